@@ -1,0 +1,37 @@
+# Two commands: `make demo` builds a kernel and boots it, `make check` runs every check and test.
+# Both set everything up first, and say what they install.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo check check-fast lint bench clean
+
+demo: $(VENV)/ready system
+	$(BIN)/kernix boot linux_micro
+
+check: $(VENV)/ready system
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# All but the tests that build and boot a real kernel: a few minutes instead of a quarter of an hour.
+check-fast: $(VENV)/ready system
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not kernel"
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/ready system
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+
+.PHONY: system
+system:
+	@sh ./setup.sh system
+
+$(VENV)/ready: pyproject.toml setup.sh
+	@PYTHON=$(PYTHON) VENV=$(VENV) sh ./setup.sh venv
+	@touch $@

@@ -1,0 +1,40 @@
+"""Paths in a definition mean a place beside the file that says them, not the working directory."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+_GENERATED = "<attrs generated"
+
+
+def beside_caller(path: str | os.PathLike[str], depth: int = 1) -> Path:
+    """Return the absolute path that *path* means to the code *depth* calls above the caller of this.
+
+    A relative path lies beside the Python file of that code; where there is no file, as at an
+    interactive prompt, it lies in the working directory. The methods that attrs generates do
+    not count as calls.
+    """
+    place = Path(path)
+    file = None if place.is_absolute() else _frame_above(depth + 1).f_globals.get("__file__")
+    if isinstance(file, str):
+        place = Path(file).parent / place
+    return Path(os.path.normpath(place.absolute()))
+
+
+def _frame_above(depth: int) -> FrameType:
+    """Return the frame *depth* calls above the caller, or the outermost one."""
+    frame = sys._getframe(1)  # noqa: SLF001 -- inspect costs 10 ms of start-up to wrap this
+    while depth and frame.f_back is not None:
+        frame = frame.f_back
+        if not frame.f_code.co_filename.startswith(_GENERATED):
+            depth -= 1
+    return frame

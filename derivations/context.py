@@ -1,0 +1,68 @@
+"""What a definition is evaluated in: the lock that pins its toolchain, and the system it is for.
+
+A kernel definition names neither: `make_linux(...)` at the top of a user's file means "with the
+pinned toolchain". The command line, or whoever evaluates definitions, says which that is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from derivations.debian.lock import Lock
+
+
+@attrs.frozen
+class NoContext(Error):
+    """A definition needs the lock, and nobody has said which one it is."""
+
+    def __str__(self) -> str:
+        return "no lock is in use, so the toolchain is not known"
+
+    @property
+    def hint(self) -> str:
+        """Tell how a Python program gives the lock."""
+        return "from Python, evaluate inside `with derivations.context.using(Context(lock=...))`; `kernix` does it by itself"
+
+
+@attrs.frozen(kw_only=True)
+class Context:
+    """The lock (asked for only when something needs it) and the system kernels are built for."""
+
+    lock: Callable[[], Lock]
+    system: str = "x86_64-linux"
+
+
+_CURRENT: contextvars.ContextVar[Context] = contextvars.ContextVar("kernix_context")
+
+
+def current() -> Context:
+    """Return the context that definitions are evaluated in.
+
+    Raises:
+        NoContext: there is none.
+    """
+    try:
+        return _CURRENT.get()
+    except LookupError:
+        raise NoContext from None
+
+
+@contextlib.contextmanager
+def using(context: Context) -> Iterator[None]:
+    """Evaluate what is inside the block in *context*."""
+    token = _CURRENT.set(context)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)

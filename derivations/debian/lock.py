@@ -1,0 +1,362 @@
+"""The lock: which Debian packages everything is built with, pinned by SHA-256.
+
+    {
+      "packages": {
+        "<name>_<version>_<architecture>": {
+          "archive": "debian-security", "path": "pool/...deb", "sha256": "<64 hex digits>", "size": 1234
+        }
+      },
+      "sets": {"<set>": ["<package>", ...]},
+      "version": 1
+    }
+
+JSON, indented, keys and lists in order, so that two locks can be compared line by line. No
+host is named: `archive` is what the base URLs of all mirrors of one archive end in, and `path`
+lies below it. A package is in a set once; two sets may pin two versions of it. All packages of a
+set are for one architecture, that of the machines that run them, or for `all`.
+
+The lock is read by every evaluation, so this module needs nothing that is slow to import.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from derivations.frozen_map import FrozenMap
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+VERSION = 1
+
+GONE_HINT = (
+    "a mirror drops a package once there is a newer one: `kernix lock --update` pins what it has now; "
+    "to keep the old pins, add a mirror that keeps every version"
+)
+"""What to do about a pinned package that no mirror has any more."""
+
+_MAX_SHOWN = 5
+_ANY = "all"
+
+# Debian policy 5.6.1, 5.6.12: neither names nor versions have an underscore.
+_IDENTITY = re.compile(r"([a-z0-9][a-z0-9+.-]+)_((?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*)_([a-z0-9-]+)", re.ASCII)
+_SET = re.compile(r"[a-z0-9][a-z0-9+._-]*", re.ASCII)
+_ARCHIVE = re.compile(r"(?!\.)[A-Za-z0-9+._~-]+(?:/(?!\.)[A-Za-z0-9+._~-]+)*", re.ASCII)
+_PATH = re.compile(r"(?:(?!\.)[A-Za-z0-9+._~:-]+/)*(?!\.)[A-Za-z0-9+._~:%-]+\.deb", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_FIELDS = frozenset({"archive", "path", "sha256", "size"})
+_TOP = frozenset({"packages", "sets", "version"})
+
+
+@attrs.frozen
+class InvalidLock(Error):
+    """A text is no lock; every problem is told with its place."""
+
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        more = len(self.problems) - _MAX_SHOWN
+        return "invalid lock: " + "; ".join(self.problems[:_MAX_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+    @property
+    def hint(self) -> str:
+        """Tell how to get a whole one."""
+        return "take it from version control again, or move it away and run `kernix lock`"
+
+
+@attrs.frozen
+class LockTooNew(Error):
+    """A lock was written by a newer kernix."""
+
+    version: object
+
+    def __str__(self) -> str:
+        return f"the lock has version {self.version}, and this kernix reads up to {VERSION}"
+
+    @property
+    def hint(self) -> str:
+        """Tell which side to change."""
+        return "use the kernix that wrote it, or a newer one"
+
+
+@attrs.frozen
+class MissingSet(Error):
+    """The lock does not pin a set of packages."""
+
+    name: str
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"the lock has no set {self.name!r} of packages, only {', '.join(self.known) or 'nothing'}"
+
+    @property
+    def hint(self) -> str:
+        """Tell what adds it."""
+        return f"`kernix lock --add {self.name}` adds it and changes nothing else"
+
+
+@attrs.frozen
+class MissingPackage(Error):
+    """A set of the lock lacks a package that something needs."""
+
+    set_name: str
+    package: str
+
+    def __str__(self) -> str:
+        return f"the set {self.set_name!r} of the lock has no package {self.package!r}"
+
+    @property
+    def hint(self) -> str:
+        """Tell what resolves the set anew."""
+        return f"to have the set resolved anew: `kernix lock --update {self.set_name}`"
+
+
+@attrs.frozen(kw_only=True)
+class Package:
+    """A package at one version.
+
+    Attributes:
+        name: What it is called.
+        version: Its version, with the epoch if it has one.
+        architecture: The machines it is for, or `all`.
+        path: Where it lies below an archive's base URL.
+        archive: What the archive's base URL ends in, whichever the mirror.
+        size: How many bytes the file has.
+        sha256: The SHA-256 of the file in hexadecimal.
+    """
+
+    name: str
+    version: str
+    architecture: str
+    path: str
+    archive: str
+    size: int
+    sha256: str
+
+    @property
+    def identity(self) -> str:
+        """Return what the package is called in the lock."""
+        return f"{self.name}_{self.version}_{self.architecture}"
+
+
+def _sorted_packages(packages: Iterable[Package]) -> tuple[Package, ...]:
+    return tuple(sorted(set(packages), key=lambda package: package.identity))
+
+
+def _sorted_sets(sets: Mapping[str, Iterable[str]]) -> FrozenMap[tuple[str, ...]]:
+    return FrozenMap({name: tuple(sorted(members)) for name, members in sets.items()})
+
+
+@attrs.frozen(kw_only=True, cache_hash=True)
+class Lock:
+    """Pinned packages and the sets they are used in.
+
+    Attributes:
+        packages: Every package of every set, in the order of their identities.
+        sets: The identities of each set's packages.
+    """
+
+    packages: tuple[Package, ...] = attrs.field(converter=_sorted_packages)
+    sets: FrozenMap[tuple[str, ...]] = attrs.field(converter=_sorted_sets)
+    _index: dict[str, Package] = attrs.field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_index", {package.identity: package for package in self.packages})
+        if problems := tuple(_contradictions(self, self._index)):
+            raise InvalidLock(problems)
+
+    def set(self, name: str) -> tuple[Package, ...]:
+        """Return the packages of the set called *name*.
+
+        Raises:
+            MissingSet: the lock has no such set.
+        """
+        try:
+            return tuple(self._index[identity] for identity in self.sets[name])
+        except KeyError:
+            raise MissingSet(name, tuple(self.sets)) from None
+
+    def architecture(self, set_name: str) -> str:
+        """Return Debian's name of the machines that run the packages of the set *set_name*; `all` for any.
+
+        Raises:
+            MissingSet: the lock has no such set.
+        """
+        return next((it.architecture for it in self.set(set_name) if it.architecture != _ANY), _ANY)
+
+    def package(self, set_name: str, name: str) -> Package:
+        """Return the package called *name* of the set *set_name*.
+
+        Raises:
+            MissingSet: the lock has no such set.
+            MissingPackage: the set has no such package.
+        """
+        for package in self.set(set_name):
+            if package.name == name:
+                return package
+        raise MissingPackage(set_name, name)
+
+    def check(self, set_name: str, names: Iterable[str]) -> None:
+        """Check that the set *set_name* has packages of all these *names*.
+
+        Raises:
+            MissingSet: the lock has no such set.
+            MissingPackage: the set lacks one.
+        """
+        present = {package.name for package in self.set(set_name)}
+        for name in names:
+            if name not in present:
+                raise MissingPackage(set_name, name)
+
+
+def archive_of(base_url: str) -> str:
+    """Return what tells the archive at *base_url* from others, whichever mirror it is on.
+
+    That is the last component of the URL's path; a snapshot's timestamp is none, nor is the
+    ending of a list of mirrors (`mirror+file:/etc/apt/mirrors/debian.list`).
+    """
+    parts = [part for part in base_url.partition(":")[2].split("/") if part not in {"", "."}]
+    while len(parts) > 1 and re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", parts[-1]):
+        parts.pop()
+    return parts[-1].removesuffix(".list") if parts else ""
+
+
+def dumps(lock: Lock) -> str:
+    """Return the one text for *lock*."""
+    document = {
+        "packages": {
+            it.identity: {"archive": it.archive, "path": it.path, "sha256": it.sha256, "size": it.size}
+            for it in lock.packages
+        },
+        "sets": dict(lock.sets),
+        "version": VERSION,
+    }
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def parse(text: str) -> Lock:
+    """Return the lock that *text* is.
+
+    Raises:
+        LockTooNew: it is of a version that this reader does not know.
+        InvalidLock: it is damaged.
+    """
+    problems: list[str] = []
+    document = _document(text, problems)
+    packages = _packages(document.get("packages"), problems)
+    sets = _sets(document.get("sets"), problems)
+    problems += [f"{key}: not a part of a lock" for key in document if key not in _TOP]
+    if problems:
+        raise InvalidLock(tuple(problems))
+    return Lock(packages=packages, sets=sets)
+
+
+def _document(text: str, problems: list[str]) -> dict[str, Any]:
+    """Return the object that *text* is in JSON, of a version that can be read."""
+    try:
+        document = json.loads(text, object_pairs_hook=functools.partial(_object, problems=problems))
+    except (ValueError, RecursionError) as error:
+        raise InvalidLock((f"not JSON: {str(error)[:1].lower()}{str(error)[1:]}",)) from None
+    if not isinstance(document, dict):
+        raise InvalidLock((f"a lock is an object, not {_shown(document)}",))
+    version = document.get("version")
+    if type(version) is not int or version < 1:
+        raise InvalidLock((f"version: {_shown(version)} is no version",))
+    if version > VERSION:
+        raise LockTooNew(version)
+    return document
+
+
+def _object(pairs: list[tuple[str, Any]], problems: list[str]) -> dict[str, Any]:
+    # What merging two branches leaves behind: JSON itself would silently take the last.
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        problems += [f"{name}: stands twice" for name in found if names.count(name) > 1]
+    return found
+
+
+def _packages(value: object, problems: list[str]) -> list[Package]:
+    if not isinstance(value, dict):
+        problems.append(f"packages: an object, not {_shown(value)}")
+        return []
+    found = []
+    for identity, fields in value.items():
+        place = f"packages.{identity}"
+        match = _IDENTITY.fullmatch(identity)
+        if match is None:
+            problems.append(f"{place}: not of the form name_version_architecture")
+        elif not isinstance(fields, dict):
+            problems.append(f"{place}: an object, not {_shown(fields)}")
+        elif wrong := _wrong_fields(fields):
+            problems += [f"{place}.{it}" for it in wrong]
+        else:
+            name, version, architecture = match.groups()
+            found.append(Package(name=name, version=version, architecture=architecture, **fields))
+    return found
+
+
+def _wrong_fields(fields: dict[str, Any]) -> list[str]:
+    """Return what is wrong with the *fields* of one package."""
+    if fields.keys() != _FIELDS:
+        absent = [f"{key}: missing" for key in sorted(_FIELDS - fields.keys())]
+        return absent + [f"{key}: not a part of a package" for key in sorted(fields.keys() - _FIELDS)]
+    patterns = (("archive", _ARCHIVE), ("path", _PATH), ("sha256", _SHA256))
+    wrong = [
+        f"{key}: {_shown(fields[key])}"
+        for key, pattern in patterns
+        if not isinstance(fields[key], str) or not pattern.fullmatch(fields[key])
+    ]
+    if type(fields["size"]) is not int or fields["size"] < 1:
+        wrong.append(f"size: {_shown(fields['size'])}")
+    return wrong
+
+
+def _sets(value: object, problems: list[str]) -> dict[str, list[str]]:
+    if not isinstance(value, dict):
+        problems.append(f"sets: an object, not {_shown(value)}")
+        return {}
+    for name, members in value.items():
+        if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
+            problems.append(f"sets.{name}: a list of packages, not {_shown(members)}")
+    return value
+
+
+def _contradictions(lock: Lock, index: Mapping[str, Package]) -> list[str]:
+    """Return what cannot be, although each part of *lock* may be right by itself."""
+    found = [f"sets.{name}: not the name of a set" for name in lock.sets if not _SET.fullmatch(name)]
+    if len(index) != len(lock.packages):
+        found.append("packages: one package is pinned with two hashes")
+    for name, members in lock.sets.items():
+        found += [f"sets.{name}: {problem}" for problem in _wrong_members(members, index)]
+    return found
+
+
+def _wrong_members(members: tuple[str, ...], index: Mapping[str, Package]) -> list[str]:
+    """Return what is wrong with the *members* of one set."""
+    if not members:
+        return ["it is empty"]
+    if unknown := [member for member in members if member not in index]:
+        return [f"{member} is not among the packages" for member in unknown]
+    names = [index[member].name for member in members]
+    architectures = {index[member].architecture for member in members} - {_ANY}
+    if len(set(names)) < len(names):
+        return [f"{name} is in it twice" for name in sorted(set(names)) if names.count(name) > 1]
+    if len(architectures) > 1:
+        return [f"its packages are for {' and '.join(sorted(architectures))}"]
+    return []
+
+
+def _shown(value: object) -> str:
+    """Return *value* as JSON, short enough for a sentence."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 -- a line's worth

@@ -1,0 +1,243 @@
+"""The sets of Debian packages that things are built with, each resolved and pinned as a whole.
+
+Every name here is run, linked or read by a builder; apt finds what those need in turn. Nothing
+is there because a distribution would have it: essential packages are named like the others, and
+what only maintainer scripts or unused features need is named in *without*. Maintainer scripts do
+not run, so the links that they would make are made by name (`links`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.frozen_map import FrozenMap
+from derivations.suggest import suggestion
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+@attrs.frozen
+class UnknownSet(Error):
+    """There is no such set of packages."""
+
+    exit_code = 2
+
+    name: str
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"there is no set {self.name!r} of packages"
+
+    @property
+    def hint(self) -> str:
+        """Name the sets that are spelled nearly the same, or all of them."""
+        return suggestion(self.name, self.known) or f"the sets are {', '.join(self.known)}"
+
+
+def _texts(values: Mapping[str, str]) -> FrozenMap[str]:
+    return FrozenMap(values)
+
+
+def _names(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(values)))
+
+
+@attrs.frozen(kw_only=True)
+class PackageSet:
+    """Packages that are used together.
+
+    Attributes:
+        description: What they are for.
+        packages: What is asked for by name.
+        closure: Whether what they depend on belongs to the set.
+        without: Dependencies that no builder uses, and so also what only these depend on.
+        links: The symbolic links that maintainer scripts would make, path to target.
+        architecture: Debian's name of the machines that they are for; None for that which makes the lock.
+        optional: Not every release of Debian has them: a lock of all the usual sets may lack this one.
+    """
+
+    description: str
+    packages: tuple[str, ...] = attrs.field(converter=_names)
+    closure: bool = True
+    without: tuple[str, ...] = attrs.field(default=(), converter=_names)
+    links: FrozenMap[str] = attrs.field(factory=FrozenMap, converter=_texts)
+    architecture: str | None = None
+    optional: bool = False
+
+
+_SHELL = (
+    "bash",  # the first line of a few of the kernel's scripts
+    "coreutils",
+    "dash",  # /bin/sh
+    "diffutils",  # cmp and diff in makefiles and builders
+    "findutils",
+    "grep",
+    "mawk",  # awk; the smallest
+    "sed",
+)
+
+_KERNEL_TOOLS = (
+    "bc",  # kernel/time/timeconst.bc
+    "binutils",
+    "bison",  # the parsers of Kconfig, dtc, genksyms
+    "bzip2",  # CONFIG_KERNEL_BZIP2, patches
+    "ccache",  # the compile cache
+    "cpio",  # an initramfs, kernel headers in the image (IKHEADERS), copies of selected files
+    "debianutils",  # `which`, in old kernels' scripts
+    "dwarves",  # pahole, for CONFIG_DEBUG_INFO_BTF
+    "e2fsprogs",  # disk images
+    "flex",  # the lexers of Kconfig, dtc, genksyms
+    "gcc",  # the kernel, and the programs that its build compiles for itself
+    "gzip",  # compressed images, patches
+    "kmod",  # depmod
+    "libc6-dev",  # the programs that the build compiles for itself
+    "libdw-dev",  # gendwarfksyms, since 6.14
+    "libelf-dev",  # objtool, resolve_btfids
+    "libssl-dev",  # extract-cert, sign-file
+    "lz4",  # CONFIG_KERNEL_LZ4
+    "lzop",  # CONFIG_KERNEL_LZO
+    "make",
+    "openssl",  # keys and certificates of signed modules
+    "patch",
+    "perl",  # generators of assembly, headers_check, recordmcount
+    "python3",  # generators of some drivers' headers (drm/msm)
+    "rsync",  # headers_install
+    "tar",  # kernel headers in the image (IKHEADERS)
+    "xz-utils",  # CONFIG_KERNEL_XZ, CONFIG_KERNEL_LZMA, modules, patches
+    "zlib1g-dev",  # objtool, resolve_btfids
+    "zstd",  # CONFIG_KERNEL_ZSTD, modules
+)
+
+# What Debian's own tools and maintainer scripts use, and no builder.
+_ADMINISTRATION = (
+    "adduser",
+    "base-files",
+    "debconf",
+    "dpkg",
+    "init-system-helpers",
+    "media-types",
+    "usr-is-merged",
+    "usrmerge",
+)
+
+# Of the compiler: the run-time libraries of languages and sanitizers that no kernel is linked with; of the C
+# library, Perl and Python: RPC, NIS and databases.
+_UNUSED = (
+    *("libasan8", "libcc1-0", "libhwasan0", "libitm1", "liblsan0", "libquadmath0", "libtsan2", "libubsan1"),
+    *("libdb5.3", "libdb5.3t64", "libgdbm-compat4", "libgdbm-compat4t64", "libgdbm6", "libgdbm6t64"),
+    *("libnsl-dev", "libnsl2", "libnsl2t64", "libtirpc-dev", "libtirpc3", "libtirpc3t64", "rpcsvc-proto"),
+    *("libsqlite3-0", "logsave"),
+)
+
+_SHELL_LINKS = {"usr/bin/awk": "mawk"}
+
+_KERNEL_LINKS = {
+    **_SHELL_LINKS,
+    "usr/bin/c89": "c89-gcc",
+    "usr/bin/c99": "c99-gcc",
+    "usr/bin/cc": "gcc",
+    "usr/bin/lzcat": "xz",
+    "usr/bin/lzma": "xz",
+    "usr/bin/unlzma": "xz",
+    "usr/bin/which": "which.debianutils",
+    "usr/bin/yacc": "bison.yacc",
+}
+
+_GCC = PackageSet(
+    description="GCC and all that a kernel build runs",
+    packages=(*_SHELL, *_KERNEL_TOOLS),
+    without=(*_ADMINISTRATION, *_UNUSED),
+    links=_KERNEL_LINKS,
+)
+
+
+def _cross(triplet: str, architecture: str) -> PackageSet:
+    """Return the set that compiles for the machines of *triplet*, Debian's *architecture*, too."""
+    unused = [f"{name}-{architecture}-cross" for name in _UNUSED if name.startswith("lib")]
+    return attrs.evolve(
+        _GCC,
+        description=f"GCC for {triplet} and all that a kernel build runs",
+        packages=(*_GCC.packages, f"gcc-{triplet}"),
+        without=(*_GCC.without, *unused),
+    )
+
+
+def _qemu(machines: str, package: str, *others: str) -> PackageSet:
+    """Return the set with QEMU for *machines*, without the displays and sounds of which a test has none."""
+    return PackageSet(
+        description=f"QEMU for {machines}",
+        packages=("coreutils", "dash", "grep", "mawk", "sed", package, *others),
+        without=(
+            *_ADMINISTRATION,
+            *("libasound2", "libasound2t64", "libbrlapi0.8", "libcacard0", "libepoxy0", "libgbm1", "libsndio7.0"),
+            *(
+                "libcap2-bin",
+                "libncursesw6",
+                "libsasl2-2",
+                "libspice-server1",
+                "libusbredirparser1",
+                "libusbredirparser1t64",
+            ),
+        ),
+        links=_SHELL_LINKS,
+    )
+
+
+def _busybox(architecture: str | None = None) -> PackageSet:
+    return PackageSet(
+        description=f"BusyBox, static, for {architecture or 'this machine'}",
+        packages=("busybox-static",),
+        closure=False,
+        architecture=architecture,
+    )
+
+
+def _linux_source(series: str) -> PackageSet:
+    return PackageSet(
+        description=f"Debian's source of Linux {series}",
+        packages=(f"linux-source-{series}",),
+        closure=False,
+        optional=True,
+    )
+
+
+SETS: FrozenMap[PackageSet] = FrozenMap(
+    {
+        "busybox": _busybox(),
+        "busybox-aarch64": _busybox("arm64"),
+        "busybox-arm": _busybox("armhf"),
+        "busybox-riscv64": _busybox("riscv64"),
+        "busybox-x86-64": _busybox("amd64"),
+        "gcc": _GCC,
+        "gcc-aarch64": _cross("aarch64-linux-gnu", "arm64"),
+        "gcc-arm": _cross("arm-linux-gnueabihf", "armhf"),
+        "gcc-riscv64": _cross("riscv64-linux-gnu", "riscv64"),
+        "gcc-x86-64": _cross("x86-64-linux-gnu", "amd64"),
+        "linux-source-6.1": _linux_source("6.1"),
+        "linux-source-6.12": _linux_source("6.12"),
+        "qemu": _qemu("x86", "qemu-system-x86"),
+        "qemu-arm": _qemu("arm and aarch64", "qemu-system-arm"),
+        "qemu-riscv64": _qemu("riscv64 and others", "qemu-system-misc", "opensbi"),
+    }
+)
+"""Every set, by name."""
+
+DEFAULT = ("busybox", "gcc", "linux-source-6.1", "linux-source-6.12", "qemu")
+"""What a lock has from the beginning."""
+
+
+def package_set(name: str) -> PackageSet:
+    """Return the set called *name*.
+
+    Raises:
+        UnknownSet: there is none.
+    """
+    try:
+        return SETS[name]
+    except KeyError:
+        raise UnknownSet(name, tuple(SETS)) from None

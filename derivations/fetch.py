@@ -1,0 +1,192 @@
+"""What comes from elsewhere, named by the hash that it must have.
+
+The results are fixed-output derivations: their keys hold the hash and the name, never the place
+that the bytes come from, so a mirror may change without anything being built again. Builders
+have no network; the realiser itself fetches (`derivations.realise.builtins`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote, urlsplit
+
+import attrs
+
+from derivations.derivation import Derivation, Fixed, Hints, canonical_json
+from store import base32
+from store.errors import Error
+from store.retention import Retention
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+ANY_SYSTEM = "builtin"
+"""The system of what the realiser itself does: the result is the same on every machine."""
+
+_SCHEMES = frozenset({"http", "https", "file"})
+_GIT_SCHEMES = frozenset({"http", "https", "file", "git", "ssh"})
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
+_HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_BASE64_LENGTH = 44
+_BASE32_LENGTH = 52
+_NOT_IN_NAMES = re.compile(r"[^0-9a-zA-Z+\-._?=]+", re.ASCII)
+
+
+@attrs.frozen
+class InvalidSource(Error):
+    """What should be fetched is described wrongly."""
+
+    what: str
+    reason: str
+    advice: str | None = None
+
+    def __str__(self) -> str:
+        return f"cannot fetch {self.what}: {self.reason}"
+
+    @property
+    def hint(self) -> str | None:
+        """Return the advice that came with the reason."""
+        return self.advice
+
+
+class Package(Protocol):
+    """A Debian package as a lock pins it."""
+
+    @property
+    def name(self) -> str:
+        """Return the package's name."""
+
+    @property
+    def version(self) -> str:
+        """Return the package's version."""
+
+    @property
+    def archive(self) -> str:
+        """Return the last component of the archive's base URL, such as `debian-security`."""
+
+    @property
+    def path(self) -> str:
+        """Return the place of the package below the archive's base URL."""
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes the package has."""
+
+    @property
+    def sha256(self) -> str:
+        """Return the SHA-256 of the package in hexadecimal."""
+
+
+def fetch_url(
+    url: str, *, sha256: str, name: str | None = None, mirrors: Iterable[str] = (), executable: bool = False
+) -> Derivation:
+    """Return the file at *url*, or at the first of *mirrors* (whole URLs too) that has it.
+
+    Raises:
+        InvalidSource: a URL of another scheme or with a password in it, or a hash that is none.
+    """
+    urls = [url, *mirrors]
+    for each in urls:
+        _check_url(each, _SCHEMES)
+    env = {"urls": canonical_json(urls).decode()}
+    if executable:
+        env["executable"] = "1"
+    return Derivation(
+        name=name or name_of(url),
+        system=ANY_SYSTEM,
+        builder="builtin:fetch-url",
+        env=env,
+        fixed=Fixed("flat-executable" if executable else "flat", parse_sha256(sha256, url)),
+        hints=Hints(description=f"fetch {name or name_of(url)}", retention=Retention.SOURCE),
+    )
+
+
+def fetch_git(url: str, rev: str, name: str | None = None) -> Derivation:
+    """Return the tree of the commit *rev* in the repository at *url*, without `.git`.
+
+    Raises:
+        InvalidSource: *rev* is no full commit id, or *url* is none that git can be given safely.
+    """
+    _check_url(url, _GIT_SCHEMES)
+    if not _COMMIT.fullmatch(rev):
+        advice = f"`git ls-remote {url}` lists them; branches and tags move, so they pin nothing"
+        raise InvalidSource(url, f"{rev!r} is not a full commit id", advice)
+    base = name or f"{name_of(url).removesuffix('.git')}-{rev[:12]}"
+    return Derivation(
+        name=base,
+        system=ANY_SYSTEM,
+        builder="builtin:fetch-git",
+        env={"url": url, "rev": rev},
+        fixed=Fixed("git", rev),
+        hints=Hints(description=f"fetch {base}", retention=Retention.SOURCE),
+    )
+
+
+def fetch_deb(package: Package) -> Derivation:
+    """Return the files of a Debian *package*, unpacked; its maintainer scripts do not run.
+
+    Raises:
+        InvalidSource: the package's hash is none.
+    """
+    name = _NOT_IN_NAMES.sub("-", f"{package.name}-{package.version}")
+    return Derivation(
+        name=name,
+        system=ANY_SYSTEM,
+        builder="builtin:fetch-deb",
+        env={"path": package.path, "archive": package.archive, "size": str(package.size)},
+        fixed=Fixed("deb", parse_sha256(package.sha256, package.path)),
+        hints=Hints(description=f"fetch {package.name}", retention=Retention.TOOLCHAIN),
+    )
+
+
+def parse_sha256(text: str, what: str) -> str:
+    """Return the SHA-256 *text* in hexadecimal; hexadecimal, SRI and Nix's base-32 are understood.
+
+    Raises:
+        InvalidSource: *text* is neither; *what* is named as the thing that should have the hash.
+    """
+    bare = text.removeprefix("sha256:").removeprefix("sha256-")
+    if _HEX.fullmatch(bare.lower()):
+        return bare.lower()
+    try:
+        if len(bare) == _BASE32_LENGTH:
+            return base32.decode(bare).hex()
+        if len(bare) == _BASE64_LENGTH:
+            return base64.b64decode(bare, validate=True).hex()
+    except (ValueError, binascii.Error):
+        pass
+    advice = "give 64 hexadecimal digits; with 64 zeros, the build tells the real hash and keeps the download"
+    raise InvalidSource(what, f"not a SHA-256: {text!r}", advice)
+
+
+def name_of(url: str) -> str:
+    """Return the name that a store object made from *url* has by default.
+
+    Raises:
+        InvalidSource: the URL ends in nothing that could be a name.
+    """
+    last = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
+    if name := _NOT_IN_NAMES.sub("-", last).lstrip(".-"):
+        return name
+    raise InvalidSource(without_credentials(url), "the URL does not end in a name", 'give one: name="..."')
+
+
+def without_credentials(url: str) -> str:
+    """Return *url* as it may be shown: without user, password and query."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _check_url(url: str, schemes: frozenset[str]) -> None:
+    parts = urlsplit(url)
+    shown = without_credentials(url)
+    if parts.scheme not in schemes:
+        raise InvalidSource(shown, f"not a URL of a known kind ({', '.join(sorted(schemes))})")
+    if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):
+        raise InvalidSource(shown, "the URL holds credentials, and everyone can read a derivation", "use ~/.netrc")

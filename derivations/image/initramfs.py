@@ -1,0 +1,143 @@
+r"""The first root file system of a kernel, as a derivation.
+
+Its entries are said in Python, among them device nodes, which takes no privileges, and files
+and trees out of other derivations:
+
+    make_initramfs({
+        "init": File(text="#!/bin/sh\n...", mode=0o755),
+        "bin/busybox": Copy(busybox, "usr/bin/busybox"),
+        "bin/sh": Link("busybox"),
+        "dev/console": Device("c", 5, 1),
+        "proc": Directory(),
+    })
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import attrs
+
+from derivations.derivation import Derivation, Hints, InvalidDerivation, Output, canonical_json
+from derivations.fetch import ANY_SYSTEM
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+Compression = Literal["gzip", "xz", "zstd"]
+
+_MODES = 0o7777
+
+
+@attrs.frozen
+class Directory:
+    """A directory, empty but for the entries below it."""
+
+    kind: ClassVar[str] = "directory"
+
+    mode: int = 0o755
+
+
+@attrs.frozen
+class File:
+    """A file that holds *text*."""
+
+    kind: ClassVar[str] = "file"
+
+    text: str
+    mode: int = 0o644
+
+
+@attrs.frozen
+class Link:
+    """A symbolic link to *target*."""
+
+    kind: ClassVar[str] = "link"
+
+    target: str
+
+
+@attrs.frozen
+class Device:
+    """A device node: `c` or `b`, its major and minor number."""
+
+    kind: ClassVar[str] = "device"
+
+    type: Literal["b", "c"]
+    major: int
+    minor: int
+    mode: int = 0o600
+
+
+@attrs.frozen
+class Copy:
+    """What lies at *path* in another derivation's output, or all of it: a file, a link or a whole tree.
+
+    Files are 0644 or, if executable, 0755; *mode* is for one file that must be different.
+    """
+
+    kind: ClassVar[str] = "copy"
+
+    source: Derivation | Output
+    path: str = ""
+    mode: int | None = None
+
+    @property
+    def output(self) -> Output:
+        """Return the output that is copied from."""
+        return self.source.out if isinstance(self.source, Derivation) else self.source
+
+
+Entry = Directory | File | Link | Device | Copy
+
+
+def make_initramfs(
+    entries: Mapping[str, Entry], *, name: str = "initramfs", compression: Compression | None = None
+) -> Derivation:
+    """Return the cpio archive of *entries*, path to what is there, compressed if *compression* is given.
+
+    Raises:
+        InvalidDerivation: a path or a mode is none.
+    """
+    if problems := tuple(_problems(entries)):
+        raise InvalidDerivation(name, problems)
+    outputs = list(dict.fromkeys(entry.output for _, entry in sorted(entries.items()) if isinstance(entry, Copy)))
+    places = {output: f"/{index:04}" for index, output in enumerate(outputs)}
+    env = {"entries": canonical_json({path: _describe(entry, places) for path, entry in entries.items()}).decode()}
+    if compression is not None:
+        env["compression"] = compression
+    return Derivation(
+        name=name,
+        system=ANY_SYSTEM,
+        builder="builtin:initramfs",
+        env=env,
+        mounts={place: output for output, place in places.items()},
+        hints=Hints(description=f"make {name}"),
+    )
+
+
+def _describe(entry: Entry, places: Mapping[Output, str]) -> dict[str, object]:
+    if isinstance(entry, Copy):
+        facts: dict[str, object] = {"from": places[entry.output], "path": entry.path}
+        return {"kind": entry.kind, **facts, **({} if entry.mode is None else {"mode": entry.mode})}
+    return {"kind": entry.kind, **attrs.asdict(entry)}
+
+
+def _problems(entries: Mapping[str, Entry]) -> list[str]:
+    found = [f"not a path in an initramfs: {path!r}" for path in entries if not _is_path(path)]
+    found += [
+        f"{path}: not in another tree: {entry.path!r}"
+        for path, entry in entries.items()
+        if isinstance(entry, Copy) and entry.path and not _is_path(entry.path)
+    ]
+    for path, entry in entries.items():
+        mode = None if isinstance(entry, Link) else entry.mode
+        if mode is not None and mode & ~_MODES:
+            found.append(f"{path}: not a mode: {mode:#o}")
+    return found
+
+
+def _is_path(path: str) -> bool:
+    return "\0" not in path and all(part not in {"", ".", ".."} for part in path.split("/"))

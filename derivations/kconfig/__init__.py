@@ -1,0 +1,1 @@
+"""Kconfig: what options are asked for, and what came of it."""

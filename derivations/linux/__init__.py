@@ -1,0 +1,1 @@
+"""Linux kernels: versions, patches, configurations, builds, boot tests."""

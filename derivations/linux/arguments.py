@@ -1,0 +1,171 @@
+"""What a kernel is made from: the arguments of `make_linux`, checked and in one form."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from derivations.derivation import Derivation, Output
+from derivations.frozen_map import FrozenMap
+from derivations.kconfig.fragment import Request, requests
+from derivations.linux.patch import Patch
+from derivations.linux.version import Version
+from derivations.suggest import suggestion
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from derivations.context import Context
+    from derivations.kconfig.values import Unset
+    from derivations.toolchain import Toolchain
+
+T = TypeVar("T")
+
+_TARGET = re.compile(r"[A-Za-z0-9_-]*config")
+_FLAG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^\n\0]*")
+_RESERVED = frozenset(
+    {"ARCH", "CROSS_COMPILE", "INSTALL_MOD_PATH", "INSTALL_PATH", "KBUILD_OUTPUT", "LOCALVERSION", "M", "O"}
+)
+_EXTRA_VERSION = re.compile(r"[0-9A-Za-z.+~_-]*", re.ASCII)
+
+
+@attrs.frozen
+class UnknownArgument(Error):
+    """A kernel function has no such argument."""
+
+    exit_code = 2
+
+    function: str
+    argument: str
+    near: str | None
+
+    def __str__(self) -> str:
+        return f"{self.function} has no argument `{self.argument}`"
+
+    @property
+    def hint(self) -> str | None:
+        """Name the arguments that are spelled nearly the same."""
+        return self.near
+
+
+@attrs.frozen
+class InvalidArgument(Error):
+    """An argument of a kernel function has a value that cannot be."""
+
+    argument: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.argument}: {self.reason}"
+
+
+def _options(value: Any) -> FrozenMap[Request | Unset]:  # noqa: ANN401 -- a converter takes what the user wrote
+    return value if isinstance(value, FrozenMap) else requests(value)
+
+
+def _patches(value: Any) -> tuple[Patch, ...]:  # noqa: ANN401 -- as above
+    if not isinstance(value, list | tuple) or not all(isinstance(it, Patch) for it in value):
+        raise InvalidArgument("patches", "it is a list of Patch values")
+    names = [it.name for it in value]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidArgument("patches", f"{', '.join(twice)} stands twice")
+    return tuple(value)
+
+
+def _source(value: Any) -> Output:  # noqa: ANN401 -- as above
+    if isinstance(value, Derivation):
+        return value.out
+    if not isinstance(value, Output):
+        raise InvalidArgument(
+            "source", f"{value!r} is no derivation; use fetch_url, fetch_git, local_source or another one"
+        )
+    return value
+
+
+def _flags(value: Any) -> tuple[str, ...]:  # noqa: ANN401 -- as above
+    if isinstance(value, str):
+        raise InvalidArgument("make_flags", f"it is a list such as ['KCFLAGS=-O3'], not the text {value!r}")
+    for flag in value:
+        if not isinstance(flag, str) or not _FLAG.fullmatch(flag):
+            raise InvalidArgument("make_flags", f"{flag!r} is not of the form NAME=value")
+        if flag.partition("=")[0] in _RESERVED:
+            raise InvalidArgument("make_flags", f"{flag.partition('=')[0]} is set by kernix")
+    return tuple(value)
+
+
+def _base(value: Any) -> str | Output:  # noqa: ANN401 -- as above
+    if isinstance(value, Derivation):
+        return value.out
+    if isinstance(value, str) and not _TARGET.fullmatch(value):
+        raise InvalidArgument(
+            "base", f"{value!r} is neither a configuration target such as `defconfig` nor a file that exists"
+        )
+    if not isinstance(value, str | Output):
+        raise InvalidArgument("base", f"{value!r} is neither a configuration target nor a file")
+    return value
+
+
+def _version(value: Any) -> str:  # noqa: ANN401 -- as above
+    Version.parse(value)
+    return str(value)
+
+
+def _extra_version(value: Any) -> str:  # noqa: ANN401 -- as above
+    if not isinstance(value, str) or not _EXTRA_VERSION.fullmatch(value):
+        raise InvalidArgument("extra_version", f"{value!r} cannot be part of a kernel release")
+    return value
+
+
+def _features(value: Mapping[str, bool]) -> FrozenMap[bool]:
+    return FrozenMap(value)
+
+
+def _systems(value: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(value))
+
+
+@attrs.frozen(kw_only=True)
+class Arguments:
+    """The arguments of `make_linux`, which documents them."""
+
+    version: str = attrs.field(converter=_version)
+    source: Output = attrs.field(converter=_source)
+    name: str = "linux"
+    description: str = ""
+    systems: tuple[str, ...] = attrs.field(default=("x86_64-linux",), converter=_systems)
+    base: str | Output = attrs.field(default="defconfig", converter=_base)
+    extra_config: FrozenMap[Request | Unset] = attrs.field(factory=FrozenMap, converter=_options)
+    patches: tuple[Patch, ...] = attrs.field(default=(), converter=_patches)
+    extra_version: str = attrs.field(default="", converter=_extra_version)
+    make_flags: tuple[str, ...] = attrs.field(default=(), converter=_flags)
+    features: FrozenMap[bool] = attrs.field(factory=FrozenMap, converter=_features)
+    mod_dir_version: str | None = None
+    toolchain: Toolchain | None = None
+    context: Context | None = None
+    compilations: int | None = None
+
+
+NAMES = tuple(field.name for field in attrs.fields(Arguments))
+
+
+def check_names(function: str, given: Iterable[str]) -> None:
+    """Raise `UnknownArgument` for the first of *given* that *function* does not take."""
+    for name in given:
+        if name not in NAMES:
+            raise UnknownArgument(function, name, suggestion(name, NAMES))
+
+
+def is_file_name(base: object) -> bool:
+    """Return whether *base* names a configuration file rather than a target of `make`."""
+    return (
+        isinstance(base, Path)
+        or (isinstance(base, str) and ("/" in base or "." in base))
+        or isinstance(base, os.PathLike)
+    )

@@ -1,0 +1,276 @@
+"""A kernel: the value that `make_linux` returns, and how it is changed.
+
+A `Kernel` remembers the arguments that it was made of. `override` makes it again with others,
+`override_attrs` changes the derivation below; both give new kernels and compose in any order.
+Nothing is computed before it is asked for: the version of a kernel is known without its
+patches, its configuration or the lock.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from derivations.beside import beside_caller
+from derivations.context import Context, current
+from derivations.derivation import Derivation, Output
+from derivations.kconfig.fragment import over
+from derivations.linux.arguments import Arguments, InvalidArgument, check_names, is_file_name
+from derivations.linux.boot import boot_test
+from derivations.linux.build import Parts, parts
+from derivations.source import local_file
+from derivations.suggest import suggestion
+from derivations.toolchain import Toolchain, default_toolchain
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from derivations.frozen_map import FrozenMap
+    from derivations.kconfig.fragment import Request
+
+
+Change = Callable[[Derivation], Mapping[str, Any]]
+"""What `override_attrs` takes: given the derivation, the attributes of it to change."""
+
+
+@attrs.frozen
+class UnsupportedSystem(Error):
+    """A kernel is not made for the system that is asked for."""
+
+    kernel: str
+    system: str
+    systems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.kernel} is made for {', '.join(self.systems)}, not for {self.system}"
+
+
+@attrs.frozen
+class UnknownDerivationAttribute(Error):
+    """`override_attrs` names an attribute that derivations do not have."""
+
+    exit_code = 2
+
+    attribute: str
+    near: str | None
+
+    def __str__(self) -> str:
+        return f"a derivation has no attribute `{self.attribute}` that can be overridden"
+
+    @property
+    def hint(self) -> str | None:
+        """Name the attributes that are spelled nearly the same."""
+        return self.near
+
+
+@attrs.frozen(slots=False, eq=False)
+class Kernel:
+    """A Linux kernel that can be built, and made differently.
+
+    Attributes:
+        arguments: What it was made of.
+        changes: What `override_attrs` changes below, first to last.
+    """
+
+    arguments: Arguments
+    changes: tuple[Change, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return self.derivation == other.derivation if isinstance(other, Kernel) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.derivation)
+
+    @property
+    def name(self) -> str:
+        """Return what it is called: name, version and extra version."""
+        return f"{self.arguments.name}-{self.arguments.version}{self.arguments.extra_version}"
+
+    @property
+    def version(self) -> str:
+        """Return its version as it was given."""
+        return self.arguments.version
+
+    @property
+    def description(self) -> str:
+        """Return a sentence about it, the names of its patches included."""
+        patches = ", ".join(patch.name for patch in self.arguments.patches)
+        text = self.arguments.description or f"Linux {self.version}"
+        return f"{text} (with {patches})" if patches else text
+
+    @property
+    def features(self) -> FrozenMap[bool]:
+        """Return what others may want to know that it can do."""
+        return self.arguments.features
+
+    @property
+    def release(self) -> str:
+        """Return what `uname -r` says on it."""
+        return self._parts.release
+
+    @property
+    def requests(self) -> FrozenMap[Request]:
+        """Return every option that is asked for."""
+        return self._parts.requests
+
+    @property
+    def source(self) -> Output:
+        """Return the source as it is fetched."""
+        return self.arguments.source
+
+    @property
+    def tree(self) -> Output:
+        """Return the unpacked and patched source."""
+        return self._parts.tree
+
+    @property
+    def configuration(self) -> Output:
+        """Return the final `.config`, compared with what was asked for."""
+        return self._parts.configuration.out
+
+    @functools.cached_property
+    def derivation(self) -> Derivation:
+        """Return what builds it."""
+        derivation = self._parts.build
+        for change in self.changes:
+            derivation = _changed(derivation, change(derivation))
+        return derivation
+
+    @property
+    def out(self) -> Output:
+        """Return the image, System.map, config, and device trees where there are any."""
+        return self.derivation.output("out")
+
+    @property
+    def modules(self) -> Output:
+        """Return `lib/modules/<release>`."""
+        return self.derivation.output("modules")
+
+    @property
+    def dev(self) -> Output:
+        """Return what external modules are built against."""
+        return self.derivation.output("dev")
+
+    @property
+    def debug(self) -> Output:
+        """Return vmlinux with its symbols."""
+        return self.derivation.output("debug")
+
+    @property
+    def tests(self) -> Tests:
+        """Return the tests of this kernel."""
+        return Tests(self)
+
+    def override(self, **changes: Any) -> Kernel:  # noqa: ANN401 -- each is checked by the argument it is for
+        """Return this kernel made with other arguments of `make_linux`.
+
+        A function receives the old value; `extra_config` is merged over the old one unless it is a function.
+
+        Raises:
+            UnknownArgument: `make_linux` has no such argument.
+            InvalidArgument: a value that cannot be.
+        """
+        check_names("override", changes)
+        old = {name: getattr(self.arguments, name) for name in changes}
+        new = {
+            name: value(old[name]) if _is_function(value) else _merged(name, value, old[name])
+            for name, value in changes.items()
+        }
+        return attrs.evolve(self, arguments=attrs.evolve(self.arguments, **_located(new)))
+
+    def override_attrs(self, change: Change) -> Kernel:
+        """Return this kernel with the attributes of its derivation that *change* returns."""
+        return attrs.evolve(self, changes=(*self.changes, change))
+
+    @property
+    def context(self) -> Context:
+        """Return the lock and the system it is made for: those it was given, else those in use."""
+        return self.arguments.context or current()
+
+    @functools.cached_property
+    def toolchain(self) -> Toolchain:
+        """Return what compiles it: the one that was given, else the pinned one for the system."""
+        if self.arguments.toolchain is not None:
+            return self.arguments.toolchain
+        context = self.context
+        if context.system not in self.arguments.systems:
+            raise UnsupportedSystem(self.name, context.system, self.arguments.systems)
+        return default_toolchain(context.lock(), context.system)
+
+    @functools.cached_property
+    def _parts(self) -> Parts:
+        return parts(self.arguments, self.toolchain)
+
+
+@attrs.frozen
+class Tests:
+    """The tests of a kernel, each a derivation that fails if the kernel does."""
+
+    kernel: Kernel
+
+    @property
+    def boot(self) -> Derivation:
+        """Return the test that boots the kernel and hears of it from inside."""
+        kernel = self.kernel
+        return boot_test(kernel.name, kernel.out, kernel.release, kernel.toolchain, kernel.context.lock())
+
+
+def make_linux(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is checked by `Arguments`
+    """Return a kernel.
+
+    Args:
+        **arguments: All by name.
+
+            version: The kernel's version, such as `6.12.64`, `6.19-rc4` or `6.1.55-custom`.
+            source: A derivation: an archive that is unpacked, or a tree.
+            name: What the outputs are called, `linux` by default.
+            description: A sentence for people.
+            systems: The systems it can be built for.
+            base: What the configuration begins with: a target of `make` such as `defconfig`,
+                `tinyconfig` or `allnoconfig`, or a configuration file beside the caller's.
+            extra_config: Options over the base: a mapping such as `{"KGDB": YES}`, or text as in a `.config`.
+            patches: `Patch` values, applied in order.
+            extra_version: What is put behind the release, such as `-mine`.
+            make_flags: Further arguments of make, each `NAME=value`.
+            features: What others may want to know that the kernel can do; by name, true or false.
+            mod_dir_version: What the modules directory is called; computed by default. The build
+                stops with the right value when the tree says another.
+            toolchain: What compiles it; by default the pinned one.
+            context: The lock and the system it is for; by default those in use when it is built.
+            compilations: About how many objects are compiled, for progress.
+
+    Raises:
+        UnknownArgument: there is no such argument.
+        InvalidArgument: a value that cannot be, or `version` or `source` is missing.
+    """
+    check_names("make_linux", arguments)
+    for required in ("version", "source"):
+        if required not in arguments:
+            raise InvalidArgument(required, "make_linux needs it")
+    return Kernel(Arguments(**_located(arguments)))
+
+
+def _located(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *arguments* with a configuration file that lies beside the caller's caller made a derivation."""
+    base = arguments.get("base")
+    return {**arguments, "base": local_file(beside_caller(base, depth=2))} if is_file_name(base) else dict(arguments)
+
+
+def _is_function(value: object) -> bool:
+    return callable(value) and not isinstance(value, type)
+
+
+def _merged(name: str, value: Any, old: Any) -> Any:  # noqa: ANN401 -- an argument of make_linux
+    return over(value, old) if name == "extra_config" else value
+
+
+def _changed(derivation: Derivation, changes: Mapping[str, Any]) -> Derivation:
+    known = [field.name for field in attrs.fields(Derivation) if field.init]
+    for name in changes:
+        if name not in known:
+            raise UnknownDerivationAttribute(name, suggestion(name, known))
+    return attrs.evolve(derivation, **changes)

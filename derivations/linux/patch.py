@@ -1,0 +1,116 @@
+"""Patches, and the tree that they make of a source.
+
+Only the files that patches name are copied and patched, in the sandbox; the patched tree is
+then joined from these and the untouched rest by hard links. So a patch costs its own files,
+not a copy of 78,500.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from derivations.beside import beside_caller
+from derivations.derivation import Derivation, Hints, Output
+from derivations.kconfig.fragment import Request, requests
+from derivations.linux.script import SHELL, script
+from derivations.source import local_file, text_file
+from derivations.union import union
+from store.errors import Error
+from store.path import check_name
+from store.retention import Retention
+
+
+if TYPE_CHECKING:
+    import os
+
+    from collections.abc import Mapping
+
+    from derivations.frozen_map import FrozenMap
+    from derivations.kconfig.fragment import Asked
+    from derivations.kconfig.values import Unset
+    from derivations.toolchain import Toolchain
+
+
+@attrs.frozen
+class InvalidPatch(Error):
+    """A patch is described wrongly."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"patch {self.name!r}: {self.reason}"
+
+
+@attrs.frozen(init=False)
+class Patch:
+    """A named change to the source, and the options that it wants.
+
+    Args:
+        name: What it is called in errors and in the order of the series.
+        file: A file beside the calling one, or a derivation such as `fetch_url(...)`; it may be
+            compressed with gzip, bzip2, xz or zstd.
+        text: The patch itself, instead of *file*.
+        extra_config: Options that the patch wants; with neither file nor text, all there is to it.
+
+    Raises:
+        InvalidPatch: both *file* and *text* are given, or nothing at all.
+        NoSource: there is no such file.
+    """
+
+    name: str
+    source: Output | None
+    extra_config: FrozenMap[Request | Unset]
+
+    def __init__(
+        self,
+        name: str,
+        file: str | os.PathLike[str] | Derivation | Output | None = None,
+        *,
+        text: str | None = None,
+        extra_config: Mapping[str, Asked] | str | None = None,
+    ) -> None:
+        if file is not None and text is not None:
+            raise InvalidPatch(name, "give the file or the text, not both")
+        if file is None and text is None and not extra_config:
+            raise InvalidPatch(name, "it has neither a file, a text, nor options")
+        source: Output | None = None
+        if isinstance(file, Derivation | Output):
+            source = file.out if isinstance(file, Derivation) else file
+        elif file is not None:
+            source = local_file(beside_caller(file), name=check_name(Path(file).name)).out
+        elif text is not None:
+            source = text_file(f"{name}.patch", text).out
+        self.__attrs_init__(check_name(name), source, requests(extra_config or {}))  # type: ignore[attr-defined]  # attrs makes it
+
+
+def patched(source: Output, patches: tuple[Patch, ...], toolchain: Toolchain) -> Output:
+    """Return the tree *source* with *patches* applied in their order."""
+    series = {f"/patches/{i:04}-{patch.name}": patch.source for i, patch in enumerate(patches, 1) if patch.source}
+    if not series:
+        return source
+    name = source.derivation.name
+    changes = Derivation(
+        name=f"{name}-changes",
+        system=toolchain.system,
+        builder=SHELL,
+        args=script("patch"),
+        mounts={"/": toolchain.root, "/src": source, **series},
+        outputs=("out", "removed"),
+        hints=Hints(description=f"patch {name}"),
+    )
+    return union(
+        f"{name}-patched",
+        [source, changes.out],
+        conflicts="last",
+        removed=changes.output("removed"),
+        retention=Retention.SOURCE,
+    ).out
+
+
+def options(patches: tuple[Patch, ...]) -> list[FrozenMap[Any]]:
+    """Return the options that each of *patches* wants, in order."""
+    return [patch.extra_config for patch in patches]

@@ -1,0 +1,18 @@
+"""The shell scripts that run in the sandbox; each lies beside this module, in `scripts/`."""
+
+from __future__ import annotations
+
+import functools
+
+from pathlib import Path
+
+
+SHELL = "/bin/sh"
+
+_SCRIPTS = Path(__file__).with_name("scripts")
+
+
+@functools.cache
+def script(name: str, *arguments: str) -> tuple[str, ...]:
+    """Return the arguments of `SHELL` that run the script *name* with *arguments*."""
+    return ("-c", _SCRIPTS.joinpath(f"{name}.sh").read_text(), name, *arguments)

@@ -1,0 +1,73 @@
+# Build the kernel of /src with the configuration /config, out of tree in /build.
+#
+# $1 is the release that the modules directory is named after, $2 the image's target, the other
+# arguments are make's. Leaves the outputs out, modules, dev and debug.
+set -eu
+
+release=$1
+image=$2
+shift 2
+
+fail() {
+    printf '@kernix {"kind": "%s", "error": "%s", "hint": "%s"}\n' "$1" "$2" "$3"
+    exit 1
+}
+
+kernel_make() {
+    make -C /src O=/build "$@"
+}
+
+has() {
+    grep -qx "CONFIG_$1=y" /build/.config
+}
+
+cd /build
+cat /config > .config
+kernel_make "$@" olddefconfig
+if ! cmp -s /config .config; then
+    diff /config .config || true
+    fail config "the configuration changes when the kernel is built" "its toolchain is another one than that which resolved it"
+fi
+
+said=$(kernel_make -s "$@" kernelrelease)
+if [ "$said" != "$release" ]; then
+    fail release "this kernel calls itself $said, and mod_dir_version is $release" "set mod_dir_version=\\\"$said\\\""
+fi
+
+targets=$image
+if has MODULES; then targets="$targets modules"; fi
+if has OF_EARLY_FLATTREE && [ "$image" != bzImage ]; then targets="$targets dtbs"; fi
+# shellcheck disable=SC2086
+kernel_make -j"$KERNIX_CORES" "$@" $targets
+
+mkdir -p /out/out /out/modules/lib/modules /out/debug
+cp "$(kernel_make -s "$@" image_name)" "/out/out/$image"
+cp System.map /out/out/System.map
+cp .config /out/out/config
+cp vmlinux /out/debug/vmlinux
+case $targets in *dtbs*) kernel_make "$@" dtbs_install INSTALL_DTBS_PATH=/out/out/dtbs ;; esac
+if has MODULES; then
+    kernel_make "$@" modules_install INSTALL_MOD_PATH=/out/modules INSTALL_MOD_STRIP=1
+    rm -f "/out/modules/lib/modules/$release/build" "/out/modules/lib/modules/$release/source"
+fi
+
+# What external modules are built against: the products that Kbuild reads, and of the sources the
+# headers, makefiles and scripts of this architecture, as in nixpkgs' `dev`.
+dev=/out/dev/lib/modules/$release
+mkdir -p "$dev/build" "$dev/source"
+kernel_make "$@" modules_prepare
+for path in .config System.map Module.symvers include scripts "arch/$SRCARCH/include" "arch/$SRCARCH/module.lds" \
+    tools/objtool/objtool tools/bpf/resolve_btfids/resolve_btfids; do
+    if [ -e "$path" ]; then find "$path" ! -name '*.o' ! -name '.*.cmd' ! -name '.*.d' ! -type d; fi
+done | cpio -pdm --quiet "$dev/build"
+cat > "$dev/build/Makefile" << 'EOF'
+self := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+export KBUILD_OUTPUT := $(self)
+include $(realpath $(self)/../source)/Makefile
+EOF
+cd /src
+find . -type f |
+    grep -E '\.(h|lds|lds\.S|include)$|/(Makefile|Kbuild)[^/]*$|^\./scripts/|^\./arch/[^/]*/(tools|scripts)/' |
+    grep -v -E '^\./(Documentation|drivers|samples|tools/testing)/' |
+    awk -F/ -v arch="$SRCARCH" '$2 != "arch" || NF == 3 || $3 == arch || ($3 == "arm" && arch == "arm64")' |
+    cpio -pdm --quiet "$dev/source"

@@ -1,0 +1,110 @@
+"""What a server's answer to a download, or its lack of one, means."""
+
+from __future__ import annotations
+
+import re
+import ssl
+
+import attrs
+import requests
+import urllib3
+
+from derivations.realise.retry import is_transient, retry_after
+
+
+_OK = 200
+_PARTIAL = 206
+_NOT_SATISFIABLE = 416
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)", re.ASCII)
+_WORDS: tuple[tuple[tuple[type[Exception], ...], str, bool], ...] = (
+    ((requests.TooManyRedirects,), "too many redirections", False),
+    ((requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL), "not a URL that can be fetched", False),
+    ((requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError), "no connection within {0:g} seconds", True),
+    ((requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError), "no answer within {1:g} seconds", True),
+)
+
+
+@attrs.frozen
+class Failed(Exception):
+    """One try came to nothing.
+
+    Attributes:
+        said: What the server said, or what was the matter, without anything of the URL.
+        transient: Whether the same may succeed soon.
+        status: The status of the answer, if there was one.
+        floor: How many seconds the server wants to be left alone.
+    """
+
+    said: str
+    transient: bool = False
+    status: int | None = None
+    floor: float = 0
+
+
+@attrs.frozen
+class NotContinued(Failed):
+    """The server sent something else than the rest of the file."""
+
+
+def is_complete(response: requests.Response, offset: int) -> bool:
+    """Return whether the server says that the file ends at *offset*, so nothing is missing."""
+    return response.status_code == _NOT_SATISFIABLE and _content_range(response)[1] == offset
+
+
+def place_in_file(response: requests.Response, offset: int) -> tuple[int, int | None]:
+    """Return where the answer's bytes belong in the file, and the length of the whole.
+
+    Raises:
+        NotContinued: a part from *offset* on was asked for, and the answer is another one.
+        Failed: the answer is not the file.
+    """
+    if response.status_code == _OK:
+        length = response.headers.get("Content-Length", "")
+        return 0, int(length) if length.isdecimal() else None
+    start, total = _content_range(response)
+    if response.status_code == _PARTIAL and start == offset:
+        return offset, total
+    if response.status_code in {_PARTIAL, _NOT_SATISFIABLE} and offset:
+        msg = "the server did not continue where the download had stopped"
+        raise NotContinued(msg, transient=True)
+    status = response.status_code
+    floor = retry_after(response.headers.get("Retry-After"))
+    said = f"{status} {response.reason or ''}".strip()
+    raise Failed(said, transient=is_transient(status), status=status, floor=floor)
+
+
+def validator(response: requests.Response) -> str | None:
+    """Return what names this version of the file in `If-Range`; a weak tag does not."""
+    tag = response.headers.get("ETag")
+    return tag if tag is not None and not tag.startswith("W/") else response.headers.get("Last-Modified")
+
+
+def explain(error: Exception, timeouts: tuple[float, float]) -> Failed:
+    """Return what *error* comes to, in words that hold nothing of the URL."""
+    for kinds, said, transient in _WORDS:
+        if isinstance(error, kinds):
+            return Failed(said.format(*timeouts), transient=transient)
+    cause = _root(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Failed(f"its certificate is not valid ({cause.verify_message})")
+    if isinstance(cause, OSError) and cause.strerror:
+        return Failed(cause.strerror.lower(), transient=True)
+    return Failed("the connection was cut", transient=True)
+
+
+def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
+    """Return where the answer's part begins and how long the whole is, each if it is said."""
+    place = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    if place is None:
+        return None, None
+    return int(place[1]) if place[1] else None, int(place[2]) if place[2] else None
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the innermost error that *error* wraps: urllib3 keeps it in `reason` or in the arguments."""
+    inner = getattr(error, "reason", None)
+    candidates = [inner, *error.args, error.__cause__, error.__context__]
+    for candidate in candidates:
+        if isinstance(candidate, BaseException):
+            return _root(candidate)
+    return error

@@ -1,0 +1,317 @@
+"""builtin:fetch-git: the tree of one commit, without its history.
+
+Environment: `url`, `rev`. Git fetches the commit alone if the server lets it, all branches and tags
+otherwise; its objects are named by their hashes, so what the commit's name stands for is certain.
+
+Nothing of the user's or the machine's configuration counts, nor do the attributes in the tree:
+files come out as they are in the repository, without filters, line endings or keywords replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.fetch import without_credentials
+from derivations.realise.download import Offline
+from derivations.realise.extract import extract
+from derivations.realise.job import Cancelled
+from derivations.realise.retry import Backoff
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from derivations.realise.job import Job
+    from store.tree import Content
+
+
+# What the user's shell may hold and what would point git elsewhere (`git rev-parse --local-env-vars`).
+_UNSET = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_ASKPASS", "GIT_ATTR_SOURCE", "GIT_COMMON_DIR", "GIT_CONFIG",
+    "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS", "GIT_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY", "GIT_PROXY_COMMAND", "GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE",
+    "GIT_SSL_NO_VERIFY", "GIT_TEMPLATE_DIR", "GIT_TRACE", "GIT_WORK_TREE", "SSH_ASKPASS",
+)  # fmt: skip
+_SET = (
+    "GIT_CONFIG_NOSYSTEM=1",
+    "GIT_CONFIG_GLOBAL=/dev/null",
+    "GIT_ATTR_NOSYSTEM=1",
+    "GIT_NO_REPLACE_OBJECTS=1",
+    "GIT_TERMINAL_PROMPT=0",
+    "GIT_SSH_COMMAND=ssh -oBatchMode=yes",
+    "LC_ALL=C",
+)
+_OPTIONS = (
+    "-c", "core.hooksPath=/dev/null",
+    "-c", "gc.auto=0",
+    "-c", "maintenance.auto=false",
+    "-c", "protocol.allow=never",
+    *(word for name in ("file", "git", "http", "https", "ssh") for word in ("-c", f"protocol.{name}.allow=always")),
+    "-c", "tar.umask=0022",
+)  # fmt: skip
+_ATTRIBUTES = "* -text !eol -ident -filter -working-tree-encoding -export-ignore -export-subst\n"
+
+_REFUSED = re.compile(r"unadvertised object|not our ref|shallow capabilities|no such remote ref|find remote ref")
+_TRANSIENT = re.compile(
+    r"Could not resolve host|Connection (?:refused|reset|timed out)|Operation timed out|early EOF|hung up|"
+    r"unexpected disconnect|returned error: (?:408|429|5\d\d)|RPC failed|Network is unreachable",
+    re.IGNORECASE,
+)
+_RECEIVED = re.compile(rb"Receiving objects:.*?, ([0-9.]+) ([KMG])iB")
+_UNITS = {b"K": 1 << 10, b"M": 1 << 20, b"G": 1 << 30}
+_TICK = 0.2
+_SHA256_DIGITS = 64
+
+
+@attrs.frozen
+class NoGit(Error):
+    """Git is not installed."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"fetching {self.name} takes git, which is not on this machine"
+
+    @property
+    def hint(self) -> str:
+        """Tell how to get it."""
+        return "apt-get install git"
+
+
+@attrs.frozen
+class GitFailed(Error):
+    """Git could not do what it was asked for."""
+
+    name: str
+    url: str
+    said: str
+
+    def __str__(self) -> str:
+        return f"cannot fetch {self.name} from {self.url}: {self.said}"
+
+
+@attrs.frozen
+class NoSuchCommit(Error):
+    """A repository does not have a commit."""
+
+    url: str
+    rev: str
+
+    def __str__(self) -> str:
+        return f"{self.url} has no commit {self.rev}"
+
+    @property
+    def hint(self) -> str:
+        """Tell how a commit gets lost."""
+        return "a branch that was rewritten drops its old commits; a tag on the commit keeps it"
+
+
+@attrs.frozen
+class _Refused(Exception):
+    """Git ended with an error."""
+
+    said: str
+
+
+def fetch_git(job: Job) -> Content:
+    """Fetch the commit of *job*.
+
+    Raises:
+        NoGit: git is not installed.
+        Offline: the repository is elsewhere and nothing may be fetched.
+        NoSuchCommit: the repository does not have it.
+        GitFailed: the repository cannot be reached or read.
+    """
+    url, rev = job.derivation.env["url"], job.derivation.env["rev"]
+    if job.settings.offline and not url.startswith("file:"):
+        raise Offline(name=job.derivation.name, urls=(without_credentials(url),))
+    with tempfile.TemporaryDirectory(dir=job.out, prefix="repository-") as directory:
+        git = _Git(job, Path(directory))
+        git.initialise()
+        git.fetch()
+        with git.archive() as archive:
+            # The tree is what was committed: its links may lead anywhere.
+            return extract(job, archive, archive=f"{job.derivation.name} ({rev})", links_may_leave=True)
+
+
+@attrs.frozen
+class _Git:
+    """Git, in one empty repository."""
+
+    job: Job
+    directory: Path
+
+    @property
+    def url(self) -> str:
+        return self.job.derivation.env["url"]
+
+    @property
+    def rev(self) -> str:
+        return self.job.derivation.env["rev"]
+
+    def initialise(self) -> None:
+        """Make the repository.
+
+        Raises:
+            NoGit: git is not installed.
+        """
+        form = "sha256" if len(self.rev) == _SHA256_DIGITS else "sha1"
+        try:
+            self._run("init", "--quiet", "--bare", "--template=", f"--object-format={form}")
+        except _Refused as error:
+            raise self._failed(error) from None
+        information = self.directory / "info"
+        information.mkdir(exist_ok=True)
+        (information / "attributes").write_text(_ATTRIBUTES)
+
+    def fetch(self) -> None:
+        """Fetch the commit.
+
+        Raises:
+            NoSuchCommit: the repository does not have it.
+            GitFailed: the repository cannot be reached or read.
+        """
+        try:
+            self._fetch("--depth=1", "--no-tags", "--", self.url, self.rev)
+        except _Refused as error:
+            if not _REFUSED.search(error.said):
+                raise self._failed(error) from None
+            self._fetch_all()
+        try:
+            self._run("cat-file", "-e", f"{self.rev}^{{commit}}")
+        except _Refused:
+            raise NoSuchCommit(without_credentials(self.url), self.rev) from None
+
+    def _fetch_all(self) -> None:
+        try:
+            self._fetch("--no-tags", "--", self.url, "+refs/*:refs/fetched/*")
+        except _Refused as error:
+            raise self._failed(error) from None
+
+    def _fetch(self, *arguments: str) -> None:
+        backoff = Backoff(base=1)
+        for failures in range(1, self.job.settings.retries + 2):
+            try:
+                return self._run("fetch", "--progress", "--no-write-fetch-head", *arguments)
+            except _Refused as error:
+                if failures > self.job.settings.retries or not _TRANSIENT.search(error.said):
+                    raise
+            end = time.monotonic() + backoff.delay(failures)
+            while time.monotonic() < end:
+                self._check_cancelled()
+                time.sleep(_TICK)
+        return None
+
+    @contextlib.contextmanager
+    def archive(self) -> Iterator[_Output]:
+        """Give the commit's tree as a tar archive.
+
+        Raises:
+            GitFailed: git cannot read what it has fetched.
+        """
+        command = self._command("archive", "--format=tar", self.rev)
+        with _started(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None  # noqa: S101 -- it is a pipe, as asked for above
+            yield _Output(process, process.stdout.fileno())
+
+    def _run(self, *arguments: str) -> None:
+        """Run git to its end, telling what it has received.
+
+        Raises:
+            _Refused: it ended with an error.
+        """
+        said = bytearray()
+        try:
+            running = _started(self._command(*arguments), stdout=subprocess.DEVNULL)
+            with running as process, selectors.DefaultSelector() as selector:
+                assert process.stderr is not None  # noqa: S101 -- every command has this pipe
+                selector.register(process.stderr, selectors.EVENT_READ)
+                while True:
+                    self._check_cancelled()
+                    if not selector.select(_TICK):
+                        continue
+                    chunk = os.read(process.stderr.fileno(), 1 << 16)
+                    if not chunk:
+                        break
+                    said += chunk
+                    self._tell(chunk)
+                code = process.wait()
+        except FileNotFoundError:
+            raise NoGit(self.job.derivation.name) from None
+        if code == _NOT_FOUND:
+            raise NoGit(self.job.derivation.name)
+        if code:
+            raise _Refused(said.decode(errors="replace"))
+
+    def _tell(self, chunk: bytes) -> None:
+        if found := _RECEIVED.findall(chunk):
+            number, unit = found[-1]
+            self.job.progress(int(float(number) * _UNITS[unit]), None)
+
+    def _command(self, *arguments: str) -> list[str]:
+        # env(1) keeps the rest of the environment, with the user's proxies and keys, out of our hands.
+        unset = [word for name in _UNSET for word in ("-u", name)]
+        return ["env", *unset, *_SET, "git", "--git-dir", str(self.directory), *_OPTIONS, *arguments]
+
+    def _check_cancelled(self) -> None:
+        if self.job.cancelled():
+            raise Cancelled(self.job.derivation.name)
+
+    def _failed(self, error: _Refused) -> GitFailed:
+        shown = without_credentials(self.url)
+        lines = re.split(r"[\r\n]+", error.said.replace(self.url, shown))
+        telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
+        text = "; ".join(line.partition(": ")[2].strip() for line in telling[-3:]) or "git said nothing"
+        return GitFailed(self.job.derivation.name, shown, text)
+
+
+_NOT_FOUND = 127
+"""What env(1) ends with if there is no such program."""
+
+
+@attrs.frozen
+class _Output:
+    """What a process writes, as the source of an archive; that it failed is an error at the end."""
+
+    process: subprocess.Popen[bytes]
+    descriptor: int
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most *size* bytes, none at the end."""
+        data = os.read(self.descriptor, size)
+        if not data and self.process.wait():
+            message = "git could not read what it has fetched"
+            raise EOFError(message)
+        return data
+
+
+@contextlib.contextmanager
+def _started(command: list[str], *, stdout: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Give the running *command*; nothing of it is left after the body."""
+    # Its own session: git's helpers are killed with it, and none of them can ask at the terminal.
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+        process.wait()

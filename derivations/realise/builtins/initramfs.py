@@ -1,0 +1,188 @@
+"""builtin:initramfs: a newc archive of what a description names, the same bytes wherever it is made.
+
+Mounts `/0000`, …: the trees that are copied from. Environment: `entries`, JSON, path to what is there
+(see `derivations.image.initramfs`); `compression`: `gzip`, `xz` or `zstd`.
+
+What comes later in the order of paths, so what is named more exactly, replaces what a copied
+tree has at its place. A compressor gives the same bytes as long as it is the same version.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+import stat
+import sys
+import zlib
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from derivations.image.newc import Node, archive
+from derivations.realise.job import Cancelled
+from store.errors import Error
+from store.writer import TreeWriter
+
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from derivations.realise.job import Job
+    from store.tree import Content
+
+
+_CHUNK = 1024 * 1024
+_MAX_LINKS = 40
+_ZSTD_LEVEL = 19
+_DEVICES = {"b": stat.S_IFBLK, "c": stat.S_IFCHR}
+
+
+@attrs.frozen
+class InvalidInitramfs(Error):
+    """An initramfs cannot hold what it should."""
+
+    name: str
+    place: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"cannot make {self.name}: {self.place}: {self.reason}"
+
+
+class _Compressor(Protocol):
+    def compress(self, data: bytes, /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+_COMPRESSORS: dict[str, Callable[[], _Compressor]] = {
+    # zlib writes neither a name nor a time into the header, as `gzip -n`.
+    "gzip": lambda: zlib.compressobj(level=9, wbits=31),
+    # The kernel's decoder knows CRC32 and no other check (Documentation/staging/xz.rst).
+    "xz": lambda: lzma.LZMACompressor(lzma.FORMAT_XZ, check=lzma.CHECK_CRC32, preset=9),
+    "zstd": lambda: zstd.ZstdCompressor(level=_ZSTD_LEVEL),
+}
+
+
+def initramfs(job: Job) -> Content:
+    """Make the archive of *job*.
+
+    Raises:
+        InvalidInitramfs: something that is to be copied is not there, or lies below a file.
+        TooLarge: a file has 4 GiB or more.
+    """
+    name = job.derivation.name
+    nodes: dict[bytes, Node] = {}
+    for path, facts in sorted(json.loads(job.derivation.env["entries"]).items(), key=lambda it: it[0].split("/")):
+        for node in _nodes(job, path, facts):
+            nodes[node.path] = node
+    for path in nodes:
+        parent = nodes.get(path.rpartition(b"/")[0])
+        if parent is not None and not stat.S_ISDIR(parent.mode):
+            raise InvalidInitramfs(name, os.fsdecode(path), "what it lies below is no directory")
+    data = _watched(job, archive(nodes.values()))
+    if make := _COMPRESSORS.get(job.derivation.env.get("compression", "")):
+        data = _compressed(data, make())
+    with TreeWriter(job.store.pool, job.out / "out") as writer:
+        writer.file("", data)
+        return writer.finish()
+
+
+def _nodes(job: Job, path: str, facts: dict[str, Any]) -> Iterable[Node]:
+    """Return what the entry at *path* puts into the archive."""
+    place = path.encode()
+    match facts["kind"]:
+        case "directory":
+            return [Node(path=place, mode=stat.S_IFDIR | facts["mode"])]
+        case "file":
+            return [_in_memory(place, stat.S_IFREG | facts["mode"], facts["text"].encode())]
+        case "link":
+            return [_in_memory(place, stat.S_IFLNK | 0o777, facts["target"].encode())]
+        case "device":
+            mode = _DEVICES[facts["type"]] | facts["mode"]
+            return [Node(path=place, mode=mode, device=(facts["major"], facts["minor"]))]
+        case "copy":
+            source = _resolve(job, job.inputs[facts["from"]], facts["path"])
+            return _copied(source, place, facts.get("mode"))
+        case kind:
+            raise InvalidInitramfs(job.derivation.name, path, f"what is a {kind!r}?")
+
+
+def _in_memory(path: bytes, mode: int, data: bytes) -> Node:
+    return Node(path=path, mode=mode, size=len(data), data=lambda: (data,))
+
+
+def _copied(source: Path, place: bytes, wanted: int | None) -> Iterator[Node]:
+    """Yield *source* and all that is below it, as it lies at *place*."""
+    pending = [(source, place)]
+    while pending:
+        path, place = pending.pop()
+        status = path.lstat()
+        if stat.S_ISDIR(status.st_mode):
+            yield Node(path=place, mode=stat.S_IFDIR | 0o755)
+            pending += [(child, place + b"/" + os.fsencode(child.name)) for child in path.iterdir()]
+        elif stat.S_ISLNK(status.st_mode):
+            yield _in_memory(place, stat.S_IFLNK | 0o777, os.fsencode(path.readlink()))
+        else:
+            mode = wanted if wanted is not None else 0o755 if status.st_mode & stat.S_IXUSR else 0o644
+            yield Node(path=place, mode=stat.S_IFREG | mode, size=status.st_size, data=_reading(path))
+
+
+def _reading(path: Path) -> Callable[[], Iterator[bytes]]:
+    def read() -> Iterator[bytes]:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
+    return read
+
+
+def _resolve(job: Job, root: Path, path: str) -> Path:
+    """Return the place of *path* in the tree *root*, in which symbolic links on the way are followed, as after `chroot`."""
+    pending = [part for part in reversed(path.split("/")) if part]
+    resolved: list[str] = []
+    links = 0
+    while pending:
+        part = pending.pop()
+        if part in {"", "."}:
+            continue
+        if part == "..":
+            del resolved[-1:]
+            continue
+        here = root.joinpath(*resolved, part)
+        if pending and here.is_symlink() and links < _MAX_LINKS:
+            links += 1
+            goal = str(here.readlink())
+            resolved = [] if goal.startswith("/") else resolved
+            pending += reversed(goal.split("/"))
+            continue
+        resolved.append(part)
+    found = root.joinpath(*resolved)
+    if links == _MAX_LINKS or not os.path.lexists(found):
+        raise InvalidInitramfs(job.derivation.name, path, f"is not in {root.name.partition('-')[2] or root.name}")
+    return found
+
+
+def _watched(job: Job, data: Iterable[bytes]) -> Iterator[bytes]:
+    done = 0
+    for piece in data:
+        if job.cancelled():
+            raise Cancelled(job.derivation.name)
+        done += len(piece)
+        job.progress(done, None)
+        yield piece
+
+
+def _compressed(data: Iterable[bytes], compressor: _Compressor) -> Iterator[bytes]:
+    for piece in data:
+        yield compressor.compress(piece)
+    yield compressor.flush()

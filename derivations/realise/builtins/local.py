@@ -1,0 +1,74 @@
+"""builtin:local and builtin:write-text: what lies on this machine, and what stands in the definition.
+
+`local` has `path` in its environment, and the tree digest that was read there when the definition was
+evaluated as its hash. `write-text` has `text`, and `executable` if the file is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import attrs
+
+from store.errors import Error
+from store.ingest import copy_in
+from store.writer import TreeWriter
+
+
+if TYPE_CHECKING:
+    from derivations.realise.job import Job
+    from store.tree import Content
+
+
+@attrs.frozen
+class Changed(Error):
+    """A source is not what it was when the definition was evaluated."""
+
+    exit_code: ClassVar[int] = 102
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"{self.path} was changed since it was read"
+
+    @property
+    def hint(self) -> str:
+        """Tell what makes it whole."""
+        return "run the same again; if something writes there all the time, stop it or copy the source first"
+
+
+@attrs.frozen
+class Unreadable(Error):
+    """A source cannot be read any more."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"cannot read {self.path}: {self.reason}"
+
+
+def local(job: Job) -> Content:
+    """Copy the path of *job*.
+
+    Raises:
+        Changed: it has other contents by now.
+        Unreadable: it is gone, or something in it cannot be read.
+    """
+    path = Path(job.derivation.env["path"])
+    if not path.exists():
+        raise Unreadable(str(path), "it is not there any more")
+    content = copy_in(path, job.out / "out", job.store.pool)
+    fixed = job.derivation.fixed
+    if fixed is None or content.digest.hex() != fixed.digest:
+        raise Changed(path)
+    return content
+
+
+def write_text(job: Job) -> Content:
+    """Write the text of *job*."""
+    env = job.derivation.env
+    with TreeWriter(job.store.pool, job.out / "out") as writer:
+        writer.file("", env["text"].encode(), executable="executable" in env)
+        return writer.finish()

@@ -1,0 +1,62 @@
+"""Which function builds which `builtin:` derivation; its module is loaded when it is first wanted."""
+
+from __future__ import annotations
+
+import importlib
+
+from typing import TYPE_CHECKING, cast
+
+import attrs
+
+from derivations.derivation import BUILTIN
+from derivations.suggest import suggestion
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from derivations.realise.job import Builtin
+
+
+_PACKAGE = "derivations.realise.builtins"
+_BUILTINS = {
+    "check-config": "check_config:check_config",
+    "check-config": "check_config:check_config",
+    "fetch-url": "fetch:fetch_url",
+    "fetch-deb": "fetch:fetch_deb",
+    "fetch-git": "git:fetch_git",
+    "initramfs": "initramfs:initramfs",
+    "local": "local:local",
+    "replace-files": "replace_files:replace_files",
+    "union": "union:union",
+    "unpack": "unpack:unpack",
+    "write-text": "local:write_text",
+}
+
+
+@attrs.frozen
+class UnknownBuiltin(Error):
+    """A derivation wants a builder that this kernix does not have."""
+
+    builder: str
+
+    def __str__(self) -> str:
+        return f"there is no builder {self.builder!r}"
+
+    @property
+    def hint(self) -> str:
+        """Tell what may be meant, or that another version may have it."""
+        near = suggestion(self.builder, [BUILTIN + name for name in _BUILTINS])
+        return near or "a newer kernix may have it"
+
+
+def find(builder: str) -> Builtin:
+    """Return the function behind *builder*.
+
+    Raises:
+        UnknownBuiltin: there is none.
+    """
+    place = _BUILTINS.get(builder.removeprefix(BUILTIN)) if builder.startswith(BUILTIN) else None
+    if place is None:
+        raise UnknownBuiltin(builder)
+    module, _, function = place.partition(":")
+    return cast("Builtin", getattr(importlib.import_module(f"{_PACKAGE}.{module}"), function))

@@ -1,0 +1,73 @@
+"""builtin:unpack: a tree out of an archive.
+
+Mount `/archive`: the archive, or a tree in which `member` is one. Environment: `member`, `strip`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.realise.decompress import Section
+from derivations.realise.extract import extract
+from derivations.unpack import ARCHIVE
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from derivations.realise.job import Job
+    from store.tree import Content
+
+
+@attrs.frozen
+class NoArchive(Error):
+    """There is no archive where one should be."""
+
+    name: str
+    member: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"cannot unpack {self.name}: {self.member or 'the input'} {self.reason}"
+
+
+def unpack(job: Job) -> Content:
+    """Unpack the archive that *job* mounts.
+
+    Raises:
+        NoArchive: there is none.
+        Corrupt: it cannot be read to its end.
+        Refused: it wants what no archive may want.
+    """
+    member = job.derivation.env.get("member", "")
+    place = _member(job, job.inputs[ARCHIVE], member)
+    with place.open("rb", buffering=0) as file:
+        source = Section(file, os.fstat(file.fileno()).st_size)
+        name = member.rpartition("/")[2] or place.name.partition("-")[2]
+        strip = int(job.derivation.env.get("strip", "0"))
+        return extract(job, source, archive=name, strip=strip, progress=True)
+
+
+def _member(job: Job, root: Path, member: str) -> Path:
+    """Return the file *member* below *root*; symbolic links are not followed, they may lead out of the input."""
+    place = root
+    name = job.derivation.name
+    for part in member.split("/") if member else []:
+        if part in {"", ".", ".."}:
+            raise NoArchive(name, member, "is not a path in a tree")
+        place /= part
+        if place.is_symlink():
+            raise NoArchive(name, member, "lies behind a symbolic link")
+    try:
+        mode = place.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoArchive(name, member, "is not in the input") from None
+    if not stat.S_ISREG(mode):
+        raise NoArchive(name, member, "is not a file")
+    return place

@@ -1,0 +1,278 @@
+"""Compressed files, recognised by how they begin, decompressed in a thread while somebody works on what came out.
+
+    1f 8b                gzip        fd 37 7a 58 5a 00    xz
+    "BZh"                bzip2       28 b5 2f fd          zstd
+
+Several compressed streams in a row are one file, as the command-line tools have it; zeros between or
+after them are padding. Anything else is taken as it is.
+"""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import lzma
+import queue
+import sys
+import threading
+import zlib
+
+from typing import IO, TYPE_CHECKING, Protocol, Self
+
+import attrs
+
+from store.errors import Error
+
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+READ = 256 * 1024
+PIECE = 1024 * 1024
+AHEAD = 16
+"""How many pieces may wait to be worked on."""
+
+MAGIC_LENGTH = 6
+
+_ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error, zstd.ZstdError, ValueError)
+
+
+@attrs.frozen
+class Corrupt(Error):
+    """An archive cannot be read to its end."""
+
+    archive: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.archive} is corrupt: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Tell what may be at fault."""
+        return (
+            "if its hash is pinned, the archive itself is bad; a store object is checked by `kernix verify --contents`"
+        )
+
+
+class Decompressor(Protocol):
+    """What bz2, lzma and zstd have in common: one compressed stream."""
+
+    @property
+    def eof(self) -> bool:
+        """Return whether the stream has ended."""
+
+    @property
+    def needs_input(self) -> bool:
+        """Return whether nothing more comes out before something goes in."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """Return what came after the end of the stream."""
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        """Return at most *max_length* bytes of what *data* and what went in before it hold."""
+
+
+@attrs.define
+class _Gzip:
+    """zlib's decompressor, with the others' face."""
+
+    _inner: zlib._Decompress = attrs.field(factory=lambda: zlib.decompressobj(wbits=31))
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max(0, max_length))
+
+
+_FORMS: dict[bytes, Callable[[], Decompressor]] = {
+    b"\x1f\x8b": _Gzip,
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7zXZ\0": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ),
+    b"\x28\xb5\x2f\xfd": zstd.ZstdDecompressor,
+}
+
+
+class Source(Protocol):
+    """Where compressed bytes come from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most *size* bytes, none at the end."""
+
+
+@attrs.define
+class Section:
+    """The next *size* bytes of *file*, counted while they are read."""
+
+    file: IO[bytes]
+    size: int
+    done: int = attrs.field(default=0, init=False)
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most *size* bytes, none at the end."""
+        data = self.file.read(min(size, self.size - self.done))
+        self.done += len(data)
+        return data
+
+
+def form_of(magic: bytes) -> Callable[[], Decompressor] | None:
+    """Return what decompresses a file that begins with *magic*; None if it is not compressed."""
+    return next((make for start, make in _FORMS.items() if magic.startswith(start)), None)
+
+
+def pieces(file: Source) -> Iterator[bytes]:
+    """Yield what *file* holds, decompressed if it is compressed, in pieces of a megabyte at most.
+
+    Raises:
+        EOFError: the compressed data end too early.
+        Exception: whatever else the decompressor says about broken data.
+    """
+    data = file.read(READ)
+    make = form_of(data[:MAGIC_LENGTH])
+    if make is None:
+        while data:
+            yield data
+            data = file.read(READ)
+        return
+    while data:
+        stream = make()
+        while not stream.eof:
+            if piece := stream.decompress(data, PIECE):
+                yield piece
+            data = file.read(READ) if stream.needs_input and not stream.eof else b""
+            if not data and stream.needs_input and not stream.eof:
+                msg = "it ends in the middle of the compressed data"
+                raise EOFError(msg)
+        data = _after_padding(stream.unused_data, file)
+
+
+def _after_padding(data: bytes, file: Source) -> bytes:
+    """Return what follows in *file* after *data* and zeros."""
+    while not (rest := data.lstrip(b"\0")):
+        data = file.read(READ)
+        if not data:
+            return b""
+    return rest + file.read(READ) if len(rest) < MAGIC_LENGTH else rest
+
+
+class Reader:
+    """Forward reading of what *file* holds, decompressed by a thread; *name* stands in errors."""
+
+    def __init__(self, file: Source, name: str) -> None:
+        self.name = name
+        self._queue: queue.Queue[bytes | Exception] = queue.Queue(AHEAD)
+        self._closed = threading.Event()
+        self._piece = memoryview(b"")
+        self._position = 0
+        self._ended = False
+        self._thread = threading.Thread(target=self._pump, args=(file,), name=f"decompress {name}", daemon=True)
+        self._thread.start()
+
+    def read(self, size: int) -> bytes:
+        """Return *size* bytes.
+
+        Raises:
+            Corrupt: there are not so many, or what is there cannot be decompressed.
+        """
+        start = self._position
+        if start + size <= len(self._piece):
+            self._position = start + size
+            return bytes(self._piece[start : start + size])
+        return b"".join(self.chunks(size))
+
+    def chunks(self, size: int) -> Iterator[memoryview]:
+        """Yield *size* bytes, in pieces.
+
+        Raises:
+            Corrupt: there are not so many, or what is there cannot be decompressed.
+        """
+        while size:
+            if self._position == len(self._piece) and not self._next():
+                raise Corrupt(self.name, "it ends in the middle")
+            piece = self._piece[self._position : self._position + size]
+            self._position += len(piece)
+            size -= len(piece)
+            yield piece
+
+    def skip(self, size: int) -> None:
+        """Pass over *size* bytes."""
+        for _ in self.chunks(size):
+            pass
+
+    def drain(self) -> None:
+        """Pass over all that is left, so that a decompressor has checked it."""
+        while self._next():
+            pass
+
+    def at_end(self) -> bool:
+        """Return whether nothing follows."""
+        return self._position == len(self._piece) and not self._next()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop decompressing."""
+        self._closed.set()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
+        self._thread.join()
+
+    def _next(self) -> bool:
+        if self._ended:
+            return False
+        piece = self._queue.get()
+        if isinstance(piece, Exception):
+            self._ended = True
+            raise Corrupt(self.name, _words(piece)) from None
+        self._piece, self._position = memoryview(piece), 0
+        self._ended = not piece
+        return not self._ended
+
+    def _pump(self, file: Source) -> None:
+        try:
+            for piece in pieces(file):
+                if not self._put(piece):
+                    return
+        except _ERRORS as error:
+            self._put(error)
+        else:
+            self._put(b"")
+
+    def _put(self, piece: bytes | Exception) -> bool:
+        while not self._closed.is_set():
+            try:
+                self._queue.put(piece, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    text = str(error) or type(error).__name__
+    return text[0].lower() + text[1:].rstrip(".")

@@ -1,0 +1,229 @@
+"""Carry out a plan: each derivation once its inputs are there, as many at once as the user wants.
+
+Two crews of threads take what is ready, in the order of the plan: one for downloads, one
+for everything else. The second has more threads than `jobs`, since a thread goes on to take in
+and commit what it has built after it has given back its slot; so one `syncfs` serves
+several results and builders run meanwhile. The threads live until the run is over, and
+bubblewrap's `--die-with-parent` is tied to them.
+
+After the first failure nothing new begins, unless the user wants to keep going; what runs is
+finished and kept. An interrupt kills what runs. Either way, whatever was committed stays.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import threading
+
+from typing import TYPE_CHECKING, ClassVar
+
+import attrs
+
+from derivations.realise.action import Realised, Workshop, is_fetch
+from derivations.realise.cancel import Cancellation, Slots
+from derivations.realise.events import Failed, Skipped
+from derivations.realise.instantiate import instantiate
+from derivations.realise.job import Cancelled
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from derivations.derivation import Derivation, Output
+    from derivations.realise.events import Listener
+    from derivations.realise.plan import Plan
+    from derivations.realise.settings import Settings
+    from store.local import Store
+    from store.path import StorePath
+
+
+COMMITTING = 8
+"""How many threads may be busy with results beyond those whose builders run."""
+
+
+@attrs.frozen
+class SeveralFailed(Error):
+    """More than one derivation failed."""
+
+    exit_code: ClassVar[int] = 100
+
+    errors: tuple[Error, ...]
+
+    def __str__(self) -> str:
+        return f"{len(self.errors)} derivations failed: {'; '.join(map(str, self.errors))}"
+
+
+def execute(store: Store, plan: Plan, settings: Settings, listener: Listener) -> dict[Output, StorePath]:
+    """Build what *plan* says and return every output that was there or has been made.
+
+    Raises:
+        Error: what went wrong, if one thing did.
+        SeveralFailed: if several did; only with `keep_going`, or when they failed at once.
+    """
+    instances = instantiate(store, plan.build)
+    infos = store.infos(plan.present.values())
+    present = {output: Realised(path, infos[path].digest) for output, path in plan.present.items()}
+    with Cancellation() as cancellation:
+        workshop = Workshop(
+            store=store,
+            settings=settings,
+            listener=listener,
+            cancellation=cancellation,
+            jobs=Slots(settings.jobs, cancellation),
+            fetches=Slots(settings.fetches, cancellation),
+            instances=instances,
+        )
+        board = _Board(plan.build, present, cancellation, keep_going=settings.keep_going)
+        threads = _crews(workshop, board, plan)
+        try:
+            for thread in threads:
+                thread.start()
+            board.wait()
+        except BaseException:
+            cancellation.kill()
+            raise
+        finally:
+            cancellation.halt()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+    return board.outcome()
+
+
+def _crews(workshop: Workshop, board: _Board, plan: Plan) -> list[threading.Thread]:
+    """Return the threads of both crews, no more than there is work for."""
+    fetches = sum(map(is_fetch, plan.build))
+    counts = {
+        False: min(workshop.settings.jobs + COMMITTING, len(plan.build) - fetches),
+        True: min(workshop.settings.fetches, fetches),
+    }
+    return [
+        threading.Thread(target=_work, args=(workshop, board, fetching), daemon=True)
+        for fetching, count in counts.items()
+        for _ in range(count)
+    ]
+
+
+def _work(workshop: Workshop, board: _Board, fetching: bool) -> None:
+    """Do what is ready until there is nothing to wait for."""
+    while (derivation := board.take(fetching=fetching)) is not None:
+        try:
+            workshop.perform(derivation, board.inputs(derivation), functools.partial(board.finish, derivation))
+        except Cancelled:
+            board.fail(derivation, None)
+        except Error as error:
+            workshop.listener(Failed(derivation, error))
+            for dependent in board.fail(derivation, error):
+                workshop.listener(Skipped(dependent, derivation))
+        except BaseException as error:  # noqa: BLE001 -- a defect of ours; the thread that waits for us raises it
+            board.fail(derivation, error)
+
+
+class _Board:
+    """What is to be done, what is done, and who waits for it."""
+
+    def __init__(
+        self,
+        build: Iterable[Derivation],
+        present: Mapping[Output, Realised],
+        cancellation: Cancellation,
+        *,
+        keep_going: bool,
+    ) -> None:
+        self._results = dict(present)
+        self._position = {derivation: i for i, derivation in enumerate(build)}
+        self._derivations = list(self._position)
+        self._cancellation = cancellation
+        self._keep_going = keep_going
+        self._errors: list[BaseException] = []
+        self._running: set[Derivation] = set()
+        self._left = set(self._derivations)
+        self._missing: dict[Derivation, int] = {}
+        self._dependents: dict[Derivation, list[Derivation]] = {}
+        self._ready: dict[bool, list[int]] = {False: [], True: []}
+        self._changed = threading.Condition()
+        for derivation in self._derivations:
+            needed = {it.derivation for it in derivation.inputs if it not in self._results}
+            self._missing[derivation] = len(needed)
+            for it in needed:
+                self._dependents.setdefault(it, []).append(derivation)
+            if not needed:
+                self._push(derivation)
+
+    def take(self, *, fetching: bool) -> Derivation | None:
+        """Return the next derivation to do, waiting for one to become ready, or None if there will be none."""
+        with self._changed:
+            while self._left and not self._cancellation.is_halted():
+                if self._ready[fetching]:
+                    derivation = self._derivations[heapq.heappop(self._ready[fetching])]
+                    self._running.add(derivation)
+                    return derivation
+                self._changed.wait()
+            return None
+
+    def inputs(self, derivation: Derivation) -> dict[Output, Realised]:
+        """Return the realised inputs of *derivation*."""
+        with self._changed:
+            return {output: self._results[output] for output in derivation.inputs}
+
+    def finish(self, derivation: Derivation, outputs: Mapping[str, Realised]) -> None:
+        """Take the results of *derivation* and let those begin that waited for them."""
+        with self._changed:
+            for name, realised in outputs.items():
+                self._results.setdefault(derivation.output(name), realised)  # what was there stays
+            for dependent in self._dependents.get(derivation, ()):
+                self._missing[dependent] -= 1
+                if not self._missing[dependent]:
+                    self._push(dependent)
+            self._end(derivation)
+
+    def fail(self, derivation: Derivation, error: BaseException | None) -> list[Derivation]:
+        """Note that *derivation* ended with *error*, or was stopped, and return what cannot be done because of it."""
+        with self._changed:
+            skipped = [it for it in self._all_dependents(derivation) if it in self._left]
+            self._left.difference_update(skipped)
+            if error is not None:
+                self._errors.append(error)
+            if not (self._keep_going and isinstance(error, Error)):
+                self._cancellation.halt()
+            self._end(derivation)
+        return skipped
+
+    def wait(self) -> None:
+        """Wait until everything is done that will be."""
+        with self._changed:
+            while self._left if not self._cancellation.is_halted() else self._running:
+                self._changed.wait()
+
+    def outcome(self) -> dict[Output, StorePath]:
+        """Return every output.
+
+        Raises:
+            Error: what failed.
+        """
+        defects = [error for error in self._errors if not isinstance(error, Error)]
+        if defects or len(self._errors) == 1:
+            raise (defects or self._errors)[0]
+        if self._errors:
+            raise SeveralFailed(tuple(error for error in self._errors if isinstance(error, Error)))
+        return {output: realised.path for output, realised in self._results.items()}
+
+    def _end(self, derivation: Derivation) -> None:
+        self._left.discard(derivation)
+        self._running.discard(derivation)
+        self._changed.notify_all()
+
+    def _push(self, derivation: Derivation) -> None:
+        heapq.heappush(self._ready[is_fetch(derivation)], self._position[derivation])
+
+    def _all_dependents(self, derivation: Derivation) -> list[Derivation]:
+        found: dict[Derivation, None] = {}
+        stack = [derivation]
+        while stack:
+            for dependent in self._dependents.get(stack.pop(), ()):
+                if dependent not in found:
+                    found[dependent] = None
+                    stack.append(dependent)
+        return list(found)

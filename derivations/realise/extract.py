@@ -1,0 +1,207 @@
+"""Write what an archive says to a tree, and refuse what it must not say.
+
+Refused are absolute names and names with `..`, what is neither file, directory nor link, whatever would
+be written through a symbolic link, hard links to what the archive has not brought itself, and, for
+sources, symbolic links that lead out of the tree. A name that comes twice is what it was
+last, as with `tar --update`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.realise.archive import DIRECTORY, FILE, HARD_LINK, SYMLINK, Member, TarReader
+from derivations.realise.decompress import Reader
+from derivations.realise.job import Cancelled
+from store.errors import Error
+from store.tree import InvalidTree
+from store.writer import TreeWriter
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from derivations.realise.decompress import Source
+    from derivations.realise.job import Job
+    from store.tree import Content
+
+
+WHOLE = 1024 * 1024
+"""Files up to this size are hashed in memory, so that nothing is written if the pool has them."""
+
+_REPORT_EVERY = 256
+
+
+@attrs.frozen
+class Refused(Error):
+    """An archive wants what no archive may want."""
+
+    archive: str
+    member: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.archive} was not unpacked: {self.member}: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Tell what such an archive may be."""
+        return "archives of sources have nothing of the kind; this one is broken or hostile"
+
+
+@attrs.frozen
+class CaseFolding(Error):
+    """The store lies on a file system that takes two names for one."""
+
+    directory: Path
+
+    def __str__(self) -> str:
+        return f"the file system of {self.directory} does not distinguish upper and lower case, as sources need it"
+
+    @property
+    def hint(self) -> str:
+        """Tell what to do."""
+        return "put the store elsewhere: set KERNIX_HOME to a directory on ext4, btrfs or xfs"
+
+
+@attrs.define(kw_only=True)
+class Extraction:
+    """Writes the members of one archive.
+
+    Attributes:
+        writer: Where they are written.
+        archive: What the archive is called in errors.
+        strip: How many leading directories are left out.
+        links_may_leave: Whether symbolic links may lead anywhere: in a root file system, they may.
+    """
+
+    writer: TreeWriter
+    archive: str
+    strip: int = 0
+    links_may_leave: bool = False
+    _stripped: bytes | None = attrs.field(default=None, init=False)
+
+    def extract(self, reader: Reader, each: Callable[[int], None]) -> None:
+        """Write all members that *reader* gives; *each* is called now and then with how many there were.
+
+        Raises:
+            Refused: the archive wants what it must not.
+            Corrupt: it cannot be read to its end.
+        """
+        tar = TarReader(reader)
+        for number, member in enumerate(tar):
+            try:
+                self._write(member, tar)
+            except InvalidTree as error:
+                raise self._refusal(member, error.reason) from None
+            if number % _REPORT_EVERY == 0:
+                each(number)
+
+    def _write(self, member: Member, tar: TarReader) -> None:
+        path = self._place(member, member.path)
+        if path is None:
+            return
+        if member.type == FILE:
+            data = tar.read(member) if member.size <= WHOLE else tar.chunks(member)
+            self.writer.file(path, data, executable=member.executable, replace=True)
+        elif member.type == DIRECTORY:
+            self.writer.directory(path)
+        elif member.type == SYMLINK:
+            self._check_target(member, path)
+            self.writer.symlink(path, member.target, replace=True)
+        elif member.type == HARD_LINK:
+            self._link(member, path)
+        else:
+            raise self._refusal(member, f"it is {member.kind}")
+
+    def _place(self, member: Member, name: bytes) -> bytes | None:
+        """Return where in the tree *name* lies; None for the root itself and what was stripped."""
+        if name.startswith(b"/"):
+            raise self._refusal(member, "its name is absolute")
+        parts = [part for part in name.split(b"/") if part not in {b"", b"."}]
+        if b".." in parts:
+            raise self._refusal(member, "its name has `..` in it")
+        if self.strip and parts:
+            self._check_stripped(member, parts)
+        return b"/".join(parts[self.strip :]) or None
+
+    def _check_stripped(self, member: Member, parts: list[bytes]) -> None:
+        top = b"/".join(parts[: self.strip])
+        if len(parts) < self.strip or (len(parts) == self.strip and member.type != DIRECTORY):
+            if member.type == DIRECTORY:
+                return
+            raise self._refusal(member, f"it does not lie in a directory that could be left out (strip={self.strip})")
+        if self._stripped is None:
+            self._stripped = top
+        elif self._stripped != top:
+            known = _show(self._stripped)
+            raise self._refusal(member, f"it does not lie in {known}, which is left out (strip={self.strip})")
+
+    def _check_target(self, member: Member, path: bytes) -> None:
+        if self.links_may_leave:
+            return
+        if member.target.startswith(b"/"):
+            raise self._refusal(member, f"it is a symbolic link to the absolute place {_show(member.target)}")
+        depth = path.count(b"/")
+        for part in member.target.split(b"/"):
+            depth += -1 if part == b".." else part not in {b"", b"."}
+            if depth < 0:
+                raise self._refusal(member, f"it is a symbolic link out of the tree, to {_show(member.target)}")
+
+    def _link(self, member: Member, path: bytes) -> None:
+        target = self._place(member, member.target)
+        if target is None:
+            raise self._refusal(member, "it is a hard link to a directory")
+        if target != path:
+            self.writer.link(path, target, replace=True)
+
+    def _refusal(self, member: Member, reason: str) -> Refused:
+        return Refused(self.archive, _show(member.path), reason)
+
+
+def extract(
+    job: Job, source: Source, *, archive: str, strip: int = 0, links_may_leave: bool = False, progress: bool = False
+) -> Content:
+    """Return the content of the tree that was made of *source*, an archive, as the output of *job*.
+
+    With *progress*, the job's progress is the number of files.
+
+    Raises:
+        Refused: the archive wants what it must not.
+        Corrupt: it cannot be read to its end.
+        CaseFolding: the store's file system cannot hold it.
+        Cancelled: the user gave up.
+    """
+    check_case(job.out)
+
+    def each(number: int) -> None:
+        if job.cancelled():
+            raise Cancelled(job.derivation.name)
+        if progress:
+            job.progress(number, None)
+
+    with TreeWriter(job.store.pool, job.out / "out") as writer, Reader(source, archive) as reader:
+        extraction = Extraction(writer=writer, archive=archive, strip=strip, links_may_leave=links_may_leave)
+        extraction.extract(reader, each)
+        return writer.finish()
+
+
+def check_case(directory: Path) -> None:
+    """Refuse a *directory* in which two names that differ in case are one.
+
+    Raises:
+        CaseFolding: it is such a directory.
+    """
+    probe = directory / "case-probe"
+    probe.touch()
+    folds = (directory / "CASE-PROBE").exists()
+    probe.unlink()
+    if folds:
+        raise CaseFolding(directory)
+
+
+def _show(name: bytes) -> str:
+    return name.decode(errors="backslashreplace")

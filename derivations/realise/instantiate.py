@@ -1,0 +1,80 @@
+"""Write derivations to the store: what `kernix instantiate` prints and every result's deriver is."""
+
+from __future__ import annotations
+
+import os
+
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from derivations import drv
+from store.path import StorePath
+from store.registration import Entry
+from store.retention import Retention
+from store.seal import FILE_MODE, MTIME_NS
+from store.tree import Content, Kind, tree_digest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from derivations.derivation import Derivation
+    from store.local import Store
+
+
+def instantiate(store: Store, derivations: Iterable[Derivation]) -> dict[Derivation, StorePath]:
+    """Write *derivations* and all that they need to *store*, and return where each of them lies.
+
+    Raises:
+        DiskFull: there is no room.
+    """
+    paths: dict[Derivation, StorePath] = {}
+    texts: dict[StorePath, tuple[Derivation, bytes]] = {}
+    for derivation in _inputs_first(derivations):
+        text = drv.dumps(derivation, paths.__getitem__)
+        digest = tree_digest(Kind.FILE, blake3(text).digest())
+        references = [paths[output.derivation] for output in derivation.inputs]
+        path = StorePath.make(digest, derivation.name + drv.SUFFIX, set(references))
+        paths[derivation] = path
+        texts[path] = derivation, text
+    missing = texts.keys() - store.hold(texts)
+    if missing:
+        with store.scratch() as scratch:
+            store.commit([_entry(path, *texts[path], scratch, paths) for path in texts if path in missing])
+    return paths
+
+
+def _entry(
+    path: StorePath, derivation: Derivation, text: bytes, scratch: Path, paths: dict[Derivation, StorePath]
+) -> Entry:
+    """Write *text* below *scratch* as an object has it."""
+    place = scratch / str(path)
+    descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(text)
+    os.utime(place, ns=(MTIME_NS, MTIME_NS))
+    return Entry(
+        path=path,
+        place=place,
+        content=Content(tree_digest(Kind.FILE, blake3(text).digest()), len(text), 1),
+        references=frozenset(paths[output.derivation] for output in derivation.inputs),
+        retention=Retention.DERIVATION,
+    )
+
+
+def _inputs_first(derivations: Iterable[Derivation]) -> list[Derivation]:
+    """Return *derivations* and all that they need, inputs before what uses them."""
+    order: dict[Derivation, None] = {}
+    stack = [(derivation, False) for derivation in derivations]
+    while stack:
+        derivation, complete = stack.pop()
+        if derivation in order:
+            continue
+        if complete:
+            order[derivation] = None
+        else:
+            stack.append((derivation, True))
+            stack += [(output.derivation, False) for output in derivation.inputs if output.derivation not in order]
+    return list(order)

@@ -1,0 +1,193 @@
+"""What builders wrote: kept on disk for later, split into lines for now.
+
+A log is `logs/<2>/<62>.zst` in the store's home, after the hexadecimal key of the derivation: the
+builder's output as it came, compressed. It appears whole, under a temporary name until the
+builder has ended. A log never stops a build: where it cannot be written any more the rest of
+the output is read and dropped, so the builder does not wait for a reader.
+
+A line `@kernix {...}` is a builder's word to us, a JSON object on one line:
+
+    {"error": "…", "hint": "…", "kind": "…"}    why it is going to fail; the last one counts
+    {"progress": [done, expected]}              expected may be null
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import re
+import secrets
+import sys
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from store.errors import Error
+
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+TAIL = 25
+LEVEL = 3
+LONGEST_LINE = 1 << 16
+
+_MARK = "@kernix "
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@attrs.frozen
+class LogMissing(Error):
+    """There is no log of a build."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"there is no log of {self.name}"
+
+    @property
+    def hint(self) -> str:
+        """Tell how a result comes to have no log."""
+        return "it was not built here, wrote nothing, or its result was found by equal inputs"
+
+
+def log_path(logs: Path, key: bytes) -> Path:
+    """Return where the log of the derivation with *key* lies below *logs*."""
+    text = key.hex()
+    return logs / text[:2] / f"{text[2:]}.zst"
+
+
+def read_log(logs: Path, key: bytes, name: str) -> bytes:
+    """Return the log of the derivation called *name* with *key*.
+
+    Raises:
+        LogMissing: there is none.
+    """
+    try:
+        data = log_path(logs, key).read_bytes()
+    except FileNotFoundError:
+        raise LogMissing(name) from None
+    return zstd.decompress(data)
+
+
+class LogWriter:
+    """A log that is being written; its directory and file are made with the first byte."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self._part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+        self._file: zstd.ZstdFile | None = None
+        self._broken = False
+
+    def write(self, data: bytes) -> None:
+        """Append *data*, or drop it once the log cannot be written any more."""
+        self.size += len(data)
+        if self._broken:
+            return
+        try:
+            if self._file is None:
+                self.path.parent.mkdir(exist_ok=True)
+                self._file = zstd.ZstdFile(self._part, "wb", level=LEVEL)
+            self._file.write(data)
+        except OSError:
+            self._give_up()
+
+    def close(self) -> Path | None:
+        """Finish the log and return its place, or None if nothing was written or could be."""
+        if self._broken or self._file is None:
+            return None
+        try:
+            self._file.close()
+            self._part.replace(self.path)
+        except OSError:
+            self._give_up()
+            return None
+        return self.path
+
+    def _give_up(self) -> None:
+        self._broken = True
+        with contextlib.suppress(OSError):
+            if self._file is not None:
+                self._file.close()
+        with contextlib.suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+
+class Lines:
+    """Output as lines, as it comes: the last ones, and what they say to us."""
+
+    def __init__(self) -> None:
+        self.tail: collections.deque[str] = collections.deque(maxlen=TAIL)
+        self.complaint: Complaint | None = None
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str | Mark]:
+        """Return what the lines that *data* completes are: text to show, or progress."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > LONGEST_LINE:
+            lines.append(self._rest)
+            self._rest = b""
+        return [said for line in lines if (said := self._take(line)) is not None]
+
+    def finish(self) -> list[str | Mark]:
+        """Return what the last line is, if no newline ends it."""
+        rest, self._rest = self._rest, b""
+        said = self._take(rest) if rest else None
+        return [] if said is None else [said]
+
+    def _take(self, line: bytes) -> str | Mark | None:
+        text = line.decode(errors="replace").rstrip("\r")
+        if text.startswith(_MARK):
+            match _parse(text[len(_MARK) :]):
+                case Complaint() as complaint:
+                    self.complaint = complaint
+                    return None
+                case Mark() as mark:
+                    return mark
+        # What a carriage return or an escape would do to the user's terminal is not what was meant.
+        text = _CONTROL.sub("", text.rpartition("\r")[2])
+        self.tail.append(text)
+        return text
+
+
+@attrs.frozen
+class Complaint:
+    """Why a builder says that it is going to fail."""
+
+    sentence: str
+    advice: str | None = None
+    kind: str | None = None
+
+
+@attrs.frozen
+class Mark:
+    """How far a builder says that it is."""
+
+    done: int
+    expected: int | None
+
+
+def _parse(text: str) -> Complaint | Mark | None:
+    """Return what the JSON *text* says, or None if that is no word of ours."""
+    try:
+        said: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    match said:
+        case {"error": str(sentence), **more}:
+            advice, kind = more.get("hint"), more.get("kind")
+            return Complaint(
+                sentence, advice if isinstance(advice, str) else None, kind if isinstance(kind, str) else None
+            )
+        case {"progress": [int(done), int(expected) | (None as expected)]}:
+            return Mark(done, expected)
+    return None

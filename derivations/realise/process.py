@@ -1,0 +1,189 @@
+"""A sandbox at work: started, killed, and certainly over.
+
+Bubblewrap (A) starts the first process of a new process namespace (B), which starts the builder. We
+learn B's number from bubblewrap's status descriptor and hold on to it by a pidfd. When B ends the
+kernel kills every process in the namespace and waits for them before the pidfd becomes ready: so
+whoever waits for B's pidfd knows that no process is left that could write to the outputs,
+whatever double forks, closed descriptors or ignored signals there were. A's end alone
+says less: it comes as soon as the builder ends, with B's end still under way.
+
+Should we be killed ourselves, `--die-with-parent` ends A and B. It is tied to the *thread* that
+started A: a `Process` is started, watched and finished in one thread.
+
+Bubblewrap reads its options from a pipe that we fill only once its resource limits are set; to
+prepare a child before it runs anything would cost a fork of this whole process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import subprocess
+
+from typing import TYPE_CHECKING, Self
+
+import attrs
+
+from derivations.realise import probe, seccomp
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from derivations.realise.sandbox import Sandbox
+
+
+PATIENCE = 60.0
+"""Seconds after which processes that SIGKILL does not end are given up: they hang in the kernel."""
+
+_START = 5.0  # seconds that bubblewrap may take to tell B's number before it is killed without
+
+
+@attrs.frozen
+class Unkillable(Error):
+    """Processes of a sandbox did not end when they were killed."""
+
+    pid: int
+
+    def __str__(self) -> str:
+        return f"process {self.pid} of a build does not end though it was killed"
+
+
+class Process:
+    """A running sandbox, to be used in the body of a `with`; when that ends nothing of it is left.
+
+    Attributes:
+        output: A descriptor for what the builder writes.
+        status: A descriptor that can be read when `read_status` is to be called.
+        end: A descriptor that can be read once the builder has ended.
+        exit_code: How the builder ended; None if it never began or something killed the sandbox.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        """Start *sandbox*."""
+        self.exit_code: int | None = None
+        self._said = b""
+        self._first: tuple[int, int] | None = None  # B: pid and pidfd
+        with contextlib.ExitStack() as mine, contextlib.ExitStack() as theirs:
+            self.output, output = _pipe(mine, theirs)
+            self.status, status = _pipe(mine, theirs)
+            os.set_blocking(self.output, False)
+            options, files = _options(sandbox, theirs)
+            with contextlib.ExitStack() as filling:
+                arguments, fill = _pipe(theirs, filling)
+                self._process = _spawn(sandbox.argv, output, ("--args", arguments), ("--json-status-fd", status), files)
+                theirs.close()
+                self.end = os.pidfd_open(self._process.pid)
+                mine.callback(os.close, self.end)
+                resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
+                with contextlib.suppress(BrokenPipeError), open(fill, "wb", closefd=False) as file:
+                    file.write(options)
+            self._mine = mine.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.finish()
+        finally:
+            self._mine.close()
+
+    def read_status(self) -> bool:
+        """Take in what bubblewrap tells; return False when it will tell nothing more."""
+        data = os.read(self.status, 1 << 12)
+        *documents, self._said = (self._said + data).split(b"\n")
+        for document in documents:
+            told = json.loads(document)
+            if "child-pid" in told and self._first is None:
+                with contextlib.suppress(ProcessLookupError):
+                    self._first = told["child-pid"], os.pidfd_open(told["child-pid"])
+                    self._mine.callback(os.close, self._first[1])
+            self.exit_code = told.get("exit-code", self.exit_code)
+        return bool(data)
+
+    def kill(self) -> None:
+        """Kill every process of the sandbox."""
+        # Between A's fork and B's first steps only A's death would go unnoticed by B: wait until B is known.
+        while self._first is None and _ready(self.status, _START):
+            if not self.read_status():
+                break
+        if self._first is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._first[1], signal.SIGKILL)
+        else:
+            self._process.kill()
+
+    def finish(self) -> None:
+        """End what still runs, and wait until nothing does.
+
+        Raises:
+            Unkillable: processes hang in the kernel.
+        """
+        self.kill()
+        if not _ready(self.end, PATIENCE):
+            raise Unkillable(self._process.pid)
+        self._process.wait()
+        while self.read_status():
+            pass
+        if self._first is not None and not _ready(self._first[1], PATIENCE):
+            raise Unkillable(self._first[0])
+
+
+def _options(sandbox: Sandbox, stack: contextlib.ExitStack) -> tuple[bytes, list[int]]:
+    """Return bubblewrap's options for *sandbox*, and the descriptors that they name."""
+    files: list[int] = []
+
+    def open_data(data: bytes) -> int:
+        files.append(_data(data, stack))
+        return files[-1]
+
+    options = [*sandbox.arguments(open_data), "--seccomp", str(open_data(seccomp.program(os.uname().machine)))]
+    return "".join(f"{option}\0" for option in options).encode(errors="surrogateescape"), files
+
+
+def _spawn(
+    argv: tuple[str, ...], output: int, arguments: tuple[str, int], status: tuple[str, int], files: list[int]
+) -> subprocess.Popen[bytes]:
+    """Start bubblewrap; it waits until *arguments* can be read to their end."""
+    return subprocess.Popen(
+        [str(probe.bubblewrap()), *map(str, arguments), *map(str, status), "--", *argv],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=[arguments[1], status[1], *files],
+        env={},
+        cwd="/",
+        umask=0o022,
+        start_new_session=True,  # Ctrl-C is for us to hear; we pass it on as SIGKILL
+    )
+
+
+def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
+    """Return a pipe; the two stacks close its ends."""
+    read, write = os.pipe()
+    reader.callback(os.close, read)
+    writer.callback(os.close, write)
+    return read, write
+
+
+def _data(data: bytes, stack: contextlib.ExitStack) -> int:
+    """Return a descriptor from which *data* can be read."""
+    descriptor = os.memfd_create("kernix")
+    stack.callback(os.close, descriptor)
+    os.write(descriptor, data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _ready(descriptor: int, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))

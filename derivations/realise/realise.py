@@ -1,0 +1,68 @@
+"""Realise: have what a derivation describes in the store, and be told where it lies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from derivations.derivation import Derivation, Output
+from derivations.realise.events import Planned, ignore
+from derivations.realise.plan import plan
+from derivations.realise.settings import Settings
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from derivations.realise.events import Listener
+    from derivations.realise.plan import Plan
+    from store.local import Store
+    from store.path import StorePath
+
+
+def realise(
+    store: Store, target: Derivation | Output, settings: Settings | None = None, listener: Listener = ignore
+) -> dict[str, StorePath]:
+    """Return where each output of *target* lies in *store*, or the one output, having built what was missing.
+
+    Raises:
+        Error: what `realise_all` raises.
+    """
+    targets = [target] if isinstance(target, Output) else [target.output(name) for name in target.outputs]
+    return {output.name: path for output, path in realise_all(store, targets, settings, listener).items()}
+
+
+def realise_all(
+    store: Store, targets: Iterable[Output], settings: Settings | None = None, listener: Listener = ignore
+) -> dict[Output, StorePath]:
+    """Return where each of *targets* lies in *store*, having built what was missing.
+
+    The collector spares what is returned for as long as the store is open.
+
+    Raises:
+        BuildFailed: a builder failed.
+        BuildTimedOut: a builder took too long.
+        SeveralFailed: more than one thing went wrong.
+        Error: what else a builtin, the sandbox or the store reports.
+    """
+    targets = tuple(dict.fromkeys(targets))
+    todo = held_plan(store, targets)
+    listener(Planned(len(todo.build), len(todo.present)))
+    found = dict(todo.present)
+    if todo.build:
+        # What it takes to run builders takes long to load, and mostly there is nothing to build.
+        from derivations.realise.execute import execute  # noqa: PLC0415
+
+        found = execute(store, todo, settings or Settings(), listener)
+    paths = {target: found[target] for target in targets}
+    store.touch(paths.values())
+    return paths
+
+
+def held_plan(store: Store, targets: Iterable[Output]) -> Plan:
+    """Return how to get *targets*, with all that is there kept from the collector."""
+    targets = tuple(targets)
+    while True:
+        todo = plan(targets, store.realised)
+        paths = set(todo.present.values())
+        if store.hold(paths) == paths:
+            return todo

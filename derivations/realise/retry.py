@@ -1,0 +1,69 @@
+"""When a download is worth another try, and how long to wait before it.
+
+Transient are broken connections, time-outs, 408, 425, 429 and 5xx but for 501, 505 and 511, as in
+Nix' `filetransfer.cc`. Waiting grows exponentially with full jitter (every client picks a moment
+in the whole interval, so that they do not come back all at once); what the server asks for in
+`Retry-After` is a floor.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import random
+import time
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+_BUSY = frozenset({429, 503})
+_TRANSIENT = frozenset({408, 425, 429})
+_PERMANENT = frozenset({501, 505, 511})
+_SERVER_ERROR = 500
+
+
+def is_transient(status: int) -> bool:
+    """Return whether a server that answered *status* may answer otherwise soon."""
+    return status in _TRANSIENT or (status >= _SERVER_ERROR and status not in _PERMANENT)
+
+
+@attrs.frozen(kw_only=True)
+class Backoff:
+    """How long to wait before the next try.
+
+    Attributes:
+        base: Seconds after the first failure.
+        busy: Seconds after the first failure if the server said that it is busy.
+        cap: The longest wait, and the longest that a server's wish is followed.
+        jitter: Gives a number from 0 to 1: how much of the wait is waited.
+    """
+
+    base: float = 0.1
+    busy: float = 5
+    cap: float = 60
+    jitter: Callable[[], float] = random.random
+
+    def delay(self, failures: int, *, status: int | None = None, floor: float = 0) -> float:
+        """Return the seconds to wait after so many *failures* in a row; at least *floor*."""
+        first = self.busy if status in _BUSY else self.base
+        # The exponent is bounded: beyond it the cap holds anyway, and floats do not end.
+        longest = min(self.cap, first * 2.0 ** min(failures - 1, 30))
+        return max(floor, longest * self.jitter())
+
+
+def retry_after(value: str | None, now: float | None = None) -> float:
+    """Return the seconds that a `Retry-After` header asks for: a number or an HTTP date; 0 for none."""
+    if value is None:
+        return 0
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return 0
+    return max(0.0, moment.timestamp() - (time.time() if now is None else now))

@@ -1,0 +1,165 @@
+"""The system calls that a builder may not make, as a classic BPF program for the kernel.
+
+What is refused, on each architecture and on the 32-bit one that the same kernel runs:
+
+    chmod family, open family that creates, mknod    EPERM   if the mode has setuid or setgid
+    every call on extended attributes                ENOTSUP as on a file system without them
+    openat2, io_uring_setup                          ENOSYS  their arguments lie in memory, where
+                                                             no filter sees them
+    x32's numbers                                    ENOSYS  an ABI of its own that nobody needs
+    any other architecture                           the process is killed
+
+Modes and extended attributes are what the store does not keep; a builder that needs them finds
+out while it builds. The numbers are those of the kernel's `syscall.tbl` files, the form of the
+program that of `linux/filter.h` and `linux/seccomp.h`.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import stat
+import struct
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+MODE_MASK = stat.S_ISUID | stat.S_ISGID
+CREATES = 0o100 | 0o20000000  # O_CREAT and the own bit of O_TMPFILE, the same on all of these architectures
+
+_INSTRUCTION = struct.Struct("<HBBI")
+_LOAD = 0x20  # BPF_LD | BPF_W | BPF_ABS
+_EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
+_AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
+_ANY_BIT = 0x45  # BPF_JMP | BPF_JSET | BPF_K
+_RETURN = 0x06  # BPF_RET | BPF_K
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
+_ALLOW = 0x7FFF0000
+_KILL = 0x80000000
+_ERRNO = 0x00050000
+_X32 = 0x40000000
+
+
+@attrs.frozen
+class UnknownMachine(Error):
+    """There is no filter for this machine."""
+
+    machine: str
+
+    def __str__(self) -> str:
+        return f"no sandbox for machines of type {self.machine!r}, only for {', '.join(sorted(MACHINES))}"
+
+
+@attrs.frozen(kw_only=True)
+class Abi:
+    """How one architecture numbers the calls that matter.
+
+    Attributes:
+        audit: The AUDIT_ARCH number.
+        modes: Calls that set a mode -> which argument it is.
+        creates: Calls that set a mode if they create -> arguments (flags, mode).
+        xattrs: Calls on extended attributes.
+        unseen: Calls whose arguments a filter cannot see.
+        x32: Whether numbers from 2**30 are another ABI.
+    """
+
+    audit: int
+    modes: Mapping[int, int]
+    creates: Mapping[int, tuple[int, int]]
+    xattrs: Iterable[int]
+    unseen: tuple[int, ...] = (425, 437)
+    x32: bool = False
+
+
+_XATTR_AT = range(463, 467)
+X86_64 = Abi(
+    audit=0xC000003E,
+    modes={90: 1, 91: 1, 268: 2, 452: 2, 85: 1, 133: 1, 259: 2},
+    creates={2: (1, 2), 257: (2, 3)},
+    xattrs=(*range(188, 200), *_XATTR_AT),
+    x32=True,
+)
+I386 = Abi(
+    audit=0x40000003,
+    modes={15: 1, 94: 1, 306: 2, 452: 2, 8: 1, 14: 1, 297: 2},
+    creates={5: (1, 2), 295: (2, 3)},
+    xattrs=(*range(226, 238), *_XATTR_AT),
+)
+AARCH64 = Abi(
+    audit=0xC00000B7,
+    modes={52: 1, 53: 2, 452: 2, 33: 2},
+    creates={56: (2, 3)},
+    xattrs=(*range(5, 17), *_XATTR_AT),
+)
+ARM = Abi(
+    audit=0x40000028,
+    modes={15: 1, 94: 1, 333: 2, 452: 2, 8: 1, 14: 1, 324: 2},
+    creates={5: (1, 2), 322: (2, 3)},
+    xattrs=(*range(226, 238), *_XATTR_AT),
+)
+MACHINES = {"x86_64": (X86_64, I386), "aarch64": (AARCH64, ARM)}
+"""`uname -m` -> the ABIs that a kernel for this machine may serve."""
+
+
+@functools.cache
+def program(machine: str) -> bytes:
+    """Return the filter for a kernel whose `uname -m` is *machine*.
+
+    Raises:
+        UnknownMachine: nobody has written down its calls yet.
+    """
+    if machine not in MACHINES:
+        raise UnknownMachine(machine)
+    code = _load(_ARCHITECTURE)
+    for abi in MACHINES[machine]:
+        rules = _rules(abi)
+        # A conditional jump reaches 255 instructions only, so this one hops over an unconditional one.
+        code += _jump(_EQUAL, abi.audit, 1, 0) + _INSTRUCTION.pack(0x05, 0, 0, len(rules) // 8) + rules
+    return code + _return(_KILL)
+
+
+def _rules(abi: Abi) -> bytes:
+    """Return the part of the program that decides about one architecture."""
+    code = _load(_NUMBER)
+    if abi.x32:
+        code += _jump(_AT_LEAST, _X32, 0, 1) + _return(_ERRNO | errno.ENOSYS)
+    for number, (flags, mode) in abi.creates.items():
+        test = _load(_ARGUMENTS + 8 * flags) + _jump(_ANY_BIT, CREATES, 0, 3) + _mode(mode)
+        code += _when(number, test + _return(_ALLOW))
+    for number, mode in abi.modes.items():
+        code += _when(number, _mode(mode) + _return(_ALLOW))
+    for number in abi.xattrs:
+        code += _when(number, _return(_ERRNO | errno.ENOTSUP))
+    for number in abi.unseen:
+        code += _when(number, _return(_ERRNO | errno.ENOSYS))
+    return code + _return(_ALLOW)
+
+
+def _mode(argument: int) -> bytes:
+    """Refuse if the mode in *argument* has a bit that gives rights away."""
+    # Both machines are little-endian: the low word, which holds every bit of a mode, comes first.
+    return _load(_ARGUMENTS + 8 * argument) + _jump(_ANY_BIT, MODE_MASK, 0, 1) + _return(_ERRNO | errno.EPERM)
+
+
+def _when(number: int, block: bytes) -> bytes:
+    return _jump(_EQUAL, number, 0, len(block) // _INSTRUCTION.size) + block
+
+
+def _load(offset: int) -> bytes:
+    return _INSTRUCTION.pack(_LOAD, 0, 0, offset)
+
+
+def _jump(test: int, value: int, if_true: int, if_false: int) -> bytes:
+    return _INSTRUCTION.pack(test, if_true, if_false, value)
+
+
+def _return(action: int) -> bytes:
+    return _INSTRUCTION.pack(_RETURN, 0, 0, action)

@@ -1,0 +1,54 @@
+"""What the user chose about how to realise; nothing here changes what comes out.
+
+Settings are values that the caller makes: nothing below the command line reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """How to realise: how many at once, how long, from where.
+
+    Attributes:
+        jobs: How many builders run in sandboxes at once.
+        cores: How many processors one builder is told to use; 0 for all.
+        fetches: How many downloads run at once.
+        keep_going: Build all that can be built after the first failure.
+        keep_failed: Leave the build directory of a failed builder in `<home>/failed/`.
+        timeout: Seconds that a builder may run, where its derivation does not say; None for ever.
+        max_silent_time: Seconds that a builder may be silent, where its derivation does not say.
+        max_log_size: Bytes that a builder may print: one that prints for ever must end somewhere.
+        kvm: Whether a guest has booted with /dev/kvm here, so that builders who ask for it get it.
+        offline: Fetch nothing.
+        mirrors: Base URLs of Debian mirrors, tried before those of the machine's apt.
+        kernel_mirrors: Base URLs tried before kernel.org's CDN.
+        retries: How often a download is tried again on one server.
+        connect_timeout: Seconds to wait for a connection.
+        read_timeout: Seconds to wait for the next bytes of a download.
+    """
+
+    jobs: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    cores: int = attrs.field(default=0, validator=attrs.validators.ge(0))
+    fetches: int = attrs.field(default=4, validator=attrs.validators.ge(1))
+    keep_going: bool = False
+    keep_failed: bool = False
+    timeout: float | None = None
+    max_silent_time: float | None = None
+    max_log_size: int = 1 << 30
+    kvm: bool = False
+    offline: bool = False
+    mirrors: tuple[str, ...] = ()
+    kernel_mirrors: tuple[str, ...] = ()
+    retries: int = attrs.field(default=5, validator=attrs.validators.ge(0))
+    connect_timeout: float = 15
+    read_timeout: float = 30
+
+    @property
+    def builder_cores(self) -> int:
+        """Return how many processors a builder is told to use."""
+        return self.cores or len(os.sched_getaffinity(0))

@@ -1,0 +1,17 @@
+"""What the user may have meant."""
+
+from __future__ import annotations
+
+import difflib
+
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def suggestion(word: str, known: Iterable[str]) -> str | None:
+    """Return ``did you mean …?`` with the known words nearest to *word*, None when none is near."""
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else None

@@ -1,0 +1,213 @@
+"""What a kernel is compiled with: a root file system, and what Kbuild has to be told.
+
+A system such as `aarch64-linux` is where a kernel runs; the lock decides on which machines it is
+built, since it pins their packages. Where the two differ, the set with the cross compiler is used.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.debian.rootfs import root_file_system
+from derivations.frozen_map import FrozenMap
+from derivations.suggest import suggestion
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from derivations.debian.lock import Lock
+    from derivations.derivation import Output
+
+
+@attrs.frozen
+class UnknownSystem(Error):
+    """Kernels are not built for, or on, such a system."""
+
+    exit_code = 2
+
+    name: str
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"unknown system {self.name!r}"
+
+    @property
+    def hint(self) -> str:
+        """Name the systems that are spelled nearly the same, or all of them."""
+        return suggestion(self.name, self.known) or f"the systems are {', '.join(self.known)}"
+
+
+@attrs.frozen(kw_only=True)
+class Machine:
+    """A kind of machine, as Debian, GNU, Kbuild and QEMU call it.
+
+    Attributes:
+        debian: Debian's architecture.
+        triplet: What cross compilers' names begin with.
+        arch: Kbuild's ARCH.
+        srcarch: The directory below `arch/` in the kernel's source.
+        image: The target of `make` that makes the bootable image.
+        set_name: What the sets of packages for this machine end in.
+        qemu: The command that emulates it.
+        qemu_set: The set with that command.
+        console: The serial console that QEMU gives it.
+    """
+
+    debian: str
+    triplet: str
+    arch: str
+    srcarch: str
+    image: str
+    set_name: str
+    qemu: str
+    qemu_set: str
+    console: str
+
+
+MACHINES: FrozenMap[Machine] = FrozenMap(
+    {
+        "aarch64-linux": Machine(
+            debian="arm64",
+            triplet="aarch64-linux-gnu",
+            arch="arm64",
+            srcarch="arm64",
+            image="Image",
+            set_name="aarch64",
+            qemu="qemu-system-aarch64 -machine virt -cpu cortex-a57",
+            qemu_set="qemu-arm",
+            console="ttyAMA0",
+        ),
+        "armv7l-linux": Machine(
+            debian="armhf",
+            triplet="arm-linux-gnueabihf",
+            arch="arm",
+            srcarch="arm",
+            image="zImage",
+            set_name="arm",
+            qemu="qemu-system-arm -machine virt",
+            qemu_set="qemu-arm",
+            console="ttyAMA0",
+        ),
+        "riscv64-linux": Machine(
+            debian="riscv64",
+            triplet="riscv64-linux-gnu",
+            arch="riscv",
+            srcarch="riscv",
+            image="Image",
+            set_name="riscv64",
+            qemu="qemu-system-riscv64 -machine virt",
+            qemu_set="qemu-riscv64",
+            console="ttyS0",
+        ),
+        "x86_64-linux": Machine(
+            debian="amd64",
+            triplet="x86_64-linux-gnu",
+            arch="x86_64",
+            srcarch="x86",
+            image="bzImage",
+            set_name="x86-64",
+            qemu="qemu-system-x86_64",
+            qemu_set="qemu",
+            console="ttyS0",
+        ),
+    }
+)
+"""The systems that kernels are built for, by Nix's names."""
+
+
+@attrs.frozen(kw_only=True)
+class Toolchain:
+    """What a kernel is compiled with, and where it is tried.
+
+    Attributes:
+        root: The root file system in which everything runs.
+        system: The system of the machines that build with it.
+        arch: Kbuild's ARCH.
+        srcarch: The directory below `arch/` in the kernel's source.
+        image: The target of `make` that makes the bootable image.
+        cross_compile: What the compiler's and the linker's names begin with; empty for the native ones.
+        qemu: The command that emulates the machine that the kernel is for.
+        qemu_set: The set of packages with that command.
+        busybox_set: The set with a static BusyBox for that machine.
+        console: The serial console of the emulated machine.
+    """
+
+    root: Output
+    system: str
+    arch: str
+    srcarch: str
+    image: str
+    cross_compile: str = ""
+    qemu: str
+    qemu_set: str
+    busybox_set: str
+    console: str
+
+    @property
+    def make_flags(self) -> tuple[str, ...]:
+        """Return what every run of `make` is given."""
+        cross = (f"CROSS_COMPILE={self.cross_compile}",) if self.cross_compile else ()
+        return (f"ARCH={self.arch}", *cross)
+
+
+@functools.lru_cache(maxsize=16)
+def gcc_toolchain(lock: Lock, system: str) -> Toolchain:
+    """Return GCC and binutils as *lock* pins them, for kernels that run on *system*.
+
+    Raises:
+        UnknownSystem: there is no such system, or the lock is for machines that cannot build.
+        MissingSet, MissingPackage: the lock does not pin all that is needed.
+    """
+    target = machine(system)
+    is_native = _builders(lock, target.debian) == target.debian
+    set_name = "gcc" if is_native else f"gcc-{target.set_name}"
+    return Toolchain(
+        root=root_file_system(set_name, lock).out,
+        system=system_of(lock.architecture(set_name)),
+        arch=target.arch,
+        srcarch=target.srcarch,
+        image=target.image,
+        cross_compile="" if is_native else f"{target.triplet}-",
+        qemu=target.qemu,
+        qemu_set=target.qemu_set,
+        busybox_set="busybox" if is_native else f"busybox-{target.set_name}",
+        console=target.console,
+    )
+
+
+def _builders(lock: Lock, default: str) -> str:
+    """Return Debian's architecture of the machines that *lock* pins programs for; *default* if it pins none."""
+    programs = (name for name in lock.sets if name.startswith(("gcc", "qemu")))
+    return next((lock.architecture(name) for name in programs), default)
+
+
+default_toolchain = gcc_toolchain
+"""What kernels are compiled with that do not say."""
+
+
+def machine(system: str) -> Machine:
+    """Return the kind of machine that *system* is.
+
+    Raises:
+        UnknownSystem: there is no such system.
+    """
+    try:
+        return MACHINES[system]
+    except KeyError:
+        raise UnknownSystem(system, tuple(MACHINES)) from None
+
+
+def system_of(architecture: str) -> str:
+    """Return the system that Debian's *architecture* is.
+
+    Raises:
+        UnknownSystem: kernels are not built on it.
+    """
+    for name, it in MACHINES.items():
+        if it.debian == architecture:
+            return name
+    raise UnknownSystem(architecture, tuple(MACHINES))

@@ -1,0 +1,90 @@
+"""One tree out of many, by hard links: what a root file system is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from derivations.derivation import Derivation, Hints, Output, canonical_json
+from derivations.fetch import ANY_SYSTEM
+from derivations.frozen_map import FrozenMap
+from store.retention import Retention
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+REMOVED = "/removed"
+"""Where a union is given the list of what it leaves out, if that is not known before something is built."""
+
+USR_MERGE: Mapping[str, str] = FrozenMap(
+    {name: f"usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")}
+)
+"""The top-level directories that are symbolic links into /usr on a merged system."""
+
+
+def _texts(values: Mapping[str, str]) -> FrozenMap[str]:
+    return FrozenMap(values)
+
+
+def _paths(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(values)))
+
+
+@attrs.frozen(kw_only=True)
+class Layout:
+    """What a union has besides its inputs' files, and what it does without.
+
+    Attributes:
+        merge: Top-level directories whose files go elsewhere and which become symbolic links.
+        links: Symbolic links to make, path to target; they replace what the inputs have there.
+        files: Files to write, path to text; they replace what the inputs have there.
+        directories: Directories that exist even if no input has them.
+        exclude: Paths of the inputs that are left out, with all that is below them.
+    """
+
+    merge: FrozenMap[str] = attrs.field(factory=FrozenMap, converter=_texts)
+    links: FrozenMap[str] = attrs.field(factory=FrozenMap, converter=_texts)
+    files: FrozenMap[str] = attrs.field(factory=FrozenMap, converter=_texts)
+    directories: tuple[str, ...] = attrs.field(default=(), converter=_paths)
+    exclude: tuple[str, ...] = attrs.field(default=(), converter=_paths)
+
+
+def union(
+    name: str,
+    inputs: Sequence[Derivation | Output],
+    layout: Layout | None = None,
+    *,
+    conflicts: Literal["error", "last"] = "error",
+    removed: Output | None = None,
+    retention: Retention = Retention.TOOLCHAIN,
+) -> Derivation:
+    """Return the tree that has every file of *inputs*, shared with them.
+
+    Where two inputs have different things at one path, it is an error that names both, or with
+    *conflicts* `last` the later input's is taken. *removed* is a file with further paths to leave out, one a line.
+    """
+    layout = layout or Layout()
+    members: dict[str, object] = {
+        "merge": dict(layout.merge),
+        "links": dict(layout.links),
+        "files": dict(layout.files),
+        "directories": layout.directories,
+        "exclude": layout.exclude,
+    }
+    env = {key: canonical_json(value).decode() for key, value in members.items() if value}
+    if conflicts != "error":
+        env["conflicts"] = conflicts
+    outputs = [it.out if isinstance(it, Derivation) else it for it in inputs]
+    width = max(4, len(str(len(outputs))))
+    places = {f"/{index:0{width}}": output for index, output in enumerate(outputs)}
+    return Derivation(
+        name=name,
+        system=ANY_SYSTEM,
+        builder="builtin:union",
+        env=env,
+        mounts=places | ({REMOVED: removed} if removed is not None else {}),
+        hints=Hints(description=f"join {name}", retention=retention),
+    )

@@ -1,0 +1,50 @@
+"""A tree out of an archive."""
+
+from __future__ import annotations
+
+import re
+
+from derivations.derivation import Derivation, Hints, Output
+from derivations.fetch import ANY_SYSTEM
+from store.retention import Retention
+
+
+ARCHIVE = "/archive"
+
+_SUFFIX = re.compile(r"(?<=.)((\.tar)?\.(gz|bz2|xz|zst)|\.(tar|tgz|tbz2|txz|tzst))$")
+
+
+def unpack(
+    archive: Derivation | Output, *, name: str | None = None, member: str | None = None, strip: int = 1
+) -> Derivation:
+    """Return the tree in *archive*: tar, plain or compressed with gzip, bzip2, xz or zstd.
+
+    Args:
+        archive: The archive, or a tree in which *member* is one.
+        name: What the tree is called; by default as the archive, without suffixes.
+        member: Where in the input the archive lies, if the input is a tree.
+        strip: How many leading directories are left out; everything must lie below one name there.
+    """
+    output = archive.out if isinstance(archive, Derivation) else archive
+    env = {"strip": str(strip)}
+    if member is not None:
+        env["member"] = member
+    base = name or without_suffixes(member.rpartition("/")[2] if member else output.derivation.name)
+    return Derivation(
+        name=base,
+        system=ANY_SYSTEM,
+        builder="builtin:unpack",
+        env=env,
+        mounts={ARCHIVE: output},
+        hints=Hints(description=f"unpack {base}", retention=Retention.SOURCE),
+    )
+
+
+def without_suffixes(name: str) -> str:
+    """Return *name* without what says that it is an archive."""
+    return _SUFFIX.sub("", name)
+
+
+def is_archive(name: str) -> bool:
+    """Return whether *name* says that it is an archive that `unpack` reads."""
+    return _SUFFIX.search(name) is not None

@@ -1,0 +1,196 @@
+"""The kernel set: every kernel an attribute, each a call of a pure function.
+
+    linux_micro             small, boots in a virtual machine with an initramfs
+    linux_debian_6_1, …     Debian's sources with the architecture's defconfig
+    linux_6_12, …           kernel.org's releases, pinned in kernels.json
+    linux_latest, linux_lts, linux_testing
+
+Nothing is fetched, and no lock is read, before the attribute that needs it is used.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from derivations.context import Context, current
+from derivations.fetch import fetch_deb, fetch_url
+from derivations.kconfig.values import YES
+from derivations.linux.kernel import Kernel, make_linux
+from derivations.linux.version import Version
+from derivations.unpack import unpack
+from overlays.fixpoint import AttrSet, Overlay, fix
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from derivations.debian.lock import Lock, Package
+
+    from derivations.derivation import Derivation
+
+
+CDN = "https://cdn.kernel.org/pub/linux/kernel"
+SNAPSHOTS = "https://git.kernel.org/torvalds/t"
+DEBIAN_SERIES = ("6.1", "6.12")
+
+MICRO = {
+    "64BIT": YES,
+    "PRINTK": YES,
+    "EARLY_PRINTK": YES,
+    "TTY": YES,
+    "SERIAL_8250": YES,
+    "SERIAL_8250_CONSOLE": YES,
+    "BLK_DEV_INITRD": YES,
+    "RD_GZIP": YES,
+    "BINFMT_ELF": YES,
+    "BINFMT_SCRIPT": YES,
+    "PROC_FS": YES,
+    "SYSFS": YES,
+    "DEVTMPFS": YES,
+    "SHMEM": YES,
+    "TMPFS": YES,
+    "FUTEX": YES,
+    "EPOLL": YES,
+    "POSIX_TIMERS": YES,
+    "MULTIUSER": YES,
+    "MODULES": YES,
+    "MODULE_UNLOAD": YES,
+}
+
+
+@attrs.frozen
+class InvalidPins(Error):
+    """kernels.json does not pin what the kernel set offers."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"kernels.json: {self.reason}"
+
+
+@attrs.frozen(kw_only=True)
+class Release:
+    """A release of kernel.org, pinned by the SHA-256 of its archive."""
+
+    version: str
+    sha256: str
+    longterm: bool
+
+    @property
+    def url(self) -> str:
+        """Return where kernel.org keeps it: release candidates are snapshots of the repository."""
+        parsed = Version.parse(self.version)
+        if parsed.candidate:
+            return f"{SNAPSHOTS}/linux-{self.version}.tar.gz"
+        return f"{CDN}/v{parsed.major}.x/linux-{self.version}.tar.xz"
+
+
+@functools.cache
+def releases() -> dict[str, Release]:
+    """Return the pinned releases by series, and `testing`.
+
+    Raises:
+        InvalidPins: kernels.json is damaged.
+    """
+    try:
+        pins = json.loads(Path(__file__).with_name("kernels.json").read_text())
+        return {series: Release(**pin) for series, pin in pins.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InvalidPins(str(error)) from None
+
+
+def kernel_set(overlays: Iterable[Overlay] = (), *, system: str | None = None, lock: Lock | None = None) -> AttrSet:
+    """Return the kernels, with *overlays* over them, for *system*, with the toolchain of *lock*.
+
+    Without *system* or *lock*, those in use are taken when a kernel is built (`derivations.context`).
+    """
+    return fix(functools.partial(_kernels, _context(system, lock)), *overlays)
+
+
+def _context(system: str | None, lock: Lock | None) -> Context | None:
+    if system is None and lock is None:
+        return None
+    given = (lambda: lock) if lock is not None else (lambda: current().lock())
+    return Context(lock=given, system=system or "x86_64-linux")
+
+
+def _kernels(context: Context | None, final: AttrSet, _: AttrSet) -> dict[str, Callable[[], Any]]:
+    """Be the lowest layer: the bundled kernels."""
+    pinned = releases()
+    attributes: dict[str, Callable[[], Any]] = {
+        attribute_of(series): functools.partial(_kernel_org, context, release) for series, release in pinned.items()
+    }
+    attributes |= {
+        f"linux_debian_{series.replace('.', '_')}": functools.partial(_debian, context, series)
+        for series in DEBIAN_SERIES
+    }
+    stable = sorted((Version.parse(it.version), series) for series, it in pinned.items() if series != "testing")
+    longterm = [series for _, series in stable if pinned[series].longterm]
+    return {
+        **attributes,
+        "linux_micro": functools.partial(_micro, context),
+        "linux_latest": lambda: final[attribute_of(stable[-1][1])],
+        "linux_lts": lambda: final[attribute_of(longterm[-1])],
+    }
+
+
+def attribute_of(series: str) -> str:
+    """Return the attribute of the kernel.org *series*: `linux_6_12` for `6.12`."""
+    return f"linux_{series.replace('.', '_')}"
+
+
+def _kernel_org(context: Context | None, release: Release) -> Kernel:
+    return make_linux(
+        version=release.version,
+        source=fetch_url(release.url, sha256=release.sha256),
+        description=f"kernel.org's Linux {release.version}",
+        systems=("aarch64-linux", "x86_64-linux"),
+        context=context,
+    )
+
+
+def _debian(context: Context | None, series: str) -> Kernel:
+    package = _source_package(context, series)
+    return make_linux(
+        version=upstream_version(package),
+        source=debian_source(package),
+        description=f"Debian's Linux {series}",
+        systems=("aarch64-linux", "x86_64-linux"),
+        context=context,
+    )
+
+
+def _micro(context: Context | None) -> Kernel:
+    package = _source_package(context, "6.12")
+    return make_linux(
+        name="linux-micro",
+        version=upstream_version(package),
+        source=debian_source(package),
+        description="a small Linux for virtual machines with a serial console",
+        base="tinyconfig",
+        extra_config=MICRO,
+        context=context,
+        compilations=710,
+    )
+
+
+def debian_source(package: Package) -> Derivation:
+    """Return the tree in Debian's *package* `linux-source-…`."""
+    return unpack(fetch_deb(package), member=f"usr/src/{package.name}.tar.xz")
+
+
+def upstream_version(package: Package) -> str:
+    """Return the kernel's own version of Debian's *package*."""
+    return package.version.partition("-")[0].rpartition(":")[2]
+
+
+def _source_package(context: Context | None, series: str) -> Package:
+    name = f"linux-source-{series}"
+    return (context or current()).lock().package(name, name)

@@ -1,0 +1,85 @@
+"""`kernix build`: have kernels and derivations in the store, and print where."""
+
+from __future__ import annotations
+
+import json
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kernix import links
+from kernix.definitions import targets
+from kernix.options import PATH, attributes, evaluation, realisation
+from kernix.realising import realise
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from derivations.derivation import Output
+    from kernix.attributes import Target
+    from kernix.definitions import Options
+    from kernix.options import Chosen
+    from kernix.session import Session
+    from store.path import StorePath
+
+
+@click.command
+@attributes
+@evaluation
+@realisation
+@click.option("-o", "--out-link", "link", type=PATH, default=Path("result"), metavar="LINK",
+              help="Put the result link there instead of ./result.")  # fmt: skip
+@click.option("--no-link", is_flag=True, help="Make no result link; then nothing keeps the results alive.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be built and fetched, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
+@click.pass_obj
+def command(
+    session: Session,
+    /,
+    *,
+    attributes: tuple[str, ...],
+    link: Path,
+    no_link: bool,
+    dry_run: bool,
+    as_json: bool,
+    options: Options,
+    chosen: Chosen,
+) -> None:
+    """Build kernels and derivations and print where their outputs are.
+
+    What has been built once is found again. A link `result` (`result-dev` for the output
+    `dev`, `result-2` for the next ATTR) leads to each output and keeps it alive.
+    """
+    wanted = targets(session, options, attributes)
+    if dry_run:
+        from kernix.planning import show_plan  # noqa: PLC0415 -- start-up: a build in which nothing is to do needs no plan
+
+        show_plan(session, wanted, as_json=as_json)
+        return
+    outputs = [target.output for target in wanted]
+    links_to_make = {} if no_link else links.places(link, outputs)
+    links.check(links_to_make)
+    results = realise(session, outputs, **chosen)
+    links.make(session.store, links_to_make, results)
+    click.echo(_json(session, wanted, results) if as_json else "\n".join(_paths(session, wanted, results)))
+
+
+def _paths(session: Session, wanted: list[Target], results: Mapping[Output, StorePath]) -> list[str]:
+    return [str(session.store.path(results[target.output])) for target in wanted]
+
+
+def _json(session: Session, wanted: list[Target], results: Mapping[Output, StorePath]) -> str:
+    return json.dumps(
+        [
+            {
+                "attribute": target.attribute,
+                "name": target.output.derivation.name,
+                "outputs": {target.output.name: str(session.store.path(results[target.output]))},
+            }
+            for target in wanted
+        ],
+        indent=2,
+    )

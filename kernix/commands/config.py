@@ -1,0 +1,35 @@
+"""`kernix config`: the final .config of a kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from derivations.derivation import Output
+from kernix.attributes import NotBuildable, target
+from kernix.definitions import definitions
+from kernix.options import attribute, evaluation, realisation
+from kernix.realising import realise
+
+
+if TYPE_CHECKING:
+    from kernix.definitions import Options
+    from kernix.options import Chosen
+    from kernix.session import Session
+
+
+@click.command
+@attribute
+@evaluation
+@realisation
+@click.pass_obj
+def command(session: Session, /, *, attribute: str, options: Options, chosen: Chosen) -> None:
+    """Print the .config that the kernel ATTR is built with, made and checked but nothing compiled."""
+    with definitions(session, options) as names:
+        configuration = getattr(target(names, attribute).value, "configuration", None)
+    if not isinstance(configuration, Output):
+        message = f"`{attribute}` is not a kernel, so it has no configuration"
+        raise NotBuildable(message)
+    paths = realise(session, [configuration], **chosen)
+    click.echo(session.store.path(paths[configuration]).read_bytes(), nl=False)

@@ -1,0 +1,52 @@
+"""`kernix doctor`: can this machine build, and what to change if not."""
+
+from __future__ import annotations
+
+import json
+
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from kernix.checks import State, examine
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from kernix.session import Session
+
+
+_MARKS = {State.FINE: ("ok", "green"), State.ABSENT: ("--", "yellow"), State.BROKEN: ("no", "red")}
+
+
+@attrs.frozen
+class Unfit(Error):
+    """Something that is needed does not work here."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"this machine cannot build yet: {', '.join(self.names)}"
+
+
+@click.command
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.pass_obj
+def command(session: Session, /, *, as_json: bool) -> None:
+    """Try everything that builds need of this machine, and tell what to change.
+
+    `ok` works, `no` is needed and does not work, `--` is missing and can be done without.
+    """
+    found = examine(session.home)
+    if as_json:
+        click.echo(json.dumps([{**attrs.asdict(it), "state": it.state.value} for it in found], indent=2))
+    else:
+        width = max(len(it.name) for it in found)
+        for it in found:
+            mark, color = _MARKS[it.state]
+            click.echo(f"{click.style(mark, fg=color, bold=True)}  {it.name.ljust(width)}  {it.finding}")
+            for line in (it.advice or "").splitlines():
+                click.echo(f"    {' ' * width}  {line}")
+    if broken := tuple(it.name for it in found if it.state is State.BROKEN):
+        raise Unfit(broken)

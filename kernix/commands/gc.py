@@ -1,0 +1,63 @@
+"""`kernix gc`: remove what nothing needs any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kernix.messages import say
+from kernix.options import Duration, Size
+from kernix.progress.line import ProgressLine
+from kernix.quantities import number, size
+from store.collect import Policy, collect, plan
+
+
+if TYPE_CHECKING:
+    from kernix.session import Session
+
+
+@click.command
+@click.option("-n", "--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
+@click.option("--delete-older-than", "older_than", type=Duration(), metavar="TIME",
+              help="Spare what was used since (`14d`).")  # fmt: skip
+@click.option(
+    "--max-freed", type=Size(), metavar="SIZE", help="Stop after so much; what was unused longest goes first."
+)
+@click.option(
+    "--all", "everything", is_flag=True, help="Do not spare sources, toolchains and the compile cache for a while."
+)
+@click.pass_obj
+def command(
+    session: Session, /, *, dry_run: bool, older_than: float | None, max_freed: int | None, everything: bool
+) -> None:
+    """Remove from the store what no root, no running build and no process needs.
+
+    Sources, toolchains and the compile cache stay for 30 days after their last use, so that the
+    next build need not fetch them again; `[gc.keep]` in config.toml says otherwise.
+    """
+    chosen = policy(session, older_than, max_freed, everything=everything)
+    store = session.open_store(full_disk=True)
+    if dry_run:
+        doomed = plan(store, chosen)
+        for info in doomed:
+            click.echo(store.path(info.path))
+        say(f"{number(len(doomed), 'object')} would be removed, {size(sum(it.size for it in doomed))} in all")
+        return
+    with ProgressLine() as progress:
+        done = collect(store, chosen, progress, on_wait=lambda: say("waiting for another collection to end"))
+    click.echo(f"removed {number(done.objects, 'object')}, freed {size(done.freed)}")
+
+
+def policy(session: Session, older_than: float | None, max_freed: int | None, *, everything: bool) -> Policy:
+    """Return what to remove: as the configuration says, and over it what was chosen on the command line."""
+    values: dict[str, Any] = dict(session.configuration.collection) if session.configuration is not None else {}
+    if older_than is not None:
+        values["older_than"] = int(older_than)
+    if max_freed is not None:
+        values["max_freed"] = max_freed
+    if everything:
+        values["keep"] = {}
+    elif "keep" in values:
+        values["keep"] = {**Policy().keep, **values["keep"]}
+    return Policy(**values)

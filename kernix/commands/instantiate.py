@@ -1,0 +1,28 @@
+"""`kernix instantiate`: write derivations to the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from derivations.realise.instantiate import instantiate
+from kernix.definitions import targets
+from kernix.options import attributes, evaluation
+
+
+if TYPE_CHECKING:
+    from kernix.definitions import Options
+    from kernix.session import Session
+
+
+@click.command
+@attributes
+@evaluation
+@click.pass_obj
+def command(session: Session, /, *, attributes: tuple[str, ...], options: Options) -> None:
+    """Write the derivations of each ATTR to the store and print where they are; build nothing."""
+    wanted = [target.output.derivation for target in targets(session, options, attributes)]
+    paths = instantiate(session.store, wanted)
+    for derivation in wanted:
+        click.echo(session.store.path(paths[derivation]))

@@ -1,0 +1,64 @@
+"""`kernix list`: the kernels there are."""
+
+from __future__ import annotations
+
+import json
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from kernix.attributes import is_definition, output_of
+from kernix.definitions import definitions
+from kernix.lockfile import NoLock, refuse
+from kernix.options import evaluation
+from kernix.table import rows
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kernix.definitions import Options
+    from kernix.session import Session
+
+
+@attrs.frozen
+class _Row:
+    """What is told about one attribute."""
+
+    attribute: str
+    version: str | None
+    description: str
+
+
+@click.command
+@evaluation
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@click.pass_obj
+def command(session: Session, /, *, as_json: bool, options: Options) -> None:
+    """List the kernels there are, with what they are."""
+    with definitions(session, options, refuse) as names:
+        found = [_row(names, name) for name in names]
+    if as_json:
+        click.echo(json.dumps([attrs.asdict(row) for row in found], indent=2))
+    else:
+        for line in rows([(row.attribute, row.version or "", row.description) for row in found]):
+            click.echo(line)
+
+
+def _row(names: Mapping[str, Any], name: str) -> _Row:
+    try:
+        value = names[name]
+        version = getattr(value, "version", None)
+    except NoLock as error:
+        # To list kernels is no reason to go and pin a toolchain.
+        return _Row(name, None, f"known once there is a lock ({error.hint})")
+    if not is_definition(value):
+        return _Row(name, None, "a set of attributes")
+    return _Row(name, version, getattr(value, "description", None) or _described(value))
+
+
+def _described(value: object) -> str:
+    output = output_of(value)
+    return output.derivation.hints.description or output.derivation.name if output is not None else ""

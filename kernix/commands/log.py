@@ -1,0 +1,43 @@
+"""`kernix log`: what a builder wrote."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from derivations.realise.log import log_path, read_log
+from kernix.definitions import Options, targets
+from kernix.drvs import deriver, load
+from kernix.objects import by_path
+from kernix.options import complete_attributes, evaluation
+from kernix.realising import present
+
+
+if TYPE_CHECKING:
+    from derivations.derivation import Derivation
+    from kernix.session import Session
+
+
+@click.command
+@click.argument("name", metavar="ATTR|PATH", shell_complete=complete_attributes)
+@evaluation
+@click.pass_obj
+def command(session: Session, /, *, name: str, options: Options) -> None:
+    """Print the log of what built ATTR, or the store object PATH."""
+    derivation = _built(session, options, name)
+    click.echo(read_log(session.store.layout.logs, derivation.key, derivation.name), nl=False)
+
+
+def _built(session: Session, options: Options, name: str) -> Derivation:
+    """Return the derivation whose builder wrote the log that *name* asks for."""
+    store = session.store
+    if (path := by_path(session, name)) is not None:
+        return load(store, deriver(store, path))
+    output = targets(session, options, [name])[0].output
+    if not log_path(store.layout.logs, output.derivation.key).exists():
+        # A result that was found by equal inputs was built, and logged, for another derivation.
+        made = present(session, [output]).get(output)
+        if made is not None and store.info(made).deriver is not None:
+            return load(store, deriver(store, made))
+    return output.derivation

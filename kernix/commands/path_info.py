@@ -1,0 +1,83 @@
+"""`kernix path-info`: what the store knows about objects."""
+
+from __future__ import annotations
+
+import json
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kernix import objects as named
+from kernix.options import evaluation, objects
+from kernix.quantities import size
+from kernix.table import rows
+from store.closure import closure, closure_sizes, topological
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kernix.definitions import Options
+    from kernix.session import Session
+    from store.database import PathInfo
+    from store.path import StorePath
+
+
+@click.command("path-info")
+@objects
+@evaluation
+@click.option("-r", "--recursive", is_flag=True, help="Tell about everything that they refer to as well.")
+@click.option("-s", "--size", "show_size", is_flag=True, help="Print the size of each.")
+@click.option("-S", "--closure-size", is_flag=True, help="Print the size of each with everything that it refers to.")
+@click.option("--human-readable", is_flag=True, help="Print sizes as 1.4 GB.")
+@click.option("--json", "as_json", is_flag=True, help="Print all that is known, as JSON.")
+@click.pass_obj
+def command(
+    session: Session,
+    /,
+    *,
+    objects: tuple[str, ...],
+    recursive: bool,
+    show_size: bool,
+    closure_size: bool,
+    human_readable: bool,
+    as_json: bool,
+    options: Options,
+) -> None:
+    """Tell where objects are, how large they are, and what they refer to."""
+    store = session.store
+    asked = named.find(session, options, objects)
+    graph = closure(asked, store.references)
+    infos = store.infos(graph)
+    sums = closure_sizes(graph, {path: info.size for path, info in infos.items()})
+    shown = topological(graph) if recursive else list(dict.fromkeys(asked))
+    if as_json:
+        click.echo(json.dumps([_facts(session, infos[path], sums[path]) for path in shown], indent=2))
+        return
+    written: Callable[[int], str] = size if human_readable else str
+    columns = [
+        [str(store.path(path)) for path in shown],
+        *([[written(infos[path].size) for path in shown]] if show_size else []),
+        *([[written(sums[path]) for path in shown]] if closure_size else []),
+    ]
+    for line in rows(list(zip(*columns, strict=True))):
+        click.echo(line)
+
+
+def _facts(session: Session, info: PathInfo, total: int) -> dict[str, Any]:
+    def place(path: StorePath | None) -> str | None:
+        return str(session.store.path(path)) if path is not None else None
+
+    return {
+        "path": place(info.path),
+        "digest": info.digest.hex(),
+        "size": info.size,
+        "closureSize": total,
+        "nodes": info.nodes,
+        "references": [place(it) for it in info.references],
+        "deriver": place(info.deriver),
+        "retention": info.retention.value,
+        "registered": info.registered,
+        "used": info.used,
+    }

@@ -1,0 +1,187 @@
+"""The user's `config.toml`: how to build, where to fetch from, what to keep.
+
+    jobs = 2                        # builders at once
+    cores = 0                       # processors for each; 0 for all
+    fetches = 4                     # downloads at once
+    keep_going = false
+    keep_failed = false
+    offline = false
+    timeout = "2h"                  # seconds, or a text with a unit
+    max_silent_time = "30m"
+    max_log_size = "1G"
+    kvm = false                     # true once a guest has booted with /dev/kvm here
+    retries = 5
+    connect_timeout = 15
+    read_timeout = 30
+    mirrors = ["http://…/debian"]   # of Debian packages, tried before the machine's own
+    kernel_mirrors = ["https://…"]  # tried before kernel.org
+
+    [gc]
+    older_than = "14d"              # spare what was used since
+    max_freed = "5G"
+    [gc.keep]                       # after the last use; 0 spares nothing
+    source = "30d"                  # also: result, toolchain, derivation, cache
+
+All of it may be left out. What is not understood is an error, and all errors are told at once.
+"""
+
+from __future__ import annotations
+
+import tomllib
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from derivations.suggest import suggestion
+from kernix.quantities import parse_size, parse_time
+from store.errors import Error
+from store.retention import Retention
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+
+@attrs.frozen
+class InvalidConfiguration(Error):
+    """The configuration file cannot be followed."""
+
+    file: Path
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.file}: {'; '.join(self.problems)}"
+
+
+@attrs.frozen(kw_only=True)
+class Configuration:
+    """What the file says.
+
+    Attributes:
+        settings: Values for `derivations.realise.settings.Settings`, by name.
+        collection: Values for `store.collect.Policy`, by name.
+    """
+
+    settings: Mapping[str, Any] = attrs.field(factory=dict)
+    collection: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+def parse(text: str, file: Path) -> Configuration:
+    """Return what *text*, the content of *file*, says.
+
+    Raises:
+        InvalidConfiguration: not TOML, unknown names, values that cannot be.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidConfiguration(file, (f"not TOML: {str(error)[:1].lower()}{str(error)[1:]}",)) from None
+    reader = _Reader([])
+    collection = reader.table(document.pop("gc", {}), "gc")
+    keep = reader.table(collection.pop("keep", {}), "gc.keep")
+    settings = reader.read(document, _SETTINGS, "")
+    policy = reader.read(collection, _COLLECTION, "gc.")
+    ages = reader.read(keep, dict.fromkeys(Retention, _seconds), "gc.keep.")
+    if reader.problems:
+        raise InvalidConfiguration(file, tuple(reader.problems))
+    if ages:
+        policy["keep"] = {Retention(name): age for name, age in ages.items()}
+    return Configuration(settings=settings, collection=policy)
+
+
+@attrs.define
+class _Reader:
+    """Reads tables and gathers what is wrong with them."""
+
+    problems: list[str]
+
+    def table(self, value: object, place: str) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        self.problems.append(f"{place}: expected a table, got {value!r}")
+        return {}
+
+    def read(self, table: dict[str, Any], known: Mapping[str, Callable[[Any], Any]], place: str) -> dict[str, Any]:
+        values = {}
+        for name, value in table.items():
+            if name not in known:
+                meant = suggestion(name, [*known, "gc"] if not place else known)
+                self.problems.append(f"unknown setting `{place}{name}`{f', {meant}' if meant else ''}")
+                continue
+            try:
+                values[name] = known[name](value)
+            except ValueError as error:
+                self.problems.append(f"{place}{name}: {error}")
+        return values
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        msg = f"expected true or false, got {value!r}"
+        raise ValueError(msg)  # noqa: TRY004 -- the reader gathers ValueErrors
+    return value
+
+
+def _count(least: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            msg = f"expected a number of at least {least}, got {value!r}"
+            raise ValueError(msg)
+        return value
+
+    return read
+
+
+def _time(value: object) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    if isinstance(value, str):
+        return parse_time(value)
+    msg = f'expected seconds or a text like "12h", got {value!r}'
+    raise ValueError(msg)
+
+
+def _seconds(value: object) -> int:
+    return int(_time(value))
+
+
+def _size(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, str):
+        return parse_size(value)
+    msg = f'expected bytes or a text like "5G", got {value!r}'
+    raise ValueError(msg)
+
+
+def _urls(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        msg = f"expected a list of URLs, got {value!r}"
+        raise ValueError(msg)  # noqa: TRY004 -- the reader gathers ValueErrors
+    for url in value:
+        if not isinstance(url, str) or not url.startswith(("http://", "https://", "file://")):
+            msg = f"not a URL: {url!r}"
+            raise ValueError(msg)
+    return tuple(value)
+
+
+_SETTINGS: Mapping[str, Callable[[Any], Any]] = {
+    "jobs": _count(1),
+    "cores": _count(0),
+    "fetches": _count(1),
+    "keep_going": _flag,
+    "keep_failed": _flag,
+    "offline": _flag,
+    "kvm": _flag,
+    "timeout": _time,
+    "max_silent_time": _time,
+    "max_log_size": _size,
+    "retries": _count(0),
+    "connect_timeout": _time,
+    "read_timeout": _time,
+    "mirrors": _urls,
+    "kernel_mirrors": _urls,
+}
+_COLLECTION: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_freed": _size}

@@ -1,0 +1,78 @@
+"""What is said on stderr: errors, hints, warnings, remarks. stdout belongs to results."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from typing import TYPE_CHECKING
+
+import click
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from store.errors import Error
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def say(text: str) -> None:
+    """Say *text* on stderr."""
+    click.echo(text, err=True, color=_color())
+
+
+def warn(text: str) -> None:
+    """Say on stderr that *text* is worth knowing."""
+    say(f"{click.style('warning:', fg='yellow', bold=True)} {text}")
+
+
+def say_error(sentence: str, hint: str | None = None, notes: Iterable[str] = ()) -> None:
+    """Say on stderr what went wrong, where, and what to do about it."""
+    say(f"{click.style('error:', fg='red', bold=True)} {sentence}")
+    for note in notes:
+        say(f"       {note}")
+    if hint:
+        say(f"{click.style('hint:', fg='cyan', bold=True)} {hint}")
+
+
+def report(error: Error) -> None:
+    """Say what *error* is: its sentence, where it comes from, what the builder said last, and what to do."""
+    for each in getattr(error, "errors", (error,)):
+        tail = getattr(each, "tail", ())
+        notes = [*getattr(each, "__notes__", ()), *(["the builder said last:"] if tail else [])]
+        say_error(str(each), each.hint, [*notes, *(f"> {line}" for line in tail)])
+
+
+def usage_sentence(error: click.ClickException) -> tuple[str, str | None]:
+    """Return what click found wrong with the command line as a sentence and a hint."""
+    if isinstance(error, click.NoSuchOption):
+        return f"unknown option `{error.option_name}`", _meant(error.possibilities) or _help(error)
+    if isinstance(error, click.NoSuchCommand):
+        return f"unknown verb `{error.command_name}`", _meant(error.possibilities) or _help(error)
+    text = error.format_message().removesuffix(".")
+    return text[:1].lower() + text[1:], _help(error) if isinstance(error, click.UsageError) else None
+
+
+def system_sentence(error: OSError) -> tuple[str, str | None]:
+    """Return what the operating system refused as a sentence and a hint."""
+    reason = (error.strerror or str(error)).lower()
+    place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
+    full = "`kernix gc` removes what nothing needs any more, and works on a full disk"
+    return f"{place}{reason}", full if error.errno in _FULL else None
+
+
+def _meant(words: list[str] | None) -> str | None:
+    return f"did you mean {' or '.join(f'`{word}`' for word in words)}?" if words else None
+
+
+def _help(error: click.ClickException) -> str | None:
+    context = getattr(error, "ctx", None)
+    return f"`{context.command_path} --help` tells what there is" if context is not None else None
+
+
+def _color() -> bool | None:
+    """Return False where the user wants no colours (https://no-color.org), None to let the terminal decide."""
+    return False if os.environ.get("NO_COLOR") else None

@@ -1,0 +1,68 @@
+"""Sizes and times, as people write and read them: `5G`, `14d`, `1.4 GB`, `2 min 40 s`."""
+
+from __future__ import annotations
+
+import re
+
+
+_SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
+_TIMES = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.ASCII | re.IGNORECASE)
+_STEP = 1000
+_MINUTE = 60
+_HOUR = 3600
+_SHORT = 10
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that *text* means: a number, and `K`, `M`, `G` or `T` for powers of 1024.
+
+    Raises:
+        ValueError: *text* is no size.
+    """
+    if (match := _SIZE.fullmatch(text.strip())) is None:
+        msg = f"not a size: {text!r}, write it as 500M or 5G"
+        raise ValueError(msg)
+    return int(float(match[1]) * _SIZES[match[2].lower()])
+
+
+def parse_time(text: str) -> float:
+    """Return the seconds that *text* means: a number, and `s`, `m`, `h`, `d` or `w`.
+
+    Raises:
+        ValueError: *text* is no length of time.
+    """
+    match = _TIME.fullmatch(text.strip())
+    if match is None or match[2].lower() not in _TIMES:
+        msg = f"not a length of time: {text!r}, write it as 30m, 12h or 14d"
+        raise ValueError(msg)
+    return float(match[1]) * _TIMES[match[2].lower()]
+
+
+def size(count: float) -> str:
+    """Return *count* bytes in the largest unit that leaves a number above one, as `93.4 MB`."""
+    if count < _STEP:
+        return f"{count:.0f} B"
+    for unit in ("kB", "MB", "GB"):
+        count /= _STEP
+        if round(count, 1) < _STEP:
+            return f"{count:.1f} {unit}"
+    return f"{count / _STEP:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """Return *seconds* as `0.4 s`, `40 s`, `2 min 40 s` or `1 h 5 min`."""
+    if seconds < _SHORT:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+
+
+def number(count: int, one: str, more: str | None = None) -> str:
+    """Return *count* with its noun: `1 object`, `2 objects`, `3 entries`."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"

@@ -1,0 +1,132 @@
+"""What one run of the command line works with: places, the store, the user's configuration.
+
+    home             $KERNIX_HOME, else $XDG_DATA_HOME/kernix, else ~/.local/share/kernix
+    configuration    $XDG_CONFIG_HOME/kernix/config.toml, else ~/.config/kernix/config.toml
+
+The store is opened and the configuration read when a verb asks for them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from derivations.realise.settings import Settings
+    from kernix.configuration import Configuration
+    from store.local import Store
+
+
+@attrs.frozen
+class NoHome(Error):
+    """Nothing says where the user's files are."""
+
+    variable: str
+
+    def __str__(self) -> str:
+        return f"neither {self.variable} nor HOME says where kernix keeps its files"
+
+    @property
+    def hint(self) -> str:
+        """Tell which variable to set."""
+        return f"set {self.variable} to a directory"
+
+
+@attrs.frozen
+class RelativePlace(Error):
+    """A variable of the environment must hold an absolute path."""
+
+    variable: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.variable} is {self.value!r}, which is not an absolute path"
+
+
+@attrs.define
+class Session:
+    """One run: *environment* is the process' own, or what a test makes."""
+
+    environment: Mapping[str, str]
+    _store: Store | None = attrs.field(default=None, init=False)
+    _configuration: Configuration | None = attrs.field(default=None, init=False)
+
+    @property
+    def home(self) -> Path:
+        """Return the directory of the store and all that belongs to it.
+
+        Raises:
+            NoHome, RelativePlace: the environment does not name one.
+        """
+        if place := self._place("KERNIX_HOME"):
+            return place
+        return (self._place("XDG_DATA_HOME") or self._user_home("KERNIX_HOME") / ".local/share") / "kernix"
+
+    @property
+    def config_home(self) -> Path:
+        """Return the directory of the user's configuration, overlays and lock.
+
+        Raises:
+            NoHome, RelativePlace: the environment does not name one.
+        """
+        return (self._place("XDG_CONFIG_HOME") or self._user_home("XDG_CONFIG_HOME") / ".config") / "kernix"
+
+    @property
+    def store(self) -> Store:
+        """Return the store, opened or made at the first call."""
+        return self.open_store()
+
+    def open_store(self, *, full_disk: bool = False) -> Store:
+        """Return the store; with *full_disk*, open it even if there is no room left on the disk."""
+        if self._store is None:
+            from store.local import Store  # noqa: PLC0415 -- start-up: half of the verbs need no database
+
+            self._store = Store.open(self.home, full_disk=full_disk)
+        return self._store
+
+    def close(self) -> None:
+        """Let go of the store, if it was opened."""
+        if self._store is not None:
+            self._store.close()
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """Return what the user's configuration file says, None if there is none.
+
+        Raises:
+            InvalidConfiguration: the file cannot be followed.
+        """
+        file = self.config_home / "config.toml"
+        if self._configuration is None and file.exists():
+            from kernix.configuration import parse  # noqa: PLC0415 -- start-up: tomllib, where there is no file
+
+            self._configuration = parse(file.read_text(encoding="utf-8", errors="replace"), file)
+        return self._configuration
+
+    def settings(self, **chosen: Any) -> Settings:  # noqa: ANN401 -- the values of options, by setting
+        """Return how to realise: what was *chosen* on the command line, else the configuration's."""
+        from derivations.realise.settings import Settings  # noqa: PLC0415 -- start-up: only when something is built
+
+        configured = self.configuration.settings if self.configuration is not None else {}
+        return Settings(**{**configured, **{name: value for name, value in chosen.items() if value is not None}})
+
+    def _place(self, variable: str) -> Path | None:
+        value = self.environment.get(variable)
+        if not value:
+            return None
+        place = Path(value)
+        if not place.is_absolute():
+            raise RelativePlace(variable, value)
+        return place
+
+    def _user_home(self, variable: str) -> Path:
+        if (home := self._place("HOME")) is None:
+            raise NoHome(variable)
+        return home

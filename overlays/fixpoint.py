@@ -1,0 +1,165 @@
+"""The fixed point of a stack of overlays.
+
+An overlay is a function ``overlay(final, prev) -> {"name": lambda: value}``: *prev* is the
+set as the layers below left it, *final* the set as it will be when all layers are in. Values
+are thunks, evaluated on first use and once, so an overlay may refer to anything in *final*.
+While the layers are being stacked *final* is sealed: reading it then would see a set that
+does not exist yet, and is an error instead of an old value.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from derivations.suggest import suggestion
+from store.errors import Error
+
+
+Thunks = Mapping[str, Callable[[], Any]]
+
+
+@attrs.frozen
+class UnknownAttribute(Error, KeyError):
+    """A set has no attribute of that name."""
+
+    exit_code = 2
+
+    attribute: str
+    near: str | None
+
+    def __str__(self) -> str:
+        return f"no attribute `{self.attribute}`"
+
+    @property
+    def hint(self) -> str | None:
+        """Name the attributes that are spelled nearly the same."""
+        return self.near
+
+
+@attrs.frozen
+class EagerReadError(Error):
+    """An overlay read *final* outside a thunk."""
+
+    attribute: str
+
+    def __str__(self) -> str:
+        return f"an overlay reads final.{self.attribute} while the overlays are still being put together"
+
+    @property
+    def hint(self) -> str:
+        """Show the form that works."""
+        return f'write the value as a thunk: {{"name": lambda: … final.{self.attribute} …}}'
+
+
+@attrs.frozen
+class CycleError(Error):
+    """Attributes need each other."""
+
+    chain: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"attributes need each other: {' -> '.join(self.chain)}"
+
+
+@attrs.frozen
+class InvalidOverlay(Error):
+    """What an overlay returned is not a set of thunks."""
+
+    overlay: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"overlay {self.overlay}: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Show the form that works."""
+        return 'an overlay returns {"name": lambda: value, …}'
+
+
+class AttrSet(Mapping[str, Any]):
+    """Attributes computed on first use, each at most once, as items and as attributes."""
+
+    def __init__(self, thunks: Thunks | None = None) -> None:
+        self._thunks = thunks  # None: the layers are still being stacked
+        self._values: dict[str, Any] = {}
+        self._pending: list[str] = []
+        self._lock = threading.RLock()  # two threads must not take each other's evaluation for a cycle
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 -- attributes are kernels, derivations or what users put there
+        if self._thunks is None:
+            raise EagerReadError(name)
+        with self._lock:
+            if name not in self._values:
+                if name not in self._thunks:
+                    raise UnknownAttribute(name, suggestion(name, self._thunks))
+                self._values[name] = self._evaluate(name, self._thunks[name])
+            return self._values[name]
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- as for items
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __iter__(self) -> Iterator[str]:
+        if self._thunks is None:
+            raise EagerReadError("…")
+        return iter(sorted(self._thunks))
+
+    def __len__(self) -> int:
+        return len(self._thunks or ())
+
+    def __contains__(self, name: object) -> bool:
+        if self._thunks is None:
+            raise EagerReadError(str(name))
+        return name in self._thunks
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *(self._thunks or ())]
+
+    def _evaluate(self, name: str, thunk: Callable[[], Any]) -> Any:  # noqa: ANN401 -- as for items
+        if name in self._pending:
+            raise CycleError((*self._pending[self._pending.index(name) :], name))
+        self._pending.append(name)
+        try:
+            return thunk()
+        finally:
+            self._pending.pop()
+
+    def _unseal(self, thunks: Thunks) -> None:
+        self._thunks = thunks
+
+
+Overlay = Callable[[AttrSet, AttrSet], Thunks]
+
+
+def fix(*overlays: Overlay) -> AttrSet:
+    """Return the set that *overlays*, lowest first, amount to.
+
+    Raises:
+        InvalidOverlay: an overlay returns something else than thunks by name.
+        EagerReadError: an overlay reads *final* outside a thunk.
+    """
+    final = AttrSet()
+    thunks: dict[str, Callable[[], Any]] = {}
+    for overlay in overlays:
+        thunks = {**thunks, **_checked(overlay, overlay(final, AttrSet(thunks)))}
+    final._unseal(thunks)  # noqa: SLF001 -- the seal is between these two alone
+    return final
+
+
+def _checked(overlay: Overlay, layer: object) -> Thunks:
+    name = getattr(overlay, "__module__", None) or repr(overlay)
+    if not isinstance(layer, Mapping):
+        raise InvalidOverlay(name, f"it returned a {type(layer).__name__}")
+    for key, thunk in layer.items():
+        if not isinstance(key, str) or not key.isidentifier() or key.startswith("_"):
+            raise InvalidOverlay(name, f"{key!r} is no attribute name")
+        if not callable(thunk) or isinstance(thunk, type):
+            raise InvalidOverlay(name, f"`{key}` is a {type(thunk).__name__} and not a thunk")
+    return layer

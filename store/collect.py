@@ -1,0 +1,240 @@
+"""The collector: delete what nothing needs, while others go on using the store.
+
+One collection runs at a time (the lock `collector`); everything else goes on beside it. Its steps:
+
+1. Inside the gate (`store.locks`, exclusive): delete the temporary roots of dead processes, read those of
+   the others. From here on, whatever is held by anybody is spared, even if the holder dies.
+2. Read the permanent roots and what running processes have open; mark (`store.liveness`).
+3. For each thousand of the dead, referrers first: inside the gate, exclusive: read what temporary roots
+   have been added and spare those objects and what they need; delete the rows of the rest and commit; rename
+   the objects to the trash. Outside again: unlink.
+4. What lies in the store without a row: a crash left it. Looked for outside the gate, looked at again
+   and renamed inside.
+5. Unlink the files that only the pool still has, drop scratches that nobody uses, drop the journal's lines of
+   what was deleted.
+
+A thousand deletions keep others out of the gate for some hundredths of a second. Rows go before
+bytes, in one stay: whoever finds an object registered after having held it has it whole. A
+collector that is killed leaves objects without rows, and trash; the next one takes both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from store.failpoints import reach
+from store.liveness import Marking, deletion_order, deletion_order_by_use, mark, spare
+from store.locks import standing
+from store.retention import Retention
+from store.roots import remove_dangling, roots
+from store.runtime import runtime_roots
+from store.space import give_up_reserve, make_reserve
+from store.temproots import TempRootsView
+from store.trash import discard, empty
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from store.database import PathInfo
+    from store.local import Store
+
+    Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+
+
+_CHUNK = 1000
+_MONTH = 30 * 24 * 60 * 60
+
+DEFAULT_KEEP: Mapping[Retention, int] = {
+    Retention.SOURCE: _MONTH,
+    Retention.TOOLCHAIN: _MONTH,
+    Retention.CACHE: _MONTH,
+}
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """What to delete of that which no root needs.
+
+    *older_than*: only what was last used longer ago than this many seconds.
+    *max_freed*: no more, once objects of this many bytes are deleted; longest unused first.
+    *keep*: how many seconds after its last use an object of a class is spared.
+    *keep_derivers*: a live object keeps the derivation alive that made it.
+    """
+
+    older_than: int | None = None
+    max_freed: int | None = None
+    keep: Mapping[Retention, int] = attrs.field(factory=lambda: DEFAULT_KEEP)
+    keep_derivers: bool = True
+
+    def satisfied_by(self, size: int) -> bool:
+        """Return whether nothing more is to be deleted once *size* bytes are."""
+        return self.max_freed is not None and size >= self.max_freed
+
+
+@attrs.frozen
+class Collected:
+    """What a collection did: objects deleted, the bytes of their content, and the bytes that the disk got back."""
+
+    objects: int
+    size: int
+    freed: int
+
+
+def plan(store: Store, policy: Policy) -> list[PathInfo]:
+    """Return what `collect` would delete now, referrers first."""
+    with standing(store.layout.locks / "collector"):
+        mark(store.database, _marking(store, policy, _begin(store, TempRootsView(store.layout.temproots))))
+        infos = {str(info.path): info for info in store.database.infos_in("dead")}
+        paths = dict(store.database.execute("select id, path from objects where id in (select id from temp.dead)"))
+        order = [infos[paths[number]] for number in _order(store, policy)]
+    before = itertools.accumulate((info.size for info in order), initial=0)
+    return [info for info, size in zip(order, before, strict=False) if not policy.satisfied_by(size)]
+
+
+def collect(
+    store: Store,
+    policy: Policy,
+    progress: Progress = lambda _what, _done, _total: None,
+    on_wait: Callable[[], None] | None = None,
+) -> Collected:
+    """Delete what *policy* says; call *on_wait* if another collection must end first."""
+    with standing(store.layout.locks / "collector", on_wait=on_wait):
+        give_up_reserve(store.layout.reserve)
+        collection = _Collection(store, policy, progress)
+        try:
+            return collection.run()
+        finally:
+            with contextlib.suppress(OSError):
+                make_reserve(store.layout.reserve)
+
+
+@attrs.define
+class _Collection:
+    store: Store
+    policy: Policy
+    progress: Progress
+    objects: int = 0
+    size: int = 0
+    freed: int = 0
+
+    def run(self) -> Collected:
+        self.freed += empty(self.store.layout)
+        view = TempRootsView(self.store.layout.temproots)
+        held = _begin(self.store, view)
+        self.progress("marking", 0, 1)
+        marking = _marking(self.store, self.policy, held)
+        mark(self.store.database, marking)
+        self._delete_dead(marking, view)
+        self._delete_unregistered()
+        self._tidy()
+        return Collected(self.objects, self.size, self.freed)
+
+    def _delete_dead(self, marking: Marking, view: TempRootsView) -> None:
+        order = _order(self.store, self.policy)
+        for start in range(0, len(order), _CHUNK):
+            if self.policy.satisfied_by(self.size):
+                break
+            self.progress("deleting", start, len(order))
+            with self.store.gate.exclusive():
+                if added := view.new():
+                    spare(self.store.database, marking, added)
+                for path in self._delete_rows(order[start : start + _CHUNK]):
+                    reach("collect: rename")
+                    discard(self.store.layout, path)
+            reach("collect: unlink")
+            self.freed += empty(self.store.layout)
+        self.progress("deleting", len(order), len(order))
+
+    def _delete_rows(self, numbers: list[int]) -> list[str]:
+        database = self.store.database
+        with database.write():
+            reach("collect: rows")
+            database.execute("delete from temp.chunk")
+            database.execute_many("insert into temp.chunk values (?)", [(number,) for number in numbers])
+            rows = database.execute(
+                "select id, path, size from objects where id in (select chunk.id from temp.chunk join temp.dead using (id))"
+            )
+            doomed = self._limited(numbers, {number: (path, size) for number, path, size in rows})
+            ids = [(number,) for number in doomed]
+            # References first, all of them: the rows of a chunk then go in whatever order SQLite likes.
+            database.execute_many("delete from refs where referrer = ?", ids)
+            database.execute_many("delete from objects where id = ?", ids)
+            reach("collect: commit")
+        self.objects += len(doomed)
+        self.size += sum(size for _, size in doomed.values())
+        return [path for path, _ in doomed.values()]
+
+    def _limited(self, numbers: list[int], rows: dict[int, tuple[str, int]]) -> dict[int, tuple[str, int]]:
+        doomed: dict[int, tuple[str, int]] = {}
+        size = self.size
+        for number in numbers:
+            if self.policy.satisfied_by(size):
+                break
+            if number in rows:
+                doomed[number] = rows[number]
+                size += rows[number][1]
+        return doomed
+
+    def _delete_unregistered(self) -> None:
+        # The names first: what is registered between the two questions is then known to the second.
+        names = {place.name for place in self.store.layout.objects.iterdir()}
+        suspects = sorted(names - self.store.database.paths())
+        for start in range(0, len(suspects), _CHUNK):
+            chunk = suspects[start : start + _CHUNK]
+            with self.store.gate.exclusive():
+                for name in set(chunk) - self.store.database.paths_among(chunk):
+                    reach("collect: unregistered")
+                    discard(self.store.layout, name)
+            self.freed += empty(self.store.layout)
+
+    def _tidy(self) -> None:
+        store = self.store
+        with store.gate.exclusive():
+            reach("collect: dangling roots")
+            remove_dangling(store.layout)
+        reach("collect: scratches")
+        self.freed += store.scratches.sweep()[1]
+        reach("collect: pool")
+        self.progress("sweeping the pool", 0, 1)
+        self.freed += store.pool.sweep().size
+        if self.objects:
+            reach("collect: journal")
+            database = store.database
+            store.journal.compact(database.paths(), database.paths_among, store.gate.exclusive)
+        reach("collect: done")
+
+
+def _begin(store: Store, view: TempRootsView) -> set[str]:
+    with store.gate.exclusive():
+        reach("collect: temporary roots")
+        view.delete_stale()
+        return view.new()
+
+
+def _marking(store: Store, policy: Policy, held: set[str]) -> Marking:
+    permanent = {str(root.target) for root in roots(store.layout)}
+    running = {str(path) for path in runtime_roots(store.layout)}
+    return Marking(
+        roots=frozenset(permanent | running | held),
+        used_since=dict(_used_since(policy)),
+        keep_derivers=policy.keep_derivers,
+    )
+
+
+def _used_since(policy: Policy) -> Iterator[tuple[Retention, int]]:
+    now = int(time.time())
+    for retention in Retention:
+        age = max(policy.keep.get(retention, 0), policy.older_than or 0)
+        if age:
+            yield retention, now - age
+
+
+def _order(store: Store, policy: Policy) -> list[int]:
+    return deletion_order(store.database) if policy.max_freed is None else deletion_order_by_use(store.database)

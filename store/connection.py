@@ -1,0 +1,235 @@
+"""The connection to a store's SQLite database: its schema, transactions, and errors.
+
+One connection serves all threads of a process, one after another. Every error of SQLite becomes
+one of three of ours: there is no room, the file is damaged, or SQLite cannot do its work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from store.errors import Error
+from store.space import DiskFull
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+create table objects (
+    id integer primary key autoincrement,
+    path text not null unique,
+    digest blob not null,
+    size integer not null,
+    nodes integer not null,
+    registered integer not null,
+    used integer not null,
+    retention text not null
+);
+create index spared on objects (retention, used) where retention <> 'result';
+
+create table refs (
+    referrer integer not null references objects on delete cascade,
+    reference integer not null references objects on delete restrict,
+    primary key (referrer, reference),
+    check (reference < referrer)
+) without rowid;
+create index referrers on refs (reference);
+
+create table derivers (
+    object integer primary key references objects on delete cascade,
+    deriver text not null
+);
+
+create table realisations (
+    key blob not null,
+    output text not null,
+    object integer not null references objects on delete cascade,
+    primary key (key, output)
+) without rowid;
+create index realised on realisations (object);
+
+create table divergences (
+    key blob not null,
+    output text not null,
+    kept text not null,
+    other text not null,
+    seen integer not null,
+    primary key (key, output, other)
+) without rowid;
+"""
+
+_BUSY_SECONDS = 600
+
+
+@attrs.frozen
+class StoreCorrupt(Error):
+    """The store's own records cannot be read."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path} is damaged: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Return the command that makes the records again."""
+        return "`kernix verify --rebuild` makes the database again from the journal and the objects"
+
+
+@attrs.frozen
+class SchemaTooNew(Error):
+    """The database was made by a later kernix."""
+
+    path: Path
+    found: int
+
+    def __str__(self) -> str:
+        return f"{self.path} has schema {self.found}, this kernix knows {SCHEMA_VERSION}"
+
+    @property
+    def hint(self) -> str:
+        """Return the ways out."""
+        return "use the later kernix, or another KERNIX_HOME"
+
+
+@attrs.frozen
+class DatabaseFailed(Error):
+    """SQLite cannot do its work for a reason outside of the database's content."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class Connection:
+    """An open database of a store.
+
+    Raises:
+        SchemaTooNew: a later kernix made it.
+        StoreCorrupt: it is there but cannot be read, or *fresh* is False and nothing is there.
+    """
+
+    def __init__(self, path: Path, *, fresh: bool) -> None:
+        self.path = path
+        self._mutex = threading.RLock()
+        self._connection = self._open(fresh=fresh)
+        self._inode = path.stat().st_ino
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._mutex:
+            self._connection.close()
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows that *statement* gives."""
+        with self._mutex, self._translated():
+            if not self._connection.in_transaction:
+                self._follow()
+            return self._connection.execute(statement, parameters).fetchall()
+
+    def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute *statement* once for each of *rows*."""
+        with self._mutex, self._translated():
+            self._connection.executemany(statement, rows)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let all that is read in the body be of one moment."""
+        with self._mutex:
+            self.execute("begin")
+            try:
+                yield
+            finally:
+                self.execute("commit")
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[None]:
+        """Commit what the body does durably and at once, or nothing of it when it raises."""
+        with self._mutex:
+            self.execute("begin immediate")
+            try:
+                yield
+                self.execute("commit")
+            except BaseException:
+                # SQLite has rolled back by itself after some errors, a full disk among them.
+                if self._connection.in_transaction:
+                    self.execute("rollback")
+                raise
+
+    def _open(self, *, fresh: bool) -> sqlite3.Connection:
+        with self._translated():
+            if not fresh and not self.path.exists():
+                raise StoreCorrupt(self.path, "it is missing although the store has objects")
+            connection = sqlite3.connect(
+                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+            )
+            try:
+                _prepare(connection, self.path, fresh=fresh)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    def _follow(self) -> None:
+        # A rebuilt database is another file under the same name, and what is written to the old one is lost.
+        try:
+            inode = self.path.stat().st_ino
+        except FileNotFoundError:
+            raise StoreCorrupt(self.path, "it was deleted while in use") from None
+        if inode != self._inode:
+            self._connection.close()
+            self._connection = self._open(fresh=False)
+            self._inode = inode
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise DiskFull(str(self.path)) from error
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:  # a statement of ours that is wrong
+                raise StoreCorrupt(self.path, str(error)) from error
+            raise DatabaseFailed(self.path, str(error)) from error
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise StoreCorrupt(self.path, str(error)) from error
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, fresh: bool) -> None:
+    connection.execute("pragma foreign_keys = on")
+    connection.execute("pragma synchronous = full")
+    connection.execute("pragma temp_store = memory")  # a temporary file could be on another disk, and that one full
+    ((version,),) = connection.execute("pragma user_version")
+    if version == 0:
+        if not fresh:
+            raise StoreCorrupt(path, "it is empty although the store has objects")
+        _create(connection)
+    elif version > SCHEMA_VERSION:
+        raise SchemaTooNew(path, version)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("begin immediate")
+    ((version,),) = connection.execute("pragma user_version")
+    if version == 0:  # otherwise another process was faster
+        for statement in _SCHEMA.split(";\n")[:-1]:
+            connection.execute(statement)
+        connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+    connection.execute("commit")

@@ -1,0 +1,219 @@
+"""What is known about a store's objects, in SQLite (`store.connection` has the schema).
+
+A reference always has a smaller id than its referrer: ids only grow, and an object is inserted
+after everything that it refers to. The schema checks this, so there are no cycles and no
+self-references, and descending ids are an order in which everything can be deleted. That a
+referenced object is never deleted is the schema's business too (`ON DELETE RESTRICT`).
+
+A `Database` may be used by any threads of one process; every write is one transaction
+(`Database.write`). Everything is asked and told in bulk.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from store.connection import Connection
+from store.path import StorePath
+from store.retention import Retention
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+_CHUNK = 900  # bound variables in one statement
+
+
+@attrs.frozen(kw_only=True)
+class PathInfo:
+    """What is known about a registered object."""
+
+    path: StorePath
+    digest: bytes
+    size: int
+    nodes: int
+    registered: int
+    used: int
+    retention: Retention
+    deriver: StorePath | None
+    references: tuple[StorePath, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Divergence:
+    """A second result for a key that already had one: what was built is not deterministic."""
+
+    key: bytes
+    output: str
+    kept: StorePath
+    other: StorePath
+
+
+class Database(Connection):
+    """What a store's database can be asked and told."""
+
+    def valid(self, paths: Iterable[StorePath]) -> set[StorePath]:
+        """Return those of *paths* that are registered."""
+        by_text = {str(path): path for path in paths}
+        return {by_text[text] for text in self.ids(by_text)}
+
+    def ids(self, paths: Iterable[str]) -> dict[str, int]:
+        """Return the ids of those of *paths* that are registered."""
+        statement = "select path, id from objects where path in (select value from json_each(?))"
+        return dict(self.execute(statement, (json.dumps(list(paths)),)))
+
+    def infos(self, paths: Iterable[StorePath]) -> dict[StorePath, PathInfo]:
+        """Return what is known about those of *paths* that are registered."""
+        names = json.dumps([str(path) for path in paths])
+        among = "in (select value from json_each(?))"
+        with self.snapshot():
+            rows = self.execute(f"{_INFO} where path {among}", (names,))
+            return self._infos(rows, f"where r.path {among}", (names,))
+
+    def all_infos(self) -> list[PathInfo]:
+        """Return what is known about every object, in the order in which they were registered."""
+        with self.snapshot():
+            return list(self._infos(self.execute(_INFO + "order by objects.id"), "", ()).values())
+
+    def infos_in(self, table: str) -> list[PathInfo]:
+        """Return what is known about the objects whose ids are in the temporary *table*."""
+        where = f"in (select id from temp.{table})"  # noqa: S608  the table's name is ours
+        rows = self.execute(f"{_INFO} where objects.id {where} order by objects.id desc")
+        return list(self._infos(rows, f"where refs.referrer {where}", ()).values())
+
+    def references(self, paths: Iterable[StorePath]) -> dict[StorePath, tuple[StorePath, ...]]:
+        """Return the references of those of *paths* that are registered."""
+        return {path: info.references for path, info in self.infos(paths).items()}
+
+    def referrers(self, path: StorePath) -> list[StorePath]:
+        """Return the objects that refer to *path*."""
+        statement = """
+            select o.path from objects t join refs on refs.reference = t.id join objects o on o.id = refs.referrer
+            where t.path = ? order by o.path
+        """
+        return [_path(text) for (text,) in self.execute(statement, (str(path),))]
+
+    def beginning_with(self, prefix: str) -> list[StorePath]:
+        """Return the registered objects whose paths begin with *prefix*."""
+        statement = "select path from objects where path >= ? and path < ? order by path"
+        return [_path(text) for (text,) in self.execute(statement, (prefix, prefix + "\x7f"))]
+
+    def paths_among(self, paths: Iterable[str]) -> set[str]:
+        """Return those of *paths* that are registered."""
+        return set(self.ids(paths))
+
+    def paths(self) -> set[str]:
+        """Return every registered path."""
+        return {path for (path,) in self.execute("select path from objects")}
+
+    def realised(self, keys: Iterable[bytes]) -> dict[bytes, dict[str, StorePath]]:
+        """Return the outputs that are known for *keys*; keys without any are left out."""
+        found: dict[bytes, dict[str, StorePath]] = {}
+        for chunk in _chunks(keys):
+            statement = f"""
+                select key, output, path from realisations join objects on objects.id = object
+                where key in ({",".join("?" * len(chunk))})
+            """  # noqa: S608  only question marks are put in
+            for key, output, path in self.execute(statement, chunk):
+                found.setdefault(key, {})[output] = _path(path)
+        return found
+
+    def all_realisations(self) -> list[tuple[bytes, str, StorePath]]:
+        """Return every realisation."""
+        statement = "select key, output, path from realisations join objects on objects.id = object"
+        return [(key, output, _path(path)) for key, output, path in self.execute(statement)]
+
+    def divergences(self) -> list[Divergence]:
+        """Return every second result that was ever seen."""
+        rows = self.execute("select key, output, kept, other from divergences order by seen, key, output")
+        return [Divergence(key=key, output=out, kept=_path(kept), other=_path(other)) for key, out, kept, other in rows]
+
+    def insert(self, info: PathInfo, ids: dict[str, int]) -> None:
+        """Insert *info*, whose references' ids are in *ids*; its own is added. Only within `write`."""
+        columns = (str(info.path), info.digest, info.size, info.nodes, info.registered, info.used, str(info.retention))
+        statement = """
+            insert into objects (path, digest, size, nodes, registered, used, retention)
+            values (?, ?, ?, ?, ?, ?, ?) returning id
+        """
+        ((row,),) = self.execute(statement, columns)
+        ids[str(info.path)] = row
+        if info.references:
+            self.execute_many("insert into refs values (?, ?)", [(row, ids[str(r)]) for r in info.references])
+        if info.deriver is not None:
+            self.execute("insert into derivers values (?, ?)", (row, str(info.deriver)))
+
+    def realise(self, *, key: bytes, output: str, path: StorePath, object_id: int, now: int) -> Divergence | None:
+        """Insert a realisation unless the key has one; return the divergence if that is another object."""
+        self.execute("insert or ignore into realisations values (?, ?, ?)", (key, output, object_id))
+        kept = self.realised([key])[key][output]
+        if kept == path:
+            return None
+        row = (key, output, str(kept), str(path), now)
+        self.execute("insert or ignore into divergences values (?, ?, ?, ?, ?)", row)
+        return Divergence(key=key, output=output, kept=kept, other=path)
+
+    def touch(self, paths: Iterable[StorePath], *, older_than: int) -> None:
+        """Set the last use of *paths* to now where it was more than *older_than* seconds ago."""
+        names = json.dumps([str(path) for path in paths])
+        where = "path in (select value from json_each(?)) and used < ?"
+        now = int(time.time())
+        old = self.execute(f"select id from objects where {where}", (names, now - older_than))  # noqa: S608  a constant
+        if old:  # asking takes no lock and writes nothing, and is nearly always the end of it
+            with self.write():
+                self.execute_many("update objects set used = ? where id = ?", [(now, number) for (number,) in old])
+
+    def forget_realisation(self, key: bytes) -> None:
+        """Delete what is known about the results of *key*."""
+        with self.write():
+            self.execute("delete from realisations where key = ?", (key,))
+            self.execute("delete from divergences where key = ?", (key,))
+
+    def _infos(self, rows: list[tuple[Any, ...]], where: str, parameters: tuple[str, ...]) -> dict[StorePath, PathInfo]:
+        references: dict[int, list[StorePath]] = {}
+        statement = f"""
+            select refs.referrer, o.path from refs join objects r on r.id = refs.referrer
+            join objects o on o.id = refs.reference {where}
+        """  # noqa: S608  the condition is ours
+        for referrer, path in self.execute(statement, parameters):
+            references.setdefault(referrer, []).append(_path(path))
+        infos = (_info(row, references) for row in rows)
+        return {info.path: info for info in infos}
+
+
+_INFO = """
+    select objects.id, path, digest, size, nodes, registered, used, retention, deriver
+    from objects left join derivers on derivers.object = objects.id
+"""
+
+
+def _path(text: str) -> StorePath:
+    # What is in the database was parsed before it came there.
+    return StorePath(text[:32], text[33:])
+
+
+def _info(row: tuple[Any, ...], references: dict[int, list[StorePath]]) -> PathInfo:
+    number, path, digest, size, nodes, registered, used, retention, deriver = row
+    return PathInfo(
+        path=_path(path),
+        digest=digest,
+        size=size,
+        nodes=nodes,
+        registered=registered,
+        used=used,
+        retention=Retention(retention),
+        deriver=None if deriver is None else _path(deriver),
+        references=tuple(sorted(references.get(number, ()))),
+    )
+
+
+def _chunks(keys: Iterable[bytes]) -> Iterator[list[bytes]]:
+    iterator = iter(keys)
+    while chunk := list(itertools.islice(iterator, _CHUNK)):
+        yield chunk

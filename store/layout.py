@@ -1,0 +1,106 @@
+"""Where things lie in a store's home directory.
+
+version      the format of the whole, a number
+store/       the objects: <32 characters>-<name>
+pool/        one hard link for each distinct file of the objects
+db.sqlite    what is known about the objects
+journal      the same as lines of text, to rebuild db.sqlite from
+roots/       permanent roots; roots/auto/ holds those that lead to users' own links
+temproots/   what each running process uses, one file a process
+locks/       gate and turnstile (see `store.locks`), collector, one file a derivation
+builds/      scratch directories, each locked by the process that uses it
+trash/       what no longer exists for anybody but has not been unlinked yet
+logs/        build logs
+cache/       downloads and other things that may be deleted at any time
+reserve      8 MiB that the collector gives up first, so that it works on a full disk
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@attrs.frozen
+class Layout:
+    """The places below *home*."""
+
+    home: Path
+
+    @property
+    def version(self) -> Path:
+        """The file that names the format."""
+        return self.home / "version"
+
+    @property
+    def objects(self) -> Path:
+        """The directory of the objects."""
+        return self.home / "store"
+
+    @property
+    def pool(self) -> Path:
+        """The directory of the hard-link pool."""
+        return self.home / "pool"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite database."""
+        return self.home / "db.sqlite"
+
+    @property
+    def journal(self) -> Path:
+        """The journal."""
+        return self.home / "journal"
+
+    @property
+    def roots(self) -> Path:
+        """The directory of the permanent roots."""
+        return self.home / "roots"
+
+    @property
+    def temproots(self) -> Path:
+        """The directory of the temporary roots."""
+        return self.home / "temproots"
+
+    @property
+    def locks(self) -> Path:
+        """The directory of the locks."""
+        return self.home / "locks"
+
+    @property
+    def builds(self) -> Path:
+        """The directory of the scratch directories."""
+        return self.home / "builds"
+
+    @property
+    def trash(self) -> Path:
+        """The directory of what is to be unlinked."""
+        return self.home / "trash"
+
+    @property
+    def logs(self) -> Path:
+        """The directory of build logs."""
+        return self.home / "logs"
+
+    @property
+    def cache(self) -> Path:
+        """The directory of what may be deleted at any time."""
+        return self.home / "cache"
+
+    @property
+    def reserve(self) -> Path:
+        """The file that is given up when the disk is full."""
+        return self.home / "reserve"
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        """Every directory that a store has."""
+        return (
+            self.objects, self.pool, self.roots / "auto", self.temproots, self.locks, self.builds, self.trash,
+            self.logs, self.cache,
+        )  # fmt: skip

@@ -1,0 +1,319 @@
+"""The store of this machine: the one object through which everything else uses it.
+
+Its parts, each with the protocol that it keeps: `store.locks` (the gate), `store.temproots`,
+`store.scratch`, `store.registration`, `store.database`, `store.journal`. What works on a
+store as a whole is a function of one: `store.roots`, `store.collect`, `store.verify`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import attrs
+
+from store.connection import DatabaseFailed
+from store.database import Database, PathInfo
+from store.errors import Error
+from store.ingest import copy_in
+from store.journal import Journal
+from store.layout import Layout
+from store.locks import Gate, standing
+from store.path import DIGEST_LENGTH, StorePath
+from store.pool import Pool
+from store.registration import Entry, ObjectMissing, Registrar
+from store.retention import Retention
+from store.scratch import Scratches
+from store.space import DiskFull, disk_full_told, give_up_reserve, make_reserve
+from store.temproots import TempRoots
+from store.walk import content_of
+
+
+if TYPE_CHECKING:
+    import contextlib
+
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from store.database import Divergence
+
+
+FORMAT_VERSION = 1
+
+_DAY = 24 * 60 * 60
+
+
+@attrs.frozen
+class StoreTooNew(Error):
+    """A later kernix made this store."""
+
+    home: Path
+    found: str
+
+    def __str__(self) -> str:
+        return f"the store {self.home} has format {self.found!r}, this kernix knows {FORMAT_VERSION}"
+
+    @property
+    def hint(self) -> str:
+        """Return the ways out."""
+        return "use the later kernix, or another KERNIX_HOME"
+
+
+@attrs.frozen
+class NoSuchObject(Error):
+    """No object's path begins as asked."""
+
+    prefix: str
+
+    def __str__(self) -> str:
+        return f"no object in the store begins with {self.prefix!r}"
+
+
+@attrs.frozen
+class AmbiguousPrefix(Error):
+    """More than one object's path begins as asked."""
+
+    prefix: str
+    candidates: tuple[StorePath, ...]
+
+    def __str__(self) -> str:
+        return f"{len(self.candidates)} objects begin with {self.prefix!r}"
+
+    @property
+    def hint(self) -> str:
+        """Return some of them."""
+        return ", ".join(str(path) for path in self.candidates[:5])
+
+
+@attrs.define(kw_only=True, eq=False)
+class Store:
+    """A store in one directory; any threads of this process and any other processes may use it at once."""
+
+    layout: Layout
+    database: Database
+    pool: Pool
+    gate: Gate
+    journal: Journal
+    temproots: TempRoots
+    scratches: Scratches
+    registrar: Registrar
+
+    @classmethod
+    def open(cls, home: Path, *, full_disk: bool = False) -> Store:
+        """Return the store in *home*, which is made if it is not there.
+
+        With *full_disk*, as the collector wants it, the reserve is given up if there is no
+        room to open the database.
+
+        Raises:
+            StoreTooNew, SchemaTooNew: a later kernix made it.
+            StoreCorrupt: the database is damaged or missing.
+        """
+        layout = Layout(Path(os.path.realpath(home)))
+        with disk_full_told(layout.home):
+            set_up(layout)
+        try:
+            database = _database(layout)
+        except (DiskFull, DatabaseFailed):
+            if not full_disk:
+                raise
+            give_up_reserve(layout.reserve)
+            database = _database(layout)
+        pool = Pool.open(layout.pool)
+        gate = Gate(layout.locks)
+        journal = Journal(layout.journal)
+        temproots = TempRoots(layout.temproots, gate, layout.locks / "collector")
+        scratches = Scratches(layout, gate, pool)
+        registrar = Registrar(
+            layout=layout,
+            database=database,
+            gate=gate,
+            temproots=temproots,
+            journal=journal,
+            scratches=scratches,
+            descriptor=os.open(layout.objects, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC),
+        )
+        return cls(
+            layout=layout,
+            database=database,
+            pool=pool,
+            gate=gate,
+            journal=journal,
+            temproots=temproots,
+            scratches=scratches,
+            registrar=registrar,
+        )
+
+    def close(self) -> None:
+        """Let go of what is held, and of the files."""
+        self.temproots.close()
+        self.database.close()
+        self.pool.close()
+        os.close(self.registrar.descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def path(self, path: StorePath) -> Path:
+        """Return where the object *path* lies, or would."""
+        return self.layout.objects / str(path)
+
+    def is_valid(self, path: StorePath) -> bool:
+        """Return whether *path* is registered."""
+        return bool(self.valid([path]))
+
+    def valid(self, paths: Iterable[StorePath]) -> set[StorePath]:
+        """Return those of *paths* that are registered."""
+        return self.database.valid(paths)
+
+    def info(self, path: StorePath) -> PathInfo:
+        """Return what is known about the object *path*.
+
+        Raises:
+            ObjectMissing: it is not registered.
+        """
+        try:
+            return self.infos([path])[path]
+        except KeyError:
+            raise ObjectMissing(path) from None
+
+    def infos(self, paths: Iterable[StorePath]) -> dict[StorePath, PathInfo]:
+        """Return what is known about those of *paths* that are registered."""
+        return self.database.infos(paths)
+
+    def references(self, paths: Iterable[StorePath]) -> dict[StorePath, tuple[StorePath, ...]]:
+        """Return the references of those of *paths* that are registered: a lookup for `store.closure`."""
+        return self.database.references(paths)
+
+    def find(self, prefix: str) -> StorePath:
+        """Return the one object whose path begins with *prefix*.
+
+        Raises:
+            NoSuchObject: there is none.
+            AmbiguousPrefix: there are several.
+        """
+        candidates = self.database.beginning_with(prefix) if prefix else []
+        if not candidates:
+            raise NoSuchObject(prefix)
+        if len(candidates) > 1 and len(prefix) <= DIGEST_LENGTH:
+            raise AmbiguousPrefix(prefix, tuple(candidates))
+        return candidates[0]
+
+    def realised(self, keys: Iterable[bytes]) -> dict[bytes, dict[str, StorePath]]:
+        """Return, for those of *keys* that have any, the registered objects by output name."""
+        return self.database.realised(keys)
+
+    def hold(self, paths: Iterable[StorePath]) -> set[StorePath]:
+        """Keep the collector from *paths* and all they refer to, and return those that are registered.
+
+        What is not among them must not be used: it may be gone. Holds until `close` or
+        the end of the process.
+        """
+        paths = set(paths)
+        with disk_full_told(self.layout.temproots):
+            self.temproots.hold(paths)
+        return self.valid(paths)
+
+    def need(self, paths: Iterable[StorePath]) -> None:
+        """Hold *paths*.
+
+        Raises:
+            ObjectMissing: one of them is not registered.
+        """
+        paths = set(paths)
+        missing = paths - self.hold(paths)
+        if missing:
+            raise ObjectMissing(min(missing))
+
+    def touch(self, paths: Iterable[StorePath]) -> None:
+        """Note that *paths* were used, to the day."""
+        self.database.touch(paths, older_than=_DAY)
+
+    def scratch(self) -> contextlib.AbstractContextManager[Path]:
+        """Return a context that gives an empty directory on the store's file system and removes it at the end."""
+        return self.scratches.scratch()
+
+    def add(self, path: Path, name: str | None = None, *, retention: Retention = Retention.SOURCE) -> StorePath:
+        """Make an object of the file, directory or symbolic link *path*, called *name* or as it is called there.
+
+        Nothing is written if there is such an object already.
+
+        Raises:
+            InvalidStorePath: the name is not one that an object may have.
+            InvalidTree: there is something in it that no object may have.
+            DiskFull: there is no room.
+        """
+        name = name if name is not None else (Path.cwd() / path).name
+        found = StorePath.make(content_of(path).digest, name)
+        if self.hold([found]):
+            self.touch([found])
+            return found
+        with self.scratch() as scratch, disk_full_told(self.layout.home):
+            place = scratch / "object"
+            content = copy_in(path, place, self.pool)
+            added = StorePath.make(content.digest, name)  # of what was copied, should the source have changed meanwhile
+            self.commit([Entry(path=added, place=place, content=content, retention=retention)])
+        return added
+
+    def commit(self, entries: Sequence[Entry]) -> tuple[Divergence, ...]:
+        """Make objects of canonical trees in scratch directories, durably, all or nothing.
+
+        Calls from several threads share the work. An entry that is registered already
+        stays in its scratch. A result for a key that has another one is not recorded as the key's, and returned.
+
+        Raises:
+            ReferenceMissing: an entry refers to what is neither registered nor among the entries.
+            DiskFull: there is no room.
+        """
+        return self.registrar.register(entries)
+
+    def record(self, realisations: Iterable[tuple[bytes, str, StorePath]]) -> tuple[Divergence, ...]:
+        """Note that registered objects are the results of keys; return those that differ from a key's known one.
+
+        Raises:
+            ObjectMissing: one is not registered.
+        """
+        return self.registrar.register((), realisations)
+
+
+def set_up(layout: Layout) -> None:
+    """Make sure that *layout* is there, and of this format.
+
+    Raises:
+        StoreTooNew: it is of another format.
+    """
+    try:
+        found = layout.version.read_text()
+    except FileNotFoundError:
+        _make(layout)
+        return
+    if found != f"{FORMAT_VERSION}\n":
+        raise StoreTooNew(layout.home, found.strip())
+
+
+def _make(layout: Layout) -> None:
+    for directory in layout.directories:
+        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_reserve(layout.reserve)
+    temporary = layout.version.with_name(f"version.{os.getpid()}")
+    temporary.write_text(f"{FORMAT_VERSION}\n")
+    temporary.rename(layout.version)
+
+
+def _database(layout: Layout) -> Database:
+    if layout.database.exists() and layout.database.stat().st_size:
+        return Database(layout.database, fresh=False)
+    # Nothing is a new store's database, unless there is something that it ought to know.
+    with standing(layout.locks / "setup"):
+        return Database(layout.database, fresh=not any(_things(layout)))
+
+
+def _things(layout: Layout) -> Iterator[object]:
+    if layout.journal.exists() and layout.journal.stat().st_size:
+        yield layout.journal
+    with os.scandir(layout.objects) as entries:
+        yield from entries

@@ -1,0 +1,200 @@
+"""Make the database again, from the objects themselves and the journal.
+
+An object's path is made of its content, its references and its name. So whatever is found in
+the store directory can prove what it is: its content is hashed, its references are taken from
+the journal or looked for in its bytes, and if these make its path, it is whole and can be registered.
+What cannot prove it is left where it is, unregistered, and reported. Results of keys are
+known from the journal alone.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from store.closure import topological
+from store.database import Database, PathInfo
+from store.failpoints import reach
+from store.journal import Journal, ObjectLine, RealisationLine
+from store.layout import Layout
+from store.local import set_up
+from store.locks import Gate, standing
+from store.path import InvalidStorePath, StorePath
+from store.references import find_references
+from store.retention import Retention
+from store.tree import InvalidTree
+from store.verify import Problem
+from store.walk import content_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from store.tree import Content
+
+    Progress = Callable[[str, int, int], None]
+
+
+@attrs.frozen
+class Rebuilt:
+    """What a rebuild found: how many objects and results, and what could not be registered."""
+
+    objects: int
+    realisations: int
+    problems: list[Problem]
+
+
+def rebuild(home: Path, progress: Progress = lambda _what, _done, _total: None) -> Rebuilt:
+    """Make the database of the store in *home* again; the old one is kept beside it as `db.sqlite.old-<time>`.
+
+    Others wait until it is done, and then use the new one.
+
+    Raises:
+        StoreTooNew, JournalTooNew: a later kernix made it.
+    """
+    layout = Layout(Path(os.path.realpath(home)))
+    set_up(layout)
+    with standing(layout.locks / "collector"), Gate(layout.locks).exclusive():
+        return _Rebuild(layout, progress).run()
+
+
+@attrs.define
+class _Rebuild:
+    layout: Layout
+    progress: Progress
+    problems: list[Problem] = attrs.field(factory=list)
+    lines: dict[StorePath, ObjectLine] = attrs.field(factory=dict)
+    results: dict[tuple[bytes, str], RealisationLine] = attrs.field(factory=dict)
+
+    def run(self) -> Rebuilt:
+        self._read_journal()
+        found = self._find()
+        infos = self._closed({info.path: info for info in found})
+        results = [line for line in self.results.values() if line.path in infos]
+        self._write(infos, results)
+        self.problems.sort(key=lambda problem: problem.place)
+        return Rebuilt(len(infos), len(results), self.problems)
+
+    def _read_journal(self) -> None:
+        present = {place.name for place in self.layout.objects.iterdir()}
+        for line in Journal(self.layout.journal).lines():
+            if isinstance(line, ObjectLine):
+                self.lines[line.path] = line
+            elif str(line.path) in present:
+                self.results.setdefault((line.key, line.output), line)
+
+    def _find(self) -> Iterator[PathInfo]:
+        paths = list(self._paths())
+        candidates = [path.digest for path in paths]
+        with ThreadPoolExecutor(os.cpu_count()) as executor:
+            for i, info in enumerate(executor.map(lambda path: self._identify(path, candidates), paths)):
+                self.progress("hashing", i + 1, len(paths))
+                if info is not None:
+                    yield info
+
+    def _paths(self) -> Iterator[StorePath]:
+        for place in sorted(self.layout.objects.iterdir()):
+            try:
+                yield StorePath.parse(place.name)
+            except InvalidStorePath as error:
+                self._report(place.name, error.reason)
+
+    def _identify(self, path: StorePath, candidates: list[str]) -> PathInfo | None:
+        place = self.layout.objects / str(path)
+        try:
+            content = content_of(place)
+            for references in self._guesses(path, place, candidates):
+                if StorePath.make(content.digest, path.name, references) == path:
+                    return self._info(path, content, references)
+        except (InvalidTree, OSError) as error:
+            self._report(str(path), f"cannot be read: {error}")
+            return None
+        self._report(str(path), "its content is not what its path is made of")
+        return None
+
+    def _guesses(self, path: StorePath, place: Path, candidates: list[str]) -> Iterator[tuple[StorePath, ...]]:
+        line = self.lines.get(path)
+        if line is not None:
+            yield line.references
+        yield ()
+        occurring = find_references(place, candidates)
+        names = {path.digest: path for path in self._paths()}
+        yield tuple(sorted(names[digest] for digest in occurring))
+
+    def _info(self, path: StorePath, content: Content, references: tuple[StorePath, ...]) -> PathInfo:
+        line = self.lines.get(path)
+        now = int(time.time())
+        return PathInfo(
+            path=path,
+            digest=content.digest,
+            size=content.size,
+            nodes=content.nodes,
+            registered=now if line is None else line.registered,
+            used=now,
+            retention=Retention.SOURCE if line is None else line.retention,
+            deriver=None if line is None else line.deriver,
+            references=references,
+        )
+
+    def _closed(self, infos: dict[StorePath, PathInfo]) -> dict[StorePath, PathInfo]:
+        """Return *infos*, referenced first, without those that refer to something that is not there."""
+        closed: dict[StorePath, PathInfo] = {}
+        for path in topological({path: info.references for path, info in infos.items()}):
+            missing = [reference for reference in infos[path].references if reference not in closed]
+            if missing:
+                self._report(str(path), f"refers to {missing[0]}, which is not there or damaged")
+            else:
+                closed[path] = infos[path]
+        return closed
+
+    def _write(self, infos: dict[StorePath, PathInfo], results: list[RealisationLine]) -> None:
+        fresh = self.layout.database.with_suffix(".new")
+        for leftover in _files_of(fresh):
+            leftover.unlink(missing_ok=True)
+        database = Database(fresh, fresh=True)
+        ids: dict[str, int] = {}
+        with database.write():
+            for info in infos.values():
+                database.insert(info, ids)
+            rows = [(line.key, line.output, ids[str(line.path)]) for line in results]
+            database.execute_many("insert into realisations values (?, ?, ?)", rows)
+        database.close()  # which leaves one file, the log merged into it
+        Journal(self.layout.journal).replace([*(_line(info) for info in infos.values()), *results])
+        reach("rebuild: set aside")
+        old = self.layout.database.with_name(f"{self.layout.database.name}.old-{int(time.time())}")
+        for file, aside in zip(_files_of(self.layout.database), _files_of(old), strict=True):
+            if file.exists():
+                file.rename(aside)
+        reach("rebuild: rename")
+        fresh.rename(self.layout.database)
+        descriptor = os.open(self.layout.home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _report(self, place: str, reason: str) -> None:
+        self.problems.append(Problem(place=place, reason=reason))
+
+
+def _files_of(database: Path) -> list[Path]:
+    return [database, database.with_name(f"{database.name}-wal"), database.with_name(f"{database.name}-shm")]
+
+
+def _line(info: PathInfo) -> ObjectLine:
+    return ObjectLine(
+        path=info.path,
+        digest=info.digest,
+        size=info.size,
+        nodes=info.nodes,
+        registered=info.registered,
+        retention=info.retention,
+        deriver=info.deriver,
+        references=info.references,
+    )

@@ -1,0 +1,333 @@
+"""Registration: how trees in scratch directories become objects. One protocol, for many at once.
+
+1. Inside the gate (`store.locks`, shared): hold the paths and their references as temporary roots, and
+   append to the journal.
+2. One `syncfs` of the store's file system: trees and journal are on the disk. This takes the time, and
+   the collector may work meanwhile.
+3. Inside the gate again, in one write transaction of the database: whatever has been registered by
+   somebody else in the meantime is left alone; what lies at a final name without being registered
+   (a crash left it) goes to the trash; each tree is renamed to its final name; its row, references and
+   realisations are inserted; `fsync` of the store directory; commit.
+
+Why nothing valid is lost, whoever dies when:
+
+- A row is committed only after bytes, journal line and rename are on the disk, in this order: a row
+  always has a whole object. A rename without a row is garbage for the collector, or goes to the
+  trash in step 3 of whoever registers the same object next.
+- Rename and commit lie in one stay inside the gate, so the collector, which is in it alone,
+  never takes an object that is about to be registered for such garbage.
+- The collector deletes rows and renames to the trash in one exclusive stay. So in step 3 a
+  reference is either registered, and held since step 1, or gone, and the registration fails as a whole.
+- Step 2 lies between two stays: the collector may have replaced the journal (`store.journal`), and
+  may have deleted references that somebody else had registered before, unless they were held
+  in time; both are looked at again in step 3.
+
+Threads register in groups: each puts its request in a queue, and whoever gets the leader's lock serves
+all that are there. While one group waits for the disk the next one gathers, so any number of
+threads share a `syncfs` and a commit. Requests of one group stand or fall alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import graphlib
+import os
+import threading
+import time
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from store import seal
+from store.database import PathInfo
+from store.errors import Error
+from store.failpoints import reach
+from store.journal import ObjectLine, RealisationLine
+from store.retention import Retention
+from store.space import disk_full_told
+from store.syscalls import syncfs
+from store.trash import discard
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from store.database import Database, Divergence
+    from store.journal import Appended, Journal, Line
+    from store.layout import Layout
+    from store.locks import Gate
+    from store.path import StorePath
+    from store.scratch import Scratches
+    from store.temproots import TempRoots
+    from store.tree import Content
+
+
+@attrs.frozen
+class ReferenceMissing(Error):
+    """An object refers to something that the store does not have."""
+
+    path: StorePath
+    reference: StorePath
+
+    def __str__(self) -> str:
+        return f"{self.path} refers to {self.reference}, which is not in the store"
+
+
+@attrs.frozen
+class ObjectMissing(Error):
+    """Something was asked about an object that the store does not have."""
+
+    path: StorePath
+
+    def __str__(self) -> str:
+        return f"{self.path} is not in the store"
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """A tree to be registered: what it will be called, and where it lies now."""
+
+    path: StorePath
+    place: Path
+    content: Content
+    references: frozenset[StorePath] = frozenset()
+    retention: Retention = Retention.RESULT
+    deriver: StorePath | None = None
+    realisations: tuple[tuple[bytes, str], ...] = ()
+
+
+@attrs.define
+class _Request:
+    entries: tuple[Entry, ...]
+    realisations: tuple[tuple[bytes, str, StorePath], ...]
+    done: bool = False
+    error: Exception | None = None
+    divergences: list[Divergence] = attrs.field(factory=list)
+    moved: list[tuple[Path, Path]] = attrs.field(factory=list)
+
+
+@attrs.define(kw_only=True)
+class Registrar:
+    """Registers objects and realisations in one store, for any number of threads."""
+
+    layout: Layout
+    database: Database
+    gate: Gate
+    temproots: TempRoots
+    journal: Journal
+    scratches: Scratches
+    descriptor: int  # of the directory of the objects, open since before anything was written: see `syncfs`
+    _pending: list[_Request] = attrs.field(factory=list, init=False)
+    _queue: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _leader: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+
+    def register(
+        self, entries: Sequence[Entry], realisations: Iterable[tuple[bytes, str, StorePath]] = ()
+    ) -> tuple[Divergence, ...]:
+        """Register *entries*, and results of keys that are objects already; all or nothing.
+
+        Return the results that differ from what is known for their key; those are kept apart.
+
+        Raises:
+            ReferenceMissing: an entry refers to an object that is neither registered nor among them.
+            ObjectMissing: a result is not an object.
+            DiskFull: there is no room.
+        """
+        request = _Request(_referenced_first(entries), tuple(realisations))
+        with self._queue:
+            self._pending.append(request)
+        with self._leader:
+            if not request.done:
+                self._serve(request)
+        with disk_full_told(self.layout.home):
+            if request.error is not None:
+                raise request.error
+        return tuple(request.divergences)
+
+    def _serve(self, own: _Request) -> None:
+        with self._queue:
+            group, self._pending = self._pending, []
+        try:
+            self._register(group)
+        except Exception as error:  # noqa: BLE001  each of the group's threads raises it
+            for request in group:
+                request.error = request.error or error
+        except BaseException:
+            # This thread was interrupted; the others, who were not, will find a leader among themselves.
+            others = [request for request in group if request is not own]
+            for request in others:
+                request.error = None
+            with self._queue:
+                self._pending[:0] = others
+            raise
+        for request in group:
+            request.done = True
+
+    def _register(self, group: list[_Request]) -> None:
+        with contextlib.ExitStack() as stack:
+            with self.gate.shared():
+                reach("register: hold")
+                self.temproots.hold_inside_gate(_touched(group))
+                fresh = self._fresh(group)
+                reach("register: journal")
+                appended = stack.enter_context(self.journal.appended(_lines(group, fresh)))
+            if fresh:
+                reach("register: syncfs")
+                self._sync()
+            with self.gate.shared():
+                reach("register: transaction")
+                self._commit(group, appended)
+
+    def _fresh(self, group: list[_Request]) -> list[Entry]:
+        entries = [entry for request in group for entry in request.entries]
+        valid = self.database.valid(entry.path for entry in entries)
+        return [entry for entry in entries if entry.path not in valid or not self._exists(entry)]
+
+    def _sync(self) -> None:
+        try:
+            syncfs(self.descriptor)
+        except OSError:
+            self.scratches.distrust()
+            raise
+
+    def _commit(self, group: list[_Request], appended: Appended) -> None:
+        try:
+            with self.database.write():
+                appended.ensure()
+                ids = self.database.ids({str(path) for path in _touched(group)})
+                for request in group:
+                    self._try(request, ids)
+                if any(request.moved for request in group):
+                    reach("register: fsync")
+                    os.fsync(self.descriptor)
+                reach("register: commit")
+        except BaseException:
+            self._undo(group)
+            raise
+        reach("register: done")
+
+    def _undo(self, group: list[_Request]) -> None:
+        # An interrupt may come out of a commit that was made; and others may register the same paths as
+        # soon as ours is rolled back. So what is to be moved back is decided in another transaction.
+        with contextlib.suppress(Error, OSError), self.database.write():
+            valid = self.database.paths_among(final.name for request in group for _, final in request.moved)
+            for request in group:
+                request.moved = [(place, final) for place, final in request.moved if final.name not in valid]
+                _move_back(request)
+
+    def _try(self, request: _Request, ids: dict[str, int]) -> None:
+        known = dict(ids)
+        self.database.execute("savepoint request")
+        try:
+            for entry in request.entries:
+                self._insert(entry, known, request)
+            for key, output, path in request.realisations:
+                self._realise(key, output, path, known, request)
+        except (ReferenceMissing, ObjectMissing, OSError) as error:
+            _move_back(request)
+            self.database.execute("rollback to request")
+            request.error = error
+        else:
+            ids.update(known)
+        self.database.execute("release request")
+
+    def _insert(self, entry: Entry, ids: dict[str, int], request: _Request) -> None:
+        final = self.layout.objects / str(entry.path)
+        row = ids.get(str(entry.path))
+        if row is None or not self._exists(entry):  # a row without its object is healed
+            if row is None:
+                self._set_aside(final)
+            reach("register: rename")
+            seal.move(entry.place, final)
+            request.moved.append((entry.place, final))
+        if row is None:
+            for reference in entry.references:
+                if str(reference) not in ids:
+                    raise ReferenceMissing(entry.path, reference)
+            self.database.insert(_info(entry), ids)
+        elif entry.retention is not Retention.RESULT:
+            statement = "update objects set retention = ? where id = ? and retention = 'result'"
+            self.database.execute(statement, (str(entry.retention), row))
+        for key, output in entry.realisations:
+            self._realise(key, output, entry.path, ids, request)
+
+    def _realise(self, key: bytes, output: str, path: StorePath, ids: dict[str, int], request: _Request) -> None:
+        if str(path) not in ids:
+            raise ObjectMissing(path)
+        divergence = self.database.realise(
+            key=key, output=output, path=path, object_id=ids[str(path)], now=int(time.time())
+        )
+        if divergence is not None:
+            request.divergences.append(divergence)
+
+    def _exists(self, entry: Entry) -> bool:
+        return os.path.lexists(self.layout.objects / str(entry.path))
+
+    def _set_aside(self, final: Path) -> None:
+        if os.path.lexists(final):
+            reach("register: set aside")
+            discard(self.layout, final.name)
+
+
+def _referenced_first(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    paths = {entry.path for entry in entries}
+    if not any(entry.references & paths for entry in entries):
+        return tuple(entries)
+    graph = {entry.path: sorted(entry.references & paths) for entry in entries}
+    position = {path: i for i, path in enumerate(graphlib.TopologicalSorter(graph).static_order())}
+    return tuple(sorted(entries, key=lambda entry: position[entry.path]))
+
+
+def _touched(group: list[_Request]) -> Iterator[StorePath]:
+    for request in group:
+        for entry in request.entries:
+            yield entry.path
+            yield from entry.references
+        for _, _, path in request.realisations:
+            yield path
+
+
+def _lines(group: list[_Request], fresh: list[Entry]) -> Iterator[Line]:
+    for entry in fresh:
+        info = _info(entry)
+        yield ObjectLine(
+            path=info.path,
+            digest=info.digest,
+            size=info.size,
+            nodes=info.nodes,
+            registered=info.registered,
+            retention=info.retention,
+            deriver=info.deriver,
+            references=info.references,
+        )
+    for request in group:
+        for entry in request.entries:
+            for key, output in entry.realisations:
+                yield RealisationLine(key=key, output=output, path=entry.path)
+        for key, output, path in request.realisations:
+            yield RealisationLine(key=key, output=output, path=path)
+
+
+def _info(entry: Entry) -> PathInfo:
+    now = int(time.time())
+    return PathInfo(
+        path=entry.path,
+        digest=entry.content.digest,
+        size=entry.content.size,
+        nodes=entry.content.nodes,
+        registered=now,
+        used=now,
+        retention=entry.retention,
+        deriver=entry.deriver,
+        references=tuple(sorted(entry.references)),
+    )
+
+
+def _move_back(request: _Request) -> None:
+    for place, final in reversed(request.moved):
+        with contextlib.suppress(OSError):
+            seal.move(final, place)
+    request.moved.clear()
+    request.divergences.clear()

@@ -1,0 +1,81 @@
+"""A store in a directory of the test's own, and objects to put into it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from store.ingest import adopt
+from store.local import Store
+from store.path import StorePath
+from store.registration import Entry
+from store.retention import Retention
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+class Make(Protocol):
+    """Makes an object: a directory with one file that holds *text* and the paths of *references*."""
+
+    def __call__(
+        self,
+        name: str,
+        text: str = "",
+        *,
+        references: Sequence[StorePath] = (),
+        retention: Retention = Retention.RESULT,
+        deriver: StorePath | None = None,
+        realisations: Sequence[tuple[bytes, str]] = (),
+    ) -> StorePath: ...
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return where the store lies."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    """Return an empty store."""
+    with Store.open(home) as opened:
+        yield opened
+
+
+@pytest.fixture
+def make(store: Store) -> Make:
+    """Return a function that registers an object in `store`."""
+
+    def make(
+        name: str,
+        text: str = "",
+        *,
+        references: Sequence[StorePath] = (),
+        retention: Retention = Retention.RESULT,
+        deriver: StorePath | None = None,
+        realisations: Sequence[tuple[bytes, str]] = (),
+    ) -> StorePath:
+        with store.scratch() as scratch:
+            place = scratch / name
+            place.mkdir()
+            (place / "file").write_text("".join([text, *(f"\n{reference}" for reference in references)]))
+            content = adopt(place, store.pool)
+            path = StorePath.make(content.digest, name, references)
+            entry = Entry(
+                path=path,
+                place=place,
+                content=content,
+                references=frozenset(references),
+                retention=retention,
+                deriver=deriver,
+                realisations=tuple(realisations),
+            )
+            store.commit([entry])
+        return path
+
+    return make
+

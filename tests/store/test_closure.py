@@ -1,0 +1,100 @@
+"""Closures: on named graphs, and against a plain definition on random ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.closure import closure, closure_sizes, topological, why_depends
+from store.path import StorePath
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+Graph = dict[StorePath, tuple[StorePath, ...]]
+
+
+def _path(number: int) -> StorePath:
+    return StorePath(f"{number:032d}", "x")
+
+
+def _graph(edges: Mapping[int, tuple[int, ...]]) -> Graph:
+    return {_path(node): tuple(map(_path, targets)) for node, targets in edges.items()}
+
+
+def _lookup(graph: Graph, paths: set[StorePath]) -> Graph:
+    return {path: graph[path] for path in paths if path in graph}
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """Return an acyclic graph whose nodes refer to smaller ones, in any order."""
+    count = draw(st.integers(1, 9))
+    edges = {node: tuple(sorted(draw(st.sets(st.integers(0, node - 1))))) if node else () for node in range(count)}
+    return dict(draw(st.permutations(sorted(_graph(edges).items()))))
+
+
+DIAMOND = _graph({0: (), 1: (0,), 2: (0,), 3: (1, 2), 4: ()})
+
+
+def test_closure_is_what_can_be_reached() -> None:
+    """A closure holds its start, all that it needs, and nothing else; what is not there is left out."""
+    found = closure([_path(3), _path(99)], lambda paths: _lookup(DIAMOND, paths))
+    assert {_path(0), _path(1), _path(2), _path(3)} == found.keys()
+    assert (_path(1), _path(2)) == found[_path(3)]
+
+
+def test_closure_asks_once_a_generation() -> None:
+    """The lookup is called once for each step away from the start."""
+    asked: list[int] = []
+    closure([_path(3)], lambda paths: asked.append(len(paths)) or _lookup(DIAMOND, paths))
+    assert [1, 2, 1] == asked
+
+
+@given(graphs())
+def test_references_come_first(graph: Graph) -> None:
+    """In topological order everything comes once, after all that it refers to."""
+    order = topological(graph)
+    assert sorted(graph) == sorted(order)
+    assert all(order.index(reference) < order.index(path) for path in graph for reference in graph[path])
+
+
+@given(graphs())
+def test_order_is_canonical(graph: Graph) -> None:
+    """Topological order does not depend on the order in which the graph is given."""
+    assert topological(dict(sorted(graph.items()))) == topological(graph)
+
+
+def test_deep_chain() -> None:
+    """A chain of ten thousand is no recursion."""
+    chain = _graph({i: (i - 1,) if i else () for i in range(10_000)})
+    assert [_path(i) for i in range(10_000)] == topological(chain)
+    assert 10_000 == closure_sizes(chain, dict.fromkeys(chain, 1))[_path(9_999)]
+
+
+def test_all_shortest_chains_are_told() -> None:
+    """Why something is needed is every shortest chain of references to it."""
+    chains = why_depends(_path(3), _path(0), lambda paths: _lookup(DIAMOND, paths))
+    assert [[_path(3), _path(1), _path(0)], [_path(3), _path(2), _path(0)]] == sorted(chains)
+
+
+def test_no_chain() -> None:
+    """What is not needed is needed by no chain."""
+    assert [] == why_depends(_path(3), _path(4), lambda paths: _lookup(DIAMOND, paths))
+
+
+def test_chain_to_itself() -> None:
+    """Everything needs itself in no steps."""
+    assert [[_path(3)]] == why_depends(_path(3), _path(3), lambda paths: _lookup(DIAMOND, paths))
+
+
+@given(graphs())
+def test_sizes_are_sums_over_closures(graph: Graph) -> None:
+    """A closure's size counts everything in it once."""
+    sizes = {path: 1 << i for i, path in enumerate(sorted(graph))}
+    expected = {path: sum(sizes[p] for p in closure([path], lambda ps: _lookup(graph, ps))) for path in graph}
+    assert expected == closure_sizes(graph, sizes)
