@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from derivations.debian.lock import Lock, Package
-
     from derivations.derivation import Derivation
 
 
@@ -100,9 +99,9 @@ def releases() -> dict[str, Release]:
         InvalidPins: kernels.json is damaged.
     """
     try:
-        pins = json.loads(Path(__file__).with_name("kernels.json").read_text())
+        pins = json.loads(Path(__file__).with_name("kernels.json").read_text(encoding="utf-8"))
         return {series: Release(**pin) for series, pin in pins.items()}
-    except (ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InvalidPins(str(error)) from None
 
 

@@ -267,7 +267,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_mount_point(place: str) -> bool:
-    parts = place.split("/")
+    root, *parts = place.split("/")
     return place == "/" or (
-        parts[0] == "" and all(part not in {"", ".", ".."} for part in parts[1:]) and _is_text(place)
+        root == "" and parts != [] and all(part not in {"", ".", ".."} for part in parts) and _is_text(place)
     )

@@ -157,10 +157,13 @@ def _make_converter() -> cattrs.Converter:
     # A Retention is a `str`, for which the hook above takes any text.
     converter.register_structure_hook(Retention, lambda value, _: Retention(value))
     converter.register_structure_hook(StorePath, lambda value, _: StorePath.parse(_exactly(str)(value, str)))
-    converter.register_structure_hook_func(
-        lambda kind: typing.get_origin(kind) is list or typing.get_origin(kind) is tuple, functools.partial(_sequence, converter)
-    )
+    converter.register_structure_hook_func(_is_sequence, functools.partial(_sequence, converter))
     return converter
+
+
+def _is_sequence(kind: object) -> bool:
+    origin: object = typing.get_origin(kind)
+    return origin is list or origin is tuple
 
 
 def _sequence(converter: cattrs.Converter, value: Any, kind: Any) -> Any:  # noqa: ANN401 -- `list[str]`, `tuple[str, str]`

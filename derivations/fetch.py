@@ -8,7 +8,7 @@ have no network; the realiser itself fetches (`derivations.realise.builtins`).
 from __future__ import annotations
 
 import base64
-import binascii
+import contextlib
 import re
 
 from typing import TYPE_CHECKING, Protocol
@@ -33,6 +33,7 @@ _SCHEMES = frozenset({"http", "https", "file"})
 _GIT_SCHEMES = frozenset({"http", "https", "file", "git", "ssh"})
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_DIGEST_LENGTH = 32
 _BASE64_LENGTH = 44
 _BASE32_LENGTH = 52
 _NOT_IN_NAMES = re.compile(r"[^0-9a-zA-Z+\-._?=]+", re.ASCII)
@@ -154,13 +155,10 @@ def parse_sha256(text: str, what: str) -> str:
     bare = text.removeprefix("sha256:").removeprefix("sha256-")
     if _HEX.fullmatch(bare.lower()):
         return bare.lower()
-    try:
-        if len(bare) == _BASE32_LENGTH:
-            return base32.decode(bare).hex()
-        if len(bare) == _BASE64_LENGTH:
-            return base64.b64decode(bare, validate=True).hex()
-    except (ValueError, binascii.Error):
-        pass
+    read = {_BASE32_LENGTH: base32.decode, _BASE64_LENGTH: _base64}.get(len(bare))
+    with contextlib.suppress(ValueError):
+        if read is not None and len(digest := read(bare)) == _DIGEST_LENGTH:
+            return digest.hex()
     advice = "give 64 hexadecimal digits; with 64 zeros, the build tells the real hash and keeps the download"
     raise InvalidSource(what, f"not a SHA-256: {text!r}", advice)
 
@@ -171,7 +169,7 @@ def name_of(url: str) -> str:
     Raises:
         InvalidSource: the URL ends in nothing that could be a name.
     """
-    last = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
+    last = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
     if name := _NOT_IN_NAMES.sub("-", last).lstrip(".-"):
         return name
     raise InvalidSource(without_credentials(url), "the URL does not end in a name", 'give one: name="..."')
@@ -181,6 +179,10 @@ def without_credentials(url: str) -> str:
     """Return *url* as it may be shown: without user, password and query."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _base64(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
 
 
 def _check_url(url: str, schemes: frozenset[str]) -> None:

@@ -6,22 +6,17 @@ fixed hash: an edited file is another derivation, a touched one is the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+
+from pathlib import Path
 
 import attrs
-
-from store.walk import content_of
 
 from derivations.beside import beside_caller
 from derivations.derivation import Derivation, Fixed, Hints
 from derivations.fetch import ANY_SYSTEM
 from store.errors import Error
-
-
-if TYPE_CHECKING:
-    import os
-
-    from pathlib import Path
+from store.walk import content_of
 
 
 @attrs.frozen
@@ -80,7 +75,7 @@ def _local(place: Path, name: str | None) -> Derivation:
     try:
         content = content_of(resolved)
     except OSError as error:
-        raise NoSource(place, (error.strerror or str(error)).lower()) from None
+        raise NoSource(Path(os.fsdecode(error.filename or place)), (error.strerror or str(error)).lower()) from None
     return Derivation(
         name=name or place.name,
         system=ANY_SYSTEM,

@@ -13,6 +13,7 @@ this package; that is why everything else is imported inside functions here.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -34,8 +35,11 @@ YOUNG = 100_000
 
 FAILED = 1
 INTERRUPTED = 130
-PIPE_CLOSED = 141
 TERMINATED = 143
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: everything ends as on Ctrl-C, so that what must be put back is put back."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What start-up makes lives until the end: looking for garbage in it is a tenth of a short run.
     gc.set_threshold(YOUNG)
     signal.signal(signal.SIGTERM, _terminate)
-    return _run(sys.argv[1:] if arguments is None else list(arguments))
+    if arguments is not None:
+        return _run(list(arguments))
+    code = _run(sys.argv[1:])
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    # The store is closed and no thread is left: to take the interpreter to pieces is a tenth of a short run.
+    os._exit(code)
 
 
 def shadowed() -> str | None:
@@ -72,20 +83,23 @@ def _run(arguments: list[str]) -> int:
 
     try:
         code = kernix.main(arguments, prog_name="kernix", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except Error as error:
         report(error)
         return error.exit_code
     except click.ClickException as error:
         say_error(*usage_sentence(error))
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
+        if isinstance(error.__cause__ or error, Terminated):
+            return TERMINATED
         say_error("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # Nobody reads on. Python would say so once more when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
+        return FAILED
     except OSError as error:
         say_error(*system_sentence(error))
         return FAILED
@@ -93,8 +107,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _terminate(_signal: int, _frame: object) -> NoReturn:
-    """Leave as on Ctrl-C, so that what must be put back is put back."""
-    sys.exit(TERMINATED)
+    raise Terminated
 
 
 if __name__ == "__main__":

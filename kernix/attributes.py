@@ -64,14 +64,10 @@ def follow(names: Mapping[str, Any], attribute: str) -> Any:  # noqa: ANN401 -- 
     for depth, part in enumerate(parts):
         known = members(value)
         if part not in known or not part:
-            where = f" in `{'.'.join(parts[:depth])}`" if depth else ""
-            path = ".".join(parts[:depth])
-            near = suggestion(f"{path}.{part}" if path else part, [f"{path}.{it}" if path else it for it in known])
-            shown = (
-                "`kernix list` names what there is" if not depth else f"it has {', '.join(known) or 'no attributes'}"
-            )
-            message = f"no attribute `{part}`{where}"
-            raise UnknownAttribute(message, near or shown)
+            inside = "".join(f"{it}." for it in parts[:depth])
+            near = suggestion(part, known)
+            shown = f"it has {', '.join(known) or 'no attributes'}" if depth else "`kernix list` names what there is"
+            raise UnknownAttribute(inside + part, near or shown)
         value = member(value, part)
     return value
 
@@ -122,23 +118,8 @@ def is_definition(value: object) -> bool:
     return isinstance(value, Output) or isinstance(getattr(type(value), "out", None), property)
 
 
-@attrs.frozen(kw_only=True)
-class UserFile:
-    """What a user's file defines.
-
-    Attributes:
-        path: The file.
-        values: Its kernels and derivations, by name.
-        overlay: Its function `overlay`, if it has one.
-    """
-
-    path: Path
-    values: Mapping[str, Any]
-    overlay: Overlay | None
-
-
-def read_file(path: Path) -> UserFile:
-    """Run the Python file *path* and return what it defines.
+def read_file(path: Path) -> tuple[dict[str, Any], Overlay | None]:
+    """Run the Python file *path*; return its kernels, derivations and sets by name, and its overlay if it has one.
 
     Raises:
         UserFileMissing, UserFileError: it cannot be read, or raised.
@@ -146,7 +127,7 @@ def read_file(path: Path) -> UserFile:
     found = load_file(path)
     overlay = found.get("overlay")
     values = {name: value for name, value in found.items() if is_definition(value) or isinstance(value, AttrSet)}
-    return UserFile(path=path, values=values, overlay=overlay if callable(overlay) else None)
+    return values, overlay if callable(overlay) else None
 
 
 class Layers(Mapping[str, Any]):

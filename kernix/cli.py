@@ -57,8 +57,22 @@ class LazyGroup(click.Group):
         return verbs or super(click.Group, self).shell_complete(ctx, incomplete)
 
 
+def _say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib import metadata  # noqa: PLC0415 -- start-up: it loads half of the standard library
+
+        try:
+            version = metadata.version("kernix")
+        except metadata.PackageNotFoundError:
+            version = "(not installed)"
+        click.echo(f"kernix {version}")
+        ctx.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="kernix", message="kernix %(version)s")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_say_version, help="Print the version."
+)
 @click.pass_context
 def kernix(ctx: click.Context) -> None:
     """Build Linux kernels: defined by pure functions, built hermetically, kept by content.

@@ -17,7 +17,7 @@ import overlays
 from derivations.context import Context, using
 from derivations.suggest import suggestion
 from kernix.attributes import Layers, Target, blame, read_file, target
-from kernix.lockfile import LockFile, find, refuse
+from kernix.lockfile import find, lock_at, refuse
 from overlays.load import UserFileMissing, load_overlay
 
 
@@ -64,7 +64,7 @@ def definitions(
         Error: a file or an overlay cannot be read, or raises.
     """
     place = find(options.lock, Path.cwd(), lambda: session.config_home)
-    lock = LockFile(place, make_lock or (refuse if _offline(session, options) else functools.partial(_make, session)))
+    lock = lock_at(place, make_lock or (refuse if _offline(session, options) else functools.partial(_make, session)))
     paths = overlay_files(session, options)
     users = [*(path for path in paths if isinstance(path, Path)), *filter(None, [options.file])]
     with using(Context(lock=lock, system=options.system)), blame(users):
@@ -112,12 +112,10 @@ def _names(paths: list[Path | str], options: Options) -> Mapping[str, Any]:
     layers = [load_overlay(it) if isinstance(it, Path) else _bundled(it) for it in paths]
     if options.file is None:
         return _set(layers, options)
-    file = read_file(options.file)
-    if file.overlay is not None:
-        layers.append(file.overlay)
-    if file.overlay is None and not options.overlays:
-        return file.values
-    return Layers(file.values, _set(layers, options))
+    values, overlay = read_file(options.file)
+    if overlay is None and not options.overlays:
+        return values
+    return Layers(values, _set([*layers, *filter(None, [overlay])], options))
 
 
 def _set(layers: list[Overlay], options: Options) -> Mapping[str, Any]:

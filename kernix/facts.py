@@ -88,10 +88,16 @@ def lines(facts: dict[str, Any], indent: str = "") -> list[str]:
         if isinstance(value, dict):
             found += [f"{indent}{name}", *lines(value, f"{indent}  ")]
         else:
-            text = ", ".join(value) if isinstance(value, list) else str(value)
+            text = ", ".join(value) if isinstance(value, list) else _line(value)
             found.append(f"{indent}{name.ljust(width)}  {text}")
     return found
 
 
 def _outputs(derivation: Derivation, place: Callable[[Output], str | None]) -> dict[str, str | None]:
     return {name: place(derivation.output(name)) for name in derivation.outputs}
+
+
+def _line(value: object) -> str:
+    """Return *value* on one line: a text of several as JSON has it."""
+    text = str(value)
+    return json.dumps(text) if "\n" in text else text

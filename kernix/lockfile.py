@@ -9,6 +9,7 @@ changes it.
 
 from __future__ import annotations
 
+import functools
 import os
 
 from typing import TYPE_CHECKING
@@ -103,23 +104,14 @@ def write(place: Path, lock: Lock, *, replace: bool) -> bool:
     return True
 
 
-@attrs.define
-class LockFile:
-    """The lock at *place*, read when it is asked for, made by *make* if it is not there."""
+def lock_at(place: Path, make: Callable[[Path], Lock]) -> Callable[[], Lock]:
+    """Return a function that returns the lock at *place*, read once, made by *make* if it is not there."""
 
-    place: Path
-    make: Callable[[Path], Lock]
-    _lock: Lock | None = attrs.field(default=None, init=False)
+    @functools.cache
+    def lock() -> Lock:
+        return read(place) if place.exists() else make(place)
 
-    def __call__(self) -> Lock:
-        """Return the lock.
-
-        Raises:
-            Error: it can neither be read nor made.
-        """
-        if self._lock is None:
-            self._lock = read(self.place) if self.place.exists() else self.make(self.place)
-        return self._lock
+    return lock
 
 
 def refuse(place: Path) -> Lock:

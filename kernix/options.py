@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
-Verb: TypeAlias = "Callable[..., Any]"
+Verb: TypeAlias = "Callable[..., None]"
 
 Chosen: TypeAlias = "Mapping[str, Any]"
 """What the user chose about how to build; None stands for no choice."""
@@ -75,12 +75,10 @@ def evaluation(function: Verb) -> Verb:
     """Give a verb the options that say where attributes come from, together as its argument *options*."""
 
     @functools.wraps(function)
-    def verb(  # click passes what a verb takes
-        *args: Any, file: Path | None, overlays: tuple[str, ...], lock: Path | None, system: str, **others: Any
-    ) -> Any:
+    def verb(file: Path | None, overlays: tuple[str, ...], lock: Path | None, system: str, **others: object) -> None:
         offline = bool(others.get("offline"))
         options = Options(file=file, overlays=overlays, lock=lock, system=system, offline=offline)
-        return function(*args, options=options, **others)
+        function(options=options, **others)
 
     for option in reversed((
         click.option("-f", "--file", type=PATH, help="Take attributes from this Python file."),
@@ -97,9 +95,9 @@ def realisation(function: Verb) -> Verb:
     """Give a verb the options that say how to build, together as its argument *chosen*."""
 
     @functools.wraps(function)
-    def verb(*args: Any, **others: Any) -> Any:
+    def verb(**others: object) -> None:
         chosen = {name: others.pop(name) for name in _REALISATION}
-        return function(*args, chosen=chosen, **others)
+        function(chosen=chosen, **others)
 
     for option in reversed((
         click.option("-j", "--jobs", type=click.IntRange(1), help="Run so many builders at once."),

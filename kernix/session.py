@@ -25,29 +25,21 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class NoHome(Error):
-    """Nothing says where the user's files are."""
+class InvalidPlace(Error):
+    """The environment does not say, or says wrongly, where something of the user's is."""
 
     variable: str
+    value: str | None
 
     def __str__(self) -> str:
-        return f"neither {self.variable} nor HOME says where kernix keeps its files"
+        if self.value is None:
+            return f"neither {self.variable} nor HOME says where kernix keeps its files"
+        return f"{self.variable} is {self.value!r}, which is not an absolute path"
 
     @property
     def hint(self) -> str:
         """Tell which variable to set."""
-        return f"set {self.variable} to a directory"
-
-
-@attrs.frozen
-class RelativePlace(Error):
-    """A variable of the environment must hold an absolute path."""
-
-    variable: str
-    value: str
-
-    def __str__(self) -> str:
-        return f"{self.variable} is {self.value!r}, which is not an absolute path"
+        return f"set {self.variable} to a directory, by its absolute path"
 
 
 @attrs.define
@@ -63,7 +55,7 @@ class Session:
         """Return the directory of the store and all that belongs to it.
 
         Raises:
-            NoHome, RelativePlace: the environment does not name one.
+            InvalidPlace: the environment does not name one.
         """
         if place := self._place("KERNIX_HOME"):
             return place
@@ -74,7 +66,7 @@ class Session:
         """Return the directory of the user's configuration, overlays and lock.
 
         Raises:
-            NoHome, RelativePlace: the environment does not name one.
+            InvalidPlace: the environment does not name one.
         """
         return (self._place("XDG_CONFIG_HOME") or self._user_home("XDG_CONFIG_HOME") / ".config") / "kernix"
 
@@ -123,10 +115,10 @@ class Session:
             return None
         place = Path(value)
         if not place.is_absolute():
-            raise RelativePlace(variable, value)
+            raise InvalidPlace(variable, value)
         return place
 
     def _user_home(self, variable: str) -> Path:
         if (home := self._place("HOME")) is None:
-            raise NoHome(variable)
+            raise InvalidPlace(variable, None)
         return home

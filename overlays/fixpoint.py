@@ -9,28 +9,35 @@ does not exist yet, and is an error instead of an old value.
 
 from __future__ import annotations
 
+import functools
 import threading
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
+from derivations.calling import was_refused
 from derivations.suggest import suggestion
 from store.errors import Error
 
 
+T = TypeVar("T")
 Thunks = Mapping[str, Callable[[], Any]]
 
 
 @attrs.frozen
-class UnknownAttribute(Error, KeyError):
-    """A set has no attribute of that name."""
+class UnknownAttribute(Error, KeyError, AttributeError):
+    """A set has no attribute of that name, asked for as an item or as an attribute."""
 
     exit_code = 2
 
     attribute: str
     near: str | None
+
+    def __attrs_post_init__(self) -> None:
+        # Else Python does, once it is raised, and fails: this error is frozen.
+        object.__setattr__(self, "name", self.attribute)
 
     def __str__(self) -> str:
         return f"no attribute `{self.attribute}`"
@@ -112,7 +119,9 @@ class AttrSet(Mapping[str, Any]):
         return iter(sorted(self._thunks))
 
     def __len__(self) -> int:
-        return len(self._thunks or ())
+        if self._thunks is None:
+            raise EagerReadError("…")
+        return len(self._thunks)
 
     def __contains__(self, name: object) -> bool:
         if self._thunks is None:
@@ -128,6 +137,10 @@ class AttrSet(Mapping[str, Any]):
         self._pending.append(name)
         try:
             return thunk()
+        except TypeError as error:
+            if not was_refused(error):
+                raise
+            raise InvalidOverlay(_name(thunk), f"the thunk `{name}` is called without arguments ({error})") from None
         finally:
             self._pending.pop()
 
@@ -148,18 +161,44 @@ def fix(*overlays: Overlay) -> AttrSet:
     final = AttrSet()
     thunks: dict[str, Callable[[], Any]] = {}
     for overlay in overlays:
-        thunks = {**thunks, **_checked(overlay, overlay(final, AttrSet(thunks)))}
+        thunks = {**thunks, **_layer(overlay, final, AttrSet(thunks))}
     final._unseal(thunks)  # noqa: SLF001 -- the seal is between these two alone
     return final
 
 
-def _checked(overlay: Overlay, layer: object) -> Thunks:
-    name = getattr(overlay, "__module__", None) or repr(overlay)
+def each(prev: AttrSet, kind: type[T], change: Callable[[T], object]) -> Thunks:
+    """Return what an overlay returns that changes every attribute of *prev* that is of *kind*, and no other.
+
+    Only the names are read now: what an attribute is, is seen when it is used.
+    """
+
+    def changed(name: str) -> Any:  # noqa: ANN401 -- as for items
+        value = prev[name]
+        return change(value) if isinstance(value, kind) else value
+
+    return {name: functools.partial(changed, name) for name in prev}
+
+
+def _layer(overlay: Overlay, final: AttrSet, prev: AttrSet) -> Thunks:
+    """Return what *overlay* lays over *prev*, if it is thunks by name."""
+    name = _name(overlay)
+    try:
+        layer: object = overlay(final, prev)
+    except TypeError as error:
+        if not was_refused(error):
+            raise
+        raise InvalidOverlay(name, f"it is called as overlay(final, prev) ({error})") from None
     if not isinstance(layer, Mapping):
         raise InvalidOverlay(name, f"it returned a {type(layer).__name__}")
     for key, thunk in layer.items():
         if not isinstance(key, str) or not key.isidentifier() or key.startswith("_"):
             raise InvalidOverlay(name, f"{key!r} is no attribute name")
+        if hasattr(AttrSet, key):
+            raise InvalidOverlay(name, f"`{key}` is no attribute name: every set has a method of that name")
         if not callable(thunk) or isinstance(thunk, type):
             raise InvalidOverlay(name, f"`{key}` is a {type(thunk).__name__} and not a thunk")
     return layer
+
+
+def _name(function: object) -> str:
+    return getattr(function, "__module__", None) or repr(function)

@@ -74,7 +74,9 @@ def load_file(path: Path) -> dict[str, Any]:
     module = types.ModuleType(path.stem)
     module.__file__ = str(path.absolute())
     with own_errors(path):
-        exec(compile(source, module.__file__, "exec"), module.__dict__)  # noqa: S102 -- a definition is a program
+        # Not under this module's own `from __future__`: the file says itself what it wants.
+        code = compile(source, module.__file__, "exec", dont_inherit=True)
+        exec(code, module.__dict__)  # noqa: S102 -- a definition is a program
     return {name: value for name, value in vars(module).items() if not name.startswith("_")}
 
 
@@ -107,7 +109,7 @@ class own_errors:  # noqa: N801 -- used as a `with` block, named like contextlib
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
         """Raise the user's error in our form, if there is one."""
-        if error is None or isinstance(error, Error) or not isinstance(error, Exception):
+        if error is None or isinstance(error, Error) or not isinstance(error, Exception | SystemExit):
             return
         while trace is not None and trace.tb_frame.f_code.co_filename != str(self._path):
             trace = trace.tb_next

@@ -7,6 +7,7 @@ The bytes are read as one little-endian number and written most significant digi
 
 from __future__ import annotations
 
+
 ALPHABET = "0123456789abcdfghijklmnpqrsvwxyz"
 
 _DIGITS = {character: value for value, character in enumerate(ALPHABET)}

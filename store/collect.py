@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.failpoints import reach
+from store.journal import ObjectLine, RealisationLine
 from store.liveness import Marking, deletion_order, deletion_order_by_use, mark, spare
 from store.locks import standing
 from store.retention import Retention
@@ -36,7 +37,7 @@ from store.roots import remove_dangling, roots
 from store.runtime import runtime_roots
 from store.space import give_up_reserve, make_reserve
 from store.temproots import TempRootsView
-from store.trash import discard, empty
+from store.trash import Trash, empty, trash
 
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
 
-_CHUNK = 1000
+CHUNK = 1000
 _MONTH = 30 * 24 * 60 * 60
 
 DEFAULT_KEEP: Mapping[Retention, int] = {
@@ -103,13 +104,15 @@ def collect(
     policy: Policy,
     progress: Progress = lambda _what, _done, _total: None,
     on_wait: Callable[[], None] | None = None,
+    *,
+    chunk: int = CHUNK,
 ) -> Collected:
-    """Delete what *policy* says; call *on_wait* if another collection must end first."""
+    """Delete what *policy* says, *chunk* objects at a time; call *on_wait* if another collection must end first."""
     with standing(store.layout.locks / "collector", on_wait=on_wait):
         give_up_reserve(store.layout.reserve)
-        collection = _Collection(store, policy, progress)
         try:
-            return collection.run()
+            with trash(store.layout) as bin_:
+                return _Collection(store, policy, progress, chunk, bin_).run()
         finally:
             with contextlib.suppress(OSError):
                 make_reserve(store.layout.reserve)
@@ -120,6 +123,8 @@ class _Collection:
     store: Store
     policy: Policy
     progress: Progress
+    chunk: int
+    bin: Trash
     objects: int = 0
     size: int = 0
     freed: int = 0
@@ -138,16 +143,16 @@ class _Collection:
 
     def _delete_dead(self, marking: Marking, view: TempRootsView) -> None:
         order = _order(self.store, self.policy)
-        for start in range(0, len(order), _CHUNK):
+        for start in range(0, len(order), self.chunk):
             if self.policy.satisfied_by(self.size):
                 break
             self.progress("deleting", start, len(order))
             with self.store.gate.exclusive():
                 if added := view.new():
                     spare(self.store.database, marking, added)
-                for path in self._delete_rows(order[start : start + _CHUNK]):
+                for path in self._delete_rows(order[start : start + self.chunk]):
                     reach("collect: rename")
-                    discard(self.store.layout, path)
+                    self.bin.discard(path)
             reach("collect: unlink")
             self.freed += empty(self.store.layout)
         self.progress("deleting", len(order), len(order))
@@ -186,12 +191,12 @@ class _Collection:
         # The names first: what is registered between the two questions is then known to the second.
         names = {place.name for place in self.store.layout.objects.iterdir()}
         suspects = sorted(names - self.store.database.paths())
-        for start in range(0, len(suspects), _CHUNK):
-            chunk = suspects[start : start + _CHUNK]
+        for start in range(0, len(suspects), self.chunk):
+            some = suspects[start : start + self.chunk]
             with self.store.gate.exclusive():
-                for name in set(chunk) - self.store.database.paths_among(chunk):
+                for name in set(some) - self.store.database.paths_among(some):
                     reach("collect: unregistered")
-                    discard(self.store.layout, name)
+                    self.bin.discard(name)
             self.freed += empty(self.store.layout)
 
     def _tidy(self) -> None:
@@ -204,11 +209,19 @@ class _Collection:
         reach("collect: pool")
         self.progress("sweeping the pool", 0, 1)
         self.freed += store.pool.sweep().size
-        if self.objects:
+        if self.objects or store.journal.interrupted:
             reach("collect: journal")
-            database = store.database
-            store.journal.compact(database.paths(), database.paths_among, store.gate.exclusive)
+            self._compact_journal()
         reach("collect: done")
+
+    def _compact_journal(self) -> None:
+        database, journal, gate = self.store.database, self.store.journal, self.store.gate
+        try:
+            journal.compact(database.paths(), database.paths_among, gate.exclusive)
+        except FileNotFoundError:  # it was lost: the database knows as much
+            with gate.exclusive():
+                results = [RealisationLine(key=k, output=o, path=p) for k, o, p in database.all_realisations()]
+                journal.replace([*map(ObjectLine.of, database.all_infos()), *results])
 
 
 def _begin(store: Store, view: TempRootsView) -> set[str]:

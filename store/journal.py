@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from store.database import PathInfo
+
 
 JOURNAL_VERSION = 1
 
@@ -62,6 +64,20 @@ class ObjectLine:
     retention: Retention
     deriver: StorePath | None
     references: tuple[StorePath, ...]
+
+    @classmethod
+    def of(cls, info: PathInfo) -> ObjectLine:
+        """Return the line of a registered object."""
+        return cls(
+            path=info.path,
+            digest=info.digest,
+            size=info.size,
+            nodes=info.nodes,
+            registered=info.registered,
+            retention=info.retention,
+            deriver=info.deriver,
+            references=info.references,
+        )
 
     def encode(self) -> str:
         """Return the line."""
@@ -156,8 +172,7 @@ class Journal:
         The bulk is read before the gate is closed with *exclusive*; what was appended
         meanwhile is taken over as it stands.
         """
-        temporary = self.path.with_suffix(".new")
-        with self.path.open("rb") as old, temporary.open("wb") as new:
+        with self.path.open("rb") as old, self._new.open("wb") as new:
             # Inside the gate nobody is in the middle of a batch.
             with exclusive():
                 end = os.fstat(old.fileno()).st_size
@@ -171,17 +186,25 @@ class Journal:
                 new.flush()
                 os.fsync(new.fileno())
                 reach("journal: replace")
-                temporary.rename(self.path)
+                self._new.rename(self.path)
 
     def replace(self, lines: Iterable[Line]) -> None:
         """Let the journal consist of *lines*. Needs the gate exclusively."""
-        temporary = self.path.with_suffix(".new")
-        with temporary.open("wb") as file:
+        with self._new.open("wb") as file:
             file.write(_HEADER)
             file.write(_text(lines))
             file.flush()
             os.fsync(file.fileno())
-        temporary.rename(self.path)
+        self._new.rename(self.path)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody began to replace the journal and did not come to an end."""
+        return self._new.exists()
+
+    @property
+    def _new(self) -> Path:
+        return self.path.with_suffix(".new")
 
     def _parse(self, text: bytes) -> Line | None:
         try:
@@ -231,11 +254,9 @@ def _copy_kept(old: BinaryIO, new: BinaryIO, end: int, kept: set[str]) -> list[t
 
 
 def _object(text: bytes) -> str | None:
-    try:
-        found = json.loads(text).get("object")
-    except (ValueError, AttributeError):
-        return None
-    return found if isinstance(found, str) else None
+    # Not parsed: there may be millions. A path has no character that JSON would escape.
+    _, found, rest = text.partition(b'"object":"')
+    return rest.partition(b'"')[0].decode(errors="replace") if found else None
 
 
 def _append(path: Path, text: bytes) -> int:

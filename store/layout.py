@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+FORMAT_VERSION = 1
+
+
 @attrs.frozen
 class Layout:
     """The places below *home*."""

@@ -19,7 +19,7 @@ from store.database import Database, PathInfo
 from store.errors import Error
 from store.ingest import copy_in
 from store.journal import Journal
-from store.layout import Layout
+from store.layout import FORMAT_VERSION, Layout
 from store.locks import Gate, standing
 from store.path import DIGEST_LENGTH, StorePath
 from store.pool import Pool
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
     from store.database import Divergence
 
-
-FORMAT_VERSION = 1
 
 _DAY = 24 * 60 * 60
 
@@ -98,6 +96,7 @@ class Store:
     temproots: TempRoots
     scratches: Scratches
     registrar: Registrar
+    _closed: bool = attrs.field(default=False, init=False)
 
     @classmethod
     def open(cls, home: Path, *, full_disk: bool = False) -> Store:
@@ -146,7 +145,10 @@ class Store:
         )
 
     def close(self) -> None:
-        """Let go of what is held, and of the files."""
+        """Let go of what is held, and of the files; once is enough."""
+        if self._closed:
+            return
+        self._closed = True
         self.temproots.close()
         self.database.close()
         self.pool.close()
@@ -307,12 +309,19 @@ def _make(layout: Layout) -> None:
 def _database(layout: Layout) -> Database:
     if layout.database.exists() and layout.database.stat().st_size:
         return Database(layout.database, fresh=False)
-    # Nothing is a new store's database, unless there is something that it ought to know.
     with standing(layout.locks / "setup"):
-        return Database(layout.database, fresh=not any(_things(layout)))
+        # Nothing is a new store's database, unless there is something that it ought to know.
+        if not any(_things(layout)):
+            temporary = layout.database.with_suffix(".new")
+            temporary.unlink(missing_ok=True)
+            Database(temporary, fresh=True).close()
+            temporary.rename(layout.database)
+        return Database(layout.database, fresh=False)
 
 
 def _things(layout: Layout) -> Iterator[object]:
+    if layout.database.exists() and layout.database.stat().st_size:
+        yield layout.database  # somebody else was quicker
     if layout.journal.exists() and layout.journal.stat().st_size:
         yield layout.journal
     with os.scandir(layout.objects) as entries:

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
+from store.parallel import in_parallel
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _TEMPORARY = "tmp"
 _HEX_DIGITS = 64
+_WORKERS = 16  # far more than processors: a thread that unlinks a file's last name waits for the disk
 
 # What says that this file cannot be shared, rather than that something is wrong: too many
 # links, a full directory index (ext4), a file system or a kernel policy without hard links.
@@ -116,18 +119,28 @@ class Pool:
 
     def entries(self) -> Iterator[Pooled]:
         """Yield every entry, in no order."""
-        for shard, item in self._scan():
-            digits = shard + item.name
-            try:
-                digest = bytes.fromhex(digits[:_HEX_DIGITS])
-            except ValueError:
-                continue  # not ours
-            yield Pooled(digest, digits[_HEX_DIGITS:] == "x", item.inode())
+        for shard in self._shards():
+            for item in self._items(shard):
+                digits = shard + item.name
+                try:
+                    digest = bytes.fromhex(digits[:_HEX_DIGITS])
+                except ValueError:
+                    continue  # not ours, or on its way
+                yield Pooled(digest, digits[_HEX_DIGITS:] == "x", item.inode())
 
     def sweep(self) -> Swept:
         """Remove every entry that nothing but the pool links to, and links that were on their way."""
+        swept = in_parallel(self._sweep_shard, self._shards(), _WORKERS)
+        return Swept(sum(each.entries for each in swept), sum(each.size for each in swept))
+
+    def drop(self, entry: Pooled) -> None:
+        """Remove *entry*, so that nothing is linked to its file any more."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(_entry(entry.digest, entry.executable), dir_fd=self._fd)
+
+    def _sweep_shard(self, shard: str) -> Swept:
         entries = size = 0
-        for shard, item in self._scan(temporary=True):
+        for item in self._items(shard):
             try:
                 status = item.stat(follow_symlinks=False)
                 if status.st_nlink > 1 and shard != _TEMPORARY:
@@ -180,17 +193,17 @@ class Pool:
     def _temporary(self) -> str:
         return f"{_TEMPORARY}/{os.getpid()}-{next(self._numbers)}"
 
-    def _scan(self, *, temporary: bool = False) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    def _shards(self) -> list[str]:
         with os.scandir(self._fd) as shards:
-            names = sorted(shard.name for shard in shards if temporary or shard.name != _TEMPORARY)
-        for shard in names:
-            fd = os.open(shard, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._fd)
-            try:
-                with os.scandir(fd) as items:
-                    for item in items:
-                        yield shard, item
-            finally:
-                os.close(fd)
+            return sorted(shard.name for shard in shards)
+
+    def _items(self, shard: str) -> Iterator[os.DirEntry[str]]:
+        fd = os.open(shard, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._fd)
+        try:
+            with os.scandir(fd) as items:
+                yield from items
+        finally:
+            os.close(fd)
 
 
 def _entry(digest: bytes, executable: bool) -> str:

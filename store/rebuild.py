@@ -34,7 +34,7 @@ from store.walk import content_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from store.tree import Content
 
@@ -91,9 +91,9 @@ class _Rebuild:
 
     def _find(self) -> Iterator[PathInfo]:
         paths = list(self._paths())
-        candidates = [path.digest for path in paths]
+        by_digest = {path.digest: path for path in paths}
         with ThreadPoolExecutor(os.cpu_count()) as executor:
-            for i, info in enumerate(executor.map(lambda path: self._identify(path, candidates), paths)):
+            for i, info in enumerate(executor.map(lambda path: self._identify(path, by_digest), paths)):
                 self.progress("hashing", i + 1, len(paths))
                 if info is not None:
                     yield info
@@ -105,11 +105,11 @@ class _Rebuild:
             except InvalidStorePath as error:
                 self._report(place.name, error.reason)
 
-    def _identify(self, path: StorePath, candidates: list[str]) -> PathInfo | None:
+    def _identify(self, path: StorePath, by_digest: Mapping[str, StorePath]) -> PathInfo | None:
         place = self.layout.objects / str(path)
         try:
             content = content_of(place)
-            for references in self._guesses(path, place, candidates):
+            for references in self._guesses(path, place, by_digest):
                 if StorePath.make(content.digest, path.name, references) == path:
                     return self._info(path, content, references)
         except (InvalidTree, OSError) as error:
@@ -118,14 +118,14 @@ class _Rebuild:
         self._report(str(path), "its content is not what its path is made of")
         return None
 
-    def _guesses(self, path: StorePath, place: Path, candidates: list[str]) -> Iterator[tuple[StorePath, ...]]:
+    def _guesses(
+        self, path: StorePath, place: Path, by_digest: Mapping[str, StorePath]
+    ) -> Iterator[tuple[StorePath, ...]]:
         line = self.lines.get(path)
         if line is not None:
             yield line.references
         yield ()
-        occurring = find_references(place, candidates)
-        names = {path.digest: path for path in self._paths()}
-        yield tuple(sorted(names[digest] for digest in occurring))
+        yield tuple(sorted(by_digest[digest] for digest in find_references(place, by_digest)))
 
     def _info(self, path: StorePath, content: Content, references: tuple[StorePath, ...]) -> PathInfo:
         line = self.lines.get(path)
@@ -165,7 +165,7 @@ class _Rebuild:
             rows = [(line.key, line.output, ids[str(line.path)]) for line in results]
             database.execute_many("insert into realisations values (?, ?, ?)", rows)
         database.close()  # which leaves one file, the log merged into it
-        Journal(self.layout.journal).replace([*(_line(info) for info in infos.values()), *results])
+        Journal(self.layout.journal).replace([*(ObjectLine.of(info) for info in infos.values()), *results])
         reach("rebuild: set aside")
         old = self.layout.database.with_name(f"{self.layout.database.name}.old-{int(time.time())}")
         for file, aside in zip(_files_of(self.layout.database), _files_of(old), strict=True):
@@ -185,16 +185,3 @@ class _Rebuild:
 
 def _files_of(database: Path) -> list[Path]:
     return [database, database.with_name(f"{database.name}-wal"), database.with_name(f"{database.name}-shm")]
-
-
-def _line(info: PathInfo) -> ObjectLine:
-    return ObjectLine(
-        path=info.path,
-        digest=info.digest,
-        size=info.size,
-        nodes=info.nodes,
-        registered=info.registered,
-        retention=info.retention,
-        deriver=info.deriver,
-        references=info.references,
-    )

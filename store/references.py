@@ -16,7 +16,8 @@ import attrs
 
 from store import base32
 from store.path import DIGEST_LENGTH
-from store.walk import FileReader, content_of, open_file
+from store.tree import Kind
+from store.walk import Directory, FileReader, Name, open_file, read_target, walk
 
 
 if TYPE_CHECKING:
@@ -35,7 +36,55 @@ def find_references(path: Path, candidates: Iterable[str]) -> set[str]:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
         OSError: something cannot be read.
     """
-    scanner = Scanner.of(candidates)
-    if scanner.wanted:
-        content_of(path, scanner=scanner)
-    return scanner.found
+    scan = _Scan(frozenset(candidate.encode() for candidate in candidates))
+    if scan.wanted:
+        walk(path, scan)
+    return {digest.decode() for digest in scan.found}
+
+
+def occurring(data: bytes, candidates: frozenset[bytes]) -> set[bytes]:
+    """Return those of the digests *candidates* that occur in *data*."""
+    found = set()
+    runs = data.translate(_TABLE)
+    start = runs.find(_RUN)
+    while start >= 0:
+        end = runs.find(b"-", start + DIGEST_LENGTH)
+        end = len(runs) if end < 0 else end
+        for place in range(start, end - DIGEST_LENGTH + 1):
+            window = data[place : place + DIGEST_LENGTH]
+            if window in candidates:
+                found.add(window)
+        start = runs.find(_RUN, end)
+    return found
+
+
+@attrs.frozen
+class _Scan:
+    """A visitor that hashes nothing."""
+
+    wanted: frozenset[bytes]
+    found: set[bytes] = attrs.field(factory=set)
+
+    def enter(self, directory: Directory) -> None:
+        pass
+
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
+        fd, _ = open_file(directory, name, place)
+        try:
+            tail = b""
+            while data := reader.read(fd):
+                window = tail + bytes(data)
+                self.found.update(occurring(window, self.wanted))
+                tail = window[1 - DIGEST_LENGTH :]  # too short for a digest: nothing is found twice or missed
+                if reader.is_whole(data):
+                    break
+        finally:
+            os.close(fd)
+        return Kind.FILE, b"", 0
+
+    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
+        self.found.update(occurring(read_target(directory, name), self.wanted))
+        return b""
+
+    def leave(self, directory: Directory, digest: bytes) -> None:
+        pass

@@ -47,7 +47,7 @@ from store.journal import ObjectLine, RealisationLine
 from store.retention import Retention
 from store.space import disk_full_told
 from store.syscalls import syncfs
-from store.trash import discard
+from store.trash import trash
 
 
 if TYPE_CHECKING:
@@ -268,7 +268,8 @@ class Registrar:
     def _set_aside(self, final: Path) -> None:
         if os.path.lexists(final):
             reach("register: set aside")
-            discard(self.layout, final.name)
+            with trash(self.layout) as bin_:
+                bin_.discard(final.name)
 
 
 def _referenced_first(entries: Sequence[Entry]) -> tuple[Entry, ...]:
@@ -291,17 +292,7 @@ def _touched(group: list[_Request]) -> Iterator[StorePath]:
 
 def _lines(group: list[_Request], fresh: list[Entry]) -> Iterator[Line]:
     for entry in fresh:
-        info = _info(entry)
-        yield ObjectLine(
-            path=info.path,
-            digest=info.digest,
-            size=info.size,
-            nodes=info.nodes,
-            registered=info.registered,
-            retention=info.retention,
-            deriver=info.deriver,
-            references=info.references,
-        )
+        yield ObjectLine.of(_info(entry))
     for request in group:
         for entry in request.entries:
             for key, output in entry.realisations:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,6 +90,16 @@ def link_result(store: Store, link: Path, target: StorePath) -> None:
         _switch(_auto(store.layout, link), str(link))
         reach("roots: switch")
         _switch(link, str(store.path(target)))
+
+
+def result_of(layout: Layout, link: Path) -> StorePath | None:
+    """Return the object to which `link_result` has made *link* lead, None if *link* is nothing of that kind."""
+    link = _absolute(link)
+    try:
+        target, entry = link.readlink(), _auto(layout, link).readlink()
+    except OSError:
+        return None
+    return object_of(layout, str(target)) if entry == link else None
 
 
 def add_root(store: Store, name: str, target: StorePath) -> Path:
@@ -201,7 +210,7 @@ def _absolute(link: Path) -> Path:
 
 
 def _switch(link: Path, target: str) -> None:
-    temporary = link.with_name(f".{link.name}.{secrets.token_hex(8)}")
+    temporary = link.with_name(f".{link.name}.{os.urandom(8).hex()}")
     temporary.symlink_to(target)
     try:
         temporary.rename(link)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,11 +66,8 @@ class Scratches:
         """Remove the scratches that nobody uses; return how many files and bytes went."""
         files = size = 0
         for place in sorted(self.layout.builds.iterdir()):
-            if place.is_symlink() or not place.is_dir():
-                place.unlink()
-                continue
             descriptor = _open(place)
-            if descriptor is None:
+            if descriptor is None:  # its user was done with it
                 continue
             try:
                 if try_flock(descriptor):
@@ -110,7 +106,7 @@ class Scratches:
 
     def _make(self) -> tuple[Path, int]:
         while True:
-            path = self.layout.builds / secrets.token_hex(16)
+            path = self.layout.builds / os.urandom(16).hex()
             path.mkdir(mode=0o700)
             reach("scratch: lock")
             descriptor = _open(path)

@@ -15,7 +15,6 @@ an owner that closes its file deletes it only if no collection is under way.
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 
 from typing import TYPE_CHECKING
@@ -86,7 +85,7 @@ class TempRoots:
 
     def _descriptor(self) -> int:
         if self._file is None:
-            path = self._directory / f"{os.getpid()}-{secrets.token_hex(8)}"  # pids are not unique across containers
+            path = self._directory / f"{os.getpid()}-{os.urandom(8).hex()}"  # pids are not unique across containers
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             descriptor = os.open(path, flags, 0o600)
             try_flock(descriptor)

@@ -7,31 +7,65 @@ empties the trash; what a crash leaves there is the next collection's.
 from __future__ import annotations
 
 import contextlib
-import secrets
+import itertools
+import os
 
 from typing import TYPE_CHECKING
+
+import attrs
 
 from store import seal
 from store.remove import remove_many
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from store.layout import Layout
 
 
-def discard(layout: Layout, name: str) -> None:
-    """Move *name*, if it is there, from the directory of the objects to the trash. Only inside the gate."""
-    source = layout.objects / name
-    target = layout.trash / secrets.token_hex(16)
-    with contextlib.suppress(FileNotFoundError):
+WORKERS = 16  # far more than processors: a thread that frees a file's blocks waits for the disk
+
+
+@attrs.frozen
+class Trash:
+    """The way from the directory of the objects to the trash."""
+
+    layout: Layout
+    _source: int
+    _target: int
+    _prefix: str = attrs.field(factory=lambda: os.urandom(16).hex())
+    _numbers: Iterator[int] = attrs.field(factory=itertools.count)
+
+    def discard(self, name: str) -> None:
+        """Move the object *name*, if it is there, to the trash. Only inside the gate."""
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                self._move(name)
+            except PermissionError:
+                seal.unseal(self.layout.objects / name)  # it takes a new `..`: see `store.seal`
+                self._move(name)
+
+    def _move(self, name: str) -> None:
+        os.rename(name, f"{self._prefix}-{next(self._numbers)}", src_dir_fd=self._source, dst_dir_fd=self._target)
+
+
+@contextlib.contextmanager
+def trash(layout: Layout) -> Iterator[Trash]:
+    """Give the body the trash of a store."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    source = os.open(layout.objects, flags)
+    try:
+        target = os.open(layout.trash, flags)
         try:
-            source.rename(target)
-        except PermissionError:
-            seal.unseal(source)  # a directory's `..` changes, and only root may do that to a read-only one
-            source.rename(target)
+            yield Trash(layout, source, target)
+        finally:
+            os.close(target)
+    finally:
+        os.close(source)
 
 
 def empty(layout: Layout) -> int:
     """Unlink all that is in the trash; return how many bytes the disk got back."""
     places = list(layout.trash.iterdir())
-    return remove_many(places)[1] if places else 0
+    return remove_many(places, WORKERS)[1] if places else 0

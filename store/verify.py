@@ -21,7 +21,7 @@ import attrs
 from store.locks import standing
 from store.path import StorePath
 from store.seal import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS
-from store.trash import discard
+from store.trash import trash
 from store.tree import InvalidTree, Kind
 from store.walk import content_of
 
@@ -101,9 +101,8 @@ def _check_contents(store: Store, infos: list[PathInfo], progress: Progress) -> 
     # Largest first, so that no thread is left alone with the largest at the end.
     infos = sorted(infos, key=lambda info: info.nodes, reverse=True)
     with ThreadPoolExecutor(os.cpu_count()) as executor:
-        for info, (problems, intact) in zip(
-            infos, executor.map(lambda info: _check_object(store, info), infos), strict=True
-        ):
+        checks = executor.map(lambda info: _check_object(store, info), infos)
+        for info, (problems, intact) in zip(infos, checks, strict=True):
             yield from problems
             if not intact:
                 pool = pool or {entry.inode: entry for entry in store.pool.entries()}
@@ -179,8 +178,9 @@ def repair(store: Store, problems: Iterable[Problem]) -> list[StorePath]:
                 store.database.execute_many(f"delete from refs where referrer = {ids}", rows)  # noqa: S608  a constant
                 store.database.execute_many("delete from objects where path = ?", rows)
             _purge_pool(store, doomed)
-            for path in doomed:
-                discard(store.layout, str(path))
+            with trash(store.layout) as bin_:
+                for path in doomed:
+                    bin_.discard(str(path))
     return doomed
 
 

@@ -1,15 +1,20 @@
-"""Read a tree where it lies: its content, and node by node what it consists of.
+"""Walk a tree and fold it into its content, in one thread or several.
 
-Nothing here follows a symbolic link below the tree's root or opens a path of more than
-one component: each directory is opened from its parent's descriptor, without following.
+A `Visitor` says what becomes of each file, link and directory; `content_of` only reads. Nothing
+here follows a symbolic link below the tree's root or opens a path of more than one component:
+every directory is opened from its parent's descriptor. The directory that was found last is
+taken up first, so the descriptors in use are those of one path from the root, for each
+thread; MAX_DEPTH bounds them.
 """
 
 from __future__ import annotations
 
 import os
+import queue
 import stat
+import threading
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 
@@ -23,13 +28,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+Name: TypeAlias = str | bytes
+
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Not blocking, should a fifo stand where a file was seen a moment ago.
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 _BUFFER_SIZE = 1 << 20
 
-_NAMES = {
+_WHAT = {
     stat.S_IFIFO: "a fifo",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a character device",
@@ -39,7 +46,7 @@ _NAMES = {
 
 @attrs.frozen(kw_only=True)
 class Node:
-    """What a tree holds at one place; *place* is empty for its root."""
+    """What a tree holds at one place, relative to its root."""
 
     place: str
     kind: Kind
@@ -47,37 +54,28 @@ class Node:
     status: os.stat_result
 
 
-def content_of(path: Path, visit: Callable[[Node], None] | None = None) -> Content:
-    """Return the content of what lies at *path*, having shown every node to *visit*, a directory after what it holds.
-
-    Raises:
-        InvalidTree: there is a fifo, a socket or a device, or it is too deep.
-        OSError: something cannot be read; its file name is the whole path.
-    """
-    return _Walk(os.fspath(path), visit).content()
-
-
 @attrs.define
 class FileReader:
     """Reads files through one buffer, so that reading allocates nothing; for one thread."""
 
-    buffer: bytearray = attrs.field(factory=lambda: bytearray(_BUFFER_SIZE), repr=False)
-    view: memoryview = attrs.field(init=False, repr=False)
-    _buffers: list[bytearray] = attrs.field(init=False, repr=False)
+    _buffers: list[bytearray] = attrs.field(factory=lambda: [bytearray(_BUFFER_SIZE)], repr=False)
+    _view: memoryview = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self.view = memoryview(self.buffer)
-        self._buffers = [self.buffer]
+        self._view = memoryview(self._buffers[0])
 
     def read(self, fd: int) -> memoryview:
-        """Return the next bytes of *fd*, valid until the next read: less than the buffer holds only at the end."""
-        count = os.readv(fd, self._buffers)
-        return self.view[:count]
+        """Return the next bytes of *fd*, good until the next call; none at the end."""
+        return self._view[: os.readv(fd, self._buffers)]
+
+    def is_whole(self, data: memoryview) -> bool:
+        """Return whether *data*, what the first read of a file gave, is all of it."""
+        return len(data) < _BUFFER_SIZE
 
     def digest(self, fd: int) -> tuple[bytes, int]:
-        """Return the digest and the size of what *fd* holds from where it stands."""
+        """Return the digest and the size of what is in *fd* from where it stands."""
         data = self.read(fd)
-        if len(data) < _BUFFER_SIZE:
+        if self.is_whole(data):
             return blake3(data).digest(), len(data)
         hasher = blake3()
         size = 0
@@ -87,18 +85,83 @@ class FileReader:
             data = self.read(fd)
         return hasher.digest(), size
 
-    def is_whole(self, data: memoryview) -> bool:
-        """Return whether *data*, a file's first read, is all of the file."""
-        return len(data) < _BUFFER_SIZE
+
+@attrs.define(eq=False)
+class Directory:
+    """A directory on its way to a digest; a visitor may keep a second descriptor in it."""
+
+    parent: Directory | None
+    name: Name  # in its parent; the root's is its path
+    place: str
+    depth: int
+    fd: int = -1
+    target_fd: int = -1
+    nodes: list[tuple[bytes, Kind, bytes]] = attrs.field(factory=list)
+    size: int = 0  # of the files in it
+    size_below: int = 0
+    nodes_below: int = 0
+    pending: int = 1  # its own entries, and each directory in it
+
+    def close(self) -> None:
+        """Release the descriptors."""
+        for fd in (self.fd, self.target_fd):
+            if fd >= 0:
+                os.close(fd)
+        self.fd = self.target_fd = -1
 
 
-def open_file(name: str | bytes, dir_fd: int | None, place: str) -> tuple[int, os.stat_result]:
-    """Return a descriptor of the regular file *name* in *dir_fd*, and its status.
+class Visitor(Protocol):
+    """What is done with the nodes of a tree. The root has no directory, and its path for a name."""
+
+    def enter(self, directory: Directory) -> None:
+        """Take up *directory*, which is open."""
+
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
+        """Return the kind, digest and size of the file *name*."""
+
+    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
+        """Return the digest of the symbolic link *name*."""
+
+    def leave(self, directory: Directory, digest: bytes) -> None:
+        """Finish *directory*, in which all is done."""
+
+
+def content_of(path: Path, visit: Callable[[Node], None] | None = None, *, workers: int = 1) -> Content:
+    """Return the content of what lies at *path*, having shown every node to *visit*, a directory after what it holds.
+
+    Raises:
+        InvalidTree: there is a fifo, a socket or a device, or it is too deep.
+        OSError: something cannot be read; its file name is the whole path.
+    """
+    return walk(path, _Look(len(os.fspath(path)) + 1, visit), workers=workers)
+
+
+def walk(path: Path, visitor: Visitor, *, workers: int = 1) -> Content:
+    """Return the content of the tree at *path* as *visitor* finds it, *workers* threads at a time.
+
+    Raises:
+        InvalidTree: there is a fifo, a socket or a device, or it is too deep.
+        OSError: what the visitor met, or a directory that cannot be read.
+    """
+    root = os.fspath(path)
+    form = stat.S_IFMT(os.lstat(root).st_mode)
+    if form == stat.S_IFDIR:
+        return _Walk(visitor, workers).content(Directory(None, root, root, 0))
+    if form == stat.S_IFLNK:
+        return Content(tree_digest(Kind.SYMLINK, visitor.symlink(None, root, root)), 0, 1)
+    if form == stat.S_IFREG:
+        kind, digest, size = visitor.file(None, root, root, FileReader())
+        return Content(tree_digest(kind, digest), size, 1)
+    raise refusal(root, form)
+
+
+def open_file(directory: Directory | None, name: Name, place: str) -> tuple[int, os.stat_result]:
+    """Return a descriptor of the regular file *name*, and its status.
 
     Raises:
         InvalidTree: it is something else.
     """
-    fd = os.open(name, OPEN_FILE, dir_fd=dir_fd)
+    fd = os.open(name, OPEN_FILE, dir_fd=directory.fd if directory else None)
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
@@ -106,15 +169,9 @@ def open_file(name: str | bytes, dir_fd: int | None, place: str) -> tuple[int, o
     return fd, status
 
 
-def file_type(entry: os.DirEntry[str]) -> int:
-    """Return the type bits of *entry*'s mode, from the directory itself where the file system tells."""
-    if entry.is_file(follow_symlinks=False):
-        return stat.S_IFREG
-    if entry.is_dir(follow_symlinks=False):
-        return stat.S_IFDIR
-    if entry.is_symlink():
-        return stat.S_IFLNK
-    return stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
+def read_target(directory: Directory | None, name: Name) -> bytes:
+    """Return what the symbolic link *name* points to."""
+    return os.readlink(os.fsencode(name), dir_fd=directory.fd if directory else None)
 
 
 def file_kind(mode: int) -> Kind:
@@ -124,87 +181,153 @@ def file_kind(mode: int) -> Kind:
 
 def refusal(place: str, mode: int) -> InvalidTree:
     """Return the error for what has *mode* at *place* and is no file, directory or symbolic link."""
-    what = _NAMES.get(stat.S_IFMT(mode), "of unknown type")
+    what = _WHAT.get(stat.S_IFMT(mode), "of unknown type")
     return InvalidTree(place, f"it is {what}, and only files, directories and symbolic links can be stored")
 
 
 def check_depth(depth: int, place: str) -> None:
-    """Refuse a directory that is *depth* levels below the root.
+    """Refuse a directory *depth* levels below the root if no tree may be so deep.
 
     Raises:
-        InvalidTree: that is more than a tree may have.
+        InvalidTree: it is too deep.
     """
     if depth > MAX_DEPTH:
-        raise InvalidTree(place[:200], f"it is more than {MAX_DEPTH} directories deep")
+        raise InvalidTree(f"{place[:200]}…", f"it is more than {MAX_DEPTH} directories deep")
 
 
-def locate(error: OSError, place: str) -> OSError:
-    """Return *error* with *place* as its file name, if it names a single component so far."""
-    if isinstance(error.filename, bytes | str) and os.sep not in os.fsdecode(error.filename):
-        error.filename = place
-    return error
+@attrs.define
+class _Look:
+    prefix: int
+    visit: Callable[[Node], None] | None
+
+    def enter(self, directory: Directory) -> None:
+        pass
+
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
+        fd, status = open_file(directory, name, place)
+        try:
+            digest, size = reader.digest(fd)
+        finally:
+            os.close(fd)
+        kind = file_kind(status.st_mode)
+        self._show(place, kind, digest, status)
+        return kind, digest, size
+
+    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
+        dir_fd = directory.fd if directory else None
+        digest = blake3(read_target(directory, name)).digest()
+        self._show(place, Kind.SYMLINK, digest, os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
+        return digest
+
+    def leave(self, directory: Directory, digest: bytes) -> None:
+        self._show(directory.place, Kind.DIRECTORY, digest, os.fstat(directory.fd))
+
+    def _show(self, place: str, kind: Kind, digest: bytes, status: os.stat_result) -> None:
+        if self.visit:
+            self.visit(Node(place=place[self.prefix :], kind=kind, digest=digest, status=status))
 
 
 @attrs.define
 class _Walk:
-    root: str
-    visit: Callable[[Node], None] | None
-    size: int = 0
-    nodes: int = 0
-    reader: FileReader = attrs.field(factory=FileReader)
+    visitor: Visitor
+    workers: int
+    _queue: queue.LifoQueue[Directory | None] = attrs.field(factory=queue.LifoQueue)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock)
+    _open: set[Directory] = attrs.field(factory=set)
+    _result: Content | None = None
+    _failure: BaseException | None = None
 
-    def content(self) -> Content:
-        mode = os.lstat(self.root).st_mode
-        kind, digest = self._node(self.root, stat.S_IFMT(mode), None, self.root, 0)
-        return Content(tree_digest(kind, digest), self.size, self.nodes + 1)
+    def content(self, root: Directory) -> Content:
+        self._queue.put(root)
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.workers - 1)]
+        for thread in threads:
+            thread.start()
+        self._work()
+        for thread in threads:
+            thread.join()
+        for directory in self._open:
+            directory.close()
+        if self._failure:
+            raise self._failure
+        assert self._result  # noqa: S101 -- the queue ends with a result or a failure
+        return self._result
 
-    def _node(self, name: str, form: int, dir_fd: int | None, place: str, depth: int) -> tuple[Kind, bytes]:
-        if form == stat.S_IFREG:
-            return self._file(name, dir_fd, place)
-        if form == stat.S_IFDIR:
-            return Kind.DIRECTORY, self._directory(name, dir_fd, place, depth)
-        if form == stat.S_IFLNK:
-            return Kind.SYMLINK, self._symlink(name, dir_fd, place)
-        raise refusal(place, form)
-
-    def _directory(self, name: str, dir_fd: int | None, place: str, depth: int) -> bytes:
-        check_depth(depth, place)
-        fd = os.open(name, OPEN_DIRECTORY, dir_fd=dir_fd)
+    def _work(self) -> None:
         try:
-            with os.scandir(fd) as entries:
-                nodes = [self._entry(entry, fd, f"{place}/{entry.name}", depth + 1) for entry in entries]
-            self.nodes += len(nodes)
-            digest = listing_digest(nodes)
-            if self.visit:
-                self._show(place, Kind.DIRECTORY, digest, os.fstat(fd))
-        finally:
-            os.close(fd)
-        return digest
+            reader = FileReader()
+            while directory := self._queue.get():
+                self._take_up(directory, reader)
+                self._complete(directory)
+        except BaseException as error:  # noqa: BLE001 -- the thread that waits for us raises it, whatever it is
+            self._failure = self._failure or error
+            self._stop()
 
-    def _entry(self, entry: os.DirEntry[str], fd: int, place: str, depth: int) -> tuple[bytes, Kind, bytes]:
-        name = entry.name
+    def _stop(self) -> None:
+        for _ in range(self.workers):
+            self._queue.put(None)
+
+    def _take_up(self, directory: Directory, reader: FileReader) -> None:
+        check_depth(directory.depth, directory.place)
         try:
-            return os.fsencode(name), *self._node(name, file_type(entry), fd, place, depth)
+            dir_fd = directory.parent.fd if directory.parent else None
+            directory.fd = os.open(directory.name, OPEN_DIRECTORY, dir_fd=dir_fd)
+            self._open.add(directory)
+            self.visitor.enter(directory)
+            with os.scandir(directory.fd) as entries:
+                for entry in entries:
+                    self._entry(directory, entry, reader)
+                    if self._failure:
+                        return
         except OSError as error:
-            raise locate(error, place) from None
+            raise _locate(error, directory.place) from None
 
-    def _file(self, name: str, dir_fd: int | None, place: str) -> tuple[Kind, bytes]:
-        fd, status = open_file(name, dir_fd, place)
+    def _entry(self, directory: Directory, entry: os.DirEntry[str], reader: FileReader) -> None:
+        name = entry.name
+        place = f"{directory.place}/{name}"
         try:
-            digest, size = self.reader.digest(fd)
-        finally:
-            os.close(fd)
-        self.size += size
-        kind = file_kind(status.st_mode)
-        self._show(place, kind, digest, status)
-        return kind, digest
+            if entry.is_file(follow_symlinks=False):
+                kind, digest, size = self.visitor.file(directory, name, place, reader)
+                directory.size += size
+                directory.nodes.append((os.fsencode(name), kind, digest))
+            elif entry.is_dir(follow_symlinks=False):
+                with self._lock:
+                    directory.pending += 1
+                self._queue.put(Directory(directory, name, place, directory.depth + 1))
+            elif entry.is_symlink():
+                directory.nodes.append((os.fsencode(name), Kind.SYMLINK, self.visitor.symlink(directory, name, place)))
+            else:
+                raise refusal(place, entry.stat(follow_symlinks=False).st_mode)
+        except OSError as error:
+            raise _locate(error, place) from None
 
-    def _symlink(self, name: str, dir_fd: int | None, place: str) -> bytes:
-        digest = blake3(os.fsencode(os.readlink(name, dir_fd=dir_fd))).digest()
-        if self.visit:
-            self._show(place, Kind.SYMLINK, digest, os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
-        return digest
+    def _complete(self, directory: Directory) -> None:
+        """Note that one part of *directory* is done; fold it into its parent if it was the last, and so on up."""
+        current: Directory | None = directory
+        while current and not self._failure:
+            with self._lock:
+                current.pending -= 1
+                if current.pending:
+                    return
+            digest = listing_digest(current.nodes)
+            self.visitor.leave(current, digest)
+            self._open.discard(current)
+            current.close()
+            size = current.size + current.size_below
+            nodes = len(current.nodes) + current.nodes_below
+            parent = current.parent
+            if parent:
+                with self._lock:
+                    parent.nodes.append((os.fsencode(current.name), Kind.DIRECTORY, digest))
+                    parent.size_below += size
+                    parent.nodes_below += nodes
+            else:
+                self._result = Content(tree_digest(Kind.DIRECTORY, digest), size, nodes + 1)
+                self._stop()
+            current = parent
 
-    def _show(self, place: str, kind: Kind, digest: bytes, status: os.stat_result) -> None:
-        if self.visit:
-            self.visit(Node(place=place[len(self.root) + 1 :], kind=kind, digest=digest, status=status))
+
+def _locate(error: OSError, place: str) -> OSError:
+    """Return *error* with *place* for a file name if it has but one component of it."""
+    if isinstance(error.filename, str | bytes) and os.sep not in os.fsdecode(error.filename):
+        error.filename = place
+    return error

@@ -58,7 +58,7 @@ def put_chunks(
             hasher.update(chunk)
             size += len(chunk)
             _write_all(fd, chunk)
-        _finish_file(fd, executable)
+        finish_file(fd, executable)
     finally:
         os.close(fd)
     digest = hasher.digest()
@@ -70,7 +70,18 @@ def put_symlink(target: bytes, dir_fd: int | None, name: bytes | str) -> bytes:
     """Make *name* in *dir_fd* a symbolic link to *target*, and return its digest."""
     os.symlink(target, os.fsencode(name), dir_fd=dir_fd)
     os.utime(name, ns=_TIMES, dir_fd=dir_fd, follow_symlinks=False)
+    return digest_target(target)
+
+
+def digest_target(target: bytes) -> bytes:
+    """Return the digest of a symbolic link to *target*."""
     return blake3(target).digest()
+
+
+def finish_file(fd: int, executable: bool) -> None:
+    """Give the file *fd* its final mode and time."""
+    os.fchmod(fd, EXECUTABLE_MODE if executable else FILE_MODE)
+    os.utime(fd, ns=_TIMES)
 
 
 def finish_directory(fd: int) -> None:
@@ -103,7 +114,9 @@ class TreeWriter:
     pool: Pool
     target: Path
     _root: _Directory | _File | None = None
-    _open: list[tuple[_Directory, int]] = attrs.field(factory=list, repr=False)  # the root, …, the last entry's directory
+    _open: list[tuple[_Directory, int]] = attrs.field(
+        factory=list, repr=False
+    )  # the root, …, the last entry's directory
     _last: bytes | None = None  # the path of the last of these
 
     def __enter__(self) -> Self:
@@ -158,7 +171,9 @@ class TreeWriter:
         directory, source_fd = self._enter(parent, create=False)
         entry = directory.entries.get(name)
         if not isinstance(entry, _File):
-            raise InvalidTree(os.fsdecode(path), f"it is a link to {os.fsdecode(goal)!r}, which is no file in this tree")
+            raise InvalidTree(
+                os.fsdecode(path), f"it is a link to {os.fsdecode(goal)!r}, which is no file in this tree"
+            )
         if goal == os.fsencode(path):
             return
         source_fd = os.dup(source_fd)
@@ -280,7 +295,7 @@ def _create(data: Bytes, executable: bool, dir_fd: int | None, name: bytes | str
     fd = os.open(name, _CREATE, 0o600, dir_fd=dir_fd)
     try:
         _write_all(fd, data)
-        _finish_file(fd, executable)
+        finish_file(fd, executable)
     finally:
         os.close(fd)
 
@@ -289,8 +304,3 @@ def _write_all(fd: int, data: Bytes) -> None:
     written = os.write(fd, data)
     while written < len(data):
         written += os.write(fd, memoryview(data)[written:])
-
-
-def _finish_file(fd: int, executable: bool) -> None:
-    os.fchmod(fd, EXECUTABLE_MODE if executable else FILE_MODE)
-    os.utime(fd, ns=_TIMES)

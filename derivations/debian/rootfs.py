@@ -36,14 +36,11 @@ EXCLUDE = (
     # link-time optimisation, where gcc-ar and the like name the plugin themselves.
     "usr/lib/bfd-plugins",
     *(f"usr/lib/{machine}-linux-gnu/bfd-plugins" for machine in ("aarch64", "riscv64", "x86_64")),
-    *(
-        f"usr/share/{name}"
-        for name in ("bash-completion", "bug", "doc", "doc-base", "gdb", "info", "lintian", "locale", "man", "menu")
-    ),
+    *(f"usr/share/{name}" for name in ("applications", "bash-completion", "bug", "doc", "doc-base", "gdb", "icons")),
+    *(f"usr/share/{name}" for name in ("info", "lintian", "locale", "man", "menu")),
     # Services of the packages' daemons, and what would run at times of its own.
     *(f"etc/{name}" for name in ("cron.daily", "cron.d", "default", "init.d", "logrotate.d", "pam.d")),
     "usr/lib/systemd",
-    "lib/systemd",
 )
 """What no builder reads."""
 

@@ -178,7 +178,7 @@ def _qemu(machines: str, package: str, *others: str) -> PackageSet:
             *(
                 "libcap2-bin",
                 "libncursesw6",
-                "libsasl2-2",
+                "libsasl2-modules-db",
                 "libspice-server1",
                 "libusbredirparser1",
                 "libusbredirparser1t64",
@@ -227,8 +227,12 @@ SETS: FrozenMap[PackageSet] = FrozenMap(
 )
 """Every set, by name."""
 
-DEFAULT = ("busybox", "gcc", "linux-source-6.1", "linux-source-6.12", "qemu")
-"""What a lock has from the beginning."""
+_OTHER_QEMU = FrozenMap({"arm64": "qemu-arm", "armhf": "qemu-arm", "riscv64": "qemu-riscv64"})
+
+
+def default_sets(architecture: str) -> tuple[str, ...]:
+    """Return what a lock made on machines of Debian's *architecture* has from the beginning."""
+    return ("busybox", "gcc", "linux-source-6.1", "linux-source-6.12", _OTHER_QEMU.get(architecture, "qemu"))
 
 
 def package_set(name: str) -> PackageSet:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-Asked = Value | Optional | Unset
-
 _NAME = re.compile(r"[A-Z0-9_a-z]+", re.ASCII)
 _ASSIGNMENT = re.compile(r"CONFIG_([A-Za-z0-9_]+)=(.*)", re.ASCII)
 _NOT_SET = re.compile(r"# CONFIG_([A-Za-z0-9_]+) is not set", re.ASCII)
@@ -57,6 +55,7 @@ class Request:
     optional: bool = False
 
 
+Asked = Value | Optional | Unset | Request
 Requests = FrozenMap[Request]
 
 

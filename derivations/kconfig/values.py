@@ -94,7 +94,7 @@ def read(text: str) -> Value:
         return Hex(int(text, 16))
     if _DECIMAL.fullmatch(text):
         return int(text)
-    msg = f"neither y, m, n, a number nor a text in quotation marks: {text!r}"
+    msg = "neither y, m, n, a number nor a text in quotation marks"
     raise ValueError(msg)
 
 

@@ -5,35 +5,36 @@ from __future__ import annotations
 import os
 import re
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from derivations.context import Context
 from derivations.derivation import Derivation, Output
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.fragment import Request, requests
 from derivations.linux.patch import Patch
 from derivations.linux.version import Version
 from derivations.suggest import suggestion
+from derivations.toolchain import Toolchain, machine
 from store.errors import Error
+from store.path import InvalidStorePath, check_name
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
-    from derivations.context import Context
     from derivations.kconfig.values import Unset
-    from derivations.toolchain import Toolchain
 
-T = TypeVar("T")
-
-_TARGET = re.compile(r"[A-Za-z0-9_-]*config")
+_TARGET = re.compile(r"(?!-)[A-Za-z0-9_-]*config")
 _FLAG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^\n\0]*")
 _RESERVED = frozenset(
     {"ARCH", "CROSS_COMPILE", "INSTALL_MOD_PATH", "INSTALL_PATH", "KBUILD_OUTPUT", "LOCALVERSION", "M", "O"}
 )
-_EXTRA_VERSION = re.compile(r"[0-9A-Za-z.+~_-]*", re.ASCII)
+_RELEASE = re.compile(r"[0-9A-Za-z.+_-]{0,64}", re.ASCII)
+_MAX_NAME_LENGTH = 80  # what is made of a kernel puts version and purpose behind its name
 
 
 @attrs.frozen
@@ -66,8 +67,30 @@ class InvalidArgument(Error):
         return f"{self.argument}: {self.reason}"
 
 
-def _options(value: Any) -> FrozenMap[Request | Unset]:  # noqa: ANN401 -- a converter takes what the user wrote
-    return value if isinstance(value, FrozenMap) else requests(value)
+def _is(kind: Any, what: str) -> Callable[[object, attrs.Attribute[Any], object], None]:  # noqa: ANN401 -- a type, or types
+    """Return a validator that lets pass what is of *kind*, and says that anything else is no *what*."""
+
+    def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, kind):
+            raise InvalidArgument(field.name, f"{value!r} is no {what}")
+
+    return check
+
+
+def _version(value: Any) -> str:  # noqa: ANN401 -- a converter takes what the user wrote
+    Version.parse(value)
+    return str(value)
+
+
+def _name(value: Any) -> str:  # noqa: ANN401 -- as above
+    if not isinstance(value, str):
+        raise InvalidArgument("name", f"{value!r} is no text")
+    if len(value) > _MAX_NAME_LENGTH:
+        raise InvalidArgument("name", f"it is longer than {_MAX_NAME_LENGTH} characters")
+    try:
+        return check_name(value)
+    except InvalidStorePath as error:
+        raise InvalidArgument("name", f"{value!r} cannot be one: {error.reason}") from None
 
 
 def _patches(value: Any) -> tuple[Patch, ...]:  # noqa: ANN401 -- as above
@@ -90,10 +113,10 @@ def _source(value: Any) -> Output:  # noqa: ANN401 -- as above
 
 
 def _flags(value: Any) -> tuple[str, ...]:  # noqa: ANN401 -- as above
-    if isinstance(value, str):
-        raise InvalidArgument("make_flags", f"it is a list such as ['KCFLAGS=-O3'], not the text {value!r}")
+    if not isinstance(value, list | tuple):
+        raise InvalidArgument("make_flags", f"it is a list such as ['KCFLAGS=-O3'], not {value!r}")
     for flag in value:
-        if not isinstance(flag, str) or not _FLAG.fullmatch(flag):
+        if not isinstance(flag, str) or not _FLAG.fullmatch(flag) or not flag.isprintable():
             raise InvalidArgument("make_flags", f"{flag!r} is not of the form NAME=value")
         if flag.partition("=")[0] in _RESERVED:
             raise InvalidArgument("make_flags", f"{flag.partition('=')[0]} is set by kernix")
@@ -112,23 +135,32 @@ def _base(value: Any) -> str | Output:  # noqa: ANN401 -- as above
     return value
 
 
-def _version(value: Any) -> str:  # noqa: ANN401 -- as above
-    Version.parse(value)
-    return str(value)
-
-
 def _extra_version(value: Any) -> str:  # noqa: ANN401 -- as above
-    if not isinstance(value, str) or not _EXTRA_VERSION.fullmatch(value):
+    if not isinstance(value, str) or not _RELEASE.fullmatch(value):
         raise InvalidArgument("extra_version", f"{value!r} cannot be part of a kernel release")
     return value
 
 
-def _features(value: Mapping[str, bool]) -> FrozenMap[bool]:
+def _mod_dir_version(value: Any) -> str:  # noqa: ANN401 -- as above
+    if not isinstance(value, str) or not _RELEASE.fullmatch(value) or not value[:1].isdigit():
+        raise InvalidArgument("mod_dir_version", f"{value!r} is no kernel release")
+    return value
+
+
+def _features(value: Any) -> FrozenMap[bool]:  # noqa: ANN401 -- as above
+    if not isinstance(value, Mapping) or not all(isinstance(it, str) for it in value):
+        raise InvalidArgument("features", f"{value!r} does not say by name what is true and what false")
+    if wrong := [it for it in value.values() if not isinstance(it, bool)]:
+        raise InvalidArgument("features", f"{wrong[0]!r} is neither True nor False")
     return FrozenMap(value)
 
 
-def _systems(value: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(value))
+def _systems(value: Any) -> tuple[str, ...]:  # noqa: ANN401 -- as above
+    if not isinstance(value, list | tuple) or not value or not all(isinstance(it, str) for it in value):
+        raise InvalidArgument("systems", f"it is a list such as ['x86_64-linux'], not {value!r}")
+    for system in value:
+        machine(system)
+    return tuple(sorted(set(value)))
 
 
 @attrs.frozen(kw_only=True)
@@ -137,19 +169,19 @@ class Arguments:
 
     version: str = attrs.field(converter=_version)
     source: Output = attrs.field(converter=_source)
-    name: str = "linux"
-    description: str = ""
+    name: str = attrs.field(default="linux", converter=_name)
+    description: str = attrs.field(default="", validator=_is(str, "text"))
     systems: tuple[str, ...] = attrs.field(default=("x86_64-linux",), converter=_systems)
     base: str | Output = attrs.field(default="defconfig", converter=_base)
-    extra_config: FrozenMap[Request | Unset] = attrs.field(factory=FrozenMap, converter=_options)
+    extra_config: FrozenMap[Request | Unset] = attrs.field(factory=FrozenMap, converter=requests)
     patches: tuple[Patch, ...] = attrs.field(default=(), converter=_patches)
     extra_version: str = attrs.field(default="", converter=_extra_version)
     make_flags: tuple[str, ...] = attrs.field(default=(), converter=_flags)
     features: FrozenMap[bool] = attrs.field(factory=FrozenMap, converter=_features)
-    mod_dir_version: str | None = None
-    toolchain: Toolchain | None = None
-    context: Context | None = None
-    compilations: int | None = None
+    mod_dir_version: str | None = attrs.field(default=None, converter=attrs.converters.optional(_mod_dir_version))
+    toolchain: Toolchain | None = attrs.field(default=None, validator=_is(Toolchain | None, "toolchain"))
+    context: Context | None = attrs.field(default=None, validator=_is(Context | None, "context"))
+    compilations: int | None = attrs.field(default=None, validator=_is(int | None, "number"))
 
 
 NAMES = tuple(field.name for field in attrs.fields(Arguments))

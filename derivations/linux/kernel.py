@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.beside import beside_caller
+from derivations.calling import was_refused
 from derivations.context import Context, current
 from derivations.derivation import Derivation, Output
 from derivations.kconfig.fragment import over
@@ -85,6 +86,9 @@ class Kernel:
     def __hash__(self) -> int:
         return hash(self.derivation)
 
+    def __repr__(self) -> str:
+        return f"<Kernel {self.name}>"
+
     @property
     def name(self) -> str:
         """Return what it is called: name, version and extra version."""
@@ -137,7 +141,7 @@ class Kernel:
         """Return what builds it."""
         derivation = self._parts.build
         for change in self.changes:
-            derivation = _changed(derivation, change(derivation))
+            derivation = _changed(derivation, change)
         return derivation
 
     @property
@@ -183,7 +187,13 @@ class Kernel:
         return attrs.evolve(self, arguments=attrs.evolve(self.arguments, **_located(new)))
 
     def override_attrs(self, change: Change) -> Kernel:
-        """Return this kernel with the attributes of its derivation that *change* returns."""
+        """Return this kernel with the attributes of its derivation that *change* returns.
+
+        Raises:
+            InvalidArgument: *change* is no function.
+        """
+        if not _is_function(change):
+            raise InvalidArgument("override_attrs", f"it takes a function of the derivation, not {change!r}")
         return attrs.evolve(self, changes=(*self.changes, change))
 
     @property
@@ -256,7 +266,7 @@ def make_linux(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is checked b
 
 def _located(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return *arguments* with a configuration file that lies beside the caller's caller made a derivation."""
-    base = arguments.get("base")
+    base: Any = arguments.get("base")
     return {**arguments, "base": local_file(beside_caller(base, depth=2))} if is_file_name(base) else dict(arguments)
 
 
@@ -268,7 +278,15 @@ def _merged(name: str, value: Any, old: Any) -> Any:  # noqa: ANN401 -- an argum
     return over(value, old) if name == "extra_config" else value
 
 
-def _changed(derivation: Derivation, changes: Mapping[str, Any]) -> Derivation:
+def _changed(derivation: Derivation, change: Change) -> Derivation:
+    try:
+        changes: object = change(derivation)
+    except TypeError as error:
+        if not was_refused(error):
+            raise
+        raise InvalidArgument("override_attrs", f"its function takes the derivation ({error})") from None
+    if not isinstance(changes, Mapping) or not all(isinstance(name, str) for name in changes):
+        raise InvalidArgument("override_attrs", f"its function returns attributes by name, not {changes!r}")
     known = [field.name for field in attrs.fields(Derivation) if field.init]
     for name in changes:
         if name not in known:

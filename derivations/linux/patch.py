@@ -7,7 +7,8 @@ not a copy of 78,500.
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,13 +20,11 @@ from derivations.linux.script import SHELL, script
 from derivations.source import local_file, text_file
 from derivations.union import union
 from store.errors import Error
-from store.path import check_name
+from store.path import InvalidStorePath, check_name
 from store.retention import Retention
 
 
 if TYPE_CHECKING:
-    import os
-
     from collections.abc import Mapping
 
     from derivations.frozen_map import FrozenMap
@@ -73,6 +72,7 @@ class Patch:
         text: str | None = None,
         extra_config: Mapping[str, Asked] | str | None = None,
     ) -> None:
+        _check_name(name)
         if file is not None and text is not None:
             raise InvalidPatch(name, "give the file or the text, not both")
         if file is None and text is None and not extra_config:
@@ -80,16 +80,38 @@ class Patch:
         source: Output | None = None
         if isinstance(file, Derivation | Output):
             source = file.out if isinstance(file, Derivation) else file
+        elif isinstance(file, str | os.PathLike):
+            source = local_file(beside_caller(file), name=f"{name}.patch").out
         elif file is not None:
-            source = local_file(beside_caller(file), name=check_name(Path(file).name)).out
+            raise InvalidPatch(name, f"{file!r} is neither a file's name nor a derivation")
         elif text is not None:
-            source = text_file(f"{name}.patch", text).out
-        self.__attrs_init__(check_name(name), source, requests(extra_config or {}))  # type: ignore[attr-defined]  # attrs makes it
+            source = _text(name, text)
+        self.__attrs_init__(name, source, requests({} if extra_config is None else extra_config))
+
+
+def _check_name(name: object) -> None:
+    reason = "its name is no text"
+    if isinstance(name, str):
+        try:
+            check_name(name)
+            check_name(f"{name}.patch")
+        except InvalidStorePath as error:
+            reason = error.reason
+        else:
+            return
+    raise InvalidPatch(str(name), reason)
+
+
+def _text(name: str, text: object) -> Output:
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidPatch(name, f"the text of a patch is not {text!r}")
+    return text_file(f"{name}.patch", text).out
 
 
 def patched(source: Output, patches: tuple[Patch, ...], toolchain: Toolchain) -> Output:
     """Return the tree *source* with *patches* applied in their order."""
-    series = {f"/patches/{i:04}-{patch.name}": patch.source for i, patch in enumerate(patches, 1) if patch.source}
+    width = max(4, len(str(len(patches))))
+    series = {f"/patches/{i:0{width}}-{it.name}": it.source for i, it in enumerate(patches, 1) if it.source}
     if not series:
         return source
     name = source.derivation.name

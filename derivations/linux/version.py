@@ -18,7 +18,7 @@ _VERSION = re.compile(r"(\d{1,5})\.(\d{1,5})(?:\.(\d{1,5}))?(-rc\d{1,5})?(?:-([0
 class InvalidVersion(Error):
     """A text is no kernel version."""
 
-    text: str
+    text: object
 
     def __str__(self) -> str:
         return f"not a kernel version: {self.text!r}"
@@ -41,7 +41,7 @@ class Version:
     suffix: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> Version:
+    def parse(cls, text: object) -> Version:
         """Return the version that *text* stands for.
 
         Raises:

@@ -14,12 +14,12 @@ lock with a slot in hand.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
+import os
 import re
 import time
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -27,17 +27,12 @@ from derivations.realise.builtins import registry
 from derivations.realise.events import Finished, Kept, LogLine, Progress, Reused, Started, Unit, Waiting, Warned
 from derivations.realise.job import Cancelled, Job
 from derivations.realise.log import log_path
+from derivations.realise.outputs import Outputs
 from derivations.realise.run import BuildFailed, Limits, Watcher, run
 from derivations.realise.sandbox import Sandbox
 from store.closure import closure
-from store.errors import Error
-from store.ingest import adopt
 from store.locks import WaitCancelled, locked
-from store.path import StorePath
-from store.references import find_references
-from store.registration import Entry
 from store.space import disk_full_told
-from store.tree import Content, InvalidTree
 
 
 if TYPE_CHECKING:
@@ -49,24 +44,15 @@ if TYPE_CHECKING:
     from derivations.realise.events import Listener
     from derivations.realise.settings import Settings
     from store.local import Store
+    from store.path import StorePath
+    from store.tree import Content
 
+
+FULL = "the disk is full, which may be why; `kernix gc` frees what nothing needs any more"
+ROOM = 8 << 20
+"""A failure with less than this many bytes free may come from that (Nix, `derivation-building-goal.cc`)."""
 
 _COMPILES = re.compile(r"  (?:CC|AS|LD|AR|RUSTC|HOSTCC|HOSTLD)(?: \[M\])? ")
-
-
-@attrs.frozen
-class WrongOutput(Error):
-    """The output of a fixed-output derivation is not the one that it must be."""
-
-    exit_code: ClassVar[int] = 102
-
-    name: str
-    method: str
-    wanted: str
-    got: str
-
-    def __str__(self) -> str:
-        return f"the output of {self.name} has another hash: wanted {self.method} {self.wanted}, got {self.got}"
 
 
 @attrs.frozen
@@ -88,6 +74,7 @@ class Workshop:
     jobs: Slots
     fetches: Slots
     instances: Mapping[Derivation, StorePath]
+    closures: dict[StorePath, frozenset[StorePath]] = attrs.field(factory=dict)
 
     def perform(
         self,
@@ -133,6 +120,12 @@ class Workshop:
         self.listener(Reused(derivation, found))
         return self.described(found)
 
+    def needed_by(self, path: StorePath) -> frozenset[StorePath]:
+        """Return *path* and all that it refers to."""
+        if path not in self.closures:
+            self.closures[path] = frozenset(closure([path], self.store.references))
+        return self.closures[path]
+
     def described(self, outputs: Mapping[str, StorePath]) -> dict[str, Realised]:
         """Return *outputs*, which are in the store, with their contents."""
         infos = self.store.infos(outputs.values())
@@ -156,9 +149,14 @@ class _Build:
         out.mkdir()
         self.workshop.listener(Started(self.derivation))
         with disk_full_told(self.workshop.store.layout.home):
-            content = self._build(out)
-            built()
-            entries = self._take_in(out, content)
+            try:
+                content = self._build(out)
+                built()
+                entries = self._outputs(out, content).take_in((self.derivation.key, self.key), self._deriver)
+            except BuildFailed as error:
+                full = is_full(self.scratch)
+                self._keep_failed()
+                raise (attrs.evolve(error, advice=FULL) if full else error) from None
             divergences = self.workshop.store.commit(entries)
         outputs = {
             name: Realised(it.path, it.content.digest)
@@ -216,11 +214,7 @@ class _Build:
             max_log_size=settings.max_log_size,
         )
         log = log_path(workshop.store.layout.logs, derivation.key)
-        try:
-            run(sandbox, name=derivation.name, log=log, limits=limits, watcher=self._watcher())
-        except BuildFailed:
-            self._keep_failed(build)
-            raise
+        run(sandbox, name=derivation.name, log=log, limits=limits, watcher=self._watcher())
 
     def _watcher(self) -> Watcher:
         derivation, listener = self.derivation, self.workshop.listener
@@ -236,9 +230,10 @@ class _Build:
 
         return Watcher(line=hear, progress=progress, cancel=self.workshop.cancellation.descriptor)
 
-    def _keep_failed(self, build: Path) -> None:
+    def _keep_failed(self) -> None:
         """Move the build directory to where the user finds it, if that was wanted."""
-        if not self.workshop.settings.keep_failed:
+        build = self.scratch / "build"
+        if not self.workshop.settings.keep_failed or self.derivation.is_builtin:
             return
         directory = self.workshop.store.layout.home / "failed"
         directory.mkdir(exist_ok=True)
@@ -251,63 +246,19 @@ class _Build:
                 self.workshop.listener(Kept(self.derivation, str(place)))
                 return
 
-    def _take_in(self, out: Path, content: Content | None) -> list[Entry]:
-        """Make the outputs canonical and return what is to be registered."""
-        derivation = self.derivation
-        left = sorted(it.name for it in out.iterdir())
-        if problems := [
-            *(
-                f"it left no output {name!r}, which is {_inside(name)}"
-                for name in derivation.outputs
-                if name not in left
-            ),
-            *(f"it left {_inside(name)}, which is no output" for name in left if name not in derivation.outputs),
-        ]:
-            raise BuildFailed(name=derivation.name, reason=problems[0], log=self._log())
-        candidates = self._candidates()
-        entries = []
-        for name in derivation.outputs:
-            place = out / name
-            taken = self._adopt(place, out) if content is None else content
-            self._check_fixed(place, taken)
-            found = find_references(place, candidates) if candidates else set()
-            references = frozenset(candidates[digest] for digest in found)
-            entries.append(
-                Entry(
-                    path=StorePath.make(taken.digest, self._name(name), references),
-                    place=place,
-                    content=taken,
-                    references=references,
-                    retention=derivation.hints.retention,
-                    deriver=self.workshop.instances.get(derivation),
-                    realisations=((derivation.key, name), (self.key, name)),
-                )
-            )
-        return entries
+    @property
+    def _deriver(self) -> StorePath | None:
+        return self.workshop.instances.get(self.derivation)
 
-    def _adopt(self, place: Path, out: Path) -> Content:
-        try:
-            return adopt(place, self.workshop.store.pool)
-        except InvalidTree as error:
-            inside = error.place.replace(str(out), "/out", 1)
-            raise BuildFailed(name=self.derivation.name, reason=f"{inside}: {error.reason}", log=self._log()) from None
-
-    def _check_fixed(self, place: Path, content: Content) -> None:
-        """Compare a builder's output with the hash that it must have; builtins have done so by themselves.
-
-        Raises:
-            WrongOutput: it has another.
-        """
-        fixed = self.derivation.fixed
-        if fixed is None or self.derivation.is_builtin:
-            return
-        if fixed.method == "flat":
-            with place.open("rb") as file:
-                got = hashlib.file_digest(file, "sha256").hexdigest()
-        else:
-            got = content.digest.hex()
-        if got != fixed.digest:
-            raise WrongOutput(self.derivation.name, fixed.method, fixed.digest, got)
+    def _outputs(self, out: Path, content: Content | None) -> Outputs:
+        return Outputs(
+            derivation=self.derivation,
+            directory=out,
+            content=content,
+            candidates=self._candidates(),
+            pool=self.workshop.store.pool,
+            log=self._log(),
+        )
 
     def _candidates(self) -> dict[str, StorePath]:
         """Return, by digest, what the outputs may refer to.
@@ -315,15 +266,11 @@ class _Build:
         A builder in the sandbox could learn where its inputs lie from /proc/self/mountinfo. A builtin writes down
         no input's path; only what its inputs refer to can be in what it copies from them.
         """
-        paths = {self.inputs[output].path for output in self.derivation.inputs}
-        needed = closure(paths, self.workshop.store.references)
-        if self.derivation.is_builtin:
-            needed = {it: () for references in needed.values() for it in references}
-        return {path.digest: path for path in needed}
-
-    def _name(self, output: str) -> str:
-        name = self.derivation.name
-        return name if output == self.derivation.outputs[0] else f"{name}-{output}"
+        found: set[StorePath] = set()
+        for path in {self.inputs[output].path for output in self.derivation.inputs}:
+            needed = self.workshop.needed_by(path)
+            found |= needed - {path} if self.derivation.is_builtin else needed
+        return {path.digest: path for path in found}
 
     def _log(self) -> Path | None:
         log = log_path(self.workshop.store.layout.logs, self.derivation.key)
@@ -335,8 +282,10 @@ def is_fetch(derivation: Derivation) -> bool:
     return derivation.builder.startswith("builtin:fetch-")
 
 
-def _inside(name: str) -> str:
-    return f"/out/{name}"
+def is_full(place: Path) -> bool:
+    """Return whether the disk that *place* is on has no room for anybody."""
+    room = os.statvfs(place)
+    return room.f_bavail * room.f_frsize < ROOM or (room.f_files > 0 and room.f_favail == 0)
 
 
 def _first(*values: Any) -> Any:  # noqa: ANN401 -- None, or whatever type the others have

@@ -29,7 +29,7 @@ from urllib.parse import unquote
 import attrs
 
 from derivations.debian.lock import Lock, Package, archive_of
-from derivations.debian.sets import DEFAULT, package_set
+from derivations.debian.sets import default_sets, package_set
 from derivations.suggest import suggestion
 from store.errors import Error
 from store.locks import locked
@@ -150,10 +150,12 @@ def make_lock(sets: Iterable[str] | None, work: Path, *, options: Sequence[str] 
         UnknownSet: there is no set of such a name.
         AptMissing, AptFailed, UnknownPackage, WeakHash: apt cannot answer.
     """
-    names = tuple(DEFAULT if sets is None else sets)
+    native = _native()
+    names = default_sets(native) if sets is None else tuple(sets)
     resolved: dict[str, tuple[Package, ...]] = {}
     definitions = {name: package_set(name) for name in names}
-    with _updated(work, definitions.values(), options) as apt:
+    foreign = {it.architecture for it in definitions.values() if it.architecture is not None} - {native}
+    with _updated(_Apt(work=work.absolute(), options=tuple(options), native=native), sorted(foreign)) as apt:
         for name, definition in definitions.items():
             try:
                 resolved[name] = apt.resolve(name, definition)
@@ -183,13 +185,11 @@ def _lock(resolved: dict[str, tuple[Package, ...]]) -> Lock:
 
 
 @contextlib.contextmanager
-def _updated(work: Path, sets: Iterable[PackageSet], options: Sequence[str]) -> Iterator[_Apt]:
-    """Give an apt in *work* with fresh lists, to nobody else at the same time."""
-    work.mkdir(parents=True, exist_ok=True)
-    with locked(work / "lock"):
-        apt = _Apt(work=work, options=tuple(options), native=_native())
-        foreign = {it.architecture for it in sets if it.architecture is not None} - {apt.native}
-        apt.prepare((apt.native, *sorted(foreign)))
+def _updated(apt: _Apt, foreign: Iterable[str]) -> Iterator[_Apt]:
+    """Give *apt* with fresh lists, of *foreign* architectures too, to nobody else at the same time."""
+    apt.work.mkdir(parents=True, exist_ok=True)
+    with locked(apt.work / "lock"):
+        apt.prepare((apt.native, *foreign))
         apt.ask("apt-get", "update", "-q")
         bases = apt.ask("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages")
         yield attrs.evolve(apt, bases=tuple(dict.fromkeys(bases.split())))
@@ -232,7 +232,11 @@ class _Apt:
         suffix = f":{definition.architecture}" if definition.architecture else ""
         asked = [f"{package}{suffix}" for package in definition.packages]
         answer = self.ask("apt-get", "-q", "--print-uris", verb, *asked, status=name)
-        return tuple(_package(line, self.bases) for line in answer.splitlines() if line.startswith("'"))
+        found = tuple(_package(line, self.bases) for line in answer.splitlines() if line.startswith("'"))
+        for package in definition.packages:
+            if all(it.name != package for it in found):
+                raise UnknownPackage(package, None)
+        return found
 
     def ask(self, program: str, *arguments: str, status: str = "nothing") -> str:
         """Return what *program* answers, with the packages of *status* taken as installed.
@@ -250,6 +254,8 @@ class _Apt:
             "Dir::Cache::srcpkgcache=srcpkgcache.bin",
             "Dir::Cache::pkgcache=",
             "Dir::Bin::dpkg=/bin/false",
+            # Else a name that is not there, with a full stop in it, is a pattern: 6.1 would find 6.12.
+            "APT::Cmd::Pattern-Only=true",
             "Acquire::ForceHash=SHA256",
             "Acquire::Retries=3",
             "Acquire::http::Timeout=30",
@@ -286,7 +292,7 @@ def _native() -> str:
     return match[1]
 
 
-def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(program: str, *arguments: str, timeout: float = TIMEOUT) -> subprocess.CompletedProcess[str]:
     """Run *program* of apt to its end, in English and in a session of its own.
 
     Raises:
@@ -307,9 +313,9 @@ def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         start_new_session=True,
     ) as process:
         try:
-            out, err = process.communicate(timeout=TIMEOUT)
+            out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
-            raise AptFailed(_shown(program, arguments), (f"no end after {TIMEOUT:.0f} seconds",)) from None
+            raise AptFailed(_shown(program, arguments), (f"no end after {timeout:.0f} seconds",)) from None
         finally:
             # Its helpers hold the pipes and the network: all of them end with it.
             if process.returncode is None:

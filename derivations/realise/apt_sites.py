@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import subprocess
+import threading
 
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,10 +18,18 @@ _SCHEMES = frozenset({"http", "https", "file"})
 _FORMAT = "$(SITE)\n$(REPO_URI)"
 _PATIENCE = 60
 
+# apt takes its time, and several downloads begin at once.
+_ONE_ASKS = threading.Lock()
 
-@functools.cache
+
 def apt_sites() -> tuple[str, ...]:
     """Return the base URLs in the machine's apt sources, each once; none where there is no apt."""
+    with _ONE_ASKS:
+        return _asked()
+
+
+@functools.cache
+def _asked() -> tuple[str, ...]:
     command = ["apt-get", "indextargets", "--format", _FORMAT]
     try:
         answer = subprocess.run(command, capture_output=True, check=True, text=True, timeout=_PATIENCE)

@@ -22,7 +22,7 @@ import attrs
 
 from derivations.realise.action import Realised, Workshop, is_fetch
 from derivations.realise.cancel import Cancellation, Slots
-from derivations.realise.events import Failed, Skipped
+from derivations.realise.events import Failed, Planned, Skipped
 from derivations.realise.instantiate import instantiate
 from derivations.realise.job import Cancelled
 from store.errors import Error
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from store.path import StorePath
 
 
-COMMITTING = 8
+COMMITTING = 32
 """How many threads may be busy with results beyond those whose builders run."""
 
 
@@ -62,6 +62,7 @@ def execute(store: Store, plan: Plan, settings: Settings, listener: Listener) ->
         Error: what went wrong, if one thing did.
         SeveralFailed: if several did; only with `keep_going`, or when they failed at once.
     """
+    listener(Planned(len(plan.build), len(plan.present)))
     instances = instantiate(store, plan.build)
     infos = store.infos(plan.present.values())
     present = {output: Realised(path, infos[path].digest) for output, path in plan.present.items()}

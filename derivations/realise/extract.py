@@ -8,6 +8,7 @@ last, as with `tar --update`.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -22,7 +23,6 @@ from store.writer import TreeWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from derivations.realise.decompress import Source
     from derivations.realise.job import Job
@@ -189,7 +189,7 @@ def extract(
         return writer.finish()
 
 
-def check_case(directory: Path) -> None:
+def check_case(directory: Path, exists: Callable[[Path], bool] = Path.exists) -> None:
     """Refuse a *directory* in which two names that differ in case are one.
 
     Raises:
@@ -197,7 +197,7 @@ def check_case(directory: Path) -> None:
     """
     probe = directory / "case-probe"
     probe.touch()
-    folds = (directory / "CASE-PROBE").exists()
+    folds = exists(directory / "CASE-PROBE")
     probe.unlink()
     if folds:
         raise CaseFolding(directory)

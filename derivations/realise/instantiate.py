@@ -13,6 +13,7 @@ from store.path import StorePath
 from store.registration import Entry
 from store.retention import Retention
 from store.seal import FILE_MODE, MTIME_NS
+from store.space import disk_full_told
 from store.tree import Content, Kind, tree_digest
 
 
@@ -41,7 +42,7 @@ def instantiate(store: Store, derivations: Iterable[Derivation]) -> dict[Derivat
         texts[path] = derivation, text
     missing = texts.keys() - store.hold(texts)
     if missing:
-        with store.scratch() as scratch:
+        with store.scratch() as scratch, disk_full_told(store.layout.home):
             store.commit([_entry(path, *texts[path], scratch, paths) for path in texts if path in missing])
     return paths
 

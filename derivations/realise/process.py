@@ -11,7 +11,8 @@ Should we be killed ourselves, `--die-with-parent` ends A and B. It is tied to t
 started A: a `Process` is started, watched and finished in one thread.
 
 Bubblewrap reads its options from a pipe that we fill only once its resource limits are set; to
-prepare a child before it runs anything would cost a fork of this whole process.
+prepare a child before it runs anything would cost a fork of this whole process. Should we die in
+between, bubblewrap finds no options, makes an empty root, and finds no builder in it.
 """
 
 from __future__ import annotations
@@ -78,11 +79,16 @@ class Process:
                 arguments, fill = _pipe(theirs, filling)
                 self._process = _spawn(sandbox.argv, output, ("--args", arguments), ("--json-status-fd", status), files)
                 theirs.close()
-                self.end = os.pidfd_open(self._process.pid)
-                mine.callback(os.close, self.end)
-                resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
-                with contextlib.suppress(BrokenPipeError), open(fill, "wb", closefd=False) as file:
-                    file.write(options)
+                try:
+                    self.end = os.pidfd_open(self._process.pid)
+                    mine.callback(os.close, self.end)
+                    resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
+                    with contextlib.suppress(BrokenPipeError), open(fill, "wb", closefd=False) as file:
+                        file.write(options)
+                except BaseException:
+                    self._process.kill()
+                    self._process.wait()
+                    raise
             self._mine = mine.pop_all()
 
     def __enter__(self) -> Self:

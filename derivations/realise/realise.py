@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from derivations.derivation import Derivation, Output
-from derivations.realise.events import Planned, ignore
 from derivations.realise.plan import plan
 from derivations.realise.settings import Settings
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def realise(
-    store: Store, target: Derivation | Output, settings: Settings | None = None, listener: Listener = ignore
+    store: Store, target: Derivation | Output, settings: Settings | None = None, listener: Listener | None = None
 ) -> dict[str, StorePath]:
     """Return where each output of *target* lies in *store*, or the one output, having built what was missing.
 
@@ -32,11 +31,12 @@ def realise(
 
 
 def realise_all(
-    store: Store, targets: Iterable[Output], settings: Settings | None = None, listener: Listener = ignore
+    store: Store, targets: Iterable[Output], settings: Settings | None = None, listener: Listener | None = None
 ) -> dict[Output, StorePath]:
     """Return where each of *targets* lies in *store*, having built what was missing.
 
-    The collector spares what is returned for as long as the store is open.
+    The collector spares what is returned for as long as the store is open. If there is nothing to build the
+    *listener* hears nothing.
 
     Raises:
         BuildFailed: a builder failed.
@@ -46,13 +46,13 @@ def realise_all(
     """
     targets = tuple(dict.fromkeys(targets))
     todo = held_plan(store, targets)
-    listener(Planned(len(todo.build), len(todo.present)))
     found = dict(todo.present)
     if todo.build:
         # What it takes to run builders takes long to load, and mostly there is nothing to build.
+        from derivations.realise.events import ignore  # noqa: PLC0415
         from derivations.realise.execute import execute  # noqa: PLC0415
 
-        found = execute(store, todo, settings or Settings(), listener)
+        found = execute(store, todo, settings or Settings(), listener or ignore)
     paths = {target: found[target] for target in targets}
     store.touch(paths.values())
     return paths

@@ -173,10 +173,12 @@ class _Session:
             data = os.read(output, CHUNK)
         except BlockingIOError:
             return False
+        if not data:
+            return False
         self._heard = time.monotonic()
         self.log.write(data)
         self._tell(self.lines.feed(data))
-        return bool(data)
+        return True
 
     def _tell(self, said: list[str | Mark]) -> None:
         for line in said:

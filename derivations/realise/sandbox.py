@@ -38,7 +38,7 @@ BUILD, OUT, TMP = "/build", "/out", "/tmp"  # noqa: S108 -- a place inside the s
 USER, GROUP, HOST = 1000, 100, "localhost"
 ENVIRONMENT = {
     "HOME": "/homeless",
-    "PATH": "/usr/bin:/bin",
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "TMPDIR": TMP,
     "KERNIX_BUILD_TOP": BUILD,
 }

@@ -11,6 +11,7 @@ import click
 
 from kernix import links
 from kernix.definitions import targets
+from kernix.glance import standing
 from kernix.options import PATH, attributes, evaluation, realisation
 from kernix.realising import realise
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from kernix.definitions import Options
     from kernix.options import Chosen
     from kernix.session import Session
-    from store.path import StorePath
 
 
 @click.command
@@ -62,24 +62,23 @@ def command(
     outputs = [target.output for target in wanted]
     links_to_make = {} if no_link else links.places(link, outputs)
     links.check(links_to_make)
-    results = realise(session, outputs, **chosen)
-    links.make(session.store, links_to_make, results)
-    click.echo(_json(session, wanted, results) if as_json else "\n".join(_paths(session, wanted, results)))
+    places = standing(session.home, outputs, links_to_make)
+    if places is None:
+        results = realise(session, outputs, **chosen)
+        links.make(session.store, links_to_make, results)
+        places = {output: session.store.path(path) for output, path in results.items()}
+    click.echo(_json(wanted, places) if as_json else "\n".join(str(places[it.output]) for it in wanted))
 
 
-def _paths(session: Session, wanted: list[Target], results: Mapping[Output, StorePath]) -> list[str]:
-    return [str(session.store.path(results[target.output])) for target in wanted]
-
-
-def _json(session: Session, wanted: list[Target], results: Mapping[Output, StorePath]) -> str:
+def _json(wanted: list[Target], places: Mapping[Output, Path]) -> str:
     return json.dumps(
         [
             {
-                "attribute": target.attribute,
-                "name": target.output.derivation.name,
-                "outputs": {target.output.name: str(session.store.path(results[target.output]))},
+                "attribute": it.attribute,
+                "name": it.output.derivation.name,
+                "outputs": {it.output.name: str(places[it.output])},
             }
-            for target in wanted
+            for it in wanted
         ],
         indent=2,
     )

@@ -58,7 +58,7 @@ class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
 
     def __attrs_post_init__(self) -> None:
         self._live = Live(
-            console=self.console, get_renderable=self._render, refresh_per_second=REFRESH, transient=True,
+            console=self.console, get_renderable=self.render, refresh_per_second=REFRESH, transient=True,
             redirect_stdout=False, redirect_stderr=False,
         )  # fmt: skip
 
@@ -85,7 +85,8 @@ class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
         if (line := _lasting(event, ended, time.monotonic())) is not None:
             self.console.print(line, soft_wrap=True)
 
-    def _render(self) -> RenderableType:
+    def render(self) -> RenderableType:
+        """Return what is going on now."""
         now = time.monotonic()
         with self._lock:
             return Group(*self._downloads(now), self._builds(now), self._footer(now))

@@ -68,8 +68,8 @@ class State:
         """Return how many bytes a second have been downloaded lately."""
         while self._received and self._received[0][0] < now - WINDOW:
             self._received.popleft()
-        span = min(WINDOW, now - self.begun)
-        return sum(count for _, count in self._received) / span if span > 0 else 0.0
+        span = max(1.0, min(WINDOW, now - self.begun))
+        return sum(count for _, count in self._received) / span
 
     @property
     def downloading(self) -> list[Activity]:

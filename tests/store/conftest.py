@@ -78,4 +78,3 @@ def make(store: Store) -> Make:
         return path
 
     return make
-

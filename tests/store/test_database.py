@@ -77,7 +77,7 @@ def test_what_is_referred_to_cannot_be_deleted(database: Database) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"), database.write():
         database.execute("update objects set size = 99")
         database.execute("delete from objects where path = ?", (str(_path(1)),))
-    assert 1 == database.infos([_path(1)])[_path(1)].size
+    assert database.infos([_path(1)])[_path(1)].size == 1
 
 
 def test_results_go_with_their_object(database: Database) -> None:
@@ -88,7 +88,7 @@ def test_results_go_with_their_object(database: Database) -> None:
     assert {b"k" * 32: {"out": _path(1)}} == database.realised([b"k" * 32, b"j" * 32])
     with database.write():
         database.execute("delete from objects")
-    assert {} == database.realised([b"k" * 32])
+    assert database.realised([b"k" * 32]) == {}
 
 
 def test_many_keys_at_once(database: Database) -> None:
@@ -123,7 +123,7 @@ def test_forgotten_result(database: Database) -> None:
     with database.write():
         database.realise(key=b"k" * 32, output="out", path=_path(1), object_id=ids[str(_path(1))], now=1)
     database.forget_realisation(b"k" * 32)
-    assert {} == database.realised([b"k" * 32])
+    assert database.realised([b"k" * 32]) == {}
 
 
 def test_touch_is_by_the_day(database: Database) -> None:
@@ -132,7 +132,7 @@ def test_touch_is_by_the_day(database: Database) -> None:
     database.touch([_path(1), _path(2)], older_than=86400)
     infos = database.infos([_path(1), _path(2)])
     assert infos[_path(1)].used > 1_000_000_000
-    assert 4_000_000_000 == infos[_path(2)].used
+    assert infos[_path(2)].used == 4_000_000_000
 
 
 def test_prefixes(database: Database) -> None:
@@ -140,7 +140,7 @@ def test_prefixes(database: Database) -> None:
     _fill(database, _info(1), _info(2))
     assert [_path(1), _path(2)] == database.beginning_with("0000")
     assert [_path(2)] == database.beginning_with(str(_path(2)))
-    assert [] == database.beginning_with("%")
+    assert database.beginning_with("%") == []
 
 
 def test_threads_share_a_connection(database: Database) -> None:
@@ -150,7 +150,7 @@ def test_threads_share_a_connection(database: Database) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert 20 == len(database.paths())
+    assert len(database.paths()) == 20
 
 
 def test_later_schema(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_later_schema(tmp_path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(SchemaTooNew) as caught:
         Database(path, fresh=False)
-    assert 2 == caught.value.found
+    assert caught.value.found == 2
     assert before == path.read_bytes()
 
 

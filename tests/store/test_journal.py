@@ -55,19 +55,19 @@ def journal(tmp_path: Path) -> Journal:
 def test_form(journal: Journal) -> None:
     """The journal's form is this one, for ever."""
     _append(journal, [OBJECT, RESULT])
-    assert GOLDEN == journal.path.read_text()
+    assert journal.path.read_text() == GOLDEN
 
 
 def test_round_trip(journal: Journal) -> None:
     """What was appended is read."""
     _append(journal, [OBJECT])
     _append(journal, [RESULT])
-    assert [OBJECT, RESULT] == list(journal.lines())
+    assert list(journal.lines()) == [OBJECT, RESULT]
 
 
 def test_no_file_is_no_lines(journal: Journal) -> None:
     """A journal that is not there has no lines."""
-    assert [] == list(journal.lines())
+    assert list(journal.lines()) == []
 
 
 @pytest.mark.parametrize("cut", [1, 20, 60])
@@ -75,9 +75,9 @@ def test_torn_end(journal: Journal, cut: int) -> None:
     """Half a line at the end is ignored, and does not spoil what is appended after it."""
     _append(journal, [OBJECT])
     journal.path.write_bytes(journal.path.read_bytes() + (RESULT.encode()[:cut]).encode())
-    assert [OBJECT] == list(journal.lines())
+    assert list(journal.lines()) == [OBJECT]
     _append(journal, [RESULT])
-    assert [OBJECT, RESULT] == list(journal.lines())
+    assert list(journal.lines()) == [OBJECT, RESULT]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_unreadable_lines_are_skipped(journal: Journal, text: str) -> None:
     _append(journal, [OBJECT])
     journal.path.write_text(journal.path.read_text() + text + "\n")
     _append(journal, [RESULT])
-    assert [OBJECT, RESULT] == list(journal.lines())
+    assert list(journal.lines()) == [OBJECT, RESULT]
 
 
 def test_later_version(journal: Journal) -> None:
@@ -107,7 +107,7 @@ def test_later_version(journal: Journal) -> None:
     journal.path.write_text('{"journal":2}\n')
     with pytest.raises(JournalTooNew) as caught:
         list(journal.lines())
-    assert 2 == caught.value.found
+    assert caught.value.found == 2
 
 
 def test_compaction_drops_what_is_gone(journal: Journal) -> None:
@@ -115,27 +115,27 @@ def test_compaction_drops_what_is_gone(journal: Journal) -> None:
     gone = RealisationLine(key=b"\x02" * 32, output="out", path=A)
     _append(journal, [OBJECT, gone, RESULT])
     journal.compact({str(B)}, lambda _: set(), contextlib.nullcontext)
-    assert [OBJECT, RESULT] == list(journal.lines())
+    assert list(journal.lines()) == [OBJECT, RESULT]
 
 
 def test_compaction_keeps_what_arrives_meanwhile(journal: Journal) -> None:
     """A registration that commits while the journal is being compacted keeps its line."""
     _append(journal, [OBJECT])
     journal.compact(set(), lambda paths: paths, contextlib.nullcontext)
-    assert [OBJECT] == list(journal.lines())
+    assert list(journal.lines()) == [OBJECT]
 
 
 def test_line_dropped_before_its_registration_comes_back(journal: Journal) -> None:
     """A registration that is under way during a compaction finds its lines gone, and appends them again."""
     with journal.appended([OBJECT]) as appended:
         journal.compact(set(), lambda _: set(), contextlib.nullcontext)
-        assert [] == list(journal.lines())
+        assert list(journal.lines()) == []
         appended.ensure()
-    assert [OBJECT] == list(journal.lines())
+    assert list(journal.lines()) == [OBJECT]
 
 
 def test_nothing_is_appended_twice(journal: Journal) -> None:
     """Without a compaction in between a registration's lines stay as they are."""
     with journal.appended([OBJECT]) as appended:
         appended.ensure()
-    assert [OBJECT] == list(journal.lines())
+    assert list(journal.lines()) == [OBJECT]

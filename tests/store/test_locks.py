@@ -50,7 +50,7 @@ def test_file_goes_with_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with locked(path):
         assert path.exists()
-    assert [] == list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_exclusive_lock_excludes(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_exclusive_lock_excludes(tmp_path: Path) -> None:
         with locked(path, cancelled=lambda: next(answers), on_wait=lambda: waits.append(1)):
             pytest.fail("two at once")
     assert path == caught.value.path
-    assert [1] == waits
+    assert waits == [1]
 
 
 def test_shared_locks_admit_each_other(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_killed_holder_leaves_nothing_locked(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", _HOLD, path], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
-        assert b"locked\n" == child.stdout.readline()
+        assert child.stdout.readline() == b"locked\n"
         child.send_signal(signal.SIGKILL)
         with locked(path, cancelled=_never):
             pass
@@ -113,10 +113,10 @@ def test_processes_take_turns(tmp_path: Path) -> None:
     """Processes that lock, count and unlock in a loop lose no count."""
     counter = tmp_path / "counter"
     counter.write_text("0")
-    arguments = [sys.executable, "-c", _COUNT, tmp_path / "lock", counter]
+    arguments = [sys.executable, "-c", _COUNT, str(tmp_path / "lock"), str(counter)]
     children = [subprocess.Popen(arguments) for _ in range(4)]
-    assert [0] * 4 == [child.wait() for child in children]
-    assert "400" == counter.read_text()
+    assert [child.wait() for child in children] == [0] * 4
+    assert counter.read_text() == "400"
 
 
 def test_standing_lock_keeps_its_file(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_gate_waits_for_those_inside(tmp_path: Path) -> None:
         time.sleep(0.05)
         order.append("shared")
     thread.join()
-    assert ["shared", "exclusive"] == order
+    assert order == ["shared", "exclusive"]
 
 
 def test_gate_does_not_starve_the_collector(tmp_path: Path) -> None:

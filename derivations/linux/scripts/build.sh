@@ -41,7 +41,8 @@ if has OF_EARLY_FLATTREE && [ "$image" != bzImage ]; then targets="$targets dtbs
 kernel_make -j"$KERNIX_CORES" "$@" $targets
 
 mkdir -p /out/out /out/modules/lib/modules /out/debug
-cp "$(kernel_make -s "$@" image_name)" "/out/out/$image"
+# Not what `make image_name` says: on arm64 and riscv that is a compressed image, whatever was asked for.
+cp "arch/$SRCARCH/boot/$image" "/out/out/$image"
 cp System.map /out/out/System.map
 cp .config /out/out/config
 cp vmlinux /out/debug/vmlinux

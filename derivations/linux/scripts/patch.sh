@@ -4,12 +4,18 @@
 set -eu
 
 work=/build/work
+before=/build/before
 mkdir -p "$work" /out/out
 : > /build/named
 
 fail() {
-    printf '@kernix {"kind": "patch", "error": "%s", "hint": "%s"}\n' "$1" "$2"
+    printf '@kernix {"kind": "patch", "error": "%s", "hint": "%s"}\n' "$(escaped "$1")" "$2"
     exit 1
+}
+
+# What a file is called may have quotation marks, which end a text in JSON.
+escaped() {
+    printf '%s' "$1" | tr -d '[:cntrl:]' | sed 's/[\\"]/\\&/g'
 }
 
 plain() {
@@ -47,9 +53,11 @@ failures() {
 }
 
 for patch in /patches/*; do
-    name=${patch#/patches/????-}
+    name=${patch#/patches/*-}
     plain "$patch" > /build/patch || fail "patch '$name' cannot be decompressed" "is the file whole?"
     named /build/patch > /build/files
+    rm -rf "$before"
+    mkdir "$before"
     while read -r file; do
         case /$file/ in */../*) fail "patch '$name' names a path outside of the tree: $file" "" ;; esac
         echo "$file" >> /build/named
@@ -58,15 +66,20 @@ for patch in /patches/*; do
             cp "/src/$file" "$work/$file"
             chmod u+w "$work/$file"
         fi
+        if [ -f "$work/$file" ]; then
+            mkdir -p "$before/$(dirname "$file")"
+            cp "$work/$file" "$before/$file"
+        fi
     done < /build/files
-    if ! patch -d "$work" -p1 -f --dry-run -i /build/patch > /build/said 2>&1; then
+    # Not tried with --dry-run, which fails where a patch of several commits changes a file twice.
+    if ! patch -d "$work" -p1 -f --no-backup-if-mismatch -i /build/patch > /build/said 2>&1; then
         cat /build/said
-        if patch -d "$work" -p1 -f -R --dry-run -i /build/patch > /dev/null 2>&1; then
+        if patch -d "$before" -p1 -f -R -i /build/patch > /dev/null 2>&1; then
             fail "patch '$name' is already in the tree" "leave it out"
         fi
         fail "patch '$name' does not apply: $(failures /build/said)" "the log has what patch said"
     fi
-    patch -d "$work" -p1 -f --no-backup-if-mismatch -i /build/patch
+    cat /build/said
     sort -u /build/named | while read -r file; do
         if [ ! -e "$work/$file" ] && [ -e "/src/$file" ]; then echo "$file"; fi
     done > /build/removed

@@ -10,6 +10,7 @@ files come out as they are in the repository, without filters, line endings or k
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import selectors
@@ -168,9 +169,9 @@ class _Git:
         Raises:
             NoGit: git is not installed.
         """
-        form = "sha256" if len(self.rev) == _SHA256_DIGITS else "sha1"
+        form = ["--object-format=sha256"] if len(self.rev) == _SHA256_DIGITS else []
         try:
-            self._run("init", "--quiet", "--bare", "--template=", f"--object-format={form}")
+            self._run("init", "--quiet", "--bare", "--template=", *form)
         except _Refused as error:
             raise self._failed(error) from None
         information = self.directory / "info"
@@ -264,7 +265,9 @@ class _Git:
     def _command(self, *arguments: str) -> list[str]:
         # env(1) keeps the rest of the environment, with the user's proxies and keys, out of our hands.
         unset = [word for name in _UNSET for word in ("-u", name)]
-        return ["env", *unset, *_SET, "git", "--git-dir", str(self.directory), *_OPTIONS, *arguments]
+        stalled = f"http.lowSpeedTime={math.ceil(self.job.settings.read_timeout)}"
+        options = [*_OPTIONS, "-c", "http.lowSpeedLimit=1", "-c", stalled]
+        return ["env", *unset, *_SET, "git", "--git-dir", str(self.directory), *options, *arguments]
 
     def _check_cancelled(self) -> None:
         if self.job.cancelled():

@@ -6,6 +6,9 @@ evaluated as its hash. `write-text` has `text`, and `executable` if the file is.
 
 from __future__ import annotations
 
+import errno
+import os
+
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,6 +22,10 @@ from store.writer import TreeWriter
 if TYPE_CHECKING:
     from derivations.realise.job import Job
     from store.tree import Content
+
+
+# Not the source's fault but the store's.
+_OURS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 @attrs.frozen
@@ -59,7 +66,12 @@ def local(job: Job) -> Content:
     path = Path(job.derivation.env["path"])
     if not path.exists():
         raise Unreadable(str(path), "it is not there any more")
-    content = copy_in(path, job.out / "out", job.store.pool)
+    try:
+        content = copy_in(path, job.out / "out", job.store.pool)
+    except OSError as error:
+        if error.errno in _OURS:
+            raise
+        raise Unreadable(os.fsdecode(error.filename or path), (error.strerror or str(error)).lower()) from None
     fixed = job.derivation.fixed
     if fixed is None or content.digest.hex() != fixed.digest:
         raise Changed(path)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _PACKAGE = "derivations.realise.builtins"
 _BUILTINS = {
     "check-config": "check_config:check_config",
-    "check-config": "check_config:check_config",
     "fetch-url": "fetch:fetch_url",
     "fetch-deb": "fetch:fetch_deb",
     "fetch-git": "git:fetch_git",
@@ -45,8 +44,7 @@ class UnknownBuiltin(Error):
     @property
     def hint(self) -> str:
         """Tell what may be meant, or that another version may have it."""
-        near = suggestion(self.builder, [BUILTIN + name for name in _BUILTINS])
-        return near or "a newer kernix may have it"
+        return suggestion(self.builder.removeprefix(BUILTIN), _BUILTINS) or "a newer kernix may have it"
 
 
 def find(builder: str) -> Builtin:

@@ -1,10 +1,11 @@
-"""builtin:union: one tree that has every file of many, by hard links.
+"""builtin:union: one tree that has every file of many, shared with them.
 
-Mounts `/0000`, `/0001`, …: the inputs, in order; `/removed`, if there is one: a file with a path a line
-that is left out like those of `exclude`. Environment, all JSON: `merge`, `links`, `files`,
+Mounts `/0000`, `/0001`, …: the inputs, in order. Environment, all JSON: `merge`, `links`, `files`,
 `directories`, `exclude` (see `derivations.union.Layout`); `conflicts`, plain text.
 
-A path in the layout is one in the result: what `merge` moves is moved first.
+A path in the layout is one in the result: what `merge` moves is moved first. What is to be where is
+decided before anything is written. The files are those of the inputs: they are in the store's pool,
+from which the writer links them; that they are read to find them there also proves them whole.
 """
 
 from __future__ import annotations
@@ -16,24 +17,27 @@ import json
 import os
 import stat
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
 from derivations.realise.job import Cancelled
-from derivations.union import REMOVED
 from store.errors import Error
+from store.tree import InvalidTree
+from store.writer import TreeWriter
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from derivations.realise.job import Job
+    from store.tree import Content
 
 
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_LINKS_EXHAUSTED = frozenset({errno.EMLINK, errno.EPERM, errno.EXDEV, errno.EOPNOTSUPP})
+_IN_MEMORY = 256 << 20
+_CHUNK = 1 << 20
+_REPORT_EVERY = 256
 
 
 @attrs.frozen
@@ -65,47 +69,44 @@ class InvalidLayout(Error):
         return f"cannot join {self.name}: {self.place}: {self.reason}"
 
 
-def union(job: Job) -> None:
+def union(job: Job) -> Content:
     """Join the inputs of *job*.
 
     Raises:
         Conflict: two of them have different things at one place.
         InvalidLayout: the layout names places that cannot be.
     """
-    names = {place: it.derivation.name for place, it in job.derivation.mounts.items() if place != REMOVED}
+    name = job.derivation.name
     env = {name: json.loads(text) for name, text in job.derivation.env.items() if name != "conflicts"}
-    target = job.out / "out"
-    target.mkdir()
-    joiner = _Joiner(
-        job=job,
-        root=target,
-        merge=env.get("merge", {}),
-        last_wins=job.derivation.env.get("conflicts") == "last",
-    )
-    removed = job.inputs[REMOVED].read_text().splitlines() if REMOVED in job.inputs else ()
-    joiner.leave_out([*env.get("exclude", ()), *env.get("links", ()), *env.get("files", ()), *removed])
-    for done, place in enumerate(sorted(names, key=lambda place: (len(place), place)), start=1):
-        joiner.join(names[place], job.inputs[place])
-        job.progress(done, len(names))
-    for path in env.get("directories", ()):
-        joiner.make_directory(joiner.place(path))
-    for path, goal in {**env.get("merge", {}), **env.get("links", {})}.items():
-        joiner.make_link(path if path in joiner.merge else joiner.place(path), goal)
-    for path, text in env.get("files", {}).items():
-        joiner.make_file(joiner.place(path), text)
+    places = _Places(name, env.get("merge", {}))
+    links, files = places.found(env.get("links", {})), places.found(env.get("files", {}))
+    excluded = {places.find(path) for path in env.get("exclude", ())} | links.keys() | files.keys()
+    joined = _Joined(places, excluded, last_wins=job.derivation.env.get("conflicts") == "last")
+    for place, output in sorted(job.derivation.mounts.items(), key=lambda it: (len(it[0]), it[0])):
+        _check_cancelled(job)
+        joined.join(output.derivation.name, job.inputs[place])
+    with TreeWriter(job.store.pool, job.out / "out") as writer:
+        for place in [*sorted(joined.directories), *map(places.find, env.get("directories", ()))]:
+            with _located(name, place):
+                writer.directory(place)
+        _write(job, writer, joined.entries)
+        for place, goal in {**places.merge, **links}.items():
+            with _located(name, place):
+                writer.symlink(place, goal)
+        for place, text in files.items():
+            with _located(name, place):
+                writer.file(place, text.encode())
+        return writer.finish()
 
 
-@attrs.define(kw_only=True)
-class _Joiner:
-    job: Job
-    root: Path
-    merge: dict[str, str]
-    last_wins: bool
-    excluded: set[str] = attrs.field(factory=set, init=False)
-    owners: dict[str, str] = attrs.field(factory=dict, init=False)
-    """Which input each file, and each directory that is no other input's too, came from."""
+@attrs.frozen
+class _Places:
+    """Where things lie in the union called *name*, in which *merge* moves some."""
 
-    def place(self, path: str) -> str:
+    name: str
+    merge: Mapping[str, str]
+
+    def find(self, path: str) -> str:
         """Return where *path* is after `merge`.
 
         Raises:
@@ -113,171 +114,129 @@ class _Joiner:
         """
         parts = path.split("/")
         if any(part in {"", ".", ".."} or "\0" in part for part in parts):
-            raise InvalidLayout(self.job.derivation.name, repr(path), "not a path in a tree")
+            raise InvalidLayout(self.name, repr(path), "not a path in a tree")
         return "/".join([self.merge.get(parts[0], parts[0]), *parts[1:]])
 
-    def leave_out(self, paths: list[str]) -> None:
-        """Take nothing from the inputs that would be at or below *paths*."""
-        self.excluded = {self.place(path) for path in paths}
+    def found(self, members: Mapping[str, str]) -> dict[str, str]:
+        """Return *members* with each path where it is after `merge`."""
+        return {self.find(path): value for path, value in members.items()}
+
+
+class _Entry(NamedTuple):
+    """A file or symbolic link in an input."""
+
+    owner: str
+    path: str
+
+
+@attrs.define
+class _Joined:
+    """What the inputs have, by place in the result."""
+
+    places: _Places
+    excluded: set[str]
+    last_wins: bool
+    entries: dict[str, _Entry] = attrs.field(factory=dict, init=False)
+    directories: dict[str, str] = attrs.field(factory=dict, init=False)
+    """Each directory, and the input that had it first."""
 
     def join(self, name: str, tree: Path) -> None:
-        """Add what the input called *name* has in *tree*."""
+        """Add what the input called *name* has in *tree*.
+
+        Raises:
+            Conflict: an earlier input has something else at one place.
+            InvalidLayout: *tree* is no directory.
+        """
         if not stat.S_ISDIR(tree.lstat().st_mode):
-            raise InvalidLayout(self.job.derivation.name, name, "is a file, and only directories can be joined")
-        pending = [(str(tree), "")]
+            raise InvalidLayout(self.places.name, name, "is a file, and only directories can be joined")
+        pending = [(os.fspath(tree), "")]
         while pending:
-            if self.job.cancelled():
-                raise Cancelled(self.job.derivation.name)
             source, place = pending.pop()
-            pending += self._join_directory(name, source, place)
-
-    def _join_directory(self, name: str, source: str, place: str) -> list[tuple[str, str]]:
-        """Add the files in the directory *source* of the input *name*; return the directories in it, and their places."""
-        found = []
-        target: int | None = None
-        prefix = f"{place}/" if place else ""
-        with _opened(source) as directory, os.scandir(directory) as entries, contextlib.ExitStack() as stack:
-            for entry in entries:
-                where = prefix + entry.name
-                if not place and entry.name in self.merge:
-                    where = self.merge[entry.name]
-                    if self._is_merged_link(entry, directory):
+            with os.scandir(source) as entries:
+                for entry in entries:
+                    where = self._where(entry, place)
+                    if where is None or where in self.excluded:
                         continue
-                if where in self.excluded:
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    found.append((f"{source}/{entry.name}", where))
-                    continue
-                if target is None:
-                    target = self._enter(name, place)
-                    stack.callback(os.close, target)
-                self._take(name, entry.name, where, directory, target)
-            if target is None and not found:
-                os.close(self._enter(name, place))  # an empty directory is a directory too
-        return found
+                    if entry.is_dir(follow_symlinks=False):
+                        self._add_directory(name, where)
+                        pending.append((entry.path, where))
+                    else:
+                        self._add(where, _Entry(name, entry.path))
 
-    def _is_merged_link(self, entry: os.DirEntry[str], directory: int) -> bool:
-        """Return whether *entry*, at the top, is the symbolic link that will be made anyway."""
-        if not entry.is_symlink():
-            return False
-        return os.readlink(entry.name, dir_fd=directory).strip("/") == self.merge[entry.name]
+    def _where(self, entry: os.DirEntry[str], place: str) -> str | None:
+        """Return where *entry* of an input's directory at *place* goes; None for a link that is made anyway."""
+        if place:
+            return f"{place}/{entry.name}"
+        target = self.places.merge.get(entry.name)
+        if target is not None and entry.is_symlink() and os.readlink(entry.path).strip("/") == target:  # noqa: PTH115 -- as it is
+            return None
+        return target or entry.name
 
-    def _take(self, name: str, entry: str, where: str, source: int, target: int) -> None:
-        try:
-            _share(entry, source, target)
-        except FileExistsError:
-            if _same(entry, source, target):
-                return
-            if not self.last_wins:
-                raise Conflict(where, self._owner(where), name) from None
-            self._replace(name, entry, where, source, target)
-        self.owners[where] = name
+    def _add_directory(self, name: str, where: str) -> None:
+        if where in self.entries:
+            raise Conflict(where, self.entries[where].owner, name)
+        self.directories.setdefault(where, name)
 
-    def _replace(self, name: str, entry: str, where: str, source: int, target: int) -> None:
-        try:
-            os.unlink(entry, dir_fd=target)
-        except IsADirectoryError:
-            raise Conflict(where, self._owner(where), name) from None
-        _share(entry, source, target)
-
-    def _owner(self, where: str) -> str:
-        """Return the input that has brought *where*, or the first that has brought something in it."""
-        if where in self.owners:
-            return self.owners[where]
-        return next(
-            (owner for place, owner in self.owners.items() if place.startswith(f"{where}/")), "an earlier input"
-        )
-
-    def _enter(self, name: str, place: str) -> int:
-        """Return a descriptor of the directory *place* in the result, which is made if it is not there."""
-        descriptor = os.open(self.root, _OPEN)
-        path = ""
-        for part in place.split("/") if place else []:
-            path = f"{path}/{part}" if path else part
-            try:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(part, 0o755, dir_fd=descriptor)
-                inner = os.open(part, _OPEN, dir_fd=descriptor)
-            except NotADirectoryError:
-                raise Conflict(path, self._owner(path), name) from None
-            finally:
-                os.close(descriptor)
-            descriptor = inner
-        return descriptor
-
-    def make_directory(self, place: str) -> None:
-        """Make the directory *place* and those above it."""
-        os.close(self._enter(self.job.derivation.name, place))
-
-    def make_link(self, place: str, goal: str) -> None:
-        """Make the symbolic link *place*."""
-        with self._parent(place) as (directory, name):
-            os.symlink(goal, name, dir_fd=directory)
-
-    def make_file(self, place: str, text: str) -> None:
-        """Write *text* to the file *place*."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with (
-            self._parent(place) as (directory, name),
-            os.fdopen(os.open(name, flags, 0o644, dir_fd=directory), "wb") as file,
-        ):
-            file.write(text.encode())
-
-    @contextlib.contextmanager
-    def _parent(self, place: str) -> Iterator[tuple[int, str]]:
-        parent, _, name = place.rpartition("/")
-        descriptor = self._enter(self.job.derivation.name, parent)
-        try:
-            yield descriptor, name
-        except FileExistsError:
-            raise InvalidLayout(self.job.derivation.name, place, "something is there already") from None
-        finally:
-            os.close(descriptor)
+    def _add(self, where: str, entry: _Entry) -> None:
+        if where in self.directories:
+            raise Conflict(where, self.directories[where], entry.owner)
+        earlier = self.entries.get(where)
+        if earlier is None or (self.last_wins and not _same(earlier.path, entry.path)):
+            self.entries[where] = entry
+        elif not _same(earlier.path, entry.path):
+            raise Conflict(where, earlier.owner, entry.owner)
 
 
-def _share(entry: str, source: int, target: int) -> None:
-    """Make *entry* in the directory *target* the same file or symbolic link as in *source*."""
+def _write(job: Job, writer: TreeWriter, entries: Mapping[str, _Entry]) -> None:
+    for done, (place, entry) in enumerate(sorted(entries.items())):
+        if done % _REPORT_EVERY == 0:
+            _check_cancelled(job)
+            job.progress(done, len(entries))
+        with _located(job.derivation.name, place):
+            _write_one(writer, place, entry.path)
+
+
+def _write_one(writer: TreeWriter, place: str, path: str) -> None:
+    """Make *place* what *path* is."""
     try:
-        os.link(entry, entry, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno not in _LINKS_EXHAUSTED:
+        if error.errno != errno.ELOOP:
             raise
-        _copy(entry, source, target)
-
-
-def _copy(entry: str, source: int, target: int) -> None:
-    """Do as `_share` where the file system has no more links for a file."""
-    status = os.stat(entry, dir_fd=source, follow_symlinks=False)
-    if stat.S_ISLNK(status.st_mode):
-        os.symlink(os.readlink(entry, dir_fd=source), entry, dir_fd=target)
+        writer.symlink(place, os.readlink(path))  # noqa: PTH115 -- a Path would not be the target as it is
         return
-    read = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with os.fdopen(read, "rb") as old, os.fdopen(os.open(entry, flags, 0o600, dir_fd=target), "wb") as new:
-        while chunk := old.read(1 << 20):
-            new.write(chunk)
-        os.fchmod(new.fileno(), stat.S_IMODE(status.st_mode))
+    try:
+        status = os.fstat(descriptor)
+        whole = status.st_size <= _IN_MEMORY
+        data = os.read(descriptor, status.st_size) if whole else iter(lambda: os.read(descriptor, _CHUNK), b"")
+        writer.file(place, data, executable=bool(status.st_mode & stat.S_IXUSR))
+    finally:
+        os.close(descriptor)
 
 
-def _same(entry: str, source: int, target: int) -> bool:
-    """Return whether *entry* is the same in both directories: bytes and executable bit, or a link's target."""
-    old = os.stat(entry, dir_fd=target, follow_symlinks=False)
-    new = os.stat(entry, dir_fd=source, follow_symlinks=False)
+def _same(first: str, second: str) -> bool:
+    """Return whether two paths are the same: bytes and executable bit, or a link's target."""
+    old, new = os.lstat(first), os.lstat(second)
     if os.path.samestat(old, new):
         return True
     if stat.S_ISLNK(old.st_mode) and stat.S_ISLNK(new.st_mode):
-        return os.readlink(entry, dir_fd=target) == os.readlink(entry, dir_fd=source)
+        return os.readlink(first) == os.readlink(second)  # noqa: PTH115 -- as it is
     if not (stat.S_ISREG(old.st_mode) and stat.S_ISREG(new.st_mode)) or old.st_size != new.st_size:
         return False
     if (old.st_mode ^ new.st_mode) & stat.S_IXUSR:
         return False
-    return filecmp.cmp(f"/proc/self/fd/{target}/{entry}", f"/proc/self/fd/{source}/{entry}", shallow=False)
+    return filecmp.cmp(first, second, shallow=False)
 
 
 @contextlib.contextmanager
-def _opened(directory: str) -> Iterator[int]:
-    descriptor = os.open(directory, _OPEN)
+def _located(name: str, place: str) -> Iterator[None]:
+    """Say which of the union's places cannot be."""
     try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        yield
+    except InvalidTree as error:
+        raise InvalidLayout(name, place, error.reason) from None
+
+
+def _check_cancelled(job: Job) -> None:
+    if job.cancelled():
+        raise Cancelled(job.derivation.name)

@@ -8,18 +8,26 @@ import struct
 import subprocess
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 import pytest
 
+from derivations.derivation import Derivation, Fixed, Hints, Output
 from derivations.realise.log import Mark
+from derivations.realise.realise import realise
 from derivations.realise.run import Limits, Watcher, run
 from derivations.realise.sandbox import Sandbox
+from derivations.realise.settings import Settings
+from derivations.source import local_source
+from store.local import Store
+from store.remove import remove_tree
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from derivations.realise.events import Event, Failed, Finished, Reused, Skipped, Started, Waiting
 
 
 TOOLS = (
@@ -38,7 +46,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for tool, program in zip(TOOLS, programs, strict=True):
         assert program is not None, f"{tool} is not on this machine"
         shutil.copy(program, root / "bin" / tool)
-    told = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        ["/usr/bin/env", "ldd", *map(str, programs)], capture_output=True, text=True, check=True
+    ).stdout
     for library in {word for word in told.split() if word.startswith("/") and not word.endswith(":")}:
         target = root / library[1:]
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -92,28 +102,129 @@ def bench(root: Path, tmp_path: Path) -> Iterator[Bench]:
         (tmp_path / name).mkdir()
     cancel = os.eventfd(0)
     yield Bench(
-        root=root, build=tmp_path / "build", out=tmp_path / "out", log=tmp_path / "logs" / "aa" / "it.zst", cancel=cancel
+        root=root,
+        build=tmp_path / "build",
+        out=tmp_path / "out",
+        log=tmp_path / "logs" / "aa" / "it.zst",
+        cancel=cancel,
     )
     os.close(cancel)
 
 
+@pytest.fixture
+def running() -> Callable[[str], list[int]]:
+    """Return a function that finds the processes of this machine with a given argument."""
+
+    def find(argument: str) -> list[int]:
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal():
+                try:
+                    arguments = (entry / "cmdline").read_bytes().split(b"\0")
+                except OSError:
+                    continue
+                if argument.encode() in arguments:
+                    found.append(int(entry.name))
+        return found
+
+    return find
+
+
+@attrs.define
+class Recorder:
+    """A listener that keeps what it hears."""
+
+    events: list[Event] = attrs.field(factory=list)
+
+    def __call__(self, event: Event) -> None:
+        """Keep *event*."""
+        self.events.append(event)
+
+    def names(self, kind: type[Started | Finished | Reused | Waiting | Failed | Skipped]) -> list[str]:
+        """Return the names of the derivations of the events of *kind*, in order."""
+        return [event.derivation.name for event in self.events if isinstance(event, kind)]
+
+
+@attrs.frozen(kw_only=True)
+class Workplace:
+    """A store, a root to build in, and derivations that run shell scripts."""
+
+    store: Store
+    base: Derivation
+    directory: Path
+    listener: Recorder = attrs.field(factory=Recorder)
+
+    def shell(
+        self,
+        name: str,
+        script: str,
+        *,
+        mounts: Mapping[str, Output] | None = None,
+        outputs: tuple[str, ...] = ("out",),
+        env: Mapping[str, str] | None = None,
+        hints: Hints | None = None,
+        fixed: Fixed | None = None,
+    ) -> Derivation:
+        """Return a derivation that runs *script*."""
+        return Derivation(
+            name=name,
+            system="x86_64-linux",
+            builder="/bin/sh",
+            args=("-euc", script),
+            mounts={"/": self.base.out, **(mounts or {})},
+            outputs=outputs,
+            env=env or {},
+            hints=hints or Hints(),
+            fixed=fixed,
+        )
+
+    def realise(self, target: Derivation | Output, **settings: Any) -> dict[str, Path]:  # noqa: ANN401 -- settings
+        """Realise *target* and return where its outputs lie."""
+        paths = realise(self.store, target, Settings(**settings), self.listener)
+        return {name: self.store.path(path) for name, path in paths.items()}
+
+    def text(self, target: Derivation | Output) -> str:
+        """Return the text of the one output of *target*, a file."""
+        (path,) = self.realise(target).values()
+        return path.read_text()
+
+    def leftovers(self) -> list[str]:
+        """Return what unfinished business there is in the store's home."""
+        home = self.store.layout
+        return [str(it) for place in (home.builds, home.trash) for it in place.iterdir()] + [
+            str(it) for it in home.locks.iterdir() if it.name.endswith(".lock")
+        ]
+
+
+@pytest.fixture
+def workplace(root: Path, tmp_path: Path) -> Iterator[Workplace]:
+    """Return a workplace with a new store."""
+    with Store.open(tmp_path / "home") as store:
+        yield Workplace(store=store, base=local_source(root, name="root"), directory=tmp_path)
+    remove_tree(tmp_path / "home")  # of read-only directories, at which pytest's own cleaning fails for a user
+
+
+Call: TypeAlias = tuple[int | bytes, ...]
+"""A system call: its number and its arguments."""
+
+
 @attrs.frozen
 class Caller:
-    """Makes programs that do one system call and exit with its error number, or 0."""
+    """Makes programs that do system calls and exit with the last one's error number, or 0."""
 
     directory: Path
 
-    def program(self, abi: str, number: int, *arguments: int | bytes) -> Path:
-        """Return a static x86_64 program for one call of *number*; bytes become pointers to them."""
+    def program(self, abi: str, *calls: Call) -> Path:
+        """Return a static x86_64 program that makes *calls*; arguments that are bytes become pointers to them."""
         path = self.directory / "call"
-        path.write_bytes(_elf(abi, number, arguments))
+        path.write_bytes(_elf(abi, calls))
         path.chmod(0o755)
         return path
 
 
 @pytest.fixture
 def caller(tmp_path: Path) -> Caller:
-    """Return a maker of one-call programs."""
+    """Return a maker of programs that do system calls."""
     return Caller(tmp_path)
 
 
@@ -121,21 +232,14 @@ _BASE = 0x400000
 _HEADERS = 64 + 56
 _LOADS_64 = (b"\x48\xbf", b"\x48\xbe", b"\x48\xba", b"\x49\xba", b"\x49\xb8")  # mov rdi, rsi, rdx, r10, r8
 _LOADS_32 = (b"\xbb", b"\xb9", b"\xba", b"\xbe", b"\xbf")  # mov ebx, ecx, edx, esi, edi
-_SYSCALL = b"\x0f\x05"
 _EXIT = bytes.fromhex("4889c7 48f7df 4885c0 7802 31ff b83c000000 0f05")  # exit(rax < 0 ? -rax : 0)
 
 
-def _elf(abi: str, number: int, arguments: tuple[int | bytes, ...]) -> bytes:
+def _elf(abi: str, calls: tuple[Call, ...]) -> bytes:
     """Return an ELF file with one segment: headers, code, strings."""
-    code = _code(abi, number, [0 for _ in arguments])
-    strings, places = b"", []
-    for argument in arguments:
-        if isinstance(argument, bytes):
-            places.append(_BASE + _HEADERS + len(code) + len(strings))
-            strings += argument + b"\0"
-        else:
-            places.append(argument)
-    body = _code(abi, number, places) + strings
+    strings = b"".join(it for call in calls for it in call if isinstance(it, bytes))
+    end = len(_code(abi, calls, 0))
+    body = _code(abi, calls, _BASE + _HEADERS + end) + strings
     size = _HEADERS + len(body)
     header = b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + struct.pack(
         "<HHIQQQIHHHHHH", 2, 62, 1, _BASE + _HEADERS, 64, 0, 0, 64, 56, 1, 0, 0, 0
@@ -143,10 +247,19 @@ def _elf(abi: str, number: int, arguments: tuple[int | bytes, ...]) -> bytes:
     return header + struct.pack("<IIQQQQQQ", 1, 7, 0, _BASE, _BASE, size, size, 0x1000) + body
 
 
-def _code(abi: str, number: int, arguments: list[int]) -> bytes:
-    if abi == "i386":
-        loads = b"".join(load + struct.pack("<I", it) for load, it in zip(_LOADS_32, arguments, strict=False))
-        return loads + b"\xb8" + struct.pack("<I", number) + b"\xcd\x80\x48\x63\xc0" + _EXIT  # int 0x80; movsxd
-    number |= 0x40000000 if abi == "x32" else 0
-    loads = b"".join(load + struct.pack("<Q", it) for load, it in zip(_LOADS_64, arguments, strict=False))
-    return loads + b"\x48\xb8" + struct.pack("<Q", number) + _SYSCALL + _EXIT
+def _code(abi: str, calls: tuple[Call, ...], strings: int) -> bytes:
+    """Return the code for *calls*, whose strings lie one after the other from address *strings* on."""
+    code = b""
+    for number, *arguments in calls:
+        assert isinstance(number, int)
+        places = []
+        for argument in arguments:
+            places.append(strings if isinstance(argument, bytes) else argument)
+            strings += len(argument) if isinstance(argument, bytes) else 0
+        if abi == "i386":
+            code += b"".join(load + struct.pack("<I", it) for load, it in zip(_LOADS_32, places, strict=False))
+            code += b"\xb8" + struct.pack("<I", number) + b"\xcd\x80\x48\x63\xc0"  # int 0x80; movsxd rax, eax
+        else:
+            code += b"".join(load + struct.pack("<Q", it) for load, it in zip(_LOADS_64, places, strict=False))
+            code += b"\x48\xb8" + struct.pack("<Q", number | (0x40000000 if abi == "x32" else 0)) + b"\x0f\x05"
+    return code + _EXIT

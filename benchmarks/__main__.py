@@ -1,0 +1,104 @@
+"""`python -m benchmarks [NAME…]`: measure kernix against Nix and plain tools, in turns, and print a table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import (
+    add,
+    add_again,
+    add_changed,
+    build,
+    build_again,
+    collect,
+    kernel,
+    live_set,
+    no_op,
+    unpack,
+    verify,
+)
+from benchmarks.machine import describe
+from benchmarks.peers import MISSING
+from benchmarks.report import Result, as_json, notes, table
+from benchmarks.workbench import Workbench, clear, prepare, say
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+BENCHMARKS: dict[str, Callable[[Workbench], Result]] = {
+    "no-op": no_op.measure,
+    "add": add.measure,
+    "unpack": unpack.measure,
+    "add-again": add_again.measure,
+    "add-changed": add_changed.measure,
+    "verify": verify.measure,
+    "build": build.measure,
+    "build-again": build_again.measure,
+    "collect": collect.measure,
+    "live-set": live_set.measure,
+    "kernel": kernel.measure,
+}
+
+
+def main() -> None:
+    """Run what the command line says."""
+    arguments = _arguments()
+    bases = [Path(tempfile.mkdtemp(prefix="kernix-bench-"))] if arguments.scratch is None else []
+    scratch = (arguments.scratch or bases[0]).resolve()
+    prepare(scratch)
+    bench = Workbench(scratch=scratch, rounds=arguments.rounds, entries=arguments.part)
+    machine = describe(scratch)
+    results = []
+    try:
+        for name in arguments.names or BENCHMARKS:
+            sys.stderr.write(f"{name}\n")
+            results.append(BENCHMARKS[name](bench))
+            if arguments.json is not None:
+                # After each, so that an interrupted run leaves what it has found.
+                arguments.json.write_text(json.dumps(as_json(machine, results), indent=2) + "\n", encoding="utf-8")
+    finally:
+        for base in bases:
+            say("removing the scratch directory")
+            clear(base)
+    print("\n".join(f"{what}: {value}" for what, value in machine.items()), end="\n\n")
+    print(table(results), notes(results), *([MISSING] if bench.nix is None else []), sep="\n\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"what to measure, by default all: {', '.join(BENCHMARKS)}"
+    )
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each side runs (5)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single time there, too")
+    parser.add_argument(
+        "--scratch", type=Path, metavar="DIR",
+        help="work there and leave what was fetched; by default in a new directory of $TMPDIR, which is removed",
+    )  # fmt: skip
+    parser.add_argument(
+        "--part",
+        type=float,
+        default=1,
+        metavar="X",
+        help="generate only this part of what the table says, to try things out",
+    )
+    arguments = parser.parse_args()
+    for name in arguments.names:
+        if name not in BENCHMARKS:
+            parser.error(f"no benchmark is called {name!r}: there are {', '.join(BENCHMARKS)}")
+    return arguments
+
+
+if __name__ == "__main__":
+    # Inherited by what is measured, it would have each process compile its modules anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    main()

@@ -1,0 +1,41 @@
+"""Build a thousand derivations that have all been built."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.report import KERNIX, Bound, Result
+from benchmarks.thousand import thousand
+from benchmarks.timing import alternate
+from benchmarks.workbench import clear
+
+
+if TYPE_CHECKING:
+    from benchmarks.timing import Contestant
+    from benchmarks.workbench import Workbench
+
+
+NIX = "nix-build"
+MORE = 3
+"""So short a run is repeated so many times more often."""
+
+
+def measure(bench: Workbench) -> Result:
+    """Measure against a bound in seconds, with Nix beside it."""
+    derivations, home = thousand(bench), bench.scratch / "home"
+    nix = bench.nix
+    bench.run(home, *derivations.arguments)
+    contestants: dict[str, Contestant] = {KERNIX: lambda _: bench.seconds(home, *derivations.arguments)}
+    if nix is not None:
+        nix.run("nix-store", "-r", *derivations.instantiate(nix))
+        contestants[NIX] = lambda _: nix.seconds("nix-build", "--no-out-link", derivations.expression)
+    times = alternate(bench.rounds * MORE, contestants, bench.scratch)
+    clear(home)
+    if nix is not None:
+        nix.clear()
+    return Result(
+        name="build-again",
+        what=f"the same {len(derivations.attributes)}, nothing to do",
+        times=times,
+        bounds=(Bound(floor=0.35),),
+    )

@@ -1,0 +1,68 @@
+"""Run programs and measure how long they take, and those of several sides in turns."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from typing import TYPE_CHECKING
+
+from store.syscalls import syncfs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    Contestant = Callable[[int], float]  # the round's number -> seconds
+
+
+def run(command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path) -> str:
+    """Run *command* and return what it printed; what it says on stderr is shown if it fails."""
+    done = subprocess.run(command, env=dict(env), cwd=cwd, text=True, capture_output=True, check=False)
+    if done.returncode:
+        sys.stderr.write(done.stderr[-4000:])
+        done.check_returncode()
+    return done.stdout
+
+
+def seconds(command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, durable: Path | None = None) -> float:
+    """Return how long *command* takes, together with the `syncfs` of the file system of *durable* if it is given."""
+    started = time.perf_counter()
+    run(command, env=env, cwd=cwd)
+    if durable is not None:
+        sync(durable)
+    return time.perf_counter() - started
+
+
+def sync(place: Path) -> None:
+    """Write to the disk what the file system of *place* still holds in memory."""
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        syncfs(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def alternate(rounds: int, contestants: Mapping[str, Contestant], disk: Path) -> dict[str, tuple[float, ...]]:
+    """Return the times of *contestants*, who run in turns: in each round all, the first of one being the last of the next.
+
+    Before each run everything is written to *disk*, so that nobody pays for what another has left.
+    """
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for number in range(rounds):
+        order = list(contestants) if number % 2 == 0 else list(reversed(list(contestants)))
+        for name in order:
+            sync(disk)
+            taken = contestants[name](number)
+            times[name].append(taken)
+            sys.stderr.write(f"  round {number + 1} of {rounds}: {name} {taken:.3f} s\n")
+    return {name: tuple(taken) for name, taken in times.items()}
+
+
+def median(times: Sequence[float]) -> float:
+    """Return the median of *times*."""
+    return statistics.median(times)

@@ -1,0 +1,39 @@
+"""Read every byte of a Linux tree in the store and compare it with what it should be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.report import KERNIX, Bound, Result
+from benchmarks.timing import alternate
+from benchmarks.workbench import clear
+
+
+if TYPE_CHECKING:
+    from benchmarks.timing import Contestant
+    from benchmarks.workbench import Workbench
+
+
+NIX = "nix-store --verify-path"
+
+
+def measure(bench: Workbench) -> Result:
+    """Measure against Nix; the tree is the only object of either store."""
+    tree, home = bench.tree, bench.scratch / "home"
+    nix = bench.nix
+    bench.run(home, "add", tree)
+    contestants: dict[str, Contestant] = {KERNIX: lambda _: bench.seconds(home, "verify", "--contents")}
+    if nix is not None:
+        nix.reset()
+        path = nix.run("nix-store", "--add", tree).strip()
+        contestants[NIX] = lambda _: nix.seconds("nix-store", "--verify-path", path)
+    times = alternate(bench.rounds, contestants, bench.scratch)
+    clear(home)
+    if nix is not None:
+        nix.clear()
+    return Result(
+        name="verify",
+        what="verifying that tree's contents",
+        times=times,
+        bounds=(Bound(peer=NIX, factor=0.7),),
+    )

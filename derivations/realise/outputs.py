@@ -1,0 +1,126 @@
+"""Take in what a builder left in /out: check it, make it canonical, find what it refers to."""
+
+from __future__ import annotations
+
+import hashlib
+
+from typing import TYPE_CHECKING, ClassVar
+
+import attrs
+
+from derivations.realise.run import BuildFailed
+from store.errors import Error
+from store.ingest import adopt
+from store.path import StorePath
+from store.references import find_references
+from store.registration import Entry
+from store.tree import Content, InvalidTree
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from derivations.derivation import Derivation
+    from store.pool import Pool
+
+
+@attrs.frozen
+class WrongOutput(Error):
+    """The output of a fixed-output derivation is not the one that it must be."""
+
+    exit_code: ClassVar[int] = 102
+
+    name: str
+    method: str
+    wanted: str
+    got: str
+
+    def __str__(self) -> str:
+        return f"the output of {self.name} has another hash: wanted {self.method} {self.wanted}, got {self.got}"
+
+
+@attrs.frozen(kw_only=True)
+class Outputs:
+    """What a builder left.
+
+    Attributes:
+        derivation: What was built.
+        directory: Where the builder saw /out.
+        content: The content of the only output, if the builder wrote it canonically and knows it.
+        candidates: What the outputs may refer to, by digest.
+        pool: Where equal files are shared.
+        log: What the builder wrote, for errors.
+    """
+
+    derivation: Derivation
+    directory: Path
+    content: Content | None
+    candidates: Mapping[str, StorePath]
+    pool: Pool
+    log: Path | None
+
+    def take_in(self, keys: tuple[bytes, ...], deriver: StorePath | None) -> list[Entry]:
+        """Make the outputs canonical and return what is to be registered, as the results of *keys*.
+
+        Raises:
+            BuildFailed: an output is missing, is none, or has something in it that no object may have.
+            WrongOutput: it has not the hash that it must have.
+        """
+        self._check_names()
+        entries = []
+        for name in self.derivation.outputs:
+            place = self.directory / name
+            content = self.content or self._adopt(place)
+            self._check_fixed(place, content)
+            found = find_references(place, self.candidates) if self.candidates else set()
+            references = frozenset(self.candidates[digest] for digest in found)
+            entries.append(
+                Entry(
+                    path=StorePath.make(content.digest, self._object_name(name), references),
+                    place=place,
+                    content=content,
+                    references=references,
+                    retention=self.derivation.hints.retention,
+                    deriver=deriver,
+                    realisations=tuple((key, name) for key in keys),
+                )
+            )
+        return entries
+
+    def _check_names(self) -> None:
+        wanted = self.derivation.outputs
+        left = sorted(it.name for it in self.directory.iterdir())
+        for name in wanted:
+            if name not in left:
+                raise self._failure(f"it left no output {name!r}, which is /out/{name}")
+        for name in left:
+            if name not in wanted:
+                raise self._failure(f"it left /out/{name}, which is none of its outputs ({', '.join(wanted)})")
+
+    def _adopt(self, place: Path) -> Content:
+        try:
+            return adopt(place, self.pool)
+        except InvalidTree as error:
+            inside = error.place.replace(str(self.directory), "/out", 1)
+            raise self._failure(f"its output {inside} cannot be kept: {error.reason}") from None
+
+    def _check_fixed(self, place: Path, content: Content) -> None:
+        """Compare a builder's output with the hash that it must have; builtins have done so by themselves."""
+        fixed = self.derivation.fixed
+        if fixed is None or self.derivation.is_builtin:
+            return
+        if fixed.method == "flat" and place.is_file():
+            with place.open("rb") as file:
+                got = hashlib.file_digest(file, "sha256").hexdigest()
+        else:
+            got = content.digest.hex()
+        if got != fixed.digest:
+            raise WrongOutput(self.derivation.name, fixed.method, fixed.digest, got)
+
+    def _object_name(self, output: str) -> str:
+        name = self.derivation.name
+        return name if output == self.derivation.outputs[0] else f"{name}-{output}"
+
+    def _failure(self, reason: str) -> BuildFailed:
+        return BuildFailed(name=self.derivation.name, reason=reason, log=self.log)

@@ -1,0 +1,58 @@
+"""Nothing to do? Answered from the database and the result links alone.
+
+Most builds come to this, so it needs neither the rest of the store nor the realiser, whose
+modules take longer to load than the question takes to answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from store.database import Database
+from store.layout import FORMAT_VERSION, Layout
+from store.roots import result_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from derivations.derivation import Output
+    from store.path import StorePath
+
+
+DAY = 24 * 60 * 60
+
+
+def standing(home: Path, outputs: Sequence[Output], links: Mapping[Path, Output]) -> dict[Output, Path] | None:
+    """Return where *outputs* are in the store in *home* if they and the *links* to them are there, else None.
+
+    An object to which a root led before it was found valid is kept by that root, so nothing needs to be held.
+    """
+    layout = Layout(home.resolve())
+    if not _is_usable(layout):
+        return None
+    linked = {link: result_of(layout, link) for link in links}
+    found = _known(layout, outputs)
+    if len(found) < len(set(outputs)) or any(linked[link] != found[output] for link, output in links.items()):
+        return None
+    return {output: layout.objects / str(path) for output, path in found.items()}
+
+
+def _known(layout: Layout, outputs: Sequence[Output]) -> dict[Output, StorePath]:
+    database = Database(layout.database, fresh=False)
+    try:
+        known = database.realised({output.derivation.key for output in outputs})
+        found = {it: path for it in outputs if (path := known.get(it.derivation.key, {}).get(it.name)) is not None}
+        database.touch(found.values(), older_than=DAY)
+    finally:
+        database.close()
+    return found
+
+
+def _is_usable(layout: Layout) -> bool:
+    """Return whether there is a store of our format; to open it says what is wrong with any other."""
+    try:
+        return layout.version.read_text() == f"{FORMAT_VERSION}\n" and layout.database.stat().st_size > 0
+    except OSError:
+        return False

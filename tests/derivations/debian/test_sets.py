@@ -1,0 +1,41 @@
+"""Tests of derivations.debian.sets."""
+
+from __future__ import annotations
+
+import posixpath
+
+import attrs
+import pytest
+
+from derivations.debian.sets import SETS, UnknownSet, default_sets, package_set
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_asks_for_what_it_is_not_without(name: str) -> None:
+    """No set asks for a package that it is also said to be without."""
+    definition = SETS[name]
+    assert definition.packages
+    assert set() == set(definition.packages) & set(definition.without)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_links_stay_inside(name: str) -> None:
+    """Links are relative places below the root, with targets beside them."""
+    for place, target in SETS[name].links.items():
+        assert place == posixpath.normpath(place)
+        assert not place.startswith(("/", ".."))
+        assert target == posixpath.basename(target)
+
+
+@pytest.mark.parametrize("architecture", ["amd64", "arm64", "riscv64", "s390x"])
+def test_default_sets_exist(architecture: str) -> None:
+    """What a new lock has are sets that there are, on every machine."""
+    assert {"busybox", "gcc"} < set(default_sets(architecture)) < set(SETS)
+
+
+def test_unknown_set() -> None:
+    """An unknown set is an error that names the ones like it."""
+    with pytest.raises(UnknownSet) as caught:
+        package_set("gcc-aarch46")
+    assert attrs.astuple(caught.value) == ("gcc-aarch46", tuple(SETS))
+    assert "`gcc-aarch64`" in caught.value.hint

@@ -1,0 +1,367 @@
+"""Kernels: made by a function, made again differently, in any order."""
+
+from __future__ import annotations
+
+import contextvars
+import itertools
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from derivations.context import NoContext, using
+from derivations.derivation import InvalidDerivation
+from derivations.fetch import fetch_url
+from derivations.kconfig.fragment import Request, requests
+from derivations.kconfig.values import MODULE, NO, UNSET, YES, optional
+from derivations.linux.arguments import InvalidArgument, UnknownArgument
+from derivations.linux.kernel import Kernel, UnknownDerivationAttribute, UnsupportedSystem, make_linux
+from derivations.linux.patch import Patch
+from derivations.linux.version import InvalidVersion
+from derivations.source import NoSource, local_file
+from overlays.load import load_file
+from tests.fakes import fake_context, no_context
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from derivations.derivation import Derivation
+
+
+SOURCE = fetch_url("https://cdn.kernel.org/linux-6.12.tar.xz", sha256="0" * 64)
+FIRST, SECOND = (Patch(name, text="--- a/x\n+++ b/x\n") for name in ("first", "second"))
+
+
+@pytest.fixture(autouse=True)
+def _context() -> Iterator[None]:
+    """Evaluate with a made-up lock."""
+    with using(fake_context()):
+        yield
+
+
+def make(**changes: Any) -> Kernel:  # noqa: ANN401 -- what a test gives
+    """Return a kernel with *changes*."""
+    return make_linux(**{"version": "6.12", "source": SOURCE, **changes})
+
+
+def values(kernel: Kernel) -> dict[str, object]:
+    """Return what is asked for by name, without what every kernel asks for."""
+    return {
+        name: it.value for name, it in kernel.requests.items() if name not in {"LOCALVERSION_AUTO", "MODULE_SIG_KEY"}
+    }
+
+
+def test_equal_kernels() -> None:
+    """Equal arguments make equal kernels, with one hash."""
+    assert make() == make()
+    assert len({make(), make(), make(extra_version="-x")}) == 2
+
+
+def test_what_a_kernel_has() -> None:
+    """A kernel has a name, a version, a release, outputs, and the derivations below it."""
+    kernel = make(extra_version="-mine")
+
+    assert (kernel.name, kernel.version, kernel.release) == ("linux-6.12-mine", "6.12", "6.12.0-mine")
+    assert [it.name for it in (kernel.out, kernel.modules, kernel.dev, kernel.debug)] == [
+        "out",
+        "modules",
+        "dev",
+        "debug",
+    ]
+    assert kernel.derivation.mounts["/config"] == kernel.configuration
+    assert kernel.derivation.mounts["/src"] == kernel.tree
+    assert kernel.source == SOURCE.out
+    assert repr(kernel) == "<Kernel linux-6.12-mine>"
+
+
+def test_the_boot_test() -> None:
+    """The boot test has the kernel's image, and is told the release to expect."""
+    test = make().tests.boot
+
+    assert test.mounts["/kernel"] == make().out
+    assert "6.12.0" in test.args
+
+
+def test_descriptions() -> None:
+    """A description names the patches."""
+    assert make().description == "Linux 6.12"
+    assert make(description="mine", patches=[FIRST, SECOND]).description == "mine (with first, second)"
+
+
+def test_nothing_is_computed_before_it_is_asked_for() -> None:
+    """Without a lock a kernel is made and overridden, and its version, name, source and description are known."""
+    with using(no_context()):
+        kernel = make().override(extra_config={"A": YES}, patches=[FIRST]).override_attrs(lambda it: {"name": it.name})
+
+        assert (kernel.version, kernel.name, kernel.source) == ("6.12", "linux-6.12", SOURCE.out)
+        assert kernel.description
+        with pytest.raises(AssertionError, match="the lock was asked for"):
+            _ = kernel.derivation
+
+
+def test_a_context_of_its_own() -> None:
+    """A kernel that was given a context uses it, whatever is in use."""
+    with using(no_context()):
+        assert make(context=fake_context("aarch64-linux"), systems=["aarch64-linux"]).toolchain.arch == "arm64"
+
+
+def test_unsupported_system() -> None:
+    """A kernel that is not made for the system says what it is made for."""
+    with using(fake_context("aarch64-linux")), pytest.raises(UnsupportedSystem) as caught:
+        _ = make().derivation
+
+    assert str(caught.value) == "linux-6.12 is made for x86_64-linux, not for aarch64-linux"
+
+
+# override
+
+
+def test_override_replaces() -> None:
+    """An argument is replaced, and the kernel that was overridden stays as it was."""
+    kernel = make()
+
+    assert kernel.override(version="6.13").version == "6.13"
+    assert kernel.override(version="6.13").override(version="6.12") == kernel
+    assert kernel.version == "6.12"
+
+
+def test_override_with_nothing_is_the_same() -> None:
+    """No change is no other kernel."""
+    assert make().override() == make()
+
+
+@pytest.mark.parametrize(
+    ("argument", "old", "expected"),
+    [
+        pytest.param("version", "6.12", "6.12-new", id="text"),
+        pytest.param("patches", (FIRST,), (FIRST, SECOND), id="patches"),
+        pytest.param("make_flags", ("V=1",), ("V=1", "W=1"), id="list"),
+        pytest.param("mod_dir_version", None, "6.12.1", id="default"),
+    ],
+)
+def test_functions_receive_the_old_value(argument: str, old: object, expected: object) -> None:
+    """A function is called with the old value, and what it returns is checked like any other."""
+    seen = []
+
+    def change(value: object) -> object:
+        seen.append(value)
+        return expected
+
+    kernel = make(**({} if old is None else {argument: old})).override(**{argument: change})
+
+    assert seen == [old]
+    assert getattr(kernel.arguments, argument) == expected
+
+
+def test_functions_are_called_in_order() -> None:
+    """Each function receives what the one before returned."""
+    kernel = make().override(extra_version=lambda old: f"{old}-a").override(extra_version=lambda old: f"{old}-b")
+
+    assert kernel.arguments.extra_version == "-a-b"
+
+
+def test_extra_config_is_merged() -> None:
+    """Options are put over the old ones; UNSET takes one back, from a patch or from every kernel too."""
+    kernel = make(extra_config={"A": YES, "B": YES, "C": MODULE}, patches=[Patch("p", extra_config={"D": YES})])
+    changed = kernel.override(extra_config={"A": NO, "B": UNSET, "D": UNSET, "E": optional(YES)})
+
+    assert values(changed) == {"A": NO, "C": MODULE, "E": YES}
+    assert values(kernel) == {"A": YES, "B": YES, "C": MODULE, "D": YES}
+    assert "LOCALVERSION_AUTO" not in kernel.override(extra_config={"LOCALVERSION_AUTO": UNSET}).requests
+
+
+def test_extra_config_as_text() -> None:
+    """A text is merged like a mapping."""
+    assert values(make(extra_config={"A": YES, "B": YES}).override(extra_config="CONFIG_A=m\n")) == {
+        "A": MODULE,
+        "B": YES,
+    }
+
+
+def test_a_function_replaces_extra_config() -> None:
+    """What a function returns is all that is asked for."""
+    kernel = make(extra_config={"A": YES, "B": YES})
+
+    assert values(kernel.override(extra_config=lambda _: {"C": YES})) == {"C": YES}
+    assert values(kernel.override(extra_config=lambda old: {k: v for k, v in old.items() if k != "A"})) == {"B": YES}
+    assert values(kernel.override(extra_config=lambda old: {**old, "A": NO})) == {"A": NO, "B": YES}
+
+
+def test_unset_can_be_asked_for_again() -> None:
+    """A request that was taken back can be made again above."""
+    kernel = make(extra_config={"A": YES}).override(extra_config={"A": UNSET}).override(extra_config={"A": MODULE})
+
+    assert values(kernel) == {"A": MODULE}
+
+
+CHANGES: dict[str, Callable[[Kernel], Kernel]] = {
+    "options": lambda kernel: kernel.override(extra_config={"A": YES}),
+    "patches": lambda kernel: kernel.override(patches=lambda old: [*old, FIRST]),
+    "extra version": lambda kernel: kernel.override(extra_version="-x"),
+    "attributes": lambda kernel: kernel.override_attrs(lambda it: {"env": {**it.env, "EXTRA": "1"}}),
+    "name": lambda kernel: kernel.override_attrs(lambda it: {"name": f"{it.name}-y"}),
+}
+
+
+@pytest.mark.parametrize("order", [pytest.param(it, id="-".join(it)) for it in itertools.permutations(CHANGES)][::7])
+def test_changes_compose_in_any_order(order: tuple[str, ...]) -> None:
+    """Independent changes of arguments and attributes give one kernel, in whatever order they are made."""
+    kernel, expected = make(), make()
+    for name in order:
+        kernel = CHANGES[name](kernel)
+    for change in CHANGES.values():
+        expected = change(expected)
+
+    assert kernel == expected
+    assert kernel.derivation.name == "linux-6.12-x-y"
+    assert kernel.derivation.env["EXTRA"] == "1"
+
+
+def test_attributes_see_what_was_overridden_later() -> None:
+    """A change of attributes is made below whatever arguments the kernel has in the end."""
+    kernel = make().override_attrs(lambda it: {"env": {**it.env, "NAME": it.name}})
+
+    assert kernel.override(extra_version="-late").derivation.env["NAME"] == "linux-6.12-late"
+
+
+def test_attributes_are_changed_first_to_last() -> None:
+    """A later change of attributes sees what an earlier one did."""
+    kernel = make().override_attrs(lambda _: {"name": "a"}).override_attrs(lambda it: {"name": f"{it.name}b"})
+
+    assert kernel.derivation.name == "ab"
+
+
+def test_attributes_reach_the_boot_test() -> None:
+    """What depends on a kernel depends on it as it was overridden."""
+    kernel = make().override_attrs(lambda it: {"env": {**it.env, "EXTRA": "1"}})
+
+    assert kernel.tests.boot.mounts["/kernel"] == kernel.out != make().out
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "sentence", "hint"),
+    [
+        pytest.param(
+            lambda: make_linux(version="6.12", source=SOURCE, patchs=[]),
+            UnknownArgument, "make_linux has no argument `patchs`", "did you mean `patches`?", id="unknown-argument",
+        ),
+        pytest.param(
+            lambda: make().override(extraConfig={}),
+            UnknownArgument, "override has no argument `extraConfig`", "did you mean `extra_config`?", id="unknown-override",
+        ),
+        pytest.param(
+            lambda: make_linux(source=SOURCE), InvalidArgument, "version: make_linux needs it", None, id="no-version",
+        ),
+        pytest.param(
+            lambda: make_linux(version="6.12"), InvalidArgument, "source: make_linux needs it", None, id="no-source",
+        ),
+        pytest.param(
+            lambda: make().override(version=lambda _: "x"), InvalidVersion, "not a kernel version: 'x'",
+            "versions look like 6.12, 6.12.64, 6.19-rc4, or 6.1.55-custom", id="function-returns-nonsense",
+        ),
+        pytest.param(
+            lambda: make().override(patches=lambda old: (*old, 1)),
+            InvalidArgument, "patches: it is a list of Patch values", None, id="function-returns-no-patch",
+        ),
+        pytest.param(
+            lambda: make(base="no-such.config"), NoSource,
+            f"cannot read {Path(__file__).parent / 'no-such.config'}: there is no such file",
+            "a relative path lies beside the Python file that names it", id="no-such-base",
+        ),
+        pytest.param(
+            lambda: make().override_attrs({"name": "x"}),  # type: ignore[arg-type]
+            InvalidArgument, "override_attrs: it takes a function of the derivation, not {'name': 'x'}", None, id="mapping",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_calls(call: Callable[[], object], error: type[Exception], sentence: str, hint: str | None) -> None:
+    """A call that cannot be is refused at once, with the name and the value."""
+    with pytest.raises(error) as caught:
+        call()
+
+    assert (str(caught.value), getattr(caught.value, "hint", None)) == (sentence, hint)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "sentence"),
+    [
+        pytest.param(
+            lambda _: {"environment": {}}, UnknownDerivationAttribute,
+            "a derivation has no attribute `environment` that can be overridden", id="unknown",
+        ),
+        pytest.param(
+            lambda _: {"key": b""}, UnknownDerivationAttribute,
+            "a derivation has no attribute `key` that can be overridden", id="computed",
+        ),
+        pytest.param(
+            lambda _: None, InvalidArgument, "override_attrs: its function returns attributes by name, not None", id="none",
+        ),
+        pytest.param(
+            lambda _: {1: 2}, InvalidArgument, "override_attrs: its function returns attributes by name, not {1: 2}", id="1",
+        ),
+        pytest.param(
+            lambda: {"name": "x"}, InvalidArgument, "override_attrs: its function takes the derivation", id="no-parameter",
+        ),
+        pytest.param(
+            lambda _: {"env": {"A": 1}}, InvalidDerivation, "invalid derivation 'linux-6.12': not text: 1", id="value",
+        ),
+        pytest.param(
+            lambda it: {"mounts": {**it.mounts, "/x": it}}, InvalidDerivation,
+            "invalid derivation 'linux-6.12': /x is mounted from a Derivation", id="mount",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_attributes(change: Callable[[Derivation], Any], error: type[Exception], sentence: str) -> None:
+    """A change of attributes that cannot be is refused when the derivation is asked for."""
+    kernel = make().override_attrs(change)
+    with pytest.raises(error) as caught:
+        _ = kernel.derivation
+
+    assert str(caught.value).startswith(sentence)
+
+
+def test_an_error_inside_the_function_is_its_author_s() -> None:
+    """A TypeError that a function raises itself is not taken for a wrong call."""
+    kernel = make().override_attrs(lambda it: {"name": it.name + 1})  # type: ignore[operator]
+
+    with pytest.raises(TypeError, match="can only concatenate str"):
+        _ = kernel.derivation
+
+
+# Users' files
+
+
+def test_names_of_files_are_beside_the_user_s_file(tmp_path: Path) -> None:
+    """Patches and base configurations lie beside the file that names them, also inside a function given to `override`."""
+    (tmp_path / "fix.patch").write_text("--- a/x\n+++ b/x\n")
+    (tmp_path / "base.config").write_text("CONFIG_A=y\n")
+    (tmp_path / "mine.py").write_text(
+        "from derivations import Patch, fetch_url, make_linux\n"
+        "source = fetch_url('https://cdn.kernel.org/linux-6.12.tar.xz', sha256='0' * 64)\n"
+        "plain = make_linux(version='6.12', source=source, base='base.config', patches=[Patch('fix', 'fix.patch')])\n"
+        "over = make_linux(version='6.12', source=source).override(\n"
+        "    base='base.config', patches=lambda old: [*old, Patch('fix', 'fix.patch')])\n"
+    )
+    found = load_file(tmp_path / "mine.py")
+
+    assert found["plain"] == found["over"]
+    assert found["plain"].arguments.base == local_file(tmp_path / "base.config").out
+    assert found["plain"].arguments.patches == (Patch("fix", tmp_path / "fix.patch"),)
+
+
+def test_without_a_context() -> None:
+    """Outside of any context a kernel says that there is no lock, when it needs one."""
+
+    def outside() -> None:
+        with pytest.raises(NoContext):
+            _ = make().derivation
+
+    contextvars.Context().run(outside)
+
+
+def test_requests_are_kept_as_they_were_asked_for() -> None:
+    """What was asked for can be read, optional or not, and asked for again."""
+    assert make(extra_config={"A": optional(YES)}).requests["A"] == Request(YES, optional=True)
+    assert make(extra_config=requests({"A": YES})) == make(extra_config={"A": YES})

@@ -1,0 +1,169 @@
+"""Tests for derivations.realise.builtins.fetch."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import lzma
+import struct
+import tarfile
+
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from derivations.fetch import fetch_deb, fetch_url
+from derivations.realise.builtins.fetch import PackageGone, with_kernel_mirrors
+from derivations.realise.decompress import Corrupt
+from derivations.realise.download import HashMismatch, Offline, Unavailable
+from derivations.realise.extract import Refused
+from tests.derivations.realise.builtins.conftest import Runner, listing
+
+
+if TYPE_CHECKING:
+    from derivations.derivation import Derivation
+    from tests.derivations.realise.scripted_server import ScriptedServer
+
+
+PATH = "pool/main/h/hello/hello_2.10_amd64.deb"
+
+
+@attrs.frozen(kw_only=True)
+class Package:
+    """A package as a lock has it."""
+
+    name: str = "hello"
+    version: str = "2.10"
+    archive: str = "debian"
+    path: str = PATH
+    size: int
+    sha256: str
+
+
+def deb(*members: tuple[str, str, bytes]) -> bytes:
+    """Return a package of (path, text or target, type)."""
+    files = io.BytesIO()
+    with tarfile.open(fileobj=files, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name, text, kind in members:
+            info = tarfile.TarInfo(f"./{name}")
+            info.type = kind
+            info.linkname = "" if kind == tarfile.REGTYPE else text
+            info.size = len(text) if kind == tarfile.REGTYPE else 0
+            archive.addfile(info, io.BytesIO(text.encode()))
+    parts = [b"!<arch>\n"]
+    for member, data in (
+        (b"debian-binary", b"2.0\n"),
+        (b"control.tar.xz", b"odd"),
+        (b"data.tar.xz", lzma.compress(files.getvalue())),
+    ):
+        header = struct.pack("16s12s6s6s8s10s2s", member, b"0", b"0", b"0", b"100644", b"%d" % len(data), b"`\n")
+        parts += [header.replace(b"\0", b" "), data, b"\n" * (len(data) % 2)]
+    return b"".join(parts)
+
+
+HELLO = deb(("usr/bin/hello", "#!", tarfile.REGTYPE), ("etc/alternatives/x", "/usr/bin/hello", tarfile.SYMTYPE))
+
+
+def derivation(data: bytes, size: int | None = None) -> Derivation:
+    return fetch_deb(Package(size=len(data) if size is None else size, sha256=hashlib.sha256(data).hexdigest()))
+
+
+@pytest.fixture
+def mirror(run: Runner, server: ScriptedServer, no_apt: None) -> ScriptedServer:  # noqa: ARG001 -- no other mirror
+    run.settings = attrs.evolve(run.settings, mirrors=(server.url("/debian"),))
+    return server
+
+
+@pytest.mark.parametrize("executable", [False, True])
+def test_a_file_is_fetched(run: Runner, server: ScriptedServer, executable: bool) -> None:
+    """A file is fetched into the output, executable if that was wanted."""
+    server.files["/x"] = b"data"
+    sha256 = hashlib.sha256(b"data").hexdigest()
+    out = run(fetch_url(server.url("/x"), sha256=sha256, executable=executable))
+    assert (b"data", executable) == (out.read_bytes(), bool(out.stat().st_mode & 0o100))
+
+
+def test_a_mirror_is_asked_when_the_url_has_nothing(run: Runner, server: ScriptedServer) -> None:
+    """The mirrors of a URL are asked in their order."""
+    server.files["/y"] = b"data"
+    sha256 = hashlib.sha256(b"data").hexdigest()
+    out = run(fetch_url(server.url("/x"), sha256=sha256, mirrors=[server.url("/y")]))
+    assert out.read_bytes() == b"data"
+
+
+def test_a_wrong_hash_is_told_and_a_corrected_one_costs_nothing(run: Runner, server: ScriptedServer) -> None:
+    """A mismatch names both hashes; with the right one nothing is downloaded."""
+    server.files["/x"] = b"data"
+    with pytest.raises(HashMismatch) as caught:
+        run(fetch_url(server.url("/x"), sha256="0" * 64))
+    assert run(fetch_url(server.url("/x"), sha256=caught.value.got)).read_bytes() == b"data"
+    assert len(server.requests) == 1
+
+
+def test_kernel_org_has_mirrors() -> None:
+    """The user's mirrors of kernel.org stand before it, and before nothing else."""
+    urls = ["https://cdn.kernel.org/pub/linux/kernel/v6.x/x.tar.xz", "https://example.org/pub/y"]
+    expected = ("https://mirror.test/pub/linux/kernel/v6.x/x.tar.xz", *urls)
+    assert expected == with_kernel_mirrors(urls, ["https://mirror.test/pub/"])
+
+
+def test_a_kernel_comes_from_the_users_mirror(run: Runner, server: ScriptedServer) -> None:
+    """A file of kernel.org is fetched from the mirror that the user set."""
+    server.files["/pub/linux/x"] = b"data"
+    run.settings = attrs.evolve(run.settings, kernel_mirrors=(server.url("/pub"),))
+    sha256 = hashlib.sha256(b"data").hexdigest()
+    assert run(fetch_url("https://cdn.kernel.org/pub/linux/x", sha256=sha256)).read_bytes() == b"data"
+
+
+def test_a_package_is_unpacked(run: Runner, mirror: ScriptedServer) -> None:
+    """A package's files come out of it; absolute links are what they are in a root file system."""
+    mirror.files[f"/debian/{PATH}"] = HELLO
+    assert listing(run(derivation(HELLO))) == {"etc/alternatives/x": "-> /usr/bin/hello", "usr/bin/hello": "#!"}
+    assert list((run.store.layout.cache / "downloads").iterdir()) == []
+
+
+def test_a_package_that_has_left_is_named(run: Runner, mirror: ScriptedServer) -> None:
+    """A package that no mirror has any more is named, with the command that pins a newer one."""
+    with pytest.raises(PackageGone) as caught:
+        run(derivation(HELLO))
+    url = mirror.url(f"/debian/{PATH}")
+    assert f"the pinned package hello-2.10 has left the mirror: {url}: 404 Not Found" == str(caught.value)
+    assert "kernix lock --update" in caught.value.hint
+
+
+@pytest.mark.usefixtures("no_apt")
+def test_a_package_without_any_mirror_is_told(run: Runner) -> None:
+    """Without apt and without settings there is no mirror, which is not the package's fault."""
+    with pytest.raises(Unavailable, match="no place is known that has it"):
+        run(derivation(HELLO))
+
+
+def test_a_package_of_another_size_is_not_read(run: Runner, mirror: ScriptedServer) -> None:
+    """The size in the lock bounds what is read."""
+    mirror.files[f"/debian/{PATH}"] = HELLO
+    with pytest.raises(Unavailable, match=f"it has {len(HELLO)} bytes there instead of 7"):
+        run(derivation(HELLO, size=7))
+
+
+def test_offline_names_the_package(run: Runner, mirror: ScriptedServer) -> None:
+    """Offline, the package that is missing is named."""
+    run.settings = attrs.evolve(run.settings, offline=True)
+    with pytest.raises(Offline, match="is not here and has to be fetched"):
+        run(derivation(HELLO))
+    assert mirror.requests == []
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        pytest.param(b"<html>", Corrupt, id="no-package"),
+        pytest.param(HELLO[:-40], Corrupt, id="truncated"),
+        pytest.param(deb(("../x", "1", tarfile.REGTYPE)), Refused, id="hostile"),
+    ],
+)
+def test_a_bad_package_is_refused(run: Runner, mirror: ScriptedServer, data: bytes, error: type[Exception]) -> None:
+    """A package whose hash is right and which is none nevertheless is one clear error."""
+    mirror.files[f"/debian/{PATH}"] = data
+    with pytest.raises(error):
+        run(derivation(data))

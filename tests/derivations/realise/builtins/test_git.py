@@ -1,0 +1,202 @@
+"""Tests for derivations.realise.builtins.git."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from derivations.fetch import fetch_git
+from derivations.realise.builtins.git import GitFailed, NoGit, NoSuchCommit
+from derivations.realise.download import Offline
+from derivations.realise.job import Cancelled
+from tests.derivations.realise.builtins.conftest import Runner, listing
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.derivations.realise.scripted_server import ScriptedServer
+
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not on this machine")
+
+
+@attrs.frozen
+class Repository:
+    """A repository that commits what is in its directory."""
+
+    directory: Path
+
+    @property
+    def url(self) -> str:
+        """Return the URL of the repository."""
+        return f"file://{self.directory}"
+
+    def git(self, *arguments: str) -> str:
+        """Run git there and return what it says."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            **{f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        }
+        command = ["/usr/bin/env", "git", "-C", str(self.directory), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    def commit(self, files: dict[str, str]) -> str:
+        """Commit exactly *files* and return the commit's id."""
+        self.git("rm", "-rfq", "--ignore-unmatch", ".")
+        for name, text in files.items():
+            path = self.directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if text.startswith("-> "):
+                path.symlink_to(text[3:])
+            else:
+                path.write_bytes(text.encode())
+                path.chmod(0o755 if text.startswith("#!") else 0o644)
+        self.git("add", "-A", "-f")
+        self.git("commit", "-qm", "x", "--allow-empty")
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    it = Repository(tmp_path / "repo")
+    it.directory.mkdir()
+    it.git("init", "-q", "-b", "main")
+    return it
+
+
+def test_a_commit_is_a_tree(run: Runner, repository: Repository) -> None:
+    """The commit's files come without its history, executable bits and links as they were."""
+    files = {"a": "1", "d/run": "#!", "d/l": "-> ../a", "out": "-> /etc/x"}
+    rev = repository.commit(files)
+    repository.commit({"a": "2"})
+    out = run(fetch_git(repository.url, rev))
+    assert files == listing(out)
+    assert (out / "d/run").stat().st_mode & 0o100
+
+
+def test_files_come_as_they_are_in_the_repository(run: Runner, repository: Repository) -> None:
+    """No line ending, keyword, filter or omission that the tree asks for is done."""
+    files = {
+        ".gitattributes": "* text=auto eol=crlf ident filter=upper export-subst\nignored export-ignore\n",
+        "a": "line\n$Id$ $Format:%H$\n",
+        "ignored": "here",
+    }
+    rev = repository.commit(files)
+    assert files == listing(run(fetch_git(repository.url, rev)))
+
+
+def test_the_users_configuration_does_not_count(
+    run: Runner, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the user's configuration nor a repository in the environment changes anything."""
+    rev = repository.commit({"a": "1"})
+    home = tmp_path / "home-of-the-user"
+    home.mkdir()
+    (home / ".gitconfig").write_text('[url "file:///no/such/"]\n\tinsteadOf = file:///\n[core]\n\tautocrlf = true\n')
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_DIR", "/no/such")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "protocol.file.allow")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "never")
+    assert listing(run(fetch_git(repository.url, rev))) == {"a": "1"}
+
+
+@pytest.mark.parametrize("allowed", ["false", "true"])
+def test_a_commit_that_no_branch_ends_in_is_found(run: Runner, repository: Repository, allowed: str) -> None:
+    """Whether the server gives out any commit or only branches, one in the middle of the history is found."""
+    rev = repository.commit({"a": "1"})
+    repository.commit({"a": "2"})
+    repository.git("config", "uploadpack.allowAnySHA1InWant", allowed)
+    repository.git("config", "protocol.version", "0")
+    assert listing(run(fetch_git(repository.url, rev))) == {"a": "1"}
+
+
+def test_a_tag_is_enough(run: Runner, repository: Repository) -> None:
+    """A commit that only a tag keeps is found."""
+    rev = repository.commit({"a": "1"})
+    repository.git("tag", "v1")
+    repository.git("checkout", "-q", "--orphan", "other")
+    repository.commit({"a": "2"})
+    repository.git("branch", "-D", "main")
+    assert listing(run(fetch_git(repository.url, rev))) == {"a": "1"}
+
+
+def test_a_commit_that_is_not_there_is_named(run: Runner, repository: Repository) -> None:
+    """A commit that the repository does not have is named with it."""
+    repository.commit({"a": "1"})
+    rev = "0123456789" * 4
+    with pytest.raises(NoSuchCommit) as caught:
+        run(fetch_git(repository.url, rev))
+    assert f"{repository.url} has no commit {rev}" == str(caught.value)
+
+
+def test_a_tree_is_no_commit(run: Runner, repository: Repository) -> None:
+    """The id of a tree is no commit's."""
+    repository.commit({"a": "1"})
+    with pytest.raises(NoSuchCommit):
+        run(fetch_git(repository.url, repository.git("rev-parse", "HEAD^{tree}")))
+
+
+def test_a_repository_that_is_not_there_is_told(run: Runner, tmp_path: Path) -> None:
+    """What git says of a place without a repository is told."""
+    with pytest.raises(GitFailed) as caught:
+        run(fetch_git(f"file://{tmp_path}/no", "0" * 40))
+    assert f"cannot fetch no-000000000000 from file://{tmp_path}/no: " in str(caught.value)
+    assert "does not appear to be a git repository" in caught.value.said
+
+
+def test_a_closed_port_is_told(run: Runner) -> None:
+    """A server that is not there is told, after the retries that the user set."""
+    run.settings = attrs.evolve(run.settings, retries=0)
+    with pytest.raises(GitFailed, match="unable to access"):
+        run(fetch_git("http://127.0.0.1:9/x.git", "0" * 40))
+
+
+def test_a_dumb_server_is_enough(run: Runner, repository: Repository, server: ScriptedServer, tmp_path: Path) -> None:
+    """A repository that lies on a plain web server, which can be fetched only as a whole, is fetched as a whole."""
+    rev = repository.commit({"a": "1"})
+    bare = tmp_path / "bare.git"
+    repository.git("clone", "-q", "--bare", str(repository.directory), str(bare))
+    Repository(bare).git("update-server-info")
+    files = {f"/bare.git/{path.relative_to(bare)}": path.read_bytes() for path in bare.rglob("*") if path.is_file()}
+    server.files |= files
+    assert listing(run(fetch_git(server.url("/bare.git"), rev))) == {"a": "1"}
+
+
+def test_offline_names_the_repository(run: Runner) -> None:
+    """Offline, a repository elsewhere is not asked."""
+    run.settings = attrs.evolve(run.settings, offline=True)
+    with pytest.raises(Offline) as caught:
+        run(fetch_git("https://example.org/x.git", "0" * 40))
+    assert caught.value.hint == "it would come from https://example.org/x.git"
+
+
+def test_without_git_the_error_says_so(run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without git is told how to get it."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/env").symlink_to("/usr/bin/env")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(NoGit) as caught:
+        run(fetch_git("https://example.org/x.git", "0" * 40))
+    assert (
+        str(caught.value),
+        caught.value.hint,
+    ) == ("fetching x-000000000000 takes git, which is not on this machine", "apt-get install git")
+
+
+def test_fetching_can_be_interrupted(run: Runner, repository: Repository) -> None:
+    """An interrupt ends it, and leaves no repository behind."""
+    rev = repository.commit({"a": "1"})
+    run.cancelled = True
+    with pytest.raises(Cancelled):
+        run(fetch_git(repository.url, rev))
+    assert list(run.directory.rglob("repository-*")) == []

@@ -1,0 +1,180 @@
+"""Tests for derivations.realise.builtins.initramfs."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import os
+import shutil
+import stat
+import subprocess
+import sys
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from derivations.image.initramfs import Compression, Copy, Device, Directory, Entry, File, Link, make_initramfs
+from derivations.realise.builtins.initramfs import InvalidInitramfs
+from derivations.realise.job import Cancelled
+from derivations.source import text_file
+from tests.derivations.image.test_newc import read
+
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tests.derivations.realise.builtins.conftest import Runner
+
+
+A, B = text_file("a", "1"), text_file("b", "2")
+
+
+def names(data: bytes) -> dict[str, tuple[int, bytes]]:
+    """Return mode and content of each entry by its path."""
+    return {path.decode(): (mode, content) for path, mode, content, _ in read(data)}
+
+
+def test_what_is_described_is_in_it(run: Runner) -> None:
+    """Files, links, directories and device nodes are there, with their modes."""
+    entries: Mapping[str, Entry] = {
+        "init": File("#!/bin/sh", 0o755),
+        "bin/sh": Link("busybox"),
+        "dev/console": Device("c", 5, 1),
+        "dev/sda": Device("b", 8, 0, 0o660),
+        "tmp": Directory(0o1777),
+    }
+    expected = {
+        "bin": (stat.S_IFDIR | 0o755, b""),
+        "bin/sh": (stat.S_IFLNK | 0o777, b"busybox"),
+        "dev": (stat.S_IFDIR | 0o755, b""),
+        "dev/console": (stat.S_IFCHR | 0o600, b""),
+        "dev/sda": (stat.S_IFBLK | 0o660, b""),
+        "init": (stat.S_IFREG | 0o755, b"#!/bin/sh"),
+        "tmp": (stat.S_IFDIR | 0o1777, b""),
+    }
+    assert expected == names(run(make_initramfs(entries)).read_bytes())
+
+
+def test_trees_and_files_are_copied(run: Runner) -> None:
+    """A tree comes with all that is in it, a file alone, and executable is what was executable."""
+    tree = run.tree("a", {"lib/x.ko": "1", "lib/l": "-> x.ko", "lib/d/": "", "run": "#!"})
+    file = run.tree("b", {"it": "2"}) / "it"
+    initramfs = make_initramfs({"lib": Copy(A, "lib"), "run": Copy(A, "run"), "secret": Copy(B, mode=0o600)})
+    expected = {
+        "lib": (stat.S_IFDIR | 0o755, b""),
+        "lib/d": (stat.S_IFDIR | 0o755, b""),
+        "lib/l": (stat.S_IFLNK | 0o777, b"x.ko"),
+        "lib/x.ko": (stat.S_IFREG | 0o644, b"1"),
+        "run": (stat.S_IFREG | 0o755, b"#!"),
+        "secret": (stat.S_IFREG | 0o600, b"2"),
+    }
+    inputs = {place: tree if output == A.out else file for place, output in initramfs.mounts.items()}
+    assert expected == names(run(initramfs, inputs).read_bytes())
+
+
+def test_what_is_named_more_exactly_counts(run: Runner) -> None:
+    """An entry below a copied tree stands in place of the tree's."""
+    tree = run.tree("a", {"etc/passwd": "theirs", "etc/x": "1"})
+    found = names(
+        run(make_initramfs({"etc/passwd": File("mine"), "etc": Copy(A, "etc")}), {"/0000": tree}).read_bytes()
+    )
+    assert (found["etc/passwd"][1], found["etc/x"][1]) == (b"mine", b"1")
+
+
+def test_links_on_the_way_stay_in_the_tree(run: Runner) -> None:
+    """A path through a symbolic link is followed as after a change of root, the last part is copied as it is."""
+    tree = run.tree("a", {"usr/bin/sh": "-> /bin/dash", "usr/bin/dash": "1", "bin": "-> /../usr/bin"})
+    found = names(
+        run(make_initramfs({"dash": Copy(A, "bin/dash"), "sh": Copy(A, "bin/sh")}), {"/0000": tree}).read_bytes()
+    )
+    assert (found["dash"][1], found["sh"][1]) == (b"1", b"/bin/dash")
+
+
+@pytest.mark.parametrize(
+    ("entries", "reason"),
+    [
+        pytest.param({"x": Copy(A, "no")}, "cannot make it: no: is not in a", id="missing"),
+        pytest.param({"x": Copy(A, "loop/y")}, "cannot make it: loop/y: is not in a", id="loop"),
+        pytest.param({"x": Copy(A, "out/secret")}, "cannot make it: out/secret: is not in a", id="out"),
+        pytest.param(
+            {"x": File("1"), "x/y": File("2")},
+            "cannot make it: x/y: what it lies below is no directory",
+            id="below-a-file",
+        ),
+        pytest.param(
+            {"x": Copy(A), "x/out/y": File("2")},
+            "cannot make it: x/out/y: what it lies below is no directory",
+            id="below-a-link",
+        ),
+    ],
+)
+def test_what_cannot_be_made_is_told(run: Runner, entries: Mapping[str, Entry], reason: str, tmp_path: Path) -> None:
+    """What is not there, or would lie below a file, is named."""
+    (tmp_path / "secret").touch()
+    tree = run.tree("a", {"loop": "-> loop", "out": f"-> {tmp_path}"})
+    initramfs = make_initramfs(entries, name="it")
+    with pytest.raises(InvalidInitramfs) as caught:
+        run(initramfs, dict.fromkeys(initramfs.mounts, tree))
+    assert reason == str(caught.value).replace("1-a", "a")
+
+
+@pytest.mark.parametrize(
+    ("compression", "decompress"),
+    [
+        pytest.param("gzip", gzip.decompress, id="gzip"),
+        pytest.param("xz", lzma.decompress, id="xz"),
+        pytest.param("zstd", zstd.decompress, id="zstd"),
+    ],
+)
+def test_compressing_is_repeatable(run: Runner, compression: Compression, decompress: Callable[[bytes], bytes]) -> None:
+    """A compressed archive decompresses to the plain one, and comes out the same again."""
+    entries = {"init": File("x" * 100_000)}
+    plain = run(make_initramfs(entries)).read_bytes()
+    packed = [run(make_initramfs(entries, compression=compression)).read_bytes() for _ in range(2)]
+    assert plain == decompress(packed[0])
+    assert packed[0] == packed[1]
+
+
+def test_the_header_of_gzip_names_nothing(run: Runner) -> None:
+    """Neither a time nor a name is in a compressed archive."""
+    data = run(make_initramfs({"init": File("x")}, compression="gzip")).read_bytes()
+    assert (data[:4], data[4:8]) == (b"\x1f\x8b\x08\x00", b"\0\0\0\0")
+
+
+def test_the_check_of_xz_is_one_that_the_kernel_knows(run: Runner) -> None:
+    """The kernel's decoder reads CRC32 only."""
+    data = run(make_initramfs({"init": File("x")}, compression="xz")).read_bytes()
+    assert data[7] == lzma.CHECK_CRC32
+
+
+def test_where_and_when_trees_were_made_does_not_count(run: Runner) -> None:
+    """Equal trees, made in another order, give the same archive."""
+    files = {f"d{i}/f{i}": str(i) for i in range(20)}
+    trees = [run.tree("a", files), run.tree("b", dict(reversed(files.items())))]
+    one, two = [run(make_initramfs({"x": Copy(A)}), {"/0000": tree}).read_bytes() for tree in trees]
+    assert one == two
+
+
+def test_making_can_be_interrupted(run: Runner) -> None:
+    """An interrupt ends it."""
+    run.cancelled = True
+    with pytest.raises(Cancelled):
+        run(make_initramfs({"init": File("x")}))
+
+
+@pytest.mark.skipif(shutil.which("cpio") is None, reason="cpio is not on this machine")
+def test_cpio_unpacks_it(run: Runner, tmp_path: Path) -> None:
+    """The standard tool makes of it what was described."""
+    out = run(make_initramfs({"init": File("#!/bin/sh", 0o755), "bin/sh": Link("busybox")}))
+    (tmp_path / "root").mkdir()
+    with out.open("rb") as file:
+        subprocess.run(["/usr/bin/env", "cpio", "-id", "--quiet"], stdin=file, cwd=tmp_path / "root", check=True)
+    assert ((tmp_path / "root/init").read_text(), os.readlink(tmp_path / "root/bin/sh")) == ("#!/bin/sh", "busybox")  # noqa: PTH115 -- as it is

@@ -1,0 +1,205 @@
+"""Tests for derivations.realise.builtins.union."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from derivations.realise.builtins.union import Conflict, InvalidLayout
+from derivations.realise.job import Cancelled
+from derivations.source import text_file
+from derivations.union import USR_MERGE, Layout, union
+from tests.derivations.realise.builtins.conftest import Runner, listing
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+Tree = dict[str, str]
+
+
+@pytest.fixture
+def join(run: Runner) -> Callable[..., Path]:
+    """Return a function that joins trees called one, two, three."""
+
+    def join(*trees: Tree, layout: Layout | None = None, conflicts: Literal["error", "last"] = "error") -> Path:
+        names = ["one", "two", "three"][: len(trees)]
+        derivation = union("all", [text_file(name, name) for name in names], layout, conflicts=conflicts)
+        places = [run.tree(name, tree) for name, tree in zip(names, trees, strict=True)]
+        return run(derivation, dict(zip(derivation.mounts, places, strict=True)))
+
+    return join
+
+
+def test_trees_are_joined(join: Callable[..., Path]) -> None:
+    """Every file, link and empty directory of every input is in the result."""
+    out = join({"usr/a": "1", "empty/": ""}, {"usr/b": "#!", "usr/d/c": "-> a"})
+    assert listing(out) == {"empty/": "", "usr/a": "1", "usr/b": "#!", "usr/d/c": "-> a"}
+
+
+def test_files_are_shared_with_the_inputs(join: Callable[..., Path], run: Runner) -> None:
+    """A file in the result is the input's own file."""
+    out = join({"a": "1"})
+    assert (out / "a").samefile(run.directory / "1-one/a")
+
+
+def test_equal_files_are_no_conflict(join: Callable[..., Path]) -> None:
+    """What two inputs both have, with equal content, is there once."""
+    out = join({"doc": "same", "l": "-> doc", "d/": ""}, {"doc": "same", "l": "-> doc", "d/": ""})
+    assert listing(out) == {"d/": "", "doc": "same", "l": "-> doc"}
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "place"),
+    [
+        pytest.param({"d/x": "1"}, {"d/x": "2"}, "d/x", id="content"),
+        pytest.param({"x": "-> a"}, {"x": "-> b"}, "x", id="target"),
+        pytest.param({"x": "a"}, {"x": "-> a"}, "x", id="file-and-link"),
+        pytest.param({"x": "a"}, {"x/y": "a"}, "x", id="file-and-directory"),
+        pytest.param({"x/y": "a"}, {"x": "a"}, "x", id="directory-and-file"),
+        pytest.param({"x": "-> y", "y/": ""}, {"x/z": "a"}, "x", id="link-and-directory"),
+    ],
+)
+def test_a_conflict_names_both_and_the_place(join: Callable[..., Path], one: Tree, two: Tree, place: str) -> None:
+    """Different things at one place are an error with the place and both inputs."""
+    with pytest.raises(Conflict) as caught:
+        join(one, two)
+    assert f"one and two both have {place}, and not the same" == str(caught.value)
+
+
+def test_the_executable_bit_is_a_difference(run: Runner) -> None:
+    """A file that is executable in one input only is not the same."""
+    one = run.tree("plain", {"x": "#!"})
+    (one / "x").unlink()
+    (one / "x").write_text("#!")
+    derivation = union("all", [text_file("a", "a"), text_file("b", "b")])
+    with pytest.raises(Conflict):
+        run(derivation, {"/0000": one, "/0001": run.tree("executable", {"x": "#!"})})
+
+
+def test_the_last_may_win(join: Callable[..., Path]) -> None:
+    """With `conflicts="last"` the later input's file or link is taken, and the earlier input stays as it is."""
+    out = join({"x": "1", "y": "1"}, {"x": "2", "y": "-> x"}, {"x": "3"}, conflicts="last")
+    assert listing(out) == {"x": "3", "y": "-> x"}
+
+
+def test_winning_is_for_files(join: Callable[..., Path]) -> None:
+    """A directory is never replaced by a file."""
+    with pytest.raises(Conflict):
+        join({"x/y": "1"}, {"x": "2"}, conflicts="last")
+
+
+def test_merged_directories_are_links(join: Callable[..., Path]) -> None:
+    """What lies in /bin and /lib of a package comes to /usr, where links lead."""
+    merge = {name: USR_MERGE[name] for name in ("bin", "lib")}
+    out = join({"bin/sh": "1", "lib/x/a": "2"}, {"usr/bin/cc": "3", "usr/lib/x/b": "4"}, layout=Layout(merge=merge))
+    expected = {
+        "bin": "-> usr/bin",
+        "lib": "-> usr/lib",
+        "usr/bin/cc": "3",
+        "usr/bin/sh": "1",
+        "usr/lib/x/a": "2",
+        "usr/lib/x/b": "4",
+    }
+    assert expected == listing(out)
+
+
+def test_links_that_are_merged_already_are_no_conflict(join: Callable[..., Path]) -> None:
+    """A package that brings the link itself is as good as one that brings nothing."""
+    layout = Layout(merge={"bin": "usr/bin"})
+    assert listing(join({"bin": "-> usr/bin"}, {"bin/x": "1"}, layout=layout)) == {
+        "bin": "-> usr/bin",
+        "usr/bin/x": "1",
+    }
+
+
+def test_the_same_file_in_both_merged_places_is_one(join: Callable[..., Path]) -> None:
+    """Merging makes conflicts where contents differ, and only there."""
+    layout = Layout(merge={"bin": "usr/bin"})
+    assert listing(join({"bin/x": "1"}, {"usr/bin/x": "1"}, layout=layout)) == {"bin": "-> usr/bin", "usr/bin/x": "1"}
+    with pytest.raises(Conflict, match="usr/bin/y"):
+        join({"bin/y": "1"}, {"usr/bin/y": "2"}, layout=layout)
+
+
+def test_files_links_and_directories_are_made(join: Callable[..., Path]) -> None:
+    """The layout's own things are made, with the directories above them, in the merged places too."""
+    layout = Layout(
+        merge={"bin": "usr/bin"},
+        files={"etc/passwd": "root:x:0:0::/:/bin/sh\n"},
+        links={"bin/awk": "mawk", "usr/bin/cc": "gcc"},
+        directories=["proc", "var/tmp"],
+    )
+    expected = {
+        "bin": "-> usr/bin",
+        "etc/passwd": "root:x:0:0::/:/bin/sh\n",
+        "proc/": "",
+        "usr/bin/awk": "-> mawk",
+        "usr/bin/cc": "-> gcc",
+        "usr/bin/mawk": "1",
+        "var/tmp/": "",
+    }
+    assert expected == listing(join({"usr/bin/mawk": "1"}, layout=layout))
+
+
+def test_the_layout_replaces_what_inputs_have(join: Callable[..., Path]) -> None:
+    """Files and links of the layout stand in place of the inputs'."""
+    layout = Layout(files={"etc/passwd": "mine"}, links={"usr/bin/cc": "gcc", "d": "e"})
+    out = join({"etc/passwd": "theirs", "usr/bin/cc": "-> clang", "d/x": "1"}, layout=layout)
+    assert listing(out) == {"d": "-> e", "etc/passwd": "mine", "usr/bin/cc": "-> gcc"}
+
+
+def test_what_is_excluded_is_left_out(join: Callable[..., Path]) -> None:
+    """Excluded paths are left out with all below them, and are no conflict."""
+    layout = Layout(exclude=["usr/share/doc", "lib/bfd"], merge={"lib": "usr/lib"})
+    out = join({"usr/share/doc/a": "1", "usr/share/x": "1"}, {"usr/share/doc/a": "2", "lib/bfd/y": "1"}, layout=layout)
+    assert {path: text for path, text in listing(out).items() if text == "1"} == {"usr/share/x": "1"}
+    assert not (out / "usr/share/doc").exists()
+
+
+@pytest.mark.parametrize(
+    ("layout", "reason"),
+    [
+        pytest.param(Layout(links={"../x": "y"}), "cannot join all: '../x': not a path in a tree", id="dots"),
+        pytest.param(Layout(exclude=["/x"]), "cannot join all: '/x': not a path in a tree", id="absolute"),
+        pytest.param(
+            Layout(merge={"etc": "usr/etc"}, links={"usr/etc": "x"}, directories=["etc/a"]),
+            "cannot join all: usr/etc: it is there already",
+            id="twice",
+        ),
+    ],
+)
+def test_a_layout_that_cannot_be_is_told(join: Callable[..., Path], layout: Layout, reason: str) -> None:
+    """Paths that lead nowhere in the tree are refused."""
+    with pytest.raises(InvalidLayout) as caught:
+        join({"a": "1"}, layout=layout)
+    assert reason == str(caught.value)
+
+
+def test_a_file_cannot_be_joined(run: Runner, tmp_path: Path) -> None:
+    """An input that is a file is named."""
+    (tmp_path / "x").touch()
+    with pytest.raises(InvalidLayout, match="cannot join all: one: is a file"):
+        run(union("all", [text_file("one", "1")]), {"/0000": tmp_path / "x"})
+
+
+def test_nothing_joined_is_an_empty_directory(run: Runner) -> None:
+    """Without inputs there is an empty tree."""
+    assert listing(run(union("all", []))) == {}
+
+
+def test_joining_can_be_interrupted(join: Callable[..., Path], run: Runner) -> None:
+    """An interrupt ends it."""
+    run.cancelled = True
+    with pytest.raises(Cancelled):
+        join({"a": "1"})
+
+
+def test_links_in_inputs_are_not_followed(join: Callable[..., Path], tmp_path: Path) -> None:
+    """An input whose link leads elsewhere makes nothing there."""
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(Conflict):
+        join({"d": f"-> {tmp_path}/elsewhere"}, {"d/x": "1"})
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -1,0 +1,249 @@
+"""Tests for derivations.realise.builtins.unpack, and through it derivations.realise.extract."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import sys
+import tarfile
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from derivations.fetch import fetch_url
+from derivations.realise.builtins.unpack import NoArchive
+from derivations.realise.decompress import Corrupt
+from derivations.realise.extract import WHOLE, Refused
+from derivations.realise.job import Cancelled
+from derivations.unpack import ARCHIVE, unpack
+from tests.derivations.realise.builtins.conftest import Runner, listing
+
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+SOURCE = fetch_url("https://example.org/x.tar", sha256="0" * 64)
+
+DIRECTORY, LINK, HARD = tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+
+
+def tar(*members: tuple[str, str] | tuple[str, str, bytes]) -> bytes:
+    """Return an archive of (name, text or target, type)."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, text, *rest in members:
+            info = tarfile.TarInfo(name)
+            info.type = rest[0] if rest else tarfile.REGTYPE
+            info.mode = 0o755 if text.startswith("#!") else 0o644
+            if info.type == tarfile.REGTYPE:
+                info.size = len(text)
+            else:
+                info.linkname = text
+            archive.addfile(info, io.BytesIO(text.encode()))
+    return file.getvalue()
+
+
+@pytest.fixture
+def unpacked(run: Runner, tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """Return a function that unpacks an archive and lists what came out."""
+
+    def unpacked(data: bytes, strip: int = 0) -> dict[str, str]:
+        (tmp_path / "0-x.tar").write_bytes(data)
+        return listing(run(unpack(SOURCE, strip=strip), {ARCHIVE: tmp_path / "0-x.tar"}))
+
+    return unpacked
+
+
+@pytest.mark.parametrize(
+    "compress",
+    [
+        pytest.param(bytes, id="plain"),
+        pytest.param(gzip.compress, id="gzip"),
+        pytest.param(bz2.compress, id="bzip2"),
+        pytest.param(lzma.compress, id="xz"),
+        pytest.param(zstd.compress, id="zstd"),
+    ],
+)
+def test_every_form_is_unpacked(unpacked: Callable[..., dict[str, str]], compress: Callable[[bytes], bytes]) -> None:
+    """An archive is unpacked whatever it is compressed with."""
+    assert unpacked(compress(tar(("a/x", "1"), ("b", "", DIRECTORY)))) == {"a/x": "1", "b/": ""}
+
+
+def test_a_tree_is_canonical(run: Runner, tmp_path: Path) -> None:
+    """What comes out has an object's modes and times."""
+    (tmp_path / "x.tar").write_bytes(tar(("d/run", "#!/bin/sh"), ("d/data", "x"), ("l", "d/data", LINK)))
+    out = run(unpack(SOURCE, strip=0), {ARCHIVE: tmp_path / "x.tar"})
+    found = {path.name: (path.lstat().st_mode & 0o777, path.lstat().st_mtime) for path in (out, *out.rglob("*"))}
+    assert found == {"out": (0o555, 1), "d": (0o555, 1), "run": (0o555, 1), "data": (0o444, 1), "l": (0o777, 1)}
+
+
+def test_a_leading_directory_is_left_out(unpacked: Callable[..., dict[str, str]]) -> None:
+    """What every archive of sources has around it is left out."""
+    data = tar(("linux-6.1", "", DIRECTORY), ("linux-6.1/Makefile", "x"), ("linux-6.1/a/b", "y"))
+    assert unpacked(data, strip=1) == {"Makefile": "x", "a/b": "y"}
+
+
+def test_dots_before_names_do_not_count(unpacked: Callable[..., dict[str, str]]) -> None:
+    """`./x/y` is `x/y`."""
+    assert unpacked(tar(("./", "", DIRECTORY), ("./x/", "", DIRECTORY), ("./x//y", "1")), strip=1) == {"y": "1"}
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        pytest.param([("a/x", "1"), ("b/y", "2")], "it does not lie in a, which is left out (strip=1)", id="two-tops"),
+        pytest.param(
+            [("a/x", "1"), ("b", "2")], "it does not lie in a directory that could be left out (strip=1)", id="a-file"
+        ),
+    ],
+)
+def test_nothing_is_lost_by_leaving_out(
+    unpacked: Callable[..., dict[str, str]], members: list[tuple[str, str]], reason: str
+) -> None:
+    """An archive that has more than one name at the top is not cut."""
+    with pytest.raises(Refused) as caught:
+        unpacked(tar(*members), strip=1)
+    assert reason == caught.value.reason
+
+
+def test_the_last_of_equal_names_counts(unpacked: Callable[..., dict[str, str]]) -> None:
+    """A name that comes again replaces what it was, as with an archive that was updated."""
+    data = tar(
+        ("x", "1"), ("y", "1"), ("x", "2"), ("y", "x", LINK), ("d", "", DIRECTORY), ("d/z", "3"), ("d", "", DIRECTORY)
+    )
+    assert unpacked(data) == {"x": "2", "y": "-> x", "d/z": "3"}
+
+
+def test_a_directory_may_come_after_what_is_in_it(unpacked: Callable[..., dict[str, str]]) -> None:
+    """The order of members does not matter."""
+    assert unpacked(tar(("d/x", "1"), ("d", "", DIRECTORY))) == {"d/x": "1"}
+
+
+def test_hard_links_within_the_archive_are_files(unpacked: Callable[..., dict[str, str]]) -> None:
+    """A hard link to an earlier member is that file; to itself it is nothing new."""
+    data = tar(("t/x", "1"), ("t/d/y", "t/x", HARD), ("t/x", "t/x", HARD))
+    assert unpacked(data, strip=1) == {"x": "1", "d/y": "1"}
+
+
+def test_links_within_the_tree_are_links(unpacked: Callable[..., dict[str, str]]) -> None:
+    """Symbolic links that stay in the tree are kept as they are, dangling ones too."""
+    data = tar(("t/a/b", "../c/./d", LINK), ("t/e", "no//such", LINK), ("t/a/f", "..", LINK))
+    assert unpacked(data, strip=1) == {"a/b": "-> ../c/./d", "a/f": "-> ..", "e": "-> no//such"}
+
+
+def test_large_files_are_whole(run: Runner, tmp_path: Path) -> None:
+    """Files that do not fit into memory at once are whole too."""
+    text = "0123456789abcdef" * (WHOLE // 8)
+    (tmp_path / "x.tar").write_bytes(tar(("x", text), ("y", "1")))
+    assert {"x": text, "y": "1"} == listing(run(unpack(SOURCE, strip=0), {ARCHIVE: tmp_path / "x.tar"}))
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        pytest.param([("/etc/x", "1")], "its name is absolute", id="absolute"),
+        pytest.param([("../x", "1")], "its name has `..` in it", id="parent"),
+        pytest.param([("a/../../x", "1")], "its name has `..` in it", id="parent-inside"),
+        pytest.param([("x", "", tarfile.FIFOTYPE)], "it is a fifo", id="fifo"),
+        pytest.param([("x", "", tarfile.CHRTYPE)], "it is a character device", id="character-device"),
+        pytest.param([("x", "", tarfile.BLKTYPE)], "it is a block device", id="block-device"),
+        pytest.param([("x", "", tarfile.GNUTYPE_SPARSE)], "it is a sparse file", id="sparse"),
+        pytest.param([("x", "", b"Q")], "it is of the unknown type b'Q'", id="unknown"),
+        pytest.param([("l", "/etc", LINK)], "it is a symbolic link to the absolute place /etc", id="absolute-link"),
+        pytest.param([("l", "..", LINK)], "it is a symbolic link out of the tree, to ..", id="link-out"),
+        pytest.param(
+            [("a/l", "b/../../../x", LINK)], "it is a symbolic link out of the tree, to b/../../../x", id="link-up"
+        ),
+        pytest.param([("h", "/etc/passwd", HARD)], "its name is absolute", id="absolute-hard-link"),
+        pytest.param([("h", "../x", HARD)], "its name has `..` in it", id="hard-link-out"),
+        pytest.param(
+            [("d", "", DIRECTORY), ("h", "d", HARD)],
+            "it is a link to 'd', which is no file in this tree",
+            id="hard-link-to-directory",
+        ),
+        pytest.param(
+            [("h", "x", HARD)], "it is a link to 'x', which is no file in this tree", id="hard-link-to-nothing"
+        ),
+        pytest.param([("d", "a", LINK), ("d/x", "1")], "'d' in it is no directory", id="through-a-link"),
+        pytest.param([("d", "1"), ("d/x", "1")], "'d' in it is no directory", id="through-a-file"),
+        pytest.param([("d/x", "1"), ("d", "a", LINK)], "it is there already", id="link-over-directory"),
+        pytest.param([("d", "a", LINK), ("d", "", DIRECTORY)], "'d' in it is no directory", id="directory-over-link"),
+        pytest.param([("n" * 256, "1")], None, id="long-name"),
+        pytest.param([("l", "t" * 4096, LINK)], None, id="long-target"),
+    ],
+)
+def test_hostile_archives_are_refused(
+    unpacked: Callable[..., dict[str, str]], members: list[tuple[str, str]], reason: str | None, tmp_path: Path
+) -> None:
+    """What would write, or lead, outside the tree is refused, with the archive and the member."""
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(Refused) as caught:
+        unpacked(tar(*members))
+    assert ("x.tar", members[-1][0]) == (caught.value.archive, caught.value.member.rstrip("/"))
+    assert reason in {None, caught.value.reason}
+    assert sorted([*before, tmp_path / "0-x.tar"]) == sorted(tmp_path.iterdir())
+
+
+def test_a_truncated_archive_is_named(unpacked: Callable[..., dict[str, str]]) -> None:
+    """An archive that ends too early is one error that names it."""
+    data = lzma.compress(tar(("x", "1" * 5000)))
+    with pytest.raises(Corrupt) as caught:
+        unpacked(data[:-20])
+    assert str(caught.value) == "x.tar is corrupt: it ends in the middle of the compressed data"
+
+
+def test_a_member_of_a_tree_is_unpacked(run: Runner, tmp_path: Path) -> None:
+    """An archive that lies in a tree is found there."""
+    (tmp_path / "tree/usr").mkdir(parents=True)
+    (tmp_path / "tree/usr/x.tar").write_bytes(tar(("x/y", "1")))
+    assert listing(run(unpack(SOURCE, member="usr/x.tar"), {ARCHIVE: tmp_path / "tree"})) == {"y": "1"}
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [
+        pytest.param("no", "is not in the input", id="missing"),
+        pytest.param("file/x", "is not in the input", id="below-a-file"),
+        pytest.param("dir", "is not a file", id="directory"),
+        pytest.param("../secret", "is not a path in a tree", id="out"),
+        pytest.param("link", "lies behind a symbolic link", id="link"),
+        pytest.param("up/secret", "lies behind a symbolic link", id="through-a-link"),
+    ],
+)
+def test_a_member_that_is_no_archive_is_named(run: Runner, tmp_path: Path, member: str, reason: str) -> None:
+    """What is no file in the input is refused; links are not followed."""
+    tree = tmp_path / "tree"
+    (tree / "dir").mkdir(parents=True)
+    (tree / "file").touch()
+    (tmp_path / "secret").touch()
+    (tree / "link").symlink_to("../secret")
+    (tree / "up").symlink_to("..")
+    with pytest.raises(NoArchive) as caught:
+        run(unpack(SOURCE, name="x", member=member), {ARCHIVE: tree})
+    assert f"cannot unpack x: {member} {reason}" == str(caught.value)
+
+
+def test_unpacking_can_be_interrupted(run: Runner, tmp_path: Path) -> None:
+    """An interrupt ends it."""
+    (tmp_path / "x.tar").write_bytes(tar(("x", "1")))
+    run.cancelled = True
+    with pytest.raises(Cancelled):
+        run(unpack(SOURCE, strip=0), {ARCHIVE: tmp_path / "x.tar"})
+
+
+def test_progress_counts_files(run: Runner, tmp_path: Path) -> None:
+    """Progress is told now and then."""
+    (tmp_path / "x.tar").write_bytes(tar(*[(f"f{i}", "1") for i in range(600)]))
+    run(unpack(SOURCE, strip=0), {ARCHIVE: tmp_path / "x.tar"})
+    assert run.progress == [(0, None), (256, None), (512, None)]

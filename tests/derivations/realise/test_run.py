@@ -1,0 +1,180 @@
+"""Tests of derivations.realise.run and .process: how builders end, with real ones."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from derivations.realise.job import Cancelled
+from derivations.realise.log import TAIL, Mark
+from derivations.realise.run import BuildFailed, BuildTimedOut, Limits
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.derivations.realise.conftest import Bench
+
+    Running = Callable[[str], list[int]]
+
+
+def descriptors() -> list[str]:
+    """Return what this process has open."""
+    return sorted(str(it.readlink()) for it in Path("/proc/self/fd").iterdir() if it.is_symlink())
+
+
+def test_success(bench: Bench) -> None:
+    """The output of a builder arrives as lines, and is its log."""
+    assert bench.run("echo one; echo two >&2; printf three") == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        pytest.param("exit 3", "its builder failed with exit code 3", id="exit-code"),
+        pytest.param("kill -SEGV $$", "its builder was killed by SIGSEGV", id="signal"),
+        pytest.param("sh -c 'kill -9 $$'", "its builder was killed by SIGKILL", id="killed-child"),
+        pytest.param('echo \'@kernix {"error": "it hurts"}\'; exit 1', "it hurts", id="complaint"),
+    ],
+)
+def test_failure(bench: Bench, script: str, reason: str) -> None:
+    """A failure says how the builder ended, or what it complained about."""
+    with pytest.raises(BuildFailed) as caught:
+        bench.run(script)
+    assert str(caught.value) == f"building it failed: {reason}"
+    assert caught.value.exit_code == 100
+
+
+def test_failure_carries_the_log(bench: Bench) -> None:
+    """A failure has the last lines and the place of all of them."""
+    with pytest.raises(BuildFailed) as caught:
+        bench.run("seq 100; exit 1")
+    assert caught.value.tail == tuple(str(i) for i in range(101 - TAIL, 101))
+    assert caught.value.log == bench.log
+    assert str(bench.log) in str(caught.value.hint)
+
+
+def test_complaint_of_success(bench: Bench) -> None:
+    """A builder that complains and succeeds has succeeded."""
+    assert bench.run('echo \'@kernix {"error": "nearly"}\'') == []
+
+
+def test_progress(bench: Bench) -> None:
+    """A builder can tell how far it is."""
+    bench.run("echo '@kernix {\"progress\": [1, 2]}'")
+    assert bench.marks == [Mark(1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("builder", "reason"),
+    [
+        pytest.param("/bin/absent", "its builder /bin/absent cannot be run (No such file or directory)", id="absent"),
+        pytest.param("/etc/passwd", "its builder /etc/passwd cannot be run (Permission denied)", id="not-executable"),
+    ],
+)
+def test_builder_cannot_run(bench: Bench, builder: str, reason: str) -> None:
+    """A builder that is no program is named."""
+    with pytest.raises(BuildFailed) as caught:
+        bench.run("", argv=(builder,))
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("sleep 1001", id="sleeps"),
+        pytest.param("trap '' TERM INT HUP; sleep 1001 & wait; sleep 1001", id="ignores-signals"),
+        pytest.param("exec >&- 2>&- </dev/null; sleep 1001", id="closes-output"),
+        pytest.param("(setsid sleep 1001 &) ; sleep 1001", id="daemon"),
+        pytest.param("while :; do echo x; done & sleep 1001", id="prints-forever"),
+        pytest.param("kill -STOP $$", id="stops-itself"),
+    ],
+)
+def test_timeout(bench: Bench, script: str, running: Running) -> None:
+    """A builder that runs too long is ended with all its processes, whatever it does against it."""
+    with pytest.raises(BuildTimedOut) as caught:
+        bench.run(script, limits=Limits(timeout=0.3))
+    assert caught.value.reason == "its builder ran for more than 0.3 seconds"
+    assert caught.value.exit_code == 101
+    assert running("1001") == []
+
+
+def test_silence(bench: Bench, running: Running) -> None:
+    """A builder that says nothing for too long is ended, and one that goes on saying something is not."""
+    limits = Limits(max_silent_time=0.4)
+    bench.run("for i in 1 2 3 4; do sleep 0.15; echo $i; done", limits=limits)
+    with pytest.raises(BuildTimedOut, match=r"silent for more than 0\.4 seconds"):
+        bench.run("echo x; sleep 1002", limits=limits)
+    assert bench.lines == ["x"]
+    assert running("1002") == []
+
+
+def test_log_size(bench: Bench) -> None:
+    """A builder that prints without end is ended."""
+    with pytest.raises(BuildFailed, match="wrote more than 100000 bytes of log"):
+        bench.run("yes", limits=Limits(max_log_size=100_000))
+
+
+def test_daemon_dies_with_the_builder(bench: Bench, running: Running) -> None:
+    """When `run` returns, nothing that the builder left behind runs or writes any more."""
+    daemon = "trap '' HUP TERM; while :; do echo x >> /out/f; done"
+    for _ in range(5):
+        bench.run(f'(setsid sh -c "{daemon}" 1003 >/dev/null 2>&1 &); until [ -s /out/f ]; do :; done')
+        size = (bench.out / "f").stat().st_size
+        assert running("1003") == []
+        assert (bench.out / "f").stat().st_size == size
+
+
+def test_daemon_that_holds_the_log(bench: Bench, running: Running) -> None:
+    """A daemon that keeps the log open does not keep the build from ending."""
+    assert bench.run("(setsid sleep 1004 &) ; echo done") == ["done"]
+    assert running("1004") == []
+
+
+def test_closed_output(bench: Bench) -> None:
+    """A builder that closes its output is waited for, and counts by how it ends."""
+    with pytest.raises(BuildFailed, match="exit code 7"):
+        bench.run("exec >&- 2>&-; sleep 0.2; exit 7")
+
+
+def test_log_on_a_full_disk(bench: Bench) -> None:
+    """A log that cannot be kept does not stop a build."""
+    bench.log.parent.symlink_to("/nowhere")
+    assert bench.run("echo one; seq 100000 | head -n 1") == ["one", "1"]
+
+
+def test_cancel(bench: Bench, running: Running) -> None:
+    """A cancelled build ends at once with all its processes."""
+    threading.Timer(0.2, os.eventfd_write, (bench.cancel, 1)).start()
+    before = time.monotonic()
+    with pytest.raises(Cancelled):
+        bench.run("sleep 1005 & sleep 1005")
+    assert time.monotonic() - before < 100
+    assert running("1005") == []
+
+
+def test_cancelled_before(bench: Bench, running: Running) -> None:
+    """A build that is cancelled while its sandbox is being made leaves nothing."""
+    os.eventfd_write(bench.cancel, 1)
+    for _ in range(20):
+        with pytest.raises(Cancelled):
+            bench.run("sleep 1006")
+    assert running("1006") == []
+
+
+def test_no_descriptor_is_left(bench: Bench) -> None:
+    """Running builders, in whatever way they end, leaves no descriptor open in this process."""
+    bench.run("true")
+    before = descriptors()
+    for script in ("true", "exit 1", "(setsid sleep 1007 &)", "sleep 1007"):
+        try:
+            bench.run(script, limits=Limits(timeout=0.2))
+        except BuildFailed:
+            continue
+    assert before == descriptors()

@@ -1,0 +1,56 @@
+"""The context: which lock and system definitions are evaluated with."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from derivations.context import Context, NoContext, current, using
+from tests.fakes import fake_context, no_context
+
+
+def test_without_one() -> None:
+    """Without a context there is a sentence, and a hint that tells how to give one."""
+    with pytest.raises(NoContext) as caught:
+        current()
+
+    assert str(caught.value) == "no lock is in use, so the toolchain is not known"
+    assert "using(Context(lock=...))" in (caught.value.hint or "")
+
+
+def test_inside_the_block() -> None:
+    """The innermost context holds, and the one around it afterwards, even after an error."""
+    outer, inner = fake_context(), fake_context("aarch64-linux")
+    with using(outer):
+        with using(inner):
+            assert current() is inner
+        with pytest.raises(ZeroDivisionError), using(inner):
+            raise ZeroDivisionError
+        assert current() is outer
+    with pytest.raises(NoContext):
+        current()
+
+
+def test_the_lock_is_not_asked_for() -> None:
+    """A context is used without its lock being read."""
+    with using(no_context()):
+        assert current().system == "x86_64-linux"
+
+
+def test_threads_do_not_see_it() -> None:
+    """A context holds in the thread that entered it: another one evaluates for somebody else."""
+    seen: list[Context | NoContext] = []
+
+    def look() -> None:
+        try:
+            seen.append(current())
+        except NoContext as error:
+            seen.append(error)
+
+    with using(fake_context()):
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+
+    assert [type(it) for it in seen] == [NoContext]

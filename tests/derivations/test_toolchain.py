@@ -1,0 +1,75 @@
+"""Tests of derivations.toolchain."""
+
+from __future__ import annotations
+
+import pytest
+
+from derivations.debian.lock import Lock, MissingSet
+from derivations.debian.rootfs import root_file_system
+from derivations.debian.sets import SETS
+from derivations.toolchain import MACHINES, UnknownSystem, gcc_toolchain, machine, system_of
+from tests.fakes import fake_lock, fake_package
+
+
+def arm_lock() -> Lock:
+    """Return a lock that was made on an arm64 machine."""
+    packages = {name: [fake_package(it, "arm64") for it in SETS[name].packages] for name in ("gcc", "gcc-x86-64")}
+    return Lock(
+        packages=[package for members in packages.values() for package in members],
+        sets={name: [package.identity for package in members] for name, members in packages.items()},
+    )
+
+
+def test_native() -> None:
+    """A kernel for the machines that the lock is for is compiled by the native compiler."""
+    lock = fake_lock()
+    toolchain = gcc_toolchain(lock, "x86_64-linux")
+    assert toolchain.root == root_file_system("gcc", lock).out
+    assert toolchain.make_flags == ("ARCH=x86_64",)
+    assert (toolchain.system, toolchain.image, toolchain.busybox_set) == ("x86_64-linux", "bzImage", "busybox")
+
+
+def test_cross() -> None:
+    """A kernel for other machines is compiled by the cross compiler, on the machines that the lock is for."""
+    lock = fake_lock()
+    toolchain = gcc_toolchain(lock, "aarch64-linux")
+    assert toolchain.root == root_file_system("gcc-aarch64", lock).out
+    assert toolchain.make_flags == ("ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-")
+    assert (toolchain.system, toolchain.busybox_set) == ("x86_64-linux", "busybox-aarch64")
+
+
+def test_other_machines_build_too() -> None:
+    """On an arm64 machine aarch64 is native and x86_64 is cross-compiled."""
+    lock = arm_lock()
+    assert (
+        gcc_toolchain(lock, "aarch64-linux").system,
+        gcc_toolchain(lock, "aarch64-linux").make_flags,
+    ) == ("aarch64-linux", ("ARCH=arm64",))
+    assert gcc_toolchain(lock, "x86_64-linux").make_flags == ("ARCH=x86_64", "CROSS_COMPILE=x86_64-linux-gnu-")
+
+
+def test_set_is_not_pinned() -> None:
+    """A lock without the cross compiler says which set it lacks."""
+    with pytest.raises(MissingSet) as caught:
+        gcc_toolchain(fake_lock(["gcc", "qemu"]), "aarch64-linux")
+    assert caught.value.name == "gcc-aarch64"
+    with pytest.raises(MissingSet) as caught:
+        gcc_toolchain(fake_lock(["busybox"]), "x86_64-linux")
+    assert caught.value.name == "gcc"
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_system_has_its_sets(name: str) -> None:
+    """For each system there are sets with its compiler, its BusyBox and its emulator."""
+    it = MACHINES[name]
+    assert {f"gcc-{it.set_name}", f"busybox-{it.set_name}", it.qemu_set} <= set(SETS)
+    assert SETS[f"busybox-{it.set_name}"].architecture == it.debian
+    assert name == system_of(it.debian)
+
+
+def test_unknown_system() -> None:
+    """A system that there is not is an error that names one like it."""
+    with pytest.raises(UnknownSystem) as caught:
+        machine("x86-64-linux")
+    assert caught.value.name == "x86-64-linux"
+    assert "`x86_64-linux`" in caught.value.hint

@@ -1,0 +1,69 @@
+"""Small real stand-ins that several tests share."""
+
+from __future__ import annotations
+
+import hashlib
+
+from typing import TYPE_CHECKING
+
+from derivations.context import Context
+from derivations.debian.lock import Lock, Package
+from derivations.debian.sets import SETS
+from store.path import StorePath
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from derivations.derivation import Derivation
+
+
+VERSIONS = {"linux-source-6.1": "6.1.158-1", "linux-source-6.12": "6.12.43-1~bpo12+1"}
+"""The versions of the made-up packages that are not at 1.0-1."""
+
+
+def fake_package(name: str, architecture: str = "amd64", version: str | None = None) -> Package:
+    """Return a package that exists nowhere."""
+    version = version or VERSIONS.get(name, "1.0-1")
+    return Package(
+        name=name,
+        version=version,
+        architecture=architecture,
+        path=f"pool/main/{name[0]}/{name}/{name}_{version}_{architecture}.deb",
+        archive="debian",
+        size=len(name),
+        sha256=hashlib.sha256(f"{name} {version} {architecture}".encode()).hexdigest(),
+    )
+
+
+def fake_lock(sets: Iterable[str] = SETS) -> Lock:
+    """Return a lock of made-up packages with what the *sets*, by default all, are asked to have."""
+    packages = {
+        name: [fake_package(it, SETS[name].architecture or "amd64") for it in sorted(set(SETS[name].packages))]
+        for name in sets
+    }
+    return Lock(
+        packages=[package for members in packages.values() for package in members],
+        sets={name: [package.identity for package in members] for name, members in packages.items()},
+    )
+
+
+def fake_context(system: str = "x86_64-linux") -> Context:
+    """Return a context with the lock of `fake_lock`."""
+    lock = fake_lock()
+    return Context(lock=lambda: lock, system=system)
+
+
+def no_context() -> Context:
+    """Return a context whose lock must not be asked for."""
+
+    def lock() -> Lock:
+        msg = "the lock was asked for"
+        raise AssertionError(msg)
+
+    return Context(lock=lock)
+
+
+def path_of(derivation: Derivation) -> StorePath:
+    """Return a path for *derivation*'s text without any store: of its key instead of its content."""
+    return StorePath.make(derivation.key, f"{derivation.name}.drv")

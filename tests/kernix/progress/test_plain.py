@@ -1,0 +1,71 @@
+"""Progress in plain lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from derivations.derivation import Derivation, Fixed
+from derivations.realise.events import (
+    Failed,
+    Finished,
+    Kept,
+    LogLine,
+    Planned,
+    Progress,
+    Reused,
+    Skipped,
+    Started,
+    Unit,
+    Waiting,
+    Warned,
+)
+from kernix.progress.plain import PlainProgress
+from store.errors import UsageError
+
+
+if TYPE_CHECKING:
+    from derivations.realise.events import Event
+
+
+FETCH = Derivation(name="gcc-12", system="builtin", builder="builtin:fetch-deb", fixed=Fixed("deb", "0" * 64))
+LINUX = Derivation(name="linux-6.12", system="x86_64-linux", builder="/bin/sh")
+UNPACK = Derivation(name="tree", system="builtin", builder="builtin:unpack")
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        pytest.param([Planned(1, 2)], ["1 derivation to build, 2 there"], id="planned"),
+        pytest.param([Started(FETCH)], ["fetching gcc-12"], id="fetching"),
+        pytest.param([Started(UNPACK)], ["unpacking tree"], id="unpacking"),
+        pytest.param([Started(LINUX)], ["building linux-6.12"], id="building"),
+        pytest.param([Finished(LINUX, {}, 160.0)], ["built linux-6.12 in 2 min 40 s"], id="built"),
+        pytest.param(
+            [
+                Progress(FETCH, 1000, 93_400_000, Unit.BYTES),
+                Progress(FETCH, 93_400_000, 93_400_000, Unit.BYTES),
+                Finished(FETCH, {}, 12.0),
+            ],
+            ["fetched gcc-12 (93.4 MB) in 12 s"],
+            id="fetched",
+        ),
+        pytest.param([Progress(LINUX, 1, 2, Unit.OBJECTS), LogLine(LINUX, "  CC  main.o")], [], id="quiet"),
+        pytest.param(
+            [Reused(LINUX, {})], ["found linux-6.12: its inputs are as they were for another build"], id="reused"
+        ),
+        pytest.param([Waiting(LINUX)], ["waiting for another process, which builds linux-6.12"], id="waiting"),
+        pytest.param([Failed(LINUX, UsageError("no"))], ["linux-6.12 failed"], id="failed"),
+        pytest.param([Skipped(LINUX, UNPACK)], ["left out linux-6.12, which needs tree"], id="skipped"),
+        pytest.param([Kept(LINUX, "/tmp/x")], ["the failed build of linux-6.12 is kept in /tmp/x"], id="kept"),
+        pytest.param([Warned("look")], ["warning: look"], id="warned"),
+    ],
+)
+def test_each_event_is_a_line(events: list[Event], expected: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """What begins or ends is a line on stderr; a download is told with its size."""
+    progress = PlainProgress()
+    for event in events:
+        progress(event)
+    told = capsys.readouterr()
+    assert ("", expected) == (told.out, told.err.splitlines())

@@ -1,0 +1,152 @@
+"""The entry: neighbours, exit codes, errors in one sentence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kernix.__main__ import NEIGHBOURS, shadowed
+
+
+if TYPE_CHECKING:
+    from conftest import CommandLine
+
+
+PROJECT = Path(__file__).parents[2]
+
+
+def test_neighbours_are_our_own() -> None:
+    """Here, what kernix imports is its own."""
+    assert shadowed() is None
+
+
+@pytest.mark.parametrize("name", NEIGHBOURS)
+def test_a_stranger_of_the_same_name_is_told(name: str, kernix: CommandLine) -> None:
+    """Another project's package of the same name, found first, ends the run with a sentence."""
+    kernix.write(f"{name}/__init__.py", "")
+    ran = kernix.process("list", more={"PYTHONPATH": f"{kernix.work}{os.pathsep}{PROJECT}"})
+    sentence = f"error: `import {name}` finds {kernix.work}/{name}/__init__.py, which is not a part of kernix"
+    assert (1, "", sentence) == (ran.returncode, ran.stdout, ran.stderr.splitlines()[0])
+
+
+def test_a_directory_of_the_same_name_does_not_matter(kernix: CommandLine) -> None:
+    """A directory `store` without Python in it is no package."""
+    (kernix.work / "store").mkdir()
+    assert kernix.process("--version").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence", "hint"),
+    [
+        pytest.param(["biuld"], "unknown verb `biuld`", "did you mean `build`?", id="verb"),
+        pytest.param(["zzz"], "unknown verb `zzz`", "`kernix --help` tells what there is", id="far-verb"),
+        pytest.param(["gc", "--dryrun"], "unknown option `--dryrun`", "did you mean `--dry-run`?", id="option"),
+        pytest.param(["--ver"], "unknown option `--ver`", "did you mean `--version`?", id="global-option"),
+        pytest.param(["build"], "missing argument 'ATTR…'", "`kernix build --help` tells what there is", id="missing"),
+        pytest.param(
+            ["build", "-j", "0", "x"],
+            "invalid value for '-j' / '--jobs': 0 is not in the range x>=1",
+            "`kernix build --help` tells what there is",
+            id="range",
+        ),
+        pytest.param(
+            ["gc", "--delete-older-than", "soon"],
+            "invalid value for '--delete-older-than': not a length of time: 'soon', write it as 30m, 12h or 14d",
+            "`kernix gc --help` tells what there is",
+            id="time",
+        ),
+    ],
+)
+def test_a_wrong_request_is_a_usage_error(kernix: CommandLine, words: list[str], sentence: str, hint: str) -> None:
+    """What cannot be asked for is told in a sentence, with what may have been meant, and exit code 2."""
+    ran = kernix(*words)
+    assert (2, "", f"error: {sentence}\nhint: {hint}\n") == (ran.code, ran.out, ran.err)
+
+
+def test_an_error_of_the_system_is_a_sentence(kernix: CommandLine) -> None:
+    """What the operating system refuses is told with the place, without a traceback."""
+    ran = kernix("add", kernix.work / "absent")
+    assert (1, "", f"error: {kernix.work}/absent: no such file or directory\n") == (ran.code, ran.out, ran.err)
+
+
+def test_a_closed_pipe_is_quiet(kernix: CommandLine) -> None:
+    """When nobody reads the results any more, kernix ends without a word."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kernix", "list"],
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(60), said) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        pytest.param(signal.SIGINT, 130, "error: interrupted\n", id="interrupted"),
+        pytest.param(signal.SIGTERM, 143, "", id="terminated"),
+    ],
+)
+def test_signals_end_a_run(kernix: CommandLine, number: signal.Signals, code: int, said: str) -> None:
+    """Ctrl-C and SIGTERM end a run with their codes and without a traceback."""
+    file = kernix.write("slow.py", "import sys, time\nprint('there', flush=True)\ntime.sleep(60)\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kernix", "list", "-f", file],
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "there\n"
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert (code, said) == (process.returncode, told.lstrip("\n"))
+
+
+def test_help_names_every_verb(kernix: CommandLine) -> None:
+    """`--help` lists the verbs with a line each."""
+    ran = kernix("--help")
+    assert (ran.code, "path-info    Tell what the store knows about objects" in ran.out) == (0, True)
+
+
+def test_colours_are_for_terminals(kernix: CommandLine) -> None:
+    """Where stderr is no terminal nothing is coloured."""
+    assert "\x1b" not in kernix.process("biuld").stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        pytest.param({"KERNIX_HOME": "here"}, "KERNIX_HOME is 'here', which is not an absolute path", id="relative"),
+        pytest.param(
+            {"KERNIX_HOME": "", "HOME": ""},
+            "neither KERNIX_HOME nor HOME says where kernix keeps its files",
+            id="nowhere",
+        ),
+    ],
+)
+def test_a_home_that_cannot_be_is_told(kernix: CommandLine, environment: dict[str, str], sentence: str) -> None:
+    """A store has a home, named by an absolute path."""
+    ran = kernix.process("roots", more=environment)
+    assert (1, f"error: {sentence}") == (ran.returncode, ran.stderr.splitlines()[0])
+
+
+def test_the_home_follows_the_base_directories(kernix: CommandLine) -> None:
+    """Without KERNIX_HOME the store is in XDG_DATA_HOME, or in ~/.local/share."""
+    kernix.process("roots", more={"KERNIX_HOME": "", "XDG_DATA_HOME": str(kernix.top / "data")})
+    kernix.process("roots", more={"KERNIX_HOME": ""})
+    homes = [kernix.top / "data/kernix/version", kernix.top / "home/.local/share/kernix/version"]
+    assert [it.exists() for it in homes] == [True, True]

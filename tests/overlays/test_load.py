@@ -1,0 +1,138 @@
+"""Users' files: run as they are, with their own errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from overlays.fixpoint import fix
+from overlays.load import NoOverlay, UserFileError, UserFileMissing, load_file, load_overlay, own_errors
+from store.errors import Error, UsageError
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(directory: Path, text: str | bytes) -> Path:
+    """Return a file in *directory* that holds *text*."""
+    file = directory / "mine.py"
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return file
+
+
+def test_the_names_of_a_file(tmp_path: Path) -> None:
+    """What a file defines at the top is had by name; private names are not."""
+    found = load_file(write(tmp_path, "import os\na = 1\n_b = 2\ndef c(): return _b\n"))
+
+    assert (found["a"], found["c"](), "_b" in found, "__name__" in found) == (1, 2, False, False)
+
+
+def test_a_file_knows_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`__file__` is absolute and `__name__` is the file's, however it was named."""
+    write(tmp_path, "where, name = __file__, __name__\n")
+    monkeypatch.chdir(tmp_path)
+
+    found = load_file((tmp_path / "mine.py").relative_to(tmp_path))
+
+    assert (found["where"], found["name"]) == (str(tmp_path / "mine.py"), "mine")
+
+
+def test_a_file_is_run_under_its_own_rules(tmp_path: Path) -> None:
+    """The file's annotations are evaluated unless it says otherwise itself: our own `__future__` is not its."""
+    found = load_file(write(tmp_path, "def f(x: int) -> None: ...\nkind = f.__annotations__['x']\n"))
+
+    assert found["kind"] is int
+
+
+def test_other_encodings(tmp_path: Path) -> None:
+    """A file is read in the encoding that it declares, UTF-8 by default."""
+    assert load_file(write(tmp_path, "a = 'ü'\n"))["a"] == "ü"
+    assert load_file(write(tmp_path, b"# -*- coding: latin-1 -*-\na = '\xfc'\n"))["a"] == "ü"
+
+
+def test_an_overlay(tmp_path: Path) -> None:
+    """The function `overlay` of a file is laid over others."""
+    overlay = load_overlay(write(tmp_path, "def overlay(final, prev): return {'b': lambda: prev.a + 1}\n"))
+
+    assert fix(lambda _, __: {"a": lambda: 1}, overlay).b == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("overlay = {}\n", id="value"),
+        pytest.param("Overlay = 1\n", id="case"),
+    ],
+)
+def test_no_overlay(tmp_path: Path, text: str) -> None:
+    """A file without an overlay is named, with what it should define."""
+    file = write(tmp_path, text)
+    with pytest.raises(NoOverlay) as caught:
+        load_overlay(file)
+
+    assert str(caught.value) == f"{file} defines no `overlay`"
+    assert "def overlay(final, prev)" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "line"),
+    [
+        pytest.param(
+            "import no_such_module\n", "ModuleNotFoundError: No module named 'no_such_module'", 1, id="import"
+        ),
+        pytest.param("\n\ndef f(): return 1 / 0\nf()\n", "ZeroDivisionError: division by zero", 3, id="function"),
+        pytest.param("a = [\n", "SyntaxError: '[' was never closed", 1, id="syntax"),
+        pytest.param(b"a = '\xff'\n", "SyntaxError: ", 0, id="encoding"),
+        pytest.param("a = '\0'\n", "source code string cannot contain null bytes", 0, id="nul"),
+        pytest.param("import sys\nsys.exit(3)\n", "SystemExit: 3", 2, id="exit"),
+        pytest.param("def f(): f()\nf()\n", "RecursionError: maximum recursion depth exceeded", 1, id="recursion"),
+        pytest.param("raise BaseExceptionGroup('x', [ValueError('y')])\n", "x (1 sub-exception)", 1, id="group"),
+    ],
+)
+def test_errors_of_a_file_are_its_own(tmp_path: Path, text: str | bytes, problem: str, line: int) -> None:
+    """What a file raises is shown with the traceback that begins in the file, and nothing of ours."""
+    file = write(tmp_path, text)
+    with pytest.raises(UserFileError) as caught:
+        load_file(file)
+
+    assert problem in str(caught.value)
+    assert str(file) in str(caught.value)
+    assert "overlays/load.py" not in str(caught.value)
+    assert not line or f"line {line}" in caught.value.trace
+
+
+def test_our_errors_pass(tmp_path: Path) -> None:
+    """An error of ours that a file causes is a sentence already."""
+    file = write(tmp_path, "from store.errors import UsageError\nraise UsageError('that is wrong')\n")
+
+    with pytest.raises(UsageError, match="that is wrong"):
+        load_file(file)
+
+
+def test_an_interrupt_passes(tmp_path: Path) -> None:
+    """Ctrl-C while a file runs is no error of the file."""
+    with pytest.raises(KeyboardInterrupt):
+        load_file(write(tmp_path, "raise KeyboardInterrupt\n"))
+
+
+def test_errors_that_come_later(tmp_path: Path) -> None:
+    """What a file's function raises when it is called is shown in the same way."""
+    file = write(tmp_path, "def f():\n    return 1 / 0\n")
+    function = load_file(file)["f"]
+
+    with pytest.raises(UserFileError) as caught, own_errors(file):
+        function()
+    assert "line 2, in f" in caught.value.trace
+
+
+def test_missing(tmp_path: Path) -> None:
+    """A file that cannot be read is named, with the reason."""
+    with pytest.raises(UserFileMissing) as caught:
+        load_file(tmp_path / "none.py")
+    assert str(caught.value) == f"cannot read {tmp_path / 'none.py'}: No such file or directory"
+
+    with pytest.raises(Error, match="Is a directory"):
+        load_file(tmp_path)

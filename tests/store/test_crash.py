@@ -1,0 +1,109 @@
+"""SIGKILL at every step: whatever is registered is whole, nothing is lost, what is left over is collected."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from store.collect import collect
+from store.local import Store
+from store.rebuild import rebuild
+from store.verify import damaged, verify
+from tests.store.crashing import ALL, KEY, SCENARIOS
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+ROOT = Path(__file__).parents[2]
+NOBODY = 65534
+
+STEPS = {
+    "register": {
+        "register: hold", "register: journal", "register: syncfs", "register: transaction", "register: rename",
+        "register: set aside", "register: fsync", "register: commit", "register: done", "scratch: lock",
+        "scratch: remove",
+    },
+    "collect": {
+        "collect: temporary roots", "collect: rows", "collect: commit", "collect: rename", "collect: unlink",
+        "collect: unregistered", "collect: dangling roots", "collect: scratches", "collect: pool",
+        "collect: journal", "journal: replace", "collect: done",
+    },
+    "link": {"roots: register", "roots: switch"},
+    "rebuild": {"rebuild: set aside", "rebuild: rename"},
+}  # fmt: skip
+
+
+@pytest.fixture(params=["root", "nobody"])
+def directory(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Return a directory for an ordinary user, or for the user who runs the tests."""
+    # Not below pytest's own directory, which other users cannot enter.
+    place = Path(tempfile.mkdtemp(prefix="kernix-crash-"))
+    if request.param == "nobody":
+        if os.getuid() != 0:
+            pytest.skip("already an ordinary user")
+        os.chown(place, NOBODY, NOBODY)
+    yield place
+    shutil.rmtree(place)
+
+
+def _crash(scenario: str, directory: Path) -> list[tuple[Path, str]]:
+    arguments = [sys.executable, "-m", "tests.store.crashing", scenario, str(directory)]
+    if directory.stat().st_uid != os.getuid():
+        arguments.append(str(directory.stat().st_uid))
+    child = subprocess.run(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return [(directory / str(i + 1), name) for i, name in enumerate(child.stdout.split("\n")[:-1])]
+
+
+def _check(home: Path) -> None:
+    with Store.open(home) as store:
+        assert damaged(verify(store, contents=True)) == []
+        program = store.realised([KEY])[KEY]["out"]
+        assert program.name == "program"
+        collect(store, ALL)
+        assert verify(store, contents=True) == []
+        assert {program, *store.info(program).references} <= store.valid([program, *store.info(program).references])
+        assert [*store.layout.builds.iterdir(), *store.layout.trash.iterdir()] == []
+        assert [place for place in store.layout.home.iterdir() if place.name.endswith(".new")] == []
+
+
+def _check_rebuilding(home: Path) -> None:
+    with Store.open(home) as store:
+        paths = store.database.paths()
+        results = sorted(store.database.all_realisations())
+    (home / "db.sqlite").write_bytes(b"garbage")
+    assert rebuild(home).problems == []
+    with Store.open(home) as store:
+        assert paths == store.database.paths()
+        assert results == sorted(store.database.all_realisations())
+
+
+@pytest.mark.parametrize("scenario", ["register", "collect", "link"])
+def test_killed_anywhere(directory: Path, scenario: str) -> None:
+    """Killed at any step, a store is whole; the same work then succeeds, and the database can be made again."""
+    crashes = _crash(scenario, directory)
+    assert STEPS[scenario] <= {name for _, name in crashes}
+    for i, (home, _) in enumerate(crashes):
+        if i % 2:
+            _check(home)
+        SCENARIOS[scenario](home)
+        _check(home)
+        _check_rebuilding(home)
+
+
+def test_killed_rebuild(directory: Path) -> None:
+    """A rebuild that was killed can be made again."""
+    crashes = _crash("rebuild", directory)
+    assert STEPS["rebuild"] <= {name for _, name in crashes}
+    for home, _ in crashes:
+        rebuild(home)
+        _check(home)

@@ -1,0 +1,286 @@
+"""Verification names what changed; a lost database comes back from the journal and the objects."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from store.collect import Policy, collect
+from store.connection import SchemaTooNew, StoreCorrupt
+from store.local import Store
+from store.path import StorePath
+from store.rebuild import rebuild
+from store.retention import Retention
+from store.verify import Problem, damaged, repair, verify
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.store.conftest import Make
+
+
+KEY = b"k" * 32
+
+
+def _change(path: Path, change: Callable[[Path], object]) -> None:
+    """Apply *change* to a file so that its mode and time look as before."""
+    status, above = path.stat(), path.parent.stat()
+    path.parent.chmod(0o755)
+    path.chmod(0o644)
+    change(path)
+    path.chmod(status.st_mode & 0o777)
+    path.parent.chmod(above.st_mode & 0o777)
+    for place, before in ((path, status), (path.parent, above)):
+        os.utime(place, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def test_whole_store(store: Store, make: Make) -> None:
+    """In a store that is as it should be, nothing is found."""
+    make("program", references=[make("library")])
+    assert verify(store) == []
+    assert verify(store, contents=True) == []
+
+
+def test_flipped_bit(store: Store, tmp_path: Path) -> None:
+    """One flipped bit is found, and the file is named, in each object that shares it."""
+    source = tmp_path / "source"
+    (source / "sub").mkdir(parents=True)
+    for number in range(5):
+        (source / "sub" / f"file-{number}").write_text(f"content {number}")
+    one, two = store.add(source, "one"), store.add(source, "two")
+    _change(store.path(one) / "sub" / "file-3", _flip)
+    assert verify(store) == []
+    expected = [Problem(place=f"{path}/sub/file-3", reason="has changed", damages=path) for path in sorted([one, two])]
+    assert verify(store, contents=True) == expected
+    assert damaged(expected) == sorted([one, two])
+
+
+def test_flipped_bit_in_an_object_that_is_a_file(store: Store, tmp_path: Path) -> None:
+    """An object that is a single file is named itself."""
+    (tmp_path / "file").write_text("content")
+    path = store.add(tmp_path / "file")
+    _change(store.path(path), _flip)
+    assert verify(store, contents=True) == [Problem(place=str(path), reason="has changed", damages=path)]
+
+
+def test_flipped_bit_without_a_pool(store: Store, make: Make) -> None:
+    """Where the pool cannot tell, the files that may have changed are named."""
+    path = make("object", "content")
+    for entry in list(store.pool.entries()):
+        store.pool.drop(entry)
+    _change(store.path(path) / "file", _flip)
+    (problem,) = verify(store, contents=True)
+    assert problem.place == f"{path}/file"
+    assert problem.reason.startswith("may have changed")
+    assert problem.damages == path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda path: path.unlink(), id="removed"),
+        pytest.param(lambda path: path.rename(path.with_name("other")), id="renamed"),
+        pytest.param(lambda path: path.with_name("link").symlink_to("file"), id="added"),
+    ],
+)
+def test_changed_structure(store: Store, make: Make, change: Callable[[Path], object]) -> None:
+    """An entry that was removed, renamed or added is found, and the directory is named."""
+    path = make("object", "content")
+    store.path(path).chmod(0o755)
+    change(store.path(path) / "file")
+    store.path(path).chmod(0o555)
+    problems = verify(store, contents=True)
+    assert str(path) in {problem.place for problem in problems}
+    assert damaged(problems) == [path]
+
+
+def test_changed_mode_and_time(store: Store, make: Make) -> None:
+    """A mode or time that is not an object's is told, and does not make the content doubtful."""
+    path = make("object")
+    os.utime(store.path(path) / "file", (5, 5))
+    store.path(path).chmod(0o755)
+    problems = verify(store, contents=True)
+    assert [problem.place for problem in problems] == [str(path), f"{path}/file"]
+    assert damaged(problems) == []
+
+
+def test_missing_object(store: Store, make: Make) -> None:
+    """A registered object that is not there is found without reading contents."""
+    path = make("object")
+    store.path(path).rename(store.layout.trash / "x")
+    assert [(problem.place, problem.damages) for problem in verify(store)] == [(str(path), path)]
+
+
+def test_stranger(store: Store, make: Make) -> None:
+    """What is in the store's directory without being registered is told, and damages nothing."""
+    make("object")
+    (store.layout.objects / "stranger").write_text("")
+    (problem,) = verify(store)
+    assert (problem.place, problem.damages) == ("stranger", None)
+
+
+def test_changed_record(store: Store, make: Make) -> None:
+    """A digest in the database that is not the path's is found without reading contents."""
+    path = make("object")
+    store.database.execute("update objects set digest = zeroblob(32)")
+    assert damaged(verify(store)) == [path]
+
+
+def test_fifo_in_an_object(store: Store, make: Make) -> None:
+    """Something in an object that cannot be in one does not stop the verification."""
+    path, other = make("object"), make("other")
+    store.path(path).chmod(0o755)
+    os.mkfifo(store.path(path) / "fifo")
+    store.path(other).chmod(0o755)
+    (store.path(other) / "file").unlink()
+    assert damaged(verify(store, contents=True)) == sorted([path, other])
+
+
+def test_repair(store: Store, make: Make) -> None:
+    """What is damaged, and all that refers to it, is forgotten; it can be made again, whole."""
+    library = make("library", "content")
+    program = make("program", references=[library], realisations=[(KEY, "out")])
+    other = make("other")
+    _change(store.path(library) / "file", _flip)
+    assert repair(store, verify(store, contents=True)) == sorted([library, program])
+    assert store.valid([library, program, other]) == {other}
+    assert store.realised([KEY]) == {}
+    assert make("library", "content") == library
+    assert verify(store, contents=True) == []
+
+
+def _state(store: Store) -> tuple[object, ...]:
+    infos = [
+        (i.path, i.digest, i.size, i.nodes, i.retention, i.deriver, i.references) for i in store.database.all_infos()
+    ]
+    return sorted(infos), sorted(store.database.all_realisations())
+
+
+@pytest.fixture
+def full(store: Store, make: Make) -> Store:
+    """Return a store with references, derivers, results and a divergence."""
+    library = make("library", retention=Retention.TOOLCHAIN)
+    make("program", references=[library], deriver=library, realisations=[(KEY, "out")])
+    store.record([(KEY, "dev", library), (KEY, "out", library)])
+    return store
+
+
+def _lose(database: Path) -> None:
+    database.unlink()
+
+
+def _truncate(database: Path) -> None:
+    database.write_bytes(database.read_bytes()[:5000])
+
+
+def _empty(database: Path) -> None:
+    database.write_bytes(b"")
+
+
+def _garble(database: Path) -> None:
+    database.write_bytes(os.urandom(20_000))
+
+
+@pytest.mark.parametrize("damage", [_lose, _truncate, _empty, _garble])
+def test_rebuild(full: Store, home: Path, damage: Callable[[Path], None]) -> None:
+    """A database that is gone or unreadable comes back with objects, references, derivers and results."""
+    before = _state(full)
+    full.close()
+    damage(full.layout.database)
+    with pytest.raises(StoreCorrupt) as caught:
+        Store.open(home).database.all_infos()
+    assert "verify --rebuild" in caught.value.hint
+    rebuilt = rebuild(home)
+    assert (rebuilt.objects, rebuilt.realisations, rebuilt.problems) == (2, 2, [])
+    with Store.open(home) as store:
+        assert _state(store) == before
+        assert verify(store, contents=True) == []
+
+
+def test_rebuild_without_a_journal(full: Store, home: Path) -> None:
+    """Without the journal, objects and references come back from the objects alone."""
+    infos = {info.path: info.references for info in full.database.all_infos()}
+    full.close()
+    full.layout.database.unlink()
+    full.layout.journal.unlink()
+    assert rebuild(home).problems == []
+    with Store.open(home) as store:
+        assert {info.path: info.references for info in store.database.all_infos()} == infos
+        assert [line.path for line in store.journal.lines()] == [info.path for info in store.database.all_infos()]
+
+
+def test_rebuild_registers_nothing_doubtful(full: Store, home: Path) -> None:
+    """What cannot prove what it is, and what refers to it, is not registered, and told."""
+    library, program = (info.path for info in full.database.all_infos())
+    _change(full.path(library) / "file", lambda path: path.write_text("changed"))
+    (full.layout.objects / "junk").write_text("")
+    full.close()
+    rebuilt = rebuild(home)
+    assert (rebuilt.objects, rebuilt.realisations) == (0, 0)
+    assert [problem.place for problem in rebuilt.problems] == sorted(["junk", str(library), str(program)])
+
+
+def test_rebuild_keeps_the_old_database(full: Store, home: Path) -> None:
+    """The database that was there is kept aside."""
+    full.close()
+    content = full.layout.database.read_bytes()
+    rebuild(home)
+    (old,) = home.glob("db.sqlite.old-*")
+    assert old.read_bytes() == content
+
+
+def test_open_store_follows_a_rebuild(full: Store, make: Make, home: Path) -> None:
+    """A process that has the store open while it is rebuilt goes on with the new database."""
+    rebuild(home)
+    path = make("later")
+    with Store.open(home) as other:
+        assert other.is_valid(path)
+    assert full.is_valid(path)
+
+
+def test_rebuild_after_deletions(full: Store, make: Make, home: Path) -> None:
+    """What was deleted does not come back."""
+    full.temproots.close()
+    collect(full, Policy(keep={}))
+    rebuilt = rebuild(home)
+    assert (rebuilt.objects, rebuilt.realisations, rebuilt.problems) == (0, 0, [])
+
+
+def test_later_schema_is_not_for_rebuilding(full: Store, home: Path) -> None:
+    """A store whose database a later version made is refused, not called damaged."""
+    full.close()
+    connection = sqlite3.connect(full.layout.database)
+    connection.execute("pragma user_version = 9")
+    connection.close()
+    with pytest.raises(SchemaTooNew) as caught:
+        Store.open(home)
+    assert caught.value.found == 9
+
+
+def test_collector_needs_the_database(full: Store, home: Path) -> None:
+    """A store whose database is lost cannot be opened, so nothing takes its objects for garbage."""
+    names = {place.name for place in full.layout.objects.iterdir()}
+    full.close()
+    full.layout.database.unlink()
+    with pytest.raises(StoreCorrupt):
+        collect(Store.open(home), Policy())
+    assert {place.name for place in full.layout.objects.iterdir()} == names
+
+
+def test_paths_prove_their_content(store: Store, make: Make) -> None:
+    """An object's path is made of its digest, references and name, so a record can be checked by itself."""
+    program = make("program", references=[make("library")])
+    info = store.info(program)
+    assert StorePath.make(info.digest, "program", info.references) == program

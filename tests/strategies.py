@@ -1,0 +1,77 @@
+"""Hypothesis strategies for the values of the describing language."""
+
+from __future__ import annotations
+
+import string
+
+from hypothesis import strategies as st
+
+from derivations.derivation import Derivation, Fixed, Hints, Output
+from derivations.kconfig.values import Hex, Tristate
+from store.retention import Retention
+
+
+LETTERS = string.ascii_letters + string.digits
+
+names = st.from_regex(r"[a-z0-9][a-zA-Z0-9+._?=-]{0,20}", fullmatch=True)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
+variables = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,10}", fullmatch=True)
+places = st.from_regex(r"(/[a-z0-9]{1,5}){1,3}", fullmatch=True) | st.just("/")
+output_names = st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True)
+
+hints = st.builds(
+    Hints,
+    description=texts,
+    retention=st.sampled_from(Retention),
+    timeout=st.none() | st.floats(min_value=0, allow_infinity=False) | st.integers(0, 10**6),
+    max_silent_time=st.none() | st.floats(min_value=0, allow_infinity=False),
+    compilations=st.none() | st.integers(0, 10**6),
+    kvm=st.booleans(),
+)
+
+
+@st.composite
+def fixed_outputs(draw: st.DrawFn) -> Derivation:
+    """Draw a fixed-output derivation."""
+    return Derivation(
+        name=draw(names),
+        system="builtin",
+        builder="builtin:fetch-url",
+        env={"urls": draw(texts)},
+        fixed=Fixed("flat", draw(st.binary(min_size=32, max_size=32)).hex()),
+        hints=draw(hints),
+    )
+
+
+@st.composite
+def recipes(draw: st.DrawFn, inputs: st.SearchStrategy[Derivation]) -> Derivation:
+    """Draw a derivation that mounts outputs of *inputs*."""
+    mounts = {}
+    for place in draw(st.lists(places, max_size=3, unique=True)):
+        derivation = draw(inputs)
+        mounts[place] = Output(derivation, draw(st.sampled_from(derivation.outputs)))
+    return Derivation(
+        name=draw(names),
+        system=draw(st.sampled_from(["x86_64-linux", "aarch64-linux"])),
+        builder=draw(st.sampled_from(["/bin/sh", "builtin:union"])),
+        args=draw(st.lists(texts, max_size=3)),
+        env=draw(st.dictionaries(variables, texts, max_size=4)),
+        mounts=mounts,
+        outputs=draw(st.lists(output_names, min_size=1, max_size=3, unique=True)),
+        hints=draw(hints),
+    )
+
+
+derivations = st.recursive(fixed_outputs(), recipes, max_leaves=4)
+
+option_names = st.from_regex(r"(?!CONFIG_)[A-Z0-9_]{1,12}", fullmatch=True)
+option_texts = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="".join(map(chr, [*range(9), *range(10, 32), 127]))),
+    max_size=20,
+)
+option_values = (
+    st.sampled_from(Tristate)
+    | st.integers(-(1 << 63), (1 << 64) - 1)
+    | st.integers(0, (1 << 64) - 1).map(Hex)
+    | option_texts
+)

@@ -1,0 +1,203 @@
+"""The kernel set: every attribute evaluates, without network, to what the golden file says."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+import kernels
+
+from derivations.context import using
+from derivations.linux.kernel import UnsupportedSystem
+from kernels import InvalidPins, Release, attribute_of, kernel_set, releases, upstream_version
+from overlays.fixpoint import UnknownAttribute
+from tests.fakes import fake_context, fake_lock, fake_package, no_context
+from tests.golden.documents import DOCUMENTS
+
+
+if TYPE_CHECKING:
+    from derivations.derivation import Derivation
+
+
+GOLDEN = Path(__file__).parent / "golden"
+NAMES = [
+    "linux_5_10", "linux_5_15", "linux_6_1", "linux_6_12", "linux_6_18", "linux_6_6", "linux_debian_6_1",
+    "linux_debian_6_12", "linux_latest", "linux_lts", "linux_micro", "linux_testing",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no socket be opened: evaluating needs none."""
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        msg = "evaluating opened a socket"
+        raise AssertionError(msg)
+
+    monkeypatch.setattr(socket, "socket", refuse)
+
+
+def all_inputs(derivation: Derivation) -> set[Derivation]:
+    """Return *derivation* and all that it is built from."""
+    seen, todo = {derivation}, [derivation]
+    while todo:
+        new = {it.derivation for it in todo.pop().inputs} - seen
+        seen |= new
+        todo += new
+    return seen
+
+
+def test_the_names() -> None:
+    """The set has these kernels, and says so without evaluating any or reading a lock."""
+    with using(no_context()):
+        assert list(kernel_set()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_kernel_evaluates(name: str) -> None:
+    """Each attribute gives a kernel, its outputs and its boot test, from fixed-output sources up."""
+    kernel = kernel_set(lock=fake_lock())[name]
+    graph = all_inputs(kernel.tests.boot)
+
+    assert kernel.derivation in graph
+    assert {it.name for it in (kernel.out, kernel.modules, kernel.dev, kernel.debug)} == {
+        "out",
+        "modules",
+        "dev",
+        "debug",
+    }
+    assert all(it.is_fixed_output or it.inputs or it.builder == "builtin:write-text" for it in graph)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_golden(document: str) -> None:
+    """What is evaluated is what the golden file says; `python -m tests.golden.write` writes it anew."""
+    assert (GOLDEN / document).read_bytes() == DOCUMENTS[document]()
+
+
+def test_kernels_of_kernel_org_need_no_lock() -> None:
+    """Version, source and description of a pinned release are known without a lock."""
+    with using(no_context()):
+        kernel = kernel_set().linux_6_12
+
+        assert kernel.version == releases()["6.12"].version
+        assert kernel.source.derivation.fixed is not None
+        assert kernel.source.derivation.fixed.digest == releases()["6.12"].sha256
+
+
+def test_aliases() -> None:
+    """The latest, the latest long-term and the next kernel are those of the pins."""
+    found = kernel_set(lock=fake_lock())
+
+    assert found.linux_latest is found.linux_6_18
+    assert found.linux_lts is found.linux_6_12
+    assert "-rc" in found.linux_testing.version
+
+
+def test_aliases_follow_overlays() -> None:
+    """An overlay that changes a kernel changes what stands for it."""
+    found = kernel_set(
+        [lambda _, prev: {"linux_6_18": lambda: prev.linux_6_18.override(name="mine")}], lock=fake_lock()
+    )
+
+    assert found.linux_latest.name == found.linux_6_18.name == "mine-6.18.5"
+
+
+def test_the_context_in_use() -> None:
+    """Without a lock of its own, the set uses the one in use when a kernel is evaluated."""
+    found = kernel_set()
+    with using(fake_context()):
+        assert found.linux_micro.derivation == kernel_set(lock=fake_lock()).linux_micro.derivation
+
+
+def test_systems() -> None:
+    """A set is for one system, and a kernel that is not made for it says so."""
+    found = kernel_set(system="aarch64-linux", lock=fake_lock())
+
+    assert "ARCH=arm64" in found.linux_6_12.derivation.args
+    with pytest.raises(UnsupportedSystem):
+        _ = found.linux_micro.derivation
+
+
+def test_unknown() -> None:
+    """A kernel that there is none is suggested."""
+    with pytest.raises(UnknownAttribute) as caught:
+        _ = kernel_set(lock=fake_lock()).linux_micr
+
+    assert (caught.value.hint or "").startswith("did you mean `linux_micro`")
+
+
+@pytest.mark.parametrize(
+    ("version", "url"),
+    [
+        pytest.param("6.12.64", "https://cdn.kernel.org/pub/linux/kernel/v6.x/linux-6.12.64.tar.xz", id="stable"),
+        pytest.param("5.10.247", "https://cdn.kernel.org/pub/linux/kernel/v5.x/linux-5.10.247.tar.xz", id="v5"),
+        pytest.param("6.19-rc4", "https://git.kernel.org/torvalds/t/linux-6.19-rc4.tar.gz", id="candidate"),
+    ],
+)
+def test_where_releases_are(version: str, url: str) -> None:
+    """Releases lie below the directory of their first number, candidates are snapshots of the repository."""
+    assert url == Release(version=version, sha256="", longterm=False).url
+
+
+@pytest.mark.parametrize(
+    ("package", "version"),
+    [
+        pytest.param("6.12.43-1~bpo12+1", "6.12.43", id="backport"),
+        pytest.param("6.1.158-1", "6.1.158", id="stable"),
+        pytest.param("1:6.1.158-1", "6.1.158", id="epoch"),
+    ],
+)
+def test_upstream_versions(package: str, version: str) -> None:
+    """The kernel's version is Debian's without epoch and revision."""
+    assert version == upstream_version(fake_package("linux-source-6.1", version=package))
+
+
+def test_attributes_of_series() -> None:
+    """A series is an attribute with underscores."""
+    assert [attribute_of(it) for it in ("6.12", "testing")] == ["linux_6_12", "linux_testing"]
+
+
+def test_the_pins_are_real_hashes() -> None:
+    """Every release is pinned by a SHA-256 of its own."""
+    pins = json.loads(Path(__file__).parents[1].joinpath("kernels.json").read_text())
+
+    assert {len(bytes.fromhex(it["sha256"])) for it in pins.values()} == {32}
+    assert len({it["sha256"] for it in pins.values()}) == len(pins)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(None, id="missing"),
+        pytest.param("", id="empty"),
+        pytest.param("[]", id="list"),
+        pytest.param('{"6.12": 3}', id="number"),
+        pytest.param('{"6.12": {"version": "6.12.1"}}', id="no-hash"),
+        pytest.param('{"6.12": {"version": "6.12.1", "sha256": "x", "longterm": true, "x": 1}}', id="unknown-member"),
+    ],
+)
+def test_damaged_pins(text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damaged kernels.json is told in a sentence."""
+    monkeypatch.setattr(kernels, "__file__", str(tmp_path / "kernels.py"))
+    releases.cache_clear()
+    if text is not None:
+        (tmp_path / "kernels.json").write_text(text)
+    try:
+        with pytest.raises(InvalidPins, match=r"kernels\.json: "):
+            releases()
+    finally:
+        releases.cache_clear()
+
+
+def test_nothing_of_the_set_is_shared() -> None:
+    """Two sets do not see each other's overlays."""
+    changed: Any = kernel_set([lambda _, __: {"mine": lambda: 1}], lock=fake_lock())
+
+    assert changed.mine == 1
+    assert "mine" not in kernel_set(lock=fake_lock())

@@ -1,0 +1,29 @@
+"""The linters, the formatter and the type checker have nothing to say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from pathlib import Path
+
+import pytest
+
+
+ROOT = Path(__file__).parent.parent
+TOOLS = Path(sys.executable).parent
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(["ruff", "check", "--no-cache"], id="ruff-check"),
+        pytest.param(["ruff", "format", "--check", "--no-cache"], id="ruff-format"),
+        pytest.param(["mypy"], id="mypy"),
+    ],
+)
+def test_nothing_to_say(command: list[str]) -> None:
+    """The tool of this virtual environment ends with success."""
+    result = subprocess.run([TOOLS / command[0], *command[1:]], cwd=ROOT, text=True, capture_output=True, check=False)
+
+    assert (result.returncode, result.stdout + result.stderr if result.returncode else "") == (0, "")

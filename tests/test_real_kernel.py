@@ -1,0 +1,268 @@
+"""The whole way, for real: linux_micro is built from source, booted, overridden, and collected.
+
+All tests share one store, so the toolchain is fetched and the kernel compiled once. They run in
+one worker and in their order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("kernel")]
+
+ROOT = Path(__file__).parent.parent
+HEAD = "from derivations import *\nfrom kernels import kernel_set\n\nkernels = kernel_set()\n"
+
+
+@attrs.frozen
+class Kernix:
+    """The command line, with a store, a lock and a working directory of its own."""
+
+    home: Path
+
+    def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run `kernix` with *arguments*, expecting the exit *code*."""
+        environment = {
+            "HOME": str(self.home),
+            "KERNIX_HOME": str(self.home / "kernix"),
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "kernix", *arguments],
+            cwd=self.home,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr[-6000:]
+        return done
+
+    def built(self, *arguments: str) -> list[str]:
+        """Build and return the names of what a builder made; nothing that was found is among them."""
+        said = self.run("build", *arguments).stderr
+        return re.findall(r"^(?:built|checked|joined|wrote|unpacked) (\S+)", said, re.MULTILINE)
+
+    def define(self, name: str, text: str) -> str:
+        """Write the user's file *name* and return it."""
+        (self.home / name).write_text(HEAD + textwrap.dedent(text))
+        return name
+
+
+@pytest.fixture(scope="module")
+def kernix(tmp_path_factory: pytest.TempPathFactory) -> Kernix:
+    return Kernix(tmp_path_factory.mktemp("real"))
+
+
+def path_of(lines: str) -> Path:
+    return Path(lines.strip().splitlines()[-1])
+
+
+def test_a_kernel_is_built_from_source(kernix: Kernix) -> None:
+    """`build linux_micro` prints one store path, in which the image, its configuration and its symbols lie."""
+    path = path_of(kernix.run("build", "linux_micro", "-j2").stdout)
+
+    assert sorted(it.name for it in path.iterdir()) == ["System.map", "bzImage", "config"]
+    assert path == (kernix.home / "result").resolve()
+
+
+def test_what_is_built_is_found_again(kernix: Kernix) -> None:
+    """A second build runs no builder and says nothing."""
+    done = kernix.run("build", "linux_micro")
+
+    assert not done.stderr
+
+
+def test_the_kernel_boots(kernix: Kernix) -> None:
+    """`boot` prints what the guest itself says of its kernel."""
+    said = kernix.run("boot", "linux_micro").stdout
+
+    assert re.fullmatch(r"Linux \(none\) 6\.12\.\d+ #1 Thu Jan  1 00:00:01 UTC 1970 x86_64 GNU/Linux\n", said)
+
+
+def test_the_configuration_is_what_was_asked_for(kernix: Kernix) -> None:
+    """`config` prints the final configuration, in which the set's own requests hold."""
+    text = kernix.run("config", "linux_micro").stdout
+
+    assert {"CONFIG_64BIT=y", "CONFIG_SERIAL_8250_CONSOLE=y"} <= set(text.splitlines())
+
+
+def test_an_equal_configuration_compiles_nothing(kernix: Kernix) -> None:
+    """Requests that change nothing are resolved and compared, and the kernel that is there is the result."""
+    file = kernix.define("equal.py", 'same = kernels.linux_micro.override(extra_config={"TTY": YES, "PCI": NO})\n')
+
+    built = kernix.built("-f", file, "same")
+    assert not [name for name in built if name.startswith("linux-micro") and "config" not in name]
+    assert kernix.run("build", "-f", file, "same").stdout == kernix.run("build", "linux_micro").stdout
+
+
+def test_requests_that_did_not_hold_are_listed_at_once(kernix: Kernix) -> None:
+    """Each option that Kconfig dropped stands in the error with what was wanted and what came out; nothing is compiled."""
+    file = kernix.define(
+        "vanish.py",
+        'bad = kernels.linux_micro.override(extra_config={"KGDB_SERIAL_CONSOLE": YES, "ZRAM": YES, "NO_SUCH": optional(YES)})\n',
+    )
+
+    said = kernix.run("build", "-f", file, "bad", code=100).stderr
+    assert "KGDB_SERIAL_CONSOLE: wanted CONFIG_KGDB_SERIAL_CONSOLE=y, got absent" in said
+    assert "ZRAM: wanted CONFIG_ZRAM=y, got absent" in said
+    assert "NO_SUCH" not in said
+
+
+def test_the_release_must_be_the_tree_s(kernix: Kernix) -> None:
+    """Another mod_dir_version than the tree's release stops the build and tells the right one."""
+    file = kernix.define("release.py", 'bad = kernels.linux_micro.override(mod_dir_version="6.12.0-other")\n')
+
+    said = kernix.run("build", "-f", file, "bad", code=100).stderr
+    assert re.search(r"this kernel calls itself 6\.12\.\d+, and mod_dir_version is 6\.12\.0-other", said)
+    assert re.search(r'hint: set mod_dir_version="6\.12\.\d+"', said)
+
+
+GOOD = """\
+--- a/kernel/bounds.c
++++ b/kernel/bounds.c
+@@ -1,4 +1,5 @@
+ // SPDX-License-Identifier: GPL-2.0
++#error kernix was here
+ /*
+  * Generate definitions needed by the preprocessor.
+  * This code generates raw asm output which is post-processed
+"""
+BAD = """\
+--- a/init/main.c
++++ b/init/main.c
+@@ -1,4 +1,4 @@
+-this line is nowhere
++nor is this
+ in
+ the
+ file
+"""
+THERE = """\
+--- a/kernel/bounds.c
++++ b/kernel/bounds.c
+@@ -1,3 +1,3 @@
+-// no licence
++// SPDX-License-Identifier: GPL-2.0
+ /*
+  * Generate definitions needed by the preprocessor.
+"""
+
+
+def patched(kernix: Kernix, name: str, text: str) -> Sequence[str]:
+    (kernix.home / f"{name}.patch").write_text(text)
+    file = kernix.define(
+        f"{name}.py",
+        f'it = kernels.linux_micro.override(patches=lambda old: [*old, Patch("{name}", "{name}.patch")])\n',
+    )
+    return ["-f", file, "it"]
+
+
+def test_a_compiler_s_error_is_shown(kernix: Kernix) -> None:
+    """A patch is applied; what the compiler says of it stands in the error, with the place of the log."""
+    said = kernix.run("build", *patched(kernix, "breaks", GOOD), code=100).stderr
+
+    assert "error: #error kernix was here" in said
+    assert "#error kernix was here" in kernix.run("log", *patched(kernix, "breaks", GOOD)).stdout
+
+
+def test_a_patch_that_fails_is_named_with_file_and_hunk(kernix: Kernix) -> None:
+    """The error of a patch that does not apply names patch, file and hunk."""
+    said = kernix.run("build", *patched(kernix, "fails", BAD), code=100).stderr
+
+    assert "patch 'fails' does not apply: init/main.c hunk 1 at line 1" in said
+
+
+def test_a_patch_that_is_in_the_tree_is_named_as_such(kernix: Kernix) -> None:
+    """A patch that has been applied upstream is not taken for one that fails."""
+    said = kernix.run("build", *patched(kernix, "there", THERE), code=100).stderr
+
+    assert "patch 'there' is already in the tree" in said
+
+
+def test_a_build_that_takes_too_long_is_ended(kernix: Kernix) -> None:
+    """--timeout ends the builder with exit code 101, and nothing is registered."""
+    file = kernix.define("slow.py", 'slow = kernels.linux_micro.override(make_flags=["KCFLAGS=-DSLOW"])\n')
+
+    said = kernix.run("build", "-f", file, "slow", "--timeout", "10", code=101).stderr
+    assert "10 s" in said
+    kernix.run("verify")
+
+
+MODULE = """
+hello = Derivation(
+    name="hello",
+    system="x86_64-linux",
+    builder="/bin/sh",
+    args=["-euc", '''
+        mkdir hello && cp /makefile hello/Makefile && cp /source hello/hello.c
+        make -C /kernel/lib/modules/*/build M=/build/hello modules
+        modinfo -F vermagic hello/hello.ko
+        mkdir /out/out && cp hello/hello.ko /out/out/
+    '''],
+    env={"PATH": "/usr/bin:/usr/sbin"},
+    mounts={
+        "/": kernels.linux_micro.toolchain.root,
+        "/kernel": kernels.linux_micro.dev,
+        "/makefile": text_file("makefile", "obj-m := hello.o\\n").out,
+        "/source": text_file("hello.c", '''
+            #include <linux/module.h>
+            MODULE_LICENSE("GPL");
+            static int __init hello(void) { pr_info("hello\\\\n"); return 0; }
+            static void __exit goodbye(void) { }
+            module_init(hello);
+            module_exit(goodbye);
+        ''').out,
+    },
+)
+"""
+
+
+def test_external_modules_are_built_against_dev(kernix: Kernix) -> None:
+    """The output `dev` is all that an external module needs, and its vermagic is the kernel's release."""
+    file = kernix.define("module.py", MODULE)
+
+    path = path_of(kernix.run("build", "-f", file, "hello").stdout)
+    assert b"vermagic=6.12." in (path / "hello.ko").read_bytes()
+
+
+def test_the_collector_takes_what_no_link_keeps(kernix: Kernix) -> None:
+    """`gc` spares what `result` leads to; without the link it takes the kernel and spares the toolchain."""
+    kernel = path_of(kernix.run("build", "linux_micro").stdout)
+    (kernix.home / "result").unlink()
+
+    planned = kernix.run("gc", "--dry-run").stdout
+    assert kernel.exists()
+    assert kernel.name in planned
+    kernix.run("gc")
+    assert not kernel.exists()
+    assert [it for it in (kernix.home / "kernix/store").iterdir() if it.name.endswith("gcc-root")]
+
+
+def test_the_store_is_whole_after_all(kernix: Kernix) -> None:
+    """Every object's bytes are what its name says."""
+    kernix.run("verify", "--contents")
+
+
+def test_results_are_listed_as_json(kernix: Kernix) -> None:
+    """--json gives attribute, name and outputs."""
+    (result,) = json.loads(kernix.run("build", "linux_micro.configuration", "--json", "--no-link").stdout)
+
+    assert result["attribute"] == "linux_micro.configuration"
+    assert set(result["outputs"]) == {"out"}
