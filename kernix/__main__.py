@@ -81,28 +81,27 @@ def _run(arguments: list[str]) -> int:
     from kernix.messages import report, say_error, system_sentence, usage_sentence  # noqa: PLC0415
     from store.errors import Error  # noqa: PLC0415
 
+    code: object = FAILED
     try:
         code = kernix.main(arguments, prog_name="kernix", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except Error as error:
         report(error)
-        return error.exit_code
+        code = error.exit_code
     except click.ClickException as error:
         say_error(*usage_sentence(error))
-        return error.exit_code
+        code = error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         if isinstance(error.__cause__ or error, Terminated):
             return TERMINATED
         say_error("interrupted")
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:
         # Nobody reads on. Python would say so once more when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except OSError as error:
         say_error(*system_sentence(error))
-        return FAILED
     return code if isinstance(code, int) else 0
 
 

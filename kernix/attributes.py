@@ -92,7 +92,9 @@ def member(value: Any, name: str) -> Any:  # noqa: ANN401 -- whatever the defini
 
 def output_of(value: object) -> Output | None:
     """Return what is built for *value*: an output itself, or the default one of what has outputs."""
-    out = value if isinstance(value, Output) else getattr(value, "out", None)
+    if isinstance(value, Output):
+        return value
+    out = value.out if is_definition(value) else None  # type: ignore[attr-defined]  # then it has one
     return out if isinstance(out, Output) else None
 
 

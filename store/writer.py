@@ -148,6 +148,18 @@ class TreeWriter:
             digest, size = put_chunks(self.pool, data, executable, dir_fd, name)
         self._record(directory, name, _File(Kind.EXECUTABLE if executable else Kind.FILE, digest, size))
 
+    def pooled(self, path: bytes | str, digest: bytes, size: int, *, executable: bool = False) -> bool:
+        """Make the file *path* the pool's file with *digest*; return False, having made nothing, if it has none.
+
+        Raises:
+            InvalidTree: *path* is no path in this tree, or is taken.
+        """
+        directory, dir_fd, name = self._claim(os.fsencode(path), replace=False)
+        if not self.pool.link(digest, executable, dir_fd, name):
+            return False
+        self._record(directory, name, _File(Kind.EXECUTABLE if executable else Kind.FILE, digest, size))
+        return True
+
     def symlink(self, path: bytes | str, target: bytes | str, *, replace: bool = False) -> None:
         """Make the symbolic link *path* to *target*, whatever that is; *replace* a file or link that is there.
 

@@ -9,6 +9,7 @@ reported at once.
 from __future__ import annotations
 
 import re
+import textwrap
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ def requests(asked: Mapping[str, Asked] | str) -> FrozenMap[Request | Unset]:
         InvalidFragment: with every problem found.
     """
     if isinstance(asked, str):
-        return _from_text(asked)
+        return _from_text(textwrap.dedent(asked))  # as it stands in a Python file, in triple quotation marks
     if not isinstance(asked, Mapping):
         raise InvalidFragment((f"{_shown(asked)} is neither a mapping from options to values nor a text",))
     return _from_mapping(asked)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from store.path import StorePath
 
 
-COMMITTING = 32
+COMMITTING = 16
 """How many threads may be busy with results beyond those whose builders run."""
 
 

@@ -16,8 +16,7 @@ from kernix.__main__ import NEIGHBOURS, shadowed
 
 
 if TYPE_CHECKING:
-    from conftest import CommandLine
-
+    from tests.kernix.conftest import CommandLine
 
 PROJECT = Path(__file__).parents[2]
 
@@ -76,7 +75,8 @@ def test_an_error_of_the_system_is_a_sentence(kernix: CommandLine) -> None:
     assert (1, "", f"error: {kernix.work}/absent: no such file or directory\n") == (ran.code, ran.out, ran.err)
 
 
-def test_a_closed_pipe_is_quiet(kernix: CommandLine) -> None:
+@pytest.mark.usefixtures("kernix")
+def test_a_closed_pipe_is_quiet() -> None:
     """When nobody reads the results any more, kernix ends without a word."""
     process = subprocess.Popen(
         [sys.executable, "-m", "kernix", "list"],

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -15,13 +19,12 @@ from store.retention import Retention
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 
 class Make(Protocol):
     """Makes an object: a directory with one file that holds *text* and the paths of *references*."""
 
-    def __call__(
+    def __call__(  # noqa: D102  the class says it
         self,
         name: str,
         text: str = "",
@@ -34,9 +37,19 @@ class Make(Protocol):
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """Return a directory in memory if there is one: hundreds of commits need not wait for a disk."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="kernix-") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+def home(memory: Path) -> Path:
     """Return where the store lies."""
-    return tmp_path / "home"
+    return memory / "home"
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ STEPS = {
 def directory(request: pytest.FixtureRequest) -> Iterator[Path]:
     """Return a directory for an ordinary user, or for the user who runs the tests."""
     # Not below pytest's own directory, which other users cannot enter.
-    place = Path(tempfile.mkdtemp(prefix="kernix-crash-"))
+    place = Path(tempfile.mkdtemp(prefix="kernix-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
     if request.param == "nobody":
         if os.getuid() != 0:
             pytest.skip("already an ordinary user")

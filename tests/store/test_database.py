@@ -74,9 +74,14 @@ def test_a_reference_must_be_older(database: Database) -> None:
 def test_what_is_referred_to_cannot_be_deleted(database: Database) -> None:
     """The schema refuses to delete a referenced object, and nothing of the transaction remains."""
     _fill(database, _info(1), _info(2, 1))
-    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"), database.write():
-        database.execute("update objects set size = 99")
-        database.execute("delete from objects where path = ?", (str(_path(1)),))
+
+    def delete() -> None:
+        with database.write():
+            database.execute("update objects set size = 99")
+            database.execute("delete from objects where path = ?", (str(_path(1)),))
+
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        delete()
     assert database.infos([_path(1)])[_path(1)].size == 1
 
 

@@ -129,7 +129,7 @@ def test_registered_entries_stay_in_their_scratch(store: Store, make: Make) -> N
     assert store.info(path).retention == Retention.TOOLCHAIN
 
 
-def test_leftover_of_a_crash_is_replaced(store: Store, make: Make, tmp_path: Path) -> None:
+def test_leftover_of_a_crash_is_replaced(store: Store, tmp_path: Path) -> None:
     """Something unregistered at an object's place is moved away when the object comes."""
     (tmp_path / "file").write_text("whole")
     place = store.path(store.add(tmp_path / "file"))

@@ -57,10 +57,10 @@ def test_exclusive_lock_excludes(tmp_path: Path) -> None:
     """Who wants a lock that somebody has is told once that it must wait, and can give up."""
     path = tmp_path / "lock"
     waits: list[int] = []
-    with locked(path), pytest.raises(WaitCancelled) as caught:
-        answers = iter([False, False, True])
-        with locked(path, cancelled=lambda: next(answers), on_wait=lambda: waits.append(1)):
-            pytest.fail("two at once")
+    answers = iter([False, False, True])
+    second = locked(path, cancelled=lambda: next(answers), on_wait=lambda: waits.append(1))
+    with locked(path), pytest.raises(WaitCancelled) as caught, second:
+        pytest.fail("two at once")
     assert path == caught.value.path
     assert waits == [1]
 

@@ -35,6 +35,6 @@ def test_error(workers: int) -> None:
         begun.append(number)
         raise ValueError(number)
 
-    with pytest.raises(ValueError, match="^[0-3]$"):
+    with pytest.raises(ValueError, match=r"^[0-3]$"):
         in_parallel(fail, range(100), workers)
     assert len(begun) <= workers

@@ -250,7 +250,7 @@ def test_open_store_follows_a_rebuild(full: Store, make: Make, home: Path) -> No
     assert full.is_valid(path)
 
 
-def test_rebuild_after_deletions(full: Store, make: Make, home: Path) -> None:
+def test_rebuild_after_deletions(full: Store, home: Path) -> None:
     """What was deleted does not come back."""
     full.temproots.close()
     collect(full, Policy(keep={}))

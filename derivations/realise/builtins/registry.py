@@ -25,7 +25,6 @@ _BUILTINS = {
     "fetch-git": "git:fetch_git",
     "initramfs": "initramfs:initramfs",
     "local": "local:local",
-    "replace-files": "replace_files:replace_files",
     "union": "union:union",
     "unpack": "unpack:unpack",
     "write-text": "local:write_text",

@@ -1,11 +1,12 @@
 """builtin:union: one tree that has every file of many, shared with them.
 
-Mounts `/0000`, `/0001`, …: the inputs, in order. Environment, all JSON: `merge`, `links`, `files`,
-`directories`, `exclude` (see `derivations.union.Layout`); `conflicts`, plain text.
+Mounts `/0000`, `/0001`, …: the inputs, in order; `/removed`: a file with paths to leave out, one a line.
+Environment, all JSON: `merge`, `links`, `files`, `directories`, `exclude` (see
+`derivations.union.Layout`); `conflicts`, plain text.
 
 A path in the layout is one in the result: what `merge` moves is moved first. What is to be where is
-decided before anything is written. The files are those of the inputs: they are in the store's pool,
-from which the writer links them; that they are read to find them there also proves them whole.
+decided before anything is written. The files are those of the inputs: they are in the store's pool, by
+content, and their inodes there tell which they are, so that they need not be read.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import attrs
 
 from derivations.realise.job import Cancelled
+from derivations.union import REMOVED
 from store.errors import Error
 from store.tree import InvalidTree
 from store.writer import TreeWriter
@@ -32,12 +34,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.realise.job import Job
+    from store.pool import Pooled
     from store.tree import Content
 
 
 _IN_MEMORY = 256 << 20
 _CHUNK = 1 << 20
 _REPORT_EVERY = 256
+_MANY = 500
+"""From so many files on, it is quicker to look through the pool than to read them."""
 
 
 @attrs.frozen
@@ -80,11 +85,13 @@ def union(job: Job) -> Content:
     env = {name: json.loads(text) for name, text in job.derivation.env.items() if name != "conflicts"}
     places = _Places(name, env.get("merge", {}))
     links, files = places.found(env.get("links", {})), places.found(env.get("files", {}))
-    excluded = {places.find(path) for path in env.get("exclude", ())} | links.keys() | files.keys()
+    removed = _removed(job, places)
+    excluded = {places.find(path) for path in env.get("exclude", ())} | links.keys() | files.keys() | removed
     joined = _Joined(places, excluded, last_wins=job.derivation.env.get("conflicts") == "last")
-    for place, output in sorted(job.derivation.mounts.items(), key=lambda it: (len(it[0]), it[0])):
+    for place in sorted(job.inputs.keys() - {REMOVED}, key=lambda place: (len(place), place)):
         _check_cancelled(job)
-        joined.join(output.derivation.name, job.inputs[place])
+        joined.join(job.derivation.mounts[place].derivation.name, job.inputs[place])
+    joined.leave_out_emptied(removed)
     with TreeWriter(job.store.pool, job.out / "out") as writer:
         for place in [*sorted(joined.directories), *map(places.find, env.get("directories", ()))]:
             with _located(name, place):
@@ -127,6 +134,7 @@ class _Entry(NamedTuple):
 
     owner: str
     path: str
+    inode: int
 
 
 @attrs.define
@@ -161,7 +169,17 @@ class _Joined:
                         self._add_directory(name, where)
                         pending.append((entry.path, where))
                     else:
-                        self._add(where, _Entry(name, entry.path))
+                        self._add(where, _Entry(name, entry.path, entry.inode()))
+
+    def leave_out_emptied(self, removed: set[str]) -> None:
+        """Leave out the directories in which nothing is left but for *removed*, as `patch` does."""
+        occupied = {place.rpartition("/")[0] for place in (*self.entries, *self.directories)} if removed else set()
+        for place in removed:
+            parent = place.rpartition("/")[0]
+            while parent and parent not in occupied and self.directories.pop(parent, None):
+                parent = parent.rpartition("/")[0]
+                if any(other.startswith(f"{parent}/") for other in self.directories):
+                    break
 
     def _where(self, entry: os.DirEntry[str], place: str) -> str | None:
         """Return where *entry* of an input's directory at *place* goes; None for a link that is made anyway."""
@@ -187,17 +205,33 @@ class _Joined:
             raise Conflict(where, earlier.owner, entry.owner)
 
 
+def _removed(job: Job, places: _Places) -> set[str]:
+    if REMOVED not in job.inputs:
+        return set()
+    return {places.find(os.fsdecode(line)) for line in job.inputs[REMOVED].read_bytes().split(b"\n") if line}
+
+
 def _write(job: Job, writer: TreeWriter, entries: Mapping[str, _Entry]) -> None:
+    many = len(entries) >= _MANY
+    known = {it.inode: it for it in job.store.pool.entries()} if many else {}
     for done, (place, entry) in enumerate(sorted(entries.items())):
         if done % _REPORT_EVERY == 0:
             _check_cancelled(job)
             job.progress(done, len(entries))
         with _located(job.derivation.name, place):
-            _write_one(writer, place, entry.path)
+            pooled = known.get(entry.inode)
+            if pooled is None or not _share(writer, place, entry.path, pooled):
+                _read(writer, place, entry.path)
 
 
-def _write_one(writer: TreeWriter, place: str, path: str) -> None:
-    """Make *place* what *path* is."""
+def _share(writer: TreeWriter, place: str, path: str, pooled: Pooled) -> bool:
+    """Make *place* the file *path*, which is *pooled*, unless it is no longer there."""
+    size = os.lstat(path).st_size
+    return writer.pooled(place, pooled.digest, size, executable=pooled.executable)
+
+
+def _read(writer: TreeWriter, place: str, path: str) -> None:
+    """Make *place* what *path* is, by its content."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:

@@ -146,7 +146,7 @@ def test_what_nobody_can_ask_for(asked: Any, problem: str) -> None:  # noqa: ANN
         pytest.param("CONFIG_A=", 'CONFIG_A=""', id="no-value"),
         pytest.param("CONFIG_A=y # why", "a text needs quotation marks", id="comment-behind"),
         pytest.param("CONFIG_A = y", "write `CONFIG_A=y`, or `# CONFIG_A is not set`", id="spaces"),
-        pytest.param(" CONFIG_A=y", "write `CONFIG_A=y`", id="indented"),
+        pytest.param("# above\n CONFIG_A=y", "write `CONFIG_A=y`", id="indented"),
         pytest.param("A=y", "write `CONFIG_A=y`", id="no-prefix"),
         pytest.param("# CONFIG_A=y", "write `CONFIG_A=y`, or `# CONFIG_A is not set`", id="commented-out"),
         pytest.param("#CONFIG_A is not set", "write `# CONFIG_A is not set`", id="no-space"),
@@ -210,3 +210,15 @@ def test_a_long_line_is_cut() -> None:
         requests("CONFIG_A=" + "x" * 1_000_000)
 
     assert len(str(caught.value)) < 500
+
+
+def test_a_text_may_be_indented_as_a_whole() -> None:
+    """What stands in triple quotation marks in a Python file has the file's indentation."""
+    expected = {"A": Request(YES), "B": Request(NO)}
+
+    assert expected == dict(
+        requests("""
+        CONFIG_A=y
+        # CONFIG_B is not set
+    """)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import struct
 import subprocess
@@ -14,7 +15,6 @@ import attrs
 import pytest
 
 from derivations.derivation import Derivation, Fixed, Hints, Output
-from derivations.realise.log import Mark
 from derivations.realise.realise import realise
 from derivations.realise.run import Limits, Watcher, run
 from derivations.realise.sandbox import Sandbox
@@ -25,7 +25,7 @@ from store.remove import remove_tree
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from derivations.realise.events import Event, Failed, Finished, Reused, Skipped, Started, Waiting
 
@@ -66,7 +66,7 @@ class Bench:
     log: Path
     cancel: int
     lines: list[str] = attrs.field(factory=list)
-    marks: list[Mark] = attrs.field(factory=list)
+    progress: list[tuple[int, int | None]] = attrs.field(factory=list)
 
     def run(
         self,
@@ -88,7 +88,7 @@ class Bench:
         self.lines.clear()
         watcher = Watcher(
             line=self.lines.append,
-            progress=lambda done, expected: self.marks.append(Mark(done, expected)),
+            progress=lambda done, expected: self.progress.append((done, expected)),
             cancel=self.cancel,
         )
         run(sandbox, name="it", log=self.log, limits=limits or Limits(), watcher=watcher)
@@ -111,11 +111,14 @@ def bench(root: Path, tmp_path: Path) -> Iterator[Bench]:
     os.close(cancel)
 
 
-@pytest.fixture
-def running() -> Callable[[str], list[int]]:
-    """Return a function that finds the processes of this machine with a given argument."""
+@attrs.frozen
+class Mark:
+    """An argument that processes of one test have and no others: a number of seconds, for `sleep`."""
 
-    def find(argument: str) -> list[int]:
+    text: str = attrs.field(factory=lambda: f"1.2{secrets.randbelow(10**12):012d}")
+
+    def running(self) -> list[int]:
+        """Return the processes of this machine with that argument."""
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal():
@@ -123,11 +126,15 @@ def running() -> Callable[[str], list[int]]:
                     arguments = (entry / "cmdline").read_bytes().split(b"\0")
                 except OSError:
                     continue
-                if argument.encode() in arguments:
+                if any(argument in {self.text.encode(), b"100" + self.text.encode()} for argument in arguments):
                     found.append(int(entry.name))
         return found
 
-    return find
+
+@pytest.fixture
+def mark() -> Mark:
+    """Return a mark for this test's processes; with 100 before it, it is a long time."""
+    return Mark()
 
 
 @attrs.define

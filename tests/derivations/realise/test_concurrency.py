@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from derivations.derivation import Derivation
-    from tests.derivations.realise.conftest import Workplace
-
-    Running = Callable[[str], list[int]]
+    from tests.derivations.realise.conftest import Mark, Workplace
 
 
 HOME = Path(derivations.__file__).parents[1]
@@ -167,9 +165,9 @@ def test_equal_actions(workplace: Workplace, start: Callable[..., Builder]) -> N
     assert lines.count("Started it") == 1
 
 
-def test_killed_builder(workplace: Workplace, start: Callable[..., Builder], running: Running) -> None:
+def test_killed_builder(workplace: Workplace, start: Callable[..., Builder], mark: Mark) -> None:
     """When the process that builds is killed, one that waits for it builds at once."""
-    it = workplace.shell("it", "echo on; sleep 1.201; : > /out/out")
+    it = workplace.shell("it", f"echo on; sleep {mark.text}; : > /out/out")
     first, second = start(it), start(it)
     first.go()
     first.until("LogLine it")
@@ -179,32 +177,35 @@ def test_killed_builder(workplace: Workplace, start: Callable[..., Builder], run
     assert second.until("Finished it") == ["Started it", "LogLine it"]
     assert first.rest() == []
     second.rest()
-    assert running("1.201") == []
+    assert mark.running() == []
     workplace.store.scratches.sweep()
     assert workplace.leftovers() == []
 
 
-def test_nothing_runs_on(workplace: Workplace, start: Callable[..., Builder], running: Running) -> None:
+def test_nothing_runs_on(workplace: Workplace, start: Callable[..., Builder], mark: Mark) -> None:
     """When kernix is killed nothing of its builders runs on, daemons included."""
-    script = "trap '' HUP TERM; (setsid sleep 1202 >/dev/null 2>&1 &); sleep 1202 & echo on; sleep 1202"
+    long = f"sleep 100{mark.text}"
+    script = f"trap '' HUP TERM; (setsid {long} >/dev/null 2>&1 &); {long} & echo on; {long}"
     first = start(workplace.shell("it", script))
     first.go()
     first.until("LogLine it")
-    wait_until(lambda: len(running("1202")) >= 3)
+    wait_until(lambda: len(mark.running()) >= 3)
     first.process.kill()
-    wait_until(lambda: not running("1202"))
+    wait_until(lambda: not mark.running())
 
 
-def test_interrupt(workplace: Workplace, start: Callable[..., Builder], running: Running) -> None:
+def test_interrupt(workplace: Workplace, start: Callable[..., Builder], mark: Mark) -> None:
     """Ctrl-C ends builders, keeps what was finished, registers nothing half, and reaches the caller."""
     done = workplace.shell("done", "echo x > /out/out")
-    it = workplace.shell("it", "trap '' INT TERM; echo on; sleep 1203 & sleep 1203", mounts={"/in": done.out})
+    it = workplace.shell(
+        "it", f"trap '' INT TERM; echo on; sleep 100{mark.text} & sleep 100{mark.text}", mounts={"/in": done.out}
+    )
     first = start(it)
     first.go()
     first.until("LogLine it")
     first.process.send_signal(signal.SIGINT)
     assert first.rest() == ["interrupted"]
-    assert running("1203") == []
+    assert mark.running() == []
     assert workplace.leftovers() == []
     assert workplace.store.realised([done.key, it.key]).keys() == {done.key}
 

@@ -12,16 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.realise.job import Cancelled
-from derivations.realise.log import TAIL, Mark
+from derivations.realise.log import TAIL
 from derivations.realise.run import BuildFailed, BuildTimedOut, Limits
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.derivations.realise.conftest import Bench
-
-    Running = Callable[[str], list[int]]
+    from tests.derivations.realise.conftest import Bench, Mark
 
 
 def descriptors() -> list[str]:
@@ -68,7 +64,7 @@ def test_complaint_of_success(bench: Bench) -> None:
 def test_progress(bench: Bench) -> None:
     """A builder can tell how far it is."""
     bench.run("echo '@kernix {\"progress\": [1, 2]}'")
-    assert bench.marks == [Mark(1, 2)]
+    assert bench.progress == [(1, 2)]
 
 
 @pytest.mark.parametrize(
@@ -88,31 +84,31 @@ def test_builder_cannot_run(bench: Bench, builder: str, reason: str) -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        pytest.param("sleep 1001", id="sleeps"),
-        pytest.param("trap '' TERM INT HUP; sleep 1001 & wait; sleep 1001", id="ignores-signals"),
-        pytest.param("exec >&- 2>&- </dev/null; sleep 1001", id="closes-output"),
-        pytest.param("(setsid sleep 1001 &) ; sleep 1001", id="daemon"),
-        pytest.param("while :; do echo x; done & sleep 1001", id="prints-forever"),
+        pytest.param("sleep 100MARK", id="sleeps"),
+        pytest.param("trap '' TERM INT HUP; sleep 100MARK & wait; sleep 100MARK", id="ignores-signals"),
+        pytest.param("exec >&- 2>&- </dev/null; sleep 100MARK", id="closes-output"),
+        pytest.param("(setsid sleep 100MARK &) ; sleep 100MARK", id="daemon"),
+        pytest.param("while :; do echo x; done & sleep 100MARK", id="prints-forever"),
         pytest.param("kill -STOP $$", id="stops-itself"),
     ],
 )
-def test_timeout(bench: Bench, script: str, running: Running) -> None:
+def test_timeout(bench: Bench, script: str, mark: Mark) -> None:
     """A builder that runs too long is ended with all its processes, whatever it does against it."""
     with pytest.raises(BuildTimedOut) as caught:
-        bench.run(script, limits=Limits(timeout=0.3))
+        bench.run(script.replace("MARK", mark.text), limits=Limits(timeout=0.3))
     assert caught.value.reason == "its builder ran for more than 0.3 seconds"
     assert caught.value.exit_code == 101
-    assert running("1001") == []
+    assert mark.running() == []
 
 
-def test_silence(bench: Bench, running: Running) -> None:
+def test_silence(bench: Bench, mark: Mark) -> None:
     """A builder that says nothing for too long is ended, and one that goes on saying something is not."""
     limits = Limits(max_silent_time=0.4)
     bench.run("for i in 1 2 3 4; do sleep 0.15; echo $i; done", limits=limits)
     with pytest.raises(BuildTimedOut, match=r"silent for more than 0\.4 seconds"):
-        bench.run("echo x; sleep 1002", limits=limits)
+        bench.run(f"echo x; sleep 100{mark.text}", limits=limits)
     assert bench.lines == ["x"]
-    assert running("1002") == []
+    assert mark.running() == []
 
 
 def test_log_size(bench: Bench) -> None:
@@ -121,20 +117,20 @@ def test_log_size(bench: Bench) -> None:
         bench.run("yes", limits=Limits(max_log_size=100_000))
 
 
-def test_daemon_dies_with_the_builder(bench: Bench, running: Running) -> None:
+def test_daemon_dies_with_the_builder(bench: Bench, mark: Mark) -> None:
     """When `run` returns, nothing that the builder left behind runs or writes any more."""
     daemon = "trap '' HUP TERM; while :; do echo x >> /out/f; done"
     for _ in range(5):
-        bench.run(f'(setsid sh -c "{daemon}" 1003 >/dev/null 2>&1 &); until [ -s /out/f ]; do :; done')
+        bench.run(f'(setsid sh -c "{daemon}" {mark.text} >/dev/null 2>&1 &); until [ -s /out/f ]; do :; done')
         size = (bench.out / "f").stat().st_size
-        assert running("1003") == []
+        assert mark.running() == []
         assert (bench.out / "f").stat().st_size == size
 
 
-def test_daemon_that_holds_the_log(bench: Bench, running: Running) -> None:
+def test_daemon_that_holds_the_log(bench: Bench, mark: Mark) -> None:
     """A daemon that keeps the log open does not keep the build from ending."""
-    assert bench.run("(setsid sleep 1004 &) ; echo done") == ["done"]
-    assert running("1004") == []
+    assert bench.run(f"(setsid sleep 100{mark.text} &) ; echo done") == ["done"]
+    assert mark.running() == []
 
 
 def test_closed_output(bench: Bench) -> None:
@@ -149,30 +145,30 @@ def test_log_on_a_full_disk(bench: Bench) -> None:
     assert bench.run("echo one; seq 100000 | head -n 1") == ["one", "1"]
 
 
-def test_cancel(bench: Bench, running: Running) -> None:
+def test_cancel(bench: Bench, mark: Mark) -> None:
     """A cancelled build ends at once with all its processes."""
     threading.Timer(0.2, os.eventfd_write, (bench.cancel, 1)).start()
     before = time.monotonic()
     with pytest.raises(Cancelled):
-        bench.run("sleep 1005 & sleep 1005")
+        bench.run(f"sleep 100{mark.text} & sleep 100{mark.text}")
     assert time.monotonic() - before < 100
-    assert running("1005") == []
+    assert mark.running() == []
 
 
-def test_cancelled_before(bench: Bench, running: Running) -> None:
+def test_cancelled_before(bench: Bench, mark: Mark) -> None:
     """A build that is cancelled while its sandbox is being made leaves nothing."""
     os.eventfd_write(bench.cancel, 1)
     for _ in range(20):
         with pytest.raises(Cancelled):
-            bench.run("sleep 1006")
-    assert running("1006") == []
+            bench.run(f"sleep 100{mark.text}")
+    assert mark.running() == []
 
 
 def test_no_descriptor_is_left(bench: Bench) -> None:
     """Running builders, in whatever way they end, leaves no descriptor open in this process."""
     bench.run("true")
     before = descriptors()
-    for script in ("true", "exit 1", "(setsid sleep 1007 &)", "sleep 1007"):
+    for script in ("true", "exit 1", "(setsid sleep 1000 &)", "sleep 1000"):
         try:
             bench.run(script, limits=Limits(timeout=0.2))
         except BuildFailed:
