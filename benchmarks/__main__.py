@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 
@@ -55,8 +56,10 @@ def main() -> None:
     bases = [Path(tempfile.mkdtemp(prefix="kernix-bench-"))] if arguments.scratch is None else []
     scratch = (arguments.scratch or bases[0]).resolve()
     prepare(scratch)
-    bench = Workbench(scratch=scratch, rounds=arguments.rounds, entries=arguments.part)
+    bench = Workbench(scratch=scratch, rounds=arguments.rounds, part=arguments.part)
     machine = describe(scratch)
+    if shutil.which("nix-store") is None:
+        say(MISSING)
     results = []
     try:
         for name in arguments.names or BENCHMARKS:

@@ -25,6 +25,7 @@ def measure(bench: Workbench) -> Result:
     nix = bench.nix
 
     def kernix(_: int) -> float:
+        bench.reset(home)
         taken = bench.seconds(home, "add", tree)
         clear(home)
         return taken

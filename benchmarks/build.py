@@ -24,7 +24,7 @@ def measure(bench: Workbench) -> Result:
     nix = bench.nix
 
     def kernix(_: int) -> float:
-        clear(home)
+        bench.reset(home)
         return bench.seconds(home, *derivations.arguments)
 
     contestants: dict[str, Contestant] = {KERNIX: kernix}

@@ -39,12 +39,12 @@ class Workbench:
     Attributes:
         scratch: A directory for everything; what is in `inputs` there is used again.
         rounds: How often each side runs.
-        entries: How many files the trees and stores of generated benchmarks have, as a part of what the table says.
+        part: Which part of what the table says is generated; less than 1 is for trying things out.
     """
 
     scratch: Path
     rounds: int
-    entries: float = 1
+    part: float = 1
 
     @property
     def kernix(self) -> Path:
@@ -69,9 +69,14 @@ class Workbench:
         """Return how long kernix takes, as a whole process. What it says is stored is on the disk then."""
         return seconds([self.kernix, *arguments], env=self.environment(home), cwd=self.scratch)
 
+    def reset(self, home: Path) -> None:
+        """Make an empty store in *home*."""
+        clear(home)
+        Store.open(home).close()
+
     def count(self, full: int) -> int:
         """Return how many things to generate where the table says *full*."""
-        return max(10, int(full * self.entries))
+        return max(10, int(full * self.part))
 
     @functools.cached_property
     def nix(self) -> Nix | None:

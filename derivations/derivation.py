@@ -83,7 +83,7 @@ class Hints:
         timeout: Seconds that the builder may run; None for the user's setting.
         max_silent_time: Seconds without a line of output; None for the user's setting.
         compilations: About how many objects the builder compiles, for progress.
-        kvm: Whether the builder may use /dev/kvm where a probe has shown that it works.
+        kvm: Whether the builder may have /dev/kvm; it must find out by itself whether that works.
     """
 
     description: str = ""

@@ -9,7 +9,7 @@
     timeout = "2h"                  # seconds, or a text with a unit
     max_silent_time = "30m"
     max_log_size = "1G"
-    kvm = false                     # true once a guest has booted with /dev/kvm here
+    kvm = true                      # false: boot tests do not even try /dev/kvm
     retries = 5
     connect_timeout = 15
     read_timeout = 30

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import pkgutil
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 SYSTEMS = ("x86_64-linux", "aarch64-linux")
 
-_PARTS = frozenset({"fixpoint", "load"})
+_PARTS = frozenset({"__init__", "fixpoint", "load"})
 """Modules of `overlays` that are no overlays."""
 
 
@@ -93,7 +92,8 @@ def overlay_files(session: Session, options: Options) -> list[Path | str]:
 
 def bundled_overlays() -> list[str]:
     """Return the names of the overlays that come with kernix."""
-    return sorted(it.name for it in pkgutil.iter_modules(overlays.__path__) if it.name not in _PARTS)
+    folder = Path(str(overlays.__file__)).parent
+    return sorted({path.stem for path in folder.glob("*.py")} - _PARTS)
 
 
 def _offline(session: Session, options: Options) -> bool:
@@ -127,11 +127,11 @@ def _set(layers: list[Overlay], options: Options) -> Mapping[str, Any]:
 
 def _overlay_file(text: str) -> Path | str:
     path = Path(text)
-    if "/" in text or path.suffix == ".py" or path.exists():
-        return path
     known = bundled_overlays()
     if text in known:
         return text
+    if "/" in text or path.suffix == ".py" or path.exists():
+        return path
     raise UserFileMissing(text, f"no such file, and kernix has no overlay of that name ({_known(text, known)})")
 
 

@@ -6,7 +6,7 @@ import json
 
 from typing import TYPE_CHECKING, Any
 
-from derivations.kconfig.fragment import line
+from derivations.kconfig.values import written
 
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def kernel_facts(kernel: Kernel, place: Callable[[Output], str | None]) -> dict[
         "base": kernel.arguments.base if isinstance(kernel.arguments.base, str) else name_of(kernel.arguments.base),
         "patches": [patch.name for patch in kernel.arguments.patches],
         "config": {
-            name: line(name, request.value) + (" (if it can be)" if request.optional else "")
+            name: written(request.value) + (" (if it can be)" if request.optional else "")
             for name, request in kernel.requests.items()
         },
         "features": dict(kernel.features),

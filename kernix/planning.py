@@ -17,7 +17,6 @@ from kernix.table import rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from derivations.derivation import Derivation
     from derivations.realise.plan import Plan
     from kernix.attributes import Target
     from kernix.session import Session
@@ -32,20 +31,20 @@ def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool) -> N
     fetched = [it for it in found.build if is_fetch(it)]
     built = [it for it in found.build if not is_fetch(it)]
     if fetched:
-        known = [int(it.env["size"]) for it in fetched if it.env.get("size", "").isdecimal()]
+        known = {it: int(it.env["size"]) for it in fetched if it.env.get("size", "").isdecimal()}
         more = " and more" if len(known) < len(fetched) else ""
-        amount = f" ({size(sum(known))}{more})" if known else ""
+        amount = f" ({size(sum(known.values()))}{more})" if known else ""
         click.echo(f"{number(len(fetched), 'derivation')} would be fetched{amount}:")
-        _list(fetched)
+        _list([(it.name, size(known[it]) if it in known else "") for it in fetched])
     if built:
         click.echo(f"{number(len(built), 'derivation')} would be built:")
-        _list(built)
+        _list([(it.name, it.hints.description) for it in built])
     if not found.build:
         click.echo("nothing would be built: everything is there")
 
 
-def _list(derivations: Sequence[Derivation]) -> None:
-    for line in rows([(it.name, it.hints.description) for it in derivations]):
+def _list(table: Sequence[tuple[str, str]]) -> None:
+    for line in rows(table):
         click.echo(f"  {line}")
 
 

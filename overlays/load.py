@@ -70,7 +70,7 @@ def load_file(path: Path) -> dict[str, Any]:
     try:
         source = path.read_bytes()
     except OSError as error:
-        raise UserFileMissing(str(path), error.strerror or str(error)) from None
+        raise UserFileMissing(str(path), (error.strerror or str(error)).lower()) from None
     module = types.ModuleType(path.stem)
     module.__file__ = str(path.absolute())
     with own_errors(path):

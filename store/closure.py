@@ -74,7 +74,11 @@ def closure_sizes(
         for reference in graph[path]:
             bits |= needed[number[reference]]
         needed.append(bits)
-        result[path] = _weigh(bits, weights)
+        # Most of it is usually what its largest reference needs, which has been weighed.
+        largest = max(graph[path], key=result.__getitem__, default=None)
+        if largest is not None:
+            bits &= ~needed[number[largest]]
+        result[path] = _weigh(bits, weights) + (result[largest] if largest is not None else 0)
     return result
 
 

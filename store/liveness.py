@@ -29,13 +29,14 @@ _DERIVERS = """
     join derivers on derivers.object = {table}.id join objects made on made.path = derivers.deriver {condition}
 """
 
+# In order of id: SQLite would otherwise walk the index by path, and insert all over the table of the dead.
 _MARK = """
     with recursive live (id) as (
         select id from temp.root
         union select reference from refs join live on refs.referrer = live.id
         {derivers}
     )
-    insert into temp.dead select id from objects where id not in live
+    insert into temp.dead select id from objects where id not in live order by id
 """
 
 # What is not dead, and was there at the marking, needs no second visit: all that it refers to is

@@ -86,8 +86,11 @@ class Pool:
 
     def link(self, digest: bytes, executable: bool, dir_fd: int | None, name: bytes | str) -> bool:
         """Make *name* in *dir_fd* a link to the file with *digest*; return whether the pool could do it."""
+        entry = _entry(digest, executable)
+        if not os.access(entry, os.F_OK, dir_fd=self._fd):  # an exception costs twice as much as this call
+            return False
         try:
-            os.link(_entry(digest, executable), name, src_dir_fd=self._fd, dst_dir_fd=dir_fd)
+            os.link(entry, name, src_dir_fd=self._fd, dst_dir_fd=dir_fd)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -127,6 +130,11 @@ class Pool:
                 except ValueError:
                     continue  # not ours, or on its way
                 yield Pooled(digest, digits[_HEX_DIGITS:] == "x", item.inode())
+
+    def is_link_to(self, pooled: Pooled, status: os.stat_result) -> bool:
+        """Return whether what has *status* is the very file *pooled*; inode numbers alone do not tell on every file system."""
+        entry = self._stat(_entry(pooled.digest, pooled.executable))
+        return entry is not None and os.path.samestat(entry, status)
 
     def sweep(self) -> Swept:
         """Remove every entry that nothing but the pool links to, and links that were on their way."""

@@ -156,7 +156,7 @@ def _place(info: PathInfo, node: Node) -> str:
 def _describe(node: Node) -> str:
     mode = stat.S_IMODE(node.status.st_mode)
     seconds = node.status.st_mtime_ns / 1_000_000_000
-    return f"has mode {mode:04o} and time {seconds:g}, not those of an object"
+    return f"has mode {mode:04o} and time {seconds:.15g}, not those of an object"
 
 
 def damaged(problems: Iterable[Problem]) -> list[StorePath]:

@@ -66,8 +66,9 @@ class Kernix:
 
 
 @pytest.fixture(scope="module")
-def kernix(tmp_path_factory: pytest.TempPathFactory) -> Kernix:
-    return Kernix(tmp_path_factory.mktemp("real"))
+def kernix(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernix:
+    kept = request.config.getoption("--real-home")
+    return Kernix(Path(kept).absolute() if kept else tmp_path_factory.mktemp("real"))
 
 
 def path_of(lines: str) -> Path:

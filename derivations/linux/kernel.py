@@ -220,12 +220,12 @@ class Kernel:
 class Tests:
     """The tests of a kernel, each a derivation that fails if the kernel does."""
 
-    kernel: Kernel
+    _kernel: Kernel
 
     @property
     def boot(self) -> Derivation:
         """Return the test that boots the kernel and hears of it from inside."""
-        kernel = self.kernel
+        kernel = self._kernel
         return boot_test(kernel.name, kernel.out, kernel.release, kernel.toolchain, kernel.context.lock())
 
 

@@ -23,7 +23,7 @@ class Settings:
         timeout: Seconds that a builder may run, where its derivation does not say; None for ever.
         max_silent_time: Seconds that a builder may be silent, where its derivation does not say.
         max_log_size: Bytes that a builder may print: one that prints for ever must end somewhere.
-        kvm: Whether a guest has booted with /dev/kvm here, so that builders who ask for it get it.
+        kvm: Whether builders who ask for /dev/kvm get it where it is; they try it out before they rely on it.
         offline: Fetch nothing.
         mirrors: Base URLs of Debian mirrors, tried before those of the machine's apt.
         kernel_mirrors: Base URLs tried before kernel.org's CDN.
@@ -40,7 +40,7 @@ class Settings:
     timeout: float | None = None
     max_silent_time: float | None = None
     max_log_size: int = 1 << 30
-    kvm: bool = False
+    kvm: bool = True
     offline: bool = False
     mirrors: tuple[str, ...] = ()
     kernel_mirrors: tuple[str, ...] = ()

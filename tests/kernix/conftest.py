@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
+from derivations.debian.lock import dumps
 from kernix.__main__ import _run
+from tests.fakes import fake_lock
 
 
 if TYPE_CHECKING:
@@ -117,3 +120,51 @@ def kernix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 def hello(kernix: CommandLine) -> Path:
     """Return a user's file with two derivations, `hello` and `other`."""
     return kernix.write("hello.py", HELLO)
+
+
+@pytest.fixture(scope="session")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a root file system with this machine's shell and nothing else."""
+    root = tmp_path_factory.mktemp("shell") / "root"
+    program = shutil.which("sh")
+    assert program is not None, "this machine has no shell"
+    told = subprocess.run(["/usr/bin/env", "ldd", program], capture_output=True, text=True, check=True).stdout
+    needed = {word for word in told.split() if word.startswith("/") and not word.endswith(":")}
+    for source, target in [(program, root / "bin/sh"), *((it, root / it[1:]) for it in needed)]:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+    return root
+
+
+SCRIPTS = """
+from derivations.derivation import Derivation
+from derivations.source import local_source
+
+root = local_source({root!r})
+
+def script(name, text, **more):
+    return Derivation(name=name, system="x86_64-linux", builder="/bin/sh", args=["-c", text], mounts={{"/": root.out}}, **more)
+
+fine = script("fine", "echo one; echo two; echo done > /out/out")
+two = script("two", "echo out > /out/out; echo dev > /out/dev", outputs=["out", "dev"])
+broken = script("broken", "echo before; echo '  what was the matter' >&2; exit 3")
+needs_broken = Derivation(
+    name="needs-broken", system="x86_64-linux", builder="/bin/sh", args=["-c", "echo > /out/out"],
+    mounts={{"/": root.out, "/broken": broken.out}},
+)
+slow = script("slow", "while :; do :; done")
+"""
+
+
+@pytest.fixture
+def scripts(kernix: CommandLine, shell: Path) -> Path:
+    """Return a user's file with derivations that run shell scripts."""
+    return kernix.write("scripts.py", SCRIPTS.format(root=str(shell)))
+
+
+@pytest.fixture
+def lock(kernix: CommandLine) -> Path:
+    """Return the user's own lock, of packages that exist nowhere."""
+    kernix.config.mkdir(parents=True, exist_ok=True)
+    (kernix.config / "kernix.lock").write_text(dumps(fake_lock()))
+    return kernix.config / "kernix.lock"

@@ -148,7 +148,7 @@ def _copied(blank: Path, directory: str) -> Path:
     return shutil.copytree(blank, Path(directory) / "home", ignore=shutil.ignore_patterns("reserve"))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(model=models(), policy=policies(), chunk=st.integers(1, 4))
 def test_collector_agrees_with_the_model(blank: Path, model: Model, policy: Policy, chunk: int) -> None:
     """What the collector leaves is what a plain definition of liveness says, and what it planned to leave."""
@@ -162,7 +162,7 @@ def test_collector_agrees_with_the_model(blank: Path, model: Model, policy: Poli
         assert {str(_path(number)) for number in live} == {place.name for place in store.layout.objects.iterdir()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(model=models(), limit=st.integers(0, 300), chunk=st.integers(1, 4))
 def test_collector_stops_when_it_has_freed_enough(blank: Path, model: Model, limit: int, chunk: int) -> None:
     """With a limit it deletes dead objects, longest unused first, and none once the limit is reached."""

@@ -84,4 +84,4 @@ def test_order_of_references() -> None:
 def test_order() -> None:
     """Store paths are ordered by digest, then by name."""
     paths = [StorePath("0" * 32, "z"), StorePath("1" * 32, "a"), StorePath("1" * 32, "b")]
-    assert paths == sorted(paths[::-1])
+    assert paths == sorted([paths[2], paths[0], paths[1]])

@@ -11,6 +11,7 @@ content, and their inodes there tell which they are, so that they need not be re
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import errno
 import filecmp
@@ -86,12 +87,12 @@ def union(job: Job) -> Content:
     places = _Places(name, env.get("merge", {}))
     links, files = places.found(env.get("links", {})), places.found(env.get("files", {}))
     removed = _removed(job, places)
-    excluded = {places.find(path) for path in env.get("exclude", ())} | links.keys() | files.keys() | removed
-    joined = _Joined(places, excluded, last_wins=job.derivation.env.get("conflicts") == "last")
+    excluded = {places.find(path) for path in env.get("exclude", ())} | links.keys() | files.keys()
+    joined = _Joined(places, excluded, removed, last_wins=job.derivation.env.get("conflicts") == "last")
     for place in sorted(job.inputs.keys() - {REMOVED}, key=lambda place: (len(place), place)):
         _check_cancelled(job)
         joined.join(job.derivation.mounts[place].derivation.name, job.inputs[place])
-    joined.leave_out_emptied(removed)
+    joined.leave_out_emptied()
     with TreeWriter(job.store.pool, job.out / "out") as writer:
         for place in [*sorted(joined.directories), *map(places.find, env.get("directories", ()))]:
             with _located(name, place):
@@ -143,6 +144,7 @@ class _Joined:
 
     places: _Places
     excluded: set[str]
+    removed: set[str]
     last_wins: bool
     entries: dict[str, _Entry] = attrs.field(factory=dict, init=False)
     directories: dict[str, str] = attrs.field(factory=dict, init=False)
@@ -168,18 +170,17 @@ class _Joined:
                     if entry.is_dir(follow_symlinks=False):
                         self._add_directory(name, where)
                         pending.append((entry.path, where))
-                    else:
+                    elif where not in self.removed:
                         self._add(where, _Entry(name, entry.path, entry.inode()))
 
-    def leave_out_emptied(self, removed: set[str]) -> None:
-        """Leave out the directories in which nothing is left but for *removed*, as `patch` does."""
-        occupied = {place.rpartition("/")[0] for place in (*self.entries, *self.directories)} if removed else set()
-        for place in removed:
-            parent = place.rpartition("/")[0]
-            while parent and parent not in occupied and self.directories.pop(parent, None):
-                parent = parent.rpartition("/")[0]
-                if any(other.startswith(f"{parent}/") for other in self.directories):
-                    break
+    def leave_out_emptied(self) -> None:
+        """Leave out the directories in which nothing is left, if something in them was removed, as `patch` does."""
+        holding = collections.Counter(_parent(place) for place in (*self.entries, *self.directories))
+        for place in self.removed:
+            parent = _parent(place)
+            while not holding[parent] and self.directories.pop(parent, ""):
+                parent = _parent(parent)
+                holding[parent] -= 1
 
     def _where(self, entry: os.DirEntry[str], place: str) -> str | None:
         """Return where *entry* of an input's directory at *place* goes; None for a link that is made anyway."""
@@ -225,9 +226,11 @@ def _write(job: Job, writer: TreeWriter, entries: Mapping[str, _Entry]) -> None:
 
 
 def _share(writer: TreeWriter, place: str, path: str, pooled: Pooled) -> bool:
-    """Make *place* the file *path*, which is *pooled*, unless it is no longer there."""
-    size = os.lstat(path).st_size
-    return writer.pooled(place, pooled.digest, size, executable=pooled.executable)
+    """Make *place* the file *path* if that is *pooled*; return whether it was."""
+    status = os.lstat(path)
+    if not writer.pool.is_link_to(pooled, status):
+        return False
+    return writer.pooled(place, pooled.digest, status.st_size, executable=pooled.executable)
 
 
 def _read(writer: TreeWriter, place: str, path: str) -> None:
@@ -260,6 +263,10 @@ def _same(first: str, second: str) -> bool:
     if (old.st_mode ^ new.st_mode) & stat.S_IXUSR:
         return False
     return filecmp.cmp(first, second, shallow=False)
+
+
+def _parent(place: str) -> str:
+    return place.rpartition("/")[0]
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from derivations.realise.builtins.union import Conflict, InvalidLayout
 from derivations.realise.job import Cancelled
 from derivations.source import text_file
-from derivations.union import USR_MERGE, Layout, union
+from derivations.union import REMOVED, USR_MERGE, Layout, union
 from tests.derivations.realise.builtins.conftest import Runner, listing
 
 
@@ -176,6 +178,58 @@ def test_a_layout_that_cannot_be_is_told(join: Callable[..., Path], layout: Layo
     with pytest.raises(InvalidLayout) as caught:
         join({"a": "1"}, layout=layout)
     assert reason == str(caught.value)
+
+
+@pytest.fixture
+def patch(run: Runner, tmp_path: Path) -> Callable[[Tree, Tree, str], Path]:
+    """Return a function that lays changes over a tree and leaves some files out."""
+
+    def patch(base: Tree, changes: Tree, removed: str) -> Path:
+        (tmp_path / "removed").write_text(removed)
+        texts = [text_file(name, name) for name in ("base", "changes", "removed")]
+        derivation = union("all", texts[:2], conflicts="last", removed=texts[2].out)
+        inputs = {"/0000": run.tree("base", base), "/0001": run.tree("changes", changes), REMOVED: tmp_path / "removed"}
+        return run(derivation, inputs)
+
+    return patch
+
+
+def test_removed_files_are_left_out(patch: Callable[[Tree, Tree, str], Path]) -> None:
+    """What is removed is left out, and the directories in which nothing is left then, no others."""
+    base = {"a/b/x": "1", "a/b/l": "-> x", "c/x": "1", "c/y": "2", "empty/": ""}
+    assert listing(patch(base, {"c/y": "3", "new": "4"}, "a/b/x\na/b/l\nc/x\n")) == {
+        "c/y": "3",
+        "empty/": "",
+        "new": "4",
+    }
+
+
+def test_a_removed_file_may_become_a_directory(patch: Callable[[Tree, Tree, str], Path]) -> None:
+    """Where a file was, a directory may come."""
+    assert listing(patch({"x": "1"}, {"x/y": "2"}, "x\n")) == {"x/y": "2"}
+
+
+def test_nothing_needs_to_be_removed(patch: Callable[[Tree, Tree, str], Path]) -> None:
+    """Without a line in the file everything is taken."""
+    assert listing(patch({"x": "1"}, {"y": "2"}, "")) == {"x": "1", "y": "2"}
+
+
+def test_many_files_are_found_in_the_pool(join: Callable[..., Path], run: Runner) -> None:
+    """However many files there are, they are the inputs' own, with content and executable bit as they were."""
+    one = {f"d{i % 7}/f{i}": f"{i % 400}" for i in range(600)} | {"run": "#!", "l": "-> run"}
+    out = join(one, {"run": "#!", "z": "last"})
+    assert one | {"z": "last"} == listing(out)
+    assert (out / "run").samefile(run.directory / "1-one/run")
+
+
+def test_files_that_the_pool_does_not_have_are_taken_too(run: Runner) -> None:
+    """An entry that has left the pool costs a copy and nothing else."""
+    files = {f"f{i}": str(i) for i in range(600)}
+    tree = run.tree("one", files)
+    for shard in "0123456789":
+        for place in run.store.pool.directory.glob(f"{shard}?"):
+            shutil.rmtree(place)
+    assert files == listing(run(union("all", [text_file("one", "1")]), {"/0000": tree}))
 
 
 def test_a_file_cannot_be_joined(run: Runner, tmp_path: Path) -> None:

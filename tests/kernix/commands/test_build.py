@@ -1,0 +1,285 @@
+"""`kernix build`: paths on stdout, links, everything else on stderr."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from tests.kernix.conftest import CommandLine
+
+
+def test_paths_are_all_that_stdout_gets(kernix: CommandLine, hello: Path) -> None:
+    """Building prints the path of each result, one a line, in the order asked for."""
+    ran = kernix("build", "-f", hello, "other", "hello")
+    assert (0, ["something else\n", "hello world\n"]) == (ran.code, [_read(line) for line in ran.lines])
+
+
+def test_progress_is_told_on_stderr(kernix: CommandLine, hello: Path) -> None:
+    """Without a terminal each start and end is a plain line."""
+    told = kernix("build", "-f", hello, "hello").err.splitlines()
+    assert ["1 derivation to build, 0 there", "writing hello"] == told[:2]
+    assert told[2].startswith("wrote hello in ")
+
+
+def test_what_is_there_is_not_built_again(kernix: CommandLine, hello: Path) -> None:
+    """The second time nothing is said and the same is printed."""
+    first = kernix("build", "-f", hello, "hello")
+    second = kernix("build", "-f", hello, "hello")
+    assert (0, first.out, "") == (second.code, second.out, second.err)
+
+
+def test_links_lead_to_results_and_keep_them(kernix: CommandLine, hello: Path) -> None:
+    """`result` and `result-2` lead to the results; the collector spares what they lead to."""
+    ran = kernix("build", "-f", hello, "hello", "other")
+    assert ran.lines == [str((kernix.work / name).readlink()) for name in ("result", "result-2")]
+    (kernix.work / "result-2").unlink()
+    kernix("gc")
+    assert [True, False] == [(kernix.home / "store" / line).exists() for line in ran.lines]
+
+
+def test_a_link_can_be_elsewhere(kernix: CommandLine, hello: Path) -> None:
+    """`-o` names the link."""
+    ran = kernix("build", "-f", hello, "hello", "-o", "mine")
+    assert (ran.lines[0], False) == (str((kernix.work / "mine").readlink()), (kernix.work / "result").is_symlink())
+
+
+def test_links_can_be_left_out(kernix: CommandLine, hello: Path) -> None:
+    """With `--no-link` there is none, and nothing keeps the result."""
+    ran = kernix("build", "-f", hello, "hello", "--no-link")
+    kernix("gc")
+    assert ([], False) == (
+        [it.name for it in kernix.work.iterdir() if it.is_symlink()],
+        (kernix.home / ran.lines[0]).exists(),
+    )
+
+
+def test_a_deleted_link_is_made_again(kernix: CommandLine, hello: Path) -> None:
+    """That the result is there does not mean that the link is."""
+    first = kernix("build", "-f", hello, "hello")
+    (kernix.work / "result").unlink()
+    assert first.out == kernix("build", "-f", hello, "hello").out
+    assert first.lines[0] == str((kernix.work / "result").readlink())
+
+
+def test_a_link_that_is_no_root_becomes_one(kernix: CommandLine, hello: Path) -> None:
+    """A link that leads to the result but was removed from the roots is registered again."""
+    kernix("build", "-f", hello, "hello")
+    kernix("roots", "remove", "result")
+    kernix("build", "-f", hello, "hello")
+    assert 1 == len(kernix("roots").lines)
+
+
+def test_a_link_to_another_result_is_switched(kernix: CommandLine, hello: Path) -> None:
+    """`result` leads to what was built last."""
+    kernix("build", "-f", hello, "hello", "other")
+    ran = kernix("build", "-f", hello, "other")
+    assert ran.lines[0] == str((kernix.work / "result").readlink())
+
+
+def test_something_else_in_the_links_place_is_an_error(kernix: CommandLine, hello: Path) -> None:
+    """A file called `result` stops the build before it begins."""
+    (kernix.work / "result").write_text("precious")
+    ran = kernix("build", "-f", hello, "hello")
+    assert (1, "", "precious") == (ran.code, ran.out, (kernix.work / "result").read_text())
+    assert f"error: {kernix.work}/result exists and is not a symbolic link" == ran.err.splitlines()[0].replace(
+        "error: result", f"error: {kernix.work}/result"
+    )
+
+
+def test_a_collected_result_is_built_again(kernix: CommandLine, hello: Path) -> None:
+    """What the collector took is built again, under the same path."""
+    first = kernix("build", "-f", hello, "hello", "--no-link")
+    kernix("gc")
+    second = kernix("build", "-f", hello, "hello", "--no-link")
+    assert (first.out, "hello world\n") == (second.out, _read(second.lines[0]))
+
+
+def test_json_names_attribute_and_outputs(kernix: CommandLine, hello: Path) -> None:
+    """`--json` prints what was built as JSON."""
+    path = kernix("build", "-f", hello, "hello").lines[0]
+    assert [{"attribute": "hello", "name": "hello", "outputs": {"out": path}}] == kernix(
+        "build", "-f", hello, "hello", "--json"
+    ).json
+
+
+def test_a_dry_run_builds_nothing(kernix: CommandLine, hello: Path) -> None:
+    """`--dry-run` tells what would be built, and makes neither object nor link."""
+    ran = kernix("build", "-f", hello, "hello", "--dry-run")
+    assert (0, ["1 derivation would be built:", "  hello  write hello"]) == (ran.code, ran.lines)
+    assert ([], False) == (list((kernix.home / "store").iterdir()), (kernix.work / "result").is_symlink())
+
+
+def test_a_dry_run_of_what_is_there(kernix: CommandLine, hello: Path) -> None:
+    """When all is there a dry run says so."""
+    kernix("build", "-f", hello, "hello")
+    assert ["nothing would be built: everything is there"] == kernix("build", "-f", hello, "hello", "--dry-run").lines
+
+
+@pytest.mark.usefixtures("lock")
+def test_a_dry_run_of_a_kernel(kernix: CommandLine) -> None:
+    """What a kernel needs is told with what it costs to fetch, without any network."""
+    ran = kernix("build", "linux_micro", "--dry-run")
+    assert (0, True) == (ran.code, "derivations would be fetched (" in ran.lines[0])
+    plan = kernix("build", "linux_micro", "--dry-run", "--json").json
+    assert "linux-micro-6.12.43" == plan["build"][-1]["name"]
+
+
+def test_outputs_are_built_by_name(kernix: CommandLine, scripts: Path) -> None:
+    """`two.dev` is the output `dev` of `two`, linked as `result-dev`."""
+    ran = kernix("build", "-f", scripts, "two", "two.dev")
+    assert ["out\n", "dev\n"] == [_read(line) for line in ran.lines]
+    assert ran.lines == [str((kernix.work / name).readlink()) for name in ("result", "result-dev")]
+
+
+def test_a_failed_builder(kernix: CommandLine, scripts: Path) -> None:
+    """A failure is told with the last lines and the place of the log, exit code 100."""
+    ran = kernix("build", "-f", scripts, "broken")
+    told = ran.err.splitlines()
+    assert (100, "") == (ran.code, ran.out)
+    start = next(i for i, line in enumerate(told) if line.startswith("error: building broken failed"))
+    assert ["       the builder said last:", "       > before", "       >   what was the matter"] == told[
+        start + 1 : start + 4
+    ]
+    assert told[start + 4].startswith(f"hint: the whole log is in {kernix.home}/logs/")
+
+
+def test_what_can_be_built_is_built(kernix: CommandLine, scripts: Path) -> None:
+    """With `--keep-going` a failure stops only what needs it."""
+    ran = kernix("build", "-f", scripts, "needs_broken", "fine", "--keep-going")
+    assert (100, True, True) == (
+        ran.code,
+        "left out needs-broken, which needs broken" in ran.err,
+        "built fine in" in ran.err,
+    )
+
+
+def test_a_builder_that_takes_too_long(kernix: CommandLine, scripts: Path) -> None:
+    """A builder is stopped after `--timeout`, exit code 101."""
+    assert 101 == kernix("build", "-f", scripts, "slow", "--timeout", "0.2s").code
+
+
+def test_the_configuration_is_used(kernix: CommandLine, scripts: Path) -> None:
+    """What the configuration file sets holds where no option says otherwise."""
+    kernix.configure('timeout = "0.2s"')
+    assert 101 == kernix("build", "-f", scripts, "slow").code
+
+
+def test_a_wrong_configuration_is_told(kernix: CommandLine, hello: Path) -> None:
+    """A mistake in the configuration file ends the run before anything is built."""
+    file = kernix.configure("job = 3")
+    ran = kernix("build", "-f", hello, "hello")
+    assert (1, f"error: {file}: unknown setting `job`, did you mean `jobs`?\n") == (ran.code, ran.err)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "sentence", "hint"),
+    [
+        pytest.param("helo", "no attribute `helo`", "did you mean `hello`?", id="unknown"),
+        pytest.param("hello.dev", "no attribute `hello.dev`", "it has out", id="no-output"),
+        pytest.param("not_to_build", "no attribute `not_to_build`", "`kernix list` names what there is", id="number"),
+    ],
+)
+def test_unknown_attributes(kernix: CommandLine, hello: Path, attribute: str, sentence: str, hint: str) -> None:
+    """What is not there is told with what may have been meant, exit code 2."""
+    ran = kernix("build", "-f", hello, attribute)
+    assert (2, f"error: {sentence}\nhint: {hint}\n") == (ran.code, ran.err)
+
+
+def test_a_users_mistake_is_shown_with_the_users_lines(kernix: CommandLine) -> None:
+    """An import error in a user's file is shown with that file's line and none of ours."""
+    file = kernix.write("mine.py", "x = 1\nimport no_such_module\n")
+    ran = kernix("build", "-f", file, "x")
+    assert (1, True, False) == (
+        ran.code,
+        f'File "{file}", line 2' in ran.err,
+        "kernix/" in ran.err.replace(str(kernix.top), ""),
+    )
+    assert f"error: {file}: ModuleNotFoundError: No module named 'no_such_module'" == ran.err.splitlines()[0]
+
+
+def test_a_file_that_is_not_there(kernix: CommandLine) -> None:
+    """A file that cannot be read is told so."""
+    ran = kernix("build", "-f", "absent.py", "x")
+    assert (1, "error: cannot read absent.py") == (ran.code, ran.err.split(":", 2)[0] + ":" + ran.err.split(":", 2)[1])
+
+
+@pytest.mark.usefixtures("lock")
+def test_an_unknown_argument_is_told_with_its_line(kernix: CommandLine) -> None:
+    """An argument that `override` does not know is told with the user's line and what may have been meant."""
+    file = kernix.write(
+        "mine.py", "from kernels import kernel_set\n\nx = kernel_set().linux_6_12.override(patchs=[])\n"
+    )
+    ran = kernix("build", "-f", file, "x", "--dry-run")
+    assert (2, True, True) == (ran.code, f"in {file}, line 3" in ran.err, "did you mean `patches`?" in ran.err)
+
+
+OVERLAY = """
+def overlay(final, prev):
+    return {"linux_kgdb": lambda: prev.linux_6_12.override(name="linux-kgdb")}
+"""
+
+
+@pytest.mark.usefixtures("lock")
+@pytest.mark.parametrize("how", ["-f", "--overlay", "configured"])
+def test_overlays_add_to_the_set(kernix: CommandLine, how: str) -> None:
+    """An overlay of a file, of an option, or of the user's own directory is laid over the bundled set."""
+    file = kernix.write("mine.py", OVERLAY)
+    if how == "configured":
+        (kernix.config / "overlays").mkdir(parents=True)
+        file.rename(kernix.config / "overlays/mine.py")
+    words = [how, str(file)] if how != "configured" else []
+    ran = kernix("build", *words, "linux_kgdb", "--dry-run", "--json")
+    assert (0, True) == (ran.code, ran.json["build"][-1]["name"].startswith("linux-kgdb-6.12"))
+
+
+@pytest.mark.usefixtures("lock")
+def test_a_bundled_overlay_is_called_by_its_name(kernix: CommandLine) -> None:
+    """`--overlay debug` lays the overlay that comes with kernix."""
+    plain = kernix("build", "linux_micro", "--dry-run", "--json").json
+    debug = kernix("build", "--overlay", "debug", "linux_micro", "--dry-run", "--json").json
+    assert [False, True] == [
+        "KGDB" in kernix("show", *more, "linux_micro", "--json").json["config"] for more in ([], ["--overlay", "debug"])
+    ]
+    assert plain["build"][-1]["key"] != debug["build"][-1]["key"]
+
+
+def test_an_unknown_overlay(kernix: CommandLine) -> None:
+    """An overlay that is neither a file nor bundled is told with those that there are."""
+    ran = kernix("list", "--overlay", "debugg")
+    assert (1, True) == (ran.code, "did you mean `debug`?" in ran.err)
+
+
+def test_offline_makes_no_lock(kernix: CommandLine) -> None:
+    """Without a lock and without network there is no toolchain, and the error says what makes one."""
+    ran = kernix("build", "linux_micro", "--offline")
+    lock = kernix.config / "kernix.lock"
+    assert (1, False) == (ran.code, lock.exists())
+    assert f"error: there is no lock at {lock}" == ran.err.splitlines()[0]
+
+
+def test_a_store_of_a_later_kernix(kernix: CommandLine, hello: Path) -> None:
+    """A store of a newer format is not touched."""
+    kernix("build", "-f", hello, "hello")
+    (kernix.home / "version").write_text("99\n")
+    ran = kernix("build", "-f", hello, "hello")
+    assert (1, True) == (ran.code, "has format '99', this kernix knows" in ran.err)
+
+
+def test_a_damaged_database_is_told(kernix: CommandLine, hello: Path) -> None:
+    """A database that is none is told with what makes it again, and that helps."""
+    path = kernix("build", "-f", hello, "hello").lines[0]
+    for file in kernix.home.glob("db.sqlite*"):
+        file.unlink()
+    (kernix.home / "db.sqlite").write_bytes(b"nonsense" * 1000)
+    ran = kernix("build", "-f", hello, "hello")
+    assert (1, True) == (ran.code, "`kernix verify --rebuild`" in ran.err)
+    assert 0 == kernix("verify", "--rebuild").code
+    assert [path] == kernix("build", "-f", hello, "hello").lines
+
+
+def _read(place: str) -> str:
+    return Path(place).read_text()

@@ -1,0 +1,236 @@
+"""The verbs that tell about definitions: list, show, instantiate, config, boot, completion."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kernix.commands.boot import GuestSilent, said
+
+
+if TYPE_CHECKING:
+    from tests.kernix.conftest import CommandLine
+
+
+KERNELS = [
+    "linux_5_10", "linux_5_15", "linux_6_1", "linux_6_12", "linux_6_18", "linux_6_6", "linux_debian_6_1",
+    "linux_debian_6_12", "linux_latest", "linux_lts", "linux_micro", "linux_testing",
+]  # fmt: skip
+
+FAKE = """
+from derivations.derivation import Derivation
+from derivations.source import text_file
+from derivations.union import union
+
+class Tests:
+    def __init__(self, text):
+        self.text = text
+
+    @property
+    def boot(self):
+        return console(self.text)
+
+class Kernel:
+    name = "fake-1.0"
+    version = "1.0"
+    description = "a kernel that is none"
+
+    def __init__(self, text):
+        self.tests = Tests(text)
+
+    @property
+    def out(self):
+        return text_file("fake", "image").out
+
+    @property
+    def configuration(self):
+        return text_file("config", "CONFIG_FAKE=y\\n").out
+
+def console(text):
+    return Derivation(
+        name="boot", system="builtin", builder="builtin:union",
+        env={"files": __import__("json").dumps({"console.log": text})},
+    )
+
+fake = Kernel("noise\\nKERNIX-GUEST release=1.0\\nKERNIX-GUEST uname=Linux (none) 1.0\\n")
+silent = Kernel("noise\\n")
+plain = text_file("plain", "text")
+"""
+
+
+@pytest.fixture
+def fake(kernix: CommandLine) -> Path:
+    """Return a user's file with kernels that are quick to build."""
+    return kernix.write("fake.py", FAKE)
+
+
+@pytest.mark.usefixtures("lock")
+def test_list_names_the_bundled_kernels(kernix: CommandLine) -> None:
+    """Each kernel is a line with its version and what it is."""
+    ran = kernix("list")
+    assert KERNELS == [line.split()[0] for line in ran.lines]
+    assert "linux_micro        6.12.43   a small Linux" in ran.out
+
+
+def test_list_needs_no_lock(kernix: CommandLine) -> None:
+    """Without a lock the kernels that need one are listed by name, and no lock is made."""
+    ran = kernix("list")
+    assert (0, KERNELS, False) == (ran.code, [line.split()[0] for line in ran.lines], kernix.config.exists())
+    assert "known once there is a lock" in next(line for line in ran.lines if line.startswith("linux_micro"))
+
+
+def test_list_of_a_file(kernix: CommandLine, fake: Path) -> None:
+    """With `-f` the file's kernels and derivations are listed."""
+    assert [
+        {"attribute": "fake", "version": "1.0", "description": "a kernel that is none"},
+        {"attribute": "silent", "version": "1.0", "description": "a kernel that is none"},
+        {"attribute": "plain", "version": None, "description": "write plain"},
+    ] == kernix("list", "-f", fake, "--json").json
+
+
+@pytest.mark.usefixtures("lock")
+def test_show_tells_what_a_kernel_is(kernix: CommandLine) -> None:
+    """Version, source, patches, options, outputs and key, and where an output is once it is built."""
+    facts = kernix("show", "linux_6_12", "--json").json
+    assert ("6.12.", "https://cdn.kernel.org/pub/linux/kernel/v6.x/linux-6.12", "defconfig", []) == (
+        facts["version"][:5],
+        facts["source"]["url"][:55],
+        facts["base"],
+        facts["patches"],
+    )
+    assert dict.fromkeys(("out", "modules", "dev", "debug")) == facts["outputs"]
+
+
+@pytest.mark.usefixtures("lock")
+def test_show_for_people(kernix: CommandLine) -> None:
+    """As text, a line a fact, nested ones indented."""
+    lines = kernix("show", "linux_micro").lines
+    assert "version      6.12.43" in lines
+    assert "  out      not built" in lines
+
+
+def test_show_of_a_derivation(kernix: CommandLine, hello: Path) -> None:
+    """A derivation is shown with builder, environment, outputs and where they are."""
+    path = kernix("build", "-f", hello, "hello").lines[0]
+    facts = kernix("show", "-f", hello, "hello", "--json").json
+    assert ("builtin:write-text", {"text": "hello world\n"}, {"out": path}) == (
+        facts["builder"],
+        facts["env"],
+        facts["outputs"],
+    )
+
+
+@pytest.mark.usefixtures("lock")
+def test_instantiate_prints_derivations(kernix: CommandLine) -> None:
+    """Each attribute's derivation is written to the store with all that it needs, without any network."""
+    ran = kernix("instantiate", "linux_micro", "linux_micro.tests.boot")
+    assert [True, True] == [Path(line).exists() and line.endswith(".drv") for line in ran.lines]
+    assert "linux-micro-6.12.43" == json.loads(Path(ran.lines[0]).read_text())["name"]
+    assert ran.lines == kernix("instantiate", "linux_micro", "linux_micro.tests.boot").lines
+
+
+@pytest.mark.usefixtures("lock")
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_every_kernel_evaluates_without_network(kernix: CommandLine, kernel: str) -> None:
+    """With a lock, each bundled kernel can be instantiated."""
+    assert (0, 1) == ((ran := kernix("instantiate", kernel)).code, len(ran.lines))
+
+
+def test_config_prints_the_configuration(kernix: CommandLine, fake: Path) -> None:
+    """The final .config is what stdout gets, byte for byte."""
+    ran = kernix("config", "-f", fake, "fake")
+    assert (0, "CONFIG_FAKE=y\n") == (ran.code, ran.out)
+
+
+def test_boot_prints_what_the_guest_says(kernix: CommandLine, fake: Path) -> None:
+    """The guest's own `uname -a` is what stdout gets."""
+    ran = kernix("boot", "-f", fake, "fake")
+    assert (0, "Linux (none) 1.0\n") == (ran.code, ran.out)
+
+
+def test_boot_can_print_the_console(kernix: CommandLine, fake: Path) -> None:
+    """With `--console` all that the guest's console showed is printed."""
+    assert "noise\n" == kernix("boot", "-f", fake, "fake", "--console").out[:6]
+
+
+def test_a_guest_that_says_nothing(kernix: CommandLine, fake: Path) -> None:
+    """A console without the guest's word is an error that names the console's place."""
+    ran = kernix("boot", "-f", fake, "silent")
+    assert (1, "", True) == (ran.code, ran.out, "the guest did not say what it is in" in ran.err)
+
+
+def test_only_the_guests_line_counts() -> None:
+    """The mark counts at the beginning of a line only: a command line that contains it is no word of the guest's."""
+    with pytest.raises(GuestSilent):
+        said("cmdline: KERNIX-GUEST uname=Linux\n", Path("/console.log"))
+
+
+@pytest.mark.parametrize("verb", ["config", "boot"])
+def test_only_kernels_have_configurations_and_boot(kernix: CommandLine, fake: Path, verb: str) -> None:
+    """What is no kernel is told so, exit code 2."""
+    ran = kernix(verb, "-f", fake, "plain")
+    assert (2, True) == (ran.code, ran.err.startswith("error: `plain` is not a kernel, so it "))
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+def test_completion_scripts(kernix: CommandLine, shell: str) -> None:
+    """Each shell gets a script that asks kernix."""
+    ran = kernix("completion", shell)
+    assert (0, True) == (ran.code, f"_KERNIX_COMPLETE={shell}_complete" in ran.out)
+
+
+def complete(kernix: CommandLine, *words: str) -> list[str]:
+    """Return what bash is offered for the last of *words*, without the kind of each."""
+    more = {
+        "_KERNIX_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(["kernix", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    ran = kernix.process(more=more)
+    assert (0, "") == (ran.returncode, ran.stderr)
+    return [line.partition(",")[2] for line in ran.stdout.splitlines() if line]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        pytest.param(["bu"], ["build"], id="verb"),
+        pytest.param(["build", "linux_6_1"], ["linux_6_1", "linux_6_12", "linux_6_18"], id="attribute"),
+        pytest.param(["build", "linux_micro."], [], id="needs-a-lock"),
+        pytest.param(["build", "--keep"], ["--keep-going", "--keep-failed"], id="option"),
+        pytest.param(["build", "--overlay", "de"], ["debug", "de"], id="overlay"),
+        pytest.param(["lock", "--add", "qe"], ["qemu", "qemu-arm", "qemu-riscv64"], id="set"),
+        pytest.param(["build", "-f", "hello.py", "o"], ["other"], id="file"),
+        pytest.param(["build", "-f", "broken.py", "o"], [], id="broken-file"),
+    ],
+)
+@pytest.mark.usefixtures("hello")
+def test_words_are_completed(kernix: CommandLine, words: list[str], expected: list[str]) -> None:
+    """Verbs, options, attributes and sets are completed; nothing is made or fetched for it."""
+    kernix.write("broken.py", "import nonsense\n")
+    assert expected == complete(kernix, *words)
+    assert (False, False) == (kernix.config.exists(), kernix.home.exists())
+
+
+@pytest.mark.usefixtures("lock")
+def test_parts_of_a_kernel_are_completed(kernix: CommandLine) -> None:
+    """With a lock, what a kernel has is completed after the dot."""
+    found = complete(kernix, "build", "linux_micro.")
+    assert {"linux_micro.dev", "linux_micro.out", "linux_micro.tests", "linux_micro.configuration"} <= set(found)
+    assert "linux_micro.version" not in found
+    assert ["linux_micro.tests.boot"] == complete(kernix, "build", "linux_micro.tests.b")
+
+
+def test_bash_accepts_its_script(kernix: CommandLine) -> None:
+    """The script for bash is one."""
+    script = kernix("completion", "bash").out
+    done = subprocess.run(
+        ["/bin/bash", "-n"], input=script, text=True, env=os.environ, check=False, capture_output=True
+    )
+    assert (0, "") == (done.returncode, done.stderr)

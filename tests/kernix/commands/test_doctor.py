@@ -1,0 +1,52 @@
+"""`kernix doctor`: what this machine can do, tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from derivations.realise import probe
+from kernix.checks import State, examine
+
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.kernix.conftest import CommandLine
+
+
+def test_each_check_is_a_line(kernix: CommandLine) -> None:
+    """Sandbox, apt, disk, file system and KVM are told about, the same ones for people and as JSON."""
+    names = [it["name"] for it in kernix("doctor", "--json").json]
+    told = kernix("doctor")
+    assert ["disk", "names", "symlinks", "hard links", "modes", "kvm"] == names[-6:]
+    assert names == [line[4:].split("  ")[0] for line in told.lines if line[0] != " "]
+
+
+def test_nothing_is_made(kernix: CommandLine) -> None:
+    """A look at the machine makes no store and leaves nothing behind."""
+    kernix("doctor")
+    assert [] == [it.name for it in kernix.top.iterdir() if it.name not in {"home", "work"}]
+
+
+def test_a_machine_without_bubblewrap(kernix: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is needed and missing is told with what to install, and the exit code is 1."""
+    monkeypatch.setattr(probe, "PLACES", "/nowhere")
+    probe.bubblewrap.cache_clear()
+    ran = kernix("doctor")
+    probe.bubblewrap.cache_clear()
+    assert (1, True) == (ran.code, ran.lines[0].startswith("no  bubblewrap  "))
+    assert "`apt-get install bubblewrap`" in ran.out
+    assert "error: this machine cannot build yet: bubblewrap\n" == ran.err
+
+
+def test_where_nothing_can_be_written() -> None:
+    """A home on a file system that takes nothing is told so."""
+    found = {it.name: it for it in examine(Path("/proc/kernix"))}
+    assert State.BROKEN is found["store"].state
+
+
+def test_a_home_that_is_not_there_yet(tmp_path: Path) -> None:
+    """A home is looked at where it would be made."""
+    found = {it.name: it for it in examine(tmp_path / "a/b/c")}
+    assert f"at {tmp_path}" in found["disk"].finding
