@@ -40,7 +40,7 @@ def measure(bench: Workbench) -> Result:
 
         def peer(_: int) -> float:
             nix.reset()
-            taken = nix.seconds("nix-store", "--add", tree)
+            taken = nix.seconds("nix-store", "--add", tree, durable=True)
             nix.clear()
             return taken
 

@@ -55,7 +55,7 @@ def measure(bench: Workbench) -> Result:
 
         def peer(number: int) -> float:
             change(number)
-            taken = nix.seconds("nix-store", "--add", copy)
+            taken = nix.seconds("nix-store", "--add", copy, durable=True)
             for place in nix.store.glob("*-changed"):
                 nix.run("nix-store", "--delete", place)
             return taken

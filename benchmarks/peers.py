@@ -82,9 +82,9 @@ class Nix:
         """Run one of Nix' programs and return what it prints."""
         return run(command, env=self.environment, cwd=self.home)
 
-    def seconds(self, *command: str | Path) -> float:
-        """Return how long one of Nix' programs takes until what it stored is on the disk."""
-        return seconds(command, env=self.environment, cwd=self.home, durable=self.home)
+    def seconds(self, *command: str | Path, durable: bool = False) -> float:
+        """Return how long one of Nix' programs takes, if *durable* until what it stored is on the disk."""
+        return seconds(command, env=self.environment, cwd=self.home, durable=self.home if durable else None)
 
     def register(self, objects: Iterable[tuple[str, bytes, list[str]]]) -> None:
         """Put files into the store and its database: name, content, names of what is referred to."""

@@ -16,12 +16,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
 import sys
 
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
@@ -35,11 +34,6 @@ YOUNG = 100_000
 
 FAILED = 1
 INTERRUPTED = 130
-TERMINATED = 143
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: everything ends as on Ctrl-C, so that what must be put back is put back."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     # What start-up makes lives until the end: looking for garbage in it is a tenth of a short run.
     gc.set_threshold(YOUNG)
-    signal.signal(signal.SIGTERM, _terminate)
     if arguments is not None:
         return _run(list(arguments))
     code = _run(sys.argv[1:])
@@ -93,20 +86,15 @@ def _run(arguments: list[str]) -> int:
         say_error(*usage_sentence(error))
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
-        if isinstance(error.__cause__ or error, Terminated):
-            return TERMINATED
-        say_error("interrupted")
-        code = INTERRUPTED
+        code = getattr(error.__cause__ or error, "exit_code", INTERRUPTED)
+        if code == INTERRUPTED:
+            say_error("interrupted")
     except BrokenPipeError:
         # Nobody reads on. Python would say so once more when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         say_error(*system_sentence(error))
     return code if isinstance(code, int) else 0
-
-
-def _terminate(_signal: int, _frame: object) -> NoReturn:
-    raise Terminated
 
 
 if __name__ == "__main__":

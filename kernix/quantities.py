@@ -6,9 +6,9 @@ import re
 
 
 _SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
+_SIZE = r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?"
 _TIMES = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.ASCII | re.IGNORECASE)
+_TIME = r"(\d+(?:\.\d+)?)\s*([a-z]*)"
 _STEP = 1000
 _MINUTE = 60
 _HOUR = 3600
@@ -21,7 +21,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: *text* is no size.
     """
-    if (match := _SIZE.fullmatch(text.strip())) is None:
+    if (match := re.fullmatch(_SIZE, text.strip(), re.ASCII | re.IGNORECASE)) is None:
         msg = f"not a size: {text!r}, write it as 500M or 5G"
         raise ValueError(msg)
     return int(float(match[1]) * _SIZES[match[2].lower()])
@@ -33,7 +33,7 @@ def parse_time(text: str) -> float:
     Raises:
         ValueError: *text* is no length of time.
     """
-    match = _TIME.fullmatch(text.strip())
+    match = re.fullmatch(_TIME, text.strip(), re.ASCII | re.IGNORECASE)
     if match is None or match[2].lower() not in _TIMES:
         msg = f"not a length of time: {text!r}, write it as 30m, 12h or 14d"
         raise ValueError(msg)

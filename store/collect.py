@@ -167,10 +167,11 @@ class _Collection:
                 "select id, path, size from objects where id in (select chunk.id from temp.chunk join temp.dead using (id))"
             )
             doomed = self._limited(numbers, {number: (path, size) for number, path, size in rows})
-            ids = [(number,) for number in doomed]
+            database.execute("delete from temp.chunk")
+            database.execute_many("insert into temp.chunk values (?)", [(number,) for number in doomed])
             # References first, all of them: the rows of a chunk then go in whatever order SQLite likes.
-            database.execute_many("delete from refs where referrer = ?", ids)
-            database.execute_many("delete from objects where id = ?", ids)
+            database.execute("delete from refs where referrer in (select id from temp.chunk)")
+            database.execute("delete from objects where id in (select id from temp.chunk)")
             reach("collect: commit")
         self.objects += len(doomed)
         self.size += sum(size for _, size in doomed.values())

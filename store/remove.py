@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 
 from typing import TYPE_CHECKING
@@ -109,7 +108,7 @@ class _Removal:
         return True
 
     def _move_up(self, name: str, dir_fd: int | None) -> None:
-        new = f".{secrets.token_hex(8)}"
+        new = f".{os.urandom(8).hex()}"
         os.rename(name, new, src_dir_fd=dir_fd, dst_dir_fd=self.root_fd)
         self.moved.append(new)
 

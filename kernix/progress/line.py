@@ -33,7 +33,7 @@ class ProgressLine(contextlib.AbstractContextManager["ProgressLine"]):
         if not self.stream.isatty() or (self._shown is not None and now - self._shown < INTERVAL and done < total):
             return
         self._shown = now
-        count = f" {done:,} of {total:,}" if total > 1 else ""
+        count = f" {100 * done // total} %" if total > 1 else ""
         self.stream.write(f"{_ERASE}{what}{count}")
         self.stream.flush()
 

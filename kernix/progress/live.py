@@ -96,14 +96,14 @@ class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
         if not downloads:
             return []
         here = sum(it.done for it in downloads)
-        expected = [it.expected for it in downloads]
-        of = f" of {size(sum(it or 0 for it in expected))}" if all(expected) else ""
+        expected = [it.expected for it in downloads if it.done]
+        of = f" of {size(sum(it or 0 for it in expected))}" if expected and all(expected) else ""
         names = ", ".join(it.derivation.name for it in downloads[:2])
         more = f" and {len(downloads) - 2} more" if len(downloads) > 2 else ""  # noqa: PLR2004 -- as many as are named
         return [
             Text.assemble(
-                ("fetching ", "bold"), f"{names}{more}  ", (f"{size(here)}{of}", "cyan"),
-                f"  {size(self._state.rate(now))}/s  {size(self._state.received)} so far",
+("fetching ", "bold"), (f"{size(here)}{of}", "cyan"),
+                f", {size(self._state.rate(now))}/s, {size(self._state.received)} so far: {names}{more}",
                 no_wrap=True, overflow="ellipsis",
             )
         ]  # fmt: skip

@@ -95,13 +95,31 @@ def test_a_closed_pipe_is_quiet() -> None:
 @pytest.mark.parametrize(
     ("number", "code", "said"),
     [
-        pytest.param(signal.SIGINT, 130, "error: interrupted\n", id="interrupted"),
+        pytest.param(signal.SIGINT, 130, "error: interrupted", id="interrupted"),
         pytest.param(signal.SIGTERM, 143, "", id="terminated"),
     ],
 )
-def test_signals_end_a_run(kernix: CommandLine, number: signal.Signals, code: int, said: str) -> None:
-    """Ctrl-C and SIGTERM end a run with their codes and without a traceback."""
-    file = kernix.write("slow.py", "import sys, time\nprint('there', flush=True)\ntime.sleep(60)\n")
+def test_signals_end_a_build(kernix: CommandLine, scripts: Path, number: signal.Signals, code: int, said: str) -> None:
+    """Ctrl-C and SIGTERM end a build with their codes, without a traceback and without leaving anything."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kernix", "build", "-f", scripts, "slow"],
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while process.stderr.readline() != "building slow\n":
+        pass
+    process.send_signal(number)
+    out, told = process.communicate(timeout=60)
+    assert (code, "", said) == (process.returncode, out, told.strip())
+    assert [] == list((kernix.home / "builds").iterdir())
+
+
+def test_an_interrupt_while_a_file_is_evaluated(kernix: CommandLine) -> None:
+    """Ctrl-C in the middle of a user's file is an interrupt and no error of the file's."""
+    file = kernix.write("slow.py", "import time\nprint('there', flush=True)\ntime.sleep(60)\n")
     process = subprocess.Popen(
         [sys.executable, "-m", "kernix", "list", "-f", file],
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
@@ -110,10 +128,10 @@ def test_signals_end_a_run(kernix: CommandLine, number: signal.Signals, code: in
         text=True,
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == "there\n"
-    process.send_signal(number)
+    assert "there\n" == process.stdout.readline()
+    process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
-    assert (code, said) == (process.returncode, told.lstrip("\n"))
+    assert (130, "error: interrupted\n") == (process.returncode, told.lstrip("\n"))
 
 
 def test_help_names_every_verb(kernix: CommandLine) -> None:

@@ -132,7 +132,7 @@ def test_missing(tmp_path: Path) -> None:
     """A file that cannot be read is named, with the reason."""
     with pytest.raises(UserFileMissing) as caught:
         load_file(tmp_path / "none.py")
-    assert str(caught.value) == f"cannot read {tmp_path / 'none.py'}: No such file or directory"
+    assert str(caught.value) == f"cannot read {tmp_path / 'none.py'}: no such file or directory"
 
-    with pytest.raises(Error, match="Is a directory"):
+    with pytest.raises(Error, match="is a directory"):
         load_file(tmp_path)

@@ -66,7 +66,7 @@ def printed(events: list[Event]) -> str:
         ),
         pytest.param(
             [Started(FETCH), Progress(FETCH, 2_000_000, 8_000_000, Unit.BYTES)],
-            ["fetching gcc-12", "2.0 MB of 8.0 MB", "2.0 MB/s"],
+            ["fetching 2.0 MB of 8.0 MB, 2.0 MB/s", "gcc-12"],
             id="fetching",
         ),
         pytest.param([Waiting(LINUX)], ["linux-6.12", "waiting for another process"], id="waiting"),
