@@ -20,7 +20,7 @@ from store.registration import Entry
 
 
 ALL = Policy(keep={}, keep_derivers=False)
-KEYS = [bytes([number]) * 32 for number in range(6)]
+KEYS = [bytes([number]) * 32 for number in range(60)]
 
 
 def work(home: Path, until: float, chance: random.Random) -> int:
