@@ -64,7 +64,6 @@ MICRO = {
 }
 
 
-@attrs.frozen
 class InvalidPins(Error):
     """kernels.json does not pin what the kernel set offers."""
 

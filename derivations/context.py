@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from derivations.debian.lock import Lock
 
 
-@attrs.frozen
 class NoContext(Error):
     """A definition needs the lock, and nobody has said which one it is."""
 

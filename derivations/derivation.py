@@ -47,7 +47,6 @@ _HASH = re.compile(r"[0-9a-f]{40,}", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-@attrs.frozen
 class InvalidDerivation(Error):
     """A derivation cannot be what it was asked to be."""
 

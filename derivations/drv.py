@@ -39,7 +39,6 @@ VERSION = 1
 SUFFIX = ".drv"
 
 
-@attrs.frozen
 class InvalidDrv(Error):
     """A `.drv` text cannot be read."""
 

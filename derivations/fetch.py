@@ -14,8 +14,6 @@ import re
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
-import attrs
-
 from derivations.derivation import Derivation, Fixed, Hints, canonical_json
 from store import base32
 from store.errors import Error
@@ -39,7 +37,6 @@ _BASE32_LENGTH = 52
 _NOT_IN_NAMES = re.compile(r"[^0-9a-zA-Z+\-._?=]+", re.ASCII)
 
 
-@attrs.frozen
 class InvalidSource(Error):
     """What should be fetched is described wrongly."""
 

@@ -10,8 +10,6 @@ import os
 
 from pathlib import Path
 
-import attrs
-
 from derivations.beside import beside_caller
 from derivations.derivation import Derivation, Fixed, Hints
 from derivations.fetch import ANY_SYSTEM
@@ -19,7 +17,6 @@ from store.errors import Error
 from store.walk import content_of
 
 
-@attrs.frozen
 class NoSource(Error):
     """A path in a definition does not lead to what it should."""
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from derivations.derivation import Output
 
 
-@attrs.frozen
 class UnknownSystem(Error):
     """Kernels are not built for, or on, such a system."""
 

@@ -33,7 +33,6 @@ _HIDDEN = frozenset({"arguments", "changes", "context", "override", "override_at
 """What a kernel has for those who make others of it, in Python."""
 
 
-@attrs.frozen
 class NotBuildable(UsageError):
     """An attribute is something, but nothing that can be built."""
 

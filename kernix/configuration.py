@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@attrs.frozen
 class InvalidConfiguration(Error):
     """The configuration file cannot be followed."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from derivations import drv
 from derivations.realise.instantiate import instantiate
 from kernix.definitions import Options, targets
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from store.path import StorePath
 
 
-@attrs.frozen
 class NoDeriver(Error):
     """Nothing is known about how an object was made."""
 

@@ -14,8 +14,6 @@ import os
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from derivations.debian.lock import dumps, parse
 from store.errors import Error
 
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 NAME = "kernix.lock"
 
 
-@attrs.frozen
 class NoLock(Error):
     """Something needs the lock, there is none, and none may be made."""
 
@@ -45,7 +42,6 @@ class NoLock(Error):
         return "`kernix lock` makes one from what the machine's apt offers now"
 
 
-@attrs.frozen
 class UnreadableLock(Error):
     """The lock is there and cannot be read."""
 

@@ -8,8 +8,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import attrs
-
 from kernix.definitions import Options, targets
 from kernix.realising import present
 from store import base32
@@ -28,7 +26,6 @@ _DIGEST = re.compile(f"[{base32.ALPHABET}]{{{DIGEST_LENGTH}}}")
 _LONGEST_CHAIN = 40  # as many as the kernel follows
 
 
-@attrs.frozen
 class NotBuilt(Error):
     """An attribute is asked about as an object, and has not been built."""
 
@@ -43,7 +40,6 @@ class NotBuilt(Error):
         return f"`kernix build {self.attribute}` builds it"
 
 
-@attrs.frozen
 class NotInStore(UsageError):
     """A path does not lead into the store."""
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from store.local import Store
 
 
-@attrs.frozen
 class InvalidPlace(Error):
     """The environment does not say, or says wrongly, where something of the user's is."""
 

@@ -15,8 +15,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-import attrs
-
 from derivations.calling import was_refused
 from derivations.suggest import suggestion
 from store.errors import Error
@@ -26,7 +24,6 @@ T = TypeVar("T")
 Thunks = Mapping[str, Callable[[], Any]]
 
 
-@attrs.frozen
 class UnknownAttribute(Error, KeyError, AttributeError):
     """A set has no attribute of that name, asked for as an item or as an attribute."""
 
@@ -48,7 +45,6 @@ class UnknownAttribute(Error, KeyError, AttributeError):
         return self.near
 
 
-@attrs.frozen
 class EagerReadError(Error):
     """An overlay read *final* outside a thunk."""
 
@@ -63,7 +59,6 @@ class EagerReadError(Error):
         return f'write the value as a thunk: {{"name": lambda: … final.{self.attribute} …}}'
 
 
-@attrs.frozen
 class CycleError(Error):
     """Attributes need each other."""
 
@@ -73,7 +68,6 @@ class CycleError(Error):
         return f"attributes need each other: {' -> '.join(self.chain)}"
 
 
-@attrs.frozen
 class InvalidOverlay(Error):
     """What an overlay returned is not a set of thunks."""
 

@@ -11,8 +11,6 @@ import types
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from store.errors import Error
 
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from overlays.fixpoint import Overlay
 
 
-@attrs.frozen
 class UserFileError(Error):
     """A user's Python file raised."""
 
@@ -34,7 +31,6 @@ class UserFileError(Error):
         return f"{self.file}: {self.problem}\n{self.trace}"
 
 
-@attrs.frozen
 class UserFileMissing(Error):
     """A user's Python file cannot be read."""
 
@@ -45,7 +41,6 @@ class UserFileMissing(Error):
         return f"cannot read {self.file}: {self.reason}"
 
 
-@attrs.frozen
 class NoOverlay(Error):
     """A file that should hold an overlay defines none."""
 

@@ -12,8 +12,6 @@ import threading
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from store.errors import Error
 from store.space import DiskFull
 
@@ -72,7 +70,6 @@ create table divergences (
 _BUSY_SECONDS = 600
 
 
-@attrs.frozen
 class StoreCorrupt(Error):
     """The store's own records cannot be read."""
 
@@ -88,7 +85,6 @@ class StoreCorrupt(Error):
         return "`kernix verify --rebuild` makes the database again from the journal and the objects"
 
 
-@attrs.frozen
 class SchemaTooNew(Error):
     """The database was made by a later kernix."""
 
@@ -104,7 +100,6 @@ class SchemaTooNew(Error):
         return "use the later kernix, or another KERNIX_HOME"
 
 
-@attrs.frozen
 class DatabaseFailed(Error):
     """SQLite cannot do its work for a reason outside of the database's content."""
 

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 JOURNAL_VERSION = 1
 
 
-@attrs.frozen
 class JournalTooNew(Error):
     """The journal was written by a later kernix."""
 

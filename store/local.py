@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 _DAY = 24 * 60 * 60
 
 
-@attrs.frozen
 class StoreTooNew(Error):
     """A later kernix made this store."""
 
@@ -58,7 +57,6 @@ class StoreTooNew(Error):
         return "use the later kernix, or another KERNIX_HOME"
 
 
-@attrs.frozen
 class NoSuchObject(Error):
     """No object's path begins as asked."""
 
@@ -68,7 +66,6 @@ class NoSuchObject(Error):
         return f"no object in the store begins with {self.prefix!r}"
 
 
-@attrs.frozen
 class AmbiguousPrefix(Error):
     """More than one object's path begins as asked."""
 

@@ -44,7 +44,6 @@ _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.1
 
 
-@attrs.frozen
 class WaitCancelled(Error):
     """Whoever waited for a lock was told to stop waiting."""
 

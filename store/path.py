@@ -33,7 +33,6 @@ _NAME = re.compile(r"(?!\.\.?(-|$))[0-9a-zA-Z+\-._?=]+", re.ASCII)
 _DIGEST = re.compile(f"[{base32.ALPHABET}]{{{DIGEST_LENGTH}}}")
 
 
-@attrs.frozen
 class InvalidStorePath(Error):
     """A text that should name a store object does not."""
 

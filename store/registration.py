@@ -64,7 +64,6 @@ if TYPE_CHECKING:
     from store.tree import Content
 
 
-@attrs.frozen
 class ReferenceMissing(Error):
     """An object refers to something that the store does not have."""
 
@@ -75,7 +74,6 @@ class ReferenceMissing(Error):
         return f"{self.path} refers to {self.reference}, which is not in the store"
 
 
-@attrs.frozen
 class ObjectMissing(Error):
     """Something was asked about an object that the store does not have."""
 

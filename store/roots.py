@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 _LONGEST_CHAIN = 16
 
 
-@attrs.frozen
 class NotALink(Error):
     """A link cannot be made because something else is there."""
 
@@ -55,7 +54,6 @@ class NotALink(Error):
         return "move it away, or choose another link with -o"
 
 
-@attrs.frozen
 class NotARoot(Error):
     """A link does not lead into the store."""
 

@@ -13,8 +13,6 @@ import os
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from store.errors import Error
 
 
@@ -28,7 +26,6 @@ RESERVE_SIZE = 8 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
-@attrs.frozen
 class DiskFull(Error):
     """Something could not be written because there is no room for it."""
 

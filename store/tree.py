@@ -48,7 +48,6 @@ class Kind(enum.Enum):
     SYMLINK = b"l"
 
 
-@attrs.frozen
 class InvalidTree(Error):
     """A tree holds something that no store object may hold."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+import pytest  # noqa: TC002 -- pytest itself reads the annotation
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -57,7 +57,6 @@ _FIELDS = frozenset({"archive", "path", "sha256", "size"})
 _TOP = frozenset({"packages", "sets", "version"})
 
 
-@attrs.frozen
 class InvalidLock(Error):
     """A text is no lock; every problem is told with its place."""
 
@@ -73,7 +72,6 @@ class InvalidLock(Error):
         return "take it from version control again, or move it away and run `kernix lock`"
 
 
-@attrs.frozen
 class LockTooNew(Error):
     """A lock was written by a newer kernix."""
 
@@ -88,7 +86,6 @@ class LockTooNew(Error):
         return "use the kernix that wrote it, or a newer one"
 
 
-@attrs.frozen
 class MissingSet(Error):
     """The lock does not pin a set of packages."""
 
@@ -104,7 +101,6 @@ class MissingSet(Error):
         return f"`kernix lock --add {self.name}` adds it and changes nothing else"
 
 
-@attrs.frozen
 class MissingPackage(Error):
     """A set of the lock lacks a package that something needs."""
 

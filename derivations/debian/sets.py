@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-@attrs.frozen
 class UnknownSet(Error):
     """There is no such set of packages."""
 

@@ -34,7 +34,6 @@ _MAX_SIZE = 0xFFFFFFFF
 _TRAILER = b"TRAILER!!!"
 
 
-@attrs.frozen
 class TooLarge(Error):
     """A file does not fit into the form."""
 

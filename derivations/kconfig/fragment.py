@@ -36,7 +36,6 @@ _MAX_PROBLEMS = 20
 _LENGTH = 80
 
 
-@attrs.frozen
 class InvalidFragment(Error):
     """A text or mapping does not say which options are wanted."""
 

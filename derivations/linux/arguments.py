@@ -37,7 +37,6 @@ _RELEASE = re.compile(r"[0-9A-Za-z.+_-]{0,64}", re.ASCII)
 _MAX_NAME_LENGTH = 80  # what is made of a kernel puts version and purpose behind its name
 
 
-@attrs.frozen
 class UnknownArgument(Error):
     """A kernel function has no such argument."""
 
@@ -56,7 +55,6 @@ class UnknownArgument(Error):
         return self.near
 
 
-@attrs.frozen
 class InvalidArgument(Error):
     """An argument of a kernel function has a value that cannot be."""
 

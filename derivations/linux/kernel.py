@@ -38,7 +38,6 @@ Change = Callable[[Derivation], Mapping[str, Any]]
 """What `override_attrs` takes: given the derivation, the attributes of it to change."""
 
 
-@attrs.frozen
 class UnsupportedSystem(Error):
     """A kernel is not made for the system that is asked for."""
 
@@ -50,7 +49,6 @@ class UnsupportedSystem(Error):
         return f"{self.kernel} is made for {', '.join(self.systems)}, not for {self.system}"
 
 
-@attrs.frozen
 class UnknownDerivationAttribute(Error):
     """`override_attrs` names an attribute that derivations do not have."""
 

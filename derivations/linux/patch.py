@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from derivations.toolchain import Toolchain
 
 
-@attrs.frozen
 class InvalidPatch(Error):
     """A patch is described wrongly."""
 

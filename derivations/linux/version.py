@@ -14,7 +14,6 @@ from store.errors import Error
 _VERSION = re.compile(r"(\d{1,5})\.(\d{1,5})(?:\.(\d{1,5}))?(-rc\d{1,5})?(?:-([0-9A-Za-z._+-]{1,40}))?", re.ASCII)
 
 
-@attrs.frozen
 class InvalidVersion(Error):
     """A text is no kernel version."""
 

@@ -79,7 +79,6 @@ Description: nothing
 """
 
 
-@attrs.frozen
 class AptMissing(Error):
     """The machine has no apt."""
 
@@ -94,7 +93,6 @@ class AptMissing(Error):
         return "make the lock on a Debian machine (`kernix lock`) and bring the file here: using it needs no apt"
 
 
-@attrs.frozen
 class AptFailed(Error):
     """What apt was asked for could not be had; its own words tell why."""
 
@@ -112,7 +110,6 @@ class AptFailed(Error):
         return "the archives are those of this machine's apt (/etc/apt); see what `apt-get update` says about them"
 
 
-@attrs.frozen
 class UnknownPackage(Error):
     """The machine's archives do not have a package."""
 
@@ -128,7 +125,6 @@ class UnknownPackage(Error):
         return self.near or "archives are added in /etc/apt/sources.list.d"
 
 
-@attrs.frozen
 class WeakHash(Error):
     """An archive does not say the SHA-256 of a package."""
 

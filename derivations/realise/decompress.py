@@ -44,7 +44,6 @@ MAGIC_LENGTH = 6
 _ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error, zstd.ZstdError, ValueError)
 
 
-@attrs.frozen
 class Corrupt(Error):
     """An archive cannot be read to its end."""
 

@@ -18,8 +18,6 @@ import threading
 
 from typing import TYPE_CHECKING, ClassVar
 
-import attrs
-
 from derivations.realise.action import Realised, Workshop, is_fetch
 from derivations.realise.cancel import Cancellation, Slots
 from derivations.realise.events import Failed, Planned, Skipped
@@ -43,7 +41,6 @@ COMMITTING = 16
 """How many threads may be busy with results beyond those whose builders run."""
 
 
-@attrs.frozen
 class SeveralFailed(Error):
     """More than one derivation failed."""
 

@@ -35,7 +35,6 @@ WHOLE = 1024 * 1024
 _REPORT_EVERY = 256
 
 
-@attrs.frozen
 class Refused(Error):
     """An archive wants what no archive may want."""
 
@@ -52,7 +51,6 @@ class Refused(Error):
         return "archives of sources have nothing of the kind; this one is broken or hostile"
 
 
-@attrs.frozen
 class CaseFolding(Error):
     """The store lies on a file system that takes two names for one."""
 

@@ -42,7 +42,6 @@ class Job:
     cancelled: Callable[[], bool]
 
 
-@attrs.frozen
 class Cancelled(Error):
     """The builder was told to give up."""
 

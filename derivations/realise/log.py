@@ -44,7 +44,6 @@ _MARK = "@kernix "
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-@attrs.frozen
 class LogMissing(Error):
     """There is no log of a build."""
 

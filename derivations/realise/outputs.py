@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from store.pool import Pool
 
 
-@attrs.frozen
 class WrongOutput(Error):
     """The output of a fixed-output derivation is not the one that it must be."""
 

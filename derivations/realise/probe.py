@@ -15,8 +15,6 @@ import subprocess
 
 from pathlib import Path
 
-import attrs
-
 from derivations.realise import sandbox, seccomp
 from store.errors import Error
 
@@ -33,7 +31,6 @@ profile bwrap {path} flags=(unconfined) {{
 """
 
 
-@attrs.frozen
 class NoBubblewrap(Error):
     """Bubblewrap is not there, or too old."""
 
@@ -48,7 +45,6 @@ class NoBubblewrap(Error):
         return f"install bubblewrap {OLDEST[0]}.{OLDEST[1]} or newer, on Debian with `apt-get install bubblewrap`"
 
 
-@attrs.frozen
 class NoUserNamespaces(Error):
     """The machine does not let us make user namespaces, without which there is no sandbox."""
 
@@ -64,7 +60,6 @@ class NoUserNamespaces(Error):
         return self.advice
 
 
-@attrs.frozen
 class SandboxRefused(Error):
     """Bubblewrap could not make the sandbox, for a reason that only it knows."""
 

@@ -27,8 +27,6 @@ import subprocess
 
 from typing import TYPE_CHECKING, Self
 
-import attrs
-
 from derivations.realise import probe, seccomp
 from store.errors import Error
 
@@ -45,7 +43,6 @@ PATIENCE = 60.0
 _START = 5.0  # seconds that bubblewrap may take to tell B's number before it is killed without
 
 
-@attrs.frozen
 class Unkillable(Error):
     """Processes of a sandbox did not end when they were killed."""
 

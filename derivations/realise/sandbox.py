@@ -63,7 +63,6 @@ OPTIONS = (
 _CLOSED = ("/proc", "/dev", OUT)
 
 
-@attrs.frozen
 class MountRefused(Error):
     """Something cannot be mounted where the derivation wants it."""
 

@@ -48,7 +48,6 @@ _ERRNO = 0x00050000
 _X32 = 0x40000000
 
 
-@attrs.frozen
 class UnknownMachine(Error):
     """There is no filter for this machine."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
 import click
 
 from derivations.derivation import Derivation
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-@attrs.frozen
 class GuestSilent(Error):
     """The console of a boot test does not say what booted."""
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _MARKS = {State.FINE: ("ok", "green"), State.ABSENT: ("--", "yellow"), State.BROKEN: ("no", "red")}
 
 
-@attrs.frozen
 class Unfit(Error):
     """Something that is needed does not work here."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
 import click
 
 from kernix.messages import say
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from store.verify import Problem
 
 
-@attrs.frozen
 class StoreDamaged(Error):
     """Verification found something."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
 import click
 
 from kernix import objects as named
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from store.path import StorePath
 
 
-@attrs.frozen
 class DoesNotDepend(Error):
     """There is no chain of references from one object to the other."""
 

@@ -7,8 +7,6 @@ import shutil
 
 from typing import TYPE_CHECKING, ClassVar
 
-import attrs
-
 from derivations.kconfig.check import Mismatch, mismatches, parse
 from derivations.kconfig.fragment import Request, requests
 from store.errors import Error
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from derivations.realise.job import Job
 
 
-@attrs.frozen
 class ConfigMismatch(Error):
     """Options that were asked for are not what the kernel's Kconfig made of them."""
 

@@ -13,7 +13,6 @@ import threading
 
 from typing import TYPE_CHECKING
 
-import attrs
 import requests
 
 from derivations.debian.lock import GONE_HINT
@@ -42,7 +41,6 @@ _USER_AGENT = "kernix"
 _PER_THREAD = threading.local()
 
 
-@attrs.frozen
 class PackageGone(Error):
     """No mirror has a pinned package any more."""
 

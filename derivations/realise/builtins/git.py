@@ -77,7 +77,6 @@ _TICK = 0.2
 _SHA256_DIGITS = 64
 
 
-@attrs.frozen
 class NoGit(Error):
     """Git is not installed."""
 
@@ -92,7 +91,6 @@ class NoGit(Error):
         return "apt-get install git"
 
 
-@attrs.frozen
 class GitFailed(Error):
     """Git could not do what it was asked for."""
 
@@ -104,7 +102,6 @@ class GitFailed(Error):
         return f"cannot fetch {self.name} from {self.url}: {self.said}"
 
 
-@attrs.frozen
 class NoSuchCommit(Error):
     """A repository does not have a commit."""
 

@@ -18,8 +18,6 @@ import zlib
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-import attrs
-
 from derivations.image.newc import Node, archive
 from derivations.realise.job import Cancelled
 from store.errors import Error
@@ -46,7 +44,6 @@ _ZSTD_LEVEL = 19
 _DEVICES = {"b": stat.S_IFBLK, "c": stat.S_IFCHR}
 
 
-@attrs.frozen
 class InvalidInitramfs(Error):
     """An initramfs cannot hold what it should."""
 

@@ -12,8 +12,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import attrs
-
 from store.errors import Error
 from store.ingest import copy_in
 from store.writer import TreeWriter
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 _OURS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
-@attrs.frozen
 class Changed(Error):
     """A source is not what it was when the definition was evaluated."""
 
@@ -45,7 +42,6 @@ class Changed(Error):
         return "run the same again; if something writes there all the time, stop it or copy the source first"
 
 
-@attrs.frozen
 class Unreadable(Error):
     """A source cannot be read any more."""
 

@@ -6,8 +6,6 @@ import importlib
 
 from typing import TYPE_CHECKING, cast
 
-import attrs
-
 from derivations.derivation import BUILTIN
 from derivations.suggest import suggestion
 from store.errors import Error
@@ -31,7 +29,6 @@ _BUILTINS = {
 }
 
 
-@attrs.frozen
 class UnknownBuiltin(Error):
     """A derivation wants a builder that this kernix does not have."""
 

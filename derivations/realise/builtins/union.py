@@ -46,7 +46,6 @@ _MANY = 500
 """From so many files on, it is quicker to look through the pool than to read them."""
 
 
-@attrs.frozen
 class Conflict(Error):
     """Two inputs have different things at one place."""
 
@@ -63,7 +62,6 @@ class Conflict(Error):
         return 'leave one of them out with `exclude`, or let the later input win with `conflicts="last"`'
 
 
-@attrs.frozen
 class InvalidLayout(Error):
     """What a union should have besides its inputs cannot be."""
 

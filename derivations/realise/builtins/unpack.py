@@ -10,8 +10,6 @@ import stat
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from derivations.realise.decompress import Section
 from derivations.realise.extract import extract
 from derivations.unpack import ARCHIVE
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from store.tree import Content
 
 
-@attrs.frozen
 class NoArchive(Error):
     """There is no archive where one should be."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import attrs
 import pytest
 
 from derivations.debian.lock import Lock, MissingPackage, MissingSet
@@ -52,4 +51,4 @@ def test_lock_of_an_older_kernix() -> None:
     lock = Lock(packages=packages, sets={"qemu": [package.identity for package in packages]})
     with pytest.raises(MissingPackage) as caught:
         root_file_system("qemu", lock)
-    assert attrs.astuple(caught.value) == ("qemu", "sed")
+    assert caught.value.args == ("qemu", "sed")
