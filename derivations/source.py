@@ -14,7 +14,6 @@ from derivations.beside import beside_caller
 from derivations.derivation import Derivation, Fixed, Hints
 from derivations.fetch import ANY_SYSTEM
 from store.errors import Error
-from store.walk import content_of
 
 
 class NoSource(Error):
@@ -68,6 +67,8 @@ def text_file(name: str, text: str, *, executable: bool = False) -> Derivation:
 
 
 def _local(place: Path, name: str | None) -> Derivation:
+    from store.walk import content_of  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
+
     resolved = place.resolve()
     try:
         content = content_of(resolved)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 from typing import TYPE_CHECKING
 
 
@@ -13,5 +11,7 @@ if TYPE_CHECKING:
 
 def suggestion(word: str, known: Iterable[str]) -> str | None:
     """Return ``did you mean …?`` with the known words nearest to *word*, None when none is near."""
+    import difflib  # noqa: PLC0415 -- start-up: only errors suggest
+
     near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
     return f"did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else None

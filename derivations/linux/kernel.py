@@ -21,7 +21,6 @@ from derivations.context import Context, current
 from derivations.derivation import Derivation, Output
 from derivations.kconfig.fragment import over
 from derivations.linux.arguments import Arguments, InvalidArgument, check_names, is_file_name
-from derivations.linux.boot import boot_test
 from derivations.linux.build import Parts, parts
 from derivations.source import local_file
 from derivations.suggest import suggestion
@@ -223,6 +222,8 @@ class Tests:
     @property
     def boot(self) -> Derivation:
         """Return the test that boots the kernel and hears of it from inside."""
+        from derivations.linux.boot import boot_test  # noqa: PLC0415 -- start-up: only who boots a kernel needs it
+
         kernel = self._kernel
         return boot_test(kernel.name, kernel.out, kernel.release, kernel.toolchain, kernel.context.lock())
 
