@@ -5,17 +5,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# A file's tests run in one worker: those of the real kernel share a store. They are the longest, and begin first.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: demo check check-fast lint bench clean
 
 demo: $(VENV)/ready system
 	$(BIN)/kernix boot linux_micro
 
 check: $(VENV)/ready system
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # All but the tests that build and boot a real kernel: a few minutes instead of a quarter of an hour.
 check-fast: $(VENV)/ready system
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not kernel"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not kernel"
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -10,3 +10,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--real-home", metavar="DIRECTORY", help="the home of the tests that build real kernels; fresh by default"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that compile a kernel: all others take less time than these."""
+    items.sort(key=lambda item: item.get_closest_marker("kernel") is None)

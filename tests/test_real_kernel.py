@@ -1,7 +1,7 @@
 """The whole way, for real: linux_micro is built from source, booted, overridden, and collected.
 
 All tests share one store, so the toolchain is fetched and the kernel compiled once. They run in
-one worker and in their order.
+their order and, as every file's, in one worker.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("kernel")]
+pytestmark = pytest.mark.kernel
 
 ROOT = Path(__file__).parent.parent
 HEAD = "from derivations import *\nfrom kernels import kernel_set\n\nkernels = kernel_set()\n"

@@ -1,0 +1,252 @@
+"""The pages say what is so: verbs, options, settings and arguments are there, command lines parse, links lead somewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+import subprocess
+import sys
+
+from pathlib import Path
+
+import attrs
+import click
+import pytest
+
+from click.testing import CliRunner
+
+from derivations.debian.sets import SETS
+from derivations.linux.arguments import NAMES
+from kernix import configuration
+from kernix.cli import kernix
+from kernix.definitions import bundled_overlays
+from kernix.messages import usage_sentence
+from kernix.verbs import VERBS
+from store.retention import Retention
+
+
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+
+HOSTS = {"mirror.example", "127.0.0.1", "kernel.org", "cdn.kernel.org", "git.kernel.org", "keepachangelog.com"}
+"""The hosts that pages may name: none of them is a registry of packages."""
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_SPAN = re.compile(r"`(kernix [^`]+)`")
+_HOST = re.compile(r"(?:https?://|\b)((?:[a-z0-9-]+\.)+(?:com|dev|example|io|net|org))\b")
+_MACHINE_PATH = re.compile(r"(?<![\w~.])/(?:data|home|mnt|root|work)/|/tmp/\w")
+_FEWEST = 20
+
+
+@attrs.frozen
+class Command:
+    """A command line that a page shows, and what it printed, if the page shows that."""
+
+    page: str
+    line: str
+    printed: str = ""
+
+    @property
+    def words(self) -> list[str]:
+        """Return the words behind `kernix`, up to what belongs to the shell."""
+        found = []
+        for word in shlex.split(self.line)[1:]:
+            if word in {"|", "2>&1", ">"}:
+                break
+            found.append(word)
+        return found
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.line}"
+
+
+def text(page: Path) -> str:
+    """Return what is in *page*."""
+    return page.read_text(encoding="utf-8")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the blocks of *page* in *language*."""
+    return [body for found, body in _FENCE.findall(text(page)) if found == language]
+
+
+def shown() -> list[Command]:
+    """Return the command lines in the pages' console blocks."""
+    found = []
+    for page in PAGES:
+        for block in blocks(page, "console"):
+            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                line, _, printed = part.partition("\n")
+                inner = re.search(r"\$\((kernix [^)]+)\)", line)
+                found += [Command(page.name, inner[1])] if inner else []
+                found += [Command(page.name, line, printed)] if line.startswith("kernix ") else []
+    return found
+
+
+def mentioned() -> list[Command]:
+    """Return the command lines that the pages' sentences mention."""
+    return [Command(page.name, span) for page in PAGES for span in _SPAN.findall(_FENCE.sub("", text(page)))]
+
+
+def parsed(words: list[str]) -> None:
+    """Read *words* as `kernix` would, and do nothing.
+
+    Raises:
+        ClickException: they are no command line.
+    """
+    command: click.Command | None = kernix
+    context = click.Context(kernix, info_name="kernix")
+    while words and isinstance(command, click.Group):
+        name, command, words = command.resolve_command(context, words)
+        assert command is not None
+        context = command.make_context(name, list(words), parent=context)
+
+
+def refused(words: list[str]) -> str | None:
+    """Return what kernix says of *words* if they are no command line."""
+    try:
+        parsed(words)
+    except click.ClickException as error:
+        return usage_sentence(error)[0]
+    return None
+
+
+def commands() -> dict[str, click.Command]:
+    """Return every verb, and every verb's verb, by its words."""
+    context = click.Context(kernix)
+    found: dict[str, click.Command] = {}
+    for verb in VERBS:
+        command = kernix.get_command(context, verb)
+        assert command is not None
+        found[verb] = command
+        if isinstance(command, click.Group):
+            found |= {f"{verb} {name}": inner for name, inner in command.commands.items()}
+    return found
+
+
+@pytest.fixture(scope="module")
+def everything() -> str:
+    """Return all pages below docs/ as one text."""
+    return "\n".join(text(page) for page in PAGES if page.parent.name == "docs")
+
+
+def test_pages() -> None:
+    """There is something to check."""
+    assert len(PAGES) > 10
+    assert len(shown()) > _FEWEST
+    assert len(mentioned()) > _FEWEST
+
+
+@pytest.mark.parametrize("words", [pytest.param(words, id=words) for words in commands()])
+def test_verb(words: str, everything: str) -> None:
+    """A verb is in the pages, and tells itself what it and each of its options does."""
+    command = commands()[words]
+    assert f"kernix {words}" in everything
+    assert command.help
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+    told = CliRunner().invoke(kernix, [*words.split(), "--help"])
+    assert (told.exit_code, "Usage: " in told.output) == (0, True)
+
+
+@pytest.mark.parametrize("words", [pytest.param(words, id=words) for words in commands()])
+def test_options(words: str, everything: str) -> None:
+    """Every option of a verb is in the pages."""
+    options = [option for option in commands()[words].params if isinstance(option, click.Option)]
+    missing = [
+        name for option in options for name in option.opts if not re.search(rf"(?<![\w-]){name}(?![\w-])", everything)
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("command", [pytest.param(it, id=str(it)) for it in shown()])
+def test_shown_command(command: Command) -> None:
+    """A command line in a console block parses, or fails as the page shows."""
+    sentence = refused(command.words)
+    assert sentence is None or f"error: {sentence}\n" in command.printed
+
+
+@pytest.mark.parametrize("command", [pytest.param(it, id=str(it)) for it in mentioned()])
+def test_mentioned_command(command: Command) -> None:
+    """A command line in a sentence has a verb that exists, and options of it."""
+    meant = {"SHELL": "bash", "TIME": "1", "SIZE": "1"}
+    words = [meant.get(word, word) for word in command.words if word != "--help"]
+    # A sentence may speak of a verb alone.
+    with contextlib.suppress(click.MissingParameter):
+        parsed(words)
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+def test_links(page: Path) -> None:
+    """Every link of a page to another one, or to a heading, leads somewhere."""
+    lost = []
+    for target in _LINK.findall(_FENCE.sub("", text(page))):
+        place, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        file = page if not place else (page.parent / place).resolve()
+        if not file.is_relative_to(ROOT) or not file.is_file() or (anchor and anchor not in headings(file)):
+            lost.append(target)
+    assert lost == []
+
+
+def headings(page: Path) -> list[str]:
+    """Return the anchors of the headings of *page*, as GitHub makes them."""
+    found = re.findall(r"^#+ (.*)$", _FENCE.sub("", text(page)), flags=re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found]
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+def test_python_compiles(page: Path) -> None:
+    """Every Python block of a page compiles."""
+    for number, block in enumerate(blocks(page, "python"), 1):
+        compile(block, f"{page.name}, block {number}", "exec", dont_inherit=True)
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+def test_settings(page: Path) -> None:
+    """Every TOML block of a page is a configuration that kernix reads."""
+    for block in blocks(page, "toml"):
+        assert configuration.parse(block, page) != configuration.Configuration()
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+def test_places(page: Path) -> None:
+    """A page names no other host than it may, and no path of the machine on which it was written."""
+    named = {host for host in _HOST.findall(text(page)) if host not in HOSTS and not host.endswith(".py")}
+    assert named == set()
+    assert _MACHINE_PATH.findall(text(page)) == []
+
+
+def test_example_runs(tmp_path: Path) -> None:
+    """The first example of docs/python.md prints what stands behind it."""
+    page = ROOT / "docs/python.md"
+    script = tmp_path / "example.py"
+    script.write_text(blocks(page, "python")[0], encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, script],
+        env={"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, blocks(page, "text")[0], "")
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        pytest.param("kernels.md", NAMES, id="arguments"),
+        pytest.param("kernels.md", bundled_overlays(), id="overlays"),
+        pytest.param("build.md", [*configuration._SETTINGS, *configuration._COLLECTION], id="settings"),
+        pytest.param("garbage.md", list(Retention), id="retention"),
+        pytest.param("toolchain.md", list(SETS), id="sets"),
+    ],
+)
+def test_complete(page: str, words: list[str]) -> None:
+    """A page has every word of what it documents."""
+    content = text(ROOT / "docs" / page)
+    assert [word for word in words if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", content)] == []
