@@ -3,7 +3,7 @@
     0    done                              100  a builder failed
     1    an error                          101  a builder took too long
     2    the request itself is wrong       102  something has another hash than it must have
-    130  interrupted                       104  building twice gave two results
+    130  interrupted
 
 The packages `store`, `derivations` and `overlays` and the module `kernels` are installed under
 these plain names, and another project may have brought one of the same name (a package even

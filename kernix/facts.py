@@ -42,7 +42,7 @@ def kernel_facts(kernel: Kernel, place: Callable[[Output], str | None]) -> dict[
         "version": kernel.version,
         "release": kernel.release,
         "description": kernel.description,
-        "system": kernel.derivation.system,
+        "system": kernel.context.system,
         "source": source_facts(kernel.source),
         "base": kernel.arguments.base if isinstance(kernel.arguments.base, str) else name_of(kernel.arguments.base),
         "patches": [patch.name for patch in kernel.arguments.patches],

@@ -4,7 +4,7 @@
     ├── UsageError              2     the request itself is wrong
     ├── store: InvalidStorePath, InvalidTree, ObjectMissing, StoreCorrupt, …
     ├── derivations: InvalidDerivation, UnknownArgument, …
-    └── realise: BuildFailed 100, BuildTimedOut 101, HashMismatch 102, NotDeterministic 104
+    └── realise: BuildFailed 100, BuildTimedOut 101, HashMismatch 102
 
 Each class is defined in the module that raises it. An error is a frozen attrs class: its facts
 are fields, its sentence is `__str__` (lower case, the offending value in it, no full stop),

@@ -100,7 +100,7 @@ class Unavailable(Error):
         """Tell what may help."""
         if self.absent:
             return "the file has been moved or deleted; another mirror may still have it"
-        return "what has been downloaded so far is kept and will be resumed"
+        return "what has been downloaded, if anything, is kept and resumed the next time"
 
 
 @attrs.frozen(kw_only=True)

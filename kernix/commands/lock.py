@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.debian.changes import changes
-from derivations.debian.sets import SETS
+from derivations.debian.sets import SETS, package_set
 from kernix.lockfile import find, read
 from kernix.locking import change, changed_lines, make
 from kernix.messages import say
@@ -54,6 +54,8 @@ def command(
     if not update and not added:
         _show(where, lock)
         return
+    for name in added:
+        package_set(name)
     for name in sets:
         lock.set(name)  # what is not pinned yet is added, not updated
     old, new = change(session, where, list(dict.fromkeys([*(sets or (lock.sets if update else ())), *added])))
