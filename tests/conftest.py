@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest  # noqa: TC002 -- pytest itself reads the annotation
 
 
@@ -10,6 +12,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--real-home", metavar="DIRECTORY", help="the home of the tests that build real kernels; fresh by default"
     )
+
+
+def pytest_configure() -> None:
+    """Let the processes that tests start be interrupted, even if this one runs in the background and cannot be."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
