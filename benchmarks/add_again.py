@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmarks.filled import filled
 from benchmarks.report import KERNIX, Bound, Result
 from benchmarks.timing import alternate
-from benchmarks.workbench import clear
 
 
 if TYPE_CHECKING:
@@ -19,18 +19,12 @@ NIX = "nix-store --add"
 
 def measure(bench: Workbench) -> Result:
     """Measure against Nix."""
-    tree, home = bench.tree, bench.scratch / "home"
-    nix = bench.nix
-    bench.run(home, "add", tree)
-    contestants: dict[str, Contestant] = {KERNIX: lambda _: bench.seconds(home, "add", tree)}
+    tree, stores = bench.tree, filled(bench)
+    nix = stores.nix
+    contestants: dict[str, Contestant] = {KERNIX: lambda _: bench.seconds(stores.home, "add", tree)}
     if nix is not None:
-        nix.reset()
-        nix.run("nix-store", "--add", tree)
         contestants[NIX] = lambda _: nix.seconds("nix-store", "--add", tree)
     times = alternate(bench.rounds, contestants, bench.scratch)
-    clear(home)
-    if nix is not None:
-        nix.clear()
     return Result(
         name="add-again",
         what="adding the same tree again, unchanged",

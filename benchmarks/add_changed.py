@@ -8,6 +8,7 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.filled import filled
 from benchmarks.report import KERNIX, Bound, Result
 from benchmarks.timing import alternate, run
 from benchmarks.workbench import clear, find
@@ -24,13 +25,12 @@ CHANGES = 100
 
 def measure(bench: Workbench) -> Result:
     """Measure against Nix, and by how much the store grows."""
-    tree, home, copy = bench.tree, bench.scratch / "home", bench.scratch / "changed"
-    nix = bench.nix
+    tree, stores, copy = bench.tree, filled(bench), bench.scratch / "changed"
+    home, nix = stores.home, stores.nix
     clear(copy)
     run([find("cp"), "-a", tree, copy], env=os.environ, cwd=bench.scratch)
     files = sorted(path for path in copy.rglob("*.c") if path.is_file())
     files = files[:: max(1, len(files) // CHANGES)][:CHANGES]
-    bench.run(home, "add", tree)
     growth: list[int] = []
     changed: set[int] = set()
 
@@ -46,12 +46,11 @@ def measure(bench: Workbench) -> Result:
         before = disk_usage(bench, home)
         taken = bench.seconds(home, "add", copy)
         growth.append(disk_usage(bench, home) - before)
+        bench.run(home, "gc", "--all")
         return taken
 
     contestants: dict[str, Contestant] = {KERNIX: kernix}
     if nix is not None:
-        nix.reset()
-        nix.run("nix-store", "--add", tree)
 
         def peer(number: int) -> float:
             change(number)
@@ -63,10 +62,7 @@ def measure(bench: Workbench) -> Result:
         contestants[NIX] = peer
     size = disk_usage(bench, home)
     times = alternate(bench.rounds, contestants, bench.scratch)
-    for place in (home, copy):
-        clear(place)
-    if nix is not None:
-        nix.clear()
+    clear(copy)
     grown = statistics.median(growth)
     return Result(
         name="add-changed",

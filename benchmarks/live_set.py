@@ -30,7 +30,7 @@ REACH = 1000
 """How far back in time an object refers."""
 
 SHARE, ALL = 0.06, 1.0
-"""What is alive: what a year of kernels leaves of its garbage, or nearly everything, the most that there is to visit."""
+"""What is alive: about as much as where the bound's first measurement was made (58,000), and everything, the most there is to visit."""
 
 
 def measure(bench: Workbench) -> Result:

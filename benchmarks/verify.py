@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmarks.filled import filled
 from benchmarks.report import KERNIX, Bound, Result
 from benchmarks.timing import alternate
-from benchmarks.workbench import clear
 
 
 if TYPE_CHECKING:
@@ -19,18 +19,12 @@ NIX = "nix-store --verify-path"
 
 def measure(bench: Workbench) -> Result:
     """Measure against Nix; the tree is the only object of either store."""
-    tree, home = bench.tree, bench.scratch / "home"
-    nix = bench.nix
-    bench.run(home, "add", tree)
-    contestants: dict[str, Contestant] = {KERNIX: lambda _: bench.seconds(home, "verify", "--contents")}
+    stores = filled(bench)
+    nix, path = stores.nix, stores.nix_path
+    contestants: dict[str, Contestant] = {KERNIX: lambda _: bench.seconds(stores.home, "verify", "--contents")}
     if nix is not None:
-        nix.reset()
-        path = nix.run("nix-store", "--add", tree).strip()
         contestants[NIX] = lambda _: nix.seconds("nix-store", "--verify-path", path)
     times = alternate(bench.rounds, contestants, bench.scratch)
-    clear(home)
-    if nix is not None:
-        nix.clear()
     return Result(
         name="verify",
         what="verifying that tree's contents",

@@ -37,8 +37,9 @@ fi
 targets=$image
 if has MODULES; then targets="$targets modules"; fi
 if has OF_EARLY_FLATTREE && [ "$image" != bzImage ]; then targets="$targets dtbs"; fi
+# After a failure what went wrong is said once more, by itself: other jobs print behind it until they end.
 # shellcheck disable=SC2086
-kernel_make -j"$KERNIX_CORES" "$@" $targets
+kernel_make -j"$KERNIX_CORES" "$@" $targets || { kernel_make "$@" $targets || true; exit 1; }
 
 mkdir -p /out/out /out/modules/lib/modules /out/debug
 # Not what `make image_name` says: on arm64 and riscv that is a compressed image, whatever was asked for.
