@@ -88,9 +88,9 @@ def test_nobody_gets_a_lock_without_a_name(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=enter)
     thread.start()
-    path.unlink()
-    other = os.open(path, os.O_RDWR | os.O_CREAT)
+    other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
     fcntl.flock(other, fcntl.LOCK_EX)
+    (tmp_path / "other").replace(path)  # at one stroke: between two the thread could take the name for itself
     os.close(descriptor)
     assert not entered.wait(0.2)
     os.close(other)
