@@ -7,14 +7,19 @@ changed, no symbolic link is followed, each step is relative to an open director
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import itertools
 import os
 import stat
 
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
+from store.helper import Helper, helpers_wanted, serve
+from store.pool import Pool
 from store.seal import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 from store.tree import Content, InvalidTree, Kind
 from store.walk import (
@@ -34,16 +39,12 @@ from store.writer import digest_target, finish_directory, finish_file, put_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    from store.pool import Pool
 
     _Inode: TypeAlias = tuple[int, int]
 
 
-# Two threads write a Linux tree in two thirds of the time of one; more only fight for the interpreter.
-_WORKERS = 2
 _TIMES = (MTIME_NS, MTIME_NS)
+_SAMPLE = 64
 _CANONICAL_MODES = frozenset({FILE_MODE, EXECUTABLE_MODE})
 
 
@@ -54,7 +55,8 @@ def copy_in(source: Path, target: Path, pool: Pool) -> Content:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
         OSError: something cannot be read or written; *target* is then left unfinished.
     """
-    return walk(source, _Copy(os.fspath(target), pool), workers=_WORKERS)
+    copy = _Copy(os.fspath(target), pool)
+    return walk(source, copy, [lambda: _CopyingAssistant.start(source, target, pool)] * helpers_wanted())
 
 
 def adopt(path: Path, pool: Pool) -> Content:
@@ -71,7 +73,29 @@ def adopt(path: Path, pool: Pool) -> Content:
     """
     inspection = _Inspection()
     inspection.inspect(os.fspath(path))
-    return walk(path, _Adopt(pool, inspection.shared()), workers=_WORKERS)
+    return walk(path, _Adopt(pool, inspection.shared()))
+
+
+def seems_new(path: Path, pool: Pool) -> bool:
+    """Return whether most of the first files in the tree at *path* are not in *pool*.
+
+    Then the tree is hardly in the store, and it is not worthwhile to read all of it to find that out.
+    """
+    known = [pool.has(digest, executable) for digest, executable in itertools.islice(_digests(path), _SAMPLE)]
+    return 2 * sum(known) < len(known)
+
+
+def _digests(path: Path) -> Iterator[tuple[bytes, bool]]:
+    reader = FileReader()
+    for directory, _, names in os.walk(path):
+        for name in names:
+            place = f"{directory}/{name}"
+            with contextlib.suppress(OSError, InvalidTree):  # whoever reads all of the tree says so
+                fd, status = open_file(None, place, place)
+                try:
+                    yield reader.digest(fd)[0], file_kind(status.st_mode) is Kind.EXECUTABLE
+                finally:
+                    os.close(fd)
 
 
 @attrs.frozen
@@ -109,6 +133,46 @@ class _Copy:
 
     def leave(self, directory: Directory, digest: bytes) -> None:  # noqa: ARG002 -- the protocol's
         finish_directory(directory.target_fd)
+
+
+@attrs.frozen
+class _CopyingAssistant:
+    source: str
+    target: str
+    helper: Helper
+
+    @classmethod
+    def start(cls, source: Path, target: Path, pool: Pool) -> _CopyingAssistant:
+        helper = Helper.start("store.ingest", "help_copying", os.fspath(pool.directory))
+        return cls(os.fspath(source), os.fspath(target), helper)
+
+    def files(self, directory: Directory, names: list[bytes]) -> list[tuple[Kind, bytes, int]]:
+        results = self.helper.files(directory.place, self.target + directory.place[len(self.source) :], names)
+        for name in names[len(results) :]:  # we copy the rest, some of which may be there in part
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=directory.target_fd)
+        return results
+
+    def close(self) -> None:
+        self.helper.close()
+
+
+def help_copying(pool: str) -> None:
+    """Copy files for another process, through the pool in the directory *pool*."""
+    visitor = _Copy("", Pool.open(Path(pool)))
+    reader = FileReader()
+
+    def handle(place: bytes, target: bytes, names: list[bytes]) -> Iterator[tuple[Kind, bytes, int]]:
+        directory = Directory(None, place, "", 0)
+        try:
+            directory.fd = os.open(place, OPEN_DIRECTORY)
+            directory.target_fd = os.open(target, OPEN_DIRECTORY)
+            for name in names:
+                yield visitor.file(directory, name, "", reader)
+        finally:
+            directory.close()
+
+    serve(handle)
 
 
 def _chunks(fd: int, reader: FileReader) -> Iterator[memoryview]:

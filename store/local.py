@@ -17,7 +17,7 @@ import attrs
 from store.connection import DatabaseFailed
 from store.database import Database, PathInfo
 from store.errors import Error
-from store.ingest import copy_in
+from store.ingest import copy_in, seems_new
 from store.journal import Journal
 from store.layout import FORMAT_VERSION, Layout
 from store.locks import Gate, standing
@@ -239,7 +239,7 @@ class Store:
     def add(self, path: Path, name: str | None = None, *, retention: Retention = Retention.SOURCE) -> StorePath:
         """Make an object of the file, directory or symbolic link *path*, called *name* or as it is called there.
 
-        Nothing is written if there is such an object already.
+        The store does not change if there is such an object already.
 
         Raises:
             InvalidStorePath: the name is not one that an object may have.
@@ -247,10 +247,11 @@ class Store:
             DiskFull: there is no room.
         """
         name = name if name is not None else (Path.cwd() / path).name
-        found = StorePath.make(content_of(path).digest, name)
-        if self.hold([found]):
-            self.touch([found])
-            return found
+        if not seems_new(path, self.pool):
+            found = StorePath.make(content_of(path).digest, name)
+            if self.hold([found]):
+                self.touch([found])
+                return found
         with self.scratch() as scratch, disk_full_told(self.layout.home):
             place = scratch / "object"
             content = copy_in(path, place, self.pool)

@@ -84,6 +84,10 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def has(self, digest: bytes, executable: bool) -> bool:
+        """Return whether there is a file with *digest* to link to."""
+        return os.access(_entry(digest, executable), os.F_OK, dir_fd=self._fd)
+
     def link(self, digest: bytes, executable: bool, dir_fd: int | None, name: bytes | str) -> bool:
         """Make *name* in *dir_fd* a link to the file with *digest*; return whether the pool could do it."""
         entry = _entry(digest, executable)

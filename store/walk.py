@@ -1,14 +1,15 @@
-"""Walk a tree and fold it into its content, in one thread or several.
+"""Walk a tree and fold it into its content, with assistants if it is large.
 
 A `Visitor` says what becomes of each file, link and directory; `content_of` only reads. Nothing
 here follows a symbolic link below the tree's root or opens a path of more than one component:
 every directory is opened from its parent's descriptor. The directory that was found last is
 taken up first, so the descriptors in use are those of one path from the root, for each
-thread; MAX_DEPTH bounds them.
+assistant; MAX_DEPTH bounds them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import stat
@@ -24,7 +25,7 @@ from store.tree import MAX_DEPTH, Content, InvalidTree, Kind, listing_digest, tr
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 
@@ -35,6 +36,7 @@ OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 _BUFFER_SIZE = 1 << 20
+_MANY = 1000  # nodes: what takes as long as starting a process
 
 _WHAT = {
     stat.S_IFIFO: "a fifo",
@@ -126,18 +128,30 @@ class Visitor(Protocol):
         """Finish *directory*, in which all is done."""
 
 
-def content_of(path: Path, visit: Callable[[Node], None] | None = None, *, workers: int = 1) -> Content:
+class Assistant(Protocol):
+    """Somebody else who can do what the visitor does with files."""
+
+    def files(self, directory: Directory, names: list[bytes]) -> list[tuple[Kind, bytes, int]]:
+        """Return the kind, digest and size of the files *names* in *directory*, up to the first that failed."""
+
+    def close(self) -> None:
+        """Let it go."""
+
+
+def content_of(path: Path, visit: Callable[[Node], None] | None = None) -> Content:
     """Return the content of what lies at *path*, having shown every node to *visit*, a directory after what it holds.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
         OSError: something cannot be read; its file name is the whole path.
     """
-    return walk(path, _Look(len(os.fspath(path)) + 1, visit), workers=workers)
+    return walk(path, _Look(len(os.fspath(path)) + 1, visit))
 
 
-def walk(path: Path, visitor: Visitor, *, workers: int = 1) -> Content:
-    """Return the content of the tree at *path* as *visitor* finds it, *workers* threads at a time.
+def walk(path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assistant]] = ()) -> Content:
+    """Return the content of the tree at *path* as *visitor* finds it.
+
+    If the tree turns out to be large, the *assistants* are called in for its files.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
@@ -146,7 +160,7 @@ def walk(path: Path, visitor: Visitor, *, workers: int = 1) -> Content:
     root = os.fspath(path)
     form = stat.S_IFMT(os.lstat(root).st_mode)
     if form == stat.S_IFDIR:
-        return _Walk(visitor, workers).content(Directory(None, root, root, 0))
+        return _Walk(visitor, assistants).content(Directory(None, root, root, 0))
     if form == stat.S_IFLNK:
         return Content(tree_digest(Kind.SYMLINK, visitor.symlink(None, root, root)), 0, 1)
     if form == stat.S_IFREG:
@@ -230,20 +244,18 @@ class _Look:
 @attrs.define
 class _Walk:
     visitor: Visitor
-    workers: int
+    assistants: Sequence[Callable[[], Assistant]]
     _queue: queue.LifoQueue[Directory | None] = attrs.field(factory=queue.LifoQueue)
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
+    _threads: list[threading.Thread] = attrs.field(factory=list)
     _open: set[Directory] = attrs.field(factory=set)
     _result: Content | None = None
     _failure: BaseException | None = None
 
     def content(self, root: Directory) -> Content:
         self._queue.put(root)
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.workers - 1)]
-        for thread in threads:
-            thread.start()
-        self._work()
-        for thread in threads:
+        self._work(None)
+        for thread in self._threads:
             thread.join()
         for directory in self._open:
             directory.close()
@@ -252,21 +264,34 @@ class _Walk:
         assert self._result  # noqa: S101 -- the queue ends with a result or a failure
         return self._result
 
-    def _work(self) -> None:
+    def _work(self, assistant: Assistant | None) -> None:
+        seen = 0
         try:
             reader = FileReader()
             while directory := self._queue.get():
-                self._take_up(directory, reader)
+                self._take_up(directory, assistant, reader)
+                seen += len(directory.nodes)
                 self._complete(directory)
+                if assistant is None and seen > _MANY and not self._threads:
+                    self._call_in()
         except BaseException as error:  # noqa: BLE001 -- the thread that waits for us raises it, whatever it is
             self._failure = self._failure or error
             self._stop()
 
+    def _call_in(self) -> None:
+        self._threads = [threading.Thread(target=self._assist, args=(it,), daemon=True) for it in self.assistants]
+        for thread in self._threads:
+            thread.start()
+
+    def _assist(self, start: Callable[[], Assistant]) -> None:
+        with contextlib.suppress(OSError), contextlib.closing(start()) as assistant:
+            self._work(assistant)
+
     def _stop(self) -> None:
-        for _ in range(self.workers):
+        for _ in range(1 + len(self.assistants)):
             self._queue.put(None)
 
-    def _take_up(self, directory: Directory, reader: FileReader) -> None:
+    def _take_up(self, directory: Directory, assistant: Assistant | None, reader: FileReader) -> None:
         check_depth(directory.depth, directory.place)
         try:
             dir_fd = directory.parent.fd if directory.parent else None
@@ -274,31 +299,52 @@ class _Walk:
             self._open.add(directory)
             self.visitor.enter(directory)
             with os.scandir(directory.fd) as entries:
-                for entry in entries:
-                    self._entry(directory, entry, reader)
-                    if self._failure:
-                        return
+                names = [entry.name for entry in entries if self._is_file(directory, entry)]
+            done = self._delegate(directory, assistant, names) if assistant else 0
+            for name in names[done:]:
+                self._file(directory, name, reader)
+                if self._failure:
+                    return
         except OSError as error:
             raise _locate(error, directory.place) from None
 
-    def _entry(self, directory: Directory, entry: os.DirEntry[str], reader: FileReader) -> None:
+    def _is_file(self, directory: Directory, entry: os.DirEntry[str]) -> bool:
+        """Return whether *entry* is a file; see to it if it is something else."""
+        if entry.is_file(follow_symlinks=False):
+            return True
         name = entry.name
         place = f"{directory.place}/{name}"
+        if entry.is_dir(follow_symlinks=False):
+            with self._lock:
+                directory.pending += 1
+            self._queue.put(Directory(directory, name, place, directory.depth + 1))
+        elif entry.is_symlink():
+            try:
+                digest = self.visitor.symlink(directory, name, place)
+            except OSError as error:
+                raise _locate(error, place) from None
+            directory.nodes.append((os.fsencode(name), Kind.SYMLINK, digest))
+        else:
+            raise refusal(place, entry.stat(follow_symlinks=False).st_mode)
+        return False
+
+    def _delegate(self, directory: Directory, assistant: Assistant, names: list[str]) -> int:
+        """Have *assistant* do the files *names*; return how many it did."""
+        encoded = [os.fsencode(name) for name in names]
+        results = assistant.files(directory, encoded) if names else []
+        for name, (kind, digest, size) in zip(encoded, results, strict=False):
+            directory.size += size
+            directory.nodes.append((name, kind, digest))
+        return len(results)
+
+    def _file(self, directory: Directory, name: str, reader: FileReader) -> None:
+        place = f"{directory.place}/{name}"
         try:
-            if entry.is_file(follow_symlinks=False):
-                kind, digest, size = self.visitor.file(directory, name, place, reader)
-                directory.size += size
-                directory.nodes.append((os.fsencode(name), kind, digest))
-            elif entry.is_dir(follow_symlinks=False):
-                with self._lock:
-                    directory.pending += 1
-                self._queue.put(Directory(directory, name, place, directory.depth + 1))
-            elif entry.is_symlink():
-                directory.nodes.append((os.fsencode(name), Kind.SYMLINK, self.visitor.symlink(directory, name, place)))
-            else:
-                raise refusal(place, entry.stat(follow_symlinks=False).st_mode)
+            kind, digest, size = self.visitor.file(directory, name, place, reader)
         except OSError as error:
             raise _locate(error, place) from None
+        directory.size += size
+        directory.nodes.append((os.fsencode(name), kind, digest))
 
     def _complete(self, directory: Directory) -> None:
         """Note that one part of *directory* is done; fold it into its parent if it was the last, and so on up."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import tempfile
 
@@ -15,11 +16,11 @@ import pytest
 from hypothesis import given
 
 from store import seal
-from store.ingest import adopt, copy_in
+from store.ingest import _CopyingAssistant, adopt, copy_in, seems_new
 from store.pool import Pool
 from store.remove import remove_tree
 from store.tree import Content, InvalidTree
-from store.walk import content_of
+from store.walk import Directory, content_of
 from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, is_canonical, read, size, trees, write
 
 
@@ -223,6 +224,65 @@ def test_change_while_copying(pool: Pool, tmp_path: Path) -> None:
     content = copy_in(source, tmp_path / "copy", pool)
     os.truncate(source, 5)
     assert content == content_of(tmp_path / "copy")
+
+
+LARGE: Tree = {
+    b"%d" % number: {b"%d" % inner: File(b"%d" % (number * inner), executable=inner % 2 == 0) for inner in range(30)}
+    for number in range(80)
+}
+
+
+def test_large(pool: Pool, tmp_path: Path) -> None:
+    """A tree that is large enough for helpers is copied as any other."""
+    source = write(LARGE, tmp_path / "source")
+    assert Content(digest(LARGE), size(LARGE), count(LARGE)) == copy_in(source, tmp_path / "copy", pool)
+    assert LARGE == read(tmp_path / "copy")
+    assert is_canonical(tmp_path / "copy")
+    assert len(set(_files(tmp_path / "copy").values())) == len(list(pool.entries()))
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_helper(pool: Pool, tmp_path: Path, killed: bool) -> None:
+    """A helper copies files; what one that was killed has begun is begun again."""
+    source = write({b"a": File(b"1"), b"b": File(b"2")}, tmp_path / "source")
+    (tmp_path / "target").mkdir()
+    fd = os.open(tmp_path / "target", os.O_RDONLY)
+    with contextlib.closing(_CopyingAssistant.start(source, tmp_path / "target", pool)) as assistant:
+        if killed:
+            os.kill(assistant.helper.pid, signal.SIGKILL)
+            (tmp_path / "target/a").write_text("half")
+        results = assistant.files(Directory(None, "", str(source), 0, target_fd=fd), [b"a", b"b", b"gone"])
+    os.close(fd)
+    assert [] == results if killed else [1, 1] == [length for _, _, length in results]
+    assert sorted(it.name for it in (tmp_path / "target").iterdir()) == ([] if killed else ["a", "b"])
+
+
+def test_failure_with_helpers() -> None:
+    """What a helper cannot read is named by its whole path."""
+
+    def check() -> None:
+        with tempfile.TemporaryDirectory() as scratch, Pool.open(Path(scratch, "pool")) as pool:
+            source = write(LARGE, Path(scratch, "source"))
+            for directory in source.iterdir():
+                (directory / "7").chmod(0)
+            with pytest.raises(PermissionError) as caught:
+                copy_in(source, Path(scratch, "copy"), pool)
+            assert caught.value.filename in {str(directory / "7") for directory in source.iterdir()}
+            remove_tree(Path(scratch, "copy"))
+
+    as_ordinary_user(check)
+
+
+def test_seems_new(pool: Pool, tmp_path: Path) -> None:
+    """A tree seems new unless half of the files that are met first are known; a link or an unknown node does not count."""
+    path = write({b"dir": {b"%d" % number: File(b"%d" % number) for number in range(4)}}, tmp_path / "tree")
+    assert seems_new(path, pool)
+    copy_in(write({b"0": File(b"0")}, tmp_path / "other"), tmp_path / "copy", pool)
+    os.mkfifo(path / "fifo")
+    (path / "link").symlink_to("gone")
+    assert seems_new(path, pool)
+    copy_in(path / "dir/1", tmp_path / "file", pool)
+    assert not seems_new(path, pool)
 
 
 def test_ordinary_user() -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import os
 import socket
 import stat
 import tempfile
+import threading
 
 from pathlib import Path
 
+import attrs
 import pytest
 
 from hypothesis import given
 
 from store.tree import MAX_DEPTH, Content, InvalidTree, Kind, tree_digest
-from store.walk import FileReader, Node, content_of
+from store.walk import Directory, FileReader, Name, Node, Visitor, _Look, content_of, walk
 from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, size, trees, write
 
 
@@ -23,11 +27,10 @@ TREE: Tree = {b"dir": {b"file": File(b"text"), b"run": File(b"#!", executable=Tr
 
 @given(trees)
 def test_content(tree: Tree) -> None:
-    """The content is that of the description, with one thread or more."""
+    """The content is that of the description."""
     with tempfile.TemporaryDirectory() as scratch:
         path = write(tree, Path(scratch, "tree"))
-        for workers in (1, 3):
-            assert Content(digest(tree), size(tree), count(tree)) == content_of(path, workers=workers)
+        assert Content(digest(tree), size(tree), count(tree)) == content_of(path)
 
 
 @pytest.mark.parametrize("length", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
@@ -105,16 +108,15 @@ def test_device() -> None:
         content_of(Path("/dev/null"))
 
 
-@pytest.mark.parametrize("workers", [1, 4])
-def test_depth(tmp_path: Path, workers: int) -> None:
+def test_depth(tmp_path: Path) -> None:
     """A tree may have so many levels, and not one more."""
     tree: Tree = {}
     for _ in range(MAX_DEPTH):
         tree = {b"d": tree}
     write(tree, tmp_path / "tree")
-    assert digest(tree) == content_of(tmp_path / "tree", workers=workers).digest
+    assert digest(tree) == content_of(tmp_path / "tree").digest
     with pytest.raises(InvalidTree, match="more than 256 directories deep"):
-        content_of(tmp_path, workers=workers)
+        content_of(tmp_path)
 
 
 def test_missing(tmp_path: Path) -> None:
@@ -123,8 +125,7 @@ def test_missing(tmp_path: Path) -> None:
         content_of(tmp_path / "gone")
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_unreadable(workers: int) -> None:
+def test_unreadable() -> None:
     """What cannot be read is named by its whole path, and no descriptor stays open."""
 
     def check() -> None:
@@ -133,7 +134,7 @@ def test_unreadable(workers: int) -> None:
             (path / "dir/sub/file").chmod(0)
             before = os.listdir("/proc/self/fd")  # noqa: PTH208 -- of no interest but for their number
             with pytest.raises(PermissionError) as caught:
-                content_of(path, workers=workers)
+                content_of(path)
             assert str(path / "dir/sub/file") == caught.value.filename
             assert len(before) == len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
@@ -141,14 +142,104 @@ def test_unreadable(workers: int) -> None:
 
 
 def test_error_of_a_visitor(tmp_path: Path) -> None:
-    """What the visitor raises ends the walk of all threads, and is raised."""
+    """What the visitor raises ends the walk and is raised."""
 
     def fail(node: Node) -> None:
         raise KeyError(node.place)
 
-    write({b"%d" % number: {b"file": File()} for number in range(50)}, tmp_path / "tree")
+    write({b"dir": {b"file": File()}}, tmp_path / "tree")
+    with pytest.raises(KeyError, match="dir/file"):
+        content_of(tmp_path / "tree", fail)
+
+
+LARGE: Tree = {
+    b"%d" % number: {b"%d" % inner: File(b"%d" % (number * inner), executable=inner % 2 == 0) for inner in range(30)}
+    for number in range(80)
+}
+
+
+@attrs.frozen
+class _Limited:
+    """An assistant that does only the first files that it is asked for, and remembers what it did."""
+
+    visitor: Visitor
+    most: int
+    done: list[bytes] = attrs.field(factory=list)
+    closed: list[bool] = attrs.field(factory=list)
+
+    def files(self, directory: Directory, names: list[bytes]) -> list[tuple[Kind, bytes, int]]:
+        names = names[: self.most]
+        self.done.extend(names)
+        return [self.visitor.file(directory, name, "", FileReader()) for name in names]
+
+    def close(self) -> None:
+        self.closed.append(True)
+
+
+@pytest.mark.parametrize("most", [0, 3, 1000])
+def test_assistants(tmp_path: Path, most: int) -> None:
+    """In a large tree assistants do files, and whatever they leave undone is done without them."""
+    assistants = [_Limited(_Look(0, None), most) for _ in range(3)]
+    starts = [functools.partial(lambda it: it, assistant) for assistant in assistants]
+    content = walk(write(LARGE, tmp_path / "tree"), _Look(0, None), starts)
+    assert Content(digest(LARGE), size(LARGE), count(LARGE)) == content
+    assert [[True]] * 3 == [assistant.closed for assistant in assistants]
+
+
+def test_no_assistants_for_a_small_tree(tmp_path: Path) -> None:
+    """For a small tree nobody is called in."""
+    started: list[bool] = []
+
+    def start() -> _Limited:
+        started.append(True)
+        return _Limited(_Look(0, None), 0)
+
+    walk(write(TREE, tmp_path / "tree"), _Look(0, None), [start])
+    assert started == []
+
+
+def test_no_process(tmp_path: Path) -> None:
+    """Where no assistant can be started, the walk does without."""
+
+    def start() -> _Limited:
+        raise BlockingIOError(errno.EAGAIN, "no more processes")
+
+    assert digest(LARGE) == walk(write(LARGE, tmp_path / "tree"), _Look(0, None), [start, start]).digest
+
+
+@attrs.define
+class _Patient(_Look):
+    """Does not finish before an assistant was asked."""
+
+    asked: threading.Event = attrs.field(factory=threading.Event)
+    seen: int = 0
+
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
+        self.seen += 1
+        if self.seen == 2000:
+            assert self.asked.wait(30)
+        return _Look.file(self, directory, name, place, reader)
+
+
+@attrs.frozen
+class _Failing:
+    asked: threading.Event
+
+    def files(self, directory: Directory, names: list[bytes]) -> list[tuple[Kind, bytes, int]]:  # noqa: ARG002
+        self.asked.set()
+        raise KeyError(names[0])
+
+    def close(self) -> None:
+        pass
+
+
+def test_failure_of_an_assistant(tmp_path: Path) -> None:
+    """An error in another thread is raised to the caller, and no descriptor stays open."""
+    patient = _Patient(0, None)
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- descriptors, not files
     with pytest.raises(KeyError):
-        content_of(tmp_path / "tree", fail, workers=4)
+        walk(write(LARGE, tmp_path / "tree"), patient, [lambda: _Failing(patient.asked)])
+    assert before == len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
 def test_reader(tmp_path: Path) -> None:

@@ -1,0 +1,29 @@
+"""What a helping process does in tests: it tells the kinds and sizes of files."""
+
+from __future__ import annotations
+
+import os
+
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from store.helper import serve
+from store.walk import file_kind
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from store.tree import Kind
+
+
+def measure() -> None:
+    """Tell the kind, the digest of the name, and the size of each file."""
+
+    def handle(place: bytes, _: bytes, names: list[bytes]) -> Iterator[tuple[Kind, bytes, int]]:
+        for name in names:
+            status = os.lstat(place + b"/" + name)
+            yield file_kind(status.st_mode), blake3(name).digest(), status.st_size
+
+    serve(handle)
