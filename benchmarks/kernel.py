@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 MAKE = "make -j2"
-ROUNDS = 3
+ROUNDS = 5
 NEEDED = ("make", "gcc", "flex", "bison", "bc")
 TARGETS = ("bzImage", "modules")
 
 
 def measure(bench: Workbench) -> Result:
-    """Measure with the tree, the configuration and the toolchain in the store; no more than three rounds."""
+    """Measure with the tree, the configuration and the toolchain in the store; no more than five rounds."""
     home = bench.inputs / "kernel"
     kernel = kernel_set(lock=bench.lock)["linux_micro"]
     say("making what the kernel is built of")

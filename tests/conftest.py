@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import signal
 
-import pytest  # noqa: TC002 -- pytest itself reads the annotation
+from pathlib import Path
+
+import pytest
+
+from tests.real import Kernix
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,3 +27,15 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that compile a kernel: all others take less time than these."""
     items.sort(key=lambda item: item.get_closest_marker("kernel") is None)
+
+
+@pytest.fixture(scope="session")
+def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernix:
+    """Return kernix with the store that all tests on real trees share, in whichever worker; nothing is collected in it."""
+    if kept := request.config.getoption("--real-home"):
+        home = Path(kept).absolute() / "shared"
+    else:
+        base = tmp_path_factory.getbasetemp()
+        home = (base.parent if hasattr(request.config, "workerinput") else base) / "shared"
+    home.mkdir(parents=True, exist_ok=True)
+    return Kernix(home)

@@ -7,17 +7,14 @@ their order and, as every file's, in one worker.
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-import textwrap
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import attrs
 import pytest
+
+from tests.real import Kernix, path_of
 
 
 if TYPE_CHECKING:
@@ -25,54 +22,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.kernel
 
-ROOT = Path(__file__).parent.parent
-HEAD = "from derivations import *\nfrom kernels import kernel_set\n\nkernels = kernel_set()\n"
-
-
-@attrs.frozen
-class Kernix:
-    """The command line, with a store, a lock and a working directory of its own."""
-
-    home: Path
-
-    def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run `kernix` with *arguments*, expecting the exit *code*."""
-        environment = {
-            "HOME": str(self.home),
-            "KERNIX_HOME": str(self.home / "kernix"),
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "kernix", *arguments],
-            cwd=self.home,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr[-6000:]
-        return done
-
-    def built(self, *arguments: str) -> list[str]:
-        """Build and return the names of what a builder made; nothing that was found is among them."""
-        said = self.run("build", *arguments).stderr
-        return re.findall(r"^(?:built|checked|joined|wrote|unpacked) (\S+)", said, re.MULTILINE)
-
-    def define(self, name: str, text: str) -> str:
-        """Write the user's file *name* and return it."""
-        (self.home / name).write_text(HEAD + textwrap.dedent(text))
-        return name
-
 
 @pytest.fixture(scope="module")
 def kernix(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernix:
     kept = request.config.getoption("--real-home")
     return Kernix(Path(kept).absolute() if kept else tmp_path_factory.mktemp("real"))
-
-
-def path_of(lines: str) -> Path:
-    return Path(lines.strip().splitlines()[-1])
 
 
 def test_a_kernel_is_built_from_source(kernix: Kernix) -> None:

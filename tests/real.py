@@ -1,0 +1,62 @@
+"""The command line as a user runs it, on a store in which real kernels are built."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+
+from pathlib import Path
+
+import attrs
+
+
+ROOT = Path(__file__).parent.parent
+HEAD = "from derivations import *\nfrom kernels import kernel_set\n\nkernels = kernel_set()\n"
+
+
+@attrs.frozen
+class Kernix:
+    """The command line, with a store, a lock and a working directory of its own."""
+
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return all that its processes find in their environment."""
+        return {
+            "HOME": str(self.home),
+            "KERNIX_HOME": str(self.home / "kernix"),
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run `kernix` with *arguments*, expecting the exit *code*."""
+        done = subprocess.run(
+            [sys.executable, "-m", "kernix", *arguments],
+            cwd=self.home,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr[-6000:]
+        return done
+
+    def built(self, *arguments: str) -> list[str]:
+        """Build and return the names of what a builder made; nothing that was found is among them."""
+        said = self.run("build", *arguments).stderr
+        return re.findall(r"^(?:built|checked|joined|wrote|unpacked) (\S+)", said, re.MULTILINE)
+
+    def define(self, name: str, text: str) -> str:
+        """Write the user's file *name* and return it."""
+        (self.home / name).write_text(HEAD + textwrap.dedent(text))
+        return name
+
+
+def path_of(lines: str) -> Path:
+    """Return the last path of *lines*, which a verb printed."""
+    return Path(lines.strip().splitlines()[-1])
