@@ -65,7 +65,11 @@ def follow(names: Mapping[str, Any], attribute: str) -> Any:  # noqa: ANN401 -- 
         if part not in known or not part:
             inside = "".join(f"{it}." for it in parts[:depth])
             near = suggestion(part, known)
-            shown = f"it has {', '.join(known) or 'no attributes'}" if depth else "`kernix list` names what there is"
+            shown = (
+                f"it has {', '.join(known) or 'no attributes'}"
+                if depth
+                else "`kernix list`, with the same options, names what there is"
+            )
             raise UnknownAttribute(inside + part, near or shown)
         value = member(value, part)
     return value

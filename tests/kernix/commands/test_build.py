@@ -180,7 +180,12 @@ def test_a_wrong_configuration_is_told(kernix: CommandLine, hello: Path) -> None
     [
         pytest.param("helo", "no attribute `helo`", "did you mean `hello`?", id="unknown"),
         pytest.param("hello.dev", "no attribute `hello.dev`", "it has out", id="no-output"),
-        pytest.param("not_to_build", "no attribute `not_to_build`", "`kernix list` names what there is", id="number"),
+        pytest.param(
+            "not_to_build",
+            "no attribute `not_to_build`",
+            "`kernix list`, with the same options, names what there is",
+            id="number",
+        ),
     ],
 )
 def test_unknown_attributes(kernix: CommandLine, hello: Path, attribute: str, sentence: str, hint: str) -> None:
