@@ -14,6 +14,7 @@ from benchmarks.workbench import clear, say
 from store import base32
 from store.database import Database
 from store.liveness import Marking, mark
+from store.needs import pack
 
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 
 COUNT = 1_000_000
 REFERENCES = 6
-REACH = 1000
-"""How far back in time an object refers."""
+FAMILIES = 100
+"""Objects of a hundred families come by turns; each refers to its own family's last one, and to others of its last ten."""
 
+REACH = 10
 SHARE, ALL = 0.06, 1.0
 """What is alive: about as much as where the bound's first measurement was made (58,000), and everything, the most there is to visit."""
 
@@ -41,8 +43,8 @@ def measure(bench: Workbench) -> Result:
     _generate(file, count)
 
     def marking(share: float) -> float:
-        # Each object needs, by way of others, all before it.
-        roots = frozenset({_path(max(1, int(count * share)))})
+        # Each object needs, by way of others, all of its family before it.
+        roots = frozenset(_path(count - family) for family in range(min(count, int(FAMILIES * share))))
         database = Database(file, fresh=False)
         started = time.perf_counter()
         mark(database, Marking(roots=roots, used_since={}, keep_derivers=True))
@@ -73,25 +75,24 @@ def _generate(file: Path, count: int) -> None:
     connection.execute("drop index referrers")
     connection.execute("begin")
     connection.executemany(
-        "insert into objects values (?, ?, ?, 1000, 1, 1, 1, 'result')",
-        ((number, _path(number), number.to_bytes(32)) for number in range(1, count + 1)),
+        "insert into objects values (?, ?, ?, 1000, 1, 1, 1, 'result', ?)",
+        ((number, _path(number), number.to_bytes(32), pack(found)) for number, found in _references(count)),
     )
-    connection.executemany("insert into refs values (?, ?)", _references(count))
+    edges = ((number, reference) for number, found in _references(count) for reference in found)
+    connection.executemany("insert into refs values (?, ?)", edges)
     connection.execute("create index referrers on refs (reference)")
     connection.execute("commit")
     connection.execute("pragma wal_checkpoint(truncate)")
     connection.close()
 
 
-def _references(count: int) -> Iterator[tuple[int, int]]:
-    """Yield who refers to whom: each to the one before it and some others that are not much older."""
+def _references(count: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield who refers to whom."""
     chance = random.Random(1)  # noqa: S311 -- the same graph each time
-    for referrer in range(2, count + 1):
-        reach = min(referrer - 1, REACH)
-        found = {referrer - 1}
-        while len(found) < min(REFERENCES, reach):
-            found.add(referrer - 1 - int(chance.random() * reach))
-        yield from ((referrer, reference) for reference in sorted(found))
+    for number in range(1, count + 1):
+        older = range(number - FAMILIES, 0, -FAMILIES)[:REACH]
+        others = chance.sample(older[1:], min(REFERENCES, len(older)) - 1) if older else []
+        yield number, sorted([*older[:1], *others])
 
 
 def _path(number: int) -> str:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import time
 
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ import attrs
 
 from store.failpoints import reach
 from store.journal import ObjectLine, RealisationLine
-from store.liveness import Marking, deletion_order, deletion_order_by_use, mark, spare
+from store.liveness import Dead, Marking, mark
 from store.locks import standing
 from store.retention import Retention
 from store.roots import remove_dangling, roots
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 
 CHUNK = 1000
+_AMONG = "in (select value from json_each(?))"
 _MONTH = 30 * 24 * 60 * 60
 
 DEFAULT_KEEP: Mapping[Retention, int] = {
@@ -91,10 +93,9 @@ class Collected:
 def plan(store: Store, policy: Policy) -> list[PathInfo]:
     """Return what `collect` would delete now, referrers first."""
     with standing(store.layout.locks / "collector"):
-        mark(store.database, _marking(store, policy, _begin(store, TempRootsView(store.layout.temproots))))
-        infos = {str(info.path): info for info in store.database.infos_in("dead")}
-        paths = dict(store.database.execute("select id, path from objects where id in (select id from temp.dead)"))
-        order = [infos[paths[number]] for number in _order(store, policy)]
+        dead = mark(store.database, _marking(store, policy, _begin(store, TempRootsView(store.layout.temproots))))
+        infos = store.database.infos_by_id(dead)
+        order = [infos[number] for number in _order(dead, policy)]
     before = itertools.accumulate((info.size for info in order), initial=0)
     return [info for info, size in zip(order, before, strict=False) if not policy.satisfied_by(size)]
 
@@ -134,23 +135,22 @@ class _Collection:
         view = TempRootsView(self.store.layout.temproots)
         held = _begin(self.store, view)
         self.progress("marking", 0, 1)
-        marking = _marking(self.store, self.policy, held)
-        mark(self.store.database, marking)
-        self._delete_dead(marking, view)
+        self._delete_dead(mark(self.store.database, _marking(self.store, self.policy, held)), view)
         self._delete_unregistered()
         self._tidy()
         return Collected(self.objects, self.size, self.freed)
 
-    def _delete_dead(self, marking: Marking, view: TempRootsView) -> None:
-        order = _order(self.store, self.policy)
+    def _delete_dead(self, dead: Dead, view: TempRootsView) -> None:
+        order = _order(dead, self.policy)
         for start in range(0, len(order), self.chunk):
             if self.policy.satisfied_by(self.size):
                 break
             self.progress("deleting", start, len(order))
             with self.store.gate.exclusive():
                 if added := view.new():
-                    spare(self.store.database, marking, added)
-                for path in self._delete_rows(order[start : start + self.chunk]):
+                    dead.spare(added)
+                doomed = [number for number in order[start : start + self.chunk] if number in dead]
+                for path in self._delete_rows(doomed):
                     reach("collect: rename")
                     self.bin.discard(path)
             reach("collect: unlink")
@@ -161,17 +161,13 @@ class _Collection:
         database = self.store.database
         with database.write():
             reach("collect: rows")
-            database.execute("delete from temp.chunk")
-            database.execute_many("insert into temp.chunk values (?)", [(number,) for number in numbers])
-            rows = database.execute(
-                "select id, path, size from objects where id in (select chunk.id from temp.chunk join temp.dead using (id))"
-            )
-            doomed = self._limited(numbers, {number: (path, size) for number, path, size in rows})
-            database.execute("delete from temp.chunk")
-            database.execute_many("insert into temp.chunk values (?)", [(number,) for number in doomed])
+            statement = f"select id, path, size from objects where id {_AMONG}"  # noqa: S608  a constant
+            rows = {number: (path, size) for number, path, size in database.execute(statement, (json.dumps(numbers),))}
+            doomed = self._limited(numbers, rows)
+            among = (json.dumps([*doomed]),)
             # References first, all of them: the rows of a chunk then go in whatever order SQLite likes.
-            database.execute("delete from refs where referrer in (select id from temp.chunk)")
-            database.execute("delete from objects where id in (select id from temp.chunk)")
+            database.execute(f"delete from refs where referrer {_AMONG}", among)  # noqa: S608  a constant
+            database.execute(f"delete from objects where id {_AMONG}", among)  # noqa: S608  a constant
             reach("collect: commit")
         self.objects += len(doomed)
         self.size += sum(size for _, size in doomed.values())
@@ -250,5 +246,5 @@ def _used_since(policy: Policy) -> Iterator[tuple[Retention, int]]:
             yield retention, now - age
 
 
-def _order(store: Store, policy: Policy) -> list[int]:
-    return deletion_order(store.database) if policy.max_freed is None else deletion_order_by_use(store.database)
+def _order(dead: Dead, policy: Policy) -> list[int]:
+    return list(dead) if policy.max_freed is None else dead.by_use()

@@ -7,12 +7,15 @@ one of three of ours: there is no room, the file is damaged, or SQLite cannot do
 from __future__ import annotations
 
 import contextlib
+import itertools
+import operator
 import sqlite3
 import threading
 
 from typing import TYPE_CHECKING, Any
 
 from store.errors import Error
+from store.needs import pack
 from store.space import DiskFull
 
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 create table objects (
@@ -32,7 +35,8 @@ create table objects (
     nodes integer not null,
     registered integer not null,
     used integer not null,
-    retention text not null
+    retention text not null,
+    needs blob not null
 );
 create index spared on objects (retention, used) where retention <> 'result';
 
@@ -136,6 +140,11 @@ class Connection:
                 self._follow()
             return self._connection.execute(statement, parameters).fetchall()
 
+    def each(self, statement: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows that *statement* gives, which may be more than are wanted in memory; within `snapshot`."""
+        with self._translated():
+            yield from self._connection.execute(statement)
+
     def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Execute *statement* once for each of *rows*."""
         with self._mutex, self._translated():
@@ -209,6 +218,8 @@ class Connection:
 def _prepare(connection: sqlite3.Connection, path: Path, *, fresh: bool) -> None:
     connection.execute("pragma foreign_keys = on")
     connection.execute("pragma synchronous = full")
+    connection.execute("pragma cache_size = -65536")  # at most 64 MiB: what a collection changes in one transaction
+    connection.execute("pragma secure_delete = off")  # on in Debian's SQLite, which then writes zeros over what goes
     connection.execute("pragma temp_store = memory")  # a temporary file could be on another disk, and that one full
     ((version,),) = connection.execute("pragma user_version")
     if version == 0:
@@ -217,6 +228,20 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, fresh: bool) -> None
         _create(connection)
     elif version > SCHEMA_VERSION:
         raise SchemaTooNew(path, version)
+    elif version < SCHEMA_VERSION:
+        _upgrade(connection)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    connection.execute("begin immediate")
+    ((version,),) = connection.execute("pragma user_version")
+    if version == 1:  # otherwise another process was faster
+        connection.execute("alter table objects add column needs blob not null default x''")
+        edges = connection.execute("select referrer, reference from refs order by referrer").fetchall()
+        rows = [(pack([it for _, it in group]), one) for one, group in itertools.groupby(edges, operator.itemgetter(0))]
+        connection.executemany("update objects set needs = ? where id = ?", rows)
+        connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+    connection.execute("commit")
 
 
 def _create(connection: sqlite3.Connection) -> None:

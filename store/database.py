@@ -3,7 +3,8 @@
 A reference always has a smaller id than its referrer: ids only grow, and an object is inserted
 after everything that it refers to. The schema checks this, so there are no cycles and no
 self-references, and descending ids are an order in which everything can be deleted. That a
-referenced object is never deleted is the schema's business too (`ON DELETE RESTRICT`).
+referenced object is never deleted is the schema's business too (`ON DELETE RESTRICT`). The references are
+written down twice, in `refs` and in the object's row (`store.needs`).
 
 A `Database` may be used by any threads of one process; every write is one transaction
 (`Database.write`). Everything is asked and told in bulk.
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from store.connection import Connection
+from store.needs import pack
 from store.path import StorePath
 from store.retention import Retention
 
@@ -82,11 +84,14 @@ class Database(Connection):
         with self.snapshot():
             return list(self._infos(self.execute(_INFO + "order by objects.id"), "", ()).values())
 
-    def infos_in(self, table: str) -> list[PathInfo]:
-        """Return what is known about the objects whose ids are in the temporary *table*."""
-        where = f"in (select id from temp.{table})"  # noqa: S608  the table's name is ours
-        rows = self.execute(f"{_INFO} where objects.id {where} order by objects.id desc")
-        return list(self._infos(rows, f"where refs.referrer {where}", ()).values())
+    def infos_by_id(self, ids: Iterable[int]) -> dict[int, PathInfo]:
+        """Return what is known about the objects with *ids*."""
+        numbers = json.dumps(list(ids))
+        among = "in (select value from json_each(?))"
+        with self.snapshot():
+            rows = self.execute(f"{_INFO} where objects.id {among}", (numbers,))
+            infos = self._infos(rows, f"where refs.referrer {among}", (numbers,))
+        return {row[0]: info for row, info in zip(rows, infos.values(), strict=True)}
 
     def references(self, paths: Iterable[StorePath]) -> dict[StorePath, tuple[StorePath, ...]]:
         """Return the references of those of *paths* that are registered."""
@@ -137,15 +142,19 @@ class Database(Connection):
 
     def insert(self, info: PathInfo, ids: dict[str, int]) -> None:
         """Insert *info*, whose references' ids are in *ids*; its own is added. Only within `write`."""
-        columns = (str(info.path), info.digest, info.size, info.nodes, info.registered, info.used, str(info.retention))
+        needs = [ids[str(reference)] for reference in info.references]
+        columns = (
+            str(info.path), info.digest, info.size, info.nodes, info.registered, info.used, str(info.retention),
+            pack(needs),
+        )  # fmt: skip
         statement = """
-            insert into objects (path, digest, size, nodes, registered, used, retention)
-            values (?, ?, ?, ?, ?, ?, ?) returning id
+            insert into objects (path, digest, size, nodes, registered, used, retention, needs)
+            values (?, ?, ?, ?, ?, ?, ?, ?) returning id
         """
         ((row,),) = self.execute(statement, columns)
         ids[str(info.path)] = row
-        if info.references:
-            self.execute_many("insert into refs values (?, ?)", [(row, ids[str(r)]) for r in info.references])
+        if needs:
+            self.execute_many("insert into refs values (?, ?)", [(row, number) for number in needs])
         if info.deriver is not None:
             self.execute("insert into derivers values (?, ?)", (row, str(info.deriver)))
 

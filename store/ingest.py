@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
-from store.helper import Helper, helpers_wanted, serve
+from store.assistants import assistants, serve_files
 from store.pool import Pool
 from store.seal import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 from store.tree import Content, InvalidTree, Kind
@@ -55,8 +55,8 @@ def copy_in(source: Path, target: Path, pool: Pool) -> Content:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
         OSError: something cannot be read or written; *target* is then left unfinished.
     """
-    copy = _Copy(os.fspath(target), pool)
-    return walk(source, copy, [lambda: _CopyingAssistant.start(source, target, pool)] * helpers_wanted())
+    helping = assistants("store.ingest", "help_copying", os.fspath(pool.directory), source=source, target=target)
+    return walk(source, _Copy(os.fspath(target), pool), helping)
 
 
 def adopt(path: Path, pool: Pool) -> Content:
@@ -135,44 +135,9 @@ class _Copy:
         finish_directory(directory.target_fd)
 
 
-@attrs.frozen
-class _CopyingAssistant:
-    source: str
-    target: str
-    helper: Helper
-
-    @classmethod
-    def start(cls, source: Path, target: Path, pool: Pool) -> _CopyingAssistant:
-        helper = Helper.start("store.ingest", "help_copying", os.fspath(pool.directory))
-        return cls(os.fspath(source), os.fspath(target), helper)
-
-    def files(self, directory: Directory, names: list[bytes]) -> list[tuple[Kind, bytes, int]]:
-        results = self.helper.files(directory.place, self.target + directory.place[len(self.source) :], names)
-        for name in names[len(results) :]:  # we copy the rest, some of which may be there in part
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=directory.target_fd)
-        return results
-
-    def close(self) -> None:
-        self.helper.close()
-
-
 def help_copying(pool: str) -> None:
     """Copy files for another process, through the pool in the directory *pool*."""
-    visitor = _Copy("", Pool.open(Path(pool)))
-    reader = FileReader()
-
-    def handle(place: bytes, target: bytes, names: list[bytes]) -> Iterator[tuple[Kind, bytes, int]]:
-        directory = Directory(None, place, "", 0)
-        try:
-            directory.fd = os.open(place, OPEN_DIRECTORY)
-            directory.target_fd = os.open(target, OPEN_DIRECTORY)
-            for name in names:
-                yield visitor.file(directory, name, "", reader)
-        finally:
-            directory.close()
-
-    serve(handle)
+    serve_files(_Copy("", Pool.open(Path(pool))))
 
 
 def _chunks(fd: int, reader: FileReader) -> Iterator[memoryview]:

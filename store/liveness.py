@@ -1,11 +1,16 @@
-"""Which objects are alive: one recursive query, in SQLite, over the whole store.
+"""Which objects are alive: one pass over all of them, the newest first.
 
 An object is alive if it is a root, if it was used within the age that its retention class
 grants it, or if something alive refers to it (or, as the policy says, was made by it). So
 the live are closed under references, and so is what remains when more is spared later.
 
-The dead are kept in a temporary table, `temp.dead`, of this connection. A marking is a
-snapshot: what is registered afterwards has a larger id than anything in it, and is not dead.
+A reference has a smaller id than its referrer (`store.database`). In the order of falling ids, whatever
+may keep an object alive has therefore been seen before it, and each object is seen once, with its
+references in its own row. A recursive query over `refs` finds the same set; but it reads a row for each
+reference and looks each up among those found, which takes many times as long if most are alive.
+Only a deriver may be newer than what it made: such are spared when the pass is over.
+
+A marking is a snapshot: what is registered afterwards has a larger id than anything in it, and is not dead.
 """
 
 from __future__ import annotations
@@ -16,42 +21,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from store.needs import unpack
+
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from store.database import Database
     from store.retention import Retention
 
 
-_DERIVERS = """
-    union select made.id from {table}
-    join derivers on derivers.object = {table}.id join objects made on made.path = derivers.deriver {condition}
-"""
-
-# In order of id: SQLite would otherwise walk the index by path, and insert all over the table of the dead.
-# In the order of falling ids references are read from one end of their table to the other: twice as fast.
-_MARK = """
-    with recursive live (id) as (
-        select id from temp.root
-        union select reference from refs join live on refs.referrer = live.id
-        {derivers}
-        order by 1 desc
-    )
-    insert into temp.dead select id from objects where id not in live order by id
-"""
-
-# What is not dead, and was there at the marking, needs no second visit: all that it refers to is
-# not dead either. What has been registered since has its references held, and so among the paths.
-_SPARE = """
-    with recursive spared (id) as (
-        select id from objects where path in (select value from json_each(?))
-        union select reference from refs join spared on refs.referrer = spared.id
-        join temp.dead on temp.dead.id = refs.reference
-        {derivers}
-    )
-    delete from temp.dead where id in spared
-"""
+_ROOTS = "select id from objects where path in (select value from json_each(?))"
+_DERIVERS = "select object, made.id from derivers join objects made on made.path = deriver"
+_DERIVERS_OF = f"{_DERIVERS} where object in (select value from json_each(?))"  # noqa: S608  a constant
+_REFERENCES = "select reference from refs where referrer in (select value from json_each(?))"
 
 
 @attrs.frozen(kw_only=True)
@@ -63,49 +46,81 @@ class Marking:
     keep_derivers: bool
 
 
-def mark(database: Database, marking: Marking) -> None:
-    """Fill `temp.dead` with the ids of all objects that are not alive."""
-    for table in ("root", "dead", "chunk"):
-        database.execute(f"drop table if exists temp.{table}")
-        database.execute(f"create temporary table {table} (id integer primary key)")
+@attrs.define
+class Dead:
+    """The ids of the objects that are not alive, less those that are spared; referrers come first."""
+
+    _database: Database
+    _keep_derivers: bool
+    _ids: dict[int, None] = attrs.field(factory=dict, init=False, repr=False)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._ids
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._ids)
+
+    def find(self, live: Iterable[int]) -> None:
+        """Find the dead, where the objects *live* and all that they keep are alive."""
+        ((newest,),) = self._database.execute("select coalesce(max(id), 0) from objects")
+        alive = bytearray(newest + 1)
+        for number in live:
+            alive[number] = True
+        derivers = dict(self._database.execute(_DERIVERS)) if self._keep_derivers else {}
+        newer: set[int] = set()
+        dead = self._ids
+        for number, needs in self._database.each("select id, needs from objects order by id desc"):
+            if not alive[number]:
+                dead[number] = None
+                continue
+            for reference in unpack(needs):
+                alive[reference] = True
+            if (deriver := derivers.get(number)) is not None:
+                alive[deriver] = True
+                newer.add(deriver)
+        self._spare(newer & dead.keys())
+
+    def spare(self, paths: Iterable[str]) -> None:
+        """Take out *paths* and all that they keep alive."""
+        self._spare(set(self._database.ids(paths).values()))
+
+    def by_use(self) -> list[int]:
+        """Return the dead, referrers first, and among those the longest unused first.
+
+        An object counts as used whenever one of its dead referrers was: so whoever sorts by
+        that time never puts an object before a referrer.
+        """
+        statement = "select id, used, needs from objects where id in (select value from json_each(?)) order by id desc"
+        rows = self._database.execute(statement, (json.dumps([*self]),))
+        used = {number: time for number, time, _ in rows}
+        for number, _, needs in rows:
+            for reference in unpack(needs):
+                if reference in used:
+                    used[reference] = max(used[reference], used[number])
+        return sorted(used, key=lambda number: (used[number], -number))
+
+    def _spare(self, numbers: set[int]) -> None:
+        # What is not dead, and was there at the marking, needs no visit: all that it refers to is
+        # not dead either. What has been registered since has its references held, and so among the paths.
+        while numbers:
+            for number in numbers:
+                self._ids.pop(number, None)
+            among = json.dumps([*numbers])
+            kept = self._database.execute(_REFERENCES, (among,))
+            if self._keep_derivers:
+                kept += self._database.execute(_DERIVERS_OF, (among,))
+            numbers = {row[-1] for row in kept if row[-1] in self._ids}
+
+
+def mark(database: Database, marking: Marking) -> Dead:
+    """Return the objects that are not alive."""
+    dead = Dead(database, marking.keep_derivers)
     with database.snapshot():
         roots = json.dumps(sorted(marking.roots))
-        database.execute(
-            "insert into temp.root select id from objects where path in (select value from json_each(?))", (roots,)
-        )
+        live = {number for (number,) in database.execute(_ROOTS, (roots,))}
         for retention, since in marking.used_since.items():
             # The class is written out so that SQLite sees that its partial index will do.
-            database.execute(
-                f"insert or ignore into temp.root select id from objects where retention = '{retention}' and used > ?",  # noqa: S608  a member's value
-                (since,),
-            )
-        derivers = _DERIVERS.format(table="live", condition="") if marking.keep_derivers else ""
-        database.execute(_MARK.format(derivers=derivers))
-
-
-def spare(database: Database, marking: Marking, paths: Iterable[str]) -> None:
-    """Take *paths*, and all that they keep alive, out of `temp.dead`."""
-    condition = "join temp.dead on temp.dead.id = made.id"
-    derivers = _DERIVERS.format(table="spared", condition=condition) if marking.keep_derivers else ""
-    database.execute(_SPARE.format(derivers=derivers), (json.dumps(sorted(paths)),))
-
-
-def deletion_order(database: Database) -> list[int]:
-    """Return the dead, referrers first."""
-    return [number for (number,) in database.execute("select id from temp.dead order by id desc")]
-
-
-def deletion_order_by_use(database: Database) -> list[int]:
-    """Return the dead, referrers first, and among those the longest unused first.
-
-    An object counts as used whenever one of its dead referrers was: so whoever sorts by
-    that time never puts an object before a referrer.
-    """
-    used = dict(database.execute("select id, used from objects where id in (select id from temp.dead)"))
-    edges = """
-        select referrer, reference from temp.dead join refs on refs.referrer = temp.dead.id order by referrer desc
-    """
-    for referrer, reference in database.execute(edges):
-        if reference in used:
-            used[reference] = max(used[reference], used[referrer])
-    return sorted(used, key=lambda number: (used[number], -number))
+            statement = f"select id from objects where retention = '{retention}' and used > ?"  # noqa: S608  a member's value
+            live.update(number for (number,) in database.execute(statement, (since,)))
+        dead.find(live)
+    return dead

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
+from store.assistants import read_content
 from store.connection import DatabaseFailed
 from store.database import Database, PathInfo
 from store.errors import Error
@@ -28,7 +29,6 @@ from store.retention import Retention
 from store.scratch import Scratches
 from store.space import DiskFull, disk_full_told, give_up_reserve, make_reserve
 from store.temproots import TempRoots
-from store.walk import content_of
 
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class Store:
         """
         name = name if name is not None else (Path.cwd() / path).name
         if not seems_new(path, self.pool):
-            found = StorePath.make(content_of(path).digest, name)
+            found = StorePath.make(read_content(path).digest, name)
             if self.hold([found]):
                 self.touch([found])
                 return found

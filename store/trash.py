@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import stat
 
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,10 @@ class Trash:
     def discard(self, name: str) -> None:
         """Move the object *name*, if it is there, to the trash. Only inside the gate."""
         with contextlib.suppress(FileNotFoundError):
+            status = os.lstat(name, dir_fd=self._source)
+            if not stat.S_ISDIR(status.st_mode) and status.st_nlink > 1:
+                os.unlink(name, dir_fd=self._source)  # the pool has it: nothing of it is freed, so there is no wait
+                return
             try:
                 self._move(name)
             except PermissionError:

@@ -138,14 +138,18 @@ class Assistant(Protocol):
         """Let it go."""
 
 
-def content_of(path: Path, visit: Callable[[Node], None] | None = None) -> Content:
+def content_of(
+    path: Path, visit: Callable[[Node], None] | None = None, assistants: Sequence[Callable[[], Assistant]] = ()
+) -> Content:
     """Return the content of what lies at *path*, having shown every node to *visit*, a directory after what it holds.
+
+    What the *assistants* read, if the tree turns out to be large, is not shown.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
         OSError: something cannot be read; its file name is the whole path.
     """
-    return walk(path, _Look(len(os.fspath(path)) + 1, visit))
+    return walk(path, Look(len(os.fspath(path)) + 1, visit), assistants)
 
 
 def walk(path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assistant]] = ()) -> Content:
@@ -210,14 +214,17 @@ def check_depth(depth: int, place: str) -> None:
 
 
 @attrs.define
-class _Look:
-    prefix: int
-    visit: Callable[[Node], None] | None
+class Look:
+    """Reads a tree and shows its nodes to *visit*, their places without the first *prefix* characters."""
+
+    prefix: int = 0
+    visit: Callable[[Node], None] | None = None
 
     def enter(self, directory: Directory) -> None:
-        pass
+        """Do nothing."""
 
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
+        """Return the kind, digest and size of the file *name*, read to its end."""
         fd, status = open_file(directory, name, place)
         try:
             digest, size = reader.digest(fd)
@@ -228,12 +235,14 @@ class _Look:
         return kind, digest, size
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
+        """Return the digest of the symbolic link *name*."""
         dir_fd = directory.fd if directory else None
         digest = blake3(read_target(directory, name)).digest()
         self._show(place, Kind.SYMLINK, digest, os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
         return digest
 
     def leave(self, directory: Directory, digest: bytes) -> None:
+        """Show *directory*."""
         self._show(directory.place, Kind.DIRECTORY, digest, os.fstat(directory.fd))
 
     def _show(self, place: str, kind: Kind, digest: bytes, status: os.stat_result) -> None:

@@ -4,7 +4,8 @@
     "BZh"                bzip2       28 b5 2f fd          zstd
 
 Several compressed streams in a row are one file, as the command-line tools have it; zeros between or
-after them are padding. Anything else is taken as it is.
+after them are padding. Anything else is taken as it is. xz in blocks is a matter for several threads
+(`derivations.realise.xz`).
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import sys
 import threading
 import zlib
 
-from typing import IO, TYPE_CHECKING, Protocol, Self
+from typing import IO, TYPE_CHECKING, Protocol, Self, TypeAlias
 
 import attrs
 
+from derivations.realise import xz
 from store.errors import Error
 
 
@@ -31,7 +33,9 @@ else:
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
+
+    Piece: TypeAlias = bytes | memoryview
 
 
 READ = 256 * 1024
@@ -40,6 +44,7 @@ AHEAD = 16
 """How many pieces may wait to be worked on."""
 
 MAGIC_LENGTH = 6
+XZ = b"\xfd7zXZ\0"
 
 _ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error, zstd.ZstdError, ValueError)
 
@@ -105,7 +110,7 @@ class _Gzip:
 _FORMS: dict[bytes, Callable[[], Decompressor]] = {
     b"\x1f\x8b": _Gzip,
     b"BZh": bz2.BZ2Decompressor,
-    b"\xfd7zXZ\0": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ),
+    XZ: lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ),
     b"\x28\xb5\x2f\xfd": zstd.ZstdDecompressor,
 }
 
@@ -137,7 +142,7 @@ def form_of(magic: bytes) -> Callable[[], Decompressor] | None:
     return next((make for start, make in _FORMS.items() if magic.startswith(start)), None)
 
 
-def pieces(file: Source) -> Iterator[bytes]:
+def pieces(file: Source) -> Iterator[Piece]:
     """Yield what *file* holds, decompressed if it is compressed, in pieces of a megabyte at most.
 
     Raises:
@@ -152,15 +157,23 @@ def pieces(file: Source) -> Iterator[bytes]:
             data = file.read(READ)
         return
     while data:
-        stream = make()
-        while not stream.eof:
-            if piece := stream.decompress(data, PIECE):
-                yield piece
-            data = file.read(READ) if stream.needs_input and not stream.eof else b""
-            if not data and stream.needs_input and not stream.eof:
-                msg = "it ends in the middle of the compressed data"
-                raise EOFError(msg)
-        data = _after_padding(stream.unused_data, file)
+        if make is _FORMS[XZ] and xz.in_blocks(data):
+            rest = yield from xz.expand(data, file.read)
+        else:
+            rest = yield from _stream(make(), data, file)
+        data = _after_padding(rest, file)
+
+
+def _stream(stream: Decompressor, data: bytes, file: Source) -> Generator[bytes, None, bytes]:
+    """Yield what is in *stream*, which begins with *data*, and return what was read beyond it."""
+    while not stream.eof:
+        if piece := stream.decompress(data, PIECE):
+            yield piece
+        data = file.read(READ) if stream.needs_input and not stream.eof else b""
+        if not data and stream.needs_input and not stream.eof:
+            msg = "it ends in the middle of the compressed data"
+            raise EOFError(msg)
+    return stream.unused_data
 
 
 def _after_padding(data: bytes, file: Source) -> bytes:
@@ -177,7 +190,7 @@ class Reader:
 
     def __init__(self, file: Source, name: str) -> None:
         self.name = name
-        self._queue: queue.Queue[bytes | Exception] = queue.Queue(AHEAD)
+        self._queue: queue.Queue[Piece | Exception] = queue.Queue(AHEAD)
         self._closed = threading.Event()
         self._piece = memoryview(b"")
         self._position = 0
@@ -260,7 +273,7 @@ class Reader:
         else:
             self._put(b"")
 
-    def _put(self, piece: bytes | Exception) -> bool:
+    def _put(self, piece: Piece | Exception) -> bool:
         while not self._closed.is_set():
             try:
                 self._queue.put(piece, timeout=0.1)

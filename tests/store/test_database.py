@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.connection import SchemaTooNew, StoreCorrupt
+from store.connection import SCHEMA_VERSION, SchemaTooNew, StoreCorrupt
 from store.database import Database, PathInfo
 from store.path import StorePath
 from store.retention import Retention
@@ -163,13 +163,30 @@ def test_later_schema(tmp_path: Path) -> None:
     path = tmp_path / "db.sqlite"
     Database(path, fresh=True).close()
     connection = sqlite3.connect(path)
-    connection.execute("pragma user_version = 2")
+    connection.execute(f"pragma user_version = {SCHEMA_VERSION + 1}")
     connection.close()
     before = path.read_bytes()
     with pytest.raises(SchemaTooNew) as caught:
         Database(path, fresh=False)
-    assert caught.value.found == 2
+    assert SCHEMA_VERSION + 1 == caught.value.found
     assert before == path.read_bytes()
+
+
+def test_first_schema(tmp_path: Path) -> None:
+    """A database of the first schema, in which references stood in one place only, is brought up to date."""
+    path = tmp_path / "db.sqlite"
+    database = Database(path, fresh=True)
+    _fill(database, _info(1), _info(2, 1), _info(3, 1, 2))
+    rows = database.execute("select id, needs from objects order by id")
+    database.close()
+    connection = sqlite3.connect(path)
+    connection.execute("alter table objects drop column needs")
+    connection.execute("pragma user_version = 1")
+    connection.close()
+    database = Database(path, fresh=False)
+    assert rows == database.execute("select id, needs from objects order by id")
+    assert [(SCHEMA_VERSION,)] == database.execute("pragma user_version")
+    database.close()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import tempfile
 
@@ -16,11 +15,11 @@ import pytest
 from hypothesis import given
 
 from store import seal
-from store.ingest import _CopyingAssistant, adopt, copy_in, seems_new
+from store.ingest import adopt, copy_in, seems_new
 from store.pool import Pool
 from store.remove import remove_tree
 from store.tree import Content, InvalidTree
-from store.walk import Directory, content_of
+from store.walk import content_of
 from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, is_canonical, read, size, trees, write
 
 
@@ -239,22 +238,6 @@ def test_large(pool: Pool, tmp_path: Path) -> None:
     assert LARGE == read(tmp_path / "copy")
     assert is_canonical(tmp_path / "copy")
     assert len(set(_files(tmp_path / "copy").values())) == len(list(pool.entries()))
-
-
-@pytest.mark.parametrize("killed", [False, True])
-def test_helper(pool: Pool, tmp_path: Path, killed: bool) -> None:
-    """A helper copies files; what one that was killed has begun is begun again."""
-    source = write({b"a": File(b"1"), b"b": File(b"2")}, tmp_path / "source")
-    (tmp_path / "target").mkdir()
-    fd = os.open(tmp_path / "target", os.O_RDONLY)
-    with contextlib.closing(_CopyingAssistant.start(source, tmp_path / "target", pool)) as assistant:
-        if killed:
-            os.kill(assistant.helper.pid, signal.SIGKILL)
-            (tmp_path / "target/a").write_text("half")
-        results = assistant.files(Directory(None, "", str(source), 0, target_fd=fd), [b"a", b"b", b"gone"])
-    os.close(fd)
-    assert [] == results if killed else [1, 1] == [length for _, _, length in results]
-    assert sorted(it.name for it in (tmp_path / "target").iterdir()) == ([] if killed else ["a", "b"])
 
 
 def test_failure_with_helpers() -> None:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 
 from store.tree import MAX_DEPTH, Content, InvalidTree, Kind, tree_digest
-from store.walk import Directory, FileReader, Name, Node, Visitor, _Look, content_of, walk
+from store.walk import Directory, FileReader, Look, Name, Node, Visitor, content_of, walk
 from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, size, trees, write
 
 
@@ -179,9 +179,9 @@ class _Limited:
 @pytest.mark.parametrize("most", [0, 3, 1000])
 def test_assistants(tmp_path: Path, most: int) -> None:
     """In a large tree assistants do files, and whatever they leave undone is done without them."""
-    assistants = [_Limited(_Look(0, None), most) for _ in range(3)]
+    assistants = [_Limited(Look(), most) for _ in range(3)]
     starts = [functools.partial(lambda it: it, assistant) for assistant in assistants]
-    content = walk(write(LARGE, tmp_path / "tree"), _Look(0, None), starts)
+    content = walk(write(LARGE, tmp_path / "tree"), Look(), starts)
     assert Content(digest(LARGE), size(LARGE), count(LARGE)) == content
     assert [[True]] * 3 == [assistant.closed for assistant in assistants]
 
@@ -192,9 +192,9 @@ def test_no_assistants_for_a_small_tree(tmp_path: Path) -> None:
 
     def start() -> _Limited:
         started.append(True)
-        return _Limited(_Look(0, None), 0)
+        return _Limited(Look(), 0)
 
-    walk(write(TREE, tmp_path / "tree"), _Look(0, None), [start])
+    walk(write(TREE, tmp_path / "tree"), Look(), [start])
     assert started == []
 
 
@@ -204,11 +204,11 @@ def test_no_process(tmp_path: Path) -> None:
     def start() -> _Limited:
         raise BlockingIOError(errno.EAGAIN, "no more processes")
 
-    assert digest(LARGE) == walk(write(LARGE, tmp_path / "tree"), _Look(0, None), [start, start]).digest
+    assert digest(LARGE) == walk(write(LARGE, tmp_path / "tree"), Look(), [start, start]).digest
 
 
 @attrs.define
-class _Patient(_Look):
+class _Patient(Look):
     """Does not finish before an assistant was asked."""
 
     asked: threading.Event = attrs.field(factory=threading.Event)
@@ -218,7 +218,7 @@ class _Patient(_Look):
         self.seen += 1
         if self.seen == 2000:
             assert self.asked.wait(30)
-        return _Look.file(self, directory, name, place, reader)
+        return Look.file(self, directory, name, place, reader)
 
 
 @attrs.frozen

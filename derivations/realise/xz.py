@@ -1,0 +1,193 @@
+"""xz files whose blocks tell their sizes, decompressed by several threads.
+
+    stream = header block* index footer
+    header = fd "7zXZ" 00, flags 2, CRC32 4                      flags: 00, and in the next byte the kind of check
+    block  = size/4-1 1, flags 1, [packed size] [size], filters, CRC32 4, data, padding to 4, check
+    index  = 00, count, (unpadded size, size)*, padding to 4, CRC32 4
+    footer = CRC32 4, (size of the index)/4-1 4, flags 2, "YZ"
+
+Sizes are numbers of seven bits a byte, the lowest first. Where blocks tell both of theirs, as all that several
+threads have compressed do, each is found without decompressing the one before: a decoder takes the
+header and any one block for the beginning of a file, and checks all of it. What it does not see, whether
+all blocks are there, the index says. (The format: tukaani.org/xz/xz-file-format.txt.)
+"""
+
+from __future__ import annotations
+
+import collections
+import lzma
+import os
+import struct
+import zlib
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from concurrent.futures import Future
+
+
+_HEADER = 12
+_SIZES = 0xC0
+"""The flags of a block that tells its sizes."""
+
+_CHECKS = (0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64)
+_MOST = 64 << 20
+"""The largest block that is decompressed in memory."""
+
+_WORKERS = 4
+_PIECE = 1 << 20
+_READ = 256 * 1024
+
+
+@attrs.define
+class _Input:
+    """The bytes that were read already, and *read* for more."""
+
+    data: bytes
+    read: Callable[[int], bytes]
+
+    def take(self, size: int) -> bytes:
+        """Return the next *size* bytes."""
+        taken = self.peek(size)
+        self.data = self.data[size:]
+        return taken
+
+    def peek(self, size: int) -> bytes:
+        """Return the next *size* bytes and leave them where they are."""
+        if len(self.data) < size:
+            parts, missing = [self.data], size - len(self.data)
+            while missing > 0:
+                part = self.read(max(missing, _READ))
+                if not part:
+                    msg = "it ends in the middle of the compressed data"
+                    raise EOFError(msg)
+                parts.append(part)
+                missing -= len(part)
+            self.data = b"".join(parts)
+        return self.data[:size]
+
+
+@attrs.frozen
+class _Block:
+    """The sizes of a block: of its own header, of what follows that, of all but the padding, and of what is in it."""
+
+    header: int
+    rest: int
+    unpadded: int
+    size: int
+
+
+def in_blocks(data: bytes) -> bool:
+    """Return whether what begins with *data* is a stream whose first block tells its sizes, and is not too large."""
+    try:
+        return _block(data[_HEADER:], _check_size(data)) is not None
+    except (IndexError, lzma.LZMAError):
+        return False
+
+
+def expand(data: bytes, read: Callable[[int], bytes]) -> Generator[memoryview, None, bytes]:
+    """Yield what is in the stream that begins with *data* and goes on with what *read* gives; return what it leaves.
+
+    Raises:
+        EOFError: it ends too early.
+        lzma.LZMAError: it is broken.
+    """
+    source = _Input(data, read)
+    header = source.take(_HEADER)
+    known: list[_Block] = []
+    workers = min(len(os.sched_getaffinity(0)), _WORKERS)
+    waiting: collections.deque[Future[bytes]] = collections.deque()
+    with ThreadPoolExecutor(workers, "xz") as executor:
+        try:
+            for block, packed in _blocks(source, _check_size(header)):
+                known.append(block)
+                waiting.append(executor.submit(_decompress, header + packed, block.size))
+                if len(waiting) > workers:
+                    yield from _pieces(waiting.popleft().result())
+            while waiting:
+                yield from _pieces(waiting.popleft().result())
+        finally:
+            for future in waiting:
+                future.cancel()
+    _check_end(source, header, known)
+    return source.data
+
+
+def _blocks(source: _Input, check: int) -> Iterator[tuple[_Block, bytes]]:
+    while source.peek(1) != b"\0":
+        block = _block(source.peek(4 * (source.peek(1)[0] + 1)), check)
+        if block is None:
+            msg = "its blocks are too large, or only some of them tell their sizes"
+            raise lzma.LZMAError(msg)
+        yield block, source.take(block.header + block.rest)
+
+
+def _decompress(data: bytes, size: int) -> bytes:
+    found = lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(data)
+    if len(found) != size:
+        msg = "a block has not the size that it tells"
+        raise lzma.LZMAError(msg)
+    return found
+
+
+def _check_end(source: _Input, header: bytes, blocks: list[_Block]) -> None:
+    """Read the index and the footer: they follow from the blocks."""
+    index = b"\0" + _encode(len(blocks)) + b"".join(_encode(it.unpadded) + _encode(it.size) for it in blocks)
+    index += bytes(-len(index) % 4)
+    index += struct.pack("<I", zlib.crc32(index))
+    fields = struct.pack("<I", len(index) // 4 - 1) + header[6:8]
+    end = index + struct.pack("<I", zlib.crc32(fields)) + fields + b"YZ"
+    if source.take(len(end)) != end:
+        msg = "its index does not fit its blocks"
+        raise lzma.LZMAError(msg)
+
+
+def _block(header: bytes, check: int) -> _Block | None:
+    """Return the sizes of the block that begins with *header*; None if it does not tell them or is too large."""
+    length = 4 * (header[0] + 1)
+    if header[0] == 0 or header[1] & _SIZES != _SIZES:
+        return None
+    packed, position = _decode(header, 2)
+    size, _ = _decode(header, position)
+    if max(packed, size) > _MOST:
+        return None
+    return _Block(length, packed + -packed % 4 + check, length + packed + check, size)
+
+
+def _check_size(header: bytes) -> int:
+    return _CHECKS[header[7] & 0x0F]
+
+
+def _decode(data: bytes, position: int) -> tuple[int, int]:
+    """Return the number at *position* in *data*, and where it ends."""
+    number = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:  # noqa: PLR2004  the highest bit says that more follows
+            return number, position
+        if shift > 56:  # noqa: PLR2004
+            msg = "a size is too large"
+            raise lzma.LZMAError(msg)
+
+
+def _encode(number: int) -> bytes:
+    found = bytearray()
+    while number >= 0x80:  # noqa: PLR2004
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    found.append(number)
+    return bytes(found)
+
+
+def _pieces(data: bytes) -> Iterator[memoryview]:
+    view = memoryview(data)
+    for start in range(0, len(view), _PIECE):
+        yield view[start : start + _PIECE]
