@@ -11,21 +11,19 @@ Nothing is fetched, and no lock is read, before the attribute that needs it is u
 from __future__ import annotations
 
 import functools
-import json
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from derivations.context import Context, current
+from derivations.context import Context, current, pins_in_use
 from derivations.fetch import fetch_deb, fetch_url
+from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.values import YES
 from derivations.linux.kernel import Kernel, make_linux
+from derivations.linux.pins import InvalidPins, Release, parse_pins
 from derivations.linux.version import Version
 from derivations.unpack import unpack
 from overlays.fixpoint import AttrSet, Overlay, fix
-from store.errors import Error
 
 
 if TYPE_CHECKING:
@@ -35,9 +33,10 @@ if TYPE_CHECKING:
     from derivations.derivation import Derivation
 
 
-CDN = "https://cdn.kernel.org/pub/linux/kernel"
-SNAPSHOTS = "https://git.kernel.org/torvalds/t"
 DEBIAN_SERIES = ("6.1", "6.12")
+
+SYSTEMS = ("aarch64-linux", "armv7l-linux", "i686-linux", "riscv64-linux", "s390x-linux", "x86_64-linux")
+"""The systems whose defconfig is one for them: that of mips is for 32 bits, that of powerpc for the other byte order."""
 
 MICRO = {
     "64BIT": YES,
@@ -64,44 +63,19 @@ MICRO = {
 }
 
 
-class InvalidPins(Error):
-    """kernels.json does not pin what the kernel set offers."""
-
-    reason: str
-
-    def __str__(self) -> str:
-        return f"kernels.json: {self.reason}"
-
-
-@attrs.frozen(kw_only=True)
-class Release:
-    """A release of kernel.org, pinned by the SHA-256 of its archive."""
-
-    version: str
-    sha256: str
-    longterm: bool
-
-    @property
-    def url(self) -> str:
-        """Return where kernel.org keeps it: release candidates are snapshots of the repository."""
-        parsed = Version.parse(self.version)
-        if parsed.candidate:
-            return f"{SNAPSHOTS}/linux-{self.version}.tar.gz"
-        return f"{CDN}/v{parsed.major}.x/linux-{self.version}.tar.xz"
-
-
 @functools.cache
-def releases() -> dict[str, Release]:
-    """Return the pinned releases by series, and `testing`.
+def releases(file: Path | None = None) -> dict[str, Release]:
+    """Return the releases that *file*, by default the kernels.json beside this module, pins by series, and `testing`.
 
     Raises:
-        InvalidPins: kernels.json is damaged.
+        InvalidPins: it is damaged.
     """
+    file = file or Path(__file__).with_name("kernels.json")
     try:
-        pins = json.loads(Path(__file__).with_name("kernels.json").read_text(encoding="utf-8"))
-        return {series: Release(**pin) for series, pin in pins.items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InvalidPins(str(error)) from None
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InvalidPins(str(error), str(file)) from None
+    return parse_pins(text, str(file))
 
 
 def kernel_set(overlays: Iterable[Overlay] = (), *, system: str | None = None, lock: Lock | None = None) -> AttrSet:
@@ -121,7 +95,7 @@ def _context(system: str | None, lock: Lock | None) -> Context | None:
 
 def _kernels(context: Context | None, final: AttrSet, _: AttrSet) -> dict[str, Callable[[], Any]]:
     """Be the lowest layer: the bundled kernels."""
-    pinned = releases()
+    pinned = releases(pins_in_use())
     attributes: dict[str, Callable[[], Any]] = {
         attribute_of(series): functools.partial(_kernel_org, context, release) for series, release in pinned.items()
     }
@@ -130,11 +104,12 @@ def _kernels(context: Context | None, final: AttrSet, _: AttrSet) -> dict[str, C
         for series in DEBIAN_SERIES
     }
     stable = sorted((Version.parse(it.version), series) for series, it in pinned.items() if series != "testing")
-    longterm = [series for _, series in stable if pinned[series].longterm]
+    living = [series for _, series in stable if not pinned[series].end_of_life] or [series for _, series in stable]
+    longterm = [series for series in living if pinned[series].longterm] or living
     return {
         **attributes,
         "linux_micro": functools.partial(_micro, context),
-        "linux_latest": lambda: final[attribute_of(stable[-1][1])],
+        "linux_latest": lambda: final[attribute_of(living[-1])],
         "linux_lts": lambda: final[attribute_of(longterm[-1])],
     }
 
@@ -148,8 +123,9 @@ def _kernel_org(context: Context | None, release: Release) -> Kernel:
     return make_linux(
         version=release.version,
         source=fetch_url(release.url, sha256=release.sha256),
-        description=f"kernel.org's Linux {release.version}",
-        systems=("aarch64-linux", "x86_64-linux"),
+        description=f"kernel.org's Linux {release.version}{', not maintained any more' if release.end_of_life else ''}",
+        systems=SYSTEMS,
+        enable_common_config=True,
         context=context,
     )
 
@@ -160,7 +136,7 @@ def _debian(context: Context | None, series: str) -> Kernel:
         version=upstream_version(package),
         source=debian_source(package),
         description=f"Debian's Linux {series}",
-        systems=("aarch64-linux", "x86_64-linux"),
+        systems=SYSTEMS,
         context=context,
     )
 
@@ -173,7 +149,7 @@ def _micro(context: Context | None) -> Kernel:
         source=debian_source(package),
         description="a small Linux for virtual machines with a serial console",
         base="tinyconfig",
-        extra_config=MICRO,
+        extra_config=Fragment("linux_micro", MICRO),
         context=context,
         compilations=710,
     )

@@ -15,9 +15,27 @@ if TYPE_CHECKING:
     from derivations.context import Context, using
     from derivations.derivation import Derivation, Fixed, Hints, Output
     from derivations.fetch import fetch_deb, fetch_git, fetch_url
+    from derivations.hardware.snapshot import Snapshot
     from derivations.image.initramfs import make_initramfs
-    from derivations.kconfig.values import MODULE, NO, UNSET, YES, Hex, optional
+    from derivations.kconfig.fragment import Fragment
+    from derivations.kconfig.text import fragment_file
+    from derivations.kconfig.values import (
+        MODULE,
+        NO,
+        UNSET,
+        YES,
+        Hex,
+        default,
+        force,
+        optional,
+        when_arch,
+        when_at_least,
+        when_between,
+        when_older,
+    )
     from derivations.linux.kernel import Kernel, make_linux
+    from derivations.linux.manual import linux_manual_config, linux_packages_custom
+    from derivations.linux.module import make_linux_module
     from derivations.linux.patch import Patch
     from derivations.source import local_file, local_source, text_file
     from derivations.union import union
@@ -32,23 +50,35 @@ _HOMES = {
     "Context": "context",
     "Derivation": "derivation",
     "Fixed": "derivation",
+    "Fragment": "kconfig.fragment",
     "Hex": "kconfig.values",
     "Hints": "derivation",
     "Kernel": "linux.kernel",
     "Output": "derivation",
     "Patch": "linux.patch",
+    "Snapshot": "hardware.snapshot",
+    "default": "kconfig.values",
     "fetch_deb": "fetch",
     "fetch_git": "fetch",
     "fetch_url": "fetch",
+    "force": "kconfig.values",
+    "fragment_file": "kconfig.text",
+    "linux_manual_config": "linux.manual",
+    "linux_packages_custom": "linux.manual",
     "local_file": "source",
     "local_source": "source",
     "make_initramfs": "image.initramfs",
     "make_linux": "linux.kernel",
+    "make_linux_module": "linux.module",
     "optional": "kconfig.values",
     "text_file": "source",
     "union": "union",
     "unpack": "unpack",
     "using": "context",
+    "when_arch": "kconfig.values",
+    "when_at_least": "kconfig.values",
+    "when_between": "kconfig.values",
+    "when_older": "kconfig.values",
 }
 
 __all__ = [
@@ -59,23 +89,35 @@ __all__ = [
     "Context",
     "Derivation",
     "Fixed",
+    "Fragment",
     "Hex",
     "Hints",
     "Kernel",
     "Output",
     "Patch",
+    "Snapshot",
+    "default",
     "fetch_deb",
     "fetch_git",
     "fetch_url",
+    "force",
+    "fragment_file",
+    "linux_manual_config",
+    "linux_packages_custom",
     "local_file",
     "local_source",
     "make_initramfs",
     "make_linux",
+    "make_linux_module",
     "optional",
     "text_file",
     "union",
     "unpack",
     "using",
+    "when_arch",
+    "when_at_least",
+    "when_between",
+    "when_older",
 ]
 
 

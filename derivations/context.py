@@ -1,4 +1,4 @@
-"""What a definition is evaluated in: the lock that pins its toolchain, and the system it is for.
+"""What a definition is evaluated in: the lock that pins its toolchain, the system it is for, the pinned releases.
 
 A kernel definition names neither: `make_linux(...)` at the top of a user's file means "with the
 pinned toolchain". The command line, or whoever evaluates definitions, says which that is.
@@ -18,6 +18,7 @@ from store.errors import Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from derivations.debian.lock import Lock
 
@@ -36,10 +37,17 @@ class NoContext(Error):
 
 @attrs.frozen(kw_only=True)
 class Context:
-    """The lock (asked for only when something needs it) and the system kernels are built for."""
+    """What definitions do not say themselves.
+
+    Attributes:
+        lock: Gives the lock; asked only when something needs it.
+        system: What kernels are built for.
+        pins: The file that pins kernel.org's releases; None for the one that comes with kernix.
+    """
 
     lock: Callable[[], Lock]
     system: str = "x86_64-linux"
+    pins: Path | None = None
 
 
 _CURRENT: contextvars.ContextVar[Context] = contextvars.ContextVar("kernix_context")
@@ -55,6 +63,12 @@ def current() -> Context:
         return _CURRENT.get()
     except LookupError:
         raise NoContext from None
+
+
+def pins_in_use() -> Path | None:
+    """Return the file that pins releases in the context in use; None for kernix' own."""
+    context = _CURRENT.get(None)
+    return None if context is None else context.pins
 
 
 @contextlib.contextmanager

@@ -72,6 +72,10 @@ class Fixed:
     digest: str
 
 
+def _objects(values: Mapping[str, object]) -> FrozenMap[object]:
+    return FrozenMap(values)
+
+
 @attrs.frozen(kw_only=True)
 class Hints:
     """What the realiser may use and no key contains.
@@ -83,6 +87,8 @@ class Hints:
         max_silent_time: Seconds without a line of output; None for the user's setting.
         compilations: About how many objects the builder compiles, for progress.
         kvm: Whether the builder may have /dev/kvm; it must find out by itself whether that works.
+        origins: Where each option of a configuration is asked for, for its errors. What `str`
+            makes of a value counts, and is made when it is needed.
     """
 
     description: str = ""
@@ -91,6 +97,7 @@ class Hints:
     max_silent_time: float | None = attrs.field(default=None, converter=attrs.converters.optional(float))
     compilations: int | None = None
     kvm: bool = False
+    origins: FrozenMap[object] = attrs.field(factory=FrozenMap, converter=_objects)
 
 
 def _strings(values: Any) -> Any:  # noqa: ANN401 -- a converter takes what the caller wrote; `_problems` tells what is wrong with it

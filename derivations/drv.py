@@ -26,6 +26,7 @@ import cattrs
 from cattrs.v import format_exception
 
 from derivations.derivation import Derivation, Fixed, Hints, Output, canonical_json
+from derivations.frozen_map import FrozenMap
 from store.errors import Error
 from store.path import StorePath
 from store.retention import Retention
@@ -83,7 +84,7 @@ def dumps(derivation: Derivation, path_of: Callable[[Derivation], StorePath]) ->
     }
     if derivation.fixed is not None:
         text["fixed"] = [derivation.fixed.method, derivation.fixed.digest]
-    if hints := attrs.asdict(derivation.hints, filter=lambda field, value: value != field.default):
+    if hints := _hints(derivation.hints):
         text["hints"] = hints
     return canonical_json(text)
 
@@ -116,6 +117,12 @@ def inputs(data: bytes) -> tuple[StorePath, ...]:
         InvalidDrv: the text is damaged, or of a newer version.
     """
     return tuple(sorted({path for path, _ in _parse(data).mounts.values()}))
+
+
+def _hints(hints: Hints) -> dict[str, Any]:
+    texts = {name: str(origin) for name, origin in hints.origins.items()}
+    written = attrs.asdict(attrs.evolve(hints, origins={}), recurse=False)
+    return {name: value for name, value in {**written, "origins": texts}.items() if value != _DEFAULT_HINTS[name]}
 
 
 def _parse(data: bytes) -> _Text:
@@ -156,6 +163,10 @@ def _make_converter() -> cattrs.Converter:
     # A Retention is a `str`, for which the hook above takes any text.
     converter.register_structure_hook(Retention, lambda value, _: Retention(value))
     converter.register_structure_hook(StorePath, lambda value, _: StorePath.parse(_exactly(str)(value, str)))
+    converter.register_structure_hook_func(
+        _is_map,
+        lambda value, _: FrozenMap(converter.structure(value, dict[str, str])),
+    )
     converter.register_structure_hook_func(_is_sequence, functools.partial(_sequence, converter))
     return converter
 
@@ -163,6 +174,11 @@ def _make_converter() -> cattrs.Converter:
 def _is_sequence(kind: object) -> bool:
     origin: object = typing.get_origin(kind)
     return origin is list or origin is tuple
+
+
+def _is_map(kind: object) -> bool:
+    origin: object = typing.get_origin(kind)
+    return origin is FrozenMap
 
 
 def _sequence(converter: cattrs.Converter, value: Any, kind: Any) -> Any:  # noqa: ANN401 -- `list[str]`, `tuple[str, str]`
@@ -187,4 +203,5 @@ def _number(value: Any) -> float:  # noqa: ANN401 -- the value is whatever stood
     return float(value)
 
 
+_DEFAULT_HINTS: dict[str, Any] = {**attrs.asdict(Hints(), recurse=False), "origins": {}}
 _CONVERTER = _make_converter()

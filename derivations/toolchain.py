@@ -54,6 +54,7 @@ class Machine:
         qemu: The command that emulates it.
         qemu_set: The set with that command.
         console: The serial console that QEMU gives it.
+        compiled_by: Debian's architecture of other machines whose own compiler makes kernels for it.
     """
 
     debian: str
@@ -65,6 +66,7 @@ class Machine:
     qemu: str
     qemu_set: str
     console: str
+    compiled_by: str | None = None
 
 
 MACHINES: FrozenMap[Machine] = FrozenMap(
@@ -91,6 +93,40 @@ MACHINES: FrozenMap[Machine] = FrozenMap(
             qemu_set="qemu-arm",
             console="ttyAMA0",
         ),
+        "i686-linux": Machine(
+            debian="i386",
+            triplet="i686-linux-gnu",
+            arch="i386",
+            srcarch="x86",
+            image="bzImage",
+            set_name="i686",
+            qemu="qemu-system-i386",
+            qemu_set="qemu",
+            console="ttyS0",
+            compiled_by="amd64",
+        ),
+        "mips64el-linux": Machine(
+            debian="mips64el",
+            triplet="mips64el-linux-gnuabi64",
+            arch="mips",
+            srcarch="mips",
+            image="vmlinux.bin",
+            set_name="mips64el",
+            qemu="qemu-system-mips64el -machine malta -cpu MIPS64R2-generic",
+            qemu_set="qemu-mips",
+            console="ttyS0",
+        ),
+        "powerpc64le-linux": Machine(
+            debian="ppc64el",
+            triplet="powerpc64le-linux-gnu",
+            arch="powerpc",
+            srcarch="powerpc",
+            image="zImage",
+            set_name="powerpc64le",
+            qemu="qemu-system-ppc64 -machine pseries",
+            qemu_set="qemu-ppc",
+            console="hvc0",
+        ),
         "riscv64-linux": Machine(
             debian="riscv64",
             triplet="riscv64-linux-gnu",
@@ -101,6 +137,17 @@ MACHINES: FrozenMap[Machine] = FrozenMap(
             qemu="qemu-system-riscv64 -machine virt",
             qemu_set="qemu-riscv64",
             console="ttyS0",
+        ),
+        "s390x-linux": Machine(
+            debian="s390x",
+            triplet="s390x-linux-gnu",
+            arch="s390",
+            srcarch="s390",
+            image="bzImage",
+            set_name="s390x",
+            qemu="qemu-system-s390x",
+            qemu_set="qemu-misc",
+            console="ttysclp0",
         ),
         "x86_64-linux": Machine(
             debian="amd64",
@@ -162,7 +209,8 @@ def gcc_toolchain(lock: Lock, system: str) -> Toolchain:
         MissingSet, MissingPackage: the lock does not pin all that is needed.
     """
     target = machine(system)
-    is_native = _builders(lock, target.debian) == target.debian
+    builders = _builders(lock, target.debian)
+    is_native = builders in {target.debian, target.compiled_by}
     set_name = "gcc" if is_native else f"gcc-{target.set_name}"
     return Toolchain(
         root=root_file_system(set_name, lock).out,
@@ -173,7 +221,7 @@ def gcc_toolchain(lock: Lock, system: str) -> Toolchain:
         cross_compile="" if is_native else f"{target.triplet}-",
         qemu=target.qemu,
         qemu_set=target.qemu_set,
-        busybox_set="busybox" if is_native else f"busybox-{target.set_name}",
+        busybox_set="busybox" if builders == target.debian else f"busybox-{target.set_name}",
         console=target.console,
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.values import NO, YES, optional
 from derivations.linux.kernel import Kernel
 from derivations.linux.version import Version
@@ -18,7 +19,7 @@ from overlays.fixpoint import each
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.fragment import Asked
+    from derivations.kconfig.values import Asked
     from overlays.fixpoint import AttrSet, Thunks
 
 
@@ -47,7 +48,7 @@ def overlay(final: AttrSet, prev: AttrSet) -> Thunks:  # noqa: ARG001 -- an over
 
 def debugged(kernel: Kernel) -> Kernel:
     """Return *kernel* with symbols, and with KGDB over its serial console."""
-    return kernel.override(extra_config={**OPTIONS, symbols(kernel.version): YES})
+    return kernel.override(extra_config=Fragment("debug", {**OPTIONS, symbols(kernel.version): YES}))
 
 
 def symbols(version: str) -> str:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import string
 
 from hypothesis import strategies as st
 
 from derivations.derivation import Derivation, Fixed, Hints, Output
-from derivations.kconfig.values import Hex, Tristate
+from derivations.kconfig.fragment import Fragment
+from derivations.kconfig.values import (
+    Asked,
+    Hex,
+    Tristate,
+    Value,
+    default,
+    force,
+    optional,
+    when_arch,
+    when_at_least,
+    when_between,
+    when_older,
+)
 from store.retention import Retention
 
 
@@ -27,6 +41,7 @@ hints = st.builds(
     max_silent_time=st.none() | st.floats(min_value=0, allow_infinity=False),
     compilations=st.none() | st.integers(0, 10**6),
     kvm=st.booleans(),
+    origins=st.dictionaries(texts, texts, max_size=2),
 )
 
 
@@ -69,9 +84,39 @@ option_texts = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="".join(map(chr, [*range(9), *range(10, 32), 127]))),
     max_size=20,
 )
-option_values = (
+option_values: st.SearchStrategy[Value] = (
     st.sampled_from(Tristate)
     | st.integers(-(1 << 63), (1 << 64) - 1)
     | st.integers(0, (1 << 64) - 1).map(Hex)
     | option_texts
+)
+option_bounds = st.builds(
+    lambda minor, patch: f"6.{minor}" + (f".{patch}" if patch else ""), st.integers(0, 12), st.integers(0, 3)
+)
+option_conditions = st.sampled_from(
+    [
+        lambda it: it,
+        lambda it: when_arch("x86_64", it),
+        lambda it: when_arch(("arm64", "riscv"), it),
+        lambda it: when_between("5.10", "6.7", it),
+    ]
+) | st.builds(
+    lambda bound, when: functools.partial(when, bound), option_bounds, st.sampled_from([when_at_least, when_older])
+)
+
+
+@st.composite
+def asked_values(draw: st.DrawFn, values: st.SearchStrategy[Value] = option_values) -> Asked:
+    """Draw what can be written for an option: a value in whatever wrappers, or several."""
+    found: list[Asked] = []
+    for _ in range(draw(st.sampled_from([1, 1, 1, 2]))):
+        value: Asked = draw(values)
+        for wrap in draw(st.lists(st.sampled_from([optional, force, default]), max_size=2)):
+            value = wrap(value)
+        found.append(draw(option_conditions)(value))
+    return found if len(found) > 1 else found[0]
+
+
+fragments = st.builds(
+    Fragment, st.sampled_from(["one", "two", "three"]), st.dictionaries(option_names, asked_values(), max_size=6)
 )

@@ -196,6 +196,20 @@ def _busybox(architecture: str | None = None) -> PackageSet:
     )
 
 
+# Laid below a toolchain, whose own libraries win: a set by itself, so that pinning it changes no build.
+_NCURSES = PackageSet(
+    description="ncurses, for the kernel's own editors of configurations",
+    packages=("libncurses-dev", "libncurses6", "libncursesw6", "libtinfo6", "ncurses-base", "ncurses-term"),
+    closure=False,
+)
+
+
+def _dkms(name: str) -> PackageSet:
+    return PackageSet(
+        description=f"the source of the kernel module {name}", packages=(f"{name}-dkms",), closure=False, optional=True
+    )
+
+
 def _linux_source(series: str) -> PackageSet:
     return PackageSet(
         description=f"Debian's source of Linux {series}",
@@ -207,21 +221,38 @@ def _linux_source(series: str) -> PackageSet:
 
 SETS: FrozenMap[PackageSet] = FrozenMap(
     {
+        "acpi-call-dkms": _dkms("acpi-call"),
+        "bbswitch-dkms": _dkms("bbswitch"),
         "busybox": _busybox(),
         "busybox-aarch64": _busybox("arm64"),
         "busybox-arm": _busybox("armhf"),
+        "busybox-i686": _busybox("i386"),
+        "busybox-mips64el": _busybox("mips64el"),
+        "busybox-powerpc64le": _busybox("ppc64el"),
         "busybox-riscv64": _busybox("riscv64"),
+        "busybox-s390x": _busybox("s390x"),
         "busybox-x86-64": _busybox("amd64"),
         "gcc": _GCC,
         "gcc-aarch64": _cross("aarch64-linux-gnu", "arm64"),
         "gcc-arm": _cross("arm-linux-gnueabihf", "armhf"),
+        "gcc-i686": _cross("i686-linux-gnu", "i386"),
+        "gcc-mips64el": _cross("mips64el-linux-gnuabi64", "mips64el"),
+        "gcc-powerpc64le": _cross("powerpc64le-linux-gnu", "ppc64el"),
         "gcc-riscv64": _cross("riscv64-linux-gnu", "riscv64"),
+        "gcc-s390x": _cross("s390x-linux-gnu", "s390x"),
         "gcc-x86-64": _cross("x86-64-linux-gnu", "amd64"),
+        "lime-forensics-dkms": _dkms("lime-forensics"),
         "linux-source-6.1": _linux_source("6.1"),
         "linux-source-6.12": _linux_source("6.12"),
+        "ncurses": _NCURSES,
         "qemu": _qemu("x86", "qemu-system-x86"),
         "qemu-arm": _qemu("arm and aarch64", "qemu-system-arm"),
+        "qemu-mips": _qemu("mips", "qemu-system-mips"),
+        "qemu-misc": _qemu("s390x and others", "qemu-system-misc"),
+        "qemu-ppc": _qemu("powerpc", "qemu-system-ppc"),
         "qemu-riscv64": _qemu("riscv64 and others", "qemu-system-misc", "opensbi"),
+        "v4l2loopback-dkms": _dkms("v4l2loopback"),
+        "vpoll-dkms": _dkms("vpoll"),
     }
 )
 """Every set, by name."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.kconfig.fragment import line
-from derivations.kconfig.values import NO, Hex, Tristate, Value, read
+from derivations.kconfig.text import line
+from derivations.kconfig.values import NO, Hex, Tristate, Unset, Value, read
 
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def _value(written: str) -> Value:
 def mismatches(wanted: Mapping[str, Request], values: Mapping[str, Value]) -> list[Mismatch]:
     """Return the requests of *wanted* that do not hold among *values*, in order of the names."""
     return [
-        Mismatch(name, wanted[name].value, values.get(name))
-        for name in sorted(wanted)
-        if not _holds(wanted[name].value, values.get(name))
+        Mismatch(name, value, values.get(name))
+        for name, value in sorted(((name, it.value) for name, it in wanted.items()), key=lambda it: it[0])
+        if not isinstance(value, Unset) and not _holds(value, values.get(name))
     ]
 
 

@@ -1,9 +1,8 @@
-"""A set of requested options, from Python values or from the text of a `.config` fragment.
+"""A fragment: requested options that belong together, under a name, each with its origin.
 
-The text form is read strictly, because Kconfig itself drops what it does not understand
-without a word: `CONFIG_X=value`, `# CONFIG_X is not set`, other comments and blank lines;
-a line that nearly is one of these, and an option that stands twice, are errors, all of them
-reported at once.
+Options come from a mapping or from the text of a `.config` (`derivations.kconfig.grammar`). All
+that is wrong with one fragment is told at once. Fragments are combined by
+`derivations.kconfig.merge`.
 """
 
 from __future__ import annotations
@@ -12,198 +11,282 @@ import re
 import textwrap
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.values import NO, Hex, Optional, Tristate, Unset, Value, read, written
+from derivations.kconfig.condition import ALWAYS, Condition
+from derivations.kconfig.values import Asked, Priority, Qualified, Unset, Value, checked, option_name, shown
+from derivations.place import Place, Spot, calling_place
 from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator, Sequence
+
+    from derivations.linux.version import Version
 
 
-_NAME = re.compile(r"[A-Z0-9_a-z]+", re.ASCII)
-_ASSIGNMENT = re.compile(r"CONFIG_([A-Za-z0-9_]+)=(.*)", re.ASCII)
-_NOT_SET = re.compile(r"# CONFIG_([A-Za-z0-9_]+) is not set", re.ASCII)
-_NEARLY_NOT_SET = re.compile(r"(?:#\s*)?(?:CONFIG_(\w+)|([A-Z0-9_]+))\s+is\s+not\s+set", re.ASCII)
-_NEARLY_ASSIGNMENT = re.compile(r"(#?)\s*(?:CONFIG_)?([A-Z0-9_]+)\s*=\s*(\S.*)?")
-_NO_TEXT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
-_NUMBERS = range(-(1 << 63), 1 << 64)
 _MAX_PROBLEMS = 20
-_LENGTH = 80
+_FILE_NAME = re.compile(r"[^\s=#()]*[./][^\s=#()]*")
+_MACHINERY = (__name__, *(f"derivations.linux.{name}" for name in ("arguments", "kernel", "manual", "patch")))
+"""What calls on behalf of the user."""
+
+
+def listed(head: str, problems: Sequence[str]) -> str:
+    """Return a sentence that begins with *head* and tells the *problems*, each in a line of its own if there are several."""
+    return f"{head}: {problems[0]}" if len(problems) == 1 else "\n  ".join([f"{head}:", *problems])
 
 
 class InvalidFragment(Error):
     """A text or mapping does not say which options are wanted."""
 
     problems: tuple[str, ...]
+    fragment: str = ""
 
     def __str__(self) -> str:
         more = len(self.problems) - _MAX_PROBLEMS
-        shown = "; ".join(self.problems[:_MAX_PROBLEMS])
-        return f"invalid configuration: {shown}" + (f"; and {more} more" if more > 0 else "")
+        told = [*self.problems[:_MAX_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]
+        where = f" in {self.fragment}" if self.fragment else ""
+        return listed(f"invalid configuration{where}", told)
+
+
+@attrs.frozen
+class Origin:
+    """Where a request comes from: the name of its fragment, and a file and line such as `mine.py:12`."""
+
+    fragment: str = ""
+    _place: str | Spot = ""
+
+    @property
+    def place(self) -> str:
+        """Return file and line; empty where they are not known."""
+        return str(self._place)
+
+    def __str__(self) -> str:
+        place = self.place
+        if place.startswith(f"{self.fragment}:"):
+            return place  # a file is a fragment of its name
+        return f"{self.fragment}, {place}" if place else self.fragment
+
+    @classmethod
+    def parse(cls, text: str) -> Origin:
+        """Return the origin whose text *text* is."""
+        fragment, comma, place = text.rpartition(", ")
+        if comma:
+            return cls(fragment, place)
+        file, _, line = text.rpartition(":")
+        return cls(file, text) if line.isdecimal() and file else cls(text)
 
 
 @attrs.frozen
 class Request:
-    """One option's wanted value."""
+    """One option's wanted value; where it comes from is no part of what it is."""
 
-    value: Value
+    value: Value | Unset
     optional: bool = False
+    priority: Priority = Priority.PLAIN
+    origin: Origin = attrs.field(factory=Origin, eq=False)
 
 
-Asked = Value | Optional | Unset | Request
-Requests = FrozenMap[Request]
+@attrs.frozen
+class Clause:
+    """A request, and when it is meant."""
+
+    request: Request
+    condition: Condition = ALWAYS
 
 
-def requests(asked: Mapping[str, Asked] | str) -> FrozenMap[Request | Unset]:
-    """Return what *asked*, a mapping or the text of a fragment, requests, by option name.
+Options = Mapping[str, Asked | Request | Clause | tuple[Clause, ...]] | Mapping[str, Asked]
+
+
+@attrs.frozen(init=False, repr=False)
+class Fragment:
+    """A named set of requests.
+
+    Args:
+        name: What errors and accounts call it.
+        options: A mapping such as `{"KGDB": YES}`, or text as in a `.config`.
+        description: A sentence for people.
+        priority: That of the requests that do not say theirs: a base that others build on is of `Priority.DEFAULT`.
+        binding: The kernels in which what is not optional must hold; in others all is optional.
 
     Raises:
-        InvalidFragment: with every problem found.
+        InvalidFragment: with everything that is wrong with *options*.
     """
-    if isinstance(asked, str):
-        return _from_text(textwrap.dedent(asked))  # as it stands in a Python file, in triple quotation marks
+
+    name: str
+    options: FrozenMap[tuple[Clause, ...]]
+    description: str = attrs.field(eq=False)
+    binding: Condition
+
+    def __init__(
+        self,
+        name: str,
+        options: Options | str,
+        *,
+        description: str = "",
+        priority: Priority = Priority.PLAIN,
+        binding: Condition = ALWAYS,
+    ) -> None:
+        if not isinstance(name, str) or not name.isprintable() or not name:  # type: ignore[redundant-expr]  # users do not check types
+            raise InvalidFragment((f"{shown(name)} is no name of a fragment",))
+        found = _from_text(name, options) if isinstance(options, str) else _from_mapping(name, options)
+        if priority is not Priority.PLAIN:
+            found = {option: _at_priority(clauses, priority) for option, clauses in found.items()}
+        self.__attrs_init__(name, FrozenMap(found), description, binding)
+
+    def __repr__(self) -> str:
+        return f"<Fragment {self.name}: {len(self.options)} options>"
+
+    def requests(self, version: Version, arch: str) -> Iterator[tuple[str, Request]]:
+        """Yield every option and request that is meant for a kernel of *version* on *arch*."""
+        is_binding = self.binding.holds(version, arch)
+        for option, clauses in self.options.items():
+            for clause in clauses:
+                if clause.condition.holds(version, arch):
+                    yield option, clause.request if is_binding else _if_it_can_be(clause.request)
+
+    def without(self, *options: str) -> Fragment:
+        """Return this fragment without any request for *options*."""
+        names = {option_name(it) for it in options}
+        return self._with({name: clauses for name, clauses in self.options.items() if name not in names})
+
+    def overridden_by(self, other: Fragment) -> Fragment:
+        """Return this fragment without its requests for the options that *other* asks for, where *other* does."""
+        left = {name: _left(clauses, other.options.get(name, ())) for name, clauses in self.options.items()}
+        return self._with({name: clauses for name, clauses in left.items() if clauses})
+
+    def _with(self, options: Mapping[str, tuple[Clause, ...]]) -> Fragment:
+        fragment = Fragment.__new__(Fragment)
+        fragment.__attrs_init__(self.name, FrozenMap(options), self.description, self.binding)  # of checked options
+        return fragment
+
+
+def _from_mapping(fragment: str, asked: object) -> dict[str, tuple[Clause, ...]]:
+    if isinstance(asked, PurePath):
+        raise _file_name(fragment, str(asked))
     if not isinstance(asked, Mapping):
-        raise InvalidFragment((f"{_shown(asked)} is neither a mapping from options to values nor a text",))
-    return _from_mapping(asked)
-
-
-def merge(layers: Iterable[Mapping[str, Request | Unset]]) -> Requests:
-    """Return the requests of *layers*, later ones over earlier ones, what was taken back left out."""
-    merged: dict[str, Request | Unset] = {}
-    for layer in layers:
-        merged |= layer
-    return FrozenMap({name: request for name, request in merged.items() if isinstance(request, Request)})
-
-
-def over(asked: Mapping[str, Asked] | str, old: Mapping[str, Request | Unset]) -> FrozenMap[Request | Unset]:
-    """Return *old* with what *asked* says put over it, requests to take back kept."""
-    return FrozenMap({**old, **requests(asked)})
-
-
-def text(wanted: Mapping[str, Request]) -> str:
-    """Return the canonical text of *wanted*: one line an option, in order of the names."""
-    return "".join(f"{line(name, wanted[name].value)}\n" for name in sorted(wanted))
-
-
-def line(name: str, value: Value) -> str:
-    """Return the line of a `.config` that gives option *name* its *value*."""
-    return f"# CONFIG_{name} is not set" if value is NO else f"CONFIG_{name}={written(value)}"
-
-
-def _from_mapping(asked: Mapping[Any, Asked]) -> FrozenMap[Request | Unset]:
-    found: dict[str, Request | Unset] = {}
+        raise InvalidFragment((f"{shown(asked)} is neither a mapping from options to values nor a text",), fragment)
+    call = calling_place(_MACHINERY)
+    found: dict[str, tuple[Clause, ...]] = {}
     problems = []
     for key, value in asked.items():
-        name = key.removeprefix("CONFIG_") if isinstance(key, str) else ""
-        if not _NAME.fullmatch(name) or name.startswith("CONFIG_"):
-            problems.append(f"{_shown(key)} is no option name")
-        elif name in found:
-            problems.append(f"{name} stands twice, with and without CONFIG_")
+        try:
+            name = option_name(key)
+        except ValueError as error:
+            problems.append(f"{error}{_at(call, str(key))}")
+            continue
+        if name in found:
+            problems.append(f"{name} stands twice, with and without CONFIG_{_at(call, name)}")
+            continue
+        try:
+            found[name] = _clauses(value, _origin(fragment, call, name))
+        except ValueError as error:
+            problems.append(f"{name}: {error}{_at(call, name)}")
         else:
-            try:
-                found[name] = _request(value)
-            except ValueError as error:
-                problems.append(f"{name}: {error}")
+            if not found[name]:
+                problems.append(f"{name}: nothing is asked for; UNSET takes a request back{_at(call, name)}")
     if problems:
-        raise InvalidFragment(tuple(problems))
-    return FrozenMap(found)
+        raise InvalidFragment(tuple(problems), fragment)
+    return found
 
 
-def _request(value: object) -> Request | Unset:
-    if isinstance(value, Unset):
+def _from_text(fragment: str, source: str) -> dict[str, tuple[Clause, ...]]:
+    if _FILE_NAME.fullmatch(source):
+        raise _file_name(fragment, source)
+    from derivations.kconfig.grammar import parse  # noqa: PLC0415 -- start-up: most options are asked for in mappings
+
+    call = calling_place(_MACHINERY)
+    reading = parse(textwrap.dedent(source))  # as it stands in a Python file, in triple quotation marks
+    if reading.problems:
+        name = f"{fragment}, {call}:{call.first}" if call else fragment
+        raise InvalidFragment(tuple(reading.problems), name)
+    return {
+        it.option: (Clause(Request(it.value, origin=_origin(fragment, call, it.option, in_text=True))),)
+        for it in reading.assignments
+    }
+
+
+def _file_name(fragment: str, name: str) -> InvalidFragment:
+    return InvalidFragment((f"{shown(name)} is a file's name; write fragment_file({shown(name)})",), fragment)
+
+
+def _origin(fragment: str, call: Place | None, option: str, *, in_text: bool = False) -> Origin:
+    return Origin(fragment, Spot(call, option, in_text) if call else "")
+
+
+def _at(call: Place | None, option: str) -> str:
+    return f" ({Spot(call, option)})" if call else ""
+
+
+def _clauses(value: object, origin: Origin) -> tuple[Clause, ...]:
+    """Return what *value*, which may be or hold anything, asks for; what has no origin yet gets *origin*."""
+    if isinstance(value, list | tuple):
+        return tuple(clause for it in value for clause in _clauses(it, origin))
+    clause = _clause(value)
+    request = clause.request
+    if request.origin.fragment:
+        return (clause,)  # of another fragment, where it was checked
+    if not isinstance(request.value, Unset):
+        checked(request.value)
+    elif request.optional:
+        msg = "UNSET asks for nothing, so it cannot fail: it is never optional"
+        raise ValueError(msg)
+    if clause.condition.is_empty:
+        msg = "it is asked for nowhere, since its conditions exclude each other"
+        raise ValueError(msg)
+    return (Clause(Request(request.value, request.optional, request.priority, origin), clause.condition),)
+
+
+def _clause(value: Any) -> Clause:  # noqa: ANN401 -- whatever the user wrote; it is checked next
+    if isinstance(value, Clause):
         return value
-    if isinstance(value, Request):
-        return Request(_checked(value.value), value.optional)
-    wanted, is_optional = (value.value, True) if isinstance(value, Optional) else (value, False)
-    return Request(_checked(wanted), is_optional)
+    if isinstance(value, Qualified):
+        return Clause(Request(value.value, value.optional, value.priority), value.condition)
+    return Clause(value if isinstance(value, Request) else Request(value))
 
 
-def _checked(value: object) -> Value:
-    """Return *value* if a `.config` can hold it.
+def _at_priority(clauses: tuple[Clause, ...], priority: Priority) -> tuple[Clause, ...]:
+    return tuple(it if it.request.priority is not Priority.PLAIN else _with_priority(it, priority) for it in clauses)
+
+
+def _with_priority(clause: Clause, priority: Priority) -> Clause:
+    request = clause.request
+    return Clause(Request(request.value, request.optional, priority, request.origin), clause.condition)
+
+
+def _if_it_can_be(request: Request) -> Request:
+    return Request(request.value, not isinstance(request.value, Unset), request.priority, request.origin)
+
+
+def _left(clauses: tuple[Clause, ...], over: tuple[Clause, ...]) -> tuple[Clause, ...]:
+    for new in over:
+        clauses = tuple(
+            attrs.evolve(it, condition=part) for it in clauses for part in it.condition.without(new.condition)
+        )
+    return clauses
+
+
+def as_fragments(asked: Any, name: str) -> tuple[Fragment, ...]:  # noqa: ANN401 -- whatever the user wrote
+    """Return the fragments that *asked* is: a mapping, a text or a fragment, or a list of these; *name* is that of those without.
 
     Raises:
-        ValueError: it cannot.
+        InvalidFragment: with everything that is wrong with the first of them that is wrong.
     """
-    number: object = value.number if isinstance(value, Hex) else value
-    if isinstance(number, bool) or not isinstance(value, Tristate | int | str | Hex):
-        msg = f"{_shown(value)} is no value; use YES, MODULE, NO, a number, a text, Hex or optional"
-        raise ValueError(msg)  # noqa: TRY004 -- one kind for all that is wrong with a value
-    if isinstance(value, Hex) and (not isinstance(number, int) or number < 0):
-        msg = f"{_shown(value)} is no hexadecimal number"
-        raise ValueError(msg)
-    if isinstance(number, int) and number not in _NUMBERS:
-        msg = "the number has more than 64 bits"
-        raise ValueError(msg)
-    if isinstance(value, str) and _NO_TEXT.search(value):
-        msg = f"{_shown(value)} does not fit in one line of text"
-        raise ValueError(msg)
-    return value
+    several = asked if isinstance(asked, list | tuple) else [asked]
+    return tuple(it if isinstance(it, Fragment) else Fragment(name, it) for it in several)
 
 
-def _from_text(source: str) -> FrozenMap[Request | Unset]:
-    found: dict[str, Request | Unset] = {}
-    problems = []
-    if source.startswith("\ufeff"):
-        problems.append("line 1: a byte-order mark stands before the text")
-        source = source[1:]
-    for number, raw in enumerate(source.split("\n"), 1):
-        try:
-            pair = _read_line(raw.rstrip())
-        except ValueError as error:
-            problems.append(f"line {number}: {error}")
-            continue
-        if pair is None:
-            continue
-        name, value = pair
-        if name in found:
-            problems.append(f"line {number}: CONFIG_{name} stands twice")
-        found[name] = Request(value)
-    if problems:
-        raise InvalidFragment(tuple(problems))
-    return FrozenMap(found)
+def over(asked: Any, old: tuple[Fragment, ...], name: str) -> tuple[Fragment, ...]:  # noqa: ANN401 -- as above
+    """Return *old* with the fragments that *asked* is put over it: what these ask for, *old* no longer does.
 
-
-def _read_line(raw: str) -> tuple[str, Value] | None:
-    if match := _NOT_SET.fullmatch(raw):
-        return _option(match[1]), NO
-    if match := _ASSIGNMENT.fullmatch(raw):
-        return _option(match[1]), _value(raw, match[1], match[2])
-    if match := _NEARLY_NOT_SET.fullmatch(raw.strip()):
-        msg = f"{_shown(raw)}: write `# CONFIG_{match[1] or match[2]} is not set`"
-        raise ValueError(msg)
-    if (match := _NEARLY_ASSIGNMENT.fullmatch(raw.strip())) and (not match[1] or "CONFIG_" in raw):
-        value = match[3] or "value"
-        msg = f"{_shown(raw)}: write `CONFIG_{match[2]}={value[:_LENGTH]}`, or `# CONFIG_{match[2]} is not set`"
-        raise ValueError(msg)
-    if raw and not raw.lstrip().startswith("#"):
-        msg = f"{_shown(raw)} is neither an assignment nor a comment"
-        raise ValueError(msg)
-    return None
-
-
-def _value(raw: str, name: str, text: str) -> Value:
-    try:
-        value = read(text)
-    except ValueError as error:
-        quoted = text.replace("\\", "\\\\").replace('"', '\\"')
-        msg = f'{_shown(raw)}: {error}; a text needs quotation marks: CONFIG_{name}="{quoted[:_LENGTH]}"'
-        raise ValueError(msg) from None
-    return _checked(value)
-
-
-def _shown(value: object) -> str:
-    """Return *value* as Python writes it, short enough for a sentence."""
-    text = repr(value[: _LENGTH + 1] if isinstance(value, str) else value)
-    return text if len(text) <= _LENGTH else f"{text[: _LENGTH - 3]}..."
-
-
-def _option(name: str) -> str:
-    if name.startswith("CONFIG_"):
-        msg = f"CONFIG_{name}: the prefix stands twice"
-        raise ValueError(msg)
-    return name
+    Raises:
+        InvalidFragment: with everything that is wrong with the first of them that is wrong.
+    """
+    new = as_fragments(asked, name)
+    for fragment in new:
+        old = tuple(it.overridden_by(fragment) for it in old)
+    return (*(it for it in old if it.options), *new)

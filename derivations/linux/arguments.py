@@ -14,7 +14,8 @@ import attrs
 from derivations.context import Context
 from derivations.derivation import Derivation, Output
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.fragment import Request, requests
+from derivations.kconfig.fragment import Fragment, as_fragments
+from derivations.kconfig.text import bytes_of, decoded
 from derivations.linux.patch import Patch
 from derivations.linux.version import Version
 from derivations.suggest import suggestion
@@ -24,9 +25,9 @@ from store.path import InvalidStorePath, check_name
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
-    from derivations.kconfig.values import Unset
+    from derivations.hardware.snapshot import Snapshot
 
 _TARGET = re.compile(r"(?!-)[A-Za-z0-9_-]*config")
 _FLAG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^\n\0]*")
@@ -34,6 +35,28 @@ _RESERVED = frozenset(
     {"ARCH", "CROSS_COMPILE", "INSTALL_MOD_PATH", "INSTALL_PATH", "KBUILD_OUTPUT", "LOCALVERSION", "M", "O"}
 )
 _RELEASE = re.compile(r"[0-9A-Za-z.+_-]{0,64}", re.ASCII)
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_ELSEWHERE = {
+    # nixpkgs' buildLinux and linuxManualConfig; the first is what its manual writes for preferBuiltin
+    "kernel_prefer_builtin": "prefer_builtin",
+    "configfile": "base",
+    "extra_make_flags": "make_flags",
+    "extra_meta": "description",
+    "extra_structured_config": "extra_config",
+    "kernel_arch": "systems",
+    "kernel_patches": "patches",
+    "pname": "name",
+    "src": "source",
+    "stdenv": "toolchain",
+    "structured_extra_config": "extra_config",
+    # Guix' make-linux-libre and customize-linux
+    "configs": "extra_config",
+    "configuration_file": "base",
+    "defconfig": "base",
+    "extra_options": "extra_config",
+    "supported_systems": "systems",
+}
+"""What other systems call our arguments."""
 _MAX_NAME_LENGTH = 80  # what is made of a kernel puts version and purpose behind its name
 
 
@@ -133,6 +156,22 @@ def _base(value: Any) -> str | Output:  # noqa: ANN401 -- as above
     return value
 
 
+def _hardware(_: object, __: attrs.Attribute[Any], value: object) -> None:
+    if value is None:
+        return
+    from derivations.hardware.snapshot import Snapshot  # noqa: PLC0415 -- start-up: few kernels are for one machine
+
+    if not isinstance(value, Snapshot):
+        raise InvalidArgument(
+            "hardware", f"{value!r} is neither a snapshot of a machine, such as `kernix detect` makes, nor a file"
+        )
+    value.checked()
+
+
+def _extra_config(value: Any) -> tuple[Fragment, ...]:  # noqa: ANN401 -- as above
+    return as_fragments(value, "extra_config")
+
+
 def _extra_version(value: Any) -> str:  # noqa: ANN401 -- as above
     if not isinstance(value, str) or not _RELEASE.fullmatch(value):
         raise InvalidArgument("extra_version", f"{value!r} cannot be part of a kernel release")
@@ -171,7 +210,13 @@ class Arguments:
     description: str = attrs.field(default="", validator=_is(str, "text"))
     systems: tuple[str, ...] = attrs.field(default=("x86_64-linux",), converter=_systems)
     base: str | Output = attrs.field(default="defconfig", converter=_base)
-    extra_config: FrozenMap[Request | Unset] = attrs.field(factory=FrozenMap, converter=requests)
+    extra_config: tuple[Fragment, ...] = attrs.field(default=(), converter=_extra_config)
+    enable_common_config: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
+    auto_modules: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
+    prefer_builtin: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
+    ignore_config_errors: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
+    exact: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
+    hardware: Snapshot | None = attrs.field(default=None, validator=_hardware)
     patches: tuple[Patch, ...] = attrs.field(default=(), converter=_patches)
     extra_version: str = attrs.field(default="", converter=_extra_version)
     make_flags: tuple[str, ...] = attrs.field(default=(), converter=_flags)
@@ -181,19 +226,62 @@ class Arguments:
     context: Context | None = attrs.field(default=None, validator=_is(Context | None, "context"))
     compilations: int | None = attrs.field(default=None, validator=_is(int | None, "number"))
 
+    def __attrs_post_init__(self) -> None:
+        if self.exact and isinstance(self.base, str):
+            raise InvalidArgument("exact", f"it needs a whole .config as base, not the target {self.base!r}")
+
 
 NAMES = tuple(field.name for field in attrs.fields(Arguments))
 
 
-def check_names(function: str, given: Iterable[str]) -> None:
-    """Raise `UnknownArgument` for the first of *given* that *function* does not take."""
+def check_names(function: str, given: Iterable[str], known: Collection[str] = NAMES) -> None:
+    """Raise `UnknownArgument` for the first of *given* that *function*, which takes *known*, does not take."""
     for name in given:
-        if name not in NAMES:
-            raise UnknownArgument(function, name, suggestion(name, NAMES))
+        if name not in known:
+            raise UnknownArgument(function, name, _meant(name, known))
+
+
+def _meant(name: str, known: Collection[str]) -> str | None:
+    snake = _HUMP.sub("_", name).lower()
+    same = [it for it in (snake, _ELSEWHERE.get(snake)) if it in known]
+    return f"did you mean `{same[0]}`?" if same else suggestion(snake, known)
+
+
+def check_base(file: Path, arguments: Arguments) -> None:
+    """Check the configuration *file* that *arguments* begin with.
+
+    Raises:
+        IncompleteConfig: it is a whole `.config`, but not all of it.
+        ForeignConfig: it is a whole `.config` for another architecture.
+        ConfigOfOtherVersion: it is one for another version, and nothing of it may change.
+    """
+    from derivations.kconfig.head import (  # noqa: PLC0415 -- start-up: few kernels begin with a file
+        check_architecture,
+        check_complete,
+        check_version,
+    )
+
+    text = decoded(file.read_bytes(), file.name)
+    check_complete(text, file.name)
+    check_architecture(text, file.name, [machine(system).arch for system in arguments.systems])
+    if arguments.exact:
+        check_version(text, file.name, arguments.version)
+
+
+def snapshot(file: Path) -> Snapshot:
+    """Return the snapshot of machines in *file*.
+
+    Raises:
+        NoSource: there is no such file.
+        InvalidSnapshot: there is something else in it.
+    """
+    from derivations.hardware.snapshot import Snapshot  # noqa: PLC0415 -- start-up: few kernels are for one machine
+
+    return Snapshot.from_json(bytes_of(file), file.name)
 
 
 def is_file_name(base: object) -> bool:
-    """Return whether *base* names a configuration file rather than a target of `make`."""
+    """Return whether *base* names a file, and not a target of `make`."""
     return (
         isinstance(base, Path)
         or (isinstance(base, str) and ("/" in base or "." in base))

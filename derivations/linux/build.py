@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.derivation import Derivation, Hints, Output, canonical_json
-from derivations.fetch import ANY_SYSTEM
-from derivations.kconfig.fragment import Request, line, merge, text
-from derivations.kconfig.values import NO
-from derivations.linux.patch import options, patched
+from derivations.derivation import Derivation, Hints, Output
+from derivations.linux.configuration import Configuration, configuration
+from derivations.linux.patch import patched
 from derivations.linux.script import SHELL, script
 from derivations.linux.version import Version
-from derivations.source import text_file
+from derivations.linux.wanted import wanted
 from derivations.unpack import is_archive, unpack
 
 
 if TYPE_CHECKING:
     from derivations.frozen_map import FrozenMap
+    from derivations.kconfig.fragment import Request
+    from derivations.kconfig.merge import Merged
     from derivations.linux.arguments import Arguments
     from derivations.toolchain import Toolchain
 
@@ -37,22 +37,14 @@ _ENVIRONMENT = {
     "TZ": "UTC",
 }
 
-REPRODUCIBLE = {
-    # `git describe` of whatever repository the tree lies in is no part of a kernel.
-    "LOCALVERSION_AUTO": Request(NO, optional=True),
-    # The default key is generated anew by every build and its certificate linked into the image.
-    "MODULE_SIG_KEY": Request("", optional=True),
-}
-"""What every kernel asks for, below everything else that is asked for."""
-
 
 @attrs.frozen(kw_only=True)
 class Parts:
     """What a kernel is built from and into."""
 
     tree: Output
-    requests: FrozenMap[Request]
-    configuration: Derivation
+    wanted: Merged
+    configuration: Configuration
     build: Derivation
     release: str
 
@@ -60,20 +52,25 @@ class Parts:
 def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
     """Return the derivations of the kernel that *arguments* describe, compiled by *toolchain*."""
     tree = patched(source_tree(arguments), arguments.patches, toolchain)
-    wanted = merge([REPRODUCIBLE, *options(arguments.patches), arguments.extra_config])
-    configuration = _configuration(arguments, toolchain, tree, wanted)
-    release = arguments.mod_dir_version or release_of(arguments, wanted)
+    merged = wanted(arguments, toolchain.arch)
+    configured = configuration(arguments, toolchain, tree, merged)
+    if arguments.hardware is not None:
+        from derivations.linux.hardware import hardware_fragment  # noqa: PLC0415 -- start-up: few kernels are for one machine
+
+        fragment = hardware_fragment(arguments.hardware, tree, toolchain.srcarch, configured)
+        configured = configuration(arguments, toolchain, tree, merged, [fragment])
+    release = arguments.mod_dir_version or release_of(arguments, merged.requests)
     build = Derivation(
         name=f"{arguments.name}-{arguments.version}{arguments.extra_version}",
         system=toolchain.system,
         builder=SHELL,
-        args=script("build", release, toolchain.image, *_make_arguments(arguments, toolchain)),
+        args=script("build", release, toolchain.image, *make_arguments(arguments, toolchain)),
         env={**_ENVIRONMENT, "SRCARCH": toolchain.srcarch},
-        mounts={"/": toolchain.root, "/src": tree, "/config": configuration.out},
+        mounts={"/": toolchain.root, "/src": tree, "/config": configured.checked.out},
         outputs=OUTPUTS,
         hints=Hints(description=f"Linux {release}", compilations=arguments.compilations),
     )
-    return Parts(tree=tree, requests=wanted, configuration=configuration, build=build, release=release)
+    return Parts(tree=tree, wanted=merged, configuration=configured, build=build, release=release)
 
 
 def source_tree(arguments: Arguments) -> Output:
@@ -89,31 +86,7 @@ def release_of(arguments: Arguments, wanted: FrozenMap[Request]) -> str:
     return f"{Version.parse(arguments.version).release}{local}{arguments.extra_version}"
 
 
-def _configuration(arguments: Arguments, toolchain: Toolchain, tree: Output, wanted: FrozenMap[Request]) -> Derivation:
-    """Return the checked `.config`: what Kconfig resolves, and a comparison with what was asked for."""
-    name = f"{arguments.name}-{arguments.version}-config"
-    target, base = (arguments.base, {}) if isinstance(arguments.base, str) else ("", {"/base": arguments.base})
-    fragment = text_file(f"{name}-fragment", text(wanted))
-    resolved = Derivation(
-        name=f"{name}-resolved",
-        system=toolchain.system,
-        builder=SHELL,
-        args=script("configure", target, *_make_arguments(arguments, toolchain)),
-        env=_ENVIRONMENT,
-        mounts={"/": toolchain.root, "/src": tree, "/fragment": fragment.out, **base},
-        hints=Hints(description=f"configure {arguments.name} {arguments.version}"),
-    )
-    asked = {name: line(name, it.value) for name, it in wanted.items() if not it.optional}
-    return Derivation(
-        name=name,
-        system=ANY_SYSTEM,
-        builder="builtin:check-config",
-        env={"requests": canonical_json(asked).decode()},
-        mounts={"/config": resolved.out},
-        hints=Hints(description=f"check the configuration of {arguments.name} {arguments.version}"),
-    )
-
-
-def _make_arguments(arguments: Arguments, toolchain: Toolchain) -> tuple[str, ...]:
+def make_arguments(arguments: Arguments, toolchain: Toolchain) -> tuple[str, ...]:
+    """Return what every run of `make` for the kernel that *arguments* describe is given."""
     # LOCALVERSION is given even when it is empty: unset, a git tree would append a `+` to the release.
     return (*toolchain.make_flags, f"LOCALVERSION={arguments.extra_version}", *arguments.make_flags)

@@ -20,7 +20,7 @@ from derivations.calling import was_refused
 from derivations.context import Context, current
 from derivations.derivation import Derivation, Output
 from derivations.kconfig.fragment import over
-from derivations.linux.arguments import Arguments, InvalidArgument, check_names, is_file_name
+from derivations.linux.arguments import Arguments, InvalidArgument, check_base, check_names, is_file_name, snapshot
 from derivations.linux.build import Parts, parts
 from derivations.source import local_file
 from derivations.suggest import suggestion
@@ -29,8 +29,12 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from derivations.frozen_map import FrozenMap
     from derivations.kconfig.fragment import Request
+    from derivations.kconfig.merge import Merged
+    from derivations.linux.packages import Packages
 
 
 Change = Callable[[Derivation], Mapping[str, Any]]
@@ -116,7 +120,12 @@ class Kernel:
     @property
     def requests(self) -> FrozenMap[Request]:
         """Return every option that is asked for."""
-        return self._parts.requests
+        return self._parts.wanted.requests
+
+    @property
+    def wanted(self) -> Merged:
+        """Return every option that is asked for, what is shadowed, and where each comes from."""
+        return self._parts.wanted
 
     @property
     def source(self) -> Output:
@@ -129,9 +138,29 @@ class Kernel:
         return self._parts.tree
 
     @property
+    def config_tree(self) -> Output:
+        """Return what Kconfig reads of the tree."""
+        return self._parts.configuration.tree
+
+    @property
+    def resolver(self) -> Derivation:
+        """Return the tree's own Kconfig as a program, and its model."""
+        return self._parts.configuration.resolver
+
+    @property
+    def base_config(self) -> Output:
+        """Return the configuration that requests are put over."""
+        return self._parts.configuration.base
+
+    @property
+    def resolved(self) -> Derivation:
+        """Return what Kconfig makes of it all: the `.config`, and `values`, what every option is."""
+        return self._parts.configuration.resolved
+
+    @property
     def configuration(self) -> Output:
         """Return the final `.config`, compared with what was asked for."""
-        return self._parts.configuration.out
+        return self._parts.configuration.checked.out
 
     @functools.cached_property
     def derivation(self) -> Derivation:
@@ -161,6 +190,23 @@ class Kernel:
         """Return vmlinux with its symbols."""
         return self.derivation.output("debug")
 
+    @functools.cached_property
+    def packages(self) -> Packages:
+        """Return the modules from outside of the tree that are known for it."""
+        from derivations.linux.packages import packages  # noqa: PLC0415 -- start-up: only who builds modules needs them
+
+        return packages(self)
+
+    def with_modules(self, modules: Iterable[Derivation | str]) -> Derivation:
+        """Return its modules and *modules*, of `make_linux_module` or names of `packages`, in one tree.
+
+        Raises:
+            InvalidArgument: one of them is no module, or there twice.
+        """
+        from derivations.linux.module import with_modules  # noqa: PLC0415 -- start-up: as above
+
+        return with_modules(self, [self.packages[it] if isinstance(it, str) else it for it in modules])
+
     @property
     def tests(self) -> Tests:
         """Return the tests of this kernel."""
@@ -169,11 +215,16 @@ class Kernel:
     def override(self, **changes: Any) -> Kernel:  # noqa: ANN401 -- each is checked by the argument it is for
         """Return this kernel made with other arguments of `make_linux`.
 
-        A function receives the old value; `extra_config` is merged over the old one unless it is a function.
+        A function receives the old value, and what it returns replaces that. Otherwise
+        `extra_config` is put over the old one: for the options that it names, nothing else in the
+        old one counts any more, of whatever priority. The old value of `extra_config` is a tuple
+        of `Fragment`: `lambda old: [*old, {"KGDB": YES}]` adds one that must not contradict
+        them, `lambda old: [it.without("KGDB") for it in old]` takes requests out.
 
         Raises:
             UnknownArgument: `make_linux` has no such argument.
             InvalidArgument: a value that cannot be.
+            InvalidFragment: options that cannot be asked for.
         """
         check_names("override", changes)
         old = {name: getattr(self.arguments, name) for name in changes}
@@ -181,7 +232,7 @@ class Kernel:
             name: value(old[name]) if _is_function(value) else _merged(name, value, old[name])
             for name, value in changes.items()
         }
-        return attrs.evolve(self, arguments=attrs.evolve(self.arguments, **_located(new)))
+        return attrs.evolve(self, arguments=_arguments(functools.partial(attrs.evolve, self.arguments), new))
 
     def override_attrs(self, change: Change) -> Kernel:
         """Return this kernel with the attributes of its derivation that *change* returns.
@@ -241,7 +292,17 @@ def make_linux(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is checked b
             systems: The systems it can be built for.
             base: What the configuration begins with: a target of `make` such as `defconfig`,
                 `tinyconfig` or `allnoconfig`, or a configuration file beside the caller's.
-            extra_config: Options over the base: a mapping such as `{"KGDB": YES}`, or text as in a `.config`.
+            extra_config: Options over the base: a mapping such as `{"KGDB": YES}`, text as in a
+                `.config`, a `Fragment`, or a list of these, which must not contradict each other.
+            enable_common_config: Whether the options that an ordinary machine needs are asked for
+                too, where nothing else is asked (`derivations.kconfig.fragments`).
+            auto_modules: Whether whatever can be a module, and is not asked for, becomes one.
+            prefer_builtin: Whether of these, what the base builds in stays built in.
+            ignore_config_errors: Whether requests that do not hold are only told.
+            exact: Whether *base*, then a whole `.config`, is all there is to it: what Kconfig would
+                change of it is an error. See `linux_manual_config`.
+            hardware: A snapshot of machines, as `kernix detect` makes, or the file that it is in: what
+                these need is asked for too, where nothing else is asked.
             patches: `Patch` values, applied in order.
             extra_version: What is put behind the release, such as `-mine`.
             make_flags: Further arguments of make, each `NAME=value`.
@@ -255,18 +316,29 @@ def make_linux(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is checked b
     Raises:
         UnknownArgument: there is no such argument.
         InvalidArgument: a value that cannot be, or `version` or `source` is missing.
+        InvalidFragment: options that cannot be asked for.
+        IncompleteConfig, ForeignConfig: *base* is a `.config` that is cut off, or for another architecture.
     """
     check_names("make_linux", arguments)
     for required in ("version", "source"):
         if required not in arguments:
             raise InvalidArgument(required, "make_linux needs it")
-    return Kernel(Arguments(**_located(arguments)))
+    return Kernel(_arguments(Arguments, arguments))
 
 
-def _located(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *arguments* with a configuration file that lies beside the caller's caller made a derivation."""
-    base: Any = arguments.get("base")
-    return {**arguments, "base": local_file(beside_caller(base, depth=2))} if is_file_name(base) else dict(arguments)
+def _arguments(make: Callable[..., Arguments], given: Mapping[str, Any]) -> Arguments:
+    """Return what *make* makes of *given*, in which files are named as they lie beside the caller's caller."""
+    base: Any = given.get("base")
+    hardware: Any = given.get("hardware")
+    found = dict(given)
+    if is_file_name(hardware):
+        found["hardware"] = snapshot(beside_caller(hardware, depth=2))
+    if not is_file_name(base):
+        return make(**found)
+    file = beside_caller(base, depth=2)
+    arguments = make(**{**found, "base": local_file(file)})
+    check_base(file, arguments)
+    return arguments
 
 
 def _is_function(value: object) -> bool:
@@ -274,7 +346,7 @@ def _is_function(value: object) -> bool:
 
 
 def _merged(name: str, value: Any, old: Any) -> Any:  # noqa: ANN401 -- an argument of make_linux
-    return over(value, old) if name == "extra_config" else value
+    return over(value, old, name) if name == "extra_config" else value
 
 
 def _changed(derivation: Derivation, change: Change) -> Derivation:

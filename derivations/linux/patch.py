@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from derivations.beside import beside_caller
 from derivations.derivation import Derivation, Hints, Output
-from derivations.kconfig.fragment import Request, requests
+from derivations.kconfig.fragment import Fragment, as_fragments
 from derivations.linux.script import SHELL, script
 from derivations.source import local_file, text_file
 from derivations.union import union
@@ -25,11 +25,9 @@ from store.retention import Retention
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
-    from derivations.frozen_map import FrozenMap
-    from derivations.kconfig.fragment import Asked
-    from derivations.kconfig.values import Unset
+    from derivations.kconfig.fragment import Options
     from derivations.toolchain import Toolchain
 
 
@@ -52,7 +50,7 @@ class Patch:
         file: A file beside the calling one, or a derivation such as `fetch_url(...)`; it may be
             compressed with gzip, bzip2, xz or zstd.
         text: The patch itself, instead of *file*.
-        extra_config: Options that the patch wants; with neither file nor text, all there is to it.
+        extra_config: Options that the patch wants, as `make_linux` takes them; with neither file nor text, all there is to it.
 
     Raises:
         InvalidPatch: both *file* and *text* are given, or nothing at all.
@@ -61,7 +59,7 @@ class Patch:
 
     name: str
     source: Output | None
-    extra_config: FrozenMap[Request | Unset]
+    extra_config: tuple[Fragment, ...]
 
     def __init__(
         self,
@@ -69,7 +67,7 @@ class Patch:
         file: str | os.PathLike[str] | Derivation | Output | None = None,
         *,
         text: str | None = None,
-        extra_config: Mapping[str, Asked] | str | None = None,
+        extra_config: Options | str | Fragment | Sequence[Options | str | Fragment] | None = None,
     ) -> None:
         _check_name(name)
         if file is not None and text is not None:
@@ -85,7 +83,8 @@ class Patch:
             raise InvalidPatch(name, f"{file!r} is neither a file's name nor a derivation")
         elif text is not None:
             source = _text(name, text)
-        self.__attrs_init__(name, source, requests({} if extra_config is None else extra_config))
+        options = () if extra_config is None else as_fragments(extra_config, f"patch {name}")
+        self.__attrs_init__(name, source, options)
 
 
 def _check_name(name: object) -> None:
@@ -130,8 +129,3 @@ def patched(source: Output, patches: tuple[Patch, ...], toolchain: Toolchain) ->
         removed=changes.output("removed"),
         retention=Retention.SOURCE,
     ).out
-
-
-def options(patches: tuple[Patch, ...]) -> list[FrozenMap[Any]]:
-    """Return the options that each of *patches* wants, in order."""
-    return [patch.extra_config for patch in patches]

@@ -193,6 +193,7 @@ class _Build:
             settings=workshop.settings,
             progress=lambda done, expected: workshop.listener(Progress(derivation, done, expected, unit)),
             cancelled=workshop.cancellation.is_killed,
+            warn=lambda text: workshop.listener(Warned(text)),
         )
         return registry.find(derivation.builder)(job)
 

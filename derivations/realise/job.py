@@ -31,6 +31,7 @@ class Job:
         settings: What the user chose.
         progress: Called with what is done and what is expected, if that is known.
         cancelled: Whether to give up; a builder asks often and then raises `Cancelled`.
+        warn: Called with a sentence about what is worth knowing and stops nothing.
     """
 
     derivation: Derivation
@@ -40,6 +41,7 @@ class Job:
     settings: Settings
     progress: Callable[[int, int | None], None]
     cancelled: Callable[[], bool]
+    warn: Callable[[str], None]
 
 
 class Cancelled(Error):

@@ -48,6 +48,18 @@ def test_other_machines_build_too() -> None:
     assert gcc_toolchain(lock, "x86_64-linux").make_flags == ("ARCH=x86_64", "CROSS_COMPILE=x86_64-linux-gnu-")
 
 
+def test_a_compiler_can_be_of_several_machines() -> None:
+    """An x86_64 machine's own compiler makes kernels for i686, whose programs are still others; an arm64 machine's does not."""
+    lock = fake_lock()
+    toolchain = gcc_toolchain(lock, "i686-linux")
+    assert toolchain.root == root_file_system("gcc", lock).out
+    assert toolchain.make_flags == ("ARCH=i386",)
+    assert (toolchain.srcarch, toolchain.busybox_set) == ("x86", "busybox-i686")
+    with pytest.raises(MissingSet) as caught:
+        gcc_toolchain(arm_lock(), "i686-linux")
+    assert caught.value.name == "gcc-i686"
+
+
 def test_set_is_not_pinned() -> None:
     """A lock without the cross compiler says which set it lacks."""
     with pytest.raises(MissingSet) as caught:

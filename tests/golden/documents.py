@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from derivations import drv
 from derivations.derivation import Derivation, Fixed, Hints
-from derivations.kconfig.fragment import text
+from derivations.kconfig.text import write
 from kernels import kernel_set
 from store.retention import Retention
 from tests.fakes import fake_lock, path_of
@@ -80,7 +80,7 @@ def _kernels() -> bytes:
 
 
 def _micro() -> bytes:
-    return text(kernel_set(lock=fake_lock()).linux_micro.requests).encode()
+    return write(kernel_set(lock=fake_lock()).linux_micro.requests).encode()
 
 
 def _lines(value: object) -> bytes:

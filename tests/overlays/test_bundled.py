@@ -8,7 +8,7 @@ import pytest
 
 from derivations.context import using
 from derivations.fetch import fetch_url
-from derivations.kconfig.fragment import requests
+from derivations.kconfig.fragment import Request
 from derivations.kconfig.values import NO, YES, Tristate
 from derivations.linux.kernel import Kernel, make_linux
 from derivations.source import text_file
@@ -105,7 +105,8 @@ def test_the_user_s_own_options_can_be_put_over() -> None:
 )
 def test_symbols_are_asked_for_by_what_has_a_prompt(version: str, option: str) -> None:
     """DEBUG_INFO is asked for where it can be, and since 5.18 the format that selects it."""
-    asked = debug.debugged(make(version)).arguments.extra_config
+    (asked,) = debug.debugged(make(version)).arguments.extra_config
+    names = [name for name in asked.options if name.startswith("DEBUG_INFO") and name != "DEBUG_INFO_REDUCED"]
 
-    assert [name for name in asked if name.startswith("DEBUG_INFO") and name != "DEBUG_INFO_REDUCED"] == [option]
-    assert asked[option] == requests({option: YES})[option]
+    assert names == [option]
+    assert asked.options[option][0].request == Request(YES)

@@ -1,4 +1,9 @@
-"""builtin:check-config: compare a resolved configuration with what was asked for."""
+"""builtin:check-config: compare a resolved configuration with what was asked for.
+
+Mounts `/config` and `/values`, what the resolver made, and `/resolver`, which has the model; `/base`, where
+nothing of it may come out differently. Environment, JSON: `requests`, the line of each option that is
+asked for; `optional`, those that may fail; `defaults`, those that give way to others.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,29 @@ import shutil
 
 from typing import TYPE_CHECKING, ClassVar
 
-from derivations.kconfig.check import Mismatch, mismatches, parse
-from derivations.kconfig.fragment import Request, requests
+from derivations.frozen_map import FrozenMap
+from derivations.kconfig.account import Account, account
+from derivations.kconfig.account import asked as wanted
+from derivations.kconfig.check import parse
+from derivations.kconfig.dotconfig import exactly
+from derivations.kconfig.fragment import Origin, Request
+from derivations.kconfig.head import check_architecture, check_complete, check_version
+from derivations.kconfig.meaning import holds
+from derivations.kconfig.merge import Merged
+from derivations.kconfig.model import Model
+from derivations.kconfig.resolved import Values
+from derivations.kconfig.values import Priority
 from store.errors import Error
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from derivations.realise.job import Job
+
+
+_NAMED = 8
+"""How many options a warning names."""
 
 
 class ConfigMismatch(Error):
@@ -22,28 +43,85 @@ class ConfigMismatch(Error):
     exit_code: ClassVar[int] = 100
 
     name: str
-    mismatches: tuple[Mismatch, ...]
+    accounts: tuple[Account, ...]
 
     def __str__(self) -> str:
-        count = len(self.mismatches)
+        count = len(self.accounts)
         head = f"{self.name}: {count} requested option{'s' if count > 1 else ''} did not hold"
-        return "\n  ".join([head, *(f"{it.option}: {it}" for it in self.mismatches)])
+        lines = [line for it in self.accounts for line in it.text.splitlines()]
+        return "\n  ".join([head, *lines])
 
     @property
     def hint(self) -> str:
-        """Tell how to keep going without an option."""
-        return "an option with unmet dependencies is dropped; ask for those too, or use optional(value)"
+        """Tell how to find what is missing, and how to keep going without an option."""
+        return "`kernix config fix` finds what else to ask for; optional(value) may fail to hold"
 
 
 def check_config(job: Job) -> None:
-    """Copy the configuration mounted at `/config` if every one of `requests` holds in it.
+    """Copy the configuration if everything in it is as it has to be.
 
     Raises:
         ConfigMismatch: with every request that does not hold.
+        IncompleteConfig, ForeignConfig, ConfigOfOtherVersion: the base is none that can hold to the last line.
     """
-    lines: dict[str, str] = json.loads(job.derivation.env["requests"])
-    wanted = {name: it for name, it in requests("\n".join(lines.values())).items() if isinstance(it, Request)}
-    config = job.inputs["/config"]
-    if failed := mismatches(wanted, parse(config.read_text())):
-        raise ConfigMismatch(job.derivation.name, tuple(failed))
-    shutil.copyfile(config, job.out / "out")
+    model = Model.read(job.inputs["/resolver"] / "model")
+    values = Values.read(job.inputs["/values"])
+    merged = _merged(job)
+    if "/base" in job.inputs:
+        merged = Merged(FrozenMap({**_changed(job, model, values), **merged.requests}))
+    accounts = account(merged, model, values)
+    if failed := tuple(it for it in accounts if it.fails):
+        raise ConfigMismatch(job.derivation.name, failed)
+    if said := _missed(accounts):
+        job.warn(f"{job.derivation.name}: {said}")
+    shutil.copyfile(job.inputs["/config"], job.out / "out")
+
+
+def _missed(accounts: Iterable[Account]) -> str:
+    """Return a sentence about what was asked for, though not as a default, may fail, and does not hold."""
+    missed = [
+        it.option
+        for it in accounts
+        if it.request.optional and it.request.priority < Priority.DEFAULT and not it.holds and it.outcome != "shadowed"
+    ]
+    if not missed:
+        return ""
+    more = f" and {len(missed) - _NAMED} more" if len(missed) > _NAMED else ""
+    what = "optional requests do" if len(missed) > 1 else "optional request does"
+    return f"{len(missed)} {what} not hold: {', '.join(missed[:_NAMED])}{more}; `kernix config check` says why"
+
+
+def _merged(job: Job) -> Merged:
+    """Return what the derivation says is asked for."""
+    env, origins = job.derivation.env, job.derivation.hints.origins
+    lines: dict[str, str] = json.loads(env["requests"])
+    optional, defaults = (frozenset(json.loads(env[it])) for it in ("optional", "defaults"))
+    asked = parse("\n".join(lines.values()))
+    return Merged(
+        FrozenMap(
+            {
+                name: Request(
+                    value,
+                    optional=name in optional,
+                    priority=Priority.DEFAULT if name in defaults else Priority.PLAIN,
+                    origin=Origin.parse(str(origins.get(name, ""))),
+                )
+                for name, value in asked.items()
+            }
+        )
+    )
+
+
+def _changed(job: Job, model: Model, values: Values) -> dict[str, Request]:
+    """Return what the base says, or leaves out, and is otherwise now, but for what Kconfig computes by itself."""
+    file = job.derivation.mounts["/base"].derivation.name
+    base, config = (job.inputs[it].read_text(encoding="utf-8", errors="surrogateescape") for it in ("/base", "/config"))
+    check_complete(base, file)
+    check_architecture(base, file, [model.arch])
+    check_version(base, file, model.version)
+    asked = exactly(base, file, parse(config), lambda option: option not in model or bool(model[option].prompts))
+    return {
+        option: it
+        for option, it in asked.items()
+        if not it.optional and (option not in model or not holds(wanted(it), model[option], values[option]))
+    }

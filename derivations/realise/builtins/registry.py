@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 _PACKAGE = "derivations.realise.builtins"
 _BUILTINS = {
     "check-config": "check_config:check_config",
+    "driver-map": "driver_map:driver_map",
     "fetch-url": "fetch:fetch_url",
     "fetch-deb": "fetch:fetch_deb",
     "fetch-git": "git:fetch_git",
+    "hardware-fragment": "hardware_fragment:hardware_fragment",
     "initramfs": "initramfs:initramfs",
+    "kbuild-map": "kbuild_map:kbuild_map",
+    "kconfig-slice": "kconfig_slice:kconfig_slice",
     "local": "local:local",
     "union": "union:union",
     "unpack": "unpack:unpack",

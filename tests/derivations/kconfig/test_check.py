@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from derivations.kconfig.check import Mismatch, mismatches, parse
-from derivations.kconfig.fragment import Request, merge, requests, text
+from derivations.kconfig.fragment import Request
+from derivations.kconfig.text import write
 from derivations.kconfig.values import MODULE, NO, YES, Hex, Value
 from tests import strategies
 
@@ -58,9 +59,9 @@ def test_parse() -> None:
 @given(st.dictionaries(strategies.option_names, strategies.option_values, max_size=8))
 def test_what_is_there_holds(asked: dict[str, Value]) -> None:
     """Every request holds in a `.config` that says exactly that."""
-    wanted = merge([requests(asked)])
+    wanted = {name: Request(value) for name, value in asked.items()}
 
-    assert mismatches(wanted, parse(text(wanted))) == []
+    assert mismatches(wanted, parse(write(wanted))) == []
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from derivations.fetch import fetch_url
+from derivations.hardware.snapshot import EmptySnapshot, Snapshot
 from derivations.kconfig.fragment import InvalidFragment
 from derivations.kconfig.values import YES
 from derivations.linux.arguments import NAMES, Arguments, InvalidArgument, UnknownArgument, check_names, is_file_name
@@ -111,6 +112,24 @@ def test_one_form() -> None:
         ),
         pytest.param({"toolchain": "gcc"}, InvalidArgument, "toolchain: 'gcc' is no toolchain", id="toolchain"),
         pytest.param({"context": {}}, InvalidArgument, "context: {} is no context", id="context"),
+        pytest.param(
+            {"enable_common_config": 1}, InvalidArgument, "enable_common_config: 1 is no truth value", id="common"
+        ),
+        pytest.param({"auto_modules": "yes"}, InvalidArgument, "auto_modules: 'yes' is no truth value", id="modules"),
+        pytest.param({"prefer_builtin": None}, InvalidArgument, "prefer_builtin: None is no truth value", id="builtin"),
+        pytest.param(
+            {"ignore_config_errors": 0}, InvalidArgument, "ignore_config_errors: 0 is no truth value", id="errors"
+        ),
+        pytest.param(
+            {"exact": True},
+            InvalidArgument,
+            "exact: it needs a whole .config as base, not the target 'defconfig'",
+            id="exact",
+        ),
+        pytest.param(
+            {"hardware": {}}, InvalidArgument, "hardware: {} is neither a snapshot of a machine", id="hardware"
+        ),
+        pytest.param({"hardware": Snapshot()}, EmptySnapshot, "the hardware snapshot is empty", id="no-hardware"),
         pytest.param({"compilations": "many"}, InvalidArgument, "compilations: 'many' is no number", id="compilations"),
     ],
 )
@@ -127,7 +146,21 @@ def test_what_an_argument_cannot_be(changes: dict[str, Any], error: type[Error],
     [
         pytest.param("extra_confg", "did you mean `extra_config` or `extra_version`?", id="letter-lost"),
         pytest.param("patch", "did you mean `patches`?", id="singular"),
-        pytest.param("makeFlags", "did you mean `make_flags`?", id="nix"),
+        pytest.param("makeFlags", "did you mean `make_flags`?", id="humps"),
+        pytest.param("structuredExtraConfig", "did you mean `extra_config`?", id="nixpkgs-options"),
+        pytest.param("extraConfig", "did you mean `extra_config`?", id="nixpkgs-old-options"),
+        pytest.param("kernelPatches", "did you mean `patches`?", id="nixpkgs-patches"),
+        pytest.param("ignoreConfigErrors", "did you mean `ignore_config_errors`?", id="nixpkgs-errors"),
+        pytest.param("modDirVersion", "did you mean `mod_dir_version`?", id="nixpkgs-release"),
+        pytest.param("autoModules", "did you mean `auto_modules`?", id="nixpkgs-modules"),
+        pytest.param("enableCommonConfig", "did you mean `enable_common_config`?", id="nixpkgs-common"),
+        pytest.param("preferBuiltin", "did you mean `prefer_builtin`?", id="nixpkgs-builtin"),
+        pytest.param("kernelPreferBuiltin", "did you mean `prefer_builtin`?", id="nixpkgs-manual"),
+        pytest.param("kernel_prefer_builtin", "did you mean `prefer_builtin`?", id="nixpkgs-manual-in-snake-case"),
+        pytest.param("configfile", "did you mean `base`?", id="nixpkgs-file"),
+        pytest.param("src", "did you mean `source`?", id="nixpkgs-source"),
+        pytest.param("extra_options", "did you mean `extra_config`?", id="guix-options"),
+        pytest.param("configuration_file", "did you mean `base`?", id="guix-file"),
         pytest.param("zzz", None, id="nothing-near"),
     ],
 )
@@ -170,4 +203,4 @@ def test_nothing_is_shared_with_the_caller() -> None:
     options["B"] = YES
     flags.append("V=2")
 
-    assert (list(arguments.extra_config), arguments.make_flags) == (["A"], ("V=1",))
+    assert (list(arguments.extra_config[0].options), arguments.make_flags) == (["A"], ("V=1",))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from derivations.fetch import fetch_url
-from derivations.kconfig.values import NO, UNSET, YES, optional
+from derivations.kconfig.values import NO, YES
 from derivations.linux.arguments import Arguments
 from derivations.linux.build import Parts, parts
 from derivations.linux.patch import Patch
@@ -19,24 +17,15 @@ from derivations.unpack import unpack
 from tests.fakes import fake_lock
 
 
-if TYPE_CHECKING:
-    from derivations.derivation import Derivation
-
-
 ARCHIVE = fetch_url("https://cdn.kernel.org/linux-6.12.tar.xz", sha256="0" * 64)
 TREE = fetch_url("https://cdn.kernel.org/linux", sha256="0" * 64)
-PATCH = Patch("fix", text="--- a/x\n+++ b/x\n", extra_config={"FROM_PATCH": YES, "BOTH": YES})
+PATCH = Patch("fix", text="--- a/x\n+++ b/x\n", extra_config={"FROM_PATCH": YES})
 
 
 def make(system: str = "x86_64-linux", **changes: Any) -> Parts:  # noqa: ANN401 -- what a test gives
     """Return the parts of a kernel with *changes*."""
     arguments = Arguments(**{"version": "6.12", "source": ARCHIVE, **changes})
     return parts(arguments, gcc_toolchain(fake_lock(), system))
-
-
-def resolved(it: Parts) -> Derivation:
-    """Return the derivation that runs Kconfig."""
-    return it.configuration.mounts["/config"].derivation
 
 
 def test_an_archive_is_unpacked() -> None:
@@ -51,7 +40,7 @@ def test_the_build_sees_three_inputs() -> None:
 
     assert dict(it.build.mounts) == {
         "/": gcc_toolchain(fake_lock(), "x86_64-linux").root,
-        "/config": it.configuration.out,
+        "/config": it.configuration.checked.out,
         "/src": it.tree,
     }
     assert it.build.outputs == ("out", "modules", "dev", "debug")
@@ -63,25 +52,6 @@ def test_the_build_is_reproducible() -> None:
 
     assert {"KBUILD_BUILD_TIMESTAMP", "KBUILD_BUILD_USER", "KBUILD_BUILD_HOST", "KBUILD_BUILD_VERSION"} <= env.keys()
     assert (env["TZ"], env["LC_ALL"]) == ("UTC", "C")
-
-
-def test_layers_of_options() -> None:
-    """The user's options lie over those of patches, and these over those of every kernel."""
-    wanted = make(patches=[PATCH], extra_config={"BOTH": NO, "LOCALVERSION_AUTO": UNSET, "MINE": YES}).requests
-
-    assert {name: it.value for name, it in wanted.items()} == {
-        "BOTH": NO,
-        "FROM_PATCH": YES,
-        "MINE": YES,
-        "MODULE_SIG_KEY": "",
-    }
-
-
-def test_every_request_is_checked_but_the_optional_ones() -> None:
-    """The check is told every request that must hold, as the line that it should become."""
-    asked = json.loads(make(extra_config={"A": YES, "B": optional(YES), "C": NO}).configuration.env["requests"])
-
-    assert asked == {"A": "CONFIG_A=y", "C": "# CONFIG_C is not set"}
 
 
 def test_the_fragment_is_in_order() -> None:
@@ -119,7 +89,7 @@ def test_what_builds_nothing_again(changes: dict[str, Any]) -> None:
 def test_what_builds_again(changes: dict[str, Any], configures: bool) -> None:
     """What the kernel is made of is in its key; only some of it is in that of its configuration."""
     assert make(**changes).build != make().build
-    assert configures is (make(**changes).configuration != make().configuration)
+    assert configures is (make(**changes).configuration.checked != make().configuration.checked)
 
 
 def test_an_option_that_is_already_so_costs_no_build() -> None:
@@ -156,14 +126,4 @@ def test_make_is_told_the_architecture_and_an_empty_local_version() -> None:
     tail = ("ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-", "LOCALVERSION=", "V=1")
 
     assert it.build.args[-4:] == tail
-    assert resolved(it).args[-4:] == tail
     assert it.build.system == "x86_64-linux"
-
-
-def test_a_base_file_is_mounted() -> None:
-    """A configuration file takes the place of make's target."""
-    file = text_file("config", "CONFIG_A=y\n")
-
-    assert resolved(make(base=file)).mounts["/base"] == file.out
-    assert resolved(make(base=file)).args[3] == ""
-    assert resolved(make(base="tinyconfig")).args[3] == "tinyconfig"

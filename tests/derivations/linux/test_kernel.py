@@ -13,8 +13,11 @@ import pytest
 from derivations.context import NoContext, using
 from derivations.derivation import InvalidDerivation
 from derivations.fetch import fetch_url
-from derivations.kconfig.fragment import Request, requests
-from derivations.kconfig.values import MODULE, NO, UNSET, YES, optional
+from derivations.hardware.snapshot import Fact, FactKind, InvalidSnapshot, Snapshot
+from derivations.kconfig.fragment import Fragment, Request
+from derivations.kconfig.head import ForeignConfig, IncompleteConfig
+from derivations.kconfig.merge import Contradiction
+from derivations.kconfig.values import MODULE, NO, UNSET, YES, force, optional, when_arch
 from derivations.linux.arguments import InvalidArgument, UnknownArgument
 from derivations.linux.kernel import Kernel, UnknownDerivationAttribute, UnsupportedSystem, make_linux
 from derivations.linux.patch import Patch
@@ -162,18 +165,45 @@ def test_functions_are_called_in_order() -> None:
     assert kernel.arguments.extra_version == "-a-b"
 
 
-def test_extra_config_is_merged() -> None:
-    """Options are put over the old ones; UNSET takes one back, from a patch or from every kernel too."""
-    kernel = make(extra_config={"A": YES, "B": YES, "C": MODULE}, patches=[Patch("p", extra_config={"D": YES})])
-    changed = kernel.override(extra_config={"A": NO, "B": UNSET, "D": UNSET, "E": optional(YES)})
+def test_extra_config_is_put_over() -> None:
+    """Options are put over the old ones, of whatever priority these are; UNSET takes what every kernel asks for back."""
+    kernel = make(extra_config={"A": force(YES), "B": YES, "C": MODULE})
+    changed = kernel.override(extra_config={"A": NO, "B": UNSET, "E": optional(YES)})
 
     assert values(changed) == {"A": NO, "C": MODULE, "E": YES}
-    assert values(kernel) == {"A": YES, "B": YES, "C": MODULE, "D": YES}
+    assert values(kernel) == {"A": YES, "B": YES, "C": MODULE}
     assert "LOCALVERSION_AUTO" not in kernel.override(extra_config={"LOCALVERSION_AUTO": UNSET}).requests
 
 
+def test_extra_config_for_other_kernels() -> None:
+    """An override that is meant for other kernels leaves the old request where it is not."""
+    kernel = make(extra_config={"A": YES}).override(extra_config={"A": when_arch("arm64", NO)})
+
+    assert values(kernel) == {"A": YES}
+
+
+def test_patches_are_siblings() -> None:
+    """What a patch asks for, its user cannot contradict by accident, only with force."""
+    kernel = make(patches=[Patch("p", extra_config={"A": YES, "B": YES})], extra_config={"A": YES, "B": NO})
+    with pytest.raises(Contradiction) as caught:
+        _ = kernel.requests
+
+    assert [it.option for it in caught.value.conflicts] == ["B"]
+    assert [it.origin.fragment for it in caught.value.conflicts[0].requests] == ["extra_config", "patch p"]
+    assert values(kernel.override(extra_config={"B": force(NO)})) == {"A": YES, "B": NO}
+    assert values(kernel.override(extra_config={"B": force(UNSET)})) == {"A": YES}
+
+
+def test_a_contradiction_leaves_the_rest_readable() -> None:
+    """A kernel whose options contradict each other still has a name, a version and arguments to override."""
+    kernel = make(extra_config=[{"A": YES}, {"A": NO}])
+
+    assert (kernel.version, kernel.name, kernel.source) == ("6.12", "linux-6.12", SOURCE.out)
+    assert values(kernel.override(extra_config={"A": MODULE})) == {"A": MODULE}
+
+
 def test_extra_config_as_text() -> None:
-    """A text is merged like a mapping."""
+    """A text is put over like a mapping."""
     assert values(make(extra_config={"A": YES, "B": YES}).override(extra_config="CONFIG_A=m\n")) == {
         "A": MODULE,
         "B": YES,
@@ -181,12 +211,14 @@ def test_extra_config_as_text() -> None:
 
 
 def test_a_function_replaces_extra_config() -> None:
-    """What a function returns is all that is asked for."""
+    """What a function makes of the old fragments is all that is asked for."""
     kernel = make(extra_config={"A": YES, "B": YES})
 
     assert values(kernel.override(extra_config=lambda _: {"C": YES})) == {"C": YES}
-    assert values(kernel.override(extra_config=lambda old: {k: v for k, v in old.items() if k != "A"})) == {"B": YES}
-    assert values(kernel.override(extra_config=lambda old: {**old, "A": NO})) == {"A": NO, "B": YES}
+    assert values(kernel.override(extra_config=lambda old: [it.without("A") for it in old])) == {"B": YES}
+    assert values(kernel.override(extra_config=lambda old: [*old, {"C": NO}])) == {"A": YES, "B": YES, "C": NO}
+    with pytest.raises(Contradiction):
+        _ = kernel.override(extra_config=lambda old: [*old, {"A": NO}]).requests
 
 
 def test_unset_can_be_asked_for_again() -> None:
@@ -194,6 +226,40 @@ def test_unset_can_be_asked_for_again() -> None:
     kernel = make(extra_config={"A": YES}).override(extra_config={"A": UNSET}).override(extra_config={"A": MODULE})
 
     assert values(kernel) == {"A": MODULE}
+
+
+def test_where_options_come_from() -> None:
+    """Each request knows the fragment and the line that it was asked in, whoever made the kernel of it."""
+    line = test_where_options_come_from.__code__.co_firstlineno
+    kernel = make_linux(version="6.12", source=SOURCE, extra_config={"A": YES}).override(
+        extra_config=[Fragment("named", {"B": YES}), {"C": YES}],
+        patches=lambda old: [*old, Patch("p", extra_config={"D": YES})],
+    )
+
+    assert {name: str(it.origin) for name, it in kernel.requests.items() if name in "ABCD"} == {
+        "A": f"extra_config, test_kernel.py:{line + 3}",
+        "B": f"named, test_kernel.py:{line + 4}",
+        "C": f"extra_config, test_kernel.py:{line + 4}",
+        "D": f"patch p, test_kernel.py:{line + 5}",
+    }
+
+
+def test_where_options_come_from_is_in_no_key(tmp_path: Path) -> None:
+    """The same definition in another line or file is the same kernel."""
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text(
+            "\n" * len(name) * (name == "b.py")
+            + "from derivations import YES, fetch_url, make_linux\n"
+            + "source = fetch_url('https://cdn.kernel.org/linux-6.12.tar.xz', sha256='0' * 64)\n"
+            + "it = make_linux(version='6.12', source=source, extra_config={'A': YES})\n"
+        )
+    one, other = (load_file(tmp_path / name)["it"] for name in ("a.py", "b.py"))
+
+    assert (str(one.requests["A"].origin), str(other.requests["A"].origin)) == (
+        "extra_config, a.py:3",
+        "extra_config, b.py:7",
+    )
+    assert one.derivation.key == other.derivation.key
 
 
 CHANGES: dict[str, Callable[[Kernel], Kernel]] = {
@@ -363,5 +429,39 @@ def test_without_a_context() -> None:
 
 def test_requests_are_kept_as_they_were_asked_for() -> None:
     """What was asked for can be read, optional or not, and asked for again."""
-    assert make(extra_config={"A": optional(YES)}).requests["A"] == Request(YES, optional=True)
-    assert make(extra_config=requests({"A": YES})) == make(extra_config={"A": YES})
+    kernel = make(extra_config={"A": optional(YES)})
+
+    assert kernel.requests["A"] == Request(YES, optional=True)
+    assert make(extra_config=kernel.arguments.extra_config) == make(extra_config=kernel.requests) == kernel
+
+
+def write(file: Path, arch: str, version: str = "6.12.1", last: str = "# end of Kernel hacking\n") -> Path:
+    """Write a `.config` to *file* and return it."""
+    file.write_text(
+        "#\n# Automatically generated file; DO NOT EDIT.\n"
+        f"# Linux/{arch} {version} Kernel Configuration\n#\nCONFIG_A=y\n# end of A\n{last}"
+    )
+    return file
+
+
+def test_a_base_file_is_for_this_architecture_and_complete(tmp_path: Path) -> None:
+    """A configuration file for another architecture, or half of one, is refused when it is given; one for another version is not."""
+    make(base=write(tmp_path / "x", "x86", "5.10.3"))
+    with pytest.raises(ForeignConfig):
+        make(base=write(tmp_path / "x", "arm64"))
+    with pytest.raises(ForeignConfig):
+        make().override(base=write(tmp_path / "x", "arm64"))
+    with pytest.raises(IncompleteConfig):
+        make(base=write(tmp_path / "x", "x86", last="CONFIG_B"))
+    make().override(base=write(tmp_path / "x", "arm64"), systems=["aarch64-linux"])
+
+
+def test_hardware_from_a_file(tmp_path: Path) -> None:
+    """A snapshot of machines may be given by the name of its file."""
+    machine = Snapshot.of([Fact(FactKind.MODULE, "ext4")], "laptop")
+    (tmp_path / "laptop.json").write_bytes(machine.to_json())
+    (tmp_path / "other.json").write_text("{}")
+
+    assert make(hardware=tmp_path / "laptop.json").arguments.hardware == machine
+    with pytest.raises(InvalidSnapshot):
+        make(hardware=tmp_path / "other.json")

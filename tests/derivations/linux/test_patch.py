@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from derivations.fetch import fetch_url
-from derivations.frozen_map import FrozenMap
-from derivations.kconfig.fragment import InvalidFragment, Request
+from derivations.kconfig.fragment import Fragment, InvalidFragment
 from derivations.kconfig.values import YES
-from derivations.linux.patch import InvalidPatch, Patch, options, patched
+from derivations.linux.patch import InvalidPatch, Patch, patched
 from derivations.source import NoSource, text_file
 from derivations.toolchain import gcc_toolchain
 from tests.fakes import fake_lock
@@ -56,7 +55,7 @@ def test_options_alone() -> None:
     patch = Patch("a", extra_config={"A": YES})
 
     assert patch.source is None
-    assert options((patch,)) == [FrozenMap({"A": Request(YES)})]
+    assert patch.extra_config == (Fragment("patch a", {"A": YES}),)
     assert patched(SOURCE, (patch,), TOOLCHAIN) == SOURCE
 
 

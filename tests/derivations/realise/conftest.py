@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 TOOLS = (
     "cat", "chmod", "cp", "env", "head", "hostname", "id", "ln", "ls", "mkdir", "mkfifo", "mknod", "mv", "ps", "readlink",
-    "rm", "seq", "setsid", "sh", "sleep", "sort", "stat", "touch", "yes",
+    "rm", "seq", "setsid", "sh", "sleep", "sort", "stat", "stty", "touch", "yes",
 )  # fmt: skip
 
 

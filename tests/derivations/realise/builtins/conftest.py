@@ -35,6 +35,7 @@ class Runner:
     settings: Settings = attrs.field(factory=lambda: Settings(retries=1, connect_timeout=2, read_timeout=2))
     cancelled: bool = False
     progress: list[tuple[int, int | None]] = attrs.field(factory=list)
+    warnings: list[str] = attrs.field(factory=list)
     runs: int = 0
 
     def __call__(self, derivation: Derivation, inputs: Mapping[str, Path] | None = None) -> Path:
@@ -50,6 +51,7 @@ class Runner:
             settings=self.settings,
             progress=lambda done, expected: self.progress.append((done, expected)),
             cancelled=lambda: self.cancelled,
+            warn=self.warnings.append,
         )
         content = find(derivation.builder)(job)
         assert [it.name for it in out.iterdir()] == ["out"]

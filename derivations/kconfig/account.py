@@ -1,0 +1,312 @@
+"""What became of every request: for each exactly one outcome, with what it takes to change it.
+
+Kconfig resolves a request that cannot hold by dropping it, and exits with success. So every request is
+compared with the resolved values by meaning, and for one that does not hold the reason is looked for in
+the tree's own Kconfig.
+
+    held        the option is what was asked
+    selected    it is, and would be without the request, because another option selects it
+    shadowed    another fragment's request counts instead
+    clamped     a number outside the range of the option
+    choice      another member of the option's choice was chosen
+    blocked     what it depends on, or what selects it, does not let it
+    absent      an option of another architecture or version
+    unknown     no option at all
+    invalid     a value that an option of this type never has
+"""
+
+from __future__ import annotations
+
+import enum
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from derivations.kconfig.expression import And, Level, Ref, evaluate
+from derivations.kconfig.limits import limits, widened
+from derivations.kconfig.meaning import SWITCHES, holds, misfit
+from derivations.kconfig.names import missing
+from derivations.kconfig.plan import LEVELS, Plan
+from derivations.kconfig.planner import alternatives, selector
+from derivations.kconfig.renames import changed
+from derivations.kconfig.values import MODULE, NO, Priority, Tristate, Unset, written
+from derivations.kconfig.witness import Blocker, Witness
+from derivations.kconfig.wording import joined, place, selecting
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from derivations.kconfig.expression import Expr
+    from derivations.kconfig.fragment import Request
+    from derivations.kconfig.merge import Merged
+    from derivations.kconfig.model import Model, Symbol
+    from derivations.kconfig.plan import Found
+    from derivations.kconfig.resolved import Values
+    from derivations.kconfig.values import Value
+
+
+class Outcome(enum.StrEnum):
+    """How a request ended."""
+
+    HELD = "held"
+    SELECTED = "selected"
+    SHADOWED = "shadowed"
+    CLAMPED = "clamped"
+    CHOICE = "choice"
+    BLOCKED = "blocked"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+    INVALID = "invalid"
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """What became of one request.
+
+    Attributes:
+        option: The option's name.
+        request: What was asked, and by whom.
+        got: What the option is; None if there is no such option.
+        outcome: How the request ended.
+        reason: Why, a clause; empty if there is nothing to say.
+        witness: What stands in the way, each down to what can be changed.
+        suggestion: What to do instead, a clause.
+        change: Options that would probably make it hold: only `repair` is sure.
+    """
+
+    option: str
+    request: Request
+    got: str | None
+    outcome: Outcome
+    reason: str = ""
+    witness: tuple[Blocker, ...] = ()
+    suggestion: str | None = None
+    change: tuple[tuple[str, Tristate], ...] = ()
+
+    @property
+    def wanted(self) -> Value:
+        """Return the value that was asked for."""
+        return asked(self.request)
+
+    @property
+    def holds(self) -> bool:
+        """Return whether the option is what was asked for."""
+        return self.outcome in {Outcome.HELD, Outcome.SELECTED}
+
+    @property
+    def fails(self) -> bool:
+        """Return whether this is an error: it does not hold, was not optional, and no other request overruled it."""
+        return not (self.holds or self.request.optional or self.outcome is Outcome.SHADOWED)
+
+    def __str__(self) -> str:
+        got = "" if self.got is None else f", is {self.got or 'empty'}"
+        head = f"{self.option}: asked {written(self.wanted)}{place(self.request)}{got}"
+        return f"{head}: {self.reason}" if self.reason else head
+
+    @property
+    def text(self) -> str:
+        """Return all that is known, in several lines."""
+        lines = [str(self), *(line for it in self.witness for line in it.lines("  "))]
+        if self.suggestion:
+            lines.append(f"  {self.suggestion}")
+        if self.change:
+            lines.append(f"  it would take {python(dict(self.change))}")
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the account as JSON has it."""
+        return {
+            "option": self.option,
+            "asked": written(self.wanted),
+            "optional": self.request.optional,
+            "fragment": self.request.origin.fragment,
+            "place": self.request.origin.place,
+            "got": self.got,
+            "outcome": self.outcome.value,
+            "holds": self.holds,
+            "reason": self.reason,
+            "witness": [it.to_json() for it in self.witness],
+            "suggestion": self.suggestion,
+            "change": {name: value.value for name, value in self.change},
+        }
+
+
+def python(assignments: dict[str, Tristate]) -> str:
+    """Return *assignments* as they stand in a user's file, in one line."""
+    return "{" + ", ".join(f'"{name}": {value!r}' for name, value in assignments.items()) + "}"
+
+
+def account(merged: Merged, model: Model, values: Values) -> tuple[Account, ...]:
+    """Return what became of every request of *merged*, in order of the options; those overruled stand last."""
+    accountant = _Accountant(merged, model, values)
+    won = [accountant.giving_way(accountant.account(name, merged.requests[name])) for name in sorted(merged.requests)]
+    return (*won, *(accountant.shadowed(it.name, it.request, it.by) for it in merged.shadowed))
+
+
+def _options(blockers: Iterable[Blocker]) -> Iterator[str]:
+    """Yield the options that *blockers*, and those below them, say to change."""
+    for it in blockers:
+        if it.option is not None:
+            yield it.option
+        yield from _options(it.below)
+
+
+class _Accountant:
+    """Finds the outcome of one request after the other."""
+
+    def __init__(self, merged: Merged, model: Model, values: Values) -> None:
+        self._model = model
+        self._values = values
+        self._requests = merged.requests
+        self._witness = Witness(model, values, merged.requests)
+        self._planner = self._witness.planner
+        self._asked = {name: it.value for name, it in merged.requests.items()}
+
+    def account(self, name: str, request: Request) -> Account:
+        """Return what became of the *request* for the option *name* that counts."""
+        wanted = asked(request)
+        symbol = self._model.get(name)
+        if symbol is None:
+            return self._missing(name, request)
+        if (wrong := misfit(wanted, symbol)) is not None:
+            return self._made(symbol, request, Outcome.INVALID, wrong.reason, suggestion=wrong.suggestion)
+        if holds(wanted, symbol, self._values[name]):
+            return self._held(symbol, request)
+        if symbol.transitional:
+            reason = "it is only read, to carry old configurations over to what replaces it"
+            return self._made(symbol, request, Outcome.ABSENT, reason)
+        return self._switch(symbol, request) if symbol.type in SWITCHES else self._entry(symbol, request)
+
+    def giving_way(self, it: Account) -> Account:
+        """Return *it* as overruled if it is a default that does not hold because of what is asked above defaults."""
+        if not it.fails or it.request.priority is not Priority.DEFAULT:
+            return it
+        for name in (*(name for name, _ in it.change), *_options(it.witness), *self._rivals(it.option)):
+            other = self._requests.get(name)
+            if other is not None and other.priority < it.request.priority:
+                reason = f"as a default it gives way to {name}{place(other)}"
+                return attrs.evolve(it, outcome=Outcome.SHADOWED, reason=reason)
+        return it
+
+    def _rivals(self, name: str) -> tuple[str, ...]:
+        choice = self._model.choices.get(self._model[name].choice or "") if name in self._model else None
+        return choice.members if choice is not None else ()
+
+    def shadowed(self, name: str, request: Request, by: Request) -> Account:
+        """Return that the *request* for the option *name* was overruled *by* another one."""
+        got = self._values[name].value if name in self._model else None
+        instead = "it is taken back" if isinstance(by.value, Unset) else f"{written(by.value)} is asked instead"
+        return Account(option=name, request=request, got=got, outcome=Outcome.SHADOWED, reason=f"{instead}{place(by)}")
+
+    def _made(self, symbol: Symbol, request: Request, outcome: Outcome, reason: str = "", **more: Any) -> Account:  # noqa: ANN401 -- fields
+        got = self._values[symbol.name].value
+        return Account(option=symbol.name, request=request, got=got, outcome=outcome, reason=reason, **more)
+
+    def _missing(self, name: str, request: Request) -> Account:
+        why = missing(name, self._model)
+        outcome = Outcome.ABSENT if why.known else Outcome.UNKNOWN
+        if request.value is NO and not any(self._values.level(it) for it in why.instead):
+            outcome = Outcome.HELD  # what is not there is off; that nothing has the name is still worth a word
+        return Account(
+            option=name, request=request, got=None, outcome=outcome, reason=why.reason, suggestion=why.suggestion
+        )
+
+    def _held(self, symbol: Symbol, request: Request) -> Account:
+        level = LEVELS.get(request.value, Level.N)
+        if request.value is NO and (choice := self._model.choices.get(symbol.choice or "")) is not None:
+            chosen = next((it for it in choice.members if self._values.level(it) is Level.Y), None)
+            reason = f"the choice “{choice.prompt}” is {chosen}" if chosen else ""
+            return self._made(symbol, request, Outcome.HELD, reason)
+        if level is Level.N or evaluate(symbol.selected_by, self._values) < level:
+            return self._made(symbol, request, Outcome.HELD)
+        return self._made(symbol, request, Outcome.SELECTED, f"{self._selecting(symbol, level)} anyway")
+
+    def _switch(self, symbol: Symbol, request: Request) -> Account:
+        """Return why a bool or tristate is not what was asked."""
+        wanted, got = LEVELS[request.value], self._values.level(symbol.name)
+        if request.value is MODULE and self._values.level("MODULES") is Level.N:
+            needed: Expr = And((Ref("MODULES"), *(it.condition for it in symbol.prompts[:1])))
+            reason = "m needs modules, which are off" + (", so it became y" if got else "")
+            return self._blocked(symbol, request, needed, Level.M, reason=reason)
+        if (otherwise := self._chosen(symbol, request)) is not None:
+            return otherwise
+        if got > wanted:
+            return self._too_high(symbol, request, wanted)
+        if not symbol.prompts:
+            return self._promptless(symbol, request, wanted)
+        needed = self._witness.nearest(symbol, wanted if symbol.type == "tristate" else Level.M)
+        reason = "what it depends on limits it to m" if got else ""
+        return self._blocked(symbol, request, needed, wanted if symbol.type == "tristate" else Level.M, reason=reason)
+
+    def _entry(self, symbol: Symbol, request: Request) -> Account:
+        """Return why a text or number is not what was asked."""
+        if not symbol.prompts:
+            return self._made(symbol, request, Outcome.BLOCKED, "it has no prompt, its value is computed")
+        if not self._values[symbol.name].visible:
+            needed = self._witness.nearest(symbol, Level.M)
+            return self._blocked(symbol, request, needed, Level.M, reason="it cannot be set yet")
+        if (bounds := limits(symbol, self._values)) is None:
+            return self._made(symbol, request, Outcome.INVALID, "Kconfig does not take it for a value of this option")
+        change = self._change(widened(self._planner, symbol, asked(request), self._values))
+        reason = f"its range is {bounds[0]} to {bounds[1]}"
+        return self._made(symbol, request, Outcome.CLAMPED, reason, change=change)
+
+    def _blocked(self, symbol: Symbol, request: Request, needed: Expr, level: Level, *, reason: str) -> Account:
+        witness, change = self._witness.unmet(needed, level), self._change(self._planner.raised(needed, level))
+        return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, change=change)
+
+    def _promptless(self, symbol: Symbol, request: Request, wanted: Level) -> Account:
+        became = changed(symbol.name, self._model)
+        instead = [] if became is None else [it for it in became.new if it in self._model]
+        witness = self._witness.unmet(Ref(symbol.name), wanted)
+        change = self._change(self._planner.option(symbol.name, wanted))
+        suggestion = f"write {joined(instead, 'or')} instead" if instead else None
+        reason = "it cannot be asked for, having no prompt" + (f" since {became.since}" if became else "")
+        return self._made(
+            symbol, request, Outcome.BLOCKED, reason, witness=witness, change=change, suggestion=suggestion
+        )
+
+    def _too_high(self, symbol: Symbol, request: Request, wanted: Level) -> Account:
+        selected = evaluate(symbol.selected_by, self._values) > wanted
+        reason = self._selecting(symbol, Level(wanted + 1)) if selected else "it follows from others"
+        witness = self._witness.forced(symbol.selected_by if selected else Ref(symbol.name), wanted)
+        change = self._change(self._planner.option_off(symbol.name, wanted))
+        without_itself = tuple(it for it in change if it[0] != symbol.name)
+        return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, change=without_itself)
+
+    def _chosen(self, symbol: Symbol, request: Request) -> Account | None:
+        """Return that the choice of *symbol* was made otherwise, None if that is not why."""
+        choice = self._model.choices.get(symbol.choice or "")
+        if choice is None or not self._values[symbol.name].visible:
+            return None
+        others = [it for it in choice.members if it != symbol.name]
+        if request.value is NO:
+            able = [it for it in others if self._values[it].visible]
+            reason = f"the choice “{choice.prompt}” has to be one of its members"
+            suggestion = f"ask for another one: {joined(able, 'or')}" if able else None
+            return self._made(symbol, request, Outcome.CHOICE, reason, suggestion=suggestion)
+        winner = next((it for it in others if self._values.level(it) is Level.Y), None)
+        if winner is None:
+            return None
+        who = self._witness.origin(winner) or "which nothing asks for"
+        return self._made(symbol, request, Outcome.CHOICE, f"the choice “{choice.prompt}” is {winner}, {who}")
+
+    def _change(self, found: Found) -> tuple[tuple[str, Tristate], ...]:
+        """Return what a plan sets, but for what is asked for already."""
+        steps = found.assignments.items() if isinstance(found, Plan) else ()
+        return tuple((name, value) for name, value in steps if self._asked.get(name) is not value)
+
+    def _selecting(self, symbol: Symbol, level: Level) -> str:
+        active = [it for it in alternatives(symbol.selected_by) if evaluate(it, self._values) >= level]
+        names = list(dict.fromkeys(name for it in active if (name := selector(it)) is not None))
+        return selecting(names)
+
+
+def asked(request: Request) -> Value:
+    """Return the value that *request* asks for; a merged one asks for some."""
+    if isinstance(request.value, Unset):
+        msg = f"{request!r} asks for nothing"
+        raise TypeError(msg)
+    return request.value

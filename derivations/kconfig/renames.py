@@ -1,0 +1,153 @@
+"""Options that are called otherwise now, are gone, or cannot be asked for any more: data, each from the commit that did it.
+
+A tree tells only what it has. What an option of an older guide became stands in the kernel's history; the
+title of the commit is given, as `git log --grep` finds it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from derivations.kconfig.model import Model
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """What became of the option *old*.
+
+    Attributes:
+        old: What it was called.
+        new: What to ask for instead; nothing if there is no need or no way.
+        since: The first version with the change.
+        commit: The title of the commit.
+        note: What to know about it, a clause.
+    """
+
+    old: str
+    new: tuple[str, ...] = ()
+    since: str
+    commit: str
+    note: str = ""
+
+    def applies(self, version: str) -> bool:
+        """Return whether a kernel of *version* has the change."""
+        return _series(version) >= _series(self.since)
+
+
+def _series(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)[:2]]
+
+
+def _renamed(since: str, commit: str, **names: str) -> list[Change]:
+    return [Change(old=old, new=(new,), since=since, commit=commit) for old, new in names.items()]
+
+
+def _gone(since: str, commit: str, note: str, *names: str) -> list[Change]:
+    return [Change(old=old, since=since, commit=commit, note=note) for old in names]
+
+
+_MITIGATION = "x86/bugs: Rename CONFIG_{} => CONFIG_{}"
+_MITIGATIONS = {
+    "CALL_DEPTH_TRACKING": "MITIGATION_CALL_DEPTH_TRACKING",
+    "CPU_IBPB_ENTRY": "MITIGATION_IBPB_ENTRY",
+    "CPU_IBRS_ENTRY": "MITIGATION_IBRS_ENTRY",
+    "CPU_SRSO": "MITIGATION_SRSO",
+    "CPU_UNRET_ENTRY": "MITIGATION_UNRET_ENTRY",
+    "PAGE_TABLE_ISOLATION": "MITIGATION_PAGE_TABLE_ISOLATION",
+    "RETHUNK": "MITIGATION_RETHUNK",
+    "RETPOLINE": "MITIGATION_RETPOLINE",
+    "SLS": "MITIGATION_SLS",
+}
+
+CHANGES: tuple[Change, ...] = (
+    *(
+        Change(old=old, new=(new,), since="6.9", commit=_MITIGATION.format(old, new))
+        for old, new in _MITIGATIONS.items()
+    ),
+    *_renamed(
+        "4.11", "arch: Rename CONFIG_DEBUG_RODATA and CONFIG_DEBUG_MODULE_RONX",
+        DEBUG_RODATA="STRICT_KERNEL_RWX", DEBUG_SET_MODULE_RONX="STRICT_MODULE_RWX",
+    ),
+    *_renamed(
+        "4.11", "perf/core: Rename CONFIG_[UK]PROBE_EVENT to CONFIG_[UK]PROBE_EVENTS",
+        KPROBE_EVENT="KPROBE_EVENTS", UPROBE_EVENT="UPROBE_EVENTS",
+    ),
+    *_renamed(
+        "4.15", "x86/unwind: Rename unwinder config options to 'CONFIG_UNWINDER_*'",
+        FRAME_POINTER_UNWINDER="UNWINDER_FRAME_POINTER", GUESS_UNWINDER="UNWINDER_GUESS", ORC_UNWINDER="UNWINDER_ORC",
+    ),
+    *_renamed(
+        "4.18", "Kbuild: rename CC_STACKPROTECTOR[_STRONG] config variables",
+        CC_STACKPROTECTOR="STACKPROTECTOR", CC_STACKPROTECTOR_REGULAR="STACKPROTECTOR",
+        CC_STACKPROTECTOR_STRONG="STACKPROTECTOR_STRONG",
+    ),
+    *_renamed("4.19", "netfilter: conntrack: remove l3proto abstraction",
+              NF_CONNTRACK_IPV4="NF_CONNTRACK", NF_CONNTRACK_IPV6="NF_CONNTRACK"),
+    *_renamed("5.1", "netfilter: nat: merge nf_nat_ipv4,6 into nat core", NF_NAT_IPV4="NF_NAT", NF_NAT_IPV6="NF_NAT"),
+    *_renamed("5.9", "security: allow using Clang's zero initialization for stack variables",
+              INIT_STACK_ALL="INIT_STACK_ALL_PATTERN"),
+    *_renamed("5.18", "x86: Remove toolchain check for X32 ABI capability", X86_X32="X86_X32_ABI"),
+    *_renamed(
+        "5.19", "randstruct: Reorganize Kconfigs and attribute macros",
+        GCC_PLUGIN_RANDSTRUCT="RANDSTRUCT_FULL", GCC_PLUGIN_RANDSTRUCT_PERFORMANCE="RANDSTRUCT_PERFORMANCE",
+    ),
+    *_renamed("6.0", "efi: vars: Remove deprecated 'efivars' sysfs interface", EFI_VARS="EFIVAR_FS"),
+    *_renamed("6.6", "treewide: drop CONFIG_EMBEDDED", EMBEDDED="EXPERT"),
+    *_renamed("6.6", "x86/microcode: Hide the config knob", MICROCODE_AMD="MICROCODE", MICROCODE_INTEL="MICROCODE"),
+    *_renamed("6.7", "iommu/amd: Remove iommu_v2 module", AMD_IOMMU_V2="AMD_IOMMU"),
+    *_renamed("6.8", "mm/slab: remove CONFIG_SLAB from all Kconfig and Makefile", DEBUG_SLAB="SLUB_DEBUG", SLAB="SLUB"),
+    *_renamed("6.10", "usb: misc: onboard_usb_hub: rename to onboard_usb_dev", USB_ONBOARD_HUB="USB_ONBOARD_DEV"),
+    Change(
+        old="DEBUG_INFO", since="5.18", commit="Kconfig.debug: make DEBUG_INFO selectable from a choice",
+        new=("DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT", "DEBUG_INFO_DWARF5", "DEBUG_INFO_DWARF4"),
+        note="it has no prompt any more; the choice of a DWARF version switches it on",
+    ),
+    Change(
+        old="SLOB", since="6.4", commit="mm/slob: remove CONFIG_SLOB", new=("SLUB_TINY",),
+        note="SLUB_TINY is for machines with little memory",
+    ),
+    Change(
+        old="IOSCHED_DEADLINE", since="5.0", commit="block: remove legacy IO schedulers", new=("MQ_IOSCHED_DEADLINE",),
+    ),
+    *_gone("5.0", "block: remove legacy IO schedulers", "its counterpart is BFQ", "IOSCHED_CFQ"),
+    *_gone("4.7", "devpts: Make each mount of devpts an independent filesystem",
+           "every mount of devpts is its own instance now; leave it out", "DEVPTS_MULTIPLE_INSTANCES"),
+    *_gone("5.5", "locking/refcount: Consolidate implementations of refcount_t",
+           "full checks are always there; leave it out", "REFCOUNT_FULL"),
+    *_gone("5.13", "drivers/char: remove /dev/kmem for good", "there is no /dev/kmem any more; leave it out", "DEVKMEM"),
+    *_gone("5.16", "mm: remove HARDENED_USERCOPY_FALLBACK", "there is no fallback any more; leave it out",
+           "HARDENED_USERCOPY_FALLBACK"),
+    *_gone("6.1", "mm: memcontrol: drop dead CONFIG_MEMCG_SWAP config symbol",
+           "MEMCG accounts for swap by itself; leave it out", "MEMCG_SWAP"),
+    *_gone("6.2", "random: use random.trust_{bootloader,cpu} command line option only",
+           "the command line decides: random.trust_cpu, random.trust_bootloader", "RANDOM_TRUST_CPU", "RANDOM_TRUST_BOOTLOADER"),
+    *_gone("6.2", "netfilter: nft_objref: make it builtin", "it is a part of NF_TABLES; leave it out", "NFT_OBJREF"),
+    *_gone("6.4", "driver core: remove CONFIG_SYSFS_DEPRECATED and CONFIG_SYSFS_DEPRECATED_V2",
+           "the old layout of sysfs is gone; leave it out", "SYSFS_DEPRECATED", "SYSFS_DEPRECATED_V2"),
+    *_gone("6.4", "selinux: remove the runtime disable functionality",
+           "SELinux cannot be disabled at run time any more; boot with selinux=0", "SECURITY_SELINUX_DISABLE"),
+    *_gone("6.5", "x86/cpu: Remove X86_FEATURE_NAMES", "the names are always there; leave it out", "X86_FEATURE_NAMES"),
+    *_gone("6.9", "ubsan: Remove CONFIG_UBSAN_SANITIZE_ALL", "UBSAN alone does it; leave it out", "UBSAN_SANITIZE_ALL"),
+)  # fmt: skip
+"""Every change that is known."""
+
+_BY_OLD = {it.old: it for it in CHANGES}
+
+
+def changed(name: str, model: Model) -> Change | None:
+    """Return what became of the option *name* up to the version of *model*, None if nothing is known."""
+    change = _BY_OLD.get(name)
+    # A stable series takes over some renames of later versions.
+    came = change is not None and (change.applies(model.version) or any(it in model for it in change.new))
+    return change if came else None
+
+
+def formerly(name: str, model: Model) -> Change | None:
+    """Return the change after which *name* is what *model* calls otherwise, None if none is known."""
+    return next((it for it in CHANGES if name in it.new and it.old in model and not it.applies(model.version)), None)

@@ -1,0 +1,37 @@
+"""builtin:hardware-fragment: the options that the machines of a snapshot need.
+
+Mounts `/drivers`: the map of the tree's drivers; `/resolver`: its Kconfig's model; `/values`: what every option is
+without the machines. Environment: `snapshot`, its text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from derivations.hardware.drivers import DriverMap
+from derivations.hardware.fit import fit
+from derivations.hardware.snapshot import Snapshot
+from derivations.kconfig.model import Model
+from derivations.kconfig.resolved import Values
+from derivations.linux.hardware import DRIVERS, RESOLVER, VALUES
+from store.writer import TreeWriter
+
+
+if TYPE_CHECKING:
+    from derivations.realise.job import Job
+    from store.tree import Content
+
+
+def hardware_fragment(job: Job) -> Content:
+    """Write the fragment of *job*.
+
+    Raises:
+        InvalidDriverMap: what is mounted is none.
+    """
+    snapshot = Snapshot.from_json(job.derivation.env["snapshot"], job.derivation.name)
+    drivers = DriverMap.from_json(job.inputs[DRIVERS].read_bytes())
+    model = Model.read(job.inputs[RESOLVER] / "model")
+    found = fit(snapshot, drivers, model, Values.read(job.inputs[VALUES]))
+    with TreeWriter(job.store.pool, job.out / "out") as writer:
+        writer.file("", found.text.encode())
+        return writer.finish()

@@ -1,0 +1,41 @@
+"""builtin:kbuild-map: what the makefiles of a kernel tree build of which options.
+
+Mount `/tree`: the tree. Environment: `srcarch`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from derivations.hardware.kbuild import TREE, read_kbuild
+from store.writer import TreeWriter
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from derivations.realise.job import Job
+    from store.tree import Content
+
+
+def kbuild_map(job: Job) -> Content:
+    """Read the makefiles of the tree of *job*."""
+    kbuild = read_kbuild(reader(job.inputs[TREE]), job.derivation.env["srcarch"])
+    with TreeWriter(job.store.pool, job.out / "out") as writer:
+        writer.file("", kbuild.to_json())
+        return writer.finish()
+
+
+def reader(root: Path) -> Callable[[str], str | None]:
+    """Return what gives the text of a file below *root*, None where there is no file."""
+
+    def read(path: str) -> str | None:
+        if path.startswith(("/", "../")):
+            return None
+        try:
+            return (root / path).read_text(encoding="utf-8", errors="replace")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    return read

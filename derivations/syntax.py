@@ -1,0 +1,57 @@
+"""What a Python file says of options, by its syntax alone."""
+
+from __future__ import annotations
+
+import ast
+import functools
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@attrs.frozen
+class Said:
+    """What looks like an option somewhere in a Python file.
+
+    Attributes:
+        name: Without CONFIG_.
+        line: Where it stands.
+        is_constant: Whether it is no part of a call.
+        in_text: Whether it is a line of a text, and not a key or keyword.
+    """
+
+    name: str
+    line: int
+    is_constant: bool
+    in_text: bool = False
+
+
+@functools.cache
+def said_in(file: str) -> tuple[Said, ...]:
+    """Return what the Python *file* may say of options: keys of mappings, keywords, lines of texts."""
+    try:
+        tree = ast.parse(Path(file).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return ()
+    return tuple(_found(tree, in_call=False))
+
+
+def _found(node: ast.AST, *, in_call: bool) -> Iterator[Said]:
+    if isinstance(node, ast.Dict):
+        for key in node.keys:
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                yield Said(key.value.removeprefix("CONFIG_"), key.lineno, not in_call)
+    elif isinstance(node, ast.keyword) and node.arg is not None:
+        yield Said(node.arg, node.lineno, is_constant=False)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "CONFIG_" in node.value:
+        for number, line in enumerate(node.value.split("\n"), node.lineno):
+            name = line.strip().removeprefix("# ").partition("=")[0].removesuffix(" is not set")
+            yield Said(name.removeprefix("CONFIG_"), number, not in_call, in_text=True)
+    for child in ast.iter_child_nodes(node):
+        yield from _found(child, in_call=in_call or isinstance(node, ast.Call))

@@ -1,0 +1,75 @@
+"""Tests for derivations.hardware.alias."""
+
+from __future__ import annotations
+
+import fnmatch
+
+import pytest
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from derivations.hardware.alias import AliasTable
+
+
+PATTERNS = [
+    "pci:v00008086d00002723sv*sd*bc*sc*i*",
+    "pci:v00008086d00004232sv*sd00001201bc*sc*i*",
+    "pci:v*d*sv*sd*bc01sc08i02*",
+    "pci:v00008086d*sv*sd*bc01sc06i01*",
+    "acpi*:PNP0C0A:*",
+    "acpi*:0106??:*",
+    "of:N*T*Csimple,bus",
+    "of:N*T*Csimple,busC*",
+    "i2c:lm75",
+]
+TABLE = AliasTable((it, it) for it in PATTERNS)
+
+TEXTS = st.text("ab?*:", max_size=6)
+
+
+@pytest.mark.parametrize(
+    ("modalias", "expected"),
+    [
+        pytest.param("pci:v00008086d00002723sv00008086sd00000084bc02sc80i00", {PATTERNS[0]}, id="pci"),
+        pytest.param("pci:v0000144Dd0000A809sv0000144Dsd0000A801bc01sc08i02", {PATTERNS[2]}, id="pci-class"),
+        pytest.param("acpi:LEN0001:PNP0C0A:", {PATTERNS[4]}, id="acpi-second-id"),
+        pytest.param("acpi:010601:", {PATTERNS[5]}, id="acpi-class"),
+        pytest.param("of:NsocT(null)Csimple,bus", {PATTERNS[6]}, id="of"),
+        pytest.param("of:NsocT(null)Csimple,busCother", {PATTERNS[7]}, id="of-first-of-two"),
+        pytest.param("of:NsocT(null)CotherCsimple,bus", {PATTERNS[6]}, id="of-second-of-two"),
+        pytest.param("i2c:lm75", {PATTERNS[8]}, id="exact"),
+        pytest.param("i2c:lm75a", set(), id="longer"),
+        pytest.param("", set(), id="nothing"),
+    ],
+)
+def test_what_matches(modalias: str, expected: set[str]) -> None:
+    """A modalias finds the patterns that it matches, all of them for certain."""
+    found = TABLE.match(modalias)
+
+    assert expected == {it.pattern for it in found}
+    assert all(it.certain for it in found)
+
+
+def test_what_is_not_known_may_match() -> None:
+    """A pattern that demands what a listing does not tell is a possible match."""
+    found = TABLE.match("pci:v00008086d00004232sv????????sd????????bc02sc80i??")
+
+    assert [(PATTERNS[1], False)] == [(it.pattern, it.certain) for it in found]
+
+
+def test_the_most_exact_comes_first() -> None:
+    """Certain matches come before possible ones, and of these the ones that say more."""
+    table = AliasTable((it, it) for it in ["pci:v*", "pci:v00008086*", "pci:v00008086d0?*"])
+
+    assert ["pci:v00008086d0?*", "pci:v00008086*", "pci:v*"] == [it.value for it in table.match("pci:v00008086d01")]
+
+
+@given(st.lists(TEXTS, max_size=8), st.text("ab:", max_size=8))
+def test_as_a_shell_matches(patterns: list[str], modalias: str) -> None:
+    """What is found by key is what a comparison with every pattern finds."""
+    table = AliasTable((it, it) for it in patterns)
+
+    assert sorted(it for it in patterns if fnmatch.fnmatchcase(modalias, it)) == sorted(
+        it.value for it in table.match(modalias)
+    )

@@ -1,0 +1,100 @@
+"""Tests for derivations.hardware.coverage."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from derivations.hardware.coverage import Trouble, coverage, initramfs_modules
+from derivations.hardware.drivers import DriverMap, Module
+from derivations.hardware.mapping import map_hardware
+from derivations.hardware.snapshot import EmptySnapshot, Fact, FactKind, Snapshot
+from derivations.kconfig.resolved import Values
+
+
+DRIVERS = DriverMap(
+    modules={
+        it.path: it
+        for it in [
+            Module(path="drivers/nvme/nvme.o", gates=((("NVME",),),), drivers=("pci nvme",)),
+            Module(path="drivers/gpu/xgpu.o", gates=((("XGPU",),),), drivers=("pci xgpu",), firmware=("x/a.bin", "x/b.bin")),
+            Module(path="fs/ext4/ext4.o", gates=((("EXT4",),),), aliases=("fs-ext4",)),
+            Module(path="drivers/ata/ahci.o", gates=((("AHCI",),),), drivers=("pci ahci",)),
+        ]
+    }
+)  # fmt: skip
+
+NVME = Fact(FactKind.DEVICE, "pci:v1d1sv1sd1bc01sc08i02", "pci nvme", "disk")
+GPU = Fact(FactKind.DEVICE, "pci:v2d1sv1sd1bc03sc00i00", "pci xgpu", "gpu")
+EXT4 = Fact(FactKind.FILESYSTEM, "ext4")
+
+
+def troubles(*facts: Fact, firmware: str = "", **levels: str) -> list[tuple[Trouble, str]]:
+    """Return what is wrong with a kernel whose options are at *levels*."""
+    table = {name: f"2 1 {level}" for name, level in levels.items()}
+    values = Values({**table, "EXTRA_FIRMWARE": f'2 1 "{firmware}'})
+    return [(it.trouble, str(it.fact)) for it in coverage(Snapshot.of(facts, "x"), DRIVERS, values)]
+
+
+def root(fact: Fact) -> Fact:
+    return attrs.evolve(fact, root=True)
+
+
+def test_what_has_a_driver_is_no_trouble() -> None:
+    """A module, or something built in, serves a device."""
+    assert [] == troubles(NVME, EXT4, NVME="m", EXT4="y")
+
+
+def test_what_has_none_is_told() -> None:
+    """A device or a file system that the kernel has no driver for is told with the option."""
+    (finding,) = coverage(Snapshot.of([EXT4], "laptop"), DRIVERS, Values({}))
+
+    assert (Trouble.ABSENT, ("EXT4",), ("laptop",)) == (finding.trouble, finding.options, finding.seen)
+    assert "file system ext4" in str(finding).replace("filesystem", "file system")
+    assert finding.is_fatal
+
+
+def test_root_on_a_module_needs_an_initramfs() -> None:
+    """What root hangs on and is a module must be in the initramfs; built in, it need not."""
+    assert [(Trouble.INITRAMFS, "disk")] == troubles(root(NVME), NVME="m", BLK_DEV_INITRD="y")
+    assert [] == troubles(root(NVME), NVME="y", BLK_DEV_INITRD="y")
+
+
+def test_root_on_a_module_and_no_initramfs() -> None:
+    """A kernel that reads no initramfs cannot have root on a module."""
+    assert [(Trouble.NO_INITRAMFS, "disk")] == troubles(root(NVME), NVME="m")
+
+
+def test_built_in_without_firmware() -> None:
+    """What is built in looks for its firmware before there are files, so the kernel must hold it."""
+    assert [(Trouble.FIRMWARE, "gpu")] == troubles(GPU, XGPU="y")
+    assert [] == troubles(GPU, XGPU="m")
+    assert [] == troubles(GPU, XGPU="y", firmware="x/a.bin")
+
+
+def test_what_no_tree_serves_is_told_but_not_fatal() -> None:
+    """A module of another tree is told; the kernel cannot help it."""
+    (finding,) = coverage(Snapshot.of([Fact(FactKind.MODULE, "vboxguest")], "x"), DRIVERS, Values({}))
+
+    assert Trouble.UNKNOWN is finding.trouble
+    assert not finding.is_fatal
+    assert "vboxguest" in str(finding)
+
+
+def test_no_machine_is_an_error() -> None:
+    """An empty snapshot is not a machine that is served."""
+    with pytest.raises(EmptySnapshot):
+        coverage(Snapshot(), DRIVERS, Values({}))
+
+
+def test_the_initramfs_has_what_root_hangs_on() -> None:
+    """Where the machine tells what root hangs on, that is what an initramfs needs."""
+    ahci = Fact(FactKind.DEVICE, "pci:v3d1sv1sd1bc01sc06i01", "pci ahci", "other disk")
+    mapped = map_hardware(Snapshot.of([root(NVME), root(EXT4), ahci, GPU], "x"), DRIVERS)
+
+    assert ["ext4", "nvme"] == list(initramfs_modules(mapped))
+
+
+def test_the_initramfs_of_a_listing() -> None:
+    """A listing does not tell: then every storage controller counts."""
+    assert ["nvme"] == list(initramfs_modules(map_hardware(Snapshot.of([NVME, GPU], "x"), DRIVERS)))

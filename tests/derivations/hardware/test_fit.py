@@ -1,0 +1,228 @@
+"""Tests for derivations.hardware.fit, and through it mapping, special and drivers."""
+
+from __future__ import annotations
+
+import pytest
+
+from derivations.hardware.drivers import DriverMap, InvalidDriverMap, assemble
+from derivations.hardware.fit import fit
+from derivations.hardware.kbuild import read_kbuild
+from derivations.hardware.mapping import map_hardware
+from derivations.hardware.snapshot import EmptySnapshot, Fact, FactKind, Snapshot
+from derivations.hardware.source import Source
+from derivations.kconfig.expression import YES, And, Expr, Ref
+from derivations.kconfig.model import Default, Model, Prompt, Symbol, Type
+from derivations.kconfig.resolved import Values
+
+
+KBUILD = read_kbuild({
+    "drivers/Makefile": "obj-y += gpu/ net/ usb/ hid/ ata/ virtio/ block/\n",
+    "drivers/gpu/Makefile": "obj-$(CONFIG_DRM_X) += xgpu.o\nxgpu-y := main.o fw.o\n",
+    "drivers/net/Makefile": "obj-$(CONFIG_IWLWIFI) += iwlwifi.o\nobj-$(CONFIG_IWLMVM) += iwlmvm.o\n",
+    "drivers/usb/Makefile": "obj-$(CONFIG_USB_XHCI_HCD) += xhci-hcd.o\nobj-$(CONFIG_USB_XHCI_PCI) += xhci-pci.o\n",
+    "drivers/hid/Makefile": "obj-$(CONFIG_AMD_SFH) += amd_sfh.o\n",
+    "drivers/ata/Makefile": "obj-$(CONFIG_SATA_AHCI) += ahci.o\nobj-$(CONFIG_LATER) += later.o\n",
+    "drivers/virtio/Makefile": "obj-$(CONFIG_VIRTIO_PCI) += virtio_pci.o\nobj-$(CONFIG_VIRTIO_BLK) += virtio_blk.o\n",
+    "drivers/block/Makefile": "obj-$(CONFIG_RTS) += rts.o\n",
+    "fs/Makefile": "obj-$(CONFIG_EXT4_FS) += ext4.o\n",
+}.get)  # fmt: skip
+
+SOURCES = {
+    "drivers/gpu/main.o": Source(
+        aliases=("pci:v00001002d00001638sv*sd*bc*sc*i*",), drivers=(("pci", "xgpu"),), unreadable=2
+    ),
+    "drivers/gpu/fw.o": Source(firmware=("amdgpu/x.bin",)),
+    "drivers/net/iwlwifi.o": Source(
+        aliases=("pci:v00008086d00002723sv*sd*bc*sc*i*",), drivers=(("pci", "KBUILD_MODNAME"),)
+    ),
+    "drivers/usb/xhci-pci.o": Source(
+        aliases=("pci:v*d*sv*sd*bc0Csc03i30*",), drivers=(("pci", "xhci_hcd"),), softdeps=("pre: later",)
+    ),
+    "drivers/hid/amd_sfh.o": Source(drivers=(("pci", "pcie_mp2_amd"),)),
+    "drivers/ata/ahci.o": Source(aliases=("pci:v00001022d00007901sv*sd*bc*sc*i*", "pci:v*d*sv*sd*bc01sc06i01*")),
+    "drivers/virtio/virtio_pci.o": Source(aliases=("pci:v00001AF4d*sv*sd*bc*sc*i*",), drivers=(("pci", "virtio-pci"),)),
+    "drivers/virtio/virtio_blk.o": Source(aliases=("virtio:d00000002v*",)),
+    "fs/ext4.o": Source(aliases=("fs-ext4",)),
+}
+DRIVERS = assemble(KBUILD, SOURCES, "x86")
+
+
+def option(name: str, *needs: str, kind: Type = "tristate") -> Symbol:
+    depends: Expr = And(tuple(map(Ref, needs))) if len(needs) > 1 else Ref(needs[0]) if needs else YES
+    return Symbol(name=name, type=kind, prompts=(Prompt(name, depends),), depends=depends)
+
+
+MODEL = Model(
+    {
+        it.name: it
+        for it in [
+            option("AMD_SFH", "HID"), option("DRM_X", "PCI"), option("EXT4_FS"), option("HID"), option("IWLMVM", "IWLWIFI"),
+            option("IWLWIFI", "PCI", "WLAN"), option("LATER"), option("MODULES", kind="bool"), option("PCI", kind="bool"),
+            option("PROC_FS", kind="bool"), option("SATA_AHCI"), option("USB", kind="bool"), option("USB_XHCI_HCD", "USB"),
+            option("USB_XHCI_PCI", "USB_XHCI_HCD", "PCI"), option("VIRTIO_BLK"), option("VIRTIO_PCI", "PCI"),
+            option("WLAN", kind="bool"), option("AMD_IOMMU", kind="bool"), option("BLK_DEV_SD"),
+        ]
+    },
+    arch="x86_64", srcarch="x86", version="6.12.1",
+)  # fmt: skip
+
+
+def values(**given: str) -> Values:
+    """Return the values in which everything can be set and is off, but for *given*."""
+    return Values({name: f"2 1 {given.get(name, 'n')}" for name in MODEL})
+
+
+MODULAR = values(MODULES="y")
+
+GPU = Fact(FactKind.DEVICE, "pci:v00001002d00001638sv????????sd????????bc03sc00i??", "pci xgpu", "03:00.0 gpu")
+
+
+def device(modalias: str, driver: str = "") -> Fact:
+    return Fact(FactKind.DEVICE, modalias, driver, "it")
+
+
+@pytest.mark.parametrize(
+    ("fact", "expected"),
+    [
+        pytest.param(GPU, ["xgpu"], id="driver"),
+        pytest.param(device("pci:slot:0", "pci pcie_mp2_amd"), ["amd_sfh"], id="driver-called-otherwise"),
+        pytest.param(device("pci:slot:0", "pci iwlwifi"), ["iwlwifi"], id="driver-called-as-its-module"),
+        pytest.param(device("pci:slot:0", "pci xhci_hcd"), ["xhci_hcd", "xhci_pci"], id="driver-and-module-beside-it"),
+        pytest.param(device("pci:slot:0", "usb ahci"), ["ahci"], id="module-of-the-name"),
+        pytest.param(device("pci:v00001022d00007901sv????????sd????????bc01sc06i??"), ["ahci"], id="id"),
+        pytest.param(device("pci:v00009999d00000001sv????????sd????????bc01sc06i??"), ["ahci"], id="perhaps"),
+        pytest.param(device("pci:v00009999d00000001sv00000000sd00000000bc01sc06i00"), [], id="certainly-not"),
+        pytest.param(device("pci:v00001002d00001638sv????????sd????????bc03sc00i??", "pci gone"), ["xgpu"], id="driver-gone"),
+        pytest.param(device("usb:v0001p0002d????dc??dsc??dp??ic??isc??ip??in??"), [], id="usb-says-too-little"),
+        pytest.param(device("pci:v00001AF4d00001042sv????????sd????????bc01sc00i??", "pci virtio-pci"),
+                     ["virtio_blk", "virtio_pci"], id="virtio"),
+        pytest.param(device("pci:v00001AF4d00001001sv????????sd????????bc01sc00i??", "pci virtio-pci"),
+                     ["virtio_blk", "virtio_pci"], id="virtio-transitional"),
+        pytest.param(Fact(FactKind.MODULE, "iwlmvm"), ["iwlmvm"], id="module"),
+        pytest.param(Fact(FactKind.MODULE, "xhci-hcd"), ["xhci_hcd"], id="module-with-a-dash"),
+        pytest.param(Fact(FactKind.FILESYSTEM, "ext4"), ["ext4"], id="file-system"),
+    ],
+)  # fmt: skip
+def test_what_serves_a_fact(fact: Fact, expected: list[str]) -> None:
+    """A device is served by its driver's module, else by what its id says."""
+    found = map_hardware(Snapshot.of([fact], "x"), DRIVERS).found
+
+    assert expected == sorted(it.module.name for it in found if it.module is not None)
+
+
+@pytest.mark.parametrize(
+    ("fact", "reason"),
+    [
+        pytest.param(device("pci:v00009999d00000001sv????????sd????????bc02sc00i??"), "no table of this tree", id="id"),
+        pytest.param(device("pci:slot:0", "pci nothing"), "registers the driver nothing", id="driver"),
+        pytest.param(Fact(FactKind.MODULE, "vboxguest"), "no module of this tree is called vboxguest", id="module"),
+        pytest.param(Fact(FactKind.FILESYSTEM, "zfs"), "no file system of this tree", id="file-system"),
+        pytest.param(device("pci:v00009999d00000001sv????????sd????????bc06sc00i??"), "", id="host-bridge"),
+        pytest.param(device("acpi:LNXPWRBN:"), "", id="acpi-without-driver"),
+        pytest.param(Fact(FactKind.FIRMWARE, "x.bin"), "", id="firmware"),
+    ],
+)
+def test_what_is_not_served_is_told(fact: Fact, reason: str) -> None:
+    """What nothing serves is told with the reason, unless nothing has to."""
+    told = map_hardware(Snapshot.of([fact], "x"), DRIVERS).unmapped
+
+    assert bool(reason) is bool(told)
+    assert all(reason in it.reason for it in told)
+
+
+def wants(*facts: Fact, given: Values = MODULAR) -> dict[str, str]:
+    """Return the options, and their letters, that *facts* come to."""
+    return {it.option: it.value.value for it in fit(Snapshot.of(facts, "x"), DRIVERS, MODEL, given).wants}
+
+
+def test_what_a_driver_depends_on_comes_with_it() -> None:
+    """The buses that one forgets come by dependency, as y where they can be no module."""
+    assert {"DRM_X": "m", "PCI": "y"} == wants(GPU)
+
+
+def test_companions_come_too() -> None:
+    """What the driver asks for at run time, by a name, comes with it."""
+    assert {"IWLWIFI": "m", "IWLMVM": "m", "PCI": "y", "WLAN": "y"} == wants(device("pci:slot:0", "pci iwlwifi"))
+
+
+def test_soft_dependencies_come_too() -> None:
+    """What a module wants loaded with it comes with it."""
+    assert "LATER" in wants(device("pci:slot:0", "pci xhci_hcd"))
+
+
+def test_without_modules_all_is_built_in() -> None:
+    """A kernel that has no modules gets what it needs built in."""
+    assert {"DRM_X": "y", "PCI": "y"} == wants(GPU, given=values())
+
+
+def test_what_comes_by_itself_is_asked_for_as_it_will_be() -> None:
+    """A bool whose default switches it on, with what it depends on, is y: it can be no module."""
+    symbol = Symbol(
+        name="DRM_X", type="bool", prompts=(Prompt("x", Ref("PCI")),), defaults=(Default(YES),), depends=Ref("PCI")
+    )
+    model = Model({**MODEL, "DRM_X": symbol}, arch="x86_64", srcarch="x86", version="6.12.1")
+    given = Values({name: f"2 1 {'y' if name == 'MODULES' else 'n'}" for name in MODEL} | {"DRM_X": "0 0 n"})
+    found = fit(Snapshot.of([GPU], "x"), DRIVERS, model, given)
+
+    assert {"DRM_X": "y", "PCI": "y"} == {it.option: it.value.value for it in found.wants}
+
+
+def test_what_is_on_stays_as_it_is() -> None:
+    """What the configuration builds in is not made a module."""
+    assert {"DRM_X": "y"} == wants(GPU, given=values(MODULES="y", PCI="y", DRM_X="y"))
+
+
+def test_an_iommu_is_found_by_its_class() -> None:
+    """What no table names is found by a rule."""
+    assert {"AMD_IOMMU": "y"} == wants(device("pci:v00001022d00001631sv????????sd????????bc08sc06i??"))
+
+
+def test_a_pseudo_file_system_is_an_option() -> None:
+    """A file system that is a part of something else is that something's option."""
+    assert {"PROC_FS": "y"} == wants(Fact(FactKind.FILESYSTEM, "proc"))
+
+
+def test_each_option_says_who_wants_it() -> None:
+    """The fragment has each option below the devices, and the options, that want it."""
+    text = fit(Snapshot.of([GPU], "x"), DRIVERS, MODEL, MODULAR).text
+
+    assert text == ("# 03:00.0 gpu (driver xgpu) -> module xgpu\nCONFIG_DRM_X=m\n# needed by DRM_X\nCONFIG_PCI=y\n")
+
+
+@pytest.mark.parametrize("label", ["x\nCONFIG_EVIL=y", "CONFIG_EVIL is not set", "x\r# CONFIG_EVIL is not set"])
+def test_labels_cannot_smuggle_options_in(label: str) -> None:
+    """Whatever a label is, it stays in its comment, which is none that Kconfig reads."""
+    evil = Fact(FactKind.DEVICE, GPU.name, GPU.driver, label)
+    text = fit(Snapshot.of([evil], "x"), DRIVERS, MODEL, MODULAR).text
+
+    assert "EVIL" in text
+    assert not [it for it in text.splitlines() if it.startswith(("CONFIG_EVIL", "# CONFIG_EVIL"))]
+
+
+def test_what_cannot_be_had_is_told() -> None:
+    """An option that nothing can switch on is not in the fragment, and told with what stands in the way."""
+    stuck = Model({**MODEL, "DRM_X": option("DRM_X", "NOWHERE")}, arch="x86_64", srcarch="x86", version="6.12.1")
+    found = fit(Snapshot.of([GPU], "x"), DRIVERS, stuck, MODULAR)
+
+    assert () == found.wants
+    assert ["DRM_X"] == [it.option for it in found.blocked]
+    assert "NOWHERE" in str(found.blocked[0])
+
+
+def test_an_empty_snapshot_fits_nothing() -> None:
+    """No machine at all is an error."""
+    with pytest.raises(EmptySnapshot):
+        fit(Snapshot(), DRIVERS, MODEL, MODULAR)
+
+
+def test_the_map_is_written_and_read() -> None:
+    """What `to_json` writes is read back as it was."""
+    assert DRIVERS.to_json() == DriverMap.from_json(DRIVERS.to_json()).to_json()
+    assert 2 == DriverMap.from_json(DRIVERS.to_json()).unreadable
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"format": 2}', b'{"format": 1, "modules": {"a": 3}}'])
+def test_another_file_is_no_map(text: bytes) -> None:
+    """A file of another kind or format is refused."""
+    with pytest.raises(InvalidDriverMap):
+        DriverMap.from_json(text)

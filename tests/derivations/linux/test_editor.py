@@ -1,0 +1,36 @@
+"""Where the kernel's own editors run."""
+
+from __future__ import annotations
+
+import pytest
+
+from derivations.debian.lock import MissingSet
+from derivations.debian.sets import SETS, default_sets
+from derivations.linux.editor import SET, editor_root
+from derivations.toolchain import gcc_toolchain
+from tests.fakes import fake_lock
+
+
+WITHOUT = sorted(set(SETS) - {SET})
+
+
+def test_pinning_the_editor_changes_no_build() -> None:
+    """A toolchain is the same whether the lock pins the editor's packages or not."""
+    with_, without = (gcc_toolchain(lock, "x86_64-linux") for lock in (fake_lock(), fake_lock(WITHOUT)))
+    assert without.root.derivation.key == with_.root.derivation.key
+
+
+def test_the_toolchain_wins() -> None:
+    """Where both have a file, the editor sees the toolchain's: it configures for the compiler that builds."""
+    toolchain = gcc_toolchain(fake_lock(), "x86_64-linux")
+    root = editor_root(toolchain, fake_lock())
+    assert ("last", toolchain.root) == (root.env["conflicts"], root.mounts["/0001"])
+
+
+def test_a_lock_without_it() -> None:
+    """A lock that does not pin ncurses says what adds it; nobody needs it before."""
+    lock = fake_lock(WITHOUT)
+    with pytest.raises(MissingSet) as caught:
+        editor_root(gcc_toolchain(lock, "x86_64-linux"), lock)
+    assert "`kernix lock --add ncurses` adds it and changes nothing else" == caught.value.hint
+    assert SET not in default_sets("amd64")

@@ -1,0 +1,168 @@
+"""Tests of derivations.linux.module and .packages: what modules are built from, and which there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from derivations.context import using
+from derivations.linux.arguments import InvalidArgument
+from derivations.linux.kernel import make_linux
+from derivations.linux.module import make_linux_module, with_modules
+from derivations.linux.packages import DKMS, PackageCycle, UnknownPackage
+from derivations.linux.patch import Patch
+from derivations.source import text_file
+from tests.fakes import fake_context, no_context
+
+
+if TYPE_CHECKING:
+    from derivations.linux.kernel import Kernel
+
+SOURCE = text_file("tree", "not really a tree")
+
+
+def kernel(version: str = "6.12.1", **arguments: Any) -> Kernel:  # noqa: ANN401 -- those of make_linux
+    return make_linux(**{"version": version, "source": text_file("linux", ""), "context": fake_context(), **arguments})
+
+
+def test_what_it_is_built_with() -> None:
+    """A module is built against its kernel's `dev` by its kernel's toolchain, with its kernel's arguments of make."""
+    linux = kernel(make_flags=["KCFLAGS=-O3"], extra_version="-mine")
+    module = make_linux_module(linux, SOURCE, name="it", version="2", make_flags=["A=b"], directory="src")
+
+    assert module.name == "it-2-6.12.1-mine"
+    assert module.outputs == ("out", "dev")
+    assert (linux.toolchain.root, linux.dev, SOURCE.out) == tuple(module.mounts[it] for it in ("/", "/kernel", "/src"))
+    assert module.args[2:] == (
+        "module",
+        "it",
+        "6.12.1-mine",
+        "src",
+        "ARCH=x86_64",
+        "LOCALVERSION=-mine",
+        "KCFLAGS=-O3",
+        "A=b",
+    )
+
+
+def test_what_it_needs_is_looked_at_first() -> None:
+    """The options that it needs are compared with the configuration alone, and its mount comes before the kernel's."""
+    linux = kernel()
+    module = make_linux_module(linux, SOURCE, name="it", requires=["USB|HID"])
+    places = list(module.mounts)
+    check = module.mounts["/checked"].derivation
+
+    assert places.index("/checked") < places.index("/kernel")
+    assert {linux.toolchain.root, linux.configuration} == set(check.inputs)
+    assert check.args[2:] == ("require", "it", "MODULES", "USB|HID")
+
+
+def test_dependencies() -> None:
+    """A module that depends on another sees the other's `dev`."""
+    linux = kernel()
+    one = make_linux_module(linux, SOURCE, name="one")
+    two = make_linux_module(linux, SOURCE, name="two", depends=[one])
+
+    assert two.mounts["/depends/one-6.12.1"] == one.output("dev")
+
+
+def test_patches_and_archives() -> None:
+    """A source may be an archive, and be patched."""
+    linux = kernel()
+    archive = text_file("it.tar.gz", "")
+    plain = make_linux_module(linux, archive, name="it").mounts["/src"]
+    patched = make_linux_module(linux, archive, name="it", patches=[Patch("fix", text="--- a/x\n")]).mounts["/src"]
+
+    assert plain.derivation.builder == "builtin:unpack"
+    assert plain in patched.derivation.inputs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param({"name": "a b"}, "name: 'a b' is not a name", id="name"),
+        pytest.param({"make_flags": ["-j2"]}, "make_flags: '-j2' is not of the form NAME=value", id="flag"),
+        pytest.param({"make_flags": "A=b"}, "make_flags: it is a list, not 'A=b'", id="flags-text"),
+        pytest.param({"requires": "NET"}, "requires: it is a list, not 'NET'", id="requires-text"),
+        pytest.param({"requires": ["config_net"]}, "requires: 'config_net' is not the name of an option", id="option"),
+        pytest.param({"directory": "$(pwd)"}, "directory: '$(pwd)' is not a relative path", id="directory"),
+        pytest.param({"directory": "a/../../b"}, "directory: 'a/../../b' is not a relative path", id="parent"),
+        pytest.param({"directory": "/etc"}, "directory: '/etc' is not a relative path", id="absolute"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, Any], said: str) -> None:
+    """An argument that cannot be is named with its value."""
+    with pytest.raises(InvalidArgument) as caught:
+        make_linux_module(kernel(), SOURCE, **{"name": "it", **arguments})
+    assert str(caught.value).startswith(said)
+
+
+def test_the_union() -> None:
+    """The modules of a kernel and others are joined in one derivation; names stand for its packages."""
+    linux = kernel()
+    hello = make_linux_module(linux, SOURCE, name="hello")
+    joined = linux.with_modules([hello, "vpoll"])
+
+    assert {linux.modules, linux.out, hello.out, linux.packages["vpoll"].out} <= set(joined.inputs)
+    assert joined == with_modules(linux, [hello, linux.packages.vpoll])
+    with pytest.raises(InvalidArgument, match="is there twice"):
+        linux.with_modules([hello, hello])
+    with pytest.raises(InvalidArgument, match="is no module"):
+        with_modules(linux, [3])  # type: ignore[list-item]  # what the user may write
+
+
+# Packages
+
+
+def test_the_packages() -> None:
+    """Each is listed without the lock and evaluates, from Debian's package, to a module for the kernel."""
+    with using(no_context()):
+        names = list(kernel(context=None).packages)
+    assert names == sorted(DKMS) == ["acpi_call", "bbswitch", "lime", "v4l2loopback", "vpoll"]
+    linux = kernel()
+    for name, module in linux.packages.items():
+        assert module.mounts["/kernel"] == linux.dev
+        assert module.name == f"{name}-1.0-1-6.12.1"
+
+
+def test_what_depends_on_the_version() -> None:
+    """What a source lacks for later kernels is made up for, and only there."""
+    old, new = kernel("6.1.55").packages, kernel("6.12.1").packages
+
+    assert "KCFLAGS=-Dstrlcpy=strscpy" in new["v4l2loopback"].args
+    assert "KCFLAGS=-Dstrlcpy=strscpy" not in old["v4l2loopback"].args
+    assert new["vpoll"].mounts["/src"].derivation.name.endswith("-patched")
+    assert not old["vpoll"].mounts["/src"].derivation.name.endswith("-patched")
+
+
+def test_an_overlay() -> None:
+    """An overlay adds and replaces; what others refer to through `final` is what comes out in the end."""
+
+    def first(final: Any, prev: Any) -> dict[str, Any]:  # noqa: ANN401 -- sets of packages
+        del prev
+        return {"pair": lambda: (final["vpoll"], final["mine"]), "mine": lambda: 1}
+
+    def second(final: Any, prev: Any) -> dict[str, Any]:  # noqa: ANN401 -- sets of packages
+        return {"mine": lambda: prev["mine"] + 1, "vpoll": lambda: (final.kernel.arguments.version, prev.vpoll.outputs)}
+
+    found = kernel().packages.extend(first).extend(second)
+    assert found["pair"] == (("6.12.1", ("out", "dev")), 2)
+    assert found.mine == 2
+    assert set(found) == {*DKMS, "pair", "mine"}
+
+
+def test_unknown() -> None:
+    """An unknown name is an error that suggests one, as an item and as an attribute."""
+    found = kernel().packages
+    with pytest.raises(UnknownPackage, match="no module `vpol` is known") as caught:
+        found["vpol"]
+    assert "vpoll" in str(caught.value.hint)
+    assert not hasattr(found, "nothing")
+
+
+def test_a_cycle() -> None:
+    """A module that is defined by itself is an error and no endless loop."""
+    found = kernel().packages.extend(lambda final, _: {"a": lambda: final["b"], "b": lambda: final["a"]})
+    with pytest.raises(PackageCycle, match="the module `a` is defined by itself"):
+        found["a"]

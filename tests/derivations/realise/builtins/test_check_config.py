@@ -1,0 +1,135 @@
+"""Tests for derivations.realise.builtins.check_config."""
+
+from __future__ import annotations
+
+import json
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from derivations.derivation import Derivation, Output
+from derivations.kconfig.fragment import Fragment
+from derivations.kconfig.merge import merge
+from derivations.kconfig.values import MODULE, NO, YES, Hex, default, optional
+from derivations.linux.configuration import checked
+from derivations.linux.version import Version
+from derivations.realise.builtins.check_config import ConfigMismatch
+from derivations.source import text_file
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from derivations.kconfig.values import Asked
+    from tests.derivations.realise.builtins.conftest import Runner
+
+
+EMPTY: dict[str, Any] = {
+    "prompts": [], "defaults": [], "selects": [], "implies": [], "ranges": [], "definitions": [],
+}  # fmt: skip
+ASKED = [{"text": "?", "menus": []}]
+SYMBOLS = [
+    {**EMPTY, "name": "BLOCK", "type": "bool", "prompts": ASKED},
+    {**EMPTY, "name": "CC_VERSION", "type": "string"},
+    {**EMPTY, "name": "FS", "type": "tristate", "prompts": [{**ASKED[0], "if": "BLOCK"}], "depends": "BLOCK"},
+    {**EMPTY, "name": "NAME", "type": "string", "prompts": ASKED},
+    {**EMPTY, "name": "SIZE", "type": "hex", "prompts": ASKED},
+]
+VALUES = 'BLOCK 2 0 n\nCC_VERSION 0 1 "12\nFS 0 0 n\nNAME 2 1 "a \\ "b\nSIZE 2 1 0x10\n'
+CONFIG = "# the configuration\n"
+PROGRAM = text_file("resolver", "")
+RESOLVED = Derivation(name="config-resolved", system="any", builder="builtin:x", outputs=("out", "values"))
+
+
+def write_model(directory: Path) -> None:
+    """Leave the model of SYMBOLS in *directory* as the resolver does."""
+    directory.mkdir(parents=True)
+    lines = [json.dumps(it) + "\n" for it in SYMBOLS]
+    places = [sum(map(len, lines[:i])) for i in range(len(lines))]
+    index = "".join(f"{it['name']} {place}\n" for it, place in zip(SYMBOLS, places, strict=True))
+    texts = {"symbols": "".join(lines), "index": index, "choices": "", "elsewhere": "", "common": ""}
+    for name, text in texts.items():
+        (directory / name).write_text(text)
+    (directory / "about").write_text('{"arch": "x86_64", "srcarch": "x86", "version": "6.12.1"}')
+
+
+def check(run: Runner, asked: Mapping[str, Asked], base: str | None = None, *, lenient: bool = False) -> Path:
+    """Return the result of checking what is *asked* against VALUES."""
+    places = run.directory / "inputs"
+    write_model(places / "resolver/model")
+    inputs = {"/resolver": places / "resolver"}
+    for place, text in {"/config": CONFIG, "/values": VALUES, **({"/base": base} if base is not None else {})}.items():
+        inputs[place] = places / place[1:]
+        inputs[place].write_text(text)
+    exact: Output | None = None if base is None else text_file("mine.config", base).out
+    merged = merge([Fragment("mine", asked)], version=Version.parse("6.12.1"), arch="x86_64")
+    return run(checked("config", PROGRAM, RESOLVED, merged, lenient=lenient, exact=exact), inputs)
+
+
+def test_what_holds_passes(run: Runner) -> None:
+    """Absent is n, texts are compared without their quotation marks, numbers as numbers; the `.config` is the result."""
+    out = check(run, {"BLOCK": NO, "FS": NO, "NAME": 'a \\ "b', "SIZE": Hex(16)})
+
+    assert out.read_text() == CONFIG
+
+
+def test_all_that_fails_is_told_at_once(run: Runner) -> None:
+    """Each request that does not hold is named with its fragment and place, and what stands in its way."""
+    with pytest.raises(ConfigMismatch) as caught:
+        check(run, {"FS": MODULE, "NAME": "other", "BLOCK": NO, "NO_SUCH": YES})
+
+    assert [it.option for it in caught.value.accounts] == ["FS", "NAME", "NO_SUCH"]
+    text = str(caught.value)
+    assert text.startswith("config: 3 requested options did not hold\n  FS: asked m (mine, test_check_config.py:")
+    assert "needs BLOCK [=n]" in text
+    assert "kernix config fix" in caught.value.hint
+
+
+def test_optional_requests_may_fail(run: Runner) -> None:
+    """What is optional stops nothing, and is said all the same."""
+    assert (
+        check(run, {"FS": optional(YES), "NAME": optional('a \\ "b'), "NO_SUCH": optional(YES)}).read_text() == CONFIG
+    )
+    assert run.warnings == [
+        "config: 2 optional requests do not hold: FS, NO_SUCH; `kernix config check` says why",
+    ]
+
+
+def test_defaults_may_fail_in_silence(run: Runner) -> None:
+    """Of what a bundled fragment asks for, and nobody else, nothing is said: `config check` lists it."""
+    check(run, {"FS": default(optional(YES))})
+
+    assert run.warnings == []
+
+
+def test_a_lenient_check_stops_at_nothing(run: Runner) -> None:
+    """With `ignore_config_errors` everything is optional."""
+    assert check(run, {"FS": YES}, lenient=True).read_text() == CONFIG
+    assert run.warnings == ["config: 1 optional request does not hold: FS; `kernix config check` says why"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param('CONFIG_NAME="b"', id="value"),
+        pytest.param("CONFIG_BLOCK=y", id="dropped"),
+        pytest.param("CONFIG_GONE=y", id="unknown"),
+    ],
+)
+def test_an_exact_configuration_may_not_change(run: Runner, changed: str) -> None:
+    """An option of the base that comes out otherwise is an error that names the base."""
+    with pytest.raises(ConfigMismatch) as caught:
+        check(run, {}, base=f"{BASE}{changed}\n")
+
+    assert [it.option for it in caught.value.accounts] == [changed.removeprefix("CONFIG_").partition("=")[0]]
+    assert "(mine.config" in str(caught.value)
+
+
+BASE = '#\n# Linux/x86_64 6.12.1 Kernel Configuration\n#\nCONFIG_SIZE=0x10\n# CONFIG_FS is not set\nCONFIG_CC_VERSION="13"\n'
+
+
+def test_what_kconfig_computes_may_be_otherwise(run: Runner) -> None:
+    """An option that nobody can set, as the compiler's version, is no part of an exact configuration."""
+    assert check(run, {}, base=BASE).read_text() == CONFIG

@@ -1,0 +1,82 @@
+"""The Kconfig of a real tree, to ask and to repair."""
+
+from __future__ import annotations
+
+import contextlib
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.debian.lock import parse
+from derivations.kconfig.account import Account, account
+from derivations.kconfig.compose import compose
+from derivations.kconfig.fragment import Fragment
+from derivations.kconfig.merge import Merged, merge
+from derivations.kconfig.model import Model
+from derivations.linux.version import Version
+from derivations.realise.kconf import evaluator
+from derivations.realise.realise import realise
+from kernels import kernel_set
+from store.local import Store
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from derivations.kconfig.resolved import Evaluate, Values
+    from derivations.kconfig.values import Value
+    from tests.real import Kernix
+
+
+@attrs.frozen(kw_only=True)
+class Tree:
+    """A kernel's Kconfig.
+
+    Attributes:
+        model: Its options.
+        base: The text of its tinyconfig.
+        everything: The text of its allyesconfig.
+        resolve: What builds make of a configuration.
+        once: What one `make olddefconfig` makes of it.
+    """
+
+    model: Model
+    base: str
+    everything: str
+    resolve: Evaluate
+    once: Evaluate
+
+    def merged(self, requests: Mapping[str, Value]) -> Merged:
+        """Return *requests* as a user's."""
+        version = Version.parse(self.model.version)
+        return merge([Fragment("mine", dict(requests))], version=version, arch=self.model.arch)
+
+    def values(self, requests: Mapping[str, Value], base: str | None = None) -> Values:
+        """Return what becomes of *requests* over tinyconfig, or *base*."""
+        return self.resolve(compose(self.base if base is None else base, requests, self.model))
+
+    def accounts(self, requests: Mapping[str, Value]) -> dict[str, Account]:
+        """Return what becomes of each of *requests*, by option."""
+        found = account(self.merged(requests), self.model, self.values(requests))
+        return {it.option: it for it in found}
+
+
+@contextlib.contextmanager
+def tree(kernix: Kernix, attribute: str) -> Iterator[Tree]:
+    """Yield the Kconfig of the kernel *attribute*."""
+    kernix.run("lock")
+    lock = parse((kernix.home / "kernix.lock").read_text(encoding="utf-8"))
+    linux = kernel_set(lock=lock)[attribute]
+    with Store.open(kernix.home / "kernix") as store, evaluator(store, linux.resolver) as resolver:
+        texts = {
+            target: store.path(realise(store, linux.override(base=target).base_config)["out"]).read_text()
+            for target in ("tinyconfig", "allyesconfig")
+        }
+        yield Tree(
+            model=Model.read(store.path(realise(store, linux.resolver)["out"]) / "model"),
+            base=texts["tinyconfig"],
+            everything=texts["allyesconfig"],
+            resolve=resolver.settled,
+            once=resolver,
+        )

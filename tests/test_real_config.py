@@ -1,0 +1,158 @@
+"""`kernix config …` on a real tree: comparing, fixing, moving to another version, and editing in the kernel's own editor."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.real import Kernix
+
+pytestmark = pytest.mark.kernel
+
+MINE = """
+mine = kernels.linux_micro.override(extra_config={"NET": YES, "INET": YES, "LOG_BUF_SHIFT": 18})
+bad = kernels.linux_micro.override(extra_config={"ZRAM": YES})
+old = kernels.linux_debian_6_1.override(base="tinyconfig", extra_config={"64BIT": YES, "PAGE_TABLE_ISOLATION": YES})
+"""
+
+
+@pytest.fixture(scope="module")
+def mine(real: Kernix) -> str:
+    return real.define("config_verbs.py", MINE)
+
+
+def test_what_follows_from_a_request(real: Kernix, mine: str) -> None:
+    """Each option that differs leads, in a chain, to one that was asked for."""
+    found = json.loads(real.run("config", "diff", "-f", mine, "kernels.linux_micro", "mine", "--json").stdout)
+
+    roots = {(it["chain"] or [it["option"]])[-1] for it in found["changes"]}
+    kinds = {it["option"]: it["cause"]["kind"] for it in found["changes"]}
+    assert {"NET", "INET", "LOG_BUF_SHIFT"} == roots
+    assert ("asked", "selected", "depends") == (kinds["NET"], kinds["NLATTR"], kinds["TCP_CONG_CUBIC"])
+
+
+def test_two_versions(real: Kernix, mine: str) -> None:
+    """Between versions, nothing is left without a cause."""
+    found = json.loads(real.run("config", "diff", "-f", mine, "linux_debian_6_1", "linux_debian_6_12", "--json").stdout)
+
+    causes = {it["option"]: it["cause"] for it in found["changes"]}
+    assert [] == [name for name, it in causes.items() if it["kind"] == "unknown"]
+    assert "called MITIGATION_PAGE_TABLE_ISOLATION since 6.9" == causes["PAGE_TABLE_ISOLATION"]["text"]
+
+
+def test_a_fix_holds(real: Kernix, mine: str) -> None:
+    """What `fix` prints, put into the definition, makes the request hold."""
+    printed = real.run("config", "fix", "-f", mine, "bad").stdout
+
+    file = real.define(
+        "config_fixed.py",
+        f"{printed}\ngood = kernels.linux_micro.override(extra_config={{**extra_config, 'ZRAM': YES}})\n",
+    )
+    real.run("config", "check", "-f", file, "good")
+    real.run("config", "check", "-f", mine, "bad", code=1)
+
+
+def test_moving_to_another_version(real: Kernix, mine: str) -> None:
+    """A request that the other version calls otherwise is told with the edit, and with it all holds there."""
+    found = json.loads(real.run("config", "upgrade", "-f", mine, "old", "--to", "linux_debian_6_12", "--json").stdout)
+
+    (step,) = found["steps"]
+    assert ("PAGE_TABLE_ISOLATION", "renamed") == (step["option"], step["fate"])
+    assert ['- "PAGE_TABLE_ISOLATION": YES,', '+ "MITIGATION_PAGE_TABLE_ISOLATION": YES,'] == step["edit"]
+
+
+class Terminal:
+    """A terminal that a test types into, by tmux."""
+
+    def __init__(self, tmux: str, home: Kernix, command: str) -> None:
+        """Run *command* in a terminal of the usual size."""
+        self._tmux = (tmux, "-S", str(home.home / "tmux"))
+        environment = " ".join(f"{name}={shlex.quote(value)}" for name, value in home.environment.items())
+        inner = (
+            f"cd {shlex.quote(str(home.home))}; env -i TERM=screen {environment} {command}; echo ended $?; sleep 600"
+        )
+        self._run("-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", inner)
+
+    def _run(self, *words: str) -> str:
+        return subprocess.run([*self._tmux, *words], capture_output=True, text=True, check=True).stdout
+
+    def press(self, *keys: str) -> None:
+        """Press *keys*, each after the other has been seen."""
+        for key in keys:
+            self._run("send-keys", key)
+            time.sleep(0.2)
+
+    def wait(self, seen: Callable[[str], bool], seconds: float = 300) -> str:
+        """Return what is on the screen as soon as *seen* says so."""
+        end = time.monotonic() + seconds
+        while not seen(screen := self._run("capture-pane", "-p")):
+            assert time.monotonic() < end, screen
+            time.sleep(0.2)
+        return screen
+
+    def close(self) -> None:
+        """End all that runs in it."""
+        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
+
+
+@pytest.fixture
+def edit(real: Kernix) -> Iterator[Callable[..., Terminal]]:
+    if (tmux := shutil.which("tmux")) is None:
+        pytest.skip("there is no tmux")
+    opened: list[Terminal] = []
+
+    def start(*words: str) -> Terminal:
+        command = shlex.join([sys.executable, "-m", "kernix", "config", "edit", *words])
+        opened.append(Terminal(tmux, real, command))
+        return opened[-1]
+
+    yield start
+    for it in opened:
+        it.close()
+
+
+def test_an_edit_becomes_the_smallest_fragment(real: Kernix, edit: Callable[..., Terminal]) -> None:
+    """What was changed in menuconfig is printed as the one option of which all else follows."""
+    terminal = edit("linux_micro")
+    terminal.wait(lambda screen: "Networking support" in screen and "<Select>" in screen)
+    screen = ""
+    for _ in range(30):  # down to the line, whatever stands above it
+        terminal.press("Down", "y")
+        if "[*] Networking support" in (screen := terminal.wait(bool)):
+            break
+    assert "[*] Networking support" in screen
+    terminal.press("Escape", "Escape")
+    terminal.wait(lambda screen: "save your new configuration" in screen)
+    terminal.press("Enter")
+
+    said = terminal.wait(lambda screen: "ended" in screen)
+    assert "ended 0" in said
+    printed = said[said.index("extra_config = {") : said.rindex("}") + 1]
+    file = real.define(
+        "config_edited.py", f"{printed}\nedited = kernels.linux_micro.override(extra_config=extra_config)\n"
+    )
+    again = json.loads(real.run("config", "diff", "-f", file, "kernels.linux_micro", "edited", "--json").stdout)
+    roots = {it["option"] for it in again["changes"] if it["cause"]["kind"] == "asked"}
+    assert printed.count(": ") == len(roots)
+    assert "NET" in roots
+
+
+def test_leaving_the_editor(edit: Callable[..., Terminal]) -> None:
+    """Whoever changes nothing is told so."""
+    terminal = edit("--nconfig", "linux_micro")
+    terminal.wait(lambda screen: "Networking support" in screen and "F9" in screen)
+    terminal.press("F9")
+
+    assert "nothing was changed" in terminal.wait(lambda screen: "ended 0" in screen)

@@ -1,0 +1,116 @@
+"""The bundled fragments on real trees: whatever one asks for holds, on each series and architecture.
+
+Each is resolved by the tree's own Kconfig, over the architecture's defconfig, and checked: a request
+that is not optional and does not hold fails.
+"""
+
+from __future__ import annotations
+
+import json
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from derivations.kconfig import fragments
+
+
+if TYPE_CHECKING:
+    from tests.real import Kernix
+
+pytestmark = pytest.mark.kernel
+
+SERIES = ("6.1", "6.12")
+SMALL = sorted(set(fragments.__all__) - {"common", "hardening"})
+"""The fragments that ask for all that they need, so that they hold on a configuration with nothing in it."""
+
+DEFINITIONS = """
+from derivations.kconfig import fragments
+
+kernels = kernel_set(system="{system}")
+linux = kernels.linux_debian_{series}
+
+for name in fragments.__all__:
+    globals()[f"on_defconfig_{{name}}"] = linux.override(extra_config=getattr(fragments, name))
+    tiny = linux.override(base="tinyconfig", extra_config=[getattr(fragments, name), {{"64BIT": YES}}])
+    globals()[f"on_tinyconfig_{{name}}"] = tiny
+
+together = linux.override(extra_config=[getattr(fragments, name) for name in fragments.__all__])
+common = linux.override(enable_common_config=True)
+quiet = common.override(
+    extra_config={{"SOUND": NO, "WLAN": NO, "FB": NO, "CPU_FREQ_DEFAULT_GOV_PERFORMANCE": YES}}
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(real: Kernix) -> Kernix:
+    """Return kernix with a lock that has what compiles for arm64."""
+    lock = real.home / "kernix.lock"
+    if not lock.exists():
+        real.run("lock")
+    if '"gcc-aarch64"' not in lock.read_text():
+        real.run("lock", "--add", "gcc-aarch64")
+    return real
+
+
+def defined(kernix: Kernix, series: str, system: str) -> str:
+    """Return the file that defines the kernels of *series* for *system*."""
+    number = series.replace(".", "_")
+    return kernix.define(f"fragments_{system}_{number}.py", DEFINITIONS.format(system=system, series=number))
+
+
+@pytest.mark.parametrize("system", ["aarch64-linux", "x86_64-linux"])
+@pytest.mark.parametrize("series", SERIES)
+def test_every_fragment_holds(machine: Kernix, series: str, system: str) -> None:
+    """Over defconfig, each fragment alone and all of them together are what they ask for."""
+    file = defined(machine, series, system)
+    names = [f"on_defconfig_{name}" for name in fragments.__all__]
+
+    built = machine.run("build", "-f", file, "--no-link", *(f"{it}.configuration" for it in [*names, "together"]))
+    assert len(built.stdout.splitlines()) == len(names) + 1
+
+
+@pytest.mark.parametrize("series", SERIES)
+def test_small_fragments_hold_on_nothing(machine: Kernix, series: str) -> None:
+    """Over tinyconfig, which has nearly nothing in it, all but the large fragments are what they ask for."""
+    file = defined(machine, series, "x86_64-linux")
+
+    built = machine.run("build", "-f", file, "--no-link", *(f"on_tinyconfig_{it}.configuration" for it in SMALL))
+    assert len(built.stdout.splitlines()) == len(SMALL)
+
+
+def test_enable_common_config(machine: Kernix) -> None:
+    """enable_common_config asks for the fragment `common`: the same .config comes of both."""
+    file = defined(machine, "6.12", "x86_64-linux")
+
+    texts = {machine.run("config", "-f", file, it).stdout for it in ("common", "on_defconfig_common")}
+    (text,) = texts
+    assert {"CONFIG_BLK_DEV_NVME=y", "CONFIG_DRM_AMDGPU=m", "CONFIG_NR_CPUS=512"} <= set(text.splitlines())
+
+
+def test_the_common_configuration_gives_way(machine: Kernix) -> None:
+    """A user switches subsystems of the common configuration off, or chooses otherwise, without a word to the rest."""
+    file = defined(machine, "6.12", "x86_64-linux")
+
+    lines = set(machine.run("config", "-f", file, "quiet").stdout.splitlines())
+    assert {
+        "# CONFIG_SOUND is not set",
+        "# CONFIG_WLAN is not set",
+        "CONFIG_CPU_FREQ_DEFAULT_GOV_PERFORMANCE=y",
+    } <= lines
+
+
+def test_hardening(machine: Kernix) -> None:
+    """What the hardening report asks for holds more rules; after the bundled fragment only what has a price, or needs more, is left."""
+    file = defined(machine, "6.12", "x86_64-linux")
+
+    def verdicts(attribute: str) -> dict[str, dict[str, str]]:
+        found = json.loads(machine.run("config", "hardening", "-f", file, attribute, "--json").stdout)
+        return {it["option"]: it for it in found}
+
+    before, after = verdicts("on_defconfig_common"), verdicts("on_defconfig_hardening")
+    left = {option for option, it in after.items() if it["outcome"] == "not held" and not it["takes"]}
+    assert len(left) < len([it for it in before.values() if it["outcome"] == "not held" and not it["takes"]])
+    assert [option for option in left if not after[option]["needs"]] == []
+    assert after["DEBUG_CREDENTIALS"]["outcome"] == "not applicable"

@@ -1,0 +1,156 @@
+"""The two listings of stal/IX's guides on real trees: what they need, and what the kernel's own script makes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.real import path_of
+
+
+if TYPE_CHECKING:
+    from tests.real import Kernix
+
+pytestmark = pytest.mark.kernel
+
+LISTINGS = Path(__file__).parent / "listings"
+GUIDES = (LISTINGS / "guide.txt", LISTINGS / "older-guide.txt")
+
+DRIVERS = {
+    "amdgpu": ("amdgpu", "DRM_AMDGPU"),
+    "ccp": ("ccp", "CRYPTO_DEV_CCP_DD"),
+    "iwlwifi": ("iwlwifi", "IWLWIFI"),
+    "nvme": ("nvme", "BLK_DEV_NVME"),
+    "pcie_mp2_amd": ("amd_sfh", "AMD_SFH_HID"),
+    "pcieport": ("pcieportdrv", "PCIEPORTBUS"),
+    "piix4_smbus": ("i2c_piix4", "I2C_PIIX4"),
+    "snd_hda_intel": ("snd_hda_intel", "SND_HDA_INTEL"),
+    "snd_rn_pci_acp3x": ("snd_rn_pci_acp3x", "SND_SOC_AMD_RENOIR"),
+    "xhci_hcd": ("xhci_pci", "USB_XHCI_PCI"),
+}
+"""Every driver in the guides' last column, with the module and the option that it is."""
+
+WITHOUT_DRIVER = {
+    "1022:7901": ("ahci", "SATA_AHCI"),
+    "1022:166d": ("k10temp", "SENSORS_K10TEMP"),
+    "1022:1631": (None, "AMD_IOMMU"),
+}
+"""What the guides' machine has no driver for in use, and would have."""
+
+DROPPED = ("IWLMVM", "SND_HDA_CODEC_REALTEK", "SND_HDA_CODEC_HDMI", "I2C_PIIX4", "AMD_SFH_HID")
+"""What `make localmodconfig` switches off on this machine: its wireless, its sound, its sensors."""
+
+
+@pytest.fixture(scope="module", params=["linux_debian_6_1", "linux_debian_6_12"])
+def kernel(request: pytest.FixtureRequest) -> str:
+    """Return the attribute of a kernel."""
+    return str(request.param)
+
+
+def detected(real: Kernix, kernel: str, *files: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(real.run("detect", *map(str, files), "--for", kernel, "--json").stdout)
+    return found
+
+
+@pytest.mark.parametrize("listing", GUIDES, ids=lambda it: it.stem)
+def test_every_driver_of_the_guides_is_found(real: Kernix, kernel: str, listing: Path) -> None:
+    """All ten driver names lead to their module and option, none to anything else than itself and its core."""
+    found = {
+        (it["driver"].removeprefix("pci "), it["module"], *it["options"])
+        for it in detected(real, kernel, listing)["devices"]
+    }
+    expected = {(driver, *names) for driver, names in DRIVERS.items()} | {("xhci_hcd", "xhci_hcd", "USB_XHCI_HCD")}
+
+    assert expected == {it for it in found if it[0]}
+
+
+def test_devices_without_a_driver_are_found_by_their_ids(real: Kernix, kernel: str) -> None:
+    """The lines without a driver lead to one where there is one."""
+    found = {
+        it["name"]: (it["module"], *it["options"])
+        for it in detected(real, kernel, GUIDES[1])["devices"]
+        if not it["driver"]
+    }
+    by_id = {f"{name[9:13]}:{name[18:22]}".lower(): answer for name, answer in found.items()}
+
+    assert WITHOUT_DRIVER == by_id
+
+
+def test_nothing_of_the_guides_is_left_over(real: Kernix, kernel: str) -> None:
+    """Nothing is unmapped, nothing cannot be had, and firmware is told with its package."""
+    found = detected(real, kernel, *GUIDES)
+
+    assert ([], []) == (found["unmapped"], found["blocked"])
+    assert {"amdgpu", "ccp", "iwlwifi"} <= set(found["firmware"])
+    assert ["firmware-iwlwifi"] == list(found["firmware"]["iwlwifi"])
+    assert "iwlwifi-cc-a0-72.ucode" in found["firmware"]["iwlwifi"]["firmware-iwlwifi"] or kernel != "linux_debian_6_1"
+    assert ["ahci", "nvme"] == list(found["initramfs"])
+
+
+def test_what_the_kernels_own_script_drops_is_kept(real: Kernix, kernel: str, tmp_path: Path) -> None:
+    """`streamline_config.pl` on the same machine drops what works by other names or at run time; kernix asks for it."""
+    perl = shutil.which("perl")
+    if perl is None:
+        pytest.skip("the kernel's script needs perl")
+    tree = path_of(real.run("build", f"{kernel}.tree", "--no-link").stdout)
+    script = (
+        next(it for it in (tree, *tree.iterdir()) if (it / "scripts").is_dir()) / "scripts/kconfig/streamline_config.pl"
+    )
+    kept = ("BLK_DEV_NVME", "DRM_AMDGPU", "IWLWIFI")
+    (tmp_path / ".config").write_text("".join(f"CONFIG_{it}=m\n" for it in (*DROPPED, *kept)))
+    (tmp_path / "lsmod").write_text("Module Size Used by\n" + "".join(f"{it} 1 0\n" for it in DRIVERS))
+    streamlined = subprocess.run(
+        [perl, script, script.parents[2], "Kconfig"],
+        cwd=tmp_path,
+        env={**os.environ, "LSMOD": "lsmod", "ARCH": "x86_64", "SRCARCH": "x86"},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    ours = {it["option"] for it in detected(real, kernel, GUIDES[0])["options"]}
+
+    assert [f"CONFIG_{it}=m" for it in sorted(kept)] == sorted(
+        it for it in streamlined.splitlines() if it.endswith("=m")
+    )
+    assert {*DROPPED, *kept} <= ours
+
+
+def test_a_kernel_for_the_machine(real: Kernix, kernel: str) -> None:
+    """From nothing at all, `hardware=` makes a kernel that serves the machine, buses included; `check` says so."""
+    real.run("detect", *map(str, GUIDES), "--snapshot", "guides.json")
+    file = real.define("fitted.py", f"""
+        empty = kernels.{kernel}.override(base="tinyconfig", extra_config={{"64BIT": YES, "MODULES": YES}})
+        fitted = empty.override(hardware="guides.json")
+    """)  # fmt: skip
+    lines = set(real.run("config", "-f", file, "fitted").stdout.splitlines())
+
+    assert {
+        "CONFIG_PCI=y",
+        "CONFIG_BLK_DEV_NVME=m",
+        "CONFIG_USB_XHCI_PCI=m",
+        "CONFIG_I2C_PIIX4=m",
+        "CONFIG_IWLMVM=m",
+    } <= lines
+    fitted = json.loads(real.run("check", "-f", file, "fitted", "--machine", "guides.json", "--json").stdout)
+    assert [] == [it for it in fitted if it["fatal"]]
+    lacking = json.loads(real.run("check", "-f", file, "empty", "--machine", "guides.json", "--json", code=1).stdout)
+    assert {"absent"} == {it["trouble"] for it in lacking}
+
+
+def test_names_of_machines_do_not_count(real: Kernix, kernel: str) -> None:
+    """The same hardware under another name is the same configuration, and nothing is resolved again."""
+    snapshot = real.home / "guides.json"
+    real.run("detect", *map(str, GUIDES), "--snapshot", str(snapshot))
+    snapshot.with_name("renamed.json").write_text(snapshot.read_text().replace("guide.txt", "laptop"))
+    file = real.define("renamed.py", f"""
+        one = kernels.{kernel}.override(hardware="guides.json")
+        other = kernels.{kernel}.override(hardware="renamed.json")
+    """)  # fmt: skip
+    real.run("build", "-f", file, "one.configuration", "--no-link")
+
+    assert [] == real.built("-f", file, "other.configuration", "--no-link")

@@ -1,0 +1,149 @@
+"""The language, for real: whole configurations, contradictions, and what is written as it is read."""
+
+from __future__ import annotations
+
+import re
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.real import Kernix
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture(scope="module")
+def whole(real: Kernix) -> Path:
+    """Return a file with the whole `.config` of linux_micro, which the kernel's own Kconfig wrote."""
+    file = real.home / "whole.config"
+    file.write_text(real.run("config", "linux_micro").stdout)
+    return file
+
+
+def manual(real: Kernix, file: Path, version: str = "kernels.linux_micro.version") -> str:
+    """Define a kernel of exactly *file*, and return the file that does."""
+    return real.define(
+        "manual.py",
+        f"""
+        it = linux_manual_config(version={version}, source=kernels.linux_micro.source, config_file="{file.name}")
+        lenient = it.override(ignore_config_errors=True)
+        """,
+    )
+
+
+def test_a_whole_configuration_comes_out_as_it_went_in(real: Kernix, whole: Path) -> None:
+    """`linux_manual_config` has the file's configuration, line by line."""
+    assert real.run("config", "-f", manual(real, whole), "it").stdout == whole.read_text()
+
+
+def test_a_whole_configuration_that_kconfig_would_change(real: Kernix, whole: Path) -> None:
+    """All that would be otherwise is told with its line, what is left out as well; only what Kconfig computes may differ."""
+    text = whole.read_text()
+    for old, new in {
+        r'^CONFIG_CC_VERSION_TEXT=".*"$': 'CONFIG_CC_VERSION_TEXT="another compiler"',
+        r"^CONFIG_SHMEM=y\n": "",
+        r"^CONFIG_NR_CPUS=1$": "CONFIG_NR_CPUS=4",
+        r"^# CONFIG_NET is not set$": "CONFIG_NO_SUCH=y",
+    }.items():
+        text, count = re.subn(old, new, text, flags=re.MULTILINE)
+        assert count == 1, old
+    changed = whole.with_name("changed.config")
+    changed.write_text(text)
+    said = real.run("config", "-f", manual(real, changed), "it", code=100).stderr
+
+    assert re.findall(r"^  ([A-Z_]+): asked (\S+) \((\S+)\)", said, re.MULTILINE) == [
+        (option, value, f"changed.config{place}")
+        for option, value, place in [
+            ("NO_SUCH", "y", f":{text[: text.index('CONFIG_NO_SUCH')].count(chr(10)) + 1}"),
+            ("NR_CPUS", "4", f":{text[: text.index('CONFIG_NR_CPUS=')].count(chr(10)) + 1}"),
+            ("SHMEM", "n", ""),
+        ]
+    ]
+    assert "CONFIG_SHMEM=y" in real.run("config", "-f", manual(real, changed), "lenient").stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        pytest.param(
+            "# Linux/x86_64 ", "# Linux/arm64 ", "whole is for arm64, and the kernel for x86_64", id="architecture"
+        ),
+        pytest.param("# Linux/x86_64 6", "# Linux/x86_64 5", r"whole is for Linux 5\.", id="version"),
+        pytest.param(
+            "# end of Kernel hacking\n",
+            "",
+            "whole is not complete: its menu 'Kernel hacking' does not end",
+            id="cut-off",
+        ),
+    ],
+)
+def test_a_whole_configuration_for_something_else(real: Kernix, whole: Path, old: str, new: str, sentence: str) -> None:
+    """What is for another architecture or version, or half of what it was, is refused before anything is done."""
+    other = whole.with_name("other.config")
+    text = whole.read_text()
+    assert old in text
+    other.write_text(text.replace(old, new))
+    said = real.run("config", "-f", manual(real, other), "it", code=1).stderr
+
+    assert re.match(f"error: {sentence.replace('whole', 'other.config')}", said)
+
+
+def test_contradictions_are_told_before_anything_is_done(real: Kernix) -> None:
+    """Fragments that contradict each other are named, with the lines that do, all at once."""
+    file = real.define(
+        "contradicting.py",
+        """
+        EFI = {
+            "EFI": YES,
+            "EFI_STUB": YES,
+        }
+        it = kernels.linux_micro.override(
+            extra_config=[
+                Fragment("efi", EFI),
+                {"EFI": NO, "NET": YES},
+                "CONFIG_NET=n",
+            ],
+        )
+        """,
+    )
+    said = real.run("config", "-f", file, "it", code=1).stderr
+
+    assert said.splitlines()[:3] == [
+        "error: contradictory requests:",
+        "  EFI is asked to be n by extra_config, contradicting.py:13 and y by efi, contradicting.py:7",
+        "  NET is asked to be n by extra_config, contradicting.py:14 and y by extra_config, contradicting.py:13",
+    ]
+
+
+def test_where_a_request_stands_costs_nothing(real: Kernix) -> None:
+    """The same requests in other lines and fragments resolve nothing again, and fail with where they stand now."""
+    one = real.define("one.py", 'it = kernels.linux_micro.override(extra_config={"NET": YES, "LOG_BUF_SHIFT": 18})')
+    real.run("config", "-f", one, "it")
+    other = real.define(
+        "other.py",
+        """
+
+
+        it = kernels.linux_micro.override(extra_config=[Fragment("net", {"NET": YES}), {"LOG_BUF_SHIFT": 18}])
+        """,
+    )
+
+    assert real.built("-f", other, "it.configuration") == []
+
+
+def test_what_is_imported_is_the_same(real: Kernix) -> None:
+    """`config import` prints Python of which the kernel is the same as of the text."""
+    text = 'CONFIG_NET=y\nCONFIG_LOCALVERSION="-x \\"y\\""\n# CONFIG_INET is not set\nCONFIG_LOG_BUF_SHIFT=18\n'
+    (real.home / "mine.config").write_text(text)
+    python = real.run("config", "import", "mine.config").stdout
+    real.define("imported.py", f"{python}\nit = kernels.linux_micro.override(extra_config=extra_config)\n")
+    real.define("read.py", 'it = kernels.linux_micro.override(extra_config=fragment_file("mine.config"))')
+    keys = [real.run("show", "-f", file, "it", "--json").stdout for file in ("imported.py", "read.py")]
+
+    assert '"INET": "n"' in keys[0]
+    assert keys[0] == keys[1]

@@ -1,0 +1,253 @@
+"""Modules from outside of the tree, for real: built, indexed with the kernel's own, loaded; and the loop of who writes them."""
+
+from __future__ import annotations
+
+import re
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from tests.real import Kernix, path_of
+
+
+if TYPE_CHECKING:
+    import subprocess
+
+pytestmark = pytest.mark.kernel
+
+SETS = ("acpi-call-dkms", "bbswitch-dkms", "lime-forensics-dkms", "v4l2loopback-dkms", "vpoll-dkms")
+
+DEFINITIONS = """
+import attrs
+
+from derivations.image.initramfs import Copy, Device, Directory, File
+from derivations.linux.boot import SENTINEL
+
+modular = kernels.linux_micro.override(
+    name="linux-modular",
+    extra_config={
+        "PCI": YES, "ACPI": YES, "NET": YES, "INET": YES, "BLOCK": YES, "MEDIA_SUPPORT": YES, "MEDIA_SUPPORT_FILTER": NO,
+        "VIDEO_DEV": YES, "CRYPTO": YES, "NETDEVICES": YES, "NET_CORE": YES, "DUMMY": MODULE,
+    },
+)
+hello = make_linux_module(modular, local_source("hello"), name="hello", version="1")
+twin = attrs.evolve(hello, env={**hello.env, "UNUSED": "1"})
+talk = make_linux_module(modular, local_source("talk"), name="talk", depends=[hello])
+lonely = make_linux_module(modular, local_source("talk"), name="lonely")
+broken = make_linux_module(modular, local_source("broken"), name="broken")
+empty = make_linux_module(modular, local_source("empty"), name="empty")
+needy = make_linux_module(modular, local_source("hello"), name="needy", requires=["DRM", "NET", "SND|HWMON"])
+elsewhere = make_linux_module(modular, local_source("hello"), name="elsewhere", directory="src/*")
+whole = modular.with_modules([hello, talk, *modular.packages])
+without_hello = modular.with_modules([talk])
+foreign = modular.with_modules([
+    Derivation(
+        name="stranger", system="x86_64-linux", builder="/bin/sh",
+        args=["-c", "mkdir -p /out/out/lib/modules/6.1.9/extra"], mounts={"/": modular.toolchain.root},
+    )
+])
+again = modular.with_modules([hello, attrs.evolve(hello, name="hello-again")])
+small = kernels.linux_micro.packages.v4l2loopback
+
+INIT = f'''#!/bin/busybox sh
+/bin/busybox mount -t proc proc /proc
+for module in talk vpoll v4l2loopback dummy; do /bin/busybox modprobe $module; done
+while read -r name rest; do echo "LOADED $name"; done < /proc/modules
+/bin/busybox printf '\\n{SENTINEL} release=%s\\n' "$(/bin/busybox uname -r)"
+/bin/busybox reboot -f
+'''
+initramfs = make_initramfs({
+    "init": File(text=INIT, mode=0o755),
+    "bin/busybox": Copy(fetch_deb(modular.context.lock().package("busybox", "busybox-static")), "bin/busybox"),
+    "dev/console": Device("c", 5, 1),
+    "proc": Directory(),
+    "lib/modules": Copy(whole, "lib/modules"),
+})
+test = modular.tests.boot
+loaded = attrs.evolve(test, name="loaded", mounts={**test.mounts, "/initramfs": initramfs.out})
+"""
+
+HELLO = """
+#include <linux/module.h>
+#include "hello.h"
+int hello_count(void) { return 41; }
+EXPORT_SYMBOL_GPL(hello_count);
+static int __init hello_init(void) { pr_info("hello is here\\n"); return 0; }
+static void __exit hello_exit(void) { }
+module_init(hello_init);
+module_exit(hello_exit);
+MODULE_DESCRIPTION("hello");
+MODULE_LICENSE("GPL");
+"""
+TALK = """
+#include <linux/module.h>
+int hello_count(void);
+static int __init talk_init(void) { pr_info("talk counts %d\\n", hello_count() + 1); return 0; }
+static void __exit talk_exit(void) { }
+module_init(talk_init);
+module_exit(talk_exit);
+MODULE_DESCRIPTION("talk");
+MODULE_LICENSE("GPL");
+"""
+SOURCES = {
+    "hello/hello.c": HELLO,
+    "hello/hello.h": "int hello_count(void);\n",
+    "hello/Makefile": "obj-m := hello.o\n",
+    "talk/talk.c": TALK,
+    "talk/Kbuild": "obj-m := talk.o\n",
+    "broken/broken.c": "#error as wanted\n",
+    "broken/Kbuild": "obj-m := broken.o\n",
+    "empty/Kbuild": "\n",
+}
+
+
+@attrs.frozen
+class Modules:
+    """The shared store, and a file of definitions in a directory of these tests' own."""
+
+    kernix: Kernix
+
+    def run(self, verb: str, name: str, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run *verb* for what the file calls *name*."""
+        return self.kernix.run(
+            verb, "-f", "modules/modules.py", "--lock", "modules/kernix.lock", name, *words, code=code
+        )
+
+    def built(self, name: str) -> Path:
+        """Build *name* and return where it is."""
+        return path_of(self.run("build", name, "--no-link", "--cores", "2").stdout)
+
+    def failure(self, name: str) -> str:
+        """Build *name*, which fails, and return what is said."""
+        return self.run("build", name, "--no-link", code=100).stderr
+
+
+@pytest.fixture(scope="module")
+def modules(real: Kernix) -> Modules:
+    place = real.home / "modules"
+    for name, text in SOURCES.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    real.define("modules/modules.py", DEFINITIONS)
+    if not (place / "kernix.lock").exists():
+        real.run("lock", "--lock", "modules/kernix.lock", *(word for name in SETS for word in ("--add", name)))
+    return Modules(real)
+
+
+def release(modules: Modules) -> str:
+    (directory,) = (modules.built("modular.modules") / "lib/modules").iterdir()
+    return directory.name
+
+
+def test_a_module_is_built(modules: Modules) -> None:
+    """A module lies in extra/ of its kernel's directory, is for that kernel, and nothing else of it is there."""
+    path = modules.built("hello")
+
+    (file,) = [it for it in path.rglob("*") if not it.is_dir()]
+    assert file.relative_to(path) == Path("lib/modules", release(modules), "extra/hello/hello.ko")
+    assert f"vermagic={release(modules)} ".encode() in file.read_bytes()
+
+
+def test_the_same_again(modules: Modules) -> None:
+    """Built once more, at another time, it has the same bytes."""
+    assert modules.built("twin") == modules.built("hello")
+
+
+def test_symbols_of_another_module(modules: Modules) -> None:
+    """A module may use what another exports, and then depends on it."""
+    path = modules.built("talk")
+
+    (file,) = path.rglob("talk.ko")
+    assert b"depends=hello\0" in file.read_bytes()
+
+
+def test_symbols_that_nobody_has(modules: Modules) -> None:
+    """A module that needs symbols which the kernel does not export fails with their names."""
+    said = modules.failure("lonely")
+
+    assert f"lonely needs symbols that Linux {release(modules)} does not export: hello_count" in said
+    assert "`depends`" in said
+
+
+@pytest.mark.parametrize("name", ["acpi_call", "bbswitch", "lime", "v4l2loopback", "vpoll"])
+def test_the_packages_build(modules: Modules, name: str) -> None:
+    """Each of the packages builds for this kernel, with this kernel's release in it."""
+    path = modules.built(f"modular.packages.{name}")
+
+    (file,) = path.rglob("*.ko")
+    assert file.name == f"{name}.ko"
+    assert f"vermagic={release(modules)} ".encode() in file.read_bytes()
+
+
+def test_the_union(modules: Modules) -> None:
+    """The kernel's modules and others are indexed together; the lists that Kbuild made are the kernel's."""
+    path = modules.built("whole") / "lib/modules" / release(modules)
+    own = modules.built("modular.modules") / "lib/modules" / release(modules)
+    index = (path / "modules.dep").read_text()
+
+    assert "extra/talk/talk.ko: extra/hello/hello.ko\n" in index
+    for name in ("acpi_call", "bbswitch", "lime", "v4l2loopback", "vpoll", "dummy"):
+        assert re.search(rf"^\S+/{name}\.ko:", index, re.MULTILINE), name
+    for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
+        assert (own / name).read_bytes() == (path / name).read_bytes()
+    assert "symbol:hello_count hello" in (path / "modules.symbols").read_text()
+
+
+def test_modules_are_loaded(modules: Modules) -> None:
+    """On the booted kernel modprobe loads modules of all kinds by the common index, what they depend on first."""
+    text = (modules.built("loaded") / "console.log").read_text()
+
+    assert "talk counts 42" in text
+    assert {"hello", "talk", "vpoll", "v4l2loopback", "dummy"} <= set(re.findall(r"^LOADED (\S+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param("without_hello", "nor another module has: talk.ko needs hello_count", id="symbols"),
+        pytest.param("foreign", "stranger is built for Linux 6.1.9, not for 6.12.", id="release"),
+        pytest.param("again", "hello/hello.ko, and so has another module", id="conflict"),
+        pytest.param("broken", "error: #error as wanted", id="compiler"),
+        pytest.param("empty", "empty builds no module", id="nothing"),
+        pytest.param("elsewhere", "the source of elsewhere has no directory src/*", id="directory"),
+    ],
+)
+def test_what_fails(modules: Modules, name: str, said: str) -> None:
+    """What cannot be built or joined is said in a sentence."""
+    assert said in modules.failure(name)
+
+
+def test_missing_options_are_named_before_anything_is_compiled(modules: Modules) -> None:
+    """A module says which options its kernel lacks when the kernel is only configured, and how to ask for them."""
+    said = modules.failure("small")
+
+    assert "v4l2loopback needs VIDEO_DEV, which the kernel is configured without" in said
+    assert 'override the kernel with extra_config={"VIDEO_DEV": YES}' in said
+    assert not re.search(r"^built linux-micro-[0-9.]+ in", said, re.MULTILINE)
+    assert "needy needs DRM, SND or HWMON, which" in modules.failure("needy")
+
+
+LOOP = """
+set -e
+unpackPhase
+cd linux-*
+make -C $dev/lib/modules/*/build M=$(pwd)/drivers/net CONFIG_DUMMY=m modules
+modinfo -F vermagic drivers/net/dummy.ko
+echo 'MODULE_VERSION("mine");' >> drivers/net/dummy.c
+make -s -C $dev/lib/modules/*/build M=$(pwd)/drivers/net CONFIG_DUMMY=m modules
+modinfo -F version drivers/net/dummy.ko
+make -s kernelrelease
+"""
+
+
+def test_the_loop(modules: Modules) -> None:
+    """Edit, compile, run: in the shell a driver of the tree is built against `dev`, edited, and built again."""
+    modules.built("modular.dev")
+    said = modules.run("shell", "modular", "-d", "modules/shell", "--", "bash", "-c", LOOP).stdout
+
+    assert f"\n{release(modules)} " in said
+    assert said.splitlines()[-2:] == ["mine", release(modules)]
+    assert list((modules.kernix.home / "modules/shell").glob("linux-*/drivers/net/dummy.ko"))

@@ -1,0 +1,155 @@
+"""Repairs on real trees, from tinyconfig: each is resolved again, and nothing of it can be left out."""
+
+from __future__ import annotations
+
+import os
+import random
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from derivations.kconfig.compose import compose
+from derivations.kconfig.expression import Level
+from derivations.kconfig.meaning import holds
+from derivations.kconfig.planner import NEVER
+from derivations.kconfig.repair import Repair, repair
+from derivations.kconfig.values import MODULE, NO, YES, Value
+from tests.real_kconfig import Tree, tree
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.real import Kernix
+
+pytestmark = pytest.mark.kernel
+
+COUNT = int(os.environ.get("KERNIX_REPAIRS", "8"))
+
+GUIX: dict[str, Value] = dict.fromkeys(
+    ("NET_9P", "NET_9P_VIRTIO", "VIRTIO_BLK", "VIRTIO_NET", "VIRTIO_PCI", "VIRTIO_BALLOON", "VIRTIO_MMIO", "FUSE_FS", "CIFS", "9P_FS"),
+    MODULE,
+)  # fmt: skip
+"""%default-extra-linux-options of the guide, but for DEVPTS_MULTIPLE_INSTANCES, which is gone."""
+
+STATIC: dict[str, Value] = {
+    **dict.fromkeys(
+        (
+            "DRM_AMDGPU", "BLK_DEV_NVME", "AMD_SFH_HID", "IWLWIFI", "USB_XHCI_HCD", "SND_HDA_INTEL", "PCIEPORTBUS",
+            "CRYPTO_DEV_CCP", "I2C_PIIX4", "LRU_GEN", "TRANSPARENT_HUGEPAGE", "CGROUPS", "MEMCG", "PROC_FS", "DEBUG_FS",
+            "SYSFS", "UNIX98_PTYS", "TMPFS", "DEVTMPFS", "ZRAM", "USER_NS", "NET_NS", "EXT4_FS", "EFI_STUB", "INPUT_EVDEV",
+        ),
+        YES,
+    ),
+    "MODULES": NO,
+}  # fmt: skip
+"""The machine of stal/IX' guide, and what the guide says a kernel has: everything built in."""
+
+
+@pytest.fixture(scope="module", params=["linux_debian_6_1", "linux_debian_6_12"])
+def linux(request: pytest.FixtureRequest, real: Kernix) -> Iterator[Tree]:
+    with tree(real, request.param) as found:
+        yield found
+
+
+def repaired(linux: Tree, asked: dict[str, Value], *, alternatives: int = 0) -> Repair:
+    """Return the repair of what is *asked*, after a look at that it is one."""
+    found = repair(asked, linux.base, linux.model, linux.once, settle=linux.resolve, alternatives=alternatives)
+    left = {name: value for name, value in asked.items() if name not in {it.option for it in found.unsolved}}
+    for way in (found.best, *found.alternatives):
+        assert hold(linux, left, {**asked, **way.options})
+        assert not NEVER & way.options.keys()
+    options = found.best.options
+    assert [] == [it for it in options if hold(linux, left, {**asked, **options, it: NO})]
+    return found
+
+
+def hold(linux: Tree, asked: dict[str, Value], requests: dict[str, Value]) -> bool:
+    """Return whether all that is *asked* holds with *requests*."""
+    values = linux.values(requests)
+    return all(holds(value, linux.model[name], values[name]) for name, value in asked.items())
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "second"),
+    [
+        pytest.param({"KGDB_SERIAL_CONSOLE": YES}, "TTY KGDB", "TTY KGDB", id="kgdb"),
+        pytest.param({"ZRAM": YES}, "BLOCK SYSFS CRYPTO CRYPTO_LZO", "BLOCK SYSFS", id="zram"),
+        pytest.param({"LRU_GEN": YES}, "", "", id="nothing-to-do"),
+        pytest.param({"DRM_AMDGPU": MODULE}, "DRM PCI MODULES", "DRM PCI MODULES", id="amdgpu"),
+        pytest.param({"DEBUG_INFO": YES}, "DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT", "DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT", id="debug-info"),
+        pytest.param({"FRAME_POINTER": YES}, "UNWINDER_FRAME_POINTER", "UNWINDER_FRAME_POINTER", id="frame-pointer"),
+        pytest.param({"SMP": YES, "NR_CPUS": 8000}, "CPUMASK_OFFSTACK DEBUG_PER_CPU_MAPS", "CPUMASK_OFFSTACK DEBUG_PER_CPU_MAPS", id="range"),
+        pytest.param({"FUSE_FS": MODULE}, "MODULES", "MODULES", id="modules"),
+        pytest.param(GUIX, "NET MODULES BLOCK NETDEVICES PCI VIRTIO_MENU INET", "NET MODULES BLOCK NETDEVICES PCI VIRTIO_MENU", id="guix"),
+        pytest.param(
+            dict.fromkeys(("DEBUG_KERNEL", "FRAME_POINTER", "KGDB", "KGDB_SERIAL_CONSOLE", "DEBUG_INFO"), YES),
+            "TTY UNWINDER_FRAME_POINTER DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT",
+            "TTY UNWINDER_FRAME_POINTER DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT",
+            id="nixpkgs",
+        ),
+    ],
+)  # fmt: skip
+def test_repairs(asked: dict[str, Value], first: str, second: str, linux: Tree) -> None:
+    """The further options are these: *first* on 6.1, *second* on 6.12."""
+    found = repaired(linux, asked)
+
+    assert ((first if linux.model.version.startswith("6.1.") else second).split(), ()) == (
+        sorted(found.best.options, key=f"{first} {second}".split().index),
+        found.unsolved,
+    )
+
+
+def test_the_driver_that_people_have(linux: Tree) -> None:
+    """VIRTIO, which has no prompt, comes with the PCI driver, not with that of a remote processor."""
+    found = repaired(linux, {"VIRTIO_NET": MODULE}, alternatives=2)
+
+    assert {"MODULES", "NET", "NETDEVICES", "PCI", "VIRTIO_MENU", "VIRTIO_PCI"} == found.best.options.keys()
+    assert found.alternatives
+    assert all(0 < it.cost <= found.best.changes + 1 for it in found.best.assignments)
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        pytest.param({"VIRTIO_NET": MODULE, "MODULES": NO}, "MODULES is asked to be n", id="contradiction"),
+        pytest.param({"RUST": YES}, "RUST_IS_AVAILABLE cannot be switched on: the compiler", id="toolchain"),
+        pytest.param({"NOSUCHOPTION": YES}, "defines it", id="unknown"),
+        pytest.param({"KGDB": MODULE}, "it is a bool, never a module", id="invalid"),
+        pytest.param({"PRINTK": YES, "LOG_BUF_SHIFT": 99}, "its range is 12 to 25", id="range"),
+        pytest.param({"ARM64_PAN": YES}, "x86_64 does not have it", id="architecture"),
+        pytest.param({"SATA_GEMINI": YES}, "COMPILE_TEST is never right to switch on", id="only-to-test-compilers"),
+        pytest.param({"PREEMPT_NONE": YES, "PREEMPT": YES}, "of the same choice, is asked for too", id="choice"),
+    ],
+)
+def test_no_repair(asked: dict[str, Value], reason: str, linux: Tree) -> None:
+    """Where nothing makes a request hold it is said why."""
+    found = repaired(linux, asked)
+
+    assert {} == found.best.options
+    assert [True] == [reason in str(it) for it in found.unsolved]
+
+
+def test_a_whole_machine(linux: Tree) -> None:
+    """Two dozen requests of a kernel without modules are all made to hold by few further options."""
+    found = repaired(linux, STATIC)
+
+    assert () == found.unsolved
+    assert len(found.best.options) <= len(STATIC)
+    assert "EXPERT" not in found.best.options
+
+
+def test_whatever_can_be_switched_on(linux: Tree) -> None:
+    """Of the options that allyesconfig has without COMPILE_TEST, any can be had from tinyconfig."""
+    full = linux.resolve(compose(linux.everything, {"COMPILE_TEST": NO}, linux.model))
+    tiny = linux.values({})
+    able = [
+        name
+        for name, symbol in linux.model.items()
+        if symbol.prompts and symbol.type in {"bool", "tristate"} and full.level(name) and not tiny.level(name)
+    ]
+
+    for name in random.Random(linux.model.version).sample(able, COUNT):  # noqa: S311 -- the same ones every time
+        wanted = YES if full.level(name) is Level.Y else MODULE
+        assert () == repaired(linux, {name: wanted}).unsolved, name
