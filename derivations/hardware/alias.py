@@ -1,0 +1,110 @@
+"""Patterns of module aliases, and which of them a device's modalias matches.
+
+A pattern is as in `modules.alias`: `*` any text, `?` any character. What a listing does not
+tell of a device is written as `?` in its modalias; a pattern that demands something there is
+a possible match, not a certain one.
+
+A pattern is looked up by its key: the text before its first `*`, or the identifier inside of
+ACPI's and device tree's patterns, which begin with a wildcard.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import re
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+V = TypeVar("V")
+
+_WILDCARD = re.compile(r"[*?]")
+_ACPI = re.compile(r"acpi\*:([^*?:]+):\*")
+_OF = re.compile(r"of:N\*T\*C([^*?]+?)(?:C\*)?")
+_UNKNOWN = "?"
+
+
+@attrs.frozen
+class Match(Generic[V]):
+    """A pattern that a modalias matches; not *certain* if it demands what is not known."""
+
+    pattern: str
+    value: V
+    certain: bool
+
+
+class AliasTable(Generic[V]):
+    """Patterns, each with a value."""
+
+    def __init__(self, entries: Iterable[tuple[str, V]]) -> None:
+        self._table: dict[str, list[tuple[str, V]]] = {}
+        for pattern, value in entries:
+            self._table.setdefault(_key(pattern), []).append((pattern, value))
+
+    def match(self, modalias: str) -> list[Match[V]]:
+        """Return the patterns that *modalias* matches, the most exact first."""
+        found = [
+            Match(pattern, value, certain=_exactly(pattern).fullmatch(modalias) is not None)
+            for key in self._keys(modalias)
+            for pattern, value in self._table.get(key, ())
+            if _possibly(pattern).fullmatch(modalias)
+        ]
+        return sorted(found, key=lambda it: (not it.certain, -_exactness(it.pattern)))
+
+    @functools.cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self._table)
+
+    def _keys(self, modalias: str) -> Iterator[str]:
+        """Yield the keys that patterns matching *modalias* can have, each once."""
+        known = modalias.partition(_UNKNOWN)[0]
+        yield from (modalias[:size] for size in range(len(known) + 1))
+        if len(known) < len(modalias):
+            start = bisect.bisect_right(self._sorted, known)
+            for key in self._sorted[start:]:
+                if not key.startswith(known):
+                    break
+                yield key
+        kind, _, rest = modalias.partition(":")
+        if kind == "acpi":
+            yield from dict.fromkeys(f"acpi={name}" for name in rest.split(":") if name)
+        elif kind == "of":
+            yield from dict.fromkeys(f"of={name}" for name in rest.split("C")[1:])
+            # A compatible string may hold a C itself.
+            yield f"of={rest.partition('C')[2]}"
+
+
+def _key(pattern: str) -> str:
+    if match := _ACPI.fullmatch(pattern):
+        return f"acpi={match[1]}"
+    if match := _OF.fullmatch(pattern):
+        return f"of={match[1]}"
+    found = _WILDCARD.search(pattern)
+    return pattern if found is None else pattern[: found.start()]
+
+
+def _exactness(pattern: str) -> int:
+    return sum(character not in "*?" for character in pattern)
+
+
+@functools.lru_cache(maxsize=65536)
+def _exactly(pattern: str) -> re.Pattern[str]:
+    return re.compile("".join(_WILDCARDS.get(it) or re.escape(it) for it in pattern), re.DOTALL)
+
+
+@functools.lru_cache(maxsize=65536)
+def _possibly(pattern: str) -> re.Pattern[str]:
+    """Return an expression in which each character may also be one that is not known."""
+    return re.compile(
+        "".join(_WILDCARDS.get(it) or (f"[{it}?]" if it.isalnum() else re.escape(it)) for it in pattern), re.DOTALL
+    )
+
+
+_WILDCARDS = {"*": ".*", "?": "."}

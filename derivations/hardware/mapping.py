@@ -1,0 +1,172 @@
+"""Which modules of a tree a machine wants, and why: facts against the map of drivers.
+
+A device is known by the driver that it has, then by its id. A driver's name alone says nothing of the
+option: `pcie_mp2_amd` is in the module `amd_sfh`. Of what only may match, because a listing does not tell
+all of a device, something is taken only if nothing matches for certain.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.hardware.snapshot import Fact, FactKind
+from derivations.hardware.special import FILESYSTEMS, NO_DRIVER, virtio_modaliases
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from derivations.hardware.drivers import DriverMap, Module
+    from derivations.hardware.snapshot import Snapshot
+
+
+_PCI_CLASS = re.compile(r"pci:.*bc([0-9A-F]{2})sc([0-9A-F]{2})")
+_QUIET = ("cpu:", "dmi:", "input:", "clocksource:", "scsi:", "wmi:", "acpi:", "platform:", "rtc:", "ata:", "nvmem:")
+"""What modaliases begin with that many devices have without any driver being wanted for them."""
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """Something that a fact asks for: a module, or an option alone where there is no module to it.
+
+    Attributes:
+        fact: What asks.
+        how: How it was found, in a few words.
+        module: The module.
+        options: The options that have it.
+    """
+
+    fact: Fact
+    how: str
+    module: Module | None = None
+    options: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Unmapped:
+    """A fact that nothing in the tree answers, and *reason* to think so."""
+
+    fact: Fact
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.fact}: {self.reason}"
+
+
+@attrs.frozen
+class Mapped:
+    """What a snapshot asks of a tree."""
+
+    found: tuple[Found, ...]
+    unmapped: tuple[Unmapped, ...]
+
+    def modules(self) -> Mapping[str, tuple[Module, tuple[Found, ...]]]:
+        """Return every module by the path of its object, with what asks for it."""
+        asked: dict[str, tuple[Module, list[Found]]] = {}
+        for it in self.found:
+            if it.module is not None:
+                asked.setdefault(it.module.path, (it.module, []))[1].append(it)
+        return {path: (module, tuple(found)) for path, (module, found) in sorted(asked.items())}
+
+
+def map_hardware(snapshot: Snapshot, drivers: DriverMap) -> Mapped:
+    """Return what the machines of *snapshot* ask of the tree of *drivers*."""
+    found: list[Found] = []
+    unmapped: list[Unmapped] = []
+    for fact in snapshot.facts:
+        answers = list(_answers(fact, drivers))
+        found += answers
+        if not answers and (reason := _reason(fact, drivers)):
+            unmapped.append(Unmapped(fact, reason))
+    return Mapped(tuple(found), tuple(unmapped))
+
+
+def _answers(fact: Fact, drivers: DriverMap) -> Iterable[Found]:
+    match fact.kind:
+        case FactKind.DEVICE:
+            return [*_device(fact, drivers), *_virtio(fact, drivers)]
+        case FactKind.MODULE:
+            return _modules(fact, "module", drivers.named(fact.name))
+        case FactKind.FILESYSTEM:
+            return _filesystem(fact, drivers)
+        case FactKind.FIRMWARE:
+            return ()
+
+
+def _modules(fact: Fact, how: str, modules: Iterable[Module]) -> list[Found]:
+    return [Found(fact=fact, how=how, module=module, options=module.options) for module in modules]
+
+
+def _device(fact: Fact, drivers: DriverMap) -> list[Found]:
+    bus, _, name = fact.driver.partition(" ")
+    if name and (registered := _of_driver(bus, name, drivers)):
+        return _modules(fact, f"driver {name}", registered)
+    matches = drivers.of_modalias(fact.name)
+    if certain := [it.value for it in matches if it.certain]:
+        return _modules(fact, "id", certain)
+    if options := _special(fact):
+        return [Found(fact=fact, how="class", options=options)]
+    # Of a USB device a listing tells no interface, so anything might match; of a PCI device little is left out.
+    return _modules(fact, "perhaps by id", (it.value for it in matches)) if fact.name.startswith("pci:") else []
+
+
+def _of_driver(bus: str, name: str, drivers: DriverMap) -> tuple[Module, ...]:
+    """Return the modules that register the driver, with one of the same name beside it, as `xhci_hcd` beside `xhci_pci`."""
+    registered = drivers.of_driver(bus, name)
+    called = drivers.named(name)
+    places = {posixpath.dirname(it.path) for it in registered}
+    beside = [it for it in called if posixpath.dirname(it.path) in places or not places]
+    return tuple(dict.fromkeys([*registered, *beside]))
+
+
+def _special(fact: Fact) -> tuple[str, ...]:
+    """Return the options of devices that no table names: an IOMMU is found by the firmware's tables."""
+    match = _PCI_CLASS.match(fact.name)
+    if match is None or match[1] + match[2] != "0806":
+        return ()
+    return ("AMD_IOMMU",) if "v00001022" in fact.name else ("INTEL_IOMMU",) if "v00008086" in fact.name else ()
+
+
+def _virtio(fact: Fact, drivers: DriverMap) -> list[Found]:
+    """Return what drives the device behind a virtio transport, of which a listing shows the transport only."""
+    return [
+        found
+        for modalias in virtio_modaliases(fact.name)
+        for found in _modules(fact, "virtio id", (it.value for it in drivers.of_modalias(modalias)))
+    ]
+
+
+def _filesystem(fact: Fact, drivers: DriverMap) -> list[Found]:
+    if option := FILESYSTEMS.get(fact.name):
+        return [Found(fact=fact, how="file system", options=(option,))]
+    modules = [it.value for it in drivers.of_modalias(f"fs-{fact.name}")] or list(drivers.named(fact.name))
+    return _modules(fact, "file system", modules)
+
+
+def _reason(fact: Fact, drivers: DriverMap) -> str:
+    """Return why nothing answers *fact*; an empty text if nothing should."""
+    match fact.kind:
+        case FactKind.MODULE:
+            return f"no module of this tree is called {fact.name}"
+        case FactKind.FILESYSTEM:
+            return "no file system of this tree has this name" if FILESYSTEMS.get(fact.name) is None else ""
+        case FactKind.FIRMWARE:
+            return ""
+        case FactKind.DEVICE:
+            return _device_reason(fact, drivers)
+
+
+def _device_reason(fact: Fact, drivers: DriverMap) -> str:
+    if fact.driver:
+        return f"no source of this tree registers the driver {fact.driver.partition(' ')[2]}"
+    match = _PCI_CLASS.match(fact.name)
+    if fact.name.startswith(_QUIET) or (match is not None and match[1] + match[2] in NO_DRIVER):
+        return ""
+    if fact.name.startswith("usb:v") and drivers.of_modalias(fact.name):
+        return "the driver depends on its interfaces, which `lsusb` does not tell; `lsusb -t` names it"
+    return "no table of this tree has its id"

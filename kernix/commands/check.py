@@ -1,0 +1,106 @@
+"""`kernix check`: would this kernel serve that machine?"""
+
+from __future__ import annotations
+
+import json
+
+from typing import TYPE_CHECKING
+
+import click
+
+from derivations.hardware.coverage import Trouble, coverage
+from derivations.hardware.firmware import package_of
+from kernix.definitions import definitions
+from kernix.hardware import read_files, tree_of
+from kernix.machine import this_machine
+from kernix.options import PATH, attribute, evaluation, realisation
+from kernix.quantities import number
+from kernix.resolving import kernel
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from derivations.hardware.coverage import Finding
+    from kernix.definitions import Options
+    from kernix.options import Chosen
+    from kernix.session import Session
+
+
+class WouldNotServe(Error):
+    """A kernel lacks what a machine needs."""
+
+    attribute: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"`{self.attribute}` would not serve {number(self.count, 'thing')} of the machine"
+
+    @property
+    def hint(self) -> str:
+        """Tell what makes a kernel that does."""
+        return "make_linux(…, hardware=FILE) asks for what the snapshot in FILE needs; so does .override(hardware=FILE)"
+
+
+@click.command
+@attribute
+@click.option("--machine", "files", type=PATH, multiple=True, metavar="FILE",
+              help="Check against this snapshot or listing, not this machine; can be given several times.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@evaluation
+@realisation
+@click.pass_obj
+def command(
+    session: Session,
+    /,
+    *,
+    attribute: str,
+    files: tuple[Path, ...],
+    as_json: bool,
+    options: Options,
+    chosen: Chosen,
+) -> None:
+    """Tell what of a machine the kernel ATTR would not serve, before it is booted.
+
+    Told are devices and file systems that it has no driver for, modules that the root file system needs and only an
+    initramfs can bring, drivers built in without their firmware, and what no part of this tree serves. The
+    kernel's configuration is made, nothing is compiled. If something is missing, the exit code is 1.
+    """
+    snapshot = (read_files(files) if files else this_machine("this machine")).checked()
+    with definitions(session, options) as names:
+        tree = tree_of(session, attribute, kernel(names, attribute), chosen)
+    findings = coverage(snapshot, tree.drivers, tree.resolved.values)
+    if as_json:
+        click.echo(json.dumps([_facts(it) for it in findings], indent=2))
+    else:
+        click.echo("\n".join(_lines(findings, len(snapshot.facts))))
+    if fatal := sum(it.is_fatal for it in findings):
+        raise WouldNotServe(attribute, fatal)
+
+
+def _lines(findings: Iterable[Finding], facts: int) -> Iterator[str]:
+    told = list(findings)
+    for trouble in Trouble:
+        those = [it for it in told if it.trouble is trouble]
+        if those:
+            yield f"{trouble.value}:"
+            for it in those:
+                yield f"  {it}" + (f"  [{', '.join(it.seen)}]" if it.seen else "")
+    served = facts - len({it.fact for it in told})
+    yield f"{served} of {number(facts, 'fact')} about the machine give no cause for concern"
+
+
+def _facts(it: Finding) -> dict[str, object]:
+    return {
+        "trouble": it.trouble.name.lower(),
+        "fatal": it.is_fatal,
+        "fact": str(it.fact),
+        "name": it.fact.name,
+        "seen": list(it.seen),
+        "modules": list(it.modules),
+        "options": list(it.options),
+        "firmware": {file: str(package_of(file) or "") for file in it.files},
+        "reason": it.reason,
+    }

@@ -1,0 +1,85 @@
+"""`kernix detect`: from a machine to the options that it needs."""
+
+from __future__ import annotations
+
+import json
+import platform
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kernix.definitions import definitions
+from kernix.messages import say
+from kernix.options import PATH, complete_attributes, evaluation, realisation
+from kernix.quantities import number
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from derivations.hardware.snapshot import Snapshot
+    from kernix.definitions import Options
+    from kernix.options import Chosen
+    from kernix.session import Session
+
+
+@click.command
+@click.argument("files", metavar="[FILE…]", nargs=-1, type=PATH)
+@click.option("--for", "attribute", metavar="ATTR", shell_complete=complete_attributes,
+              help="Find the options of this kernel; by default Debian's 6.12.")  # fmt: skip
+@click.option(
+    "--snapshot", "target", type=PATH, metavar="OUT", help="Write a snapshot there; no kernel is needed for that."
+)
+@click.option("--name", help="Call this machine so in a snapshot; by default by its host name.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@evaluation
+@realisation
+@click.pass_obj
+def command(
+    session: Session,
+    /,
+    *,
+    files: tuple[Path, ...],
+    attribute: str | None,
+    target: Path | None,
+    name: str | None,
+    as_json: bool,
+    options: Options,
+    chosen: Chosen,
+) -> None:
+    """Print the options that this machine needs, or the machines of FILEs, as a fragment of a .config.
+
+    A FILE holds what `lspci -nnk`, `lspci -k`, `lspci -n`, `lsusb`, `lsusb -t` or `lsmod` printed, modprobed-db's list,
+    modaliases, or a snapshot; which, is seen by its form. `-` is what comes in by a pipe. Several are put together. In the fragment each
+    option stands below what wants it; at its end come, as comments, the firmware, the modules that an
+    initramfs needs, and what could not be mapped.
+    """
+    snapshot = _snapshot(files, name)
+    if target is not None:
+        target.write_bytes(snapshot.to_json() + b"\n")
+        machines = number(len(snapshot.machines), "machine or listing", "machines and listings")
+        say(f"wrote {target}: {number(len(snapshot.facts), 'fact')} of {machines}, {snapshot.digest[:16]}")
+        if attribute is None and not as_json:
+            return
+    from kernix.hardware import default_kernel, tree_of  # noqa: PLC0415 -- as above
+    from kernix.hardware_report import Report  # noqa: PLC0415 -- as above
+    from kernix.resolving import kernel  # noqa: PLC0415 -- start-up: a snapshot needs no kernel
+
+    with definitions(session, options) as names:
+        attribute = attribute or default_kernel(names)
+        tree = tree_of(session, attribute, kernel(names, attribute), chosen)
+    report = Report.make(attribute, snapshot, tree)
+    click.echo(json.dumps(report.to_json(), indent=2) if as_json else report.text, nl=as_json)
+    for line in report.remarks:
+        say(line)
+
+
+def _snapshot(files: tuple[Path, ...], name: str | None) -> Snapshot:
+    if files:
+        from kernix.hardware import read_files  # noqa: PLC0415 -- start-up: this machine needs no parsers
+
+        return read_files(files).checked()
+    from kernix.machine import this_machine  # noqa: PLC0415 -- start-up: files need no machine
+
+    return this_machine(name or platform.node() or "this machine").checked()
