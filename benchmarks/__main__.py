@@ -19,9 +19,13 @@ from benchmarks import (
     build,
     build_again,
     collect,
+    configure,
+    detect,
+    explanation,
     kernel,
     live_set,
     no_op,
+    repair,
     unpack,
     verify,
 )
@@ -46,6 +50,10 @@ BENCHMARKS: dict[str, Callable[[Workbench], Result]] = {
     "build-again": build_again.measure,
     "collect": collect.measure,
     "live-set": live_set.measure,
+    "configure": configure.measure,
+    "explanation": explanation.measure,
+    "repair": repair.measure,
+    "detect": detect.measure,
     "kernel": kernel.measure,
 }
 

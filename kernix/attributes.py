@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from overlays.fixpoint import Overlay
 
 
-_HIDDEN = frozenset({"arguments", "changes", "context", "override", "override_attrs"})
+_HIDDEN = frozenset({"arguments", "changes", "context", "override", "override_attrs", "with_modules"})
 """What a kernel has for those who make others of it, in Python."""
 
 

@@ -15,6 +15,7 @@
     read_timeout = 30
     mirrors = ["http://…/debian"]   # of Debian packages, tried before the machine's own
     kernel_mirrors = ["https://…"]  # tried before kernel.org
+    keyring = "/…/kernel.org.gpg"   # the keys that `kernix update` trusts, instead of those that kernel.org gives
 
     [gc]
     older_than = "14d"              # spare what was used since
@@ -29,6 +30,7 @@ from __future__ import annotations
 
 import tomllib
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -41,7 +43,6 @@ from store.retention import Retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 
 class InvalidConfiguration(Error):
@@ -61,10 +62,12 @@ class Configuration:
     Attributes:
         settings: Values for `derivations.realise.settings.Settings`, by name.
         collection: Values for `store.collect.Policy`, by name.
+        keyring: The file with the public key that signs kernel.org's checksums.
     """
 
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     collection: Mapping[str, Any] = attrs.field(factory=dict)
+    keyring: Path | None = None
 
 
 def parse(text: str, file: Path) -> Configuration:
@@ -80,6 +83,7 @@ def parse(text: str, file: Path) -> Configuration:
     reader = _Reader([])
     collection = reader.table(document.pop("gc", {}), "gc")
     keep = reader.table(collection.pop("keep", {}), "gc.keep")
+    keyring = reader.read({"keyring": document.pop("keyring")} if "keyring" in document else {}, _OTHERS, "")
     settings = reader.read(document, _SETTINGS, "")
     policy = reader.read(collection, _COLLECTION, "gc.")
     ages = reader.read(keep, dict.fromkeys(Retention, _seconds), "gc.keep.")
@@ -87,7 +91,7 @@ def parse(text: str, file: Path) -> Configuration:
         raise InvalidConfiguration(file, tuple(reader.problems))
     if ages:
         policy["keep"] = {Retention(name): age for name, age in ages.items()}
-    return Configuration(settings=settings, collection=policy)
+    return Configuration(settings=settings, collection=policy, **keyring)
 
 
 @attrs.define
@@ -106,7 +110,7 @@ class _Reader:
         values = {}
         for name, value in table.items():
             if name not in known:
-                meant = suggestion(name, [*known, "gc"] if not place else known)
+                meant = suggestion(name, [*known, *_OTHERS, "gc"] if not place else known)
                 self.problems.append(f"unknown setting `{place}{name}`{f', {meant}' if meant else ''}")
                 continue
             try:
@@ -155,6 +159,13 @@ def _size(value: object) -> int:
     raise ValueError(msg)
 
 
+def _file(value: object) -> Path:
+    if not isinstance(value, str) or not value.startswith("/"):
+        msg = f"expected an absolute path, got {value!r}"
+        raise ValueError(msg)
+    return Path(value)
+
+
 def _urls(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         msg = f"expected a list of URLs, got {value!r}"
@@ -183,4 +194,5 @@ _SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "mirrors": _urls,
     "kernel_mirrors": _urls,
 }
+_OTHERS: Mapping[str, Callable[[Any], Any]] = {"keyring": _file}
 _COLLECTION: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_freed": _size}

@@ -28,7 +28,20 @@ if TYPE_CHECKING:
     from overlays.fixpoint import Overlay
 
 
-SYSTEMS = ("x86_64-linux", "aarch64-linux")
+SYSTEMS = (
+    "x86_64-linux",
+    "aarch64-linux",
+    "armv7l-linux",
+    "i686-linux",
+    "mips64el-linux",
+    "powerpc64le-linux",
+    "riscv64-linux",
+    "s390x-linux",
+)
+"""What `derivations.toolchain.MACHINES` has, the usual one first; it is not asked, since all that a build needs is loaded early."""
+
+PINS = "kernels.json"
+"""The user's own pins of kernel.org's releases, in the directory of the configuration."""
 
 _PARTS = frozenset({"__init__", "fixpoint", "load"})
 """Modules of `overlays` that are no overlays."""
@@ -66,7 +79,9 @@ def definitions(
     lock = lock_at(place, make_lock or (refuse if _offline(session, options) else functools.partial(_make, session)))
     paths = overlay_files(session, options)
     users = [*(path for path in paths if isinstance(path, Path)), *filter(None, [options.file])]
-    with using(Context(lock=lock, system=options.system)), blame(users):
+    pins = session.config_home / PINS
+    context = Context(lock=lock, system=options.system, pins=pins if pins.exists() else None)
+    with using(context), blame(users):
         yield _names(paths, options)
 
 

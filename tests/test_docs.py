@@ -122,7 +122,8 @@ def commands() -> dict[str, click.Command]:
         assert command is not None
         found[verb] = command
         if isinstance(command, click.Group):
-            found |= {f"{verb} {name}": inner for name, inner in command.commands.items()}
+            names = command.list_commands(context)
+            found |= {f"{verb} {name}": inner for name in names if (inner := command.get_command(context, name))}
     return found
 
 

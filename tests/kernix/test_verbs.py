@@ -1,4 +1,4 @@
-"""The table of verbs and the verbs themselves."""
+"""The tables of verbs and the verbs themselves."""
 
 from __future__ import annotations
 
@@ -9,20 +9,38 @@ from pathlib import Path
 import click
 import pytest
 
+from derivations.toolchain import MACHINES
 from kernix import commands
+from kernix.commands.config import group
+from kernix.definitions import SYSTEMS
 from kernix.verbs import VERBS, module_of
 
 
 def test_each_module_is_in_the_table() -> None:
     """Every module of `kernix.commands` is a verb, and every verb is one."""
     folder = Path(str(commands.__file__)).parent
-    modules = {f"kernix.commands.{path.stem}" for path in folder.glob("*.py") if path.stem != "__init__"}
+    found = [*folder.glob("*.py"), *(it.parent for it in folder.glob("*/__init__.py"))]
+    modules = {f"kernix.commands.{path.stem}" for path in found if path.stem != "__init__"}
     assert modules == {module_of(verb) for verb in VERBS}
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_has_help(verb: str) -> None:
+def test_each_module_is_in_the_table_of_configurations() -> None:
+    """Every module of `kernix.commands.config` but the group and what prints is a verb of it, and every verb is one."""
+    folder = Path(str(commands.__file__)).parent / "config"
+    modules = {f"kernix.commands.config.{path.stem}" for path in folder.glob("*.py")}
+    others = {f"kernix.commands.config.{name}" for name in ("__init__", "group", "whole")}
+    assert modules - others == {group.module_of(verb) for verb in group.VERBS}
+
+
+@pytest.mark.parametrize("module", [*map(module_of, VERBS), *map(group.module_of, group.VERBS)])
+def test_each_verb_has_help(module: str) -> None:
     """A verb says what it does, and each of its options too."""
-    command: click.Command = importlib.import_module(module_of(verb)).command
+    command: click.Command = importlib.import_module(module).command
     undocumented = [it.name for it in command.params if isinstance(it, click.Option) and not it.help]
     assert (bool(command.help), undocumented) == (True, [])
+
+
+def test_every_system_can_be_named() -> None:
+    """`--system` takes each system that there is a toolchain for, and stands for the most usual one by default."""
+    assert set(SYSTEMS) == set(MACHINES)
+    assert SYSTEMS[0] == "x86_64-linux"

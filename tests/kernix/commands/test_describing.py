@@ -205,7 +205,7 @@ def complete(kernix: CommandLine, *words: str) -> list[str]:
         pytest.param(["build", "linux_micro."], [], id="needs-a-lock"),
         pytest.param(["build", "--keep"], ["--keep-going", "--keep-failed"], id="option"),
         pytest.param(["build", "--overlay", "de"], ["debug", "de"], id="overlay"),
-        pytest.param(["lock", "--add", "qe"], ["qemu", "qemu-arm", "qemu-riscv64"], id="set"),
+        pytest.param(["lock", "--add", "busybox-a"], ["busybox-aarch64", "busybox-arm"], id="set"),
         pytest.param(["build", "-f", "hello.py", "o"], ["other"], id="file"),
         pytest.param(["build", "-f", "broken.py", "o"], [], id="broken-file"),
     ],

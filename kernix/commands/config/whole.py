@@ -1,4 +1,4 @@
-"""`kernix config`: the final .config of a kernel."""
+"""`kernix config ATTR`: the final .config of a kernel."""
 
 from __future__ import annotations
 

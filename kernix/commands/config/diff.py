@@ -1,0 +1,81 @@
+"""`kernix config diff`: what differs between two configurations, and why."""
+
+from __future__ import annotations
+
+import json
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from derivations.kconfig.difference import difference
+from kernix import configurations
+from kernix.definitions import definitions
+from kernix.differences import lines
+from kernix.messages import say, warn
+from kernix.options import PATH, complete_attributes, evaluation, realisation
+from kernix.resolving import resolve
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from click.shell_completion import CompletionItem
+
+    from derivations.kconfig.cause import Configuration
+    from kernix.definitions import Options
+    from kernix.options import Chosen
+    from kernix.session import Session
+
+
+def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the attributes that begin with *incomplete*, and let the shell add files."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 -- start-up: only a shell asks
+
+    return [*complete_attributes(ctx, param, incomplete), CompletionItem(incomplete, type="file")]
+
+
+@click.command
+@click.argument("old", metavar="A", shell_complete=complete)
+@click.argument("new", metavar="B", shell_complete=complete)
+@evaluation
+@realisation
+@click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
+@click.option("--html", "page", type=PATH, help="Write them to this file as a page for a browser.")
+@click.pass_obj
+def command(
+    session: Session, /, *, old: str, new: str, as_json: bool, page: Path | None, options: Options, chosen: Chosen
+) -> None:
+    """Compare the configurations A and B: kernels, versions of Linux, or files.
+
+    Each option that differs stands below what brought it about: a fragment that asks for it, the base,
+    another default in another version, an option that selects it or that it depends on. Of a file
+    only the values are known.
+    """
+    with definitions(session, options) as names:
+        known = configurations.and_bundled(names, options)
+        sides = [_configuration(session, known, text, chosen) for text in (old, new)]
+    _compare_architectures(*sides)
+    found = difference(*sides)
+    if page is not None:
+        from kernix.pages.difference import difference_page  # noqa: PLC0415 -- start-up: only for pages
+
+        page.write_text(difference_page(found), encoding="utf-8")
+        say(f"wrote {page}")
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=2))
+    elif page is None:
+        click.echo("\n".join(lines(found)))
+
+
+def _configuration(session: Session, names: Mapping[str, Any], text: str, chosen: Chosen) -> Configuration:
+    if configurations.is_file(names, text):
+        return configurations.from_file(Path(text))
+    name, kernel = configurations.kernel_or_version(names, text)
+    return configurations.from_kernel(session, resolve(session, name, kernel, chosen), chosen)
+
+
+def _compare_architectures(old: Configuration, new: Configuration) -> None:
+    if old.arch and new.arch and old.arch != new.arch:
+        warn(f"{old.name} is for {old.arch} and {new.name} for {new.arch}: much differs for that alone")

@@ -1,0 +1,200 @@
+"""`kernix config edit`: the kernel's own editor, and what was changed in it as a fragment."""
+
+from __future__ import annotations
+
+import sys
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from derivations.kconfig.compose import compose
+from derivations.kconfig.difference import Difference, difference
+from derivations.kconfig.minimal import by_cause, minimal, settable
+from derivations.kconfig.text import line
+from derivations.kconfig.upgrade import rows
+from derivations.kconfig.values import Unset
+from derivations.linux.editor import SET, editor_root
+from derivations.linux.script import SHELL, script
+from derivations.realise.interactive import session as sandbox
+from derivations.realise.kconf import evaluator
+from kernix import lockfile, table
+from kernix.configurations import from_kernel
+from kernix.definitions import definitions
+from kernix.locking import change
+from kernix.messages import say, warn
+from kernix.options import attribute, evaluation, realisation
+from kernix.quantities import number
+from kernix.realising import realise
+from kernix.resolving import kernel, resolve
+from store.errors import Error, UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from derivations.debian.lock import Lock
+    from derivations.derivation import Output
+    from derivations.kconfig.resolved import Evaluate, Values
+    from derivations.kconfig.values import Value
+    from derivations.linux.kernel import Kernel
+    from kernix.definitions import Options
+    from kernix.options import Chosen
+    from kernix.resolving import Resolved
+    from kernix.session import Session
+
+
+class EditorFailed(Error):
+    """The editor ended with an error."""
+
+    target: str
+    code: int
+
+    def __str__(self) -> str:
+        return f"`make {self.target}` ended with exit code {self.code}"
+
+
+@click.command
+@attribute
+@click.option("--menuconfig", "target", flag_value="menuconfig", default=True, help="Use menuconfig, the default.")
+@click.option("--nconfig", "target", flag_value="nconfig", help="Use nconfig.")
+@click.option("--text", "as_text", is_flag=True, help="Print lines of a .config and not Python.")
+@evaluation
+@realisation
+@click.pass_obj
+def command(
+    session: Session, /, *, attribute: str, target: str, as_text: bool, options: Options, chosen: Chosen
+) -> None:
+    """Edit the configuration of the kernel ATTR in the kernel's own editor; print what was changed.
+
+    The editor runs in the sandbox on your terminal. What is printed is the smallest fragment that gives the
+    same configuration again, found by the kernel's own Kconfig: what only follows from other changes is not
+    in it. Paste it into `extra_config`. Nothing is changed otherwise. The packages that the editors need are
+    pinned in the lock when they are needed first.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        message = "the editor needs a terminal"
+        raise UsageError(message, "run it where you can type; `kernix config explain` and `fix` need none")
+    with definitions(session, options) as names:
+        edited = kernel(names, attribute)
+        found = resolve(session, attribute, edited, chosen)
+        root = editor_root(edited.toolchain, _lock(session, edited, options)).out
+        before = from_kernel(session, found, chosen)
+        realise(session, [root, edited.config_tree], **chosen)
+        text = _edit(session, found, target, root)
+        if text == found.file.read_text(encoding="utf-8"):
+            say("nothing was changed")
+            return
+        with evaluator(session.store, edited.resolver) as resolver:
+            after = attrs.evolve(before, name="edited", values=resolver.settled(text))
+            edit = _Edit(session, found, difference(before, after), after.values, resolver.settled)
+            fragment = edit.fragment(_base(session, edited, chosen))
+        _prove(session, found, fragment, after.values, chosen)
+        _show(fragment, edit.difference, found, as_text=as_text)
+
+
+def _lock(session: Session, edited: Kernel, options: Options) -> Lock:
+    """Return a lock that pins the editor's packages, added to the user's own if they are not there yet."""
+    lock = edited.context.lock()
+    if SET in lock.sets or options.offline:
+        return lock
+    _, pinned = change(session, lockfile.find(options.lock, Path.cwd(), lambda: session.config_home), [SET])
+    say(f"pinned {SET}, for the editor; no build changes by that")
+    return pinned
+
+
+def _edit(session: Session, found: Resolved, target: str, root: Output) -> str:
+    """Let the user edit the configuration *found*, and return what the editor left.
+
+    Raises:
+        EditorFailed: it ended with an error.
+    """
+    edited = found.kernel
+    flags = (*edited.toolchain.make_flags, *edited.arguments.make_flags)
+    env = {
+        "KCONFIG_NOTIMESTAMP": "1",
+        "LC_ALL": "C.UTF-8",
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "TERM": session.environment.get("TERM") or "xterm",
+        "TZ": "UTC",
+    }
+    with session.store.scratch() as build:
+        file = build / ".config"
+        file.write_bytes(found.file.read_bytes())
+        argv = [SHELL, *script("edit", target, *flags)]
+        mounts = {"/": root, "/src": edited.config_tree}
+        with sandbox(session.store, mounts, argv, env=env, terminal=True, build=build) as process:
+            code = process.wait()
+        if code:
+            raise EditorFailed(target, code)
+        return file.read_text(encoding="utf-8")
+
+
+@attrs.frozen
+class _Edit:
+    """What was changed, and what can tell whether less comes to the same."""
+
+    session: Session
+    found: Resolved
+    difference: Difference
+    wanted: Values
+    evaluate: Evaluate
+
+    def fragment(self, base: str) -> dict[str, Value]:
+        """Return the least requests over *base* and those of the kernel that come to what was wanted."""
+        found = self.found
+        requests: Mapping[str, Value] = {
+            name: it.value for name, it in found.wanted.requests.items() if not isinstance(it.value, Unset)
+        }
+        if _differ(self.evaluate(compose(base, requests, found.model)), found.values):
+            # More than requests has a part in it, such as hardware: then what they all came to is the base.
+            base, requests = found.file.read_text(encoding="utf-8"), {}
+        changes = settable(self.difference, found.model, self.wanted)
+
+        def enough(names: Sequence[str]) -> bool:
+            text = compose(base, {**requests, **{name: changes[name] for name in names}}, found.model)
+            return not _differ(self.evaluate(text), self.wanted)
+
+        candidates = [it for it in by_cause(self.difference) if it in changes]
+        if not enough(candidates):
+            warn("not all that was changed can be asked for option by option")
+            return dict(changes)
+        return {name: changes[name] for name in minimal(candidates, enough)}
+
+
+def _base(session: Session, edited: Kernel, chosen: Chosen) -> str:
+    base = edited.base_config
+    return session.store.path(realise(session, [base], **chosen)[base]).read_text(encoding="utf-8")
+
+
+def _differ(one: Values, other: Values) -> list[str]:
+    return [name for name in one.changed(other) if not name.startswith("@")]
+
+
+def _show(fragment: Mapping[str, Value], changes: Difference, found: Resolved, *, as_text: bool) -> None:
+    """Print the *fragment*; beside it, where options in it are asked for already."""
+    say(
+        f"{number(len(fragment), 'change')}; {number(len(changes.changes) - len(fragment), 'other option follows', 'other options follow')}"
+    )
+    requests = found.wanted.requests
+    notes = {
+        name: f"# asked for otherwise in {requests[name].origin}" if name in requests else ""
+        for name in sorted(fragment)
+    }
+    if as_text:
+        for name, note in notes.items():
+            click.echo("\n".join(filter(None, (note, line(name, fragment[name])))))
+        return
+    click.echo("extra_config = {")
+    for text in table.rows(list(zip((f"    {it}" for it in rows(fragment)), notes.values(), strict=True))):
+        click.echo(text)
+    click.echo("}")
+
+
+def _prove(session: Session, found: Resolved, fragment: Mapping[str, Value], wanted: Values, chosen: Chosen) -> None:
+    """Resolve the kernel with the *fragment*, and say what comes out otherwise than was wanted."""
+    again = resolve(session, found.name, found.kernel.override(extra_config=dict(fragment)), chosen)
+    if wrong := _differ(again.values, wanted):
+        warn(f"with it, {number(len(wrong), 'option is', 'options are')} not as in the editor: {', '.join(wrong[:5])}")

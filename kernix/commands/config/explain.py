@@ -1,0 +1,47 @@
+"""`kernix config explain`: why an option is what it is."""
+
+from __future__ import annotations
+
+import json
+
+from typing import TYPE_CHECKING
+
+import click
+
+from derivations.hardware.kbuild import Kbuild, kbuild_map
+from derivations.kconfig.explain import explain
+from kernix.definitions import definitions
+from kernix.options import attribute, evaluation, realisation
+from kernix.realising import realise
+from kernix.resolving import kernel, resolve
+
+
+if TYPE_CHECKING:
+    from kernix.definitions import Options
+    from kernix.options import Chosen
+    from kernix.session import Session
+
+
+@click.command
+@attribute
+@click.argument("option", metavar="OPTION")
+@evaluation
+@realisation
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.pass_obj
+def command(
+    session: Session, /, *, attribute: str, option: str, as_json: bool, options: Options, chosen: Chosen
+) -> None:
+    """Tell what OPTION is in the kernel ATTR, and why.
+
+    Who asks for it and what keeps it off; prompt, help and where it is defined; what it depends on, with the
+    values; what selects it and what it selects; which objects are compiled because of it. OPTION may be
+    written with or without CONFIG_.
+    """
+    with definitions(session, options) as names:
+        found = resolve(session, attribute, kernel(names, attribute), chosen)
+        map_ = kbuild_map(found.kernel.tree, found.model.srcarch).out
+    path = session.store.path(realise(session, [map_], **chosen)[map_])
+    objects = Kbuild.from_json(path.read_bytes()).objects_of
+    explanation = explain(option.removeprefix("CONFIG_"), found.model, found.values, found.wanted, objects)
+    click.echo(json.dumps(explanation.to_json(), indent=2) if as_json else explanation.text)

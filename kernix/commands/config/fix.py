@@ -1,0 +1,148 @@
+"""`kernix config fix`: what else to ask for, so that a request holds."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from typing import TYPE_CHECKING
+
+import click
+
+from derivations.kconfig.account import account
+from derivations.kconfig.repair import repair
+from derivations.kconfig.upgrade import rows
+from derivations.kconfig.values import option_name, read, written
+from derivations.realise.kconf import evaluator
+from kernix import table
+from kernix.definitions import definitions
+from kernix.messages import say
+from kernix.options import attribute, evaluation, realisation
+from kernix.quantities import number
+from kernix.realising import realise
+from kernix.resolving import kernel, resolve
+from store.errors import Error, UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from derivations.kconfig.model import Model
+    from derivations.kconfig.repair import Repair, Way
+    from derivations.kconfig.values import Value
+    from kernix.definitions import Options
+    from kernix.options import Chosen
+    from kernix.resolving import Resolved
+    from kernix.session import Session
+
+
+class NoWay(Error):
+    """Requests cannot be made to hold."""
+
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "; ".join(self.reasons)
+
+    @property
+    def errors(self) -> tuple[NoWay, ...]:
+        """Return an error for each request."""
+        return tuple(NoWay((it,)) for it in self.reasons)
+
+
+@click.command
+@attribute
+@click.argument("assignments", metavar="[X=y…]", nargs=-1)
+@evaluation
+@realisation
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.pass_obj
+def command(
+    session: Session,
+    /,
+    *,
+    attribute: str,
+    assignments: tuple[str, ...],
+    as_json: bool,
+    options: Options,
+    chosen: Chosen,
+) -> None:
+    """Find the fewest further options that let X=y hold in the kernel ATTR, and what each costs.
+
+    Without X=y, they are looked for those options that ATTR asks for and that do not hold. What is printed
+    can be pasted into `extra_config`. It is exact: the kernel's own Kconfig has resolved it, and without any
+    of the options it would not do. Where nothing helps, that is said; BROKEN, COMPILE_TEST and other
+    architectures are never proposed.
+    """
+    with definitions(session, options) as names:
+        found = resolve(session, attribute, kernel(names, attribute), chosen)
+    given = dict(assignment(it, found.model) for it in assignments)
+    solved = _solve(session, found, given, chosen)
+    if as_json:
+        click.echo(
+            json.dumps({"asked": {name: written(it) for name, it in given.items()}, **solved.to_json()}, indent=2)
+        )
+    else:
+        _show(solved, given)
+    if solved.unsolved:
+        raise NoWay(tuple(str(it) for it in solved.unsolved))
+
+
+def assignment(text: str, model: Model) -> tuple[str, Value]:
+    """Return the option and value that *text*, a word such as `KGDB=y`, stands for.
+
+    A shell takes quotation marks away, so a text may stand without, if *model* says that the option is one.
+
+    Raises:
+        UsageError: it stands for none.
+    """
+    match = re.fullmatch(r"(\w+)=(.*)", text, re.ASCII)
+    if match is None:
+        message = f"{text!r} is not of the form X=y"
+        raise UsageError(message, "write the option, an equals sign, and y, m, n, a number or a text")
+    try:
+        name = option_name(match[1])
+        symbol = model.get(name)
+        if symbol is not None and symbol.type == "string" and not match[2].startswith('"'):
+            return name, match[2]
+        return name, read(match[2])
+    except ValueError as error:
+        message = f"{text!r}: {error}"
+        raise UsageError(message) from None
+
+
+def _solve(session: Session, found: Resolved, given: Mapping[str, Value], chosen: Chosen) -> Repair:
+    """Return what lets *given*, and all that held or must hold before, hold together."""
+    accounts = account(found.wanted, found.model, found.values)
+    asked = {it.option: it.wanted for it in accounts if it.holds or it.fails}
+    base = found.kernel.base_config
+    text = session.store.path(realise(session, [base], **chosen)[base]).read_text(encoding="utf-8")
+    with evaluator(session.store, found.kernel.resolver) as resolver:
+        return repair({**asked, **given}, text, found.model, resolver, settle=resolver.settled)
+
+
+def _show(solved: Repair, given: Mapping[str, Value]) -> None:
+    if solved.best.assignments:
+        click.echo("\n".join(_mapping(solved.best, given)))
+    elif not solved.unsolved:
+        say("nothing else is needed")
+        if given:
+            click.echo("\n".join(_mapping(solved.best, given)))
+    for way in solved.alternatives:
+        click.echo(f"\n# or, with {number(way.changes, 'other option changed', 'other options changed')}:")
+        click.echo("\n".join(_mapping(way, given)))
+
+
+def _mapping(way: Way, given: Mapping[str, Value]) -> Iterator[str]:
+    """Yield the lines of the mapping that asks for *given* and what lets it hold, with what each costs."""
+    costs = {it.option: number(it.cost, "other option changes", "other options change") for it in way.assignments}
+    yield "extra_config = {"
+    yield from (f"    {it}" for it in _commented(rows(given), [""] * len(given)))
+    yield from (f"    {it}" for it in _commented(rows(way.options), [costs[name] for name in sorted(way.options)]))
+    yield "}"
+
+
+def _commented(lines: Sequence[str], comments: Sequence[str]) -> list[str]:
+    return table.rows(
+        [(line, f"# {comment}" if comment else "") for line, comment in zip(lines, comments, strict=True)]
+    )

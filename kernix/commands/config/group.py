@@ -1,0 +1,89 @@
+"""The words behind `kernix config`: its own verbs, and else an ATTR, whose .config is printed."""
+
+from __future__ import annotations
+
+import importlib
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kernix.groups import LazyGroup
+
+
+if TYPE_CHECKING:
+    from click.formatting import HelpFormatter
+    from click.shell_completion import CompletionItem
+
+
+VERBS = {
+    "check": "Tell what became of every option that is asked for",
+    "diff": "Compare two configurations, and tell what each change comes from",
+    "edit": "Open the kernel's own editor and print what was changed as a fragment",
+    "explain": "Tell why an option is what it is",
+    "fix": "Find the fewest further options that let a request hold",
+    "hardening": "Compare with the rules of the Kernel Self Protection Project",
+    "import": "Turn a .config or a fragment into Python",
+    "search": "Find options by name, as menuconfig does",
+    "upgrade": "Tell what another version of Linux does to what is asked for",
+}
+
+_HELP = ("-h", "--help")
+
+
+def module_of(verb: str) -> str:
+    """Return the name of the module that holds *verb* as its `command`."""
+    return f"kernix.commands.config.{'importing' if verb == 'import' else verb}"
+
+
+class ConfigGroup(LazyGroup):
+    """Verbs, and without one of them the verb that prints the whole .config."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any  # noqa: ANN401 -- click's signature
+    ) -> click.Context:  # fmt: skip
+        """Return the context of this group if a verb of its own or help is asked for, else of the verb that prints."""
+        own = args[:1] and (args[0] in self.verbs or args[0] in _HELP)
+        if own or (not args and extra.get("resilient_parsing")):
+            return super().make_context(info_name, args, parent, **extra)
+        return _whole().make_context(info_name, args, parent, **extra)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the verb that *args* begin with, and the rest of them; all of them if it is an ATTR."""
+        return super().resolve_command(ctx, args) if args[0] in self.verbs else (ctx.info_name, _whole(), args)
+
+    def format_options(self, ctx: click.Context, formatter: HelpFormatter) -> None:
+        """Write the options of what prints the .config, and the verbs."""
+        click.Command.format_options(_whole(), ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the verbs, attributes or options that begin with *incomplete*."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 -- start-up: click itself loads it as late
+
+        whole = _whole()
+        if incomplete.startswith("-"):
+            return whole.shell_complete(
+                whole.make_context(ctx.info_name, [], ctx.parent, resilient_parsing=True), incomplete
+            )
+        verbs = [CompletionItem(name, help=text) for name, text in self.verbs.items() if name.startswith(incomplete)]
+        (attribute,) = (it for it in whole.params if it.name == "attribute")
+        return verbs + attribute.shell_complete(ctx, incomplete)
+
+
+def _whole() -> click.Command:
+    whole: click.Command = importlib.import_module("kernix.commands.config.whole").command
+    return whole
+
+
+@click.group(
+    cls=ConfigGroup, verbs=VERBS, module_of=module_of, options_metavar="", subcommand_metavar="[OPTIONS] ATTR | VERB …"
+)
+def command() -> None:
+    """Print the .config that the kernel ATTR is built with; or check, explain, compare or edit it.
+
+    The .config is made by the kernel's own Kconfig and checked against what was asked for. Nothing
+    is compiled. `kernix config VERB --help` tells about each verb.
+    """

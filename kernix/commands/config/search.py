@@ -1,0 +1,48 @@
+"""`kernix config search`: options by name, as with `/` in menuconfig."""
+
+from __future__ import annotations
+
+import json
+
+from typing import TYPE_CHECKING
+
+import click
+
+from derivations.kconfig.search import search
+from kernix.definitions import definitions
+from kernix.messages import say
+from kernix.options import attribute, evaluation, realisation
+from kernix.resolving import kernel, resolve
+from kernix.table import rows
+
+
+if TYPE_CHECKING:
+    from kernix.definitions import Options
+    from kernix.options import Chosen
+    from kernix.session import Session
+
+
+@click.command
+@attribute
+@click.argument("pattern", metavar="PATTERN")
+@evaluation
+@realisation
+@click.option("--prompts", is_flag=True, help="Look into what menuconfig calls the options as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print the options as JSON.")
+@click.pass_obj
+def command(
+    session: Session, /, *, attribute: str, pattern: str, prompts: bool, as_json: bool, options: Options, chosen: Chosen
+) -> None:
+    """Find the options whose names PATTERN, a regular expression, occurs in, with their values in the kernel ATTR.
+
+    As with `/` in menuconfig, upper and lower case are the same; `^NET$` is NET alone.
+    """
+    with definitions(session, options) as names:
+        found = resolve(session, attribute, kernel(names, attribute), chosen)
+    hits = search(pattern, found.model, found.values, prompts=prompts)
+    if as_json:
+        click.echo(json.dumps([it.to_json() for it in hits], indent=2))
+    elif hits:
+        click.echo("\n".join(rows([(it.option, it.value, it.prompt or "(no prompt)", it.place) for it in hits])))
+    else:
+        say(f"no option of {attribute} matches {pattern!r}")

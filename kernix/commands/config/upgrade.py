@@ -1,0 +1,143 @@
+"""`kernix config upgrade`: what another version of Linux does to what is asked for."""
+
+from __future__ import annotations
+
+import json
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from derivations.kconfig.account import account
+from derivations.kconfig.difference import difference
+from derivations.kconfig.repair import repair
+from derivations.kconfig.upgrade import upgrade
+from derivations.linux.patch import Patch
+from derivations.realise.kconf import evaluator
+from kernix.configurations import and_bundled, from_kernel, kernel_or_version
+from kernix.definitions import definitions
+from kernix.differences import values, why
+from kernix.messages import say, warn
+from kernix.options import PATH, attribute, complete_attributes, evaluation, realisation
+from kernix.quantities import number
+from kernix.realising import realise
+from kernix.resolving import kernel, resolve
+from kernix.table import rows
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from derivations.kconfig.account import Account
+    from derivations.kconfig.difference import Change
+    from derivations.kconfig.upgrade import Step, Upgrade
+    from derivations.kconfig.values import Value
+    from derivations.linux.kernel import Kernel
+    from kernix.definitions import Options
+    from kernix.options import Chosen
+    from kernix.resolving import Resolved
+    from kernix.session import Session
+
+
+@click.command
+@attribute
+@click.option("--to", required=True, metavar="VERSION|ATTR", shell_complete=complete_attributes,
+              help="The version of Linux, or the kernel with it, that ATTR is to have.")  # fmt: skip
+@evaluation
+@realisation
+@click.option("--all", "everything", is_flag=True, help="List every new option, not only those that are on.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--html", "page", type=PATH, help="Write it to this file as a page for a browser.")
+@click.pass_obj
+def command(
+    session: Session, /, *, attribute: str, to: str, everything: bool, as_json: bool, page: Path | None,
+    options: Options, chosen: Chosen,
+) -> None:  # fmt: skip
+    """Tell what another version of Linux does to the kernel ATTR: to what it asks for, and to the rest.
+
+    The definition is resolved with the sources of the other version. Listed are the requests that do not
+    come through, each with the edit; the options that become something else by themselves; those that are
+    gone, of another type, or new. Nothing is compiled. Patches are left out, what they ask for is not.
+    """
+    with definitions(session, options) as names:
+        old = resolve(session, attribute, kernel(names, attribute), chosen)
+        new = resolve(session, *_moved(and_bundled(names, options), old.kernel, attribute, to), chosen)
+    found = _upgrade(session, old, new, chosen)
+    if page is not None:
+        from kernix.pages.upgrade import upgrade_page  # noqa: PLC0415 -- start-up: only for pages
+
+        page.write_text(upgrade_page(found), encoding="utf-8")
+        say(f"wrote {page}")
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=2))
+    elif page is None:
+        click.echo("\n".join(_lines(found, everything=everything)))
+
+
+def _moved(names: Mapping[str, Any], old: Kernel, attribute: str, to: str) -> tuple[str, Kernel]:
+    """Return the kernel *old* with the sources of the one that *to* means, and what it is called."""
+    target_name, target = kernel_or_version(names, to)
+    arguments = old.arguments
+    if patches := [it.name for it in arguments.patches if it.source is not None]:
+        warn(f"{number(len(patches), 'patch is', 'patches are')} left out: {', '.join(patches)}")
+    asking = [Patch(it.name, extra_config=it.extra_config) for it in arguments.patches if it.extra_config]
+    new = old.override(version=target.version, source=target.source, patches=asking, mod_dir_version=None)
+    return f"{attribute} with the sources of {target_name}", new
+
+
+def _upgrade(session: Session, old: Resolved, new: Resolved, chosen: Chosen) -> Upgrade:
+    before, after = from_kernel(session, old, chosen), from_kernel(session, new, chosen)
+    accounts = account(new.wanted, new.model, new.values)
+    repairs = _repairs(session, new, accounts, chosen)
+    return upgrade(difference(before, after), accounts, repairs)
+
+
+def _repairs(
+    session: Session, new: Resolved, accounts: Sequence[Account], chosen: Chosen
+) -> dict[str, Mapping[str, Value]]:
+    """Return by option what lets those requests hold that could, and do not."""
+    failing = [it for it in accounts if it.fails and it.option in new.model]
+    if not failing:
+        return {}
+    base = new.kernel.base_config
+    text = session.store.path(realise(session, [base], **chosen)[base]).read_text(encoding="utf-8")
+    held = {it.option: it.wanted for it in accounts if it.holds}
+    with evaluator(session.store, new.kernel.resolver) as resolver:
+        return {
+            it.option: repair(
+                {**held, it.option: it.wanted}, text, new.model, resolver, settle=resolver.settled, alternatives=0
+            ).best.options
+            for it in failing
+        }
+
+
+def _lines(found: Upgrade, *, everything: bool) -> Iterator[str]:
+    """Yield *found* for people: what to do first."""
+    old, new = found.difference.old, found.difference.new
+    yield f"{old.name}: Linux {old.version} -> {new.version}"
+    fine = found.requests - len(found.steps)
+    yield f"{number(found.requests, 'option is', 'options are')} asked for, {fine} of which come through as they are"
+    if found.steps:
+        yield ""
+        yield "to edit:"
+        yield from (line for step in found.steps for line in _step(step))
+    yield from _section("options that become something else by themselves", found.defaults)
+    yield from _section("options that were set and are gone", found.removed)
+    if found.redefined:
+        yield f"\noptions that are defined differently: {len(found.redefined)}"
+        yield from rows([(f"  {it.option}", it.what, f"{it.old} -> {it.new}") for it in found.redefined])
+    on = [it for it in found.added if it.new not in {"n", "absent"}]
+    yield from _section(f"new options, of {len(found.added)} those that are on", found.added if everything else on)
+
+
+def _step(step: Step) -> Iterator[str]:
+    place = f" ({step.request.origin})" if str(step.request.origin) else ""
+    yield f"  {step.option}{place}: {step.text}"
+    yield from (f"    {sign} {line}" for sign, line in step.edit())
+
+
+def _section(title: str, changes: Sequence[Change]) -> Iterator[str]:
+    if changes:
+        yield f"\n{title}: {len(changes)}"
+        yield from rows([(f"  {it.option}", values(it), it.prompt or why(it)) for it in changes])

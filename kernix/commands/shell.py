@@ -1,0 +1,96 @@
+"""`kernix shell`: work by hand in the environment in which something is built."""
+
+from __future__ import annotations
+
+import contextlib
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from derivations.linux.kernel import Kernel
+from derivations.linux.shell import shell_of
+from derivations.realise import interactive
+from kernix.attributes import target
+from kernix.definitions import definitions
+from kernix.messages import say
+from kernix.options import PATH, attribute, evaluation, realisation
+from kernix.realising import present, realise
+from store.errors import UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from derivations.linux.shell import Shell
+    from kernix.definitions import Options
+    from kernix.options import Chosen
+    from kernix.session import Session
+
+
+@click.command
+@attribute
+@click.argument("words", metavar="[-- CMD…]", nargs=-1, type=click.UNPROCESSED)
+@evaluation
+@realisation
+@click.option("-d", "--directory", type=PATH, help="Work in this directory instead of ./NAME-shell.")
+@click.pass_obj
+def command(
+    session: Session,
+    /,
+    *,
+    attribute: str,
+    words: tuple[str, ...],
+    directory: Path | None,
+    options: Options,
+    chosen: Chosen,
+) -> None:
+    """Open a shell in the environment in which ATTR is built, or run CMD there and end with its exit code.
+
+    It is the build's own sandbox: its programs, its variables, no network, and of this machine only one directory,
+    which is /build inside and stays when the shell is left. `unpackPhase` unpacks the source into it. What is built
+    of ATTR already is there too: $dev is a kernel's output `dev`.
+    """
+    with definitions(session, options) as names:
+        found = target(names, attribute)
+        derivation = found.output.derivation
+        built = present(session, [derivation.output(name) for name in derivation.outputs])
+        shell = shell_of(found.value if isinstance(found.value, Kernel) else derivation, built)
+        paths = realise(session, shell.mounts.values(), **chosen)
+    place = directory or Path(f"{derivation.name}-shell")
+    with _workplace(place) as work:
+        if not words:
+            _greet(attribute, shell, place)
+        argv = words or _shell(session.store.path(paths[shell.mounts["/"]]))
+        env = {**shell.env, "PS1": rf"[{derivation.name} \W]\$ ", "TERM": session.environment.get("TERM", "dumb")}
+        with interactive.session(session.store, shell.mounts, argv, env=env, terminal=True, build=work) as process:
+            code = process.wait()
+    click.get_current_context().exit(code)
+
+
+@contextlib.contextmanager
+def _workplace(place: Path) -> Iterator[Path]:
+    """Give the directory *place*, by its real path; it goes away again if nothing is in it in the end."""
+    if place.exists() and not place.is_dir():
+        message = f"{place} is not a directory"
+        raise UsageError(message)
+    made = not place.exists()
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        yield place.resolve()
+    finally:
+        if made:
+            with contextlib.suppress(OSError):
+                place.rmdir()
+
+
+def _greet(attribute: str, shell: Shell, place: Path) -> None:
+    say(f"{place} is /build in here; `unpackPhase` unpacks the source, `exit` leaves")
+    if missing := [name for name in shell.derivation.outputs if name not in shell.env]:
+        say(f"not built, so not there: {', '.join(f'${name}' for name in missing)} (`kernix build {attribute}`)")
+
+
+def _shell(root: Path) -> tuple[str, ...]:
+    """Return the best shell that *root* has."""
+    return ("/bin/bash", "--noprofile", "--norc", "-i") if (root / "bin/bash").exists() else ("/bin/sh", "-i")

@@ -1,0 +1,150 @@
+"""`kernix update`: pin what kernel.org has released."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from derivations.linux.pins import TESTING, dump_pins
+from derivations.linux.releases import NotListed, changes, newer, updated
+from derivations.realise.kernel_org import SERVER, SIGNER, KernelOrg
+from kernels import attribute_of, releases
+from kernix.definitions import PINS
+from kernix.messages import say
+from kernix.options import PATH
+from kernix.table import rows
+from store.errors import UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from derivations.linux.pins import Release
+    from derivations.linux.releases import Announced, Change
+    from kernix.session import Session
+
+
+@click.command
+@click.option("--dry-run", "-n", is_flag=True, help="Print what would change, and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
+@click.option("-k", "--keep-going", is_flag=True, help="Leave out releases that no signed checksum covers yet.")
+@click.option(
+    "--testing", is_flag=True, help="Download the newest release candidate, which nobody signs, and pin what comes."
+)
+@click.option("-o", "--output", type=PATH, help="Change this file instead of your own kernels.json.")
+@click.option("--keyring", type=PATH, help="Take the public keys from this file, not from the server.")
+@click.option("--signer", metavar="FINGERPRINT", default=SIGNER, show_default=True, help="Trust this key's checksums.")
+@click.option(
+    "--server", metavar="URL", default=SERVER, show_default=True, help="Ask this server, which has kernel.org's files."
+)
+@click.pass_obj
+def command(
+    session: Session,
+    /,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    keep_going: bool,
+    testing: bool,
+    output: Path | None,
+    keyring: Path | None,
+    signer: str,
+    server: str,
+) -> None:
+    """Pin the newest releases of kernel.org in $XDG_CONFIG_HOME/kernix/kernels.json, and print what changed.
+
+    New series are added, those that are not maintained any more are marked. Hashes are taken from kernel.org's lists of
+    checksums alone, after gpgv has verified their signature. Kernels that are not maintained any more stay, and can be built.
+    """
+    place = output or session.config_home / PINS
+    old = releases(place if place.exists() else None)
+    kernel_org = _kernel_org(session, keyring, signer, server)
+    announced = kernel_org.announced()
+    wanted = newer(announced, old)
+    signed = {release.version.major for series, release in wanted.items() if series != TESTING}
+    new, missing = updated(old, announced, kernel_org.sums(signed))
+    if missing and not keep_going:
+        raise NotListed(missing)
+    for version in missing:
+        say(f"left out: Linux {version}, of which kernel.org's signed checksums do not know yet")
+    if TESTING in wanted:
+        new |= _testing(kernel_org, wanted[TESTING], asked_for=testing)
+    found = changes(old, new)
+    if found and not dry_run:
+        _write(place, dump_pins(new))
+    click.echo(
+        json.dumps([attrs.asdict(it) for it in found], indent=2) if as_json else "\n".join(_lines(found)),
+        nl=bool(found or as_json),
+    )
+    if not found:
+        say("nothing has changed")
+    elif not dry_run:
+        say(f"wrote {place}")
+
+
+def _kernel_org(session: Session, keyring: Path | None, signer: str, server: str) -> KernelOrg:
+    settings = session.settings()
+    if settings.offline:
+        message = "what kernel.org has released cannot be asked offline"
+        raise UsageError(message, "`offline` is set in config.toml")
+    fingerprint = signer.replace(" ", "").upper().removeprefix("0X")
+    if len(fingerprint) != len(SIGNER) or not set(fingerprint) <= set("0123456789ABCDEF"):
+        message = f"{signer!r} is not the fingerprint of a key"
+        raise UsageError(message, f"a fingerprint has {len(SIGNER)} digits, such as {SIGNER}")
+    if keyring is None and session.configuration is not None:
+        keyring = session.configuration.keyring
+    keys = keyring.read_bytes() if keyring is not None else None
+    return KernelOrg(settings=settings, server=server.rstrip("/"), keyring=keys, signer=fingerprint)
+
+
+def _testing(kernel_org: KernelOrg, release: Announced, *, asked_for: bool) -> Mapping[str, Release]:
+    """Return the pin of the release candidate that is announced, if it is asked for."""
+    pin = release.pinned("")
+    if not asked_for:
+        say(
+            f"left out: Linux {release.text}, for whose archive nobody signs; `--testing` downloads it and pins what comes"
+        )
+        return {}
+    say(f"downloading {pin.url}")
+    return {TESTING: release.pinned(kernel_org.sha256_of(pin.url))}
+
+
+def _lines(found: tuple[Change, ...]) -> list[str]:
+    return rows([(_sign(it), attribute_of(it.series), _words(it)) for it in found])
+
+
+def _sign(change: Change) -> str:
+    return "+" if change.old is None else "~"
+
+
+def _words(change: Change) -> str:
+    """Return what becomes of a series, in words."""
+    old, new = change.old, change.new
+    words = [new.version if old is None or old.version == new.version else f"{old.version} -> {new.version}"]
+    if new.longterm and not (old is not None and old.longterm):
+        words.append("longterm")
+    if new.end_of_life and not (old is not None and old.end_of_life):
+        words.append("not maintained any more")
+    if old is not None and old.end_of_life and not new.end_of_life:
+        words.append("maintained again")
+    return ", ".join(words)
+
+
+def _write(place: Path, text: str) -> None:
+    """Write *text* to *place*, whole or not at all."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(place)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,159 @@
+"""Configurations as users name them: a kernel, a version of Linux, or a file.
+
+linux_micro, my.kernel      an attribute that is a kernel
+6.12, 6.12.117              a version: the kernel of the set that has it
+./old.config, /boot/config  a file: it has a slash in it, ends in .config, or is there and no attribute
+
+Of a file only the values are known, and what its head tells.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from derivations.frozen_map import FrozenMap
+from derivations.kconfig.cause import Configuration
+from derivations.kconfig.grammar import parse
+from derivations.kconfig.head import check_complete, directory, head
+from derivations.kconfig.resolved import Values
+from derivations.kconfig.text import decoded, read
+from derivations.kconfig.values import NO, Unset, written
+from derivations.linux.kernel import Kernel
+from derivations.linux.version import InvalidVersion, Version
+from kernels import kernel_set
+from kernix.attributes import Layers
+from kernix.realising import realise
+from kernix.resolving import kernel
+from store.errors import Error, UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from derivations.kconfig.values import Value
+    from kernix.definitions import Options
+    from kernix.options import Chosen
+    from kernix.resolving import Resolved
+    from kernix.session import Session
+
+
+_LOOKS_LIKE_A_VERSION = re.compile(r"v?\d+\.\d")
+
+
+class NoConfiguration(Error):
+    """A file is no .config."""
+
+    file: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file} is no .config: {self.reason}"
+
+
+class NoSuchVersion(UsageError):
+    """The set has no kernel of a version, or several."""
+
+
+def and_bundled(names: Mapping[str, Any], options: Options) -> Mapping[str, Any]:
+    """Return *names*, and behind them the bundled kernels: what one compares with often is one of those."""
+    return Layers(names, kernel_set(system=options.system))
+
+
+def versioned(names: Mapping[str, Any], text: str) -> tuple[str, Kernel]:
+    """Return the kernel among *names* whose version, or series, is *text*, with its name.
+
+    Raises:
+        NoSuchVersion: there is none, or there are several.
+    """
+    wanted = Version.parse(text.removeprefix("v"))
+    kernels = {name: it for name in names if isinstance(it := names[name], Kernel)}
+    exact = [name for name, it in kernels.items() if it.version == text.removeprefix("v")]
+    series = [
+        name
+        for name, it in kernels.items()
+        if wanted.patch is None and Version.parse(it.version).series == wanted.series
+    ]
+    own = [name for name in (*exact, *series) if name == f"linux_{wanted.series.replace('.', '_')}"]
+    found = own or exact or series
+    if not found:
+        message = f"no kernel has the version {text}"
+        raise NoSuchVersion(message, "`kernix list` names what there is")
+    if len(found) > 1:
+        message = f"several kernels have the version {text}: {', '.join(found)}"
+        raise NoSuchVersion(message, f"name one of them, such as `{found[0]}`")
+    return found[0], kernels[found[0]]
+
+
+def is_version(text: str) -> bool:
+    """Return whether *text* looks like a version and not like a name."""
+    return _LOOKS_LIKE_A_VERSION.match(text) is not None
+
+
+def is_file(names: Mapping[str, Any], text: str) -> bool:
+    """Return whether *text* names a file."""
+    return "/" in text or text.endswith(".config") or (text not in names and Path(text).is_file())
+
+
+def kernel_or_version(names: Mapping[str, Any], text: str) -> tuple[str, Kernel]:
+    """Return the kernel that *text*, an attribute or a version, means, with its name.
+
+    Raises:
+        UnknownAttribute, NotBuildable, NoSuchVersion: there is none.
+    """
+    if not is_version(text):
+        return text, kernel(names, text)
+    try:
+        return versioned(names, text)
+    except InvalidVersion:
+        return text, kernel(names, text)
+
+
+def from_kernel(session: Session, found: Resolved, chosen: Chosen) -> Configuration:
+    """Return the configuration of the kernel *found*, with its base."""
+    base = found.kernel.base_config
+    text = session.store.path(realise(session, [base], **chosen)[base]).read_text(encoding="utf-8")
+    asked = found.kernel.arguments.base
+    return Configuration(
+        name=found.name,
+        values=found.values,
+        version=found.model.version,
+        arch=found.model.srcarch,
+        model=found.model,
+        requests=found.wanted.requests,
+        base_name=asked if isinstance(asked, str) else asked.derivation.name,
+        base={it.option: it.value for it in parse(text).assignments if it.value is not NO},
+    )
+
+
+def from_file(place: Path) -> Configuration:
+    """Return the configuration in the file at *place*, and what its head tells.
+
+    Raises:
+        NoConfiguration: it is none.
+        IncompleteConfig: it is cut off.
+        InvalidFragment: lines of it are none of a `.config`.
+    """
+    text = decoded(place.read_bytes(), place.name)
+    check_complete(text, place.name)
+    fragment = read(text, place.name)
+    if not fragment.options:
+        raise NoConfiguration(place, "no line of it sets an option")
+    values = {name: clauses[-1].request.value for name, clauses in fragment.options.items()}
+    about = head(text)
+    return Configuration(
+        name=str(place),
+        values=Values({name: f"0 1 {_raw(value)}" for name, value in values.items()}),
+        version=about.version if about is not None else "",
+        arch=directory(about.architecture) if about is not None else "",
+        requests=FrozenMap(),
+    )
+
+
+def _raw(value: Value | Unset) -> str:
+    """Return *value* as tables of values have it."""
+    if isinstance(value, Unset):
+        return "n"
+    return f'"{value}' if isinstance(value, str) else written(value)

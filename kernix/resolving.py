@@ -1,0 +1,72 @@
+"""A kernel's configuration as its own Kconfig resolved it, with what is known of every option."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from derivations.kconfig.model import Model
+from derivations.kconfig.resolved import Values
+from derivations.linux.kernel import Kernel
+from kernix.attributes import NotBuildable, follow
+from kernix.realising import realise
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from derivations.kconfig.merge import Merged
+    from kernix.options import Chosen
+    from kernix.session import Session
+
+
+@attrs.frozen(kw_only=True)
+class Resolved:
+    """A kernel's configuration as its own Kconfig resolved it, whether all that was asked for holds or not.
+
+    Attributes:
+        name: What the user calls the kernel.
+        kernel: The kernel.
+        model: Its Kconfig.
+        values: The value of every option.
+        file: The `.config`.
+    """
+
+    name: str
+    kernel: Kernel
+    model: Model
+    values: Values
+    file: Path
+
+    @property
+    def wanted(self) -> Merged:
+        """Return what is asked for."""
+        return self.kernel.wanted
+
+
+def kernel(names: Mapping[str, Any], attribute: str) -> Kernel:
+    """Return the kernel that *attribute* is.
+
+    Raises:
+        UnknownAttribute: there is none.
+        NotBuildable: it is no kernel.
+    """
+    found = follow(names, attribute)
+    if not isinstance(found, Kernel):
+        message = f"`{attribute}` is not a kernel, so it has no configuration"
+        raise NotBuildable(message)
+    return found
+
+
+def resolve(session: Session, name: str, found: Kernel, chosen: Chosen) -> Resolved:
+    """Return the configuration of the kernel *found*, called *name*, resolved as *chosen* if it is not there yet.
+
+    Raises:
+        Error: it cannot be.
+    """
+    program, dotconfig, values = found.resolver.out, found.resolved.output("out"), found.resolved.output("values")
+    places = realise(session, [program, dotconfig, values], **chosen)
+    model, file, table = (session.store.path(places[it]) for it in (program, dotconfig, values))
+    return Resolved(name=name, kernel=found, model=Model.read(model / "model"), values=Values.read(table), file=file)

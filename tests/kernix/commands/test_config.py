@@ -1,0 +1,391 @@
+"""`kernix config …`: everything that needs no program of the kernel's; the rest is in tests/test_real_config.py."""
+
+from __future__ import annotations
+
+import json
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from derivations.context import Context, using
+from derivations.frozen_map import FrozenMap
+from derivations.hardware.kbuild import Kbuild, kbuild_map
+from derivations.kconfig.fragment import Fragment
+from derivations.kconfig.values import YES
+from kernels import kernel_set
+from store.local import Store
+from tests.fakes import fake_lock
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from derivations.derivation import Output
+    from derivations.linux.kernel import Kernel
+    from tests.kernix.conftest import CommandLine
+
+
+MINE = """
+from derivations import *
+from kernels import kernel_set
+
+kernels = kernel_set()
+plain = kernels.linux_micro.override(extra_config=lambda old: {})
+mine = plain.override(
+    extra_config={
+        "NET": YES,
+        "TINY": optional(YES),
+        "LOST": YES,
+    },
+)
+"""
+
+HEAD = "#\n# Automatically generated file; DO NOT EDIT.\n# Linux/{arch} {version} Kernel Configuration\n#\n"
+
+
+def option(name: str, prompt: str = "", kind: str = "bool", **more: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON
+    """Return the JSON of an option."""
+    prompts = [{"text": prompt, "menus": ["Networking"]}] if prompt else []
+    definition = {"file": "net/Kconfig", "line": 7}
+    empty: dict[str, list[object]] = {key: [] for key in ("defaults", "selects", "implies", "ranges")}
+    return {"name": name, "type": kind, "prompts": prompts, "definitions": [definition], **empty, **more}
+
+
+def model(folder: Path, *options: dict[str, Any], version: str) -> Path:
+    """Write a resolver's output with a model of *options* below *folder*, and return it."""
+    place = folder / f"resolver-{version}"
+    (place / "model").mkdir(parents=True)
+    lines = [json.dumps(it) + "\n" for it in sorted(options, key=lambda it: it["name"])]
+    starts = [sum(map(len, lines[:number])) for number in range(len(lines))]
+    files = {
+        "about": json.dumps({"arch": "x86_64", "srcarch": "x86", "version": version}),
+        "symbols": "".join(lines),
+        "index": "".join(f"{json.loads(it)['name']} {start}\n" for it, start in zip(lines, starts, strict=True)),
+        "choices": "",
+        "elsewhere": "ARM64_PAN arch/arm64/Kconfig:12\n",
+        "common": "",
+    }
+    for name, text in files.items():
+        (place / "model" / name).write_text(text)
+    return place
+
+
+class Fakes:
+    """A store in which the configurations of kernels are resolved already."""
+
+    def __init__(self, kernix: CommandLine) -> None:
+        """Fill the store of *kernix*."""
+        self._folder = kernix.top / "fakes"
+        self._folder.mkdir()
+        self._store = Store.open(kernix.home)
+
+    def put(self, output: Output, content: Path | str | bytes) -> None:
+        """Let *content* be what *output* is."""
+        place = content if isinstance(content, Path) else self._folder / output.derivation.key.hex()
+        if not isinstance(content, Path):
+            place.write_bytes(content if isinstance(content, bytes) else content.encode())
+        self._store.record([(output.derivation.key, output.name, self._store.add(place, output.derivation.name))])
+
+    def kernel(self, kernel: Kernel, program: Path, values: Mapping[str, str]) -> None:
+        """Let *values* be what the *program* makes of *kernel*."""
+        self.put(kernel.resolver.out, program)
+        lines = "".join(f"CONFIG_{name}={it.split(' ', 2)[2]}\n" for name, it in values.items())
+        self.put(kernel.resolved.output("out"), HEAD.format(arch="x86_64", version=kernel.version) + lines)
+        self.put(kernel.resolved.output("values"), "".join(f"{name} {it}\n" for name, it in values.items()))
+        self.put(kernel.base_config, "# CONFIG_NET is not set\n")
+        kbuild = Kbuild(objects=FrozenMap({"net/socket.o": ((("NET",),),)}), parts={}, directories={}, includes={})
+        self.put(kbuild_map(kernel.tree, "x86").out, kbuild.to_json())
+
+    @property
+    def folder(self) -> Path:
+        """Return where to write things."""
+        return self._folder
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+
+OPTIONS = (
+    option("NET", "Networking support", help="Say Y."),
+    option("INET", "TCP/IP networking", depends="NET", defaults=[{"value": {"value": "y"}}]),
+    option("TINY", "Tiny", depends=["!", "NET"]),
+    option("NAME", "A name", kind="string"),
+)
+"""The options of 6.12; 6.1 has LOST as well."""
+
+
+@pytest.fixture
+def mine(kernix: CommandLine, lock: Path) -> Path:
+    """Return a user's file with kernels that are resolved: `plain`, `mine`, and of the bundled set `linux_debian_6_1`."""
+    assert lock.exists()
+    fakes = Fakes(kernix)
+    pinned = fake_lock()
+    with using(Context(lock=lambda: pinned)):
+        kernels = kernel_set()
+        plain = kernels["linux_micro"].override(extra_config=lambda _: {})
+        asked = Fragment("mine", {"NET": YES, "TINY": YES, "LOST": YES})
+        program = model(fakes.folder, *OPTIONS, version=plain.version)
+        off = {"NET": "2 1 n", "INET": "0 0 n", "TINY": "2 1 n", "NAME": '2 1 "micro'}
+        on = {"NET": "2 1 y", "INET": "2 1 y", "TINY": "0 0 n", "NAME": '2 1 "micro'}
+        fakes.kernel(plain, program, off)
+        fakes.kernel(plain.override(extra_config=asked), program, on)
+        old = kernels["linux_debian_6_1"]
+        older = model(fakes.folder, *OPTIONS, option("LOST", "Lost"), version=old.version)
+        fakes.kernel(old, older, {**off, "LOST": "2 1 y"})
+    fakes.close()
+    return kernix.write("mine.py", MINE)
+
+
+def test_check(kernix: CommandLine, mine: Path) -> None:
+    """What does not hold is told with the reason and the place; one that is not optional is an error."""
+    ran = kernix("config", "check", "-f", mine, "mine")
+    assert (1, "error: 1 option is not what `mine` asks for: LOST") == (ran.code, ran.err.splitlines()[0])
+    assert any(it.startswith("unknown: LOST: asked y (extra_config, mine.py:11)") for it in ran.lines)
+    assert any(it.startswith("blocked: TINY: asked y (extra_config, mine.py:10)") for it in ran.lines)
+    assert not [it for it in ran.lines if it.startswith("held: NET")]
+    assert [it for it in kernix("config", "check", "-f", mine, "mine", "--all").lines if it.startswith("held: NET")]
+
+
+def test_check_as_data(kernix: CommandLine, mine: Path) -> None:
+    """As JSON, every request has its outcome."""
+    found = {it["option"]: it["outcome"] for it in kernix("config", "check", "-f", mine, "mine", "--json").json}
+    assert {"NET": "held", "TINY": "blocked", "LOST": "unknown"}.items() <= found.items()
+
+
+def test_check_of_what_holds(kernix: CommandLine, mine: Path) -> None:
+    """Where all holds, the exit code is 0."""
+    assert 0 == kernix("config", "check", "-f", mine, "plain").code
+
+
+@pytest.mark.parametrize("name", ["NET", "CONFIG_NET"])
+def test_explain(kernix: CommandLine, mine: Path, name: str) -> None:
+    """An option is explained, with or without CONFIG_: who asks, prompt, place, what is built, help."""
+    told = kernix("config", "explain", "-f", mine, "mine", name).out
+    assert told.startswith("NET is y: asked y (extra_config, mine.py:9)\n")
+    for fact in ("Networking support (bool)", "net/Kconfig:7", "net/socket.o", "Say Y."):
+        assert fact in told
+
+
+def test_explain_as_data(kernix: CommandLine, mine: Path) -> None:
+    """As JSON, an explanation has the objects that the option builds."""
+    found = kernix("config", "explain", "-f", mine, "mine", "NET", "--json").json
+    assert (["net/socket.o"], "y") == (found["objects"], found["value"])
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        pytest.param("INETT", "hint: did you mean INET", id="near"),
+        pytest.param("ARM64_PAN", "arch/arm64/Kconfig:12", id="elsewhere"),
+    ],
+)
+def test_explain_what_there_is_not(kernix: CommandLine, mine: Path, name: str, sentence: str) -> None:
+    """An option that the kernel does not have is an error that tells what was meant, or where it is."""
+    ran = kernix("config", "explain", "-f", mine, "mine", name)
+    assert (1, "", True) == (ran.code, ran.out, sentence in ran.err)
+
+
+def test_search(kernix: CommandLine, mine: Path) -> None:
+    """Options are found by a pattern, the one that it names first, with values, prompts and places."""
+    ran = kernix("config", "search", "-f", mine, "mine", "net")
+    assert [
+        "NET   y  Networking support  net/Kconfig:7",
+        "INET  y  TCP/IP networking   net/Kconfig:7",
+    ] == ran.lines
+    assert ["NAME"] == [it["option"] for it in kernix("config", "search", "-f", mine, "mine", "^na", "--json").json]
+
+
+def test_search_finds_nothing(kernix: CommandLine, mine: Path) -> None:
+    """Nothing found is said; what is no pattern is an error."""
+    ran = kernix("config", "search", "-f", mine, "mine", "XYZ")
+    assert (0, "", "no option of mine matches 'XYZ'\n") == (ran.code, ran.out, ran.err)
+    assert 1 == kernix("config", "search", "-f", mine, "mine", "(").code
+
+
+def test_diff_of_kernels(kernix: CommandLine, mine: Path) -> None:
+    """Two kernels are compared, each change below its cause."""
+    lines = kernix("config", "diff", "-f", mine, "plain", "mine").lines
+    assert "2 options differ" in lines
+    start = lines.index("asked for: 1, and 1 that followed")
+    assert [
+        "  NET     n -> y  asked for by extra_config (mine.py:9)",
+        "    INET  n -> y  depends on NET",
+    ] == lines[start + 1 : start + 3]
+
+
+def test_diff_as_page(kernix: CommandLine, mine: Path) -> None:
+    """With --html a page is written, and nothing printed."""
+    ran = kernix("config", "diff", "-f", mine, "plain", "mine", "--html", "out.html")
+    assert ("", "wrote out.html\n") == (ran.out, ran.err)
+    assert "asked for by extra_config" in (kernix.work / "out.html").read_text()
+
+
+def test_diff_of_versions(kernix: CommandLine, mine: Path) -> None:
+    """A version means the kernel that has it, also of the bundled set."""
+    ran = kernix("config", "diff", "-f", mine, "6.1.158", "plain", "--json")
+    assert ("linux_debian_6_1", [("LOST", "gone")]) == (
+        ran.json["old"]["name"],
+        [(it["option"], it["cause"]["kind"]) for it in ran.json["changes"]],
+    )
+
+
+def test_diff_of_a_version_of_several(kernix: CommandLine, mine: Path) -> None:
+    """A version that several kernels have names them."""
+    ran = kernix("config", "diff", "-f", mine, "6.12.43", "plain")
+    sentence = "error: several kernels have the version 6.12.43: plain, mine, linux_debian_6_12, linux_micro"
+    assert (2, sentence) == (ran.code, ran.err.splitlines()[0])
+
+
+def test_diff_of_a_file(kernix: CommandLine, mine: Path) -> None:
+    """A kernel and a file are compared by what the file says."""
+    kernix.write("old.config", HEAD.format(arch="x86", version="6.12.43") + 'CONFIG_INET=y\nCONFIG_NAME="micro"\n')
+    ran = kernix("config", "diff", "-f", mine, "./old.config", "plain", "--json")
+    assert [("INET", "y", "n")] == [(it["option"], it["old"], it["new"]) for it in ran.json["changes"]]
+
+
+def test_diff_of_architectures(kernix: CommandLine) -> None:
+    """Files of two architectures are compared, and that is said."""
+    for arch in ("arm64", "x86"):
+        kernix.write(f"{arch}.config", HEAD.format(arch=arch, version="6.12.43") + f'CONFIG_ARCH="{arch}"\n')
+    ran = kernix("config", "diff", "arm64.config", "x86.config")
+    sentence = "warning: arm64.config is for arm64 and x86.config for x86: much differs for that alone\n"
+    assert (0, sentence, True) == (ran.code, ran.err, "  ARCH  arm64 -> x86  the files differ" in ran.lines)
+
+
+def test_diff_of_equal_files(kernix: CommandLine) -> None:
+    """Where nothing differs, that is said; what is off and what is absent are the same."""
+    kernix.write("a.config", "CONFIG_X=y\n# CONFIG_Y is not set\n")
+    kernix.write("b.config", "CONFIG_X=y\n")
+    assert "no option differs" == kernix("config", "diff", "a.config", "b.config").lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        pytest.param("", "bad.config is no .config: no line of it sets an option", id="empty"),
+        pytest.param("# a comment\n", "bad.config is no .config: no line of it sets an option", id="comments"),
+        pytest.param(
+            "#!/bin/sh\necho hello\n", "invalid configuration in bad.config: line 2: 'echo hello'", id="script"
+        ),
+        pytest.param("CONFIG_X=foo\n", "invalid configuration in bad.config: line 1: 'CONFIG_X=foo'", id="unquoted"),
+        pytest.param(
+            HEAD.format(arch="x86", version="6.1.0") + "CONFIG_A=y\nCONFIG_B",
+            "bad.config is not complete: it breaks off at 'CONFIG_B'",
+            id="cut-off",
+        ),
+    ],
+)
+def test_files_that_are_no_configurations(kernix: CommandLine, text: str, sentence: str) -> None:
+    """A file that is no .config, or a part of one, is an error that says what is wrong with it."""
+    kernix.write("bad.config", text)
+    ran = kernix("config", "diff", "bad.config", "bad.config")
+    assert (1, "", True) == (ran.code, ran.out, ran.err.startswith(f"error: {sentence}")), ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        pytest.param(["check", "nosuch"], "error: no attribute `nosuch`", id="no-kernel"),
+        pytest.param(
+            ["check", "linux_micro.version"], "error: `linux_micro.version` is not a kernel", id="no-kernel-but"
+        ),
+        pytest.param(["diff", "9.9", "9.9"], "error: no kernel has the version 9.9", id="no-version"),
+        pytest.param(["diff", "./absent", "x"], "error: absent: no such file or directory", id="no-file"),
+        pytest.param(["edit", "linux_micro"], "error: the editor needs a terminal", id="no-terminal"),
+        pytest.param(["upgrade", "linux_micro"], "error: missing option '--to'", id="no-target"),
+        pytest.param([], "error: missing argument 'ATTR'", id="nothing"),
+    ],
+)
+@pytest.mark.usefixtures("lock")
+def test_wrong_requests(kernix: CommandLine, words: list[str], sentence: str) -> None:
+    """What cannot be is told in a sentence."""
+    ran = kernix("config", *words)
+    assert ("", True) == (ran.out, ran.err.startswith(sentence)), ran.err
+    assert ran.code in {1, 2}
+
+
+@pytest.mark.usefixtures("lock")
+def test_upgrade(kernix: CommandLine) -> None:
+    """What the other version does not have is told with the edit."""
+    pinned = fake_lock()
+    fakes = Fakes(kernix)
+    with using(Context(lock=lambda: pinned)):
+        kernels = kernel_set()
+        old, target = kernels["linux_debian_6_1"].override(extra_config={"LOST": YES}), kernels["linux_micro"]
+        older = model(fakes.folder, *OPTIONS, option("LOST", "Lost"), version=old.version)
+        fakes.kernel(old, older, {"NET": "2 1 n", "INET": "0 0 n", "TINY": "2 1 n", "NAME": '2 1 "', "LOST": "2 1 y"})
+        moved = old.override(version=target.version, source=target.source)
+        newer = model(fakes.folder, *OPTIONS, option("ADDED", "Added"), version=target.version)
+        fakes.kernel(
+            moved, newer, {"NET": "2 1 n", "INET": "0 0 n", "TINY": "2 1 n", "NAME": '2 1 "', "ADDED": "2 1 y"}
+        )
+    fakes.close()
+    file = kernix.write("old.py", "from derivations import YES\nfrom kernels import kernel_set\n"
+                        'old = kernel_set().linux_debian_6_1.override(extra_config={"LOST": YES})\n')  # fmt: skip
+    lines = kernix("config", "upgrade", "-f", file, "old", "--to", "linux_micro").lines
+    assert '    - "LOST": YES,' in lines
+    assert "  ADDED  absent -> y  Added" in lines
+    found = kernix("config", "upgrade", "-f", file, "old", "--to", "linux_micro", "--json").json
+    assert (["ADDED"], ["LOST"]) == (
+        [it["option"] for it in found["new_options"]],
+        [it["option"] for it in found["steps"]],
+    )
+    ran = kernix("config", "upgrade", "-f", file, "old", "--to", "linux_micro", "--html", "up.html")
+    assert ("wrote up.html\n", True) == (ran.err, "Added" in (kernix.work / "up.html").read_text())
+
+
+def test_import(kernix: CommandLine) -> None:
+    """A fragment becomes Python that makes the same."""
+    kernix.write("x.config", 'CONFIG_NET=m\n# CONFIG_SWAP is not set\nCONFIG_NAME="a b"\nCONFIG_BASE=0x10\n')
+    names: dict[str, Any] = {}
+    exec(kernix("config", "import", "x.config").out, names)  # noqa: S102 -- it is there to be run
+    assert ["BASE", "NAME", "NET", "SWAP"] == list(Fragment("pasted", names["extra_config"]).options)
+
+
+def test_import_of_what_is_wrong(kernix: CommandLine) -> None:
+    """All that is wrong with a file is told at once."""
+    kernix.write("x.config", "CONFIG_CONFIG_X=y\n\tCONFIG_Y=y\n")
+    ran = kernix("config", "import", "x.config")
+    assert (1, "", ["line 1", "line 2"]) == (ran.code, ran.out, [it for it in ("line 1", "line 2") if it in ran.err])
+
+
+def test_help(kernix: CommandLine) -> None:
+    """`--help` tells about the .config that is printed and about each verb."""
+    told = kernix("config", "--help").out
+    assert "Usage: kernix config [OPTIONS] ATTR | VERB …" in told
+    for word in ("check", "explain", "--overlay", "Compare two configurations"):
+        assert word in told
+
+
+def complete(kernix: CommandLine, *words: str) -> list[str]:
+    """Return what bash is offered for the last of *words*, without the kind of each."""
+    line = {"COMP_WORDS": " ".join(["kernix", *words]), "COMP_CWORD": str(len(words))}
+    ran = kernix.process(more={"_KERNIX_COMPLETE": "bash_complete", **line})
+    assert (0, "") == (ran.returncode, ran.stderr)
+    return [line.partition(",")[2] for line in ran.stdout.splitlines() if line]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        pytest.param(["config", "ex"], ["explain"], id="verb"),
+        pytest.param(["config", "linux_6_1"], ["linux_6_1", "linux_6_12", "linux_6_18"], id="attribute"),
+        pytest.param(["config", "--ov"], ["--overlay"], id="option"),
+        pytest.param(["config", "explain", "linux_6_1"], ["linux_6_1", "linux_6_12", "linux_6_18"], id="of-a-verb"),
+        pytest.param(["config", "diff", "--ht"], ["--html"], id="option-of-a-verb"),
+    ],
+)
+def test_words_are_completed(kernix: CommandLine, words: list[str], expected: list[str]) -> None:
+    """Verbs and attributes stand side by side; each has its options."""
+    assert expected == complete(kernix, *words)
+
+
+def test_other_verbs_do_not_load_these(kernix: CommandLine) -> None:
+    """A build that has nothing to do with configurations imports nothing of these verbs."""
+    ran = kernix.process("list", more={"PYTHONPROFILEIMPORTTIME": "1"})
+    loaded = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
+    assert "kernix.groups" in loaded
+    assert not [it for it in loaded if it.startswith(("kernix.commands.config", "kernix.pages", "kernix.resolving"))]

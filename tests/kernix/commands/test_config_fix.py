@@ -1,0 +1,73 @@
+"""The words of `kernix config fix`; what it finds is in tests/test_real_config.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from derivations.kconfig.repair import Assignment, Way
+from derivations.kconfig.values import MODULE, NO, YES, Hex
+from kernix.commands.config.fix import NoWay, _mapping, assignment
+from store.errors import UsageError
+from tests.small_kconfig import model, option
+
+
+if TYPE_CHECKING:
+    from derivations.kconfig.values import Value
+
+
+KCONFIG = model(
+    [option("NET", prompt="Net"), option("NAME", "string", prompt="Name"), option("BASE", "hex", prompt="B")]
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("NET=y", ("NET", YES), id="yes"),
+        pytest.param("CONFIG_NET=m", ("NET", MODULE), id="prefix"),
+        pytest.param("NET=n", ("NET", NO), id="no"),
+        pytest.param("BASE=0x10", ("BASE", Hex(16)), id="hex"),
+        pytest.param("NAME=a b", ("NAME", "a b"), id="text-without-quotation-marks"),
+        pytest.param('NAME="a b"', ("NAME", "a b"), id="text"),
+        pytest.param("OTHER=17", ("OTHER", 17), id="unknown-option"),
+    ],
+)
+def test_assignments(text: str, expected: tuple[str, Value]) -> None:
+    """An assignment is written as in a .config; a shell may have taken quotation marks away."""
+    assert expected == assignment(text, KCONFIG)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        pytest.param("NET", "'NET' is not of the form X=y", id="no-value"),
+        pytest.param("NET y", "'NET y' is not of the form X=y", id="no-sign"),
+        pytest.param("=y", "'=y' is not of the form X=y", id="no-option"),
+        pytest.param("CONFIG_CONFIG_NET=y", "CONFIG_", id="twice"),
+        pytest.param("NET=yes", "NET=yes", id="word"),
+    ],
+)
+def test_what_is_no_assignment(text: str, sentence: str) -> None:
+    """Anything else is an error that shows it."""
+    with pytest.raises(UsageError) as caught:
+        assignment(text, KCONFIG)
+    assert sentence in str(caught.value)
+
+
+def test_the_fragment_to_paste() -> None:
+    """What was asked stands first, and each further option with what it costs."""
+    way = Way(assignments=(Assignment("A", YES, 1), Assignment("LONGER", MODULE, 12)), changes=13)
+    assert [
+        "extra_config = {",
+        '    "NET": YES,',
+        '    "A": YES,          # 1 other option changes',
+        '    "LONGER": MODULE,  # 12 other options change',
+        "}",
+    ] == list(_mapping(way, {"NET": YES}))
+
+
+def test_each_reason_is_an_error() -> None:
+    """Several requests that cannot hold are told one by one."""
+    assert ["a cannot", "b cannot"] == [str(it) for it in NoWay(("a cannot", "b cannot")).errors]

@@ -1,0 +1,143 @@
+"""The page about two configurations."""
+
+from __future__ import annotations
+
+import re
+
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pytest
+
+from derivations.frozen_map import FrozenMap
+from derivations.kconfig.cause import Configuration
+from derivations.kconfig.difference import difference
+from derivations.kconfig.expression import Const, Ref
+from derivations.kconfig.fragment import Origin, Request
+from derivations.kconfig.model import Default, Model, Prompt, Symbol
+from derivations.kconfig.resolved import Values
+from derivations.kconfig.values import YES
+from kernix.pages.difference import difference_page
+from kernix.pages.markup import Markup, element
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+VOID = {"input", "meta"}
+
+EVIL = """<script>alert("1")</script>'&amp;"""
+
+
+class Reader(HTMLParser):
+    """Reads a page strictly: every element is closed, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Check that what is closed was opened last."""
+        assert tag == self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        """Note a text that a reader sees."""
+        if self.open[-1:] not in (["style"], ["script"]):
+            self.words.append(data)
+
+
+def read(page: str) -> Reader:
+    """Return what is in *page*."""
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert [] == reader.open
+    return reader
+
+
+def configuration(name: str, values: Mapping[str, str], prompt: str, requests: Mapping[str, Request]) -> Configuration:
+    """Return a configuration of a Kconfig of two options."""
+    symbols = {
+        "NET": Symbol(name="NET", type="bool", prompts=(Prompt(prompt, menus=("Networking", prompt)),)),
+        "INET": Symbol(name="INET", type="bool", depends=Ref("NET"), defaults=(Default(Const("y")),)),
+    }
+    lines = {it: f"2 1 {values.get(it, 'n')}" for it in (*symbols, "NAME")}
+    model = Model(symbols, arch="x86_64", srcarch="x86", version="6.12.1")
+    return Configuration(name=name, values=Values(lines), model=model, version="6.12.1", requests=requests)
+
+
+def page(prompt: str = "Networking support", name: str = "mine", fragment: str = "mine") -> str:
+    """Return the page about a kernel that asks for NET."""
+    asked = FrozenMap({"NET": Request(YES, origin=Origin(fragment, "mine.py:5"))})
+    old = configuration("linux_micro", {}, prompt, FrozenMap())
+    new = configuration(name, {"NET": "y", "INET": "y", "NAME": f'"{prompt}'}, prompt, asked)
+    return difference_page(difference(old, new))
+
+
+def test_every_change_is_told() -> None:
+    """Each option stands there with both values, its prompt, its cause and its place, in each view."""
+    reader = read(page())
+    for word in ("NET", "INET", "Networking support", "asked for by mine", "mine.py:5", "depends on NET", "1 followed"):
+        assert word in reader.words
+    assert 2 == reader.words.count("INET")
+
+
+def test_what_follows_stands_inside() -> None:
+    """An option stands inside of the one that brought it about."""
+    by_cause = page().split("<section")[1]
+    assert re.search(r"<details class=\"row hang\"[^>]*>(?:(?!</details>).)*>NET<(?:(?!</details>).)*>INET<", by_cause)
+
+
+@pytest.mark.parametrize("place", ["prompt", "name", "fragment"])
+def test_texts_are_no_markup(place: str) -> None:
+    """Whatever stands in a Kconfig file or a name is shown as it is, and nothing of it is an element."""
+    told = page(**{place: EVIL})
+    reader = read(told)
+    assert any(EVIL in word for word in reader.words)
+    assert EVIL not in told
+    assert 1 == len([tag for tag, _ in reader.elements if tag == "script"])
+
+
+def test_a_page_asks_for_nothing() -> None:
+    """It names no other file or host, and its policy forbids to load any."""
+    told = page()
+    reader = read(told)
+    assert not re.findall(r"https?:|//[a-z]|url\(|@import|\bsrc=|\bhref=", told)
+    (policy,) = [it["content"] for _, it in reader.elements if it.get("http-equiv") == "Content-Security-Policy"]
+    assert "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'" == policy
+
+
+def test_every_row_can_be_filtered() -> None:
+    """A row carries in small letters what the filter looks at."""
+    words = [it["data-words"] for _, it in read(page()).elements if "data-words" in it]
+    assert "net networking support asked for by mine mine.py:5 n → y" in words
+
+
+def test_light_and_dark() -> None:
+    """The page follows the reader's choice."""
+    assert {"color-scheme: light dark", "(prefers-color-scheme: dark)"} <= set(
+        re.findall(r"color-scheme: light dark|\(prefers-color-scheme: dark\)", page())
+    )
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        pytest.param(element("p", "<&>"), "<p>&lt;&amp;&gt;</p>", id="text"),
+        pytest.param(element("p", Markup("<b>")), "<p><b></p>", id="markup"),
+        pytest.param(element("a", class_='"', data_x="y"), '<a class="&quot;" data-x="y"></a>', id="attributes"),
+        pytest.param(element("input", disabled=True, hidden=False), "<input disabled>", id="void"),
+    ],
+)
+def test_elements(made: str, expected: str) -> None:
+    """Texts and attributes are escaped; True is an attribute alone, False is none."""
+    assert expected == made

@@ -1,0 +1,75 @@
+"""Keys of tests' own, made and used by gpg in a directory of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def gnupg_home() -> Iterator[Path]:
+    """Give a directory for keys, and in the end the agent that GnuPG starts for it no reason to live."""
+    # The agent is reached by a socket, whose path has to be short.
+    with tempfile.TemporaryDirectory(prefix="gnupg-") as directory:
+        try:
+            yield Path(directory)
+        finally:
+            subprocess.run(["gpgconf", "--homedir", directory, "--kill", "all"], check=True)  # noqa: S607 -- GnuPG's own
+
+
+@attrs.frozen
+class Key:
+    """A key pair of one user.
+
+    Attributes:
+        home: GnuPG's directory.
+        fingerprint: The public key's.
+        time: When it signs, as `gpg --faked-system-time` takes it; empty for now.
+    """
+
+    home: Path
+    fingerprint: str
+    time: str = ""
+
+    @property
+    def public(self) -> bytes:
+        """Return the public key in binary form."""
+        return _gpg(self.home, "--export", self.fingerprint)
+
+    @property
+    def armored(self) -> bytes:
+        """Return the public key as text."""
+        return _gpg(self.home, "--armor", "--export", self.fingerprint)
+
+    def sign(self, text: str) -> bytes:
+        """Return *text* clearsigned."""
+        when = ["--faked-system-time", self.time] if self.time else []
+        return _gpg(self.home, *when, "--local-user", self.fingerprint, "--clearsign", text=text)
+
+
+def make_key(home: Path, user: str, *, time: str = "", expires: str = "never") -> Key:
+    """Return a new key of *user*, made at *time* and good until it *expires*."""
+    when = ["--faked-system-time", time] if time else []
+    _gpg(home, *when, "--passphrase", "", "--quick-generate-key", user, "ed25519", "sign", expires)
+    listed = _gpg(home, "--with-colons", "--list-keys", f"={user}").decode()
+    return Key(home, next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr:")), time)
+
+
+def _gpg(home: Path, *arguments: str, text: str = "") -> bytes:
+    program = shutil.which("gpg")
+    assert program is not None, "gpg is not on this machine"
+    command = [program, "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback"]
+    done = subprocess.run([*command, *arguments], input=text.encode(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout

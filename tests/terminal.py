@@ -1,0 +1,86 @@
+"""Somebody at a terminal, who types and looks at the screen."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import subprocess
+import termios
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+@attrs.define
+class User:
+    """Somebody at a terminal, in which a command runs.
+
+    Attributes:
+        keyboard: The end of the pseudo-terminal at which the user is.
+        terminal: The end at which the command is.
+        process: The command.
+        before: What the terminal's settings were before it ran.
+        shown: What is on the screen and was not looked at yet.
+    """
+
+    keyboard: int
+    terminal: int
+    process: subprocess.Popen[bytes]
+    before: list[object]
+    shown: str = ""
+
+    @classmethod
+    def sit_down(
+        cls,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str],
+        *,
+        cwd: Path | None = None,
+        stdout: int | None = None,
+    ) -> User:
+        """Return a user at a new terminal of 31 lines and 97 columns, in which *command* runs."""
+        keyboard, terminal = os.openpty()
+        termios.tcsetwinsize(terminal, (31, 97))
+        before = termios.tcgetattr(terminal)
+        process = subprocess.Popen(
+            command,
+            stdin=terminal,
+            stdout=terminal if stdout is None else stdout,
+            stderr=terminal,
+            start_new_session=True,
+            env=environment,
+            cwd=cwd,
+        )
+        return cls(keyboard, terminal, process, before)
+
+    def leave(self) -> None:
+        """End the command, and take the terminal away."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self.keyboard)
+        os.close(self.terminal)
+
+    def type(self, text: str) -> None:
+        """Type *text*."""
+        os.write(self.keyboard, text.encode())
+
+    def see(self, pattern: str) -> re.Match[str]:
+        """Look at the screen until *pattern* is there, behind what was seen before."""
+        while (found := re.search(pattern, self.shown)) is None:
+            if not select.select([self.keyboard], [], [], 0.1)[0]:
+                assert self.process.poll() is None, self.shown
+                continue
+            self.shown += os.read(self.keyboard, 1 << 12).decode(errors="replace")
+        self.shown = self.shown[found.end() :]
+        return found
+
+    def settings(self) -> list[object]:
+        """Return the terminal's settings."""
+        return termios.tcgetattr(self.terminal)
