@@ -26,6 +26,7 @@ from derivations.hardware.gate import gate_level, read_gate, write_gate
 from derivations.hardware.kbuild import TREE, module_name
 from derivations.hardware.source import MODULE_NAME
 from store.errors import Error
+from store.retention import Retention
 
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def driver_map(tree: Output, kbuild: Derivation) -> Derivation:
         builder="builtin:driver-map",
         env={"srcarch": kbuild.env["srcarch"], "version": str(VERSION)},
         mounts={TREE: tree, KBUILD: kbuild.out},
-        hints=Hints(description="read the device tables of all drivers"),
+        hints=Hints(description="read the device tables of all drivers", retention=Retention.CACHE),
     )
 
 

@@ -21,6 +21,7 @@ from derivations.fetch import ANY_SYSTEM
 from derivations.hardware.gate import Gate, Level, gate_level, gate_of, read_gate, without_options, write_gate
 from derivations.hardware.makefile import Assignment, Read, assignments
 from store.errors import Error
+from store.retention import Retention
 
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def kbuild_map(tree: Output, srcarch: str = "x86") -> Derivation:
         builder="builtin:kbuild-map",
         env={"srcarch": srcarch, "version": str(VERSION)},
         mounts={TREE: tree},
-        hints=Hints(description="read the makefiles"),
+        hints=Hints(description="read the makefiles", retention=Retention.CACHE),
     )
 
 
