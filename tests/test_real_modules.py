@@ -30,7 +30,7 @@ modular = kernels.linux_micro.override(
     name="linux-modular",
     extra_config={
         "PCI": YES, "ACPI": YES, "NET": YES, "INET": YES, "BLOCK": YES, "MEDIA_SUPPORT": YES, "MEDIA_SUPPORT_FILTER": NO,
-        "VIDEO_DEV": YES, "CRYPTO": YES, "NETDEVICES": YES, "NET_CORE": YES, "DUMMY": MODULE,
+        "VIDEO_DEV": YES, "CRYPTO": YES, "CRYPTO_SHA256": YES, "NETDEVICES": YES, "NET_CORE": YES, "DUMMY": MODULE,
     },
 )
 hello = make_linux_module(modular, local_source("hello"), name="hello", version="1")
@@ -239,7 +239,7 @@ modinfo -F vermagic drivers/net/dummy.ko
 echo 'MODULE_VERSION("mine");' >> drivers/net/dummy.c
 make -s -C $dev/lib/modules/*/build M=$(pwd)/drivers/net CONFIG_DUMMY=m modules
 modinfo -F version drivers/net/dummy.ko
-make -s kernelrelease
+make -s kernelversion
 """
 
 

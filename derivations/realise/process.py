@@ -27,6 +27,8 @@ import subprocess
 
 from typing import TYPE_CHECKING, Self
 
+import attrs
+
 from derivations.realise import probe, seccomp
 from store.errors import Error
 
@@ -52,39 +54,53 @@ class Unkillable(Error):
         return f"process {self.pid} of a build does not end though it was killed"
 
 
+@attrs.frozen(kw_only=True)
+class Streams:
+    """What a sandboxed command has for its standard input, output and errors, in the terms of `subprocess.Popen`."""
+
+    stdin: int
+    stdout: int
+    stderr: int
+
+
 class Process:
     """A running sandbox, to be used in the body of a `with`; when that ends nothing of it is left.
 
     Attributes:
-        output: A descriptor for what the builder writes.
+        output: A descriptor for what the builder writes, if it was given no streams.
         status: A descriptor that can be read when `read_status` is to be called.
+        popen: Bubblewrap itself, which ends as the builder does.
         end: A descriptor that can be read once the builder has ended.
         exit_code: How the builder ended; None if it never began or something killed the sandbox.
     """
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        """Start *sandbox*."""
+    output: int
+
+    def __init__(self, sandbox: Sandbox, streams: Streams | None = None) -> None:
+        """Start *sandbox* with *streams*; without them it reads nothing and writes into a pipe of ours."""
         self.exit_code: int | None = None
         self._said = b""
         self._first: tuple[int, int] | None = None  # B: pid and pidfd
         with contextlib.ExitStack() as mine, contextlib.ExitStack() as theirs:
-            self.output, output = _pipe(mine, theirs)
+            if streams is None:
+                self.output, output = _pipe(mine, theirs)
+                os.set_blocking(self.output, False)
+                streams = Streams(stdin=subprocess.DEVNULL, stdout=output, stderr=output)
             self.status, status = _pipe(mine, theirs)
-            os.set_blocking(self.output, False)
             options, files = _options(sandbox, theirs)
             with contextlib.ExitStack() as filling:
                 arguments, fill = _pipe(theirs, filling)
-                self._process = _spawn(sandbox.argv, output, ("--args", arguments), ("--json-status-fd", status), files)
+                self.popen = _spawn(sandbox.argv, streams, ("--args", arguments), ("--json-status-fd", status), files)
                 theirs.close()
                 try:
-                    self.end = os.pidfd_open(self._process.pid)
+                    self.end = os.pidfd_open(self.popen.pid)
                     mine.callback(os.close, self.end)
-                    resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
+                    resource.prlimit(self.popen.pid, resource.RLIMIT_CORE, (0, 0))
                     with contextlib.suppress(BrokenPipeError), open(fill, "wb", closefd=False) as file:
                         file.write(options)
                 except BaseException:
-                    self._process.kill()
-                    self._process.wait()
+                    self.popen.kill()
+                    self.popen.wait()
                     raise
             self._mine = mine.pop_all()
 
@@ -112,17 +128,21 @@ class Process:
             self.exit_code = told.get("exit-code", self.exit_code)
         return bool(data)
 
-    def kill(self) -> None:
-        """Kill every process of the sandbox."""
-        # Between A's fork and B's first steps only A's death would go unnoticed by B: wait until B is known.
+    def await_start(self) -> None:
+        """Wait until B is known, or will not be."""
         while self._first is None and _ready(self.status, _START):
             if not self.read_status():
                 break
+
+    def kill(self) -> None:
+        """Kill every process of the sandbox."""
+        # Between A's fork and B's first steps only A's death would go unnoticed by B.
+        self.await_start()
         if self._first is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._first[1], signal.SIGKILL)
         else:
-            self._process.kill()
+            self.popen.kill()
 
     def finish(self) -> None:
         """End what still runs, and wait until nothing does.
@@ -132,8 +152,8 @@ class Process:
         """
         self.kill()
         if not _ready(self.end, PATIENCE):
-            raise Unkillable(self._process.pid)
-        self._process.wait()
+            raise Unkillable(self.popen.pid)
+        self.popen.wait()
         while self.read_status():
             pass
         if self._first is not None and not _ready(self._first[1], PATIENCE):
@@ -153,14 +173,14 @@ def _options(sandbox: Sandbox, stack: contextlib.ExitStack) -> tuple[bytes, list
 
 
 def _spawn(
-    argv: tuple[str, ...], output: int, arguments: tuple[str, int], status: tuple[str, int], files: list[int]
+    argv: tuple[str, ...], streams: Streams, arguments: tuple[str, int], status: tuple[str, int], files: list[int]
 ) -> subprocess.Popen[bytes]:
     """Start bubblewrap; it waits until *arguments* can be read to their end."""
     return subprocess.Popen(
         [str(probe.bubblewrap()), *map(str, arguments), *map(str, status), "--", *argv],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
+        stdin=streams.stdin,
+        stdout=streams.stdout,
+        stderr=streams.stderr,
         pass_fds=[arguments[1], status[1], *files],
         env={},
         cwd="/",

@@ -84,6 +84,8 @@ class Sandbox:
         argv: The builder and its arguments.
         env: The builder's variables, besides those of `ENVIRONMENT`.
         kvm: Whether /dev/kvm is there.
+        writable: Mount point -> the host's directory that is seen, and can be changed, there.
+        leads: Whether the builder itself leads the session, as the first process in its namespace.
     """
 
     mounts: Mapping[str, Path]
@@ -92,6 +94,8 @@ class Sandbox:
     argv: tuple[str, ...]
     env: Mapping[str, str] = attrs.field(factory=dict)
     kvm: bool = False
+    writable: Mapping[str, Path] = attrs.field(factory=dict)
+    leads: bool = False
 
     def arguments(self, open_data: Callable[[bytes], int]) -> list[str]:
         """Return bubblewrap's options; *open_data* returns a descriptor from which given bytes are read.
@@ -103,6 +107,8 @@ class Sandbox:
         for name, value in {**ENVIRONMENT, **self.env}.items():
             arguments += ("--setenv", name, value)
         arguments += _emit(self._layout(open_data), "/")
+        if self.leads:
+            arguments.append("--as-pid-1")
         if self.kvm:
             arguments += ("--dev-bind-try", "/dev/kvm", "/dev/kvm")
         arguments += ("--remount-ro", "/", "--chdir", BUILD)
@@ -111,7 +117,7 @@ class Sandbox:
     def _layout(self, open_data: Callable[[bytes], int]) -> _Node:
         """Return the tree of what is to be mounted."""
         root = _Node(())
-        for place in sorted(self.mounts):
+        for place in sorted({**self.mounts, **self.writable}):
             if place == "/":
                 root.children = _entries(self.mounts[place])
             elif place in {BUILD, TMP} or any(place == it or place.startswith(f"{it}/") for it in _CLOSED):
@@ -126,6 +132,8 @@ class Sandbox:
         for place in sorted(self.mounts):
             if place != "/":
                 _insert(root, place, _bound(self.mounts[place]))
+        for place, directory in sorted(self.writable.items()):
+            _insert(root, place, _Node(("--bind", str(directory)), directory))
         for place in sorted(FILES.keys() - self.mounts.keys()):
             _insert(root, place, _Node(("--perms", "0444", "--file", str(open_data(FILES[place])))))
         return root

@@ -1,0 +1,172 @@
+"""Modules from outside of the kernel's tree: built against one kernel, and joined with its own.
+
+A module is compiled by the kernel's own toolchain in the kernel's own way against its output `dev`. What it needs is looked
+at as early as it can be: options by name in the configuration, before the kernel is compiled; symbols when
+the module is linked; the release that it is for when it is installed. `depmod` runs once, on the union.
+"""
+
+from __future__ import annotations
+
+import re
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from derivations.derivation import Derivation, Hints, Output
+from derivations.linux.arguments import InvalidArgument
+from derivations.linux.build import make_arguments
+from derivations.linux.patch import Patch, patched
+from derivations.linux.script import SHELL, script
+from derivations.unpack import is_archive, unpack
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from derivations.context import Context
+    from derivations.linux.arguments import Arguments
+    from derivations.toolchain import Toolchain
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", re.ASCII)
+_DIRECTORY = re.compile(r"(?!/)(?!(.*/)?\.\.(/|$))[A-Za-z0-9_.+*?/-]+", re.ASCII)
+_OPTIONS = re.compile(r"[A-Z0-9_]+(\|[A-Z0-9_]+)*", re.ASCII)
+_FLAG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^\n\0]*")
+
+
+class Kernel(Protocol):
+    """What modules need of a `derivations.linux.kernel.Kernel`, which knows of them and not they of it."""
+
+    @property
+    def arguments(self) -> Arguments:
+        """Return what it was made of."""
+
+    @property
+    def context(self) -> Context:
+        """Return the lock it is made for."""
+
+    @property
+    def toolchain(self) -> Toolchain:
+        """Return what compiles it."""
+
+    @property
+    def configuration(self) -> Output:
+        """Return its `.config`."""
+
+    @property
+    def derivation(self) -> Derivation:
+        """Return what builds it."""
+
+    @property
+    def release(self) -> str:
+        """Return what `uname -r` says on it."""
+
+
+def make_linux_module(
+    kernel: Kernel,
+    source: Derivation | Output,
+    *,
+    name: str,
+    version: str = "",
+    description: str = "",
+    directory: str = ".",
+    make_flags: Sequence[str] = (),
+    patches: Sequence[Patch] = (),
+    requires: Sequence[str] = (),
+    depends: Sequence[Derivation] = (),
+) -> Derivation:
+    """Return a module, or several that are built together, for *kernel*.
+
+    Its output `out` has them in `lib/modules/<release>/extra/<name>`; `dev` has what modules that depend on them need.
+
+    Args:
+        kernel: The kernel to build against and with.
+        source: An archive that is unpacked, or a tree.
+        name: What they are called together.
+        version: The version of the source.
+        description: A sentence for people.
+        directory: Where the makefile is in the source; a pattern such as `usr/src/*` if one directory is like it.
+        make_flags: Further arguments of make, each `NAME=value`.
+        patches: What is changed in the source, `-p1` at its top.
+        requires: Options of the kernel without which it cannot be built; `A|B` if one of two is enough.
+        depends: Other modules whose symbols these use; their headers are in `/depends/<name>`.
+
+    Raises:
+        InvalidArgument: a value that cannot be.
+    """
+    requires = _checked(requires, "requires", _OPTIONS, "the name of an option, without CONFIG_")
+    flags = _checked(make_flags, "make_flags", _FLAG, "of the form NAME=value")
+    _checked([name], "name", _NAME, "a name")
+    _checked([directory], "directory", _DIRECTORY, "a relative path")
+    tree = source if isinstance(source, Output) else source.out
+    tree = unpack(tree).out if is_archive(tree.derivation.name) else tree
+    others = {f"/depends/{it.name}": it.output("dev") for it in depends}
+    required = _required(kernel, name, ("MODULES", *requires))
+    return Derivation(
+        name=f"{name}{f'-{version}' if version else ''}-{kernel.release}",
+        system=kernel.toolchain.system,
+        builder=SHELL,
+        args=script(
+            "module", name, kernel.release, directory, *make_arguments(kernel.arguments, kernel.toolchain), *flags
+        ),
+        env=kernel.derivation.env,
+        mounts={
+            "/": kernel.toolchain.root,
+            # Sorts before what takes long to build, and so is done before it.
+            "/checked": required.out,
+            "/kernel": kernel.derivation.output("dev"),
+            "/src": patched(tree, tuple(patches), kernel.toolchain),
+            **others,
+        },
+        outputs=("out", "dev"),
+        hints=Hints(description=description or f"{name} for Linux {kernel.release}"),
+    )
+
+
+def with_modules(kernel: Kernel, modules: Iterable[Derivation]) -> Derivation:
+    """Return the modules of *kernel* and further *modules* in one tree, indexed together.
+
+    Raises:
+        InvalidArgument: one of them is no derivation, or there twice.
+    """
+    externals: dict[str, Output] = {}
+    for module in modules:
+        if not isinstance(module, Derivation):
+            raise InvalidArgument("modules", f"{module!r} is no module")
+        if f"/externals/{module.name}" in externals:
+            raise InvalidArgument("modules", f"{module.name} is there twice")
+        externals[f"/externals/{module.name}"] = module.out
+    return Derivation(
+        name=f"{kernel.derivation.name}-modules",
+        system=kernel.toolchain.system,
+        builder=SHELL,
+        args=script("modules", kernel.release),
+        mounts={
+            "/": kernel.toolchain.root,
+            "/kernel": kernel.derivation.out,
+            "/kernel-modules": kernel.derivation.output("modules"),
+            **externals,
+        },
+        hints=Hints(description=f"the modules of {kernel.derivation.name} and {len(externals)} more"),
+    )
+
+
+def _required(kernel: Kernel, name: str, options: tuple[str, ...]) -> Derivation:
+    """Return the test that *kernel* is configured with *options*, which *name* needs."""
+    return Derivation(
+        name=f"{name}-options",
+        system=kernel.toolchain.system,
+        builder=SHELL,
+        args=script("require", name, *options),
+        mounts={"/": kernel.toolchain.root, "/config": kernel.configuration},
+        hints=Hints(description=f"what {name} needs of the kernel"),
+    )
+
+
+def _checked(values: Any, argument: str, form: re.Pattern[str], what: str) -> tuple[str, ...]:  # noqa: ANN401 -- what the user wrote
+    if not isinstance(values, list | tuple):
+        raise InvalidArgument(argument, f"it is a list, not {values!r}")
+    found = tuple(values)
+    for value in found:
+        if not isinstance(value, str) or not form.fullmatch(value):
+            raise InvalidArgument(argument, f"{value!r} is not {what}")
+    return found
