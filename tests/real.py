@@ -12,6 +12,8 @@ from pathlib import Path
 
 import attrs
 
+from derivations.debian.lock import Lock, parse
+
 
 ROOT = Path(__file__).parent.parent
 HEAD = "from derivations import *\nfrom kernels import kernel_set\n\nkernels = kernel_set()\n"
@@ -55,6 +57,12 @@ class Kernix:
         """Write the user's file *name* and return it."""
         (self.home / name).write_text(HEAD + textwrap.dedent(text))
         return name
+
+    def lock(self) -> Lock:
+        """Return the lock, which is made if there is none yet."""
+        self.run("lock")
+        places = (self.home / "kernix.lock", self.home / ".config/kernix/kernix.lock")
+        return parse(next(it for it in places if it.exists()).read_text(encoding="utf-8"))
 
 
 def path_of(lines: str) -> Path:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.debian.lock import parse
 from derivations.kconfig.account import Account, account
 from derivations.kconfig.compose import compose
 from derivations.kconfig.fragment import Fragment
@@ -65,9 +64,7 @@ class Tree:
 @contextlib.contextmanager
 def tree(kernix: Kernix, attribute: str) -> Iterator[Tree]:
     """Yield the Kconfig of the kernel *attribute*."""
-    kernix.run("lock")
-    lock = parse((kernix.home / "kernix.lock").read_text(encoding="utf-8"))
-    linux = kernel_set(lock=lock)[attribute]
+    linux = kernel_set(lock=kernix.lock())[attribute]
     with Store.open(kernix.home / "kernix") as store, evaluator(store, linux.resolver) as resolver:
         texts = {
             target: store.path(realise(store, linux.override(base=target).base_config)["out"]).read_text()

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from derivations.debian.lock import parse
 from derivations.kconfig.compose import compose
 from derivations.kconfig.model import Model
 from derivations.kconfig.values import MODULE, NO, YES, Unset
@@ -57,9 +56,7 @@ def store(real: Kernix) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def lock(real: Kernix) -> Lock:
-    real.run("lock")
-    places = (real.home / "kernix.lock", real.home / ".config/kernix/kernix.lock")
-    return parse(next(it for it in places if it.exists()).read_text(encoding="utf-8"))
+    return real.lock()
 
 
 def toolchain_for(system: str, lock: Lock) -> Toolchain:

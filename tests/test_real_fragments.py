@@ -46,10 +46,7 @@ quiet = common.override(
 @pytest.fixture(scope="module")
 def machine(real: Kernix) -> Kernix:
     """Return kernix with a lock that has what compiles for arm64."""
-    lock = real.home / "kernix.lock"
-    if not lock.exists():
-        real.run("lock")
-    if '"gcc-aarch64"' not in lock.read_text():
+    if "gcc-aarch64" not in real.lock().sets:
         real.run("lock", "--add", "gcc-aarch64")
     return real
 

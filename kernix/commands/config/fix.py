@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from derivations.kconfig.account import account
+from derivations.kconfig.account import Outcome, account
+from derivations.kconfig.compose import compose
 from derivations.kconfig.repair import repair
 from derivations.kconfig.upgrade import rows
-from derivations.kconfig.values import option_name, read, written
+from derivations.kconfig.values import Priority, option_name, read, written
 from derivations.realise.kconf import evaluator
 from kernix import table
 from kernix.definitions import definitions
@@ -112,13 +113,18 @@ def assignment(text: str, model: Model) -> tuple[str, Value]:
 
 
 def _solve(session: Session, found: Resolved, given: Mapping[str, Value], chosen: Chosen) -> Repair:
-    """Return what lets *given*, and all that held or must hold before, hold together."""
-    accounts = account(found.wanted, found.model, found.values)
-    asked = {it.option: it.wanted for it in accounts if it.holds or it.fails}
-    base = found.kernel.base_config
-    text = session.store.path(realise(session, [base], **chosen)[base]).read_text(encoding="utf-8")
+    """Return what lets *given*, and all that held or must hold before, hold together.
+
+    Defaults lie below, as when it is built, where they give way to what is asked for; those that fail do not.
+    """
+    accounts = [it for it in account(found.wanted, found.model, found.values) if it.outcome is not Outcome.SHADOWED]
+    defaults = {it.option: it.wanted for it in accounts if it.request.priority is Priority.DEFAULT}
+    asked = {it.option: it.wanted for it in accounts if it.fails or (it.holds and it.option not in defaults)}
+    output = found.kernel.base_config
+    text = session.store.path(realise(session, [output], **chosen)[output]).read_text(encoding="utf-8")
+    base = compose(text, defaults, found.model)
     with evaluator(session.store, found.kernel.resolver) as resolver:
-        return repair({**asked, **given}, text, found.model, resolver, settle=resolver.settled)
+        return repair({**asked, **given}, base, found.model, resolver, settle=resolver.settled)
 
 
 def _show(solved: Repair, given: Mapping[str, Value]) -> None:
