@@ -1,25 +1,21 @@
 """What a kernel tree's makefiles build of which options: objects, what they are made of, modules.
 
-The directories are entered as Kbuild enters them (`Documentation/kbuild/makefiles.rst`), each with
-the options that its parent demands; no compiler and no `make` is needed. An object's name is its
-path, `drivers/nvme/host/nvme.o`; a module is called as its object, `-` read as `_`.
+An object's name is its path, `drivers/nvme/host/nvme.o`; a module is called as its object, `-` read
+as `_`. The makefiles are read by `derivations.hardware.kbuild_reader`.
 """
 
 from __future__ import annotations
 
 import json
 import posixpath
-import re
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from derivations.derivation import Derivation, Hints, Output, canonical_json
 from derivations.fetch import ANY_SYSTEM
-from derivations.hardware.gate import Gate, Level, gate_level, gate_of, read_gate, without_options, write_gate
-from derivations.hardware.makefile import Assignment, Read, assignments
+from derivations.hardware.gate import Gate, Level, gate_level, read_gate, write_gate
 from store.errors import Error
 from store.retention import Retention
 
@@ -35,33 +31,6 @@ FORMAT = 1
 
 VERSION = 1
 """Raised when the same tree gives another map."""
-
-_ROOTS = {
-    "block": "BLOCK",
-    "certs": "",
-    "crypto": "",
-    "drivers": "",
-    "fs": "",
-    "init": "",
-    "io_uring": "IO_URING",
-    "ipc": "",
-    "kernel": "",
-    "lib": "",
-    "mm": "",
-    "net": "NET",
-    "rust": "RUST",
-    "samples": "SAMPLES",
-    "security": "",
-    "sound": "",
-    "usr": "",
-    "virt": "",
-}
-"""The directories that the top Makefile or Kbuild enters, and the option that some of them need."""
-
-_TARGET = re.compile(r"(obj|lib)-(.+)")
-_ARCH_TARGET = re.compile(r"(core|drivers|libs|net|virt)-(.+)")
-_COMPOSITE = re.compile(r"(.+?)-(objs|objs-y|y|m|(?:[ym]|\$\(CONFIG_\w+\)|&)+)")
-_FLAGS = frozenset({"ccflags-y", "subdir-ccflags-y"})
 
 
 class InvalidKbuildMap(Error):
@@ -160,17 +129,40 @@ class Kbuild:
         Raises:
             InvalidKbuildMap: the text is something else.
         """
+        return cls._read(text, "")
+
+    @classmethod
+    def about(cls, option: str, text: bytes) -> Kbuild:
+        """Return what `to_json` wrote as *text* of the objects that *option* decides about: the rest is not read.
+
+        Raises:
+            InvalidKbuildMap: the text is something else.
+        """
+        return cls._read(text, option)
+
+    @classmethod
+    def _read(cls, text: bytes, part: str) -> Kbuild:
+        """Return of *text* what has *part* in one of its gates as they are written."""
         try:
             facts: dict[str, Any] = json.loads(text)
             if facts["format"] != FORMAT:
                 raise InvalidKbuildMap(f"its format is {facts['format']!r}, not {FORMAT}")
             return cls(
-                objects={path: tuple(map(read_gate, gates)) for path, gates in facts["objects"].items()},
+                objects={
+                    path: tuple(map(read_gate, gates))
+                    for path, gates in facts["objects"].items()
+                    if part in " ".join(gates)
+                },
                 parts={
                     path: tuple((owner, read_gate(gate)) for owner, gate in owners)
                     for path, owners in facts["parts"].items()
+                    if not part or any(part in gate for _, gate in owners)
                 },
-                directories={path: tuple(map(read_gate, gates)) for path, gates in facts["directories"].items()},
+                directories={
+                    path: tuple(map(read_gate, gates))
+                    for path, gates in facts["directories"].items()
+                    if part in " ".join(gates)
+                },
                 includes={path: tuple(places) for path, places in facts["includes"].items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -189,11 +181,6 @@ def kbuild_map(tree: Output, srcarch: str = "x86") -> Derivation:
     )
 
 
-def read_kbuild(read: Read, srcarch: str = "x86") -> Kbuild:
-    """Return what the makefiles of the tree that *read* reads build on *srcarch*."""
-    return _Reader(read, srcarch).run()
-
-
 def module_name(path: str) -> str:
     """Return what the module made of the object at *path* is called."""
     return posixpath.basename(path).removesuffix(".o").replace("-", "_")
@@ -201,100 +188,3 @@ def module_name(path: str) -> str:
 
 def _names(gates: Iterable[Gate], option: str) -> bool:
     return any(option in term for gate in gates for term in gate)
-
-
-@attrs.define
-class _Reader:
-    read: Read
-    srcarch: str
-    objects: dict[str, dict[Gate, None]] = attrs.field(factory=lambda: defaultdict(dict))
-    parts: dict[str, dict[tuple[str, Gate], None]] = attrs.field(factory=lambda: defaultdict(dict))
-    directories: dict[str, dict[Gate, None]] = attrs.field(factory=lambda: defaultdict(dict))
-    includes: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
-    pending: list[tuple[str, tuple[str, ...]]] = attrs.field(factory=list)
-    """Directories that are yet to be entered, each with the places of headers that it inherits."""
-
-    def run(self) -> Kbuild:
-        arch = f"arch/{self.srcarch}"
-        for name, option in _ROOTS.items():
-            self._enter(name, ((option,),) if option else (), ())
-        self._enter(arch, (), ())
-        for each in self._assignments(f"{arch}/Makefile", arch):
-            if match := _ARCH_TARGET.fullmatch(each.variable):
-                self._target("", gate_of(match[2]), each, ())
-        while self.pending:
-            self._directory(*self.pending.pop())
-        return Kbuild(
-            objects={path: tuple(gates) for path, gates in self.objects.items()},
-            parts={path: tuple(owners) for path, owners in self.parts.items()},
-            directories={path: tuple(gates) for path, gates in self.directories.items()},
-            includes=self.includes,
-        )
-
-    def _enter(self, directory: str, gate: Gate, inherited: tuple[str, ...]) -> None:
-        if directory not in self.directories:
-            self.pending.append((directory, inherited))
-        self.directories[directory][gate] = None
-
-    def _assignments(self, path: str, directory: str) -> Iterator[Assignment]:
-        variables = {
-            "ARCH": "x86_64" if self.srcarch == "x86" else self.srcarch,
-            "BITS": "64",
-            "SRCARCH": self.srcarch,
-            "obj": directory,
-            "objtree": ".",
-            "src": directory,
-            "srctree": ".",
-        }
-        return assignments(path, self.read, variables)
-
-    def _directory(self, directory: str, inherited: tuple[str, ...]) -> None:
-        name = "Kbuild" if self.read(f"{directory}/Kbuild") is not None else "Makefile"
-        found = list(self._assignments(f"{directory}/{name}", directory))
-        flags = {it: [word for each in found if each.variable == it for word in each.words] for it in _FLAGS}
-        below = (*inherited, *_include_places(flags["subdir-ccflags-y"]))
-        if places := (*_include_places(flags["ccflags-y"]), *below):
-            self.includes[directory] = tuple(dict.fromkeys(places))
-        for each in found:
-            if match := _TARGET.fullmatch(each.variable):
-                if (gate := _condition(match[2])) is not None:
-                    self._target(directory, gate, each, below)
-            elif match := _COMPOSITE.fullmatch(each.variable):
-                self._composite(f"{directory}/{match[1]}.o", gate_of(match[2]), directory, each)
-
-    def _target(self, directory: str, gate: Gate, each: Assignment, inherited: tuple[str, ...]) -> None:
-        for word in each.words:
-            path = posixpath.normpath(posixpath.join(directory, without_options(word)))
-            full = tuple(dict.fromkeys((*each.gate, *gate, *gate_of(word))))
-            if word.endswith("/"):
-                # An architecture's Kbuild may name its directories from the top.
-                self._enter(_from_top(path), full, inherited)
-            elif word.endswith(".o"):
-                self.objects[path][full] = None
-
-    def _composite(self, owner: str, gate: Gate, directory: str, each: Assignment) -> None:
-        for word in each.words:
-            if word.endswith(".o"):
-                path = posixpath.normpath(posixpath.join(directory, without_options(word)))
-                self.parts[path][posixpath.normpath(owner), (*each.gate, *gate, *gate_of(word))] = None
-
-
-def _condition(suffix: str) -> Gate | None:
-    """Return the gate of what stands behind `obj-`, None if nothing is built of it."""
-    gate = gate_of(suffix)
-    return gate if gate or suffix in {"y", "m"} else None
-
-
-def _from_top(path: str) -> str:
-    """Return *path*, without what stands before a second `arch/`."""
-    before, arch, rest = path.rpartition("/arch/")
-    return f"arch/{rest}" if arch and before.startswith("arch/") else path
-
-
-def _include_places(flags: Iterable[str]) -> Iterator[str]:
-    """Yield the directories in *flags* of the compiler, `-I place` or `-Iplace`."""
-    words = iter(flags)
-    for word in words:
-        if word.startswith("-I"):
-            place = word[2:] or next(words, "")
-            yield posixpath.normpath(without_options(place))

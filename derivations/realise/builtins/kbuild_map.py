@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from derivations.hardware.kbuild import TREE, read_kbuild
+from derivations.hardware.kbuild import TREE
+from derivations.hardware.kbuild_reader import read_kbuild
 from store.writer import TreeWriter
 
 

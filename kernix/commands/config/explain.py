@@ -41,7 +41,12 @@ def command(
     with definitions(session, options) as names:
         found = resolve(session, attribute, kernel(names, attribute), chosen)
         map_ = kbuild_map(found.kernel.tree, found.model.srcarch).out
-    path = session.store.path(realise(session, [map_], **chosen)[map_])
-    objects = Kbuild.from_json(path.read_bytes()).objects_of
-    explanation = explain(option.removeprefix("CONFIG_"), found.model, found.values, found.wanted, objects)
+    text = session.store.path(realise(session, [map_], **chosen)[map_]).read_bytes()
+    explanation = explain(
+        option.removeprefix("CONFIG_"),
+        found.model,
+        found.values,
+        found.wanted,
+        lambda name: Kbuild.about(name, text).objects_of(name),
+    )
     click.echo(json.dumps(explanation.to_json(), indent=2) if as_json else explanation.text)

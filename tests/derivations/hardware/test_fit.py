@@ -6,7 +6,7 @@ import pytest
 
 from derivations.hardware.drivers import DriverMap, InvalidDriverMap, assemble
 from derivations.hardware.fit import fit
-from derivations.hardware.kbuild import read_kbuild
+from derivations.hardware.kbuild_reader import read_kbuild
 from derivations.hardware.mapping import map_hardware
 from derivations.hardware.snapshot import EmptySnapshot, Fact, FactKind, Snapshot
 from derivations.hardware.source import Source

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from derivations.hardware.gate import read_gate, write_gate
-from derivations.hardware.kbuild import InvalidKbuildMap, Kbuild, module_name, read_kbuild
+from derivations.hardware.kbuild import InvalidKbuildMap, Kbuild, module_name
+from derivations.hardware.kbuild_reader import read_kbuild
 
 
 TREE = {
@@ -34,6 +35,13 @@ def test_an_option_builds_objects() -> None:
     assert ("drivers/net/e1000/ptp.o",) == KBUILD.objects_of("E1000_PTP")
     assert ("drivers/net/my-speed.o",) == KBUILD.objects_of("SLOW")
     assert () == KBUILD.objects_of("NOTHING")
+
+
+@pytest.mark.parametrize("option", ["DUMMY", "E1000_PTP", "SLOW", "NOTHING", "NET"])
+def test_one_option_is_looked_up_in_the_text(option: str) -> None:
+    """What is read about one option alone says the same of it as the whole."""
+    assert KBUILD.objects_of(option) == Kbuild.about(option, KBUILD.to_json()).objects_of(option)
+    assert KBUILD.directories_of(option) == Kbuild.about(option, KBUILD.to_json()).directories_of(option)
 
 
 def test_an_option_enters_directories() -> None:
