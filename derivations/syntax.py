@@ -24,12 +24,14 @@ class Said:
         line: Where it stands.
         is_constant: Whether it is no part of a call.
         in_text: Whether it is a line of a text, and not a key or keyword.
+        variable: The one that it is assigned to with what it stands in; empty if there is none.
     """
 
     name: str
     line: int
     is_constant: bool
     in_text: bool = False
+    variable: str = ""
 
 
 @functools.cache
@@ -39,19 +41,28 @@ def said_in(file: str) -> tuple[Said, ...]:
         tree = ast.parse(Path(file).read_bytes())
     except (OSError, SyntaxError, ValueError):
         return ()
-    return tuple(_found(tree, in_call=False))
+    return tuple(_found(tree, in_call=False, variable=""))
 
 
-def _found(node: ast.AST, *, in_call: bool) -> Iterator[Said]:
+def _found(node: ast.AST, *, in_call: bool, variable: str) -> Iterator[Said]:
+    variable = _assigned(node) or variable
     if isinstance(node, ast.Dict):
         for key in node.keys:
             if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                yield Said(key.value.removeprefix("CONFIG_"), key.lineno, not in_call)
+                yield Said(key.value.removeprefix("CONFIG_"), key.lineno, not in_call, variable=variable)
     elif isinstance(node, ast.keyword) and node.arg is not None:
-        yield Said(node.arg, node.lineno, is_constant=False)
+        yield Said(node.arg, node.lineno, is_constant=False, variable=variable)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "CONFIG_" in node.value:
         for number, line in enumerate(node.value.split("\n"), node.lineno):
             name = line.strip().removeprefix("# ").partition("=")[0].removesuffix(" is not set")
-            yield Said(name.removeprefix("CONFIG_"), number, not in_call, in_text=True)
+            yield Said(name.removeprefix("CONFIG_"), number, not in_call, in_text=True, variable=variable)
     for child in ast.iter_child_nodes(node):
-        yield from _found(child, in_call=in_call or isinstance(node, ast.Call))
+        yield from _found(child, in_call=in_call or isinstance(node, ast.Call), variable=variable)
+
+
+def _assigned(node: ast.AST) -> str:
+    """Return the variable that *node* assigns to, empty if it is no assignment to one."""
+    match node:
+        case ast.Assign(targets=[ast.Name(name)]) | ast.AnnAssign(target=ast.Name(name)):
+            return name
+    return ""

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from derivations.kconfig.values import written
+from kernix.quantities import number
 
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from derivations.derivation import Derivation, Output
     from derivations.linux.kernel import Kernel
+
+
+LONGEST = 160
+"""How many characters of a value a line has, such as of a builder's script."""
 
 
 def derivation_facts(derivation: Derivation, place: Callable[[Output], str | None]) -> dict[str, Any]:
@@ -79,7 +84,7 @@ def name_of(output: Output) -> str:
 
 
 def lines(facts: dict[str, Any], indent: str = "") -> list[str]:
-    """Return *facts* as text: a line each, nested ones indented, empty ones left out."""
+    """Return *facts* as text: a line each, nested ones indented, empty ones left out, long values cut."""
     width = max((len(name) for name, value in facts.items() if not isinstance(value, dict)), default=0)
     found = []
     for name, value in facts.items():
@@ -88,7 +93,7 @@ def lines(facts: dict[str, Any], indent: str = "") -> list[str]:
         if isinstance(value, dict):
             found += [f"{indent}{name}", *lines(value, f"{indent}  ")]
         else:
-            text = ", ".join(value) if isinstance(value, list) else _line(value)
+            text = ", ".join(_line(it) for it in value) if isinstance(value, list) else _line(value)
             found.append(f"{indent}{name.ljust(width)}  {text}")
     return found
 
@@ -98,6 +103,8 @@ def _outputs(derivation: Derivation, place: Callable[[Output], str | None]) -> d
 
 
 def _line(value: object) -> str:
-    """Return *value* on one line: a text of several as JSON has it."""
+    """Return *value* on one line: a text of several as JSON has it, of a long one how it begins."""
     text = str(value)
-    return json.dumps(text) if "\n" in text else text
+    shown = text[:LONGEST]
+    shown = json.dumps(shown, ensure_ascii=False) if "\n" in text else shown
+    return shown if len(text) <= LONGEST else f"{shown}… ({number(len(text), 'character')})"

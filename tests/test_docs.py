@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from derivations.debian.sets import SETS
+from derivations.kconfig import fragments
 from derivations.linux.arguments import NAMES
 from kernix import configuration
 from kernix.cli import kernix
@@ -242,6 +243,7 @@ def test_example_runs(tmp_path: Path) -> None:
     [
         pytest.param("kernels.md", NAMES, id="arguments"),
         pytest.param("kernels.md", bundled_overlays(), id="overlays"),
+        pytest.param("configuration.md", fragments.__all__, id="fragments"),
         pytest.param("build.md", [*configuration._SETTINGS, *configuration._COLLECTION], id="settings"),
         pytest.param("garbage.md", list(Retention), id="retention"),
         pytest.param("toolchain.md", list(SETS), id="sets"),

@@ -111,3 +111,6 @@ def test_hardening(machine: Kernix) -> None:
     assert len(left) < len([it for it in before.values() if it["outcome"] == "not held" and not it["takes"]])
     assert [option for option in left if not after[option]["needs"]] == []
     assert after["DEBUG_CREDENTIALS"]["outcome"] == "not applicable"
+    pasted = machine.run("config", "hardening", "-f", file, "on_defconfig_hardening", "--fragment").stdout
+    assert "# CFI_CLANG is left out: asked for already (hardening, hardening.py:" in pasted
+    assert '"CFI_CLANG"' not in pasted

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from derivations.frozen_map import FrozenMap
 from derivations.kconfig.expression import And, Level, Ref, evaluate
 from derivations.kconfig.limits import limits, widened
 from derivations.kconfig.meaning import SWITCHES, holds, misfit
@@ -30,13 +31,14 @@ from derivations.kconfig.names import missing
 from derivations.kconfig.plan import LEVELS, Plan
 from derivations.kconfig.planner import alternatives, selector
 from derivations.kconfig.renames import changed
+from derivations.kconfig.text import line
 from derivations.kconfig.values import MODULE, NO, Priority, Tristate, Unset, written
 from derivations.kconfig.witness import Blocker, Witness
 from derivations.kconfig.wording import joined, place, selecting
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from derivations.kconfig.expression import Expr
     from derivations.kconfig.fragment import Request
@@ -138,9 +140,14 @@ def python(assignments: dict[str, Tristate]) -> str:
     return "{" + ", ".join(f'"{name}": {value!r}' for name, value in assignments.items()) + "}"
 
 
-def account(merged: Merged, model: Model, values: Values) -> tuple[Account, ...]:
-    """Return what became of every request of *merged*, in order of the options; those overruled stand last."""
-    accountant = _Accountant(merged, model, values)
+def account(
+    merged: Merged, model: Model, values: Values, *, base: Mapping[str, Request] = FrozenMap()
+) -> tuple[Account, ...]:
+    """Return what became of every request of *merged*, in order of the options; those overruled stand last.
+
+    *base* is what a whole `.config` asks for, of which *merged* has what may not hold: it tells who set what.
+    """
+    accountant = _Accountant(merged, model, values, base)
     won = [accountant.giving_way(accountant.account(name, merged.requests[name])) for name in sorted(merged.requests)]
     return (*won, *(accountant.shadowed(it.name, it.request, it.by) for it in merged.shadowed))
 
@@ -156,11 +163,13 @@ def _options(blockers: Iterable[Blocker]) -> Iterator[str]:
 class _Accountant:
     """Finds the outcome of one request after the other."""
 
-    def __init__(self, merged: Merged, model: Model, values: Values) -> None:
+    def __init__(self, merged: Merged, model: Model, values: Values, base: Mapping[str, Request]) -> None:
         self._model = model
         self._values = values
         self._requests = merged.requests
-        self._witness = Witness(model, values, merged.requests)
+        said = {name: it for name, it in base.items() if it.origin.place}
+        self._left_out = frozenset(name for name in base.keys() - said if merged.requests.get(name) is base[name])
+        self._witness = Witness(model, values, {**said, **merged.requests})
         self._planner = self._witness.planner
         self._asked = {name: it.value for name, it in merged.requests.items()}
 
@@ -170,6 +179,8 @@ class _Accountant:
         symbol = self._model.get(name)
         if symbol is None:
             return self._missing(name, request)
+        if self._is_by_default(symbol):
+            return self._by_default(symbol, request)
         if (wrong := misfit(wanted, symbol)) is not None:
             return self._made(symbol, request, Outcome.INVALID, wrong.reason, suggestion=wrong.suggestion)
         if holds(wanted, symbol, self._values[name]):
@@ -222,6 +233,19 @@ class _Accountant:
         if level is Level.N or evaluate(symbol.selected_by, self._values) < level:
             return self._made(symbol, request, Outcome.HELD)
         return self._made(symbol, request, Outcome.SELECTED, f"{self._selecting(symbol, level)} anyway")
+
+    def _is_by_default(self, symbol: Symbol) -> bool:
+        """Return whether a whole file leaves *symbol* out, which one could set, and which no other option sets."""
+        could = symbol.name in self._left_out and symbol.choice is None and self._values[symbol.name].visible
+        return bool(could) and evaluate(symbol.selected_by, self._values) is Level.N
+
+    def _by_default(self, symbol: Symbol, request: Request) -> Account:
+        """Return that what a file leaves out has a value by default."""
+        one = "the value it is to have"
+        if symbol.type in SWITCHES:
+            one = f"`{line(symbol.name, NO)}`, or `CONFIG_{symbol.name}={self._values[symbol.name].value}` to keep it"
+        reason = f"{request.origin.fragment} has no line for it, so it has its default"
+        return self._made(symbol, request, Outcome.BLOCKED, reason, suggestion=f"add a line with {one}")
 
     def _switch(self, symbol: Symbol, request: Request) -> Account:
         """Return why a bool or tristate is not what was asked."""

@@ -170,7 +170,7 @@ def _from_mapping(fragment: str, asked: object) -> dict[str, tuple[Clause, ...]]
         raise _file_name(fragment, str(asked))
     if not isinstance(asked, Mapping):
         raise InvalidFragment((f"{shown(asked)} is neither a mapping from options to values nor a text",), fragment)
-    call = calling_place(_MACHINERY)
+    call = calling_place(_MACHINERY, asked)
     found: dict[str, tuple[Clause, ...]] = {}
     problems = []
     for key, value in asked.items():

@@ -13,13 +13,19 @@ import attrs
 
 from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.kspp import BESIDE, RULES, Rule, needed
+from derivations.kconfig.plan import LEVELS, DeadEnd
+from derivations.kconfig.planner import Planner
 from derivations.kconfig.text import line
 from derivations.kconfig.values import NO, Hex, optional, written
+from derivations.kconfig.wording import place
 
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
+    from derivations.kconfig.fragment import Request
+    from derivations.kconfig.model import Model
+    from derivations.kconfig.resolved import Values
     from derivations.kconfig.values import Asked, Value
     from derivations.linux.version import Version
 
@@ -118,16 +124,40 @@ def _number(value: int | Hex) -> int:
     return value.number if isinstance(value, Hex) else value
 
 
-def fragment(verdicts: Iterable[Verdict], *, strict: bool = False) -> Fragment:
-    """Return what to ask for so that the rules of *verdicts* that are not held do.
+def fragment(verdicts: Iterable[Verdict], *, strict: bool = False, without: Container[str] = ()) -> Fragment:
+    """Return what to ask for so that the rules of *verdicts* that are not held do, but for the options of *without*.
 
     What takes something away from users is left out, unless *strict*; what a compiler or a
     machine may be without is optional.
     """
-    rules = [it.rule for it in verdicts if it.outcome is Outcome.NOT_HELD and (strict or not it.rule.takes)]
+    missed = [it.rule for it in verdicts if it.outcome is Outcome.NOT_HELD and it.rule.option not in without]
     asked: dict[str, Asked] = {
-        it.option: optional(it.wanted) if it.needs or it.unless else it.wanted for it in needed(rules)
+        it.option: optional(it.wanted) if it.needs or it.unless else it.wanted
+        for it in needed(it for it in missed if strict or not it.takes)
     }
     for option in asked.keys() & BESIDE.keys():
         asked = {**BESIDE[option], **asked}
     return Fragment("hardening", asked, description="recommended settings that did not hold")
+
+
+def futile(
+    verdicts: Iterable[Verdict], requests: Mapping[str, Request], model: Model, values: Values
+) -> dict[str, str]:
+    """Return the options of *verdicts* that to ask for changes nothing, each with the reason, a clause."""
+    planner = Planner(model, values)
+    missed = [it.rule for it in verdicts if it.outcome is Outcome.NOT_HELD]
+    return {it.option: why for it in missed if (why := _why_futile(it, requests, model, planner))}
+
+
+def _why_futile(rule: Rule, requests: Mapping[str, Request], model: Model, planner: Planner) -> str:
+    request = requests.get(rule.option)
+    if request is not None and request.value == rule.wanted:
+        return f"asked for already{place(request)}, and it did not hold"
+    symbol = model.get(rule.option)
+    if symbol is not None and not symbol.prompts:
+        return "it has no prompt"
+    if symbol is None or rule.wanted not in LEVELS:
+        return ""
+    level = LEVELS[rule.wanted]
+    found = planner.option(symbol.name, level) if level else planner.option_off(symbol.name, level)
+    return f"nothing that can be set switches it {'on' if level else 'off'} here" if isinstance(found, DeadEnd) else ""

@@ -26,7 +26,7 @@ import attrs
 from derivations.realise.builtins import registry
 from derivations.realise.events import Finished, Kept, LogLine, Progress, Reused, Started, Unit, Waiting, Warned
 from derivations.realise.job import Cancelled, Job
-from derivations.realise.log import log_path
+from derivations.realise.log import log_path, spoken_log
 from derivations.realise.outputs import Outputs
 from derivations.realise.run import BuildFailed, Limits, Watcher, run
 from derivations.realise.sandbox import Sandbox
@@ -274,8 +274,7 @@ class _Build:
         return {path.digest: path for path in found}
 
     def _log(self) -> Path | None:
-        log = log_path(self.workshop.store.layout.logs, self.derivation.key)
-        return log if not self.derivation.is_builtin and log.exists() else None
+        return None if self.derivation.is_builtin else spoken_log(self.workshop.store.layout.logs, self.derivation.key)
 
 
 def is_fetch(derivation: Derivation) -> bool:

@@ -1,9 +1,10 @@
 """What builders wrote: kept on disk for later, split into lines for now.
 
 A log is `logs/<2>/<62>.zst` in the store's home, after the hexadecimal key of the derivation: the
-builder's output as it came, compressed. It appears whole, under a temporary name until the
-builder has ended. A log never stops a build: where it cannot be written any more the rest of
-the output is read and dropped, so the builder does not wait for a reader.
+builder's output as it came, compressed; that of a silent builder is empty. It appears whole,
+under a temporary name until the builder has ended. A log never stops a build: where it cannot be
+written any more the rest of the output is read and dropped, so the builder does not wait for a
+reader.
 
 A line `@kernix {...}` is a builder's word to us, a JSON object on one line:
 
@@ -55,7 +56,7 @@ class LogMissing(Error):
     @property
     def hint(self) -> str:
         """Tell how a result comes to have no log."""
-        return "it was not built here, wrote nothing, or its result was found by equal inputs"
+        return "it was not built here, is made by kernix itself, or its result was found by equal inputs"
 
 
 def log_path(logs: Path, key: bytes) -> Path:
@@ -77,8 +78,18 @@ def read_log(logs: Path, key: bytes, name: str) -> bytes:
     return zstd.decompress(data)
 
 
+def spoken_log(logs: Path, key: bytes) -> Path | None:
+    """Return where the log of the derivation with *key* lies, if there is one and something is in it."""
+    path = log_path(logs, key)
+    try:
+        with zstd.ZstdFile(path) as file:
+            return path if file.read(1) else None
+    except FileNotFoundError:
+        return None
+
+
 class LogWriter:
-    """A log that is being written; its directory and file are made with the first byte."""
+    """A log that is being written; its directory and file are made with the first byte, or at the end."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -102,6 +113,8 @@ class LogWriter:
 
     def close(self) -> Path | None:
         """Finish the log and return its place, or None if nothing was written or could be."""
+        if self._file is None:
+            self.write(b"")
         if self._broken or self._file is None:
             return None
         try:
@@ -110,7 +123,7 @@ class LogWriter:
         except OSError:
             self._give_up()
             return None
-        return self.path
+        return self.path if self.size else None
 
     def _give_up(self) -> None:
         self._broken = True

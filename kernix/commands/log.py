@@ -9,6 +9,7 @@ import click
 from derivations.realise.log import log_path, read_log
 from kernix.definitions import Options, targets
 from kernix.drvs import deriver, load
+from kernix.messages import say
 from kernix.objects import by_path
 from kernix.options import complete_attributes, evaluation
 from kernix.realising import present
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 def command(session: Session, /, *, name: str, options: Options) -> None:
     """Print the log of what built ATTR, or the store object PATH."""
     derivation = _built(session, options, name)
-    click.echo(read_log(session.store.layout.logs, derivation.key, derivation.name), nl=False)
+    log = read_log(session.store.layout.logs, derivation.key, derivation.name)
+    if not log:
+        say(f"the builder of {derivation.name} wrote nothing")
+    click.echo(log, nl=False)
 
 
 def _built(session: Session, options: Options, name: str) -> Derivation:

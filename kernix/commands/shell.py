@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from derivations.linux.shell import Shell
+    from kernix.attributes import Target
     from kernix.definitions import Options
     from kernix.options import Chosen
     from kernix.session import Session
@@ -61,7 +62,8 @@ def command(
     place = directory or Path(f"{derivation.name}-shell")
     with _workplace(place) as work:
         if not words:
-            _greet(attribute, shell, place)
+            say(f"{place} is /build in here; `unpackPhase` unpacks the source, `exit` leaves")
+        _tell_missing(found, shell)
         argv = words or _shell(session.store.path(paths[shell.mounts["/"]]))
         env = {**shell.env, "PS1": rf"[{derivation.name} \W]\$ ", "TERM": session.environment.get("TERM", "dumb")}
         with interactive.session(session.store, shell.mounts, argv, env=env, terminal=True, build=work) as process:
@@ -85,10 +87,14 @@ def _workplace(place: Path) -> Iterator[Path]:
                 place.rmdir()
 
 
-def _greet(attribute: str, shell: Shell, place: Path) -> None:
-    say(f"{place} is /build in here; `unpackPhase` unpacks the source, `exit` leaves")
-    if missing := [name for name in shell.derivation.outputs if name not in shell.env]:
-        say(f"not built, so not there: {', '.join(f'${name}' for name in missing)} (`kernix build {attribute}`)")
+def _tell_missing(found: Target, shell: Shell) -> None:
+    missing = [name for name in shell.derivation.outputs if name not in shell.env]
+    if not missing:
+        return
+    built = [found.attribute]
+    if found.output.name not in missing:  # it would be found, and the others not be built again
+        built = [f"{found.attribute.removesuffix(f'.{found.output.name}')}.{name}" for name in missing]
+    say(f"not built, so not there: {', '.join(f'${name}' for name in missing)} (`kernix build {' '.join(built)}`)")
 
 
 def _shell(root: Path) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import textwrap
 
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from derivations.kconfig.fragment import Fragment
@@ -39,6 +40,8 @@ def test_the_line_of_a_key() -> None:
         pytest.param('it = Fragment(\n    "x",\n    {\n        "B": 1,\n        "A": 1,\n    },\n)\n', 6, id="several-lines"),
         pytest.param('OPTIONS = {\n    "A": 1,\n}\nit = Fragment("x", OPTIONS)\n', 3, id="constant"),
         pytest.param('OPTIONS = {\n    "A": 1,\n}\nit = Fragment("x", {**OPTIONS})\n', 3, id="spread"),
+        pytest.param('OPTIONS = {\n    "A": 1,\n}\nit = [Fragment("x", OPTIONS), {"A": 2}][0]\n', 3, id="constant-beside-the-call"),
+        pytest.param('OPTIONS = {\n    "A": 1,\n}\nit = [OPTIONS, Fragment("x", {"A": 2})][1]\n', 5, id="call-beside-a-constant"),
         pytest.param('A = {"A": 1}\nB = {"A": 2}\nit = Fragment("x", {**A, **B})\n', 4, id="twice-so-the-call"),
         pytest.param('other = Fragment("y", {"A": 2})\nit = Fragment("x", {"AB"[:1]: 1})\n', 3, id="computed-so-the-call"),
         pytest.param('it = Fragment(\n    "x", dict(\n        A=1,\n    ))\n', 4, id="keyword"),
@@ -83,6 +86,18 @@ def test_machinery_is_passed_over() -> None:
     assert found is not None
     assert found.first == helper.__code__.co_firstlineno + 1
     assert skipped is None or skipped.file != __file__
+
+
+def test_attrs_is_passed_over() -> None:
+    """Where attrs makes a value anew, the place is that of the call to attrs."""
+
+    @attrs.frozen
+    class Holder:
+        place: Place | None = attrs.field(converter=calling_place)
+
+    evolved, here = attrs.evolve(Holder([]), place=[]), calling_place([])
+
+    assert evolved.place == here
 
 
 def test_a_file_that_is_no_python(tmp_path: Path) -> None:

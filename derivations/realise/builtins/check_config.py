@@ -28,7 +28,7 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from derivations.realise.job import Job
 
@@ -66,10 +66,9 @@ def check_config(job: Job) -> None:
     """
     model = Model.read(job.inputs["/resolver"] / "model")
     values = Values.read(job.inputs["/values"])
-    merged = _merged(job)
-    if "/base" in job.inputs:
-        merged = Merged(FrozenMap({**_changed(job, model, values), **merged.requests}))
-    accounts = account(merged, model, values)
+    merged, base = _merged(job), _said(job, model)
+    merged = Merged(FrozenMap({**_changed(base, model, values), **merged.requests}))
+    accounts = account(merged, model, values, base=base)
     if failed := tuple(it for it in accounts if it.fails):
         raise ConfigMismatch(job.derivation.name, failed)
     if said := _missed(accounts):
@@ -112,16 +111,22 @@ def _merged(job: Job) -> Merged:
     )
 
 
-def _changed(job: Job, model: Model, values: Values) -> dict[str, Request]:
-    """Return what the base says, or leaves out, and is otherwise now, but for what Kconfig computes by itself."""
+def _said(job: Job, model: Model) -> dict[str, Request]:
+    """Return what the base says, or leaves out; nothing if there is none."""
+    if "/base" not in job.inputs:
+        return {}
     file = job.derivation.mounts["/base"].derivation.name
     base, config = (job.inputs[it].read_text(encoding="utf-8", errors="surrogateescape") for it in ("/base", "/config"))
     check_complete(base, file)
     check_architecture(base, file, [model.arch])
     check_version(base, file, model.version)
-    asked = exactly(base, file, parse(config), lambda option: option not in model or bool(model[option].prompts))
+    return exactly(base, file, parse(config), lambda option: option not in model or bool(model[option].prompts))
+
+
+def _changed(base: Mapping[str, Request], model: Model, values: Values) -> dict[str, Request]:
+    """Return what is otherwise now than *base* has it, but for what Kconfig computes by itself."""
     return {
         option: it
-        for option, it in asked.items()
+        for option, it in base.items()
         if not it.optional and (option not in model or not holds(wanted(it), model[option], values[option]))
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.kconfig.check import parse
-from derivations.kconfig.hardening import Outcome, fragment, report
+from derivations.kconfig.hardening import Outcome, fragment, futile, report
 from derivations.kconfig.head import check_complete, head
 from derivations.kconfig.python import names_in, to_python
 from derivations.kconfig.text import decoded
@@ -63,13 +63,15 @@ def command(
     """
     with definitions(session, options) as names:
         if is_file(names, subject):
-            verdicts = _of_file(Path(subject))
+            found, verdicts = None, _of_file(Path(subject))
         else:
-            verdicts = _of_kernel(resolve(session, subject, kernel(names, subject), chosen))
+            found = resolve(session, subject, kernel(names, subject), chosen)
+            verdicts = _of_kernel(found)
     if as_json:
         click.echo(json.dumps([it.to_json() for it in verdicts], indent=2))
     elif as_fragment:
-        click.echo(_python(verdicts, strict=strict))
+        in_vain = {} if found is None else futile(verdicts, found.wanted.requests, found.model, found.values)
+        click.echo(_python(verdicts, in_vain, strict=strict))
     else:
         click.echo("\n".join(_lines(verdicts, everything=everything)))
 
@@ -94,10 +96,13 @@ def _arch(named: str, values: Mapping[str, Value]) -> str:
     return {True: "x86_64", False: "i386"}[values.get("X86_64") is YES] if named == "x86" else named
 
 
-def _python(verdicts: Sequence[Verdict], *, strict: bool) -> str:
-    source = to_python(fragment(verdicts, strict=strict))
+def _python(verdicts: Sequence[Verdict], in_vain: Mapping[str, str], *, strict: bool) -> str:
+    source = to_python(fragment(verdicts, strict=strict, without=in_vain))
     names = names_in(source)
-    return (f"from derivations import {', '.join(names)}\n\n\n" if names else "") + f"extra_config = {source}"
+    imports = f"from derivations import {', '.join(names)}\n\n\n" if names else ""
+    all_options = fragment(verdicts, strict=strict).options
+    left_out = "".join(f"# {name} is left out: {why}\n" for name, why in in_vain.items() if name in all_options)
+    return f"{imports}{left_out}extra_config = {source}"
 
 
 def _lines(verdicts: Sequence[Verdict], *, everything: bool) -> Iterator[str]:

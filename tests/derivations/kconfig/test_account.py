@@ -6,12 +6,14 @@ import attrs
 import pytest
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.account import Account, Outcome, account
+from derivations.kconfig import dotconfig
+from derivations.kconfig.account import Account, Outcome, account, asked
 from derivations.kconfig.expression import Ref
 from derivations.kconfig.fragment import Origin, Request
+from derivations.kconfig.meaning import SWITCHES, holds
 from derivations.kconfig.merge import Merged, Shadowed
 from derivations.kconfig.model import Choice, Definition
-from derivations.kconfig.values import MODULE, NO, UNSET, YES, Hex, Priority, Value
+from derivations.kconfig.values import MODULE, NO, UNSET, YES, Hex, Priority, Tristate, Value
 from tests.small_kconfig import Resolver, accounts, expression, merged, model, option
 
 
@@ -99,9 +101,9 @@ def test_outcomes(name: str, value: Value, more: dict[str, Value], outcome: str,
 
 def test_every_request_has_one_account() -> None:
     """Accounts are as many as requests, those that count in order of the options, those overruled last."""
-    asked = merged({"TTY": YES, "NOWHERE": YES, "KGDB": NO})
+    requests = merged({"TTY": YES, "NOWHERE": YES, "KGDB": NO})
     weak = Request(YES, priority=Priority.DEFAULT, origin=Origin("debugging", "debugging.py:3"))
-    both = attrs.evolve(asked, shadowed=(Shadowed("KGDB", weak, asked.requests["KGDB"]),))
+    both = attrs.evolve(requests, shadowed=(Shadowed("KGDB", weak, requests.requests["KGDB"]),))
     found = account(both, OPTIONS, Resolver(OPTIONS)("CONFIG_TTY=y\n"))
 
     assert ["KGDB", "NOWHERE", "TTY", "KGDB"] == [it.option for it in found]
@@ -314,3 +316,37 @@ def test_a_choice_that_is_not_offered() -> None:
         '    needs SIGNING [=n]: nothing asks for it → "SIGNING": YES\n'
         '  it would take {"SIGNING": YES}'
     ) == it.text
+
+
+def exactly(file: str) -> dict[str, str]:
+    """Return what is said of each option that is otherwise than *file*, a whole `.config`, has it."""
+    values = Resolver(OPTIONS)(file)
+    result = {name: values[name].value for name, it in OPTIONS.items() if it.type in SWITCHES}
+    base = dotconfig.exactly(
+        file, "x.config", {name: Tristate(it) for name, it in result.items()}, lambda name: bool(OPTIONS[name].prompts)
+    )
+    changed = {
+        name: it for name, it in base.items() if not it.optional and not holds(asked(it), OPTIONS[name], values[name])
+    }
+    return {it.option: it.text for it in account(Merged(FrozenMap(changed)), OPTIONS, values, base=base)}
+
+
+def test_a_file_that_asks_for_two_of_a_choice() -> None:
+    """Of the member that was chosen it is said that the file asks for it as well, and where."""
+    found = exactly("CONFIG_NONE=y\nCONFIG_FULL=y\nCONFIG_ONLY=y\n")
+
+    lost, won = ("NONE", "FULL") if "NONE" in found else ("FULL", "NONE")
+    place = {"NONE": "x.config:1", "FULL": "x.config:2"}
+    assert found == {
+        lost: f"{lost}: asked y ({place[lost]}), is n: the choice “Preemption” is {won}, asked y ({place[won]})"
+    }
+
+
+def test_a_file_that_leaves_an_option_out() -> None:
+    """What is on because the file does not name it is told with the line that is missing, and not as its own cause."""
+    found = exactly("CONFIG_TTY=y\nCONFIG_NONE=y\nCONFIG_ONLY=y\n")
+
+    assert found["VT"] == (
+        "VT: asked n (x.config), is y: x.config has no line for it, so it has its default\n"
+        "  add a line with `# CONFIG_VT is not set`, or `CONFIG_VT=y` to keep it"
+    )

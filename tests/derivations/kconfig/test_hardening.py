@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.kconfig.condition import Condition
+from derivations.kconfig.fragment import Origin, Request
 from derivations.kconfig.fragments import hardening
-from derivations.kconfig.hardening import Outcome, Verdict, fragment, report
+from derivations.kconfig.hardening import Outcome, Verdict, fragment, futile, report
 from derivations.kconfig.kspp import RULES, Rule, needed
 from derivations.kconfig.merge import merge
 from derivations.kconfig.values import MODULE, NO, YES, Hex, Tristate, checked, option_name
 from derivations.linux.version import Version
+from tests.small_kconfig import Resolver, model, option
 
 
 if TYPE_CHECKING:
@@ -180,6 +182,27 @@ def test_what_may_be_missing_is_optional() -> None:
     asked = merge([fragment(report({}, LATEST, "x86_64"))], version=LATEST, arch="x86_64").requests
 
     assert (asked["CFI_CLANG"].optional, asked["BUG"].optional) == (True, False)
+
+
+def test_what_is_asked_for_in_vain() -> None:
+    """What did not hold though it was asked for, or what the Kconfig has no way to, is left out, with the reason."""
+    options = model(
+        [
+            option("BUG", prompt="Traps"),
+            option("FORTIFY_SOURCE", prompt="Checked copies"),
+            option("CFI_CLANG", prompt="Flow", depends="CC_IS_CLANG"),
+            option("CC_IS_CLANG", defaults=[("n", "y")]),
+            option("GCC_PLUGINS"),
+        ]
+    )
+    verdicts = report({}, LATEST, "x86_64", options=options)
+    requests = {"FORTIFY_SOURCE": Request(YES, origin=Origin("mine", "mine.py:2")), "BUG": Request(NO)}
+    found = futile(verdicts, requests, options, Resolver(options)(""))
+
+    assert found.keys() == {"CFI_CLANG", "FORTIFY_SOURCE", "GCC_PLUGINS"} & {it.rule.option for it in verdicts}
+    assert found["FORTIFY_SOURCE"] == "asked for already (mine, mine.py:2), and it did not hold"
+    assert found["CFI_CLANG"] == "nothing that can be set switches it on here"
+    assert fragment(verdicts).options.keys() - fragment(verdicts, without=found).options.keys() == found.keys()
 
 
 def test_no_build_of_the_fragment_signs() -> None:

@@ -22,6 +22,7 @@ from derivations.realise.log import (
     Mark,
     log_path,
     read_log,
+    spoken_log,
 )
 
 
@@ -57,9 +58,17 @@ def test_appears_whole(tmp_path: Path) -> None:
 
 
 def test_empty(tmp_path: Path) -> None:
-    """A builder that writes nothing leaves no log."""
+    """A builder that writes nothing leaves an empty log, in the place of an older one, to which nobody is sent."""
+    older = LogWriter(log_path(tmp_path, KEY))
+    older.write(b"older")
+    assert older.close() == spoken_log(tmp_path, KEY)
     assert LogWriter(log_path(tmp_path, KEY)).close() is None
-    assert list(tmp_path.iterdir()) == []
+    assert (read_log(tmp_path, KEY, "it"), spoken_log(tmp_path, KEY)) == (b"", None)
+
+
+def test_spoken_log_of_nothing(tmp_path: Path) -> None:
+    """What was never built has no log to be sent to."""
+    assert spoken_log(tmp_path, KEY) is None
 
 
 @pytest.mark.skipif(not os.access("/dev/full", os.W_OK), reason="there is no /dev/full")

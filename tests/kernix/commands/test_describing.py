@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kernix.commands.boot import GuestSilent, said
+from kernix.facts import LONGEST
 
 
 if TYPE_CHECKING:
@@ -124,6 +125,22 @@ def test_show_of_a_derivation(kernix: CommandLine, hello: Path) -> None:
         facts["env"],
         facts["outputs"],
     )
+
+
+def test_show_cuts_what_is_long(kernix: CommandLine) -> None:
+    """As text, of a long argument or variable the beginning and the length are shown; JSON has all of it."""
+    script = "set -eu\n" + "x" * (LONGEST - 8)
+    kernix.write(
+        "long.py",
+        f"""
+from derivations.derivation import Derivation
+
+it = Derivation(name="it", system="x86_64-linux", builder="/bin/sh", args=["-c", {script!r}, {script + "y"!r}])
+""",
+    )
+    whole = json.dumps(script)
+    assert f"args         -c, {whole}, {whole}… (161 characters)" in kernix("show", "-f", "long.py", "it").lines
+    assert ["-c", script, f"{script}y"] == kernix("show", "-f", "long.py", "it", "--json").json["args"]
 
 
 @pytest.mark.usefixtures("lock")

@@ -60,11 +60,29 @@ def test_what_is_built_is_there(kernix: CommandLine, scripts: Path) -> None:
 
 def test_what_is_not_built_is_said(kernix: CommandLine, scripts: Path) -> None:
     """Who opens a shell is told where it is and what is missing; a shell that reads a file ends with it."""
+    missing = "not built, so not there: $out, $dev (`kernix build two`)\n"
     done = kernix.process("shell", "-f", scripts, "two")
 
     assert done.returncode == 0
     assert "two-shell is /build in here" in done.stderr
-    assert "not built, so not there: $out, $dev (`kernix build two`)" in done.stderr
+    assert missing in done.stderr
+    command = ("--", "/bin/sh", "-c", ":")
+    assert kernix.process("shell", "-f", scripts, "two", *command).stderr.endswith(missing)
+    kernix("build", "-f", scripts, "two")
+    assert "not built" not in kernix.process("shell", "-f", scripts, "two", *command).stderr
+
+
+@pytest.mark.parametrize("attribute", ["two", "two.out"])
+def test_an_output_that_went_away(kernix: CommandLine, scripts: Path, attribute: str) -> None:
+    """What builds an output again is told even where another one, to which the attribute leads, is still there."""
+    kernix("build", "-f", scripts, "two.out")
+    kernix("gc")
+    done = kernix.process("shell", "-f", scripts, attribute, "--", "/bin/sh", "-c", ":")
+
+    assert done.stderr.endswith("not built, so not there: $dev (`kernix build two.dev`)\n")
+    kernix("build", "-f", scripts, "two.dev")
+    done = kernix.process("shell", "-f", scripts, attribute, "--", "/bin/sh", "-c", ":")
+    assert "not built" not in done.stderr
 
 
 def test_at_a_terminal(kernix: CommandLine, scripts: Path) -> None:

@@ -161,6 +161,15 @@ def test_the_log_of_a_failure(kernix: CommandLine, scripts: Path) -> None:
     assert "before\n  what was the matter\n" == kernix("log", "-f", scripts, "broken").out
 
 
+def test_the_log_of_a_silent_builder(kernix: CommandLine, scripts: Path) -> None:
+    """That a builder wrote nothing is said on stderr; of what was not built there is no log."""
+    assert (1, "there is no log of two") == ((ran := kernix("log", "-f", scripts, "two")).code, ran.err[7:29])
+    path = kernix("build", "-f", scripts, "two").lines[0]
+    for words in (("-f", scripts, "two"), (path,)):
+        ran = kernix("log", *words)
+        assert (0, "", "the builder of two wrote nothing\n") == (ran.code, ran.out, ran.err)
+
+
 def test_no_log(kernix: CommandLine, hello: Path) -> None:
     """What was never built, or was added, has no log."""
     added = kernix("add", hello).lines[0]
