@@ -154,7 +154,9 @@ def test_a_patch_that_is_in_the_tree_is_named_as_such(kernix: Kernix) -> None:
 
 def test_a_build_that_takes_too_long_is_ended(kernix: Kernix) -> None:
     """--timeout ends the builder with exit code 101, and nothing is registered."""
-    file = kernix.define("slow.py", 'slow = kernels.linux_micro.override(make_flags=["KCFLAGS=-DSLOW"])\n')
+    file = kernix.define(
+        "slow.py", 'slow = kernels.linux_micro.override_attrs(lambda old: {"env": {**old.env, "SLOW": "1"}})\n'
+    )
 
     said = kernix.run("build", "-f", file, "slow", "--timeout", "10", code=101).stderr
     assert "10 s" in said

@@ -31,6 +31,7 @@ from derivations.realise.outputs import Outputs
 from derivations.realise.run import BuildFailed, Limits, Watcher, run
 from derivations.realise.sandbox import Sandbox
 from store.closure import closure
+from store.errors import Error
 from store.locks import WaitCancelled, locked
 from store.space import disk_full_told
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.derivation import Derivation, Output
-    from derivations.realise.cancel import Cancellation, Slots
+    from derivations.realise.cancel import Cancellation, Slot, Slots
     from derivations.realise.events import Listener
     from derivations.realise.settings import Settings
     from store.local import Store
@@ -81,16 +82,19 @@ class Workshop:
         derivation: Derivation,
         inputs: Mapping[Output, Realised],
         publish: Callable[[Mapping[str, Realised]], None],
+        asked: Slot | None = None,
     ) -> None:
         """Realise *derivation* from its *inputs* and *publish* its outputs as soon as they are in the store.
+
+        The turn that it needs may have been *asked* for before.
 
         Raises:
             Error: it cannot be built.
             Cancelled: it was told to stop.
         """
-        key = derivation.action_key(lambda output: inputs[output].digest)
         slots = self.fetches if is_fetch(derivation) else self.jobs
-        with contextlib.ExitStack() as later, slots.slot() as slot:
+        with contextlib.ExitStack() as later, slots.slot(asked) as slot:
+            key = derivation.action_key(lambda output: inputs[output].digest)
 
             def wait() -> None:
                 slot.release()
@@ -106,6 +110,10 @@ class Workshop:
                         outputs = _Build(self, derivation, inputs, key, scratch).perform(slot.release)
             except WaitCancelled:
                 raise Cancelled(derivation.name) from None
+            except Error:
+                if not self.settings.keep_going:
+                    self.cancellation.halt()  # before the turn is free: nobody is to begin with it
+                raise
             slot.release()
             publish(outputs)
 

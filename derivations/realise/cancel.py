@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import threading
@@ -61,43 +62,67 @@ class Cancellation:
 
 
 class Slots:
-    """A number of turns; to wait for one ends with `Cancelled` once nothing new is to begin."""
+    """A number of turns, given in the order in which they were asked for.
+
+    To wait for one ends with `Cancelled` once nothing new is to begin.
+    """
 
     def __init__(self, count: int, cancellation: Cancellation) -> None:
         self._free = count
+        self._queue: collections.deque[Slot] = collections.deque()
         self._cancellation = cancellation
         self._condition = threading.Condition()
         cancellation.wakes(self._condition)
 
-    @contextlib.contextmanager
-    def slot(self) -> Iterator[Slot]:
-        """Give the body a turn, which it may give back and take again; in the end it is given back."""
+    def ask(self) -> Slot:
+        """Ask for a turn, and return at once: it is had when the slot has been acquired."""
         slot = Slot(self)
-        slot.acquire()
+        self.enter(slot)
+        return slot
+
+    @contextlib.contextmanager
+    def slot(self, asked: Slot | None = None) -> Iterator[Slot]:
+        """Give the body a turn, the one *asked* for before; it may be given back and taken again, and ends with the body."""
+        slot = asked or self.ask()
         try:
+            slot.acquire()
             yield slot
         finally:
             slot.release()
 
-    def take(self) -> None:
-        """Wait for a turn.
+    def enter(self, slot: Slot) -> None:
+        """Let *slot* wait behind all others."""
+        with self._condition:
+            self._queue.append(slot)
+
+    def take(self, slot: Slot) -> None:
+        """Wait until it is the turn of *slot*, which has entered.
 
         Raises:
-            Cancelled: there will be none.
+            Cancelled: it will never be.
         """
         with self._condition:
-            while not self._free and not self._cancellation.is_halted():
+            while not (self._free and self._queue[0] is slot) and not self._cancellation.is_halted():
                 self._condition.wait()
+            self._queue.remove(slot)
+            self._condition.notify_all()  # there may be a turn for the next one, too
             if self._cancellation.is_halted():
                 what = "waiting for a turn"
                 raise Cancelled(what)
             self._free -= 1
 
+    def leave(self, slot: Slot) -> None:
+        """Let *slot* wait no longer, if it does."""
+        with self._condition:
+            if slot in self._queue:
+                self._queue.remove(slot)
+                self._condition.notify_all()
+
     def give(self) -> None:
         """Give a turn back."""
         with self._condition:
             self._free += 1
-            self._condition.notify()
+            self._condition.notify_all()
 
 
 class Slot:
@@ -106,6 +131,7 @@ class Slot:
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._held = False
+        self._entered = True
 
     def acquire(self) -> None:
         """Have a turn, waiting for it if necessary.
@@ -114,11 +140,17 @@ class Slot:
             Cancelled: there will be none.
         """
         if not self._held:
-            self._slots.take()
+            if not self._entered:
+                self._slots.enter(self)
+            self._entered = False
+            self._slots.take(self)
             self._held = True
 
     def release(self) -> None:
-        """Have no turn."""
+        """Have no turn, and wait for none."""
         if self._held:
             self._held = False
             self._slots.give()
+        elif self._entered:
+            self._entered = False
+            self._slots.leave(self)

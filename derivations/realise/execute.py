@@ -19,7 +19,7 @@ import threading
 from typing import TYPE_CHECKING, ClassVar
 
 from derivations.realise.action import Realised, Workshop, is_fetch
-from derivations.realise.cancel import Cancellation, Slots
+from derivations.realise.cancel import Cancellation, Slot, Slots
 from derivations.realise.events import Failed, Planned, Skipped
 from derivations.realise.instantiate import instantiate
 from derivations.realise.job import Cancelled
@@ -106,9 +106,11 @@ def _crews(workshop: Workshop, board: _Board, plan: Plan) -> list[threading.Thre
 
 def _work(workshop: Workshop, board: _Board, fetching: bool) -> None:
     """Do what is ready until there is nothing to wait for."""
-    while (derivation := board.take(fetching=fetching)) is not None:
+    slots = workshop.fetches if fetching else workshop.jobs
+    while (taken := board.take(slots, fetching=fetching)) is not None:
+        derivation, slot = taken
         try:
-            workshop.perform(derivation, board.inputs(derivation), functools.partial(board.finish, derivation))
+            workshop.perform(derivation, board.inputs(derivation), functools.partial(board.finish, derivation), slot)
         except Cancelled:
             board.fail(derivation, None)
         except Error as error:
@@ -150,14 +152,17 @@ class _Board:
             if not needed:
                 self._push(derivation)
 
-    def take(self, *, fetching: bool) -> Derivation | None:
-        """Return the next derivation to do, waiting for one to become ready, or None if there will be none."""
+    def take(self, slots: Slots, *, fetching: bool) -> tuple[Derivation, Slot] | None:
+        """Return the next derivation to do, waiting for one to become ready, or None if there will be none.
+
+        The turn of *slots* that it needs is asked for at once: turns are had in the order of the plan.
+        """
         with self._changed:
             while self._left and not self._cancellation.is_halted():
                 if self._ready[fetching]:
                     derivation = self._derivations[heapq.heappop(self._ready[fetching])]
                     self._running.add(derivation)
-                    return derivation
+                    return derivation, slots.ask()
                 self._changed.wait()
             return None
 
