@@ -22,6 +22,7 @@ from derivations.linux.arguments import InvalidArgument, UnknownArgument
 from derivations.linux.kernel import Kernel, UnknownDerivationAttribute, UnsupportedSystem, make_linux
 from derivations.linux.patch import Patch
 from derivations.linux.version import InvalidVersion
+from derivations.linux.wanted import REPRODUCIBLE
 from derivations.source import NoSource, local_file
 from overlays.load import load_file
 from tests.fakes import fake_context, no_context
@@ -51,9 +52,7 @@ def make(**changes: Any) -> Kernel:  # noqa: ANN401 -- what a test gives
 
 def values(kernel: Kernel) -> dict[str, object]:
     """Return what is asked for by name, without what every kernel asks for."""
-    return {
-        name: it.value for name, it in kernel.requests.items() if name not in {"LOCALVERSION_AUTO", "MODULE_SIG_KEY"}
-    }
+    return {name: it.value for name, it in kernel.requests.items() if name not in REPRODUCIBLE.options}
 
 
 def test_equal_kernels() -> None:

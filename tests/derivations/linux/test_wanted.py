@@ -31,7 +31,7 @@ def values(arch: str = "x86_64", **changes: Any) -> dict[str, object]:  # noqa: 
 
 def test_what_every_kernel_asks_for() -> None:
     """A kernel alone asks for what makes it reproducible, if it can be."""
-    assert values() == {"LOCALVERSION_AUTO": NO, "MODULE_SIG_KEY": ""}
+    assert values() == {"LOCALVERSION_AUTO": NO, "MODULE_SIG_ALL": NO, "MODULE_SIG_KEY": ""}
     assert all(it.optional for _, it in REPRODUCIBLE.requests(Version(6, 12), "arm64"))
 
 
@@ -41,6 +41,7 @@ def test_ranks() -> None:
         "FROM_PATCH": YES,
         "LOCALVERSION_AUTO": YES,
         "MINE": YES,
+        "MODULE_SIG_ALL": NO,
     }
 
 
