@@ -31,7 +31,7 @@ import attrs
 
 from store.failpoints import reach
 from store.journal import ObjectLine, RealisationLine
-from store.liveness import Dead, Marking, mark
+from store.liveness import Marked, Marking, mark
 from store.locks import standing
 from store.retention import Retention
 from store.roots import remove_dangling, roots
@@ -93,9 +93,10 @@ class Collected:
 def plan(store: Store, policy: Policy) -> list[PathInfo]:
     """Return what `collect` would delete now, referrers first."""
     with standing(store.layout.locks / "collector"):
-        dead = mark(store.database, _marking(store, policy, _begin(store, TempRootsView(store.layout.temproots))))
-        infos = store.database.infos_by_id(dead)
-        order = [infos[number] for number in _order(dead, policy)]
+        marked = mark(store.database, _marking(store, policy, _begin(store, TempRootsView(store.layout.temproots))))
+        numbers = _order(marked, policy)
+        infos = store.database.infos_by_id(numbers)
+        order = [infos[number] for number in numbers if number in infos]
     before = itertools.accumulate((info.size for info in order), initial=0)
     return [info for info, size in zip(order, before, strict=False) if not policy.satisfied_by(size)]
 
@@ -140,16 +141,16 @@ class _Collection:
         self._tidy()
         return Collected(self.objects, self.size, self.freed)
 
-    def _delete_dead(self, dead: Dead, view: TempRootsView) -> None:
-        order = _order(dead, self.policy)
+    def _delete_dead(self, marked: Marked, view: TempRootsView) -> None:
+        order = _order(marked, self.policy)
         for start in range(0, len(order), self.chunk):
             if self.policy.satisfied_by(self.size):
                 break
             self.progress("deleting", start, len(order))
             with self.store.gate.exclusive():
                 if added := view.new():
-                    dead.spare(added)
-                doomed = [number for number in order[start : start + self.chunk] if number in dead]
+                    marked.spare(added)
+                doomed = [number for number in order[start : start + self.chunk] if marked.is_dead(number)]
                 for path in self._delete_rows(doomed):
                     reach("collect: rename")
                     self.bin.discard(path)
@@ -246,5 +247,5 @@ def _used_since(policy: Policy) -> Iterator[tuple[Retention, int]]:
             yield retention, now - age
 
 
-def _order(dead: Dead, policy: Policy) -> list[int]:
-    return list(dead) if policy.max_freed is None else dead.by_use()
+def _order(marked: Marked, policy: Policy) -> list[int]:
+    return marked.dead() if policy.max_freed is None else marked.dead_by_use()

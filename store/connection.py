@@ -140,10 +140,10 @@ class Connection:
                 self._follow()
             return self._connection.execute(statement, parameters).fetchall()
 
-    def each(self, statement: str) -> Iterator[tuple[Any, ...]]:
+    def each(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """Yield the rows that *statement* gives, which may be more than are wanted in memory; within `snapshot`."""
         with self._translated():
-            yield from self._connection.execute(statement)
+            yield from self._connection.execute(statement, parameters)
 
     def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Execute *statement* once for each of *rows*."""

@@ -1,4 +1,4 @@
-"""Which objects are alive: one pass over all of them, the newest first.
+"""Which objects are alive: one pass over them, the newest first.
 
 An object is alive if it is a root, if it was used within the age that its retention class
 grants it, or if something alive refers to it (or, as the policy says, was made by it). So
@@ -6,8 +6,8 @@ the live are closed under references, and so is what remains when more is spared
 
 A reference has a smaller id than its referrer (`store.database`). In the order of falling ids, whatever
 may keep an object alive has therefore been seen before it, and each object is seen once, with its
-references in its own row. A recursive query over `refs` finds the same set; but it reads a row for each
-reference and looks each up among those found, which takes many times as long if most are alive.
+references in its own row; where few are alive, only their rows are read. A recursive query over `refs` finds the
+same set; but it reads a row for each reference and looks each up among those found, which takes many times as long.
 Only a deriver may be newer than what it made: such are spared when the pass is over.
 
 A marking is a snapshot: what is registered afterwards has a larger id than anything in it, and is not dead.
@@ -34,7 +34,12 @@ if TYPE_CHECKING:
 _ROOTS = "select id from objects where path in (select value from json_each(?))"
 _DERIVERS = "select object, made.id from derivers join objects made on made.path = deriver"
 _DERIVERS_OF = f"{_DERIVERS} where object in (select value from json_each(?))"  # noqa: S608  a constant
+_ONE = "select id, needs from objects where id = ?"
+_SOME = "select id, needs from objects where id between ? and ? order by id desc"
 _REFERENCES = "select reference from refs where referrer in (select value from json_each(?))"
+
+_STRETCH = 1000  # ids
+_MANY = _STRETCH // 6  # of them, to be read one by one, take as long as all of them in order
 
 
 @attrs.frozen(kw_only=True)
@@ -47,51 +52,30 @@ class Marking:
 
 
 @attrs.define
-class Dead:
-    """The ids of the objects that are not alive, less those that are spared; referrers come first."""
+class Marked:
+    """The objects that were there at the marking, and which of them are alive."""
 
     _database: Database
     _keep_derivers: bool
-    _ids: dict[int, None] = attrs.field(factory=dict, init=False, repr=False)
+    _alive: bytearray = attrs.field(factory=bytearray, init=False, repr=False)  # by id; 1 for the living
 
-    def __contains__(self, number: int) -> bool:
-        return number in self._ids
+    def is_dead(self, number: int) -> bool:
+        """Return whether the object *number* was there at the marking and is not alive."""
+        return number < len(self._alive) and not self._alive[number]
 
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._ids)
+    def dead(self) -> list[int]:
+        """Return the dead that are still there, referrers first."""
+        rows = self._database.execute("select id from objects where id < ? order by id desc", (len(self._alive),))
+        return [number for (number,) in rows if not self._alive[number]]
 
-    def find(self, live: Iterable[int]) -> None:
-        """Find the dead, where the objects *live* and all that they keep are alive."""
-        ((newest,),) = self._database.execute("select coalesce(max(id), 0) from objects")
-        alive = bytearray(newest + 1)
-        for number in live:
-            alive[number] = True
-        derivers = dict(self._database.execute(_DERIVERS)) if self._keep_derivers else {}
-        newer: set[int] = set()
-        dead = self._ids
-        for number, needs in self._database.each("select id, needs from objects order by id desc"):
-            if not alive[number]:
-                dead[number] = None
-                continue
-            for reference in unpack(needs):
-                alive[reference] = True
-            if (deriver := derivers.get(number)) is not None:
-                alive[deriver] = True
-                newer.add(deriver)
-        self._spare(newer & dead.keys())
-
-    def spare(self, paths: Iterable[str]) -> None:
-        """Take out *paths* and all that they keep alive."""
-        self._spare(set(self._database.ids(paths).values()))
-
-    def by_use(self) -> list[int]:
-        """Return the dead, referrers first, and among those the longest unused first.
+    def dead_by_use(self) -> list[int]:
+        """Return the dead that are still there, referrers first, and among those the longest unused first.
 
         An object counts as used whenever one of its dead referrers was: so whoever sorts by
         that time never puts an object before a referrer.
         """
         statement = "select id, used, needs from objects where id in (select value from json_each(?)) order by id desc"
-        rows = self._database.execute(statement, (json.dumps([*self]),))
+        rows = self._database.execute(statement, (json.dumps(self.dead()),))
         used = {number: time for number, time, _ in rows}
         for number, _, needs in rows:
             for reference in unpack(needs):
@@ -99,22 +83,58 @@ class Dead:
                     used[reference] = max(used[reference], used[number])
         return sorted(used, key=lambda number: (used[number], -number))
 
+    def spare(self, paths: Iterable[str]) -> None:
+        """Let *paths* and all that they keep be alive."""
+        self._spare(set(self._database.ids(paths).values()))
+
+    def mark(self, live: Iterable[int]) -> None:
+        """Find out what is alive, where the objects *live* and all that they keep are."""
+        ((newest,),) = self._database.execute("select coalesce(max(id), 0) from objects")
+        alive = self._alive = bytearray(newest + 1)
+        for number in live:
+            alive[number] = 1
+        derivers = dict(self._database.execute(_DERIVERS)) if self._keep_derivers else {}
+        newer: set[int] = set()
+        for number, needs in self._visit():
+            for reference in unpack(needs):
+                alive[reference] = 1
+            if (deriver := derivers.get(number, 0)) > number:
+                newer.add(deriver)
+            else:
+                alive[deriver] = 1  # nothing has the id 0
+        self._spare(newer)
+
+    def _visit(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the living with their references, the newest first; more may come to life behind the one yielded."""
+        alive, each = self._alive, self._database.each
+        number = len(alive) - 1
+        while (number := alive.rfind(1, 1, number + 1)) > 0:
+            oldest = max(number - _STRETCH, 0) + 1
+            if alive.count(1, oldest, number + 1) < _MANY:
+                yield from each(_ONE, (number,))
+                number -= 1
+            else:
+                for row in each(_SOME, (oldest, number)):
+                    if alive[row[0]]:
+                        yield row
+                number = oldest - 1
+
     def _spare(self, numbers: set[int]) -> None:
-        # What is not dead, and was there at the marking, needs no visit: all that it refers to is
-        # not dead either. What has been registered since has its references held, and so among the paths.
-        while numbers:
+        # What is alive, and was at the marking, needs no visit: all that it refers to is
+        # alive too. What has been registered since has its references held, and so among the paths.
+        while numbers := {number for number in numbers if self.is_dead(number)}:
             for number in numbers:
-                self._ids.pop(number, None)
+                self._alive[number] = 1
             among = json.dumps([*numbers])
             kept = self._database.execute(_REFERENCES, (among,))
             if self._keep_derivers:
                 kept += self._database.execute(_DERIVERS_OF, (among,))
-            numbers = {row[-1] for row in kept if row[-1] in self._ids}
+            numbers = {row[-1] for row in kept}
 
 
-def mark(database: Database, marking: Marking) -> Dead:
-    """Return the objects that are not alive."""
-    dead = Dead(database, marking.keep_derivers)
+def mark(database: Database, marking: Marking) -> Marked:
+    """Return which objects are alive."""
+    marked = Marked(database, marking.keep_derivers)
     with database.snapshot():
         roots = json.dumps(sorted(marking.roots))
         live = {number for (number,) in database.execute(_ROOTS, (roots,))}
@@ -122,5 +142,5 @@ def mark(database: Database, marking: Marking) -> Dead:
             # The class is written out so that SQLite sees that its partial index will do.
             statement = f"select id from objects where retention = '{retention}' and used > ?"  # noqa: S608  a member's value
             live.update(number for (number,) in database.execute(statement, (since,)))
-        dead.find(live)
-    return dead
+        marked.mark(live)
+    return marked

@@ -21,7 +21,7 @@ from derivations.kconfig import fragments
 from derivations.linux.arguments import NAMES
 from kernix import configuration
 from kernix.cli import kernix
-from kernix.definitions import bundled_overlays
+from kernix.inputs import bundled_overlays
 from kernix.messages import usage_sentence
 from kernix.verbs import VERBS
 from store.retention import Retention

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from derivations.derivation import Derivation
+from derivations.derivation import Derivation, Output
 from derivations.source import text_file
+from kernix.attributes import Target
 from kernix.links import check, places
+from kernix.recall import Wanted
 from store.roots import NotALink
 
 
@@ -26,12 +28,10 @@ TWO = Derivation(name="two", system="x86_64-linux", builder="/bin/sh", outputs=(
         pytest.param([HELLO.out, TWO.output("dev")], ["result", "result-2-dev"], id="second-output"),
     ],
 )
-def test_links_are_numbered_by_derivation(outputs: list[object], expected: list[str]) -> None:
+def test_links_are_numbered_by_derivation(outputs: list[Output], expected: list[str]) -> None:
     """The first link has the plain name; others have a number, an output's name, or both."""
-    assert {Path("x", name): output for name, output in zip(expected, outputs, strict=True)} == places(
-        Path("x/result"),
-        outputs,  # type: ignore[arg-type]  # they are outputs
-    )
+    wanted = [Wanted.of(Target(attribute="x", value=it, output=it)) for it in outputs]
+    assert {Path("x", name): it for name, it in zip(expected, wanted, strict=True)} == places(Path("x/result"), wanted)
 
 
 def test_what_is_no_link_is_not_replaced(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from derivations.toolchain import MACHINES
 from kernix import commands
 from kernix.commands.config import group
-from kernix.definitions import SYSTEMS
+from kernix.inputs import SYSTEMS
 from kernix.verbs import VERBS, module_of
 
 
