@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.debian.lock import Lock
+    from store.tree import Content
 
 
 class NoContext(Error):
@@ -43,11 +44,13 @@ class Context:
         lock: Gives the lock; asked only when something needs it.
         system: What kernels are built for.
         pins: The file that pins kernel.org's releases; None for the one that comes with kernix.
+        contents: Reads a tree on this machine; None for the plain way.
     """
 
     lock: Callable[[], Lock]
     system: str = "x86_64-linux"
     pins: Path | None = None
+    contents: Callable[[Path], Content] | None = None
 
 
 _CURRENT: contextvars.ContextVar[Context] = contextvars.ContextVar("kernix_context")
@@ -69,6 +72,17 @@ def pins_in_use() -> Path | None:
     """Return the file that pins releases in the context in use; None for kernix' own."""
     context = _CURRENT.get(None)
     return None if context is None else context.pins
+
+
+def contents_in_use() -> Callable[[Path], Content]:
+    """Return what reads a tree on this machine in the context in use."""
+    context = _CURRENT.get(None)
+    if context is not None and context.contents is not None:
+        return context.contents
+
+    from store.walk import content_of  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
+
+    return content_of
 
 
 @contextlib.contextmanager

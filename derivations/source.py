@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from derivations.beside import beside_caller
+from derivations.context import contents_in_use
 from derivations.derivation import Derivation, Fixed, Hints
 from derivations.fetch import ANY_SYSTEM
 from store.errors import Error
@@ -67,11 +68,9 @@ def text_file(name: str, text: str, *, executable: bool = False) -> Derivation:
 
 
 def _local(place: Path, name: str | None) -> Derivation:
-    from store.walk import content_of  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
-
     resolved = place.resolve()
     try:
-        content = content_of(resolved)
+        content = contents_in_use()(resolved)
     except OSError as error:
         raise NoSource(Path(os.fsdecode(error.filename or place)), (error.strerror or str(error)).lower()) from None
     return Derivation(

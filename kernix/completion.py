@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from click.shell_completion import CompletionItem
 
 from kernix.attributes import follow, member, members, output_of
-from kernix.definitions import SYSTEMS, Options, bundled_overlays, definitions
+from kernix.definitions import definitions
+from kernix.inputs import SYSTEMS, Options, bundled_overlays
 from kernix.lockfile import refuse
 from kernix.session import Session
 

@@ -9,61 +9,22 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-import overlays
-
 from derivations.context import Context, using
-from derivations.suggest import suggestion
 from kernix.attributes import Layers, Target, blame, read_file, target
-from kernix.lockfile import find, lock_at, refuse
-from overlays.load import UserFileMissing, load_overlay
+from kernix.inputs import PINS, find_lock, overlay_files
+from kernix.lockfile import lock_at, refuse
+from overlays.load import load_overlay
+from store.layout import Layout
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from derivations.debian.lock import Lock
+    from kernix.inputs import Options
     from kernix.session import Session
     from overlays.fixpoint import Overlay
-
-
-SYSTEMS = (
-    "x86_64-linux",
-    "aarch64-linux",
-    "armv7l-linux",
-    "i686-linux",
-    "mips64el-linux",
-    "powerpc64le-linux",
-    "riscv64-linux",
-    "s390x-linux",
-)
-"""What `derivations.toolchain.MACHINES` has, the usual one first; it is not asked, since all that a build needs is loaded early."""
-
-PINS = "kernels.json"
-"""The user's own pins of kernel.org's releases, in the directory of the configuration."""
-
-_PARTS = frozenset({"__init__", "fixpoint", "load"})
-"""Modules of `overlays` that are no overlays."""
-
-
-@attrs.frozen(kw_only=True)
-class Options:
-    """What the user said about where attributes come from.
-
-    Attributes:
-        file: A Python file whose kernels and derivations are the attributes.
-        overlays: Files, or names of bundled overlays, in the order in which they are laid.
-        lock: The lock file.
-        offline: Whether nothing may be fetched, so that no lock can be made.
-        system: The system to build kernels for.
-    """
-
-    file: Path | None = None
-    overlays: tuple[str, ...] = ()
-    lock: Path | None = None
-    offline: bool = False
-    system: str = SYSTEMS[0]
+    from store.tree import Content
 
 
 @contextlib.contextmanager
@@ -75,12 +36,17 @@ def definitions(
     Raises:
         Error: a file or an overlay cannot be read, or raises.
     """
-    place = find(options.lock, Path.cwd(), lambda: session.config_home)
+    place = find_lock(options.lock, Path.cwd(), lambda: session.config_home)
     lock = lock_at(place, make_lock or (refuse if _offline(session, options) else functools.partial(_make, session)))
     paths = overlay_files(session, options)
     users = [*(path for path in paths if isinstance(path, Path)), *filter(None, [options.file])]
     pins = session.config_home / PINS
-    context = Context(lock=lock, system=options.system, pins=pins if pins.exists() else None)
+    context = Context(
+        lock=lock,
+        system=options.system,
+        pins=pins if pins.exists() else None,
+        contents=functools.partial(_content, session),
+    )
     with using(context), blame(users):
         yield _names(paths, options)
 
@@ -95,20 +61,10 @@ def targets(session: Session, options: Options, attributes: Iterable[str]) -> li
         return [target(names, attribute) for attribute in attributes]
 
 
-def overlay_files(session: Session, options: Options) -> list[Path | str]:
-    """Return the user's overlays, lowest first: files, and the names of bundled ones.
+def _content(session: Session, path: Path) -> Content:
+    from store.assistants import remembered_content  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
 
-    Raises:
-        UserFileMissing: an overlay is neither a file nor bundled.
-    """
-    folder = session.config_home / "overlays"
-    return [*sorted(folder.glob("*.py")), *(_overlay_file(text) for text in options.overlays)]
-
-
-def bundled_overlays() -> list[str]:
-    """Return the names of the overlays that come with kernix."""
-    folder = Path(str(overlays.__file__)).parent
-    return sorted({path.stem for path in folder.glob("*.py")} - _PARTS)
+    return remembered_content(Layout(session.home).index, path)
 
 
 def _offline(session: Session, options: Options) -> bool:
@@ -138,20 +94,6 @@ def _set(layers: list[Overlay], options: Options) -> Mapping[str, Any]:
 
     found: Mapping[str, Any] = kernels.kernel_set(overlays=layers, system=options.system)
     return found
-
-
-def _overlay_file(text: str) -> Path | str:
-    path = Path(text)
-    known = bundled_overlays()
-    if text in known:
-        return text
-    if "/" in text or path.suffix == ".py" or path.exists():
-        return path
-    raise UserFileMissing(text, f"no such file, and kernix has no overlay of that name ({_known(text, known)})")
-
-
-def _known(text: str, known: list[str]) -> str:
-    return suggestion(text, known) or f"it has {', '.join(known)}"
 
 
 def _bundled(name: str) -> Overlay:

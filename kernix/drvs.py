@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from derivations import drv
 from derivations.realise.instantiate import instantiate
-from kernix.definitions import Options, targets
+from kernix.definitions import targets
 from kernix.objects import by_path
 from store.errors import Error
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from derivations.derivation import Derivation
+    from kernix.inputs import Options
     from kernix.session import Session
     from store.local import Store
     from store.path import StorePath

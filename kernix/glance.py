@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from derivations.derivation import Output
+    from kernix.recall import Wanted
     from store.path import StorePath
 
 
 DAY = 24 * 60 * 60
 
 
-def standing(home: Path, outputs: Sequence[Output], links: Mapping[Path, Output]) -> dict[Output, Path] | None:
-    """Return where *outputs* are in the store in *home* if they and the *links* to them are there, else None.
+def standing(home: Path, wanted: Sequence[Wanted], links: Mapping[Path, Wanted]) -> dict[Wanted, Path] | None:
+    """Return where what is *wanted* is in the store in *home* if it and the *links* to it are there, else None.
 
     An object to which a root led before it was found valid is kept by that root, so nothing needs to be held.
     """
@@ -33,17 +33,17 @@ def standing(home: Path, outputs: Sequence[Output], links: Mapping[Path, Output]
     if not _is_usable(layout):
         return None
     linked = {link: result_of(layout, link) for link in links}
-    found = _known(layout, outputs)
-    if len(found) < len(set(outputs)) or any(linked[link] != found[output] for link, output in links.items()):
+    found = _known(layout, wanted)
+    if len(found) < len(set(wanted)) or any(linked[link] != found[it] for link, it in links.items()):
         return None
-    return {output: layout.objects / str(path) for output, path in found.items()}
+    return {it: layout.objects / str(path) for it, path in found.items()}
 
 
-def _known(layout: Layout, outputs: Sequence[Output]) -> dict[Output, StorePath]:
+def _known(layout: Layout, wanted: Sequence[Wanted]) -> dict[Wanted, StorePath]:
     database = Database(layout.database, fresh=False)
     try:
-        known = database.realised({output.derivation.key for output in outputs})
-        found = {it: path for it in outputs if (path := known.get(it.derivation.key, {}).get(it.name)) is not None}
+        known = database.realised({it.key for it in wanted})
+        found = {it: path for it in wanted if (path := known.get(it.key, {}).get(it.output)) is not None}
         database.touch(found.values(), older_than=DAY)
     finally:
         database.close()

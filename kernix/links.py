@@ -11,23 +11,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from derivations.derivation import Output
+    from kernix.recall import Wanted
     from store.local import Store
     from store.path import StorePath
 
 
-def places(link: Path, outputs: Iterable[Output]) -> dict[Path, Output]:
-    """Return which links to make for *outputs*: the first at *link*, further ones with a suffix.
+def places(link: Path, wanted: Iterable[Wanted]) -> dict[Path, Wanted]:
+    """Return which links to make for what is *wanted*: the first at *link*, further ones with a suffix.
 
     Outputs of one derivation share the number and are told apart by name, except the default.
     """
     numbers: dict[bytes, int] = {}
     found = {}
-    for output in outputs:
-        number = numbers.setdefault(output.derivation.key, len(numbers) + 1)
+    for it in wanted:
+        number = numbers.setdefault(it.key, len(numbers) + 1)
         counted = f"{link.name}-{number}" if number > 1 else link.name
-        default = output.name == output.derivation.outputs[0]
-        found[link.with_name(counted if default else f"{counted}-{output.name}")] = output
+        found[link.with_name(counted if it.default else f"{counted}-{it.output}")] = it
     return found
 
 
@@ -42,7 +41,7 @@ def check(links: Iterable[Path]) -> None:
             raise NotALink(link)
 
 
-def make(store: Store, links: Mapping[Path, Output], results: Mapping[Output, StorePath]) -> None:
+def make(store: Store, links: Mapping[Path, Wanted], results: Mapping[Wanted, StorePath]) -> None:
     """Make *links* to *results*; each keeps its result alive as long as it is there."""
-    for link, output in links.items():
-        link_result(store, link, results[output])
+    for link, it in links.items():
+        link_result(store, link, results[it])

@@ -1,6 +1,4 @@
-"""Which lock pins the toolchain, and how it comes to be.
-
-    --lock FILE, else ./kernix.lock, else $XDG_CONFIG_HOME/kernix/kernix.lock
+"""The lock that pins the toolchain, and how it comes to be; `kernix.inputs` says where it lies.
 
 It is read when a definition needs it. If there is none, it is made from what the machine's apt
 offers now, written whole or not at all, and that is said aloud; afterwards only `kernix lock`
@@ -25,9 +23,6 @@ if TYPE_CHECKING:
     from derivations.debian.lock import Lock
 
 
-NAME = "kernix.lock"
-
-
 class NoLock(Error):
     """Something needs the lock, there is none, and none may be made."""
 
@@ -50,14 +45,6 @@ class UnreadableLock(Error):
 
     def __str__(self) -> str:
         return f"cannot read the lock {self.place}: {self.reason}"
-
-
-def find(option: Path | None, directory: Path, config_home: Callable[[], Path]) -> Path:
-    """Return where the lock is, or would be written: *option*, in *directory*, or in *config_home*."""
-    if option is not None:
-        return option.absolute()
-    here = directory / NAME
-    return here if here.exists() else config_home() / NAME
 
 
 def read(place: Path) -> Lock:

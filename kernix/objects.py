@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kernix.definitions import Options, targets
+from kernix.definitions import targets
 from kernix.realising import present
 from store import base32
 from store.errors import Error, UsageError
@@ -19,6 +19,7 @@ from store.roots import object_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kernix.inputs import Options
     from kernix.session import Session
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from kernix.definitions import SYSTEMS, Options
+from kernix.inputs import SYSTEMS, Options
 from kernix.quantities import parse_size, parse_time
 
 

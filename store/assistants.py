@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.helper import Helper, helpers_wanted, serve
-from store.walk import OPEN_DIRECTORY, Directory, FileReader, Look, content_of
+from store.index import Index
+from store.reading import OPEN_DIRECTORY, FileReader
+from store.walk import Directory, Look, content_of
 
 
 if TYPE_CHECKING:
@@ -76,14 +78,26 @@ def serve_files(visitor: Visitor) -> None:
     serve(handle)
 
 
-def read_content(path: Path) -> Content:
-    """Return the content of the tree at *path*, read by several processes if it is large.
+def read_content(path: Path, index: Index | None = None) -> Content:
+    """Return the content of the tree at *path*, as far as *index* does not know it read by several processes if it is large.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
         OSError: something cannot be read; its file name is the whole path.
     """
-    return content_of(path, assistants=assistants("store.assistants", "help_reading", source=path))
+    return content_of(path, assistants=assistants("store.assistants", "help_reading", source=path), memory=index)
+
+
+def remembered_content(place: Path, path: Path) -> Content:
+    """Return the content of the tree at *path*; what the index at *place* knows is not read, and it learns of the rest.
+
+    Raises:
+        InvalidTree, OSError: as `read_content` does.
+    """
+    with Index.open(place) as index:
+        content = read_content(path, index)
+        index.save()
+    return content
 
 
 def help_reading() -> None:

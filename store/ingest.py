@@ -20,25 +20,18 @@ import attrs
 
 from store.assistants import assistants, serve_files
 from store.pool import Pool
+from store.reading import OPEN_DIRECTORY, FileReader, Name, check_depth, file_kind, open_file, read_target, refusal
 from store.seal import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 from store.tree import Content, InvalidTree, Kind
-from store.walk import (
-    OPEN_DIRECTORY,
-    Directory,
-    FileReader,
-    Name,
-    check_depth,
-    file_kind,
-    open_file,
-    read_target,
-    refusal,
-    walk,
-)
+from store.walk import Directory, walk
 from store.writer import digest_target, finish_directory, finish_file, put_chunks, put_file, put_symlink
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from store.index import Index
+    from store.walk import Read, Seen
 
     _Inode: TypeAlias = tuple[int, int]
 
@@ -48,15 +41,17 @@ _SAMPLE = 64
 _CANONICAL_MODES = frozenset({FILE_MODE, EXECUTABLE_MODE})
 
 
-def copy_in(source: Path, target: Path, pool: Pool) -> Content:
+def copy_in(source: Path, target: Path, pool: Pool, index: Index | None = None) -> Content:
     """Copy the tree at *source* to *target*, canonically and through *pool*, and return what was written.
+
+    What *index* knows, and *pool* has, is linked and not read.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
         OSError: something cannot be read or written; *target* is then left unfinished.
     """
     helping = assistants("store.ingest", "help_copying", os.fspath(pool.directory), source=source, target=target)
-    return walk(source, _Copy(os.fspath(target), pool), helping)
+    return walk(source, _Copy(os.fspath(target), pool), helping, _Known(index, pool) if index else None)
 
 
 def adopt(path: Path, pool: Pool) -> Content:
@@ -111,7 +106,7 @@ class _Copy:
 
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
         new, dir_fd = (name, directory.target_fd) if directory else (self.target, None)
-        fd, status = open_file(directory, name, place)
+        fd, status = open_file(directory.fd if directory else None, name, place)
         try:
             kind = file_kind(status.st_mode)
             executable = kind is Kind.EXECUTABLE
@@ -129,10 +124,29 @@ class _Copy:
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
         new, dir_fd = (name, directory.target_fd) if directory else (self.target, None)
-        return put_symlink(read_target(directory, name), dir_fd, new)
+        return put_symlink(read_target(directory.fd if directory else None, name), dir_fd, new)
 
     def leave(self, directory: Directory, digest: bytes) -> None:  # noqa: ARG002 -- the protocol's
         finish_directory(directory.target_fd)
+
+
+@attrs.frozen
+class _Known:
+    """Links those files that *index* knows and *pool* has."""
+
+    index: Index
+    pool: Pool
+
+    def look(self, fd: int, names: list[str], target_fd: int) -> Seen:
+        seen = self.index.look(fd, names)
+        link = self.pool.link
+        for name, (kind, digest, _) in list(seen.known.items()):
+            if not link(digest, kind is Kind.EXECUTABLE, target_fd, name):
+                del seen.known[name]
+        return seen
+
+    def note(self, seen: Seen, read: dict[str, Read], began: int) -> None:
+        self.index.note(seen, read, began)
 
 
 def help_copying(pool: str) -> None:
@@ -225,10 +239,10 @@ class _Adopt:
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
         dir_fd = directory.fd if directory else None
         try:
-            fd, status = open_file(directory, name, place)
+            fd, status = open_file(dir_fd, name, place)
         except PermissionError:
             _permit(name, dir_fd, stat.S_IRUSR)
-            fd, status = open_file(directory, name, place)
+            fd, status = open_file(dir_fd, name, place)
         try:
             kind = file_kind(status.st_mode)
             executable = kind is Kind.EXECUTABLE
@@ -244,7 +258,7 @@ class _Adopt:
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
         os.utime(name, ns=_TIMES, dir_fd=directory.fd if directory else None, follow_symlinks=False)
-        return digest_target(read_target(directory, name))
+        return digest_target(read_target(directory.fd if directory else None, name))
 
     def leave(self, directory: Directory, digest: bytes) -> None:  # noqa: ARG002 -- the protocol's
         _strip(directory.fd, directory.place)

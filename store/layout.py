@@ -96,6 +96,11 @@ class Layout:
         return self.home / "cache"
 
     @property
+    def index(self) -> Path:
+        """The index of files that were read."""
+        return self.cache / "index.sqlite"
+
+    @property
     def reserve(self) -> Path:
         """The file that is given up when the disk is full."""
         return self.home / "reserve"

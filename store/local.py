@@ -18,6 +18,7 @@ from store.assistants import read_content
 from store.connection import DatabaseFailed
 from store.database import Database, PathInfo
 from store.errors import Error
+from store.index import Index
 from store.ingest import copy_in, seems_new
 from store.journal import Journal
 from store.layout import FORMAT_VERSION, Layout
@@ -247,16 +248,21 @@ class Store:
             DiskFull: there is no room.
         """
         name = name if name is not None else (Path.cwd() / path).name
-        if not seems_new(path, self.pool):
-            found = StorePath.make(read_content(path).digest, name)
-            if self.hold([found]):
-                self.touch([found])
-                return found
-        with self.scratch() as scratch, disk_full_told(self.layout.home):
-            place = scratch / "object"
-            content = copy_in(path, place, self.pool)
-            added = StorePath.make(content.digest, name)  # of what was copied, should the source have changed meanwhile
-            self.commit([Entry(path=added, place=place, content=content, retention=retention)])
+        with Index.open(self.layout.index) as index:
+            if index.has(path) or not seems_new(path, self.pool):
+                found = StorePath.make(read_content(path, index).digest, name)
+                if self.hold([found]):
+                    index.save()
+                    self.touch([found])
+                    return found
+            with self.scratch() as scratch, disk_full_told(self.layout.home):
+                place = scratch / "object"
+                content = copy_in(path, place, self.pool, index)
+                added = StorePath.make(
+                    content.digest, name
+                )  # of what was copied, should the source have changed meanwhile
+                self.commit([Entry(path=added, place=place, content=content, retention=retention)])
+            index.save()
         return added
 
     def commit(self, entries: Sequence[Entry]) -> tuple[Divergence, ...]:

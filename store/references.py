@@ -16,8 +16,9 @@ import attrs
 
 from store import base32
 from store.path import DIGEST_LENGTH
+from store.reading import FileReader, Name, open_file, read_target
 from store.tree import Kind
-from store.walk import Directory, FileReader, Name, open_file, read_target, walk
+from store.walk import Directory, walk
 
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class _Scan:
         pass
 
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
-        fd, _ = open_file(directory, name, place)
+        fd, _ = open_file(directory.fd if directory else None, name, place)
         try:
             tail = b""
             while data := reader.read(fd):
@@ -83,7 +84,7 @@ class _Scan:
         return Kind.FILE, b"", 0
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
-        self.found.update(occurring(read_target(directory, name), self.wanted))
+        self.found.update(occurring(read_target(directory.fd if directory else None, name), self.wanted))
         return b""
 
     def leave(self, directory: Directory, digest: bytes) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.parallel import in_parallel
-from store.walk import OPEN_DIRECTORY
+from store.reading import OPEN_DIRECTORY
 
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import os
 import queue
 import stat
 import threading
+import time
 
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -21,7 +22,8 @@ import attrs
 
 from blake3 import blake3
 
-from store.tree import MAX_DEPTH, Content, InvalidTree, Kind, listing_digest, tree_digest
+from store.reading import OPEN_DIRECTORY, FileReader, Name, check_depth, file_kind, open_file, read_target, refusal
+from store.tree import Content, Kind, listing_digest, tree_digest
 
 
 if TYPE_CHECKING:
@@ -29,21 +31,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-Name: TypeAlias = str | bytes
+Read: TypeAlias = tuple[Kind, bytes, int]  # what a file was: its kind, digest and size
 
-OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Not blocking, should a fifo stand where a file was seen a moment ago.
-OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-
-_BUFFER_SIZE = 1 << 20
 _MANY = 1000  # nodes: what takes as long as starting a process
-
-_WHAT = {
-    stat.S_IFIFO: "a fifo",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a character device",
-    stat.S_IFBLK: "a block device",
-}
 
 
 @attrs.frozen(kw_only=True)
@@ -54,38 +44,6 @@ class Node:
     kind: Kind
     digest: bytes
     status: os.stat_result
-
-
-@attrs.define
-class FileReader:
-    """Reads files through one buffer, so that reading allocates nothing; for one thread."""
-
-    _buffers: list[bytearray] = attrs.field(factory=lambda: [bytearray(_BUFFER_SIZE)], repr=False)
-    _view: memoryview = attrs.field(init=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._view = memoryview(self._buffers[0])
-
-    def read(self, fd: int) -> memoryview:
-        """Return the next bytes of *fd*, good until the next call; none at the end."""
-        return self._view[: os.readv(fd, self._buffers)]
-
-    def is_whole(self, data: memoryview) -> bool:
-        """Return whether *data*, what the first read of a file gave, is all of it."""
-        return len(data) < _BUFFER_SIZE
-
-    def digest(self, fd: int) -> tuple[bytes, int]:
-        """Return the digest and the size of what is in *fd* from where it stands."""
-        data = self.read(fd)
-        if self.is_whole(data):
-            return blake3(data).digest(), len(data)
-        hasher = blake3()
-        size = 0
-        while data:
-            hasher.update(data)
-            size += len(data)
-            data = self.read(fd)
-        return hasher.digest(), size
 
 
 @attrs.define(eq=False)
@@ -118,7 +76,7 @@ class Visitor(Protocol):
     def enter(self, directory: Directory) -> None:
         """Take up *directory*, which is open."""
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
         """Return the kind, digest and size of the file *name*."""
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
@@ -128,10 +86,33 @@ class Visitor(Protocol):
         """Finish *directory*, in which all is done."""
 
 
+@attrs.define
+class Seen:
+    """The files of a *directory*, by device and inode: the status that each had, and what is known of some."""
+
+    directory: tuple[int, int]
+    statuses: dict[str, bytes]
+    known: dict[str, Read]
+
+    def unknown(self) -> list[str]:
+        """Return the files that have to be read."""
+        return [name for name in self.statuses if name not in self.known]
+
+
+class Memory(Protocol):
+    """Somebody who knows files from before, and sees to those instead of the visitor."""
+
+    def look(self, fd: int, names: list[str], target_fd: int) -> Seen:
+        """Look at the files *names* in the directory *fd*, and do what is to be done with those that are known."""
+
+    def note(self, seen: Seen, read: dict[str, Read], began: int) -> None:
+        """Remember that reading files of the directory *seen*, begun at the time *began*, gave *read*."""
+
+
 class Assistant(Protocol):
     """Somebody else who can do what the visitor does with files."""
 
-    def files(self, directory: Directory, names: list[bytes]) -> list[tuple[Kind, bytes, int]]:
+    def files(self, directory: Directory, names: list[bytes]) -> list[Read]:
         """Return the kind, digest and size of the files *names* in *directory*, up to the first that failed."""
 
     def close(self) -> None:
@@ -139,23 +120,29 @@ class Assistant(Protocol):
 
 
 def content_of(
-    path: Path, visit: Callable[[Node], None] | None = None, assistants: Sequence[Callable[[], Assistant]] = ()
+    path: Path,
+    visit: Callable[[Node], None] | None = None,
+    assistants: Sequence[Callable[[], Assistant]] = (),
+    memory: Memory | None = None,
 ) -> Content:
     """Return the content of what lies at *path*, having shown every node to *visit*, a directory after what it holds.
 
-    What the *assistants* read, if the tree turns out to be large, is not shown.
+    What the *assistants* read, if the tree turns out to be large, and what is in *memory*, is not shown.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
         OSError: something cannot be read; its file name is the whole path.
     """
-    return walk(path, Look(len(os.fspath(path)) + 1, visit), assistants)
+    return walk(path, Look(len(os.fspath(path)) + 1, visit), assistants, memory)
 
 
-def walk(path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assistant]] = ()) -> Content:
+def walk(
+    path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assistant]] = (), memory: Memory | None = None
+) -> Content:
     """Return the content of the tree at *path* as *visitor* finds it.
 
-    If the tree turns out to be large, the *assistants* are called in for its files.
+    If the tree turns out to be large, the *assistants* are called in for its files. Files in
+    *memory* are not read; it is told of the others.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
@@ -164,53 +151,13 @@ def walk(path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assista
     root = os.fspath(path)
     form = stat.S_IFMT(os.lstat(root).st_mode)
     if form == stat.S_IFDIR:
-        return _Walk(visitor, assistants).content(Directory(None, root, root, 0))
+        return _Walk(visitor, assistants, memory).content(Directory(None, root, root, 0))
     if form == stat.S_IFLNK:
         return Content(tree_digest(Kind.SYMLINK, visitor.symlink(None, root, root)), 0, 1)
     if form == stat.S_IFREG:
         kind, digest, size = visitor.file(None, root, root, FileReader())
         return Content(tree_digest(kind, digest), size, 1)
     raise refusal(root, form)
-
-
-def open_file(directory: Directory | None, name: Name, place: str) -> tuple[int, os.stat_result]:
-    """Return a descriptor of the regular file *name*, and its status.
-
-    Raises:
-        InvalidTree: it is something else.
-    """
-    fd = os.open(name, OPEN_FILE, dir_fd=directory.fd if directory else None)
-    status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(fd)
-        raise refusal(place, status.st_mode)
-    return fd, status
-
-
-def read_target(directory: Directory | None, name: Name) -> bytes:
-    """Return what the symbolic link *name* points to."""
-    return os.readlink(os.fsencode(name), dir_fd=directory.fd if directory else None)
-
-
-def file_kind(mode: int) -> Kind:
-    """Return the kind of a regular file with *mode*: what its owner may do decides."""
-    return Kind.EXECUTABLE if mode & stat.S_IXUSR else Kind.FILE
-
-
-def refusal(place: str, mode: int) -> InvalidTree:
-    """Return the error for what has *mode* at *place* and is no file, directory or symbolic link."""
-    what = _WHAT.get(stat.S_IFMT(mode), "of unknown type")
-    return InvalidTree(place, f"it is {what}, and only files, directories and symbolic links can be stored")
-
-
-def check_depth(depth: int, place: str) -> None:
-    """Refuse a directory *depth* levels below the root if no tree may be so deep.
-
-    Raises:
-        InvalidTree: it is too deep.
-    """
-    if depth > MAX_DEPTH:
-        raise InvalidTree(f"{place[:200]}…", f"it is more than {MAX_DEPTH} directories deep")
 
 
 @attrs.define
@@ -223,9 +170,9 @@ class Look:
     def enter(self, directory: Directory) -> None:
         """Do nothing."""
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
         """Return the kind, digest and size of the file *name*, read to its end."""
-        fd, status = open_file(directory, name, place)
+        fd, status = open_file(directory.fd if directory else None, name, place)
         try:
             digest, size = reader.digest(fd)
         finally:
@@ -237,7 +184,7 @@ class Look:
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
         """Return the digest of the symbolic link *name*."""
         dir_fd = directory.fd if directory else None
-        digest = blake3(read_target(directory, name)).digest()
+        digest = blake3(read_target(dir_fd, name)).digest()
         self._show(place, Kind.SYMLINK, digest, os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
         return digest
 
@@ -254,6 +201,8 @@ class Look:
 class _Walk:
     visitor: Visitor
     assistants: Sequence[Callable[[], Assistant]]
+    memory: Memory | None
+    _began: int = attrs.field(factory=time.time_ns, init=False)
     _queue: queue.LifoQueue[Directory | None] = attrs.field(factory=queue.LifoQueue)
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
     _threads: list[threading.Thread] = attrs.field(factory=list)
@@ -274,14 +223,13 @@ class _Walk:
         return self._result
 
     def _work(self, assistant: Assistant | None) -> None:
-        seen = 0
+        done = 0
         try:
             reader = FileReader()
             while directory := self._queue.get():
-                self._take_up(directory, assistant, reader)
-                seen += len(directory.nodes)
+                done += self._take_up(directory, assistant, reader)
                 self._complete(directory)
-                if assistant is None and seen > _MANY and not self._threads:
+                if assistant is None and done > _MANY and not self._threads:
                     self._call_in()
         except BaseException as error:  # noqa: BLE001 -- the thread that waits for us raises it, whatever it is
             self._failure = self._failure or error
@@ -300,7 +248,8 @@ class _Walk:
         for _ in range(1 + len(self.assistants)):
             self._queue.put(None)
 
-    def _take_up(self, directory: Directory, assistant: Assistant | None, reader: FileReader) -> None:
+    def _take_up(self, directory: Directory, assistant: Assistant | None, reader: FileReader) -> int:
+        """Do all that *directory* holds but for the directories in it; return how many files were more than looked at."""
         check_depth(directory.depth, directory.place)
         try:
             dir_fd = directory.parent.fd if directory.parent else None
@@ -309,11 +258,7 @@ class _Walk:
             self.visitor.enter(directory)
             with os.scandir(directory.fd) as entries:
                 names = [entry.name for entry in entries if self._is_file(directory, entry)]
-            done = self._delegate(directory, assistant, names) if assistant else 0
-            for name in names[done:]:
-                self._file(directory, name, reader)
-                if self._failure:
-                    return
+            return self._files(directory, names, assistant, reader)
         except OSError as error:
             raise _locate(error, directory.place) from None
 
@@ -337,23 +282,33 @@ class _Walk:
             raise refusal(place, entry.stat(follow_symlinks=False).st_mode)
         return False
 
-    def _delegate(self, directory: Directory, assistant: Assistant, names: list[str]) -> int:
-        """Have *assistant* do the files *names*; return how many it did."""
-        encoded = [os.fsencode(name) for name in names]
-        results = assistant.files(directory, encoded) if names else []
-        for name, (kind, digest, size) in zip(encoded, results, strict=False):
+    def _files(self, directory: Directory, names: list[str], assistant: Assistant | None, reader: FileReader) -> int:
+        """See to the files *names* of *directory*: what is in memory, what *assistant* does, and the rest."""
+        seen = self.memory.look(directory.fd, names, directory.target_fd) if self.memory and names else None
+        if seen:
+            names = seen.unknown()
+        read = self._delegate(directory, assistant, names) if assistant and names else {}
+        for name in names[len(read) :]:
+            read[name] = self._file(directory, name, reader)
+            if self._failure:
+                break
+        for name, (kind, digest, size) in {**seen.known, **read}.items() if seen else read.items():
             directory.size += size
-            directory.nodes.append((name, kind, digest))
-        return len(results)
+            directory.nodes.append((os.fsencode(name), kind, digest))
+        if seen and names and self.memory:
+            self.memory.note(seen, read, self._began)
+        return len(directory.nodes) if directory.target_fd >= 0 else len(read)
 
-    def _file(self, directory: Directory, name: str, reader: FileReader) -> None:
+    def _delegate(self, directory: Directory, assistant: Assistant, names: list[str]) -> dict[str, Read]:
+        """Have *assistant* do the files *names*; return what it did."""
+        return dict(zip(names, assistant.files(directory, [os.fsencode(name) for name in names]), strict=False))
+
+    def _file(self, directory: Directory, name: str, reader: FileReader) -> Read:
         place = f"{directory.place}/{name}"
         try:
-            kind, digest, size = self.visitor.file(directory, name, place, reader)
+            return self.visitor.file(directory, name, place, reader)
         except OSError as error:
             raise _locate(error, place) from None
-        directory.size += size
-        directory.nodes.append((os.fsencode(name), kind, digest))
 
     def _complete(self, directory: Directory) -> None:
         """Note that one part of *directory* is done; fold it into its parent if it was the last, and so on up."""

@@ -16,9 +16,9 @@ import attrs
 
 from blake3 import blake3
 
+from store.reading import OPEN_DIRECTORY
 from store.seal import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 from store.tree import MAX_DEPTH, MAX_TARGET, Content, InvalidTree, Kind, check_node_name, listing_digest, tree_digest
-from store.walk import OPEN_DIRECTORY
 
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from store.errors import Error
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.hardware.coverage import Finding
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 

@@ -12,7 +12,7 @@ from kernix.options import attributes, evaluation
 
 
 if TYPE_CHECKING:
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.session import Session
 
 

@@ -19,7 +19,7 @@ from kernix.table import rows
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.session import Session
 
 

@@ -9,7 +9,8 @@ import click
 
 from derivations.debian.changes import changes
 from derivations.debian.sets import SETS, package_set
-from kernix.lockfile import find, read
+from kernix.inputs import find_lock
+from kernix.lockfile import read
 from kernix.locking import change, changed_lines, make
 from kernix.messages import say
 from kernix.options import PATH
@@ -47,7 +48,7 @@ def command(
     if sets and not update:
         message = f"`{sets[0]}` is given, but nothing to do with it"
         raise UsageError(message, f"`kernix lock --update {' '.join(sets)}` pins what apt offers now")
-    where = find(place, Path.cwd(), lambda: session.config_home)
+    where = find_lock(place, Path.cwd(), lambda: session.config_home)
     if not where.exists():
         make(session, where)
     lock = read(where)

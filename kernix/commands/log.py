@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.realise.log import log_path, read_log
-from kernix.definitions import Options, targets
+from kernix.definitions import targets
 from kernix.drvs import deriver, load
 from kernix.messages import say
 from kernix.objects import by_path
@@ -17,6 +17,7 @@ from kernix.realising import present
 
 if TYPE_CHECKING:
     from derivations.derivation import Derivation
+    from kernix.inputs import Options
     from kernix.session import Session
 
 

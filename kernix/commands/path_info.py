@@ -18,7 +18,7 @@ from store.closure import closure, closure_sizes, topological
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.session import Session
     from store.database import PathInfo
     from store.path import StorePath

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from derivations.linux.shell import Shell
     from kernix.attributes import Target
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 

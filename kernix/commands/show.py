@@ -18,7 +18,7 @@ from kernix.realising import present
 
 if TYPE_CHECKING:
     from derivations.derivation import Output
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.session import Session
 
 

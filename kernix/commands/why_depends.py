@@ -13,7 +13,7 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.session import Session
     from store.path import StorePath
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from store.helper import serve
-from store.walk import file_kind
+from store.reading import file_kind
 
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ import pytest
 
 from hypothesis import given
 
+from store.reading import FileReader, Name
 from store.tree import MAX_DEPTH, Content, InvalidTree, Kind, tree_digest
-from store.walk import Directory, FileReader, Look, Name, Node, Visitor, content_of, walk
+from store.walk import Directory, Look, Node, Visitor, content_of, walk
 from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, size, trees, write
 
 

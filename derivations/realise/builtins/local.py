@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from store.errors import Error
+from store.index import Index
 from store.ingest import copy_in
 from store.writer import TreeWriter
 
@@ -63,7 +64,9 @@ def local(job: Job) -> Content:
     if not path.exists():
         raise Unreadable(str(path), "it is not there any more")
     try:
-        content = copy_in(path, job.out / "out", job.store.pool)
+        with Index.open(job.store.layout.index) as index:
+            content = copy_in(path, job.out / "out", job.store.pool, index)
+            index.save()
     except OSError as error:
         if error.errno in _OURS:
             raise

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from derivations.kconfig.account import Account
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 

@@ -20,9 +20,10 @@ from derivations.linux.editor import SET, editor_root
 from derivations.linux.script import SHELL, script
 from derivations.realise.interactive import session as sandbox
 from derivations.realise.kconf import evaluator
-from kernix import lockfile, table
+from kernix import table
 from kernix.configurations import from_kernel
 from kernix.definitions import definitions
+from kernix.inputs import find_lock
 from kernix.locking import change
 from kernix.messages import say, warn
 from kernix.options import attribute, evaluation, realisation
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from derivations.kconfig.resolved import Evaluate, Values
     from derivations.kconfig.values import Value
     from derivations.linux.kernel import Kernel
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.resolving import Resolved
     from kernix.session import Session
@@ -100,7 +101,7 @@ def _lock(session: Session, edited: Kernel, options: Options) -> Lock:
     lock = edited.context.lock()
     if SET in lock.sets or options.offline:
         return lock
-    _, pinned = change(session, lockfile.find(options.lock, Path.cwd(), lambda: session.config_home), [SET])
+    _, pinned = change(session, find_lock(options.lock, Path.cwd(), lambda: session.config_home), [SET])
     say(f"pinned {SET}, for the editor; no build changes by that")
     return pinned
 

@@ -17,7 +17,7 @@ from kernix.resolving import kernel, resolve
 
 
 if TYPE_CHECKING:
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 

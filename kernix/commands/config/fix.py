@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from derivations.kconfig.model import Model
     from derivations.kconfig.repair import Repair, Way
     from derivations.kconfig.values import Value
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.resolving import Resolved
     from kernix.session import Session

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from derivations.kconfig.hardening import Verdict
     from derivations.kconfig.values import Value
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.resolving import Resolved
     from kernix.session import Session

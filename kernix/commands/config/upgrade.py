@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from derivations.kconfig.upgrade import Step, Upgrade
     from derivations.kconfig.values import Value
     from derivations.linux.kernel import Kernel
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.resolving import Resolved
     from kernix.session import Session

@@ -14,7 +14,7 @@ from kernix.realising import realise
 
 
 if TYPE_CHECKING:
-    from kernix.definitions import Options
+    from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 

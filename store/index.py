@@ -1,0 +1,206 @@
+"""What files were when they were last read, so that an unchanged tree is looked at and not read: git's index for `add`.
+
+For a directory it holds the status of each file in it (inode, size, times of the last change of content and of
+anything) and what reading the file gave. A file whose status is still the same has not been written to since:
+the kernel notes every change in a file's ctime, which no program can set. What that does not cover is left out:
+
+- a file that was changed within MARGIN before it was read: it can be changed once more within the resolution of
+  the file system's times (two seconds for some), and then shows the same status;
+- everything from before the machine was started: after a power failure a file may hold older bytes than its times say.
+
+One case remains, as for git, make and rsync: a file that is written to through a shared mapping, which was
+there before and has not been written back in between.
+
+It is a SQLite file that may be deleted at any time. Whatever is wrong with it, trees are read as if there were none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import struct
+import threading
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+import attrs
+
+from blake3 import blake3
+
+from store.tree import Kind
+from store.walk import Seen
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from store.walk import Read
+
+    Row: TypeAlias = tuple[bytes, bytes, bytes]
+
+
+MARGIN = 3 * 10**9
+"""Nanoseconds."""
+
+MOST = 100_000
+"""Directories: some twenty Linux trees. What was read longest ago goes first."""
+
+_VERSION = 1
+_TABLES = """
+create table boots (id text not null);
+create table directories (
+    number integer primary key autoincrement,
+    device integer not null,
+    inode integer not null,
+    names blob not null,
+    statuses blob not null,
+    results blob not null,
+    checksum blob not null,
+    unique (device, inode)
+);
+"""
+_NAMES = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
+_READ = "select names, statuses, results, checksum from directories where device = ? and inode = ?"
+_WRITE = "replace into directories (device, inode, names, statuses, results, checksum) values (?, ?, ?, ?, ?, ?)"
+_FORGET = "delete from directories where number <= (select max(number) from directories) - ?"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BUSY_SECONDS = 10
+_STATUS = struct.Struct("<Qqqq")
+_EACH_STATUS = struct.Struct(f"{_STATUS.size}s")
+_RESULT = struct.Struct("<c32sQ")
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+@attrs.define
+class Index:
+    """What is known of files; for all threads of a process, any processes at once. A context manager."""
+
+    _connection: sqlite3.Connection | None
+    margin: int = MARGIN
+    most: int = MOST
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    _news: dict[tuple[int, int], Row] = attrs.field(factory=dict, init=False, repr=False)
+
+    @classmethod
+    def open(cls, place: Path, *, margin: int = MARGIN, most: int = MOST) -> Self:
+        """Return the index at *place*, which is made if it is not there; one that knows nothing if that cannot be."""
+        connection = None
+        with contextlib.suppress(sqlite3.OperationalError, OSError):
+            try:
+                connection = _connect(place)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):  # locked, no directory, no room: nothing wrong with it
+                    raise
+                place.unlink()
+                connection = _connect(place)
+        return cls(connection, margin, most)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+
+    def has(self, directory: Path) -> bool:
+        """Return whether *directory* has been read before."""
+        try:
+            status = directory.stat()
+        except OSError:
+            return False
+        return self._row((status.st_dev, status.st_ino)) is not None
+
+    def look(self, fd: int, names: list[str], target_fd: int = -1) -> Seen:  # noqa: ARG002 -- the protocol's
+        """Return what is known of the files *names* in the directory *fd*, having looked at each.
+
+        Raises:
+            OSError: one is not there any more.
+        """
+        own = os.fstat(fd)
+        directory = own.st_dev, own.st_ino
+        statuses = {name: _packed(os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names}
+        row = self._row(directory)
+        return Seen(directory, statuses, dict(_same(statuses, row)) if row else {})
+
+    def note(self, seen: Seen, read: dict[str, Read], began: int) -> None:
+        """Remember that reading files of the directory *seen*, begun at the time *began*, gave *read*."""
+        latest = began - self.margin
+        records = [
+            (name, status, result)
+            for name, status in seen.statuses.items()
+            if (result := seen.known.get(name) or read.get(name)) is not None
+            and result[2] == _STATUS.unpack(status)[1]
+            and _STATUS.unpack(status)[3] < latest
+        ]
+        self._news[seen.directory] = (
+            b"\0".join([os.fsencode(name) for name, _, _ in records]),
+            b"".join([status for _, status, _ in records]),
+            b"".join([_RESULT.pack(kind.value, digest, size) for _, _, (kind, digest, size) in records]),
+        )
+
+    def save(self) -> None:
+        """Write down what was noted."""
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            if self._connection is None or not self._news:
+                return
+            rows = [(*directory, *row, _checksum(row)) for directory, row in self._news.items()]
+            with self._connection as connection:
+                connection.execute("begin immediate")
+                connection.executemany(_WRITE, rows)
+                connection.execute(_FORGET, (self.most,))
+            self._news.clear()
+
+    def _row(self, directory: tuple[int, int]) -> Row | None:
+        if (noted := self._news.get(directory)) is not None:
+            return noted
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            if self._connection is not None:
+                for *row, checksum in self._connection.execute(_READ, directory):
+                    names, statuses, results = row
+                    if _checksum((names, statuses, results)) == checksum:
+                        return names, statuses, results
+        return None
+
+
+def _connect(place: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(place, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("pragma synchronous = off")  # it is of no use after a power failure anyway
+        connection.execute("begin immediate")
+        boot = f"{_VERSION} {_BOOT_ID.read_text().strip()}"
+        tables = {name for (name,) in connection.execute(_NAMES)}
+        whole = {"boots", "directories"} <= tables
+        if not whole or [(boot,)] != connection.execute("select id from boots").fetchall():
+            for table in tables:
+                connection.execute(f"drop table {table}")
+            for statement in _TABLES.split(";\n")[:-1]:
+                connection.execute(statement)
+            connection.execute("insert into boots values (?)", (boot,))
+        connection.execute("commit")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _packed(status: os.stat_result) -> bytes:
+    return _STATUS.pack(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _same(statuses: dict[str, bytes], row: Row) -> Iterator[tuple[str, Read]]:
+    """Yield the files of *row*, and what reading them gave, whose status is the one in *statuses*."""
+    names, then, results = row
+    records = zip(
+        os.fsdecode(names).split("\0"), _EACH_STATUS.iter_unpack(then), _RESULT.iter_unpack(results), strict=False
+    )
+    for name, (status,), (kind, digest, size) in records:
+        if statuses.get(name) == status:
+            yield name, (_KINDS[kind], digest, size)
+
+
+def _checksum(row: Row) -> bytes:
+    return blake3(b"".join([*(len(part).to_bytes(8) for part in row), *row])).digest()

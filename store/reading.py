@@ -1,0 +1,105 @@
+"""Open and read what a tree holds, and refuse what no object may hold.
+
+Nothing here follows a symbolic link, or opens a path of more than one component below the tree's root.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from typing import TypeAlias
+
+import attrs
+
+from blake3 import blake3
+
+from store.tree import MAX_DEPTH, InvalidTree, Kind
+
+
+Name: TypeAlias = str | bytes
+
+OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Not blocking, should a fifo stand where a file was seen a moment ago.
+OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+_BUFFER_SIZE = 1 << 20
+
+_WHAT = {
+    stat.S_IFIFO: "a fifo",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}
+
+
+@attrs.define
+class FileReader:
+    """Reads files through one buffer, so that reading allocates nothing; for one thread."""
+
+    _buffers: list[bytearray] = attrs.field(factory=lambda: [bytearray(_BUFFER_SIZE)], repr=False)
+    _view: memoryview = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._view = memoryview(self._buffers[0])
+
+    def read(self, fd: int) -> memoryview:
+        """Return the next bytes of *fd*, good until the next call; none at the end."""
+        return self._view[: os.readv(fd, self._buffers)]
+
+    def is_whole(self, data: memoryview) -> bool:
+        """Return whether *data*, what the first read of a file gave, is all of it."""
+        return len(data) < _BUFFER_SIZE
+
+    def digest(self, fd: int) -> tuple[bytes, int]:
+        """Return the digest and the size of what is in *fd* from where it stands."""
+        data = self.read(fd)
+        if self.is_whole(data):
+            return blake3(data).digest(), len(data)
+        hasher = blake3()
+        size = 0
+        while data:
+            hasher.update(data)
+            size += len(data)
+            data = self.read(fd)
+        return hasher.digest(), size
+
+
+def open_file(dir_fd: int | None, name: Name, place: str) -> tuple[int, os.stat_result]:
+    """Return a descriptor of the regular file *name* in the directory *dir_fd*, and its status.
+
+    Raises:
+        InvalidTree: it is something else.
+    """
+    fd = os.open(name, OPEN_FILE, dir_fd=dir_fd)
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(fd)
+        raise refusal(place, status.st_mode)
+    return fd, status
+
+
+def read_target(dir_fd: int | None, name: Name) -> bytes:
+    """Return what the symbolic link *name* in the directory *dir_fd* points to."""
+    return os.readlink(os.fsencode(name), dir_fd=dir_fd)
+
+
+def file_kind(mode: int) -> Kind:
+    """Return the kind of a regular file with *mode*: what its owner may do decides."""
+    return Kind.EXECUTABLE if mode & stat.S_IXUSR else Kind.FILE
+
+
+def refusal(place: str, mode: int) -> InvalidTree:
+    """Return the error for what has *mode* at *place* and is no file, directory or symbolic link."""
+    what = _WHAT.get(stat.S_IFMT(mode), "of unknown type")
+    return InvalidTree(place, f"it is {what}, and only files, directories and symbolic links can be stored")
+
+
+def check_depth(depth: int, place: str) -> None:
+    """Refuse a directory *depth* levels below the root if no tree may be so deep.
+
+    Raises:
+        InvalidTree: it is too deep.
+    """
+    if depth > MAX_DEPTH:
+        raise InvalidTree(f"{place[:200]}…", f"it is more than {MAX_DEPTH} directories deep")
