@@ -45,6 +45,19 @@ class Resolved:
         """Return what is asked for."""
         return self.kernel.wanted
 
+    @property
+    def is_requested(self) -> bool:
+        """Return whether it is no more than requests over a base: no hardware, and no modules of all that can be."""
+        arguments = self.kernel.arguments
+        return arguments.hardware is None and not arguments.auto_modules
+
+    def start(self, session: Session, chosen: Chosen) -> str:
+        """Return the `.config` that requests are put over: the base, or what all came to where more has a part in it."""
+        if not self.is_requested:
+            return self.file.read_text(encoding="utf-8")
+        base = self.kernel.base_config
+        return session.store.path(realise(session, [base], **chosen)[base]).read_text(encoding="utf-8")
+
 
 def kernel(names: Mapping[str, Any], attribute: str) -> Kernel:
     """Return the kernel that *attribute* is.

@@ -142,6 +142,24 @@ def test_a_kernel_for_the_machine(real: Kernix, kernel: str) -> None:
     assert {"absent"} == {it["trouble"] for it in lacking}
 
 
+def test_repair_of_a_kernel_for_the_machine(real: Kernix, kernel: str) -> None:
+    """What else a request needs is found on top of the hardware's options, and holds in the whole kernel."""
+    real.run("detect", *map(str, GUIDES), "--snapshot", "guides.json")
+    file = real.define("repaired.py", f"""
+        empty = kernels.{kernel}.override(base="tinyconfig", extra_config={{"64BIT": YES, "MODULES": YES}})
+        fitted = empty.override(hardware="guides.json")
+        repaired = fitted.override(extra_config={{"SND_USB_AUDIO": MODULE}})
+    """)  # fmt: skip
+    plain = json.loads(real.run("config", "fix", "-f", file, "empty", "SND_USB_AUDIO=m", "--json").stdout)
+    done = real.run("config", "fix", "-f", file, "fitted", "SND_USB_AUDIO=m", "--json")
+
+    # The machine has a sound card and USB, so these need not be asked for again.
+    assert {"SOUND", "SND", "USB"} <= plain["best"]["assignments"].keys()
+    assert {} == json.loads(done.stdout)["best"]["assignments"]
+    assert "does not hold" not in done.stderr
+    assert "CONFIG_SND_USB_AUDIO=m" in real.run("config", "-f", file, "repaired").stdout.splitlines()
+
+
 def test_names_of_machines_do_not_count(real: Kernix, kernel: str) -> None:
     """The same hardware under another name is the same configuration, and nothing is resolved again."""
     snapshot = real.home / "guides.json"

@@ -91,7 +91,7 @@ def command(
         with evaluator(session.store, edited.resolver) as resolver:
             after = attrs.evolve(before, name="edited", values=resolver.settled(text))
             edit = _Edit(session, found, difference(before, after), after.values, resolver.settled)
-            fragment = edit.fragment(_base(session, edited, chosen))
+            fragment = edit.fragment(found.start(session, chosen))
         _prove(session, found, fragment, after.values, chosen)
         _show(fragment, edit.difference, found, as_text=as_text)
 
@@ -147,11 +147,10 @@ class _Edit:
         """Return the least requests over *base* and those of the kernel that come to what was wanted."""
         found = self.found
         requests: Mapping[str, Value] = {
-            name: it.value for name, it in found.wanted.requests.items() if not isinstance(it.value, Unset)
+            name: it.value
+            for name, it in found.wanted.requests.items()
+            if found.is_requested and not isinstance(it.value, Unset)
         }
-        if _differ(self.evaluate(compose(base, requests, found.model)), found.values):
-            # More than requests has a part in it, such as hardware: then what they all came to is the base.
-            base, requests = found.file.read_text(encoding="utf-8"), {}
         changes = settable(self.difference, found.model, self.wanted)
 
         def enough(names: Sequence[str]) -> bool:
@@ -163,11 +162,6 @@ class _Edit:
             warn("not all that was changed can be asked for option by option")
             return dict(changes)
         return {name: changes[name] for name in minimal(candidates, enough)}
-
-
-def _base(session: Session, edited: Kernel, chosen: Chosen) -> str:
-    base = edited.base_config
-    return session.store.path(realise(session, [base], **chosen)[base]).read_text(encoding="utf-8")
 
 
 def _differ(one: Values, other: Values) -> list[str]:

@@ -17,10 +17,9 @@ from derivations.kconfig.values import Priority, option_name, read, written
 from derivations.realise.kconf import evaluator
 from kernix import table
 from kernix.definitions import definitions
-from kernix.messages import say
+from kernix.messages import say, warn
 from kernix.options import attribute, evaluation, realisation
 from kernix.quantities import number
-from kernix.realising import realise
 from kernix.resolving import kernel, resolve
 from store.errors import Error, UsageError
 
@@ -77,8 +76,10 @@ def command(
     """
     with definitions(session, options) as names:
         found = resolve(session, attribute, kernel(names, attribute), chosen)
-    given = dict(assignment(it, found.model) for it in assignments)
-    solved = _solve(session, found, given, chosen)
+        given = dict(assignment(it, found.model) for it in assignments)
+        solved = _solve(session, found, given, chosen)
+        if not found.is_requested:
+            _prove(session, found, {**given, **solved.best.options}, chosen)
     if as_json:
         click.echo(
             json.dumps({"asked": {name: written(it) for name, it in given.items()}, **solved.to_json()}, indent=2)
@@ -120,11 +121,17 @@ def _solve(session: Session, found: Resolved, given: Mapping[str, Value], chosen
     accounts = [it for it in account(found.wanted, found.model, found.values) if it.outcome is not Outcome.SHADOWED]
     defaults = {it.option: it.wanted for it in accounts if it.request.priority is Priority.DEFAULT}
     asked = {it.option: it.wanted for it in accounts if it.fails or (it.holds and it.option not in defaults)}
-    output = found.kernel.base_config
-    text = session.store.path(realise(session, [output], **chosen)[output]).read_text(encoding="utf-8")
-    base = compose(text, defaults, found.model)
+    base = compose(found.start(session, chosen), defaults, found.model)
     with evaluator(session.store, found.kernel.resolver) as resolver:
         return repair({**asked, **given}, base, found.model, resolver, settle=resolver.settled)
+
+
+def _prove(session: Session, found: Resolved, fragment: Mapping[str, Value], chosen: Chosen) -> None:
+    """Resolve the kernel with the *fragment*, hardware and all, and say what of it does not hold then."""
+    again = resolve(session, found.name, found.kernel.override(extra_config=dict(fragment)), chosen)
+    accounts = [it for it in account(again.wanted, again.model, again.values) if it.option in fragment]
+    if wrong := [it.option for it in accounts if not it.holds]:
+        warn(f"in the whole kernel, {number(len(wrong), 'option does', 'options do')} not hold: {', '.join(wrong)}")
 
 
 def _show(solved: Repair, given: Mapping[str, Value]) -> None:
