@@ -284,7 +284,7 @@ class _Walk:
 
     def _files(self, directory: Directory, names: list[str], assistant: Assistant | None, reader: FileReader) -> int:
         """See to the files *names* of *directory*: what is in memory, what *assistant* does, and the rest."""
-        seen = self.memory.look(directory.fd, names, directory.target_fd) if self.memory and names else None
+        seen = self._seen(directory, names) if names else None
         if seen:
             names = seen.unknown()
         read = self._delegate(directory, assistant, names) if assistant and names else {}
@@ -298,6 +298,12 @@ class _Walk:
         if seen and names and self.memory:
             self.memory.note(seen, read, self._began)
         return len(directory.nodes) if directory.target_fd >= 0 else len(read)
+
+    def _seen(self, directory: Directory, names: list[str]) -> Seen | None:
+        try:
+            return self.memory.look(directory.fd, names, directory.target_fd) if self.memory else None
+        except OSError as error:
+            raise _locate(error, f"{directory.place}/{os.fsdecode(error.filename or '')}") from None
 
     def _delegate(self, directory: Directory, assistant: Assistant, names: list[str]) -> dict[str, Read]:
         """Have *assistant* do the files *names*; return what it did."""

@@ -5,13 +5,30 @@ from __future__ import annotations
 import os
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from derivations.derivation import Fixed
+from derivations.context import Context, using
+from derivations.derivation import Derivation, Fixed
 from derivations.source import NoSource, local_file, local_source, text_file
-from store.tree import InvalidTree
+from store.tree import Content, InvalidTree
 from store.walk import content_of
+
+
+if TYPE_CHECKING:
+    from derivations.debian.lock import Lock
+
+
+def no_lock() -> Lock:
+    """Fail: no test here needs a lock."""
+    raise AssertionError
+
+
+def fixed_digest(it: Derivation) -> str:
+    """Return the digest that the derivation *it* is fixed to."""
+    assert it.fixed is not None
+    return it.fixed.digest
 
 
 def test_a_file_is_named_by_its_content(tmp_path: Path) -> None:
@@ -26,6 +43,22 @@ def test_a_file_is_named_by_its_content(tmp_path: Path) -> None:
 def test_a_path_lies_beside_the_calling_file() -> None:
     """A relative path is one beside the file that calls."""
     assert str(Path(__file__)) == local_file("test_source.py").env["path"]
+
+
+def test_a_context_may_read_in_its_own_way(tmp_path: Path) -> None:
+    """What a context says of a place is believed: it may know it from before."""
+    content = Content(b"\1" * 32, 1, 1)
+    asked = []
+
+    def contents(path: Path) -> Content:
+        asked.append(path)
+        return content
+
+    with using(Context(lock=no_lock, contents=contents)):
+        it = local_source(tmp_path)
+    assert Fixed("tree", content.digest.hex()) == it.fixed
+    assert [tmp_path] == asked
+    assert content_of(tmp_path).digest.hex() == fixed_digest(local_source(tmp_path))
 
 
 def test_where_a_file_lies_is_no_part_of_the_key(tmp_path: Path) -> None:
