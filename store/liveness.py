@@ -109,15 +109,15 @@ class Marked:
         alive, each = self._alive, self._database.each
         number = len(alive) - 1
         while (number := alive.rfind(1, 1, number + 1)) > 0:
-            oldest = max(number - _STRETCH, 0) + 1
-            if alive.count(1, oldest, number + 1) < _MANY:
+            # Those below will be as many as those above, of which all are known.
+            if alive.count(1, number, number + _STRETCH) < _MANY:
                 yield from each(_ONE, (number,))
                 number -= 1
             else:
-                for row in each(_SOME, (oldest, number)):
+                for row in each(_SOME, (number - _STRETCH, number)):
                     if alive[row[0]]:
                         yield row
-                number = oldest - 1
+                number = max(0, number - _STRETCH - 1)
 
     def _spare(self, numbers: set[int]) -> None:
         # What is alive, and was at the marking, needs no visit: all that it refers to is
