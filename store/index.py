@@ -8,6 +8,8 @@ the kernel notes every change in a file's ctime, which no program can set. What 
   the file system's times (two seconds for some), and then shows the same status;
 - everything from before the machine was started: after a power failure a file may hold older bytes than its times say.
 
+- file systems of which it is not known that they keep such a time, on this machine and for every writer.
+
 One case remains, as for git, make and rsync: a file that is written to through a shared mapping, which was
 there before and has not been written back in between.
 
@@ -29,6 +31,7 @@ import attrs
 
 from blake3 import blake3
 
+from store.syscalls import file_system
 from store.tree import Kind
 from store.walk import Seen
 
@@ -47,6 +50,18 @@ MARGIN = 3 * 10**9
 MOST = 100_000
 """Directories: some twenty Linux trees. What was read longest ago goes first."""
 
+_KEEPING_TIME = frozenset(
+    {
+        0x01021994,  # tmpfs
+        0x2FC12FC1,  # ZFS
+        0x58465342,  # XFS
+        0x794C7630,  # overlayfs
+        0x9123683E,  # Btrfs
+        0xCA451A4E,  # bcachefs
+        0xEF53,  # ext2, ext3, ext4
+        0xF2F52010,  # F2FS
+    }
+)
 _VERSION = 1
 _TABLES = """
 create table boots (id text not null);
@@ -81,6 +96,7 @@ class Index:
     margin: int = MARGIN
     most: int = MOST
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    _trusted: dict[int, bool] = attrs.field(factory=dict, init=False, repr=False)  # by device
     _news: dict[tuple[int, int], Row] = attrs.field(factory=dict, init=False, repr=False)
 
     @classmethod
@@ -114,13 +130,15 @@ class Index:
             return False
         return self._row((status.st_dev, status.st_ino)) is not None
 
-    def look(self, fd: int, names: list[str], target_fd: int = -1) -> Seen:  # noqa: ARG002 -- the protocol's
-        """Return what is known of the files *names* in the directory *fd*, having looked at each.
+    def look(self, fd: int, names: list[str], target_fd: int = -1) -> Seen | None:  # noqa: ARG002 -- the protocol's
+        """Return what is known of the files *names* in the directory *fd*, having looked at each; None if that is no use.
 
         Raises:
             OSError: one is not there any more.
         """
         own = os.fstat(fd)
+        if not self._trusts(fd, own.st_dev):
+            return None
         directory = own.st_dev, own.st_ino
         statuses = {name: _packed(os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names}
         row = self._row(directory)
@@ -153,6 +171,11 @@ class Index:
                 connection.executemany(_WRITE, rows)
                 connection.execute(_FORGET, (self.most,))
             self._news.clear()
+
+    def _trusts(self, fd: int, device: int) -> bool:
+        if device not in self._trusted:
+            self._trusted[device] = file_system(fd) in _KEEPING_TIME
+        return self._trusted[device]
 
     def _row(self, directory: tuple[int, int]) -> Row | None:
         if (noted := self._news.get(directory)) is not None:

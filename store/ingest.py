@@ -137,8 +137,10 @@ class _Known:
     index: Index
     pool: Pool
 
-    def look(self, fd: int, names: list[str], target_fd: int) -> Seen:
+    def look(self, fd: int, names: list[str], target_fd: int) -> Seen | None:
         seen = self.index.look(fd, names)
+        if seen is None:
+            return None
         link = self.pool.link
         for name, (kind, digest, _) in list(seen.known.items()):
             if not link(digest, kind is Kind.EXECUTABLE, target_fd, name):

@@ -8,6 +8,21 @@ import os
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
+_STATFS_SIZE = 256  # more than any architecture's `struct statfs`
+
+
+def file_system(fd: int) -> int:
+    """Return the magic number of the file system of *fd*, as statfs(2) lists them.
+
+    Raises:
+        OSError: *fd* is not open.
+    """
+    buffer = ctypes.create_string_buffer(_STATFS_SIZE)
+    if _libc.fstatfs(ctypes.c_int(fd), buffer):
+        errno = ctypes.get_errno()
+        raise OSError(errno, os.strerror(errno))
+    return ctypes.c_ulong.from_buffer(buffer).value & 0xFFFFFFFF
+
 
 def syncfs(fd: int) -> None:
     """Write everything that the file system of *fd* still holds in memory to its disk.

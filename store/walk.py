@@ -102,8 +102,11 @@ class Seen:
 class Memory(Protocol):
     """Somebody who knows files from before, and sees to those instead of the visitor."""
 
-    def look(self, fd: int, names: list[str], target_fd: int) -> Seen:
-        """Look at the files *names* in the directory *fd*, and do what is to be done with those that are known."""
+    def look(self, fd: int, names: list[str], target_fd: int) -> Seen | None:
+        """Look at the files *names* in the directory *fd*, and do what is to be done with those that are known.
+
+        None means that nothing can be known of them.
+        """
 
     def note(self, seen: Seen, read: dict[str, Read], began: int) -> None:
         """Remember that reading files of the directory *seen*, begun at the time *began*, gave *read*."""
