@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from derivations.hardware.fit import requests
 from derivations.kconfig.model import Model
 from derivations.kconfig.resolved import Values
 from derivations.linux.kernel import Kernel
@@ -32,6 +33,7 @@ class Resolved:
         model: Its Kconfig.
         values: The value of every option.
         file: The `.config`.
+        wanted: What is asked for, and beneath it what its machines need.
     """
 
     name: str
@@ -39,11 +41,7 @@ class Resolved:
     model: Model
     values: Values
     file: Path
-
-    @property
-    def wanted(self) -> Merged:
-        """Return what is asked for."""
-        return self.kernel.wanted
+    wanted: Merged
 
     @property
     def is_requested(self) -> bool:
@@ -82,4 +80,19 @@ def resolve(session: Session, name: str, found: Kernel, chosen: Chosen) -> Resol
     program, dotconfig, values = found.resolver.out, found.resolved.output("out"), found.resolved.output("values")
     places = realise(session, [program, dotconfig, values], **chosen)
     model, file, table = (session.store.path(places[it]) for it in (program, dotconfig, values))
-    return Resolved(name=name, kernel=found, model=Model.read(model / "model"), values=Values.read(table), file=file)
+    known = Values.read(table)
+    return Resolved(
+        name=name,
+        kernel=found,
+        model=Model.read(model / "model"),
+        values=known,
+        file=file,
+        wanted=_wanted(session, found, known, chosen),
+    )
+
+
+def _wanted(session: Session, found: Kernel, values: Values, chosen: Chosen) -> Merged:
+    if (fragment := found.hardware_options) is None:
+        return found.wanted
+    text = session.store.path(realise(session, [fragment], **chosen)[fragment]).read_text(encoding="utf-8")
+    return found.wanted.over(requests(text, values))

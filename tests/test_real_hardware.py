@@ -157,6 +157,15 @@ def test_repair_of_a_kernel_for_the_machine(real: Kernix, kernel: str) -> None:
     assert {"SOUND", "SND", "USB"} <= plain["best"]["assignments"].keys()
     assert {} == json.loads(done.stdout)["best"]["assignments"]
     assert "does not hold" not in done.stderr
+    said = real.run("config", "explain", "-f", file, "fitted", "BLK_DEV_NVME").stdout.splitlines()[0]
+    assert said.startswith("BLK_DEV_NVME is m: asked m (hardware, 02:00.0 class 0108 144d:a809 (driver nvme)")
+    changes = json.loads(real.run("config", "diff", "-f", file, "empty", "fitted", "--json").stdout)["changes"]
+    assert {("asked", "hardware")} == {
+        (it["cause"]["kind"], it["cause"]["fragment"])
+        for it in changes
+        if it["option"] in {"BLK_DEV_NVME", "IWLMVM", "ACPI"}
+    }
+    assert "blocked" not in real.run("config", "check", "-f", file, "fitted").stdout
     assert "CONFIG_SND_USB_AUDIO=m" in real.run("config", "-f", file, "repaired").stdout.splitlines()
 
 

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from derivations.frozen_map import FrozenMap
 from derivations.hardware.mapping import Mapped, map_hardware
 from derivations.hardware.special import COMPANIONS
 from derivations.kconfig.expression import Level
+from derivations.kconfig.fragment import Origin, Request
 from derivations.kconfig.plan import DeadEnd
 from derivations.kconfig.planner import Planner
 from derivations.kconfig.text import line
-from derivations.kconfig.values import MODULE, YES, Tristate
+from derivations.kconfig.values import MODULE, YES, Priority, Tristate
 
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from derivations.kconfig.model import Model
     from derivations.kconfig.resolved import Values
 
+
+FRAGMENT = "hardware"
+"""What the fragment is called that a fit is."""
 
 _CONTROL = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]+")
 _MAX_REASONS = 8
@@ -109,6 +114,26 @@ def fit(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) ->
         Want(name, YES if level is Level.Y else MODULE, tuple(why)) for name, (level, why) in sorted(wants.items())
     )
     return Fit(tuple(found), tuple(sorted(blocked, key=lambda it: it.option)), mapped)
+
+
+def requests(text: str, values: Values) -> FrozenMap[Request]:
+    """Return what *text*, that of a fit, asks for; each request comes from those for whom the option is set.
+
+    It is asked as a default, which gives way to what somebody asks for, and may fail to hold. What is y in
+    *values*, which came of it, serves as well as a module.
+    """
+    found: dict[str, Request] = {}
+    reasons: list[str] = []
+    for it in text.splitlines():
+        if it.startswith("#"):
+            reasons.append(it[1:].strip())
+            continue
+        option, _, letter = it.removeprefix("CONFIG_").partition("=")
+        value = YES if values.level(option) is Level.Y else Tristate(letter)
+        origin = Origin(FRAGMENT, "; ".join(reasons))
+        found[option] = Request(value, optional=True, priority=Priority.DEFAULT, origin=origin)
+        reasons = []
+    return FrozenMap(found)
 
 
 def _level(option: str, model: Model, values: Values) -> Level:

@@ -23,7 +23,7 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from derivations.kconfig.fragment import Fragment, Origin, Request
     from derivations.kconfig.values import Value
@@ -82,6 +82,19 @@ class Merged:
     requests: FrozenMap[Request]
     shadowed: tuple[Shadowed, ...] = ()
     origins: FrozenMap[tuple[Origin, ...]] = attrs.field(factory=FrozenMap, eq=False)
+
+    def over(self, lower: Mapping[str, Request]) -> Merged:
+        """Return what counts where these requests lie over the *lower* ones."""
+        beaten = [
+            Shadowed(name, request, self.requests[name])
+            for name, request in lower.items()
+            if name in self.requests and request.value != self.requests[name].value
+        ]
+        return Merged(
+            requests=FrozenMap({**lower, **self.requests}),
+            shadowed=tuple(sorted((*self.shadowed, *beaten), key=lambda it: it.name)),
+            origins=FrozenMap({**{name: (request.origin,) for name, request in lower.items()}, **self.origins}),
+        )
 
 
 def merge(fragments: Iterable[Fragment], *, version: Version, arch: str) -> Merged:

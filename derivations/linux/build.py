@@ -47,6 +47,7 @@ class Parts:
     configuration: Configuration
     build: Derivation
     release: str
+    hardware: Output | None
 
 
 def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
@@ -54,6 +55,7 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
     tree = patched(source_tree(arguments), arguments.patches, toolchain)
     merged = wanted(arguments, toolchain.arch)
     configured = configuration(arguments, toolchain, tree, merged)
+    fragment = None
     if arguments.hardware is not None:
         from derivations.linux.hardware import hardware_fragment  # noqa: PLC0415 -- start-up: few kernels are for one machine
 
@@ -70,7 +72,7 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
         outputs=OUTPUTS,
         hints=Hints(description=f"Linux {release}", compilations=arguments.compilations),
     )
-    return Parts(tree=tree, wanted=merged, configuration=configured, build=build, release=release)
+    return Parts(tree=tree, wanted=merged, configuration=configured, build=build, release=release, hardware=fragment)
 
 
 def source_tree(arguments: Arguments) -> Output:

@@ -153,6 +153,11 @@ class Kernel:
         return self._parts.configuration.base
 
     @property
+    def hardware_options(self) -> Output | None:
+        """Return what to set for its machines, a file (`derivations.hardware.fit`); None if it is for none."""
+        return self._parts.hardware
+
+    @property
     def resolved(self) -> Derivation:
         """Return what Kconfig makes of it all: the `.config`, and `values`, what every option is."""
         return self._parts.configuration.resolved

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from derivations.hardware.drivers import DriverMap, InvalidDriverMap, assemble
-from derivations.hardware.fit import fit
+from derivations.hardware.fit import fit, requests
 from derivations.hardware.kbuild_reader import read_kbuild
 from derivations.hardware.mapping import map_hardware
 from derivations.hardware.snapshot import EmptySnapshot, Fact, FactKind, Snapshot
@@ -13,6 +13,8 @@ from derivations.hardware.source import Source
 from derivations.kconfig.expression import YES, And, Expr, Ref
 from derivations.kconfig.model import Default, Model, Prompt, Symbol, Type
 from derivations.kconfig.resolved import Values
+from derivations.kconfig.values import MODULE, Priority
+from derivations.kconfig.values import YES as SET
 
 
 KBUILD = read_kbuild({
@@ -187,6 +189,17 @@ def test_each_option_says_who_wants_it() -> None:
     text = fit(Snapshot.of([GPU], "x"), DRIVERS, MODEL, MODULAR).text
 
     assert text == ("# 03:00.0 gpu (driver xgpu) -> module xgpu\nCONFIG_DRM_X=m\n# needed by DRM_X\nCONFIG_PCI=y\n")
+
+
+def test_the_text_says_again_who_wants_what() -> None:
+    """What is read from the text are requests that give way, each from those who want the option."""
+    text = fit(Snapshot.of([GPU], "x"), DRIVERS, MODEL, MODULAR).text
+    found = requests(text, Values({"DRM_X": "2 1 m", "PCI": "2 1 y"}))
+    assert {"DRM_X": MODULE, "PCI": SET} == {name: it.value for name, it in found.items()}
+    assert requests(text, Values({"DRM_X": "2 1 y", "PCI": "2 1 y"}))["DRM_X"].value is SET
+    assert {(True, Priority.DEFAULT)} == {(it.optional, it.priority) for it in found.values()}
+    assert "hardware, 03:00.0 gpu (driver xgpu) -> module xgpu" == str(found["DRM_X"].origin)
+    assert "hardware, needed by DRM_X" == str(found["PCI"].origin)
 
 
 @pytest.mark.parametrize("label", ["x\nCONFIG_EVIL=y", "CONFIG_EVIL is not set", "x\r# CONFIG_EVIL is not set"])

@@ -196,6 +196,16 @@ def test_what_came_out_goes_in(fragments: list[Fragment]) -> None:
         assert again.shadowed == ()
 
 
+def test_what_lies_beneath() -> None:
+    """What is asked for counts more than what lies beneath it, and shadows that where it is another value."""
+    found = merged({"A": YES, "B": NO})
+    lower = merged({"A": YES, "B": YES, "C": MODULE}).requests
+    over = found.over(lower)
+    assert {"A": YES, "B": NO, "C": MODULE} == {name: it.value for name, it in over.requests.items()}
+    assert (Shadowed("B", lower["B"], found.requests["B"]),) == over.shadowed
+    assert found.over({}) == found
+
+
 def test_nothing() -> None:
     """No fragments ask for nothing."""
     assert merge([], version=Version(6, 12), arch="x86_64") == Merged(FrozenMap())
