@@ -61,7 +61,8 @@ def repaired(linux: Tree, asked: dict[str, Value], *, alternatives: int = 0) -> 
         assert hold(linux, left, {**asked, **way.options})
         assert not NEVER & way.options.keys()
     options = found.best.options
-    assert [] == [it for it in options if hold(linux, left, {**asked, **options, it: NO})]
+    opposite = {name: YES if value is NO else NO for name, value in options.items()}
+    assert [] == [it for it in options if hold(linux, left, {**asked, **options, it: opposite[it]})]
     return found
 
 
