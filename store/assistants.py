@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from store.tree import Content, Kind
+    from store.reading import Read
+    from store.tree import Content
     from store.walk import Visitor
 
 
@@ -31,8 +32,8 @@ class HelperAssistant:
     target: str
     helper: Helper
 
-    def files(self, directory: Directory, names: list[bytes]) -> list[tuple[Kind, bytes, int]]:
-        """Return the kind, digest and size of the files *names* in *directory*, up to the first that failed."""
+    def files(self, directory: Directory, names: list[bytes]) -> list[Read]:
+        """Return what the files *names* in *directory* are, up to the first that failed."""
         target = self.target + directory.place[len(self.source) :] if self.target else ""
         results = self.helper.files(directory.place, target, names)
         if target:
@@ -64,7 +65,7 @@ def serve_files(visitor: Visitor) -> None:
     """Show the files that another process names to *visitor*, until it names no more."""
     reader = FileReader()
 
-    def handle(place: bytes, target: bytes, names: list[bytes]) -> Iterator[tuple[Kind, bytes, int]]:
+    def handle(place: bytes, target: bytes, names: list[bytes]) -> Iterator[Read]:
         directory = Directory(None, place, "", 0)
         try:
             directory.fd = os.open(place, OPEN_DIRECTORY)

@@ -5,7 +5,7 @@ calls each. A helper gets the names of a directory's files and returns what beca
 directories, symbolic links and everything that goes wrong stay with the process that asked.
 
     request    length place NUL target NUL name NUL name …      length: 4 bytes, little-endian
-    reply      count (kind digest size)…                        4, 1, 32 and 8 bytes
+    reply      count (kind digest size stamp)…                  4, 1, 32, 8 and 32 bytes
 
 A reply with fewer files than were asked for means that the next one failed: the asker tries
 it again and so meets the error itself. The helper ends when its input does.
@@ -29,12 +29,13 @@ from store.tree import Kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Result: TypeAlias = tuple[Kind, bytes, int]
-    Handle: TypeAlias = Callable[[bytes, bytes, list[bytes]], Iterator[Result]]
+    from store.reading import Read
+
+    Handle: TypeAlias = Callable[[bytes, bytes, list[bytes]], Iterator[Read]]
 
 
 _LENGTH = struct.Struct("<I")
-_RESULT = struct.Struct("<c32sQ")
+_RESULT = struct.Struct("<c32sQ32s")
 _MAX_NAMES = 500  # at a time: a reply fits into a pipe, so the helper never waits for the asker
 
 
@@ -72,9 +73,9 @@ class Helper:
             os.close(reply_writer)
         return cls(pid, request_writer, reply_reader)
 
-    def files(self, place: str, target: str, names: list[bytes]) -> list[Result]:
+    def files(self, place: str, target: str, names: list[bytes]) -> list[Read]:
         """Return what became of the files *names* in the directory *place*, up to the first that failed."""
-        results: list[Result] = []
+        results: list[Read] = []
         for start in range(0, len(names), _MAX_NAMES):
             asked = names[start : start + _MAX_NAMES]
             got = self._ask(b"\0".join([os.fsencode(place), os.fsencode(target), *asked]))
@@ -90,14 +91,14 @@ class Helper:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
 
-    def _ask(self, request: bytes) -> list[Result]:
+    def _ask(self, request: bytes) -> list[Read]:
         try:
             _write(self.requests, _LENGTH.pack(len(request)) + request)
             (count,) = _LENGTH.unpack(_read(self.replies, _LENGTH.size))
             reply = _read(self.replies, count * _RESULT.size)
         except (OSError, EOFError):  # it was killed; what it left undone is done here
             return []
-        return [(Kind(kind), digest, size) for kind, digest, size in _RESULT.iter_unpack(reply)]
+        return [(Kind(kind), digest, size, stamp) for kind, digest, size, stamp in _RESULT.iter_unpack(reply)]
 
 
 def helpers_wanted() -> int:
@@ -114,8 +115,8 @@ def serve(handle: Handle) -> None:
             place, target, *names = _read(0, length).split(b"\0")
             results = []
             with contextlib.suppress(Exception):
-                for kind, digest, size in handle(place, target, names):
-                    results.append(_RESULT.pack(kind.value, digest, size))
+                for kind, digest, size, stamp in handle(place, target, names):
+                    results.append(_RESULT.pack(kind.value, digest, size, stamp))
             _write(1, _LENGTH.pack(len(results)) + b"".join(results))
 
 

@@ -31,6 +31,7 @@ import attrs
 
 from blake3 import blake3
 
+from store.reading import STAMP, stamp
 from store.syscalls import file_system
 from store.tree import Kind
 from store.walk import Seen
@@ -39,7 +40,7 @@ from store.walk import Seen
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from store.walk import Read
+    from store.reading import Read
 
     Row: TypeAlias = tuple[bytes, bytes, bytes]
 
@@ -70,20 +71,19 @@ create table directories (
     device integer not null,
     inode integer not null,
     names blob not null,
-    statuses blob not null,
+    stamps blob not null,
     results blob not null,
     checksum blob not null,
     unique (device, inode)
 );
 """
 _NAMES = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
-_READ = "select names, statuses, results, checksum from directories where device = ? and inode = ?"
-_WRITE = "replace into directories (device, inode, names, statuses, results, checksum) values (?, ?, ?, ?, ?, ?)"
+_READ = "select names, stamps, results, checksum from directories where device = ? and inode = ?"
+_WRITE = "replace into directories (device, inode, names, stamps, results, checksum) values (?, ?, ?, ?, ?, ?)"
 _FORGET = "delete from directories where number <= (select max(number) from directories) - ?"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BUSY_SECONDS = 10
-_STATUS = struct.Struct("<Qqqq")
-_EACH_STATUS = struct.Struct(f"{_STATUS.size}s")
+_EACH_STAMP = struct.Struct(f"{STAMP.size}s")
 _RESULT = struct.Struct("<c32sQ")
 _KINDS = {kind.value: kind for kind in Kind}
 
@@ -96,6 +96,7 @@ class Index:
     margin: int = MARGIN
     most: int = MOST
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    _recent: dict[tuple[int, int], dict[str, Read]] = attrs.field(factory=dict, init=False, repr=False)
     _trusted: dict[int, bool] = attrs.field(factory=dict, init=False, repr=False)  # by device
     _news: dict[tuple[int, int], Row] = attrs.field(factory=dict, init=False, repr=False)
 
@@ -133,6 +134,8 @@ class Index:
     def look(self, fd: int, names: list[str], target_fd: int = -1) -> Seen | None:  # noqa: ARG002 -- the protocol's
         """Return what is known of the files *names* in the directory *fd*, having looked at each; None if that is no use.
 
+        They are looked at once: until it is closed, the index knows of them what was so then.
+
         Raises:
             OSError: one is not there any more.
         """
@@ -140,24 +143,27 @@ class Index:
         if not self._trusts(fd, own.st_dev):
             return None
         directory = own.st_dev, own.st_ino
-        statuses = {name: _packed(os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names}
+        if (recent := self._recent.get(directory)) is not None:
+            return Seen(directory, {name: recent[name] for name in names if name in recent})
         row = self._row(directory)
-        return Seen(directory, statuses, dict(_same(statuses, row)) if row else {})
+        if row is None:
+            return Seen(directory, {})
+        stamps = {name: stamp(os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names}
+        known = self._recent[directory] = dict(_same(stamps, row))
+        return Seen(directory, dict(known))
 
     def note(self, seen: Seen, read: dict[str, Read], began: int) -> None:
         """Remember that reading files of the directory *seen*, begun at the time *began*, gave *read*."""
         latest = began - self.margin
-        records = [
-            (name, status, result)
-            for name, status in seen.statuses.items()
-            if (result := seen.known.get(name) or read.get(name)) is not None
-            and result[2] == _STATUS.unpack(status)[1]
-            and _STATUS.unpack(status)[3] < latest
-        ]
+        records = self._recent[seen.directory] = dict(seen.known)
+        for name, result in read.items():
+            _, size, _, changed = STAMP.unpack(result[-1])
+            if size == result[2] and changed < latest:
+                records[name] = result
         self._news[seen.directory] = (
-            b"\0".join([os.fsencode(name) for name, _, _ in records]),
-            b"".join([status for _, status, _ in records]),
-            b"".join([_RESULT.pack(kind.value, digest, size) for _, _, (kind, digest, size) in records]),
+            os.fsencode("\0".join(records)),
+            b"".join([its for _, _, _, its in records.values()]),
+            b"".join([_RESULT.pack(kind.value, digest, size) for kind, digest, size, _ in records.values()]),
         )
 
     def save(self) -> None:
@@ -178,14 +184,12 @@ class Index:
         return self._trusted[device]
 
     def _row(self, directory: tuple[int, int]) -> Row | None:
-        if (noted := self._news.get(directory)) is not None:
-            return noted
         with self._lock, contextlib.suppress(sqlite3.Error):
             if self._connection is not None:
                 for *row, checksum in self._connection.execute(_READ, directory):
-                    names, statuses, results = row
-                    if _checksum((names, statuses, results)) == checksum:
-                        return names, statuses, results
+                    names, stamps, results = row
+                    if _checksum((names, stamps, results)) == checksum:
+                        return names, stamps, results
         return None
 
 
@@ -210,19 +214,15 @@ def _connect(place: Path) -> sqlite3.Connection:
     return connection
 
 
-def _packed(status: os.stat_result) -> bytes:
-    return _STATUS.pack(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-def _same(statuses: dict[str, bytes], row: Row) -> Iterator[tuple[str, Read]]:
-    """Yield the files of *row*, and what reading them gave, whose status is the one in *statuses*."""
+def _same(stamps: dict[str, bytes], row: Row) -> Iterator[tuple[str, Read]]:
+    """Yield the files of *row*, and what reading them gave, whose stamp is the one in *stamps*."""
     names, then, results = row
     records = zip(
-        os.fsdecode(names).split("\0"), _EACH_STATUS.iter_unpack(then), _RESULT.iter_unpack(results), strict=False
+        os.fsdecode(names).split("\0"), _EACH_STAMP.iter_unpack(then), _RESULT.iter_unpack(results), strict=False
     )
-    for name, (status,), (kind, digest, size) in records:
-        if statuses.get(name) == status:
-            yield name, (_KINDS[kind], digest, size)
+    for name, (its,), (kind, digest, size) in records:
+        if stamps.get(name) == its:
+            yield name, (_KINDS[kind], digest, size, its)
 
 
 def _checksum(row: Row) -> bytes:

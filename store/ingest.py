@@ -20,7 +20,18 @@ import attrs
 
 from store.assistants import assistants, serve_files
 from store.pool import Pool
-from store.reading import OPEN_DIRECTORY, FileReader, Name, check_depth, file_kind, open_file, read_target, refusal
+from store.reading import (
+    OPEN_DIRECTORY,
+    FileReader,
+    Name,
+    Read,
+    check_depth,
+    file_kind,
+    open_file,
+    read_target,
+    refusal,
+    stamp,
+)
 from store.seal import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 from store.tree import Content, InvalidTree, Kind
 from store.walk import Directory, walk
@@ -31,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from store.index import Index
-    from store.walk import Read, Seen
+    from store.walk import Seen
 
     _Inode: TypeAlias = tuple[int, int]
 
@@ -104,7 +115,7 @@ class _Copy:
         os.mkdir(name, 0o755, dir_fd=dir_fd)
         directory.target_fd = os.open(name, OPEN_DIRECTORY, dir_fd=dir_fd)
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
         new, dir_fd = (name, directory.target_fd) if directory else (self.target, None)
         fd, status = open_file(directory.fd if directory else None, name, place)
         try:
@@ -112,7 +123,7 @@ class _Copy:
             executable = kind is Kind.EXECUTABLE
             data = reader.read(fd)
             if reader.is_whole(data):
-                return kind, put_file(self.pool, data, executable, dir_fd, new), len(data)
+                return kind, put_file(self.pool, data, executable, dir_fd, new), len(data), stamp(status)
             os.lseek(fd, 0, os.SEEK_SET)
             digest, size = reader.digest(fd)
             if not self.pool.link(digest, executable, dir_fd, new):
@@ -120,7 +131,7 @@ class _Copy:
                 digest, size = put_chunks(self.pool, _chunks(fd, reader), executable, dir_fd, new)
         finally:
             os.close(fd)
-        return kind, digest, size
+        return kind, digest, size, stamp(status)
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
         new, dir_fd = (name, directory.target_fd) if directory else (self.target, None)
@@ -142,8 +153,8 @@ class _Known:
         if seen is None:
             return None
         link = self.pool.link
-        for name, (kind, digest, _) in list(seen.known.items()):
-            if not link(digest, kind is Kind.EXECUTABLE, target_fd, name):
+        for name, (kind, digest, *_) in list(seen.known.items()):
+            if not link(digest, kind is Kind.EXECUTABLE, target_fd, name, likely=True):
                 del seen.known[name]
         return seen
 
@@ -238,7 +249,7 @@ class _Adopt:
     def enter(self, directory: Directory) -> None:
         pass
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
         dir_fd = directory.fd if directory else None
         try:
             fd, status = open_file(dir_fd, name, place)
@@ -256,7 +267,7 @@ class _Adopt:
         finally:
             os.close(fd)
         self.pool.offer(digest, executable, dir_fd, name)
-        return kind, digest, size
+        return kind, digest, size, stamp(status)
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
         os.utime(name, ns=_TIMES, dir_fd=directory.fd if directory else None, follow_symlinks=False)

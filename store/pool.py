@@ -88,10 +88,15 @@ class Pool:
         """Return whether there is a file with *digest* to link to."""
         return os.access(_entry(digest, executable), os.F_OK, dir_fd=self._fd)
 
-    def link(self, digest: bytes, executable: bool, dir_fd: int | None, name: bytes | str) -> bool:
-        """Make *name* in *dir_fd* a link to the file with *digest*; return whether the pool could do it."""
+    def link(
+        self, digest: bytes, executable: bool, dir_fd: int | None, name: bytes | str, *, likely: bool = False
+    ) -> bool:
+        """Make *name* in *dir_fd* a link to the file with *digest*; return whether the pool could do it.
+
+        Where that is *likely*, nothing is asked before: an exception costs twice as much as the question.
+        """
         entry = _entry(digest, executable)
-        if not os.access(entry, os.F_OK, dir_fd=self._fd):  # an exception costs twice as much as this call
+        if not likely and not os.access(entry, os.F_OK, dir_fd=self._fd):
             return False
         try:
             os.link(entry, name, src_dir_fd=self._fd, dst_dir_fd=dir_fd)

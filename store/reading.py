@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 
 from typing import TypeAlias
 
@@ -31,6 +32,13 @@ _WHAT = {
     stat.S_IFCHR: "a character device",
     stat.S_IFBLK: "a block device",
 }
+
+
+Read: TypeAlias = tuple[Kind, bytes, int, bytes]
+"""What a file was when it was read: its kind, digest, size, and stamp."""
+
+STAMP = struct.Struct("<Qqqq")
+"""What tells a file from what it was at another time: inode, size, times of the last change of content and of anything."""
 
 
 @attrs.define
@@ -77,6 +85,11 @@ def open_file(dir_fd: int | None, name: Name, place: str) -> tuple[int, os.stat_
         os.close(fd)
         raise refusal(place, status.st_mode)
     return fd, status
+
+
+def stamp(status: os.stat_result) -> bytes:
+    """Return the stamp of a file that has *status*."""
+    return STAMP.pack(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def read_target(dir_fd: int | None, name: Name) -> bytes:

@@ -16,7 +16,7 @@ import attrs
 
 from store import base32
 from store.path import DIGEST_LENGTH
-from store.reading import FileReader, Name, open_file, read_target
+from store.reading import FileReader, Name, Read, open_file, read_target
 from store.tree import Kind
 from store.walk import Directory, walk
 
@@ -69,7 +69,7 @@ class _Scan:
     def enter(self, directory: Directory) -> None:
         pass
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
         fd, _ = open_file(directory.fd if directory else None, name, place)
         try:
             tail = b""
@@ -81,7 +81,7 @@ class _Scan:
                     break
         finally:
             os.close(fd)
-        return Kind.FILE, b"", 0
+        return Kind.FILE, b"", 0, b""
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
         self.found.update(occurring(read_target(directory.fd if directory else None, name), self.wanted))

@@ -16,22 +16,30 @@ import stat
 import threading
 import time
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
 from blake3 import blake3
 
-from store.reading import OPEN_DIRECTORY, FileReader, Name, check_depth, file_kind, open_file, read_target, refusal
+from store.reading import (
+    OPEN_DIRECTORY,
+    FileReader,
+    Name,
+    Read,
+    check_depth,
+    file_kind,
+    open_file,
+    read_target,
+    refusal,
+    stamp,
+)
 from store.tree import Content, Kind, listing_digest, tree_digest
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-
-
-Read: TypeAlias = tuple[Kind, bytes, int]  # what a file was: its kind, digest and size
 
 _MANY = 1000  # nodes: what takes as long as starting a process
 
@@ -77,7 +85,7 @@ class Visitor(Protocol):
         """Take up *directory*, which is open."""
 
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
-        """Return the kind, digest and size of the file *name*."""
+        """Return what the file *name* is."""
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
         """Return the digest of the symbolic link *name*."""
@@ -88,15 +96,10 @@ class Visitor(Protocol):
 
 @attrs.define
 class Seen:
-    """The files of a *directory*, by device and inode: the status that each had, and what is known of some."""
+    """What is known of files of a *directory*, by device and inode."""
 
     directory: tuple[int, int]
-    statuses: dict[str, bytes]
     known: dict[str, Read]
-
-    def unknown(self) -> list[str]:
-        """Return the files that have to be read."""
-        return [name for name in self.statuses if name not in self.known]
 
 
 class Memory(Protocol):
@@ -116,7 +119,7 @@ class Assistant(Protocol):
     """Somebody else who can do what the visitor does with files."""
 
     def files(self, directory: Directory, names: list[bytes]) -> list[Read]:
-        """Return the kind, digest and size of the files *names* in *directory*, up to the first that failed."""
+        """Return what the files *names* in *directory* are, up to the first that failed."""
 
     def close(self) -> None:
         """Let it go."""
@@ -158,7 +161,7 @@ def walk(
     if form == stat.S_IFLNK:
         return Content(tree_digest(Kind.SYMLINK, visitor.symlink(None, root, root)), 0, 1)
     if form == stat.S_IFREG:
-        kind, digest, size = visitor.file(None, root, root, FileReader())
+        kind, digest, size, _ = visitor.file(None, root, root, FileReader())
         return Content(tree_digest(kind, digest), size, 1)
     raise refusal(root, form)
 
@@ -174,7 +177,7 @@ class Look:
         """Do nothing."""
 
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
-        """Return the kind, digest and size of the file *name*, read to its end."""
+        """Return what the file *name* is, read to its end."""
         fd, status = open_file(directory.fd if directory else None, name, place)
         try:
             digest, size = reader.digest(fd)
@@ -182,7 +185,7 @@ class Look:
             os.close(fd)
         kind = file_kind(status.st_mode)
         self._show(place, kind, digest, status)
-        return kind, digest, size
+        return kind, digest, size, stamp(status)
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
         """Return the digest of the symbolic link *name*."""
@@ -288,14 +291,14 @@ class _Walk:
     def _files(self, directory: Directory, names: list[str], assistant: Assistant | None, reader: FileReader) -> int:
         """See to the files *names* of *directory*: what is in memory, what *assistant* does, and the rest."""
         seen = self._seen(directory, names) if names else None
-        if seen:
-            names = seen.unknown()
+        if seen and seen.known:
+            names = [name for name in names if name not in seen.known]
         read = self._delegate(directory, assistant, names) if assistant and names else {}
         for name in names[len(read) :]:
             read[name] = self._file(directory, name, reader)
             if self._failure:
                 break
-        for name, (kind, digest, size) in {**seen.known, **read}.items() if seen else read.items():
+        for name, (kind, digest, size, _) in {**seen.known, **read}.items() if seen else read.items():
             directory.size += size
             directory.nodes.append((os.fsencode(name), kind, digest))
         if seen and names and self.memory:

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from store.helper import serve
-from store.reading import file_kind
+from store.reading import file_kind, stamp
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from store.tree import Kind
+    from store.reading import Read
 
 
 def measure() -> None:
     """Tell the kind, the digest of the name, and the size of each file."""
 
-    def handle(place: bytes, _: bytes, names: list[bytes]) -> Iterator[tuple[Kind, bytes, int]]:
+    def handle(place: bytes, _: bytes, names: list[bytes]) -> Iterator[Read]:
         for name in names:
             status = os.lstat(place + b"/" + name)
-            yield file_kind(status.st_mode), blake3(name).digest(), status.st_size
+            yield file_kind(status.st_mode), blake3(name).digest(), status.st_size, stamp(status)
 
     serve(handle)

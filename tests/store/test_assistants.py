@@ -52,7 +52,7 @@ def test_reading(tmp_path: Path) -> None:
     (start, *_) = assistants("store.assistants", "help_reading", source=source) or pytest.skip("there is one processor")
     with contextlib.closing(start()) as assistant:
         results = assistant.files(Directory(None, "", str(source), 0), [b"a", b"b", b"gone", b"a"])
-    assert [(Kind.FILE, 1), (Kind.EXECUTABLE, 1)] == [(kind, length) for kind, _, length in results]
+    assert [(Kind.FILE, 1), (Kind.EXECUTABLE, 1)] == [(kind, length) for kind, _, length, _ in results]
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -72,5 +72,5 @@ def test_copying(tmp_path: Path, killed: bool) -> None:
                 (target / "a").write_text("half")
             results = assistant.files(Directory(None, "", str(source), 0, target_fd=fd), [b"a", b"b", b"gone"])
     os.close(fd)
-    assert [] == results if killed else [1, 1] == [length for _, _, length in results]
+    assert [] == results if killed else [1, 1] == [length for _, _, length, _ in results]
     assert sorted(it.name for it in target.iterdir()) == ([] if killed else ["a", "b"])

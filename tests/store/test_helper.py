@@ -32,7 +32,7 @@ def test_files(helper: Helper, tmp_path: Path) -> None:
     path = write({b"\xff": File(b"12"), b"run\n": File(b"3", executable=True)}, tmp_path / "dir")
     for _ in range(2):
         results = helper.files(str(path), "", [b"run\n", b"\xff"])
-        assert [(Kind.EXECUTABLE, 1), (Kind.FILE, 2)] == [(kind, size) for kind, _, size in results]
+        assert [(Kind.EXECUTABLE, 1), (Kind.FILE, 2)] == [(kind, size) for kind, _, size, _ in results]
     assert helper.files(str(path), "", []) == []
 
 
@@ -41,7 +41,7 @@ def test_many(helper: Helper, tmp_path: Path) -> None:
     names = [b"%0200d" % number for number in range(1200)]
     path = write({name: File(name[-number % 7 :]) for number, name in enumerate(names)}, tmp_path / "dir")
     assert [len(name[-number % 7 :]) for number, name in enumerate(names)] == [
-        size for _, _, size in helper.files(str(path), "", names)
+        size for _, _, size, _ in helper.files(str(path), "", names)
     ]
 
 

@@ -27,8 +27,8 @@ from tests.trees import File, Tree, digest, directories, read, write
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from store.reading import FileReader, Name
-    from store.tree import Content, Kind
+    from store.reading import FileReader, Name, Read
+    from store.tree import Content
     from store.walk import Directory
 
 TREE: Tree = {b"a": File(b"1"), b"b": File(b"22", executable=True), b"dir": {b"c": File(b"3"), b"\xff": File(b"4")}}
@@ -46,7 +46,7 @@ class Reading:
     def enter(self, directory: Directory) -> None:
         """Do nothing."""
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
         """Read the file *name*."""
         self.names.append(os.fsdecode(name))
         return self._look.file(directory, name, place, reader)
@@ -208,7 +208,7 @@ def _flipped(place: Path) -> None:
 
 
 def _short(place: Path) -> None:
-    _change(place, "update directories set statuses = x'00'")
+    _change(place, "update directories set stamps = x'00'")
 
 
 def _other_tables(place: Path) -> None:

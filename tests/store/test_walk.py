@@ -17,7 +17,7 @@ import pytest
 
 from hypothesis import given
 
-from store.reading import FileReader, Name
+from store.reading import FileReader, Name, Read
 from store.tree import MAX_DEPTH, Content, InvalidTree, Kind, tree_digest
 from store.walk import Directory, Look, Node, Visitor, content_of, walk
 from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, size, trees, write
@@ -168,7 +168,7 @@ class _Limited:
     done: list[bytes] = attrs.field(factory=list)
     closed: list[bool] = attrs.field(factory=list)
 
-    def files(self, directory: Directory, names: list[bytes]) -> list[tuple[Kind, bytes, int]]:
+    def files(self, directory: Directory, names: list[bytes]) -> list[Read]:
         names = names[: self.most]
         self.done.extend(names)
         return [self.visitor.file(directory, name, "", FileReader()) for name in names]
@@ -215,7 +215,7 @@ class _Patient(Look):
     asked: threading.Event = attrs.field(factory=threading.Event)
     seen: int = 0
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> tuple[Kind, bytes, int]:
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
         self.seen += 1
         if self.seen == 2000:
             assert self.asked.wait(30)
@@ -226,7 +226,7 @@ class _Patient(Look):
 class _Failing:
     asked: threading.Event
 
-    def files(self, directory: Directory, names: list[bytes]) -> list[tuple[Kind, bytes, int]]:  # noqa: ARG002
+    def files(self, directory: Directory, names: list[bytes]) -> list[Read]:  # noqa: ARG002
         self.asked.set()
         raise KeyError(names[0])
 
