@@ -63,7 +63,7 @@ _KEEPING_TIME = frozenset(
         0xF2F52010,  # F2FS
     }
 )
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
 create table boots (id text not null);
 create table directories (

@@ -200,7 +200,7 @@ def _garbage(place: Path) -> None:
 
 
 def _other_boot(place: Path) -> None:
-    _change(place, "update boots set id = '1 before'")
+    _change(place, "update boots set id = '2 before'")
 
 
 def _flipped(place: Path) -> None:
