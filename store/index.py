@@ -150,7 +150,7 @@ class Index:
             return Seen(directory, {})
         stamps = {name: stamp(os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names}
         known = self._recent[directory] = dict(_same(stamps, row))
-        return Seen(directory, dict(known))
+        return Seen(directory, known)
 
     def note(self, seen: Seen, read: dict[str, Read], began: int) -> None:
         """Remember that reading files of the directory *seen*, begun at the time *began*, gave *read*."""

@@ -71,7 +71,7 @@ def listing_digest(nodes: Iterable[tuple[bytes, Kind, bytes]]) -> bytes:
     """Return the digest of a directory of (name, kind, digest) *nodes*, in any order."""
     pack = _HEAD.pack
     return blake3(
-        b"".join([pack(kind.value, len(name)) + name + digest for name, kind, digest in sorted(nodes, key=_by_name)])
+        b"".join([pack(kind._value_, len(name)) + name + digest for name, kind, digest in sorted(nodes, key=_by_name)])
     ).digest()
 
 

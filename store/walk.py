@@ -263,15 +263,17 @@ class _Walk:
             self._open.add(directory)
             self.visitor.enter(directory)
             with os.scandir(directory.fd) as entries:
-                names = [entry.name for entry in entries if self._is_file(directory, entry)]
+                names = [
+                    entry.name
+                    for entry in entries
+                    if entry.is_file(follow_symlinks=False) or self._is_file(directory, entry)
+                ]
             return self._files(directory, names, assistant, reader)
         except OSError as error:
             raise _locate(error, directory.place) from None
 
     def _is_file(self, directory: Directory, entry: os.DirEntry[str]) -> bool:
-        """Return whether *entry* is a file; see to it if it is something else."""
-        if entry.is_file(follow_symlinks=False):
-            return True
+        """See to *entry*, which is no file, and return so."""
         name = entry.name
         place = f"{directory.place}/{name}"
         if entry.is_dir(follow_symlinks=False):
@@ -291,16 +293,22 @@ class _Walk:
     def _files(self, directory: Directory, names: list[str], assistant: Assistant | None, reader: FileReader) -> int:
         """See to the files *names* of *directory*: what is in memory, what *assistant* does, and the rest."""
         seen = self._seen(directory, names) if names else None
-        if seen and seen.known:
-            names = [name for name in names if name not in seen.known]
+        results = seen.known if seen else {}
+        if results:
+            names = [name for name in names if name not in results]
         read = self._delegate(directory, assistant, names) if assistant and names else {}
         for name in names[len(read) :]:
             read[name] = self._file(directory, name, reader)
             if self._failure:
                 break
-        for name, (kind, digest, size, _) in {**seen.known, **read}.items() if seen else read.items():
-            directory.size += size
-            directory.nodes.append((os.fsencode(name), kind, digest))
+        if read:
+            results = {**results, **read}
+        if results:
+            encoded = os.fsencode("\0".join(results)).split(b"\0")  # all at once takes a third of the time
+            directory.size += sum([size for _, _, size, _ in results.values()])
+            directory.nodes += [
+                (name, kind, digest) for name, (kind, digest, _, _) in zip(encoded, results.values(), strict=True)
+            ]
         if seen and names and self.memory:
             self.memory.note(seen, read, self._began)
         return len(directory.nodes) if directory.target_fd >= 0 else len(read)
