@@ -62,7 +62,12 @@ def targets(session: Session, options: Options, attributes: Iterable[str]) -> li
 
 
 def _content(session: Session, path: Path) -> Content:
-    from store.assistants import remembered_content  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
+    if not path.is_dir():  # it is read before an index is open
+        from store.walk import content_of  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
+
+        return content_of(path)
+
+    from store.assistants import remembered_content  # noqa: PLC0415 -- as above
 
     return remembered_content(Layout(session.home).index, path)
 
