@@ -6,8 +6,7 @@ the kernel notes every change in a file's ctime, which no program can set. What 
 
 - a file that was changed within MARGIN before it was read: it can be changed once more within the resolution of
   the file system's times (two seconds for some), and then shows the same status;
-- everything from before the machine was started: after a power failure a file may hold older bytes than its times say.
-
+- everything from before the machine was started: after a power failure a file may hold older bytes than its times say;
 - file systems of which it is not known that they keep such a time, on this machine and for every writer.
 
 One case remains, as for git, make and rsync: a file that is written to through a shared mapping, which was
@@ -104,7 +103,7 @@ class Index:
     def open(cls, place: Path, *, margin: int = MARGIN, most: int = MOST) -> Self:
         """Return the index at *place*, which is made if it is not there; one that knows nothing if that cannot be."""
         connection = None
-        with contextlib.suppress(sqlite3.OperationalError, OSError):
+        with contextlib.suppress(sqlite3.Error, OSError):
             try:
                 connection = _connect(place)
             except sqlite3.DatabaseError as error:

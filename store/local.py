@@ -258,9 +258,8 @@ class Store:
             with self.scratch() as scratch, disk_full_told(self.layout.home):
                 place = scratch / "object"
                 content = copy_in(path, place, self.pool, index)
-                added = StorePath.make(
-                    content.digest, name
-                )  # of what was copied, should the source have changed meanwhile
+                # Of what was copied, should the source have changed meanwhile.
+                added = StorePath.make(content.digest, name)
                 self.commit([Entry(path=added, place=place, content=content, retention=retention)])
             index.save()
         return added
