@@ -80,7 +80,7 @@ def contents_in_use() -> Callable[[Path], Content]:
     if context is not None and context.contents is not None:
         return context.contents
 
-    from store.walk import content_of  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
+    from store.look import content_of  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
 
     return content_of
 

@@ -63,7 +63,7 @@ def targets(session: Session, options: Options, attributes: Iterable[str]) -> li
 
 def _content(session: Session, path: Path) -> Content:
     if not path.is_dir():  # it is read before an index is open
-        from store.walk import content_of  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
+        from store.look import content_of  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
 
         return content_of(path)
 

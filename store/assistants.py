@@ -11,8 +11,9 @@ import attrs
 
 from store.helper import Helper, helpers_wanted, serve
 from store.index import Index
+from store.look import Look, content_of
 from store.reading import OPEN_DIRECTORY, FileReader
-from store.walk import Directory, Look, content_of
+from store.walk import Directory
 
 
 if TYPE_CHECKING:
@@ -71,8 +72,7 @@ def serve_files(visitor: Visitor) -> None:
             directory.fd = os.open(place, OPEN_DIRECTORY)
             if target:
                 directory.target_fd = os.open(target, OPEN_DIRECTORY)
-            for name in names:
-                yield visitor.file(directory, name, "", reader)
+            yield from visitor.files(directory, names, reader)
         finally:
             directory.close()
 

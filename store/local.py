@@ -16,10 +16,10 @@ import attrs
 
 from store.assistants import read_content
 from store.connection import DatabaseFailed
+from store.copying import copy_in, seems_new
 from store.database import Database, PathInfo
 from store.errors import Error
 from store.index import Index
-from store.ingest import copy_in, seems_new
 from store.journal import Journal
 from store.layout import FORMAT_VERSION, Layout
 from store.locks import Gate, standing

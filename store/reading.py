@@ -9,13 +9,17 @@ import os
 import stat
 import struct
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
 from blake3 import blake3
 
 from store.tree import MAX_DEPTH, InvalidTree, Kind
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 Name: TypeAlias = str | bytes
@@ -25,6 +29,10 @@ OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 _BUFFER_SIZE = 1 << 20
+_SMALL = 1 << 16  # bytes
+
+TOGETHER = _BUFFER_SIZE // _SMALL
+"""How many files `FileReader.small` reads at a time."""
 
 _WHAT = {
     stat.S_IFIFO: "a fifo",
@@ -36,6 +44,9 @@ _WHAT = {
 
 Read: TypeAlias = tuple[Kind, bytes, int, bytes]
 """What a file was when it was read: its kind, digest, size, and stamp."""
+
+Small: TypeAlias = tuple[os.stat_result, bytes, memoryview]
+"""A file that was read as a whole: its status, digest, and bytes, which are good until the reader is used again."""
 
 STAMP = struct.Struct("<Qqqq")
 """What tells a file from what it was at another time: inode, size, times of the last change of content and of anything."""
@@ -58,6 +69,37 @@ class FileReader:
     def is_whole(self, data: memoryview) -> bool:
         """Return whether *data*, what the first read of a file gave, is all of it."""
         return len(data) < _BUFFER_SIZE
+
+    def small(self, dir_fd: int, names: Sequence[Name]) -> list[Small | None]:
+        """Return what is in up to TOGETHER files *names* of *dir_fd*; None for what is better read by itself.
+
+        That is what is large, or no file, or all of them if something goes wrong. Each step is done with all
+        of them before the next one: the processor then has at hand what the kernel and Python need for it,
+        and a tree of small files takes a fifth less.
+        """
+        fds: list[int] = []
+        try:
+            for name in names:
+                fds.append(os.open(name, OPEN_FILE, dir_fd=dir_fd))  # noqa: PERF401 -- those that were opened are closed
+            return self._each(fds, [os.fstat(fd) for fd in fds])
+        except OSError:
+            return [None] * len(names)
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def _each(self, fds: list[int], statuses: list[os.stat_result]) -> list[Small | None]:
+        results: list[Small | None] = []
+        start = 0
+        for fd, status in zip(fds, statuses, strict=True):
+            room = self._view[start : start + _SMALL]
+            if not stat.S_ISREG(status.st_mode) or status.st_size >= _SMALL or (size := os.readv(fd, [room])) == _SMALL:
+                results.append(None)
+                continue
+            data = room[:size]
+            results.append((status, blake3(data).digest(), data))
+            start += size
+        return results
 
     def digest(self, fd: int) -> tuple[bytes, int]:
         """Return the digest and the size of what is in *fd* from where it stands."""

@@ -25,12 +25,12 @@ from store.journal import Journal, ObjectLine, RealisationLine
 from store.layout import Layout
 from store.local import set_up
 from store.locks import Gate, standing
+from store.look import content_of
 from store.path import InvalidStorePath, StorePath
 from store.references import find_references
 from store.retention import Retention
 from store.tree import InvalidTree
 from store.verify import Problem
-from store.walk import content_of
 
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from store import base32
 from store.path import DIGEST_LENGTH
 from store.reading import FileReader, Name, Read, open_file, read_target
 from store.tree import Kind
-from store.walk import Directory, walk
+from store.walk import Directory, Visitor, walk
 
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def occurring(data: bytes, candidates: frozenset[bytes]) -> set[bytes]:
 
 
 @attrs.frozen
-class _Scan:
+class _Scan(Visitor):
     """A visitor that hashes nothing."""
 
     wanted: frozenset[bytes]

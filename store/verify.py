@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.locks import standing
+from store.look import content_of
 from store.path import StorePath
 from store.seal import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 from store.trash import trash
 from store.tree import InvalidTree, Kind
-from store.walk import content_of
 
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from store.database import PathInfo
     from store.local import Store
+    from store.look import Node
     from store.pool import Pooled
-    from store.walk import Node
 
     Progress = Callable[[str, int, int], None]
 

@@ -1,10 +1,9 @@
 """Walk a tree and fold it into its content, with assistants if it is large.
 
-A `Visitor` says what becomes of each file, link and directory; `content_of` only reads. Nothing
-here follows a symbolic link below the tree's root or opens a path of more than one component:
-every directory is opened from its parent's descriptor. The directory that was found last is
-taken up first, so the descriptors in use are those of one path from the root, for each
-assistant; MAX_DEPTH bounds them.
+A `Visitor` says what becomes of each file, link and directory. Nothing here follows a symbolic link
+below the tree's root or opens a path of more than one component: every directory is opened from its
+parent's descriptor. The directory that was found last is taken up first, so the descriptors in use
+are those of one path from the root, for each assistant; MAX_DEPTH bounds them.
 """
 
 from __future__ import annotations
@@ -20,38 +19,22 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from blake3 import blake3
-
 from store.reading import (
     OPEN_DIRECTORY,
     FileReader,
     Name,
     Read,
     check_depth,
-    file_kind,
-    open_file,
-    read_target,
     refusal,
-    stamp,
 )
 from store.tree import Content, Kind, listing_digest, tree_digest
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 _MANY = 1000  # nodes: what takes as long as starting a process
-
-
-@attrs.frozen(kw_only=True)
-class Node:
-    """What a tree holds at one place, relative to its root."""
-
-    place: str
-    kind: Kind
-    digest: bytes
-    status: os.stat_result
 
 
 @attrs.define(eq=False)
@@ -70,6 +53,10 @@ class Directory:
     nodes_below: int = 0
     pending: int = 1  # its own entries, and each directory in it
 
+    def path_of(self, name: Name) -> str:
+        """Return the path of *name* in it."""
+        return f"{self.place}/{os.fsdecode(name)}"
+
     def close(self) -> None:
         """Release the descriptors."""
         for fd in (self.fd, self.target_fd):
@@ -86,6 +73,11 @@ class Visitor(Protocol):
 
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
         """Return what the file *name* is."""
+
+    def files(self, directory: Directory, names: Sequence[Name], reader: FileReader) -> Iterator[Read]:
+        """Yield what the files *names* are."""
+        for name in names:
+            yield self.file(directory, name, directory.path_of(name), reader)
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
         """Return the digest of the symbolic link *name*."""
@@ -125,23 +117,6 @@ class Assistant(Protocol):
         """Let it go."""
 
 
-def content_of(
-    path: Path,
-    visit: Callable[[Node], None] | None = None,
-    assistants: Sequence[Callable[[], Assistant]] = (),
-    memory: Memory | None = None,
-) -> Content:
-    """Return the content of what lies at *path*, having shown every node to *visit*, a directory after what it holds.
-
-    What the *assistants* read, if the tree turns out to be large, and what is in *memory*, is not shown.
-
-    Raises:
-        InvalidTree: there is a fifo, a socket or a device, or it is too deep.
-        OSError: something cannot be read; its file name is the whole path.
-    """
-    return walk(path, Look(len(os.fspath(path)) + 1, visit), assistants, memory)
-
-
 def walk(
     path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assistant]] = (), memory: Memory | None = None
 ) -> Content:
@@ -164,43 +139,6 @@ def walk(
         kind, digest, size, _ = visitor.file(None, root, root, FileReader())
         return Content(tree_digest(kind, digest), size, 1)
     raise refusal(root, form)
-
-
-@attrs.define
-class Look:
-    """Reads a tree and shows its nodes to *visit*, their places without the first *prefix* characters."""
-
-    prefix: int = 0
-    visit: Callable[[Node], None] | None = None
-
-    def enter(self, directory: Directory) -> None:
-        """Do nothing."""
-
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
-        """Return what the file *name* is, read to its end."""
-        fd, status = open_file(directory.fd if directory else None, name, place)
-        try:
-            digest, size = reader.digest(fd)
-        finally:
-            os.close(fd)
-        kind = file_kind(status.st_mode)
-        self._show(place, kind, digest, status)
-        return kind, digest, size, stamp(status)
-
-    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
-        """Return the digest of the symbolic link *name*."""
-        dir_fd = directory.fd if directory else None
-        digest = blake3(read_target(dir_fd, name)).digest()
-        self._show(place, Kind.SYMLINK, digest, os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
-        return digest
-
-    def leave(self, directory: Directory, digest: bytes) -> None:
-        """Show *directory*."""
-        self._show(directory.place, Kind.DIRECTORY, digest, os.fstat(directory.fd))
-
-    def _show(self, place: str, kind: Kind, digest: bytes, status: os.stat_result) -> None:
-        if self.visit:
-            self.visit(Node(place=place[self.prefix :], kind=kind, digest=digest, status=status))
 
 
 @attrs.define
@@ -297,10 +235,7 @@ class _Walk:
         if results:
             names = [name for name in names if name not in results]
         read = self._delegate(directory, assistant, names) if assistant and names else {}
-        for name in names[len(read) :]:
-            read[name] = self._file(directory, name, reader)
-            if self._failure:
-                break
+        read.update(self._visit(directory, names[len(read) :], reader))
         if read:
             results = {**results, **read}
         if results:
@@ -317,18 +252,22 @@ class _Walk:
         try:
             return self.memory.look(directory.fd, names, directory.target_fd) if self.memory else None
         except OSError as error:
-            raise _locate(error, f"{directory.place}/{os.fsdecode(error.filename or '')}") from None
+            raise _locate(error, directory.path_of(error.filename or "")) from None
 
     def _delegate(self, directory: Directory, assistant: Assistant, names: list[str]) -> dict[str, Read]:
         """Have *assistant* do the files *names*; return what it did."""
         return dict(zip(names, assistant.files(directory, [os.fsencode(name) for name in names]), strict=False))
 
-    def _file(self, directory: Directory, name: str, reader: FileReader) -> Read:
-        place = f"{directory.place}/{name}"
-        try:
-            return self.visitor.file(directory, name, place, reader)
-        except OSError as error:
-            raise _locate(error, place) from None
+    def _visit(self, directory: Directory, names: list[str], reader: FileReader) -> Iterator[tuple[str, Read]]:
+        """Yield what the visitor makes of each of the files *names*, as long as all goes well elsewhere, too."""
+        results = self.visitor.files(directory, names, reader)
+        for name in names:
+            if self._failure:
+                break
+            try:
+                yield name, next(results)
+            except OSError as error:
+                raise _locate(error, directory.path_of(name)) from None
 
     def _complete(self, directory: Directory) -> None:
         """Note that one part of *directory* is done; fold it into its parent if it was the last, and so on up."""

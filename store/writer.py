@@ -9,6 +9,7 @@ here: that is one `syncfs` for everything, when the tree is committed.
 from __future__ import annotations
 
 import os
+import stat
 
 from typing import TYPE_CHECKING, Self, TypeAlias
 
@@ -22,7 +23,7 @@ from store.tree import MAX_DEPTH, MAX_TARGET, Content, InvalidTree, Kind, check_
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from store.pool import Pool
@@ -41,6 +42,31 @@ def put_file(pool: Pool, data: Bytes, executable: bool, dir_fd: int | None, name
         _create(data, executable, dir_fd, name)
         pool.offer(digest, executable, dir_fd, name)
     return digest
+
+
+def put_files(pool: Pool, files: Sequence[tuple[bytes | str, bytes, Bytes, bool]], dir_fd: int) -> None:
+    """Make *files* in *dir_fd*, shared through *pool*: each one's name, digest, bytes, and whether it is executable.
+
+    They are made before the pool is asked, so this is for files that are hardly there yet, and each step is done
+    for all of them before the next one. Some may have been made when there is an error.
+    """
+    fds: list[int] = []
+    try:
+        for name, *_ in files:
+            fds.append(os.open(name, _CREATE, FILE_MODE, dir_fd=dir_fd))
+        # The mask of the process and the directory's access list take the same bits from all of them.
+        right = not fds or stat.S_IMODE(os.fstat(fds[0]).st_mode) == FILE_MODE
+        for fd, (_, _, data, _) in zip(fds, files, strict=True):
+            _write_all(fd, data)
+        for fd, (_, _, _, executable) in zip(fds, files, strict=True):
+            if executable or not right:
+                os.fchmod(fd, EXECUTABLE_MODE if executable else FILE_MODE)
+            os.utime(fd, ns=_TIMES)
+    finally:
+        for fd in fds:
+            os.close(fd)
+    for name, digest, _, executable in files:
+        pool.offer(digest, executable, dir_fd, name)
 
 
 def put_chunks(

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store.assistants import assistants, read_content
+from store.look import content_of
 from store.pool import Pool
 from store.tree import Content, InvalidTree, Kind
-from store.walk import Directory, content_of
+from store.walk import Directory
 from tests.trees import File, Link, Tree, count, digest, size, write
 
 
@@ -64,7 +65,7 @@ def test_copying(tmp_path: Path, killed: bool) -> None:
     fd = os.open(target, os.O_RDONLY)
     with Pool.open(tmp_path / "pool") as pool:
         pooling = os.fspath(pool.directory)
-        starts = assistants("store.ingest", "help_copying", pooling, source=source, target=target)
+        starts = assistants("store.copying", "help_copying", pooling, source=source, target=target)
         (start, *_) = starts or pytest.skip("there is one processor")
         with contextlib.closing(start()) as assistant:
             if killed:

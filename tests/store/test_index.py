@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.assistants import read_content, remembered_content
+from store.copying import copy_in
 from store.index import MARGIN, Index
-from store.ingest import copy_in
+from store.look import Look, content_of
 from store.pool import Pool
-from store.walk import Look, content_of, walk
+from store.walk import Visitor, walk
 from tests.trees import File, Tree, digest, directories, read, write
 
 
@@ -37,7 +38,7 @@ TICK = 0.03
 
 
 @attrs.define
-class Reading:
+class Reading(Visitor):
     """Notes which files are read."""
 
     names: list[str] = attrs.field(factory=list)

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 
 from store import seal
-from store.ingest import adopt, copy_in, seems_new
+from store.copying import copy_in
+from store.ingest import adopt
 from store.pool import Pool
 from store.remove import remove_tree
 from store.tree import Content, InvalidTree
-from store.walk import content_of
 from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, is_canonical, read, size, trees, write
 
 
@@ -159,25 +159,6 @@ def test_adopt_refuses(pool: Pool, tmp_path: Path, make: Callable[[Path], None],
     assert not place or (path / "dir/file").stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize(("make", "reason"), BAD[:2])
-def test_copy_refuses(pool: Pool, tmp_path: Path, make: Callable[[Path], None], reason: str) -> None:
-    """A copy holds no more than an output."""
-    write(TREE, tmp_path / "tree")
-    make(tmp_path / "tree/dir/bad")
-    with pytest.raises(InvalidTree, match=reason):
-        copy_in(tmp_path / "tree", tmp_path / "copy", pool)
-
-
-def test_copy_takes_no_modes(pool: Pool, tmp_path: Path) -> None:
-    """A user's setuid file, sticky directory and hard links are copied as what they hold."""
-    path = write(TREE, tmp_path / "tree")
-    (path / "dir/run").chmod(0o4755)
-    (path / "dir/empty").chmod(0o1777)
-    os.link(path / "same", tmp_path / "elsewhere")
-    assert digest(TREE) == copy_in(path, tmp_path / "copy", pool).digest
-    assert is_canonical(tmp_path / "copy")
-
-
 def test_inherited_setgid(pool: Pool, tmp_path: Path) -> None:
     """A directory that has its setgid bit from where the store lies is adopted without it."""
     path = write(TREE, tmp_path / "tree")
@@ -215,57 +196,6 @@ def test_links_are_not_followed(pool: Pool, tmp_path: Path) -> None:
     assert digest(tree) == adopt(write(tree, tmp_path / "tree"), pool).digest
     assert (outside / "file").stat().st_mode & 0o7777 == 0o644
     assert not is_canonical(outside)
-
-
-def test_change_while_copying(pool: Pool, tmp_path: Path) -> None:
-    """The content is that of the copy, not of a source that changes."""
-    source = write(File(b"x" * 5000000), tmp_path / "source")
-    content = copy_in(source, tmp_path / "copy", pool)
-    os.truncate(source, 5)
-    assert content == content_of(tmp_path / "copy")
-
-
-LARGE: Tree = {
-    b"%d" % number: {b"%d" % inner: File(b"%d" % (number * inner), executable=inner % 2 == 0) for inner in range(30)}
-    for number in range(80)
-}
-
-
-def test_large(pool: Pool, tmp_path: Path) -> None:
-    """A tree that is large enough for helpers is copied as any other."""
-    source = write(LARGE, tmp_path / "source")
-    assert Content(digest(LARGE), size(LARGE), count(LARGE)) == copy_in(source, tmp_path / "copy", pool)
-    assert LARGE == read(tmp_path / "copy")
-    assert is_canonical(tmp_path / "copy")
-    assert len(set(_files(tmp_path / "copy").values())) == len(list(pool.entries()))
-
-
-def test_failure_with_helpers() -> None:
-    """What a helper cannot read is named by its whole path."""
-
-    def check() -> None:
-        with tempfile.TemporaryDirectory() as scratch, Pool.open(Path(scratch, "pool")) as pool:
-            source = write(LARGE, Path(scratch, "source"))
-            for directory in source.iterdir():
-                (directory / "7").chmod(0)
-            with pytest.raises(PermissionError) as caught:
-                copy_in(source, Path(scratch, "copy"), pool)
-            assert caught.value.filename in {str(directory / "7") for directory in source.iterdir()}
-            remove_tree(Path(scratch, "copy"))
-
-    as_ordinary_user(check)
-
-
-def test_seems_new(pool: Pool, tmp_path: Path) -> None:
-    """A tree seems new unless half of the files that are met first are known; a link or an unknown node does not count."""
-    path = write({b"dir": {b"%d" % number: File(b"%d" % number) for number in range(4)}}, tmp_path / "tree")
-    assert seems_new(path, pool)
-    copy_in(write({b"0": File(b"0")}, tmp_path / "other"), tmp_path / "copy", pool)
-    os.mkfifo(path / "fifo")
-    (path / "link").symlink_to("gone")
-    assert seems_new(path, pool)
-    copy_in(path / "dir/1", tmp_path / "file", pool)
-    assert not seems_new(path, pool)
 
 
 def test_ordinary_user() -> None:

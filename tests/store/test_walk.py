@@ -17,9 +17,10 @@ import pytest
 
 from hypothesis import given
 
+from store.look import Look, Node, content_of
 from store.reading import FileReader, Name, Read
 from store.tree import MAX_DEPTH, Content, InvalidTree, Kind, tree_digest
-from store.walk import Directory, Look, Node, Visitor, content_of, walk
+from store.walk import Directory, Visitor, walk
 from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, size, trees, write
 
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from store.look import content_of
 from store.pool import Pool
 from store.remove import remove_tree
 from store.tree import MAX_DEPTH, Content, InvalidTree
-from store.walk import content_of
 from store.writer import TreeWriter
 from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, is_canonical, read, size, trees
 

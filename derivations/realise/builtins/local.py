@@ -12,9 +12,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from store.copying import copy_in
 from store.errors import Error
 from store.index import Index
-from store.ingest import copy_in
 from store.writer import TreeWriter
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from derivations.realise.decompress import Reader, Section
 from derivations.realise.extract import CaseFolding, Extraction, Refused, check_case
+from store.look import content_of
 from store.pool import Pool
-from store.walk import content_of
 from store.writer import TreeWriter
 
 

@@ -15,7 +15,7 @@ from derivations.realise.job import Job
 from derivations.realise.settings import Settings
 from store.ingest import adopt
 from store.local import Store
-from store.walk import content_of
+from store.look import content_of
 from tests.derivations.realise.scripted_server import ScriptedServer
 
 

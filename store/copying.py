@@ -1,0 +1,167 @@
+"""Copy a tree that belongs to someone else into the store's form: canonically, and through the pool.
+
+What is hashed is what ends up in the copy, not what was there before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from store.assistants import assistants, serve_files
+from store.pool import Pool
+from store.reading import (
+    OPEN_DIRECTORY,
+    TOGETHER,
+    FileReader,
+    Name,
+    Read,
+    file_kind,
+    open_file,
+    read_target,
+    stamp,
+)
+from store.tree import Content, InvalidTree, Kind
+from store.walk import Directory, Visitor, walk
+from store.writer import finish_directory, put_chunks, put_file, put_files, put_symlink
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from store.index import Index
+    from store.walk import Seen
+
+
+_SAMPLE = 64
+
+
+def copy_in(source: Path, target: Path, pool: Pool, index: Index | None = None) -> Content:
+    """Copy the tree at *source* to *target*, canonically and through *pool*, and return what was written.
+
+    What *index* knows, and *pool* has, is linked and not read.
+
+    Raises:
+        InvalidTree: there is a fifo, a socket or a device, or it is too deep.
+        OSError: something cannot be read or written; *target* is then left unfinished.
+    """
+    helping = assistants("store.copying", "help_copying", os.fspath(pool.directory), source=source, target=target)
+    return walk(source, _Copy(os.fspath(target), pool), helping, _Known(index, pool) if index else None)
+
+
+def seems_new(path: Path, pool: Pool) -> bool:
+    """Return whether most of the first files in the tree at *path* are not in *pool*.
+
+    Then the tree is hardly in the store, and it is not worthwhile to read all of it to find that out.
+    """
+    known = [pool.has(digest, executable) for digest, executable in itertools.islice(_digests(path), _SAMPLE)]
+    return 2 * sum(known) < len(known)
+
+
+def _digests(path: Path) -> Iterator[tuple[bytes, bool]]:
+    reader = FileReader()
+    for directory, _, names in os.walk(path):
+        for name in names:
+            place = f"{directory}/{name}"
+            with contextlib.suppress(OSError, InvalidTree):  # whoever reads all of the tree says so
+                fd, status = open_file(None, place, place)
+                try:
+                    yield reader.digest(fd)[0], file_kind(status.st_mode) is Kind.EXECUTABLE
+                finally:
+                    os.close(fd)
+
+
+@attrs.frozen
+class _Copy(Visitor):
+    target: str
+    pool: Pool
+
+    def enter(self, directory: Directory) -> None:
+        parent = directory.parent
+        name, dir_fd = (directory.name, parent.target_fd) if parent else (self.target, None)
+        os.mkdir(name, 0o755, dir_fd=dir_fd)
+        directory.target_fd = os.open(name, OPEN_DIRECTORY, dir_fd=dir_fd)
+
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+        new, dir_fd = (name, directory.target_fd) if directory else (self.target, None)
+        fd, status = open_file(directory.fd if directory else None, name, place)
+        try:
+            kind = file_kind(status.st_mode)
+            executable = kind is Kind.EXECUTABLE
+            data = reader.read(fd)
+            if reader.is_whole(data):
+                return kind, put_file(self.pool, data, executable, dir_fd, new), len(data), stamp(status)
+            os.lseek(fd, 0, os.SEEK_SET)
+            digest, size = reader.digest(fd)
+            if not self.pool.link(digest, executable, dir_fd, new):
+                os.lseek(fd, 0, os.SEEK_SET)
+                digest, size = put_chunks(self.pool, _chunks(fd, reader), executable, dir_fd, new)
+        finally:
+            os.close(fd)
+        return kind, digest, size, stamp(status)
+
+    def files(self, directory: Directory, names: Sequence[Name], reader: FileReader) -> Iterator[Read]:
+        for start in range(0, len(names), TOGETHER):
+            several = names[start : start + TOGETHER]
+            for name, copied in zip(several, self._together(directory, several, reader), strict=True):
+                yield copied or self.file(directory, name, directory.path_of(name), reader)
+
+    def _together(self, directory: Directory, names: Sequence[Name], reader: FileReader) -> list[Read | None]:
+        """Copy the small ones among the files *names*; None for each that is to be copied by itself."""
+        found = [
+            (name, file_kind(it[0].st_mode), *it) if it else None
+            for name, it in zip(names, reader.small(directory.fd, names), strict=True)
+        ]
+        files = [(name, digest, data, kind is Kind.EXECUTABLE) for name, kind, _, digest, data in filter(None, found)]
+        try:
+            put_files(self.pool, files, directory.target_fd)
+        except OSError:  # it is met again by the file that it concerns
+            for name, *_ in files:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=directory.target_fd)
+            return [None] * len(names)
+        return [(it[1], it[3], len(it[4]), stamp(it[2])) if it else None for it in found]
+
+    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
+        new, dir_fd = (name, directory.target_fd) if directory else (self.target, None)
+        return put_symlink(read_target(directory.fd if directory else None, name), dir_fd, new)
+
+    def leave(self, directory: Directory, digest: bytes) -> None:  # noqa: ARG002 -- the protocol's
+        finish_directory(directory.target_fd)
+
+
+@attrs.frozen
+class _Known:
+    """Links those files that *index* knows and *pool* has."""
+
+    index: Index
+    pool: Pool
+
+    def look(self, fd: int, names: list[str], target_fd: int) -> Seen | None:
+        seen = self.index.look(fd, names)
+        if seen is None:
+            return None
+        link = self.pool.link
+        for name, (kind, digest, *_) in list(seen.known.items()):
+            if not link(digest, kind is Kind.EXECUTABLE, target_fd, name, likely=True):
+                del seen.known[name]
+        return seen
+
+    def note(self, seen: Seen, read: dict[str, Read], began: int) -> None:
+        self.index.note(seen, read, began)
+
+
+def help_copying(pool: str) -> None:
+    """Copy files for another process, through the pool in the directory *pool*."""
+    serve_files(_Copy("", Pool.open(Path(pool))))
+
+
+def _chunks(fd: int, reader: FileReader) -> Iterator[memoryview]:
+    while data := reader.read(fd):
+        yield data
