@@ -5,20 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
 from store.helper import Helper, helpers_wanted, serve
 from store.index import Index
-from store.look import Look, content_of
+from store.look import Look
 from store.reading import OPEN_DIRECTORY, FileReader
-from store.walk import Directory
+from store.remembering import Remembering
+from store.walk import Directory, walk
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
     from store.reading import Read
     from store.tree import Content
@@ -33,10 +34,10 @@ class HelperAssistant:
     target: str
     helper: Helper
 
-    def files(self, directory: Directory, names: list[bytes]) -> list[Read]:
+    def files(self, directory: Directory, names: Sequence[str]) -> list[Read]:
         """Return what the files *names* in *directory* are, up to the first that failed."""
         target = self.target + directory.place[len(self.source) :] if self.target else ""
-        results = self.helper.files(directory.place, target, names)
+        results = self.helper.files(directory.place, target, [os.fsencode(name) for name in names])
         if target:
             for name in names[len(results) :]:  # we make the rest, some of which may be there in part
                 with contextlib.suppress(FileNotFoundError):
@@ -72,21 +73,24 @@ def serve_files(visitor: Visitor) -> None:
             directory.fd = os.open(place, OPEN_DIRECTORY)
             if target:
                 directory.target_fd = os.open(target, OPEN_DIRECTORY)
-            yield from visitor.files(directory, names, reader)
+            yield from visitor.files(directory, [os.fsdecode(name) for name in names], reader)
         finally:
             directory.close()
 
     serve(handle)
 
 
-def read_content(path: Path, index: Index | None = None) -> Content:
+def read_content(path: Path, index: Index | None = None, *, until_change: bool = False) -> Content:
     """Return the content of the tree at *path*, as far as *index* does not know it read by several processes if it is large.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
         OSError: something cannot be read; its file name is the whole path.
+        Differs: a file that *index* knows has changed, and it is read only *until_change*.
     """
-    return content_of(path, assistants=assistants("store.assistants", "help_reading", source=path), memory=index)
+    place = os.fspath(index.place) if index else ""
+    helping = assistants("store.assistants", "help_reading", place, "1" if until_change else "", source=path)
+    return walk(path, Remembering(Look(), index, until_change) if index else Look(), helping)
 
 
 def remembered_content(place: Path, path: Path) -> Content:
@@ -101,6 +105,11 @@ def remembered_content(place: Path, path: Path) -> Content:
     return content
 
 
-def help_reading() -> None:
-    """Read files for another process."""
-    serve_files(Look())
+def help_reading(place: str, until_change: str) -> None:
+    """Read files for another process, those that the index at *place* does not know if there is one."""
+    if not place:
+        serve_files(Look())
+        return
+    with Index.open(Path(place)) as index:
+        serve_files(Remembering(Look(), index, bool(until_change)))
+        index.save()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.assistants import assistants, serve_files
+from store.index import Index
 from store.pool import Pool
 from store.reading import (
     OPEN_DIRECTORY,
@@ -27,16 +28,16 @@ from store.reading import (
     read_target,
     stamp,
 )
+from store.remembering import Remembering, Taker
 from store.tree import Content, InvalidTree, Kind
-from store.walk import Directory, Visitor, walk
+from store.walk import Directory, walk
 from store.writer import finish_directory, put_chunks, put_file, put_files, put_symlink
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from store.index import Index
-    from store.walk import Seen
+    from store.index import Known
 
 
 _SAMPLE = 64
@@ -51,8 +52,10 @@ def copy_in(source: Path, target: Path, pool: Pool, index: Index | None = None) 
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
         OSError: something cannot be read or written; *target* is then left unfinished.
     """
-    helping = assistants("store.copying", "help_copying", os.fspath(pool.directory), source=source, target=target)
-    return walk(source, _Copy(os.fspath(target), pool), helping, _Known(index, pool) if index else None)
+    copy = _Copy(os.fspath(target), pool)
+    places = os.fspath(pool.directory), os.fspath(index.place) if index else ""
+    helping = assistants("store.copying", "help_copying", *places, source=source, target=target)
+    return walk(source, Remembering(copy, index) if index else copy, helping)
 
 
 def seems_new(path: Path, pool: Pool) -> bool:
@@ -78,7 +81,7 @@ def _digests(path: Path) -> Iterator[tuple[bytes, bool]]:
 
 
 @attrs.frozen
-class _Copy(Visitor):
+class _Copy(Taker):
     target: str
     pool: Pool
 
@@ -106,13 +109,13 @@ class _Copy(Visitor):
             os.close(fd)
         return kind, digest, size, stamp(status)
 
-    def files(self, directory: Directory, names: Sequence[Name], reader: FileReader) -> Iterator[Read]:
+    def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
         for start in range(0, len(names), TOGETHER):
             several = names[start : start + TOGETHER]
             for name, copied in zip(several, self._together(directory, several, reader), strict=True):
                 yield copied or self.file(directory, name, directory.path_of(name), reader)
 
-    def _together(self, directory: Directory, names: Sequence[Name], reader: FileReader) -> list[Read | None]:
+    def _together(self, directory: Directory, names: Sequence[str], reader: FileReader) -> list[Read | None]:
         """Copy the small ones among the files *names*; None for each that is to be copied by itself."""
         found = [
             (name, file_kind(it[0].st_mode), *it) if it else None
@@ -128,6 +131,14 @@ class _Copy(Visitor):
             return [None] * len(names)
         return [(it[1], it[3], len(it[4]), stamp(it[2])) if it else None for it in found]
 
+    def take(self, directory: Directory, known: Known) -> Known:
+        link, target_fd = self.pool.link, directory.target_fd
+        return {
+            name: it
+            for name, it in known.items()
+            if link(it[1], it[0] is Kind.EXECUTABLE, target_fd, name, likely=True)
+        }
+
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
         new, dir_fd = (name, directory.target_fd) if directory else (self.target, None)
         return put_symlink(read_target(directory.fd if directory else None, name), dir_fd, new)
@@ -136,30 +147,15 @@ class _Copy(Visitor):
         finish_directory(directory.target_fd)
 
 
-@attrs.frozen
-class _Known:
-    """Links those files that *index* knows and *pool* has."""
-
-    index: Index
-    pool: Pool
-
-    def look(self, fd: int, names: list[str], target_fd: int) -> Seen | None:
-        seen = self.index.look(fd, names)
-        if seen is None:
-            return None
-        link = self.pool.link
-        for name, (kind, digest, *_) in list(seen.known.items()):
-            if not link(digest, kind is Kind.EXECUTABLE, target_fd, name, likely=True):
-                del seen.known[name]
-        return seen
-
-    def note(self, seen: Seen, read: dict[str, Read], began: int) -> None:
-        self.index.note(seen, read, began)
-
-
-def help_copying(pool: str) -> None:
-    """Copy files for another process, through the pool in the directory *pool*."""
-    serve_files(_Copy("", Pool.open(Path(pool))))
+def help_copying(pool: str, place: str) -> None:
+    """Copy files for another process, through the pool in the directory *pool*; what the index at *place* knows is linked."""
+    copy = _Copy("", Pool.open(Path(pool)))
+    if not place:
+        serve_files(copy)
+        return
+    with Index.open(Path(place)) as index:
+        serve_files(Remembering(copy, index))
+        index.save()
 
 
 def _chunks(fd: int, reader: FileReader) -> Iterator[memoryview]:

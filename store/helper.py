@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _LENGTH = struct.Struct("<I")
 _RESULT = struct.Struct("<c32sQ32s")
-_MAX_NAMES = 500  # at a time: a reply fits into a pipe, so the helper never waits for the asker
+_KINDS = {kind.value: kind for kind in Kind}
 
 
 @attrs.define
@@ -46,6 +46,7 @@ class Helper:
     pid: int
     requests: int
     replies: int
+    _asked: bool = attrs.field(default=False, init=False, repr=False)
 
     @classmethod
     def start(cls, module: str, function: str, *arguments: str) -> Helper:
@@ -75,30 +76,26 @@ class Helper:
 
     def files(self, place: str, target: str, names: list[bytes]) -> list[Read]:
         """Return what became of the files *names* in the directory *place*, up to the first that failed."""
-        results: list[Read] = []
-        for start in range(0, len(names), _MAX_NAMES):
-            asked = names[start : start + _MAX_NAMES]
-            got = self._ask(b"\0".join([os.fsencode(place), os.fsencode(target), *asked]))
-            results += got
-            if len(got) < len(asked):
-                break
-        return results
-
-    def close(self) -> None:
-        """Let the process end, and wait for it."""
-        os.close(self.requests)
-        os.close(self.replies)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
-
-    def _ask(self, request: bytes) -> list[Read]:
+        if not names:
+            return []
+        self._asked = True
         try:
+            request = b"\0".join([os.fsencode(place), os.fsencode(target), *names])
             _write(self.requests, _LENGTH.pack(len(request)) + request)
             (count,) = _LENGTH.unpack(_read(self.replies, _LENGTH.size))
             reply = _read(self.replies, count * _RESULT.size)
         except (OSError, EOFError):  # it was killed; what it left undone is done here
             return []
-        return [(Kind(kind), digest, size, stamp) for kind, digest, size, stamp in _RESULT.iter_unpack(reply)]
+        return [(_KINDS[kind], digest, size, stamp) for kind, digest, size, stamp in _RESULT.iter_unpack(reply)]
+
+    def close(self) -> None:
+        """Let the process end, and wait for it."""
+        if not self._asked:  # it may not even have started yet
+            os.kill(self.pid, signal.SIGKILL)
+        os.close(self.requests)
+        os.close(self.replies)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
 
 
 def helpers_wanted() -> int:

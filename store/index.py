@@ -33,14 +33,14 @@ from blake3 import blake3
 from store.reading import STAMP, stamp
 from store.syscalls import file_system
 from store.tree import Kind
-from store.walk import Seen
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from store.reading import Read
 
+    Known: TypeAlias = dict[str, Read]
     Row: TypeAlias = tuple[bytes, bytes, bytes]
 
 
@@ -87,10 +87,20 @@ _RESULT = struct.Struct("<c32sQ")
 _KINDS = {kind.value: kind for kind in Kind}
 
 
+@attrs.frozen
+class Seen:
+    """What is known of files of a *directory*, by device and inode, and the digests of those that are not what they were."""
+
+    directory: tuple[int, int]
+    known: Known
+    former: dict[str, bytes]
+
+
 @attrs.define
 class Index:
     """What is known of files; for all threads of a process, any processes at once. A context manager."""
 
+    place: Path
     _connection: sqlite3.Connection | None
     margin: int = MARGIN
     most: int = MOST
@@ -111,7 +121,7 @@ class Index:
                     raise
                 place.unlink()
                 connection = _connect(place)
-        return cls(connection, margin, most)
+        return cls(place, connection, margin, most)
 
     def __enter__(self) -> Self:
         return self
@@ -130,7 +140,7 @@ class Index:
             return False
         return self._row((status.st_dev, status.st_ino)) is not None
 
-    def look(self, fd: int, names: list[str], target_fd: int = -1) -> Seen | None:  # noqa: ARG002 -- the protocol's
+    def look(self, fd: int, names: Sequence[str]) -> Seen | None:
         """Return what is known of the files *names* in the directory *fd*, having looked at each; None if that is no use.
 
         They are looked at once: until it is closed, the index knows of them what was so then.
@@ -143,13 +153,20 @@ class Index:
             return None
         directory = own.st_dev, own.st_ino
         if (recent := self._recent.get(directory)) is not None:
-            return Seen(directory, {name: recent[name] for name in names if name in recent})
+            return Seen(directory, {name: recent[name] for name in names if name in recent}, {})
         row = self._row(directory)
         if row is None:
-            return Seen(directory, {})
+            return Seen(directory, {}, {})
         stamps = {name: stamp(os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names}
-        known = self._recent[directory] = dict(_same(stamps, row))
-        return Seen(directory, known)
+        seen = Seen(directory, {}, {})
+        for name, record in _records(row):
+            its = stamps.get(name)
+            if its == record[-1]:
+                seen.known[name] = record
+            elif its:
+                seen.former[name] = record[1]
+        self._recent[directory] = seen.known
+        return seen
 
     def note(self, seen: Seen, read: dict[str, Read], began: int) -> None:
         """Remember that reading files of the directory *seen*, begun at the time *began*, gave *read*."""
@@ -213,15 +230,14 @@ def _connect(place: Path) -> sqlite3.Connection:
     return connection
 
 
-def _same(stamps: dict[str, bytes], row: Row) -> Iterator[tuple[str, Read]]:
-    """Yield the files of *row*, and what reading them gave, whose stamp is the one in *stamps*."""
-    names, then, results = row
+def _records(row: Row) -> Iterator[tuple[str, Read]]:
+    """Yield the files of *row*, and what reading them gave."""
+    names, stamps, results = row
     records = zip(
-        os.fsdecode(names).split("\0"), _EACH_STAMP.iter_unpack(then), _RESULT.iter_unpack(results), strict=False
+        os.fsdecode(names).split("\0"), _EACH_STAMP.iter_unpack(stamps), _RESULT.iter_unpack(results), strict=False
     )
     for name, (its,), (kind, digest, size) in records:
-        if stamps.get(name) == its:
-            yield name, (_KINDS[kind], digest, size, its)
+        yield name, (_KINDS[kind], digest, size, its)
 
 
 def _checksum(row: Row) -> bytes:

@@ -26,6 +26,7 @@ from store.locks import Gate, standing
 from store.path import DIGEST_LENGTH, StorePath
 from store.pool import Pool
 from store.registration import Entry, ObjectMissing, Registrar
+from store.remembering import Differs
 from store.retention import Retention
 from store.scratch import Scratches
 from store.space import DiskFull, disk_full_told, give_up_reserve, make_reserve
@@ -249,12 +250,9 @@ class Store:
         """
         name = name if name is not None else (Path.cwd() / path).name
         with Index.open(self.layout.index) as index:
-            if index.has(path) or not seems_new(path, self.pool):
-                found = StorePath.make(read_content(path, index).digest, name)
-                if self.hold([found]):
-                    index.save()
-                    self.touch([found])
-                    return found
+            found = self._find(path, name, index)
+            if found:
+                return found
             with self.scratch() as scratch, disk_full_told(self.layout.home):
                 place = scratch / "object"
                 content = copy_in(path, place, self.pool, index)
@@ -263,6 +261,20 @@ class Store:
                 self.commit([Entry(path=added, place=place, content=content, retention=retention)])
             index.save()
         return added
+
+    def _find(self, path: Path, name: str, index: Index) -> StorePath | None:
+        """Return the object of what lies at *path* if it is there already, as far as that is likely enough to read it all."""
+        if not index.has(path) and seems_new(path, self.pool):
+            return None
+        try:
+            found = StorePath.make(read_content(path, index, until_change=True).digest, name)
+        except Differs:
+            return None
+        if not self.hold([found]):
+            return None
+        index.save()
+        self.touch([found])
+        return found
 
     def commit(self, entries: Sequence[Entry]) -> tuple[Divergence, ...]:
         """Make objects of canonical trees in scratch directories, durably, all or nothing.

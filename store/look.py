@@ -11,8 +11,9 @@ import attrs
 from blake3 import blake3
 
 from store.reading import TOGETHER, FileReader, Name, Read, file_kind, open_file, read_target, stamp
+from store.remembering import Taker
 from store.tree import Kind
-from store.walk import Visitor, walk
+from store.walk import walk
 
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from store.tree import Content
-    from store.walk import Assistant, Directory, Memory
+    from store.walk import Assistant, Directory
 
 
 @attrs.frozen(kw_only=True)
@@ -37,21 +38,20 @@ def content_of(
     path: Path,
     visit: Callable[[Node], None] | None = None,
     assistants: Sequence[Callable[[], Assistant]] = (),
-    memory: Memory | None = None,
 ) -> Content:
     """Return the content of what lies at *path*, having shown every node to *visit*, a directory after what it holds.
 
-    What the *assistants* read, if the tree turns out to be large, and what is in *memory*, is not shown.
+    What the *assistants* read, if the tree turns out to be large, is not shown.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
         OSError: something cannot be read; its file name is the whole path.
     """
-    return walk(path, Look(len(os.fspath(path)) + 1, visit), assistants, memory)
+    return walk(path, Look(len(os.fspath(path)) + 1, visit), assistants)
 
 
 @attrs.define
-class Look(Visitor):
+class Look(Taker):
     """Reads a tree and shows its nodes to *visit*, their places without the first *prefix* characters."""
 
     prefix: int = 0
@@ -71,7 +71,7 @@ class Look(Visitor):
         self._show(place, kind, digest, status)
         return kind, digest, size, stamp(status)
 
-    def files(self, directory: Directory, names: Sequence[Name], reader: FileReader) -> Iterator[Read]:
+    def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
         """Yield what the files *names* are, small ones read together."""
         for start in range(0, len(names), TOGETHER):
             several = names[start : start + TOGETHER]

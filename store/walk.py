@@ -13,7 +13,6 @@ import os
 import queue
 import stat
 import threading
-import time
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-_MANY = 1000  # nodes: what takes as long as starting a process
+_MANY = 2000  # nodes: what takes as long as starting a process
 
 
 @attrs.define(eq=False)
@@ -74,7 +73,7 @@ class Visitor(Protocol):
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
         """Return what the file *name* is."""
 
-    def files(self, directory: Directory, names: Sequence[Name], reader: FileReader) -> Iterator[Read]:
+    def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
         """Yield what the files *names* are."""
         for name in names:
             yield self.file(directory, name, directory.path_of(name), reader)
@@ -86,44 +85,20 @@ class Visitor(Protocol):
         """Finish *directory*, in which all is done."""
 
 
-@attrs.define
-class Seen:
-    """What is known of files of a *directory*, by device and inode."""
-
-    directory: tuple[int, int]
-    known: dict[str, Read]
-
-
-class Memory(Protocol):
-    """Somebody who knows files from before, and sees to those instead of the visitor."""
-
-    def look(self, fd: int, names: list[str], target_fd: int) -> Seen | None:
-        """Look at the files *names* in the directory *fd*, and do what is to be done with those that are known.
-
-        None means that nothing can be known of them.
-        """
-
-    def note(self, seen: Seen, read: dict[str, Read], began: int) -> None:
-        """Remember that reading files of the directory *seen*, begun at the time *began*, gave *read*."""
-
-
 class Assistant(Protocol):
     """Somebody else who can do what the visitor does with files."""
 
-    def files(self, directory: Directory, names: list[bytes]) -> list[Read]:
+    def files(self, directory: Directory, names: Sequence[str]) -> list[Read]:
         """Return what the files *names* in *directory* are, up to the first that failed."""
 
     def close(self) -> None:
         """Let it go."""
 
 
-def walk(
-    path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assistant]] = (), memory: Memory | None = None
-) -> Content:
+def walk(path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assistant]] = ()) -> Content:
     """Return the content of the tree at *path* as *visitor* finds it.
 
-    If the tree turns out to be large, the *assistants* are called in for its files. Files in
-    *memory* are not read; it is told of the others.
+    If the tree turns out to be large, the *assistants* are called in for its files.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
@@ -132,7 +107,7 @@ def walk(
     root = os.fspath(path)
     form = stat.S_IFMT(os.lstat(root).st_mode)
     if form == stat.S_IFDIR:
-        return _Walk(visitor, assistants, memory).content(Directory(None, root, root, 0))
+        return _Walk(visitor, assistants).content(Directory(None, root, root, 0))
     if form == stat.S_IFLNK:
         return Content(tree_digest(Kind.SYMLINK, visitor.symlink(None, root, root)), 0, 1)
     if form == stat.S_IFREG:
@@ -145,8 +120,6 @@ def walk(
 class _Walk:
     visitor: Visitor
     assistants: Sequence[Callable[[], Assistant]]
-    memory: Memory | None
-    _began: int = attrs.field(factory=time.time_ns, init=False)
     _queue: queue.LifoQueue[Directory | None] = attrs.field(factory=queue.LifoQueue)
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
     _threads: list[threading.Thread] = attrs.field(factory=list)
@@ -171,7 +144,8 @@ class _Walk:
         try:
             reader = FileReader()
             while directory := self._queue.get():
-                done += self._take_up(directory, assistant, reader)
+                self._take_up(directory, assistant, reader)
+                done += len(directory.nodes)
                 self._complete(directory)
                 if assistant is None and done > _MANY and not self._threads:
                     self._call_in()
@@ -192,8 +166,8 @@ class _Walk:
         for _ in range(1 + len(self.assistants)):
             self._queue.put(None)
 
-    def _take_up(self, directory: Directory, assistant: Assistant | None, reader: FileReader) -> int:
-        """Do all that *directory* holds but for the directories in it; return how many files were more than looked at."""
+    def _take_up(self, directory: Directory, assistant: Assistant | None, reader: FileReader) -> None:
+        """Do all that *directory* holds but for the directories in it."""
         check_depth(directory.depth, directory.place)
         try:
             dir_fd = directory.parent.fd if directory.parent else None
@@ -206,7 +180,8 @@ class _Walk:
                     for entry in entries
                     if entry.is_file(follow_symlinks=False) or self._is_file(directory, entry)
                 ]
-            return self._files(directory, names, assistant, reader)
+            if names:
+                self._files(directory, names, assistant, reader)
         except OSError as error:
             raise _locate(error, directory.place) from None
 
@@ -228,46 +203,25 @@ class _Walk:
             raise refusal(place, entry.stat(follow_symlinks=False).st_mode)
         return False
 
-    def _files(self, directory: Directory, names: list[str], assistant: Assistant | None, reader: FileReader) -> int:
-        """See to the files *names* of *directory*: what is in memory, what *assistant* does, and the rest."""
-        seen = self._seen(directory, names) if names else None
-        results = seen.known if seen else {}
-        if results:
-            names = [name for name in names if name not in results]
-        read = self._delegate(directory, assistant, names) if assistant and names else {}
-        read.update(self._visit(directory, names[len(read) :], reader))
-        if read:
-            results = {**results, **read}
-        if results:
-            encoded = os.fsencode("\0".join(results)).split(b"\0")  # all at once takes a third of the time
-            directory.size += sum([size for _, _, size, _ in results.values()])
-            directory.nodes += [
-                (name, kind, digest) for name, (kind, digest, _, _) in zip(encoded, results.values(), strict=True)
-            ]
-        if seen and names and self.memory:
-            self.memory.note(seen, read, self._began)
-        return len(directory.nodes) if directory.target_fd >= 0 else len(read)
+    def _files(self, directory: Directory, names: list[str], assistant: Assistant | None, reader: FileReader) -> None:
+        """See to the files *names* of *directory*: what *assistant* does, and the rest."""
+        results = assistant.files(directory, names) if assistant else []
+        results += self._visit(directory, names[len(results) :], reader)
+        encoded = os.fsencode("\0".join(names)).split(b"\0")  # all at once takes a third of the time
+        directory.size += sum([size for _, _, size, _ in results])
+        directory.nodes += [(name, kind, digest) for name, (kind, digest, _, _) in zip(encoded, results, strict=False)]
 
-    def _seen(self, directory: Directory, names: list[str]) -> Seen | None:
+    def _visit(self, directory: Directory, names: list[str], reader: FileReader) -> list[Read]:
+        """Return what the visitor makes of the files *names*, as far as all goes well elsewhere, too."""
+        results: list[Read] = []
         try:
-            return self.memory.look(directory.fd, names, directory.target_fd) if self.memory else None
+            for result in self.visitor.files(directory, names, reader):
+                results.append(result)
+                if self._failure:
+                    break
         except OSError as error:
-            raise _locate(error, directory.path_of(error.filename or "")) from None
-
-    def _delegate(self, directory: Directory, assistant: Assistant, names: list[str]) -> dict[str, Read]:
-        """Have *assistant* do the files *names*; return what it did."""
-        return dict(zip(names, assistant.files(directory, [os.fsencode(name) for name in names]), strict=False))
-
-    def _visit(self, directory: Directory, names: list[str], reader: FileReader) -> Iterator[tuple[str, Read]]:
-        """Yield what the visitor makes of each of the files *names*, as long as all goes well elsewhere, too."""
-        results = self.visitor.files(directory, names, reader)
-        for name in names:
-            if self._failure:
-                break
-            try:
-                yield name, next(results)
-            except OSError as error:
-                raise _locate(error, directory.path_of(name)) from None
+            raise _locate(error, directory.path_of(names[len(results)])) from None
+        return results
 
     def _complete(self, directory: Directory) -> None:
         """Note that one part of *directory* is done; fold it into its parent if it was the last, and so on up."""

@@ -50,9 +50,11 @@ def test_what_cannot_be_stored(tmp_path: Path) -> None:
 def test_reading(tmp_path: Path) -> None:
     """A helper reads files up to the first that fails, and touches none."""
     source = write({b"a": File(b"1"), b"b": File(b"2", executable=True)}, tmp_path / "source")
-    (start, *_) = assistants("store.assistants", "help_reading", source=source) or pytest.skip("there is one processor")
+    (start, *_) = assistants("store.assistants", "help_reading", "", "", source=source) or pytest.skip(
+        "there is one processor"
+    )
     with contextlib.closing(start()) as assistant:
-        results = assistant.files(Directory(None, "", str(source), 0), [b"a", b"b", b"gone", b"a"])
+        results = assistant.files(Directory(None, "", str(source), 0), ["a", "b", "gone", "a"])
     assert [(Kind.FILE, 1), (Kind.EXECUTABLE, 1)] == [(kind, length) for kind, _, length, _ in results]
 
 
@@ -65,13 +67,13 @@ def test_copying(tmp_path: Path, killed: bool) -> None:
     fd = os.open(target, os.O_RDONLY)
     with Pool.open(tmp_path / "pool") as pool:
         pooling = os.fspath(pool.directory)
-        starts = assistants("store.copying", "help_copying", pooling, source=source, target=target)
+        starts = assistants("store.copying", "help_copying", pooling, "", source=source, target=target)
         (start, *_) = starts or pytest.skip("there is one processor")
         with contextlib.closing(start()) as assistant:
             if killed:
                 os.kill(assistant.helper.pid, signal.SIGKILL)
                 (target / "a").write_text("half")
-            results = assistant.files(Directory(None, "", str(source), 0, target_fd=fd), [b"a", b"b", b"gone"])
+            results = assistant.files(Directory(None, "", str(source), 0, target_fd=fd), ["a", "b", "gone"])
     os.close(fd)
     assert [] == results if killed else [1, 1] == [length for _, _, length, _ in results]
     assert sorted(it.name for it in target.iterdir()) == ([] if killed else ["a", "b"])

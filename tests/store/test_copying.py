@@ -67,7 +67,7 @@ def test_change_while_copying(pool: Pool, tmp_path: Path) -> None:
 
 LARGE: Tree = {
     b"%d" % number: {b"%d" % inner: File(b"%d" % (number * inner), executable=inner % 2 == 0) for inner in range(30)}
-    for number in range(80)
+    for number in range(120)
 }
 
 

@@ -71,10 +71,13 @@ def test_interrupt(helper: Helper, tmp_path: Path) -> None:
     assert len(helper.files(str(path), "", [b"file"])) == 1
 
 
-def test_end() -> None:
+@pytest.mark.parametrize("asked", [False, True])
+def test_end(tmp_path: Path, asked: bool) -> None:
     """The process ends when it is not needed any more, and no descriptor stays."""
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- descriptors, not files
     helper = Helper.start("tests.store.helping", "measure")
+    if asked:
+        helper.files(str(tmp_path), "", [b"file"])
     helper.close()
     assert before == len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     with pytest.raises(ProcessLookupError):

@@ -21,7 +21,8 @@ from store.copying import copy_in
 from store.index import MARGIN, Index
 from store.look import Look, content_of
 from store.pool import Pool
-from store.walk import Visitor, walk
+from store.remembering import Differs, Remembering, Taker
+from store.walk import walk
 from tests.trees import File, Tree, digest, directories, read, write
 
 
@@ -38,7 +39,7 @@ TICK = 0.03
 
 
 @attrs.define
-class Reading(Visitor):
+class Reading(Taker):
     """Notes which files are read."""
 
     names: list[str] = attrs.field(factory=list)
@@ -93,7 +94,7 @@ def _looked(place: Path, tree: Path, margin: int = int(TICK / 2 * 1e9)) -> tuple
     time.sleep(TICK)
     reading = Reading()
     with Index.open(place, margin=margin) as index:
-        content = walk(tree, reading, (), index)
+        content = walk(tree, Remembering(reading, index))
         index.save()
     assert content == content_of(tree)
     return content, sorted(reading.names)
@@ -190,7 +191,7 @@ def test_copies(tree: Tree, known: bool, pooled: bool) -> None:
             if pooled:
                 copy_in(source, Path(scratch, "first"), pool)
             if known:
-                content_of(source, memory=index)
+                read_content(source, index)
             content = copy_in(source, Path(scratch, "copy"), pool, index)
         assert content_of(source) == content
         assert tree == read(Path(scratch, "copy"))
@@ -262,8 +263,8 @@ def test_two_at_once(place: Path, tree: Path, tmp_path: Path) -> None:
     time.sleep(TICK)
     margin = int(TICK / 2 * 1e9)
     with Index.open(place, margin=margin) as one, Index.open(place, margin=margin) as two:
-        content_of(tree, memory=one)
-        content_of(other, memory=two)
+        read_content(tree, one)
+        read_content(other, two)
         two.save()
         one.save()
         assert one.has(other)
@@ -277,7 +278,36 @@ def test_what_was_read_longest_ago_is_forgotten(place: Path, tmp_path: Path) -> 
     for it in trees:
         time.sleep(TICK)
         with Index.open(place, margin=int(TICK / 2 * 1e9), most=4) as index:
-            content_of(it, memory=index)
+            read_content(it, index)
             index.save()
     with Index.open(place) as index:
         assert [False, True, True] == [index.has(it) for it in trees]
+
+
+def test_with_helpers(place: Path, tmp_path: Path) -> None:
+    """What other processes have read is known, too, and they do not read what is."""
+    large: Tree = {b"%d" % number: {b"%d" % inner: File(b"%d" % inner) for inner in range(30)} for number in range(120)}
+    tree = write(large, tmp_path / "large")
+    time.sleep(MARGIN / 1e9 + TICK)
+    assert digest(large) == remembered_content(place, tree).digest
+    assert (digest(large), []) == (_looked(place, tree)[0].digest, _looked(place, tree)[1])
+    with Index.open(place) as index, Pool.open(tmp_path / "pool") as pool:
+        assert digest(large) == copy_in(tree, tmp_path / "one", pool, index).digest
+        assert digest(large) == copy_in(tree, tmp_path / "two", pool, index).digest
+        assert len(list(pool.entries())) == 30
+    assert large == read(tmp_path / "one") == read(tmp_path / "two")
+
+
+def test_until_change(place: Path, tree: Path) -> None:
+    """Who asks whether a tree is what it was is told so by the first file with other contents, and not by one with another time."""
+    first, _ = _looked(place, tree)
+    os.utime(tree / "a", (5, 5))
+    (tree / "new").touch()
+    with Index.open(place) as index:
+        assert first != read_content(tree, index, until_change=True)
+    (tree / "new").unlink()
+    (tree / "dir/c").write_text("4")
+    with Index.open(place) as index:
+        with pytest.raises(Differs):
+            read_content(tree, index, until_change=True)
+        assert first != read_content(tree, index)

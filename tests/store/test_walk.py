@@ -11,6 +11,7 @@ import tempfile
 import threading
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 import pytest
@@ -18,10 +19,14 @@ import pytest
 from hypothesis import given
 
 from store.look import Look, Node, content_of
-from store.reading import FileReader, Name, Read
+from store.reading import FileReader, Read
 from store.tree import MAX_DEPTH, Content, InvalidTree, Kind, tree_digest
 from store.walk import Directory, Visitor, walk
 from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, size, trees, write
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 
 TREE: Tree = {b"dir": {b"file": File(b"text"), b"run": File(b"#!", executable=True)}, b"link": Link(b"dir/file")}
@@ -156,7 +161,7 @@ def test_error_of_a_visitor(tmp_path: Path) -> None:
 
 LARGE: Tree = {
     b"%d" % number: {b"%d" % inner: File(b"%d" % (number * inner), executable=inner % 2 == 0) for inner in range(30)}
-    for number in range(80)
+    for number in range(120)
 }
 
 
@@ -166,10 +171,10 @@ class _Limited:
 
     visitor: Visitor
     most: int
-    done: list[bytes] = attrs.field(factory=list)
+    done: list[str] = attrs.field(factory=list)
     closed: list[bool] = attrs.field(factory=list)
 
-    def files(self, directory: Directory, names: list[bytes]) -> list[Read]:
+    def files(self, directory: Directory, names: Sequence[str]) -> list[Read]:
         names = names[: self.most]
         self.done.extend(names)
         return [self.visitor.file(directory, name, "", FileReader()) for name in names]
@@ -216,18 +221,18 @@ class _Patient(Look):
     asked: threading.Event = attrs.field(factory=threading.Event)
     seen: int = 0
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
-        self.seen += 1
-        if self.seen == 2000:
+    def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
+        self.seen += len(names)
+        if self.seen > 3000:
             assert self.asked.wait(30)
-        return Look.file(self, directory, name, place, reader)
+        return Look.files(self, directory, names, reader)
 
 
 @attrs.frozen
 class _Failing:
     asked: threading.Event
 
-    def files(self, directory: Directory, names: list[bytes]) -> list[Read]:  # noqa: ARG002
+    def files(self, directory: Directory, names: Sequence[str]) -> list[Read]:  # noqa: ARG002
         self.asked.set()
         raise KeyError(names[0])
 
