@@ -1,4 +1,4 @@
-"""Processes that assist in walking a large tree (`store.helper`): each takes all files of a directory at a time."""
+"""Processes that assist in walking a large tree (`store.helper`): each takes a directory at a time, with all below it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import attrs
 from store.helper import Helper, helpers_wanted, serve
 from store.index import Index
 from store.look import Look
-from store.reading import OPEN_DIRECTORY, FileReader
 from store.remembering import Remembering
-from store.walk import Directory, walk
+from store.remove import remove_tree
+from store.walk import walk, walk_below
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
-    from store.reading import Read
+    from store.remembering import Taker
     from store.tree import Content
-    from store.walk import Visitor
+    from store.walk import Below, Directory
 
 
 @attrs.frozen
@@ -34,15 +34,18 @@ class HelperAssistant:
     target: str
     helper: Helper
 
-    def files(self, directory: Directory, names: Sequence[str]) -> list[Read]:
-        """Return what the files *names* in *directory* are, up to the first that failed."""
+    def walk(self, directory: Directory) -> Below | None:
+        """Return what is below *directory*; None if that could not be done, and nothing is left of it."""
         target = self.target + directory.place[len(self.source) :] if self.target else ""
-        results = self.helper.files(directory.place, target, [os.fsencode(name) for name in names])
-        if target:
-            for name in names[len(results) :]:  # we make the rest, some of which may be there in part
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(name, dir_fd=directory.target_fd)
-        return results
+        found = self.helper.walk(directory.place, target, directory.depth)
+        if target and not found:
+            with contextlib.suppress(FileNotFoundError):
+                remove_tree(Path(target))
+        return found
+
+    def stop(self) -> None:
+        """End it, whatever it does."""
+        self.helper.stop()
 
     def close(self) -> None:
         """Let it go."""
@@ -54,7 +57,7 @@ def assistants(
 ) -> list[Callable[[], HelperAssistant]]:
     """Return what starts as many processes as can help to walk *source*.
 
-    Each calls *function* of *module* with *arguments*, and that calls `serve_files`.
+    Each calls *function* of *module* with *arguments*, and that calls `serve_walks`.
     """
 
     def start() -> HelperAssistant:
@@ -63,21 +66,21 @@ def assistants(
     return [start] * helpers_wanted()
 
 
-def serve_files(visitor: Visitor) -> None:
-    """Show the files that another process names to *visitor*, until it names no more."""
-    reader = FileReader()
+def serve_walks(visitor: Callable[[str], Taker], place: str, *, until_change: bool = False) -> None:
+    """Walk what another process names with the *visitor* for its target, until it names no more.
 
-    def handle(place: bytes, target: bytes, names: list[bytes]) -> Iterator[Read]:
-        directory = Directory(None, place, "", 0)
-        try:
-            directory.fd = os.open(place, OPEN_DIRECTORY)
-            if target:
-                directory.target_fd = os.open(target, OPEN_DIRECTORY)
-            yield from visitor.files(directory, [os.fsdecode(name) for name in names], reader)
-        finally:
-            directory.close()
+    What the index at *place* knows, if there is one, is not read; a walk may fail at what has changed.
+    """
+    if not place:
+        serve(lambda directory, target, depth: walk_below(directory, depth, visitor(target)))
+        return
+    with Index.open(Path(place)) as index:
 
-    serve(handle)
+        def handle(directory: str, target: str, depth: int) -> Below:
+            return walk_below(directory, depth, Remembering(visitor(target), index, until_change))
+
+        serve(handle)
+        index.save()
 
 
 def read_content(path: Path, index: Index | None = None, *, until_change: bool = False) -> Content:
@@ -106,10 +109,5 @@ def remembered_content(place: Path, path: Path) -> Content:
 
 
 def help_reading(place: str, until_change: str) -> None:
-    """Read files for another process, those that the index at *place* does not know if there is one."""
-    if not place:
-        serve_files(Look())
-        return
-    with Index.open(Path(place)) as index:
-        serve_files(Remembering(Look(), index, bool(until_change)))
-        index.save()
+    """Read for another process what the index at *place*, if there is one, does not know."""
+    serve_walks(lambda _: Look(), place, until_change=bool(until_change))

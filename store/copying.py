@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from store.assistants import assistants, serve_files
-from store.index import Index
+from store.assistants import assistants, serve_walks
 from store.pool import Pool
 from store.reading import (
     OPEN_DIRECTORY,
@@ -37,7 +36,7 @@ from store.writer import finish_directory, put_chunks, put_file, put_files, put_
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from store.index import Known
+    from store.index import Index, Known
 
 
 _SAMPLE = 64
@@ -148,14 +147,9 @@ class _Copy(Taker):
 
 
 def help_copying(pool: str, place: str) -> None:
-    """Copy files for another process, through the pool in the directory *pool*; what the index at *place* knows is linked."""
-    copy = _Copy("", Pool.open(Path(pool)))
-    if not place:
-        serve_files(copy)
-        return
-    with Index.open(Path(place)) as index:
-        serve_files(Remembering(copy, index))
-        index.save()
+    """Copy for another process, through the pool in the directory *pool*; what the index at *place* knows is linked."""
+    opened = Pool.open(Path(pool))
+    serve_walks(lambda target: _Copy(target, opened), place)
 
 
 def _chunks(fd: int, reader: FileReader) -> Iterator[memoryview]:

@@ -1,14 +1,13 @@
-"""A second process that takes care of half of a tree's files.
+"""A second process that takes care of half of a tree.
 
 Python does one thing at a time in one process, and a Linux tree is 78,500 files of a dozen system
-calls each. A helper gets the names of a directory's files and returns what became of each;
-directories, symbolic links and everything that goes wrong stay with the process that asked.
+calls each. A helper gets a directory and returns what is below it.
 
-    request    length place NUL target NUL name NUL name …      length: 4 bytes, little-endian
-    reply      count (kind digest size stamp)…                  4, 1, 32, 8 and 32 bytes
+    request    length depth place NUL target      4 bytes each, little-endian
+    reply      done digest size nodes             1, 32, 8 and 8 bytes
 
-A reply with fewer files than were asked for means that the next one failed: the asker tries
-it again and so meets the error itself. The helper ends when its input does.
+Not done means that something went wrong: the asker tries it again and so meets the error itself.
+The helper ends when its input does, or when the thread that started it does.
 """
 
 from __future__ import annotations
@@ -19,24 +18,22 @@ import signal
 import struct
 import sys
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import attrs
 
-from store.tree import Kind
+from store.syscalls import die_with_parent
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from store.reading import Read
-
-    Handle: TypeAlias = Callable[[bytes, bytes, list[bytes]], Iterator[Read]]
+    from store.walk import Below
 
 
 _LENGTH = struct.Struct("<I")
-_RESULT = struct.Struct("<c32sQ32s")
-_KINDS = {kind.value: kind for kind in Kind}
+_DEPTH = struct.Struct("<I")
+_REPLY = struct.Struct("<?32sQQ")
 
 
 @attrs.define
@@ -74,24 +71,25 @@ class Helper:
             os.close(reply_writer)
         return cls(pid, request_writer, reply_reader)
 
-    def files(self, place: str, target: str, names: list[bytes]) -> list[Read]:
-        """Return what became of the files *names* in the directory *place*, up to the first that failed."""
-        if not names:
-            return []
+    def walk(self, place: str, target: str, depth: int) -> Below | None:
+        """Return what is below the directory at *place*, *depth* levels down; None if that could not be done."""
         self._asked = True
+        request = _DEPTH.pack(depth) + os.fsencode(place) + b"\0" + os.fsencode(target)
         try:
-            request = b"\0".join([os.fsencode(place), os.fsencode(target), *names])
             _write(self.requests, _LENGTH.pack(len(request)) + request)
-            (count,) = _LENGTH.unpack(_read(self.replies, _LENGTH.size))
-            reply = _read(self.replies, count * _RESULT.size)
-        except (OSError, EOFError):  # it was killed; what it left undone is done here
-            return []
-        return [(_KINDS[kind], digest, size, stamp) for kind, digest, size, stamp in _RESULT.iter_unpack(reply)]
+            done, digest, size, nodes = _REPLY.unpack(_read(self.replies, _REPLY.size))
+        except (OSError, EOFError):  # it was killed
+            return None
+        return (digest, size, nodes) if done else None
+
+    def stop(self) -> None:
+        """End the process, whatever it does."""
+        os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Let the process end, and wait for it."""
         if not self._asked:  # it may not even have started yet
-            os.kill(self.pid, signal.SIGKILL)
+            self.stop()
         os.close(self.requests)
         os.close(self.replies)
         with contextlib.suppress(ChildProcessError):
@@ -103,18 +101,19 @@ def helpers_wanted() -> int:
     return min(len(os.sched_getaffinity(0)), 4) - 1
 
 
-def serve(handle: Handle) -> None:
-    """Answer requests on standard input with what *handle* yields for each name, until there are no more."""
+def serve(handle: Callable[[str, str, int], Below]) -> None:
+    """Answer requests on standard input with what *handle* returns for place, target and depth, until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the asker decides what an interrupt means
+    die_with_parent()
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             (length,) = _LENGTH.unpack(_read(0, _LENGTH.size))
-            place, target, *names = _read(0, length).split(b"\0")
-            results = []
+            request = _read(0, length)
+            place, target = os.fsdecode(request[_DEPTH.size :]).split("\0")
+            reply = _REPLY.pack(False, b"", 0, 0)
             with contextlib.suppress(Exception):
-                for kind, digest, size, stamp in handle(place, target, names):
-                    results.append(_RESULT.pack(kind.value, digest, size, stamp))
-            _write(1, _LENGTH.pack(len(results)) + b"".join(results))
+                reply = _REPLY.pack(True, *handle(place, target, *_DEPTH.unpack_from(request)))
+            _write(1, reply)
 
 
 def _read(fd: int, size: int) -> bytes:

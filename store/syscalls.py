@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
+_PR_SET_PDEATHSIG = 1
 _STATFS_SIZE = 256  # more than any architecture's `struct statfs`
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG)."""
+    _libc.prctl(ctypes.c_int(_PR_SET_PDEATHSIG), ctypes.c_ulong(signal.SIGKILL))
 
 
 def file_system(fd: int) -> int:

@@ -3,18 +3,20 @@
 A `Visitor` says what becomes of each file, link and directory. Nothing here follows a symbolic link
 below the tree's root or opens a path of more than one component: every directory is opened from its
 parent's descriptor. The directory that was found last is taken up first, so the descriptors in use
-are those of one path from the root, for each assistant; MAX_DEPTH bounds them.
+are those of one path from the root, and of the directories for whose parts assistants are waited for;
+MAX_DEPTH bounds them. Assistants get those that were found first, with all that is below them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-import queue
 import stat
 import threading
 
-from typing import TYPE_CHECKING, Protocol
+from collections import deque
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MANY = 2000  # nodes: what takes as long as starting a process
+_DEPTH = 2  # of what an assistant gets: no half of the tree, and no crumbs
+
+Below: TypeAlias = tuple[bytes, int, int]
+"""What is below a directory: the digest of its listing, the size of the files, the number of nodes."""
 
 
 @attrs.define(eq=False)
@@ -51,6 +57,7 @@ class Directory:
     size_below: int = 0
     nodes_below: int = 0
     pending: int = 1  # its own entries, and each directory in it
+    left: bool = False  # by an assistant, who could not do it
 
     def path_of(self, name: Name) -> str:
         """Return the path of *name* in it."""
@@ -86,10 +93,13 @@ class Visitor(Protocol):
 
 
 class Assistant(Protocol):
-    """Somebody else who can do what the visitor does with files."""
+    """Somebody else who can do what the visitor does with a directory and all below it."""
 
-    def files(self, directory: Directory, names: Sequence[str]) -> list[Read]:
-        """Return what the files *names* in *directory* are, up to the first that failed."""
+    def walk(self, directory: Directory) -> Below | None:
+        """Return what is below *directory*; None, and nothing was made, if that could not be done."""
+
+    def stop(self) -> None:
+        """Have it give up what it does."""
 
     def close(self) -> None:
         """Let it go."""
@@ -98,7 +108,7 @@ class Assistant(Protocol):
 def walk(path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assistant]] = ()) -> Content:
     """Return the content of the tree at *path* as *visitor* finds it.
 
-    If the tree turns out to be large, the *assistants* are called in for its files.
+    If the tree turns out to be large, the *assistants* are called in for parts of it.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
@@ -107,7 +117,8 @@ def walk(path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assista
     root = os.fspath(path)
     form = stat.S_IFMT(os.lstat(root).st_mode)
     if form == stat.S_IFDIR:
-        return _Walk(visitor, assistants).content(Directory(None, root, root, 0))
+        digest, size, nodes = _Walk(visitor, assistants).below(Directory(None, root, root, 0))
+        return Content(tree_digest(Kind.DIRECTORY, digest), size, nodes + 1)
     if form == stat.S_IFLNK:
         return Content(tree_digest(Kind.SYMLINK, visitor.symlink(None, root, root)), 0, 1)
     if form == stat.S_IFREG:
@@ -116,57 +127,97 @@ def walk(path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assista
     raise refusal(root, form)
 
 
+def walk_below(place: str, depth: int, visitor: Visitor) -> Below:
+    """Return what is below the directory at *place*, *depth* levels below a tree's root, as *visitor* finds it.
+
+    Raises:
+        InvalidTree, OSError: as `walk` does.
+    """
+    return _Walk(visitor, ()).below(Directory(None, place, place, depth))
+
+
 @attrs.define
 class _Walk:
     visitor: Visitor
-    assistants: Sequence[Callable[[], Assistant]]
-    _queue: queue.LifoQueue[Directory | None] = attrs.field(factory=queue.LifoQueue)
-    _lock: threading.Lock = attrs.field(factory=threading.Lock)
+    starts: Sequence[Callable[[], Assistant]]
+    _waiting: deque[Directory] = attrs.field(factory=deque)
+    _changed: threading.Condition = attrs.field(factory=threading.Condition)  # of what follows, and of directories
     _threads: list[threading.Thread] = attrs.field(factory=list)
+    _assistants: list[Assistant] = attrs.field(factory=list)
     _open: set[Directory] = attrs.field(factory=set)
-    _result: Content | None = None
+    _result: Below | None = None
     _failure: BaseException | None = None
 
-    def content(self, root: Directory) -> Content:
-        self._queue.put(root)
-        self._work(None)
+    def below(self, root: Directory) -> Below:
+        self._waiting.append(root)
+        self._noting_failure(self._work)
+        if self._failure:
+            for assistant in self._assistants:
+                assistant.stop()
         for thread in self._threads:
             thread.join()
         for directory in self._open:
             directory.close()
         if self._failure:
             raise self._failure
-        assert self._result  # noqa: S101 -- the queue ends with a result or a failure
+        assert self._result  # noqa: S101 -- the work ends with a result or a failure
         return self._result
 
-    def _work(self, assistant: Assistant | None) -> None:
+    def _work(self) -> None:
         done = 0
-        try:
-            reader = FileReader()
-            while directory := self._queue.get():
-                self._take_up(directory, assistant, reader)
-                done += len(directory.nodes)
-                self._complete(directory)
-                if assistant is None and done > _MANY and not self._threads:
-                    self._call_in()
-        except BaseException as error:  # noqa: BLE001 -- the thread that waits for us raises it, whatever it is
-            self._failure = self._failure or error
-            self._stop()
+        reader = FileReader()
+        while directory := self._next(0):
+            self._take_up(directory, reader)
+            done += len(directory.nodes)
+            self._complete(directory)
+            if done > _MANY and not self._threads:
+                self._call_in()
 
     def _call_in(self) -> None:
-        self._threads = [threading.Thread(target=self._assist, args=(it,), daemon=True) for it in self.assistants]
+        assisting = [functools.partial(self._assist, start) for start in self.starts]
+        self._threads = [threading.Thread(target=self._noting_failure, args=(it,), daemon=True) for it in assisting]
         for thread in self._threads:
             thread.start()
 
     def _assist(self, start: Callable[[], Assistant]) -> None:
         with contextlib.suppress(OSError), contextlib.closing(start()) as assistant:
-            self._work(assistant)
+            self._assistants.append(assistant)
+            while directory := self._next(_DEPTH):
+                found = assistant.walk(directory)
+                if found and directory.parent:
+                    self._fold(directory, found)
+                    self._complete(directory.parent)
+                else:
+                    directory.left = True
+                    self._put(directory)
 
-    def _stop(self) -> None:
-        for _ in range(1 + len(self.assistants)):
-            self._queue.put(None)
+    def _noting_failure(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 -- it is raised to the caller, whatever it is
+            with self._changed:
+                self._failure = self._failure or error
+                self._changed.notify_all()
 
-    def _take_up(self, directory: Directory, assistant: Assistant | None, reader: FileReader) -> None:
+    def _put(self, directory: Directory) -> None:
+        with self._changed:
+            self._waiting.append(directory)
+            self._changed.notify_all()
+
+    def _next(self, depth: int) -> Directory | None:
+        """Return the latest directory that waits, or, for *depth* and more, the first that an assistant may have; None at the end."""
+        with self._changed:
+            while not self._result and not self._failure:
+                if not depth and self._waiting:
+                    return self._waiting.pop()
+                for directory in self._waiting if depth else ():
+                    if directory.depth >= depth and not directory.left:
+                        self._waiting.remove(directory)
+                        return directory
+                self._changed.wait()
+        return None
+
+    def _take_up(self, directory: Directory, reader: FileReader) -> None:
         """Do all that *directory* holds but for the directories in it."""
         check_depth(directory.depth, directory.place)
         try:
@@ -181,7 +232,7 @@ class _Walk:
                     if entry.is_file(follow_symlinks=False) or self._is_file(directory, entry)
                 ]
             if names:
-                self._files(directory, names, assistant, reader)
+                self._files(directory, names, reader)
         except OSError as error:
             raise _locate(error, directory.place) from None
 
@@ -190,9 +241,9 @@ class _Walk:
         name = entry.name
         place = f"{directory.place}/{name}"
         if entry.is_dir(follow_symlinks=False):
-            with self._lock:
+            with self._changed:
                 directory.pending += 1
-            self._queue.put(Directory(directory, name, place, directory.depth + 1))
+            self._put(Directory(directory, name, place, directory.depth + 1))
         elif entry.is_symlink():
             try:
                 digest = self.visitor.symlink(directory, name, place)
@@ -203,50 +254,47 @@ class _Walk:
             raise refusal(place, entry.stat(follow_symlinks=False).st_mode)
         return False
 
-    def _files(self, directory: Directory, names: list[str], assistant: Assistant | None, reader: FileReader) -> None:
-        """See to the files *names* of *directory*: what *assistant* does, and the rest."""
-        results = assistant.files(directory, names) if assistant else []
-        results += self._visit(directory, names[len(results) :], reader)
-        encoded = os.fsencode("\0".join(names)).split(b"\0")  # all at once takes a third of the time
-        directory.size += sum([size for _, _, size, _ in results])
-        directory.nodes += [(name, kind, digest) for name, (kind, digest, _, _) in zip(encoded, results, strict=False)]
-
-    def _visit(self, directory: Directory, names: list[str], reader: FileReader) -> list[Read]:
-        """Return what the visitor makes of the files *names*, as far as all goes well elsewhere, too."""
+    def _files(self, directory: Directory, names: list[str], reader: FileReader) -> None:
         results: list[Read] = []
         try:
             for result in self.visitor.files(directory, names, reader):
                 results.append(result)
                 if self._failure:
-                    break
+                    return
         except OSError as error:
             raise _locate(error, directory.path_of(names[len(results)])) from None
-        return results
+        encoded = os.fsencode("\0".join(names)).split(b"\0")  # all at once takes a third of the time
+        directory.size += sum([size for _, _, size, _ in results])
+        directory.nodes += [(name, kind, digest) for name, (kind, digest, _, _) in zip(encoded, results, strict=True)]
 
     def _complete(self, directory: Directory) -> None:
-        """Note that one part of *directory* is done; fold it into its parent if it was the last, and so on up."""
+        """Note that one part of *directory* is done; finish it if it was the last, and so on up."""
         current: Directory | None = directory
-        while current and not self._failure:
-            with self._lock:
+        while current:
+            with self._changed:
                 current.pending -= 1
-                if current.pending:
+                if current.pending or self._failure:
                     return
             digest = listing_digest(current.nodes)
             self.visitor.leave(current, digest)
             self._open.discard(current)
             current.close()
             size = current.size + current.size_below
-            nodes = len(current.nodes) + current.nodes_below
-            parent = current.parent
+            self._fold(current, (digest, size, len(current.nodes) + current.nodes_below))
+            current = current.parent
+
+    def _fold(self, directory: Directory, below: Below) -> None:
+        """Note in the parent of *directory* what is below that, or as the result."""
+        digest, size, nodes = below
+        parent = directory.parent
+        with self._changed:
             if parent:
-                with self._lock:
-                    parent.nodes.append((os.fsencode(current.name), Kind.DIRECTORY, digest))
-                    parent.size_below += size
-                    parent.nodes_below += nodes
+                parent.nodes.append((os.fsencode(directory.name), Kind.DIRECTORY, digest))
+                parent.size_below += size
+                parent.nodes_below += nodes
             else:
-                self._result = Content(tree_digest(Kind.DIRECTORY, digest), size, nodes + 1)
-                self._stop()
-            current = parent
+                self._result = below
+                self._changed.notify_all()
 
 
 def _locate(error: OSError, place: str) -> OSError:

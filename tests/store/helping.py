@@ -1,29 +1,37 @@
-"""What a helping process does in tests: it tells the kinds and sizes of files."""
+"""What a helping process does in tests: it tells how many entries a directory has, and how deep it is."""
 
 from __future__ import annotations
 
 import os
+import signal
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
 from store.helper import serve
-from store.reading import file_kind, stamp
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from store.reading import Read
+    from store.walk import Below
 
 
 def measure() -> None:
-    """Tell the kind, the digest of the name, and the size of each file."""
+    """Tell the digest of both places, the number of entries, and the depth."""
 
-    def handle(place: bytes, _: bytes, names: list[bytes]) -> Iterator[Read]:
-        for name in names:
-            status = os.lstat(place + b"/" + name)
-            yield file_kind(status.st_mode), blake3(name).digest(), status.st_size, stamp(status)
+    def handle(place: str, target: str, depth: int) -> Below:
+        return blake3(os.fsencode(f"{place} {target}")).digest(), len(os.listdir(place)), depth  # noqa: PTH208 -- names
+
+    serve(handle)
+
+
+def hang() -> None:
+    """Leave a note in the directory, and never answer."""
+
+    def handle(place: str, _target: str, _depth: int) -> Below:
+        Path(place, "hanging").touch()
+        while True:
+            signal.pause()
 
     serve(handle)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 
 from typing import TYPE_CHECKING
 
 import pytest
 
-from store.assistants import assistants, read_content
+from store.assistants import HelperAssistant, assistants, read_content
 from store.look import content_of
 from store.pool import Pool
-from store.tree import Content, InvalidTree, Kind
+from store.tree import MAX_DEPTH, Content, InvalidTree, Kind, tree_digest
 from store.walk import Directory
-from tests.trees import File, Link, Tree, count, digest, size, write
+from tests.trees import File, Link, Tree, count, digest, is_canonical, read, size, write
 
 
 if TYPE_CHECKING:
@@ -23,11 +22,14 @@ if TYPE_CHECKING:
 
 
 LARGE: Tree = {
-    b"%d" % number: {
-        **{b"%d" % inner: File(b"%d" % (number * inner), executable=inner % 2 == 0) for inner in range(30)},
-        b"link": Link(b"%d" % number),
+    b"%d" % (number // 10): {
+        b"%d" % one: {
+            **{b"%d" % inner: File(b"%d" % (one * inner), executable=inner % 2 == 0) for inner in range(30)},
+            b"link": Link(b"%d" % one),
+        }
+        for one in range(number, number + 10)
     }
-    for number in range(80)
+    for number in range(0, 120, 10)
 }
 
 
@@ -41,39 +43,51 @@ def test_read_content(tmp_path: Path) -> None:
 def test_what_cannot_be_stored(tmp_path: Path) -> None:
     """What no object may have is refused as without helpers."""
     path = write(LARGE, tmp_path / "tree")
-    os.mkfifo(path / "79/fifo")
+    os.mkfifo(path / "7/79/fifo")
     with pytest.raises(InvalidTree) as caught:
         read_content(path)
-    assert str(path / "79/fifo") == caught.value.place
+    assert str(path / "7/79/fifo") == caught.value.place
+
+
+def _start(*arguments: str, source: Path, target: Path | str = "") -> HelperAssistant:
+    (start, *_) = assistants(*arguments, source=source, target=target) or pytest.skip("there is one processor")
+    return start()
 
 
 def test_reading(tmp_path: Path) -> None:
-    """A helper reads files up to the first that fails, and touches none."""
-    source = write({b"a": File(b"1"), b"b": File(b"2", executable=True)}, tmp_path / "source")
-    (start, *_) = assistants("store.assistants", "help_reading", "", "", source=source) or pytest.skip(
-        "there is one processor"
-    )
-    with contextlib.closing(start()) as assistant:
-        results = assistant.files(Directory(None, "", str(source), 0), ["a", "b", "gone", "a"])
-    assert [(Kind.FILE, 1), (Kind.EXECUTABLE, 1)] == [(kind, length) for kind, _, length, _ in results]
+    """A helper reads what is below a directory, and touches nothing."""
+    source = write({b"dir": {b"a": File(b"1"), b"b": File(b"2", executable=True)}}, tmp_path / "source")
+    content = content_of(source / "dir")
+    with contextlib.closing(_start("store.assistants", "help_reading", "", "", source=source)) as assistant:
+        found = assistant.walk(Directory(None, "dir", str(source / "dir"), 1))
+        assert found
+        assert content == Content(tree_digest(Kind.DIRECTORY, found[0]), found[1], found[2] + 1)
+        assert assistant.walk(Directory(None, "gone", str(source / "gone"), 1)) is None
+        assert assistant.walk(Directory(None, "dir", str(source / "dir"), MAX_DEPTH + 1)) is None
 
 
+@pytest.mark.parametrize("bad", [False, True])
 @pytest.mark.parametrize("killed", [False, True])
-def test_copying(tmp_path: Path, killed: bool) -> None:
-    """A helper copies files; what one that was killed has begun is begun again."""
-    source = write({b"a": File(b"1"), b"b": File(b"2")}, tmp_path / "source")
+def test_copying(tmp_path: Path, killed: bool, bad: bool) -> None:
+    """A helper copies what is below a directory; where it cannot, or was killed, nothing is left of it."""
+    tree: Tree = {b"a": File(b"1"), b"b": {b"c": File(b"2"), b"empty": {}}}
+    source = write({b"dir": tree}, tmp_path / "source")
     target = tmp_path / "target"
     target.mkdir()
-    fd = os.open(target, os.O_RDONLY)
+    if bad:
+        os.mkfifo(source / "dir/b/fifo")
     with Pool.open(tmp_path / "pool") as pool:
-        pooling = os.fspath(pool.directory)
-        starts = assistants("store.copying", "help_copying", pooling, "", source=source, target=target)
-        (start, *_) = starts or pytest.skip("there is one processor")
-        with contextlib.closing(start()) as assistant:
+        arguments = "store.copying", "help_copying", os.fspath(pool.directory), ""
+        with contextlib.closing(_start(*arguments, source=source, target=target)) as assistant:
             if killed:
-                os.kill(assistant.helper.pid, signal.SIGKILL)
-                (target / "a").write_text("half")
-            results = assistant.files(Directory(None, "", str(source), 0, target_fd=fd), ["a", "b", "gone"])
-    os.close(fd)
-    assert [] == results if killed else [1, 1] == [length for _, _, length, _ in results]
-    assert sorted(it.name for it in target.iterdir()) == ([] if killed else ["a", "b"])
+                assistant.stop()
+                write({b"a": File(b"half")}, target / "dir")
+            found = assistant.walk(Directory(None, "dir", str(source / "dir"), 1))
+    if killed or bad:
+        assert not found
+        assert list(target.iterdir()) == []
+    else:
+        assert found
+        assert (size(tree), count(tree) - 1) == found[1:]
+        assert tree == read(target / "dir")
+        assert is_canonical(target / "dir")

@@ -66,8 +66,11 @@ def test_change_while_copying(pool: Pool, tmp_path: Path) -> None:
 
 
 LARGE: Tree = {
-    b"%d" % number: {b"%d" % inner: File(b"%d" % (number * inner), executable=inner % 2 == 0) for inner in range(30)}
-    for number in range(120)
+    b"%d" % (number // 10): {
+        b"%d" % one: {b"%d" % inner: File(b"%d" % (one * inner), executable=inner % 2 == 0) for inner in range(30)}
+        for one in range(number, number + 10)
+    }
+    for number in range(0, 120, 10)
 }
 
 
@@ -86,11 +89,11 @@ def test_failure_with_helpers() -> None:
     def check() -> None:
         with tempfile.TemporaryDirectory() as scratch, Pool.open(Path(scratch, "pool")) as pool:
             source = write(LARGE, Path(scratch, "source"))
-            for directory in source.iterdir():
+            for directory in source.glob("*/*"):
                 (directory / "7").chmod(0)
             with pytest.raises(PermissionError) as caught:
                 copy_in(source, Path(scratch, "copy"), pool)
-            assert caught.value.filename in {str(directory / "7") for directory in source.iterdir()}
+            assert caught.value.filename in {str(directory / "7") for directory in source.glob("*/*")}
             remove_tree(Path(scratch, "copy"))
 
     as_ordinary_user(check)

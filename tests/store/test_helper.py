@@ -5,19 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
+import time
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from blake3 import blake3
+
 from store.helper import Helper
-from store.tree import Kind
 from tests.trees import File, write
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -27,48 +31,57 @@ def helper() -> Iterator[Helper]:
         yield started
 
 
-def test_files(helper: Helper, tmp_path: Path) -> None:
-    """Results come in the order of the names, request after request."""
-    path = write({b"\xff": File(b"12"), b"run\n": File(b"3", executable=True)}, tmp_path / "dir")
-    for _ in range(2):
-        results = helper.files(str(path), "", [b"run\n", b"\xff"])
-        assert [(Kind.EXECUTABLE, 1), (Kind.FILE, 2)] == [(kind, size) for kind, _, size, _ in results]
-    assert helper.files(str(path), "", []) == []
+def test_walk(helper: Helper, tmp_path: Path) -> None:
+    """Answers come request after request."""
+    place = write({b"a\xff\n": {b"1": File(b"12"), b"2": File()}, b"b": {}}, tmp_path / "dir")
+    below = os.fsdecode(os.fsencode(place) + b"/a\xff\n")
+    assert helper.walk(below, "", 7) == (blake3(os.fsencode(below) + b" ").digest(), 2, 7)
+    assert helper.walk(str(place / "b"), "to", 256) == (blake3(os.fsencode(f"{place}/b to")).digest(), 0, 256)
 
 
-def test_many(helper: Helper, tmp_path: Path) -> None:
-    """There may be more names than one request takes."""
-    names = [b"%0200d" % number for number in range(1200)]
-    path = write({name: File(name[-number % 7 :]) for number, name in enumerate(names)}, tmp_path / "dir")
-    assert [len(name[-number % 7 :]) for number, name in enumerate(names)] == [
-        size for _, _, size, _ in helper.files(str(path), "", names)
-    ]
-
-
-@pytest.mark.parametrize("missing", [0, 1, 600])
-def test_failure(helper: Helper, tmp_path: Path, missing: int) -> None:
-    """The results end before the file that failed, and the helper goes on with the next request."""
-    names = [b"%d" % number for number in range(700)]
-    path = write(dict.fromkeys(names, File()), tmp_path / "dir")
-    (path / str(missing)).unlink()
-    assert len(helper.files(str(path), "", names)) == missing
-    assert len(helper.files(str(path), "", names[missing + 1 :])) == len(names) - missing - 1
-    assert helper.files(str(tmp_path / "gone"), "", names) == []
+def test_failure(helper: Helper, tmp_path: Path) -> None:
+    """What fails is not done, and the helper goes on with the next request."""
+    assert helper.walk(str(tmp_path / "gone"), "", 0) is None
+    assert helper.walk(str(tmp_path), "", 0)
 
 
 def test_killed(helper: Helper, tmp_path: Path) -> None:
     """A helper that was killed does nothing more, which is no error."""
-    path = write({b"file": File()}, tmp_path / "dir")
-    os.kill(helper.pid, signal.SIGKILL)
-    assert helper.files(str(path), "", [b"file"]) == []
+    helper.stop()
+    assert helper.walk(str(tmp_path), "", 0) is None
 
 
 def test_interrupt(helper: Helper, tmp_path: Path) -> None:
     """An interrupt is the asker's business."""
-    path = write({b"file": File()}, tmp_path / "dir")
-    helper.files(str(path), "", [b"file"])
+    helper.walk(str(tmp_path), "", 0)
     os.kill(helper.pid, signal.SIGINT)
-    assert len(helper.files(str(path), "", [b"file"])) == 1
+    assert helper.walk(str(tmp_path), "", 0)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_it_dies_with_who_started_it(tmp_path: Path) -> None:
+    """Nothing of a helper is left when its asker is killed, even if it would never answer."""
+    code = (
+        "import sys; from store.helper import Helper; helper = Helper.start('tests.store.helping', 'hang');"
+        "print(helper.pid, flush=True); helper.walk(sys.argv[1], '', 0)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True) as asker:
+        assert asker.stdout
+        pid = int(asker.stdout.readline())
+        while not (tmp_path / "hanging").exists():
+            time.sleep(0.01)
+        assert _lives(pid)
+        asker.kill()
+    deadline = time.monotonic() + 30
+    while _lives(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("asked", [False, True])
@@ -77,7 +90,7 @@ def test_end(tmp_path: Path, asked: bool) -> None:
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- descriptors, not files
     helper = Helper.start("tests.store.helping", "measure")
     if asked:
-        helper.files(str(tmp_path), "", [b"file"])
+        helper.walk(str(tmp_path), "", 0)
     helper.close()
     assert before == len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     with pytest.raises(ProcessLookupError):

@@ -21,7 +21,7 @@ from hypothesis import given
 from store.look import Look, Node, content_of
 from store.reading import FileReader, Read
 from store.tree import MAX_DEPTH, Content, InvalidTree, Kind, tree_digest
-from store.walk import Directory, Visitor, walk
+from store.walk import Below, Directory, Visitor, walk, walk_below
 from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, size, trees, write
 
 
@@ -160,24 +160,31 @@ def test_error_of_a_visitor(tmp_path: Path) -> None:
 
 
 LARGE: Tree = {
-    b"%d" % number: {b"%d" % inner: File(b"%d" % (number * inner), executable=inner % 2 == 0) for inner in range(30)}
-    for number in range(120)
+    b"%d" % (number // 10): {
+        b"%d" % one: {b"%d" % inner: File(b"%d" % (one * inner), executable=inner % 2 == 0) for inner in range(30)}
+        for one in range(number, number + 10)
+    }
+    for number in range(0, 120, 10)
 }
 
 
 @attrs.frozen
 class _Limited:
-    """An assistant that does only the first files that it is asked for, and remembers what it did."""
+    """An assistant that does only the first directories that it is asked for, and remembers what it did."""
 
     visitor: Visitor
     most: int
     done: list[str] = attrs.field(factory=list)
     closed: list[bool] = attrs.field(factory=list)
 
-    def files(self, directory: Directory, names: Sequence[str]) -> list[Read]:
-        names = names[: self.most]
-        self.done.extend(names)
-        return [self.visitor.file(directory, name, "", FileReader()) for name in names]
+    def walk(self, directory: Directory) -> Below | None:
+        if len(self.done) == self.most:
+            return None
+        self.done.append(directory.place)
+        return walk_below(directory.place, directory.depth, self.visitor)
+
+    def stop(self) -> None:
+        pass
 
     def close(self) -> None:
         self.closed.append(True)
@@ -185,12 +192,16 @@ class _Limited:
 
 @pytest.mark.parametrize("most", [0, 3, 1000])
 def test_assistants(tmp_path: Path, most: int) -> None:
-    """In a large tree assistants do files, and whatever they leave undone is done without them."""
+    """In a large tree assistants do directories below the first level, and what they leave undone is done without them."""
     assistants = [_Limited(Look(), most) for _ in range(3)]
     starts = [functools.partial(lambda it: it, assistant) for assistant in assistants]
-    content = walk(write(LARGE, tmp_path / "tree"), Look(), starts)
+    path = write(LARGE, tmp_path / "tree")
+    content = walk(path, Look(), starts)
     assert Content(digest(LARGE), size(LARGE), count(LARGE)) == content
     assert [[True]] * 3 == [assistant.closed for assistant in assistants]
+    done = [place for assistant in assistants for place in assistant.done]
+    assert len(done) == len(set(done))
+    assert all(Path(place).parent.parent == path for place in done)
 
 
 def test_no_assistants_for_a_small_tree(tmp_path: Path) -> None:
@@ -223,7 +234,7 @@ class _Patient(Look):
 
     def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
         self.seen += len(names)
-        if self.seen > 3000:
+        if self.seen > 2500:
             assert self.asked.wait(30)
         return Look.files(self, directory, names, reader)
 
@@ -232,9 +243,12 @@ class _Patient(Look):
 class _Failing:
     asked: threading.Event
 
-    def files(self, directory: Directory, names: Sequence[str]) -> list[Read]:  # noqa: ARG002
+    def walk(self, directory: Directory) -> Below | None:
         self.asked.set()
-        raise KeyError(names[0])
+        raise KeyError(directory.place)
+
+    def stop(self) -> None:
+        pass
 
     def close(self) -> None:
         pass
@@ -247,6 +261,41 @@ def test_failure_of_an_assistant(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         walk(write(LARGE, tmp_path / "tree"), patient, [lambda: _Failing(patient.asked)])
     assert before == len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+@attrs.define
+class _Endless:
+    """Is at its first directory until it is stopped."""
+
+    asked: threading.Event
+    stopped: threading.Event = attrs.field(factory=threading.Event)
+
+    def walk(self, directory: Directory) -> Below | None:  # noqa: ARG002
+        self.asked.set()
+        assert self.stopped.wait(30)
+        return None
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+    def close(self) -> None:
+        pass
+
+
+def test_failure_stops_assistants(tmp_path: Path) -> None:
+    """Where the walk fails, nobody is waited for."""
+    path = write(LARGE, tmp_path / "tree")
+    patient = _Patient(0, None)
+    endless = _Endless(patient.asked)
+
+    def fail(node: Node) -> None:
+        if endless.asked.is_set():
+            raise KeyError(node.place)
+
+    patient.visit = fail
+    with pytest.raises(KeyError):
+        walk(path, patient, [lambda: endless])
+    assert endless.stopped.is_set()
 
 
 def test_reader(tmp_path: Path) -> None:
