@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 
 _SAMPLE = 64
+_MANY = 500  # nodes: what takes as long as starting a process
 
 
 def copy_in(source: Path, target: Path, pool: Pool, index: Index | None = None) -> Content:
@@ -54,7 +55,7 @@ def copy_in(source: Path, target: Path, pool: Pool, index: Index | None = None) 
     copy = _Copy(os.fspath(target), pool)
     places = os.fspath(pool.directory), os.fspath(index.place) if index else ""
     helping = assistants("store.copying", "help_copying", *places, source=source, target=target)
-    return walk(source, Remembering(copy, index) if index else copy, helping)
+    return walk(source, Remembering(copy, index) if index else copy, helping, many=_MANY)
 
 
 def seems_new(path: Path, pool: Pool) -> bool:
@@ -116,11 +117,8 @@ class _Copy(Taker):
 
     def _together(self, directory: Directory, names: Sequence[str], reader: FileReader) -> list[Read | None]:
         """Copy the small ones among the files *names*; None for each that is to be copied by itself."""
-        found = [
-            (name, file_kind(it[0].st_mode), *it) if it else None
-            for name, it in zip(names, reader.small(directory.fd, names), strict=True)
-        ]
-        files = [(name, digest, data, kind is Kind.EXECUTABLE) for name, kind, _, digest, data in filter(None, found)]
+        found = reader.small(directory.fd, names)
+        files = [(name, *it) for name, it in zip(names, found, strict=True) if it]
         try:
             put_files(self.pool, files, directory.target_fd)
         except OSError:  # it is met again by the file that it concerns
@@ -128,7 +126,7 @@ class _Copy(Taker):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=directory.target_fd)
             return [None] * len(names)
-        return [(it[1], it[3], len(it[4]), stamp(it[2])) if it else None for it in found]
+        return [it and it[0] for it in found]
 
     def take(self, directory: Directory, known: Known) -> Known:
         link, target_fd = self.pool.link, directory.target_fd

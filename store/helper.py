@@ -13,6 +13,7 @@ The helper ends when its input does, or when the thread that started it does.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import struct
@@ -105,6 +106,7 @@ def serve(handle: Callable[[str, str, int], Below]) -> None:
     """Answer requests on standard input with what *handle* returns for place, target and depth, until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the asker decides what an interrupt means
     die_with_parent()
+    gc.disable()  # it finds nothing in trees of bytes, and visits all of them
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             (length,) = _LENGTH.unpack(_read(0, _LENGTH.size))

@@ -72,17 +72,14 @@ class Look(Taker):
         return kind, digest, size, stamp(status)
 
     def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
-        """Yield what the files *names* are, small ones read together."""
+        """Yield what the files *names* are; several at a time are read if nobody wants to see them."""
+        if self.visit:
+            yield from super().files(directory, names, reader)
+            return
         for start in range(0, len(names), TOGETHER):
             several = names[start : start + TOGETHER]
             for name, found in zip(several, reader.small(directory.fd, several), strict=True):
-                if found is None:
-                    yield self.file(directory, name, directory.path_of(name), reader)
-                    continue
-                status, digest, data = found
-                kind = file_kind(status.st_mode)
-                self._show(directory.path_of(name), kind, digest, status)
-                yield kind, digest, len(data), stamp(status)
+                yield found[0] if found else self.file(directory, name, directory.path_of(name), reader)
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
         """Return the digest of the symbolic link *name*."""

@@ -45,11 +45,11 @@ _WHAT = {
 Read: TypeAlias = tuple[Kind, bytes, int, bytes]
 """What a file was when it was read: its kind, digest, size, and stamp."""
 
-Small: TypeAlias = tuple[os.stat_result, bytes, memoryview]
-"""A file that was read as a whole: its status, digest, and bytes, which are good until the reader is used again."""
-
 STAMP = struct.Struct("<Qqqq")
 """What tells a file from what it was at another time: inode, size, times of the last change of content and of anything."""
+
+Small: TypeAlias = tuple[Read, memoryview]
+"""A file that was read as a whole: what it is, and its bytes, which are good until the reader is used again."""
 
 
 @attrs.define
@@ -97,7 +97,7 @@ class FileReader:
                 results.append(None)
                 continue
             data = room[:size]
-            results.append((status, blake3(data).digest(), data))
+            results.append(((file_kind(status.st_mode), blake3(data).digest(), size, stamp(status)), data))
             start += size
         return results
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-_MANY = 2000  # nodes: what takes as long as starting a process
+_MANY = 2000  # nodes: what takes as long to read as starting a process
 _DEPTH = 2  # of what an assistant gets: no half of the tree, and no crumbs
 
 Below: TypeAlias = tuple[bytes, int, int]
@@ -105,10 +105,12 @@ class Assistant(Protocol):
         """Let it go."""
 
 
-def walk(path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assistant]] = ()) -> Content:
+def walk(
+    path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assistant]] = (), *, many: int = _MANY
+) -> Content:
     """Return the content of the tree at *path* as *visitor* finds it.
 
-    If the tree turns out to be large, the *assistants* are called in for parts of it.
+    If it turns out to have more than *many* nodes, the *assistants* are called in for parts of it.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
@@ -117,7 +119,7 @@ def walk(path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assista
     root = os.fspath(path)
     form = stat.S_IFMT(os.lstat(root).st_mode)
     if form == stat.S_IFDIR:
-        digest, size, nodes = _Walk(visitor, assistants).below(Directory(None, root, root, 0))
+        digest, size, nodes = _Walk(visitor, assistants, many).below(Directory(None, root, root, 0))
         return Content(tree_digest(Kind.DIRECTORY, digest), size, nodes + 1)
     if form == stat.S_IFLNK:
         return Content(tree_digest(Kind.SYMLINK, visitor.symlink(None, root, root)), 0, 1)
@@ -133,13 +135,14 @@ def walk_below(place: str, depth: int, visitor: Visitor) -> Below:
     Raises:
         InvalidTree, OSError: as `walk` does.
     """
-    return _Walk(visitor, ()).below(Directory(None, place, place, depth))
+    return _Walk(visitor, (), _MANY).below(Directory(None, place, place, depth))
 
 
 @attrs.define
 class _Walk:
     visitor: Visitor
     starts: Sequence[Callable[[], Assistant]]
+    many: int
     _waiting: deque[Directory] = attrs.field(factory=deque)
     _changed: threading.Condition = attrs.field(factory=threading.Condition)  # of what follows, and of directories
     _threads: list[threading.Thread] = attrs.field(factory=list)
@@ -170,7 +173,7 @@ class _Walk:
             self._take_up(directory, reader)
             done += len(directory.nodes)
             self._complete(directory)
-            if done > _MANY and not self._threads:
+            if done > self.many and not self._threads:
                 self._call_in()
 
     def _call_in(self) -> None:

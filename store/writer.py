@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from store.pool import Pool
+    from store.reading import Read
 
 
 Bytes: TypeAlias = bytes | bytearray | memoryview
@@ -44,29 +45,29 @@ def put_file(pool: Pool, data: Bytes, executable: bool, dir_fd: int | None, name
     return digest
 
 
-def put_files(pool: Pool, files: Sequence[tuple[bytes | str, bytes, Bytes, bool]], dir_fd: int) -> None:
-    """Make *files* in *dir_fd*, shared through *pool*: each one's name, digest, bytes, and whether it is executable.
+def put_files(pool: Pool, files: Sequence[tuple[str, Read, memoryview]], dir_fd: int) -> None:
+    """Make *files* in *dir_fd*, shared through *pool*: each one's name, what it is to be, and its bytes.
 
     They are made before the pool is asked, so this is for files that are hardly there yet, and each step is done
     for all of them before the next one. Some may have been made when there is an error.
     """
     fds: list[int] = []
     try:
-        for name, *_ in files:
+        for name, _, _ in files:
             fds.append(os.open(name, _CREATE, FILE_MODE, dir_fd=dir_fd))
         # The mask of the process and the directory's access list take the same bits from all of them.
         right = not fds or stat.S_IMODE(os.fstat(fds[0]).st_mode) == FILE_MODE
-        for fd, (_, _, data, _) in zip(fds, files, strict=True):
+        for fd, (_, _, data) in zip(fds, files, strict=True):
             _write_all(fd, data)
-        for fd, (_, _, _, executable) in zip(fds, files, strict=True):
-            if executable or not right:
-                os.fchmod(fd, EXECUTABLE_MODE if executable else FILE_MODE)
+        for fd, (_, (kind, *_), _) in zip(fds, files, strict=True):
+            if kind is Kind.EXECUTABLE or not right:
+                os.fchmod(fd, EXECUTABLE_MODE if kind is Kind.EXECUTABLE else FILE_MODE)
             os.utime(fd, ns=_TIMES)
     finally:
         for fd in fds:
             os.close(fd)
-    for name, digest, _, executable in files:
-        pool.offer(digest, executable, dir_fd, name)
+    for name, (kind, digest, *_), _ in files:
+        pool.offer(digest, kind is Kind.EXECUTABLE, dir_fd, name)
 
 
 def put_chunks(
