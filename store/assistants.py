@@ -1,4 +1,7 @@
-"""Processes that assist in walking a large tree (`store.helper`): each takes a directory at a time, with all below it."""
+"""Processes that assist in walking a large tree (`store.helper`): each takes a directory at a time, with all below it.
+
+They open it by its path, which the tree's owner could lead elsewhere meanwhile; what is in it, from its descriptor.
+"""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ import os
 import signal
 import struct
 import sys
+import threading
 
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,8 @@ class Helper:
     requests: int
     replies: int
     _asked: bool = attrs.field(default=False, init=False, repr=False)
+    _ended: bool = attrs.field(default=False, init=False, repr=False)
+    _ending: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     @classmethod
     def start(cls, module: str, function: str, *arguments: str) -> Helper:
@@ -84,8 +87,10 @@ class Helper:
         return (digest, size, nodes) if done else None
 
     def stop(self) -> None:
-        """End the process, whatever it does."""
-        os.kill(self.pid, signal.SIGKILL)
+        """End the process, whatever it does; any thread may do so."""
+        with self._ending:
+            if not self._ended:
+                os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Let the process end, and wait for it."""
@@ -94,7 +99,10 @@ class Helper:
         os.close(self.requests)
         os.close(self.replies)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            with self._ending:  # once it is waited for, its number may be another process'
+                self._ended = True
+                os.waitpid(self.pid, 0)
 
 
 def helpers_wanted() -> int:

@@ -57,7 +57,7 @@ class Directory:
     size_below: int = 0
     nodes_below: int = 0
     pending: int = 1  # its own entries, and each directory in it
-    left: bool = False  # by an assistant, who could not do it
+    taken: bool = False  # by somebody who sees to it
 
     def path_of(self, name: Name) -> str:
         """Return the path of *name* in it."""
@@ -143,7 +143,8 @@ class _Walk:
     visitor: Visitor
     starts: Sequence[Callable[[], Assistant]]
     many: int
-    _waiting: deque[Directory] = attrs.field(factory=deque)
+    _waiting: deque[Directory] = attrs.field(factory=deque)  # with some that an assistant has taken
+    _offered: deque[Directory] = attrs.field(factory=deque)  # those of them that assistants may have, and some taken
     _changed: threading.Condition = attrs.field(factory=threading.Condition)  # of what follows, and of directories
     _threads: list[threading.Thread] = attrs.field(factory=list)
     _assistants: list[Assistant] = attrs.field(factory=list)
@@ -169,30 +170,37 @@ class _Walk:
     def _work(self) -> None:
         done = 0
         reader = FileReader()
-        while directory := self._next(0):
+        while directory := self._next(self._waiting, self._waiting.pop):
             self._take_up(directory, reader)
             done += len(directory.nodes)
             self._complete(directory)
-            if done > self.many and not self._threads:
+            if done > self.many and self.starts:
                 self._call_in()
 
     def _call_in(self) -> None:
-        assisting = [functools.partial(self._assist, start) for start in self.starts]
-        self._threads = [threading.Thread(target=self._noting_failure, args=(it,), daemon=True) for it in assisting]
-        for thread in self._threads:
-            thread.start()
+        starts, self.starts = self.starts, ()
+        for start in starts:
+            assisting = functools.partial(self._assist, start)
+            thread = threading.Thread(target=self._noting_failure, args=(assisting,), daemon=True)
+            with contextlib.suppress(RuntimeError):  # there can be no further thread
+                thread.start()
+                self._threads.append(thread)
 
     def _assist(self, start: Callable[[], Assistant]) -> None:
-        with contextlib.suppress(OSError), contextlib.closing(start()) as assistant:
+        try:
+            assistant = start()
+        except OSError:  # there can be no further process
+            return
+        with contextlib.closing(assistant):
             self._assistants.append(assistant)
-            while directory := self._next(_DEPTH):
+            while directory := self._next(self._offered, self._offered.popleft):
                 found = assistant.walk(directory)
                 if found and directory.parent:
                     self._fold(directory, found)
                     self._complete(directory.parent)
                 else:
-                    directory.left = True
-                    self._put(directory)
+                    directory.taken = False
+                    self._put(directory, offer=False)
 
     def _noting_failure(self, work: Callable[[], None]) -> None:
         try:
@@ -202,20 +210,21 @@ class _Walk:
                 self._failure = self._failure or error
                 self._changed.notify_all()
 
-    def _put(self, directory: Directory) -> None:
+    def _put(self, directory: Directory, *, offer: bool = True) -> None:
         with self._changed:
             self._waiting.append(directory)
+            if offer and directory.depth >= _DEPTH:
+                self._offered.append(directory)
             self._changed.notify_all()
 
-    def _next(self, depth: int) -> Directory | None:
-        """Return the latest directory that waits, or, for *depth* and more, the first that an assistant may have; None at the end."""
+    def _next(self, among: deque[Directory], take: Callable[[], Directory]) -> Directory | None:
+        """Return what *take* gives of those *among* which nobody has taken, when there is one; None at the end."""
         with self._changed:
             while not self._result and not self._failure:
-                if not depth and self._waiting:
-                    return self._waiting.pop()
-                for directory in self._waiting if depth else ():
-                    if directory.depth >= depth and not directory.left:
-                        self._waiting.remove(directory)
+                while among:
+                    directory = take()
+                    if not directory.taken:
+                        directory.taken = True
                         return directory
                 self._changed.wait()
         return None
@@ -284,6 +293,7 @@ class _Walk:
             current.close()
             size = current.size + current.size_below
             self._fold(current, (digest, size, len(current.nodes) + current.nodes_below))
+            current.nodes.clear()  # it may still be among those that were offered
             current = current.parent
 
     def _fold(self, directory: Directory, below: Below) -> None:

@@ -95,3 +95,4 @@ def test_end(tmp_path: Path, asked: bool) -> None:
     assert before == len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     with pytest.raises(ProcessLookupError):
         os.kill(helper.pid, 0)
+    helper.stop()

@@ -225,6 +225,16 @@ def test_no_process(tmp_path: Path) -> None:
     assert digest(LARGE) == walk(write(LARGE, tmp_path / "tree"), Look(), [start, start]).digest
 
 
+def test_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread can be started, the walk does without."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert digest(LARGE) == walk(write(LARGE, tmp_path / "tree"), Look(), [lambda: _Limited(Look(), 5)]).digest
+
+
 @attrs.define
 class _Patient(Look):
     """Does not finish before an assistant was asked."""
@@ -242,10 +252,11 @@ class _Patient(Look):
 @attrs.frozen
 class _Failing:
     asked: threading.Event
+    error: type[Exception]
 
     def walk(self, directory: Directory) -> Below | None:
         self.asked.set()
-        raise KeyError(directory.place)
+        raise self.error(directory.place)
 
     def stop(self) -> None:
         pass
@@ -254,12 +265,13 @@ class _Failing:
         pass
 
 
-def test_failure_of_an_assistant(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [KeyError, OSError])
+def test_failure_of_an_assistant(tmp_path: Path, error: type[Exception]) -> None:
     """An error in another thread is raised to the caller, and no descriptor stays open."""
     patient = _Patient(0, None)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- descriptors, not files
-    with pytest.raises(KeyError):
-        walk(write(LARGE, tmp_path / "tree"), patient, [lambda: _Failing(patient.asked)])
+    with pytest.raises(error):
+        walk(write(LARGE, tmp_path / "tree"), patient, [lambda: _Failing(patient.asked, error)])
     assert before == len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
