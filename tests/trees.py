@@ -45,6 +45,18 @@ directories = st.recursive(
 )
 trees = files | links | directories
 
+LARGE: Tree = {
+    b"%d" % (number // 10): {
+        b"%d" % one: {
+            **{b"%d" % inner: File(b"%d" % (one * inner), executable=inner % 2 == 0) for inner in range(30)},
+            b"link": Link(b"%d" % one),
+        }
+        for one in range(number, number + 10)
+    }
+    for number in range(0, 120, 10)
+}
+"""So large that helpers are called in, and deep enough for them to have something to do."""
+
 
 def write(tree: Tree, path: Path) -> Path:
     """Put *tree* at *path* in the plainest way, and return *path*."""

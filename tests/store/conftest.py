@@ -13,6 +13,7 @@ import pytest
 from store.ingest import adopt
 from store.local import Store
 from store.path import StorePath
+from store.pool import Pool
 from store.registration import Entry
 from store.retention import Retention
 
@@ -34,6 +35,13 @@ class Make(Protocol):
         deriver: StorePath | None = None,
         realisations: Sequence[tuple[bytes, str]] = (),
     ) -> StorePath: ...
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Pool]:
+    """Return an empty pool."""
+    with Pool.open(tmp_path / "pool") as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -14,23 +14,11 @@ from store.look import content_of
 from store.pool import Pool
 from store.tree import MAX_DEPTH, Content, InvalidTree, Kind, tree_digest
 from store.walk import Directory
-from tests.trees import File, Link, Tree, count, digest, is_canonical, read, size, write
+from tests.trees import LARGE, File, Tree, count, digest, is_canonical, read, size, write
 
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-LARGE: Tree = {
-    b"%d" % (number // 10): {
-        b"%d" % one: {
-            **{b"%d" % inner: File(b"%d" % (one * inner), executable=inner % 2 == 0) for inner in range(30)},
-            b"link": Link(b"%d" % one),
-        }
-        for one in range(number, number + 10)
-    }
-    for number in range(0, 120, 10)
-}
 
 
 def test_read_content(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import os
 import tempfile
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,11 +14,7 @@ from store.look import content_of
 from store.pool import Pool
 from store.remove import remove_tree
 from store.tree import Content, InvalidTree
-from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, is_canonical, read, size, write
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.trees import LARGE, File, Link, Tree, as_ordinary_user, count, digest, is_canonical, read, size, write
 
 
 TREE: Tree = {
@@ -27,13 +22,6 @@ TREE: Tree = {
     b"link": Link(b"dir/file"),
     b"same": File(b"text"),
 }
-
-
-@pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Pool]:
-    """Return an empty pool."""
-    with Pool.open(tmp_path / "pool") as opened:
-        yield opened
 
 
 def _inodes(path: Path) -> list[int]:
@@ -63,15 +51,6 @@ def test_change_while_copying(pool: Pool, tmp_path: Path) -> None:
     content = copy_in(source, tmp_path / "copy", pool)
     os.truncate(source, 5)
     assert content == content_of(tmp_path / "copy")
-
-
-LARGE: Tree = {
-    b"%d" % (number // 10): {
-        b"%d" % one: {b"%d" % inner: File(b"%d" % (one * inner), executable=inner % 2 == 0) for inner in range(30)}
-        for one in range(number, number + 10)
-    }
-    for number in range(0, 120, 10)
-}
 
 
 def test_large(pool: Pool, tmp_path: Path) -> None:

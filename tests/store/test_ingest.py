@@ -24,7 +24,7 @@ from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, is_ca
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 
 TREE: Tree = {
@@ -32,13 +32,6 @@ TREE: Tree = {
     b"link": Link(b"dir/file"),
     b"same": File(b"text"),
 }
-
-
-@pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Pool]:
-    """Return an empty pool."""
-    with Pool.open(tmp_path / "pool") as opened:
-        yield opened
 
 
 @given(trees)

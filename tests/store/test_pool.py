@@ -17,19 +17,11 @@ from store.pool import Pool, Pooled
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
 DATA = b"some data"
 DIGEST = blake3(DATA).digest()
-
-
-@pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Pool]:
-    """Return an empty pool."""
-    with Pool.open(tmp_path / "pool") as opened:
-        yield opened
 
 
 def _file(path: Path, data: bytes = DATA) -> Path:

@@ -22,7 +22,7 @@ from store.look import Look, Node, content_of
 from store.reading import FileReader, Read
 from store.tree import MAX_DEPTH, Content, InvalidTree, Kind, tree_digest
 from store.walk import Below, Directory, Visitor, walk, walk_below
-from tests.trees import File, Link, Tree, as_ordinary_user, count, digest, size, trees, write
+from tests.trees import LARGE, File, Link, Tree, as_ordinary_user, count, digest, size, trees, write
 
 
 if TYPE_CHECKING:
@@ -157,15 +157,6 @@ def test_error_of_a_visitor(tmp_path: Path) -> None:
     write({b"dir": {b"file": File()}}, tmp_path / "tree")
     with pytest.raises(KeyError, match="dir/file"):
         content_of(tmp_path / "tree", fail)
-
-
-LARGE: Tree = {
-    b"%d" % (number // 10): {
-        b"%d" % one: {b"%d" % inner: File(b"%d" % (one * inner), executable=inner % 2 == 0) for inner in range(30)}
-        for one in range(number, number + 10)
-    }
-    for number in range(0, 120, 10)
-}
 
 
 @attrs.frozen

@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Pool]:
-    """Return an empty pool."""
-    with Pool.open(tmp_path / "pool") as opened:
-        yield opened
-
-
-@pytest.fixture
 def writer(pool: Pool, tmp_path: Path) -> Iterator[TreeWriter]:
     """Return a writer of `tmp_path / "tree"`."""
     with TreeWriter(pool, tmp_path / "tree") as opened:
