@@ -24,9 +24,8 @@ from store.walk import walk, walk_below
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from store.remembering import Taker
     from store.tree import Content
-    from store.walk import Below, Directory
+    from store.walk import Below, Directory, Taker
 
 
 @attrs.frozen

@@ -27,16 +27,17 @@ from store.reading import (
     read_target,
     stamp,
 )
-from store.remembering import Remembering, Taker
+from store.remembering import Remembering
 from store.tree import Content, InvalidTree, Kind
-from store.walk import Directory, walk
+from store.walk import Directory, Taker, walk
 from store.writer import finish_directory, put_chunks, put_file, put_files, put_symlink
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from store.index import Index, Known
+    from store.index import Index
+    from store.reading import Known
 
 
 _SAMPLE = 64

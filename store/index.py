@@ -38,9 +38,8 @@ from store.tree import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from store.reading import Read
+    from store.reading import Known, Read
 
-    Known: TypeAlias = dict[str, Read]
     Row: TypeAlias = tuple[bytes, bytes, bytes]
 
 

@@ -11,9 +11,8 @@ import attrs
 from blake3 import blake3
 
 from store.reading import TOGETHER, FileReader, Name, Read, file_kind, open_file, read_target, stamp
-from store.remembering import Taker
 from store.tree import Kind
-from store.walk import walk
+from store.walk import Taker, walk
 
 
 if TYPE_CHECKING:

@@ -45,6 +45,9 @@ _WHAT = {
 Read: TypeAlias = tuple[Kind, bytes, int, bytes]
 """What a file was when it was read: its kind, digest, size, and stamp."""
 
+Known: TypeAlias = dict[str, Read]
+"""What is known of files of a directory."""
+
 STAMP = struct.Struct("<Qqqq")
 """What tells a file from what it was at another time: inode, size, times of the last change of content and of anything."""
 

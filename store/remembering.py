@@ -14,21 +14,13 @@ from store.walk import Visitor
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from store.index import Index, Known
+    from store.index import Index
     from store.reading import FileReader, Name, Read
-    from store.walk import Directory
+    from store.walk import Directory, Taker
 
 
 class Differs(Exception):
     """A file has other contents than the last time."""
-
-
-class Taker(Visitor):
-    """A visitor to whom files may be known."""
-
-    def take(self, directory: Directory, known: Known) -> Known:  # noqa: ARG002 -- others need to know where
-        """Do with files of *directory* that are *known* what is to be done, and return those that need not be read."""
-        return known
 
 
 @attrs.frozen

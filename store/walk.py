@@ -23,6 +23,7 @@ import attrs
 from store.reading import (
     OPEN_DIRECTORY,
     FileReader,
+    Known,
     Name,
     Read,
     check_depth,
@@ -90,6 +91,14 @@ class Visitor(Protocol):
 
     def leave(self, directory: Directory, digest: bytes) -> None:
         """Finish *directory*, in which all is done."""
+
+
+class Taker(Visitor):
+    """A visitor to whom files may be known."""
+
+    def take(self, directory: Directory, known: Known) -> Known:  # noqa: ARG002 -- others need to know where
+        """Do with files of *directory* that are *known* what is to be done, and return those that need not be read."""
+        return known
 
 
 class Assistant(Protocol):

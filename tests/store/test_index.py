@@ -21,8 +21,8 @@ from store.copying import copy_in
 from store.index import MARGIN, Index
 from store.look import Look, content_of
 from store.pool import Pool
-from store.remembering import Differs, Remembering, Taker
-from store.walk import walk
+from store.remembering import Differs, Remembering
+from store.walk import Taker, walk
 from tests.trees import LARGE, File, Tree, digest, directories, read, write
 
 
