@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -78,7 +79,7 @@ class Terminal:
 
     def __init__(self, tmux: str, home: Kernix, command: str) -> None:
         """Run *command* in a terminal of the usual size."""
-        self._tmux = (tmux, "-S", str(home.home / "tmux"))
+        self._tmux = (tmux, "-S", str(home.home / f"tmux-{os.getpid()}"))
         environment = " ".join(f"{name}={shlex.quote(value)}" for name, value in home.environment.items())
         inner = (
             f"cd {shlex.quote(str(home.home))}; env -i TERM=screen {environment} {command}; echo ended $?; sleep 600"
