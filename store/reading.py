@@ -77,8 +77,7 @@ class FileReader:
         """Return what is in up to TOGETHER files *names* of *dir_fd*; None for what is better read by itself.
 
         That is what is large, or no file, or all of them if something goes wrong. Each step is done with all
-        of them before the next one: the processor then has at hand what the kernel and Python need for it,
-        and a tree of small files takes a fifth less.
+        of them before the next one: the processor then has at hand what the kernel and Python need for it.
         """
         fds: list[int] = []
         try:
