@@ -18,6 +18,7 @@ the tree's own Kconfig.
 from __future__ import annotations
 
 import enum
+import re
 
 from typing import TYPE_CHECKING, Any
 
@@ -186,8 +187,7 @@ class _Accountant:
         if holds(wanted, symbol, self._values[name]):
             return self._held(symbol, request)
         if symbol.transitional:
-            reason = "it is only read, to carry old configurations over to what replaces it"
-            return self._made(symbol, request, Outcome.ABSENT, reason)
+            return self._transitional(symbol, request)
         return self._switch(symbol, request) if symbol.type in SWITCHES else self._entry(symbol, request)
 
     def giving_way(self, it: Account) -> Account:
@@ -280,6 +280,14 @@ class _Accountant:
     def _blocked(self, symbol: Symbol, request: Request, needed: Expr, level: Level, *, reason: str) -> Account:
         witness, change = self._witness.unmet(needed, level), self._change(self._planner.raised(needed, level))
         return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, change=change)
+
+    def _transitional(self, symbol: Symbol, request: Request) -> Account:
+        reason = "it is only read, to carry old configurations over to what replaces it"
+        # Which option that is, the tree tells in the help alone: “Transitional config for migration to …”.
+        named = dict.fromkeys(re.findall(r"[A-Z0-9_]+", symbol.help))
+        instead = [it for it in named if it != symbol.name and it in self._model]
+        suggestion = f"write {joined(instead, 'or')}" if instead else None
+        return self._made(symbol, request, Outcome.ABSENT, reason, suggestion=suggestion)
 
     def _promptless(self, symbol: Symbol, request: Request, wanted: Level) -> Account:
         became = changed(symbol.name, self._model)

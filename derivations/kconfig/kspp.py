@@ -98,7 +98,8 @@ _MEMORY = (
     _rule("SLAB_FREELIST_RANDOM", YES, "which object is allocated next cannot be foretold"),
     _rule("SLAB_FREELIST_HARDENED", YES, "the allocator's own pointers are scrambled and checked"),
     _rule("SLAB_MERGE_DEFAULT", NO, "objects of different kinds do not share a cache"),
-    _rule("RANDOM_KMALLOC_CACHES", YES, "each caller of kmalloc() has one of several caches", since="6.6"),
+    _rule("RANDOM_KMALLOC_CACHES", YES, "each caller of kmalloc() has one of several caches", since="6.6", before="7.2"),
+    _rule("KMALLOC_PARTITION_CACHES", YES, "each caller of kmalloc() has one of several caches", since="7.2"),
     _rule(
         "SLAB_BUCKETS", YES, "what users size has caches of its own", since="6.11", source=HARDENING_CONFIG,
     ),

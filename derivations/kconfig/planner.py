@@ -6,8 +6,8 @@ selects it. What a plan really does, only the kernel's own Kconfig says (see `re
 
 The price of a step prefers what a person would do: an option that the configurations which come with the
 kernel switch on before one that none does, a prompt before a select, a select by an option of the same menu
-before one from somewhere else. EXPERT and STAGING are a last resort; BROKEN, COMPILE_TEST, UML and another
-word size, which is another architecture, are never a step.
+before one from somewhere else. EXPERT and STAGING are a last resort, and so is switching off what hundreds of
+others depend on; BROKEN, COMPILE_TEST, UML and another word size, which is another architecture, are never a step.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ NEVER = frozenset({"BROKEN", "COMPILE_TEST", "UML", "64BIT", "32BIT", "X86_32"})
 """Options that no plan changes: the result would be no kernel to use, or one for another machine."""
 
 _LAST_RESORTS = {"EXPERT": 40, "EMBEDDED": 40, "STAGING": 30}
-_COMMON, _UNCOMMON, _OFF = 4, 10, 20
+_CORNERSTONES = frozenset(
+    {"ACPI", "BLOCK", "INET", "INPUT", "MODULES", "NET", "NETDEVICES", "PCI", "SMP", "TTY", "USB"}
+)
+_COMMON, _UNCOMMON, _OFF, _OFF_CORNERSTONE = 4, 10, 20, 90
 _TRICK, _ENOUGH = 6, 30
 _SAME_FOLDER, _SAME_WORD, _UNRELATED = 2, 9, 12
 _SELECTORS = 80
@@ -165,7 +168,7 @@ class Planner:
         if name in self._free:
             return 0
         if level is Level.N:
-            return _OFF
+            return _OFF_CORNERSTONE if name in _CORNERSTONES else _OFF
         return _LAST_RESORTS.get(name, 0) + (_COMMON if self._is_common(self.model[name]) else _UNCOMMON)
 
     def _is_common(self, symbol: Symbol) -> bool:

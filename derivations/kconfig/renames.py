@@ -103,6 +103,9 @@ CHANGES: tuple[Change, ...] = (
     *_renamed("6.7", "iommu/amd: Remove iommu_v2 module", AMD_IOMMU_V2="AMD_IOMMU"),
     *_renamed("6.8", "mm/slab: remove CONFIG_SLAB from all Kconfig and Makefile", DEBUG_SLAB="SLUB_DEBUG", SLAB="SLUB"),
     *_renamed("6.10", "usb: misc: onboard_usb_hub: rename to onboard_usb_dev", USB_ONBOARD_HUB="USB_ONBOARD_DEV"),
+    *_renamed("7.0", "NFS: Merge CONFIG_NFS_V4_1 with CONFIG_NFS_V4", NFS_V4_1="NFS_V4"),
+    *_renamed("7.2", "slab: support for compiler-assisted type-based slab cache partitioning",
+              RANDOM_KMALLOC_CACHES="KMALLOC_PARTITION_CACHES"),
     Change(
         old="DEBUG_INFO", since="5.18", commit="Kconfig.debug: make DEBUG_INFO selectable from a choice",
         new=("DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT", "DEBUG_INFO_DWARF5", "DEBUG_INFO_DWARF4"),

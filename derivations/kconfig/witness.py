@@ -256,7 +256,9 @@ class Witness:
             symbol = self._model.get(name)
             if symbol is not None and symbol.prompts:
                 return self.origin(name) or f"{name} has this value by default"
-        return "it is decided by the compiler and the architecture" if refs(expression) else "it never holds here"
+        if refs(expression):
+            return "it is decided by the compiler and the architecture"
+        return "the tree has it so, or a test of the compiler and its tools came out so"
 
     def _decided(self, symbol: Symbol) -> str:
         """Return what decides about an option that has no prompt and that nothing reachable selects."""

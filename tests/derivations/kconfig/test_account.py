@@ -44,7 +44,7 @@ OPTIONS = model(
         option("HAS_COMPILER", defaults=[("n", "y")]),
         option("RUST", prompt="Rust", depends="HAS_COMPILER"),
         option("EITHER", prompt="Either", depends="ELSEWHERE || KGDB && TTY"),
-        option("OLD", transitional=True),
+        option("OLD", transitional=True, help="Transitional config for migration to TTY."),
         option("64BIT", defaults=[("y", "y")]),
     ],
     [CHOICE, TIMER],
@@ -97,6 +97,11 @@ def test_outcomes(name: str, value: Value, more: dict[str, Value], outcome: str,
     it = one(name, value, **more)
 
     assert (outcome, reason) == (it.outcome, it.reason)
+
+
+def test_what_replaces_an_option_that_is_only_read() -> None:
+    """Its help names what replaces it."""
+    assert "write TTY" == one("OLD", YES).suggestion
 
 
 def test_every_request_has_one_account() -> None:

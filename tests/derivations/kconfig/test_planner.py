@@ -27,6 +27,7 @@ OPTIONS = model(
         option("TRIP", prompt="Trip", depends="ROUND || RARE"),
         option("LEVEL", "int", prompt="Level", defaults=[("3", "y")]),
         option("FOLLOWS", defaults=[("y", "RARE")]),
+        option("NET", prompt="Networking"),
     ],
     common=["COMMON", "NEAR"],
 )
@@ -47,6 +48,12 @@ def planner(text: str = "", *, modules: bool = False) -> Planner:
         pytest.param("BROKEN || RARE", "", {"RARE": YES}, id="broken-never"),
         pytest.param("!RARE", "CONFIG_RARE=y\n", {"RARE": NO}, id="off"),
         pytest.param("!(RARE && COMMON)", "CONFIG_RARE=y\nCONFIG_COMMON=y\n", {"RARE": NO}, id="one-off-is-enough"),
+        pytest.param(
+            "!(NET && RARE) && !(NET && COMMON)",
+            "CONFIG_NET=y\nCONFIG_RARE=y\nCONFIG_COMMON=y\n",
+            {"RARE": NO, "COMMON": NO},
+            id="two-off-rather-than-a-cornerstone",
+        ),
         pytest.param("DRIVER = y", "CONFIG_MODULES=y\nCONFIG_DRIVER=m\n", {"DRIVER": YES}, id="exactly-y"),
         pytest.param("DRIVER != m", "CONFIG_MODULES=y\nCONFIG_DRIVER=m\n", {"DRIVER": YES}, id="not-m"),
         pytest.param("CORE", "", {"RARE": YES, "NEAR": YES}, id="the-select-of-the-same-menu"),

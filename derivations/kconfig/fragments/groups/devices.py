@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.fragments.tried import only_on, tried
-from derivations.kconfig.values import MODULE, YES, Priority, when_at_least, when_older
+from derivations.kconfig.values import MODULE, YES, Priority, when_at_least, when_between, when_older
 
 
 if TYPE_CHECKING:
@@ -170,6 +170,11 @@ FIRMWARE_SOUND: dict[str, Asked] = {
     "SND_SOC_SOF_INTEL_TOPLEVEL": when_at_least("5.2", YES),
     "SND_SOC_SOF_HDA_LINK": when_at_least("5.2", YES),
     "SND_SOC_SOF_HDA_AUDIO_CODEC": when_at_least("5.2", YES),
+    "SND_SOC_SOF_INTEL_SOUNDWIRE_LINK": when_between("5.10", "5.12", YES),
+    **{
+        f"SND_SOC_SOF_{chip}_SUPPORT": when_between("5.10", "5.12", YES)
+        for chip in ("CANNONLAKE", "COFFEELAKE", "COMETLAKE_LP", "ICELAKE", "JASPERLAKE", "TIGERLAKE")
+    },
     "SND_SOC_SOF_CANNONLAKE": when_at_least("5.12", MODULE),
     "SND_SOC_SOF_COMETLAKE": when_at_least("5.12", MODULE),
     "SND_SOC_SOF_ICELAKE": when_at_least("5.12", MODULE),
@@ -182,7 +187,7 @@ FIRMWARE_SOUND: dict[str, Asked] = {
     "SND_SOC_SOF_AMD_RENOIR": when_at_least("5.17", MODULE),
     "SND_SOC_SOF_AMD_REMBRANDT": when_at_least("6.0", MODULE),
     "SND_SOC_INTEL_MACH": YES,
-    "SND_SOC_INTEL_USER_FRIENDLY_LONG_NAMES": when_at_least("5.11", YES),
+    "SND_SOC_INTEL_USER_FRIENDLY_LONG_NAMES": when_at_least("5.10", YES),
     "SND_SOC_INTEL_SKL_HDA_DSP_GENERIC_MACH": when_at_least("4.20", MODULE),
     "SND_SOC_INTEL_SOUNDWIRE_SOF_MACH": when_at_least("5.7", MODULE),
     "SND_SOC_DMIC": MODULE,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.fragments.tried import tried
-from derivations.kconfig.values import MODULE, YES, Priority, optional, when_at_least, when_between
+from derivations.kconfig.values import MODULE, YES, Priority, optional, when_at_least, when_between, when_older
 
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ SERVERS: dict[str, Asked] = {
     "NFS_FS": MODULE,
     "NFS_V3_ACL": YES,
     "NFS_V4": MODULE,
-    "NFS_V4_1": YES,
+    "NFS_V4_1": when_older("7.0", YES),
     "NFS_V4_2": YES,
     "NFSD": MODULE,
     "NFSD_V3_ACL": YES,

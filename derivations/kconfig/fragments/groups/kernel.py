@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.fragments.tried import only_on, tried
-from derivations.kconfig.values import MODULE, YES, Priority, when_arch, when_at_least
+from derivations.kconfig.values import MODULE, YES, Priority, when_arch, when_at_least, when_older
 
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ MEMORY: dict[str, Asked] = {
     "LRU_GEN_ENABLED": when_at_least("6.1", YES),
     "COMPACTION": YES,
     "KSM": YES,
+    "FRONTSWAP": when_older("5.17", YES),  # which ZSWAP selects since
     "ZSWAP": YES,
     "HUGETLBFS": YES,
     "MEMORY_HOTPLUG": YES,

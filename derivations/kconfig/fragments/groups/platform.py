@@ -52,7 +52,6 @@ PC: dict[str, Asked] = {
     "X86_CPUID": MODULE,
     "ACPI_VIDEO": MODULE,
     "ACPI_DOCK": YES,
-    "ACPI_PLATFORM_PROFILE": when_at_least("5.12", MODULE),
     "INTEL_IOMMU": YES,
     "AMD_IOMMU": YES,
     "IRQ_REMAP": YES,
@@ -126,7 +125,7 @@ LAPTOPS: dict[str, Asked] = {
     "SONY_LAPTOP": MODULE,
     "THINKPAD_ACPI": MODULE,
     "ACPI_TOSHIBA": MODULE,
-    "SURFACE_PLATFORMS": when_at_least("5.8", YES),
+    "SURFACE_PLATFORMS": when_at_least("5.11", YES),
     "APPLE_GMUX": MODULE,
 }
 
@@ -181,7 +180,8 @@ GUESTS: dict[str, Asked] = {
     "HYPERVISOR_GUEST": YES,
     "PARAVIRT": YES,
     "PARAVIRT_SPINLOCKS": YES,
-    "HYPERV": MODULE,
+    "HYPERV": (when_older("6.18", MODULE), when_at_least("6.18", YES)),
+    "HYPERV_VMBUS": when_at_least("6.18", MODULE),  # what HYPERV was before
     "HYPERV_UTILS": MODULE,
     "HYPERV_BALLOON": MODULE,
     "HYPERV_STORAGE": MODULE,

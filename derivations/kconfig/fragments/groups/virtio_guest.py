@@ -73,7 +73,11 @@ DEVICES: dict[str, Asked] = {
     "CRYPTO": YES,
     "VSOCKETS": YES,  # systemd's README: notifications and credentials over vsock
     "VIRTIO_VSOCKETS": YES,
-    "VIRTIO_IOMMU": when_at_least("5.3", optional(YES)),  # needs ACPI's or a device tree's table
+    # needs ACPI's or a device tree's table
+    "VIRTIO_IOMMU": (
+        when_arch("arm64", when_at_least("5.3", optional(YES))),
+        when_arch("x86", when_at_least("5.14", optional(YES))),
+    ),
     "IOMMU_SUPPORT": YES,
     "POSIX_TIMERS": YES,
     "PTP_1588_CLOCK": YES,
