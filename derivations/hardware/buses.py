@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from derivations.hardware.devicetable import Bus, Fields
+from derivations.hardware.devicetable import Bus, Fields, designated
+from derivations.hardware.preprocessor import split, string
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 
 ANY32 = 0xFFFFFFFF
@@ -146,10 +147,85 @@ def _x86cpu(it: Fields) -> Iterator[str]:
     )
 
 
+_GUID = 16
+_IN_ORDER = (3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15)
+"""The bytes of a GUID, of which the first three fields lie in memory with their lowest byte first, as it is written."""
+
+
+def _bytes(it: Fields, field: str) -> list[int]:
+    """Return the bytes in *field* of *it* if they are those of a GUID, else none."""
+    values = [value & 0xFF for value in it.numbers(field)]
+    return values if len(values) == _GUID else []
+
+
+def _guid(values: list[int], order: Sequence[int] = _IN_ORDER) -> str:
+    text = "".join(f"{values[place]:02x}" for place in order)
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
 def _vmbus(it: Fields) -> Iterator[str]:
-    values = it.numbers("guid")
-    if len(values) == 16:  # noqa: PLR2004 -- bytes of a GUID
-        yield "vmbus:" + "".join(f"{value & 0xFF:02x}" for value in values)
+    if values := _bytes(it, "guid"):
+        yield "vmbus:" + "".join(f"{value:02x}" for value in values)
+
+
+def _ishtp(it: Fields) -> Iterator[str]:
+    if values := _bytes(it, "guid"):
+        yield f"ishtp:{{{_guid(values).upper()}}}"
+
+
+def _tee(it: Fields) -> Iterator[str]:
+    if values := _bytes(it, "uuid"):
+        yield f"tee:{_guid(values, range(_GUID))}*"
+
+
+_ANY_VERSION = 0xFF
+
+
+def _mei(it: Fields) -> Iterator[str]:
+    name, values, version = it.text("name"), _bytes(it, "uuid"), it.number("version")
+    if name or values:
+        uuid = _guid(values) if values else "*"
+        yield f"mei:{name or '*'}:{uuid}:{_hex(_any(version, _ANY_VERSION), 2)}:*"
+
+
+def _amba(it: Fields) -> Iterator[str]:
+    name, mask = it.number("id"), it.number("mask")
+    if mask:
+        digits = zip(f"{name & ANY32:08X}", f"{mask & ANY32:08X}", strict=True)
+        yield "amba:d" + "".join(digit if known == "F" else "?" for digit, known in digits)
+
+
+def _sdw(it: Fields) -> Iterator[str]:
+    maker, part = it.number("mfg_id"), it.number("part_id")
+    version, cls = it.number("sdw_version"), it.number("class_id")
+    if maker or part or cls:
+        yield _closed(
+            f"sdw:m{_hex(maker or None, 4)}p{_hex(part or None, 4)}v{_hex(version or None, 2)}c{_hex(cls or None, 2)}"
+        )
+
+
+def _coreboot(it: Fields) -> Iterator[str]:
+    if tag := it.number("tag"):
+        yield f"coreboot:t{_hex(tag, 8)}"
+
+
+_DMI = {
+    "DMI_BIOS_VENDOR": "bvn", "DMI_BIOS_VERSION": "bvr", "DMI_BIOS_DATE": "bd", "DMI_BIOS_RELEASE": "br",
+    "DMI_EC_FIRMWARE_RELEASE": "efr", "DMI_SYS_VENDOR": "svn", "DMI_PRODUCT_NAME": "pn", "DMI_PRODUCT_VERSION": "pvr",
+    "DMI_BOARD_VENDOR": "rvn", "DMI_BOARD_NAME": "rn", "DMI_BOARD_VERSION": "rvr", "DMI_CHASSIS_VENDOR": "cvn",
+    "DMI_CHASSIS_TYPE": "ct", "DMI_CHASSIS_VERSION": "cvr",
+}  # fmt: skip
+
+
+def _dmi(it: Fields) -> Iterator[str]:
+    given = it.tokens("matches")
+    matches = [designated(part) for part in split(given[1:-1])]
+    asked = {"".join(match["slot"]): string(match.get("substr", [])) for match in matches if "slot" in match}
+    parts = [(prefix, text) for slot, prefix in _DMI.items() if (text := asked.get(slot)) is not None]
+    if parts:
+        # A modalias has neither spaces nor colons in its values.
+        shown = ((prefix, "".join(c for c in text if " " < c <= "~" and c != ":")) for prefix, text in parts)
+        yield "dmi*" + "".join(f":{prefix}*{text}*" for prefix, text in shown) + ":"
 
 
 def _bcma(it: Fields) -> Iterator[str]:
@@ -195,21 +271,29 @@ def _closed(pattern: str) -> str:
 
 BUSES: dict[str, Bus] = {
     "acpi": Bus(("id", "driver_data", "cls", "cls_msk"), _acpi),
+    "amba": Bus(("id", "mask"), _amba),
     "auxiliary": Bus(("name",), _named_alias("auxiliary:")),
     "bcma": Bus(("manuf", "id", "rev", "class"), _bcma),
+    "coreboot": Bus(("tag",), _coreboot),
+    "dmi": Bus(("callback", "ident", "matches"), _dmi),
     "hdaudio": Bus(("vendor_id", "rev_id", "api_version"), _hdaudio),
     "hid": Bus(("bus", "group", "vendor", "product"), _hid),
     "i2c": Bus(("name",), _named_alias("i2c:")),
     "ieee1394": Bus(("match_flags", "vendor_id", "model_id", "specifier_id", "version"), _firewire),
-    "mei": Bus(("name",), _named_alias("mei:", suffix=":*")),
+    "ishtp": Bus(("guid",), _ishtp),
+    "mei": Bus(("name", "uuid", "version"), _mei),
+    "mhi": Bus(("chan",), _named_alias("mhi:", "chan")),
     "of": Bus(("name", "type", "compatible"), _of),
     "pci": Bus(("vendor", "device", "subvendor", "subdevice", "class", "class_mask"), _pci),
     "platform": Bus(("name",), _named_alias("platform:")),
     "pnp": Bus(("id",), _pnp),
+    "rpmsg": Bus(("name",), _named_alias("rpmsg:")),
     "sdio": Bus(("class", "vendor", "device"), _sdio),
+    "sdw": Bus(("mfg_id", "part_id", "sdw_version", "class_id"), _sdw),
     "serio": Bus(("type", "extra", "id", "proto"), _serio),
     "spi": Bus(("name",), _named_alias("spi:")),
     "ssb": Bus(("vendor", "coreid", "revision"), _ssb),
+    "tee": Bus(("uuid",), _tee),
     "tbsvc": Bus(("match_flags", "protocol_key"), _thunderbolt),
     "typec": Bus(("svid", "mode"), _typec),
     "usb": Bus(

@@ -68,9 +68,13 @@ class Fields:
 
     def numbers(self, name: str) -> list[int]:
         """Return all numbers in field *name*, whatever brackets they stand in."""
-        given = [it for it in expand(self.entry.get(name, []), self.find) if it not in {"{", "}"}]
-        values = [number(part) for part in split(_unwrapped(given)) if part]
+        given = [it for it in self.tokens(name) if it not in {"{", "}"}]
+        values = [number(part) for part in split(_without_cast(_unwrapped(given))) if part]
         return [it for it in values if it is not None]
+
+    def tokens(self, name: str) -> Tokens:
+        """Return what stands in field *name*, with its macros replaced."""
+        return expand(self.entry.get(name, []), self.find)
 
 
 def patterns(table: Tokens, bus: Bus, find: Find) -> Iterator[str | None]:
@@ -120,6 +124,17 @@ def _may_be_several(given: Tokens) -> bool:
     if not given or not (given[0][0].isalpha() or given[0][0] == "_"):
         return False
     return len(given) == 1 or (given[1] == "(" and closing(given, 1) == len(given) - 1)
+
+
+def designated(given: Tokens) -> Entry:
+    """Return the fields of *given*, a structure in its braces, that are given by name."""
+    parts = split(given[1:-1] if given[:1] == ["{"] else given)
+    return {it[1]: it[it.index("=") + 1 :] for it in parts if it[:1] == ["."] and "=" in it}
+
+
+def _without_cast(given: Tokens) -> Tokens:
+    """Return *given* without the type in brackets that it may begin with, as `GUID_INIT` does."""
+    return given[3:] if given[:1] == ["("] and given[2:3] == [")"] and given[1].isidentifier() else given
 
 
 def _unwrapped(given: Tokens) -> Tokens:

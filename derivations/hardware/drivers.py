@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 
-VERSION = 1
+VERSION = 2
 """Raised when the same tree gives another map."""
 
 KBUILD = "/kbuild"

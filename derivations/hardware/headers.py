@@ -14,7 +14,7 @@ from derivations.hardware.preprocessor import Macro, definition
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from derivations.hardware.makefile import Read
     from derivations.hardware.preprocessor import Find
@@ -24,8 +24,12 @@ _INCLUDE = re.compile(r'#[ \t]*include[ \t]*(["<])([^">\n]+)[">]')
 _MAX_DEPTH = 4
 _MAX_SIZE = 256 * 1024
 """Larger headers are lists of a chip's registers."""
+_TABLES = "include/linux/mod_devicetable.h"
+_PIECES = "device-id/"
+"""Where the headers are that the one of the tables includes, and is nothing but, since 7.2."""
+
 _ALWAYS = (
-    "include/linux/mod_devicetable.h",
+    _TABLES,
     "include/linux/pci_ids.h",
     "include/linux/pci.h",
     "include/linux/usb.h",
@@ -34,6 +38,8 @@ _ALWAYS = (
     "include/linux/module.h",
     "include/linux/fs.h",
     "include/linux/stringify.h",
+    "include/linux/uuid.h",
+    "include/uapi/linux/uuid.h",
     "include/uapi/linux/virtio_ids.h",
     "include/linux/crypto.h",
     "include/uapi/linux/input.h",
@@ -87,9 +93,17 @@ class Headers:
         """Return the header at *path*, None if there is none."""
         if path not in self._headers:
             text = self.read(path)
+            if text is not None and path == _TABLES:
+                text = "\n".join([text, *self._pieces(text)])
             usable = text if text is not None and len(text) <= _MAX_SIZE else None
             self._headers[path] = None if usable is None else _Header(usable, includes(usable))
         return self._headers[path]
+
+    def _pieces(self, text: str) -> Iterator[str]:
+        directory = posixpath.dirname(_TABLES)
+        for _, name in includes(text):
+            if name.startswith(_PIECES):
+                yield self.read(posixpath.join(directory, name)) or ""
 
 
 def includes(text: str) -> tuple[tuple[str, str], ...]:

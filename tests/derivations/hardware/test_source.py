@@ -9,7 +9,14 @@ from derivations.hardware.source import Source, is_worth_reading, read_source
 
 
 HEADERS = {
-    "include/linux/mod_devicetable.h": "#define PCI_ANY_ID (~0)\n#define HID_BUS_ANY 0xffff\n#define HID_GROUP_ANY 0\n",
+    "include/linux/mod_devicetable.h": "#define PCI_ANY_ID (~0)\n#define HID_BUS_ANY 0xffff\n#define HID_GROUP_ANY 0\n"
+    "#define DMI_MATCH(a, b) { .slot = a, .substr = b }\n",
+    "include/linux/uuid.h": (
+        "#define GUID_INIT(a, b, c, d0, d1, d2, d3, d4, d5, d6, d7) \\\n((guid_t) \\\n"
+        "{{ (a) & 0xff, ((a) >> 8) & 0xff, ((a) >> 16) & 0xff, ((a) >> 24) & 0xff, \\\n"
+        "   (b) & 0xff, ((b) >> 8) & 0xff, (c) & 0xff, ((c) >> 8) & 0xff, \\\n"
+        "   (d0), (d1), (d2), (d3), (d4), (d5), (d6), (d7) }})\n"
+    ),
     "include/linux/pci_ids.h": "#define PCI_VENDOR_ID_INTEL 0x8086\n",
     "include/linux/pci.h": (
         "#define PCI_DEVICE(vend, dev) \\\n\t.vendor = (vend), .device = (dev), \\\n"
@@ -97,6 +104,25 @@ def table(kind: str, structure: str, body: str, before: str = "") -> str:
                      ["hdaudio:v10EC0269r*a*"], id="hdaudio"),
         pytest.param("vmbus", "hv_vmbus_device_id", "{ .guid = { { 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16 } } },",
                      ["vmbus:0102030405060708090a0b0c0d0e0f10"], id="vmbus"),
+        pytest.param("vmbus", "hv_vmbus_device_id", "{ .guid = GUID_INIT(0xba6163d9, 0x04a1, 0x4d29, 0xb6, 5, 0x72, 0xe2, 0xff, 0xb1, 0xdc, 0x7f) },",
+                     ["vmbus:d96361baa104294db60572e2ffb1dc7f"], id="vmbus-macro"),
+        pytest.param("ishtp", "ishtp_device_id", "{ .guid = GUID_INIT(0x33AECD58, 0xB679, 0x4E54, 0x9B, 0xD9, 0xA0, 0x4D, 0x34, 0xF0, 0xC2, 0x26), },",
+                     ["ishtp:{33AECD58-B679-4E54-9BD9-A04D34F0C226}"], id="ishtp"),
+        pytest.param("mei", "mei_cl_device_id", '{ .uuid = GUID_INIT(0x33AECD58, 0xB679, 0x4E54, 0x9B, 0xD9, 0xA0, 0x4D, 0x34, 0xF0, 0xC2, 0x26), .version = 0xff }, { "pn544", { 0 }, 2 },',
+                     ["mei:*:33aecd58-b679-4e54-9bd9-a04d34f0c226:*:*", "mei:pn544:*:02:*"], id="mei"),
+        pytest.param("tee", "tee_client_device_id", "{ { { 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16 } } },",
+                     ["tee:01020304-0506-0708-090a-0b0c0d0e0f10*"], id="tee"),
+        pytest.param("sdw", "sdw_device_id", "{ .mfg_id = 0x025d, .part_id = 0x711, .sdw_version = 0x3, .class_id = 0x1 }, { 0x25d, 0x700 },",
+                     ["sdw:m025Dp0700v*c*", "sdw:m025Dp0711v03c01*"], id="sdw"),
+        pytest.param("amba", "amba_id", "{ .id = 0x00041031, .mask = 0x000fffff },", ["amba:d???41031"], id="amba"),
+        pytest.param("mhi", "mhi_device_id", '{ .chan = "IPCR" },', ["mhi:IPCR"], id="mhi"),
+        pytest.param("rpmsg", "rpmsg_device_id", '{ .name = "rpmsg-tty" },', ["rpmsg:rpmsg-tty"], id="rpmsg"),
+        pytest.param("coreboot", "coreboot_device_id", "{ .tag = 0x31 },", ["coreboot:t00000031"], id="coreboot"),
+        pytest.param(
+            "dmi", "dmi_system_id",
+            '{ .ident = "x", .matches = { DMI_MATCH(DMI_PRODUCT_NAME, "Mac Book:1"), DMI_MATCH(DMI_SYS_VENDOR, "Apple") } },',
+            ["dmi*:svn*Apple*:pn*MacBook1*:"], id="dmi",
+        ),
         pytest.param("x86cpu", "x86_cpu_id", "{ .vendor = 0, .family = 6, .model = 0x9e, .feature = 0 },",
                      ["cpu:type:x86,ven0000fam0006mod009E:feature:**"], id="x86cpu"),
         pytest.param("wmi", "wmi_device_id", '{ .guid_string = "ABC" },', ["wmi:ABC*"], id="wmi"),
@@ -127,6 +153,20 @@ def test_names_are_found_in_headers(name: str, before: str) -> None:
 
     (alias,) = found.aliases
     assert alias.startswith("pci:v00008086d0000004")
+
+
+def test_headers_of_the_tables_in_pieces() -> None:
+    """Since 7.2 the header of the tables is nothing but headers, one a bus."""
+    pieces = {
+        **HEADERS,
+        "include/linux/mod_devicetable.h": '#include "device-id/pci.h"\n',
+        "include/linux/device-id/pci.h": HEADERS["include/linux/mod_devicetable.h"],
+    }
+    found = read_source(
+        "drivers/x/x.c", table("pci", "pci_device_id", "{ PCI_DEVICE(1, 2) },"), Headers(pieces.get, "x86")
+    )
+
+    assert ("pci:v00000001d00000002sv*sd*bc*sc*i*",) == found.aliases
 
 
 def test_what_cannot_be_read_is_counted() -> None:
