@@ -246,7 +246,7 @@ def _ssb(it: Fields) -> Iterator[str]:
 
 def _typec(it: Fields) -> Iterator[str]:
     if svid := it.number("svid"):
-        yield f"typec:id{_hex(svid, 4)}m{it.number('mode') or '*'}"
+        yield f"typec:id{_hex(svid, 4)}m{_hex(it.number('mode') or None, 2)}"
 
 
 def _firewire(it: Fields) -> Iterator[str]:

@@ -81,14 +81,17 @@ def patterns(table: Tokens, bus: Bus, find: Find) -> Iterator[str | None]:
     """Yield the pattern of each entry of *table*, what stands between its brackets; None for one that cannot be read."""
     for element in split(table):
         for entry in _entries(element, find):
+            if entry is None:
+                yield None
+                continue
             try:
                 yield from bus.patterns(Fields(_named(entry, bus.fields, find), find))
             except Unreadable:
                 yield None
 
 
-def _entries(element: Tokens, find: Find) -> Iterator[Tokens]:
-    """Yield the entries that *element* of a table stands for: itself, or those that a macro makes."""
+def _entries(element: Tokens, find: Find) -> Iterator[Tokens | None]:
+    """Yield the entries that *element* of a table stands for: itself, or those that a macro makes; None if nobody knows it."""
     if element[:1] == ["["] and "=" in element:  # `[INDEX] = { … }`
         element = element[element.index("=") + 1 :]
     if element[:1] == ["{"]:
@@ -96,6 +99,8 @@ def _entries(element: Tokens, find: Find) -> Iterator[Tokens]:
     elif element and (made := expand(element, find)) != element:
         for each in split(made):
             yield from _entries(each, lambda _: None)
+    elif _may_be_several(element):
+        yield None
 
 
 def _named(entry: Tokens, fields: tuple[str, ...], find: Find) -> Entry:
@@ -109,11 +114,9 @@ def _named(entry: Tokens, fields: tuple[str, ...], find: Find) -> Entry:
             name = each[1]
             found[name] = each[each.index("=") + 1 :]
             place = fields.index(name) + 1 if name in fields else len(fields)
-        elif each[:1] == ["."] or place >= len(fields):
-            continue
         elif _may_be_several(each) and (made := expand(each, find)) != each:
             pending += split(made)[::-1]
-        elif each:
+        elif each and each[0] != "." and place < len(fields):
             found[fields[place]] = each
             place += 1
     return found

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MODULE_NAME = "KBUILD_MODNAME"
 """Stands in a driver's name for what the module is called."""
 
-_WORTH = (b"MODULE_DEVICE_TABLE", b"MODULE_ALIAS", b"MODULE_FIRMWARE", b"MODULE_SOFTDEP")
+_WORTH = (b"MODULE_DEVICE_TABLE", b"MODULE_ALIAS", b"MODULE_FIRMWARE", b"MODULE_SOFTDEP", b'.c"\n')
 _REGISTERS = re.compile(rb"_driver \w+ *(?:__\w+ *)?= *\{")
 _TABLE = re.compile(r"MODULE_DEVICE_TABLE\s*\(\s*(\w+)\s*,\s*(\w+)\s*\)")
 _USED = re.compile(r"\.(id_table|of_match_table|acpi_match_table|ids|match_table)\s*=\s*(?:\w+\s*\(\s*)?&?(\w+)")
@@ -85,7 +85,7 @@ def read_source(path: str, text: str, headers: Headers, places: Iterable[str] = 
         headers: The tree's headers.
         places: Where the source looks for headers beside the usual places.
     """
-    plain = without_comments(text)
+    plain = without_comments("\n".join([text, *_included_sources(path, text, headers.read)]))
     find = headers.find(path, plain, places)
     facts = _facts(plain, find)
     registered = list(_registered(plain))
@@ -126,8 +126,16 @@ def _tables(path: str, text: str, kinds: Mapping[str, str], read: Read) -> Itera
 
 def _local_headers(path: str, text: str, read: Read) -> Iterator[str]:
     for mark, name in includes(text):
-        if mark == '"' and name.endswith(("ids.h", "id.h", "tbl.h", ".c")):
-            yield without_comments(read(posixpath.join(posixpath.dirname(path), name)) or "")
+        if name.endswith(("ids.h", "id.h", "tbl.h")):
+            place = posixpath.dirname(path) if mark == '"' else "include"
+            yield without_comments(read(posixpath.join(place, name)) or "")
+
+
+def _included_sources(path: str, text: str, read: Read) -> Iterator[str]:
+    """Yield the sources that *text* includes to be one with them, as `uhci-hcd.c` does."""
+    for mark, name in includes(text):
+        if mark == '"' and name.endswith(".c"):
+            yield read(posixpath.join(posixpath.dirname(path), name)) or ""
 
 
 def _with_includes(path: str, body: str, read: Read) -> str:

@@ -169,11 +169,45 @@ def test_headers_of_the_tables_in_pieces() -> None:
     assert ("pci:v00000001d00000002sv*sd*bc*sc*i*",) == found.aliases
 
 
-def test_what_cannot_be_read_is_counted() -> None:
-    """An entry with a name that nobody defines is no pattern, and told."""
-    found = read(table("pci", "pci_device_id", "{ PCI_DEVICE(0x8086, NOWHERE) },\n{ PCI_DEVICE(1, 2) },"))
+def test_a_source_that_others_are_a_part_of() -> None:
+    """What a source includes to be one with it is read as its own: tables, and what they are called."""
+    files = {
+        **HEADERS,
+        "drivers/x/part.c": "static const struct pci_device_id t[] = { { PCI_DEVICE(1, 2) }, { } };\nMODULE_DEVICE_TABLE(pci, t);\n",
+    }
+    text = 'static int x;\n#include "part.c"\n'
 
-    assert 1 == found.unreadable
+    assert is_worth_reading(text.encode())
+    assert ("pci:v00000001d00000002sv*sd*bc*sc*i*",) == read_source(
+        "drivers/x/x.c", text, Headers(files.get, "x86")
+    ).aliases
+
+
+def test_a_table_in_a_general_header() -> None:
+    """A table may lie in a header of ids that is not beside the source."""
+    files = {
+        **HEADERS,
+        "include/linux/input/pad-ids.h": 'static const struct acpi_device_id ids[] = { { "ELAN0600", 0 }, { } };\n',
+    }
+    text = "#include <linux/input/pad-ids.h>\nMODULE_DEVICE_TABLE(acpi, ids);\n"
+
+    assert ("acpi*:ELAN0600:*",) == read_source("drivers/x/x.c", text, Headers(files.get, "x86")).aliases
+
+
+def test_a_macro_behind_a_designated_field() -> None:
+    """What stands for several fields counts wherever in an entry it is."""
+    before = "#define MT_DEVICE(v, p) .bus = 3, .group = 2, .vendor = (v), .product = (p)"
+    found = read(table("hid", "hid_device_id", "{ .driver_data = MT_CLS, MT_DEVICE(0x46d, 0x1) },", before))
+
+    assert ("hid:b0003g0002v0000046Dp00000001",) == found.aliases
+
+
+def test_what_cannot_be_read_is_counted() -> None:
+    """An entry with a name that nobody defines is no pattern, and told; so is one that is such a name."""
+    entries = "{ PCI_DEVICE(0x8086, NOWHERE) },\n{ PCI_DEVICE(1, 2) },\nNOBODY(3),"
+    found = read(table("pci", "pci_device_id", entries))
+
+    assert 2 == found.unreadable
     assert ("pci:v00000001d00000002sv*sd*bc*sc*i*",) == found.aliases
 
 
