@@ -4,7 +4,7 @@ linux_micro, my.kernel      an attribute that is a kernel
 6.12, 6.12.117              a version: the kernel of the set that has it
 ./old.config, /boot/config  a file: it has a slash in it, ends in .config, or is there and no attribute
 
-Of a file only the values are known, and what its head tells.
+Of a file alone only the values are known, and what its head tells.
 """
 
 from __future__ import annotations
@@ -125,6 +125,22 @@ def from_kernel(session: Session, found: Resolved, chosen: Chosen) -> Configurat
         requests=found.wanted.requests,
         base_name=asked if isinstance(asked, str) else asked.derivation.name,
         base={it.option: it.value for it in parse(text).assignments if it.value is not NO},
+    )
+
+
+def with_file(found: Kernel, place: Path) -> Kernel:
+    """Return the kernel *found* with nothing asked for but what is in the `.config` at *place*.
+
+    Raises:
+        IncompleteConfig, ForeignConfig: the file is cut off, or for another architecture.
+    """
+    return found.override(
+        base=place.absolute(),
+        extra_config=lambda _: (),
+        enable_common_config=False,
+        auto_modules=False,
+        hardware=None,
+        exact=False,
     )
 
 

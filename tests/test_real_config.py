@@ -53,6 +53,23 @@ def test_two_versions(real: Kernix, mine: str) -> None:
     assert "called MITIGATION_PAGE_TABLE_ISOLATION since 6.9" == causes["PAGE_TABLE_ISOLATION"]["text"]
 
 
+def test_two_files_with_the_kernel_that_they_are_for(real: Kernix, mine: str) -> None:
+    """Read by a kernel's Kconfig, files differ with causes; alone, in values."""
+    text = real.run("config", "-f", mine, "mine").stdout
+    for name, value in {"old": "y", "new": "n"}.items():
+        line = "CONFIG_INET=y" if value == "y" else "# CONFIG_INET is not set"
+        (real.home / f"{name}.config").write_text(text.replace("CONFIG_INET=y", line))
+
+    def found(*more: str) -> dict[str, str]:
+        said = json.loads(real.run("config", "diff", "-f", mine, "old.config", "new.config", "--json", *more).stdout)
+        return {it["option"]: it["cause"]["text"] for it in said["changes"]}
+
+    assert {"INET"} == found().keys()
+    causes = found("--for", "kernels.linux_micro")
+    assert "new.config instead of old.config" == causes["INET"]
+    assert "depends on INET" in causes["TCP_CONG_CUBIC"]
+
+
 def test_a_fix_holds(real: Kernix, mine: str) -> None:
     """What `fix` prints, put into the definition, makes the request hold."""
     printed = real.run("config", "fix", "-f", mine, "bad").stdout

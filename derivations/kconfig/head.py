@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _HEAD = re.compile(r"\A(?:#.*\n)*?# Linux/(\S+) (\S+) Kernel Configuration\n")
 _END = "# end of "
+_LAST = "Kernel hacking"
 _COMMENT = "# Compiler: "  # in old versions the only comment outside of any menu
 _DIRECTORIES = {"i386": "x86", "x86_64": "x86", "parisc64": "parisc", "sparc32": "sparc", "sparc64": "sparc"}
 
@@ -102,7 +103,9 @@ def check_complete(text: str, file: str) -> None:
     if not text.endswith("\n"):
         last = text.rpartition("\n")[2]
         raise IncompleteConfig(file, f"it breaks off at {last[:80]!r}")
-    if f"\n{_END}" in text and (menus := _open_menus(text.split("\n"))):
+    # What stands before the end of the last menu but a short one is whole, whatever comments in it look like menus.
+    rest = text.rpartition(f"\n{_END}{_LAST}\n")[2]
+    if f"\n{_END}" in text and (menus := _open_menus(rest.split("\n"))):
         raise IncompleteConfig(file, f"its menu {menus[0]!r} does not end")
 
 

@@ -41,21 +41,37 @@ def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 @click.argument("new", metavar="B", shell_complete=complete)
 @evaluation
 @realisation
+@click.option(
+    "--for",
+    "tree",
+    metavar="ATTR",
+    shell_complete=complete_attributes,
+    help="Let the Kconfig of this kernel read files, so that causes are known of them, too.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
 @click.option("--html", "page", type=PATH, help="Write them to this file as a page for a browser.")
 @click.pass_obj
 def command(
-    session: Session, /, *, old: str, new: str, as_json: bool, page: Path | None, options: Options, chosen: Chosen
+    session: Session,
+    /,
+    *,
+    old: str,
+    new: str,
+    tree: str | None,
+    as_json: bool,
+    page: Path | None,
+    options: Options,
+    chosen: Chosen,
 ) -> None:
     """Compare the configurations A and B: kernels, versions of Linux, or files.
 
     Each option that differs stands below what brought it about: a fragment that asks for it, the base,
     another default in another version, an option that selects it or that it depends on. Of a file
-    only the values are known.
+    only the values are known, unless `--for` says which kernel it is for.
     """
     with definitions(session, options) as names:
         known = configurations.and_bundled(names, options)
-        sides = [_configuration(session, known, text, chosen) for text in (old, new)]
+        sides = [_configuration(session, known, text, tree, chosen) for text in (old, new)]
     _compare_architectures(*sides)
     found = difference(*sides)
     if page is not None:
@@ -69,10 +85,16 @@ def command(
         click.echo("\n".join(lines(found)))
 
 
-def _configuration(session: Session, names: Mapping[str, Any], text: str, chosen: Chosen) -> Configuration:
-    if configurations.is_file(names, text):
-        return configurations.from_file(Path(text))
-    name, kernel = configurations.kernel_or_version(names, text)
+def _configuration(
+    session: Session, names: Mapping[str, Any], text: str, tree: str | None, chosen: Chosen
+) -> Configuration:
+    is_file = configurations.is_file(names, text)
+    alone = configurations.from_file(Path(text)) if is_file else None
+    if alone is not None and tree is None:
+        return alone
+    name, kernel = configurations.kernel_or_version(names, tree if tree is not None and is_file else text)
+    if is_file:
+        name, kernel = text, configurations.with_file(kernel, Path(text))
     return configurations.from_kernel(session, resolve(session, name, kernel, chosen), chosen)
 
 

@@ -101,6 +101,15 @@ def test_a_file_that_is_cut_off_between_lines() -> None:
     assert str(caught.value) == "x.config is not complete: its menu 'Kernel hacking' does not end"
 
 
+def test_a_comment_outside_of_all_menus() -> None:
+    """A comment below a menuconfig, which has no end, looks like a menu that does not end, and is none."""
+    comment = "#\n# CFG80211 needs to be enabled for MAC80211\n#\nCONFIG_NET_9P=y\n"
+    text = MENUS.replace("#\n# Kernel hacking\n", f"{comment}#\n# Kernel hacking\n")
+
+    assert not is_cut_off(text)
+    assert is_cut_off(f"{text}\n#\n# Documentation\n#\nCONFIG_D=y\n")
+
+
 @pytest.mark.parametrize(
     "text",
     [
