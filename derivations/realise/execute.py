@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 COMMITTING = 16
 """How many threads may be busy with results beyond those whose builders run."""
 
+_HEAR_SIGNALS = 0.5
+"""Seconds after which a Ctrl-C is heard at the latest."""
+
 
 class SeveralFailed(Error):
     """More than one derivation failed."""
@@ -198,7 +201,8 @@ class _Board:
         """Wait until everything is done that will be."""
         with self._changed:
             while self._left if not self._cancellation.is_halted() else self._running:
-                self._changed.wait()
+                # A signal that comes just before a lock is waited for is heard after it only (CPython), so not for ever.
+                self._changed.wait(_HEAR_SIGNALS)
 
     def outcome(self) -> dict[Output, StorePath]:
         """Return every output.
