@@ -7,6 +7,7 @@ import re
 import select
 import subprocess
 import termios
+import time
 
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+
+_PATIENCE = 300.0  # seconds; what is waited for comes in less than one, but the machine may be busy
 
 
 @attrs.define
@@ -72,8 +76,10 @@ class User:
         os.write(self.keyboard, text.encode())
 
     def see(self, pattern: str) -> re.Match[str]:
-        """Look at the screen until *pattern* is there, behind what was seen before."""
+        """Look at the screen until *pattern* is there, behind what was seen before, and fail if it never is."""
+        deadline = time.monotonic() + _PATIENCE
         while (found := re.search(pattern, self.shown)) is None:
+            assert time.monotonic() < deadline, f"{pattern!r} is not in {self.shown!r}"
             if not select.select([self.keyboard], [], [], 0.1)[0]:
                 assert self.process.poll() is None, self.shown
                 continue

@@ -130,6 +130,18 @@ class Mark:
                     found.append(int(entry.name))
         return found
 
+    def stopped(self) -> list[int]:
+        """Return those of them that a signal has stopped."""
+        return [pid for pid in self.running() if _state(pid) == "T"]
+
+
+def _state(pid: int) -> str:
+    """Return the letter for what the process *pid* does (`proc_pid_stat(5)`), "" if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
 
 @pytest.fixture
 def mark() -> Mark:

@@ -207,7 +207,9 @@ def test_job_control(sit_down: Callable[..., User], mark: Mark) -> None:
     user.see("Stopped")
     user.see("ready> ")
     user.type("fg\r")
-    user.see("sleep")
+    user.see("sleep")  # the shell says so before it gives the terminal away, and only then wakes the sleeper
+    while mark.stopped():
+        time.sleep(0.01)
     user.type("\x03")
     user.see("ready> ")
     user.type("echo status $?; exit\r")
