@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -17,13 +18,12 @@ import attrs
 from derivations.derivation import Derivation, Output
 from derivations.suggest import suggestion
 from overlays.fixpoint import AttrSet, UnknownAttribute
-from overlays.load import load_file, own_errors
+from overlays.load import is_users, load_file, own_errors
 from store.errors import Error, UsageError
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from types import TracebackType
 
     from overlays.fixpoint import Overlay
@@ -158,10 +158,7 @@ class Layers(Mapping[str, Any]):
 
 
 class blame(contextlib.AbstractContextManager[None]):  # noqa: N801 -- used as a `with` block, named like contextlib's
-    """Tell in what goes wrong inside the block which line of which of the user's *files* it comes from."""
-
-    def __init__(self, files: list[Path]) -> None:
-        self._files = {str(file.absolute()): file for file in files}
+    """Tell in what goes wrong inside the block which line of which of the user's files it comes from."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -170,8 +167,8 @@ class blame(contextlib.AbstractContextManager[None]):  # noqa: N801 -- used as a
         found = None
         step = trace
         while step is not None:
-            if (name := step.tb_frame.f_code.co_filename) in self._files:
-                found = (name, step.tb_lineno)
+            if is_users(step.tb_frame):
+                found = (step.tb_frame.f_code.co_filename, step.tb_lineno)
             step = step.tb_next
         if found is None or error is None:
             return
@@ -179,4 +176,4 @@ class blame(contextlib.AbstractContextManager[None]):  # noqa: N801 -- used as a
             if not hasattr(error, "trace"):  # a `UserFileError` tells its lines already
                 error.add_note(f"in {found[0]}, line {found[1]}")
             return
-        own_errors(self._files[found[0]]).__exit__(kind, error, trace)
+        own_errors(Path(found[0])).__exit__(kind, error, trace)

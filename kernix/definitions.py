@@ -39,7 +39,6 @@ def definitions(
     place = find_lock(options.lock, Path.cwd(), lambda: session.config_home)
     lock = lock_at(place, make_lock or (refuse if _offline(session, options) else functools.partial(_make, session)))
     paths = overlay_files(session, options)
-    users = [*(path for path in paths if isinstance(path, Path)), *filter(None, [options.file])]
     pins = session.config_home / PINS
     context = Context(
         lock=lock,
@@ -47,7 +46,7 @@ def definitions(
         pins=pins if pins.exists() else None,
         contents=functools.partial(_content, session),
     )
-    with using(context), blame(users):
+    with using(context), blame():
         yield _names(paths, options)
 
 

@@ -1,23 +1,32 @@
 """Users' own files: overlays, and sets of kernels.
 
-A file is an ordinary Python module, run once. Its errors are its author's: the traceback that
-is shown begins in the file, not in kernix.
+A file is an ordinary Python module, run once. It may import what lies beside it, as a script may. Two files from two
+directories may each have a `common.py` beside them: none sees the other's, so what lies beside a file must be
+imported while that runs, and not by a function of it that is called later. Its errors are its author's: the
+traceback that is shown begins in the file, not in kernix.
 """
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import traceback
 import types
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from overlays.fixpoint import Overlay
+
+
+_USERS = "__kernix_definition__"
+"""What a module of the user's has among its globals."""
 
 
 class UserFileError(Error):
@@ -66,11 +75,15 @@ def load_file(path: Path) -> dict[str, Any]:
         source = path.read_bytes()
     except OSError as error:
         raise UserFileMissing(str(path), (error.strerror or str(error)).lower()) from None
-    module = types.ModuleType(path.stem)
-    module.__file__ = str(path.absolute())
-    with own_errors(path):
+    place = str(path.absolute())
+    module = types.ModuleType(place)
+    module.__file__ = place
+    vars(module)[_USERS] = True
+    # Dataclasses, and others that evaluate annotations, look for a class's module there. No import can ask for that name.
+    sys.modules[place] = module
+    with own_errors(path), _importing_beside(path):
         # Not under this module's own `from __future__`: the file says itself what it wants.
-        code = compile(source, module.__file__, "exec", dont_inherit=True)
+        code = compile(source, place, "exec", dont_inherit=True)
         exec(code, module.__dict__)  # noqa: S102 -- a definition is a program
     return {name: value for name, value in vars(module).items() if not name.startswith("_")}
 
@@ -86,6 +99,11 @@ def load_overlay(path: Path) -> Overlay:
         raise NoOverlay(str(path))
     found: Overlay = overlay
     return found
+
+
+def is_users(frame: types.FrameType) -> bool:
+    """Return whether *frame* runs code of a user's file, or of what that imported from beside it."""
+    return _USERS in frame.f_globals
 
 
 class own_errors:  # noqa: N801 -- used as a `with` block, named like contextlib's
@@ -106,8 +124,38 @@ class own_errors:  # noqa: N801 -- used as a `with` block, named like contextlib
         """Raise the user's error in our form, if there is one."""
         if error is None or isinstance(error, Error) or not isinstance(error, Exception | SystemExit):
             return
-        while trace is not None and trace.tb_frame.f_code.co_filename != str(self._path):
+        while trace is not None and not is_users(trace.tb_frame):
             trace = trace.tb_next
         text = "".join(traceback.format_exception(type(error), error, trace, chain=False)).rstrip()
         last = traceback.format_exception_only(error)[-1].strip()
         raise UserFileError(str(self._path), last, text) from None
+
+
+@contextlib.contextmanager
+def _importing_beside(path: Path) -> Iterator[None]:
+    """Let what runs inside import modules from the directory of *path*, which nothing that runs later gets."""
+    directory = str(path.absolute().parent)
+    if directory in sys.path:
+        yield
+        return
+    known, writes = frozenset(sys.modules), sys.dont_write_bytecode
+    sys.path.append(directory)  # behind all others: no file of the user's can stand for one of ours
+    sys.dont_write_bytecode = (
+        True  # it is told from its source by size and second, and a script may change both too fast
+    )
+    try:
+        yield
+    finally:
+        sys.path.remove(directory)
+        sys.dont_write_bytecode = writes
+        new = {name: module for name, module in sys.modules.items() if name not in known}
+        beside = {name for name, module in new.items() if "." not in name and _lies_in(module, directory)}
+        for name, module in new.items():
+            if name.partition(".")[0] in beside:
+                vars(module)[_USERS] = True
+                del sys.modules[name]
+
+
+def _lies_in(module: types.ModuleType, directory: str) -> bool:
+    places = list(getattr(module, "__path__", ())) or [getattr(module, "__file__", None)]
+    return any(place is not None and str(Path(place).parent) == directory for place in places)

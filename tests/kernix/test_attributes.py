@@ -10,7 +10,7 @@ from derivations.derivation import Derivation
 from derivations.source import text_file
 from kernix.attributes import Layers, NotBuildable, blame, follow, is_definition, members, read_file, target
 from overlays.fixpoint import UnknownAttribute, fix
-from overlays.load import UserFileError
+from overlays.load import UserFileError, load_file
 from store.errors import UsageError
 
 
@@ -129,15 +129,14 @@ def test_an_error_of_ours_names_the_users_line(tmp_path: Path) -> None:
     """What goes wrong in a call that a user's file makes is told with file and line."""
     file = tmp_path / "mine.py"
     file.write_text("def call(function):\n    function()\n")
-    space: dict[str, object] = {}
-    exec(compile(file.read_text(), str(file), "exec"), space)  # noqa: S102 -- as `load_file` does
+    call = load_file(file)["call"]
 
     def fail() -> None:
         message = "no such thing"
         raise UsageError(message)
 
-    with pytest.raises(UsageError) as caught, blame([file]):
-        space["call"](fail)  # type: ignore[operator]  # the function above
+    with pytest.raises(UsageError) as caught, blame():
+        call(fail)
     assert [f"in {file}, line 2"] == caught.value.__notes__
 
 
@@ -145,14 +144,13 @@ def test_an_error_of_the_users_is_shown_as_python_shows_it(tmp_path: Path) -> No
     """What a user's file raises later, in a thunk, has the lines of that file and none of ours."""
     file = tmp_path / "mine.py"
     file.write_text("def call():\n    return 1 / 0\n")
-    space: dict[str, object] = {}
-    exec(compile(file.read_text(), str(file), "exec"), space)  # noqa: S102 -- as `load_file` does
-    with pytest.raises(UserFileError) as caught, blame([file]):
-        space["call"]()  # type: ignore[operator]  # the function above
+    call = load_file(file)["call"]
+    with pytest.raises(UserFileError) as caught, blame():
+        call()
     assert ("line 2" in caught.value.trace, "attributes.py" in caught.value.trace) == (True, False)
 
 
-def test_a_defect_of_ours_is_no_users_error(tmp_path: Path) -> None:
+def test_a_defect_of_ours_is_no_users_error() -> None:
     """An exception in which no line of the user's takes part passes as it is."""
-    with pytest.raises(ZeroDivisionError), blame([tmp_path / "mine.py"]):
+    with pytest.raises(ZeroDivisionError), blame():
         _ = 1 / 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
+
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,13 +33,13 @@ def test_the_names_of_a_file(tmp_path: Path) -> None:
 
 
 def test_a_file_knows_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`__file__` is absolute and `__name__` is the file's, however it was named."""
+    """`__file__` is absolute, however the file was named, and no import can ask for `__name__`."""
     write(tmp_path, "where, name = __file__, __name__\n")
     monkeypatch.chdir(tmp_path)
 
     found = load_file((tmp_path / "mine.py").relative_to(tmp_path))
 
-    assert (found["where"], found["name"]) == (str(tmp_path / "mine.py"), "mine")
+    assert (found["where"], found["name"]) == (str(tmp_path / "mine.py"),) * 2
 
 
 def test_a_file_is_run_under_its_own_rules(tmp_path: Path) -> None:
@@ -50,6 +53,82 @@ def test_other_encodings(tmp_path: Path) -> None:
     """A file is read in the encoding that it declares, UTF-8 by default."""
     assert load_file(write(tmp_path, "a = 'ü'\n"))["a"] == "ü"
     assert load_file(write(tmp_path, b"# -*- coding: latin-1 -*-\na = '\xfc'\n"))["a"] == "ü"
+
+
+def test_dataclasses(tmp_path: Path) -> None:
+    """A file may have classes whose annotations are evaluated in its own module, now or when a function is called."""
+    text = """\
+        from __future__ import annotations
+        from dataclasses import dataclass
+
+        @dataclass
+        class Board:
+            cores: int
+
+        def later():
+            @dataclass
+            class Two:
+                cores: Board
+            return Two(Board(2)).cores.cores
+    """
+    found = load_file(write(tmp_path, textwrap.dedent(text)))
+
+    assert (found["Board"](4).cores, found["later"]()) == (4, 2)
+
+
+def test_what_lies_beside_a_file(tmp_path: Path) -> None:
+    """Modules and packages beside a file can be imported; their names are taken from nobody, and nothing is written there."""
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "__init__.py").write_text("")
+    (tmp_path / "parts" / "more.py").write_text("b = 2\n")
+    (tmp_path / "common.py").write_text("import parts.more\na = 1 + parts.more.b\n")
+    (tmp_path / "json.py").write_text("raise AssertionError\n")
+    before = sys.path[:]
+
+    found = load_file(write(tmp_path, "import json\nfrom common import a\n"))
+
+    assert (found["a"], before) == (3, sys.path)
+    assert not {"common", "parts", "parts.more", "mine"} & set(sys.modules)
+    assert list(tmp_path.rglob("__pycache__")) == []
+
+
+def test_each_file_has_its_own_beside_it(tmp_path: Path) -> None:
+    """Two files that import modules of one name get each their own, and one that has none gets none."""
+    for number in (1, 2):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        (directory / "common.py").write_text(f"a = {number}\n")
+        assert load_file(write(directory, "from common import a\n"))["a"] == number
+
+    with pytest.raises(UserFileError, match="No module named 'common'"):
+        load_file(write(tmp_path, "from common import a\n"))
+
+
+def test_a_file_and_its_own_directory_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file's directory is on Python's path anyway, modules from it stay as Python has them."""
+    (tmp_path / "common.py").write_text("a = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    assert load_file(write(tmp_path, "from common import a\n"))["a"] == 1
+    assert sys.modules.pop("common").a == 1
+
+
+def test_errors_beside_a_file_are_the_users(tmp_path: Path) -> None:
+    """What a module beside a file raises, at once or later, is shown from the first line of the user's on."""
+    (tmp_path / "common.py").write_text("def f():\n    return 1 / 0\n")
+    with pytest.raises(UserFileError) as caught:
+        load_file(write(tmp_path, "import common\ncommon.f()\n"))
+    assert caught.value.trace.index("mine.py") < caught.value.trace.index('common.py", line 2, in f')
+    assert "load.py" not in caught.value.trace
+
+    function = load_file(write(tmp_path, "from common import f\n"))["f"]
+    with pytest.raises(UserFileError) as caught, own_errors(tmp_path / "mine.py"):
+        function()
+    assert 'common.py", line 2, in f' in caught.value.trace
+
+    (tmp_path / "common.py").write_text("a = [\n")
+    with pytest.raises(UserFileError, match="never closed"):
+        load_file(write(tmp_path, "import common\n"))
 
 
 def test_an_overlay(tmp_path: Path) -> None:
