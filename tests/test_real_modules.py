@@ -240,14 +240,15 @@ echo 'MODULE_VERSION("mine");' >> drivers/net/dummy.c
 make -s -C $dev/lib/modules/*/build M=$(pwd)/drivers/net CONFIG_DUMMY=m modules
 modinfo -F version drivers/net/dummy.ko
 make -s kernelversion
+echo "for $ARCH"
 """
 
 
 def test_the_loop(modules: Modules) -> None:
-    """Edit, compile, run: in the shell a driver of the tree is built against `dev`, edited, and built again."""
+    """Edit, compile, run: in the shell, here that of an output, a driver of the tree is built against `dev`, and again."""
     modules.built("modular.dev")
-    said = modules.run("shell", "modular", "-d", "modules/shell", "--", "bash", "-c", LOOP).stdout
+    said = modules.run("shell", "modular.dev", "-d", "modules/shell", "--", "bash", "-c", LOOP).stdout
 
     assert f"\n{release(modules)} " in said
-    assert said.splitlines()[-2:] == ["mine", release(modules)]
+    assert said.splitlines()[-3:] == ["mine", release(modules), "for x86_64"]
     assert list((modules.kernix.home / "modules/shell").glob("linux-*/drivers/net/dummy.ko"))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from derivations.linux.kernel import Kernel
 from derivations.linux.shell import shell_of
 from derivations.realise import interactive
-from kernix.attributes import target
+from kernix.attributes import follow, target
 from kernix.definitions import definitions
 from kernix.messages import say
 from kernix.options import PATH, attribute, evaluation, realisation
@@ -21,7 +21,7 @@ from store.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from derivations.linux.shell import Shell
     from kernix.attributes import Target
@@ -57,7 +57,7 @@ def command(
         found = target(names, attribute)
         derivation = found.output.derivation
         built = present(session, [derivation.output(name) for name in derivation.outputs])
-        shell = shell_of(found.value if isinstance(found.value, Kernel) else derivation, built)
+        shell = shell_of(_kernel_of(names, found) or derivation, built)
         paths = realise(session, shell.mounts.values(), **chosen)
     place = directory or Path(f"{derivation.name}-shell")
     with _workplace(place) as work:
@@ -69,6 +69,15 @@ def command(
         with interactive.session(session.store, shell.mounts, argv, env=env, terminal=True, build=work) as process:
             code = process.wait()
     click.get_current_context().exit(code)
+
+
+def _kernel_of(names: Mapping[str, Any], found: Target) -> Kernel | None:
+    """Return the kernel that *found* is, or is an output of, if it is one."""
+    whole = found.attribute.rpartition(".")[0]
+    for value in (found.value, follow(names, whole) if whole else None):
+        if isinstance(value, Kernel) and value.derivation.key == found.output.derivation.key:
+            return value
+    return None
 
 
 @contextlib.contextmanager
