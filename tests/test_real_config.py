@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -174,3 +175,31 @@ def test_leaving_the_editor(edit: Callable[..., Terminal]) -> None:
     terminal.press("F9")
 
     assert "nothing was changed" in terminal.wait(lambda screen: "ended 0" in screen)
+
+
+EDITORS = """
+import attrs
+
+from derivations.linux.editor import editor_root, editors
+
+linux = kernels.linux_micro
+root = editor_root(linux.toolchain, linux.context.lock()).out
+compiled = editors(linux.config_tree, root, linux.toolchain.system, linux.toolchain.make_flags)
+option, script, *words = compiled.args
+copy = "cp -r --preserve=mode,timestamps,links /editors/. /build; chmod -R u+w /build;"
+again = attrs.evolve(
+    compiled, args=[option, copy + script, *words], mounts={**compiled.mounts, "/editors": compiled.out}
+)
+"""
+
+
+def test_an_editor_is_compiled_once(real: Kernix) -> None:
+    """To make, the editors from the store are up to date: nothing is compiled again."""
+    real.run("lock", "--add", "ncurses")
+    file = real.define("editors.py", EDITORS)
+    real.run("build", "-f", file, "again", "--no-link")
+
+    assert re.search(r"HOSTLD +scripts/kconfig/mconf", real.run("log", "-f", file, "compiled").stdout)
+    again = real.run("log", "-f", file, "again").stdout
+    assert again
+    assert "HOST" not in again

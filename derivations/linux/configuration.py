@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from derivations.toolchain import Toolchain
 
 
-_ENVIRONMENT = {"KCONFIG_NOTIMESTAMP": "1", "LC_ALL": "C", "TZ": "UTC"}
+ENVIRONMENT = {"KCONFIG_NOTIMESTAMP": "1", "LC_ALL": "C", "TZ": "UTC"}
+"""What Kconfig's programs have in common where nobody looks at them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -118,7 +119,7 @@ def resolver(sources: Output, toolchain: Toolchain, flags: Sequence[str] = ()) -
         system=toolchain.system,
         builder=SHELL,
         args=script("resolver", *flags),
-        env=_ENVIRONMENT,
+        env=ENVIRONMENT,
         mounts={"/": toolchain.root, "/kconf": _program(), "/src": sources},
         hints=Hints(description="read the kernel's Kconfig", retention=Retention.TOOLCHAIN),
     )
@@ -133,7 +134,7 @@ def base(start: str | Output, sources: Output, toolchain: Toolchain, flags: Sequ
         system=toolchain.system,
         builder=SHELL,
         args=script("base", start, *flags),
-        env=_ENVIRONMENT,
+        env=ENVIRONMENT,
         mounts={"/": toolchain.root, "/src": sources},
         hints=Hints(description=f"make {start}", retention=Retention.TOOLCHAIN),
     ).out

@@ -1,16 +1,21 @@
-"""Where the kernel's own editors of configurations run: a toolchain with ncurses in it."""
+"""The kernel's own editors of configurations, and where they run: a toolchain with ncurses in it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from derivations.debian.rootfs import root_file_system
+from derivations.derivation import Derivation, Hints, Output
+from derivations.linux.configuration import ENVIRONMENT
+from derivations.linux.script import SHELL, script
 from derivations.union import union
+from store.retention import Retention
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from derivations.debian.lock import Lock
-    from derivations.derivation import Derivation
     from derivations.toolchain import Toolchain
 
 
@@ -26,3 +31,19 @@ def editor_root(toolchain: Toolchain, lock: Lock) -> Derivation:
     """
     inputs = [root_file_system(SET, lock).out, toolchain.root]
     return union(f"{toolchain.root.derivation.name}-{SET}", inputs, conflicts="last")
+
+
+def editors(sources: Output, root: Output, system: str, flags: Sequence[str] = ()) -> Derivation:
+    """Return the editors of the config tree *sources*, as make finds them compiled in its output directory.
+
+    They are made in *root*, where they have to run, too; *flags* are make's.
+    """
+    return Derivation(
+        name="linux-kconfig-editors",
+        system=system,
+        builder=SHELL,
+        args=script("editors", *flags),
+        env=ENVIRONMENT,
+        mounts={"/": root, "/src": sources},
+        hints=Hints(description="compile the kernel's editors of configurations", retention=Retention.TOOLCHAIN),
+    )

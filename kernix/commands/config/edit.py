@@ -16,7 +16,7 @@ from derivations.kconfig.minimal import by_cause, minimal, settable
 from derivations.kconfig.text import line
 from derivations.kconfig.upgrade import rows
 from derivations.kconfig.values import Unset
-from derivations.linux.editor import SET, editor_root
+from derivations.linux.editor import SET, editor_root, editors
 from derivations.linux.script import SHELL, script
 from derivations.realise.interactive import session as sandbox
 from derivations.realise.kconf import evaluator
@@ -83,8 +83,11 @@ def command(
         found = resolve(session, attribute, edited, chosen)
         root = editor_root(edited.toolchain, _lock(session, edited, options)).out
         before = from_kernel(session, found, chosen)
-        realise(session, [root, edited.config_tree], **chosen)
-        text = _edit(session, found, target, root)
+        flags = (*edited.toolchain.make_flags, *edited.arguments.make_flags)
+        compiled = editors(edited.config_tree, root, edited.toolchain.system, flags).out
+        mounts = {"/": root, "/src": edited.config_tree, "/editors": compiled}
+        realise(session, mounts.values(), **chosen)
+        text = _edit(session, found, mounts, [target, *flags])
         if text == found.file.read_text(encoding="utf-8"):
             say("nothing was changed")
             return
@@ -106,14 +109,12 @@ def _lock(session: Session, edited: Kernel, options: Options) -> Lock:
     return pinned
 
 
-def _edit(session: Session, found: Resolved, target: str, root: Output) -> str:
-    """Let the user edit the configuration *found*, and return what the editor left.
+def _edit(session: Session, found: Resolved, mounts: Mapping[str, Output], words: Sequence[str]) -> str:
+    """Let the user edit the configuration *found* with the target and arguments *words*; return what the editor left.
 
     Raises:
         EditorFailed: it ended with an error.
     """
-    edited = found.kernel
-    flags = (*edited.toolchain.make_flags, *edited.arguments.make_flags)
     env = {
         "KCONFIG_NOTIMESTAMP": "1",
         "LC_ALL": "C.UTF-8",
@@ -124,12 +125,11 @@ def _edit(session: Session, found: Resolved, target: str, root: Output) -> str:
     with session.store.scratch() as build:
         file = build / ".config"
         file.write_bytes(found.file.read_bytes())
-        argv = [SHELL, *script("edit", target, *flags)]
-        mounts = {"/": root, "/src": edited.config_tree}
+        argv = [SHELL, *script("edit", *words)]
         with sandbox(session.store, mounts, argv, env=env, terminal=True, build=build) as process:
             code = process.wait()
         if code:
-            raise EditorFailed(target, code)
+            raise EditorFailed(words[0], code)
         return file.read_text(encoding="utf-8")
 
 
