@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.cause import Configuration
+from derivations.kconfig.configured import Configuration
 from derivations.kconfig.grammar import parse
 from derivations.kconfig.head import check_complete, directory, head
 from derivations.kconfig.resolved import Values

@@ -12,7 +12,7 @@ from kernix.table import rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from derivations.kconfig.cause import Configuration
+    from derivations.kconfig.configured import Configuration
     from derivations.kconfig.difference import Change, Difference
 
 

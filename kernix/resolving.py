@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.hardware.fit import requests
+from derivations.kconfig.account import account
+from derivations.kconfig.dotconfig import whole, with_changes
 from derivations.kconfig.model import Model
 from derivations.kconfig.resolved import Values
 from derivations.linux.kernel import Kernel
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.kconfig.merge import Merged
+    from derivations.kconfig.outcome import Account
     from kernix.options import Chosen
     from kernix.session import Session
 
@@ -55,6 +58,17 @@ class Resolved:
             return self.file.read_text(encoding="utf-8")
         base = self.kernel.base_config
         return session.store.path(realise(session, [base], **chosen)[base]).read_text(encoding="utf-8")
+
+    def accounts(self, session: Session, chosen: Chosen) -> tuple[Account, ...]:
+        """Return what became of every request, and of what has to come out as a whole `.config` has it and does not."""
+        arguments = self.kernel.arguments
+        if not arguments.exact or arguments.ignore_config_errors:
+            return account(self.wanted, self.model, self.values)
+        base = self.kernel.base_config
+        place = session.store.path(realise(session, [base], **chosen)[base])
+        text, config = (it.read_text(encoding="utf-8", errors="surrogateescape") for it in (place, self.file))
+        said = whole(text, base.derivation.name, config, self.model)
+        return account(with_changes(self.wanted, said, self.model, self.values), self.model, self.values, base=said)
 
 
 def kernel(names: Mapping[str, Any], attribute: str) -> Kernel:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.kconfig.account import Account, account
+from derivations.kconfig.account import account
 from derivations.kconfig.compose import compose
 from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.merge import Merged, merge
@@ -23,6 +23,7 @@ from store.local import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from derivations.kconfig.outcome import Account
     from derivations.kconfig.resolved import Evaluate, Values
     from derivations.kconfig.values import Value
     from tests.real import Kernix

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.account import Account, account
+from derivations.kconfig.account import account
 from derivations.kconfig.compose import compose
 from derivations.kconfig.expression import (
     NO,
@@ -31,6 +31,7 @@ from derivations.kconfig.resolved import Values
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from derivations.kconfig.outcome import Account
     from derivations.kconfig.values import Value
 
 _WORD = re.compile(r"\s*(\|\||&&|!=|=|<|!|\(|\)|\"[^\"]*\"|@?\w+)")

@@ -64,7 +64,11 @@ def test_a_whole_configuration_that_kconfig_would_change(real: Kernix, whole: Pa
             ("SHMEM", "n", ""),
         ]
     ]
+    told = real.run("config", "check", "-f", manual(real, changed), "it", code=1)
+    assert told.stderr.startswith("error: 3 options are not what `it` asks for: NO_SUCH, NR_CPUS, SHMEM\n")
+    assert "NR_CPUS: asked 4 (changed.config:" in told.stdout
     assert "CONFIG_SHMEM=y" in real.run("config", "-f", manual(real, changed), "lenient").stdout
+    real.run("config", "check", "-f", manual(real, changed), "lenient")
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.frozen_map import FrozenMap
 from derivations.kconfig.expression import NO, And, Compare, Const, Level, Not, Or, Ref, evaluate, refs, show
 from derivations.kconfig.renames import changed
-from derivations.kconfig.values import Hex, Tristate, Unset
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from derivations.kconfig.configured import Configuration
     from derivations.kconfig.expression import Expr
     from derivations.kconfig.fragment import Request
-    from derivations.kconfig.model import Model, Symbol
+    from derivations.kconfig.model import Symbol
     from derivations.kconfig.resolved import Values
 
 
@@ -79,54 +78,6 @@ class Cause:
     place: str = ""
 
 
-@attrs.frozen(kw_only=True)
-class Configuration:
-    """A configuration, and what is known of how it came to be.
-
-    Attributes:
-        name: What the user calls it.
-        values: The value of every option.
-        version: The version of Linux that it is for, empty if that is not known.
-        arch: The directory below `arch/` of what it is for, empty if that is not known.
-        model: That version's Kconfig.
-        requests: What is asked for.
-        base_name: What it begins with, such as `tinyconfig`.
-        base: The options that this sets.
-    """
-
-    name: str
-    values: Values
-    version: str = ""
-    arch: str = ""
-    model: Model | None = None
-    requests: Mapping[str, Request] = attrs.field(factory=FrozenMap)
-    base_name: str = ""
-    base: Mapping[str, object] = attrs.field(factory=FrozenMap)
-
-    def value(self, option: str) -> str | None:
-        """Return the value of *option*; None where the `.config` has no line for it that says more than n."""
-        state = self.values.get(option)
-        if state is None or state.value == "n" or not state.written:
-            return None
-        return state.value
-
-    def shown(self, option: str) -> str:
-        """Return the value of *option* for people."""
-        value = self.value(option)
-        if value is not None:
-            return value or '""'
-        state = self.values.get(option)
-        return "n" if state is not None and state.value == "n" else "absent"
-
-    def symbol(self, option: str) -> Symbol | None:
-        """Return what Kconfig says about *option*, if it is known and there is such an option."""
-        return self.model.get(option) if self.model is not None else None
-
-    def lacks(self, option: str) -> bool:
-        """Return whether this version is known to have no *option*."""
-        return self.model is not None and option not in self.model
-
-
 @attrs.frozen
 class Causes:
     """Finds what the changes between two configurations come from."""
@@ -152,11 +103,11 @@ class Causes:
     def _asked(self, option: str) -> Cause | None:
         """Return who asks for the new value, or asked for the old one."""
         before, after = self.old.requests.get(option), self.new.requests.get(option)
-        if after is not None and _is(after.value, self.new.value(option)):
+        if after is not None and self.new.has(option, after.value):
             if before is not None and before.value == after.value:
                 return None
             return _requested(Kind.ASKED, after, "asked for")
-        if before is not None and after is None and _is(before.value, self.old.value(option)):
+        if before is not None and after is None and self.old.has(option, before.value):
             return _requested(Kind.DROPPED, before, "nobody asks for it any more, as was done")
         return None
 
@@ -171,7 +122,7 @@ class Causes:
         if not self.old.base_name or not self.new.base_name:
             return None
         before, after = self.old.base.get(option), self.new.base.get(option)
-        if before == after or not (_is(before, self.old.value(option)) and _is(after, self.new.value(option))):
+        if before == after or not (self.old.has(option, before) and self.new.has(option, after)):
             return None
         if self.old.base_name == self.new.base_name:
             return Cause(kind=Kind.BASE, text=f"{self.new.base_name} of {self.new.version} says so")
@@ -202,7 +153,7 @@ class Causes:
     def _selected(self, option: str) -> Cause | None:
         """Return what selects it now and did not before, or the other way round."""
         before, after = (it.symbol(option) for it in (self.old, self.new))
-        low, high = _level(self.old.value(option)), _level(self.new.value(option))
+        low, high = self.old.level(option), self.new.level(option)
         was = evaluate(before.selected_by, self.old.values) if before is not None else Level.N
         now = evaluate(after.selected_by, self.new.values) if after is not None else Level.N
         if low < high <= now and was < high and after is not None:
@@ -218,8 +169,8 @@ class Causes:
         before, after = (it.symbol(option) for it in (self.old, self.new))
         if before is None or after is None:
             return None
-        was, now = (_limit(it, side.values) for it, side in ((before, self.old), (after, self.new)))
-        low, high = _limit_of(self.old.value(option)), _limit_of(self.new.value(option))
+        was, now = (side.allowed(it) for it, side in ((before, self.old), (after, self.new)))
+        low, high = self.old.needed(option), self.new.needed(option)
         if now < low and now < was:
             return self._by(Kind.DEPENDS, option, after.depends, "depends on")
         if was < high and was < now:
@@ -261,7 +212,7 @@ class Causes:
 
     def _implied(self, option: str) -> Cause | None:
         """Return what suggests it now and did not before, or the other way round."""
-        rises = _level(self.new.value(option)) > _level(self.old.value(option))
+        rises = self.new.level(option) > self.old.level(option)
         side = self.new if rises else self.old
         symbol = side.symbol(option)
         if symbol is None:
@@ -334,41 +285,6 @@ def _requested(kind: Kind, request: Request, words: str) -> Cause:
     origin = request.origin
     return Cause(kind=kind, text=f"{words} by {origin.fragment}" if origin.fragment else words,
                  fragment=origin.fragment, place=origin.place)  # fmt: skip
-
-
-def _is(wanted: object, value: str | None) -> bool:
-    """Return whether *value*, as Kconfig has it, is what was *wanted*."""
-    if wanted is None or isinstance(wanted, Unset):
-        return value is None
-    if isinstance(wanted, Tristate):
-        return wanted.value == (value or "n")
-    if value is None:
-        return wanted == ""
-    if isinstance(wanted, Hex):
-        return _number(value) == wanted.number
-    return value == str(wanted)
-
-
-def _number(text: str) -> int | None:
-    try:
-        return int(text, 16)
-    except ValueError:
-        return None
-
-
-def _level(value: str | None) -> Level:
-    return {"y": Level.Y, "m": Level.M}.get(value or "n", Level.N)
-
-
-def _limit_of(value: str | None) -> Level:
-    """Return how much its dependencies must be worth for *value*: for a number or a text, anything but n."""
-    return Level.N if value is None else _level(value) or Level.M
-
-
-def _limit(symbol: Symbol, values: Values) -> Level:
-    """Return how much the dependencies of *symbol* allow: what is no tristate is either allowed or not."""
-    found = evaluate(symbol.depends, values)
-    return Level.Y if found > Level.N and symbol.type != "tristate" else found
 
 
 def _terms(expression: Expr) -> tuple[Expr, ...]:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.cause import Cause, Causes, Configuration
+from derivations.kconfig.cause import Cause, Causes
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from derivations.kconfig.configured import Configuration
 
 
 @attrs.frozen(kw_only=True)

@@ -6,14 +6,23 @@ import re
 
 from typing import TYPE_CHECKING
 
+import attrs
+
+from derivations.frozen_map import FrozenMap
 from derivations.kconfig.check import parse
 from derivations.kconfig.fragment import Origin, Request
+from derivations.kconfig.head import check_architecture, check_complete, check_version
+from derivations.kconfig.meaning import holds
+from derivations.kconfig.outcome import asked
 from derivations.kconfig.values import NO, Tristate
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from derivations.kconfig.merge import Merged
+    from derivations.kconfig.model import Model
+    from derivations.kconfig.resolved import Values
     from derivations.kconfig.values import Value
 
 
@@ -43,3 +52,25 @@ def exactly(text: str, file: str, result: Mapping[str, Value], has_prompt: Calla
         )
         for name, value in {**said, **left_out}.items()
     }
+
+
+def whole(text: str, file: str, config: str, model: Model) -> dict[str, Request]:
+    """Return what the whole `.config` *text*, of *file*, asks of the resolved *config*.
+
+    Raises:
+        IncompleteConfig, ForeignConfig, ConfigOfOtherVersion: it is nothing that can hold to the last line.
+    """
+    check_complete(text, file)
+    check_architecture(text, file, [model.arch])
+    check_version(text, file, model.version)
+    return exactly(text, file, parse(config), lambda option: option not in model or bool(model[option].prompts))
+
+
+def with_changes(merged: Merged, said: Mapping[str, Request], model: Model, values: Values) -> Merged:
+    """Return *merged* and, beneath it, what of *said* has to hold and does not."""
+    changed = {
+        option: it
+        for option, it in said.items()
+        if not it.optional and (option not in model or not holds(asked(it), model[option], values[option]))
+    }
+    return attrs.evolve(merged, requests=FrozenMap({**changed, **merged.requests}))

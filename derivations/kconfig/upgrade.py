@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.account import Account, Outcome
-from derivations.kconfig.cause import Causes, Configuration, Kind
+from derivations.kconfig.cause import Causes, Kind
 from derivations.kconfig.difference import change_of
 from derivations.kconfig.fragment import Fragment
+from derivations.kconfig.outcome import Account, Outcome
 from derivations.kconfig.python import to_python
 from derivations.kconfig.renames import changed
 from derivations.kconfig.values import Unset, Value, written
@@ -27,6 +27,7 @@ from derivations.kconfig.values import Unset, Value, written
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from derivations.kconfig.configured import Configuration
     from derivations.kconfig.difference import Change, Difference
     from derivations.kconfig.fragment import Request
     from derivations.kconfig.model import Model, Symbol

@@ -13,13 +13,10 @@ import shutil
 from typing import TYPE_CHECKING, ClassVar
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.account import Account, account
-from derivations.kconfig.account import asked as wanted
+from derivations.kconfig.account import account
 from derivations.kconfig.check import parse
-from derivations.kconfig.dotconfig import exactly
+from derivations.kconfig.dotconfig import whole, with_changes
 from derivations.kconfig.fragment import Origin, Request
-from derivations.kconfig.head import check_architecture, check_complete, check_version
-from derivations.kconfig.meaning import holds
 from derivations.kconfig.merge import Merged
 from derivations.kconfig.model import Model
 from derivations.kconfig.resolved import Values
@@ -28,8 +25,9 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
+    from derivations.kconfig.outcome import Account
     from derivations.realise.job import Job
 
 
@@ -67,7 +65,7 @@ def check_config(job: Job) -> None:
     model = Model.read(job.inputs["/resolver"] / "model")
     values = Values.read(job.inputs["/values"])
     merged, base = _merged(job), _said(job, model)
-    merged = Merged(FrozenMap({**_changed(base, model, values), **merged.requests}))
+    merged = with_changes(merged, base, model, values)
     accounts = account(merged, model, values, base=base)
     if failed := tuple(it for it in accounts if it.fails):
         raise ConfigMismatch(job.derivation.name, failed)
@@ -117,16 +115,4 @@ def _said(job: Job, model: Model) -> dict[str, Request]:
         return {}
     file = job.derivation.mounts["/base"].derivation.name
     base, config = (job.inputs[it].read_text(encoding="utf-8", errors="surrogateescape") for it in ("/base", "/config"))
-    check_complete(base, file)
-    check_architecture(base, file, [model.arch])
-    check_version(base, file, model.version)
-    return exactly(base, file, parse(config), lambda option: option not in model or bool(model[option].prompts))
-
-
-def _changed(base: Mapping[str, Request], model: Model, values: Values) -> dict[str, Request]:
-    """Return what is otherwise now than *base* has it, but for what Kconfig computes by itself."""
-    return {
-        option: it
-        for option, it in base.items()
-        if not it.optional and (option not in model or not holds(wanted(it), model[option], values[option]))
-    }
+    return whole(base, file, config, model)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from derivations.kconfig.account import account
 from kernix.definitions import definitions
 from kernix.options import attribute, evaluation, realisation
 from kernix.quantities import number
@@ -20,7 +19,7 @@ from store.errors import Error
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from derivations.kconfig.account import Account
+    from derivations.kconfig.outcome import Account
     from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
@@ -55,12 +54,12 @@ def command(
     """Tell what became of every option that the kernel ATTR asks for.
 
     Each request is held, selected, shadowed by another fragment, clamped by a range, changed by a choice,
-    blocked, absent from this version or architecture, unknown, or of a wrong type. If one that is not
-    optional does not hold, the exit code is 1.
+    blocked, absent from this version or architecture, unknown, or of a wrong type. Of a whole .config that must
+    hold to the last line, all that would change is told, too. If a request that is not optional does not hold,
+    the exit code is 1.
     """
     with definitions(session, options) as names:
-        found = resolve(session, attribute, kernel(names, attribute), chosen)
-    accounts = account(found.wanted, found.model, found.values)
+        accounts = resolve(session, attribute, kernel(names, attribute), chosen).accounts(session, chosen)
     if as_json:
         click.echo(json.dumps([it.to_json() for it in accounts], indent=2))
     else:

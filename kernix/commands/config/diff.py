@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from derivations.kconfig.cause import Configuration
+    from derivations.kconfig.configured import Configuration
     from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from derivations.kconfig.account import Outcome, account
+from derivations.kconfig.account import account
 from derivations.kconfig.compose import compose
+from derivations.kconfig.outcome import Outcome
 from derivations.kconfig.repair import repair
 from derivations.kconfig.upgrade import rows
 from derivations.kconfig.values import Priority, option_name, read, written

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from derivations.kconfig.account import Account
     from derivations.kconfig.difference import Change
+    from derivations.kconfig.outcome import Account
     from derivations.kconfig.upgrade import Step, Upgrade
     from derivations.kconfig.values import Value
     from derivations.linux.kernel import Kernel

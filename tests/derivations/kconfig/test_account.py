@@ -7,12 +7,13 @@ import pytest
 
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig import dotconfig
-from derivations.kconfig.account import Account, Outcome, account, asked
+from derivations.kconfig.account import account
 from derivations.kconfig.expression import Ref
 from derivations.kconfig.fragment import Origin, Request
 from derivations.kconfig.meaning import SWITCHES, holds
 from derivations.kconfig.merge import Merged, Shadowed
 from derivations.kconfig.model import Choice, Definition
+from derivations.kconfig.outcome import Account, Outcome, asked
 from derivations.kconfig.values import MODULE, NO, UNSET, YES, Hex, Priority, Tristate, Value
 from tests.small_kconfig import Resolver, accounts, expression, merged, model, option
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.cause import Cause, Configuration, Kind
+from derivations.kconfig.cause import Cause, Kind
+from derivations.kconfig.configured import Configuration
 from derivations.kconfig.difference import Difference, difference
 from derivations.kconfig.expression import And, Compare, Const, Not, Or, Ref
 from derivations.kconfig.fragment import Origin, Request

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.account import Account, Outcome, account
+from derivations.kconfig.account import account
 from derivations.kconfig.compose import compose
 from derivations.kconfig.fragment import Origin, Request
 from derivations.kconfig.merge import Merged
 from derivations.kconfig.model import Choice
+from derivations.kconfig.outcome import Account, Outcome
 from derivations.kconfig.values import MODULE, NO, YES, Priority, Tristate
 from tests.small_kconfig import Resolver, model, option
 

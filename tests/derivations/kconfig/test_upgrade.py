@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from derivations.kconfig.account import account
-from derivations.kconfig.cause import Configuration
+from derivations.kconfig.configured import Configuration
 from derivations.kconfig.difference import difference
 from derivations.kconfig.fragment import Request
 from derivations.kconfig.upgrade import Fate, Redefined, Upgrade, upgrade

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.cause import Configuration
+from derivations.kconfig.configured import Configuration
 from derivations.kconfig.difference import difference
 from derivations.kconfig.expression import Const, Ref
 from derivations.kconfig.fragment import Origin, Request
