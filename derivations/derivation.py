@@ -45,6 +45,7 @@ _OUTPUT_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{40,}", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 class InvalidDerivation(Error):
@@ -100,12 +101,17 @@ class Hints:
     origins: FrozenMap[object] = attrs.field(factory=FrozenMap, converter=_objects)
 
 
+_NO_HINTS = Hints()
+
+
 def _strings(values: Any) -> Any:  # noqa: ANN401 -- a converter takes what the caller wrote; `_problems` tells what is wrong with it
     return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes) else values
 
 
 def _by_name(values: Any) -> Any:  # noqa: ANN401 -- as above
-    return FrozenMap(values) if isinstance(values, Mapping) and all(isinstance(key, str) for key in values) else values
+    if isinstance(values, FrozenMap) or not isinstance(values, Mapping):
+        return values
+    return FrozenMap(values) if all(isinstance(key, str) for key in values) else values
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -133,7 +139,7 @@ class Derivation:
     mounts: FrozenMap[Output] = attrs.field(factory=FrozenMap, converter=_by_name)
     outputs: tuple[str, ...] = attrs.field(default=("out",), converter=_strings)
     fixed: Fixed | None = None
-    hints: Hints = attrs.field(factory=Hints)
+    hints: Hints = _NO_HINTS
     key: bytes = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -216,25 +222,27 @@ def _digest(derivation: Derivation, context: str, identify: Callable[[Output], s
 
 def canonical_json(value: object) -> bytes:
     """Return the one JSON text for *value*: keys in order, no spaces, UTF-8, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _CANONICAL.encode(value).encode()
+
+
+_KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
+    ("name", str, "a text"),
+    ("system", str, "a text"),
+    ("builder", str, "a text"),
+    ("args", tuple, "a list of texts"),
+    ("env", FrozenMap, "a mapping from names to texts"),
+    ("mounts", FrozenMap, "a mapping from places to outputs"),
+    ("outputs", tuple, "a list of names"),
+    ("fixed", (Fixed, type(None)), "a Fixed"),
+    ("hints", Hints, "a Hints"),
+)
 
 
 def _wrong_types(derivation: Derivation) -> list[str]:
     """Return which attributes of *derivation* are no values of their kind at all."""
-    kinds = {
-        "name": (str, "a text"),
-        "system": (str, "a text"),
-        "builder": (str, "a text"),
-        "args": (tuple, "a list of texts"),
-        "env": (FrozenMap, "a mapping from names to texts"),
-        "mounts": (FrozenMap, "a mapping from places to outputs"),
-        "outputs": (tuple, "a list of names"),
-        "fixed": (Fixed | None, "a Fixed"),
-        "hints": (Hints, "a Hints"),
-    }
     return [
         f"{name} is {what}, not {getattr(derivation, name)!r}"
-        for name, (kind, what) in kinds.items()
+        for name, kind, what in _KINDS
         if not isinstance(getattr(derivation, name), kind)
     ]
 
@@ -269,7 +277,7 @@ def _problems(derivation: Derivation) -> list[str]:
 
 def _is_text(value: object) -> bool:
     """Return whether *value* can be an argument or a variable of a program, and be written as UTF-8."""
-    return isinstance(value, str) and "\0" not in value and not _SURROGATE.search(value)
+    return isinstance(value, str) and "\0" not in value and (value.isascii() or not _SURROGATE.search(value))
 
 
 def _is_mount_point(place: str) -> bool:

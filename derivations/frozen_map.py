@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import TypeVar
 
 
@@ -27,6 +27,23 @@ class FrozenMap(Mapping[str, V]):
 
     def __len__(self) -> int:
         return len(self._items)
+
+    # As of a dict, and not what `Mapping` makes of the above: five times as fast, and every evaluation asks for them.
+
+    def keys(self) -> KeysView[str]:
+        """Return a view of the keys, in order."""
+        return self._items.keys()
+
+    def values(self) -> ValuesView[V]:
+        """Return a view of the values, in the order of their keys."""
+        return self._items.values()
+
+    def items(self) -> ItemsView[str, V]:
+        """Return a view of keys and values, in the order of the keys."""
+        return self._items.items()
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._items
 
     def __eq__(self, other: object) -> bool:
         return self._items == other._items if isinstance(other, FrozenMap) else NotImplemented

@@ -61,8 +61,8 @@ def follow(names: Mapping[str, Any], attribute: str) -> Any:  # noqa: ANN401 -- 
     parts = attribute.split(".")
     value: Any = names
     for depth, part in enumerate(parts):
-        known = members(value)
-        if part not in known or not part:
+        if not _has(value, part):
+            known = members(value)
             inside = "".join(f"{it}." for it in parts[:depth])
             near = suggestion(part, known)
             shown = (
@@ -73,6 +73,11 @@ def follow(names: Mapping[str, Any], attribute: str) -> Any:  # noqa: ANN401 -- 
             raise UnknownAttribute(inside + part, near or shown)
         value = member(value, part)
     return value
+
+
+def _has(value: object, name: str) -> bool:
+    """Return whether *name* may follow that of *value* after a dot; of a large set not all names are looked at."""
+    return bool(name) and (name in value if isinstance(value, Mapping) else name in members(value))
 
 
 def members(value: object) -> list[str]:

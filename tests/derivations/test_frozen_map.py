@@ -33,6 +33,7 @@ def test_order_of_writing_does_not_matter(pairs: dict[str, int], random: object)
     assert hash(one) == hash(other)
     assert sorted(pairs) == list(one) == list(other)
     assert dict(one) == pairs
+    assert list(one.items()) == list(zip(one.keys(), one.values(), strict=True)) == sorted(pairs.items())
 
 
 def test_what_it_was_made_from_can_change() -> None:
@@ -52,6 +53,8 @@ def test_it_cannot_be_changed() -> None:
         frozen["a"] = 2  # type: ignore[index]
     with pytest.raises(TypeError):
         del frozen["a"]  # type: ignore[attr-defined]
+    for view in (frozen.keys(), frozen.values(), frozen.items()):
+        assert not {"clear", "pop", "update", "__setitem__", "__delitem__"} & set(dir(view))
 
 
 def test_another_kind_of_mapping_is_another_value() -> None:
