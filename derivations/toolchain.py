@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.debian.rootfs import root_file_system
+from derivations.debian.sets import SETS
 from derivations.frozen_map import FrozenMap
 from derivations.suggest import suggestion
 from store.errors import Error
@@ -38,6 +39,22 @@ class UnknownSystem(Error):
     def hint(self) -> str:
         """Name the systems that are spelled nearly the same, or all of them."""
         return suggestion(self.name, self.known) or f"the systems are {', '.join(self.known)}"
+
+
+class UnknownToolchain(Error):
+    """There is no such toolchain."""
+
+    exit_code = 2
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"unknown toolchain {self.name!r}"
+
+    @property
+    def hint(self) -> str:
+        """Name the toolchains that are spelled nearly the same, or all of them."""
+        return suggestion(self.name, TOOLCHAINS) or f"the toolchains are {', '.join(TOOLCHAINS)}"
 
 
 @attrs.frozen(kw_only=True)
@@ -180,6 +197,7 @@ class Toolchain:
         qemu_set: The set of packages with that command.
         busybox_set: The set with a static BusyBox for that machine.
         console: The serial console of the emulated machine.
+        flags: What else every run of `make` is given.
     """
 
     root: Output
@@ -192,12 +210,30 @@ class Toolchain:
     qemu_set: str
     busybox_set: str
     console: str
+    flags: tuple[str, ...] = ()
 
     @property
     def make_flags(self) -> tuple[str, ...]:
         """Return what every run of `make` is given."""
         cross = (f"CROSS_COMPILE={self.cross_compile}",) if self.cross_compile else ()
-        return (f"ARCH={self.arch}", *cross)
+        return (f"ARCH={self.arch}", *cross, *self.flags)
+
+
+def named_toolchain(name: str, lock: Lock, system: str) -> Toolchain:
+    """Return the toolchain called *name*, `gcc`, `clang` or `clang-19`, as *lock* pins it, for kernels that run on *system*.
+
+    Raises:
+        UnknownToolchain: there is none of that name.
+        UnknownSystem, MissingSet, MissingPackage: as below.
+    """
+    check_toolchain(name)
+    return gcc_toolchain(lock, system) if name == "gcc" else clang_toolchain(lock, system, name)
+
+
+def check_toolchain(name: str) -> None:
+    """Raise `UnknownToolchain` if none is called *name*."""
+    if name not in TOOLCHAINS:
+        raise UnknownToolchain(name)
 
 
 @functools.lru_cache(maxsize=16)
@@ -209,31 +245,52 @@ def gcc_toolchain(lock: Lock, system: str) -> Toolchain:
         MissingSet, MissingPackage: the lock does not pin all that is needed.
     """
     target = machine(system)
-    builders = _builders(lock, target.debian)
-    is_native = builders in {target.debian, target.compiled_by}
-    set_name = "gcc" if is_native else f"gcc-{target.set_name}"
+    return _toolchain(lock, target, "gcc" if _is_native(lock, target) else f"gcc-{target.set_name}")
+
+
+@functools.lru_cache(maxsize=16)
+def clang_toolchain(lock: Lock, system: str, set_name: str = "clang") -> Toolchain:
+    """Return Clang, LLD and LLVM's tools as *lock* pins them in the set *set_name*, for kernels that run on *system*.
+
+    One Clang compiles for all machines: what it is for it learns from CROSS_COMPILE, in old versions of Linux by
+    nothing else.
+
+    Raises:
+        UnknownSystem: there is no such system, or the lock is for machines that cannot build.
+        MissingSet, MissingPackage: the lock does not pin all that is needed.
+    """
+    return _toolchain(lock, machine(system), set_name, "LLVM=1")
+
+
+def _toolchain(lock: Lock, target: Machine, set_name: str, *flags: str) -> Toolchain:
     return Toolchain(
         root=root_file_system(set_name, lock).out,
         system=system_of(lock.architecture(set_name)),
         arch=target.arch,
         srcarch=target.srcarch,
         image=target.image,
-        cross_compile="" if is_native else f"{target.triplet}-",
+        cross_compile="" if _is_native(lock, target) else f"{target.triplet}-",
         qemu=target.qemu,
         qemu_set=target.qemu_set,
-        busybox_set="busybox" if builders == target.debian else f"busybox-{target.set_name}",
+        busybox_set="busybox" if _builders(lock, target.debian) == target.debian else f"busybox-{target.set_name}",
         console=target.console,
+        flags=flags,
     )
+
+
+def _is_native(lock: Lock, target: Machine) -> bool:
+    """Return whether the own compiler of the machines that *lock* is for makes kernels for *target*."""
+    return _builders(lock, target.debian) in {target.debian, target.compiled_by}
 
 
 def _builders(lock: Lock, default: str) -> str:
     """Return Debian's architecture of the machines that *lock* pins programs for; *default* if it pins none."""
-    programs = (name for name in lock.sets if name.startswith(("gcc", "qemu")))
+    programs = (name for name in lock.sets if name.startswith(("gcc", "clang", "qemu")))
     return next((lock.architecture(name) for name in programs), default)
 
 
-default_toolchain = gcc_toolchain
-"""What kernels are compiled with that do not say."""
+TOOLCHAINS = ("gcc", *(name for name in SETS if name.startswith("clang")))
+"""What `named_toolchain` knows; the first is what kernels are compiled with that do not say."""
 
 
 def machine(system: str) -> Machine:

@@ -22,7 +22,7 @@ from derivations.linux.wanted import wanted
 from derivations.realise.interactive import session
 from derivations.realise.kconf import Evaluator, ResolverFailed, evaluator
 from derivations.realise.realise import realise
-from derivations.toolchain import MACHINES, default_toolchain
+from derivations.toolchain import MACHINES, gcc_toolchain
 from kernels import kernel_set
 from store.local import Store
 from tests.conformance import olddefconfig, random_config, targets
@@ -63,7 +63,7 @@ def lock(real: Kernix) -> Lock:
 
 def toolchain_for(system: str, lock: Lock) -> Toolchain:
     """Return the machine's own compiler as if it were one for *system*: it answers Kconfig's questions, whatever it says."""
-    native = default_toolchain(lock, "x86_64-linux")
+    native = gcc_toolchain(lock, "x86_64-linux")
     machine = MACHINES[system]
     return attrs.evolve(native, arch=machine.arch, srcarch=machine.srcarch)
 
@@ -111,7 +111,7 @@ def _options(config: str) -> set[str]:
 def test_targets_of_the_slice(attribute: str, store: Store, lock: Lock) -> None:
     """Configurations that make's targets give are the same in the slice as in the whole tree, for every architecture."""
     tree = tree_of(attribute, lock)
-    native = default_toolchain(lock, "x86_64-linux")
+    native = gcc_toolchain(lock, "x86_64-linux")
     whole, part = (store.path(realise(store, targets(TARGETS, it, native))["out"]) for it in (tree, config_tree(tree)))
 
     assert {it.name: it.read_text() for it in part.iterdir()} == {it.name: it.read_text() for it in whole.iterdir()}
@@ -120,7 +120,7 @@ def test_targets_of_the_slice(attribute: str, store: Store, lock: Lock) -> None:
 @pytest.mark.parametrize("attribute", TREES)
 def test_requests_over_a_base(attribute: str, store: Store, lock: Lock) -> None:
     """A kernel's configuration is what Kconfig makes of its base with the requests in their place, and repair sees the same."""
-    toolchain = default_toolchain(lock, "x86_64-linux")
+    toolchain = gcc_toolchain(lock, "x86_64-linux")
     tree = tree_of(attribute, lock)
     asked = {
         "PREEMPT": YES,
@@ -148,7 +148,7 @@ def test_requests_over_a_base(attribute: str, store: Store, lock: Lock) -> None:
 @pytest.mark.parametrize("attribute", TREES)
 def test_modules_of_all_that_can_be(attribute: str, store: Store, lock: Lock) -> None:
     """With `auto_modules` no tristate that can be a module is left, but for what is asked for; `prefer_builtin` keeps y."""
-    toolchain = default_toolchain(lock, "x86_64-linux")
+    toolchain = gcc_toolchain(lock, "x86_64-linux")
     tree = tree_of(attribute, lock)
     counts = {}
     for prefer_builtin in (False, True):
@@ -168,7 +168,7 @@ def test_modules_of_all_that_can_be(attribute: str, store: Store, lock: Lock) ->
 
 def test_a_probe_that_was_not_recorded_is_an_error(store: Store, lock: Lock, tmp_path: Path) -> None:
     """Nothing is taken for an empty answer, and no compiler is asked in secret."""
-    toolchain = default_toolchain(lock, "x86_64-linux")
+    toolchain = gcc_toolchain(lock, "x86_64-linux")
     sources = config_tree(tree_of(TREES[0], lock))
     program = resolver(sources, toolchain, toolchain.make_flags)
     made = store.path(realise(store, program)["out"])

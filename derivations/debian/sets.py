@@ -147,6 +147,14 @@ _KERNEL_LINKS = {
     "usr/bin/yacc": "bison.yacc",
 }
 
+# What Kbuild calls where it is told LLVM=1.
+_LLVM = (
+    *("clang", "ld.lld", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-objdump", "llvm-readelf", "llvm-strip"),
+    "clang++",  # host programs, of which one or the other is C++
+)
+
+_CLANGS = range(14, 22)
+
 _GCC = PackageSet(
     description="GCC and all that a kernel build runs",
     packages=(*_SHELL, *_KERNEL_TOOLS),
@@ -163,6 +171,22 @@ def _cross(triplet: str, architecture: str) -> PackageSet:
         description=f"GCC for {triplet} and all that a kernel build runs",
         packages=(*_GCC.packages, f"gcc-{triplet}"),
         without=(*_GCC.without, *unused),
+    )
+
+
+def _clang(version: int | None = None) -> PackageSet:
+    """Return the set with Clang of that *version*, or of the one that the release of Debian calls by its bare name."""
+    suffix = "" if version is None else f"-{version}"
+    return attrs.evolve(
+        _GCC,
+        description=f"Clang{suffix}, LLD and LLVM's tools, and all that a kernel build runs",
+        packages=(*(it for it in _GCC.packages if it != "gcc"), *(f"{it}{suffix}" for it in ("clang", "lld", "llvm"))),
+        links={
+            **{place: target for place, target in _KERNEL_LINKS.items() if "gcc" not in target},
+            "usr/bin/cc": "clang",
+            **({f"usr/bin/{it}": f"{it}{suffix}" for it in _LLVM} if suffix else {}),
+        },
+        optional=version is not None,
     )
 
 
@@ -232,6 +256,8 @@ SETS: FrozenMap[PackageSet] = FrozenMap(
         "busybox-riscv64": _busybox("riscv64"),
         "busybox-s390x": _busybox("s390x"),
         "busybox-x86-64": _busybox("amd64"),
+        "clang": _clang(),
+        **{f"clang-{version}": _clang(version) for version in _CLANGS},
         "gcc": _GCC,
         "gcc-aarch64": _cross("aarch64-linux-gnu", "arm64"),
         "gcc-arm": _cross("arm-linux-gnueabihf", "armhf"),

@@ -19,7 +19,7 @@ from derivations.kconfig.text import bytes_of, decoded
 from derivations.linux.patch import Patch
 from derivations.linux.version import Version
 from derivations.suggest import suggestion
-from derivations.toolchain import Toolchain, machine
+from derivations.toolchain import TOOLCHAINS, Toolchain, check_toolchain, machine
 from store.errors import Error
 from store.path import InvalidStorePath, check_name
 
@@ -139,8 +139,11 @@ def _flags(value: Any) -> tuple[str, ...]:  # noqa: ANN401 -- as above
     for flag in value:
         if not isinstance(flag, str) or not _FLAG.fullmatch(flag) or not flag.isprintable():
             raise InvalidArgument("make_flags", f"{flag!r} is not of the form NAME=value")
-        if flag.partition("=")[0] in _RESERVED:
-            raise InvalidArgument("make_flags", f"{flag.partition('=')[0]} is set by kernix")
+        name = flag.partition("=")[0]
+        if name == "LLVM":
+            raise InvalidArgument("make_flags", 'LLVM is set by kernix: write toolchain="clang"')
+        if name in _RESERVED:
+            raise InvalidArgument("make_flags", f"{name} is set by kernix")
     return tuple(value)
 
 
@@ -166,6 +169,13 @@ def _hardware(_: object, __: attrs.Attribute[Any], value: object) -> None:
             "hardware", f"{value!r} is neither a snapshot of a machine, such as `kernix detect` makes, nor a file"
         )
     value.checked()
+
+
+def _toolchain(_: object, __: attrs.Attribute[Any], value: object) -> None:
+    if isinstance(value, str):
+        check_toolchain(value)
+    elif not isinstance(value, Toolchain):
+        raise InvalidArgument("toolchain", f"{value!r} is neither a toolchain nor the name of one")
 
 
 def _extra_config(value: Any) -> tuple[Fragment, ...]:  # noqa: ANN401 -- as above
@@ -222,7 +232,7 @@ class Arguments:
     make_flags: tuple[str, ...] = attrs.field(default=(), converter=_flags)
     features: FrozenMap[bool] = attrs.field(factory=FrozenMap, converter=_features)
     mod_dir_version: str | None = attrs.field(default=None, converter=attrs.converters.optional(_mod_dir_version))
-    toolchain: Toolchain | None = attrs.field(default=None, validator=_is(Toolchain | None, "toolchain"))
+    toolchain: Toolchain | str = attrs.field(default=TOOLCHAINS[0], validator=_toolchain)
     context: Context | None = attrs.field(default=None, validator=_is(Context | None, "context"))
     compilations: int | None = attrs.field(default=None, validator=_is(int | None, "number"))
 

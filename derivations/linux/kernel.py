@@ -24,7 +24,7 @@ from derivations.linux.arguments import Arguments, InvalidArgument, check_base, 
 from derivations.linux.build import Parts, parts
 from derivations.source import local_file
 from derivations.suggest import suggestion
-from derivations.toolchain import Toolchain, default_toolchain
+from derivations.toolchain import Toolchain, named_toolchain
 from store.errors import Error
 
 
@@ -256,13 +256,14 @@ class Kernel:
 
     @functools.cached_property
     def toolchain(self) -> Toolchain:
-        """Return what compiles it: the one that was given, else the pinned one for the system."""
-        if self.arguments.toolchain is not None:
-            return self.arguments.toolchain
+        """Return what compiles it: the one that was given, or the pinned one of that name for the system."""
+        given = self.arguments.toolchain
+        if isinstance(given, Toolchain):
+            return given
         context = self.context
         if context.system not in self.arguments.systems:
             raise UnsupportedSystem(self.name, context.system, self.arguments.systems)
-        return default_toolchain(context.lock(), context.system)
+        return named_toolchain(given, context.lock(), context.system)
 
     @functools.cached_property
     def _parts(self) -> Parts:
@@ -314,7 +315,8 @@ def make_linux(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is checked b
             features: What others may want to know that the kernel can do; by name, true or false.
             mod_dir_version: What the modules directory is called; computed by default. The build
                 stops with the right value when the tree says another.
-            toolchain: What compiles it; by default the pinned one.
+            toolchain: What compiles it, or the name of what the lock pins: `gcc`, the default, `clang`, or a
+                certain one such as `clang-19`.
             context: The lock and the system it is for; by default those in use when it is built.
             compilations: About how many objects are compiled, for progress.
 

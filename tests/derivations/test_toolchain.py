@@ -7,7 +7,17 @@ import pytest
 from derivations.debian.lock import Lock, MissingSet
 from derivations.debian.rootfs import root_file_system
 from derivations.debian.sets import SETS
-from derivations.toolchain import MACHINES, UnknownSystem, gcc_toolchain, machine, system_of
+from derivations.toolchain import (
+    MACHINES,
+    TOOLCHAINS,
+    UnknownSystem,
+    UnknownToolchain,
+    clang_toolchain,
+    gcc_toolchain,
+    machine,
+    named_toolchain,
+    system_of,
+)
 from tests.fakes import fake_lock, fake_package
 
 
@@ -58,6 +68,40 @@ def test_a_compiler_can_be_of_several_machines() -> None:
     with pytest.raises(MissingSet) as caught:
         gcc_toolchain(arm_lock(), "i686-linux")
     assert caught.value.name == "gcc-i686"
+
+
+def test_clang() -> None:
+    """One Clang makes kernels for all machines; it is told which, and that LLVM's tools are meant."""
+    lock = fake_lock()
+    native, cross = (clang_toolchain(lock, it) for it in ("x86_64-linux", "aarch64-linux"))
+    assert native.root == cross.root == root_file_system("clang", lock).out
+    assert native.make_flags == ("ARCH=x86_64", "LLVM=1")
+    assert cross.make_flags == ("ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-", "LLVM=1")
+    assert ("busybox", "busybox-aarch64") == (native.busybox_set, cross.busybox_set)
+
+
+def test_a_certain_clang() -> None:
+    """Of a certain version, Clang is called as if there were no other, which all versions of Linux understand."""
+    lock = fake_lock()
+    toolchain = named_toolchain("clang-19", lock, "x86_64-linux")
+    assert toolchain == clang_toolchain(lock, "x86_64-linux", "clang-19")
+    assert toolchain.make_flags == ("ARCH=x86_64", "LLVM=1")
+    assert ("clang-19", "ld.lld-19") == tuple(SETS["clang-19"].links[f"usr/bin/{it}"] for it in ("clang", "ld.lld"))
+
+
+@pytest.mark.parametrize("name", TOOLCHAINS)
+def test_toolchains_by_name(name: str) -> None:
+    """For every name there is a set, and with Clang no GCC is in it."""
+    root = named_toolchain(name, fake_lock(), "x86_64-linux").root
+    assert f"{name}-root" == root.derivation.name
+    assert ("gcc" in SETS[name].packages) is (name == "gcc")
+
+
+def test_unknown_toolchain() -> None:
+    """A name that there is not is an error that names one like it."""
+    with pytest.raises(UnknownToolchain) as caught:
+        named_toolchain("clang19", fake_lock(), "x86_64-linux")
+    assert "`clang-19`" in caught.value.hint
 
 
 def test_set_is_not_pinned() -> None:

@@ -15,7 +15,7 @@ from derivations.linux.arguments import NAMES, Arguments, InvalidArgument, Unkno
 from derivations.linux.patch import Patch
 from derivations.linux.version import InvalidVersion
 from derivations.source import text_file
-from derivations.toolchain import UnknownSystem
+from derivations.toolchain import UnknownSystem, UnknownToolchain
 
 
 if TYPE_CHECKING:
@@ -110,7 +110,13 @@ def test_one_form() -> None:
         pytest.param(
             {"mod_dir_version": "../6"}, InvalidArgument, "mod_dir_version: '../6' is no", id="release-is-path"
         ),
-        pytest.param({"toolchain": "gcc"}, InvalidArgument, "toolchain: 'gcc' is no toolchain", id="toolchain"),
+        pytest.param({"toolchain": "clag"}, UnknownToolchain, "unknown toolchain 'clag'", id="unknown-toolchain"),
+        pytest.param(
+            {"toolchain": 12},
+            InvalidArgument,
+            "toolchain: 12 is neither a toolchain nor the name of one",
+            id="toolchain",
+        ),
         pytest.param({"context": {}}, InvalidArgument, "context: {} is no context", id="context"),
         pytest.param(
             {"enable_common_config": 1}, InvalidArgument, "enable_common_config: 1 is no truth value", id="common"

@@ -109,6 +109,15 @@ def test_a_context_of_its_own() -> None:
         assert make(context=fake_context("aarch64-linux"), systems=["aarch64-linux"]).toolchain.arch == "arm64"
 
 
+def test_toolchain_by_name() -> None:
+    """The name of a toolchain means what the lock in use pins, for the system in use, and can be overridden."""
+    with using(fake_context()):
+        kernel = make(toolchain="clang")
+        assert "LLVM=1" in kernel.toolchain.make_flags
+        assert "LLVM=1" in kernel.derivation.args
+        assert kernel.override(toolchain="gcc") == make()
+
+
 def test_unsupported_system() -> None:
     """A kernel that is not made for the system says what it is made for."""
     with using(fake_context("aarch64-linux")), pytest.raises(UnsupportedSystem) as caught:

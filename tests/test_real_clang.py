@@ -1,0 +1,46 @@
+"""Kernels that Clang compiles and LLD links, for real."""
+
+from __future__ import annotations
+
+import re
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.real import path_of
+
+
+if TYPE_CHECKING:
+    from tests.real import Kernix
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture(scope="module")
+def clang(real: Kernix) -> str:
+    real.run("lock", "--add", "clang")
+    return real.define(
+        "clang.py",
+        """
+        mine = kernels.linux_micro.override(toolchain="clang", name="linux-clang")
+        thin = mine.override(extra_config={"LTO_CLANG_THIN": YES})
+        arm = kernel_set(system="aarch64-linux").linux_debian_6_12.override(toolchain="clang", base="tinyconfig")
+        """,
+    )
+
+
+def test_kconfig_knows_who_compiles(real: Kernix, clang: str) -> None:
+    """Options that only Clang and LLD can do can be had, for other machines without another compiler."""
+    mine, thin, arm = (real.run("config", "-f", clang, it).stdout.splitlines() for it in ("mine", "thin", "arm"))
+
+    assert {"CONFIG_CC_IS_CLANG=y", "CONFIG_LD_IS_LLD=y", "CONFIG_LTO_NONE=y"} <= set(mine)
+    assert "CONFIG_LTO_CLANG_THIN=y" in thin
+    assert {"CONFIG_CC_IS_CLANG=y", "CONFIG_ARM64=y"} <= set(arm)
+
+
+def test_it_boots(real: Kernix, clang: str) -> None:
+    """What Clang makes of the small kernel boots, and says whose it is."""
+    test = path_of(real.run("build", "-f", clang, "mine", "mine.tests.boot", "--no-link").stdout)
+
+    assert re.search(r"Linux version .*clang version", (test / "console.log").read_text())
