@@ -140,9 +140,8 @@ def _importing_beside(path: Path) -> Iterator[None]:
         return
     known, writes = frozenset(sys.modules), sys.dont_write_bytecode
     sys.path.append(directory)  # behind all others: no file of the user's can stand for one of ours
-    sys.dont_write_bytecode = (
-        True  # it is told from its source by size and second, and a script may change both too fast
-    )
+    # Bytecode is told from its source by size and second, and a script may change that faster.
+    sys.dont_write_bytecode = True
     try:
         yield
     finally:
