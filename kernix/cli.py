@@ -40,5 +40,6 @@ def kernix(ctx: click.Context) -> None:
     A kernel is an ATTRibute of the bundled set (`kernix list`), of an overlay, or of a Python
     file of yours (`-f FILE`); `linux_micro.dev` is its output `dev`.
     """
-    ctx.obj = Session(environment=dict(os.environ))
+    # The words, where they are known: a build is remembered under them.
+    ctx.obj = Session(environment=dict(os.environ), words=ctx.obj or ())
     ctx.call_on_close(ctx.obj.close)

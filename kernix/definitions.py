@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from derivations.context import Context, using
 from kernix.attributes import Layers, Target, blame, read_file, target
-from kernix.inputs import PINS, find_lock, overlay_files
+from kernix.inputs import find_lock, overlay_files
 from kernix.lockfile import lock_at, refuse
+from kernix.places import PINS
 from overlays.load import load_overlay
 from store.layout import Layout
 

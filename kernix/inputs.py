@@ -16,6 +16,8 @@ import attrs
 
 import overlays
 
+from kernix.places import LOCK, OVERLAYS
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,11 +37,6 @@ SYSTEMS = (
     "s390x-linux",
 )
 """What `derivations.toolchain.MACHINES` has, the usual one first; it is not asked, since all that a build needs is loaded early."""
-
-LOCK = "kernix.lock"
-
-PINS = "kernels.json"
-"""The user's own pins of kernel.org's releases, in the directory of the configuration."""
 
 _PARTS = frozenset({"__init__", "fixpoint", "load"})
 """Modules of `overlays` that are no overlays."""
@@ -78,7 +75,7 @@ def overlay_files(session: Session, options: Options) -> list[Path | str]:
     Raises:
         UserFileMissing: an overlay is neither a file nor bundled.
     """
-    folder = session.config_home / "overlays"
+    folder = session.config_home / OVERLAYS
     return [*sorted(folder.glob("*.py")), *(_overlay_file(text) for text in options.overlays)]
 
 

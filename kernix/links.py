@@ -11,22 +11,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from kernix.recall import Wanted
+    from derivations.derivation import Output
     from store.local import Store
     from store.path import StorePath
 
 
-def places(link: Path, wanted: Iterable[Wanted]) -> dict[Path, Wanted]:
-    """Return which links to make for what is *wanted*: the first at *link*, further ones with a suffix.
+def places(link: Path, outputs: Iterable[Output]) -> dict[Path, Output]:
+    """Return which links to make for *outputs*: the first at *link*, further ones with a suffix.
 
     Outputs of one derivation share the number and are told apart by name, except the default.
     """
     numbers: dict[bytes, int] = {}
     found = {}
-    for it in wanted:
-        number = numbers.setdefault(it.key, len(numbers) + 1)
+    for output in outputs:
+        derivation = output.derivation
+        number = numbers.setdefault(derivation.key, len(numbers) + 1)
         counted = f"{link.name}-{number}" if number > 1 else link.name
-        found[link.with_name(counted if it.default else f"{counted}-{it.output}")] = it
+        default = output.name == derivation.outputs[0]
+        found[link.with_name(counted if default else f"{counted}-{output.name}")] = output
     return found
 
 
@@ -41,7 +43,7 @@ def check(links: Iterable[Path]) -> None:
             raise NotALink(link)
 
 
-def make(store: Store, links: Mapping[Path, Wanted], results: Mapping[Wanted, StorePath]) -> None:
+def make(store: Store, links: Mapping[Path, Output], results: Mapping[Output, StorePath]) -> None:
     """Make *links* to *results*; each keeps its result alive as long as it is there."""
-    for link, it in links.items():
-        link_result(store, link, results[it])
+    for link, output in links.items():
+        link_result(store, link, results[output])

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 
 from typing import TYPE_CHECKING
 
 import click
 
+from store.errors import Error
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from store.errors import Error
 
+FAILED = 1
+INTERRUPTED = 130
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -44,6 +48,29 @@ def report(error: Error) -> None:
         tail = getattr(each, "tail", ())
         notes = [*getattr(each, "__notes__", ()), *(["the builder said last:"] if tail else [])]
         say_error(str(each), each.hint, [*notes, *(f"> {line}" for line in tail)])
+
+
+def tell(error: BaseException) -> int | None:
+    """Say on stderr what ended the run, and return the exit code; None if *error* is a mistake of kernix' own."""
+    if isinstance(error, Error):
+        report(error)
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        say_error(*usage_sentence(error))
+        return error.exit_code
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        code: int = getattr(error.__cause__ or error, "exit_code", INTERRUPTED)
+        if code == INTERRUPTED:
+            say_error("interrupted")
+        return code
+    if isinstance(error, BrokenPipeError):
+        # Nobody reads on. Python would say so once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    if isinstance(error, OSError):
+        say_error(*system_sentence(error))
+        return FAILED
+    return None
 
 
 def usage_sentence(error: click.ClickException) -> tuple[str, str | None]:

@@ -1,8 +1,5 @@
 """What one run of the command line works with: places, the store, the user's configuration.
 
-    home             $KERNIX_HOME, else $XDG_DATA_HOME/kernix, else ~/.local/share/kernix
-    configuration    $XDG_CONFIG_HOME/kernix/config.toml, else ~/.config/kernix/config.toml
-
 The store is opened and the configuration read when a verb asks for them.
 """
 
@@ -13,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from kernix import places
 from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from derivations.realise.settings import Settings
     from kernix.configuration import Configuration
@@ -43,9 +41,10 @@ class InvalidPlace(Error):
 
 @attrs.define
 class Session:
-    """One run: *environment* is the process' own, or what a test makes."""
+    """One run: *environment* and *words* are the process' own, or what a test makes."""
 
     environment: Mapping[str, str]
+    words: Sequence[str] = ()
     _store: Store | None = attrs.field(default=None, init=False)
     _configuration: Configuration | None = attrs.field(default=None, init=False)
 
@@ -56,9 +55,7 @@ class Session:
         Raises:
             InvalidPlace: the environment does not name one.
         """
-        if place := self._place("KERNIX_HOME"):
-            return place
-        return (self._place("XDG_DATA_HOME") or self._user_home("KERNIX_HOME") / ".local/share") / "kernix"
+        return self._place(places.HOME)
 
     @property
     def config_home(self) -> Path:
@@ -67,7 +64,7 @@ class Session:
         Raises:
             InvalidPlace: the environment does not name one.
         """
-        return (self._place("XDG_CONFIG_HOME") or self._user_home("XDG_CONFIG_HOME") / ".config") / "kernix"
+        return self._place(places.CONFIGURATION)
 
     @property
     def store(self) -> Store:
@@ -94,7 +91,7 @@ class Session:
         Raises:
             InvalidConfiguration: the file cannot be followed.
         """
-        file = self.config_home / "config.toml"
+        file = self.config_home / places.SETTINGS
         if self._configuration is None and file.exists():
             from kernix.configuration import parse  # noqa: PLC0415 -- start-up: tomllib, where there is no file
 
@@ -108,16 +105,11 @@ class Session:
         configured = self.configuration.settings if self.configuration is not None else {}
         return Settings(**{**configured, **{name: value for name, value in chosen.items() if value is not None}})
 
-    def _place(self, variable: str) -> Path | None:
-        value = self.environment.get(variable)
-        if not value:
-            return None
-        place = Path(value)
-        if not place.is_absolute():
+    def _place(self, variables: Sequence[tuple[str, str]]) -> Path:
+        chosen = places.chosen(self.environment, variables)
+        if chosen is None:
+            raise InvalidPlace(variables[0][0], None)
+        variable, value, below = chosen
+        if not Path(value).is_absolute():
             raise InvalidPlace(variable, value)
-        return place
-
-    def _user_home(self, variable: str) -> Path:
-        if (home := self._place("HOME")) is None:
-            raise InvalidPlace(variable, None)
-        return home
+        return Path(value, below)

@@ -1,4 +1,4 @@
-"""The connection to a store's SQLite database: its schema, transactions, and errors.
+"""The connection to a store's SQLite database: transactions and errors (`store.schema` has the tables).
 
 One connection serves all threads of a process, one after another. Every error of SQLite becomes
 one of three of ours: there is no room, the file is damaged, or SQLite cannot do its work.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from store.errors import Error
 from store.needs import pack
+from store.schema import SCHEMA, SCHEMA_VERSION
 from store.space import DiskFull
 
 
@@ -23,53 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-
-SCHEMA_VERSION = 2
-
-_SCHEMA = """
-create table objects (
-    id integer primary key autoincrement,
-    path text not null unique,
-    digest blob not null,
-    size integer not null,
-    nodes integer not null,
-    registered integer not null,
-    used integer not null,
-    retention text not null,
-    needs blob not null
-);
-create index spared on objects (retention, used) where retention <> 'result';
-
-create table refs (
-    referrer integer not null references objects on delete cascade,
-    reference integer not null references objects on delete restrict,
-    primary key (referrer, reference),
-    check (reference < referrer)
-) without rowid;
-create index referrers on refs (reference);
-
-create table derivers (
-    object integer primary key references objects on delete cascade,
-    deriver text not null
-);
-
-create table realisations (
-    key blob not null,
-    output text not null,
-    object integer not null references objects on delete cascade,
-    primary key (key, output)
-) without rowid;
-create index realised on realisations (object);
-
-create table divergences (
-    key blob not null,
-    output text not null,
-    kept text not null,
-    other text not null,
-    seen integer not null,
-    primary key (key, output, other)
-) without rowid;
-"""
 
 _BUSY_SECONDS = 600
 
@@ -249,7 +203,7 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute("begin immediate")
     ((version,),) = connection.execute("pragma user_version")
     if version == 0:  # otherwise another process was faster
-        for statement in _SCHEMA.split(";\n")[:-1]:
+        for statement in SCHEMA.split(";\n")[:-1]:
             connection.execute(statement)
         connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
     connection.execute("commit")

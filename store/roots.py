@@ -79,22 +79,22 @@ def link_result(store: Store, link: Path, target: StorePath) -> None:
         ObjectMissing: *target* is not registered.
         NotALink: *link* is there and is something else.
     """
-    link = _absolute(link)
+    link = absolute(link)
     if os.path.lexists(link) and not link.is_symlink():
         raise NotALink(link)
     store.need([target])
     with store.gate.shared():
         reach("roots: register")
-        _switch(_auto(store.layout, link), str(link))
+        _switch(auto_entry(store.layout, link), str(link))
         reach("roots: switch")
         _switch(link, str(store.path(target)))
 
 
 def result_of(layout: Layout, link: Path) -> StorePath | None:
     """Return the object to which `link_result` has made *link* lead, None if *link* is nothing of that kind."""
-    link = _absolute(link)
+    link = absolute(link)
     try:
-        target, entry = link.readlink(), _auto(layout, link).readlink()
+        target, entry = link.readlink(), auto_entry(layout, link).readlink()
     except OSError:
         return None
     return object_of(layout, str(target)) if entry == link else None
@@ -116,13 +116,13 @@ def add_indirect(store: Store, link: Path) -> Root:
         NotARoot: it does not lead there.
         ObjectMissing: what it leads to is not registered.
     """
-    link = _absolute(link)
+    link = absolute(link)
     target = _target(store.layout, link)
     if target is None:
         raise NotARoot(link)
     store.need([target])
     with store.gate.shared():
-        _switch(_auto(store.layout, link), str(link))
+        _switch(auto_entry(store.layout, link), str(link))
     return Root(link, target, indirect=True)
 
 
@@ -132,9 +132,9 @@ def remove_indirect(store: Store, link: Path) -> None:
     Raises:
         NotARoot: it is none.
     """
-    link = _absolute(link)
+    link = absolute(link)
     try:
-        _auto(store.layout, link).unlink()
+        auto_entry(store.layout, link).unlink()
     except FileNotFoundError:
         raise NotARoot(link) from None
 
@@ -198,12 +198,13 @@ def _links(directory: Path) -> Iterator[Path]:
             yield from _links(Path(entry.path))
 
 
-def _auto(layout: Layout, link: Path) -> Path:
+def auto_entry(layout: Layout, link: Path) -> Path:
+    """Return where the entry of *link*, a user's link by its `absolute` path, is, or would be."""
     return layout.roots / "auto" / base32.encode(blake3(os.fsencode(link)).digest(length=20))
 
 
-def _absolute(link: Path) -> Path:
-    # The link's own directory by its real name, so that one link has one entry; the link itself not followed.
+def absolute(link: Path) -> Path:
+    """Return *link* in its directory's real path, so that one link has one entry; the link itself is not followed."""
     return Path(os.path.realpath(link.parent)) / link.name
 
 

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix import links
-from kernix.glance import standing
 from kernix.options import PATH, attributes, evaluation, realisation
 from kernix.realising import realise
-from kernix.recall import Wanted, question, remember, remembered
+from kernix.remembering import memory
+from kernix.standing import standing
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from derivations.derivation import Output
+    from kernix.attributes import Target
     from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
@@ -51,52 +53,36 @@ def command(
     What has been built once is found again. A link `result` (`result-dev` for the output
     `dev`, `result-2` for the next ATTR) leads to each output and keeps it alive.
     """
+    answered = memory(session, options)  # before definitions are imported
+    from kernix.definitions import targets  # noqa: PLC0415 -- as above
+
+    wanted = targets(session, options, attributes)
     if dry_run:
-        from kernix.definitions import targets  # noqa: PLC0415 -- start-up: as in `_built`
-        from kernix.planning import show_plan  # noqa: PLC0415 -- start-up: a build in which nothing is to do needs no plan
+        from kernix.planning import show_plan  # noqa: PLC0415 -- start-up: only to show a plan
 
-        show_plan(session, targets(session, options, attributes), as_json=as_json)
+        show_plan(session, wanted, as_json=as_json)
         return
-    place = None if no_link else link
-    asked = question(session, options, attributes)
-    wanted = remembered(session, asked)
-    places = None if wanted is None else _standing(session, wanted, place)
-    if wanted is None or places is None:
-        wanted, places = _built(session, options, attributes, place, chosen)
-        remember(session, asked, wanted)
-    click.echo(_json(wanted, places) if as_json else "\n".join(str(places[it]) for it in wanted))
-
-
-def _standing(session: Session, wanted: list[Wanted], link: Path | None) -> dict[Wanted, Path] | None:
-    """Return where what is *wanted* is if that and its links are there."""
-    links_to_make = _links(link, wanted)
+    outputs = [it.output for it in wanted]
+    links_to_make = {} if no_link else links.places(link, outputs)
     links.check(links_to_make)
-    return standing(session.home, wanted, links_to_make)
-
-
-def _built(
-    session: Session, options: Options, attributes: tuple[str, ...], link: Path | None, chosen: Chosen
-) -> tuple[list[Wanted], dict[Wanted, Path]]:
-    """Return what *attributes* mean and where it is, evaluated, built and linked."""
-    from kernix.definitions import targets  # noqa: PLC0415 -- start-up: what is remembered is not evaluated
-
-    outputs = [(Wanted.of(it), it.output) for it in targets(session, options, attributes)]
-    wanted = [it for it, _ in outputs]
-    places = _standing(session, wanted, link)
+    places = standing(session.home, outputs, links_to_make)
     if places is None:
-        results = realise(session, [output for _, output in outputs], **chosen)
-        paths = {it: results[output] for it, output in outputs}
-        links.make(session.store, _links(link, wanted), paths)
-        places = {it: session.store.path(path) for it, path in paths.items()}
-    return wanted, places
+        results = realise(session, outputs, **chosen)
+        links.make(session.store, links_to_make, results)
+        places = {output: session.store.path(path) for output, path in results.items()}
+    text = _json(wanted, places) if as_json else "\n".join(str(places[it.output]) for it in wanted)
+    click.echo(text)
+    if answered is not None:
+        answered.keep(text, places, links_to_make)
 
 
-def _links(link: Path | None, wanted: list[Wanted]) -> dict[Path, Wanted]:
-    return {} if link is None else links.places(link, wanted)
-
-
-def _json(wanted: list[Wanted], places: Mapping[Wanted, Path]) -> str:
-    return json.dumps(
-        [{"attribute": it.attribute, "name": it.name, "outputs": {it.output: str(places[it])}} for it in wanted],
-        indent=2,
-    )
+def _json(wanted: list[Target], places: Mapping[Output, Path]) -> str:
+    found = [
+        {
+            "attribute": it.attribute,
+            "name": it.output.derivation.name,
+            "outputs": {it.output.name: str(places[it.output])},
+        }
+        for it in wanted
+    ]
+    return json.dumps(found, indent=2)

@@ -8,9 +8,7 @@ import pytest
 
 from derivations.derivation import Derivation, Output
 from derivations.source import text_file
-from kernix.attributes import Target
 from kernix.links import check, places
-from kernix.recall import Wanted
 from store.roots import NotALink
 
 
@@ -30,8 +28,8 @@ TWO = Derivation(name="two", system="x86_64-linux", builder="/bin/sh", outputs=(
 )
 def test_links_are_numbered_by_derivation(outputs: list[Output], expected: list[str]) -> None:
     """The first link has the plain name; others have a number, an output's name, or both."""
-    wanted = [Wanted.of(Target(attribute="x", value=it, output=it)) for it in outputs]
-    assert {Path("x", name): it for name, it in zip(expected, wanted, strict=True)} == places(Path("x/result"), wanted)
+    links = {Path("x", name): it for name, it in zip(expected, outputs, strict=True)}
+    assert links == places(Path("x/result"), outputs)
 
 
 def test_what_is_no_link_is_not_replaced(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.connection import SCHEMA_VERSION, SchemaTooNew, StoreCorrupt
+from store.connection import SchemaTooNew, StoreCorrupt
 from store.database import Database, PathInfo
 from store.path import StorePath
 from store.retention import Retention
+from store.schema import SCHEMA_VERSION
 
 
 if TYPE_CHECKING:

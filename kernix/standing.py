@@ -1,7 +1,7 @@
-"""Nothing to do? Answered from the database and the result links alone.
+"""Nothing to do? Answered from the database and the result links alone, once it is known what is wanted.
 
-Most builds come to this, so it needs neither the rest of the store nor the realiser, whose
-modules take longer to load than the question takes to answer.
+It needs neither the rest of the store nor the realiser, whose modules take longer to load than
+the question takes to answer.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from store.roots import result_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
-    from kernix.recall import Wanted
+    from derivations.derivation import Output
     from store.path import StorePath
 
 
 DAY = 24 * 60 * 60
 
 
-def standing(home: Path, wanted: Sequence[Wanted], links: Mapping[Path, Wanted]) -> dict[Wanted, Path] | None:
+def standing(home: Path, wanted: Collection[Output], links: Mapping[Path, Output]) -> dict[Output, Path] | None:
     """Return where what is *wanted* is in the store in *home* if it and the *links* to it are there, else None.
 
     An object to which a root led before it was found valid is kept by that root, so nothing needs to be held.
@@ -39,11 +39,11 @@ def standing(home: Path, wanted: Sequence[Wanted], links: Mapping[Path, Wanted])
     return {it: layout.objects / str(path) for it, path in found.items()}
 
 
-def _known(layout: Layout, wanted: Sequence[Wanted]) -> dict[Wanted, StorePath]:
+def _known(layout: Layout, wanted: Collection[Output]) -> dict[Output, StorePath]:
     database = Database(layout.database, fresh=False)
     try:
-        known = database.realised({it.key for it in wanted})
-        found = {it: path for it in wanted if (path := known.get(it.key, {}).get(it.output)) is not None}
+        known = database.realised({it.derivation.key for it in wanted})
+        found = {it: path for it in wanted if (path := known.get(it.derivation.key, {}).get(it.name)) is not None}
         database.touch(found.values(), older_than=DAY)
     finally:
         database.close()

@@ -1,0 +1,31 @@
+"""Where kernix' own files and the user's are; `kernix.again` says why nothing is imported here.
+
+home             $KERNIX_HOME, else $XDG_DATA_HOME/kernix, else ~/.local/share/kernix
+configuration    $XDG_CONFIG_HOME/kernix, else ~/.config/kernix
+"""
+
+from __future__ import annotations
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+HOME = (("KERNIX_HOME", ""), ("XDG_DATA_HOME", "kernix"), ("HOME", ".local/share/kernix"))
+"""Variables that say where the store and all that belongs to it is, the first that is set counts; and where below."""
+
+CONFIGURATION = (("XDG_CONFIG_HOME", "kernix"), ("HOME", ".config/kernix"))
+"""Variables that say where the user's configuration is."""
+
+SETTINGS = "config.toml"
+LOCK = "kernix.lock"
+PINS = "kernels.json"
+OVERLAYS = "overlays"
+
+
+def chosen(environment: Mapping[str, str], variables: Sequence[tuple[str, str]]) -> tuple[str, str, str] | None:
+    """Return the first of *variables* that is set, its value, and where below that; None if none is."""
+    return next(
+        ((variable, value, below) for variable, below in variables if (value := environment.get(variable))), None
+    )
