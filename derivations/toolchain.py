@@ -66,7 +66,7 @@ class Machine:
         triplet: What cross compilers' names begin with.
         arch: Kbuild's ARCH.
         srcarch: The directory below `arch/` in the kernel's source.
-        image: The target of `make` that makes the bootable image.
+        image: The target of `make` that makes the bootable image, in a form that QEMU loads, too.
         set_name: What the sets of packages for this machine end in.
         qemu: The command that emulates it.
         qemu_set: The set with that command.
@@ -127,7 +127,7 @@ MACHINES: FrozenMap[Machine] = FrozenMap(
             triplet="mips64el-linux-gnuabi64",
             arch="mips",
             srcarch="mips",
-            image="vmlinux.bin",
+            image="vmlinux",
             set_name="mips64el",
             qemu="qemu-system-mips64el -machine malta -cpu MIPS64R2-generic",
             qemu_set="qemu-mips",

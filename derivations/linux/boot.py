@@ -46,7 +46,7 @@ def boot_test(name: str, kernel: Output, release: str, toolchain: Toolchain, loc
             "/kernel": kernel,
             "/initramfs": initramfs(lock, toolchain).out,
         },
-        hints=Hints(description=f"boot {name}", timeout=TIMEOUT, kvm=toolchain.image == "bzImage"),
+        hints=Hints(description=f"boot {name}", timeout=TIMEOUT, kvm=toolchain.srcarch == "x86"),
     )
 
 

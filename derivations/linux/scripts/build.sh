@@ -43,7 +43,10 @@ kernel_make -j"$KERNIX_CORES" "$@" $targets || { kernel_make "$@" $targets || tr
 
 mkdir -p /out/out /out/modules/lib/modules /out/debug
 # Not what `make image_name` says: on arm64 and riscv that is a compressed image, whatever was asked for.
-cp "arch/$SRCARCH/boot/$image" "/out/out/$image"
+case $image in
+    vmlinux) cp vmlinux /out/out/vmlinux ;;
+    *) cp "arch/$SRCARCH/boot/$image" "/out/out/$image" ;;
+esac
 cp System.map /out/out/System.map
 cp .config /out/out/config
 cp vmlinux /out/debug/vmlinux
