@@ -16,16 +16,31 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.kernel
 
+HELLO = """
+#include <linux/module.h>
+static int __init hello_init(void) { return 0; }
+static void __exit hello_exit(void) { }
+module_init(hello_init);
+module_exit(hello_exit);
+MODULE_DESCRIPTION("hello");
+MODULE_LICENSE("GPL");
+"""
+
 
 @pytest.fixture(scope="module")
 def clang(real: Kernix) -> str:
     real.run("lock", "--add", "clang")
+    source = real.home / "clang-hello"
+    source.mkdir()
+    (source / "Makefile").write_text("obj-m := hello.o\n")
+    (source / "hello.c").write_text(HELLO)
     return real.define(
         "clang.py",
         """
         mine = kernels.linux_micro.override(toolchain="clang", name="linux-clang")
         thin = mine.override(extra_config={"LTO_CLANG_THIN": YES})
         arm = kernel_set(system="aarch64-linux").linux_debian_6_12.override(toolchain="clang", base="tinyconfig")
+        hello = make_linux_module(mine, local_source("clang-hello"), name="hello")
         """,
     )
 
@@ -44,3 +59,10 @@ def test_it_boots(real: Kernix, clang: str) -> None:
     test = path_of(real.run("build", "-f", clang, "mine", "mine.tests.boot", "--no-link").stdout)
 
     assert re.search(r"Linux version .*clang version", (test / "console.log").read_text())
+
+
+def test_its_modules_are_compiled_by_clang(real: Kernix, clang: str) -> None:
+    """A module that is built for it, from outside of its tree, has the same compiler."""
+    module = path_of(real.run("build", "-f", clang, "hello", "--no-link").stdout)
+
+    assert b"clang version" in next(module.rglob("hello.ko")).read_bytes()
