@@ -51,7 +51,7 @@ _CODEC = ("utf-8", "surrogatepass")  # what Python has for a byte of a path that
 
 def answer(words: Sequence[str], environment: Mapping[str, str]) -> str | None:
     """Return what the build that *words* ask for would print, None if that is not known or something is to do."""
-    if words[:1] != ["build"]:
+    if not words or words[0] != "build":
         return None
     try:
         return Question(words, environment).answer()

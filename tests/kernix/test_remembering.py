@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 HELLO = text_file("hello", "hello")
-WORDS = ["build", "hello"]
+WORDS = ("build", "hello")
 
 
 def _session() -> Session:
