@@ -22,7 +22,7 @@ def test_nothing() -> None:
 
 def test_items_are_done_at_once() -> None:
     """As many items are in work at the same time as there are workers."""
-    barrier = threading.Barrier(4, timeout=10)
+    barrier = threading.Barrier(4, timeout=60)
     assert sorted(in_parallel(lambda _: barrier.wait(), range(4), 4)) == [0, 1, 2, 3]
 
 

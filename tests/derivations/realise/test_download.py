@@ -62,7 +62,7 @@ def fetch(directory: Path, waits: list[float]) -> Fetch:
         with requests.Session() as session:
             downloader = Downloader(
                 directory=directory,
-                settings=settings or Settings(connect_timeout=2, read_timeout=2),
+                settings=settings or Settings(connect_timeout=20, read_timeout=20),
                 progress=lambda _done, _expected: None,
                 cancelled=lambda: False,
                 session=session,

@@ -32,7 +32,7 @@ class Runner:
 
     store: Store
     directory: Path
-    settings: Settings = attrs.field(factory=lambda: Settings(retries=1, connect_timeout=2, read_timeout=2))
+    settings: Settings = attrs.field(factory=lambda: Settings(retries=1, connect_timeout=20, read_timeout=20))
     cancelled: bool = False
     progress: list[tuple[int, int | None]] = attrs.field(factory=list)
     warnings: list[str] = attrs.field(factory=list)
