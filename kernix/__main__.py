@@ -20,6 +20,8 @@ import sys
 
 from importlib.machinery import PathFinder
 
+from kernix.places import ROOT
+
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,13 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def shadowed() -> str | None:
     """Return what is wrong if `import store` and its like would find another project's, else None."""
-    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     for name in NEIGHBOURS:
         spec = PathFinder.find_spec(name)
         if spec is None or spec.origin is None:
-            return f"`{name}`, a part of kernix, does not lie in {home}"
-        place = os.path.dirname(spec.origin)
-        if home != (place if spec.submodule_search_locations is None else os.path.dirname(place)):
+            return f"`{name}`, a part of kernix, does not lie in {ROOT}"
+        lies = os.path.dirname(spec.origin if spec.submodule_search_locations is None else os.path.dirname(spec.origin))
+        if lies != ROOT:
             return f"`import {name}` finds {spec.origin}, which is not a part of kernix"
     return None
 

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-
 KEPT = 64
 """How many answers there are at most."""
 
@@ -71,7 +69,7 @@ class Question:
         OSError: the working directory is gone, or the environment names no places.
     """
 
-    def __init__(self, words: Sequence[str], environment: Mapping[str, str], *, root: str = ROOT) -> None:
+    def __init__(self, words: Sequence[str], environment: Mapping[str, str], *, root: str = places.ROOT) -> None:
         self.root = root
         self.home = _place(environment, places.HOME)
         self.configuration = _place(environment, places.CONFIGURATION)
@@ -177,7 +175,7 @@ def _forget(folder: str) -> None:
 
 
 def _content(place: str) -> tuple[object, ...] | None:
-    """Return the digest of what is in the file *place* with what tells that they were not others in between, None if nothing is there.
+    """Return the digest of the file *place*, with what tells that it was no other in between; None if nothing is there.
 
     Raises:
         OSError: it cannot be read, or not twice, as it is with a pipe.

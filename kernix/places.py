@@ -1,4 +1,4 @@
-"""Where kernix' own files and the user's are; `kernix.again` says why nothing is imported here.
+"""Where kernix' own files and the user's are; `kernix.again` says why nearly nothing is imported here.
 
 home             $KERNIX_HOME, else $XDG_DATA_HOME/kernix, else ~/.local/share/kernix
 configuration    $XDG_CONFIG_HOME/kernix, else ~/.config/kernix
@@ -6,11 +6,16 @@ configuration    $XDG_CONFIG_HOME/kernix, else ~/.config/kernix
 
 from __future__ import annotations
 
+import os
+
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+"""The directory of kernix' own files."""
 
 HOME = (("KERNIX_HOME", ""), ("XDG_DATA_HOME", "kernix"), ("HOME", ".local/share/kernix"))
 """Variables that say where the store and all that belongs to it is, the first that is set counts; and where below."""
