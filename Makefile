@@ -14,9 +14,10 @@ demo: $(VENV)/ready system
 	$(BIN)/kernix boot linux_micro
 
 check: $(VENV)/ready system
+	@echo "make check: real kernels are compiled, which takes half an hour; \`make check-fast\` leaves them out"
 	$(BIN)/python -m pytest $(PARALLEL)
 
-# All but the tests that build and boot a real kernel: a few minutes instead of a quarter of an hour.
+# All but the tests that build and boot a real kernel: a few minutes instead of half an hour.
 check-fast: $(VENV)/ready system
 	$(BIN)/python -m pytest $(PARALLEL) -m "not kernel"
 
