@@ -174,8 +174,11 @@ def test_another_directory_is_another_question(world: World, monkeypatch: pytest
 
 def test_only_builds_are_answered(world: World) -> None:
     """Nothing is looked up for another verb, and nothing where the environment names no places."""
-    Question(["show", "x"], world.environment).remember("x", world.lock, "", [])
-    assert [None] * 3 == [answer([], {}), answer(["show", "x"], world.environment), answer(["build", "x"], {})]
+    for verb in ("build", "show"):
+        question = Question([verb, "x"], world.environment)
+        question.remember(verb, world.lock, question.state(world.lock), [])
+    assert ["build", None] == [answer([verb, "x"], world.environment) for verb in ("build", "show")]
+    assert [None] * 2 == [answer([], world.environment), answer(["build", "x"], {})]
 
 
 def test_links_and_directories_have_to_lead_where_they_did(world: World) -> None:
