@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,11 @@ from derivations.linux.kernel import Kernel, make_linux
 from derivations.linux.pins import InvalidPins, Release, parse_pins
 from derivations.linux.version import Version
 from derivations.unpack import unpack
-from overlays.fixpoint import AttrSet, Overlay, fix
+from overlays.fixpoint import AttrSet, InvalidOverlay, Overlay, fix
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from derivations.debian.lock import Lock, Package
     from derivations.derivation import Derivation
@@ -82,7 +83,13 @@ def kernel_set(overlays: Iterable[Overlay] = (), *, system: str | None = None, l
     """Return the kernels, with *overlays* over them, for *system*, with the toolchain of *lock*.
 
     Without *system* or *lock*, those in use are taken when a kernel is built (`derivations.context`).
+
+    Raises:
+        InvalidOverlay: *overlays* is not a list of functions, or one of them does not return thunks by name.
     """
+    given: object = overlays
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InvalidOverlay(repr(given), "overlays are given as a list of functions `overlay(final, prev)`")
     return fix(functools.partial(_kernels, _context(system, lock)), *overlays)
 
 

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from store.errors import Error
+
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -16,13 +18,27 @@ if TYPE_CHECKING:
 _GENERATED = "<attrs generated"
 
 
+class NotAPath(Error):
+    """A definition gives something else where the name of a file or a directory belongs."""
+
+    value: object
+
+    def __str__(self) -> str:
+        return f"{self.value!r} is not the name of a file or a directory"
+
+
 def beside_caller(path: str | os.PathLike[str], depth: int = 1) -> Path:
     """Return the absolute path that *path* means to the code *depth* calls above the caller of this.
 
     A relative path lies beside the Python file of that code; where there is no file, as at an
     interactive prompt, it lies in the working directory. The methods that attrs generates do
     not count as calls.
+
+    Raises:
+        NotAPath: *path* is something else.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise NotAPath(path)
     place = Path(path)
     file = None if place.is_absolute() else _frame_above(depth + 1).f_globals.get("__file__")
     if isinstance(file, str):

@@ -89,6 +89,8 @@ def fetch_url(
     Raises:
         InvalidSource: a URL of another scheme or with a password in it, or a hash that is none.
     """
+    if isinstance(mirrors, str):
+        raise InvalidSource(str(url), f"mirrors is a list of URLs, not {mirrors!r}")
     urls = [url, *mirrors]
     for each in urls:
         _check_url(each, _SCHEMES)
@@ -112,7 +114,7 @@ def fetch_git(url: str, rev: str, name: str | None = None) -> Derivation:
         InvalidSource: *rev* is no full commit id, or *url* is none that git can be given safely.
     """
     _check_url(url, _GIT_SCHEMES)
-    if not _COMMIT.fullmatch(rev):
+    if not _COMMIT.fullmatch(str(rev)):
         advice = f"`git ls-remote {url}` lists them; branches and tags move, so they pin nothing"
         raise InvalidSource(url, f"{rev!r} is not a full commit id", advice)
     base = name or f"{name_of(url).removesuffix('.git')}-{rev[:12]}"
@@ -143,13 +145,13 @@ def fetch_deb(package: Package) -> Derivation:
     )
 
 
-def parse_sha256(text: str, what: str) -> str:
+def parse_sha256(text: object, what: str) -> str:
     """Return the SHA-256 *text* in hexadecimal; hexadecimal, SRI and Nix's base-32 are understood.
 
     Raises:
         InvalidSource: *text* is neither; *what* is named as the thing that should have the hash.
     """
-    bare = text.removeprefix("sha256:").removeprefix("sha256-")
+    bare = text.removeprefix("sha256:").removeprefix("sha256-") if isinstance(text, str) else ""
     if _HEX.fullmatch(bare.lower()):
         return bare.lower()
     read = {_BASE32_LENGTH: base32.decode, _BASE64_LENGTH: _base64}.get(len(bare))
@@ -182,9 +184,13 @@ def _base64(text: str) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
-def _check_url(url: str, schemes: frozenset[str]) -> None:
-    parts = urlsplit(url)
-    shown = without_credentials(url)
+def _check_url(url: object, schemes: frozenset[str]) -> None:
+    if not isinstance(url, str):
+        raise InvalidSource(repr(url), "a URL is a text")
+    try:
+        parts, shown = urlsplit(url), without_credentials(url)
+    except ValueError as error:
+        raise InvalidSource(url, f"not a URL ({error})") from None
     if parts.scheme not in schemes:
         raise InvalidSource(shown, f"not a URL of a known kind ({', '.join(sorted(schemes))})")
     if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):

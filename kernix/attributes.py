@@ -17,6 +17,7 @@ import attrs
 
 from derivations.derivation import Derivation, Output
 from derivations.suggest import suggestion
+from kernix.messages import prints_to_stderr
 from overlays.fixpoint import AttrSet, UnknownAttribute
 from overlays.load import is_users, load_file, own_errors
 from store.errors import Error, UsageError
@@ -58,8 +59,15 @@ def follow(names: Mapping[str, Any], attribute: str) -> Any:  # noqa: ANN401 -- 
     Raises:
         UnknownAttribute: there is none, with those that are spelled nearly the same.
     """
+    with prints_to_stderr():
+        return _follow(names, attribute)
+
+
+def _follow(names: Mapping[str, Any], attribute: str) -> Any:  # noqa: ANN401 -- as above
     parts = attribute.split(".")
     value: Any = names
+    if isinstance(names, Layers) and parts[0] not in names and parts[0] in names.others:
+        value = names.others
     for depth, part in enumerate(parts):
         if not _has(value, part):
             known = members(value)
@@ -102,7 +110,8 @@ def output_of(value: object) -> Output | None:
     """Return what is built for *value*: an output itself, or the default one of what has outputs."""
     if isinstance(value, Output):
         return value
-    out = value.out if is_definition(value) else None  # type: ignore[attr-defined]  # then it has one
+    with prints_to_stderr():
+        out = value.out if is_definition(value) else None  # type: ignore[attr-defined]  # then it has one
     return out if isinstance(out, Output) else None
 
 
@@ -115,10 +124,9 @@ def target(names: Mapping[str, Any], attribute: str) -> Target:
     """
     value = follow(names, attribute)
     if (output := output_of(value)) is None:
-        kind = "a set" if members(value) else f"{value!r}"
         inner = [f"`{attribute}.{name}`" for name in members(value)][:5]
-        hint = f"there are {', '.join(inner)}" if inner else None
-        message = f"`{attribute}` is {kind} and nothing to build"
+        hint = f"it has {', '.join(inner)}" if inner else None
+        message = f"`{attribute}` is not a kernel or a derivation ({type(value).__name__})"
         raise NotBuildable(message, hint)
     return Target(attribute=attribute, value=value, output=output)
 
@@ -128,23 +136,45 @@ def is_definition(value: object) -> bool:
     return isinstance(value, Output) or isinstance(getattr(type(value), "out", None), property)
 
 
-def read_file(path: Path) -> tuple[dict[str, Any], Overlay | None]:
-    """Run the Python file *path*; return its kernels, derivations and sets by name, and its overlay if it has one.
+@attrs.frozen
+class UserFile:
+    """What a Python file of the user's defines.
+
+    Attributes:
+        values: Its kernels, derivations and sets by name.
+        others: What else it has at its top level, such as numbers and functions.
+        overlay: Its overlay, if it has one.
+    """
+
+    values: dict[str, Any]
+    others: dict[str, Any]
+    overlay: Overlay | None
+
+
+def read_file(path: Path) -> UserFile:
+    """Run the Python file *path* and return what it defines.
 
     Raises:
-        UserFileMissing, UserFileError: it cannot be read, or raised.
+        UserFileMissing, UserFileError, NeighbourHidden: it cannot be read, or raised.
     """
     found = load_file(path)
-    overlay = found.get("overlay")
     values = {name: value for name, value in found.items() if is_definition(value) or isinstance(value, AttrSet)}
-    return values, overlay if callable(overlay) else None
+    others = {name: value for name, value in found.items() if name not in values}
+    overlay = found.get("overlay")
+    return UserFile(values, others, overlay if callable(overlay) else None)
 
 
 class Layers(Mapping[str, Any]):
-    """Names looked up in one mapping after another; the first that has one is asked for its value."""
+    """Names looked up in one mapping after another; the first that has one is asked for its value.
 
-    def __init__(self, *layers: Mapping[str, Any]) -> None:
+    Args:
+        *layers: The mappings.
+        others: What is not an attribute, but was defined under a name all the same.
+    """
+
+    def __init__(self, *layers: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> None:
         self._layers = layers
+        self.others = others or {}
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 -- whatever the definitions hold
         for layer in self._layers:

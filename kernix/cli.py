@@ -11,15 +11,19 @@ from kernix.session import Session
 from kernix.verbs import VERBS, module_of
 
 
-def _say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted and not ctx.resilient_parsing:
-        from importlib import metadata  # noqa: PLC0415 -- start-up: it loads half of the standard library
+def version() -> str:
+    """Return the line that says which kernix this is."""
+    from importlib import metadata  # noqa: PLC0415 -- start-up: it loads half of the standard library
 
-        try:
-            version = metadata.version("kernix")
-        except metadata.PackageNotFoundError:
-            version = "(not installed)"
-        click.echo(f"kernix {version}")
+    try:
+        return f"kernix {metadata.version('kernix')}"
+    except metadata.PackageNotFoundError:
+        return "kernix (not installed)"
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(version())
         ctx.exit()
 
 
@@ -31,7 +35,7 @@ def _say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_say_version, help="Print the version."
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
 )
 @click.pass_context
 def kernix(ctx: click.Context) -> None:

@@ -13,6 +13,7 @@ from derivations.context import Context, using
 from kernix.attributes import Layers, Target, blame, read_file, target
 from kernix.inputs import find_lock, overlay_files
 from kernix.lockfile import lock_at, refuse
+from kernix.messages import prints_to_stderr
 from kernix.places import PINS
 from overlays.load import load_overlay
 from store.layout import Layout
@@ -48,7 +49,9 @@ def definitions(
         contents=functools.partial(_content, session),
     )
     with using(context), blame():
-        yield _names(paths, options)
+        with prints_to_stderr():
+            names = _names(paths, options)
+        yield names
 
 
 def targets(session: Session, options: Options, attributes: Iterable[str]) -> list[Target]:
@@ -88,10 +91,10 @@ def _names(paths: list[Path | str], options: Options) -> Mapping[str, Any]:
     layers = [load_overlay(it) if isinstance(it, Path) else _bundled(it) for it in paths]
     if options.file is None:
         return _set(layers, options)
-    values, overlay = read_file(options.file)
-    if overlay is None and not options.overlays:
-        return values
-    return Layers(values, _set([*layers, *filter(None, [overlay])], options))
+    file = read_file(options.file)
+    if file.overlay is None and not options.overlays:
+        return Layers(file.values, others=file.others)
+    return Layers(file.values, _set([*layers, *filter(None, [file.overlay])], options), others=file.others)
 
 
 def _set(layers: list[Overlay], options: Options) -> Mapping[str, Any]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kernix.messages import PipeBroken
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,6 +61,17 @@ class LazyGroup(click.Group):
         if args[0] not in self.verbs and not ctx.resilient_parsing and not args[0].startswith("-"):
             raise click.NoSuchCommand(args[0], possibilities=self.verbs, ctx=ctx)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb.
+
+        Raises:
+            PipeBroken: it met a broken pipe.
+        """
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise PipeBroken(error) from error
 
     def format_commands(self, ctx: click.Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
         """Write the verbs with their lines."""

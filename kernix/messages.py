@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import select
 import sys
 
 from typing import TYPE_CHECKING
@@ -14,18 +16,32 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from typing import TextIO
 
 
 FAILED = 1
 INTERRUPTED = 130
 
+_STDOUT, _STDERR = 1, 2
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
+class PipeBroken(Exception):
+    """A verb met a broken pipe; click would end without a word and with 1, whichever pipe it is."""
+
+    def __init__(self, reason: BrokenPipeError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 def say(text: str) -> None:
-    """Say *text* on stderr."""
-    click.echo(text, err=True, color=_color())
+    """Write *text* to stderr; if nobody reads that any more, the work goes on without it."""
+    try:
+        click.echo(text, err=True, color=_color())
+    except BrokenPipeError:
+        _discard(sys.stderr)
 
 
 def warn(text: str) -> None:
@@ -63,10 +79,11 @@ def tell(error: BaseException) -> int | None:
         if code == INTERRUPTED:
             say_error("interrupted")
         return code
-    if isinstance(error, BrokenPipeError):
-        # Nobody reads on. Python would say so once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+    if isinstance(error, (PipeBroken, BrokenPipeError, SystemExit)) and _is_unread(sys.stdout):
+        _discard(sys.stdout)
+        return 0  # as with `kernix list | head`: what was wanted has been printed
+    if isinstance(error, PipeBroken):
+        error = error.reason
     if isinstance(error, OSError):
         say_error(*system_sentence(error))
         return FAILED
@@ -98,6 +115,38 @@ def _meant(words: list[str] | None) -> str | None:
 def _help(error: click.ClickException) -> str | None:
     context = getattr(error, "ctx", None)
     return f"`{context.command_path} --help` tells what there is" if context is not None else None
+
+
+@contextlib.contextmanager
+def prints_to_stderr() -> Iterator[None]:
+    """Send to stderr what a definition prints inside the block, and what programs that it runs print: stdout is for results."""
+    if sys.stdout is None or sys.stderr is None:
+        yield
+        return
+    sys.stdout.flush()
+    with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # one of the two is closed
+            stdout = os.dup(_STDOUT)
+            stack.callback(os.close, stdout)
+            os.dup2(_STDERR, _STDOUT)
+            stack.callback(os.dup2, stdout, _STDOUT)
+        yield
+
+
+def _is_unread(stream: TextIO) -> bool:
+    """Return whether *stream* is a pipe or a socket that its reader has closed."""
+    try:
+        descriptor = stream.fileno()
+    except OSError:  # it is no file at all
+        return False
+    poll = select.poll()
+    poll.register(descriptor, 0)  # errors are always reported
+    return bool(poll.poll(0))
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what is written to *stream* go nowhere; else Python complains when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _color() -> bool | None:

@@ -17,6 +17,7 @@ VERBS = {
     "detect": "Find the options that this machine, or one of which there is a listing, needs",
     "doctor": "Find out whether this machine can build, and what to change if not",
     "gc": "Remove what nothing needs any more",
+    "help": "Show the help of a verb",
     "instantiate": "Write derivations to the store and print where",
     "list": "List the kernels there are",
     "lock": "Make, show or change the lock that pins the toolchain",
@@ -27,6 +28,7 @@ VERBS = {
     "show": "Tell what a kernel or a derivation is",
     "update": "Pin what kernel.org has released",
     "verify": "Check that the store is whole",
+    "version": "Print the version of kernix",
     "why-depends": "Tell why one object needs another",
 }
 

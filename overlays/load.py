@@ -50,6 +50,30 @@ class UserFileMissing(Error):
         return f"cannot read {self.file}: {self.reason}"
 
 
+class NeighbourHidden(Error):
+    """A user's Python file imports another one beside it, and Python finds something else under that name.
+
+    Attributes:
+        file: The file that imports.
+        module: The name that it imports.
+        beside: The file or package of that name beside it.
+        found: What Python finds.
+    """
+
+    file: str
+    module: str
+    beside: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: `import {self.module}` finds {self.found}, not {self.beside}"
+
+    @property
+    def hint(self) -> str:
+        """Say what to do about it."""
+        return f"rename {Path(self.beside).name}: names of kernix' parts, of libraries and of Python's own modules come first"
+
+
 class NoOverlay(Error):
     """A file that should hold an overlay defines none."""
 
@@ -70,6 +94,7 @@ def load_file(path: Path) -> dict[str, Any]:
     Raises:
         UserFileMissing: the file cannot be read.
         UserFileError: the file raised; with the part of the traceback that is the user's.
+        NeighbourHidden: it raised because an import did not find the file beside it.
     """
     try:
         source = path.read_bytes()
@@ -124,11 +149,31 @@ class own_errors:  # noqa: N801 -- used as a `with` block, named like contextlib
         """Raise the user's error in our form, if there is one."""
         if error is None or isinstance(error, Error) or not isinstance(error, Exception | SystemExit):
             return
+        if (hidden := _hidden_neighbour(error, self._path)) is not None:
+            raise hidden from None
         while trace is not None and not is_users(trace.tb_frame):
             trace = trace.tb_next
         text = "".join(traceback.format_exception(type(error), error, trace, chain=False)).rstrip()
         last = traceback.format_exception_only(error)[-1].strip()
         raise UserFileError(str(self._path), last, text) from None
+
+
+def _hidden_neighbour(error: BaseException, file: Path) -> NeighbourHidden | None:
+    """Return what is wrong if *error* comes from a name that a module beside *file* has, and another of its name has not."""
+    module = getattr(error, "obj", None) if isinstance(error, AttributeError) else sys.modules.get(_imported(error))
+    if not isinstance(module, types.ModuleType) or _lies_in(module, str(file.parent)):
+        return None
+    for name in (f"{module.__name__}.py", f"{module.__name__}/__init__.py"):
+        if (beside := file.parent / name).is_file():
+            return NeighbourHidden(
+                str(file), module.__name__, str(beside), str(getattr(module, "__file__", "Python's own"))
+            )
+    return None
+
+
+def _imported(error: BaseException) -> str:
+    """Return the name of the module that *error* says something could not be imported from."""
+    return (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
 
 
 @contextlib.contextmanager

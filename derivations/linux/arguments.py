@@ -115,8 +115,10 @@ def _name(value: Any) -> str:  # noqa: ANN401 -- as above
 
 
 def _patches(value: Any) -> tuple[Patch, ...]:  # noqa: ANN401 -- as above
-    if not isinstance(value, list | tuple) or not all(isinstance(it, Patch) for it in value):
-        raise InvalidArgument("patches", "it is a list of Patch values")
+    if not isinstance(value, list | tuple):
+        raise InvalidArgument("patches", f"it is a list such as [Patch(name, file)], not {value!r}")
+    if wrong := [it for it in value if not isinstance(it, Patch)]:
+        raise InvalidArgument("patches", f"{wrong[0]!r} is not a patch; write Patch(name, file)")
     names = [it.name for it in value]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InvalidArgument("patches", f"{', '.join(twice)} stands twice")

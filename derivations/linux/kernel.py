@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -29,8 +29,6 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from derivations.frozen_map import FrozenMap
     from derivations.kconfig.fragment import Request
     from derivations.kconfig.merge import Merged
@@ -206,8 +204,11 @@ class Kernel:
         """Return its modules and *modules*, of `make_linux_module` or names of `packages`, in one tree.
 
         Raises:
-            InvalidArgument: one of them is no module, or there twice.
+            InvalidArgument: one of them is not a module, or is listed twice.
+            UnknownPackage: `packages` has no module of that name.
         """
+        if isinstance(modules, str) or not isinstance(modules, Iterable):
+            raise InvalidArgument("modules", f"it is a list of modules or their names, not {modules!r}")
         from derivations.linux.module import with_modules  # noqa: PLC0415 -- start-up: as above
 
         return with_modules(self, [self.packages[it] if isinstance(it, str) else it for it in modules])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from derivations.derivation import Derivation, Hints, Output
 from derivations.linux.arguments import InvalidArgument
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from derivations.linux.arguments import Arguments
     from derivations.toolchain import Toolchain
 
+
+T = TypeVar("T")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", re.ASCII)
 _DIRECTORY = re.compile(r"(?!/)(?!(.*/)?\.\.(/|$))[A-Za-z0-9_.+*?/-]+", re.ASCII)
@@ -93,10 +95,17 @@ def make_linux_module(
     Raises:
         InvalidArgument: a value that cannot be.
     """
+    _check_kernel(kernel)
     requires = _checked(requires, "requires", _OPTIONS, "the name of an option, without CONFIG_")
     flags = _checked(make_flags, "make_flags", _FLAG, "of the form NAME=value")
     _checked([name], "name", _NAME, "a name")
     _checked([directory], "directory", _DIRECTORY, "a relative path")
+    if version:
+        _checked([version], "version", _NAME, "a version, which is a text")
+    depends = _all_of(depends, Derivation, "depends", "a module")
+    patches = _all_of(patches, Patch, "patches", "a patch; write Patch(name, file)")
+    if not isinstance(source, Derivation | Output):
+        raise InvalidArgument("source", f"{source!r} is not a derivation; use fetch_url, fetch_git or local_source")
     tree = source if isinstance(source, Output) else source.out
     tree = unpack(tree).out if is_archive(tree.derivation.name) else tree
     others = {f"/depends/{it.name}": it.output("dev") for it in depends}
@@ -114,7 +123,7 @@ def make_linux_module(
             # Sorts before what takes long to build, and so is done before it.
             "/checked": required.out,
             "/kernel": kernel.derivation.output("dev"),
-            "/src": patched(tree, tuple(patches), kernel.toolchain),
+            "/src": patched(tree, patches, kernel.toolchain),
             **others,
         },
         outputs=("out", "dev"),
@@ -160,6 +169,20 @@ def _required(kernel: Kernel, name: str, options: tuple[str, ...]) -> Derivation
         mounts={"/": kernel.toolchain.root, "/config": kernel.configuration},
         hints=Hints(description=f"what {name} needs of the kernel"),
     )
+
+
+def _check_kernel(kernel: object) -> None:
+    if not isinstance(getattr(kernel, "derivation", None), Derivation):
+        raise InvalidArgument("kernel", f"{kernel!r} is not a kernel")
+
+
+def _all_of(values: Any, kind: type[T], argument: str, what: str) -> tuple[T, ...]:  # noqa: ANN401 -- what the user wrote
+    """Return *values* if it is a list of *kind*, and say what is not *what* if it is another."""
+    if not isinstance(values, list | tuple):
+        raise InvalidArgument(argument, f"it is a list, not {values!r}")
+    if wrong := [it for it in values if not isinstance(it, kind)]:
+        raise InvalidArgument(argument, f"{wrong[0]!r} is not {what}")
+    return tuple(values)
 
 
 def _checked(values: Any, argument: str, form: re.Pattern[str], what: str) -> tuple[str, ...]:  # noqa: ANN401 -- what the user wrote

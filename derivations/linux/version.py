@@ -15,7 +15,7 @@ _VERSION = re.compile(r"(\d{1,5})\.(\d{1,5})(?:\.(\d{1,5}))?(-rc\d{1,5})?(?:-([0
 
 
 class InvalidVersion(Error):
-    """A text is no kernel version."""
+    """A value is not a kernel version."""
 
     text: object
 
@@ -25,6 +25,9 @@ class InvalidVersion(Error):
     @property
     def hint(self) -> str:
         """Show the forms that are understood."""
+        if isinstance(self.text, int | float):
+            # As numbers, 6.10 and 6.1 are the same.
+            return f'a version is a text, not a number: write "{self.text}"'
         return "versions look like 6.12, 6.12.64, 6.19-rc4, or 6.1.55-custom"
 
 

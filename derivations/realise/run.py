@@ -192,14 +192,18 @@ class _Session:
         now, limits = time.monotonic(), self._limits
         left: tuple[float | None, _Stop | None] = (None, None)
         if limits.timeout is not None:
-            reason = f"its builder ran for more than {limits.timeout:g} seconds"
+            reason = f"its builder ran for more than {_seconds(limits.timeout)}"
             left = started + limits.timeout - now, _Stop(BuildTimedOut, reason)
         if limits.max_silent_time is not None:
             silence = self._heard + limits.max_silent_time - now
             if left[0] is None or silence < left[0]:
-                reason = f"its builder was silent for more than {limits.max_silent_time:g} seconds"
+                reason = f"its builder was silent for more than {_seconds(limits.max_silent_time)}"
                 left = silence, _Stop(BuildTimedOut, reason)
         return left
+
+
+def _seconds(count: float) -> str:
+    return f"{count:g} second{'' if count == 1 else 's'}"
 
 
 def _end(exit_code: int) -> str:

@@ -10,6 +10,10 @@ import os
 import attrs
 
 
+def _limit(seconds: float | None) -> float | None:
+    return seconds or None
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """How to realise: how many at once, how long, from where.
@@ -20,8 +24,8 @@ class Settings:
         fetches: How many downloads run at once.
         keep_going: Build all that can be built after the first failure.
         keep_failed: Leave the build directory of a failed builder in `<home>/failed/`.
-        timeout: Seconds that a builder may run, where its derivation does not say; None for ever.
-        max_silent_time: Seconds that a builder may be silent, where its derivation does not say.
+        timeout: Seconds that a builder may run, where its derivation does not say; None or 0 for no limit.
+        max_silent_time: Seconds that a builder may be silent, where its derivation does not say; None or 0 for no limit.
         max_log_size: Bytes that a builder may print: one that prints for ever must end somewhere.
         kvm: Whether builders who ask for /dev/kvm get it where it is; they try it out before they rely on it.
         offline: Fetch nothing.
@@ -37,8 +41,8 @@ class Settings:
     fetches: int = attrs.field(default=4, validator=attrs.validators.ge(1))
     keep_going: bool = False
     keep_failed: bool = False
-    timeout: float | None = None
-    max_silent_time: float | None = None
+    timeout: float | None = attrs.field(default=None, converter=_limit)
+    max_silent_time: float | None = attrs.field(default=None, converter=_limit)
     max_log_size: int = 1 << 30
     kvm: bool = True
     offline: bool = False

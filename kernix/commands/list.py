@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from kernix.attributes import is_definition, output_of
+from kernix.attributes import follow, is_definition, output_of
 from kernix.definitions import definitions
 from kernix.lockfile import NoLock, refuse
 from kernix.options import evaluation
@@ -49,7 +49,7 @@ def command(session: Session, /, *, as_json: bool, options: Options) -> None:
 
 def _row(names: Mapping[str, Any], name: str) -> _Row:
     try:
-        value = names[name]
+        value = follow(names, name)
         version = getattr(value, "version", None)
     except NoLock:
         # To list kernels is no reason to go and pin a toolchain.

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import pytest
 
-from derivations.beside import beside_caller
+from derivations.beside import NotAPath, beside_caller
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
 
 HERE = Path(__file__).parent
@@ -21,6 +20,14 @@ HERE = Path(__file__).parent
 
 def place(path: str | Path) -> Path:
     return beside_caller(path)
+
+
+@pytest.mark.parametrize("path", [5, None, b"fix.patch", ["fix.patch"]])
+def test_what_is_not_a_path(path: Any) -> None:  # noqa: ANN401 -- what a user may write
+    """A value that is not the name of a file is refused with the value."""
+    with pytest.raises(NotAPath) as caught:
+        beside_caller(path)
+    assert caught.value.value == path
 
 
 def test_a_relative_path_lies_beside_the_file_of_the_caller() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import attrs
 import pytest
 
@@ -74,9 +77,11 @@ def test_hashes_are_read_in_the_forms_that_are_in_use(text: str) -> None:
         pytest.param("e" * 52, id="not-base-32"),
         pytest.param("!" * 44, id="not-base-64"),
         pytest.param("A" * 44, id="base-64-of-33-bytes"),
+        pytest.param(5, id="number"),
+        pytest.param(None, id="none"),
     ],
 )
-def test_other_hashes_are_refused(text: str) -> None:
+def test_other_hashes_are_refused(text: Any) -> None:  # noqa: ANN401 -- what a user may write
     """What is no SHA-256 is refused, with the way to learn the right one."""
     with pytest.raises(InvalidSource) as caught:
         fetch_url("https://example.org/x", sha256=text)
@@ -92,9 +97,12 @@ def test_other_hashes_are_refused(text: str) -> None:
         pytest.param("x", id="word"),
         pytest.param("https://me:secret@example.org/x", id="password"),
         pytest.param("https://token@example.org/x", id="user"),
+        pytest.param("http://[::1/x", id="bracket"),
+        pytest.param(5, id="number"),
+        pytest.param(Path("x"), id="path-object"),
     ],
 )
-def test_other_urls_are_refused(url: str) -> None:
+def test_other_urls_are_refused(url: Any) -> None:  # noqa: ANN401 -- as above
     """URLs of other kinds and with credentials are refused, and the password is not repeated."""
     with pytest.raises(InvalidSource) as caught:
         fetch_url(url, sha256=HASH)

@@ -153,6 +153,7 @@ needs_broken = Derivation(
     mounts={{"/": root.out, "/broken": broken.out}},
 )
 slow = script("slow", "while :; do :; done")
+nap = script("nap", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done > /out/out")
 """
 
 

@@ -79,12 +79,12 @@ def test_unknown_names_are_errors(attribute: str, unknown: str, hint: str) -> No
 @pytest.mark.parametrize(
     ("attribute", "message"),
     [
-        ("kernel.version", "`kernel.version` is '6.1' and nothing to build"),
-        ("kernel.tests", "`kernel.tests` is a set and nothing to build"),
+        ("kernel.version", "`kernel.version` is not a kernel or a derivation (str)"),
+        ("kernel.tests", "`kernel.tests` is not a kernel or a derivation (dict)"),
     ],
 )
 def test_what_cannot_be_built_is_an_error(attribute: str, message: str) -> None:
-    """A version is a part of a kernel, and nothing to build."""
+    """A version is a part of a kernel, and cannot be built."""
     with pytest.raises(NotBuildable) as caught:
         target(NAMES, attribute)
     assert message == caught.value.message
@@ -94,7 +94,7 @@ def test_what_a_set_offers_instead_is_named() -> None:
     """Who asks for a set is told what is in it."""
     with pytest.raises(NotBuildable) as caught:
         target(NAMES, "set")
-    assert caught.value.hint == "there are `set.inner`"
+    assert caught.value.hint == "it has `set.inner`"
 
 
 def test_members_of_a_value() -> None:
@@ -121,8 +121,8 @@ def test_definitions_are_known_without_evaluating_them() -> None:
 
 def test_a_file_offers_its_definitions(hello: Path) -> None:
     """Kernels, derivations and sets of a file are attributes; modules, functions and numbers are not."""
-    values, overlay = read_file(hello)
-    assert (list(values), overlay) == (["hello", "other"], None)
+    found = read_file(hello)
+    assert (list(found.values), found.others["not_to_build"], found.overlay) == (["hello", "other"], 3, None)
 
 
 def test_an_error_of_ours_names_the_users_line(tmp_path: Path) -> None:

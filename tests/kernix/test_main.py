@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kernix.__main__ import NEIGHBOURS, shadowed
+from kernix.messages import tell
 
 
 if TYPE_CHECKING:
@@ -47,6 +49,9 @@ def test_a_directory_of_the_same_name_does_not_matter(kernix: CommandLine) -> No
         pytest.param(["biuld"], "unknown verb `biuld`", "did you mean `build`?", id="verb"),
         pytest.param(["zzz"], "unknown verb `zzz`", "`kernix --help` tells what there is", id="far-verb"),
         pytest.param(["gc", "--dryrun"], "unknown option `--dryrun`", "did you mean `--dry-run`?", id="option"),
+        pytest.param(["help", "biuld"], "unknown verb `biuld`", "did you mean `build`?", id="help-of-a-verb"),
+        pytest.param(["config", "chekc", "x"], "unknown verb `chekc`", "did you mean `check`?", id="inner-verb"),
+        pytest.param(["roots", "lsit"], "unknown verb `lsit`", "did you mean `list`?", id="roots"),
         pytest.param(["--ver"], "unknown option `--ver`", "did you mean `--version`?", id="global-option"),
         pytest.param(["build"], "missing argument 'ATTR…'", "`kernix build --help` tells what there is", id="missing"),
         pytest.param(
@@ -89,7 +94,64 @@ def test_a_closed_pipe_is_quiet() -> None:
     process.stdout.close()
     said = process.stderr.read()
     process.stderr.close()
-    assert (process.wait(60), said) == (1, b"")
+    assert (process.wait(60), said) == (0, b"")
+
+
+@pytest.mark.usefixtures("kernix")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["help"],
+        ["version"],
+        ["list", "--json"],
+        ["roots"],
+        ["config", "--help"],
+        ["completion", "bash"],
+        ["doctor"],
+    ],
+    ids=" ".join,
+)
+def test_a_closed_pipe_is_quiet_in_every_verb(words: list[str]) -> None:
+    """Whatever prints ends with 0 and without a word when its reader is gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "kernix", *words]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(command, env=environment, stdout=writing, stderr=subprocess.PIPE, check=False, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_build_goes_on_when_nobody_reads_its_progress(kernix: CommandLine, scripts: Path) -> None:
+    """A build of which stderr is closed by its reader is built to its end."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "kernix", "build", "-f", str(scripts), "fine"]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=writing, check=False, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stdout.count(b"\n"), (kernix.work / "result").is_symlink()) == (0, 1, True)
+
+
+def test_an_inner_pipe_that_breaks_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """A broken pipe that is not stdout is reported, with exit code 1."""
+    assert (tell(BrokenPipeError(errno.EPIPE, "Broken pipe")), capsys.readouterr().err) == (1, "error: broken pipe\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        pytest.param(["help"], ["--help"], id="kernix"),
+        pytest.param(["help", "build"], ["build", "--help"], id="verb"),
+        pytest.param(["help", "config", "check"], ["config", "check", "--help"], id="inner-verb"),
+        pytest.param(["version"], ["--version"], id="version"),
+    ],
+)
+def test_help_and_version_are_verbs_too(kernix: CommandLine, words: list[str], same: list[str]) -> None:
+    """Whoever asks in words gets what the option prints."""
+    ran, expected = kernix(*words), kernix(*same)
+    assert (ran.code, ran.out, ran.err) == (0, expected.out, "")
 
 
 @pytest.mark.parametrize(
@@ -127,8 +189,8 @@ def test_an_interrupt_while_a_file_is_evaluated(kernix: CommandLine) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
-    assert "there\n" == process.stdout.readline()
+    assert process.stderr is not None
+    assert "there\n" == process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert (130, "error: interrupted\n") == (process.returncode, told.lstrip("\n"))

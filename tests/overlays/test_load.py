@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import textwrap
 
@@ -10,7 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from overlays.fixpoint import fix
-from overlays.load import NoOverlay, UserFileError, UserFileMissing, load_file, load_overlay, own_errors
+from overlays.load import (
+    NeighbourHidden,
+    NoOverlay,
+    UserFileError,
+    UserFileMissing,
+    load_file,
+    load_overlay,
+    own_errors,
+)
 from store.errors import Error, UsageError
 
 
@@ -111,6 +120,33 @@ def test_a_file_and_its_own_directory_on_the_path(tmp_path: Path, monkeypatch: p
 
     assert load_file(write(tmp_path, "from common import a\n"))["a"] == 1
     assert sys.modules.pop("common").a == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "module"),
+    [
+        pytest.param("from kernels import mine", "kernels", id="part-of-kernix"),
+        pytest.param("import store\nstore.mine", "store", id="attribute"),
+        pytest.param("from json import mine", "json", id="standard-library"),
+        pytest.param("import attrs\nattrs.mine()", "attrs", id="library"),
+    ],
+)
+@pytest.mark.parametrize("package", [False, True], ids=["module", "package"])
+def test_a_hidden_neighbour_is_named(tmp_path: Path, source: str, module: str, package: bool) -> None:
+    """A file that takes a part of kernix, or a library, for the module of its name beside it is told so in a sentence."""
+    beside = tmp_path / module / "__init__.py" if package else tmp_path / f"{module}.py"
+    beside.parent.mkdir(exist_ok=True)
+    beside.write_text("mine = 1\n")
+    with pytest.raises(NeighbourHidden) as caught:
+        load_file(write(tmp_path, source))
+    assert (caught.value.module, caught.value.beside) == (module, str(beside))
+    assert caught.value.found == str(importlib.import_module(module).__file__)
+
+
+def test_other_missing_names_are_the_files_own_mistake(tmp_path: Path) -> None:
+    """Where nothing of that name is beside the file, what an import lacks is shown as Python shows it."""
+    with pytest.raises(UserFileError, match="cannot import name 'mine' from 'json'"):
+        load_file(write(tmp_path, "from json import mine"))
 
 
 def test_errors_beside_a_file_are_the_users(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from derivations.suggest import suggestion
 from kernix.groups import LazyGroup
 
 
@@ -43,7 +44,7 @@ class ConfigGroup(LazyGroup):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any  # noqa: ANN401 -- click's signature
     ) -> click.Context:  # fmt: skip
         """Return the context of this group if a verb of its own or help is asked for, else of the verb that prints."""
-        own = args[:1] and (args[0] in self.verbs or args[0] in _HELP)
+        own = args[:1] and (args[0] in self.verbs or args[0] in _HELP or self._is_misspelled(args))
         if own or (not args and extra.get("resilient_parsing")):
             return super().make_context(info_name, args, parent, **extra)
         return _whole().make_context(info_name, args, parent, **extra)
@@ -51,8 +52,18 @@ class ConfigGroup(LazyGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the verb that *args* begin with, and the rest of them; all of them if it is an ATTR."""
-        return super().resolve_command(ctx, args) if args[0] in self.verbs else (ctx.info_name, _whole(), args)
+        """Return the verb that *args* begin with, and the rest of them; all of them if it is an ATTR.
+
+        Raises:
+            NoSuchCommand: it is a misspelled verb.
+        """
+        if args[0] in self.verbs or self._is_misspelled(args):
+            return super().resolve_command(ctx, args)
+        return ctx.info_name, _whole(), args
+
+    def _is_misspelled(self, args: list[str]) -> bool:
+        """Return whether *args* begin with nearly a verb and the ATTR for it: what prints takes one word only."""
+        return len(args) > 1 and not args[1].startswith("-") and suggestion(args[0], self.verbs) is not None
 
     def format_options(self, ctx: click.Context, formatter: HelpFormatter) -> None:
         """Write the options of what prints the .config, and the verbs."""

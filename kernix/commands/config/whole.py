@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.derivation import Output
+from derivations.suggest import suggestion
 from kernix.attributes import NotBuildable, target
+from kernix.commands.config.group import VERBS
 from kernix.definitions import definitions
 from kernix.options import attribute, evaluation, realisation
 from kernix.realising import realise
+from overlays.fixpoint import UnknownAttribute
 
 
 if TYPE_CHECKING:
@@ -27,7 +30,12 @@ if TYPE_CHECKING:
 def command(session: Session, /, *, attribute: str, options: Options, chosen: Chosen) -> None:
     """Print the .config that the kernel ATTR is built with, made and checked but nothing compiled."""
     with definitions(session, options) as names:
-        configuration = getattr(target(names, attribute).value, "configuration", None)
+        try:
+            configuration = getattr(target(names, attribute).value, "configuration", None)
+        except UnknownAttribute as error:
+            if meant := suggestion(attribute, VERBS):
+                raise UnknownAttribute(error.attribute, f"{meant} A verb of `kernix config` wants an ATTR") from None
+            raise
     if not isinstance(configuration, Output):
         message = f"`{attribute}` is not a kernel, so it has no configuration"
         raise NotBuildable(message)

@@ -82,10 +82,9 @@ def test_one_form() -> None:
         pytest.param({"extra_config": {"A": True}}, InvalidFragment, "A: True is no value", id="option"),
         pytest.param({"extra_config": None}, InvalidFragment, "None is neither a mapping", id="no-options"),
         pytest.param({"extra_config": "A=y"}, InvalidFragment, "line 1: 'A=y': write `CONFIG_A=y`", id="option-text"),
-        pytest.param({"patches": PATCH}, InvalidArgument, "patches: it is a list of Patch values", id="one-patch"),
-        pytest.param(
-            {"patches": ["a.patch"]}, InvalidArgument, "patches: it is a list of Patch values", id="patch-name"
-        ),
+        pytest.param({"patches": PATCH}, InvalidArgument, "patches: it is a list such as", id="one-patch"),
+        pytest.param({"patches": "x"}, InvalidArgument, "not 'x'", id="patches-text"),
+        pytest.param({"patches": ["a.patch"]}, InvalidArgument, "patches: 'a.patch' is not a patch", id="patch-name"),
         pytest.param({"patches": [PATCH, PATCH]}, InvalidArgument, "patches: a stands twice", id="patch-twice"),
         pytest.param(
             {"extra_version": "/x"}, InvalidArgument, "extra_version: '/x' cannot be part", id="extra-version"

@@ -337,7 +337,7 @@ def test_attributes_reach_the_boot_test() -> None:
         ),
         pytest.param(
             lambda: make().override(patches=lambda old: (*old, 1)),
-            InvalidArgument, "patches: it is a list of Patch values", None, id="function-returns-no-patch",
+            InvalidArgument, "patches: 1 is not a patch; write Patch(name, file)", None, id="function-returns-no-patch",
         ),
         pytest.param(
             lambda: make(base="no-such.config"), NoSource,

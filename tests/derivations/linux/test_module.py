@@ -88,13 +88,20 @@ def test_patches_and_archives() -> None:
         pytest.param({"requires": ["config_net"]}, "requires: 'config_net' is not the name of an option", id="option"),
         pytest.param({"directory": "$(pwd)"}, "directory: '$(pwd)' is not a relative path", id="directory"),
         pytest.param({"directory": "a/../../b"}, "directory: 'a/../../b' is not a relative path", id="parent"),
+        pytest.param({"version": 1.10}, "version: 1.1 is not a version, which is a text", id="version-number"),
+        pytest.param({"patches": "fix.patch"}, "patches: it is a list, not 'fix.patch'", id="patches-text"),
+        pytest.param({"patches": ["fix.patch"]}, "patches: 'fix.patch' is not a patch", id="patch-name"),
+        pytest.param({"depends": "one"}, "depends: it is a list, not 'one'", id="depends-text"),
+        pytest.param({"depends": ["one"]}, "depends: 'one' is not a module", id="depends-name"),
+        pytest.param({"source": "it.tar"}, "source: 'it.tar' is not a derivation", id="source-name"),
+        pytest.param({"kernel": 5}, "kernel: 5 is not a kernel", id="kernel"),
         pytest.param({"directory": "/etc"}, "directory: '/etc' is not a relative path", id="absolute"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any], said: str) -> None:
     """An argument that cannot be is named with its value."""
     with pytest.raises(InvalidArgument) as caught:
-        make_linux_module(kernel(), SOURCE, **{"name": "it", **arguments})
+        make_linux_module(**{"kernel": kernel(), "source": SOURCE, "name": "it", **arguments})
     assert str(caught.value).startswith(said)
 
 
@@ -110,6 +117,9 @@ def test_the_union() -> None:
         linux.with_modules([hello, hello])
     with pytest.raises(InvalidArgument, match="is no module"):
         with_modules(linux, [3])  # type: ignore[list-item]  # what the user may write
+    for modules in ("vpoll", None, 3):
+        with pytest.raises(InvalidArgument, match=f"it is a list of modules or their names, not {modules!r}"):
+            linux.with_modules(modules)  # type: ignore[arg-type]  # as above
 
 
 # Packages

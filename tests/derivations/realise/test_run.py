@@ -101,6 +101,12 @@ def test_timeout(bench: Bench, script: str, mark: Mark) -> None:
     assert mark.running() == []
 
 
+def test_one_second_is_singular(bench: Bench) -> None:
+    """A limit of 1 is one second."""
+    with pytest.raises(BuildTimedOut, match=r"silent for more than 1 second$"):
+        bench.run("sleep 100", limits=Limits(max_silent_time=1))
+
+
 def test_silence(bench: Bench, mark: Mark) -> None:
     """A builder that says nothing for too long is ended, and one that goes on saying something is not."""
     limits = Limits(max_silent_time=0.4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -168,6 +170,14 @@ def test_the_configuration_is_used(kernix: CommandLine, scripts: Path) -> None:
     assert 101 == kernix("build", "-f", scripts, "slow").code
 
 
+@pytest.mark.parametrize("option", ["--timeout", "--max-silent-time"])
+def test_an_option_lifts_the_limit_of_the_configuration(kernix: CommandLine, scripts: Path, option: str) -> None:
+    """0 stands for no limit, whatever the configuration says."""
+    kernix.configure(f'{option.removeprefix("--").replace("-", "_")} = "0.01s"')
+    build = ("build", "-f", scripts, "nap")
+    assert (101, 0) == (kernix(*build).code, kernix(*build, option, "0").code)
+
+
 def test_a_wrong_configuration_is_told(kernix: CommandLine, hello: Path) -> None:
     """A mistake in the configuration file ends the run before anything is built."""
     file = kernix.configure("job = 3")
@@ -180,18 +190,56 @@ def test_a_wrong_configuration_is_told(kernix: CommandLine, hello: Path) -> None
     [
         pytest.param("helo", "no attribute `helo`", "did you mean `hello`?", id="unknown"),
         pytest.param("hello.dev", "no attribute `hello.dev`", "it has out", id="no-output"),
-        pytest.param(
-            "not_to_build",
-            "no attribute `not_to_build`",
-            "`kernix list`, with the same options, names what there is",
-            id="number",
-        ),
     ],
 )
 def test_unknown_attributes(kernix: CommandLine, hello: Path, attribute: str, sentence: str, hint: str) -> None:
     """What is not there is told with what may have been meant, exit code 2."""
     ran = kernix("build", "-f", hello, attribute)
     assert (2, f"error: {sentence}\nhint: {hint}\n") == (ran.code, ran.err)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "kind", "hint"),
+    [
+        pytest.param("not_to_build", "int", "", id="number"),
+        pytest.param("text_file", "function", "", id="function"),
+        pytest.param("values.x", "int", "", id="inside-a-dict"),
+        pytest.param("values", "dict", "hint: it has `values.x`\n", id="dict"),
+    ],
+)
+def test_values_that_are_not_kernels(kernix: CommandLine, hello: Path, attribute: str, kind: str, hint: str) -> None:
+    """A top-level value of the file that cannot be built is named with its type, exit code 2."""
+    hello.write_text(hello.read_text() + "values = {'x': 1}\n")
+    ran = kernix("build", "-f", hello, attribute)
+    sentence = f"error: `{attribute}` is not a kernel or a derivation ({kind})\n{hint}"
+    assert (2, "", sentence) == (ran.code, ran.out, ran.err)
+
+
+PRINTS = """
+import os, subprocess, sys
+from derivations.source import text_file
+
+def say(text):
+    print(text)
+    sys.stdout.write(f"{text} again\\n")
+    subprocess.run(["echo", f"{text} from a program"], check=True)
+
+say("file")
+
+def overlay(final, prev):
+    say("overlay")
+    return {"lazy": lambda: say("thunk") or text_file("lazy", "lazy\\n")}
+"""
+
+
+@pytest.mark.parametrize("verb", [("build", "--json", "lazy"), ("list", "--json")], ids=["build", "list"])
+def test_what_a_file_prints_goes_to_stderr(kernix: CommandLine, verb: tuple[str, ...]) -> None:
+    """Whatever a definition prints, itself or by a program, early or late, stdout has the result alone."""
+    file = kernix.write("prints.py", PRINTS)
+    ran = kernix.process(*verb, "-f", file)
+    assert (ran.returncode, "lazy" in {it["attribute"] for it in json.loads(ran.stdout)}) == (0, True)
+    for text in ("file", "overlay", "thunk"):
+        assert f"{text}\n{text} again\n{text} from a program\n" in ran.stderr
 
 
 def test_a_users_mistake_is_shown_with_the_users_lines(kernix: CommandLine) -> None:

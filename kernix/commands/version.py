@@ -1,0 +1,13 @@
+"""`kernix version`: which kernix this is."""
+
+from __future__ import annotations
+
+import click
+
+from kernix.cli import version
+
+
+@click.command
+def command() -> None:
+    """Print the version of kernix, as `kernix --version` does."""
+    click.echo(version())
