@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import operator
+import os
 import sqlite3
 import threading
 
@@ -132,6 +133,8 @@ class Connection:
         with self._translated():
             if not fresh and not self.path.exists():
                 raise StoreCorrupt(self.path, "it is missing although the store has objects")
+            if fresh:  # SQLite gives its other files the mode of this one: nobody else is to lock them
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             connection = sqlite3.connect(
                 self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
             )

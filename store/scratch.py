@@ -95,6 +95,7 @@ class Scratches:
             self.sweep()
             self.pool.sweep()
             temporary = self._boot.with_suffix(".new")
+            temporary.touch(0o600)
             temporary.write_text(boot)
             temporary.rename(self._boot)
 

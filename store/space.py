@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 RESERVE_SIZE = 8 << 20
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says when there is no room."""
 
 
 class DiskFull(Error):
@@ -46,7 +47,7 @@ def disk_full_told(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise DiskFull(str(place)) from error
         raise
 

@@ -244,8 +244,8 @@ class _Build:
         build = self.scratch / "build"
         if not self.workshop.settings.keep_failed or self.derivation.is_builtin:
             return
-        directory = self.workshop.store.layout.home / "failed"
-        directory.mkdir(exist_ok=True)
+        directory = self.workshop.store.layout.failed
+        directory.mkdir(mode=0o700, exist_ok=True)
         build.chmod(0o755)  # a builder may have taken away our right to rename it
         for number in itertools.count(1):
             place = directory / f"{self.derivation.name}-{number}"
