@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(YOUNG)
     if arguments is not None:
         return _run(list(arguments))
-    code = _run(sys.argv[1:])
+    code = _run(sys.argv[1:], alone=True)
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:  # noqa: SIM105 -- start-up: contextlib
             stream.flush()
@@ -65,9 +65,10 @@ def shadowed() -> str | None:
     return None
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], *, alone: bool = False) -> int:
+    """Run the command line *arguments*; if they are *alone* in this process, its signals are theirs."""
     try:
-        code = _code(arguments)
+        code = _code(arguments, alone=alone)
         if sys.stdout is not None:
             sys.stdout.flush()
     except BaseException as error:
@@ -79,13 +80,17 @@ def _run(arguments: list[str]) -> int:
     return code
 
 
-def _code(arguments: list[str]) -> int:
+def _code(arguments: list[str], *, alone: bool) -> int:
     from kernix import again  # noqa: PLC0415 -- after the look at the neighbours
 
     if (text := again.answer(arguments, os.environ)) is not None:
         if sys.stdout is not None:
             sys.stdout.write(f"{text}\n")
         return 0
+    if alone:
+        from kernix import interruption  # noqa: PLC0415 -- start-up: where something may take long
+
+        interruption.install()
     from kernix.cli import kernix  # noqa: PLC0415 -- start-up: where words are to be understood
 
     code: object = kernix.main(arguments, prog_name="kernix", standalone_mode=False, obj=tuple(arguments))

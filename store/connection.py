@@ -12,21 +12,27 @@ import operator
 import os
 import sqlite3
 import threading
+import time
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from store.errors import Error
+from store.interrupt import check
 from store.needs import pack
 from store.schema import SCHEMA, SCHEMA_VERSION
 from store.space import DiskFull
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 
+_Result = TypeVar("_Result")
+
 _BUSY_SECONDS = 600
+_LOOK_SECONDS = 0.5  # SQLite hears no signal while it waits for a lock, so it waits in pieces
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY})
 
 
 class StoreCorrupt(Error):
@@ -93,7 +99,7 @@ class Connection:
         with self._mutex, self._translated():
             if not self._connection.in_transaction:
                 self._follow()
-            return self._connection.execute(statement, parameters).fetchall()
+            return _patiently(lambda: self._connection.execute(statement, parameters).fetchall())
 
     def each(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """Yield the rows that *statement* gives, which may be more than are wanted in memory; within `snapshot`."""
@@ -136,10 +142,10 @@ class Connection:
             if fresh:  # SQLite gives its other files the mode of this one: nobody else is to lock them
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             connection = sqlite3.connect(
-                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+                self.path, timeout=_LOOK_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
             )
             try:
-                _prepare(connection, self.path, fresh=fresh)
+                _patiently(lambda: _prepare(connection, self.path, fresh=fresh))
             except BaseException:
                 connection.close()
                 raise
@@ -170,6 +176,18 @@ class Connection:
             raise
         except sqlite3.DatabaseError as error:
             raise StoreCorrupt(self.path, str(error)) from error
+
+
+def _patiently(work: Callable[[], _Result]) -> _Result:
+    """Return what *work* returns, tried again for as long as others may keep the database locked."""
+    end = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            return work()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in _BUSY or time.monotonic() > end:
+                raise
+        check()
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, *, fresh: bool) -> None:

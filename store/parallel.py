@@ -11,6 +11,8 @@ import threading
 
 from typing import TYPE_CHECKING, TypeVar
 
+from store.interrupt import asked, interruptible
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,21 +25,27 @@ _Result = TypeVar("_Result")
 def in_parallel(function: Callable[[_Item], _Result], items: Iterable[_Item], workers: int) -> list[_Result]:
     """Return what *function* returns for each of *items*, in their order.
 
-    Once it raises for one, no further item is begun, and the error is raised here.
+    Once it raises for one, no further item is begun, those that were begun are interrupted, and the error is raised here.
     """
     numbered = list(enumerate(items))
     queue = iter(numbered)
     results: dict[int, _Result] = {}
     errors: list[BaseException] = []
 
+    asker = asked()
+
+    def stop() -> bool:
+        return bool(errors) or (asker is not None and asker())
+
     def work() -> None:
-        for number, item in _taken(queue, lock):
-            try:
-                results[number] = function(item)
-            except BaseException as error:  # noqa: BLE001  raised again by the caller's thread
-                errors.append(error)
-            if errors:
-                return
+        with interruptible(stop):
+            for number, item in _taken(queue, lock):
+                try:
+                    results[number] = function(item)
+                except BaseException as error:  # noqa: BLE001  raised again by the caller's thread
+                    errors.append(error)
+                if errors:
+                    return
 
     lock = threading.Lock()
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(numbered)) - 1)]
@@ -45,9 +53,12 @@ def in_parallel(function: Callable[[_Item], _Result], items: Iterable[_Item], wo
         thread.start()
     try:
         work()
-    finally:
         for thread in threads:
             thread.join()
+    except BaseException as error:  # noqa: BLE001  an interrupt, while others were waited for
+        errors.append(error)
+    for thread in threads:
+        thread.join()
     if errors:
         raise errors[0]
     return [results[number] for number, _ in numbered]

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
+from store.interrupt import check
 from store.parallel import in_parallel
 
 
@@ -158,6 +159,7 @@ class Pool:
     def _sweep_shard(self, shard: str) -> Swept:
         entries = size = 0
         for item in self._items(shard):
+            check()
             try:
                 status = item.stat(follow_symlinks=False)
                 if status.st_nlink > 1 and shard != _TEMPORARY:

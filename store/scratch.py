@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.failpoints import reach
+from store.interrupt import a_moment
 from store.locks import leads_to, try_flock
 from store.remove import remove_tree
 from store.space import disk_full_told
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from store.locks import Gate
     from store.pool import Pool
 
+
+_PATIENCE = 0.5
+"""Seconds that removing a scratch may take after an interrupt."""
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -58,7 +62,8 @@ class Scratches:
         finally:
             try:
                 reach("scratch: remove")
-                remove_tree(path)
+                with a_moment(_PATIENCE):  # the collector takes what is left when somebody is in a hurry
+                    remove_tree(path)
             finally:
                 os.close(descriptor)
 

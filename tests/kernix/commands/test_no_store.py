@@ -83,7 +83,10 @@ def test_a_directory_of_the_users_is_left_alone(kernix: CommandLine, words: list
         (kernix.home / name).parent.mkdir(parents=True, exist_ok=True)
         (kernix.home / name).write_text("mine")
     ran = kernix(*words)
-    assert (1, f"error: {kernix.home} is not a store of kernix, and not empty: it holds 'builds', 'notes', 'trash'") == (
+    assert (
+        1,
+        f"error: {kernix.home} is not a store of kernix, and not empty: it holds 'builds', 'notes', 'trash'",
+    ) == (
         ran.code,
         ran.err.splitlines()[0],
     )

@@ -1,0 +1,71 @@
+"""Ctrl-C and SIGTERM: in order if that is quick, and in any case.
+
+A signal becomes an exception in the main thread, which lets go of what it has. That may take long: the main thread
+may be in the middle of a system call, or wait for threads that are. So a thread of its own hears of the signal too
+(`signal.set_wakeup_fd`) and ends the process when it has not ended by itself soon after. Nothing is lost by that: a
+store is whole whenever the process is killed, and the next `kernix gc` takes what was left over.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+from pathlib import Path
+from typing import NoReturn
+
+
+PATIENCE = 1.3
+"""Seconds that an orderly end may take."""
+
+_ENDS = (signal.SIGINT, signal.SIGTERM)
+_SHOW_CURSOR = b"\x1b[?25h\n"
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: kernix ends as on Ctrl-C, so that the terminal and the store are left in order."""
+
+    exit_code = 128 + signal.SIGTERM
+
+
+def install() -> None:
+    """Have this process end soon after Ctrl-C or SIGTERM, whatever it is doing; only from the main thread."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, _terminate)
+    threading.Thread(target=_watch, args=(reader,), name="interruption", daemon=True).start()
+
+
+def _terminate(_signal: int, _frame: object) -> NoReturn:
+    raise Terminated
+
+
+def _watch(reader: int) -> None:
+    while data := os.read(reader, 1):
+        if data[0] in _ENDS and signal.getsignal(data[0]) in {_terminate, signal.default_int_handler}:
+            time.sleep(PATIENCE)
+            _end(128 + data[0])
+
+
+def _end(code: int) -> NoReturn:
+    """End this process, and those that it has started."""
+    for child in _children():
+        try:
+            # A leader of a session has helpers of its own, which end with it.
+            (os.killpg if os.getpgid(child) == child else os.kill)(child, signal.SIGKILL)
+        except OSError:
+            continue
+    if sys.stderr is not None and sys.stderr.isatty():
+        os.write(sys.stderr.fileno(), _SHOW_CURSOR)
+    os._exit(code)
+
+
+def _children() -> list[int]:
+    try:
+        return [int(pid) for place in Path("/proc/self/task").glob("*/children") for pid in place.read_text().split()]
+    except OSError:  # threads come and go; the kernel may not tell
+        return []
