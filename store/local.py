@@ -23,7 +23,7 @@ from store.home import is_store, layout_at, set_up
 from store.index import Index
 from store.journal import Journal
 from store.locks import Gate, standing
-from store.path import DIGEST_LENGTH, StorePath
+from store.path import DIGEST_LENGTH, StorePath, check_name
 from store.pool import Pool
 from store.registration import Entry, ObjectMissing, Registrar
 from store.remembering import Differs
@@ -242,7 +242,7 @@ class Store:
             InvalidTree: there is something in it that no object may have.
             DiskFull: there is no room.
         """
-        name = name if name is not None else (Path.cwd() / path).name
+        name = check_name(name if name is not None else (Path.cwd() / path).name)
         with Index.open(self.layout.index) as index:
             found = self._find(path, name, index)
             if found:

@@ -108,10 +108,8 @@ class Outputs:
         fixed = self.derivation.fixed
         if fixed is None or self.derivation.is_builtin:
             return
-        if fixed.method == "flat" and place.is_file():
-            got = sha256_of(place)
-        else:
-            got = content.digest.hex()
+        flat = fixed.method == "flat" and place.is_file()
+        got = sha256_of(place) if flat else content.digest.hex()
         if got != fixed.digest:
             raise WrongOutput(self.derivation.name, fixed.method, fixed.digest, got)
 

@@ -49,8 +49,13 @@ def list_roots(session: Session, /, *, as_json: bool = False) -> None:
         shown = [{"link": str(link), "path": str(path)} for link, path in found]
         click.echo(json.dumps(shown, indent=2))
         return
-    for line in rows([(str(link), "->", str(path)) for link, path in found]):
+    for line in rows([(_shown(link), "->", str(path)) for link, path in found]):
         click.echo(line)
+
+
+def _shown(link: Path) -> str:
+    """Return *link* without what a terminal would take for a command, or could not show."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(link))
 
 
 @command.command("add")
