@@ -18,6 +18,7 @@ from store.roots import result_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
     from derivations.derivation import Output
     from store.path import StorePath
 

@@ -114,7 +114,8 @@ def layout_at(home: Path) -> Layout:
     Raises:
         UnusableHome: *home* is a link that leads nowhere: a disk that is not mounted, perhaps.
     """
-    if os.path.islink(home) and not os.path.lexists(os.path.realpath(home)):
+    # Not a method of the path, which raises for a name that is too long.
+    if os.path.islink(home) and not os.path.lexists(os.path.realpath(home)):  # noqa: PTH114
         raise UnusableHome(home, f"it is a symbolic link to {os.path.realpath(home)}, and nothing is there")
     return Layout(Path(os.path.realpath(home)))
 
@@ -170,12 +171,11 @@ def _is_marked(layout: Layout) -> bool:
     """Return whether *layout*, a directory, has the mark of a store; False if it is empty."""
     found = _version(layout)
     if found is None:
-        if holds := [*_unfinished(layout)]:
-            # It may have become a store since, by another process.
-            if _version(layout) is None:
-                raise NotAStore(layout.home, _names(layout.home))
+        if not any(_unfinished(layout)):
+            return False
+        if _version(layout) is not None:  # another process has made it a store since
             return True
-        return False
+        raise NotAStore(layout.home, _names(layout.home))
     if found == _VERSION and (layout.objects.is_dir() or not [*_strangers(layout)]):
         return True
     if found.strip(b"\0") in _TORN and not [*_strangers(layout)] and _has_nothing(layout):

@@ -13,7 +13,6 @@ import os
 import time
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -34,6 +33,7 @@ from store.verify import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from store.layout import Layout
     from store.tree import Content

@@ -266,7 +266,7 @@ def _target(layout: Layout, link: Path) -> StorePath | None:
             return None
         # A link of the user's to a link of the user's is followed; one to an object is not, since
         # the object's own links are its references.
-        if os.path.normpath(place).startswith(f"{layout.objects}{os.sep}") or not os.path.islink(place):
+        if os.path.normpath(place).startswith(f"{layout.objects}{os.sep}") or not os.path.islink(place):  # noqa: PTH114 -- it raises nothing
             return object_of(layout, str(place))
     return None
 

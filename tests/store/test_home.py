@@ -16,6 +16,7 @@ import pytest
 from store import failpoints
 from store.home import ForeignStore, NotAStore, StoreTooNew, UnusableHome, is_store, layout_at, set_up
 from store.local import Store
+from tests.store.crashing import killing
 
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def test_a_torn_version_beside_objects(tmp_path: Path) -> None:
     (home / "version").write_text("")
     with pytest.raises(NotAStore) as caught:
         Store.open(home)
-    run(caught.value.hint.split("`")[-2], shell=True, check=True)
+    run(["/bin/sh", "-c", caught.value.hint.split("`")[-2]], check=True)
     with Store.open(home) as store:
         assert store.is_valid(added)
 
@@ -258,8 +259,7 @@ def test_killed_at_each_step(tmp_path: Path) -> None:
         home = tmp_path / str(number) / "home"
         child = os.fork()
         if child == 0:
-            left = iter(range(number, -1, -1))
-            failpoints.install(lambda _name: next(left) or os.kill(os.getpid(), 9))
+            failpoints.install(killing(number + 1))
             Store.open(home).close()
             os._exit(0)
         _, status = os.waitpid(child, 0)
@@ -280,10 +280,11 @@ def test_many_make_one_store_at_once(tmp_path: Path) -> None:
     for _ in range(8):
         child = os.fork()
         if child == 0:
+            code = 1
             try:
                 set_up(layout_at(tmp_path / "home"))
-            except BaseException:
-                os._exit(1)
-            os._exit(0)
+                code = 0
+            finally:
+                os._exit(code)
         children.append(child)
     assert [0] * 8 == [os.waitpid(child, 0)[1] for child in children]

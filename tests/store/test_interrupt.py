@@ -129,10 +129,15 @@ def test_nobody_asks_for_it(tmp_path: Path) -> None:
         remove_tree(_many(tmp_path / "it"))
 
 
+def _check_for_long(_: int) -> None:
+    for _ in range(1000):
+        check()
+
+
 def test_threads_ask_the_same() -> None:
     """Threads that work for one that may be interrupted may be interrupted, too; and when one of them fails."""
     with pytest.raises(Interrupted), interruptible(_After(10)):
-        in_parallel(lambda _: [check() for _ in range(1000)], range(20), 4)
+        in_parallel(_check_for_long, range(20), 4)
 
     def fail(number: int) -> None:
         if number == 0:
@@ -144,15 +149,19 @@ def test_threads_ask_the_same() -> None:
         in_parallel(fail, range(4), 4)
 
 
+def _check_for_ever() -> None:
+    while True:
+        check()
+        time.sleep(0.001)
+
+
 def test_a_moment_to_tidy_up(tmp_path: Path) -> None:
     """After an interrupt a little may still be done, and what takes longer is given up without an error."""
     with interruptible(lambda: True):
         with a_moment(60):
             remove_tree(_many(tmp_path / "little"))
         with a_moment(0):
-            while True:
-                check()
-                time.sleep(0.001)
+            _check_for_ever()
     assert not (tmp_path / "little").exists()
 
 
