@@ -199,7 +199,9 @@ def _version(layout: Layout) -> bytes | None:
 def _unfinished(layout: Layout) -> Iterator[str]:
     """Yield what is in the home and is not what a kernix left that was killed when it began to make a store."""
     ours = {place.name for place in layout.directories}
-    for entry in os.scandir(layout.home):
+    with os.scandir(layout.home) as entries:
+        found = [*entries]
+    for entry in found:
         if _PASSING.fullmatch(entry.name):
             continue
         if entry.name in ours and entry.is_dir(follow_symlinks=False):
