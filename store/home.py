@@ -40,7 +40,10 @@ _LONGEST_VERSION = 16
 _TORN = (b"", _VERSION[:-1])  # what a power cut left of it, beside zeros
 _NO_VERSION = b"?"
 _PASSING = re.compile(r"lost\+found|version\.new|\.kernix-doctor-.*")
+_NOTHING = re.compile(r"")
 _SCRATCH = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
+_SHARD = re.compile(r"tmp|[0-9a-f]{2}")
+_TEMPROOTS = re.compile(r"[0-9]+-[0-9a-f]{16}")
 _SHOWN = 3
 
 
@@ -176,11 +179,11 @@ def _is_marked(layout: Layout) -> bool:
         if _version(layout) is not None:  # another process has made it a store since
             return True
         raise NotAStore(layout.home, _names(layout.home))
-    if found == _VERSION and (layout.objects.is_dir() or not [*_strangers(layout)]):
+    if found == _VERSION and (_looks_like_store(layout) or not [*_strangers(layout)]):
         return True
     if found.strip(b"\0") in _TORN and not [*_strangers(layout)] and _has_nothing(layout):
         return False
-    if layout.objects.is_dir() and re.fullmatch(rb"[0-9]+\n", found) and found != _VERSION:
+    if _looks_like_store(layout) and re.fullmatch(rb"[0-9]+\n", found) and found != _VERSION:
         raise StoreTooNew(layout.home, found.decode().strip())
     raise NotAStore(layout.home, _names(layout.home))
 
@@ -216,11 +219,18 @@ def _strangers(layout: Layout) -> Iterator[str]:
     return (name for name in _names(layout.home) if name not in ours and not _PASSING.fullmatch(name))
 
 
+def _looks_like_store(layout: Layout) -> bool:
+    """Return whether what has our `version` has more of a store: others have files of that name, too."""
+    return layout.objects.is_dir() and any(it.exists() for it in (layout.locks, layout.database, layout.journal))
+
+
 def _has_nothing(layout: Layout) -> bool:
-    """Return whether a store has no object, and nothing of a user's where the collector deletes."""
-    passing = (name for place in (layout.builds, layout.trash) if place.is_dir() for name in _names(place))
-    objects = _names(layout.objects) if layout.objects.is_dir() else ()
-    return not objects and all(_SCRATCH.fullmatch(name) for name in passing)
+    """Return whether a store has no object, and nothing but its own where the collector deletes."""
+    own = {
+        layout.objects: _NOTHING, layout.pool: _SHARD, layout.temproots: _TEMPROOTS, layout.builds: _SCRATCH,
+        layout.trash: _SCRATCH,
+    }  # fmt: skip
+    return all(pattern.fullmatch(name) for it, pattern in own.items() if it.is_dir() for name in _names(it))
 
 
 def _names(directory: Path) -> tuple[str, ...]:

@@ -98,6 +98,8 @@ def test_an_absent_and_an_empty_directory_become_stores(tmp_path: Path) -> None:
         pytest.param({"version": "2.3.1\n", "Makefile": "mine"}, id="another-version"),
         pytest.param({"version": "2\n", "Makefile": "mine"}, id="a-number"),
         pytest.param({"version": "x\n", "store/x": "mine"}, id="a-store-of-others"),
+        pytest.param({"version": "1\n", "store/x": "mine", "sales/y": "mine"}, id="a-shop"),
+        pytest.param({"version": "", "pool/water": "mine"}, id="a-pool-of-others"),
         pytest.param({"version/x": "mine"}, id="a-directory-version"),
         pytest.param({".git/HEAD": "mine"}, id="hidden"),
         pytest.param({"reserve": "x" * ((8 << 20) + 1)}, id="a-large-reserve"),
