@@ -8,6 +8,7 @@ store is whole whenever the process is killed, and the next `kernix gc` takes wh
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ import time
 
 from pathlib import Path
 from typing import NoReturn
+
+from kernix.messages import INTERRUPTED
 
 
 PATIENCE = 1.3
@@ -59,13 +62,16 @@ def _end(code: int) -> NoReturn:
             (os.killpg if os.getpgid(child) == child else os.kill)(child, signal.SIGKILL)
         except OSError:
             continue
-    if sys.stderr is not None and sys.stderr.isatty():
-        os.write(sys.stderr.fileno(), _SHOW_CURSOR)
+    said = b"error: interrupted\n" if code == INTERRUPTED else b""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):  # nobody reads it
+            os.write(sys.stderr.fileno(), (_SHOW_CURSOR if sys.stderr.isatty() else b"") + said)
     os._exit(code)
 
 
 def _children() -> list[int]:
-    try:
-        return [int(pid) for place in Path("/proc/self/task").glob("*/children") for pid in place.read_text().split()]
-    except OSError:  # threads come and go; the kernel may not tell
-        return []
+    found: list[int] = []
+    for place in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # threads come and go
+            found += map(int, place.read_text().split())
+    return found

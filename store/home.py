@@ -243,7 +243,7 @@ def _check_may_become_store(home: Path) -> None:
         raise UnusableHome(home, "a store has a directory of its own")
     with contextlib.suppress(OSError):
         if home.stat().st_mode & stat.S_ISVTX:
-            raise UnusableHome(home, "it is a directory that users share")
+            raise UnusableHome(home, "users share it; a directory of your own in it will do")
 
 
 def _make_home(home: Path) -> None:

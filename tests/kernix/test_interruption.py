@@ -75,8 +75,9 @@ def _sparse(path: Path, size: int = HUGE) -> Path:
 def _children(pid: int) -> set[int]:
     found: set[int] = set()
     for place in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, place.read_text().split()):
-            found |= {child} | _children(child)
+        with contextlib.suppress(OSError):  # threads come and go
+            for child in map(int, place.read_text().split()):
+                found |= {child} | _children(child)
     return found
 
 

@@ -80,6 +80,7 @@ def _read(root: Path, srcarch: str, tasks: Iterable[Task], job: Job | None = Non
     """Yield what each source in *tasks* says, by the path of its object; those with nothing to say are left out."""
     headers = Headers(reader(root), srcarch)
     for number, (path, places) in enumerate(tasks):
+        check()
         if job is not None and number % _ASK_EVERY == 0 and job.cancelled():
             raise Cancelled(job.derivation.name)
         name = f"{path.removesuffix('.o')}.c"
