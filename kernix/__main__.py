@@ -72,9 +72,10 @@ def _run(arguments: list[str], *, alone: bool = False) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BaseException as error:
-        from kernix.messages import tell  # noqa: PLC0415 -- start-up: where something is to be told
+        from kernix.interruption import meant  # noqa: PLC0415 -- start-up: where something is to be told
+        from kernix.messages import tell  # noqa: PLC0415 -- as above
 
-        if (told := tell(error)) is None:
+        if (told := tell(meant(error))) is None:
             raise
         return told
     return code

@@ -25,6 +25,8 @@ PATIENCE = 1.3
 """Seconds that an orderly end may take."""
 
 _ENDS = (signal.SIGINT, signal.SIGTERM)
+_received: int | None = None
+
 _SHOW_CURSOR = b"\x1b[?25h\n"
 
 
@@ -39,17 +41,30 @@ def install() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, _end_orderly)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # or whoever started us wants it ignored
+        signal.signal(signal.SIGINT, _end_orderly)
     threading.Thread(target=_watch, args=(reader,), name="interruption", daemon=True).start()
 
 
-def _terminate(_signal: int, _frame: object) -> NoReturn:
-    raise Terminated
+def meant(error: BaseException) -> BaseException:
+    """Return what *error*, which ended the run, was before it became one: after a signal that is the signal.
+
+    An exception that comes out of nowhere may become another one on its way: `threading` releases a lock that it has
+    not got again.
+    """
+    return error if _received is None else Terminated() if _received == signal.SIGTERM else KeyboardInterrupt()
+
+
+def _end_orderly(number: int, _frame: object) -> NoReturn:
+    global _received  # noqa: PLW0603 -- a signal is the whole process'
+    _received = number
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
 def _watch(reader: int) -> None:
     while data := os.read(reader, 1):
-        if data[0] in _ENDS and signal.getsignal(data[0]) in {_terminate, signal.default_int_handler}:
+        if data[0] in _ENDS and signal.getsignal(data[0]) is _end_orderly:
             time.sleep(PATIENCE)
             _end(128 + data[0])
 
