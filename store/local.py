@@ -19,6 +19,7 @@ from store.connection import DatabaseFailed
 from store.copying import copy_in, seems_new
 from store.database import Database, PathInfo
 from store.errors import Error
+from store.failpoints import reach
 from store.home import is_store, layout_at, set_up
 from store.index import Index
 from store.journal import Journal
@@ -299,8 +300,11 @@ def _database(layout: Layout) -> Database:
         if not any(_things(layout)):
             temporary = layout.database.with_suffix(".new")
             temporary.unlink(missing_ok=True)
+            reach("make: database")
             Database(temporary, fresh=True).close()
+            reach("make: rename database")
             temporary.rename(layout.database)
+            reach("make: open database")
         return Database(layout.database, fresh=False)
 
 
