@@ -42,7 +42,7 @@ _NO_VERSION = b"?"
 _PASSING = re.compile(r"lost\+found|version\.new|\.kernix-doctor-.*")
 _NOTHING = re.compile(r"")
 _SCRATCH = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
-_SHARD = re.compile(r"tmp|[0-9a-f]{2}")
+_SHARD = re.compile(r"tmp|doubtful|damaged|[0-9a-f]{2}")
 _TEMPROOTS = re.compile(r"[0-9]+-[0-9a-f]{16}")
 _SHOWN = 3
 

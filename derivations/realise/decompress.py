@@ -24,7 +24,6 @@ import attrs
 
 from derivations.realise import xz
 from store.errors import Error
-from store.interrupt import check
 
 
 if sys.version_info >= (3, 14):
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
 
 READ = 256 * 1024
 PIECE = 1024 * 1024
-_LOOK = 0.2
-"""Seconds between two looks whether to stop, while nothing comes."""
-
 AHEAD = 16
 """How many pieces may wait to be worked on."""
 
@@ -189,18 +185,6 @@ def _after_padding(data: bytes, file: Source) -> bytes:
     return rest + file.read(READ) if len(rest) < MAGIC_LENGTH else rest
 
 
-@attrs.frozen
-class _Closable:
-    """What *file* holds, which ends when nobody wants it any more: there may be much of it that comes to nothing."""
-
-    file: Source
-    closed: threading.Event
-
-    def read(self, size: int, /) -> bytes:
-        """Return at most *size* bytes, none at the end."""
-        return b"" if self.closed.is_set() else self.file.read(size)
-
-
 class Reader:
     """Forward reading of what *file* holds, decompressed by a thread; *name* stands in errors."""
 
@@ -271,7 +255,7 @@ class Reader:
     def _next(self) -> bool:
         if self._ended:
             return False
-        piece = self._taken()
+        piece = self._queue.get()
         if isinstance(piece, Exception):
             self._ended = True
             raise Corrupt(self.name, _words(piece)) from None
@@ -279,16 +263,9 @@ class Reader:
         self._ended = not piece
         return not self._ended
 
-    def _taken(self) -> Piece | Exception:
-        """Return what comes next, waiting for it as long as this thread is wanted."""
-        while True:
-            check()
-            with contextlib.suppress(queue.Empty):
-                return self._queue.get(timeout=_LOOK)
-
     def _pump(self, file: Source) -> None:
         try:
-            for piece in pieces(_Closable(file, self._closed)):
+            for piece in pieces(file):
                 if not self._put(piece):
                     return
         except _ERRORS as error:

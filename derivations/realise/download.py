@@ -12,6 +12,7 @@ begins where the file ends, and a resumed file whose hash is wrong is fetched on
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import time
 
@@ -28,9 +29,7 @@ from derivations.realise.answer import Failed, NotContinued, explain, is_complet
 from derivations.realise.job import Cancelled
 from derivations.realise.retry import Backoff
 from store.errors import Error
-from store.interrupt import check
 from store.locks import WaitCancelled, locked
-from store.reading import sha256_of
 
 
 if TYPE_CHECKING:
@@ -301,7 +300,6 @@ class Downloader:
         with opened, part.open("wb") as file:
             done, total = 0, os.fstat(opened.fileno()).st_size
             while data := opened.read(CHUNK):
-                check()
                 file.write(data)
                 done += len(data)
                 self.progress(done, total)
@@ -312,6 +310,12 @@ class Downloader:
                 raise Cancelled(wanted.name)
             self.sleep(min(seconds, _NAP))
             seconds -= _NAP
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of the file at *path* in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _size(path: Path) -> int:
