@@ -199,18 +199,22 @@ def _version(layout: Layout) -> bytes | None:
         return None
 
 
-def _unfinished(layout: Layout) -> Iterator[str]:
+def _unfinished(layout: Layout) -> Iterator[Path]:
     """Yield what is in the home and is not what a kernix left that was killed when it began to make a store."""
-    ours = {place.name for place in layout.directories}
-    with os.scandir(layout.home) as entries:
-        found = [*entries]
-    for entry in found:
-        if _PASSING.fullmatch(entry.name):
-            continue
-        if entry.name in ours and entry.is_dir(follow_symlinks=False):
-            yield from (name for _, _, names in os.walk(entry.path) for name in names)
-        elif entry.name != layout.reserve.name or entry.stat(follow_symlinks=False).st_size > RESERVE_SIZE:
-            yield entry.name
+    ours = {*(place for place, _ in _directories(layout)), layout.pool / "tmp"}
+    for place in layout.home.iterdir():
+        if place in ours and place.is_dir() and not place.is_symlink():
+            yield from (it for it in place.rglob("*") if it not in ours or it.is_symlink())
+        elif not _PASSING.fullmatch(place.name) and not (place == layout.reserve and _is_reserve(place)):
+            yield place
+
+
+def _is_reserve(place: Path) -> bool:
+    """Return whether *place* is a file that means nothing."""
+    status = place.lstat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size not in {0, RESERVE_SIZE}:
+        return False
+    return not place.read_bytes().strip(b"\0")
 
 
 def _strangers(layout: Layout) -> Iterator[str]:
@@ -251,7 +255,8 @@ def _make_home(home: Path) -> None:
     for place in reversed([home, *home.parents]):
         with contextlib.suppress(FileExistsError):
             place.mkdir(0o755)
-            _sync(place.parent)
+            with contextlib.suppress(PermissionError):  # one may be allowed to make what one may not list
+                _sync(place.parent)
             reach("make: home")
 
 

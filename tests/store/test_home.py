@@ -102,19 +102,38 @@ def test_an_absent_and_an_empty_directory_become_stores(tmp_path: Path) -> None:
         pytest.param({"version": "", "pool/water": "mine"}, id="a-pool-of-others"),
         pytest.param({"version/x": "mine"}, id="a-directory-version"),
         pytest.param({".git/HEAD": "mine"}, id="hidden"),
-        pytest.param({"reserve": "x" * ((8 << 20) + 1)}, id="a-large-reserve"),
+        pytest.param({"reserve": "x" * (8 << 20)}, id="a-reserve"),
+        pytest.param({"reserve": "mine"}, id="a-small-reserve"),
+        pytest.param({"builds/mine/": ""}, id="an-empty-directory"),
+        pytest.param({"builds/mine": "-> /etc"}, id="a-link"),
+        pytest.param({"builds": "-> /etc"}, id="a-link-for-a-directory"),
+        pytest.param({"locks": "mine"}, id="a-file-for-a-directory"),
     ],
 )
 def test_what_is_not_empty_does_not_become_a_store(tmp_path: Path, held: dict[str, str]) -> None:
     """A directory that holds something of a user's is refused with what it holds, and nothing in it changes."""
     for name, text in held.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+        if name.endswith("/"):
+            (tmp_path / name).mkdir()
+        elif text.startswith("-> "):
+            (tmp_path / name).symlink_to(text[3:])
+        else:
+            (tmp_path / name).write_text(text)
     before = _snapshot(tmp_path)
     with pytest.raises(NotAStore) as caught:
         Store.open(tmp_path)
     assert {name.split("/")[0] for name in held} == {*caught.value.holds}
     assert before == _snapshot(tmp_path)
+
+
+def test_what_an_older_kernix_left(tmp_path: Path) -> None:
+    """Directories without anything in them, and a reserve, were left by one that was killed when it made a store."""
+    for name in ("store", "pool", "roots/auto", "temproots", "locks", "builds"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "reserve").write_bytes(bytes(8 << 20))
+    Store.open(tmp_path).close()
+    assert is_store(layout_at(tmp_path))
 
 
 def test_the_error_names_a_few_of_many(tmp_path: Path) -> None:
