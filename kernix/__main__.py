@@ -92,6 +92,12 @@ def _code(arguments: list[str], *, alone: bool) -> int:
         from kernix import interruption  # noqa: PLC0415 -- start-up: where something may take long
 
         interruption.install()
+        with interruption.heard():
+            return _verb(arguments)
+    return _verb(arguments)
+
+
+def _verb(arguments: list[str]) -> int:
     from kernix.cli import kernix  # noqa: PLC0415 -- start-up: where words are to be understood
 
     code: object = kernix.main(arguments, prog_name="kernix", standalone_mode=False, obj=tuple(arguments))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from kernix.messages import INTERRUPTED
+from store.interrupt import interruptible
 
 
 PATIENCE = 1.3
@@ -45,6 +46,11 @@ def install() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # or whoever started us wants it ignored
         signal.signal(signal.SIGINT, _end_orderly)
     threading.Thread(target=_watch, args=(reader,), name="interruption", daemon=True).start()
+
+
+def heard() -> contextlib.AbstractContextManager[None]:
+    """Return a context in which a signal, once it has come, also interrupts what is done to tidy up after it."""
+    return interruptible(lambda: _received is not None)
 
 
 def meant(error: BaseException) -> BaseException:

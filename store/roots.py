@@ -142,8 +142,8 @@ def check_replaceable(layout: Layout, link: Path) -> None:
         raise
     # What it leads to may be gone; but a link to another link of the user's is that user's own.
     place = link.parent / target
-    inside = Path(os.path.realpath(place.parent)) / place.name
-    if not f"{inside}".startswith(f"{layout.objects}{os.sep}"):
+    inside = os.path.normpath(f"{os.path.realpath(place.parent)}/{place.name}")
+    if not inside.startswith(f"{layout.objects}{os.sep}"):
         raise NotALink(link, str(target))
 
 

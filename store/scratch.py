@@ -62,10 +62,16 @@ class Scratches:
         finally:
             try:
                 reach("scratch: remove")
-                with a_moment(_PATIENCE):  # the collector takes what is left when somebody is in a hurry
-                    remove_tree(path)
+                self._remove(path)
             finally:
                 os.close(descriptor)
+
+    def _remove(self, path: Path) -> None:
+        """Remove the scratch at *path*; if that takes long and somebody is in a hurry, the collector does the rest."""
+        with a_moment(_PATIENCE):
+            remove_tree(path)
+        if path.exists():
+            path.rename(self.layout.trash / f"{path.name}-0")
 
     def sweep(self) -> tuple[int, int]:
         """Remove the scratches that nobody uses; return how many files and bytes went."""

@@ -48,7 +48,18 @@ def test_what_is_no_link_is_not_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["nowhere", "/etc", "home", "home/store", "link", "other", "/home/store/0-x", "home/store/../x"]
+    "target",
+    [
+        "nowhere",
+        "/etc",
+        "home",
+        "home/store",
+        "link",
+        "other",
+        "/home/store/0-x",
+        "home/store/../x",
+        "home/store/0-x/..",
+    ],
 )
 def test_a_users_own_link_is_not_replaced(tmp_path: Path, target: str) -> None:
     """A link that leads elsewhere than into the store is kept, even one to a link into the store."""

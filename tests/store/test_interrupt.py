@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from store import scratch
+from store.collect import Policy, collect
 from store.copying import copy_in
 from store.ingest import adopt
 from store.interrupt import Interrupted, a_moment, asked, check, interruptible
@@ -174,3 +176,15 @@ def test_what_an_interrupted_thread_leaves(tmp_path: Path) -> None:
                 store.add(source)
             assert [] == [*store.layout.builds.iterdir()]
         assert [] == [*store.layout.objects.iterdir()]
+
+
+def test_a_scratch_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What there is no time to remove goes to the trash, from which the next collection takes it."""
+    monkeypatch.setattr(scratch, "_PATIENCE", 0)
+    with Store.open(tmp_path / "home") as store:
+        with interruptible(lambda: True), store.scratch() as place:
+            _many(place / "tree")
+        assert [] == [*store.layout.builds.iterdir()]
+        assert len([*store.layout.trash.iterdir()]) == 1
+        collect(store, Policy())
+        assert [] == [*store.layout.trash.iterdir()]
