@@ -87,7 +87,7 @@ class Hints:
         timeout: Seconds that the builder may run; None for the user's setting.
         max_silent_time: Seconds without a line of output; None for the user's setting.
         compilations: About how many objects the builder compiles, for progress.
-        kvm: Whether the builder may have /dev/kvm; it must find out by itself whether that works.
+        kvm: Whether the builder may have /dev/kvm; it must find out by itself whether that works, and do without.
         origins: Where each option of a configuration is asked for, for its errors. What `str`
             makes of a value counts, and is made when it is needed.
     """

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 ROOM = 4 << 30
 """Bytes: a toolchain, a source tree and a large kernel's build."""
 
-KVM = Path("/dev/kvm")
-
 
 class State(enum.Enum):
     """How a check ended."""
@@ -47,9 +45,9 @@ class Finding:
 
 
 def examine(home: Path) -> list[Finding]:
-    """Return what all checks find, for a store in *home*."""
+    """Return what all checks find, for a store in *home*; what needs a kernel is in `kernix.kvm_check`."""
     place = _existing(home)
-    return [*_sandbox(), _apt(), *_store(home), _room(place), *_file_system(place), _kvm()]
+    return [*_sandbox(), _apt(), *_store(home), _room(place), *_file_system(place)]
 
 
 def _sandbox() -> list[Finding]:
@@ -95,13 +93,6 @@ def _room(place: Path) -> Finding:
         return Finding("disk", State.BROKEN, f"{size(free)} free at {place}, a kernel needs {size(ROOM)}",
                        "`kernix gc` makes room, or set KERNIX_HOME to a directory on a larger disk")  # fmt: skip
     return Finding("disk", State.FINE, f"{size(free)} free at {place}")
-
-
-def _kvm() -> Finding:
-    if os.access(KVM, os.R_OK | os.W_OK):
-        return Finding("kvm", State.FINE, f"{KVM} can be opened; boot tests use it once a probe has booted with it")
-    missing = "is not there" if not KVM.exists() else "may not be opened by you"
-    return Finding("kvm", State.ABSENT, f"{KVM} {missing}; boot tests emulate the processor, which is slower")
 
 
 def _file_system(place: Path) -> list[Finding]:

@@ -3,17 +3,24 @@
 The test is a derivation: QEMU from pinned packages runs in the sandbox with an initramfs whose
 init prints a line that neither the firmware, nor the kernel, nor its command line contains.
 Without that line, with the expected release in it, the test fails, however QEMU ends.
+
+Where the builder has /dev/kvm it tries that first, and emulation if anything goes wrong with it: on some machines
+/dev/kvm opens, runs a few instructions, and then hangs every kernel. It reports such a machine to the realiser
+(`derivations.realise.kvm`), which keeps /dev/kvm from later boots.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from derivations.debian.rootfs import root_file_system
 from derivations.derivation import Derivation, Hints, Output
 from derivations.fetch import fetch_deb
 from derivations.image.initramfs import Copy, Device, Directory, File, Link, make_initramfs
 from derivations.linux.script import SHELL, script
+from derivations.toolchain import machine
 
 
 if TYPE_CHECKING:
@@ -21,10 +28,42 @@ if TYPE_CHECKING:
     from derivations.toolchain import Toolchain
 
 
-TIMEOUT = 300
-"""Seconds: software emulation of a large kernel on a busy machine takes one of these minutes or two."""
+@attrs.frozen
+class Patience:
+    """Seconds after which a machine is given up: without a first word, silent after that, and in all."""
+
+    first: int
+    quiet: int
+    whole: int
+
+    def __str__(self) -> str:
+        return f"{self.first} {self.quiet} {self.whole}"
+
+
+WITH_KVM = Patience(first=15, quiet=30, whole=90)
+"""A kernel that KVM runs writes to its console within a second and is through in five, a large one on a busy machine in 30."""
+
+EMULATED = Patience(first=300, quiet=300, whole=300)
+"""Emulation of a large kernel on a busy machine takes one of these minutes or two, its decompression among them."""
+
+TIMEOUT = WITH_KVM.whole + EMULATED.whole + 60
+"""Seconds after which the builder itself is taken to hang."""
+
+_OPTIONS = ("BINFMT_ELF", "BINFMT_SCRIPT", "BLK_DEV_INITRD", "TTY")
+_CONSOLE_OPTIONS = {
+    "arm": ("SERIAL_AMBA_PL011_CONSOLE",),
+    "arm64": ("SERIAL_AMBA_PL011_CONSOLE",),
+    "mips": ("CPU_LITTLE_ENDIAN", "MIPS_MALTA", "SERIAL_8250_CONSOLE"),
+    "powerpc": ("CPU_LITTLE_ENDIAN", "HVC_CONSOLE", "PPC_OF_BOOT_TRAMPOLINE", "PPC_PSERIES"),
+    "riscv": ("SERIAL_8250_CONSOLE", "SERIAL_OF_PLATFORM"),
+    "s390": ("SCLP_CONSOLE", "SCLP_TTY"),
+    "x86": ("SERIAL_8250_CONSOLE",),
+}
+"""By the directory in `arch/`: the drivers of the console that QEMU's machine has, and what else its kernels need."""
 
 SENTINEL = "KERNIX-GUEST"
+
+_SCRIPT = script("boot")
 
 _INIT = f"""#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
@@ -40,14 +79,41 @@ def boot_test(name: str, kernel: Output, release: str, toolchain: Toolchain, loc
         name=f"{name}-boot",
         system=toolchain.system,
         builder=SHELL,
-        args=script("boot", toolchain.qemu, toolchain.image, toolchain.console, release),
+        args=script(
+            "boot",
+            toolchain.qemu,
+            toolchain.image,
+            toolchain.console,
+            release,
+            " ".join(needed_options(toolchain)),
+            str(WITH_KVM),
+            str(EMULATED),
+        ),
         mounts={
             "/": root_file_system(toolchain.qemu_set, lock).out,
             "/kernel": kernel,
             "/initramfs": initramfs(lock, toolchain).out,
         },
-        hints=Hints(description=f"boot {name}", timeout=TIMEOUT, kvm=toolchain.srcarch == "x86"),
+        hints=Hints(description=f"boot {name}", timeout=TIMEOUT, kvm=_has_kvm(toolchain)),
     )
+
+
+def is_boot_test(derivation: Derivation) -> bool:
+    """Return whether *derivation* is a test as `boot_test` makes them."""
+    return derivation.builder == SHELL and derivation.args[: len(_SCRIPT)] == _SCRIPT
+
+
+def needed_options(toolchain: Toolchain) -> tuple[str, ...]:
+    """Return the options that a kernel must have built in for its guest to be heard: console, initramfs, BusyBox."""
+    return (*_OPTIONS, *_CONSOLE_OPTIONS[toolchain.srcarch])
+
+
+def _has_kvm(toolchain: Toolchain) -> bool:
+    """Return whether KVM of the machine that boots could run the kernel: both are x86.
+
+    Other machines would need another processor and interrupt controller than QEMU emulates.
+    """
+    return toolchain.srcarch == machine(toolchain.system).srcarch == "x86"
 
 
 def initramfs(lock: Lock, toolchain: Toolchain) -> Derivation:

@@ -26,6 +26,7 @@ import attrs
 from derivations.realise.builtins import registry
 from derivations.realise.events import Finished, Kept, LogLine, Progress, Reused, Started, Unit, Waiting, Warned
 from derivations.realise.job import Cancelled, Job
+from derivations.realise.kvm import KvmRecord
 from derivations.realise.log import log_path, spoken_log
 from derivations.realise.outputs import Outputs
 from derivations.realise.run import BuildFailed, Limits, Watcher, run
@@ -53,6 +54,10 @@ if TYPE_CHECKING:
 FULL = "the disk is full, which may be why; `kernix gc` frees what nothing needs any more"
 ROOM = 8 << 20
 """A failure with less than this many bytes free may come from that (Nix, `derivation-building-goal.cc`)."""
+
+_NO_KVM = (
+    "KVM does not work on this machine: later boots will be emulated from the start (`kernix doctor` tries KVM again)"
+)
 
 _COMPILES = re.compile(r"  (?:CC|AS|LD|AR|RUSTC|HOSTCC|HOSTLD)(?: \[M\])? ")
 
@@ -216,7 +221,7 @@ class _Build:
             out=out,
             argv=(derivation.builder, *derivation.args),
             env={"KERNIX_CORES": str(settings.builder_cores), **derivation.env},
-            kvm=derivation.hints.kvm and settings.kvm,
+            kvm=derivation.hints.kvm and settings.kvm and self._kvm.failure is None,
         )
         limits = Limits(
             timeout=_first(derivation.hints.timeout, settings.timeout),
@@ -238,7 +243,27 @@ class _Build:
         def progress(done: int, expected: int | None) -> None:
             listener(Progress(derivation, done, expected, Unit.OBJECTS))
 
-        return Watcher(line=hear, progress=progress, cancel=self.workshop.cancellation.descriptor)
+        def caution(text: str) -> None:
+            listener(Warned(text))
+
+        return Watcher(
+            line=hear,
+            progress=progress,
+            caution=caution,
+            no_kvm=self._note_failure,
+            cancel=self.workshop.cancellation.descriptor,
+        )
+
+    @property
+    def _kvm(self) -> KvmRecord:
+        return KvmRecord.of(self.workshop.store.layout)
+
+    def _note_failure(self, reason: str) -> None:
+        """Let no later builder try KVM, if this one was allowed to."""
+        if self.derivation.hints.kvm and self.workshop.settings.kvm and self._kvm.failure is None:
+            with contextlib.suppress(OSError):  # then the next one finds out by itself
+                self._kvm.fail(reason)
+                self.workshop.listener(Warned(_NO_KVM))
 
     def _keep_failed(self) -> None:
         """Move the build directory to where the user finds it, if that was wanted."""

@@ -10,6 +10,8 @@ A line `@kernix {...}` is a builder's word to us, a JSON object on one line:
 
     {"error": "…", "hint": "…", "kind": "…"}    why it is going to fail; the last one counts
     {"progress": [done, expected]}              expected may be null
+    {"warning": "…"}                            what the user should know and stops nothing
+    {"kvm": "…"}                                why KVM does not work on this machine, where something else did
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import re
 import secrets
 import sys
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
@@ -142,7 +144,7 @@ class Lines:
         self.complaint: Complaint | None = None
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[str | Mark]:
+    def feed(self, data: bytes) -> list[Said]:
         """Return what the lines that *data* completes are: text to show, or progress."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > LONGEST_LINE:
@@ -150,21 +152,21 @@ class Lines:
             self._rest = b""
         return [said for line in lines if (said := self._take(line)) is not None]
 
-    def finish(self) -> list[str | Mark]:
+    def finish(self) -> list[Said]:
         """Return what the last line is, if no newline ends it."""
         rest, self._rest = self._rest, b""
         said = self._take(rest) if rest else None
         return [] if said is None else [said]
 
-    def _take(self, line: bytes) -> str | Mark | None:
+    def _take(self, line: bytes) -> Said | None:
         text = line.decode(errors="replace").rstrip("\r")
         if text.startswith(_MARK):
             match _parse(text[len(_MARK) :]):
                 case Complaint() as complaint:
                     self.complaint = complaint
                     return None
-                case Mark() as mark:
-                    return mark
+                case Mark() | Caution() | NoKvm() as word:
+                    return word
         # What a carriage return or an escape would do to the user's terminal is not what was meant.
         text = _CONTROL.sub("", text.rpartition("\r")[2])
         self.tail.append(text)
@@ -188,7 +190,25 @@ class Mark:
     expected: int | None
 
 
-def _parse(text: str) -> Complaint | Mark | None:
+@attrs.frozen
+class Caution:
+    """What a builder says that the user should know."""
+
+    text: str
+
+
+@attrs.frozen
+class NoKvm:
+    """Why a builder says that KVM does not work on this machine."""
+
+    reason: str
+
+
+Said: TypeAlias = str | Mark | Caution | NoKvm
+"""A line of text, or a word to us."""
+
+
+def _parse(text: str) -> Complaint | Mark | Caution | NoKvm | None:
     """Return what the JSON *text* says, or None if that is no word of ours."""
     try:
         said: Any = json.loads(text)
@@ -202,4 +222,8 @@ def _parse(text: str) -> Complaint | Mark | None:
             )
         case {"progress": [int(done), int(expected) | (None as expected)]}:
             return Mark(done, expected)
+        case {"warning": str(sentence)}:
+            return Caution(_CONTROL.sub("", sentence))
+        case {"kvm": str(reason)}:
+            return NoKvm(_CONTROL.sub("", reason))
     return None

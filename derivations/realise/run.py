@@ -14,7 +14,7 @@ import attrs
 
 from derivations.realise import probe
 from derivations.realise.job import Cancelled
-from derivations.realise.log import Lines, LogWriter, Mark
+from derivations.realise.log import Caution, Lines, LogWriter, Mark, NoKvm
 from derivations.realise.process import Process
 from store.errors import Error
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from derivations.realise.log import Said
     from derivations.realise.sandbox import Sandbox
 
 
@@ -83,11 +84,15 @@ class Watcher:
     Attributes:
         line: Called with each line.
         progress: Called when the builder says how far it is.
+        caution: Called when the builder says what the user should know.
+        no_kvm: Called with the reason when the builder says that KVM does not work.
         cancel: A descriptor that can be read once the build is to be stopped.
     """
 
     line: Callable[[str], None]
     progress: Callable[[int, int | None], None]
+    caution: Callable[[str], None] = lambda _text: None
+    no_kvm: Callable[[str], None] = lambda _reason: None
     cancel: int
 
 
@@ -180,12 +185,17 @@ class _Session:
         self._tell(self.lines.feed(data))
         return True
 
-    def _tell(self, said: list[str | Mark]) -> None:
-        for line in said:
-            if isinstance(line, Mark):
-                self._watcher.progress(line.done, line.expected)
-            else:
-                self._watcher.line(line)
+    def _tell(self, said: list[Said]) -> None:
+        for each in said:
+            match each:
+                case Mark(done, expected):
+                    self._watcher.progress(done, expected)
+                case Caution(text):
+                    self._watcher.caution(text)
+                case NoKvm(reason):
+                    self._watcher.no_kvm(reason)
+                case str():
+                    self._watcher.line(each)
 
     def _patience(self, started: float) -> tuple[float | None, _Stop | None]:
         """Return how many seconds the builder has left, and what is wrong when they are over."""

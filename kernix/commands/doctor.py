@@ -10,6 +10,7 @@ import attrs
 import click
 
 from kernix.checks import State, examine
+from kernix.kvm_check import examine_kvm
 from store.errors import Error
 
 
@@ -37,7 +38,7 @@ def command(session: Session, /, *, as_json: bool) -> None:
 
     `ok` works, `no` is needed and does not work, `--` is missing and can be done without.
     """
-    found = examine(session.home)
+    found = [*examine(session.home), examine_kvm(session)]
     if as_json:
         click.echo(json.dumps([{**attrs.asdict(it), "state": it.state.value} for it in found], indent=2))
     else:

@@ -1,41 +1,109 @@
 # Boot /kernel with /initramfs under QEMU $1 and wait until its guest has said that it is there.
 #
-# $2 is the image's name, $3 the console, $4 the release that the guest must say.
+# $2 is the image's name, $3 the console, $4 the release that the guest must say, $5 the options without which it
+# cannot say it, $6 how patient to be with KVM and $7 with emulation: `FIRST QUIET WHOLE`, in seconds.
+#
+# A /dev/kvm that can be opened may still refuse, hang or break a guest, and nothing shows that but the very kernel. So
+# with KVM only success counts: whatever else comes of it, the boot starts again with emulation, and that one counts.
 set -eu
 
 qemu=$1
 image=$2
 console=$3
 release=$4
+options=$5
 
-# A /dev/kvm that can be opened may still hang every guest. So it is used only after a boot sector has run
-# with it: it writes 16 to the debug exit port, which makes QEMU end with 33 (hw/misc/debugexit.c: value * 2 + 1).
-accelerator=tcg
-if [ -e /dev/kvm ]; then
-    { printf '\272\001\005\260\020\356\364\353\375' && head -c 501 /dev/zero && printf '\125\252'; } > /build/sector
-    probe=0
-    timeout -s KILL 5 "${qemu%% *}" -accel kvm -m 16 -nodefaults -no-user-config -display none -net none \
-        -device isa-debug-exit -drive file=/build/sector,format=raw,if=ide < /dev/null || probe=$?
-    if [ "$probe" = 33 ]; then accelerator=kvm; fi
-fi
-echo "accelerator: $accelerator"
-
-mkdir -p /out/out
-# shellcheck disable=SC2086
-{
-    status=0
-    $qemu -accel $accelerator -m 512 -smp 1 -nodefaults -no-user-config -display none -serial stdio -monitor none -no-reboot -net none \
-        -kernel "/kernel/$image" -initrd /initramfs -append "console=$console panic=-1" < /dev/null 2>&1 || status=$?
-    echo "$status" > /build/status
-} | tr -d '\r' | tee /out/out/console.log
-status=$(cat /build/status)
-
-fail() {
-    printf '@kernix {"kind": "boot", "error": "%s", "hint": "the console is in the log"}\n' "$1"
-    exit 1
+# End the machine that runs as /build/pid if its console stays empty for $1 seconds, falls silent for $2, or $3 are over.
+watch() {
+    seconds=0
+    silent=0
+    size=0
+    while sleep 1; do
+        seconds=$((seconds + 1))
+        silent=$((silent + 1))
+        now=$(wc -c < /build/console)
+        if [ "$now" != "$size" ]; then
+            size=$now
+            silent=0
+        fi
+        if [ "$size" = 0 ] && [ "$seconds" -ge "$1" ]; then
+            echo "the console showed nothing within $1 seconds"
+        elif [ "$size" != 0 ] && [ "$silent" -ge "$2" ]; then
+            echo "the console fell silent for $2 seconds"
+        elif [ "$seconds" -ge "$3" ]; then
+            echo "the machine still ran after $3 seconds"
+        else
+            continue
+        fi > /build/reason
+        kill -KILL "$(cat /build/pid)"
+        return
+    done
 }
 
-if [ "$status" != 0 ]; then fail "QEMU ended with status $status"; fi
-said=$(sed -n 's/^KERNIX-GUEST release=//p' /out/out/console.log)
-if [ -z "$said" ]; then fail "the guest never spoke"; fi
-if [ "$said" != "$release" ]; then fail "the guest runs $said, and $release was built"; fi
+# Boot with the accelerator $1 and the patience $2 to $4; say in $reason what went wrong, if anything.
+boot() {
+    echo "accelerator: $1"
+    rm -f /build/pid /build/status /build/reason
+    : > /build/console
+    {
+        # shellcheck disable=SC2086
+        $qemu -accel "$1" -m 512 -smp 1 -nodefaults -no-user-config -display none -serial stdio -monitor none -no-reboot \
+            -net none -kernel "/kernel/$image" -initrd /initramfs -append "console=$console panic=-1" < /dev/null &
+        echo $! > /build/pid
+        status=0
+        wait $! || status=$?
+        echo "$status" > /build/status
+    } | tee /build/console &
+    machine=$!
+    watch "$2" "$3" "$4" > /dev/null 2>&1 &
+    watcher=$!
+    wait "$machine" || true
+    kill "$watcher" 2> /dev/null || true
+
+    status=$(cat /build/status)
+    told=$(tr -d '\r' < /build/console | sed -n 's/^KERNIX-GUEST release=//p')
+    if [ "$status" != 0 ] && [ -s /build/reason ]; then
+        reason=$(cat /build/reason)
+    elif [ "$status" != 0 ]; then
+        reason="QEMU ended with status $status"
+    elif [ -z "$told" ]; then
+        reason="the guest ended without saying that it is there"
+        status=guest
+    elif [ "$told" != "$release" ]; then
+        reason="the guest runs another release than $release"
+        status=guest
+    else
+        reason=
+    fi
+}
+
+kvm=
+if [ -e /dev/kvm ]; then
+    # shellcheck disable=SC2086
+    boot kvm $6
+    if [ -n "$reason" ]; then
+        kvm=$reason
+        if [ "$status" != guest ]; then broken=1; else broken=; fi
+        printf '@kernix {"warning": "%s"}\n' "with KVM $kvm, so the boot starts again with emulation, which is slower"
+    fi
+else
+    reason=untried
+fi
+if [ -n "$reason" ]; then
+    # shellcheck disable=SC2086
+    boot tcg $7
+    # A guest that came to an end of its own may have done so for its own reasons; a machine that did not is KVM's doing.
+    if [ -z "$reason" ] && [ -n "$kvm" ] && [ -n "$broken" ]; then printf '@kernix {"kvm": "%s"}\n' "$kvm"; fi
+fi
+mkdir -p /out/out
+tr -d '\r' < /build/console > /out/out/console.log
+
+if [ -z "$reason" ]; then exit 0; fi
+lacks=
+for option in $options; do
+    if ! grep -q "^CONFIG_$option=y" /kernel/config; then lacks="$lacks $option"; fi
+done
+if [ -n "$lacks" ]; then hint="the kernel lacks what a boot here needs:$lacks"; else hint="the console is in the log"; fi
+if [ -n "$kvm" ]; then reason="$reason (and with KVM, before: $kvm)"; fi
+printf '@kernix {"kind": "boot", "error": "%s", "hint": "%s"}\n' "$reason" "$hint"
+exit 1

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import struct
-import subprocess
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,6 +20,7 @@ from derivations.realise.settings import Settings
 from derivations.source import local_source
 from store.local import Store
 from store.remove import remove_tree
+from tests.roots import add_tools
 
 
 if TYPE_CHECKING:
@@ -40,19 +39,8 @@ TOOLS = (
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a tree with this machine's shell, some tools, and the libraries that they need."""
     root = tmp_path_factory.mktemp("root") / "root"
-    (root / "bin").mkdir(parents=True)
-    (root / "etc").mkdir()
-    programs = [shutil.which(tool) for tool in TOOLS]
-    for tool, program in zip(TOOLS, programs, strict=True):
-        assert program is not None, f"{tool} is not on this machine"
-        shutil.copy(program, root / "bin" / tool)
-    told = subprocess.run(
-        ["/usr/bin/env", "ldd", *map(str, programs)], capture_output=True, text=True, check=True
-    ).stdout
-    for library in {word for word in told.split() if word.startswith("/") and not word.endswith(":")}:
-        target = root / library[1:]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, target)
+    (root / "etc").mkdir(parents=True)
+    add_tools(root, TOOLS)
     return root
 
 

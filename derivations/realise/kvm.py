@@ -1,0 +1,91 @@
+"""Whether KVM works on this machine, as boots have found out.
+
+No setting of a machine says that: `/dev/kvm` may open, and every kernel hang. So a boot tries it, and where emulation
+succeeds after KVM did not, its builder says so (`derivations.realise.log`). That is written down, and later builders are
+not shown /dev/kvm. No key depends on it, for it changes how a boot runs and not what is expected of it.
+
+It is one file a machine in the store's cache, `kvm/<digest>`, with the reason as text: stores are moved and shared. What
+may make KVM work makes the machine another one: another kernel, another processor, or a hypervisor that lets it nest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from store.layout import Layout
+
+
+_PROCESSOR = re.compile(r"(?:model name|Hardware|CPU part)\s*: (.*)")
+_FLAGS = re.compile(r"flags\s*: (.*)")
+_NEEDED = frozenset({"vmx", "svm"})
+_LONGEST = 200
+
+
+@attrs.frozen
+class KvmRecord:
+    """What is written down about KVM on one machine, in the file *place*."""
+
+    place: Path
+
+    @classmethod
+    def of(cls, layout: Layout, root: Path = Path("/")) -> KvmRecord:
+        """Return the record, in the store laid out as *layout*, of the machine whose files are below *root*."""
+        return cls(layout.cache / "kvm" / hashlib.sha256(_machine(root).encode()).hexdigest()[:32])
+
+    @property
+    def failure(self) -> str | None:
+        """Return why KVM is not used, None if nothing speaks against it."""
+        try:
+            return self.place.read_text(encoding="utf-8", errors="replace")[:_LONGEST] or None
+        except OSError:
+            return None
+
+    def fail(self, reason: str) -> None:
+        """Write down that KVM does not work, for *reason*.
+
+        Raises:
+            OSError: nothing can be written.
+        """
+        self.place.parent.mkdir(exist_ok=True)
+        part = self.place.with_name(f"{self.place.name}.{secrets.token_hex(4)}")
+        part.write_text(reason[:_LONGEST], encoding="utf-8")
+        part.replace(self.place)
+
+    def clear(self) -> None:
+        """Forget what was written down: KVM works."""
+        self.place.unlink(missing_ok=True)
+
+
+def _machine(root: Path) -> str:
+    """Return what the machine and its kernel are, as far as KVM is concerned."""
+    system = os.uname()
+    processors = _text(root / "proc/cpuinfo")
+    processor = _PROCESSOR.search(processors)
+    flags = _FLAGS.search(processors)
+    nests = _NEEDED & set(flags[1].split()) if flags is not None else ()
+    return "\n".join(
+        (
+            _text(root / "etc/machine-id") or system.nodename,
+            system.release,
+            system.version,
+            processor[1] if processor is not None else system.machine,
+            *sorted(nests),
+        )
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

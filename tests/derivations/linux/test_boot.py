@@ -1,0 +1,208 @@
+"""The script that boots kernels, run as in the sandbox with a QEMU that is a few lines of shell, and what it needs.
+
+The tests that build a real kernel boot it with the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from derivations.linux.boot import Patience, boot_test, is_boot_test, needed_options
+from derivations.linux.script import SHELL, script
+from derivations.source import text_file
+from derivations.toolchain import MACHINES, Toolchain, gcc_toolchain
+from tests.fakes import fake_lock
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from derivations.derivation import Derivation
+
+
+NEEDED = ("bwrap", "grep", "sed", "tee", "tr", "wc")
+MISSING = [name for name in NEEDED if shutil.which(name) is None]
+
+with_script = pytest.mark.skipif(bool(MISSING), reason=f"this machine lacks {', '.join(MISSING)}")
+
+GUEST = "printf 'Linux version 1.0\\r\\nKERNIX-GUEST release=1.0\\r\\nKERNIX-GUEST uname=Linux 1.0\\r\\n'"
+CONFIG = "CONFIG_TTY=y\nCONFIG_BINFMT_ELF=m\n"
+HANGS = Patience(first=1, quiet=60, whole=60)
+STOPS = Patience(first=60, quiet=1, whole=60)
+CRAWLS = Patience(first=60, quiet=60, whole=2)
+LONG = Patience(first=60, quiet=60, whole=60)
+
+
+@attrs.frozen
+class Booted:
+    """What a run of the script came to."""
+
+    code: int
+    lines: list[str]
+    console: str | None
+
+    def said(self, kind: str) -> list[Any]:
+        """Return what was said to the realiser under *kind*."""
+        words = [json.loads(line.removeprefix("@kernix ")) for line in self.lines if line.startswith("@kernix ")]
+        return [word[kind] for word in words if kind in word]
+
+    @property
+    def accelerators(self) -> list[str]:
+        """Return with what it was tried."""
+        return [line.removeprefix("accelerator: ") for line in self.lines if line.startswith("accelerator: ")]
+
+
+def booted(
+    top: Path,
+    *,
+    emulated: str = GUEST,
+    kvm: str | None = None,
+    with_kvm: Patience = LONG,
+    by_emulation: Patience = LONG,
+) -> Booted:
+    """Return how a boot goes where QEMU does *emulated*, and with KVM, if the machine has it, *kvm*."""
+    for name in ("build", "out", "kernel"):
+        (top / name).mkdir()
+    (top / "kernel/config").write_text(CONFIG)
+    (top / "kernel/qemu").write_text(f'case "$2" in kvm) {kvm or "exit 9"} ;; tcg) {emulated} ;; *) exit 8 ;; esac\n')
+    (top / "device").touch()
+    device = ("--ro-bind", top / "device", "/dev/kvm") if kvm is not None else ()
+    arguments = script(
+        "boot",
+        "sh /kernel/qemu",
+        "image",
+        "ttyS0",
+        "1.0",
+        "TTY BINFMT_ELF BINFMT_SCRIPT",
+        str(with_kvm),
+        str(by_emulation),
+    )
+    options = ("--ro-bind", "/usr", "/usr", "--dev", "/dev", "--proc", "/proc", *device, "--unshare-pid")
+    links = [word for name in ("bin", "lib", "lib64", "sbin") for word in ("--symlink", f"usr/{name}", f"/{name}")]
+    places = [word for name in ("build", "out") for word in ("--bind", top / name, f"/{name}")]
+    done = subprocess.run(
+        [
+            str(shutil.which("bwrap")),
+            *options,
+            *links,
+            *places,
+            "--ro-bind",
+            top / "kernel",
+            "/kernel",
+            "--",
+            SHELL,
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    console = top / "out/out/console.log"
+    return Booted(
+        done.returncode, (done.stdout + done.stderr).splitlines(), console.read_text() if console.exists() else None
+    )
+
+
+@with_script
+def test_a_machine_without_kvm(tmp_path: Path) -> None:
+    """The guest's word under emulation is enough, and its console is the result."""
+    boot = booted(tmp_path)
+    assert (0, ["tcg"], [], []) == (boot.code, boot.accelerators, boot.said("warning"), boot.said("kvm"))
+    assert boot.console == "Linux version 1.0\nKERNIX-GUEST release=1.0\nKERNIX-GUEST uname=Linux 1.0\n"
+
+
+@with_script
+def test_a_machine_whose_kvm_works(tmp_path: Path) -> None:
+    """The guest's word with KVM is enough."""
+    boot = booted(tmp_path, kvm=GUEST, emulated="exit 7")
+    assert (0, ["kvm"], [], []) == (boot.code, boot.accelerators, boot.said("warning"), boot.said("kvm"))
+
+
+@with_script
+@pytest.mark.parametrize(
+    ("kvm", "patience", "reason"),
+    [
+        pytest.param("exec sleep 1000", HANGS, "the console showed nothing within 1 seconds", id="silent"),
+        pytest.param("echo a warning >&2; exec sleep 1000", HANGS, "the console showed nothing within 1 seconds", id="talking-qemu"),
+        pytest.param("echo Linux; exec sleep 1000", STOPS, "the console fell silent for 1 seconds", id="midway"),
+        pytest.param("while :; do echo x; sleep 0.1; done", CRAWLS, "the machine still ran after 2 seconds", id="crawling"),
+        pytest.param("echo no KVM >&2; exit 1", LONG, "QEMU ended with status 1", id="refused"),
+        pytest.param("kill -SEGV $$", LONG, "QEMU ended with status 139", id="crashed"),
+    ],
+)  # fmt: skip
+def test_a_machine_whose_kvm_does_not_work(tmp_path: Path, kvm: str, patience: Patience, reason: str) -> None:
+    """Whatever KVM makes of the kernel, emulation decides; the user and the realiser are told once."""
+    boot = booted(tmp_path, kvm=kvm, with_kvm=patience)
+    assert (0, ["kvm", "tcg"]) == (boot.code, boot.accelerators)
+    assert [reason] == boot.said("kvm")
+    assert [True] == [reason in it for it in boot.said("warning")]
+    assert boot.console is not None
+    assert boot.console.startswith("Linux version 1.0\nKERNIX-GUEST")
+
+
+@with_script
+@pytest.mark.parametrize(
+    "kvm",
+    [
+        pytest.param("echo Kernel panic", id="panic"),
+        pytest.param("printf 'KERNIX-GUEST release=2.0\\r\\n'", id="another-release"),
+    ],
+)
+def test_a_guest_that_fails_with_kvm_by_itself(tmp_path: Path, kvm: str) -> None:
+    """A kernel that ends with KVM and boots without is reported, but says nothing about the machine."""
+    boot = booted(tmp_path, kvm=kvm)
+    assert (0, ["kvm", "tcg"], []) == (boot.code, boot.accelerators, boot.said("kvm"))
+    assert 1 == len(boot.said("warning"))
+
+
+@with_script
+@pytest.mark.parametrize(
+    ("emulated", "patience", "reason"),
+    [
+        pytest.param("exec sleep 1000", HANGS, "the console showed nothing within 1 seconds", id="silent"),
+        pytest.param("exit 1", LONG, "QEMU ended with status 1", id="refused"),
+        pytest.param("echo Kernel panic", LONG, "the guest ended without saying that it is there", id="panic"),
+        pytest.param("echo KERNIX-GUEST release=2.0", LONG, "the guest runs another release than 1.0", id="release"),
+    ],
+)
+def test_a_kernel_that_does_not_boot(tmp_path: Path, emulated: str, patience: Patience, reason: str) -> None:
+    """The error is emulation's, and names what the kernel lacks; KVM is not blamed for what emulation cannot do either."""
+    boot = booted(tmp_path, kvm="echo Linux; exit 1", emulated=emulated, by_emulation=patience)
+    assert (1, ["kvm", "tcg"], []) == (boot.code, boot.accelerators, boot.said("kvm"))
+    assert [f"{reason} (and with KVM, before: QEMU ended with status 1)"] == boot.said("error")
+    assert ["the kernel lacks what a boot here needs: BINFMT_ELF BINFMT_SCRIPT"] == boot.said("hint")
+
+
+@pytest.mark.parametrize("system", MACHINES)
+def test_every_machine_has_a_console(system: str) -> None:
+    """For each system it is known which driver its kernels show themselves with."""
+    options = needed_options(gcc_toolchain(fake_lock(), system))
+    assert [] != [it for it in options if "CONSOLE" in it]
+
+
+def test_only_x86_has_kvm() -> None:
+    """A builder sees /dev/kvm where the kernel's and the machine's processors are both x86."""
+    systems = [it for it in MACHINES if boot(gcc_toolchain(fake_lock(), it)).hints.kvm]
+    native = gcc_toolchain(fake_lock(), "x86_64-linux")
+    assert ["i686-linux", "x86_64-linux"] == systems
+    assert not boot(attrs.evolve(native, system="aarch64-linux")).hints.kvm
+
+
+def test_a_boot_test_is_known_by_its_script() -> None:
+    """A test of another version of the script, which might say other things, is not taken for one."""
+    test = boot(gcc_toolchain(fake_lock(), "x86_64-linux"))
+    other = attrs.evolve(test, args=("-c", f"{test.args[1]}\n", *test.args[2:]))
+    assert (True, False) == (is_boot_test(test), is_boot_test(other))
+
+
+def boot(toolchain: Toolchain) -> Derivation:
+    """Return the test of a kernel that *toolchain* compiled."""
+    return boot_test("linux", text_file("linux", "").out, "1.0", toolchain, fake_lock())
