@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ANY_SYSTEM = "builtin"
 """The system of what the realiser itself does: the result is the same on every machine."""
 
+_FETCHES = "builtin:fetch-"
 _SCHEMES = frozenset({"http", "https", "file"})
 _GIT_SCHEMES = frozenset({"http", "https", "file", "git", "ssh"})
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
@@ -143,6 +144,17 @@ def fetch_deb(package: Package) -> Derivation:
         fixed=Fixed("deb", parse_sha256(package.sha256, package.path)),
         hints=Hints(description=f"fetch {package.name}", retention=Retention.TOOLCHAIN),
     )
+
+
+def is_fetch(derivation: Derivation) -> bool:
+    """Return whether *derivation* is a download: it waits for the network rather than for a processor."""
+    return derivation.builder.startswith(_FETCHES)
+
+
+def download_size(derivation: Derivation) -> int | None:
+    """Return how many bytes the download *derivation* has, None if its definition does not say."""
+    size = derivation.env.get("size", "")
+    return int(size) if size.isascii() and size.isdecimal() else None
 
 
 def parse_sha256(text: object, what: str) -> str:

@@ -42,4 +42,5 @@ def progress() -> Iterator[Listener]:
     else:
         from kernix.progress.plain import PlainProgress  # noqa: PLC0415 -- as above
 
-        yield PlainProgress()
+        with PlainProgress() as plain:
+            yield plain

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from derivations.fetch import is_fetch
 from derivations.realise.plan import plan
-from kernix.progress.words import is_fetch
 from kernix.quantities import number, size
 from kernix.table import rows
 

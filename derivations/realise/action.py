@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from derivations.fetch import is_fetch
 from derivations.realise.builtins import registry
 from derivations.realise.events import Finished, Kept, LogLine, Progress, Reused, Started, Unit, Waiting, Warned
 from derivations.realise.job import Cancelled, Job
@@ -309,11 +310,6 @@ class _Build:
 
     def _log(self) -> Path | None:
         return None if self.derivation.is_builtin else spoken_log(self.workshop.store.layout.logs, self.derivation.key)
-
-
-def is_fetch(derivation: Derivation) -> bool:
-    """Return whether *derivation* waits for the network rather than for a processor."""
-    return derivation.builder.startswith("builtin:fetch-")
 
 
 def is_full(place: Path) -> bool:

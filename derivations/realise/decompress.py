@@ -195,6 +195,7 @@ class Reader:
         self._piece = memoryview(b"")
         self._position = 0
         self._ended = False
+        self._made = self._taken = 0
         self._thread = threading.Thread(target=self._pump, args=(file,), name=f"decompress {name}", daemon=True)
         self._thread.start()
 
@@ -238,6 +239,11 @@ class Reader:
         """Return whether nothing follows."""
         return self._position == len(self._piece) and not self._next()
 
+    @property
+    def share(self) -> float:
+        """Return how much of what has been decompressed was read, between 0 and 1."""
+        return self._taken / self._made if self._made else 0.0
+
     def __enter__(self) -> Self:
         return self
 
@@ -260,12 +266,14 @@ class Reader:
             self._ended = True
             raise Corrupt(self.name, _words(piece)) from None
         self._piece, self._position = memoryview(piece), 0
+        self._taken += len(piece)
         self._ended = not piece
         return not self._ended
 
     def _pump(self, file: Source) -> None:
         try:
             for piece in pieces(file):
+                self._made += len(piece)
                 if not self._put(piece):
                     return
         except _ERRORS as error:

@@ -32,10 +32,11 @@ class Unit(enum.StrEnum):
 
 @attrs.frozen
 class Planned:
-    """So many derivations are to be built, so many results are there."""
+    """So many derivations are to be built, so many results are there; *fetches* are the downloads among the former."""
 
     build: int
     present: int
+    fetches: tuple[Derivation, ...] = ()
 
 
 @attrs.frozen

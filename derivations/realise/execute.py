@@ -18,7 +18,8 @@ import threading
 
 from typing import TYPE_CHECKING, ClassVar
 
-from derivations.realise.action import Realised, Workshop, is_fetch
+from derivations.fetch import is_fetch
+from derivations.realise.action import Realised, Workshop
 from derivations.realise.cancel import Cancellation, Slot, Slots
 from derivations.realise.events import Failed, Planned, Skipped
 from derivations.realise.instantiate import instantiate
@@ -62,7 +63,7 @@ def execute(store: Store, plan: Plan, settings: Settings, listener: Listener) ->
         Error: what went wrong, if one thing did.
         SeveralFailed: if several did; only with `keep_going`, or when they failed at once.
     """
-    listener(Planned(len(plan.build), len(plan.present)))
+    listener(Planned(len(plan.build), len(plan.present), tuple(filter(is_fetch, plan.build))))
     instances = instantiate(store, plan.build)
     infos = store.infos(plan.present.values())
     present = {output: Realised(path, infos[path].digest) for output, path in plan.present.items()}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.realise.archive import DIRECTORY, FILE, HARD_LINK, SYMLINK, Member, TarReader
-from derivations.realise.decompress import Reader
+from derivations.realise.decompress import Reader, Section
 from derivations.realise.job import Cancelled
 from derivations.realise.links import Entangled, Links
 from store.errors import Error
@@ -34,6 +34,8 @@ WHOLE = 1024 * 1024
 """Files up to this size are hashed in memory, so that nothing is written if the pool has them."""
 
 _REPORT_EVERY = 256
+_ENOUGH = 0.1
+"""The share of an archive from which the rest can be guessed."""
 
 
 class Refused(Error):
@@ -169,7 +171,7 @@ def extract(
 ) -> Content:
     """Return the content of the tree that was made of *source*, an archive, as the output of *job*.
 
-    With *progress*, the job's progress is the number of files.
+    With *progress*, the job's progress is the number of files, and those expected where the size of *source* is known.
 
     Raises:
         Refused: the archive wants what it must not.
@@ -183,12 +185,27 @@ def extract(
         if job.cancelled():
             raise Cancelled(job.derivation.name)
         if progress:
-            job.progress(number, None)
+            job.progress(number, _expected(number, source, reader))
 
     with TreeWriter(job.store.pool, job.out / "out") as writer, Reader(source, archive) as reader:
         extraction = Extraction(writer=writer, archive=archive, strip=strip, links_may_leave=links_may_leave)
         extraction.extract(reader, each)
         return writer.finish()
+
+
+def _expected(files: int, source: Source, reader: Reader) -> int | None:
+    """Return about how many files there will be if those to come are like the *files* so far: an archive does not say.
+
+    What is read ahead is not counted, as far as it is known. The first guesses would be of little worth.
+    """
+    if not isinstance(source, Section):
+        return None
+    unpacked = source.done / source.size * reader.share if source.size else 1.0
+    if unpacked < _ENOUGH:
+        return None
+    guess = max(files, int(files / unpacked))
+    step = 10 ** max(0, len(str(guess)) - 2)
+    return -(-guess // step) * step
 
 
 def check_case(directory: Path, exists: Callable[[Path], bool] = Path.exists) -> None:

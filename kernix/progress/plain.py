@@ -1,42 +1,105 @@
 """Progress as plain lines on stderr, for logs, pipes and terminals that cannot do more.
 
-One line for each build that begins or ends; a download is told with its size when it is there.
+A line for each phase and, while nothing else is written, one a minute about all that is going on: a log is read by
+people later, and those who run builds for others take one that is silent for long to hang.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from derivations.realise.events import Finished, Progress, Unit, Warned
+from derivations.fetch import is_fetch
+from derivations.realise.events import Finished, Progress, Reused, Started, Warned
 from kernix.messages import say, warn
-from kernix.progress.words import told
+from kernix.progress.state import State
+from kernix.progress.words import activity_verb, amount, fetched, fetching, is_brief, to_fetch, told
+from kernix.quantities import duration
 
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from derivations.realise.events import Event
 
 
-@attrs.define
-class PlainProgress:
-    """Says what happens, a line each."""
+MINUTE = 60.0
 
-    _bytes: dict[bytes, int] = attrs.field(factory=dict, init=False)
+_SHOWN = 3
+
+
+@attrs.define
+class PlainProgress(contextlib.AbstractContextManager["PlainProgress"]):
+    """A listener that says what happens; *every* is how many seconds it is silent for at most."""
+
+    every: float = MINUTE
+    _state: State = attrs.field(factory=lambda: State(time.monotonic()), init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _over: threading.Event = attrs.field(factory=threading.Event, init=False)
+    _said: float = attrs.field(factory=time.monotonic, init=False)
+    _reminder: threading.Thread = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._reminder = threading.Thread(target=self._remind, name="progress", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin to say how far it is."""
+        self._reminder.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say no more."""
+        self._over.set()
+        self._reminder.join()
 
     def __call__(self, event: Event) -> None:
-        """Say *event*, or remember what belongs into a later line."""
+        """Say *event*, or what it ends or begins."""
         with self._lock:
+            now = time.monotonic()
+            begun = self._state.downloads.begun
+            self._state.take(event, now)
             if isinstance(event, Warned):
-                warn(event.text)
+                self._say(event.text, warning=True)
             elif isinstance(event, Progress):
-                if event.unit is Unit.BYTES:
-                    self._bytes[event.derivation.key] = event.done
-            elif (text := told(event, self._fetched(event))) is not None:
-                say(text)
+                pass
+            elif isinstance(event, Started) and begun != self._state.downloads.begun:
+                self._say(to_fetch(self._state, event.derivation))
+            elif isinstance(event, (Finished, Reused)) and is_fetch(event.derivation):
+                if self._state.downloads.is_over:
+                    self._say(fetched(self._state, now))
+            elif not is_brief(event) and (text := told(event)) is not None:
+                self._say(text)
 
-    def _fetched(self, event: Event) -> int | None:
-        return self._bytes.pop(event.derivation.key, None) if isinstance(event, Finished) else None
+    def _remind(self) -> None:
+        """Say from time to time what is going on, until it is over."""
+        wait = self.every
+        while not self._over.wait(wait):
+            with self._lock:
+                now = time.monotonic()
+                if now - self._said >= self.every:
+                    self._say(self._summary(now))
+                wait = max(0.0, self._said + self.every - now) or self.every
+
+    def _summary(self, now: float) -> str:
+        """Return what is going on, in one line."""
+        state = self._state
+        building = state.building
+        parts = ["".join(fetching(state, now)[:-1])]
+        for it in building[:_SHOWN]:
+            count = f", {amount(it)}" if amount(it) else ""
+            parts.append(f"{activity_verb(it)} {it.derivation.name}{count}, {duration(now - it.since)}")
+        if len(building) > _SHOWN:
+            parts.append(f"{len(building) - _SHOWN} more")
+        of = f" of {state.planned:,}" if state.planned else ""
+        return "; ".join([f"{state.done:,}{of} done after {duration(now - state.begun)}", *filter(None, parts)])
+
+    def _say(self, text: str, *, warning: bool = False) -> None:
+        self._said = time.monotonic()
+        (warn if warning else say)(text)

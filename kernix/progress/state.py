@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from derivations.fetch import download_size, is_fetch
 from derivations.realise.events import Failed, Finished, Planned, Progress, Reused, Skipped, Started, Unit, Waiting
-from kernix.progress.words import is_fetch
 
 
 if TYPE_CHECKING:
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from derivations.realise.events import Event
 
 
-WINDOW = 3.0
+WINDOW = 10.0
 """Seconds over which the rate of downloads is taken."""
+
+SETTLED = 2.0
+"""Seconds after which a rate says how long the rest will take."""
 
 
 @attrs.define
@@ -34,6 +37,63 @@ class Activity:
 
 
 @attrs.define
+class Downloads:
+    """The downloads of a build, together.
+
+    Attributes:
+        sizes: The bytes of each that is wanted, by key: what is known before, what the server says, what came.
+        begun: When the first one began.
+        fetched: How many are there.
+        fetched_bytes: How many bytes these had.
+        received: How many bytes came in.
+    """
+
+    sizes: dict[bytes, int | None] = attrs.field(factory=dict, init=False)
+    begun: float | None = attrs.field(default=None, init=False)
+    fetched: int = attrs.field(default=0, init=False)
+    fetched_bytes: int = attrs.field(default=0, init=False)
+    received: int = attrs.field(default=0, init=False)
+    _lately: collections.deque[tuple[float, int]] = attrs.field(factory=collections.deque, init=False)
+
+    @property
+    def total(self) -> int | None:
+        """Return how many bytes all have, None if that is not known."""
+        sizes = [size for size in self.sizes.values() if size is not None]
+        return sum(sizes) if len(sizes) == len(self.sizes) else None
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether all that was wanted is there."""
+        return self.fetched >= len(self.sizes)
+
+    def rate(self, now: float) -> float:
+        """Return how many bytes a second have come in lately."""
+        if self.begun is None:
+            return 0.0
+        while self._lately and self._lately[0][0] < now - WINDOW:
+            self._lately.popleft()
+        return sum(count for _, count in self._lately) / max(1.0, min(WINDOW, now - self.begun))
+
+    def seconds_left(self, now: float, here: int) -> float | None:
+        """Return how long the rest will take if *here* bytes are there; None if that cannot be said."""
+        rate, total = self.rate(now), self.total
+        if self.begun is None or now - self.begun < SETTLED or not rate or total is None:
+            return None
+        return max(0, total - here) / rate
+
+    def receive(self, count: int, now: float) -> None:
+        """Note that *count* bytes came in."""
+        self.received += count
+        self._lately.append((now, count))
+
+    def finish(self, key: bytes, size: int) -> None:
+        """Note that the download with *key* is there, with *size* bytes; 0 if nobody counted them."""
+        self.sizes[key] = size or self.sizes.get(key) or 0
+        self.fetched += 1
+        self.fetched_bytes += self.sizes[key] or 0
+
+
+@attrs.define
 class State:
     """Everything that a display shows; *begun* is the time, on the clock of the events' times."""
 
@@ -41,35 +101,26 @@ class State:
     active: dict[bytes, Activity] = attrs.field(factory=dict, init=False)
     planned: int = attrs.field(default=0, init=False)
     done: int = attrs.field(default=0, init=False)
-    fetched: int = attrs.field(default=0, init=False)
-    fetched_bytes: int = attrs.field(default=0, init=False)
-    _received: collections.deque[tuple[float, int]] = attrs.field(factory=collections.deque, init=False)
-    _total: int = attrs.field(default=0, init=False)
+    downloads: Downloads = attrs.field(factory=Downloads, init=False)
 
     def take(self, event: Event, now: float) -> Activity | None:
         """Take *event* into account; return the activity that it ends, if it ends one."""
         match event:
-            case Planned(build=build):
+            case Planned(build=build, fetches=fetches):
                 self.planned = build
+                self.downloads.sizes |= {it.key: download_size(it) for it in fetches}
             case Started(derivation=derivation):
-                self.active[derivation.key] = Activity(derivation, now)
+                self._begin(Activity(derivation, now))
             case Waiting(derivation=derivation):
-                self.active[derivation.key] = Activity(derivation, now, waiting=True)
+                self._begin(Activity(derivation, now, waiting=True))
             case Progress(derivation=derivation):
                 self._progress(event, self.active.setdefault(derivation.key, Activity(derivation, now)), now)
             case Finished(derivation=derivation) | Reused(derivation=derivation):
                 self.done += 1
-                return self._end(derivation)
+                return self._end(derivation, fetched=isinstance(event, Finished))
             case Failed(derivation=derivation) | Skipped(derivation=derivation):
-                return self._end(derivation)
+                return self._end(derivation, fetched=False)
         return None
-
-    def rate(self, now: float) -> float:
-        """Return how many bytes a second have been downloaded lately."""
-        while self._received and self._received[0][0] < now - WINDOW:
-            self._received.popleft()
-        span = max(1.0, min(WINDOW, now - self.begun))
-        return sum(count for _, count in self._received) / span
 
     @property
     def downloading(self) -> list[Activity]:
@@ -77,22 +128,37 @@ class State:
         return [it for it in self.active.values() if is_fetch(it.derivation) and not it.waiting]
 
     @property
-    def received(self) -> int:
-        """Return how many bytes have been downloaded."""
-        return self._total
+    def building(self) -> list[Activity]:
+        """Return what else is under way, what began first at the top."""
+        others = (it for it in self.active.values() if it.waiting or not is_fetch(it.derivation))
+        return sorted(others, key=lambda it: it.since)
+
+    @property
+    def here(self) -> int:
+        """Return how many bytes of the downloads are there, those of finished ones among them."""
+        return self.downloads.fetched_bytes + sum(it.done for it in self.downloading)
+
+    def _begin(self, activity: Activity) -> None:
+        self.active[activity.derivation.key] = activity
+        if is_fetch(activity.derivation) and not activity.waiting:
+            self.downloads.sizes.setdefault(activity.derivation.key, download_size(activity.derivation))
+            if self.downloads.begun is None:
+                self.downloads.begun = activity.since
 
     def _progress(self, event: Progress, activity: Activity, now: float) -> None:
         if event.unit is Unit.BYTES and is_fetch(event.derivation):
-            new = event.done - activity.done
-            if new > 0:
-                self._received.append((now, new))
-                self._total += new
+            if event.done > activity.done:
+                self.downloads.receive(event.done - activity.done, now)
+            if event.expected is not None:
+                self.downloads.sizes[event.derivation.key] = event.expected
         activity.done, activity.expected, activity.unit = event.done, event.expected, event.unit
 
-    def _end(self, derivation: Derivation) -> Activity | None:
+    def _end(self, derivation: Derivation, *, fetched: bool) -> Activity | None:
         activity = self.active.pop(derivation.key, None)
-        if activity is not None and is_fetch(derivation) and not activity.waiting:
-            self.fetched += 1
-            if activity.unit is Unit.BYTES:
-                self.fetched_bytes += activity.done
+        if is_fetch(derivation):
+            if fetched:
+                counted = activity.done if activity is not None and activity.unit is Unit.BYTES else 0
+                self.downloads.finish(derivation.key, counted)
+            else:
+                self.downloads.sizes.pop(derivation.key, None)
         return activity

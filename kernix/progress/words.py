@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from derivations.realise.events import Failed, Finished, Kept, Planned, Reused, Skipped, Started, Waiting
+from derivations.fetch import is_fetch
+from derivations.realise.events import Failed, Finished, Kept, Planned, Reused, Skipped, Started, Unit, Waiting
 from kernix.quantities import duration, number, size
 
 
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
 
     from derivations.derivation import Derivation
     from derivations.realise.events import Event
+    from kernix.progress.state import Activity, State
 
 
-_AMOUNT = "\0"
-_FETCHES = frozenset({"builtin:fetch-url", "builtin:fetch-deb", "builtin:fetch-git"})
+_NAMED = 2
+"""How many downloads are named; the others are counted."""
+
 _VERBS = {
     "builtin:unpack": ("unpacking", "unpacked"),
     "builtin:union": ("joining", "joined"),
@@ -25,12 +28,13 @@ _VERBS = {
     "builtin:write-text": ("writing", "wrote"),
     "builtin:check-config": ("checking", "checked"),
     "builtin:initramfs": ("packing", "packed"),
+    "builtin:driver-map": ("reading", "read"),
+    "builtin:kbuild-map": ("reading", "read"),
+    "builtin:kconfig-slice": ("reading", "read"),
 }
 
-
-def is_fetch(derivation: Derivation) -> bool:
-    """Return whether *derivation* is a download."""
-    return derivation.builder in _FETCHES
+QUICK = 1.0
+"""Seconds below which the end of something that kernix does itself is not worth a line."""
 
 
 def doing(derivation: Derivation) -> str:
@@ -43,20 +47,83 @@ def done(derivation: Derivation) -> str:
     return "fetched" if is_fetch(derivation) else _VERBS.get(derivation.builder, ("", "built"))[1]
 
 
-def told(event: Event, fetched: int | None = None) -> str | None:
-    """Return *event* as a sentence, with how much was *fetched*; None if it is none for a line of its own."""
+def told(event: Event) -> str | None:
+    """Return *event* as a sentence; None if it is none for a line of its own."""
     tell = _TOLD.get(type(event))
-    if tell is None:
-        return None
-    amount = f" ({size(fetched)})" if fetched else ""
-    return tell(event).replace(_AMOUNT, amount)
+    return None if tell is None else tell(event)
+
+
+def is_brief(event: Event) -> bool:
+    """Return whether *event* says no more than the sum of such events does: downloads, and what takes no time."""
+    match event:
+        case Started(derivation=derivation) | Reused(derivation=derivation):
+            return derivation.is_builtin
+        case Finished(derivation=derivation, seconds=seconds):
+            return is_fetch(derivation) or (derivation.is_builtin and seconds < QUICK)
+    return False
+
+
+def share(done: str, whole: str | None) -> str:
+    """Return *done* of *whole*, two amounts, with the unit once if it is the same: `2.0 of 8.0 MB`."""
+    if whole is None:
+        return done
+    number, _, unit = done.rpartition(" ")
+    return f"{number if unit and whole.endswith(f' {unit}') else done} of {whole}"
+
+
+def amount(activity: Activity) -> str:
+    """Return how much of *activity* is done, of how much: `812 of 1,530 objects`; nothing if that is not known."""
+    if activity.unit is None or activity.waiting:
+        return ""
+    if activity.unit is Unit.BYTES:
+        return share(size(activity.done), size(activity.expected) if activity.expected else None)
+    expected = f" of {activity.expected:,}" if activity.expected else ""
+    return f"{activity.done:,}{expected} {activity.unit.value}"
+
+
+def activity_verb(activity: Activity) -> str:
+    """Return what is done: `compiling`, `unpacking`."""
+    if activity.waiting:
+        return "waiting"
+    return "compiling" if activity.unit is Unit.OBJECTS else doing(activity.derivation)
+
+
+def fetching(state: State, now: float) -> list[str]:
+    """Return how far the downloads are, in parts of which the first say most; nothing if there are none under way."""
+    if not state.downloading:
+        return []
+    downloads, here = state.downloads, state.here
+    whole, left = downloads.total, downloads.seconds_left(now, here)
+    names = [it.derivation.name for it in state.downloading]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return [
+        f"fetching {share(size(here), size(whole) if whole is not None else None)}",
+        *([f", {duration(left)} left"] if left is not None else []),
+        f", {size(downloads.rate(now))}/s",
+        f", {downloads.fetched} of {number(len(downloads.sizes), 'file')}",
+        f": {', '.join(names[:_NAMED])}{more}",
+    ]
+
+
+def fetched(state: State, now: float) -> str:
+    """Return what was fetched, and how long it took."""
+    downloads = state.downloads
+    took = f" in {duration(now - downloads.begun)}" if downloads.begun is not None else ""
+    return f"fetched {number(downloads.fetched, 'file')}, {size(downloads.fetched_bytes)}{took}"
+
+
+def to_fetch(state: State, first: Derivation) -> str:
+    """Return what is to be fetched, beginning with *first*: `142 files, 401.2 MB`."""
+    total, count = state.downloads.total, len(state.downloads.sizes)
+    known = f", {size(total)}" if total else ""
+    return f"fetching {first.name if count == 1 else number(count, 'file')}{known}"
 
 
 _TOLD: Mapping[type[Any], Callable[[Any], str]] = {
-    Planned: lambda it: f"{number(it.build, 'derivation')} to build, {it.present:,} there",
+    Planned: lambda it: f"{number(it.build, 'derivation')} to build, {it.present:,} already built",
     Started: lambda it: f"{doing(it.derivation)} {it.derivation.name}",
     Waiting: lambda it: f"waiting for another process, which builds {it.derivation.name}",
-    Finished: lambda it: f"{done(it.derivation)} {it.derivation.name}{_AMOUNT} in {duration(it.seconds)}",
+    Finished: lambda it: f"{done(it.derivation)} {it.derivation.name} in {duration(it.seconds)}",
     Reused: lambda it: f"found {it.derivation.name}: its inputs are as they were for another build",
     Failed: lambda it: f"{it.derivation.name} failed",
     Skipped: lambda it: f"left out {it.derivation.name}, which needs {it.cause.name}",

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import io
+import os
+import termios
+
+from typing import TYPE_CHECKING
+
+import pytest
 
 from kernix.progress.line import ProgressLine
 
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that says it is a terminal of unknown size."""
 
     def isatty(self) -> bool:
         """Return True."""
         return True
+
+
+@pytest.fixture
+def narrow() -> Iterator[io.TextIOWrapper]:
+    """Return a terminal of 20 columns."""
+    keyboard, terminal = os.openpty()
+    termios.tcsetwinsize(terminal, (10, 20))
+    with os.fdopen(terminal, "w") as stream:
+        yield stream
+    os.close(keyboard)
 
 
 def test_a_terminal_sees_how_far_it_is() -> None:
@@ -22,12 +42,21 @@ def test_a_terminal_sees_how_far_it_is() -> None:
         line("marking", 0, 1)
         line("deleting", 500, 1000)
         line("deleting", 1000, 1000)
-    assert ["", "marking", "deleting 100 %", ""] == stream.getvalue().split("\r\x1b[K")
+    assert ["marking", "deleting 50 %", "deleting 100 %", ""] == stream.getvalue().split("\r\x1b[2K")
 
 
-def test_elsewhere_nothing_is_written() -> None:
-    """A file or a pipe gets nothing."""
-    stream = io.StringIO()
-    with ProgressLine(stream) as line:
-        line("deleting", 500, 1000)
+def test_a_narrow_terminal_sees_the_count(narrow: io.TextIOWrapper) -> None:
+    """What does not fit goes, but not the number: a line that breaks could not be taken away."""
+    with ProgressLine(narrow) as line:
+        line("verifying a thing with a long name", 3, 4)
+        assert "verifying a th 75 %" == line.text
+
+
+def test_elsewhere_a_line_comes_once_in_a_while() -> None:
+    """A file or a pipe gets a line when enough time has passed, without escape sequences, and at first nothing."""
+    stream, eager = io.StringIO(), io.StringIO()
+    for each, every in ((stream, 1e6), (eager, 0.0)):
+        with ProgressLine(each, every) as line:
+            line("deleting", 500, 1000)
     assert "" == stream.getvalue()
+    assert "deleting 50 %, 0.0 s\n" == eager.getvalue()

@@ -1,0 +1,169 @@
+"""What the live display shows at one moment, as lines that fit the terminal.
+
+Names, counts and times come first: on a narrow terminal bars and verbs go, and then each build has two lines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from rich.text import Text
+
+from kernix.progress.words import activity_verb, amount, fetching
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kernix.progress.state import Activity, State
+
+
+ROWS = 8
+"""How many builds are shown at most; the others are counted."""
+
+BAR = 24
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+SPINNER_ASCII = "|/-\\"
+TURNS = 8
+"""How many steps of the spinner are in a second."""
+
+_NAME = 24
+"""Columns that a name should have, if it needs them."""
+
+_GAP = "  "
+
+
+@attrs.frozen
+class _Row:
+    """One build: its name, what is done to it, how much of it as text and as a share, and how long."""
+
+    name: str
+    verb: str
+    count: str
+    share: float | None
+    clock: str
+
+    @classmethod
+    def of(cls, activity: Activity, now: float) -> _Row:
+        """Return the row of *activity*."""
+        expected = None if activity.waiting else activity.expected
+        # An estimate may be too low; the bar then stays full while the count goes on.
+        share = min(1.0, activity.done / expected) if expected else None
+        name, verb, count = activity.derivation.name, activity_verb(activity), amount(activity)
+        return cls(name, verb, count, share, clock(now - activity.since))
+
+
+def frame(state: State, now: float, width: int, height: int, *, ascii_only: bool = False) -> list[Text]:
+    """Return the lines that show *state* on a terminal of *width* columns and *height* lines."""
+    room = max(1, width - 1)  # a full line would leave some terminals' cursor in the next
+    spinner = SPINNER_ASCII if ascii_only else SPINNER
+    turn = spinner[int(now * TURNS) % len(spinner)]
+    of = f" of {state.planned:,}" if state.planned else ""
+    footer = Text(f"{state.done:,}{of} done, {clock(now - state.begun)}", style="dim")
+    above = _downloads(fetching(state, now), room)
+    below = _builds([_Row.of(it, now) for it in state.building], turn, room, height - len(above) - 2, ascii_only)
+    lines = [*above, *below, footer]
+    for line in lines:
+        line.truncate(room, overflow="ellipsis" if not ascii_only else "crop")
+    return lines[: max(1, height - 1)]
+
+
+def clock(seconds: float) -> str:
+    """Return *seconds* as 1:02 or 1:02:03: of one width while it runs."""
+    whole = int(seconds)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def _downloads(parts: Sequence[str], room: int) -> list[Text]:
+    if not parts:
+        return []
+    line = parts[0]
+    for part in parts[1:]:
+        if len(line) + len(part) > room:
+            break
+        line += part
+    first = len("fetching")
+    return [Text.assemble((line[:first], "bold"), (line[first : len(parts[0])], "cyan"), line[len(parts[0]) :])]
+
+
+def _builds(rows: Sequence[_Row], turn: str, room: int, height: int, ascii_only: bool) -> list[Text]:
+    if not rows:
+        return []
+    layout = _Layout.of(rows[:ROWS], room)
+    shown = rows[: max(1, min(ROWS, height // layout.lines))]
+    lines = [line for row in shown for line in layout.draw(row, turn, ascii_only)]
+    if len(rows) > len(shown):
+        lines.append(Text(f"  and {len(rows) - len(shown)} more", style="dim"))
+    return lines
+
+
+@attrs.frozen
+class _Layout:
+    """The columns that rows have: 0 for one that is left out; a *name* of 0 stands for a line of its own."""
+
+    name: int
+    verb: int
+    bar: int
+    count: int
+    room: int
+
+    @classmethod
+    def of(cls, rows: Sequence[_Row], room: int) -> _Layout:
+        """Return the layout in which *rows* have most of what they tell, and names enough to be known by."""
+        name, verb, count, time = (
+            _widest(getattr(it, field) for it in rows) for field in ("name", "verb", "count", "clock")
+        )
+        bar = BAR if any(it.share is not None for it in rows) else 0
+        for columns in ((verb, bar, count), (verb, 0, count), (0, 0, count)):
+            left = room - len(_GAP) - time - sum(it + len(_GAP) for it in columns if it) - len(_GAP)
+            if left >= min(name, _NAME):
+                return cls(min(name, left), *columns, room)
+        return cls(0, verb, 0, count, room)
+
+    @property
+    def lines(self) -> int:
+        """Return how many lines a row has."""
+        return 1 if self.name else 2
+
+    def draw(self, row: _Row, turn: str, ascii_only: bool) -> list[Text]:
+        """Return *row* as lines."""
+        if not self.name:
+            verb = f" {row.verb}" if not row.count else ""
+            return [
+                Text(f"{turn} {_shortened(row.name, self.room - len(_GAP), ascii_only)}"),
+                Text(f"{_GAP}{row.clock}{_GAP}{row.count}{verb.lstrip() if not row.count else verb}"),
+            ]
+        line = Text(f"{turn} {_shortened(row.name, self.name, ascii_only).ljust(self.name)}")
+        if self.verb:
+            line.append(f"{_GAP}{row.verb.ljust(self.verb)}")
+        if self.bar:
+            line.append(_GAP).append_text(_bar(row.share, ascii_only))
+        if self.count:
+            line.append(f"{_GAP}{row.count.ljust(self.count)}")
+        line.append(f"{_GAP}{row.clock}")
+        return [line]
+
+
+def _bar(share: float | None, ascii_only: bool) -> Text:
+    if share is None:
+        return Text(" " * BAR)
+    full = int(share * BAR)
+    stroke = "-" if ascii_only else "━"
+    rest = Text(" " * (BAR - full)) if ascii_only else Text(stroke * (BAR - full), style="bar.back")
+    return Text(stroke * full, style="bar.complete" if share < 1 else "bar.finished").append_text(rest)
+
+
+def _shortened(name: str, columns: int, ascii_only: bool) -> str:
+    """Return *name* in so many columns: what is left out is in the middle, for names differ at their ends, too."""
+    mark = "~" if ascii_only else "…"
+    if len(name) <= columns:
+        return name
+    tail = (columns - 1) // 2
+    return f"{name[: columns - 1 - tail]}{mark}{name[len(name) - tail :]}"
+
+
+def _widest(texts: Iterable[str]) -> int:
+    return max(map(len, texts), default=0)
