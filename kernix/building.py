@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from derivations.realise.realise import realise_all
+from kernix.log_hints import hinted
 
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def build(session: Session, outputs: Sequence[Output], settings: Settings) -> di
     Raises:
         Error: something cannot be built.
     """
-    with progress() as listener:
+    with hinted(session, outputs), progress() as listener:
         return dict(realise_all(session.store, outputs, settings, listener))
 
 

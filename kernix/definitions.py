@@ -60,7 +60,9 @@ def targets(session: Session, options: Options, attributes: Iterable[str]) -> li
         Error: one is unknown or cannot be evaluated.
     """
     with definitions(session, options) as names:
-        return [target(names, attribute) for attribute in attributes]
+        found = [target(names, attribute) for attribute in attributes]
+    session.named.update((it.output.derivation.key, it.attribute) for it in found)
+    return found
 
 
 def _content(session: Session, path: Path) -> Content:

@@ -56,10 +56,15 @@ class NoStore(Error):
 
 @attrs.define
 class Session:
-    """One run: *environment* and *words* are the process' own, or what a test makes."""
+    """One run: *environment* and *words* are the process' own, or what a test makes.
+
+    Attributes:
+        named: What the user calls the derivations that are asked for, by their keys.
+    """
 
     environment: Mapping[str, str]
     words: Sequence[str] = ()
+    named: dict[bytes, str] = attrs.field(factory=dict, init=False)
     _store: Store | None = attrs.field(default=None, init=False)
     _configuration: Configuration | None = attrs.field(default=None, init=False)
 

@@ -1,8 +1,9 @@
 """What builders wrote: kept on disk for later, split into lines for now.
 
 A log is `logs/<2>/<62>.zst` in the store's home, after the hexadecimal key of the derivation: the
-builder's output as it came, compressed; that of a silent builder is empty. It appears whole,
-under a temporary name until the builder has ended. A log never stops a build: where it cannot be
+builder's output as it came, compressed; that of a silent builder is empty. Until the builder has
+ended it has a temporary name, that with `.<random>.part` behind it, and whoever writes it holds a lock on it (`flock(2)`);
+what was written a moment ago can be read there (`derivations.realise.follow`). A log never stops a build: where it cannot be
 written any more the rest of the output is read and dropped, so the builder does not wait for a
 reader.
 
@@ -18,12 +19,14 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import fcntl
 import json
 import re
 import secrets
 import sys
+import time
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import attrs
 
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
 TAIL = 25
 LEVEL = 3
 LONGEST_LINE = 1 << 16
+PART = ".part"
+FLUSH = 0.5
+"""Seconds after which what was written can be read by others."""
 
 _MARK = "@kernix "
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -80,6 +86,11 @@ def read_log(logs: Path, key: bytes, name: str) -> bytes:
     return zstd.decompress(data)
 
 
+def harmless(text: str) -> str:
+    """Return *text* without what would do something to the user's terminal: that is not what was meant."""
+    return _CONTROL.sub("", text)
+
+
 def spoken_log(logs: Path, key: bytes) -> Path | None:
     """Return where the log of the derivation with *key* lies, if there is one and something is in it."""
     path = log_path(logs, key)
@@ -91,13 +102,21 @@ def spoken_log(logs: Path, key: bytes) -> Path | None:
 
 
 class LogWriter:
-    """A log that is being written; its directory and file are made with the first byte, or at the end."""
+    """A log that is being written; its directory and file are made with the first byte, or at the end.
+
+    Attributes:
+        size: How many bytes the builder wrote.
+        is_pending: Whether some of them cannot be read by others yet.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        self._part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+        self.is_pending = False
+        self._part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
+        self._raw: BinaryIO | None = None
         self._file: zstd.ZstdFile | None = None
+        self._flushed = time.monotonic()
         self._broken = False
 
     def write(self, data: bytes) -> None:
@@ -107,9 +126,23 @@ class LogWriter:
             return
         try:
             if self._file is None:
-                self.path.parent.mkdir(exist_ok=True)
-                self._file = zstd.ZstdFile(self._part, "wb", level=LEVEL)
+                self._file = self._open()
             self._file.write(data)
+        except OSError:
+            self._give_up()
+            return
+        self.is_pending = True
+        if time.monotonic() - self._flushed >= FLUSH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Let others read what was written so far."""
+        self.is_pending = False
+        self._flushed = time.monotonic()
+        if self._broken or self._file is None:
+            return
+        try:
+            self._file.flush()
         except OSError:
             self._give_up()
 
@@ -122,16 +155,30 @@ class LogWriter:
         try:
             self._file.close()
             self._part.replace(self.path)
+            self._end()
         except OSError:
             self._give_up()
             return None
         return self.path if self.size else None
 
+    def _open(self) -> zstd.ZstdFile:
+        self.path.parent.mkdir(exist_ok=True)
+        self._raw = self._part.open("wb")
+        fcntl.flock(self._raw, fcntl.LOCK_EX)  # somebody who looks whether it is written holds it for a moment
+        return zstd.ZstdFile(self._raw, "wb", level=LEVEL)
+
+    def _end(self) -> None:
+        """Let go of the file, and of the lock with it."""
+        if self._raw is not None:
+            self._raw.close()
+
     def _give_up(self) -> None:
         self._broken = True
-        with contextlib.suppress(OSError):
-            if self._file is not None:
-                self._file.close()
+        self.is_pending = False
+        for close in (self._file.close if self._file is not None else None, self._end):
+            if close is not None:
+                with contextlib.suppress(OSError):
+                    close()
         with contextlib.suppress(OSError):
             self._part.unlink(missing_ok=True)
 
@@ -167,8 +214,7 @@ class Lines:
                     return None
                 case Mark() | Caution() | NoKvm() as word:
                     return word
-        # What a carriage return or an escape would do to the user's terminal is not what was meant.
-        text = _CONTROL.sub("", text.rpartition("\r")[2])
+        text = harmless(text.rpartition("\r")[2])
         self.tail.append(text)
         return text
 
@@ -223,7 +269,7 @@ def _parse(text: str) -> Complaint | Mark | Caution | NoKvm | None:
         case {"progress": [int(done), int(expected) | (None as expected)]}:
             return Mark(done, expected)
         case {"warning": str(sentence)}:
-            return Caution(_CONTROL.sub("", sentence))
+            return Caution(harmless(sentence))
         case {"kvm": str(reason)}:
-            return NoKvm(_CONTROL.sub("", reason))
+            return NoKvm(harmless(reason))
     return None

@@ -14,7 +14,7 @@ import attrs
 
 from derivations.realise import probe
 from derivations.realise.job import Cancelled
-from derivations.realise.log import Caution, Lines, LogWriter, Mark, NoKvm
+from derivations.realise.log import FLUSH, Caution, Lines, LogWriter, Mark, NoKvm
 from derivations.realise.process import Process
 from store.errors import Error
 
@@ -153,7 +153,7 @@ class _Session:
             seconds, stop = self._patience(started)
             if seconds is not None and seconds <= 0:
                 return stop
-            ready = {descriptor for descriptor, _ in poll.poll(None if seconds is None else seconds * 1000 + 1)}
+            ready = self._wait(poll, seconds)
             if self._watcher.cancel in ready:
                 return _Stop(None)
             # Closed by the builder, but it may go on: only its end is its end.
@@ -165,6 +165,15 @@ class _Session:
                 return _Stop(BuildFailed, f"its builder wrote more than {self._limits.max_log_size} bytes of log")
             if process.end in ready:
                 return None
+
+    def _wait(self, poll: select.poll, seconds: float | None) -> set[int]:
+        """Return what can be read within *seconds*; before a pause the log is brought up to date."""
+        if self.log.is_pending:
+            seconds = FLUSH if seconds is None else min(seconds, FLUSH)
+        ready = {descriptor for descriptor, _ in poll.poll(None if seconds is None else seconds * 1000 + 1)}
+        if not ready:
+            self.log.flush()
+        return ready
 
     def drain(self, output: int) -> None:
         """Take what is left in the pipe of a builder that has ended."""

@@ -48,6 +48,7 @@ def command(session: Session, /, *, attribute: str, console: bool, options: Opti
     if not isinstance(test, Derivation):
         message = f"`{attribute}` is not a kernel, so it cannot be booted"
         raise NotBuildable(message)
+    session.named[test.key] = f"{attribute}.tests.boot"
     paths = realise(session, [test.out], **chosen)
     place = session.store.path(paths[test.out]) / "console.log"
     text = place.read_text(errors="replace")

@@ -1,12 +1,17 @@
-"""`kernix log`: what a builder wrote."""
+"""`kernix log`: what a builder wrote, or is writing."""
 
 from __future__ import annotations
 
+import sys
+
 from typing import TYPE_CHECKING
 
+import attrs
 import click
 
-from derivations.realise.log import log_path, read_log
+from derivations.realise.follow import running_log
+from derivations.realise.log import harmless, log_path, read_log
+from derivations.realise.plan import plan
 from kernix.definitions import targets
 from kernix.drvs import deriver, load
 from kernix.messages import say
@@ -17,35 +22,95 @@ from store.registration import ObjectMissing
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from derivations.derivation import Derivation
+    from derivations.realise.follow import RunningLog
     from kernix.inputs import Options
     from kernix.session import Session
 
 
+@attrs.frozen
+class _Found:
+    """The derivation whose log is asked for, and that log if it is being written."""
+
+    derivation: Derivation
+    running: RunningLog | None = None
+
+
 @click.command
 @click.argument("name", metavar="ATTR|PATH", shell_complete=complete_attributes)
+@click.option("-F", "--follow", is_flag=True, help="Print what a running builder writes until it has ended.")
 @evaluation
 @click.pass_obj
-def command(session: Session, /, *, name: str, options: Options) -> None:
-    """Print the log of what built ATTR, or the store object PATH."""
-    derivation = _built(session, options, name)
-    log = read_log(session.layout.logs, derivation.key, derivation.name)
-    if not log:
-        say(f"the builder of {derivation.name} wrote nothing")
-    click.echo(log, nl=False)
+def command(session: Session, /, *, name: str, follow: bool, options: Options) -> None:
+    """Print the log of what built ATTR, or the store object PATH.
+
+    If ATTR is not built, it is the log of the last thing that was built for it: what runs now, or what failed.
+    """
+    found = _find(session, options, name)
+    derivation = found.derivation
+    if found.running is None:
+        log = read_log(session.layout.logs, derivation.key, derivation.name)
+        if not log:
+            say(f"the builder of {derivation.name} wrote nothing")
+        _print([log])
+        return
+    with found.running as log_of_now:
+        if follow:
+            _print(log_of_now.to_the_end())
+        else:
+            _print(log_of_now.so_far())
+            say(f"the builder of {derivation.name} is still running; --follow prints what it goes on to write")
 
 
-def _built(session: Session, options: Options, name: str) -> Derivation:
+def _find(session: Session, options: Options, name: str) -> _Found:
     """Return the derivation whose builder wrote the log that *name* asks for."""
-    store = session.existing_store()
+    store, logs = session.existing_store(), session.layout.logs
     if (path := by_path(session, name)) is not None:
         if store is None:
             raise ObjectMissing(path)
-        return load(store, deriver(store, path))
+        return _Found(load(store, deriver(store, path)))
     output = targets(session, options, [name])[0].output
-    if store is not None and not log_path(store.layout.logs, output.derivation.key).exists():
+    wanted = output.derivation
+    if store is None:
+        return _Found(wanted)
+    todo = plan([output], store.realised).build
+    for each in reversed(todo):
+        if (running := running_log(logs, each.key)) is not None:
+            return _other(name, wanted, _Found(each, running))
+    if todo and (last := _last(logs, todo)) is not None:
+        return _other(name, wanted, _Found(last))
+    if not log_path(logs, wanted.key).exists():
         # A result that was found by equal inputs was built, and logged, for another derivation.
         made = present(session, [output]).get(output)
         if made is not None and store.info(made).deriver is not None:
-            return load(store, deriver(store, made))
-    return output.derivation
+            return _Found(load(store, deriver(store, made)))
+    return _Found(wanted)
+
+
+def _last(logs: Path, derivations: Iterable[Derivation]) -> Derivation | None:
+    """Return which of *derivations* wrote a log last, None if none did."""
+    times = {}
+    for each in derivations:
+        try:
+            times[each] = log_path(logs, each.key).stat().st_mtime_ns
+        except FileNotFoundError:
+            continue
+    return max(times, key=times.__getitem__, default=None)
+
+
+def _other(name: str, wanted: Derivation, found: _Found) -> _Found:
+    """Return *found*, and say so if it is not what was *wanted* but something that this needs."""
+    if found.derivation != wanted:
+        say(f"{name} is not built; this is the log of {found.derivation.name}, which it needs")
+    return found
+
+
+def _print(pieces: Iterable[bytes]) -> None:
+    """Print *pieces* as they come; to a terminal, only what does nothing to it."""
+    shown = sys.stdout.isatty()
+    for piece in pieces:
+        click.echo(harmless(piece.decode(errors="replace")) if shown else piece, nl=False)
+        sys.stdout.flush()

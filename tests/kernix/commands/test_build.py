@@ -157,7 +157,7 @@ def test_a_failed_builder(kernix: CommandLine, scripts: Path) -> None:
     assert ["       the builder said last:", "       > before", "       >   what was the matter"] == told[
         start + 1 : start + 4
     ]
-    assert told[start + 4].startswith(f"hint: the whole log is in {kernix.home}/logs/")
+    assert f"hint: `kernix log -f {scripts} broken` prints the whole log" == told[start + 4]
 
 
 def test_what_can_be_built_is_built(kernix: CommandLine, scripts: Path) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import subprocess
+import sys
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kernix.conftest import PROJECT
+
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.kernix.conftest import CommandLine
 
 
@@ -160,6 +167,42 @@ def test_the_log_of_a_failure(kernix: CommandLine, scripts: Path) -> None:
     """What a failed builder wrote is kept."""
     kernix("build", "-f", scripts, "broken")
     assert "before\n  what was the matter\n" == kernix("log", "-f", scripts, "broken").out
+
+
+def test_the_log_of_what_failed_for_something_else(kernix: CommandLine, scripts: Path) -> None:
+    """The log of what is not built is that of what was tried last for it, and whose it is is said."""
+    kernix("build", "-f", scripts, "needs_broken")
+    ran = kernix("log", "-f", scripts, "needs_broken")
+    assert (0, "before\n  what was the matter\n") == (ran.code, ran.out)
+    assert "needs_broken is not built; this is the log of broken, which it needs\n" == ran.err
+
+
+def test_the_log_of_what_runs(kernix: CommandLine, scripts: Path) -> None:
+    """What was written so far is printed at once, and with `--follow` what comes until the builder has ended."""
+    counts = "i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; echo two > /out/out; echo two"
+    for name, end in (("endless", "while :; do :; done"), ("ends", counts)):
+        scripts.write_text(f"{scripts.read_text()}{name} = script({name!r}, {f'echo one; {end}'!r})\n")
+    with background("build", "-f", scripts, "ends", "--no-link"):
+        while (ran := kernix("log", "-F", "-f", scripts, "ends")).code:
+            pass
+        assert "one\ntwo\n" == ran.out
+    with background("build", "-f", scripts, "endless", "--no-link"):
+        while "one\n" != (ran := kernix("log", "-f", scripts, "endless")).out:
+            pass
+        assert "still running" in ran.err
+
+
+@contextlib.contextmanager
+def background(*words: str | Path) -> Iterator[None]:
+    """Run `kernix` with *words* during the block."""
+    command = [sys.executable, "-m", "kernix", *map(str, words)]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def test_the_log_of_a_silent_builder(kernix: CommandLine, scripts: Path) -> None:
