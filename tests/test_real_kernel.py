@@ -51,6 +51,18 @@ def test_the_kernel_boots(kernix: Kernix) -> None:
     assert re.fullmatch(r"Linux \(none\) 6\.12\.\d+ #1 Thu Jan  1 00:00:01 UTC 1970 x86_64 GNU/Linux\n", said)
 
 
+def test_a_kernel_that_cannot_be_heard_is_not_compiled(kernix: Kernix) -> None:
+    """What the guest needs to say what it is is looked for in the configuration, before the kernel is built."""
+    file = kernix.define(
+        "silent.py",
+        'silent = kernels.linux_micro.override(extra_config={"SERIAL_8250_CONSOLE": NO, "BINFMT_SCRIPT": NO})\n',
+    )
+    done = kernix.run("boot", "-f", file, "silent", code=1)
+
+    assert "does not build in BINFMT_SCRIPT, SERIAL_8250_CONSOLE\n" in done.stderr
+    assert "building linux-micro" not in done.stderr.replace("building linux-micro-6.12.117-config", "")
+
+
 def test_the_configuration_is_what_was_asked_for(kernix: Kernix) -> None:
     """`config` prints the final configuration, in which the set's own requests hold."""
     text = kernix.run("config", "linux_micro").stdout

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.derivation import Derivation
-from derivations.linux.boot import SENTINEL
+from derivations.kconfig.resolved import Values
+from derivations.linux.boot import SENTINEL, needed_options
+from derivations.linux.kernel import Kernel
 from kernix.attributes import NotBuildable, target
 from kernix.definitions import definitions
+from kernix.hints import command_for
 from kernix.options import attribute, evaluation, realisation
-from kernix.realising import realise
+from kernix.realising import present, realise
 from store.errors import Error
 
 
@@ -32,6 +35,26 @@ class GuestSilent(Error):
         return f"the guest did not say what it is in {self.console}"
 
 
+class CannotBeHeard(Error):
+    """A kernel has not what its guest needs to say what it is."""
+
+    attribute: str
+    options: tuple[str, ...]
+    anyway: str
+
+    def __str__(self) -> str:
+        return f"`{self.attribute}` would boot without a word: its configuration does not build in {', '.join(self.options)}"
+
+    @property
+    def hint(self) -> str:
+        """Tell how to get a kernel that can be booted, and how to try this one."""
+        wanted = ", ".join(f'"{it}": YES' for it in self.options)
+        return (
+            f".override(extra_config={{{wanted}}}) makes one that can be heard; "
+            f"`{self.anyway}` tries this one all the same"
+        )
+
+
 @click.command
 @attribute
 @evaluation
@@ -44,15 +67,34 @@ def command(session: Session, /, *, attribute: str, console: bool, options: Opti
     The boot is a derivation, ATTR.tests.boot: what has booted once is not booted again.
     """
     with definitions(session, options) as names:
-        test = getattr(getattr(target(names, attribute).value, "tests", None), "boot", None)
-    if not isinstance(test, Derivation):
-        message = f"`{attribute}` is not a kernel, so it cannot be booted"
-        raise NotBuildable(message)
+        kernel = target(names, attribute).value
+        test = getattr(getattr(kernel, "tests", None), "boot", None)
+        if not isinstance(test, Derivation):
+            message = f"`{attribute}` is not a kernel, so it cannot be booted"
+            raise NotBuildable(message)
+        if isinstance(kernel, Kernel) and not present(session, [test.out]):
+            _check(session, attribute, kernel, chosen)
     session.named[test.key] = f"{attribute}.tests.boot"
     paths = realise(session, [test.out], **chosen)
     place = session.store.path(paths[test.out]) / "console.log"
     text = place.read_text(errors="replace")
     click.echo(text if console else said(text, place), nl=not console)
+
+
+def _check(session: Session, attribute: str, kernel: Kernel, chosen: Chosen) -> None:
+    """Look whether the guest of *kernel*, called *attribute*, can be heard, before anything is compiled.
+
+    An option that the kernel's Kconfig does not have may have been renamed, so that nothing is concluded from it.
+
+    Raises:
+        CannotBeHeard: it cannot.
+    """
+    table = kernel.resolved.output("values")
+    values = Values.read(session.store.path(realise(session, [table], **chosen)[table]))
+    needed = needed_options(kernel.toolchain)
+    if missing := tuple(it for it in needed if it in values and values[it].value != "y"):
+        words = click.get_current_context().params
+        raise CannotBeHeard(attribute, missing, command_for("build", f"{attribute}.tests.boot", words))
 
 
 def said(text: str, place: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from pathlib import Path
@@ -47,6 +48,31 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
+LEAST = {"menuconfig": os.terminal_size((80, 19)), "nconfig": os.terminal_size((75, 20))}
+"""The smallest terminal that each editor starts in (`scripts/kconfig/lxdialog/dialog.h`, `nconf.c`)."""
+
+
+class TerminalTooSmall(Error):
+    """The editor does not run on a terminal of this size."""
+
+    exit_code = 2
+
+    target: str
+    size: os.terminal_size
+
+    def __str__(self) -> str:
+        least, now = LEAST[self.target], self.size
+        return (
+            f"{self.target} needs a terminal of {least.columns} columns and {least.lines} lines, "
+            f"and this one has {now.columns} and {now.lines}"
+        )
+
+    @property
+    def hint(self) -> str:
+        """Tell what to do."""
+        return "make the terminal larger, or its font smaller"
+
+
 class EditorFailed(Error):
     """The editor ended with an error."""
 
@@ -78,6 +104,7 @@ def command(
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         message = "the editor needs a terminal"
         raise UsageError(message, "run it where you can type; `kernix config explain` and `fix` need none")
+    check_size(target, os.get_terminal_size(sys.stdout.fileno()))
     with definitions(session, options) as names:
         edited = kernel(names, attribute)
         found = resolve(session, attribute, edited, chosen)
@@ -99,6 +126,17 @@ def command(
         _show(fragment, edit.difference, found, as_text=as_text)
 
 
+def check_size(target: str, size: os.terminal_size) -> None:
+    """Check that the editor *target* stays on a terminal of *size*; one that does not know its size is large enough.
+
+    Raises:
+        TerminalTooSmall: it would leave.
+    """
+    least = LEAST[target]
+    if 0 < size.columns < least.columns or 0 < size.lines < least.lines:
+        raise TerminalTooSmall(target, size)
+
+
 def _lock(session: Session, edited: Kernel, options: Options) -> Lock:
     """Return a lock that pins the editor's packages, added to the user's own if they are not there yet."""
     lock = edited.context.lock()
@@ -114,6 +152,7 @@ def _edit(session: Session, found: Resolved, mounts: Mapping[str, Output], words
 
     Raises:
         EditorFailed: it ended with an error.
+        TerminalTooSmall: it left because the terminal was made too small, and nothing was saved.
     """
     env = {
         "KCONFIG_NOTIMESTAMP": "1",
@@ -128,9 +167,12 @@ def _edit(session: Session, found: Resolved, mounts: Mapping[str, Output], words
         argv = [SHELL, *script("edit", *words)]
         with sandbox(session.store, mounts, argv, env=env, terminal=True, build=build) as process:
             code = process.wait()
+        text = file.read_text(encoding="utf-8")
+        if code or text == found.file.read_text(encoding="utf-8"):
+            check_size(words[0], os.get_terminal_size(sys.stdout.fileno()))  # made smaller, it makes the editor leave
         if code:
             raise EditorFailed(words[0], code)
-        return file.read_text(encoding="utf-8")
+        return text
 
 
 @attrs.frozen

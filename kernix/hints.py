@@ -1,4 +1,4 @@
-"""The command that prints a failed build's log, in the hint of its error."""
+"""Commands in hints, as they can be typed: with the options that say where the attribute comes from."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def hinted(session: Session, outputs: Sequence[Output]) -> Iterator[None]:
         raise attrs.evolve(error, errors=tuple(_hinted(it, session, outputs) for it in error.errors)) from None
 
 
-def log_command(attribute: str, words: Mapping[str, Any]) -> str:
-    """Return the command that prints the log of *attribute*, found by *words*, options of `kernix.options.evaluation`."""
+def command_for(verb: str, attribute: str, words: Mapping[str, Any]) -> str:
+    """Return the command that does *verb* to *attribute*, found by *words*, options of `kernix.options.evaluation`."""
     options = [word for it in words.get("overlays") or () for word in ("--overlay", it)]
     for option, name in (("-f", "file"), ("--lock", "lock"), ("--system", "system")):
         value = words.get(name)
         if value is not None and value != SYSTEMS[0]:
             options += [option, str(value)]
-    return shlex.join(["kernix", "log", *options, attribute])
+    return shlex.join(["kernix", verb, *options, attribute])
 
 
 def _hinted(error: Error, session: Session, outputs: Sequence[Output]) -> Error:
@@ -52,7 +52,7 @@ def _hinted(error: Error, session: Session, outputs: Sequence[Output]) -> Error:
     attribute = _attribute(error.name, session, outputs) or context.params.get("attribute")
     if attribute is None:
         return error
-    command = f"`{log_command(attribute, context.params)}`"
+    command = f"`{command_for('log', attribute, context.params)}`"
     advice = f"{error.advice}; {command} prints the whole log" if error.advice else f"{command} prints the whole log"
     return attrs.evolve(error, advice=advice)
 
