@@ -63,6 +63,13 @@ def duration(seconds: float) -> str:
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
 
 
+def clock(seconds: float) -> str:
+    """Return *seconds* as 1:02 or 1:02:03: of one width while it runs."""
+    whole = int(seconds)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
 def number(count: int, one: str, more: str | None = None) -> str:
     """Return *count* with its noun: `1 object`, `2 objects`, `3 entries`."""
     return f"{count:,} {one if count == 1 else more or one + 's'}"

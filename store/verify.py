@@ -20,6 +20,7 @@ import attrs
 
 from store.locks import standing
 from store.look import content_of
+from store.meter import Meter
 from store.path import StorePath
 from store.seal import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 from store.trash import trash
@@ -95,27 +96,26 @@ def _check_record(info: PathInfo) -> Iterator[Problem]:
 
 
 def _check_contents(store: Store, infos: list[PathInfo], progress: Progress) -> Iterator[Problem]:
-    total = sum(info.size for info in infos)
-    done = 0
+    meter = Meter(progress, "verifying", sum(info.size for info in infos))
     pool: dict[int, Pooled] = {}
     # Largest first, so that no thread is left alone with the largest at the end.
     infos = sorted(infos, key=lambda info: info.nodes, reverse=True)
     with ThreadPoolExecutor(os.cpu_count()) as executor:
-        checks = executor.map(lambda info: _check_object(store, info), infos)
+        checks = executor.map(lambda info: _check_object(store, info, meter), infos)
         for info, (problems, intact) in zip(infos, checks, strict=True):
             yield from problems
             if not intact:
                 pool = pool or {entry.inode: entry for entry in store.pool.entries()}
                 yield from _culprits(store, info, pool)
-            done += info.size
-            progress("verifying", done, total)
 
 
-def _check_object(store: Store, info: PathInfo) -> tuple[list[Problem], bool]:
+def _check_object(store: Store, info: PathInfo, meter: Meter) -> tuple[list[Problem], bool]:
     problems: list[Problem] = []
 
     def look(node: Node) -> None:
         status = node.status
+        if node.kind in {Kind.FILE, Kind.EXECUTABLE}:
+            meter.add(status.st_size)
         if status.st_mtime_ns != MTIME_NS or stat.S_IMODE(status.st_mode) != _MODES.get(node.kind, 0o777):
             problems.append(Problem(place=_place(info, node), reason=_describe(node)))
 

@@ -12,6 +12,7 @@ import attrs
 from rich.text import Text
 
 from kernix.progress.words import activity_verb, amount, fetching
+from kernix.quantities import clock
 
 
 if TYPE_CHECKING:
@@ -68,13 +69,6 @@ def frame(state: State, now: float, width: int, height: int, *, ascii_only: bool
     for line in lines:
         line.truncate(room, overflow="ellipsis" if not ascii_only else "crop")
     return lines[: max(1, height - 1)]
-
-
-def clock(seconds: float) -> str:
-    """Return *seconds* as 1:02 or 1:02:03: of one width while it runs."""
-    whole = int(seconds)
-    hours, minutes = whole // 3600, whole % 3600 // 60
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
 def _downloads(parts: Sequence[str], room: int) -> list[Text]:

@@ -1,9 +1,13 @@
-"""Progress of one long step as a line that is written over itself, on a terminal; elsewhere, a line a minute."""
+"""Progress of one long step as a line that is written over itself, on a terminal; elsewhere, a line a minute.
+
+The line goes on to tell the time where the step itself says nothing for long.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 
 from typing import TYPE_CHECKING
@@ -11,7 +15,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from kernix.progress.block import Block, size_of
-from kernix.quantities import duration
+from kernix.quantities import clock, duration
 
 
 if TYPE_CHECKING:
@@ -20,7 +24,10 @@ if TYPE_CHECKING:
 
 
 INTERVAL = 0.1
+TICK = 1.0
 MINUTE = 60.0
+LONG = 2.0
+"""Seconds after which the time is worth telling."""
 
 
 @attrs.define
@@ -34,9 +41,13 @@ class ProgressLine(contextlib.AbstractContextManager["ProgressLine"]):
     stream: TextIO = attrs.field(factory=lambda: sys.stderr)
     every: float = MINUTE
     text: str = attrs.field(default="", init=False)
+    _what: str = attrs.field(default="", init=False)
+    _count: str = attrs.field(default="", init=False)
     _begun: float = attrs.field(factory=time.monotonic, init=False)
     _shown: float | None = attrs.field(default=None, init=False)
-    _what: str = attrs.field(default="", init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _over: threading.Event = attrs.field(factory=threading.Event, init=False)
+    _ticker: threading.Thread | None = attrs.field(default=None, init=False)
     _block: Block = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -44,24 +55,43 @@ class ProgressLine(contextlib.AbstractContextManager["ProgressLine"]):
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Show that *done* of *total* have been gone through; *total* 1 or less stands for no count."""
-        now = time.monotonic()
-        count = f" {100 * done // total} %" if total > 1 else ""
-        if not self.stream.isatty():
-            if now - (self._shown or self._begun) >= self.every:
-                self._shown = now
-                self.stream.write(f"{what}{count}, {duration(now - self._begun)}\n")
-                self.stream.flush()
-            return
-        if what == self._what and self._shown is not None and now - self._shown < INTERVAL and done < total:
-            return
-        self._shown, self._what = now, what
-        size = size_of(self.stream)
-        self.text = f"{what[: max(0, size.columns - 1 - len(count))]}{count}"
-        self._block.draw([(self.text, len(self.text))], size)
+        with self._lock:
+            news = what != self._what or done >= total
+            self._what, self._count = what, f" {100 * done // total} %" if total > 1 else ""
+            if self._ticker is None:
+                self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
+                self._ticker.start()
+            self._show(time.monotonic(), INTERVAL if not news else 0.0)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take the line away."""
+        self._over.set()
+        if self._ticker is not None:
+            self._ticker.join()
         if self._shown is not None and self.stream.isatty():
             self._block.clear(size_of(self.stream))
+
+    def _tick(self) -> None:
+        """Show the time while nothing else is told."""
+        with contextlib.suppress(OSError):  # the terminal is gone
+            while not self._over.wait(TICK):
+                with self._lock:
+                    self._show(time.monotonic(), INTERVAL)
+
+    def _show(self, now: float, interval: float) -> None:
+        """Show how far it is, unless that was done less than *interval* seconds ago."""
+        if not self.stream.isatty():
+            if now - (self._begun if self._shown is None else self._shown) >= self.every:
+                self._shown = now
+                self.stream.write(f"{self._what}{self._count}, {duration(now - self._begun)}\n")
+                self.stream.flush()
+            return
+        if self._shown is not None and now - self._shown < interval:
+            return
+        self._shown = now
+        size = size_of(self.stream)
+        tail = self._count + (f"  {clock(now - self._begun)}" if now - self._begun >= LONG else "")
+        self.text = f"{self._what[: max(0, size.columns - 1 - len(tail))]}{tail}"[: max(1, size.columns - 1)]
+        self._block.draw([(self.text, len(self.text))], size)

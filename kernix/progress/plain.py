@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 
 MINUTE = 60.0
+SOON = 10.0
+"""Seconds of silence after which the first such line comes: long enough to wonder what goes on."""
 
 _SHOWN = 3
 
@@ -79,13 +81,15 @@ class PlainProgress(contextlib.AbstractContextManager["PlainProgress"]):
 
     def _remind(self) -> None:
         """Say from time to time what is going on, until it is over."""
-        wait = self.every
+        patience = min(SOON, self.every)
+        wait = patience
         while not self._over.wait(wait):
             with self._lock:
                 now = time.monotonic()
-                if now - self._said >= self.every:
+                if now - self._said >= patience:
                     self._say(self._summary(now))
-                wait = max(0.0, self._said + self.every - now) or self.every
+                    patience = self.every
+                wait = max(self._said + patience - now, 0.0) or patience
 
     def _summary(self, now: float) -> str:
         """Return what is going on, in one line."""

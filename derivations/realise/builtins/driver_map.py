@@ -33,7 +33,7 @@ from store.writer import TreeWriter
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from derivations.realise.job import Job
     from store.tree import Content
@@ -64,7 +64,7 @@ def driver_map(job: Job) -> Content:
     shares = [tasks[number::count] for number in range(count)]
     helpers = [_Helper.start(root, srcarch, share) for share in shares[1:]]
     try:
-        found = dict(_read(root, srcarch, shares[0], job))
+        found = dict(_read(root, srcarch, shares[0], job, count))
         for helper, share in zip(helpers, shares[1:], strict=True):
             # What a helper could not do is done here, where what is wrong with it can be told.
             found |= helper.result() or dict(_read(root, srcarch, share, job))
@@ -76,13 +76,20 @@ def driver_map(job: Job) -> Content:
         return writer.finish()
 
 
-def _read(root: Path, srcarch: str, tasks: Iterable[Task], job: Job | None = None) -> Iterator[tuple[str, Source]]:
-    """Yield what each source in *tasks* says, by the path of its object; those with nothing to say are left out."""
+def _read(
+    root: Path, srcarch: str, tasks: Sequence[Task], job: Job | None = None, shares: int = 1
+) -> Iterator[tuple[str, Source]]:
+    """Yield what each source in *tasks* says, by the path of its object; those with nothing to say are left out.
+
+    The progress of *job* is that of all *shares*: the others, which are alike, are taken to be as far as this one.
+    """
     headers = Headers(reader(root), srcarch)
     for number, (path, places) in enumerate(tasks):
         check()
-        if job is not None and number % _ASK_EVERY == 0 and job.cancelled():
-            raise Cancelled(job.derivation.name)
+        if job is not None and number % _ASK_EVERY == 0:
+            if job.cancelled():
+                raise Cancelled(job.derivation.name)
+            job.progress(number * shares, len(tasks) * shares)
         name = f"{path.removesuffix('.o')}.c"
         try:
             data = (root / name).read_bytes()

@@ -5,6 +5,8 @@ Mount `/tree`: the tree. Environment: `srcarch`.
 
 from __future__ import annotations
 
+import itertools
+
 from typing import TYPE_CHECKING
 
 from derivations.hardware.kbuild import TREE
@@ -21,9 +23,20 @@ if TYPE_CHECKING:
     from store.tree import Content
 
 
+_REPORT_EVERY = 256
+
+
 def kbuild_map(job: Job) -> Content:
     """Read the makefiles of the tree of *job*."""
-    kbuild = read_kbuild(reader(job.inputs[TREE]), job.derivation.env["srcarch"])
+    read = reader(job.inputs[TREE])
+    files = itertools.count(1)
+
+    def counted(path: str) -> str | None:
+        if (number := next(files)) % _REPORT_EVERY == 0:
+            job.progress(number, None)
+        return read(path)
+
+    kbuild = read_kbuild(counted, job.derivation.env["srcarch"])
     with TreeWriter(job.store.pool, job.out / "out") as writer:
         writer.file("", kbuild.to_json())
         return writer.finish()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
+import re
 import termios
+import time
 
 from typing import TYPE_CHECKING
 
@@ -42,14 +45,27 @@ def test_a_terminal_sees_how_far_it_is() -> None:
         line("marking", 0, 1)
         line("deleting", 500, 1000)
         line("deleting", 1000, 1000)
-    assert ["marking", "deleting 50 %", "deleting 100 %", ""] == stream.getvalue().split("\r\x1b[2K")
+    drawn = [re.sub(r"  \d+:\d\d$", "", it) for it in stream.getvalue().split("\r\x1b[2K")]
+    assert ["marking", "deleting 50 %", "deleting 100 %", ""] == [it for it, _ in itertools.groupby(drawn)]
+
+
+def test_the_time_goes_on() -> None:
+    """While a step says nothing, the line does."""
+    stream = Terminal()
+    with ProgressLine(stream) as line:
+        line("sweeping", 0, 1)
+        while "sweeping  0:0" not in stream.getvalue():
+            time.sleep(0.01)
 
 
 def test_a_narrow_terminal_sees_the_count(narrow: io.TextIOWrapper) -> None:
     """What does not fit goes, but not the number: a line that breaks could not be taken away."""
     with ProgressLine(narrow) as line:
         line("verifying a thing with a long name", 3, 4)
-        assert "verifying a th 75 %" == line.text
+        assert (True, True) == (
+            re.fullmatch(r"verifying.* 75 %(  \d+:\d\d)?", line.text) is not None,
+            len(line.text) < 20,
+        )
 
 
 def test_elsewhere_a_line_comes_once_in_a_while() -> None:
@@ -59,4 +75,4 @@ def test_elsewhere_a_line_comes_once_in_a_while() -> None:
         with ProgressLine(each, every) as line:
             line("deleting", 500, 1000)
     assert "" == stream.getvalue()
-    assert "deleting 50 %, 0.0 s\n" == eager.getvalue()
+    assert eager.getvalue().startswith("deleting 50 %, 0.")

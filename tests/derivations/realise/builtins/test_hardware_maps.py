@@ -68,6 +68,15 @@ def test_sources_become_a_map(run: Runner, kbuild: Path) -> None:
     assert (("pci xgpu",), ("x/a.bin",), ((("XGPU",),),)) == (gpu.drivers, gpu.firmware, gpu.gates)
 
 
+def test_how_far_the_sources_are_is_told(run: Runner, kbuild: Path) -> None:
+    """Of a tree of any size it is known from the start how many sources it has."""
+    run.progress.clear()
+    mapped(run, kbuild)
+    sources = len(list(Kbuild.from_json(kbuild.read_bytes()).sources()))
+    done, expected = run.progress[0]
+    assert (0, True) == (done, expected is not None and 0 < expected <= 2 * sources)
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_number_of_processes_does_not_count(
     run: Runner, kbuild: Path, count: int, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,35 @@
+"""How far a step is that several threads work on: counted together, and told as it goes."""
+
+from __future__ import annotations
+
+import threading
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Progress = Callable[[str, int, int], None]
+
+
+@attrs.define
+class Meter:
+    """Tells *progress* of the step called *what* how much of *total* is done; one thread at a time."""
+
+    progress: Progress
+    what: str
+    total: int
+    done: int = attrs.field(default=0, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.add(0)
+
+    def add(self, count: int) -> None:
+        """Add *count* to what is done; more than there was expected does not count."""
+        with self._lock:
+            self.done = min(self.total, self.done + count)
+            self.progress(self.what, self.done, self.total)
