@@ -32,7 +32,7 @@ def hinted(session: Session, outputs: Sequence[Output]) -> Iterator[None]:
     except BuildFailed as error:
         raise _hinted(error, session, outputs) from None
     except SeveralFailed as error:
-        raise attrs.evolve(error, errors=tuple(_hinted(it, session, outputs) for it in error.errors)) from None
+        raise SeveralFailed(tuple(_hinted(it, session, outputs) for it in error.errors)) from None
 
 
 def command_for(verb: str, attribute: str, words: Mapping[str, Any]) -> str:

@@ -204,7 +204,7 @@ def _expected(files: int, source: Source, reader: Reader) -> int | None:
     if unpacked < _ENOUGH:
         return None
     guess = max(files, int(files / unpacked))
-    step = 10 ** max(0, len(str(guess)) - 2)
+    step: int = 10 ** max(0, len(str(guess)) - 2)
     return -(-guess // step) * step
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from typing import TYPE_CHECKING, TextIO, TypeAlias
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 import attrs
 
@@ -32,7 +32,7 @@ _ERASE = "\r\x1b[2K"
 _ERASE_ABOVE = "\x1b[1A\x1b[2K"
 
 
-def size_of(stream: TextIO) -> os.terminal_size:
+def size_of(stream: IO[str]) -> os.terminal_size:
     """Return columns and lines of the terminal that *stream* is."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         size = os.get_terminal_size(stream.fileno())
@@ -45,7 +45,7 @@ def size_of(stream: TextIO) -> os.terminal_size:
 class Block:
     """What was drawn on *stream*, a terminal, and is still there."""
 
-    stream: TextIO
+    stream: IO[str]
     _columns: tuple[int, ...] = attrs.field(default=(), init=False)
 
     def draw(self, lines: Sequence[Line], size: os.terminal_size, above: str = "") -> None:

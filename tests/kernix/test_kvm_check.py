@@ -47,7 +47,7 @@ with_kvm = pytest.mark.skipif(not os.access(KVM, os.R_OK | os.W_OK), reason=f"{K
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a root file system with what the script that boots kernels uses."""
     root = tmp_path_factory.mktemp("boot") / "root"
-    add_tools(root, ["cat", "grep", "mkdir", "rm", "sed", "sh", "sleep", "tee", "tr", "wc"])
+    add_tools(root, ["cat", "grep", "mkdir", "rm", "sed", "sh", "sleep", "tail", "tee", "tr", "wc"])
     return root
 
 

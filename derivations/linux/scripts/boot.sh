@@ -48,7 +48,7 @@ boot() {
     {
         # shellcheck disable=SC2086
         $qemu -accel "$1" -m 512 -smp 1 -nodefaults -no-user-config -display none -serial stdio -monitor none -no-reboot \
-            -net none -kernel "/kernel/$image" -initrd /initramfs -append "console=$console panic=-1" < /dev/null &
+            -net none -kernel "/kernel/$image" -initrd /initramfs -append "console=$console panic=-1" < /dev/null 2> /build/errors &
         echo $! > /build/pid
         status=0
         wait $! || status=$?
@@ -59,13 +59,16 @@ boot() {
     watcher=$!
     wait "$machine" || true
     kill "$watcher" 2> /dev/null || true
+    cat /build/errors >&2
 
     status=$(cat /build/status)
     told=$(tr -d '\r' < /build/console | sed -n 's/^KERNIX-GUEST release=//p')
     if [ "$status" != 0 ] && [ -s /build/reason ]; then
         reason=$(cat /build/reason)
     elif [ "$status" != 0 ]; then
-        reason="QEMU ended with status $status"
+        # Without what JSON would read otherwise.
+        reason="QEMU ended with status $status: $(tail -n 1 /build/errors | tr -cd '[:print:]' | tr -d '"\\\\')"
+        reason=${reason%: }
     elif [ -z "$told" ]; then
         reason="the guest ended without saying that it is there"
         status=guest

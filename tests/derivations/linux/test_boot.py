@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from derivations.derivation import Derivation
 
 
-NEEDED = ("bwrap", "grep", "sed", "tee", "tr", "wc")
+NEEDED = ("bwrap", "grep", "sed", "tail", "tee", "tr", "wc")
 MISSING = [name for name in NEEDED if shutil.which(name) is None]
 
 with_script = pytest.mark.skipif(bool(MISSING), reason=f"this machine lacks {', '.join(MISSING)}")
@@ -134,7 +134,7 @@ def test_a_machine_whose_kvm_works(tmp_path: Path) -> None:
         pytest.param("echo a warning >&2; exec sleep 1000", HANGS, "the console showed nothing within 1 seconds", id="talking-qemu"),
         pytest.param("echo Linux; exec sleep 1000", STOPS, "the console fell silent for 1 seconds", id="midway"),
         pytest.param("while :; do echo x; sleep 0.1; done", CRAWLS, "the machine still ran after 2 seconds", id="crawling"),
-        pytest.param("echo no KVM >&2; exit 1", LONG, "QEMU ended with status 1", id="refused"),
+        pytest.param('echo no \\"KVM\\" >&2; exit 1', LONG, "QEMU ended with status 1: no KVM", id="refused"),
         pytest.param("kill -SEGV $$", LONG, "QEMU ended with status 139", id="crashed"),
     ],
 )  # fmt: skip
