@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from derivations.fetch import is_fetch
-from derivations.realise.events import Finished, Progress, Reused, Started, Warned
+from derivations.realise.events import Finished, Progress, Started, Warned
 from kernix.messages import say, warn
 from kernix.progress.state import State
 from kernix.progress.words import activity_verb, amount, fetched, fetching, is_brief, to_fetch, told
@@ -73,7 +73,7 @@ class PlainProgress(contextlib.AbstractContextManager["PlainProgress"]):
                 pass
             elif isinstance(event, Started) and begun != self._state.downloads.begun:
                 self._say(to_fetch(self._state, event.derivation))
-            elif isinstance(event, (Finished, Reused)) and is_fetch(event.derivation):
+            elif isinstance(event, Finished) and is_fetch(event.derivation):
                 if self._state.downloads.is_over:
                     self._say(fetched(self._state, now))
             elif not is_brief(event) and (text := told(event)) is not None:

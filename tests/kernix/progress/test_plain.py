@@ -60,6 +60,9 @@ UNPACK = Derivation(name="tree", system="builtin", builder="builtin:unpack")
         pytest.param(
             [Reused(LINUX, {})], ["found linux-6.12: its inputs are as they were for another build"], id="reused"
         ),
+        pytest.param(
+            [Planned(1, 0, (FETCH,)), Reused(FETCH, {})], ["1 derivation to build, 0 already built"], id="found"
+        ),
         pytest.param([Waiting(LINUX)], ["waiting for another process, which builds linux-6.12"], id="waiting"),
         pytest.param([Failed(LINUX, UsageError("no"))], ["linux-6.12 failed"], id="failed"),
         pytest.param([Skipped(LINUX, UNPACK)], ["left out linux-6.12, which needs tree"], id="skipped"),
