@@ -182,24 +182,24 @@ def test_the_log_of_what_runs(kernix: CommandLine, scripts: Path) -> None:
     counts = "i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; echo two > /out/out; echo two"
     for name, end in (("endless", "while :; do :; done"), ("ends", counts)):
         scripts.write_text(f"{scripts.read_text()}{name} = script({name!r}, {f'echo one; {end}'!r})\n")
-    with background("build", "-f", scripts, "ends", "--no-link"):
+    with background("build", "-f", scripts, "ends", "--no-link") as build:
         while (ran := kernix("log", "-F", "-f", scripts, "ends")).code:
-            pass
+            assert build.poll() in {None, 0}
         assert "one\ntwo\n" == ran.out
-    with background("build", "-f", scripts, "endless", "--no-link"):
+    with background("build", "-f", scripts, "endless", "--no-link") as build:
         while "one\n" != (ran := kernix("log", "-f", scripts, "endless")).out:
-            pass
+            assert build.poll() is None
         assert "still running" in ran.err
 
 
 @contextlib.contextmanager
-def background(*words: str | Path) -> Iterator[None]:
-    """Run `kernix` with *words* during the block."""
+def background(*words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Give a process that runs `kernix` with *words* during the block."""
     command = [sys.executable, "-m", "kernix", *map(str, words)]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait()
