@@ -92,6 +92,7 @@ def resolve(session: Session, name: str, found: Kernel, chosen: Chosen) -> Resol
         Error: it cannot be.
     """
     program, dotconfig, values = found.resolver.out, found.resolved.output("out"), found.resolved.output("values")
+    session.named.setdefault(values.derivation.key, name)
     places = realise(session, [program, dotconfig, values], **chosen)
     model, file, table = (session.store.path(places[it]) for it in (program, dotconfig, values))
     known = Values.read(table)

@@ -160,6 +160,12 @@ def test_a_failed_builder(kernix: CommandLine, scripts: Path) -> None:
     assert f"hint: `kernix log -f {scripts} broken` prints the whole log" == told[start + 4]
 
 
+def test_the_hint_names_what_failed_as_the_user_does(kernix: CommandLine, scripts: Path) -> None:
+    """Of several attributes the log is that of the one which needs what failed, with the options that it was found by."""
+    ran = kernix("build", "-f", scripts, "--system", "aarch64-linux", "fine", "needs_broken")
+    assert f"hint: `kernix log -f {scripts} --system aarch64-linux needs_broken` prints" in ran.err
+
+
 def test_what_can_be_built_is_built(kernix: CommandLine, scripts: Path) -> None:
     """With `--keep-going` a failure stops only what needs it."""
     ran = kernix("build", "-f", scripts, "needs_broken", "fine", "--keep-going")
