@@ -33,6 +33,7 @@ from store.failpoints import reach
 from store.journal import ObjectLine, RealisationLine
 from store.liveness import Marked, Marking, mark
 from store.locks import standing
+from store.meter import Meter
 from store.retention import Retention
 from store.roots import remove_dangling, roots
 from store.runtime import runtime_roots
@@ -132,6 +133,7 @@ class _Collection:
     freed: int = 0
 
     def run(self) -> Collected:
+        self.progress("emptying the trash", 0, 1)
         self.freed += empty(self.store.layout)
         view = TempRootsView(self.store.layout.temproots)
         held = _begin(self.store, view)
@@ -143,10 +145,11 @@ class _Collection:
 
     def _delete_dead(self, marked: Marked, view: TempRootsView) -> None:
         order = _order(marked, self.policy)
+        meter = Meter(self.progress, "deleting", len(order))
         for start in range(0, len(order), self.chunk):
             if self.policy.satisfied_by(self.size):
                 break
-            self.progress("deleting", start, len(order))
+            meter.reach(start)
             with self.store.gate.exclusive():
                 if added := view.new():
                     marked.spare(added)
@@ -155,8 +158,8 @@ class _Collection:
                     reach("collect: rename")
                     self.bin.discard(path)
             reach("collect: unlink")
-            self.freed += empty(self.store.layout)
-        self.progress("deleting", len(order), len(order))
+            self.freed += empty(self.store.layout, meter.add)
+        meter.reach(len(order))
 
     def _delete_rows(self, numbers: list[int]) -> list[str]:
         database = self.store.database

@@ -28,8 +28,16 @@ class Meter:
     def __attrs_post_init__(self) -> None:
         self.add(0)
 
-    def add(self, count: int) -> None:
+    def add(self, count: int = 1) -> None:
         """Add *count* to what is done; more than there was expected does not count."""
         with self._lock:
-            self.done = min(self.total, self.done + count)
-            self.progress(self.what, self.done, self.total)
+            self._tell(self.done + count)
+
+    def reach(self, done: int) -> None:
+        """Take *done* to be done at least: what needed no work was not counted."""
+        with self._lock:
+            self._tell(max(self.done, done))
+
+    def _tell(self, done: int) -> None:
+        self.done = min(self.total, done)
+        self.progress(self.what, self.done, self.total)

@@ -22,7 +22,7 @@ from store.reading import OPEN_DIRECTORY
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 
@@ -47,9 +47,20 @@ def remove_tree(path: Path) -> tuple[int, int]:
     return removal.nodes, removal.size
 
 
-def remove_many(paths: Iterable[Path], workers: int = _WORKERS) -> tuple[int, int]:
-    """Remove what is at each of *paths*, *workers* at a time; return the same as `remove_tree` for all of them."""
-    removed = in_parallel(remove_tree, paths, workers)
+def remove_many(
+    paths: Iterable[Path], workers: int = _WORKERS, gone: Callable[[], None] = lambda: None
+) -> tuple[int, int]:
+    """Remove what is at each of *paths*, *workers* at a time; return the same as `remove_tree` for all of them.
+
+    Each thread calls *gone* when it has removed one.
+    """
+
+    def remove(path: Path) -> tuple[int, int]:
+        removed = remove_tree(path)
+        gone()
+        return removed
+
+    removed = in_parallel(remove, paths, workers)
     return sum(nodes for nodes, _ in removed), sum(size for _, size in removed)
 
 

@@ -20,7 +20,7 @@ from store.remove import remove_many
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from store.layout import Layout
 
@@ -70,7 +70,7 @@ def trash(layout: Layout) -> Iterator[Trash]:
         os.close(source)
 
 
-def empty(layout: Layout) -> int:
-    """Unlink all that is in the trash; return how many bytes the disk got back."""
+def empty(layout: Layout, gone: Callable[[], None] = lambda: None) -> int:
+    """Unlink all that is in the trash; return how many bytes the disk got back. *gone* is called after each object."""
     places = list(layout.trash.iterdir())
-    return remove_many(places, WORKERS)[1] if places else 0
+    return remove_many(places, WORKERS, gone)[1] if places else 0
