@@ -18,7 +18,6 @@ from kernix.drvs import load
 from kernix.progress.line import ProgressLine
 from kernix.quantities import duration
 from store.errors import Error
-from store.layout import Layout
 from store.path import StorePath
 
 
@@ -44,14 +43,12 @@ def examine_kvm(session: Session) -> Finding:
     if not os.access(KVM, os.R_OK | os.W_OK):
         missing = "does not exist" if not KVM.exists() else "may not be opened by you"
         return Finding("kvm", State.ABSENT, f"{KVM} {missing}: {_EMULATED}")
-    layout = Layout(session.home)
-    if layout.version.exists():
-        with contextlib.suppress(
-            Error, OSError
-        ):  # a store that cannot be used is for other checks, and verbs, to report
-            for boot in _boots(session.store):
-                return _boot(session.store, boot)
-    if (failure := KvmRecord.of(layout).failure) is not None:
+    # A store that cannot be used is for other checks, and verbs, to report.
+    with contextlib.suppress(Error, OSError):
+        if (store := session.existing_store()) is not None:
+            for boot in _boots(store):
+                return _boot(store, boot)
+    if (failure := KvmRecord.of(session.layout).failure) is not None:
         return Finding(
             "kvm", State.ABSENT, f"{KVM} opens, but no kernel boots with it: {failure}; {_EMULATED}", _advice()
         )
