@@ -164,6 +164,23 @@ def pieces(file: Source) -> Iterator[Piece]:
         data = _after_padding(rest, file)
 
 
+def whole(file: Source, name: str, limit: int) -> bytes:
+    """Return all that *file* holds, decompressed, if that is no more than *limit* bytes; *name* stands in errors.
+
+    Raises:
+        Corrupt: it cannot be decompressed, or holds more.
+    """
+    data = bytearray()
+    try:
+        for piece in pieces(file):
+            data += piece
+            if len(data) > limit:
+                raise Corrupt(name, f"it has more than {limit >> 20} MiB")
+    except _ERRORS as error:
+        raise Corrupt(name, _words(error)) from None
+    return bytes(data)
+
+
 def _stream(stream: Decompressor, data: bytes, file: Source) -> Generator[bytes, None, bytes]:
     """Yield what is in *stream*, which begins with *data*, and return what was read beyond it."""
     while not stream.eof:

@@ -27,6 +27,7 @@ _BUILTINS = {
     "kbuild-map": "kbuild_map:kbuild_map",
     "kconfig-slice": "kconfig_slice:kconfig_slice",
     "local": "local:local",
+    "patch": "patch:patch",
     "union": "union:union",
     "unpack": "unpack:unpack",
     "write-text": "local:write_text",
