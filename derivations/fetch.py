@@ -114,9 +114,7 @@ def fetch_git(url: str, rev: str, name: str | None = None) -> Derivation:
         InvalidSource: *rev* is no full commit id, or *url* is none that git can be given safely.
     """
     _check_url(url, _GIT_SCHEMES)
-    if not _COMMIT.fullmatch(str(rev)):
-        advice = f"`git ls-remote {url}` lists them; branches and tags move, so they pin nothing"
-        raise InvalidSource(url, f"{rev!r} is not a full commit id", advice)
+    _check_commit(url, rev)
     base = name or f"{name_of(url).removesuffix('.git')}-{rev[:12]}"
     return Derivation(
         name=base,
@@ -125,6 +123,26 @@ def fetch_git(url: str, rev: str, name: str | None = None) -> Derivation:
         env={"url": url, "rev": rev},
         fixed=Fixed("git", rev),
         hints=Hints(description=f"fetch {base}", retention=Retention.SOURCE),
+    )
+
+
+def fetch_git_patches(url: str, base: str, rev: str, name: str | None = None) -> Derivation:
+    """Return the commits after *base* up to *rev* in the repository at *url*, a mailbox for `Patch`.
+
+    Raises:
+        InvalidSource: *base* or *rev* is no full commit id, or *url* is none that git can be given safely.
+    """
+    _check_url(url, _GIT_SCHEMES)
+    for commit in (base, rev):
+        _check_commit(url, commit)
+    title = name or f"{name_of(url).removesuffix('.git')}-{base[:12]}-{rev[:12]}.mbox"
+    return Derivation(
+        name=title,
+        system=ANY_SYSTEM,
+        builder="builtin:fetch-git-patches",
+        env={"url": url, "base": base, "rev": rev},
+        fixed=Fixed("git-patches", base + rev),
+        hints=Hints(description=f"fetch {title}", retention=Retention.SOURCE),
     )
 
 
@@ -182,6 +200,12 @@ def without_credentials(url: str) -> str:
 
 def _base64(text: str) -> bytes:
     return base64.b64decode(text, validate=True)
+
+
+def _check_commit(url: str, rev: object) -> None:
+    if not _COMMIT.fullmatch(str(rev)):
+        advice = f"`git ls-remote {url}` lists them; branches and tags move, so they pin nothing"
+        raise InvalidSource(url, f"{rev!r} is not a full commit id", advice)
 
 
 def _check_url(url: object, schemes: frozenset[str]) -> None:

@@ -297,9 +297,8 @@ def _advice(rules: Rules, exact: _Attempt, loose: _Attempt) -> str | None:
         return f"the lines of {path} differ from the patch's only in blanks: a mailer or an editor has changed tabs or spaces"
     for path, misfit in exact.misfits:
         if misfit.expected is not None:
-            place = f"{path}, line {max(misfit.hunk.new - 1, 0) + misfit.hunk.before.index(misfit.expected) + 1}"
-            found = _shown(misfit.found) if misfit.found is not None else "the file ends before"
-            return f"{place}: the patch wants {_shown(misfit.expected)}; {found if misfit.found is None else f'there is {found}'}"
+            found = "the file ends before" if misfit.found is None else f"there is {_shown(misfit.found)}"
+            return f"{path}, line {misfit.line}: the patch wants {_shown(misfit.expected)}; {found}"
     return None
 
 

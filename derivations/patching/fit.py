@@ -41,12 +41,14 @@ class Misfit:
     Attributes:
         number: Which one of its file's it is, from 1.
         hunk: The hunk.
-        expected: The first line that it wants and is not where the patch has it; None if the file is too short for that.
-        found: What is there instead.
+        line: The first line of the file that is not as it wants it, where it nearly fits.
+        expected: What it wants there; None if all its lines are there, and it still has no place.
+        found: What is there instead; None if the file ends before.
     """
 
     number: int
     hunk: Hunk
+    line: int = 0
     expected: bytes | None = None
     found: bytes | None = None
 
@@ -142,11 +144,13 @@ class _Image:
         self.taken[place : place + len(before)] = b"\1" * len(after)
 
     def misfit(self, number: int, hunk: Hunk, wanted: int) -> Misfit:
-        """Return what is not as *hunk* wants it, where it wants it."""
-        for offset, line in enumerate(hunk.before):
-            here = self.lines[wanted + offset] if wanted + offset < len(self.lines) else None
+        """Return what is not as *hunk* wants it, at the place nearest to *wanted* that begins like it, if there is one."""
+        places = (it for it in _outwards(wanted, len(self.lines) - 1) if self.lines[it] == hunk.before[0])
+        place = next(places, wanted) if hunk.before else wanted
+        for at, line in enumerate(hunk.before, place):
+            here = self.lines[at] if at < len(self.lines) else None
             if here != line:
-                return Misfit(number, hunk, line, here)
+                return Misfit(number, hunk, at + 1, line, here)
         return Misfit(number, hunk)
 
     def _matches(self, place: int, before: Sequence[bytes]) -> bool:

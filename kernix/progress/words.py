@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 
 _AMOUNT = "\0"
-_FETCHES = frozenset({"builtin:fetch-url", "builtin:fetch-deb", "builtin:fetch-git"})
+_FETCHES = frozenset({"builtin:fetch-url", "builtin:fetch-deb", "builtin:fetch-git", "builtin:fetch-git-patches"})
 _VERBS = {
     "builtin:unpack": ("unpacking", "unpacked"),
     "builtin:union": ("joining", "joined"),
     "builtin:overlay-tree": ("joining", "joined"),
     "builtin:local": ("copying", "copied"),
+    "builtin:patch": ("patching", "patched"),
     "builtin:write-text": ("writing", "wrote"),
     "builtin:check-config": ("checking", "checked"),
     "builtin:initramfs": ("packing", "packed"),

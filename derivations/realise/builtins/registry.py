@@ -22,6 +22,7 @@ _BUILTINS = {
     "fetch-url": "fetch:fetch_url",
     "fetch-deb": "fetch:fetch_deb",
     "fetch-git": "git:fetch_git",
+    "fetch-git-patches": "git_patches:fetch_git_patches",
     "hardware-fragment": "hardware_fragment:hardware_fragment",
     "initramfs": "initramfs:initramfs",
     "kbuild-map": "kbuild_map:kbuild_map",
