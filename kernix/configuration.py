@@ -36,8 +36,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.suggest import suggestion
-from kernix.quantities import parse_size, parse_time
+from kernix.quantities import LONGEST, parse_size, parse_time
 from store.errors import Error
+from store.parsing import LARGEST, check_depth
 from store.retention import Retention
 
 
@@ -78,7 +79,10 @@ def parse(text: str, file: Path) -> Configuration:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        check_depth(document)
+    except RecursionError:
+        raise InvalidConfiguration(file, ("not TOML: too many brackets are in each other",)) from None
+    except ValueError as error:  # tomllib lets those of numbers and dates through
         raise InvalidConfiguration(file, (f"not TOML: {str(error)[:1].lower()}{str(error)[1:]}",)) from None
     reader = _Reader([])
     collection = reader.table(document.pop("gc", {}), "gc")
@@ -129,7 +133,7 @@ def _flag(value: object) -> bool:
 
 def _count(least: int) -> Callable[[object], int]:
     def read(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
             msg = f"expected a number of at least {least}, got {value!r}"
             raise ValueError(msg)
         return value
@@ -138,7 +142,7 @@ def _count(least: int) -> Callable[[object], int]:
 
 
 def _time(value: object) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= LONGEST:
         return float(value)
     if isinstance(value, str):
         return parse_time(value)
@@ -151,7 +155,7 @@ def _seconds(value: object) -> int:
 
 
 def _size(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
         return value
     if isinstance(value, str):
         return parse_size(value)

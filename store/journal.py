@@ -27,6 +27,7 @@ import attrs
 
 from store.errors import Error
 from store.failpoints import reach
+from store.parsing import parse_json
 from store.path import InvalidStorePath, StorePath
 from store.retention import Retention
 
@@ -207,7 +208,7 @@ class Journal:
 
     def _parse(self, text: bytes) -> Line | None:
         try:
-            fields = json.loads(text)
+            fields = parse_json(text)
             if isinstance(fields, dict) and "journal" in fields:
                 if fields["journal"] > JOURNAL_VERSION:
                     raise JournalTooNew(self.path, fields["journal"])

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import json
 import re
 import secrets
 import sys
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from store.errors import Error
+from store.parsing import parse_json
 
 
 if sys.version_info >= (3, 14):
@@ -191,8 +191,8 @@ class Mark:
 def _parse(text: str) -> Complaint | Mark | None:
     """Return what the JSON *text* says, or None if that is no word of ours."""
     try:
-        said: Any = json.loads(text)
-    except (ValueError, RecursionError):
+        said: Any = parse_json(text)
+    except ValueError:
         return None
     match said:
         case {"error": str(sentence), **more}:
@@ -200,6 +200,6 @@ def _parse(text: str) -> Complaint | Mark | None:
             return Complaint(
                 sentence, advice if isinstance(advice, str) else None, kind if isinstance(kind, str) else None
             )
-        case {"progress": [int(done), int(expected) | (None as expected)]}:
+        case {"progress": [int(done), int(expected) | (None as expected)]} if done >= 0 and (expected is None or expected > 0):
             return Mark(done, expected)
     return None
