@@ -17,6 +17,9 @@
     kernel_mirrors = ["https://…"]  # tried before kernel.org
     keyring = "/…/kernel.org.gpg"   # the keys that `kernix update` trusts, instead of those that kernel.org gives
 
+    [limits]
+    max_download_size = "4G"        # of what no lock gives the size of
+
     [gc]
     older_than = "14d"              # spare what was used since
     max_freed = "5G"
@@ -32,6 +35,7 @@ import tomllib
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -87,8 +91,9 @@ def parse(text: str, file: Path) -> Configuration:
     reader = _Reader([])
     collection = reader.table(document.pop("gc", {}), "gc")
     keep = reader.table(collection.pop("keep", {}), "gc.keep")
+    limits = reader.table(document.pop("limits", {}), "limits")
     keyring = reader.read({"keyring": document.pop("keyring")} if "keyring" in document else {}, _OTHERS, "")
-    settings = reader.read(document, _SETTINGS, "")
+    settings = reader.read(document, _SETTINGS, "") | reader.read(limits, _LIMITS, "limits.")
     policy = reader.read(collection, _COLLECTION, "gc.")
     ages = reader.read(keep, dict.fromkeys(Retention, _seconds), "gc.keep.")
     if reader.problems:
@@ -114,7 +119,7 @@ class _Reader:
         values = {}
         for name, value in table.items():
             if name not in known:
-                meant = suggestion(name, [*known, *_OTHERS, "gc"] if not place else known)
+                meant = suggestion(name, [*known, *_OTHERS, "gc", "limits"] if not place else known)
                 self.problems.append(f"unknown setting `{place}{name}`{f', {meant}' if meant else ''}")
                 continue
             try:
@@ -170,12 +175,21 @@ def _file(value: object) -> Path:
     return Path(value)
 
 
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    return (parts.scheme in {"http", "https"} and bool(parts.hostname)) or text.startswith("file://")
+
+
 def _urls(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         msg = f"expected a list of URLs, got {value!r}"
         raise ValueError(msg)  # noqa: TRY004 -- the reader gathers ValueErrors
     for url in value:
-        if not isinstance(url, str) or not url.startswith(("http://", "https://", "file://")):
+        if not isinstance(url, str) or not _is_url(url):
             msg = f"not a URL: {url!r}"
             raise ValueError(msg)
     return tuple(value)
@@ -198,5 +212,6 @@ _SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "mirrors": _urls,
     "kernel_mirrors": _urls,
 }
+_LIMITS: Mapping[str, Callable[[Any], Any]] = {"max_download_size": _size}
 _OTHERS: Mapping[str, Callable[[Any], Any]] = {"keyring": _file}
 _COLLECTION: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_freed": _size}

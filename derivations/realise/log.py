@@ -200,6 +200,8 @@ def _parse(text: str) -> Complaint | Mark | None:
             return Complaint(
                 sentence, advice if isinstance(advice, str) else None, kind if isinstance(kind, str) else None
             )
-        case {"progress": [int(done), int(expected) | (None as expected)]} if done >= 0 and (expected is None or expected > 0):
+        case {"progress": [int(done), int(expected) | (None as expected)]} if done >= 0 and (
+            expected is None or expected > 0
+        ):
             return Mark(done, expected)
     return None
