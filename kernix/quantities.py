@@ -26,7 +26,7 @@ def parse_size(text: str) -> int:
         ValueError: *text* is no size.
     """
     if (match := re.fullmatch(_SIZE, text.strip(), re.ASCII | re.IGNORECASE)) is None:
-        msg = f"not a size: {text!r}, write it as 500M or 5G"
+        msg = f"not a size: {_cut(text)!r}, write it as 500M or 5G"
         raise ValueError(msg)
     if not (count := float(match[1]) * _SIZES[match[2].lower()]) <= _LARGEST:
         msg = f"too large a size: {_cut(text)!r}"
@@ -42,7 +42,7 @@ def parse_time(text: str) -> float:
     """
     match = re.fullmatch(_TIME, text.strip(), re.ASCII | re.IGNORECASE)
     if match is None or match[2].lower() not in _TIMES:
-        msg = f"not a length of time: {text!r}, write it as 30m, 12h or 14d"
+        msg = f"not a length of time: {_cut(text)!r}, write it as 30m, 12h or 14d"
         raise ValueError(msg)
     if not (seconds := float(match[1]) * _TIMES[match[2].lower()]) <= LONGEST:
         msg = f"too long a time: {_cut(text)!r}"

@@ -30,6 +30,7 @@ _WORDS: tuple[tuple[tuple[type[Exception], ...], str, bool], ...] = (
 )
 _CUTS = (http.client.IncompleteRead, http.client.RemoteDisconnected)
 _LONGEST_VALIDATOR = 256
+_NO_TUNNEL = re.compile("Tunnel connection failed: (.+)")
 _LONGEST_REASON = 200
 _SHOWN = 40
 
@@ -99,15 +100,19 @@ def explain(error: Exception, timeouts: tuple[float, float]) -> Failed:
     cause = _root(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return Failed(f"its certificate is not valid ({cause.verify_message})")
-    if isinstance(cause, ssl.SSLError):
-        return Failed(
-            f"it does not speak TLS ({(cause.reason or 'it stops').replace('_', ' ').lower()})", transient=True
-        )
     if isinstance(cause, http.client.HTTPException) and not isinstance(cause, _CUTS):
         return Failed(f"it does not speak HTTP ({type(cause).__name__})")
+    if (refused := _NO_TUNNEL.match(str(cause))) is not None:
+        return Failed(f"the proxy said {refused[1][:_LONGEST_REASON]}")
+    return Failed(_system_words(cause), transient=True)
+
+
+def _system_words(cause: BaseException) -> str:
+    if isinstance(cause, ssl.SSLError):
+        return f"it does not speak TLS ({(cause.reason or 'it stops').replace('_', ' ').lower()})"
     if isinstance(cause, OSError) and cause.strerror:
-        return Failed(cause.strerror.lower(), transient=True)
-    return Failed("the connection was cut", transient=True)
+        return cause.strerror.lower()
+    return "the connection was cut"
 
 
 def _length(response: requests.Response) -> int | None:
