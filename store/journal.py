@@ -218,13 +218,20 @@ class Journal:
             return None
 
 
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        msg = "not a count"
+        raise ValueError(msg)
+    return value
+
+
 def _object_line(fields: dict[str, Any]) -> ObjectLine:
     return ObjectLine(
         path=StorePath.parse(fields["object"]),
         digest=bytes.fromhex(fields["digest"]),
-        size=int(fields["size"]),
-        nodes=int(fields["nodes"]),
-        registered=int(fields["registered"]),
+        size=_count(fields["size"]),
+        nodes=_count(fields["nodes"]),
+        registered=_count(fields["registered"]),
         retention=Retention(fields["retention"]),
         deriver=None if fields["deriver"] is None else StorePath.parse(fields["deriver"]),
         references=tuple(StorePath.parse(reference) for reference in fields["references"]),

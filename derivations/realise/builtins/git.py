@@ -13,6 +13,7 @@ import contextlib
 import math
 import os
 import re
+import select
 import selectors
 import signal
 import subprocess
@@ -33,7 +34,7 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from derivations.realise.job import Job
     from store.tree import Content
@@ -58,6 +59,7 @@ _SET = (
 _OPTIONS = (
     "-c", "core.hooksPath=/dev/null",
     "-c", "gc.auto=0",
+    "-c", "fetch.unpackLimit=1",  # only what becomes a pack is counted in bytes
     "-c", "maintenance.auto=false",
     "-c", "protocol.allow=never",
     *(word for name in ("file", "git", "http", "https", "ssh") for word in ("-c", f"protocol.{name}.allow=always")),
@@ -71,7 +73,7 @@ _TRANSIENT = re.compile(
     r"unexpected disconnect|returned error: (?:408|429|5\d\d)|RPC failed|Network is unreachable",
     re.IGNORECASE,
 )
-_RECEIVED = re.compile(rb"Receiving objects:.*?, ([0-9.]+) ([KMG])iB")
+_RECEIVED = re.compile(rb"Receiving objects:.*?, ([0-9]{1,9}(?:\.[0-9]{1,9})?) ([KMG])iB")
 _UNITS = {b"K": 1 << 10, b"M": 1 << 20, b"G": 1 << 30}
 _DEPTHS = (64, 1024, (1 << 31) - 1)
 """How much of a history is fetched, until the commit that is looked for is in it."""
@@ -266,7 +268,7 @@ class Git:
         command = self._command("archive", "--format=tar", self.rev)
         with _started(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None  # noqa: S101 -- it is a pipe, as asked for above
-            yield _Output(process, process.stdout.fileno())
+            yield _Output(process, process.stdout.fileno(), self._check_cancelled)
 
     def run(self, *arguments: str) -> None:
         """Run git to its end, telling what it has received.
@@ -300,7 +302,11 @@ class Git:
     def _tell(self, chunk: bytes) -> None:
         if found := _RECEIVED.findall(chunk):
             number, unit = found[-1]
-            self.job.progress(int(float(number) * _UNITS[unit]), None)
+            received = int(float(number) * _UNITS[unit])
+            self.job.progress(received, None)
+            if received > (most := self.job.settings.max_download_size):
+                said = f"it has more than {most} bytes, which is max_download_size"
+                raise GitFailed(self.job.derivation.name, without_credentials(self.url), said)
 
     def _command(self, *arguments: str) -> list[str]:
         # env(1) keeps the rest of the environment, with the user's proxies and keys, out of our hands.
@@ -332,9 +338,12 @@ class _Output:
 
     process: subprocess.Popen[bytes]
     descriptor: int
+    check: Callable[[], None]
 
     def read(self, size: int, /) -> bytes:
         """Return at most *size* bytes, none at the end."""
+        while not select.select([self.descriptor], [], [], _TICK)[0]:
+            self.check()
         data = os.read(self.descriptor, size)
         if not data and self.process.wait():
             message = "git could not read what it has fetched"

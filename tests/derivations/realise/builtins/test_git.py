@@ -234,3 +234,13 @@ def test_fetching_can_be_interrupted(run: Runner, repository: Repository) -> Non
     with pytest.raises(Cancelled):
         run(fetch_git(repository.url, rev))
     assert list(run.directory.rglob("repository-*")) == []
+
+
+def test_a_repository_without_an_end(run: Runner, repository: Repository) -> None:
+    """What is received is counted, and a repository that gives more than the limit is left."""
+    (repository.directory / "large").write_bytes(os.urandom(1 << 22))
+    repository.git("add", "large")
+    repository.git("commit", "-qm", "x")
+    small = attrs.evolve(run, settings=attrs.evolve(run.settings, max_download_size=1 << 20))
+    with pytest.raises(GitFailed, match="max_download_size"):
+        small(fetch_git(repository.url, repository.git("rev-parse", "HEAD")))
