@@ -27,6 +27,7 @@ import attrs
 
 from store.errors import Error
 from store.failpoints import reach
+from store.parsing import parse_json
 from store.path import InvalidStorePath, StorePath
 from store.retention import Retention
 
@@ -207,7 +208,7 @@ class Journal:
 
     def _parse(self, text: bytes) -> Line | None:
         try:
-            fields = json.loads(text)
+            fields = parse_json(text)
             if isinstance(fields, dict) and "journal" in fields:
                 if fields["journal"] > JOURNAL_VERSION:
                     raise JournalTooNew(self.path, fields["journal"])
@@ -217,13 +218,20 @@ class Journal:
             return None
 
 
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        msg = "not a count"
+        raise ValueError(msg)
+    return value
+
+
 def _object_line(fields: dict[str, Any]) -> ObjectLine:
     return ObjectLine(
         path=StorePath.parse(fields["object"]),
         digest=bytes.fromhex(fields["digest"]),
-        size=int(fields["size"]),
-        nodes=int(fields["nodes"]),
-        registered=int(fields["registered"]),
+        size=_count(fields["size"]),
+        nodes=_count(fields["nodes"]),
+        registered=_count(fields["registered"]),
         retention=Retention(fields["retention"]),
         deriver=None if fields["deriver"] is None else StorePath.parse(fields["deriver"]),
         references=tuple(StorePath.parse(reference) for reference in fields["references"]),

@@ -36,6 +36,7 @@ WHOLE = 1024 * 1024
 _REPORT_EVERY = 256
 _ENOUGH = 0.1
 """The share of an archive from which the rest can be guessed."""
+_SHOWN = 300
 
 
 class Refused(Error):
@@ -163,7 +164,7 @@ class Extraction:
             self._links.copy(path, target)
 
     def _refusal(self, member: Member, reason: str) -> Refused:
-        return Refused(self.archive, _show(member.path), reason)
+        return Refused(self.archive, _show(member.path), reason[:_SHOWN])
 
 
 def extract(
@@ -182,12 +183,14 @@ def extract(
     check_case(job.out)
 
     def each(number: int) -> None:
-        if job.cancelled():
-            raise Cancelled(job.derivation.name)
         if progress:
             job.progress(number, _expected(number, source, reader))
 
-    with TreeWriter(job.store.pool, job.out / "out") as writer, Reader(source, archive) as reader:
+    def check() -> None:
+        if job.cancelled():
+            raise Cancelled(job.derivation.name)
+
+    with TreeWriter(job.store.pool, job.out / "out") as writer, Reader(source, archive, check) as reader:
         extraction = Extraction(writer=writer, archive=archive, strip=strip, links_may_leave=links_may_leave)
         extraction.extract(reader, each)
         return writer.finish()
@@ -223,4 +226,5 @@ def check_case(directory: Path, exists: Callable[[Path], bool] = Path.exists) ->
 
 
 def _show(name: bytes) -> str:
-    return name.decode(errors="backslashreplace")
+    text = name[:_SHOWN].decode(errors="backslashreplace")
+    return text if len(name) <= _SHOWN else f"{text}…"

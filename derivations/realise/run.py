@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 
+_DAY = 86_400.0
+
 
 @attrs.frozen(kw_only=True)
 class BuildFailed(Error):
@@ -170,7 +172,7 @@ class _Session:
         """Return what can be read within *seconds*; before a pause the log is brought up to date."""
         if self.log.is_pending:
             seconds = FLUSH if seconds is None else min(seconds, FLUSH)
-        ready = {descriptor for descriptor, _ in poll.poll(None if seconds is None else seconds * 1000 + 1)}
+        ready = {descriptor for descriptor, _ in poll.poll(_milliseconds(seconds))}
         if not ready:
             self.log.flush()
         return ready
@@ -223,6 +225,11 @@ class _Session:
 
 def _seconds(count: float) -> str:
     return f"{count:g} second{'' if count == 1 else 's'}"
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    """Return *seconds* as `poll` takes them; it counts up to 24 days, so sometimes it is to be asked again."""
+    return None if seconds is None else min(seconds, _DAY) * 1000 + 1
 
 
 def _end(exit_code: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 
 from typing import TYPE_CHECKING
@@ -10,13 +11,14 @@ import attrs
 import click
 
 from derivations.realise.follow import running_log
-from derivations.realise.log import harmless, log_path, read_log
+from derivations.realise.log import log_path, read_log
 from derivations.realise.plan import plan
 from kernix.definitions import targets
 from kernix.drvs import deriver, load
 from kernix.messages import say
 from kernix.objects import by_path
 from kernix.options import complete_attributes, evaluation
+from kernix.printable import below
 from kernix.realising import present
 from store.registration import ObjectMissing
 
@@ -43,11 +45,13 @@ class _Found:
 @click.argument("name", metavar="ATTR|PATH", shell_complete=complete_attributes)
 @click.option("-F", "--follow", is_flag=True, help="Print what a running builder writes until it has ended.")
 @evaluation
+@click.option("--raw", is_flag=True, help="Print the bytes as the builder wrote them, control characters included.")
 @click.pass_obj
-def command(session: Session, /, *, name: str, follow: bool, options: Options) -> None:
-    """Print the log of what built ATTR, or the store object PATH.
+def command(session: Session, /, *, name: str, follow: bool, raw: bool, options: Options) -> None:
+    r"""Print the log of what built ATTR, or the store object PATH.
 
     If ATTR is not built, it is the log of the last thing that was built for it: what runs now, or what failed.
+    Control characters are shown as `\u001b`, so that a builder's words cannot do anything to a terminal.
     """
     found = _find(session, options, name)
     derivation = found.derivation
@@ -55,13 +59,13 @@ def command(session: Session, /, *, name: str, follow: bool, options: Options) -
         log = read_log(session.layout.logs, derivation.key, derivation.name)
         if not log:
             say(f"the builder of {derivation.name} wrote nothing")
-        _print([log])
+        _print([log], raw)
         return
     with found.running as log_of_now:
         if follow:
-            _print(log_of_now.to_the_end())
+            _print(log_of_now.to_the_end(), raw)
         else:
-            _print(log_of_now.so_far())
+            _print(log_of_now.so_far(), raw)
             say(f"the builder of {derivation.name} is still running; --follow prints what it goes on to write")
 
 
@@ -108,9 +112,12 @@ def _other(name: str, wanted: Derivation, found: _Found) -> _Found:
     return found
 
 
-def _print(pieces: Iterable[bytes]) -> None:
-    """Print *pieces* as they come; to a terminal, only what does nothing to it."""
-    shown = sys.stdout.isatty()
+def _print(pieces: Iterable[bytes], raw: bool) -> None:
+    """Print *pieces* as they come; unless *raw*, only what does nothing to a terminal."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="backslashreplace")
     for piece in pieces:
-        click.echo(harmless(piece.decode(errors="replace")) if shown else piece, nl=False)
+        if raw:
+            click.echo(piece, file=below(sys.stdout), nl=False)
+        else:
+            click.echo(decoder.decode(piece).replace("\r\n", "\n"), nl=False)
         sys.stdout.flush()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix.messages import say
+from kernix.printable import one_line
 from kernix.progress.line import ProgressLine
 from kernix.quantities import number
 from store.errors import Error
@@ -57,12 +58,12 @@ def command(session: Session, /, *, contents: bool, mend: bool, anew: bool) -> N
         else:
             found = verify(session.store, contents=contents, progress=progress)
     for problem in found:
-        click.echo(str(problem))
+        click.echo(one_line(problem))
     if anew:
         click.echo(f"{number(made.objects, 'object')} and {number(made.realisations, 'result')} are known again")
     if mend and (doomed := repair(session.store, found)):
         for path in doomed:
-            click.echo(f"{path}: forgotten")
+            click.echo(f"{one_line(path)}: forgotten")
     elif found:
         raise StoreDamaged(len(found), len(damaged(found)))
     else:

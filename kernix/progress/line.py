@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from kernix.printable import below, one_line
 from kernix.progress.block import Block, size_of
 from kernix.quantities import clock, duration
 
@@ -38,7 +39,7 @@ class ProgressLine(contextlib.AbstractContextManager["ProgressLine"]):
         text: What is on the line.
     """
 
-    stream: TextIO = attrs.field(factory=lambda: sys.stderr)
+    stream: TextIO = attrs.field(factory=lambda: below(sys.stderr))
     every: float = MINUTE
     text: str = attrs.field(default="", init=False)
     _what: str = attrs.field(default="", init=False)
@@ -56,8 +57,8 @@ class ProgressLine(contextlib.AbstractContextManager["ProgressLine"]):
     def __call__(self, what: str, done: int, total: int) -> None:
         """Show that *done* of *total* have been gone through; *total* 1 or less stands for no count."""
         with self._lock:
-            news = what != self._what or done >= total
-            self._what, self._count = what, f" {100 * done // total} %" if total > 1 else ""
+            news = one_line(what) != self._what or done >= total
+            self._what, self._count = one_line(what), f" {100 * done // total} %" if total > 1 else ""
             if self._ticker is None:
                 self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
                 self._ticker.start()

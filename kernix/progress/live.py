@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 import time
 
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from derivations.realise.events import Failed, Finished, Planned, Progress, Started, Waiting, Warned
+from kernix.printable import below, printable
 from kernix.progress.block import HIDE_CURSOR, SHOW_CURSOR, Block
 from kernix.progress.frame import frame
 from kernix.progress.state import Activity, State
@@ -40,7 +42,7 @@ REFRESH = 0.125
 class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
     """A listener that shows what happens on *console*."""
 
-    console: Console = attrs.field(factory=lambda: Console(stderr=True, highlight=False))
+    console: Console = attrs.field(factory=lambda: Console(file=below(sys.stderr), highlight=False))
     _state: State = attrs.field(factory=lambda: State(time.monotonic()), init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _over: threading.Event = attrs.field(factory=threading.Event, init=False)
@@ -118,7 +120,7 @@ class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
 def _lasting(event: Event, ended: Activity | None, now: float) -> Text | None:
     """Return the line that stays of *event*, which ended the activity *ended*, if it is worth one."""
     if isinstance(event, Warned):
-        return Text.assemble(("warning:", "bold yellow"), " ", event.text)
+        return Text.assemble(("warning:", "bold yellow"), " ", printable(event.text))
     text = told(event)
     if text is None or is_brief(event) or isinstance(event, (Planned, Started, Waiting)):
         return None

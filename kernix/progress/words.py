@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from derivations.fetch import is_fetch
 from derivations.realise.events import Failed, Finished, Kept, Planned, Reused, Skipped, Started, Unit, Waiting
+from kernix.printable import one_line
 from kernix.quantities import duration, number, size
 
 
@@ -25,6 +26,7 @@ _VERBS = {
     "builtin:union": ("joining", "joined"),
     "builtin:overlay-tree": ("joining", "joined"),
     "builtin:local": ("copying", "copied"),
+    "builtin:patch": ("patching", "patched"),
     "builtin:write-text": ("writing", "wrote"),
     "builtin:check-config": ("checking", "checked"),
     "builtin:initramfs": ("packing", "packed"),
@@ -50,7 +52,7 @@ def done(derivation: Derivation) -> str:
 def told(event: Event) -> str | None:
     """Return *event* as a sentence; None if it is none for a line of its own."""
     tell = _TOLD.get(type(event))
-    return None if tell is None else tell(event)
+    return None if tell is None else one_line(tell(event))
 
 
 def is_brief(event: Event) -> bool:
