@@ -7,8 +7,8 @@ Anything else is one message as it stands.
 
 from __future__ import annotations
 
-import binascii
 import email
+import email.errors
 import email.header
 import email.policy
 import re
@@ -31,6 +31,9 @@ _FIRST_HEADER = re.compile(
     rb"Content-[A-Za-z-]+|List-[A-Za-z-]+|X-[A-Za-z-]+):[ \t\r\n]",
     re.IGNORECASE,
 )
+_LONGEST = 400
+"""Bytes of a line that begins a mail: a sender (RFC 5321, 4.5.3.1) and a date."""
+
 _PREFIX = re.compile(r"\A(?:\s*\[[^\]]*\])+\s*")
 
 
@@ -69,7 +72,8 @@ def messages(data: bytes) -> list[Message]:
 
 def _begins_mail(lines: list[bytes], number: int, line: bytes) -> bool:
     follows = lines[number + 1] if number + 1 < len(lines) else b""
-    return line.startswith(b"From ") and bool(_FROM.fullmatch(line)) and bool(_HEADER.match(follows))
+    begins = line.startswith(b"From ") and len(line) <= _LONGEST and _FROM.fullmatch(line)
+    return bool(begins) and bool(_HEADER.match(follows))
 
 
 def _read(lines: list[bytes], first: int) -> Iterator[Message]:
@@ -90,7 +94,7 @@ def _read(lines: list[bytes], first: int) -> Iterator[Message]:
 def _decoded(part: Mail) -> bytes:
     try:
         payload = part.get_payload(decode=True)
-    except (ValueError, binascii.Error):
+    except (ValueError, LookupError, email.errors.MessageError):
         return b""
     return payload if isinstance(payload, bytes) else b""
 
@@ -99,7 +103,7 @@ def _title(mail: Mail) -> str:
     raw = mail.get("Subject", "")
     try:
         text = str(email.header.make_header(email.header.decode_header(str(raw))))
-    except (ValueError, LookupError, UnicodeError, email.errors.HeaderParseError):
+    except (ValueError, LookupError, email.errors.MessageError):
         text = str(raw)
     text = " ".join(text.split())
     return "".join(it for it in _PREFIX.sub("", text) if it.isprintable())

@@ -10,6 +10,7 @@ import re
 ABSENT = b"/dev/null"
 
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
+_OCTAL = frozenset(bytes([it]) for it in b"01234567")
 _LETTERS = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _DATE = re.compile(
@@ -17,6 +18,9 @@ _DATE = re.compile(
     rb"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}(?: [+-]\d{4})?)[ \t]*\Z",
     re.ASCII,
 )
+_LONGEST_DATE = 64
+_LONGEST_PATH = 4096
+
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -32,7 +36,8 @@ def read(text: bytes) -> tuple[bytes, bool]:
     text = text.rstrip(b"\r\n")
     if (quoted := _QUOTED.match(text)) is not None:
         return unquoted(quoted[1]), False
-    date = _DATE.search(text)
+    start = max(len(text) - _LONGEST_DATE, 0)  # a date is short, and what is not one may be long
+    date = _DATE.search(text, start)
     name = text[: date.start()] if date is not None else text
     return name.partition(b"\t")[0], date is not None and _is_epoch(date)
 
@@ -53,7 +58,7 @@ def unquoted(text: bytes) -> bytes:
 
     def byte(match: re.Match[bytes]) -> bytes:
         escape = match[1]
-        return bytes([int(escape, 8) & 0xFF]) if escape[:1].isdigit() else _LETTERS.get(escape, escape)
+        return bytes([int(escape, 8) & 0xFF]) if escape[:1] in _OCTAL else _LETTERS.get(escape, escape)
 
     return _ESCAPE.sub(byte, text)
 
@@ -67,6 +72,8 @@ def pair(text: bytes, strip: int) -> tuple[bytes, bytes] | None:
         return unquoted(old[1]), unquoted(new[1]) if new else rest
     if text.endswith(b'"') and (at := text.find(b' "')) > 0 and (new := _QUOTED.fullmatch(text[at + 1 :])):
         return text[:at], unquoted(new[1])
+    if len(text) > 2 * _LONGEST_PATH:
+        return None
     for match in re.finditer(rb" ", text):
         left, right = text[: match.start()], text[match.end() :]
         if right and _behind(left, strip) == _behind(right, strip) != b"":

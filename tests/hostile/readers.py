@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import tempfile
+import zlib
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -29,12 +31,16 @@ from derivations.kconfig.text import decoded, read
 from derivations.linux.pins import Release, dump_pins, parse_pins
 from derivations.linux.releases import parse_announcement, parse_sums
 from derivations.linux.version import InvalidVersion, Version
+from derivations.patching.apply import Rules, apply
+from derivations.patching.read import commits
+from derivations.patching.tree import Entry, State
 from derivations.realise.log import Lines
 from derivations.realise.retry import retry_after
 from derivations.realise.signature import binary_keys
 from kernix.configuration import parse as parse_configuration
 from kernix.quantities import duration, parse_size, parse_time, size
 from store.journal import Journal
+from tests.derivations.patching.trees import Memory
 from tests.fakes import fake_lock
 from tests.hostile.mutations import PIECES
 
@@ -225,6 +231,10 @@ def _source(data: bytes) -> None:
     read_source("drivers/x.c", data.decode(errors="replace"), Headers(lambda _: None, "x86"))
 
 
+def _patch(data: bytes) -> None:
+    apply(Rules(name="it"), commits(data, "it"), State(Memory(PATCHED)), lambda _: None)
+
+
 def _text(parse: Callable[[str], object]) -> Callable[[bytes], object]:
     return lambda data: parse(data.decode(errors="surrogateescape"))
 
@@ -241,8 +251,31 @@ SNAPSHOT = Snapshot((
 
 KBUILD = read_kbuild({"drivers/Makefile": MAKEFILE.decode(), "drivers/net/Makefile": "obj-$(CONFIG_A) += a.o\n"}.get)
 
+_NEW = zlib.compress(b"\0\1\2")
+
+PATCHED = {"Makefile": Entry(b"1\n2\n3\n4\n5\n6\n7\n"), "a/b.bin": Entry(b"\0" * 300), "link": Entry(b"a", link=True)}
+
+PATCH = (
+    b"diff --git a/Makefile b/Makefile\nold mode 100644\nnew mode 100755\nindex 1111111..2222222\n--- a/Makefile\n+++ b/Makefile\n"
+    b"@@ -1,7 +1,7 @@ x\n 1\n 2\n 3\n-4\n+four\n 5\n 6\n 7\n"
+    b"diff --git a/link b/l2\nsimilarity index 100%\nrename from link\nrename to l2\n"
+)
+PATCHES = (
+    PATCH,
+    b"--- a/Makefile\t2024-01-01 00:00:00 +0000\n+++ b/Makefile 2024-01-01 00:00:00 +0000\n@@ -3,3 +3,2 @@\n 3\n-4\n 5\n",
+    b"From " + b"1" * 40 + b" Mon Sep 17 00:00:00 2001\nFrom: a\nSubject: =?utf-8?q?x=C3=BC?=\n"
+    b"Content-Transfer-Encoding: quoted-printable\nContent-Type: text/plain; charset=utf-8\n\n" + PATCH,
+    b'Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="B"\n\n--B\nContent-Transfer-Encoding: base64\n\n'
+    + base64.encodebytes(PATCH)
+    + b"--B--\n",
+    b'diff --git "a/\\303\\274" "b/\\303\\274"\nnew file mode 100644\nindex 0000000..e69de29\n',
+    b"diff --git a/a/c.bin b/a/c.bin\nnew file mode 100644\nindex " + b"0" * 40 + b".." + b"b" * 40 + b"\nGIT binary patch\n"
+    b"literal 3\n" + bytes([ord("A") + len(_NEW) - 1]) + base64.b85encode(_NEW, pad=True) + b"\n\nliteral 0\nHcmV?d00001\n\n",
+)  # fmt: skip
+
 READERS: dict[str, Reader] = {
     "lock": Reader(_text(parse_lock), tuple(dumps(fake_lock([name])).encode() for name in list(SETS)[:4])),
+    "patch": Reader(_patch, PATCHES),
     "pins": Reader(_text(parse_pins), (PINS,)),
     "announcement": Reader(parse_announcement, (ANNOUNCEMENT,)),
     "sums": Reader(
