@@ -27,7 +27,7 @@ from store.retention import Retention
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 _CHUNK = 900  # bound variables in one statement
@@ -158,11 +158,23 @@ class Database(Connection):
         if info.deriver is not None:
             self.execute("insert into derivers values (?, ?)", (row, str(info.deriver)))
 
-    def realise(self, *, key: bytes, output: str, path: StorePath, object_id: int, now: int) -> Divergence | None:
-        """Insert a realisation unless the key has one; return the divergence if that is another object."""
+    def realise(
+        self,
+        *,
+        key: bytes,
+        output: str,
+        path: StorePath,
+        object_id: int,
+        now: int,
+        exists: Callable[[StorePath], bool] = lambda _path: True,
+    ) -> Divergence | None:
+        """Insert a realisation unless the key has one that *exists*; return the divergence if that is another object."""
         self.execute("insert or ignore into realisations values (?, ?, ?)", (key, output, object_id))
         kept = self.realised([key])[key][output]
         if kept == path:
+            return None
+        if not exists(kept):
+            self.execute("insert or replace into realisations values (?, ?, ?)", (key, output, object_id))
             return None
         row = (key, output, str(kept), str(path), now)
         self.execute("insert or ignore into divergences values (?, ?, ?, ?, ?)", row)

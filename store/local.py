@@ -25,7 +25,7 @@ from store.layout import FORMAT_VERSION, Layout
 from store.locks import Gate, standing
 from store.path import DIGEST_LENGTH, StorePath
 from store.pool import Pool
-from store.registration import Entry, ObjectMissing, Registrar
+from store.registration import Entry, ObjectGone, ObjectMissing, Registrar
 from store.remembering import Differs
 from store.retention import Retention
 from store.scratch import Scratches
@@ -164,12 +164,12 @@ class Store:
         return self.layout.objects / str(path)
 
     def is_valid(self, path: StorePath) -> bool:
-        """Return whether *path* is registered."""
+        """Return whether *path* is registered, and on the disk."""
         return bool(self.valid([path]))
 
     def valid(self, paths: Iterable[StorePath]) -> set[StorePath]:
-        """Return those of *paths* that are registered."""
-        return self.database.valid(paths)
+        """Return those of *paths* that are registered, and on the disk."""
+        return {path for path in self.database.valid(paths) if self._is_on_disk(path)}
 
     def info(self, path: StorePath) -> PathInfo:
         """Return what is known about the object *path*.
@@ -205,11 +205,16 @@ class Store:
         return candidates[0]
 
     def realised(self, keys: Iterable[bytes]) -> dict[bytes, dict[str, StorePath]]:
-        """Return, for those of *keys* that have any, the registered objects by output name."""
-        return self.database.realised(keys)
+        """Return, for those of *keys* that have any, the objects by output name; what is gone from the disk is left out."""
+        known = self.database.realised(keys)
+        found = {
+            key: {output: path for output, path in outputs.items() if self._is_on_disk(path)}
+            for key, outputs in known.items()
+        }
+        return {key: outputs for key, outputs in found.items() if outputs}
 
     def hold(self, paths: Iterable[StorePath]) -> set[StorePath]:
-        """Keep the collector from *paths* and all they refer to, and return those that are registered.
+        """Keep the collector from *paths* and all they refer to, and return those that are valid.
 
         What is not among them must not be used: it may be gone. Holds until `close` or
         the end of the process.
@@ -224,11 +229,13 @@ class Store:
 
         Raises:
             ObjectMissing: one of them is not registered.
+            ObjectGone: one is registered, but is not on the disk.
         """
         paths = set(paths)
         missing = paths - self.hold(paths)
         if missing:
-            raise ObjectMissing(min(missing))
+            first = min(missing)
+            raise (ObjectGone if self.database.valid([first]) else ObjectMissing)(first)
 
     def touch(self, paths: Iterable[StorePath]) -> None:
         """Note that *paths* were used, to the day."""
@@ -261,6 +268,9 @@ class Store:
                 self.commit([Entry(path=added, place=place, content=content, retention=retention)])
             index.save()
         return added
+
+    def _is_on_disk(self, path: StorePath) -> bool:
+        return os.path.lexists(f"{self.layout.objects}/{path}")
 
     def _find(self, path: Path, name: str, index: Index) -> StorePath | None:
         """Return the object of what lies at *path* if it is there already, as far as that is likely enough to read it all."""

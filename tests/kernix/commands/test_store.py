@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from store.remove import remove_tree
+
 
 if TYPE_CHECKING:
     from tests.kernix.conftest import CommandLine
@@ -247,3 +249,21 @@ def test_a_lost_database_is_made_again(kernix: CommandLine, hello: Path) -> None
     assert (0, "2 objects and 2 results are known again") == (ran.code, ran.lines[-1])
     again = kernix("build", "-f", hello, "hello")
     assert ([place], "") == (again.lines, again.err)
+
+
+def test_what_is_gone_from_the_disk_is_made_again(kernix: CommandLine, hello: Path) -> None:
+    """A result and a source that somebody removed are there once more after the same words."""
+    source = kernix.write("tree/file", "content")
+    for words in (["build", "-f", hello, "hello", "other"], ["add", source.parent]):
+        before = [Path(line) for line in kernix(*words).lines]
+        remove_tree(before[0])
+        assert before == [Path(line) for line in kernix(*words).lines]
+        assert all(place.exists() for place in before)
+
+
+def test_what_is_gone_is_said_to_be(kernix: CommandLine) -> None:
+    """A verb that asks about it says so, and `verify --repair` forgets it."""
+    place = Path(kernix("add", kernix.write("file", "content")).lines[0])
+    place.unlink()
+    ran = kernix("path-info", place)
+    assert (1, True, True) == (ran.code, "gone from the disk" in ran.err, "verify --repair" in ran.err)
