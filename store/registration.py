@@ -51,7 +51,7 @@ from store.trash import trash
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from store.database import Database, Divergence
@@ -185,7 +185,7 @@ class Registrar:
                 appended = stack.enter_context(self.journal.appended(_lines(group, fresh)))
             if fresh:
                 reach("register: syncfs")
-                self._sync()
+                self._sync(syncfs)
             with self.gate.shared():
                 reach("register: transaction")
                 self._commit(group, appended)
@@ -195,9 +195,9 @@ class Registrar:
         valid = self.database.valid(entry.path for entry in entries)
         return [entry for entry in entries if entry.path not in valid or not self._exists(entry.path)]
 
-    def _sync(self) -> None:
+    def _sync(self, sync: Callable[[int], None]) -> None:
         try:
-            syncfs(self.descriptor)
+            sync(self.descriptor)
         except OSError:
             self.scratches.distrust()
             raise
@@ -211,7 +211,7 @@ class Registrar:
                     self._try(request, ids)
                 if any(request.moved for request in group):
                     reach("register: fsync")
-                    os.fsync(self.descriptor)
+                    self._sync(os.fsync)
                 reach("register: commit")
         except BaseException:
             self._undo(group)
