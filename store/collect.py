@@ -32,7 +32,6 @@ import attrs
 from store.failpoints import reach
 from store.journal import ObjectLine, RealisationLine
 from store.liveness import Marked, Marking, mark
-from store.locks import standing
 from store.retention import Retention
 from store.roots import remove_dangling, roots
 from store.runtime import runtime_roots
@@ -92,7 +91,7 @@ class Collected:
 
 def plan(store: Store, policy: Policy) -> list[PathInfo]:
     """Return what `collect` would delete now, referrers first."""
-    with standing(store.layout.locks / "collector"):
+    with store.collector():
         marked = mark(store.database, _marking(store, policy, _begin(store, TempRootsView(store.layout.temproots))))
         numbers = _order(marked, policy)
         infos = store.database.infos_by_id(numbers)
@@ -110,7 +109,7 @@ def collect(
     chunk: int = CHUNK,
 ) -> Collected:
     """Delete what *policy* says, *chunk* objects at a time; call *on_wait* if another collection must end first."""
-    with standing(store.layout.locks / "collector", on_wait=on_wait):
+    with store.collector(on_wait=on_wait):
         give_up_reserve(store.layout.reserve)
         try:
             with trash(store.layout) as bin_:

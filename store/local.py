@@ -36,7 +36,7 @@ from store.temproots import TempRoots
 if TYPE_CHECKING:
     import contextlib
 
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from store.database import Divergence
 
@@ -240,6 +240,12 @@ class Store:
     def touch(self, paths: Iterable[StorePath]) -> None:
         """Note that *paths* were used, to the day."""
         self.database.touch(paths, older_than=_DAY)
+
+    def collector(
+        self, *, shared: bool = False, on_wait: Callable[[], None] | None = None
+    ) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which nobody else collects, or, *shared*, nobody at all; *on_wait* is called if it waits."""
+        return standing(self.layout.locks / "collector", shared=shared, on_wait=on_wait)
 
     def scratch(self) -> contextlib.AbstractContextManager[Path]:
         """Return a context that gives an empty directory on the store's file system and removes it at the end."""

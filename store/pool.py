@@ -36,6 +36,7 @@ import attrs
 from blake3 import blake3
 
 from store.parallel import in_parallel
+from store.reading import OPEN_FILE
 from store.seal import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 
 
@@ -77,6 +78,11 @@ class Pooled:
     digest: bytes
     executable: bool
     inode: int
+
+    @property
+    def name(self) -> str:
+        """Return what it is called in the pool."""
+        return _entry(self.digest, self.executable)
 
 
 @attrs.define
@@ -203,6 +209,30 @@ class Pool:
         found = map(self._stat, self._places(_entry(pooled.digest, pooled.executable)))
         return any(entry is not None and os.path.samestat(entry, status) for entry in found)
 
+    def is_whole(self, pooled: Pooled) -> bool:
+        """Return whether *pooled*, which is read, holds what its name says, or is gone."""
+        for place in (pooled.name, f"{_DOUBTFUL}/{pooled.name}"):
+            try:
+                fd = os.open(place, OPEN_FILE, dir_fd=self._fd)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return False
+            try:
+                if os.fstat(fd).st_ino == pooled.inode and not _holds(fd, pooled.name):
+                    return False
+            finally:
+                os.close(fd)
+        return True
+
+    def set_aside(self, pooled: Pooled) -> None:
+        """Have nothing linked to *pooled*, which is damaged, any more."""
+        self.look()
+        for place in self._places(pooled.name):
+            status = self._stat(place)
+            if status is not None and status.st_ino == pooled.inode:
+                self._set_aside(place, pooled.name)
+
     def sweep(self) -> Swept:
         """Remove every entry that nothing but the pool links to, and links that were on their way."""
         shards = [*self._shards_and_doubtful(), _TEMPORARY, *filter(self._exists, [_DAMAGED])]
@@ -275,7 +305,7 @@ class Pool:
     def _check(self, place: str, entry: str) -> bool:
         """Return whether the file at *place* is there and is what *entry* names; if it is not that, it is set aside."""
         try:
-            fd = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self._fd)
+            fd = os.open(place, OPEN_FILE, dir_fd=self._fd)
         except FileNotFoundError:
             return False
         except OSError as error:
