@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import itertools
 import os
 import stat
@@ -41,7 +42,7 @@ from store.seal import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -203,6 +204,12 @@ class Pool:
                 except ValueError:
                     continue  # not ours, or on its way
                 yield Pooled(digest, digits[_HEX_DIGITS:] == "x", item.inode())
+
+    def links(self) -> Iterator[tuple[int, Callable[[], os.stat_result]]]:
+        """Yield the inode of each entry, damaged ones among them, and what returns its status."""
+        for shard in [*self._shards_and_doubtful(), _TEMPORARY, *filter(self._exists, [_DAMAGED])]:
+            for item in self._items(shard):
+                yield item.inode(), functools.partial(item.stat, follow_symlinks=False)
 
     def is_link_to(self, pooled: Pooled, status: os.stat_result) -> bool:
         """Return whether what has *status* is the very file *pooled*; inode numbers alone do not tell on every file system."""

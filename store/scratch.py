@@ -90,6 +90,15 @@ class Scratches:
                     files, size = files + removed[0], size + removed[1]
         return files, size
 
+    def unused(self) -> list[Path]:
+        """Return the scratches that nobody uses."""
+        found = []
+        for place in self._places():
+            with _unused(place) as unused:
+                if unused:
+                    found.append(place)
+        return found
+
     def distrust(self) -> None:
         """Let the next scratch of anybody be preceded by a recovery."""
         # Where nothing can be written any more, what lies in this process' scratches will say the same.

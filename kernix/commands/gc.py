@@ -11,6 +11,7 @@ from kernix.options import Duration, Size
 from kernix.progress.line import ProgressLine
 from kernix.quantities import number, size
 from store.collect import Policy, collect, plan
+from store.forecast import forecast
 
 
 if TYPE_CHECKING:
@@ -40,9 +41,11 @@ def command(
     store = session.open_store(full_disk=True)
     if dry_run:
         doomed = plan(store, chosen)
+        with ProgressLine() as progress:
+            freed = forecast(store, doomed, progress)
         for info in doomed:
             click.echo(store.path(info.path))
-        say(f"{number(len(doomed), 'object')} would be removed, {size(sum(it.size for it in doomed))} in all")
+        say(f"{number(len(doomed), 'object')} would be removed, {size(freed)} freed")
         return
     with ProgressLine() as progress:
         done = collect(store, chosen, progress, on_wait=lambda: say("waiting for another collection to end"))
