@@ -16,6 +16,10 @@ One collection runs at a time (the lock `collector`); everything else goes on be
 A thousand deletions keep others out of the gate for some hundredths of a second. Rows go before
 bytes, in one stay: whoever finds an object registered after having held it has it whole. A
 collector that is killed leaves objects without rows, and trash; the next one takes both.
+
+On a disk without any room, rows cannot be deleted: SQLite writes before it does. Then the bytes of a thousand
+dead objects go first and make the room. Their rows are those of objects that are gone from the disk, which nobody is
+handed out, until they are deleted a moment later or by the next collection.
 """
 
 from __future__ import annotations
@@ -32,10 +36,11 @@ import attrs
 from store.failpoints import reach
 from store.journal import ObjectLine, RealisationLine
 from store.liveness import Marked, Marking, mark
+from store.read_only import StoreReadOnly
 from store.retention import Retention
 from store.roots import remove_dangling, roots
 from store.runtime import runtime_roots
-from store.space import give_up_reserve, make_reserve
+from store.space import DiskFull, disk_full_told, give_up_reserve, make_reserve
 from store.temproots import TempRootsView
 from store.trash import Trash, empty, trash
 
@@ -109,6 +114,8 @@ def collect(
     chunk: int = CHUNK,
 ) -> Collected:
     """Delete what *policy* says, *chunk* objects at a time; call *on_wait* if another collection must end first."""
+    if store.read_only:
+        raise StoreReadOnly(store.layout.home)
     with store.collector(on_wait=on_wait):
         give_up_reserve(store.layout.reserve)
         try:
@@ -146,24 +153,48 @@ class _Collection:
             if self.policy.satisfied_by(self.size):
                 break
             self.progress("deleting", start, len(order))
-            with self.store.gate.exclusive():
-                if added := view.new():
-                    marked.spare(added)
-                doomed = [number for number in order[start : start + self.chunk] if marked.is_dead(number)]
-                for path in self._delete_rows(doomed):
-                    reach("collect: rename")
-                    self.bin.discard(path)
-            reach("collect: unlink")
-            self.freed += empty(self.store.layout)
+            numbers = order[start : start + self.chunk]
+            if not self._delete(numbers, marked, view):
+                self._delete(numbers, marked, view, again=True)
         self.progress("deleting", len(order), len(order))
 
-    def _delete_rows(self, numbers: list[int]) -> list[str]:
+    def _delete(self, numbers: list[int], marked: Marked, view: TempRootsView, *, again: bool = False) -> bool:
+        """Delete those of *numbers* that are dead; return False if there was no room to delete their rows.
+
+        Raises:
+            DiskFull: there was none *again*.
+        """
+        done = True
+        with self.store.gate.exclusive():
+            if added := view.new():
+                marked.spare(added)
+            doomed = self._doomed([number for number in numbers if marked.is_dead(number)])
+            try:
+                self._delete_rows(doomed)
+            except DiskFull:
+                if again:
+                    raise
+                done = False
+            for path, _ in doomed.values():
+                reach("collect: rename")
+                self.bin.discard(path)
+                if not done:
+                    self.freed += empty(self.store.layout)  # a directory entry more may be one too many
+        reach("collect: unlink")
+        self.freed += empty(self.store.layout)
+        if not done:
+            self.freed += self.store.pool.sweep().size
+        return done
+
+    def _doomed(self, numbers: list[int]) -> dict[int, tuple[str, int]]:
+        statement = f"select id, path, size from objects where id {_AMONG}"  # noqa: S608  a constant
+        rows = self.store.database.execute(statement, (json.dumps(numbers),))
+        return self._limited(numbers, {number: (path, size) for number, path, size in rows})
+
+    def _delete_rows(self, doomed: dict[int, tuple[str, int]]) -> None:
         database = self.store.database
         with database.write():
             reach("collect: rows")
-            statement = f"select id, path, size from objects where id {_AMONG}"  # noqa: S608  a constant
-            rows = {number: (path, size) for number, path, size in database.execute(statement, (json.dumps(numbers),))}
-            doomed = self._limited(numbers, rows)
             among = (json.dumps([*doomed]),)
             # References first, all of them: the rows of a chunk then go in whatever order SQLite likes.
             database.execute(f"delete from refs where referrer {_AMONG}", among)  # noqa: S608  a constant
@@ -171,7 +202,6 @@ class _Collection:
             reach("collect: commit")
         self.objects += len(doomed)
         self.size += sum(size for _, size in doomed.values())
-        return [path for path, _ in doomed.values()]
 
     def _limited(self, numbers: list[int], rows: dict[int, tuple[str, int]]) -> dict[int, tuple[str, int]]:
         doomed: dict[int, tuple[str, int]] = {}
@@ -208,7 +238,8 @@ class _Collection:
         self.freed += store.pool.sweep().size
         if self.objects or store.journal.interrupted:
             reach("collect: journal")
-            self._compact_journal()
+            with contextlib.suppress(DiskFull), disk_full_told(store.layout.journal):  # the next one does it
+                self._compact_journal()
         reach("collect: done")
 
     def _compact_journal(self) -> None:
@@ -224,6 +255,9 @@ class _Collection:
 def _begin(store: Store, view: TempRootsView) -> set[str]:
     with store.gate.exclusive():
         reach("collect: temporary roots")
+        store.database.refresh()
+        if store.read_only:
+            return set()  # who is there to hold anything did so before it became that
         view.delete_stale()
         return view.new()
 

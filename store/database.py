@@ -12,6 +12,7 @@ A `Database` may be used by any threads of one process; every write is one trans
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import time
@@ -23,7 +24,9 @@ import attrs
 from store.connection import Connection
 from store.needs import pack
 from store.path import StorePath
+from store.read_only import StoreReadOnly
 from store.retention import Retention
+from store.space import DiskFull
 
 
 if TYPE_CHECKING:
@@ -181,13 +184,13 @@ class Database(Connection):
         return Divergence(key=key, output=output, kept=kept, other=path)
 
     def touch(self, paths: Iterable[StorePath], *, older_than: int) -> None:
-        """Set the last use of *paths* to now where it was more than *older_than* seconds ago."""
+        """Set the last use of *paths* to now where it was more than *older_than* seconds ago, if there is room to note it."""
         names = json.dumps([str(path) for path in paths])
         where = "path in (select value from json_each(?)) and used < ?"
         now = int(time.time())
         old = self.execute(f"select id from objects where {where}", (names, now - older_than))  # noqa: S608  a constant
         if old:  # asking takes no lock and writes nothing, and is nearly always the end of it
-            with self.write():
+            with contextlib.suppress(DiskFull, StoreReadOnly), self.write():
                 self.execute_many("update objects set used = ? where id = ?", [(now, number) for (number,) in old])
 
     def forget_realisation(self, key: bytes) -> None:

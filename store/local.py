@@ -7,6 +7,7 @@ store as a whole is a function of one: `store.roots`, `store.collect`, `store.ve
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from pathlib import Path
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from store.assistants import read_content
-from store.connection import DatabaseFailed
 from store.copying import copy_in, seems_new
 from store.database import Database, PathInfo
 from store.errors import Error
@@ -25,17 +25,16 @@ from store.layout import FORMAT_VERSION, Layout
 from store.locks import Gate, standing
 from store.path import DIGEST_LENGTH, StorePath
 from store.pool import Pool
+from store.read_only import NoGate, StoreReadOnly, is_read_only
 from store.registration import Entry, ObjectGone, ObjectMissing, Registrar
 from store.remembering import Differs
 from store.retention import Retention
 from store.scratch import Scratches
-from store.space import DiskFull, disk_full_told, give_up_reserve, make_reserve
+from store.space import disk_full_told, give_up_reserve, is_full, make_reserve
 from store.temproots import TempRoots
 
 
 if TYPE_CHECKING:
-    import contextlib
-
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from store.database import Divergence
@@ -95,6 +94,7 @@ class Store:
     temproots: TempRoots
     scratches: Scratches
     registrar: Registrar
+    read_only: bool = False
     _closed: bool = attrs.field(default=False, init=False)
 
     @classmethod
@@ -109,17 +109,14 @@ class Store:
             StoreCorrupt: the database is damaged or missing.
         """
         layout = Layout(Path(os.path.realpath(home)))
+        read_only = is_read_only(layout.home)
         with disk_full_told(layout.home):
             set_up(layout)
-        try:
-            database = _database(layout)
-        except (DiskFull, DatabaseFailed):
-            if not full_disk:
-                raise
+        if full_disk and not read_only and is_full(layout.home):
             give_up_reserve(layout.reserve)
-            database = _database(layout)
+        database = _database(layout)
         pool = Pool.open(layout.pool)
-        gate = Gate(layout.locks)
+        gate = NoGate(layout.locks) if read_only else Gate(layout.locks)
         journal = Journal(layout.journal)
         temproots = TempRoots(layout.temproots, gate, layout.locks / "collector")
         scratches = Scratches(layout, gate, pool)
@@ -141,6 +138,7 @@ class Store:
             temproots=temproots,
             scratches=scratches,
             registrar=registrar,
+            read_only=read_only,
         )
 
     def close(self) -> None:
@@ -220,8 +218,9 @@ class Store:
         the end of the process.
         """
         paths = set(paths)
-        with disk_full_told(self.layout.temproots):
-            self.temproots.hold(paths)
+        if not self.read_only:
+            with disk_full_told(self.layout.temproots):
+                self.temproots.hold(paths)
         return self.valid(paths)
 
     def need(self, paths: Iterable[StorePath]) -> None:
@@ -238,17 +237,25 @@ class Store:
             raise (ObjectGone if self.database.valid([first]) else ObjectMissing)(first)
 
     def touch(self, paths: Iterable[StorePath]) -> None:
-        """Note that *paths* were used, to the day."""
+        """Note that *paths* were used, to the day, if that can be noted."""
         self.database.touch(paths, older_than=_DAY)
 
     def collector(
         self, *, shared: bool = False, on_wait: Callable[[], None] | None = None
     ) -> contextlib.AbstractContextManager[None]:
         """Return a context in which nobody else collects, or, *shared*, nobody at all; *on_wait* is called if it waits."""
+        if self.read_only:
+            return contextlib.nullcontext()
         return standing(self.layout.locks / "collector", shared=shared, on_wait=on_wait)
 
     def scratch(self) -> contextlib.AbstractContextManager[Path]:
-        """Return a context that gives an empty directory on the store's file system and removes it at the end."""
+        """Return a context that gives an empty directory on the store's file system and removes it at the end.
+
+        Raises:
+            StoreReadOnly: nothing can be written there.
+        """
+        if self.read_only:
+            raise StoreReadOnly(self.layout.home)
         return self.scratches.scratch()
 
     def add(self, path: Path, name: str | None = None, *, retention: Retention = Retention.SOURCE) -> StorePath:
