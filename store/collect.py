@@ -8,8 +8,8 @@ One collection runs at a time (the lock `collector`); everything else goes on be
 3. For each thousand of the dead, referrers first: inside the gate, exclusive: read what temporary roots
    have been added and spare those objects and what they need; delete the rows of the rest and commit; rename
    the objects to the trash. Outside again: unlink.
-4. What lies in the store without a row: a crash left it. Looked for outside the gate, looked at again
-   and renamed inside.
+4. What lies in the store without a row: a crash left it. Looked for before step 2, outside the gate; looked at again
+   and renamed inside. If there is anything of the kind, every row must first prove to be that of its object.
 5. Unlink the files that only the pool still has, drop scratches that nobody uses, drop the journal's lines of
    what was deleted.
 
@@ -33,9 +33,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from store.connection import StoreCorrupt
 from store.failpoints import reach
 from store.journal import ObjectLine, RealisationLine
 from store.liveness import Marked, Marking, mark
+from store.path import InvalidStorePath, StorePath
 from store.read_only import StoreReadOnly
 from store.retention import Retention
 from store.roots import remove_dangling, roots
@@ -141,9 +143,10 @@ class _Collection:
         self.freed += empty(self.store.layout)
         view = TempRootsView(self.store.layout.temproots)
         held = _begin(self.store, view)
+        suspects = self._unregistered()
         self.progress("marking", 0, 1)
         self._delete_dead(mark(self.store.database, _marking(self.store, self.policy, held)), view)
-        self._delete_unregistered()
+        self._delete_unregistered(suspects)
         self._tidy()
         return Collected(self.objects, self.size, self.freed)
 
@@ -189,7 +192,10 @@ class _Collection:
     def _doomed(self, numbers: list[int]) -> dict[int, tuple[str, int]]:
         statement = f"select id, path, size from objects where id {_AMONG}"  # noqa: S608  a constant
         rows = self.store.database.execute(statement, (json.dumps(numbers),))
-        return self._limited(numbers, {number: (path, size) for number, path, size in rows})
+        with self.store.database.understood():
+            # Whatever is called so goes to the trash: it had better be an object.
+            sizes = {number: (str(StorePath.parse(path)), int(size)) for number, path, size in rows}
+        return self._limited(numbers, sizes)
 
     def _delete_rows(self, doomed: dict[int, tuple[str, int]]) -> None:
         database = self.store.database
@@ -214,10 +220,24 @@ class _Collection:
                 size += rows[number][1]
         return doomed
 
-    def _delete_unregistered(self) -> None:
+    def _unregistered(self) -> list[str]:
+        """Return what lies in the store without a row.
+
+        Raises:
+            StoreCorrupt: it may be that it has one, and that is damaged.
+        """
         # The names first: what is registered between the two questions is then known to the second.
         names = {place.name for place in self.store.layout.objects.iterdir()}
         suspects = sorted(names - self.store.database.paths())
+        if any(map(_is_store_path, suspects)):
+            # A crash left it, or its row has become another one's, and all would go that it alone keeps.
+            for info in self.store.database.all_infos():
+                if not info.proves_itself:
+                    reason = f"the row of {info.path} is not that of an object"
+                    raise StoreCorrupt(self.store.database.path, reason)
+        return suspects
+
+    def _delete_unregistered(self, suspects: list[str]) -> None:
         for start in range(0, len(suspects), self.chunk):
             some = suspects[start : start + self.chunk]
             with self.store.gate.exclusive():
@@ -250,6 +270,14 @@ class _Collection:
             with gate.exclusive():
                 results = [RealisationLine(key=k, output=o, path=p) for k, o, p in database.all_realisations()]
                 journal.replace([*map(ObjectLine.of, database.all_infos()), *results])
+
+
+def _is_store_path(name: str) -> bool:
+    try:
+        StorePath.parse(name)
+    except InvalidStorePath:
+        return False
+    return True
 
 
 def _begin(store: Store, view: TempRootsView) -> set[str]:

@@ -14,6 +14,7 @@ import itertools
 import operator
 import sqlite3
 import stat
+import struct
 import threading
 
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ _BUSY_SECONDS = 600
 _UNWRITABLE = frozenset(
     {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 )
-_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM})
+_TRANSIENT = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM})
 
 
 class StoreCorrupt(Error):
@@ -76,6 +77,14 @@ class DatabaseFailed(Error):
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
 
+    @property
+    def hint(self) -> str:
+        """Return what may be the matter."""
+        return (
+            "see whether another process keeps it locked, and whether the file and those beside it can be read and written; "
+            "`kernix verify --rebuild` makes it again"
+        )
+
 
 class Connection:
     """An open database of a store.
@@ -91,6 +100,17 @@ class Connection:
         self.is_for_reading = False
         self._connection = self._open(fresh=fresh)
         self._inode = path.stat().st_ino
+
+    @contextlib.contextmanager
+    def understood(self) -> Iterator[None]:
+        """Let whatever the body cannot make of the rows that it has read be damage.
+
+        SQLite keeps anything in any column, and who flips a bit does not ask it.
+        """
+        try:
+            yield
+        except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError, struct.error) as error:
+            raise StoreCorrupt(self.path, f"a row holds what it cannot hold ({error})") from error
 
     def refresh(self) -> None:
         """Open the database as usual if it is open for reading only, else for reading what it is now."""
@@ -218,12 +238,10 @@ class Connection:
             code = _code(error)
             if code in _UNWRITABLE:
                 raise self._unwritable(error, code) from error
-            if code in _BUSY:
+            if code in _TRANSIENT:
                 raise DatabaseFailed(self.path, str(error)) from error
             raise StoreCorrupt(self.path, str(error)) from error  # a statement of ours that is wrong for these tables
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreCorrupt(self.path, str(error)) from error
 
     def _unwritable(self, error: sqlite3.Error, code: int) -> Error:

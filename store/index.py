@@ -63,6 +63,17 @@ _KEEPING_TIME = frozenset(
         0xF2F52010,  # F2FS
     }
 )
+_NOTHING_WRONG = frozenset(  # locked, no directory, no room
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+    }
+)
 _VERSION = 3
 _TABLES = """
 create table boots (id text not null);
@@ -117,7 +128,7 @@ class Index:
             try:
                 connection = _connect(place)
             except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError):  # locked, no directory, no room: nothing wrong with it
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOTHING_WRONG:
                     raise
                 place.unlink()
                 connection = _connect(place)
@@ -208,7 +219,7 @@ class Index:
         return None if number is None else (number, status.st_ino)
 
     def _row(self, directory: tuple[int, int]) -> Row | None:
-        with self._lock, contextlib.suppress(sqlite3.Error):
+        with self._lock, contextlib.suppress(sqlite3.Error, TypeError, ValueError):
             if self._connection is not None:
                 for *row, checksum in self._connection.execute(_READ, directory):
                     names, stamps, results = row

@@ -213,7 +213,7 @@ class Journal:
                     raise JournalTooNew(self.path, fields["journal"])
                 return None
             return _realisation_line(fields) if "key" in fields else _object_line(fields)
-        except (ValueError, TypeError, KeyError, InvalidStorePath):
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, InvalidStorePath):
             return None
 
 
@@ -221,9 +221,9 @@ def _object_line(fields: dict[str, Any]) -> ObjectLine:
     return ObjectLine(
         path=StorePath.parse(fields["object"]),
         digest=bytes.fromhex(fields["digest"]),
-        size=int(fields["size"]),
-        nodes=int(fields["nodes"]),
-        registered=int(fields["registered"]),
+        size=_number(fields["size"]),
+        nodes=_number(fields["nodes"]),
+        registered=_number(fields["registered"]),
         retention=Retention(fields["retention"]),
         deriver=None if fields["deriver"] is None else StorePath.parse(fields["deriver"]),
         references=tuple(StorePath.parse(reference) for reference in fields["references"]),
@@ -231,9 +231,17 @@ def _object_line(fields: dict[str, Any]) -> ObjectLine:
 
 
 def _realisation_line(fields: dict[str, Any]) -> RealisationLine:
-    return RealisationLine(
-        key=bytes.fromhex(fields["key"]), output=str(fields["output"]), path=StorePath.parse(fields["object"])
-    )
+    output = str(fields["output"])
+    output.encode()  # which not every text of JSON's can be
+    return RealisationLine(key=bytes.fromhex(fields["key"]), output=output, path=StorePath.parse(fields["object"]))
+
+
+def _number(value: Any) -> int:  # noqa: ANN401 -- whatever is in the line
+    number = int(value)
+    if not 0 <= number < 1 << 63:
+        message = f"{number} is not a number of a database's"
+        raise ValueError(message)
+    return number
 
 
 def _copy_kept(old: BinaryIO, new: BinaryIO, end: int, kept: set[str]) -> list[tuple[str, bytes]]:

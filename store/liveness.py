@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from store.connection import StoreCorrupt
 from store.needs import unpack
 
 
@@ -47,6 +48,7 @@ _ONE = "select id, needs from objects where id = ?"
 _SOME = "select id, needs from objects where id between ? and ? order by id desc"
 _REFERENCES = "select reference from refs where referrer in (select value from json_each(?))"
 
+_MOST = 1 << 28  # ids that were ever given, and bytes that a marking takes
 _STRETCH = 1000  # ids
 _MANY = _STRETCH // 6  # of them, to be read one by one, take as long as all of them in order
 
@@ -75,7 +77,8 @@ class Marked:
     def dead(self) -> list[int]:
         """Return the dead that are still there, referrers first."""
         rows = self._database.execute("select id from objects where id < ? order by id desc", (len(self._alive),))
-        return [number for (number,) in rows if not self._alive[number]]
+        with self._database.understood():
+            return [number for (number,) in rows if not self._alive[number]]
 
     def dead_by_use(self) -> list[int]:
         """Return the dead that are still there, referrers first, and among those the longest unused first.
@@ -86,11 +89,12 @@ class Marked:
         statement = "select id, used, needs from objects where id in (select value from json_each(?)) order by id desc"
         rows = self._database.execute(statement, (json.dumps(self.dead()),))
         used = {number: time for number, time, _ in rows}
-        for number, _, needs in rows:
-            for reference in unpack(needs):
-                if reference in used:
-                    used[reference] = max(used[reference], used[number])
-        return sorted(used, key=lambda number: (used[number], -number))
+        with self._database.understood():
+            for number, _, needs in rows:
+                for reference in unpack(needs):
+                    if reference in used:
+                        used[reference] = max(used[reference], used[number])
+            return sorted(used, key=lambda number: (used[number], -number))
 
     def spare(self, paths: Iterable[str]) -> None:
         """Let *paths* and all that they keep be alive."""
@@ -100,18 +104,21 @@ class Marked:
     def mark(self, live: Iterable[int]) -> None:
         """Find out what is alive, where the objects *live* and all that they keep are."""
         ((newest,),) = self._database.execute("select coalesce(max(id), 0) from objects")
+        if newest > _MOST:
+            raise StoreCorrupt(self._database.path, f"an object has the number {newest}")
         alive = self._alive = bytearray(newest + 1)
-        for number in live:
-            alive[number] = 1
         derivers = dict(self._database.execute(_DERIVERS)) if self._keep_derivers else {}
         newer: set[int] = set()
-        for number, needs in self._visit():
-            for reference in unpack(needs):
-                alive[reference] = 1
-            if (deriver := derivers.get(number, 0)) > number:
-                newer.add(deriver)
-            else:
-                alive[deriver] = 1  # nothing has the id 0
+        with self._database.understood():
+            for number in live:
+                alive[number] = 1
+            for number, needs in self._visit():
+                for reference in unpack(needs):
+                    alive[reference] = 1
+                if (deriver := derivers.get(number, 0)) > number:
+                    newer.add(deriver)
+                else:
+                    alive[deriver] = 1  # nothing has the id 0
         self._spare(newer)
 
     def _visit(self) -> Iterator[tuple[int, bytes]]:

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.look import content_of
-from store.path import StorePath
 from store.reading import file_kind
 from store.seal import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 from store.tree import InvalidTree, Kind
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from store.database import PathInfo
     from store.local import Store
     from store.look import Node
+    from store.path import StorePath
     from store.pool import Pooled
 
     Progress = Callable[[str, int, int], None]
@@ -72,12 +72,7 @@ class Problem:
         return Remedy.NONE if self.damages is None else Remedy.FORGET
 
     def __str__(self) -> str:
-        return f"{printable(self.place)}: {printable(self.reason)}"
-
-
-def printable(text: str) -> str:
-    """Return *text*, which may be from a file's name, as it can be shown on a terminal."""
-    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)
+        return f"{self.place}: {self.reason}"
 
 
 def verify(
@@ -115,7 +110,7 @@ def _strangers(store: Store, names: set[str]) -> Iterator[Problem]:
 
 
 def _check_record(info: PathInfo) -> Iterator[Problem]:
-    if StorePath.make(info.digest, info.path.name, info.references) != info.path:
+    if not info.proves_itself:
         reason = "its digest and references in the database are not those that its path is made of"
         yield Problem(place=str(info.path), reason=reason, damages=info.path)
 

@@ -12,7 +12,7 @@ from kernix.quantities import number
 from store.errors import Error
 from store.rebuild import rebuild
 from store.repair import repair
-from store.verify import Remedy, damaged, printable, verify
+from store.verify import Remedy, damaged, verify
 
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def command(session: Session, /, *, contents: bool, mend: bool, anew: bool) -> N
 def _mend(session: Session, found: Sequence[Problem], *, contents: bool) -> Sequence[Problem]:
     """Do about the problems *found* what can be done, and return what is left."""
     for _ in range(_PASSES):
-        repair(session.store, found, lambda place, done: click.echo(f"{printable(place)}: {done}"))
+        repair(session.store, found, lambda place, done: click.echo(f"{place}: {done}"))
         left = [problem for problem in found if problem.remedy is Remedy.NONE]
         if left or not any(problem.remedy is Remedy.RESTORE for problem in found):
             return left

@@ -239,11 +239,6 @@ def test_repair_of_what_is_left_over(store: Store, make: Make) -> None:
     assert verify(store) == []
 
 
-def test_control_characters_are_shown_as_what_they_are() -> None:
-    """A file's name does nothing to the terminal that it is shown on."""
-    assert "a\\x1b[31m\\udcff: wrong" == str(Problem(place="a\x1b[31m\udcff", reason="wrong"))
-
-
 def test_repair_of_the_pool(store: Store, make: Make) -> None:
     """A damaged file that only the pool has is found, and not linked into anything any more."""
     path = make("object", "content")
