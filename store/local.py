@@ -22,10 +22,10 @@ from store.errors import Error
 from store.index import Index
 from store.journal import Journal
 from store.layout import FORMAT_VERSION, Layout
-from store.locks import Gate, standing
+from store.locks import Gate, NoGate, standing
 from store.path import DIGEST_LENGTH, StorePath
 from store.pool import Pool
-from store.read_only import NoGate, StoreReadOnly, is_read_only
+from store.read_only import StoreReadOnly, is_read_only
 from store.registration import Entry, ObjectGone, ObjectMissing, Registrar
 from store.remembering import Differs
 from store.retention import Retention

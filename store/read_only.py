@@ -5,17 +5,14 @@ What is in it can be looked at. Nobody deletes anything there through this mount
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from typing import TYPE_CHECKING
 
 from store.errors import Error
-from store.locks import Gate
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -31,20 +28,6 @@ class StoreReadOnly(Error):
     def hint(self) -> str:
         """Return the ways out."""
         return "make it writable, or use another KERNIX_HOME"
-
-
-class NoGate(Gate):
-    """The gate of such a store: it keeps nobody out."""
-
-    @contextlib.contextmanager
-    def shared(self) -> Iterator[None]:
-        """Do nothing."""
-        yield
-
-    @contextlib.contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Do nothing."""
-        yield
 
 
 def is_read_only(home: Path) -> bool:

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from derivations.realise.realise import held_plan
+from derivations.source import text_file
 from store import glance
-from store.closure import closure, closure_sizes, topological, why_depends
+from store.closure import UnknownReference, closure, closure_sizes, topological, why_depends
 from store.collect import Policy, collect, plan
 from store.connection import DatabaseFailed, SchemaTooNew, StoreCorrupt
 from store.errors import Error
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
 ALL = Policy(keep={}, keep_derivers=True)
 KEY, OTHER = b"k" * 32, b"o" * 32
-DRAWS = 6
+DRAWS = 5
 PAGE = 4096
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
@@ -71,6 +73,7 @@ def whole() -> Iterator[Path]:
             add_root(store, "program", program)
             for number in range(40):
                 dead = _commit(store, f"dead-{number}", library)
+            store.record([(text_file("result", "what it holds").key, "out", library)])
             store.record([(OTHER, "out", dead), (KEY, "dev", library), (KEY, "out", library)])
         yield home
 
@@ -142,6 +145,20 @@ def _cut(database: Path, chance: random.Random) -> None:
     os.truncate(database, chance.choice([1, 50, 100, 512, PAGE, PAGE + 1, size - PAGE, chance.randrange(size)]))
 
 
+def _empty_index(database: Path, chance: random.Random) -> None:
+    """Let an index, or a table, be without any entry."""
+    connection = sqlite3.connect(database)
+    pages = [
+        page for (page,) in connection.execute("select rootpage from sqlite_master where rootpage > 0 order by name")
+    ]
+    connection.close()
+    data = bytearray(database.read_bytes())
+    start = (chance.choice(pages) - 1) * PAGE
+    kind = 0x0A if data[start] in {0x02, 0x0A} else 0x0D  # a leaf of an index or of a table
+    data[start : start + PAGE] = bytes([kind, 0, 0, 0, 0, PAGE >> 8, 0, 0]) + bytes(PAGE - 8)
+    database.write_bytes(data)
+
+
 def _log(database: Path, chance: random.Random) -> None:
     """Put a log beside it that is another one's, or that somebody has damaged."""
     other = database.with_name("other.sqlite")
@@ -205,7 +222,7 @@ def _schema(database: Path, chance: random.Random) -> None:
     connection.close()
 
 
-DAMAGES: list[Damage] = [_bits, _header, _page_headers, _page, _swap, _cut, _log, _value, _schema]
+DAMAGES: list[Damage] = [_bits, _header, _page_headers, _page, _swap, _cut, _empty_index, _log, _value, _schema]
 
 
 def _read(store: Store) -> None:
@@ -219,6 +236,7 @@ def _read(store: Store) -> None:
     store.database.divergences()
     store.database.referrers(paths[0])
     store.find(str(paths[0])[:8])
+    held_plan(store, [text_file("result", "what it holds").output("out")])
     store.hold(paths)
     store.touch(paths)
     store.need(paths[:1])
@@ -266,7 +284,7 @@ def _use(home: Path, use: Callable[[Store], None]) -> None:
     except (NoSuchObject, ObjectMissing):
         pass
     except Error as error:
-        wrong = not isinstance(error, StoreCorrupt | SchemaTooNew | DatabaseFailed)
+        wrong = not isinstance(error, StoreCorrupt | SchemaTooNew | DatabaseFailed | UnknownReference)
         if wrong or not error.hint:
             raise
 
