@@ -240,7 +240,7 @@ _INFO = """
 """
 
 
-def _path(text: str) -> StorePath:
+def _path(text: Any) -> StorePath:  # noqa: ANN401 -- whatever the column holds
     # What is in the database was parsed before it came there. So this is only about damage.
     if not isinstance(text, str) or text[DIGEST_LENGTH : DIGEST_LENGTH + 1] != "-" or "/" in text:
         message = f"{text!r:.60} is not a store path"
@@ -248,7 +248,7 @@ def _path(text: str) -> StorePath:
     return StorePath(text[:DIGEST_LENGTH], text[DIGEST_LENGTH + 1 :])
 
 
-def _text(value: str) -> str:
+def _text(value: Any) -> str:  # noqa: ANN401 -- whatever the column holds
     if not isinstance(value, str):
         message = f"{value!r:.60} is not an output"
         raise TypeError(message)

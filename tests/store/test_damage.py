@@ -96,7 +96,7 @@ def _copy(whole: Path, home: Path) -> None:
             link.symlink_to(home / "store" / target)
 
 
-def _known(home: Path) -> tuple[object, ...]:
+def _known(home: Path) -> tuple[list[Any], list[Any]]:
     with Store.open(home) as store:
         infos = [(i.path, i.digest, i.size, i.nodes, i.retention, i.deriver, i.references) for i in _infos(store)]
         return sorted(infos), sorted(store.database.all_realisations())

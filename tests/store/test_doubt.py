@@ -316,7 +316,17 @@ def image(tmp_path: Path) -> Path:
 
 def _on_disk(top: Path, image: Path, step: str) -> str:
     # In a mount namespace of its own, so that nothing stays mounted.
-    words = ["/usr/bin/unshare", "--mount", sys.executable, "-c", DISK, top / "disk", image, step, top / "source"]
+    words: list[str | Path] = [
+        "/usr/bin/unshare",
+        "--mount",
+        sys.executable,
+        "-c",
+        DISK,
+        top / "disk",
+        image,
+        step,
+        top / "source",
+    ]
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     child = subprocess.run(
         words, cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True

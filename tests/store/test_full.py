@@ -42,7 +42,7 @@ def mount(tmp_path: Path) -> Iterator[Mount]:
     place.mkdir()
 
     def mount(options: str) -> Path:
-        words = ["/bin/mount", "-t", "tmpfs", "-o", f"mode=755,{options}", "tmpfs", place]
+        words: list[str | Path] = ["/bin/mount", "-t", "tmpfs", "-o", f"mode=755,{options}", "tmpfs", place]
         mounted = subprocess.run(words, capture_output=True, check=False)
         if mounted.returncode:
             pytest.skip(f"cannot mount a tmpfs: {mounted.stderr.decode().strip()}")
@@ -60,7 +60,7 @@ def ext4(tmp_path: Path) -> Iterator[Path]:
     with image.open("wb") as file:
         file.truncate(32 * MEGABYTE)
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    for words in (["mkfs.ext4", "-q", "-m", "0", image], ["mount", "-o", "loop", image, place]):
+    for words in (["mkfs.ext4", "-q", "-m", "0", str(image)], ["mount", "-o", "loop", str(image), str(place)]):
         try:
             subprocess.run(["/usr/bin/env", *words], env={"PATH": path}, capture_output=True, check=True)
         except subprocess.CalledProcessError as error:

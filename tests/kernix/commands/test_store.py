@@ -257,7 +257,7 @@ def test_a_lost_database_is_made_again(kernix: CommandLine, hello: Path) -> None
 def test_what_is_gone_from_the_disk_is_made_again(kernix: CommandLine, hello: Path) -> None:
     """A result and a source that somebody removed are there once more after the same words."""
     source = kernix.write("tree/file", "content")
-    for words in (["build", "-f", hello, "hello", "other"], ["add", source.parent]):
+    for words in (["build", "-f", str(hello), "hello", "other"], ["add", str(source.parent)]):
         before = [Path(line) for line in kernix(*words).lines]
         remove_tree(before[0])
         assert before == [Path(line) for line in kernix(*words).lines]
