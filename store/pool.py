@@ -217,11 +217,11 @@ class Pool:
         return any(entry is not None and os.path.samestat(entry, status) for entry in found)
 
     def is_whole(self, pooled: Pooled) -> bool:
-        """Return whether *pooled*, which is read, holds what its name says, or is gone."""
+        """Return whether *pooled*, which is read, holds what its name says; or is gone or locked, and so not linked."""
         for place in (pooled.name, f"{_DOUBTFUL}/{pooled.name}"):
             try:
                 fd = os.open(place, OPEN_FILE, dir_fd=self._fd)
-            except FileNotFoundError:
+            except (FileNotFoundError, PermissionError):
                 continue
             except OSError:
                 return False

@@ -122,7 +122,7 @@ def test_changed_mode_and_time(store: Store, make: Make) -> None:
 def test_missing_object(store: Store, make: Make) -> None:
     """A registered object that is not there is found without reading contents."""
     path = make("object")
-    store.path(path).rename(store.layout.trash / "x")
+    remove_tree(store.path(path))
     assert [(problem.place, problem.damages) for problem in verify(store)] == [(str(path), path)]
 
 
