@@ -37,6 +37,7 @@ from store.connection import StoreCorrupt
 from store.failpoints import reach
 from store.journal import ObjectLine, RealisationLine
 from store.liveness import Marked, Marking, mark
+from store.look import content_of
 from store.path import InvalidStorePath, StorePath
 from store.read_only import StoreReadOnly
 from store.retention import Retention
@@ -45,6 +46,7 @@ from store.runtime import runtime_roots
 from store.space import DiskFull, disk_full_told, give_up_reserve, make_reserve
 from store.temproots import TempRootsView
 from store.trash import Trash, empty, trash
+from store.tree import InvalidTree
 
 
 if TYPE_CHECKING:
@@ -230,11 +232,7 @@ class _Collection:
         names = {place.name for place in self.store.layout.objects.iterdir()}
         suspects = sorted(names - self.store.database.paths())
         if any(map(_is_store_path, suspects)):
-            # A crash left it, or its row has become another one's, and all would go that it alone keeps.
-            for info in self.store.database.all_infos():
-                if not info.proves_itself:
-                    reason = f"the row of {info.path} is not that of an object"
-                    raise StoreCorrupt(self.store.database.path, reason)
+            check_rows(self.store, suspects)
         return suspects
 
     def _delete_unregistered(self, suspects: list[str]) -> None:
@@ -270,6 +268,33 @@ class _Collection:
             with gate.exclusive():
                 results = [RealisationLine(key=k, output=o, path=p) for k, o, p in database.all_realisations()]
                 journal.replace([*map(ObjectLine.of, database.all_infos()), *results])
+
+
+def check_rows(store: Store, unregistered: list[str]) -> None:
+    """Find out whether objects that are *unregistered* were left by a crash, or have lost their rows.
+
+    Raises:
+        StoreCorrupt: a row is not that of an object, or a whole object, to which a root leads, has none.
+    """
+    for info in store.database.all_infos():
+        if not info.proves_itself:
+            raise StoreCorrupt(store.database.path, f"the row of {info.path} is not that of an object")
+    rooted = {str(root.target): root for root in roots(store.layout)}
+    for root in map(rooted.__getitem__, sorted(rooted.keys() & set(unregistered))):
+        if not store.is_valid(root.target) and _is_whole(store, root.target):
+            raise StoreCorrupt(store.database.path, f"it has no row for {root.target}, to which {root.link} leads")
+
+
+def _is_whole(store: Store, path: StorePath) -> bool:
+    """Return whether what is at *path* is what was once registered so."""
+    try:
+        digest = content_of(store.path(path)).digest
+    except (InvalidTree, OSError):
+        return False
+    lines = store.journal.lines()
+    return StorePath.make(digest, path.name) == path or any(
+        isinstance(line, ObjectLine) and line.path == path and line.digest == digest for line in lines
+    )
 
 
 def _is_store_path(name: str) -> bool:

@@ -23,7 +23,7 @@ import attrs
 
 from store.connection import Connection
 from store.needs import pack
-from store.path import DIGEST_LENGTH, StorePath
+from store.path import DIGEST_LENGTH, InvalidStorePath, StorePath
 from store.read_only import StoreReadOnly
 from store.retention import Retention
 from store.space import DiskFull
@@ -53,7 +53,10 @@ class PathInfo:
     @property
     def proves_itself(self) -> bool:
         """Whether its path is made of its digest and references."""
-        return StorePath.make(self.digest, self.path.name, self.references) == self.path
+        try:
+            return StorePath.make(self.digest, self.path.name, self.references) == self.path
+        except InvalidStorePath:
+            return False
 
 
 @attrs.frozen(kw_only=True)

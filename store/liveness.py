@@ -103,9 +103,10 @@ class Marked:
 
     def mark(self, live: Iterable[int]) -> None:
         """Find out what is alive, where the objects *live* and all that they keep are."""
-        ((newest,),) = self._database.execute("select coalesce(max(id), 0) from objects")
-        if newest > _MOST:
-            raise StoreCorrupt(self._database.path, f"an object has the number {newest}")
+        statement = "select coalesce((select min(id) from objects), 1), coalesce((select max(id) from objects), 0)"
+        ((oldest, newest),) = self._database.execute(statement)
+        if oldest < 1 or newest > _MOST:
+            raise StoreCorrupt(self._database.path, f"objects have the numbers {oldest} to {newest}")
         alive = self._alive = bytearray(newest + 1)
         derivers = dict(self._database.execute(_DERIVERS)) if self._keep_derivers else {}
         newer: set[int] = set()

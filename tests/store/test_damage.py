@@ -308,6 +308,32 @@ def test_damage_is_said_and_made_good(whole: Path, home: Path, damage: Damage, d
     assert known == _known(damaged)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "delete from objects",
+        "delete from objects where path like '%-program'",
+        "update objects set path = replace(path, '-program', '-program}')",
+        "update objects set path = replace(path, '-library', '-librarx')",
+        "update objects set id = -id",
+        "update objects set id = id + 9000000000000000000",
+        "update objects set needs = x'ffffffffffffffff' where path like '%-program'",
+        "update objects set needs = zeroblob(7)",
+        "delete from refs",
+    ],
+)
+def test_rows_that_are_not_what_they_were(home: Path, statement: str) -> None:
+    """Whatever rows say, what is rooted stays, and what it refers to."""
+    connection = sqlite3.connect(home / "db.sqlite", isolation_level=None)
+    connection.execute("pragma foreign_keys = off")
+    connection.execute("pragma ignore_check_constraints = on")
+    connection.execute(statement)
+    connection.close()
+    for use in USES[:-1]:
+        _use(home, use)
+    assert {"program", "library"} <= {place.name[33:] for place in (home / "store").iterdir()}
+
+
 def _absent(database: Path) -> None:
     database.unlink()
 
