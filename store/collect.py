@@ -38,7 +38,7 @@ from store.failpoints import reach
 from store.journal import ObjectLine, RealisationLine
 from store.liveness import Marked, Marking, mark
 from store.look import content_of
-from store.path import InvalidStorePath, StorePath
+from store.path import DIGEST_LENGTH, InvalidStorePath, StorePath
 from store.read_only import StoreReadOnly
 from store.retention import Retention
 from store.roots import remove_dangling, roots
@@ -195,8 +195,7 @@ class _Collection:
         statement = f"select id, path, size from objects where id {_AMONG}"  # noqa: S608  a constant
         rows = self.store.database.execute(statement, (json.dumps(numbers),))
         with self.store.database.understood():
-            # Whatever is called so goes to the trash: it had better be an object.
-            sizes = {number: (str(StorePath.parse(path)), int(size)) for number, path, size in rows}
+            sizes = {number: (_checked(path), int(size)) for number, path, size in rows}
         return self._limited(numbers, sizes)
 
     def _delete_rows(self, doomed: dict[int, tuple[str, int]]) -> None:
@@ -268,6 +267,14 @@ class _Collection:
             with gate.exclusive():
                 results = [RealisationLine(key=k, output=o, path=p) for k, o, p in database.all_realisations()]
                 journal.replace([*map(ObjectLine.of, database.all_infos()), *results])
+
+
+def _checked(path: str) -> str:
+    """Return *path*, from a row: whatever is called so goes to the trash, and it had better be an object."""
+    if len(path) <= DIGEST_LENGTH or "/" in path:
+        message = f"{path!r:.60} is not a store path"
+        raise ValueError(message)
+    return path
 
 
 def check_rows(store: Store, unregistered: list[str]) -> None:
