@@ -53,6 +53,8 @@ _HEX_DIGITS = 64
 _SHARD_DIGITS = 2
 _EMPTY = blake3().digest()
 _CHUNK = 1 << 20
+_FILE = stat.S_IFREG | FILE_MODE
+_EXECUTABLE = stat.S_IFREG | EXECUTABLE_MODE
 _WORKERS = 16  # far more than processors: a thread that unlinks a file's last name waits for the disk
 
 _OWN = frozenset({_TEMPORARY, _DOUBTFUL, _DAMAGED})
@@ -131,10 +133,12 @@ class Pool:
         """
         entry = _entry(digest, executable)
         try:
-            if not likely and not self._exists(entry) and not self._believe(entry):
+            if not likely and not os.access(entry, os.F_OK, dir_fd=self._fd) and not self._believe(entry):
                 return False
+            # Here, and not by `_is_fit`, since this is done for every file of a tree.
             status = os.stat(entry, dir_fd=self._fd, follow_symlinks=False)
-            if not _is_fit(entry, status) and not self._check(entry, entry):
+            fit = status.st_mode == (_EXECUTABLE if executable else _FILE) and status.st_mtime_ns == MTIME_NS
+            if not (fit and (status.st_size or digest == _EMPTY)) and not self._check(entry, entry):
                 return False
             os.link(entry, name, src_dir_fd=self._fd, dst_dir_fd=dir_fd)
         except FileNotFoundError:
@@ -152,7 +156,8 @@ class Pool:
         has all the links it can have, or is damaged, *name*'s file takes its place.
         """
         entry = _entry(digest, executable)
-        self._believe(entry)
+        if self._doubts:
+            self._believe(entry)
         try:
             try:
                 os.link(name, entry, src_dir_fd=dir_fd, dst_dir_fd=self._fd, follow_symlinks=False)
