@@ -237,6 +237,11 @@ class Pool:
                 os.close(fd)
         return True
 
+    def is_damaged(self, pooled: Pooled) -> bool:
+        """Return whether *pooled* has turned out to be damaged, and has not been linked for that."""
+        status = self._stat(f"{_DAMAGED}/{pooled.name.replace('/', '')}")
+        return status is not None and status.st_ino == pooled.inode
+
     def set_aside(self, pooled: Pooled) -> None:
         """Have nothing linked to *pooled*, which is damaged, any more."""
         self.look()
