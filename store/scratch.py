@@ -12,7 +12,8 @@ all old ones, sweeps the pool and lets it doubt what is left, with the gate (`st
 
 - another boot, and another mount (`store.moment`): the file `boot` says since when all is well;
 - a `syncfs` that failed, which deletes that file;
-- a scratch with something in it that nobody uses: whoever made it has not come to its end.
+- a scratch with something in it that nobody uses, and nobody gave up: whoever made it has not come to its end. One that is
+  given up gets another name before it is removed.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from store.layout import Layout
     from store.locks import Gate
     from store.pool import Pool
+
+
+_GIVEN_UP = "-0"
 
 
 class StoreRemounted(Error):
@@ -74,7 +78,7 @@ class Scratches:
         finally:
             try:
                 reach("scratch: remove")
-                remove_tree(path)
+                remove_tree(_given_up(path))
             finally:
                 os.close(descriptor)
 
@@ -84,7 +88,7 @@ class Scratches:
         for place in self._places():
             with _unused(place) as unused:
                 if unused:
-                    if _has_content(place):
+                    if _has_content(place) and not place.name.endswith(_GIVEN_UP):
                         self.distrust()
                     removed = remove_tree(place)
                     files, size = files + removed[0], size + removed[1]
@@ -181,7 +185,19 @@ def _unused(place: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def _given_up(place: Path) -> Path:
+    """Return what the scratch *place* is called from now on: its user has come to the end, whatever becomes of the rest."""
+    new = place.with_name(place.name + _GIVEN_UP)
+    try:
+        place.rename(new)
+    except OSError:  # nothing can be written any more, and then it is better left as it is
+        return place
+    return new
+
+
 def _is_left_over(place: Path) -> bool:
+    if place.name.endswith(_GIVEN_UP):
+        return False
     with _unused(place) as unused:
         return unused and _has_content(place)
 

@@ -176,6 +176,25 @@ def test_a_scratch_that_was_left_is_a_doubtful_moment(store: Store, source: Path
     assert [] == list(store.layout.builds.iterdir())
 
 
+def test_a_scratch_that_was_given_up_says_nothing(store: Store, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes to the end, and is interrupted while the scratch is removed, leaves no doubt."""
+
+    def interrupted(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("store.scratch.remove_tree", interrupted)
+        with pytest.raises(KeyboardInterrupt), store.scratch() as scratch:
+            (scratch / "file").write_text("half an obj")
+    assert 1 == len(list(store.layout.builds.iterdir()))
+    boot = store.layout.home / "boot"
+    before = boot.stat().st_ino
+    store.add(source, "again")
+    assert before == boot.stat().st_ino
+    store.scratches.sweep()
+    assert (before, []) == (boot.stat().st_ino, list(store.layout.builds.iterdir()))
+
+
 def test_a_collection_does_not_wipe_the_traces(store: Store, source: Path, added: StorePath) -> None:
     """A scratch that the collector removed was a doubtful moment all the same."""
     _spoil(store.path(added) / "one", _flip)
