@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(YOUNG)
     if arguments is not None:
         return _run(list(arguments))
-    code = _run(sys.argv[1:])
+    code = _run(sys.argv[1:], alone=True)
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:  # noqa: SIM105 -- start-up: contextlib
             stream.flush()
@@ -65,27 +65,39 @@ def shadowed() -> str | None:
     return None
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], *, alone: bool = False) -> int:
+    """Run the command line *arguments*; if they are *alone* in this process, its signals are theirs."""
     try:
-        code = _code(arguments)
+        code = _code(arguments, alone=alone)
         if sys.stdout is not None:
             sys.stdout.flush()
     except BaseException as error:
-        from kernix.messages import tell  # noqa: PLC0415 -- start-up: where something is to be told
+        from kernix.interruption import meant  # noqa: PLC0415 -- start-up: where something is to be told
+        from kernix.messages import tell  # noqa: PLC0415 -- as above
 
-        if (told := tell(error)) is None:
+        if (told := tell(meant(error))) is None:
             raise
         return told
     return code
 
 
-def _code(arguments: list[str]) -> int:
+def _code(arguments: list[str], *, alone: bool) -> int:
     from kernix import again  # noqa: PLC0415 -- after the look at the neighbours
 
     if (text := again.answer(arguments, os.environ)) is not None:
         if sys.stdout is not None:
             sys.stdout.write(f"{text}\n")
         return 0
+    if alone:
+        from kernix import interruption  # noqa: PLC0415 -- start-up: where something may take long
+
+        interruption.install()
+        with interruption.heard():
+            return _verb(arguments)
+    return _verb(arguments)
+
+
+def _verb(arguments: list[str]) -> int:
     from kernix.cli import kernix  # noqa: PLC0415 -- start-up: where words are to be understood
 
     code: object = kernix.main(arguments, prog_name="kernix", standalone_mode=False, obj=tuple(arguments))

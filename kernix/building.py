@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from derivations.realise.realise import realise_all
 
@@ -22,19 +21,12 @@ if TYPE_CHECKING:
     from store.path import StorePath
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: a build ends as on Ctrl-C, so that the terminal and the store are left in order."""
-
-    exit_code = 128 + signal.SIGTERM
-
-
 def build(session: Session, outputs: Sequence[Output], settings: Settings) -> dict[Output, StorePath]:
     """Return where *outputs* are after building what is not there, and show how it goes.
 
     Raises:
         Error: something cannot be built.
     """
-    signal.signal(signal.SIGTERM, _terminate)
     with progress() as listener:
         return dict(realise_all(session.store, outputs, settings, listener))
 
@@ -51,7 +43,3 @@ def progress() -> Iterator[Listener]:
         from kernix.progress.plain import PlainProgress  # noqa: PLC0415 -- as above
 
         yield PlainProgress()
-
-
-def _terminate(_signal: int, _frame: object) -> NoReturn:
-    raise Terminated

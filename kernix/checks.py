@@ -14,6 +14,8 @@ import attrs
 
 from derivations.realise import probe
 from kernix.quantities import size
+from store.errors import Error
+from store.home import is_store, layout_at
 
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class Finding:
 def examine(home: Path) -> list[Finding]:
     """Return what all checks find, for a store in *home*."""
     place = _existing(home)
-    return [*_sandbox(), _apt(), _room(place), *_file_system(place), _kvm()]
+    return [*_sandbox(), _apt(), *_store(home), _room(place), *_file_system(place), _kvm()]
 
 
 def _sandbox() -> list[Finding]:
@@ -74,6 +76,16 @@ def _apt() -> Finding:
         return Finding("apt", State.FINE, "apt-get is there, to make and change locks")
     advice = "take a kernix.lock that was made on a Debian machine: `--lock FILE`"
     return Finding("apt", State.ABSENT, "apt-get is not there, so no lock can be made here", advice)
+
+
+def _store(home: Path) -> list[Finding]:
+    """Return what is to be said of a store that is there, or of what is there instead."""
+    try:
+        if is_store(layout_at(home)):
+            return [Finding("store", State.FINE, f"is in {home}")]
+    except Error as error:
+        return [Finding("store", State.BROKEN, str(error), error.hint)]
+    return []
 
 
 def _room(place: Path) -> Finding:

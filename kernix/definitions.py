@@ -16,7 +16,6 @@ from kernix.lockfile import lock_at, refuse
 from kernix.messages import prints_to_stderr
 from kernix.places import PINS
 from overlays.load import load_overlay
-from store.layout import Layout
 
 
 if TYPE_CHECKING:
@@ -70,9 +69,10 @@ def _content(session: Session, path: Path) -> Content:
 
         return content_of(path)
 
-    from store.assistants import remembered_content  # noqa: PLC0415 -- as above
+    from store.assistants import read_content, remembered_content  # noqa: PLC0415 -- as above
 
-    return remembered_content(Layout(session.home).index, path)
+    # What is only asked about makes no store, and so no index.
+    return remembered_content(session.layout.index, path) if session.has_store() else read_content(path)
 
 
 def _offline(session: Session, options: Options) -> bool:

@@ -8,6 +8,7 @@ from derivations import drv
 from derivations.realise.instantiate import instantiate
 from kernix.definitions import targets
 from kernix.objects import by_path
+from kernix.session import NoStore
 from store.errors import Error
 
 
@@ -40,12 +41,15 @@ def find_drvs(session: Session, options: Options, texts: Sequence[str]) -> list[
 
     Raises:
         NoDeriver: an object was not built, or its derivation is gone.
+        NoStore: there is no store.
         Error: a text names nothing.
     """
-    named = {text: deriver(session.store, path) for text in texts if (path := by_path(session, text)) is not None}
+    if (store := session.existing_store()) is None:
+        raise NoStore(session.home)
+    named = {text: deriver(store, path) for text in texts if (path := by_path(session, text)) is not None}
     attributes = [text for text in texts if text not in named]
     wanted = targets(session, options, attributes) if attributes else []
-    written = instantiate(session.store, [target.output.derivation for target in wanted])
+    written = instantiate(store, [target.output.derivation for target in wanted])
     named.update((target.attribute, written[target.output.derivation]) for target in wanted)
     return [named[text] for text in texts]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from store.roots import NotALink, link_result
+from store.roots import CannotLink, absolute, check_can_link, check_replaceable, link_result
 
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.derivation import Output
+    from store.layout import Layout
     from store.local import Store
     from store.path import StorePath
 
@@ -20,7 +21,12 @@ def places(link: Path, outputs: Iterable[Output]) -> dict[Path, Output]:
     """Return which links to make for *outputs*: the first at *link*, further ones with a suffix.
 
     Outputs of one derivation share the number and are told apart by name, except the default.
+
+    Raises:
+        CannotLink: *link* is no name.
     """
+    if not link.name:
+        raise CannotLink(link, "it is a directory")
     numbers: dict[bytes, int] = {}
     found = {}
     for output in outputs:
@@ -32,15 +38,27 @@ def places(link: Path, outputs: Iterable[Output]) -> dict[Path, Output]:
     return found
 
 
-def check(links: Iterable[Path]) -> None:
+def check(layout: Layout, links: Iterable[Path]) -> None:
     """Refuse to build what then could not be linked.
 
     Raises:
-        NotALink: something that is no link is at the place of one of *links*.
+        NotALink: something that is not a link into the store is at the place of one of *links*.
+        CannotLink: the directory of one of *links* is not there.
     """
     for link in links:
-        if link.exists() and not link.is_symlink():
-            raise NotALink(link)
+        if not link.parent.is_dir():
+            raise CannotLink(link, f"{link.parent} is not a directory")
+        check_replaceable(layout, absolute(link))
+
+
+def check_writable(links: Iterable[Path]) -> None:
+    """Refuse to build what then could not be linked, for a reason that only shows when it is tried.
+
+    Raises:
+        CannotLink: a link cannot be made in the directory of one of *links*.
+    """
+    for link in links:
+        check_can_link(link)
 
 
 def make(store: Store, links: Mapping[Path, Output], results: Mapping[Output, StorePath]) -> None:

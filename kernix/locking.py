@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from derivations.debian.lock import Lock
@@ -12,8 +16,7 @@ from kernix.quantities import number, size
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from derivations.debian.changes import Changes
     from derivations.debian.lock import Lock
@@ -27,7 +30,8 @@ def make(session: Session, place: Path) -> Lock:
         Error: apt cannot say what there is.
     """
     say(f"there is no lock yet: asking apt what there is, to pin the toolchain in {place}")
-    lock = make_lock(None, _work(session))
+    with _work(session) as work:
+        lock = make_lock(None, work)
     if not write(place, lock, replace=False):
         return read(place)
     amount = size(sum(it.size for it in lock.packages))
@@ -43,7 +47,8 @@ def change(session: Session, place: Path, sets: Sequence[str]) -> tuple[Lock, Lo
     """
     old = read(place)
     say(f"asking apt about {', '.join(sets)}")
-    new = relock(old, sets, _work(session))
+    with _work(session) as work:
+        new = relock(old, sets, work)
     if new != old:
         write(place, new, replace=True)
     return old, new
@@ -58,5 +63,11 @@ def changed_lines(changes: Changes) -> list[tuple[str, ...]]:
     ]
 
 
-def _work(session: Session) -> Path:
-    return session.home / "cache" / "apt"
+@contextlib.contextmanager
+def _work(session: Session) -> Iterator[Path]:
+    """Give a directory for apt's state: in the store, where its package lists save time, or one that goes away."""
+    if session.has_store():
+        yield session.layout.cache / "apt"
+        return
+    with tempfile.TemporaryDirectory(prefix="kernix-apt-") as work:  # to ask what there is makes no store
+        yield Path(work)

@@ -12,7 +12,9 @@ from kernix.definitions import targets
 from kernix.realising import present
 from store import base32
 from store.errors import Error, UsageError
+from store.local import NoSuchObject
 from store.path import DIGEST_LENGTH, StorePath
+from store.registration import ObjectMissing
 from store.roots import object_of
 
 
@@ -62,20 +64,26 @@ def find(session: Session, options: Options, texts: Sequence[str]) -> list[Store
             raise NotBuilt(target.attribute)
         named[target.attribute] = found[target.output]
     paths = [named[text] for text in texts]
-    session.store.need(paths)
+    store = session.existing_store()
+    if paths and store is None:
+        raise ObjectMissing(paths[0])
+    if store is not None:
+        store.need(paths)
     return paths
 
 
 def by_path(session: Session, text: str) -> StorePath | None:
     """Return the object that *text* names by a path, or None if it looks like an attribute."""
     if os.sep in text or Path(text).is_symlink():
-        place = _followed(Path(text), session.store.layout.objects)
-        if (path := object_of(session.store.layout, str(place))) is None:
-            message = f"{text} does not lead into the store {session.store.layout.objects}"
+        place = _followed(Path(text), session.layout.objects)
+        if (path := object_of(session.layout, str(place))) is None:
+            message = f"{text} does not lead into the store {session.layout.objects}"
             raise NotInStore(message, None if Path(text).exists() else "there is no such path")
         return path
     if _DIGEST.fullmatch(text):
-        return session.store.find(text)
+        if (store := session.existing_store()) is None:
+            raise NoSuchObject(text)
+        return store.find(text)
     return StorePath.parse(text) if _DIGEST.fullmatch(text.partition("-")[0]) else None
 
 

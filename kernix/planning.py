@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool) -> None:
     """Print what would be fetched and built for *wanted*, and what is there."""
-    found = plan([target.output for target in wanted], session.store.realised)
+    store = session.existing_store()
+    found = plan([target.output for target in wanted], store.realised if store is not None else lambda _: {})
     if as_json:
         click.echo(json.dumps(_facts(session, found), indent=2))
         return

@@ -34,7 +34,9 @@ def realise(session: Session, outputs: Iterable[Output], **chosen: Any) -> dict[
 def present(session: Session, outputs: Iterable[Output]) -> dict[Output, StorePath]:
     """Return where those of *outputs* are that need not be built, and hold them."""
     wanted = list(outputs)
-    store = session.store
+    store = session.existing_store()
+    if store is None:
+        return {}
     known = store.realised([output.derivation.key for output in wanted])
     found = {
         output: path for output in wanted if (path := known.get(output.derivation.key, {}).get(output.name)) is not None

@@ -40,7 +40,7 @@ class Memory:
 
     def _facts(self, places: Mapping[Output, Path], links: Mapping[Path, Output]) -> Iterator[tuple[str, ...]]:
         home = Path(self.question.home)
-        layout = Layout(home.resolve())
+        layout = Layout(Path(os.path.realpath(home)))
         for directory in (home, *{link.parent for link in links}):
             yield "same", os.fspath(directory.absolute()), os.fspath(directory.resolve())
         for link, output in links.items():

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from derivations.realise.settings import Settings
     from kernix.configuration import Configuration
+    from store.layout import Layout
     from store.local import Store
 
 
@@ -37,6 +38,20 @@ class InvalidPlace(Error):
     def hint(self) -> str:
         """Tell which variable to set."""
         return f"set {self.variable} to a directory, by its absolute path"
+
+
+class NoStore(Error):
+    """Something is asked of a store that has not been made."""
+
+    home: Path
+
+    def __str__(self) -> str:
+        return f"there is no store in {self.home} yet"
+
+    @property
+    def hint(self) -> str:
+        """Tell what makes one."""
+        return "the first `kernix build` or `kernix add` makes it"
 
 
 @attrs.define
@@ -78,6 +93,27 @@ class Session:
 
             self._store = Store.open(self.home, full_disk=full_disk)
         return self._store
+
+    def existing_store(self, *, full_disk: bool = False) -> Store | None:
+        """Return the store as `open_store` does, None if there is none: for what only reads, and makes nothing."""
+        return self.open_store(full_disk=full_disk) if self._store is not None or self.has_store() else None
+
+    def has_store(self) -> bool:
+        """Return whether there is a store.
+
+        Raises:
+            NotAStore: something else is in its place.
+        """
+        from store.home import is_store  # noqa: PLC0415 -- start-up: half of the verbs need no store
+
+        return is_store(self.layout)
+
+    @property
+    def layout(self) -> Layout:
+        """Return where the parts of the store are, or would be."""
+        from store.home import layout_at  # noqa: PLC0415 -- as above
+
+        return layout_at(self.home)
 
     def close(self) -> None:
         """Let go of the store, if it was opened; say what was found damaged in it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store.database import Database
@@ -17,7 +18,6 @@ from store.roots import result_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from pathlib import Path
 
     from derivations.derivation import Output
     from store.path import StorePath
@@ -31,7 +31,7 @@ def standing(home: Path, wanted: Collection[Output], links: Mapping[Path, Output
 
     An object to which a root led before it was found valid is kept by that root, so nothing needs to be held.
     """
-    layout = Layout(home.resolve())
+    layout = Layout(Path(os.path.realpath(home)))
     if not _is_usable(layout):
         return None
     linked = {link: result_of(layout, link) for link in links}

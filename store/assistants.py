@@ -1,6 +1,6 @@
 """Processes that assist in walking a large tree (`store.helper`): each takes a directory at a time, with all below it.
 
-They open it by its path, which the tree's owner could lead elsewhere meanwhile; what is in it, from its descriptor.
+They open it below the descriptor that we have of the directory above, so nobody can lead them out of the tree.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class HelperAssistant:
     def walk(self, directory: Directory) -> Below | None:
         """Return what is below *directory*; None if that could not be done, and nothing is left of it."""
         target = self.target + directory.place[len(self.source) :] if self.target else ""
-        found = self.helper.walk(directory.place, target, directory.depth)
+        found = self.helper.walk(_place(directory), target, directory.depth)
         if target and not found:
             with contextlib.suppress(FileNotFoundError):
                 remove_tree(Path(target))
@@ -52,6 +52,17 @@ class HelperAssistant:
     def close(self) -> None:
         """Let it go."""
         self.helper.close()
+
+
+def _place(directory: Directory) -> str:
+    """Return a path by which another process of ours opens *directory* and nothing that its owner has put there since.
+
+    It leads through the descriptor of the directory above (proc(5), /proc/pid/fd), which is open as long as anything
+    in that is left to do; what is left of the path has one component, and no link is followed there.
+    """
+    if directory.parent is None:
+        return directory.place
+    return f"/proc/{os.getpid()}/fd/{directory.parent.fd}/{os.fsdecode(directory.name)}"
 
 
 def assistants(

@@ -12,14 +12,17 @@ from __future__ import annotations
 import contextlib
 import itertools
 import operator
+import os
 import sqlite3
 import stat
 import struct
 import threading
+import time
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from store.errors import Error
+from store.interrupt import check
 from store.needs import pack
 from store.read_only import StoreReadOnly, is_read_only
 from store.schema import SCHEMA, SCHEMA_VERSION
@@ -27,15 +30,19 @@ from store.space import DiskFull, is_full
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+
+_Result = TypeVar("_Result")
 
 _BUSY_SECONDS = 600
 _UNWRITABLE = frozenset(
     {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 )
 _TRANSIENT = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM})
+_LOOK_SECONDS = 0.5  # SQLite hears no signal while it waits for a lock, so it waits in pieces
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY})
 
 
 class StoreCorrupt(Error):
@@ -128,7 +135,7 @@ class Connection:
         with self._mutex, self._translated():
             if not self._connection.in_transaction:
                 self._follow()
-            return self._connection.execute(statement, parameters).fetchall()
+            return _patiently(lambda: self._connection.execute(statement, parameters).fetchall())
 
     def each(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """Yield the rows that *statement* gives, which may be more than are wanted in memory; within `snapshot`."""
@@ -182,11 +189,13 @@ class Connection:
             return connection
 
     def _open_as_usual(self, *, fresh: bool) -> sqlite3.Connection:
+        if fresh:  # SQLite gives its other files the mode of this one: nobody else is to lock them
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(
-            self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+            self.path, timeout=_LOOK_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
         )
         try:
-            _prepare(connection, self.path, fresh=fresh)
+            _patiently(lambda: _prepare(connection, self.path, fresh=fresh))
         except BaseException:
             connection.close()
             raise
@@ -255,6 +264,18 @@ class Connection:
 def _code(error: sqlite3.Error) -> int:
     """Return SQLite's own primary code, 0 for an error of Python's, which comes of values that it cannot read."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _patiently(work: Callable[[], _Result]) -> _Result:
+    """Return what *work* returns, tried again for as long as others may keep the database locked."""
+    end = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            return work()
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) not in _BUSY or time.monotonic() > end:
+                raise
+        check()
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, *, fresh: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import stat
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,17 +65,21 @@ def seems_new(path: Path, pool: Pool) -> bool:
 
     Then the tree is hardly in the store, and it is not worthwhile to read all of it to find that out.
     """
-    known = [pool.has(digest, executable) for digest, executable in itertools.islice(_digests(path), _SAMPLE)]
+    try:
+        known = [pool.has(digest, executable) for digest, executable in itertools.islice(_digests(path), _SAMPLE)]
+    except (OSError, RecursionError):  # who reads all of the tree says what is wrong with it
+        return True
     return 2 * sum(known) < len(known)
 
 
 def _digests(path: Path) -> Iterator[tuple[bytes, bool]]:
     reader = FileReader()
-    for directory, _, names in os.walk(path):
+    if not stat.S_ISDIR(os.lstat(path).st_mode):
+        return
+    for _, _, names, dir_fd in os.fwalk(path):
         for name in names:
-            place = f"{directory}/{name}"
             with contextlib.suppress(OSError, InvalidTree):  # whoever reads all of the tree says so
-                fd, status = open_file(None, place, place)
+                fd, status = open_file(dir_fd, name, name)
                 try:
                     yield reader.digest(fd)[0], file_kind(status.st_mode) is Kind.EXECUTABLE
                 finally:
@@ -105,7 +110,7 @@ class _Copy(Taker):
             digest, size = reader.digest(fd)
             if not self.pool.link(digest, executable, dir_fd, new):
                 os.lseek(fd, 0, os.SEEK_SET)
-                digest, size = put_chunks(self.pool, _chunks(fd, reader), executable, dir_fd, new)
+                digest, size = put_chunks(self.pool, reader.pieces(fd), executable, dir_fd, new)
         finally:
             os.close(fd)
         return kind, digest, size, stamp(status)
@@ -149,8 +154,3 @@ def help_copying(pool: str, place: str) -> None:
     """Copy for another process, through the pool in the directory *pool*; what the index at *place* knows is linked."""
     opened = Pool.open(Path(pool))
     serve_walks(lambda target: _Copy(target, opened), place)
-
-
-def _chunks(fd: int, reader: FileReader) -> Iterator[memoryview]:
-    while data := reader.read(fd):
-        yield data

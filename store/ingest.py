@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
+from store.interrupt import check
 from store.reading import (
     OPEN_DIRECTORY,
     FileReader,
@@ -105,6 +106,7 @@ class _Inspection:
         try:
             with os.scandir(fd) as entries:
                 for entry in entries:
+                    check()
                     child = f"{place}/{entry.name}"
                     child_status = entry.stat(follow_symlinks=False)
                     self._check(child_status, child)

@@ -1,6 +1,6 @@
 """Where things lie in a store's home directory.
 
-version      the format of the whole, a number
+version      the format of the whole, a number: what makes the directory a store (see `store.home`)
 store/       the objects: <32 characters>-<name>
 pool/        one hard link for each distinct file of the objects
 db.sqlite    what is known about the objects
@@ -12,6 +12,8 @@ builds/      scratch directories, each locked by the process that uses it
 trash/       what no longer exists for anybody but has not been unlinked yet
 logs/        build logs
 cache/       downloads and other things that may be deleted at any time
+failed/      build directories of builders that failed, if they were to be kept
+boot         for which boot of the machine the pool was swept (see `store.scratch`)
 reserve      8 MiB that the collector gives up first, so that it works on a full disk
 """
 
@@ -106,9 +108,23 @@ class Layout:
         return self.home / "reserve"
 
     @property
+    def failed(self) -> Path:
+        """The directory of build directories that a user wants to look at."""
+        return self.home / "failed"
+
+    @property
     def directories(self) -> tuple[Path, ...]:
-        """Every directory that a store has."""
+        """Every directory that a store has from its beginning."""
         return (
-            self.objects, self.pool, self.roots / "auto", self.temproots, self.locks, self.builds, self.trash,
-            self.logs, self.cache,
+            self.objects, self.pool, self.roots, self.temproots, self.locks, self.builds, self.trash, self.logs,
+            self.cache,
         )  # fmt: skip
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that a store may have beside its directories."""
+        names = (
+            "version", "version.new", "journal", "journal.new", "boot", "boot.new", "reserve",
+            *(f"{name}{end}" for name in ("db.sqlite", "db.new") for end in ("", "-wal", "-shm", "-journal")),
+        )  # fmt: skip
+        return tuple(self.home / name for name in names)

@@ -19,18 +19,19 @@ from store.assistants import read_content
 from store.copying import copy_in, seems_new
 from store.database import Database, PathInfo
 from store.errors import Error
+from store.failpoints import reach
+from store.home import is_store, layout_at, set_up
 from store.index import Index
 from store.journal import Journal
-from store.layout import FORMAT_VERSION, Layout
 from store.locks import Gate, NoGate, standing
-from store.path import DIGEST_LENGTH, StorePath
+from store.path import DIGEST_LENGTH, StorePath, check_name
 from store.pool import Pool
 from store.read_only import StoreReadOnly, is_read_only
 from store.registration import Entry, ObjectGone, ObjectMissing, Registrar
 from store.remembering import Differs
 from store.retention import Retention
 from store.scratch import Scratches
-from store.space import disk_full_told, give_up_reserve, is_full, make_reserve
+from store.space import disk_full_told, give_up_reserve, is_full
 from store.temproots import TempRoots
 
 
@@ -38,24 +39,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from store.database import Divergence
+    from store.layout import Layout
 
 
 _DAY = 24 * 60 * 60
-
-
-class StoreTooNew(Error):
-    """A later kernix made this store."""
-
-    home: Path
-    found: str
-
-    def __str__(self) -> str:
-        return f"the store {self.home} has format {self.found!r}, this kernix knows {FORMAT_VERSION}"
-
-    @property
-    def hint(self) -> str:
-        """Return the ways out."""
-        return "use the later kernix, or another KERNIX_HOME"
 
 
 class NoSuchObject(Error):
@@ -105,10 +92,13 @@ class Store:
         room to open the database.
 
         Raises:
+            NotAStore: something else is there.
+            ForeignStore: it belongs to another user.
+            UnusableHome: there can be no store.
             StoreTooNew, SchemaTooNew: a later kernix made it.
             StoreCorrupt: the database is damaged or missing.
         """
-        layout = Layout(Path(os.path.realpath(home)))
+        layout = layout_at(home)
         read_only = is_read_only(layout.home)
         with disk_full_told(layout.home):
             set_up(layout)
@@ -140,6 +130,11 @@ class Store:
             registrar=registrar,
             read_only=read_only,
         )
+
+    @classmethod
+    def open_existing(cls, home: Path, *, full_disk: bool = False) -> Store | None:
+        """Return the store in *home*, as `open` does; None, with nothing made, if there is none."""
+        return cls.open(home, full_disk=full_disk) if is_store(layout_at(home)) else None
 
     def close(self) -> None:
         """Let go of what is held, and of the files; once is enough."""
@@ -268,7 +263,7 @@ class Store:
             InvalidTree: there is something in it that no object may have.
             DiskFull: there is no room.
         """
-        name = name if name is not None else (Path.cwd() / path).name
+        name = check_name(name if name is not None else (Path.cwd() / path).name)
         with Index.open(self.layout.index) as index:
             found = self._find(path, name, index)
             if found:
@@ -320,30 +315,6 @@ class Store:
         return self.registrar.register((), realisations)
 
 
-def set_up(layout: Layout) -> None:
-    """Make sure that *layout* is there, and of this format.
-
-    Raises:
-        StoreTooNew: it is of another format.
-    """
-    try:
-        found = layout.version.read_text()
-    except FileNotFoundError:
-        _make(layout)
-        return
-    if found != f"{FORMAT_VERSION}\n":
-        raise StoreTooNew(layout.home, found.strip())
-
-
-def _make(layout: Layout) -> None:
-    for directory in layout.directories:
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    make_reserve(layout.reserve)
-    temporary = layout.version.with_name(f"version.{os.getpid()}")
-    temporary.write_text(f"{FORMAT_VERSION}\n")
-    temporary.rename(layout.version)
-
-
 def _database(layout: Layout) -> Database:
     if layout.database.exists() and layout.database.stat().st_size:
         return Database(layout.database, fresh=False)
@@ -352,8 +323,11 @@ def _database(layout: Layout) -> Database:
         if not any(_things(layout)):
             temporary = layout.database.with_suffix(".new")
             temporary.unlink(missing_ok=True)
+            reach("make: database")
             Database(temporary, fresh=True).close()
+            reach("make: rename database")
             temporary.rename(layout.database)
+            reach("make: open database")
         return Database(layout.database, fresh=False)
 
 

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.errors import Error
+from store.interrupt import check
 
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.1
+_GATE_PAUSE = 0.005  # it is held for a moment only, and who waits rarely looks would hardly ever find it free
 
 
 class WaitCancelled(Error):
@@ -86,6 +88,15 @@ def try_flock(descriptor: int, *, shared: bool = False) -> bool:
     return True
 
 
+def _flock(descriptor: int, mode: int) -> None:
+    """Lock the open file *descriptor*, waiting as long as it takes; but no longer than the thread is wanted."""
+    pause = _FIRST_PAUSE
+    while not try_flock(descriptor, shared=mode == fcntl.LOCK_SH):
+        check()
+        time.sleep(pause)
+        pause = min(pause * 2, _GATE_PAUSE)
+
+
 def leads_to(path: Path, descriptor: int) -> bool:
     """Return whether *path* is a name of the open file *descriptor*."""
     try:
@@ -119,8 +130,8 @@ class Gate:
         try:
             turnstile = _open(self.directory / "turnstile")
             try:
-                fcntl.flock(turnstile, fcntl.LOCK_EX)
-                fcntl.flock(gate, mode)
+                _flock(turnstile, fcntl.LOCK_EX)
+                _flock(gate, mode)
             finally:
                 os.close(turnstile)
             yield
@@ -192,6 +203,7 @@ def _pauses(path: Path, cancelled: Callable[[], bool] | None, on_wait: Callable[
         on_wait()
     pause = _FIRST_PAUSE
     while True:
+        check()
         if cancelled is not None and cancelled():
             raise WaitCancelled(path)
         yield pause

@@ -36,6 +36,7 @@ import attrs
 
 from blake3 import blake3
 
+from store.interrupt import check
 from store.parallel import in_parallel
 from store.reading import OPEN_FILE
 from store.seal import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
@@ -269,6 +270,7 @@ class Pool:
     def _sweep_shard(self, shard: str) -> Swept:
         entries = size = 0
         for item in self._items(shard):
+            check()
             try:
                 status = item.stat(follow_symlinks=False)
                 if status.st_nlink > 1 and shard != _TEMPORARY:

@@ -5,6 +5,8 @@ Nothing here follows a symbolic link, or opens a path of more than one component
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import stat
 import struct
@@ -15,11 +17,13 @@ import attrs
 
 from blake3 import blake3
 
+from store.interrupt import check
 from store.tree import MAX_DEPTH, InvalidTree, Kind
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 
 Name: TypeAlias = str | bytes
@@ -30,6 +34,8 @@ OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NO
 
 _BUFFER_SIZE = 1 << 20
 _SMALL = 1 << 16  # bytes
+_BLOCK = 512  # what stat(2) counts in
+_ZEROS = bytes(_BUFFER_SIZE)
 
 TOGETHER = _BUFFER_SIZE // _SMALL
 """How many files `FileReader.small` reads at a time."""
@@ -67,6 +73,7 @@ class FileReader:
 
     def read(self, fd: int) -> memoryview:
         """Return the next bytes of *fd*, good until the next call; none at the end."""
+        check()
         return self._view[: os.readv(fd, self._buffers)]
 
     def is_whole(self, data: memoryview) -> bool:
@@ -110,11 +117,75 @@ class FileReader:
             return blake3(data).digest(), len(data)
         hasher = blake3()
         size = 0
-        while data:
-            hasher.update(data)
-            size += len(data)
-            data = self.read(fd)
+        for piece in self._from_first(fd, data):
+            hasher.update(piece)
+            size += len(piece)
         return hasher.digest(), size
+
+    def pieces(self, fd: int) -> Iterator[memoryview]:
+        """Yield what is in *fd* from where it stands, each piece good until the next; for what is not on the disk, holes."""
+        data = self.read(fd)
+        if not data or self.is_whole(data):
+            yield data
+        else:
+            yield from self._from_first(fd, data)
+
+    def _from_first(self, fd: int, data: memoryview) -> Iterator[memoryview]:
+        """Yield *data*, which is not all that is in *fd*, and what follows."""
+        status = os.fstat(fd)
+        if status.st_blocks * _BLOCK < status.st_size:
+            yield from self._sparse(fd, os.lseek(fd, -len(data), os.SEEK_CUR), status.st_size)
+        else:
+            yield data
+        while data := self.read(fd):
+            yield data
+
+    def _sparse(self, fd: int, start: int, size: int) -> Iterator[memoryview]:
+        """Yield what is in *fd* from *start* to its end at *size*, or before; leave it there."""
+        while start < size:
+            data = _next_data(fd, start, size)
+            yield from _hole(data - start)
+            end = os.lseek(fd, data, os.SEEK_HOLE) if data < size else size
+            start = os.lseek(fd, data, os.SEEK_SET)
+            while start < end:
+                check()
+                read = os.readv(fd, [self._view[: end - start]])
+                if not read:  # it was cut meanwhile
+                    return
+                start += read
+                yield self._view[:read]
+
+
+def is_hole(piece: memoryview | bytes | bytearray) -> bool:
+    """Return whether *piece*, as a reader gave it, is no data but a part of a hole: zeros that take no room."""
+    return isinstance(piece, memoryview) and piece.obj is _ZEROS
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of the file at *path* in hexadecimal."""
+    hasher = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        for piece in FileReader().pieces(file.fileno()):
+            hasher.update(piece)
+    return hasher.hexdigest()
+
+
+def _hole(size: int) -> Iterator[memoryview]:
+    while size > 0:
+        check()
+        piece = memoryview(_ZEROS)[:size]
+        size -= len(piece)
+        yield piece
+
+
+def _next_data(fd: int, start: int, size: int) -> int:
+    """Return where, from *start*, the file *fd* has data next; *size*, its end, if it has none."""
+    try:
+        return min(os.lseek(fd, start, os.SEEK_DATA), size)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return size
+        raise
 
 
 def open_file(dir_fd: int | None, name: Name, place: str) -> tuple[int, os.stat_result]:

@@ -14,7 +14,6 @@ import os
 import time
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -22,9 +21,8 @@ import attrs
 from store.closure import topological
 from store.database import Database, PathInfo
 from store.failpoints import reach
+from store.home import layout_at, set_up
 from store.journal import Journal, ObjectLine, RealisationLine
-from store.layout import Layout
-from store.local import set_up
 from store.locks import Gate, standing
 from store.look import content_of
 from store.path import InvalidStorePath, StorePath
@@ -36,7 +34,9 @@ from store.verify import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
+    from store.layout import Layout
     from store.tree import Content
 
     Progress = Callable[[str, int, int], None]
@@ -59,7 +59,7 @@ def rebuild(home: Path, progress: Progress = lambda _what, _done, _total: None) 
     Raises:
         StoreTooNew, JournalTooNew: a later kernix made it.
     """
-    layout = Layout(Path(os.path.realpath(home)))
+    layout = layout_at(home)
     set_up(layout)
     with standing(layout.locks / "collector"), Gate(layout.locks).exclusive():
         return _Rebuild(layout, progress).run()

@@ -1,4 +1,4 @@
-"""Find which store objects a tree refers to: whose digests occur in its bytes.
+"""Find which store objects a tree refers to: whose digests occur in its bytes, names of files among them.
 
 A digest is 32 characters of Nix's base-32 and looks like nothing else, so an occurrence is
 a reference (Nix, `libstore/references.cc`). A compressed file hides those in it. All
@@ -16,7 +16,7 @@ import attrs
 
 from store import base32
 from store.path import DIGEST_LENGTH
-from store.reading import FileReader, Name, Read, open_file, read_target
+from store.reading import FileReader, Name, Read, is_hole, open_file, read_target
 from store.tree import Kind
 from store.walk import Directory, Visitor, walk
 
@@ -31,7 +31,7 @@ _RUN = b"x" * DIGEST_LENGTH
 
 
 def find_references(path: Path, candidates: Iterable[str]) -> set[str]:
-    """Return those of the digests *candidates* that occur in the files and symbolic links of the tree at *path*.
+    """Return those of the digests *candidates* that occur in the files, symbolic links and names of the tree at *path*.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
@@ -67,25 +67,36 @@ class _Scan(Visitor):
     found: set[bytes] = attrs.field(factory=set)
 
     def enter(self, directory: Directory) -> None:
-        pass
+        if directory.parent:  # the root's own name is not the tree's
+            self._see(directory.name)
 
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+        if directory:
+            self._see(name)
         fd, _ = open_file(directory.fd if directory else None, name, place)
         try:
             tail = b""
-            while data := reader.read(fd):
+            for data in reader.pieces(fd):
+                if is_hole(data):
+                    tail = b""
+                    continue
                 window = tail + bytes(data)
                 self.found.update(occurring(window, self.wanted))
                 tail = window[1 - DIGEST_LENGTH :]  # too short for a digest: nothing is found twice or missed
-                if reader.is_whole(data):
-                    break
         finally:
             os.close(fd)
         return Kind.FILE, b"", 0, b""
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
+        if directory:
+            self._see(name)
         self.found.update(occurring(read_target(directory.fd if directory else None, name), self.wanted))
         return b""
 
     def leave(self, directory: Directory, digest: bytes) -> None:
         pass
+
+    def _see(self, name: Name) -> None:
+        """Take *name* for a part of what the tree says."""
+        if len(name) >= DIGEST_LENGTH:
+            self.found.update(occurring(os.fsencode(name), self.wanted))

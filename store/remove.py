@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from store.interrupt import check
 from store.parallel import in_parallel
 from store.reading import OPEN_DIRECTORY
 
@@ -39,6 +40,7 @@ def remove_tree(path: Path) -> tuple[int, int]:
 
     Raises:
         OSError: something cannot be removed.
+        Interrupted: somebody wanted it to stop.
     """
     removal = _Removal()
     removal.remove(os.fspath(path), None, 0)
@@ -60,6 +62,7 @@ class _Removal:
 
     def remove(self, name: str, dir_fd: int | None, depth: int) -> None:
         """Remove *name*, which lies *depth* levels below the root, and what is below it."""
+        check()
         for _ in range(_TRIES):
             try:
                 if self._unlink(name, dir_fd) or self._remove_directory(name, dir_fd, depth):

@@ -15,6 +15,7 @@ removed inside the gate exclusively.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 
 from pathlib import Path
@@ -38,20 +39,55 @@ if TYPE_CHECKING:
 
 
 _LONGEST_CHAIN = 16
+_NO_LINK = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG})
+"""What the system says where there is no link; anything else may go away again."""
 
 
 class NotALink(Error):
-    """A link cannot be made because something else is there."""
+    """A link cannot be made because something else is there, which may be a link of the user's own."""
 
     link: Path
+    target: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.link} exists and is not a symbolic link"
+        if self.target is None:
+            return f"{self.link} exists and is not a symbolic link"
+        return f"{self.link} is a symbolic link to {self.target!r}, which is not in the store, so it is not replaced"
 
     @property
     def hint(self) -> str:
         """Return the way out."""
         return "move it away, or choose another link with -o"
+
+
+class CannotLink(Error):
+    """A link cannot be made where it should be."""
+
+    link: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"cannot make the link {self.link}: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Return the ways out."""
+        return "choose another link with -o, or make none with --no-link"
+
+
+class RootUnreadable(Error):
+    """Nobody can tell now what a root keeps."""
+
+    link: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"cannot tell what the root {self.link} keeps: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Return the ways out."""
+        return "make it readable; or, if what it keeps may go, `kernix roots remove` it"
 
 
 class NotARoot(Error):
@@ -77,17 +113,55 @@ def link_result(store: Store, link: Path, target: StorePath) -> None:
 
     Raises:
         ObjectMissing: *target* is not registered.
-        NotALink: *link* is there and is something else.
+        NotALink: *link* is there and is something else, or leads elsewhere than into the store.
+        OSError: it cannot be made.
     """
     link = absolute(link)
-    if os.path.lexists(link) and not link.is_symlink():
-        raise NotALink(link)
+    check_replaceable(store.layout, link)
     store.need([target])
     with store.gate.shared():
         reach("roots: register")
         _switch(auto_entry(store.layout, link), str(link))
         reach("roots: switch")
         _switch(link, str(store.path(target)))
+
+
+def check_replaceable(layout: Layout, link: Path) -> None:
+    """Refuse to replace what is at *link*, unless that is nothing, or a link into the store, as `link_result` makes it.
+
+    Raises:
+        NotALink: it is something of the user's own.
+    """
+    try:
+        target = link.readlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise NotALink(link) from None
+        raise
+    # What it leads to may be gone; but a link to another link of the user's is that user's own.
+    place = link.parent / target
+    inside = os.path.normpath(f"{os.path.realpath(place.parent)}/{place.name}")
+    if not inside.startswith(f"{layout.objects}{os.sep}"):
+        raise NotALink(link, str(target))
+
+
+def check_can_link(link: Path) -> None:
+    """Refuse a *link* that cannot be made: its directory is tried.
+
+    Raises:
+        CannotLink: why.
+    """
+    directory = link.parent
+    temporary = directory / f".kernix-{os.urandom(8).hex()}"
+    try:
+        if len(os.fsencode(link.name)) > os.pathconf(directory, "PC_NAME_MAX"):
+            raise CannotLink(link, "its name is too long")
+        temporary.symlink_to("nowhere")
+        temporary.unlink()
+    except OSError as error:
+        raise CannotLink(link, f"{directory}: {(error.strerror or str(error)).lower()}") from None
 
 
 def result_of(layout: Layout, link: Path) -> StorePath | None:
@@ -140,12 +214,16 @@ def remove_indirect(store: Store, link: Path) -> None:
 
 
 def roots(layout: Layout) -> list[Root]:
-    """Return every permanent root, by link."""
+    """Return every permanent root, by link.
+
+    Raises:
+        RootUnreadable: there may be one more.
+    """
     found = []
     for link in _links(layout.roots):
         indirect = link.parent == layout.roots / "auto"
         shown = link.readlink() if indirect else link
-        target = _target(layout, shown)
+        target = None if indirect and not shown.is_absolute() else _target(layout, shown)
         if target is not None:
             found.append(Root(shown, target, indirect=indirect))
     return sorted(found, key=lambda root: root.link)
@@ -154,7 +232,8 @@ def roots(layout: Layout) -> list[Root]:
 def remove_dangling(layout: Layout) -> None:
     """Remove the entries whose user's link is gone. Only inside the gate, exclusively."""
     for link in _links(layout.roots / "auto"):
-        if not os.path.lexists(link.readlink()):
+        user = link.readlink()
+        if user.is_absolute() and not _is_there(user):
             link.unlink()
 
 
@@ -181,11 +260,13 @@ def _target(layout: Layout, link: Path) -> StorePath | None:
     for _ in range(_LONGEST_CHAIN):
         try:
             place = place.parent / place.readlink()
-        except OSError:
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise RootUnreadable(link, (error.strerror or str(error)).lower()) from None
             return None
         # A link of the user's to a link of the user's is followed; one to an object is not, since
         # the object's own links are its references.
-        if os.path.normpath(place).startswith(f"{layout.objects}{os.sep}") or not place.is_symlink():
+        if os.path.normpath(place).startswith(f"{layout.objects}{os.sep}") or not os.path.islink(place):  # noqa: PTH114 -- it raises nothing
             return object_of(layout, str(place))
     return None
 
@@ -196,6 +277,15 @@ def _links(directory: Path) -> Iterator[Path]:
             yield Path(entry.path)
         elif entry.is_dir(follow_symlinks=False):
             yield from _links(Path(entry.path))
+
+
+def _is_there(link: Path) -> bool:
+    """Return whether something is at *link*, as far as can be told."""
+    try:
+        link.lstat()
+    except OSError as error:
+        return error.errno not in _NO_LINK
+    return True
 
 
 def auto_entry(layout: Layout, link: Path) -> Path:
@@ -209,7 +299,7 @@ def absolute(link: Path) -> Path:
 
 
 def _switch(link: Path, target: str) -> None:
-    temporary = link.with_name(f".{link.name}.{os.urandom(8).hex()}")
+    temporary = link.with_name(f".kernix-{os.urandom(8).hex()}")  # no longer than any other name
     temporary.symlink_to(target)
     try:
         temporary.rename(link)

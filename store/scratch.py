@@ -27,6 +27,7 @@ import attrs
 
 from store.errors import Error
 from store.failpoints import reach
+from store.interrupt import a_moment
 from store.locks import leads_to, try_flock
 from store.moment import moment, mount
 from store.remove import remove_tree
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 
 _GIVEN_UP = "-0"
+_PATIENCE = 0.5
+"""Seconds that removing a scratch may take after an interrupt."""
 
 
 class StoreRemounted(Error):
@@ -78,9 +81,16 @@ class Scratches:
         finally:
             try:
                 reach("scratch: remove")
-                remove_tree(_given_up(path))
+                self._remove(_given_up(path))
             finally:
                 os.close(descriptor)
+
+    def _remove(self, path: Path) -> None:
+        """Remove the scratch at *path*; if that takes long and somebody is in a hurry, the collector does the rest."""
+        with a_moment(_PATIENCE):
+            remove_tree(path)
+        if path.exists():
+            path.rename(self.layout.trash / path.name)
 
     def sweep(self) -> tuple[int, int]:
         """Remove the scratches that nobody uses; return how many files and bytes went."""
@@ -130,6 +140,7 @@ class Scratches:
         self.pool.doubt()
         reach("recover: boot")
         temporary = self._boot.with_suffix(".new")
+        temporary.touch(0o600)
         temporary.write_text(now)
         temporary.rename(self._boot)
 

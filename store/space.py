@@ -26,7 +26,8 @@ RESERVE_SIZE = 8 << 20
 _LITTLE = 1 << 16  # what SQLite needs to open a database
 _FEW = 3
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says when there is no room."""
 
 
 class DiskFull(Error):
@@ -49,7 +50,7 @@ def disk_full_told(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise DiskFull(str(place)) from error
         raise
 

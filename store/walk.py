@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 
+from store.interrupt import check
 from store.reading import (
     OPEN_DIRECTORY,
     FileReader,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MANY = 2000  # nodes: what takes as long to read as starting a process
+_LOOK = 0.2  # seconds between two looks whether to stop, while an assistant works
 _DEPTH = 2  # of what an assistant gets: no half of the tree, and no crumbs
 
 Below: TypeAlias = tuple[bytes, int, int]
@@ -235,11 +237,13 @@ class _Walk:
                     if not directory.taken:
                         directory.taken = True
                         return directory
-                self._changed.wait()
+                check()
+                self._changed.wait(_LOOK)
         return None
 
     def _take_up(self, directory: Directory, reader: FileReader) -> None:
         """Do all that *directory* holds but for the directories in it."""
+        check()
         check_depth(directory.depth, directory.place)
         try:
             dir_fd = directory.parent.fd if directory.parent else None
@@ -282,6 +286,7 @@ class _Walk:
                 results.append(result)
                 if self._failure:
                     return
+                check()
         except OSError as error:
             raise _locate(error, directory.path_of(names[len(results)])) from None
         encoded = os.fsencode("\0".join(names)).split(b"\0")  # all at once takes a third of the time

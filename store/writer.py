@@ -17,7 +17,8 @@ import attrs
 
 from blake3 import blake3
 
-from store.reading import OPEN_DIRECTORY
+from store.interrupt import check
+from store.reading import OPEN_DIRECTORY, is_hole
 from store.seal import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 from store.tree import MAX_DEPTH, MAX_TARGET, Content, InvalidTree, Kind, check_node_name, listing_digest, tree_digest
 
@@ -75,16 +76,24 @@ def put_chunks(
 ) -> tuple[bytes, int]:
     """Make *name* in *dir_fd* a file of *chunks*, shared through *pool*, and return its digest and size.
 
-    It is on the disk before its digest is known; the pool's file then takes its place.
+    It is on the disk before its digest is known; the pool's file then takes its place. Holes stay holes.
     """
     hasher = blake3()
     size = 0
+    sparse = False
     fd = os.open(name, _CREATE, 0o600, dir_fd=dir_fd)
     try:
         for chunk in chunks:
+            check()
             hasher.update(chunk)
             size += len(chunk)
-            _write_all(fd, chunk)
+            if is_hole(chunk):
+                os.lseek(fd, len(chunk), os.SEEK_CUR)
+                sparse = True
+            else:
+                _write_all(fd, chunk)
+        if sparse:
+            os.ftruncate(fd, size)  # it may end in a hole
         finish_file(fd, executable)
     finally:
         os.close(fd)
@@ -300,6 +309,7 @@ def _finish(directory: _Directory, fd: int) -> tuple[bytes, int, int]:
     """Finish the open *directory* and all below it, close it, and return its digest, size and number of nodes."""
     size, nodes = 0, 1
     listing = []
+    check()
     try:
         for name, entry in directory.entries.items():
             if isinstance(entry, _File):

@@ -32,6 +32,7 @@ from derivations.realise.run import BuildFailed, Limits, Watcher, run
 from derivations.realise.sandbox import Sandbox
 from store.closure import closure
 from store.errors import Error
+from store.interrupt import Interrupted, interruptible
 from store.locks import WaitCancelled, locked
 from store.space import disk_full_told
 
@@ -93,7 +94,7 @@ class Workshop:
             Cancelled: it was told to stop.
         """
         slots = self.fetches if is_fetch(derivation) else self.jobs
-        with contextlib.ExitStack() as later, slots.slot(asked) as slot:
+        with interruptible(self.cancellation.is_killed), contextlib.ExitStack() as later, slots.slot(asked) as slot:
             key = derivation.action_key(lambda output: inputs[output].digest)
 
             def wait() -> None:
@@ -108,7 +109,7 @@ class Workshop:
                         slot.acquire()
                         scratch = later.enter_context(self.store.scratch())
                         outputs = _Build(self, derivation, inputs, key, scratch).perform(slot.release)
-            except WaitCancelled:
+            except (WaitCancelled, Interrupted):
                 raise Cancelled(derivation.name) from None
             except Error:
                 if not self.settings.keep_going:
@@ -244,8 +245,8 @@ class _Build:
         build = self.scratch / "build"
         if not self.workshop.settings.keep_failed or self.derivation.is_builtin:
             return
-        directory = self.workshop.store.layout.home / "failed"
-        directory.mkdir(exist_ok=True)
+        directory = self.workshop.store.layout.failed
+        directory.mkdir(mode=0o700, exist_ok=True)
         build.chmod(0o755)  # a builder may have taken away our right to rename it
         for number in itertools.count(1):
             place = directory / f"{self.derivation.name}-{number}"

@@ -2,7 +2,7 @@
 
 Refused are absolute names and names with `..`, what is neither file, directory nor link, whatever would
 be written through a symbolic link, hard links to what the archive has not brought itself, and, for
-sources, symbolic links that lead out of the tree. A name that comes twice is what it was
+sources, symbolic links that lead out of the tree, if need be through others. A name that comes twice is what it was
 last, as with `tar --update`.
 """
 
@@ -16,6 +16,7 @@ import attrs
 from derivations.realise.archive import DIRECTORY, FILE, HARD_LINK, SYMLINK, Member, TarReader
 from derivations.realise.decompress import Reader
 from derivations.realise.job import Cancelled
+from derivations.realise.links import Entangled, Links
 from store.errors import Error
 from store.tree import InvalidTree
 from store.writer import TreeWriter
@@ -81,6 +82,7 @@ class Extraction:
     strip: int = 0
     links_may_leave: bool = False
     _stripped: bytes | None = attrs.field(default=None, init=False)
+    _links: Links = attrs.field(factory=Links, init=False)
 
     def extract(self, reader: Reader, each: Callable[[int], None]) -> None:
         """Write all members that *reader* gives; *each* is called now and then with how many there were.
@@ -97,6 +99,7 @@ class Extraction:
                 raise self._refusal(member, error.reason) from None
             if number % _REPORT_EVERY == 0:
                 each(number)
+        self._check_links()
 
     def _write(self, member: Member, tar: TarReader) -> None:
         path = self._place(member, member.path)
@@ -105,11 +108,12 @@ class Extraction:
         if member.type == FILE:
             data = tar.read(member) if member.size <= WHOLE else tar.chunks(member)
             self.writer.file(path, data, executable=member.executable, replace=True)
+            self._links.drop(path)
         elif member.type == DIRECTORY:
             self.writer.directory(path)
         elif member.type == SYMLINK:
-            self._check_target(member, path)
             self.writer.symlink(path, member.target, replace=True)
+            self._links.put(path, member.target)
         elif member.type == HARD_LINK:
             self._link(member, path)
         else:
@@ -138,16 +142,15 @@ class Extraction:
             known = _show(self._stripped)
             raise self._refusal(member, f"it does not lie in {known}, which is left out (strip={self.strip})")
 
-    def _check_target(self, member: Member, path: bytes) -> None:
+    def _check_links(self) -> None:
         if self.links_may_leave:
             return
-        if member.target.startswith(b"/"):
-            raise self._refusal(member, f"it is a symbolic link to the absolute place {_show(member.target)}")
-        depth = path.count(b"/")
-        for part in member.target.split(b"/"):
-            depth += -1 if part == b".." else part not in {b"", b"."}
-            if depth < 0:
-                raise self._refusal(member, f"it is a symbolic link out of the tree, to {_show(member.target)}")
+        try:
+            for path, target in self._links.leaving():
+                way = "to the absolute place" if target.startswith(b"/") else "out of the tree, to"
+                raise Refused(self.archive, _show(path), f"it is a symbolic link {way} {_show(target)}")
+        except Entangled:
+            raise Refused(self.archive, "its symbolic links", "they lead through each other without end") from None
 
     def _link(self, member: Member, path: bytes) -> None:
         target = self._place(member, member.target)
@@ -155,6 +158,7 @@ class Extraction:
             raise self._refusal(member, "it is a hard link to a directory")
         if target != path:
             self.writer.link(path, target, replace=True)
+            self._links.copy(path, target)
 
     def _refusal(self, member: Member, reason: str) -> Refused:
         return Refused(self.archive, _show(member.path), reason)

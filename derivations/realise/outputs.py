@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
@@ -12,6 +10,7 @@ from derivations.realise.run import BuildFailed
 from store.errors import Error
 from store.ingest import adopt
 from store.path import StorePath
+from store.reading import sha256_of
 from store.references import find_references
 from store.registration import Entry
 from store.tree import Content, InvalidTree
@@ -109,11 +108,8 @@ class Outputs:
         fixed = self.derivation.fixed
         if fixed is None or self.derivation.is_builtin:
             return
-        if fixed.method == "flat" and place.is_file():
-            with place.open("rb") as file:
-                got = hashlib.file_digest(file, "sha256").hexdigest()
-        else:
-            got = content.digest.hex()
+        flat = fixed.method == "flat" and place.is_file()
+        got = sha256_of(place) if flat else content.digest.hex()
         if got != fixed.digest:
             raise WrongOutput(self.derivation.name, fixed.method, fixed.digest, got)
 

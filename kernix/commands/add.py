@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from kernix.options import PATH
+from store import path as store_path
+from store.errors import Error
 from store.retention import Retention
 
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kernix.session import Session
+
+
+class UnfitName(Error):
+    """A store object cannot be called as a file is."""
+
+    name: str
+    reason: str
+    fitting: str
+
+    def __str__(self) -> str:
+        return f"invalid store path {self.name!r}: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Tell how to give it another name."""
+        return f"`--name` gives it another one, such as `--name {self.fitting}`"
 
 
 @click.command
@@ -26,5 +46,27 @@ def command(session: Session, /, *, path: Path, name: str | None) -> None:
     What is there already is not written again. `kernix roots add LINK` keeps it for good;
     without a root it stays as long as the retention of sources says.
     """
+    name = check_name(path, name)
     added = session.store.add(path, name, retention=Retention.SOURCE)
     click.echo(session.store.path(added))
+
+
+def check_name(path: Path, name: str | None) -> str:
+    """Return *name*, or how *path* is called, if an object can be called so.
+
+    Raises:
+        UnfitName: it cannot.
+    """
+    # What ends in `..` is called as the directory that it is.
+    chosen = name if name is not None else (Path.cwd() / path if path.name != ".." else path.resolve()).name
+    try:
+        return store_path.check_name(chosen)
+    except store_path.InvalidStorePath as error:
+        raise UnfitName(chosen, error.reason, _fitting(chosen)) from None
+
+
+def _fitting(name: str) -> str:
+    """Return a name like *name* that an object can have."""
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    fitting = re.sub(r"[^0-9a-zA-Z+\-._?=]+", "-", letters).lstrip(".-")[: store_path.MAX_NAME_LENGTH]
+    return fitting if any(map(str.isalnum, fitting)) else "source"

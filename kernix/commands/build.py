@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @evaluation
 @realisation
 @click.option("-o", "--out-link", "link", type=PATH, default=Path("result"), metavar="LINK",
-              help="Put the result link there instead of ./result.")  # fmt: skip
+              help="Put the result link there instead of ./result; only a link into the store is replaced.")  # fmt: skip
 @click.option("--no-link", is_flag=True, help="Make no result link; then nothing keeps the results alive.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be built and fetched, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
@@ -64,9 +64,10 @@ def command(
         return
     outputs = [it.output for it in wanted]
     links_to_make = {} if no_link else links.places(link, outputs)
-    links.check(links_to_make)
+    links.check(session.layout, links_to_make)
     places = standing(session.home, outputs, links_to_make)
     if places is None:
+        links.check_writable(links_to_make)
         results = realise(session, outputs, **chosen)
         links.make(session.store, links_to_make, results)
         places = {output: session.store.path(path) for output, path in results.items()}

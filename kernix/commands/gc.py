@@ -38,7 +38,9 @@ def command(
     next build need not fetch them again; `[gc.keep]` in config.toml says otherwise.
     """
     chosen = policy(session, older_than, max_freed, everything=everything)
-    store = session.open_store(full_disk=True)
+    if (store := session.existing_store(full_disk=True)) is None:
+        say(f"there is no store in {session.home} yet, so nothing to remove")
+        return
     if dry_run:
         doomed = plan(store, chosen)
         with ProgressLine() as progress:

@@ -13,6 +13,7 @@ from kernix.messages import say
 from kernix.objects import by_path
 from kernix.options import complete_attributes, evaluation
 from kernix.realising import present
+from store.registration import ObjectMissing
 
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 def command(session: Session, /, *, name: str, options: Options) -> None:
     """Print the log of what built ATTR, or the store object PATH."""
     derivation = _built(session, options, name)
-    log = read_log(session.store.layout.logs, derivation.key, derivation.name)
+    log = read_log(session.layout.logs, derivation.key, derivation.name)
     if not log:
         say(f"the builder of {derivation.name} wrote nothing")
     click.echo(log, nl=False)
@@ -36,11 +37,13 @@ def command(session: Session, /, *, name: str, options: Options) -> None:
 
 def _built(session: Session, options: Options, name: str) -> Derivation:
     """Return the derivation whose builder wrote the log that *name* asks for."""
-    store = session.store
+    store = session.existing_store()
     if (path := by_path(session, name)) is not None:
+        if store is None:
+            raise ObjectMissing(path)
         return load(store, deriver(store, path))
     output = targets(session, options, [name])[0].output
-    if not log_path(store.layout.logs, output.derivation.key).exists():
+    if store is not None and not log_path(store.layout.logs, output.derivation.key).exists():
         # A result that was found by equal inputs was built, and logged, for another derivation.
         made = present(session, [output]).get(output)
         if made is not None and store.info(made).deriver is not None:

@@ -46,8 +46,8 @@ def command(
     options: Options,
 ) -> None:
     """Tell where objects are, how large they are, and what they refer to."""
-    store = session.store
     asked = named.find(session, options, objects)
+    store = session.store
     graph = closure(asked, store.references)
     infos = store.infos(graph)
     sums = closure_sizes(graph, {path: info.size for path, info in infos.items()})

@@ -11,6 +11,7 @@ import click
 from kernix.options import PATH
 from kernix.table import rows
 from store import roots
+from store.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -20,15 +21,19 @@ if TYPE_CHECKING:
 
 
 @click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the roots as JSON.")
 @click.pass_context
-def command(ctx: click.Context) -> None:
+def command(ctx: click.Context, /, *, as_json: bool) -> None:
     """List, add or remove roots: links that lead into the store and keep what they lead to.
 
     A root is a symbolic link of yours, such as `result`; remove the link, or make it no root
     any more, and `kernix gc` may take the object.
     """
     if ctx.invoked_subcommand is None:
-        ctx.invoke(list_roots)
+        ctx.invoke(list_roots, as_json=as_json)
+    elif as_json and ctx.invoked_subcommand != "list":
+        message = f"`kernix roots {ctx.invoked_subcommand}` prints no JSON"
+        raise UsageError(message, "leave out `--json`")
 
 
 @command.command("list")
@@ -36,13 +41,21 @@ def command(ctx: click.Context) -> None:
 @click.pass_obj
 def list_roots(session: Session, /, *, as_json: bool = False) -> None:
     """List the roots and what each keeps."""
-    found = roots.roots(session.store.layout)
+    parent = click.get_current_context().parent
+    as_json = as_json or bool(parent and parent.params.get("as_json"))
+    store = session.existing_store()
+    found = [(root.link, store.path(root.target)) for root in roots.roots(store.layout)] if store is not None else []
     if as_json:
-        shown = [{"link": str(it.link), "path": str(session.store.path(it.target))} for it in found]
+        shown = [{"link": str(link), "path": str(path)} for link, path in found]
         click.echo(json.dumps(shown, indent=2))
         return
-    for line in rows([(str(it.link), "->", str(session.store.path(it.target))) for it in found]):
+    for line in rows([(_shown(link), "->", str(path)) for link, path in found]):
         click.echo(line)
+
+
+def _shown(link: Path) -> str:
+    """Return *link* without what a terminal would take for a command, or could not show."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(link))
 
 
 @command.command("add")
@@ -50,8 +63,10 @@ def list_roots(session: Session, /, *, as_json: bool = False) -> None:
 @click.pass_obj
 def add(session: Session, /, *, link: Path) -> None:
     """Make the symbolic link LINK, which leads into the store, a root."""
-    root = roots.add_indirect(session.store, link)
-    click.echo(session.store.path(root.target))
+    if (store := session.existing_store()) is None:
+        raise roots.NotARoot(roots.absolute(link))
+    root = roots.add_indirect(store, link)
+    click.echo(store.path(root.target))
 
 
 @command.command("remove")
@@ -59,4 +74,6 @@ def add(session: Session, /, *, link: Path) -> None:
 @click.pass_obj
 def remove(session: Session, /, *, link: Path) -> None:
     """Let LINK be no root any more; the link itself stays."""
-    roots.remove_indirect(session.store, link)
+    if (store := session.existing_store()) is None:
+        raise roots.NotARoot(roots.absolute(link))
+    roots.remove_indirect(store, link)

@@ -50,6 +50,9 @@ class StoreDamaged(Error):
 @click.pass_obj
 def command(session: Session, /, *, contents: bool, mend: bool, anew: bool) -> None:
     """Check that everything the store knows is there; with --contents, that it is unchanged."""
+    if not session.has_store():
+        say(f"there is no store in {session.home} yet, so nothing to verify")
+        return
     with ProgressLine() as progress:
         if anew:
             made = rebuild(session.home, progress)

@@ -8,8 +8,9 @@ import pytest
 
 from derivations.derivation import Derivation, Output
 from derivations.source import text_file
-from kernix.links import check, places
-from store.roots import NotALink
+from kernix.links import check, check_writable, places
+from store.layout import Layout
+from store.roots import CannotLink, NotALink
 
 
 HELLO, OTHER = text_file("hello", "hello"), text_file("other", "other")
@@ -36,6 +37,53 @@ def test_what_is_no_link_is_not_replaced(tmp_path: Path) -> None:
     """A file where a link should be is found before anything is built."""
     (tmp_path / "result").touch()
     (tmp_path / "link").symlink_to("nowhere")
-    check([tmp_path / "link", tmp_path / "absent"])
-    with pytest.raises(NotALink):
-        check([tmp_path / "result"])
+    layout = Layout(tmp_path / "home")
+    for target in (f"{layout.objects}/0-gone", "home/store/0-gone", "home/store/0-gone/boot/vmlinuz"):
+        (tmp_path / "link").unlink(missing_ok=True)
+        (tmp_path / "link").symlink_to(target)
+        check(layout, [tmp_path / "link", tmp_path / "absent"])
+    with pytest.raises(NotALink) as caught:
+        check(layout, [tmp_path / "result"])
+    assert caught.value.target is None
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "nowhere",
+        "/etc",
+        "home",
+        "home/store",
+        "link",
+        "other",
+        "/home/store/0-x",
+        "home/store/../x",
+        "home/store/0-x/..",
+    ],
+)
+def test_a_users_own_link_is_not_replaced(tmp_path: Path, target: str) -> None:
+    """A link that leads elsewhere than into the store is kept, even one to a link into the store."""
+    layout = Layout(tmp_path / "home")
+    layout.objects.mkdir(parents=True)
+    (tmp_path / "other").symlink_to(layout.objects / "0-object")
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(NotALink) as caught:
+        check(layout, [tmp_path / "link"])
+    assert caught.value.target == target
+
+
+def test_a_link_where_none_can_be(tmp_path: Path) -> None:
+    """That a link has no directory, no name, or no room is known before anything is built."""
+    layout = Layout(tmp_path / "home")
+    (tmp_path / "file").touch()
+    for link in (tmp_path / "gone/result", tmp_path / "file/result"):
+        with pytest.raises(CannotLink):
+            check(layout, [link])
+    for name in ("", "/"):
+        with pytest.raises(CannotLink):
+            places(Path(name), [HELLO.out])
+    for link in (tmp_path / ("x" * 256), Path("/proc/result")):
+        with pytest.raises(CannotLink):
+            check_writable([link])
+    check_writable([tmp_path / ("x" * 255)])
+    assert ["file"] == [it.name for it in tmp_path.iterdir()]

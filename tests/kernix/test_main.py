@@ -226,7 +226,7 @@ def test_a_home_that_cannot_be_is_told(kernix: CommandLine, environment: dict[st
 
 def test_the_home_follows_the_base_directories(kernix: CommandLine) -> None:
     """Without KERNIX_HOME the store is in XDG_DATA_HOME, or in ~/.local/share."""
-    kernix.process("roots", more={"KERNIX_HOME": "", "XDG_DATA_HOME": str(kernix.top / "data")})
-    kernix.process("roots", more={"KERNIX_HOME": ""})
+    kernix.process("add", ".", more={"KERNIX_HOME": "", "XDG_DATA_HOME": str(kernix.top / "data")})
+    kernix.process("add", ".", more={"KERNIX_HOME": ""})
     homes = [kernix.top / "data/kernix/version", kernix.top / "home/.local/share/kernix/version"]
     assert [it.exists() for it in homes] == [True, True]

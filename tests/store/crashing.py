@@ -153,7 +153,7 @@ def main(scenario: str, directory: Path) -> None:
             damage(home)
         child = os.fork()
         if child == 0:
-            failpoints.install(_killing(number))
+            failpoints.install(killing(number))
             SCENARIOS[scenario](home)
             os._exit(0)
         _, status = os.waitpid(child, 0)
@@ -161,7 +161,8 @@ def main(scenario: str, directory: Path) -> None:
             sys.exit(os.waitstatus_to_exitcode(status))
 
 
-def _killing(number: int) -> Callable[[str], None]:
+def killing(number: int) -> Callable[[str], None]:
+    """Return a hook that ends the process at the step with *number*, from 1, and says which that is."""
     left = iter(range(number - 1, -1, -1))
 
     def hook(name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from store.copying import copy_in, seems_new
 from store.look import content_of
 from store.pool import Pool
+from store.reading import sha256_of
 from store.remove import remove_tree
 from store.tree import Content, InvalidTree
 from tests.trees import LARGE, File, Link, Tree, as_ordinary_user, count, digest, is_canonical, read, size, write
@@ -51,6 +53,41 @@ def test_change_while_copying(pool: Pool, tmp_path: Path) -> None:
     content = copy_in(source, tmp_path / "copy", pool)
     os.truncate(source, 5)
     assert content == content_of(tmp_path / "copy")
+
+
+def _holes(path: Path, parts: list[tuple[int, bytes]], length: int) -> bytes:
+    """Write a file of *length* bytes with *parts* at their offsets and holes elsewhere, and return what is in it."""
+    content = bytearray(length)
+    with path.open("wb") as file:
+        file.truncate(length)
+        for offset, data in parts:
+            file.seek(offset)
+            file.write(data)
+            content[offset : offset + len(data)] = data
+    return bytes(content)
+
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([], id="nothing"),
+        pytest.param([(0, b"begin")], id="begin"),
+        pytest.param([(12 * MIB - 3, b"end")], id="end"),
+        pytest.param([(5 * MIB + 7, b"x" * (2 * MIB)), (9 * MIB, b"y")], id="middle"),
+    ],
+)
+def test_holes_stay_holes(pool: Pool, tmp_path: Path, parts: list[tuple[int, bytes]]) -> None:
+    """A file with holes has the same digest as one with zeros, and its copy takes no more room than it does."""
+    content = _holes(tmp_path / "sparse", parts, 12 * MIB)
+    (tmp_path / "dense").write_bytes(content)
+    copied = copy_in(tmp_path / "sparse", tmp_path / "copy", pool)
+    assert content == (tmp_path / "copy").read_bytes()
+    assert {copied} == {content_of(tmp_path / name) for name in ("sparse", "dense", "copy")}
+    assert (tmp_path / "copy").stat().st_blocks <= (tmp_path / "sparse").stat().st_blocks
+    assert sha256(content).hexdigest() == sha256_of(tmp_path / "sparse")
 
 
 def test_large(pool: Pool, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from store.connection import StoreCorrupt
 from store.ingest import adopt
-from store.local import AmbiguousPrefix, NoSuchObject, Store, StoreTooNew
+from store.local import AmbiguousPrefix, NoSuchObject, Store
 from store.path import InvalidStorePath, StorePath
 from store.registration import Entry, ObjectMissing, ReferenceMissing
 from store.retention import Retention
@@ -238,15 +238,6 @@ def test_first_scratch_after_a_boot_distrusts(store: Store) -> None:
     with store.scratch():
         assert len(list(store.pool.entries())) == 0
         assert not (store.layout.builds / "left").exists()
-
-
-@pytest.mark.parametrize("found", ["2\n", "", "x\n"])
-def test_store_of_another_format(store: Store, home: Path, found: str) -> None:
-    """A store whose format is not this one is refused and left alone."""
-    store.layout.version.write_text(found)
-    with pytest.raises(StoreTooNew) as caught:
-        Store.open(home)
-    assert found.strip() == caught.value.found
 
 
 def test_vanished_database_is_no_new_store(store: Store, make: Make, home: Path) -> None:

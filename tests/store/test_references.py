@@ -38,6 +38,31 @@ def test_where_references_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("tree", "found"),
+    [
+        pytest.param({b"%s": File()}, True, id="file"),
+        pytest.param({b"%s-name": {}}, True, id="directory"),
+        pytest.param({b"a": {b"b": {b"x-%s.ko": Link(b"c")}}}, True, id="link"),
+        pytest.param({b"%s": {b"%s": File()}}, True, id="both"),
+        pytest.param({b"left": {b"right": File()}}, False, id="in-two-components"),
+        pytest.param(File(), False, id="root"),
+    ],
+)
+def test_references_in_names(tmp_path: Path, tree: Tree, found: bool) -> None:
+    """A digest is found in the name of a file, a directory or a link, in one component, and not in where the tree lies."""
+    first = DIGESTS[0].encode()
+
+    def named(name: bytes) -> bytes:
+        return {b"left": first[:16], b"right": first[16:]}.get(name, name.replace(b"%s", first))
+
+    def filled(node: Tree) -> Tree:
+        return {named(name): filled(child) for name, child in node.items()} if isinstance(node, dict) else node
+
+    place = write(filled(tree), tmp_path / DIGESTS[1])
+    assert ({DIGESTS[0]} if found else set()) == find_references(place, DIGESTS)
+
+
+@pytest.mark.parametrize(
     "offset", [0, 1, CHUNK - 33, CHUNK - 32, CHUNK - 31, CHUNK - 16, CHUNK - 1, CHUNK, 2 * CHUNK - 5]
 )
 @pytest.mark.parametrize("filler", [b"\0", b"a"])

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import posixpath
+import select
 import subprocess
 import sys
 
@@ -26,6 +27,8 @@ from derivations.hardware.kbuild import TREE, Kbuild
 from derivations.hardware.source import Source, is_worth_reading, read_source
 from derivations.realise.builtins.kbuild_map import reader
 from derivations.realise.job import Cancelled
+from store.interrupt import check
+from store.syscalls import die_with_parent
 from store.writer import TreeWriter
 
 
@@ -41,6 +44,7 @@ Task: TypeAlias = "tuple[str, Sequence[str]]"
 
 _MAX_PROCESSES = 4
 _ASK_EVERY = 100
+_LOOK = 0.2  # seconds between two looks whether to stop, while a process reads
 _NOTHING = Source()
 _HELPER = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve(*sys.argv[1:])"
 
@@ -76,6 +80,7 @@ def _read(root: Path, srcarch: str, tasks: Iterable[Task], job: Job | None = Non
     """Yield what each source in *tasks* says, by the path of its object; those with nothing to say are left out."""
     headers = Headers(reader(root), srcarch)
     for number, (path, places) in enumerate(tasks):
+        check()
         if job is not None and number % _ASK_EVERY == 0 and job.cancelled():
             raise Cancelled(job.derivation.name)
         name = f"{path.removesuffix('.o')}.c"
@@ -114,7 +119,7 @@ class _Helper:
     def result(self) -> dict[str, Source] | None:
         """Return what the process has read, None if it failed."""
         assert self.process.stdout is not None  # noqa: S101 -- as it was opened above
-        data = self.process.stdout.read()
+        data = b"".join(_pieces(self.process.stdout.fileno()))
         if self.process.wait() != 0:
             return None
         return {path: _source(facts) for path, facts in json.loads(data).items()}
@@ -128,8 +133,19 @@ class _Helper:
                 pipe.close()
 
 
+def _pieces(descriptor: int) -> Iterator[bytes]:
+    """Yield what can be read from *descriptor*, waiting for it as long as this thread is wanted."""
+    while True:
+        check()
+        if select.select([descriptor], [], [], _LOOK)[0]:
+            if not (piece := os.read(descriptor, 1 << 16)):
+                return
+            yield piece
+
+
 def serve(root: str, srcarch: str) -> None:
     """Read the sources whose list comes in by descriptor 0, and write to descriptor 1 what they say."""
+    die_with_parent()
     with open(0, "rb") as asked:
         tasks = json.load(asked)
     found = {path: attrs.asdict(source) for path, source in _read(Path(root), srcarch, tasks)}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from derivations.hardware.kbuild import TREE
 from derivations.hardware.kbuild_reader import read_kbuild
+from store.interrupt import check
 from store.writer import TreeWriter
 
 
@@ -32,6 +33,7 @@ def reader(root: Path) -> Callable[[str], str | None]:
     """Return what gives the text of a file below *root*, None where there is no file."""
 
     def read(path: str) -> str | None:
+        check()
         if path.startswith(("/", "../")):
             return None
         try:

@@ -112,7 +112,19 @@ def test_a_dry_run_builds_nothing(kernix: CommandLine, hello: Path) -> None:
     """`--dry-run` tells what would be built, and makes neither object nor link."""
     ran = kernix("build", "-f", hello, "hello", "--dry-run")
     assert (0, ["1 derivation would be built:", "  hello  write hello"]) == (ran.code, ran.lines)
-    assert ([], False) == (list((kernix.home / "store").iterdir()), (kernix.work / "result").is_symlink())
+    assert (False, False) == (kernix.home.exists(), (kernix.work / "result").is_symlink())
+
+
+def test_a_users_own_link_is_kept(kernix: CommandLine, hello: Path) -> None:
+    """A link of the user's at the place of a result is neither replaced nor built for in vain."""
+    (kernix.work / "result").symlink_to("/etc/hostname")
+    for more in ([], ["-o", "gone/x"]):
+        ran = kernix("build", "-f", hello, "hello", *more)
+        assert (1, False) == (ran.code, kernix.home.exists())
+    assert "/etc/hostname" == str((kernix.work / "result").readlink())
+    kernix("build", "-f", hello, "hello", "-o", "mine")
+    kernix("build", "-f", hello, "other", "-o", "mine")
+    assert (kernix.work / "mine").read_text() == "something else\n"
 
 
 def test_a_dry_run_of_what_is_there(kernix: CommandLine, hello: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 
@@ -325,3 +326,83 @@ def test_a_damaged_database_is_said_to_be(kernix: CommandLine, hello: Path, dama
     assert (1, True) == (ran.code, "verify --rebuild" in ran.err)
     assert 0 == kernix("verify", "--rebuild").code
     assert [place] == kernix("build", "-f", hello, "hello").lines
+
+
+@pytest.mark.parametrize(
+    ("name", "fitting"),
+    [
+        pytest.param("ü.config", "u.config", id="accent"),
+        pytest.param("a b", "a-b", id="blank"),
+        pytest.param("配置", "source", id="nothing-left"),
+        pytest.param("..-x", "x", id="begin"),
+        pytest.param("x" * 250, "x" * 211, id="long"),
+        pytest.param("a\x1b[2J", "a-2J", id="control"),
+    ],
+)
+def test_a_name_that_fits_is_offered(kernix: CommandLine, name: str, fitting: str) -> None:
+    """Where a file's name cannot be an object's, another one is offered, and can be used."""
+    kernix.write(f"./{name}", "x")
+    ran = kernix("add", f"./{name}")
+    assert (1, True, False) == (ran.code, f"`--name {fitting}`" in ran.err, "\x1b" in ran.err)
+    assert kernix("add", f"./{name}", "--name", fitting).lines[0].endswith(f"-{fitting}")
+
+
+def test_adding_the_directory_above(kernix: CommandLine) -> None:
+    """`.` and `..` are called as the directories that they are."""
+    (kernix.work / "inner").mkdir()
+    os.chdir(kernix.work / "inner")
+    assert [True, True] == [
+        kernix("add", place).lines[0].endswith(f"-{name}") for place, name in ((".", "inner"), ("..", "work"))
+    ]
+
+
+def test_roots_as_json(kernix: CommandLine) -> None:
+    """`roots --json` is `roots list --json`, wherever the option is; verbs that print no JSON do not take it."""
+    (kernix.work / "link").symlink_to(kernix("add", kernix.write("file", "x")).lines[0])
+    kernix("roots", "add", "link")
+    wanted = kernix("roots", "list", "--json").json
+    assert [wanted, wanted] == [kernix("roots", "--json").json, kernix("roots", "--json", "list").json]
+    assert kernix("roots", "--json", "remove", "link").code == 2
+    assert wanted == kernix("roots", "--json").json
+
+
+def test_odd_things_among_the_roots(kernix: CommandLine) -> None:
+    """What is no root is neither shown nor removed nor in the way."""
+    place = kernix("add", kernix.write("file", "x")).lines[0]
+    (kernix.work / "link").symlink_to(place)
+    kernix("roots", "add", "link")
+    roots = kernix.home / "roots"
+    (roots / "file").write_text("x")
+    os.mkfifo(roots / "fifo")
+    (roots / "a/b").mkdir(parents=True)
+    (roots / "a/b/nowhere").symlink_to("/nowhere")
+    (roots / "circle").symlink_to("circle")
+    (roots / "auto/relative").symlink_to("x")
+    (roots / "auto/file").write_text("x")
+    (roots / "auto/away").symlink_to("/nowhere/link")
+    (roots / "\udcff").symlink_to(f"{place}/\udcff")
+    before = {it.name for it in roots.rglob("*")}
+    shown = kernix("roots").lines
+    assert (2, True) == (len(shown), "\\udcff" in "".join(shown))
+    assert kernix("gc", "--all").code == 0
+    assert Path(place).exists()
+    assert {"away"} == before - {it.name for it in roots.rglob("*")}
+
+
+def test_a_root_that_cannot_be_read(kernix: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a root keeps that cannot be looked at now, as on a disk that fails, is not collected."""
+    place = kernix("add", kernix.write("file", "x")).lines[0]
+    (kernix.work / "link").symlink_to(place)
+    kernix("roots", "add", "link")
+
+    readlink = Path.readlink
+
+    def fail(path: Path) -> Path:
+        if path.name == "link":
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return readlink(path)
+
+    monkeypatch.setattr(Path, "readlink", fail)
+    ran = kernix("gc", "--all")
+    assert (1, True) == (ran.code, "input/output error" in ran.err)
+    assert Path(place).exists()

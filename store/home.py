@@ -1,0 +1,340 @@
+"""A store's home directory: which directory is one, how it comes into being, and who may touch it.
+
+A directory is a store if its file `version` says so. That file is the first thing in a new store, and it is
+on the disk before anything else is made; directories that are missing are made whenever a store is opened. So
+whatever kills the making leaves an empty directory or a store. Nothing but an absent or an empty
+directory ever becomes a store: the collector deletes what it finds in `builds` and `trash`.
+
+    store/                 0755    objects may be read by everybody who can reach the home
+    builds/                0711    a builder may have a user of its own, and has to get to its scratch directory
+    all other directories  0700    nobody else can open, and thereby lock, what is in them
+    all files              0600    so for the database, whose readers can keep its writers waiting
+
+The home itself has the mode that the user gave it, without the permission for others to write. All of this holds
+whatever the umask is, and is put right in stores that were made with other modes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import stat
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from store.errors import Error
+from store.failpoints import reach
+from store.layout import FORMAT_VERSION, Layout
+from store.space import FULL, RESERVE_SIZE, make_reserve
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+_VERSION = f"{FORMAT_VERSION}\n".encode()
+_LONGEST_VERSION = 16
+_TORN = (b"", _VERSION[:-1])  # what a power cut left of it, beside zeros
+_NO_VERSION = b"?"
+_PASSING = re.compile(r"lost\+found|version\.new|\.kernix-doctor-.*")
+_NOTHING = re.compile(r"")
+_SCRATCH = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
+_SHARD = re.compile(r"tmp|doubtful|damaged|[0-9a-f]{2}")
+_TEMPROOTS = re.compile(r"[0-9]+-[0-9a-f]{16}")
+_SHOWN = 3
+
+
+class StoreTooNew(Error):
+    """A later kernix made this store."""
+
+    home: Path
+    found: str
+
+    def __str__(self) -> str:
+        return f"the store {self.home} has format {self.found!r}, this kernix knows {FORMAT_VERSION}"
+
+    @property
+    def hint(self) -> str:
+        """Return the ways out."""
+        return "use the later kernix, or another KERNIX_HOME"
+
+
+class NotAStore(Error):
+    """A directory that is not empty is not a store either."""
+
+    home: Path
+    holds: tuple[str, ...]
+
+    def __str__(self) -> str:
+        shown = ", ".join(map(repr, self.holds[:_SHOWN]))
+        more = f" and {len(self.holds) - _SHOWN} more" if len(self.holds) > _SHOWN else ""
+        return f"{self.home} is not a store of kernix, and not empty: it holds {shown}{more}"
+
+    @property
+    def hint(self) -> str:
+        """Return the way out."""
+        if {"store", "db.sqlite"} <= {*self.holds}:
+            return f"if it is a store whose file `version` was damaged: `echo {FORMAT_VERSION} > {self.home}/version`"
+        return "set KERNIX_HOME to an empty directory, or to one that does not exist yet"
+
+
+class ForeignStore(Error):
+    """A directory belongs to another user."""
+
+    home: Path
+    owner: int
+
+    def __str__(self) -> str:
+        return f"{self.home} belongs to user {self.owner}, and you are user {os.geteuid()}"
+
+    @property
+    def hint(self) -> str:
+        """Return the ways out."""
+        return "run kernix as that user, or set KERNIX_HOME to a directory of your own"
+
+
+class UnusableHome(Error):
+    """There cannot be a store in a place."""
+
+    home: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"there can be no store in {self.home}: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Return the way out."""
+        return "set KERNIX_HOME to a directory of your own"
+
+
+def layout_at(home: Path) -> Layout:
+    """Return the layout of the store in *home*, or of the one that could be made there.
+
+    Raises:
+        UnusableHome: *home* is a link that leads nowhere: a disk that is not mounted, perhaps.
+    """
+    # Not a method of the path, which raises for a name that is too long.
+    if os.path.islink(home) and not os.path.lexists(os.path.realpath(home)):  # noqa: PTH114
+        raise UnusableHome(home, f"it is a symbolic link to {os.path.realpath(home)}, and nothing is there")
+    return Layout(Path(os.path.realpath(home)))
+
+
+def is_store(layout: Layout) -> bool:
+    """Return whether there is a store; if there is none, one can be made there, or it cannot be known yet.
+
+    Raises:
+        NotAStore: something else is there.
+        StoreTooNew: it is of another format.
+        ForeignStore: it belongs to another user.
+        UnusableHome: what is there is no directory, or cannot be read.
+    """
+    home = layout.home
+    mine = True
+    try:
+        status = home.stat()
+        mine = status.st_uid == os.geteuid()
+        if not stat.S_ISDIR(status.st_mode):
+            raise UnusableHome(home, "it is not a directory")
+        found = _is_marked(layout)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise (UnusableHome(home, _reason(error)) if mine else ForeignStore(home, status.st_uid)) from None
+    if not mine and (os.geteuid() != 0 or not found):  # root may use any store, and makes its own
+        raise ForeignStore(home, status.st_uid)
+    return found
+
+
+def set_up(layout: Layout) -> None:
+    """Make sure that *layout* is there, of this format, and closed to others.
+
+    Raises:
+        NotAStore, StoreTooNew, ForeignStore, UnusableHome: as `is_store` does, or nothing can be made there.
+    """
+    if not is_store(layout):
+        _check_may_become_store(layout.home)
+        with _explained(layout.home):
+            _make_home(layout.home)
+            _write_version(layout)
+    _close(layout.home, 0o755)
+    made = [_complete(layout.home, place, mode) for place, mode in _directories(layout)]
+    _close(layout.failed, 0o700)
+    for place in layout.files:
+        _close(place, 0o600)
+    if any(made):
+        reach("make: reserve")
+        make_reserve(layout.reserve)
+
+
+def _is_marked(layout: Layout) -> bool:
+    """Return whether *layout*, a directory, has the mark of a store; False if it is empty."""
+    found = _version(layout)
+    if found is None:
+        if not any(_unfinished(layout)):
+            return False
+        if _version(layout) is not None:  # another process has made it a store since
+            return True
+        raise NotAStore(layout.home, _names(layout.home))
+    if found == _VERSION and (_looks_like_store(layout) or not [*_strangers(layout)]):
+        return True
+    if found.strip(b"\0") in _TORN and not [*_strangers(layout)] and _has_nothing(layout):
+        return False
+    if _looks_like_store(layout) and re.fullmatch(rb"[0-9]+\n", found) and found != _VERSION:
+        raise StoreTooNew(layout.home, found.decode().strip())
+    raise NotAStore(layout.home, _names(layout.home))
+
+
+def _version(layout: Layout) -> bytes | None:
+    """Return the beginning of the file `version`; None if there is none."""
+    try:
+        if not stat.S_ISREG(layout.version.lstat().st_mode):
+            return _NO_VERSION
+        with layout.version.open("rb") as file:
+            return file.read(_LONGEST_VERSION)
+    except FileNotFoundError:
+        return None
+
+
+def _unfinished(layout: Layout) -> Iterator[Path]:
+    """Yield what is in the home and is not what a kernix left that was killed when it began to make a store."""
+    ours = {*(place for place, _ in _directories(layout)), layout.pool / "tmp"}
+    for place in layout.home.iterdir():
+        if place in ours and place.is_dir() and not place.is_symlink():
+            yield from (it for it in place.rglob("*") if it not in ours or it.is_symlink())
+        elif not _PASSING.fullmatch(place.name) and not (place == layout.reserve and _is_reserve(place)):
+            yield place
+
+
+def _is_reserve(place: Path) -> bool:
+    """Return whether *place* is a file that means nothing."""
+    status = place.lstat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size not in {0, RESERVE_SIZE}:
+        return False
+    return not place.read_bytes().strip(b"\0")
+
+
+def _strangers(layout: Layout) -> Iterator[str]:
+    """Yield the names in the home that no kernix gives."""
+    ours = {place.name for place in (*layout.directories, layout.failed, *layout.files)}
+    return (name for name in _names(layout.home) if name not in ours and not _PASSING.fullmatch(name))
+
+
+def _looks_like_store(layout: Layout) -> bool:
+    """Return whether what has our `version` has more of a store: others have files of that name, too."""
+    return layout.objects.is_dir() and any(it.exists() for it in (layout.locks, layout.database, layout.journal))
+
+
+def _has_nothing(layout: Layout) -> bool:
+    """Return whether a store has no object, and nothing but its own where the collector deletes."""
+    own = {
+        layout.objects: _NOTHING, layout.pool: _SHARD, layout.temproots: _TEMPROOTS, layout.builds: _SCRATCH,
+        layout.trash: _SCRATCH,
+    }  # fmt: skip
+    return all(pattern.fullmatch(name) for it, pattern in own.items() if it.is_dir() for name in _names(it))
+
+
+def _names(directory: Path) -> tuple[str, ...]:
+    return tuple(sorted(os.listdir(directory)))  # noqa: PTH208 -- names
+
+
+def _check_may_become_store(home: Path) -> None:
+    """Refuse a directory that is not for one program alone, even if it is empty."""
+    if home == Path("/") or home == Path(os.path.realpath(os.path.expanduser("~"))):  # noqa: PTH111 -- no error without
+        raise UnusableHome(home, "a store has a directory of its own")
+    with contextlib.suppress(OSError):
+        if home.stat().st_mode & stat.S_ISVTX:
+            raise UnusableHome(home, "users share it; a directory of your own in it will do")
+
+
+def _make_home(home: Path) -> None:
+    """Make *home*, and those above it, durably."""
+    for place in reversed([home, *home.parents]):
+        with contextlib.suppress(FileExistsError):
+            place.mkdir(0o755)
+            with contextlib.suppress(PermissionError):  # one may be allowed to make what one may not list
+                _sync(place.parent)
+            reach("make: home")
+
+
+def _write_version(layout: Layout) -> None:
+    """Write the file `version`, at one stroke and durably; another process may do so at the same time."""
+    temporary = layout.version.with_name("version.new")
+    # Never truncated: it may be another process' file, which is about to be renamed, and says the same.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+        reach("make: write version")
+        os.write(descriptor, _VERSION)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    reach("make: rename version")
+    try:
+        temporary.rename(layout.version)
+    except FileNotFoundError:
+        if _version(layout) != _VERSION:
+            raise
+    _sync(layout.home)
+
+
+def _directories(layout: Layout) -> Iterator[tuple[Path, int]]:
+    """Yield the directories of a store and their modes."""
+    modes = {layout.objects: 0o755, layout.builds: 0o711}
+    for place in layout.directories:
+        yield place, modes.get(place, 0o700)
+    yield layout.roots / "auto", 0o700
+
+
+def _complete(home: Path, place: Path, mode: int) -> bool:
+    """Make the directory *place* if it is missing, and return whether it was; close it to others."""
+    made = False
+    if not place.is_dir():
+        reach("make: directory")
+        with _explained(home), contextlib.suppress(FileExistsError):
+            place.mkdir(mode)
+            made = True
+    if made:
+        place.chmod(mode)  # the umask may have taken more
+    else:
+        _close(place, mode)
+    return made
+
+
+def _close(place: Path, mode: int) -> None:
+    """Take from *place*, if it is there, the permissions that are not in *mode*; a disk may be one to read only."""
+    try:
+        status = place.stat()
+        had = stat.S_IMODE(status.st_mode)
+        if had & 0o777 & ~mode and os.geteuid() in {0, status.st_uid}:
+            place.chmod(had & ~(0o777 & ~mode))
+    except FileNotFoundError:  # what SQLite makes goes when its last user does
+        return
+    except OSError as error:
+        if error.errno not in {errno.EROFS, errno.ELOOP}:  # who opens the latter says so
+            raise
+
+
+@contextlib.contextmanager
+def _explained(home: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise UnusableHome(home, _reason(error)) from None
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
