@@ -169,7 +169,7 @@ def debian_source(package: Package) -> Derivation:
 
 def upstream_version(package: Package) -> str:
     """Return the kernel's own version of Debian's *package*."""
-    return package.version.partition("-")[0].rpartition(":")[2]
+    return package.version.partition("-")[0].rpartition(":")[2].replace("~", "-")
 
 
 def _source_package(context: Context | None, series: str) -> Package:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from derivations.context import Context, using
     from derivations.derivation import Derivation, Fixed, Hints, Output
-    from derivations.fetch import fetch_deb, fetch_git, fetch_url
+    from derivations.fetch import fetch_deb, fetch_git, fetch_git_patches, fetch_url
     from derivations.hardware.snapshot import Snapshot
     from derivations.image.initramfs import make_initramfs
     from derivations.kconfig.fragment import Fragment
@@ -60,6 +60,7 @@ _HOMES = {
     "default": "kconfig.values",
     "fetch_deb": "fetch",
     "fetch_git": "fetch",
+    "fetch_git_patches": "fetch",
     "fetch_url": "fetch",
     "force": "kconfig.values",
     "fragment_file": "kconfig.text",
@@ -99,6 +100,7 @@ __all__ = [
     "default",
     "fetch_deb",
     "fetch_git",
+    "fetch_git_patches",
     "fetch_url",
     "force",
     "fragment_file",

@@ -65,7 +65,7 @@ class Fixed:
     Attributes:
         method: What the hash is over: `flat` SHA-256 of the file, `flat-executable` the same of
             one that can be run, `deb` SHA-256 of the package that is unpacked, `tree` the store's
-            own tree digest, `git` the commit.
+            own tree digest, `git` the commit, `git-patches` the commits before the first patch and of the last.
         digest: The hash in lower-case hexadecimal.
     """
 

@@ -15,7 +15,6 @@ problems of a text at once, each with its place.
 from __future__ import annotations
 
 import functools
-import json
 import typing
 
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from cattrs.v import format_exception
 from derivations.derivation import Derivation, Fixed, Hints, Output, canonical_json
 from derivations.frozen_map import FrozenMap
 from store.errors import Error
+from store.parsing import parse_json
 from store.path import StorePath
 from store.retention import Retention
 
@@ -127,8 +127,8 @@ def _hints(hints: Hints) -> dict[str, Any]:
 
 def _parse(data: bytes) -> _Text:
     try:
-        raw = json.loads(data, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+        raw = parse_json(data)
+    except ValueError as error:
         raise InvalidDrv((f"not JSON ({error})",)) from None
     version = raw.get("kernix") if isinstance(raw, dict) else None
     if version != VERSION:
@@ -137,11 +137,6 @@ def _parse(data: bytes) -> _Text:
         return _CONVERTER.structure(raw, _Text)
     except cattrs.BaseValidationError as error:
         raise InvalidDrv(tuple(cattrs.transform_error(error, format_exception=_sentence))) from None
-
-
-def _no_number(text: str) -> float:
-    msg = f"{text} is no number"
-    raise ValueError(msg)
 
 
 def _exactly(kind: type) -> Callable[[Any, Any], Any]:

@@ -22,6 +22,7 @@ from store.retention import Retention
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from urllib.parse import SplitResult
 
 
 ANY_SYSTEM = "builtin"
@@ -114,9 +115,7 @@ def fetch_git(url: str, rev: str, name: str | None = None) -> Derivation:
         InvalidSource: *rev* is no full commit id, or *url* is none that git can be given safely.
     """
     _check_url(url, _GIT_SCHEMES)
-    if not _COMMIT.fullmatch(str(rev)):
-        advice = f"`git ls-remote {url}` lists them; branches and tags move, so they pin nothing"
-        raise InvalidSource(url, f"{rev!r} is not a full commit id", advice)
+    _check_commit(url, rev)
     base = name or f"{name_of(url).removesuffix('.git')}-{rev[:12]}"
     return Derivation(
         name=base,
@@ -125,6 +124,26 @@ def fetch_git(url: str, rev: str, name: str | None = None) -> Derivation:
         env={"url": url, "rev": rev},
         fixed=Fixed("git", rev),
         hints=Hints(description=f"fetch {base}", retention=Retention.SOURCE),
+    )
+
+
+def fetch_git_patches(url: str, base: str, rev: str, name: str | None = None) -> Derivation:
+    """Return the commits after *base* up to *rev* in the repository at *url*, a mailbox for `Patch`.
+
+    Raises:
+        InvalidSource: *base* or *rev* is no full commit id, or *url* is none that git can be given safely.
+    """
+    _check_url(url, _GIT_SCHEMES)
+    for commit in (base, rev):
+        _check_commit(url, commit)
+    title = name or f"{name_of(url).removesuffix('.git')}-{base[:12]}-{rev[:12]}.mbox"
+    return Derivation(
+        name=title,
+        system=ANY_SYSTEM,
+        builder="builtin:fetch-git-patches",
+        env={"url": url, "base": base, "rev": rev},
+        fixed=Fixed("git-patches", base + rev),
+        hints=Hints(description=f"fetch {title}", retention=Retention.SOURCE),
     )
 
 
@@ -168,7 +187,7 @@ def name_of(url: str) -> str:
     Raises:
         InvalidSource: the URL ends in nothing that could be a name.
     """
-    last = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+    last = unquote(url_parts(url).path.rstrip("/").rpartition("/")[2])
     if name := _NOT_IN_NAMES.sub("-", last).lstrip(".-"):
         return name
     raise InvalidSource(without_credentials(url), "the URL does not end in a name", 'give one: name="..."')
@@ -176,7 +195,10 @@ def name_of(url: str) -> str:
 
 def without_credentials(url: str) -> str:
     """Return *url* as it may be shown: without user, password and query."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # where these are in what is no URL, nobody knows
+        return f"{url.partition(':')[0]}:…"
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
@@ -184,13 +206,31 @@ def _base64(text: str) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
+def _check_commit(url: str, rev: object) -> None:
+    if not _COMMIT.fullmatch(str(rev)):
+        advice = f"`git ls-remote {url}` lists them; branches and tags move, so they pin nothing"
+        raise InvalidSource(url, f"{rev!r} is not a full commit id", advice)
+
+
+def url_parts(url: str) -> SplitResult:
+    """Return the parts of *url*.
+
+    Raises:
+        InvalidSource: it is no URL.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise InvalidSource(without_credentials(url), f"not a URL ({error})") from None
+    return parts
+
+
 def _check_url(url: object, schemes: frozenset[str]) -> None:
     if not isinstance(url, str):
         raise InvalidSource(repr(url), "a URL is a text")
-    try:
-        parts, shown = urlsplit(url), without_credentials(url)
-    except ValueError as error:
-        raise InvalidSource(url, f"not a URL ({error})") from None
+    parts = url_parts(url)
+    shown = without_credentials(url)
     if parts.scheme not in schemes:
         raise InvalidSource(shown, f"not a URL of a known kind ({', '.join(sorted(schemes))})")
     if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):

@@ -43,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(YOUNG)
     if arguments is not None:
         return _run(list(arguments))
-    code = _run(sys.argv[1:], alone=True)
+    try:
+        code = _run(sys.argv[1:], alone=True)
+    except Exception:  # noqa: BLE001 -- a mistake of kernix' own, of which the traceback tells
+        code = _trace()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:  # noqa: SIM105 -- start-up: contextlib
             stream.flush()
@@ -81,6 +84,17 @@ def _run(arguments: list[str], *, alone: bool = False) -> int:
     return code
 
 
+def _trace() -> int:
+    """Show the traceback of the exception that is being handled, in characters that a terminal does not obey."""
+    import traceback  # noqa: PLC0415 -- start-up: where something is to be told
+
+    from kernix.printable import guarded  # noqa: PLC0415 -- as above
+
+    with guarded():
+        traceback.print_exc()
+    return 1
+
+
 def _code(arguments: list[str], *, alone: bool) -> int:
     from kernix import again  # noqa: PLC0415 -- after the look at the neighbours
 
@@ -99,8 +113,10 @@ def _code(arguments: list[str], *, alone: bool) -> int:
 
 def _verb(arguments: list[str]) -> int:
     from kernix.cli import kernix  # noqa: PLC0415 -- start-up: where words are to be understood
+    from kernix.printable import guarded  # noqa: PLC0415 -- as above
 
-    code: object = kernix.main(arguments, prog_name="kernix", standalone_mode=False, obj=tuple(arguments))
+    with guarded():
+        code: object = kernix.main(arguments, prog_name="kernix", standalone_mode=False, obj=tuple(arguments))
     return code if isinstance(code, int) else 0
 
 

@@ -17,6 +17,9 @@
     kernel_mirrors = ["https://…"]  # tried before kernel.org
     keyring = "/…/kernel.org.gpg"   # the keys that `kernix update` trusts, instead of those that kernel.org gives
 
+    [limits]
+    max_download_size = "4G"        # of what no lock gives the size of
+
     [gc]
     older_than = "14d"              # spare what was used since
     max_freed = "5G"
@@ -32,12 +35,14 @@ import tomllib
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import attrs
 
 from derivations.suggest import suggestion
-from kernix.quantities import parse_size, parse_time
+from kernix.quantities import LONGEST, parse_size, parse_time
 from store.errors import Error
+from store.parsing import LARGEST, check_depth
 from store.retention import Retention
 
 
@@ -78,13 +83,17 @@ def parse(text: str, file: Path) -> Configuration:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        check_depth(document)
+    except RecursionError:
+        raise InvalidConfiguration(file, ("not TOML: too many brackets are in each other",)) from None
+    except ValueError as error:  # tomllib lets those of numbers and dates through
         raise InvalidConfiguration(file, (f"not TOML: {str(error)[:1].lower()}{str(error)[1:]}",)) from None
     reader = _Reader([])
     collection = reader.table(document.pop("gc", {}), "gc")
     keep = reader.table(collection.pop("keep", {}), "gc.keep")
+    limits = reader.table(document.pop("limits", {}), "limits")
     keyring = reader.read({"keyring": document.pop("keyring")} if "keyring" in document else {}, _OTHERS, "")
-    settings = reader.read(document, _SETTINGS, "")
+    settings = reader.read(document, _SETTINGS, "") | reader.read(limits, _LIMITS, "limits.")
     policy = reader.read(collection, _COLLECTION, "gc.")
     ages = reader.read(keep, dict.fromkeys(Retention, _seconds), "gc.keep.")
     if reader.problems:
@@ -110,7 +119,7 @@ class _Reader:
         values = {}
         for name, value in table.items():
             if name not in known:
-                meant = suggestion(name, [*known, *_OTHERS, "gc"] if not place else known)
+                meant = suggestion(name, [*known, *_OTHERS, "gc", "limits"] if not place else known)
                 self.problems.append(f"unknown setting `{place}{name}`{f', {meant}' if meant else ''}")
                 continue
             try:
@@ -129,7 +138,7 @@ def _flag(value: object) -> bool:
 
 def _count(least: int) -> Callable[[object], int]:
     def read(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
             msg = f"expected a number of at least {least}, got {value!r}"
             raise ValueError(msg)
         return value
@@ -138,7 +147,7 @@ def _count(least: int) -> Callable[[object], int]:
 
 
 def _time(value: object) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= LONGEST:
         return float(value)
     if isinstance(value, str):
         return parse_time(value)
@@ -151,7 +160,7 @@ def _seconds(value: object) -> int:
 
 
 def _size(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
         return value
     if isinstance(value, str):
         return parse_size(value)
@@ -166,12 +175,21 @@ def _file(value: object) -> Path:
     return Path(value)
 
 
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    return (parts.scheme in {"http", "https"} and bool(parts.hostname)) or text.startswith("file://")
+
+
 def _urls(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         msg = f"expected a list of URLs, got {value!r}"
         raise ValueError(msg)  # noqa: TRY004 -- the reader gathers ValueErrors
     for url in value:
-        if not isinstance(url, str) or not url.startswith(("http://", "https://", "file://")):
+        if not isinstance(url, str) or not _is_url(url):
             msg = f"not a URL: {url!r}"
             raise ValueError(msg)
     return tuple(value)
@@ -194,5 +212,6 @@ _SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "mirrors": _urls,
     "kernel_mirrors": _urls,
 }
+_LIMITS: Mapping[str, Callable[[Any], Any]] = {"max_download_size": _size}
 _OTHERS: Mapping[str, Callable[[Any], Any]] = {"keyring": _file}
 _COLLECTION: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_freed": _size}

@@ -1,4 +1,8 @@
-"""What is said on stderr: errors, hints, warnings, remarks. stdout belongs to results."""
+"""What is said on stderr: errors, hints, warnings, remarks. stdout belongs to results.
+
+What is said may hold words from outside, so it is made printable here, and a line of it that begins at the margin
+is always one of kernix' own.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kernix.printable import below, printable
 from store.errors import Error
 
 
@@ -36,17 +41,27 @@ class PipeBroken(Exception):
         self.reason = reason
 
 
-def say(text: str) -> None:
-    """Write *text* to stderr; if nobody reads that any more, the work goes on without it."""
+def say(text: str, mark: str = "", color: str = "") -> None:
+    """Write *text* to stderr, with a *mark* before it in a *color*; if nobody reads that, the work goes on without it."""
+    said = printable("\n".join(_indented(text)))
+    marked = f"{click.style(mark, fg=color, bold=True)} {said}" if mark else said
     try:
-        click.echo(text, err=True, color=_color())
+        click.echo(marked, file=below(sys.stderr), color=_color())
     except BrokenPipeError:
-        _discard(sys.stderr)
+        _discard(below(sys.stderr))
 
 
 def warn(text: str) -> None:
     """Say on stderr that *text* is worth knowing."""
-    say(f"{click.style('warning:', fg='yellow', bold=True)} {text}")
+    say(text, "warning:", "yellow")
+
+
+def show_file(data: bytes) -> None:
+    """Write *data* to stdout: as it is, but printable if that is a terminal."""
+    if sys.stdout.isatty():
+        click.echo(data.decode(errors="backslashreplace"), nl=False)
+    else:
+        click.echo(data, file=below(sys.stdout), nl=False)
 
 
 def warn_of_damage(files: int) -> None:
@@ -60,11 +75,11 @@ def warn_of_damage(files: int) -> None:
 
 def say_error(sentence: str, hint: str | None = None, notes: Iterable[str] = ()) -> None:
     """Say on stderr what went wrong, where, and what to do about it."""
-    say(f"{click.style('error:', fg='red', bold=True)} {sentence}")
+    say(sentence, "error:", "red")
     for note in notes:
         say(f"       {note}")
     if hint:
-        say(f"{click.style('hint:', fg='cyan', bold=True)} {hint}")
+        say(hint, "hint:", "cyan")
 
 
 def report(error: Error) -> None:
@@ -115,6 +130,12 @@ def system_sentence(error: OSError) -> tuple[str, str | None]:
     place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
     full = "`kernix gc` removes what nothing needs any more, and works on a full disk"
     return f"{place}{reason}", full if error.errno in _FULL else None
+
+
+def _indented(text: str) -> Iterator[str]:
+    """Yield the lines of *text*, all but the first indented."""
+    for number, line in enumerate(text.split("\n")):
+        yield f"  {line}" if number and line and not line.startswith((" ", "\t")) else line
 
 
 def _meant(words: list[str] | None) -> str | None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 
 
+LONGEST = 100 * 365 * 86_400
+"""Seconds: nobody waits for longer, and clocks of operating systems cannot."""
+
 _SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _SIZE = r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?"
 _TIMES = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _TIME = r"(\d+(?:\.\d+)?)\s*([a-z]*)"
+_LARGEST = 2**63 - 1
 _STEP = 1000
 _MINUTE = 60
 _HOUR = 3600
@@ -22,9 +26,12 @@ def parse_size(text: str) -> int:
         ValueError: *text* is no size.
     """
     if (match := re.fullmatch(_SIZE, text.strip(), re.ASCII | re.IGNORECASE)) is None:
-        msg = f"not a size: {text!r}, write it as 500M or 5G"
+        msg = f"not a size: {_cut(text)!r}, write it as 500M or 5G"
         raise ValueError(msg)
-    return int(float(match[1]) * _SIZES[match[2].lower()])
+    if not (count := float(match[1]) * _SIZES[match[2].lower()]) <= _LARGEST:
+        msg = f"too large a size: {_cut(text)!r}"
+        raise ValueError(msg)
+    return int(count)
 
 
 def parse_time(text: str) -> float:
@@ -35,9 +42,16 @@ def parse_time(text: str) -> float:
     """
     match = re.fullmatch(_TIME, text.strip(), re.ASCII | re.IGNORECASE)
     if match is None or match[2].lower() not in _TIMES:
-        msg = f"not a length of time: {text!r}, write it as 30m, 12h or 14d"
+        msg = f"not a length of time: {_cut(text)!r}, write it as 30m, 12h or 14d"
         raise ValueError(msg)
-    return float(match[1]) * _TIMES[match[2].lower()]
+    if not (seconds := float(match[1]) * _TIMES[match[2].lower()]) <= LONGEST:
+        msg = f"too long a time: {_cut(text)!r}"
+        raise ValueError(msg)
+    return seconds
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:40]}…"  # noqa: PLR2004 -- a word's worth
 
 
 def size(count: float) -> str:

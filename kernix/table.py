@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kernix.printable import one_line
+
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def rows(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Return *cells* as lines with the columns below each other; the last one is as long as it is."""
+    """Return *cells*, each in one line, as lines with the columns below each other; the last one is as long as it is."""
     if not cells:
         return []
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    shown = [[one_line(text) for text in row] for row in cells]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in shown]

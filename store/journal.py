@@ -27,6 +27,7 @@ import attrs
 
 from store.errors import Error
 from store.failpoints import reach
+from store.parsing import parse_json
 from store.path import InvalidStorePath, StorePath
 from store.retention import Retention
 
@@ -207,7 +208,7 @@ class Journal:
 
     def _parse(self, text: bytes) -> Line | None:
         try:
-            fields = json.loads(text)
+            fields = parse_json(text)
             if isinstance(fields, dict) and "journal" in fields:
                 if fields["journal"] > JOURNAL_VERSION:
                     raise JournalTooNew(self.path, fields["journal"])
@@ -217,13 +218,20 @@ class Journal:
             return None
 
 
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 63:  # as SQLite has integers
+        msg = "not a count"
+        raise ValueError(msg)
+    return value
+
+
 def _object_line(fields: dict[str, Any]) -> ObjectLine:
     return ObjectLine(
         path=StorePath.parse(fields["object"]),
         digest=bytes.fromhex(fields["digest"]),
-        size=_number(fields["size"]),
-        nodes=_number(fields["nodes"]),
-        registered=_number(fields["registered"]),
+        size=_count(fields["size"]),
+        nodes=_count(fields["nodes"]),
+        registered=_count(fields["registered"]),
         retention=Retention(fields["retention"]),
         deriver=None if fields["deriver"] is None else StorePath.parse(fields["deriver"]),
         references=tuple(StorePath.parse(reference) for reference in fields["references"]),
@@ -234,14 +242,6 @@ def _realisation_line(fields: dict[str, Any]) -> RealisationLine:
     output = str(fields["output"])
     output.encode()  # which not every text of JSON's can be
     return RealisationLine(key=bytes.fromhex(fields["key"]), output=output, path=StorePath.parse(fields["object"]))
-
-
-def _number(value: Any) -> int:  # noqa: ANN401 -- whatever is in the line
-    number = int(value)
-    if not 0 <= number < 1 << 63:
-        message = f"{number} is not a number of a database's"
-        raise ValueError(message)
-    return number
 
 
 def _copy_kept(old: BinaryIO, new: BinaryIO, end: int, kept: set[str]) -> list[tuple[str, bytes]]:

@@ -30,6 +30,7 @@ import attrs
 
 from derivations.frozen_map import FrozenMap
 from store.errors import Error
+from store.parsing import parse_json
 
 
 if TYPE_CHECKING:
@@ -259,8 +260,8 @@ def parse(text: str) -> Lock:
 def _document(text: str, problems: list[str]) -> dict[str, Any]:
     """Return the object that *text* is in JSON, of a version that can be read."""
     try:
-        document = json.loads(text, object_pairs_hook=functools.partial(_object, problems=problems))
-    except (ValueError, RecursionError) as error:
+        document = parse_json(text, make_object=functools.partial(_object, problems=problems))
+    except ValueError as error:
         raise InvalidLock((f"not JSON: {str(error)[:1].lower()}{str(error)[1:]}",)) from None
     if not isinstance(document, dict):
         raise InvalidLock((f"a lock is an object, not {_shown(document)}",))

@@ -12,10 +12,13 @@ from derivations.hardware.preprocessor import closing, expand, number, split, st
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from derivations.hardware.preprocessor import Find, Tokens
+    from derivations.hardware.preprocessor import Find, Macro, Tokens
 
 
 Entry: TypeAlias = dict[str, "Tokens"]
+
+_MOST = 4_000_000
+"""Characters of macros that one table may be made of: the largest of the kernel's tables take some hundred thousand."""
 
 
 class Unreadable(Exception):
@@ -77,8 +80,22 @@ class Fields:
         return expand(self.entry.get(name, []), self.find)
 
 
+@attrs.define
+class _Counted:
+    """Finds macros, up to `_MOST` characters of them: a table of macros that double at every step has no end."""
+
+    find: Find
+    left: int = _MOST
+
+    def __call__(self, name: str) -> Macro | None:
+        macro = self.find(name) if self.left > 0 else None
+        self.left -= 1 if macro is None else len(macro.body)
+        return macro
+
+
 def patterns(table: Tokens, bus: Bus, find: Find) -> Iterator[str | None]:
     """Yield the pattern of each entry of *table*, what stands between its brackets; None for one that cannot be read."""
+    find = _Counted(find)
     for element in split(table):
         for entry in _entries(element, find):
             if entry is None:

@@ -13,7 +13,6 @@ between them, of each term one option, `A|B`.
 from __future__ import annotations
 
 import functools
-import json
 
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from derivations.hardware.gate import gate_level, read_gate, write_gate
 from derivations.hardware.kbuild import TREE, module_name
 from derivations.hardware.source import MODULE_NAME
 from store.errors import Error
+from store.parsing import parse_json
 from store.retention import Retention
 
 
@@ -166,7 +166,7 @@ class DriverMap:
             InvalidDriverMap: the text is something else.
         """
         try:
-            facts: dict[str, Any] = json.loads(text)
+            facts: dict[str, Any] = parse_json(text)
             if facts["format"] != FORMAT:
                 raise InvalidDriverMap(f"its format is {facts['format']!r}, not {FORMAT}")
             modules = {path: _module(path, record) for path, record in facts["modules"].items()}

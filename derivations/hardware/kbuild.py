@@ -6,7 +6,6 @@ as `_`. The makefiles are read by `derivations.hardware.kbuild_reader`.
 
 from __future__ import annotations
 
-import json
 import posixpath
 
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from derivations.derivation import Derivation, Hints, Output, canonical_json
 from derivations.fetch import ANY_SYSTEM
 from derivations.hardware.gate import Gate, Level, gate_level, read_gate, write_gate
 from store.errors import Error
+from store.parsing import parse_json
 from store.retention import Retention
 
 
@@ -144,7 +144,7 @@ class Kbuild:
     def _read(cls, text: bytes, part: str) -> Kbuild:
         """Return of *text* what has *part* in one of its gates as they are written."""
         try:
-            facts: dict[str, Any] = json.loads(text)
+            facts: dict[str, Any] = parse_json(text)
             if facts["format"] != FORMAT:
                 raise InvalidKbuildMap(f"its format is {facts['format']!r}, not {FORMAT}")
             return cls(

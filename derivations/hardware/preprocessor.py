@@ -28,7 +28,13 @@ _LINE_COMMENT = re.compile(r"(?<!:)//[^\n]*")
 _DEFINE = re.compile(r"#[ \t]*define[ \t]+\Z")
 _DEFINED = re.compile(r"(?!\w)(?:\(([^)]*)\))?[ \t]*((?:[^\n]*\\\n)*[^\n]*)")
 _BEFORE = 40
-_NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|[1-9]\d*|0[0-7]*)[uUlL]*")
+_MOST = 200_000
+"""How many tokens of macros one expression may be made of: the tables of the largest drivers have some thousand."""
+
+_DEEPEST = 60
+"""How many operands of an expression may be in each other."""
+
+_NUMBER = re.compile(r"(0[xX][0-9a-fA-F]{1,40}|[1-9][0-9]{0,40}|0[0-7]{0,40})[uUlL]*")
 _OCTAL = re.compile(r"0[0-7]+")
 _TYPES = frozenset(
     [
@@ -101,25 +107,40 @@ def definition(name: str, text: str) -> Macro | None:
     return found
 
 
-def expand(given: Sequence[str], find: Find, hidden: frozenset[str] = frozenset(), depth: int = 0) -> Tokens:
-    """Return *given* with every macro that *find* knows replaced by what it stands for; those *hidden* stay."""
-    out: Tokens = []
-    place = 0
-    while place < len(given):
-        token = given[place]
-        place += 1
-        macro = None
-        if token not in hidden and (token[0].isalpha() or token[0] == "_") and depth < _MAX_DEPTH:
-            macro = find(token)
-        if macro is None or (macro.parameters is not None and given[place : place + 1] != ["("]):
-            out.append(token)
-        elif macro.parameters is None:
-            out += expand(macro.tokens, find, hidden | {token}, depth + 1)
-        else:
-            arguments, place = call_arguments(given, place)
-            body = _substituted(macro, arguments, lambda it: expand(it, find, hidden, depth + 1))
-            out += expand(body, find, hidden | {token}, depth + 1)
-    return out
+def expand(given: Sequence[str], find: Find) -> Tokens:
+    """Return *given* with every macro that *find* knows replaced by what it stands for, up to `_MOST` of them."""
+    return _Expansion(find).expand(given, frozenset(), 0)
+
+
+@attrs.define
+class _Expansion:
+    """Replaces macros; of those that double at every step there is no end, so the steps are counted."""
+
+    find: Find
+    left: int = _MOST
+
+    def expand(self, given: Sequence[str], hidden: frozenset[str], depth: int) -> Tokens:
+        """Return *given* with every macro replaced; those *hidden* stay."""
+        out: Tokens = []
+        place = 0
+        while place < len(given):
+            token = given[place]
+            place += 1
+            macro = self._macro(token) if token not in hidden and depth < _MAX_DEPTH else None
+            if macro is None or (macro.parameters is not None and given[place : place + 1] != ["("]):
+                out.append(token)
+                continue
+            body = macro.tokens
+            if macro.parameters is not None:
+                arguments, place = call_arguments(given, place)
+                body = _substituted(macro, arguments, lambda it: self.expand(it, hidden, depth + 1))
+            self.left -= 1 + len(body)
+            out += self.expand(body, hidden | {token}, depth + 1)
+        return out
+
+    def _macro(self, token: str) -> Macro | None:
+        is_name = token[0].isalpha() or token[0] == "_"
+        return self.find(token) if is_name and self.left > 0 else None
 
 
 def call_arguments(given: Sequence[str], place: int) -> tuple[list[Tokens], int]:
@@ -249,6 +270,7 @@ class _Expression:
 
     given: Tokens
     place: int = 0
+    depth: int = 0
 
     def _next(self) -> str:
         return self.given[self.place] if self.place < len(self.given) else ""
@@ -259,6 +281,12 @@ class _Expression:
         return taken
 
     def ternary(self) -> int | None:
+        self.depth += 1
+        value = self._chosen() if self.depth <= _DEEPEST else None
+        self.depth -= 1
+        return value
+
+    def _chosen(self) -> int | None:
         condition = self._binary(1)
         if not self._take("?"):
             return condition
@@ -276,6 +304,12 @@ class _Expression:
         return value
 
     def _unary(self) -> int | None:
+        self.depth += 1
+        value = self._operand() if self.depth <= _DEEPEST else None
+        self.depth -= 1
+        return value
+
+    def _operand(self) -> int | None:
         given = self._next()
         self.place += 1
         if given in _UNARY:

@@ -9,8 +9,6 @@ whatever order, as often as one likes. Its file is canonical JSON:
 
 from __future__ import annotations
 
-import json
-
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +18,7 @@ from blake3 import blake3
 
 from derivations.derivation import canonical_json
 from store.errors import Error
+from store.parsing import parse_json
 
 
 if TYPE_CHECKING:
@@ -155,7 +154,7 @@ class Snapshot:
             InvalidSnapshot: the text is something else.
         """
         try:
-            document = json.loads(text)
+            document = parse_json(text)
         except ValueError as error:
             raise InvalidSnapshot(name, f"it cannot be read as JSON ({error})") from None
         if not isinstance(document, dict) or document.get("kind") != KIND:

@@ -65,7 +65,7 @@ class EmptyRange(Error):
 
 def _as_bound(text: object) -> Version:
     version = Version.parse(text)
-    if version.suffix:
+    if version.suffix or version.extra:  # a vendor's own number says nothing of what Linux has
         raise InvalidVersion(text)
     return attrs.evolve(version, patch=version.patch or None)  # 6.7 and 6.7.0 are one bound
 

@@ -100,7 +100,7 @@ def _is(kind: Any, what: str) -> Callable[[object, attrs.Attribute[Any], object]
 
 def _version(value: Any) -> str:  # noqa: ANN401 -- a converter takes what the user wrote
     Version.parse(value)
-    return str(value)
+    return str(value).replace("~", "-")  # Debian's 6.19~rc4, which cannot be part of a store path
 
 
 def _name(value: Any) -> str:  # noqa: ANN401 -- as above

@@ -52,7 +52,7 @@ class Parts:
 
 def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
     """Return the derivations of the kernel that *arguments* describe, compiled by *toolchain*."""
-    tree = patched(source_tree(arguments), arguments.patches, toolchain)
+    tree = patched(source_tree(arguments), arguments.patches)
     merged = wanted(arguments, toolchain.arch)
     configured = configuration(arguments, toolchain, tree, merged)
     fragment = None

@@ -123,7 +123,7 @@ def make_linux_module(
             # Sorts before what takes long to build, and so is done before it.
             "/checked": required.out,
             "/kernel": kernel.derivation.output("dev"),
-            "/src": patched(tree, patches, kernel.toolchain),
+            "/src": patched(tree, patches),
             **others,
         },
         outputs=("out", "dev"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 
 from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.linux.version import Version
+from derivations.linux.version import InvalidVersion, Version
 from store.errors import Error
+from store.parsing import parse_json
 
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ CDN = "https://cdn.kernel.org/pub/linux/kernel"
 SNAPSHOTS = "https://git.kernel.org/torvalds/t"
 TESTING = "testing"
 """The series of release candidates."""
+
+_KINDS = {"str": str, "bool": bool}
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class InvalidPins(Error):
@@ -57,9 +62,33 @@ def parse_pins(text: str, file: str = "kernels.json") -> dict[str, Release]:
         InvalidPins: it is damaged.
     """
     try:
-        return {series: Release(**pin) for series, pin in json.loads(text).items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InvalidPins(str(error), file) from None
+        pins = parse_json(text)
+    except ValueError as error:
+        raise InvalidPins(f"not JSON: {error}", file) from None
+    if not isinstance(pins, dict):
+        raise InvalidPins("it is not an object", file)
+    return {series: _release(series, pin, file) for series, pin in pins.items()}
+
+
+def _release(series: str, pin: object, file: str) -> Release:
+    """Return the release that *series* is pinned to.
+
+    Raises:
+        InvalidPins: *pin* is none.
+    """
+    kinds = {it.name: _KINDS[str(it.type)] for it in attrs.fields(Release)}
+    optional = {it.name for it in attrs.fields(Release) if it.default is not attrs.NOTHING}
+    if not isinstance(pin, dict) or not kinds.keys() - optional <= pin.keys() <= kinds.keys():
+        raise InvalidPins(f"{series}: not a release with {', '.join(kinds)}", file)
+    if wrong := [name for name, value in pin.items() if type(value) is not kinds[name]]:
+        raise InvalidPins(f"{series}.{wrong[0]}: {pin[wrong[0]]!r} is not of the right kind", file)
+    if not _SHA256.fullmatch(pin["sha256"]):
+        raise InvalidPins(f"{series}.sha256: {pin['sha256']!r} is not a SHA-256", file)
+    try:
+        Version.parse(pin["version"])
+    except InvalidVersion as error:
+        raise InvalidPins(f"{series}.version: {error}", file) from None
+    return Release(**pin)
 
 
 def dump_pins(pins: Mapping[str, Release]) -> str:

@@ -10,7 +10,6 @@ release pinned as that of a new series: a series that is pinned never goes back.
 
 from __future__ import annotations
 
-import json
 import re
 
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ import attrs
 from derivations.linux.pins import TESTING, Release
 from derivations.linux.version import InvalidVersion, Version
 from store.errors import Error
+from store.parsing import parse_json
 
 
 if TYPE_CHECKING:
@@ -97,8 +97,7 @@ def parse_announcement(text: str | bytes) -> tuple[Announced, ...]:
         InvalidAnnouncement: it is none.
     """
     try:
-        releases = json.loads(text)["releases"]
-        found = tuple(_announced(release) for release in releases if release["moniker"] in _KINDS)
+        found = tuple(_announced(it) for it in parse_json(text)["releases"] if it["moniker"] in _KINDS)
     except KeyError as error:
         raise InvalidAnnouncement(f"{error} is missing") from None
     except (ValueError, TypeError, InvalidVersion) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import ssl
 
@@ -15,13 +16,23 @@ from derivations.realise.retry import is_transient, retry_after
 _OK = 200
 _PARTIAL = 206
 _NOT_SATISFIABLE = 416
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)", re.ASCII)
+# No file has more than 18 digits of bytes: what has is garbage, and no number to count with.
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(?:(\d{1,18})|\*)", re.ASCII)
 _WORDS: tuple[tuple[tuple[type[Exception], ...], str, bool], ...] = (
     ((requests.TooManyRedirects,), "too many redirections", False),
-    ((requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL), "not a URL that can be fetched", False),
+    ((requests.exceptions.InvalidHeader,), "it contradicts itself about how long the file is", False),
     ((requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError), "no connection within {0:g} seconds", True),
     ((requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError), "no answer within {1:g} seconds", True),
+    ((requests.exceptions.InvalidProxyURL,), "the proxy is not one", False),
+    ((requests.exceptions.ChunkedEncodingError,), "the connection was cut", True),
+    ((ValueError, urllib3.exceptions.LocationValueError), "not a URL that can be fetched", False),
 )
+_CUTS = (http.client.IncompleteRead, http.client.RemoteDisconnected)
+_LONGEST_VALIDATOR = 256
+_NO_TUNNEL = re.compile("Tunnel connection failed: (.+)")
+_LONGEST_REASON = 200
+_SHOWN = 40
 
 
 @attrs.frozen
@@ -59,8 +70,7 @@ def place_in_file(response: requests.Response, offset: int) -> tuple[int, int | 
         Failed: the answer is not the file.
     """
     if response.status_code == _OK:
-        length = response.headers.get("Content-Length", "")
-        return 0, int(length) if length.isdecimal() else None
+        return 0, _length(response)
     start, total = _content_range(response)
     if response.status_code == _PARTIAL and start == offset:
         return offset, total
@@ -69,14 +79,17 @@ def place_in_file(response: requests.Response, offset: int) -> tuple[int, int | 
         raise NotContinued(msg, transient=True)
     status = response.status_code
     floor = retry_after(response.headers.get("Retry-After"))
-    said = f"{status} {response.reason or ''}".strip()
+    said = f"{status} {(response.reason or '')[:_LONGEST_REASON]}".strip()
     raise Failed(said, transient=is_transient(status), status=status, floor=floor)
 
 
 def validator(response: requests.Response) -> str | None:
     """Return what names this version of the file in `If-Range`; a weak tag does not."""
     tag = response.headers.get("ETag")
-    return tag if tag is not None and not tag.startswith("W/") else response.headers.get("Last-Modified")
+    found = tag if tag is not None and not tag.startswith("W/") else response.headers.get("Last-Modified")
+    # What a server says is sent back to it: not if it would be a header of its own.
+    usable = found is not None and len(found) <= _LONGEST_VALIDATOR and found.isprintable() and found == found.strip()
+    return found if usable else None
 
 
 def explain(error: Exception, timeouts: tuple[float, float]) -> Failed:
@@ -87,9 +100,35 @@ def explain(error: Exception, timeouts: tuple[float, float]) -> Failed:
     cause = _root(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return Failed(f"its certificate is not valid ({cause.verify_message})")
+    if isinstance(cause, http.client.HTTPException) and not isinstance(cause, _CUTS):
+        return Failed(f"it does not speak HTTP ({type(cause).__name__})")
+    if (refused := _NO_TUNNEL.match(str(cause))) is not None:
+        return Failed(f"the proxy said {refused[1][:_LONGEST_REASON]}")
+    return Failed(_system_words(cause), transient=True)
+
+
+def _system_words(cause: BaseException) -> str:
+    if isinstance(cause, ssl.SSLError):
+        return f"it does not speak TLS ({(cause.reason or 'it stops').replace('_', ' ').lower()})"
     if isinstance(cause, OSError) and cause.strerror:
-        return Failed(cause.strerror.lower(), transient=True)
-    return Failed("the connection was cut", transient=True)
+        return cause.strerror.lower()
+    return "the connection was cut"
+
+
+def _length(response: requests.Response) -> int | None:
+    """Return how long the file is, if the answer says.
+
+    Raises:
+        Failed: what it says is no length.
+    """
+    said = response.headers.get("Content-Length")
+    if said is None or "Transfer-Encoding" in response.headers:  # which counts (RFC 9112, 6.3)
+        return None
+    lengths = {it.strip() for it in said.split(",")}
+    length = lengths.pop()
+    if lengths or not _LENGTH.fullmatch(length):
+        raise Failed(f"its Content-Length is {said[:_SHOWN]!r}, which is no length")
+    return int(length)
 
 
 def _content_range(response: requests.Response) -> tuple[int | None, int | None]:

@@ -37,6 +37,9 @@ _PAX, _PAX_GLOBAL, _GNU_NAME, _GNU_LINK = b"x", b"g", b"L", b"K"
 _ZEROS = bytes(BLOCK)
 _SPARSE_KEY = b"GNU.sparse."
 _SIGNIFICANT = frozenset({b"path", b"linkpath", b"size"})
+_DIGITS = 19
+"""As many as the largest size has, of 63 bits."""
+
 _RECORD = re.compile(rb"(\d{1,9}) ")
 
 _AR_MAGIC = b"!<arch>\n"
@@ -143,7 +146,8 @@ class TarReader:
             if any(key.startswith(_SPARSE_KEY) for key in records):
                 raise Corrupt(self.reader.name, "it has a sparse file in it, which is not supported")
             if kind == _PAX:
-                extended.update(records)
+                # Nothing else is ever looked at, and a million records before one file are no reason to keep them.
+                extended.update({key: records[key] for key in _SIGNIFICANT & records.keys()})
             elif found := _SIGNIFICANT & records.keys():
                 raise Corrupt(self.reader.name, f"one {min(found).decode()} is given for all files in it")
 
@@ -174,9 +178,9 @@ class TarReader:
         return int(digits or b"0", 8)
 
     def _decimal(self, text: bytes) -> int:
-        if not text.isdigit():
+        if not text.isdigit() or len(text) > _DIGITS or (number := int(text)) >> 63:
             raise Corrupt(self.reader.name, "a size is malformed")
-        return int(text)
+        return number
 
 
 def data_of_package(file: IO[bytes], name: str) -> Section:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import itertools
 import lzma
 import queue
 import sys
@@ -40,11 +41,15 @@ if TYPE_CHECKING:
 
 READ = 256 * 1024
 PIECE = 1024 * 1024
+TICK = 0.1
 AHEAD = 16
 """How many pieces may wait to be worked on."""
 
 MAGIC_LENGTH = 6
 XZ = b"\xfd7zXZ\0"
+
+STREAMS = 1 << 16
+"""How many compressed streams may follow each other: to begin one costs something, though nothing be in it."""
 
 _ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error, zstd.ZstdError, ValueError)
 
@@ -110,7 +115,7 @@ class _Gzip:
 _FORMS: dict[bytes, Callable[[], Decompressor]] = {
     b"\x1f\x8b": _Gzip,
     b"BZh": bz2.BZ2Decompressor,
-    XZ: lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ),
+    XZ: lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=xz.MEMORY),
     b"\x28\xb5\x2f\xfd": zstd.ZstdDecompressor,
 }
 
@@ -156,12 +161,34 @@ def pieces(file: Source) -> Iterator[Piece]:
             yield data
             data = file.read(READ)
         return
-    while data:
+    for number in itertools.count():
+        if not data:
+            return
+        if number == STREAMS:
+            msg = f"it is made of more than {STREAMS:,} compressed streams"
+            raise ValueError(msg)
         if make is _FORMS[XZ] and xz.in_blocks(data):
             rest = yield from xz.expand(data, file.read)
         else:
             rest = yield from _stream(make(), data, file)
         data = _after_padding(rest, file)
+
+
+def whole(file: Source, name: str, limit: int) -> bytes:
+    """Return all that *file* holds, decompressed, if that is no more than *limit* bytes; *name* stands in errors.
+
+    Raises:
+        Corrupt: it cannot be decompressed, or holds more.
+    """
+    data = bytearray()
+    try:
+        for piece in pieces(file):
+            data += piece
+            if len(data) > limit:
+                raise Corrupt(name, f"it has more than {limit >> 20} MiB")
+    except _ERRORS as error:
+        raise Corrupt(name, _words(error)) from None
+    return bytes(data)
 
 
 def _stream(stream: Decompressor, data: bytes, file: Source) -> Generator[bytes, None, bytes]:
@@ -185,12 +212,33 @@ def _after_padding(data: bytes, file: Source) -> bytes:
     return rest + file.read(READ) if len(rest) < MAGIC_LENGTH else rest
 
 
-class Reader:
-    """Forward reading of what *file* holds, decompressed by a thread; *name* stands in errors."""
+class _Closed(Exception):
+    """Nobody wants to know what follows."""
 
-    def __init__(self, file: Source, name: str) -> None:
+
+@attrs.frozen
+class _Unless:
+    """What *file* holds, unless *closed* is set."""
+
+    file: Source
+    closed: threading.Event
+
+    def read(self, size: int, /) -> bytes:
+        if self.closed.is_set():
+            raise _Closed
+        return self.file.read(size)
+
+
+class Reader:
+    """Forward reading of what *file* holds, decompressed by a thread.
+
+    *name* stands in errors. *check* is called now and then while there is something to wait for, and may raise.
+    """
+
+    def __init__(self, file: Source, name: str, check: Callable[[], None] = lambda: None) -> None:
         self.name = name
-        self._queue: queue.Queue[Piece | Exception] = queue.Queue(AHEAD)
+        self._check = check
+        self._queue: queue.Queue[Piece | BaseException] = queue.Queue(AHEAD)
         self._closed = threading.Event()
         self._piece = memoryview(b"")
         self._position = 0
@@ -255,28 +303,37 @@ class Reader:
     def _next(self) -> bool:
         if self._ended:
             return False
-        piece = self._queue.get()
-        if isinstance(piece, Exception):
+        piece = self._wait()
+        if isinstance(piece, _ERRORS):
             self._ended = True
             raise Corrupt(self.name, _words(piece)) from None
+        if isinstance(piece, BaseException):
+            self._ended = True
+            raise piece
         self._piece, self._position = memoryview(piece), 0
         self._ended = not piece
         return not self._ended
 
+    def _wait(self) -> Piece | BaseException:
+        while True:
+            self._check()
+            with contextlib.suppress(queue.Empty):
+                return self._queue.get(timeout=TICK)
+
     def _pump(self, file: Source) -> None:
         try:
-            for piece in pieces(file):
+            for piece in pieces(_Unless(file, self._closed)):
                 if not self._put(piece):
                     return
-        except _ERRORS as error:
+        except BaseException as error:  # noqa: BLE001 -- raised by whoever reads, who would wait for ever
             self._put(error)
         else:
             self._put(b"")
 
-    def _put(self, piece: Piece | Exception) -> bool:
+    def _put(self, piece: Piece | BaseException) -> bool:
         while not self._closed.is_set():
             try:
-                self._queue.put(piece, timeout=0.1)
+                self._queue.put(piece, timeout=TICK)
             except queue.Full:
                 continue
             return True

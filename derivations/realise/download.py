@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import time
 
 from pathlib import Path
@@ -21,11 +22,10 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import unquote, urlsplit
 
 import attrs
-import requests
-import urllib3
 
 from derivations.fetch import without_credentials
-from derivations.realise.answer import Failed, NotContinued, explain, is_complete, place_in_file, validator
+from derivations.realise.answer import Failed, NotContinued, is_complete, place_in_file, validator
+from derivations.realise.connection import Patience, Session
 from derivations.realise.job import Cancelled
 from derivations.realise.retry import Backoff
 from store.errors import Error
@@ -36,10 +36,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
+    import urllib3
+
     from derivations.realise.settings import Settings
 
 
 CHUNK = 256 * 1024
+HASHED = 1024 * 1024
 PROGRESS_THAT_COUNTS = 1024 * 1024
 """A try that got so many bytes further is no failure: large files survive any number of cuts."""
 
@@ -157,7 +160,7 @@ class Downloader:
     settings: Settings
     progress: Callable[[int, int | None], None]
     cancelled: Callable[[], bool]
-    session: requests.Session = attrs.field(factory=requests.Session)
+    session: Session = attrs.field(factory=Session)
     backoff: Backoff = attrs.field(factory=Backoff)
     sleep: Callable[[float], None] = time.sleep
 
@@ -175,7 +178,7 @@ class Downloader:
         final = self.directory / wanted.sha256
         try:
             with locked(final.with_suffix(".lock"), cancelled=self.cancelled):
-                if not (final.exists() and sha256_of(final) == wanted.sha256):
+                if not (final.exists() and self._sha256_of(final) == wanted.sha256):
                     self._fetch(wanted, final)
                 yield final
                 final.unlink(missing_ok=True)
@@ -218,15 +221,15 @@ class Downloader:
     def _fetch_from(self, url: str, wanted: Wanted, part: Path) -> str:
         """Fetch *url* into *part* and return its SHA-256."""
         if url.startswith("file:"):
-            self._copy(url, part)
-            return sha256_of(part)
+            self._copy(url, wanted, part)
+            return self._sha256_of(part)
         transfer = _Transfer(url, patched=_size(part) > 0)
         self._try_often(transfer, wanted, part)
-        got = sha256_of(part)
+        got = self._sha256_of(part)
         if got != wanted.sha256 and transfer.patched:
             part.unlink()
             self._try_often(transfer, wanted, part)
-            got = sha256_of(part)
+            got = self._sha256_of(part)
         return got
 
     def _try_often(self, transfer: _Transfer, wanted: Wanted, part: Path) -> None:
@@ -246,63 +249,92 @@ class Downloader:
     def _try(self, transfer: _Transfer, wanted: Wanted, part: Path) -> None:
         """Fetch what *part* lacks of the file."""
         offset = _size(part)
-        # A coding would be undone nowhere: the hash is over the file as the server has it.
-        headers = {"Accept-Encoding": "identity"}
+        headers = {}
         if offset:
             headers["Range"] = f"bytes={offset}-"
             if transfer.validator is not None:
                 headers["If-Range"] = transfer.validator
-        timeout = (self.settings.connect_timeout, self.settings.read_timeout)
-        try:
-            with self.session.get(transfer.url, headers=headers, stream=True, timeout=timeout) as response:
-                if offset and is_complete(response, offset):
-                    return
-                try:
-                    start, total = place_in_file(response, offset)
-                except NotContinued:
-                    part.unlink()
-                    raise
-                if wanted.size is not None and total not in {None, wanted.size}:
-                    msg = f"it has {total} bytes there instead of {wanted.size}"
-                    raise Failed(msg)
-                transfer.validator = validator(response)
-                transfer.patched = transfer.patched or start > 0
-                with part.open("ab") as file:
-                    file.truncate(start)
-                    self._receive(response.raw, file, wanted, start, total)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise explain(error, timeout) from None
+        settings = self.settings
+        self.session.patience = Patience(settings.connect_timeout, settings.read_timeout, self.cancelled)
+        with self.session.asked(transfer.url, headers) as response:
+            if offset and is_complete(response, offset):
+                return
+            try:
+                start, total = place_in_file(response, offset)
+            except NotContinued:
+                part.unlink()
+                raise
+            self._check_size(wanted, total)
+            transfer.validator = validator(response)
+            transfer.patched = transfer.patched or start > 0
+            with part.open("ab") as file:
+                file.truncate(start)
+                self._receive(response.raw, file, wanted, start, total)
+
+    def _check_size(self, wanted: Wanted, total: int | None) -> None:
+        """Refuse a file of *total* bytes, if that is known, which is not or may not be the one that is *wanted*."""
+        most = self.settings.max_download_size
+        if total is None:
+            return
+        if wanted.size is not None and total != wanted.size:
+            msg = f"it has {total} bytes there instead of {wanted.size}"
+            raise Failed(msg)
+        if wanted.size is None and total > most:
+            msg = f"it has {total} bytes there, and max_download_size is {most}"
+            raise Failed(msg)
 
     def _receive(
         self, answer: urllib3.BaseHTTPResponse, file: BinaryIO, wanted: Wanted, done: int, total: int | None
     ) -> None:
-        # read1 gives what has come, so that a slow server does not keep a cancelled download.
+        most = self._most(wanted)
+        # read1 gives what has come, so that progress is seen as it is made.
         while data := answer.read1(CHUNK, decode_content=False):
             if self.cancelled():
                 raise Cancelled(wanted.name)
             file.write(data)
             done += len(data)
             self.progress(done, total)
-            if wanted.size is not None and done > wanted.size:
-                msg = f"it has more than {wanted.size} bytes there"
+            if done > most:
+                file.truncate(0)
+                msg = f"it has more than {most} bytes there"
                 raise Failed(msg)
         if total is not None and done < total:
             msg = f"the connection was cut after {done} of {total} bytes"
             raise Failed(msg, transient=True)
 
-    def _copy(self, url: str, part: Path) -> None:
+    def _copy(self, url: str, wanted: Wanted, part: Path) -> None:
         source = Path(unquote(urlsplit(url).path))
         try:
-            opened = source.open("rb")
-        except OSError as error:
+            # Without waiting: nobody may ever write to a fifo.
+            opened = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+        except (OSError, ValueError) as error:
             status = _NOT_FOUND if isinstance(error, FileNotFoundError) else None
-            raise Failed((error.strerror or str(error)).lower(), status=status) from None
+            raise Failed((getattr(error, "strerror", None) or str(error)).lower(), status=status) from None
         with opened, part.open("wb") as file:
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                msg = "not a file"
+                raise Failed(msg)
             done, total = 0, os.fstat(opened.fileno()).st_size
+            self._check_size(wanted, total)
             while data := opened.read(CHUNK):
+                if self.cancelled():
+                    raise Cancelled(wanted.name)
                 file.write(data)
                 done += len(data)
                 self.progress(done, total)
+
+    def _most(self, wanted: Wanted) -> int:
+        return wanted.size if wanted.size is not None else self.settings.max_download_size
+
+    def _sha256_of(self, path: Path) -> str:
+        """Return the SHA-256 of the file at *path* in hexadecimal."""
+        hashing = hashlib.sha256()
+        with path.open("rb") as file:
+            while data := file.read(HASHED):
+                if self.cancelled():
+                    raise Cancelled(path.name)
+                hashing.update(data)
+        return hashing.hexdigest()
 
     def _wait(self, seconds: float, wanted: Wanted) -> None:
         while seconds > 0:
@@ -310,12 +342,6 @@ class Downloader:
                 raise Cancelled(wanted.name)
             self.sleep(min(seconds, _NAP))
             seconds -= _NAP
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of the file at *path* in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _size(path: Path) -> int:

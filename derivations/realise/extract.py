@@ -34,6 +34,7 @@ WHOLE = 1024 * 1024
 """Files up to this size are hashed in memory, so that nothing is written if the pool has them."""
 
 _REPORT_EVERY = 256
+_SHOWN = 300
 
 
 class Refused(Error):
@@ -161,7 +162,7 @@ class Extraction:
             self._links.copy(path, target)
 
     def _refusal(self, member: Member, reason: str) -> Refused:
-        return Refused(self.archive, _show(member.path), reason)
+        return Refused(self.archive, _show(member.path), reason[:_SHOWN])
 
 
 def extract(
@@ -180,12 +181,14 @@ def extract(
     check_case(job.out)
 
     def each(number: int) -> None:
-        if job.cancelled():
-            raise Cancelled(job.derivation.name)
         if progress:
             job.progress(number, None)
 
-    with TreeWriter(job.store.pool, job.out / "out") as writer, Reader(source, archive) as reader:
+    def check() -> None:
+        if job.cancelled():
+            raise Cancelled(job.derivation.name)
+
+    with TreeWriter(job.store.pool, job.out / "out") as writer, Reader(source, archive, check) as reader:
         extraction = Extraction(writer=writer, archive=archive, strip=strip, links_may_leave=links_may_leave)
         extraction.extract(reader, each)
         return writer.finish()
@@ -206,4 +209,5 @@ def check_case(directory: Path, exists: Callable[[Path], bool] = Path.exists) ->
 
 
 def _show(name: bytes) -> str:
-    return name.decode(errors="backslashreplace")
+    text = name[:_SHOWN].decode(errors="backslashreplace")
+    return text if len(name) <= _SHOWN else f"{text}…"

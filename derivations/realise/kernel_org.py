@@ -11,11 +11,10 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
-import requests
-import urllib3
 
 from derivations.linux.releases import parse_announcement, parse_sums
-from derivations.realise.answer import Failed, explain, place_in_file
+from derivations.realise.answer import Failed, place_in_file
+from derivations.realise.connection import Patience, Session
 from derivations.realise.retry import Backoff
 from derivations.realise.signature import signed_text
 from store.errors import Error
@@ -118,7 +117,7 @@ class KernelOrg:
 
         def digest() -> str:
             hashing = hashlib.sha256()
-            for data in self._get(url, None):
+            for data in self._get(url, self.settings.max_download_size):
                 hashing.update(data)
             return hashing.hexdigest()
 
@@ -139,21 +138,17 @@ class KernelOrg:
                     raise NotReached(url, failed.said) from None
                 self.sleep(self.backoff.delay(failures, status=failed.status, floor=failed.floor))
 
-    def _get(self, url: str, limit: int | None) -> Iterator[bytes]:
+    def _get(self, url: str, limit: int) -> Iterator[bytes]:
         """Yield the bytes of *url*, all of them or an error."""
-        timeout = (self.settings.connect_timeout, self.settings.read_timeout)
-        headers = {"Accept-Encoding": "identity"}
         done = 0
-        try:
-            with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
-                _, total = place_in_file(response, 0)
-                while data := response.raw.read1(_CHUNK, decode_content=False):
-                    done += len(data)
-                    if limit is not None and done > limit:
-                        raise Failed(f"it has more than {limit} bytes")
-                    self.progress(done, total)
-                    yield data
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise explain(error, timeout) from None
+        patience = Patience(self.settings.connect_timeout, self.settings.read_timeout)
+        with Session(patience) as session, session.asked(url) as response:
+            _, total = place_in_file(response, 0)
+            while data := response.raw.read1(_CHUNK, decode_content=False):
+                done += len(data)
+                if done > limit:
+                    raise Failed(f"it has more than {limit} bytes")
+                self.progress(done, total)
+                yield data
         if total is not None and done < total:
             raise Failed(f"the connection was cut after {done} of {total} bytes", transient=True)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import json
 import re
 import secrets
 import sys
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from store.errors import Error
+from store.parsing import parse_json
 
 
 if sys.version_info >= (3, 14):
@@ -41,6 +41,7 @@ TAIL = 25
 LEVEL = 3
 LONGEST_LINE = 1 << 16
 
+_DAMAGED = (zstd.ZstdError, EOFError)
 _MARK = "@kernix "
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -59,6 +60,21 @@ class LogMissing(Error):
         return "it was not built here, is made by kernix itself, or its result was found by equal inputs"
 
 
+class LogDamaged(Error):
+    """The file that holds a log cannot be read."""
+
+    name: str
+    path: Path
+
+    def __str__(self) -> str:
+        return f"the log of {self.name} is damaged: {self.path}"
+
+    @property
+    def hint(self) -> str:
+        """Tell what is left of it."""
+        return f"`zstdcat {self.path}` shows what can still be read"
+
+
 def log_path(logs: Path, key: bytes) -> Path:
     """Return where the log of the derivation with *key* lies below *logs*."""
     text = key.hex()
@@ -70,12 +86,15 @@ def read_log(logs: Path, key: bytes, name: str) -> bytes:
 
     Raises:
         LogMissing: there is none.
+        LogDamaged: it cannot be read.
     """
+    path = log_path(logs, key)
     try:
-        data = log_path(logs, key).read_bytes()
+        return zstd.decompress(path.read_bytes())
     except FileNotFoundError:
         raise LogMissing(name) from None
-    return zstd.decompress(data)
+    except _DAMAGED:
+        raise LogDamaged(name, path) from None
 
 
 def spoken_log(logs: Path, key: bytes) -> Path | None:
@@ -86,6 +105,8 @@ def spoken_log(logs: Path, key: bytes) -> Path | None:
             return path if file.read(1) else None
     except FileNotFoundError:
         return None
+    except _DAMAGED:
+        return path
 
 
 class LogWriter:
@@ -191,8 +212,8 @@ class Mark:
 def _parse(text: str) -> Complaint | Mark | None:
     """Return what the JSON *text* says, or None if that is no word of ours."""
     try:
-        said: Any = json.loads(text)
-    except (ValueError, RecursionError):
+        said: Any = parse_json(text)
+    except ValueError:
         return None
     match said:
         case {"error": str(sentence), **more}:
@@ -200,6 +221,8 @@ def _parse(text: str) -> Complaint | Mark | None:
             return Complaint(
                 sentence, advice if isinstance(advice, str) else None, kind if isinstance(kind, str) else None
             )
-        case {"progress": [int(done), int(expected) | (None as expected)]}:
+        case {"progress": [int(done), int(expected) | (None as expected)]} if done >= 0 and (
+            expected is None or expected > 0
+        ):
             return Mark(done, expected)
     return None

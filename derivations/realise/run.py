@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 
+_DAY = 86_400.0
+
 
 @attrs.frozen(kw_only=True)
 class BuildFailed(Error):
@@ -148,7 +150,7 @@ class _Session:
             seconds, stop = self._patience(started)
             if seconds is not None and seconds <= 0:
                 return stop
-            ready = {descriptor for descriptor, _ in poll.poll(None if seconds is None else seconds * 1000 + 1)}
+            ready = {descriptor for descriptor, _ in poll.poll(_milliseconds(seconds))}
             if self._watcher.cancel in ready:
                 return _Stop(None)
             # Closed by the builder, but it may go on: only its end is its end.
@@ -204,6 +206,11 @@ class _Session:
 
 def _seconds(count: float) -> str:
     return f"{count:g} second{'' if count == 1 else 's'}"
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    """Return *seconds* as `poll` takes them; it counts up to 24 days, so sometimes it is to be asked again."""
+    return None if seconds is None else min(seconds, _DAY) * 1000 + 1
 
 
 def _end(exit_code: int) -> str:

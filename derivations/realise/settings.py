@@ -34,6 +34,7 @@ class Settings:
         retries: How often a download is tried again on one server.
         connect_timeout: Seconds to wait for a connection.
         read_timeout: Seconds to wait for the next bytes of a download.
+        max_download_size: Bytes of a download whose size nothing else says: one that has no end must end somewhere.
     """
 
     jobs: int = attrs.field(default=1, validator=attrs.validators.ge(1))
@@ -51,6 +52,7 @@ class Settings:
     retries: int = attrs.field(default=5, validator=attrs.validators.ge(0))
     connect_timeout: float = 15
     read_timeout: float = 30
+    max_download_size: int = 4 << 30
 
     @property
     def builder_cores(self) -> int:

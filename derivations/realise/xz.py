@@ -39,6 +39,9 @@ _CHECKS = (0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64)
 _MOST = 64 << 20
 """The largest block that is decompressed in memory."""
 
+MEMORY = 512 << 20
+"""Bytes that decoders may need: `xz -9` makes files that need 65 million, and a header may claim 4 GiB."""
+
 _WORKERS = 4
 _PIECE = 1 << 20
 _READ = 256 * 1024
@@ -82,6 +85,19 @@ class _Block:
     size: int
 
 
+@attrs.define
+class _Index:
+    """What the index must say of the blocks so far."""
+
+    count: int = 0
+    records: bytearray = attrs.field(factory=bytearray)
+
+    def add(self, block: _Block) -> None:
+        """Add the record of one more *block*."""
+        self.count += 1
+        self.records += _encode(block.unpadded) + _encode(block.size)
+
+
 def in_blocks(data: bytes) -> bool:
     """Return whether what begins with *data* is a stream whose first block tells its sizes, and is not too large."""
     try:
@@ -90,8 +106,10 @@ def in_blocks(data: bytes) -> bool:
         return False
 
 
-def expand(data: bytes, read: Callable[[int], bytes]) -> Generator[memoryview, None, bytes]:
+def expand(data: bytes, read: Callable[[int], bytes], memory: int = MEMORY) -> Generator[memoryview, None, bytes]:
     """Yield what is in the stream that begins with *data* and goes on with what *read* gives; return what it leaves.
+
+    All decoders together may need *memory* bytes.
 
     Raises:
         EOFError: it ends too early.
@@ -99,14 +117,14 @@ def expand(data: bytes, read: Callable[[int], bytes]) -> Generator[memoryview, N
     """
     source = _Input(data, read)
     header = source.take(_HEADER)
-    known: list[_Block] = []
+    index = _Index()
     workers = min(len(os.sched_getaffinity(0)), _WORKERS)
     waiting: collections.deque[Future[bytes]] = collections.deque()
     with ThreadPoolExecutor(workers, "xz") as executor:
         try:
             for block, packed in _blocks(source, _check_size(header)):
-                known.append(block)
-                waiting.append(executor.submit(_decompress, header + packed, block.size))
+                index.add(block)
+                waiting.append(executor.submit(_decompress, header + packed, block.size, memory // workers))
                 if len(waiting) > workers:
                     yield from _pieces(waiting.popleft().result())
             while waiting:
@@ -114,7 +132,7 @@ def expand(data: bytes, read: Callable[[int], bytes]) -> Generator[memoryview, N
         finally:
             for future in waiting:
                 future.cancel()
-    _check_end(source, header, known)
+    _check_end(source, header, index)
     return source.data
 
 
@@ -127,17 +145,18 @@ def _blocks(source: _Input, check: int) -> Iterator[tuple[_Block, bytes]]:
         yield block, source.take(block.header + block.rest)
 
 
-def _decompress(data: bytes, size: int) -> bytes:
-    found = lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(data)
-    if len(found) != size:
+def _decompress(data: bytes, size: int, memory: int) -> bytes:
+    decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=memory)
+    found = decompressor.decompress(data, size)
+    if len(found) != size or decompressor.decompress(b"", 1):
         msg = "a block has not the size that it tells"
         raise lzma.LZMAError(msg)
     return found
 
 
-def _check_end(source: _Input, header: bytes, blocks: list[_Block]) -> None:
+def _check_end(source: _Input, header: bytes, known: _Index) -> None:
     """Read the index and the footer: they follow from the blocks."""
-    index = b"\0" + _encode(len(blocks)) + b"".join(_encode(it.unpadded) + _encode(it.size) for it in blocks)
+    index = b"\0" + _encode(known.count) + known.records
     index += bytes(-len(index) % 4)
     index += struct.pack("<I", zlib.crc32(index))
     fields = struct.pack("<I", len(index) // 4 - 1) + header[6:8]
@@ -150,6 +169,7 @@ def _check_end(source: _Input, header: bytes, blocks: list[_Block]) -> None:
 def _block(header: bytes, check: int) -> _Block | None:
     """Return the sizes of the block that begins with *header*; None if it does not tell them or is too large."""
     length = 4 * (header[0] + 1)
+    header = header[:length]
     if header[0] == 0 or header[1] & _SIZES != _SIZES:
         return None
     packed, position = _decode(header, 2)
@@ -167,6 +187,9 @@ def _decode(data: bytes, position: int) -> tuple[int, int]:
     """Return the number at *position* in *data*, and where it ends."""
     number = shift = 0
     while True:
+        if position == len(data):
+            msg = "a size is cut"
+            raise lzma.LZMAError(msg)
         byte = data[position]
         position += 1
         number |= (byte & 0x7F) << shift

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix.options import PATH
+from kernix.printable import one_line
 from store import path as store_path
 from store.errors import Error
 from store.retention import Retention
@@ -48,7 +49,7 @@ def command(session: Session, /, *, path: Path, name: str | None) -> None:
     """
     name = check_name(path, name)
     added = session.store.add(path, name, retention=Retention.SOURCE)
-    click.echo(session.store.path(added))
+    click.echo(one_line(session.store.path(added)))
 
 
 def check_name(path: Path, name: str | None) -> str:

@@ -11,6 +11,7 @@ import click
 
 from kernix import links
 from kernix.options import PATH, attributes, evaluation, realisation
+from kernix.printable import one_line, printable
 from kernix.realising import realise
 from kernix.remembering import memory
 from kernix.standing import standing
@@ -71,7 +72,7 @@ def command(
         results = realise(session, outputs, **chosen)
         links.make(session.store, links_to_make, results)
         places = {output: session.store.path(path) for output, path in results.items()}
-    text = _json(wanted, places) if as_json else "\n".join(str(places[it.output]) for it in wanted)
+    text = printable(_json(wanted, places)) if as_json else "\n".join(one_line(places[it.output]) for it in wanted)
     click.echo(text)
     if answered is not None:
         answered.keep(text, places, links_to_make)

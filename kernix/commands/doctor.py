@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import attrs
 import click
 
 from kernix.checks import State, examine
+from kernix.printable import below, one_line
 from store.errors import Error
 
 
@@ -44,7 +46,8 @@ def command(session: Session, /, *, as_json: bool) -> None:
         width = max(len(it.name) for it in found)
         for it in found:
             mark, color = _MARKS[it.state]
-            click.echo(f"{click.style(mark, fg=color, bold=True)}  {it.name.ljust(width)}  {it.finding}")
+            line = f"{click.style(mark, fg=color, bold=True)}  {it.name.ljust(width)}  {one_line(it.finding)}"
+            click.echo(line, file=below(sys.stdout))
             for line in (it.advice or "").splitlines():
                 click.echo(f"    {' ' * width}  {line}")
     if broken := tuple(it.name for it in found if it.state is State.BROKEN):

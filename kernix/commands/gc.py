@@ -8,6 +8,7 @@ import click
 
 from kernix.messages import say
 from kernix.options import Duration, Size
+from kernix.printable import one_line
 from kernix.progress.line import ProgressLine
 from kernix.quantities import number, size
 from store.collect import Policy, collect, plan
@@ -46,7 +47,7 @@ def command(
         with ProgressLine() as progress:
             freed = forecast(store, doomed, progress)
         for info in doomed:
-            click.echo(store.path(info.path))
+            click.echo(one_line(store.path(info.path)))
         say(f"{number(len(doomed), 'object')} would be removed, {size(freed)} freed")
         return
     with ProgressLine() as progress:

@@ -9,6 +9,7 @@ import click
 from derivations.realise.instantiate import instantiate
 from kernix.definitions import targets
 from kernix.options import attributes, evaluation
+from kernix.printable import one_line
 
 
 if TYPE_CHECKING:
@@ -25,4 +26,4 @@ def command(session: Session, /, *, attributes: tuple[str, ...], options: Option
     wanted = [target.output.derivation for target in targets(session, options, attributes)]
     paths = instantiate(session.store, wanted)
     for derivation in wanted:
-        click.echo(session.store.path(paths[derivation]))
+        click.echo(one_line(session.store.path(paths[derivation])))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +14,7 @@ from kernix.drvs import deriver, load
 from kernix.messages import say
 from kernix.objects import by_path
 from kernix.options import complete_attributes, evaluation
+from kernix.printable import below
 from kernix.realising import present
 from store.registration import ObjectMissing
 
@@ -25,14 +28,21 @@ if TYPE_CHECKING:
 @click.command
 @click.argument("name", metavar="ATTR|PATH", shell_complete=complete_attributes)
 @evaluation
+@click.option("--raw", is_flag=True, help="Print the bytes as the builder wrote them, control characters included.")
 @click.pass_obj
-def command(session: Session, /, *, name: str, options: Options) -> None:
-    """Print the log of what built ATTR, or the store object PATH."""
+def command(session: Session, /, *, name: str, raw: bool, options: Options) -> None:
+    r"""Print the log of what built ATTR, or the store object PATH.
+
+    Control characters are shown as `\u001b`, so that a builder's words cannot do anything to a terminal.
+    """
     derivation = _built(session, options, name)
     log = read_log(session.layout.logs, derivation.key, derivation.name)
     if not log:
         say(f"the builder of {derivation.name} wrote nothing")
-    click.echo(log, nl=False)
+    if raw:
+        click.echo(log, file=below(sys.stdout), nl=False)
+    else:
+        click.echo(log.replace(b"\r\n", b"\n").decode(errors="backslashreplace"), nl=False)
 
 
 def _built(session: Session, options: Options, name: str) -> Derivation:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix.options import PATH
+from kernix.printable import one_line
 from kernix.table import rows
 from store import roots
 from store.errors import UsageError
@@ -66,7 +67,7 @@ def add(session: Session, /, *, link: Path) -> None:
     if (store := session.existing_store()) is None:
         raise roots.NotARoot(roots.absolute(link))
     root = roots.add_indirect(store, link)
-    click.echo(store.path(root.target))
+    click.echo(one_line(store.path(root.target)))
 
 
 @command.command("remove")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix.messages import say
+from kernix.printable import one_line
 from kernix.progress.line import ProgressLine
 from kernix.quantities import number
 from store.errors import Error
@@ -72,7 +73,7 @@ def command(session: Session, /, *, contents: bool, mend: bool, anew: bool) -> N
 def _mend(session: Session, found: Sequence[Problem], *, contents: bool) -> Sequence[Problem]:
     """Do about the problems *found* what can be done, and return what is left."""
     for _ in range(_PASSES):
-        repair(session.store, found, lambda place, done: click.echo(f"{place}: {done}"))
+        repair(session.store, found, lambda place, done: click.echo(f"{one_line(place)}: {done}"))
         left = [problem for problem in found if problem.remedy is Remedy.NONE]
         if left or not any(problem.remedy is Remedy.RESTORE for problem in found):
             return left
@@ -87,4 +88,4 @@ def _mend(session: Session, found: Sequence[Problem], *, contents: bool) -> Sequ
 
 def _show(found: Sequence[Problem]) -> None:
     for problem in found:
-        click.echo(str(problem))
+        click.echo(one_line(problem))

@@ -8,6 +8,7 @@ import click
 
 from kernix import objects as named
 from kernix.options import complete_attributes, evaluation
+from kernix.printable import one_line
 from store.closure import why_depends
 from store.errors import Error
 
@@ -53,4 +54,4 @@ def command(session: Session, /, *, source: str, target: str, every: bool, deriv
         raise DoesNotDepend(first, last)
     for chain in chains if every else chains[:1]:
         for depth, path in enumerate(chain):
-            click.echo(f"{'    ' * (depth - 1)}{'└── ' if depth else ''}{session.store.path(path)}")
+            click.echo(f"{'    ' * (depth - 1)}{'└── ' if depth else ''}{one_line(session.store.path(path))}")

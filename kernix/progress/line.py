@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from kernix.printable import below, one_line
+
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,7 +26,7 @@ _ERASE = "\r\x1b[K"
 class ProgressLine(contextlib.AbstractContextManager["ProgressLine"]):
     """A line on *stream*; elsewhere than on a terminal nothing is written."""
 
-    stream: TextIO = attrs.field(factory=lambda: sys.stderr)
+    stream: TextIO = attrs.field(factory=lambda: below(sys.stderr))
     _shown: float | None = attrs.field(default=None, init=False)
 
     def __call__(self, what: str, done: int, total: int) -> None:
@@ -34,7 +36,7 @@ class ProgressLine(contextlib.AbstractContextManager["ProgressLine"]):
             return
         self._shown = now
         count = f" {100 * done // total} %" if total > 1 else ""
-        self.stream.write(f"{_ERASE}{what}{count}")
+        self.stream.write(f"{_ERASE}{one_line(what)}{count}")
         self.stream.flush()
 
     def __exit__(

@@ -7,6 +7,7 @@ going on: downloads together with their rate, then each build with how far it is
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 
@@ -22,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from derivations.realise.events import Failed, Finished, Planned, Progress, Reused, Started, Unit, Waiting, Warned
+from kernix.printable import below, printable
 from kernix.progress.state import Activity, State
 from kernix.progress.words import doing, is_fetch, told
 from kernix.quantities import duration, number, size
@@ -50,7 +52,7 @@ QUICK = 1.0
 class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
     """A listener that shows what happens on *console*."""
 
-    console: Console = attrs.field(factory=lambda: Console(stderr=True, highlight=False))
+    console: Console = attrs.field(factory=lambda: Console(file=below(sys.stderr), highlight=False))
     _state: State = attrs.field(factory=lambda: State(time.monotonic()), init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _live: Live = attrs.field(init=False)
@@ -131,7 +133,7 @@ class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
 def _lasting(event: Event, ended: Activity | None, now: float) -> Text | None:
     """Return the line that stays of *event*, which ended the activity *ended*, if it is worth one."""
     if isinstance(event, Warned):
-        return Text.assemble(("warning:", "bold yellow"), " ", event.text)
+        return Text.assemble(("warning:", "bold yellow"), " ", printable(event.text))
     text = told(event)
     if text is None or isinstance(event, (Planned, Started, Waiting, Reused)):
         return None

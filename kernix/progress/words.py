@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from derivations.realise.events import Failed, Finished, Kept, Planned, Reused, Skipped, Started, Waiting
+from kernix.printable import one_line
 from kernix.quantities import duration, number, size
 
 
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
 
 _AMOUNT = "\0"
-_FETCHES = frozenset({"builtin:fetch-url", "builtin:fetch-deb", "builtin:fetch-git"})
+_FETCHES = frozenset({"builtin:fetch-url", "builtin:fetch-deb", "builtin:fetch-git", "builtin:fetch-git-patches"})
 _VERBS = {
     "builtin:unpack": ("unpacking", "unpacked"),
     "builtin:union": ("joining", "joined"),
     "builtin:overlay-tree": ("joining", "joined"),
     "builtin:local": ("copying", "copied"),
+    "builtin:patch": ("patching", "patched"),
     "builtin:write-text": ("writing", "wrote"),
     "builtin:check-config": ("checking", "checked"),
     "builtin:initramfs": ("packing", "packed"),
@@ -49,7 +51,7 @@ def told(event: Event, fetched: int | None = None) -> str | None:
     if tell is None:
         return None
     amount = f" ({size(fetched)})" if fetched else ""
-    return tell(event).replace(_AMOUNT, amount)
+    return amount.join(map(one_line, tell(event).split(_AMOUNT)))
 
 
 _TOLD: Mapping[type[Any], Callable[[Any], str]] = {

@@ -29,6 +29,9 @@ read_timeout = 2.5
 mirrors = ["http://127.0.0.1/debian"]
 kernel_mirrors = ["https://127.0.0.1/linux"]
 
+[limits]
+max_download_size = "1G"
+
 [gc]
 older_than = "14d"
 max_freed = "5G"
@@ -58,6 +61,7 @@ def test_everything_can_be_set() -> None:
             "read_timeout": 2.5,
             "mirrors": ("http://127.0.0.1/debian",),
             "kernel_mirrors": ("https://127.0.0.1/linux",),
+            "max_download_size": 2**30,
         },
         collection={
             "older_than": 14 * 86_400,

@@ -13,11 +13,10 @@ import threading
 
 from typing import TYPE_CHECKING
 
-import requests
-
 from derivations.debian.lock import GONE_HINT
 from derivations.realise.apt_sites import apt_sites, package_urls
 from derivations.realise.archive import data_of_package
+from derivations.realise.connection import Session
 from derivations.realise.download import Downloader, Unavailable, Wanted
 from derivations.realise.extract import extract
 from store.errors import Error
@@ -117,9 +116,9 @@ def _download(job: Job, urls: tuple[str, ...], size: int | None = None) -> Abstr
     return downloader.fetched(Wanted(name=job.derivation.name, sha256=fixed.digest, urls=urls, size=size))
 
 
-def _session() -> requests.Session:
-    session: requests.Session | None = getattr(_PER_THREAD, "session", None)
+def _session() -> Session:
+    session: Session | None = getattr(_PER_THREAD, "session", None)
     if session is None:
-        session = _PER_THREAD.session = requests.Session()
+        session = _PER_THREAD.session = Session()
         session.headers["User-Agent"] = _USER_AGENT
     return session

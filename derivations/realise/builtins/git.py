@@ -13,6 +13,7 @@ import contextlib
 import math
 import os
 import re
+import select
 import selectors
 import signal
 import subprocess
@@ -33,7 +34,7 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from derivations.realise.job import Job
     from store.tree import Content
@@ -58,6 +59,7 @@ _SET = (
 _OPTIONS = (
     "-c", "core.hooksPath=/dev/null",
     "-c", "gc.auto=0",
+    "-c", "fetch.unpackLimit=1",  # only what becomes a pack is counted in bytes
     "-c", "maintenance.auto=false",
     "-c", "protocol.allow=never",
     *(word for name in ("file", "git", "http", "https", "ssh") for word in ("-c", f"protocol.{name}.allow=always")),
@@ -71,8 +73,11 @@ _TRANSIENT = re.compile(
     r"unexpected disconnect|returned error: (?:408|429|5\d\d)|RPC failed|Network is unreachable",
     re.IGNORECASE,
 )
-_RECEIVED = re.compile(rb"Receiving objects:.*?, ([0-9.]+) ([KMG])iB")
+_RECEIVED = re.compile(rb"Receiving objects:.*?, ([0-9]{1,9}(?:\.[0-9]{1,9})?) ([KMG])iB")
 _UNITS = {b"K": 1 << 10, b"M": 1 << 20, b"G": 1 << 30}
+_DEPTHS = (64, 1024, (1 << 31) - 1)
+"""How much of a history is fetched, until the commit that is looked for is in it."""
+
 _TICK = 0.2
 _SHA256_DIGITS = 64
 
@@ -118,7 +123,7 @@ class NoSuchCommit(Error):
 
 
 @attrs.frozen
-class _Refused(Exception):
+class Refused(Exception):
     """Git ended with an error."""
 
     said: str
@@ -137,7 +142,7 @@ def fetch_git(job: Job) -> Content:
     if job.settings.offline and not url.startswith("file:"):
         raise Offline(name=job.derivation.name, urls=(without_credentials(url),))
     with tempfile.TemporaryDirectory(dir=job.out, prefix="repository-") as directory:
-        git = _Git(job, Path(directory))
+        git = Git(job, Path(directory))
         git.initialise()
         git.fetch()
         with git.archive() as archive:
@@ -146,7 +151,7 @@ def fetch_git(job: Job) -> Content:
 
 
 @attrs.frozen
-class _Git:
+class Git:
     """Git, in one empty repository."""
 
     job: Job
@@ -154,10 +159,12 @@ class _Git:
 
     @property
     def url(self) -> str:
+        """Return where the repository is."""
         return self.job.derivation.env["url"]
 
     @property
     def rev(self) -> str:
+        """Return the commit."""
         return self.job.derivation.env["rev"]
 
     def initialise(self) -> None:
@@ -168,9 +175,9 @@ class _Git:
         """
         form = ["--object-format=sha256"] if len(self.rev) == _SHA256_DIGITS else []
         try:
-            self._run("init", "--quiet", "--bare", "--template=", *form)
-        except _Refused as error:
-            raise self._failed(error) from None
+            self.run("init", "--quiet", "--bare", "--template=", *form)
+        except Refused as error:
+            raise self.failed(error) from None
         information = self.directory / "info"
         information.mkdir(exist_ok=True)
         (information / "attributes").write_text(_ATTRIBUTES)
@@ -184,27 +191,27 @@ class _Git:
         """
         try:
             self._fetch("--depth=1", "--no-tags", "--", self.url, self.rev)
-        except _Refused as error:
+        except Refused as error:
             if not _REFUSED.search(error.said):
-                raise self._failed(error) from None
+                raise self.failed(error) from None
             self._fetch_all()
         try:
-            self._run("cat-file", "-e", f"{self.rev}^{{commit}}")
-        except _Refused:
+            self.run("cat-file", "-e", f"{self.rev}^{{commit}}")
+        except Refused:
             raise NoSuchCommit(without_credentials(self.url), self.rev) from None
 
     def _fetch_all(self) -> None:
         try:
             self._fetch("--no-tags", "--", self.url, "+refs/*:refs/fetched/*")
-        except _Refused as error:
-            raise self._failed(error) from None
+        except Refused as error:
+            raise self.failed(error) from None
 
     def _fetch(self, *arguments: str) -> None:
         backoff = Backoff(base=1)
         for failures in range(1, self.job.settings.retries + 2):
             try:
-                return self._run("fetch", "--progress", "--no-write-fetch-head", *arguments)
-            except _Refused as error:
+                return self.run("fetch", "--progress", "--no-write-fetch-head", *arguments)
+            except Refused as error:
                 if failures > self.job.settings.retries or not _TRANSIENT.search(error.said):
                     raise
             end = time.monotonic() + backoff.delay(failures)
@@ -212,6 +219,44 @@ class _Git:
                 self._check_cancelled()
                 time.sleep(_TICK)
         return None
+
+    def fetch_since(self, base: str) -> None:
+        """Fetch the commit and its history back to *base*; of a long history no more than that takes.
+
+        Raises:
+            NoSuchCommit: the repository does not have one of the two, or the first does not come after *base*.
+            GitFailed: the repository cannot be reached or read.
+        """
+        for depth in _DEPTHS:
+            try:
+                self._fetch(f"--depth={depth}", "--no-tags", "--", self.url, self.rev)
+            except Refused as error:
+                if not _REFUSED.search(error.said):
+                    raise self.failed(error) from None
+                self._fetch_all()
+            if self._is_ancestor(base):
+                return
+        raise NoSuchCommit(without_credentials(self.url), f"{base} that {self.rev} comes after")
+
+    def _is_ancestor(self, base: str) -> bool:
+        try:
+            self.run("merge-base", "--is-ancestor", base, self.rev)
+        except Refused:
+            return False
+        return True
+
+    def says(self, *arguments: str) -> bytes:
+        """Return what git prints.
+
+        Raises:
+            GitFailed: it ended with an error.
+        """
+        with _started(self._command(*arguments), stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None  # noqa: S101 -- it is a pipe, as asked for above
+            data = b"".join(iter(lambda: os.read(process.stdout.fileno(), 1 << 16), b""))  # type: ignore[union-attr]
+            if process.wait():
+                raise self.failed(Refused(f"fatal: git {arguments[0]} failed"))
+            return data
 
     @contextlib.contextmanager
     def archive(self) -> Iterator[_Output]:
@@ -223,13 +268,13 @@ class _Git:
         command = self._command("archive", "--format=tar", self.rev)
         with _started(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None  # noqa: S101 -- it is a pipe, as asked for above
-            yield _Output(process, process.stdout.fileno())
+            yield _Output(process, process.stdout.fileno(), self._check_cancelled)
 
-    def _run(self, *arguments: str) -> None:
+    def run(self, *arguments: str) -> None:
         """Run git to its end, telling what it has received.
 
         Raises:
-            _Refused: it ended with an error.
+            Refused: it ended with an error.
         """
         said = bytearray()
         try:
@@ -252,12 +297,16 @@ class _Git:
         if code == _NOT_FOUND:
             raise NoGit(self.job.derivation.name)
         if code:
-            raise _Refused(said.decode(errors="replace"))
+            raise Refused(said.decode(errors="replace"))
 
     def _tell(self, chunk: bytes) -> None:
         if found := _RECEIVED.findall(chunk):
             number, unit = found[-1]
-            self.job.progress(int(float(number) * _UNITS[unit]), None)
+            received = int(float(number) * _UNITS[unit])
+            self.job.progress(received, None)
+            if received > (most := self.job.settings.max_download_size):
+                said = f"it has more than {most} bytes, which is max_download_size"
+                raise GitFailed(self.job.derivation.name, without_credentials(self.url), said)
 
     def _command(self, *arguments: str) -> list[str]:
         # env(1) keeps the rest of the environment, with the user's proxies and keys, out of our hands.
@@ -270,7 +319,8 @@ class _Git:
         if self.job.cancelled():
             raise Cancelled(self.job.derivation.name)
 
-    def _failed(self, error: _Refused) -> GitFailed:
+    def failed(self, error: Refused) -> GitFailed:
+        """Return what git complained of."""
         shown = without_credentials(self.url)
         lines = re.split(r"[\r\n]+", error.said.replace(self.url, shown))
         telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
@@ -288,9 +338,12 @@ class _Output:
 
     process: subprocess.Popen[bytes]
     descriptor: int
+    check: Callable[[], None]
 
     def read(self, size: int, /) -> bytes:
         """Return at most *size* bytes, none at the end."""
+        while not select.select([self.descriptor], [], [], _TICK)[0]:
+            self.check()
         data = os.read(self.descriptor, size)
         if not data and self.process.wait():
             message = "git could not read what it has fetched"

@@ -1,6 +1,7 @@
 """builtin:union: one tree that has every file of many, shared with them.
 
-Mounts `/0000`, `/0001`, …: the inputs, in order; `/removed`: a file with paths to leave out, one a line.
+Mounts `/0000`, `/0001`, …: the inputs, in order; `/removed`: a file with paths to leave out, one a line, with
+a slash behind it if all of a directory is.
 Environment, all JSON: `merge`, `links`, `files`, `directories`, `exclude` (see
 `derivations.union.Layout`); `conflicts`, plain text.
 
@@ -180,8 +181,9 @@ class _Joined:
                     if where is None or where in self.excluded:
                         continue
                     if entry.is_dir(follow_symlinks=False):
-                        self._add_directory(name, where)
-                        pending.append((entry.path, where))
+                        if f"{where}/" not in self.removed:
+                            self._add_directory(name, where)
+                            pending.append((entry.path, where))
                     elif where not in self.removed:
                         self._add(where, _Entry(name, entry.path, entry.inode()))
 
@@ -221,7 +223,8 @@ class _Joined:
 def _removed(job: Job, places: _Places) -> set[str]:
     if REMOVED not in job.inputs:
         return set()
-    return {places.find(os.fsdecode(line)) for line in job.inputs[REMOVED].read_bytes().split(b"\n") if line}
+    paths = [os.fsdecode(line) for line in job.inputs[REMOVED].read_bytes().split(b"\n") if line]
+    return {places.find(path.removesuffix("/")) + "/" * path.endswith("/") for path in paths}
 
 
 def _write(job: Job, writer: TreeWriter, entries: Mapping[str, _Entry]) -> None:

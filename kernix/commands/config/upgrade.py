@@ -79,7 +79,7 @@ def _moved(names: Mapping[str, Any], old: Kernel, attribute: str, to: str) -> tu
     """Return the kernel *old* with the sources of the one that *to* means, and what it is called."""
     target_name, target = kernel_or_version(names, to)
     arguments = old.arguments
-    if patches := [it.name for it in arguments.patches if it.source is not None]:
+    if patches := [it.name for it in arguments.patches if it.sources]:
         warn(f"{number(len(patches), 'patch is', 'patches are')} left out: {', '.join(patches)}")
     asking = [Patch(it.name, extra_config=it.extra_config) for it in arguments.patches if it.extra_config]
     new = old.override(version=target.version, source=target.source, patches=asking, mod_dir_version=None)

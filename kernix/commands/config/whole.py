@@ -11,6 +11,7 @@ from derivations.suggest import suggestion
 from kernix.attributes import NotBuildable, target
 from kernix.commands.config.group import VERBS
 from kernix.definitions import definitions
+from kernix.messages import show_file
 from kernix.options import attribute, evaluation, realisation
 from kernix.realising import realise
 from overlays.fixpoint import UnknownAttribute
@@ -40,4 +41,4 @@ def command(session: Session, /, *, attribute: str, options: Options, chosen: Ch
         message = f"`{attribute}` is not a kernel, so it has no configuration"
         raise NotBuildable(message)
     paths = realise(session, [configuration], **chosen)
-    click.echo(session.store.path(paths[configuration]).read_bytes(), nl=False)
+    show_file(session.store.path(paths[configuration]).read_bytes())

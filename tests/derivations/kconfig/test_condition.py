@@ -114,8 +114,9 @@ def test_what_is_empty() -> None:
     ("make", "arguments", "error", "sentence", "hint"),
     [
         pytest.param(Condition.at_least, ["new"], InvalidVersion, "not a kernel version: 'new'", "versions look like 6.12", id="word"),
-        pytest.param(Condition.older, [6.7], InvalidVersion, "not a kernel version: 6.7", "versions look like", id="number"),
+        pytest.param(Condition.older, [6.7], InvalidVersion, "not a kernel version: 6.7", 'write "6.7"', id="number"),
         pytest.param(Condition.older, ["6.1-custom"], InvalidVersion, "not a kernel version: '6.1-custom'", "", id="suffix"),
+        pytest.param(Condition.older, ["6.6.87.2"], InvalidVersion, "not a kernel version: '6.6.87.2'", "", id="vendor"),
         pytest.param(
             Condition.between, ["6.7", "6.1"], EmptyRange, "no version is at least 6.7 and older than 6.1", "", id="range"
         ),

@@ -333,7 +333,7 @@ def test_attributes_reach_the_boot_test() -> None:
         ),
         pytest.param(
             lambda: make().override(version=lambda _: "x"), InvalidVersion, "not a kernel version: 'x'",
-            "versions look like 6.12, 6.12.64, 6.19-rc4, or 6.1.55-custom", id="function-returns-nonsense",
+            "versions look like 6.12, 6.12.64, 6.6.87.2, 6.19-rc4, 6.1.55-custom, or 6.10.6+bpo", id="function-returns-nonsense",
         ),
         pytest.param(
             lambda: make().override(patches=lambda old: (*old, 1)),

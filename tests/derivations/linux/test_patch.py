@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +13,6 @@ from derivations.kconfig.fragment import Fragment, InvalidFragment
 from derivations.kconfig.values import YES
 from derivations.linux.patch import InvalidPatch, Patch, patched
 from derivations.source import NoSource, text_file
-from derivations.toolchain import gcc_toolchain
-from tests.fakes import fake_lock
 
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 
 TEXT = "--- a/x\n+++ b/x\n"
-TOOLCHAIN = gcc_toolchain(fake_lock(), "x86_64-linux")
 SOURCE = fetch_url("https://cdn.kernel.org/linux-6.12", sha256="0" * 64).out
 
 
@@ -46,7 +45,7 @@ def test_other_sources() -> None:
     """A patch may be a text or the output of a derivation."""
     download = fetch_url("https://example.org/a.patch.xz", sha256="1" * 64)
 
-    assert Patch("a", text=TEXT).source == text_file("a.patch", TEXT).out
+    assert Patch("a", text=TEXT).sources == (text_file("a.patch", TEXT).out,)
     assert Patch("a", download) == Patch("a", download.out)
 
 
@@ -54,28 +53,53 @@ def test_options_alone() -> None:
     """A patch may be nothing but the options that it stands for; then it does not change the tree."""
     patch = Patch("a", extra_config={"A": YES})
 
-    assert patch.source is None
+    assert patch.sources == ()
     assert patch.extra_config == (Fragment("patch a", {"A": YES}),)
-    assert patched(SOURCE, (patch,), TOOLCHAIN) == SOURCE
+    assert patched(SOURCE, (patch,)) == SOURCE
 
 
 def test_the_series_is_mounted_in_order() -> None:
-    """Patches are applied in their order, whatever they are called; those without a text are left out."""
-    patches = (Patch("z", text=TEXT), Patch("options", extra_config={"A": YES}), Patch("a", text=TEXT))
-    changes = patched(SOURCE, patches, TOOLCHAIN).derivation.mounts["/0001"].derivation
+    """Patches are applied in their order, whatever they are called, each by its rules; those without a text are left out."""
+    patches = (
+        Patch("z", text=TEXT, strip=0),
+        Patch("options", extra_config={"A": YES}),
+        Patch("a", text=TEXT, max_fuzz=0),
+    )
+    changes = patched(SOURCE, patches).derivation.mounts["/0001"].derivation
 
-    assert [place for place in changes.mounts if place.startswith("/patches/")] == [
-        "/patches/0001-z",
-        "/patches/0003-a",
-    ]
+    assert [place for place in changes.mounts if place != "/src"] == ["/patches/00001.00001", "/patches/00003.00001"]
     assert changes.mounts["/src"] == SOURCE
+    rules = json.loads(changes.env["patches"])
+    assert [(it["name"], it["strip"], it["max_fuzz"]) for it in rules if it["places"]] == [("z", 0, 2), ("a", 1, 0)]
+
+
+def test_a_list_is_a_series(tmp_path: Path) -> None:
+    """A list of files and downloads is one patch whose parts are applied in the list's order."""
+    (tmp_path / "one.patch").write_text(TEXT)
+    download = fetch_url("https://example.org/a.patch.xz", sha256="1" * 64)
+    patch = Patch("stack", [download, tmp_path / "one.patch"])
+    changes = patched(SOURCE, (patch,)).derivation.mounts["/0001"].derivation
+
+    assert [it.derivation.name for it in patch.sources] == ["a.patch.xz", "stack-2.patch"]
+    assert [changes.mounts[f"/patches/00001.0000{number}"] for number in (1, 2)] == list(patch.sources)
+
+
+def test_a_directory_is_a_series(tmp_path: Path) -> None:
+    """A directory is taken as a whole, and known by its content."""
+    (tmp_path / "series").write_text("one.patch\n")
+    (tmp_path / "one.patch").write_text(TEXT)
+    before = Patch("stack", tmp_path)
+    (tmp_path / "series").write_text("# one.patch\n")
+
+    assert before.sources[0].derivation.builder == "builtin:local"
+    assert before != Patch("stack", tmp_path)
 
 
 def test_the_order_matters() -> None:
     """The same patches in another order are another tree by key (and by content only if the result differs)."""
     one, other = Patch("a", text=TEXT), Patch("b", text=TEXT)
 
-    assert patched(SOURCE, (one, other), TOOLCHAIN) != patched(SOURCE, (other, one), TOOLCHAIN)
+    assert patched(SOURCE, (one, other)) != patched(SOURCE, (other, one))
 
 
 @pytest.mark.parametrize(
@@ -89,6 +113,19 @@ def test_the_order_matters() -> None:
         pytest.param([3], {"text": TEXT}, "patch '3': its name is no text", id="name-is-number"),
         pytest.param(["x" * 300], {"text": TEXT}, "the name is longer than", id="long-name"),
         pytest.param(["a", 3], {}, "patch 'a': 3 is neither a file's name nor a derivation", id="file-is-number"),
+        pytest.param(["a", []], {}, "patch 'a': its list of files is empty", id="empty-list"),
+        pytest.param(
+            ["a", [fetch_url("https://example.org/a", sha256="1" * 64), 3]],
+            {},
+            "patch 'a': 3 is neither",
+            id="number-in-list",
+        ),
+        pytest.param(
+            ["a"], {"text": TEXT, "strip": "1"}, "patch 'a': strip is a number of at least 0, not '1'", id="strip"
+        ),
+        pytest.param(
+            ["a"], {"text": TEXT, "max_fuzz": -1}, "patch 'a': max_fuzz is a number of at least 0, not -1", id="fuzz"
+        ),
         pytest.param(["a"], {"text": 3}, "patch 'a': the text of a patch is not 3", id="text-is-number"),
         pytest.param(["a"], {"text": " \n"}, "patch 'a': the text of a patch is not ' \\n'", id="empty-text"),
     ],
@@ -109,7 +146,7 @@ def test_no_such_file(tmp_path: Path) -> None:
     assert caught.value.hint == "a relative path lies beside the Python file that names it"
 
     with pytest.raises(NoSource):
-        Patch("a", tmp_path)
+        Patch("a", tmp_path / "absent")
 
 
 def test_wrong_options() -> None:

@@ -24,6 +24,7 @@ class Answer:
     Attributes:
         status: The status; None for the file, as it was asked for.
         headers: Headers besides, or instead of, the honest ones.
+        reason: What stands behind the status; None for what usually does.
         cut: Close the connection after so many bytes of the body.
         whole: Send all of the file, whatever part of it was asked for.
         delay: Wait so many seconds before the body.
@@ -31,6 +32,7 @@ class Answer:
 
     status: int | None = None
     headers: Mapping[str, str] = attrs.field(factory=dict)
+    reason: str | None = None
     cut: int | None = None
     whole: bool = False
     delay: float = 0
@@ -121,7 +123,7 @@ class ScriptedServer:
 def _reply(
     handler: http.server.BaseHTTPRequestHandler, status: int, honest: Mapping[str, str], answer: Answer, body: bytes
 ) -> None:
-    handler.send_response(status)
+    handler.send_response(status, answer.reason)
     for name, value in {"Content-Length": str(len(body)), **honest, **answer.headers}.items():
         if value:
             handler.send_header(name, value)

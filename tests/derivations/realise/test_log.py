@@ -17,6 +17,7 @@ from derivations.realise.log import (
     TAIL,
     Complaint,
     Lines,
+    LogDamaged,
     LogMissing,
     LogWriter,
     Mark,
@@ -64,6 +65,19 @@ def test_empty(tmp_path: Path) -> None:
     assert older.close() == spoken_log(tmp_path, KEY)
     assert LogWriter(log_path(tmp_path, KEY)).close() is None
     assert (read_log(tmp_path, KEY, "it"), spoken_log(tmp_path, KEY)) == (b"", None)
+
+
+@pytest.mark.parametrize("keep", [0, 5, -4], ids=["empty", "cut-early", "cut-late"])
+def test_damaged(tmp_path: Path, keep: int) -> None:
+    """A log that a power cut has left torn is an error that names the file, and users are sent to it."""
+    writer = LogWriter(log_path(tmp_path, KEY))
+    writer.write(os.urandom(1000))
+    writer.close()
+    place = log_path(tmp_path, KEY)
+    place.write_bytes(place.read_bytes()[:keep] + (b"\xff" if keep else b"garbage"))
+    with pytest.raises(LogDamaged) as caught:
+        read_log(tmp_path, KEY, "it")
+    assert (place, place) == (caught.value.path, spoken_log(tmp_path, KEY))
 
 
 def test_spoken_log_of_nothing(tmp_path: Path) -> None:

@@ -107,6 +107,12 @@ def test_one_second_is_singular(bench: Bench) -> None:
         bench.run("sleep 100", limits=Limits(max_silent_time=1))
 
 
+def test_a_limit_of_years(bench: Bench) -> None:
+    """A limit may be longer than the operating system counts."""
+    bench.run("echo x", limits=Limits(timeout=3e9, max_silent_time=3e9))
+    assert bench.lines == ["x"]
+
+
 def test_silence(bench: Bench, mark: Mark) -> None:
     """A builder that says nothing for too long is ended, and one that goes on saying something is not."""
     limits = Limits(max_silent_time=0.4)

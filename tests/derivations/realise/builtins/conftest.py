@@ -54,9 +54,10 @@ class Runner:
             warn=self.warnings.append,
         )
         content = find(derivation.builder)(job)
-        assert [it.name for it in out.iterdir()] == ["out"]
+        assert sorted(it.name for it in out.iterdir()) == sorted(derivation.outputs)
         if content is None:
-            adopt(out / "out", self.store.pool)
+            for name in derivation.outputs:
+                adopt(out / name, self.store.pool)
         else:
             assert content_of(out / "out") == content
         return out / "out"

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from derivations.fetch import fetch_git
+from derivations.fetch import fetch_git, fetch_git_patches
+from derivations.patching.apply import Rules, apply
+from derivations.patching.read import commits
+from derivations.patching.tree import Entry, State
 from derivations.realise.builtins.git import GitFailed, NoGit, NoSuchCommit
 from derivations.realise.download import Offline
 from derivations.realise.job import Cancelled
+from tests.derivations.patching.trees import Memory
 from tests.derivations.realise.builtins.conftest import Runner, listing
 
 
@@ -81,6 +85,36 @@ def test_a_commit_is_a_tree(run: Runner, repository: Repository) -> None:
     out = run(fetch_git(repository.url, rev))
     assert files == listing(out)
     assert (out / "d/run").stat().st_mode & 0o100
+
+
+def test_a_range_of_commits(run: Runner, repository: Repository) -> None:
+    """The commits after one, up to another, come as mails in their order, which make the one tree of the other."""
+    first = {"a": "1\n", "d/b": "2\n", "bin": "\0old"}
+    last = {"a": "one\n", "c": "#!/bin/sh\n", "bin": "\0new"}
+    base = repository.commit(first)
+    repository.commit({**first, "a": "one\n"})
+    rev = repository.commit(last)
+    out = run(fetch_git_patches(repository.url, base, rev))
+    found = commits(out.read_bytes(), "range")
+    assert [it.title for it in found] == ["x", "x"]
+    tree = Memory({path: Entry(text.encode()) for path, text in first.items()})
+    made = apply(Rules(name="range"), found, State(tree), print)
+    assert {path: it.data.decode() for path in ("a", "d/b", "c", "bin") if (it := made.entry(path))} == last
+    assert out.read_bytes() == run(fetch_git_patches(repository.url, base, rev)).read_bytes()
+
+
+def test_a_range_that_is_none(run: Runner, repository: Repository) -> None:
+    """Two commits that are not one after the other, and a merge between two, are errors."""
+    base = repository.commit({"a": "1"})
+    rev = repository.commit({"a": "2"})
+    with pytest.raises(NoSuchCommit):
+        run(fetch_git_patches(repository.url, rev, base))
+    repository.git("checkout", "-q", "-b", "side", base)
+    repository.commit({"a": "1", "b": "1"})
+    repository.git("merge", "-q", "main")
+    with pytest.raises(GitFailed, match="is a merge"):
+        run(fetch_git_patches(repository.url, base, repository.git("rev-parse", "HEAD")))
+    assert rev
 
 
 def test_files_come_as_they_are_in_the_repository(run: Runner, repository: Repository) -> None:
@@ -200,3 +234,13 @@ def test_fetching_can_be_interrupted(run: Runner, repository: Repository) -> Non
     with pytest.raises(Cancelled):
         run(fetch_git(repository.url, rev))
     assert list(run.directory.rglob("repository-*")) == []
+
+
+def test_a_repository_without_an_end(run: Runner, repository: Repository) -> None:
+    """What is received is counted, and a repository that gives more than the limit is left."""
+    (repository.directory / "large").write_bytes(os.urandom(1 << 22))
+    repository.git("add", "large")
+    repository.git("commit", "-qm", "x")
+    small = attrs.evolve(run, settings=attrs.evolve(run.settings, max_download_size=1 << 20))
+    with pytest.raises(GitFailed, match="max_download_size"):
+        small(fetch_git(repository.url, repository.git("rev-parse", "HEAD")))

@@ -1,0 +1,307 @@
+"""What the commits of a patch make of a tree.
+
+A commit is taken as `git apply` takes it: its changes are all of the tree as it was before, so files may
+change names with each other; only a second change of one file continues the first. Before that it is
+looked whether the tree has the commit already: taken back, it fits better than it does forward. Context
+that repeats, as in tables, would else take the same lines in twice.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.patching.binary import Damaged, apply_delta, blob_digest
+from derivations.patching.change import EXECUTABLE, LINK
+from derivations.patching.errors import AlreadyApplied, DoesNotApply, Malformed
+from derivations.patching.fit import Fuzzy, Misfit, fit
+from derivations.patching.messages import lines_of
+from derivations.patching.tree import Entry, parents
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from derivations.patching.change import Change, Commit
+    from derivations.patching.tree import State
+
+
+@attrs.frozen(kw_only=True)
+class Rules:
+    """How a patch is to be applied.
+
+    Attributes:
+        name: What it is called.
+        strip: How many directories the names in it begin with that are not in the tree.
+        max_fuzz: How many lines of context may be left out at either end of a hunk.
+        drop_applied: Whether commits that the tree has are left out, and not an error.
+    """
+
+    name: str
+    strip: int = 1
+    max_fuzz: int = 2
+    drop_applied: bool = False
+
+
+@attrs.define
+class _Attempt:
+    """What one commit would make of a tree.
+
+    Attributes:
+        state: The tree before.
+        leaving: The paths that the commit removes or renames.
+        made: What becomes of paths.
+        gone: The paths at which nothing is left, unless something is made there.
+        displacement: By how many lines hunks were off.
+        fuzzy: What fits only with fuzz.
+        problems: What does not fit.
+        misfits: The hunks among these, with the paths.
+    """
+
+    state: State
+    leaving: frozenset[str]
+    made: dict[str, Entry] = attrs.field(factory=dict)
+    gone: set[str] = attrs.field(factory=set)
+    displacement: int = 0
+    fuzzy: list[tuple[str, Fuzzy]] = attrs.field(factory=list)
+    problems: list[str] = attrs.field(factory=list)
+    misfits: list[tuple[str, Misfit]] = attrs.field(factory=list)
+
+    @property
+    def result(self) -> State:
+        """Return the tree after."""
+        return self.state.having({**dict.fromkeys(self.gone), **self.made})
+
+    def take(self, change: Change, fuzz: int) -> None:
+        """Take in *change*."""
+        old = Entry(b"") if change.verb == "create" else self._source(change)
+        if old is None or not self._has_room(change):
+            return
+        data = self._changed(change, old, fuzz)
+        if data is None:
+            return
+        if change.verb == "delete":
+            self._delete(change, data)
+            return
+        if change.verb == "rename":
+            self.gone.add(change.old)
+        self.made[change.new] = _with_mode(change, old, data)
+
+    def _source(self, change: Change) -> Entry | None:
+        """Return what *change* changes."""
+        renames = change.verb in {"rename", "copy"}
+        entry = self.state.entry(change.old) if renames else self._here(change.old)
+        if entry is None:
+            above = self.state.above(change.old)
+            kind = "a symbolic link" if above and (it := self.state.entry(above)) and it.link else "a file"
+            reason = f"{above} is {kind}" if above is not None else "not in the tree"
+            self._refuse(change, f"{change.old}: {reason}")
+        elif change.old_mode is not None and entry.link != _is_link(change.old_mode):
+            self._refuse(change, f"{change.old}: {'a' if entry.link else 'not a'} symbolic link")
+            return None
+        elif not change.hunks and change.binary is None and _has_mode_already(change, entry):
+            self._refuse(change, f"{change.old}: has that mode already")
+            return None
+        return entry
+
+    def _here(self, path: str) -> Entry | None:
+        return self.made.get(path) or (None if path in self.gone else self.state.entry(path))
+
+    def _has_room(self, change: Change) -> bool:
+        """Return whether what *change* makes can be made where it is to be."""
+        path = change.new
+        if change.verb in {"modify", "delete"} or path in self.gone:
+            return True
+        above = self.state.above(path)
+        taken = path in self.made or (path not in self.leaving and self.state.entry(path) is not None)
+        if taken:
+            self._refuse(change, f"{path}: already in the tree")
+        elif above is not None and above not in self.leaving:
+            self._refuse(change, f"{path}: {above} is not a directory")
+        elif self.state.is_directory(path) and not self._is_left(path):
+            self._refuse(change, f"{path}: a directory")
+        else:
+            return True
+        return False
+
+    def _is_left(self, directory: str) -> bool:
+        """Return whether the commit may empty *directory*, which is known only when all of it is taken in."""
+        return any(path.startswith(f"{directory}/") for path in self.leaving)
+
+    def _changed(self, change: Change, old: Entry, fuzz: int) -> bytes | None:
+        """Return the new content of the file."""
+        if change.binary is not None:
+            binary = change.binary[0]
+            if change.verb != "create" and blob_digest(old.data, len(change.blobs[0])) != change.blobs[0]:
+                self._refuse(change, f"{change.path}: not the binary file that the patch is for")
+                return None
+            try:
+                return binary.data if binary.form == "literal" else apply_delta(binary.data, old.data)
+            except Damaged as error:
+                self._refuse(change, f"{change.path}: {error}")
+                return None
+        found = fit(lines_of(old.data), change.hunks, fuzz)
+        self.displacement += found.displacement
+        self.fuzzy += [(change.path, it) for it in found.fuzzy]
+        for misfit in found.misfits:
+            hunk = misfit.hunk
+            self.problems.append(
+                f"{change.path} hunk {misfit.number} at line {hunk.old} (line {hunk.line} of the patch)"
+            )
+            self.misfits.append((change.path, misfit))
+        return None if found.misfits else b"".join(found.lines)
+
+    def _delete(self, change: Change, left: bytes) -> None:
+        if left:
+            self._refuse(change, f"{change.old}: has more in it than the patch deletes")
+            return
+        self.made.pop(change.old, None)
+        self.gone.add(change.old)
+
+    def _refuse(self, change: Change, reason: str) -> None:
+        self.problems.append(f"{reason} (line {change.line} of the patch)")
+
+
+def apply(rules: Rules, commits: Sequence[Commit], state: State, remark: Callable[[str], None]) -> State:
+    """Return *state* after *commits*, in their order; *remark* is called with what was done otherwise than written.
+
+    Raises:
+        Malformed: the names in one of them begin with another number of directories, by all appearances.
+        DoesNotApply: the tree is not what one of them is for.
+        AlreadyApplied: the tree has one of them already, and these are not to be dropped.
+    """
+    at = 0
+    while at < len(commits):
+        commit = commits[at]
+        for text in commit.remarks:
+            remark(f"patch {rules.name!r}: {text}")
+        _check_strip(rules, commit, state)
+        present = _present(commits, at, state)
+        if present:
+            for known in commits[at : at + present]:
+                if not rules.drop_applied:
+                    raise AlreadyApplied(rules.name, known.title)
+                shown = f": {known.title}" if known.title else ""
+                remark(f"patch {rules.name!r} is already in the tree, and left out{shown}")
+            at += present
+            continue
+        state = _applied(rules, commit, state, remark)
+        at += 1
+    return state
+
+
+def _check_strip(rules: Rules, commit: Commit, state: State) -> None:
+    """Check that *commit* does not make files elsewhere because its names have no directory to leave out."""
+    for change in commit.changes:
+        if rules.strip == 0 or not change.raw or state.entry(change.path) is not None:
+            continue
+        if _depth(change.raw, state) > _depth(change.path, state):
+            top = change.raw.partition("/")[0]
+            reason = f"{change.raw} would be {change.path} in the tree, which has a directory {top} itself"
+            raise Malformed(
+                rules.name, change.line, reason, "made with `-p0` or `--no-prefix`? give `Patch(…, strip=0)`"
+            )
+
+
+def _depth(path: str, state: State) -> int:
+    """Return how many of the directories of *path* the tree has."""
+    return sum(1 for _ in itertools.takewhile(state.is_directory, parents(path)))
+
+
+def _applied(rules: Rules, commit: Commit, state: State, remark: Callable[[str], None]) -> State:
+    """Return *state* after *commit*, with fuzz if it takes that."""
+    exact = _attempt(commit, state)
+    attempt = _attempt(commit, state, rules.max_fuzz) if exact.problems and rules.max_fuzz else exact
+    if attempt.problems:
+        raise DoesNotApply(rules.name, commit.title, tuple(exact.problems), _advice(rules, exact, attempt))
+    for path, it in attempt.fuzzy:
+        lines = f"{it.fuzz} line{'' if it.fuzz == 1 else 's'} of its context left out"
+        remark(
+            f"patch {rules.name!r}: {path} hunk {it.number} was applied at line {it.line} with fuzz {it.fuzz}: {lines}"
+        )
+    return attempt.result
+
+
+def _present(commits: Sequence[Commit], at: int, state: State) -> int:
+    """Return how many of *commits* from *at* on the tree has.
+
+    The first one alone is in the tree if it can be taken back and fits so better than forward. If a later
+    one has changed its lines again, it can be taken back only after that: then all up to it are there.
+    """
+    forward, back = _attempt(commits[at], state), _taken_back(commits[at : at + 1], state)
+    if back is not None:
+        return int(bool(forward.problems) or back < forward.displacement)
+    if not forward.problems:
+        return 0
+    ends = range(at + 2, min(len(commits), at + _FAR) + 1)
+    return next((end - at for end in ends if _taken_back(commits[at:end], state) is not None), 0)
+
+
+_FAR = 32
+"""Among how many commits it is looked for the one after which an earlier one can be taken back."""
+
+
+def _taken_back(commits: Sequence[Commit], state: State) -> int | None:
+    """Return by how many lines hunks are off when *commits* are taken back, the last one first; None if one cannot be."""
+    displacement = 0
+    for commit in reversed(commits):
+        if (reverse := commit.reversed()) is None:
+            return None
+        attempt = _attempt(reverse, state)
+        if attempt.problems:
+            return None
+        displacement += attempt.displacement
+        state = attempt.result
+    return displacement
+
+
+def _attempt(commit: Commit, state: State, fuzz: int = 0) -> _Attempt:
+    leaving = frozenset(it.old for it in commit.changes if it.verb in {"rename", "delete"})
+    attempt = _Attempt(state, leaving)
+    for change in commit.changes:
+        attempt.take(change, fuzz)
+    return attempt
+
+
+def _with_mode(change: Change, old: Entry, data: bytes) -> Entry:
+    """Return the new file or link, with its mode."""
+    if change.new_mode is None or (change.new_mode == change.old_mode and change.verb != "create"):
+        return attrs.evolve(old, data=data)
+    return Entry(data, bool(change.new_mode & EXECUTABLE), _is_link(change.new_mode))
+
+
+def _is_link(mode: int) -> bool:
+    return mode & 0o170000 == LINK
+
+
+def _has_mode_already(change: Change, entry: Entry) -> bool:
+    if change.verb != "modify" or change.new_mode is None or change.new_mode == change.old_mode:
+        return False
+    return entry.executable == bool(change.new_mode & EXECUTABLE)
+
+
+def _advice(rules: Rules, exact: _Attempt, loose: _Attempt) -> str | None:
+    """Return what may be the matter with a commit that does not apply."""
+    if any(not misfit.hunk.leading and not misfit.hunk.trailing for _, misfit in exact.misfits):
+        return "a hunk without context may be for any place: make the patch with three lines of it, as `git diff` does"
+    if rules.max_fuzz == 0 and not loose.misfits:
+        return None
+    for path, misfit in exact.misfits:
+        if misfit.expected is None or misfit.found is None or misfit.expected.split() != misfit.found.split():
+            continue
+        if misfit.expected.rstrip(b"\r\n") == misfit.found.rstrip(b"\r\n"):
+            return f"the lines of {path} differ from the patch's only in how they end (CR LF or LF)"
+        return f"the lines of {path} differ from the patch's only in blanks: a mailer or an editor has changed tabs or spaces"
+    for path, misfit in exact.misfits:
+        if misfit.expected is not None:
+            found = "the file ends before" if misfit.found is None else f"there is {_shown(misfit.found)}"
+            return f"{path}, line {misfit.line}: the patch wants {_shown(misfit.expected)}; {found}"
+    return None
+
+
+def _shown(line: bytes) -> str:
+    text = "".join(it if it.isprintable() else " " for it in line.decode(errors="replace")).strip()
+    return f"`{text if len(text) <= 60 else f'{text[:59]}…'}`"  # noqa: PLR2004 -- a line's worth

@@ -1,0 +1,173 @@
+"""Where the hunks of a change go in a file.
+
+First as `git apply` has it: all lines of a hunk must be there, at the place that it names or at the nearest
+other one, first after and then before it. A hunk of line 1 is for the beginning of the file, one without context
+at its end is for the end, and hunks do not overlap. Where that finds no place, and fuzz is allowed, as
+`patch` has it: with the outermost lines of context left out, one more at a time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from derivations.patching.change import Hunk
+
+
+@attrs.frozen
+class Fuzzy:
+    """A hunk that fits only where lines of its context are left out.
+
+    Attributes:
+        number: Which one of its file's it is, from 1.
+        line: The line of the file that it was applied at.
+        fuzz: How many lines of context were left out at one end.
+    """
+
+    number: int
+    line: int
+    fuzz: int
+
+
+@attrs.frozen
+class Misfit:
+    """A hunk that has no place in its file.
+
+    Attributes:
+        number: Which one of its file's it is, from 1.
+        hunk: The hunk.
+        line: The first line of the file that is not as it wants it, where it nearly fits.
+        expected: What it wants there; None if all its lines are there, and it still has no place.
+        found: What is there instead; None if the file ends before.
+    """
+
+    number: int
+    hunk: Hunk
+    line: int = 0
+    expected: bytes | None = None
+    found: bytes | None = None
+
+
+@attrs.frozen
+class Fit:
+    """What hunks make of a file.
+
+    Attributes:
+        lines: The new lines.
+        displacement: By how many lines the hunks were off, in all.
+        fuzzy: Those that fit only with fuzz.
+        misfits: Those that do not fit; then *lines* are of no use.
+    """
+
+    lines: list[bytes]
+    displacement: int
+    fuzzy: tuple[Fuzzy, ...]
+    misfits: tuple[Misfit, ...]
+
+
+def fit(lines: Sequence[bytes], hunks: Sequence[Hunk], fuzz: int = 0) -> Fit:
+    """Return what *hunks* make of *lines*, with at most *fuzz* lines of context left out at either end of one."""
+    image = _Image(list(lines))
+    displacement = 0
+    fuzzy: list[Fuzzy] = []
+    misfits: list[Misfit] = []
+    for number, hunk in enumerate(hunks, 1):
+        wanted = max(hunk.new - 1, 0)
+        if (place := image.find(hunk, wanted)) is not None:
+            displacement += abs(place - wanted)
+            image.replace(place, hunk.before, hunk.after)
+        elif (loose := image.find_loosely(hunk, fuzz)) is not None:
+            place, left_out, before, after = loose
+            image.replace(place, before, after)
+            fuzzy.append(Fuzzy(number, place + 1, left_out))
+        else:
+            misfits.append(image.misfit(number, hunk, wanted))
+    return Fit(image.lines, displacement, tuple(fuzzy), tuple(misfits))
+
+
+@attrs.define
+class _Image:
+    """A file while it is patched."""
+
+    lines: list[bytes]
+    taken: bytearray = attrs.field(init=False)
+    """For each line, whether a hunk has been there."""
+    _shift: int = 0
+    """By how many lines the last loosely placed hunk was off."""
+
+    def __attrs_post_init__(self) -> None:
+        self.taken = bytearray(len(self.lines))
+
+    def find(self, hunk: Hunk, wanted: int) -> int | None:
+        """Return where *hunk* goes, all of it."""
+        count = len(hunk.before)
+        last = len(self.lines) - count
+        if last < 0:
+            return None
+        # Without any context it is the whole file, or nobody knows which place it is for.
+        at_start, at_end = hunk.old <= 1 or not (hunk.leading or hunk.trailing), not hunk.trailing
+        if at_start or at_end:
+            places = {0} if at_start else {last}
+            if at_start and at_end and last:
+                return None
+            return next((place for place in places if self._matches(place, hunk.before)), None)
+        return next(
+            (it for it in _outwards(min(wanted, len(self.lines)), last) if self._matches(it, hunk.before)), None
+        )
+
+    def find_loosely(self, hunk: Hunk, most: int) -> tuple[int, int, tuple[bytes, ...], tuple[bytes, ...]] | None:
+        """Return where *hunk* goes with at most *most* lines of context left out, how many were, and what is left of it."""
+        context = max(hunk.leading, hunk.trailing)
+        for fuzz in range(1, min(most, context) + 1):
+            first, end = fuzz + hunk.leading - context, fuzz + hunk.trailing - context
+            start, stop = max(first, 0), max(end, 0)
+            before, after = (part[start : len(part) - stop] for part in (hunk.before, hunk.after))
+            last = len(self.lines) - len(before)
+            if not before or last < 0:
+                continue
+            wanted = max(hunk.new - 1, 0) + start + self._shift
+            places = [0] if first < 0 else [last] if end < 0 else _outwards(wanted, last)
+            for place in places:
+                if self._matches(place, before):
+                    self._shift += place - wanted
+                    return place, fuzz, before, after
+        return None
+
+    def replace(self, place: int, before: Sequence[bytes], after: Sequence[bytes]) -> None:
+        """Put *after* where *before* is at *place*."""
+        self.lines[place : place + len(before)] = after
+        self.taken[place : place + len(before)] = b"\1" * len(after)
+
+    def misfit(self, number: int, hunk: Hunk, wanted: int) -> Misfit:
+        """Return what is not as *hunk* wants it, at the place nearest to *wanted* that begins like it, if there is one."""
+        places = (it for it in _outwards(wanted, len(self.lines) - 1) if self.lines[it] == hunk.before[0])
+        place = next(places, wanted) if hunk.before else wanted
+        for at, line in enumerate(hunk.before, place):
+            here = self.lines[at] if at < len(self.lines) else None
+            if here != line:
+                return Misfit(number, hunk, at + 1, line, here)
+        return Misfit(number, hunk)
+
+    def _matches(self, place: int, before: Sequence[bytes]) -> bool:
+        end = place + len(before)
+        return (
+            (not before or self.lines[place] == before[0])
+            and self.lines[place:end] == list(before)
+            and not any(self.taken[place:end])
+        )
+
+
+def _outwards(wanted: int, last: int) -> Iterator[int]:
+    """Yield the places from 0 to *last*, the nearest to *wanted* first, and of two as near the later one."""
+    if wanted <= last:
+        yield wanted
+    for distance in range(1, max(wanted, last - wanted) + 1):
+        if wanted + distance <= last:
+            yield wanted + distance
+        if 0 <= wanted - distance <= last:
+            yield wanted - distance

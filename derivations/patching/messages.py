@@ -1,0 +1,109 @@
+"""From the bytes of a patch file to its messages: mails are split and decoded as `git am` does it.
+
+A mailbox is a row of mails, each after a line `From <sender> <date>`; `git format-patch` and patchwork
+write such. A mail's body may be quoted-printable or base64, or have several parts (RFC 2045 to 2047).
+Anything else is one message as it stands.
+"""
+
+from __future__ import annotations
+
+import email
+import email.errors
+import email.header
+import email.policy
+import re
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import Message as Mail
+
+
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
+_FROM = re.compile(rb"From \S+.*[0-9]{1,2}:[0-9]{2}:[0-9]{2} .*[0-9]{4}.*\r?\n?", re.ASCII)
+_HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:[ \t\r\n]")
+_FIRST_HEADER = re.compile(
+    rb"(?:From|Subject|Date|To|Cc|Message-ID|Return-Path|Received|MIME-Version|Delivered-To|DKIM-Signature|"
+    rb"Content-[A-Za-z-]+|List-[A-Za-z-]+|X-[A-Za-z-]+):[ \t\r\n]",
+    re.IGNORECASE,
+)
+_LONGEST = 400
+"""Bytes of a line that begins a mail: a sender (RFC 5321, 4.5.3.1) and a date."""
+
+_PREFIX = re.compile(r"\A(?:\s*\[[^\]]*\])+\s*")
+
+
+@attrs.frozen
+class Message:
+    """One mail, or all of a file that is none.
+
+    Attributes:
+        title: Its subject, without what stands in brackets before it.
+        lines: Its body, line by line with their ends.
+        first: The number of the body's first line in the file.
+    """
+
+    title: str
+    lines: tuple[bytes, ...]
+    first: int = 1
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    """Return the lines of *data*, each with its end; only a line feed ends one."""
+    return _LINE.findall(data)
+
+
+def messages(data: bytes) -> list[Message]:
+    """Return the messages in *data*, in their order."""
+    lines = lines_of(data)
+    starts = [number for number, line in enumerate(lines) if _begins_mail(lines, number, line)]
+    if not starts or any(line.strip() for line in lines[: starts[0]]):
+        first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+        if lines and _FIRST_HEADER.match(lines[first]):
+            return list(_read(lines[first:], first + 1))
+        return [Message("", tuple(lines))]
+    ends = [*starts[1:], len(lines)]
+    return [it for start, end in zip(starts, ends, strict=True) for it in _read(lines[start + 1 : end], start + 2)]
+
+
+def _begins_mail(lines: list[bytes], number: int, line: bytes) -> bool:
+    follows = lines[number + 1] if number + 1 < len(lines) else b""
+    begins = line.startswith(b"From ") and len(line) <= _LONGEST and _FROM.fullmatch(line)
+    return bool(begins) and bool(_HEADER.match(follows))
+
+
+def _read(lines: list[bytes], first: int) -> Iterator[Message]:
+    """Yield the body of the mail in *lines*, decoded if it is encoded; *first* is the number of the first one."""
+    end = next((number for number, line in enumerate(lines) if not line.strip()), len(lines))
+    mail = email.message_from_bytes(b"".join(lines[:end]), policy=email.policy.compat32)
+    title = _title(mail)
+    encoding = str(mail.get("Content-Transfer-Encoding", "")).strip().lower()
+    if mail.get_content_maintype() != "multipart" and encoding not in {"quoted-printable", "base64"}:
+        yield Message(title, tuple(lines[end + 1 :]), first + end + 1)
+        return
+    whole = email.message_from_bytes(b"".join(lines), policy=email.policy.compat32)
+    for part in whole.walk():
+        if not part.is_multipart() and (text := _decoded(part)):
+            yield Message(title, tuple(lines_of(text)))
+
+
+def _decoded(part: Mail) -> bytes:
+    try:
+        payload = part.get_payload(decode=True)
+    except (ValueError, LookupError, email.errors.MessageError):
+        return b""
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _title(mail: Mail) -> str:
+    raw = mail.get("Subject", "")
+    try:
+        text = str(email.header.make_header(email.header.decode_header(str(raw))))
+    except (ValueError, LookupError, email.errors.MessageError):
+        text = str(raw)
+    text = " ".join(text.split())
+    return "".join(it for it in _PREFIX.sub("", text) if it.isprintable())

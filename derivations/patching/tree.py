@@ -1,0 +1,68 @@
+"""The tree that patches change: what is in it, and what has become of its paths so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@attrs.frozen
+class Entry:
+    """A file, or a symbolic link, whose *data* are its target."""
+
+    data: bytes
+    executable: bool = False
+    link: bool = False
+
+
+class Tree(Protocol):
+    """A tree as it was before all patches. Paths are relative, and no link is followed."""
+
+    def entry(self, path: str) -> Entry | None:
+        """Return the file or link at *path*, None if there is none."""
+
+    def is_directory(self, path: str) -> bool:
+        """Return whether *path* is a directory."""
+
+
+@attrs.frozen
+class State:
+    """A tree, and what patches have made of some of its paths: an entry, or nothing."""
+
+    tree: Tree
+    changed: Mapping[str, Entry | None] = attrs.field(factory=dict)
+
+    def entry(self, path: str) -> Entry | None:
+        """Return the file or link at *path*, None if there is none."""
+        if path in self.changed:
+            return self.changed[path]
+        return None if self.above(path) is not None else self.tree.entry(path)
+
+    def above(self, path: str) -> str | None:
+        """Return the file or link that is where *path* would have a directory, if there is one."""
+        return next((it for it in parents(path) if self._own(it) is not None), None)
+
+    def is_directory(self, path: str) -> bool:
+        """Return whether *path* is a directory with something in it."""
+        inside = f"{path}/"
+        if any(entry is not None and it.startswith(inside) for it, entry in self.changed.items()):
+            return True
+        return path not in self.changed and self.above(path) is None and self.tree.is_directory(path)
+
+    def having(self, changes: Mapping[str, Entry | None]) -> State:
+        """Return the state after *changes*."""
+        return attrs.evolve(self, changed={**self.changed, **changes})
+
+    def _own(self, path: str) -> Entry | None:
+        return self.changed[path] if path in self.changed else self.tree.entry(path)
+
+
+def parents(path: str) -> Iterator[str]:
+    """Yield the directories above *path*, the top one first."""
+    parts = path.split("/")
+    return ("/".join(parts[:count]) for count in range(1, len(parts)))

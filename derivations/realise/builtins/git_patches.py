@@ -1,0 +1,65 @@
+"""builtin:fetch-git-patches: the commits of a line of development, one mail each, as `Patch` takes them.
+
+Environment: `url`, `base`, `rev`. What the two commits stand for is certain, and so is what each commit in
+between changes. How git words it is asked for in full: Myers' differences, three lines of context, binary
+files and digests whole, no renames.
+"""
+
+from __future__ import annotations
+
+import tempfile
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from derivations.fetch import without_credentials
+from derivations.realise.builtins.git import Git, GitFailed
+from derivations.realise.download import Offline
+from derivations.realise.job import Cancelled
+
+
+if TYPE_CHECKING:
+    from derivations.realise.job import Job
+
+
+_DIFF = (
+    "diff-tree", "-p", "--no-commit-id", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv",
+    "--no-color", "--diff-algorithm=myers", "--unified=3", "--inter-hunk-context=0", "--src-prefix=a/", "--dst-prefix=b/",
+)  # fmt: skip
+
+
+def fetch_git_patches(job: Job) -> None:
+    """Write the commits between two of *job* to a mailbox.
+
+    Raises:
+        NoGit: git is not installed.
+        Offline: the repository is elsewhere and nothing may be fetched.
+        NoSuchCommit: the repository does not have one of the two, or they are not one after the other.
+        GitFailed: the repository cannot be reached or read, or there is a merge in between.
+    """
+    url, base, rev = (job.derivation.env[name] for name in ("url", "base", "rev"))
+    if job.settings.offline and not url.startswith("file:"):
+        raise Offline(name=job.derivation.name, urls=(without_credentials(url),))
+    with tempfile.TemporaryDirectory(dir=job.out, prefix="repository-") as directory:
+        git = Git(job, Path(directory))
+        git.initialise()
+        git.fetch_since(base)
+        listed = git.says("rev-list", "--reverse", "--topo-order", "--parents", f"{base}..{rev}").decode().splitlines()
+        if merges := [line.split()[0] for line in listed if len(line.split()) != _WITH_PARENT]:
+            reason = f"{merges[0]} is a merge, and patches are of a single line of commits"
+            raise GitFailed(job.derivation.name, without_credentials(url), reason)
+        mails = bytearray()
+        for line in listed:
+            if job.cancelled():
+                raise Cancelled(job.derivation.name)
+            commit = line.split()[0]
+            subject = git.says("show", "-s", "--format=%s", "--no-show-signature", commit).strip()
+            mails += b"From %s Mon Sep 17 00:00:00 2001\nSubject: %s\n\n" % (
+                commit.encode(),
+                b" ".join(subject.split()),
+            )
+            mails += git.says(*_DIFF, commit)
+    (job.out / "out").write_bytes(mails)
+
+
+_WITH_PARENT = 2

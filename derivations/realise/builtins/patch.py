@@ -1,0 +1,149 @@
+"""builtin:patch: of a tree, the files that patches change.
+
+Mounts `/src`: the tree; others: patch files, or directories with a series of them. Environment: `patches`, JSON: a
+list of patches, each with `name`, `strip`, `max_fuzz`, `drop_applied` and its mounts, `places`. Outputs: `out`, the changed and
+new files; `removed`, the paths of those that are gone, one a line, with a slash for a directory that has become a file.
+
+A series is what quilt has: a file `series` with the name of a patch on each line, perhaps its `-p`, and comments
+behind `#`; without it, all files that end in `.patch` or `.diff`, in the order of their names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.patching.apply import Rules, apply
+from derivations.patching.errors import Malformed
+from derivations.patching.read import commits
+from derivations.patching.tree import Entry, State
+from derivations.realise.decompress import Section, whole
+from derivations.realise.job import Cancelled
+from store.writer import TreeWriter
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from derivations.patching.change import Commit
+    from derivations.realise.job import Job
+
+
+MAX_SIZE = 1 << 30
+"""Bytes of a patch, decompressed: the whole of a Linux release is a tenth of it."""
+
+_SUFFIXES = (".patch", ".diff", ".patch.gz", ".patch.xz", ".patch.zst", ".patch.bz2", ".diff.gz", ".diff.xz")
+
+
+def patch(job: Job) -> None:
+    """Apply the patches of *job* to the tree that it mounts.
+
+    Raises:
+        Malformed: one of them is not a patch, or not all of one.
+        DoesNotApply: the tree is not what one of them is for.
+        AlreadyApplied: the tree has one of them already.
+        Corrupt: one of them cannot be decompressed.
+    """
+    state = State(_Directory(job.inputs["/src"]))
+    for each in json.loads(job.derivation.env["patches"]):
+        if job.cancelled():
+            raise Cancelled(job.derivation.name)
+        places = each.pop("places")
+        rules = Rules(**each)
+        found: list[Commit] = []
+        for place in places:
+            name = job.derivation.mounts[place].derivation.name if len(places) > 1 else ""
+            found += _commits(job.inputs[place], rules, name)
+        state = apply(rules, found, state, job.warn)
+    with TreeWriter(job.store.pool, job.out / "out") as writer:
+        writer.directory("")
+        for path, entry in sorted(state.changed.items()):
+            if entry is not None and entry.link:
+                writer.symlink(path, entry.data)
+            elif entry is not None:
+                writer.file(path, entry.data, executable=entry.executable)
+        writer.finish()
+    gone = [path for path, entry in state.changed.items() if entry is None and state.tree.entry(path) is not None]
+    gone += [f"{path}/" for path, entry in state.changed.items() if entry is not None and state.tree.is_directory(path)]
+    (job.out / "removed").write_bytes(b"".join(os.fsencode(path) + b"\n" for path in sorted(gone)))
+
+
+def _commits(place: Path, rules: Rules, title: str) -> Iterator[Commit]:
+    """Yield the commits of the patch, or of each patch of the series, at *place*; *title* is for those without one."""
+    if not place.is_dir():
+        name = f"{rules.name}/{title}" if title else rules.name
+        for commit in commits(_read(place, name), name, rules.strip):
+            yield attrs.evolve(commit, title=commit.title or title)
+        return
+    for name, strip in _series(place, rules):
+        inner = f"{rules.name}/{name}"
+        for commit in commits(_read(_inside(place, name, rules.name), inner), inner, strip):
+            yield attrs.evolve(commit, title=commit.title or name)
+
+
+def _series(directory: Path, rules: Rules) -> list[tuple[str, int]]:
+    """Return the names of the patches in *directory*, in their order, each with its `-p`."""
+    listed = directory / "series"
+    if not listed.is_file():
+        found = sorted(it.name for it in directory.iterdir() if it.name.endswith(_SUFFIXES))
+        if not found:
+            raise Malformed(rules.name, 0, "the directory has no file `series`, and none that ends in .patch or .diff")
+        return [(name, rules.strip) for name in found]
+    found_here = []
+    for line in listed.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        words = line.partition("#")[0].split()
+        if words:
+            levels = [int(it[2:]) for it in words[1:] if it.startswith("-p") and it[2:].isdecimal()]
+            found_here.append((words[0], levels[0] if levels else rules.strip))
+    return found_here
+
+
+def _inside(directory: Path, name: str, patch_name: str) -> Path:
+    """Return the file *name* in *directory*; no link is followed, for it may lead out."""
+    place = directory
+    for part in name.split("/"):
+        place /= part
+        if part in {"", ".", ".."} or place.is_symlink():
+            raise Malformed(patch_name, 0, f"its series names {name!r}, which leads out of its directory")
+    if not place.is_file():
+        raise Malformed(patch_name, 0, f"its series names {name!r}, which is not there")
+    return place
+
+
+def _read(place: Path, name: str) -> bytes:
+    """Return what the file at *place* holds, decompressed."""
+    with place.open("rb", buffering=0) as file:
+        return whole(Section(file, os.fstat(file.fileno()).st_size), f"patch {name!r}", MAX_SIZE)
+
+
+@attrs.frozen
+class _Directory:
+    """The tree on disk."""
+
+    root: Path
+
+    def entry(self, path: str) -> Entry | None:
+        """Return the file or link at *path*."""
+        place = self.root / path
+        try:
+            status = place.lstat()
+            if stat.S_ISLNK(status.st_mode):
+                return Entry(os.fsencode(place.readlink()), link=True)
+            if stat.S_ISREG(status.st_mode):
+                return Entry(place.read_bytes(), executable=bool(status.st_mode & stat.S_IXUSR))
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        return None
+
+    def is_directory(self, path: str) -> bool:
+        """Return whether *path* is a directory."""
+        try:
+            return stat.S_ISDIR((self.root / path).lstat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
