@@ -7,6 +7,7 @@ line. The first child that comes to its end unharmed is the last.
 
 from __future__ import annotations
 
+import encodings.utf_8_sig  # noqa: F401 -- loaded before another user cannot
 import os
 import signal
 import sys
