@@ -121,9 +121,14 @@ class Session:
         return layout_at(self.home)
 
     def close(self) -> None:
-        """Let go of the store, if it was opened."""
+        """Let go of the store, if it was opened; say what was found damaged in it."""
         if self._store is not None:
+            damaged = self._store.pool.damaged()
             self._store.close()
+            if damaged:
+                from kernix.messages import warn_of_damage  # noqa: PLC0415 -- start-up: where there is such a thing
+
+                warn_of_damage(len(damaged))
 
     @property
     def configuration(self) -> Configuration | None:

@@ -45,7 +45,12 @@ def _known(layout: Layout, wanted: Collection[Output]) -> dict[Output, StorePath
     database = Database(layout.database, fresh=False)
     try:
         known = database.realised({it.derivation.key for it in wanted})
-        found = {it: path for it in wanted if (path := known.get(it.derivation.key, {}).get(it.name)) is not None}
+        found = {
+            it: path
+            for it in wanted
+            if (path := known.get(it.derivation.key, {}).get(it.name)) is not None
+            and os.path.lexists(layout.objects / str(path))
+        }
         database.touch(found.values(), older_than=DAY)
     finally:
         database.close()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from store.errors import Error
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -17,12 +19,32 @@ if TYPE_CHECKING:
     Lookup = Callable[[set[StorePath]], Mapping[StorePath, Iterable[StorePath]]]
 
 
+class UnknownReference(Error):
+    """An object refers to one of which nothing is known, which a whole database does not allow."""
+
+    path: StorePath
+
+    def __str__(self) -> str:
+        return f"the database has no row for {self.path}, to which others refer"
+
+    @property
+    def hint(self) -> str:
+        """Return the command that makes the database again."""
+        return "`kernix verify --rebuild` makes the database again from the journal and the objects"
+
+
 def closure(paths: Iterable[StorePath], references: Lookup) -> dict[StorePath, tuple[StorePath, ...]]:
-    """Return *paths* and all they refer to, over any number of steps, each with its references."""
+    """Return *paths*, as far as they exist, and all they refer to, over any number of steps, each with its references.
+
+    Raises:
+        UnknownReference: something refers to what does not exist.
+    """
     found: dict[StorePath, tuple[StorePath, ...]] = {}
-    generation = set(paths)
+    asked = generation = set(paths)
     while generation:
         found.update((path, tuple(sorted(refs))) for path, refs in references(generation).items())
+        if generation is not asked and (unknown := generation - found.keys()):
+            raise UnknownReference(min(unknown))
         generation = {reference for path in generation if path in found for reference in found[path]} - found.keys()
     return found
 

@@ -8,14 +8,18 @@ One collection runs at a time (the lock `collector`); everything else goes on be
 3. For each thousand of the dead, referrers first: inside the gate, exclusive: read what temporary roots
    have been added and spare those objects and what they need; delete the rows of the rest and commit; rename
    the objects to the trash. Outside again: unlink.
-4. What lies in the store without a row: a crash left it. Looked for outside the gate, looked at again
-   and renamed inside.
+4. What lies in the store without a row: a crash left it. Looked for before step 2, outside the gate; looked at again
+   and renamed inside. If there is anything of the kind, every row must first prove to be that of its object.
 5. Unlink the files that only the pool still has, drop scratches that nobody uses, drop the journal's lines of
    what was deleted.
 
 A thousand deletions keep others out of the gate for some hundredths of a second. Rows go before
 bytes, in one stay: whoever finds an object registered after having held it has it whole. A
 collector that is killed leaves objects without rows, and trash; the next one takes both.
+
+On a disk without any room, rows cannot be deleted: SQLite writes before it does. Then the bytes of a thousand
+dead objects go first and make the room. Their rows are those of objects that are gone from the disk, which nobody is
+handed out, until they are deleted a moment later or by the next collection.
 """
 
 from __future__ import annotations
@@ -29,17 +33,21 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from store.connection import StoreCorrupt
 from store.failpoints import reach
 from store.journal import ObjectLine, RealisationLine
 from store.liveness import Marked, Marking, mark
-from store.locks import standing
+from store.look import content_of
 from store.meter import Meter
+from store.path import DIGEST_LENGTH, InvalidStorePath, StorePath
+from store.read_only import StoreReadOnly
 from store.retention import Retention
 from store.roots import remove_dangling, roots
 from store.runtime import runtime_roots
-from store.space import give_up_reserve, make_reserve
+from store.space import DiskFull, disk_full_told, give_up_reserve, make_reserve
 from store.temproots import TempRootsView
 from store.trash import Trash, empty, trash
+from store.tree import InvalidTree
 
 
 if TYPE_CHECKING:
@@ -93,7 +101,7 @@ class Collected:
 
 def plan(store: Store, policy: Policy) -> list[PathInfo]:
     """Return what `collect` would delete now, referrers first."""
-    with standing(store.layout.locks / "collector"):
+    with store.collector():
         marked = mark(store.database, _marking(store, policy, _begin(store, TempRootsView(store.layout.temproots))))
         numbers = _order(marked, policy)
         infos = store.database.infos_by_id(numbers)
@@ -111,7 +119,9 @@ def collect(
     chunk: int = CHUNK,
 ) -> Collected:
     """Delete what *policy* says, *chunk* objects at a time; call *on_wait* if another collection must end first."""
-    with standing(store.layout.locks / "collector", on_wait=on_wait):
+    if store.read_only:
+        raise StoreReadOnly(store.layout.home)
+    with store.collector(on_wait=on_wait):
         give_up_reserve(store.layout.reserve)
         try:
             with trash(store.layout) as bin_:
@@ -137,9 +147,10 @@ class _Collection:
         self.freed += empty(self.store.layout)
         view = TempRootsView(self.store.layout.temproots)
         held = _begin(self.store, view)
+        suspects = self._unregistered()
         self.progress("marking", 0, 1)
         self._delete_dead(mark(self.store.database, _marking(self.store, self.policy, held)), view)
-        self._delete_unregistered()
+        self._delete_unregistered(suspects)
         self._tidy()
         return Collected(self.objects, self.size, self.freed)
 
@@ -150,24 +161,52 @@ class _Collection:
             if self.policy.satisfied_by(self.size):
                 break
             meter.reach(start)
-            with self.store.gate.exclusive():
-                if added := view.new():
-                    marked.spare(added)
-                doomed = [number for number in order[start : start + self.chunk] if marked.is_dead(number)]
-                for path in self._delete_rows(doomed):
-                    reach("collect: rename")
-                    self.bin.discard(path)
-            reach("collect: unlink")
-            self.freed += empty(self.store.layout, meter.add)
+            numbers = order[start : start + self.chunk]
+            if not self._delete(numbers, marked, view, meter):
+                self._delete(numbers, marked, view, meter, again=True)
         meter.reach(len(order))
 
-    def _delete_rows(self, numbers: list[int]) -> list[str]:
+    def _delete(
+        self, numbers: list[int], marked: Marked, view: TempRootsView, meter: Meter, *, again: bool = False
+    ) -> bool:
+        """Delete those of *numbers* that are dead; return False if there was no room to delete their rows.
+
+        Raises:
+            DiskFull: there was none *again*.
+        """
+        done = True
+        with self.store.gate.exclusive():
+            if added := view.new():
+                marked.spare(added)
+            doomed = self._doomed([number for number in numbers if marked.is_dead(number)])
+            try:
+                self._delete_rows(doomed)
+            except DiskFull:
+                if again:
+                    raise
+                done = False
+            for path, _ in doomed.values():
+                reach("collect: rename")
+                self.bin.discard(path)
+                if not done:
+                    self.freed += empty(self.store.layout)  # a directory entry more may be one too many
+        reach("collect: unlink")
+        self.freed += empty(self.store.layout, meter.add)
+        if not done:
+            self.freed += self.store.pool.sweep().size
+        return done
+
+    def _doomed(self, numbers: list[int]) -> dict[int, tuple[str, int]]:
+        statement = f"select id, path, size from objects where id {_AMONG}"  # noqa: S608  a constant
+        rows = self.store.database.execute(statement, (json.dumps(numbers),))
+        with self.store.database.understood():
+            sizes = {number: (_checked(path), int(size)) for number, path, size in rows}
+        return self._limited(numbers, sizes)
+
+    def _delete_rows(self, doomed: dict[int, tuple[str, int]]) -> None:
         database = self.store.database
         with database.write():
             reach("collect: rows")
-            statement = f"select id, path, size from objects where id {_AMONG}"  # noqa: S608  a constant
-            rows = {number: (path, size) for number, path, size in database.execute(statement, (json.dumps(numbers),))}
-            doomed = self._limited(numbers, rows)
             among = (json.dumps([*doomed]),)
             # References first, all of them: the rows of a chunk then go in whatever order SQLite likes.
             database.execute(f"delete from refs where referrer {_AMONG}", among)  # noqa: S608  a constant
@@ -175,7 +214,6 @@ class _Collection:
             reach("collect: commit")
         self.objects += len(doomed)
         self.size += sum(size for _, size in doomed.values())
-        return [path for path, _ in doomed.values()]
 
     def _limited(self, numbers: list[int], rows: dict[int, tuple[str, int]]) -> dict[int, tuple[str, int]]:
         doomed: dict[int, tuple[str, int]] = {}
@@ -188,10 +226,20 @@ class _Collection:
                 size += rows[number][1]
         return doomed
 
-    def _delete_unregistered(self) -> None:
+    def _unregistered(self) -> list[str]:
+        """Return what lies in the store without a row.
+
+        Raises:
+            StoreCorrupt: it may be that it has one, and that is damaged.
+        """
         # The names first: what is registered between the two questions is then known to the second.
         names = {place.name for place in self.store.layout.objects.iterdir()}
         suspects = sorted(names - self.store.database.paths())
+        if any(map(_is_store_path, suspects)):
+            check_rows(self.store, suspects)
+        return suspects
+
+    def _delete_unregistered(self, suspects: list[str]) -> None:
         for start in range(0, len(suspects), self.chunk):
             some = suspects[start : start + self.chunk]
             with self.store.gate.exclusive():
@@ -212,7 +260,8 @@ class _Collection:
         self.freed += store.pool.sweep().size
         if self.objects or store.journal.interrupted:
             reach("collect: journal")
-            self._compact_journal()
+            with contextlib.suppress(DiskFull), disk_full_told(store.layout.journal):  # the next one does it
+                self._compact_journal()
         reach("collect: done")
 
     def _compact_journal(self) -> None:
@@ -225,9 +274,55 @@ class _Collection:
                 journal.replace([*map(ObjectLine.of, database.all_infos()), *results])
 
 
+def _checked(path: str) -> str:
+    """Return *path*, from a row: whatever is called so goes to the trash, and it had better be an object."""
+    if len(path) <= DIGEST_LENGTH or "/" in path:
+        message = f"{path!r:.60} is not a store path"
+        raise ValueError(message)
+    return path
+
+
+def check_rows(store: Store, unregistered: list[str]) -> None:
+    """Find out whether objects that are *unregistered* were left by a crash, or have lost their rows.
+
+    Raises:
+        StoreCorrupt: a row is not that of an object, or a whole object, to which a root leads, has none.
+    """
+    for info in store.database.all_infos():
+        if not info.proves_itself:
+            raise StoreCorrupt(store.database.path, f"the row of {info.path} is not that of an object")
+    rooted = {str(root.target): root for root in roots(store.layout)}
+    for root in map(rooted.__getitem__, sorted(rooted.keys() & set(unregistered))):
+        if not store.is_valid(root.target) and _is_whole(store, root.target):
+            raise StoreCorrupt(store.database.path, f"it has no row for {root.target}, to which {root.link} leads")
+
+
+def _is_whole(store: Store, path: StorePath) -> bool:
+    """Return whether what is at *path* is what was once registered so."""
+    try:
+        digest = content_of(store.path(path)).digest
+    except (InvalidTree, OSError):
+        return False
+    lines = store.journal.lines()
+    return StorePath.make(digest, path.name) == path or any(
+        isinstance(line, ObjectLine) and line.path == path and line.digest == digest for line in lines
+    )
+
+
+def _is_store_path(name: str) -> bool:
+    try:
+        StorePath.parse(name)
+    except InvalidStorePath:
+        return False
+    return True
+
+
 def _begin(store: Store, view: TempRootsView) -> set[str]:
     with store.gate.exclusive():
         reach("collect: temporary roots")
+        store.database.refresh()
+        if store.read_only:
+            return set()  # who is there to hold anything did so before it became that
         view.delete_stale()
         return view.new()
 

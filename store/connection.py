@@ -1,7 +1,10 @@
 """The connection to a store's SQLite database: transactions and errors (`store.schema` has the tables).
 
 One connection serves all threads of a process, one after another. Every error of SQLite becomes
-one of three of ours: there is no room, the file is damaged, or SQLite cannot do its work.
+one of ours: there is no room, nothing can be written, the file is damaged, or SQLite cannot do its work.
+
+Where there is no room to open it, or it cannot be written, it is opened for reading (`store.last_resort`);
+whoever then wants to write has it opened once more as usual.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ import itertools
 import operator
 import os
 import sqlite3
+import stat
+import struct
 import threading
 import time
 
@@ -19,8 +24,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from store.errors import Error
 from store.interrupt import check
 from store.needs import pack
+from store.read_only import StoreReadOnly, is_read_only
 from store.schema import SCHEMA, SCHEMA_VERSION
-from store.space import DiskFull
+from store.space import DiskFull, is_full
 
 
 if TYPE_CHECKING:
@@ -31,6 +37,10 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 _BUSY_SECONDS = 600
+_UNWRITABLE = frozenset(
+    {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
+)
+_TRANSIENT = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM})
 _LOOK_SECONDS = 0.5  # SQLite hears no signal while it waits for a lock, so it waits in pieces
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY})
 
@@ -74,6 +84,14 @@ class DatabaseFailed(Error):
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
 
+    @property
+    def hint(self) -> str:
+        """Return what may be the matter."""
+        return (
+            "see whether another process keeps it locked, and whether the file and those beside it can be read and written; "
+            "`kernix verify --rebuild` makes it again"
+        )
+
 
 class Connection:
     """An open database of a store.
@@ -86,8 +104,26 @@ class Connection:
     def __init__(self, path: Path, *, fresh: bool) -> None:
         self.path = path
         self._mutex = threading.RLock()
+        self.is_for_reading = False
         self._connection = self._open(fresh=fresh)
         self._inode = path.stat().st_ino
+
+    @contextlib.contextmanager
+    def understood(self) -> Iterator[None]:
+        """Let whatever the body cannot make of the rows that it has read be damage.
+
+        SQLite keeps anything in any column, and who flips a bit does not ask it.
+        """
+        try:
+            yield
+        except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError, struct.error) as error:
+            raise StoreCorrupt(self.path, f"a row holds what it cannot hold ({error})") from error
+
+    def refresh(self) -> None:
+        """Open the database as usual if it is open for reading only, else for reading what it is now."""
+        with self._mutex:
+            if self.is_for_reading:
+                self._reopen()
 
     def close(self) -> None:
         """Close the connection."""
@@ -125,6 +161,8 @@ class Connection:
     def write(self) -> Iterator[None]:
         """Commit what the body does durably and at once, or nothing of it when it raises."""
         with self._mutex:
+            if self.is_for_reading:
+                self._reopen(for_writing=True)
             self.execute("begin immediate")
             try:
                 yield
@@ -135,21 +173,62 @@ class Connection:
                     self.execute("rollback")
                 raise
 
-    def _open(self, *, fresh: bool) -> sqlite3.Connection:
+    def _open(self, *, fresh: bool, for_writing: bool = False) -> sqlite3.Connection:
+        if not fresh:
+            self._look()
         with self._translated():
-            if not fresh and not self.path.exists():
-                raise StoreCorrupt(self.path, "it is missing although the store has objects")
-            if fresh:  # SQLite gives its other files the mode of this one: nobody else is to lock them
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            connection = sqlite3.connect(
-                self.path, timeout=_LOOK_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
-            )
             try:
-                _patiently(lambda: _prepare(connection, self.path, fresh=fresh))
-            except BaseException:
-                connection.close()
-                raise
+                connection = self._open_as_usual(fresh=fresh)
+            except sqlite3.OperationalError as error:
+                if fresh or for_writing or _code(error) not in _UNWRITABLE:
+                    raise
+                connection = self._open_for_reading(error)
+                self.is_for_reading = True
+            else:
+                self.is_for_reading = False
             return connection
+
+    def _open_as_usual(self, *, fresh: bool) -> sqlite3.Connection:
+        if fresh:  # SQLite gives its other files the mode of this one: nobody else is to lock them
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(
+            self.path, timeout=_LOOK_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        try:
+            _patiently(lambda: _prepare(connection, self.path, fresh=fresh))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _open_for_reading(self, error: sqlite3.OperationalError) -> sqlite3.Connection:
+        from store.last_resort import open_for_reading  # noqa: PLC0415 -- start-up: where nothing can be written
+
+        try:
+            connection = open_for_reading(self.path)
+        except (sqlite3.OperationalError, OSError):
+            raise error from None
+        ((version,),) = connection.execute("pragma user_version")
+        if version != SCHEMA_VERSION:
+            connection.close()
+            raise error
+        return connection
+
+    def _look(self) -> None:
+        try:
+            mode = self.path.stat().st_mode
+        except FileNotFoundError:
+            raise StoreCorrupt(self.path, "it is missing although the store has objects") from None
+        except OSError as error:
+            raise StoreCorrupt(self.path, str(error.strerror)) from error
+        if not stat.S_ISREG(mode):
+            raise StoreCorrupt(self.path, "it is not a file")
+
+    def _reopen(self, *, for_writing: bool = False) -> None:
+        connection = self._open(fresh=False, for_writing=for_writing)
+        self._connection.close()
+        self._connection = connection
+        self._inode = self.path.stat().st_ino
 
     def _follow(self) -> None:
         # A rebuilt database is another file under the same name, and what is written to the old one is lost.
@@ -158,24 +237,33 @@ class Connection:
         except FileNotFoundError:
             raise StoreCorrupt(self.path, "it was deleted while in use") from None
         if inode != self._inode:
-            self._connection.close()
-            self._connection = self._open(fresh=False)
-            self._inode = inode
+            self._reopen()
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                raise DiskFull(str(self.path)) from error
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:  # a statement of ours that is wrong
-                raise StoreCorrupt(self.path, str(error)) from error
-            raise DatabaseFailed(self.path, str(error)) from error
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.DatabaseError as error:
+            code = _code(error)
+            if code in _UNWRITABLE:
+                raise self._unwritable(error, code) from error
+            if code in _TRANSIENT:
+                raise DatabaseFailed(self.path, str(error)) from error
+            raise StoreCorrupt(self.path, str(error)) from error  # a statement of ours that is wrong for these tables
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreCorrupt(self.path, str(error)) from error
+
+    def _unwritable(self, error: sqlite3.Error, code: int) -> Error:
+        if code == sqlite3.SQLITE_FULL or is_full(self.path.parent):
+            return DiskFull(str(self.path))
+        if is_read_only(self.path.parent) or is_read_only(self.path):
+            return StoreReadOnly(self.path)
+        return DatabaseFailed(self.path, str(error))
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return SQLite's own primary code, 0 for an error of Python's, which comes of values that it cannot read."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _patiently(work: Callable[[], _Result]) -> _Result:
@@ -185,7 +273,7 @@ def _patiently(work: Callable[[], _Result]) -> _Result:
         try:
             return work()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode not in _BUSY or time.monotonic() > end:
+            if getattr(error, "sqlite_errorcode", 0) not in _BUSY or time.monotonic() > end:
                 raise
         check()
 

@@ -12,6 +12,7 @@ A `Database` may be used by any threads of one process; every write is one trans
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import time
@@ -22,12 +23,14 @@ import attrs
 
 from store.connection import Connection
 from store.needs import pack
-from store.path import StorePath
+from store.path import DIGEST_LENGTH, InvalidStorePath, StorePath
+from store.read_only import StoreReadOnly
 from store.retention import Retention
+from store.space import DiskFull
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 _CHUNK = 900  # bound variables in one statement
@@ -46,6 +49,14 @@ class PathInfo:
     retention: Retention
     deriver: StorePath | None
     references: tuple[StorePath, ...]
+
+    @property
+    def proves_itself(self) -> bool:
+        """Whether its path is made of its digest and references."""
+        try:
+            return StorePath.make(self.digest, self.path.name, self.references) == self.path
+        except InvalidStorePath:
+            return False
 
 
 @attrs.frozen(kw_only=True)
@@ -103,12 +114,12 @@ class Database(Connection):
             select o.path from objects t join refs on refs.reference = t.id join objects o on o.id = refs.referrer
             where t.path = ? order by o.path
         """
-        return [_path(text) for (text,) in self.execute(statement, (str(path),))]
+        return self._paths(statement, (str(path),))
 
     def beginning_with(self, prefix: str) -> list[StorePath]:
         """Return the registered objects whose paths begin with *prefix*."""
         statement = "select path from objects where path >= ? and path < ? order by path"
-        return [_path(text) for (text,) in self.execute(statement, (prefix, prefix + "\x7f"))]
+        return self._paths(statement, (prefix, prefix + "\x7f"))
 
     def paths_among(self, paths: Iterable[str]) -> set[str]:
         """Return those of *paths* that are registered."""
@@ -126,19 +137,25 @@ class Database(Connection):
                 select key, output, path from realisations join objects on objects.id = object
                 where key in ({",".join("?" * len(chunk))})
             """  # noqa: S608  only question marks are put in
-            for key, output, path in self.execute(statement, chunk):
-                found.setdefault(key, {})[output] = _path(path)
+            with self.understood():
+                for key, output, path in self.execute(statement, chunk):
+                    found.setdefault(key, {})[_text(output)] = _path(path)
         return found
 
     def all_realisations(self) -> list[tuple[bytes, str, StorePath]]:
         """Return every realisation."""
         statement = "select key, output, path from realisations join objects on objects.id = object"
-        return [(key, output, _path(path)) for key, output, path in self.execute(statement)]
+        with self.understood():
+            return [(bytes(key), _text(output), _path(path)) for key, output, path in self.execute(statement)]
 
     def divergences(self) -> list[Divergence]:
         """Return every second result that was ever seen."""
         rows = self.execute("select key, output, kept, other from divergences order by seen, key, output")
-        return [Divergence(key=key, output=out, kept=_path(kept), other=_path(other)) for key, out, kept, other in rows]
+        with self.understood():
+            return [
+                Divergence(key=bytes(key), output=_text(output), kept=_path(kept), other=_path(other))
+                for key, output, kept, other in rows
+            ]
 
     def insert(self, info: PathInfo, ids: dict[str, int]) -> None:
         """Insert *info*, whose references' ids are in *ids*; its own is added. Only within `write`."""
@@ -158,24 +175,37 @@ class Database(Connection):
         if info.deriver is not None:
             self.execute("insert into derivers values (?, ?)", (row, str(info.deriver)))
 
-    def realise(self, *, key: bytes, output: str, path: StorePath, object_id: int, now: int) -> Divergence | None:
-        """Insert a realisation unless the key has one; return the divergence if that is another object."""
+    def realise(
+        self,
+        *,
+        key: bytes,
+        output: str,
+        path: StorePath,
+        object_id: int,
+        now: int,
+        exists: Callable[[StorePath], bool] = lambda _path: True,
+    ) -> Divergence | None:
+        """Insert a realisation unless the key has one that *exists*; return the divergence if that is another object."""
         self.execute("insert or ignore into realisations values (?, ?, ?)", (key, output, object_id))
-        kept = self.realised([key])[key][output]
+        with self.understood():
+            kept = self.realised([key])[key][output]
         if kept == path:
+            return None
+        if not exists(kept):
+            self.execute("insert or replace into realisations values (?, ?, ?)", (key, output, object_id))
             return None
         row = (key, output, str(kept), str(path), now)
         self.execute("insert or ignore into divergences values (?, ?, ?, ?, ?)", row)
         return Divergence(key=key, output=output, kept=kept, other=path)
 
     def touch(self, paths: Iterable[StorePath], *, older_than: int) -> None:
-        """Set the last use of *paths* to now where it was more than *older_than* seconds ago."""
+        """Set the last use of *paths* to now where it was more than *older_than* seconds ago, if there is room to note it."""
         names = json.dumps([str(path) for path in paths])
         where = "path in (select value from json_each(?)) and used < ?"
         now = int(time.time())
         old = self.execute(f"select id from objects where {where}", (names, now - older_than))  # noqa: S608  a constant
         if old:  # asking takes no lock and writes nothing, and is nearly always the end of it
-            with self.write():
+            with contextlib.suppress(DiskFull, StoreReadOnly), self.write():
                 self.execute_many("update objects set used = ? where id = ?", [(now, number) for (number,) in old])
 
     def forget_realisation(self, key: bytes) -> None:
@@ -184,16 +214,27 @@ class Database(Connection):
             self.execute("delete from realisations where key = ?", (key,))
             self.execute("delete from divergences where key = ?", (key,))
 
+    def _paths(self, statement: str, parameters: tuple[str, ...]) -> list[StorePath]:
+        with self.understood():
+            return [_path(text) for (text,) in self.execute(statement, parameters)]
+
     def _infos(self, rows: list[tuple[Any, ...]], where: str, parameters: tuple[str, ...]) -> dict[StorePath, PathInfo]:
         references: dict[int, list[StorePath]] = {}
         statement = f"""
-            select refs.referrer, o.path from refs join objects r on r.id = refs.referrer
+            select refs.referrer, refs.reference, o.path from refs join objects r on r.id = refs.referrer
             join objects o on o.id = refs.reference {where}
         """  # noqa: S608  the condition is ours
-        for referrer, path in self.execute(statement, parameters):
-            references.setdefault(referrer, []).append(_path(path))
-        infos = (_info(row, references) for row in rows)
-        return {info.path: info for info in infos}
+        with self.understood():
+            for referrer, reference, path in self.execute(statement, parameters):
+                if reference >= referrer:
+                    message = f"{path} is referred to by what is older"
+                    raise ValueError(message)
+                references.setdefault(referrer, []).append(_path(path))
+            infos = {info.path: info for info in (_info(row, references) for row in rows)}
+            if len(infos) < len(rows):
+                message = "a store path is there twice"
+                raise ValueError(message)
+            return infos
 
 
 _INFO = """
@@ -202,13 +243,26 @@ _INFO = """
 """
 
 
-def _path(text: str) -> StorePath:
-    # What is in the database was parsed before it came there.
-    return StorePath(text[:32], text[33:])
+def _path(text: Any) -> StorePath:  # noqa: ANN401 -- whatever the column holds
+    # What is in the database was parsed before it came there. So this is only about damage.
+    if not isinstance(text, str) or text[DIGEST_LENGTH : DIGEST_LENGTH + 1] != "-" or "/" in text:
+        message = f"{text!r:.60} is not a store path"
+        raise ValueError(message)
+    return StorePath(text[:DIGEST_LENGTH], text[DIGEST_LENGTH + 1 :])
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 -- whatever the column holds
+    if not isinstance(value, str):
+        message = f"{value!r:.60} is not an output"
+        raise TypeError(message)
+    return value
 
 
 def _info(row: tuple[Any, ...], references: dict[int, list[StorePath]]) -> PathInfo:
     number, path, digest, size, nodes, registered, used, retention, deriver = row
+    if not isinstance(digest, bytes) or not all(isinstance(it, int) for it in (size, nodes, registered, used)):
+        message = f"{path} has no digest or no numbers"
+        raise TypeError(message)
     return PathInfo(
         path=_path(path),
         digest=digest,

@@ -6,7 +6,8 @@ the kernel notes every change in a file's ctime, which no program can set. What 
 
 - a file that was changed within MARGIN before it was read: it can be changed once more within the resolution of
   the file system's times (two seconds for some), and then shows the same status;
-- everything from before the machine was started: after a power failure a file may hold older bytes than its times say;
+- everything from before the machine was started, or the file system mounted: after a power failure, or when a disk was
+  pulled, a file may hold older bytes than its times say;
 - file systems of which it is not known that they keep such a time, on this machine and for every writer.
 
 One case remains, as for git, make and rsync: a file that is written to through a shared mapping, which was
@@ -23,20 +24,21 @@ import sqlite3
 import struct
 import threading
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 import attrs
 
 from blake3 import blake3
 
-from store.reading import STAMP, stamp
+from store.moment import boot, mount
+from store.reading import OPEN_DIRECTORY, STAMP, stamp
 from store.syscalls import file_system
 from store.tree import Kind
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from store.reading import Known, Read
 
@@ -61,7 +63,18 @@ _KEEPING_TIME = frozenset(
         0xF2F52010,  # F2FS
     }
 )
-_VERSION = 2
+_NOTHING_WRONG = frozenset(  # locked, no directory, no room
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+    }
+)
+_VERSION = 3
 _TABLES = """
 create table boots (id text not null);
 create table directories (
@@ -79,7 +92,6 @@ _NAMES = "select name from sqlite_master where type = 'table' and name not like 
 _READ = "select names, stamps, results, checksum from directories where device = ? and inode = ?"
 _WRITE = "replace into directories (device, inode, names, stamps, results, checksum) values (?, ?, ?, ?, ?, ?)"
 _FORGET = "delete from directories where number <= (select max(number) from directories) - ?"
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BUSY_SECONDS = 10
 _EACH_STAMP = struct.Struct(f"{STAMP.size}s")
 _RESULT = struct.Struct("<c32sQ")
@@ -105,7 +117,7 @@ class Index:
     most: int = MOST
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     _recent: dict[tuple[int, int], dict[str, Read]] = attrs.field(factory=dict, init=False, repr=False)
-    _trusted: dict[int, bool] = attrs.field(factory=dict, init=False, repr=False)  # by device
+    _numbers: dict[int, int | None] = attrs.field(factory=dict, init=False, repr=False)  # by device
     _news: dict[tuple[int, int], Row] = attrs.field(factory=dict, init=False, repr=False)
 
     @classmethod
@@ -116,7 +128,7 @@ class Index:
             try:
                 connection = _connect(place)
             except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError):  # locked, no directory, no room: nothing wrong with it
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOTHING_WRONG:
                     raise
                 place.unlink()
                 connection = _connect(place)
@@ -134,10 +146,14 @@ class Index:
     def has(self, directory: Path) -> bool:
         """Return whether *directory* has been read before."""
         try:
-            status = directory.stat()
+            fd = os.open(directory, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
         except OSError:
             return False
-        return self._row((status.st_dev, status.st_ino)) is not None
+        try:
+            own = self._own(fd)
+        finally:
+            os.close(fd)
+        return own is not None and self._row(own) is not None
 
     def look(self, fd: int, names: Sequence[str]) -> Seen | None:
         """Return what is known of the files *names* in the directory *fd*, having looked at each; None if that is no use.
@@ -147,10 +163,9 @@ class Index:
         Raises:
             OSError: one is not there any more.
         """
-        own = os.fstat(fd)
-        if not self._trusts(fd, own.st_dev):
+        directory = self._own(fd)
+        if directory is None:
             return None
-        directory = own.st_dev, own.st_ino
         if (recent := self._recent.get(directory)) is not None:
             return Seen(directory, {name: recent[name] for name in names if name in recent}, {})
         row = self._row(directory)
@@ -193,13 +208,18 @@ class Index:
                 connection.execute(_FORGET, (self.most,))
             self._news.clear()
 
-    def _trusts(self, fd: int, device: int) -> bool:
-        if device not in self._trusted:
-            self._trusted[device] = file_system(fd) in _KEEPING_TIME
-        return self._trusted[device]
+    def _own(self, fd: int) -> tuple[int, int] | None:
+        """Return what the directory *fd* is known by: its file system, as it is mounted now, and its inode; None if that is no use."""
+        status = os.fstat(fd)
+        device = status.st_dev
+        if device not in self._numbers:
+            trusted = file_system(fd) in _KEEPING_TIME
+            self._numbers[device] = _number(f"{device} {mount(fd)}") if trusted else None
+        number = self._numbers[device]
+        return None if number is None else (number, status.st_ino)
 
     def _row(self, directory: tuple[int, int]) -> Row | None:
-        with self._lock, contextlib.suppress(sqlite3.Error):
+        with self._lock, contextlib.suppress(sqlite3.Error, TypeError, ValueError):
             if self._connection is not None:
                 for *row, checksum in self._connection.execute(_READ, directory):
                     names, stamps, results = row
@@ -208,20 +228,24 @@ class Index:
         return None
 
 
+def _number(text: str) -> int:
+    return int.from_bytes(blake3(text.encode()).digest(length=8)) >> 1  # as SQLite has integers
+
+
 def _connect(place: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(place, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("pragma synchronous = off")  # it is of no use after a power failure anyway
         connection.execute("begin immediate")
-        boot = f"{_VERSION} {_BOOT_ID.read_text().strip()}"
+        now = f"{_VERSION} {boot()}"
         tables = {name for (name,) in connection.execute(_NAMES)}
         whole = {"boots", "directories"} <= tables
-        if not whole or [(boot,)] != connection.execute("select id from boots").fetchall():
+        if not whole or [(now,)] != connection.execute("select id from boots").fetchall():
             for table in tables:
                 connection.execute(f"drop table {table}")
             for statement in _TABLES.split(";\n")[:-1]:
                 connection.execute(statement)
-            connection.execute("insert into boots values (?)", (boot,))
+            connection.execute("insert into boots values (?)", (now,))
         connection.execute("commit")
     except BaseException:
         connection.close()

@@ -214,12 +214,12 @@ class Journal:
                     raise JournalTooNew(self.path, fields["journal"])
                 return None
             return _realisation_line(fields) if "key" in fields else _object_line(fields)
-        except (ValueError, TypeError, KeyError, InvalidStorePath):
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, InvalidStorePath):
             return None
 
 
 def _count(value: object) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < 1 << 63:  # as SQLite has integers
         msg = "not a count"
         raise ValueError(msg)
     return value
@@ -239,9 +239,9 @@ def _object_line(fields: dict[str, Any]) -> ObjectLine:
 
 
 def _realisation_line(fields: dict[str, Any]) -> RealisationLine:
-    return RealisationLine(
-        key=bytes.fromhex(fields["key"]), output=str(fields["output"]), path=StorePath.parse(fields["object"])
-    )
+    output = str(fields["output"])
+    output.encode()  # which not every text of JSON's can be
+    return RealisationLine(key=bytes.fromhex(fields["key"]), output=output, path=StorePath.parse(fields["object"]))
 
 
 def _copy_kept(old: BinaryIO, new: BinaryIO, end: int, kept: set[str]) -> list[tuple[str, bytes]]:

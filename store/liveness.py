@@ -4,6 +4,10 @@ An object is alive if it is a root, if it was used within the age that its reten
 grants it, or if something alive refers to it (or, as the policy says, was made by it). So
 the live are closed under references, and so is what remains when more is spared later.
 
+The other outputs of the build that made a root are alive, too: who has linked a kernel, and asks for its modules a
+month later, has not to compile it again. They keep what they refer to, and not the outputs of further builds that
+came to one of them. Where several builds came to the root itself, the output that was used last counts.
+
 A reference has a smaller id than its referrer (`store.database`). In the order of falling ids, whatever
 may keep an object alive has therefore been seen before it, and each object is seen once, with its
 references in its own row; where few are alive, only their rows are read. A recursive query over `refs` finds the
@@ -21,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from store.connection import StoreCorrupt
 from store.needs import unpack
 
 
@@ -34,17 +39,23 @@ if TYPE_CHECKING:
 _ROOTS = "select id from objects where path in (select value from json_each(?))"
 _DERIVERS = "select object, made.id from derivers join objects made on made.path = deriver"
 _DERIVERS_OF = f"{_DERIVERS} where object in (select value from json_each(?))"  # noqa: S608  a constant
+_OUTPUTS = """
+    select root.object, other.output, other.object
+    from realisations root join realisations other on other.key = root.key join objects on objects.id = other.object
+    where root.object in (select value from json_each(?)) order by objects.used, objects.id
+"""
 _ONE = "select id, needs from objects where id = ?"
 _SOME = "select id, needs from objects where id between ? and ? order by id desc"
 _REFERENCES = "select reference from refs where referrer in (select value from json_each(?))"
 
+_MOST = 1 << 28  # ids that were ever given, and bytes that a marking takes
 _STRETCH = 1000  # ids
 _MANY = _STRETCH // 6  # of them, to be read one by one, take as long as all of them in order
 
 
 @attrs.frozen(kw_only=True)
 class Marking:
-    """How to tell the living: by *roots*, by last use since a time given for a class, and by derivers or not."""
+    """How to tell the living: by *roots* and the outputs beside them, by last use since a time given for a class, and by derivers or not."""
 
     roots: frozenset[str]
     used_since: Mapping[Retention, int]
@@ -66,7 +77,8 @@ class Marked:
     def dead(self) -> list[int]:
         """Return the dead that are still there, referrers first."""
         rows = self._database.execute("select id from objects where id < ? order by id desc", (len(self._alive),))
-        return [number for (number,) in rows if not self._alive[number]]
+        with self._database.understood():
+            return [number for (number,) in rows if not self._alive[number]]
 
     def dead_by_use(self) -> list[int]:
         """Return the dead that are still there, referrers first, and among those the longest unused first.
@@ -77,31 +89,37 @@ class Marked:
         statement = "select id, used, needs from objects where id in (select value from json_each(?)) order by id desc"
         rows = self._database.execute(statement, (json.dumps(self.dead()),))
         used = {number: time for number, time, _ in rows}
-        for number, _, needs in rows:
-            for reference in unpack(needs):
-                if reference in used:
-                    used[reference] = max(used[reference], used[number])
-        return sorted(used, key=lambda number: (used[number], -number))
+        with self._database.understood():
+            for number, _, needs in rows:
+                for reference in unpack(needs):
+                    if reference in used:
+                        used[reference] = max(used[reference], used[number])
+            return sorted(used, key=lambda number: (used[number], -number))
 
     def spare(self, paths: Iterable[str]) -> None:
         """Let *paths* and all that they keep be alive."""
-        self._spare(set(self._database.ids(paths).values()))
+        numbers = set(self._database.ids(paths).values())
+        self._spare(numbers | _outputs_beside(self._database, numbers))
 
     def mark(self, live: Iterable[int]) -> None:
         """Find out what is alive, where the objects *live* and all that they keep are."""
-        ((newest,),) = self._database.execute("select coalesce(max(id), 0) from objects")
+        statement = "select coalesce((select min(id) from objects), 1), coalesce((select max(id) from objects), 0)"
+        ((oldest, newest),) = self._database.execute(statement)
+        if oldest < 1 or newest > _MOST:
+            raise StoreCorrupt(self._database.path, f"objects have the numbers {oldest} to {newest}")
         alive = self._alive = bytearray(newest + 1)
-        for number in live:
-            alive[number] = 1
         derivers = dict(self._database.execute(_DERIVERS)) if self._keep_derivers else {}
         newer: set[int] = set()
-        for number, needs in self._visit():
-            for reference in unpack(needs):
-                alive[reference] = 1
-            if (deriver := derivers.get(number, 0)) > number:
-                newer.add(deriver)
-            else:
-                alive[deriver] = 1  # nothing has the id 0
+        with self._database.understood():
+            for number in live:
+                alive[number] = 1
+            for number, needs in self._visit():
+                for reference in unpack(needs):
+                    alive[reference] = 1
+                if (deriver := derivers.get(number, 0)) > number:
+                    newer.add(deriver)
+                else:
+                    alive[deriver] = 1  # nothing has the id 0
         self._spare(newer)
 
     def _visit(self) -> Iterator[tuple[int, bytes]]:
@@ -132,12 +150,19 @@ class Marked:
             numbers = {row[-1] for row in kept}
 
 
+def _outputs_beside(database: Database, numbers: set[int]) -> set[int]:
+    """Return the outputs of the builds that made the objects *numbers*, one for each name and object."""
+    rows = database.execute(_OUTPUTS, (json.dumps([*numbers]),))
+    return set({(root, output): other for root, output, other in rows}.values())
+
+
 def mark(database: Database, marking: Marking) -> Marked:
     """Return which objects are alive."""
     marked = Marked(database, marking.keep_derivers)
     with database.snapshot():
         roots = json.dumps(sorted(marking.roots))
         live = {number for (number,) in database.execute(_ROOTS, (roots,))}
+        live |= _outputs_beside(database, live)
         for retention, since in marking.used_since.items():
             # The class is written out so that SQLite sees that its partial index will do.
             statement = f"select id from objects where retention = '{retention}' and used > ?"  # noqa: S608  a member's value

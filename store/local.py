@@ -7,6 +7,7 @@ store as a whole is a function of one: `store.roots`, `store.collect`, `store.ve
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from pathlib import Path
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from store.assistants import read_content
-from store.connection import DatabaseFailed
 from store.copying import copy_in, seems_new
 from store.database import Database, PathInfo
 from store.errors import Error
@@ -23,21 +23,20 @@ from store.failpoints import reach
 from store.home import is_store, layout_at, set_up
 from store.index import Index
 from store.journal import Journal
-from store.locks import Gate, standing
+from store.locks import Gate, NoGate, standing
 from store.path import DIGEST_LENGTH, StorePath, check_name
 from store.pool import Pool
-from store.registration import Entry, ObjectMissing, Registrar
+from store.read_only import StoreReadOnly, is_read_only
+from store.registration import Entry, ObjectGone, ObjectMissing, Registrar
 from store.remembering import Differs
 from store.retention import Retention
 from store.scratch import Scratches
-from store.space import DiskFull, disk_full_told, give_up_reserve
+from store.space import disk_full_told, give_up_reserve, is_full
 from store.temproots import TempRoots
 
 
 if TYPE_CHECKING:
-    import contextlib
-
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from store.database import Divergence
     from store.layout import Layout
@@ -82,6 +81,7 @@ class Store:
     temproots: TempRoots
     scratches: Scratches
     registrar: Registrar
+    read_only: bool = False
     _closed: bool = attrs.field(default=False, init=False)
 
     @classmethod
@@ -99,17 +99,14 @@ class Store:
             StoreCorrupt: the database is damaged or missing.
         """
         layout = layout_at(home)
+        read_only = is_read_only(layout.home)
         with disk_full_told(layout.home):
             set_up(layout)
-        try:
-            database = _database(layout)
-        except (DiskFull, DatabaseFailed):
-            if not full_disk:
-                raise
+        if full_disk and not read_only and is_full(layout.home):
             give_up_reserve(layout.reserve)
-            database = _database(layout)
+        database = _database(layout)
         pool = Pool.open(layout.pool)
-        gate = Gate(layout.locks)
+        gate = NoGate(layout.locks) if read_only else Gate(layout.locks)
         journal = Journal(layout.journal)
         temproots = TempRoots(layout.temproots, gate, layout.locks / "collector")
         scratches = Scratches(layout, gate, pool)
@@ -131,6 +128,7 @@ class Store:
             temproots=temproots,
             scratches=scratches,
             registrar=registrar,
+            read_only=read_only,
         )
 
     @classmethod
@@ -159,12 +157,12 @@ class Store:
         return self.layout.objects / str(path)
 
     def is_valid(self, path: StorePath) -> bool:
-        """Return whether *path* is registered."""
+        """Return whether *path* is registered, and on the disk."""
         return bool(self.valid([path]))
 
     def valid(self, paths: Iterable[StorePath]) -> set[StorePath]:
-        """Return those of *paths* that are registered."""
-        return self.database.valid(paths)
+        """Return those of *paths* that are registered, and on the disk."""
+        return {path for path in self.database.valid(paths) if self._is_on_disk(path)}
 
     def info(self, path: StorePath) -> PathInfo:
         """Return what is known about the object *path*.
@@ -200,18 +198,24 @@ class Store:
         return candidates[0]
 
     def realised(self, keys: Iterable[bytes]) -> dict[bytes, dict[str, StorePath]]:
-        """Return, for those of *keys* that have any, the registered objects by output name."""
-        return self.database.realised(keys)
+        """Return, for those of *keys* that have any, the objects by output name; what is gone from the disk is left out."""
+        known = self.database.realised(keys)
+        found = {
+            key: {output: path for output, path in outputs.items() if self._is_on_disk(path)}
+            for key, outputs in known.items()
+        }
+        return {key: outputs for key, outputs in found.items() if outputs}
 
     def hold(self, paths: Iterable[StorePath]) -> set[StorePath]:
-        """Keep the collector from *paths* and all they refer to, and return those that are registered.
+        """Keep the collector from *paths* and all they refer to, and return those that are valid.
 
         What is not among them must not be used: it may be gone. Holds until `close` or
         the end of the process.
         """
         paths = set(paths)
-        with disk_full_told(self.layout.temproots):
-            self.temproots.hold(paths)
+        if not self.read_only:
+            with disk_full_told(self.layout.temproots):
+                self.temproots.hold(paths)
         return self.valid(paths)
 
     def need(self, paths: Iterable[StorePath]) -> None:
@@ -219,18 +223,34 @@ class Store:
 
         Raises:
             ObjectMissing: one of them is not registered.
+            ObjectGone: one is registered, but is not on the disk.
         """
         paths = set(paths)
         missing = paths - self.hold(paths)
         if missing:
-            raise ObjectMissing(min(missing))
+            first = min(missing)
+            raise (ObjectGone if self.database.valid([first]) else ObjectMissing)(first)
 
     def touch(self, paths: Iterable[StorePath]) -> None:
-        """Note that *paths* were used, to the day."""
+        """Note that *paths* were used, to the day, if that can be noted."""
         self.database.touch(paths, older_than=_DAY)
 
+    def collector(
+        self, *, shared: bool = False, on_wait: Callable[[], None] | None = None
+    ) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which nobody else collects, or, *shared*, nobody at all; *on_wait* is called if it waits."""
+        if self.read_only:
+            return contextlib.nullcontext()
+        return standing(self.layout.locks / "collector", shared=shared, on_wait=on_wait)
+
     def scratch(self) -> contextlib.AbstractContextManager[Path]:
-        """Return a context that gives an empty directory on the store's file system and removes it at the end."""
+        """Return a context that gives an empty directory on the store's file system and removes it at the end.
+
+        Raises:
+            StoreReadOnly: nothing can be written there.
+        """
+        if self.read_only:
+            raise StoreReadOnly(self.layout.home)
         return self.scratches.scratch()
 
     def add(self, path: Path, name: str | None = None, *, retention: Retention = Retention.SOURCE) -> StorePath:
@@ -256,6 +276,9 @@ class Store:
                 self.commit([Entry(path=added, place=place, content=content, retention=retention)])
             index.save()
         return added
+
+    def _is_on_disk(self, path: StorePath) -> bool:
+        return os.path.lexists(f"{self.layout.objects}/{path}")
 
     def _find(self, path: Path, name: str, index: Index) -> StorePath | None:
         """Return the object of what lies at *path* if it is there already, as far as that is likely enough to read it all."""

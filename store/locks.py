@@ -139,6 +139,20 @@ class Gate:
             os.close(gate)
 
 
+class NoGate(Gate):
+    """The gate of a store to which nothing can be written: it keeps nobody out."""
+
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        """Do nothing."""
+        yield
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Do nothing."""
+        yield
+
+
 @contextlib.contextmanager
 def standing(path: Path, *, shared: bool = False, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock named *path*, whose file stays, in the body."""

@@ -9,6 +9,7 @@ known from the journal alone.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 
@@ -167,9 +168,9 @@ class _Rebuild:
         database.close()  # which leaves one file, the log merged into it
         Journal(self.layout.journal).replace([*(ObjectLine.of(info) for info in infos.values()), *results])
         reach("rebuild: set aside")
-        old = self.layout.database.with_name(f"{self.layout.database.name}.old-{int(time.time())}")
+        old = self._aside()
         for file, aside in zip(_files_of(self.layout.database), _files_of(old), strict=True):
-            if file.exists():
+            if os.path.lexists(file):
                 file.rename(aside)
         reach("rebuild: rename")
         fresh.rename(self.layout.database)
@@ -178,6 +179,13 @@ class _Rebuild:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def _aside(self) -> Path:
+        """Return where the old database goes, and nothing is."""
+        now = int(time.time())
+        names = (f"{self.layout.database.name}.old-{number}" for number in itertools.count(now))
+        places = map(self.layout.database.with_name, names)
+        return next(place for place in places if not any(map(os.path.lexists, _files_of(place))))
 
     def _report(self, place: str, reason: str) -> None:
         self.problems.append(Problem(place=place, reason=reason))

@@ -51,7 +51,7 @@ from store.trash import trash
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from store.database import Database, Divergence
@@ -81,6 +81,18 @@ class ObjectMissing(Error):
 
     def __str__(self) -> str:
         return f"{self.path} is not in the store"
+
+
+class ObjectGone(ObjectMissing):
+    """An object is registered, but somebody has taken it from the disk."""
+
+    def __str__(self) -> str:
+        return f"{self.path} is registered, but gone from the disk"
+
+    @property
+    def hint(self) -> str:
+        """Return the command that forgets it."""
+        return "`kernix verify --repair` forgets it; the next build makes it again"
 
 
 @attrs.frozen(kw_only=True)
@@ -173,7 +185,7 @@ class Registrar:
                 appended = stack.enter_context(self.journal.appended(_lines(group, fresh)))
             if fresh:
                 reach("register: syncfs")
-                self._sync()
+                self._sync(syncfs)
             with self.gate.shared():
                 reach("register: transaction")
                 self._commit(group, appended)
@@ -181,11 +193,11 @@ class Registrar:
     def _fresh(self, group: list[_Request]) -> list[Entry]:
         entries = [entry for request in group for entry in request.entries]
         valid = self.database.valid(entry.path for entry in entries)
-        return [entry for entry in entries if entry.path not in valid or not self._exists(entry)]
+        return [entry for entry in entries if entry.path not in valid or not self._exists(entry.path)]
 
-    def _sync(self) -> None:
+    def _sync(self, sync: Callable[[int], None]) -> None:
         try:
-            syncfs(self.descriptor)
+            sync(self.descriptor)
         except OSError:
             self.scratches.distrust()
             raise
@@ -199,7 +211,7 @@ class Registrar:
                     self._try(request, ids)
                 if any(request.moved for request in group):
                     reach("register: fsync")
-                    os.fsync(self.descriptor)
+                    self._sync(os.fsync)
                 reach("register: commit")
         except BaseException:
             self._undo(group)
@@ -234,7 +246,7 @@ class Registrar:
     def _insert(self, entry: Entry, ids: dict[str, int], request: _Request) -> None:
         final = self.layout.objects / str(entry.path)
         row = ids.get(str(entry.path))
-        if row is None or not self._exists(entry):  # a row without its object is healed
+        if row is None or not self._exists(entry.path):  # a row without its object is healed
             if row is None:
                 self._set_aside(final)
             reach("register: rename")
@@ -255,13 +267,13 @@ class Registrar:
         if str(path) not in ids:
             raise ObjectMissing(path)
         divergence = self.database.realise(
-            key=key, output=output, path=path, object_id=ids[str(path)], now=int(time.time())
+            key=key, output=output, path=path, object_id=ids[str(path)], now=int(time.time()), exists=self._exists
         )
         if divergence is not None:
             request.divergences.append(divergence)
 
-    def _exists(self, entry: Entry) -> bool:
-        return os.path.lexists(self.layout.objects / str(entry.path))
+    def _exists(self, path: StorePath) -> bool:
+        return os.path.lexists(self.layout.objects / str(path))
 
     def _set_aside(self, final: Path) -> None:
         if os.path.lexists(final):

@@ -6,10 +6,14 @@ Between `mkdir` and the lock it looks just like that; so who has locked a new on
 whether it is still there, and makes another if a sweeper was quicker.
 
 The pool's files appear under their digests before their bytes are on the disk, and until a
-commit's `syncfs` they have other links in scratches only. After a power failure such a file may be
-damaged, and it would be linked into new objects. So whoever makes the first scratch after
-a boot removes all old ones and sweeps the pool, with the gate (`store.locks`) closed; the file
-`boot` says for which boot that was done, and it is deleted when a `syncfs` fails.
+commit's `syncfs` they have other links in scratches only. If the file system goes away before that, such a file may be
+damaged, and it would be linked into new objects. So whoever makes the first scratch after a doubtful moment removes
+all old ones, sweeps the pool and lets it doubt what is left, with the gate (`store.locks`) closed. Doubtful moments are:
+
+- another boot, and another mount (`store.moment`): the file `boot` says since when all is well;
+- a `syncfs` that failed, which deletes that file;
+- a scratch with something in it that nobody uses, and nobody gave up: whoever made it has not come to its end. One that is
+  given up gets another name before it is removed.
 """
 
 from __future__ import annotations
@@ -17,30 +21,45 @@ from __future__ import annotations
 import contextlib
 import os
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
+from store.errors import Error
 from store.failpoints import reach
 from store.interrupt import a_moment
 from store.locks import leads_to, try_flock
+from store.moment import moment, mount
 from store.remove import remove_tree
 from store.space import disk_full_told
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from store.layout import Layout
     from store.locks import Gate
     from store.pool import Pool
 
 
+_GIVEN_UP = "-0"
 _PATIENCE = 0.5
 """Seconds that removing a scratch may take after an interrupt."""
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+class StoreRemounted(Error):
+    """The file system of a store was mounted anew while this process had the store open."""
+
+    home: Path
+
+    def __str__(self) -> str:
+        return f"the file system of the store {self.home} was mounted anew meanwhile"
+
+    @property
+    def hint(self) -> str:
+        """Return what to do."""
+        return "run it again"
 
 
 @attrs.frozen
@@ -62,7 +81,7 @@ class Scratches:
         finally:
             try:
                 reach("scratch: remove")
-                self._remove(path)
+                self._remove(_given_up(path))
             finally:
                 os.close(descriptor)
 
@@ -71,50 +90,78 @@ class Scratches:
         with a_moment(_PATIENCE):
             remove_tree(path)
         if path.exists():
-            path.rename(self.layout.trash / f"{path.name}-0")
+            path.rename(self.layout.trash / path.name)
 
     def sweep(self) -> tuple[int, int]:
         """Remove the scratches that nobody uses; return how many files and bytes went."""
         files = size = 0
-        for place in sorted(self.layout.builds.iterdir()):
-            descriptor = _open(place)
-            if descriptor is None:  # its user was done with it
-                continue
-            try:
-                if try_flock(descriptor):
+        for place in self._places():
+            with _unused(place) as unused:
+                if unused:
+                    if _has_content(place) and not place.name.endswith(_GIVEN_UP):
+                        self.distrust()
                     removed = remove_tree(place)
                     files, size = files + removed[0], size + removed[1]
-            finally:
-                os.close(descriptor)
         return files, size
+
+    def unused(self) -> list[Path]:
+        """Return the scratches that nobody uses."""
+        found = []
+        for place in self._places():
+            with _unused(place) as unused:
+                if unused:
+                    found.append(place)
+        return found
 
     def distrust(self) -> None:
         """Let the next scratch of anybody be preceded by a recovery."""
-        self._boot.unlink(missing_ok=True)
+        # Where nothing can be written any more, what lies in this process' scratches will say the same.
+        with contextlib.suppress(OSError):
+            self._boot.unlink(missing_ok=True)
 
     @property
     def _boot(self) -> Path:
         return self.layout.home / "boot"
 
     def _recover(self) -> None:
-        boot = _BOOT_ID.read_text()
-        if self._recovered(boot):
-            return
-        with self.gate.exclusive():
-            if self._recovered(boot):
-                return
-            self.sweep()
-            self.pool.sweep()
-            temporary = self._boot.with_suffix(".new")
-            temporary.touch(0o600)
-            temporary.write_text(boot)
-            temporary.rename(self._boot)
+        now = self._moment()
+        if not self._recovered(now):
+            with self.gate.exclusive():
+                if not self._recovered(now):
+                    self._start_anew(now)
+        self.pool.look()
 
-    def _recovered(self, boot: str) -> bool:
+    def _start_anew(self, now: str) -> None:
+        reach("recover: scratches")
+        self.sweep()
+        reach("recover: pool")
+        self.pool.sweep()
+        reach("recover: doubt")
+        self.pool.doubt()
+        reach("recover: boot")
+        temporary = self._boot.with_suffix(".new")
+        temporary.touch(0o600)
+        temporary.write_text(now)
+        temporary.rename(self._boot)
+
+    def _moment(self) -> str:
+        descriptor = os.open(self.layout.pool, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            return self._boot.read_text() == boot
-        except FileNotFoundError:
+            if mount(descriptor) != mount(self.pool.fileno()):
+                raise StoreRemounted(self.layout.home)
+            return moment(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _recovered(self, now: str) -> bool:
+        try:
+            recovered = self._boot.read_text() == now
+        except (FileNotFoundError, UnicodeDecodeError):
             return False
+        return recovered and not any(map(_is_left_over, self._places()))
+
+    def _places(self) -> list[Path]:
+        return sorted(self.layout.builds.iterdir())
 
     def _make(self) -> tuple[Path, int]:
         while True:
@@ -132,5 +179,42 @@ class Scratches:
 def _open(path: Path) -> int | None:
     try:
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+@contextlib.contextmanager
+def _unused(place: Path) -> Iterator[bool]:
+    """Tell the body whether the scratch *place* is there and nobody uses it, which nobody begins to meanwhile."""
+    descriptor = _open(place)
+    if descriptor is None:  # its user was done with it
+        yield False
+        return
+    try:
+        yield try_flock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _given_up(place: Path) -> Path:
+    """Return what the scratch *place* is called from now on: its user has come to the end, whatever becomes of the rest."""
+    new = place.with_name(place.name + _GIVEN_UP)
+    try:
+        place.rename(new)
+    except OSError:  # nothing can be written any more, and then it is better left as it is
+        return place
+    return new
+
+
+def _is_left_over(place: Path) -> bool:
+    if place.name.endswith(_GIVEN_UP):
+        return False
+    with _unused(place) as unused:
+        return unused and _has_content(place)
+
+
+def _has_content(place: Path) -> bool:
+    try:
+        return any(place.iterdir())
+    except OSError:
+        return False

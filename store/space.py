@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 RESERVE_SIZE = 8 << 20
 
+_LITTLE = 1 << 16  # what SQLite needs to open a database
+_FEW = 3
+
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What the system says when there is no room."""
 
@@ -50,6 +53,12 @@ def disk_full_told(place: Path) -> Iterator[None]:
         if error.errno in FULL:
             raise DiskFull(str(place)) from error
         raise
+
+
+def is_full(place: Path) -> bool:
+    """Return whether there is no room for another small file on the disk of *place*."""
+    room = os.statvfs(place)
+    return room.f_bavail * room.f_frsize < _LITTLE or (room.f_files > 0 and room.f_favail < _FEW)
 
 
 def make_reserve(path: Path) -> None:

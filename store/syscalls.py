@@ -5,12 +5,18 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 _PR_SET_PDEATHSIG = 1
 _STATFS_SIZE = 256  # more than any architecture's `struct statfs`
+_STATX_SIZE = 256
+_STX_MNT_ID = 0x90  # its place in `struct statx`
+_STATX_MNT_ID = 0x1000
+_STATX_MNT_ID_UNIQUE = 0x4000
+_AT_EMPTY_PATH = 0x1000
 
 
 def die_with_parent() -> None:
@@ -29,6 +35,20 @@ def file_system(fd: int) -> int:
         errno = ctypes.get_errno()
         raise OSError(errno, os.strerror(errno))
     return ctypes.c_ulong.from_buffer(buffer).value & 0xFFFFFFFF
+
+
+def mount_number(fd: int) -> int:
+    """Return the number of the mount through which *fd* was opened; since Linux 6.8 no other of this boot has it.
+
+    Raises:
+        OSError: *fd* is not open.
+    """
+    buffer = ctypes.create_string_buffer(_STATX_SIZE)
+    mask = _STATX_MNT_ID_UNIQUE | _STATX_MNT_ID
+    if _libc.statx(ctypes.c_int(fd), b"", ctypes.c_int(_AT_EMPTY_PATH), ctypes.c_uint(mask), buffer):
+        errno = ctypes.get_errno()
+        raise OSError(errno, os.strerror(errno))
+    return int.from_bytes(buffer.raw[_STX_MNT_ID : _STX_MNT_ID + 8], sys.byteorder)
 
 
 def syncfs(fd: int) -> None:

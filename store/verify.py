@@ -3,27 +3,27 @@
 The database knows the digest of each whole tree only. When a tree differs, the changed file is
 found with the help of the pool (`store.pool`): an entry there is another name of the same
 inode, and says what that inode's bytes hash to. A directory whose time is not the canonical one
-has had an entry added, removed or renamed.
+has had an entry added, removed or renamed. Entries of the pool that no object has, or that are called
+otherwise than their bytes hash, are read by themselves.
+
+What is to be done about a problem stands with it; `store.repair` does it.
 """
 
 from __future__ import annotations
 
-import itertools
+import enum
 import os
 import stat
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
-from store.locks import standing
 from store.look import content_of
 from store.meter import Meter
-from store.path import StorePath
+from store.reading import file_kind
 from store.seal import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS
-from store.trash import trash
 from store.tree import InvalidTree, Kind
 
 
@@ -33,24 +33,44 @@ if TYPE_CHECKING:
     from store.database import PathInfo
     from store.local import Store
     from store.look import Node
+    from store.path import StorePath
     from store.pool import Pooled
 
     Progress = Callable[[str, int, int], None]
 
 
+_FILES = frozenset({Kind.FILE, Kind.EXECUTABLE})
 _MODES = {Kind.FILE: FILE_MODE, Kind.EXECUTABLE: EXECUTABLE_MODE, Kind.DIRECTORY: DIRECTORY_MODE}
+
+
+class Remedy(enum.Enum):
+    """What can be done about a problem."""
+
+    NONE = enum.auto()
+    FORGET = enum.auto()  # the object and all that refers to it, so that they are made again
+    RESTORE = enum.auto()  # the mode and time that an object's file or directory has
+    REMOVE = enum.auto()  # what is left over
+    SET_ASIDE = enum.auto()  # the pool's entry, so that nothing is linked to it
 
 
 @attrs.frozen(kw_only=True)
 class Problem:
     """Something that is not as it should be: *place*, below the store's directory, and what is wrong there.
 
-    *damages* is the object that cannot be trusted because of it, if one cannot.
+    *damages* is the object that cannot be trusted because of it, if one cannot. *entry* is what the pool has of it;
+    *missing*, that the whole object is.
     """
 
     place: str
     reason: str
     damages: StorePath | None = None
+    remedy: Remedy = attrs.field(eq=False)
+    entry: Pooled | None = attrs.field(default=None, eq=False)
+    missing: bool = attrs.field(default=False, eq=False)
+
+    @remedy.default
+    def _by_damage(self) -> Remedy:
+        return Remedy.NONE if self.damages is None else Remedy.FORGET
 
     def __str__(self) -> str:
         return f"{self.place}: {self.reason}"
@@ -61,7 +81,7 @@ def verify(
 ) -> list[Problem]:
     """Return what is wrong with *store*; with *contents*, every byte is read."""
     # Collections wait: what they take away would seem to be missing.
-    with standing(store.layout.locks / "collector", shared=True):
+    with store.collector(shared=True):
         names = {place.name for place in store.layout.objects.iterdir()}
         infos = store.database.all_infos()
         present = [info for info in infos if str(info.path) in names or os.path.lexists(store.path(info.path))]
@@ -69,7 +89,7 @@ def verify(
         problems += _strangers(store, names)
         problems += (problem for info in infos for problem in _check_record(info))
         if contents:
-            problems += _check_contents(store, present, progress)
+            problems += _Contents(store, progress).check(present)
     return sorted(problems, key=lambda problem: problem.place)
 
 
@@ -77,7 +97,7 @@ def _absences(infos: list[PathInfo], present: list[PathInfo]) -> Iterator[Proble
     there = {info.path for info in present}
     for info in infos:
         if info.path not in there:
-            yield Problem(place=str(info.path), reason="is registered but not there", damages=info.path)
+            yield Problem(place=str(info.path), reason="is registered but not there", damages=info.path, missing=True)
 
 
 def _strangers(store: Store, names: set[str]) -> Iterator[Problem]:
@@ -86,59 +106,126 @@ def _strangers(store: Store, names: set[str]) -> Iterator[Problem]:
         with store.gate.exclusive():  # one that was on its way to registration has arrived now, or is none
             suspects -= store.database.paths_among(suspects)
     for name in suspects:
-        yield Problem(place=name, reason="is not registered; the next collection will delete it")
+        reason = "is not registered; the next collection will delete it"
+        yield Problem(place=name, reason=reason, remedy=Remedy.REMOVE)
 
 
 def _check_record(info: PathInfo) -> Iterator[Problem]:
-    if StorePath.make(info.digest, info.path.name, info.references) != info.path:
+    if not info.proves_itself:
         reason = "its digest and references in the database are not those that its path is made of"
         yield Problem(place=str(info.path), reason=reason, damages=info.path)
 
 
-def _check_contents(store: Store, infos: list[PathInfo], progress: Progress) -> Iterator[Problem]:
-    meter = Meter(progress, "verifying", sum(info.size for info in infos))
-    pool: dict[int, Pooled] = {}
-    # Largest first, so that no thread is left alone with the largest at the end.
-    infos = sorted(infos, key=lambda info: info.nodes, reverse=True)
-    with ThreadPoolExecutor(os.cpu_count()) as executor:
-        checks = executor.map(lambda info: _check_object(store, info, meter), infos)
-        for info, (problems, intact) in zip(infos, checks, strict=True):
-            yield from problems
-            if not intact:
-                pool = pool or {entry.inode: entry for entry in store.pool.entries()}
-                yield from _culprits(store, info, pool)
+@attrs.define
+class _Contents:
+    """Reads all that is in objects and in the pool."""
+
+    store: Store
+    progress: Progress
+    read: set[int] = attrs.field(factory=set)  # each file's inode, digest and kind, as one number
+    told: set[int] = attrs.field(factory=set)  # inodes
+    meter: Meter = attrs.field(init=False)
+
+    def check(self, infos: list[PathInfo]) -> Iterator[Problem]:
+        self.meter = Meter(self.progress, "verifying", sum(info.size for info in infos))
+        pool: dict[int, Pooled] = {}
+        # Largest first, so that no thread is left alone with the largest at the end.
+        infos = sorted(infos, key=lambda info: info.nodes, reverse=True)
+        with ThreadPoolExecutor(os.cpu_count()) as executor:
+            for info, (problems, intact) in zip(infos, executor.map(self._check_object, infos), strict=True):
+                yield from problems
+                if not intact:
+                    pool = pool or {entry.inode: entry for entry in self.store.pool.entries()}
+                    yield from self._culprits(info, pool)
+        yield from self._check_pool()
+
+    def _check_object(self, info: PathInfo) -> tuple[list[Problem], bool]:
+        problems: list[Problem] = []
+
+        def look(node: Node) -> None:
+            if node.kind in _FILES:
+                self.meter.add(node.status.st_size)
+                self.read.add(hash((node.status.st_ino, node.digest, node.kind is Kind.EXECUTABLE)))
+            if not _is_canonical(node.kind, node.status):
+                place = _place(info, node.place)
+                problems.append(Problem(place=place, reason=_describe(node.status), remedy=Remedy.RESTORE))
+
+        place = self.store.path(info.path)
+        try:
+            content = content_of(place, look)
+        except PermissionError as error:
+            return list(_locked(info, os.fspath(place))) or [_unreadable(info, error)], True
+        except (InvalidTree, OSError) as error:
+            return [_unreadable(info, error)], True
+        return problems, content.digest == info.digest
+
+    def _culprits(self, info: PathInfo, pool: Mapping[int, Pooled]) -> list[Problem]:
+        nodes: list[Node] = []
+        content_of(self.store.path(info.path), nodes.append)
+        files = [node for node in nodes if node.kind in _FILES]
+        known = {entry.digest for entry in pool.values()}
+        changed = [node for node in files if _differs(node, pool)]
+        reason = "has changed"
+        if not changed:
+            changed = [node for node in files if node.status.st_ino not in pool and node.digest not in known]
+            reason = "may have changed: it is not in the pool, and the object is not what it was"
+        if not changed:
+            return [Problem(place=str(info.path), reason=_STRUCTURE, damages=info.path)]
+        self.told.update(node.status.st_ino for node in changed)
+        entries = [(node, pool.get(node.status.st_ino)) for node in changed]
+        if all(entry is not None and entry.digest == node.digest for node, entry in entries):
+            # If more is wrong, that is seen once these have their modes back.
+            return [
+                Problem(
+                    place=_place(info, node.place), reason=_describe(node.status), remedy=Remedy.RESTORE, entry=entry
+                )
+                for node, entry in entries
+                if _is_canonical(node.kind, node.status)  # otherwise that has been told
+            ]
+        return [
+            Problem(place=_place(info, node.place), reason=reason, damages=info.path, entry=entry)
+            for node, entry in entries
+        ]
+
+    def _check_pool(self) -> Iterator[Problem]:
+        entries = list(self.store.pool.entries())
+        meter = Meter(self.progress, "verifying the pool", len(entries))
+        for entry in entries:
+            meter.add()
+            if entry.inode in self.told or hash((entry.inode, entry.digest, entry.executable)) in self.read:
+                continue
+            if not self.store.pool.is_whole(entry):
+                reason = "does not hold what its name says"
+                place = f"pool/{entry.name}"
+                yield Problem(place=place, reason=reason, remedy=Remedy.SET_ASIDE, entry=entry)
 
 
-def _check_object(store: Store, info: PathInfo, meter: Meter) -> tuple[list[Problem], bool]:
-    problems: list[Problem] = []
-
-    def look(node: Node) -> None:
-        status = node.status
-        if node.kind in {Kind.FILE, Kind.EXECUTABLE}:
-            meter.add(status.st_size)
-        if status.st_mtime_ns != MTIME_NS or stat.S_IMODE(status.st_mode) != _MODES.get(node.kind, 0o777):
-            problems.append(Problem(place=_place(info, node), reason=_describe(node)))
-
-    try:
-        content = content_of(store.path(info.path), look)
-    except (InvalidTree, OSError) as error:
-        return [Problem(place=str(info.path), reason=f"cannot be read: {error}", damages=info.path)], True
-    return problems, content.digest == info.digest
+def _unreadable(info: PathInfo, error: InvalidTree | OSError) -> Problem:
+    return Problem(place=str(info.path), reason=f"cannot be read: {error}", damages=info.path)
 
 
-def _culprits(store: Store, info: PathInfo, pool: Mapping[int, Pooled]) -> list[Problem]:
-    nodes: list[Node] = []
-    content_of(store.path(info.path), nodes.append)
-    files = [node for node in nodes if node.kind in {Kind.FILE, Kind.EXECUTABLE}]
-    known = {entry.digest for entry in pool.values()}
-    changed = [node for node in files if _differs(node, pool)]
-    reason = "has changed"
-    if not changed:
-        changed = [node for node in files if node.status.st_ino not in pool and node.digest not in known]
-        reason = "may have changed: it is not in the pool, and the object is not what it was"
-    if not changed:
-        return [Problem(place=str(info.path), reason=_STRUCTURE, damages=info.path)]
-    return [Problem(place=_place(info, node), reason=reason, damages=info.path) for node in changed]
+def _locked(info: PathInfo, top: str) -> Iterator[Problem]:
+    """Yield what has another mode than an object's has, where such a mode keeps us from reading on."""
+    below = len(top) + 1
+    for directory, folders, names in os.walk(top):
+        for place in [*([top] if directory == top else []), *(f"{directory}/{name}" for name in [*folders, *names])]:
+            status = os.lstat(place)
+            kind = kind_of(status.st_mode)
+            if kind is not None and not _is_canonical(kind, status):
+                reason = f"{_describe(status)}; what it holds was not read"
+                yield Problem(place=_place(info, place[below:]), reason=reason, remedy=Remedy.RESTORE)
+
+
+def kind_of(mode: int) -> Kind | None:
+    """Return what a node of *mode* is in an object, None if it can be none there."""
+    kinds = {stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
+    if stat.S_ISREG(mode):
+        return file_kind(mode)
+    return kinds.get(stat.S_IFMT(mode))
+
+
+def _is_canonical(kind: Kind, status: os.stat_result) -> bool:
+    return status.st_mtime_ns == MTIME_NS and stat.S_IMODE(status.st_mode) == _MODES.get(kind, 0o777)
 
 
 _STRUCTURE = "its structure has changed: an entry was added, removed or renamed, or a symbolic link has another target"
@@ -149,59 +236,15 @@ def _differs(node: Node, pool: Mapping[int, Pooled]) -> bool:
     return entry is not None and (entry.digest != node.digest or entry.executable != (node.kind is Kind.EXECUTABLE))
 
 
-def _place(info: PathInfo, node: Node) -> str:
-    return f"{info.path}/{node.place}" if node.place else str(info.path)
+def _place(info: PathInfo, below: str) -> str:
+    return f"{info.path}/{below}" if below else str(info.path)
 
 
-def _describe(node: Node) -> str:
-    mode = stat.S_IMODE(node.status.st_mode)
-    seconds = node.status.st_mtime_ns / 1_000_000_000
-    return f"has mode {mode:04o} and time {seconds:.15g}, not those of an object"
+def _describe(status: os.stat_result) -> str:
+    seconds = status.st_mtime_ns / 1_000_000_000
+    return f"has mode {stat.S_IMODE(status.st_mode):04o} and time {seconds:.15g}, not those of an object"
 
 
 def damaged(problems: Iterable[Problem]) -> list[StorePath]:
     """Return the objects that *problems* leave no trust in."""
     return sorted({problem.damages for problem in problems if problem.damages is not None})
-
-
-def repair(store: Store, problems: Iterable[Problem]) -> list[StorePath]:
-    """Forget the objects that *problems* damage and all that refer to them; the next build makes them again.
-
-    Return what was forgotten. Its files leave the pool, so that no new object is made of damaged ones.
-    """
-    with standing(store.layout.locks / "collector"):
-        doomed = _with_referrers(store, damaged(problems))
-        with store.gate.exclusive():
-            with store.database.write():
-                rows = [(str(path),) for path in doomed]
-                ids = "(select id from objects where path = ?)"
-                store.database.execute_many(f"delete from refs where referrer = {ids}", rows)  # noqa: S608  a constant
-                store.database.execute_many("delete from objects where path = ?", rows)
-            _purge_pool(store, doomed)
-            with trash(store.layout) as bin_:
-                for path in doomed:
-                    bin_.discard(str(path))
-    return doomed
-
-
-def _with_referrers(store: Store, paths: list[StorePath]) -> list[StorePath]:
-    found = set(paths)
-    generation = found
-    while generation:
-        generation = set(itertools.chain.from_iterable(map(store.database.referrers, generation))) - found
-        found |= generation
-    return sorted(found)
-
-
-def _purge_pool(store: Store, paths: list[StorePath]) -> None:
-    inodes = {status.st_ino for path in paths for status in _files(store.path(path))}
-    for entry in list(store.pool.entries()):
-        if entry.inode in inodes:
-            store.pool.drop(entry)
-
-
-def _files(place: Path) -> Iterator[os.stat_result]:
-    if not place.is_dir():
-        yield place.lstat()
-    for directory, _, names in os.walk(place):
-        yield from (Path(directory, name).lstat() for name in names)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import subprocess
+import tempfile
 
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -78,7 +79,7 @@ def session(
     places = _places(store, mounts)
     with contextlib.ExitStack() as stack:
         line: _Line = stack.enter_context(_Pipes() if not terminal else _Screen() if _at_terminal() else _Line())
-        scratch = stack.enter_context(store.scratch()) if build is None or out is None else Path()
+        scratch = stack.enter_context(scratch_for(store)) if build is None or out is None else Path()
         sandbox = Sandbox(
             mounts=places,
             build=build or _made(scratch / "build"),
@@ -97,6 +98,17 @@ def session(
             _check_begun(process, line, argv[0])
             raise
         _check_begun(process, line, argv[0])
+
+
+def scratch_for(store: Store) -> contextlib.AbstractContextManager[Path]:
+    """Return a context that gives an empty directory: the store's, or where nothing can be written there another one."""
+    return _temporary() if store.read_only else store.scratch()
+
+
+@contextlib.contextmanager
+def _temporary() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="kernix-") as directory:
+        yield Path(directory)
 
 
 class _Line(contextlib.AbstractContextManager["_Line"]):

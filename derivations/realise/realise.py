@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from derivations.derivation import Derivation, Output
 from derivations.realise.plan import plan
 from derivations.realise.settings import Settings
+from store.connection import StoreCorrupt
 
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from derivations.realise.plan import Plan
     from store.local import Store
     from store.path import StorePath
+
+
+_TRIES = 10  # a collector may take something between the two questions; not as often as that
 
 
 def realise(
@@ -59,10 +63,16 @@ def realise_all(
 
 
 def held_plan(store: Store, targets: Iterable[Output]) -> Plan:
-    """Return how to get *targets*, with all that is there kept from the collector."""
+    """Return how to get *targets*, with all that is there kept from the collector.
+
+    Raises:
+        StoreCorrupt: the database does not agree with itself.
+    """
     targets = tuple(targets)
-    while True:
+    for _ in range(_TRIES):
         todo = plan(targets, store.realised)
         paths = set(todo.present.values())
-        if store.hold(paths) == paths:
+        missing = paths - store.hold(paths)
+        if not missing:
             return todo
+    raise StoreCorrupt(store.layout.database, f"it has {min(missing)} as a result, and not as an object")

@@ -12,6 +12,7 @@ from kernix.printable import one_line
 from kernix.progress.line import ProgressLine
 from kernix.quantities import number, size
 from store.collect import Policy, collect, plan
+from store.forecast import forecast
 
 
 if TYPE_CHECKING:
@@ -43,9 +44,11 @@ def command(
         return
     if dry_run:
         doomed = plan(store, chosen)
+        with ProgressLine() as progress:
+            freed = forecast(store, doomed, progress)
         for info in doomed:
             click.echo(one_line(store.path(info.path)))
-        say(f"{number(len(doomed), 'object')} would be removed, {size(sum(it.size for it in doomed))} in all")
+        say(f"{number(len(doomed), 'object')} would be removed, {size(freed)} freed")
         return
     with ProgressLine() as progress:
         done = collect(store, chosen, progress, on_wait=lambda: say("waiting for another collection to end"))

@@ -12,7 +12,8 @@ from kernix.progress.line import ProgressLine
 from kernix.quantities import number
 from store.errors import Error
 from store.rebuild import rebuild
-from store.verify import damaged, repair, verify
+from store.repair import repair
+from store.verify import Remedy, damaged, verify
 
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from kernix.session import Session
     from store.verify import Problem
+
+
+_PASSES = 3
 
 
 class StoreDamaged(Error):
@@ -33,12 +37,11 @@ class StoreDamaged(Error):
 
     @property
     def hint(self) -> str | None:
-        """Tell how to have damaged objects made again."""
-        if not self.objects:
-            return None
-        return (
+        """Tell how to have this mended."""
+        forgets = (
             "`kernix verify --contents --repair` forgets them and what refers to them; the next build makes them again"
         )
+        return forgets if self.objects else "`kernix verify --contents --repair` mends it"
 
 
 @click.command
@@ -57,14 +60,32 @@ def command(session: Session, /, *, contents: bool, mend: bool, anew: bool) -> N
             found: Sequence[Problem] = made.problems
         else:
             found = verify(session.store, contents=contents, progress=progress)
-    for problem in found:
-        click.echo(one_line(problem))
+    _show(found)
     if anew:
         click.echo(f"{number(made.objects, 'object')} and {number(made.realisations, 'result')} are known again")
-    if mend and (doomed := repair(session.store, found)):
-        for path in doomed:
-            click.echo(f"{one_line(path)}: forgotten")
-    elif found:
+    if mend:
+        found = _mend(session, found, contents=contents)
+    if found:
         raise StoreDamaged(len(found), len(damaged(found)))
-    else:
-        say("the store is whole")
+    say("the store is whole")
+
+
+def _mend(session: Session, found: Sequence[Problem], *, contents: bool) -> Sequence[Problem]:
+    """Do about the problems *found* what can be done, and return what is left."""
+    for _ in range(_PASSES):
+        repair(session.store, found, lambda place, done: click.echo(f"{one_line(place)}: {done}"))
+        left = [problem for problem in found if problem.remedy is Remedy.NONE]
+        if left or not any(problem.remedy is Remedy.RESTORE for problem in found):
+            return left
+        # What could not be read, or not be told from what else is wrong, can be now.
+        with ProgressLine() as progress:
+            found = verify(session.store, contents=contents, progress=progress)
+        _show(found)
+        if not found:
+            break
+    return found
+
+
+def _show(found: Sequence[Problem]) -> None:
+    for problem in found:
+        click.echo(one_line(problem))

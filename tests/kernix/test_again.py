@@ -120,6 +120,18 @@ def test_a_file_that_changes_is_another_state(world: World, name: str) -> None:
     assert 3 == len(set(states))
 
 
+def test_a_result_that_is_gone_from_the_disk_leaves_no_answer(world: World) -> None:
+    """Though the database has it, it is looked for."""
+    (world.top / "file").touch()
+    with Store.open(world.top / "home") as store:
+        path = store.add(world.top / "file")
+        store.record([(KEY, "out", path)])
+        world.remember(("result", KEY.hex(), "out", str(path)))
+        assert "printed" == world.answer()
+        store.path(path).unlink()
+    assert world.answer() is None
+
+
 @pytest.mark.parametrize(
     "change",
     [

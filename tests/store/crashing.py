@@ -7,6 +7,7 @@ line. The first child that comes to its end unharmed is the last.
 
 from __future__ import annotations
 
+import encodings.utf_8_sig  # noqa: F401 -- loaded before another user cannot
 import os
 import signal
 import sys
@@ -21,7 +22,10 @@ from store.local import Store
 from store.path import StorePath
 from store.rebuild import rebuild
 from store.registration import Entry
+from store.remove import remove_tree
+from store.repair import repair
 from store.roots import add_root, link_result
+from store.verify import verify
 
 
 if TYPE_CHECKING:
@@ -96,11 +100,46 @@ def rebuild_database(home: Path) -> None:
     rebuild(home)
 
 
+def damage(home: Path) -> None:
+    """Damage a store as `prepare` makes it: a file that has rotted, an object that is gone, and a mode that was changed."""
+    with Store.open(home) as store:
+        paths = {path.name: store.path(path) for path in (info.path for info in store.database.all_infos())}
+        rot(paths["library"] / "sub" / "file")
+        rot(paths["dead"] / "sub" / "file")
+        remove_tree(store.path(commit(store, "gone")))
+        commit(store, "whole")
+        (store.path(commit(store, "writable")) / "sub").chmod(0o755)
+        rotten = commit(store, "only-in-the-pool")
+        remove_tree(store.path(rotten))
+        for entry in store.pool.entries():
+            place = store.layout.pool / entry.name
+            if place.stat().st_nlink == 1:
+                rot(place)
+
+
+def rot(path: Path) -> None:
+    """Change a bit of *path* as a disk does it: its times and mode stay."""
+    status = path.stat()
+    path.chmod(0o600)
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(data)
+    path.chmod(status.st_mode)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def mend(home: Path) -> None:
+    """Repair what is wrong."""
+    with Store.open(home) as store:
+        repair(store, verify(store, contents=True))
+
+
 SCENARIOS: dict[str, Callable[[Path], None]] = {
     "register": register,
     "collect": gather,
     "link": link,
     "rebuild": rebuild_database,
+    "repair": mend,
 }
 
 
@@ -111,6 +150,8 @@ def main(scenario: str, directory: Path) -> None:
         number += 1
         home = directory / str(number)
         prepare(home)
+        if scenario == "repair":
+            damage(home)
         child = os.fork()
         if child == 0:
             failpoints.install(killing(number))

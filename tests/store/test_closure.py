@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.closure import closure, closure_sizes, topological, why_depends
+from store.closure import UnknownReference, closure, closure_sizes, topological, why_depends
 from store.path import StorePath
 
 
@@ -46,6 +48,13 @@ def test_closure_is_what_can_be_reached() -> None:
     found = closure([_path(3), _path(99)], lambda paths: _lookup(DIAMOND, paths))
     assert {_path(0), _path(1), _path(2), _path(3)} == found.keys()
     assert (_path(1), _path(2)) == found[_path(3)]
+
+
+def test_a_reference_that_does_not_exist() -> None:
+    """A graph that is not closed is an error, and names what is missing."""
+    with pytest.raises(UnknownReference) as caught:
+        closure([_path(3)], lambda paths: _lookup(_graph({3: (1, 2), 1: ()}), paths))
+    assert _path(2) == caught.value.path
 
 
 def test_closure_asks_once_a_generation() -> None:

@@ -17,7 +17,7 @@ from store.collect import collect
 from store.local import Store
 from store.rebuild import rebuild
 from store.verify import damaged, verify
-from tests.store.crashing import ALL, KEY, SCENARIOS
+from tests.store.crashing import ALL, KEY, SCENARIOS, commit
 
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ STEPS = {
         "collect: journal", "journal: replace", "collect: done",
     },
     "link": {"roots: register", "roots: switch"},
+    "repair": {
+        "repair: pool", "repair: rows", "repair: commit", "repair: discard", "repair: left over", "repair: restore",
+        "repair: empty",
+    },
     "rebuild": {"rebuild: set aside", "rebuild: rename"},
 }  # fmt: skip
 
@@ -107,3 +111,22 @@ def test_killed_rebuild(directory: Path) -> None:
     for home, _ in crashes:
         rebuild(home)
         _check(home)
+
+
+def test_killed_repair(directory: Path) -> None:
+    """Killed at any step, a repair can be made again; no row goes before the pool is rid of what is damaged."""
+    crashes = _crash("repair", directory)
+    assert STEPS["repair"] <= {name for _, name in crashes}
+    for home, _ in crashes:
+        with Store.open(home) as store:
+            if "library" not in {info.path.name for info in store.database.all_infos()}:
+                assert all(store.pool.is_whole(entry) for entry in store.pool.entries())
+            SCENARIOS["repair"](home)
+            assert verify(store, contents=True) == []
+            assert {"whole", "writable"} == {path[33:] for path in store.database.paths()}
+            for name in ("library", "dead", "gone", "only-in-the-pool", "whole"):
+                commit(store, name)
+            assert verify(store, contents=True) == []
+            assert store.pool.damaged() == []
+            collect(store, ALL)
+            assert list(store.layout.trash.iterdir()) == []

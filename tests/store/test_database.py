@@ -68,7 +68,7 @@ def test_what_is_inserted_is_told(database: Database) -> None:
 def test_a_reference_must_be_older(database: Database) -> None:
     """The schema refuses a reference to what was registered later, so there are no cycles."""
     ids = _fill(database, _info(1), _info(2))
-    with pytest.raises(sqlite3.IntegrityError, match="CHECK"), database.write():
+    with pytest.raises(StoreCorrupt, match="CHECK"), database.write():
         database.execute("insert into refs values (?, ?)", (ids[str(_path(1))], ids[str(_path(2))]))
 
 
@@ -81,7 +81,7 @@ def test_what_is_referred_to_cannot_be_deleted(database: Database) -> None:
             database.execute("update objects set size = 99")
             database.execute("delete from objects where path = ?", (str(_path(1)),))
 
-    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+    with pytest.raises(StoreCorrupt, match="FOREIGN KEY"):
         delete()
     assert database.infos([_path(1)])[_path(1)].size == 1
 

@@ -7,6 +7,7 @@ import sqlite3
 
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from store.collect import Policy, collect
@@ -14,8 +15,10 @@ from store.connection import SchemaTooNew, StoreCorrupt
 from store.local import Store
 from store.path import StorePath
 from store.rebuild import rebuild
+from store.remove import remove_tree
+from store.repair import repair
 from store.retention import Retention
-from store.verify import Problem, damaged, repair, verify
+from store.verify import Problem, damaged, verify
 
 
 if TYPE_CHECKING:
@@ -119,7 +122,7 @@ def test_changed_mode_and_time(store: Store, make: Make) -> None:
 def test_missing_object(store: Store, make: Make) -> None:
     """A registered object that is not there is found without reading contents."""
     path = make("object")
-    store.path(path).rename(store.layout.trash / "x")
+    remove_tree(store.path(path))
     assert [(problem.place, problem.damages) for problem in verify(store)] == [(str(path), path)]
 
 
@@ -158,6 +161,106 @@ def test_repair(store: Store, make: Make) -> None:
     assert store.valid([library, program, other]) == {other}
     assert store.realised([KEY]) == {}
     assert make("library", "content") == library
+    assert verify(store, contents=True) == []
+
+
+def _reported(store: Store, *, contents: bool = True) -> list[tuple[str, str]]:
+    done: list[tuple[str, str]] = []
+    repair(store, verify(store, contents=contents), lambda place, what: done.append((place, what)))
+    return sorted(done)
+
+
+def test_repair_of_a_missing_object_among_damaged_ones(store: Store, make: Make) -> None:
+    """All are forgotten, and what is made of the same files afterwards is whole."""
+    one, two, gone = make("one", "content"), make("two", "content"), make("gone", "content")
+    _change(store.path(one) / "file", _flip)
+    remove_tree(store.path(gone))
+    assert [(str(path), "forgotten") for path in sorted([one, two, gone])] == _reported(store)
+    assert gone == make("gone", "content")
+    assert verify(store, contents=True) == []
+
+
+def test_repair_of_what_is_missing(store: Store, make: Make) -> None:
+    """It takes no reading of contents to forget what is gone."""
+    gone, other = make("gone"), make("other")
+    remove_tree(store.path(gone))
+    assert [(str(gone), "forgotten")] == _reported(store, contents=False)
+    assert store.valid([gone, other]) == {other}
+
+
+def test_what_has_come_back_meanwhile_is_not_forgotten(store: Store, make: Make) -> None:
+    """An object that was missing, and has been made again before the repair, stays."""
+    path = make("object")
+    remove_tree(store.path(path))
+    problems = verify(store)
+    make("object")
+    assert repair(store, problems) == []
+    assert store.is_valid(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda path: path.chmod(0o755), id="directory"),
+        pytest.param(lambda path: (path / "sub").chmod(0o777), id="directory below"),
+        pytest.param(lambda path: (path / "file").chmod(0o644), id="file"),
+        pytest.param(lambda path: (path / "file").chmod(0o000), id="unreadable file"),
+        pytest.param(lambda path: (path / "file").chmod(0o555), id="file made executable"),
+        pytest.param(lambda path: (path / "run").chmod(0o444), id="executable made a file"),
+        pytest.param(lambda path: (path / "run").chmod(0o000), id="unreadable executable"),
+        pytest.param(lambda path: (path / "run").chmod(0o4555), id="setuid"),
+        pytest.param(lambda path: os.utime(path / "file", (5, 5)), id="time"),
+        pytest.param(lambda path: os.utime(path / "link", (5, 5), follow_symlinks=False), id="time of a link"),
+        pytest.param(lambda path: os.utime(path, (5, 5)), id="time of a directory"),
+    ],
+)
+def test_repair_of_modes_and_times(store: Store, tmp_path: Path, change: Callable[[Path], object]) -> None:
+    """They are put right, each named, and no object is lost for it."""
+    source = tmp_path / "source"
+    (source / "sub").mkdir(parents=True)
+    (source / "file").write_text("file")
+    (source / "run").write_text("run")
+    (source / "run").chmod(0o755)
+    (source / "link").symlink_to("file")
+    path = store.add(source)
+    change(store.path(path))
+    assert {"mode and time restored"} == {what for _, what in _reported(store)}
+    _reported(store)  # whether a file is executable is told by its mode, and then by the pool
+    assert verify(store, contents=True) == []
+    assert store.is_valid(path)
+
+
+def test_repair_of_what_is_left_over(store: Store, make: Make) -> None:
+    """What is not registered is removed, whatever it is called."""
+    make("object")
+    for name in ("left over", os.fsdecode(b"\xff\x1b[31m")):
+        (store.layout.objects / name).mkdir()
+    assert ["removed", "removed"] == [what for _, what in _reported(store)]
+    assert verify(store) == []
+
+
+def test_repair_of_the_pool(store: Store, make: Make) -> None:
+    """A damaged file that only the pool has is found, and not linked into anything any more."""
+    path = make("object", "content")
+    remove_tree(store.path(path))
+    (entry,) = store.pool.entries()
+    _change(store.layout.pool / entry.name, _flip)
+    problem = next(it for it in verify(store, contents=True) if it.place != str(path))
+    assert (f"pool/{entry.name}", None) == (problem.place, problem.damages)
+    assert {(f"pool/{entry.name}", "no longer shared"), (str(path), "forgotten")} == {*_reported(store)}
+    make("object", "content")
+    assert verify(store, contents=True) == []
+
+
+def test_an_entry_of_the_pool_under_another_name(store: Store, make: Make) -> None:
+    """A whole file that the pool takes for another one is found, too."""
+    make("object", "content")
+    (entry,) = store.pool.entries()
+    place = store.layout.pool / entry.name
+    other = attrs.evolve(entry, digest=entry.digest[:-1] + bytes([entry.digest[-1] ^ 1]))
+    place.rename(store.layout.pool / other.name)
+    assert [f"pool/{other.name}"] == [problem.place for problem in verify(store, contents=True)]
+    assert [(f"pool/{other.name}", "no longer shared")] == _reported(store)
     assert verify(store, contents=True) == []
 
 

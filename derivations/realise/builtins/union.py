@@ -74,6 +74,20 @@ class InvalidLayout(Error):
         return f"cannot join {self.name}: {self.place}: {self.reason}"
 
 
+class DamagedInput(Error):
+    """A file of an input does not hold what it did when it was stored."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path} is damaged"
+
+    @property
+    def hint(self) -> str:
+        """Tell how to have it made again."""
+        return "`kernix verify --contents --repair` forgets what is damaged; the next build makes it again"
+
+
 def union(job: Job) -> Content:
     """Join the inputs of *job*.
 
@@ -227,11 +241,18 @@ def _write(job: Job, writer: TreeWriter, entries: Mapping[str, _Entry]) -> None:
 
 
 def _share(writer: TreeWriter, place: str, path: str, pooled: Pooled) -> bool:
-    """Make *place* the file *path* if that is *pooled*; return whether it was."""
+    """Make *place* the file *path* if that is *pooled*; return whether it was.
+
+    Raises:
+        DamagedInput: it is, and does not hold what it did.
+    """
     status = os.lstat(path)
     if not writer.pool.is_link_to(pooled, status):
         return False
-    return writer.pooled(place, pooled.digest, status.st_size, executable=pooled.executable)
+    shared = writer.pooled(place, pooled.digest, status.st_size, executable=pooled.executable)
+    if not shared and writer.pool.is_damaged(pooled):
+        raise DamagedInput(path)
+    return shared
 
 
 def _read(writer: TreeWriter, place: str, path: str) -> None:

@@ -19,6 +19,7 @@ from derivations.kconfig.upgrade import rows
 from derivations.kconfig.values import Unset
 from derivations.linux.editor import SET, editor_root, editors
 from derivations.linux.script import SHELL, script
+from derivations.realise.interactive import scratch_for
 from derivations.realise.interactive import session as sandbox
 from derivations.realise.kconf import evaluator
 from kernix import table
@@ -161,7 +162,7 @@ def _edit(session: Session, found: Resolved, mounts: Mapping[str, Output], words
         "TERM": session.environment.get("TERM") or "xterm",
         "TZ": "UTC",
     }
-    with session.store.scratch() as build:
+    with scratch_for(session.store) as build:
         file = build / ".config"
         file.write_bytes(found.file.read_bytes())
         argv = [SHELL, *script("edit", *words)]

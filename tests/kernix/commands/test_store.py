@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from store.remove import remove_tree
 from tests.kernix.conftest import PROJECT
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.kernix.conftest import CommandLine
 
@@ -291,6 +293,79 @@ def test_a_lost_database_is_made_again(kernix: CommandLine, hello: Path) -> None
     assert (0, "2 objects and 2 results are known again") == (ran.code, ran.lines[-1])
     again = kernix("build", "-f", hello, "hello")
     assert ([place], "") == (again.lines, again.err)
+
+
+def test_what_is_gone_from_the_disk_is_made_again(kernix: CommandLine, hello: Path) -> None:
+    """A result and a source that somebody removed are there once more after the same words."""
+    source = kernix.write("tree/file", "content")
+    for words in (["build", "-f", str(hello), "hello", "other"], ["add", str(source.parent)]):
+        before = [Path(line) for line in kernix(*words).lines]
+        remove_tree(before[0])
+        assert before == [Path(line) for line in kernix(*words).lines]
+        assert all(place.exists() for place in before)
+
+
+def test_what_is_gone_is_said_to_be(kernix: CommandLine) -> None:
+    """A verb that asks about it says so, and `verify --repair` forgets it."""
+    place = Path(kernix("add", kernix.write("file", "content")).lines[0])
+    place.unlink()
+    ran = kernix("path-info", place)
+    assert (1, True, True) == (ran.code, "gone from the disk" in ran.err, "verify --repair" in ran.err)
+
+
+def _not_text(database: Path) -> None:
+    _write(database, "update objects set path = cast(x'ff' || path as text)")
+
+
+def _numbers(database: Path) -> None:
+    _write(database, "update objects set path = id")
+
+
+def _no_table(database: Path) -> None:
+    _write(database, "drop table objects")
+
+
+def _write(database: Path, statement: str) -> None:
+    connection = sqlite3.connect(database, isolation_level=None)
+    connection.execute("pragma foreign_keys = off")
+    connection.execute(statement)
+    connection.close()
+
+
+def _no_database(database: Path) -> None:
+    database.write_bytes(b"no database" * 1000)
+
+
+def _directory(database: Path) -> None:
+    database.unlink()
+    database.mkdir()
+
+
+@pytest.mark.parametrize("damage", [_not_text, _numbers, _no_table, _no_database, _directory])
+def test_a_damaged_database_is_said_to_be(kernix: CommandLine, hello: Path, damage: Callable[[Path], None]) -> None:
+    """Whatever verb meets it says how to make it again, which does so; what was built is known then."""
+    place = kernix("build", "-f", hello, "hello").lines[0]
+    source = kernix.write("file", "content")
+    kernix("add", source)
+    damage(kernix.home / "db.sqlite")
+    for words in (
+        ["build", "-f", hello, "hello"],
+        ["add", source],
+        ["path-info", "--json", place],
+        ["path-info", Path(place).name[:32]],
+        ["why-depends", place, place],
+        ["log", place],
+        ["gc"],
+        ["gc", "--dry-run"],
+        ["verify"],
+        ["verify", "--contents", "--repair"],
+    ):
+        ran = kernix(*words)  # where a single row is damaged, some verbs do not meet it
+        assert ran.code == 0 or "error: " in ran.err, (words, ran)
+    ran = kernix("verify")
+    assert (1, True) == (ran.code, "verify --rebuild" in ran.err)
+    assert 0 == kernix("verify", "--rebuild").code
+    assert [place] == kernix("build", "-f", hello, "hello").lines
 
 
 @pytest.mark.parametrize(

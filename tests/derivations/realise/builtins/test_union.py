@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from derivations.realise.builtins.union import Conflict, InvalidLayout
+from derivations.realise.builtins.union import Conflict, DamagedInput, InvalidLayout
 from derivations.realise.job import Cancelled
 from derivations.source import text_file
 from derivations.union import REMOVED, USR_MERGE, Layout, union
@@ -257,3 +257,15 @@ def test_links_in_inputs_are_not_followed(join: Callable[..., Path], tmp_path: P
     with pytest.raises(Conflict):
         join({"d": f"-> {tmp_path}/elsewhere"}, {"d/x": "1"})
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_damaged_input_is_no_part_of_anything(run: Runner) -> None:
+    """A file that no longer holds what it did is found where the pool says what that was."""
+    place = run.tree("one", {f"d{number % 20}/f{number}": str(number) for number in range(1000)})
+    file = place / "d3/f3"
+    file.chmod(0o644)
+    file.write_text("4")
+    file.chmod(0o444)
+    with pytest.raises(DamagedInput) as caught:
+        run(union("all", [text_file("one", "one")]), {"/0000": place})
+    assert str(file) == caught.value.path

@@ -1,0 +1,77 @@
+"""Read a database where SQLite cannot write what it needs for that: two files beside it, and room for them.
+
+On a full disk, without a free inode, and on a file system that is mounted read-only, a database with a write-ahead log
+cannot be opened as usual. If its log is empty, and nobody can write to it meanwhile, all is in the file itself, and SQLite reads
+that alone (https://www.sqlite.org/wal.html, "Read-Only Databases"). Otherwise a copy of the file and of its log
+is read, which is made in memory if there is such a file system.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+
+from pathlib import Path
+from urllib.parse import quote
+
+
+_PLACES = ("/dev/shm", "/run", None)  # noqa: S108 -- a directory of random name there; None: where temporary files go
+_BUSY_SECONDS = 10
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Return a connection that reads the database at *path* as it is now.
+
+    Raises:
+        sqlite3.Error: it is no database, or cannot be read.
+        OSError: it cannot be read, or there is no place for a copy.
+    """
+    if not _size(_log(path)):
+        return _read(path, "mode=ro&immutable=1")
+    with contextlib.suppress(sqlite3.OperationalError):
+        return _read(path, "mode=ro")
+    return _read_copy(path)
+
+
+def _read(path: Path, how: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(os.fsencode(path))}?{how}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        connection.execute("select count(*) from sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _read_copy(path: Path) -> sqlite3.Connection:
+    error: OSError | None = None
+    for place in _PLACES:
+        try:
+            with tempfile.TemporaryDirectory(dir=place, prefix="kernix-") as directory:
+                copy = Path(directory, "db.sqlite")
+                shutil.copyfile(path, copy)
+                shutil.copyfile(_log(path), _log(copy))
+                return _read(copy, "mode=rw")  # which has it open when its names go
+        except OSError as failure:
+            error = error or failure
+    raise error or FileNotFoundError(path)
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
