@@ -87,6 +87,7 @@ def session(
             env=env or {},
             writable=writable or {},
             leads=bool(line.prefix),
+            lent=frozenset({*(it for it in (build, out) if it is not None), *(writable or {}).values()}),
         )
         process = stack.enter_context(Process(sandbox, line.streams))
         line.begin(process.popen)

@@ -12,7 +12,8 @@ started A: a `Process` is started, watched and finished in one thread.
 
 Bubblewrap reads its options from a pipe that we fill only once its resource limits are set; to
 prepare a child before it runs anything would cost a fork of this whole process. Should we die in
-between, bubblewrap finds no options, makes an empty root, and finds no builder in it.
+between, bubblewrap finds no options, makes an empty root, and finds no builder in it. Where we are root, A
+begins as a program of ours that becomes bubblewrap (`derivations.realise.launch`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from derivations.realise import probe, seccomp
+from derivations.realise.launcher import Files, Launcher, launcher
 from store.errors import Error
 
 
@@ -87,15 +89,19 @@ class Process:
                 os.set_blocking(self.output, False)
                 streams = Streams(stdin=subprocess.DEVNULL, stdout=output, stderr=output)
             self.status, status = _pipe(mine, theirs)
-            options, files = _options(sandbox, theirs)
+            starter = mine.enter_context(launcher(sandbox.lent, terminal=sandbox.leads))
+            files = Files(theirs)
+            options = _options(sandbox, starter, files)
             with contextlib.ExitStack() as filling:
                 arguments, fill = _pipe(theirs, filling)
-                self.popen = _spawn(sandbox.argv, streams, ("--args", arguments), ("--json-status-fd", status), files)
+                command = _command(sandbox, starter, files, ("--args", arguments), ("--json-status-fd", status))
+                self.popen = _spawn(command, streams, [arguments, status, *files.descriptors])
                 theirs.close()
                 try:
                     self.end = os.pidfd_open(self.popen.pid)
                     mine.callback(os.close, self.end)
-                    resource.prlimit(self.popen.pid, resource.RLIMIT_CORE, (0, 0))
+                    if starter.user is None:
+                        resource.prlimit(self.popen.pid, resource.RLIMIT_CORE, (0, 0))
                     with contextlib.suppress(BrokenPipeError), open(fill, "wb", closefd=False) as file:
                         file.write(options)
                 except BaseException:
@@ -160,28 +166,28 @@ class Process:
             raise Unkillable(self._first[0])
 
 
-def _options(sandbox: Sandbox, stack: contextlib.ExitStack) -> tuple[bytes, list[int]]:
-    """Return bubblewrap's options for *sandbox*, and the descriptors that they name."""
-    files: list[int] = []
-
-    def open_data(data: bytes) -> int:
-        files.append(_data(data, stack))
-        return files[-1]
-
-    options = [*sandbox.arguments(open_data), "--seccomp", str(open_data(seccomp.program(os.uname().machine)))]
-    return "".join(f"{option}\0" for option in options).encode(errors="surrogateescape"), files
+def _options(sandbox: Sandbox, starter: Launcher, files: Files) -> bytes:
+    """Return bubblewrap's options for *sandbox*."""
+    starter.give([sandbox.build, sandbox.out, *sandbox.writable.values()])
+    options = sandbox.arguments(files.open, starter.place)
+    options += ("--seccomp", str(files.open(seccomp.program(os.uname().machine))))
+    return "".join(f"{option}\0" for option in options).encode(errors="surrogateescape")
 
 
-def _spawn(
-    argv: tuple[str, ...], streams: Streams, arguments: tuple[str, int], status: tuple[str, int], files: list[int]
-) -> subprocess.Popen[bytes]:
-    """Start bubblewrap; it waits until *arguments* can be read to their end."""
+def _command(sandbox: Sandbox, starter: Launcher, files: Files, *options: tuple[str, int]) -> list[str]:
+    """Return what starts bubblewrap, which waits until its arguments can be read to their end."""
+    words = [str(word) for option in options for word in option]
+    argv = [str(probe.bubblewrap()), *words, "--", *sandbox.argv]
+    return starter.command(argv, {"RLIMIT_CORE": 0}, files.open, kvm=sandbox.kvm)
+
+
+def _spawn(command: list[str], streams: Streams, descriptors: list[int]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [str(probe.bubblewrap()), *map(str, arguments), *map(str, status), "--", *argv],
+        command,
         stdin=streams.stdin,
         stdout=streams.stdout,
         stderr=streams.stderr,
-        pass_fds=[arguments[1], status[1], *files],
+        pass_fds=descriptors,
         env={},
         cwd="/",
         umask=0o022,
@@ -195,15 +201,6 @@ def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[i
     reader.callback(os.close, read)
     writer.callback(os.close, write)
     return read, write
-
-
-def _data(data: bytes, stack: contextlib.ExitStack) -> int:
-    """Return a descriptor from which *data* can be read."""
-    descriptor = os.memfd_create("kernix")
-    stack.callback(os.close, descriptor)
-    os.write(descriptor, data)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
 
 
 def _ready(descriptor: int, seconds: float) -> bool:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 TOOLS = (
-    "cat", "chmod", "cp", "env", "head", "hostname", "id", "ln", "ls", "mkdir", "mkfifo", "mknod", "mv", "ps", "readlink",
+    "cat", "chmod", "cp", "env", "find", "head", "hostname", "id", "ln", "ls", "mkdir", "mkfifo", "mknod", "mv", "ps", "readlink",
     "rm", "seq", "setsid", "sh", "sleep", "sort", "stat", "stty", "touch", "yes",
 )  # fmt: skip
 
