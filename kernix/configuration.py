@@ -17,7 +17,11 @@
     kernel_mirrors = ["https://…"]  # tried before kernel.org
     keyring = "/…/kernel.org.gpg"   # the keys that `kernix update` trusts, instead of those that kernel.org gives
 
-    [limits]
+    [limits]                        # of one build, but for downloads; 0 is no limit
+    processes = 4096                # and threads, at once
+    memory = "24G"
+    tmpfs = "8G"                    # what fits into /tmp, and into /dev/shm
+    free_space = "256M"             # what stays free of the disk, also when an archive is unpacked
     max_download_size = "4G"        # of what no lock gives the size of
 
     [gc]
@@ -39,6 +43,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from derivations.realise.bounds import Bounds
 from derivations.suggest import suggestion
 from kernix.quantities import LONGEST, parse_size, parse_time
 from store.errors import Error
@@ -93,7 +98,11 @@ def parse(text: str, file: Path) -> Configuration:
     keep = reader.table(collection.pop("keep", {}), "gc.keep")
     limits = reader.table(document.pop("limits", {}), "limits")
     keyring = reader.read({"keyring": document.pop("keyring")} if "keyring" in document else {}, _OTHERS, "")
-    settings = reader.read(document, _SETTINGS, "") | reader.read(limits, _LIMITS, "limits.")
+    settings = reader.read(document, _SETTINGS, "")
+    chosen = reader.read(limits, {**_LIMITS, **_BOUNDS}, "limits.")
+    if bounds := {name: chosen.pop(name) for name in _BOUNDS if name in chosen}:
+        settings["bounds"] = Bounds(**bounds)
+    settings |= chosen
     policy = reader.read(collection, _COLLECTION, "gc.")
     ages = reader.read(keep, dict.fromkeys(Retention, _seconds), "gc.keep.")
     if reader.problems:
@@ -213,5 +222,11 @@ _SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "kernel_mirrors": _urls,
 }
 _LIMITS: Mapping[str, Callable[[Any], Any]] = {"max_download_size": _size}
+_BOUNDS: Mapping[str, Callable[[Any], Any]] = {
+    "processes": _count(0),
+    "memory": _size,
+    "tmpfs": _size,
+    "free_space": _size,
+}
 _OTHERS: Mapping[str, Callable[[Any], Any]] = {"keyring": _file}
 _COLLECTION: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_freed": _size}

@@ -218,6 +218,7 @@ class _Build:
             argv=(derivation.builder, *derivation.args),
             env={"KERNIX_CORES": str(settings.builder_cores), **derivation.env},
             kvm=derivation.hints.kvm and settings.kvm,
+            bounds=settings.bounds.for_machine(),
         )
         limits = Limits(
             timeout=_first(derivation.hints.timeout, settings.timeout),

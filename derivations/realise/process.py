@@ -11,9 +11,10 @@ Should we be killed ourselves, `--die-with-parent` ends A and B. It is tied to t
 started A: a `Process` is started, watched and finished in one thread.
 
 Bubblewrap reads its options from a pipe that we fill only once its resource limits are set; to
-prepare a child before it runs anything would cost a fork of this whole process. Should we die in
-between, bubblewrap finds no options, makes an empty root, and finds no builder in it. Where we are root, A
-begins as a program of ours that becomes bubblewrap (`derivations.realise.launch`).
+prepare a child before it runs anything would cost a fork of this whole process. B reads its filter of
+system calls from another, which we fill once we know B and have set the limits that count in its namespaces.
+Should we die before, bubblewrap finds no options, or an empty filter, which the kernel refuses: there is no builder.
+Where we are root, A begins as a program of ours that becomes bubblewrap (`derivations.realise.launch`).
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import resource
 import select
 import signal
 import subprocess
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import attrs
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 PATIENCE = 60.0
 """Seconds after which processes that SIGKILL does not end are given up: they hang in the kernel."""
 
+_FIRST_TO_GO = "900"  # of 1000: a machine without memory is to end builders, and neither us nor anybody else
 _START = 5.0  # seconds that bubblewrap may take to tell B's number before it is killed without
 
 
@@ -83,6 +87,8 @@ class Process:
         self.exit_code: int | None = None
         self._said = b""
         self._first: tuple[int, int] | None = None  # B: pid and pidfd
+        self._bounds = sandbox.bounds
+        self._limit_tasks = False
         with contextlib.ExitStack() as mine, contextlib.ExitStack() as theirs:
             if streams is None:
                 self.output, output = _pipe(mine, theirs)
@@ -91,7 +97,10 @@ class Process:
             self.status, status = _pipe(mine, theirs)
             starter = mine.enter_context(launcher(sandbox.lent, terminal=sandbox.leads))
             files = Files(theirs)
-            options = _options(sandbox, starter, files)
+            gate, self._gate = _gate(theirs)
+            mine.callback(self._shut)
+            files.descriptors.append(gate)
+            options = _options(sandbox, starter, files, gate)
             with contextlib.ExitStack() as filling:
                 arguments, fill = _pipe(theirs, filling)
                 command = _command(sandbox, starter, files, ("--args", arguments), ("--json-status-fd", status))
@@ -102,6 +111,7 @@ class Process:
                     mine.callback(os.close, self.end)
                     if starter.user is None:
                         resource.prlimit(self.popen.pid, resource.RLIMIT_CORE, (0, 0))
+                        self._limit_tasks = _counts_by_namespace()  # root's are limited on the way
                     with contextlib.suppress(BrokenPipeError), open(fill, "wb", closefd=False) as file:
                         file.write(options)
                 except BaseException:
@@ -121,8 +131,13 @@ class Process:
         finally:
             self._mine.close()
 
+    @property
+    def first(self) -> int | None:
+        """Return the number of B, if it is known."""
+        return None if self._first is None else self._first[0]
+
     def read_status(self) -> bool:
-        """Take in what bubblewrap tells; return False when it will tell nothing more."""
+        """Take in what bubblewrap tells, and let the builder begin; return False when it will tell nothing more."""
         data = os.read(self.status, 1 << 12)
         *documents, self._said = (self._said + data).split(b"\n")
         for document in documents:
@@ -131,19 +146,41 @@ class Process:
                 with contextlib.suppress(ProcessLookupError):
                     self._first = told["child-pid"], os.pidfd_open(told["child-pid"])
                     self._mine.callback(os.close, self._first[1])
+                    self._let_begin(self._first[0])
             self.exit_code = told.get("exit-code", self.exit_code)
         return bool(data)
 
-    def await_start(self) -> None:
-        """Wait until B is known, or will not be."""
-        while self._first is None and _ready(self.status, _START):
+    def await_start(self, patience: float | None = None) -> None:
+        """Wait until B is known, or will not be, and at most *patience* seconds for each of its steps."""
+        while self._first is None and _ready(self.status, patience):
             if not self.read_status():
                 break
+
+    def _let_begin(self, first: int) -> None:
+        """Set the limits that count for B and what comes from it, and let it go on."""
+        if self._gate is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            Path(f"/proc/{first}/oom_score_adj").write_text(_FIRST_TO_GO)
+        if self._limit_tasks and self._bounds.processes:
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(first, resource.RLIMIT_NPROC, (_hard(self._bounds.processes),) * 2)
+        gate, self._gate = self._gate, None
+        with contextlib.suppress(BrokenPipeError):
+            os.write(gate, seccomp.program(os.uname().machine))
+        os.close(gate)
+
+    def _shut(self) -> None:
+        """Let the builder not begin, if it has not."""
+        if self._gate is not None:
+            os.close(self._gate)
+            self._gate = None
 
     def kill(self) -> None:
         """Kill every process of the sandbox."""
         # Between A's fork and B's first steps only A's death would go unnoticed by B.
-        self.await_start()
+        self._shut()
+        self.await_start(_START)
         if self._first is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._first[1], signal.SIGKILL)
@@ -166,11 +203,11 @@ class Process:
             raise Unkillable(self._first[0])
 
 
-def _options(sandbox: Sandbox, starter: Launcher, files: Files) -> bytes:
-    """Return bubblewrap's options for *sandbox*."""
+def _options(sandbox: Sandbox, starter: Launcher, files: Files, gate: int) -> bytes:
+    """Return bubblewrap's options for *sandbox*, in which the filter is read from *gate*."""
     starter.give([sandbox.build, sandbox.out, *sandbox.writable.values()])
     options = sandbox.arguments(files.open, starter.place)
-    options += ("--seccomp", str(files.open(seccomp.program(os.uname().machine))))
+    options += ("--seccomp", str(gate))
     return "".join(f"{option}\0" for option in options).encode(errors="surrogateescape")
 
 
@@ -178,7 +215,21 @@ def _command(sandbox: Sandbox, starter: Launcher, files: Files, *options: tuple[
     """Return what starts bubblewrap, which waits until its arguments can be read to their end."""
     words = [str(word) for option in options for word in option]
     argv = [str(probe.bubblewrap()), *words, "--", *sandbox.argv]
-    return starter.command(argv, {"RLIMIT_CORE": 0}, files.open, kvm=sandbox.kvm)
+    limits = {"RLIMIT_CORE": 0}
+    if sandbox.bounds.processes:
+        limits["RLIMIT_NPROC"] = _hard(sandbox.bounds.processes)
+    return starter.command(argv, limits, files.open, kvm=sandbox.kvm)
+
+
+def _hard(processes: int) -> int:
+    """Return how many there can be at all: more than *processes*, so that too many are seen before no more can be."""
+    return processes + processes // 8 + 16
+
+
+def _counts_by_namespace() -> bool:
+    """Return whether RLIMIT_NPROC counts the processes of a user namespace: since Linux 5.14, not all of a user's."""
+    version = [int(it) for it in re.findall(r"\d+", os.uname().release)[:2]]
+    return version >= [5, 14]
 
 
 def _spawn(command: list[str], streams: Streams, descriptors: list[int]) -> subprocess.Popen[bytes]:
@@ -195,6 +246,13 @@ def _spawn(command: list[str], streams: Streams, descriptors: list[int]) -> subp
     )
 
 
+def _gate(reader: contextlib.ExitStack) -> tuple[int, int | None]:
+    """Return a pipe whose writing end the caller closes."""
+    read, write = os.pipe()
+    reader.callback(os.close, read)
+    return read, write
+
+
 def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
     """Return a pipe; the two stacks close its ends."""
     read, write = os.pipe()
@@ -203,7 +261,7 @@ def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[i
     return read, write
 
 
-def _ready(descriptor: int, seconds: float) -> bool:
+def _ready(descriptor: int, seconds: float | None) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
+    return bool(poll.poll(None if seconds is None else seconds * 1000))

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from derivations.realise.bounds import Bounds
 from store.errors import Error
 
 
@@ -92,6 +93,7 @@ class Sandbox:
         kvm: Whether /dev/kvm is there.
         writable: Mount point -> the host's directory that is seen, and can be changed, there.
         leads: Whether the builder itself leads the session, as the first process in its namespace.
+        bounds: How much of the machine it may take, with nothing left open.
         lent: Which of the writable directories are the caller's and stay so, whoever the builder is outside.
     """
 
@@ -103,6 +105,7 @@ class Sandbox:
     kvm: bool = False
     writable: Mapping[str, Path] = attrs.field(factory=dict)
     leads: bool = False
+    bounds: Bounds = attrs.field(factory=lambda: Bounds().for_machine())
     lent: frozenset[Path] = frozenset()
 
     def arguments(self, open_data: Callable[[bytes], int], place: Callable[[Path], str] = str) -> list[str]:
@@ -140,10 +143,10 @@ class Sandbox:
                 raise MountRefused(place, "the sandbox has something of its own there")
         root.children |= {
             "build": _Node(("--bind",), self.build),
-            "dev": _Node(("--dev",), children={"shm": _Node(("--tmpfs",))}),
+            "dev": _Node(("--dev",), children={"shm": self._in_memory()}),
             "out": _Node(("--bind",), self.out),
             "proc": _Node(("--proc",)),
-            "tmp": _Node(("--tmpfs",)),
+            "tmp": self._in_memory(),
         }
         for place in sorted(self.mounts):
             if place != "/":
@@ -153,6 +156,10 @@ class Sandbox:
         for place in sorted(FILES.keys() - self.mounts.keys()):
             _insert(root, place, _Node(("--perms", "0444", "--file", str(open_data(FILES[place])))))
         return root
+
+    def _in_memory(self) -> _Node:
+        size = ("--size", str(self.bounds.tmpfs)) if self.bounds.tmpfs else ()
+        return _Node((*size, "--tmpfs"))
 
 
 @attrs.define

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from derivations.realise.bounds import Bounds
 from kernix.configuration import Configuration, InvalidConfiguration, parse
 from store.retention import Retention
 
@@ -31,6 +32,10 @@ kernel_mirrors = ["https://127.0.0.1/linux"]
 
 [limits]
 max_download_size = "1G"
+processes = 100
+memory = "2G"
+tmpfs = 0
+free_space = "1G"
 
 [gc]
 older_than = "14d"
@@ -62,6 +67,7 @@ def test_everything_can_be_set() -> None:
             "mirrors": ("http://127.0.0.1/debian",),
             "kernel_mirrors": ("https://127.0.0.1/linux",),
             "max_download_size": 2**30,
+            "bounds": Bounds(processes=100, memory=2 << 30, tmpfs=0, free_space=1 << 30),
         },
         collection={
             "older_than": 14 * 86_400,
@@ -85,6 +91,12 @@ def test_nothing_need_be_set() -> None:
             "[gc]\nmax_fred = 1", "unknown setting `gc.max_fred`, did you mean `max_freed`?", id="unknown-in-gc"
         ),
         pytest.param("[gc.keep]\nsauce = 1", "unknown setting `gc.keep.sauce`, did you mean `source`?", id="class"),
+        pytest.param(
+            "[limits]\nprocess = 1", "unknown setting `limits.process`, did you mean `processes`?", id="unknown-limit"
+        ),
+        pytest.param(
+            "[limits]\nmemory = true", 'limits.memory: expected bytes or a text like "5G", got True', id="bool-for-size"
+        ),
         pytest.param("jobs = 0", "jobs: expected a number of at least 1, got 0", id="too-small"),
         pytest.param("jobs = true", "jobs: expected a number of at least 1, got True", id="bool-for-number"),
         pytest.param("offline = 1", "offline: expected true or false, got 1", id="number-for-bool"),

@@ -15,6 +15,7 @@ import attrs
 import pytest
 
 from derivations.derivation import Derivation, Fixed, Hints, Output
+from derivations.realise.bounds import Bounds
 from derivations.realise.realise import realise
 from derivations.realise.run import Limits, Watcher, run
 from derivations.realise.sandbox import Sandbox
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 TOOLS = (
     "cat", "chmod", "cp", "env", "find", "head", "hostname", "id", "ln", "ls", "mkdir", "mkfifo", "mknod", "mv", "ps", "readlink",
-    "rm", "seq", "setsid", "sh", "sleep", "sort", "stat", "stty", "touch", "yes",
+    "rm", "seq", "setsid", "sh", "sleep", "sort", "stat", "stty", "touch", "tr", "yes",
 )  # fmt: skip
 
 
@@ -76,6 +77,7 @@ class Bench:
         env: Mapping[str, str] | None = None,
         argv: tuple[str, ...] = (),
         limits: Limits | None = None,
+        bounds: Bounds | None = None,
     ) -> list[str]:
         """Run *script*, or *argv*, and return the lines that it wrote."""
         sandbox = Sandbox(
@@ -84,6 +86,7 @@ class Bench:
             out=self.out,
             argv=argv or ("/bin/sh", "-c", script),
             env=env or {},
+            bounds=(bounds or Bounds()).for_machine(),
         )
         self.lines.clear()
         watcher = Watcher(
