@@ -29,6 +29,9 @@
     max_freed = "5G"
     [gc.keep]                       # after the last use; 0 spares nothing
     source = "30d"                  # also: result, toolchain, derivation, cache
+    [gc.logs]                       # of builds
+    older_than = "90d"
+    max_size = "1G"
 
 All of it may be left out. What is not understood is an error, and all errors are told at once.
 """
@@ -72,11 +75,13 @@ class Configuration:
     Attributes:
         settings: Values for `derivations.realise.settings.Settings`, by name.
         collection: Values for `store.collect.Policy`, by name.
+        logs: Values for `store.logs.LogPolicy`, by name.
         keyring: The file with the public key that signs kernel.org's checksums.
     """
 
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     collection: Mapping[str, Any] = attrs.field(factory=dict)
+    logs: Mapping[str, Any] = attrs.field(factory=dict)
     keyring: Path | None = None
 
 
@@ -96,6 +101,7 @@ def parse(text: str, file: Path) -> Configuration:
     reader = _Reader([])
     collection = reader.table(document.pop("gc", {}), "gc")
     keep = reader.table(collection.pop("keep", {}), "gc.keep")
+    logs = reader.table(collection.pop("logs", {}), "gc.logs")
     limits = reader.table(document.pop("limits", {}), "limits")
     keyring = reader.read({"keyring": document.pop("keyring")} if "keyring" in document else {}, _OTHERS, "")
     settings = reader.read(document, _SETTINGS, "")
@@ -104,12 +110,13 @@ def parse(text: str, file: Path) -> Configuration:
         settings["bounds"] = Bounds(**bounds)
     settings |= chosen
     policy = reader.read(collection, _COLLECTION, "gc.")
+    log_policy = reader.read(logs, _LOGS, "gc.logs.")
     ages = reader.read(keep, dict.fromkeys(Retention, _seconds), "gc.keep.")
     if reader.problems:
         raise InvalidConfiguration(file, tuple(reader.problems))
     if ages:
         policy["keep"] = {Retention(name): age for name, age in ages.items()}
-    return Configuration(settings=settings, collection=policy, **keyring)
+    return Configuration(settings=settings, collection=policy, logs=log_policy, **keyring)
 
 
 @attrs.define
@@ -230,3 +237,4 @@ _BOUNDS: Mapping[str, Callable[[Any], Any]] = {
 }
 _OTHERS: Mapping[str, Callable[[Any], Any]] = {"keyring": _file}
 _COLLECTION: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_freed": _size}
+_LOGS: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_size": _size}

@@ -12,6 +12,7 @@ from kernix.printable import one_line
 from kernix.progress.line import ProgressLine
 from kernix.quantities import number, size
 from store.collect import Policy, collect, plan
+from store.logs import LogPolicy, remove_logs, superfluous
 
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ if TYPE_CHECKING:
 def command(
     session: Session, /, *, dry_run: bool, older_than: float | None, max_freed: int | None, everything: bool
 ) -> None:
-    """Remove from the store what no root, no running build and no process needs.
+    """Remove from the store what no root, no running build and no process needs, and old logs.
 
     Sources, toolchains and the compile cache stay for 30 days after their last use, so that the
     next build need not fetch them again; `[gc.keep]` in config.toml says otherwise.
+    Logs of builds go after 90 days, and earlier when all of them take more than 1 GB; see `[gc.logs]` there.
     """
     chosen = policy(session, older_than, max_freed, everything=everything)
     if (store := session.existing_store(full_disk=True)) is None:
@@ -45,11 +47,22 @@ def command(
         doomed = plan(store, chosen)
         for info in doomed:
             click.echo(one_line(store.path(info.path)))
+        logs = superfluous(store.layout.logs, log_policy(session))
+        if logs:
+            say(f"{number(len(logs), 'old log')} would be removed, {size(sum(it for _, it in logs))} in all")
         say(f"{number(len(doomed), 'object')} would be removed, {size(sum(it.size for it in doomed))} in all")
         return
     with ProgressLine() as progress:
         done = collect(store, chosen, progress, on_wait=lambda: say("waiting for another collection to end"))
+    logs, freed = remove_logs(store.layout.logs, log_policy(session))
+    if logs:
+        say(f"removed {number(logs, 'old log')}, freed {size(freed)}")
     click.echo(f"removed {number(done.objects, 'object')}, freed {size(done.freed)}")
+
+
+def log_policy(session: Session) -> LogPolicy:
+    """Return which logs stay, as the configuration says."""
+    return LogPolicy(**(session.configuration.logs if session.configuration is not None else {}))
 
 
 def policy(session: Session, older_than: float | None, max_freed: int | None, *, everything: bool) -> Policy:

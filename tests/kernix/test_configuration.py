@@ -44,6 +44,10 @@ max_freed = "5G"
 [gc.keep]
 source = "30d"
 result = 0
+
+[gc.logs]
+older_than = "1w"
+max_size = "10M"
 """
 
 
@@ -74,6 +78,7 @@ def test_everything_can_be_set() -> None:
             "max_freed": 5 * 2**30,
             "keep": {Retention.SOURCE: 30 * 86_400, Retention.RESULT: 0},
         },
+        logs={"older_than": 7 * 86_400, "max_size": 10 * 2**20},
     )
 
 
@@ -91,6 +96,9 @@ def test_nothing_need_be_set() -> None:
             "[gc]\nmax_fred = 1", "unknown setting `gc.max_fred`, did you mean `max_freed`?", id="unknown-in-gc"
         ),
         pytest.param("[gc.keep]\nsauce = 1", "unknown setting `gc.keep.sauce`, did you mean `source`?", id="class"),
+        pytest.param(
+            "[gc.logs]\nmax_sise = 1", "unknown setting `gc.logs.max_sise`, did you mean `max_size`?", id="log"
+        ),
         pytest.param(
             "[limits]\nprocess = 1", "unknown setting `limits.process`, did you mean `processes`?", id="unknown-limit"
         ),
