@@ -14,6 +14,8 @@ the builder's user are the only users.
 What is lent (a directory of the caller's, not of ours) is mounted so that the user's files are root's on the disk
 (mount_setattr(2)). On a file system that cannot do this, the files are given to the user, and whoever started
 us takes them back.
+
+Should kernix die meanwhile, bubblewrap finds no options and ends (`derivations.realise.process`).
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ STAGE = "/tmp"  # noqa: S108 -- covered, in a mount namespace of our own
 
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x20000, 0x10000000
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_SLAVE = 0x2, 0x4, 0x1000, 0x4000, 0x80000
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_NO_NEW_PRIVS = 38
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442  # on every architecture
 _KEYCTL = {"x86_64": 250, "aarch64": 219}
 _JOIN_SESSION_KEYRING = 1
@@ -87,7 +89,6 @@ def _start(wanted: dict[str, Any], argv: Sequence[str]) -> None:
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
         _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        _check(_libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL)))
     join_session_keyring()
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and so would what it becomes
         signal.signal(number, signal.SIG_DFL)

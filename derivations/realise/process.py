@@ -94,7 +94,10 @@ class Process:
                 self.output, output = _pipe(mine, theirs)
                 os.set_blocking(self.output, False)
                 streams = Streams(stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-            self.status, status = _pipe(mine, theirs)
+            self.status, told = _pipe(mine, theirs)
+            # It can be read, too: for lack of a reader A would die, and B wait for it for ever, had we been killed.
+            status = os.open(f"/proc/self/fd/{told}", os.O_RDWR | os.O_CLOEXEC)
+            theirs.callback(os.close, status)
             starter = mine.enter_context(launcher(sandbox.lent, terminal=sandbox.leads))
             files = Files(theirs)
             gate, self._gate = _gate(theirs)

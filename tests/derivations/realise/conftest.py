@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -122,20 +123,23 @@ class Mark:
 
     def running(self) -> list[int]:
         """Return the processes of this machine with that argument."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdecimal():
-                try:
-                    arguments = (entry / "cmdline").read_bytes().split(b"\0")
-                except OSError:
-                    continue
-                if any(argument in {self.text.encode(), b"100" + self.text.encode()} for argument in arguments):
-                    found.append(int(entry.name))
-        return found
+        wanted = {self.text.encode(), b"100" + self.text.encode()}
+        return [pid for pid, line in _command_lines() if not wanted.isdisjoint(line.split(b"\0"))]
+
+    def mentioned(self) -> list[int]:
+        """Return the processes that have it somewhere in an argument: those that start it, too."""
+        return [pid for pid, line in _command_lines() if self.text.encode() in line]
 
     def stopped(self) -> list[int]:
         """Return those of them that a signal has stopped."""
         return [pid for pid in self.running() if _state(pid) == "T"]
+
+
+def _command_lines() -> Iterator[tuple[int, bytes]]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):
+                yield int(entry.name), (entry / "cmdline").read_bytes()
 
 
 def _state(pid: int) -> str:
