@@ -12,7 +12,8 @@ started A: a `Process` is started, watched and finished in one thread.
 
 Bubblewrap reads its options from a pipe that we fill only once its resource limits are set; to
 prepare a child before it runs anything would cost a fork of this whole process. B reads its filter of
-system calls from another, which we fill once we know B and have set the limits that count in its namespaces.
+system calls from another, which we fill once the sandbox has been made, as it tells by reading a byte, and the limits
+that count in its namespaces are set: B is bound to A's life only after that.
 Should we die before, bubblewrap finds no options, or an empty filter, which the kernel refuses: there is no builder.
 Where we are root, A begins as a program of ours that becomes bubblewrap (`derivations.realise.launch`).
 """
@@ -20,6 +21,7 @@ Where we are root, A begins as a program of ours that becomes bubblewrap (`deriv
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -48,6 +50,7 @@ PATIENCE = 60.0
 """Seconds after which processes that SIGKILL does not end are given up: they hang in the kernel."""
 
 _FIRST_TO_GO = "900"  # of 1000: a machine without memory is to end builders, and neither us nor anybody else
+_SETUP = 60.0  # seconds that a sandbox may take to be made
 _START = 5.0  # seconds that bubblewrap may take to tell B's number before it is killed without
 
 
@@ -102,8 +105,9 @@ class Process:
             files = Files(theirs)
             gate, self._gate = _gate(theirs)
             mine.callback(self._shut)
-            files.descriptors.append(gate)
-            options = _options(sandbox, starter, files, gate)
+            arrived, self._arrival = _full_pipe(theirs, mine)
+            files.descriptors += (gate, arrived)
+            options = _options(sandbox, starter, files, ("--block-fd", arrived), ("--seccomp", gate))
             with contextlib.ExitStack() as filling:
                 arguments, fill = _pipe(theirs, filling)
                 command = _command(sandbox, starter, files, ("--args", arguments), ("--json-status-fd", status))
@@ -163,6 +167,10 @@ class Process:
         """Set the limits that count for B and what comes from it, and let it go on."""
         if self._gate is None:
             return
+        poll = select.poll()
+        poll.register(self._arrival, select.POLLOUT)
+        poll.register(self.end, select.POLLIN)
+        poll.poll(_SETUP * 1000)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             Path(f"/proc/{first}/oom_score_adj").write_text(_FIRST_TO_GO)
         if self._limit_tasks and self._bounds.processes:
@@ -206,11 +214,11 @@ class Process:
             raise Unkillable(self._first[0])
 
 
-def _options(sandbox: Sandbox, starter: Launcher, files: Files, gate: int) -> bytes:
-    """Return bubblewrap's options for *sandbox*, in which the filter is read from *gate*."""
+def _options(sandbox: Sandbox, starter: Launcher, files: Files, *steps: tuple[str, int]) -> bytes:
+    """Return bubblewrap's options for *sandbox*, and for what it reads when it has been made."""
     starter.give([sandbox.build, sandbox.out, *sandbox.writable.values()])
     options = sandbox.arguments(files.open, starter.place)
-    options += ("--seccomp", str(gate))
+    options += [str(word) for step in steps for word in step]
     return "".join(f"{option}\0" for option in options).encode(errors="surrogateescape")
 
 
@@ -253,6 +261,14 @@ def _gate(reader: contextlib.ExitStack) -> tuple[int, int | None]:
     """Return a pipe whose writing end the caller closes."""
     read, write = os.pipe()
     reader.callback(os.close, read)
+    return read, write
+
+
+def _full_pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
+    """Return a pipe with one byte, into which something can be written again once that has been read."""
+    read, write = _pipe(reader, writer)
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 1)  # a page, and each write takes one
+    os.write(write, b"x")
     return read, write
 
 
