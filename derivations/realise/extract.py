@@ -122,7 +122,7 @@ class Extraction:
         else:
             raise self._refusal(member, f"it is {member.kind}")
 
-    def _data(self, member: Member, tar: TarReader) -> bytes | Iterator[bytes]:
+    def _data(self, member: Member, tar: TarReader) -> bytes | Iterator[memoryview]:
         if member.size <= WHOLE:
             if self.room is not None:
                 self.room.take(member.size)

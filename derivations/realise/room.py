@@ -67,7 +67,7 @@ class Room:
             if (left := self.bounds.too_full(self.place)) is not None:
                 raise NoRoom(self.name, self._written, left)
 
-    def counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    def counted(self, chunks: Iterable[memoryview]) -> Iterator[memoryview]:
         """Yield *chunks*, each once it has been counted."""
         for chunk in chunks:
             self.take(len(chunk))

@@ -54,9 +54,9 @@ def command(
         return
     with ProgressLine() as progress:
         done = collect(store, chosen, progress, on_wait=lambda: say("waiting for another collection to end"))
-    logs, freed = remove_logs(store.layout.logs, log_policy(session))
-    if logs:
-        say(f"removed {number(logs, 'old log')}, freed {size(freed)}")
+    count, freed = remove_logs(store.layout.logs, log_policy(session))
+    if count:
+        say(f"removed {number(count, 'old log')}, freed {size(freed)}")
     click.echo(f"removed {number(done.objects, 'object')}, freed {size(done.freed)}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import tarfile
 
 from typing import TYPE_CHECKING
@@ -23,6 +22,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def _blocks(place: Path) -> int:
+    """Return how many bytes of a disk what lies below *place* takes; nobody else frees any of them meanwhile."""
+    inodes = {it.lstat().st_ino: it.lstat().st_size for it in place.rglob("*") if it.is_file()}
+    return sum(inodes.values())
+
+
+def _interrupted() -> None:
+    raise KeyboardInterrupt
+
+
 def bomb(sizes: list[int]) -> bytes:
     """Return an archive of a few kilobytes with files of *sizes*."""
     file = io.BytesIO()
@@ -35,22 +44,21 @@ def bomb(sizes: list[int]) -> bytes:
 
 
 @pytest.mark.parametrize("sizes", [[400 << 20], [1 << 19] * 800], ids=["one-file", "many-files"])
-def test_a_bomb(tmp_path: Path, sizes: list[int]) -> None:
+def test_a_bomb(tmp_path: Path, sizes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """What is small and becomes large ends while there is room left, in one file or in many."""
     data = bomb(sizes)
     assert len(data) < 1 << 20
-    room = os.statvfs(tmp_path)
-    bounds = Bounds(free_space=room.f_bavail * room.f_frsize - (50 << 20))
+    monkeypatch.setattr(Bounds, "too_full", lambda _, place: 1 << 20 if _blocks(place) > 50 << 20 else None)
     with (
         Pool.open(tmp_path / "pool") as pool,
         TreeWriter(pool, tmp_path / "out") as writer,
         Reader(Section(io.BytesIO(data), len(data)), "x.tar.gz") as reader,
         pytest.raises(NoRoom) as caught,
     ):
-        Extraction(writer=writer, archive="x.tar.gz", room=Room("x.tar.gz", tmp_path, bounds)).extract(
+        Extraction(writer=writer, archive="x.tar.gz", room=Room("x.tar.gz", tmp_path, Bounds())).extract(
             reader, lambda _: None
         )
-    assert caught.value.written < 400 << 20
+    assert caught.value.written < 100 << 20
     assert str(caught.value).startswith("x.tar.gz was not unpacked: after ")
 
 
@@ -61,6 +69,6 @@ def test_what_fits(tmp_path: Path) -> None:
     with pytest.raises(NoRoom):
         Room("x", tmp_path, full).take(STEP)
     Room("x", tmp_path, Bounds(free_space=0)).take(1 << 50)
-    with pytest.raises(ZeroDivisionError):
-        Room("x", tmp_path, full, lambda: 1 // 0).take(STEP)
-    assert list(Room("x", tmp_path, Bounds(free_space=0)).counted([b"a", b"b"])) == [b"a", b"b"]
+    with pytest.raises(KeyboardInterrupt):
+        Room("x", tmp_path, full, _interrupted).take(STEP)
+    assert list(Room("x", tmp_path, Bounds(free_space=0)).counted([memoryview(b"a")])) == [b"a"]

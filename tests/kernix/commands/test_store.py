@@ -195,9 +195,9 @@ def test_gc_tells_first(kernix: CommandLine, hello: Path) -> None:
     assert ran.err.splitlines()[-1].startswith("2 objects would be removed, ")
 
 
-def test_gc_removes_old_logs(kernix: CommandLine) -> None:
+def test_gc_removes_old_logs(kernix: CommandLine, hello: Path) -> None:
     """Logs that are older, or together larger, than the configuration says go, as --dry-run tells before."""
-    kernix("gc")
+    kernix("add", hello)
     log = kernix.home / "logs" / "aa" / f"{'b' * 62}.zst"
     log.parent.mkdir(parents=True)
     log.write_bytes(b"x" * 5000)
