@@ -13,7 +13,8 @@ started A: a `Process` is started, watched and finished in one thread.
 Bubblewrap reads its options from a pipe that we fill only once its resource limits are set; to
 prepare a child before it runs anything would cost a fork of this whole process. B reads its filter of
 system calls from another, which we fill once the sandbox has been made, as it tells by reading a byte, and the limits
-that count in its namespaces are set: B is bound to A's life only after that.
+that count in its namespaces are set: B is bound to A's life only after that. Between the filter and
+that step of B's, a moment that bubblewrap leaves open, a SIGKILL of ours goes unnoticed by B.
 Should we die before, bubblewrap finds no options, or an empty filter, which the kernel refuses: there is no builder.
 Where we are root, A begins as a program of ours that becomes bubblewrap (`derivations.realise.launch`).
 """

@@ -126,10 +126,6 @@ class Mark:
         wanted = {self.text.encode(), b"100" + self.text.encode()}
         return [pid for pid, line in _command_lines() if not wanted.isdisjoint(line.split(b"\0"))]
 
-    def mentioned(self) -> list[int]:
-        """Return the processes that have it somewhere in an argument: those that start it, too."""
-        return [pid for pid, line in _command_lines() if self.text.encode() in line]
-
     def stopped(self) -> list[int]:
         """Return those of them that a signal has stopped."""
         return [pid for pid in self.running() if _state(pid) == "T"]

@@ -231,18 +231,6 @@ def test_interrupt_of_stubborn_builders(
     assert workplace.leftovers() == []
 
 
-def test_killed_at_any_moment(workplace: Workplace, start: Callable[..., Builder], mark: Mark) -> None:
-    """Whenever kernix is killed, whatever it had started by then ends with it."""
-    workplace.realise(workplace.base)
-    for number in range(10):
-        first = start(workplace.shell(f"it{number}", f"sleep 100{mark.text}"))
-        first.go()
-        first.until(f"Started it{number}")
-        time.sleep(number * 0.008)
-        first.process.kill()
-        wait_until(lambda: not mark.mentioned())
-
-
 def test_interrupt_while_waiting(workplace: Workplace, start: Callable[..., Builder]) -> None:
     """Ctrl-C ends waiting for another process, which goes on."""
     it = workplace.shell("it", "echo on; until [ -e /build/go ]; do sleep 0.01; done; : > /out/out")
