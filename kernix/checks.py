@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.realise import probe
+from derivations.realise.users import NoBuildUser
 from kernix.quantities import size
 from store.errors import Error
 from store.home import is_store, layout_at
@@ -64,6 +65,8 @@ def _sandbox() -> list[Finding]:
         return [Finding(names[0], State.BROKEN, str(error), error.hint)]
     except probe.NoUserNamespaces as error:
         return [fine[0], Finding(names[1], State.BROKEN, str(error), error.hint)]
+    except NoBuildUser as error:
+        return [fine[0], Finding("build users", State.BROKEN, str(error), error.hint)]
     except probe.SandboxRefused as error:
         return [fine[0], Finding("sandbox", State.BROKEN, str(error))]
     return fine

@@ -17,7 +17,11 @@
     kernel_mirrors = ["https://…"]  # tried before kernel.org
     keyring = "/…/kernel.org.gpg"   # the keys that `kernix update` trusts, instead of those that kernel.org gives
 
-    [limits]
+    [limits]                        # of one build, but for downloads; 0 is no limit
+    processes = 4096                # and threads, at once
+    memory = "24G"
+    tmpfs = "8G"                    # what fits into /tmp, and into /dev/shm
+    free_space = "256M"             # what stays free of the disk, also when an archive is unpacked
     max_download_size = "4G"        # of what no lock gives the size of
 
     [gc]
@@ -25,6 +29,9 @@
     max_freed = "5G"
     [gc.keep]                       # after the last use; 0 spares nothing
     source = "30d"                  # also: result, toolchain, derivation, cache
+    [gc.logs]                       # of builds
+    older_than = "90d"
+    max_size = "1G"
 
 All of it may be left out. What is not understood is an error, and all errors are told at once.
 """
@@ -39,6 +46,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from derivations.realise.bounds import Bounds
 from derivations.suggest import suggestion
 from kernix.quantities import LONGEST, parse_size, parse_time
 from store.errors import Error
@@ -67,11 +75,13 @@ class Configuration:
     Attributes:
         settings: Values for `derivations.realise.settings.Settings`, by name.
         collection: Values for `store.collect.Policy`, by name.
+        logs: Values for `store.logs.LogPolicy`, by name.
         keyring: The file with the public key that signs kernel.org's checksums.
     """
 
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     collection: Mapping[str, Any] = attrs.field(factory=dict)
+    logs: Mapping[str, Any] = attrs.field(factory=dict)
     keyring: Path | None = None
 
 
@@ -91,16 +101,22 @@ def parse(text: str, file: Path) -> Configuration:
     reader = _Reader([])
     collection = reader.table(document.pop("gc", {}), "gc")
     keep = reader.table(collection.pop("keep", {}), "gc.keep")
+    logs = reader.table(collection.pop("logs", {}), "gc.logs")
     limits = reader.table(document.pop("limits", {}), "limits")
     keyring = reader.read({"keyring": document.pop("keyring")} if "keyring" in document else {}, _OTHERS, "")
-    settings = reader.read(document, _SETTINGS, "") | reader.read(limits, _LIMITS, "limits.")
+    settings = reader.read(document, _SETTINGS, "")
+    chosen = reader.read(limits, {**_LIMITS, **_BOUNDS}, "limits.")
+    if bounds := {name: chosen.pop(name) for name in _BOUNDS if name in chosen}:
+        settings["bounds"] = Bounds(**bounds)
+    settings |= chosen
     policy = reader.read(collection, _COLLECTION, "gc.")
+    log_policy = reader.read(logs, _LOGS, "gc.logs.")
     ages = reader.read(keep, dict.fromkeys(Retention, _seconds), "gc.keep.")
     if reader.problems:
         raise InvalidConfiguration(file, tuple(reader.problems))
     if ages:
         policy["keep"] = {Retention(name): age for name, age in ages.items()}
-    return Configuration(settings=settings, collection=policy, **keyring)
+    return Configuration(settings=settings, collection=policy, logs=log_policy, **keyring)
 
 
 @attrs.define
@@ -213,5 +229,12 @@ _SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "kernel_mirrors": _urls,
 }
 _LIMITS: Mapping[str, Callable[[Any], Any]] = {"max_download_size": _size}
+_BOUNDS: Mapping[str, Callable[[Any], Any]] = {
+    "processes": _count(0),
+    "memory": _size,
+    "tmpfs": _size,
+    "free_space": _size,
+}
 _OTHERS: Mapping[str, Callable[[Any], Any]] = {"keyring": _file}
 _COLLECTION: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_freed": _size}
+_LOGS: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_size": _size}

@@ -1,7 +1,8 @@
 """Take in what a builder left: make it canonical where it is, and share every file through the pool.
 
 It is distrusted: it is looked through before anything in it is changed, no symbolic link is
-followed, each step is relative to an open directory.
+followed, each step is relative to an open directory. What a builder of root leaves belongs to the
+user that it ran as, and becomes root's on the way.
 """
 
 from __future__ import annotations
@@ -45,8 +46,10 @@ _TIMES = (MTIME_NS, MTIME_NS)
 _CANONICAL_MODES = frozenset({FILE_MODE, EXECUTABLE_MODE})
 
 
-def adopt(path: Path, pool: Pool) -> Content:
+def adopt(path: Path, pool: Pool, owner: int | None = None) -> Content:
     """Make the tree at *path*, which a builder left, canonical where it is and return its content.
+
+    All of it must belong to *owner* or to us, as does what two outputs share; afterwards it is ours.
 
     Whether it can be kept is found out first; only then is anything changed, except that
     directories become accessible to their owner. Files that have their final mode and time and
@@ -57,9 +60,10 @@ def adopt(path: Path, pool: Pool) -> Content:
             user's file, a link to a file outside or an attribute that cannot be removed, or it is too deep.
         OSError: something cannot be read or changed.
     """
-    inspection = _Inspection()
+    ours = os.geteuid()
+    inspection = _Inspection(frozenset({ours, ours if owner is None else owner}))
     inspection.inspect(os.fspath(path))
-    return walk(path, _Adopt(pool, inspection.shared()))
+    return walk(path, _Adopt(pool, inspection.shared(), foreign=inspection.owners != {ours}))
 
 
 @attrs.define
@@ -76,7 +80,7 @@ class _Links:
 class _Inspection:
     """Looks through a tree that nobody changes any more, and refuses what cannot be kept."""
 
-    owner: int = attrs.field(factory=os.geteuid)
+    owners: frozenset[int]
     links: dict[_Inode, _Links] = attrs.field(factory=dict)
 
     def inspect(self, path: str) -> None:
@@ -119,7 +123,7 @@ class _Inspection:
         form = stat.S_IFMT(status.st_mode)
         if form not in {stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK}:
             raise refusal(place, status.st_mode)
-        if status.st_uid != self.owner:
+        if status.st_uid not in self.owners:
             raise InvalidTree(place, f"it belongs to user {status.st_uid}, not to the one who builds")
         bits = status.st_mode & (stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX)
         if form == stat.S_IFDIR:
@@ -136,6 +140,7 @@ class _Inspection:
 class _Adopt(Visitor):
     pool: Pool
     shared: set[_Inode]
+    foreign: bool
 
     def enter(self, directory: Directory) -> None:
         pass
@@ -150,6 +155,7 @@ class _Adopt(Visitor):
         try:
             kind = file_kind(status.st_mode)
             executable = kind is Kind.EXECUTABLE
+            self._own(fd)
             if (status.st_dev, status.st_ino) not in self.shared:
                 _strip(fd, place)
                 if not _is_canonical(status):
@@ -161,12 +167,20 @@ class _Adopt(Visitor):
         return kind, digest, size, stamp(status)
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
-        os.utime(name, ns=_TIMES, dir_fd=directory.fd if directory else None, follow_symlinks=False)
-        return digest_target(read_target(directory.fd if directory else None, name))
+        dir_fd = directory.fd if directory else None
+        if self.foreign:
+            os.chown(name, os.geteuid(), os.getegid(), dir_fd=dir_fd, follow_symlinks=False)
+        os.utime(name, ns=_TIMES, dir_fd=dir_fd, follow_symlinks=False)
+        return digest_target(read_target(dir_fd, name))
 
     def leave(self, directory: Directory, digest: bytes) -> None:  # noqa: ARG002 -- the protocol's
         _strip(directory.fd, directory.place)
+        self._own(directory.fd)
         finish_directory(directory.fd)
+
+    def _own(self, fd: int) -> None:
+        if self.foreign:
+            os.fchown(fd, os.geteuid(), os.getegid())
 
 
 def _is_canonical(status: os.stat_result) -> bool:

@@ -28,6 +28,7 @@ from derivations.realise.builtins import registry
 from derivations.realise.events import Finished, Kept, LogLine, Progress, Reused, Started, Unit, Waiting, Warned
 from derivations.realise.job import Cancelled, Job
 from derivations.realise.kvm import KvmRecord
+from derivations.realise.launcher import reclaim
 from derivations.realise.log import log_path, spoken_log
 from derivations.realise.outputs import Outputs
 from derivations.realise.run import BuildFailed, Limits, Watcher, run
@@ -223,6 +224,7 @@ class _Build:
             argv=(derivation.builder, *derivation.args),
             env={"KERNIX_CORES": str(settings.builder_cores), **derivation.env},
             kvm=derivation.hints.kvm and settings.kvm and self._kvm.failure is None,
+            bounds=settings.bounds.for_machine(),
         )
         limits = Limits(
             timeout=_first(derivation.hints.timeout, settings.timeout),
@@ -273,6 +275,7 @@ class _Build:
             return
         directory = self.workshop.store.layout.failed
         directory.mkdir(mode=0o700, exist_ok=True)
+        reclaim(build)
         build.chmod(0o755)  # a builder may have taken away our right to rename it
         for number in itertools.count(1):
             place = directory / f"{self.derivation.name}-{number}"

@@ -17,13 +17,14 @@ from derivations.realise.archive import DIRECTORY, FILE, HARD_LINK, SYMLINK, Mem
 from derivations.realise.decompress import Reader, Section
 from derivations.realise.job import Cancelled
 from derivations.realise.links import Entangled, Links
+from derivations.realise.room import Room
 from store.errors import Error
 from store.tree import InvalidTree
 from store.writer import TreeWriter
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from derivations.realise.decompress import Source
     from derivations.realise.job import Job
@@ -77,6 +78,7 @@ class Extraction:
         writer: Where they are written.
         archive: What the archive is called in errors.
         strip: How many leading directories are left out.
+        room: The room for it on the disk, if that is looked at.
         links_may_leave: Whether symbolic links may lead anywhere: in a root file system, they may.
     """
 
@@ -84,6 +86,7 @@ class Extraction:
     archive: str
     strip: int = 0
     links_may_leave: bool = False
+    room: Room | None = None
     _stripped: bytes | None = attrs.field(default=None, init=False)
     _links: Links = attrs.field(factory=Links, init=False)
 
@@ -109,8 +112,7 @@ class Extraction:
         if path is None:
             return
         if member.type == FILE:
-            data = tar.read(member) if member.size <= WHOLE else tar.chunks(member)
-            self.writer.file(path, data, executable=member.executable, replace=True)
+            self.writer.file(path, self._data(member, tar), executable=member.executable, replace=True)
             self._links.drop(path)
         elif member.type == DIRECTORY:
             self.writer.directory(path)
@@ -121,6 +123,14 @@ class Extraction:
             self._link(member, path)
         else:
             raise self._refusal(member, f"it is {member.kind}")
+
+    def _data(self, member: Member, tar: TarReader) -> bytes | Iterator[memoryview]:
+        if member.size <= WHOLE:
+            if self.room is not None:
+                self.room.take(member.size)
+            return tar.read(member)
+        chunks = tar.chunks(member)
+        return chunks if self.room is None else self.room.counted(chunks)
 
     def _place(self, member: Member, name: bytes) -> bytes | None:
         """Return where in the tree *name* lies; None for the root itself and what was stripped."""
@@ -178,6 +188,7 @@ def extract(
         Refused: the archive wants what it must not.
         Corrupt: it cannot be read to its end.
         CaseFolding: the store's file system cannot hold it.
+        NoRoom: too little of the disk would be left free.
         Cancelled: the user gave up.
     """
     check_case(job.out)
@@ -191,7 +202,13 @@ def extract(
             raise Cancelled(job.derivation.name)
 
     with TreeWriter(job.store.pool, job.out / "out") as writer, Reader(source, archive, check) as reader:
-        extraction = Extraction(writer=writer, archive=archive, strip=strip, links_may_leave=links_may_leave)
+        extraction = Extraction(
+            writer=writer,
+            archive=archive,
+            room=Room(archive, job.out, job.settings.bounds, check),
+            strip=strip,
+            links_may_leave=links_may_leave,
+        )
         extraction.extract(reader, each)
         return writer.finish()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from derivations.realise import probe
+from derivations.realise.bounds import Bounds
 from derivations.realise.process import Process, Streams
 from derivations.realise.realise import held_plan
 from derivations.realise.sandbox import Sandbox
@@ -63,13 +64,15 @@ def session(
     build: Path | None = None,
     out: Path | None = None,
     writable: Mapping[str, Path] | None = None,
+    bounds: Bounds | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run *argv* in a sandbox with *mounts*, and end it with all of its processes when the body ends.
 
     With *terminal* the command has the caller's streams, if they are a terminal through one of its own
     (`derivations.realise.terminal`). Without, standard input and output are pipes, and `stderr` is a file
     with what was written so far. *build* and *out* are the directories for /build and /out, by default
-    empty ones that go away in the end; *writable* names further directories that can be changed.
+    empty ones that go away in the end; *writable* names further directories that can be changed. *bounds* is how many
+    processes it may have, and how much fits into what it has in memory.
 
     Raises:
         NotRealised: an input is not in the store.
@@ -88,6 +91,8 @@ def session(
             env=env or {},
             writable=writable or {},
             leads=bool(line.prefix),
+            bounds=(bounds or Bounds()).for_machine(),
+            lent=frozenset({*(it for it in (build, out) if it is not None), *(writable or {}).values()}),
         )
         process = stack.enter_context(Process(sandbox, line.streams))
         line.begin(process.popen)

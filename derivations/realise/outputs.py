@@ -98,7 +98,7 @@ class Outputs:
 
     def _adopt(self, place: Path) -> Content:
         try:
-            return adopt(place, self.pool)
+            return adopt(place, self.pool, self.directory.lstat().st_uid)
         except InvalidTree as error:
             inside = error.place.replace(str(self.directory), "/out", 1)
             raise self._failure(f"its output {inside} cannot be kept: {error.reason}") from None

@@ -7,6 +7,7 @@ options of a build, and only its refusal is explained from the machine's setting
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -16,6 +17,7 @@ import subprocess
 from pathlib import Path
 
 from derivations.realise import sandbox, seccomp
+from derivations.realise.launcher import Files, launcher
 from store.errors import Error
 
 
@@ -95,23 +97,26 @@ def check(proc: Path = Path("/proc"), program: Path | None = None) -> None:
         NoBubblewrap: bubblewrap is missing or too old.
         NoUserNamespaces: the machine does not let us.
         SandboxRefused: something else is in the way.
+        NoBuildUser: we are root, and there is no other user to be.
     """
     program = bubblewrap() if program is None else program
     version = _version(program)
     if version < OLDEST:
         reason = f"bubblewrap {'.'.join(map(str, version))} is too old"
         raise NoBubblewrap(reason)
-    with os.fdopen(os.memfd_create("seccomp"), "r+b") as filter_file:
-        filter_file.write(seccomp.program(os.uname().machine))
-        filter_file.seek(0)
+    with contextlib.ExitStack() as stack:
+        files = Files(stack)
+        starter = stack.enter_context(launcher())
         options = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", sandbox.TMP)
+        filter_file = files.open(seccomp.program(os.uname().machine))
+        argv = [str(program), *sandbox.OPTIONS, *options, "--seccomp", str(filter_file), "--", "/bin/true"]
         done = subprocess.run(
-            [program, *sandbox.OPTIONS, *options, "--seccomp", str(filter_file.fileno()), "--", "/bin/true"],
+            starter.command(argv, {}, files.open),
             env={},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            pass_fds=[filter_file.fileno()],
+            pass_fds=files.descriptors,
             check=False,
         )
     if done.returncode != 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import select
@@ -13,23 +14,28 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from derivations.realise import probe
+from derivations.realise.bounds import amount
 from derivations.realise.job import Cancelled
 from derivations.realise.log import FLUSH, Caution, Lines, LogWriter, Mark, NoKvm
 from derivations.realise.process import Process
+from derivations.realise.sandbox import SHARED, TMP
+from derivations.realise.usage import Excess, Watch
 from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from derivations.realise.bounds import Bounds
     from derivations.realise.log import Said
     from derivations.realise.sandbox import Sandbox
 
 
 CHUNK = 1 << 16
 
-_DAY = 86_400.0
+_NO_SPACE = os.strerror(errno.ENOSPC)
+_NO_FORK = (os.strerror(errno.EAGAIN), "Cannot fork")  # dash and BusyBox give no reason
 
 
 @attrs.frozen(kw_only=True)
@@ -110,20 +116,22 @@ def run(sandbox: Sandbox, *, name: str, log: Path, limits: Limits, watcher: Watc
     session = _Session(LogWriter(log), limits, watcher)
     try:
         with Process(sandbox) as process:
-            stop = session.listen(process)
+            stop = session.listen(process, Watch(sandbox.bounds, sandbox.build))
             process.finish()
             session.drain(process.output)
     finally:
         place = session.log.close()
     facts: dict[str, Any] = {"name": name, "tail": tuple(session.lines.tail), "log": place}
     if stop is not None:
-        raise Cancelled(name) if stop.error is None else stop.error(reason=stop.reason, **facts)
+        raise Cancelled(name) if stop.error is None else stop.error(reason=stop.reason, advice=stop.advice, **facts)
     if process.exit_code is None:
         raise _refusal(sandbox.argv, facts)
     if process.exit_code != 0:
+        facts["advice"] = _advice(session.lines.tail, sandbox.bounds)
         said = session.lines.complaint
         if said is not None:
-            raise BuildFailed(reason=said.sentence, advice=said.advice, kind=said.kind, **facts)
+            facts["advice"] = said.advice or facts["advice"]
+            raise BuildFailed(reason=said.sentence, kind=said.kind, **facts)
         raise BuildFailed(reason=f"its builder {_end(process.exit_code)}", **facts)
 
 
@@ -133,6 +141,11 @@ class _Stop:
 
     error: type[BuildFailed] | None
     reason: str = ""
+    advice: str | None = None
+
+    @classmethod
+    def of(cls, excess: Excess) -> _Stop:
+        return cls(BuildFailed, excess.reason, excess.advice)
 
 
 class _Session:
@@ -145,8 +158,8 @@ class _Session:
         self._watcher = watcher
         self._heard = 0.0
 
-    def listen(self, process: Process) -> _Stop | None:
-        """Listen until the builder ends, or return why it has to."""
+    def listen(self, process: Process, watch: Watch) -> _Stop | None:
+        """Listen until the builder ends, or return why it has to; *watch* it meanwhile."""
         poll = select.poll()
         for descriptor in (process.output, process.status, process.end, self._watcher.cancel):
             poll.register(descriptor, select.POLLIN)
@@ -155,7 +168,7 @@ class _Session:
             seconds, stop = self._patience(started)
             if seconds is not None and seconds <= 0:
                 return stop
-            ready = self._wait(poll, seconds)
+            ready = self._wait(poll, watch.due() if seconds is None else min(seconds, watch.due()))
             if self._watcher.cancel in ready:
                 return _Stop(None)
             # Closed by the builder, but it may go on: only its end is its end.
@@ -167,12 +180,14 @@ class _Session:
                 return _Stop(BuildFailed, f"its builder wrote more than {self._limits.max_log_size} bytes of log")
             if process.end in ready:
                 return None
+            if (excess := watch.look(process.first)) is not None:
+                return _Stop.of(excess)
 
-    def _wait(self, poll: select.poll, seconds: float | None) -> set[int]:
+    def _wait(self, poll: select.poll, seconds: float) -> set[int]:
         """Return what can be read within *seconds*; before a pause the log is brought up to date."""
         if self.log.is_pending:
-            seconds = FLUSH if seconds is None else min(seconds, FLUSH)
-        ready = {descriptor for descriptor, _ in poll.poll(_milliseconds(seconds))}
+            seconds = min(seconds, FLUSH)
+        ready = {descriptor for descriptor, _ in poll.poll(seconds * 1000 + 1)}
         if not ready:
             self.log.flush()
         return ready
@@ -227,9 +242,16 @@ def _seconds(count: float) -> str:
     return f"{count:g} second{'' if count == 1 else 's'}"
 
 
-def _milliseconds(seconds: float | None) -> float | None:
-    """Return *seconds* as `poll` takes them; it counts up to 24 days, so sometimes it is to be asked again."""
-    return None if seconds is None else min(seconds, _DAY) * 1000 + 1
+def _advice(tail: Iterable[str], bounds: Bounds) -> str | None:
+    """Return what may help a builder whose last words are *tail*."""
+    said = "\n".join(tail)
+    if bounds.tmpfs and _NO_SPACE in said:
+        what, limit = f"{TMP} and {SHARED} hold {amount(bounds.tmpfs)} each", "tmpfs"
+    elif bounds.processes and any(it in said for it in _NO_FORK):
+        what, limit = f"a build may have {bounds.processes} processes at once", "processes"
+    else:
+        return None
+    return f"{what}, which may be why: {Excess('', limit).advice}"
 
 
 def _end(exit_code: int) -> str:

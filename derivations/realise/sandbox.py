@@ -3,8 +3,8 @@
     /           a file system of its own, read-only, made of what the derivation mounts
     /build      empty, writable, where the builder starts
     /out        empty, writable, where it leaves its outputs
-    /tmp        empty, writable, in memory
-    /proc /dev  of this sandbox alone
+    /tmp        empty, writable, in memory; /dev/shm, too
+    /proc /dev  of this sandbox alone, read-only
     /etc        passwd, group and hosts of this sandbox, besides what is mounted
 
 What is mounted at `/` is taken entry by entry, so that there is room for other mount points
@@ -13,7 +13,9 @@ missing. Symbolic links are made anew and never followed on the host: where a mo
 one, a result that is a link to a host file would show that file.
 
 All namespaces are new, so there is no network but `lo`, no process but the builder's own and no
-user but 1000; further user namespaces are refused. The environment is the derivation's, and the
+user but 1000; further user namespaces are refused. What the machine has only once (/proc/sys and its like) would
+be writable for a builder that root started, were /proc not read-only and were the builder root's
+(`derivations.realise.users`): either is enough. The environment is the derivation's, and the
 host name and the user's name are fixed.
 """
 
@@ -26,6 +28,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from derivations.realise.bounds import Bounds
 from store.errors import Error
 
 
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-BUILD, OUT, TMP = "/build", "/out", "/tmp"  # noqa: S108 -- a place inside the sandbox, where nobody else is
+BUILD, OUT, TMP, SHARED = "/build", "/out", "/tmp", "/dev/shm"  # noqa: S108 -- a place inside the sandbox, where nobody else is
 USER, GROUP, HOST = 1000, 100, "localhost"
 ENVIRONMENT = {
     "HOME": "/homeless",
@@ -60,6 +63,10 @@ OPTIONS = (
     "--clearenv",
 )  # fmt: skip
 
+COVERED = ("/proc/kcore", "/proc/key-users", "/proc/keys", "/proc/sched_debug", "/proc/timer_list")
+"""What tells of the whole machine, or of other users' keys."""
+
+_BINDS = frozenset({"--bind", "--ro-bind"})
 _CLOSED = ("/proc", "/dev", OUT)
 
 
@@ -86,6 +93,8 @@ class Sandbox:
         kvm: Whether /dev/kvm is there.
         writable: Mount point -> the host's directory that is seen, and can be changed, there.
         leads: Whether the builder itself leads the session, as the first process in its namespace.
+        bounds: How much of the machine it may take, with nothing left open.
+        lent: Which of the writable directories are the caller's and stay so, whoever the builder is outside.
     """
 
     mounts: Mapping[str, Path]
@@ -96,9 +105,14 @@ class Sandbox:
     kvm: bool = False
     writable: Mapping[str, Path] = attrs.field(factory=dict)
     leads: bool = False
+    bounds: Bounds = attrs.field(factory=lambda: Bounds().for_machine())
+    lent: frozenset[Path] = frozenset()
 
-    def arguments(self, open_data: Callable[[bytes], int]) -> list[str]:
-        """Return bubblewrap's options; *open_data* returns a descriptor from which given bytes are read.
+    def arguments(self, open_data: Callable[[bytes], int], place: Callable[[Path], str] = str) -> list[str]:
+        """Return bubblewrap's options.
+
+        *open_data* returns a descriptor from which given bytes are read, *place* where bubblewrap finds a path of
+        the host.
 
         Raises:
             MountRefused: two mounts contradict each other.
@@ -106,12 +120,17 @@ class Sandbox:
         arguments = list(OPTIONS)
         for name, value in {**ENVIRONMENT, **self.env}.items():
             arguments += ("--setenv", name, value)
-        arguments += _emit(self._layout(open_data), "/")
+        arguments += _emit(self._layout(open_data), "/", place)
         if self.leads:
             arguments.append("--as-pid-1")
         if self.kvm:
             arguments += ("--dev-bind-try", "/dev/kvm", "/dev/kvm")
-        arguments += ("--remount-ro", "/", "--chdir", BUILD)
+        for covered in COVERED:
+            if os.path.lexists(covered):
+                arguments += ("--ro-bind", "/dev/null", covered)
+        for closed in ("/proc", "/dev", "/"):
+            arguments += ("--remount-ro", closed)
+        arguments += ("--chdir", BUILD)
         return arguments
 
     def _layout(self, open_data: Callable[[bytes], int]) -> _Node:
@@ -123,27 +142,32 @@ class Sandbox:
             elif place in {BUILD, TMP} or any(place == it or place.startswith(f"{it}/") for it in _CLOSED):
                 raise MountRefused(place, "the sandbox has something of its own there")
         root.children |= {
-            "build": _Node(("--bind", str(self.build)), self.build),
-            "dev": _Node(("--dev",)),
-            "out": _Node(("--bind", str(self.out)), self.out),
+            "build": _Node(("--bind",), self.build),
+            "dev": _Node(("--dev",), children={"shm": self._in_memory()}),
+            "out": _Node(("--bind",), self.out),
             "proc": _Node(("--proc",)),
-            "tmp": _Node(("--tmpfs",)),
+            "tmp": self._in_memory(),
         }
         for place in sorted(self.mounts):
             if place != "/":
                 _insert(root, place, _bound(self.mounts[place]))
         for place, directory in sorted(self.writable.items()):
-            _insert(root, place, _Node(("--bind", str(directory)), directory))
+            _insert(root, place, _Node(("--bind",), directory))
         for place in sorted(FILES.keys() - self.mounts.keys()):
             _insert(root, place, _Node(("--perms", "0444", "--file", str(open_data(FILES[place])))))
         return root
+
+    def _in_memory(self) -> _Node:
+        size = ("--size", str(self.bounds.tmpfs)) if self.bounds.tmpfs else ()
+        return _Node((*size, "--tmpfs"))
 
 
 @attrs.define
 class _Node:
     """A place in the sandbox: how bubblewrap makes it, what it shows, what lies on it.
 
-    A node without *option* is a directory of the file system that holds it: nothing is mounted.
+    A node without *option* is a directory of the file system that holds it: nothing is mounted. What is bound is the
+    *source*.
     """
 
     option: tuple[str, ...]
@@ -155,7 +179,7 @@ def _bound(source: Path) -> _Node:
     """Return the node that shows *source*: a link as a link, whatever it points to."""
     if stat.S_ISLNK(source.lstat().st_mode):
         return _Node(("--symlink", str(source.readlink())))
-    return _Node(("--ro-bind", str(source)), source)
+    return _Node(("--ro-bind",), source)
 
 
 def _entries(directory: Path) -> dict[str, _Node]:
@@ -182,7 +206,7 @@ def _insert(root: _Node, place: str, new: _Node) -> None:
     has_point = node.source is not None and _kind(node.source / name) == (
         "directory" if new.source is not None and _kind(new.source) == "directory" else "file"
     )
-    mounts = new.option[0] in {"--ro-bind", "--bind"}
+    mounts = new.option[0] in _BINDS
     if not inside and not (has_point and mounts):
         _open(node)
     node.children[name] = new
@@ -216,13 +240,15 @@ def _open(node: _Node) -> None:
     node.option, node.source = ("--tmpfs",), None
 
 
-def _emit(node: _Node, place: str) -> Iterator[str]:
-    """Yield the options that make *node* at *place*, and then what lies on it."""
-    if node.option:
+def _emit(node: _Node, place: str, found: Callable[[Path], str]) -> Iterator[str]:
+    """Yield the options that make *node* at *place*, and then what lies on it; *found* names sources."""
+    if node.option[:1] and node.option[0] in _BINDS and node.source is not None:
+        yield from (node.option[0], found(node.source), place)
+    elif node.option:
         yield from (*node.option, place)
     elif node.source is None and not node.children:
         yield from ("--dir", place)
     for name in sorted(node.children):
-        yield from _emit(node.children[name], f"{place.rstrip('/')}/{name}")
-    if node.option == ("--tmpfs",) and place != TMP:
+        yield from _emit(node.children[name], f"{place.rstrip('/')}/{name}", found)
+    if node.option == ("--tmpfs",) and place not in {TMP, SHARED}:
         yield from ("--remount-ro", place)

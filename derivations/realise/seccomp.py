@@ -4,8 +4,16 @@ What is refused, on each architecture and on the 32-bit one that the same kernel
 
     chmod family, open family that creates, mknod    EPERM   if the mode has setuid or setgid
     every call on extended attributes                ENOTSUP as on a file system without them
-    openat2, io_uring_setup                          ENOSYS  their arguments lie in memory, where
+    socket, socketpair                               EAFNOSUPPORT for families that no network
+                                                             namespace keeps apart (AF_VSOCK), and
+                                                             for those that no build needs (AF_ALG)
+    ptrace and its like on process 1                 EPERM   it could not tell that the builder ended
+    ioctl that types into a terminal                 EPERM   TIOCSTI, TIOCLINUX
+    openat2, io_uring, socketcall                    ENOSYS  their arguments lie in memory, where
                                                              no filter sees them
+    keys, bpf, perf, userfaultfd, mounts, kexec, …   ENOSYS  not kept apart by namespaces, or only
+                                                             of use to attack the kernel
+    calls newer than this list                       ENOSYS  as on the kernel of its time
     x32's numbers                                    ENOSYS  an ABI of its own that nobody needs
     any other architecture                           the process is killed
 
@@ -33,6 +41,18 @@ if TYPE_CHECKING:
 
 
 MODE_MASK = stat.S_ISUID | stat.S_ISGID
+FAMILIES = (1, 2, 10, 16)
+"""The sockets that a builder may have: AF_UNIX, AF_INET, AF_INET6, AF_NETLINK."""
+
+TYPING = (0x5412, 0x541C)
+"""The requests of ioctl that type into a terminal: TIOCSTI, TIOCLINUX."""
+
+FIRST = 1
+"""The number of the sandbox's first process, which reports how the builder ended."""
+
+NEWEST = 467
+"""The last call that this filter knows of. Since 424 all architectures number new calls alike."""
+
 CREATES = 0o100 | 0o20000000  # O_CREAT and the own bit of O_TMPFILE, the same on all of these architectures
 
 _INSTRUCTION = struct.Struct("<HBBI")
@@ -66,7 +86,11 @@ class Abi:
         modes: Calls that set a mode -> which argument it is.
         creates: Calls that set a mode if they create -> arguments (flags, mode).
         xattrs: Calls on extended attributes.
-        unseen: Calls whose arguments a filter cannot see.
+        sockets: Calls that make sockets; their first argument is the family.
+        handles: Calls that take hold of another process -> which argument is its number.
+        ioctl: The call whose second argument is a request.
+        absent: Calls that are to be absent.
+        private: From where on an architecture has calls of its own, which are needed.
         x32: Whether numbers from 2**30 are another ABI.
     """
 
@@ -74,16 +98,32 @@ class Abi:
     modes: Mapping[int, int]
     creates: Mapping[int, tuple[int, int]]
     xattrs: Iterable[int]
-    unseen: tuple[int, ...] = (425, 437)
+    sockets: tuple[int, ...]
+    handles: Mapping[int, int]
+    ioctl: int
+    absent: tuple[int, ...]
+    private: int | None = None
     x32: bool = False
 
 
 _XATTR_AT = range(463, 467)
+
+# io_uring_setup, _enter, _register; open_tree, move_mount, fsopen, fsconfig, fsmount, fspick; openat2; mount_setattr;
+# quotactl_fd; open_tree_attr
+_ABSENT = (*range(425, 434), 437, 442, 443, 467)
+_PIDFD_OPEN = 434
+
+# Behind each table's shared part: add_key, request_key, keyctl, bpf, userfaultfd, perf_event_open, open_by_handle_at,
+# syslog, the loading of modules and of kernels, and on i386 and ARM socketcall.
 X86_64 = Abi(
     audit=0xC000003E,
     modes={90: 1, 91: 1, 268: 2, 452: 2, 85: 1, 133: 1, 259: 2},
     creates={2: (1, 2), 257: (2, 3)},
     xattrs=(*range(188, 200), *_XATTR_AT),
+    sockets=(41, 53),
+    handles={101: 1, 311: 0, _PIDFD_OPEN: 0},
+    ioctl=16,
+    absent=(*_ABSENT, 248, 249, 250, 321, 323, 298, 304, 103, 175, 176, 313, 246, 320),
     x32=True,
 )
 I386 = Abi(
@@ -91,18 +131,31 @@ I386 = Abi(
     modes={15: 1, 94: 1, 306: 2, 452: 2, 8: 1, 14: 1, 297: 2},
     creates={5: (1, 2), 295: (2, 3)},
     xattrs=(*range(226, 238), *_XATTR_AT),
+    sockets=(359, 360),
+    handles={26: 1, 348: 0, _PIDFD_OPEN: 0},
+    ioctl=54,
+    absent=(*_ABSENT, 286, 287, 288, 357, 374, 336, 342, 103, 128, 129, 350, 283, 102),
 )
 AARCH64 = Abi(
     audit=0xC00000B7,
     modes={52: 1, 53: 2, 452: 2, 33: 2},
     creates={56: (2, 3)},
     xattrs=(*range(5, 17), *_XATTR_AT),
+    sockets=(198, 199),
+    handles={117: 1, 271: 0, _PIDFD_OPEN: 0},
+    ioctl=29,
+    absent=(*_ABSENT, 217, 218, 219, 280, 282, 241, 265, 116, 105, 106, 273, 104, 294),
 )
 ARM = Abi(
     audit=0x40000028,
     modes={15: 1, 94: 1, 333: 2, 452: 2, 8: 1, 14: 1, 324: 2},
     creates={5: (1, 2), 322: (2, 3)},
     xattrs=(*range(226, 238), *_XATTR_AT),
+    sockets=(281, 288),
+    handles={26: 1, 377: 0, _PIDFD_OPEN: 0},
+    ioctl=54,
+    absent=(*_ABSENT, 309, 310, 311, 386, 388, 364, 371, 103, 128, 129, 379, 347, 401, 102),
+    private=0xF0000,
 )
 MACHINES = {"x86_64": (X86_64, I386), "aarch64": (AARCH64, ARM)}
 """`uname -m` -> the ABIs that a kernel for this machine may serve."""
@@ -130,6 +183,10 @@ def _rules(abi: Abi) -> bytes:
     code = _load(_NUMBER)
     if abi.x32:
         code += _jump(_AT_LEAST, _X32, 0, 1) + _return(_ERRNO | errno.ENOSYS)
+    newer = _return(_ERRNO | errno.ENOSYS)
+    if abi.private is not None:
+        newer = _jump(_AT_LEAST, abi.private, 1, 0) + newer
+    code += _jump(_AT_LEAST, NEWEST + 1, 0, len(newer) // _INSTRUCTION.size) + newer
     for number, (flags, mode) in abi.creates.items():
         test = _load(_ARGUMENTS + 8 * flags) + _jump(_ANY_BIT, CREATES, 0, 3) + _mode(mode)
         code += _when(number, test + _return(_ALLOW))
@@ -137,9 +194,21 @@ def _rules(abi: Abi) -> bytes:
         code += _when(number, _mode(mode) + _return(_ALLOW))
     for number in abi.xattrs:
         code += _when(number, _return(_ERRNO | errno.ENOTSUP))
-    for number in abi.unseen:
+    for number in abi.absent:
         code += _when(number, _return(_ERRNO | errno.ENOSYS))
+    for number in abi.sockets:
+        allowed = b"".join(_jump(_EQUAL, family, 0, 1) + _return(_ALLOW) for family in FAMILIES)
+        code += _when(number, _load(_ARGUMENTS) + allowed + _return(_ERRNO | errno.EAFNOSUPPORT))
+    for number, argument in abi.handles.items():
+        code += _when(number, _none_of(argument, (FIRST,)))
+    code += _when(abi.ioctl, _none_of(1, TYPING))
     return code + _return(_ALLOW)
+
+
+def _none_of(argument: int, values: Iterable[int]) -> bytes:
+    """Refuse if *argument*, of which the kernel uses 32 bits, is one of *values*."""
+    tests = b"".join(_jump(_EQUAL, value, 0, 1) + _return(_ERRNO | errno.EPERM) for value in values)
+    return _load(_ARGUMENTS + 8 * argument) + tests + _return(_ALLOW)
 
 
 def _mode(argument: int) -> bytes:

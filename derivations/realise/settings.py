@@ -9,6 +9,8 @@ import os
 
 import attrs
 
+from derivations.realise.bounds import Bounds
+
 
 def _limit(seconds: float | None) -> float | None:
     return seconds or None
@@ -27,6 +29,7 @@ class Settings:
         timeout: Seconds that a builder may run, where its derivation does not say; None or 0 for no limit.
         max_silent_time: Seconds that a builder may be silent, where its derivation does not say; None or 0 for no limit.
         max_log_size: Bytes that a builder may print: one that prints for ever must end somewhere.
+        bounds: How much of the machine one build may take.
         kvm: Whether builders who ask for /dev/kvm get it where it is; they try it out before they rely on it.
         offline: Fetch nothing.
         mirrors: Base URLs of Debian mirrors, tried before those of the machine's apt.
@@ -45,6 +48,7 @@ class Settings:
     timeout: float | None = attrs.field(default=None, converter=_limit)
     max_silent_time: float | None = attrs.field(default=None, converter=_limit)
     max_log_size: int = 1 << 30
+    bounds: Bounds = attrs.field(factory=Bounds)
     kvm: bool = True
     offline: bool = False
     mirrors: tuple[str, ...] = ()

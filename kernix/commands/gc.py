@@ -13,6 +13,7 @@ from kernix.progress.line import ProgressLine
 from kernix.quantities import number, size
 from store.collect import Policy, collect, plan
 from store.forecast import forecast
+from store.logs import LogPolicy, remove_logs, superfluous
 
 
 if TYPE_CHECKING:
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
 def command(
     session: Session, /, *, dry_run: bool, older_than: float | None, max_freed: int | None, everything: bool
 ) -> None:
-    """Remove from the store what no root, no running build and no process needs.
+    """Remove from the store what no root, no running build and no process needs, and old logs.
 
     Sources, toolchains and the compile cache stay for 30 days after their last use, so that the
     next build need not fetch them again; `[gc.keep]` in config.toml says otherwise.
+    Logs of builds go after 90 days, and earlier when all of them take more than 1 GB; see `[gc.logs]` there.
     """
     chosen = policy(session, older_than, max_freed, everything=everything)
     if (store := session.existing_store(full_disk=True)) is None:
@@ -48,11 +50,22 @@ def command(
             freed = forecast(store, doomed, progress)
         for info in doomed:
             click.echo(one_line(store.path(info.path)))
+        logs = superfluous(store.layout.logs, log_policy(session))
+        if logs:
+            say(f"{number(len(logs), 'old log')} would be removed, {size(sum(it for _, it in logs))} in all")
         say(f"{number(len(doomed), 'object')} would be removed, {size(freed)} freed")
         return
     with ProgressLine() as progress:
         done = collect(store, chosen, progress, on_wait=lambda: say("waiting for another collection to end"))
+    count, freed = remove_logs(store.layout.logs, log_policy(session))
+    if count:
+        say(f"removed {number(count, 'old log')}, freed {size(freed)}")
     click.echo(f"removed {number(done.objects, 'object')}, freed {size(done.freed)}")
+
+
+def log_policy(session: Session) -> LogPolicy:
+    """Return which logs stay, as the configuration says."""
+    return LogPolicy(**(session.configuration.logs if session.configuration is not None else {}))
 
 
 def policy(session: Session, older_than: float | None, max_freed: int | None, *, everything: bool) -> Policy:

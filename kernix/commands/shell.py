@@ -66,7 +66,10 @@ def command(
         _tell_missing(found, shell)
         argv = words or _shell(session.store.path(paths[shell.mounts["/"]]))
         env = {**shell.env, "PS1": rf"[{derivation.name} \W]\$ ", "TERM": session.environment.get("TERM", "dumb")}
-        with interactive.session(session.store, shell.mounts, argv, env=env, terminal=True, build=work) as process:
+        bounds = session.settings(**chosen).bounds
+        with interactive.session(
+            session.store, shell.mounts, argv, env=env, terminal=True, build=work, bounds=bounds
+        ) as process:
             code = process.wait()
     click.get_current_context().exit(code)
 

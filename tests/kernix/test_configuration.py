@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from derivations.realise.bounds import Bounds
 from kernix.configuration import Configuration, InvalidConfiguration, parse
 from store.retention import Retention
 
@@ -31,6 +32,10 @@ kernel_mirrors = ["https://127.0.0.1/linux"]
 
 [limits]
 max_download_size = "1G"
+processes = 100
+memory = "2G"
+tmpfs = 0
+free_space = "1G"
 
 [gc]
 older_than = "14d"
@@ -39,6 +44,10 @@ max_freed = "5G"
 [gc.keep]
 source = "30d"
 result = 0
+
+[gc.logs]
+older_than = "1w"
+max_size = "10M"
 """
 
 
@@ -62,12 +71,14 @@ def test_everything_can_be_set() -> None:
             "mirrors": ("http://127.0.0.1/debian",),
             "kernel_mirrors": ("https://127.0.0.1/linux",),
             "max_download_size": 2**30,
+            "bounds": Bounds(processes=100, memory=2 << 30, tmpfs=0, free_space=1 << 30),
         },
         collection={
             "older_than": 14 * 86_400,
             "max_freed": 5 * 2**30,
             "keep": {Retention.SOURCE: 30 * 86_400, Retention.RESULT: 0},
         },
+        logs={"older_than": 7 * 86_400, "max_size": 10 * 2**20},
     )
 
 
@@ -85,6 +96,15 @@ def test_nothing_need_be_set() -> None:
             "[gc]\nmax_fred = 1", "unknown setting `gc.max_fred`, did you mean `max_freed`?", id="unknown-in-gc"
         ),
         pytest.param("[gc.keep]\nsauce = 1", "unknown setting `gc.keep.sauce`, did you mean `source`?", id="class"),
+        pytest.param(
+            "[gc.logs]\nmax_sise = 1", "unknown setting `gc.logs.max_sise`, did you mean `max_size`?", id="log"
+        ),
+        pytest.param(
+            "[limits]\nprocess = 1", "unknown setting `limits.process`, did you mean `processes`?", id="unknown-limit"
+        ),
+        pytest.param(
+            "[limits]\nmemory = true", 'limits.memory: expected bytes or a text like "5G", got True', id="bool-for-size"
+        ),
         pytest.param("jobs = 0", "jobs: expected a number of at least 1, got 0", id="too-small"),
         pytest.param("jobs = true", "jobs: expected a number of at least 1, got True", id="bool-for-number"),
         pytest.param("offline = 1", "offline: expected true or false, got 1", id="number-for-bool"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import struct
@@ -13,6 +14,7 @@ import attrs
 import pytest
 
 from derivations.derivation import Derivation, Fixed, Hints, Output
+from derivations.realise.bounds import Bounds
 from derivations.realise.realise import realise
 from derivations.realise.run import Limits, Watcher, run
 from derivations.realise.sandbox import Sandbox
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 
 
 TOOLS = (
-    "cat", "chmod", "cp", "env", "head", "hostname", "id", "ln", "ls", "mkdir", "mkfifo", "mknod", "mv", "ps", "readlink",
-    "rm", "seq", "setsid", "sh", "sleep", "sort", "stat", "stty", "touch", "yes",
+    "cat", "chmod", "cp", "env", "find", "head", "hostname", "id", "ln", "ls", "mkdir", "mkfifo", "mknod", "mv", "ps", "readlink",
+    "rm", "seq", "setsid", "sh", "sleep", "sort", "stat", "stty", "touch", "tr", "yes",
 )  # fmt: skip
 
 
@@ -64,6 +66,7 @@ class Bench:
         env: Mapping[str, str] | None = None,
         argv: tuple[str, ...] = (),
         limits: Limits | None = None,
+        bounds: Bounds | None = None,
     ) -> list[str]:
         """Run *script*, or *argv*, and return the lines that it wrote."""
         sandbox = Sandbox(
@@ -72,6 +75,7 @@ class Bench:
             out=self.out,
             argv=argv or ("/bin/sh", "-c", script),
             env=env or {},
+            bounds=(bounds or Bounds()).for_machine(),
         )
         self.lines.clear()
         watcher = Watcher(
@@ -107,20 +111,19 @@ class Mark:
 
     def running(self) -> list[int]:
         """Return the processes of this machine with that argument."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdecimal():
-                try:
-                    arguments = (entry / "cmdline").read_bytes().split(b"\0")
-                except OSError:
-                    continue
-                if any(argument in {self.text.encode(), b"100" + self.text.encode()} for argument in arguments):
-                    found.append(int(entry.name))
-        return found
+        wanted = {self.text.encode(), b"100" + self.text.encode()}
+        return [pid for pid, line in _command_lines() if not wanted.isdisjoint(line.split(b"\0"))]
 
     def stopped(self) -> list[int]:
         """Return those of them that a signal has stopped."""
         return [pid for pid in self.running() if _state(pid) == "T"]
+
+
+def _command_lines() -> Iterator[tuple[int, bytes]]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):
+                yield int(entry.name), (entry / "cmdline").read_bytes()
 
 
 def _state(pid: int) -> str:

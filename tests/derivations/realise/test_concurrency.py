@@ -210,6 +210,27 @@ def test_interrupt(workplace: Workplace, start: Callable[..., Builder], mark: Ma
     assert workplace.store.realised([done.key, it.key]).keys() == {done.key}
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("echo on; sleep 100MARK & kill -STOP $$", id="stopped"),
+        pytest.param("trap '' TERM INT HUP; sleep 100MARK & kill -STOP $!; echo on; wait", id="stopped-child"),
+        pytest.param("for i in $(seq 2000); do sleep 100MARK & done; echo on; wait", id="thousands"),
+    ],
+)
+def test_interrupt_of_stubborn_builders(
+    workplace: Workplace, start: Callable[..., Builder], mark: Mark, script: str
+) -> None:
+    """Ctrl-C ends builders that are stopped, and those with thousands of processes."""
+    first = start(workplace.shell("it", script.replace("MARK", mark.text)))
+    first.go()
+    first.until("LogLine it")
+    first.process.send_signal(signal.SIGINT)
+    assert first.rest() == ["interrupted"]
+    assert mark.running() == []
+    assert workplace.leftovers() == []
+
+
 def test_interrupt_while_waiting(workplace: Workplace, start: Callable[..., Builder]) -> None:
     """Ctrl-C ends waiting for another process, which goes on."""
     it = workplace.shell("it", "echo on; until [ -e /build/go ]; do sleep 0.01; done; : > /out/out")

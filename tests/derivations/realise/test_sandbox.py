@@ -8,17 +8,17 @@ import os
 import socket
 import struct
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from derivations.realise.bounds import Bounds
 from derivations.realise.run import BuildFailed
-from derivations.realise.sandbox import FILES, MountRefused, Sandbox
+from derivations.realise.sandbox import COVERED, FILES, MountRefused, Sandbox
 
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.derivations.realise.conftest import Bench, Call, Caller
 
 
@@ -29,7 +29,8 @@ SOCKET, CONNECT = 41, 42
 def options(tmp_path: Path, mounts: dict[str, Path]) -> list[str]:
     """Return bubblewrap's options for *mounts*, without those that are always the same."""
     numbers = itertools.count(100)
-    sandbox = Sandbox(mounts=mounts, build=tmp_path / "build", out=tmp_path / "out", argv=("/x",))
+    bounds = Bounds(tmpfs=1 << 20)
+    sandbox = Sandbox(mounts=mounts, build=tmp_path / "build", out=tmp_path / "out", argv=("/x",), bounds=bounds)
     found = sandbox.arguments(lambda _: next(numbers))
     last = max(i for i, option in enumerate(found) if option == "--setenv")
     return found[last + 3 :]
@@ -40,11 +41,12 @@ def test_options(tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "usr" / "bin").mkdir(parents=True)
     (root / "bin").symlink_to("usr/bin")
+    covered = " ".join(f"--ro-bind /dev/null {it}" for it in COVERED if Path(it).exists())
     expected = f"""
-        --symlink usr/bin /bin --bind {tmp_path}/build /build --dev /dev
+        --symlink usr/bin /bin --bind {tmp_path}/build /build --dev /dev --size 1048576 --tmpfs /dev/shm
         --perms 0444 --file 100 /etc/group --perms 0444 --file 101 /etc/hosts --perms 0444 --file 102 /etc/passwd
-        --bind {tmp_path}/out /out --proc /proc --tmpfs /tmp --ro-bind {root}/usr /usr
-        --remount-ro / --chdir /build
+        --bind {tmp_path}/out /out --proc /proc --size 1048576 --tmpfs /tmp --ro-bind {root}/usr /usr
+        {covered} --remount-ro /proc --remount-ro /dev --remount-ro / --chdir /build
     """
     assert expected.split() == options(tmp_path, {"/": root})
 

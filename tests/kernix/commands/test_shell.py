@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import sys
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from store.remove import remove_tree
 from tests.kernix.conftest import PROJECT
 from tests.terminal import User
 
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.kernix.conftest import CommandLine
 
 LINES = 'while IFS= read -r line; do echo "$line"; done'
@@ -76,7 +76,7 @@ def test_what_is_not_built_is_said(kernix: CommandLine, scripts: Path) -> None:
 def test_an_output_that_went_away(kernix: CommandLine, scripts: Path, attribute: str) -> None:
     """What builds an output again is told even where another one, to which the attribute leads, is still there."""
     kernix("build", "-f", scripts, "two.out")
-    kernix("gc")
+    remove_tree(Path(kernix("build", "-f", scripts, "two.dev", "--no-link").lines[0]))
     done = kernix.process("shell", "-f", scripts, attribute, "--", "/bin/sh", "-c", ":")
 
     assert done.stderr.endswith("not built, so not there: $dev (`kernix build two.dev`)\n")

@@ -240,6 +240,21 @@ def test_gc_tells_first(kernix: CommandLine, hello: Path) -> None:
     assert ran.err.splitlines()[-1].startswith("2 objects would be removed, ")
 
 
+def test_gc_removes_old_logs(kernix: CommandLine, hello: Path) -> None:
+    """Logs that are older, or together larger, than the configuration says go, as --dry-run tells before."""
+    kernix("add", hello)
+    log = kernix.home / "logs" / "aa" / f"{'b' * 62}.zst"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"x" * 5000)
+    kernix("gc")
+    assert log.exists()
+    kernix.configure("[gc.logs]\nmax_size = 100\n")
+    assert "1 old log would be removed, 8.2 kB in all" in kernix("gc", "--dry-run").err
+    assert log.exists()
+    assert "removed 1 old log, freed 8.2 kB" in kernix("gc").err
+    assert not log.exists()
+
+
 def test_gc_spares_what_was_used_lately(kernix: CommandLine, hello: Path) -> None:
     """`--delete-older-than` spares what was used since."""
     place = kernix("build", "-f", hello, "hello", "--no-link").lines[0]
