@@ -17,11 +17,8 @@ Where packages come from, and whose keys sign them, is the machine's configurati
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
-import signal
-import subprocess
 
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -30,12 +27,15 @@ import attrs
 
 from derivations.debian.lock import Lock, Package, archive_of
 from derivations.debian.sets import default_sets, package_set
+from derivations.realise.supervised import TookTooLong, run
 from derivations.suggest import suggestion
 from store.errors import Error
 from store.locks import locked
 
 
 if TYPE_CHECKING:
+    import subprocess
+
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
@@ -289,35 +289,18 @@ def _native() -> str:
 
 
 def _run(program: str, *arguments: str, timeout: float = TIMEOUT) -> subprocess.CompletedProcess[str]:
-    """Run *program* of apt to its end, in English and in a session of its own.
+    """Run *program* of apt to its end.
 
     Raises:
         AptMissing: it is not there.
         AptFailed: it takes too long.
     """
-    found = shutil.which(program)
-    if found is None:
+    if shutil.which(program) is None:
         raise AptMissing(program)
-    command = ["env", "LC_ALL=C", found, *arguments]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            raise AptFailed(_shown(program, arguments), (f"no end after {timeout:.0f} seconds",)) from None
-        finally:
-            # Its helpers hold the pipes and the network: all of them end with it.
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
+    try:
+        return run([program, *arguments], timeout=timeout)
+    except TookTooLong:
+        raise AptFailed(_shown(program, arguments), (f"no end after {timeout:.0f} seconds",)) from None
 
 
 def _package(answer: str, bases: Sequence[str]) -> Package:
