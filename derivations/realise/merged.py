@@ -1,0 +1,23 @@
+"""A path into a package, whether that was made before Debian merged `/bin`, `/lib` and their like into `/usr`, or after.
+
+The same program lies in `bin/busybox` in Debian 12's package and in `usr/bin/busybox` in Debian 13's, and on
+either system both paths lead to it. So both lead to it here, too.
+"""
+
+from __future__ import annotations
+
+from derivations.union import USR_MERGE
+
+
+_USR = "usr"
+
+
+def spellings(path: str) -> tuple[str, ...]:
+    """Return *path* and, if `/usr` was merged with what it begins with, the same path on the other side of the merge."""
+    top, _, rest = path.lstrip("/").partition("/")
+    if rest and top in USR_MERGE:
+        return path, f"{USR_MERGE[top]}/{rest}"
+    inner, _, below = rest.partition("/")
+    if top == _USR and below and inner in USR_MERGE:
+        return path, rest
+    return (path,)
