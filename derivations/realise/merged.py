@@ -9,15 +9,11 @@ from __future__ import annotations
 from derivations.union import USR_MERGE
 
 
-_USR = "usr"
-
-
 def spellings(path: str) -> tuple[str, ...]:
     """Return *path* and, if `/usr` was merged with what it begins with, the same path on the other side of the merge."""
-    top, _, rest = path.lstrip("/").partition("/")
-    if rest and top in USR_MERGE:
-        return path, f"{USR_MERGE[top]}/{rest}"
-    inner, _, below = rest.partition("/")
-    if top == _USR and below and inner in USR_MERGE:
-        return path, rest
+    plain = path.strip("/")
+    for top, merged in USR_MERGE.items():
+        for one, other in ((top, merged), (merged, top)):
+            if plain == one or plain.startswith(f"{one}/"):
+                return path, other + plain.removeprefix(one)
     return (path,)
