@@ -9,6 +9,7 @@ import click
 
 from derivations.debian.changes import changes
 from derivations.debian.sets import SETS, package_set
+from derivations.realise.apt_sources import SUITE, Choice
 from kernix.inputs import find_lock
 from kernix.lockfile import read
 from kernix.locking import change, changed_lines, make
@@ -31,15 +32,34 @@ def complete_sets(_: click.Context, __: click.Parameter, incomplete: str) -> lis
     return [name for name in SETS if name.startswith(incomplete)]
 
 
+def _suite(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not SUITE.fullmatch(value):
+        message = f"{value!r} is not the name of a release of Debian"
+        raise UsageError(message, "a release is called by one word, such as `bookworm`, `trixie` or `sid`")
+    return value
+
+
 @click.command
 @click.argument("sets", metavar="[SET…]", nargs=-1, shell_complete=complete_sets)
 @click.option("--update", is_flag=True, help="Pin each SET, by default all of them, to what apt offers now.")
 @click.option("--add", "added", multiple=True, metavar="SET", shell_complete=complete_sets,
               help="Pin this set too, and leave the others as they are.")  # fmt: skip
+@click.option("--suite", metavar="NAME", callback=_suite,
+              help="Pin packages of this release of Debian (trixie, …), from the mirrors that apt uses.")  # fmt: skip
+@click.option("--allow-unsigned", is_flag=True,
+              help="Take unsigned packages where apt is told to trust them, and mark them in the lock.")  # fmt: skip
 @click.option("--lock", "place", type=PATH, help="Use this lock instead of ./kernix.lock or your own.")
 @click.pass_obj
 def command(
-    session: Session, /, *, sets: tuple[str, ...], update: bool, added: tuple[str, ...], place: Path | None
+    session: Session,
+    /,
+    *,
+    sets: tuple[str, ...],
+    update: bool,
+    added: tuple[str, ...],
+    suite: str | None,
+    allow_unsigned: bool,
+    place: Path | None,
 ) -> None:
     """Show the lock, make it if there is none, or change it and print what changed.
 
@@ -49,17 +69,23 @@ def command(
         message = f"`{sets[0]}` is given, but nothing to do with it"
         raise UsageError(message, f"`kernix lock --update {' '.join(sets)}` pins what apt offers now")
     where = find_lock(place, Path.cwd(), lambda: session.config_home)
-    if not where.exists():
-        make(session, where)
-    lock = read(where)
-    if not update and not added:
-        _show(where, lock)
-        return
+    choice = Choice(suite=suite, allow_unsigned=allow_unsigned)
     for name in added:
         package_set(name)
+    made = not where.exists()
+    lock = make(session, where, choice) if made else read(where)
+    if not update and not added:
+        if suite is not None and not made and lock.suite != suite:
+            message = f"the lock {where} is of {lock.suite or 'a release that it does not name'}"
+            raise UsageError(message, f"`kernix lock --update --suite {suite}` pins all of its sets anew")
+        _show(where, lock)
+        return
     for name in sets:
         lock.set(name)  # what is not pinned yet is added, not updated
-    old, new = change(session, where, list(dict.fromkeys([*(sets or (lock.sets if update else ())), *added])))
+    names = None if update and not sets and not added else list(dict.fromkeys([*sets, *added]))
+    if update and not sets and added:
+        names = list(dict.fromkeys([*lock.sets, *added]))
+    old, new = change(session, where, names, choice)
     found = changes(old, new)
     for line in rows(changed_lines(found)):
         click.echo(line)
@@ -69,6 +95,8 @@ def command(
 
 def _show(where: Path, lock: Lock) -> None:
     click.echo(where)
+    if lock.suite is not None:
+        click.echo(f"  of Debian's release {lock.suite}")
     table = []
     for name in lock.sets:
         members = lock.set(name)

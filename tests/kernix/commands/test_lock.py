@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.kernix.conftest import CommandLine
+    from tests.signing import Key
 
 
 needs_apt = pytest.mark.skipif(shutil.which("apt-get") is None, reason="a lock is made by apt")
@@ -27,21 +28,22 @@ ALL = sorted({package for it in SETS.values() if it.architecture is None for pac
 
 
 @pytest.fixture
-def archive(kernix: CommandLine, monkeypatch: pytest.MonkeyPatch) -> Path:
+def archive(kernix: CommandLine, monkeypatch: pytest.MonkeyPatch, archive_key: Key) -> Path:
     """Return the directory of the one archive that apt sees, with every package of every set at 1.0-1."""
     root = kernix.top / "mirror"
     (root / "debian/dists/stable").mkdir(parents=True)
-    (root / "sources.list").write_text(f"deb [trusted=yes] file:{root}/debian stable main\n")
+    (root / "sources.list").write_text(f"deb [signed-by={root}/key.gpg] file:{root}/debian stable main\n")
+    (root / "key.gpg").write_bytes(archive_key.public)
     (root / "apt.conf").write_text(
         f'Dir::Etc::sourcelist "{root}/sources.list";\nDir::Etc::sourceparts "-";\nAPT::Sandbox::User "root";\n'
         'APT::Architecture "amd64";\n'
     )
     monkeypatch.setenv("APT_CONFIG", str(root / "apt.conf"))
-    offer(root, dict.fromkeys(ALL, "1.0-1"))
+    offer(root, dict.fromkeys(ALL, "1.0-1"), archive_key)
     return root
 
 
-def offer(root: Path, versions: Mapping[str, str]) -> None:
+def offer(root: Path, versions: Mapping[str, str], key: Key) -> None:
     """Let the archive in *root* have packages of these *versions* and nothing else."""
     index = "main/binary-amd64/Packages"
     text = "\n".join(
@@ -55,7 +57,7 @@ def offer(root: Path, versions: Mapping[str, str]) -> None:
     place.write_text(text)
     digest = hashlib.sha256(text.encode()).hexdigest()
     release = "Suite: stable\nCodename: stable\nArchitectures: amd64\nComponents: main\nSHA256:\n"
-    (root / "debian/dists/stable/Release").write_text(f"{release} {digest} {len(text)} {index}\n")
+    (root / "debian/dists/stable/InRelease").write_bytes(key.sign(f"{release} {digest} {len(text)} {index}\n"))
 
 
 @needs_apt
@@ -83,10 +85,10 @@ def test_a_lock_is_made_where_it_is_asked_for(kernix: CommandLine, name: str) ->
 
 
 @needs_apt
-def test_an_update_tells_what_changed(kernix: CommandLine, archive: Path) -> None:
+def test_an_update_tells_what_changed(kernix: CommandLine, archive: Path, archive_key: Key) -> None:
     """`--update` pins what apt offers now, and prints each package with its old and new version."""
     kernix("lock")
-    offer(archive, {**dict.fromkeys(ALL, "1.0-1"), "busybox-static": "2.0-1", "gcc": "13-1"})
+    offer(archive, {**dict.fromkeys(ALL, "1.0-1"), "busybox-static": "2.0-1", "gcc": "13-1"}, archive_key)
     assert ["~  busybox-static  1.0-1 -> 2.0-1"] == kernix("lock", "--update", "busybox").lines
     assert ["~  gcc  1.0-1 -> 13-1"] == kernix("lock", "--update").lines
     ran = kernix("lock", "--update")
@@ -143,7 +145,7 @@ def test_sets_that_cannot_be(kernix: CommandLine, words: list[str], code: int, s
     ("text", "sentence"),
     [
         pytest.param("{", "not JSON", id="damaged"),
-        pytest.param('{"version": 2}', "version 2", id="newer"),
+        pytest.param('{"version": 3}', "version 3", id="newer"),
         pytest.param("\udcff", "it is not text", id="binary"),
     ],
 )
