@@ -34,9 +34,14 @@ class NoLock(Error):
         return f"there is no lock at {self.place}"
 
     @property
+    def command(self) -> str:
+        """Return the command that makes one."""
+        return f"kernix lock{_option(self.place)}"
+
+    @property
     def hint(self) -> str:
         """Tell what makes one."""
-        return f"`kernix lock{_option(self.place)}` makes one from what the machine's apt offers now"
+        return f"`{self.command}` makes one from what the machine's apt offers now"
 
 
 class UnreadableLock(Error):

@@ -7,6 +7,7 @@ import shutil
 
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from derivations.debian.lock import dumps, parse
@@ -15,7 +16,7 @@ from tests.fakes import fake_lock
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tests.kernix.conftest import CommandLine
@@ -162,3 +163,72 @@ def test_without_apt_there_is_no_lock(kernix: CommandLine, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(kernix.work))
     ran = kernix("lock")
     assert (1, True, False) == (ran.code, "only with it a lock can be made" in ran.err, kernix.config.exists())
+
+
+@needs_apt
+@pytest.mark.usefixtures("archive")
+def test_a_lock_is_made_where_a_link_leads(kernix: CommandLine) -> None:
+    """A link to a lock that is not there yet gets one at its other end; updating it keeps the link."""
+    link = kernix.work / "mine.lock"
+    link.symlink_to("kept/in/git.lock")
+    ran = kernix("lock", "--lock", "mine.lock")
+    assert (0, True, True) == (ran.code, link.is_symlink(), (kernix.work / "kept/in/git.lock").is_file())
+    link.resolve().write_text(dumps(fake_lock(["busybox"])))
+    assert 0 == kernix("lock", "--lock", "mine.lock", "--update").code
+    assert (True, "1.0-1") == (link.is_symlink(), parse(link.read_text()).set("busybox")[0].version)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        pytest.param(lambda it: it.symlink_to(it.name), "circle", id="circle"),
+        pytest.param(lambda it: it.mkdir(), "is a directory", id="directory"),
+        pytest.param(lambda it: it.parent.joinpath("file").write_text(""), "is not a directory", id="below-a-file"),
+    ],
+)
+def test_a_lock_that_cannot_be_is_told_before_apt_is_asked(
+    kernix: CommandLine, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object], sentence: str
+) -> None:
+    """A place where no lock can be is named with the reason, and the hint leads elsewhere."""
+    monkeypatch.setenv("PATH", str(kernix.work))  # nobody to ask
+    place = kernix.work / "x.lock"
+    make(place)
+    words = "file/x.lock" if place.parent.joinpath("file").exists() else "x.lock"
+    ran = kernix("lock", "--lock", words)
+    assert (1, True, True) == (ran.code, sentence in ran.err, f"{kernix.work / words}" in ran.err)
+    assert "`kernix lock" not in ran.err
+
+
+@pytest.mark.parametrize("words", [("lock",), ("show", "linux_micro"), ("lock", "--update"), ("list",)])
+def test_a_damaged_lock_is_named(kernix: CommandLine, words: tuple[str, ...]) -> None:
+    """Whatever reads a damaged lock, the error says which file it is."""
+    place = kernix.write("other.lock", "{")
+    ran = kernix(*words, "--lock", "other.lock")
+    assert (1, True) == (ran.code, f"error: invalid lock {place}: not JSON" in ran.err)
+
+
+def test_a_missing_lock_is_made_by_what_the_hint_says(kernix: CommandLine) -> None:
+    """Where none may be made, the hint names the lock that was asked for."""
+    ran = kernix("build", "linux_micro", "--offline", "--lock", "other.lock")
+    assert (1, True) == (ran.code, f"`kernix lock --lock {kernix.work / 'other.lock'}`" in ran.err)
+
+
+def test_one_lock_is_of_one_release(kernix: CommandLine) -> None:
+    """A set of another release than the lock's is refused, with what moves all of it."""
+    lock = attrs.evolve(fake_lock(["busybox"]), suite="bookworm")
+    kernix.write("kernix.lock", dumps(lock))
+    for words in (("--add", "gcc"), ("--update", "busybox"), ()):
+        ran = kernix("lock", *words, "--suite", "trixie")
+        assert (2, True, True) == (
+            ran.code,
+            "is of bookworm" in ran.err,
+            "`kernix lock --update --suite trixie`" in ran.err,
+        )
+    assert ["  of Debian's release bookworm"] == kernix("lock", "--suite", "bookworm").lines[1:2]
+
+
+@pytest.mark.parametrize("name", ["", "Trixie", "trixie-updates", "../x", "x y", "--", "trixie/main"])
+def test_what_is_no_release(kernix: CommandLine, name: str) -> None:
+    """What cannot be the name of a release is refused before apt is asked."""
+    ran = kernix("lock", f"--suite={name}")
+    assert (2, True) == (ran.code, "is not the name of a release of Debian" in ran.err)
