@@ -45,6 +45,11 @@ class GivenUp(Exception):
     """A program was killed because nobody wants its result any more."""
 
 
+def guarded(command: Sequence[str]) -> list[str]:
+    """Return *command* with a guard, whose standard input must be a pipe: when its other end is closed the whole group ends."""
+    return ["/bin/sh", "-c", _GUARD, "kernix", *command]
+
+
 def run(
     command: Sequence[str], *, timeout: float, cancelled: Callable[[], bool] | None = None
 ) -> subprocess.CompletedProcess[str]:
@@ -60,7 +65,7 @@ def run(
         GivenUp: it was killed because *cancelled* said so.
     """
     with subprocess.Popen(
-        ["/bin/sh", "-c", _GUARD, "kernix", *command],
+        guarded(command),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
