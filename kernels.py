@@ -75,8 +75,8 @@ class NoLinuxSource(Error):
 
     @property
     def hint(self) -> str:
-        """Tell what pins those that there are."""
-        return "`kernix lock --update` pins those that the machine's archives have"
+        """Tell what pins one."""
+        return "`kernix lock --add linux-source-6.12` pins one; `apt-cache pkgnames linux-source-` names those that there are"
 
 
 @functools.cache
