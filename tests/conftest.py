@@ -44,7 +44,9 @@ def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         base = tmp_path_factory.getbasetemp()
         home = (base.parent if hasattr(request.config, "workerinput") else base) / "shared"
     home.mkdir(parents=True, exist_ok=True)
-    return Kernix(home)
+    real = Kernix(home)
+    real.lock()
+    return real
 
 
 @pytest.fixture(scope="session")
