@@ -264,27 +264,48 @@ def _update_other(apt: Apt, suite: str, here: Iterable[Release]) -> Updated:
     if not mirrors:
         reason = "none of the machine's apt sources is a mirror of Debian that answers"
         raise UnknownRelease(suite, reason, "see what `apt-get update` says")
-    options = {"Signed-By": keyring}
-    sources = [Source(uri=it, suite=suite, components=("main",), options=options) for it in mirrors]
-    if suite not in _ROLLING:
-        sources += [attrs.evolve(it, suite=f"{suite}-updates") for it in sources]
+    plain = [Source(uri=it, suite=suite, components=("main",), options={"Signed-By": keyring}) for it in mirrors]
+    _update_strictly(apt, suite, plain, *_RELEASES_ONLY)
+    codename = _codename(apt, suite, mirrors)
+    # By the name that it keeps: what is stable today may not be so in all of the archives.
+    sources = [attrs.evolve(it, suite=codename) for it in plain]
+    if codename not in _ROLLING:
         security = dict.fromkeys(it.base for it in here if it.is_security) or [
             re.sub(r"/debian$", "/debian-security", it) for it in mirrors
         ]
-        sources += [Source(uri=it, suite=f"{suite}-security", components=("main",), options=options) for it in security]
+        sources += [attrs.evolve(it, suite=f"{codename}-updates") for it in sources]
+        sources += [attrs.evolve(plain[0], uri=it, suite=f"{codename}-security") for it in security]
+    _update_strictly(apt, suite, sources)
+    # The machine's preferences are about its own release.
+    settings = ("APT::Default-Release=", "Dir::Etc::preferences=/dev/null", "Dir::Etc::preferencesparts=-")
+    return Updated(unsigned=frozenset(), suite=codename, settings=settings)
+
+
+def _update_strictly(apt: Apt, suite: str, sources: Iterable[Source], *settings: str) -> None:
+    """Bring *apt* up to date with *sources*, which are for *suite*.
+
+    Raises:
+        UnknownRelease: one of them cannot be had, or is not signed.
+    """
     apt.choose(sources)
-    finished = apt.run("apt-get", *_UPDATE, settings=_STRICT)
+    finished = apt.run("apt-get", *_UPDATE, settings=(*_STRICT, *settings))
     if finished.returncode != 0:
         raise UnknownRelease(suite, str(failure(finished, shown("apt-get", _UPDATE))))
+
+
+def _codename(apt: Apt, suite: str, mirrors: Sequence[str]) -> str:
+    """Return the codename of what *mirrors* have as *suite*.
+
+    Raises:
+        UnknownRelease: it is another release, or none of Debian's.
+    """
     found = [it for it in _read_releases(apt) if it.is_debian]
     for it in found:
         if not it.is_called(suite):
             raise UnknownRelease(suite, f"{it.base} has {it.codename} in its place")
     if not found:
         raise UnknownRelease(suite, f"what {mirrors[0]} has of that name is not a release of Debian")
-    # The machine's preferences are about its own release.
-    settings = ("APT::Default-Release=", "Dir::Etc::preferences=/dev/null", "Dir::Etc::preferencesparts=-")
-    return Updated(unsigned=frozenset(), suite=found[0].codename, settings=settings)
+    return found[0].codename
 
 
 def _releases(apt: Apt, sources: Iterable[Source]) -> list[Release]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import click
 
 from derivations.debian.changes import changes
@@ -72,25 +73,27 @@ def command(
     choice = Choice(suite=suite, allow_unsigned=allow_unsigned)
     for name in added:
         package_set(name)
-    made = not where.exists()
-    lock = make(session, where, choice) if made else read(where)
+    if where.exists():
+        lock = read(where)
+    else:
+        lock = make(session, where, choice)
+        choice = attrs.evolve(choice, suite=None)  # it has the lock's release from now on, under its codename
     if not update and not added:
-        if suite is not None and not made and lock.suite != suite:
+        if choice.suite not in {None, lock.suite}:
             message = f"the lock {where} is of {lock.suite or 'a release that it does not name'}"
             raise UsageError(message, f"`kernix lock --update --suite {suite}` pins all of its sets anew")
         _show(where, lock)
         return
     for name in sets:
         lock.set(name)  # what is not pinned yet is added, not updated
-    names = None if update and not sets and not added else list(dict.fromkeys([*sets, *added]))
-    if update and not sets and added:
-        names = list(dict.fromkeys([*lock.sets, *added]))
+    every = update and not sets
+    names = None if every and not added else list(dict.fromkeys([*(lock.sets if every else sets), *added]))
     old, new = change(session, where, names, choice)
     found = changes(old, new)
     for line in rows(changed_lines(found)):
         click.echo(line)
     if not found:
-        say("nothing has changed" if old == new else "no package has changed, only the sets they are in")
+        say("nothing has changed" if old.sets == new.sets else "no package has changed, only the sets they are in")
 
 
 def _show(where: Path, lock: Lock) -> None:
