@@ -18,7 +18,7 @@ import attrs
 from derivations.debian.lock import Lock, Package, archive_of
 from derivations.debian.sets import default_sets, linux_series, package_set
 from derivations.realise.apt_run import Apt, failure, native_architecture, shown
-from derivations.realise.apt_sources import Choice, Updated, update
+from derivations.realise.apt_sources import Choice, update
 from derivations.suggest import suggestion
 from store.errors import Error
 from store.locks import locked
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.debian.sets import PackageSet
+    from derivations.realise.apt_release import Updated
 
 
 _ANSWER = re.compile(r"'([^']+)' (\S+)\.deb ([0-9]+) SHA256:([0-9a-f]{64})")

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 TIMEOUT = 600.0
 """Seconds that one run of apt may take."""
 
+UPDATE = ("update", "-q")
+STRICT = ("APT::Update::Error-Mode=any",)
+"""An archive that cannot be reached is an error, not a lock without its newest packages."""
+
 _MAX_LINES = 5
 _VERBS = frozenset({"update", "install", "download", "indextargets", "pkgnames"})
 

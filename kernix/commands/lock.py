@@ -10,7 +10,8 @@ import click
 
 from derivations.debian.changes import changes
 from derivations.debian.sets import SETS, package_set
-from derivations.realise.apt_sources import SUITE, Choice
+from derivations.realise.apt_release import SUITE
+from derivations.realise.apt_sources import Choice
 from kernix.inputs import find_lock
 from kernix.lockfile import read
 from kernix.locking import change, changed_lines, make

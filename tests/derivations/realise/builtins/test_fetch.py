@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import lzma
+import shutil
 import socket
 import socketserver
 import struct
@@ -18,6 +19,8 @@ import attrs
 import pytest
 
 from derivations.fetch import fetch_deb, fetch_url
+from derivations.realise.apt_fetch import access
+from derivations.realise.apt_sites import _asked
 from derivations.realise.builtins import fetch
 from derivations.realise.builtins.fetch import PackageDiffers, PackageGone, PackageUnavailable, with_kernel_mirrors
 from derivations.realise.decompress import Corrupt
@@ -29,6 +32,7 @@ from tests.derivations.realise.scripted_server import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from derivations.derivation import Derivation
     from tests.derivations.realise.scripted_server import ScriptedServer
@@ -73,8 +77,9 @@ def deb(*members: tuple[str, str, bytes]) -> bytes:
 HELLO = deb(("usr/bin/hello", "#!", tarfile.REGTYPE), ("etc/alternatives/x", "/usr/bin/hello", tarfile.SYMTYPE))
 
 
-def derivation(data: bytes, size: int | None = None) -> Derivation:
-    return fetch_deb(Package(size=len(data) if size is None else size, sha256=hashlib.sha256(data).hexdigest()))
+def derivation(data: bytes, size: int | None = None, sha256: str | None = None, path: str = PATH) -> Derivation:
+    sha256 = sha256 or hashlib.sha256(data).hexdigest()
+    return fetch_deb(Package(path=path, size=len(data) if size is None else size, sha256=sha256))
 
 
 @pytest.fixture
@@ -285,3 +290,27 @@ def test_a_bad_package_is_refused(run: Runner, mirror: ScriptedServer, data: byt
     mirror.files[f"/debian/{PATH}"] = data
     with pytest.raises(error):
         run(derivation(data))
+
+
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="there is no apt")
+def test_a_package_behind_apts_proxy(
+    run: Runner, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where apt goes through a proxy, so does what is fetched from its archives."""
+    (tmp_path / "sources.list").write_text("deb http://no-such-host.invalid/debian x main\n")
+    (tmp_path / "apt.conf").write_text(
+        f'Dir::Etc::sourcelist "{tmp_path}/sources.list";\nDir::Etc::sourceparts "-";\nAPT::Sandbox::User "root";\n'
+        f'Acquire::http::Proxy "{server.url("")}";\nAcquire::Retries "0";\n'
+    )
+    monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
+    for asked in (_asked, access):
+        asked.cache_clear()
+    server.files[f"http://no-such-host.invalid/debian/{PATH}"] = HELLO
+    try:
+        assert "usr/bin/hello" in listing(run(derivation(HELLO)))
+        with pytest.raises(PackageGone) as caught:
+            run(derivation(HELLO, sha256="1" * 64, path="pool/x.deb"))
+        assert "404" in caught.value.tried[0][1]
+    finally:
+        for asked in (_asked, access):
+            asked.cache_clear()
