@@ -85,10 +85,8 @@ def _bases(release: str) -> Iterator[str]:
         base = re.sub(r"(?:/\.)*/*$", "", release)
         yield from filter(_is_usable, (base,) if release.endswith("/.") else (base.rpartition("/")[0], base))
         return
-    if base.startswith(_LISTS):
-        yield from filter(_is_usable, _mirrors(Path(unquote(urlsplit(base).path))))
-    if _is_usable(base):
-        yield base.rstrip("/")
+    mirrors = _mirrors(Path(unquote(urlsplit(base).path))) if base.startswith(_LISTS) else []
+    yield from filter(_is_usable, mirrors or [base.rstrip("/")])
 
 
 def _mirrors(file: Path) -> list[str]:
@@ -96,7 +94,7 @@ def _mirrors(file: Path) -> list[str]:
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return []  # apt's own words about it are in the answer of whoever asks it
+        return []  # then apt is asked, and tells why it cannot read it either
     found = []
     for line in lines:
         url, _, notes = line.partition("#")[0].strip().partition("\t")

@@ -69,12 +69,12 @@ def test_a_source_is_a_base(say: Callable[..., None], release: str, bases: list[
 
 
 def test_a_list_of_mirrors_is_read(say: Callable[..., None], tmp_path: Path) -> None:
-    """The mirrors in a file are bases, the preferred ones first, and the list itself after them."""
+    """The mirrors in a file are bases, the preferred ones first, instead of the list; one that cannot be read is left to apt."""
     file = tmp_path / "debian.list"
     file.write_text("# mirrors\nhttp://b.test/debian/\tpriority:2 arch:amd64\nhttp://c.test/debian\n"
                     "http://a.test/debian/\tpriority:1\n\n")  # fmt: skip
-    say(f"mirror+file:{file}/dists/bookworm/InRelease")
-    assert apt_sites() == (*(f"http://{it}.test/debian" for it in "abc"), f"mirror+file:{file}")
+    say(f"mirror+file:{file}/dists/bookworm/InRelease", "mirror+file:/no/such.list/dists/bookworm/InRelease")
+    assert apt_sites() == (*(f"http://{it}.test/debian" for it in "abc"), "mirror+file:/no/such.list")
 
 
 def test_a_source_that_cannot_be_read_hides_no_other(say: Callable[..., None]) -> None:
