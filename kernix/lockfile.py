@@ -14,6 +14,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
+
 from derivations.debian.lock import InvalidLock, LockTooNew, dumps, parse
 from kernix.places import LOCK
 from store.errors import Error
@@ -91,7 +93,8 @@ def read(place: Path) -> Lock:
     except UnicodeDecodeError:
         raise UnreadableLock(place, "it is not text") from None
     try:
-        return parse(text)
+        lock = parse(text)
+        return attrs.evolve(lock, place=str(place)) if _option(place) else lock
     except InvalidLock as error:
         raise InvalidLock(error.problems, str(place)) from None
     except LockTooNew as error:

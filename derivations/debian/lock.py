@@ -97,10 +97,11 @@ class LockTooNew(Error):
 
 
 class MissingSet(Error):
-    """The lock does not pin a set of packages."""
+    """The lock, that in the file *place* if this has to be said, does not pin a set of packages."""
 
     name: str
     known: tuple[str, ...]
+    place: str | None = None
 
     def __str__(self) -> str:
         return f"the lock has no set {self.name!r} of packages, only {', '.join(self.known) or 'nothing'}"
@@ -108,14 +109,15 @@ class MissingSet(Error):
     @property
     def hint(self) -> str:
         """Tell what adds it."""
-        return f"`kernix lock --add {self.name}` adds it and changes nothing else"
+        return f"`kernix lock{_option(self.place)} --add {self.name}` adds it and changes nothing else"
 
 
 class MissingPackage(Error):
-    """A set of the lock lacks a package that something needs."""
+    """A set of the lock, that in the file *place* if this has to be said, lacks a package that something needs."""
 
     set_name: str
     package: str
+    place: str | None = None
 
     def __str__(self) -> str:
         return f"the set {self.set_name!r} of the lock has no package {self.package!r}"
@@ -123,7 +125,7 @@ class MissingPackage(Error):
     @property
     def hint(self) -> str:
         """Tell what resolves the set anew."""
-        return f"to have the set resolved anew: `kernix lock --update {self.set_name}`"
+        return f"to have the set resolved anew: `kernix lock{_option(self.place)} --update {self.set_name}`"
 
 
 @attrs.frozen(kw_only=True)
@@ -172,11 +174,13 @@ class Lock:
         packages: Every package of every set, in the order of their identities.
         sets: The identities of each set's packages.
         suite: The release of Debian that the packages are of, by its codename; None where that is not known.
+        place: The file that it is in, where kernix does not look by itself; no part of what it says.
     """
 
     packages: tuple[Package, ...] = attrs.field(converter=_sorted_packages)
     sets: FrozenMap[tuple[str, ...]] = attrs.field(converter=_sorted_sets)
     suite: str | None = None
+    place: str | None = attrs.field(default=None, eq=False)
     _index: dict[str, Package] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -193,7 +197,7 @@ class Lock:
         try:
             return tuple(self._index[identity] for identity in self.sets[name])
         except KeyError:
-            raise MissingSet(name, tuple(self.sets)) from None
+            raise MissingSet(name, tuple(self.sets), self.place) from None
 
     def architecture(self, set_name: str) -> str:
         """Return Debian's name of the machines that run the packages of the set *set_name*; `all` for any.
@@ -213,7 +217,7 @@ class Lock:
         for package in self.set(set_name):
             if package.name == name:
                 return package
-        raise MissingPackage(set_name, name)
+        raise MissingPackage(set_name, name, self.place)
 
     def check(self, set_name: str, names: Iterable[str]) -> None:
         """Check that the set *set_name* has packages of all these *names*.
@@ -225,7 +229,7 @@ class Lock:
         present = {package.name for package in self.set(set_name)}
         for name in names:
             if name not in present:
-                raise MissingPackage(set_name, name)
+                raise MissingPackage(set_name, name, self.place)
 
 
 def archive_of(base_url: str) -> str:
@@ -374,6 +378,10 @@ def _wrong_members(members: tuple[str, ...], index: Mapping[str, Package]) -> li
     if len(architectures) > 1:
         return [f"its packages are for {' and '.join(sorted(architectures))}"]
     return []
+
+
+def _option(place: str | None) -> str:
+    return "" if place is None else f" --lock {place}"
 
 
 def _shown(value: object) -> str:

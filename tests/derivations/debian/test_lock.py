@@ -138,7 +138,7 @@ def test_missing_set() -> None:
     """A set that is not pinned is an error that names the command which adds it."""
     with pytest.raises(MissingSet) as caught:
         parse(TEXT).set("gcc")
-    assert caught.value.args == ("gcc", ("linux-source-6.1", "shells"))
+    assert ("gcc", ("linux-source-6.1", "shells")) == (caught.value.name, caught.value.known)
     assert "`kernix lock --add gcc`" in caught.value.hint
 
 
@@ -147,7 +147,7 @@ def test_missing_package() -> None:
     lock = parse(TEXT)
     with pytest.raises(MissingPackage) as caught:
         lock.package("shells", "zsh")
-    assert caught.value.args == ("shells", "zsh")
+    assert ("shells", "zsh") == (caught.value.set_name, caught.value.package)
     assert "`kernix lock --update shells`" in caught.value.hint
     with pytest.raises(MissingPackage):
         lock.check("shells", ["bash", "zsh"])

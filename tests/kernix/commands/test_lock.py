@@ -213,6 +213,13 @@ def test_a_missing_lock_is_made_by_what_the_hint_says(kernix: CommandLine) -> No
     assert (1, True) == (ran.code, f"`kernix lock --lock {kernix.work / 'other.lock'}`" in ran.err)
 
 
+def test_a_missing_set_is_added_to_the_lock_that_lacks_it(kernix: CommandLine) -> None:
+    """What the hint says is done to the lock that was asked for, so that it helps."""
+    place = kernix.write("other.lock", dumps(fake_lock(["busybox"])))
+    ran = kernix("show", "linux_debian_6_12", "--lock", "other.lock")
+    assert (1, True) == (ran.code, f"`kernix lock --lock {place} --add linux-source-6.12`" in ran.err)
+
+
 def test_one_lock_is_of_one_release(kernix: CommandLine) -> None:
     """A set of another release than the lock's is refused, with what moves all of it."""
     lock = attrs.evolve(fake_lock(["busybox"]), suite="bookworm")
