@@ -104,6 +104,8 @@ def _show(where: Path, lock: Lock) -> None:
     table = []
     for name in lock.sets:
         members = lock.set(name)
-        table.append((f"  {name}", number(len(members), "package"), size(sum(it.size for it in members))))
+        row = (f"  {name}", number(len(members), "package"), size(sum(it.size for it in members)))
+        unsigned = sum(it.unsigned for it in members)
+        table.append((*row, f"{unsigned} unsigned") if unsigned else row)
     for line in rows(table):
         click.echo(line)

@@ -213,6 +213,21 @@ def test_a_missing_lock_is_made_by_what_the_hint_says(kernix: CommandLine) -> No
     assert (1, True) == (ran.code, f"`kernix lock --lock {kernix.work / 'other.lock'}`" in ran.err)
 
 
+@needs_apt
+def test_unsigned_packages_are_asked_for_and_seen(kernix: CommandLine, archive: Path) -> None:
+    """An unsigned archive is left out, with the option that takes it; with that, the lock and its listing say so."""
+    release = archive / "debian/dists/stable/InRelease"
+    release.rename(release.with_name("Release"))
+    text = release.with_name("Release").read_text().partition("\n\n")[2].partition("\n-----BEGIN")[0]
+    release.with_name("Release").write_text(f"{text}\n")
+    (archive / "sources.list").write_text(f"deb [trusted=yes] file:{archive}/debian stable main\n")
+    ran = kernix("lock")
+    assert (1, True) == (ran.code, "it is not signed (`kernix lock --allow-unsigned` takes it)" in ran.err)
+    ran = kernix("lock", "--allow-unsigned")
+    assert (0, ["busybox", "1", "package", "1.0", "kB", "1", "unsigned"]) == (ran.code, ran.lines[1].split())
+    assert all(it.unsigned for it in parse((kernix.config / "kernix.lock").read_text()).packages)
+
+
 def test_a_missing_set_is_added_to_the_lock_that_lacks_it(kernix: CommandLine) -> None:
     """What the hint says is done to the lock that was asked for, so that it helps."""
     place = kernix.write("other.lock", dumps(fake_lock(["busybox"])))
