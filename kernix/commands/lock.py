@@ -23,9 +23,11 @@ from store.errors import UsageError
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from click.shell_completion import CompletionItem
 
-    from derivations.debian.lock import Lock
+    from derivations.debian.lock import Lock, Package
     from kernix.session import Session
 
 
@@ -101,11 +103,11 @@ def _show(where: Path, lock: Lock) -> None:
     click.echo(where)
     if lock.suite is not None:
         click.echo(f"  of Debian's release {lock.suite}")
-    table = []
-    for name in lock.sets:
-        members = lock.set(name)
-        row = (f"  {name}", number(len(members), "package"), size(sum(it.size for it in members)))
-        unsigned = sum(it.unsigned for it in members)
-        table.append((*row, f"{unsigned} unsigned") if unsigned else row)
-    for line in rows(table):
+    for line in rows([_row(name, lock.set(name)) for name in lock.sets]):
         click.echo(line)
+
+
+def _row(name: str, members: Sequence[Package]) -> tuple[str, ...]:
+    unsigned = sum(it.unsigned for it in members)
+    told = f"{unsigned} unsigned" if unsigned else ""
+    return f"  {name}", number(len(members), "package"), size(sum(it.size for it in members)), told

@@ -106,6 +106,16 @@ def test_a_set_is_added(kernix: CommandLine) -> None:
     assert (["+  linux-source-6.12  1.0-1"], fake_lock(["busybox"]).set("busybox")) == (ran.lines, lock.set("busybox"))
 
 
+def test_a_lock_with_one_unsigned_package_is_shown(kernix: CommandLine) -> None:
+    """Only the set with the package says so."""
+    lock = fake_lock(["busybox", "linux-source-6.12"])
+    first, second = lock.packages
+    kernix.write("kernix.lock", dumps(attrs.evolve(lock, packages=[attrs.evolve(first, unsigned=True), second])))
+    assert ["  busybox            1 package  14 B  1 unsigned", "  linux-source-6.12  1 package  17 B"] == kernix(
+        "lock"
+    ).lines[1:]
+
+
 def test_the_lock_is_shown(kernix: CommandLine) -> None:
     """`kernix lock` alone prints where it is and what is in it."""
     place = kernix.write("kernix.lock", dumps(fake_lock(["busybox", "linux-source-6.12"])))
