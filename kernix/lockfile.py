@@ -110,9 +110,9 @@ def target(place: Path) -> Path:
     try:
         found = place.resolve()
     except (OSError, RuntimeError):  # links in a circle, before Python 3.13
-        raise UnwritableLock(place, "it is a symbolic link in a circle") from None
+        raise UnwritableLock(place, "it is a symbolic link that leads back to itself") from None
     if found.is_symlink():
-        raise UnwritableLock(place, "it is a symbolic link in a circle")
+        raise UnwritableLock(place, "it is a symbolic link that leads back to itself")
     if found.is_dir():
         raise UnwritableLock(place, "it is a directory")
     above = next(it for it in found.parents if it.exists())

@@ -60,8 +60,8 @@ def change(
     choice = attrs.evolve(choice or Choice(), warn=warn)
     suite = choice.suite or old.suite
     if sets is not None and suite != old.suite:
-        message = f"the lock is of {old.suite or 'a release that it does not name'}, and one lock is of one release"
-        raise UsageError(message, f"`kernix lock --update --suite {suite}` pins all of its sets anew")
+        message = f"the lock is for {old.suite or 'a release that it does not name'}, and one lock holds packages of one release"
+        raise UsageError(message, f"`kernix lock --update --suite {suite}` moves the whole lock to that release")
     say(f"asking apt about {', '.join(old.sets if sets is None else sets)}")
     with _work(session) as work:
         new = relock(old, sets, work, choice=attrs.evolve(choice, suite=suite))

@@ -44,7 +44,7 @@ class UnknownRelease(Error):
     advice: str | None = None
 
     def __str__(self) -> str:
-        return f"cannot pin packages of {self.suite}: {self.reason}"
+        return f"cannot pin packages from {self.suite}: {self.reason}"
 
     @property
     def hint(self) -> str | None:
@@ -156,9 +156,9 @@ def _codename(apt: Apt, suite: str, mirrors: Sequence[str]) -> str:
     found = [it for it in read_releases(apt) if it.is_debian]
     for it in found:
         if not it.is_called(suite):
-            raise UnknownRelease(suite, f"{it.base} has {it.codename} in its place")
+            raise UnknownRelease(suite, f"{it.base} serves {it.codename} under that name")
     if not found:
-        raise UnknownRelease(suite, f"what {mirrors[0]} has of that name is not a release of Debian")
+        raise UnknownRelease(suite, f"what {mirrors[0]} has of that name is not a Debian release")
     return found[0].codename
 
 

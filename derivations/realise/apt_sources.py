@@ -123,7 +123,7 @@ def machine_sources(apt: Apt, warn: Callable[[str], None] = lambda _: None) -> l
                 ) from None
             found += (parse_stanzas if file.suffix == ".sources" else parse_lines)(text)
     for disc in (it for it in found if it.uri.startswith("cdrom:")):
-        warn(f"left out {disc}: a disc cannot be asked")
+        warn(f"ignoring {disc}: kernix does not read packages from discs")
     return list(dict.fromkeys(it for it in found if not it.uri.startswith("cdrom:")))
 
 
@@ -168,6 +168,6 @@ def _say_what_becomes_of(
         raise NotSigned(tuple(map(str, refused)), tuple(_REASON.findall(finished.stderr)), accepted=everywhere)
     for it in unsigned:
         if choice.allow_unsigned:
-            choice.warn(f"{it} is not signed; packages of it are marked in the lock")
+            choice.warn(f"{it} is not signed; its packages are marked in the lock")
         else:
-            choice.warn(f"left out {it}: it is not signed (`kernix lock --allow-unsigned` takes it)")
+            choice.warn(f"ignoring {it}: it is not signed (`kernix lock --allow-unsigned` accepts it)")

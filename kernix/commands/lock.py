@@ -38,7 +38,7 @@ def complete_sets(_: click.Context, __: click.Parameter, incomplete: str) -> lis
 
 def _suite(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value is not None and not SUITE.fullmatch(value):
-        message = f"{value!r} is not the name of a release of Debian"
+        message = f"{value!r} is not the name of a Debian release"
         raise UsageError(message, "a release is called by one word, such as `bookworm`, `trixie` or `sid`")
     return value
 
@@ -83,8 +83,8 @@ def command(
         choice = attrs.evolve(choice, suite=None)  # it has the lock's release from now on, under its codename
     if not update and not added:
         if choice.suite not in {None, lock.suite}:
-            message = f"the lock {where} is of {lock.suite or 'a release that it does not name'}"
-            raise UsageError(message, f"`kernix lock --update --suite {suite}` pins all of its sets anew")
+            message = f"the lock {where} is for {lock.suite or 'a release that it does not name'}"
+            raise UsageError(message, f"`kernix lock --update --suite {suite}` moves the whole lock to that release")
         _show(where, lock)
         return
     for name in sets:
@@ -102,7 +102,7 @@ def command(
 def _show(where: Path, lock: Lock) -> None:
     click.echo(where)
     if lock.suite is not None:
-        click.echo(f"  of Debian's release {lock.suite}")
+        click.echo(f"  from Debian {lock.suite}")
     for line in rows([_row(name, lock.set(name)) for name in lock.sets]):
         click.echo(line)
 

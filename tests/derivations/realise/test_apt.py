@@ -259,7 +259,7 @@ def test_an_unsigned_archive_is_left_out(unsigned: Archive, work: Path) -> None:
     with pytest.raises(UnknownPackage):
         make_lock(["busybox"], work, choice=Choice(warn=said.append), options=unsigned.options)
     (warning,) = said
-    assert f"left out file:{unsigned.root}/debian stable: it is not signed" in warning
+    assert f"ignoring file:{unsigned.root}/debian stable: it is not signed" in warning
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_another_release_is_signed_by_debian(mirror: Mirror, tmp_path: Path, arc
 def test_another_release_in_its_place_is_refused(mirror: Mirror, tmp_path: Path) -> None:
     """A mirror that has an older release at the newer one's place is found out."""
     mirror.have("two", "1.0", codename="one", suite="oldstable")
-    assert refused(mirror, tmp_path / "work").reason.endswith("has one in its place")
+    assert refused(mirror, tmp_path / "work").reason.endswith("serves one under that name")
 
 
 def test_another_release_needs_debians_keys(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

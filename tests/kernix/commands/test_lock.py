@@ -191,7 +191,7 @@ def test_a_lock_is_made_where_a_link_leads(kernix: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        pytest.param(lambda it: it.symlink_to(it.name), "circle", id="circle"),
+        pytest.param(lambda it: it.symlink_to(it.name), "leads back to itself", id="circle"),
         pytest.param(lambda it: it.mkdir(), "is a directory", id="directory"),
         pytest.param(lambda it: it.parent.joinpath("file").write_text(""), "is not a directory", id="below-a-file"),
     ],
@@ -232,7 +232,7 @@ def test_unsigned_packages_are_asked_for_and_seen(kernix: CommandLine, archive: 
     release.with_name("Release").write_text(f"{text}\n")
     (archive / "sources.list").write_text(f"deb [trusted=yes] file:{archive}/debian stable main\n")
     ran = kernix("lock")
-    assert (1, True) == (ran.code, "it is not signed (`kernix lock --allow-unsigned` takes it)" in ran.err)
+    assert (1, True) == (ran.code, "it is not signed (`kernix lock --allow-unsigned` accepts it)" in ran.err)
     ran = kernix("lock", "--allow-unsigned")
     assert (0, ["busybox", "1", "package", "1.0", "kB", "1", "unsigned"]) == (ran.code, ran.lines[1].split())
     assert all(it.unsigned for it in parse((kernix.config / "kernix.lock").read_text()).packages)
@@ -253,14 +253,14 @@ def test_one_lock_is_of_one_release(kernix: CommandLine) -> None:
         ran = kernix("lock", *words, "--suite", "trixie")
         assert (2, True, True) == (
             ran.code,
-            "is of bookworm" in ran.err,
+            "is for bookworm" in ran.err,
             "`kernix lock --update --suite trixie`" in ran.err,
         )
-    assert ["  of Debian's release bookworm"] == kernix("lock", "--suite", "bookworm").lines[1:2]
+    assert ["  from Debian bookworm"] == kernix("lock", "--suite", "bookworm").lines[1:2]
 
 
 @pytest.mark.parametrize("name", ["", "Trixie", "trixie-updates", "../x", "x y", "--", "trixie/main"])
 def test_what_is_no_release(kernix: CommandLine, name: str) -> None:
     """What cannot be the name of a release is refused before apt is asked."""
     ran = kernix("lock", f"--suite={name}")
-    assert (2, True) == (ran.code, "is not the name of a release of Debian" in ran.err)
+    assert (2, True) == (ran.code, "is not the name of a Debian release" in ran.err)
