@@ -58,7 +58,7 @@ class Access:
         parts = urlsplit(base)
         if parts.scheme not in PLAIN:
             return True
-        return parts.scheme != "file" and (self.special or "@" in parts.netloc or parts.hostname in self.hosts)
+        return parts.scheme != "file" and (self.special or parts.hostname in self.hosts)
 
 
 @functools.cache

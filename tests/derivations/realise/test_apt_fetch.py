@@ -83,8 +83,9 @@ def test_where_apt_logs_in(configure: Callable[..., None]) -> None:
     ("base", "needed"),
     [
         ("http://a.test/debian", True),
+        ("http://me:secret@A.test:8080/debian", True),
         ("https://other.test/debian", False),
-        ("https://me:secret@other.test/debian", True),
+        ("https://me:secret@other.test/debian", False),
         ("tor+http://a.onion/debian", True),
         ("file:/srv/debian", False),
     ],

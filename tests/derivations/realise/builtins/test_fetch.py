@@ -31,7 +31,7 @@ from tests.derivations.realise.scripted_server import Answer
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from derivations.derivation import Derivation
@@ -292,25 +292,42 @@ def test_a_bad_package_is_refused(run: Runner, mirror: ScriptedServer, data: byt
         run(derivation(data))
 
 
-@pytest.mark.skipif(shutil.which("apt-get") is None, reason="there is no apt")
-def test_a_package_behind_apts_proxy(
-    run: Runner, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where apt goes through a proxy, so does what is fetched from its archives."""
-    (tmp_path / "sources.list").write_text("deb http://no-such-host.invalid/debian x main\n")
-    (tmp_path / "apt.conf").write_text(
-        f'Dir::Etc::sourcelist "{tmp_path}/sources.list";\nDir::Etc::sourceparts "-";\nAPT::Sandbox::User "root";\n'
-        f'Acquire::http::Proxy "{server.url("")}";\nAcquire::Retries "0";\n'
-    )
-    monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
-    for asked in (_asked, access):
-        asked.cache_clear()
-    server.files[f"http://no-such-host.invalid/debian/{PATH}"] = HELLO
-    try:
-        assert "usr/bin/hello" in listing(run(derivation(HELLO)))
-        with pytest.raises(PackageGone) as caught:
-            run(derivation(HELLO, sha256="1" * 64, path="pool/x.deb"))
-        assert "404" in caught.value.tried[0][1]
-    finally:
+@pytest.fixture
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Return what lets the machine's apt have one source, and further settings."""
+    if shutil.which("apt-get") is None:
+        pytest.skip("there is no apt")
+
+    def configure(base: str, settings: str = "") -> None:
+        (tmp_path / "sources.list").write_text(f"deb {base} x main\n")
+        (tmp_path / "apt.conf").write_text(
+            f'Dir::Etc::sourcelist "{tmp_path}/sources.list";\nDir::Etc::sourceparts "-";\n'
+            f'APT::Sandbox::User "root";\nAcquire::Retries "0";\n{settings}\n'
+        )
+        monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
+        forget()
+
+    def forget() -> None:
         for asked in (_asked, access):
             asked.cache_clear()
+
+    yield configure
+    forget()
+
+
+def test_a_source_with_a_password(run: Runner, server: ScriptedServer, configure: Callable[..., None]) -> None:
+    """A name and a password in a source's URL are sent, and told to nobody."""
+    configure(server.url("/debian").replace("//", "//me:secret@"))
+    with pytest.raises(PackageGone) as caught:
+        run(derivation(HELLO))
+    assert ("Basic bWU6c2VjcmV0", False) == (server.requests[0].headers["authorization"], "secret" in str(caught.value))
+
+
+def test_a_package_behind_apts_proxy(run: Runner, server: ScriptedServer, configure: Callable[..., None]) -> None:
+    """Where apt goes through a proxy, so does what is fetched from its archives."""
+    configure("http://no-such-host.invalid/debian", f'Acquire::http::Proxy "{server.url("")}";')
+    server.files[f"http://no-such-host.invalid/debian/{PATH}"] = HELLO
+    assert "usr/bin/hello" in listing(run(derivation(HELLO)))
+    with pytest.raises(PackageGone) as caught:
+        run(derivation(HELLO, sha256="1" * 64, path="pool/x.deb"))
+    assert "404" in caught.value.tried[0][1]
