@@ -1,11 +1,11 @@
 """The kernel set: every kernel an attribute, each a call of a pure function.
 
-    linux_micro             small, boots in a virtual machine with an initramfs
-    linux_debian_6_1, …     Debian's sources with the architecture's defconfig
+    linux_micro             small, boots in a virtual machine with an initramfs; of the newest of Debian's sources
+    linux_debian_6_1, …     Debian's sources with the architecture's defconfig; those that the lock pins
     linux_6_12, …           kernel.org's releases, pinned in kernels.json
     linux_latest, linux_lts, linux_testing
 
-Nothing is fetched, and no lock is read, before the attribute that needs it is used.
+Nothing is fetched, and no lock is made, before the attribute that needs it is used.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from derivations.context import Context, current, pins_in_use
+from derivations.context import Context, current, lock_in_use, pins_in_use
+from derivations.debian.sets import linux_series
 from derivations.fetch import fetch_deb, fetch_url
 from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.values import YES
@@ -25,6 +26,7 @@ from derivations.linux.pins import InvalidPins, Release, parse_pins
 from derivations.linux.version import Version
 from derivations.unpack import unpack
 from overlays.fixpoint import AttrSet, InvalidOverlay, Overlay, fix
+from store.errors import Error
 
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 
 DEBIAN_SERIES = ("6.1", "6.12")
+"""What there is of Debian's sources as long as no lock says it."""
 
 SYSTEMS = ("aarch64-linux", "armv7l-linux", "i686-linux", "riscv64-linux", "s390x-linux", "x86_64-linux")
 """The systems whose defconfig is one for them: that of mips is for 32 bits, that of powerpc for the other byte order."""
@@ -62,6 +65,18 @@ MICRO = {
     "MODULES": YES,
     "MODULE_UNLOAD": YES,
 }
+
+
+class NoLinuxSource(Error):
+    """The lock pins none of Debian's sources of Linux."""
+
+    def __str__(self) -> str:
+        return "the lock pins no source of Linux"
+
+    @property
+    def hint(self) -> str:
+        """Tell what pins one."""
+        return "`kernix lock --add linux-source-6.12` pins one; `apt-cache pkgnames linux-source-` names those that there are"
 
 
 @functools.cache
@@ -97,7 +112,7 @@ def _context(system: str | None, lock: Lock | None) -> Context | None:
     if system is None and lock is None:
         return None
     given = (lambda: lock) if lock is not None else (lambda: current().lock())
-    return Context(lock=given, system=system or "x86_64-linux")
+    return Context(lock=given, system=system or "x86_64-linux", pinned=lock_in_use if lock is None else given)
 
 
 def _kernels(context: Context | None, final: AttrSet, _: AttrSet) -> dict[str, Callable[[], Any]]:
@@ -108,7 +123,7 @@ def _kernels(context: Context | None, final: AttrSet, _: AttrSet) -> dict[str, C
     }
     attributes |= {
         f"linux_debian_{series.replace('.', '_')}": functools.partial(_debian, context, series)
-        for series in DEBIAN_SERIES
+        for series in _debian_series(context)
     }
     stable = sorted((Version.parse(it.version), series) for series, it in pinned.items() if series != "testing")
     living = [series for _, series in stable if not pinned[series].end_of_life] or [series for _, series in stable]
@@ -149,7 +164,10 @@ def _debian(context: Context | None, series: str) -> Kernel:
 
 
 def _micro(context: Context | None) -> Kernel:
-    package = _source_package(context, "6.12")
+    lock = (context or current()).lock()
+    if not (series := linux_series(lock.sets)):
+        raise NoLinuxSource
+    package = _source_package(context, series[-1])
     return make_linux(
         name="linux-micro",
         version=upstream_version(package),
@@ -160,6 +178,12 @@ def _micro(context: Context | None) -> Kernel:
         context=context,
         compilations=710,
     )
+
+
+def _debian_series(context: Context | None) -> tuple[str, ...]:
+    """Return the series of Debian's sources in the lock, if there is one yet."""
+    lock = context.pinned() if context is not None and context.pinned is not None else lock_in_use()
+    return (linux_series(lock.sets) if lock is not None else ()) or DEBIAN_SERIES
 
 
 def debian_source(package: Package) -> Derivation:

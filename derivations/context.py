@@ -43,12 +43,14 @@ class Context:
     Attributes:
         lock: Gives the lock; asked only when something needs it.
         system: What kernels are built for.
+        pinned: Gives the lock if there is one, and makes none; None where that is not known.
         pins: The file that pins kernel.org's releases; None for the one that comes with kernix.
         contents: Reads a tree on this machine; None for the plain way.
     """
 
     lock: Callable[[], Lock]
     system: str = "x86_64-linux"
+    pinned: Callable[[], Lock | None] | None = None
     pins: Path | None = None
     contents: Callable[[Path], Content] | None = None
 
@@ -66,6 +68,12 @@ def current() -> Context:
         return _CURRENT.get()
     except LookupError:
         raise NoContext from None
+
+
+def lock_in_use() -> Lock | None:
+    """Return the lock of the context in use if there is one already; None where there is none, or that is not known."""
+    context = _CURRENT.get(None)
+    return None if context is None or context.pinned is None else context.pinned()
 
 
 def pins_in_use() -> Path | None:

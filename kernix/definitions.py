@@ -44,6 +44,7 @@ def definitions(
     context = Context(
         lock=lock,
         system=options.system,
+        pinned=lambda: lock() if place.exists() else None,
         pins=pins if pins.exists() else None,
         contents=functools.partial(_content, session),
     )

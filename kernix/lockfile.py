@@ -7,18 +7,22 @@ changes it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from derivations.debian.lock import dumps, parse
+import attrs
+
+from derivations.debian.lock import InvalidLock, LockTooNew, dumps, parse
+from kernix.places import LOCK
 from store.errors import Error
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from derivations.debian.lock import Lock
 
@@ -32,9 +36,14 @@ class NoLock(Error):
         return f"there is no lock at {self.place}"
 
     @property
+    def command(self) -> str:
+        """Return the command that makes one."""
+        return f"kernix lock{_option(self.place)}"
+
+    @property
     def hint(self) -> str:
         """Tell what makes one."""
-        return "`kernix lock` makes one from what the machine's apt offers now"
+        return f"`{self.command}` makes one from what the machine's apt offers now"
 
 
 class UnreadableLock(Error):
@@ -45,6 +54,26 @@ class UnreadableLock(Error):
 
     def __str__(self) -> str:
         return f"cannot read the lock {self.place}: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Tell how to use another one."""
+        return "another lock is used with `--lock FILE`"
+
+
+class UnwritableLock(Error):
+    """A lock cannot be written."""
+
+    place: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"cannot write the lock {self.place}: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Tell how to have one elsewhere."""
+        return "`--lock FILE` names another place for it"
 
 
 def read(place: Path) -> Lock:
@@ -60,31 +89,77 @@ def read(place: Path) -> Lock:
     except FileNotFoundError:
         raise NoLock(place) from None
     except OSError as error:
-        raise UnreadableLock(place, (error.strerror or str(error)).lower()) from None
+        raise UnreadableLock(place, _reason(error)) from None
     except UnicodeDecodeError:
         raise UnreadableLock(place, "it is not text") from None
-    return parse(text)
+    try:
+        lock = parse(text)
+        return attrs.evolve(lock, place=str(place)) if _option(place) else lock
+    except InvalidLock as error:
+        raise InvalidLock(error.problems, str(place)) from None
+    except LockTooNew as error:
+        raise LockTooNew(error.version, str(place)) from None
+
+
+def target(place: Path) -> Path:
+    """Return where a lock at *place* is written: a symbolic link to it is kept, whether it leads to something yet or not.
+
+    Raises:
+        UnwritableLock: nothing can be written there.
+    """
+    try:
+        found = place.resolve()
+    except (OSError, RuntimeError):  # links in a circle, before Python 3.13
+        raise UnwritableLock(place, "it is a symbolic link that leads back to itself") from None
+    if found.is_symlink():
+        raise UnwritableLock(place, "it is a symbolic link that leads back to itself")
+    if found.is_dir():
+        raise UnwritableLock(place, "it is a directory")
+    above = next(it for it in found.parents if it.exists())
+    if not above.is_dir():
+        raise UnwritableLock(place, f"{above} is not a directory")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise UnwritableLock(place, f"no permission to write in {above}")
+    return found
 
 
 def write(place: Path, lock: Lock, *, replace: bool) -> bool:
-    """Write *lock* to *place*, whole or not at all; return False if there is one and *replace* is not set."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name}.{os.getpid()}")
+    """Write *lock* to *place*, whole or not at all; return False if there is one and *replace* is not set.
+
+    Raises:
+        UnwritableLock: it cannot be written.
+    """
+    found = target(place)
+    temporary = found.with_name(f".{found.name}.{os.getpid()}")
     try:
+        found.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("w", encoding="utf-8") as file:
             file.write(dumps(lock))
             file.flush()
             os.fsync(file.fileno())
         if replace:
-            temporary.replace(place)
+            temporary.replace(found)
         else:
             # A link does not replace what another process has written meanwhile.
-            place.hardlink_to(temporary)
+            found.hardlink_to(temporary)
     except FileExistsError:
         return False
+    except OSError as error:
+        raise UnwritableLock(place, _reason(error)) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
     return True
+
+
+def _reason(error: Exception) -> str:
+    return ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
+
+
+def _option(place: Path) -> str:
+    """Return the option that names *place*, unless kernix looks there by itself (`kernix.inputs`)."""
+    usual = place.name == LOCK and (place.parent == Path.cwd() or place.parent.name == "kernix")
+    return "" if usual else f" --lock {place}"
 
 
 def lock_at(place: Path, make: Callable[[Path], Lock]) -> Callable[[], Lock]:

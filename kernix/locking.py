@@ -8,11 +8,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
+
 from derivations.debian.lock import Lock
 from derivations.realise.apt import make_lock, relock
-from kernix.lockfile import read, write
-from kernix.messages import say
+from derivations.realise.apt_sources import Choice
+from kernix.lockfile import read, target, write
+from kernix.messages import say, warn
 from kernix.quantities import number, size
+from store.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -23,15 +27,18 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-def make(session: Session, place: Path) -> Lock:
-    """Make a lock at *place* and say so; if another process was faster, take its lock.
+def make(session: Session, place: Path, choice: Choice | None = None) -> Lock:
+    """Make a lock at *place*, of the archives of *choice*, and say so; if another process was faster, take its lock.
 
     Raises:
-        Error: apt cannot say what there is.
+        Error: apt cannot say what there is, or the lock cannot be written.
     """
-    say(f"there is no lock yet: asking apt what there is, to pin the toolchain in {place}")
+    target(place)  # apt takes its time, and it would be for nothing
+    choice = choice or Choice()
+    of = f" in {choice.suite}" if choice.suite is not None else ""
+    say(f"there is no lock yet: asking apt what there is{of}, to pin the toolchain in {place}")
     with _work(session) as work:
-        lock = make_lock(None, work)
+        lock = make_lock(None, work, choice=attrs.evolve(choice, warn=warn))
     if not write(place, lock, replace=False):
         return read(place)
     amount = size(sum(it.size for it in lock.packages))
@@ -39,16 +46,25 @@ def make(session: Session, place: Path) -> Lock:
     return lock
 
 
-def change(session: Session, place: Path, sets: Sequence[str]) -> tuple[Lock, Lock]:
-    """Resolve *sets* of the lock at *place* anew, or add them; return the lock as it was and as it is.
+def change(
+    session: Session, place: Path, sets: Sequence[str] | None, choice: Choice | None = None
+) -> tuple[Lock, Lock]:
+    """Resolve *sets* of the lock at *place*, by default all, anew, or add them; return the lock as it was and as it is.
 
     Raises:
+        UsageError: *sets* are to be of another release than the lock's other sets.
         Error: there is no lock, no such set, or apt cannot say what there is.
     """
     old = read(place)
-    say(f"asking apt about {', '.join(sets)}")
+    target(place)
+    choice = attrs.evolve(choice or Choice(), warn=warn)
+    suite = choice.suite or old.suite
+    if sets is not None and suite != old.suite:
+        message = f"the lock is for {old.suite or 'a release that it does not name'}, and one lock holds packages of one release"
+        raise UsageError(message, f"`kernix lock --update --suite {suite}` moves the whole lock to that release")
+    say(f"asking apt about {', '.join(old.sets if sets is None else sets)}")
     with _work(session) as work:
-        new = relock(old, sets, work)
+        new = relock(old, sets, work, choice=attrs.evolve(choice, suite=suite))
     if new != old:
         write(place, new, replace=True)
     return old, new

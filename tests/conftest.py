@@ -5,10 +5,16 @@ from __future__ import annotations
 import signal
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.real import Kernix
+from tests.signing import Key, gnupg_home, make_key
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,4 +44,13 @@ def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         base = tmp_path_factory.getbasetemp()
         home = (base.parent if hasattr(request.config, "workerinput") else base) / "shared"
     home.mkdir(parents=True, exist_ok=True)
-    return Kernix(home)
+    real = Kernix(home)
+    real.lock()
+    return real
+
+
+@pytest.fixture(scope="session")
+def archive_key() -> Iterator[Key]:
+    """Return the key that archives of packages are signed with, if a test writes them."""
+    with gnupg_home() as home:
+        yield make_key(home, "archive@example.org")

@@ -16,6 +16,8 @@ from derivations.debian.lock import Lock, parse
 
 
 ROOT = Path(__file__).parent.parent
+SUITE = "bookworm"
+"""The release of Debian whose compilers and kernels the tests are about."""
 HEAD = "from derivations import *\nfrom kernels import kernel_set\n\nkernels = kernel_set()\n"
 
 
@@ -59,9 +61,10 @@ class Kernix:
         return name
 
     def lock(self) -> Lock:
-        """Return the lock, which is made if there is none yet."""
-        self.run("lock")
+        """Return the lock, which is made if there is none yet: of one release, whatever this machine has."""
         places = (self.home / "kernix.lock", self.home / ".config/kernix/kernix.lock")
+        if not any(it.exists() for it in places):
+            self.run("lock", "--suite", SUITE)
         return parse(next(it for it in places if it.exists()).read_text(encoding="utf-8"))
 
 

@@ -8,14 +8,16 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import attrs
 import pytest
 
 import kernels
 
 from derivations.context import using
+from derivations.debian.lock import Lock
 from derivations.linux.kernel import UnsupportedSystem
 from derivations.linux.pins import InvalidPins, Release
-from kernels import attribute_of, kernel_set, releases, upstream_version
+from kernels import NoLinuxSource, attribute_of, kernel_set, releases, upstream_version
 from overlays.fixpoint import UnknownAttribute
 from tests.fakes import fake_context, fake_lock, fake_package, no_context
 from tests.golden.documents import DOCUMENTS
@@ -60,6 +62,40 @@ def test_the_names() -> None:
     """The set has these kernels, and says so without evaluating any or reading a lock."""
     with using(no_context()):
         assert list(kernel_set()) == NAMES
+
+
+def sid_lock(*series: str) -> Lock:
+    """Return a lock as a rolling release has it, with sources of *series*."""
+    sources = {f"linux-source-{it}": fake_package(f"linux-source-{it}", "all", f"{it}.3-1") for it in series}
+    fixed = fake_lock(["busybox", "gcc", "qemu"])
+    return Lock(
+        packages=[*fixed.packages, *sources.values()],
+        sets={**fixed.sets, **{name: [it.identity] for name, it in sources.items()}},
+    )
+
+
+def test_debians_kernels_are_those_of_the_lock() -> None:
+    """There is a kernel for each source in the lock, whatever its series, and no other; the newest is linux_micro's."""
+    found = kernel_set(lock=sid_lock("6.9", "6.19", "7.2"))
+    assert [it for it in found if "debian" in it] == ["linux_debian_6_19", "linux_debian_6_9", "linux_debian_7_2"]
+    assert (found.linux_micro.version, found.linux_debian_6_19.version) == ("7.2.3", "6.19.3")
+    with pytest.raises(UnknownAttribute):
+        found["linux_debian_6_1"]
+
+
+def test_debians_kernels_are_those_of_the_lock_in_use() -> None:
+    """Where the context has a lock already, its sources are the set's; where it has none, none is made for the names."""
+    lock = sid_lock("7.2")
+    with using(attrs.evolve(no_context(), pinned=lambda: lock)):
+        assert [it for it in kernel_set(system="aarch64-linux") if "debian" in it] == ["linux_debian_7_2"]
+    with using(attrs.evolve(no_context(), pinned=lambda: None)):
+        assert list(kernel_set()) == NAMES
+
+
+def test_a_lock_without_a_source_of_linux() -> None:
+    """Without any source of Linux in the lock, that is told."""
+    with pytest.raises(NoLinuxSource):
+        kernel_set(lock=fake_lock(["busybox", "gcc", "qemu"])).linux_micro  # noqa: B018 -- it is evaluated
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -155,6 +191,7 @@ def test_where_releases_are(version: str, url: str) -> None:
         pytest.param("6.12.43-1~bpo12+1", "6.12.43", id="backport"),
         pytest.param("6.1.158-1", "6.1.158", id="stable"),
         pytest.param("1:6.1.158-1", "6.1.158", id="epoch"),
+        pytest.param("6.19~rc4-1~exp1", "6.19-rc4", id="candidate"),
     ],
 )
 def test_upstream_versions(package: str, version: str) -> None:

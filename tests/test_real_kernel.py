@@ -26,7 +26,9 @@ pytestmark = pytest.mark.kernel
 @pytest.fixture(scope="module")
 def kernix(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernix:
     kept = request.config.getoption("--real-home")
-    return Kernix(Path(kept).absolute() if kept else tmp_path_factory.mktemp("real"))
+    kernix = Kernix(Path(kept).absolute() if kept else tmp_path_factory.mktemp("real"))
+    kernix.lock()
+    return kernix
 
 
 def test_a_kernel_is_built_from_source(kernix: Kernix) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from tests.real import Kernix, path_of
+from tests.real import SUITE, Kernix, path_of
 
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ def modules(real: Kernix) -> Modules:
         (place / name).write_text(text)
     real.define("modules/modules.py", DEFINITIONS)
     if not (place / "kernix.lock").exists():
-        real.run("lock", "--lock", "modules/kernix.lock", *(word for name in SETS for word in ("--add", name)))
+        added = [word for name in SETS for word in ("--add", name)]
+        real.run("lock", "--lock", "modules/kernix.lock", "--suite", SUITE, *added)
     return Modules(real)
 
 

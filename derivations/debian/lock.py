@@ -7,13 +7,16 @@
         }
       },
       "sets": {"<set>": ["<package>", ...]},
-      "version": 1
+      "suite": "bookworm",
+      "version": 2
     }
 
 JSON, indented, keys and lists in order, so that two locks can be compared line by line. No
 host is named: `archive` is what the base URLs of all mirrors of one archive end in, and `path`
 lies below it. A package is in a set once; two sets may pin two versions of it. All packages of a
-set are for one architecture, that of the machines that run them, or for `all`.
+set are for one architecture, that of the machines that run them, or for `all`. `suite` is the release
+of Debian that the packages are of, where it is one; a package that no signature vouches for has `"unsigned": true`.
+Version 1 has neither.
 
 The lock is read by every evaluation, so this module needs nothing that is slow to import.
 """
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-VERSION = 1
+VERSION = 2
 
 GONE_HINT = (
     "a mirror drops a package once there is a newer one: `kernix lock --update` pins what it has now; "
@@ -53,19 +56,24 @@ _IDENTITY = re.compile(r"([a-z0-9][a-z0-9+.-]+)_((?:[0-9]+:)?[0-9][A-Za-z0-9.+~-
 _SET = re.compile(r"[a-z0-9][a-z0-9+._-]*", re.ASCII)
 _ARCHIVE = re.compile(r"(?!\.)[A-Za-z0-9+._~-]+(?:/(?!\.)[A-Za-z0-9+._~-]+)*", re.ASCII)
 _PATH = re.compile(r"(?:(?!\.)[A-Za-z0-9+._~:-]+/)*(?!\.)[A-Za-z0-9+._~:%-]+\.deb", re.ASCII)
+_SUITE = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _FIELDS = frozenset({"archive", "path", "sha256", "size"})
-_TOP = frozenset({"packages", "sets", "version"})
+_OPTIONAL = frozenset({"unsigned"})
+_TOP = frozenset({"packages", "sets", "suite", "version"})
 
 
 class InvalidLock(Error):
-    """A text is no lock; every problem is told with its place."""
+    """A text, that of the file *place* if it is one, is no lock; every problem is told with its place."""
 
     problems: tuple[str, ...]
+    place: str | None = None
 
     def __str__(self) -> str:
+        shown = "; ".join(self.problems[:_MAX_SHOWN])
         more = len(self.problems) - _MAX_SHOWN
-        return "invalid lock: " + "; ".join(self.problems[:_MAX_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        file = f" {self.place}" if self.place is not None else ""
+        return f"invalid lock{file}: {shown}" + (f"; and {more} more" if more > 0 else "")
 
     @property
     def hint(self) -> str:
@@ -74,12 +82,14 @@ class InvalidLock(Error):
 
 
 class LockTooNew(Error):
-    """A lock was written by a newer kernix."""
+    """A lock, in the file *place* if it is in one, was written by a newer kernix."""
 
     version: object
+    place: str | None = None
 
     def __str__(self) -> str:
-        return f"the lock has version {self.version}, and this kernix reads up to {VERSION}"
+        file = f" {self.place}" if self.place is not None else ""
+        return f"the lock{file} has version {self.version}, and this kernix reads up to {VERSION}"
 
     @property
     def hint(self) -> str:
@@ -88,10 +98,11 @@ class LockTooNew(Error):
 
 
 class MissingSet(Error):
-    """The lock does not pin a set of packages."""
+    """The lock, that in the file *place* if this has to be said, does not pin a set of packages."""
 
     name: str
     known: tuple[str, ...]
+    place: str | None = None
 
     def __str__(self) -> str:
         return f"the lock has no set {self.name!r} of packages, only {', '.join(self.known) or 'nothing'}"
@@ -99,14 +110,15 @@ class MissingSet(Error):
     @property
     def hint(self) -> str:
         """Tell what adds it."""
-        return f"`kernix lock --add {self.name}` adds it and changes nothing else"
+        return f"`kernix lock{_option(self.place)} --add {self.name}` adds it and changes nothing else"
 
 
 class MissingPackage(Error):
-    """A set of the lock lacks a package that something needs."""
+    """A set of the lock, that in the file *place* if this has to be said, lacks a package that something needs."""
 
     set_name: str
     package: str
+    place: str | None = None
 
     def __str__(self) -> str:
         return f"the set {self.set_name!r} of the lock has no package {self.package!r}"
@@ -114,7 +126,7 @@ class MissingPackage(Error):
     @property
     def hint(self) -> str:
         """Tell what resolves the set anew."""
-        return f"to have the set resolved anew: `kernix lock --update {self.set_name}`"
+        return f"to have the set resolved anew: `kernix lock{_option(self.place)} --update {self.set_name}`"
 
 
 @attrs.frozen(kw_only=True)
@@ -129,6 +141,7 @@ class Package:
         archive: What the archive's base URL ends in, whichever the mirror.
         size: How many bytes the file has.
         sha256: The SHA-256 of the file in hexadecimal.
+        unsigned: Whether no signature vouched for it when it was pinned.
     """
 
     name: str
@@ -138,6 +151,7 @@ class Package:
     archive: str
     size: int
     sha256: str
+    unsigned: bool = False
 
     @property
     def identity(self) -> str:
@@ -160,10 +174,14 @@ class Lock:
     Attributes:
         packages: Every package of every set, in the order of their identities.
         sets: The identities of each set's packages.
+        suite: The release of Debian that the packages are of, by its codename; None where that is not known.
+        place: The file that it is in, where kernix does not look by itself; no part of what it says.
     """
 
     packages: tuple[Package, ...] = attrs.field(converter=_sorted_packages)
     sets: FrozenMap[tuple[str, ...]] = attrs.field(converter=_sorted_sets)
+    suite: str | None = None
+    place: str | None = attrs.field(default=None, eq=False)
     _index: dict[str, Package] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -180,7 +198,7 @@ class Lock:
         try:
             return tuple(self._index[identity] for identity in self.sets[name])
         except KeyError:
-            raise MissingSet(name, tuple(self.sets)) from None
+            raise MissingSet(name, tuple(self.sets), self.place) from None
 
     def architecture(self, set_name: str) -> str:
         """Return Debian's name of the machines that run the packages of the set *set_name*; `all` for any.
@@ -200,7 +218,7 @@ class Lock:
         for package in self.set(set_name):
             if package.name == name:
                 return package
-        raise MissingPackage(set_name, name)
+        raise MissingPackage(set_name, name, self.place)
 
     def check(self, set_name: str, names: Iterable[str]) -> None:
         """Check that the set *set_name* has packages of all these *names*.
@@ -212,7 +230,7 @@ class Lock:
         present = {package.name for package in self.set(set_name)}
         for name in names:
             if name not in present:
-                raise MissingPackage(set_name, name)
+                raise MissingPackage(set_name, name, self.place)
 
 
 def archive_of(base_url: str) -> str:
@@ -229,15 +247,20 @@ def archive_of(base_url: str) -> str:
 
 def dumps(lock: Lock) -> str:
     """Return the one text for *lock*."""
-    document = {
-        "packages": {
-            it.identity: {"archive": it.archive, "path": it.path, "sha256": it.sha256, "size": it.size}
-            for it in lock.packages
-        },
+    document: dict[str, Any] = {
+        "packages": {it.identity: _fields(it) for it in lock.packages},
         "sets": dict(lock.sets),
-        "version": VERSION,
+        # What says nothing that version 1 does not know is read by those who know no other.
+        "version": VERSION if lock.suite or any(it.unsigned for it in lock.packages) else 1,
     }
+    if lock.suite:
+        document["suite"] = lock.suite
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _fields(package: Package) -> dict[str, object]:
+    mark = {"unsigned": True} if package.unsigned else {}
+    return {"archive": package.archive, "path": package.path, "sha256": package.sha256, "size": package.size, **mark}
 
 
 def parse(text: str) -> Lock:
@@ -251,10 +274,13 @@ def parse(text: str) -> Lock:
     document = _document(text, problems)
     packages = _packages(document.get("packages"), problems)
     sets = _sets(document.get("sets"), problems)
+    suite = document.get("suite")
+    if suite is not None and not (isinstance(suite, str) and _SUITE.fullmatch(suite)):
+        problems.append(f"suite: {_shown(suite)} is not the name of a release")
     problems += [f"{key}: not a part of a lock" for key in document if key not in _TOP]
     if problems:
         raise InvalidLock(tuple(problems))
-    return Lock(packages=packages, sets=sets)
+    return Lock(packages=packages, sets=sets, suite=suite)
 
 
 def _document(text: str, problems: list[str]) -> dict[str, Any]:
@@ -304,9 +330,9 @@ def _packages(value: object, problems: list[str]) -> list[Package]:
 
 def _wrong_fields(fields: dict[str, Any]) -> list[str]:
     """Return what is wrong with the *fields* of one package."""
-    if fields.keys() != _FIELDS:
+    if fields.keys() - _OPTIONAL != _FIELDS:
         absent = [f"{key}: missing" for key in sorted(_FIELDS - fields.keys())]
-        return absent + [f"{key}: not a part of a package" for key in sorted(fields.keys() - _FIELDS)]
+        return absent + [f"{key}: not a part of a package" for key in sorted(fields.keys() - _FIELDS - _OPTIONAL)]
     patterns = (("archive", _ARCHIVE), ("path", _PATH), ("sha256", _SHA256))
     wrong = [
         f"{key}: {_shown(fields[key])}"
@@ -315,6 +341,8 @@ def _wrong_fields(fields: dict[str, Any]) -> list[str]:
     ]
     if type(fields["size"]) is not int or fields["size"] < 1:
         wrong.append(f"size: {_shown(fields['size'])}")
+    if not isinstance(fields.get("unsigned", False), bool):
+        wrong.append(f"unsigned: {_shown(fields['unsigned'])}")
     return wrong
 
 
@@ -351,6 +379,10 @@ def _wrong_members(members: tuple[str, ...], index: Mapping[str, Package]) -> li
     if len(architectures) > 1:
         return [f"its packages are for {' and '.join(sorted(architectures))}"]
     return []
+
+
+def _option(place: str | None) -> str:
+    return "" if place is None else f" --lock {place}"
 
 
 def _shown(value: object) -> str:

@@ -8,6 +8,8 @@ not run, so the links that they would make are made by name (`links`).
 
 from __future__ import annotations
 
+import re
+
 from typing import TYPE_CHECKING
 
 import attrs
@@ -281,23 +283,35 @@ SETS: FrozenMap[PackageSet] = FrozenMap(
         "vpoll-dkms": _dkms("vpoll"),
     }
 )
-"""Every set, by name."""
+"""Every set, by name; of the sources of Linux, those of Debian's stable releases (`package_set` knows all)."""
 
+_LINUX_SOURCE = re.compile(r"linux-source-([0-9]+\.[0-9]+)", re.ASCII)
 _OTHER_QEMU = FrozenMap({"arm64": "qemu-arm", "armhf": "qemu-arm", "riscv64": "qemu-riscv64"})
 
 
-def default_sets(architecture: str) -> tuple[str, ...]:
-    """Return what a lock made on machines of Debian's *architecture* has from the beginning."""
-    return ("busybox", "gcc", "linux-source-6.1", "linux-source-6.12", _OTHER_QEMU.get(architecture, "qemu"))
+def default_sets(architecture: str, offered: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return what a lock made on machines of Debian's *architecture* has from the beginning.
+
+    *offered* are names of packages that the archives have: every source of Linux among them is a set.
+    """
+    sources = (f"linux-source-{series}" for series in linux_series(offered))
+    return ("busybox", "gcc", *sources, _OTHER_QEMU.get(architecture, "qemu"))
+
+
+def linux_series(names: Iterable[str]) -> tuple[str, ...]:
+    """Return which series of Linux *names*, of sets or packages, have sources of: `6.12` for `linux-source-6.12`; the newest last."""
+    found = {match[1] for name in names if (match := _LINUX_SOURCE.fullmatch(name))}
+    return tuple(sorted(found, key=lambda series: tuple(map(int, series.split(".")))))
 
 
 def package_set(name: str) -> PackageSet:
-    """Return the set called *name*.
+    """Return the set called *name*: one of `SETS`, or the source of any series of Linux.
 
     Raises:
         UnknownSet: there is none.
     """
-    try:
+    if name in SETS:
         return SETS[name]
-    except KeyError:
-        raise UnknownSet(name, tuple(SETS)) from None
+    if match := _LINUX_SOURCE.fullmatch(name):
+        return _linux_source(match[1])
+    raise UnknownSet(name, tuple(SETS))

@@ -75,6 +75,7 @@ class Device:
 class Copy:
     """What lies at *path* in another derivation's output, or all of it: a file, a link or a whole tree.
 
+    In packages of releases from before Debian's merge of `/usr` and from after, `bin/x` and `usr/bin/x` are one path.
     Files are 0644 or, if executable, 0755; *mode* is for one file that must be different.
     """
 

@@ -33,7 +33,7 @@ from store.locks import WaitCancelled, locked
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import BinaryIO
 
     import urllib3
@@ -61,6 +61,7 @@ class HashMismatch(Error):
         got: The SHA-256 that it has.
         url: Where it came from.
         kept: Where it lies now.
+        tried: Each other URL that was asked, and what came of it.
     """
 
     exit_code: ClassVar[int] = 102
@@ -70,9 +71,11 @@ class HashMismatch(Error):
     got: str
     url: str
     kept: Path
+    tried: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.name} from {self.url} has another hash: wanted sha256 {self.wanted}, got {self.got}"
+        others = "".join(f"; {url}: {said}" for url, said in self.tried)
+        return f"{self.name} from {self.url} has another hash: wanted sha256 {self.wanted}, got {self.got}{others}"
 
     @property
     def hint(self) -> str:
@@ -152,6 +155,8 @@ class Downloader:
         progress: Called with bytes done and bytes expected, None if nobody told.
         cancelled: Whether to give up.
         session: The connections.
+        others: What fetches a URL, into a file, where that is not done over these connections.
+        shunned: The servers, by scheme and host, that lately gave nothing: they are asked last.
         backoff: How long to wait between tries.
         sleep: Waits.
     """
@@ -161,6 +166,8 @@ class Downloader:
     progress: Callable[[int, int | None], None]
     cancelled: Callable[[], bool]
     session: Session = attrs.field(factory=Session)
+    others: Mapping[str, Callable[[Path], None]] = attrs.field(factory=dict)
+    shunned: set[str] = attrs.field(factory=set)
     backoff: Backoff = attrs.field(factory=Backoff)
     sleep: Callable[[float], None] = time.sleep
 
@@ -189,14 +196,17 @@ class Downloader:
         """Make *final* from the first URL that gives the right file."""
         part = final.with_suffix(".part")
         mismatch: HashMismatch | None = None
-        tried: list[tuple[str, Failed]] = []
+        tried: dict[str, Failed] = {}
         local = tuple(url for url in wanted.urls if url.startswith("file:"))
-        for url in local if self.settings.offline else wanted.urls:
+        for url, retries in self._rounds(local if self.settings.offline else wanted.urls, tried):
             try:
-                got = self._fetch_from(url, wanted, part)
+                got = self._fetch_from(url, wanted, part, retries)
             except Failed as failed:
-                tried.append((without_credentials(url), failed))
+                tried[url] = failed
+                if failed.transient:
+                    self.shunned.add(_server(url))
                 continue
+            self.shunned.discard(_server(url))
             kept = part.replace(self.directory / got)
             if got == wanted.sha256:
                 if mismatch is not None:
@@ -206,33 +216,47 @@ class Downloader:
             mismatch = mismatch or HashMismatch(
                 name=wanted.name, wanted=wanted.sha256, got=got, url=without_credentials(url), kept=kept
             )
+            tried.pop(url, None)
             if agree:
                 break  # Two places have the same file: the hash in the definition is wrong.
+        answers = tuple((without_credentials(url), failed.said) for url, failed in tried.items())
         if mismatch is not None:
-            raise mismatch
+            raise attrs.evolve(mismatch, tried=answers)
         if self.settings.offline and len(local) < len(wanted.urls):
             raise Offline(name=wanted.name, urls=tuple(map(without_credentials, wanted.urls)))
-        raise Unavailable(
-            name=wanted.name,
-            tried=tuple((url, failed.said) for url, failed in tried),
-            absent=bool(tried) and all(failed.status in _ABSENT for _, failed in tried),
-        )
+        absent = bool(tried) and all(failed.status in _ABSENT for failed in tried.values())
+        raise Unavailable(name=wanted.name, tried=answers, absent=absent)
 
-    def _fetch_from(self, url: str, wanted: Wanted, part: Path) -> str:
+    def _rounds(self, urls: Iterable[str], tried: Mapping[str, Failed]) -> Iterator[tuple[str, int]]:
+        """Yield each of *urls* with how often it is to be tried again.
+
+        None is, as long as there is another one to ask. Then those are asked once more that may have been out of
+        order for a moment only, as *tried* says by then.
+        """
+        order = sorted(urls, key=lambda url: _server(url) in self.shunned)
+        if len(order) > 1:
+            yield from ((url, 0) for url in order)
+            order = [url for url in order if url in tried and tried[url].transient]
+        yield from ((url, self.settings.retries) for url in order)
+
+    def _fetch_from(self, url: str, wanted: Wanted, part: Path, retries: int) -> str:
         """Fetch *url* into *part* and return its SHA-256."""
+        if (fetch := self.others.get(url)) is not None:
+            fetch(part)
+            return self._sha256_of(part)
         if url.startswith("file:"):
             self._copy(url, wanted, part)
             return self._sha256_of(part)
         transfer = _Transfer(url, patched=_size(part) > 0)
-        self._try_often(transfer, wanted, part)
+        self._try_often(transfer, wanted, part, retries)
         got = self._sha256_of(part)
         if got != wanted.sha256 and transfer.patched:
             part.unlink()
-            self._try_often(transfer, wanted, part)
+            self._try_often(transfer, wanted, part, retries)
             got = self._sha256_of(part)
         return got
 
-    def _try_often(self, transfer: _Transfer, wanted: Wanted, part: Path) -> None:
+    def _try_often(self, transfer: _Transfer, wanted: Wanted, part: Path, retries: int) -> None:
         failures, furthest = 0, _size(part)
         while True:
             try:
@@ -242,7 +266,9 @@ class Downloader:
                     failures, furthest = 0, size
                 failures += 1
                 delay = self.backoff.delay(failures, status=failed.status, floor=failed.floor)
-                if not failed.transient or failures > self.settings.retries or failed.floor > self.backoff.cap:
+                # A server that gave something is asked to go on before another one is.
+                allowed = max(retries, int(size > furthest))
+                if not failed.transient or failures > allowed or failed.floor > self.backoff.cap:
                     raise
                 self._wait(delay, wanted)
 
@@ -342,6 +368,11 @@ class Downloader:
                 raise Cancelled(wanted.name)
             self.sleep(min(seconds, _NAP))
             seconds -= _NAP
+
+
+def _server(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
 
 
 def _size(path: Path) -> int:

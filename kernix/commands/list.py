@@ -51,9 +51,9 @@ def _row(names: Mapping[str, Any], name: str) -> _Row:
     try:
         value = follow(names, name)
         version = getattr(value, "version", None)
-    except NoLock:
+    except NoLock as error:
         # To list kernels is no reason to go and pin a toolchain.
-        return _Row(name, None, "known once there is a lock: `kernix lock` makes one")
+        return _Row(name, None, f"known once there is a lock: `{error.command}` makes one")
     if not is_definition(value):
         return _Row(name, None, "a set of attributes")
     return _Row(name, version, getattr(value, "description", None) or _described(value))

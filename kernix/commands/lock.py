@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import click
 
 from derivations.debian.changes import changes
 from derivations.debian.sets import SETS, package_set
+from derivations.realise.apt_release import SUITE
+from derivations.realise.apt_sources import Choice
 from kernix.inputs import find_lock
 from kernix.lockfile import read
 from kernix.locking import change, changed_lines, make
@@ -20,9 +23,11 @@ from store.errors import UsageError
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from click.shell_completion import CompletionItem
 
-    from derivations.debian.lock import Lock
+    from derivations.debian.lock import Lock, Package
     from kernix.session import Session
 
 
@@ -31,15 +36,34 @@ def complete_sets(_: click.Context, __: click.Parameter, incomplete: str) -> lis
     return [name for name in SETS if name.startswith(incomplete)]
 
 
+def _suite(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not SUITE.fullmatch(value):
+        message = f"{value!r} is not the name of a Debian release"
+        raise UsageError(message, "a release is called by one word, such as `bookworm`, `trixie` or `sid`")
+    return value
+
+
 @click.command
 @click.argument("sets", metavar="[SET…]", nargs=-1, shell_complete=complete_sets)
 @click.option("--update", is_flag=True, help="Pin each SET, by default all of them, to what apt offers now.")
 @click.option("--add", "added", multiple=True, metavar="SET", shell_complete=complete_sets,
               help="Pin this set too, and leave the others as they are.")  # fmt: skip
+@click.option("--suite", metavar="NAME", callback=_suite,
+              help="Pin packages of this release of Debian (trixie, …), from the mirrors that apt uses.")  # fmt: skip
+@click.option("--allow-unsigned", is_flag=True,
+              help="Take unsigned packages where apt is told to trust them, and mark them in the lock.")  # fmt: skip
 @click.option("--lock", "place", type=PATH, help="Use this lock instead of ./kernix.lock or your own.")
 @click.pass_obj
 def command(
-    session: Session, /, *, sets: tuple[str, ...], update: bool, added: tuple[str, ...], place: Path | None
+    session: Session,
+    /,
+    *,
+    sets: tuple[str, ...],
+    update: bool,
+    added: tuple[str, ...],
+    suite: str | None,
+    allow_unsigned: bool,
+    place: Path | None,
 ) -> None:
     """Show the lock, make it if there is none, or change it and print what changed.
 
@@ -49,29 +73,41 @@ def command(
         message = f"`{sets[0]}` is given, but nothing to do with it"
         raise UsageError(message, f"`kernix lock --update {' '.join(sets)}` pins what apt offers now")
     where = find_lock(place, Path.cwd(), lambda: session.config_home)
-    if not where.exists():
-        make(session, where)
-    lock = read(where)
-    if not update and not added:
-        _show(where, lock)
-        return
+    choice = Choice(suite=suite, allow_unsigned=allow_unsigned)
     for name in added:
         package_set(name)
+    if where.exists():
+        lock = read(where)
+    else:
+        lock = make(session, where, choice)
+        choice = attrs.evolve(choice, suite=None)  # it has the lock's release from now on, under its codename
+    if not update and not added:
+        if choice.suite not in {None, lock.suite}:
+            message = f"the lock {where} is for {lock.suite or 'a release that it does not name'}"
+            raise UsageError(message, f"`kernix lock --update --suite {suite}` moves the whole lock to that release")
+        _show(where, lock)
+        return
     for name in sets:
         lock.set(name)  # what is not pinned yet is added, not updated
-    old, new = change(session, where, list(dict.fromkeys([*(sets or (lock.sets if update else ())), *added])))
+    every = update and not sets
+    names = None if every and not added else list(dict.fromkeys([*(lock.sets if every else sets), *added]))
+    old, new = change(session, where, names, choice)
     found = changes(old, new)
     for line in rows(changed_lines(found)):
         click.echo(line)
     if not found:
-        say("nothing has changed" if old == new else "no package has changed, only the sets they are in")
+        say("nothing has changed" if old.sets == new.sets else "no package has changed, only the sets they are in")
 
 
 def _show(where: Path, lock: Lock) -> None:
     click.echo(where)
-    table = []
-    for name in lock.sets:
-        members = lock.set(name)
-        table.append((f"  {name}", number(len(members), "package"), size(sum(it.size for it in members))))
-    for line in rows(table):
+    if lock.suite is not None:
+        click.echo(f"  from Debian {lock.suite}")
+    for line in rows([_row(name, lock.set(name)) for name in lock.sets]):
         click.echo(line)
+
+
+def _row(name: str, members: Sequence[Package]) -> tuple[str, ...]:
+    unsigned = sum(it.unsigned for it in members)
+    told = f"{unsigned} unsigned" if unsigned else ""
+    return f"  {name}", number(len(members), "package"), size(sum(it.size for it in members)), told

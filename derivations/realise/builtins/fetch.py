@@ -7,18 +7,26 @@ business and the user's, never the derivation's.
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import threading
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from derivations.debian.lock import GONE_HINT
-from derivations.realise.apt_sites import apt_sites, package_urls
+from derivations.realise.answer import Failed
+from derivations.realise.apt_fetch import access
+from derivations.realise.apt_fetch import fetch as apt_fetch
+from derivations.realise.apt_sites import is_of, package_urls, sites
 from derivations.realise.archive import data_of_package
 from derivations.realise.connection import Session
-from derivations.realise.download import Downloader, Unavailable, Wanted
+from derivations.realise.download import Downloader, HashMismatch, Unavailable, Wanted
 from derivations.realise.extract import extract
+from derivations.realise.job import Cancelled
+from derivations.realise.supervised import GivenUp
 from store.errors import Error
 
 
@@ -40,6 +48,10 @@ _USER_AGENT = "kernix"
 _PER_THREAD = threading.local()
 
 
+# Servers that are out of order are so for every package.
+_SHUNNED: set[str] = set()
+
+
 class PackageGone(Error):
     """No mirror has a pinned package any more."""
 
@@ -47,13 +59,51 @@ class PackageGone(Error):
     tried: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        answers = "; ".join(f"{url}: {said}" for url, said in self.tried)
-        return f"the pinned package {self.name} has left the mirror: {answers}"
+        return f"the pinned package {self.name} has left the mirror: {_answers(self.tried)}"
 
     @property
     def hint(self) -> str:
         """Tell which command pins what there is."""
         return GONE_HINT
+
+
+class PackageUnavailable(Unavailable):
+    """No mirror gave a pinned package, and not every mirror of its archive says that it does not have it.
+
+    Attributes:
+        archive: The archive that it is pinned in.
+        known: Whether any of the mirrors that were asked is one of that archive.
+        trouble: What apt says is wrong with its sources, if anything is.
+    """
+
+    archive: str
+    known: bool
+    trouble: str | None
+
+    def __str__(self) -> str:
+        trouble = f"apt says: {self.trouble}" if self.trouble else ""
+        if not self.tried:
+            why = trouble or "this machine's apt has no sources, or there is no apt"
+            return f"cannot fetch the pinned package {self.name}: no place is known that has it ({why})"
+        stranger = "" if self.known else f"no mirror of its archive, {self.archive}, is known"
+        answers = "; ".join(filter(None, (stranger, _answers(self.tried), trouble)))
+        return f"cannot fetch the pinned package {self.name}: {answers}"
+
+    @property
+    def hint(self) -> str:
+        """Tell where a mirror is named."""
+        return f'name {"another" if self.tried else "a"} mirror in config.toml: mirrors = ["https://…/{self.archive}"]'
+
+
+class PackageDiffers(HashMismatch):
+    """The mirrors have other bytes than those that the lock pins."""
+
+    @property
+    def hint(self) -> str:
+        """Tell that the lock is not to be made to fit."""
+        return (
+            "a mirror is damaged, in the middle of an update, or lying: try later, or name another one in config.toml"
+        )
 
 
 def fetch_url(job: Job) -> None:
@@ -75,20 +125,30 @@ def fetch_deb(job: Job) -> Content:
 
     Raises:
         PackageGone: no mirror has it any more.
-        HashMismatch, Unavailable, Offline: see `derivations.realise.download`.
+        PackageUnavailable, PackageDiffers: no mirror gave it.
+        Offline: see `derivations.realise.download`.
         Corrupt, Refused: it is not a package that can be unpacked.
     """
-    env = job.derivation.env
-    urls = package_urls(env["path"], env["archive"], job.settings.mirrors, apt_sites())
+    name, env = job.derivation.name, job.derivation.env
+    found, mirrors = sites(), job.settings.mirrors
+    urls = package_urls(env["path"], env["archive"], mirrors, found.bases)
+    through_apt = [base for base in found.bases if base not in mirrors and access().needs_apt(base)]
     try:
-        with _download(job, urls, size=int(env["size"])) as package, package.open("rb", buffering=0) as file:
-            source = data_of_package(file, job.derivation.name)
+        with (
+            _download(job, urls, int(env["size"]), [f"{base}/{env['path']}" for base in through_apt]) as package,
+            package.open("rb", buffering=0) as file,
+        ):
+            source = data_of_package(file, name)
             # In a root file system an absolute link is as good as any other.
-            return extract(job, source, archive=job.derivation.name, links_may_leave=True)
+            return extract(job, source, archive=name, links_may_leave=True)
+    except HashMismatch as error:
+        raise PackageDiffers(**attrs.asdict(error, recurse=False)) from None
     except Unavailable as error:
-        if error.absent:
-            raise PackageGone(job.derivation.name, error.tried) from None
-        raise
+        known = any(is_of(base, env["archive"]) for base in (*mirrors, *found.bases))
+        if error.absent and known:
+            raise PackageGone(name, error.tried) from None
+        facts = attrs.asdict(error, recurse=False)
+        raise PackageUnavailable(**facts, archive=env["archive"], known=known, trouble=found.trouble) from None
 
 
 def with_kernel_mirrors(urls: Iterable[str], mirrors: Iterable[str]) -> tuple[str, ...]:
@@ -101,19 +161,48 @@ def with_kernel_mirrors(urls: Iterable[str], mirrors: Iterable[str]) -> tuple[st
     return tuple(dict.fromkeys(found))
 
 
-def _download(job: Job, urls: tuple[str, ...], size: int | None = None) -> AbstractContextManager[Path]:
+def _download(
+    job: Job, urls: tuple[str, ...], size: int | None = None, through_apt: Iterable[str] = ()
+) -> AbstractContextManager[Path]:
     fixed = job.derivation.fixed
     if fixed is None:
         msg = f"{job.derivation.builder} without a hash"
         raise ValueError(msg)
+    wanted = Wanted(name=job.derivation.name, sha256=fixed.digest, urls=urls, size=size)
     downloader = Downloader(
         directory=job.store.layout.cache / "downloads",
         settings=job.settings,
         progress=job.progress,
         cancelled=job.cancelled,
         session=_session(),
+        others={url: functools.partial(_through_apt, job, wanted, url) for url in through_apt},
+        shunned=_SHUNNED,
     )
-    return downloader.fetched(Wanted(name=job.derivation.name, sha256=fixed.digest, urls=urls, size=size))
+    return downloader.fetched(wanted)
+
+
+def _through_apt(job: Job, wanted: Wanted, url: str, place: Path) -> None:
+    """Have the machine's apt fetch *url* to *place*."""
+
+    def size() -> int:
+        return place.stat().st_size if place.exists() else 0
+
+    def is_over() -> bool:
+        job.progress(size(), wanted.size)
+        return job.cancelled() or (wanted.size is not None and size() > wanted.size)
+
+    try:
+        apt_fetch(url, place, wanted.sha256, is_over)
+    except GivenUp:
+        if job.cancelled():
+            raise Cancelled(wanted.name) from None
+        place.unlink(missing_ok=True)
+        msg = f"it has more than {wanted.size} bytes there"
+        raise Failed(msg) from None
+
+
+def _answers(tried: Iterable[tuple[str, str]]) -> str:
+    return "; ".join(f"{url}: {said}" for url, said in tried)
 
 
 def _session() -> Session:

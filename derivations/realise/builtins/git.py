@@ -30,6 +30,7 @@ from derivations.realise.download import Offline
 from derivations.realise.extract import extract
 from derivations.realise.job import Cancelled
 from derivations.realise.retry import Backoff
+from derivations.realise.supervised import guarded
 from store.errors import Error
 
 
@@ -356,7 +357,7 @@ def _started(command: list[str], *, stdout: int) -> Iterator[subprocess.Popen[by
     """Give the running *command*; nothing of it is left after the body."""
     # Its own session: git's helpers are killed with it, and none of them can ask at the terminal.
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True
+        guarded(command), stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True
     )
     try:
         yield process
@@ -364,7 +365,7 @@ def _started(command: list[str], *, stdout: int) -> Iterator[subprocess.Popen[by
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        for stream in (process.stdout, process.stderr):
+        for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
         process.wait()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from derivations.image.newc import Node, archive
 from derivations.realise.job import Cancelled
+from derivations.realise.merged import spellings
 from store.errors import Error
 from store.writer import TreeWriter
 
@@ -144,7 +145,19 @@ def _reading(path: Path) -> Callable[[], Iterator[bytes]]:
 
 
 def _resolve(job: Job, root: Path, path: str) -> Path:
-    """Return the place of *path* in the tree *root*, in which symbolic links on the way are followed, as after `chroot`."""
+    """Return the place of *path* in the tree *root*, before or after the merge of `/usr`.
+
+    Raises:
+        InvalidInitramfs: it is not there.
+    """
+    found = next(filter(None, (_followed(root, each) for each in spellings(path))), None)
+    if found is None:
+        raise InvalidInitramfs(job.derivation.name, path, f"is not in {root.name.partition('-')[2] or root.name}")
+    return found
+
+
+def _followed(root: Path, path: str) -> Path | None:
+    """Return the place of *path* in *root*, with symbolic links on the way followed as after `chroot`; None if nothing is there."""
     pending = [part for part in reversed(path.split("/")) if part]
     resolved: list[str] = []
     links = 0
@@ -164,9 +177,7 @@ def _resolve(job: Job, root: Path, path: str) -> Path:
             continue
         resolved.append(part)
     found = root.joinpath(*resolved)
-    if links == _MAX_LINKS or not os.path.lexists(found):
-        raise InvalidInitramfs(job.derivation.name, path, f"is not in {root.name.partition('-')[2] or root.name}")
-    return found
+    return None if links == _MAX_LINKS or not os.path.lexists(found) else found
 
 
 def _watched(job: Job, data: Iterable[bytes]) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from derivations.realise.decompress import Section
 from derivations.realise.extract import extract
+from derivations.realise.merged import spellings
 from derivations.unpack import ARCHIVE
 from store.errors import Error
 
@@ -52,10 +53,24 @@ def unpack(job: Job) -> Content:
 
 
 def _member(job: Job, root: Path, member: str) -> Path:
-    """Return the file *member* below *root*; symbolic links are not followed, they may lead out of the input."""
+    """Return the file *member* below *root*, before or after the merge of `/usr`.
+
+    Raises:
+        NoArchive: it is not there.
+    """
+    missing: NoArchive | None = None
+    for path in spellings(member):
+        try:
+            return _file(job.derivation.name, root, path, member)
+        except NoArchive as error:
+            missing = missing or error
+    raise missing or NoArchive(job.derivation.name, member, "is not in the input")
+
+
+def _file(name: str, root: Path, path: str, member: str) -> Path:
+    """Return the file *path* below *root*; symbolic links are not followed, they may lead out of the input."""
     place = root
-    name = job.derivation.name
-    for part in member.split("/") if member else []:
+    for part in path.split("/") if path else []:
         if part in {"", ".", ".."}:
             raise NoArchive(name, member, "is not a path in a tree")
         place /= part

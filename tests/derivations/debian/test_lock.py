@@ -82,7 +82,11 @@ def locks(draw: st.DrawFn) -> Lock:
     packages = [fake_package(name, draw(kinds), draw(VERSIONS)) for name in names]
     members = st.lists(st.sampled_from(packages), min_size=1, unique=True)
     sets = draw(st.dictionaries(NAMES, members, max_size=3))
-    return Lock(packages=packages, sets={name: [it.identity for it in found] for name, found in sets.items()})
+    suite = draw(st.none() | st.sampled_from(["bookworm", "sid"]))
+    packages = [attrs.evolve(it, unsigned=draw(st.booleans())) for it in packages]
+    return Lock(
+        packages=packages, sets={name: [it.identity for it in found] for name, found in sets.items()}, suite=suite
+    )
 
 
 def changed(*path: str, to: object = None) -> str:
@@ -120,7 +124,7 @@ def test_has_no_order_of_its_own(lock: Lock, random: Any) -> None:  # noqa: ANN4
     packages = list(lock.packages)
     random.shuffle(packages)
     sets = {name: tuple(reversed(lock.sets[name])) for name in reversed(list(lock.sets))}
-    other = Lock(packages=packages, sets=sets)
+    other = Lock(packages=packages, sets=sets, suite=lock.suite)
     assert (other, hash(other), dumps(other)) == (lock, hash(lock), dumps(lock))
 
 
@@ -134,7 +138,7 @@ def test_missing_set() -> None:
     """A set that is not pinned is an error that names the command which adds it."""
     with pytest.raises(MissingSet) as caught:
         parse(TEXT).set("gcc")
-    assert caught.value.args == ("gcc", ("linux-source-6.1", "shells"))
+    assert ("gcc", ("linux-source-6.1", "shells")) == (caught.value.name, caught.value.known)
     assert "`kernix lock --add gcc`" in caught.value.hint
 
 
@@ -143,7 +147,7 @@ def test_missing_package() -> None:
     lock = parse(TEXT)
     with pytest.raises(MissingPackage) as caught:
         lock.package("shells", "zsh")
-    assert caught.value.args == ("shells", "zsh")
+    assert ("shells", "zsh") == (caught.value.set_name, caught.value.package)
     assert "`kernix lock --update shells`" in caught.value.hint
     with pytest.raises(MissingPackage):
         lock.check("shells", ["bash", "zsh"])
@@ -190,6 +194,8 @@ AT = f"packages.{PACKAGE}"
         pytest.param(changed("packages", PACKAGE, "size", to=0), (f"{AT}.size: 0",), id="no size"),
         pytest.param(changed("packages", PACKAGE, "size", to=True), (f"{AT}.size: true",), id="size as truth"),
         pytest.param(changed("packages", PACKAGE, "sha256", to="AB"), (f'{AT}.sha256: "AB"',), id="short hash"),
+        pytest.param(changed("suite", to="a b"), ('suite: "a b" is not the name of a release',), id="suite"),
+        pytest.param(changed("packages", PACKAGE, "unsigned", to="yes"), (f'{AT}.unsigned: "yes"',), id="unsigned"),
         pytest.param(
             changed("packages", PACKAGE, "path", to="/etc/x.deb"), (f'{AT}.path: "/etc/x.deb"',), id="absolute path"
         ),
@@ -249,8 +255,20 @@ def test_two_hashes_of_a_package() -> None:
 def test_newer_version() -> None:
     """A lock of a newer version is refused as such, whatever else is in it."""
     with pytest.raises(LockTooNew) as caught:
-        parse('{"version": 2, "anything": []}')
-    assert caught.value.args == (2,)
+        parse('{"version": 3, "anything": []}')
+    assert caught.value.version == 3
+
+
+def test_what_version_1_does_not_know() -> None:
+    """The release and a missing signature are written as version 2; without them it is version 1 that is written."""
+    packages = (BASH, attrs.evolve(BASH, name="zsh", unsigned=True))
+    lock = Lock(packages=packages, sets={"shells": [it.identity for it in packages]}, suite="trixie")
+    document = json.loads(dumps(lock))
+    assert (2, "trixie") == (document["version"], document["suite"])
+    assert {it.identity: it.unsigned for it in packages} == {
+        name: it.get("unsigned", False) for name, it in document["packages"].items()
+    }
+    assert (lock, 1) == (parse(dumps(lock)), json.loads(dumps(parse(TEXT)))["version"])
 
 
 @pytest.mark.parametrize(

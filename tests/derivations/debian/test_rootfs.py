@@ -51,4 +51,4 @@ def test_lock_of_an_older_kernix() -> None:
     lock = Lock(packages=packages, sets={"qemu": [package.identity for package in packages]})
     with pytest.raises(MissingPackage) as caught:
         root_file_system("qemu", lock)
-    assert caught.value.args == ("qemu", "sed")
+    assert ("qemu", "sed") == (caught.value.set_name, caught.value.package)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 
 from typing import TYPE_CHECKING
@@ -15,17 +14,21 @@ from derivations.debian.changes import changes
 from derivations.debian.lock import Package, dumps, parse
 from derivations.debian.sets import SETS, UnknownSet, default_sets
 from derivations.realise import apt
-from derivations.realise.apt import AptFailed, AptMissing, UnknownPackage, WeakHash, make_lock, relock
+from derivations.realise.apt import UnknownPackage, WeakHash, make_lock, relock
+from derivations.realise.apt_run import AptFailed, AptMissing, native_architecture
+from derivations.realise.apt_sources import Choice, NotSigned
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from tests.signing import Key
+
 
 pytestmark = pytest.mark.skipif(shutil.which("apt-get") is None, reason="a lock is made by apt")
 
-NATIVE = apt._native() if shutil.which("apt-config") else "amd64"
+NATIVE = native_architecture() if shutil.which("apt-config") else "amd64"
 FOREIGN = "arm64" if NATIVE != "arm64" else "amd64"
 BUSYBOX_FOREIGN = "busybox-aarch64" if NATIVE != "arm64" else "busybox-x86-64"
 
@@ -70,6 +73,7 @@ class Archive:
     """An archive in a directory, and the options by which apt sees nothing else."""
 
     root: Path
+    key: Key | None
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -91,16 +95,35 @@ class Archive:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text)
             sums.append(f" {hashlib.sha256(text.encode()).hexdigest()} {len(text)} {index}")
-        release = f"Suite: stable\nCodename: stable\nArchitectures: {NATIVE} {FOREIGN}\nComponents: main\n"
-        (self.root / "debian/dists/stable/Release").write_text(release + "\n".join(sums) + "\n")
-        (self.root / "sources.list").write_text(f"deb [trusted=yes] file:{self.root}/debian stable main\n")
+        head = "Suite: stable\nCodename: stable\nDate: Sat, 01 Jan 2022 00:00:00 UTC\n"
+        release = f"{head}Architectures: {NATIVE} {FOREIGN}\nComponents: main\n" + "\n".join(sums) + "\n"
+        (self.root / "debian/dists/stable/Release").write_text(release)
+        self.know("")
+        if self.key is not None:
+            (self.root / "debian/dists/stable/InRelease").write_bytes(self.key.sign(release))
+            (self.root / "key.gpg").write_bytes(self.key.public)
+            self.know(f"signed-by={self.root}/key.gpg")
+
+    def know(self, options: str) -> None:
+        """Let apt know the archive by these *options*."""
+        bracket = f"[{options}] " if options else ""
+        (self.root / "sources.list").write_text(f"deb {bracket}file:{self.root}/debian stable main\n")
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Archive:
+def archive(tmp_path: Path, archive_key: Key) -> Archive:
     """Return an archive without packages."""
-    archive = Archive(tmp_path / "mirror")
+    archive = Archive(tmp_path / "mirror", archive_key)
     archive.offer()
+    return archive
+
+
+@pytest.fixture
+def unsigned(tmp_path: Path) -> Archive:
+    """Return an archive with BusyBox that nobody has signed, known as one that is to be trusted."""
+    archive = Archive(tmp_path / "mirror", None)
+    archive.offer(Offer("busybox-static"))
+    archive.know("trusted=yes")
     return archive
 
 
@@ -230,6 +253,106 @@ def test_unknown_set(archive: Archive, work: Path) -> None:
         make_lock(["qemuu"], work, options=archive.options)
 
 
+def test_an_unsigned_archive_is_left_out(unsigned: Archive, work: Path) -> None:
+    """Nothing is pinned of an archive that apt is told to trust without a signature, and that is told."""
+    said: list[str] = []
+    with pytest.raises(UnknownPackage):
+        make_lock(["busybox"], work, choice=Choice(warn=said.append), options=unsigned.options)
+    (warning,) = said
+    assert f"ignoring file:{unsigned.root}/debian stable: it is not signed" in warning
+
+
+@pytest.mark.parametrize(
+    "options", ["trusted=yes", "allow-insecure=yes", f"arch={NATIVE} trusted=true", "allow-weak=yes trusted=yes"]
+)
+def test_an_unsigned_archive_is_taken_where_that_is_wanted(unsigned: Archive, work: Path, options: str) -> None:
+    """Its packages are marked in the lock, which others can see."""
+    unsigned.know(options)
+    said: list[str] = []
+    choice = Choice(allow_unsigned=True, warn=said.append)
+    lock = make_lock(["busybox"], work, choice=choice, options=unsigned.options)
+    assert [attrs.evolve(Offer("busybox-static").package, unsigned=True)] == list(lock.packages)
+    assert (lock, 1) == (parse(dumps(lock)), len(said))
+
+
+@pytest.mark.parametrize("allow", [False, True])
+def test_an_archive_that_should_be_signed_is_an_error(unsigned: Archive, work: Path, allow: bool) -> None:
+    """An archive without a signature that nobody told apt to trust is never taken, whatever is allowed."""
+    unsigned.know("")
+    with pytest.raises(NotSigned) as caught:
+        make_lock(["busybox"], work, choice=Choice(allow_unsigned=allow), options=unsigned.options)
+    assert ((f"file:{unsigned.root}/debian stable",), False) == (caught.value.archives, caught.value.accepted)
+
+
+@pytest.mark.parametrize("switch", ["Acquire::AllowInsecureRepositories", "APT::Get::AllowUnauthenticated"])
+def test_a_switch_that_trusts_everything(
+    unsigned: Archive, work: Path, switch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What apt.conf allows for every archive is refused, and taken where that is wanted."""
+    unsigned.know("")
+    (tmp_path / "apt.conf").write_text(f'{switch} "true";\n')
+    monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
+    with pytest.raises(NotSigned) as caught:
+        make_lock(["busybox"], work, options=unsigned.options)
+    assert caught.value.accepted
+    assert "--allow-unsigned" in caught.value.hint
+    lock = make_lock(["busybox"], work, choice=Choice(allow_unsigned=True), options=unsigned.options)
+    assert [it.unsigned for it in lock.packages] == [True]
+
+
+def test_a_signed_archive_is_checked_though_it_is_trusted(archive: Archive, work: Path) -> None:
+    """A source that apt is told to trust, and that is signed, is checked and not marked."""
+    archive.offer(Offer("busybox-static"))
+    archive.know(f"trusted=yes signed-by={archive.root}/key.gpg")
+    lock = make_lock(["busybox"], work, choice=Choice(allow_unsigned=True), options=archive.options)
+    assert [it.unsigned for it in lock.packages] == [False]
+
+
+def test_a_changed_archive_is_not_trusted(archive: Archive, work: Path) -> None:
+    """A signed archive of which somebody has changed the text is an error, or left out where apt would trust it."""
+    archive.offer(Offer("busybox-static"))
+    file = archive.root / "debian/dists/stable/InRelease"
+    file.write_bytes(file.read_bytes().replace(b"2022", b"2023"))
+    with pytest.raises((NotSigned, AptFailed)):
+        make_lock(["busybox"], work, options=archive.options)
+    archive.know(f"trusted=yes signed-by={archive.root}/key.gpg")
+    with pytest.raises((UnknownPackage, AptFailed)):
+        make_lock(["busybox"], work, options=archive.options)
+
+
+def test_a_malformed_source_is_told_in_apts_words(archive: Archive, work: Path) -> None:
+    """What apt does not understand of its sources is an error, not a source less."""
+    archive.offer(Offer("busybox-static"))
+    with (archive.root / "sources.list").open("a") as file:
+        file.write("deb [broken http://x.test/debian\n")
+    with pytest.raises(AptFailed, match="Malformed entry 2"):
+        make_lock(["busybox"], work, options=archive.options)
+
+
+def test_a_disc_is_left_out(archive: Archive, work: Path) -> None:
+    """A disc among the sources, as an installation from one leaves it, is in nobody's way."""
+    archive.offer(Offer("busybox-static"))
+    with (archive.root / "sources.list").open("a") as file:
+        file.write("deb cdrom:[Debian GNU/Linux 12 _Bookworm_ - DVD 1]/ bookworm main\n")
+    said: list[str] = []
+    lock = make_lock(["busybox"], work, choice=Choice(warn=said.append), options=archive.options)
+    assert (1, 1) == (len(lock.packages), len(said))
+
+
+def test_every_source_of_linux_is_pinned(archive: Archive, work: Path) -> None:
+    """A new lock has the sources that the archives have, whichever series they are; an update drops and adds."""
+    usual = [offer for name in default_sets(NATIVE) for offer in named(name)]
+    sources = [Offer(f"linux-source-{it}", architecture="all") for it in ("6.19", "7.2")]
+    others = [Offer(it, architecture="all") for it in ("linux-source", "linux-source-6.19-rt", "linux-source-x")]
+    archive.offer(*usual, *sources, *others)
+    lock = make_lock(None, work, options=archive.options)
+    assert {*default_sets(NATIVE), "linux-source-6.19", "linux-source-7.2"} == set(lock.sets)
+    archive.offer(*usual, *sources[1:], Offer("linux-source-7.4", architecture="all"))
+    assert {*default_sets(NATIVE), "linux-source-7.2", "linux-source-7.4"} == set(
+        relock(lock, None, work, options=archive.options).sets
+    )
+
+
 def test_unmet_dependency(archive: Archive, work: Path) -> None:
     """A set that cannot be resolved is told in apt's words."""
     archive.offer(*named("qemu", dash="libshared (>= 2)"), Offer("libshared", "1.0"))
@@ -241,7 +364,7 @@ def test_unmet_dependency(archive: Archive, work: Path) -> None:
 
 def test_unreachable_mirror(archive: Archive, work: Path) -> None:
     """A mirror that does not answer is told in apt's words, with the address."""
-    (archive.root / "sources.list").write_text("deb [trusted=yes] http://127.0.0.1:9/debian stable main\n")
+    (archive.root / "sources.list").write_text("deb http://127.0.0.1:9/debian stable main\n")
     with pytest.raises(AptFailed) as caught:
         make_lock(["busybox"], work, options=(*archive.options, "Acquire::http::Proxy=DIRECT"))
     assert caught.value.command == "apt-get update"
@@ -278,23 +401,6 @@ def test_weak_hash(answer: str) -> None:
     """What cannot be pinned by its SHA-256 is refused."""
     with pytest.raises(WeakHash):
         apt._package(answer, ["file:/x/"])
-
-
-def test_ends_all_processes_on_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An apt that does not end is ended, with the helpers that it has started."""
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    program = tmp_path / "apt-get"
-    program.write_text(f"#!/bin/sh\nsleep 1000 > {pipe} &\nwait\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(AptFailed) as caught:
-        apt._run("apt-get", "update", timeout=0.5)
-    assert caught.value.args == ("apt-get update", ("no end after 0 seconds",))
-    os.set_blocking(reader, True)
-    assert os.read(reader, 1) == b""  # that it ends says that nobody holds the other side
-    os.close(reader)
 
 
 def test_pins_from_the_machines_own_archives(work: Path) -> None:

@@ -238,6 +238,34 @@ def test_what_stays_missing_is_looked_for_elsewhere(server: ScriptedServer, fetc
     assert [request.path for request in server.requests] == ["/x", "/y"]
 
 
+def test_no_mirror_is_asked_twice_before_the_next_one(server: ScriptedServer, fetch: Fetch) -> None:
+    """A mirror that is out of order costs one try where there is another, and is asked again only if that has nothing."""
+    server.files["/y"] = DATA
+    server.answers["/x"] = [Answer(status=500)] * 9
+    assert fetch(server.url("/x"), server.url("/y")) == DATA
+    assert ["/x", "/y"] == [it.path for it in server.requests]
+    server.requests.clear()
+    with pytest.raises(Unavailable):
+        fetch(server.url("/x"), server.url("/z"), sha256="1" * 64, settings=Settings(retries=1))
+    assert ["/x", "/z", "/x", "/x"] == [it.path for it in server.requests]
+
+
+def test_a_mirror_that_is_busy_for_a_moment_is_asked_again(server: ScriptedServer, fetch: Fetch) -> None:
+    """Where the next mirror has nothing, the first gets another chance."""
+    server.files["/x"] = DATA
+    server.answers["/x"] = [Answer(status=503)]
+    assert fetch(server.url("/x"), server.url("/z")) == DATA
+
+
+def test_a_wrong_hash_is_told_with_what_the_others_said(server: ScriptedServer, fetch: Fetch) -> None:
+    """Where one place has another file and the rest have none, each is named."""
+    server.files["/x"] = DATA
+    with pytest.raises(HashMismatch) as caught:
+        fetch(server.url("/z"), server.url("/x"), sha256="1" * 64)
+    assert ((server.url("/z"), "404 Not Found"),) == caught.value.tried
+    assert f"{server.url('/z')}: 404 Not Found" in str(caught.value)
+
+
 def test_a_download_goes_on_at_the_next_mirror(server: ScriptedServer, fetch: Fetch) -> None:
     """What one mirror gave before it failed is not fetched from the next."""
     server.files |= {"/x": DATA, "/y": DATA}

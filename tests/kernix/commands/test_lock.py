@@ -7,6 +7,7 @@ import shutil
 
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from derivations.debian.lock import dumps, parse
@@ -15,10 +16,11 @@ from tests.fakes import fake_lock
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tests.kernix.conftest import CommandLine
+    from tests.signing import Key
 
 
 needs_apt = pytest.mark.skipif(shutil.which("apt-get") is None, reason="a lock is made by apt")
@@ -27,21 +29,22 @@ ALL = sorted({package for it in SETS.values() if it.architecture is None for pac
 
 
 @pytest.fixture
-def archive(kernix: CommandLine, monkeypatch: pytest.MonkeyPatch) -> Path:
+def archive(kernix: CommandLine, monkeypatch: pytest.MonkeyPatch, archive_key: Key) -> Path:
     """Return the directory of the one archive that apt sees, with every package of every set at 1.0-1."""
     root = kernix.top / "mirror"
     (root / "debian/dists/stable").mkdir(parents=True)
-    (root / "sources.list").write_text(f"deb [trusted=yes] file:{root}/debian stable main\n")
+    (root / "sources.list").write_text(f"deb [signed-by={root}/key.gpg] file:{root}/debian stable main\n")
+    (root / "key.gpg").write_bytes(archive_key.public)
     (root / "apt.conf").write_text(
         f'Dir::Etc::sourcelist "{root}/sources.list";\nDir::Etc::sourceparts "-";\nAPT::Sandbox::User "root";\n'
         'APT::Architecture "amd64";\n'
     )
     monkeypatch.setenv("APT_CONFIG", str(root / "apt.conf"))
-    offer(root, dict.fromkeys(ALL, "1.0-1"))
+    offer(root, dict.fromkeys(ALL, "1.0-1"), archive_key)
     return root
 
 
-def offer(root: Path, versions: Mapping[str, str]) -> None:
+def offer(root: Path, versions: Mapping[str, str], key: Key) -> None:
     """Let the archive in *root* have packages of these *versions* and nothing else."""
     index = "main/binary-amd64/Packages"
     text = "\n".join(
@@ -55,7 +58,7 @@ def offer(root: Path, versions: Mapping[str, str]) -> None:
     place.write_text(text)
     digest = hashlib.sha256(text.encode()).hexdigest()
     release = "Suite: stable\nCodename: stable\nArchitectures: amd64\nComponents: main\nSHA256:\n"
-    (root / "debian/dists/stable/Release").write_text(f"{release} {digest} {len(text)} {index}\n")
+    (root / "debian/dists/stable/InRelease").write_bytes(key.sign(f"{release} {digest} {len(text)} {index}\n"))
 
 
 @needs_apt
@@ -83,10 +86,10 @@ def test_a_lock_is_made_where_it_is_asked_for(kernix: CommandLine, name: str) ->
 
 
 @needs_apt
-def test_an_update_tells_what_changed(kernix: CommandLine, archive: Path) -> None:
+def test_an_update_tells_what_changed(kernix: CommandLine, archive: Path, archive_key: Key) -> None:
     """`--update` pins what apt offers now, and prints each package with its old and new version."""
     kernix("lock")
-    offer(archive, {**dict.fromkeys(ALL, "1.0-1"), "busybox-static": "2.0-1", "gcc": "13-1"})
+    offer(archive, {**dict.fromkeys(ALL, "1.0-1"), "busybox-static": "2.0-1", "gcc": "13-1"}, archive_key)
     assert ["~  busybox-static  1.0-1 -> 2.0-1"] == kernix("lock", "--update", "busybox").lines
     assert ["~  gcc  1.0-1 -> 13-1"] == kernix("lock", "--update").lines
     ran = kernix("lock", "--update")
@@ -101,6 +104,16 @@ def test_a_set_is_added(kernix: CommandLine) -> None:
     ran = kernix("lock", "--add", "linux-source-6.12")
     lock = parse((kernix.work / "kernix.lock").read_text())
     assert (["+  linux-source-6.12  1.0-1"], fake_lock(["busybox"]).set("busybox")) == (ran.lines, lock.set("busybox"))
+
+
+def test_a_lock_with_one_unsigned_package_is_shown(kernix: CommandLine) -> None:
+    """Only the set with the package says so."""
+    lock = fake_lock(["busybox", "linux-source-6.12"])
+    first, second = lock.packages
+    kernix.write("kernix.lock", dumps(attrs.evolve(lock, packages=[attrs.evolve(first, unsigned=True), second])))
+    assert ["  busybox            1 package  14 B  1 unsigned", "  linux-source-6.12  1 package  17 B"] == kernix(
+        "lock"
+    ).lines[1:]
 
 
 def test_the_lock_is_shown(kernix: CommandLine) -> None:
@@ -143,7 +156,7 @@ def test_sets_that_cannot_be(kernix: CommandLine, words: list[str], code: int, s
     ("text", "sentence"),
     [
         pytest.param("{", "not JSON", id="damaged"),
-        pytest.param('{"version": 2}', "version 2", id="newer"),
+        pytest.param('{"version": 3}', "version 3", id="newer"),
         pytest.param("\udcff", "it is not text", id="binary"),
     ],
 )
@@ -160,3 +173,94 @@ def test_without_apt_there_is_no_lock(kernix: CommandLine, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(kernix.work))
     ran = kernix("lock")
     assert (1, True, False) == (ran.code, "only with it a lock can be made" in ran.err, kernix.config.exists())
+
+
+@needs_apt
+@pytest.mark.usefixtures("archive")
+def test_a_lock_is_made_where_a_link_leads(kernix: CommandLine) -> None:
+    """A link to a lock that is not there yet gets one at its other end; updating it keeps the link."""
+    link = kernix.work / "mine.lock"
+    link.symlink_to("kept/in/git.lock")
+    ran = kernix("lock", "--lock", "mine.lock")
+    assert (0, True, True) == (ran.code, link.is_symlink(), (kernix.work / "kept/in/git.lock").is_file())
+    link.resolve().write_text(dumps(fake_lock(["busybox"])))
+    assert 0 == kernix("lock", "--lock", "mine.lock", "--update").code
+    assert (True, "1.0-1") == (link.is_symlink(), parse(link.read_text()).set("busybox")[0].version)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        pytest.param(lambda it: it.symlink_to(it.name), "leads back to itself", id="circle"),
+        pytest.param(lambda it: it.mkdir(), "is a directory", id="directory"),
+        pytest.param(lambda it: it.parent.joinpath("file").write_text(""), "is not a directory", id="below-a-file"),
+    ],
+)
+def test_a_lock_that_cannot_be_is_told_before_apt_is_asked(
+    kernix: CommandLine, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object], sentence: str
+) -> None:
+    """A place where no lock can be is named with the reason, and the hint leads elsewhere."""
+    monkeypatch.setenv("PATH", str(kernix.work))  # nobody to ask
+    place = kernix.work / "x.lock"
+    make(place)
+    words = "file/x.lock" if place.parent.joinpath("file").exists() else "x.lock"
+    ran = kernix("lock", "--lock", words)
+    assert (1, True, True) == (ran.code, sentence in ran.err, f"{kernix.work / words}" in ran.err)
+    assert "`kernix lock" not in ran.err
+
+
+@pytest.mark.parametrize("words", [("lock",), ("show", "linux_micro"), ("lock", "--update"), ("list",)])
+def test_a_damaged_lock_is_named(kernix: CommandLine, words: tuple[str, ...]) -> None:
+    """Whatever reads a damaged lock, the error says which file it is."""
+    place = kernix.write("other.lock", "{")
+    ran = kernix(*words, "--lock", "other.lock")
+    assert (1, True) == (ran.code, f"error: invalid lock {place}: not JSON" in ran.err)
+
+
+def test_a_missing_lock_is_made_by_what_the_hint_says(kernix: CommandLine) -> None:
+    """Where none may be made, the hint names the lock that was asked for."""
+    ran = kernix("build", "linux_micro", "--offline", "--lock", "other.lock")
+    assert (1, True) == (ran.code, f"`kernix lock --lock {kernix.work / 'other.lock'}`" in ran.err)
+
+
+@needs_apt
+def test_unsigned_packages_are_asked_for_and_seen(kernix: CommandLine, archive: Path) -> None:
+    """An unsigned archive is left out, with the option that takes it; with that, the lock and its listing say so."""
+    release = archive / "debian/dists/stable/InRelease"
+    release.rename(release.with_name("Release"))
+    text = release.with_name("Release").read_text().partition("\n\n")[2].partition("\n-----BEGIN")[0]
+    release.with_name("Release").write_text(f"{text}\n")
+    (archive / "sources.list").write_text(f"deb [trusted=yes] file:{archive}/debian stable main\n")
+    ran = kernix("lock")
+    assert (1, True) == (ran.code, "it is not signed (`kernix lock --allow-unsigned` accepts it)" in ran.err)
+    ran = kernix("lock", "--allow-unsigned")
+    assert (0, ["busybox", "1", "package", "1.0", "kB", "1", "unsigned"]) == (ran.code, ran.lines[1].split())
+    assert all(it.unsigned for it in parse((kernix.config / "kernix.lock").read_text()).packages)
+
+
+def test_a_missing_set_is_added_to_the_lock_that_lacks_it(kernix: CommandLine) -> None:
+    """What the hint says is done to the lock that was asked for, so that it helps."""
+    place = kernix.write("other.lock", dumps(fake_lock(["busybox"])))
+    ran = kernix("show", "linux_debian_6_12", "--lock", "other.lock")
+    assert (1, True) == (ran.code, f"`kernix lock --lock {place} --add linux-source-6.12`" in ran.err)
+
+
+def test_one_lock_is_of_one_release(kernix: CommandLine) -> None:
+    """A set of another release than the lock's is refused, with what moves all of it."""
+    lock = attrs.evolve(fake_lock(["busybox"]), suite="bookworm")
+    kernix.write("kernix.lock", dumps(lock))
+    for words in (("--add", "gcc"), ("--update", "busybox"), ()):
+        ran = kernix("lock", *words, "--suite", "trixie")
+        assert (2, True, True) == (
+            ran.code,
+            "is for bookworm" in ran.err,
+            "`kernix lock --update --suite trixie`" in ran.err,
+        )
+    assert ["  from Debian bookworm"] == kernix("lock", "--suite", "bookworm").lines[1:2]
+
+
+@pytest.mark.parametrize("name", ["", "Trixie", "trixie-updates", "../x", "x y", "--", "trixie/main"])
+def test_what_is_no_release(kernix: CommandLine, name: str) -> None:
+    """What cannot be the name of a release is refused before apt is asked."""
+    ran = kernix("lock", f"--suite={name}")
+    assert (2, True) == (ran.code, "is not the name of a Debian release" in ran.err)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
+from derivations.realise.apt_fetch import access
 from derivations.realise.apt_sites import _asked
 from derivations.realise.builtins.registry import find
 from derivations.realise.job import Job
@@ -113,6 +114,8 @@ def server() -> Iterator[ScriptedServer]:
 def no_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the machine have no apt, so that nothing is asked of its mirrors."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    _asked.cache_clear()
+    for asked in (_asked, access):
+        asked.cache_clear()
     yield
-    _asked.cache_clear()
+    for asked in (_asked, access):
+        asked.cache_clear()

@@ -5,23 +5,35 @@ from __future__ import annotations
 import hashlib
 import io
 import lzma
+import shutil
+import socket
+import socketserver
 import struct
 import tarfile
+import threading
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import attrs
 import pytest
 
 from derivations.fetch import fetch_deb, fetch_url
-from derivations.realise.builtins.fetch import PackageGone, with_kernel_mirrors
+from derivations.realise.apt_fetch import access
+from derivations.realise.apt_sites import _asked
+from derivations.realise.builtins import fetch
+from derivations.realise.builtins.fetch import PackageDiffers, PackageGone, PackageUnavailable, with_kernel_mirrors
 from derivations.realise.decompress import Corrupt
 from derivations.realise.download import HashMismatch, Offline, Unavailable
 from derivations.realise.extract import Refused
 from tests.derivations.realise.builtins.conftest import Runner, listing
+from tests.derivations.realise.scripted_server import Answer
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from derivations.derivation import Derivation
     from tests.derivations.realise.scripted_server import ScriptedServer
 
@@ -65,8 +77,9 @@ def deb(*members: tuple[str, str, bytes]) -> bytes:
 HELLO = deb(("usr/bin/hello", "#!", tarfile.REGTYPE), ("etc/alternatives/x", "/usr/bin/hello", tarfile.SYMTYPE))
 
 
-def derivation(data: bytes, size: int | None = None) -> Derivation:
-    return fetch_deb(Package(size=len(data) if size is None else size, sha256=hashlib.sha256(data).hexdigest()))
+def derivation(data: bytes, size: int | None = None, sha256: str | None = None, path: str = PATH) -> Derivation:
+    sha256 = sha256 or hashlib.sha256(data).hexdigest()
+    return fetch_deb(Package(path=path, size=len(data) if size is None else size, sha256=sha256))
 
 
 @pytest.fixture
@@ -139,6 +152,116 @@ def test_a_package_without_any_mirror_is_told(run: Runner) -> None:
         run(derivation(HELLO))
 
 
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """Return the URL of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/debian"
+
+
+@pytest.fixture
+def babbling() -> Iterator[str]:
+    """Return the URL of a server that answers in no way that HTTP knows."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1 << 16)
+            self.request.sendall(b"220 ready\r\n\x00\xff: \xfe\r\n\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as babbling:
+        thread = threading.Thread(target=babbling.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{babbling.server_address[1]}/debian"
+        babbling.shutdown()
+        thread.join()
+
+
+BAD = {
+    "absent": Answer(status=404),
+    "forbidden": Answer(status=403),
+    "broken": Answer(status=500),
+    "odd": Answer(status=299),
+    "elsewhere": Answer(status=301, headers={"Location": "http://127.0.0.1:9/"}),
+    "cut": Answer(cut=100),
+    "empty": Answer(status=200),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_mirror_that_fails_is_not_the_last(run: Runner, mirror: ScriptedServer, name: str) -> None:
+    """Whatever the first mirror answers, the package comes from the second."""
+    bad = mirror.url("/bad/debian")
+    run.settings = attrs.evolve(run.settings, mirrors=(bad, mirror.url("/debian")))
+    mirror.files |= {f"/bad/debian/{PATH}": HELLO, f"/debian/{PATH}": HELLO}
+    mirror.answers[f"/bad/debian/{PATH}"] = [BAD[name]] * 9
+    assert "usr/bin/hello" in listing(run(derivation(HELLO)))
+
+
+def test_garbage_is_that_mirrors_failure(run: Runner, mirror: ScriptedServer) -> None:
+    """A mirror with another file of the same size is passed over."""
+    run.settings = attrs.evolve(run.settings, mirrors=(mirror.url("/bad/debian"), mirror.url("/debian")))
+    mirror.files |= {f"/bad/debian/{PATH}": bytes(len(HELLO)), f"/debian/{PATH}": HELLO}
+    assert "usr/bin/hello" in listing(run(derivation(HELLO)))
+
+
+@pytest.mark.parametrize("kind", ["silent", "babbling", "refusing", "unknown"])
+def test_a_mirror_without_a_sensible_word_is_not_the_last(
+    run: Runner, mirror: ScriptedServer, silent: str, babbling: str, kind: str
+) -> None:
+    """A mirror that says nothing, or nothing that is HTTP, or is not there is passed over."""
+    bad = {"silent": silent, "babbling": babbling, "refusing": "http://127.0.0.1:9/debian",
+           "unknown": "http://no-such-host.invalid/debian"}[kind]  # fmt: skip
+    run.settings = attrs.evolve(run.settings, mirrors=(bad, mirror.url("/debian")), read_timeout=2)
+    mirror.files[f"/debian/{PATH}"] = HELLO
+    assert "usr/bin/hello" in listing(run(derivation(HELLO)))
+
+
+def test_every_mirror_is_named_with_its_own_answer(run: Runner, mirror: ScriptedServer) -> None:
+    """The error has each mirror that was asked, and what that one said."""
+    bases = {name: mirror.url(f"/{name}/debian") for name in ("gone", "broken", "short")}
+    run.settings = attrs.evolve(run.settings, mirrors=tuple(bases.values()), retries=0)
+    mirror.files[f"/short/debian/{PATH}"] = HELLO[:10]
+    mirror.answers[f"/broken/debian/{PATH}"] = [Answer(status=500)] * 9
+    with pytest.raises(PackageUnavailable) as caught:
+        run(derivation(HELLO))
+    assert dict(caught.value.tried) == {
+        f"{bases['gone']}/{PATH}": "404 Not Found",
+        f"{bases['broken']}/{PATH}": "500 Internal Server Error",
+        f"{bases['short']}/{PATH}": f"it has 10 bytes there instead of {len(HELLO)}",
+    }
+    assert all(f"{url}: {said}" in str(caught.value) for url, said in caught.value.tried)
+
+
+def test_bytes_of_another_package_are_told_with_all_answers(run: Runner, mirror: ScriptedServer) -> None:
+    """Where one mirror has other bytes and another none, the error is of a wrong hash and names both."""
+    run.settings = attrs.evolve(run.settings, mirrors=(mirror.url("/debian"), mirror.url("/none/debian")))
+    mirror.files[f"/debian/{PATH}"] = bytes(len(HELLO))
+    with pytest.raises(PackageDiffers) as caught:
+        run(derivation(HELLO))
+    assert (mirror.url(f"/debian/{PATH}"), ((mirror.url(f"/none/debian/{PATH}"), "404 Not Found"),)) == (
+        caught.value.url,
+        caught.value.tried,
+    )
+    assert caught.value.exit_code == 102
+
+
+def test_a_package_of_an_unknown_archive_has_not_left_it(run: Runner, mirror: ScriptedServer) -> None:
+    """Where no mirror is of the package's archive, that is what is told, not that the package is gone."""
+    hello = fetch_deb(Package(size=7, sha256="0" * 64, archive="debian-security"))
+    with pytest.raises(PackageUnavailable) as caught:
+        run(hello)
+    assert (False, "debian-security") == (caught.value.known, caught.value.archive)
+    assert [mirror.url(f"/debian/{PATH}")] == [url for url, _ in caught.value.tried]
+
+
+def test_a_mirror_that_is_out_of_order_is_asked_last(run: Runner, mirror: ScriptedServer, silent: str) -> None:
+    """What one package has shown about a mirror holds for the next package."""
+    run.settings = attrs.evolve(run.settings, mirrors=(silent, mirror.url("/debian")), read_timeout=2)
+    mirror.files[f"/debian/{PATH}"] = HELLO
+    run(derivation(HELLO))
+    assert urlsplit(silent).netloc in {urlsplit(it).netloc for it in fetch._SHUNNED}
+
+
 def test_a_package_of_another_size_is_not_read(run: Runner, mirror: ScriptedServer) -> None:
     """The size in the lock bounds what is read."""
     mirror.files[f"/debian/{PATH}"] = HELLO
@@ -167,3 +290,44 @@ def test_a_bad_package_is_refused(run: Runner, mirror: ScriptedServer, data: byt
     mirror.files[f"/debian/{PATH}"] = data
     with pytest.raises(error):
         run(derivation(data))
+
+
+@pytest.fixture
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Return what lets the machine's apt have one source, and further settings."""
+    if shutil.which("apt-get") is None:
+        pytest.skip("there is no apt")
+
+    def configure(base: str, settings: str = "") -> None:
+        (tmp_path / "sources.list").write_text(f"deb {base} x main\n")
+        (tmp_path / "apt.conf").write_text(
+            f'Dir::Etc::sourcelist "{tmp_path}/sources.list";\nDir::Etc::sourceparts "-";\n'
+            f'APT::Sandbox::User "root";\nAcquire::Retries "0";\n{settings}\n'
+        )
+        monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
+        forget()
+
+    def forget() -> None:
+        for asked in (_asked, access):
+            asked.cache_clear()
+
+    yield configure
+    forget()
+
+
+def test_a_source_with_a_password(run: Runner, server: ScriptedServer, configure: Callable[..., None]) -> None:
+    """A name and a password in a source's URL are sent, and told to nobody."""
+    configure(server.url("/debian").replace("//", "//me:secret@"))
+    with pytest.raises(PackageGone) as caught:
+        run(derivation(HELLO))
+    assert ("Basic bWU6c2VjcmV0", False) == (server.requests[0].headers["authorization"], "secret" in str(caught.value))
+
+
+def test_a_package_behind_apts_proxy(run: Runner, server: ScriptedServer, configure: Callable[..., None]) -> None:
+    """Where apt goes through a proxy, so does what is fetched from its archives."""
+    configure("http://no-such-host.invalid/debian", f'Acquire::http::Proxy "{server.url("")}";')
+    server.files[f"http://no-such-host.invalid/debian/{PATH}"] = HELLO
+    assert "usr/bin/hello" in listing(run(derivation(HELLO)))
+    with pytest.raises(PackageGone) as caught:
+        run(derivation(HELLO, sha256="1" * 64, path="pool/x.deb"))
+    assert "404" in caught.value.tried[0][1]

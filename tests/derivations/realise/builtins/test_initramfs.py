@@ -98,10 +98,21 @@ def test_links_on_the_way_stay_in_the_tree(run: Runner) -> None:
     assert (found["dash"][1], found["sh"][1]) == (b"1", b"/bin/dash")
 
 
+@pytest.mark.parametrize("has", ["bin/busybox", "usr/bin/busybox"])
+@pytest.mark.parametrize("asked", ["bin/busybox", "usr/bin/busybox"])
+def test_a_package_is_from_before_or_after_the_merge(run: Runner, asked: str, has: str) -> None:
+    """A program is found as the package has it, whichever of the two paths it is asked for by."""
+    tree = run.tree("busybox", {has: "#!", "usr/share/doc/x": "y"})
+    initramfs = make_initramfs({"bin/busybox": Copy(A, asked)})
+    other = run.tree("plain", {"bin/busybox": "#!"})
+    assert run(initramfs, {"/0000": tree}).read_bytes() == run(initramfs, {"/0000": other}).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("entries", "reason"),
     [
         pytest.param({"x": Copy(A, "no")}, "cannot make it: no: is not in a", id="missing"),
+        pytest.param({"x": Copy(A, "sbin/no")}, "cannot make it: sbin/no: is not in a", id="merged-missing"),
         pytest.param({"x": Copy(A, "loop/y")}, "cannot make it: loop/y: is not in a", id="loop"),
         pytest.param({"x": Copy(A, "out/secret")}, "cannot make it: out/secret: is not in a", id="out"),
         pytest.param(

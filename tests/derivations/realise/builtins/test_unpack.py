@@ -210,6 +210,14 @@ def test_a_member_of_a_tree_is_unpacked(run: Runner, tmp_path: Path) -> None:
     assert listing(run(unpack(SOURCE, member="usr/x.tar"), {ARCHIVE: tmp_path / "tree"})) == {"y": "1"}
 
 
+@pytest.mark.parametrize(("has", "asked"), [("lib/x.tar", "usr/lib/x.tar"), ("usr/lib/x.tar", "lib/x.tar")])
+def test_a_member_is_found_on_either_side_of_the_merge(run: Runner, tmp_path: Path, has: str, asked: str) -> None:
+    """An archive in a package is found by its path before or after the merge of /usr."""
+    (tmp_path / "tree" / has).parent.mkdir(parents=True)
+    (tmp_path / "tree" / has).write_bytes(tar(("a/y", "1")))
+    assert listing(run(unpack(SOURCE, member=asked), {ARCHIVE: tmp_path / "tree"})) == {"y": "1"}
+
+
 @pytest.mark.parametrize(
     ("member", "reason"),
     [

@@ -1,0 +1,100 @@
+"""A program of the machine's that ends when kernix does, however kernix ends.
+
+The program and all that it starts are one process group. A shell in that group reads from a pipe whose
+other end only kernix holds; when that is closed, even by the kernel because kernix was killed, the shell
+kills the group. No signal handler and no timer is needed, and helpers that outlive their parent are ended too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+_POLL = 0.2
+"""Seconds between two looks at whether the user has given up."""
+
+# Background jobs of a shell read from /dev/null, hence descriptor 3 for the pipe.
+_GUARD = """\
+LC_ALL=C; export LC_ALL
+exec 3<&0 </dev/null
+{ read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 &
+guard=$!
+exec 3<&-
+"$@"
+code=$?
+kill -KILL "$guard" 2>/dev/null
+exit "$code"
+"""
+
+
+class TookTooLong(Exception):
+    """A program was killed because its time was over."""
+
+
+class GivenUp(Exception):
+    """A program was killed because nobody wants its result any more."""
+
+
+def guarded(command: Sequence[str]) -> list[str]:
+    """Return *command* with a guard, whose standard input must be a pipe: when its other end is closed the whole group ends."""
+    return ["/bin/sh", "-c", _GUARD, "kernix", *command]
+
+
+def run(
+    command: Sequence[str], *, timeout: float, cancelled: Callable[[], bool] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run *command* to its end, in English and without input, and return what it said.
+
+    Args:
+        command: The program and its arguments.
+        timeout: How many seconds it may take.
+        cancelled: Whether to give up, asked several times a second.
+
+    Raises:
+        TookTooLong: it was killed after *timeout* seconds.
+        GivenUp: it was killed because *cancelled* said so.
+    """
+    with subprocess.Popen(
+        guarded(command),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = _listen(process, time.monotonic() + timeout, cancelled)
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(list(command), process.returncode, out, err)
+
+
+def _listen(process: subprocess.Popen[str], end: float, cancelled: Callable[[], bool] | None) -> tuple[str, str]:
+    # `communicate` would close the pipe, and so kill the program, before it listens.
+    lifeline, process.stdin = process.stdin, None
+    try:
+        while True:
+            left = end - time.monotonic()
+            try:
+                return process.communicate(timeout=max(0, left) if cancelled is None else max(0, min(_POLL, left)))
+            except subprocess.TimeoutExpired:
+                if cancelled is not None and cancelled():
+                    raise GivenUp from None
+                if time.monotonic() >= end:
+                    raise TookTooLong from None
+    finally:
+        if lifeline is not None:
+            lifeline.close()
