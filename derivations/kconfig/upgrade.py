@@ -189,7 +189,7 @@ def _step(account: Account, old: Model, new: Model, repair: Mapping[str, Value])
         return step(
             fate=Fate.CHOICE, text=f"the choice has other members now: {text}" if moved else text, add=FrozenMap(repair)
         )
-    return step(fate=Fate.BLOCKED, text=text, add=FrozenMap(repair or dict(account.change)))
+    return step(fate=Fate.BLOCKED, text=text, add=FrozenMap(repair))
 
 
 def _without(account: Account, new: Model, step: Callable[..., Step]) -> Step:

@@ -14,7 +14,7 @@ import attrs
 from derivations.kconfig.expression import YES as ALWAYS
 from derivations.kconfig.expression import And, Const, Level, Not, Or, Ref, evaluate, refs, show
 from derivations.kconfig.meaning import SWITCHES
-from derivations.kconfig.plan import TRISTATES, Plan
+from derivations.kconfig.plan import TRISTATES, DeadEnd, Plan
 from derivations.kconfig.planner import NEVER, Planner, alternatives, offered, selector
 from derivations.kconfig.values import MODULE, UNSET, Tristate, written
 from derivations.kconfig.wording import joined, place, selecting
@@ -88,6 +88,11 @@ class Witness:
         """Return what keeps *expression* from being at most *level*; each option is followed once."""
         self._seen = set()
         return self._high(expression, level)
+
+    def hidden(self, symbol: Symbol) -> tuple[Blocker, ...]:
+        """Return what keeps a person from being asked about *symbol*; nothing if that cannot be changed."""
+        self._seen = set()
+        return self._hidden(symbol)
 
     def nearest(self, symbol: Symbol, level: Level) -> Expr:
         """Return what would have to hold for *symbol* to be *level*: what costs least of what can do it."""
@@ -199,12 +204,22 @@ class Witness:
                 return Blocker(needs=needs, because=f"it is what its choice has chosen; choose {joined(others, 'or')}")
             because = self.origin(name) or "it is on by default or in the base"
             return Blocker(needs=needs, because=because, option=name, value=TRISTATES[level])
+        return self._follows(symbol, level, needs)
+
+    def _follows(self, symbol: Symbol, level: Level, needs: str) -> Blocker:
+        """Return what keeps *symbol*, which nobody can set now, from being at most *level*."""
+        if symbol.prompts and (below := self._hidden(symbol)):
+            return Blocker(needs=needs, because="it is on by default, and its prompt is not shown", below=below)
         below = self._high(symbol.depends, level) if symbol.depends != ALWAYS else ()
-        return Blocker(
-            needs=needs,
-            because="it has no prompt, and follows from others" if below else self._decided(symbol),
-            below=below,
-        )
+        prompt = "its prompt is never shown here" if symbol.prompts else "it has no prompt"
+        because = f"{prompt}, and it follows from others" if below else self._decided(symbol)
+        return Blocker(needs=needs, because=because, below=below)
+
+    def _hidden(self, symbol: Symbol) -> tuple[Blocker, ...]:
+        """Return what keeps the prompt of *symbol* from being shown; nothing if that cannot be changed."""
+        if isinstance(self.planner.prompted(symbol, Level.M), DeadEnd):
+            return ()
+        return self._low(self._nearest(tuple(it.condition for it in symbol.prompts), Level.M)[0], Level.M)
 
     def _selected_high(self, symbol: Symbol, level: Level, needs: str) -> Blocker:
         active = [it for it in alternatives(symbol.selected_by) if evaluate(it, self._values) > level]
@@ -264,6 +279,8 @@ class Witness:
         """Return what decides about an option that has no prompt and that nothing reachable selects."""
         if symbol.name in NEVER:
             return "it is never right to change"
+        if symbol.prompts:
+            return "its prompt is never shown here"
         if symbol.selected_by != Const("n"):
             return f"it has no prompt, and nothing that {self._model.arch} can have selects it"
         if symbol.defaults:

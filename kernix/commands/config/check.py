@@ -12,6 +12,7 @@ import click
 from kernix.definitions import definitions
 from kernix.options import attribute, evaluation, realisation
 from kernix.quantities import number
+from kernix.repairing import advised
 from kernix.resolving import kernel, resolve
 from store.errors import Error
 
@@ -59,7 +60,8 @@ def command(
     the exit code is 1.
     """
     with definitions(session, options) as names:
-        accounts = resolve(session, attribute, kernel(names, attribute), chosen).accounts(session, chosen)
+        found = resolve(session, attribute, kernel(names, attribute), chosen)
+        accounts = advised(session, found, found.accounts(session, chosen), chosen)
     if as_json:
         click.echo(json.dumps([it.to_json() for it in accounts], indent=2))
     else:

@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.kconfig.account import account
-from derivations.kconfig.compose import compose
-from derivations.kconfig.outcome import Outcome
-from derivations.kconfig.repair import repair
 from derivations.kconfig.upgrade import rows
-from derivations.kconfig.values import Priority, option_name, read, written
-from derivations.realise.kconf import evaluator
+from derivations.kconfig.values import option_name, read, written
 from kernix import table
 from kernix.definitions import definitions
 from kernix.messages import say, warn
 from kernix.options import attribute, evaluation, realisation
 from kernix.quantities import number
+from kernix.repairing import solve
 from kernix.resolving import kernel, resolve
 from store.errors import Error, UsageError
 
@@ -78,7 +75,7 @@ def command(
     with definitions(session, options) as names:
         found = resolve(session, attribute, kernel(names, attribute), chosen)
         given = dict(assignment(it, found.model) for it in assignments)
-        solved = _solve(session, found, given, chosen)
+        solved = solve(session, found, given, chosen)
         if not found.is_requested:
             _prove(session, found, {**given, **solved.best.options}, chosen)
     if as_json:
@@ -112,19 +109,6 @@ def assignment(text: str, model: Model) -> tuple[str, Value]:
     except ValueError as error:
         message = f"{text!r}: {error}"
         raise UsageError(message) from None
-
-
-def _solve(session: Session, found: Resolved, given: Mapping[str, Value], chosen: Chosen) -> Repair:
-    """Return what lets *given*, and all that held or must hold before, hold together.
-
-    Defaults lie below, as when it is built, where they give way to what is asked for; those that fail do not.
-    """
-    accounts = [it for it in account(found.wanted, found.model, found.values) if it.outcome is not Outcome.SHADOWED]
-    defaults = {it.option: it.wanted for it in accounts if it.request.priority is Priority.DEFAULT}
-    asked = {it.option: it.wanted for it in accounts if it.fails or (it.holds and it.option not in defaults)}
-    base = compose(found.start(session, chosen), defaults, found.model)
-    with evaluator(session.store, found.kernel.resolver) as resolver:
-        return repair({**asked, **given}, base, found.model, resolver, settle=resolver.settled)
 
 
 def _prove(session: Session, found: Resolved, fragment: Mapping[str, Value], chosen: Chosen) -> None:
