@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 import click
 
 from kernix.groups import LazyGroup
+from kernix.messages import show_remark
 from kernix.session import Session
 from kernix.verbs import VERBS, module_of
 
@@ -44,6 +46,8 @@ def kernix(ctx: click.Context) -> None:
     A kernel is an ATTRibute of the bundled set (`kernix list`), of an overlay, or of a Python
     file of yours (`-f FILE`); `linux_micro.dev` is its output `dev`.
     """
+    warnings.showwarning = show_remark
+    warnings.filterwarnings("always", category=UserWarning)
     # The words, where they are known: a build is remembered under them.
     ctx.obj = Session(environment=dict(os.environ), words=ctx.obj or ())
     ctx.call_on_close(ctx.obj.close)

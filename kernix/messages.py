@@ -64,6 +64,11 @@ def show_file(data: bytes) -> None:
         click.echo(data, file=below(sys.stdout), nl=False)
 
 
+def show_remark(message: Warning | str, *_: object, **__: object) -> None:
+    """Say what something warns of, in the place of `warnings.showwarning`."""
+    warn(str(message))
+
+
 def say_error(sentence: str, hint: str | None = None, notes: Iterable[str] = ()) -> None:
     """Say on stderr what went wrong, where, and what to do about it."""
     say(sentence, "error:", "red")

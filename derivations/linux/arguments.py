@@ -18,6 +18,7 @@ from derivations.kconfig.fragment import Fragment, as_fragments
 from derivations.kconfig.text import bytes_of, decoded
 from derivations.linux.patch import Patch
 from derivations.linux.version import Version
+from derivations.source import local_file, text_file
 from derivations.suggest import suggestion
 from derivations.toolchain import TOOLCHAINS, Toolchain, check_toolchain, machine
 from store.errors import Error
@@ -259,6 +260,20 @@ def _meant(name: str, known: Collection[str]) -> str | None:
     return f"did you mean `{same[0]}`?" if same else suggestion(snake, known)
 
 
+def base_file(file: Path) -> Derivation:
+    """Return the configuration *file* as a derivation, decompressed if it is compressed.
+
+    Raises:
+        NoSource: there is no file.
+        InvalidFragment: it is damaged.
+    """
+    from derivations.kconfig.compressed import is_compressed  # noqa: PLC0415 -- start-up: few kernels begin with a file
+
+    found = local_file(file)
+    data = bytes_of(file)
+    return text_file(file.stem, decoded(data, file.name)) if is_compressed(data) else found
+
+
 def check_base(file: Path, arguments: Arguments) -> None:
     """Check the configuration *file* that *arguments* begin with.
 
@@ -273,7 +288,7 @@ def check_base(file: Path, arguments: Arguments) -> None:
         check_version,
     )
 
-    text = decoded(file.read_bytes(), file.name)
+    text = decoded(bytes_of(file), file.name)
     check_complete(text, file.name)
     check_architecture(text, file.name, [machine(system).arch for system in arguments.systems])
     if arguments.exact:

@@ -20,9 +20,16 @@ from derivations.calling import was_refused
 from derivations.context import Context, current
 from derivations.derivation import Derivation, Output
 from derivations.kconfig.fragment import over
-from derivations.linux.arguments import Arguments, InvalidArgument, check_base, check_names, is_file_name, snapshot
+from derivations.linux.arguments import (
+    Arguments,
+    InvalidArgument,
+    base_file,
+    check_base,
+    check_names,
+    is_file_name,
+    snapshot,
+)
 from derivations.linux.build import Parts, parts
-from derivations.source import local_file
 from derivations.suggest import suggestion
 from derivations.toolchain import Toolchain, named_toolchain
 from store.errors import Error
@@ -344,7 +351,7 @@ def _arguments(make: Callable[..., Arguments], given: Mapping[str, Any]) -> Argu
     if not is_file_name(base):
         return make(**found)
     file = beside_caller(base, depth=2)
-    arguments = make(**{**found, "base": local_file(file)})
+    arguments = make(**{**found, "base": base_file(file)})
     check_base(file, arguments)
     return arguments
 

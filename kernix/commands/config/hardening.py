@@ -14,9 +14,9 @@ from derivations.kconfig.check import parse
 from derivations.kconfig.hardening import Outcome, fragment, futile, report
 from derivations.kconfig.head import check_complete, head
 from derivations.kconfig.python import names_in, to_python
-from derivations.kconfig.text import decoded
 from derivations.kconfig.values import YES
 from derivations.linux.version import Version
+from kernix.config_files import name_of, text_of
 from kernix.configurations import NoConfiguration, is_file
 from kernix.definitions import definitions
 from kernix.options import complete_attributes, evaluation, realisation
@@ -82,8 +82,8 @@ def _of_kernel(found: Resolved) -> tuple[Verdict, ...]:
 
 
 def _of_file(place: Path) -> tuple[Verdict, ...]:
-    text = decoded(place.read_bytes(), place.name)
-    check_complete(text, place.name)
+    text = text_of(place)
+    check_complete(text, name_of(place))
     about = head(text)
     if about is None:
         raise NoConfiguration(place, "no line at its beginning tells for which version and architecture it is")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import lzma
+import sys
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +19,13 @@ from derivations.hardware.kbuild import Kbuild, kbuild_map
 from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.values import YES
 from kernels import kernel_set
+from kernix import config_files
 from store.local import Store
 from tests.fakes import fake_lock
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from derivations.derivation import Output
     from derivations.linux.kernel import Kernel
@@ -350,6 +355,21 @@ def test_import_of_what_is_wrong(kernix: CommandLine) -> None:
     kernix.write("x.config", "CONFIG_CONFIG_X=y\n\tCONFIG_Y=y\n")
     ran = kernix("config", "import", "x.config")
     assert (1, "", ["line 1", "line 2"]) == (ran.code, ran.out, [it for it in ("line 1", "line 2") if it in ran.err])
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress])
+def test_stdin(kernix: CommandLine, compress: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-` is what comes in by stdin, plain or compressed; it may be named twice."""
+    config = kernix.write("x.config", "CONFIG_NET=m\n#CONFIG_OLD=y\n")
+    stdin = io.TextIOWrapper(io.BytesIO(compress(config.read_bytes())))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    config_files._stdin.cache_clear()
+    expected, ran = kernix("config", "import", config), kernix("config", "import", "-")
+
+    assert (0, expected.out) == (ran.code, ran.out)
+    assert 1 == ran.err.count("warning: stdin: line 2: ")
+    assert "no option differs" in kernix("config", "diff", "-", config).out
+    config_files._stdin.cache_clear()
 
 
 def test_help(kernix: CommandLine) -> None:
