@@ -41,7 +41,7 @@ _SET = re.compile(r"\s*\$\(call KCONFIG_SET_OPT,CONFIG_([A-Za-z0-9_]+),([^,]*)(?
 _NEARLY_NOT_SET = re.compile(r"(?:#\s*)?(?:CONFIG_(\w+)|([A-Z0-9_]+))\s+is\s+not\s+set", re.ASCII)
 _MORE_THAN_NOT_SET = re.compile(r"#\s*CONFIG_(\w+)\s+is\s+not\s+set\b.*", re.ASCII)
 _NEARLY_ASSIGNMENT = re.compile(r"(?:CONFIG_|config_)?([A-Z0-9_]+|(?<=config_)\w+)\s*=\s*(\S.*)?", re.ASCII)
-_COMMENTED_OUT = re.compile(r"\s*#\s*(CONFIG_[A-Za-z0-9_]+\s*=.*)", re.ASCII)
+_COMMENTED_OUT = re.compile(r"^[ \t]*#[ \t]*CONFIG_([A-Za-z0-9_]+)[ \t]*=.*$", re.ASCII | re.MULTILINE)
 _NIX = re.compile(r"(?:CONFIG_)?([A-Z0-9_]+)\??\s+([ymn]|[0-9]\S*|\".*\")", re.ASCII)
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 _COMMENTED = re.compile(r"(\S+|\".*\")\s+#.*")
@@ -59,11 +59,10 @@ class Assignment(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a text says, what is wrong with it, and what is worth a word, all in order."""
+    """What a text says, and what is wrong with it, both in order."""
 
     assignments: list[Assignment]
     problems: list[str]
-    remarks: list[str] = []  # noqa: RUF012 -- a default, never added to
 
 
 class ConfigRemark(UserWarning):
@@ -81,9 +80,21 @@ class Malformed(ValueError):
         self.more = more
 
 
-def remark(reading: Reading, name: str) -> None:
-    """Warn of what is worth a word in the text *name*, which was read as *reading*."""
-    for it in reading.remarks:
+def remarks(text: str) -> list[str]:
+    """Return a sentence about the assignments in *text* that are comments, if there are any."""
+    found = [] if is_alist(text) else list(_COMMENTED_OUT.finditer(text))
+    if not found:
+        return []
+    first = found[0]
+    line = text.count("\n", 0, first.start()) + 1
+    more = f", and so are {len(found) - 1} more" if len(found) > 1 else ""
+    told = f"line {line}: {shown(first[0])} is a comment{more}, and asks for nothing"
+    return [f"{told}; to ask for n, write `# CONFIG_{first[1]} is not set`"]
+
+
+def remark_on(text: str, name: str) -> None:
+    """Warn of what is worth a word in *text*, of the file *name*."""
+    for it in remarks(text):
         warnings.warn(f"{name}: {it}", ConfigRemark, stacklevel=3)
 
 
@@ -109,36 +120,30 @@ def parse(text: str) -> Reading:
             problems.append(f"line {line}: CONFIG_{option} stands twice, first in line {found[option].line}")
         else:
             found[option] = Assignment(option, value, line)
-    return Reading(list(found.values()), problems, _remarks(text))
-
-
-def _remarks(text: str) -> list[str]:
-    """Return a sentence about the assignments in *text* that are comments, if there are any."""
-    if is_alist(text):
-        return []
-    lines = [(number, raw) for number, raw in enumerate(text.split("\n"), 1) if _COMMENTED_OUT.fullmatch(raw)]
-    if not lines:
-        return []
-    first, raw = lines[0]
-    more = f", and so are {len(lines) - 1} more" if len(lines) > 1 else ""
-    match = _COMMENTED_OUT.fullmatch(raw)
-    name = match[1].partition("=")[0].strip() if match else ""
-    return [
-        f"line {first}: {shown(raw)} is a comment{more}, and asks for nothing; to ask for n, write `# {name} is not set`"
-    ]
+    return Reading(list(found.values()), problems)
 
 
 def _lines(text: str) -> Iterator[tuple[int, tuple[str, Value] | ValueError]]:
     for number, raw in enumerate(text.split("\n"), 1):
         try:
-            pair = _line(raw)
-        except Malformed as error:
-            yield number, ValueError(_advised(raw, error))
+            pair = read_line(raw)
         except ValueError as error:
             yield number, error
         else:
             if pair is not None:
                 yield number, pair
+
+
+def read_line(raw: str) -> tuple[str, Value] | None:
+    """Return the option that the line *raw* is about, and its value; None for a comment.
+
+    Raises:
+        ValueError: it nearly is a request; it says what to write.
+    """
+    try:
+        return _line(raw)
+    except Malformed as error:
+        raise ValueError(_advised(raw, error)) from None
 
 
 def _advised(raw: str, error: Malformed) -> str:

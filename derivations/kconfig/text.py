@@ -26,14 +26,14 @@ def read(text: str, name: str) -> Fragment:
         InvalidFragment: with every line that is wrong.
         IncompleteConfig: it is a whole `.config` by its head, but not all of it.
     """
-    from derivations.kconfig.grammar import parse, remark  # noqa: PLC0415 -- start-up: most options are asked for in mappings
+    from derivations.kconfig.grammar import parse, remark_on  # noqa: PLC0415 -- start-up: most options are asked for in mappings
     from derivations.kconfig.head import check_complete  # noqa: PLC0415 -- as above
 
     check_complete(text, name)
     reading = parse(text)
     if reading.problems:
         raise InvalidFragment(tuple(reading.problems), name)
-    remark(reading, name)
+    remark_on(text, name)
     return Fragment(
         name, {it.option: Request(it.value, origin=Origin(name, f"{name}:{it.line}")) for it in reading.assignments}
     )

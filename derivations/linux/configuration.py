@@ -88,6 +88,8 @@ def configuration(
             wanted,
             lenient=arguments.ignore_config_errors,
             exact=start if arguments.exact and not arguments.ignore_config_errors else None,
+            base=start if isinstance(arguments.base, Output) else None,
+            strict=arguments.strict_base and not arguments.ignore_config_errors,
         ),
     )
 
@@ -159,27 +161,42 @@ def resolved(name: str, program: Derivation, start: Output, fragments: Sequence[
 
 
 def checked(
-    name: str, program: Derivation, found: Derivation, wanted: Merged, *, lenient: bool, exact: Output | None
+    name: str,
+    program: Derivation,
+    found: Derivation,
+    wanted: Merged,
+    *,
+    lenient: bool,
+    exact: Output | None,
+    base: Output | None = None,
+    strict: bool = False,
 ) -> Derivation:
     """Return the `.config` that was *found*, if what is *wanted* and not optional holds in it.
 
-    If it is *lenient*, all is optional. With *exact*, a whole `.config`, nothing that this says may be otherwise.
+    If it is *lenient*, all is optional. With *exact*, a whole `.config`, nothing that this says may be otherwise. Of
+    *base*, the file it begins with, it is said what does not hold; if it is *strict*, that is an error.
     """
     asked = wanted.requests
     lines = {option: line(option, it.value) for option, it in asked.items() if not isinstance(it.value, Unset)}
     optional = [option for option in lines if lenient or asked[option].optional]
     defaults = [option for option in lines if asked[option].priority is Priority.DEFAULT]
     places = {"/config": found.out, "/resolver": program.out, "/values": found.output("values")}
+    env = {
+        "defaults": canonical_json(defaults).decode(),
+        "optional": canonical_json(optional).decode(),
+        "requests": canonical_json(lines).decode(),
+    }
+    if exact is not None:
+        places["/base"] = exact
+    elif base is not None:
+        places["/base"] = base
+        env["base"] = "strict" if strict else "told"
     return Derivation(
         name=name,
         system=ANY_SYSTEM,
         builder="builtin:check-config",
-        env={
-            "defaults": canonical_json(defaults).decode(),
-            "optional": canonical_json(optional).decode(),
-            "requests": canonical_json(lines).decode(),
-        },
-        mounts=places if exact is None else {**places, "/base": exact},
+        env=env,
+        mounts=places,
         hints=Hints(
             description="compare the configuration with what was asked for",
             origins={option: asked[option].origin for option in lines},

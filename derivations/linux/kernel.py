@@ -315,6 +315,7 @@ def make_linux(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is checked b
             ignore_config_errors: Whether requests that do not hold are only told.
             exact: Whether *base*, then a whole `.config`, is all there is to it: what Kconfig would
                 change of it is an error. See `linux_manual_config`.
+            strict_base: Whether what *base*, then a file, asks for and does not get is an error. It is said anyway.
             hardware: A snapshot of machines, as `kernix detect` makes, or the file that it is in: what
                 these need is asked for too, where nothing else is asked.
             patches: `Patch` values, applied in order.

@@ -1,8 +1,9 @@
 """builtin:check-config: compare a resolved configuration with what was asked for.
 
-Mounts `/config` and `/values`, what the resolver made, and `/resolver`, which has the model; `/base`, where
-nothing of it may come out differently. Environment, JSON: `requests`, the line of each option that is
-asked for; `optional`, those that may fail; `defaults`, those that give way to others.
+Mounts `/config` and `/values`, what the resolver made, and `/resolver`, which has the model; `/base`, the file that
+it began with. Environment, JSON: `requests`, the line of each option that is asked for; `optional`, those that may
+fail; `defaults`, those that give way to others. `base`, a word: whether what the file asks for and does not get is
+`told`, or is an error: `strict`. Without that word, nothing that the file says may come out differently.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.account import account
+from derivations.kconfig.base import missed, read_base
 from derivations.kconfig.check import parse
 from derivations.kconfig.dotconfig import whole, with_changes
 from derivations.kconfig.fragment import Origin, Request
@@ -27,6 +29,7 @@ from store.errors import Error
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from derivations.kconfig.base import Missed
     from derivations.kconfig.outcome import Account
     from derivations.realise.job import Job
 
@@ -55,12 +58,34 @@ class ConfigMismatch(Error):
         return "`kernix config fix` finds what else to ask for; optional(value) may fail to hold"
 
 
+class BaseNotHeld(Error):
+    """A base asks for what the kernel does not get, and nothing of it may be lost."""
+
+    exit_code: ClassVar[int] = 100
+
+    name: str
+    missed: Missed
+
+    def __str__(self) -> str:
+        count, file = self.missed.count, self.missed.base.file
+        head = f"{self.name}: {count} line{'s' if count > 1 else ''} of {file} {'do' if count > 1 else 'does'} not hold"
+        lines = [line for it in self.missed.accounts for line in it.text.splitlines()]
+        return "\n  ".join([head, *self.missed.base.unread, *lines])
+
+    @property
+    def hint(self) -> str:
+        """Tell how to keep going."""
+        return "mend the file, ask otherwise in extra_config, or leave out strict_base"
+
+
 def check_config(job: Job) -> None:
     """Copy the configuration if everything in it is as it has to be.
 
     Raises:
         ConfigMismatch: with every request that does not hold.
-        IncompleteConfig, ForeignConfig, ConfigOfOtherVersion: the base is none that can hold to the last line.
+        BaseNotHeld: with every line of the base that does not hold, if all of them must.
+        IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: the base is none that can hold to the
+            last line.
     """
     model = Model.read(job.inputs["/resolver"] / "model")
     values = Values.read(job.inputs["/values"])
@@ -71,6 +96,7 @@ def check_config(job: Job) -> None:
         raise ConfigMismatch(job.derivation.name, failed)
     if said := _missed(accounts):
         job.warn(f"{job.derivation.name}: {said}")
+    _compare_with_base(job, merged, model, values)
     shutil.copyfile(job.inputs["/config"], job.out / "out")
 
 
@@ -86,6 +112,27 @@ def _missed(accounts: Iterable[Account]) -> str:
     more = f" and {len(missed) - _NAMED} more" if len(missed) > _NAMED else ""
     what = "optional requests do" if len(missed) > 1 else "optional request does"
     return f"{len(missed)} {what} not hold: {', '.join(missed[:_NAMED])}{more}; `kernix config check` says why"
+
+
+def _compare_with_base(job: Job, merged: Merged, model: Model, values: Values) -> None:
+    """Say what the base asks for and does not get; raise `BaseNotHeld` if that is an error."""
+    if (word := job.derivation.env.get("base")) is None:
+        return
+    file = job.derivation.mounts["/base"].derivation.name
+    found = missed(read_base(job.inputs["/base"].read_bytes(), file, model), merged, model, values)
+    if not found.count:
+        return
+    if word == "strict":
+        raise BaseNotHeld(job.derivation.name, found)
+    options = [it.option for it in found.accounts]
+    unread = [it.partition(":")[0] for it in found.base.unread]
+    names = [*unread, *options]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    what = "lines do" if found.count > 1 else "line does"
+    job.warn(
+        f"{job.derivation.name}: of {file}, {found.count} {what} not hold: {', '.join(names[:_NAMED])}{more}; "
+        "`kernix config check` says why"
+    )
 
 
 def _merged(job: Job) -> Merged:
@@ -111,7 +158,7 @@ def _merged(job: Job) -> Merged:
 
 def _said(job: Job, model: Model) -> dict[str, Request]:
     """Return what the base says, or leaves out; nothing if there is none."""
-    if "/base" not in job.inputs:
+    if "/base" not in job.inputs or "base" in job.derivation.env:
         return {}
     file = job.derivation.mounts["/base"].derivation.name
     base, config = (job.inputs[it].read_text(encoding="utf-8", errors="surrogateescape") for it in ("/base", "/config"))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from derivations.kconfig.grammar import Assignment, parse
+from derivations.kconfig.grammar import Assignment, parse, remarks
 from derivations.kconfig.values import MODULE, NO, YES, Hex, Value
 
 
@@ -49,7 +49,7 @@ def test_forms() -> None:
         ("NR_CPUS", 8, 15),
     ]
 
-    assert parse(FORMS) == ([Assignment(*it) for it in expected], [], [])
+    assert parse(FORMS) == ([Assignment(*it) for it in expected], [])
 
 
 @given(st.text(alphabet=st.sampled_from('CONFIG_AXyn=1"\\# \n\r\tis not set\x0c\u2028(.);`')))
@@ -136,21 +136,21 @@ def test_lines_that_kconfig_would_drop(source: str, problem: str) -> None:
 )
 def test_comments(source: str) -> None:
     """Comments that name no option ask for nothing."""
-    assert parse(source) == ([], [], [])
+    assert parse(source) == ([], [])
 
 
 @pytest.mark.parametrize("line", ["#CONFIG_A=y", "# CONFIG_A=m", "#CONFIG_A = 17", "  #  CONFIG_A=y"])
 def test_an_assignment_that_is_commented_out(line: str) -> None:
     """An assignment behind a number sign is a comment, which is worth one remark a text, whatever their number."""
-    alone, several = parse(line), parse(f"CONFIG_B=y\n{line}\n#CONFIG_C=y\n#CONFIG_D=y\n")
+    text = f"CONFIG_B=y\n{line}\n#CONFIG_C=y\n#CONFIG_D=y\n"
+    (alone,), (several,) = remarks(line), remarks(text)
 
-    assert ([], []) == (alone.assignments, alone.problems)
-    assert ["B"] == [it.option for it in several.assignments]
-    assert [1, 1] == [len(alone.remarks), len(several.remarks)]
-    assert alone.remarks[0].startswith("line 1: ")
-    assert several.remarks[0].startswith("line 2: ")
-    assert "2 more" in several.remarks[0]
-    assert "`# CONFIG_A is not set`" in alone.remarks[0]
+    assert ([], []) == parse(line)
+    assert ["B"] == [it.option for it in parse(text).assignments]
+    assert ("line 1: ", "line 2: ") == (alone[:8], several[:8])
+    assert "2 more" in several
+    assert "`# CONFIG_A is not set`" in alone
+    assert [] == remarks("CONFIG_B=y\n# CONFIG_A is not set\n# x = y\n")
 
 
 @given(st.text(alphabet=st.sampled_from('CONFIG_AXynm=017x"\\# \tis not set.,-'), min_size=1, max_size=60))

@@ -45,7 +45,11 @@ mine = plain.override(
         "LOST": YES,
     },
 )
+begun = plain.override(base="b.config")
+strict = plain.override(base="b.config", strict_base=True)
 """
+
+BASE = "CONFIG_NET=y\nCONFIG_GONE=y\nCONFIG_NAME = x\n"
 
 HEAD = "#\n# Automatically generated file; DO NOT EDIT.\n# Linux/{arch} {version} Kernel Configuration\n#\n"
 
@@ -93,13 +97,15 @@ class Fakes:
             place.write_bytes(content if isinstance(content, bytes) else content.encode())
         self._store.record([(output.derivation.key, output.name, self._store.add(place, output.derivation.name))])
 
-    def kernel(self, kernel: Kernel, program: Path, values: Mapping[str, str]) -> None:
-        """Let *values* be what the *program* makes of *kernel*."""
+    def kernel(
+        self, kernel: Kernel, program: Path, values: Mapping[str, str], base: str = "# CONFIG_NET is not set\n"
+    ) -> None:
+        """Let *values* be what the *program* makes of *kernel*, over the *base*."""
         self.put(kernel.resolver.out, program)
         lines = "".join(f"CONFIG_{name}={it.split(' ', 2)[2]}\n" for name, it in values.items())
         self.put(kernel.resolved.output("out"), HEAD.format(arch="x86_64", version=kernel.version) + lines)
         self.put(kernel.resolved.output("values"), "".join(f"{name} {it}\n" for name, it in values.items()))
-        self.put(kernel.base_config, "# CONFIG_NET is not set\n")
+        self.put(kernel.base_config, base)
         kbuild = Kbuild(objects=FrozenMap({"net/socket.o": ((("NET",),),)}), parts={}, directories={}, includes={})
         self.put(kbuild_map(kernel.tree, "x86").out, kbuild.to_json())
 
@@ -137,6 +143,8 @@ def mine(kernix: CommandLine, lock: Path) -> Path:
         on = {"NET": "2 1 y", "INET": "2 1 y", "TINY": "0 0 n", "NAME": '2 1 "micro'}
         fakes.kernel(plain, program, off)
         fakes.kernel(plain.override(extra_config=asked), program, on)
+        base = kernix.write("b.config", BASE)
+        fakes.kernel(plain.override(base=base), program, off, BASE)
         old = kernels["linux_debian_6_1"]
         older = model(fakes.folder, *OPTIONS, option("LOST", "Lost"), version=old.version)
         fakes.kernel(old, older, {**off, "LOST": "2 1 y"})
@@ -163,6 +171,28 @@ def test_check_as_data(kernix: CommandLine, mine: Path) -> None:
 def test_check_of_what_holds(kernix: CommandLine, mine: Path) -> None:
     """Where all holds, the exit code is 0."""
     assert 0 == kernix("config", "check", "-f", mine, "plain").code
+
+
+def test_check_of_a_base(kernix: CommandLine, mine: Path) -> None:
+    """What a file that a kernel begins with does not get is listed, and is an error with a strict base."""
+    ran = kernix("config", "check", "-f", mine, "begun")
+    assert 0 == ran.code
+    assert "line 3: 'CONFIG_NAME = x': write" in ran.out
+    assert "unknown: GONE: asked y (b.config:2)" in ran.out
+    assert "NET: asked y (b.config:1), is n" in ran.out
+    assert [("GONE", "b.config"), ("NET", "b.config"), (None, "b.config")] == sorted(
+        (
+            (it.get("option"), it["base"])
+            for it in kernix("config", "check", "-f", mine, "begun", "--json").json
+            if "base" in it
+        ),
+        key=str,
+    )
+    ran = kernix("config", "check", "-f", mine, "strict")
+    assert (1, "error: 3 lines of b.config do not hold, and `strict` has a strict base") == (
+        ran.code,
+        ran.err.splitlines()[0],
+    )
 
 
 @pytest.mark.parametrize("name", ["NET", "CONFIG_NET"])
