@@ -9,6 +9,7 @@ import click
 
 from kernix.groups import LazyGroup
 from kernix.messages import show_remark
+from kernix.selection import forget
 from kernix.session import Session
 from kernix.verbs import VERBS, module_of
 
@@ -46,6 +47,7 @@ def kernix(ctx: click.Context) -> None:
     A kernel is an ATTRibute of the bundled set (`kernix list`), of an overlay, or of a Python
     file of yours (`-f FILE`); `linux_micro.dev` is its output `dev`.
     """
+    forget()
     warnings.showwarning = show_remark
     warnings.filterwarnings("always", category=UserWarning)
     # The words, where they are known: a build is remembered under them.

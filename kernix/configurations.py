@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from derivations.frozen_map import FrozenMap
+from derivations.kconfig.base import read_base
 from derivations.kconfig.configured import Configuration
-from derivations.kconfig.grammar import parse
 from derivations.kconfig.head import check_complete, directory, head
 from derivations.kconfig.resolved import Values
 from derivations.kconfig.text import read
-from derivations.kconfig.values import NO, Unset, written
+from derivations.kconfig.values import Unset, written
 from derivations.linux.kernel import Kernel
 from derivations.linux.version import InvalidVersion, Version
 from kernels import kernel_set
@@ -117,7 +117,8 @@ def kernel_or_version(names: Mapping[str, Any], text: str) -> tuple[str, Kernel]
 def from_kernel(session: Session, found: Resolved, chosen: Chosen) -> Configuration:
     """Return the configuration of the kernel *found*, with its base."""
     base = found.kernel.base_config
-    text = session.store.path(realise(session, [base], **chosen)[base]).read_text(encoding="utf-8")
+    data = session.store.path(realise(session, [base], **chosen)[base]).read_bytes()
+    said = read_base(data, base.derivation.name, found.model).requests
     asked = found.kernel.arguments.base
     return Configuration(
         name=found.name,
@@ -127,7 +128,7 @@ def from_kernel(session: Session, found: Resolved, chosen: Chosen) -> Configurat
         model=found.model,
         requests=found.wanted.requests,
         base_name=asked if isinstance(asked, str) else asked.derivation.name,
-        base={it.option: it.value for it in parse(text).assignments if it.value is not NO},
+        base={option: it.value for option, it in said.items()},
     )
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix.printable import below, printable
+from kernix.selection import completed
 from store.errors import Error
 
 
@@ -53,7 +54,7 @@ def say(text: str, mark: str = "", color: str = "") -> None:
 
 def warn(text: str) -> None:
     """Say on stderr that *text* is worth knowing."""
-    say(text, "warning:", "yellow")
+    say(completed(text), "warning:", "yellow")
 
 
 def show_file(data: bytes) -> None:
@@ -75,7 +76,7 @@ def say_error(sentence: str, hint: str | None = None, notes: Iterable[str] = ())
     for note in notes:
         say(f"       {note}")
     if hint:
-        say(hint, "hint:", "cyan")
+        say(completed(hint), "hint:", "cyan")
 
 
 def report(error: Error) -> None:

@@ -166,7 +166,7 @@ def test_an_exact_configuration_is_compared_with_its_base() -> None:
         pytest.param({"strict_base": True, "ignore_config_errors": True}, "told", id="errors-ignored"),
     ],
 )
-def test_a_file_is_compared_with_what_comes_of_it(changes: dict[str, bool], word: str) -> None:
+def test_a_file_is_compared_with_what_comes_of_it(changes: dict[str, Any], word: str) -> None:
     """Of a base that is a file the check sees what it asks for."""
     found = make(base=FILE, **changes).checked
 

@@ -45,6 +45,8 @@ mine = plain.override(
         "LOST": YES,
     },
 )
+"""
+BEGUN = """
 begun = plain.override(base="b.config")
 strict = plain.override(base="b.config", strict_base=True)
 """
@@ -162,6 +164,15 @@ def test_check(kernix: CommandLine, mine: Path) -> None:
     assert [it for it in kernix("config", "check", "-f", mine, "mine", "--all").lines if it.startswith("held: NET")]
 
 
+def test_hints_repeat_what_selects_the_kernel(kernix: CommandLine, mine: Path) -> None:
+    """A command that is proposed has the words of the command line that say where the kernel comes from."""
+    ran = kernix("config", "check", "-f", mine, "mine")
+    assert f"hint: `kernix config fix -f {mine} mine` looks" in ran.err
+    assert "`kernix list`" in kernix("config", "check", "--overlay", "debug", "7.99").err.replace(
+        " --overlay debug", ""
+    )
+
+
 def test_check_as_data(kernix: CommandLine, mine: Path) -> None:
     """As JSON, every request has its outcome."""
     found = {it["option"]: it["outcome"] for it in kernix("config", "check", "-f", mine, "mine", "--json").json}
@@ -175,7 +186,9 @@ def test_check_of_what_holds(kernix: CommandLine, mine: Path) -> None:
 
 def test_check_of_a_base(kernix: CommandLine, mine: Path) -> None:
     """What a file that a kernel begins with does not get is listed, and is an error with a strict base."""
-    ran = kernix("config", "check", "-f", mine, "begun")
+    begun = kernix.write("begun.py", MINE + BEGUN)
+    assert mine.exists()
+    ran = kernix("config", "check", "-f", begun, "begun")
     assert 0 == ran.code
     assert "line 3: 'CONFIG_NAME = x': write" in ran.out
     assert "unknown: GONE: asked y (b.config:2)" in ran.out
@@ -183,12 +196,12 @@ def test_check_of_a_base(kernix: CommandLine, mine: Path) -> None:
     assert [("GONE", "b.config"), ("NET", "b.config"), (None, "b.config")] == sorted(
         (
             (it.get("option"), it["base"])
-            for it in kernix("config", "check", "-f", mine, "begun", "--json").json
+            for it in kernix("config", "check", "-f", begun, "begun", "--json").json
             if "base" in it
         ),
         key=str,
     )
-    ran = kernix("config", "check", "-f", mine, "strict")
+    ran = kernix("config", "check", "-f", begun, "strict")
     assert (1, "error: 3 lines of b.config do not hold, and `strict` has a strict base") == (
         ran.code,
         ran.err.splitlines()[0],
