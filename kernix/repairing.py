@@ -34,7 +34,7 @@ def solve(session: Session, found: Resolved, given: Mapping[str, Value], chosen:
         for it in accounts
         if it.fails or (it.holds and it.request.priority is not Priority.DEFAULT)
     }
-    base = _start(session, found, accounts, chosen)
+    base = start(session, found, accounts, chosen)
     with evaluator(session.store, found.kernel.resolver) as resolver:
         return repair({**asked, **given}, base, found.model, resolver, settle=resolver.settled)
 
@@ -43,12 +43,12 @@ def advised(session: Session, found: Resolved, accounts: Sequence[Account], chos
     """Return *accounts* with what makes each hold that fails, as far as that is known: resolved, not guessed."""
     if not any(it.fails and it.option in found.model for it in accounts):
         return tuple(accounts)
-    base = _start(session, found, accounts, chosen)
+    base = start(session, found, accounts, chosen)
     with evaluator(session.store, found.kernel.resolver) as resolver:
         return proven(accounts, base, found.model, resolver, settle=resolver.settled)
 
 
-def _start(session: Session, found: Resolved, accounts: Sequence[Account], chosen: Chosen) -> str:
+def start(session: Session, found: Resolved, accounts: Sequence[Account], chosen: Chosen) -> str:
     """Return the `.config` that *found* begins with, with the defaults of *accounts* over it."""
     defaults = {
         it.option: it.wanted

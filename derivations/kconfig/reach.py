@@ -44,19 +44,18 @@ class Reach:
 
     def can_be(self, name: str, level: Level) -> bool:
         """Return whether the option *name* may get to be *level*; if not, that is certain."""
-        self._known = {}
         self._widen(name)
-        self._known[name] = self._computed(name)
-        return level in self._levels(name)
+        return level in self._levels(name, *self._computed(name))
 
     def can_be_set(self, symbol: Symbol) -> bool:
         """Return whether a person may get to be asked for the value of *symbol*; if not, that is certain."""
-        self._known = {}
         self._widen(symbol.name)
         return any(self._of(it.condition)[1] for it in symbol.prompts)
 
     def _widen(self, target: str) -> None:
         """Find what all options can be that *target* hangs on."""
+        if self._fixed:
+            self._known = {}  # the target is open, whatever it is fixed to
         users: dict[str, set[str]] = {}
         pending, changed = [target], set()
         while pending:
@@ -171,11 +170,10 @@ class Reach:
             return [operand.value]
         if operand.name not in self._known or self._type(operand.name) not in SWITCHES:
             return [self._values.text(operand.name)]
-        return [str(it) for it in self._levels(operand.name)]
+        return [str(it) for it in self._levels(operand.name, *self._known[operand.name])]
 
-    def _levels(self, name: str) -> list[Level]:
-        """Return what the option or choice *name* can be; m only a tristate, and where there can be modules."""
-        low, high = self._known[name]
+    def _levels(self, name: str, low: Level, high: Level) -> list[Level]:
+        """Return the levels from *low* to *high* of *name*; m only of a tristate, and where there can be modules."""
         can_be_m = self._type(name) != "bool" and self._known.get("MODULES", _ANY)[1] is not Level.N
         return [it for it in Level if low <= it <= high and (it is not Level.M or can_be_m)]
 
