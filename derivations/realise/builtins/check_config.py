@@ -3,12 +3,14 @@
 Mounts `/config` and `/values`, what the resolver made, and `/resolver`, which has the model; `/base`, the file that
 it began with. Environment, JSON: `requests`, the line of each option that is asked for; `optional`, those that may
 fail; `defaults`, those that give way to others. `base`, a word: whether what the file asks for and does not get is
-`told`, or is an error: `strict`. Without that word, nothing that the file says may come out differently.
+`told`, or is an error: `strict`. Without that word, nothing that the file says may come out differently. `version`, what
+the kernel is said to be, and `mod_dir_version`, if it is said what its modules directory is called.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 from typing import TYPE_CHECKING, ClassVar
@@ -23,6 +25,7 @@ from derivations.kconfig.merge import Merged
 from derivations.kconfig.model import Model
 from derivations.kconfig.resolved import Values
 from derivations.kconfig.values import Priority
+from derivations.linux.version import Version
 from store.errors import Error
 
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from derivations.realise.job import Job
 
 
+_NUMBERS = re.compile(r"(\d{1,5})\.(\d{1,5})(?:\.(\d{1,5}))?", re.ASCII)
 _NAMED = 8
 """How many options a warning names."""
 
@@ -78,16 +82,36 @@ class BaseNotHeld(Error):
         return "mend the file, ask otherwise in extra_config, or leave out strict_base"
 
 
+class TreeOfOtherVersion(Error):
+    """A tree is of another version of Linux than its definition says."""
+
+    exit_code: ClassVar[int] = 100
+
+    name: str
+    version: str
+    tree: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: the source is Linux {self.tree}, and `version` says {self.version}"
+
+    @property
+    def hint(self) -> str:
+        """Say what to correct: all that hangs on the version, conditions on it among them, follows from that."""
+        return f'write version="{self.tree}"'
+
+
 def check_config(job: Job) -> None:
     """Copy the configuration if everything in it is as it has to be.
 
     Raises:
         ConfigMismatch: with every request that does not hold.
+        TreeOfOtherVersion: it is of another version than was said.
         BaseNotHeld: with every line of the base that does not hold, if all of them must.
         IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: the base is none that can hold to the
             last line.
     """
     model = Model.read(job.inputs["/resolver"] / "model")
+    _check_version(job, model)
     values = Values.read(job.inputs["/values"])
     merged, base = _merged(job), _said(job, model)
     merged = with_changes(merged, base, model, values)
@@ -112,6 +136,28 @@ def _missed(accounts: Iterable[Account]) -> str:
     more = f" and {len(missed) - _NAMED} more" if len(missed) > _NAMED else ""
     what = "optional requests do" if len(missed) > 1 else "optional request does"
     return f"{len(missed)} {what} not hold: {', '.join(missed[:_NAMED])}{more}; `kernix config check` says why"
+
+
+def _check_version(job: Job, model: Model) -> None:
+    """Raise `TreeOfOtherVersion` if the version that was said is not that of the tree.
+
+    Who says what the modules directory of such a tree is called means it, within one series.
+    """
+    version, release = (job.derivation.env.get(it, "") for it in ("version", "mod_dir_version"))
+    tree = _NUMBERS.match(model.version)
+    if not version or tree is None:
+        return
+    said, directory = Version.parse(version), _NUMBERS.match(release)
+    numbers = (said.major, said.minor, said.patch or 0)
+    if numbers == _numbers(tree):
+        return
+    if directory is not None and _numbers(directory) == _numbers(tree) and numbers[:2] == _numbers(tree)[:2]:
+        return
+    raise TreeOfOtherVersion(job.derivation.name, version, model.version)
+
+
+def _numbers(match: re.Match[str]) -> tuple[int, int, int]:
+    return int(match[1]), int(match[2]), int(match[3] or 0)
 
 
 def _compare_with_base(job: Job, merged: Merged, model: Model, values: Values) -> None:

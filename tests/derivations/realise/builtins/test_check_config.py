@@ -14,7 +14,7 @@ from derivations.kconfig.merge import merge
 from derivations.kconfig.values import MODULE, NO, YES, Hex, default, optional
 from derivations.linux.configuration import checked
 from derivations.linux.version import Version
-from derivations.realise.builtins.check_config import BaseNotHeld, ConfigMismatch
+from derivations.realise.builtins.check_config import BaseNotHeld, ConfigMismatch, TreeOfOtherVersion
 from derivations.source import text_file
 
 
@@ -182,3 +182,34 @@ def test_a_base_that_holds(run: Runner) -> None:
     begun(run, "CONFIG_BLOCK=y\nCONFIG_FS=m\n", {"BLOCK": NO}, strict=True)
 
     assert run.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("version", "release", "refused"),
+    [
+        pytest.param("6.12.1", "", False, id="right"),
+        pytest.param("6.12.1-custom", "", False, id="suffix"),
+        pytest.param("6.12", "", True, id="no-patch-level"),
+        pytest.param("6.6.1", "", True, id="series"),
+        pytest.param("6.12", "6.12.1", False, id="directory-said"),
+        pytest.param("6.6", "6.12.1", True, id="series-though-directory-said"),
+        pytest.param("6.12", "6.12.0-x", True, id="both-wrong"),
+    ],
+)
+def test_a_version_that_is_not_the_tree_s(run: Runner, version: str, release: str, *, refused: bool) -> None:
+    """A version that is not the tree's is an error that says what to write, before anything is compiled."""
+    places = run.directory / "inputs"
+    write_model(places / "resolver/model")
+    inputs = {"/resolver": places / "resolver"}
+    for place, text in {"/config": CONFIG, "/values": VALUES}.items():
+        inputs[place] = places / place[1:]
+        inputs[place].write_text(text)
+    merged = merge([], version=Version.parse("6.12.1"), arch="x86_64")
+    derivation = checked("config", PROGRAM, RESOLVED, merged, lenient=False, exact=None, version=(version, release))
+    if not refused:
+        assert CONFIG == run(derivation, inputs).read_text()
+        return
+    with pytest.raises(TreeOfOtherVersion) as caught:
+        run(derivation, inputs)
+
+    assert ("6.12.1", 'write version="6.12.1"') == (caught.value.tree, caught.value.hint)
