@@ -150,14 +150,19 @@ def proven(
     are named.
     """
     known = tuple(accounts)
-    held = {it.option: it.wanted for it in known if it.holds and it.request.priority is not Priority.DEFAULT}
+    plain = {it.option: it.wanted for it in known if it.request.priority is not Priority.DEFAULT}
+    held = {it.option: it.wanted for it in known if it.holds and it.option in plain}
 
     def advised(it: Account) -> Account:
         if not it.fails or it.option not in model:
             return it
         asked = {**held, it.option: it.wanted}
         found = repair(asked, base, model, resolve, settle=settle, alternatives=0)
-        return it if found.unsolved else attrs.evolve(it, change=tuple(found.best.options.items()))
+        change = found.best.options
+        # What another request asks otherwise, though in vain, would contradict it.
+        if found.unsolved or any(plain.get(name, value) != value for name, value in change.items()):
+            return it
+        return attrs.evolve(it, change=tuple(change.items()))
 
     return tuple(advised(it) for it in known)
 

@@ -86,7 +86,7 @@ class Step:
         }
 
 
-def rows(options: Mapping[str, Value | Unset | Request]) -> list[str]:
+def rows(options: Mapping[str, Any]) -> list[str]:
     """Return the rows of the Python mapping of *options*."""
     return [it.strip() for it in to_python(Fragment("edit", options)).splitlines()[1:-1]]
 

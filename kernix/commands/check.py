@@ -82,7 +82,7 @@ def command(
         click.echo(json.dumps([*map(_facts, findings), *map(_lack_facts, lacks)], indent=2))
     else:
         click.echo("\n".join([*_lack_lines(lacks), *_lines(findings, len(snapshot.facts))]))
-    if fatal := sum(it.is_fatal for it in (*findings, *lacks)):
+    if fatal := sum(it.is_fatal for it in findings) + sum(it.is_fatal for it in lacks):
         raise WouldNotServe(attribute, fatal)
 
 
