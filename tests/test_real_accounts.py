@@ -53,7 +53,7 @@ def linux(request: pytest.FixtureRequest, real: Kernix) -> Iterator[Tree]:
         ),
         pytest.param(
             {"NET": YES, "INET": YES, "NETDEVICES": YES, "WIREGUARD": YES, "NET_UDP_TUNNEL": NO}, "NET_UDP_TUNNEL", "blocked", "y",
-            ["WIREGUARD selects it", "needs !WIREGUARD [=y]: asked y (mine", '"WIREGUARD": NO'], id="selected-against-n",
+            ["WIREGUARD selects it", "needs !WIREGUARD [=y]: asked y (mine", '"WIREGUARD": force(NO)'], id="selected-against-n",
         ),
         pytest.param(
             {"NET": YES, "INET": YES, "NETDEVICES": YES, "WIREGUARD": YES, "NET_UDP_TUNNEL": YES}, "NET_UDP_TUNNEL", "selected", "y",
@@ -66,7 +66,7 @@ def linux(request: pytest.FixtureRequest, real: Kernix) -> Iterator[Tree]:
         pytest.param({"PHYSICAL_START": "ff"}, "PHYSICAL_START", "invalid", "0x1000000", ["write Hex(0xff)"], id="hex-as-text"),
         pytest.param(
             {"MODULES": YES, "NET": YES, "CFG80211": MODULE, "MAC80211": YES}, "MAC80211", "blocked", "m",
-            ["limits it to m", "needs CFG80211 [=m]: asked m (mine", '"CFG80211": YES'], id="limited-to-m",
+            ["limits it to m", "needs CFG80211 [=m]: asked m (mine", '"CFG80211": force(YES)'], id="limited-to-m",
         ),
         pytest.param({"ARM64_PAN": YES}, "ARM64_PAN", "absent", None, ["defined in arch/arm64/Kconfig:"], id="architecture"),
         pytest.param({"64BIT": NO}, "64BIT", "blocked", "y", ["never right to change"], id="another-architecture"),

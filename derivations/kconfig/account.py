@@ -68,7 +68,8 @@ class _Accountant:
         self._requests = merged.requests
         said = {name: it for name, it in base.items() if it.origin.place}
         self._left_out = frozenset(name for name in base.keys() - said if merged.requests.get(name) is base[name])
-        self._witness = Witness(model, values, {**said, **merged.requests})
+        in_file = frozenset(name for name in base if merged.requests.get(name, base[name]) is base[name])
+        self._witness = Witness(model, values, {**said, **merged.requests}, in_file)
         self._planner = self._witness.planner
         self._asked = {name: it.value for name, it in merged.requests.items()}
 

@@ -142,7 +142,7 @@ def test_the_chain_of_what_blocks() -> None:
 
     assert (
         "SERIAL: asked y (mine, mine.py:1), is n\n"
-        '  needs KGDB [=n]: asked n (mine, mine.py:2) → "KGDB": YES\n'
+        '  needs KGDB [=n]: asked n (mine, mine.py:2) → "KGDB": force(YES)\n'
         '  needs TTY [=n]: nothing asks for it → "TTY": YES\n'
         "  needs VT [=n]: nothing asks for it, and it cannot be set yet\n"
         "    needs TTY [=n]: see above"
@@ -178,7 +178,7 @@ def test_what_forces_an_option() -> None:
 
     assert (
         "TUNNEL: asked n (mine, mine.py:1), is y: WIREGUARD selects it\n"
-        '  needs !WIREGUARD [=y]: asked y (mine, mine.py:2) → "WIREGUARD": NO'
+        '  needs !WIREGUARD [=y]: asked y (mine, mine.py:2) → "WIREGUARD": force(NO)'
     ) == it.text
 
 
