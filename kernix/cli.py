@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import warnings
 
 import click
 
 from kernix.groups import LazyGroup
+from kernix.messages import show_remark, warn_of_damage
+from kernix.selection import forget
 from kernix.session import Session
 from kernix.verbs import VERBS, module_of
 
@@ -44,6 +48,14 @@ def kernix(ctx: click.Context) -> None:
     A kernel is an ATTRibute of the bundled set (`kernix list`), of an overlay, or of a Python
     file of yours (`-f FILE`); `linux_micro.dev` is its output `dev`.
     """
+    forget()
+    warnings.showwarning = show_remark
+    warnings.filterwarnings("always", category=UserWarning)
     # The words, where they are known: a build is remembered under them.
     ctx.obj = Session(environment=dict(os.environ), words=ctx.obj or ())
-    ctx.call_on_close(ctx.obj.close)
+    ctx.call_on_close(functools.partial(_close, ctx.obj))
+
+
+def _close(session: Session) -> None:
+    if damaged := session.close():
+        warn_of_damage(damaged)

@@ -2,7 +2,9 @@
 
 linux_micro, my.kernel      an attribute that is a kernel
 6.12, 6.12.117              a version: the kernel of the set that has it
-./old.config, /boot/config  a file: it has a slash in it, ends in .config, or is there and no attribute
+./old.config, /boot/config  a file: it has a slash in it, ends in .config, or is there and no attribute; it may be
+                            compressed, as /proc/config.gz is
+-                           what comes in by stdin
 
 Of a file alone only the values are known, and what its head tells.
 """
@@ -15,16 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from derivations.frozen_map import FrozenMap
+from derivations.kconfig.base import read_base
 from derivations.kconfig.configured import Configuration
-from derivations.kconfig.grammar import parse
 from derivations.kconfig.head import check_complete, directory, head
 from derivations.kconfig.resolved import Values
-from derivations.kconfig.text import decoded, read
-from derivations.kconfig.values import NO, Unset, written
+from derivations.kconfig.text import read
+from derivations.kconfig.values import Unset, written
 from derivations.linux.kernel import Kernel
 from derivations.linux.version import InvalidVersion, Version
 from kernels import kernel_set
 from kernix.attributes import Layers
+from kernix.config_files import STDIN, as_base, name_of, text_of
 from kernix.realising import realise
 from kernix.resolving import kernel
 from store.errors import Error, UsageError
@@ -94,7 +97,7 @@ def is_version(text: str) -> bool:
 
 def is_file(names: Mapping[str, Any], text: str) -> bool:
     """Return whether *text* names a file."""
-    return "/" in text or text.endswith(".config") or (text not in names and Path(text).is_file())
+    return text == "-" or "/" in text or text.endswith(".config") or (text not in names and Path(text).is_file())
 
 
 def kernel_or_version(names: Mapping[str, Any], text: str) -> tuple[str, Kernel]:
@@ -114,7 +117,8 @@ def kernel_or_version(names: Mapping[str, Any], text: str) -> tuple[str, Kernel]
 def from_kernel(session: Session, found: Resolved, chosen: Chosen) -> Configuration:
     """Return the configuration of the kernel *found*, with its base."""
     base = found.kernel.base_config
-    text = session.store.path(realise(session, [base], **chosen)[base]).read_text(encoding="utf-8")
+    data = session.store.path(realise(session, [base], **chosen)[base]).read_bytes()
+    said = read_base(data, base.derivation.name, found.model).requests
     asked = found.kernel.arguments.base
     return Configuration(
         name=found.name,
@@ -124,7 +128,7 @@ def from_kernel(session: Session, found: Resolved, chosen: Chosen) -> Configurat
         model=found.model,
         requests=found.wanted.requests,
         base_name=asked if isinstance(asked, str) else asked.derivation.name,
-        base={it.option: it.value for it in parse(text).assignments if it.value is not NO},
+        base={option: it.value for option, it in said.items()},
     )
 
 
@@ -135,7 +139,7 @@ def with_file(found: Kernel, place: Path) -> Kernel:
         IncompleteConfig, ForeignConfig: the file is cut off, or for another architecture.
     """
     return found.override(
-        base=place.absolute(),
+        base=as_base(place),
         extra_config=lambda _: (),
         enable_common_config=False,
         auto_modules=False,
@@ -152,15 +156,15 @@ def from_file(place: Path) -> Configuration:
         IncompleteConfig: it is cut off.
         InvalidFragment: lines of it are none of a `.config`.
     """
-    text = decoded(place.read_bytes(), place.name)
-    check_complete(text, place.name)
-    fragment = read(text, place.name)
+    text = text_of(place)
+    check_complete(text, name_of(place))
+    fragment = read(text, name_of(place))
     if not fragment.options:
         raise NoConfiguration(place, "no line of it sets an option")
     values = {name: clauses[-1].request.value for name, clauses in fragment.options.items()}
     about = head(text)
     return Configuration(
-        name=str(place),
+        name=name_of(place) if place == STDIN else str(place),
         values=Values({name: f"0 1 {_raw(value)}" for name, value in values.items()}),
         version=about.version if about is not None else "",
         arch=directory(about.architecture) if about is not None else "",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix.printable import below, printable
+from kernix.selection import completed
 from store.errors import Error
 
 
@@ -53,7 +54,7 @@ def say(text: str, mark: str = "", color: str = "") -> None:
 
 def warn(text: str) -> None:
     """Say on stderr that *text* is worth knowing."""
-    say(text, "warning:", "yellow")
+    say(completed(text), "warning:", "yellow")
 
 
 def show_file(data: bytes) -> None:
@@ -73,13 +74,18 @@ def warn_of_damage(files: int) -> None:
     )
 
 
+def show_remark(message: Warning | str, *_: object, **__: object) -> None:
+    """Say what something warns of, in the place of `warnings.showwarning`."""
+    warn(str(message))
+
+
 def say_error(sentence: str, hint: str | None = None, notes: Iterable[str] = ()) -> None:
     """Say on stderr what went wrong, where, and what to do about it."""
     say(sentence, "error:", "red")
     for note in notes:
         say(f"       {note}")
     if hint:
-        say(hint, "hint:", "cyan")
+        say(completed(hint), "hint:", "cyan")
 
 
 def report(error: Error) -> None:

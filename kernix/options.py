@@ -12,6 +12,7 @@ import click
 
 from kernix.inputs import SYSTEMS, Options
 from kernix.quantities import parse_size, parse_time
+from kernix.selection import select
 
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def evaluation(function: Verb) -> Verb:
     def verb(file: Path | None, overlays: tuple[str, ...], lock: Path | None, system: str, **others: object) -> None:
         offline = bool(others.get("offline"))
         options = Options(file=file, overlays=overlays, lock=lock, system=system, offline=offline)
+        select(options, _only(others))
         function(options=options, **others)
 
     for option in reversed((
@@ -89,6 +91,14 @@ def evaluation(function: Verb) -> Verb:
     )):  # fmt: skip
         verb = option(verb)
     return verb
+
+
+def _only(given: Mapping[str, object]) -> object:
+    """Return the one attribute among the arguments *given* to a verb; None if there is none, or are several."""
+    several = given.get("attributes") or given.get("objects")
+    if isinstance(several, tuple):
+        return several[0] if len(several) == 1 else None
+    return given.get("attribute") or given.get("subject")
 
 
 def realisation(function: Verb) -> Verb:

@@ -8,6 +8,7 @@ import attrs
 
 from derivations.hardware.fit import requests
 from derivations.kconfig.account import account
+from derivations.kconfig.base import missed, read_base
 from derivations.kconfig.dotconfig import whole, with_changes
 from derivations.kconfig.model import Model
 from derivations.kconfig.resolved import Values
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from derivations.kconfig.base import Missed
     from derivations.kconfig.merge import Merged
     from derivations.kconfig.outcome import Account
     from kernix.options import Chosen
@@ -57,7 +59,17 @@ class Resolved:
         if not self.is_requested:
             return self.file.read_text(encoding="utf-8")
         base = self.kernel.base_config
-        return session.store.path(realise(session, [base], **chosen)[base]).read_text(encoding="utf-8")
+        place = session.store.path(realise(session, [base], **chosen)[base])
+        return place.read_text(encoding="utf-8", errors="surrogateescape")
+
+    def missed(self, session: Session, chosen: Chosen) -> Missed | None:
+        """Return what the file that it begins with asks for and does not get; None if it begins with none."""
+        arguments = self.kernel.arguments
+        if isinstance(arguments.base, str) or (arguments.exact and not arguments.ignore_config_errors):
+            return None
+        base = self.kernel.base_config
+        data = session.store.path(realise(session, [base], **chosen)[base]).read_bytes()
+        return missed(read_base(data, base.derivation.name, self.model), self.wanted, self.model, self.values)
 
     def accounts(self, session: Session, chosen: Chosen) -> tuple[Account, ...]:
         """Return what became of every request, and of what has to come out as a whole `.config` has it and does not."""

@@ -120,15 +120,13 @@ class Session:
 
         return layout_at(self.home)
 
-    def close(self) -> None:
-        """Let go of the store, if it was opened; say what was found damaged in it."""
-        if self._store is not None:
-            damaged = self._store.pool.damaged()
-            self._store.close()
-            if damaged:
-                from kernix.messages import warn_of_damage  # noqa: PLC0415 -- start-up: where there is such a thing
-
-                warn_of_damage(len(damaged))
+    def close(self) -> int:
+        """Let go of the store, if it was opened; return how many files in it were found damaged."""
+        if self._store is None:
+            return 0
+        damaged = len(self._store.pool.damaged())
+        self._store.close()
+        return damaged
 
     @property
     def configuration(self) -> Configuration | None:

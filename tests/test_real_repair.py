@@ -13,7 +13,7 @@ from derivations.kconfig.compose import compose
 from derivations.kconfig.expression import Level
 from derivations.kconfig.meaning import holds
 from derivations.kconfig.planner import NEVER
-from derivations.kconfig.repair import Repair, repair
+from derivations.kconfig.repair import Repair, proven, repair
 from derivations.kconfig.values import MODULE, NO, YES, Value
 from tests.real_kconfig import Tree, tree
 
@@ -154,3 +154,37 @@ def test_whatever_can_be_switched_on(linux: Tree) -> None:
     for name in random.Random(linux.model.version).sample(able, COUNT):  # noqa: S311 -- the same ones every time
         wanted = YES if full.level(name) is Level.Y else MODULE
         assert () == repaired(linux, {name: wanted}).unsolved, name
+
+
+def test_whatever_is_on_behind_a_prompt_that_is_not_shown(linux: Tree) -> None:
+    """Of the options that are on by default and whose prompt is not shown, each can be had off, or it is proven that not."""
+    default = linux.resolve("")
+    hidden = [
+        name
+        for name, symbol in linux.model.items()
+        if symbol.prompts
+        and symbol.type in {"bool", "tristate"}
+        and symbol.choice is None
+        and default.level(name)
+        and not default[name].visible
+    ]
+
+    assert len(hidden) > 50
+    assert "IO_URING" in hidden
+    for name in ["IO_URING", "PCI_QUIRKS", *random.Random(linux.model.version).sample(hidden, COUNT)]:  # noqa: S311 -- as above
+        asked: dict[str, Value] = {name: NO}
+        found = repair(asked, "", linux.model, linux.once, settle=linux.resolve, alternatives=0)
+        assert all(it.proven for it in found.unsolved), name
+        values = linux.values({**asked, **found.best.options}, "")
+        assert found.unsolved or holds(NO, linux.model[name], values[name]), name
+
+
+@pytest.mark.parametrize("name", ["VIDEO_MT9M001", "VIDEO_THS7303", "SND_SOC_SOF_DEBUG"])
+def test_what_check_proposes(name: str, linux: Tree) -> None:
+    """What an account proposes is enough, though what it takes is seen only once a part of it is set."""
+    wanted = MODULE if linux.model[name].type == "tristate" else YES
+    accounts = linux.accounts({name: wanted}).values()
+    (found,) = proven(accounts, linux.base, linux.model, linux.once, settle=linux.resolve)
+
+    assert found.change
+    assert hold(linux, {name: wanted}, {name: wanted, **dict(found.change)})

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from derivations.kconfig.resolved import Values
 
 
+_INITRAMFS = "BLK_DEV_INITRD"
 _CLASSES_OF_STORAGE = ("bc01", "bc08sc05")
 
 
@@ -70,6 +71,9 @@ class Finding:
                 return f"{self.fact}: no driver; set {' or '.join(self.options)}"
             case Trouble.UNKNOWN:
                 return f"{self.fact}: {self.reason}"
+            case Trouble.NO_INITRAMFS:
+                modules = ", ".join(self.modules)
+                return f"{self.fact}: {modules} would have to be in one; set {self.options[0]}, or build {modules} in"
             case Trouble.FIRMWARE:
                 shown = ", ".join(self.files[:3]) + (", …" if self.files[3:] else "")
                 return f"{self.fact}: {self.modules[0]} is built in and looks for {shown} before there are files"
@@ -102,8 +106,11 @@ def _findings(fact: Fact, answers: Iterable[Found], seen: tuple[str, ...], value
         return
     modules = [found for found in there if levels[found] == 1]
     if fact.root and len(modules) == len(there):
-        readable = values.level("BLK_DEV_INITRD")
-        yield Finding(Trouble.INITRAMFS if readable else Trouble.NO_INITRAMFS, fact, seen, _names(modules))
+        readable = values.level(_INITRAMFS)
+        if readable:
+            yield Finding(Trouble.INITRAMFS, fact, seen, _names(modules))
+        else:
+            yield Finding(Trouble.NO_INITRAMFS, fact, seen, _names(modules), (_INITRAMFS,))
     inside = set(values.text("EXTRA_FIRMWARE").split())
     for found in there:
         if levels[found] > 1 and found.module is not None:

@@ -20,7 +20,7 @@ from derivations.kconfig.meaning import SWITCHES, holds, misfit
 from derivations.kconfig.names import missing
 from derivations.kconfig.outcome import Account, Outcome, asked
 from derivations.kconfig.plan import LEVELS, Plan
-from derivations.kconfig.planner import alternatives, selector
+from derivations.kconfig.planner import NEVER, alternatives, selector
 from derivations.kconfig.renames import changed
 from derivations.kconfig.text import line
 from derivations.kconfig.values import MODULE, NO, Priority, Tristate, Unset, written
@@ -68,7 +68,8 @@ class _Accountant:
         self._requests = merged.requests
         said = {name: it for name, it in base.items() if it.origin.place}
         self._left_out = frozenset(name for name in base.keys() - said if merged.requests.get(name) is base[name])
-        self._witness = Witness(model, values, {**said, **merged.requests})
+        in_file = frozenset(name for name in base if merged.requests.get(name, base[name]) is base[name])
+        self._witness = Witness(model, values, {**said, **merged.requests}, in_file)
         self._planner = self._witness.planner
         self._asked = {name: it.value for name, it in merged.requests.items()}
 
@@ -92,7 +93,7 @@ class _Accountant:
         """Return *it* as overruled if it is a default that does not hold because of what is asked above defaults."""
         if not it.fails or it.request.priority is not Priority.DEFAULT:
             return it
-        for name in (*(name for name, _ in it.change), *_options(it.witness), *self._rivals(it.option)):
+        for name in (*(name for name, _ in it.likely), *_options(it.witness), *self._rivals(it.option)):
             other = self._requests.get(name)
             if other is not None and other.priority < it.request.priority:
                 reason = f"as a default it gives way to {name}{place(other)}"
@@ -171,13 +172,13 @@ class _Accountant:
             return self._blocked(symbol, request, needed, Level.M, reason="it cannot be set yet")
         if (bounds := limits(symbol, self._values)) is None:
             return self._made(symbol, request, Outcome.INVALID, "Kconfig does not take it for a value of this option")
-        change = self._change(widened(self._planner, symbol, asked(request), self._values))
+        likely = self._likely(widened(self._planner, symbol, asked(request), self._values))
         reason = f"its range is {bounds[0]} to {bounds[1]}"
-        return self._made(symbol, request, Outcome.CLAMPED, reason, change=change)
+        return self._made(symbol, request, Outcome.CLAMPED, reason, likely=likely)
 
     def _blocked(self, symbol: Symbol, request: Request, needed: Expr, level: Level, *, reason: str) -> Account:
-        witness, change = self._witness.unmet(needed, level), self._change(self._planner.raised(needed, level))
-        return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, change=change)
+        witness, likely = self._witness.unmet(needed, level), self._likely(self._planner.raised(needed, level))
+        return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=likely)
 
     def _transitional(self, symbol: Symbol, request: Request) -> Account:
         reason = "it is only read, to carry old configurations over to what replaces it"
@@ -191,20 +192,31 @@ class _Accountant:
         became = changed(symbol.name, self._model)
         instead = [] if became is None else [it for it in became.new if it in self._model]
         witness = self._witness.unmet(Ref(symbol.name), wanted)
-        change = self._change(self._planner.option(symbol.name, wanted))
+        likely = self._likely(self._planner.option(symbol.name, wanted))
         suggestion = f"write {joined(instead, 'or')} instead" if instead else None
         reason = "it cannot be asked for, having no prompt" + (f" since {became.since}" if became else "")
         return self._made(
-            symbol, request, Outcome.BLOCKED, reason, witness=witness, change=change, suggestion=suggestion
+            symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=likely, suggestion=suggestion
         )
 
     def _too_high(self, symbol: Symbol, request: Request, wanted: Level) -> Account:
         selected = evaluate(symbol.selected_by, self._values) > wanted
-        reason = self._selecting(symbol, Level(wanted + 1)) if selected else "it follows from others"
-        witness = self._witness.forced(symbol.selected_by if selected else Ref(symbol.name), wanted)
-        change = self._change(self._planner.option_off(symbol.name, wanted))
-        without_itself = tuple(it for it in change if it[0] != symbol.name)
-        return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, change=without_itself)
+        shown = bool(symbol.prompts) and bool(self._values[symbol.name].visible)
+        hidden = self._witness.hidden(symbol) if symbol.prompts and not shown else ()
+        if selected:
+            reason = self._selecting(symbol, Level(wanted + 1))
+            witness = (*self._witness.forced(symbol.selected_by, wanted), *hidden)
+        elif hidden:
+            reason, witness = "that is its default, and its prompt is not shown", hidden
+        elif symbol.prompts and not shown and symbol.name not in NEVER:
+            reason = "its prompt is never shown here"
+            others = [below for it in self._witness.forced(Ref(symbol.name), wanted) for below in it.below]
+            witness = tuple(others) or self._witness.unmet(symbol.prompts[0].condition, Level.M)
+        else:
+            reason, witness = "it follows from others", self._witness.forced(Ref(symbol.name), wanted)
+        likely = self._likely(self._planner.option_off(symbol.name, wanted))
+        without_itself = tuple(it for it in likely if it[0] != symbol.name)
+        return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=without_itself)
 
     def _chosen(self, symbol: Symbol, request: Request) -> Account | None:
         """Return that the choice of *symbol* was made otherwise, None if that is not why."""
@@ -223,7 +235,7 @@ class _Accountant:
         who = self._witness.origin(winner) or "which nothing asks for"
         return self._made(symbol, request, Outcome.CHOICE, f"the choice “{choice.prompt}” is {winner}, {who}")
 
-    def _change(self, found: Found) -> tuple[tuple[str, Tristate], ...]:
+    def _likely(self, found: Found) -> tuple[tuple[str, Tristate], ...]:
         """Return what a plan sets, but for what is asked for already."""
         steps = found.assignments.items() if isinstance(found, Plan) else ()
         return tuple((name, value) for name, value in steps if self._asked.get(name) is not value)

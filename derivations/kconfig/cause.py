@@ -89,7 +89,7 @@ class Causes:
         """Return what is nearest to the change of *option*."""
         for attempt in (
             *(self._asked, self._other_base, self._version, self._selected, self._depends, self._choice),
-            *(self._implied, self._default, self._range, self._same_base, self._definition),
+            *(self._implied, self._default, self._range, self._same_base, self._one_base, self._definition),
         ):
             if (cause := attempt(option)) is not None:
                 return cause
@@ -127,6 +127,22 @@ class Causes:
         if self.old.base_name == self.new.base_name:
             return Cause(kind=Kind.BASE, text=f"{self.new.base_name} of {self.new.version} says so")
         return Cause(kind=Kind.BASE, text=f"{self.new.base_name} instead of {self.old.base_name}")
+
+    def _one_base(self, option: str) -> Cause | None:
+        """Return the base that says what the option is, or was, where the other one does not say that."""
+        before, after = self.old.base.get(option), self.new.base.get(option)
+        if before == after:
+            return None
+        if after is not None and self.new.has(option, after):
+            return Cause(kind=Kind.BASE, text=f"{self.new.base_name} says so")
+        if before is not None and self.old.has(option, before):
+            return Cause(kind=Kind.BASE, text=f"{self.old.base_name} said so, and {self._other_name()} does not")
+        return None
+
+    def _other_name(self) -> str:
+        """Return what the new base is called beside the old one."""
+        same = self.old.base_name == self.new.base_name
+        return f"that of {self.new.name}" if same else self.new.base_name or self.new.name
 
     def _version(self, option: str) -> Cause | None:
         """Return whether only one of the versions has *option*."""

@@ -11,7 +11,7 @@ import attrs
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.check import parse
 from derivations.kconfig.fragment import Origin, Request
-from derivations.kconfig.head import check_architecture, check_complete, check_version
+from derivations.kconfig.head import check_architecture, check_complete, check_version, check_whole
 from derivations.kconfig.meaning import holds
 from derivations.kconfig.outcome import asked
 from derivations.kconfig.values import NO, Tristate
@@ -58,9 +58,10 @@ def whole(text: str, file: str, config: str, model: Model) -> dict[str, Request]
     """Return what the whole `.config` *text*, of *file*, asks of the resolved *config*.
 
     Raises:
-        IncompleteConfig, ForeignConfig, ConfigOfOtherVersion: it is nothing that can hold to the last line.
+        IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: it is nothing that can hold to the last line.
     """
     check_complete(text, file)
+    check_whole(text, file)
     check_architecture(text, file, [model.arch])
     check_version(text, file, model.version)
     return exactly(text, file, parse(config), lambda option: option not in model or bool(model[option].prompts))

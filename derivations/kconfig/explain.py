@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from derivations.kconfig.expression import Expr
     from derivations.kconfig.merge import Merged
-    from derivations.kconfig.model import Default, Model, Select, Symbol
+    from derivations.kconfig.model import Default, Model, Prompt, Select, Symbol
     from derivations.kconfig.resolved import Values
 
 
@@ -77,9 +77,10 @@ class Explanation:
         type: What values it has.
         value: What it is.
         why: What gave it its value, a clause.
-        blocked: What keeps it from being y, each down to what can be changed.
+        blocked: What keeps it from being y, or a person from changing it, each down to what can be changed.
         asked: Who asks for what, those overruled behind the one that counts.
         prompts: What a person is asked.
+        conditions: When each of these is asked, beyond what it depends on; empty if always.
         menus: Where in menuconfig that is.
         places: Where it is defined, as `lib/Kconfig.kgdb:12`.
         depends: What it depends on.
@@ -102,6 +103,7 @@ class Explanation:
     blocked: tuple[Blocker, ...]
     asked: tuple[str, ...]
     prompts: tuple[str, ...]
+    conditions: tuple[str, ...]
     menus: tuple[str, ...]
     places: tuple[str, ...]
     depends: str
@@ -144,7 +146,10 @@ class Explanation:
 
     def _facts(self) -> Iterator[tuple[str, Sequence[str]]]:
         yield "asked", self.asked
-        yield "prompt", [f"{text} ({self.type})" for text in self.prompts] or [f"none ({self.type})"]
+        yield "prompt", [
+            f"{text} ({self.type}){f' if {condition}' if condition else ''}"
+            for text, condition in zip(self.prompts, self.conditions, strict=True)
+        ] or [f"none ({self.type})"]  # fmt: skip
         yield "menu", self.menus
         yield "defined in", self.places
         yield "depends on", [self.depends] if self.depends else []
@@ -178,14 +183,16 @@ def explain(
     state = values[option]
     off = state.value == "n" if symbol.type in SWITCHES else not state.visible
     default = _default(symbol, values)
+    prompts = dict.fromkeys((it.text, _shown_if(it, symbol, values)) for it in symbol.prompts)
     return Explanation(
         option=option,
         type=symbol.type,
         value=state.value,
         why=_why(symbol, values, merged, witness, default),
-        blocked=_blocked(symbol, witness) if off else (),
+        blocked=_blocked(symbol, witness) if off else _hidden(symbol, values, witness),
         asked=_asked(option, merged),
-        prompts=tuple(dict.fromkeys(it.text for it in symbol.prompts)),
+        prompts=tuple(text for text, _ in prompts),
+        conditions=tuple(condition for _, condition in prompts),
         menus=tuple(dict.fromkeys(" -> ".join(it.menus) for it in symbol.prompts if it.menus)),
         places=tuple(f"{it.file}:{it.line}" for it in symbol.definitions),
         depends="" if symbol.depends == ALWAYS else show(symbol.depends, values),
@@ -228,7 +235,8 @@ def _why(symbol: Symbol, values: Values, merged: Merged, witness: Witness, defau
         active = [it.option for it in _selectors(symbol.implied_by, values) if it.level >= level]
         return f"{joined(active)} impl{'ies' if len(active) == 1 else 'y'} it"
     if default is not None and _text(default.value, values) == value:
-        return "that is its default"
+        hidden = symbol.prompts and not values[symbol.name].visible
+        return "that is its default, and its prompt is not shown" if hidden else "that is its default"
     if values[symbol.name].visible:
         silent = value in {"n", ""} and (default is None or _text(default.value, values) in {"n", ""})
         return "nothing asks for it" if silent else "the base says so"
@@ -240,10 +248,26 @@ def _holds(symbol: Symbol, values: Values, merged: Merged) -> bool:
     return not isinstance(wanted, Unset) and holds(wanted, symbol, values[symbol.name])
 
 
+def _shown_if(prompt: Prompt, symbol: Symbol, values: Values) -> str:
+    """Return when *prompt* is shown, but for what *symbol* depends on; empty if always."""
+    depends = {symbol.depends, *(symbol.depends.terms if isinstance(symbol.depends, And) else ())}
+    condition = prompt.condition
+    terms = condition.terms if isinstance(condition, And) and condition != symbol.depends else (condition,)
+    own = tuple(it for it in terms if it not in depends and it != ALWAYS)
+    return show(own[0] if len(own) == 1 else And(own), values) if own else ""
+
+
 def _blocked(symbol: Symbol, witness: Witness) -> tuple[Blocker, ...]:
     """Return what keeps *symbol* from being at least m."""
     condition = witness.nearest(symbol, Level.M)
     return () if condition == Ref(symbol.name) and symbol.type not in SWITCHES else witness.unmet(condition, Level.M)
+
+
+def _hidden(symbol: Symbol, values: Values, witness: Witness) -> tuple[Blocker, ...]:
+    """Return what keeps a person from being asked about *symbol*, unless another option selects it anyway."""
+    if values[symbol.name].visible or evaluate(symbol.selected_by, values):
+        return ()
+    return witness.hidden(symbol) if symbol.prompts else ()
 
 
 def _default(symbol: Symbol, values: Values) -> Default | None:

@@ -141,10 +141,10 @@ def evaluate(expression: Expr, values: Valued) -> Level:
         case Or(terms):
             return max(evaluate(it, values) for it in terms)
         case Compare(operator, left, right):
-            return Level.Y if _compare(operator, _text(left, values), _text(right, values)) else Level.N
+            return Level.Y if compare(operator, _text(left, values), _text(right, values)) else Level.N
 
 
-def _compare(operator: Operator, left: str, right: str) -> bool:
+def compare(operator: Operator, left: str, right: str) -> bool:
     """Compare as numbers or tristates if both are that, as scripts/kconfig/expr.c does, else as texts."""
     numbers = _number(left), _number(right)
     first, second = (left, right) if None in numbers else cast("tuple[Any, Any]", numbers)

@@ -197,13 +197,14 @@ def _from_mapping(fragment: str, asked: object) -> dict[str, tuple[Clause, ...]]
 def _from_text(fragment: str, source: str) -> dict[str, tuple[Clause, ...]]:
     if _FILE_NAME.fullmatch(source):
         raise _file_name(fragment, source)
-    from derivations.kconfig.grammar import parse  # noqa: PLC0415 -- start-up: most options are asked for in mappings
+    from derivations.kconfig.grammar import parse, remark_on  # noqa: PLC0415 -- start-up: most options are asked for in mappings
 
     call = calling_place(_MACHINERY)
     reading = parse(textwrap.dedent(source))  # as it stands in a Python file, in triple quotation marks
+    name = f"{fragment}, {call}:{call.first}" if call else fragment
     if reading.problems:
-        name = f"{fragment}, {call}:{call.first}" if call else fragment
         raise InvalidFragment(tuple(reading.problems), name)
+    remark_on(source, name)
     return {
         it.option: (Clause(Request(it.value, origin=_origin(fragment, call, it.option, in_text=True))),)
         for it in reading.assignments

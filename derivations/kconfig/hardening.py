@@ -13,19 +13,15 @@ import attrs
 
 from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.kspp import BESIDE, RULES, Rule, needed
-from derivations.kconfig.plan import LEVELS, DeadEnd
-from derivations.kconfig.planner import Planner
+from derivations.kconfig.plan import LEVELS
 from derivations.kconfig.text import line
-from derivations.kconfig.values import NO, Hex, optional, written
-from derivations.kconfig.wording import place
+from derivations.kconfig.values import NO, Hex, Qualified, optional, written
 
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
-    from derivations.kconfig.fragment import Request
-    from derivations.kconfig.model import Model
-    from derivations.kconfig.resolved import Values
+    from derivations.kconfig.reach import Reach
     from derivations.kconfig.values import Asked, Value
     from derivations.linux.version import Version
 
@@ -50,7 +46,7 @@ class Verdict:
     def __str__(self) -> str:
         wanted = line(self.rule.option, self.rule.wanted)
         if self.outcome is Outcome.HELD:
-            return f"{wanted}: {self.rule.reason}"
+            return f"{wanted}: {self.rule.reason}" + (f" ({self.why})" if self.why else "")
         if self.outcome is Outcome.NOT_APPLICABLE:
             return f"{wanted}: not applicable, {self.why}"
         got = "absent" if self.got is None else written(self.got)
@@ -74,14 +70,20 @@ class Verdict:
 
 
 def report(
-    values: Mapping[str, Value], version: Version, arch: str, *, options: Container[str] | None = None
+    values: Mapping[str, Value],
+    version: Version,
+    arch: str,
+    *,
+    options: Container[str] | None = None,
+    reach: Reach | None = None,
 ) -> tuple[Verdict, ...]:
     """Return how the configuration *values* of a kernel of *version* for *arch* stands to every rule.
 
     *options* are the names that the kernel's Kconfig files define; without them the rules'
-    versions alone decide what a kernel has.
+    versions alone decide what a kernel has. With *reach*, a rule that no configuration of it can hold does not apply.
     """
-    return tuple(_verdict(rule, values, version, arch, options) for rule in RULES if _is_of(rule, arch))
+    found = (_verdict(rule, values, version, arch, options) for rule in RULES if _is_of(rule, arch))
+    return tuple(it if reach is None else _within(it, reach) for it in found)
 
 
 def _is_of(rule: Rule, arch: str) -> bool:
@@ -95,8 +97,23 @@ def _verdict(
     why = _why_not(rule, values, version, arch, options)
     if why:
         return Verdict(rule=rule, outcome=Outcome.NOT_APPLICABLE, got=got, why=why)
-    held = _is(rule.wanted, got)
-    return Verdict(rule=rule, outcome=Outcome.HELD if held else Outcome.NOT_HELD, got=got)
+    if any(_is(it, got) for it in (rule.wanted, *rule.also)) or (rule.or_more and _is_more(got, rule.wanted)):
+        return Verdict(rule=rule, outcome=Outcome.HELD, got=got)
+    for option, value in rule.instead:
+        if _is(value, values.get(option)):
+            return Verdict(rule=rule, outcome=Outcome.HELD, got=got, why=f"{line(option, value)} is as good")
+    return Verdict(rule=rule, outcome=Outcome.NOT_HELD, got=got)
+
+
+def _within(verdict: Verdict, reach: Reach) -> Verdict:
+    """Return *verdict*, but for a rule that is not held and cannot be that it does not apply."""
+    rule = verdict.rule
+    level = LEVELS.get(rule.wanted)
+    if verdict.outcome is not Outcome.NOT_HELD or level is None or reach.can_be(rule.option, level):
+        return verdict
+    needs = f", which needs {rule.needs}" if rule.needs else ""
+    why = f"nothing that can be set switches it {'on' if level else 'off'} here{needs}"
+    return attrs.evolve(verdict, outcome=Outcome.NOT_APPLICABLE, why=why)
 
 
 def _why_not(
@@ -109,6 +126,10 @@ def _why_not(
         return f"this {version.series} does not have it"
     if rule.unless is not None and _is(rule.unless[1], values.get(rule.unless[0])):
         return f"since {line(*rule.unless)}"
+    if missing := [it for it in rule.given if values.get(it, NO) is NO]:
+        return f"since {line(missing[0], NO)}"
+    if rule.any_of and all(values.get(it, NO) is NO for it in rule.any_of):
+        return f"without {' or '.join(rule.any_of)}"
     return ""
 
 
@@ -120,8 +141,26 @@ def _is(wanted: Value, got: Value | None) -> bool:
     return wanted == got
 
 
+def _is_more(got: Value | None, than: Value) -> bool:
+    return isinstance(got, int | Hex) and isinstance(than, int | Hex) and _number(got) > _number(than)
+
+
 def _number(value: int | Hex) -> int:
     return value.number if isinstance(value, Hex) else value
+
+
+def completed(look: Callable[[Mapping[str, Value]], Sequence[Verdict]], *, strict: bool = False) -> Fragment:
+    """Return what to ask for so that no rule is left that is not held and could be.
+
+    What is asked for lets other rules apply. So *look* is given all that is asked for, and tells how a configuration
+    with that stands to the rules, until nothing is left.
+    """
+    asked: dict[str, Asked] = {}
+    values: dict[str, Value] = {}
+    while new := {name: it for name, it in _asked(look(values), strict=strict).items() if name not in asked}:
+        asked |= new
+        values |= {name: it for name, value in new.items() for it in [_plain(value)]}
+    return Fragment("hardening", dict(sorted(asked.items())), description="recommended settings that did not hold")
 
 
 def fragment(verdicts: Iterable[Verdict], *, strict: bool = False, without: Container[str] = ()) -> Fragment:
@@ -130,6 +169,11 @@ def fragment(verdicts: Iterable[Verdict], *, strict: bool = False, without: Cont
     What takes something away from users is left out, unless *strict*; what a compiler or a
     machine may be without is optional.
     """
+    asked = _asked(verdicts, strict=strict, without=without)
+    return Fragment("hardening", asked, description="recommended settings that did not hold")
+
+
+def _asked(verdicts: Iterable[Verdict], *, strict: bool, without: Container[str] = ()) -> dict[str, Asked]:
     missed = [it.rule for it in verdicts if it.outcome is Outcome.NOT_HELD and it.rule.option not in without]
     asked: dict[str, Asked] = {
         it.option: optional(it.wanted) if it.needs or it.unless else it.wanted
@@ -137,27 +181,10 @@ def fragment(verdicts: Iterable[Verdict], *, strict: bool = False, without: Cont
     }
     for option in asked.keys() & BESIDE.keys():
         asked = {**BESIDE[option], **asked}
-    return Fragment("hardening", asked, description="recommended settings that did not hold")
+    return asked
 
 
-def futile(
-    verdicts: Iterable[Verdict], requests: Mapping[str, Request], model: Model, values: Values
-) -> dict[str, str]:
-    """Return the options of *verdicts* that to ask for changes nothing, each with the reason, a clause."""
-    planner = Planner(model, values)
-    missed = [it.rule for it in verdicts if it.outcome is Outcome.NOT_HELD]
-    return {it.option: why for it in missed if (why := _why_futile(it, requests, model, planner))}
-
-
-def _why_futile(rule: Rule, requests: Mapping[str, Request], model: Model, planner: Planner) -> str:
-    request = requests.get(rule.option)
-    if request is not None and request.value == rule.wanted:
-        return f"asked for already{place(request)}, and it did not hold"
-    symbol = model.get(rule.option)
-    if symbol is not None and not symbol.prompts:
-        return "it has no prompt"
-    if symbol is None or rule.wanted not in LEVELS:
-        return ""
-    level = LEVELS[rule.wanted]
-    found = planner.option(symbol.name, level) if level else planner.option_off(symbol.name, level)
-    return f"nothing that can be set switches it {'on' if level else 'off'} here" if isinstance(found, DeadEnd) else ""
+def _plain(value: Asked) -> Value:
+    """Return *value* without what qualifies it."""
+    plain: Value = value.value if isinstance(value, Qualified) else value  # type: ignore[assignment]
+    return plain

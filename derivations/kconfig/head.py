@@ -32,6 +32,14 @@ _HEAD = re.compile(r"\A(?:#.*\n)*?# Linux/(\S+) (\S+) Kernel Configuration\n")
 _END = "# end of "
 _LAST = "Kernel hacking"
 _COMMENT = "# Compiler: "  # in old versions the only comment outside of any menu
+_COMPUTED = re.compile(r"^CONFIG_(?:HAVE|ARCH_HAS|GENERIC|CC_HAS)_\w+=y$", re.MULTILINE | re.ASCII)
+_FEW = 3
+_NAMING = re.compile(
+    r"^CONFIG_(X86_64|X86_32|ARM64|ARM|RISCV|S390|PPC|MIPS|LOONGARCH|SPARC|PARISC|M68K|ALPHA|ARC|CSKY|HEXAGON|MICROBLAZE"
+    r"|NIOS2|OPENRISC|SUPERH|XTENSA|UML)=y$",
+    re.MULTILINE,
+)
+_NAMED = {"X86_32": "i386", "PPC": "powerpc", "SUPERH": "sh", "UML": "um"}
 _DIRECTORIES = {"i386": "x86", "x86_64": "x86", "parisc64": "parisc", "sparc32": "sparc", "sparc64": "sparc"}
 
 
@@ -64,6 +72,25 @@ class ForeignConfig(Error):
     def hint(self) -> str:
         """Tell where the architecture of a kernel is said."""
         return "`systems` says what a kernel is for; options that all architectures have can be asked for as a fragment"
+
+
+class MinimalConfig(Error):
+    """What should be a whole `.config` is a part of one, such as a defconfig, to which Kconfig adds all defaults."""
+
+    file: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.file} is not a whole .config but a minimal one, as a defconfig is: it has only what is not default"
+        )
+
+    @property
+    def hint(self) -> str:
+        """Name what takes a part."""
+        return (
+            f'make_linux(base="{self.file}") lets Kconfig fill in the rest; '
+            "`kernix config ATTR` prints the whole .config that comes of it"
+        )
 
 
 class ConfigOfOtherVersion(Error):
@@ -122,9 +149,33 @@ def _open_menus(lines: list[str]) -> list[str]:
 
 def check_architecture(text: str, file: str, architectures: Collection[str]) -> None:
     """Raise `ForeignConfig` if the `.config` *text*, of *file*, is for none of *architectures*, values of ARCH."""
-    found = head(text)
-    if found is not None and directory(found.architecture) not in {directory(it) for it in architectures}:
-        raise ForeignConfig(file, found.architecture, tuple(architectures))
+    found = _architecture(text)
+    if found is None or found in architectures:
+        return
+    # Of x86 the head alone does not tell which; other pairs differ in an option that can be set.
+    told = found not in {"x86", "i386", "x86_64"} or (
+        found == "x86" and "x86" in {directory(it) for it in architectures}
+    )
+    if not (told and directory(found) in {directory(it) for it in architectures}):
+        raise ForeignConfig(file, found, tuple(architectures))
+
+
+def _architecture(text: str) -> str | None:
+    """Return the architecture that the `.config` *text* is for: as its head says, or else an option that names it."""
+    about, option = head(text), _NAMING.search(text)
+    named = None if option is None else _NAMED.get(option[1], option[1].lower())
+    return named if about is None or (named is not None and directory(named) == "x86") else about.architecture
+
+
+def is_whole(text: str) -> bool:
+    """Return whether *text* is a whole `.config`: by its head, or for what in it only Kconfig itself writes."""
+    return head(text) is not None or len(_COMPUTED.findall(text)) >= _FEW
+
+
+def check_whole(text: str, file: str) -> None:
+    """Raise `MinimalConfig` if *text*, of *file*, is only a part of a `.config`."""
+    if not is_whole(text):
+        raise MinimalConfig(file)
 
 
 def check_version(text: str, file: str, version: str) -> None:

@@ -7,7 +7,7 @@ own words, versions from the kernel's history. Other sources are named in the ru
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -39,6 +39,11 @@ class Rule:
         takes: What users lose by it; empty if it is nothing but some speed.
         needs: What a kernel, its compiler or its machine may be without.
         unless: Another option with a value that makes this one pointless.
+        given: Options without any of which the rule is about nothing, for what it guards is not there.
+        any_of: Options of which one at least has to be there, likewise.
+        instead: Other options with values that are as good.
+        also: Other values that are as good.
+        or_more: Whether a greater number is as good.
         condition: The versions and architectures that have it.
         source: Who recommends it.
     """
@@ -49,6 +54,11 @@ class Rule:
     takes: str = ""
     needs: str = ""
     unless: tuple[str, Value] | None = None
+    given: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    instead: tuple[tuple[str, Value], ...] = ()
+    also: tuple[Value, ...] = ()
+    or_more: bool = False
     condition: Condition = ALWAYS
     source: str = SETTINGS
 
@@ -64,6 +74,7 @@ def _rule(
     since: str | None = None,
     before: str | None = None,
     source: str = SETTINGS,
+    **more: Any,  # noqa: ANN401 -- fields of a rule that few have
 ) -> Rule:
     condition = ALWAYS
     if since is not None:
@@ -72,7 +83,7 @@ def _rule(
         condition &= Condition.older(before)
     return Rule(
         option=option, wanted=wanted, reason=reason, takes=takes, needs=needs,
-        unless=unless, condition=condition, source=source,
+        unless=unless, condition=condition, source=source, **more,
     )  # fmt: skip
 
 
@@ -89,7 +100,7 @@ _MEMORY = (
     _rule("INIT_ON_FREE_DEFAULT_ON", YES, "freed memory holds nothing any more", since="5.3"),
     _rule(
         "INIT_STACK_ALL_ZERO", YES, "variables on the stack hold nothing of earlier calls", needs="GCC 12 or Clang",
-        since="5.9",
+        since="5.9", instead=(("INIT_STACK_ALL_PATTERN", YES),),
     ),
     _rule(
         "ZERO_CALL_USED_REGS", YES, "registers carry nothing out of a function, and gadgets lose their inputs",
@@ -147,7 +158,7 @@ _BOUNDS = (
     _rule("UBSAN_ALIGNMENT", NO, "of the sanitizer only what stops attacks"),
     _rule("REFCOUNT_FULL", YES, "reference counters saturate instead of wrapping", before="5.5"),
     _rule("LIST_HARDENED", YES, "links of lists are checked inline", since="6.6"),
-    _rule("DEBUG_LIST", YES, "links of lists are checked in full"),
+    _rule("DEBUG_LIST", YES, "links of lists are checked in full", instead=(("LIST_HARDENED", YES),)),
     _rule("DEBUG_SG", YES, "scatter-gather lists are checked"),
     _rule("DEBUG_NOTIFIERS", YES, "chains of notifiers are checked"),
     _rule("DEBUG_CREDENTIALS", YES, "credentials are checked", before="6.6"),
@@ -197,19 +208,21 @@ _INTERFACES = (
     _rule("LEGACY_PTYS", NO, "terminals are those of devpts"),
     _rule("LEGACY_TIOCSTI", NO, "nobody types into another one's terminal", since="6.2"),
     _rule("LDISC_AUTOLOAD", NO, "users load no line disciplines", since="5.1"),
-    _rule("SYN_COOKIES", YES, "a flood of connections does not fill the table", needs="INET"),
+    _rule("SYN_COOKIES", YES, "a flood of connections does not fill the table", needs="INET", given=("INET",)),
     _rule("MODULES", NO, "root loads no code into the kernel", takes="modules"),
     _rule("STRICT_MODULE_RWX", YES, "modules' pages are not writable and executable either", unless=("MODULES", NO)),
     _rule("MODULE_SIG", YES, "modules carry a signature", takes=_SIGNED, unless=("MODULES", NO)),
     _rule("MODULE_SIG_FORCE", YES, "no module without a signature is loaded", takes="modules from elsewhere", unless=("MODULES", NO)),
     _rule("MODULE_SIG_ALL", YES, "the build signs all modules", takes=_SIGNED, unless=("MODULES", NO)),
-    _rule("MODULE_SIG_SHA512", YES, "modules are signed by a strong hash", takes=_SIGNED, unless=("MODULES", NO)),
-    _rule("MODULE_SIG_HASH", "sha512", "modules are signed by a strong hash", takes=_SIGNED, unless=("MODULES", NO)),
+    _rule("MODULE_SIG_SHA512", YES, "modules are signed by a strong hash", takes=_SIGNED, unless=("MODULES", NO),
+          instead=tuple((f"MODULE_SIG_{it}", YES) for it in ("SHA384", "SHA3_384", "SHA3_512"))),
+    _rule("MODULE_SIG_HASH", "sha512", "modules are signed by a strong hash", takes=_SIGNED, unless=("MODULES", NO),
+          also=("sha384", "sha3-384", "sha3-512")),
     _rule("MODULE_SIG_KEY", "certs/signing_key.pem", "modules are signed by a key of this build", takes=_SIGNED, unless=("MODULES", NO)),
     _rule("MODULE_FORCE_LOAD", NO, "no module of another version is loaded", unless=("MODULES", NO)),
     _rule("STATIC_USERMODEHELPER", YES, "one program filters all that the kernel starts",
           takes="modprobe and core dumps, unless that program is installed"),
-    _rule("MAGIC_SYSRQ_DEFAULT_ENABLE", Hex(176), "the keyboard can only sync, unmount and reboot",
+    _rule("MAGIC_SYSRQ_DEFAULT_ENABLE", Hex(176), "the keyboard can only sync, unmount and reboot", also=(Hex(0),),
           takes="SysRq's other keys", unless=("MAGIC_SYSRQ", NO)),
     _rule("PANIC_ON_OOPS", YES, "a kernel that went wrong does not go on", takes="machines that survive a bug in a driver"),
     _rule("PANIC_TIMEOUT", -1, "a kernel that stopped reboots at once", takes="time to read the screen"),
@@ -225,7 +238,7 @@ _POLICIES = (
         source=f"{SETTINGS} (kernel.unprivileged_bpf_disabled)",
     ),
     _rule("SECCOMP", YES, "programs can give up system calls"),
-    _rule("SECCOMP_FILTER", YES, "programs can give up system calls by filters", needs="NET"),
+    _rule("SECCOMP_FILTER", YES, "programs can give up system calls by filters", needs="NET", given=("NET",)),
     _rule("SECURITY_SELINUX_BOOTPARAM", NO, "SELinux is not switched off at boot", takes="`selinux=0`",
           unless=("SECURITY_SELINUX", NO)),
     _rule("SECURITY_SELINUX_DEVELOP", NO, "SELinux is not made permissive", takes="SELinux' permissive mode",
@@ -237,16 +250,16 @@ _POLICIES = (
     _rule("SECURITY_LOCKDOWN_LSM_EARLY", YES, "root can be kept out of the kernel from the first moment", since="5.4"),
     _rule("LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY", YES, "root is kept out of the kernel", since="5.4",
           takes="unsigned modules, hibernation, kexec, kprobes, most of BPF's tracing"),
-    _rule("SCHED_CORE", YES, "programs can keep others off their core's second thread", needs="SCHED_SMT", since="5.14"),
+    _rule("SCHED_CORE", YES, "programs can keep others off their core's second thread", needs="SCHED_SMT", given=("SCHED_SMT",), since="5.14"),
 )  # fmt: skip
 
 _DEVICES = (
     _rule("IOMMU_SUPPORT", YES, "devices reach only the memory that they were given"),
     _rule("IOMMU_DEFAULT_DMA_STRICT", YES, "devices reach memory no longer than they were allowed to", needs="an IOMMU", since="5.14"),
     _rule("IOMMU_DEFAULT_PASSTHROUGH", NO, "no device is let past the IOMMU by default", since="4.14"),
-    _rule("EFI_DISABLE_PCI_DMA", YES, "no device writes to memory between the firmware and the IOMMU", needs="EFI_STUB", since="5.6"),
-    _rule("RESET_ATTACK_MITIGATION", YES, "memory is cleared at a reboot", needs="EFI_STUB"),
-    _rule("HW_RANDOM_TPM", YES, "a TPM feeds the pool of randomness", needs="TCG_TPM"),
+    _rule("EFI_DISABLE_PCI_DMA", YES, "no device writes to memory between the firmware and the IOMMU", needs="EFI_STUB", given=("EFI_STUB",), since="5.6"),
+    _rule("RESET_ATTACK_MITIGATION", YES, "memory is cleared at a reboot", needs="EFI_STUB", given=("EFI_STUB",)),
+    _rule("HW_RANDOM_TPM", YES, "a TPM feeds the pool of randomness", needs="TCG_TPM", given=("TCG_TPM",)),
     _rule("RANDOM_TRUST_BOOTLOADER", YES, "the boot loader feeds the pool of randomness", since="5.4", before="6.2"),
     _rule("RANDOM_TRUST_CPU", YES, "the processor feeds the pool of randomness", before="6.2"),
 )  # fmt: skip
@@ -254,10 +267,10 @@ _DEVICES = (
 _X86_64 = _on(
     "x86_64",
     _rule("X86_64", YES, "64-bit pages can be not executable"),
-    _rule("DEFAULT_MMAP_MIN_ADDR", 65536, "a null pointer leads nowhere"),
+    _rule("DEFAULT_MMAP_MIN_ADDR", 65536, "a null pointer leads nowhere", or_more=True),
     _rule("X86_MSR", NO, "the processor's registers are no file", takes="turbostat, undervolting, rdmsr"),
-    _rule("RANDOMIZE_MEMORY", YES, "where the kernel maps memory is not known", needs="RANDOMIZE_BASE"),
-    _rule("X86_VSYSCALL_EMULATION", NO, "no code lies at a known place", needs="EXPERT",
+    _rule("RANDOMIZE_MEMORY", YES, "where the kernel maps memory is not known", needs="RANDOMIZE_BASE", given=("RANDOMIZE_BASE",)),
+    _rule("X86_VSYSCALL_EMULATION", NO, "no code lies at a known place", needs="EXPERT", instead=(("LEGACY_VSYSCALL_NONE", YES),),
           takes="programs linked statically with a C library of before 2013"),
     _rule("LEGACY_VSYSCALL_NONE", YES, "no code lies at a known place", unless=("X86_VSYSCALL_EMULATION", NO)),
     _rule("COMPAT_VDSO", NO, "no code lies at a known place of 32-bit programs"),
@@ -273,20 +286,20 @@ _X86_64 = _on(
     _rule("X86_X32", NO, "the system calls of x32 are not there", before="5.18"),
     _rule("X86_X32_ABI", NO, "the system calls of x32 are not there", since="5.18"),
     _rule("MODIFY_LDT_SYSCALL", NO, "segments are not users' to make", needs="EXPERT", takes="16-bit programs"),
-    _rule("INTEL_IOMMU", YES, "devices reach only the memory that they were given", needs="PCI and ACPI"),
-    _rule("INTEL_IOMMU_DEFAULT_ON", YES, "Intel's IOMMU is on without being asked for at boot", needs="INTEL_IOMMU"),
-    _rule("INTEL_IOMMU_SVM", YES, "devices work on programs' own addresses, through the IOMMU", needs="INTEL_IOMMU and PCI_PASID"),
-    _rule("AMD_IOMMU", YES, "devices reach only the memory that they were given", needs="PCI and ACPI"),
-    _rule("AMD_IOMMU_V2", YES, "devices work on programs' own addresses, through the IOMMU", needs="AMD_IOMMU", before="6.7"),
+    _rule("INTEL_IOMMU", YES, "devices reach only the memory that they were given", needs="PCI and ACPI", given=("PCI", "ACPI")),
+    _rule("INTEL_IOMMU_DEFAULT_ON", YES, "Intel's IOMMU is on without being asked for at boot", needs="INTEL_IOMMU", given=("INTEL_IOMMU",)),
+    _rule("INTEL_IOMMU_SVM", YES, "devices work on programs' own addresses, through the IOMMU", needs="INTEL_IOMMU and PCI_PASID", given=("INTEL_IOMMU",)),
+    _rule("AMD_IOMMU", YES, "devices reach only the memory that they were given", needs="PCI and ACPI", given=("PCI", "ACPI")),
+    _rule("AMD_IOMMU_V2", YES, "devices work on programs' own addresses, through the IOMMU", needs="AMD_IOMMU", given=("AMD_IOMMU",), before="6.7"),
     _rule("CFI_CLANG", YES, "indirect calls reach functions of the right type only", needs="Clang 16", since="6.1",
           before="6.18"),
     _rule("CFI", YES, "indirect calls reach functions of the right type only", needs="Clang 16", since="6.18"),
-    _rule("CFI_PERMISSIVE", NO, "an indirect call to a wrong function is stopped", since="6.1"),
+    _rule("CFI_PERMISSIVE", NO, "an indirect call to a wrong function is stopped", any_of=("CFI_CLANG", "CFI"), since="6.1"),
 )  # fmt: skip
 
 _ARM64 = _on(
     "arm64",
-    _rule("DEFAULT_MMAP_MIN_ADDR", 32768, "a null pointer leads nowhere"),
+    _rule("DEFAULT_MMAP_MIN_ADDR", 32768, "a null pointer leads nowhere", or_more=True),
     _rule("COMPAT", NO, "the system calls of 32-bit programs are not there", takes="32-bit programs"),
     _rule("ARM64_SW_TTBR0_PAN", YES, "the kernel does not follow users' pointers by mistake"),
     _rule("UNMAP_KERNEL_AT_EL0", YES, "the kernel's memory is not mapped while users run"),
@@ -297,14 +310,14 @@ _ARM64 = _on(
     _rule("ARM64_BTI", YES, "indirect branches of programs land where they may", since="5.8"),
     _rule("ARM64_BTI_KERNEL", YES, "indirect branches of the kernel land where they may", needs="Clang 12, or a GCC without bug 106671", since="5.8"),
     _rule("ARM64_MTE", YES, "memory can be tagged", since="5.10"),
-    _rule("KASAN_HW_TAGS", YES, "the kernel's memory is tagged", needs="KASAN", since="5.11",
+    _rule("KASAN_HW_TAGS", YES, "the kernel's memory is tagged", needs="KASAN", given=("KASAN",), since="5.11",
           takes="an eighth of the memory where the processor has no tags"),
     _rule("ARM64_E0PD", YES, "whether an address is mapped cannot be told by time", since="5.6"),
     _rule("ARM64_EPAN", YES, "pages that users may only execute are not read for them", since="5.13"),
     _rule("CFI_CLANG", YES, "indirect calls reach functions of the right type only", needs="Clang 16", since="5.13",
           before="6.18"),
     _rule("CFI", YES, "indirect calls reach functions of the right type only", needs="Clang 16", since="6.18"),
-    _rule("CFI_PERMISSIVE", NO, "an indirect call to a wrong function is stopped", since="5.13"),
+    _rule("CFI_PERMISSIVE", NO, "an indirect call to a wrong function is stopped", any_of=("CFI_CLANG", "CFI"), since="5.13"),
 )  # fmt: skip
 
 RULES: tuple[Rule, ...] = (

@@ -6,6 +6,7 @@ import functools
 
 from typing import TYPE_CHECKING
 
+from derivations.kconfig.expression import YES as ALWAYS
 from derivations.kconfig.expression import Const, Level, Ref, evaluate
 from derivations.kconfig.meaning import number
 from derivations.kconfig.plan import NOTHING, DeadEnd, best, every
@@ -46,6 +47,18 @@ def widened(planner: Planner, symbol: Symbol, wanted: Value, values: Values) -> 
     low, high = limits(symbol, values) or ("", "")
     found = best(ways)
     return DeadEnd((f"its range is {low} to {high}", *found.obstacles)) if isinstance(found, DeadEnd) else found
+
+
+def never_in(symbol: Symbol, wanted: Value) -> bool:
+    """Return whether *wanted* lies in none of the ranges of *symbol*, one of which always counts."""
+    asked = number(written(wanted), symbol)
+    bounds = [
+        tuple(number(end.value, symbol) if isinstance(end, Const) else None for end in (it.low, it.high))
+        for it in symbol.ranges
+    ]
+    if asked is None or not any(it.condition in {ALWAYS, symbol.depends} for it in symbol.ranges):
+        return False
+    return all(low is not None and high is not None and not low <= asked <= high for low, high in bounds)
 
 
 def _reached(planner: Planner, symbol: Symbol, bound: Expr, values: Values, fits: Callable[[int], bool]) -> Found:

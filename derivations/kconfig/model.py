@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
 
-from derivations.kconfig.expression import NO, YES, Expr, from_json
+from derivations.kconfig.expression import NO, YES, Expr, Or, from_json
 
 
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ class Choice:
         prompt: The question.
         members: The options, in order.
         depends: What it depends on.
+        condition: When the question is asked, that it depends on something included.
         type: bool, or tristate: then several members can be m.
         defaults: Members that are chosen if nobody does; the first whose condition holds.
         definitions: In order.
@@ -134,6 +135,7 @@ class Choice:
     prompt: str
     members: tuple[str, ...]
     depends: Expr = YES
+    condition: Expr = YES
     type: Type = "bool"
     defaults: tuple[Default, ...] = ()
     definitions: tuple[Definition, ...] = ()
@@ -264,6 +266,7 @@ def _choice(it: dict[str, Any]) -> Choice:
         prompt=next((p["text"] for p in it["prompts"]), ""),
         members=tuple(it["members"]),
         depends=from_json(it.get("depends", _YES)),
+        condition=_any(_condition(p) for p in it["prompts"]),
         type=it["type"],
         defaults=_defaults(it),
         definitions=_definitions(it),
@@ -275,6 +278,12 @@ _YES, _NO = {"value": "y"}, {"value": "n"}
 
 def _condition(it: dict[str, Any]) -> Expr:
     return from_json(it.get("if", _YES))
+
+
+def _any(conditions: Iterable[Expr]) -> Expr:
+    """Return when one of *conditions* holds; y if there are none."""
+    terms = tuple(conditions)
+    return YES if not terms or YES in terms else terms[0] if len(terms) == 1 else Or(terms)
 
 
 def _defaults(it: dict[str, Any]) -> tuple[Default, ...]:

@@ -55,7 +55,8 @@ class Account:
         reason: Why, a clause; empty if there is nothing to say.
         witness: What stands in the way, each down to what can be changed.
         suggestion: What to do instead, a clause.
-        change: Options that would probably make it hold: only `repair` is sure.
+        likely: Options that would probably make it hold, read off the model.
+        change: Options that make it hold, as Kconfig has resolved them (`repair.proven`); empty where that is not known.
     """
 
     option: str
@@ -65,6 +66,7 @@ class Account:
     reason: str = ""
     witness: tuple[Blocker, ...] = ()
     suggestion: str | None = None
+    likely: tuple[tuple[str, Tristate], ...] = ()
     change: tuple[tuple[str, Tristate], ...] = ()
 
     @property

@@ -28,14 +28,15 @@ class Step:
 
 @attrs.frozen
 class Plan:
-    """Options to set, by name."""
+    """Options to set, by name, and what it costs beyond them that it is a detour."""
 
     steps: Mapping[str, Step] = attrs.field(factory=dict)
+    detour: int = 0
 
     @property
     def price(self) -> int:
         """Return what all steps cost."""
-        return sum(step.price for step in self.steps.values())
+        return self.detour + sum(step.price for step in self.steps.values())
 
     @property
     def assignments(self) -> dict[str, Tristate]:
@@ -47,7 +48,7 @@ class Plan:
         if name not in self.steps:
             return self
         step = self.steps[name]
-        return Plan({**self.steps, name: Step(step.level, step.price + more)})
+        return attrs.evolve(self, steps={**self.steps, name: Step(step.level, step.price + more)})
 
 
 @attrs.frozen
@@ -72,7 +73,12 @@ def both(first: Found, second: Found) -> Found:
         if (known.level is Level.N) is not (step.level is Level.N):
             return DeadEnd((f"{name} would have to be both on and off",))
         steps[name] = Step(max(known.level, step.level), min(known.price, step.price))
-    return Plan(steps)
+    return Plan(steps, max(first.detour, second.detour))
+
+
+def around(found: Found, more: int) -> Found:
+    """Return what was *found*, as a detour that costs *more*."""
+    return attrs.evolve(found, detour=found.detour + more) if isinstance(found, Plan) and found.steps else found
 
 
 def every(searches: Iterable[Callable[[], Found]]) -> Found:

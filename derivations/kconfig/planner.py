@@ -12,21 +12,23 @@ others depend on; BROKEN, COMPILE_TEST, UML and another word size, which is anot
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import posixpath
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from derivations.kconfig.expression import NO as NEVER_HOLDS
 from derivations.kconfig.expression import YES as ALWAYS
-from derivations.kconfig.expression import And, Compare, Const, Level, Not, Or, Ref, evaluate, refs, show
+from derivations.kconfig.expression import And, Compare, Const, Level, Not, Or, Ref, compare, evaluate, refs, show
 from derivations.kconfig.meaning import SWITCHES
-from derivations.kconfig.plan import LEVELS, NOTHING, DeadEnd, Found, Plan, Step, best, both, cheapest, every
+from derivations.kconfig.plan import LEVELS, NOTHING, DeadEnd, Found, Plan, Step, around, best, both, cheapest, every
 from derivations.kconfig.values import YES
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from derivations.kconfig.expression import Expr
     from derivations.kconfig.model import Choice, Model, Symbol
@@ -44,9 +46,9 @@ _CORNERSTONES = frozenset(
 _COMMON, _UNCOMMON, _OFF, _OFF_CORNERSTONE = 4, 10, 20, 90
 _TRICK, _ENOUGH = 6, 30
 _SAME_FOLDER, _SAME_WORD, _UNRELATED = 2, 9, 12
+_WITHOUT_ALL = 60  # to lose what an option depends on, where the option alone can be switched off
 _SELECTORS = 80
 _DEPTH = 80
-_LETTERS = {"n": Level.N, "m": Level.M, "y": Level.Y}
 
 
 class Planner:
@@ -78,6 +80,7 @@ class Planner:
         self._found: dict[tuple[str, str, Level], Found] = {}
         self._open: dict[tuple[str, str, Level], int] = {}
         self._reached = _DEPTH  # the outermost open goal that the last search ran into
+        self._kept: Counter[tuple[str, bool]] = Counter()  # what has to stay on, or off
 
     def raised(self, expression: Expr, level: Level) -> Found:  # noqa: PLR0911 -- one a kind
         """Return how *expression* gets to be at least *level*."""
@@ -89,7 +92,8 @@ class Planner:
             case Not(term):
                 return self.lowered(term, Level(Level.Y - level))
             case And(terms):
-                return every(functools.partial(self.raised, it, level) for it in _by_size(terms))
+                with self._keeping(terms, level):
+                    return every(functools.partial(self.raised, it, level) for it in _by_size(terms))
             case Or(terms):
                 return cheapest(functools.partial(self.raised, it, level) for it in _by_size(terms))
             case Compare():
@@ -111,14 +115,15 @@ class Planner:
                 return every(functools.partial(self.lowered, it, level) for it in _by_size(terms))
             case Compare():
                 return self._compared(expression, wanted=False)
-        return DeadEnd((f"it is never less than {show(expression)}",))
+        return DeadEnd()
 
     def option(self, name: str, level: Level) -> Found:
         """Return how the option or choice *name* gets to be at least *level*."""
         if self._values.level(name) >= level:
             return NOTHING
         if name in self.model.choices:
-            return self.raised(offered(self.model.choices[name]), Level.M)
+            choice = self.model.choices[name]
+            return self.raised(offered(choice), level if choice.type == "tristate" else Level.M)
         if (symbol := self.model.get(name)) is None:
             return DeadEnd((f"{self.model.arch} has no {name}",))
         if name in NEVER or symbol.type not in SWITCHES:
@@ -165,7 +170,7 @@ class Planner:
 
     def price(self, name: str, level: Level = Level.Y) -> int:
         """Return what it costs to set the option *name*."""
-        if name in self._free:
+        if name in self._free or name in self._fixed:
             return 0
         if level is Level.N:
             return _OFF_CORNERSTONE if name in _CORNERSTONES else _OFF
@@ -177,7 +182,7 @@ class Planner:
     def _once(self, way: str, name: str, level: Level, search: Callable[[], Found]) -> Found:
         """Return what *search* finds, and remember it unless it hangs on a goal that is still open."""
         key = way, name, level
-        if key in self._found:
+        if key in self._found and not self._undoes(self._found[key]):
             return self._found[key]
         if key in self._open or len(self._open) >= _DEPTH:
             self._reached = min(self._reached, self._open.get(key, 0))
@@ -219,16 +224,46 @@ class Planner:
         others = [it for it in self.rivals(symbol.name) if it != symbol.name]
         if others:
             return both(unselected, cheapest(functools.partial(self.option, it, Level.Y) for it in others))
-        if symbol.prompts and self._values[symbol.name].visible:
-            return both(unselected, self._step(symbol.name, level))
-        own = Or((*(And((it.value, it.condition)) for it in symbol.defaults), And((symbol.implied_by, symbol.depends))))
-        return both(unselected, best([self.lowered(own, level), self.lowered(symbol.depends, level)]))
+        ways = []
+        if symbol.prompts:
+            ways.append(both(self.prompted(symbol, Level.M), self._step(symbol.name, level)))
+        if not self._values[symbol.name].visible:  # then its default counts
+            implied = And((symbol.implied_by, symbol.depends))
+            own = Or((*(And((it.value, it.condition)) for it in symbol.defaults), implied))
+            if not symbol.prompts and evaluate(own, self._values) > level and not refs(And((own, symbol.depends))):
+                return DeadEnd((f"{symbol.name} is always on",))
+            without = best([self.lowered(own, level), self.lowered(symbol.depends, level)])
+            ways.append(around(without, _WITHOUT_ALL) if symbol.prompts else without)
+        return both(unselected, best(ways))
 
     def _step(self, name: str, level: Level) -> Found:
         asked = [it for it in self.rivals(name) if it != name and self._fixed.get(it) is YES]
         if asked and level is Level.Y:
             return DeadEnd((f"{asked[0]}, of the same choice as {name}, is asked for",))
-        return DeadEnd() if name in self._avoid else Plan({name: Step(level, self.price(name, level))})
+        plan = Plan({name: Step(level, self.price(name, level))})
+        if self._undoes(plan):
+            self._reached = 0  # elsewhere it may be set
+            return DeadEnd()
+        return DeadEnd() if name in self._avoid else plan
+
+    @contextlib.contextmanager
+    def _keeping(self, terms: Iterable[Expr], level: Level) -> Iterator[None]:
+        """Let no step undo what of *terms*, all of which are needed, holds already."""
+        held = [
+            (leaf.name, leaf is it)
+            for it in terms
+            if isinstance(leaf := it.term if isinstance(it, Not) else it, Ref) and evaluate(it, self._values) >= level
+        ]
+        self._kept.update(held)
+        try:
+            yield
+        finally:
+            self._kept.subtract(held)
+
+    def _undoes(self, found: Found) -> bool:
+        """Return whether *found* switches something that has to stay as it is."""
+        steps = found.steps.items() if isinstance(found, Plan) else ()
+        return any(self._kept[name, step.level is Level.N] > 0 for name, step in steps)
 
     def _distance(self, term: Expr, symbol: Symbol) -> int:
         """Return how little the option that selects with *term* has to do with *symbol*."""
@@ -243,21 +278,22 @@ class Planner:
         return _SAME_WORD if set(by.name.split("_")) & set(symbol.name.split("_")) else _UNRELATED
 
     def _compared(self, expression: Compare, *, wanted: bool) -> Found:
-        """Return how a comparison of a switch with n, m or y gets to be as *wanted*."""
-        for side, other in ((expression.left, expression.right), (expression.right, expression.left)):
-            letter = _LETTERS.get(other.value) if isinstance(other, Const) else None
-            symbol = self.model.get(side.name) if isinstance(side, Ref) else None
-            if (
-                symbol is None
-                or letter is None
-                or symbol.type not in SWITCHES
-                or expression.operator not in {"=", "!="}
-            ):
-                continue
-            if (expression.operator == "=") is wanted:
-                return self._exactly(symbol.name, letter)
-            return cheapest(functools.partial(self._exactly, symbol.name, it) for it in Level if it is not letter)
-        return DeadEnd((f"{show(expression, self._values)} is nothing to switch",))
+        """Return how a comparison gets to be as *wanted*: by switches, for texts and numbers stay what they are."""
+        ways = [
+            functools.partial(every, (search, other))
+            for left, search in self._ends(expression.left)
+            for right, other in self._ends(expression.right)
+            if compare(expression.operator, left, right) is wanted
+        ]
+        return cheapest(ways) if ways else DeadEnd((f"{show(expression, self._values)} is nothing to switch",))
+
+    def _ends(self, operand: Const | Ref) -> list[tuple[str, Callable[[], Found]]]:
+        """Return the values that *operand* can get to have, and how."""
+        symbol = self.model.get(operand.name) if isinstance(operand, Ref) else None
+        if symbol is not None and symbol.type in SWITCHES:
+            return [(str(it), functools.partial(self._exactly, symbol.name, it)) for it in Level]
+        text = operand.value if isinstance(operand, Const) else self._values.text(operand.name)
+        return [(text, lambda: NOTHING)]
 
     def _exactly(self, name: str, level: Level) -> Found:
         return self.option(name, level) if self._values.level(name) < level else self.option_off(name, level)
@@ -265,8 +301,11 @@ class Planner:
 
 def offered(choice: Choice) -> Expr:
     """Return when *choice* can be made."""
-    conditions = tuple(it.depends for it in choice.definitions)
-    return choice.depends if not conditions else conditions[0] if len(conditions) == 1 else Or(conditions)
+    places = tuple(it.depends for it in choice.definitions)
+    depends = choice.depends if not places else places[0] if len(places) == 1 else Or(places)
+    if choice.condition in {ALWAYS, depends}:
+        return depends
+    return choice.condition if depends == ALWAYS else And((depends, choice.condition))
 
 
 def alternatives(expression: Expr) -> tuple[Expr, ...]:

@@ -13,18 +13,20 @@ import attrs
 
 from derivations.kconfig.compose import compose
 from derivations.kconfig.expression import Level
-from derivations.kconfig.limits import widened
+from derivations.kconfig.limits import never_in, widened
 from derivations.kconfig.meaning import SWITCHES, holds, misfit
 from derivations.kconfig.names import missing
 from derivations.kconfig.plan import LEVELS, DeadEnd, both
 from derivations.kconfig.planner import Planner
-from derivations.kconfig.values import MODULE, NO, YES, Tristate, written
+from derivations.kconfig.reach import Reach
+from derivations.kconfig.values import MODULE, NO, YES, Priority, Tristate, written
 
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from derivations.kconfig.model import Model, Symbol
+    from derivations.kconfig.outcome import Account
     from derivations.kconfig.plan import Found
     from derivations.kconfig.resolved import Evaluate, Values
     from derivations.kconfig.values import Value
@@ -66,15 +68,26 @@ class Way:
 
 @attrs.frozen
 class Unsolved:
-    """A request that nothing makes hold, and why, each reason a clause."""
+    """A request for which no way was found to make it hold.
+
+    Attributes:
+        option: What is asked for.
+        value: To be what.
+        reasons: What stands in the way, each a clause.
+        proven: Whether the model was searched to its end (`reach`): then there is no way.
+    """
 
     option: str
     value: Value
     reasons: tuple[str, ...]
+    proven: bool = True
 
     def __str__(self) -> str:
-        why = "; ".join(self.reasons) or "nothing that was tried makes it hold"
-        return f"{self.option}={written(self.value)} cannot hold here: {why}"
+        asked = f"{self.option}={written(self.value)}"
+        why = f": {'; '.join(self.reasons)}" if self.reasons else ""
+        if self.proven:
+            return f"{asked} cannot hold here{why or ': nothing that decides about it can be changed'}"
+        return f"no way was found to make {asked} hold, but the model was not searched to its end{why}"
 
 
 @attrs.frozen(kw_only=True)
@@ -101,7 +114,8 @@ class Repair:
             for way in (self.best, *self.alternatives)
         ]  # fmt: skip
         unsolved = [
-            {"option": it.option, "value": written(it.value), "reasons": list(it.reasons)} for it in self.unsolved
+            {"option": it.option, "value": written(it.value), "reasons": list(it.reasons), "proven": it.proven}
+            for it in self.unsolved
         ]
         return {"best": ways[0], "alternatives": ways[1:], "unsolved": unsolved}
 
@@ -125,6 +139,32 @@ def repair(
     if settle is None or all(search.holds(way, settle) for way in (found.best, *found.alternatives)):
         return found
     return _searched(_Search(requests, base, model, settle), alternatives)
+
+
+def proven(
+    accounts: Iterable[Account], base: str, model: Model, resolve: Evaluate, *, settle: Evaluate | None = None
+) -> tuple[Account, ...]:
+    """Return *accounts*, each that fails with the further options that make it hold beside all that does.
+
+    They are over the `.config` text *base*, which has the defaults in it. Where no options are known to do it, none
+    are named.
+    """
+    known = tuple(accounts)
+    plain = {it.option: it.wanted for it in known if it.request.priority is not Priority.DEFAULT}
+    held = {it.option: it.wanted for it in known if it.holds and it.option in plain}
+
+    def advised(it: Account) -> Account:
+        if not it.fails or it.option not in model:
+            return it
+        asked = {**held, it.option: it.wanted}
+        found = repair(asked, base, model, resolve, settle=settle, alternatives=0)
+        change = found.best.options
+        # What another request asks otherwise, though in vain, would contradict it.
+        if found.unsolved or any(plain.get(name, value) != value for name, value in change.items()):
+            return it
+        return attrs.evolve(it, change=tuple(change.items()))
+
+    return tuple(advised(it) for it in known)
 
 
 def _searched(search: _Search, alternatives: int) -> Repair:
@@ -192,7 +232,7 @@ class _Search:
     def _completed(self, extra: dict[str, Tristate], values: Values, avoid: Collection[str]) -> _Solved:
         """Return *extra*, resolved to *values*, and what else plans say, until all holds or no plan says more."""
         for _ in range(_ROUNDS):
-            more = self._planned(values, avoid)
+            more = self._planned(values, avoid, extra)
             if not more.items() - extra.items():
                 break
             extra = extra | more
@@ -221,7 +261,7 @@ class _Search:
         """Return a way that does not set the option *name*, None if there is none that is about as good as *best*."""
         before = set(self._given_up), list(self.unsolved)
         values = self._resolved({})
-        first = self._planned(values, {name})
+        first = self._planned(values, {name}, {})
         price = self.price(best.options)
         if self._given_up == before[0] and self.price(first) <= price + max(price // 2, _DEARER):
             solved = self._completed(first, self._resolved(first), {name})
@@ -269,35 +309,45 @@ class _Search:
 
     def _give_up(self, name: str, reasons: tuple[str, ...]) -> None:
         self._given_up.add(name)
-        self.unsolved.append(Unsolved(name, self._requests[name], reasons))
+        self.unsolved.append(Unsolved(name, self._requests[name], reasons, proven=not self._may_hold(name)))
 
-    def _planned(self, values: Values, avoid: Collection[str]) -> dict[str, Tristate]:
-        """Return what plans for all that does not hold set together; each plan has what those before it set for nothing."""
+    def _may_hold(self, name: str) -> bool:
+        """Return whether the request for *name* may hold together with the others that are not given up."""
+        symbol, wanted = self._model[name], self._requests[name]
+        others = {it: value for it, value in self._requests.items() if it not in self._given_up}
+        reach = Reach(self._model, self._resolved({}), others)
+        if symbol.type in SWITCHES:
+            return reach.can_be(name, LEVELS[wanted])
+        return reach.can_be_set(symbol) and not never_in(symbol, wanted)
+
+    def _planned(self, values: Values, avoid: Collection[str], extra: Mapping[str, Tristate]) -> dict[str, Tristate]:
+        """Return what plans for all that does not hold set together; each plan has what those before it set for nothing.
+
+        What is set already, *extra*, is taken back only where there is no other way.
+        """
         more: dict[str, Tristate] = {}
         for name in self._wrong(values):
-            found = self._plan(name, values, avoid, more)
+            found = self._plan(name, values, avoid, {**extra, **more}, {**extra, **self._requests})
+            if isinstance(found, DeadEnd) and extra:
+                found = self._plan(name, values, avoid, more, self._requests)
             if isinstance(found, DeadEnd):
                 self._give_up(name, found.obstacles)
             else:
                 more |= {it: value for it, value in found.assignments.items() if it not in self._requests}
         return more
 
-    def _plan(self, name: str, values: Values, avoid: Collection[str], free: Collection[str]) -> Found:
+    def _plan(
+        self, name: str, values: Values, avoid: Collection[str], free: Collection[str], fixed: Mapping[str, Value]
+    ) -> Found:
         symbol, wanted = self._model[name], self._requests[name]
         modules = wanted is MODULE and symbol.type == "tristate"
-        planner = Planner(
-            self._model, values, fixed=self._requests, avoid=avoid, free=free, modules=modules, tricks=not avoid
-        )
+        planner = Planner(self._model, values, fixed=fixed, avoid=avoid, free=free, modules=modules, tricks=not avoid)
         if not isinstance(wanted, Tristate) or symbol.type not in SWITCHES:
             visible = values[name].visible
             return widened(planner, symbol, wanted, values) if visible else planner.prompted(symbol, Level.M)
         level = LEVELS[wanted]
-        if values.level(name) < level:
-            found = self._raised(planner, symbol, level)
-        elif symbol.prompts and not (wanted is NO and symbol.choice):
-            found = planner.lowered(symbol.selected_by, level)
-        else:
-            found = planner.option_off(name, level)
+        higher = values.level(name) < level
+        found = self._raised(planner, symbol, level) if higher else planner.option_off(name, level)
         return both(planner.option("MODULES", Level.Y), found) if modules else found
 
     def _raised(self, planner: Planner, symbol: Symbol, level: Level) -> Found:

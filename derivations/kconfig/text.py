@@ -20,17 +20,20 @@ if TYPE_CHECKING:
 def read(text: str, name: str) -> Fragment:
     """Return the fragment that *text* is, in any form of `derivations.kconfig.grammar`; *name* is that of its file.
 
+    Assignments that are comments are worth one `ConfigRemark`.
+
     Raises:
         InvalidFragment: with every line that is wrong.
         IncompleteConfig: it is a whole `.config` by its head, but not all of it.
     """
-    from derivations.kconfig.grammar import parse  # noqa: PLC0415 -- start-up: most options are asked for in mappings
+    from derivations.kconfig.grammar import parse, remark_on  # noqa: PLC0415 -- start-up: most options are asked for in mappings
     from derivations.kconfig.head import check_complete  # noqa: PLC0415 -- as above
 
     check_complete(text, name)
     reading = parse(text)
     if reading.problems:
         raise InvalidFragment(tuple(reading.problems), name)
+    remark_on(text, name)
     return Fragment(
         name, {it.option: Request(it.value, origin=Origin(name, f"{name}:{it.line}")) for it in reading.assignments}
     )
@@ -61,11 +64,14 @@ def bytes_of(place: Path) -> bytes:
 
 
 def decoded(data: bytes, name: str) -> str:
-    """Return the text that *data*, the content of the file *name*, is.
+    """Return the text that *data*, the content of the file *name*, is; decompressed if it is compressed.
 
     Raises:
-        InvalidFragment: it is no text.
+        InvalidFragment: it is no text, or damaged.
     """
+    from derivations.kconfig.compressed import plain  # noqa: PLC0415 -- start-up: few definitions have files
+
+    data = plain(data, name)
     try:
         return data.decode()
     except UnicodeDecodeError as error:

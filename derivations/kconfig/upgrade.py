@@ -86,7 +86,7 @@ class Step:
         }
 
 
-def rows(options: Mapping[str, Value | Unset | Request]) -> list[str]:
+def rows(options: Mapping[str, Any]) -> list[str]:
     """Return the rows of the Python mapping of *options*."""
     return [it.strip() for it in to_python(Fragment("edit", options)).splitlines()[1:-1]]
 
@@ -189,7 +189,7 @@ def _step(account: Account, old: Model, new: Model, repair: Mapping[str, Value])
         return step(
             fate=Fate.CHOICE, text=f"the choice has other members now: {text}" if moved else text, add=FrozenMap(repair)
         )
-    return step(fate=Fate.BLOCKED, text=text, add=FrozenMap(repair or dict(account.change)))
+    return step(fate=Fate.BLOCKED, text=text, add=FrozenMap(repair))
 
 
 def _without(account: Account, new: Model, step: Callable[..., Step]) -> Step:

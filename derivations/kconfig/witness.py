@@ -14,14 +14,14 @@ import attrs
 from derivations.kconfig.expression import YES as ALWAYS
 from derivations.kconfig.expression import And, Const, Level, Not, Or, Ref, evaluate, refs, show
 from derivations.kconfig.meaning import SWITCHES
-from derivations.kconfig.plan import TRISTATES, Plan
+from derivations.kconfig.plan import TRISTATES, DeadEnd, Plan
 from derivations.kconfig.planner import NEVER, Planner, alternatives, offered, selector
-from derivations.kconfig.values import MODULE, UNSET, Tristate, written
+from derivations.kconfig.values import MODULE, UNSET, Priority, Tristate, written
 from derivations.kconfig.wording import joined, place, selecting
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from derivations.kconfig.expression import Expr
     from derivations.kconfig.fragment import Request
@@ -44,6 +44,7 @@ class Blocker:
         because: Why it is not so, a clause.
         option: The option to change, if it is one that a person can set now.
         value: What to set it to.
+        forced: Whether that has to win over a request for another value, which it would contradict otherwise.
         below: What stands in the way of that.
     """
 
@@ -51,6 +52,7 @@ class Blocker:
     because: str
     option: str | None = None
     value: Tristate | None = None
+    forced: bool = False
     below: tuple[Blocker, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -61,7 +63,8 @@ class Blocker:
 
     def lines(self, indent: str = "") -> Iterator[str]:
         """Yield the chain as text, each level two more spaces in."""
-        change = "" if self.option is None else f' → "{self.option}": {self.value!r}'
+        value = f"force({self.value!r})" if self.forced else repr(self.value)
+        change = "" if self.option is None else f' → "{self.option}": {value}'
         yield f"{indent}needs {self.needs}: {self.because}{change}"
         for blocker in self.below:
             yield from blocker.lines(f"{indent}  ")
@@ -70,11 +73,14 @@ class Blocker:
 class Witness:
     """Follows chains in one resolved configuration."""
 
-    def __init__(self, model: Model, values: Values, requests: Mapping[str, Request]) -> None:
-        """Take the *requests* that won, to tell who set what."""
+    def __init__(
+        self, model: Model, values: Values, requests: Mapping[str, Request], said: Collection[str] = ()
+    ) -> None:
+        """Take the *requests* that won, to tell who set what; some of them are *said* by a file, to be changed there."""
         self._model = model
         self._values = values
         self._requests = requests
+        self._said = said
         self._modules = any(it.value is MODULE for it in requests.values())
         self.planner = Planner(model, values, modules=self._modules)
         self._seen: set[tuple[str, bool]] = set()
@@ -88,6 +94,11 @@ class Witness:
         """Return what keeps *expression* from being at most *level*; each option is followed once."""
         self._seen = set()
         return self._high(expression, level)
+
+    def hidden(self, symbol: Symbol) -> tuple[Blocker, ...]:
+        """Return what keeps a person from being asked about *symbol*; nothing if that cannot be changed."""
+        self._seen = set()
+        return self._hidden(symbol)
 
     def nearest(self, symbol: Symbol, level: Level) -> Expr:
         """Return what would have to hold for *symbol* to be *level*: what costs least of what can do it."""
@@ -160,11 +171,18 @@ class Witness:
     def _prompted_low(self, symbol: Symbol, level: Level, needs: str) -> Blocker:
         if self._values[symbol.name].visible >= level:
             because = self._sibling(symbol) or self.origin(symbol.name) or "nothing asks for it"
-            return Blocker(needs=needs, because=because, option=symbol.name, value=TRISTATES[level])
+            return self._to_change(symbol.name, level, needs=needs, because=because)
         needed = level if symbol.type == "tristate" and (self._modules or self._values.level("MODULES")) else Level.M
         condition = self.nearest(symbol, needed)
         because = self.origin(symbol.name) or "nothing asks for it, and it cannot be set yet"
         return Blocker(needs=needs, because=because, below=self._low(condition, needed))
+
+    def _to_change(self, name: str, level: Level, *, needs: str, because: str) -> Blocker:
+        """Return a blocker that a person can change, by setting the option *name* to *level*."""
+        request, value = self._requests.get(name), TRISTATES[level]
+        is_plain = request is not None and name not in self._said and request.priority is Priority.PLAIN
+        forced = is_plain and request is not None and request.value not in {value, UNSET}
+        return Blocker(needs=needs, because=because, option=name, value=value, forced=forced)
 
     def _promptless_low(self, symbol: Symbol, level: Level, needs: str) -> Blocker:
         needed = min(level, Level.M) if symbol.type == "bool" else level
@@ -198,13 +216,23 @@ class Witness:
             if others:
                 return Blocker(needs=needs, because=f"it is what its choice has chosen; choose {joined(others, 'or')}")
             because = self.origin(name) or "it is on by default or in the base"
-            return Blocker(needs=needs, because=because, option=name, value=TRISTATES[level])
+            return self._to_change(name, level, needs=needs, because=because)
+        return self._follows(symbol, level, needs)
+
+    def _follows(self, symbol: Symbol, level: Level, needs: str) -> Blocker:
+        """Return what keeps *symbol*, which nobody can set now, from being at most *level*."""
+        if symbol.prompts and (below := self._hidden(symbol)):
+            return Blocker(needs=needs, because="it is on by default, and its prompt is not shown", below=below)
         below = self._high(symbol.depends, level) if symbol.depends != ALWAYS else ()
-        return Blocker(
-            needs=needs,
-            because="it has no prompt, and follows from others" if below else self._decided(symbol),
-            below=below,
-        )
+        prompt = "its prompt is never shown here" if symbol.prompts else "it has no prompt"
+        because = f"{prompt}, and it follows from others" if below else self._decided(symbol)
+        return Blocker(needs=needs, because=because, below=below)
+
+    def _hidden(self, symbol: Symbol) -> tuple[Blocker, ...]:
+        """Return what keeps the prompt of *symbol* from being shown; nothing if that cannot be changed."""
+        if isinstance(self.planner.prompted(symbol, Level.M), DeadEnd):
+            return ()
+        return self._low(self._nearest(tuple(it.condition for it in symbol.prompts), Level.M)[0], Level.M)
 
     def _selected_high(self, symbol: Symbol, level: Level, needs: str) -> Blocker:
         active = [it for it in alternatives(symbol.selected_by) if evaluate(it, self._values) > level]
@@ -264,6 +292,8 @@ class Witness:
         """Return what decides about an option that has no prompt and that nothing reachable selects."""
         if symbol.name in NEVER:
             return "it is never right to change"
+        if symbol.prompts:
+            return "its prompt is never shown here"
         if symbol.selected_by != Const("n"):
             return f"it has no prompt, and nothing that {self._model.arch} can have selects it"
         if symbol.defaults:

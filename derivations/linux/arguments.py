@@ -18,6 +18,7 @@ from derivations.kconfig.fragment import Fragment, as_fragments
 from derivations.kconfig.text import bytes_of, decoded
 from derivations.linux.patch import Patch
 from derivations.linux.version import Version
+from derivations.source import local_file, text_file
 from derivations.suggest import suggestion
 from derivations.toolchain import TOOLCHAINS, Toolchain, check_toolchain, machine
 from store.errors import Error
@@ -228,6 +229,7 @@ class Arguments:
     prefer_builtin: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
     ignore_config_errors: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
     exact: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
+    strict_base: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
     hardware: Snapshot | None = attrs.field(default=None, validator=_hardware)
     patches: tuple[Patch, ...] = attrs.field(default=(), converter=_patches)
     extra_version: str = attrs.field(default="", converter=_extra_version)
@@ -241,6 +243,8 @@ class Arguments:
     def __attrs_post_init__(self) -> None:
         if self.exact and isinstance(self.base, str):
             raise InvalidArgument("exact", f"it needs a whole .config as base, not the target {self.base!r}")
+        if self.strict_base and isinstance(self.base, str):
+            raise InvalidArgument("strict_base", f"it needs a file as base, not the target {self.base!r}")
 
 
 NAMES = tuple(field.name for field in attrs.fields(Arguments))
@@ -259,24 +263,42 @@ def _meant(name: str, known: Collection[str]) -> str | None:
     return f"did you mean `{same[0]}`?" if same else suggestion(snake, known)
 
 
+def base_file(file: Path) -> Derivation:
+    """Return the configuration *file* as a derivation, decompressed if it is compressed.
+
+    Raises:
+        NoSource: there is no file.
+        InvalidFragment: it is damaged.
+    """
+    from derivations.kconfig.compressed import is_compressed  # noqa: PLC0415 -- start-up: few kernels begin with a file
+
+    found = local_file(file)
+    data = bytes_of(file)
+    return text_file(file.stem, decoded(data, file.name)) if is_compressed(data) else found
+
+
 def check_base(file: Path, arguments: Arguments) -> None:
     """Check the configuration *file* that *arguments* begin with.
 
     Raises:
         IncompleteConfig: it is a whole `.config`, but not all of it.
         ForeignConfig: it is a whole `.config` for another architecture.
-        ConfigOfOtherVersion: it is one for another version, and nothing of it may change.
+        MinimalConfig, ConfigOfOtherVersion: it is none, or one for another version, and nothing of it may change.
     """
-    from derivations.kconfig.head import (  # noqa: PLC0415 -- start-up: few kernels begin with a file
+    from derivations.kconfig.grammar import remark_on  # noqa: PLC0415 -- start-up: few kernels begin with a file
+    from derivations.kconfig.head import (  # noqa: PLC0415 -- as above
         check_architecture,
         check_complete,
         check_version,
+        check_whole,
     )
 
-    text = decoded(file.read_bytes(), file.name)
+    text = decoded(bytes_of(file), file.name)
+    remark_on(text, file.name)
     check_complete(text, file.name)
     check_architecture(text, file.name, [machine(system).arch for system in arguments.systems])
     if arguments.exact:
+        check_whole(text, file.name)
         check_version(text, file.name, arguments.version)
 
 

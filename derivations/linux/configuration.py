@@ -24,6 +24,7 @@ from derivations.fetch import ANY_SYSTEM
 from derivations.kconfig.text import line, write
 from derivations.kconfig.values import Priority, Unset
 from derivations.linux.script import SHELL, script
+from derivations.linux.version import Version
 from derivations.source import text_file
 from derivations.union import Layout, union
 from store.retention import Retention
@@ -88,8 +89,18 @@ def configuration(
             wanted,
             lenient=arguments.ignore_config_errors,
             exact=start if arguments.exact and not arguments.ignore_config_errors else None,
+            base=start if isinstance(arguments.base, Output) else None,
+            strict=arguments.strict_base and not arguments.ignore_config_errors,
+            version=(arguments.version, _other_directory(arguments)),
         ),
     )
+
+
+def _other_directory(arguments: Arguments) -> str:
+    """Return what the modules directory is to be called if that is of another version than the kernel; else nothing."""
+    release = Version.parse(arguments.version).release
+    directory = arguments.mod_dir_version or release
+    return "" if directory.startswith(release) else directory
 
 
 def _fragments(name: str, wanted: Merged) -> list[Output]:
@@ -159,27 +170,46 @@ def resolved(name: str, program: Derivation, start: Output, fragments: Sequence[
 
 
 def checked(
-    name: str, program: Derivation, found: Derivation, wanted: Merged, *, lenient: bool, exact: Output | None
+    name: str,
+    program: Derivation,
+    found: Derivation,
+    wanted: Merged,
+    *,
+    lenient: bool,
+    exact: Output | None,
+    base: Output | None = None,
+    strict: bool = False,
+    version: tuple[str, str] | None = None,
 ) -> Derivation:
     """Return the `.config` that was *found*, if what is *wanted* and not optional holds in it.
 
-    If it is *lenient*, all is optional. With *exact*, a whole `.config`, nothing that this says may be otherwise.
+    If it is *lenient*, all is optional. With *exact*, a whole `.config`, nothing that this says may be otherwise. Of
+    *base*, the file it begins with, it is said what does not hold; if it is *strict*, that is an error. The tree has to
+    be of the *version*, given with what its modules directory is to be called, if that was said.
     """
     asked = wanted.requests
     lines = {option: line(option, it.value) for option, it in asked.items() if not isinstance(it.value, Unset)}
     optional = [option for option in lines if lenient or asked[option].optional]
     defaults = [option for option in lines if asked[option].priority is Priority.DEFAULT]
     places = {"/config": found.out, "/resolver": program.out, "/values": found.output("values")}
+    env = {
+        "defaults": canonical_json(defaults).decode(),
+        "optional": canonical_json(optional).decode(),
+        "requests": canonical_json(lines).decode(),
+    }
+    if version is not None:
+        env["version"], env["mod_dir_version"] = version
+    if exact is not None:
+        places["/base"] = exact
+    elif base is not None:
+        places["/base"] = base
+        env["base"] = "strict" if strict else "told"
     return Derivation(
         name=name,
         system=ANY_SYSTEM,
         builder="builtin:check-config",
-        env={
-            "defaults": canonical_json(defaults).decode(),
-            "optional": canonical_json(optional).decode(),
-            "requests": canonical_json(lines).decode(),
-        },
-        mounts=places if exact is None else {**places, "/base": exact},
+        env=env,
+        mounts=places,
         hints=Hints(
             description="compare the configuration with what was asked for",
             origins={option: asked[option].origin for option in lines},

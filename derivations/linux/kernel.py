@@ -20,9 +20,16 @@ from derivations.calling import was_refused
 from derivations.context import Context, current
 from derivations.derivation import Derivation, Output
 from derivations.kconfig.fragment import over
-from derivations.linux.arguments import Arguments, InvalidArgument, check_base, check_names, is_file_name, snapshot
+from derivations.linux.arguments import (
+    Arguments,
+    InvalidArgument,
+    base_file,
+    check_base,
+    check_names,
+    is_file_name,
+    snapshot,
+)
 from derivations.linux.build import Parts, parts
-from derivations.source import local_file
 from derivations.suggest import suggestion
 from derivations.toolchain import Toolchain, named_toolchain
 from store.errors import Error
@@ -308,6 +315,7 @@ def make_linux(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is checked b
             ignore_config_errors: Whether requests that do not hold are only told.
             exact: Whether *base*, then a whole `.config`, is all there is to it: what Kconfig would
                 change of it is an error. See `linux_manual_config`.
+            strict_base: Whether what *base*, then a file, asks for and does not get is an error. It is said anyway.
             hardware: A snapshot of machines, as `kernix detect` makes, or the file that it is in: what
                 these need is asked for too, where nothing else is asked.
             patches: `Patch` values, applied in order.
@@ -344,7 +352,7 @@ def _arguments(make: Callable[..., Arguments], given: Mapping[str, Any]) -> Argu
     if not is_file_name(base):
         return make(**found)
     file = beside_caller(base, depth=2)
-    arguments = make(**{**found, "base": local_file(file)})
+    arguments = make(**{**found, "base": base_file(file)})
     check_base(file, arguments)
     return arguments
 

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
 
 _MAKE_CONFIGURATIONS = frozenset(
-    {"auto_modules", "base", "enable_common_config", "exact", "extra_config", "hardware", "prefer_builtin"}
+    {
+        "auto_modules",
+        "base",
+        "enable_common_config",
+        "exact",
+        "extra_config",
+        "hardware",
+        "prefer_builtin",
+        "strict_base",
+    }
 )
 _NAMES = ("config_file", *(name for name in NAMES if name not in _MAKE_CONFIGURATIONS))
 
@@ -44,8 +53,8 @@ def linux_manual_config(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is 
     Raises:
         UnknownArgument: there is no such argument.
         InvalidArgument: a value that cannot be, or `version`, `source` or `config_file` is missing.
-        IncompleteConfig, ForeignConfig, ConfigOfOtherVersion: the file is cut off, or for another
-            architecture or version.
+        IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: the file is cut off, only a part such
+            as a defconfig, or for another architecture or version.
     """
     return _manual("linux_manual_config", arguments)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 
 from derivations.hardware.coverage import Trouble, coverage
 from derivations.hardware.firmware import package_of
+from derivations.hardware.userland import lacking
 from kernix.definitions import definitions
 from kernix.hardware import read_files, tree_of
 from kernix.machine import this_machine
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.hardware.coverage import Finding
+    from derivations.hardware.userland import Lack
     from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
@@ -65,19 +68,43 @@ def command(
     """Tell what of a machine the kernel ATTR would not serve, before it is booted.
 
     Told are devices and file systems that it has no driver for, modules that the root file system needs and only an
-    initramfs can bring, drivers built in without their firmware, and what no part of this tree serves. The
-    kernel's configuration is made, nothing is compiled. If something is missing, the exit code is 1.
+    initramfs can bring, drivers built in without their firmware, what no part of this tree serves, and what an
+    ordinary userland needs that the kernel is without. The kernel's configuration is made, nothing is compiled. If a
+    driver is missing, or no program can run, the exit code is 1.
     """
     snapshot = (read_files(files) if files else this_machine("this machine")).checked()
     with definitions(session, options) as names:
         tree = tree_of(session, attribute, kernel(names, attribute), chosen)
     findings = coverage(snapshot, tree.drivers, tree.resolved.values)
+    # How many processors other machines have, their listings do not tell.
+    lacks = lacking(tree.resolved.values, 1 if files else os.cpu_count() or 1)
     if as_json:
-        click.echo(json.dumps([_facts(it) for it in findings], indent=2))
+        click.echo(json.dumps([*map(_facts, findings), *map(_lack_facts, lacks)], indent=2))
     else:
-        click.echo("\n".join(_lines(findings, len(snapshot.facts))))
-    if fatal := sum(it.is_fatal for it in findings):
+        click.echo("\n".join([*_lack_lines(lacks), *_lines(findings, len(snapshot.facts))]))
+    if fatal := sum(it.is_fatal for it in findings) + sum(it.is_fatal for it in lacks):
         raise WouldNotServe(attribute, fatal)
+
+
+def _lack_lines(lacks: Iterable[Lack]) -> Iterator[str]:
+    told = list(lacks)
+    if told:
+        yield "an ordinary userland needs, and this kernel is without:"
+        yield from (f"  {it}" for it in told)
+
+
+def _lack_facts(it: Lack) -> dict[str, object]:
+    return {
+        "trouble": "userland",
+        "fatal": it.is_fatal,
+        "fact": it.option,
+        "name": it.option,
+        "seen": [],
+        "modules": [],
+        "options": [it.option],
+        "firmware": {},
+        "reason": it.reason,
+    }
 
 
 def _lines(findings: Iterable[Finding], facts: int) -> Iterator[str]:

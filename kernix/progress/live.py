@@ -26,6 +26,7 @@ from kernix.progress.frame import frame
 from kernix.progress.state import Activity, State
 from kernix.progress.words import fetched, is_brief, told
 from kernix.quantities import duration
+from kernix.selection import completed
 
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
 def _lasting(event: Event, ended: Activity | None, now: float) -> Text | None:
     """Return the line that stays of *event*, which ended the activity *ended*, if it is worth one."""
     if isinstance(event, Warned):
-        return Text.assemble(("warning:", "bold yellow"), " ", printable(event.text))
+        return Text.assemble(("warning:", "bold yellow"), " ", printable(completed(event.text)))
     text = told(event)
     if text is None or is_brief(event) or isinstance(event, (Planned, Started, Waiting)):
         return None

@@ -1,19 +1,23 @@
 """builtin:check-config: compare a resolved configuration with what was asked for.
 
-Mounts `/config` and `/values`, what the resolver made, and `/resolver`, which has the model; `/base`, where
-nothing of it may come out differently. Environment, JSON: `requests`, the line of each option that is
-asked for; `optional`, those that may fail; `defaults`, those that give way to others.
+Mounts `/config` and `/values`, what the resolver made, and `/resolver`, which has the model; `/base`, the file that
+it began with. Environment, JSON: `requests`, the line of each option that is asked for; `optional`, those that may
+fail; `defaults`, those that give way to others. `base`, a word: whether what the file asks for and does not get is
+`told`, or is an error: `strict`. Without that word, nothing that the file says may come out differently. `version`, what
+the kernel is said to be, and `mod_dir_version`, if it is said what its modules directory is called.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 from typing import TYPE_CHECKING, ClassVar
 
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.account import account
+from derivations.kconfig.base import missed, read_base
 from derivations.kconfig.check import parse
 from derivations.kconfig.dotconfig import whole, with_changes
 from derivations.kconfig.fragment import Origin, Request
@@ -21,16 +25,19 @@ from derivations.kconfig.merge import Merged
 from derivations.kconfig.model import Model
 from derivations.kconfig.resolved import Values
 from derivations.kconfig.values import Priority
+from derivations.linux.version import Version
 from store.errors import Error
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from derivations.kconfig.base import Missed
     from derivations.kconfig.outcome import Account
     from derivations.realise.job import Job
 
 
+_NUMBERS = re.compile(r"(\d{1,5})\.(\d{1,5})(?:\.(\d{1,5}))?", re.ASCII)
 _NAMED = 8
 """How many options a warning names."""
 
@@ -55,14 +62,56 @@ class ConfigMismatch(Error):
         return "`kernix config fix` finds what else to ask for; optional(value) may fail to hold"
 
 
+class BaseNotHeld(Error):
+    """A base asks for what the kernel does not get, and nothing of it may be lost."""
+
+    exit_code: ClassVar[int] = 100
+
+    name: str
+    missed: Missed
+
+    def __str__(self) -> str:
+        count, file = self.missed.count, self.missed.base.file
+        head = f"{self.name}: {count} line{'s' if count > 1 else ''} of {file} {'do' if count > 1 else 'does'} not hold"
+        lines = [line for it in self.missed.accounts for line in it.text.splitlines()]
+        return "\n  ".join([head, *self.missed.base.unread, *lines])
+
+    @property
+    def hint(self) -> str:
+        """Tell how to keep going."""
+        return "mend the file, ask otherwise in extra_config, or leave out strict_base"
+
+
+class TreeOfOtherVersion(Error):
+    """A tree is of another version of Linux than its definition says."""
+
+    exit_code: ClassVar[int] = 100
+
+    name: str
+    version: str
+    tree: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: the source is Linux {self.tree}, and `version` says {self.version}"
+
+    @property
+    def hint(self) -> str:
+        """Say what to correct: all that hangs on the version, conditions on it among them, follows from that."""
+        return f'write version="{self.tree}"'
+
+
 def check_config(job: Job) -> None:
     """Copy the configuration if everything in it is as it has to be.
 
     Raises:
         ConfigMismatch: with every request that does not hold.
-        IncompleteConfig, ForeignConfig, ConfigOfOtherVersion: the base is none that can hold to the last line.
+        TreeOfOtherVersion: it is of another version than was said.
+        BaseNotHeld: with every line of the base that does not hold, if all of them must.
+        IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: the base is none that can hold to the
+            last line.
     """
     model = Model.read(job.inputs["/resolver"] / "model")
+    _check_version(job, model)
     values = Values.read(job.inputs["/values"])
     merged, base = _merged(job), _said(job, model)
     merged = with_changes(merged, base, model, values)
@@ -71,6 +120,7 @@ def check_config(job: Job) -> None:
         raise ConfigMismatch(job.derivation.name, failed)
     if said := _missed(accounts):
         job.warn(f"{job.derivation.name}: {said}")
+    _compare_with_base(job, merged, model, values)
     shutil.copyfile(job.inputs["/config"], job.out / "out")
 
 
@@ -86,6 +136,49 @@ def _missed(accounts: Iterable[Account]) -> str:
     more = f" and {len(missed) - _NAMED} more" if len(missed) > _NAMED else ""
     what = "optional requests do" if len(missed) > 1 else "optional request does"
     return f"{len(missed)} {what} not hold: {', '.join(missed[:_NAMED])}{more}; `kernix config check` says why"
+
+
+def _check_version(job: Job, model: Model) -> None:
+    """Raise `TreeOfOtherVersion` if the version that was said is not that of the tree.
+
+    Who says what the modules directory of such a tree is called means it, within one series.
+    """
+    version, release = (job.derivation.env.get(it, "") for it in ("version", "mod_dir_version"))
+    tree = _NUMBERS.match(model.version)
+    if not version or tree is None:
+        return
+    said, directory = Version.parse(version), _NUMBERS.match(release)
+    numbers = (said.major, said.minor, said.patch or 0)
+    if numbers == _numbers(tree):
+        return
+    if directory is not None and _numbers(directory) == _numbers(tree) and numbers[:2] == _numbers(tree)[:2]:
+        return
+    raise TreeOfOtherVersion(job.derivation.name, version, model.version)
+
+
+def _numbers(match: re.Match[str]) -> tuple[int, int, int]:
+    return int(match[1]), int(match[2]), int(match[3] or 0)
+
+
+def _compare_with_base(job: Job, merged: Merged, model: Model, values: Values) -> None:
+    """Say what the base asks for and does not get; raise `BaseNotHeld` if that is an error."""
+    if (word := job.derivation.env.get("base")) is None:
+        return
+    file = job.derivation.mounts["/base"].derivation.name
+    found = missed(read_base(job.inputs["/base"].read_bytes(), file, model), merged, model, values)
+    if not found.count:
+        return
+    if word == "strict":
+        raise BaseNotHeld(job.derivation.name, found)
+    options = [it.option for it in found.accounts]
+    unread = [it.partition(":")[0] for it in found.base.unread]
+    names = [*unread, *options]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    what = "lines do" if found.count > 1 else "line does"
+    job.warn(
+        f"{job.derivation.name}: of {file}, {found.count} {what} not hold: {', '.join(names[:_NAMED])}{more}; "
+        "`kernix config check` says why"
+    )
 
 
 def _merged(job: Job) -> Merged:
@@ -111,7 +204,7 @@ def _merged(job: Job) -> Merged:
 
 def _said(job: Job, model: Model) -> dict[str, Request]:
     """Return what the base says, or leaves out; nothing if there is none."""
-    if "/base" not in job.inputs:
+    if "/base" not in job.inputs or "base" in job.derivation.env:
         return {}
     file = job.derivation.mounts["/base"].derivation.name
     base, config = (job.inputs[it].read_text(encoding="utf-8", errors="surrogateescape") for it in ("/base", "/config"))

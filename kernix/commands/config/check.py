@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kernix.definitions import definitions
 from kernix.options import attribute, evaluation, realisation
 from kernix.quantities import number
+from kernix.repairing import advised
 from kernix.resolving import kernel, resolve
 from store.errors import Error
 
@@ -19,10 +20,15 @@ from store.errors import Error
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from derivations.kconfig.base import Missed
     from derivations.kconfig.outcome import Account
     from kernix.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
+
+
+_BASE_LINES = 40
+"""How many lines about a base are shown without --all."""
 
 
 class NotHeld(Error):
@@ -41,6 +47,23 @@ class NotHeld(Error):
         return f"`kernix config fix {self.attribute}` looks for further options that let them hold"
 
 
+class BaseNotHeld(Error):
+    """Lines of a base do not hold, all of which must."""
+
+    attribute: str
+    file: str
+    count: int
+
+    def __str__(self) -> str:
+        count = number(self.count, f"line of {self.file} does", f"lines of {self.file} do")
+        return f"{count} not hold, and `{self.attribute}` has a strict base"
+
+    @property
+    def hint(self) -> str:
+        """Tell how to keep going."""
+        return "mend the file, ask otherwise in extra_config, or leave out strict_base"
+
+
 @click.command
 @attribute
 @evaluation
@@ -55,17 +78,52 @@ def command(
 
     Each request is held, selected, shadowed by another fragment, clamped by a range, changed by a choice,
     blocked, absent from this version or architecture, unknown, or of a wrong type. Of a whole .config that must
-    hold to the last line, all that would change is told, too. If a request that is not optional does not hold,
-    the exit code is 1.
+    hold to the last line, all that would change is told, too, and of a file that it begins with (`base=FILE`), what
+    that asks for and does not get. If a request that is not optional does not hold, or with `strict_base` a line of
+    the base, the exit code is 1.
     """
     with definitions(session, options) as names:
-        accounts = resolve(session, attribute, kernel(names, attribute), chosen).accounts(session, chosen)
+        found = resolve(session, attribute, kernel(names, attribute), chosen)
+        accounts = advised(session, found, found.accounts(session, chosen), chosen)
+        missed = found.missed(session, chosen)
     if as_json:
-        click.echo(json.dumps([it.to_json() for it in accounts], indent=2))
+        click.echo(json.dumps([*(it.to_json() for it in accounts), *_base_facts(missed)], indent=2))
     else:
-        click.echo("\n".join(_lines(accounts, everything=everything)))
+        click.echo("\n".join([*_base_lines(missed, everything=everything), *_lines(accounts, everything=everything)]))
     if failing := tuple(it.option for it in accounts if it.fails):
         raise NotHeld(attribute, failing)
+    arguments = found.kernel.arguments
+    if missed is not None and missed.count and arguments.strict_base and not arguments.ignore_config_errors:
+        raise BaseNotHeld(attribute, missed.base.file, missed.count)
+
+
+def _base_lines(missed: Missed | None, *, everything: bool) -> Iterator[str]:
+    """Yield for people what a base asks for and does not get."""
+    if missed is None or not missed.count:
+        return
+    base = missed.base
+    told = [*base.unread, *(line for it in missed.accounts for line in f"{it.outcome.value}: {it.text}".splitlines())]
+    shown = told if everything else told[:_BASE_LINES]
+    yield f"the base, {base.file}, does not get all that it asks for:"
+    yield from (f"  {it}" for it in shown)
+    if len(told) > len(shown):
+        yield f"  … and {number(len(told) - len(shown), 'more line')}; --all has them"
+    counts = Counter(it.outcome.value for it in missed.accounts)
+    words = [f"{count} {outcome}" for outcome, count in counts.most_common()]
+    words += [f"{len(base.unread)} not read"] if base.unread else []
+    words += [f"{missed.way} that gave way to what is asked above it"] if missed.way else []
+    yield f"{base.file}: {number(len(base.requests) + len(base.unread), 'line')}, of which {', '.join(words)}"
+    yield ""
+
+
+def _base_facts(missed: Missed | None) -> Iterator[dict[str, Any]]:
+    """Yield as JSON has it what a base asks for and does not get."""
+    if missed is None:
+        return
+    for it in missed.base.unread:
+        yield {"base": missed.base.file, "outcome": "unread", "holds": False, "reason": it}
+    for account in missed.accounts:
+        yield {"base": missed.base.file, **account.to_json()}
 
 
 def _lines(accounts: Sequence[Account], *, everything: bool) -> Iterator[str]:

@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.kconfig.account import account
-from derivations.kconfig.compose import compose
-from derivations.kconfig.outcome import Outcome
-from derivations.kconfig.repair import repair
 from derivations.kconfig.upgrade import rows
-from derivations.kconfig.values import Priority, option_name, read, written
-from derivations.realise.kconf import evaluator
+from derivations.kconfig.values import UNSET, Priority, force, option_name, read, written
 from kernix import table
 from kernix.definitions import definitions
 from kernix.messages import say, warn
 from kernix.options import attribute, evaluation, realisation
 from kernix.quantities import number
+from kernix.repairing import solve
 from kernix.resolving import kernel, resolve
 from store.errors import Error, UsageError
 
@@ -28,6 +25,7 @@ from store.errors import Error, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from derivations.kconfig.fragment import Request
     from derivations.kconfig.model import Model
     from derivations.kconfig.repair import Repair, Way
     from derivations.kconfig.values import Value
@@ -78,7 +76,7 @@ def command(
     with definitions(session, options) as names:
         found = resolve(session, attribute, kernel(names, attribute), chosen)
         given = dict(assignment(it, found.model) for it in assignments)
-        solved = _solve(session, found, given, chosen)
+        solved = solve(session, found, given, chosen)
         if not found.is_requested:
             _prove(session, found, {**given, **solved.best.options}, chosen)
     if as_json:
@@ -86,7 +84,7 @@ def command(
             json.dumps({"asked": {name: written(it) for name, it in given.items()}, **solved.to_json()}, indent=2)
         )
     else:
-        _show(solved, given)
+        _show(solved, given, found.wanted.requests)
     if solved.unsolved:
         raise NoWay(tuple(str(it) for it in solved.unsolved))
 
@@ -114,19 +112,6 @@ def assignment(text: str, model: Model) -> tuple[str, Value]:
         raise UsageError(message) from None
 
 
-def _solve(session: Session, found: Resolved, given: Mapping[str, Value], chosen: Chosen) -> Repair:
-    """Return what lets *given*, and all that held or must hold before, hold together.
-
-    Defaults lie below, as when it is built, where they give way to what is asked for; those that fail do not.
-    """
-    accounts = [it for it in account(found.wanted, found.model, found.values) if it.outcome is not Outcome.SHADOWED]
-    defaults = {it.option: it.wanted for it in accounts if it.request.priority is Priority.DEFAULT}
-    asked = {it.option: it.wanted for it in accounts if it.fails or (it.holds and it.option not in defaults)}
-    base = compose(found.start(session, chosen), defaults, found.model)
-    with evaluator(session.store, found.kernel.resolver) as resolver:
-        return repair({**asked, **given}, base, found.model, resolver, settle=resolver.settled)
-
-
 def _prove(session: Session, found: Resolved, fragment: Mapping[str, Value], chosen: Chosen) -> None:
     """Resolve the kernel with the *fragment*, hardware and all, and say what of it does not hold then."""
     again = resolve(session, found.name, found.kernel.override(extra_config=dict(fragment)), chosen)
@@ -135,25 +120,42 @@ def _prove(session: Session, found: Resolved, fragment: Mapping[str, Value], cho
         warn(f"in the whole kernel, {number(len(wrong), 'option does', 'options do')} not hold: {', '.join(wrong)}")
 
 
-def _show(solved: Repair, given: Mapping[str, Value]) -> None:
+def _show(solved: Repair, given: Mapping[str, Value], requests: Mapping[str, Request]) -> None:
     if solved.best.assignments:
-        click.echo("\n".join(_mapping(solved.best, given)))
+        click.echo("\n".join(_mapping(solved.best, given, requests)))
     elif not solved.unsolved:
         say("nothing else is needed")
         if given:
-            click.echo("\n".join(_mapping(solved.best, given)))
+            click.echo("\n".join(_mapping(solved.best, given, requests)))
     for way in solved.alternatives:
         click.echo(f"\n# or, with {number(way.changes, 'other option changed', 'other options changed')}:")
-        click.echo("\n".join(_mapping(way, given)))
+        click.echo("\n".join(_mapping(way, given, requests)))
 
 
-def _mapping(way: Way, given: Mapping[str, Value]) -> Iterator[str]:
-    """Yield the lines of the mapping that asks for *given* and what lets it hold, with what each costs."""
+def _mapping(way: Way, given: Mapping[str, Value], requests: Mapping[str, Request]) -> Iterator[str]:
+    """Yield the lines of the mapping that asks for *given* and what lets it hold, with what each costs.
+
+    What *requests* ask otherwise is forced: beside them, it would contradict them.
+    """
     costs = {it.option: number(it.cost, "other option changes", "other options change") for it in way.assignments}
     yield "extra_config = {"
-    yield from (f"    {it}" for it in _commented(rows(given), [""] * len(given)))
-    yield from (f"    {it}" for it in _commented(rows(way.options), [costs[name] for name in sorted(way.options)]))
+    for options in (given, way.options):
+        over = {name: requests[name] for name, value in options.items() if _is_against(requests.get(name), value)}
+        asked = {name: force(value) if name in over else value for name, value in options.items()}
+        comments = [
+            ", ".join(
+                filter(None, (costs.get(name, ""), over[name].origin.place and f"over {over[name].origin.place}"))
+            )
+            if name in over
+            else costs.get(name, "")
+            for name in sorted(options)
+        ]
+        yield from (f"    {it}" for it in _commented(rows(asked), comments))
     yield "}"
+
+
+def _is_against(request: Request | None, value: Value) -> bool:
+    return request is not None and request.priority is Priority.PLAIN and request.value not in {value, UNSET}
 
 
 def _commented(lines: Sequence[str], comments: Sequence[str]) -> list[str]:

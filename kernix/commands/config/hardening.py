@@ -10,22 +10,27 @@ from typing import TYPE_CHECKING
 
 import click
 
+from derivations.kconfig.account import account
 from derivations.kconfig.check import parse
-from derivations.kconfig.hardening import Outcome, fragment, futile, report
+from derivations.kconfig.fragment import Fragment
+from derivations.kconfig.hardened import hardened, verdicts
+from derivations.kconfig.hardening import Outcome, completed, report
 from derivations.kconfig.head import check_complete, head
 from derivations.kconfig.python import names_in, to_python
-from derivations.kconfig.text import decoded
 from derivations.kconfig.values import YES
 from derivations.linux.version import Version
+from derivations.realise.kconf import evaluator
+from kernix.config_files import name_of, text_of
 from kernix.configurations import NoConfiguration, is_file
 from kernix.definitions import definitions
 from kernix.options import complete_attributes, evaluation, realisation
 from kernix.quantities import number
+from kernix.repairing import start
 from kernix.resolving import kernel, resolve
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from derivations.kconfig.hardening import Verdict
     from derivations.kconfig.values import Value
@@ -58,37 +63,49 @@ def command(
 ) -> None:
     """Compare the configuration of the kernel ATTR, or a .config, with what the Kernel Self Protection Project recommends.
 
-    Each rule is held, not held, or not applicable: the version or architecture does not have the option, or
-    another one makes it pointless. What a rule would take away from users, or needs, stands behind it.
+    Each rule is held, not held, or not applicable: the version or architecture does not have the option, another
+    one makes it pointless, what it is about is not there, or nothing that can be set has it. What a rule would take
+    away from users, or needs, stands behind it. After the fragment that --fragment prints, nothing is left to ask for.
     """
     with definitions(session, options) as names:
-        if is_file(names, subject):
-            found, verdicts = None, _of_file(Path(subject))
-        else:
-            found = resolve(session, subject, kernel(names, subject), chosen)
-            verdicts = _of_kernel(found)
+        found = None if is_file(names, subject) else resolve(session, subject, kernel(names, subject), chosen)
+    if as_fragment:
+        click.echo(_of_file(Path(subject), strict) if found is None else _of_kernel(session, found, chosen, strict))
+        return
+    told = _judged(Path(subject))({}) if found is None else verdicts(found.model, found.values)
     if as_json:
-        click.echo(json.dumps([it.to_json() for it in verdicts], indent=2))
-    elif as_fragment:
-        in_vain = {} if found is None else futile(verdicts, found.wanted.requests, found.model, found.values)
-        click.echo(_python(verdicts, in_vain, strict=strict))
+        click.echo(json.dumps([it.to_json() for it in told], indent=2))
     else:
-        click.echo("\n".join(_lines(verdicts, everything=everything)))
+        click.echo("\n".join(_lines(told, everything=everything)))
 
 
-def _of_kernel(found: Resolved) -> tuple[Verdict, ...]:
-    text = found.file.read_text(encoding="utf-8", errors="surrogateescape")
-    return report(parse(text), Version.parse(found.kernel.version), found.model.arch, options=found.model)
+def _of_kernel(session: Session, found: Resolved, chosen: Chosen, strict: bool) -> str:
+    """Return the Python to paste of what to ask of a kernel, resolved to the end."""
+    base = start(session, found, account(found.wanted, found.model, found.values), chosen)
+    with evaluator(session.store, found.kernel.resolver) as resolver:
+        made = hardened(found.wanted.requests, base, found.model, resolver, resolver.settled, strict=strict)
+    notes = [f"# {name} is left out: {why}" for name, why in made.left_out.items()]
+    if made.besides:
+        names = ", ".join(made.besides)
+        notes.append(f"# {names}: what the others need")
+    return _python(Fragment("hardening", {**made.asked, **made.besides}), notes)
 
 
-def _of_file(place: Path) -> tuple[Verdict, ...]:
-    text = decoded(place.read_bytes(), place.name)
-    check_complete(text, place.name)
+def _of_file(place: Path, strict: bool) -> str:
+    """Return the Python to paste of what to ask for over a `.config`, as far as its values alone tell."""
+    return _python(completed(_judged(place), strict=strict), [])
+
+
+def _judged(place: Path) -> Callable[[Mapping[str, Value]], tuple[Verdict, ...]]:
+    """Return what judges the `.config` at *place* with options over it."""
+    text = text_of(place)
+    check_complete(text, name_of(place))
     about = head(text)
     if about is None:
         raise NoConfiguration(place, "no line at its beginning tells for which version and architecture it is")
     values = parse(text)
-    return report(values, Version.parse(about.version), _arch(about.architecture, values))
+    version, arch = Version.parse(about.version), _arch(about.architecture, values)
+    return lambda asked: report({**values, **asked}, version, arch)
 
 
 def _arch(named: str, values: Mapping[str, Value]) -> str:
@@ -96,13 +113,11 @@ def _arch(named: str, values: Mapping[str, Value]) -> str:
     return {True: "x86_64", False: "i386"}[values.get("X86_64") is YES] if named == "x86" else named
 
 
-def _python(verdicts: Sequence[Verdict], in_vain: Mapping[str, str], *, strict: bool) -> str:
-    source = to_python(fragment(verdicts, strict=strict, without=in_vain))
+def _python(asked: Fragment, notes: Sequence[str]) -> str:
+    source = to_python(asked)
     names = names_in(source)
     imports = f"from derivations import {', '.join(names)}\n\n\n" if names else ""
-    all_options = fragment(verdicts, strict=strict).options
-    left_out = "".join(f"# {name} is left out: {why}\n" for name, why in in_vain.items() if name in all_options)
-    return f"{imports}{left_out}extra_config = {source}"
+    return f"{imports}{''.join(f'{it}{chr(10)}' for it in notes)}extra_config = {source}"
 
 
 def _lines(verdicts: Sequence[Verdict], *, everything: bool) -> Iterator[str]:

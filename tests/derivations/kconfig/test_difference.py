@@ -243,6 +243,24 @@ def test_another_base() -> None:
     assert (Kind.BASE, "defconfig instead of tinyconfig") == (cause.kind, cause.text)
 
 
+@pytest.mark.parametrize(
+    ("was", "then", "old", "new", "text"),
+    [
+        pytest.param({"OTHER": YES}, {}, "OTHER=y", "", "y.config instead of x.config", id="said-before"),
+        pytest.param({}, {"OTHER": NO}, "OTHER=y", "", "y.config says so", id="off-now"),
+        pytest.param(
+            {"OTHER": NO}, {"OTHER": "1"}, "", "OTHER=y", "x.config said so, and y.config does not", id="neither-now"
+        ),
+    ],
+)
+def test_what_one_base_says(was: dict[str, object], then: dict[str, object], old: str, new: str, text: str) -> None:
+    """What only one of two bases says, and nothing else explains, is put down to it, not to the toolchain."""
+    before = configuration("a", NET, old, base_name="x.config", base={**was, "NET": YES})
+    after = configuration("b", NET, new, base_name="y.config", base={**then, "NET": YES})
+    cause = difference(before, after).changes["OTHER"].cause
+    assert (Kind.BASE, text) == (cause.kind, cause.text)
+
+
 def test_two_files() -> None:
     """Of two files only the values are known."""
     found = difference(configuration("a", None, "X=y"), configuration("b", None, "X=m"))

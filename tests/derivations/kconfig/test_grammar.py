@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from derivations.kconfig.grammar import Assignment, parse
+from derivations.kconfig.grammar import Assignment, parse, remarks
 from derivations.kconfig.values import MODULE, NO, YES, Hex, Value
 
 
@@ -61,27 +63,34 @@ def test_reading_never_crashes(source: str) -> None:
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        pytest.param("CONFIG_A=foo", 'a text needs quotation marks: `CONFIG_A="foo"`', id="no-quotes"),
+        pytest.param("CONFIG_A=foo", 'a text needs quotation marks; write `CONFIG_A="foo"`', id="no-quotes"),
         pytest.param("CONFIG_LOCALVERSION=-foo", '`CONFIG_LOCALVERSION="-foo"`', id="no-quotes-of-a-local-version"),
         pytest.param('CONFIG_A="foo', 'CONFIG_A="\\"foo"', id="quote-not-closed"),
         pytest.param("CONFIG_A=", 'CONFIG_A=""', id="no-value"),
         pytest.param("CONFIG_A=Y", "write `CONFIG_A=y`", id="large-y"),
         pytest.param("CONFIG_A=yes", "write `CONFIG_A=y`", id="word"),
         pytest.param("CONFIG_A=module", "write `CONFIG_A=m`", id="module"),
+        pytest.param("CONFIG_A=y # why", "a comment needs a line of its own; write `CONFIG_A=y`", id="comment"),
         pytest.param(
-            "CONFIG_A=y # why", "a comment needs a line of its own, and the value is `CONFIG_A=y`", id="comment"
+            "CONFIG_A=1f", "a hexadecimal number needs 0x; write `CONFIG_A=0x1f`", id="hexadecimal-without-0x"
         ),
-        pytest.param("CONFIG_A=1f", "a hexadecimal number needs 0x: `CONFIG_A=0x1f`", id="hexadecimal-without-0x"),
         pytest.param("CONFIG_A=1000000000000000000000", "the number has more than 64 bits", id="large"),
         pytest.param("CONFIG_A = y", "write `CONFIG_A=y`, or `# CONFIG_A is not set`", id="spaces"),
-        pytest.param("CONFIG_A= y", "neither y, m, n", id="space-before-the-value"),
+        pytest.param("CONFIG_A= y", "write `CONFIG_A=y`, with no blank", id="space-before-the-value"),
+        pytest.param("CONFIG_HZ = 1000 # fast", "write `CONFIG_HZ=1000`", id="spaces-and-a-comment"),
+        pytest.param('CONFIG_A = "foo', 'write `CONFIG_A="\\"foo"`', id="spaces-and-a-quote-not-closed"),
+        pytest.param("CONFIG_A = foo", 'write `CONFIG_A="foo"`', id="spaces-and-no-quotes"),
+        pytest.param("# CONFIG_A is not set, why", "write `# CONFIG_A is not set`", id="words-behind-not-set"),
+        pytest.param(
+            "# CONFIG_A is not set (see B)", "Kconfig takes it for n or for a comment", id="more-words-behind"
+        ),
+        pytest.param("# CONFIG_A is not set ", "write `# CONFIG_A is not set`", id="a-blank-behind-not-set"),
         pytest.param("CONFIG_A=y ", "write `CONFIG_A=y`, with no blank or tab", id="blank-behind"),
         pytest.param("CONFIG_A=y\t", "write `CONFIG_A=y`, with no blank or tab", id="tab-behind"),
         pytest.param("\tCONFIG_A=y", "'\\tCONFIG_A=y': write `CONFIG_A=y`, with no blank or tab", id="tab-before"),
         pytest.param("CONFIG_A\t=y", "write `CONFIG_A=y`", id="tab-inside"),
         pytest.param("  # CONFIG_A is not set", "write `# CONFIG_A is not set`, with no blank", id="not-set-indented"),
         pytest.param("A=y", "write `CONFIG_A=y`", id="no-prefix"),
-        pytest.param("# CONFIG_A=y", "write `CONFIG_A=y`, or `# CONFIG_A is not set`", id="commented-out"),
         pytest.param("#CONFIG_A is not set", "write `# CONFIG_A is not set`", id="no-space"),
         pytest.param("CONFIG_A is not set", "write `# CONFIG_A is not set`", id="no-number-sign"),
         pytest.param("# CONFIG_A  is not set", "write `# CONFIG_A is not set`", id="two-spaces"),
@@ -128,6 +137,33 @@ def test_lines_that_kconfig_would_drop(source: str, problem: str) -> None:
 def test_comments(source: str) -> None:
     """Comments that name no option ask for nothing."""
     assert parse(source) == ([], [])
+
+
+@pytest.mark.parametrize("line", ["#CONFIG_A=y", "# CONFIG_A=m", "#CONFIG_A = 17", "  #  CONFIG_A=y"])
+def test_an_assignment_that_is_commented_out(line: str) -> None:
+    """An assignment behind a number sign is a comment, which is worth one remark a text, whatever their number."""
+    text = f"CONFIG_B=y\n{line}\n#CONFIG_C=y\n#CONFIG_D=y\n"
+    (alone,), (several,) = remarks(line), remarks(text)
+
+    assert ([], []) == parse(line)
+    assert ["B"] == [it.option for it in parse(text).assignments]
+    assert ("line 1: ", "line 2: ") == (alone[:8], several[:8])
+    assert "2 more" in several
+    assert "`# CONFIG_A is not set`" in alone
+    assert [] == remarks("CONFIG_B=y\n# CONFIG_A is not set\n# x = y\n")
+
+
+@given(st.text(alphabet=st.sampled_from('CONFIG_AXynm=017x"\\# \tis not set.,-'), min_size=1, max_size=60))
+@example("CONFIG_HZ = 1000 # fast")
+@example('CONFIG_A = "x')
+@example("CONFIG_A=1f # x")
+@example('CONFIG_A = y \\"')
+def test_advice_is_accepted(source: str) -> None:
+    """What a problem says to write is read without a problem."""
+    for problem in parse(source).problems:
+        for advice in re.findall(r"write `(CONFIG_.*?|# CONFIG_.*? is not set)`(?:,|$)", problem):
+            assert [] == parse(advice).problems, problem
+            assert parse(advice).assignments
 
 
 def test_windows_is_one_problem() -> None:

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from derivations.kconfig.compose import compose
 from derivations.kconfig.condition import Condition
-from derivations.kconfig.fragment import Origin, Request
 from derivations.kconfig.fragments import hardening
-from derivations.kconfig.hardening import Outcome, Verdict, fragment, futile, report
+from derivations.kconfig.hardened import Hardened, hardened, verdicts
+from derivations.kconfig.hardening import Outcome, Verdict, completed, fragment, report
 from derivations.kconfig.kspp import RULES, Rule, needed
 from derivations.kconfig.merge import merge
 from derivations.kconfig.values import MODULE, NO, YES, Hex, Tristate, checked, option_name
 from derivations.linux.version import Version
-from tests.small_kconfig import Resolver, model, option
+from tests.small_kconfig import Resolver, merged, model, option
 
 
 if TYPE_CHECKING:
@@ -95,6 +96,15 @@ def test_architectures(arch: str, options: set[str]) -> None:
         pytest.param("DEBUG_CREDENTIALS", {}, Outcome.NOT_APPLICABLE, id="gone"),
         pytest.param("PANIC_TIMEOUT", {"PANIC_TIMEOUT": -1}, Outcome.HELD, id="negative"),
         pytest.param("SLAB_BUCKETS", {"SLAB_BUCKETS": YES}, Outcome.HELD, id="new"),
+        pytest.param("DEFAULT_MMAP_MIN_ADDR", {"DEFAULT_MMAP_MIN_ADDR": 131072}, Outcome.HELD, id="greater-number"),
+        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": YES, "MAGIC_SYSRQ_DEFAULT_ENABLE": Hex(0)}, Outcome.HELD, id="less-still"),
+        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": YES, "MAGIC_SYSRQ_DEFAULT_ENABLE": Hex(1)}, Outcome.NOT_HELD, id="all-keys"),
+        pytest.param("X86_VSYSCALL_EMULATION", {"X86_VSYSCALL_EMULATION": YES, "LEGACY_VSYSCALL_NONE": YES}, Outcome.HELD, id="as-good"),
+        pytest.param("INIT_STACK_ALL_ZERO", {"INIT_STACK_ALL_PATTERN": YES}, Outcome.HELD, id="other-member"),
+        pytest.param("EFI_DISABLE_PCI_DMA", {}, Outcome.NOT_APPLICABLE, id="no-efi"),
+        pytest.param("EFI_DISABLE_PCI_DMA", {"EFI_STUB": YES}, Outcome.NOT_HELD, id="efi"),
+        pytest.param("CFI_PERMISSIVE", {"CFI_CLANG": YES, "CFI_PERMISSIVE": YES}, Outcome.NOT_HELD, id="cfi-permissive"),
+        pytest.param("CFI_PERMISSIVE", {}, Outcome.NOT_APPLICABLE, id="no-cfi"),
     ],
 )  # fmt: skip
 def test_outcome(option: str, values: dict[str, Value], outcome: Outcome) -> None:
@@ -106,6 +116,8 @@ def test_why_not_applicable() -> None:
     """Why a rule does not apply is said: the version, the tree, or the option that makes it pointless."""
     assert verdict("SLAB_BUCKETS", {}, OLD).why == "it is not in 6.1"
     assert verdict("BUG", {}, options={"DEVMEM"}).why == "this 6.12 does not have it"
+    assert verdict("RESET_ATTACK_MITIGATION", {"EFI": YES}).why == "since # CONFIG_EFI_STUB is not set"
+    assert verdict("CFI_PERMISSIVE", {}).why == "without CFI_CLANG or CFI"
     assert verdict("STRICT_DEVMEM", {}).why == "since # CONFIG_DEVMEM is not set"
     assert verdict("PAGE_POISONING", {"INIT_ON_FREE_DEFAULT_ON": YES}).why == "since CONFIG_INIT_ON_FREE_DEFAULT_ON=y"
 
@@ -126,8 +138,11 @@ def test_sentences() -> None:
         "# CONFIG_HIBERNATION is not set, got y: the running kernel is not replaced by an image on a disk "
         "(takes away hibernation)"
     )
-    assert str(verdict("SYN_COOKIES", {})) == (
+    assert str(verdict("SYN_COOKIES", {"INET": YES})) == (
         "CONFIG_SYN_COOKIES=y, got absent: a flood of connections does not fill the table (needs INET)"
+    )
+    assert str(verdict("DEBUG_LIST", {"LIST_HARDENED": YES})) == (
+        "CONFIG_DEBUG_LIST=y: links of lists are checked in full (CONFIG_LIST_HARDENED=y is as good)"
     )
     assert str(verdict("SLS", {}, LATEST)) == "CONFIG_SLS=y: not applicable, it is not in 6.12"
 
@@ -160,8 +175,9 @@ def values_of(found: Fragment, version: Version, arch: str) -> dict[str, Value]:
 @pytest.mark.parametrize("strict", [False, True])
 def test_fragment(arch: str, version: Version, strict: bool) -> None:
     """What a report makes a fragment of holds, once it is in the configuration; without *strict* nothing is taken away."""
-    asked = fragment(report({"MODULES": YES, "DEVMEM": YES, "BPF_SYSCALL": YES}, version, arch), strict=strict)
-    after = {"MODULES": YES, "DEVMEM": YES, "BPF_SYSCALL": YES, **values_of(asked, version, arch)}
+    before: dict[str, Value] = {"MODULES": YES, "DEVMEM": YES, "BPF_SYSCALL": YES, "EFI_STUB": YES, "INET": YES}
+    asked = completed(lambda more: report({**before, **more}, version, arch), strict=strict)
+    after = {**before, **values_of(asked, version, arch)}
 
     left = [it for it in report(after, version, arch) if it.outcome is Outcome.NOT_HELD]
     assert all(it.rule.takes for it in left)
@@ -184,25 +200,64 @@ def test_what_may_be_missing_is_optional() -> None:
     assert (asked["CFI_CLANG"].optional, asked["BUG"].optional) == (True, False)
 
 
-def test_what_is_asked_for_in_vain() -> None:
-    """What did not hold though it was asked for, or what the Kconfig has no way to, is left out, with the reason."""
-    options = model(
-        [
-            option("BUG", prompt="Traps"),
-            option("FORTIFY_SOURCE", prompt="Checked copies"),
-            option("CFI_CLANG", prompt="Flow", depends="CC_IS_CLANG"),
-            option("CC_IS_CLANG", defaults=[("n", "y")]),
-            option("GCC_PLUGINS"),
-        ]
-    )
-    verdicts = report({}, LATEST, "x86_64", options=options)
-    requests = {"FORTIFY_SOURCE": Request(YES, origin=Origin("mine", "mine.py:2")), "BUG": Request(NO)}
-    found = futile(verdicts, requests, options, Resolver(options)(""))
+KCONFIG = model(
+    [
+        option("EXPERT", prompt="Expert"),
+        option("BUG", prompt="Traps", prompt_if="EXPERT", defaults=[("y", "y")]),
+        option("FORTIFY_SOURCE", prompt="Checked copies", depends="CHECKS"),
+        option("CHECKS", prompt="Checks"),
+        option("CFI_CLANG", prompt="Flow", depends="CC_IS_CLANG"),
+        option("CC_IS_CLANG", defaults=[("n", "y")]),
+        option("GCC_PLUGINS"),
+        option("RANDOMIZE_BASE", prompt="Base"),
+        option("RANDOMIZE_MEMORY", prompt="Memory", depends="RANDOMIZE_BASE"),
+        option("UBSAN", prompt="Sanitizer"),
+        option("UBSAN_BOOL", prompt="Booleans", depends="UBSAN", defaults=[("y", "y")]),
+        option("MODIFY_LDT_SYSCALL", prompt="Segments", prompt_if="EXPERT", defaults=[("y", "y")]),
+        option("DEFAULT_MMAP_MIN_ADDR", "int", prompt="Least address", defaults=[("4096", "y")]),
+    ],
+    version="6.12.1",
+)
 
-    assert found.keys() == {"CFI_CLANG", "FORTIFY_SOURCE", "GCC_PLUGINS"} & {it.rule.option for it in verdicts}
-    assert found["FORTIFY_SOURCE"] == "asked for already (mine, mine.py:2), and it did not hold"
-    assert found["CFI_CLANG"] == "nothing that can be set switches it on here"
-    assert fragment(verdicts).options.keys() - fragment(verdicts, without=found).options.keys() == found.keys()
+
+def harden(requests: dict[str, Value], *, strict: bool = False) -> tuple[Hardened, tuple[Verdict, ...]]:
+    """Return what to ask for above *requests*, and what the rules say of the result."""
+    resolver = Resolver(KCONFIG)
+    found = hardened(merged(requests).requests, "", KCONFIG, resolver, resolver, strict=strict)
+    return found, verdicts(KCONFIG, resolver(compose("", {**requests, **found.asked, **found.besides}, KCONFIG)))
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_nothing_is_left(strict: bool) -> None:
+    """What is asked of a kernel holds, with what it needs and what it lets apply, and leaves nothing to ask for."""
+    found, left = harden({}, strict=strict)
+
+    assert {"RANDOMIZE_MEMORY": YES, "UBSAN_BOOL": NO, "DEFAULT_MMAP_MIN_ADDR": 65536}.items() <= found.asked.items()
+    assert {"CHECKS": YES, **({"EXPERT": YES} if strict else {})} == found.besides
+    assert {} == found.left_out
+    assert [] == [str(it) for it in left if it.outcome is Outcome.NOT_HELD and (strict or not it.rule.takes)]
+
+
+def test_what_cannot_be_does_not_apply() -> None:
+    """A rule that nothing that can be set holds does not apply, and is not asked for."""
+    found, left = harden({})
+    told = {it.rule.option: it for it in left}
+
+    assert not {"CFI_CLANG", "GCC_PLUGINS"} & found.asked.keys()
+    for name in ("CFI_CLANG", "GCC_PLUGINS"):
+        assert told[name].outcome is Outcome.NOT_APPLICABLE
+        assert told[name].why.startswith("nothing that can be set switches it on here")
+
+
+def test_what_the_user_asks_otherwise_is_left_out() -> None:
+    """A rule against what the definition asks for is left out, with the place: both would contradict each other."""
+    found, _ = harden({"FORTIFY_SOURCE": NO, "UBSAN": NO})
+
+    assert {
+        "FORTIFY_SOURCE": "asked to be n (mine, mine.py:1)",
+        "UBSAN": "asked to be n (mine, mine.py:2)",
+    } == found.left_out
+    assert not {"FORTIFY_SOURCE", "UBSAN"} & {*found.asked, *found.besides}
 
 
 def test_no_build_of_the_fragment_signs() -> None:

@@ -9,9 +9,11 @@ from derivations.kconfig.head import (
     ForeignConfig,
     Head,
     IncompleteConfig,
+    MinimalConfig,
     check_architecture,
     check_complete,
     check_version,
+    check_whole,
     head,
 )
 
@@ -144,3 +146,35 @@ def test_versions() -> None:
         check_version(WHOLE, "x.config", "6.12.64")
 
     assert str(caught.value) == "x.config is for Linux 6.1.0, and the kernel is 6.12.64"
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        pytest.param("CONFIG_ARM64=y\n", True, id="no-head"),
+        pytest.param("CONFIG_X86=y\nCONFIG_X86_64=y\n", False, id="no-head-but-right"),
+        pytest.param(f"{WHOLE}CONFIG_X86_32=y\n", True, id="other-word-size"),
+        pytest.param(f"{WHOLE}CONFIG_X86_64=y\n", False, id="word-size"),
+        pytest.param(f"{WHOLE}CONFIG_UML=y\n", False, id="head-counts"),
+        pytest.param("# CONFIG_ARM64 is not set\nCONFIG_ARM=m\n", False, id="names-nothing"),
+    ],
+)
+def test_what_names_an_architecture(text: str, refused: bool) -> None:
+    """Without a head, or where that is not enough, an option that no other architecture has tells what a file is for."""
+    try:
+        check_architecture(text, "x.config", ["x86_64"])
+    except ForeignConfig:
+        assert refused
+    else:
+        assert not refused
+
+
+def test_a_minimal_configuration() -> None:
+    """A part of a `.config` is told from a whole one whose head was taken away."""
+    check_whole(WHOLE, "x")
+    check_whole("CONFIG_HAVE_KVM=y\nCONFIG_ARCH_HAS_ELF_RANDOMIZE=y\nCONFIG_GENERIC_CLOCKEVENTS=y\n", "x")
+    with pytest.raises(MinimalConfig) as caught:
+        check_whole("CONFIG_SYSVIPC=y\nCONFIG_ARCH_VEXPRESS=y\nCONFIG_GENERIC_PHY=y\n", "x_defconfig")
+
+    assert "x_defconfig" in str(caught.value)
+    assert 'make_linux(base="x_defconfig")' in caught.value.hint

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from derivations.kconfig.compose import compose
 from derivations.kconfig.meaning import holds
-from derivations.kconfig.model import Choice
-from derivations.kconfig.repair import Repair, repair
+from derivations.kconfig.model import Choice, Prompt
+from derivations.kconfig.repair import Repair, Unsolved, proven, repair
 from derivations.kconfig.values import MODULE, NO, YES, Tristate, Value
-from tests.small_kconfig import Resolver, model, option
+from tests.small_kconfig import Resolver, accounts, expression, model, option
 
 
 if TYPE_CHECKING:
     from derivations.kconfig.resolved import Values
 
 
+TWICE = attrs.evolve(
+    option("TWICE", prompt="Here", prompt_if="BROKEN", defaults=[("y", "y")]),
+    prompts=(Prompt("Here", expression("BROKEN")), Prompt("There", expression("KGDB && TTY"))),
+)
 PREEMPTION = Choice(id="@1", prompt="Preemption", members=("NONE", "FULL"))
 OPTIONS = model(
     [
@@ -46,8 +51,21 @@ OPTIONS = model(
         option("IN_TURN", prompt="In turn", depends="AROUND"),
         option("AROUND", prompt="Around", depends="IN_TURN"),
         option("ONLY_M", "tristate", prompt="Only a module", depends="MODULES && m"),
+        option("RING", prompt="Ring", prompt_if="EXPERT", defaults=[("y", "y")]),
+        option("QUIRKS", prompt="Quirks", prompt_if="EXPERT", depends="PCI", defaults=[("y", "y")]),
+        option("CARD", prompt="Card", selects=["LOADER"]),
+        option("LOADER", prompt="Loader", prompt_if="EXPERT", defaults=[("y", "y")]),
+        option("TICKER", prompt="Ticker", prompt_if="X86_32", defaults=[("y", "y")]),
+        option("X86_32"),
+        TWICE,
+        option("ASKED", prompt="Asked", prompt_if="NONE", choice="@2"),
+        option("OTHERWISE", prompt="Otherwise", prompt_if="NONE", choice="@2"),
+        option("MEDIA", prompt="Media"),
+        option("FILTER", prompt="Filter", depends="MEDIA", defaults=[("y", "y")]),
+        option("HIDING", depends="MEDIA && FILTER", defaults=[("y", "y")]),
+        option("SENSOR", prompt="Sensor", depends="MEDIA && !HIDING"),
     ],
-    [PREEMPTION],
+    [PREEMPTION, Choice(id="@2", prompt="Which", members=("ASKED", "OTHERWISE"), condition=expression("NONE"))],
     common=["PCI", "VIRTIO_PCI", "TTY"],
 )  # fmt: skip
 
@@ -88,6 +106,13 @@ def hold(asked: dict[str, Value], requests: dict[str, Value], base: str) -> bool
         pytest.param({"VIRTIO": YES}, "", {"PCI": YES, "VIRTIO_PCI": YES}, id="no-prompt"),
         pytest.param({"CPUS": 8000}, "", {"MANY": YES}, id="a-wider-range"),
         pytest.param({"ONLY_M": MODULE}, "", {"MODULES": YES}, id="never-y"),
+        pytest.param({"RING": NO}, "", {"EXPERT": YES}, id="hidden-prompt"),
+        pytest.param({"RING": NO}, "CONFIG_EXPERT=y\n", {}, id="prompt-not-hidden"),
+        pytest.param({"QUIRKS": NO}, "CONFIG_PCI=y\n", {"EXPERT": YES}, id="hidden-prompt-rather-than-all-of-it"),
+        pytest.param({"LOADER": NO}, "CONFIG_CARD=y\n", {"CARD": NO, "EXPERT": YES}, id="hidden-and-selected"),
+        pytest.param({"TWICE": NO}, "", {"KGDB": YES, "TTY": YES}, id="one-prompt-of-two"),
+        pytest.param({"ASKED": YES}, "CONFIG_FULL=y\n", {"NONE": YES}, id="hidden-choice"),
+        pytest.param({"SENSOR": YES}, "", {"FILTER": NO, "MEDIA": YES}, id="what-a-step-brings-is-not-undone-with-it"),
     ],
 )
 def test_repairs(asked: dict[str, Value], base: str, best: dict[str, Tristate]) -> None:
@@ -107,8 +132,9 @@ def test_repairs(asked: dict[str, Value], base: str, best: dict[str, Tristate]) 
         pytest.param({"CPUS": 9000}, "its range is 2 to 512", id="no-range"),
         pytest.param({"NOWHERE": YES}, "nothing in 6.12.1 defines it", id="unknown"),
         pytest.param({"KGDB": MODULE}, "it is a bool, never a module; write YES", id="invalid"),
-        pytest.param({"IN_TURN": YES}, "nothing that was tried makes it hold", id="in-a-circle"),
+        pytest.param({"IN_TURN": YES}, "cannot hold here: nothing that decides about it can be changed", id="in-a-circle"),
         pytest.param({"ONLY_M": YES}, "it is never more than m", id="only-a-module"),
+        pytest.param({"TICKER": NO}, "X86_32 is never right to switch on", id="prompt-of-another-architecture"),
     ],
 )  # fmt: skip
 def test_no_repair(asked: dict[str, Value], reason: str) -> None:
@@ -177,6 +203,46 @@ def test_json() -> None:
                 "option": "DANGER",
                 "value": "y",
                 "reasons": ["BROKEN is never right to switch on", "COMPILE_TEST is never right to switch on"],
+                "proven": True,
             }
         ],
     } == found
+
+
+def test_what_is_not_proven() -> None:
+    """Only what no configuration has is said to be impossible; of anything else, that it was not found."""
+    assert "cannot hold here" in str(Unsolved("X", NO, ()))
+    assert "cannot" not in str(Unsolved("X", NO, (), proven=False))
+    options = model(
+        [
+            option("A", prompt="A"),
+            option("LEVEL", "int", prompt="Level", defaults=[("3", "y")]),
+            option("HIGH", prompt="High", depends="LEVEL = 5"),
+            option("BOTH", prompt="Both", depends="A && NOT_A"),
+            option("NOT_A", prompt="Not A", depends="!A"),
+        ]
+    )
+    found = repair({"HIGH": YES, "BOTH": YES}, "", options, Resolver(options)).unsolved
+
+    assert {"HIGH": False, "BOTH": False} == {it.option: it.proven for it in found}
+
+
+def test_what_accounts_propose_is_resolved() -> None:
+    """What it would take for a request to hold is named only where it does, beside all that holds already."""
+    asked: dict[str, Value] = {"SENSOR": YES, "RING": NO, "DANGER": YES, "SERIAL": YES, "KGDB": YES}
+    failing = {it: value for it, value in asked.items() if it != "KGDB"}
+    found = proven(accounts(OPTIONS, asked).values(), "", OPTIONS, Resolver(OPTIONS))
+    told = {it.option: dict(it.change) for it in found}
+
+    assert {"FILTER": NO, "MEDIA": YES} == told["SENSOR"]
+    assert ({"EXPERT": YES}, {"TTY": YES}, {}) == (told["RING"], told["SERIAL"], told["DANGER"])
+    for name, value in failing.items():
+        assert not told[name] or hold({name: value, "KGDB": YES}, {name: value, "KGDB": YES, **told[name]}, "")
+    assert ["it would take" in it.text for it in found] == [bool(told[it.option]) for it in found]
+
+
+def test_what_a_request_that_holds_forbids_is_not_proposed() -> None:
+    """An account proposes nothing that undoes what another request has."""
+    found = proven(accounts(OPTIONS, {"SERIAL": YES, "TTY": NO}).values(), "", OPTIONS, Resolver(OPTIONS))
+
+    assert {"SERIAL": (), "TTY": ()} == {it.option: it.change for it in found}

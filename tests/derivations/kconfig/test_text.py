@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from derivations.kconfig.fragment import Fragment, InvalidFragment, Request
+from derivations.kconfig.grammar import ConfigRemark
 from derivations.kconfig.head import IncompleteConfig
 from derivations.kconfig.merge import merge
 from derivations.kconfig.text import fragment_file, line, read, write
@@ -102,6 +105,22 @@ def test_problems_name_the_file() -> None:
     assert str(caught.value) == (
         "invalid configuration in x.config:\n"
         "  line 1: 'CONFIG_A=foo': neither y, m, n, a number nor a text in quotation marks; "
-        'a text needs quotation marks: `CONFIG_A="foo"`\n'
+        'a text needs quotation marks; write `CONFIG_A="foo"`\n'
         "  line 3: CONFIG_B stands twice, first in line 2"
     )
+
+
+def test_a_compressed_file(tmp_path: Path) -> None:
+    """A fragment is read from a compressed file as from a plain one."""
+    (tmp_path / "config.gz").write_bytes(gzip.compress(b"CONFIG_A=y\n"))
+
+    assert read("CONFIG_A=y\n", "config.gz") == fragment_file(tmp_path / "config.gz")
+
+
+def test_assignments_that_are_comments() -> None:
+    """Of assignments that are comments is warned, once a file, with its name."""
+    with pytest.warns(ConfigRemark) as told:
+        found = read("CONFIG_A=y\n#CONFIG_B=y\n#CONFIG_C=y\n", "x.config")
+
+    assert ["A"] == list(found.options)
+    assert [True] == [str(it.message).startswith("x.config: line 2: ") for it in told]

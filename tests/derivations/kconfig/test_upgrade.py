@@ -96,9 +96,9 @@ def test_what_needs_an_edit(
 
 
 def test_a_blocked_request_without_a_repair() -> None:
-    """Where no repair was looked for, what the account suggests is the edit."""
+    """Where no repair was found, nothing is proposed."""
     new = [option("X", prompt="X", depends="NEED"), option("NEED", prompt="Need")]
-    assert [("X", Fate.BLOCKED, ['+ "NEED": YES,'])] == edits(moved([option("X", prompt="X")], new, {"X": YES}))
+    assert [("X", Fate.BLOCKED, [])] == edits(moved([option("X", prompt="X")], new, {"X": YES}))
 
 
 def test_an_optional_request_that_neither_knows() -> None:

@@ -154,4 +154,20 @@ def test_origins_are_in_no_key() -> None:
 def test_an_exact_configuration_is_compared_with_its_base() -> None:
     """With `exact` the check sees the base."""
     assert make(base=FILE, exact=True).checked.mounts["/base"] == FILE.out
-    assert "/base" not in make(base=FILE).checked.mounts
+    assert "base" not in make(base=FILE, exact=True).checked.env
+    assert "/base" not in make(base="tinyconfig").checked.mounts
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        pytest.param({}, "told", id="by-default"),
+        pytest.param({"strict_base": True}, "strict", id="strict"),
+        pytest.param({"strict_base": True, "ignore_config_errors": True}, "told", id="errors-ignored"),
+    ],
+)
+def test_a_file_is_compared_with_what_comes_of_it(changes: dict[str, Any], word: str) -> None:
+    """Of a base that is a file the check sees what it asks for."""
+    found = make(base=FILE, **changes).checked
+
+    assert (FILE.out, word) == (found.mounts["/base"], found.env["base"])

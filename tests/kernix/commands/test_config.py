@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import lzma
+import sys
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +19,13 @@ from derivations.hardware.kbuild import Kbuild, kbuild_map
 from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.values import YES
 from kernels import kernel_set
+from kernix import config_files
 from store.local import Store
 from tests.fakes import fake_lock
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from derivations.derivation import Output
     from derivations.linux.kernel import Kernel
@@ -41,6 +46,12 @@ mine = plain.override(
     },
 )
 """
+BEGUN = """
+begun = plain.override(base="b.config")
+strict = plain.override(base="b.config", strict_base=True)
+"""
+
+BASE = "CONFIG_NET=y\nCONFIG_GONE=y\nCONFIG_NAME = x\n"
 
 HEAD = "#\n# Automatically generated file; DO NOT EDIT.\n# Linux/{arch} {version} Kernel Configuration\n#\n"
 
@@ -88,13 +99,15 @@ class Fakes:
             place.write_bytes(content if isinstance(content, bytes) else content.encode())
         self._store.record([(output.derivation.key, output.name, self._store.add(place, output.derivation.name))])
 
-    def kernel(self, kernel: Kernel, program: Path, values: Mapping[str, str]) -> None:
-        """Let *values* be what the *program* makes of *kernel*."""
+    def kernel(
+        self, kernel: Kernel, program: Path, values: Mapping[str, str], base: str = "# CONFIG_NET is not set\n"
+    ) -> None:
+        """Let *values* be what the *program* makes of *kernel*, over the *base*."""
         self.put(kernel.resolver.out, program)
         lines = "".join(f"CONFIG_{name}={it.split(' ', 2)[2]}\n" for name, it in values.items())
         self.put(kernel.resolved.output("out"), HEAD.format(arch="x86_64", version=kernel.version) + lines)
         self.put(kernel.resolved.output("values"), "".join(f"{name} {it}\n" for name, it in values.items()))
-        self.put(kernel.base_config, "# CONFIG_NET is not set\n")
+        self.put(kernel.base_config, base)
         kbuild = Kbuild(objects=FrozenMap({"net/socket.o": ((("NET",),),)}), parts={}, directories={}, includes={})
         self.put(kbuild_map(kernel.tree, "x86").out, kbuild.to_json())
 
@@ -132,6 +145,8 @@ def mine(kernix: CommandLine, lock: Path) -> Path:
         on = {"NET": "2 1 y", "INET": "2 1 y", "TINY": "0 0 n", "NAME": '2 1 "micro'}
         fakes.kernel(plain, program, off)
         fakes.kernel(plain.override(extra_config=asked), program, on)
+        base = kernix.write("b.config", BASE)
+        fakes.kernel(plain.override(base=base), program, off, BASE)
         old = kernels["linux_debian_6_1"]
         older = model(fakes.folder, *OPTIONS, option("LOST", "Lost"), version=old.version)
         fakes.kernel(old, older, {**off, "LOST": "2 1 y"})
@@ -149,6 +164,15 @@ def test_check(kernix: CommandLine, mine: Path) -> None:
     assert [it for it in kernix("config", "check", "-f", mine, "mine", "--all").lines if it.startswith("held: NET")]
 
 
+def test_hints_repeat_what_selects_the_kernel(kernix: CommandLine, mine: Path) -> None:
+    """A command that is proposed has the words of the command line that say where the kernel comes from."""
+    ran = kernix("config", "check", "-f", mine, "mine")
+    assert f"hint: `kernix config fix -f {mine} mine` looks" in ran.err
+    assert "`kernix list`" in kernix("config", "check", "--overlay", "debug", "7.99").err.replace(
+        " --overlay debug", ""
+    )
+
+
 def test_check_as_data(kernix: CommandLine, mine: Path) -> None:
     """As JSON, every request has its outcome."""
     found = {it["option"]: it["outcome"] for it in kernix("config", "check", "-f", mine, "mine", "--json").json}
@@ -158,6 +182,30 @@ def test_check_as_data(kernix: CommandLine, mine: Path) -> None:
 def test_check_of_what_holds(kernix: CommandLine, mine: Path) -> None:
     """Where all holds, the exit code is 0."""
     assert 0 == kernix("config", "check", "-f", mine, "plain").code
+
+
+def test_check_of_a_base(kernix: CommandLine, mine: Path) -> None:
+    """What a file that a kernel begins with does not get is listed, and is an error with a strict base."""
+    begun = kernix.write("begun.py", MINE + BEGUN)
+    assert mine.exists()
+    ran = kernix("config", "check", "-f", begun, "begun")
+    assert 0 == ran.code
+    assert "line 3: 'CONFIG_NAME = x': write" in ran.out
+    assert "unknown: GONE: asked y (b.config:2)" in ran.out
+    assert "NET: asked y (b.config:1), is n" in ran.out
+    assert [("GONE", "b.config"), ("NET", "b.config"), (None, "b.config")] == sorted(
+        (
+            (it.get("option"), it["base"])
+            for it in kernix("config", "check", "-f", begun, "begun", "--json").json
+            if "base" in it
+        ),
+        key=str,
+    )
+    ran = kernix("config", "check", "-f", begun, "strict")
+    assert (1, "error: 3 lines of b.config do not hold, and `strict` has a strict base") == (
+        ran.code,
+        ran.err.splitlines()[0],
+    )
 
 
 @pytest.mark.parametrize("name", ["NET", "CONFIG_NET"])
@@ -350,6 +398,21 @@ def test_import_of_what_is_wrong(kernix: CommandLine) -> None:
     kernix.write("x.config", "CONFIG_CONFIG_X=y\n\tCONFIG_Y=y\n")
     ran = kernix("config", "import", "x.config")
     assert (1, "", ["line 1", "line 2"]) == (ran.code, ran.out, [it for it in ("line 1", "line 2") if it in ran.err])
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress])
+def test_stdin(kernix: CommandLine, compress: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-` is what comes in by stdin, plain or compressed; it may be named twice."""
+    config = kernix.write("x.config", "CONFIG_NET=m\n#CONFIG_OLD=y\n")
+    stdin = io.TextIOWrapper(io.BytesIO(compress(config.read_bytes())))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    config_files._stdin.cache_clear()
+    expected, ran = kernix("config", "import", config), kernix("config", "import", "-")
+
+    assert (0, expected.out) == (ran.code, ran.out)
+    assert 1 == ran.err.count("warning: stdin: line 2: ")
+    assert "no option differs" in kernix("config", "diff", "-", config).out
+    config_files._stdin.cache_clear()
 
 
 def test_help(kernix: CommandLine) -> None:

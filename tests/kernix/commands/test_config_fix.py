@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from derivations.kconfig.fragment import Fragment
+from derivations.kconfig.merge import merge
 from derivations.kconfig.repair import Assignment, Way
 from derivations.kconfig.values import MODULE, NO, YES, Hex
+from derivations.linux.version import Version
 from kernix.commands.config.fix import NoWay, _mapping, assignment
 from store.errors import UsageError
-from tests.small_kconfig import model, option
+from tests.small_kconfig import merged, model, option
 
 
 if TYPE_CHECKING:
@@ -65,7 +68,21 @@ def test_the_fragment_to_paste() -> None:
         '    "A": YES,          # 1 other option changes',
         '    "LONGER": MODULE,  # 12 other options change',
         "}",
-    ] == list(_mapping(way, {"NET": YES}))
+    ] == list(_mapping(way, {"NET": YES}, {}))
+
+
+def test_what_is_asked_otherwise_is_forced() -> None:
+    """Beside a request for another value the fragment to paste would contradict it, so it is forced, with the place."""
+    way = Way(assignments=(Assignment("A", YES, 1),), changes=1)
+    lines = list(_mapping(way, {"NET": NO}, merged({"NET": YES, "A": NO}).requests))
+    names: dict[str, Any] = {}
+    exec("from derivations import *\n" + "\n".join(lines), names)  # noqa: S102 -- it is there to be run
+
+    assert "over mine.py:1" in lines[1]
+    assert "1 other option changes, over mine.py:2" in lines[2]
+    old = Fragment("mine", {"NET": YES, "A": NO})
+    together = merge([old, Fragment("pasted", names["extra_config"])], version=Version.parse("6.12"), arch="x86_64")
+    assert {"NET": NO, "A": YES} == {name: it.value for name, it in together.requests.items()}
 
 
 def test_each_reason_is_an_error() -> None:

@@ -14,7 +14,7 @@ from derivations.kconfig.merge import merge
 from derivations.kconfig.values import MODULE, NO, YES, Hex, default, optional
 from derivations.linux.configuration import checked
 from derivations.linux.version import Version
-from derivations.realise.builtins.check_config import ConfigMismatch
+from derivations.realise.builtins.check_config import BaseNotHeld, ConfigMismatch, TreeOfOtherVersion
 from derivations.source import text_file
 
 
@@ -133,3 +133,83 @@ BASE = '#\n# Linux/x86_64 6.12.1 Kernel Configuration\n#\nCONFIG_SIZE=0x10\n# CO
 def test_what_kconfig_computes_may_be_otherwise(run: Runner) -> None:
     """An option that nobody can set, as the compiler's version, is no part of an exact configuration."""
     assert check(run, {}, base=BASE).read_text() == CONFIG
+
+
+def begun(run: Runner, base: str, asked: Mapping[str, Asked], *, strict: bool = False) -> Path:
+    """Return the result of checking what is *asked* over the file *base* against VALUES."""
+    places = run.directory / "inputs"
+    write_model(places / "resolver/model")
+    inputs = {"/resolver": places / "resolver"}
+    for place, text in {"/config": CONFIG, "/values": VALUES, "/base": base}.items():
+        inputs[place] = places / place[1:]
+        inputs[place].write_text(text)
+    merged = merge([Fragment("mine", asked)], version=Version.parse("6.12.1"), arch="x86_64")
+    start = text_file("mine.config", base).out
+    return run(
+        checked("config", PROGRAM, RESOLVED, merged, lenient=False, exact=None, base=start, strict=strict), inputs
+    )
+
+
+def test_what_a_base_does_not_get_is_said() -> None:
+    """The derivation of a kernel that begins with a target is as it was; one that begins with a file compares with it."""
+    merged = merge([], version=Version.parse("6.12.1"), arch="x86_64")
+    plain = checked("config", PROGRAM, RESOLVED, merged, lenient=False, exact=None)
+
+    assert "base" not in plain.env
+    assert "/base" not in plain.mounts
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_base(run: Runner, *, strict: bool) -> None:
+    """What a base asks for and does not get is a warning, or an error that lists it."""
+    base = "CONFIG_BLOCK=y\nCONFIG_SIZE=0x10\nCONFIG_NAME = b\nCONFIG_GONE=y\n"
+    if not strict:
+        assert CONFIG == begun(run, base, {}).read_text()
+        assert [
+            "config: of mine.config, 3 lines do not hold: line 3, BLOCK, GONE; `kernix config check` says why"
+        ] == run.warnings
+        return
+    with pytest.raises(BaseNotHeld) as caught:
+        begun(run, base, {}, strict=True)
+
+    assert ["BLOCK", "GONE"] == [it.option for it in caught.value.missed.accounts]
+    assert 3 == caught.value.missed.count
+    assert "line 3: 'CONFIG_NAME = b'" in str(caught.value)
+
+
+def test_a_base_that_holds(run: Runner) -> None:
+    """A base of which all holds, or is asked otherwise, is no matter."""
+    begun(run, "CONFIG_BLOCK=y\nCONFIG_FS=m\n", {"BLOCK": NO}, strict=True)
+
+    assert run.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("version", "release", "refused"),
+    [
+        pytest.param("6.12.1", "", False, id="right"),
+        pytest.param("6.12.1-custom", "", False, id="suffix"),
+        pytest.param("6.12", "", True, id="no-patch-level"),
+        pytest.param("6.6.1", "", True, id="series"),
+        pytest.param("6.12", "6.12.1", False, id="directory-said"),
+        pytest.param("6.6", "6.12.1", True, id="series-though-directory-said"),
+        pytest.param("6.12", "6.12.0-x", True, id="both-wrong"),
+    ],
+)
+def test_a_version_that_is_not_the_tree_s(run: Runner, version: str, release: str, *, refused: bool) -> None:
+    """A version that is not the tree's is an error that says what to write, before anything is compiled."""
+    places = run.directory / "inputs"
+    write_model(places / "resolver/model")
+    inputs = {"/resolver": places / "resolver"}
+    for place, text in {"/config": CONFIG, "/values": VALUES}.items():
+        inputs[place] = places / place[1:]
+        inputs[place].write_text(text)
+    merged = merge([], version=Version.parse("6.12.1"), arch="x86_64")
+    derivation = checked("config", PROGRAM, RESOLVED, merged, lenient=False, exact=None, version=(version, release))
+    if not refused:
+        assert CONFIG == run(derivation, inputs).read_text()
+        return
+    with pytest.raises(TreeOfOtherVersion) as caught:
+        run(derivation, inputs)
+
+    assert ("6.12.1", 'write version="6.12.1"') == (caught.value.tree, caught.value.hint)
