@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.real import Kernix
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NEEDS_ROOT = "needs root"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,6 +36,34 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that compile a kernel: all others take less time than these."""
     items.sort(key=lambda item: item.get_closest_marker("kernel") is None)
+    if os.geteuid():
+        for item in items:
+            if item.get_closest_marker("root"):
+                item.add_marker(pytest.mark.skip(reason=_NEEDS_ROOT))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Add what a command wrote to the text of the failure that it is: its error names only the exit status."""
+    error = call.excinfo and call.excinfo.value
+    while error is not None:
+        if isinstance(error, subprocess.CalledProcessError | subprocess.TimeoutExpired):
+            for name, said in {"stdout": error.stdout, "stderr": error.stderr}.items():
+                text = said.decode(errors="replace") if isinstance(said, bytes) else said
+                if text:
+                    error.add_note(f"its {name}:\n{text[-6000:]}")
+        error = error.__cause__ or error.__context__
+    return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that only root can run, where another user ran the others."""
+    skipped = terminalreporter.getreports("skipped")
+    names = sorted(it.nodeid for it in skipped if str(it.longrepr).endswith(f"Skipped: {_NEEDS_ROOT}')"))
+    if names:
+        terminalreporter.section(f"{len(names)} tests need root and were skipped")
+        for name in names:
+            terminalreporter.line(name)
 
 
 @pytest.fixture(scope="session")
