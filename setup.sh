@@ -4,6 +4,7 @@
 #   setup.sh venv     the virtual environment $VENV: kernix and its development tools
 #   setup.sh demo     the programs that kernix itself runs
 #   setup.sh tests    those, and the programs that the tests run
+#   setup.sh ci       the programs that .ci/run runs besides
 set -eu
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -82,6 +83,7 @@ make_venv() {
 case $1 in
     venv) make_venv ;;
     demo) need bwrap:bubblewrap ;;
+    ci) need debootstrap:debootstrap ;;
     tests) need bwrap:bubblewrap ps:procps git:git gpg:gpg gpgconf:gpgconf gpg-agent:gpg-agent tmux:tmux perl:perl-base \
             patch:patch gzip:gzip bzip2:bzip2 xz:xz-utils zstd:zstd awk:mawk cpio:cpio ;;
 esac
