@@ -44,7 +44,7 @@ def pytest_says(tmp_path: Path) -> Callable[[str], str]:
     def run(text: str) -> str:
         (tmp_path / "test_inner.py").write_text(text)
         (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = root\n")
-        command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", tmp_path]
+        command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", str(tmp_path)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
 
