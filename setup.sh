@@ -84,6 +84,6 @@ case $1 in
     venv) make_venv ;;
     demo) need bwrap:bubblewrap ;;
     ci) need debootstrap:debootstrap ;;
-    tests) need bwrap:bubblewrap ps:procps git:git gpg:gpg gpgconf:gpgconf gpg-agent:gpg-agent tmux:tmux perl:perl-base \
+    tests) need bwrap:bubblewrap ps:procps git:git gpg:gpg gpgconf:gpgconf gpg-agent:gpg-agent gpgv:gpgv tmux:tmux perl:perl-base \
             patch:patch gzip:gzip bzip2:bzip2 xz:xz-utils zstd:zstd awk:mawk cpio:cpio ;;
 esac

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 _NEEDS_ROOT = "needs root"
 
+# What in somebody's environment says where programs keep things and how they speak. A test that is about one sets it.
+_PERSONAL = re.compile(
+    r"KERNIX_HOME|XDG_\w+|GNUPGHOME|GIT_(?!SSL)\w+|TMUX\w*|TAR_OPTIONS|MAKEFLAGS|MAKELEVEL|MFLAGS|"
+    r"LANG|LANGUAGE|LC_\w+|TZ|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|CLICOLOR\w*|PYTHON_COLORS|TTY_\w+"
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let whoever works on the kernels keep a store, and so a compiled kernel, from run to run."""
@@ -28,7 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let the processes that tests start be interrupted, even if this one runs in the background and cannot be."""
+    """Make little of how the tests were started: their environment, their mask, whether they can be interrupted."""
+    for name in filter(_PERSONAL.fullmatch, tuple(os.environ)):
+        del os.environ[name]
+    os.environ["no_proxy"] = ",".join(filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "localhost,127.0.0.1")))
+    os.umask(0o022)
+    # In the background nobody can interrupt this process, and so none that it starts.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -7,6 +7,7 @@ import os
 import shutil
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import attrs
 import pytest
@@ -93,7 +94,7 @@ class Archive:
             sums.append(f" {hashlib.sha256(text.encode()).hexdigest()} {len(text)} {index}")
         release = f"Suite: stable\nCodename: stable\nArchitectures: {NATIVE} {FOREIGN}\nComponents: main\n"
         (self.root / "debian/dists/stable/Release").write_text(release + "\n".join(sums) + "\n")
-        (self.root / "sources.list").write_text(f"deb [trusted=yes] file:{self.root}/debian stable main\n")
+        (self.root / "sources.list").write_text(f"deb [trusted=yes] file:{quote(str(self.root))}/debian stable main\n")
 
 
 @pytest.fixture

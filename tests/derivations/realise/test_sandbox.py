@@ -40,13 +40,13 @@ def test_options(tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "usr" / "bin").mkdir(parents=True)
     (root / "bin").symlink_to("usr/bin")
-    expected = f"""
-        --symlink usr/bin /bin --bind {tmp_path}/build /build --dev /dev
+    expected = """
+        --symlink usr/bin /bin --bind TMP/build /build --dev /dev
         --perms 0444 --file 100 /etc/group --perms 0444 --file 101 /etc/hosts --perms 0444 --file 102 /etc/passwd
-        --bind {tmp_path}/out /out --proc /proc --tmpfs /tmp --ro-bind {root}/usr /usr
+        --bind TMP/out /out --proc /proc --tmpfs /tmp --ro-bind TMP/root/usr /usr
         --remount-ro / --chdir /build
     """
-    assert expected.split() == options(tmp_path, {"/": root})
+    assert [it.replace("TMP", str(tmp_path)) for it in expected.split()] == options(tmp_path, {"/": root})
 
 
 # The network
