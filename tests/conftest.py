@@ -38,7 +38,9 @@ def pytest_configure() -> None:
     """Make little of how the tests were started: their environment, their mask, whether they can be interrupted."""
     for name in filter(_PERSONAL.fullmatch, tuple(os.environ)):
         del os.environ[name]
-    os.environ["no_proxy"] = ",".join(filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "localhost,127.0.0.1")))
+    os.environ["no_proxy"] = ",".join(
+        filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "localhost,127.0.0.1"))
+    )
     os.umask(0o022)
     # In the background nobody can interrupt this process, and so none that it starts.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
