@@ -298,6 +298,7 @@ def test_ends_all_processes_on_timeout(tmp_path: Path, monkeypatch: pytest.Monke
     os.close(reader)
 
 
+@pytest.mark.kernel
 def test_pins_from_the_machines_own_archives(work: Path) -> None:
     """The machine's apt, with its own configuration and over the network, pins a package that Debian has.
 
