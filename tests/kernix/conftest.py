@@ -17,7 +17,6 @@ import pytest
 from derivations.debian.lock import dumps
 from kernix.__main__ import _run
 from tests.fakes import fake_lock
-from tests.programs import program
 
 
 if TYPE_CHECKING:
@@ -127,10 +126,11 @@ def hello(kernix: CommandLine) -> Path:
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a root file system with this machine's shell and nothing else."""
     root = tmp_path_factory.mktemp("shell") / "root"
-    sh = program("sh")
-    told = subprocess.run([program("ldd"), sh], capture_output=True, text=True, check=True).stdout
+    program = shutil.which("sh")
+    assert program is not None, "this machine has no shell"
+    told = subprocess.run(["/usr/bin/env", "ldd", program], capture_output=True, text=True, check=True).stdout
     needed = {word for word in told.split() if word.startswith("/") and not word.endswith(":")}
-    for source, target in [(sh, root / "bin/sh"), *((it, root / it[1:]) for it in needed)]:
+    for source, target in [(program, root / "bin/sh"), *((it, root / it[1:]) for it in needed)]:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
     return root

@@ -22,7 +22,6 @@ from derivations.realise.settings import Settings
 from derivations.source import local_source
 from store.local import Store
 from store.remove import remove_tree
-from tests.programs import program
 
 
 if TYPE_CHECKING:
@@ -43,10 +42,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("root") / "root"
     (root / "bin").mkdir(parents=True)
     (root / "etc").mkdir()
-    programs = [program(tool) for tool in TOOLS]
-    for tool, path in zip(TOOLS, programs, strict=True):
-        shutil.copy(path, root / "bin" / tool)
-    told = subprocess.run([program("ldd"), *programs], capture_output=True, text=True, check=True).stdout
+    programs = [shutil.which(tool) for tool in TOOLS]
+    for tool, program in zip(TOOLS, programs, strict=True):
+        assert program is not None, f"{tool} is not on this machine"
+        shutil.copy(program, root / "bin" / tool)
+    told = subprocess.run(
+        ["/usr/bin/env", "ldd", *map(str, programs)], capture_output=True, text=True, check=True
+    ).stdout
     for library in {word for word in told.split() if word.startswith("/") and not word.endswith(":")}:
         target = root / library[1:]
         target.parent.mkdir(parents=True, exist_ok=True)

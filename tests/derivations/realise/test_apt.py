@@ -7,7 +7,6 @@ import os
 import shutil
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import attrs
 import pytest
@@ -94,7 +93,7 @@ class Archive:
             sums.append(f" {hashlib.sha256(text.encode()).hexdigest()} {len(text)} {index}")
         release = f"Suite: stable\nCodename: stable\nArchitectures: {NATIVE} {FOREIGN}\nComponents: main\n"
         (self.root / "debian/dists/stable/Release").write_text(release + "\n".join(sums) + "\n")
-        (self.root / "sources.list").write_text(f"deb [trusted=yes] file:{quote(str(self.root))}/debian stable main\n")
+        (self.root / "sources.list").write_text(f"deb [trusted=yes] file:{self.root}/debian stable main\n")
 
 
 @pytest.fixture
@@ -298,7 +297,6 @@ def test_ends_all_processes_on_timeout(tmp_path: Path, monkeypatch: pytest.Monke
     os.close(reader)
 
 
-@pytest.mark.kernel
 def test_pins_from_the_machines_own_archives(work: Path) -> None:
     """The machine's apt, with its own configuration and over the network, pins a package that Debian has.
 

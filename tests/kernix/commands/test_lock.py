@@ -6,7 +6,6 @@ import hashlib
 import shutil
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import pytest
 
@@ -32,7 +31,7 @@ def archive(kernix: CommandLine, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the directory of the one archive that apt sees, with every package of every set at 1.0-1."""
     root = kernix.top / "mirror"
     (root / "debian/dists/stable").mkdir(parents=True)
-    (root / "sources.list").write_text(f"deb [trusted=yes] file:{quote(str(root))}/debian stable main\n")
+    (root / "sources.list").write_text(f"deb [trusted=yes] file:{root}/debian stable main\n")
     (root / "apt.conf").write_text(
         f'Dir::Etc::sourcelist "{root}/sources.list";\nDir::Etc::sourceparts "-";\nAPT::Sandbox::User "root";\n'
         'APT::Architecture "amd64";\n'
