@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def gnupg_home() -> Iterator[Path]:
     """Give a directory for keys, and in the end the agent that GnuPG starts for it no reason to live."""
-    # The agent is reached by a socket, whose path has to be short.
-    with tempfile.TemporaryDirectory(prefix="gnupg-") as directory:
+    # The agent is reached by a socket, whose path has to be short, whatever that of the tests' directory is.
+    with tempfile.TemporaryDirectory(prefix="gnupg-", dir="/tmp") as directory:
         try:
             yield Path(directory)
         finally:
