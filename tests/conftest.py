@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hypothesis import HealthCheck, settings
+
 from tests.real import Kernix
 
 
@@ -25,6 +27,10 @@ _PERSONAL = re.compile(
     r"KERNIX_HOME|XDG_\w+|GNUPGHOME|GIT_(?!SSL)\w+|TMUX\w*|TAR_OPTIONS|MAKEFLAGS|MAKELEVEL|MFLAGS|"
     r"LANG|LANGUAGE|LC_\w+|TZ|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|CLICOLOR\w*|PYTHON_COLORS|TTY_\w+"
 )
+
+# How long an example takes is the machine's affair.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
