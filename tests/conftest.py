@@ -29,7 +29,7 @@ _PERSONAL = re.compile(
 )
 
 # How long an example takes is the machine's affair.
-settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("any-machine", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
 
 
