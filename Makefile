@@ -8,34 +8,35 @@ BIN := $(VENV)/bin
 # A file's tests run in one worker: those of the real kernel share a store. They are the longest, and begin first.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo check check-fast lint bench clean
+.PHONY: demo check check-fast lint bench clean venv programs-of-demo programs-of-tests
 
-demo: $(VENV)/ready system
+demo: venv programs-of-demo
 	$(BIN)/kernix boot linux_micro
 
-check: $(VENV)/ready system
+check: venv programs-of-tests
 	@echo "make check: real kernels are compiled, which takes half an hour; \`make check-fast\` leaves them out"
 	$(BIN)/python -m pytest $(PARALLEL)
 
 # All but the tests that build and boot a real kernel: a few minutes instead of half an hour.
-check-fast: $(VENV)/ready system
+check-fast: venv programs-of-tests
 	$(BIN)/python -m pytest $(PARALLEL) -m "not kernel"
 
-lint: $(VENV)/ready
+lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/ready system
+bench: venv programs-of-tests
 	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: system
-system:
-	@sh ./setup.sh system
+venv:
+	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh ./setup.sh venv
 
-$(VENV)/ready: pyproject.toml setup.sh
-	@PYTHON=$(PYTHON) VENV=$(VENV) sh ./setup.sh venv
-	@touch $@
+programs-of-demo:
+	@sh ./setup.sh demo
+
+programs-of-tests:
+	@sh ./setup.sh tests

@@ -1,42 +1,89 @@
 #!/bin/sh
-# Set up what `make` needs, and say so: `setup.sh system` the Debian packages, `setup.sh venv` the
-# virtual environment. What is there already is left alone.
+# Set up what `make` needs, and say what is installed. What is already there is left alone.
+#
+#   setup.sh venv     the virtual environment $VENV: kernix and its development tools
+#   setup.sh demo     the programs that kernix itself runs
+#   setup.sh tests    those, and the programs that the tests run
+#   setup.sh ci       the programs that .ci/run runs besides
 set -eu
 
 say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { say "$@"; exit 1; }
 
+# need PROGRAM:PACKAGE... installs the packages of the programs that are not on this machine.
+need() {
+    missing=
+    for it; do command -v "${it%%:*}" > /dev/null || missing="$missing ${it#*:}"; done
+    [ -z "$missing" ] || install_packages "${missing# }"
+}
+
+# install_packages "PACKAGE..." installs them, as root or by sudo, or says how.
 install_packages() {
-    missing=$*
-    [ -n "$missing" ] || return 0
-    if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
-    if [ -n "$as_root" ] && ! command -v sudo > /dev/null; then
-        say "missing: $missing; install it as root: apt-get install $missing"
-        exit 1
+    command -v apt-get > /dev/null || fail "missing: $1; there is no apt-get: install them with this machine's own tools"
+    by_hand="install it as root: apt-get install $1"
+    if [ "$(id -u)" = 0 ]; then
+        as_root=
+        export DEBIAN_FRONTEND=noninteractive
+    else
+        command -v sudo > /dev/null || fail "missing: $1; there is no sudo: $by_hand"
+        # Nobody can type a password where there is no terminal.
+        [ -t 0 ] || sudo -n true 2> /dev/null || fail "missing: $1; sudo asks for a password: $by_hand"
+        as_root=sudo
     fi
-    say "installing $missing with apt-get"
+    say "installing $1 with ${as_root:+sudo }apt-get"
+    apt_install "$1" 2> /dev/null || {
+        # The lists are empty, or older than the archive.
+        say "refreshing the package lists"
+        $as_root apt-get update -q > /dev/null && apt_install "$1"
+    } || fail "cannot install $1; see above, then $by_hand"
+}
+
+apt_install() {
     # shellcheck disable=SC2086
-    $as_root apt-get install -y -q --no-install-recommends $missing > /dev/null ||
-        { say "refreshing the package lists"; $as_root apt-get update -q > /dev/null &&
-            $as_root apt-get install -y -q --no-install-recommends $missing > /dev/null; }
+    $as_root apt-get install -y -q --no-install-recommends $1 > /dev/null
+}
+
+new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; }
+
+# find_python sets $python: $PYTHON, or the newest one of another name where that is too old.
+find_python() {
+    python=${PYTHON:-python3}
+    if new_enough "$python"; then return; fi
+    if [ "$python" = python3 ]; then
+        for python in python3.14 python3.13 python3.12 python3.11; do
+            if new_enough "$python"; then return; fi
+        done
+        python=python3
+    fi
+    if found=$("$python" --version 2>&1); then say "$python is $found; kernix needs Python 3.11 or later"
+    else say "$python does not run; kernix needs Python 3.11 or later"; fi
+    say "Debian 12 and later have one: apt-get install python3"
+    say "elsewhere uv brings one (https://docs.astral.sh/uv): uv python install 3.13"
+    # shellcheck disable=SC2016
+    fail 'then give its path: make PYTHON="$(uv python find 3.13)" …'
+}
+
+# make_venv makes $VENV, unless it is as it would be made: of this Python, in this place, for these requirements.
+make_venv() {
+    find_python
+    stamp=$("$python" -c 'import sys; print(sys.base_prefix, sys.version.split()[0])'; pwd; cksum pyproject.toml setup.sh)
+    if [ -f "$VENV/ready" ] && [ "$stamp" = "$(cat "$VENV/ready")" ] && "$VENV/bin/python" -c ''; then return; fi
+    "$python" -c 'import venv, ensurepip' 2> /dev/null ||
+        install_packages "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+    say "making the virtual environment $VENV with $("$python" --version)"
+    "$python" -m venv --clear "$VENV"
+    say "installing kernix and its development tools into $VENV with pip"
+    "$VENV/bin/python" -m pip install -q --upgrade pip
+    "$VENV/bin/python" -m pip install -q --editable . --group dev
+    # With this, no first run of a verb is slower than the others, wherever bytecode is not written by itself.
+    "$VENV/bin/python" -m compileall -q store derivations overlays kernix kernels.py
+    printf '%s\n' "$stamp" > "$VENV/ready"
 }
 
 case $1 in
-    system)
-        command -v bwrap > /dev/null || install_packages bubblewrap
-        ;;
-    venv)
-        python=${PYTHON:-python3}
-        "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-            { say "$python is older than Python 3.11; give another one: make PYTHON=python3.12 …"; exit 1; }
-        "$python" -c 'import venv, ensurepip' 2> /dev/null || install_packages python3-venv
-        if [ ! -x "$VENV/bin/python" ]; then
-            say "making the virtual environment $VENV with $("$python" --version)"
-            "$python" -m venv "$VENV"
-        fi
-        say "installing kernix and its development tools into $VENV with pip"
-        "$VENV/bin/python" -m pip install -q --upgrade pip
-        "$VENV/bin/python" -m pip install -q --editable . --group dev
-        # With this, no first run of a verb is slower than the others, wherever bytecode is not written by itself.
-        "$VENV/bin/python" -m compileall -q store derivations overlays kernix kernels.py
-        ;;
+    venv) make_venv ;;
+    demo) need bwrap:bubblewrap ;;
+    ci) need debootstrap:debootstrap ;;
+    tests) need bwrap:bubblewrap ps:procps git:git gpg:gpg gpgconf:gpgconf gpg-agent:gpg-agent gpgv:gpgv tmux:tmux perl:perl-base \
+            patch:patch gzip:gzip bzip2:bzip2 xz:xz-utils zstd:zstd awk:mawk cpio:cpio ;;
 esac

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
+import subprocess
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from hypothesis import HealthCheck, settings
 
 from tests.real import Kernix
 from tests.signing import Key, gnupg_home, make_key
@@ -15,6 +20,22 @@ from tests.signing import Key, gnupg_home, make_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NEEDS_ROOT = "needs root"
+
+# What in somebody's environment says where programs keep things and how they speak. A test that is about one sets it.
+_PERSONAL = re.compile(
+    r"KERNIX_HOME|XDG_\w+|GNUPGHOME|GIT_(?!SSL)\w+|TMUX\w*|TAR_OPTIONS|MAKEFLAGS|MAKELEVEL|MFLAGS|"
+    r"LANG|LANGUAGE|LC_\w+|TZ|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|CLICOLOR\w*|PYTHON_COLORS|TTY_\w+"
+)
+
+# How long an example takes is the machine's affair.
+settings.register_profile("any-machine", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,7 +46,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let the processes that tests start be interrupted, even if this one runs in the background and cannot be."""
+    """Make little of how the tests were started: their environment, their mask, whether they can be interrupted."""
+    for name in filter(_PERSONAL.fullmatch, tuple(os.environ)):
+        del os.environ[name]
+    os.environ["no_proxy"] = ",".join(
+        filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "localhost,127.0.0.1"))
+    )
+    os.umask(0o022)
+    # In the background nobody can interrupt this process, and so none that it starts.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -33,6 +61,34 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that compile a kernel: all others take less time than these."""
     items.sort(key=lambda item: item.get_closest_marker("kernel") is None)
+    if os.geteuid():
+        for item in items:
+            if item.get_closest_marker("root"):
+                item.add_marker(pytest.mark.skip(reason=_NEEDS_ROOT))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Add what a command wrote to the text of the failure that it is: its error names only the exit status."""
+    error = call.excinfo and call.excinfo.value
+    while error is not None:
+        if isinstance(error, subprocess.CalledProcessError | subprocess.TimeoutExpired):
+            for name, said in {"stdout": error.stdout, "stderr": error.stderr}.items():
+                text = said.decode(errors="replace") if isinstance(said, bytes) else said
+                if text:
+                    error.add_note(f"its {name}:\n{text[-6000:]}")
+        error = error.__cause__ or error.__context__
+    return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that only root can run, where another user ran the others."""
+    skipped = terminalreporter.getreports("skipped")
+    names = sorted(it.nodeid for it in skipped if str(it.longrepr).endswith(f"Skipped: {_NEEDS_ROOT}')"))
+    if names:
+        terminalreporter.section(f"{len(names)} tests need root and were skipped")
+        for name in names:
+            terminalreporter.line(name)
 
 
 @pytest.fixture(scope="session")

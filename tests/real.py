@@ -20,6 +20,9 @@ SUITE = "bookworm"
 """The release of Debian whose compilers and kernels the tests are about."""
 HEAD = "from derivations import *\nfrom kernels import kernel_set\n\nkernels = kernel_set()\n"
 
+# By what this machine reaches the network.
+_WAY_OUT = re.compile(r"(?i:(https?|no|all)_proxy)|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE")
+
 
 @attrs.frozen
 class Kernix:
@@ -30,7 +33,9 @@ class Kernix:
     @property
     def environment(self) -> dict[str, str]:
         """Return all that its processes find in their environment."""
+        way_out = {name: value for name, value in os.environ.items() if _WAY_OUT.fullmatch(name)}
         return {
+            **way_out,
             "HOME": str(self.home),
             "KERNIX_HOME": str(self.home / "kernix"),
             "PATH": os.environ["PATH"],

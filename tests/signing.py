@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 import tempfile
 
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
+
+from tests.programs import program
 
 
 if TYPE_CHECKING:
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def gnupg_home() -> Iterator[Path]:
     """Give a directory for keys, and in the end the agent that GnuPG starts for it no reason to live."""
-    # The agent is reached by a socket, whose path has to be short.
-    with tempfile.TemporaryDirectory(prefix="gnupg-") as directory:
+    # The agent is reached by a socket, whose path has to be short, whatever that of the tests' directory is.
+    with tempfile.TemporaryDirectory(prefix="gnupg-", dir="/tmp") as directory:
         try:
             yield Path(directory)
         finally:
-            subprocess.run(["gpgconf", "--homedir", directory, "--kill", "all"], check=True)  # noqa: S607 -- GnuPG's own
+            command = [program("gpgconf"), "--homedir", directory, "--kill", "all"]
+            subprocess.run(command, check=True, capture_output=True)
 
 
 @attrs.frozen
@@ -70,9 +72,7 @@ def _at(time: str) -> list[str]:
 
 
 def _gpg(home: Path, *arguments: str, text: str = "") -> bytes:
-    program = shutil.which("gpg")
-    assert program is not None, "gpg is not on this machine"
-    command = [program, "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback"]
+    command = [program("gpg"), "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback"]
     done = subprocess.run([*command, *arguments], input=text.encode(), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout

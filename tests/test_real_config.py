@@ -6,14 +6,16 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.programs import program
 
 
 if TYPE_CHECKING:
@@ -97,7 +99,10 @@ class Terminal:
 
     def __init__(self, tmux: str, home: Kernix, command: str) -> None:
         """Run *command* in a terminal of the usual size."""
-        self._tmux = (tmux, "-S", str(home.home / f"tmux-{os.getpid()}"))
+        # A server of its own, at a socket of its own: one that is ending would take the next session down with it.
+        # The path of a socket has to be short, whatever the home's is.
+        self._place = tempfile.TemporaryDirectory(prefix="tmux-", dir="/tmp")
+        self._tmux = (tmux, "-S", f"{self._place.name}/socket")
         environment = " ".join(f"{name}={shlex.quote(value)}" for name, value in home.environment.items())
         inner = (
             f"cd {shlex.quote(str(home.home))}; env -i TERM=screen {environment} {command}; echo ended $?; sleep 600"
@@ -105,7 +110,9 @@ class Terminal:
         self._run("-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", inner)
 
     def _run(self, *words: str) -> str:
-        return subprocess.run([*self._tmux, *words], capture_output=True, text=True, check=True).stdout
+        environment = {**os.environ, "SHELL": "/bin/sh"}  # tmux gives the command to it
+        done = subprocess.run([*self._tmux, *words], env=environment, capture_output=True, text=True, check=True)
+        return done.stdout
 
     def press(self, *keys: str) -> None:
         """Press *keys*, each after the other has been seen."""
@@ -124,17 +131,16 @@ class Terminal:
     def close(self) -> None:
         """End all that runs in it."""
         subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
+        self._place.cleanup()
 
 
 @pytest.fixture
 def edit(real: Kernix) -> Iterator[Callable[..., Terminal]]:
-    if (tmux := shutil.which("tmux")) is None:
-        pytest.skip("there is no tmux")
     opened: list[Terminal] = []
 
     def start(*words: str) -> Terminal:
         command = shlex.join([sys.executable, "-m", "kernix", "config", "edit", *words])
-        opened.append(Terminal(tmux, real, command))
+        opened.append(Terminal(program("tmux"), real, command))
         return opened[-1]
 
     yield start

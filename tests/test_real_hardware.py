@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.programs import program
 from tests.real import path_of
 
 
@@ -96,9 +96,6 @@ def test_nothing_of_the_guides_is_left_over(real: Kernix, kernel: str) -> None:
 
 def test_what_the_kernels_own_script_drops_is_kept(real: Kernix, kernel: str, tmp_path: Path) -> None:
     """`streamline_config.pl` on the same machine drops what works by other names or at run time; kernix asks for it."""
-    perl = shutil.which("perl")
-    if perl is None:
-        pytest.skip("the kernel's script needs perl")
     tree = path_of(real.run("build", f"{kernel}.tree", "--no-link").stdout)
     script = (
         next(it for it in (tree, *tree.iterdir()) if (it / "scripts").is_dir()) / "scripts/kconfig/streamline_config.pl"
@@ -107,7 +104,7 @@ def test_what_the_kernels_own_script_drops_is_kept(real: Kernix, kernel: str, tm
     (tmp_path / ".config").write_text("".join(f"CONFIG_{it}=m\n" for it in (*DROPPED, *kept)))
     (tmp_path / "lsmod").write_text("Module Size Used by\n" + "".join(f"{it} 1 0\n" for it in DRIVERS))
     streamlined = subprocess.run(
-        [perl, script, script.parents[2], "Kconfig"],
+        [program("perl"), script, script.parents[2], "Kconfig"],
         cwd=tmp_path,
         env={**os.environ, "LSMOD": "lsmod", "ARCH": "x86_64", "SRCARCH": "x86"},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import traceback
 
 from typing import TYPE_CHECKING, TypeAlias
@@ -126,6 +127,8 @@ def as_ordinary_user(function: Callable[[], None]) -> None:
             os.setgroups([])
             os.setresgid(1234, 1234, 1234)
             os.setresuid(1234, 1234, 1234)
+            if not os.access(tempfile.gettempdir(), os.W_OK | os.X_OK):
+                tempfile.tempdir = "/tmp"  # root's own directory for temporary files may be closed to others
             function()
         except BaseException:  # noqa: BLE001 -- the parent tells it
             os.write(writer, traceback.format_exc().encode()[:60000])

@@ -87,7 +87,7 @@ def test_a_helper_stays_in_the_tree(tmp_path: Path, swapped: str) -> None:
     assert b"secret" not in {it.read_bytes() for it in tmp_path.joinpath("copy").rglob("file")}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: adds the tree of another user")
+@pytest.mark.root
 def test_swapping_while_a_tree_is_copied(tmp_path: Path) -> None:
     """While another user swaps directories of his for links, nothing that he cannot read gets into the copy."""
     secret = write({b"%d" % number: File(b"secret %d" % number) for number in range(50)}, tmp_path / "secret")

@@ -405,6 +405,7 @@ def _fill_small_disk(disk: Path, store: Store) -> StorePath:
     return path
 
 
+@pytest.mark.root
 def test_disk_that_fills_up(small_disk: Path) -> None:
     """When the last free byte is gone an addition fails cleanly, and a collection makes room."""
     with Store.open(small_disk / "home") as store:
@@ -421,6 +422,7 @@ def test_disk_that_fills_up(small_disk: Path) -> None:
     assert _free(small_disk) >= 4 << 20
 
 
+@pytest.mark.root
 def test_full_disk(small_disk: Path) -> None:
     """A store whose disk has no free byte at all can be opened for a collection."""
     with Store.open(small_disk / "home") as store:

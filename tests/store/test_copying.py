@@ -139,7 +139,7 @@ MIXED: Tree = {
 }
 
 
-@pytest.mark.parametrize("mask", [0o22, 0o77, 0o777])
+@pytest.mark.parametrize("mask", [0o22, 0o77, pytest.param(0o777, marks=pytest.mark.root)])
 def test_sizes(pool: Pool, tmp_path: Path, mask: int) -> None:
     """Files of every size in one directory are copied whole, whatever mask the process has."""
     source = write(MIXED, tmp_path / "source")

@@ -199,7 +199,7 @@ def test_what_can_be_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert [] == [*(tmp_path / "shared").iterdir(), *(tmp_path / "user").iterdir()]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: gives a directory to another user")
+@pytest.mark.root
 def test_another_users_directory(tmp_path: Path) -> None:
     """Root makes no store in another user's directory; another user does not get into root's, either."""
     (tmp_path / "empty").mkdir()

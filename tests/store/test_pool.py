@@ -75,6 +75,7 @@ def test_damaged_entry(pool: Pool, tmp_path: Path) -> None:
     """An entry that has lost bytes gives way to a whole file."""
     first, second = _file(tmp_path / "first"), _file(tmp_path / "second")
     pool.offer(DIGEST, False, None, os.fspath(first))
+    first.chmod(0o644)
     os.truncate(first, 3)
     pool.offer(DIGEST, False, None, os.fspath(second))
     assert second.read_bytes() == DATA

@@ -457,4 +457,6 @@ def test_imports() -> None:
     home = Path(store.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=home)
     loaded = set(done.stdout.split())
-    assert loaded & {"subprocess", "requests", "backports.zstd", "rich", "cattrs", "tarfile"} == set()
+    assert (
+        loaded & {"subprocess", "requests", "backports.zstd", "compression.zstd", "rich", "cattrs", "tarfile"} == set()
+    )

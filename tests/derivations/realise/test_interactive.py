@@ -176,7 +176,7 @@ def sit_down(workplace: Workplace, root: Path, tmp_path: Path) -> Iterator[Calla
 
     def begin(*words: str, tool: Path = driver, stdout: int | None = None) -> User:
         command: list[str | Path] = [sys.executable, driver, workplace.store.layout.home, root, tool, *words]
-        users.append(User.sit_down(command, {"PYTHONPATH": str(ROOT)}, stdout=stdout))
+        users.append(User.sit_down(command, {"PYTHONPATH": str(ROOT), "PYTHON_COLORS": "0"}, stdout=stdout))
         return users[-1]
 
     yield begin

@@ -100,6 +100,7 @@ def test_a_snapshot_is_plain_json(kernix: CommandLine) -> None:
     ] == json.loads((kernix.work / "x.json").read_text())["facts"]
 
 
+@pytest.mark.usefixtures("lock")
 def test_hardware_must_be_a_snapshot(kernix: CommandLine) -> None:
     """A kernel's `hardware` that is no snapshot is an error that names the file."""
     kernix.write("list.txt", LSPCI)

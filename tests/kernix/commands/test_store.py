@@ -123,7 +123,7 @@ def test_what_is_no_object(kernix: CommandLine, words: list[str], code: int, sen
 
 def test_sizes_of_closures(kernix: CommandLine, drvs: dict[str, str]) -> None:
     """`-r` tells about all that is referred to, `-s` and `-S` their sizes alone and with what they need."""
-    lines = [line.split() for line in kernix("path-info", "-r", "-s", "-S", drvs["needs-broken"]).lines]
+    lines = [line.rsplit(maxsplit=2) for line in kernix("path-info", "-r", "-s", "-S", drvs["needs-broken"]).lines]
     sizes = {place: (int(size), int(total)) for place, size, total in lines}
     assert sizes.keys() == set(drvs.values())
     assert sum(size for size, _ in sizes.values()) == sizes[drvs["needs-broken"]][1]

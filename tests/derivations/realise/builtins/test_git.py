@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 
 from typing import TYPE_CHECKING
@@ -20,15 +19,13 @@ from derivations.realise.download import Offline
 from derivations.realise.job import Cancelled
 from tests.derivations.patching.trees import Memory
 from tests.derivations.realise.builtins.conftest import Runner, listing
+from tests.programs import program
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.derivations.realise.scripted_server import ScriptedServer
-
-
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not on this machine")
 
 
 @attrs.frozen
@@ -50,7 +47,7 @@ class Repository:
             "GIT_CONFIG_GLOBAL": "/dev/null",
             **{f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         }
-        command = ["/usr/bin/env", "git", "-C", str(self.directory), *arguments]
+        command = [program("git"), "-C", str(self.directory), *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
     def commit(self, files: dict[str, str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import lzma
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from derivations.realise.builtins.initramfs import InvalidInitramfs
 from derivations.realise.job import Cancelled
 from derivations.source import text_file
 from tests.derivations.image.test_newc import read
+from tests.programs import program
 
 
 if sys.version_info >= (3, 14):
@@ -181,11 +181,10 @@ def test_making_can_be_interrupted(run: Runner) -> None:
         run(make_initramfs({"init": File("x")}))
 
 
-@pytest.mark.skipif(shutil.which("cpio") is None, reason="cpio is not on this machine")
 def test_cpio_unpacks_it(run: Runner, tmp_path: Path) -> None:
     """The standard tool makes of it what was described."""
     out = run(make_initramfs({"init": File("#!/bin/sh", 0o755), "bin/sh": Link("busybox")}))
     (tmp_path / "root").mkdir()
     with out.open("rb") as file:
-        subprocess.run(["/usr/bin/env", "cpio", "-id", "--quiet"], stdin=file, cwd=tmp_path / "root", check=True)
+        subprocess.run([program("cpio"), "-id", "--quiet"], stdin=file, cwd=tmp_path / "root", check=True)
     assert ((tmp_path / "root/init").read_text(), os.readlink(tmp_path / "root/bin/sh")) == ("#!/bin/sh", "busybox")  # noqa: PTH115 -- as it is

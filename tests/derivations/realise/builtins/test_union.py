@@ -75,6 +75,7 @@ def test_a_conflict_names_both_and_the_place(join: Callable[..., Path], one: Tre
 def test_the_executable_bit_is_a_difference(run: Runner) -> None:
     """A file that is executable in one input only is not the same."""
     one = run.tree("plain", {"x": "#!"})
+    one.chmod(0o755)
     (one / "x").unlink()
     (one / "x").write_text("#!")
     derivation = union("all", [text_file("a", "a"), text_file("b", "b")])

@@ -1,0 +1,7 @@
+"""A small object of a lock's packages: the same on every machine that builds it from that lock."""
+
+from derivations.debian.rootfs import root_file_system
+from kernels import kernel_set
+
+
+small = root_file_system("busybox", kernel_set().linux_micro.context.lock())

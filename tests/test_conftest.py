@@ -1,0 +1,76 @@
+"""What every test's run has from tests/conftest.py."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parent.parent
+
+FAILS = """
+import subprocess, sys
+import pytest
+
+@pytest.fixture
+def broken():
+    subprocess.run([sys.executable, "-c", {program!r}], {how}, check=True)
+
+def test_it(broken): pass
+"""
+
+NEEDS_ROOT = """
+import pytest
+
+@pytest.mark.root
+@pytest.mark.parametrize("number", [1, 2])
+def test_it(number): pass
+"""
+
+
+@pytest.fixture
+def pytest_says(tmp_path: Path) -> Callable[[str], str]:
+    """Return a way to run pytest on a text, with what these tests share, and to read what it says."""
+
+    def run(text: str) -> str:
+        (tmp_path / "test_inner.py").write_text(text)
+        (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = root\n")
+        command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", str(tmp_path)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param("capture_output=True", id="bytes"),
+        pytest.param("capture_output=True, text=True", id="text"),
+        pytest.param("stdout=-1, stderr=-2, text=True", id="one-stream"),
+        pytest.param("stdin=None", id="not-captured"),
+    ],
+)
+def test_words_of_a_command(pytest_says: Callable[[str], str], how: str) -> None:
+    """What a command wrote is in the text of the failure, for whatever reason and in whichever phase it failed."""
+    program = "import sys; sys.stderr.write('because ' + 'of' + ' this'); sys.exit(3)"
+    assert "because of this" in pytest_says(FAILS.format(program=program, how=how))
+
+
+def test_tests_for_root(pytest_says: Callable[[str], str]) -> None:
+    """What only root can run is run by root, and named and counted for others."""
+    said = pytest_says(NEEDS_ROOT)
+    if os.geteuid() == 0:
+        assert "2 passed" in said
+    else:
+        assert "2 tests need root and were skipped" in said
+        assert [f"test_inner.py::test_it[{it}]" in said for it in (1, 2)] == [True, True]
