@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         when_between,
         when_older,
     )
+    from derivations.linux.dkms import dkms_package
     from derivations.linux.kernel import Kernel, make_linux
     from derivations.linux.manual import linux_manual_config, linux_packages_custom
     from derivations.linux.module import make_linux_module
@@ -58,6 +59,7 @@ _HOMES = {
     "Patch": "linux.patch",
     "Snapshot": "hardware.snapshot",
     "default": "kconfig.values",
+    "dkms_package": "linux.dkms",
     "fetch_deb": "fetch",
     "fetch_git": "fetch",
     "fetch_git_patches": "fetch",
@@ -98,6 +100,7 @@ __all__ = [
     "Patch",
     "Snapshot",
     "default",
+    "dkms_package",
     "fetch_deb",
     "fetch_git",
     "fetch_git_patches",

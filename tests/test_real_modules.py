@@ -49,6 +49,10 @@ foreign = modular.with_modules([
         args=["-c", "mkdir -p /out/out/lib/modules/6.1.9/extra"], mounts={"/": modular.toolchain.root},
     )
 ])
+wrapped = make_linux_module(modular, local_source("wrapped"), name="wrapped", directory=["core", "user"])
+managed = make_linux_module(modular, local_source("managed"), name="managed")
+excluded = make_linux_module(modular, local_source("excluded"), name="excluded")
+shadowed = modular.with_modules([managed])
 again = modular.with_modules([hello, attrs.evolve(hello, name="hello-again")])
 small = kernels.linux_micro.packages.v4l2loopback
 
@@ -92,7 +96,59 @@ module_exit(talk_exit);
 MODULE_DESCRIPTION("talk");
 MODULE_LICENSE("GPL");
 """
+WRAPPER = """
+obj-m := core.o
+KDIR := /lib/modules/$(shell uname -r)/build
+EXTRA_CFLAGS += -I$(src)/../include
+all: generated.h
+	make -C $(KDIR) M=$(PWD) modules
+generated.h:
+	echo '#define GENERATED "$(shell uname -rm)"' > $@
+"""
+CORE = """
+#include <linux/module.h>
+#include "common.h"
+#include "generated.h"
+int wrapped_core(void) { return COMMON; }
+EXPORT_SYMBOL_GPL(wrapped_core);
+MODULE_DESCRIPTION("core");
+MODULE_LICENSE("GPL");
+MODULE_INFO(generated, GENERATED);
+"""
+DKMS = """
+PACKAGE_NAME="managed"
+PACKAGE_VERSION="1"
+MAKE[0]="make -C ${kernel_source_dir} M=${dkms_tree}/${PACKAGE_NAME}/${PACKAGE_VERSION}/build"
+CLEAN="make -C ${kernel_source_dir} M=${dkms_tree}/${PACKAGE_NAME}/${PACKAGE_VERSION}/build clean"
+BUILT_MODULE_NAME[0]="managed"
+BUILT_MODULE_LOCATION[0]="src"
+DEST_MODULE_NAME[0]="dummy"
+DEST_MODULE_LOCATION[0]="/kernel/drivers/net"
+PATCH[0]="license.patch"
+PATCH_MATCH[0]="^6\\."
+"""
+MANAGED = '#include <linux/module.h>\nMODULE_DESCRIPTION("managed");\nMODULE_LICENSE("none");\n'
+LICENSE = """--- a/src/managed.c
++++ b/src/managed.c
+@@ -1,3 +1,3 @@
+ #include <linux/module.h>
+ MODULE_DESCRIPTION("managed");
+-MODULE_LICENSE("none");
++MODULE_LICENSE("GPL");
+"""
 SOURCES = {
+    "wrapped/include/common.h": "#define COMMON 6\n",
+    "wrapped/core/core.c": CORE,
+    "wrapped/core/Makefile": WRAPPER,
+    "wrapped/user/user.c": TALK.replace("hello_count", "wrapped_core"),
+    "wrapped/user/Kbuild": "obj-m := user.o\n",
+    "managed/dkms.conf": DKMS,
+    "managed/Kbuild": "obj-m := src/\n",
+    "managed/src/Kbuild": "obj-m := managed.o\n",
+    "managed/src/managed.c": MANAGED,
+    "managed/patches/license.patch": LICENSE,
+    "excluded/dkms.conf": 'PACKAGE_NAME="it"\nPACKAGE_VERSION="1"\n\nBUILD_EXCLUSIVE_KERNEL="^5\\."\n',
+    "excluded/Kbuild": "obj-m := broken.o\n",
     "hello/hello.c": HELLO,
     "hello/hello.h": "int hello_count(void);\n",
     "hello/Makefile": "obj-m := hello.o\n",
@@ -173,6 +229,28 @@ def test_symbols_that_nobody_has(modules: Modules) -> None:
     assert "`depends`" in said
 
 
+def test_a_makefile_that_calls_make(modules: Modules) -> None:
+    """Directories of one source are built as their makefiles want: by a wrapper, with a sibling's headers and symbols."""
+    path = modules.built("wrapped")
+
+    core, user = sorted(path.rglob("*.ko"))
+    assert f"generated={release(modules)} x86_64\0".encode() in core.read_bytes()
+    assert b"depends=core\0" in user.read_bytes()
+
+
+def test_a_dkms_conf(modules: Modules) -> None:
+    """A source with a dkms.conf is patched, built and named as that says; it may replace a module of the kernel, which is reported."""
+    said = modules.run("build", "shadowed", "--no-link", "--cores", "2")
+    path = path_of(said.stdout) / "lib/modules" / release(modules)
+    (file,) = path.glob("extra/**/*.ko")
+
+    assert file.name == "dummy.ko"
+    assert {b"license=GPL", b"description=managed"} <= set(file.read_bytes().split(b"\0"))
+    assert "warning: " in said.stderr
+    assert "extra/managed/dummy.ko of managed-" in said.stderr
+    assert "kernel/drivers/net/dummy.ko" in said.stderr
+
+
 @pytest.mark.parametrize("name", ["acpi_call", "bbswitch", "lime", "v4l2loopback", "vpoll"])
 def test_the_packages_build(modules: Modules, name: str) -> None:
     """Each of the packages builds for this kernel, with this kernel's release in it."""
@@ -210,7 +288,10 @@ def test_modules_are_loaded(modules: Modules) -> None:
     [
         pytest.param("without_hello", "nor another module has: talk.ko needs hello_count", id="symbols"),
         pytest.param("foreign", "stranger is built for Linux 6.1.9, not for 6.12.", id="release"),
-        pytest.param("again", "hello/hello.ko, and so has another module", id="conflict"),
+        pytest.param(
+            "again", "two modules are called hello, and only one can be loaded: extra/hello/hello.ko of", id="conflict"
+        ),
+        pytest.param("excluded", "line 4 of dkms.conf excludes Linux 6.12.", id="excluded"),
         pytest.param("broken", "error: #error as wanted", id="compiler"),
         pytest.param("empty", "empty builds no module", id="nothing"),
         pytest.param("elsewhere", "the source of elsewhere has no directory src/*", id="directory"),

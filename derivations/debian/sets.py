@@ -283,7 +283,9 @@ SETS: FrozenMap[PackageSet] = FrozenMap(
         "vpoll-dkms": _dkms("vpoll"),
     }
 )
-"""Every set, by name; of the sources of Linux, those of Debian's stable releases (`package_set` knows all)."""
+"""The sets with a name of their own; `package_set` knows any series of Linux, and any `NAME-dkms`, too."""
+
+_DKMS = re.compile(r"([a-z0-9][a-z0-9+.-]*)-dkms", re.ASCII)
 
 _LINUX_SOURCE = re.compile(r"linux-source-([0-9]+\.[0-9]+)", re.ASCII)
 _OTHER_QEMU = FrozenMap({"arm64": "qemu-arm", "armhf": "qemu-arm", "riscv64": "qemu-riscv64"})
@@ -305,7 +307,7 @@ def linux_series(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def package_set(name: str) -> PackageSet:
-    """Return the set called *name*: one of `SETS`, or the source of any series of Linux.
+    """Return the set called *name*: one of `SETS`, the source of any series of Linux, or that of modules in any `NAME-dkms`.
 
     Raises:
         UnknownSet: there is none.
@@ -314,4 +316,6 @@ def package_set(name: str) -> PackageSet:
         return SETS[name]
     if match := _LINUX_SOURCE.fullmatch(name):
         return _linux_source(match[1])
+    if match := _DKMS.fullmatch(name):
+        return _dkms(match[1])
     raise UnknownSet(name, tuple(SETS))

@@ -1,21 +1,26 @@
 """Modules from outside of the kernel's tree: built against one kernel, and joined with its own.
 
-A module is compiled by the kernel's own toolchain in the kernel's own way against its output `dev`. What it needs is looked
-at as early as it can be: options by name in the configuration, before the kernel is compiled; symbols when
+A module is compiled by the kernel's own toolchain against the kernel's output `dev`, as its authors do it: by its dkms.conf, by
+its own makefile, or by Kbuild alone (`scripts/module.sh`). What it needs is looked at as early as it can be: options by name
+in the configuration, before the kernel is compiled; what dkms.conf excludes before the module is; symbols when
 the module is linked; the release that it is for when it is installed. `depmod` runs once, on the union.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from derivations.derivation import Derivation, Hints, Output
 from derivations.linux.arguments import InvalidArgument
 from derivations.linux.build import make_arguments
+from derivations.linux.dkms import DIRECTORY, DkmsPackage
 from derivations.linux.patch import Patch, patched
-from derivations.linux.script import SHELL, script
+from derivations.linux.script import SHELL, script, text_of
+from derivations.source import text_file
+from derivations.union import Layout, union
 from derivations.unpack import is_archive, unpack
 
 
@@ -65,12 +70,12 @@ class Kernel(Protocol):
 
 def make_linux_module(
     kernel: Kernel,
-    source: Derivation | Output,
+    source: Derivation | Output | DkmsPackage,
     *,
-    name: str,
+    name: str | None = None,
     version: str = "",
     description: str = "",
-    directory: str = ".",
+    directory: str | Sequence[str] | None = None,
     make_flags: Sequence[str] = (),
     patches: Sequence[Patch] = (),
     requires: Sequence[str] = (),
@@ -82,11 +87,12 @@ def make_linux_module(
 
     Args:
         kernel: The kernel to build against and with.
-        source: An archive that is unpacked, or a tree.
-        name: What they are called together.
-        version: The version of the source.
+        source: An archive that is unpacked, a tree, or a `dkms_package`.
+        name: What they are called together; by default what the package is.
+        version: The version of the source; by default the package's.
         description: A sentence for people.
-        directory: Where the makefile is in the source; a pattern such as `usr/src/*` if one directory is like it.
+        directory: Where the dkms.conf or the makefile is in the source; a pattern such as `usr/src/*` if one directory is
+            like it. A list is built in its order, and later ones may use the symbols of earlier ones.
         make_flags: Further arguments of make, each `NAME=value`.
         patches: What is changed in the source, `-p1` at its top.
         requires: Options of the kernel without which it cannot be built; `A|B` if one of two is enough.
@@ -94,36 +100,51 @@ def make_linux_module(
 
     Raises:
         InvalidArgument: a value that cannot be.
+        MissingSet: the lock does not pin the package.
     """
     _check_kernel(kernel)
+    if isinstance(source, DkmsPackage):
+        lock = kernel.context.lock()
+        name, version = name or source.name, version or source.version(lock)
+        directory = DIRECTORY if directory is None else directory
+        source = source.source(lock)
+    if name is None:
+        raise InvalidArgument("name", "it is required: what the modules are called together")
     requires = _checked(requires, "requires", _OPTIONS, "the name of an option, without CONFIG_")
     flags = _checked(make_flags, "make_flags", _FLAG, "of the form NAME=value")
     _checked([name], "name", _NAME, "a name")
-    _checked([directory], "directory", _DIRECTORY, "a relative path")
+    directories = [directory or "."] if directory is None or isinstance(directory, str) else directory
+    directories = _checked(directories, "directory", _DIRECTORY, "a relative path")
+    if not directories:
+        raise InvalidArgument("directory", "the list is empty")
     if version:
         _checked([version], "version", _NAME, "a version, which is a text")
     depends = _all_of(depends, Derivation, "depends", "a module")
     patches = _all_of(patches, Patch, "patches", "a patch; write Patch(name, file)")
     if not isinstance(source, Derivation | Output):
-        raise InvalidArgument("source", f"{source!r} is not a derivation; use fetch_url, fetch_git or local_source")
+        raise InvalidArgument(
+            "source", f"{source!r} is not a derivation; use fetch_url, fetch_git, local_source or dkms_package"
+        )
     tree = source if isinstance(source, Output) else source.out
     tree = unpack(tree).out if is_archive(tree.derivation.name) else tree
     others = {f"/depends/{it.name}": it.output("dev") for it in depends}
     required = _required(kernel, name, ("MODULES", *requires))
+    machine = kernel.context.system.partition("-")[0]
+    make_flags = (*make_arguments(kernel.arguments, kernel.toolchain), *flags)
     return Derivation(
         name=f"{name}{f'-{version}' if version else ''}-{kernel.release}",
         system=kernel.toolchain.system,
         builder=SHELL,
-        args=script(
-            "module", name, kernel.release, directory, *make_arguments(kernel.arguments, kernel.toolchain), *flags
-        ),
+        args=script("module", name, kernel.release, machine, " ".join(directories), *make_flags),
         env=kernel.derivation.env,
         mounts={
             "/": kernel.toolchain.root,
             # Sorts before what takes long to build, and so is done before it.
             "/checked": required.out,
             "/kernel": kernel.derivation.output("dev"),
+            "/kernix/dkms.sh": text_file("dkms.sh", text_of("dkms")).out,
             "/src": patched(tree, patches),
+            **_as_on_a_machine(kernel.release, machine),
             **others,
         },
         outputs=("out", "dev"),
@@ -169,6 +190,16 @@ def _required(kernel: Kernel, name: str, options: tuple[str, ...]) -> Derivation
         mounts={"/": kernel.toolchain.root, "/config": kernel.configuration},
         hints=Hints(description=f"what {name} needs of the kernel"),
     )
+
+
+def _as_on_a_machine(release: str, machine: str) -> dict[str, Output]:
+    """Return where makefiles look for the kernel that is running, as it would be on one of that *release* and *machine*."""
+    uname = f"#!{SHELL}\nrelease={shlex.quote(release)}\nmachine={machine}\n{text_of('uname')}"
+    links = Layout(links={release: f"../../../kernel/lib/modules/{release}"})
+    return {
+        "/usr/bin/uname": text_file("uname", uname, executable=True).out,
+        "/usr/lib/modules": union("lib-modules", [], links).out,
+    }
 
 
 def _check_kernel(kernel: object) -> None:

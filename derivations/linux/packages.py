@@ -8,7 +8,6 @@ lock (`kernix lock --add NAME-dkms`); what they lack for later kernels is made u
 from __future__ import annotations
 
 import functools
-import re
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from derivations.fetch import fetch_deb
 from derivations.frozen_map import FrozenMap
+from derivations.linux.dkms import dkms_package
 from derivations.linux.module import make_linux_module
 from derivations.linux.patch import Patch
 from derivations.linux.version import Version
@@ -190,15 +189,12 @@ def _debian(final: Packages, _: Packages) -> Mapping[str, Callable[[], Any]]:
 
 
 def _build(kernel: Kernel, name: str, dkms: Dkms) -> Derivation:
-    package = kernel.context.lock().package(dkms.package, dkms.package)
     changes = [it for it in dkms.changes if Version.parse(it.since) <= Version.parse(kernel.arguments.version)]
     return make_linux_module(
         kernel,
-        fetch_deb(package),
+        dkms_package(dkms.package),
         name=name,
-        version=re.sub(r"[^0-9A-Za-z.+_-]", "_", package.version.rpartition(":")[2]),
         description=f"{dkms.description}, for Linux {kernel.release}",
-        directory="usr/src/*",
         make_flags=[flag for change in changes for flag in change.flags],
         patches=[_patch(change.patch) for change in changes if change.patch is not None],
         requires=dkms.requires,

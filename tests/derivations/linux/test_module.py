@@ -1,4 +1,4 @@
-"""Tests of derivations.linux.module and .packages: what modules are built from, and which there are."""
+"""Tests of derivations.linux.module, .dkms and .packages: what modules are built from, and which there are."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from derivations.context import using
+from derivations.context import Context, using
+from derivations.debian.lock import MissingSet
 from derivations.linux.arguments import InvalidArgument
+from derivations.linux.dkms import dkms_package
 from derivations.linux.kernel import make_linux
 from derivations.linux.module import make_linux_module, with_modules
 from derivations.linux.packages import DKMS, PackageCycle, UnknownPackage
 from derivations.linux.patch import Patch
 from derivations.source import text_file
-from tests.fakes import fake_context, no_context
+from tests.fakes import fake_context, fake_lock, no_context
 
 
 if TYPE_CHECKING:
@@ -38,12 +40,52 @@ def test_what_it_is_built_with() -> None:
         "module",
         "it",
         "6.12.1-mine",
+        "x86_64",
         "src",
         "ARCH=x86_64",
         "LOCALVERSION=-mine",
         "KCFLAGS=-O3",
         "A=b",
     )
+
+
+def test_where_makefiles_look() -> None:
+    """The builder finds the kernel where it would on a machine that runs it, and `uname` says its release."""
+    linux = kernel(extra_version="-mine")
+    mounts = make_linux_module(linux, SOURCE, name="it").mounts
+    links = mounts["/usr/lib/modules"].derivation.env["links"]
+    uname = mounts["/usr/bin/uname"].derivation
+
+    assert links == '{"6.12.1-mine":"../../../kernel/lib/modules/6.12.1-mine"}'
+    assert "release=6.12.1-mine\nmachine=x86_64\n" in uname.env["text"]
+
+
+def test_several_directories() -> None:
+    """A list of directories is built in its order; one alone may be given as a text, and the top is the default."""
+    linux = kernel()
+    given: list[tuple[Any, str]] = [(["b", "a/*"], "b a/*"), ("a", "a"), (None, ".")]
+    for directory, said in given:
+        assert make_linux_module(linux, SOURCE, name="it", directory=directory).args[6] == said
+
+
+def test_a_dkms_package() -> None:
+    """A package is found in the lock of the kernel, by its name with or without `-dkms`, which names the modules, too."""
+    lock = fake_lock(("busybox", "gcc", "vpoll-dkms"))
+    linux = kernel(context=Context(lock=lambda: lock))
+    module = make_linux_module(linux, dkms_package("vpoll"))
+
+    assert dkms_package("vpoll") == dkms_package("vpoll-dkms")
+    assert module.name == "vpoll-1.0-1-6.12.1"
+    assert module.mounts["/src"].derivation.builder == "builtin:fetch-deb"
+    assert module.args[6] == "usr/src/*"
+    other = make_linux_module(linux, dkms_package("vpoll"), name="it", version="2", directory="usr/src/vpoll")
+    assert (other.name, other.args[6]) == ("it-2-6.12.1", "usr/src/vpoll")
+    with pytest.raises(MissingSet, match="no set 'evdi-dkms'") as caught:
+        make_linux_module(linux, dkms_package("evdi"))
+    assert "kernix lock --add evdi-dkms" in str(caught.value.hint)
+    for name in ("", "../x", 3, "Vpoll"):
+        with pytest.raises(InvalidArgument, match="is not the name of a Debian package"):
+            dkms_package(name)  # type: ignore[arg-type]  # what the user may write
 
 
 def test_what_it_needs_is_looked_at_first() -> None:
@@ -86,6 +128,9 @@ def test_patches_and_archives() -> None:
         pytest.param({"make_flags": "A=b"}, "make_flags: it is a list, not 'A=b'", id="flags-text"),
         pytest.param({"requires": "NET"}, "requires: it is a list, not 'NET'", id="requires-text"),
         pytest.param({"requires": ["config_net"]}, "requires: 'config_net' is not the name of an option", id="option"),
+        pytest.param({"name": None}, "name: it is required", id="no-name"),
+        pytest.param({"directory": []}, "directory: the list is empty", id="no-directory"),
+        pytest.param({"directory": ["a", "/b"]}, "directory: '/b' is not a relative path", id="directories"),
         pytest.param({"directory": "$(pwd)"}, "directory: '$(pwd)' is not a relative path", id="directory"),
         pytest.param({"directory": "a/../../b"}, "directory: 'a/../../b' is not a relative path", id="parent"),
         pytest.param({"version": 1.10}, "version: 1.1 is not a version, which is a text", id="version-number"),

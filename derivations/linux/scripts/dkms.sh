@@ -1,0 +1,179 @@
+# Build the modules of the source in this directory as its dkms.conf says, in the ways of dkms(8).
+#
+# $1 is the kernel's release, $2 what `uname -m` says on it. The file is a program for bash: it is run here, in the sandbox,
+# and may look at the kernel's configuration and headers. /build/modules lists what was built, one a line: the file, the
+# name to install it by, and `no` if it keeps its debug information, with tabs between.
+#
+# Where modules go is ours to say, as with dkms on most distributions; what DEST_MODULE_LOCATION says is not used.
+
+kernelver=$1
+arch=$2
+kernel_source_dir=/lib/modules/$kernelver/build
+source_tree=/usr/src
+dkms_tree=/build/dkms
+declare -A lines=()
+
+# $1 as a text in JSON.
+quoted() {
+    local text=${1//[$'\001'-$'\037']/ }
+    text=${text//\\/\\\\}
+    printf '"%s"' "${text//\"/\\\"}"
+}
+
+fail() {
+    printf '@kernix {"kind": %s, "error": %s, "hint": %s}\n' "$(quoted "$1")" "$(quoted "$2")" "$(quoted "$3")"
+    exit 1
+}
+
+# Say that the directive $1 of dkms.conf excludes this kernel, and why: $2.
+exclude() {
+    fail excluded "line $(line_of "$1") of dkms.conf excludes Linux $kernelver: $1 is ${!1}, and $2" \
+        "its authors say that it is not for this kernel; build it for another one, or change dkms.conf with a patch"
+}
+
+# A release as a text that sorts as releases do: every number in it has ten digits.
+sortable() {
+    local rest=$1 found=
+    while [[ $rest =~ ^([^0-9]*)([0-9]+)(.*)$ ]]; do
+        found+=${BASH_REMATCH[1]}$(printf '%010d' "$((10#${BASH_REMATCH[2]}))")
+        rest=${BASH_REMATCH[3]}
+    done
+    printf '%s' "$found$rest"
+}
+
+older() {
+    local LC_ALL=C
+    [[ $(sortable "$1") < $(sortable "$2") ]]
+}
+
+# Before a command of dkms.conf: note its line, and which directive it sets.
+note_line() {
+    local number=$1 index
+    if [[ ${BASH_SOURCE[1]} != ./dkms.conf || $BASH_COMMAND == "source ./dkms.conf" ]]; then return; fi
+    last=$number
+    if [[ $BASH_COMMAND =~ ^([A-Z_]+)(\[([^]]*)\])?= ]]; then
+        index=${BASH_REMATCH[3]}
+        if [[ $index ]]; then eval "index=.\$(($index))"; fi # it may be a variable
+        lines[${BASH_REMATCH[1]}$index]=$number
+    fi
+}
+
+# Print the line of dkms.conf that sets the directive $1 last, or its element $2.
+line_of() {
+    printf '%s' "${lines[$1${2:+.$2}]:-${lines[$1]:-?}}"
+}
+
+check_excluded() {
+    local option value
+    if [[ $BUILD_EXCLUSIVE_KERNEL && ! $kernelver =~ $BUILD_EXCLUSIVE_KERNEL ]]; then
+        exclude BUILD_EXCLUSIVE_KERNEL "that matches no part of $kernelver"
+    fi
+    if [[ $BUILD_EXCLUSIVE_KERNEL_MIN ]] && older "$kernelver" "$BUILD_EXCLUSIVE_KERNEL_MIN"; then
+        exclude BUILD_EXCLUSIVE_KERNEL_MIN "this kernel is older"
+    fi
+    if [[ $BUILD_EXCLUSIVE_KERNEL_MAX ]] && older "$BUILD_EXCLUSIVE_KERNEL_MAX" "$kernelver"; then
+        exclude BUILD_EXCLUSIVE_KERNEL_MAX "this kernel is newer"
+    fi
+    if [[ $BUILD_EXCLUSIVE_ARCH && ! $arch =~ $BUILD_EXCLUSIVE_ARCH ]]; then
+        exclude BUILD_EXCLUSIVE_ARCH "this kernel is for $arch"
+    fi
+    for option in $BUILD_EXCLUSIVE_CONFIG; do
+        value=$(sed -n "s/^${option#!}=\([ym]\)$/\1/p" "$kernel_source_dir/.config")
+        case $option in
+            !*) if [[ $value ]]; then exclude BUILD_EXCLUSIVE_CONFIG "this kernel has ${option#!}=$value"; fi ;;
+            *) if [[ ! $value ]]; then exclude BUILD_EXCLUSIVE_CONFIG "this kernel is configured without ${option#CONFIG_}"; fi ;;
+        esac
+    done
+    if [[ $OBSOLETE_BY ]] && ! older "$kernelver" "$OBSOLETE_BY"; then
+        exclude OBSOLETE_BY "kernels from then on have what it was for"
+    fi
+}
+
+apply_patches() {
+    local index file
+    for index in "${!PATCH[@]}"; do
+        file=${PATCH[index]}
+        if [[ ! $file || (${PATCH_MATCH[index]} && ! $kernelver =~ ${PATCH_MATCH[index]}) ]]; then continue; fi
+        if [[ ! -f patches/$file ]]; then
+            fail patch "line $(line_of PATCH "$index") of dkms.conf names patches/$file, which the source does not have" "is the source complete?"
+        fi
+        echo "applying patches/$file"
+        if ! patch -p1 < "patches/$file"; then
+            fail patch "patches/$file, which dkms.conf names for Linux $kernelver, does not apply" "the log has the hunks that were refused"
+        fi
+    done
+}
+
+# Run the script that the directive $1 names, with its arguments.
+run_script() {
+    local -a words
+    # Words and nothing more, as dkms takes it: no quotes, no variables.
+    read -r -a words <<< "${!1}"
+    if [[ ! ${words[0]} ]]; then return; fi
+    if [[ ! -f ${words[0]} ]]; then
+        fail script "line $(line_of "$1") of dkms.conf has $1 run ${words[0]}, which the source does not have" "is the source complete?"
+    fi
+    chmod +x "${words[0]}"
+    if ! ("./${words[0]}" "${words[@]:1}"); then
+        fail script "${words[0]}, which dkms.conf has $1 run, failed" "the log has what it said"
+    fi
+}
+
+# Print the command that builds for this kernel: the last one that is meant for it, or else the usual one.
+make_command() {
+    local index found=
+    for index in "${!MAKE[@]}"; do
+        if [[ ${MAKE_MATCH[index]} ]]; then
+            if [[ $kernelver =~ ${MAKE_MATCH[index]} ]]; then found=${MAKE[index]}; fi
+        elif [[ $index == 0 ]]; then
+            found=${MAKE[0]}
+        fi
+    done
+    found=${found:-make -C $kernel_source_dir M=$PWD}
+    # The bare word is continued, unless it is quoted: 'make'.
+    if [[ $found == make || $found == 'make '* ]]; then found="make -j$KERNIX_CORES KERNELRELEASE=$kernelver${found#make}"; fi
+    printf '%s' "$found"
+}
+
+list_modules() {
+    local index file target
+    if [[ ${#BUILT_MODULE_NAME[@]} == 0 ]]; then BUILT_MODULE_NAME=("$PACKAGE_NAME"); fi
+    for index in "${!BUILT_MODULE_NAME[@]}"; do
+        file=${BUILT_MODULE_NAME[index]}.ko
+        if [[ ${BUILT_MODULE_LOCATION[index]} ]]; then file=${BUILT_MODULE_LOCATION[index]%/}/$file; fi
+        target=${DEST_MODULE_NAME[index]:-${BUILT_MODULE_NAME[index]}}
+        if [[ $target == */* ]]; then fail conf "DEST_MODULE_NAME is $target, which is no name" "DEST_MODULE_LOCATION is for directories"; fi
+        if [[ ! -f $file ]]; then
+            fail nothing "line $(line_of BUILT_MODULE_NAME "$index") of dkms.conf promises $file, which its MAKE did not build" \
+                "the log has what MAKE said"
+        fi
+        printf '%s\t%s\t%s\n' "$PWD/$file" "$target" "${STRIP[index]:-${STRIP[0]:-yes}}" >> /build/modules
+    done
+}
+
+if ! said=$(bash -n dkms.conf 2>&1); then fail conf "dkms.conf is not a program for bash: $said" "correct it, with a patch"; fi
+trap 'fail conf "dkms.conf ends by itself, on line $last" "it must only set variables"' EXIT
+set -o functrace
+trap 'note_line $LINENO' DEBUG
+# shellcheck disable=SC1091
+source ./dkms.conf # here, and not in a function, in which `declare` would mean something else
+trap - DEBUG EXIT
+set +o functrace
+
+for directive in PACKAGE_NAME PACKAGE_VERSION; do
+    if [[ ! ${!directive} ]]; then fail conf "dkms.conf has no $directive" "every dkms.conf has one"; fi
+done
+check_excluded
+here=$PWD
+mkdir -p "$dkms_tree/$PACKAGE_NAME/$PACKAGE_VERSION"
+mv "$here" "$dkms_tree/$PACKAGE_NAME/$PACKAGE_VERSION/build"
+ln -s "$dkms_tree/$PACKAGE_NAME/$PACKAGE_VERSION/build" "$here"
+cd "$dkms_tree/$PACKAGE_NAME/$PACKAGE_VERSION/build" || exit
+apply_patches
+run_script PRE_BUILD
+if [[ $CLEAN ]]; then (eval "$CLEAN") > /dev/null 2>&1; fi
+command=$(make_command)
+echo "$command"
+(eval "$command") || exit 1
+run_script POST_BUILD
+list_modules

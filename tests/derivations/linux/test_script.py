@@ -1,0 +1,367 @@
+"""Tests of the scripts that build and join modules, in a sandbox with this machine's programs and a kernel made up for them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from derivations.linux.script import text_of
+
+
+RELEASE = "6.12.117"
+BUILD = f"lib/modules/{RELEASE}/build"
+HEAD = 'PACKAGE_NAME="it"\nPACKAGE_VERSION="1.0"\n'
+MAKE = "MAKE='touch it.ko'\n"
+
+
+@attrs.frozen
+class Run:
+    """What a script did: the lines it wrote, those meant for kernix, and its exit code."""
+
+    lines: tuple[str, ...]
+    words: tuple[dict[str, Any], ...]
+    code: int
+
+    @property
+    def error(self) -> dict[str, str]:
+        """Return the last complaint, for the sake of which it failed."""
+        assert self.code != 0, self.lines
+        return next(it for it in reversed(self.words) if "error" in it)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what it warned of."""
+        return [it["warning"] for it in self.words if "warning" in it]
+
+
+@attrs.frozen
+class Machine:
+    """Directories that a script sees in its sandbox, by their names there, below *root*."""
+
+    root: Path
+
+    def write(self, files: dict[str, str]) -> None:
+        """Write *files* by their paths, `build/module/…` or `kernel/…`."""
+        for name, text in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    def run(self, shell: str, script: str, *words: str, cwd: str = "/") -> Run:
+        """Run *script* by *shell* with *words*."""
+        usr = [
+            "--ro-bind",
+            "/usr",
+            "/usr",
+            *(it for name in ("bin", "sbin", "lib", "lib64") for it in self._link(name)),
+        ]
+        mounts = [it for path in sorted(self.root.iterdir()) for it in ("--bind", str(path), f"/{path.name}")]
+        text = text_of(script).replace("=/lib/modules/", "=/kernel/lib/modules/")
+        places = [*usr, "--ro-bind", "/etc", "/etc", "--proc", "/proc", "--dev", "/dev", *mounts, "--chdir", cwd]
+        env = ["--clearenv", "--setenv", "PATH", "/usr/sbin:/usr/bin", "--setenv", "KERNIX_CORES", "2"]
+        done = subprocess.run(
+            ["bwrap", "--unshare-all", *places, *env, shell, "-c", text, script, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lines = (done.stdout + done.stderr).splitlines()
+        words_of_ours = [json.loads(it.removeprefix("@kernix ")) for it in lines if it.startswith("@kernix ")]
+        return Run(tuple(lines), tuple(words_of_ours), done.returncode)
+
+    def dkms(self, conf: str, files: dict[str, str] | None = None, options: str = "") -> Run:
+        """Build a source with the dkms.conf *conf* and other *files*, for a kernel with the *options*."""
+        sources = {f"build/module/{name}": text for name, text in (files or {}).items()}
+        self.write({"build/module/dkms.conf": conf, f"kernel/{BUILD}/.config": options, **sources})
+        return self.run("bash", "dkms", RELEASE, "x86_64", cwd="/build/module")
+
+    @property
+    def modules(self) -> list[list[str]]:
+        """Return what is to be installed: file, name, whether it is stripped."""
+        return [line.split("\t") for line in (self.root / "build/modules").read_text().splitlines()]
+
+    @staticmethod
+    def _link(name: str) -> list[str]:
+        path = Path("/", name)
+        return (
+            ["--symlink", f"usr/{name}", f"/{name}"] if path.is_symlink() else ["--ro-bind-try", str(path), str(path)]
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """Return a machine with nothing on it."""
+    return Machine(tmp_path)
+
+
+# uname
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "Linux"),
+        (["-r"], "6.1.9-x"),
+        (["-m"], "aarch64"),
+        (["-rs"], "Linux 6.1.9-x"),
+        (["-m", "-r"], "6.1.9-x aarch64"),
+        (["--kernel-release"], "6.1.9-x"),
+        (["--machine"], "aarch64"),
+        (["-a"], "Linux kernix 6.1.9-x #1 aarch64 GNU/Linux"),
+    ],
+)
+def test_uname(words: list[str], said: str) -> None:
+    """It speaks of the kernel that is built for, in the order of the real one."""
+    text = f"release=6.1.9-x\nmachine=aarch64\n{text_of('uname')}"
+    done = subprocess.run(["/bin/sh", "-c", text, "uname", *words], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{said}\n"
+
+
+# dkms.conf
+
+
+@pytest.mark.parametrize(
+    ("conf", "options", "line", "said"),
+    [
+        pytest.param('BUILD_EXCLUSIVE_KERNEL="^5\\."', "", 3, "BUILD_EXCLUSIVE_KERNEL is ^5\\.", id="kernel"),
+        pytest.param('BUILD_EXCLUSIVE_KERNEL_MIN="6.13"', "", 3, "this kernel is older", id="min"),
+        pytest.param('BUILD_EXCLUSIVE_KERNEL_MIN="6.12.118"', "", 3, "this kernel is older", id="min-patch-level"),
+        pytest.param('BUILD_EXCLUSIVE_KERNEL_MAX="6.9"', "", 3, "this kernel is newer", id="max"),
+        pytest.param('BUILD_EXCLUSIVE_KERNEL_MAX="6.12.99"', "", 3, "this kernel is newer", id="max-patch-level"),
+        pytest.param('BUILD_EXCLUSIVE_ARCH="i.86|arm.*"', "", 3, "this kernel is for x86_64", id="arch"),
+        pytest.param(
+            '\n\nBUILD_EXCLUSIVE_CONFIG="CONFIG_A CONFIG_B"', "CONFIG_A=y\n", 5, "configured without B", id="option"
+        ),
+        pytest.param(
+            'BUILD_EXCLUSIVE_CONFIG="!CONFIG_A"', "CONFIG_A=m\n", 3, "this kernel has CONFIG_A=m", id="option-not"
+        ),
+        pytest.param('OBSOLETE_BY="6.11"', "", 3, "kernels from then on have what it was for", id="obsolete"),
+        pytest.param(
+            'if false; then\nBUILD_EXCLUSIVE_ARCH="a"\nelse\n  BUILD_EXCLUSIVE_ARCH="b"\nfi',
+            "",
+            6,
+            "ARCH is b",
+            id="branch",
+        ),
+        pytest.param(
+            '. $kernel_source_dir/.config\nif [ -z "$CONFIG_A" ]; then BUILD_EXCLUSIVE_KERNEL="needs \\"A\\""; fi',
+            "CONFIG_B=y\n",
+            4,
+            'BUILD_EXCLUSIVE_KERNEL is needs "A"',
+            id="asks-the-kernel",
+        ),
+    ],
+)
+def test_what_excludes_a_kernel(machine: Machine, conf: str, options: str, line: int, said: str) -> None:
+    """A kernel that dkms.conf excludes is refused before anything is made, with the line that does it and the reason."""
+    run = machine.dkms(f"{HEAD}{conf}\n{MAKE}", options=options)
+
+    assert run.error["kind"] == "excluded"
+    assert run.error["error"].startswith(f"line {line} of dkms.conf excludes Linux {RELEASE}: ")
+    assert said in run.error["error"]
+    assert not (machine.root / "build/dkms").exists()
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [
+        'BUILD_EXCLUSIVE_KERNEL="^6\\.(12|13)\\."',
+        'BUILD_EXCLUSIVE_KERNEL_MIN="6.9"',
+        'BUILD_EXCLUSIVE_KERNEL_MIN="6.12.117"',
+        'BUILD_EXCLUSIVE_KERNEL_MAX="6.13"',
+        'BUILD_EXCLUSIVE_KERNEL_MAX="6.12.117"',
+        'BUILD_EXCLUSIVE_ARCH="x86.*"',
+        'BUILD_EXCLUSIVE_CONFIG="CONFIG_A !CONFIG_B"',
+        'OBSOLETE_BY="6.12.118"',
+    ],
+)
+def test_what_does_not_exclude_it(machine: Machine, conf: str) -> None:
+    """A kernel within the bounds is built for."""
+    assert machine.dkms(f"{HEAD}{conf}\n{MAKE}", options="CONFIG_A=m\nCONFIG_BB=y\n").code == 0
+
+
+def test_the_command(machine: Machine) -> None:
+    """The last MAKE that is meant for the kernel is run, in $dkms_tree, and told the release as dkms tells it."""
+    conf = """
+    MAKE[0]="false"
+    MAKE[1]="make where=$dkms_tree/$PACKAGE_NAME/$PACKAGE_VERSION/build src=${kernel_source_dir} for=$kernelver-${arch}"
+    MAKE_MATCH[1]="^6\\."
+    MAKE[2]="false"
+    MAKE_MATCH[2]="^5\\."
+    MAKE[3]="false"
+    """
+    makefile = "all:\n\techo $(where) $(CURDIR) $(src) $(for) $(KERNELRELEASE) > it.ko\n"
+    run = machine.dkms(HEAD + conf, {"Makefile": makefile})
+
+    assert run.code == 0, run.lines
+    here = "/build/dkms/it/1.0/build"
+    assert (machine.root / f"{here[1:]}/it.ko").read_text() == (
+        f"{here} {here} /kernel/lib/modules/{RELEASE}/build {RELEASE}-x86_64 {RELEASE}\n"
+    )
+
+
+def test_the_modules(machine: Machine) -> None:
+    """What is built is found by name and place, installed by the name of its own, and stripped or not."""
+    conf = """
+    MAKE="mkdir -p sub/dir; touch one.ko sub/two.ko sub/dir/three.ko"
+    BUILT_MODULE_NAME[0]="one"
+    STRIP[0]="no"
+    BUILT_MODULE_NAME[1]="two"
+    BUILT_MODULE_LOCATION[1]="sub/"
+    DEST_MODULE_NAME[1]="deux"
+    STRIP[1]="yes"
+    BUILT_MODULE_NAME[2]="three"
+    BUILT_MODULE_LOCATION[2]="sub/dir"
+    DEST_MODULE_LOCATION[2]="/updates"
+    """
+    assert machine.dkms(HEAD + conf).code == 0
+    here = "/build/dkms/it/1.0/build"
+    assert machine.modules == [
+        [f"{here}/one.ko", "one", "no"],
+        [f"{here}/sub/two.ko", "deux", "yes"],
+        [f"{here}/sub/dir/three.ko", "three", "no"],
+    ]
+
+
+PATCH = "--- a/text\n+++ b/text\n@@ -1 +1 @@\n-{}\n+{}\n"
+
+
+def test_patches_and_scripts(machine: Machine) -> None:
+    """Patches for this kernel are applied in their order, then PRE_BUILD is run with its arguments, then POST_BUILD."""
+    conf = """
+    PATCH[0]="first.patch"
+    PATCH[1]="other.patch"
+    PATCH_MATCH[1]="^5\\."
+    PATCH[2]="second.patch"
+    PATCH_MATCH[2]="^6\\.12"
+    PRE_BUILD="pre.sh a b"
+    MAKE="cp text it.ko"
+    POST_BUILD="post.sh"
+    """
+    files = {
+        "text": "one\n",
+        "patches/first.patch": PATCH.format("one", "two"),
+        "patches/other.patch": "nothing",
+        "patches/second.patch": PATCH.format("two", "three"),
+        "pre.sh": '#!/bin/sh\necho "$1 $2" >> text\n',
+        "post.sh": "#!/bin/sh\necho end >> it.ko\n",
+    }
+    run = machine.dkms(HEAD + conf, files)
+    assert run.code == 0, run.lines
+    assert (machine.root / "build/dkms/it/1.0/build/it.ko").read_text() == "three\na b\nend\n"
+
+
+@pytest.mark.parametrize(
+    ("conf", "kind", "said"),
+    [
+        pytest.param("PACKAGE_NAME=it\n", "conf", "dkms.conf has no PACKAGE_VERSION", id="version"),
+        pytest.param("if true\n", "conf", "is not a program for bash: dkms.conf: line 2", id="syntax"),
+        pytest.param(f"{HEAD}exit 0\n", "conf", "dkms.conf ends by itself, on line 3", id="exit"),
+        pytest.param(
+            f"{HEAD}\nPATCH[0]=x.patch\n", "patch", "line 4 of dkms.conf names patches/x.patch, which", id="patch"
+        ),
+        pytest.param(f"{HEAD}PATCH=bad.patch\n", "patch", "patches/bad.patch, which dkms.conf names for", id="hunk"),
+        pytest.param(
+            f"{HEAD}PRE_BUILD=absent\n", "script", "line 3 of dkms.conf has PRE_BUILD run absent", id="script"
+        ),
+        pytest.param(
+            f"{HEAD}PRE_BUILD='fail.sh x'\n", "script", "fail.sh, which dkms.conf has PRE_BUILD run, failed", id="fails"
+        ),
+        pytest.param(
+            f"{HEAD}{MAKE}for i in 0 1; do\nBUILT_MODULE_NAME[$i]=it$i\ndone\n",
+            "nothing",
+            "line 5 of dkms.conf promises it0.ko, which its MAKE did not build",
+            id="module",
+        ),
+    ],
+)
+def test_what_fails_in_it(machine: Machine, conf: str, kind: str, said: str) -> None:
+    """What is wrong with a dkms.conf is named with its line."""
+    files = {"fail.sh": "#!/bin/sh\nexit 1\n", "patches/bad.patch": PATCH.format("absent", "x"), "text": "there\n"}
+    error = machine.dkms(conf, files).error
+
+    assert error["kind"] == kind
+    assert said in error["error"]
+
+
+def test_a_failed_make(machine: Machine) -> None:
+    """A MAKE that fails has said why itself."""
+    run = machine.dkms(f"{HEAD}MAKE='echo no; false'\n")
+    assert run.code == 1
+    assert "no" in run.lines
+    assert not run.words
+
+
+# Modules of one name
+
+
+def joined(machine: Machine, externals: dict[str, str], own: str = "", builtin: str = "") -> Run:
+    """Join the modules *externals*, package to file, with the kernel's *own* one, and those *builtin* into it."""
+    place = f"lib/modules/{RELEASE}"
+    machine.write({f"externals/{package}/{place}/{file}": "" for package, file in externals.items()})
+    machine.write(
+        {f"kernel-modules/{place}/{own or 'modules.order'}": "", f"kernel-modules/{place}/modules.builtin": builtin}
+    )
+    machine.write({"kernel/System.map": "", "build/x": "", "out/x": ""})
+    return machine.run("/bin/sh", "modules", RELEASE)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("extra/a/my-dial.ko", "extra/b/my_dial.ko"),
+        ("extra/a/it.ko", "extra/b/it.ko"),
+        ("extra/a/it.ko", "updates/it.ko.xz"),
+        ("extra/a/x/it.ko.zst", "extra/b/it.ko.gz"),
+    ],
+)
+def test_two_of_one_name(machine: Machine, one: str, two: str) -> None:
+    """Two modules that are one to modprobe are refused, and both are named with their files."""
+    error = joined(machine, {"first": one, "second": two}).error
+
+    assert error["kind"] == "conflict"
+    assert f"{one} of first" in error["error"]
+    assert f"{two} of second" in error["error"]
+
+
+def test_a_module_of_the_kernel(machine: Machine) -> None:
+    """A module that replaces one of the kernel's is reported, with what wins; where nothing says what wins it is refused."""
+    (warning,) = joined(machine, {"mine": "extra/mine/snd-x.ko"}, own="kernel/sound/snd_x.ko.xz").warnings
+    assert warning == (
+        "extra/mine/snd-x.ko of mine replaces kernel/sound/snd_x.ko.xz, the kernel's own snd_x: depmod searches updates extra first"
+    )
+
+
+def test_a_module_beside_the_kernel_s(machine: Machine) -> None:
+    """Where nothing says which of two is found, it is refused."""
+    run = joined(machine, {"mine": "kernel/mine/x.ko"}, own="kernel/sound/x.ko")
+    assert run.error["kind"] == "conflict"
+    assert "kernel/mine/x.ko of mine has the name of kernel/sound/x.ko" in run.error["error"]
+
+
+def test_a_built_in_module(machine: Machine) -> None:
+    """A module that has the name of what is built in is reported."""
+    (warning,) = joined(
+        machine, {"mine": "extra/mine/8250.ko"}, builtin="kernel/a/825.ko\nkernel/tty/8250.ko\n"
+    ).warnings
+    assert warning.startswith(
+        "extra/mine/8250.ko of mine is called as kernel/tty/8250.ko, which is built into Linux 6.12.117"
+    )
+
+
+def test_names_of_their_own(machine: Machine) -> None:
+    """Modules with names of their own are not spoken of."""
+    run = joined(
+        machine,
+        {"a": "extra/a/one.ko", "b": "extra/b/one-two.ko"},
+        own="kernel/one_three.ko",
+        builtin="kernel/two.ko\n",
+    )
+    assert not run.warnings
+    assert not any(it.get("kind") == "conflict" for it in run.words)
