@@ -64,6 +64,18 @@ directory_like() {
     (cd "$2" && pwd)
 }
 
+# Check that something here says how to build: $1 is the pattern that led here.
+check_buildable() {
+    for file in dkms.conf Kbuild Makefile makefile GNUmakefile configure; do
+        if [ -e "$file" ]; then return; fi
+    done
+    where=$1
+    if [ "$where" = . ]; then where="its top directory"; fi
+    others=$(find . -name dkms.conf -o -name Kbuild -o -name Makefile | sed 's|^\./||; s|/[^/]*$||' | list)
+    fail source "the source of $name has neither a makefile, nor Kbuild, nor dkms.conf in $where" \
+        "${others:+there is one in $others; }give the directory with it as \`directory\`"
+}
+
 symbols() {
     find /depends /build/symbols -name '*.symvers' 2> /dev/null | sort | tr '\n' ' '
 }
@@ -182,10 +194,10 @@ build_here() {
 
 # Keep what others need of what was built here: its symbols and its headers.
 keep_symbols() {
-    mkdir -p /build/symbols /out/dev
+    mkdir -p /build/symbols
     number=$((number + 1))
     find . -name Module.symvers -type f -exec cat {} + | sort -u > "/build/symbols/$number.symvers"
-    find . -name '*.h' | cpio -pdm --quiet /out/dev
+    find . -name '*.h' | cpio -pdmu --quiet /out/dev
 }
 
 makeflags=" --"
@@ -196,18 +208,21 @@ cp -R /src "$top"
 chmod -R u+w "$top"
 modernise
 touch /build/unpacked
+mkdir -p /out/dev
 number=0
 set -f
 for pattern in $patterns; do
     set +f
     place=$(directory_like "$pattern") || { echo "$place"; exit 1; }
     cd "$place"
+    check_buildable "$pattern"
     KBUILD_EXTRA_SYMBOLS=$(symbols)
     export KBUILD_EXTRA_SYMBOLS
     if [ -e dkms.conf ]; then by_dkms "$@"; else build_here "$@"; fi
     keep_symbols
 done
 
+cat /build/symbols/*.symvers | sort -u > /out/dev/Module.symvers
 if [ ! -d "$tree" ] || [ -z "$(find "$tree" -name '*.ko*')" ]; then fail nothing "$name builds no module" "does its makefile have obj-m?"; fi
 find "$tree" -maxdepth 1 \( -type f -o -type l \) -exec rm {} +
 find "$tree" -name '*.ko*' | while read -r module; do

@@ -66,7 +66,7 @@ class Machine:
         places = [*usr, "--ro-bind", "/etc", "/etc", "--proc", "/proc", "--dev", "/dev", *mounts, "--chdir", cwd]
         env = ["--clearenv", "--setenv", "PATH", "/usr/sbin:/usr/bin", "--setenv", "KERNIX_CORES", "2"]
         done = subprocess.run(
-            ["bwrap", "--unshare-all", *places, *env, shell, "-c", text, script, *words],
+            ["/usr/bin/env", "bwrap", "--unshare-all", *places, *env, shell, "-c", text, script, *words],
             capture_output=True,
             text=True,
             check=False,
