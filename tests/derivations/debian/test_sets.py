@@ -38,3 +38,17 @@ def test_unknown_set() -> None:
         package_set("gcc-aarch46")
     assert caught.value.args == ("gcc-aarch46", tuple(SETS))
     assert "`gcc-aarch64`" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["vpoll-dkms", "evdi-dkms", "tp-smapi-dkms"])
+def test_sources_of_modules(name: str) -> None:
+    """Every `*-dkms` package is a set by itself, of that package alone."""
+    found = package_set(name)
+    assert (found.packages, found.closure, found.optional) == ((name,), False, True)
+
+
+@pytest.mark.parametrize("name", ["-dkms", "dkms", "Evdi-dkms", "evdi-dkms-x", "../a-dkms"])
+def test_no_source_of_modules(name: str) -> None:
+    """What no package can be called is no set."""
+    with pytest.raises(UnknownSet):
+        package_set(name)
