@@ -365,3 +365,80 @@ def test_names_of_their_own(machine: Machine) -> None:
     )
     assert not run.warnings
     assert not any(it.get("kind") == "conflict" for it in run.words)
+
+
+# Sources, with a kernel whose makefile says what it is asked for
+
+
+KERNEL = """
+include $(M)/Makefile
+.DEFAULT_GOAL := modules
+modules:
+	@echo "M is $(M), flags are $(ccflags-y), asked for $(MAKECMDGOALS), A is $(A)"
+	@touch $(M)/it.ko
+"""
+
+
+def build(machine: Machine, files: dict[str, str], library: str = "", top: str = "", directory: str = ".") -> Run:
+    """Build the source *files* for a kernel with this scripts/Makefile.lib and top makefile, and make's argument `A=b c`."""
+    place = f"kernel/lib/modules/{RELEASE}"
+    kernel = {
+        "build/Makefile": KERNEL,
+        "build/.config": "",
+        "source/scripts/Makefile.lib": library,
+        "source/Makefile": top,
+    }
+    machine.write({f"{place}/{name}": text for name, text in kernel.items()})
+    machine.write({f"src/{name}": text for name, text in files.items()})
+    machine.write({"build/x": "", "out/x": ""})
+    return machine.run("/bin/sh", "module", "it", RELEASE, "x86_64", directory, "A=b c")
+
+
+EXTRA = "obj-m := it.o\nEXTRA_CFLAGS += -DX\n"
+
+
+@pytest.mark.parametrize(
+    ("library", "flags"),
+    [pytest.param("", "-DX", id="gone"), pytest.param("ccflags-y += $(EXTRA_CFLAGS)", "", id="known")],
+)
+def test_extra_cflags(machine: Machine, library: str, flags: str) -> None:
+    """EXTRA_CFLAGS is added to the flags where the kernel does not do it itself any more."""
+    run = build(machine, {"Makefile": EXTRA}, library)
+    assert f"M is /build/module, flags are {flags}, asked for modules, A is b c" in run.lines
+
+
+WRAPPER = """
+obj-m := it.o
+ifeq ($(M),)
+all:
+	make -C $(KDIR) SUBDIRS=$(PWD) modules
+endif
+"""
+
+
+@pytest.mark.parametrize(
+    ("top", "said"),
+    [
+        pytest.param("", "M is /build/module, flags are , asked for modules, A is b c", id="gone"),
+        pytest.param("ifdef SUBDIRS", "its makefile by itself builds no module: Kbuild is asked to", id="known"),
+    ],
+)
+def test_subdirs(machine: Machine, top: str, said: str) -> None:
+    """A makefile that gives SUBDIRS gives M to a kernel that does not know the former, which would build itself."""
+    assert said in build(machine, {"Makefile": WRAPPER}, top=top).lines
+
+
+def test_no_makefile(machine: Machine) -> None:
+    """A source without a makefile at its top is refused, with the directories that have one."""
+    run = build(machine, {"one/Makefile": "", "two/x/Kbuild": "", "README": ""})
+    assert run.error["error"].endswith("has neither a makefile, nor Kbuild, nor dkms.conf in its top directory")
+    assert "there is one in one, two/x;" in run.error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("directory", "said"),
+    [("src", "has no directory src"), ("*", "several directories of the source of it are like *")],
+)
+def test_directories(machine: Machine, directory: str, said: str) -> None:
+    """A pattern that no directory is like, or several are, is refused."""
+    assert said in build(machine, {"one/Makefile": "", "two/Makefile": ""}, directory=directory).error["error"]
