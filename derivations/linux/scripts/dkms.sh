@@ -20,8 +20,9 @@ quoted() {
     printf '"%s"' "${text//\"/\\\"}"
 }
 
+# Complain of $2, which is of the kind $1, and advise $3, if there is something to advise.
 fail() {
-    printf '@kernix {"kind": %s, "error": %s, "hint": %s}\n' "$(quoted "$1")" "$(quoted "$2")" "$(quoted "$3")"
+    printf '@kernix {"kind": %s, "error": %s%s}\n' "$(quoted "$1")" "$(quoted "$2")" "${3:+, \"hint\": $(quoted "$3")}"
     exit 1
 }
 
@@ -99,7 +100,7 @@ apply_patches() {
         fi
         echo "applying patches/$file"
         if ! patch -p1 < "patches/$file"; then
-            fail patch "patches/$file, which dkms.conf names for Linux $kernelver, does not apply" "the log has the hunks that were refused"
+            fail patch "patches/$file, which dkms.conf names for Linux $kernelver, does not apply"
         fi
     done
 }
@@ -115,7 +116,7 @@ run_script() {
     fi
     chmod +x "${words[0]}"
     if ! ("./${words[0]}" "${words[@]:1}"); then
-        fail script "${words[0]}, which dkms.conf has $1 run, failed" "the log has what it said"
+        fail script "${words[0]}, which dkms.conf has $1 run, failed"
     fi
 }
 
@@ -144,8 +145,7 @@ list_modules() {
         target=${DEST_MODULE_NAME[index]:-${BUILT_MODULE_NAME[index]}}
         if [[ $target == */* ]]; then fail conf "DEST_MODULE_NAME is $target, which is no name" "DEST_MODULE_LOCATION is for directories"; fi
         if [[ ! -f $file ]]; then
-            fail nothing "line $(line_of BUILT_MODULE_NAME "$index") of dkms.conf promises $file, which its MAKE did not build" \
-                "the log has what MAKE said"
+            fail nothing "line $(line_of BUILT_MODULE_NAME "$index") of dkms.conf promises $file, which its MAKE did not build"
         fi
         printf '%s\t%s\t%s\n' "$PWD/$file" "$target" "${STRIP[index]:-${STRIP[0]:-yes}}" >> /build/modules
     done
