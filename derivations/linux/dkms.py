@@ -65,6 +65,7 @@ def dkms_package(name: str) -> DkmsPackage:
     Raises:
         InvalidArgument: no package can be called that.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    given: object = name
+    if not isinstance(given, str) or not _NAME.fullmatch(name):
         raise InvalidArgument("name", f"{name!r} is not the name of a Debian package")
     return DkmsPackage(name.removesuffix(_SUFFIX) + _SUFFIX)
