@@ -162,7 +162,7 @@ by_dkms() {
     noted dkms env MAKEFLAGS="$makeflags" bash /kernix/dkms.sh "$release" "$machine" || give_up dkms
     find_strip "$@"
     while IFS="$(printf '\t')" read -r file target keep; do
-        install_one "$file" "$tree/extra/$name/$target.ko" "$keep"
+        install_one "$file" "$tree/$below/$target.ko" "$keep"
     done < /build/modules
 }
 
@@ -173,8 +173,8 @@ build_here() {
             find_strip "$@"
             compiled | while read -r file; do
                 case $file in
-                    "$PWD"/*) install_one "$file" "$tree/extra/$name/${file#"$PWD"/}" ;;
-                    *) install_one "$file" "$tree/extra/$name/${file##*/}" ;;
+                    "$PWD"/*) install_one "$file" "$tree/$below/${file#"$PWD"/}" ;;
+                    *) install_one "$file" "$tree/$below/${file##*/}" ;;
                 esac
             done
             return
@@ -189,7 +189,7 @@ build_here() {
         give_up kbuild
     fi
     # Signed with which key? None is kept, so that the kernel can be built again as it was.
-    kbuild "$@" modules_install CONFIG_MODULE_SIG_ALL= INSTALL_MOD_PATH=/out/out INSTALL_MOD_DIR="extra/$name" INSTALL_MOD_STRIP=1 DEPMOD=true
+    kbuild "$@" modules_install CONFIG_MODULE_SIG_ALL= INSTALL_MOD_PATH=/out/out INSTALL_MOD_DIR="$below" INSTALL_MOD_STRIP=1 DEPMOD=true
 }
 
 # Keep what others need of what was built here: its symbols and its headers.
@@ -215,6 +215,8 @@ for pattern in $patterns; do
     set +f
     place=$(directory_like "$pattern") || { echo "$place"; exit 1; }
     cd "$place"
+    below=extra/$name
+    case $patterns in *" "*) below=$below/${place#"$top"/} ;; esac # two of them may have modules of one name
     check_buildable "$pattern"
     KBUILD_EXTRA_SYMBOLS=$(symbols)
     export KBUILD_EXTRA_SYMBOLS
