@@ -108,7 +108,9 @@ by_makefile() {
     for variable in KDIR KERNELDIR KERNEL_DIR KERNEL_SRC KERNEL_SOURCE KSRC; do export "$variable=$kernel"; done
     for variable in KVER KVERS KVERSION; do export "$variable=$release"; done
     if [ ! -e GNUmakefile ] && [ ! -e makefile ] && [ ! -e Makefile ]; then ./configure || return; fi
-    MAKEFLAGS="$makeflags" make -j"$KERNIX_CORES"
+    # `all: clean modules` means one after the other; below it, the kernel's makefiles know what they may do at once.
+    printf '%s\n' 'ifeq ($(MAKELEVEL),0)' .NOTPARALLEL: endif > /build/serial.mk
+    MAKEFILES=/build/serial.mk MAKEFLAGS="$makeflags" make -j"$KERNIX_CORES"
 }
 
 # Run $2… and note what it says in /build/$1.log.

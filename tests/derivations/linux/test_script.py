@@ -428,6 +428,25 @@ def test_subdirs(machine: Machine, top: str, said: str) -> None:
     assert said in build(machine, {"Makefile": WRAPPER}, top=top).lines
 
 
+ORDERED = """
+obj-m := it.o
+ifeq ($(M),)
+all: clean modules
+clean:
+	sleep 0.2; echo cleaned; rm -f ready
+modules:
+	touch ready; sleep 0.4; test -e ready && make -C $(KDIR) M=$(PWD) modules
+endif
+"""
+
+
+def test_the_order_of_a_makefile(machine: Machine) -> None:
+    """What a makefile of the authors' lists is made one after the other, as they do it."""
+    lines = build(machine, {"Makefile": ORDERED}).lines
+    assert lines.index("cleaned") < lines.index("M is /build/module, flags are , asked for modules, A is b c")
+    assert "its makefile by itself builds no module: Kbuild is asked to" not in lines
+
+
 def test_no_makefile(machine: Machine) -> None:
     """A source without a makefile at its top is refused, with the directories that have one."""
     run = build(machine, {"one/Makefile": "", "two/x/Kbuild": "", "README": ""})
