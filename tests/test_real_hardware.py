@@ -121,7 +121,7 @@ def test_a_kernel_for_the_machine(real: Kernix, kernel: str) -> None:
     """From nothing at all, `hardware=` makes a kernel that serves the machine, buses included; `check` says so."""
     real.run("detect", *map(str, GUIDES), "--snapshot", "guides.json")
     file = real.define("fitted.py", f"""
-        empty = kernels.{kernel}.override(base="tinyconfig", extra_config={{"64BIT": YES, "MODULES": YES}})
+        empty = kernels.{kernel}.override(base="tinyconfig", extra_config={{"64BIT": YES, "MODULES": YES, "BINFMT_ELF": YES}})
         fitted = empty.override(hardware="guides.json")
     """)  # fmt: skip
     lines = set(real.run("config", "-f", file, "fitted").stdout.splitlines())
@@ -136,7 +136,7 @@ def test_a_kernel_for_the_machine(real: Kernix, kernel: str) -> None:
     fitted = json.loads(real.run("check", "-f", file, "fitted", "--machine", "guides.json", "--json").stdout)
     assert [] == [it for it in fitted if it["fatal"]]
     lacking = json.loads(real.run("check", "-f", file, "empty", "--machine", "guides.json", "--json", code=1).stdout)
-    assert {"absent"} == {it["trouble"] for it in lacking}
+    assert {"absent", "userland"} == {it["trouble"] for it in lacking}
 
 
 def test_repair_of_a_kernel_for_the_machine(real: Kernix, kernel: str) -> None:
