@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from derivations.hardware.kernel_log import firmware_in
 from derivations.hardware.snapshot import Fact, FactKind, Snapshot
 from derivations.hardware.special import BUILT_IN_FILESYSTEMS
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_FIRMWARE = re.compile(
-    r"(?:firmware: (?:direct-loading firmware|failed to load)|Direct firmware load for|[Ll]oading firmware:?) (\S+)"
-)
 _RAID = re.compile(r"raid(\d+)")
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _RAID_MODULES = {"4": "raid456", "5": "raid456", "6": "raid456"}
@@ -103,7 +101,7 @@ def _firmware(root: Path) -> list[str]:
                 lines.append(record.decode(errors="replace"))
         finally:
             os.close(log)
-    return sorted({match[1].rstrip(":,") for line in lines for match in _FIRMWARE.finditer(line)})
+    return sorted({file for line in lines for file in firmware_in(line)})
 
 
 @attrs.frozen

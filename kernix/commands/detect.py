@@ -50,8 +50,8 @@ def command(
 ) -> None:
     """Print the options that this machine needs, or the machines of FILEs, as a fragment of a .config.
 
-    A FILE holds what `lspci -nnk`, `lspci -k`, `lspci -n`, `lsusb`, `lsusb -t` or `lsmod` printed, modprobed-db's list,
-    modaliases, or a snapshot; which, is seen by its form. `-` is what comes in by a pipe. Several are put together. In the fragment each
+    A FILE holds what `lspci`, `lsusb`, `usb-devices`, `lsmod`, `dmesg`, `inxi` or hw-probe printed, modprobed-db's list,
+    modaliases, or a snapshot; its lines tell which. `-` is what comes in by a pipe. Several are put together. In the fragment each
     option stands below what wants it; at its end come, as comments, the firmware, the modules that an
     initramfs needs, and what could not be mapped.
     """

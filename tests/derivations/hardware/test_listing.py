@@ -29,6 +29,116 @@ LSUSB_T = """\
 /:  Bus 001.Port 001: Dev 001, Class=root_hub, Driver=ehci-pci/2p, 480M
 """
 
+LSPCI_MM = """\
+02:00.0 "Network controller [0280]" "Intel Corporation [8086]" "Wireless 8265 [24fd]" -r78 -p00 "Intel [8086]" "Dual [0010]"
+02:00.1 "0280" "8086" "24fd" -r78 "" ""
+02:00.2 "Class 0280" "8086" "24fd" "8086" "0010" "iwlwifi"
+"""
+
+LSPCI_VMM = """\
+Slot:\t3a:00.0
+Class:\tNon-Volatile memory controller [0108]
+Vendor:\tSamsung Electronics Co Ltd [144d]
+Device:\tNVMe SSD Controller [a808]
+SVendor:\tSamsung [144d]
+SDevice:\tDevice [a801]
+Rev:\t01
+ProgIf:\t02
+Driver:\tnvme
+Module:\tnvme
+NUMANode:\t0
+
+Device:\t3b:00.0
+Class:\t0280
+Vendor:\t8086
+Device:\t24fd
+Driver:\tiwlwifi
+"""
+
+WITHOUT_NAMES = """\
+00:19.0 Class 0200: Device 8086:1502 (rev 04)
+00:1a.0 Class 0c03: Device 8086:1c2d (rev 05) (prog-if 20)
+00:02.0 VGA compatible controller: Device 1234:1111 (rev 02)
+\tSubsystem: Device 1af4:1100
+\tKernel driver in use: bochs-drm
+0000:00:03.0 Class [0300]: Device [8086:0f31] (rev 11)
+        Flags: bus master, fast devsel, latency 0, IRQ 92
+        Kernel driver in use: i915
+"""
+
+USB_DEVICES = """\
+T:  Bus=01 Lev=00 Prnt=00 Port=00 Cnt=00 Dev#=  1 Spd=480  MxCh= 1
+B:  Alloc=  0/800 us ( 0%), #Int=  0, #Iso=  0
+D:  Ver= 2.00 Cls=09(hub  ) Sub=00 Prot=01 MxPS=64 #Cfgs=  1
+P:  Vendor=1d6b ProdID=0002 Rev= 5.03
+S:  Manufacturer=Linux 5.3.0 ehci_hcd
+S:  Product=EHCI Host Controller
+C:* #Ifs= 1 Cfg#= 1 Atr=e0 MxPwr=  0mA
+I:* If#= 0 Alt= 0 #EPs= 1 Cls=09(hub  ) Sub=00 Prot=00 Driver=hub
+E:  Ad=81(I) Atr=03(Int.) MxPS=   4 Ivl=256ms
+
+T: Bus=01 Lev=01 Prnt=01 Port=03 Cnt=01 Dev#= 2 Spd=12 MxCh= 0
+D: Ver= 2.00 Cls=00(>ifc ) Sub=00 Prot=00 MxPS=64 #Cfgs= 1
+P: Vendor=12d1 ProdID=1003 Rev=00.00
+I: If#= 0 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=ff Prot=ff Driver=option
+I: If#= 1 Alt= 0 #EPs= 2 Cls=ff(vend.) Sub=ff Prot=ff Driver=option
+I: If#= 2 Alt= 0 #EPs= 2 Cls=08(stor.) Sub=06 Prot=50 Driver=(none)
+"""
+
+LSUSB_V = """\
+Bus 001 Device 003: ID 0424:ec00 Standard Microsystems Corp. SMSC9512/9514 Fast Ethernet Adapter
+Device Descriptor:
+  bLength                18
+  bDeviceClass          255 Vendor Specific Class
+  bDeviceSubClass         0
+  bDeviceProtocol         1
+  bcdDevice            2.00
+  Configuration Descriptor:
+    Interface Descriptor:
+      bInterfaceNumber        0
+      bInterfaceClass         3 Human Interface Device
+      bInterfaceSubClass      1 Boot Interface Subclass
+      bInterfaceProtocol      2 Mouse
+Device Status:     0x0001
+  Self Powered
+"""
+
+INXI = """\
+Graphics:  Device-1: Intel CoffeeLake-S GT2 [UHD Graphics 630] vendor: Gigabyte driver: i915
+           v: kernel bus-ID: 00:02.0 chip-ID: 8086:3e98 class-ID: 0300
+           Display: server: No display server data found. Headless machine? tty: N/A
+Graphics:
+  Card-2: NVIDIA GF114 [GeForce GTX 560 Ti] driver: N/A bus ID: 01:00.0
+  chip ID: 10de:1200
+  Device-2: Microdia USB 2.0 Camera driver: snd-usb-audio,uvcvideo type: USB rev: 2.0
+    speed: 480 Mb/s lanes: 1 bus-ID: 1-2:2 chip-ID: 0c45:636b class-ID: 0102 serial: <filter>
+Network:   Card: Intel Wireless 8265 / 8275 driver: iwlwifi bus-ID: 01:00.0 chip-ID: 8086:24fd
+           IF: wlp1s0 state: up mac: <filter>
+"""
+
+HW_PROBE = """\
+pci:8086-5916-17aa-2245;03-00-00;works;graphics card;i915;Intel;HD Graphics 620;Lenovo;ThinkPad
+usb:046d-c077;03-01-02;works;mouse;usbhid;Logitech;M105
+eisa:aaa-0001;;detected;monitor;;A;B
+"""
+
+DMESG = """\
+[    0.000000] Linux version 5.15.0 (gcc)
+[    0.769655] pci 0000:00:00.0: [8086:2280] type 00 class 0x060000
+[    0.770222] pci 0000:00:13.0: [8086:22a3] type 00 class 0x010601 PCIe Root Complex Integrated Endpoint
+[    1.770222] ahci 0000:00:13.0: version 3.0
+<6>[    8.979723] usb 1-13.3: New USB device found, idVendor=413c, idProduct=2107
+[    9.351211] usb-storage 1-13.3:1.0: USB Mass Storage device detected
+[Tue Nov 29 10:00:00 2022] usb 1-1: New USB device found, idVendor=8087, idProduct=0024, bcdDevice= 0.00
+kern  :info  : [    9.985971] hid-generic 0003:413C:2107.0001: input,hidraw0: USB HID v1.10 Keyboard [Dell] on usb-0000
+Nov 29 10:00:00 host kernel: r8169 0000:02:00.0: Direct firmware load for rtl_nic/rtl8168h-2.fw failed with error -2
+Nov 29 10:00:00 host kernel: Bluetooth: hci0: Found device firmware: intel/ibt-20-1-3.sfi
+iwlwifi 0000:02:00.0: loaded firmware version 36.8fd77bb3.0 8265-36.ucode op_mode iwlmvm
+"""
+
+FIRMWARE = FactKind.FIRMWARE
+USB_ALONE = "d????dc??dsc??dp??ic??isc??ip??in??"
+
 
 def facts(text: str) -> list[tuple[FactKind, str, str]]:
     """Return kind, name and driver of what *text* tells."""
@@ -81,6 +191,75 @@ def facts(text: str) -> list[tuple[FactKind, str, str]]:
                 (DEVICE, "usb:driver:xhci_hcd", "pci xhci_hcd"),
             ], id="lsusb-t",
         ),
+        pytest.param(
+            LSPCI_MM,
+            [
+                (DEVICE, "pci:v00008086d000024FDsv00008086sd00000010bc02sc80i00", ""),
+                (DEVICE, "pci:v00008086d000024FDsv00008086sd00000010bc02sc80i??", "pci iwlwifi"),
+                (DEVICE, f"pci:v00008086d000024FD{UNKNOWN_IDS}bc02sc80i??", ""),
+            ], id="lspci-mm",
+        ),
+        pytest.param(
+            LSPCI_VMM,
+            [
+                (DEVICE, "pci:v0000144Dd0000A808sv0000144Dsd0000A801bc01sc08i02", "pci nvme"),
+                (DEVICE, f"pci:v00008086d000024FD{UNKNOWN_IDS}bc02sc80i??", "pci iwlwifi"),
+                (MODULE, "nvme", ""),
+            ], id="lspci-vmm",
+        ),
+        pytest.param(
+            WITHOUT_NAMES,
+            [
+                (DEVICE, "pci:v00001234d00001111sv00001AF4sd00001100bc??sc??i??", "pci bochs-drm"),
+                (DEVICE, f"pci:v00008086d00000F31{UNKNOWN_IDS}bc03sc00i??", "pci i915"),
+                (DEVICE, f"pci:v00008086d00001502{UNKNOWN_IDS}bc02sc00i??", ""),
+                (DEVICE, f"pci:v00008086d00001C2D{UNKNOWN_IDS}bc0Csc03i20", ""),
+            ], id="lspci-without-names",
+        ),
+        pytest.param("ext4 737280 - - Live 0x0000000000000000\njbd2 131072 -2\n",
+                     [(MODULE, "ext4", ""), (MODULE, "jbd2", "")], id="modules-of-a-kernel-without-unloading"),
+        pytest.param(
+            USB_DEVICES,
+            [
+                (DEVICE, "usb:v12D1p1003d0000dc00dsc00dp00ic08isc06ip50in??", ""),
+                (DEVICE, "usb:v12D1p1003d0000dc00dsc00dp00icFFiscFFipFFin??", "usb option"),
+                (DEVICE, "usb:v1D6Bp0002d0503dc09dsc00dp01ic09isc00ip00in??", "usb hub"),
+            ], id="usb-devices",
+        ),
+        pytest.param(LSUSB_V, [(DEVICE, "usb:v0424pEC00d0200dcFFdsc00dp01ic03isc01ip02in??", "")], id="lsusb-v"),
+        pytest.param(
+            INXI,
+            [
+                (DEVICE, f"pci:v000010DEd00001200{UNKNOWN_IDS}bc??sc??i??", ""),
+                (DEVICE, f"pci:v00008086d000024FD{UNKNOWN_IDS}bc??sc??i??", "pci iwlwifi"),
+                (DEVICE, f"pci:v00008086d00003E98{UNKNOWN_IDS}bc03sc00i??", "pci i915"),
+                (DEVICE, f"usb:v0C45p636B{USB_ALONE}", "usb snd-usb-audio"),
+                (DEVICE, f"usb:v0C45p636B{USB_ALONE}", "usb uvcvideo"),
+            ], id="inxi",
+        ),
+        pytest.param(
+            HW_PROBE,
+            [
+                (DEVICE, "pci:v00008086d00005916sv000017AAsd00002245bc03sc00i00", "pci i915"),
+                (DEVICE, "usb:v046DpC077d????dc??dsc??dp??ic03isc01ip02in??", "usb usbhid"),
+            ], id="hw-probe",
+        ),
+        pytest.param(
+            DMESG,
+            [
+                (DEVICE, "hid:b0003g????v0000413Cp00002107", "hid hid-generic"),
+                (DEVICE, f"pci:v00008086d00002280{UNKNOWN_IDS}bc06sc00i00", ""),
+                (DEVICE, f"pci:v00008086d000022A3{UNKNOWN_IDS}bc01sc06i01", "pci ahci"),
+                (DEVICE, "usb:driver:usbhid", "usb usbhid"),
+                (DEVICE, f"usb:v413Cp2107{USB_ALONE}", "usb usb-storage"),
+                (DEVICE, f"usb:v8087p0024{USB_ALONE.replace('d????', 'd0000')}", ""),
+                (FIRMWARE, "8265-36.ucode", ""), (FIRMWARE, "intel/ibt-20-1-3.sfi", ""),
+                (FIRMWARE, "rtl_nic/rtl8168h-2.fw", ""),
+            ], id="dmesg",
+        ),
+        pytest.param('E: DRIVER=x\nE: MODALIAS=pci:v1\n  Module Alias: "usb:v2"\n',
+                     [(DEVICE, "pci:v1", ""), (DEVICE, "usb:v2", "")], id="udevadm-and-hwinfo"),
+        pytest.param("\x1b[32mkvm\x1b[0m 1024 0\n", [(MODULE, "kvm", "")], id="colored"),
         pytest.param("MODALIAS=acpi:PNP0C0A:\nusb:v1D6Bp0002d0601\n",
                      [(DEVICE, "acpi:PNP0C0A:", ""), (DEVICE, "usb:v1D6Bp0002d0601", "")], id="modaliases"),
         pytest.param("# mine\n\namdgpu\n...\n", [(MODULE, "amdgpu", "")], id="comments"),
@@ -97,6 +276,15 @@ def test_every_form(text: str, expected: list[tuple[FactKind, str, str]]) -> Non
 def test_forms_may_stand_together() -> None:
     """A file may hold several listings, one after the other."""
     assert 4 == len(facts(LSPCI_NNK + "Module Size Used by\nkvm 1024 0\n"))
+
+
+def test_forms_that_were_added_stand_together_too() -> None:
+    """Every line of every form, one after the other, is understood, and means what it means alone."""
+    texts = [LSPCI_NNK, LSUSB_T, LSPCI_MM, LSPCI_VMM, WITHOUT_NAMES, USB_DEVICES, LSUSB_V, INXI, HW_PROBE, DMESG]
+    together = read_listing("\n".join(texts).encode(), "file")
+
+    assert () == together.ignored
+    assert {it for text in texts for it in facts(text)} == set(facts("\n".join(texts)))
 
 
 def test_a_snapshot_is_a_listing() -> None:
