@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from derivations.hardware.drivers import DriverMap
     from derivations.hardware.mapping import Found, Mapped
     from derivations.hardware.snapshot import Fact, Snapshot
+    from derivations.kconfig.model import Model
     from derivations.kconfig.resolved import Values
 
 
@@ -81,13 +82,13 @@ class Finding:
                 return f"{self.fact}: {', '.join(self.modules)} {self.trouble}"
 
 
-def coverage(snapshot: Snapshot, drivers: DriverMap, values: Values) -> tuple[Finding, ...]:
-    """Return what of the machines in *snapshot* a kernel with the options *values* would not serve.
+def coverage(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) -> tuple[Finding, ...]:
+    """Return what of the machines in *snapshot* a kernel of *model* with the options *values* would not serve.
 
     Raises:
         EmptySnapshot: there are no machines in it.
     """
-    mapped = map_hardware(snapshot.checked(), drivers)
+    mapped = map_hardware(snapshot.checked(), drivers, model)
     seen = dict(snapshot.entries)
     answers: dict[Fact, list[Found]] = {}
     for found in mapped.found:

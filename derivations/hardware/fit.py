@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.hardware.mapping import Mapped, map_hardware
+from derivations.hardware.mapping import Mapped, can_be_module, map_hardware
+from derivations.hardware.reach import reach
 from derivations.hardware.special import COMPANIONS
 from derivations.kconfig.expression import Level
 from derivations.kconfig.fragment import Origin, Request
 from derivations.kconfig.plan import DeadEnd
-from derivations.kconfig.planner import Planner
 from derivations.kconfig.text import line
 from derivations.kconfig.values import MODULE, YES, Priority, Tristate
 
@@ -93,13 +93,13 @@ def fit(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) ->
     Raises:
         EmptySnapshot: there are no machines in it.
     """
-    mapped = map_hardware(snapshot.checked(), drivers)
+    mapped = map_hardware(snapshot.checked(), drivers, model)
     asked = _asked(mapped, drivers, model)
-    planner = Planner(model, values)
+    plans = reach(asked, drivers, model, values)
     wants = dict[str, tuple[Level, dict[str, None]]]()
     blocked = []
     for option, reasons in asked.items():
-        plan = planner.option(option, Level.M)
+        plan = plans[option]
         if isinstance(plan, DeadEnd) or any(step.level is Level.N for step in plan.steps.values()):
             obstacles = plan.obstacles if isinstance(plan, DeadEnd) else ("something would have to be switched off",)
             blocked.append(Blocked(option, tuple(reasons), obstacles))
@@ -169,7 +169,7 @@ def _asked(mapped: Mapped, drivers: DriverMap, model: Model) -> dict[str, dict[s
         called = "" if found.module is None else f" -> module {found.module.name}"
         ask(found.options, f"{found.fact} ({found.how}){called}")
     for module, _ in mapped.modules().values():
-        for name, other in soft_dependencies(module, drivers):
+        for name, other in soft_dependencies(module, drivers, model):
             ask(other.options, f"module {module.name} wants {name} loaded with it")
     for option, reason in _companions(asked):
         ask([option], reason)
@@ -188,10 +188,10 @@ def _companions(asked: Mapping[str, object]) -> Iterator[tuple[str, str]]:
                 known.append(option)
 
 
-def soft_dependencies(module: Module, drivers: DriverMap) -> Iterator[tuple[str, Module]]:
+def soft_dependencies(module: Module, drivers: DriverMap, model: Model) -> Iterator[tuple[str, Module]]:
     """Yield the modules that *module* wants loaded with it, by the names that it says."""
     for text in module.softdeps:
         if "pre:" in text or "post:" in text:  # kmod ignores what has neither (libkmod-config.c)
             for word in text.split():
                 if not word.endswith(":"):
-                    yield from ((word, it) for it in drivers.named(word))
+                    yield from ((word, it) for it in drivers.named(word) if can_be_module(it, model))

@@ -2,7 +2,8 @@
 
 A device is known by the driver that it has, then by its id. A driver's name alone says nothing of the
 option: `pcie_mp2_amd` is in the module `amd_sfh`. Of what only may match, because a listing does not tell
-all of a device, something is taken only if nothing matches for certain.
+all of a device, something is taken only if nothing matches for certain. Of several drivers with the same id, one that
+Kconfig offers to experts alone, or as not yet finished, is left out.
 """
 
 from __future__ import annotations
@@ -16,18 +17,25 @@ import attrs
 
 from derivations.hardware.snapshot import Fact, FactKind
 from derivations.hardware.special import FILESYSTEMS, NO_DRIVER, virtio_modaliases
+from derivations.kconfig.expression import And, Ref
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from derivations.hardware.drivers import DriverMap, Module
     from derivations.hardware.snapshot import Snapshot
+    from derivations.kconfig.expression import Expr
+    from derivations.kconfig.model import Model
 
 
 _PCI_CLASS = re.compile(r"pci:.*bc([0-9A-F]{2})sc([0-9A-F]{2})")
 _QUIET = ("cpu:", "dmi:", "input:", "clocksource:", "scsi:", "wmi:", "acpi:", "platform:", "rtc:", "ata:", "nvmem:")
 """What modaliases begin with that many devices have without any driver being wanted for them."""
+
+
+_RELUCTANT = frozenset({"EXPERT", "EMBEDDED", "STAGING"})
+"""Options that those have on who know why: what depends on them has another driver beside it mostly."""
 
 
 @attrs.frozen(kw_only=True)
@@ -74,24 +82,30 @@ class Mapped:
         return {path: (module, tuple(found)) for path, (module, found) in sorted(asked.items())}
 
 
-def map_hardware(snapshot: Snapshot, drivers: DriverMap) -> Mapped:
-    """Return what the machines of *snapshot* ask of the tree of *drivers*."""
+def map_hardware(snapshot: Snapshot, drivers: DriverMap, model: Model) -> Mapped:
+    """Return what the machines of *snapshot* ask of the tree of *drivers*, whose Kconfig is *model*."""
     found: list[Found] = []
     unmapped: list[Unmapped] = []
     for fact in snapshot.facts:
-        answers = list(_answers(fact, drivers))
+        answers = list(_answers(fact, drivers, model))
         found += answers
-        if not answers and (reason := _reason(fact, drivers)):
+        if not answers and (reason := _reason(fact, drivers, model)):
             unmapped.append(Unmapped(fact, reason))
     return Mapped(tuple(found), tuple(unmapped))
 
 
-def _answers(fact: Fact, drivers: DriverMap) -> Iterable[Found]:
+def can_be_module(module: Module, model: Model) -> bool:
+    """Return whether *module* is one where options are set so: some objects are always a part of the kernel."""
+    options = (option for gate in module.gates for term in gate for option in term)
+    return any(option in model and model[option].type == "tristate" for option in options)
+
+
+def _answers(fact: Fact, drivers: DriverMap, model: Model) -> Iterable[Found]:
     match fact.kind:
         case FactKind.DEVICE:
-            return [*_device(fact, drivers), *_virtio(fact, drivers)]
+            return [*_device(fact, drivers, model), *_virtio(fact, drivers)]
         case FactKind.MODULE:
-            return _modules(fact, "module", drivers.named(fact.name))
+            return _modules(fact, "module", _named(fact.name, drivers, model))
         case FactKind.FILESYSTEM:
             return _filesystem(fact, drivers)
         case FactKind.FIRMWARE:
@@ -102,25 +116,50 @@ def _modules(fact: Fact, how: str, modules: Iterable[Module]) -> list[Found]:
     return [Found(fact=fact, how=how, module=module, options=module.options) for module in modules]
 
 
-def _device(fact: Fact, drivers: DriverMap) -> list[Found]:
+def _named(name: str, drivers: DriverMap, model: Model) -> list[Module]:
+    """Return the modules called *name*; what is built in under that name is something else."""
+    return [it for it in drivers.named(name) if can_be_module(it, model)]
+
+
+def _device(fact: Fact, drivers: DriverMap, model: Model) -> list[Found]:
     bus, _, name = fact.driver.partition(" ")
-    if name and (registered := _of_driver(bus, name, drivers)):
+    if name and (registered := _of_driver(bus, name, drivers, model)):
         return _modules(fact, f"driver {name}", registered)
     matches = drivers.of_modalias(fact.name)
     if certain := [it.value for it in matches if it.certain]:
-        return _modules(fact, "id", certain)
+        return _modules(fact, "id", _usual(certain, model))
     if options := _special(fact):
         return [Found(fact=fact, how="class", options=options)]
     # Of a USB device a listing tells no interface, so anything might match; of a PCI device little is left out.
-    return _modules(fact, "perhaps by id", (it.value for it in matches)) if fact.name.startswith("pci:") else []
+    return (
+        _modules(fact, "perhaps by id", _usual([it.value for it in matches], model))
+        if fact.name.startswith("pci:")
+        else []
+    )
 
 
-def _of_driver(bus: str, name: str, drivers: DriverMap) -> tuple[Module, ...]:
+def _usual(modules: Sequence[Module], model: Model) -> Sequence[Module]:
+    """Return those of *modules*, which all match a device, that Kconfig offers to everybody; all if it offers none."""
+    return [it for it in modules if not _is_reluctant(it, model)] or modules
+
+
+def _is_reluctant(module: Module, model: Model) -> bool:
+    return any(_demanded(model[it].depends) & _RELUCTANT for it in module.options if it in model)
+
+
+def _demanded(expression: Expr) -> set[str]:
+    """Return the options without which *expression* cannot hold."""
+    if isinstance(expression, And):
+        return {name for term in expression.terms for name in _demanded(term)}
+    return {expression.name} if isinstance(expression, Ref) else set()
+
+
+def _of_driver(bus: str, name: str, drivers: DriverMap, model: Model) -> tuple[Module, ...]:
     """Return the modules that register the driver, with one of the same name beside it, as `xhci_hcd` beside `xhci_pci`."""
     registered = drivers.of_driver(bus, name)
     called = drivers.named(name)
     places = {posixpath.dirname(it.path) for it in registered}
-    beside = [it for it in called if posixpath.dirname(it.path) in places or not places]
+    beside = [it for it in called if posixpath.dirname(it.path) in places or (not places and can_be_module(it, model))]
     return tuple(dict.fromkeys([*registered, *beside]))
 
 
@@ -148,11 +187,13 @@ def _filesystem(fact: Fact, drivers: DriverMap) -> list[Found]:
     return _modules(fact, "file system", modules)
 
 
-def _reason(fact: Fact, drivers: DriverMap) -> str:
+def _reason(fact: Fact, drivers: DriverMap, model: Model) -> str:
     """Return why nothing answers *fact*; an empty text if nothing should."""
     match fact.kind:
         case FactKind.MODULE:
-            return f"no module of this tree is called {fact.name}"
+            inside = sorted({option for it in drivers.named(fact.name) for option in it.options if option in model})
+            more = f"; what is called so is a part of the kernel with {' or '.join(inside)}" if inside else ""
+            return f"no module of this tree is called {fact.name}{more}"
         case FactKind.FILESYSTEM:
             return "no file system of this tree has this name" if FILESYSTEMS.get(fact.name) is None else ""
         case FactKind.FIRMWARE:

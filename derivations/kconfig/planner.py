@@ -62,11 +62,13 @@ class Planner:
         fixed: Mapping[str, Value] | None = None,
         avoid: Collection[str] = (),
         free: Collection[str] = (),
+        selectors_not: Collection[str] = (),
         modules: bool = False,
         tricks: bool = True,
     ) -> None:
         """Take which options are *fixed* to a value, which to *avoid* setting, and which are *free*, being set already.
 
+        *selectors_not* are options that are not set for what they select.
         With *modules*, there will be modules even if there are none now. Without *tricks*, what has a prompt is not
         switched on by what selects it.
         """
@@ -75,6 +77,7 @@ class Planner:
         self._fixed = fixed or {}
         self._avoid = avoid
         self._free = free
+        self._selectors_not = selectors_not
         self._tricks = tricks
         self._modules = modules or values.level("MODULES") is Level.Y
         self._found: dict[tuple[str, str, Level], Found] = {}
@@ -156,7 +159,8 @@ class Planner:
         """Return the options that can select *symbol*, each with the plan for it, cheapest first."""
         needed = min(level, Level.M) if symbol.type == "bool" else level
         found = []
-        for term in sorted(alternatives(symbol.selected_by), key=lambda it: self._distance(it, symbol))[:_SELECTORS]:
+        terms = [it for it in alternatives(symbol.selected_by) if selector(it) not in self._selectors_not]
+        for term in sorted(terms, key=lambda it: self._distance(it, symbol))[:_SELECTORS]:
             plan, by = self.raised(term, needed), selector(term)
             if isinstance(plan, Plan) and by is not None:
                 more = self._distance(term, symbol) + (_TRICK if symbol.prompts else 0)

@@ -27,6 +27,9 @@ RESOLVER = "/resolver"
 VALUES = "/values"
 """Where `builtin:hardware-fragment` sees its inputs."""
 
+VERSION = 2
+"""Raised when the same machines come to another fragment."""
+
 
 def drivers(tree: Output, srcarch: str) -> Output:
     """Return the map of the drivers in *tree* for the architecture in the directory *srcarch*."""
@@ -46,7 +49,7 @@ def hardware_fragment(snapshot: Snapshot, tree: Output, srcarch: str, without: C
         name="hardware-fragment",
         system=ANY_SYSTEM,
         builder="builtin:hardware-fragment",
-        env={"snapshot": snapshot.checked().without_names().to_json().decode()},
+        env={"snapshot": snapshot.checked().without_names().to_json().decode(), "version": str(VERSION)},
         mounts={DRIVERS: drivers(tree, srcarch), RESOLVER: without.resolver.out, VALUES: values},
         hints=Hints(description="find the options for the hardware"),
     ).out

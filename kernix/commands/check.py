@@ -75,7 +75,7 @@ def command(
     snapshot = (read_files(files) if files else this_machine("this machine")).checked()
     with definitions(session, options) as names:
         tree = tree_of(session, attribute, kernel(names, attribute), chosen)
-    findings = coverage(snapshot, tree.drivers, tree.resolved.values)
+    findings = coverage(snapshot, tree.drivers, tree.resolved.model, tree.resolved.values)
     # How many processors other machines have, their listings do not tell.
     lacks = lacking(tree.resolved.values, 1 if files else os.cpu_count() or 1)
     if as_json:

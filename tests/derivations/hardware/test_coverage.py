@@ -9,6 +9,7 @@ from derivations.hardware.coverage import Trouble, coverage, initramfs_modules
 from derivations.hardware.drivers import DriverMap, Module
 from derivations.hardware.mapping import map_hardware
 from derivations.hardware.snapshot import EmptySnapshot, Fact, FactKind, Snapshot
+from derivations.kconfig.model import Model, Symbol
 from derivations.kconfig.resolved import Values
 
 
@@ -24,6 +25,11 @@ DRIVERS = DriverMap(
     }
 )  # fmt: skip
 
+MODEL = Model(
+    {name: Symbol(name=name, type="tristate") for name in ("AHCI", "EXT4", "NVME", "XGPU")},
+    arch="x86_64", srcarch="x86", version="6.12.1",
+)  # fmt: skip
+
 NVME = Fact(FactKind.DEVICE, "pci:v1d1sv1sd1bc01sc08i02", "pci nvme", "disk")
 GPU = Fact(FactKind.DEVICE, "pci:v2d1sv1sd1bc03sc00i00", "pci xgpu", "gpu")
 EXT4 = Fact(FactKind.FILESYSTEM, "ext4")
@@ -33,7 +39,7 @@ def troubles(*facts: Fact, firmware: str = "", **levels: str) -> list[tuple[Trou
     """Return what is wrong with a kernel whose options are at *levels*."""
     table = {name: f"2 1 {level}" for name, level in levels.items()}
     values = Values({**table, "EXTRA_FIRMWARE": f'2 1 "{firmware}'})
-    return [(it.trouble, str(it.fact)) for it in coverage(Snapshot.of(facts, "x"), DRIVERS, values)]
+    return [(it.trouble, str(it.fact)) for it in coverage(Snapshot.of(facts, "x"), DRIVERS, MODEL, values)]
 
 
 def root(fact: Fact) -> Fact:
@@ -47,7 +53,7 @@ def test_what_has_a_driver_is_no_trouble() -> None:
 
 def test_what_has_none_is_told() -> None:
     """A device or a file system that the kernel has no driver for is told with the option."""
-    (finding,) = coverage(Snapshot.of([EXT4], "laptop"), DRIVERS, Values({}))
+    (finding,) = coverage(Snapshot.of([EXT4], "laptop"), DRIVERS, MODEL, Values({}))
 
     assert (Trouble.ABSENT, ("EXT4",), ("laptop",)) == (finding.trouble, finding.options, finding.seen)
     assert "file system ext4" in str(finding).replace("filesystem", "file system")
@@ -78,7 +84,7 @@ def test_built_in_without_firmware() -> None:
 
 def test_what_no_tree_serves_is_told_but_not_fatal() -> None:
     """A module of another tree is told; the kernel cannot help it."""
-    (finding,) = coverage(Snapshot.of([Fact(FactKind.MODULE, "vboxguest")], "x"), DRIVERS, Values({}))
+    (finding,) = coverage(Snapshot.of([Fact(FactKind.MODULE, "vboxguest")], "x"), DRIVERS, MODEL, Values({}))
 
     assert Trouble.UNKNOWN is finding.trouble
     assert not finding.is_fatal
@@ -88,17 +94,17 @@ def test_what_no_tree_serves_is_told_but_not_fatal() -> None:
 def test_no_machine_is_an_error() -> None:
     """An empty snapshot is not a machine that is served."""
     with pytest.raises(EmptySnapshot):
-        coverage(Snapshot(), DRIVERS, Values({}))
+        coverage(Snapshot(), DRIVERS, MODEL, Values({}))
 
 
 def test_the_initramfs_has_what_root_hangs_on() -> None:
     """Where the machine tells what root hangs on, that is what an initramfs needs."""
     ahci = Fact(FactKind.DEVICE, "pci:v3d1sv1sd1bc01sc06i01", "pci ahci", "other disk")
-    mapped = map_hardware(Snapshot.of([root(NVME), root(EXT4), ahci, GPU], "x"), DRIVERS)
+    mapped = map_hardware(Snapshot.of([root(NVME), root(EXT4), ahci, GPU], "x"), DRIVERS, MODEL)
 
     assert ["ext4", "nvme"] == list(initramfs_modules(mapped))
 
 
 def test_the_initramfs_of_a_listing() -> None:
     """A listing does not tell: then every storage controller counts."""
-    assert ["nvme"] == list(initramfs_modules(map_hardware(Snapshot.of([NVME, GPU], "x"), DRIVERS)))
+    assert ["nvme"] == list(initramfs_modules(map_hardware(Snapshot.of([NVME, GPU], "x"), DRIVERS, MODEL)))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from derivations.hardware.drivers import DriverMap, InvalidDriverMap, assemble
-from derivations.hardware.fit import fit, requests
+from derivations.hardware.fit import Fit, fit, requests
 from derivations.hardware.kbuild_reader import read_kbuild
 from derivations.hardware.mapping import map_hardware
 from derivations.hardware.snapshot import EmptySnapshot, Fact, FactKind, Snapshot
 from derivations.hardware.source import Source
-from derivations.kconfig.expression import YES, And, Expr, Ref
-from derivations.kconfig.model import Default, Model, Prompt, Symbol, Type
+from derivations.kconfig.expression import YES, And, Expr, Or, Ref
+from derivations.kconfig.model import Default, Model, Prompt, Select, Symbol, Type
 from derivations.kconfig.resolved import Values
 from derivations.kconfig.values import MODULE, Priority
 from derivations.kconfig.values import YES as SET
@@ -107,7 +108,7 @@ def device(modalias: str, driver: str = "") -> Fact:
 )  # fmt: skip
 def test_what_serves_a_fact(fact: Fact, expected: list[str]) -> None:
     """A device is served by its driver's module, else by what its id says."""
-    found = map_hardware(Snapshot.of([fact], "x"), DRIVERS).found
+    found = map_hardware(Snapshot.of([fact], "x"), DRIVERS, MODEL).found
 
     assert expected == sorted(it.module.name for it in found if it.module is not None)
 
@@ -126,7 +127,7 @@ def test_what_serves_a_fact(fact: Fact, expected: list[str]) -> None:
 )
 def test_what_is_not_served_is_told(fact: Fact, reason: str) -> None:
     """What nothing serves is told with the reason, unless nothing has to."""
-    told = map_hardware(Snapshot.of([fact], "x"), DRIVERS).unmapped
+    told = map_hardware(Snapshot.of([fact], "x"), DRIVERS, MODEL).unmapped
 
     assert bool(reason) is bool(told)
     assert all(reason in it.reason for it in told)
@@ -239,3 +240,98 @@ def test_another_file_is_no_map(text: bytes) -> None:
     """A file of another kind or format is refused."""
     with pytest.raises(InvalidDriverMap):
         DriverMap.from_json(text)
+
+
+SOUND_KBUILD = read_kbuild({
+    "drivers/Makefile": "obj-y += usb/ ras/ media/ sound/\n",
+    "drivers/usb/Makefile": "obj-$(CONFIG_USB_HID) += usbhid.o\nobj-$(CONFIG_USB_MOUSE) += usbmouse.o\n",
+    "drivers/ras/Makefile": "obj-$(CONFIG_RAS_CEC) += cec.o\nobj-$(CONFIG_RAS_CEC) += inside.o\n",
+    "drivers/media/Makefile": "obj-$(CONFIG_CEC_CORE) += cec.o\n",
+    "drivers/sound/Makefile": "obj-$(CONFIG_CODEC) += codec.o\nobj-$(CONFIG_AMD_CARD) += amd-card.o\n"
+    "obj-$(CONFIG_INTEL_CARD) += intel-card.o\nobj-$(CONFIG_ARC4) += arc4.o\n",
+}.get)  # fmt: skip
+SOUND_DRIVERS = assemble(
+    SOUND_KBUILD,
+    {
+        "drivers/usb/usbhid.o": Source(aliases=("usb:v*p*d*dc*dsc*dp*ic03isc*ip*in*",)),
+        "drivers/usb/usbmouse.o": Source(aliases=("usb:v*p*d*dc*dsc*dp*ic03isc01ip02in*",)),
+        "drivers/sound/codec.o": Source(aliases=("acpi*:CODEC:*",)),
+        "drivers/sound/amd-card.o": Source(aliases=("acpi*:AMDCARD:*",)),
+        "drivers/sound/intel-card.o": Source(aliases=("platform:intel-card",)),
+    },
+    "x86",
+)
+
+
+def hidden(name: str, *selected_by: str, selects: tuple[str, ...] = ()) -> Symbol:
+    """Return an option without a prompt."""
+    terms = tuple(And((Ref(it), Ref("SND"))) for it in selected_by)
+    return Symbol(
+        name=name, type="tristate", selected_by=Or(terms), selects=tuple(Select(it, Ref("SND")) for it in selects)
+    )
+
+
+def card(name: str, *selects: str) -> Symbol:
+    """Return the option of a sound card's driver."""
+    return attrs.evolve(option(name, "SND"), selects=tuple(Select(it, Ref("SND")) for it in selects))
+
+
+SOUND_MODEL = Model(
+    {
+        it.name: it
+        for it in [
+            card("AMD_CARD", "CODEC"), hidden("ARC4", "FEATURE"), hidden("BOARD", "INTEL_CARD", selects=("CODEC",)),
+            option("CEC_CORE"), hidden("CODEC", "AMD_CARD", "BOARD"), option("EXPERT", kind="bool"),
+            attrs.evolve(option("FEATURE"), selects=(Select("ARC4"),)), card("INTEL_CARD", "BOARD"),
+            option("MODULES", kind="bool"), option("RAS_CEC", kind="bool"), option("SND"), option("USB_HID"),
+            option("USB_MOUSE", "USB_HID", "EXPERT"),
+        ]
+    },
+    arch="x86_64", srcarch="x86", version="6.12.1",
+)  # fmt: skip
+
+
+def sound_fit(*facts: Fact, **given: str) -> Fit:
+    values = Values({name: f"2 1 {({'MODULES': 'y'} | given).get(name, 'n')}" for name in SOUND_MODEL})
+    return fit(Snapshot.of(facts, "x"), SOUND_DRIVERS, SOUND_MODEL, values)
+
+
+@pytest.mark.parametrize("expert", ["n", "y"])
+def test_a_driver_for_experts_is_left_out_beside_another_one(expert: str) -> None:
+    """A mouse gets the HID driver, and not that of the boot protocol, whether EXPERT is on or not."""
+    mouse = device("usb:v046DpC077d7200dc00dsc00dp00ic03isc01ip02in00")
+
+    assert ["USB_HID"] == [it.option for it in sound_fit(mouse, EXPERT=expert).wants]
+
+
+def test_a_driver_for_experts_that_is_loaded_is_taken() -> None:
+    """What a list of modules names is wanted, whoever it is for."""
+    assert "USB_MOUSE" in [it.option for it in sound_fit(Fact(FactKind.MODULE, "usbmouse")).wants]
+
+
+def test_a_name_of_a_module_is_none_of_what_is_built_in() -> None:
+    """`cec` is the module of that name, and not the object of another subsystem that can be no module."""
+    assert ["CEC_CORE"] == [it.option for it in sound_fit(Fact(FactKind.MODULE, "cec")).wants]
+    (told,) = sound_fit(Fact(FactKind.MODULE, "inside")).mapped.unmapped
+    assert told.reason.endswith("what is called so is a part of the kernel with RAS_CEC")
+
+
+def test_what_something_of_the_list_selects_needs_nothing_else() -> None:
+    """A codec that the machine's own sound card selects, through another option, brings no other card."""
+    found = sound_fit(Fact(FactKind.MODULE, "codec"), Fact(FactKind.MODULE, "intel_card"))
+
+    assert ["CODEC", "INTEL_CARD", "SND"] == [it.option for it in found.wants]
+    assert () == found.blocked
+
+
+def test_what_only_another_machines_driver_selects_is_reported() -> None:
+    """A codec without a prompt brings no driver of a sound card that nothing asks for; the report names what would."""
+    found = sound_fit(device("acpi:CODEC:"))
+
+    assert ((), ["CODEC"]) == (found.wants, [it.option for it in found.blocked])
+    assert "AMD_CARD or BOARD" in str(found.blocked[0])
+
+
+def test_what_no_driver_selects_comes_with_that() -> None:
+    """A library that a feature selects, which is no driver of a device, comes with the feature."""
+    assert {"ARC4", "FEATURE", "SND"} == {it.option for it in sound_fit(Fact(FactKind.MODULE, "arc4")).wants}
