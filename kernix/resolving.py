@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.hardware.fit import requests
+from derivations.hardware.trim import requests as dropped
 from derivations.kconfig.account import account
 from derivations.kconfig.base import missed, read_base
 from derivations.kconfig.dotconfig import whole, with_changes
@@ -119,7 +120,10 @@ def resolve(session: Session, name: str, found: Kernel, chosen: Chosen) -> Resol
 
 
 def _wanted(session: Session, found: Kernel, values: Values, chosen: Chosen) -> Merged:
-    if (fragment := found.hardware_options) is None:
-        return found.wanted
-    text = session.store.path(realise(session, [fragment], **chosen)[fragment]).read_text(encoding="utf-8")
-    return found.wanted.over(requests(text, values))
+    """Return what is asked for, over what the machines need, over what is dropped because they do without."""
+    merged = found.wanted
+    for fragment, read in ((found.hardware_options, requests), (found.dropped_options, dropped)):
+        if fragment is not None:
+            text = session.store.path(realise(session, [fragment], **chosen)[fragment]).read_text(encoding="utf-8")
+            merged = merged.over(read(text, values))
+    return merged

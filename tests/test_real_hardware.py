@@ -178,3 +178,33 @@ def test_names_of_machines_do_not_count(real: Kernix, kernel: str) -> None:
     real.run("build", "-f", file, "one.configuration", "--no-link")
 
     assert [] == real.built("-f", file, "other.configuration", "--no-link")
+
+
+def test_all_modules_trimmed_for_the_machine(real: Kernix, kernel: str) -> None:
+    """Of a configuration with all modules, those that the machine, a request and the lists need stay; what is built in does."""
+    real.run("detect", *map(str, GUIDES), "--snapshot", "guides.json")
+    file = real.define("trimmed.py", f"""
+        whole = kernels.{kernel}.override(base="allmodconfig", hardware="guides.json")
+        trimmed = whole.override(
+            only_hardware=True, keep_modules=["zram", "USB_NET_CDC*"], extra_config={{"USB_SERIAL_FTDI_SIO": MODULE}}
+        )
+    """)  # fmt: skip
+    before, after = (options(real.run("config", "-f", file, it).stdout) for it in ("whole", "trimmed"))
+    needed = {it["option"] for it in detected(real, kernel, *GUIDES)["options"]}
+
+    assert needed <= after.keys()
+    assert {"ZRAM", "USB_NET_CDCETHER", "USB_SERIAL_FTDI_SIO", "USB_SERIAL", "OVERLAY_FS", "NFT_CT"} <= after.keys()
+    assert not {"E1000E", "DRM_I915", "DRM_NOUVEAU"} & after.keys()
+    modules = [sum(it == "m" for it in config.values()) for config in (before, after)]
+    assert modules[1] < modules[0] / 4
+    assert [] == [name for name, value in after.items() if before.get(name) != value and name != "USB_SERIAL_FTDI_SIO"]
+    served = json.loads(real.run("check", "-f", file, "trimmed", "--machine", "guides.json", "--json").stdout)
+    assert [] == [it for it in served if it["trouble"] == "absent"]
+    said = real.run("config", "explain", "-f", file, "trimmed", "E1000E").stdout.splitlines()[0]
+    assert said.startswith("E1000E is n: asked n (only_hardware, dropped")
+
+
+def options(text: str) -> dict[str, str]:
+    """Return what a `.config` sets."""
+    pairs = (line.removeprefix("CONFIG_").partition("=") for line in text.splitlines() if line.startswith("CONFIG_"))
+    return {name: value for name, _, value in pairs}

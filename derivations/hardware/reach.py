@@ -42,7 +42,7 @@ def reach(asked: Collection[str], drivers: DriverMap, model: Model, values: Valu
         model: The tree's Kconfig.
         values: What every option is without them.
     """
-    strangers = _options_of_devices(drivers) - set(asked)
+    strangers = options_of_devices(drivers) - set(asked)
     own, any_way = Planner(model, values, selectors_not=strangers), Planner(model, values)
     plans: dict[str, Found] = {}
     outlook = _Outlook(model, values)
@@ -64,7 +64,7 @@ def reach(asked: Collection[str], drivers: DriverMap, model: Model, values: Valu
     return {option: plans[option] for option in asked}
 
 
-def _options_of_devices(drivers: DriverMap) -> set[str]:
+def options_of_devices(drivers: DriverMap) -> set[str]:
     """Return the options of all modules that drive devices."""
     return {
         option

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _TARGET = re.compile(r"(?!-)[A-Za-z0-9_-]*config")
 _FLAG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^\n\0]*")
+_GLOB = re.compile(r"[A-Za-z0-9_*?\[\]-]+", re.ASCII)
 _RESERVED = frozenset(
     {"ARCH", "CROSS_COMPILE", "INSTALL_MOD_PATH", "INSTALL_PATH", "KBUILD_OUTPUT", "LOCALVERSION", "M", "O"}
 )
@@ -174,6 +175,16 @@ def _hardware(_: object, __: attrs.Attribute[Any], value: object) -> None:
     value.checked()
 
 
+def _keep_modules(value: Any) -> tuple[str, ...]:  # noqa: ANN401 -- as above
+    if not isinstance(value, list | tuple):
+        raise InvalidArgument("keep_modules", f"it is a list such as ['zram', 'USB_SERIAL*'], not {value!r}")
+    if wrong := [it for it in value if not isinstance(it, str) or not _GLOB.fullmatch(it)]:
+        raise InvalidArgument(
+            "keep_modules", f"{wrong[0]!r} is neither a module nor an option, nor a pattern of such names"
+        )
+    return tuple(value)
+
+
 def _toolchain(_: object, __: attrs.Attribute[Any], value: object) -> None:
     if isinstance(value, str):
         check_toolchain(value)
@@ -231,6 +242,8 @@ class Arguments:
     exact: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
     strict_base: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
     hardware: Snapshot | None = attrs.field(default=None, validator=_hardware)
+    only_hardware: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
+    keep_modules: tuple[str, ...] = attrs.field(default=(), converter=_keep_modules)
     patches: tuple[Patch, ...] = attrs.field(default=(), converter=_patches)
     extra_version: str = attrs.field(default="", converter=_extra_version)
     make_flags: tuple[str, ...] = attrs.field(default=(), converter=_flags)
@@ -245,6 +258,12 @@ class Arguments:
             raise InvalidArgument("exact", f"it needs a whole .config as base, not the target {self.base!r}")
         if self.strict_base and isinstance(self.base, str):
             raise InvalidArgument("strict_base", f"it needs a file as base, not the target {self.base!r}")
+        if self.only_hardware and self.hardware is None:
+            raise InvalidArgument(
+                "only_hardware", "it needs `hardware`: a snapshot of the machines, or the file that it is in"
+            )
+        if self.keep_modules and not self.only_hardware:
+            raise InvalidArgument("keep_modules", "it is for `only_hardware=True`; otherwise all modules stay")
 
 
 NAMES = tuple(field.name for field in attrs.fields(Arguments))

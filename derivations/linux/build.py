@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.derivation import Derivation, Hints, Output
+from derivations.kconfig.values import MODULE, YES
 from derivations.linux.configuration import Configuration, configuration
 from derivations.linux.patch import patched
 from derivations.linux.script import SHELL, script
@@ -48,6 +49,7 @@ class Parts:
     build: Derivation
     release: str
     hardware: Output | None
+    trim: Output | None
 
 
 def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
@@ -55,12 +57,18 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
     tree = patched(source_tree(arguments), arguments.patches)
     merged = wanted(arguments, toolchain.arch)
     configured = configuration(arguments, toolchain, tree, merged)
-    fragment = None
+    fragment = trim = None
     if arguments.hardware is not None:
-        from derivations.linux.hardware import hardware_fragment  # noqa: PLC0415 -- start-up: few kernels are for one machine
+        from derivations.linux.hardware import hardware_fragment, trim_fragment  # noqa: PLC0415 -- start-up: few kernels are for one machine
 
         fragment = hardware_fragment(arguments.hardware, tree, toolchain.srcarch, configured)
         configured = configuration(arguments, toolchain, tree, merged, [fragment])
+        if arguments.only_hardware:
+            asked = [option for option, request in merged.requests.items() if request.value in (YES, MODULE)]
+            trim = trim_fragment(
+                fragment, tree, toolchain.srcarch, configured, needed=asked, keep=arguments.keep_modules
+            )
+            configured = configuration(arguments, toolchain, tree, merged, [trim, fragment])
     release = arguments.mod_dir_version or release_of(arguments, merged.requests)
     build = Derivation(
         name=f"{arguments.name}-{arguments.version}{arguments.extra_version}",
@@ -72,7 +80,9 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
         outputs=OUTPUTS,
         hints=Hints(description=f"Linux {release}", compilations=arguments.compilations),
     )
-    return Parts(tree=tree, wanted=merged, configuration=configured, build=build, release=release, hardware=fragment)
+    return Parts(
+        tree=tree, wanted=merged, configuration=configured, build=build, release=release, hardware=fragment, trim=trim
+    )
 
 
 def source_tree(arguments: Arguments) -> Output:

@@ -163,6 +163,11 @@ class Kernel:
         return self._parts.hardware
 
     @property
+    def dropped_options(self) -> Output | None:
+        """Return what switches off the modules that its machines do without, a file; None if it keeps all."""
+        return self._parts.trim
+
+    @property
     def resolved(self) -> Derivation:
         """Return what Kconfig makes of it all: the `.config`, and `values`, what every option is."""
         return self._parts.configuration.resolved
@@ -318,6 +323,8 @@ def make_linux(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is checked b
             strict_base: Whether what *base*, then a file, asks for and does not get is an error. It is said anyway.
             hardware: A snapshot of machines, as `kernix detect` makes, or the file that it is in: what
                 these need is asked for too, where nothing else is asked.
+            only_hardware: Whether modules that neither these machines nor any request needs are dropped.
+            keep_modules: Modules and options that stay then, by their names or patterns of these.
             patches: `Patch` values, applied in order.
             extra_version: What is put behind the release, such as `-mine`.
             make_flags: Further arguments of make, each `NAME=value`.

@@ -29,6 +29,7 @@ _BUILTINS = {
     "kconfig-slice": "kconfig_slice:kconfig_slice",
     "local": "local:local",
     "patch": "patch:patch",
+    "trim-fragment": "trim_fragment:trim_fragment",
     "union": "union:union",
     "unpack": "unpack:unpack",
     "write-text": "local:write_text",

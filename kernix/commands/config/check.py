@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from derivations.hardware.trim import FRAGMENT as TRIM
 from kernix.definitions import definitions
 from kernix.options import attribute, evaluation, realisation
 from kernix.quantities import number
@@ -134,3 +135,5 @@ def _lines(accounts: Sequence[Account], *, everything: bool) -> Iterator[str]:
     counts = Counter(it.outcome for it in accounts)
     told = ", ".join(f"{count} {outcome.value}" for outcome, count in counts.most_common())
     yield f"{number(len(accounts), 'request')}: {told}" if accounts else "nothing is asked for"
+    if dropped := sum(it.request.origin.fragment == TRIM for it in accounts):
+        yield f"{number(dropped, 'module')} of these {'is' if dropped == 1 else 'are'} dropped by only_hardware"

@@ -1,4 +1,4 @@
-"""Tests for derivations.realise.builtins.kbuild_map, driver_map and hardware_fragment."""
+"""Tests for derivations.realise.builtins.kbuild_map, driver_map, hardware_fragment and trim_fragment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from derivations.derivation import Derivation
 from derivations.hardware.drivers import KBUILD, DriverMap, driver_map
 from derivations.hardware.kbuild import TREE, Kbuild, kbuild_map
 from derivations.hardware.snapshot import Fact, FactKind, Snapshot
-from derivations.linux.hardware import DRIVERS, RESOLVER, VALUES
+from derivations.linux.hardware import DRIVERS, HARDWARE, RESOLVER, VALUES
 from derivations.realise.builtins import driver_map as module
 from derivations.realise.job import Cancelled
 from derivations.source import text_file
@@ -115,22 +115,6 @@ def test_a_helper_serves_what_it_is_asked(run: Runner) -> None:
 
 def test_the_fragment_of_a_snapshot(run: Runner, kbuild: Path) -> None:
     """The fragment has the options, each below what wants it, and says nothing of machines' names."""
-    drivers = run.directory / "drivers"
-    drivers.write_bytes(mapped(run, kbuild).to_json())
-    symbol = {"name": "XGPU", "type": "bool", "prompts": [{"text": "x", "menus": []}]}
-    symbol |= {it: [] for it in ("defaults", "selects", "implies", "ranges", "definitions")}
-    model = run.tree(
-        "resolver",
-        {
-            "model/symbols": json.dumps(symbol) + "\n",
-            "model/index": "XGPU 0\n",
-            "model/choices": "",
-            "model/common": "",
-            "model/elsewhere": "",
-            "model/about": json.dumps({"arch": "x86_64", "srcarch": "x86", "version": "6.12"}),
-        },
-    )
-    values = run.tree("values", {"table": "XGPU 2 1 n\n"}) / "table"
     snapshot = Snapshot.of([Fact(FactKind.DEVICE, "pci:v00001002d00000002sv1sd1bc03sc00i00", "", "card")], "secret")
     derivation = Derivation(
         name="hardware-fragment",
@@ -139,6 +123,52 @@ def test_the_fragment_of_a_snapshot(run: Runner, kbuild: Path) -> None:
         env={"snapshot": snapshot.without_names().to_json().decode()},
         mounts={DRIVERS: SOURCE, RESOLVER: SOURCE, VALUES: SOURCE},
     )
-    text = run(derivation, {DRIVERS: drivers, RESOLVER: model, VALUES: values}).read_text()
+    text = run(derivation, inputs(run, kbuild, XGPU="n")).read_text()
 
     assert "# card (id) -> module xgpu\nCONFIG_XGPU=y\n" == text
+
+
+@pytest.mark.parametrize(
+    ("keep", "needed", "dropped"),
+    [([], [], ["NIC", "SOUND"]), (["nic"], [], ["SOUND"]), (["SOU*"], ["NIC"], []), ([], ["SOUND"], ["NIC"])],
+)
+def test_the_fragment_of_a_trim(
+    run: Runner, kbuild: Path, keep: list[str], needed: list[str], dropped: list[str]
+) -> None:
+    """Modules are switched off that the machine does not need, that nobody asks for and that no pattern means."""
+    machine = run.tree("machine", {"fragment": "# card\nCONFIG_XGPU=m\n"}) / "fragment"
+    derivation = Derivation(
+        name="trim-fragment",
+        system="builtin",
+        builder="builtin:trim-fragment",
+        env={"keep": json.dumps(keep), "needed": json.dumps(needed)},
+        mounts={DRIVERS: SOURCE, HARDWARE: SOURCE, RESOLVER: SOURCE, VALUES: SOURCE},
+    )
+    text = run(derivation, {**inputs(run, kbuild, XGPU="m", NIC="m", SOUND="m"), HARDWARE: machine}).read_text()
+
+    assert [f"# CONFIG_{it} is not set" for it in dropped] == text.splitlines()[1:]
+
+
+def inputs(run: Runner, kbuild: Path, **values: str) -> dict[str, Path]:
+    """Return the map of the small tree's drivers, a model of tristates, and their *values*."""
+    drivers = run.directory / "drivers"
+    drivers.write_bytes(mapped(run, kbuild).to_json())
+    lines = []
+    for name in values:
+        symbol = {"name": name, "type": "tristate", "prompts": [{"text": "x", "menus": []}]}
+        symbol |= {it: [] for it in ("defaults", "selects", "implies", "ranges", "definitions")}
+        lines.append(json.dumps(symbol) + "\n")
+    places = [sum(map(len, lines[:number])) for number in range(len(lines))]
+    model = run.tree(
+        "resolver",
+        {
+            "model/symbols": "".join(lines),
+            "model/index": "".join(f"{name} {place}\n" for name, place in zip(values, places, strict=True)),
+            "model/choices": "",
+            "model/common": "",
+            "model/elsewhere": "",
+            "model/about": json.dumps({"arch": "x86_64", "srcarch": "x86", "version": "6.12"}),
+        },
+    )
+    table = run.tree("values", {"table": "".join(f"{name} 2 1 {it}\n" for name, it in values.items())}) / "table"
+    return {DRIVERS: drivers, RESOLVER: model, VALUES: table}

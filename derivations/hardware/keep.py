@@ -1,0 +1,83 @@
+"""What a kernel for certain machines keeps though no device asks for it: curated, by globs of options.
+
+A listing shows devices. What is below is loaded at run time without one: by a mount, a rule of a firewall, a
+socket, a key, something that is plugged in; or for what no bus lists, such as ACPI's devices, which `lspci` does
+not show. The lists come from what asks: `request_module` in the kernel's fs/, crypto/, net/ and block/, and
+mkinitramfs' and dracut's lists of what a root file system may need.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+
+@attrs.frozen
+class Kept:
+    """Options that are kept.
+
+    Attributes:
+        why: A few words.
+        globs: Their names, `*` for any text.
+        without: Those of them that are not meant.
+    """
+
+    why: str
+    globs: tuple[str, ...]
+    without: tuple[str, ...] = ()
+
+
+KEPT: Final[tuple[Kept, ...]] = (
+    Kept(
+        "file systems that a disk, a stick or an image may bring",
+        (
+            "EXT4_FS", "BTRFS_FS", "XFS_FS", "F2FS_FS", "VFAT_FS", "MSDOS_FS", "EXFAT_FS", "NTFS3_FS", "ISO9660_FS", "UDF_FS",
+            "SQUASHFS", "EROFS_FS", "OVERLAY_FS", "FUSE_FS", "CUSE", "AUTOFS_FS", "CONFIGFS_FS", "EFIVAR_FS", "BINFMT_MISC",
+            "NFS_FS", "NFS_V[234]", "RPCSEC_GSS_KRB5", "CIFS", "QFMT_*", "NLS_*",
+        ),
+    ),
+    Kept(
+        "block devices that need no hardware, and disks behind controllers",
+        (
+            "BLK_DEV_LOOP", "BLK_DEV_NBD", "BLK_DEV_RAM", "ZRAM", "BLK_DEV_DM", "DM_CRYPT", "DM_INTEGRITY", "DM_VERITY", "DM_SNAPSHOT",
+            "DM_THIN_PROVISIONING", "DM_MIRROR", "DM_RAID", "BLK_DEV_MD", "MD_RAID*", "BLK_DEV_SD", "BLK_DEV_SR", "CHR_DEV_SG",
+            "IOSCHED_*", "MQ_IOSCHED_*",
+        ),
+    ),
+    Kept("what dm-crypt, TLS, wireless and file systems ask the crypto API for", ("CRYPTO_*", "CRC*"), ("CRYPTO_DEV_*",)),
+    Kept(
+        "rules of firewalls",
+        (
+            "NF_*", "NFT_*", "NETFILTER_*", "IP_NF_*", "IP6_NF_*", "IP_SET", "IP_SET_*", "BRIDGE_NF_*", "BRIDGE_EBT_*",
+            "BRIDGE_NETFILTER",
+        ),
+    ),
+    Kept(
+        "virtual networks, queues and sockets",
+        (
+            "TUN", "TAP", "BRIDGE", "VETH", "VLAN_8021Q", "BONDING", "NET_TEAM*", "DUMMY", "IFB", "MACVLAN", "MACVTAP", "IPVLAN", "VXLAN",
+            "WIREGUARD", "PPP", "PPPOE", "PPP_*", "NET_SCH_*", "NET_CLS_*", "NET_ACT_*", "TCP_CONG_*", "PACKET_DIAG", "UNIX_DIAG",
+            "INET_*DIAG", "NETLINK_DIAG", "XFRM_*", "INET_*", "INET6_*", "NET_KEY", "NET_IPIP", "NET_IPGRE*", "IPV6_*", "VSOCKETS*", "MPTCP*",
+            "RFKILL", "TLS",
+        ),
+    ),
+    Kept("virtual machines and containers", ("KVM", "KVM_INTEL", "KVM_AMD", "VHOST*", "VFIO", "VFIO_PCI", "IRQ_BYPASS_MANAGER")),
+    Kept(
+        "keyboards, mice and sticks that are plugged in later",
+        (
+            "USB_HID", "HID_GENERIC", "HID_MULTITOUCH", "INPUT_EVDEV", "INPUT_JOYDEV", "INPUT_UINPUT", "UHID", "USB_STORAGE", "USB_UAS",
+            "SND_SEQUENCER", "SND_SEQ_*", "SND_HRTIMER",
+        ),
+    ),
+    Kept(
+        "what is not on a bus that `lspci` or `lsusb` lists: ACPI, the processor, old ports",
+        (
+            "ACPI_*", "TCG_*", "RTC_DRV_CMOS", "SERIO*", "KEYBOARD_ATKBD", "MOUSE_PS2*", "SERIAL_8250*", "I2C_HID_ACPI", "PINCTRL_*",
+            "MFD_INTEL_LPSS_*", "I2C_DESIGNWARE_*", "X86_ACPI_CPUFREQ", "CPU_FREQ_GOV_*", "DEVFREQ_GOV_*", "X86_PKG_TEMP_THERMAL", "SENSORS_CORETEMP", "INTEL_RAPL*",
+            "X86_MSR", "X86_CPUID", "DRM_SIMPLEDRM", "FW_CFG_SYSFS", "DMI_SYSFS", "EFI_PSTORE", "BACKLIGHT_*", "LEDS_TRIGGER_*",
+        ),
+        ("ACPI_NFIT", "PINCTRL_SX150X", "PINCTRL_MCP23S08", "BACKLIGHT_*_*"),
+    ),
+)  # fmt: skip
+"""In groups, each with its reason."""

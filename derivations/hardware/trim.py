@@ -1,0 +1,184 @@
+"""Which modules of a configuration its machines do without: what `make localmodconfig` does, with nothing lost that is needed.
+
+A module stays that a machine asks for, that the user asks for or lists, or that `derivations.hardware.keep`
+has; and with it whatever keeps it on: what it depends on by the way that holds now, and, where it has no prompt, what
+selects it. What is built in stays. Every other module is switched off.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import re
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.frozen_map import FrozenMap
+from derivations.hardware.keep import KEPT
+from derivations.hardware.reach import options_of_devices
+from derivations.kconfig.expression import And, Compare, Level, Not, Or, Ref, evaluate, refs
+from derivations.kconfig.fragment import Origin, Request
+from derivations.kconfig.planner import alternatives, selector
+from derivations.kconfig.text import line
+from derivations.kconfig.values import NO, Priority
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from derivations.hardware.drivers import DriverMap
+    from derivations.kconfig.expression import Expr
+    from derivations.kconfig.model import Model
+    from derivations.kconfig.resolved import Values
+
+
+FRAGMENT = "only_hardware"
+"""What the fragment is called that a trim is."""
+
+REASON = "dropped: neither the hardware nor a request nor keep_modules needs it"
+
+_OFF = re.compile(r"# CONFIG_(\w+) is not set", re.ASCII)
+
+
+@attrs.frozen
+class Trim:
+    """What becomes of the modules of a configuration.
+
+    Attributes:
+        dropped: The options that are switched off, in order.
+        kept: The modules that stay, in order.
+    """
+
+    dropped: tuple[str, ...]
+    kept: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Return the fragment that switches them off."""
+        head = f"# {len(self.dropped)} modules that nothing needs; {len(self.kept)} stay.\n"
+        return head + "".join(f"{line(it, NO)}\n" for it in self.dropped)
+
+
+def trim(needed: Iterable[str], keep: Iterable[str], drivers: DriverMap, model: Model, values: Values) -> Trim:
+    """Return which modules are dropped.
+
+    Args:
+        needed: The options that the machines need, and those that are asked for.
+        keep: Globs of further options, or of modules by their names.
+        drivers: The drivers of the tree.
+        model: Its Kconfig.
+        values: What every option is before.
+    """
+    modules = [name for name in values if values.level(name) is Level.M and name in model]
+    named = _Names(drivers, [*keep])
+    inside = [
+        name for name in values if values.level(name) is Level.Y and name in model and model[name].type == "tristate"
+    ]
+    # A library of the list stays if something needs it: without a prompt it is there for others.
+    listed = [name for name in modules if named.has(name) or (model[name].prompts and _is_kept(name))]
+    keeper = _Keeper(model, values, options_of_devices(drivers))
+    keeper.keep([*needed, *inside, *listed])
+    dropped = [name for name in modules if name not in keeper.kept and model[name].prompts and not model[name].choice]
+    return Trim(tuple(sorted(dropped)), tuple(sorted(name for name in modules if name in keeper.kept)))
+
+
+def requests(text: str, values: Values) -> FrozenMap[Request]:
+    """Return what *text*, that of a trim, asks for, as far as it holds in *values*: the rest is selected by what stays."""
+    names = _OFF.findall(text)
+    request = Request(NO, optional=True, priority=Priority.DEFAULT, origin=Origin(FRAGMENT, REASON))
+    return FrozenMap({name: request for name in names if values.level(name) is Level.N})
+
+
+def _is_kept(option: str) -> bool:
+    return any(_matches(option, it.globs) and not _matches(option, it.without) for it in KEPT)
+
+
+def _matches(name: str, globs: Collection[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
+
+
+class _Names:
+    """Which options the user's globs mean, as options or as the modules that these build."""
+
+    def __init__(self, drivers: DriverMap, globs: Collection[str]) -> None:
+        self._globs = [it.removeprefix("CONFIG_") for it in globs]
+        modules = [it.replace("-", "_") for it in globs]
+        named = (it for it in drivers.modules.values() if _matches(it.name, modules))
+        self._options = {option for module in named for gate in module.gates for term in gate for option in term}
+
+    def has(self, option: str) -> bool:
+        return option in self._options or _matches(option, self._globs)
+
+
+class _Keeper:
+    """Collects what stays, and what this needs to stay."""
+
+    def __init__(self, model: Model, values: Values, devices: Collection[str]) -> None:
+        self.kept: set[str] = set()
+        self._model, self._values, self._devices = model, values, devices
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Keep the options *names* that are on, and what keeps them on."""
+        pending = [*names]
+        later: list[Callable[[], set[str]]] = []
+        while pending or later:
+            if not pending:  # of alternatives, one may have been kept meanwhile: so they are looked at last
+                pending += later.pop(0)()
+                continue
+            name = pending.pop()
+            if name in self.kept or name not in self._model or not self._values.level(name):
+                continue
+            self.kept.add(name)
+            symbol = self._model[name]
+            for term in symbol.depends.terms if isinstance(symbol.depends, And) else (symbol.depends,):
+                if isinstance(term, Or):
+                    later.append(functools.partial(self._support, term, self._limit(name)))
+                else:
+                    pending += self._support(term, self._limit(name))
+            pending += (it.target for it in symbol.implies)
+            if not symbol.prompts:
+                later.append(functools.partial(self._cause, name))
+
+    def _limit(self, name: str) -> Level:
+        """Return what an expression has to be for *name* to stay as it is: of a bool, m is enough."""
+        return Level.M if self._model[name].type == "bool" else self._values.level(name)
+
+    def _support(self, expression: Expr, level: Level) -> set[str]:
+        """Return options that are on and make *expression* at least *level*: of alternatives those that add the least."""
+        match expression:
+            case Ref(name):
+                return {name} if name in self._model and self._values.level(name) else set()
+            case And(terms):
+                return {name for it in terms for name in self._support(it, level)}
+            case Or(terms):
+                ways = [self._support(it, level) for it in terms if evaluate(it, self._values) >= level]
+                return min(ways, key=self._price, default=set())
+            case Compare() | Not():
+                # `X=m` and `X!=n` hold as long as X stays as it is; `!X` holds all the more when X is dropped.
+                return (
+                    {it for it in refs(expression) if self._values.level(it)}
+                    if isinstance(expression, Compare)
+                    else set()
+                )
+        return set()
+
+    def _price(self, names: Collection[str]) -> tuple[int, list[str]]:
+        modules = [it for it in names if it not in self.kept and self._values.level(it) is Level.M]
+        return len(modules), sorted(names)
+
+    def _cause(self, name: str) -> set[str]:
+        """Return what switches *name*, which has no prompt, on: a default's condition, or else options that select it."""
+        symbol, level = self._model[name], self._limit(name)
+        for default in symbol.defaults:
+            both = And((default.condition, default.value))
+            if evaluate(both, self._values) >= level:
+                return self._support(both, level)
+        terms = [it for it in alternatives(symbol.selected_by) if evaluate(it, self._values) >= level]
+        staying = [it for it in terms if selector(it) in self.kept]
+        ways = [self._support(it, level) for it in staying or terms]
+        if name in self._devices and not staying:
+            # Which of the cards that have this chip the machine has, nothing says.
+            return {option for way in ways for option in way}
+        return min(ways, key=self._price, default=set())

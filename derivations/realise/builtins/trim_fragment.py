@@ -1,0 +1,45 @@
+"""builtin:trim-fragment: switch off the modules that the machines of a kernel do without.
+
+Mounts `/drivers`: the map of the tree's drivers; `/hardware`: what the machines need, a fragment; `/resolver`: the tree's
+Kconfig's model; `/values`: what every option is before. Environment, in JSON: `keep`, globs; `needed`, options that are asked for.
+"""
+
+from __future__ import annotations
+
+import json
+
+from typing import TYPE_CHECKING
+
+from derivations.hardware.drivers import DriverMap
+from derivations.hardware.fit import requests
+from derivations.hardware.trim import trim
+from derivations.kconfig.model import Model
+from derivations.kconfig.resolved import Values
+from derivations.linux.hardware import DRIVERS, HARDWARE, RESOLVER, VALUES
+from store.writer import TreeWriter
+
+
+if TYPE_CHECKING:
+    from derivations.realise.job import Job
+    from store.tree import Content
+
+
+def trim_fragment(job: Job) -> Content:
+    """Write the fragment of *job*.
+
+    Raises:
+        InvalidDriverMap: what is mounted is none.
+    """
+    values = Values.read(job.inputs[VALUES])
+    machines = requests(job.inputs[HARDWARE].read_text(encoding="utf-8"), values)
+    env = job.derivation.env
+    found = trim(
+        [*machines, *json.loads(env["needed"])],
+        json.loads(env["keep"]),
+        DriverMap.from_json(job.inputs[DRIVERS].read_bytes()),
+        Model.read(job.inputs[RESOLVER] / "model"),
+        values,
+    )
+    with TreeWriter(job.store.pool, job.out / "out") as writer:
+        writer.file("", found.text.encode())
+        return writer.finish()

@@ -1,0 +1,134 @@
+"""Tests for derivations.hardware.trim, and of what keep lists."""
+
+from __future__ import annotations
+
+import pytest
+
+from derivations.hardware.drivers import DriverMap, Module
+from derivations.hardware.keep import KEPT
+from derivations.hardware.trim import FRAGMENT, Trim, requests, trim
+from derivations.kconfig.expression import NO, YES, And, Compare, Const, Expr, Not, Or, Ref
+from derivations.kconfig.model import Default, Model, Prompt, Symbol, Type
+from derivations.kconfig.resolved import Values
+from derivations.kconfig.values import NO as OFF
+
+
+def option(
+    name: str,
+    depends: Expr = YES,
+    *,
+    kind: Type = "tristate",
+    hidden: bool = False,
+    selected_by: Expr = NO,
+    **more: object,
+) -> Symbol:
+    """Return an option with a prompt, unless it is *hidden*."""
+    prompts = () if hidden else (Prompt(name, depends),)
+    return Symbol(name=name, type=kind, prompts=prompts, depends=depends, selected_by=selected_by, **more)  # type: ignore[arg-type]
+
+
+MODEL = Model(
+    {
+        it.name: it
+        for it in [
+            option("BUS"),
+            option("NIC", And((Ref("BUS"), Or((Ref("PHY"), Ref("MII")))))),
+            option("PHY"),
+            option("MII"),
+            option("LED", And((Ref("NIC"), Not(Ref("PHY")))), kind="bool"),
+            option("OTHER", Ref("BUS")),
+            option("INSIDE", Ref("FEATURE")),
+            option("FEATURE", Ref("HOST"), kind="bool"),
+            option("HOST"),
+            option("CODEC", hidden=True, selected_by=Or((Ref("CARD_A"), And((Ref("CARD_B"), Ref("BUS")))))),
+            option("CARD_A"),
+            option("CARD_B"),
+            option("LIBRARY", hidden=True, selected_by=Or((Ref("OTHER"), Ref("PHY"), Ref("CARD_A")))),
+            option("DEFAULTED", hidden=True, defaults=(Default(Const("y"), Ref("HOST")),)),
+            option("EXACT", Compare("!=", Ref("MII"), Const("n"))),
+            option("TUN"),
+            option("CRYPTO_XTS"),
+            option("CRYPTO_DEV_X"),
+            option("CRC_HIDDEN", hidden=True, selected_by=Ref("OTHER")),
+        ]
+    },
+    arch="x86_64", srcarch="x86", version="6.12.1",
+)  # fmt: skip
+
+DRIVERS = DriverMap(
+    modules={
+        "sound/codec.o": Module(path="sound/codec.o", gates=((("CODEC",),),), aliases=("acpi*:CODEC:*",)),
+        "net/other-nic.o": Module(path="net/other-nic.o", gates=((("OTHER",),),)),
+    }
+)
+
+INSIDE = {"INSIDE": "y", "FEATURE": "y"}
+
+
+def trimmed(*needed: str, keep: tuple[str, ...] = (), **levels: str) -> Trim:
+    """Return what becomes of a configuration in which every option is m, but for bools and what *levels* say."""
+    usual = {name: "y" if MODEL[name].type == "bool" else "m" for name in MODEL} | INSIDE | {"LED": "n"}
+    return trim(needed, keep, DRIVERS, MODEL, Values({name: f"2 1 {it}" for name, it in (usual | levels).items()}))
+
+
+def test_what_nothing_needs_is_dropped() -> None:
+    """Of modules, those stay that something built in needs, and those that need no device; what has no prompt goes by itself."""
+    found = trimmed()
+
+    assert ("CRYPTO_XTS", "HOST", "TUN") == found.kept
+    assert ("BUS", "CARD_A", "CARD_B", "CRYPTO_DEV_X", "EXACT", "MII", "NIC", "OTHER", "PHY") == found.dropped
+
+
+@pytest.mark.parametrize(
+    ("needed", "stay"),
+    [
+        pytest.param("NIC", {"NIC", "BUS", "MII"}, id="one-of-two-alternatives"),
+        pytest.param("EXACT", {"EXACT", "MII"}, id="comparison"),
+        pytest.param("CODEC", {"CODEC", "CARD_A", "CARD_B", "BUS"}, id="chip-of-a-card-that-nothing-names"),
+        pytest.param("LIBRARY", {"LIBRARY", "CARD_A"}, id="library"),
+        pytest.param("DEFAULTED", {"DEFAULTED"}, id="by-default"),
+        pytest.param("NOWHERE", set(), id="of-another-version"),
+    ],
+)
+def test_what_is_needed_stays_with_what_it_needs(needed: str, stay: set[str]) -> None:
+    """A module stays with what it depends on, and without a prompt with what switches it on."""
+    always = {"CRYPTO_XTS", "HOST", "TUN"}
+
+    assert stay | always == set(trimmed(needed).kept)
+
+
+def test_what_is_kept_anyway_is_preferred() -> None:
+    """Of alternatives the one that stays for another reason is enough, whatever the order."""
+    assert {"NIC", "BUS", "PHY"} <= set(trimmed("PHY", "NIC").kept)
+    assert "MII" not in trimmed("PHY", "NIC").kept
+    assert {"CARD_B", "CODEC"} <= set(trimmed("CODEC", "CARD_B").kept)
+    assert "CARD_A" not in trimmed("CODEC", "CARD_B").kept
+
+
+@pytest.mark.parametrize("glob", ["OTHER", "OTH*", "CONFIG_OTHER", "other-nic", "other_nic", "other*"])
+def test_the_user_lists_options_and_modules(glob: str) -> None:
+    """What the user's patterns mean stays: an option, or a module by its name."""
+    assert {"OTHER", "BUS"} <= set(trimmed(keep=(glob,)).kept)
+
+
+def test_what_is_off_stays_off() -> None:
+    """A pattern, or a need, switches nothing on."""
+    found = trimmed("OTHER", keep=("NIC",), OTHER="n", NIC="n")
+
+    assert not {"OTHER", "NIC"} & {*found.kept, *found.dropped}
+
+
+def test_the_text_asks_for_what_it_reached() -> None:
+    """The fragment switches off what is dropped; what is on all the same, selected by what stays, is asked for by nobody."""
+    found = trimmed("NIC")
+    asked = requests(found.text, Values({**dict.fromkeys(MODEL, "2 1 m"), "OTHER": "2 1 n"}))
+
+    assert "# CONFIG_OTHER is not set\n" in found.text
+    assert ["OTHER"] == list(asked)
+    assert (OFF, True, FRAGMENT) == (asked["OTHER"].value, asked["OTHER"].optional, asked["OTHER"].origin.fragment)
+
+
+def test_no_group_of_the_list_is_empty() -> None:
+    """Every group says why, and is of names that options can have."""
+    assert all(it.why and it.globs for it in KEPT)
+    assert all(glob == glob.upper() for it in KEPT for glob in (*it.globs, *it.without))
