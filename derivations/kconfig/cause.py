@@ -149,7 +149,8 @@ class Causes:
         if self.new.model is not None and self.new.lacks(option) and not self.old.lacks(option):
             known = changed(option, self.new.model)
             if known is not None and known.new:
-                return Cause(kind=Kind.GONE, text=f"called {' or '.join(known.new)} since {known.since}")
+                latest = "" if known.commit else " at the latest"
+                return Cause(kind=Kind.GONE, text=f"called {' or '.join(known.new)} since {known.since}{latest}")
             return Cause(kind=Kind.GONE, text=f"{self.new.version} has no such option")
         if self.old.lacks(option) and not self.new.lacks(option):
             why = self._why_on(option)

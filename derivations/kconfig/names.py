@@ -46,11 +46,11 @@ def missing(name: str, model: Model) -> Missing:
         instead = tuple(it for it in change.new if it in model)
         reason = f"renamed to {joined(change.new, 'or')}" if change.new else "gone"
         suggestion = f"write {joined(instead, 'or')}" if instead else change.note or None
-        return Missing(
-            known=True, reason=f"{reason} in {change.since} (“{change.commit}”)", suggestion=suggestion, instead=instead
-        )
+        when = change.when(model.version)
+        return Missing(known=True, reason=f"{reason} {when}", suggestion=suggestion, instead=instead)
     if (change := formerly(name, model)) is not None:
-        reason = f"{model.version} still calls it {change.old}; {name} comes with {change.since}"
+        later = f"comes with {change.since}" + ("" if change.commit else " at the latest")
+        reason = f"{model.version} still calls it {change.old}; {name} {later}"
         return Missing(known=True, reason=reason, suggestion=f"write {change.old}", instead=(change.old,))
     if places := model.elsewhere(name):
         more = f" and {len(places) - _PLACES} more" if len(places) > _PLACES else ""

@@ -1,19 +1,25 @@
-"""Options that are called otherwise now, are gone, or cannot be asked for any more: data, each from the commit that did it.
+"""Options that are called otherwise now, are gone, or cannot be asked for any more: data, with its source.
 
-A tree tells only what it has. What an option of an older guide became stands in the kernel's history; the
-title of the commit is given, as `git log --grep` finds it.
+A tree tells only what it has. What an option of an older guide became is in the kernel's history: for those below the
+title of the commit is given, as `git log --grep` finds it. All others that went between the trees of Debian's
+linux-source packages are in `removals.txt`, which `python -m tests.removals.write` makes of these trees; of them it is known
+between which two versions they went, and what they became only where that is certain.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from derivations.kconfig.model import Model
 
 
@@ -24,20 +30,29 @@ class Change:
     Attributes:
         old: What it was called.
         new: What to ask for instead; nothing if there is no need or no way.
-        since: The first version with the change.
+        since: The first version with the change; the first that is known to have it if there is no *commit*.
         commit: The title of the commit.
+        last: The last version that is known to be without it, if there is no *commit*.
         note: What to know about it, a clause.
     """
 
     old: str
     new: tuple[str, ...] = ()
     since: str
-    commit: str
+    commit: str = ""
+    last: str = ""
     note: str = ""
 
     def applies(self, version: str) -> bool:
-        """Return whether a kernel of *version* has the change."""
-        return _series(version) >= _series(self.since)
+        """Return whether a kernel of *version* has the change; between two versions that is not known, and assumed."""
+        return _series(version) > _series(self.last) if self.last else _series(version) >= _series(self.since)
+
+    def when(self, version: str) -> str:
+        """Return since when a kernel of *version* has the change, and how that is known."""
+        if self.commit:
+            return f"in {self.since} (“{self.commit}”)"
+        latest = min(self.since, ".".join(map(str, _series(version))), key=_series)
+        return f"after {self.last}, in {latest} at the latest"
 
 
 def _series(version: str) -> list[int]:
@@ -103,6 +118,7 @@ CHANGES: tuple[Change, ...] = (
     *_renamed("6.7", "iommu/amd: Remove iommu_v2 module", AMD_IOMMU_V2="AMD_IOMMU"),
     *_renamed("6.8", "mm/slab: remove CONFIG_SLAB from all Kconfig and Makefile", DEBUG_SLAB="SLUB_DEBUG", SLAB="SLUB"),
     *_renamed("6.10", "usb: misc: onboard_usb_hub: rename to onboard_usb_dev", USB_ONBOARD_HUB="USB_ONBOARD_DEV"),
+    *_renamed("6.11", "mm: remove CONFIG_MEMCG_KMEM", MEMCG_KMEM="MEMCG"),
     *_renamed("7.0", "NFS: Merge CONFIG_NFS_V4_1 with CONFIG_NFS_V4", NFS_V4_1="NFS_V4"),
     *_renamed("7.2", "slab: support for compiler-assisted type-based slab cache partitioning",
               RANDOM_KMALLOC_CACHES="KMALLOC_PARTITION_CACHES"),
@@ -142,15 +158,48 @@ CHANGES: tuple[Change, ...] = (
 
 _BY_OLD = {it.old: it for it in CHANGES}
 
+REMOVALS = Path(__file__).with_name("removals.txt")
+"""The table of what trees tell."""
+
+
+@functools.cache
+def removals() -> Mapping[str, Change]:
+    """Return the changes of the table, by the old name."""
+    lines = (it.split() for it in REMOVALS.read_text(encoding="utf-8").splitlines() if not it.startswith("#"))
+    return {
+        old: Change(old=old, new=tuple(new), last=_short(last), since=_short(gone)) for old, last, gone, *new in lines
+    }
+
+
+def _short(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def known(name: str) -> Change | None:
+    """Return what is known of the option *name*: by its commit, else by the table."""
+    return _BY_OLD.get(name) or removals().get(name)
+
 
 def changed(name: str, model: Model) -> Change | None:
     """Return what became of the option *name* up to the version of *model*, None if nothing is known."""
-    change = _BY_OLD.get(name)
+    change = known(name)
+    if change is None or (change.last and name in model):  # between the two versions, a tree tells itself
+        return None
     # A stable series takes over some renames of later versions.
-    came = change is not None and (change.applies(model.version) or any(it in model for it in change.new))
-    return change if came else None
+    if not (change.applies(model.version) or any(it in model for it in change.new)):
+        return None
+    new = tuple(dict.fromkeys(it for first in change.new for it in _followed(first, model)))
+    return attrs.evolve(change, new=new)
+
+
+def _followed(name: str, model: Model) -> tuple[str, ...]:
+    """Return what *name*, which something became, became in turn where *model* does not have it either."""
+    if name in model or (change := changed(name, model)) is None:
+        return (name,)
+    return change.new or (name,)
 
 
 def formerly(name: str, model: Model) -> Change | None:
     """Return the change after which *name* is what *model* calls otherwise, None if none is known."""
-    return next((it for it in CHANGES if name in it.new and it.old in model and not it.applies(model.version)), None)
+    changes = (*CHANGES, *removals().values())
+    return next((it for it in changes if name in it.new and it.old in model and not it.applies(model.version)), None)

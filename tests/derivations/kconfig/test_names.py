@@ -46,6 +46,48 @@ def test_a_renaming_that_was_taken_over_early() -> None:
     assert ("MITIGATION_SLS",) == missing("SLS", options).instead
 
 
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        pytest.param("6.12.117", "gone after 6.1, in 6.12 at the latest", id="the-tree-without-it"),
+        pytest.param("6.6.87.2", "gone after 6.1, in 6.6 at the latest", id="between"),
+        pytest.param("7.3.4", "gone after 6.1, in 6.12 at the latest", id="later"),
+    ],
+)
+def test_a_driver_that_was_removed(version: str, reason: str) -> None:
+    """What trees tell of an option that is gone is between which versions it went; a name like it is no help."""
+    found = missing("IXGB", model([option("IXGBE")], version=version))
+
+    assert (True, reason, None, ()) == (found.known, found.reason, found.suggestion, found.instead)
+
+
+def test_what_went_later_is_not_gone_yet() -> None:
+    """A version that the table knows to have an option is not told that it is gone."""
+    assert not missing("IXGB", model([option("IXGBE")], version="6.1.170")).known
+
+
+@pytest.mark.parametrize(
+    ("name", "has", "instead"),
+    [
+        pytest.param("MEMCG_KMEM", "MEMCG", ("MEMCG",), id="by-its-commit"),
+        pytest.param("HABANA_AI", "DRM_ACCEL_HABANALABS", ("DRM_ACCEL_HABANALABS",), id="by-the-table"),
+        pytest.param("TEST_HASH", "SIPHASH_KUNIT_TEST", ("SIPHASH_KUNIT_TEST",), id="twice"),
+    ],
+)
+def test_a_new_name(name: str, has: str, instead: tuple[str, ...]) -> None:
+    """An option that has another name now is told that, over several steps."""
+    found = missing(name, model([option(has)], version="6.12.117"))
+
+    assert (instead, f"write {has}") == (found.instead, found.suggestion)
+
+
+def test_an_older_name_of_the_table() -> None:
+    """A name that comes with a later version leads to the one that this version has."""
+    found = missing("DRM_ACCEL_HABANALABS", model([option("HABANA_AI")], version="6.1.170"))
+
+    assert (("HABANA_AI",), "write HABANA_AI") == (found.instead, found.suggestion)
+
+
 def test_changes_are_told_apart() -> None:
     """No option is renamed to itself, and each has one change."""
     olds = [it.old for it in CHANGES]

@@ -1,0 +1,74 @@
+"""Tests for tests.removals.compare, and of the table that it made."""
+
+from __future__ import annotations
+
+import itertools
+
+from derivations.kconfig.renames import REMOVALS, removals
+from tests.removals.compare import Removal, tree
+from tests.removals.compare import removals as compared
+
+
+HELP = "  help\n    This driver is for the cards of a company that was bought by another one since.\n\n"
+MAKEFILE = "VERSION = {}\nPATCHLEVEL = {}\nSUBLEVEL = 3\n"
+
+
+def versions(older: str, newer: str, older_objects: str = "", newer_objects: str = "") -> list[Removal]:
+    """Return the removals between trees with these options, and makefiles of one directory."""
+    parts = [(older, older_objects, (6, 1)), (newer, newer_objects, (6, 12))]
+    trees = [
+        tree({"Makefile": MAKEFILE.format(*version), "drivers/Kconfig": options, "drivers/Makefile": objects})
+        for options, objects, version in parts
+    ]
+    return compared(*trees)
+
+
+def option(name: str, prompt: str, text: str = "") -> str:
+    return f'config {name}\n  tristate "{prompt}"\n  depends on PCI\n{text}'
+
+
+def new_name(found: list[Removal]) -> list[tuple[str, ...]]:
+    return [it.new for it in found]
+
+
+def test_what_is_gone_and_what_stays() -> None:
+    """An option that the newer tree does not have is gone between the two versions; one that both have is not."""
+    found = versions(option("A", "One") + option("B", "Two"), option("B", "Two"))
+
+    assert [Removal("A", "6.1.3", "6.12.3")] == found
+
+
+def test_two_of_three_are_certain() -> None:
+    """Prompt and help, prompt and objects, or help and objects tell a new name; one alone does not."""
+    built, moved = "obj-$(CONFIG_OLD) += card.o\n", "obj-$(CONFIG_NEW) := \\\n  card.o\n"
+
+    assert [("NEW",)] == new_name(versions(option("OLD", "Card", HELP), option("NEW", "Card", HELP)))
+    assert [("NEW",)] == new_name(versions(option("OLD", "Card"), option("NEW", "Card"), built, moved))
+    assert [("NEW",)] == new_name(versions(option("OLD", "Card", HELP), option("NEW", "A card", HELP), built, moved))
+    assert [()] == new_name(versions(option("OLD", "Card"), option("NEW", "Card")))
+    assert [()] == new_name(versions(option("OLD", "Card"), option("NEW", "A card"), built, moved))
+
+
+def test_what_is_ambiguous_is_not_certain() -> None:
+    """Where two new options agree, or two old ones with the same new one, nothing is said."""
+    one, two = option("NEW", "Card", HELP), option("NEWER", "Card", HELP)
+
+    assert [()] == new_name(versions(option("OLD", "Card", HELP), one + two))
+    assert [(), ()] == new_name(versions(option("OLD", "Card", HELP) + option("OLDER", "Card", HELP), one))
+    assert [()] == new_name(versions(option("OLD", "Card", HELP) + one, one))
+
+
+def test_a_help_ends_where_its_margin_does() -> None:
+    """What follows a help text, though it looks like an option inside of it, is read as it is meant."""
+    text = 'config A\n\tbool "A"\n\thelp\n\t  config B is not\n\n\t  one.\nconfig C\n\tbool "C"\n'
+
+    assert ["A", "C"] == list(tree({"Makefile": MAKEFILE.format(6, 1), "Kconfig": text}).options)
+
+
+def test_the_table_is_in_order() -> None:
+    """Each line is an option with two versions, one after the other, in order of the names; no option became itself."""
+    names = [it.split()[0] for it in REMOVALS.read_text().splitlines() if not it.startswith("#")]
+
+    assert all(a < b for a, b in itertools.pairwise(names))
+    assert names == list(removals())
+    assert [] == [it.old for it in removals().values() if it.old in it.new or it.last == it.since or it.commit]
