@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.kconfig.renames import changed, formerly
+from derivations.kconfig.renames import changed, formerly, known
 from derivations.kconfig.wording import joined
 
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from derivations.kconfig.model import Model
+    from derivations.kconfig.renames import Change
 
 
 _NEAR = 3
@@ -44,10 +45,8 @@ def missing(name: str, model: Model) -> Missing:
     """Return why *model* does not have the option *name*."""
     if (change := changed(name, model)) is not None:
         instead = tuple(it for it in change.new if it in model)
-        reason = f"renamed to {joined(change.new, 'or')}" if change.new else "gone"
         suggestion = f"write {joined(instead, 'or')}" if instead else change.note or None
-        when = change.when(model.version)
-        return Missing(known=True, reason=f"{reason} {when}", suggestion=suggestion, instead=instead)
+        return Missing(known=True, reason=_became(change, model.version), suggestion=suggestion, instead=instead)
     if (change := formerly(name, model)) is not None:
         later = f"comes with {change.since}" + ("" if change.commit else " at the latest")
         reason = f"{model.version} still calls it {change.old}; {name} {later}"
@@ -59,6 +58,17 @@ def missing(name: str, model: Model) -> Missing:
     names = near(name, model.names)
     meant = f"did you mean {joined(names, 'or')}?" if names else None
     return Missing(known=False, reason=f"nothing in {model.version} defines it", suggestion=meant)
+
+
+def outdated(name: str) -> str | None:
+    """Return what became of the option *name* in some version of Linux, a clause; None if nothing is known."""
+    change = known(name)
+    return None if change is None else _became(change, change.since)
+
+
+def _became(change: Change, version: str) -> str:
+    what = f"renamed to {joined(change.new, 'or')}" if change.new else "gone"
+    return f"{what} {change.when(version)}"
 
 
 def near(name: str, known: Iterable[str]) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from derivations.kconfig.renames import REMOVALS, removals
+from derivations.kconfig.renames import CHANGES, REMOVALS, removals
+from derivations.linux.version import Version
 from tests.removals.compare import Removal, tree
 from tests.removals.compare import removals as compared
 
@@ -72,3 +73,15 @@ def test_the_table_is_in_order() -> None:
     assert all(a < b for a, b in itertools.pairwise(names))
     assert names == list(removals())
     assert [] == [it.old for it in removals().values() if it.old in it.new or it.last == it.since or it.commit]
+
+
+def test_commits_and_trees_agree() -> None:
+    """Where the trees know an option that is gone by a commit, too, that version lies between the two of the trees."""
+    found = [(it, removals()[it.old]) for it in CHANGES if it.old in removals()]
+
+    assert found
+    assert [] == [
+        told.old
+        for told, seen in found
+        if not Version.parse(seen.last) < Version.parse(told.since) <= Version.parse(seen.since)
+    ]

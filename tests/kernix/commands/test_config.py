@@ -393,6 +393,19 @@ def test_import(kernix: CommandLine) -> None:
     assert ["BASE", "NAME", "NET", "SWAP"] == list(Fragment("pasted", names["extra_config"]).options)
 
 
+def test_import_names_what_is_gone(kernix: CommandLine) -> None:
+    """Options that a version has renamed or removed are named, unless they are off anyway; of many, the first."""
+    kernix.write("x.config", "CONFIG_IXGB=m\nCONFIG_RETPOLINE=y\nCONFIG_NET=y\n# CONFIG_VXGE is not set\n")
+    told = kernix("config", "import", "x.config").err
+    assert ["IXGB", "RETPOLINE"] == [line.split()[1] for line in told.splitlines()]
+    old = [
+        f"CONFIG_PARIDE_{it}=m\n"
+        for it in ("ATEN", "BPCK", "COMM", "DSTR", "EPAT", "EPIA", "FIT2", "FIT3", "FRIQ", "ON20")
+    ]
+    kernix.write("y.config", "".join(old))
+    assert "2 more options are gone" in kernix("config", "import", "y.config").err
+
+
 def test_import_of_what_is_wrong(kernix: CommandLine) -> None:
     """All that is wrong with a file is told at once."""
     kernix.write("x.config", "CONFIG_CONFIG_X=y\n\tCONFIG_Y=y\n")
