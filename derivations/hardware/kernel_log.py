@@ -41,6 +41,7 @@ _FILE = re.compile(
     r"(?<![\w/.+-])((?:[\w.+-]+/)*[\w.+-]+\.(?:bin|fw|ucode|sfi|hcd|sbin|pnvm|tplg|dlmem|itb|mbn))(?:\.(?:xz|zst))?(?![\w/])",
     re.ASCII,
 )
+_ABOUT_FIRMWARE = ("irmware", ".ucode", "oading ")
 _ROOT = "/lib/firmware/"
 _ON_USB = "0003"
 _NOT_DRIVERS = frozenset({"pci", "hid", "usb", "hub", "pci_bus"})
@@ -48,7 +49,7 @@ _NOT_DRIVERS = frozenset({"pci", "hid", "usb", "hub", "pci_bus"})
 
 def firmware_in(line: str) -> list[str]:
     """Return the firmware files that *line* of a log speaks of."""
-    if "irmware" not in line and ".ucode" not in line:
+    if not any(word in line for word in _ABOUT_FIRMWARE):
         return []
     asked = [match[1].rstrip(":,()") for match in _FIRMWARE.finditer(line)]
     named = _FILE.findall(line.replace(_ROOT, ""))

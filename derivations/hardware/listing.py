@@ -38,7 +38,7 @@ _MODALIAS = re.compile(r"(?:(?:E: )?MODALIAS=)?(([a-z][\w-]*):\S.*)", re.ASCII)
 _QUOTED_MODALIAS = re.compile(r'\s*Module Alias: "(([a-z][\w-]*):[^"]*)"', re.ASCII)
 _WORD = re.compile(r"[A-Za-z0-9][\w-]*", re.ASCII)
 _SKIPPED = re.compile(
-    r"\s*|\s*#.*|\s*\.{3}\s*|\s*…\s*|\S*[$#>]\s+(?:sudo )?(?:\S*/)?(?:ls\w+|cat|dmesg|inxi|usb-devices)\b.*"
+    r"\s*|\s*#.*|\s*\.{3}\s*|\s*…\s*|\S*\s?[$#>]\s+(?:sudo )?(?:\S*/)?(?:ls\w+|cat|dmesg|inxi|usb-devices)\b.*"
 )
 _ESCAPE = re.compile(r"\x1b\[[\d;]*[mK]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")

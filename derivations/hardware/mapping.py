@@ -34,6 +34,7 @@ _QUIET = ("cpu:", "dmi:", "input:", "clocksource:", "scsi:", "wmi:", "acpi:", "p
 """What modaliases begin with that many devices have without any driver being wanted for them."""
 
 
+_ANY_VENDOR = "pci:v*"
 _RELUCTANT = frozenset({"EXPERT", "EMBEDDED", "STAGING"})
 """Options that those have on who know why: what depends on them has another driver beside it mostly."""
 
@@ -131,11 +132,11 @@ def _device(fact: Fact, drivers: DriverMap, model: Model) -> list[Found]:
     if options := _special(fact):
         return [Found(fact=fact, how="class", options=options)]
     # Of a USB device a listing tells no interface, so anything might match; of a PCI device little is left out.
-    return (
-        _modules(fact, "perhaps by id", _usual([it.value for it in matches], model))
-        if fact.name.startswith("pci:")
-        else []
-    )
+    if not fact.name.startswith("pci:"):
+        return []
+    # Without the class, a driver of a whole class would be one of every class.
+    possible = [it.value for it in matches if "bc??" not in fact.name or not it.pattern.startswith(_ANY_VENDOR)]
+    return _modules(fact, "perhaps by id", _usual(possible, model))
 
 
 def _usual(modules: Sequence[Module], model: Model) -> Sequence[Module]:
@@ -209,5 +210,5 @@ def _device_reason(fact: Fact, drivers: DriverMap) -> str:
     if fact.name.startswith(_QUIET) or (match is not None and match[1] + match[2] in NO_DRIVER):
         return ""
     if fact.name.startswith("usb:v") and drivers.of_modalias(fact.name):
-        return "the driver depends on its interfaces, which `lsusb` does not tell; `lsusb -t` names it"
+        return "the driver depends on its interfaces, which the listing does not show; `lsusb -t` and `usb-devices` name it"
     return "no table of this tree has its id"

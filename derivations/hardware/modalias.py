@@ -11,7 +11,7 @@ ANY = "?"
 def pci_modalias(
     vendor: str, product: str, cls: str = "", interface: str = "", subsystem: tuple[str, str] | None = None
 ) -> str:
-    """Return the modalias of a PCI device; all ids are hexadecimal, *cls* of four digits or empty."""
+    """Return the modalias of a PCI device; all ids are hexadecimal, *cls* of four digits, `?` among them, or empty."""
     base, sub = (cls[:2].upper(), cls[2:].upper()) if cls else ("??", "??")
     sv, sd = (f"0000{it.upper()}" for it in subsystem) if subsystem else (ANY * 8, ANY * 8)
     return f"pci:v0000{vendor.upper()}d0000{product.upper()}sv{sv}sd{sd}bc{base}sc{sub}i{(interface or '??').upper()}"

@@ -31,6 +31,18 @@ _FORMS = (
 )
 """Forms of what follows a slot: after the title the class, the vendor, the device, and a driver; each may be empty."""
 
+_CLASSES = {
+    "SCSI storage controller": "0100", "IDE interface": "0101", "RAID bus controller": "0104", "SATA controller": "0106",
+    "Serial Attached SCSI controller": "0107", "Non-Volatile memory controller": "0108", "Ethernet controller": "0200",
+    "Network controller": "0280", "VGA compatible controller": "0300", "3D controller": "0302", "Display controller": "0380",
+    "Multimedia video controller": "0400", "Multimedia audio controller": "0401", "Audio device": "0403",
+    "Multimedia controller": "0480", "Host bridge": "0600", "ISA bridge": "0601", "PCI bridge": "0604", "Serial controller": "0700",
+    "Communication controller": "0780", "SD Host controller": "0805", "IOMMU": "0806", "System peripheral": "0880",
+    "FireWire (IEEE 1394)": "0c00", "USB controller": "0c03", "SMBus": "0c05", "Serial bus controller": "0c80",
+    "Encryption controller": "1080", "Signal processing controller": "1180", "Processing accelerators": "1200",
+}  # fmt: skip
+"""What pci.ids calls the common classes: where a device has no name, its class may be the only text."""
+
 _INTERFACE = re.compile(r"\(prog-if ([0-9a-f]{2})\b", re.ASCII)
 _SUBSYSTEM = re.compile(rf"\s+\S[^:]*: (?:.*[\[ ])?{_ID}\]?", re.ASCII)
 _IN_USE = re.compile(r"\s+Kernel driver in use: ([\w.-]+)", re.ASCII)
@@ -155,6 +167,7 @@ def _device(slot: str, rest: str) -> _Device:
         return _Device(slot, rest)
     title, cls, vendor, product, driver = found.groups()
     interface = _INTERFACE.search(rest)
+    cls = cls or _CLASSES.get(title.strip(), "")
     title = rest.partition(" (rev ")[0] if title else f"class {cls} {vendor}:{product}"
     return _Device(slot, title, (vendor, product), cls, interface[1] if interface else "", driver=driver or "")
 

@@ -21,8 +21,10 @@ _HEADING = re.compile(
     r"(?:System|Machine|Battery|Memory|PCI Slots|CPU|Graphics|Audio|Network|Bluetooth|Logical|RAID|Drives|Optical|Partition"
     r"|Swap|Unmounted|USB|Sensors|Repos|Processes|Info|Features|Vulnerabilities)(?::(?:\s.*)?|\s{2,}\S.*)"
 )
+_SECTIONS = {"Graphics": "03??", "Audio": "04??", "Network": "02??", "RAID": "01??"}
+"""Of what PCI class the devices of a section are, where older versions do not say."""
 _BEGIN = re.compile(r"(?:Device|Card|Hub)-\d+: .*")
-_FIELD = re.compile(r"[\w -]+: ")
+_FIELD = re.compile(r"(?:(?:bus|chip|class)[- ]ID|driver|type|speed|serial): ")
 _DEVICE = re.compile(
     r"(?:^| )(?:Device|Card|Hub)-\d+:|(?:^| )Card:? |(?:^| )(?:Display|Display Server|API|Sound Server-\d+|IF|Drives|ID-\d+):"
 )
@@ -47,6 +49,8 @@ class ReportListing:
     texts: list[str] = attrs.field(factory=list)
     """Each report of inxi, its lines joined."""
     others: list[Fact] = attrs.field(factory=list)
+    in_report: bool = False
+    """Whether the last line was one of inxi."""
 
     def facts(self) -> list[Fact]:
         """Return what the reports say."""
@@ -56,13 +60,16 @@ class ReportListing:
         """Take *line*, and return whether it is one of a report; it *follows* one if the last line was."""
         if match := _PROBE.fullmatch(line):
             self.others += _probed(match)
+            self.in_report = False
             return True
         if _PROBE_OTHER.fullmatch(line):
+            self.in_report = False
             return True
         if _HEADING.fullmatch(line) or _BEGIN.fullmatch(line):
             self.texts.append(line.strip())
+            self.in_report = True
             return True
-        if follows and self.texts and (line[0] in " \t" or _FIELD.search(line)):
+        if follows and self.in_report and (line[0] in " \t" or _FIELD.search(line)):
             self.texts[-1] += f" {line.strip()}"
             return True
         return False
@@ -71,6 +78,7 @@ class ReportListing:
 def _inxi(text: str) -> list[Fact]:
     """Return what *text*, a part of a report of inxi, says of devices."""
     facts = []
+    section = _SECTIONS.get(re.split(r"[:\s]", text, maxsplit=1)[0], "")
     for part in _DEVICE.split(" ".join(text.split())):
         if (chip := _CHIP.search(part)) is None:
             continue
@@ -79,7 +87,7 @@ def _inxi(text: str) -> list[Fact]:
         drivers = [it for it in (driver[1].split(",") if driver else ()) if it not in _NONE] or [""]
         called = title[1] if title else ""
         if re.fullmatch(SLOT, place, re.ASCII):
-            modalias = pci_modalias(chip[1], chip[2], cls[1] if cls else "")
+            modalias = pci_modalias(chip[1], chip[2], cls[1] if cls else section)
             kind, label = "pci", f"{place} {called} [{chip[1]}:{chip[2]}]"
         else:
             modalias = usb_modalias(chip[1], chip[2])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from hypothesis import given
@@ -132,6 +134,7 @@ DMESG = """\
 [Tue Nov 29 10:00:00 2022] usb 1-1: New USB device found, idVendor=8087, idProduct=0024, bcdDevice= 0.00
 kern  :info  : [    9.985971] hid-generic 0003:413C:2107.0001: input,hidraw0: USB HID v1.10 Keyboard [Dell] on usb-0000
 Nov 29 10:00:00 host kernel: r8169 0000:02:00.0: Direct firmware load for rtl_nic/rtl8168h-2.fw failed with error -2
+[   15.817653] Bluetooth: hci0: rtl: loading rtl_bt/rtl8723b_fw.bin
 Nov 29 10:00:00 host kernel: Bluetooth: hci0: Found device firmware: intel/ibt-20-1-3.sfi
 iwlwifi 0000:02:00.0: loaded firmware version 36.8fd77bb3.0 8265-36.ucode op_mode iwlmvm
 """
@@ -210,7 +213,7 @@ def facts(text: str) -> list[tuple[FactKind, str, str]]:
         pytest.param(
             WITHOUT_NAMES,
             [
-                (DEVICE, "pci:v00001234d00001111sv00001AF4sd00001100bc??sc??i??", "pci bochs-drm"),
+                (DEVICE, "pci:v00001234d00001111sv00001AF4sd00001100bc03sc00i??", "pci bochs-drm"),
                 (DEVICE, f"pci:v00008086d00000F31{UNKNOWN_IDS}bc03sc00i??", "pci i915"),
                 (DEVICE, f"pci:v00008086d00001502{UNKNOWN_IDS}bc02sc00i??", ""),
                 (DEVICE, f"pci:v00008086d00001C2D{UNKNOWN_IDS}bc0Csc03i20", ""),
@@ -230,8 +233,8 @@ def facts(text: str) -> list[tuple[FactKind, str, str]]:
         pytest.param(
             INXI,
             [
-                (DEVICE, f"pci:v000010DEd00001200{UNKNOWN_IDS}bc??sc??i??", ""),
-                (DEVICE, f"pci:v00008086d000024FD{UNKNOWN_IDS}bc??sc??i??", "pci iwlwifi"),
+                (DEVICE, f"pci:v000010DEd00001200{UNKNOWN_IDS}bc03sc??i??", ""),
+                (DEVICE, f"pci:v00008086d000024FD{UNKNOWN_IDS}bc02sc??i??", "pci iwlwifi"),
                 (DEVICE, f"pci:v00008086d00003E98{UNKNOWN_IDS}bc03sc00i??", "pci i915"),
                 (DEVICE, f"usb:v0C45p636B{USB_ALONE}", "usb snd-usb-audio"),
                 (DEVICE, f"usb:v0C45p636B{USB_ALONE}", "usb uvcvideo"),
@@ -254,11 +257,13 @@ def facts(text: str) -> list[tuple[FactKind, str, str]]:
                 (DEVICE, f"usb:v413Cp2107{USB_ALONE}", "usb usb-storage"),
                 (DEVICE, f"usb:v8087p0024{USB_ALONE.replace('d????', 'd0000')}", ""),
                 (FIRMWARE, "8265-36.ucode", ""), (FIRMWARE, "intel/ibt-20-1-3.sfi", ""),
-                (FIRMWARE, "rtl_nic/rtl8168h-2.fw", ""),
+                (FIRMWARE, "rtl_bt/rtl8723b_fw.bin", ""), (FIRMWARE, "rtl_nic/rtl8168h-2.fw", ""),
             ], id="dmesg",
         ),
         pytest.param('E: DRIVER=x\nE: MODALIAS=pci:v1\n  Module Alias: "usb:v2"\n',
                      [(DEVICE, "pci:v1", ""), (DEVICE, "usb:v2", "")], id="udevadm-and-hwinfo"),
+        pytest.param("00:02.0 Something new: Device 1234:1111 (rev 02)\n",
+                     [(DEVICE, f"pci:v00001234d00001111{UNKNOWN_IDS}bc??sc??i??", "")], id="class-unknown"),
         pytest.param("\x1b[32mkvm\x1b[0m 1024 0\n", [(MODULE, "kvm", "")], id="colored"),
         pytest.param("MODALIAS=acpi:PNP0C0A:\nusb:v1D6Bp0002d0601\n",
                      [(DEVICE, "acpi:PNP0C0A:", ""), (DEVICE, "usb:v1D6Bp0002d0601", "")], id="modaliases"),
@@ -281,10 +286,11 @@ def test_forms_may_stand_together() -> None:
 def test_forms_that_were_added_stand_together_too() -> None:
     """Every line of every form, one after the other, is understood, and means what it means alone."""
     texts = [LSPCI_NNK, LSUSB_T, LSPCI_MM, LSPCI_VMM, WITHOUT_NAMES, USB_DEVICES, LSUSB_V, INXI, HW_PROBE, DMESG]
-    together = read_listing("\n".join(texts).encode(), "file")
+    for first, second in itertools.permutations(texts, 2):
+        together = read_listing(f"{first}\n{second}".encode(), "file")
 
-    assert () == together.ignored
-    assert {it for text in texts for it in facts(text)} == set(facts("\n".join(texts)))
+        assert () == together.ignored
+        assert {*facts(first), *facts(second)} == set(facts(f"{first}\n{second}"))
 
 
 def test_a_snapshot_is_a_listing() -> None:
