@@ -95,7 +95,7 @@ def fit(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) ->
     """
     mapped = map_hardware(snapshot.checked(), drivers, model)
     asked = _asked(mapped, drivers, model)
-    plans = reach(asked, drivers, model, values)
+    plans = reach(asked, model, values)
     wants = dict[str, tuple[Level, dict[str, None]]]()
     blocked = []
     for option, reasons in asked.items():

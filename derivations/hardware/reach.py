@@ -1,18 +1,19 @@
 """How the options that a machine asks for get to be on, without drivers of other machines.
 
-An option with a prompt is set, with what it depends on. One without is on because another option selects it: a codec by
-the driver of the sound card, a library by whatever uses it. Where something that the machine asks for
-selects it, nothing else is needed. Otherwise any option will do that is not a driver of some device: that
-one would belong to another machine.
+An option with a prompt is set, with what it depends on. One without is on by default, or because another option selects
+it: a codec by the driver of the sound card, a library by whatever uses it. Where something that the machine asks for
+does that, nothing else is needed. Otherwise it must be a feature that is no module, and needs none: a module that the
+list does not name belongs to another machine.
 """
 
 from __future__ import annotations
+
+import functools
 
 from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.hardware.buses import BUSES
 from derivations.kconfig.expression import And, Level, evaluate, refs
 from derivations.kconfig.plan import NOTHING, DeadEnd, Plan
 from derivations.kconfig.planner import Planner
@@ -22,7 +23,6 @@ from derivations.kconfig.wording import joined
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from derivations.hardware.drivers import DriverMap
     from derivations.kconfig.expression import Expr
     from derivations.kconfig.model import Model, Symbol
     from derivations.kconfig.plan import Found
@@ -31,19 +31,20 @@ if TYPE_CHECKING:
 
 _LETTERS = {Level.N: "n", Level.M: "m", Level.Y: "y"}
 _SHOWN = 3
+_DEPTH = 12
 
 
-def reach(asked: Collection[str], drivers: DriverMap, model: Model, values: Values) -> dict[str, Found]:
+def reach(asked: Collection[str], model: Model, values: Values) -> dict[str, Found]:
     """Return for each of the *asked* options the plan to have it, in the same order.
 
     Args:
         asked: Options of *model*.
-        drivers: The drivers of the tree.
         model: The tree's Kconfig.
         values: What every option is without them.
     """
-    strangers = options_of_devices(drivers) - set(asked)
+    strangers = _Strangers(asked, model)
     own, any_way = Planner(model, values, selectors_not=strangers), Planner(model, values)
+    unselected = Planner(model, values, selectors_not=model)
     plans: dict[str, Found] = {}
     outlook = _Outlook(model, values)
     for option in [it for it in asked if model[it].prompts]:
@@ -52,7 +53,11 @@ def reach(asked: Collection[str], drivers: DriverMap, model: Model, values: Valu
         outlook.expect(option, plans[option])
     hidden = [it for it in asked if it not in plans]
     for option in hidden:
-        plans[option] = NOTHING if outlook.level(option) >= Level.M else own.option(option, Level.M)
+        plans[option] = NOTHING if outlook.level(option) >= Level.M else unselected.option(option, Level.M)
+        if isinstance(plans[option], DeadEnd):
+            feature = own.option(option, Level.M)
+            if isinstance(feature, Plan) and not any(it in strangers for it in feature.steps):
+                plans[option] = feature
         outlook.expect(option, plans[option])
     for option in hidden:
         if not isinstance(plans[option], DeadEnd):
@@ -64,14 +69,18 @@ def reach(asked: Collection[str], drivers: DriverMap, model: Model, values: Valu
     return {option: plans[option] for option in asked}
 
 
-def options_of_devices(drivers: DriverMap) -> set[str]:
-    """Return the options of all modules that drive devices."""
-    return {
-        option
-        for module in drivers.modules.values()
-        if any(alias.partition(":")[0].rstrip("*") in BUSES for alias in module.aliases)
-        for option in module.options
-    }
+@attrs.frozen
+class _Strangers:
+    """The options of modules that are not among those *asked* for."""
+
+    asked: Collection[str]
+    model: Model
+
+    def __contains__(self, name: object) -> bool:
+        return name not in self.asked and isinstance(name, str) and self._is_module(name)
+
+    def _is_module(self, name: str) -> bool:
+        return name in self.model and self.model[name].type == "tristate"
 
 
 def _only_selected(symbol: Symbol, model: Model) -> str:
@@ -86,11 +95,12 @@ def _only_selected(symbol: Symbol, model: Model) -> str:
 
 
 class _Outlook:
-    """What options will be at the least, with some raised and with what these select."""
+    """What options will be at the least, with some raised and with what these select, and what is on by default then."""
 
     def __init__(self, model: Model, values: Values) -> None:
         self._model, self._values = model, values
         self._raised: dict[str, Level] = {}
+        self._defaults: dict[str, Level] = {}
         self._followed = True
 
     def expect(self, option: str, plan: Found) -> None:
@@ -110,14 +120,29 @@ class _Outlook:
         by = (it for it in refs(self._model[name].selected_by) if it in self._model and self._level(it))
         return max((self._selects(it).get(name, Level.N) for it in by), default=Level.N)
 
-    def _level(self, name: str) -> Level:
-        return max(self._raised.get(name, Level.N), self._values.level(name))
+    def _level(self, name: str, depth: int = 0) -> Level:
+        known = max(self._raised.get(name, Level.N), self._values.level(name))
+        return known if known or depth > _DEPTH else self._by_default(name, depth)
+
+    def _by_default(self, name: str, depth: int) -> Level:
+        """Return what *name*, which could not be set so far, is by default with what was raised."""
+        symbol = self._model.get(name)
+        if symbol is None or not symbol.defaults or symbol.choice or self._values[name].visible:
+            return Level.N
+        if name not in self._defaults:
+            self._defaults[name] = Level.N  # of a circle
+            seen = _Seen(functools.partial(self._level, depth=depth + 1), self._values)
+            terms = [And((symbol.depends, it.condition, it.value)) for it in symbol.defaults]
+            level = max(evaluate(it, seen) for it in terms)
+            self._defaults[name] = Level.Y if level and symbol.type == "bool" else level
+        return self._defaults[name]
 
     def _raise(self, name: str, level: Level) -> None:
         symbol = self._model.get(name)
         if symbol is not None and level > self._level(name):
             self._raised[name] = Level.Y if symbol.type == "bool" else level
             self._followed = False
+            self._defaults.clear()
 
     def _follow(self) -> None:
         """Raise what is selected by what was raised."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.frozen_map import FrozenMap
+from derivations.hardware.buses import BUSES
 from derivations.hardware.keep import KEPT
-from derivations.hardware.reach import options_of_devices
 from derivations.kconfig.expression import And, Compare, Level, Not, Or, Ref, evaluate, refs
 from derivations.kconfig.fragment import Origin, Request
 from derivations.kconfig.planner import alternatives, selector
@@ -78,7 +78,7 @@ def trim(needed: Iterable[str], keep: Iterable[str], drivers: DriverMap, model: 
     ]
     # A library of the list stays if something needs it: without a prompt it is there for others.
     listed = [name for name in modules if named.has(name) or (model[name].prompts and _is_kept(name))]
-    keeper = _Keeper(model, values, options_of_devices(drivers))
+    keeper = _Keeper(model, values, _options_of_devices(drivers))
     keeper.keep([*needed, *inside, *listed])
     dropped = [name for name in modules if name not in keeper.kept and model[name].prompts and not model[name].choice]
     return Trim(tuple(sorted(dropped)), tuple(sorted(name for name in modules if name in keeper.kept)))
@@ -89,6 +89,15 @@ def requests(text: str, values: Values) -> FrozenMap[Request]:
     names = _OFF.findall(text)
     request = Request(NO, optional=True, priority=Priority.DEFAULT, origin=Origin(FRAGMENT, REASON))
     return FrozenMap({name: request for name in names if values.level(name) is Level.N})
+
+
+def _options_of_devices(drivers: DriverMap) -> set[str]:
+    return {
+        option
+        for module in drivers.modules.values()
+        if any(alias.partition(":")[0].rstrip("*") in BUSES for alias in module.aliases)
+        for option in module.options
+    }
 
 
 def _is_kept(option: str) -> bool:

@@ -28,7 +28,7 @@ from derivations.kconfig.values import YES
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 
     from derivations.kconfig.expression import Expr
     from derivations.kconfig.model import Choice, Model, Symbol
@@ -62,7 +62,7 @@ class Planner:
         fixed: Mapping[str, Value] | None = None,
         avoid: Collection[str] = (),
         free: Collection[str] = (),
-        selectors_not: Collection[str] = (),
+        selectors_not: Container[str] = (),
         modules: bool = False,
         tricks: bool = True,
     ) -> None:

@@ -249,7 +249,8 @@ SOUND_KBUILD = read_kbuild({
     "drivers/ras/Makefile": "obj-$(CONFIG_RAS_CEC) += cec.o\nobj-$(CONFIG_RAS_CEC) += inside.o\n",
     "drivers/media/Makefile": "obj-$(CONFIG_CEC_CORE) += cec.o\n",
     "drivers/sound/Makefile": "obj-$(CONFIG_CODEC) += codec.o\nobj-$(CONFIG_AMD_CARD) += amd-card.o\n"
-    "obj-$(CONFIG_INTEL_CARD) += intel-card.o\nobj-$(CONFIG_ARC4) += arc4.o\n",
+    "obj-$(CONFIG_INTEL_CARD) += intel-card.o\nobj-$(CONFIG_ARC4) += arc4.o\n"
+    "obj-$(CONFIG_LIB) += lib.o\nobj-$(CONFIG_DRIVER) += driver.o\nobj-$(CONFIG_HELPER) += helper.o\n",
 }.get)  # fmt: skip
 SOUND_DRIVERS = assemble(
     SOUND_KBUILD,
@@ -281,9 +282,11 @@ SOUND_MODEL = Model(
     {
         it.name: it
         for it in [
-            card("AMD_CARD", "CODEC"), hidden("ARC4", "FEATURE"), hidden("BOARD", "INTEL_CARD", selects=("CODEC",)),
+            card("AMD_CARD", "CODEC"), attrs.evolve(hidden("ARC4"), selected_by=Ref("FEATURE")), hidden("BOARD", "INTEL_CARD", selects=("CODEC",)),
             option("CEC_CORE"), hidden("CODEC", "AMD_CARD", "BOARD"), option("EXPERT", kind="bool"),
-            attrs.evolve(option("FEATURE"), selects=(Select("ARC4"),)), card("INTEL_CARD", "BOARD"),
+            attrs.evolve(option("FEATURE", kind="bool"), selects=(Select("ARC4"),)), card("INTEL_CARD", "BOARD"),
+            hidden("LIB", "USER"), card("USER", "LIB"), option("DRIVER"), attrs.evolve(hidden("HELPER"), selected_by=Ref("EXTRA")),
+            attrs.evolve(option("EXTRA", "DRIVER", kind="bool"), defaults=(Default(YES),), selects=(Select("HELPER"),)),
             option("MODULES", kind="bool"), option("RAS_CEC", kind="bool"), option("SND"), option("USB_HID"),
             option("USB_MOUSE", "USB_HID", "EXPERT"),
         ]
@@ -293,7 +296,9 @@ SOUND_MODEL = Model(
 
 
 def sound_fit(*facts: Fact, **given: str) -> Fit:
-    values = Values({name: f"2 1 {({'MODULES': 'y'} | given).get(name, 'n')}" for name in SOUND_MODEL})
+    values = Values(
+        {name: f"2 1 {({'MODULES': 'y'} | given).get(name, 'n')}" for name in SOUND_MODEL} | {"EXTRA": "0 0 n"}
+    )
     return fit(Snapshot.of(facts, "x"), SOUND_DRIVERS, SOUND_MODEL, values)
 
 
@@ -333,6 +338,15 @@ def test_what_only_another_machines_driver_selects_is_reported() -> None:
     assert "AMD_CARD or BOARD" in str(found.blocked[0])
 
 
-def test_what_no_driver_selects_comes_with_that() -> None:
-    """A library that a feature selects, which is no driver of a device, comes with the feature."""
-    assert {"ARC4", "FEATURE", "SND"} == {it.option for it in sound_fit(Fact(FactKind.MODULE, "arc4")).wants}
+def test_a_library_comes_with_a_feature_and_not_with_another_module() -> None:
+    """What no list of modules shows may be what uses a library; another module would have been listed."""
+    assert {"ARC4", "FEATURE"} == {it.option for it in sound_fit(Fact(FactKind.MODULE, "arc4")).wants}
+    found = sound_fit(Fact(FactKind.MODULE, "lib"))
+    assert ((), ["LIB"]) == (found.wants, [it.option for it in found.blocked])
+
+
+def test_what_is_on_by_default_selects_too() -> None:
+    """A feature that is on by itself once a driver is, needs nothing else."""
+    assert {"DRIVER", "HELPER"} == {
+        it.option for it in sound_fit(Fact(FactKind.MODULE, "helper"), Fact(FactKind.MODULE, "driver")).wants
+    }
