@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.hardware.fit import requests
+from derivations.hardware.trim import FRAGMENT as TRIM
+from derivations.hardware.trim import consequences
 from derivations.hardware.trim import requests as dropped
 from derivations.kconfig.account import account
 from derivations.kconfig.base import missed, read_base
 from derivations.kconfig.dotconfig import whole, with_changes
+from derivations.kconfig.expression import Level
 from derivations.kconfig.model import Model
+from derivations.kconfig.plan import LEVELS
 from derivations.kconfig.resolved import Values
 from derivations.linux.kernel import Kernel
 from kernix.attributes import NotBuildable, follow
@@ -70,7 +74,16 @@ class Resolved:
             return None
         base = self.kernel.base_config
         data = session.store.path(realise(session, [base], **chosen)[base]).read_bytes()
-        return missed(read_base(data, base.derivation.name, self.model), self.wanted, self.model, self.values)
+        found = missed(read_base(data, base.derivation.name, self.model), self.wanted, self.model, self.values)
+        return self._but_for_trim(found) if arguments.only_hardware else found
+
+    def _but_for_trim(self, found: Missed) -> Missed:
+        """Return what was *found* without the options that gave way to a trim, with the modules that they depend on."""
+        trimmed = {name for name, it in self.wanted.requests.items() if it.origin.fragment == TRIM}
+        asked = {it.option: LEVELS.get(it.request.value, Level.N) for it in found.accounts}
+        gone = consequences(asked, trimmed, self.model, self.values)
+        accounts = tuple(it for it in found.accounts if it.option not in gone)
+        return attrs.evolve(found, accounts=accounts, way=found.way + len(gone))
 
     def accounts(self, session: Session, chosen: Chosen) -> tuple[Account, ...]:
         """Return what became of every request, and of what has to come out as a whole `.config` has it and does not."""

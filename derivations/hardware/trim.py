@@ -20,13 +20,14 @@ from derivations.hardware.buses import BUSES
 from derivations.hardware.keep import KEPT
 from derivations.kconfig.expression import And, Compare, Level, Not, Or, Ref, evaluate, refs
 from derivations.kconfig.fragment import Origin, Request
+from derivations.kconfig.meaning import SWITCHES
 from derivations.kconfig.planner import alternatives, selector
 from derivations.kconfig.text import line
 from derivations.kconfig.values import NO, Priority
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from derivations.hardware.drivers import DriverMap
     from derivations.kconfig.expression import Expr
@@ -89,6 +90,36 @@ def requests(text: str, values: Values) -> FrozenMap[Request]:
     names = _OFF.findall(text)
     request = Request(NO, optional=True, priority=Priority.DEFAULT, origin=Origin(FRAGMENT, REASON))
     return FrozenMap({name: request for name in names if values.level(name) is Level.N})
+
+
+def consequences(asked: Mapping[str, Level], dropped: Collection[str], model: Model, values: Values) -> set[str]:
+    """Return those options, *asked* to be at some level and not so in *values*, that would be without what is *dropped*.
+
+    They depend on modules that are dropped, or on others of them.
+    """
+    before, after = _Before({**asked, **dict.fromkeys(dropped, Level.M)}, model, values), _Before({}, model, values)
+    depends = {name: model[name].depends for name in asked if name in model}
+    return {
+        name for name, it in depends.items() if evaluate(it, after) is Level.N and evaluate(it, before) is not Level.N
+    }
+
+
+@attrs.frozen
+class _Before:
+    """Values with some options *on*, and what has no prompt: it follows from others, from which of them is not known."""
+
+    on: Mapping[str, Level]
+    model: Model
+    values: Values
+
+    def level(self, name: str) -> Level:
+        now = max(self.values.level(name), self.on.get(name, Level.N))
+        hidden = now is Level.N and name in self.model and not self.model[name].prompts
+        return Level.Y if hidden and self.model[name].type in SWITCHES else now
+
+    def text(self, name: str) -> str:
+        level = self.level(name)
+        return "nmy"[level] if level > self.values.level(name) else self.values.text(name)
 
 
 def _options_of_devices(drivers: DriverMap) -> set[str]:

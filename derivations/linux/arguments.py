@@ -262,6 +262,10 @@ class Arguments:
             raise InvalidArgument(
                 "only_hardware", "it needs `hardware`: a snapshot of the machines, or the file that it is in"
             )
+        if self.only_hardware and self.strict_base:
+            raise InvalidArgument(
+                "only_hardware", "it drops modules that the base asks for, so the base cannot be strict"
+            )
         if self.keep_modules and not self.only_hardware:
             raise InvalidArgument("keep_modules", "it is for `only_hardware=True`; otherwise all modules stay")
 

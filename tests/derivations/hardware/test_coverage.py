@@ -70,7 +70,7 @@ def test_root_on_a_module_and_no_initramfs() -> None:
     """A kernel that reads no initramfs cannot have root on a module."""
     assert [(Trouble.NO_INITRAMFS, "disk")] == troubles(root(NVME), NVME="m")
     values = Values({"NVME": "2 1 m", "EXTRA_FIRMWARE": '2 1 "'})
-    (finding,) = coverage(Snapshot.of([root(NVME)], "x"), DRIVERS, values)
+    (finding,) = coverage(Snapshot.of([root(NVME)], "x"), DRIVERS, MODEL, values)
     assert ("BLK_DEV_INITRD",) == finding.options
     assert "set BLK_DEV_INITRD" in str(finding)
 

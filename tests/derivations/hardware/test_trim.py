@@ -6,8 +6,8 @@ import pytest
 
 from derivations.hardware.drivers import DriverMap, Module
 from derivations.hardware.keep import KEPT
-from derivations.hardware.trim import FRAGMENT, Trim, requests, trim
-from derivations.kconfig.expression import NO, YES, And, Compare, Const, Expr, Not, Or, Ref
+from derivations.hardware.trim import FRAGMENT, Trim, consequences, requests, trim
+from derivations.kconfig.expression import NO, YES, And, Compare, Const, Expr, Level, Not, Or, Ref
 from derivations.kconfig.model import Default, Model, Prompt, Symbol, Type
 from derivations.kconfig.resolved import Values
 from derivations.kconfig.values import NO as OFF
@@ -126,6 +126,18 @@ def test_the_text_asks_for_what_it_reached() -> None:
     assert "# CONFIG_OTHER is not set\n" in found.text
     assert ["OTHER"] == list(asked)
     assert (OFF, True, FRAGMENT) == (asked["OTHER"].value, asked["OTHER"].optional, asked["OTHER"].origin.fragment)
+
+
+def test_what_depends_on_what_is_dropped_follows_from_it() -> None:
+    """An option that cannot be on without a dropped module, or without another such option, is a consequence; others are not."""
+    values = Values(
+        {**dict.fromkeys(MODEL, "2 1 m"), **dict.fromkeys(("HOST", "FEATURE", "INSIDE"), "0 0 n"), "TUN": "2 1 n"}
+    )
+    asked = {"FEATURE": Level.Y, "INSIDE": Level.Y, "TUN": Level.M}
+
+    assert {"FEATURE", "INSIDE"} == consequences(asked, {"HOST"}, MODEL, values)
+    assert set() == consequences({"INSIDE": Level.Y}, {"HOST"}, MODEL, values)
+    assert set() == consequences(asked, set(), MODEL, values) - {"INSIDE"}
 
 
 def test_no_group_of_the_list_is_empty() -> None:

@@ -511,3 +511,10 @@ def test_a_trim_that_cannot_be(arguments: dict[str, object], argument: str) -> N
         make(**arguments)
 
     assert argument == error.value.argument
+
+
+def test_a_trim_of_a_strict_base(tmp_path: Path) -> None:
+    """What drops modules of the base cannot be together with a base that has to hold."""
+    machine = Snapshot.of([Fact(FactKind.MODULE, "ext4")], "laptop")
+    with pytest.raises(InvalidArgument, match="cannot be strict"):
+        make(base=write(tmp_path / "x", "x86"), hardware=machine, only_hardware=True, strict_base=True)
