@@ -164,7 +164,10 @@ def _architecture(text: str) -> str | None:
     """Return the architecture that the `.config` *text* is for: as its head says, or else an option that names it."""
     about, option = head(text), _NAMING.search(text)
     named = None if option is None else _NAMED.get(option[1], option[1].lower())
-    return named if about is None or (named is not None and directory(named) == "x86") else about.architecture
+    if about is None or named is None:
+        return named if about is None else about.architecture
+    # Of x86 the option says which; a head that contradicts it is believed.
+    return named if directory(named) == directory(about.architecture) == "x86" else about.architecture
 
 
 def is_whole(text: str) -> bool:
