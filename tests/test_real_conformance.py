@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.kernel
 
-VERSIONS = {"linux_debian_6_1": "6.1", "linux_debian_6_12": "6.12"}
-TREES = tuple(VERSIONS)
+TREES = ("linux_debian_6_1", "linux_debian_6_12")
 SYSTEMS = ("x86_64-linux", "i686-linux", "aarch64-linux")
 BASES = 2
 COUNT = math.ceil(int(os.environ.get("KERNIX_CONFORMANCE", "36")) / (len(TREES) * len(SYSTEMS) * BASES))
@@ -72,6 +71,12 @@ def tree_of(attribute: str, lock: Lock) -> Output:
     """Return the whole tree of the kernel *attribute*."""
     tree: Output = kernel_set(lock=lock)[attribute].tree
     return tree
+
+
+def version_of(attribute: str, lock: Lock) -> str:
+    """Return the version of the kernel *attribute*."""
+    version: str = kernel_set(lock=lock)[attribute].version
+    return version
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -130,7 +135,7 @@ def test_requests_over_a_base(attribute: str, store: Store, lock: Lock) -> None:
         "LOG_BUF_SHIFT": 19,
         "LOCALVERSION": "-x",
     }
-    arguments = Arguments(version=VERSIONS[attribute], source=tree, extra_config=asked)
+    arguments = Arguments(version=version_of(attribute, lock), source=tree, extra_config=asked)
     requests = wanted(arguments, toolchain.arch)
     it = configuration(arguments, toolchain, tree, requests)
     model = Model.read(store.path(realise(store, it.resolver)["out"]) / "model")
@@ -153,7 +158,7 @@ def test_modules_of_all_that_can_be(attribute: str, store: Store, lock: Lock) ->
     counts = {}
     for prefer_builtin in (False, True):
         arguments = Arguments(
-            version=VERSIONS[attribute], source=tree, extra_config={"NILFS2_FS": NO, "EXT4_FS": YES, "KGDB": YES},
+            version=version_of(attribute, lock), source=tree, extra_config={"NILFS2_FS": NO, "EXT4_FS": YES, "KGDB": YES},
             auto_modules=True, prefer_builtin=prefer_builtin,
         )  # fmt: skip
         it = configuration(arguments, toolchain, tree, wanted(arguments, toolchain.arch))
