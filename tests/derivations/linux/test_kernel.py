@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import itertools
-import json
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -474,47 +473,3 @@ def test_hardware_from_a_file(tmp_path: Path) -> None:
     assert make(hardware=tmp_path / "laptop.json").arguments.hardware == machine
     with pytest.raises(InvalidSnapshot):
         make(hardware=tmp_path / "other.json")
-
-
-def test_only_the_modules_of_the_machine() -> None:
-    """A kernel for certain machines alone switches off what they do without, below its requests; patterns and requests count."""
-    machine = Snapshot.of([Fact(FactKind.MODULE, "ext4")], "laptop")
-    whole = make(hardware=machine)
-    small = whole.override(only_hardware=True)
-    listed = small.override(keep_modules=["zram", "USB_*"], extra_config={"KGDB": YES, "KVM": NO})
-
-    assert whole.dropped_options is None
-    assert small.dropped_options is not None
-    assert small.configuration != whole.configuration
-    assert listed.dropped_options is not None
-    env = listed.dropped_options.derivation.env
-    assert ["USB_*", "zram"] == json.loads(env["keep"])
-    assert "KGDB" in json.loads(env["needed"])
-    assert "KVM" not in json.loads(env["needed"])
-    assert small.override(keep_modules=["a", "b"]) == small.override(keep_modules=["b", "a", "b"])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "argument"),
-    [
-        ({"only_hardware": True}, "only_hardware"),
-        ({"keep_modules": ["x"]}, "keep_modules"),
-        ({"keep_modules": "zram"}, "keep_modules"),
-        ({"keep_modules": ["a b"]}, "keep_modules"),
-        ({"keep_modules": [""]}, "keep_modules"),
-        ({"only_hardware": "yes"}, "only_hardware"),
-    ],
-)
-def test_a_trim_that_cannot_be(arguments: dict[str, object], argument: str) -> None:
-    """Without machines nothing can be trimmed, and patterns are a list of texts."""
-    with pytest.raises(InvalidArgument) as error:
-        make(**arguments)
-
-    assert argument == error.value.argument
-
-
-def test_a_trim_of_a_strict_base(tmp_path: Path) -> None:
-    """What drops modules of the base cannot be together with a base that has to hold."""
-    machine = Snapshot.of([Fact(FactKind.MODULE, "ext4")], "laptop")
-    with pytest.raises(InvalidArgument, match="cannot be strict"):
-        make(base=write(tmp_path / "x", "x86"), hardware=machine, only_hardware=True, strict_base=True)
