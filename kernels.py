@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 from derivations.context import Context, current, lock_in_use, pins_in_use
 from derivations.debian.sets import linux_series
 from derivations.fetch import fetch_deb, fetch_url
-from derivations.kconfig.fragment import Fragment
-from derivations.kconfig.values import YES
+from derivations.fixpoint import AttrSet, InvalidOverlay, Overlay, fix
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.values import YES
 from derivations.linux.kernel import Kernel, make_linux
 from derivations.linux.pins import InvalidPins, Release, parse_pins
-from derivations.linux.version import Version
 from derivations.unpack import unpack
-from overlays.fixpoint import AttrSet, InvalidOverlay, Overlay, fix
+from derivations.version import Version
 from store.errors import Error
 
 

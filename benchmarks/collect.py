@@ -14,12 +14,12 @@ from benchmarks.report import KERNIX, Bound, Result
 from benchmarks.timing import alternate
 from benchmarks.workbench import clear, say
 from store import base32
+from store.gc.roots import add_root
 from store.local import Store
 from store.path import StorePath
 from store.registration import Entry
-from store.roots import add_root
-from store.seal import FILE_MODE, MTIME_NS
-from store.tree import Content, Kind, tree_digest
+from store.trees.content import Content, Kind, tree_digest
+from store.trees.seal import FILE_MODE, MTIME_NS
 
 
 if TYPE_CHECKING:

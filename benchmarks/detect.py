@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from benchmarks.report import KERNIX, Bound, Result
 from benchmarks.timing import alternate, seconds
 from benchmarks.workbench import ROOT, clear, say
-from derivations.hardware.listing import read_listing
+from derivations.hardware.listings.listing import read_listing
 from kernels import kernel_set
-from kernix.hardware import DEFAULT
+from kernix.machine.driver_tree import DEFAULT
 from store.local import Store
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from benchmarks.workbench import clear, say
+from store.gc.roots import add_root
 from store.local import Store
-from store.roots import add_root
 
 
 if TYPE_CHECKING:

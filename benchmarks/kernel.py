@@ -12,8 +12,8 @@ from benchmarks.timing import alternate, seconds
 from benchmarks.workbench import clear, find, say
 from derivations.realise.realise import realise_all
 from kernels import kernel_set
+from store.gc.roots import link_result
 from store.local import Store
-from store.roots import link_result
 
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from benchmarks.report import KERNIX, Bound, Result
 from benchmarks.timing import alternate
 from benchmarks.workbench import clear, say
 from store import base32
-from store.database import Database
-from store.liveness import Marking, mark
-from store.needs import pack
+from store.gc.liveness import Marking, mark
+from store.records.database import Database
+from store.records.packed_ids import pack
 
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from kernels import kernel_set
 from store.local import Store
 from store.path import StorePath
 from store.registration import Entry
-from store.seal import FILE_MODE, MTIME_NS
-from store.tree import Content, Kind, tree_digest
+from store.trees.content import Content, Kind, tree_digest
+from store.trees.seal import FILE_MODE, MTIME_NS
 
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from benchmarks.timing import run, seconds
-from store.remove import remove_tree
+from store.trees.remove import remove_tree
 
 
 if TYPE_CHECKING:

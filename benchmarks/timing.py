@@ -10,7 +10,7 @@ import time
 
 from typing import TYPE_CHECKING
 
-from store.syscalls import syncfs
+from store.system.syscalls import syncfs
 
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from derivations.debian.lock import parse
 from derivations.fetch import fetch_deb
 from derivations.realise.realise import realise
 from store.local import Store
-from store.remove import remove_tree
+from store.trees.remove import remove_tree
 
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from derivations.fetch import fetch_deb, fetch_git, fetch_git_patches, fetch_url
     from derivations.hardware.snapshot import Snapshot
     from derivations.image.initramfs import make_initramfs
-    from derivations.kconfig.fragment import Fragment
-    from derivations.kconfig.text import fragment_file
-    from derivations.kconfig.values import (
+    from derivations.kconfig.language.fragment import Fragment
+    from derivations.kconfig.language.text import fragment_file
+    from derivations.kconfig.language.values import (
         MODULE,
         NO,
         UNSET,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
     from derivations.linux.dkms import dkms_package
     from derivations.linux.kernel import Kernel, make_linux
-    from derivations.linux.manual import linux_manual_config, linux_packages_custom
+    from derivations.linux.manual_config import linux_manual_config, linux_packages_custom
     from derivations.linux.module import make_linux_module
     from derivations.linux.patch import Patch
     from derivations.source import local_file, local_source, text_file
@@ -44,44 +44,44 @@ if TYPE_CHECKING:
 
 
 _HOMES = {
-    "MODULE": "kconfig.values",
-    "NO": "kconfig.values",
-    "UNSET": "kconfig.values",
-    "YES": "kconfig.values",
+    "MODULE": "kconfig.language.values",
+    "NO": "kconfig.language.values",
+    "UNSET": "kconfig.language.values",
+    "YES": "kconfig.language.values",
     "Context": "context",
     "Derivation": "derivation",
     "Fixed": "derivation",
-    "Fragment": "kconfig.fragment",
-    "Hex": "kconfig.values",
+    "Fragment": "kconfig.language.fragment",
+    "Hex": "kconfig.language.values",
     "Hints": "derivation",
     "Kernel": "linux.kernel",
     "Output": "derivation",
     "Patch": "linux.patch",
     "Snapshot": "hardware.snapshot",
-    "default": "kconfig.values",
+    "default": "kconfig.language.values",
     "dkms_package": "linux.dkms",
     "fetch_deb": "fetch",
     "fetch_git": "fetch",
     "fetch_git_patches": "fetch",
     "fetch_url": "fetch",
-    "force": "kconfig.values",
-    "fragment_file": "kconfig.text",
-    "linux_manual_config": "linux.manual",
-    "linux_packages_custom": "linux.manual",
+    "force": "kconfig.language.values",
+    "fragment_file": "kconfig.language.text",
+    "linux_manual_config": "linux.manual_config",
+    "linux_packages_custom": "linux.manual_config",
     "local_file": "source",
     "local_source": "source",
     "make_initramfs": "image.initramfs",
     "make_linux": "linux.kernel",
     "make_linux_module": "linux.module",
-    "optional": "kconfig.values",
+    "optional": "kconfig.language.values",
     "text_file": "source",
     "union": "union",
     "unpack": "unpack",
     "using": "context",
-    "when_arch": "kconfig.values",
-    "when_at_least": "kconfig.values",
-    "when_between": "kconfig.values",
-    "when_older": "kconfig.values",
+    "when_arch": "kconfig.language.values",
+    "when_at_least": "kconfig.language.values",
+    "when_between": "kconfig.language.values",
+    "when_older": "kconfig.language.values",
 }
 
 __all__ = [

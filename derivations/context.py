@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.debian.lock import Lock
-    from store.tree import Content
+    from store.trees.content import Content
 
 
 class NoContext(Error):
@@ -88,7 +88,7 @@ def contents_in_use() -> Callable[[Path], Content]:
     if context is not None and context.contents is not None:
         return context.contents
 
-    from store.look import content_of  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
+    from store.trees.hash_tree import content_of  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
 
     return content_of
 

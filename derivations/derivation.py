@@ -26,8 +26,8 @@ from blake3 import blake3
 
 from derivations.frozen_map import FrozenMap
 from store.errors import Error
+from store.gc.retention import Retention
 from store.path import InvalidStorePath, check_name
-from store.retention import Retention
 
 
 if TYPE_CHECKING:
@@ -157,11 +157,6 @@ class Derivation:
     def __repr__(self) -> str:
         # Without what it is made of: inputs share inputs, and written out they would grow without bound.
         return f"<Derivation {self.name} {self.key.hex()[:12]}>"
-
-    @property
-    def is_fixed_output(self) -> bool:
-        """Return whether the output's hash is known before it is built."""
-        return self.fixed is not None
 
     @property
     def is_builtin(self) -> bool:

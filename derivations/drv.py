@@ -27,9 +27,9 @@ from cattrs.v import format_exception
 from derivations.derivation import Derivation, Fixed, Hints, Output, canonical_json
 from derivations.frozen_map import FrozenMap
 from store.errors import Error
+from store.gc.retention import Retention
 from store.parsing import parse_json
 from store.path import StorePath
-from store.retention import Retention
 
 
 if TYPE_CHECKING:

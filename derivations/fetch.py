@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from derivations.derivation import Derivation, Fixed, Hints, canonical_json
 from store import base32
 from store.errors import Error
-from store.retention import Retention
+from store.gc.retention import Retention
 
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import os
 
 from pathlib import Path
 
-from derivations.beside import beside_caller
+from derivations.callers.beside import beside_caller
 from derivations.context import contents_in_use
 from derivations.derivation import Derivation, Fixed, Hints
 from derivations.fetch import ANY_SYSTEM

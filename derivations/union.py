@@ -9,7 +9,7 @@ import attrs
 from derivations.derivation import Derivation, Hints, Output, canonical_json
 from derivations.fetch import ANY_SYSTEM
 from derivations.frozen_map import FrozenMap
-from store.retention import Retention
+from store.gc.retention import Retention
 
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 
 from derivations.derivation import Derivation, Hints, Output
 from derivations.fetch import ANY_SYSTEM
-from store.retention import Retention
+from store.gc.retention import Retention
 
 
 ARCHIVE = "/archive"

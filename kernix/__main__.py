@@ -9,7 +9,7 @@ The packages `store`, `derivations` and `overlays` and the module `kernels` are 
 these plain names, and another project may have brought one of the same name (a package even
 beats a module). So before anything of them is imported they are looked up and must lie beside
 this package; that is why everything else is imported inside functions here. And since a build in
-which nothing is to do takes no longer than modules take to load (`kernix.again`), few of Python's are.
+which nothing is to do takes no longer than modules take to load (`kernix.answers.cache`), few of Python's are.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _run(arguments: list[str], *, alone: bool = False) -> int:
             sys.stdout.flush()
     except BaseException as error:
         from kernix.interruption import meant  # noqa: PLC0415 -- start-up: where something is to be told
-        from kernix.messages import tell  # noqa: PLC0415 -- as above
+        from kernix.output.messages import tell  # noqa: PLC0415 -- as above
 
         if (told := tell(meant(error))) is None:
             raise
@@ -88,7 +88,7 @@ def _trace() -> int:
     """Show the traceback of the exception that is being handled, in characters that a terminal does not obey."""
     import traceback  # noqa: PLC0415 -- start-up: where something is to be told
 
-    from kernix.printable import guarded  # noqa: PLC0415 -- as above
+    from kernix.output.printable import guarded  # noqa: PLC0415 -- as above
 
     with guarded():
         traceback.print_exc()
@@ -96,9 +96,9 @@ def _trace() -> int:
 
 
 def _code(arguments: list[str], *, alone: bool) -> int:
-    from kernix import again  # noqa: PLC0415 -- after the look at the neighbours
+    from kernix.answers import cache  # noqa: PLC0415 -- after the look at the neighbours
 
-    if (text := again.answer(arguments, os.environ)) is not None:
+    if (text := cache.answer(arguments, os.environ)) is not None:
         if sys.stdout is not None:
             sys.stdout.write(f"{text}\n")
         return 0
@@ -113,7 +113,7 @@ def _code(arguments: list[str], *, alone: bool) -> int:
 
 def _verb(arguments: list[str]) -> int:
     from kernix.cli import kernix  # noqa: PLC0415 -- start-up: where words are to be understood
-    from kernix.printable import guarded  # noqa: PLC0415 -- as above
+    from kernix.output.printable import guarded  # noqa: PLC0415 -- as above
 
     with guarded():
         code: object = kernix.main(arguments, prog_name="kernix", standalone_mode=False, obj=tuple(arguments))

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from derivations.realise.realise import realise_all
-from kernix.hints import hinted
+from kernix.output.hints import hinted
 
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import warnings
 
 import click
 
-from kernix.groups import LazyGroup
-from kernix.messages import show_remark, warn_of_damage
-from kernix.selection import forget
+from kernix.evaluation.selection import forget
+from kernix.lazy_group import LazyGroup
+from kernix.output.messages import show_remark, warn_of_damage
 from kernix.session import Session
 from kernix.verbs import VERBS, module_of
 

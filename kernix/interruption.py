@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from kernix.messages import INTERRUPTED
-from store.interrupt import interruptible
+from kernix.output.messages import INTERRUPTED
+from store.system.interrupt import interruptible
 
 
 PATIENCE = 1.3

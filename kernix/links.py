@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from store.roots import CannotLink, absolute, check_can_link, check_replaceable, link_result
+from store.gc.roots import CannotLink, absolute, check_can_link, check_replaceable, link_result
 
 
 if TYPE_CHECKING:

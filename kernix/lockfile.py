@@ -1,4 +1,4 @@
-"""The lock that pins the toolchain, and how it comes to be; `kernix.inputs` says where it lies.
+"""The lock that pins the toolchain, and how it comes to be; `kernix.evaluation.inputs` says where it lies.
 
 It is read when a definition needs it. If there is none, it is made from what the machine's apt
 offers now, written whole or not at all, and that is said aloud; afterwards only `kernix lock`
@@ -157,7 +157,7 @@ def _reason(error: Exception) -> str:
 
 
 def _option(place: Path) -> str:
-    """Return the option that names *place*, unless kernix looks there by itself (`kernix.inputs`)."""
+    """Return the option that names *place*, unless kernix looks there by itself (`kernix.evaluation.inputs`)."""
     usual = place.name == LOCK and (place.parent == Path.cwd() or place.parent.name == "kernix")
     return "" if usual else f" --lock {place}"
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from kernix.inputs import SYSTEMS, Options
-from kernix.quantities import parse_size, parse_time
-from kernix.selection import select
+from kernix.evaluation.inputs import SYSTEMS, Options
+from kernix.evaluation.selection import select
+from kernix.output.quantities import parse_size, parse_time
 
 
 if TYPE_CHECKING:
@@ -57,14 +57,14 @@ class Size(click.ParamType[int]):
 
 def complete_attributes(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the attributes that begin with *incomplete*; nothing if they cannot be told at once."""
-    from kernix.completion import attributes  # noqa: PLC0415 -- start-up: only a shell asks
+    from kernix.evaluation.completion import attributes  # noqa: PLC0415 -- start-up: only a shell asks
 
     return attributes(ctx.params, incomplete, os.environ)
 
 
 def complete_overlays(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the bundled overlays that begin with *incomplete*, and let the shell add files."""
-    from kernix.completion import overlays  # noqa: PLC0415 -- start-up: only a shell asks
+    from kernix.evaluation.completion import overlays  # noqa: PLC0415 -- start-up: only a shell asks
 
     return overlays(incomplete)
 

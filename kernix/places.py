@@ -1,4 +1,4 @@
-"""Where kernix' own files and the user's are; `kernix.again` says why nearly nothing is imported here.
+"""Where kernix' own files and the user's are; `kernix.answers.cache` says why nearly nothing is imported here.
 
 home             $KERNIX_HOME, else $XDG_DATA_HOME/kernix, else ~/.local/share/kernix
 configuration    $XDG_CONFIG_HOME/kernix, else ~/.config/kernix

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from derivations.realise.settings import Settings
-    from kernix.configuration import Configuration
+    from kernix.config_file import Configuration
     from store.layout import Layout
     from store.local import Store
 
@@ -137,7 +137,7 @@ class Session:
         """
         file = self.config_home / places.SETTINGS
         if self._configuration is None and file.exists():
-            from kernix.configuration import parse  # noqa: PLC0415 -- start-up: tomllib, where there is no file
+            from kernix.config_file import parse  # noqa: PLC0415 -- start-up: tomllib, where there is no file
 
             self._configuration = parse(file.read_text(encoding="utf-8", errors="replace"), file)
         return self._configuration

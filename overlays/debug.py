@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from derivations.kconfig.fragment import Fragment
-from derivations.kconfig.values import NO, YES, optional
+from derivations.fixpoint import each
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.values import NO, YES, optional
 from derivations.linux.kernel import Kernel
-from derivations.linux.version import Version
-from overlays.fixpoint import each
+from derivations.version import Version
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.values import Asked
-    from overlays.fixpoint import AttrSet, Thunks
+    from derivations.fixpoint import AttrSet, Thunks
+    from derivations.kconfig.language.values import Asked
 
 
 OPTIONS: dict[str, Asked] = {

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from derivations.fixpoint import each
 from derivations.kconfig.fragments import hardening
 from derivations.linux.kernel import Kernel
-from overlays.fixpoint import each
 
 
 if TYPE_CHECKING:
-    from overlays.fixpoint import AttrSet, Thunks
+    from derivations.fixpoint import AttrSet, Thunks
 
 
 def overlay(final: AttrSet, prev: AttrSet) -> Thunks:  # noqa: ARG001 -- an overlay is called with both

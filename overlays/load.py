@@ -22,7 +22,7 @@ from store.errors import Error
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from overlays.fixpoint import Overlay
+    from derivations.fixpoint import Overlay
 
 
 _USERS = "__kernix_definition__"

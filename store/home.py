@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store.errors import Error
-from store.failpoints import reach
 from store.layout import FORMAT_VERSION, Layout
-from store.space import FULL, RESERVE_SIZE, make_reserve
+from store.system.failpoints import reach
+from store.system.space import FULL, RESERVE_SIZE, make_reserve
 
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ db.sqlite    what is known about the objects
 journal      the same as lines of text, to rebuild db.sqlite from
 roots/       permanent roots; roots/auto/ holds those that lead to users' own links
 temproots/   what each running process uses, one file a process
-locks/       gate and turnstile (see `store.locks`), collector, one file a derivation
+locks/       gate and turnstile (see `store.system.locks`), collector, one file a derivation
 builds/      scratch directories, each locked by the process that uses it
 trash/       what no longer exists for anybody but has not been unlinked yet
 logs/        build logs

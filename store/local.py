@@ -1,8 +1,8 @@
 """The store of this machine: the one object through which everything else uses it.
 
-Its parts, each with the protocol that it keeps: `store.locks` (the gate), `store.temproots`,
-`store.scratch`, `store.registration`, `store.database`, `store.journal`. What works on a
-store as a whole is a function of one: `store.roots`, `store.collect`, `store.verify`.
+Its parts, each with the protocol that it keeps: `store.system.locks` (the gate), `store.gc.temproots`,
+`store.scratch`, `store.registration`, `store.records.database`, `store.records.journal`. What works on a
+store as a whole is a function of one: `store.gc.roots`, `store.gc.collect`, `store.verify`.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from store.assistants import read_content
-from store.copying import copy_in, seems_new
-from store.database import Database, PathInfo
 from store.errors import Error
-from store.failpoints import reach
+from store.gc.retention import Retention
+from store.gc.temproots import TempRoots
 from store.home import is_store, layout_at, set_up
-from store.index import Index
-from store.journal import Journal
-from store.locks import Gate, NoGate, standing
 from store.path import DIGEST_LENGTH, StorePath, check_name
-from store.pool import Pool
-from store.read_only import StoreReadOnly, is_read_only
+from store.records.database import Database, PathInfo
+from store.records.journal import Journal
 from store.registration import Entry, ObjectGone, ObjectMissing, Registrar
-from store.remembering import Differs
-from store.retention import Retention
 from store.scratch import Scratches
-from store.space import disk_full_told, give_up_reserve, is_full
-from store.temproots import TempRoots
+from store.system.failpoints import reach
+from store.system.locks import Gate, NoGate, standing
+from store.system.space import disk_full_told, give_up_reserve, is_full
+from store.system.writability import StoreReadOnly, is_read_only
+from store.trees.cached_walk import Differs
+from store.trees.copy_in import copy_in, seems_new
+from store.trees.helpers import read_content
+from store.trees.pool import Pool
+from store.trees.stat_cache import Index
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from store.database import Divergence
     from store.layout import Layout
+    from store.records.database import Divergence
 
 
 _DAY = 24 * 60 * 60

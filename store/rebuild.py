@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.closure import topological
-from store.database import Database, PathInfo
-from store.failpoints import reach
+from store.gc.retention import Retention
 from store.home import layout_at, set_up
-from store.journal import Journal, ObjectLine, RealisationLine
-from store.locks import Gate, standing
-from store.look import content_of
 from store.path import InvalidStorePath, StorePath
-from store.references import find_references
-from store.retention import Retention
-from store.tree import InvalidTree
+from store.records.database import Database, PathInfo
+from store.records.journal import Journal, ObjectLine, RealisationLine
+from store.system.failpoints import reach
+from store.system.locks import Gate, standing
+from store.trees.content import InvalidTree
+from store.trees.hash_tree import content_of
+from store.trees.references import find_references
 from store.verify import Problem
 
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from store.layout import Layout
-    from store.tree import Content
+    from store.trees.content import Content
 
     Progress = Callable[[str, int, int], None]
 

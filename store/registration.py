@@ -1,6 +1,6 @@
 """Registration: how trees in scratch directories become objects. One protocol, for many at once.
 
-1. Inside the gate (`store.locks`, shared): hold the paths and their references as temporary roots, and
+1. Inside the gate (`store.system.locks`, shared): hold the paths and their references as temporary roots, and
    append to the journal.
 2. One `syncfs` of the store's file system: trees and journal are on the disk. This takes the time, and
    the collector may work meanwhile.
@@ -18,7 +18,7 @@ Why nothing valid is lost, whoever dies when:
   never takes an object that is about to be registered for such garbage.
 - The collector deletes rows and renames to the trash in one exclusive stay. So in step 3 a
   reference is either registered, and held since step 1, or gone, and the registration fails as a whole.
-- Step 2 lies between two stays: the collector may have replaced the journal (`store.journal`), and
+- Step 2 lies between two stays: the collector may have replaced the journal (`store.records.journal`), and
   may have deleted references that somebody else had registered before, unless they were held
   in time; both are looked at again in step 3.
 
@@ -39,29 +39,29 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from store import seal
-from store.database import PathInfo
 from store.errors import Error
-from store.failpoints import reach
-from store.journal import ObjectLine, RealisationLine
-from store.retention import Retention
-from store.space import disk_full_told
-from store.syscalls import syncfs
-from store.trash import trash
+from store.gc.retention import Retention
+from store.gc.trash import trash
+from store.records.database import PathInfo
+from store.records.journal import ObjectLine, RealisationLine
+from store.system.failpoints import reach
+from store.system.space import disk_full_told
+from store.system.syscalls import syncfs
+from store.trees import seal
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from store.database import Database, Divergence
-    from store.journal import Appended, Journal, Line
+    from store.gc.temproots import TempRoots
     from store.layout import Layout
-    from store.locks import Gate
     from store.path import StorePath
+    from store.records.database import Database, Divergence
+    from store.records.journal import Appended, Journal, Line
     from store.scratch import Scratches
-    from store.temproots import TempRoots
-    from store.tree import Content
+    from store.system.locks import Gate
+    from store.trees.content import Content
 
 
 class ReferenceMissing(Error):

@@ -20,11 +20,11 @@ import stat
 
 from typing import TYPE_CHECKING
 
-from store.failpoints import reach
-from store.reading import OPEN_DIRECTORY, file_kind
-from store.seal import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS
-from store.trash import empty, trash
-from store.tree import Kind
+from store.gc.trash import empty, trash
+from store.system.failpoints import reach
+from store.trees.content import Kind
+from store.trees.reading import OPEN_DIRECTORY, file_kind
+from store.trees.seal import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 from store.verify import Remedy, damaged
 
 

@@ -8,9 +8,9 @@ whether it is still there, and makes another if a sweeper was quicker.
 The pool's files appear under their digests before their bytes are on the disk, and until a
 commit's `syncfs` they have other links in scratches only. If the file system goes away before that, such a file may be
 damaged, and it would be linked into new objects. So whoever makes the first scratch after a doubtful moment removes
-all old ones, sweeps the pool and lets it doubt what is left, with the gate (`store.locks`) closed. Doubtful moments are:
+all old ones, sweeps the pool and lets it doubt what is left, with the gate (`store.system.locks`) closed. Doubtful moments are:
 
-- another boot, and another mount (`store.moment`): the file `boot` says since when all is well;
+- another boot, and another mount (`store.system.moment`): the file `boot` says since when all is well;
 - a `syncfs` that failed, which deletes that file;
 - a scratch with something in it that nobody uses, and nobody gave up: whoever made it has not come to its end. One that is
   given up gets another name before it is removed.
@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.errors import Error
-from store.failpoints import reach
-from store.interrupt import a_moment
-from store.locks import leads_to, try_flock
-from store.moment import moment, mount
-from store.remove import remove_tree
-from store.space import disk_full_told
+from store.system.failpoints import reach
+from store.system.interrupt import a_moment
+from store.system.locks import leads_to, try_flock
+from store.system.moment import moment, mount
+from store.system.space import disk_full_told
+from store.trees.remove import remove_tree
 
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from store.layout import Layout
-    from store.locks import Gate
-    from store.pool import Pool
+    from store.system.locks import Gate
+    from store.trees.pool import Pool
 
 
 _GIVEN_UP = "-0"

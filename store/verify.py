@@ -1,7 +1,7 @@
 """Verification: does the store hold what its database says, and is every byte what it was.
 
 The database knows the digest of each whole tree only. When a tree differs, the changed file is
-found with the help of the pool (`store.pool`): an entry there is another name of the same
+found with the help of the pool (`store.trees.pool`): an entry there is another name of the same
 inode, and says what that inode's bytes hash to. A directory whose time is not the canonical one
 has had an entry added, removed or renamed. Entries of the pool that no object has, or that are called
 otherwise than their bytes hash, are read by themselves.
@@ -20,21 +20,21 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from store.look import content_of
-from store.meter import Meter
-from store.reading import file_kind
-from store.seal import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS
-from store.tree import InvalidTree, Kind
+from store.system.meter import Meter
+from store.trees.content import InvalidTree, Kind
+from store.trees.hash_tree import content_of
+from store.trees.reading import file_kind
+from store.trees.seal import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from store.database import PathInfo
     from store.local import Store
-    from store.look import Node
     from store.path import StorePath
-    from store.pool import Pooled
+    from store.records.database import PathInfo
+    from store.trees.hash_tree import Node
+    from store.trees.pool import Pooled
 
     Progress = Callable[[str, int, int], None]
 

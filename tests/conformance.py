@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from derivations.derivation import Derivation
 from derivations.linux.script import SHELL
 from derivations.union import Layout, union
-from store.retention import Retention
+from store.gc.retention import Retention
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from derivations.derivation import Output
-    from derivations.kconfig.model import Model, Symbol
-    from derivations.kconfig.resolved import Values
+    from derivations.kconfig.symbols.model import Model, Symbol
+    from derivations.kconfig.symbols.values_table import Values
     from derivations.toolchain import Toolchain
 
 

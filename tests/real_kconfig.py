@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.kconfig.account import account
-from derivations.kconfig.compose import compose
-from derivations.kconfig.fragment import Fragment
-from derivations.kconfig.merge import Merged, merge
-from derivations.kconfig.model import Model
-from derivations.linux.version import Version
-from derivations.realise.kconf import evaluator
+from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.merge import Merged, merge
+from derivations.kconfig.symbols.dotconfig import compose
+from derivations.kconfig.symbols.model import Model
+from derivations.realise.kconfig_session import evaluator
 from derivations.realise.realise import realise
+from derivations.version import Version
 from kernels import kernel_set
 from store.local import Store
 
@@ -23,9 +23,9 @@ from store.local import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from derivations.kconfig.outcome import Account
-    from derivations.kconfig.resolved import Evaluate, Values
-    from derivations.kconfig.values import Value
+    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.language.values import Value
+    from derivations.kconfig.symbols.values_table import Evaluate, Values
     from tests.real import Kernix
 
 

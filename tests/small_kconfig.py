@@ -7,9 +7,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.account import account
-from derivations.kconfig.compose import compose
-from derivations.kconfig.expression import (
+from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.language.fragment import Origin, Request
+from derivations.kconfig.language.merge import Merged
+from derivations.kconfig.symbols.dotconfig import compose
+from derivations.kconfig.symbols.expression import (
     NO,
     YES,
     And,
@@ -22,17 +24,15 @@ from derivations.kconfig.expression import (
     Ref,
     evaluate,
 )
-from derivations.kconfig.fragment import Origin, Request
-from derivations.kconfig.merge import Merged
-from derivations.kconfig.model import Choice, Default, Definition, Model, Prompt, Range, Select, Symbol
-from derivations.kconfig.resolved import Values
+from derivations.kconfig.symbols.model import Choice, Default, Definition, Model, Prompt, Range, Select, Symbol
+from derivations.kconfig.symbols.values_table import Values
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from derivations.kconfig.outcome import Account
-    from derivations.kconfig.values import Value
+    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.language.values import Value
 
 _WORD = re.compile(r"\s*(\|\||&&|!=|=|<|!|\(|\)|\"[^\"]*\"|@?\w+)")
 _LETTERS = "nmy"

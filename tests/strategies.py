@@ -8,8 +8,8 @@ import string
 from hypothesis import strategies as st
 
 from derivations.derivation import Derivation, Fixed, Hints, Output
-from derivations.kconfig.fragment import Fragment
-from derivations.kconfig.values import (
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.values import (
     Asked,
     Hex,
     Tristate,
@@ -22,7 +22,7 @@ from derivations.kconfig.values import (
     when_between,
     when_older,
 )
-from store.retention import Retention
+from store.gc.retention import Retention
 
 
 LETTERS = string.ascii_letters + string.digits

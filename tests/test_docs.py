@@ -19,12 +19,12 @@ from click.testing import CliRunner
 from derivations.debian.sets import SETS
 from derivations.kconfig import fragments
 from derivations.linux.arguments import NAMES
-from kernix import configuration
+from kernix import config_file
 from kernix.cli import kernix
-from kernix.inputs import bundled_overlays
-from kernix.messages import usage_sentence
+from kernix.evaluation.inputs import bundled_overlays
+from kernix.output.messages import usage_sentence
 from kernix.verbs import VERBS
-from store.retention import Retention
+from store.gc.retention import Retention
 
 
 ROOT = Path(__file__).parents[1]
@@ -211,7 +211,7 @@ def test_python_compiles(page: Path) -> None:
 def test_settings(page: Path) -> None:
     """Every TOML block of a page is a configuration that kernix reads."""
     for block in blocks(page, "toml"):
-        assert configuration.parse(block, page) != configuration.Configuration()
+        assert config_file.parse(block, page) != config_file.Configuration()
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
@@ -244,7 +244,7 @@ def test_example_runs(tmp_path: Path) -> None:
         pytest.param("kernels.md", NAMES, id="arguments"),
         pytest.param("kernels.md", bundled_overlays(), id="overlays"),
         pytest.param("configuration.md", fragments.__all__, id="fragments"),
-        pytest.param("build.md", [*configuration._SETTINGS, *configuration._COLLECTION], id="settings"),
+        pytest.param("build.md", [*config_file._SETTINGS, *config_file._COLLECTION], id="settings"),
         pytest.param("garbage.md", list(Retention), id="retention"),
         pytest.param("toolchain.md", list(SETS), id="sets"),
     ],

@@ -15,10 +15,10 @@ import kernels
 
 from derivations.context import using
 from derivations.debian.lock import Lock
+from derivations.fixpoint import UnknownAttribute
 from derivations.linux.kernel import UnsupportedSystem
 from derivations.linux.pins import InvalidPins, Release
 from kernels import NoLinuxSource, attribute_of, kernel_set, releases, upstream_version
-from overlays.fixpoint import UnknownAttribute
 from tests.fakes import fake_context, fake_lock, fake_package, no_context
 from tests.golden.documents import DOCUMENTS
 
@@ -111,7 +111,7 @@ def test_every_kernel_evaluates(name: str) -> None:
         "dev",
         "debug",
     }
-    assert all(it.is_fixed_output or it.inputs or it.builder in WRITTEN for it in graph)
+    assert all(it.fixed or it.inputs or it.builder in WRITTEN for it in graph)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

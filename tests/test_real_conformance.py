@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from derivations.kconfig.compose import compose
-from derivations.kconfig.model import Model
-from derivations.kconfig.values import MODULE, NO, YES, Unset
+from derivations.kconfig.language.values import MODULE, NO, YES, Unset
+from derivations.kconfig.symbols.dotconfig import compose
+from derivations.kconfig.symbols.model import Model
 from derivations.linux.arguments import Arguments
 from derivations.linux.configuration import base, config_tree, configuration, resolver
-from derivations.linux.wanted import wanted
-from derivations.realise.interactive import session
-from derivations.realise.kconf import Evaluator, ResolverFailed, evaluator
+from derivations.linux.requested import wanted
+from derivations.realise.kconfig_session import Evaluator, ResolverFailed, evaluator
 from derivations.realise.realise import realise
+from derivations.realise.sandbox.interactive import session
 from derivations.toolchain import MACHINES, gcc_toolchain
 from kernels import kernel_set
 from store.local import Store

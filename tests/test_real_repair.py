@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from derivations.kconfig.compose import compose
-from derivations.kconfig.expression import Level
-from derivations.kconfig.meaning import holds
-from derivations.kconfig.planner import NEVER
-from derivations.kconfig.repair import Repair, proven, repair
-from derivations.kconfig.values import MODULE, NO, YES, Value
+from derivations.kconfig.diagnosis.planner import NEVER
+from derivations.kconfig.diagnosis.repair import Repair, proven, repair
+from derivations.kconfig.language.values import MODULE, NO, YES, Value
+from derivations.kconfig.symbols.dotconfig import compose
+from derivations.kconfig.symbols.expression import Level
+from derivations.kconfig.symbols.fits import holds
 from tests.real_kconfig import Tree, tree
 
 

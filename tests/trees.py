@@ -90,7 +90,7 @@ def read(path: Path | bytes) -> Tree:
 
 
 def digest(tree: Tree) -> bytes:
-    """Return the tree digest, by the letter of the description in `store.tree`."""
+    """Return the tree digest, by the letter of the description in `store.trees.content`."""
     return blake3(b"".join(_node(tree)), derive_key_context="kernix 1 tree").digest()
 
 

@@ -13,7 +13,7 @@ from derivations.debian.sets import package_set
 from derivations.fetch import fetch_deb
 from derivations.frozen_map import FrozenMap
 from derivations.union import USR_MERGE, Layout, union
-from store.retention import Retention
+from store.gc.retention import Retention
 
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from derivations.hardware.drivers import DriverMap
     from derivations.hardware.mapping import Found, Mapped
     from derivations.hardware.snapshot import Fact, Snapshot
-    from derivations.kconfig.model import Model
-    from derivations.kconfig.resolved import Values
+    from derivations.kconfig.symbols.model import Model
+    from derivations.kconfig.symbols.values_table import Values
 
 
 _INITRAMFS = "BLK_DEV_INITRD"

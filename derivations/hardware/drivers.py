@@ -21,20 +21,20 @@ import attrs
 from derivations.derivation import Derivation, Hints, Output, canonical_json
 from derivations.fetch import ANY_SYSTEM
 from derivations.hardware.alias import AliasTable, Match
-from derivations.hardware.gate import gate_level, read_gate, write_gate
-from derivations.hardware.kbuild import TREE, module_name
-from derivations.hardware.source import MODULE_NAME
+from derivations.hardware.c_source.source import MODULE_NAME
+from derivations.hardware.makefiles.gate import gate_level, read_gate, write_gate
+from derivations.hardware.makefiles.kbuild_map import TREE, module_name
 from store.errors import Error
+from store.gc.retention import Retention
 from store.parsing import parse_json
-from store.retention import Retention
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from derivations.hardware.gate import Gate, Level
-    from derivations.hardware.kbuild import Kbuild
-    from derivations.hardware.source import Source
+    from derivations.hardware.c_source.source import Source
+    from derivations.hardware.makefiles.gate import Gate, Level
+    from derivations.hardware.makefiles.kbuild_map import Kbuild
 
 
 FORMAT = 1

@@ -2,7 +2,7 @@
 
 Each module's options are asked for as modules, or built in where the kernel has no modules. What an
 option depends on comes with it, by the shortest way that the kernel's own Kconfig knows from the
-configuration there is (`derivations.kconfig.planner`): the buses that one forgets.
+configuration there is (`derivations.kconfig.diagnosis.planner`): the buses that one forgets.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.frozen_map import FrozenMap
+from derivations.hardware.curated import COMPANIONS
+from derivations.hardware.enable import reach
 from derivations.hardware.mapping import Mapped, can_be_module, map_hardware
-from derivations.hardware.reach import reach
-from derivations.hardware.special import COMPANIONS
-from derivations.kconfig.expression import Level
-from derivations.kconfig.fragment import Origin, Request
-from derivations.kconfig.plan import DeadEnd
-from derivations.kconfig.text import line
-from derivations.kconfig.values import MODULE, YES, Priority, Tristate
+from derivations.kconfig.diagnosis.plan import DeadEnd
+from derivations.kconfig.language.fragment import Origin, Request
+from derivations.kconfig.language.text import line
+from derivations.kconfig.language.values import MODULE, YES, Priority, Tristate
+from derivations.kconfig.symbols.expression import Level
 
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from derivations.hardware.drivers import DriverMap, Module
     from derivations.hardware.snapshot import Snapshot
-    from derivations.kconfig.model import Model
-    from derivations.kconfig.resolved import Values
+    from derivations.kconfig.symbols.model import Model
+    from derivations.kconfig.symbols.values_table import Values
 
 
 FRAGMENT = "hardware"

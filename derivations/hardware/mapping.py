@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from derivations.hardware.curated import FILESYSTEMS, NO_DRIVER, virtio_modaliases
 from derivations.hardware.snapshot import Fact, FactKind
-from derivations.hardware.special import FILESYSTEMS, NO_DRIVER, virtio_modaliases
-from derivations.kconfig.expression import And, Ref
+from derivations.kconfig.symbols.expression import And, Ref
 
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from derivations.hardware.drivers import DriverMap, Module
     from derivations.hardware.snapshot import Snapshot
-    from derivations.kconfig.expression import Expr
-    from derivations.kconfig.model import Model
+    from derivations.kconfig.symbols.expression import Expr
+    from derivations.kconfig.symbols.model import Model
 
 
 _PCI_CLASS = re.compile(r"pci:.*bc([0-9A-F]{2})sc([0-9A-F]{2})")

@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.hardware.buses import BUSES
+from derivations.hardware.c_source.buses import BUSES
 from derivations.hardware.keep import KEPT
-from derivations.kconfig.expression import And, Compare, Level, Not, Or, Ref, evaluate, refs
-from derivations.kconfig.fragment import Origin, Request
-from derivations.kconfig.meaning import SWITCHES
-from derivations.kconfig.planner import alternatives, selector
-from derivations.kconfig.text import line
-from derivations.kconfig.values import NO, Priority
+from derivations.kconfig.diagnosis.planner import alternatives, selector
+from derivations.kconfig.language.fragment import Origin, Request
+from derivations.kconfig.language.text import line
+from derivations.kconfig.language.values import NO, Priority
+from derivations.kconfig.symbols.expression import And, Compare, Level, Not, Or, Ref, evaluate, refs
+from derivations.kconfig.symbols.fits import SWITCHES
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from derivations.hardware.drivers import DriverMap
-    from derivations.kconfig.expression import Expr
-    from derivations.kconfig.model import Model
-    from derivations.kconfig.resolved import Values
+    from derivations.kconfig.symbols.expression import Expr
+    from derivations.kconfig.symbols.model import Model
+    from derivations.kconfig.symbols.values_table import Values
 
 
 FRAGMENT = "only_hardware"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.kconfig.expression import Level
+from derivations.kconfig.symbols.expression import Level
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.resolved import Values
+    from derivations.kconfig.symbols.values_table import Values
 
 
 @attrs.frozen

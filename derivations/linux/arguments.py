@@ -14,13 +14,13 @@ import attrs
 from derivations.context import Context
 from derivations.derivation import Derivation, Output
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.fragment import Fragment, as_fragments
-from derivations.kconfig.text import bytes_of, decoded
+from derivations.kconfig.language.fragment import Fragment, as_fragments
+from derivations.kconfig.language.text import bytes_of, decoded
 from derivations.linux.patch import Patch
-from derivations.linux.version import Version
 from derivations.source import local_file, text_file
 from derivations.suggest import suggestion
 from derivations.toolchain import TOOLCHAINS, Toolchain, check_toolchain, machine
+from derivations.version import Version
 from store.errors import Error
 from store.path import InvalidStorePath, check_name
 
@@ -293,7 +293,7 @@ def base_file(file: Path) -> Derivation:
         NoSource: there is no file.
         InvalidFragment: it is damaged.
     """
-    from derivations.kconfig.compressed import is_compressed  # noqa: PLC0415 -- start-up: few kernels begin with a file
+    from derivations.kconfig.language.compressed import is_compressed  # noqa: PLC0415 -- start-up: few kernels begin with a file
 
     found = local_file(file)
     data = bytes_of(file)
@@ -308,8 +308,8 @@ def check_base(file: Path, arguments: Arguments) -> None:
         ForeignConfig: it is a whole `.config` for another architecture.
         MinimalConfig, ConfigOfOtherVersion: it is none, or one for another version, and nothing of it may change.
     """
-    from derivations.kconfig.grammar import remark_on  # noqa: PLC0415 -- start-up: few kernels begin with a file
-    from derivations.kconfig.head import (  # noqa: PLC0415 -- as above
+    from derivations.kconfig.language.grammar import remark_on  # noqa: PLC0415 -- start-up: few kernels begin with a file
+    from derivations.kconfig.language.header import (  # noqa: PLC0415 -- as above
         check_architecture,
         check_complete,
         check_version,

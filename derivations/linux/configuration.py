@@ -21,20 +21,20 @@ import attrs
 
 from derivations.derivation import Derivation, Hints, Output, canonical_json
 from derivations.fetch import ANY_SYSTEM
-from derivations.kconfig.text import line, write
-from derivations.kconfig.values import Priority, Unset
+from derivations.kconfig.language.text import line, write
+from derivations.kconfig.language.values import Priority, Unset
 from derivations.linux.script import SHELL, script
-from derivations.linux.version import Version
 from derivations.source import text_file
 from derivations.union import Layout, union
-from store.retention import Retention
+from derivations.version import Version
+from store.gc.retention import Retention
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from derivations.kconfig.fragment import Request
-    from derivations.kconfig.merge import Merged
+    from derivations.kconfig.language.fragment import Request
+    from derivations.kconfig.language.merge import Merged
     from derivations.linux.arguments import Arguments
     from derivations.toolchain import Toolchain
 

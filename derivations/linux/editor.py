@@ -9,7 +9,7 @@ from derivations.derivation import Derivation, Hints, Output
 from derivations.linux.configuration import ENVIRONMENT
 from derivations.linux.script import SHELL, script
 from derivations.union import union
-from store.retention import Retention
+from store.gc.retention import Retention
 
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from derivations.beside import beside_caller
-from derivations.calling import was_refused
+from derivations.callers.beside import beside_caller
+from derivations.callers.refused import was_refused
 from derivations.context import Context, current
 from derivations.derivation import Derivation, Output
-from derivations.kconfig.fragment import over
+from derivations.kconfig.language.fragment import over
 from derivations.linux.arguments import (
     Arguments,
     InvalidArgument,
@@ -29,7 +29,7 @@ from derivations.linux.arguments import (
     is_file_name,
     snapshot,
 )
-from derivations.linux.build import Parts, parts
+from derivations.linux.graph import Parts, parts
 from derivations.suggest import suggestion
 from derivations.toolchain import Toolchain, named_toolchain
 from store.errors import Error
@@ -37,8 +37,8 @@ from store.errors import Error
 
 if TYPE_CHECKING:
     from derivations.frozen_map import FrozenMap
-    from derivations.kconfig.fragment import Request
-    from derivations.kconfig.merge import Merged
+    from derivations.kconfig.language.fragment import Request
+    from derivations.kconfig.language.merge import Merged
     from derivations.linux.packages import Packages
 
 

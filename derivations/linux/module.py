@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from derivations.derivation import Derivation, Hints, Output
 from derivations.linux.arguments import InvalidArgument
-from derivations.linux.build import make_arguments
 from derivations.linux.dkms import DIRECTORY, DkmsPackage
+from derivations.linux.graph import make_arguments
 from derivations.linux.patch import Patch, patched
 from derivations.linux.script import SHELL, script, text_of
 from derivations.source import text_file

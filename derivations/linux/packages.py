@@ -19,8 +19,8 @@ from derivations.frozen_map import FrozenMap
 from derivations.linux.dkms import dkms_package
 from derivations.linux.module import make_linux_module
 from derivations.linux.patch import Patch
-from derivations.linux.version import Version
 from derivations.suggest import suggestion
+from derivations.version import Version
 from store.errors import Error
 
 

@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from derivations.beside import beside_caller
+from derivations.callers.beside import beside_caller
 from derivations.derivation import Derivation, Hints, Output, canonical_json
 from derivations.fetch import ANY_SYSTEM
-from derivations.kconfig.fragment import Fragment, as_fragments
+from derivations.kconfig.language.fragment import Fragment, as_fragments
 from derivations.source import local_file, local_source, text_file
 from derivations.union import union
 from store.errors import Error
+from store.gc.retention import Retention
 from store.path import InvalidStorePath, check_name
-from store.retention import Retention
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeAlias
 
-    from derivations.kconfig.fragment import Options
+    from derivations.kconfig.language.fragment import Options
 
     Source: TypeAlias = str | os.PathLike[str] | Derivation | Output
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.linux.version import InvalidVersion, Version
+from derivations.version import InvalidVersion, Version
 from store.errors import Error
 from store.parsing import parse_json
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.linux.pins import TESTING, Release
-from derivations.linux.version import InvalidVersion, Version
+from derivations.version import InvalidVersion, Version
 from store.errors import Error
 from store.parsing import parse_json
 

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.linux.build import make_arguments
 from derivations.linux.editor import SET as NCURSES
 from derivations.linux.editor import editor_root
+from derivations.linux.graph import make_arguments
 from derivations.linux.kernel import Kernel
 from derivations.linux.script import text_of
 from derivations.source import text_file

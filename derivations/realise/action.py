@@ -28,16 +28,16 @@ from derivations.realise.builtins import registry
 from derivations.realise.events import Finished, Kept, LogLine, Progress, Reused, Started, Unit, Waiting, Warned
 from derivations.realise.job import Cancelled, Job
 from derivations.realise.kvm import KvmRecord
-from derivations.realise.launcher import reclaim
-from derivations.realise.log import log_path, spoken_log
 from derivations.realise.outputs import Outputs
-from derivations.realise.run import BuildFailed, Limits, Watcher, run
-from derivations.realise.sandbox import Sandbox
+from derivations.realise.sandbox.bubblewrap import Sandbox
+from derivations.realise.sandbox.launcher import reclaim
+from derivations.realise.sandbox.log import log_path, spoken_log
+from derivations.realise.sandbox.run_builder import BuildFailed, Limits, Watcher, run
 from store.closure import closure
 from store.errors import Error
-from store.interrupt import Interrupted, interruptible
-from store.locks import WaitCancelled, locked
-from store.space import disk_full_told
+from store.system.interrupt import Interrupted, interruptible
+from store.system.locks import WaitCancelled, locked
+from store.system.space import disk_full_told
 
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from derivations.realise.settings import Settings
     from store.local import Store
     from store.path import StorePath
-    from store.tree import Content
+    from store.trees.content import Content
 
 
 FULL = "the disk is full, which may be why; `kernix gc` frees what nothing needs any more"

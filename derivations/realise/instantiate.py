@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from derivations import drv
+from store.gc.retention import Retention
 from store.path import StorePath
 from store.registration import Entry
-from store.retention import Retention
-from store.seal import FILE_MODE, MTIME_NS
-from store.space import disk_full_told
-from store.tree import Content, Kind, tree_digest
+from store.system.space import disk_full_told
+from store.trees.content import Content, Kind, tree_digest
+from store.trees.seal import FILE_MODE, MTIME_NS
 
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from derivations.derivation import Derivation
     from derivations.realise.settings import Settings
     from store.local import Store
-    from store.tree import Content
+    from store.trees.content import Content
 
 
 @attrs.frozen(kw_only=True)
@@ -59,7 +59,7 @@ class Builtin(Protocol):
     def __call__(self, job: Job) -> Content | None:
         """Create each output below `job.out`.
 
-        Return the content of the only output if it was written canonically, by a `store.writer.TreeWriter`:
+        Return the content of the only output if it was written canonically, by a `store.trees.writer.TreeWriter`:
         it is then taken as it is, without being read again. Return None for anything else.
 
         Raises:

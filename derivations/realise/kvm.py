@@ -1,7 +1,7 @@
 """Whether KVM works on this machine, as boots have found out.
 
 No setting of a machine says that: `/dev/kvm` may open, and every kernel hang. So a boot tries it, and where emulation
-succeeds after KVM did not, its builder says so (`derivations.realise.log`). That is written down, and later builders are
+succeeds after KVM did not, its builder says so (`derivations.realise.sandbox.log`). That is written down, and later builders are
 not shown /dev/kvm. No key depends on it, for it changes how a boot runs and not what is expected of it.
 
 It is one file a machine in the store's cache, `kvm/<digest>`, with the reason as text: stores are moved and shared. What

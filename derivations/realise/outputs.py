@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
-from derivations.realise.run import BuildFailed
+from derivations.realise.sandbox.run_builder import BuildFailed
 from store.errors import Error
-from store.ingest import adopt
 from store.path import StorePath
-from store.reading import sha256_of
-from store.references import find_references
 from store.registration import Entry
-from store.tree import Content, InvalidTree
+from store.trees.adopt import adopt
+from store.trees.content import Content, InvalidTree
+from store.trees.reading import sha256_of
+from store.trees.references import find_references
 
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.derivation import Derivation
-    from store.pool import Pool
+    from store.trees.pool import Pool
 
 
 class WrongOutput(Error):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from derivations.derivation import Derivation, Output
 from derivations.realise.plan import plan
 from derivations.realise.settings import Settings
-from store.connection import StoreCorrupt
+from store.records.connection import StoreCorrupt
 
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.realise.bounds import amount
+from derivations.realise.sandbox.bounds import amount
 from store.errors import Error
 
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from derivations.realise.bounds import Bounds
+    from derivations.realise.sandbox.bounds import Bounds
 
 
 STEP = 16 << 20

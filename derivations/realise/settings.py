@@ -9,7 +9,7 @@ import os
 
 import attrs
 
-from derivations.realise.bounds import Bounds
+from derivations.realise.sandbox.bounds import Bounds
 
 
 def _limit(seconds: float | None) -> float | None:

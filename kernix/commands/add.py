@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix.options import PATH
-from kernix.printable import one_line
+from kernix.output.printable import one_line
 from store import path as store_path
 from store.errors import Error
-from store.retention import Retention
+from store.gc.retention import Retention
 
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.derivation import Derivation
-from derivations.kconfig.resolved import Values
+from derivations.kconfig.symbols.values_table import Values
 from derivations.linux.boot import SENTINEL, needed_options
 from derivations.linux.kernel import Kernel
-from kernix.attributes import NotBuildable, target
-from kernix.definitions import definitions
-from kernix.hints import command_for
+from kernix.evaluation.attributes import NotBuildable, target
+from kernix.evaluation.definitions import definitions
 from kernix.options import attribute, evaluation, realisation
+from kernix.output.hints import command_for
 from kernix.realising import present, realise
 from store.errors import Error
 
@@ -21,7 +21,7 @@ from store.errors import Error
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kernix.inputs import Options
+    from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix import links
+from kernix.answers.record import memory
+from kernix.answers.up_to_date import standing
 from kernix.options import PATH, attributes, evaluation, realisation
-from kernix.printable import one_line, printable
+from kernix.output.printable import one_line, printable
 from kernix.realising import realise
-from kernix.remembering import memory
-from kernix.standing import standing
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from derivations.derivation import Output
-    from kernix.attributes import Target
-    from kernix.inputs import Options
+    from kernix.evaluation.attributes import Target
+    from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 
@@ -55,11 +55,11 @@ def command(
     `dev`, `result-2` for the next ATTR) leads to each output and keeps it alive.
     """
     answered = memory(session, options)  # before definitions are imported
-    from kernix.definitions import targets  # noqa: PLC0415 -- as above
+    from kernix.evaluation.definitions import targets  # noqa: PLC0415 -- as above
 
     wanted = targets(session, options, attributes)
     if dry_run:
-        from kernix.planning import show_plan  # noqa: PLC0415 -- start-up: only to show a plan
+        from kernix.dry_run import show_plan  # noqa: PLC0415 -- start-up: only to show a plan
 
         show_plan(session, wanted, as_json=as_json)
         return

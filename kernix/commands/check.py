@@ -12,12 +12,12 @@ import click
 from derivations.hardware.coverage import Trouble, coverage
 from derivations.hardware.firmware import package_of
 from derivations.hardware.userland import lacking
-from kernix.definitions import definitions
-from kernix.hardware import read_files, tree_of
-from kernix.machine import this_machine
+from kernix.configs.resolved import kernel
+from kernix.evaluation.definitions import definitions
+from kernix.machine.driver_tree import read_files, tree_of
+from kernix.machine.sysfs import this_machine
 from kernix.options import PATH, attribute, evaluation, realisation
-from kernix.quantities import number
-from kernix.resolving import kernel
+from kernix.output.quantities import number
 from store.errors import Error
 
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from derivations.hardware.coverage import Finding
     from derivations.hardware.userland import Lack
-    from kernix.inputs import Options
+    from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 

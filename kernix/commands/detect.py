@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kernix.definitions import definitions
-from kernix.messages import say
+from kernix.evaluation.definitions import definitions
 from kernix.options import PATH, complete_attributes, evaluation, realisation
-from kernix.quantities import number
+from kernix.output.messages import say
+from kernix.output.quantities import number
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.hardware.snapshot import Snapshot
-    from kernix.inputs import Options
+    from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 
@@ -62,9 +62,9 @@ def command(
         say(f"wrote {target}: {number(len(snapshot.facts), 'fact')} of {machines}, {snapshot.digest[:16]}")
         if attribute is None and not as_json:
             return
-    from kernix.hardware import default_kernel, tree_of  # noqa: PLC0415 -- as above
-    from kernix.hardware_report import Report  # noqa: PLC0415 -- as above
-    from kernix.resolving import kernel  # noqa: PLC0415 -- start-up: a snapshot needs no kernel
+    from kernix.configs.resolved import kernel  # noqa: PLC0415 -- start-up: a snapshot needs no kernel
+    from kernix.machine.driver_tree import default_kernel, tree_of  # noqa: PLC0415 -- as above
+    from kernix.machine.report import Report  # noqa: PLC0415 -- as above
 
     with definitions(session, options) as names:
         attribute = attribute or default_kernel(names)
@@ -77,9 +77,9 @@ def command(
 
 def _snapshot(files: tuple[Path, ...], name: str | None) -> Snapshot:
     if files:
-        from kernix.hardware import read_files  # noqa: PLC0415 -- start-up: this machine needs no parsers
+        from kernix.machine.driver_tree import read_files  # noqa: PLC0415 -- start-up: this machine needs no parsers
 
         return read_files(files).checked()
-    from kernix.machine import this_machine  # noqa: PLC0415 -- start-up: files need no machine
+    from kernix.machine.sysfs import this_machine  # noqa: PLC0415 -- start-up: files need no machine
 
     return this_machine(name or platform.node() or "this machine").checked()

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from kernix.checks import State, examine
-from kernix.kvm_check import examine_kvm
-from kernix.printable import below, one_line
+from kernix.machine.doctor_checks import State, examine
+from kernix.machine.kvm_check import examine_kvm
+from kernix.output.printable import below, one_line
 from store.errors import Error
 
 

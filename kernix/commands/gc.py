@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kernix.messages import say
 from kernix.options import Duration, Size
-from kernix.printable import one_line
+from kernix.output.messages import say
+from kernix.output.printable import one_line
+from kernix.output.quantities import number, size
 from kernix.progress.line import ProgressLine
-from kernix.quantities import number, size
-from store.collect import Policy, collect, plan
-from store.forecast import forecast
-from store.logs import LogPolicy, remove_logs, superfluous
+from store.gc.collect import Policy, collect, plan
+from store.gc.forecast import forecast
+from store.gc.logs import LogPolicy, remove_logs, superfluous
 
 
 if TYPE_CHECKING:

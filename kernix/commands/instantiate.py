@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.realise.instantiate import instantiate
-from kernix.definitions import targets
+from kernix.evaluation.definitions import targets
 from kernix.options import attributes, evaluation
-from kernix.printable import one_line
+from kernix.output.printable import one_line
 
 
 if TYPE_CHECKING:
-    from kernix.inputs import Options
+    from kernix.evaluation.inputs import Options
     from kernix.session import Session
 
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from kernix.attributes import follow, is_definition, output_of
-from kernix.definitions import definitions
+from kernix.evaluation.attributes import follow, is_definition, output_of
+from kernix.evaluation.definitions import definitions
 from kernix.lockfile import NoLock, refuse
 from kernix.options import evaluation
-from kernix.table import rows
+from kernix.output.table import rows
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kernix.inputs import Options
+    from kernix.evaluation.inputs import Options
     from kernix.session import Session
 
 

@@ -10,15 +10,15 @@ import click
 
 from derivations.debian.changes import changes
 from derivations.debian.sets import SETS, package_set
-from derivations.realise.apt_release import SUITE
-from derivations.realise.apt_sources import Choice
-from kernix.inputs import find_lock
+from derivations.realise.apt.release import SUITE
+from derivations.realise.apt.sources import Choice
+from kernix.evaluation.inputs import find_lock
 from kernix.lockfile import read
-from kernix.locking import change, changed_lines, make
-from kernix.messages import say
+from kernix.make_lock import change, changed_lines, make
 from kernix.options import PATH
-from kernix.quantities import number, size
-from kernix.table import rows
+from kernix.output.messages import say
+from kernix.output.quantities import number, size
+from kernix.output.table import rows
 from store.errors import UsageError
 
 

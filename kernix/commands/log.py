@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from derivations.realise.follow import running_log
-from derivations.realise.log import log_path, read_log
 from derivations.realise.plan import plan
-from kernix.definitions import targets
-from kernix.drvs import deriver, load
-from kernix.messages import say
-from kernix.objects import by_path
+from derivations.realise.sandbox.follow_log import running_log
+from derivations.realise.sandbox.log import log_path, read_log
+from kernix.evaluation.definitions import targets
+from kernix.evaluation.drvs import deriver, load
+from kernix.evaluation.objects import by_path
 from kernix.options import complete_attributes, evaluation
-from kernix.printable import below
+from kernix.output.messages import say
+from kernix.output.printable import below
 from kernix.realising import present
 from store.registration import ObjectMissing
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.derivation import Derivation
-    from derivations.realise.follow import RunningLog
-    from kernix.inputs import Options
+    from derivations.realise.sandbox.follow_log import RunningLog
+    from kernix.evaluation.inputs import Options
     from kernix.session import Session
 
 

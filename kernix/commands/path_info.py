@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kernix import objects as named
+from kernix.evaluation import objects as named
 from kernix.options import evaluation, objects
-from kernix.quantities import size
-from kernix.table import rows
+from kernix.output.quantities import size
+from kernix.output.table import rows
 from store.closure import closure, closure_sizes, topological
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kernix.inputs import Options
+    from kernix.evaluation.inputs import Options
     from kernix.session import Session
-    from store.database import PathInfo
     from store.path import StorePath
+    from store.records.database import PathInfo
 
 
 @click.command("path-info")

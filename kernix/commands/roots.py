@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix.options import PATH
-from kernix.printable import one_line
-from kernix.table import rows
-from store import roots
+from kernix.output.printable import one_line
+from kernix.output.table import rows
 from store.errors import UsageError
+from store.gc import roots
 
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import click
 
 from derivations.linux.kernel import Kernel
 from derivations.linux.shell import shell_of
-from derivations.realise import interactive
-from kernix.attributes import follow, target
-from kernix.definitions import definitions
-from kernix.messages import say
+from derivations.realise.sandbox import interactive
+from kernix.evaluation.attributes import follow, target
+from kernix.evaluation.definitions import definitions
 from kernix.options import PATH, attribute, evaluation, realisation
+from kernix.output.messages import say
 from kernix.realising import present, realise
 from store.errors import UsageError
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from derivations.linux.shell import Shell
-    from kernix.attributes import Target
-    from kernix.inputs import Options
+    from kernix.evaluation.attributes import Target
+    from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.linux.kernel import Kernel
-from kernix import facts
-from kernix.attributes import target
-from kernix.definitions import definitions
+from kernix.evaluation.attributes import target
+from kernix.evaluation.definitions import definitions
 from kernix.options import attribute, evaluation
+from kernix.output import describe
 from kernix.realising import present
 
 
 if TYPE_CHECKING:
     from derivations.derivation import Output
-    from kernix.inputs import Options
+    from kernix.evaluation.inputs import Options
     from kernix.session import Session
 
 
@@ -41,6 +41,8 @@ def command(session: Session, /, *, attribute: str, as_json: bool, options: Opti
             return str(session.store.path(here[output])) if output in here else None if as_json else "not built"
 
         shown = (
-            facts.kernel_facts(value, place) if isinstance(value, Kernel) else facts.derivation_facts(derivation, place)
+            describe.kernel_facts(value, place)
+            if isinstance(value, Kernel)
+            else describe.derivation_facts(derivation, place)
         )
-    click.echo(json.dumps(shown, indent=2) if as_json else "\n".join(facts.lines(shown)))
+    click.echo(json.dumps(shown, indent=2) if as_json else "\n".join(describe.lines(shown)))

@@ -12,12 +12,12 @@ import click
 
 from derivations.linux.pins import TESTING, dump_pins
 from derivations.linux.releases import NotListed, changes, newer, updated
-from derivations.realise.kernel_org import SERVER, SIGNER, KernelOrg
+from derivations.realise.network.kernel_org import SERVER, SIGNER, KernelOrg
 from kernels import attribute_of, releases
-from kernix.messages import say
 from kernix.options import PATH
+from kernix.output.messages import say
+from kernix.output.table import rows
 from kernix.places import PINS
-from kernix.table import rows
 from store.errors import UsageError
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kernix.messages import say
-from kernix.printable import one_line
+from kernix.output.messages import say
+from kernix.output.printable import one_line
+from kernix.output.quantities import number
 from kernix.progress.line import ProgressLine
-from kernix.quantities import number
 from store.errors import Error
 from store.rebuild import rebuild
 from store.repair import repair

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kernix import objects as named
+from kernix.evaluation import objects as named
 from kernix.options import complete_attributes, evaluation
-from kernix.printable import one_line
+from kernix.output.printable import one_line
 from store.closure import why_depends
 from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from kernix.inputs import Options
+    from kernix.evaluation.inputs import Options
     from kernix.session import Session
     from store.path import StorePath
 
@@ -44,7 +44,7 @@ class DoesNotDepend(Error):
 def command(session: Session, /, *, source: str, target: str, every: bool, derivation: bool, options: Options) -> None:
     """Tell through which references the object A needs the object B."""
     if derivation:
-        from kernix.drvs import find_drvs  # noqa: PLC0415 -- the text of derivations, where it is asked for
+        from kernix.evaluation.drvs import find_drvs  # noqa: PLC0415 -- the text of derivations, where it is asked for
 
         first, last = find_drvs(session, options, [source, target])
     else:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from derivations.kconfig.cause import TITLES
-from kernix.differences import about
+from derivations.kconfig.comparison.cause import TITLES
+from kernix.output.differences import about
 from kernix.pages.listing import Row, Section, View, page
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.difference import Change, Difference
+    from derivations.kconfig.comparison.difference import Change, Difference
 
 
 _NOWHERE = "in no menu"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from derivations.kconfig.values import Unset, written
-from kernix.differences import about
+from derivations.kconfig.language.values import Unset, written
+from kernix.output.differences import about
 from kernix.pages.difference import by_cause, row_of
 from kernix.pages.listing import Row, Section, View, page
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.upgrade import Step, Upgrade
+    from derivations.kconfig.comparison.upgrade import Step, Upgrade
 
 
 def upgrade_page(found: Upgrade) -> str:

@@ -11,8 +11,8 @@ import attrs
 
 from rich.text import Text
 
+from kernix.output.quantities import clock
 from kernix.progress.words import activity_verb, amount, fetching
-from kernix.quantities import clock
 
 
 if TYPE_CHECKING:

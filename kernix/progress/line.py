@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from kernix.printable import below, one_line
+from kernix.output.printable import below, one_line
+from kernix.output.quantities import clock, duration
 from kernix.progress.block import Block, size_of
-from kernix.quantities import clock, duration
 
 
 if TYPE_CHECKING:

@@ -20,13 +20,13 @@ from rich.console import Console
 from rich.text import Text
 
 from derivations.realise.events import Failed, Finished, Planned, Progress, Started, Waiting, Warned
-from kernix.printable import below, printable
+from kernix.evaluation.selection import completed
+from kernix.output.printable import below, printable
+from kernix.output.quantities import duration
 from kernix.progress.block import HIDE_CURSOR, SHOW_CURSOR, Block
 from kernix.progress.frame import frame
 from kernix.progress.state import Activity, State
 from kernix.progress.words import fetched, is_brief, told
-from kernix.quantities import duration
-from kernix.selection import completed
 
 
 if TYPE_CHECKING:

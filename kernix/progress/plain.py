@@ -16,10 +16,10 @@ import attrs
 
 from derivations.fetch import is_fetch
 from derivations.realise.events import Finished, Progress, Started, Warned
-from kernix.messages import say, warn
+from kernix.output.messages import say, warn
+from kernix.output.quantities import duration
 from kernix.progress.state import State
 from kernix.progress.words import activity_verb, amount, fetched, fetching, is_brief, to_fetch, told
-from kernix.quantities import duration
 
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from derivations.fetch import is_fetch
 from derivations.realise.events import Failed, Finished, Kept, Planned, Reused, Skipped, Started, Unit, Waiting
-from kernix.printable import one_line
-from kernix.quantities import duration, number, size
+from kernix.output.printable import one_line
+from kernix.output.quantities import duration, number, size
 
 
 if TYPE_CHECKING:

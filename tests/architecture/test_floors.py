@@ -94,8 +94,8 @@ def uses(module: str, of: str) -> set[str]:
 def test_there_is_a_house() -> None:
     """Every floor has modules, and some of the store acts: the laws below are about something."""
     assert {module.partition(".")[0] for module in MODULES} == set(FLOORS)
-    assert {"store.database", "store.locks"} <= ACTING_STORE
-    assert not {"store.path", "store.tree", "store.walk"} & ACTING_STORE
+    assert {"store.records.database", "store.system.locks"} <= ACTING_STORE
+    assert not {"store.path", "store.trees.content", "store.trees.walk"} & ACTING_STORE
 
 
 @pytest.mark.parametrize("module", MODULES)

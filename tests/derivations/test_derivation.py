@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from derivations.derivation import Derivation, Fixed, Hints, InvalidDerivation, Output, canonical_json
-from store.retention import Retention
+from store.gc.retention import Retention
 from tests import strategies
 from tests.golden.documents import content, example
 

@@ -10,7 +10,7 @@ import pytest
 
 from derivations.derivation import Fixed
 from derivations.fetch import InvalidSource, fetch_deb, fetch_git, fetch_url, name_of, parse_sha256, without_credentials
-from store.retention import Retention
+from store.gc.retention import Retention
 
 
 HASH = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -12,8 +12,8 @@ import pytest
 from derivations.context import Context, using
 from derivations.derivation import Derivation, Fixed
 from derivations.source import NoSource, local_file, local_source, text_file
-from store.look import content_of
-from store.tree import Content, InvalidTree
+from store.trees.content import Content, InvalidTree
+from store.trees.hash_tree import content_of
 
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from derivations import drv
 from derivations.derivation import Derivation, Fixed, Hints
-from derivations.kconfig.text import write
+from derivations.kconfig.language.text import write
 from kernels import kernel_set
-from store.retention import Retention
+from store.gc.retention import Retention
 from tests.fakes import fake_lock, path_of
 
 

@@ -13,13 +13,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from derivations.realise.archive import data_of_package
-from derivations.realise.decompress import Reader as Compressed
-from derivations.realise.decompress import Section
-from derivations.realise.extract import Extraction
-from store.pool import Pool
-from store.writer import TreeWriter
-from tests.derivations.realise.test_xz import stream
+from derivations.realise.archives.decompress import Reader as Compressed
+from derivations.realise.archives.decompress import Section
+from derivations.realise.archives.extract import Extraction
+from derivations.realise.archives.tar import data_of_package
+from store.trees.pool import Pool
+from store.trees.writer import TreeWriter
+from tests.derivations.realise.archives.test_xz import stream
 from tests.hostile.mutations import NUMBERS
 from tests.hostile.readers import Reader
 

@@ -17,29 +17,29 @@ from derivations import drv
 from derivations.debian.lock import dumps
 from derivations.debian.lock import parse as parse_lock
 from derivations.debian.sets import SETS
+from derivations.hardware.c_source.headers import Headers
+from derivations.hardware.c_source.source import read_source
 from derivations.hardware.drivers import DriverMap
-from derivations.hardware.headers import Headers
-from derivations.hardware.kbuild import Kbuild
-from derivations.hardware.kbuild_reader import read_kbuild
-from derivations.hardware.listing import read_listing
+from derivations.hardware.listings.listing import read_listing
+from derivations.hardware.makefiles.kbuild_map import Kbuild
+from derivations.hardware.makefiles.read_kbuild import read_kbuild
 from derivations.hardware.snapshot import Fact, FactKind, Snapshot
-from derivations.hardware.source import read_source
-from derivations.kconfig.dotconfig import local_version
-from derivations.kconfig.head import check_architecture, check_complete, check_version, head
-from derivations.kconfig.python import to_python
-from derivations.kconfig.text import decoded, read
+from derivations.kconfig.diagnosis.whole_config import local_version
+from derivations.kconfig.language.header import check_architecture, check_complete, check_version, head
+from derivations.kconfig.language.text import decoded, read
+from derivations.kconfig.language.to_python import to_python
 from derivations.linux.pins import Release, dump_pins, parse_pins
 from derivations.linux.releases import parse_announcement, parse_sums
-from derivations.linux.version import InvalidVersion, Version
 from derivations.patching.apply import Rules, apply
 from derivations.patching.read import commits
 from derivations.patching.tree import Entry, State
-from derivations.realise.log import Lines
-from derivations.realise.retry import retry_after
-from derivations.realise.signature import binary_keys
-from kernix.configuration import parse as parse_configuration
-from kernix.quantities import duration, parse_size, parse_time, size
-from store.journal import Journal
+from derivations.realise.network.retry import retry_after
+from derivations.realise.network.signature import binary_keys
+from derivations.realise.sandbox.log import Lines
+from derivations.version import InvalidVersion, Version
+from kernix.config_file import parse as parse_configuration
+from kernix.output.quantities import duration, parse_size, parse_time, size
+from store.records.journal import Journal
 from tests.derivations.patching.trees import Memory
 from tests.fakes import fake_lock
 from tests.hostile.mutations import PIECES

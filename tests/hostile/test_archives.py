@@ -12,13 +12,13 @@ import zlib
 
 import pytest
 
-from derivations.realise.archive import data_of_package
-from derivations.realise.decompress import STREAMS, Corrupt, Section
-from derivations.realise.decompress import Reader as Compressed
-from derivations.realise.extract import Refused
+from derivations.realise.archives.decompress import STREAMS, Corrupt, Section
+from derivations.realise.archives.decompress import Reader as Compressed
+from derivations.realise.archives.extract import Refused
+from derivations.realise.archives.tar import data_of_package
+from derivations.realise.archives.xz import expand as expand_xz
 from derivations.realise.job import Cancelled
-from derivations.realise.xz import expand as expand_xz
-from tests.derivations.realise.test_xz import HEADER, block, ending
+from tests.derivations.realise.archives.test_xz import HEADER, block, ending
 from tests.hostile.archives import TARS, expand, extract, package, with_checksums
 
 

@@ -9,8 +9,8 @@ import pytest
 from derivations.derivation import Derivation, Output
 from derivations.source import text_file
 from kernix.links import check, check_writable, places
+from store.gc.roots import CannotLink, NotALink
 from store.layout import Layout
-from store.roots import CannotLink, NotALink
 
 
 HELLO, OTHER = text_file("hello", "hello"), text_file("other", "other")

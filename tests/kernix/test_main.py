@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kernix.__main__ import NEIGHBOURS, shadowed
-from kernix.messages import tell
+from kernix.output.messages import tell
 
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from derivations.toolchain import MACHINES
 from kernix import commands
 from kernix.commands.config import group
-from kernix.inputs import SYSTEMS
+from kernix.evaluation.inputs import SYSTEMS
 from kernix.verbs import VERBS, module_of
 
 
@@ -28,7 +28,7 @@ def test_each_module_is_in_the_table_of_configurations() -> None:
     """Every module of `kernix.commands.config` but the group and what prints is a verb of it, and every verb is one."""
     folder = Path(str(commands.__file__)).parent / "config"
     modules = {f"kernix.commands.config.{path.stem}" for path in folder.glob("*.py")}
-    others = {f"kernix.commands.config.{name}" for name in ("__init__", "group", "whole")}
+    others = {f"kernix.commands.config.{name}" for name in ("__init__", "group", "show")}
     assert modules - others == {group.module_of(verb) for verb in group.VERBS}
 
 

@@ -8,18 +8,18 @@ import pytest
 
 from derivations.context import using
 from derivations.fetch import fetch_url
-from derivations.kconfig.fragment import Request
-from derivations.kconfig.values import NO, YES, Tristate
+from derivations.fixpoint import fix
+from derivations.kconfig.language.fragment import Request
+from derivations.kconfig.language.values import NO, YES, Tristate
 from derivations.linux.kernel import Kernel, make_linux
 from derivations.source import text_file
 from kernels import kernel_set
 from overlays import debug, hardened
-from overlays.fixpoint import fix
 from tests.fakes import fake_lock, no_context
 
 
 if TYPE_CHECKING:
-    from overlays.fixpoint import AttrSet, Overlay, Thunks
+    from derivations.fixpoint import AttrSet, Overlay, Thunks
 
 
 BUNDLED = [pytest.param(hardened.overlay, id="hardened"), pytest.param(debug.overlay, id="debug")]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overlays.fixpoint import fix
+from derivations.fixpoint import fix
 from overlays.load import (
     NeighbourHidden,
     NoOverlay,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from derivations.kconfig.renames import CHANGES, REMOVALS, removals
-from derivations.linux.version import Version
+from derivations.kconfig.symbols.renames import CHANGES, REMOVALS, removals
+from derivations.version import Version
 from tests.removals.compare import Removal, tree
 from tests.removals.compare import removals as compared
 

@@ -10,7 +10,7 @@ import sys
 
 from pathlib import Path
 
-from derivations.kconfig.renames import REMOVALS
+from derivations.kconfig.symbols.renames import REMOVALS
 from tests.removals.compare import read_tree, removals
 
 

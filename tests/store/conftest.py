@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from store.ingest import adopt
+from store.gc.retention import Retention
 from store.local import Store
 from store.path import StorePath
-from store.pool import Pool
 from store.registration import Entry
-from store.retention import Retention
+from store.trees.adopt import adopt
+from store.trees.pool import Pool
 
 
 if TYPE_CHECKING:

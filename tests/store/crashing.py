@@ -15,16 +15,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from store import failpoints
-from store.collect import Policy, collect
-from store.ingest import adopt
+from store.gc.collect import Policy, collect
+from store.gc.roots import add_root, link_result
 from store.local import Store
 from store.path import StorePath
 from store.rebuild import rebuild
 from store.registration import Entry
-from store.remove import remove_tree
 from store.repair import repair
-from store.roots import add_root, link_result
+from store.system import failpoints
+from store.trees.adopt import adopt
+from store.trees.remove import remove_tree
 from store.verify import verify
 
 

@@ -12,11 +12,11 @@ import time
 
 from pathlib import Path
 
-from store.collect import Policy, collect
-from store.ingest import adopt
+from store.gc.collect import Policy, collect
 from store.local import Store
 from store.path import StorePath
 from store.registration import Entry
+from store.trees.adopt import adopt
 
 
 ALL = Policy(keep={}, keep_derivers=False)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from store.helper import serve
+from store.trees.helper import serve
 
 
 if TYPE_CHECKING:
-    from store.walk import Below
+    from store.trees.walk import Below
 
 
 def measure() -> None:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.collect import collect
+from store.gc.collect import collect
 from store.local import Store
 from store.rebuild import rebuild
-from store.remove import remove_tree
+from store.trees.remove import remove_tree
 from store.verify import damaged, verify
 from tests.store.crashing import ALL, KEY, SCENARIOS, commit
 

@@ -19,21 +19,21 @@ import pytest
 
 from derivations.realise.realise import held_plan
 from derivations.source import text_file
-from store import glance
 from store.closure import UnknownReference, closure, closure_sizes, topological, why_depends
-from store.collect import Policy, collect, plan
-from store.connection import DatabaseFailed, SchemaTooNew, StoreCorrupt
 from store.errors import Error
-from store.forecast import forecast
-from store.ingest import adopt
-from store.journal import Journal
+from store.gc.collect import Policy, collect, plan
+from store.gc.forecast import forecast
+from store.gc.retention import Retention
+from store.gc.roots import add_root
 from store.local import NoSuchObject, Store
 from store.path import StorePath
 from store.rebuild import rebuild
+from store.records import glance
+from store.records.connection import DatabaseFailed, SchemaTooNew, StoreCorrupt
+from store.records.journal import Journal
 from store.registration import Entry, ObjectMissing
 from store.repair import repair
-from store.retention import Retention
-from store.roots import add_root
+from store.trees.adopt import adopt
 from store.verify import verify
 
 

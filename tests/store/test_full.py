@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.collect import Policy, collect, plan
-from store.forecast import forecast
+from store.gc.collect import Policy, collect, plan
+from store.gc.forecast import forecast
+from store.gc.roots import add_root, roots
 from store.local import Store
-from store.read_only import StoreReadOnly
-from store.roots import add_root, roots
-from store.space import DiskFull
+from store.system.space import DiskFull
+from store.system.writability import StoreReadOnly
 from store.verify import verify
 
 

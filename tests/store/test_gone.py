@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store.registration import ObjectGone
-from store.remove import remove_tree
+from store.trees.remove import remove_tree
 
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store import failpoints
 from store.home import ForeignStore, NotAStore, StoreTooNew, UnusableHome, is_store, layout_at, set_up
 from store.local import Store
+from store.system import failpoints
 from tests.store.crashing import killing
 
 
@@ -30,9 +30,9 @@ _UNDER = """
 import os, sys
 from pathlib import Path
 os.umask(int(sys.argv[2], 8))
-from store.collect import Policy, collect
+from store.gc.collect import Policy, collect
 from store.local import Store
-from store.roots import add_root
+from store.gc.roots import add_root
 with Store.open(Path(sys.argv[1])) as store:
     added = store.add(Path(sys.argv[3]), "added")
     add_root(store, "deep/er", added)

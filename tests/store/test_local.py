@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.connection import StoreCorrupt
-from store.ingest import adopt
+from store.gc.retention import Retention
 from store.local import AmbiguousPrefix, NoSuchObject, Store
 from store.path import InvalidStorePath, StorePath
+from store.records.connection import StoreCorrupt
 from store.registration import Entry, ObjectMissing, ReferenceMissing
-from store.retention import Retention
-from store.tree import Content
+from store.trees.adopt import adopt
+from store.trees.content import Content
 
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from store.collect import Policy, collect
-from store.connection import SchemaTooNew, StoreCorrupt
+from store.gc.collect import Policy, collect
+from store.gc.retention import Retention
 from store.local import Store
 from store.path import StorePath
 from store.rebuild import rebuild
-from store.remove import remove_tree
+from store.records.connection import SchemaTooNew, StoreCorrupt
 from store.repair import repair
-from store.retention import Retention
+from store.trees.remove import remove_tree
 from store.verify import Problem, damaged, verify
 
 

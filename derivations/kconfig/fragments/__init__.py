@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.fragment import Fragment
+    from derivations.kconfig.language.fragment import Fragment
 
     common: Fragment
     containers: Fragment

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from derivations.kconfig.condition import Condition
-from derivations.kconfig.fragment import Fragment
-from derivations.kconfig.values import when_arch
+from derivations.kconfig.language.condition import Condition
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.values import when_arch
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from derivations.kconfig.values import Asked
+    from derivations.kconfig.language.values import Asked
 
 
 TRIED = Condition.between("6.1", "6.13") & Condition.on(("arm64", "x86_64"))

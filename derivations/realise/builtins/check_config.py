@@ -16,24 +16,24 @@ import shutil
 from typing import TYPE_CHECKING, ClassVar
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.account import account
-from derivations.kconfig.base import missed, read_base
-from derivations.kconfig.check import parse
-from derivations.kconfig.dotconfig import whole, with_changes
-from derivations.kconfig.fragment import Origin, Request
-from derivations.kconfig.merge import Merged
-from derivations.kconfig.model import Model
-from derivations.kconfig.resolved import Values
-from derivations.kconfig.values import Priority
-from derivations.linux.version import Version
+from derivations.kconfig.diagnosis.base import missed, read_base
+from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.whole_config import whole, with_changes
+from derivations.kconfig.language.fragment import Origin, Request
+from derivations.kconfig.language.merge import Merged
+from derivations.kconfig.language.values import Priority
+from derivations.kconfig.symbols.dotconfig import parse
+from derivations.kconfig.symbols.model import Model
+from derivations.kconfig.symbols.values_table import Values
+from derivations.version import Version
 from store.errors import Error
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from derivations.kconfig.base import Missed
-    from derivations.kconfig.outcome import Account
+    from derivations.kconfig.diagnosis.base import Missed
+    from derivations.kconfig.diagnosis.outcome import Account
     from derivations.realise.job import Job
 
 

@@ -21,22 +21,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
+from derivations.hardware.c_source.headers import Headers
+from derivations.hardware.c_source.source import Source, is_worth_reading, read_source
 from derivations.hardware.drivers import KBUILD, assemble
-from derivations.hardware.headers import Headers
-from derivations.hardware.kbuild import TREE, Kbuild
-from derivations.hardware.source import Source, is_worth_reading, read_source
+from derivations.hardware.makefiles.kbuild_map import TREE, Kbuild
 from derivations.realise.builtins.kbuild_map import reader
 from derivations.realise.job import Cancelled
-from store.interrupt import check
-from store.syscalls import die_with_parent
-from store.writer import TreeWriter
+from store.system.interrupt import check
+from store.system.syscalls import die_with_parent
+from store.trees.writer import TreeWriter
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from derivations.realise.job import Job
-    from store.tree import Content
+    from store.trees.content import Content
 
 
 Task: TypeAlias = "tuple[str, Sequence[str]]"

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.debian.lock import GONE_HINT
-from derivations.realise.answer import Failed
-from derivations.realise.apt_fetch import access
-from derivations.realise.apt_fetch import fetch as apt_fetch
-from derivations.realise.apt_sites import is_of, package_urls, sites
-from derivations.realise.archive import data_of_package
-from derivations.realise.connection import Session
-from derivations.realise.download import Downloader, HashMismatch, Unavailable, Wanted
-from derivations.realise.extract import extract
+from derivations.realise.apt.fetch import access
+from derivations.realise.apt.fetch import fetch as apt_fetch
+from derivations.realise.apt.mirrors import is_of, package_urls, sites
+from derivations.realise.archives.extract import extract
+from derivations.realise.archives.tar import data_of_package
 from derivations.realise.job import Cancelled
+from derivations.realise.network.connection import Session
+from derivations.realise.network.download import Downloader, HashMismatch, Unavailable, Wanted
+from derivations.realise.network.http_response import Failed
 from derivations.realise.supervised import GivenUp
 from store.errors import Error
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.realise.job import Job
-    from store.tree import Content
+    from store.trees.content import Content
 
 
 KERNEL_ORG = ("https://cdn.kernel.org/pub/", "https://www.kernel.org/pub/", "https://mirrors.edge.kernel.org/pub/")
@@ -110,7 +110,7 @@ def fetch_url(job: Job) -> None:
     """Fetch the file of *job*.
 
     Raises:
-        HashMismatch, Unavailable, Offline: see `derivations.realise.download`.
+        HashMismatch, Unavailable, Offline: see `derivations.realise.network.download`.
     """
     derivation = job.derivation
     urls = with_kernel_mirrors(json.loads(derivation.env["urls"]), job.settings.kernel_mirrors)
@@ -126,7 +126,7 @@ def fetch_deb(job: Job) -> Content:
     Raises:
         PackageGone: no mirror has it any more.
         PackageUnavailable, PackageDiffers: no mirror gave it.
-        Offline: see `derivations.realise.download`.
+        Offline: see `derivations.realise.network.download`.
         Corrupt, Refused: it is not a package that can be unpacked.
     """
     name, env = job.derivation.name, job.derivation.env

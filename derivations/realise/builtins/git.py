@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.fetch import without_credentials
-from derivations.realise.download import Offline
-from derivations.realise.extract import extract
+from derivations.realise.archives.extract import extract
 from derivations.realise.job import Cancelled
-from derivations.realise.retry import Backoff
+from derivations.realise.network.download import Offline
+from derivations.realise.network.retry import Backoff
 from derivations.realise.supervised import guarded
 from store.errors import Error
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from derivations.realise.job import Job
-    from store.tree import Content
+    from store.trees.content import Content
 
 
 # What the user's shell may hold and what would point git elsewhere (`git rev-parse --local-env-vars`).

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from derivations.fetch import without_credentials
 from derivations.realise.builtins.git import Git, GitFailed
-from derivations.realise.download import Offline
 from derivations.realise.job import Cancelled
+from derivations.realise.network.download import Offline
 
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from derivations.hardware.drivers import DriverMap
 from derivations.hardware.fit import fit
 from derivations.hardware.snapshot import Snapshot
-from derivations.kconfig.model import Model
-from derivations.kconfig.resolved import Values
-from derivations.linux.hardware import DRIVERS, RESOLVER, VALUES
-from store.writer import TreeWriter
+from derivations.kconfig.symbols.model import Model
+from derivations.kconfig.symbols.values_table import Values
+from derivations.linux.hardware_options import DRIVERS, RESOLVER, VALUES
+from store.trees.writer import TreeWriter
 
 
 if TYPE_CHECKING:
     from derivations.realise.job import Job
-    from store.tree import Content
+    from store.trees.content import Content
 
 
 def hardware_fragment(job: Job) -> Content:

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from derivations.image.newc import Node, archive
 from derivations.realise.job import Cancelled
-from derivations.realise.merged import spellings
+from derivations.realise.merged_usr import spellings
 from store.errors import Error
-from store.writer import TreeWriter
+from store.trees.writer import TreeWriter
 
 
 if sys.version_info >= (3, 14):
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.realise.job import Job
-    from store.tree import Content
+    from store.trees.content import Content
 
 
 _CHUNK = 1024 * 1024

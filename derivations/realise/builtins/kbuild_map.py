@@ -9,10 +9,10 @@ import itertools
 
 from typing import TYPE_CHECKING
 
-from derivations.hardware.kbuild import TREE
-from derivations.hardware.kbuild_reader import read_kbuild
-from store.interrupt import check
-from store.writer import TreeWriter
+from derivations.hardware.makefiles.kbuild_map import TREE
+from derivations.hardware.makefiles.read_kbuild import read_kbuild
+from store.system.interrupt import check
+from store.trees.writer import TreeWriter
 
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.realise.job import Job
-    from store.tree import Content
+    from store.trees.content import Content
 
 
 _REPORT_EVERY = 256

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from derivations.realise.job import Cancelled
 from store.errors import Error
-from store.writer import TreeWriter
+from store.trees.writer import TreeWriter
 
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.realise.job import Job
-    from store.tree import Content
+    from store.trees.content import Content
 
 
 _READ = re.compile(

@@ -12,15 +12,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from store.copying import copy_in
 from store.errors import Error
-from store.index import Index
-from store.writer import TreeWriter
+from store.trees.copy_in import copy_in
+from store.trees.stat_cache import Index
+from store.trees.writer import TreeWriter
 
 
 if TYPE_CHECKING:
     from derivations.realise.job import Job
-    from store.tree import Content
+    from store.trees.content import Content
 
 
 # Not the source's fault but the store's.

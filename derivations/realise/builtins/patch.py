@@ -22,9 +22,9 @@ from derivations.patching.apply import Rules, apply
 from derivations.patching.errors import Malformed
 from derivations.patching.read import commits
 from derivations.patching.tree import Entry, State
-from derivations.realise.decompress import Section, whole
+from derivations.realise.archives.decompress import Section, whole
 from derivations.realise.job import Cancelled
-from store.writer import TreeWriter
+from store.trees.writer import TreeWriter
 
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ import attrs
 from derivations.realise.job import Cancelled
 from derivations.union import REMOVED
 from store.errors import Error
-from store.tree import InvalidTree
-from store.writer import TreeWriter
+from store.trees.content import InvalidTree
+from store.trees.writer import TreeWriter
 
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.realise.job import Job
-    from store.pool import Pooled
-    from store.tree import Content
+    from store.trees.content import Content
+    from store.trees.pool import Pooled
 
 
 _IN_MEMORY = 256 << 20

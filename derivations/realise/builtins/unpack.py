@@ -10,9 +10,9 @@ import stat
 
 from typing import TYPE_CHECKING
 
-from derivations.realise.decompress import Section
-from derivations.realise.extract import extract
-from derivations.realise.merged import spellings
+from derivations.realise.archives.decompress import Section
+from derivations.realise.archives.extract import extract
+from derivations.realise.merged_usr import spellings
 from derivations.unpack import ARCHIVE
 from store.errors import Error
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.realise.job import Job
-    from store.tree import Content
+    from store.trees.content import Content
 
 
 class NoArchive(Error):

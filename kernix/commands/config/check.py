@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from derivations.hardware.trim import FRAGMENT as TRIM
-from kernix.definitions import definitions
+from kernix.configs.repair import advised
+from kernix.configs.resolved import kernel, resolve
+from kernix.evaluation.definitions import definitions
 from kernix.options import attribute, evaluation, realisation
-from kernix.quantities import number
-from kernix.repairing import advised
-from kernix.resolving import kernel, resolve
+from kernix.output.quantities import number
 from store.errors import Error
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from derivations.kconfig.base import Missed
-    from derivations.kconfig.outcome import Account
-    from kernix.inputs import Options
+    from derivations.kconfig.diagnosis.base import Missed
+    from derivations.kconfig.diagnosis.outcome import Account
+    from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from derivations.kconfig.difference import difference
-from kernix import configurations
-from kernix.definitions import definitions
-from kernix.differences import lines
-from kernix.messages import say, warn
+from derivations.kconfig.comparison.difference import difference
+from kernix.configs import named
+from kernix.configs.resolved import resolve
+from kernix.evaluation.definitions import definitions
 from kernix.options import PATH, complete_attributes, evaluation, realisation
-from kernix.resolving import resolve
+from kernix.output.differences import lines
+from kernix.output.messages import say, warn
 
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from derivations.kconfig.configured import Configuration
-    from kernix.inputs import Options
+    from derivations.kconfig.comparison.side import Configuration
+    from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 
@@ -70,7 +70,7 @@ def command(
     only the values are known, unless `--for` says which kernel it is for.
     """
     with definitions(session, options) as names:
-        known = configurations.and_bundled(names, options)
+        known = named.and_bundled(names, options)
         sides = [_configuration(session, known, text, tree, chosen) for text in (old, new)]
     _compare_architectures(*sides)
     found = difference(*sides)
@@ -88,14 +88,14 @@ def command(
 def _configuration(
     session: Session, names: Mapping[str, Any], text: str, tree: str | None, chosen: Chosen
 ) -> Configuration:
-    is_file = configurations.is_file(names, text)
-    alone = configurations.from_file(Path(text)) if is_file else None
+    is_file = named.is_file(names, text)
+    alone = named.from_file(Path(text)) if is_file else None
     if alone is not None and tree is None:
         return alone
-    name, kernel = configurations.kernel_or_version(names, tree if tree is not None and is_file else text)
+    name, kernel = named.kernel_or_version(names, tree if tree is not None and is_file else text)
     if is_file:
-        name, kernel = text, configurations.with_file(kernel, Path(text))
-    return configurations.from_kernel(session, resolve(session, name, kernel, chosen), chosen)
+        name, kernel = text, named.with_file(kernel, Path(text))
+    return named.from_kernel(session, resolve(session, name, kernel, chosen), chosen)
 
 
 def _compare_architectures(old: Configuration, new: Configuration) -> None:

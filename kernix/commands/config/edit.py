@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from derivations.kconfig.compose import compose
-from derivations.kconfig.difference import Difference, difference
-from derivations.kconfig.minimal import by_cause, minimal, settable
-from derivations.kconfig.text import line
-from derivations.kconfig.upgrade import rows
-from derivations.kconfig.values import Unset
+from derivations.kconfig.comparison.difference import Difference, difference
+from derivations.kconfig.comparison.minimal_edit import by_cause, minimal, settable
+from derivations.kconfig.comparison.upgrade import rows
+from derivations.kconfig.language.text import line
+from derivations.kconfig.language.values import Unset
+from derivations.kconfig.symbols.dotconfig import compose
 from derivations.linux.editor import SET, editor_root, editors
 from derivations.linux.script import SHELL, script
-from derivations.realise.interactive import scratch_for
-from derivations.realise.interactive import session as sandbox
-from derivations.realise.kconf import evaluator
-from kernix import table
-from kernix.configurations import from_kernel
-from kernix.definitions import definitions
-from kernix.inputs import find_lock
-from kernix.locking import change
-from kernix.messages import say, warn
+from derivations.realise.kconfig_session import evaluator
+from derivations.realise.sandbox.interactive import scratch_for
+from derivations.realise.sandbox.interactive import session as sandbox
+from kernix.configs.named import from_kernel
+from kernix.configs.resolved import kernel, resolve
+from kernix.evaluation.definitions import definitions
+from kernix.evaluation.inputs import find_lock
+from kernix.make_lock import change
 from kernix.options import attribute, evaluation, realisation
-from kernix.quantities import number
+from kernix.output import table
+from kernix.output.messages import say, warn
+from kernix.output.quantities import number
 from kernix.realising import realise
-from kernix.resolving import kernel, resolve
 from store.errors import Error, UsageError
 
 
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 
     from derivations.debian.lock import Lock
     from derivations.derivation import Output
-    from derivations.kconfig.resolved import Evaluate, Values
-    from derivations.kconfig.values import Value
+    from derivations.kconfig.language.values import Value
+    from derivations.kconfig.symbols.values_table import Evaluate, Values
     from derivations.linux.kernel import Kernel
-    from kernix.inputs import Options
+    from kernix.configs.resolved import Resolved
+    from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
-    from kernix.resolving import Resolved
     from kernix.session import Session
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from derivations.hardware.kbuild import Kbuild, kbuild_map
-from derivations.kconfig.explain import explain
-from kernix.definitions import definitions
+from derivations.hardware.makefiles.kbuild_map import Kbuild, kbuild_map
+from derivations.kconfig.diagnosis.explain import explain
+from kernix.configs.resolved import kernel, resolve
+from kernix.evaluation.definitions import definitions
 from kernix.options import attribute, evaluation, realisation
 from kernix.realising import realise
-from kernix.resolving import kernel, resolve
 
 
 if TYPE_CHECKING:
-    from kernix.inputs import Options
+    from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 

@@ -9,29 +9,29 @@ from typing import TYPE_CHECKING
 
 import click
 
-from derivations.kconfig.account import account
-from derivations.kconfig.upgrade import rows
-from derivations.kconfig.values import UNSET, Priority, force, option_name, read, written
-from kernix import table
-from kernix.definitions import definitions
-from kernix.messages import say, warn
+from derivations.kconfig.comparison.upgrade import rows
+from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.language.values import UNSET, Priority, force, option_name, read, written
+from kernix.configs.repair import solve
+from kernix.configs.resolved import kernel, resolve
+from kernix.evaluation.definitions import definitions
 from kernix.options import attribute, evaluation, realisation
-from kernix.quantities import number
-from kernix.repairing import solve
-from kernix.resolving import kernel, resolve
+from kernix.output import table
+from kernix.output.messages import say, warn
+from kernix.output.quantities import number
 from store.errors import Error, UsageError
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from derivations.kconfig.fragment import Request
-    from derivations.kconfig.model import Model
-    from derivations.kconfig.repair import Repair, Way
-    from derivations.kconfig.values import Value
-    from kernix.inputs import Options
+    from derivations.kconfig.diagnosis.repair import Repair, Way
+    from derivations.kconfig.language.fragment import Request
+    from derivations.kconfig.language.values import Value
+    from derivations.kconfig.symbols.model import Model
+    from kernix.configs.resolved import Resolved
+    from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
-    from kernix.resolving import Resolved
     from kernix.session import Session
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from derivations.suggest import suggestion
-from kernix.groups import LazyGroup
+from kernix.lazy_group import LazyGroup
 
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _HELP = ("-h", "--help")
 
 def module_of(verb: str) -> str:
     """Return the name of the module that holds *verb* as its `command`."""
-    return f"kernix.commands.config.{'importing' if verb == 'import' else verb}"
+    return f"kernix.commands.config.{'import_config' if verb == 'import' else verb}"
 
 
 class ConfigGroup(LazyGroup):
@@ -47,7 +47,7 @@ class ConfigGroup(LazyGroup):
         own = args[:1] and (args[0] in self.verbs or args[0] in _HELP or self._is_misspelled(args))
         if own or (not args and extra.get("resilient_parsing")):
             return super().make_context(info_name, args, parent, **extra)
-        return _whole().make_context(info_name, args, parent, **extra)
+        return _show().make_context(info_name, args, parent, **extra)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -59,7 +59,7 @@ class ConfigGroup(LazyGroup):
         """
         if args[0] in self.verbs or self._is_misspelled(args):
             return super().resolve_command(ctx, args)
-        return ctx.info_name, _whole(), args
+        return ctx.info_name, _show(), args
 
     def _is_misspelled(self, args: list[str]) -> bool:
         """Return whether *args* begin with nearly a verb and the ATTR for it: what prints takes one word only."""
@@ -67,26 +67,26 @@ class ConfigGroup(LazyGroup):
 
     def format_options(self, ctx: click.Context, formatter: HelpFormatter) -> None:
         """Write the options of what prints the .config, and the verbs."""
-        click.Command.format_options(_whole(), ctx, formatter)
+        click.Command.format_options(_show(), ctx, formatter)
         self.format_commands(ctx, formatter)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the verbs, attributes or options that begin with *incomplete*."""
         from click.shell_completion import CompletionItem  # noqa: PLC0415 -- start-up: click itself loads it as late
 
-        whole = _whole()
+        show = _show()
         if incomplete.startswith("-"):
-            return whole.shell_complete(
-                whole.make_context(ctx.info_name, [], ctx.parent, resilient_parsing=True), incomplete
+            return show.shell_complete(
+                show.make_context(ctx.info_name, [], ctx.parent, resilient_parsing=True), incomplete
             )
         verbs = [CompletionItem(name, help=text) for name, text in self.verbs.items() if name.startswith(incomplete)]
-        (attribute,) = (it for it in whole.params if it.name == "attribute")
+        (attribute,) = (it for it in show.params if it.name == "attribute")
         return verbs + attribute.shell_complete(ctx, incomplete)
 
 
-def _whole() -> click.Command:
-    whole: click.Command = importlib.import_module("kernix.commands.config.whole").command
-    return whole
+def _show() -> click.Command:
+    show: click.Command = importlib.import_module("kernix.commands.config.show").command
+    return show
 
 
 @click.group(

@@ -10,33 +10,33 @@ from typing import TYPE_CHECKING
 
 import click
 
-from derivations.kconfig.account import account
-from derivations.kconfig.check import parse
-from derivations.kconfig.fragment import Fragment
-from derivations.kconfig.hardened import hardened, verdicts
-from derivations.kconfig.hardening import Outcome, completed, report
-from derivations.kconfig.head import check_complete, head
-from derivations.kconfig.python import names_in, to_python
-from derivations.kconfig.values import YES
-from derivations.linux.version import Version
-from derivations.realise.kconf import evaluator
-from kernix.config_files import name_of, text_of
-from kernix.configurations import NoConfiguration, is_file
-from kernix.definitions import definitions
+from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.hardening.fulfil import hardened, verdicts
+from derivations.kconfig.hardening.report import Outcome, completed, report
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.header import check_complete, head
+from derivations.kconfig.language.to_python import names_in, to_python
+from derivations.kconfig.language.values import YES
+from derivations.kconfig.symbols.dotconfig import parse
+from derivations.realise.kconfig_session import evaluator
+from derivations.version import Version
+from kernix.configs.files import name_of, text_of
+from kernix.configs.named import NoConfiguration, is_file
+from kernix.configs.repair import start
+from kernix.configs.resolved import kernel, resolve
+from kernix.evaluation.definitions import definitions
 from kernix.options import complete_attributes, evaluation, realisation
-from kernix.quantities import number
-from kernix.repairing import start
-from kernix.resolving import kernel, resolve
+from kernix.output.quantities import number
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from derivations.kconfig.hardening import Verdict
-    from derivations.kconfig.values import Value
-    from kernix.inputs import Options
+    from derivations.kconfig.hardening.report import Verdict
+    from derivations.kconfig.language.values import Value
+    from kernix.configs.resolved import Resolved
+    from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
-    from kernix.resolving import Resolved
     from kernix.session import Session
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from derivations.kconfig.search import search
-from kernix.definitions import definitions
-from kernix.messages import say
+from derivations.kconfig.symbols.search import search
+from kernix.configs.resolved import kernel, resolve
+from kernix.evaluation.definitions import definitions
 from kernix.options import attribute, evaluation, realisation
-from kernix.resolving import kernel, resolve
-from kernix.table import rows
+from kernix.output.messages import say
+from kernix.output.table import rows
 
 
 if TYPE_CHECKING:
-    from kernix.inputs import Options
+    from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
 

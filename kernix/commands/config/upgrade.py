@@ -8,35 +8,35 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from derivations.kconfig.account import account
-from derivations.kconfig.difference import difference
-from derivations.kconfig.repair import repair
-from derivations.kconfig.upgrade import upgrade
+from derivations.kconfig.comparison.difference import difference
+from derivations.kconfig.comparison.upgrade import upgrade
+from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.repair import repair
 from derivations.linux.patch import Patch
-from derivations.realise.kconf import evaluator
-from kernix.configurations import and_bundled, from_kernel, kernel_or_version
-from kernix.definitions import definitions
-from kernix.differences import values, why
-from kernix.messages import say, warn
+from derivations.realise.kconfig_session import evaluator
+from kernix.configs.named import and_bundled, from_kernel, kernel_or_version
+from kernix.configs.resolved import kernel, resolve
+from kernix.evaluation.definitions import definitions
 from kernix.options import PATH, attribute, complete_attributes, evaluation, realisation
-from kernix.quantities import number
+from kernix.output.differences import values, why
+from kernix.output.messages import say, warn
+from kernix.output.quantities import number
+from kernix.output.table import rows
 from kernix.realising import realise
-from kernix.resolving import kernel, resolve
-from kernix.table import rows
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from derivations.kconfig.difference import Change
-    from derivations.kconfig.outcome import Account
-    from derivations.kconfig.upgrade import Step, Upgrade
-    from derivations.kconfig.values import Value
+    from derivations.kconfig.comparison.difference import Change
+    from derivations.kconfig.comparison.upgrade import Step, Upgrade
+    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.language.values import Value
     from derivations.linux.kernel import Kernel
-    from kernix.inputs import Options
+    from kernix.configs.resolved import Resolved
+    from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
-    from kernix.resolving import Resolved
     from kernix.session import Session
 
 

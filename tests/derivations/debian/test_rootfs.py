@@ -10,7 +10,7 @@ from derivations.debian.lock import Lock, MissingPackage, MissingSet
 from derivations.debian.rootfs import root_file_system
 from derivations.debian.sets import SETS
 from derivations.fetch import fetch_deb
-from store.retention import Retention
+from store.gc.retention import Retention
 from tests.fakes import fake_lock, fake_package
 
 

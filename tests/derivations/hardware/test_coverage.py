@@ -9,8 +9,8 @@ from derivations.hardware.coverage import Trouble, coverage, initramfs_modules
 from derivations.hardware.drivers import DriverMap, Module
 from derivations.hardware.mapping import map_hardware
 from derivations.hardware.snapshot import EmptySnapshot, Fact, FactKind, Snapshot
-from derivations.kconfig.model import Model, Symbol
-from derivations.kconfig.resolved import Values
+from derivations.kconfig.symbols.model import Model, Symbol
+from derivations.kconfig.symbols.values_table import Values
 
 
 DRIVERS = DriverMap(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from derivations.hardware.curated import COMPANIONS, virtio_modaliases
 from derivations.hardware.firmware import by_package, package_of
-from derivations.hardware.special import COMPANIONS, virtio_modaliases
 
 
 @pytest.mark.parametrize(

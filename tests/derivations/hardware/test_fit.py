@@ -5,17 +5,17 @@ from __future__ import annotations
 import attrs
 import pytest
 
+from derivations.hardware.c_source.source import Source
 from derivations.hardware.drivers import DriverMap, InvalidDriverMap, assemble
 from derivations.hardware.fit import Fit, fit, requests
-from derivations.hardware.kbuild_reader import read_kbuild
+from derivations.hardware.makefiles.read_kbuild import read_kbuild
 from derivations.hardware.mapping import map_hardware
 from derivations.hardware.snapshot import EmptySnapshot, Fact, FactKind, Snapshot
-from derivations.hardware.source import Source
-from derivations.kconfig.expression import YES, And, Expr, Or, Ref
-from derivations.kconfig.model import Default, Model, Prompt, Select, Symbol, Type
-from derivations.kconfig.resolved import Values
-from derivations.kconfig.values import MODULE, Priority
-from derivations.kconfig.values import YES as SET
+from derivations.kconfig.language.values import MODULE, Priority
+from derivations.kconfig.language.values import YES as SET
+from derivations.kconfig.symbols.expression import YES, And, Expr, Or, Ref
+from derivations.kconfig.symbols.model import Default, Model, Prompt, Select, Symbol, Type
+from derivations.kconfig.symbols.values_table import Values
 
 
 KBUILD = read_kbuild({

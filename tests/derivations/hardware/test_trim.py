@@ -7,10 +7,10 @@ import pytest
 from derivations.hardware.drivers import DriverMap, Module
 from derivations.hardware.keep import KEPT
 from derivations.hardware.trim import FRAGMENT, Trim, consequences, requests, trim
-from derivations.kconfig.expression import NO, YES, And, Compare, Const, Expr, Level, Not, Or, Ref
-from derivations.kconfig.model import Default, Model, Prompt, Symbol, Type
-from derivations.kconfig.resolved import Values
-from derivations.kconfig.values import NO as OFF
+from derivations.kconfig.language.values import NO as OFF
+from derivations.kconfig.symbols.expression import NO, YES, And, Compare, Const, Expr, Level, Not, Or, Ref
+from derivations.kconfig.symbols.model import Default, Model, Prompt, Symbol, Type
+from derivations.kconfig.symbols.values_table import Values
 
 
 def option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from derivations.hardware.userland import _NEEDS, lacking
-from derivations.kconfig.resolved import Values
+from derivations.kconfig.symbols.values_table import Values
 
 
 def values(**levels: str) -> Values:

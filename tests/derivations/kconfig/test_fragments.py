@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from derivations.kconfig import fragments
-from derivations.kconfig.condition import Condition
-from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.fragments.tried import TRIED, only_on, tried
-from derivations.kconfig.merge import merge
-from derivations.kconfig.values import MODULE, NO, YES, Priority, when_at_least, when_older
-from derivations.linux.version import Version
+from derivations.kconfig.language.condition import Condition
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.merge import merge
+from derivations.kconfig.language.values import MODULE, NO, YES, Priority, when_at_least, when_older
+from derivations.version import Version
 
 
 NAMES = fragments.__all__

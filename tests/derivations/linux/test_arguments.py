@@ -9,13 +9,13 @@ import pytest
 
 from derivations.fetch import fetch_url
 from derivations.hardware.snapshot import EmptySnapshot, Snapshot
-from derivations.kconfig.fragment import InvalidFragment
-from derivations.kconfig.values import YES
+from derivations.kconfig.language.fragment import InvalidFragment
+from derivations.kconfig.language.values import YES
 from derivations.linux.arguments import NAMES, Arguments, InvalidArgument, UnknownArgument, check_names, is_file_name
 from derivations.linux.patch import Patch
-from derivations.linux.version import InvalidVersion
 from derivations.source import text_file
 from derivations.toolchain import UnknownSystem, UnknownToolchain
+from derivations.version import InvalidVersion
 
 
 if TYPE_CHECKING:

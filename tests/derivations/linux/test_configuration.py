@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from derivations.fetch import fetch_url
-from derivations.kconfig.fragment import Fragment
-from derivations.kconfig.values import MODULE, NO, YES, default, optional
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.values import MODULE, NO, YES, default, optional
 from derivations.linux.arguments import Arguments
 from derivations.linux.configuration import Configuration, configuration
-from derivations.linux.wanted import wanted
+from derivations.linux.requested import wanted
 from derivations.source import text_file
 from derivations.toolchain import gcc_toolchain
 from tests.fakes import fake_lock

@@ -14,16 +14,16 @@ from derivations.context import NoContext, using
 from derivations.derivation import InvalidDerivation
 from derivations.fetch import fetch_url
 from derivations.hardware.snapshot import Fact, FactKind, InvalidSnapshot, Snapshot
-from derivations.kconfig.fragment import Fragment, Request
-from derivations.kconfig.head import ForeignConfig, IncompleteConfig
-from derivations.kconfig.merge import Contradiction
-from derivations.kconfig.values import MODULE, NO, UNSET, YES, force, optional, when_arch
+from derivations.kconfig.language.fragment import Fragment, Request
+from derivations.kconfig.language.header import ForeignConfig, IncompleteConfig
+from derivations.kconfig.language.merge import Contradiction
+from derivations.kconfig.language.values import MODULE, NO, UNSET, YES, force, optional, when_arch
 from derivations.linux.arguments import InvalidArgument, UnknownArgument
 from derivations.linux.kernel import Kernel, UnknownDerivationAttribute, UnsupportedSystem, make_linux
 from derivations.linux.patch import Patch
-from derivations.linux.version import InvalidVersion
-from derivations.linux.wanted import REPRODUCIBLE
+from derivations.linux.requested import REPRODUCIBLE
 from derivations.source import NoSource, local_file
+from derivations.version import InvalidVersion
 from overlays.load import load_file
 from tests.fakes import fake_context, no_context
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from derivations.fetch import fetch_url
-from derivations.kconfig.fragment import Fragment, InvalidFragment
-from derivations.kconfig.values import YES
+from derivations.kconfig.language.fragment import Fragment, InvalidFragment
+from derivations.kconfig.language.values import YES
 from derivations.linux.patch import InvalidPatch, Patch, patched
 from derivations.source import NoSource, text_file
 

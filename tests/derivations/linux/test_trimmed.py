@@ -12,7 +12,7 @@ import pytest
 from derivations.context import using
 from derivations.fetch import fetch_url
 from derivations.hardware.snapshot import Fact, FactKind, Snapshot
-from derivations.kconfig.values import NO, YES
+from derivations.kconfig.language.values import NO, YES
 from derivations.linux.arguments import InvalidArgument
 from derivations.linux.kernel import Kernel, make_linux
 from tests.fakes import fake_context

@@ -14,14 +14,14 @@ import attrs
 import pytest
 
 from derivations.derivation import Derivation, Fixed, Hints, Output
-from derivations.realise.bounds import Bounds
 from derivations.realise.realise import realise
-from derivations.realise.run import Limits, Watcher, run
-from derivations.realise.sandbox import Sandbox
+from derivations.realise.sandbox.bounds import Bounds
+from derivations.realise.sandbox.bubblewrap import Sandbox
+from derivations.realise.sandbox.run_builder import Limits, Watcher, run
 from derivations.realise.settings import Settings
 from derivations.source import local_source
 from store.local import Store
-from store.remove import remove_tree
+from store.trees.remove import remove_tree
 from tests.roots import add_tools
 
 

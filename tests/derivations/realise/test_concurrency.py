@@ -17,7 +17,7 @@ import derivations
 from derivations.realise.events import Reused, Started
 from derivations.realise.instantiate import instantiate
 from derivations.realise.realise import realise
-from store.collect import Policy, collect
+from store.gc.collect import Policy, collect
 from store.local import Store
 
 
@@ -64,7 +64,7 @@ with Store.open(Path(sys.argv[1])) as store:
 COLLECTOR = """
 import sys
 from pathlib import Path
-from store.collect import Policy, collect
+from store.gc.collect import Policy, collect
 from store.local import Store
 
 with Store.open(Path(sys.argv[1])) as store:

@@ -28,18 +28,18 @@ from derivations.realise.events import (
     Unit,
 )
 from derivations.realise.execute import SeveralFailed
-from derivations.realise.log import read_log
 from derivations.realise.outputs import WrongOutput
-from derivations.realise.probe import bubblewrap
 from derivations.realise.realise import realise, realise_all
-from derivations.realise.run import BuildFailed, BuildTimedOut
+from derivations.realise.sandbox.log import read_log
+from derivations.realise.sandbox.probe import bubblewrap
+from derivations.realise.sandbox.run_builder import BuildFailed, BuildTimedOut
+from derivations.realise.sandbox.users import is_root
 from derivations.realise.settings import Settings
-from derivations.realise.users import is_root
 from derivations.source import local_source, text_file
-from store.collect import Policy, collect
+from store.gc.collect import Policy, collect
+from store.gc.retention import Retention
 from store.local import Store
-from store.remove import remove_tree
-from store.retention import Retention
+from store.trees.remove import remove_tree
 
 
 if TYPE_CHECKING:
@@ -323,10 +323,10 @@ FULL_DISK = """
 import sys
 from pathlib import Path
 from derivations.derivation import Derivation
-from derivations.realise.probe import bubblewrap
+from derivations.realise.sandbox.probe import bubblewrap
 from derivations.realise.realise import realise
 from derivations.source import local_source
-from store.collect import Policy, collect
+from store.gc.collect import Policy, collect
 from store.errors import Error
 from store.local import Store
 

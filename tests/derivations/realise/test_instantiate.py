@@ -8,7 +8,7 @@ from derivations import drv
 from derivations.derivation import Derivation
 from derivations.realise.instantiate import instantiate
 from derivations.source import text_file
-from store.retention import Retention
+from store.gc.retention import Retention
 
 
 if TYPE_CHECKING:

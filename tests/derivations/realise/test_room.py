@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from derivations.realise.bounds import Bounds
-from derivations.realise.decompress import Reader, Section
-from derivations.realise.extract import Extraction
+from derivations.realise.archives.decompress import Reader, Section
+from derivations.realise.archives.extract import Extraction
 from derivations.realise.room import STEP, NoRoom, Room
-from store.pool import Pool
-from store.writer import TreeWriter
+from derivations.realise.sandbox.bounds import Bounds
+from store.trees.pool import Pool
+from store.trees.writer import TreeWriter
 
 
 if TYPE_CHECKING:

@@ -91,7 +91,7 @@ def _answers(kernix: CommandLine) -> list[Path]:
 def _imported(told: str) -> set[str]:
     """Return what was imported of that which only those need who parse words and evaluate."""
     modules = {line.rpartition("|")[2].strip() for line in told.splitlines()}
-    assert "kernix.again" in modules
+    assert "kernix.answers.cache" in modules
     return modules & {
         "attrs",
         "click",

@@ -15,11 +15,11 @@ import pytest
 
 from derivations.context import Context, using
 from derivations.frozen_map import FrozenMap
-from derivations.hardware.kbuild import Kbuild, kbuild_map
-from derivations.kconfig.fragment import Fragment
-from derivations.kconfig.values import YES
+from derivations.hardware.makefiles.kbuild_map import Kbuild, kbuild_map
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.values import YES
 from kernels import kernel_set
-from kernix import config_files
+from kernix.configs import files as config_files
 from store.local import Store
 from tests.fakes import fake_lock
 
@@ -463,5 +463,7 @@ def test_other_verbs_do_not_load_these(kernix: CommandLine) -> None:
     """A build that has nothing to do with configurations imports nothing of these verbs."""
     ran = kernix.process("list", more={"PYTHONPROFILEIMPORTTIME": "1"})
     loaded = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
-    assert "kernix.groups" in loaded
-    assert not [it for it in loaded if it.startswith(("kernix.commands.config", "kernix.pages", "kernix.resolving"))]
+    assert "kernix.lazy_group" in loaded
+    assert not [
+        it for it in loaded if it.startswith(("kernix.commands.config", "kernix.pages", "kernix.configs.resolved"))
+    ]

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from derivations.kconfig.fragment import Fragment
-from derivations.kconfig.merge import merge
-from derivations.kconfig.repair import Assignment, Way
-from derivations.kconfig.values import MODULE, NO, YES, Hex
-from derivations.linux.version import Version
+from derivations.kconfig.diagnosis.repair import Assignment, Way
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.merge import merge
+from derivations.kconfig.language.values import MODULE, NO, YES, Hex
+from derivations.version import Version
 from kernix.commands.config.fix import NoWay, _mapping, assignment
 from store.errors import UsageError
 from tests.small_kconfig import merged, model, option
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.values import Value
+    from derivations.kconfig.language.values import Value
 
 
 KCONFIG = model(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kernix.commands.boot import GuestSilent, said
-from kernix.facts import LONGEST
+from kernix.output.describe import LONGEST
 
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from derivations.realise import probe
-from kernix.checks import State, examine
+from derivations.realise.sandbox import probe
+from kernix.machine.doctor_checks import State, examine
 
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from derivations.kconfig.fragment import Fragment
+from derivations.kconfig.language.fragment import Fragment
 
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.remove import remove_tree
+from store.trees.remove import remove_tree
 from tests.kernix.conftest import PROJECT
 
 

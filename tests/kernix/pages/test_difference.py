@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.configured import Configuration
-from derivations.kconfig.difference import difference
-from derivations.kconfig.expression import Const, Ref
-from derivations.kconfig.fragment import Origin, Request
-from derivations.kconfig.model import Default, Model, Prompt, Symbol
-from derivations.kconfig.resolved import Values
-from derivations.kconfig.values import YES
+from derivations.kconfig.comparison.difference import difference
+from derivations.kconfig.comparison.side import Configuration
+from derivations.kconfig.language.fragment import Origin, Request
+from derivations.kconfig.language.values import YES
+from derivations.kconfig.symbols.expression import Const, Ref
+from derivations.kconfig.symbols.model import Default, Model, Prompt, Symbol
+from derivations.kconfig.symbols.values_table import Values
 from kernix.pages.difference import difference_page
 from kernix.pages.markup import Markup, element
 

@@ -9,7 +9,6 @@ contradict.
 
 from __future__ import annotations
 
-from derivations.kconfig.fragment import Clause, Fragment
 from derivations.kconfig.fragments.groups import (
     containers,
     devices,
@@ -24,6 +23,7 @@ from derivations.kconfig.fragments.groups import (
     virtio_guest,
 )
 from derivations.kconfig.fragments.tried import TRIED
+from derivations.kconfig.language.fragment import Clause, Fragment
 
 
 _PARTS = (

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.fragments.tried import tried
-from derivations.kconfig.values import MODULE, NO, YES, Priority, when_arch, when_at_least
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.values import MODULE, NO, YES, Priority, when_arch, when_at_least
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.values import Asked
+    from derivations.kconfig.language.values import Asked
 
 
 OPTIONS: dict[str, Asked] = {

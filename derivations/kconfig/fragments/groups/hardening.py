@@ -1,6 +1,6 @@
 """Hardening: what the Kernel Self Protection Project recommends and that takes nothing from users but some speed.
 
-The options are the rules of `derivations.kconfig.kspp` that name nothing that they take away:
+The options are the rules of `derivations.kconfig.hardening.kspp` that name nothing that they take away:
 modules, 32-bit programs, hibernation, kexec stay, and so does the same result of every build.
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from derivations.kconfig.fragment import Clause, Fragment, Request
 from derivations.kconfig.fragments.tried import tried
-from derivations.kconfig.kspp import BESIDE, RULES, needed
-from derivations.kconfig.values import NO, YES, Priority, optional, when_arch, when_at_least, when_between
+from derivations.kconfig.hardening.kspp import BESIDE, RULES, needed
+from derivations.kconfig.language.fragment import Clause, Fragment, Request
+from derivations.kconfig.language.values import NO, YES, Priority, optional, when_arch, when_at_least, when_between
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.values import Asked
+    from derivations.kconfig.language.values import Asked
 
 
 DEPENDENCIES: dict[str, Asked] = {

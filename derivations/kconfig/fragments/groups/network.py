@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.fragments.tried import only_on, tried
-from derivations.kconfig.values import MODULE, YES, Priority, when_at_least, when_between
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.values import MODULE, YES, Priority, when_at_least, when_between
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.values import Asked
+    from derivations.kconfig.language.values import Asked
 
 
 PROTOCOLS: dict[str, Asked] = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from derivations.kconfig.fragment import Fragment
 from derivations.kconfig.fragments.tried import only_on, tried
-from derivations.kconfig.values import MODULE, NO, YES, Priority, when_arch, when_at_least, when_older
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.values import MODULE, NO, YES, Priority, when_arch, when_at_least, when_older
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.values import Asked
+    from derivations.kconfig.language.values import Asked
 
 
 BUSES: dict[str, Asked] = {

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from derivations.realise.apt_fetch import access
-from derivations.realise.apt_sites import _asked
+from derivations.realise.apt.fetch import access
+from derivations.realise.apt.mirrors import _asked
 from derivations.realise.builtins.registry import find
 from derivations.realise.job import Job
 from derivations.realise.settings import Settings
-from store.ingest import adopt
 from store.local import Store
-from store.look import content_of
+from store.trees.adopt import adopt
+from store.trees.hash_tree import content_of
 from tests.derivations.realise.scripted_server import ScriptedServer
 
 

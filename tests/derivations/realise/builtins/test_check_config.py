@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from derivations.derivation import Derivation, Output
-from derivations.kconfig.fragment import Fragment
-from derivations.kconfig.merge import merge
-from derivations.kconfig.values import MODULE, NO, YES, Hex, default, optional
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.merge import merge
+from derivations.kconfig.language.values import MODULE, NO, YES, Hex, default, optional
 from derivations.linux.configuration import checked
-from derivations.linux.version import Version
 from derivations.realise.builtins.check_config import BaseNotHeld, ConfigMismatch, TreeOfOtherVersion
 from derivations.source import text_file
+from derivations.version import Version
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from derivations.kconfig.values import Asked
+    from derivations.kconfig.language.values import Asked
     from tests.derivations.realise.builtins.conftest import Runner
 
 

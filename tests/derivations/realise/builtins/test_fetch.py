@@ -19,13 +19,13 @@ import attrs
 import pytest
 
 from derivations.fetch import fetch_deb, fetch_url
-from derivations.realise.apt_fetch import access
-from derivations.realise.apt_sites import _asked
+from derivations.realise.apt.fetch import access
+from derivations.realise.apt.mirrors import _asked
+from derivations.realise.archives.decompress import Corrupt
+from derivations.realise.archives.extract import Refused
 from derivations.realise.builtins import fetch
 from derivations.realise.builtins.fetch import PackageDiffers, PackageGone, PackageUnavailable, with_kernel_mirrors
-from derivations.realise.decompress import Corrupt
-from derivations.realise.download import HashMismatch, Offline, Unavailable
-from derivations.realise.extract import Refused
+from derivations.realise.network.download import HashMismatch, Offline, Unavailable
 from tests.derivations.realise.builtins.conftest import Runner, listing
 from tests.derivations.realise.scripted_server import Answer
 

@@ -15,8 +15,8 @@ from derivations.patching.apply import Rules, apply
 from derivations.patching.read import commits
 from derivations.patching.tree import Entry, State
 from derivations.realise.builtins.git import GitFailed, NoGit, NoSuchCommit
-from derivations.realise.download import Offline
 from derivations.realise.job import Cancelled
+from derivations.realise.network.download import Offline
 from tests.derivations.patching.trees import Memory
 from tests.derivations.realise.builtins.conftest import Runner, listing
 from tests.programs import program

@@ -11,9 +11,9 @@ import pytest
 
 from derivations.derivation import Derivation
 from derivations.hardware.drivers import KBUILD, DriverMap, driver_map
-from derivations.hardware.kbuild import TREE, Kbuild, kbuild_map
+from derivations.hardware.makefiles.kbuild_map import TREE, Kbuild, kbuild_map
 from derivations.hardware.snapshot import Fact, FactKind, Snapshot
-from derivations.linux.hardware import DRIVERS, HARDWARE, RESOLVER, VALUES
+from derivations.linux.hardware_options import DRIVERS, HARDWARE, RESOLVER, VALUES
 from derivations.realise.builtins import driver_map as module
 from derivations.realise.job import Cancelled
 from derivations.source import text_file

@@ -14,7 +14,7 @@ import pytest
 
 from derivations.linux.patch import Patch, patched
 from derivations.patching.errors import DoesNotApply, Malformed
-from derivations.realise.decompress import Corrupt
+from derivations.realise.archives.decompress import Corrupt
 from derivations.source import text_file
 from derivations.union import REMOVED
 from tests.derivations.realise.builtins.conftest import Runner, listing

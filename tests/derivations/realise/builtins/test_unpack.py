@@ -1,4 +1,4 @@
-"""Tests for derivations.realise.builtins.unpack, and through it derivations.realise.extract."""
+"""Tests for derivations.realise.builtins.unpack, and through it derivations.realise.archives.extract."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.fetch import fetch_url
+from derivations.realise.archives.decompress import Corrupt
+from derivations.realise.archives.extract import WHOLE, Refused
 from derivations.realise.builtins.unpack import NoArchive
-from derivations.realise.decompress import Corrupt
-from derivations.realise.extract import WHOLE, Refused
 from derivations.realise.job import Cancelled
 from derivations.unpack import ARCHIVE, unpack
 from tests.derivations.realise.builtins.conftest import Runner, listing

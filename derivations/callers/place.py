@@ -1,0 +1,87 @@
+"""Where in the user's Python something was said: a file's name and a line.
+
+What is told of an option is the line of its key, where the file's syntax shows it; else the
+line of the call that it was given to. The file is read only when a place is shown: neither a
+definition that is sound nor its key depends on where it stands.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from types import FrameType
+
+
+@attrs.frozen
+class Place:
+    """A call in a Python file, from its first line to its last, and the variables that hold what it was given."""
+
+    file: str
+    first: int
+    last: int
+    variables: tuple[str, ...] = ()
+
+    def of(self, option: str, *, in_text: bool = False) -> str:
+        """Return where *option* is said, as a key or in a line of a text: in the variable given, the call or a constant."""
+        from derivations.option_lines import said_in  # noqa: PLC0415 -- start-up: only errors and accounts show places
+
+        name = option.removeprefix("CONFIG_")
+        said = [it for it in said_in(self.file) if it.name == name and it.in_text is in_text]
+        if len(held := {it.line for it in said if it.variable in self.variables}) == 1:
+            return f"{self}:{held.pop()}"
+        here = {it.line for it in said if self.first <= it.line <= self.last}
+        lines = here or {it.line for it in said if it.is_constant}
+        return f"{self}:{lines.pop() if len(lines) == 1 else self.first}"
+
+    def __str__(self) -> str:
+        return Path(self.file).name
+
+
+@attrs.frozen
+class Spot:
+    """Where a call says an option; its text is made when it is asked for."""
+
+    call: Place
+    option: str
+    in_text: bool = False
+
+    def __str__(self) -> str:
+        return self.call.of(self.option, in_text=self.in_text)
+
+
+def calling_place(machinery: Collection[str], given: object = None) -> Place | None:
+    """Return where the nearest call stands that is in no module of *machinery*; None where there is no file.
+
+    *given* is what the call was given, which a variable there may hold. What attrs does or generates is never such a call.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 -- inspect costs 10 ms of start-up to wrap this
+    while frame is not None and _is_machinery(frame, machinery):
+        frame = frame.f_back
+    if frame is None or frame.f_code.co_filename.startswith("<"):
+        return None
+    positions = itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None)
+    first, last, *_ = next(positions, (None, None))
+    line = first or frame.f_lineno
+    return Place(frame.f_code.co_filename, line, last or line, _variables(frame, given))
+
+
+def _variables(frame: FrameType, given: object) -> tuple[str, ...]:
+    """Return the names under which *frame* knows *given*."""
+    if given is None:
+        return ()
+    return tuple(name for name, it in {**frame.f_globals, **frame.f_locals}.items() if it is given)
+
+
+def _is_machinery(frame: FrameType, modules: Collection[str]) -> bool:
+    name = frame.f_globals.get("__name__", "")
+    is_of_attrs = frame.f_code.co_filename.startswith("<attrs generated") or name.partition(".")[0] in {"attr", "attrs"}
+    return is_of_attrs or name == __name__ or name in modules

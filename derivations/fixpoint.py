@@ -1,0 +1,198 @@
+"""The fixed point of a stack of overlays.
+
+An overlay is a function ``overlay(final, prev) -> {"name": lambda: value}``: *prev* is the
+set as the layers below left it, *final* the set as it will be when all layers are in. Values
+are thunks, evaluated on first use and once, so an overlay may refer to anything in *final*.
+While the layers are being stacked *final* is sealed: reading it then would see a set that
+does not exist yet, and is an error instead of an old value.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from derivations.callers.refused import was_refused
+from derivations.suggest import suggestion
+from store.errors import Error
+
+
+T = TypeVar("T")
+Thunks = Mapping[str, Callable[[], Any]]
+
+
+class UnknownAttribute(Error, KeyError, AttributeError):
+    """A set has no attribute of that name, asked for as an item or as an attribute."""
+
+    exit_code = 2
+
+    attribute: str
+    near: str | None
+
+    def __attrs_post_init__(self) -> None:
+        # Else Python does, once it is raised, and fails: this error is frozen.
+        object.__setattr__(self, "name", self.attribute)
+
+    def __str__(self) -> str:
+        return f"no attribute `{self.attribute}`"
+
+    @property
+    def hint(self) -> str | None:
+        """Name the attributes that are spelled nearly the same."""
+        return self.near
+
+
+class EagerReadError(Error):
+    """An overlay read *final* outside a thunk."""
+
+    attribute: str
+
+    def __str__(self) -> str:
+        return f"an overlay reads final.{self.attribute} while the overlays are still being put together"
+
+    @property
+    def hint(self) -> str:
+        """Show the form that works."""
+        return f'write the value as a thunk: {{"name": lambda: … final.{self.attribute} …}}'
+
+
+class CycleError(Error):
+    """Attributes need each other."""
+
+    chain: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"attributes need each other: {' -> '.join(self.chain)}"
+
+
+class InvalidOverlay(Error):
+    """What an overlay returned is not a set of thunks."""
+
+    overlay: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"overlay {self.overlay}: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Show the form that works."""
+        return 'an overlay returns {"name": lambda: value, …}'
+
+
+class AttrSet(Mapping[str, Any]):
+    """Attributes computed on first use, each at most once, as items and as attributes."""
+
+    def __init__(self, thunks: Thunks | None = None) -> None:
+        self._thunks = thunks  # None: the layers are still being stacked
+        self._values: dict[str, Any] = {}
+        self._pending: list[str] = []
+        self._lock = threading.RLock()  # two threads must not take each other's evaluation for a cycle
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 -- attributes are kernels, derivations or what users put there
+        if self._thunks is None:
+            raise EagerReadError(name)
+        with self._lock:
+            if name not in self._values:
+                if name not in self._thunks:
+                    raise UnknownAttribute(name, suggestion(name, self._thunks))
+                self._values[name] = self._evaluate(name, self._thunks[name])
+            return self._values[name]
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- as for items
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __iter__(self) -> Iterator[str]:
+        if self._thunks is None:
+            raise EagerReadError("…")
+        return iter(sorted(self._thunks))
+
+    def __len__(self) -> int:
+        if self._thunks is None:
+            raise EagerReadError("…")
+        return len(self._thunks)
+
+    def __contains__(self, name: object) -> bool:
+        if self._thunks is None:
+            raise EagerReadError(str(name))
+        return name in self._thunks
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *(self._thunks or ())]
+
+    def _evaluate(self, name: str, thunk: Callable[[], Any]) -> Any:  # noqa: ANN401 -- as for items
+        if name in self._pending:
+            raise CycleError((*self._pending[self._pending.index(name) :], name))
+        self._pending.append(name)
+        try:
+            return thunk()
+        except TypeError as error:
+            if not was_refused(error):
+                raise
+            raise InvalidOverlay(_name(thunk), f"the thunk `{name}` is called without arguments ({error})") from None
+        finally:
+            self._pending.pop()
+
+    def _unseal(self, thunks: Thunks) -> None:
+        self._thunks = thunks
+
+
+Overlay = Callable[[AttrSet, AttrSet], Thunks]
+
+
+def fix(*overlays: Overlay) -> AttrSet:
+    """Return the set that *overlays*, lowest first, amount to.
+
+    Raises:
+        InvalidOverlay: an overlay returns something else than thunks by name.
+        EagerReadError: an overlay reads *final* outside a thunk.
+    """
+    final = AttrSet()
+    thunks: dict[str, Callable[[], Any]] = {}
+    for overlay in overlays:
+        thunks = {**thunks, **_layer(overlay, final, AttrSet(thunks))}
+    final._unseal(thunks)  # noqa: SLF001 -- the seal is between these two alone
+    return final
+
+
+def each(prev: AttrSet, kind: type[T], change: Callable[[T], object]) -> Thunks:
+    """Return what an overlay returns that changes every attribute of *prev* that is of *kind*, and no other.
+
+    Only the names are read now: what an attribute is, is seen when it is used.
+    """
+
+    def changed(name: str) -> Any:  # noqa: ANN401 -- as for items
+        value = prev[name]
+        return change(value) if isinstance(value, kind) else value
+
+    return {name: functools.partial(changed, name) for name in prev}
+
+
+def _layer(overlay: Overlay, final: AttrSet, prev: AttrSet) -> Thunks:
+    """Return what *overlay* lays over *prev*, if it is thunks by name."""
+    name = _name(overlay)
+    try:
+        layer: object = overlay(final, prev)
+    except TypeError as error:
+        if not was_refused(error):
+            raise
+        raise InvalidOverlay(name, f"it is called as overlay(final, prev) ({error})") from None
+    if not isinstance(layer, Mapping):
+        raise InvalidOverlay(name, f"it returned a {type(layer).__name__}")
+    for key, thunk in layer.items():
+        if not isinstance(key, str) or not key.isidentifier() or key.startswith("_"):
+            raise InvalidOverlay(name, f"{key!r} is no attribute name")
+        if hasattr(AttrSet, key):
+            raise InvalidOverlay(name, f"`{key}` is no attribute name: every set has a method of that name")
+        if not callable(thunk) or isinstance(thunk, type):
+            raise InvalidOverlay(name, f"`{key}` is a {type(thunk).__name__} and not a thunk")
+    return layer
+
+
+def _name(function: object) -> str:
+    return getattr(function, "__module__", None) or repr(function)

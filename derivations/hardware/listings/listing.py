@@ -1,0 +1,185 @@
+"""Listings of hardware that a person has: which programs wrote them is seen by their lines.
+
+    lspci                       of pciutils and BusyBox: `derivations.hardware.listings.lspci`
+    lsusb, usb-devices          `derivations.hardware.listings.lsusb`
+    dmesg, journalctl -k        `derivations.hardware.listings.kernel_log`
+    inxi, hw-probe              as far as ids are in them: `derivations.hardware.listings.reports`
+    lsmod, /proc/modules, the file of modprobed-db
+    modaliases, one a line, as `cat /sys/devices/**/modalias`, `udevadm info` and `hwinfo` print them
+    a saved snapshot
+
+A file may hold several of them. What is indented below a device and not about its driver is left
+out; a line that is nothing of the above is kept as not understood.
+"""
+
+from __future__ import annotations
+
+import re
+
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+from derivations.hardware.c_source.buses import BUSES
+from derivations.hardware.listings.kernel_log import KernelLog
+from derivations.hardware.listings.lspci import PciListing
+from derivations.hardware.listings.lsusb import UsbListing
+from derivations.hardware.listings.reports import ReportListing
+from derivations.hardware.snapshot import Fact, FactKind, Snapshot
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+_MODULE = re.compile(r"(\w+)\s+\d+\s+(?:-?\d+|-)(?:\s.*)?", re.ASCII)
+_MODALIAS = re.compile(r"(?:(?:E: )?MODALIAS=)?(([a-z][\w-]*):\S.*)", re.ASCII)
+_QUOTED_MODALIAS = re.compile(r'\s*Module Alias: "(([a-z][\w-]*):[^"]*)"', re.ASCII)
+_WORD = re.compile(r"[A-Za-z0-9][\w-]*", re.ASCII)
+_SKIPPED = re.compile(
+    r"\s*|\s*#.*|\s*\.{3}\s*|\s*…\s*|\S*\s?[$#>]\s+(?:sudo )?(?:\S*/)?(?:ls\w+|cat|dmesg|inxi|usb-devices)\b.*"
+)
+_ESCAPE = re.compile(r"\x1b\[[\d;]*[mK]")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
+_LENGTH = 60
+
+_BUSES = frozenset(BUSES) | {
+    "ap", "apr", "ccw", "cdx", "coreboot", "counter", "cpu", "css", "dfl", "dmi", "eisa", "fsl-mc", "gameport", "input",
+    "ipack", "isa", "ishtp", "mcb", "mdio", "mhi", "parisc", "pcmcia", "rmi", "rpmsg", "rtc", "scsi", "sdw", "slim",
+    "spmi", "ssam", "tee", "ulpi", "vio", "zorro",
+}  # fmt: skip
+"""What the modaliases that a machine has begin with."""
+
+
+class InvalidListing(Error):
+    """A file tells nothing about hardware that is understood."""
+
+    name: str
+    reason: str
+    advice: str = "lspci -nnk, lsmod, lsusb, usb-devices, dmesg, inxi, lists of modaliases and snapshots are understood"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Tell what would be understood."""
+        return self.advice
+
+
+@attrs.frozen
+class Listing:
+    """What a file tells.
+
+    Attributes:
+        snapshot: The hardware.
+        ignored: The lines that were not understood, with their numbers.
+    """
+
+    snapshot: Snapshot
+    ignored: tuple[tuple[int, str], ...] = ()
+
+
+def read_listing(data: bytes, name: str) -> Listing:
+    """Return what the file *name* with the contents *data* tells.
+
+    Raises:
+        InvalidListing: it tells nothing.
+        InvalidSnapshot: it is a snapshot, but a damaged one.
+    """
+    if not data.strip():
+        raise InvalidListing(name, "is empty")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")  # names of vendors, in a locale of the last century
+    text = _ESCAPE.sub("", text)  # the colors of a terminal
+    if _CONTROL.search(text):
+        raise InvalidListing(name, "is not a text")
+    if text.lstrip().startswith("{"):
+        return Listing(Snapshot.from_json(text, name))
+    reader = _Reader()
+    for number, line in enumerate(text.splitlines(), 1):
+        if not _SKIPPED.fullmatch(line):
+            reader.line(number, line.rstrip())
+    return _checked(reader, name)
+
+
+def _checked(reader: _Reader, name: str) -> Listing:
+    """Return what *reader* found.
+
+    Raises:
+        InvalidListing: nothing, or devices of which nothing is told.
+    """
+    facts = reader.facts()
+    if facts:
+        return Listing(Snapshot.of(facts, name), tuple(sorted([*reader.ignored, *reader.words])))
+    if reader.words and not reader.ignored and not reader.pci:
+        return Listing(Snapshot.of([Fact(FactKind.MODULE, _module(word)) for _, word in reader.words], name))
+    if count := len(reader.pci):
+        reason = f"lists {count} PCI device{'s' if count > 1 else ''} with neither ids nor drivers that are understood"
+        raise InvalidListing(name, reason, "`LC_ALL=C lspci -nnk` prints both")
+    for number, line in sorted([*reader.ignored, *reader.words]):
+        raise InvalidListing(name, f"is no listing of hardware that is understood: line {number} is {_shown(line)}")
+    raise InvalidListing(name, "has no ids of hardware" if reader.last is not None else "has nothing but comments")
+
+
+class Form(Protocol):
+    """Reads the lines of some programs."""
+
+    def line(self, line: str, *, follows: bool) -> bool:
+        """Take *line*, and return whether it is one of these programs; it *follows* one if the last line was."""
+
+    def facts(self) -> list[Fact]:
+        """Return what the lines say."""
+
+
+@attrs.define
+class _Reader:
+    """Takes lines, one after the other."""
+
+    pci: PciListing = attrs.field(factory=PciListing)
+    others: list[Fact] = attrs.field(factory=list)
+    words: list[tuple[int, str]] = attrs.field(factory=list)
+    ignored: list[tuple[int, str]] = attrs.field(factory=list)
+    forms: Sequence[Form] = attrs.field(init=False)
+    last: Form | None = None
+    """The form of the last line."""
+
+    def __attrs_post_init__(self) -> None:
+        self.forms = (self.pci, UsbListing(), ReportListing(), KernelLog())
+
+    def facts(self) -> list[Fact]:
+        return [*(fact for form in self.forms for fact in form.facts()), *self.others]
+
+    def line(self, number: int, line: str) -> None:
+        # A form that is being read comes first: what is indented belongs to what is above it.
+        for form in sorted(self.forms, key=lambda it: it is not self.last):
+            if form.line(line, follows=form is self.last):
+                self.last = form
+                return
+        self._other(number, line)
+
+    def _other(self, number: int, line: str) -> None:
+        """Take a line of a list of modules or modaliases."""
+        if match := _MODULE.fullmatch(line):
+            if [number - 1] == [it for it, _ in self.ignored[-1:]]:
+                self.ignored.pop()  # the heading, in whatever language
+            self.others.append(Fact(FactKind.MODULE, _module(match[1])))
+        elif (match := _MODALIAS.fullmatch(line) or _QUOTED_MODALIAS.fullmatch(line)) and match[2] in _BUSES:
+            self.others.append(Fact(FactKind.DEVICE, match[1]))
+        elif _WORD.fullmatch(line):
+            self.words.append((number, line))
+        else:
+            self.ignored.append((number, line.strip()))
+            return  # what is below a device in another language still belongs to it
+        self.last = None
+
+
+def _module(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _shown(line: str) -> str:
+    return repr(line if len(line) <= _LENGTH else f"{line[:_LENGTH]}…")

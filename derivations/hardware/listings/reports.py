@@ -1,0 +1,118 @@
+"""What reports about whole machines have of ids: those of inxi, and the file `devices` of hw-probe.
+
+    Graphics:  Device-1: Intel … driver: i915 v: kernel bus-ID: 00:02.0 chip-ID: 8086:3e98 class-ID: 0300     inxi -xxx
+    pci:8086-5916-17aa-2245;03-00-00;works;graphics card;i915;Intel;HD Graphics 620                           hw-probe
+
+inxi breaks its lines at any blank.
+"""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+
+from derivations.hardware.listings.lspci import SLOT
+from derivations.hardware.listings.modalias import Triple, pci_modalias, usb_modalias
+from derivations.hardware.snapshot import Fact, FactKind
+
+
+_HEADING = re.compile(
+    r"(?:System|Machine|Battery|Memory|PCI Slots|CPU|Graphics|Audio|Network|Bluetooth|Logical|RAID|Drives|Optical|Partition"
+    r"|Swap|Unmounted|USB|Sensors|Repos|Processes|Info|Features|Vulnerabilities)(?::(?:\s.*)?|\s{2,}\S.*)"
+)
+_SECTIONS = {"Graphics": "03??", "Audio": "04??", "Network": "02??", "RAID": "01??"}
+"""Of what PCI class the devices of a section are, where older versions do not say."""
+_BEGIN = re.compile(r"(?:Device|Card|Hub)-\d+: .*")
+_FIELD = re.compile(r"(?:(?:bus|chip|class)[- ]ID|driver|type|speed|serial): ")
+_DEVICE = re.compile(
+    r"(?:^| )(?:Device|Card|Hub)-\d+:|(?:^| )Card:? |(?:^| )(?:Display|Display Server|API|Sound Server-\d+|IF|Drives|ID-\d+):"
+)
+_CHIP = re.compile(r"chip[- ]ID: ([0-9a-f]{4}):([0-9a-f]{4})\b", re.ASCII)
+_CLASS = re.compile(r"class[- ]ID: ([0-9a-f]{4})\b", re.ASCII)
+_BUS = re.compile(r"bus[- ]ID: (\S+)")
+_DRIVER = re.compile(r"\bdriver: ([\w,-]+)", re.ASCII)
+_TITLE = re.compile(r"\s*(.*?)\s*(?:\b(?:vendor|driver|type|bus[- ]ID): .*|$)")
+_PROBE = re.compile(
+    r"(pci|usb):([0-9a-f]{4})-([0-9a-f]{4})(?:-([0-9a-f]{4})-([0-9a-f]{4}))?(?:-\S+?)?"
+    r";([0-9a-f-]*);[^;]*;[^;]*;([^;]*)(.*)", re.ASCII,
+)  # fmt: skip
+_PROBE_OTHER = re.compile(r"[a-z]+:[^;\s]+(?:;[^;]*){4,}", re.ASCII)
+"""What hw-probe says of monitors, boards, and the like."""
+_NONE = frozenset({"", "N", "NA", "none"})
+
+
+@attrs.define
+class ReportListing:
+    """Reads lines of inxi and hw-probe."""
+
+    texts: list[str] = attrs.field(factory=list)
+    """Each report of inxi, its lines joined."""
+    others: list[Fact] = attrs.field(factory=list)
+    in_report: bool = False
+    """Whether the last line was one of inxi."""
+
+    def facts(self) -> list[Fact]:
+        """Return what the reports say."""
+        return list(dict.fromkeys([*self.others, *(fact for text in self.texts for fact in _inxi(text))]))
+
+    def line(self, line: str, *, follows: bool) -> bool:
+        """Take *line*, and return whether it is one of a report; it *follows* one if the last line was."""
+        if match := _PROBE.fullmatch(line):
+            self.others += _probed(match)
+            self.in_report = False
+            return True
+        if _PROBE_OTHER.fullmatch(line):
+            self.in_report = False
+            return True
+        if _HEADING.fullmatch(line) or _BEGIN.fullmatch(line):
+            self.texts.append(line.strip())
+            self.in_report = True
+            return True
+        if follows and self.in_report and (line[0] in " \t" or _FIELD.search(line)):
+            self.texts[-1] += f" {line.strip()}"
+            return True
+        return False
+
+
+def _inxi(text: str) -> list[Fact]:
+    """Return what *text*, a part of a report of inxi, says of devices."""
+    facts = []
+    section = _SECTIONS.get(re.split(r"[:\s]", text, maxsplit=1)[0], "")
+    for part in _DEVICE.split(" ".join(text.split())):
+        if (chip := _CHIP.search(part)) is None:
+            continue
+        cls, bus, driver, title = _CLASS.search(part), _BUS.search(part), _DRIVER.search(part), _TITLE.match(part)
+        place = bus[1] if bus else ""
+        drivers = [it for it in (driver[1].split(",") if driver else ()) if it not in _NONE] or [""]
+        called = title[1] if title else ""
+        if re.fullmatch(SLOT, place, re.ASCII):
+            modalias = pci_modalias(chip[1], chip[2], cls[1] if cls else section)
+            kind, label = "pci", f"{place} {called} [{chip[1]}:{chip[2]}]"
+        else:
+            modalias = usb_modalias(chip[1], chip[2])
+            kind, label = "usb", f"USB {chip[1]}:{chip[2]} {called}".rstrip()
+        facts += [Fact(FactKind.DEVICE, modalias, f"{kind} {it}" if it else "", label) for it in drivers]
+    return facts
+
+
+def _probed(match: re.Match[str]) -> list[Fact]:
+    """Return what a line of hw-probe says: id, class, status, kind, drivers, names."""
+    bus, vendor, product, sub_vendor, sub_product, cls, driver, names = match.groups()
+    digits = [it for it in cls.split("-") if len(it) == 2]  # noqa: PLR2004 -- a byte
+    title = " ".join(filter(None, names.split(";")))
+    base, sub, last, *_ = (*digits, "", "", "")
+    if bus == "pci":
+        subsystem = (sub_vendor, sub_product) if sub_vendor else None
+        modalias = pci_modalias(vendor, product, base + sub if sub else "", last, subsystem)
+    else:
+        # Where the interfaces say what the device is, its own class does not.
+        told = bool(last) and base not in {"00", "ef"}
+        modalias = usb_modalias(vendor, product, interface=Triple(base, sub, last) if told else None)
+    drivers = [it for it in re.split(r"[,\s]+", driver) if it and it not in _NONE] or [""]
+    return [
+        Fact(
+            FactKind.DEVICE, modalias, f"{bus} {it}" if it else "", f"{bus.upper()} {vendor}:{product} {title}".rstrip()
+        )
+        for it in drivers
+    ]

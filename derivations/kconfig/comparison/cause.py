@@ -1,0 +1,336 @@
+"""Why an option has another value in one configuration than in another: the nearest reason, not the last.
+
+Everything is read off the two tables of values and, where they are known, off what Kconfig says about the
+option in the two versions of Linux. A file alone has neither requests nor a Kconfig: what is not known about a
+configuration is no reason.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.kconfig.symbols.expression import NO, And, Compare, Const, Level, Not, Or, Ref, evaluate, refs, show
+from derivations.kconfig.symbols.renames import changed
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from derivations.kconfig.comparison.side import Configuration
+    from derivations.kconfig.language.fragment import Request
+    from derivations.kconfig.symbols.expression import Expr
+    from derivations.kconfig.symbols.model import Symbol
+    from derivations.kconfig.symbols.values_table import Values
+
+
+class Kind(enum.StrEnum):
+    """What a change comes from; in the order in which a person wants to hear of them."""
+
+    ASKED = "asked"
+    DROPPED = "dropped"
+    BASE = "base"
+    NEW = "new"
+    GONE = "gone"
+    DEFINITION = "definition"
+    DEFAULT = "default"
+    SELECTED = "selected"
+    DEPENDS = "depends"
+    CHOICE = "choice"
+    UNKNOWN = "unknown"
+
+
+TITLES: Mapping[Kind, str] = {
+    Kind.ASKED: "asked for",
+    Kind.DROPPED: "not asked for any more",
+    Kind.BASE: "from the base",
+    Kind.NEW: "new options",
+    Kind.GONE: "options that are gone",
+    Kind.DEFINITION: "options that Kconfig defines differently",
+    Kind.DEFAULT: "options with another default",
+    Kind.SELECTED: "selected",
+    Kind.DEPENDS: "by dependencies",
+    Kind.CHOICE: "by choices",
+    Kind.UNKNOWN: "others",
+}
+"""What the roots of each kind are called together."""
+
+
+@attrs.frozen(kw_only=True)
+class Cause:
+    """What is nearest to a change.
+
+    Attributes:
+        kind: What it is.
+        text: It, for people, in a few words.
+        options: The options whose own changes brought this one about; none where this is the root.
+        fragment: The fragment that asks, or asked.
+        place: Where that fragment says so.
+    """
+
+    kind: Kind
+    text: str
+    options: tuple[str, ...] = ()
+    fragment: str = ""
+    place: str = ""
+
+
+@attrs.frozen
+class Causes:
+    """Finds what the changes between two configurations come from."""
+
+    old: Configuration
+    new: Configuration
+
+    def find(self, option: str) -> Cause:
+        """Return what is nearest to the change of *option*."""
+        for attempt in (
+            *(self._asked, self._other_base, self._version, self._selected, self._depends, self._choice),
+            *(self._implied, self._default, self._range, self._same_base, self._one_base, self._definition),
+        ):
+            if (cause := attempt(option)) is not None:
+                return cause
+        if self.old.model is None and self.new.model is None:
+            return Cause(kind=Kind.UNKNOWN, text="the files differ")
+        for side in (self.new, self.old):
+            if side.model is None:
+                return Cause(kind=Kind.UNKNOWN, text=f"{side.name} says so")
+        return Cause(kind=Kind.UNKNOWN, text="the toolchain, or the order in which Kconfig looks at options")
+
+    def _asked(self, option: str) -> Cause | None:
+        """Return who asks for the new value, or asked for the old one."""
+        before, after = self.old.requests.get(option), self.new.requests.get(option)
+        if after is not None and self.new.has(option, after.value):
+            if before is not None and before.value == after.value:
+                return None
+            return _requested(Kind.ASKED, after, "asked for")
+        if before is not None and after is None and self.old.has(option, before.value):
+            return _requested(Kind.DROPPED, before, "nobody asks for it any more, as was done")
+        return None
+
+    def _other_base(self, option: str) -> Cause | None:
+        return self._base(option) if self.old.base_name != self.new.base_name else None
+
+    def _same_base(self, option: str) -> Cause | None:
+        return self._base(option)
+
+    def _base(self, option: str) -> Cause | None:
+        """Return the base if it brings both values; a base has consequences in it, so it is the whole of them."""
+        if not self.old.base_name or not self.new.base_name:
+            return None
+        before, after = self.old.base.get(option), self.new.base.get(option)
+        if before == after or not (self.old.has(option, before) and self.new.has(option, after)):
+            return None
+        if self.old.base_name == self.new.base_name:
+            return Cause(kind=Kind.BASE, text=f"{self.new.base_name} of {self.new.version} says so")
+        return Cause(kind=Kind.BASE, text=f"{self.new.base_name} instead of {self.old.base_name}")
+
+    def _one_base(self, option: str) -> Cause | None:
+        """Return the base that says what the option is, or was, where the other one does not say that."""
+        before, after = self.old.base.get(option), self.new.base.get(option)
+        if before == after:
+            return None
+        if after is not None and self.new.has(option, after):
+            return Cause(kind=Kind.BASE, text=f"{self.new.base_name} says so")
+        if before is not None and self.old.has(option, before):
+            return Cause(kind=Kind.BASE, text=f"{self.old.base_name} said so, and {self._other_name()} does not")
+        return None
+
+    def _other_name(self) -> str:
+        """Return what the new base is called beside the old one."""
+        same = self.old.base_name == self.new.base_name
+        return f"that of {self.new.name}" if same else self.new.base_name or self.new.name
+
+    def _version(self, option: str) -> Cause | None:
+        """Return whether only one of the versions has *option*."""
+        if self.new.model is not None and self.new.lacks(option) and not self.old.lacks(option):
+            known = changed(option, self.new.model)
+            if known is not None and known.new:
+                latest = "" if known.commit else " at the latest"
+                return Cause(kind=Kind.GONE, text=f"called {' or '.join(known.new)} since {known.since}{latest}")
+            return Cause(kind=Kind.GONE, text=f"{self.new.version} has no such option")
+        if self.old.lacks(option) and not self.new.lacks(option):
+            why = self._why_on(option)
+            return Cause(kind=Kind.NEW, text=f"new, {why}" if why else "new")
+        return None
+
+    def _why_on(self, option: str) -> str:
+        """Return what gives a new *option* its value."""
+        symbol = self.new.symbol(option)
+        if symbol is None:
+            return ""
+        values = self.new.values
+        if by := [it for it in _terms(symbol.selected_by) if evaluate(it, values) > Level.N]:
+            return f"selected by {_first(by[0])}"
+        return _default(symbol, values)
+
+    def _selected(self, option: str) -> Cause | None:
+        """Return what selects it now and did not before, or the other way round."""
+        before, after = (it.symbol(option) for it in (self.old, self.new))
+        low, high = self.old.level(option), self.new.level(option)
+        was = evaluate(before.selected_by, self.old.values) if before is not None else Level.N
+        now = evaluate(after.selected_by, self.new.values) if after is not None else Level.N
+        if low < high <= now and was < high and after is not None:
+            term = next(it for it in _terms(after.selected_by) if evaluate(it, self.new.values) >= high)
+            return self._by(Kind.SELECTED, option, term, f"{_first(term)} selects it")
+        if high < low <= was and now < low and before is not None:
+            term = next(it for it in _terms(before.selected_by) if evaluate(it, self.old.values) >= low)
+            return self._by(Kind.SELECTED, option, term, f"{_first(term)} does not select it any more")
+        return None
+
+    def _depends(self, option: str) -> Cause | None:
+        """Return what it depends on that was not there before, or is not there any more."""
+        before, after = (it.symbol(option) for it in (self.old, self.new))
+        if before is None or after is None:
+            return None
+        was, now = (side.allowed(it) for it, side in ((before, self.old), (after, self.new)))
+        low, high = self.old.needed(option), self.new.needed(option)
+        if now < low and now < was:
+            return self._by(Kind.DEPENDS, option, after.depends, "depends on")
+        if was < high and was < now:
+            return self._by(Kind.DEPENDS, option, after.depends, "depends on")
+        return None
+
+    def _choice(self, option: str) -> Cause | None:
+        """Return the member of its choice that was chosen instead of it, or that it was chosen instead of."""
+        symbol = self.new.symbol(option) or self.old.symbol(option)
+        model = self.new.model or self.old.model
+        if symbol is None or symbol.choice is None or model is None or symbol.choice not in model.choices:
+            return None
+        choice = model.choices[symbol.choice]
+        falls = self.new.value(option) is None
+        others = [it for it in choice.members if it != option and self.old.value(it) != self.new.value(it)]
+        for other in others:
+            if (self.new.value(other) is not None) is not falls:
+                continue
+            if falls:
+                return Cause(kind=Kind.CHOICE, text=f"{other} is chosen instead of it", options=(other,))
+            cause = self._asked(other) or self._version(other) or self._depends(other)
+            if cause is not None:
+                return Cause(kind=Kind.CHOICE, text=f"chosen since {other} is not", options=(other,))
+        if not falls and choice.defaults:
+            return self._chosen(option)
+        return None
+
+    def _chosen(self, option: str) -> Cause | None:
+        """Return why a choice falls on *option* by itself."""
+        symbol = self.new.symbol(option)
+        if symbol is None or symbol.choice is None or self.new.model is None:
+            return None
+        for it in self.new.model.choices[symbol.choice].defaults:
+            if evaluate(it.condition, self.new.values) > Level.N:
+                condition = "" if it.condition == Const("y") else f" if {show(it.condition)}"
+                text = f"the choice falls on {show(it.value)} by default{condition}"
+                return Cause(kind=Kind.DEFAULT, text=text, options=self._moved(it.condition, option))
+        return None
+
+    def _implied(self, option: str) -> Cause | None:
+        """Return what suggests it now and did not before, or the other way round."""
+        rises = self.new.level(option) > self.old.level(option)
+        side = self.new if rises else self.old
+        symbol = side.symbol(option)
+        if symbol is None:
+            return None
+        for term in _terms(symbol.implied_by):
+            if evaluate(term, side.values) > Level.N and (moved := self._moved(term, option)):
+                words = "suggests it" if rises else "does not suggest it any more"
+                return Cause(kind=Kind.DEFAULT, text=f"{_first(term)} {words}", options=moved)
+        return None
+
+    def _default(self, option: str) -> Cause | None:
+        """Return what its default has to do with it: written differently, or of options that changed."""
+        before, after = (it.symbol(option) for it in (self.old, self.new))
+        if before is None or after is None:
+            return None
+        was, now = _default(before, self.old.values), _default(after, self.new.values)
+        if before.defaults != after.defaults and was != now:
+            return Cause(kind=Kind.DEFAULT, text=f"{now or 'no default'}; in {self.old.version} {was or 'none'}")
+        looked_at = [expression for it in after.defaults for expression in (it.condition, it.value)]
+        moved = tuple(dict.fromkeys(name for it in looked_at for name in self._moved(it, option)))
+        return Cause(kind=Kind.DEFAULT, text=now or "no default", options=moved) if moved else None
+
+    def _range(self, option: str) -> Cause | None:
+        """Return the range if the new value is one of its ends."""
+        symbol = self.new.symbol(option)
+        for it in symbol.ranges if symbol is not None else ():
+            if self.new.value(option) in {show(it.low), show(it.high)} and evaluate(it.condition, self.new.values):
+                looked_at = (it.condition, it.low, it.high)
+                moved = tuple(dict.fromkeys(name for each in looked_at for name in self._moved(each, option)))
+                return Cause(kind=Kind.DEFAULT, text=f"it goes from {show(it.low)} to {show(it.high)}", options=moved)
+        return None
+
+    def _definition(self, option: str) -> Cause | None:
+        """Return that what it depends on is written differently."""
+        before, after = (it.symbol(option) for it in (self.old, self.new))
+        if before is None or after is None or before.depends == after.depends:
+            return None
+        return self._by(Kind.DEPENDS, option, after.depends, "depends on")
+
+    def _by(self, kind: Kind, option: str, expression: Expr, words: str) -> Cause:
+        """Return *kind* of the options in *expression* that changed; of its text if the versions differ in that alone."""
+        if moved := self._moved(expression, option):
+            if kind is Kind.SELECTED:  # what selects stands first, behind it the conditions
+                return Cause(kind=kind, text=words, options=moved)
+            # What an option says itself stands behind what the menus around it say: it is nearer.
+            nearest = moved[::-1]
+            return Cause(kind=kind, text=f"{words} {', '.join(nearest)}", options=nearest)
+        if kind is Kind.SELECTED:
+            return Cause(kind=Kind.DEFINITION, text=f"{words} since {self.new.version}")
+        return Cause(kind=Kind.DEFINITION, text=f"{words} {show(expression)} since {self.new.version}")
+
+    def _moved(self, expression: Expr, option: str) -> tuple[str, ...]:
+        """Return the options in *expression* that make it worth something else than before, *option* itself left out."""
+        names = [
+            name
+            for leaf in _leaves(expression)
+            if evaluate(leaf, self.old.values) != evaluate(leaf, self.new.values)
+            for name in refs(leaf)
+            if name != option and self._differs(name)
+        ]
+        return tuple(dict.fromkeys(names))
+
+    def _differs(self, name: str) -> bool:
+        if name.startswith("@"):
+            return False
+        return self.old.value(name) != self.new.value(name)
+
+
+def _requested(kind: Kind, request: Request, words: str) -> Cause:
+    origin = request.origin
+    return Cause(kind=kind, text=f"{words} by {origin.fragment}" if origin.fragment else words,
+                 fragment=origin.fragment, place=origin.place)  # fmt: skip
+
+
+def _terms(expression: Expr) -> tuple[Expr, ...]:
+    if isinstance(expression, Or):
+        return expression.terms
+    return () if expression == NO else (expression,)
+
+
+def _first(expression: Expr) -> str:
+    """Return what comes first in *expression*: what selects, in the terms of what an option is selected by."""
+    return next(iter(refs(expression)), show(expression))
+
+
+def _leaves(expression: Expr) -> Iterator[Expr]:
+    match expression:
+        case Ref() | Compare():
+            yield expression
+        case Not(term):
+            yield from _leaves(term)
+        case And(terms) | Or(terms):
+            for term in terms:
+                yield from _leaves(term)
+        case Const():
+            return
+
+
+def _default(symbol: Symbol, values: Values) -> str:
+    """Return the default of *symbol* that counts, as Kconfig writes it; empty if there is none."""
+    for it in symbol.defaults:
+        if evaluate(it.condition, values) > Level.N:
+            return f"default {show(it.value)}" + ("" if it.condition == Const("y") else f" if {show(it.condition)}")
+    return ""

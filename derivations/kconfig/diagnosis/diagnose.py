@@ -1,0 +1,246 @@
+"""What became of every request: for each exactly one outcome, with what it takes to change it.
+
+Kconfig resolves a request that cannot hold by dropping it, and exits with success. So every request is
+compared with the resolved values by meaning, and for one that does not hold the reason is looked for in
+the tree's own Kconfig.
+"""
+
+from __future__ import annotations
+
+import re
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from derivations.frozen_map import FrozenMap
+from derivations.kconfig.diagnosis.blockers import Blocker, Witness
+from derivations.kconfig.diagnosis.outcome import Account, Outcome, asked
+from derivations.kconfig.diagnosis.plan import LEVELS, Plan
+from derivations.kconfig.diagnosis.planner import NEVER, alternatives, selector
+from derivations.kconfig.diagnosis.ranges import limits, widened
+from derivations.kconfig.language.text import line
+from derivations.kconfig.language.values import MODULE, NO, Priority, Tristate, Unset, written
+from derivations.kconfig.language.wording import joined, place, selecting
+from derivations.kconfig.symbols.expression import And, Level, Ref, evaluate
+from derivations.kconfig.symbols.fits import SWITCHES, holds, misfit
+from derivations.kconfig.symbols.missing import missing
+from derivations.kconfig.symbols.renames import changed
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from derivations.kconfig.diagnosis.plan import Found
+    from derivations.kconfig.language.fragment import Request
+    from derivations.kconfig.language.merge import Merged
+    from derivations.kconfig.symbols.expression import Expr
+    from derivations.kconfig.symbols.model import Model, Symbol
+    from derivations.kconfig.symbols.values_table import Values
+
+
+def account(
+    merged: Merged, model: Model, values: Values, *, base: Mapping[str, Request] = FrozenMap()
+) -> tuple[Account, ...]:
+    """Return what became of every request of *merged*, in order of the options; those overruled stand last.
+
+    *base* is what a whole `.config` asks for, of which *merged* has what may not hold: it tells who set what.
+    """
+    accountant = _Accountant(merged, model, values, base)
+    won = [accountant.giving_way(accountant.account(name, merged.requests[name])) for name in sorted(merged.requests)]
+    return (*won, *(accountant.shadowed(it.name, it.request, it.by) for it in merged.shadowed))
+
+
+def _options(blockers: Iterable[Blocker]) -> Iterator[str]:
+    """Yield the options that *blockers*, and those below them, say to change."""
+    for it in blockers:
+        if it.option is not None:
+            yield it.option
+        yield from _options(it.below)
+
+
+class _Accountant:
+    """Finds the outcome of one request after the other."""
+
+    def __init__(self, merged: Merged, model: Model, values: Values, base: Mapping[str, Request]) -> None:
+        self._model = model
+        self._values = values
+        self._requests = merged.requests
+        said = {name: it for name, it in base.items() if it.origin.place}
+        self._left_out = frozenset(name for name in base.keys() - said if merged.requests.get(name) is base[name])
+        in_file = frozenset(name for name in base if merged.requests.get(name, base[name]) is base[name])
+        self._witness = Witness(model, values, {**said, **merged.requests}, in_file)
+        self._planner = self._witness.planner
+        self._asked = {name: it.value for name, it in merged.requests.items()}
+
+    def account(self, name: str, request: Request) -> Account:
+        """Return what became of the *request* for the option *name* that counts."""
+        wanted = asked(request)
+        symbol = self._model.get(name)
+        if symbol is None:
+            return self._missing(name, request)
+        if self._is_by_default(symbol):
+            return self._by_default(symbol, request)
+        if (wrong := misfit(wanted, symbol)) is not None:
+            return self._made(symbol, request, Outcome.INVALID, wrong.reason, suggestion=wrong.suggestion)
+        if holds(wanted, symbol, self._values[name]):
+            return self._held(symbol, request)
+        if symbol.transitional:
+            return self._transitional(symbol, request)
+        return self._switch(symbol, request) if symbol.type in SWITCHES else self._entry(symbol, request)
+
+    def giving_way(self, it: Account) -> Account:
+        """Return *it* as overruled if it is a default that does not hold because of what is asked above defaults."""
+        if not it.fails or it.request.priority is not Priority.DEFAULT:
+            return it
+        for name in (*(name for name, _ in it.likely), *_options(it.witness), *self._rivals(it.option)):
+            other = self._requests.get(name)
+            if other is not None and other.priority < it.request.priority:
+                reason = f"as a default it gives way to {name}{place(other)}"
+                return attrs.evolve(it, outcome=Outcome.SHADOWED, reason=reason)
+        return it
+
+    def _rivals(self, name: str) -> tuple[str, ...]:
+        choice = self._model.choices.get(self._model[name].choice or "") if name in self._model else None
+        return choice.members if choice is not None else ()
+
+    def shadowed(self, name: str, request: Request, by: Request) -> Account:
+        """Return that the *request* for the option *name* was overruled *by* another one."""
+        got = self._values[name].value if name in self._model else None
+        instead = "it is taken back" if isinstance(by.value, Unset) else f"{written(by.value)} is asked instead"
+        return Account(option=name, request=request, got=got, outcome=Outcome.SHADOWED, reason=f"{instead}{place(by)}")
+
+    def _made(self, symbol: Symbol, request: Request, outcome: Outcome, reason: str = "", **more: Any) -> Account:  # noqa: ANN401 -- fields
+        got = self._values[symbol.name].value
+        return Account(option=symbol.name, request=request, got=got, outcome=outcome, reason=reason, **more)
+
+    def _missing(self, name: str, request: Request) -> Account:
+        why = missing(name, self._model)
+        outcome = Outcome.ABSENT if why.known else Outcome.UNKNOWN
+        if request.value is NO and not any(self._values.level(it) for it in why.instead):
+            outcome = Outcome.HELD  # what is not there is off; that nothing has the name is still worth a word
+        return Account(
+            option=name, request=request, got=None, outcome=outcome, reason=why.reason, suggestion=why.suggestion
+        )
+
+    def _held(self, symbol: Symbol, request: Request) -> Account:
+        level = LEVELS.get(request.value, Level.N)
+        if request.value is NO and (choice := self._model.choices.get(symbol.choice or "")) is not None:
+            chosen = next((it for it in choice.members if self._values.level(it) is Level.Y), None)
+            reason = f"the choice “{choice.prompt}” is {chosen}" if chosen else ""
+            return self._made(symbol, request, Outcome.HELD, reason)
+        if level is Level.N or evaluate(symbol.selected_by, self._values) < level:
+            return self._made(symbol, request, Outcome.HELD)
+        return self._made(symbol, request, Outcome.SELECTED, f"{self._selecting(symbol, level)} anyway")
+
+    def _is_by_default(self, symbol: Symbol) -> bool:
+        """Return whether a whole file leaves *symbol* out, which one could set, and which no other option sets."""
+        could = symbol.name in self._left_out and symbol.choice is None and self._values[symbol.name].visible
+        return bool(could) and evaluate(symbol.selected_by, self._values) is Level.N
+
+    def _by_default(self, symbol: Symbol, request: Request) -> Account:
+        """Return that what a file leaves out has a value by default."""
+        one = "the value it is to have"
+        if symbol.type in SWITCHES:
+            one = f"`{line(symbol.name, NO)}`, or `CONFIG_{symbol.name}={self._values[symbol.name].value}` to keep it"
+        reason = f"{request.origin.fragment} has no line for it, so it has its default"
+        return self._made(symbol, request, Outcome.BLOCKED, reason, suggestion=f"add a line with {one}")
+
+    def _switch(self, symbol: Symbol, request: Request) -> Account:
+        """Return why a bool or tristate is not what was asked."""
+        wanted, got = LEVELS[request.value], self._values.level(symbol.name)
+        if request.value is MODULE and self._values.level("MODULES") is Level.N:
+            needed: Expr = And((Ref("MODULES"), *(it.condition for it in symbol.prompts[:1])))
+            reason = "m needs modules, which are off" + (", so it became y" if got else "")
+            return self._blocked(symbol, request, needed, Level.M, reason=reason)
+        if (otherwise := self._chosen(symbol, request)) is not None:
+            return otherwise
+        if got > wanted:
+            return self._too_high(symbol, request, wanted)
+        if not symbol.prompts:
+            return self._promptless(symbol, request, wanted)
+        needed = self._witness.nearest(symbol, wanted if symbol.type == "tristate" else Level.M)
+        reason = "what it depends on limits it to m" if got else ""
+        return self._blocked(symbol, request, needed, wanted if symbol.type == "tristate" else Level.M, reason=reason)
+
+    def _entry(self, symbol: Symbol, request: Request) -> Account:
+        """Return why a text or number is not what was asked."""
+        if not symbol.prompts:
+            return self._made(symbol, request, Outcome.BLOCKED, "it has no prompt, its value is computed")
+        if not self._values[symbol.name].visible:
+            needed = self._witness.nearest(symbol, Level.M)
+            return self._blocked(symbol, request, needed, Level.M, reason="it cannot be set yet")
+        if (bounds := limits(symbol, self._values)) is None:
+            return self._made(symbol, request, Outcome.INVALID, "Kconfig does not take it for a value of this option")
+        likely = self._likely(widened(self._planner, symbol, asked(request), self._values))
+        reason = f"its range is {bounds[0]} to {bounds[1]}"
+        return self._made(symbol, request, Outcome.CLAMPED, reason, likely=likely)
+
+    def _blocked(self, symbol: Symbol, request: Request, needed: Expr, level: Level, *, reason: str) -> Account:
+        witness, likely = self._witness.unmet(needed, level), self._likely(self._planner.raised(needed, level))
+        return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=likely)
+
+    def _transitional(self, symbol: Symbol, request: Request) -> Account:
+        reason = "it is only read, to carry old configurations over to what replaces it"
+        # Which option that is, the tree tells in the help alone: “Transitional config for migration to …”.
+        named = dict.fromkeys(re.findall(r"[A-Z0-9_]+", symbol.help))
+        instead = [it for it in named if it != symbol.name and it in self._model]
+        suggestion = f"write {joined(instead, 'or')}" if instead else None
+        return self._made(symbol, request, Outcome.ABSENT, reason, suggestion=suggestion)
+
+    def _promptless(self, symbol: Symbol, request: Request, wanted: Level) -> Account:
+        became = changed(symbol.name, self._model)
+        instead = [] if became is None else [it for it in became.new if it in self._model]
+        witness = self._witness.unmet(Ref(symbol.name), wanted)
+        likely = self._likely(self._planner.option(symbol.name, wanted))
+        suggestion = f"write {joined(instead, 'or')} instead" if instead else None
+        reason = "it cannot be asked for, having no prompt" + (f" since {became.since}" if became else "")
+        return self._made(
+            symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=likely, suggestion=suggestion
+        )
+
+    def _too_high(self, symbol: Symbol, request: Request, wanted: Level) -> Account:
+        selected = evaluate(symbol.selected_by, self._values) > wanted
+        shown = bool(symbol.prompts) and bool(self._values[symbol.name].visible)
+        hidden = self._witness.hidden(symbol) if symbol.prompts and not shown else ()
+        if selected:
+            reason = self._selecting(symbol, Level(wanted + 1))
+            witness = (*self._witness.forced(symbol.selected_by, wanted), *hidden)
+        elif hidden:
+            reason, witness = "that is its default, and its prompt is not shown", hidden
+        elif symbol.prompts and not shown and symbol.name not in NEVER:
+            reason = "its prompt is never shown here"
+            others = [below for it in self._witness.forced(Ref(symbol.name), wanted) for below in it.below]
+            witness = tuple(others) or self._witness.unmet(symbol.prompts[0].condition, Level.M)
+        else:
+            reason, witness = "it follows from others", self._witness.forced(Ref(symbol.name), wanted)
+        likely = self._likely(self._planner.option_off(symbol.name, wanted))
+        without_itself = tuple(it for it in likely if it[0] != symbol.name)
+        return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=without_itself)
+
+    def _chosen(self, symbol: Symbol, request: Request) -> Account | None:
+        """Return that the choice of *symbol* was made otherwise, None if that is not why."""
+        choice = self._model.choices.get(symbol.choice or "")
+        if choice is None or not self._values[symbol.name].visible:
+            return None
+        others = [it for it in choice.members if it != symbol.name]
+        if request.value is NO:
+            able = [it for it in others if self._values[it].visible]
+            reason = f"the choice “{choice.prompt}” has to be one of its members"
+            suggestion = f"ask for another one: {joined(able, 'or')}" if able else None
+            return self._made(symbol, request, Outcome.CHOICE, reason, suggestion=suggestion)
+        winner = next((it for it in others if self._values.level(it) is Level.Y), None)
+        if winner is None:
+            return None
+        who = self._witness.origin(winner) or "which nothing asks for"
+        return self._made(symbol, request, Outcome.CHOICE, f"the choice “{choice.prompt}” is {winner}, {who}")
+
+    def _likely(self, found: Found) -> tuple[tuple[str, Tristate], ...]:
+        """Return what a plan sets, but for what is asked for already."""
+        steps = found.assignments.items() if isinstance(found, Plan) else ()
+        return tuple((name, value) for name, value in steps if self._asked.get(name) is not value)
+
+    def _selecting(self, symbol: Symbol, level: Level) -> str:
+        active = [it for it in alternatives(symbol.selected_by) if evaluate(it, self._values) >= level]
+        names = list(dict.fromkeys(name for it in active if (name := selector(it)) is not None))
+        return selecting(names)

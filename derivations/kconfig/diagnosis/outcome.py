@@ -1,0 +1,130 @@
+"""How a request ended, and why.
+
+held        the option is what was asked
+selected    it is, and would be without the request, because another option selects it
+shadowed    another fragment's request counts instead
+clamped     a number outside the range of the option
+choice      another member of the option's choice was chosen
+blocked     what it depends on, or what selects it, does not let it
+absent      an option of another architecture or version
+unknown     no option at all
+invalid     a value that an option of this type never has
+"""
+
+from __future__ import annotations
+
+import enum
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from derivations.kconfig.language.values import Unset, written
+from derivations.kconfig.language.wording import place
+
+
+if TYPE_CHECKING:
+    from derivations.kconfig.diagnosis.blockers import Blocker
+    from derivations.kconfig.language.fragment import Request
+    from derivations.kconfig.language.values import Tristate, Value
+
+
+class Outcome(enum.StrEnum):
+    """How a request ended."""
+
+    HELD = "held"
+    SELECTED = "selected"
+    SHADOWED = "shadowed"
+    CLAMPED = "clamped"
+    CHOICE = "choice"
+    BLOCKED = "blocked"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+    INVALID = "invalid"
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """What became of one request.
+
+    Attributes:
+        option: The option's name.
+        request: What was asked, and by whom.
+        got: What the option is; None if there is no such option.
+        outcome: How the request ended.
+        reason: Why, a clause; empty if there is nothing to say.
+        witness: What stands in the way, each down to what can be changed.
+        suggestion: What to do instead, a clause.
+        likely: Options that would probably make it hold, read off the model.
+        change: Options that make it hold, as Kconfig has resolved them (`repair.proven`); empty where that is not known.
+    """
+
+    option: str
+    request: Request
+    got: str | None
+    outcome: Outcome
+    reason: str = ""
+    witness: tuple[Blocker, ...] = ()
+    suggestion: str | None = None
+    likely: tuple[tuple[str, Tristate], ...] = ()
+    change: tuple[tuple[str, Tristate], ...] = ()
+
+    @property
+    def wanted(self) -> Value:
+        """Return the value that was asked for."""
+        return asked(self.request)
+
+    @property
+    def holds(self) -> bool:
+        """Return whether the option is what was asked for."""
+        return self.outcome in {Outcome.HELD, Outcome.SELECTED}
+
+    @property
+    def fails(self) -> bool:
+        """Return whether this is an error: it does not hold, was not optional, and no other request overruled it."""
+        return not (self.holds or self.request.optional or self.outcome is Outcome.SHADOWED)
+
+    def __str__(self) -> str:
+        got = "" if self.got is None else f", is {self.got or 'empty'}"
+        head = f"{self.option}: asked {written(self.wanted)}{place(self.request)}{got}"
+        return f"{head}: {self.reason}" if self.reason else head
+
+    @property
+    def text(self) -> str:
+        """Return all that is known, in several lines."""
+        lines = [str(self), *(line for it in self.witness for line in it.lines("  "))]
+        if self.suggestion:
+            lines.append(f"  {self.suggestion}")
+        if self.change:
+            lines.append(f"  it would take {python(dict(self.change))}")
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the account as JSON has it."""
+        return {
+            "option": self.option,
+            "asked": written(self.wanted),
+            "optional": self.request.optional,
+            "fragment": self.request.origin.fragment,
+            "place": self.request.origin.place,
+            "got": self.got,
+            "outcome": self.outcome.value,
+            "holds": self.holds,
+            "reason": self.reason,
+            "witness": [it.to_json() for it in self.witness],
+            "suggestion": self.suggestion,
+            "change": {name: value.value for name, value in self.change},
+        }
+
+
+def python(assignments: dict[str, Tristate]) -> str:
+    """Return *assignments* as they stand in a user's file, in one line."""
+    return "{" + ", ".join(f'"{name}": {value!r}' for name, value in assignments.items()) + "}"
+
+
+def asked(request: Request) -> Value:
+    """Return the value that *request* asks for; a merged one asks for some."""
+    if isinstance(request.value, Unset):
+        msg = f"{request!r} asks for nothing"
+        raise TypeError(msg)
+    return request.value

@@ -1,0 +1,111 @@
+"""Plans: options to set together, with a price; and dead ends, with what stands there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.kconfig.language.values import MODULE, NO, YES, Tristate
+from derivations.kconfig.symbols.expression import Level
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+LEVELS: Mapping[object, Level] = {NO: Level.N, MODULE: Level.M, YES: Level.Y}
+TRISTATES: Mapping[Level, Tristate] = {Level.N: NO, Level.M: MODULE, Level.Y: YES}
+
+
+@attrs.frozen
+class Step:
+    """An option to set to *level*, and its price."""
+
+    level: Level
+    price: int
+
+
+@attrs.frozen
+class Plan:
+    """Options to set, by name, and what it costs beyond them that it is a detour."""
+
+    steps: Mapping[str, Step] = attrs.field(factory=dict)
+    detour: int = 0
+
+    @property
+    def price(self) -> int:
+        """Return what all steps cost."""
+        return self.detour + sum(step.price for step in self.steps.values())
+
+    @property
+    def assignments(self) -> dict[str, Tristate]:
+        """Return the value that each option is to have."""
+        return {name: TRISTATES[step.level] for name, step in self.steps.items()}
+
+    def dearer(self, name: str, more: int) -> Plan:
+        """Return this plan with *more* to pay for setting the option *name*, if that is a part of it."""
+        if name not in self.steps:
+            return self
+        step = self.steps[name]
+        return attrs.evolve(self, steps={**self.steps, name: Step(step.level, step.price + more)})
+
+
+@attrs.frozen
+class DeadEnd:
+    """There is no plan; each of *obstacles*, a clause, is something that cannot be changed."""
+
+    obstacles: tuple[str, ...] = ()
+
+
+Found = Plan | DeadEnd
+
+NOTHING = Plan()
+
+
+def both(first: Found, second: Found) -> Found:
+    """Return one plan of two, unless one sets what the other one clears."""
+    if isinstance(first, DeadEnd) or isinstance(second, DeadEnd):
+        return first if isinstance(first, DeadEnd) else second
+    steps = dict(first.steps)
+    for name, step in second.steps.items():
+        known = steps.get(name, step)
+        if (known.level is Level.N) is not (step.level is Level.N):
+            return DeadEnd((f"{name} would have to be both on and off",))
+        steps[name] = Step(max(known.level, step.level), min(known.price, step.price))
+    return Plan(steps, max(first.detour, second.detour))
+
+
+def around(found: Found, more: int) -> Found:
+    """Return what was *found*, as a detour that costs *more*."""
+    return attrs.evolve(found, detour=found.detour + more) if isinstance(found, Plan) and found.steps else found
+
+
+def every(searches: Iterable[Callable[[], Found]]) -> Found:
+    """Return one plan of what all *searches* find; what follows a dead end is not searched."""
+    found: Found = NOTHING
+    for search in searches:
+        found = both(found, search())
+        if isinstance(found, DeadEnd):
+            break
+    return found
+
+
+def cheapest(searches: Iterable[Callable[[], Found]]) -> Found:
+    """Return the cheapest plan that *searches* find; what follows one that costs nothing is not searched."""
+    found: list[Found] = []
+    for search in searches:
+        found.append(search())
+        if found[-1] == NOTHING:
+            break
+    return best(found)
+
+
+def best(found: Iterable[Found]) -> Found:
+    """Return the cheapest plan of those *found*, or all obstacles where there is none."""
+    found = list(found)
+    plans = [it for it in found if isinstance(it, Plan)]
+    if plans:
+        return min(plans, key=lambda it: it.price)
+    obstacles = [clause for it in found if isinstance(it, DeadEnd) for clause in it.obstacles]
+    return DeadEnd(tuple(dict.fromkeys(obstacles)))

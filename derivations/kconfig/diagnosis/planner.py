@@ -1,0 +1,360 @@
+"""What else to set so that an option can have a value, read off the model, cheapest first.
+
+A plan is found backwards from the goal, with the values that options have now: of `A && B` every part is
+needed, of `A || B` the cheapest, an option itself is switched on by its prompt, or else through one that
+selects it. What a plan really does, only the kernel's own Kconfig says (see `repair`).
+
+The price of a step prefers what a person would do: an option that the configurations which come with the
+kernel switch on before one that none does, a prompt before a select, a select by an option of the same menu
+before one from somewhere else. EXPERT and STAGING are a last resort, and so is switching off what hundreds of
+others depend on; BROKEN, COMPILE_TEST, UML and another word size, which is another architecture, are never a step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import posixpath
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from derivations.kconfig.diagnosis.plan import (
+    LEVELS,
+    NOTHING,
+    DeadEnd,
+    Found,
+    Plan,
+    Step,
+    around,
+    best,
+    both,
+    cheapest,
+    every,
+)
+from derivations.kconfig.language.values import YES
+from derivations.kconfig.symbols.expression import NO as NEVER_HOLDS
+from derivations.kconfig.symbols.expression import YES as ALWAYS
+from derivations.kconfig.symbols.expression import (
+    And,
+    Compare,
+    Const,
+    Level,
+    Not,
+    Or,
+    Ref,
+    compare,
+    evaluate,
+    refs,
+    show,
+)
+from derivations.kconfig.symbols.fits import SWITCHES
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+
+    from derivations.kconfig.language.values import Value
+    from derivations.kconfig.symbols.expression import Expr
+    from derivations.kconfig.symbols.model import Choice, Model, Symbol
+    from derivations.kconfig.symbols.values_table import Values
+
+
+NEVER = frozenset({"BROKEN", "COMPILE_TEST", "UML", "64BIT", "32BIT", "X86_32"})
+"""Options that no plan changes: the result would be no kernel to use, or one for another machine."""
+
+_LAST_RESORTS = {"EXPERT": 40, "EMBEDDED": 40, "STAGING": 30}
+_CORNERSTONES = frozenset(
+    {"ACPI", "BLOCK", "INET", "INPUT", "MODULES", "NET", "NETDEVICES", "PCI", "SMP", "TTY", "USB"}
+)
+_COMMON, _UNCOMMON, _OFF, _OFF_CORNERSTONE = 4, 10, 20, 90
+_TRICK, _ENOUGH = 6, 30
+_SAME_FOLDER, _SAME_WORD, _UNRELATED = 2, 9, 12
+_WITHOUT_ALL = 60  # to lose what an option depends on, where the option alone can be switched off
+_SELECTORS = 80
+_DEPTH = 80
+
+
+class Planner:
+    """Finds plans for one model with one set of values."""
+
+    def __init__(
+        self,
+        model: Model,
+        values: Values,
+        *,
+        fixed: Mapping[str, Value] | None = None,
+        avoid: Collection[str] = (),
+        free: Collection[str] = (),
+        selectors_not: Container[str] = (),
+        modules: bool = False,
+        tricks: bool = True,
+    ) -> None:
+        """Take which options are *fixed* to a value, which to *avoid* setting, and which are *free*, being set already.
+
+        *selectors_not* are options that are not set for what they select.
+        With *modules*, there will be modules even if there are none now. Without *tricks*, what has a prompt is not
+        switched on by what selects it.
+        """
+        self.model = model
+        self._values = values
+        self._fixed = fixed or {}
+        self._avoid = avoid
+        self._free = free
+        self._selectors_not = selectors_not
+        self._tricks = tricks
+        self._modules = modules or values.level("MODULES") is Level.Y
+        self._found: dict[tuple[str, str, Level], Found] = {}
+        self._open: dict[tuple[str, str, Level], int] = {}
+        self._reached = _DEPTH  # the outermost open goal that the last search ran into
+        self._kept: Counter[tuple[str, bool]] = Counter()  # what has to stay on, or off
+
+    def raised(self, expression: Expr, level: Level) -> Found:  # noqa: PLR0911 -- one a kind
+        """Return how *expression* gets to be at least *level*."""
+        if evaluate(expression, self._values) >= level:
+            return NOTHING
+        match expression:
+            case Ref(name):
+                return self.option(name, level)
+            case Not(term):
+                return self.lowered(term, Level(Level.Y - level))
+            case And(terms):
+                with self._keeping(terms, level):
+                    return every(functools.partial(self.raised, it, level) for it in _by_size(terms))
+            case Or(terms):
+                return cheapest(functools.partial(self.raised, it, level) for it in _by_size(terms))
+            case Compare():
+                return self._compared(expression, wanted=True)
+        return DeadEnd((f"it is never more than {show(expression)}",))
+
+    def lowered(self, expression: Expr, level: Level) -> Found:  # noqa: PLR0911 -- one a kind
+        """Return how *expression* gets to be at most *level*."""
+        if evaluate(expression, self._values) <= level:
+            return NOTHING
+        match expression:
+            case Ref(name):
+                return self.option_off(name, level)
+            case Not(term):
+                return self.raised(term, Level(Level.Y - level))
+            case And(terms):
+                return cheapest(functools.partial(self.lowered, it, level) for it in _by_size(terms))
+            case Or(terms):
+                return every(functools.partial(self.lowered, it, level) for it in _by_size(terms))
+            case Compare():
+                return self._compared(expression, wanted=False)
+        return DeadEnd()
+
+    def option(self, name: str, level: Level) -> Found:
+        """Return how the option or choice *name* gets to be at least *level*."""
+        if self._values.level(name) >= level:
+            return NOTHING
+        if name in self.model.choices:
+            choice = self.model.choices[name]
+            return self.raised(offered(choice), level if choice.type == "tristate" else Level.M)
+        if (symbol := self.model.get(name)) is None:
+            return DeadEnd((f"{self.model.arch} has no {name}",))
+        if name in NEVER or symbol.type not in SWITCHES:
+            return DeadEnd((f"{name} is never right to switch on" if name in NEVER else f"{name} is no switch",))
+        goal = Level.Y if symbol.type == "bool" or not self._modules else level
+        if (fixed := LEVELS.get(self._fixed.get(name))) is not None and fixed < goal:
+            return DeadEnd((f"{name} is asked to be {fixed}",))
+        return self._once("on", name, goal, functools.partial(self._switch_on, symbol, goal))
+
+    def option_off(self, name: str, level: Level) -> Found:
+        """Return how the option or choice *name* gets to be at most *level*."""
+        if self._values.level(name) <= level:
+            return NOTHING
+        if name in self.model.choices:
+            return self.lowered(offered(self.model.choices[name]), level)
+        if name in NEVER or name not in self.model:
+            return DeadEnd((f"{name} is what the architecture is",))
+        if self.model[name].type == "bool" or not self._modules:
+            level = Level.N  # there is no m to go down to
+        if (fixed := LEVELS.get(self._fixed.get(name))) is not None and fixed > level:
+            return DeadEnd((f"{name} is asked to be {fixed}",))
+        return self._once("off", name, level, functools.partial(self._switch_off, self.model[name], level))
+
+    def prompted(self, symbol: Symbol, level: Level) -> Found:
+        """Return how a person gets to be asked about *symbol*, with *level* among the answers."""
+        needed = level if symbol.type == "tristate" and self._modules else min(level, Level.M)
+        return cheapest(functools.partial(self.raised, it.condition, needed) for it in symbol.prompts)
+
+    def selected(self, symbol: Symbol, level: Level) -> list[tuple[str, Plan]]:
+        """Return the options that can select *symbol*, each with the plan for it, cheapest first."""
+        needed = min(level, Level.M) if symbol.type == "bool" else level
+        found = []
+        terms = [it for it in alternatives(symbol.selected_by) if selector(it) not in self._selectors_not]
+        for term in sorted(terms, key=lambda it: self._distance(it, symbol))[:_SELECTORS]:
+            plan, by = self.raised(term, needed), selector(term)
+            if isinstance(plan, Plan) and by is not None:
+                more = self._distance(term, symbol) + (_TRICK if symbol.prompts else 0)
+                found.append((by, plan.dearer(by, more)))
+        return sorted(found, key=lambda it: it[1].price)
+
+    def rivals(self, name: str) -> tuple[str, ...]:
+        """Return the options of which only one can be y, *name* among them."""
+        choice = self.model.choices.get(self.model[name].choice or "")
+        return choice.members if choice is not None and choice.type == "bool" else ()
+
+    def price(self, name: str, level: Level = Level.Y) -> int:
+        """Return what it costs to set the option *name*."""
+        if name in self._free or name in self._fixed:
+            return 0
+        if level is Level.N:
+            return _OFF_CORNERSTONE if name in _CORNERSTONES else _OFF
+        return _LAST_RESORTS.get(name, 0) + (_COMMON if self._is_common(self.model[name]) else _UNCOMMON)
+
+    def _is_common(self, symbol: Symbol) -> bool:
+        return symbol.name in self.model.common or any(_is_free(it.value, it.condition) for it in symbol.defaults)
+
+    def _once(self, way: str, name: str, level: Level, search: Callable[[], Found]) -> Found:
+        """Return what *search* finds, and remember it unless it hangs on a goal that is still open."""
+        key = way, name, level
+        if key in self._found and not self._undoes(self._found[key]):
+            return self._found[key]
+        if key in self._open or len(self._open) >= _DEPTH:
+            self._reached = min(self._reached, self._open.get(key, 0))
+            return DeadEnd()
+        outer, self._reached = self._reached, _DEPTH
+        depth = self._open[key] = len(self._open)
+        found = search()
+        del self._open[key]
+        if self._reached >= depth or isinstance(found, Plan):
+            self._found[key] = found
+        self._reached = min(outer, self._reached if self._reached < depth else _DEPTH)
+        return found
+
+    def _switch_on(self, symbol: Symbol, level: Level) -> Found:
+        ways = []
+        if symbol.prompts and symbol.name not in self._avoid:
+            ways.append(both(self.prompted(symbol, level), self._step(symbol.name, level)))
+        if not self._values[symbol.name].visible:  # then nobody has set it, and a default counts once it can
+            ways += [self._by_default(symbol, it.value, it.condition, level) for it in symbol.defaults]
+        found = best(ways)
+        if isinstance(found, Plan) and found.price <= _ENOUGH:
+            return found
+        if self._tricks or not symbol.prompts:
+            ways += [plan for _, plan in self.selected(symbol, level)]
+        if not symbol.prompts and not any(refs(it) for it in _reasons(symbol)):
+            return DeadEnd(
+                (f"{symbol.name} cannot be switched on: the compiler, its tools or the architecture decide",)
+            )
+        return best(ways)
+
+    def _by_default(self, symbol: Symbol, value: Expr, condition: Expr, level: Level) -> Found:
+        needed = min(level, Level.M) if symbol.type == "bool" else level
+        return every(functools.partial(self.raised, it, needed) for it in (symbol.depends, condition, value))
+
+    def _switch_off(self, symbol: Symbol, level: Level) -> Found:
+        unselected = self.lowered(symbol.selected_by, level)
+        if isinstance(unselected, DeadEnd):
+            return unselected
+        others = [it for it in self.rivals(symbol.name) if it != symbol.name]
+        if others:
+            return both(unselected, cheapest(functools.partial(self.option, it, Level.Y) for it in others))
+        ways = []
+        if symbol.prompts:
+            ways.append(both(self.prompted(symbol, Level.M), self._step(symbol.name, level)))
+        if not self._values[symbol.name].visible:  # then its default counts
+            implied = And((symbol.implied_by, symbol.depends))
+            own = Or((*(And((it.value, it.condition)) for it in symbol.defaults), implied))
+            if not symbol.prompts and evaluate(own, self._values) > level and not refs(And((own, symbol.depends))):
+                return DeadEnd((f"{symbol.name} is always on",))
+            without = best([self.lowered(own, level), self.lowered(symbol.depends, level)])
+            ways.append(around(without, _WITHOUT_ALL) if symbol.prompts else without)
+        return both(unselected, best(ways))
+
+    def _step(self, name: str, level: Level) -> Found:
+        asked = [it for it in self.rivals(name) if it != name and self._fixed.get(it) is YES]
+        if asked and level is Level.Y:
+            return DeadEnd((f"{asked[0]}, of the same choice as {name}, is asked for",))
+        plan = Plan({name: Step(level, self.price(name, level))})
+        if self._undoes(plan):
+            self._reached = 0  # elsewhere it may be set
+            return DeadEnd()
+        return DeadEnd() if name in self._avoid else plan
+
+    @contextlib.contextmanager
+    def _keeping(self, terms: Iterable[Expr], level: Level) -> Iterator[None]:
+        """Let no step undo what of *terms*, all of which are needed, holds already."""
+        held = [
+            (leaf.name, leaf is it)
+            for it in terms
+            if isinstance(leaf := it.term if isinstance(it, Not) else it, Ref) and evaluate(it, self._values) >= level
+        ]
+        self._kept.update(held)
+        try:
+            yield
+        finally:
+            self._kept.subtract(held)
+
+    def _undoes(self, found: Found) -> bool:
+        """Return whether *found* switches something that has to stay as it is."""
+        steps = found.steps.items() if isinstance(found, Plan) else ()
+        return any(self._kept[name, step.level is Level.N] > 0 for name, step in steps)
+
+    def _distance(self, term: Expr, symbol: Symbol) -> int:
+        """Return how little the option that selects with *term* has to do with *symbol*."""
+        by = self.model.get(selector(term) or "")
+        if by is None:
+            return _UNRELATED
+        files, others = ({it.file for it in both.definitions} for both in (by, symbol))
+        if files & others:
+            return 0
+        if {posixpath.dirname(it) for it in files} & {posixpath.dirname(it) for it in others}:
+            return _SAME_FOLDER
+        return _SAME_WORD if set(by.name.split("_")) & set(symbol.name.split("_")) else _UNRELATED
+
+    def _compared(self, expression: Compare, *, wanted: bool) -> Found:
+        """Return how a comparison gets to be as *wanted*: by switches, for texts and numbers stay what they are."""
+        ways = [
+            functools.partial(every, (search, other))
+            for left, search in self._ends(expression.left)
+            for right, other in self._ends(expression.right)
+            if compare(expression.operator, left, right) is wanted
+        ]
+        return cheapest(ways) if ways else DeadEnd((f"{show(expression, self._values)} is nothing to switch",))
+
+    def _ends(self, operand: Const | Ref) -> list[tuple[str, Callable[[], Found]]]:
+        """Return the values that *operand* can get to have, and how."""
+        symbol = self.model.get(operand.name) if isinstance(operand, Ref) else None
+        if symbol is not None and symbol.type in SWITCHES:
+            return [(str(it), functools.partial(self._exactly, symbol.name, it)) for it in Level]
+        text = operand.value if isinstance(operand, Const) else self._values.text(operand.name)
+        return [(text, lambda: NOTHING)]
+
+    def _exactly(self, name: str, level: Level) -> Found:
+        return self.option(name, level) if self._values.level(name) < level else self.option_off(name, level)
+
+
+def offered(choice: Choice) -> Expr:
+    """Return when *choice* can be made."""
+    places = tuple(it.depends for it in choice.definitions)
+    depends = choice.depends if not places else places[0] if len(places) == 1 else Or(places)
+    if choice.condition in {ALWAYS, depends}:
+        return depends
+    return choice.condition if depends == ALWAYS else And((depends, choice.condition))
+
+
+def alternatives(expression: Expr) -> tuple[Expr, ...]:
+    """Return the terms of which one is enough."""
+    return expression.terms if isinstance(expression, Or) else (expression,)
+
+
+def selector(term: Expr) -> str | None:
+    """Return the option that selects where *term* is a part of `selected_by`: Kconfig puts it first."""
+    first = term.terms[0] if isinstance(term, And) else term
+    return first.name if isinstance(first, Ref) else None
+
+
+def _reasons(symbol: Symbol) -> tuple[Expr, ...]:
+    """Return all that can switch on *symbol*, which has no prompt."""
+    return (symbol.selected_by, *(And((it.value, it.condition)) for it in symbol.defaults if it.value != NEVER_HOLDS))
+
+
+def _is_free(value: Expr, condition: Expr) -> bool:
+    return value == ALWAYS == condition
+
+
+def _by_size(terms: Iterable[Expr]) -> list[Expr]:
+    return sorted(terms, key=lambda it: len(refs(it)))

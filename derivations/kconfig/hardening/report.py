@@ -1,0 +1,190 @@
+"""The hardening report: which recommended settings a configuration holds, and what to ask for where it does not.
+
+All here is a function of a configuration's values; the rules are data in `derivations.kconfig.hardening.kspp`.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from derivations.kconfig.diagnosis.plan import LEVELS
+from derivations.kconfig.hardening.kspp import BESIDE, RULES, Rule, needed
+from derivations.kconfig.language.fragment import Fragment
+from derivations.kconfig.language.text import line
+from derivations.kconfig.language.values import NO, Hex, Qualified, optional, written
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+
+    from derivations.kconfig.diagnosis.reachable import Reach
+    from derivations.kconfig.language.values import Asked, Value
+    from derivations.version import Version
+
+
+class Outcome(enum.StrEnum):
+    """What became of a rule."""
+
+    HELD = "held"
+    NOT_HELD = "not held"
+    NOT_APPLICABLE = "not applicable"
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """A rule, and how a configuration stands to it; *got* is None where the configuration has no line for it."""
+
+    rule: Rule
+    outcome: Outcome
+    got: Value | None
+    why: str = ""
+
+    def __str__(self) -> str:
+        wanted = line(self.rule.option, self.rule.wanted)
+        if self.outcome is Outcome.HELD:
+            return f"{wanted}: {self.rule.reason}" + (f" ({self.why})" if self.why else "")
+        if self.outcome is Outcome.NOT_APPLICABLE:
+            return f"{wanted}: not applicable, {self.why}"
+        got = "absent" if self.got is None else written(self.got)
+        notes = [f"needs {self.rule.needs}"] if self.rule.needs else []
+        notes += [f"takes away {self.rule.takes}"] if self.rule.takes else []
+        return f"{wanted}, got {got}: {self.rule.reason}" + (f" ({'; '.join(notes)})" if notes else "")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return this verdict as a JSON document."""
+        return {
+            "option": self.rule.option,
+            "wanted": written(self.rule.wanted),
+            "got": None if self.got is None else written(self.got),
+            "outcome": self.outcome.value,
+            "why": self.why,
+            "reason": self.rule.reason,
+            "takes": self.rule.takes,
+            "needs": self.rule.needs,
+            "source": self.rule.source,
+        }
+
+
+def report(
+    values: Mapping[str, Value],
+    version: Version,
+    arch: str,
+    *,
+    options: Container[str] | None = None,
+    reach: Reach | None = None,
+) -> tuple[Verdict, ...]:
+    """Return how the configuration *values* of a kernel of *version* for *arch* stands to every rule.
+
+    *options* are the names that the kernel's Kconfig files define; without them the rules'
+    versions alone decide what a kernel has. With *reach*, a rule that no configuration of it can hold does not apply.
+    """
+    found = (_verdict(rule, values, version, arch, options) for rule in RULES if _is_of(rule, arch))
+    return tuple(it if reach is None else _within(it, reach) for it in found)
+
+
+def _is_of(rule: Rule, arch: str) -> bool:
+    return rule.condition.architectures is None or arch in rule.condition.architectures
+
+
+def _verdict(
+    rule: Rule, values: Mapping[str, Value], version: Version, arch: str, options: Container[str] | None
+) -> Verdict:
+    got = values.get(rule.option)
+    why = _why_not(rule, values, version, arch, options)
+    if why:
+        return Verdict(rule=rule, outcome=Outcome.NOT_APPLICABLE, got=got, why=why)
+    if any(_is(it, got) for it in (rule.wanted, *rule.also)) or (rule.or_more and _is_more(got, rule.wanted)):
+        return Verdict(rule=rule, outcome=Outcome.HELD, got=got)
+    for option, value in rule.instead:
+        if _is(value, values.get(option)):
+            return Verdict(rule=rule, outcome=Outcome.HELD, got=got, why=f"{line(option, value)} is as good")
+    return Verdict(rule=rule, outcome=Outcome.NOT_HELD, got=got)
+
+
+def _within(verdict: Verdict, reach: Reach) -> Verdict:
+    """Return *verdict*, but for a rule that is not held and cannot be that it does not apply."""
+    rule = verdict.rule
+    level = LEVELS.get(rule.wanted)
+    if verdict.outcome is not Outcome.NOT_HELD or level is None or reach.can_be(rule.option, level):
+        return verdict
+    needs = f", which needs {rule.needs}" if rule.needs else ""
+    why = f"nothing that can be set switches it {'on' if level else 'off'} here{needs}"
+    return attrs.evolve(verdict, outcome=Outcome.NOT_APPLICABLE, why=why)
+
+
+def _why_not(
+    rule: Rule, values: Mapping[str, Value], version: Version, arch: str, options: Container[str] | None
+) -> str:
+    """Return why *rule* does not apply; empty where it does."""
+    if not rule.condition.holds(version, arch):
+        return f"it is not in {version.series}"
+    if options is not None and rule.option not in options:
+        return f"this {version.series} does not have it"
+    if rule.unless is not None and _is(rule.unless[1], values.get(rule.unless[0])):
+        return f"since {line(*rule.unless)}"
+    if missing := [it for it in rule.given if values.get(it, NO) is NO]:
+        return f"since {line(missing[0], NO)}"
+    if rule.any_of and all(values.get(it, NO) is NO for it in rule.any_of):
+        return f"without {' or '.join(rule.any_of)}"
+    return ""
+
+
+def _is(wanted: Value, got: Value | None) -> bool:
+    if got is None:
+        return wanted is NO
+    if isinstance(wanted, int | Hex) and isinstance(got, int | Hex):
+        return _number(wanted) == _number(got)
+    return wanted == got
+
+
+def _is_more(got: Value | None, than: Value) -> bool:
+    return isinstance(got, int | Hex) and isinstance(than, int | Hex) and _number(got) > _number(than)
+
+
+def _number(value: int | Hex) -> int:
+    return value.number if isinstance(value, Hex) else value
+
+
+def completed(look: Callable[[Mapping[str, Value]], Sequence[Verdict]], *, strict: bool = False) -> Fragment:
+    """Return what to ask for so that no rule is left that is not held and could be.
+
+    What is asked for lets other rules apply. So *look* is given all that is asked for, and tells how a configuration
+    with that stands to the rules, until nothing is left.
+    """
+    asked: dict[str, Asked] = {}
+    values: dict[str, Value] = {}
+    while new := {name: it for name, it in _asked(look(values), strict=strict).items() if name not in asked}:
+        asked |= new
+        values |= {name: it for name, value in new.items() for it in [_plain(value)]}
+    return Fragment("hardening", dict(sorted(asked.items())), description="recommended settings that did not hold")
+
+
+def fragment(verdicts: Iterable[Verdict], *, strict: bool = False, without: Container[str] = ()) -> Fragment:
+    """Return what to ask for so that the rules of *verdicts* that are not held do, but for the options of *without*.
+
+    What takes something away from users is left out, unless *strict*; what a compiler or a
+    machine may be without is optional.
+    """
+    asked = _asked(verdicts, strict=strict, without=without)
+    return Fragment("hardening", asked, description="recommended settings that did not hold")
+
+
+def _asked(verdicts: Iterable[Verdict], *, strict: bool, without: Container[str] = ()) -> dict[str, Asked]:
+    missed = [it.rule for it in verdicts if it.outcome is Outcome.NOT_HELD and it.rule.option not in without]
+    asked: dict[str, Asked] = {
+        it.option: optional(it.wanted) if it.needs or it.unless else it.wanted
+        for it in needed(it for it in missed if strict or not it.takes)
+    }
+    for option in asked.keys() & BESIDE.keys():
+        asked = {**BESIDE[option], **asked}
+    return asked
+
+
+def _plain(value: Asked) -> Value:
+    """Return *value* without what qualifies it."""
+    plain: Value = value.value if isinstance(value, Qualified) else value  # type: ignore[assignment]
+    return plain

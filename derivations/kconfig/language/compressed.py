@@ -1,0 +1,43 @@
+"""Configurations that are compressed, as `/proc/config.gz` is: gzip and xz, recognised by how they begin."""
+
+from __future__ import annotations
+
+import lzma
+import zlib
+
+from derivations.kconfig.language.fragment import InvalidFragment
+
+
+MOST = 64 * 1024 * 1024
+"""How many bytes a configuration may have; the largest one is half a megabyte."""
+
+_GZIP, _XZ = b"\x1f\x8b", b"\xfd7zXZ\0"
+
+
+def is_compressed(data: bytes) -> bool:
+    """Return whether *data* begins as a file does that is compressed."""
+    return data.startswith((_GZIP, _XZ))
+
+
+def plain(data: bytes, name: str) -> bytes:
+    """Return *data*, the content of the file *name*, decompressed if it is compressed.
+
+    Raises:
+        InvalidFragment: it is damaged, cut off, or far too large for a configuration.
+    """
+    if not is_compressed(data):
+        return data
+    kind = "gzip" if data.startswith(_GZIP) else "xz"
+    found, rest = bytearray(), data
+    while rest.startswith((_GZIP, _XZ)):  # several streams in a row are one file
+        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16) if kind == "gzip" else lzma.LZMADecompressor()
+        try:
+            found += stream.decompress(rest, MOST + 1 - len(found))
+        except (zlib.error, lzma.LZMAError, EOFError) as error:
+            raise InvalidFragment((f"it is damaged as a file of {kind}: {error}",), name) from None
+        if len(found) > MOST:
+            raise InvalidFragment((f"it is more than {MOST // 2**20} MiB, decompressed, and no configuration",), name)
+        if not stream.eof:
+            raise InvalidFragment((f"it breaks off: not all of the {kind} file is there",), name)
+        rest = stream.unused_data
+    return bytes(found)

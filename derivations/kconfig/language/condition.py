@@ -1,0 +1,183 @@
+"""Where a request is meant: for which versions of the kernel, on which architectures.
+
+A bound such as `6.7` is reached by every release of 6.7 and by its candidates, since what a
+version brings comes with its first one; a bound such as `6.7-rc3` by that candidate on.
+Architectures are called as Kbuild's ARCH calls them; `x86` is both `i386` and `x86_64`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from collections.abc import Iterable
+
+import attrs
+
+from derivations.suggest import suggestion
+from derivations.version import InvalidVersion, Version
+from store.errors import Error
+
+
+# The directories below arch/ from 4.19 to 6.19, those that have two values of ARCH by these.
+ARCHITECTURES = frozenset(
+    {
+        "alpha", "arc", "arm", "arm64", "c6x", "csky", "h8300", "hexagon", "i386", "ia64", "loongarch", "m68k", "microblaze",
+        "mips", "nds32", "nios2", "openrisc", "parisc", "powerpc", "riscv", "s390", "sh", "sparc32", "sparc64", "um",
+        "unicore32", "x86_64", "xtensa",
+    }
+)  # fmt: skip
+
+_FAMILIES = {"x86": ("i386", "x86_64"), "sparc": ("sparc32", "sparc64")}
+_OTHER_NAMES = {
+    "aarch64": "arm64", "amd64": "x86_64", "armhf": "arm", "armv7l": "arm", "i486": "i386", "i586": "i386",
+    "i686": "i386", "loongarch64": "loongarch", "ppc64": "powerpc", "ppc64el": "powerpc", "ppc64le": "powerpc",
+    "riscv64": "riscv", "s390x": "s390", "x64": "x86_64",
+}  # fmt: skip
+
+
+class UnknownArchitecture(Error):
+    """A condition names an architecture that Linux does not have."""
+
+    name: object
+
+    def __str__(self) -> str:
+        return f"unknown architecture {self.name!r}"
+
+    @property
+    def hint(self) -> str:
+        """Name what was meant, or what is spelled nearly the same."""
+        name = str(self.name).removesuffix("-linux")
+        if (meant := _OTHER_NAMES.get(name, name)) in ARCHITECTURES:
+            return f"the kernel calls it `{meant}`"
+        known = [*ARCHITECTURES, *_FAMILIES]
+        return suggestion(name, known) or f"the architectures are {', '.join(sorted(known))}"
+
+
+class EmptyRange(Error):
+    """A range of versions has none in it."""
+
+    low: str
+    high: str
+
+    def __str__(self) -> str:
+        return f"no version is at least {self.low} and older than {self.high}"
+
+
+def _as_bound(text: object) -> Version:
+    version = Version.parse(text)
+    if version.suffix or version.extra:  # a vendor's own number says nothing of what Linux has
+        raise InvalidVersion(text)
+    return attrs.evolve(version, patch=version.patch or None)  # 6.7 and 6.7.0 are one bound
+
+
+def _key(bound: Version) -> tuple[int, int, int, float]:
+    return bound.major, bound.minor, bound.patch or 0, int(bound.candidate.removeprefix("-rc") or 0)
+
+
+def _reaches(version: Version, bound: Version) -> bool:
+    *numbers, candidate = _key(version)
+    return (*numbers, candidate or math.inf) >= _key(bound)
+
+
+@attrs.frozen(kw_only=True)
+class Condition:
+    """When a request is meant; always, unless something is given.
+
+    Attributes:
+        since: The first version.
+        before: The version before which it ends.
+        architectures: In order; None for all.
+    """
+
+    since: Version | None = None
+    before: Version | None = None
+    architectures: tuple[str, ...] | None = None
+
+    @classmethod
+    def at_least(cls, version: object) -> Condition:
+        """Return the condition that a kernel is of *version* or newer.
+
+        Raises:
+            InvalidVersion: it is none.
+        """
+        return cls(since=_as_bound(version))
+
+    @classmethod
+    def older(cls, version: object) -> Condition:
+        """Return the condition that a kernel is older than *version*.
+
+        Raises:
+            InvalidVersion: it is none.
+        """
+        return cls(before=_as_bound(version))
+
+    @classmethod
+    def between(cls, low: object, high: object) -> Condition:
+        """Return the condition that a kernel is of version *low* or newer, and older than *high*.
+
+        Raises:
+            InvalidVersion: one of them is none.
+            EmptyRange: no version is.
+        """
+        condition = cls(since=_as_bound(low), before=_as_bound(high))
+        if condition.is_empty:
+            raise EmptyRange(str(low), str(high))
+        return condition
+
+    @classmethod
+    def on(cls, architectures: object) -> Condition:
+        """Return the condition that a kernel is for one of *architectures*, a name or several.
+
+        Raises:
+            UnknownArchitecture: there is no such architecture.
+        """
+        names = architectures if isinstance(architectures, Iterable) and not isinstance(architectures, str) else ()
+        found: set[str] = set()
+        for name in names or (architectures,):
+            members = _FAMILIES.get(name, (name,)) if isinstance(name, str) else ()
+            if not members or not ARCHITECTURES.issuperset(members):
+                raise UnknownArchitecture(name)
+            found.update(members)
+        return cls(architectures=tuple(sorted(found)))
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether no kernel fulfils it."""
+        if self is ALWAYS:
+            return False
+        backwards = self.since is not None and self.before is not None and _key(self.since) >= _key(self.before)
+        return backwards or self.architectures == ()
+
+    def holds(self, version: Version, architecture: str) -> bool:
+        """Return whether a kernel of *version* for *architecture* fulfils it."""
+        return self is ALWAYS or (
+            (self.since is None or _reaches(version, self.since))
+            and (self.before is None or not _reaches(version, self.before))
+            and (self.architectures is None or architecture in self.architectures)
+        )
+
+    def __and__(self, other: Condition) -> Condition:
+        """Return the condition that both hold."""
+        if other is ALWAYS or self is ALWAYS:
+            return self if other is ALWAYS else other
+        mine, theirs = self.architectures, other.architectures
+        both = mine if theirs is None else theirs if mine is None else tuple(it for it in mine if it in theirs)
+        since = [it for it in (self.since, other.since) if it is not None]
+        before = [it for it in (self.before, other.before) if it is not None]
+        return Condition(
+            since=max(since, key=_key, default=None), before=min(before, key=_key, default=None), architectures=both
+        )
+
+    def without(self, other: Condition) -> tuple[Condition, ...]:
+        """Return conditions one of which holds wherever this one does and *other* does not."""
+        parts = []
+        if other.since is not None:
+            parts.append(Condition(before=other.since))
+        if other.before is not None:
+            parts.append(Condition(since=other.before))
+        if other.architectures is not None:
+            parts.append(Condition(architectures=tuple(sorted(ARCHITECTURES.difference(other.architectures)))))
+        return tuple(it for it in (self & part for part in parts) if not it.is_empty)
+
+
+ALWAYS = Condition()

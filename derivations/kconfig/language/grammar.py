@@ -1,0 +1,222 @@
+"""The text forms of requests, read strictly.
+
+Kconfig drops what it does not understand without a word. So every line is exactly one of
+
+    CONFIG_X=value              y, m, n, 17, 0x10, "text"
+    # CONFIG_X is not set
+    CONFIG_X                    the same, as Guix' defconfigs say it
+    $(call KCONFIG_ENABLE_OPT,CONFIG_X)
+    $(call KCONFIG_DISABLE_OPT,CONFIG_X)
+    $(call KCONFIG_SET_OPT,CONFIG_X,value)
+                                as Buildroot's packages say it (package/pkg-utils.mk)
+
+or blank, or another comment. What nearly is one of these is a problem, told with what to write
+instead, which is read without one. `#CONFIG_X=y`, which people write to take an assignment out, is a
+comment that is worth a remark. Words behind `is not set` are a problem: up to 6.9 Kconfig takes the
+line for n, and later for a comment. A text that begins as a list does is one of Guix' association
+lists (`derivations.kconfig.language.guix_alist`).
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from derivations.kconfig.language.guix_alist import is_alist, pairs
+from derivations.kconfig.language.values import NO, YES, Value, checked, option_name, read, shown
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+_ASSIGNMENT = re.compile(r"CONFIG_([A-Za-z0-9_]+)=(.*)", re.ASCII)
+_NOT_SET = re.compile(r"# CONFIG_([A-Za-z0-9_]+) is not set", re.ASCII)
+_BARE = re.compile(r"CONFIG_([A-Za-z0-9_]+)", re.ASCII)
+_SWITCH = re.compile(r"\s*\$\(call KCONFIG_(ENABLE|DISABLE)_OPT,CONFIG_([A-Za-z0-9_]+)(?:,\S*)?\)", re.ASCII)
+_SET = re.compile(r"\s*\$\(call KCONFIG_SET_OPT,CONFIG_([A-Za-z0-9_]+),([^,]*)(?:,\S*)?\)", re.ASCII)
+
+_NEARLY_NOT_SET = re.compile(r"(?:#\s*)?(?:CONFIG_(\w+)|([A-Z0-9_]+))\s+is\s+not\s+set", re.ASCII)
+_MORE_THAN_NOT_SET = re.compile(r"#\s*CONFIG_(\w+)\s+is\s+not\s+set\b.*", re.ASCII)
+_NEARLY_ASSIGNMENT = re.compile(r"(?:CONFIG_|config_)?([A-Z0-9_]+|(?<=config_)\w+)\s*=\s*(\S.*)?", re.ASCII)
+_COMMENTED_OUT = re.compile(r"^[ \t]*#[ \t]*CONFIG_([A-Za-z0-9_]+)[ \t]*=.*$", re.ASCII | re.MULTILINE)
+_NIX = re.compile(r"(?:CONFIG_)?([A-Z0-9_]+)\??\s+([ymn]|[0-9]\S*|\".*\")", re.ASCII)
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F]+", re.ASCII)
+_COMMENTED = re.compile(r"(\S+|\".*\")\s+#.*")
+_WORDS = {"Y": "y", "yes": "y", "true": "y", "M": "m", "module": "m", "N": "n", "no": "n", "false": "n"}
+_LENGTH = 200
+_STEPS = 4
+
+
+class Assignment(NamedTuple):
+    """What one line of a text says of one option."""
+
+    option: str
+    value: Value
+    line: int
+
+
+class Reading(NamedTuple):
+    """What a text says, and what is wrong with it, both in order."""
+
+    assignments: list[Assignment]
+    problems: list[str]
+
+
+class ConfigRemark(UserWarning):
+    """A configuration is read as it stands, and something in it is probably not as it was meant."""
+
+
+class Malformed(ValueError):
+    """A line that nearly is an assignment: what is wrong with it, and a line to write instead."""
+
+    def __init__(self, wrong: str, instead: str, more: str = "") -> None:
+        """Take in *more* what else is to be said behind the line."""
+        super().__init__(wrong)
+        self.wrong = wrong
+        self.instead = instead
+        self.more = more
+
+
+def remarks(text: str) -> list[str]:
+    """Return a sentence about the assignments in *text* that are comments, if there are any."""
+    found = [] if is_alist(text) else list(_COMMENTED_OUT.finditer(text))
+    if not found:
+        return []
+    first = found[0]
+    line = text.count("\n", 0, first.start()) + 1
+    more = f", and so are {len(found) - 1} more" if len(found) > 1 else ""
+    told = f"line {line}: {shown(first[0])} is a comment{more}, and asks for nothing"
+    return [f"{told}; to ask for n, write `# CONFIG_{first[1]} is not set`"]
+
+
+def remark_on(text: str, name: str) -> None:
+    """Warn of what is worth a word in *text*, of the file *name*."""
+    for it in remarks(text):
+        warnings.warn(f"{name}: {it}", ConfigRemark, stacklevel=3)
+
+
+def parse(text: str) -> Reading:
+    """Return every assignment that *text* makes, and every problem."""
+    problems = []
+    if text.startswith("\ufeff"):
+        problems.append("line 1: a byte-order mark stands before the text; save it as UTF-8 without one")
+        text = text[1:]
+    if "\r\n" in text:
+        line = text[: text.index("\r\n")].count("\n") + 1
+        problems.append(
+            f"line {line}: it ends as lines do in Windows; `sed -i 's/\\r$//'` makes Unix' ends of them all"
+        )
+        text = text.replace("\r\n", "\n")
+    found: dict[str, Assignment] = {}
+    for line, outcome in pairs(text) if is_alist(text) else _lines(text):
+        if isinstance(outcome, ValueError):
+            problems.append(f"line {line}: {outcome}")
+            continue
+        option, value = outcome
+        if option in found:
+            problems.append(f"line {line}: CONFIG_{option} stands twice, first in line {found[option].line}")
+        else:
+            found[option] = Assignment(option, value, line)
+    return Reading(list(found.values()), problems)
+
+
+def _lines(text: str) -> Iterator[tuple[int, tuple[str, Value] | ValueError]]:
+    for number, raw in enumerate(text.split("\n"), 1):
+        try:
+            pair = read_line(raw)
+        except ValueError as error:
+            yield number, error
+        else:
+            if pair is not None:
+                yield number, pair
+
+
+def read_line(raw: str) -> tuple[str, Value] | None:
+    """Return the option that the line *raw* is about, and its value; None for a comment.
+
+    Raises:
+        ValueError: it nearly is a request; it says what to write.
+    """
+    try:
+        return _line(raw)
+    except Malformed as error:
+        raise ValueError(_advised(raw, error)) from None
+
+
+def _advised(raw: str, error: Malformed) -> str:
+    """Return what is wrong with the line *raw* and what to write instead, if that is known to be read."""
+    instead: str | None = error.instead
+    for _ in range(_STEPS):
+        try:
+            pair = None if instead is None else _line(instead)
+        except Malformed as further:
+            instead = further.instead
+        except ValueError:
+            instead = None
+        else:
+            break
+    else:
+        instead = None
+    wrong = f"{shown(raw)}: {error.wrong}" if error.wrong else shown(raw)
+    if instead is None or pair is None or len(instead) > _LENGTH:
+        return wrong if error.wrong else f"{wrong} is neither an assignment nor a comment"
+    joint = "; " if error.wrong else ": "
+    return f"{wrong}{joint}write `{instead}`{error.more.format(name=pair[0])}"
+
+
+def _line(raw: str) -> tuple[str, Value] | None:
+    if match := _ASSIGNMENT.fullmatch(raw):
+        return option_name(f"CONFIG_{match[1]}"), _value(match[1], match[2])
+    if match := _NOT_SET.fullmatch(raw) or _BARE.fullmatch(raw):
+        return option_name(f"CONFIG_{match[1]}"), NO
+    if match := _SWITCH.fullmatch(raw):
+        return option_name(f"CONFIG_{match[2]}"), YES if match[1] == "ENABLE" else NO
+    if match := _SET.fullmatch(raw):
+        return option_name(f"CONFIG_{match[1]}"), _value(match[1], match[2])
+    _refuse_what_is_nearly(raw)
+    if raw.strip() and not raw.lstrip().startswith("#"):
+        msg = f"{shown(raw)} is neither an assignment nor a comment"
+        raise ValueError(msg)
+    return None
+
+
+def _refuse_what_is_nearly(raw: str) -> None:
+    """Raise `Malformed` if *raw* nearly is of one of the forms."""
+    line = raw.strip()
+    if line != raw and (_ASSIGNMENT.fullmatch(line) or _NOT_SET.fullmatch(line) or _BARE.fullmatch(line)):
+        raise Malformed("", line, ", with no blank or tab before or behind it")
+    if match := _NEARLY_NOT_SET.fullmatch(line):
+        raise Malformed("", f"# CONFIG_{match[1] or match[2]} is not set")
+    if match := _MORE_THAN_NOT_SET.fullmatch(line):
+        wrong = "with words behind it, Kconfig takes it for n or for a comment, as its version has it"
+        raise Malformed(wrong, f"# CONFIG_{match[1]} is not set", ", or another comment")
+    if match := _NEARLY_ASSIGNMENT.fullmatch(line):
+        name, value = match[1].upper(), match[2] or '""'
+        raise Malformed("", f"CONFIG_{name}={value}", ", or `# CONFIG_{name} is not set`")
+    if match := _NIX.fullmatch(line):
+        raise Malformed("", f"CONFIG_{match[1]}={match[2]}")
+
+
+def _value(name: str, text: str) -> Value:
+    try:
+        return checked(read(text))
+    except ValueError as error:
+        raise _better(f"CONFIG_{name}=", text, error) from None
+
+
+def _better(assigned: str, text: str, error: ValueError) -> Malformed:
+    """Return what is wrong with the value *text*, and what to write."""
+    quoted = text.strip().replace("\\", "\\\\").replace('"', '\\"')
+    if word := _WORDS.get(text.strip()):
+        return Malformed("", f"{assigned}{word}")
+    if text.strip() != text:
+        return Malformed("", f"{assigned}{text.strip()}", ", with no blank or tab before or behind the value")
+    if match := _COMMENTED.fullmatch(text):
+        return Malformed("a comment needs a line of its own", f"{assigned}{match[1]}")
+    if _HEXADECIMAL.fullmatch(text) and not text.isdecimal():
+        more = f', and of a text `{assigned}"{quoted}"`'
+        return Malformed("a hexadecimal number needs 0x", f"{assigned}0x{text}", more)
+    return Malformed(f"{error}; a text needs quotation marks", f'{assigned}"{quoted}"')

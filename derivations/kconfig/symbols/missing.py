@@ -1,0 +1,91 @@
+"""Names that a kernel does not have: of another architecture or version, or spelled nearly as one that it has."""
+
+from __future__ import annotations
+
+import difflib
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.kconfig.language.wording import joined
+from derivations.kconfig.symbols.renames import changed, formerly, known
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from derivations.kconfig.symbols.model import Model
+    from derivations.kconfig.symbols.renames import Change
+
+
+_NEAR = 3
+_PLACES = 2
+_ALIKE, _LIKELY, _WORDS = 0.4, 0.75, 0.5
+
+
+@attrs.frozen(kw_only=True)
+class Missing:
+    """Why a kernel has no option of a name.
+
+    Attributes:
+        known: Whether it is an option of Linux, though not of this one.
+        reason: A clause.
+        suggestion: What to do, a clause, if there is something.
+        instead: What to ask for instead; the options that have the place of this one.
+    """
+
+    known: bool
+    reason: str
+    suggestion: str | None = None
+    instead: tuple[str, ...] = ()
+
+
+def missing(name: str, model: Model) -> Missing:
+    """Return why *model* does not have the option *name*."""
+    if (change := changed(name, model)) is not None:
+        instead = tuple(it for it in change.new if it in model)
+        suggestion = f"write {joined(instead, 'or')}" if instead else change.note or None
+        return Missing(known=True, reason=_became(change, model.version), suggestion=suggestion, instead=instead)
+    if (change := formerly(name, model)) is not None:
+        later = f"comes with {change.since}" + ("" if change.commit else " at the latest")
+        reason = f"{model.version} still calls it {change.old}; {name} {later}"
+        return Missing(known=True, reason=reason, suggestion=f"write {change.old}", instead=(change.old,))
+    if places := model.elsewhere(name):
+        more = f" and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
+        reason = f"{model.arch} does not have it; it is defined in {', '.join(places[:_PLACES])}{more}"
+        return Missing(known=True, reason=reason)
+    names = near(name, model.names)
+    meant = f"did you mean {joined(names, 'or')}?" if names else None
+    return Missing(known=False, reason=f"nothing in {model.version} defines it", suggestion=meant)
+
+
+def outdated(name: str) -> str | None:
+    """Return what became of the option *name* in some version of Linux, a clause; None if nothing is known."""
+    change = known(name)
+    return None if change is None else _became(change, change.since)
+
+
+def _became(change: Change, version: str) -> str:
+    what = f"renamed to {joined(change.new, 'or')}" if change.new else "gone"
+    return f"{what} {change.when(version)}"
+
+
+def near(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Return the *known* names most like *name*, the nearest first: like spelling, or mostly the same words."""
+    pairs, words = _pairs(name), set(name.split("_"))
+    found = []
+    for other in known:
+        theirs = _pairs(other)
+        # Pairs of letters are cheap to compare; what few names pass is compared with care.
+        if 2 * len(pairs & theirs) < _ALIKE * (len(pairs) + len(theirs)):
+            continue
+        spelling = difflib.SequenceMatcher(None, name, other).ratio()
+        shared = len(words & (its := set(other.split("_")))) / len(words | its)
+        if spelling >= _LIKELY or shared >= _WORDS:
+            found.append((-spelling - _WORDS * shared, other))
+    return tuple(other for _, other in sorted(found)[:_NEAR])
+
+
+def _pairs(name: str) -> set[str]:
+    return {name[place : place + 2] for place in range(len(name) - 1)}

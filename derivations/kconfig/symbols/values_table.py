@@ -1,0 +1,84 @@
+"""What a Kconfig makes of a configuration: the value of every option, and whether a person could change it.
+
+The table has one line an option, as `derivations/linux/scripts/kconf/` writes it: name, visibility (0, 1, 2), whether
+the `.config` has a line for it (0, 1), value. A text stands behind a quotation mark, with no escapes
+and none at its end, so that no text is taken for a tristate. Choices are among them, by their id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Self
+
+import attrs
+
+from derivations.kconfig.symbols.expression import Level
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+_LEVELS = {"n": Level.N, "m": Level.M, "y": Level.Y}
+
+
+@attrs.frozen
+class State:
+    """The value of an option.
+
+    Attributes:
+        value: As Kconfig has it: `y`, `17`, `0x10`, a text without quotation marks.
+        visible: Up to which value a person could set it; n if it has no prompt, or one that is not shown.
+        written: Whether the `.config` has a line for it.
+    """
+
+    value: str
+    visible: Level
+    written: bool
+
+
+class Values(Mapping[str, State]):
+    """Every option's value, by name. Each line is read when it is asked for: there are about 20,000."""
+
+    def __init__(self, lines: Mapping[str, str]) -> None:
+        """Take the rest of each line, by name."""
+        self._lines = lines
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the values in *text*, a table."""
+        return cls({name: rest for name, _, rest in (line.partition(" ") for line in text.split("\n") if line)})
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the values in the table at *path*."""
+        return cls.parse(path.read_text(encoding="utf-8", errors="surrogateescape"))
+
+    def __getitem__(self, name: str) -> State:
+        visible, written, value = self._lines[name].split(" ", 2)
+        return State(value.removeprefix('"'), Level(int(visible)), written == "1")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def level(self, name: str) -> Level:
+        """Return what *name*, an option or a choice, is worth in an expression."""
+        return _LEVELS.get(self._lines.get(name, "")[4:], Level.N)
+
+    def text(self, name: str) -> str:
+        """Return the value of *name*; its own name if nothing defines it, as Kconfig has it."""
+        line = self._lines.get(name)
+        return name if line is None else line[4:].removeprefix('"')
+
+    def changed(self, other: Values) -> Iterator[str]:
+        """Yield the names of options that have another value in *other*, or are in one of both only."""
+        for name in sorted(self._lines.keys() | other._lines.keys()):
+            if self._lines.get(name, "")[4:] != other._lines.get(name, "")[4:]:
+                yield name
+
+
+Evaluate = Callable[[str], Values]
+"""Given the text of a `.config`, or of part of one, return what Kconfig makes of it."""

@@ -1,0 +1,104 @@
+"""The derivations below a kernel: its tree, its configuration, the build itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.derivation import Derivation, Hints, Output
+from derivations.kconfig.language.values import MODULE, YES
+from derivations.linux.configuration import Configuration, configuration
+from derivations.linux.patch import patched
+from derivations.linux.requested import wanted
+from derivations.linux.script import SHELL, script
+from derivations.unpack import is_archive, unpack
+from derivations.version import Version
+
+
+if TYPE_CHECKING:
+    from derivations.frozen_map import FrozenMap
+    from derivations.kconfig.language.fragment import Request
+    from derivations.kconfig.language.merge import Merged
+    from derivations.linux.arguments import Arguments
+    from derivations.toolchain import Toolchain
+
+
+OUTPUTS = ("out", "modules", "dev", "debug")
+
+# Nothing of time, place or chance gets into the image (Documentation/kbuild/reproducible-builds.rst).
+_ENVIRONMENT = {
+    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:01 UTC 1970",
+    "KBUILD_BUILD_USER": "kernix",
+    "KBUILD_BUILD_HOST": "kernix",
+    "KBUILD_BUILD_VERSION": "1",
+    "KCONFIG_NOTIMESTAMP": "1",
+    "LC_ALL": "C",
+    "SOURCE_DATE_EPOCH": "1",
+    "TZ": "UTC",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Parts:
+    """What a kernel is built from and into."""
+
+    tree: Output
+    wanted: Merged
+    configuration: Configuration
+    build: Derivation
+    release: str
+    hardware: Output | None
+    trim: Output | None
+
+
+def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
+    """Return the derivations of the kernel that *arguments* describe, compiled by *toolchain*."""
+    tree = patched(source_tree(arguments), arguments.patches)
+    merged = wanted(arguments, toolchain.arch)
+    configured = configuration(arguments, toolchain, tree, merged)
+    fragment = trim = None
+    if arguments.hardware is not None:
+        from derivations.linux.hardware_options import hardware_fragment, trim_fragment  # noqa: PLC0415 -- start-up: few kernels are for one machine
+
+        fragment = hardware_fragment(arguments.hardware, tree, toolchain.srcarch, configured)
+        configured = configuration(arguments, toolchain, tree, merged, [fragment])
+        if arguments.only_hardware:
+            asked = [option for option, request in merged.requests.items() if request.value in (YES, MODULE)]
+            trim = trim_fragment(
+                fragment, tree, toolchain.srcarch, configured, needed=asked, keep=arguments.keep_modules
+            )
+            configured = configuration(arguments, toolchain, tree, merged, [trim, fragment])
+    release = arguments.mod_dir_version or release_of(arguments, merged.requests)
+    build = Derivation(
+        name=f"{arguments.name}-{arguments.version}{arguments.extra_version}",
+        system=toolchain.system,
+        builder=SHELL,
+        args=script("build", release, toolchain.image, *make_arguments(arguments, toolchain)),
+        env={**_ENVIRONMENT, "SRCARCH": toolchain.srcarch},
+        mounts={"/": toolchain.root, "/src": tree, "/config": configured.checked.out},
+        outputs=OUTPUTS,
+        hints=Hints(description=f"Linux {release}", compilations=arguments.compilations),
+    )
+    return Parts(
+        tree=tree, wanted=merged, configuration=configured, build=build, release=release, hardware=fragment, trim=trim
+    )
+
+
+def source_tree(arguments: Arguments) -> Output:
+    """Return the unpacked source: itself, or what is in the archive that it is."""
+    source = arguments.source
+    return unpack(source).out if is_archive(source.derivation.name) else source
+
+
+def release_of(arguments: Arguments, wanted: FrozenMap[Request]) -> str:
+    """Return what the kernel should call itself: version, CONFIG_LOCALVERSION, extra version."""
+    request = wanted.get("LOCALVERSION")
+    local = request.value if request is not None and isinstance(request.value, str) else ""
+    return f"{Version.parse(arguments.version).release}{local}{arguments.extra_version}"
+
+
+def make_arguments(arguments: Arguments, toolchain: Toolchain) -> tuple[str, ...]:
+    """Return what every run of `make` for the kernel that *arguments* describe is given."""
+    # LOCALVERSION is given even when it is empty: unset, a git tree would append a `+` to the release.
+    return (*toolchain.make_flags, f"LOCALVERSION={arguments.extra_version}", *arguments.make_flags)

@@ -1,0 +1,91 @@
+"""Kernels from a whole `.config`, as nixpkgs' functions of these names make them.
+
+Such a configuration is the user's to the last line: nothing is asked for beside it, and what the
+kernel's Kconfig would change of it stops the build before anything is compiled.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from derivations.callers.beside import beside_caller
+from derivations.kconfig.diagnosis.whole_config import local_version
+from derivations.kconfig.language.text import bytes_of, decoded
+from derivations.linux.arguments import NAMES, InvalidArgument, UnknownArgument, check_names, is_file_name
+from derivations.linux.kernel import Kernel, make_linux
+from derivations.version import Version
+
+
+if TYPE_CHECKING:
+    from derivations.linux.packages import Packages
+
+
+_MAKE_CONFIGURATIONS = frozenset(
+    {
+        "auto_modules",
+        "base",
+        "enable_common_config",
+        "exact",
+        "extra_config",
+        "hardware",
+        "prefer_builtin",
+        "strict_base",
+    }
+)
+_NAMES = ("config_file", *(name for name in NAMES if name not in _MAKE_CONFIGURATIONS))
+
+
+def linux_manual_config(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is checked by `Arguments`
+    """Return the kernel with exactly the configuration of a file.
+
+    Options that Kconfig computes, without asking anybody, may come out differently, as those that
+    say which compiler it is.
+
+    Args:
+        **arguments: All by name; those of `make_linux` but what makes configurations, and
+
+            config_file: A whole `.config`: a file beside the caller's, or a derivation.
+            mod_dir_version: What the modules directory is called; by default the version,
+                in three numbers, with the CONFIG_LOCALVERSION of the file if it lies here. Of a
+                kernel that is called `6.1.55-custom`, that is `6.1.55`.
+
+    Raises:
+        UnknownArgument: there is no such argument.
+        InvalidArgument: a value that cannot be, or `version`, `source` or `config_file` is missing.
+        IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: the file is cut off, only a part such
+            as a defconfig, or for another architecture or version.
+    """
+    return _manual("linux_manual_config", arguments)
+
+
+def linux_packages_custom(**arguments: Any) -> Packages:  # noqa: ANN401 -- as above
+    """Return the modules that are built for what `linux_manual_config` makes of the same *arguments*, which is their `.kernel`.
+
+    Raises:
+        UnknownArgument, InvalidArgument, IncompleteConfig, ForeignConfig, ConfigOfOtherVersion: as there.
+    """
+    return _manual("linux_packages_custom", arguments).packages
+
+
+def _manual(function: str, arguments: dict[str, Any]) -> Kernel:
+    for name in sorted(_MAKE_CONFIGURATIONS.intersection(arguments)):
+        raise UnknownArgument(
+            function, name, "a whole .config leaves nothing to ask for; make_linux takes one as `base`"
+        )
+    check_names(function, arguments, _NAMES)
+    for required in ("version", "source", "config_file"):
+        if required not in arguments:
+            raise InvalidArgument(required, f"{function} needs it")
+    rest = {name: value for name, value in arguments.items() if name != "config_file"}
+    base: Any = arguments["config_file"]
+    if isinstance(base, str | Path) or is_file_name(base):
+        base = beside_caller(base, depth=2)
+        release = rest.get("mod_dir_version") or _release(base, rest["version"], rest.get("extra_version", ""))
+        rest["mod_dir_version"] = release
+    return make_linux(**rest, base=base, exact=True)
+
+
+def _release(config: Path, version: str, extra_version: object) -> str:
+    local = local_version(decoded(bytes_of(config), config.name))
+    return f"{Version.parse(version).release}{local}{extra_version}"

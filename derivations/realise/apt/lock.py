@@ -1,0 +1,212 @@
+"""Make a lock: ask the machine's apt what its archives offer, and install nothing.
+
+Where packages come from, and whose keys sign them, is the machine's configuration (`derivations.realise.apt.sources`).
+Every answer of apt (`derivations.realise.apt.run`) is `'<URL>' <name>_<version>_<architecture>.deb <size> SHA256:<hash>`,
+one package a line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import attrs
+
+from derivations.debian.lock import Lock, Package, archive_of
+from derivations.debian.sets import default_sets, linux_series, package_set
+from derivations.realise.apt.run import Apt, failure, native_architecture, shown
+from derivations.realise.apt.sources import Choice, update
+from derivations.suggest import suggestion
+from store.errors import Error
+from store.system.locks import locked
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from derivations.debian.sets import PackageSet
+    from derivations.realise.apt.release import Updated
+
+
+_ANSWER = re.compile(r"'([^']+)' (\S+)\.deb ([0-9]+) SHA256:([0-9a-f]{64})")
+_UNLOCATED = re.compile(
+    r"E: Unable to locate package (\S+)|E: Package '?([^' ]+)'? has no installation candidate", re.MULTILINE
+)
+
+
+class UnknownPackage(Error):
+    """The machine's archives do not have a package."""
+
+    name: str
+    near: str | None
+
+    def __str__(self) -> str:
+        return f"the archives of this machine's apt have no package {self.name!r}"
+
+    @property
+    def hint(self) -> str:
+        """Name what is spelled nearly the same, or tell where packages come from."""
+        return self.near or "archives are added in /etc/apt/sources.list.d"
+
+
+class WeakHash(Error):
+    """An archive does not say the SHA-256 of a package."""
+
+    answer: str
+
+    def __str__(self) -> str:
+        return f"the archive gives no SHA-256 to pin: {self.answer}"
+
+
+def make_lock(
+    sets: Iterable[str] | None, work: Path, *, choice: Choice | None = None, options: Sequence[str] = ()
+) -> Lock:
+    """Return a lock of *sets* as the archives of *choice*, by default the machine's, are now.
+
+    Args:
+        sets: The names of the sets; None for the usual ones that the archives have.
+        work: A directory for apt's state, which may be kept: its package lists save time.
+        choice: Which archives.
+        options: Further options for apt, as in `-o`.
+
+    Raises:
+        UnknownSet: there is no set of such a name.
+        NotSigned, UnknownRelease: the archives cannot be used.
+        AptMissing, AptFailed, UnknownPackage, WeakHash: apt cannot answer.
+    """
+    names = None if sets is None else tuple(sets)
+    with _archives(names or (), work, choice or Choice(), options) as archives:
+        usual = default_sets(archives.apt.native, archives.names("linux-source-")) if names is None else names
+        return _lock(archives.resolve_all(usual, may_lack=names is None), archives.updated.suite)
+
+
+def relock(
+    lock: Lock, sets: Iterable[str] | None, work: Path, *, choice: Choice | None = None, options: Sequence[str] = ()
+) -> Lock:
+    """Return *lock* with *sets* resolved anew, or added, and everything else as it was.
+
+    Without *sets* all of the lock's are resolved anew; then sets that not every release has go where the archives
+    have them no longer, and the sources of Linux that they have meanwhile come.
+
+    Raises:
+        UnknownSet: there is no set of such a name.
+        NotSigned, UnknownRelease: the archives cannot be used.
+        AptMissing, AptFailed, UnknownPackage, WeakHash: apt cannot answer.
+    """
+    choice = choice or Choice(suite=lock.suite)
+    if sets is not None:
+        anew = make_lock(tuple(sets), work, choice=choice, options=options)
+        resolved = {name: (anew if name in anew.sets else lock).set(name) for name in {**lock.sets, **anew.sets}}
+        return _lock(resolved, lock.suite)
+    with _archives(lock.sets, work, choice, options) as archives:
+        sources = linux_series(archives.names("linux-source-")) if linux_series(lock.sets) else ()
+        names = dict.fromkeys([*lock.sets, *(f"linux-source-{series}" for series in sources)])
+        return _lock(archives.resolve_all(names, may_lack=True), archives.updated.suite)
+
+
+def _lock(resolved: dict[str, tuple[Package, ...]], suite: str | None) -> Lock:
+    packages = [package for members in resolved.values() for package in members]
+    return Lock(
+        packages=tuple(packages),
+        sets={name: tuple(package.identity for package in members) for name, members in resolved.items()},
+        suite=suite,
+    )
+
+
+@contextlib.contextmanager
+def _archives(sets: Iterable[str], work: Path, choice: Choice, options: Sequence[str]) -> Iterator[_Archives]:
+    """Give the archives of *choice* with fresh lists, for the architectures of *sets*, to nobody else at the same time."""
+    native = native_architecture()
+    foreign = {it.architecture for it in map(package_set, sets) if it.architecture is not None} - {native}
+    apt = Apt(work=work.absolute(), native=native, options=tuple(options))
+    apt.work.mkdir(parents=True, exist_ok=True)
+    with locked(apt.work / "lock"):
+        apt.prepare((native, *sorted(foreign)))
+        updated = update(apt, choice)
+        bases = apt.ask("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages")
+        yield _Archives(apt=apt, updated=updated, bases=tuple(dict.fromkeys(bases.split())))
+
+
+@attrs.frozen(kw_only=True)
+class _Archives:
+    """Archives whose lists apt has.
+
+    Attributes:
+        apt: The apt that has them.
+        updated: Which they are.
+        bases: Their base URLs.
+    """
+
+    apt: Apt
+    updated: Updated
+    bases: tuple[str, ...]
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the names of packages that begin with *prefix*."""
+        return self.apt.ask("apt-cache", "pkgnames", prefix).split()
+
+    def resolve_all(self, names: Iterable[str], *, may_lack: bool) -> dict[str, tuple[Package, ...]]:
+        """Return the packages of each set of *names*; of those that not every release has, some may be lacking if *may_lack*.
+
+        Raises:
+            UnknownSet: there is no set of such a name.
+            AptFailed, UnknownPackage, WeakHash: apt cannot answer.
+        """
+        found: dict[str, tuple[Package, ...]] = {}
+        for name in names:
+            definition = package_set(name)
+            try:
+                found[name] = self._resolve(name, definition)
+            except UnknownPackage:
+                if not (may_lack and definition.optional):
+                    raise
+        return found
+
+    def _resolve(self, name: str, definition: PackageSet) -> tuple[Package, ...]:
+        self.apt.install(name, definition.without)
+        verb = "install" if definition.closure else "download"
+        suffix = f":{definition.architecture}" if definition.architecture else ""
+        asked = [f"{package}{suffix}" for package in definition.packages]
+        command = ("-q", "--print-uris", verb, *asked)
+        finished = self.apt.run("apt-get", *command, status=name, settings=self.updated.settings)
+        if finished.returncode != 0:
+            if match := _UNLOCATED.search(finished.stderr):
+                raise self._unknown(match[1] or match[2])
+            raise failure(finished, shown("apt-get", command))
+        answers = (line for line in finished.stdout.splitlines() if line.startswith("'"))
+        found = tuple(_package(line, self.bases, self.updated.unsigned) for line in answers)
+        for package in definition.packages:
+            if all(it.name != package for it in found):
+                raise UnknownPackage(package, None)
+        return found
+
+    def _unknown(self, name: str) -> UnknownPackage:
+        return UnknownPackage(name, suggestion(name, self.names(name[:2])))
+
+
+def _package(answer: str, bases: Sequence[str], unsigned: Collection[str] = ()) -> Package:
+    """Return the package that one line of apt's *answer* names, in the archive among *bases* that it is in.
+
+    Raises:
+        WeakHash: its SHA-256 is not known.
+    """
+    match = _ANSWER.fullmatch(answer.strip())
+    base = max((it for it in bases if answer.startswith(f"'{it}")), key=len, default=None)
+    if match is None or base is None:
+        raise WeakHash(answer.strip())
+    url, file, size, sha256 = match.groups()
+    name, version, architecture = unquote(file).split("_")
+    return Package(
+        name=name,
+        version=version,
+        architecture=architecture,
+        path=re.sub(r"^(\.?/)+", "", unquote(url.removeprefix(base))),
+        archive=archive_of(base),
+        size=int(size),
+        sha256=sha256,
+        unsigned=base.rstrip("/") in unsigned,
+    )

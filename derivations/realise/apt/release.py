@@ -1,0 +1,184 @@
+"""Releases of Debian in the mirrors that the machine's apt knows: what they are called, and how another one is had.
+
+An archive says what its releases are in their files `Release`, which apt has checked
+(https://wiki.debian.org/DebianRepository/Format).
+"""
+
+from __future__ import annotations
+
+import re
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.debian.sources import Source
+from derivations.realise.apt.run import STRICT, UPDATE, failure, shown
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from derivations.realise.apt.run import Apt
+
+
+KEYRINGS = tuple(f"/usr/share/keyrings/debian-archive-keyring.{suffix}" for suffix in ("gpg", "pgp"))
+"""Where Debian's package debian-archive-keyring puts the keys of all releases."""
+
+SUITE = re.compile(r"[a-z][a-z0-9]*", re.ASCII)
+
+_ROLLING = frozenset({"sid", "unstable", "experimental", "rc-buggy"})
+"""What has neither updates nor security updates of its own."""
+
+_RELEASES_ONLY = ("Acquire::IndexTargets::deb::Packages::DefaultEnabled=false", "APT::Get::List-Cleanup=false")
+_RELEASE = re.compile(r"'(.+)/dists/([^']+)/InRelease' (\S+)")
+
+
+class UnknownRelease(Error):
+    """Another release of Debian cannot be had from the machine's mirrors."""
+
+    suite: str
+    reason: str
+    advice: str | None = None
+
+    def __str__(self) -> str:
+        return f"cannot pin packages from {self.suite}: {self.reason}"
+
+    @property
+    def hint(self) -> str | None:
+        """Return the advice that came with the reason."""
+        return self.advice
+
+
+@attrs.frozen(kw_only=True)
+class Release:
+    """What an archive says about one of its releases.
+
+    Attributes:
+        base: The archive's base URL.
+        dist: What the release is called in the archive's URLs.
+        facts: The fields of the file `Release`, without the lists of files.
+    """
+
+    base: str
+    dist: str
+    facts: dict[str, str]
+
+    @property
+    def is_debian(self) -> bool:
+        """Return whether it is Debian's own, without a suffix: no updates, no backports."""
+        return self._said("Origin") == self._said("Label") == "Debian" and SUITE.fullmatch(self.codename) is not None
+
+    @property
+    def is_security(self) -> bool:
+        """Return whether it is Debian's security updates."""
+        return self._said("Origin") == "Debian" and self._said("Label") == "Debian-Security"
+
+    @property
+    def codename(self) -> str:
+        """Return the name that the release keeps for ever."""
+        return self._said("Codename")
+
+    def is_called(self, name: str) -> bool:
+        """Return whether *name* is its codename, or what it is at present, such as `stable`."""
+        return name in {self.codename, self._said("Suite")}
+
+    def _said(self, field: str) -> str:
+        return self.facts.get(field, "")
+
+
+@attrs.frozen(kw_only=True)
+class Updated:
+    """Which archives apt has been brought up to date with.
+
+    Attributes:
+        unsigned: Base URLs of those without a valid signature.
+        suite: The codename of the one release of Debian among them; None if there are none or several.
+        settings: Further settings for apt when it resolves.
+    """
+
+    unsigned: frozenset[str]
+    suite: str | None
+    settings: tuple[str, ...] = ()
+
+
+def update_other(apt: Apt, suite: str, here: Iterable[Release]) -> Updated:
+    """Bring *apt* up to date with the release *suite* of Debian in the mirrors that have those that are *here*.
+
+    Raises:
+        UnknownRelease: they do not have it, or it is not signed by Debian.
+    """
+    keyring = next((it for it in KEYRINGS if Path(it).exists()), None)
+    if keyring is None:
+        reason = f"Debian's keys are not on this machine ({KEYRINGS[0]})"
+        raise UnknownRelease(suite, reason, "`apt-get install debian-archive-keyring` brings them")
+    mirrors = list(dict.fromkeys(it.base for it in here if it.is_debian))
+    if not mirrors:
+        reason = "none of the machine's apt sources is a mirror of Debian that answers"
+        raise UnknownRelease(suite, reason, "see what `apt-get update` says")
+    plain = [Source(uri=it, suite=suite, components=("main",), options={"Signed-By": keyring}) for it in mirrors]
+    _update_strictly(apt, suite, plain, *_RELEASES_ONLY)
+    codename = _codename(apt, suite, mirrors)
+    # By the name that it keeps: what is stable today may not be so in all of the archives.
+    sources = [attrs.evolve(it, suite=codename) for it in plain]
+    if codename not in _ROLLING:
+        security = dict.fromkeys(it.base for it in here if it.is_security) or [
+            re.sub(r"/debian$", "/debian-security", it) for it in mirrors
+        ]
+        sources += [attrs.evolve(it, suite=f"{codename}-updates") for it in sources]
+        sources += [attrs.evolve(plain[0], uri=it, suite=f"{codename}-security") for it in security]
+    _update_strictly(apt, suite, sources)
+    # The machine's preferences are about its own release.
+    settings = ("APT::Default-Release=", "Dir::Etc::preferences=/dev/null", "Dir::Etc::preferencesparts=-")
+    return Updated(unsigned=frozenset(), suite=codename, settings=settings)
+
+
+def _update_strictly(apt: Apt, suite: str, sources: Iterable[Source], *settings: str) -> None:
+    """Bring *apt* up to date with *sources*, which are for *suite*.
+
+    Raises:
+        UnknownRelease: one of them cannot be had, or is not signed.
+    """
+    apt.choose(sources)
+    finished = apt.run("apt-get", *UPDATE, settings=(*STRICT, *settings))
+    if finished.returncode != 0:
+        raise UnknownRelease(suite, str(failure(finished, shown("apt-get", UPDATE))))
+
+
+def _codename(apt: Apt, suite: str, mirrors: Sequence[str]) -> str:
+    """Return the codename of what *mirrors* have as *suite*.
+
+    Raises:
+        UnknownRelease: it is another release, or none of Debian's.
+    """
+    found = [it for it in read_releases(apt) if it.is_debian]
+    for it in found:
+        if not it.is_called(suite):
+            raise UnknownRelease(suite, f"{it.base} serves {it.codename} under that name")
+    if not found:
+        raise UnknownRelease(suite, f"what {mirrors[0]} has of that name is not a Debian release")
+    return found[0].codename
+
+
+def reachable_releases(apt: Apt, sources: Iterable[Source]) -> list[Release]:
+    """Return what the archives of *sources* say about themselves, as far as they can be reached and are signed."""
+    apt.choose(it.checked for it in sources)
+    apt.run("apt-get", *UPDATE, settings=_RELEASES_ONLY)
+    return read_releases(apt)
+
+
+def read_releases(apt: Apt) -> list[Release]:
+    """Return what apt has fetched of what the archives say about themselves."""
+    found = []
+    for base, dist, name in _RELEASE.findall(apt.run("apt-get", "update", "--print-uris").stdout):
+        place = apt.work / "lists" / name
+        for file in (place, place.with_name(name.removesuffix("InRelease") + "Release")):
+            if file.exists():
+                text = file.read_text(encoding="utf-8", errors="replace")
+                # Fields stand before the lists of files, in which lines begin with a blank.
+                facts = dict(re.findall(r"^([A-Z][\w-]*): *(\S.*?) *$", text, re.MULTILINE | re.ASCII))
+                found.append(Release(base=base, dist=dist, facts=facts))
+                break
+    return found

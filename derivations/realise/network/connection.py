@@ -1,0 +1,296 @@
+"""Connections that a server cannot hold us in: every wait for bytes is short, and looks at the clock and at the user.
+
+`requests` and `http.client` bound the time until the next byte, and nothing else: a server may take one
+byte at a time, say `100 Continue` for ever, or give headers, trailers, redirections without end, and whoever
+waits hears neither a Ctrl-C nor a limit. So the socket below them is read here, a tenth of a second at
+most at a time. Of each answer, the head must have come within the time that a server has, the body at no less than
+`LEAST` bytes a second, and neither may have more around it than `SPARE` bytes. To connect, with all
+that belongs to it (names, addresses, proxies, TLS), happens in a thread that is left behind when it
+takes too long: nothing else ends a look-up of a name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.client
+import io
+import queue
+import threading
+import time
+
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urljoin, urlsplit
+
+import attrs
+import requests
+import requests.adapters
+import urllib3
+import urllib3.connection
+
+from derivations.realise.job import Cancelled
+from derivations.realise.network.http_response import Failed, explain
+
+
+if TYPE_CHECKING:
+    import socket
+
+    from collections.abc import Callable, Iterator, Mapping
+
+    Buffer = bytearray | memoryview
+
+
+TICK = 0.1
+"""Seconds of a wait after which it is looked at the clock and at the user."""
+
+LEAST = 1024
+"""Bytes a second: a server that is slower for as long as it may be silent is as good as silent."""
+
+SPARE = 1 << 18
+"""Bytes that may be around a body, or a piece of it: status, headers, sizes of chunks, trailers."""
+
+REDIRECTIONS = 10
+ADDRESSES = 3
+"""How many times the time for one connection all of connecting may take: a name may have addresses that are dead."""
+
+
+@attrs.frozen
+class Patience:
+    """How long to wait for a server, in seconds, and whether anybody still does."""
+
+    connect: float = 15
+    read: float = 30
+    cancelled: Callable[[], bool] = lambda: False
+
+    def check(self) -> None:
+        """Check that somebody still waits.
+
+        Raises:
+            Cancelled: nobody does.
+        """
+        if self.cancelled():
+            what = "a download"
+            raise Cancelled(what)
+
+
+class Session(requests.Session):
+    """Connections to servers, kept open, for one thread; *patience* may be another one for each request."""
+
+    def __init__(self, patience: Patience = Patience()) -> None:
+        super().__init__()
+        self.patience = patience
+        self.max_redirects = REDIRECTIONS
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter(self))
+
+    @contextlib.contextmanager
+    def asked(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[requests.Response]:
+        """Give the answer of *url* to a request with *headers*, its body not read yet.
+
+        Raises:
+            Failed: there is none, or it ends too early; also while the body of this context reads on.
+            Cancelled: nobody waits any more.
+        """
+        timeout = (self.patience.connect, self.patience.read)
+        # A coding would be undone nowhere: hashes are over files as the server has them.
+        sent = {"Accept-Encoding": "identity", **(headers or {})}
+        try:
+            try:
+                response = self.get(url, headers=sent, stream=True, timeout=timeout)
+            except (ValueError, http.client.HTTPException) as error:
+                raise explain(error, timeout) from None
+            with response:
+                yield response
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise explain(error, timeout) from None
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return where *resp* leads to, if it does; nothing of its body will be read.
+
+        Raises:
+            Failed: it leads nowhere where a file could be fetched.
+        """
+        if not resp.is_redirect:
+            return None
+        # requests would read the body, undo its coding and keep all of it, to use the connection again.
+        resp.raw.close()
+        resp.raw = urllib3.HTTPResponse(io.BytesIO(), preload_content=False)
+        try:
+            target = super().get_redirect_target(resp)
+            goal = urlsplit(urljoin(resp.url, target or ""))
+            _ = goal.port
+        except ValueError:
+            raise Failed("it redirects to what is no URL") from None
+        if goal.scheme not in {"http", "https"} or not goal.hostname:
+            raise Failed(f"it redirects to a URL of the kind {goal.scheme!r}")
+        if goal.scheme == "http" and urlsplit(resp.url).scheme == "https":
+            raise Failed("it redirects from https to http, where anybody may answer")
+        return target
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """Gives urllib3 connections that know the session."""
+
+    def __init__(self, session: Session) -> None:
+        self._pools = {
+            "http": functools.partial(_Pool, session=session),
+            "https": functools.partial(_SecurePool, session=session),
+        }
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:  # noqa: ANN401 -- what its users give it
+        super().init_poolmanager(*args, **more)
+        self.poolmanager.pool_classes_by_scheme = cast("Any", self._pools)
+
+    def proxy_manager_for(self, proxy: str, **more: Any) -> urllib3.ProxyManager:  # noqa: ANN401 -- what its users give it
+        manager: urllib3.ProxyManager = super().proxy_manager_for(proxy, **more)
+        manager.pool_classes_by_scheme = cast("Any", self._pools)
+        return manager
+
+
+class _Watched(io.RawIOBase):
+    """The bytes that come through *sock* for one answer."""
+
+    def __init__(self, sock: socket.socket, session: Session) -> None:
+        self._sock = sock
+        self._open = sock.makefile("rb", buffering=0)  # the socket is closed once this is
+        self._session = session
+        self._silent = 0.0
+        self._window = 0.0
+        self._useful = 0
+        self.allow(0, 0.0)
+        sock.settimeout(TICK)
+
+    def allow(self, useful: int, seconds: float) -> None:
+        """Let *useful* bytes come, and what is around them; within *seconds*, if they are not 0."""
+        self._spare = useful + SPARE
+        self._seconds = seconds
+        self._waited = 0.0
+
+    def used(self, count: int) -> None:
+        """Count *count* bytes as bytes of the file."""
+        self._useful += count
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:  # type: ignore[override]
+        while True:
+            self._session.patience.check()
+            self._check()
+            began = time.monotonic()
+            try:
+                count: int = self._sock.recv_into(buffer)
+            except TimeoutError:
+                self._wait(time.monotonic() - began)
+                continue
+            self._wait(time.monotonic() - began)
+            self._silent = 0.0
+            self._spare -= count
+            return count
+
+    def close(self) -> None:
+        self._open.close()
+        super().close()
+
+    def _wait(self, seconds: float) -> None:
+        self._silent += seconds
+        self._window += seconds
+        self._waited += seconds
+
+    def _check(self) -> None:
+        longest = self._session.patience.read
+        if self._spare < 0:
+            raise Failed(f"it sends more than {SPARE} bytes around the file")
+        if self._silent >= longest or (self._seconds and self._waited >= self._seconds):
+            raise Failed(f"no answer within {longest:g} seconds", transient=True)
+        if self._window >= longest:
+            if self._useful < LEAST * longest:
+                raise Failed(f"it sent {self._useful} bytes in {self._window:.0f} seconds, too few", transient=True)
+            self._window, self._useful = 0.0, 0
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer whose bytes are watched."""
+
+    def __init__(self, sock: socket.socket, *args: Any, session: Session, **more: Any) -> None:  # noqa: ANN401 -- what its users give it
+        self._watched = _Watched(sock, session)
+        self._session = session
+        super().__init__(self, *args, **more)  # type: ignore[arg-type]  # it wants a socket's `makefile` only
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return what is read as the socket's bytes."""
+        return io.BufferedReader(self._watched)
+
+    def begin(self) -> None:
+        """Read the head."""
+        self._watched.allow(0, self._session.patience.read)
+        super().begin()
+
+    def read1(self, n: int = -1) -> bytes:
+        """Return at most *n* bytes of the body, those that come first."""
+        self._watched.allow(max(0, n), 0.0)
+        data = super().read1(n)
+        self._watched.used(len(data))
+        return data
+
+
+def _connected(connection: _Connection | _SecureConnection, connect: Callable[[], None]) -> None:
+    """Have *connect* connect *connection*, for as long as there is patience for it."""
+    patience = connection.session.patience
+    outcome: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+    left = threading.Event()
+
+    def work() -> None:
+        try:
+            connect()
+        except BaseException as error:  # noqa: BLE001 -- raised by whoever waits
+            outcome.put(error)
+        else:
+            outcome.put(None)
+        if left.is_set():
+            connection.close()
+
+    threading.Thread(target=work, daemon=True, name="connect").start()
+    longest = patience.connect * ADDRESSES
+    deadline = time.monotonic() + longest
+    while True:
+        try:
+            error = outcome.get(timeout=TICK)
+        except queue.Empty:
+            if patience.cancelled() or time.monotonic() >= deadline:
+                left.set()
+                patience.check()
+                raise Failed(f"no connection within {longest:g} seconds", transient=True) from None
+            continue
+        if error is not None:
+            raise error
+        return
+
+
+class _Connection(urllib3.connection.HTTPConnection):
+    def __init__(self, *args: Any, session: Session, **more: Any) -> None:  # noqa: ANN401 -- what its users give it
+        super().__init__(*args, **more)
+        self.session = session
+        self.response_class = cast("Any", functools.partial(_Response, session=session))
+
+    def connect(self) -> None:
+        _connected(self, super().connect)
+
+
+class _SecureConnection(urllib3.connection.HTTPSConnection):
+    def __init__(self, *args: Any, session: Session, **more: Any) -> None:  # noqa: ANN401 -- what its users give it
+        super().__init__(*args, **more)
+        self.session = session
+        self.response_class = cast("Any", functools.partial(_Response, session=session))
+
+    def connect(self) -> None:
+        _connected(self, super().connect)
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection

@@ -1,0 +1,149 @@
+"""What a server's answer to a download, or its lack of one, means."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import ssl
+
+import attrs
+import requests
+import urllib3
+
+from derivations.realise.network.retry import is_transient, retry_after
+
+
+_OK = 200
+_PARTIAL = 206
+_NOT_SATISFIABLE = 416
+# No file has more than 18 digits of bytes: what has is garbage, and no number to count with.
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(?:(\d{1,18})|\*)", re.ASCII)
+_WORDS: tuple[tuple[tuple[type[Exception], ...], str, bool], ...] = (
+    ((requests.TooManyRedirects,), "too many redirections", False),
+    ((requests.exceptions.InvalidHeader,), "it contradicts itself about how long the file is", False),
+    ((requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError), "no connection within {0:g} seconds", True),
+    ((requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError), "no answer within {1:g} seconds", True),
+    ((requests.exceptions.InvalidProxyURL,), "the proxy is not one", False),
+    ((requests.exceptions.ChunkedEncodingError,), "the connection was cut", True),
+    ((ValueError, urllib3.exceptions.LocationValueError), "not a URL that can be fetched", False),
+)
+_CUTS = (http.client.IncompleteRead, http.client.RemoteDisconnected)
+_LONGEST_VALIDATOR = 256
+_NO_TUNNEL = re.compile("Tunnel connection failed: (.+)")
+_LONGEST_REASON = 200
+_SHOWN = 40
+
+
+@attrs.frozen
+class Failed(Exception):
+    """One try came to nothing.
+
+    Attributes:
+        said: What the server said, or what was the matter, without anything of the URL.
+        transient: Whether the same may succeed soon.
+        status: The status of the answer, if there was one.
+        floor: How many seconds the server wants to be left alone.
+    """
+
+    said: str
+    transient: bool = False
+    status: int | None = None
+    floor: float = 0
+
+
+@attrs.frozen
+class NotContinued(Failed):
+    """The server sent something else than the rest of the file."""
+
+
+def is_complete(response: requests.Response, offset: int) -> bool:
+    """Return whether the server says that the file ends at *offset*, so nothing is missing."""
+    return response.status_code == _NOT_SATISFIABLE and _content_range(response)[1] == offset
+
+
+def place_in_file(response: requests.Response, offset: int) -> tuple[int, int | None]:
+    """Return where the answer's bytes belong in the file, and the length of the whole.
+
+    Raises:
+        NotContinued: a part from *offset* on was asked for, and the answer is another one.
+        Failed: the answer is not the file.
+    """
+    if response.status_code == _OK:
+        return 0, _length(response)
+    start, total = _content_range(response)
+    if response.status_code == _PARTIAL and start == offset:
+        return offset, total
+    if response.status_code in {_PARTIAL, _NOT_SATISFIABLE} and offset:
+        msg = "the server did not continue where the download had stopped"
+        raise NotContinued(msg, transient=True)
+    status = response.status_code
+    floor = retry_after(response.headers.get("Retry-After"))
+    said = f"{status} {(response.reason or '')[:_LONGEST_REASON]}".strip()
+    raise Failed(said, transient=is_transient(status), status=status, floor=floor)
+
+
+def validator(response: requests.Response) -> str | None:
+    """Return what names this version of the file in `If-Range`; a weak tag does not."""
+    tag = response.headers.get("ETag")
+    found = tag if tag is not None and not tag.startswith("W/") else response.headers.get("Last-Modified")
+    # What a server says is sent back to it: not if it would be a header of its own.
+    usable = found is not None and len(found) <= _LONGEST_VALIDATOR and found.isprintable() and found == found.strip()
+    return found if usable else None
+
+
+def explain(error: Exception, timeouts: tuple[float, float]) -> Failed:
+    """Return what *error* comes to, in words that hold nothing of the URL."""
+    for kinds, said, transient in _WORDS:
+        if isinstance(error, kinds):
+            return Failed(said.format(*timeouts), transient=transient)
+    cause = _root(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Failed(f"its certificate is not valid ({cause.verify_message})")
+    if isinstance(cause, http.client.HTTPException) and not isinstance(cause, _CUTS):
+        return Failed(f"it does not speak HTTP ({type(cause).__name__})")
+    if (refused := _NO_TUNNEL.match(str(cause))) is not None:
+        return Failed(f"the proxy said {refused[1][:_LONGEST_REASON]}")
+    return Failed(_system_words(cause), transient=True)
+
+
+def _system_words(cause: BaseException) -> str:
+    if isinstance(cause, ssl.SSLError):
+        return f"it does not speak TLS ({(cause.reason or 'it stops').replace('_', ' ').lower()})"
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror.lower()
+    return "the connection was cut"
+
+
+def _length(response: requests.Response) -> int | None:
+    """Return how long the file is, if the answer says.
+
+    Raises:
+        Failed: what it says is no length.
+    """
+    said = response.headers.get("Content-Length")
+    if said is None or "Transfer-Encoding" in response.headers:  # which counts (RFC 9112, 6.3)
+        return None
+    lengths = {it.strip() for it in said.split(",")}
+    length = lengths.pop()
+    if lengths or not _LENGTH.fullmatch(length):
+        raise Failed(f"its Content-Length is {said[:_SHOWN]!r}, which is no length")
+    return int(length)
+
+
+def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
+    """Return where the answer's part begins and how long the whole is, each if it is said."""
+    place = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    if place is None:
+        return None, None
+    return int(place[1]) if place[1] else None, int(place[2]) if place[2] else None
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the innermost error that *error* wraps: urllib3 keeps it in `reason` or in the arguments."""
+    inner = getattr(error, "reason", None)
+    candidates = [inner, *error.args, error.__cause__, error.__context__]
+    for candidate in candidates:
+        if isinstance(candidate, BaseException):
+            return _root(candidate)
+    return error

@@ -1,0 +1,254 @@
+"""What a builder sees, as bubblewrap's arguments.
+
+    /           a file system of its own, read-only, made of what the derivation mounts
+    /build      empty, writable, where the builder starts
+    /out        empty, writable, where it leaves its outputs
+    /tmp        empty, writable, in memory; /dev/shm, too
+    /proc /dev  of this sandbox alone, read-only
+    /etc        passwd, group and hosts of this sandbox, besides what is mounted
+
+What is mounted at `/` is taken entry by entry, so that there is room for other mount points
+beside its own directories; the same happens to a deeper directory in which a mount point is
+missing. Symbolic links are made anew and never followed on the host: where a mount follows
+one, a result that is a link to a host file would show that file.
+
+All namespaces are new, so there is no network but `lo`, no process but the builder's own and no
+user but 1000; further user namespaces are refused. What the machine has only once (/proc/sys and its like) would
+be writable for a builder that root started, were /proc not read-only and were the builder root's
+(`derivations.realise.sandbox.users`): either is enough. The environment is the derivation's, and the
+host name and the user's name are fixed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from derivations.realise.sandbox.bounds import Bounds
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+
+BUILD, OUT, TMP, SHARED = "/build", "/out", "/tmp", "/dev/shm"  # noqa: S108 -- a place inside the sandbox, where nobody else is
+USER, GROUP, HOST = 1000, 100, "localhost"
+ENVIRONMENT = {
+    "HOME": "/homeless",
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "TMPDIR": TMP,
+    "KERNIX_BUILD_TOP": BUILD,
+}
+"""What a builder finds unless its derivation says otherwise."""
+
+FILES = {
+    "/etc/passwd": b"root:x:0:0:root:/:/noshell\nbuilder:x:1000:100:builder:/build:/noshell\n"
+    b"nobody:x:65534:65534:nobody:/:/noshell\n",
+    "/etc/group": b"root:x:0:\nusers:!:100:\nnogroup:x:65534:\n",
+    "/etc/hosts": b"127.0.0.1 localhost\n::1 localhost\n",
+}
+OPTIONS = (
+    "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+    "--disable-userns",  # what a user namespace can reach is where kernels break
+    "--cap-drop", "ALL",
+    "--die-with-parent",
+    "--new-session",  # no controlling terminal, into which a builder could type
+    "--uid", str(USER), "--gid", str(GROUP), "--hostname", HOST,
+    "--clearenv",
+)  # fmt: skip
+
+COVERED = ("/proc/kcore", "/proc/key-users", "/proc/keys", "/proc/sched_debug", "/proc/timer_list")
+"""What tells of the whole machine, or of other users' keys."""
+
+_BINDS = frozenset({"--bind", "--ro-bind"})
+_CLOSED = ("/proc", "/dev", OUT)
+
+
+class MountRefused(Error):
+    """Something cannot be mounted where the derivation wants it."""
+
+    place: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"nothing can be mounted at {self.place}: {self.reason}"
+
+
+@attrs.frozen(kw_only=True)
+class Sandbox:
+    """What one builder sees and runs.
+
+    Attributes:
+        mounts: Mount point -> what is seen there, read-only.
+        build: The host's directory for /build.
+        out: The host's directory for /out.
+        argv: The builder and its arguments.
+        env: The builder's variables, besides those of `ENVIRONMENT`.
+        kvm: Whether /dev/kvm is there.
+        writable: Mount point -> the host's directory that is seen, and can be changed, there.
+        leads: Whether the builder itself leads the session, as the first process in its namespace.
+        bounds: How much of the machine it may take, with nothing left open.
+        lent: Which of the writable directories are the caller's and stay so, whoever the builder is outside.
+    """
+
+    mounts: Mapping[str, Path]
+    build: Path
+    out: Path
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = attrs.field(factory=dict)
+    kvm: bool = False
+    writable: Mapping[str, Path] = attrs.field(factory=dict)
+    leads: bool = False
+    bounds: Bounds = attrs.field(factory=lambda: Bounds().for_machine())
+    lent: frozenset[Path] = frozenset()
+
+    def arguments(self, open_data: Callable[[bytes], int], place: Callable[[Path], str] = str) -> list[str]:
+        """Return bubblewrap's options.
+
+        *open_data* returns a descriptor from which given bytes are read, *place* where bubblewrap finds a path of
+        the host.
+
+        Raises:
+            MountRefused: two mounts contradict each other.
+        """
+        arguments = list(OPTIONS)
+        for name, value in {**ENVIRONMENT, **self.env}.items():
+            arguments += ("--setenv", name, value)
+        arguments += _emit(self._layout(open_data), "/", place)
+        if self.leads:
+            arguments.append("--as-pid-1")
+        if self.kvm:
+            arguments += ("--dev-bind-try", "/dev/kvm", "/dev/kvm")
+        for covered in COVERED:
+            if os.path.lexists(covered):
+                arguments += ("--ro-bind", "/dev/null", covered)
+        for closed in ("/proc", "/dev", "/"):
+            arguments += ("--remount-ro", closed)
+        arguments += ("--chdir", BUILD)
+        return arguments
+
+    def _layout(self, open_data: Callable[[bytes], int]) -> _Node:
+        """Return the tree of what is to be mounted."""
+        root = _Node(())
+        for place in sorted({**self.mounts, **self.writable}):
+            if place == "/":
+                root.children = _entries(self.mounts[place])
+            elif place in {BUILD, TMP} or any(place == it or place.startswith(f"{it}/") for it in _CLOSED):
+                raise MountRefused(place, "the sandbox has something of its own there")
+        root.children |= {
+            "build": _Node(("--bind",), self.build),
+            "dev": _Node(("--dev",), children={"shm": self._in_memory()}),
+            "out": _Node(("--bind",), self.out),
+            "proc": _Node(("--proc",)),
+            "tmp": self._in_memory(),
+        }
+        for place in sorted(self.mounts):
+            if place != "/":
+                _insert(root, place, _bound(self.mounts[place]))
+        for place, directory in sorted(self.writable.items()):
+            _insert(root, place, _Node(("--bind",), directory))
+        for place in sorted(FILES.keys() - self.mounts.keys()):
+            _insert(root, place, _Node(("--perms", "0444", "--file", str(open_data(FILES[place])))))
+        return root
+
+    def _in_memory(self) -> _Node:
+        size = ("--size", str(self.bounds.tmpfs)) if self.bounds.tmpfs else ()
+        return _Node((*size, "--tmpfs"))
+
+
+@attrs.define
+class _Node:
+    """A place in the sandbox: how bubblewrap makes it, what it shows, what lies on it.
+
+    A node without *option* is a directory of the file system that holds it: nothing is mounted. What is bound is the
+    *source*.
+    """
+
+    option: tuple[str, ...]
+    source: Path | None = None
+    children: dict[str, _Node] = attrs.field(factory=dict)
+
+
+def _bound(source: Path) -> _Node:
+    """Return the node that shows *source*: a link as a link, whatever it points to."""
+    if stat.S_ISLNK(source.lstat().st_mode):
+        return _Node(("--symlink", str(source.readlink())))
+    return _Node(("--ro-bind",), source)
+
+
+def _entries(directory: Path) -> dict[str, _Node]:
+    if _kind(directory) != "directory":
+        place = "/"
+        raise MountRefused(place, f"{directory.name} is no directory")
+    return {entry.name: _bound(directory / entry.name) for entry in os.scandir(directory)}
+
+
+def _kind(path: Path) -> Literal["directory", "link", "file", "nothing"]:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return "nothing"
+    return "directory" if stat.S_ISDIR(mode) else "link" if stat.S_ISLNK(mode) else "file"
+
+
+def _insert(root: _Node, place: str, new: _Node) -> None:
+    """Put *new* at *place*, opening the directories in which its mount point is missing."""
+    *above, name = place[1:].split("/")
+    node, inside = root, True  # *inside*: whether the sandbox can make an entry in *node*
+    for i, part in enumerate(above):
+        node, inside = _descend(node, part, inside, place, "/" + "/".join(above[: i + 1]))
+    has_point = node.source is not None and _kind(node.source / name) == (
+        "directory" if new.source is not None and _kind(new.source) == "directory" else "file"
+    )
+    mounts = new.option[0] in _BINDS
+    if not inside and not (has_point and mounts):
+        _open(node)
+    node.children[name] = new
+
+
+def _descend(node: _Node, name: str, inside: bool, place: str, here: str) -> tuple[_Node, bool]:
+    """Return the directory *name* of *node*, and whether the sandbox can make an entry in it."""
+    child = node.children.get(name)
+    if child is None and node.source is not None and (kind := _kind(node.source / name)) != "nothing":
+        if kind != "directory":
+            raise MountRefused(place, f"{here} is a {kind}")
+        child = node.children[name] = _Node((), node.source / name)
+    if child is None:
+        if not inside:
+            _open(node)
+        child = node.children[name] = _Node(())
+    if child.option[:1] == ("--symlink",):
+        raise MountRefused(place, f"{here} is a link to {child.option[1]}")
+    if child.source is not None and _kind(child.source) != "directory":
+        raise MountRefused(place, f"{here} is a file")
+    return child, child.source is None or child.option[:1] == ("--bind",)
+
+
+def _open(node: _Node) -> None:
+    """Show the entries of *node* one by one in a directory of the sandbox's own."""
+    if node.source is not None:
+        node.children = {**_entries(node.source), **node.children}
+        for name, child in node.children.items():
+            if not child.option and child.source is not None:
+                node.children[name] = attrs.evolve(_bound(child.source), children=child.children)
+    node.option, node.source = ("--tmpfs",), None
+
+
+def _emit(node: _Node, place: str, found: Callable[[Path], str]) -> Iterator[str]:
+    """Yield the options that make *node* at *place*, and then what lies on it; *found* names sources."""
+    if node.option[:1] and node.option[0] in _BINDS and node.source is not None:
+        yield from (node.option[0], found(node.source), place)
+    elif node.option:
+        yield from (*node.option, place)
+    elif node.source is None and not node.children:
+        yield from ("--dir", place)
+    for name in sorted(node.children):
+        yield from _emit(node.children[name], f"{place.rstrip('/')}/{name}", found)
+    if node.option == ("--tmpfs",) and place not in {TMP, SHARED}:
+        yield from ("--remount-ro", place)

@@ -1,0 +1,237 @@
+"""How a sandbox of root starts: as an unprivileged user, who must reach what lies below closed directories.
+
+This runs as a program of its own (`launcher.command`), with nothing but the standard library, between kernix, which
+is root, and bubblewrap, which must not be: whoever is root outside of a user namespace is it in there too, where
+files such as /proc/sys/kernel/core_pattern are concerned. The steps:
+
+    mounts of our own ─▶ each source at /tmp/0, /tmp/1, … ─▶ limits ─▶ the builder's user ─▶ bubblewrap
+
+A store may lie below /root, whose mode is 0700. So each source is mounted at a place that the user can reach, in a
+mount namespace that nobody else sees; the sources themselves stay as closed as they are. A container's root may
+lack the right to mount; such a root makes a user namespace in which it has that right, and in which it and
+the builder's user are the only users.
+
+What is lent (a directory of the caller's, not of ours) is mounted so that the user's files are root's on the disk
+(mount_setattr(2)). On a file system that cannot do this, the files are given to the user, and whoever started
+us takes them back.
+
+Should kernix die meanwhile, bubblewrap finds no options and ends (`derivations.realise.sandbox.process`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import platform
+import resource
+import signal
+import stat
+import struct
+
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+
+STAGE = "/tmp"  # noqa: S108 -- covered, in a mount namespace of our own
+
+_CLONE_NEWNS, _CLONE_NEWUSER = 0x20000, 0x10000000
+_MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_SLAVE = 0x2, 0x4, 0x1000, 0x4000, 0x80000
+_PR_SET_NO_NEW_PRIVS = 38
+_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442  # on every architecture
+_KEYCTL = {"x86_64": 250, "aarch64": 219}
+_JOIN_SESSION_KEYRING = 1
+_AT_FDCWD, _AT_EMPTY_PATH, _OPEN_TREE_CLONE, _MOVE_MOUNT_F_EMPTY_PATH = -100, 0x1000, 1, 4
+_MOUNT_ATTR_IDMAP = 0x100000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Complaint(Exception):
+    """A step failed; what is said of it ends in the builder's log."""
+
+
+def launch(plan: int, argv: Sequence[str]) -> None:
+    """Become *argv*, as the descriptor *plan* says: a JSON object with the fields of `launcher.Plan`."""
+    with open(plan, encoding="ascii") as file:
+        wanted = json.load(file)
+    try:
+        _start(wanted, argv)
+    except _Complaint as complaint:
+        os.write(2, f"bwrap: {complaint}\n".encode(errors="replace"))
+        raise SystemExit(1) from None
+
+
+def join_session_keyring() -> None:
+    """Let this thread, and what it starts, have a session keyring of its own, if this kernel has keyrings."""
+    number = _KEYCTL.get(platform.machine())
+    if number is not None:
+        _libc.syscall(ctypes.c_long(number), ctypes.c_int(_JOIN_SESSION_KEYRING), None)
+
+
+def _start(wanted: dict[str, Any], argv: Sequence[str]) -> None:
+    user, groups = wanted["user"], wanted["groups"]
+    _let_open_again(user, terminal=wanted["terminal"])
+    with _step("making a mount namespace"):
+        _separate(user, groups)
+        _mount(None, "/", None, _MS_SLAVE | _MS_REC)
+    with _step("mounting what the builder sees"):
+        _show(wanted["sources"], {source: _borrowed(source, wanted) for source in wanted["lent"]})
+    with _step("setting limits"):
+        for name, value in wanted["limits"].items():
+            resource.setrlimit(getattr(resource, name), (value, value))
+    with _step(f"becoming user {user}"):
+        os.setgroups(groups)
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+        _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    join_session_keyring()
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and so would what it becomes
+        signal.signal(number, signal.SIG_DFL)
+    with _step(f"running {argv[0]}"):
+        os.execve(argv[0], list(argv), {})  # noqa: S606 -- there is no shell
+
+
+def _let_open_again(user: int, *, terminal: bool) -> None:
+    """Let *user* open its standard streams by name (/dev/stderr), as far as they are pipes, or a *terminal* of its own."""
+    for stream in range(3):
+        mode = os.fstat(stream).st_mode
+        if stat.S_ISFIFO(mode) or (terminal and stat.S_ISCHR(mode)):
+            with contextlib.suppress(OSError):
+                os.fchown(stream, user, -1)
+
+
+@contextlib.contextmanager
+def _step(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise _Complaint(f"{name}: {error.strerror}{where}") from None
+
+
+def _separate(user: int, groups: Sequence[int]) -> None:
+    """Enter a new mount namespace, by way of a user namespace if we may not make one otherwise."""
+    try:
+        _unshare(_CLONE_NEWNS)
+    except PermissionError:
+        with _mapper(f"0 0 1\n{user} {user} 1\n", {0, user, *groups}):
+            _unshare(_CLONE_NEWUSER | _CLONE_NEWNS)
+
+
+@contextlib.contextmanager
+def _mapper(users: str, groups: set[int]) -> Iterator[None]:
+    """Have the maps of the user namespace that the body enters written from outside, as only that may map many."""
+    pid, (reader, writer) = os.getpid(), os.pipe()
+    helper = os.fork()
+    if helper == 0:
+        os.close(writer)
+        if not os.read(reader, 1):
+            os._exit(1)
+        _write_maps(pid, users, "".join(f"{it} {it} 1\n" for it in sorted(groups)))
+        os._exit(0)
+    os.close(reader)
+    try:
+        yield
+        os.write(writer, b"x")
+    finally:
+        os.close(writer)
+        _, status = os.waitpid(helper, 0)
+    if status:
+        raise OSError(os.waitstatus_to_exitcode(status), "the maps of its users were refused")
+
+
+def _write_maps(pid: int, users: str, groups: str) -> None:
+    try:
+        for name, text in (("uid_map", users), ("gid_map", groups)):
+            with open(f"/proc/{pid}/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 -- pathlib takes too long to load
+                file.write(text)
+    except OSError:
+        os._exit(2)
+
+
+def _show(sources: Sequence[str], lent: Mapping[str, int | None]) -> None:
+    """Mount each of *sources*, or what was *lent* of it, at its number in the stage, which may cover some of them."""
+    opened = [os.open(source, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC) for source in sources]
+    _mount("tmpfs", STAGE, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755")
+    for number, (source, descriptor) in enumerate(zip(sources, opened, strict=True)):
+        place = f"{STAGE}/{number}"
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            os.mkdir(place, 0o755)  # noqa: PTH102 -- pathlib takes too long to load
+        else:
+            os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+        if (tree := lent.get(source)) is not None:
+            _syscall(_MOVE_MOUNT, tree, b"", _AT_FDCWD, place.encode(), _MOVE_MOUNT_F_EMPTY_PATH)
+        else:
+            _mount(f"/proc/self/fd/{descriptor}", place, None, _MS_BIND | _MS_REC)
+
+
+def _borrowed(source: str, wanted: Mapping[str, Any]) -> int | None:
+    """Return a mount of *source* in which root's files are the user's; None if the files themselves were given away."""
+    with contextlib.suppress(OSError):
+        tree = _syscall(_OPEN_TREE, _AT_FDCWD, os.fsencode(source), _OPEN_TREE_CLONE | os.O_CLOEXEC)
+        attributes = struct.pack("=QQQQ", _MOUNT_ATTR_IDMAP, 0, 0, _users(wanted["user"]))
+        _syscall(_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH, attributes, ctypes.c_size_t(len(attributes)))
+        return tree
+    _give(source, wanted["user"], range(*wanted["users"]))
+    return None
+
+
+def _users(user: int) -> int:
+    """Return a user namespace whose root is *user*."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(OSError):
+            _unshare(_CLONE_NEWUSER)
+            os.write(writer, b"x")
+            signal.pause()
+        os._exit(1)
+    os.close(writer)
+    try:
+        if not os.read(reader, 1):
+            raise PermissionError
+        for name in ("uid_map", "gid_map"):
+            with open(f"/proc/{pid}/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 -- pathlib takes too long to load
+                file.write(f"0 {user} 1\n")
+        return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(reader)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _give(source: str, user: int, users: range) -> None:
+    """Give the tree *source* to *user*, if all of it is ours, or was given to one of *users* and not taken back."""
+    for change in (False, True):
+        for _, directories, files, descriptor in os.fwalk(source, follow_symlinks=False):
+            for name in (".", *directories, *files):
+                owner = os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_uid
+                if change:
+                    os.chown(name, user, user, dir_fd=descriptor, follow_symlinks=False)
+                elif owner != os.geteuid() and owner not in users:
+                    raise PermissionError(1, "it is another user's", f"{source}: {name}")
+
+
+def _unshare(flags: int) -> None:
+    _check(_libc.unshare(ctypes.c_int(flags)))
+
+
+def _mount(source: str | None, place: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    texts = [None if it is None else os.fsencode(it) for it in (source, place, kind, data)]
+    _check(_libc.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]), place)
+
+
+def _syscall(number: int, *arguments: object) -> int:
+    return _check(_libc.syscall(ctypes.c_long(number), *arguments))
+
+
+def _check(result: int, place: str | None = None) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), place)
+    return result

@@ -1,0 +1,131 @@
+"""Start bubblewrap, by itself or, for root, as the unprivileged user of one build."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.realise.sandbox import launch
+from derivations.realise.sandbox.users import USERS, build_user
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+
+KVM = Path("/dev/kvm")
+
+_CODE = (
+    "import sys; place = sys.argv[1]; exec(compile(open(place, encoding='utf-8').read(), place, 'exec')); "
+    "launch(int(sys.argv[2]), sys.argv[3:])"
+)
+
+
+class Files:
+    """Data that a process reads from descriptors."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self.descriptors: list[int] = []
+        self._stack = stack
+
+    def open(self, data: bytes) -> int:
+        """Return a descriptor from which *data* can be read."""
+        descriptor = os.memfd_create("kernix")
+        self._stack.callback(os.close, descriptor)
+        os.write(descriptor, data)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        self.descriptors.append(descriptor)
+        return descriptor
+
+
+@attrs.define
+class Launcher:
+    """How one sandbox starts.
+
+    Attributes:
+        user: The user that it runs as, None for ourselves.
+        lent: Writable directories in it that are the caller's, and so is what is made there.
+        terminal: Whether it has a terminal of its own.
+        sources: What it mounts, in the order in which its places were asked for.
+    """
+
+    user: int | None
+    lent: frozenset[Path] = frozenset()
+    terminal: bool = False
+    sources: dict[Path, str] = attrs.field(factory=dict)
+
+    def place(self, source: Path) -> str:
+        """Return where bubblewrap is to find *source*."""
+        if self.user is None:
+            return str(source)
+        return self.sources.setdefault(source, f"{launch.STAGE}/{len(self.sources)}")
+
+    def give(self, directories: Iterable[Path]) -> None:
+        """Give the user those of *directories* that are ours, which are empty."""
+        if self.user is not None:
+            for directory in directories:
+                if directory not in self.lent:
+                    os.chown(directory, self.user, self.user)
+
+    def take_back(self) -> None:
+        """Be the owner again of what was lent; nothing of the user may run any more."""
+        if self.user is not None:
+            for directory in self.lent:
+                if directory.lstat().st_uid == self.user:
+                    reclaim(directory)
+
+    def command(
+        self, argv: Iterable[str], limits: Mapping[str, int], open_data: Callable[[bytes], int], *, kvm: bool = False
+    ) -> list[str]:
+        """Return the command that becomes *argv*; *open_data* returns a descriptor from which given bytes are read.
+
+        For root, *limits* (names of `resource` -> values) are set on the way. With *kvm* the user may use /dev/kvm
+        as far as its group may.
+        """
+        if self.user is None:
+            launch.join_session_keyring()
+            return list(argv)
+        plan = {
+            "user": self.user,
+            "users": [USERS.start, USERS.stop],
+            "groups": [KVM.stat().st_gid] if kvm and KVM.exists() else [],
+            "sources": [str(it) for it in self.sources],
+            "terminal": self.terminal,
+            "lent": [str(it) for it in self.sources if it in self.lent],
+            "limits": dict(limits),
+        }
+        descriptor = open_data(json.dumps(plan).encode())
+        return [sys.executable, "-I", "-S", "-c", _CODE, str(Path(launch.__file__)), str(descriptor), *argv]
+
+
+@contextlib.contextmanager
+def launcher(lent: Iterable[Path] = (), *, terminal: bool = False) -> Iterator[Launcher]:
+    """Give the body a way to start one sandbox, with a user of its own if we are root.
+
+    Raises:
+        NoBuildUser: we are root, and there is no other user to be.
+    """
+    with build_user() as user:
+        found = Launcher(user, frozenset(lent), terminal)
+        try:
+            yield found
+        finally:
+            found.take_back()
+
+
+def reclaim(tree: Path) -> None:
+    """Be the owner of *tree* and of all in it that belongs to the owner of *tree*; nobody changes it meanwhile."""
+    owner, mine = tree.lstat().st_uid, (os.geteuid(), os.getegid())
+    if owner == mine[0]:
+        return
+    for _, directories, files, descriptor in os.fwalk(tree, topdown=False, follow_symlinks=False):
+        for name in (*directories, *files, "."):
+            if os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_uid == owner:
+                os.chown(name, *mine, dir_fd=descriptor, follow_symlinks=False)

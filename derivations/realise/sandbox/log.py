@@ -1,0 +1,298 @@
+"""What builders wrote: kept on disk for later, split into lines for now.
+
+A log is `logs/<2>/<62>.zst` in the store's home, after the hexadecimal key of the derivation: the
+builder's output as it came, compressed; that of a silent builder is empty. Until the builder has
+ended it has a temporary name, that with `.<random>.part` behind it, and whoever writes it holds a lock on it (`flock(2)`);
+what was written a moment ago can be read there (`derivations.realise.sandbox.follow_log`). A log never stops a build: where it cannot be
+written any more the rest of the output is read and dropped, so the builder does not wait for a
+reader.
+
+A line `@kernix {...}` is a builder's word to us, a JSON object on one line:
+
+    {"error": "…", "hint": "…", "kind": "…"}    why it is going to fail; the last one counts
+    {"progress": [done, expected]}              expected may be null
+    {"warning": "…"}                            what the user should know and stops nothing
+    {"kvm": "…"}                                why KVM does not work on this machine, where something else did
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import fcntl
+import re
+import secrets
+import sys
+import time
+
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+import attrs
+
+from store.errors import Error
+from store.parsing import parse_json
+
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+TAIL = 25
+LEVEL = 3
+LONGEST_LINE = 1 << 16
+PART = ".part"
+FLUSH = 0.5
+"""Seconds after which what was written can be read by others."""
+
+_DAMAGED = (zstd.ZstdError, EOFError)
+_MARK = "@kernix "
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class LogMissing(Error):
+    """There is no log of a build."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"there is no log of {self.name}"
+
+    @property
+    def hint(self) -> str:
+        """Tell how a result comes to have no log."""
+        return "it was not built here, is made by kernix itself, or its result was found by equal inputs"
+
+
+class LogDamaged(Error):
+    """The file that holds a log cannot be read."""
+
+    name: str
+    path: Path
+
+    def __str__(self) -> str:
+        return f"the log of {self.name} is damaged: {self.path}"
+
+    @property
+    def hint(self) -> str:
+        """Tell what is left of it."""
+        return f"`zstdcat {self.path}` shows what can still be read"
+
+
+def log_path(logs: Path, key: bytes) -> Path:
+    """Return where the log of the derivation with *key* lies below *logs*."""
+    text = key.hex()
+    return logs / text[:2] / f"{text[2:]}.zst"
+
+
+def read_log(logs: Path, key: bytes, name: str) -> bytes:
+    """Return the log of the derivation called *name* with *key*.
+
+    Raises:
+        LogMissing: there is none.
+        LogDamaged: it cannot be read.
+    """
+    path = log_path(logs, key)
+    try:
+        return zstd.decompress(path.read_bytes())
+    except FileNotFoundError:
+        raise LogMissing(name) from None
+    except _DAMAGED:
+        raise LogDamaged(name, path) from None
+
+
+def harmless(text: str) -> str:
+    """Return *text* without what would do something to the user's terminal: that is not what was meant."""
+    return _CONTROL.sub("", text)
+
+
+def spoken_log(logs: Path, key: bytes) -> Path | None:
+    """Return where the log of the derivation with *key* lies, if there is one and something is in it."""
+    path = log_path(logs, key)
+    try:
+        with zstd.ZstdFile(path) as file:
+            return path if file.read(1) else None
+    except FileNotFoundError:
+        return None
+    except _DAMAGED:
+        return path
+
+
+class LogWriter:
+    """A log that is being written; its directory and file are made with the first byte, or at the end.
+
+    Attributes:
+        size: How many bytes the builder wrote.
+        is_pending: Whether some of them cannot be read by others yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self.is_pending = False
+        self._part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
+        self._raw: BinaryIO | None = None
+        self._file: zstd.ZstdFile | None = None
+        self._flushed = time.monotonic()
+        self._broken = False
+
+    def write(self, data: bytes) -> None:
+        """Append *data*, or drop it once the log cannot be written any more."""
+        self.size += len(data)
+        if self._broken:
+            return
+        try:
+            if self._file is None:
+                self._file = self._open()
+            self._file.write(data)
+        except OSError:
+            self._give_up()
+            return
+        self.is_pending = True
+        if time.monotonic() - self._flushed >= FLUSH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Let others read what was written so far."""
+        self.is_pending = False
+        self._flushed = time.monotonic()
+        if self._broken or self._file is None:
+            return
+        try:
+            self._file.flush()
+        except OSError:
+            self._give_up()
+
+    def close(self) -> Path | None:
+        """Finish the log and return its place, or None if nothing was written or could be."""
+        if self._file is None:
+            self.write(b"")
+        if self._broken or self._file is None:
+            return None
+        try:
+            self._file.close()
+            self._part.replace(self.path)
+            self._end()
+        except OSError:
+            self._give_up()
+            return None
+        return self.path if self.size else None
+
+    def _open(self) -> zstd.ZstdFile:
+        self.path.parent.mkdir(exist_ok=True)
+        self._raw = self._part.open("wb")
+        fcntl.flock(self._raw, fcntl.LOCK_EX)  # somebody who looks whether it is written holds it for a moment
+        return zstd.ZstdFile(self._raw, "wb", level=LEVEL)
+
+    def _end(self) -> None:
+        """Let go of the file, and of the lock with it."""
+        if self._raw is not None:
+            self._raw.close()
+
+    def _give_up(self) -> None:
+        self._broken = True
+        self.is_pending = False
+        for close in (self._file.close if self._file is not None else None, self._end):
+            if close is not None:
+                with contextlib.suppress(OSError):
+                    close()
+        with contextlib.suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+
+class Lines:
+    """Output as lines, as it comes: the last ones, and what they say to us."""
+
+    def __init__(self) -> None:
+        self.tail: collections.deque[str] = collections.deque(maxlen=TAIL)
+        self.complaint: Complaint | None = None
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Said]:
+        """Return what the lines that *data* completes are: text to show, or progress."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > LONGEST_LINE:
+            lines.append(self._rest)
+            self._rest = b""
+        return [said for line in lines if (said := self._take(line)) is not None]
+
+    def finish(self) -> list[Said]:
+        """Return what the last line is, if no newline ends it."""
+        rest, self._rest = self._rest, b""
+        said = self._take(rest) if rest else None
+        return [] if said is None else [said]
+
+    def _take(self, line: bytes) -> Said | None:
+        text = line.decode(errors="replace").rstrip("\r")
+        if text.startswith(_MARK):
+            match _parse(text[len(_MARK) :]):
+                case Complaint() as complaint:
+                    self.complaint = complaint
+                    return None
+                case Mark() | Caution() | NoKvm() as word:
+                    return word
+        text = harmless(text.rpartition("\r")[2])
+        self.tail.append(text)
+        return text
+
+
+@attrs.frozen
+class Complaint:
+    """Why a builder says that it is going to fail."""
+
+    sentence: str
+    advice: str | None = None
+    kind: str | None = None
+
+
+@attrs.frozen
+class Mark:
+    """How far a builder says that it is."""
+
+    done: int
+    expected: int | None
+
+
+@attrs.frozen
+class Caution:
+    """What a builder says that the user should know."""
+
+    text: str
+
+
+@attrs.frozen
+class NoKvm:
+    """Why a builder says that KVM does not work on this machine."""
+
+    reason: str
+
+
+Said: TypeAlias = str | Mark | Caution | NoKvm
+"""A line of text, or a word to us."""
+
+
+def _parse(text: str) -> Complaint | Mark | Caution | NoKvm | None:
+    """Return what the JSON *text* says, or None if that is no word of ours."""
+    try:
+        said: Any = parse_json(text)
+    except ValueError:
+        return None
+    match said:
+        case {"error": str(sentence), **more}:
+            advice, kind = more.get("hint"), more.get("kind")
+            return Complaint(
+                sentence, advice if isinstance(advice, str) else None, kind if isinstance(kind, str) else None
+            )
+        case {"progress": [int(done), int(expected) | (None as expected)]} if done >= 0 and (
+            expected is None or expected > 0
+        ):
+            return Mark(done, expected)
+        case {"warning": str(sentence)}:
+            return Caution(harmless(sentence))
+        case {"kvm": str(reason)}:
+            return NoKvm(harmless(reason))
+    return None

@@ -1,0 +1,65 @@
+"""Nothing to do? Answered from the database and the result links alone, once it is known what is wanted.
+
+It needs neither the rest of the store nor the realiser, whose modules take longer to load than
+the question takes to answer.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from store.gc.roots import result_of
+from store.layout import FORMAT_VERSION, Layout
+from store.records.database import Database
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from derivations.derivation import Output
+    from store.path import StorePath
+
+
+DAY = 24 * 60 * 60
+
+
+def standing(home: Path, wanted: Collection[Output], links: Mapping[Path, Output]) -> dict[Output, Path] | None:
+    """Return where what is *wanted* is in the store in *home* if it and the *links* to it are there, else None.
+
+    An object to which a root led before it was found valid is kept by that root, so nothing needs to be held.
+    """
+    layout = Layout(Path(os.path.realpath(home)))
+    if not _is_usable(layout):
+        return None
+    linked = {link: result_of(layout, link) for link in links}
+    found = _known(layout, wanted)
+    if len(found) < len(set(wanted)) or any(linked[link] != found[it] for link, it in links.items()):
+        return None
+    return {it: layout.objects / str(path) for it, path in found.items()}
+
+
+def _known(layout: Layout, wanted: Collection[Output]) -> dict[Output, StorePath]:
+    database = Database(layout.database, fresh=False)
+    try:
+        known = database.realised({it.derivation.key for it in wanted})
+        found = {
+            it: path
+            for it in wanted
+            if (path := known.get(it.derivation.key, {}).get(it.name)) is not None
+            and os.path.lexists(layout.objects / str(path))
+        }
+        database.touch(found.values(), older_than=DAY)
+    finally:
+        database.close()
+    return found
+
+
+def _is_usable(layout: Layout) -> bool:
+    """Return whether there is a store of our format; to open it says what is wrong with any other."""
+    try:
+        return layout.version.read_text() == f"{FORMAT_VERSION}\n" and layout.database.stat().st_size > 0
+    except OSError:
+        return False

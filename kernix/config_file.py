@@ -1,0 +1,240 @@
+"""The user's `config.toml`: how to build, where to fetch from, what to keep.
+
+    jobs = 2                        # builders at once
+    cores = 0                       # processors for each; 0 for all
+    fetches = 4                     # downloads at once
+    keep_going = false
+    keep_failed = false
+    offline = false
+    timeout = "2h"                  # seconds, or a text with a unit
+    max_silent_time = "30m"
+    max_log_size = "1G"
+    kvm = true                      # false: boot tests do not even try /dev/kvm
+    retries = 5
+    connect_timeout = 15
+    read_timeout = 30
+    mirrors = ["http://…/debian"]   # of Debian packages, tried before the machine's own
+    kernel_mirrors = ["https://…"]  # tried before kernel.org
+    keyring = "/…/kernel.org.gpg"   # the keys that `kernix update` trusts, instead of those that kernel.org gives
+
+    [limits]                        # of one build, but for downloads; 0 is no limit
+    processes = 4096                # and threads, at once
+    memory = "24G"
+    tmpfs = "8G"                    # what fits into /tmp, and into /dev/shm
+    free_space = "256M"             # what stays free of the disk, also when an archive is unpacked
+    max_download_size = "4G"        # of what no lock gives the size of
+
+    [gc]
+    older_than = "14d"              # spare what was used since
+    max_freed = "5G"
+    [gc.keep]                       # after the last use; 0 spares nothing
+    source = "30d"                  # also: result, toolchain, derivation, cache
+    [gc.logs]                       # of builds
+    older_than = "90d"
+    max_size = "1G"
+
+All of it may be left out. What is not understood is an error, and all errors are told at once.
+"""
+
+from __future__ import annotations
+
+import tomllib
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from derivations.realise.sandbox.bounds import Bounds
+from derivations.suggest import suggestion
+from kernix.output.quantities import LONGEST, parse_size, parse_time
+from store.errors import Error
+from store.gc.retention import Retention
+from store.parsing import LARGEST, check_depth
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class InvalidConfiguration(Error):
+    """The configuration file cannot be followed."""
+
+    file: Path
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.file}: {'; '.join(self.problems)}"
+
+
+@attrs.frozen(kw_only=True)
+class Configuration:
+    """What the file says.
+
+    Attributes:
+        settings: Values for `derivations.realise.settings.Settings`, by name.
+        collection: Values for `store.gc.collect.Policy`, by name.
+        logs: Values for `store.gc.logs.LogPolicy`, by name.
+        keyring: The file with the public key that signs kernel.org's checksums.
+    """
+
+    settings: Mapping[str, Any] = attrs.field(factory=dict)
+    collection: Mapping[str, Any] = attrs.field(factory=dict)
+    logs: Mapping[str, Any] = attrs.field(factory=dict)
+    keyring: Path | None = None
+
+
+def parse(text: str, file: Path) -> Configuration:
+    """Return what *text*, the content of *file*, says.
+
+    Raises:
+        InvalidConfiguration: not TOML, unknown names, values that cannot be.
+    """
+    try:
+        document = tomllib.loads(text)
+        check_depth(document)
+    except RecursionError:
+        raise InvalidConfiguration(file, ("not TOML: too many brackets are in each other",)) from None
+    except ValueError as error:  # tomllib lets those of numbers and dates through
+        raise InvalidConfiguration(file, (f"not TOML: {str(error)[:1].lower()}{str(error)[1:]}",)) from None
+    reader = _Reader([])
+    collection = reader.table(document.pop("gc", {}), "gc")
+    keep = reader.table(collection.pop("keep", {}), "gc.keep")
+    logs = reader.table(collection.pop("logs", {}), "gc.logs")
+    limits = reader.table(document.pop("limits", {}), "limits")
+    keyring = reader.read({"keyring": document.pop("keyring")} if "keyring" in document else {}, _OTHERS, "")
+    settings = reader.read(document, _SETTINGS, "")
+    chosen = reader.read(limits, {**_LIMITS, **_BOUNDS}, "limits.")
+    if bounds := {name: chosen.pop(name) for name in _BOUNDS if name in chosen}:
+        settings["bounds"] = Bounds(**bounds)
+    settings |= chosen
+    policy = reader.read(collection, _COLLECTION, "gc.")
+    log_policy = reader.read(logs, _LOGS, "gc.logs.")
+    ages = reader.read(keep, dict.fromkeys(Retention, _seconds), "gc.keep.")
+    if reader.problems:
+        raise InvalidConfiguration(file, tuple(reader.problems))
+    if ages:
+        policy["keep"] = {Retention(name): age for name, age in ages.items()}
+    return Configuration(settings=settings, collection=policy, logs=log_policy, **keyring)
+
+
+@attrs.define
+class _Reader:
+    """Reads tables and gathers what is wrong with them."""
+
+    problems: list[str]
+
+    def table(self, value: object, place: str) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        self.problems.append(f"{place}: expected a table, got {value!r}")
+        return {}
+
+    def read(self, table: dict[str, Any], known: Mapping[str, Callable[[Any], Any]], place: str) -> dict[str, Any]:
+        values = {}
+        for name, value in table.items():
+            if name not in known:
+                meant = suggestion(name, [*known, *_OTHERS, "gc", "limits"] if not place else known)
+                self.problems.append(f"unknown setting `{place}{name}`{f', {meant}' if meant else ''}")
+                continue
+            try:
+                values[name] = known[name](value)
+            except ValueError as error:
+                self.problems.append(f"{place}{name}: {error}")
+        return values
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        msg = f"expected true or false, got {value!r}"
+        raise ValueError(msg)  # noqa: TRY004 -- the reader gathers ValueErrors
+    return value
+
+
+def _count(least: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
+            msg = f"expected a number of at least {least}, got {value!r}"
+            raise ValueError(msg)
+        return value
+
+    return read
+
+
+def _time(value: object) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= LONGEST:
+        return float(value)
+    if isinstance(value, str):
+        return parse_time(value)
+    msg = f'expected seconds or a text like "12h", got {value!r}'
+    raise ValueError(msg)
+
+
+def _seconds(value: object) -> int:
+    return int(_time(value))
+
+
+def _size(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
+        return value
+    if isinstance(value, str):
+        return parse_size(value)
+    msg = f'expected bytes or a text like "5G", got {value!r}'
+    raise ValueError(msg)
+
+
+def _file(value: object) -> Path:
+    if not isinstance(value, str) or not value.startswith("/"):
+        msg = f"expected an absolute path, got {value!r}"
+        raise ValueError(msg)
+    return Path(value)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    return (parts.scheme in {"http", "https"} and bool(parts.hostname)) or text.startswith("file://")
+
+
+def _urls(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        msg = f"expected a list of URLs, got {value!r}"
+        raise ValueError(msg)  # noqa: TRY004 -- the reader gathers ValueErrors
+    for url in value:
+        if not isinstance(url, str) or not _is_url(url):
+            msg = f"not a URL: {url!r}"
+            raise ValueError(msg)
+    return tuple(value)
+
+
+_SETTINGS: Mapping[str, Callable[[Any], Any]] = {
+    "jobs": _count(1),
+    "cores": _count(0),
+    "fetches": _count(1),
+    "keep_going": _flag,
+    "keep_failed": _flag,
+    "offline": _flag,
+    "kvm": _flag,
+    "timeout": _time,
+    "max_silent_time": _time,
+    "max_log_size": _size,
+    "retries": _count(0),
+    "connect_timeout": _time,
+    "read_timeout": _time,
+    "mirrors": _urls,
+    "kernel_mirrors": _urls,
+}
+_LIMITS: Mapping[str, Callable[[Any], Any]] = {"max_download_size": _size}
+_BOUNDS: Mapping[str, Callable[[Any], Any]] = {
+    "processes": _count(0),
+    "memory": _size,
+    "tmpfs": _size,
+    "free_space": _size,
+}
+_OTHERS: Mapping[str, Callable[[Any], Any]] = {"keyring": _file}
+_COLLECTION: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_freed": _size}
+_LOGS: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_size": _size}

@@ -1,0 +1,68 @@
+"""Files with a configuration as the command line takes them: plain or compressed, `-` for what comes in by stdin."""
+
+from __future__ import annotations
+
+import functools
+import sys
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from derivations.kconfig.language.compressed import MOST
+from derivations.kconfig.language.text import decoded
+from derivations.source import text_file
+from store.errors import Error
+
+
+if TYPE_CHECKING:
+    from derivations.derivation import Output
+
+
+STDIN = Path("-")
+
+
+class TooLarge(Error):
+    """A file is larger than any configuration."""
+
+    file: str
+
+    def __str__(self) -> str:
+        return f"{self.file} is larger than {MOST // 2**20} MiB, and no configuration"
+
+
+def name_of(file: Path) -> str:
+    """Return what *file* is called in messages."""
+    return "stdin" if file == STDIN else file.name
+
+
+def text_of(file: Path) -> str:
+    """Return the configuration in *file*.
+
+    Raises:
+        OSError: it cannot be read.
+        InvalidFragment: it is no text.
+        TooLarge: it is no configuration.
+    """
+    return decoded(_bytes(file), name_of(file))
+
+
+def as_base(file: Path) -> Path | Output:
+    """Return *file* as `make_linux` takes it for a base."""
+    return text_file("stdin", text_of(file)).out if file == STDIN else file.absolute()
+
+
+def _bytes(file: Path) -> bytes:
+    if file == STDIN:
+        data = _stdin()
+    else:
+        with file.open("rb") as opened:
+            data = opened.read(MOST + 1)
+    if len(data) > MOST:
+        raise TooLarge(name_of(file))
+    return data
+
+
+@functools.cache
+def _stdin() -> bytes:
+    """Return what comes in by stdin; it can be read once, and be named twice."""
+    return sys.stdin.buffer.read(MOST + 1)

@@ -1,0 +1,179 @@
+"""Configurations as users name them: a kernel, a version of Linux, or a file.
+
+linux_micro, my.kernel      an attribute that is a kernel
+6.12, 6.12.117              a version: the kernel of the set that has it
+./old.config, /boot/config  a file: it has a slash in it, ends in .config, or is there and no attribute; it may be
+                            compressed, as /proc/config.gz is
+-                           what comes in by stdin
+
+Of a file alone only the values are known, and what its head tells.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from derivations.frozen_map import FrozenMap
+from derivations.kconfig.comparison.side import Configuration
+from derivations.kconfig.diagnosis.base import read_base
+from derivations.kconfig.language.header import check_complete, directory, head
+from derivations.kconfig.language.text import read
+from derivations.kconfig.language.values import Unset, written
+from derivations.kconfig.symbols.values_table import Values
+from derivations.linux.kernel import Kernel
+from derivations.version import InvalidVersion, Version
+from kernels import kernel_set
+from kernix.configs.files import STDIN, as_base, name_of, text_of
+from kernix.configs.resolved import kernel
+from kernix.evaluation.attributes import Layers
+from kernix.realising import realise
+from store.errors import Error, UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from derivations.kconfig.language.values import Value
+    from kernix.configs.resolved import Resolved
+    from kernix.evaluation.inputs import Options
+    from kernix.options import Chosen
+    from kernix.session import Session
+
+
+_LOOKS_LIKE_A_VERSION = re.compile(r"v?\d+\.\d")
+
+
+class NoConfiguration(Error):
+    """A file is no .config."""
+
+    file: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file} is no .config: {self.reason}"
+
+
+class NoSuchVersion(UsageError):
+    """The set has no kernel of a version, or several."""
+
+
+def and_bundled(names: Mapping[str, Any], options: Options) -> Mapping[str, Any]:
+    """Return *names*, and behind them the bundled kernels: what one compares with often is one of those."""
+    return Layers(names, kernel_set(system=options.system))
+
+
+def versioned(names: Mapping[str, Any], text: str) -> tuple[str, Kernel]:
+    """Return the kernel among *names* whose version, or series, is *text*, with its name.
+
+    Raises:
+        NoSuchVersion: there is none, or there are several.
+    """
+    wanted = Version.parse(text.removeprefix("v"))
+    kernels = {name: it for name in names if isinstance(it := names[name], Kernel)}
+    exact = [name for name, it in kernels.items() if it.version == text.removeprefix("v")]
+    series = [
+        name
+        for name, it in kernels.items()
+        if wanted.patch is None and Version.parse(it.version).series == wanted.series
+    ]
+    own = [name for name in (*exact, *series) if name == f"linux_{wanted.series.replace('.', '_')}"]
+    found = own or exact or series
+    if not found:
+        message = f"no kernel has the version {text}"
+        raise NoSuchVersion(message, "`kernix list` names what there is")
+    if len(found) > 1:
+        message = f"several kernels have the version {text}: {', '.join(found)}"
+        raise NoSuchVersion(message, f"name one of them, such as `{found[0]}`")
+    return found[0], kernels[found[0]]
+
+
+def is_version(text: str) -> bool:
+    """Return whether *text* looks like a version and not like a name."""
+    return _LOOKS_LIKE_A_VERSION.match(text) is not None
+
+
+def is_file(names: Mapping[str, Any], text: str) -> bool:
+    """Return whether *text* names a file."""
+    return text == "-" or "/" in text or text.endswith(".config") or (text not in names and Path(text).is_file())
+
+
+def kernel_or_version(names: Mapping[str, Any], text: str) -> tuple[str, Kernel]:
+    """Return the kernel that *text*, an attribute or a version, means, with its name.
+
+    Raises:
+        UnknownAttribute, NotBuildable, NoSuchVersion: there is none.
+    """
+    if not is_version(text):
+        return text, kernel(names, text)
+    try:
+        return versioned(names, text)
+    except InvalidVersion:
+        return text, kernel(names, text)
+
+
+def from_kernel(session: Session, found: Resolved, chosen: Chosen) -> Configuration:
+    """Return the configuration of the kernel *found*, with its base."""
+    base = found.kernel.base_config
+    data = session.store.path(realise(session, [base], **chosen)[base]).read_bytes()
+    said = read_base(data, base.derivation.name, found.model).requests
+    asked = found.kernel.arguments.base
+    return Configuration(
+        name=found.name,
+        values=found.values,
+        version=found.model.version,
+        arch=found.model.srcarch,
+        model=found.model,
+        requests=found.wanted.requests,
+        base_name=asked if isinstance(asked, str) else asked.derivation.name,
+        base={option: it.value for option, it in said.items()},
+    )
+
+
+def with_file(found: Kernel, place: Path) -> Kernel:
+    """Return the kernel *found* with nothing asked for but what is in the `.config` at *place*.
+
+    Raises:
+        IncompleteConfig, ForeignConfig: the file is cut off, or for another architecture.
+    """
+    return found.override(
+        base=as_base(place),
+        extra_config=lambda _: (),
+        enable_common_config=False,
+        auto_modules=False,
+        hardware=None,
+        exact=False,
+    )
+
+
+def from_file(place: Path) -> Configuration:
+    """Return the configuration in the file at *place*, and what its head tells.
+
+    Raises:
+        NoConfiguration: it is none.
+        IncompleteConfig: it is cut off.
+        InvalidFragment: lines of it are none of a `.config`.
+    """
+    text = text_of(place)
+    check_complete(text, name_of(place))
+    fragment = read(text, name_of(place))
+    if not fragment.options:
+        raise NoConfiguration(place, "no line of it sets an option")
+    values = {name: clauses[-1].request.value for name, clauses in fragment.options.items()}
+    about = head(text)
+    return Configuration(
+        name=name_of(place) if place == STDIN else str(place),
+        values=Values({name: f"0 1 {_raw(value)}" for name, value in values.items()}),
+        version=about.version if about is not None else "",
+        arch=directory(about.architecture) if about is not None else "",
+        requests=FrozenMap(),
+    )
+
+
+def _raw(value: Value | Unset) -> str:
+    """Return *value* as tables of values have it."""
+    if isinstance(value, Unset):
+        return "n"
+    return f'"{value}' if isinstance(value, str) else written(value)

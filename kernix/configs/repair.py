@@ -1,0 +1,58 @@
+"""What else to ask for, found by the kernel's own Kconfig: for `kernix config fix`, and for what `check` proposes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.outcome import Outcome
+from derivations.kconfig.diagnosis.repair import proven, repair
+from derivations.kconfig.language.values import Priority
+from derivations.kconfig.symbols.dotconfig import compose
+from derivations.realise.kconfig_session import evaluator
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.diagnosis.repair import Repair
+    from derivations.kconfig.language.values import Value
+    from kernix.configs.resolved import Resolved
+    from kernix.options import Chosen
+    from kernix.session import Session
+
+
+def solve(session: Session, found: Resolved, given: Mapping[str, Value], chosen: Chosen) -> Repair:
+    """Return what lets *given*, and all that held or must hold before, hold together.
+
+    Defaults lie below, as when it is built, where they give way to what is asked for; those that fail do not.
+    """
+    accounts = [it for it in account(found.wanted, found.model, found.values) if it.outcome is not Outcome.SHADOWED]
+    asked = {
+        it.option: it.wanted
+        for it in accounts
+        if it.fails or (it.holds and it.request.priority is not Priority.DEFAULT)
+    }
+    base = start(session, found, accounts, chosen)
+    with evaluator(session.store, found.kernel.resolver) as resolver:
+        return repair({**asked, **given}, base, found.model, resolver, settle=resolver.settled)
+
+
+def advised(session: Session, found: Resolved, accounts: Sequence[Account], chosen: Chosen) -> tuple[Account, ...]:
+    """Return *accounts* with what makes each hold that fails, as far as that is known: resolved, not guessed."""
+    if not any(it.fails and it.option in found.model for it in accounts):
+        return tuple(accounts)
+    base = start(session, found, accounts, chosen)
+    with evaluator(session.store, found.kernel.resolver) as resolver:
+        return proven(accounts, base, found.model, resolver, settle=resolver.settled)
+
+
+def start(session: Session, found: Resolved, accounts: Sequence[Account], chosen: Chosen) -> str:
+    """Return the `.config` that *found* begins with, with the defaults of *accounts* over it."""
+    defaults = {
+        it.option: it.wanted
+        for it in accounts
+        if it.request.priority is Priority.DEFAULT and it.outcome is not Outcome.SHADOWED
+    }
+    return compose(found.start(session, chosen), defaults, found.model)

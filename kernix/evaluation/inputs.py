@@ -1,0 +1,103 @@
+"""What of the user's decides what attributes mean: options, the lock, pins, overlays.
+
+    the lock    --lock FILE, else ./kernix.lock, else $XDG_CONFIG_HOME/kernix/kernix.lock
+    pins        $XDG_CONFIG_HOME/kernix/kernels.json, else those that come with kernix
+    overlays    $XDG_CONFIG_HOME/kernix/overlays/*.py, then each --overlay
+
+Here they are only found; `kernix.evaluation.definitions` evaluates them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+import overlays
+
+from kernix.places import LOCK, OVERLAYS
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kernix.session import Session
+    from overlays.load import UserFileMissing
+
+
+SYSTEMS = (
+    "x86_64-linux",
+    "aarch64-linux",
+    "armv7l-linux",
+    "i686-linux",
+    "mips64el-linux",
+    "powerpc64le-linux",
+    "riscv64-linux",
+    "s390x-linux",
+)
+"""What `derivations.toolchain.MACHINES` has, the usual one first; it is not asked, since all that a build needs is loaded early."""
+
+_PARTS = frozenset({"__init__", "fixpoint", "load"})
+"""Modules of `overlays` that are no overlays."""
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What the user said about where attributes come from.
+
+    Attributes:
+        file: A Python file whose kernels and derivations are the attributes.
+        overlays: Files, or names of bundled overlays, in the order in which they are laid.
+        lock: The lock file.
+        offline: Whether nothing may be fetched, so that no lock can be made.
+        system: The system to build kernels for.
+    """
+
+    file: Path | None = None
+    overlays: tuple[str, ...] = ()
+    lock: Path | None = None
+    offline: bool = False
+    system: str = SYSTEMS[0]
+
+
+def find_lock(option: Path | None, directory: Path, config_home: Callable[[], Path]) -> Path:
+    """Return where the lock is, or would be written: *option*, in *directory*, or in *config_home*."""
+    if option is not None:
+        return option.absolute()
+    here = directory / LOCK
+    return here if here.exists() else config_home() / LOCK
+
+
+def overlay_files(session: Session, options: Options) -> list[Path | str]:
+    """Return the user's overlays, lowest first: files, and the names of bundled ones.
+
+    Raises:
+        UserFileMissing: an overlay is neither a file nor bundled.
+    """
+    folder = session.config_home / OVERLAYS
+    return [*sorted(folder.glob("*.py")), *(_overlay_file(text) for text in options.overlays)]
+
+
+def bundled_overlays() -> list[str]:
+    """Return the names of the overlays that come with kernix."""
+    folder = Path(str(overlays.__file__)).parent
+    return sorted({path.stem for path in folder.glob("*.py")} - _PARTS)
+
+
+def _overlay_file(text: str) -> Path | str:
+    path = Path(text)
+    known = bundled_overlays()
+    if text in known:
+        return text
+    if "/" in text or path.suffix == ".py" or path.exists():
+        return path
+    raise _unknown(text, known)
+
+
+def _unknown(text: str, known: list[str]) -> UserFileMissing:
+    from derivations.suggest import suggestion  # noqa: PLC0415 -- start-up: only when there is something to complain of
+    from overlays.load import UserFileMissing  # noqa: PLC0415 -- as above
+
+    meant = suggestion(text, known) or f"it has {', '.join(known)}"
+    return UserFileMissing(text, f"no such file, and kernix has no overlay of that name ({meant})")

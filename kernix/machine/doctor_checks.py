@@ -1,0 +1,161 @@
+"""What builds need of the machine, each tried and not only looked for."""
+
+from __future__ import annotations
+
+import enum
+import os
+import shutil
+import tempfile
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.realise.sandbox import probe
+from derivations.realise.sandbox.users import NoBuildUser
+from kernix.output.quantities import size
+from store.errors import Error
+from store.home import is_store, layout_at
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+ROOM = 4 << 30
+"""Bytes: a toolchain, a source tree and a large kernel's build."""
+
+
+class State(enum.Enum):
+    """How a check ended."""
+
+    FINE = "fine"
+    ABSENT = "absent"
+    BROKEN = "broken"
+
+
+@attrs.frozen
+class Finding:
+    """What one check found; *advice* is what to change."""
+
+    name: str
+    state: State
+    finding: str
+    advice: str | None = None
+
+
+def examine(home: Path) -> list[Finding]:
+    """Return what all checks find, for a store in *home*; what needs a kernel is in `kernix.machine.kvm_check`."""
+    place = _existing(home)
+    return [*_sandbox(), _apt(), *_store(home), _room(place), *_file_system(place)]
+
+
+def _sandbox() -> list[Finding]:
+    """Run a program in a sandbox like that of a build."""
+    names = ("bubblewrap", "user namespaces", "seccomp")
+    fine = [
+        Finding(names[0], State.FINE, "makes sandboxes"),
+        Finding(names[1], State.FINE, "this machine allows them"),
+        Finding(names[2], State.FINE, f"filters system calls on {os.uname().machine}"),
+    ]
+    try:
+        probe.check()
+    except probe.NoBubblewrap as error:
+        return [Finding(names[0], State.BROKEN, str(error), error.hint)]
+    except probe.NoUserNamespaces as error:
+        return [fine[0], Finding(names[1], State.BROKEN, str(error), error.hint)]
+    except NoBuildUser as error:
+        return [fine[0], Finding("build users", State.BROKEN, str(error), error.hint)]
+    except probe.SandboxRefused as error:
+        return [fine[0], Finding("sandbox", State.BROKEN, str(error))]
+    return fine
+
+
+def _apt() -> Finding:
+    if shutil.which("apt-get"):
+        return Finding("apt", State.FINE, "apt-get is there, to make and change locks")
+    advice = "take a kernix.lock that was made on a Debian machine: `--lock FILE`"
+    return Finding("apt", State.ABSENT, "apt-get is not there, so no lock can be made here", advice)
+
+
+def _store(home: Path) -> list[Finding]:
+    """Return what is to be said of a store that is there, or of what is there instead."""
+    try:
+        if is_store(layout_at(home)):
+            return [Finding("store", State.FINE, f"is in {home}")]
+    except Error as error:
+        return [Finding("store", State.BROKEN, str(error), error.hint)]
+    return []
+
+
+def _room(place: Path) -> Finding:
+    status = os.statvfs(place)
+    free = status.f_bavail * status.f_frsize
+    if free < ROOM:
+        return Finding("disk", State.BROKEN, f"{size(free)} free at {place}, a kernel needs {size(ROOM)}",
+                       "`kernix gc` makes room, or set KERNIX_HOME to a directory on a larger disk")  # fmt: skip
+    return Finding("disk", State.FINE, f"{size(free)} free at {place}")
+
+
+def _file_system(place: Path) -> list[Finding]:
+    """Try what the store needs of the file system of *place*."""
+    tries: list[tuple[str, Callable[[Path], str | None], str]] = [
+        ("names", _tells_case_apart, "file names that differ in case are different files"),
+        ("symlinks", _has_symlinks, "symbolic links work"),
+        ("hard links", _has_hard_links, "equal files can share their bytes"),
+        ("modes", _keeps_modes, "read-only and executable files stay so"),
+    ]
+    try:
+        with tempfile.TemporaryDirectory(prefix=".kernix-doctor-", dir=place) as scratch:
+            found = []
+            for name, attempt, fine in tries:
+                folder = Path(scratch, name.replace(" ", "-"))
+                folder.mkdir()
+                problem = attempt(folder)
+                state = State.FINE if problem is None else State.ABSENT if name == "hard links" else State.BROKEN
+                advice = None if problem is None else "set KERNIX_HOME to a directory on another file system"
+                found.append(Finding(name, state, problem or fine, advice))
+            return found
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return [Finding("store", State.BROKEN, f"nothing can be written to {place}: {reason}",
+                        "set KERNIX_HOME to a directory of your own")]  # fmt: skip
+
+
+def _tells_case_apart(folder: Path) -> str | None:
+    (folder / "xt_MARK.h").touch()
+    if (folder / "xt_mark.h").exists():
+        return "file names that differ in case are one file, and Linux has such files"
+    return None
+
+
+def _has_symlinks(folder: Path) -> str | None:
+    try:
+        (folder / "link").symlink_to("target")
+    except OSError as error:
+        return f"no symbolic links: {(error.strerror or str(error)).lower()}"
+    return None
+
+
+def _has_hard_links(folder: Path) -> str | None:
+    (folder / "file").touch()
+    try:
+        (folder / "other").hardlink_to(folder / "file")
+    except OSError as error:
+        return f"no hard links ({(error.strerror or str(error)).lower()}): the store takes more room"
+    return None
+
+
+def _keeps_modes(folder: Path) -> str | None:
+    for name, mode in (("file", 0o444), ("program", 0o555)):
+        (folder / name).touch()
+        (folder / name).chmod(mode)
+        if (folder / name).stat().st_mode & 0o777 != mode:
+            return "modes of files are not kept"
+    return None
+
+
+def _existing(place: Path) -> Path:
+    """Return *place*, or the nearest directory above it that is there."""
+    return next(it for it in (place, *place.parents) if it.is_dir())

@@ -1,0 +1,94 @@
+"""Machines and the kernels for them, as the command line works with both."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.hardware.drivers import DriverMap
+from derivations.hardware.listings.listing import InvalidListing, read_listing
+from derivations.hardware.snapshot import Snapshot
+from derivations.linux.hardware_options import drivers
+from kernix.configs.resolved import resolve
+from kernix.output.messages import warn
+from kernix.output.quantities import number
+from kernix.realising import realise
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from derivations.linux.kernel import Kernel
+    from kernix.configs.resolved import Resolved
+    from kernix.options import Chosen
+    from kernix.session import Session
+
+
+DEFAULT = "linux_debian_6_12"
+
+_DEBIAN = re.compile(r"linux_debian_(\d+)_(\d+)")
+_STDIN = Path("-")
+_SHOWN = 60
+_MAX_SIZE = 64 * 1024 * 1024
+
+
+@attrs.frozen
+class Tree:
+    """What a kernel's tree can drive, and how the kernel is configured."""
+
+    drivers: DriverMap
+    resolved: Resolved
+
+
+def read_files(files: Iterable[Path]) -> Snapshot:
+    """Return what all of *files*, listings and snapshots, tell together; warn of lines that were not understood.
+
+    Raises:
+        InvalidListing: one tells nothing.
+        InvalidSnapshot: one is a damaged snapshot.
+        OSError: one cannot be read.
+    """
+    found = Snapshot()
+    for file in files:
+        name = "stdin" if file == _STDIN else file.name
+        data = _bytes(file)
+        if len(data) > _MAX_SIZE:
+            raise InvalidListing(str(file), "is too large to be a listing")
+        listing = read_listing(data, name)
+        if listing.ignored:
+            place, line = listing.ignored[0]
+            count = number(len(listing.ignored), "line")
+            warn(f"{file}: {count} not understood; line {place} is {line[:_SHOWN]!r}")
+        found |= listing.snapshot
+    return found
+
+
+def _bytes(file: Path) -> bytes:
+    """Return the first bytes of *file*, one more than a listing may have; `-` is what comes in by stdin."""
+    if file == _STDIN:
+        return sys.stdin.buffer.read(_MAX_SIZE + 1)
+    with file.open("rb") as opened:
+        return opened.read(_MAX_SIZE + 1)
+
+
+def default_kernel(names: Mapping[str, object]) -> str:
+    """Return the attribute of Debian's kernel that is meant if none is named: the default one, else the newest."""
+    found = [(tuple(map(int, match.groups())), name) for name in names if (match := _DEBIAN.fullmatch(name))]
+    return DEFAULT if DEFAULT in names or not found else max(found)[1]
+
+
+def tree_of(session: Session, name: str, kernel: Kernel, chosen: Chosen) -> Tree:
+    """Return what the tree of *kernel*, called *name*, drives and how it is configured, realised as *chosen*.
+
+    Raises:
+        Error: it cannot be.
+    """
+    output = drivers(kernel.tree, kernel.toolchain.srcarch)
+    outputs = [output, kernel.resolver.out, *(kernel.resolved.output(it) for it in kernel.resolved.outputs)]
+    place = session.store.path(realise(session, outputs, **chosen)[output])
+    return Tree(DriverMap.from_json(place.read_bytes()), resolve(session, name, kernel, chosen))

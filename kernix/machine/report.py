@@ -1,0 +1,127 @@
+"""What `kernix detect` tells: a fragment, and below it, as comments or as JSON, all else that is to be known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from derivations.hardware.coverage import initramfs_modules
+from derivations.hardware.firmware import by_package
+from derivations.hardware.fit import Fit, comment, comments, fit
+from derivations.hardware.snapshot import FactKind, Snapshot
+from kernix.output.quantities import number
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from derivations.hardware.snapshot import Fact
+    from kernix.machine.driver_tree import Tree
+
+
+_MANY = 12
+"""From so many files on a driver serves many chips, and only a few of them are this machine's."""
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """What a snapshot came to on a kernel.
+
+    Attributes:
+        attribute: What the user calls the kernel.
+        snapshot: The machines.
+        fit: The options, and what could not be mapped or had.
+        firmware: The files that each module may want.
+        initramfs: The modules on the way to the root file system, with the facts that say so.
+    """
+
+    attribute: str
+    snapshot: Snapshot
+    fit: Fit
+    firmware: Mapping[str, tuple[str, ...]]
+    initramfs: Mapping[str, tuple[Fact, ...]]
+
+    @classmethod
+    def make(cls, attribute: str, snapshot: Snapshot, tree: Tree) -> Report:
+        """Return what *snapshot* comes to on the kernel called *attribute* with its *tree*."""
+        found = fit(snapshot, tree.drivers, tree.resolved.model, tree.resolved.values)
+        modules = [module for module, _ in found.mapped.modules().values()]
+        return cls(
+            attribute=attribute,
+            snapshot=snapshot,
+            fit=found,
+            firmware={module.name: module.firmware for module in modules if module.firmware},
+            initramfs=initramfs_modules(found.mapped),
+        )
+
+    @property
+    def text(self) -> str:
+        """Return the fragment with all the rest as comments."""
+        head = [
+            f"What {', '.join(self.snapshot.machines)} needs of {self.attribute}; snapshot {self.snapshot.digest[:16]}"
+        ]
+        return comments(head) + self.fit.text + "".join(comment(line) if line else "\n" for line in self._more())
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Return what a person is told beside the fragment."""
+        lacking = len(self.fit.mapped.unmapped) + len(self.fit.blocked)
+        found = f"{number(len(self.fit.wants), 'option')} for {number(len(self.snapshot.facts), 'fact')}"
+        return (f"{found}; {number(lacking, 'fact or option', 'facts and options')} could not be served",)
+
+    def _more(self) -> Iterator[str]:
+        for title, lines in (
+            ("Firmware", list(self._firmware_lines())),
+            ("An initramfs needs", [f"{name}: {'; '.join(map(str, facts))}" for name, facts in self.initramfs.items()]),
+            ("Not to be had in this configuration", list(map(str, self.fit.blocked))),
+            ("Not mapped", list(map(str, self.fit.mapped.unmapped))),
+        ):
+            if lines:
+                yield ""
+                yield f"{title}:"
+                yield from (f"  {line}" for line in lines)
+
+    def _firmware_lines(self) -> Iterator[str]:
+        for module, files in self.firmware.items():
+            for package, some in by_package(files).items():
+                shown = f"{some[0]} and {len(some) - 1} more, for many chips" if len(some) > _MANY else ", ".join(some)
+                yield f"{module}: {shown} ({package or 'package unknown'})"
+        told = tuple(fact.name for fact in self.snapshot.facts if fact.kind is FactKind.FIRMWARE)
+        for package, some in by_package(told).items():
+            yield f"asked for by the machine: {', '.join(some)} ({package or 'package unknown'})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON holds it."""
+        seen = {fact: list(names) for fact, names in self.snapshot.entries}
+        mapped = self.fit.mapped
+        return {
+            "kernel": self.attribute,
+            "snapshot": self.snapshot.digest,
+            "machines": list(self.snapshot.machines),
+            "options": [
+                {"option": it.option, "value": it.value.value, "reasons": list(it.reasons)} for it in self.fit.wants
+            ],
+            "devices": [
+                {
+                    "fact": str(it.fact),
+                    "name": it.fact.name,
+                    "driver": it.fact.driver,
+                    "found": it.how,
+                    "module": it.module.name if it.module is not None else None,
+                    "options": list(it.options),
+                    "seen": seen[it.fact],
+                }
+                for it in mapped.found
+            ],
+            "firmware": {module: by_package(files) for module, files in self.firmware.items()},
+            "initramfs": {name: [str(fact) for fact in facts] for name, facts in self.initramfs.items()},
+            "blocked": [
+                {"option": it.option, "reasons": list(it.reasons), "obstacles": list(it.obstacles)}
+                for it in self.fit.blocked
+            ],
+            "unmapped": [
+                {"fact": str(it.fact), "name": it.fact.name, "reason": it.reason, "seen": seen[it.fact]}
+                for it in mapped.unmapped
+            ],
+        }

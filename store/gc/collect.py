@@ -1,0 +1,349 @@
+"""The collector: delete what nothing needs, while others go on using the store.
+
+One collection runs at a time (the lock `collector`); everything else goes on beside it. Its steps:
+
+1. Inside the gate (`store.system.locks`, exclusive): delete the temporary roots of dead processes, read those of
+   the others. From here on, whatever is held by anybody is spared, even if the holder dies.
+2. Read the permanent roots and what running processes have open; mark (`store.gc.liveness`).
+3. For each thousand of the dead, referrers first: inside the gate, exclusive: read what temporary roots
+   have been added and spare those objects and what they need; delete the rows of the rest and commit; rename
+   the objects to the trash. Outside again: unlink.
+4. What lies in the store without a row: a crash left it. Looked for before step 2, outside the gate; looked at again
+   and renamed inside. If there is anything of the kind, every row must first prove to be that of its object.
+5. Unlink the files that only the pool still has, drop scratches that nobody uses, drop the journal's lines of
+   what was deleted.
+
+A thousand deletions keep others out of the gate for some hundredths of a second. Rows go before
+bytes, in one stay: whoever finds an object registered after having held it has it whole. A
+collector that is killed leaves objects without rows, and trash; the next one takes both.
+
+On a disk without any room, rows cannot be deleted: SQLite writes before it does. Then the bytes of a thousand
+dead objects go first and make the room. Their rows are those of objects that are gone from the disk, which nobody is
+handed out, until they are deleted a moment later or by the next collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import time
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from store.gc.liveness import Marked, Marking, mark
+from store.gc.process_roots import runtime_roots
+from store.gc.retention import Retention
+from store.gc.roots import remove_dangling, roots
+from store.gc.temproots import TempRootsView
+from store.gc.trash import Trash, empty, trash
+from store.path import DIGEST_LENGTH, InvalidStorePath, StorePath
+from store.records.connection import StoreCorrupt
+from store.records.journal import ObjectLine, RealisationLine
+from store.system.failpoints import reach
+from store.system.meter import Meter
+from store.system.space import DiskFull, disk_full_told, give_up_reserve, make_reserve
+from store.system.writability import StoreReadOnly
+from store.trees.content import InvalidTree
+from store.trees.hash_tree import content_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from store.local import Store
+    from store.records.database import PathInfo
+
+    Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+
+
+CHUNK = 1000
+_AMONG = "in (select value from json_each(?))"
+_MONTH = 30 * 24 * 60 * 60
+
+DEFAULT_KEEP: Mapping[Retention, int] = {
+    Retention.SOURCE: _MONTH,
+    Retention.TOOLCHAIN: _MONTH,
+    Retention.CACHE: _MONTH,
+}
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """What to delete of that which no root needs.
+
+    *older_than*: only what was last used longer ago than this many seconds.
+    *max_freed*: no more, once objects of this many bytes are deleted; longest unused first.
+    *keep*: how many seconds after its last use an object of a class is spared.
+    *keep_derivers*: a live object keeps the derivation alive that made it.
+    """
+
+    older_than: int | None = None
+    max_freed: int | None = None
+    keep: Mapping[Retention, int] = attrs.field(factory=lambda: DEFAULT_KEEP)
+    keep_derivers: bool = True
+
+    def satisfied_by(self, size: int) -> bool:
+        """Return whether nothing more is to be deleted once *size* bytes are."""
+        return self.max_freed is not None and size >= self.max_freed
+
+
+@attrs.frozen
+class Collected:
+    """What a collection did: objects deleted, the bytes of their content, and the bytes that the disk got back."""
+
+    objects: int
+    size: int
+    freed: int
+
+
+def plan(store: Store, policy: Policy) -> list[PathInfo]:
+    """Return what `collect` would delete now, referrers first."""
+    with store.collector():
+        marked = mark(store.database, _marking(store, policy, _begin(store, TempRootsView(store.layout.temproots))))
+        numbers = _order(marked, policy)
+        infos = store.database.infos_by_id(numbers)
+        order = [infos[number] for number in numbers if number in infos]
+    before = itertools.accumulate((info.size for info in order), initial=0)
+    return [info for info, size in zip(order, before, strict=False) if not policy.satisfied_by(size)]
+
+
+def collect(
+    store: Store,
+    policy: Policy,
+    progress: Progress = lambda _what, _done, _total: None,
+    on_wait: Callable[[], None] | None = None,
+    *,
+    chunk: int = CHUNK,
+) -> Collected:
+    """Delete what *policy* says, *chunk* objects at a time; call *on_wait* if another collection must end first."""
+    if store.read_only:
+        raise StoreReadOnly(store.layout.home)
+    with store.collector(on_wait=on_wait):
+        give_up_reserve(store.layout.reserve)
+        try:
+            with trash(store.layout) as bin_:
+                return _Collection(store, policy, progress, chunk, bin_).run()
+        finally:
+            with contextlib.suppress(OSError):
+                make_reserve(store.layout.reserve)
+
+
+@attrs.define
+class _Collection:
+    store: Store
+    policy: Policy
+    progress: Progress
+    chunk: int
+    bin: Trash
+    objects: int = 0
+    size: int = 0
+    freed: int = 0
+
+    def run(self) -> Collected:
+        self.progress("emptying the trash", 0, 1)
+        self.freed += empty(self.store.layout)
+        view = TempRootsView(self.store.layout.temproots)
+        held = _begin(self.store, view)
+        suspects = self._unregistered()
+        self.progress("marking", 0, 1)
+        self._delete_dead(mark(self.store.database, _marking(self.store, self.policy, held)), view)
+        self._delete_unregistered(suspects)
+        self._tidy()
+        return Collected(self.objects, self.size, self.freed)
+
+    def _delete_dead(self, marked: Marked, view: TempRootsView) -> None:
+        order = _order(marked, self.policy)
+        meter = Meter(self.progress, "deleting", len(order))
+        for start in range(0, len(order), self.chunk):
+            if self.policy.satisfied_by(self.size):
+                break
+            meter.reach(start)
+            numbers = order[start : start + self.chunk]
+            if not self._delete(numbers, marked, view, meter):
+                self._delete(numbers, marked, view, meter, again=True)
+        meter.reach(len(order))
+
+    def _delete(
+        self, numbers: list[int], marked: Marked, view: TempRootsView, meter: Meter, *, again: bool = False
+    ) -> bool:
+        """Delete those of *numbers* that are dead; return False if there was no room to delete their rows.
+
+        Raises:
+            DiskFull: there was none *again*.
+        """
+        done = True
+        with self.store.gate.exclusive():
+            if added := view.new():
+                marked.spare(added)
+            doomed = self._doomed([number for number in numbers if marked.is_dead(number)])
+            try:
+                self._delete_rows(doomed)
+            except DiskFull:
+                if again:
+                    raise
+                done = False
+            for path, _ in doomed.values():
+                reach("collect: rename")
+                self.bin.discard(path)
+                if not done:
+                    self.freed += empty(self.store.layout)  # a directory entry more may be one too many
+        reach("collect: unlink")
+        self.freed += empty(self.store.layout, meter.add)
+        if not done:
+            self.freed += self.store.pool.sweep().size
+        return done
+
+    def _doomed(self, numbers: list[int]) -> dict[int, tuple[str, int]]:
+        statement = f"select id, path, size from objects where id {_AMONG}"  # noqa: S608  a constant
+        rows = self.store.database.execute(statement, (json.dumps(numbers),))
+        with self.store.database.understood():
+            sizes = {number: (_checked(path), int(size)) for number, path, size in rows}
+        return self._limited(numbers, sizes)
+
+    def _delete_rows(self, doomed: dict[int, tuple[str, int]]) -> None:
+        database = self.store.database
+        with database.write():
+            reach("collect: rows")
+            among = (json.dumps([*doomed]),)
+            # References first, all of them: the rows of a chunk then go in whatever order SQLite likes.
+            database.execute(f"delete from refs where referrer {_AMONG}", among)  # noqa: S608  a constant
+            database.execute(f"delete from objects where id {_AMONG}", among)  # noqa: S608  a constant
+            reach("collect: commit")
+        self.objects += len(doomed)
+        self.size += sum(size for _, size in doomed.values())
+
+    def _limited(self, numbers: list[int], rows: dict[int, tuple[str, int]]) -> dict[int, tuple[str, int]]:
+        doomed: dict[int, tuple[str, int]] = {}
+        size = self.size
+        for number in numbers:
+            if self.policy.satisfied_by(size):
+                break
+            if number in rows:
+                doomed[number] = rows[number]
+                size += rows[number][1]
+        return doomed
+
+    def _unregistered(self) -> list[str]:
+        """Return what lies in the store without a row.
+
+        Raises:
+            StoreCorrupt: it may be that it has one, and that is damaged.
+        """
+        # The names first: what is registered between the two questions is then known to the second.
+        names = {place.name for place in self.store.layout.objects.iterdir()}
+        suspects = sorted(names - self.store.database.paths())
+        if any(map(_is_store_path, suspects)):
+            check_rows(self.store, suspects)
+        return suspects
+
+    def _delete_unregistered(self, suspects: list[str]) -> None:
+        for start in range(0, len(suspects), self.chunk):
+            some = suspects[start : start + self.chunk]
+            with self.store.gate.exclusive():
+                for name in set(some) - self.store.database.paths_among(some):
+                    reach("collect: unregistered")
+                    self.bin.discard(name)
+            self.freed += empty(self.store.layout)
+
+    def _tidy(self) -> None:
+        store = self.store
+        with store.gate.exclusive():
+            reach("collect: dangling roots")
+            remove_dangling(store.layout)
+        reach("collect: scratches")
+        self.freed += store.scratches.sweep()[1]
+        reach("collect: pool")
+        self.progress("sweeping the pool", 0, 1)
+        self.freed += store.pool.sweep().size
+        if self.objects or store.journal.interrupted:
+            reach("collect: journal")
+            with contextlib.suppress(DiskFull), disk_full_told(store.layout.journal):  # the next one does it
+                self._compact_journal()
+        reach("collect: done")
+
+    def _compact_journal(self) -> None:
+        database, journal, gate = self.store.database, self.store.journal, self.store.gate
+        try:
+            journal.compact(database.paths(), database.paths_among, gate.exclusive)
+        except FileNotFoundError:  # it was lost: the database knows as much
+            with gate.exclusive():
+                results = [RealisationLine(key=k, output=o, path=p) for k, o, p in database.all_realisations()]
+                journal.replace([*map(ObjectLine.of, database.all_infos()), *results])
+
+
+def _checked(path: str) -> str:
+    """Return *path*, from a row: whatever is called so goes to the trash, and it had better be an object."""
+    if len(path) <= DIGEST_LENGTH or "/" in path:
+        message = f"{path!r:.60} is not a store path"
+        raise ValueError(message)
+    return path
+
+
+def check_rows(store: Store, unregistered: list[str]) -> None:
+    """Find out whether objects that are *unregistered* were left by a crash, or have lost their rows.
+
+    Raises:
+        StoreCorrupt: a row is not that of an object, or a whole object, to which a root leads, has none.
+    """
+    for info in store.database.all_infos():
+        if not info.proves_itself:
+            raise StoreCorrupt(store.database.path, f"the row of {info.path} is not that of an object")
+    rooted = {str(root.target): root for root in roots(store.layout)}
+    for root in map(rooted.__getitem__, sorted(rooted.keys() & set(unregistered))):
+        if not store.is_valid(root.target) and _is_whole(store, root.target):
+            raise StoreCorrupt(store.database.path, f"it has no row for {root.target}, to which {root.link} leads")
+
+
+def _is_whole(store: Store, path: StorePath) -> bool:
+    """Return whether what is at *path* is what was once registered so."""
+    try:
+        digest = content_of(store.path(path)).digest
+    except (InvalidTree, OSError):
+        return False
+    lines = store.journal.lines()
+    return StorePath.make(digest, path.name) == path or any(
+        isinstance(line, ObjectLine) and line.path == path and line.digest == digest for line in lines
+    )
+
+
+def _is_store_path(name: str) -> bool:
+    try:
+        StorePath.parse(name)
+    except InvalidStorePath:
+        return False
+    return True
+
+
+def _begin(store: Store, view: TempRootsView) -> set[str]:
+    with store.gate.exclusive():
+        reach("collect: temporary roots")
+        store.database.refresh()
+        if store.read_only:
+            return set()  # who is there to hold anything did so before it became that
+        view.delete_stale()
+        return view.new()
+
+
+def _marking(store: Store, policy: Policy, held: set[str]) -> Marking:
+    permanent = {str(root.target) for root in roots(store.layout)}
+    running = {str(path) for path in runtime_roots(store.layout)}
+    return Marking(
+        roots=frozenset(permanent | running | held),
+        used_since=dict(_used_since(policy)),
+        keep_derivers=policy.keep_derivers,
+    )
+
+
+def _used_since(policy: Policy) -> Iterator[tuple[Retention, int]]:
+    now = int(time.time())
+    for retention in Retention:
+        age = max(policy.keep.get(retention, 0), policy.older_than or 0)
+        if age:
+            yield retention, now - age
+
+
+def _order(marked: Marked, policy: Policy) -> list[int]:
+    return marked.dead() if policy.max_freed is None else marked.dead_by_use()

@@ -1,0 +1,308 @@
+"""Permanent roots: the links that say what must be kept.
+
+A root is a symbolic link below `roots/`, at any depth, that leads into an object. An indirect
+root is a link of the user's own, anywhere, that leads into an object; `roots/auto/<name>`
+leads to it, where the name is made of the link's own path. When the user deletes the link, the object may go,
+and the next collection removes the entry in `roots/auto`.
+
+A root is made in this order: hold the object as a temporary root; see that it is registered; make the
+link. The collector keeps what is held since its beginning, so it does not matter whether it
+reads the roots before or after. The entry in `roots/auto` comes before the user's link;
+since it is dangling for that instant, both are made inside the gate, and dangling entries are
+removed inside the gate exclusively.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from blake3 import blake3
+
+from store import base32
+from store.errors import Error
+from store.path import InvalidStorePath, StorePath
+from store.system.failpoints import reach
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from store.layout import Layout
+    from store.local import Store
+
+
+_LONGEST_CHAIN = 16
+_NO_LINK = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG})
+"""What the system says where there is no link; anything else may go away again."""
+
+
+class NotALink(Error):
+    """A link cannot be made because something else is there, which may be a link of the user's own."""
+
+    link: Path
+    target: str | None = None
+
+    def __str__(self) -> str:
+        if self.target is None:
+            return f"{self.link} exists and is not a symbolic link"
+        return f"{self.link} is a symbolic link to {self.target!r}, which is not in the store, so it is not replaced"
+
+    @property
+    def hint(self) -> str:
+        """Return the way out."""
+        return "move it away, or choose another link with -o"
+
+
+class CannotLink(Error):
+    """A link cannot be made where it should be."""
+
+    link: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"cannot make the link {self.link}: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Return the ways out."""
+        return "choose another link with -o, or make none with --no-link"
+
+
+class RootUnreadable(Error):
+    """Nobody can tell now what a root keeps."""
+
+    link: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"cannot tell what the root {self.link} keeps: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Return the ways out."""
+        return "make it readable; or, if what it keeps may go, `kernix roots remove` it"
+
+
+class NotARoot(Error):
+    """A link does not lead into the store."""
+
+    link: Path
+
+    def __str__(self) -> str:
+        return f"{self.link} is not a symbolic link to an object of the store"
+
+
+@attrs.frozen
+class Root:
+    """A link that keeps *target*: a user's own, or one below `roots/`."""
+
+    link: Path
+    target: StorePath
+    indirect: bool
+
+
+def link_result(store: Store, link: Path, target: StorePath) -> None:
+    """Make *link* a symbolic link to the object *target*, and an indirect root; what it was before is no root any more.
+
+    Raises:
+        ObjectMissing: *target* is not registered.
+        NotALink: *link* is there and is something else, or leads elsewhere than into the store.
+        OSError: it cannot be made.
+    """
+    link = absolute(link)
+    check_replaceable(store.layout, link)
+    store.need([target])
+    with store.gate.shared():
+        reach("roots: register")
+        _switch(auto_entry(store.layout, link), str(link))
+        reach("roots: switch")
+        _switch(link, str(store.path(target)))
+
+
+def check_replaceable(layout: Layout, link: Path) -> None:
+    """Refuse to replace what is at *link*, unless that is nothing, or a link into the store, as `link_result` makes it.
+
+    Raises:
+        NotALink: it is something of the user's own.
+    """
+    try:
+        target = link.readlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise NotALink(link) from None
+        raise
+    # What it leads to may be gone; but a link to another link of the user's is that user's own.
+    place = link.parent / target
+    inside = os.path.normpath(f"{os.path.realpath(place.parent)}/{place.name}")
+    if not inside.startswith(f"{layout.objects}{os.sep}"):
+        raise NotALink(link, str(target))
+
+
+def check_can_link(link: Path) -> None:
+    """Refuse a *link* that cannot be made: its directory is tried.
+
+    Raises:
+        CannotLink: why.
+    """
+    directory = link.parent
+    temporary = directory / f".kernix-{os.urandom(8).hex()}"
+    try:
+        if len(os.fsencode(link.name)) > os.pathconf(directory, "PC_NAME_MAX"):
+            raise CannotLink(link, "its name is too long")
+        temporary.symlink_to("nowhere")
+        temporary.unlink()
+    except OSError as error:
+        raise CannotLink(link, f"{directory}: {(error.strerror or str(error)).lower()}") from None
+
+
+def result_of(layout: Layout, link: Path) -> StorePath | None:
+    """Return the object to which `link_result` has made *link* lead, None if *link* is nothing of that kind."""
+    link = absolute(link)
+    try:
+        target, entry = link.readlink(), auto_entry(layout, link).readlink()
+    except OSError:
+        return None
+    return object_of(layout, str(target)) if entry == link else None
+
+
+def add_root(store: Store, name: str, target: StorePath) -> Path:
+    """Make *target* a root named *name* in the store itself; return the link."""
+    link = store.layout.roots / name
+    store.need([target])
+    link.parent.mkdir(parents=True, exist_ok=True)
+    _switch(link, str(store.path(target)))
+    return link
+
+
+def add_indirect(store: Store, link: Path) -> Root:
+    """Make the user's *link*, which leads into the store already, a root.
+
+    Raises:
+        NotARoot: it does not lead there.
+        ObjectMissing: what it leads to is not registered.
+    """
+    link = absolute(link)
+    target = _target(store.layout, link)
+    if target is None:
+        raise NotARoot(link)
+    store.need([target])
+    with store.gate.shared():
+        _switch(auto_entry(store.layout, link), str(link))
+    return Root(link, target, indirect=True)
+
+
+def remove_indirect(store: Store, link: Path) -> None:
+    """Let the user's *link* be no root any more; the link itself stays.
+
+    Raises:
+        NotARoot: it is none.
+    """
+    link = absolute(link)
+    try:
+        auto_entry(store.layout, link).unlink()
+    except FileNotFoundError:
+        raise NotARoot(link) from None
+
+
+def roots(layout: Layout) -> list[Root]:
+    """Return every permanent root, by link.
+
+    Raises:
+        RootUnreadable: there may be one more.
+    """
+    found = []
+    for link in _links(layout.roots):
+        indirect = link.parent == layout.roots / "auto"
+        shown = link.readlink() if indirect else link
+        target = None if indirect and not shown.is_absolute() else _target(layout, shown)
+        if target is not None:
+            found.append(Root(shown, target, indirect=indirect))
+    return sorted(found, key=lambda root: root.link)
+
+
+def remove_dangling(layout: Layout) -> None:
+    """Remove the entries whose user's link is gone. Only inside the gate, exclusively."""
+    for link in _links(layout.roots / "auto"):
+        user = link.readlink()
+        if user.is_absolute() and not _is_there(user):
+            link.unlink()
+
+
+def object_of(layout: Layout, place: str) -> StorePath | None:
+    """Return the object that *place*, an absolute path, lies in or is."""
+    rest = os.path.normpath(place)
+    start = f"{layout.objects}{os.sep}"
+    if not rest.startswith(start):
+        rest = os.path.realpath(place)  # the home may have other names
+        if not rest.startswith(start):
+            return None
+    with contextlib.suppress(InvalidStorePath):
+        return StorePath.parse(rest[len(start) :].split(os.sep, 1)[0])
+    return None
+
+
+def objects_of(layout: Layout, places: Iterable[str]) -> set[StorePath]:
+    """Return the objects that *places* lie in."""
+    return {path for path in (object_of(layout, place) for place in places) if path is not None}
+
+
+def _target(layout: Layout, link: Path) -> StorePath | None:
+    place = link
+    for _ in range(_LONGEST_CHAIN):
+        try:
+            place = place.parent / place.readlink()
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise RootUnreadable(link, (error.strerror or str(error)).lower()) from None
+            return None
+        # A link of the user's to a link of the user's is followed; one to an object is not, since
+        # the object's own links are its references.
+        if os.path.normpath(place).startswith(f"{layout.objects}{os.sep}") or not os.path.islink(place):  # noqa: PTH114 -- it raises nothing
+            return object_of(layout, str(place))
+    return None
+
+
+def _links(directory: Path) -> Iterator[Path]:
+    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+        if entry.is_symlink():
+            yield Path(entry.path)
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _links(Path(entry.path))
+
+
+def _is_there(link: Path) -> bool:
+    """Return whether something is at *link*, as far as can be told."""
+    try:
+        link.lstat()
+    except OSError as error:
+        return error.errno not in _NO_LINK
+    return True
+
+
+def auto_entry(layout: Layout, link: Path) -> Path:
+    """Return where the entry of *link*, a user's link by its `absolute` path, is, or would be."""
+    return layout.roots / "auto" / base32.encode(blake3(os.fsencode(link)).digest(length=20))
+
+
+def absolute(link: Path) -> Path:
+    """Return *link* in its directory's real path, so that one link has one entry; the link itself is not followed."""
+    return Path(os.path.realpath(link.parent)) / link.name
+
+
+def _switch(link: Path, target: str) -> None:
+    temporary = link.with_name(f".kernix-{os.urandom(8).hex()}")  # no longer than any other name
+    temporary.symlink_to(target)
+    try:
+        temporary.rename(link)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,96 @@
+"""Read a tree and tell what is in it."""
+
+from __future__ import annotations
+
+import os
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from blake3 import blake3
+
+from store.trees.content import Kind
+from store.trees.reading import TOGETHER, FileReader, Name, Read, file_kind, open_file, read_target, stamp
+from store.trees.walk import Taker, walk
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from store.trees.content import Content
+    from store.trees.walk import Assistant, Directory
+
+
+@attrs.frozen(kw_only=True)
+class Node:
+    """What a tree holds at one place, relative to its root."""
+
+    place: str
+    kind: Kind
+    digest: bytes
+    status: os.stat_result
+
+
+def content_of(
+    path: Path,
+    visit: Callable[[Node], None] | None = None,
+    assistants: Sequence[Callable[[], Assistant]] = (),
+) -> Content:
+    """Return the content of what lies at *path*, having shown every node to *visit*, a directory after what it holds.
+
+    What the *assistants* read, if the tree turns out to be large, is not shown.
+
+    Raises:
+        InvalidTree: there is a fifo, a socket or a device, or it is too deep.
+        OSError: something cannot be read; its file name is the whole path.
+    """
+    return walk(path, Look(len(os.fspath(path)) + 1, visit), assistants)
+
+
+@attrs.define
+class Look(Taker):
+    """Reads a tree and shows its nodes to *visit*, their places without the first *prefix* characters."""
+
+    prefix: int = 0
+    visit: Callable[[Node], None] | None = None
+
+    def enter(self, directory: Directory) -> None:
+        """Do nothing."""
+
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+        """Return what the file *name* is, read to its end."""
+        fd, status = open_file(directory.fd if directory else None, name, place)
+        try:
+            digest, size = reader.digest(fd)
+        finally:
+            os.close(fd)
+        kind = file_kind(status.st_mode)
+        self._show(place, kind, digest, status)
+        return kind, digest, size, stamp(status)
+
+    def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
+        """Yield what the files *names* are; several at a time are read if nobody wants to see them."""
+        if self.visit:
+            yield from super().files(directory, names, reader)
+            return
+        for start in range(0, len(names), TOGETHER):
+            several = names[start : start + TOGETHER]
+            for name, found in zip(several, reader.small(directory.fd, several), strict=True):
+                yield found[0] if found else self.file(directory, name, directory.path_of(name), reader)
+
+    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
+        """Return the digest of the symbolic link *name*."""
+        dir_fd = directory.fd if directory else None
+        digest = blake3(read_target(dir_fd, name)).digest()
+        self._show(place, Kind.SYMLINK, digest, os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
+        return digest
+
+    def leave(self, directory: Directory, digest: bytes) -> None:
+        """Show *directory*."""
+        self._show(directory.place, Kind.DIRECTORY, digest, os.fstat(directory.fd))
+
+    def _show(self, place: str, kind: Kind, digest: bytes, status: os.stat_result) -> None:
+        if self.visit:
+            self.visit(Node(place=place[self.prefix :], kind=kind, digest=digest, status=status))

@@ -1,0 +1,437 @@
+"""The pool: every distinct file of the store under its digest, shared by hard links.
+
+    pool/<2 hex>/<62 hex>        a file with mode 0444
+    pool/<2 hex>/<62 hex>x       a file with mode 0555
+    pool/doubtful/<2 hex>/…      the same, not read since the last doubtful moment
+    pool/damaged/<64 hex>…       what turned out not to hold what its name says
+    pool/tmp/<pid>-<number>      a link on its way to replace a file
+
+An entry is one more hard link to a file of some object: it costs a directory entry and no
+data. Sharing is never needed for correctness: an entry that is missing, or that has as
+many links as the file system allows, means one more copy. An entry whose only link is
+the pool's own is garbage, and `sweep` removes it.
+
+An entry appears before its bytes are on the disk. Until the `syncfs` that goes with an object's
+commit, all its other links lie in scratch directories. So after a doubtful moment (`store.scratch` says which these
+are) remove the scratch directories and `sweep` before anything else is linked: what then remains in the pool has a link in
+a committed object. That is the rule; disks break it. So no entry that is left is believed (`doubt`): it is
+read before it is linked for the first time, and its place says whether that has been done. One that holds something else
+is never linked again; it goes to `damaged`, and a whole file takes its name.
+
+Between doubtful moments an entry is looked at and not read: who writes to a file changes its time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import itertools
+import os
+import stat
+
+from typing import TYPE_CHECKING, Self
+
+import attrs
+
+from blake3 import blake3
+
+from store.system.interrupt import check
+from store.system.parallel import in_parallel
+from store.trees.reading import OPEN_FILE
+from store.trees.seal import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+_TEMPORARY = "tmp"
+_DOUBTFUL = "doubtful"
+_DAMAGED = "damaged"
+_HEX_DIGITS = 64
+_SHARD_DIGITS = 2
+_EMPTY = blake3().digest()
+_CHUNK = 1 << 20
+_FILE = stat.S_IFREG | FILE_MODE
+_EXECUTABLE = stat.S_IFREG | EXECUTABLE_MODE
+_WORKERS = 16  # far more than processors: a thread that unlinks a file's last name waits for the disk
+
+_OWN = frozenset({_TEMPORARY, _DOUBTFUL, _DAMAGED})
+_UNREADABLE = frozenset({errno.EIO, errno.ELOOP, errno.ENXIO})  # a damaged disk, a symbolic link, a socket
+_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+
+# What says that this file cannot be shared, rather than that something is wrong: too many
+# links, a full directory index (ext4), a file system or a kernel policy without hard links.
+_NO_LINK = frozenset({errno.EMLINK, errno.ENOSPC, errno.EPERM, errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS})
+
+
+@attrs.frozen
+class Swept:
+    """What a sweep removed: entries, and the bytes on disk that they held."""
+
+    entries: int
+    size: int
+
+
+@attrs.frozen
+class Pooled:
+    """One entry of the pool."""
+
+    digest: bytes
+    executable: bool
+    inode: int
+
+    @property
+    def name(self) -> str:
+        """Return what it is called in the pool."""
+        return _entry(self.digest, self.executable)
+
+
+@attrs.define
+class Pool:
+    """A directory of hard links to files by content; any number of threads and processes may use it at once."""
+
+    directory: Path
+    _fd: int
+    _numbers: Iterator[int] = attrs.field(factory=itertools.count, init=False, repr=False)
+    _doubts: bool = attrs.field(default=False, init=False)  # whether there may be doubtful entries
+
+    @classmethod
+    def open(cls, directory: Path) -> Pool:
+        """Return the pool in *directory*, which is created if it is not there."""
+        (directory / _TEMPORARY).mkdir(parents=True, exist_ok=True)
+        pool = cls(directory, os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        pool.look()
+        return pool
+
+    def fileno(self) -> int:
+        """Return a descriptor of the pool's directory."""
+        return self._fd
+
+    def close(self) -> None:
+        """Release the pool's descriptor."""
+        os.close(self._fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def has(self, digest: bytes, executable: bool) -> bool:
+        """Return whether there is a file with *digest* to link to, as far as one can see without reading it."""
+        entry = _entry(digest, executable)
+        return any(os.access(place, os.F_OK, dir_fd=self._fd) for place in self._places(entry))
+
+    def link(
+        self, digest: bytes, executable: bool, dir_fd: int | None, name: bytes | str, *, likely: bool = False
+    ) -> bool:
+        """Make *name* in *dir_fd* a link to the file with *digest*; return whether the pool could do it.
+
+        Where that is *likely*, nothing is asked before: an exception costs twice as much as the question.
+        """
+        entry = _entry(digest, executable)
+        try:
+            if not likely and not os.access(entry, os.F_OK, dir_fd=self._fd) and not self._believe(entry):
+                return False
+            # Here, and not by `_is_fit`, since this is done for every file of a tree.
+            status = os.stat(entry, dir_fd=self._fd, follow_symlinks=False)
+            fit = status.st_mode == (_EXECUTABLE if executable else _FILE) and status.st_mtime_ns == MTIME_NS
+            if not (fit and (status.st_size or digest == _EMPTY)) and not self._check(entry, entry):
+                return False
+            os.link(entry, name, src_dir_fd=self._fd, dst_dir_fd=dir_fd)
+        except FileNotFoundError:
+            return likely and self._believe(entry) and self.link(digest, executable, dir_fd, name)
+        except OSError as error:
+            if error.errno in _NO_LINK:
+                return False
+            raise
+        return True
+
+    def offer(self, digest: bytes, executable: bool, dir_fd: int | None, name: bytes | str) -> None:
+        """Share the file *name* in *dir_fd*, which is canonical and has *digest*.
+
+        If the pool has such a file already, *name* becomes a link to that one. If that one
+        has all the links it can have, or is damaged, *name*'s file takes its place.
+        """
+        entry = _entry(digest, executable)
+        if self._doubts:
+            self._believe(entry)
+        try:
+            try:
+                os.link(name, entry, src_dir_fd=dir_fd, dst_dir_fd=self._fd, follow_symlinks=False)
+            except FileNotFoundError:
+                self._make_directory(entry[:2])
+                os.link(name, entry, src_dir_fd=dir_fd, dst_dir_fd=self._fd, follow_symlinks=False)
+        except FileExistsError:
+            if not self._replace(entry, dir_fd, name):
+                self._supersede(entry, dir_fd, name)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+
+    def doubt(self) -> None:
+        """Believe no entry before it has been read again. Only inside the gate, exclusively."""
+        for shard in filter(_is_shard, self._shards()):
+            while True:
+                self._make_directory(_DOUBTFUL)
+                try:
+                    os.rename(shard, f"{_DOUBTFUL}/{shard}", src_dir_fd=self._fd, dst_dir_fd=self._fd)
+                except FileNotFoundError:
+                    if self._exists(shard):
+                        continue  # a sweep has removed the directory that was made
+                except OSError as error:
+                    if error.errno not in _NOT_EMPTY:
+                        raise
+                    self._merge(shard)
+                break
+        self.look()
+
+    def look(self) -> None:
+        """See whether there are doubtful entries; who does not know of them makes copies instead of links."""
+        self._doubts = os.access(_DOUBTFUL, os.F_OK, dir_fd=self._fd)
+
+    def damaged(self) -> list[str]:
+        """Return the places in the pool of files that turned out to be damaged, and that objects still have."""
+        try:
+            return sorted(f"{_DAMAGED}/{item.name}" for item in self._items(_DAMAGED))
+        except FileNotFoundError:
+            return []
+
+    def entries(self) -> Iterator[Pooled]:
+        """Yield every entry, the doubtful among them, in no order."""
+        for shard in self._shards_and_doubtful():
+            for item in self._items(shard):
+                digits = shard[-2:] + item.name
+                try:
+                    digest = bytes.fromhex(digits[:_HEX_DIGITS])
+                except ValueError:
+                    continue  # not ours, or on its way
+                yield Pooled(digest, digits[_HEX_DIGITS:] == "x", item.inode())
+
+    def links(self) -> Iterator[tuple[int, Callable[[], os.stat_result]]]:
+        """Yield the inode of each entry, damaged ones among them, and what returns its status."""
+        for shard in [*self._shards_and_doubtful(), _TEMPORARY, *filter(self._exists, [_DAMAGED])]:
+            for item in self._items(shard):
+                yield item.inode(), functools.partial(item.stat, follow_symlinks=False)
+
+    def is_link_to(self, pooled: Pooled, status: os.stat_result) -> bool:
+        """Return whether what has *status* is the very file *pooled*; inode numbers alone do not tell on every file system."""
+        found = map(self._stat, self._places(_entry(pooled.digest, pooled.executable)))
+        return any(entry is not None and os.path.samestat(entry, status) for entry in found)
+
+    def is_whole(self, pooled: Pooled) -> bool:
+        """Return whether *pooled*, which is read, holds what its name says; or is gone or locked, and so not linked."""
+        for place in (pooled.name, f"{_DOUBTFUL}/{pooled.name}"):
+            try:
+                fd = os.open(place, OPEN_FILE, dir_fd=self._fd)
+            except (FileNotFoundError, PermissionError):
+                continue
+            except OSError:
+                return False
+            try:
+                if os.fstat(fd).st_ino == pooled.inode and not _holds(fd, pooled.name):
+                    return False
+            finally:
+                os.close(fd)
+        return True
+
+    def is_damaged(self, pooled: Pooled) -> bool:
+        """Return whether *pooled* has turned out to be damaged, and has not been linked for that."""
+        status = self._stat(f"{_DAMAGED}/{pooled.name.replace('/', '')}")
+        return status is not None and status.st_ino == pooled.inode
+
+    def set_aside(self, pooled: Pooled) -> None:
+        """Have nothing linked to *pooled*, which is damaged, any more."""
+        self.look()
+        for place in self._places(pooled.name):
+            status = self._stat(place)
+            if status is not None and status.st_ino == pooled.inode:
+                self._set_aside(place, pooled.name)
+
+    def sweep(self) -> Swept:
+        """Remove every entry that nothing but the pool links to, and links that were on their way."""
+        shards = [*self._shards_and_doubtful(), _TEMPORARY, *filter(self._exists, [_DAMAGED])]
+        swept = in_parallel(self._sweep_shard, shards, _WORKERS)
+        for directory in [*(shard for shard in shards if shard.startswith(f"{_DOUBTFUL}/")), _DOUBTFUL, _DAMAGED]:
+            with contextlib.suppress(OSError):  # it is not empty
+                os.rmdir(directory, dir_fd=self._fd)
+        self.look()
+        return Swept(sum(each.entries for each in swept), sum(each.size for each in swept))
+
+    def drop(self, entry: Pooled) -> None:
+        """Remove *entry*, so that nothing is linked to its file any more."""
+        for place in self._places(_entry(entry.digest, entry.executable)):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(place, dir_fd=self._fd)
+
+    def _sweep_shard(self, shard: str) -> Swept:
+        entries = size = 0
+        for item in self._items(shard):
+            check()
+            try:
+                status = item.stat(follow_symlinks=False)
+                if status.st_nlink > 1 and shard != _TEMPORARY:
+                    continue
+                os.unlink(f"{shard}/{item.name}", dir_fd=self._fd)
+            except FileNotFoundError:
+                continue  # another sweep took it
+            entries += 1
+            if status.st_nlink == 1:
+                size += status.st_blocks * 512
+        return Swept(entries, size)
+
+    def _replace(self, entry: str, dir_fd: int | None, name: bytes | str) -> bool:
+        """Make *name* a link to *entry*; return False if *entry* cannot serve and should be replaced."""
+        pooled = self._stat(entry)
+        own = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+        if pooled is None or (pooled.st_ino, pooled.st_dev) == (own.st_ino, own.st_dev):
+            return True
+        if pooled.st_size != own.st_size:
+            self._set_aside(entry, entry)
+            return False
+        if not _is_fit(entry, pooled) and not self._check(entry, entry):
+            return False
+        temporary = self._temporary()
+        try:
+            os.link(entry, temporary, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+            os.rename(temporary, name, src_dir_fd=self._fd, dst_dir_fd=dir_fd)
+        except FileNotFoundError:
+            return True  # a sweep was quicker; nothing is shared and nothing is wrong
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            return error.errno != errno.EMLINK
+        return True
+
+    def _supersede(self, entry: str, dir_fd: int | None, name: bytes | str) -> None:
+        temporary = self._temporary()
+        try:
+            os.link(name, temporary, src_dir_fd=dir_fd, dst_dir_fd=self._fd, follow_symlinks=False)
+            os.rename(temporary, entry, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        except FileNotFoundError:
+            return  # a sweep was quicker
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+
+    def _believe(self, entry: str) -> bool:
+        """Return whether a doubtful *entry* was there and turned out to be whole; it is believed from now on."""
+        return self._doubts and self._check(f"{_DOUBTFUL}/{entry}", entry)
+
+    def _check(self, place: str, entry: str) -> bool:
+        """Return whether the file at *place* is there and is what *entry* names; if it is not that, it is set aside."""
+        try:
+            fd = os.open(place, OPEN_FILE, dir_fd=self._fd)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno in _UNREADABLE:
+                self._set_aside(place, entry)
+            return False
+        try:
+            if not _holds(fd, entry):
+                self._set_aside(place, entry)
+                return False
+            if not _is_fit(entry, os.fstat(fd)):
+                os.fchmod(fd, _mode(entry))
+                os.utime(fd, ns=(MTIME_NS, MTIME_NS))
+        except PermissionError:  # somebody else's
+            return False
+        finally:
+            os.close(fd)
+        if place != entry:
+            self._make_directory(entry[:2])
+            with contextlib.suppress(FileNotFoundError):  # somebody else has read it, too
+                os.rename(place, entry, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        return True
+
+    def _set_aside(self, place: str, entry: str) -> None:
+        self._make_directory(_DAMAGED)
+        with contextlib.suppress(FileNotFoundError):  # somebody else did
+            os.rename(place, f"{_DAMAGED}/{entry.replace('/', '')}", src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
+    def _merge(self, shard: str) -> None:
+        """Move what is in *shard* to the doubtful entries there are already."""
+        for item in list(self._items(shard)):
+            with contextlib.suppress(FileNotFoundError):
+                place = f"{shard}/{item.name}"
+                os.rename(place, f"{_DOUBTFUL}/{place}", src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
+    def _make_directory(self, name: str) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, dir_fd=self._fd)
+
+    def _exists(self, place: str) -> bool:
+        return os.access(place, os.F_OK, dir_fd=self._fd)
+
+    def _places(self, entry: str) -> tuple[str, ...]:
+        return (entry, f"{_DOUBTFUL}/{entry}") if self._doubts else (entry,)
+
+    def _stat(self, entry: str) -> os.stat_result | None:
+        try:
+            return os.stat(entry, dir_fd=self._fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def _temporary(self) -> str:
+        return f"{_TEMPORARY}/{os.getpid()}-{next(self._numbers)}"
+
+    def _shards(self) -> list[str]:
+        with os.scandir(self._fd) as shards:
+            return sorted(shard.name for shard in shards if shard.name not in _OWN)
+
+    def _shards_and_doubtful(self) -> list[str]:
+        doubtful: list[str] = []
+        with contextlib.suppress(FileNotFoundError):
+            doubtful = [f"{_DOUBTFUL}/{item.name}" for item in self._items(_DOUBTFUL)]
+        return [*self._shards(), *doubtful]
+
+    def _items(self, shard: str) -> Iterator[os.DirEntry[str]]:
+        fd = os.open(shard, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._fd)
+        try:
+            with os.scandir(fd) as items:
+                yield from items
+        finally:
+            os.close(fd)
+
+
+def _entry(digest: bytes, executable: bool) -> str:
+    digits = digest.hex()
+    return f"{digits[:2]}/{digits[2:]}x" if executable else f"{digits[:2]}/{digits[2:]}"
+
+
+def _is_shard(name: str) -> bool:
+    return len(name) == _SHARD_DIGITS
+
+
+def _mode(entry: str) -> int:
+    return EXECUTABLE_MODE if entry.endswith("x") else FILE_MODE
+
+
+def _digest(entry: str) -> bytes:
+    return bytes.fromhex(entry[:2] + entry[3 : _HEX_DIGITS + 1])
+
+
+def _is_fit(entry: str, status: os.stat_result) -> bool:
+    """Return whether *status* is that of a file that nobody has written to since it became *entry*."""
+    return (
+        status.st_mtime_ns == MTIME_NS
+        and status.st_mode == stat.S_IFREG | _mode(entry)
+        and (status.st_size > 0 or _digest(entry) == _EMPTY)
+    )
+
+
+def _holds(fd: int, entry: str) -> bool:
+    """Return whether the file *fd* can be read and has the digest that *entry* names."""
+    hasher = blake3()
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return False
+        while data := os.read(fd, _CHUNK):
+            hasher.update(data)
+    except OSError:
+        return False
+    return hasher.digest() == _digest(entry)

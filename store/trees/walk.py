@@ -1,0 +1,331 @@
+"""Walk a tree and fold it into its content, with assistants if it is large.
+
+A `Visitor` says what becomes of each file, link and directory. Nothing here follows a symbolic link
+below the tree's root or opens a path of more than one component: every directory is opened from its
+parent's descriptor. The directory that was found last is taken up first, so the descriptors in use
+are those of one path from the root, and of the directories for whose parts assistants are waited for;
+MAX_DEPTH bounds them. Assistants get those that were found first, with all that is below them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import stat
+import threading
+
+from collections import deque
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import attrs
+
+from store.system.interrupt import check
+from store.trees.content import Content, Kind, listing_digest, tree_digest
+from store.trees.reading import (
+    OPEN_DIRECTORY,
+    FileReader,
+    Known,
+    Name,
+    Read,
+    check_depth,
+    refusal,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+_MANY = 2000  # nodes: what takes as long to read as starting a process
+_LOOK = 0.2  # seconds between two looks whether to stop, while an assistant works
+_DEPTH = 2  # of what an assistant gets: no half of the tree, and no crumbs
+
+Below: TypeAlias = tuple[bytes, int, int]
+"""What is below a directory: the digest of its listing, the size of the files, the number of nodes."""
+
+
+@attrs.define(eq=False)
+class Directory:
+    """A directory on its way to a digest; a visitor may keep a second descriptor in it."""
+
+    parent: Directory | None
+    name: Name  # in its parent; the root's is its path
+    place: str
+    depth: int
+    fd: int = -1
+    target_fd: int = -1
+    nodes: list[tuple[bytes, Kind, bytes]] = attrs.field(factory=list)
+    size: int = 0  # of the files in it
+    size_below: int = 0
+    nodes_below: int = 0
+    pending: int = 1  # its own entries, and each directory in it
+    taken: bool = False  # by somebody who sees to it
+
+    def path_of(self, name: Name) -> str:
+        """Return the path of *name* in it."""
+        return f"{self.place}/{os.fsdecode(name)}"
+
+    def close(self) -> None:
+        """Release the descriptors."""
+        for fd in (self.fd, self.target_fd):
+            if fd >= 0:
+                os.close(fd)
+        self.fd = self.target_fd = -1
+
+
+class Visitor(Protocol):
+    """What is done with the nodes of a tree. The root has no directory, and its path for a name."""
+
+    def enter(self, directory: Directory) -> None:
+        """Take up *directory*, which is open."""
+
+    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+        """Return what the file *name* is."""
+
+    def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
+        """Yield what the files *names* are."""
+        for name in names:
+            yield self.file(directory, name, directory.path_of(name), reader)
+
+    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
+        """Return the digest of the symbolic link *name*."""
+
+    def leave(self, directory: Directory, digest: bytes) -> None:
+        """Finish *directory*, in which all is done."""
+
+
+class Taker(Visitor):
+    """A visitor to whom files may be known."""
+
+    def take(self, directory: Directory, known: Known) -> Known:  # noqa: ARG002 -- others need to know where
+        """Do with files of *directory* that are *known* what is to be done, and return those that need not be read."""
+        return known
+
+
+class Assistant(Protocol):
+    """Somebody else who can do what the visitor does with a directory and all below it."""
+
+    def walk(self, directory: Directory) -> Below | None:
+        """Return what is below *directory*; None, and nothing was made, if that could not be done."""
+
+    def stop(self) -> None:
+        """Have it give up what it does."""
+
+    def close(self) -> None:
+        """Let it go."""
+
+
+def walk(
+    path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assistant]] = (), *, many: int = _MANY
+) -> Content:
+    """Return the content of the tree at *path* as *visitor* finds it.
+
+    If it turns out to have more than *many* nodes, the *assistants* are called in for parts of it.
+
+    Raises:
+        InvalidTree: there is a fifo, a socket or a device, or it is too deep.
+        OSError: what the visitor met, or a directory that cannot be read.
+    """
+    root = os.fspath(path)
+    form = stat.S_IFMT(os.lstat(root).st_mode)
+    if form == stat.S_IFDIR:
+        digest, size, nodes = _Walk(visitor, assistants, many).below(Directory(None, root, root, 0))
+        return Content(tree_digest(Kind.DIRECTORY, digest), size, nodes + 1)
+    if form == stat.S_IFLNK:
+        return Content(tree_digest(Kind.SYMLINK, visitor.symlink(None, root, root)), 0, 1)
+    if form == stat.S_IFREG:
+        kind, digest, size, _ = visitor.file(None, root, root, FileReader())
+        return Content(tree_digest(kind, digest), size, 1)
+    raise refusal(root, form)
+
+
+def walk_below(place: str, depth: int, visitor: Visitor) -> Below:
+    """Return what is below the directory at *place*, *depth* levels below a tree's root, as *visitor* finds it.
+
+    Raises:
+        InvalidTree, OSError: as `walk` does.
+    """
+    return _Walk(visitor, (), _MANY).below(Directory(None, place, place, depth))
+
+
+@attrs.define
+class _Walk:
+    visitor: Visitor
+    starts: Sequence[Callable[[], Assistant]]
+    many: int
+    _waiting: deque[Directory] = attrs.field(factory=deque)  # with some that an assistant has taken
+    _offered: deque[Directory] = attrs.field(factory=deque)  # those of them that assistants may have, and some taken
+    _changed: threading.Condition = attrs.field(factory=threading.Condition)  # of what follows, and of directories
+    _threads: list[threading.Thread] = attrs.field(factory=list)
+    _assistants: list[Assistant] = attrs.field(factory=list)
+    _open: set[Directory] = attrs.field(factory=set)
+    _result: Below | None = None
+    _failure: BaseException | None = None
+
+    def below(self, root: Directory) -> Below:
+        self._waiting.append(root)
+        self._noting_failure(self._work)
+        if self._failure:
+            for assistant in self._assistants:
+                assistant.stop()
+        for thread in self._threads:
+            thread.join()
+        for directory in self._open:
+            directory.close()
+        if self._failure:
+            raise self._failure
+        assert self._result  # noqa: S101 -- the work ends with a result or a failure
+        return self._result
+
+    def _work(self) -> None:
+        done = 0
+        reader = FileReader()
+        while directory := self._next(self._waiting, self._waiting.pop):
+            self._take_up(directory, reader)
+            done += len(directory.nodes)
+            self._complete(directory)
+            if done > self.many and self.starts:
+                self._call_in()
+
+    def _call_in(self) -> None:
+        starts, self.starts = self.starts, ()
+        for start in starts:
+            assisting = functools.partial(self._assist, start)
+            thread = threading.Thread(target=self._noting_failure, args=(assisting,), daemon=True)
+            with contextlib.suppress(RuntimeError):  # there can be no further thread
+                thread.start()
+                self._threads.append(thread)
+
+    def _assist(self, start: Callable[[], Assistant]) -> None:
+        try:
+            assistant = start()
+        except OSError:  # there can be no further process
+            return
+        with contextlib.closing(assistant):
+            self._assistants.append(assistant)
+            while directory := self._next(self._offered, self._offered.popleft):
+                found = assistant.walk(directory)
+                if found and directory.parent:
+                    self._fold(directory, found)
+                    self._complete(directory.parent)
+                else:
+                    directory.taken = False
+                    self._put(directory, offer=False)
+
+    def _noting_failure(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 -- it is raised to the caller, whatever it is
+            with self._changed:
+                self._failure = self._failure or error
+                self._changed.notify_all()
+
+    def _put(self, directory: Directory, *, offer: bool = True) -> None:
+        with self._changed:
+            self._waiting.append(directory)
+            if offer and directory.depth >= _DEPTH:
+                self._offered.append(directory)
+            self._changed.notify_all()
+
+    def _next(self, among: deque[Directory], take: Callable[[], Directory]) -> Directory | None:
+        """Return what *take* gives of those *among* which nobody has taken, when there is one; None at the end."""
+        with self._changed:
+            while not self._result and not self._failure:
+                while among:
+                    directory = take()
+                    if not directory.taken:
+                        directory.taken = True
+                        return directory
+                check()
+                self._changed.wait(_LOOK)
+        return None
+
+    def _take_up(self, directory: Directory, reader: FileReader) -> None:
+        """Do all that *directory* holds but for the directories in it."""
+        check()
+        check_depth(directory.depth, directory.place)
+        try:
+            dir_fd = directory.parent.fd if directory.parent else None
+            directory.fd = os.open(directory.name, OPEN_DIRECTORY, dir_fd=dir_fd)
+            self._open.add(directory)
+            self.visitor.enter(directory)
+            with os.scandir(directory.fd) as entries:
+                names = [
+                    entry.name
+                    for entry in entries
+                    if entry.is_file(follow_symlinks=False) or self._is_file(directory, entry)
+                ]
+            if names:
+                self._files(directory, names, reader)
+        except OSError as error:
+            raise _locate(error, directory.place) from None
+
+    def _is_file(self, directory: Directory, entry: os.DirEntry[str]) -> bool:
+        """See to *entry*, which is no file, and return so."""
+        name = entry.name
+        place = f"{directory.place}/{name}"
+        if entry.is_dir(follow_symlinks=False):
+            with self._changed:
+                directory.pending += 1
+            self._put(Directory(directory, name, place, directory.depth + 1))
+        elif entry.is_symlink():
+            try:
+                digest = self.visitor.symlink(directory, name, place)
+            except OSError as error:
+                raise _locate(error, place) from None
+            directory.nodes.append((os.fsencode(name), Kind.SYMLINK, digest))
+        else:
+            raise refusal(place, entry.stat(follow_symlinks=False).st_mode)
+        return False
+
+    def _files(self, directory: Directory, names: list[str], reader: FileReader) -> None:
+        results: list[Read] = []
+        try:
+            for result in self.visitor.files(directory, names, reader):
+                results.append(result)
+                if self._failure:
+                    return
+                check()
+        except OSError as error:
+            raise _locate(error, directory.path_of(names[len(results)])) from None
+        encoded = os.fsencode("\0".join(names)).split(b"\0")  # all at once takes a third of the time
+        directory.size += sum([size for _, _, size, _ in results])
+        directory.nodes += [(name, kind, digest) for name, (kind, digest, _, _) in zip(encoded, results, strict=True)]
+
+    def _complete(self, directory: Directory) -> None:
+        """Note that one part of *directory* is done; finish it if it was the last, and so on up."""
+        current: Directory | None = directory
+        while current:
+            with self._changed:
+                current.pending -= 1
+                if current.pending or self._failure:
+                    return
+            digest = listing_digest(current.nodes)
+            self.visitor.leave(current, digest)
+            self._open.discard(current)
+            current.close()
+            size = current.size + current.size_below
+            self._fold(current, (digest, size, len(current.nodes) + current.nodes_below))
+            current.nodes.clear()  # it may still be among those that were offered
+            current = current.parent
+
+    def _fold(self, directory: Directory, below: Below) -> None:
+        """Note in the parent of *directory* what is below that, or as the result."""
+        digest, size, nodes = below
+        parent = directory.parent
+        with self._changed:
+            if parent:
+                parent.nodes.append((os.fsencode(directory.name), Kind.DIRECTORY, digest))
+                parent.size_below += size
+                parent.nodes_below += nodes
+            else:
+                self._result = below
+                self._changed.notify_all()
+
+
+def _locate(error: OSError, place: str) -> OSError:
+    """Return *error* with *place* for a file name if it has but one component of it."""
+    if isinstance(error.filename, str | bytes) and os.sep not in os.fsdecode(error.filename):
+        error.filename = place
+    return error

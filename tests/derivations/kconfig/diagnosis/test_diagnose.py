@@ -1,0 +1,380 @@
+"""What became of requests, each exactly once, and why: on a Kconfig of a few options."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from derivations.frozen_map import FrozenMap
+from derivations.kconfig.diagnosis import whole_config
+from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.outcome import Account, Outcome, asked
+from derivations.kconfig.language.fragment import Origin, Request
+from derivations.kconfig.language.merge import Merged, Shadowed
+from derivations.kconfig.language.values import MODULE, NO, UNSET, YES, Hex, Priority, Tristate, Value
+from derivations.kconfig.symbols.expression import Ref
+from derivations.kconfig.symbols.fits import SWITCHES, holds
+from derivations.kconfig.symbols.model import Choice, Definition
+from tests.small_kconfig import Resolver, accounts, expression, merged, model, option
+
+
+CHOICE = Choice(
+    id="@1", prompt="Preemption", members=("NONE", "FULL"), definitions=(Definition("Kconfig", 1, expression("y")),)
+)
+TIMER = Choice(id="@2", prompt="Timer", members=("ONLY", "OTHER"))
+OPTIONS = model(
+    [
+        option("MODULES", prompt="Modules"),
+        option("TTY", prompt="Terminals"),
+        option("VT", prompt="Virtual terminals", depends="TTY", defaults=[("y", "y")]),
+        option("KGDB", prompt="Debugger"),
+        option("SERIAL", "tristate", prompt="Debugger on a serial line", depends="KGDB && TTY && VT"),
+        option("WIREGUARD", "tristate", prompt="WireGuard", selects=["TUNNEL"]),
+        option("TUNNEL", "tristate"),
+        option("BUS", "tristate", prompt="Bus"),
+        option("DEVICE", "tristate", prompt="Device", depends="BUS"),
+        option("SHIFT", "int", prompt="Shift", defaults=[("17", "y")], ranges=[("12", "25", "y")]),
+        option("CPUS", "int", prompt="Processors", depends="KGDB", defaults=[("64", "KGDB")]),
+        option("COMPUTED", "int", defaults=[("3", "y")]),
+        option("START", "hex", prompt="Start", defaults=[("0x1000000", "y")]),
+        option("NAME", "string", prompt="Name"),
+        option("NONE", prompt="No preemption", choice="@1"),
+        option("FULL", prompt="Preemption", choice="@1"),
+        option("ONLY", prompt="Only", choice="@2"),
+        option("OTHER", prompt="Other", choice="@2", depends="HAS_COMPILER"),
+        option("HAS_COMPILER", defaults=[("n", "y")]),
+        option("RUST", prompt="Rust", depends="HAS_COMPILER"),
+        option("EITHER", prompt="Either", depends="ELSEWHERE || KGDB && TTY"),
+        option("OLD", transitional=True, help="Transitional config for migration to TTY."),
+        option("64BIT", defaults=[("y", "y")]),
+    ],
+    [CHOICE, TIMER],
+    elsewhere={"ARM64_PAN": ["arch/arm64/Kconfig:12"]},
+)
+
+
+def one(name: str, value: Value, **more: Value) -> Account:
+    """Return the account of the request *name* = *value*, with *more* requests beside it."""
+    return accounts(OPTIONS, {name: value, **more})[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "more", "outcome", "reason"),
+    [
+        pytest.param("TTY", YES, {}, "held", "", id="held"),
+        pytest.param("SERIAL", NO, {}, "held", "", id="n-by-absence"),
+        pytest.param("NOWHERE", NO, {}, "held", "nothing in 6.12.1 defines it", id="n-without-option"),
+        pytest.param("NAME", "", {}, "held", "", id="empty-text"),
+        pytest.param("SHIFT", 18, {}, "held", "", id="number"),
+        pytest.param("START", Hex(0x2000000), {}, "held", "", id="hexadecimal"),
+        pytest.param("TUNNEL", YES, {"WIREGUARD": YES}, "selected", "WIREGUARD selects it anyway", id="selected"),
+        pytest.param("SHIFT", 99, {}, "clamped", "its range is 12 to 25", id="clamped"),
+        pytest.param("NONE", NO, {}, "held", "the choice “Preemption” is FULL", id="choice-otherwise"),
+        pytest.param("ONLY", NO, {}, "choice", "the choice “Timer” has to be one of its members", id="choice-not"),
+        pytest.param("SERIAL", YES, {}, "blocked", "", id="blocked"),
+        pytest.param("TUNNEL", NO, {"WIREGUARD": YES}, "blocked", "WIREGUARD selects it", id="selected-up"),
+        pytest.param("TUNNEL", YES, {}, "blocked", "it cannot be asked for, having no prompt", id="no-prompt"),
+        pytest.param("BUS", MODULE, {}, "blocked", "m needs modules, which are off, so it became y", id="no-modules"),
+        pytest.param("DEVICE", MODULE, {}, "blocked", "m needs modules, which are off", id="no-modules-and-more"),
+        pytest.param(
+            "DEVICE", YES, {"BUS": MODULE, "MODULES": YES}, "blocked", "what it depends on limits it to m", id="limited"
+        ),
+        pytest.param("CPUS", 8, {}, "blocked", "it cannot be set yet", id="number-not-visible"),
+        pytest.param("COMPUTED", 8, {}, "blocked", "it has no prompt, its value is computed", id="number-computed"),
+        pytest.param(
+            "ARM64_PAN", YES, {}, "absent", "x86_64 does not have it; it is defined in arch/arm64/Kconfig:12", id="arch"
+        ),
+        pytest.param("OLD", YES, {}, "absent", "it is only read, to carry old configurations over to what replaces it", id="transitional"),
+        pytest.param("SERAIL", YES, {}, "unknown", "nothing in 6.12.1 defines it", id="unknown"),
+        pytest.param("KGDB", MODULE, {}, "invalid", "it is a bool, never a module", id="m-for-a-bool"),
+        pytest.param("KGDB", "y", {}, "invalid", 'it is a bool, and "y" is a text', id="text-for-a-bool"),
+        pytest.param("SHIFT", "19", {}, "invalid", "it is a number, and one in quotation marks is dropped", id="quoted"),
+        pytest.param("NAME", YES, {}, "invalid", "it is a text, and y without quotation marks is dropped", id="unquoted"),
+        pytest.param("START", 1000000, {}, "invalid", "it is a hexadecimal number, so 1000000 would be 0x1000000", id="no-0x"),
+    ],
+)  # fmt: skip
+def test_outcomes(name: str, value: Value, more: dict[str, Value], outcome: str, reason: str) -> None:
+    """Each request ends in the state that fits it, with the reason."""
+    it = one(name, value, **more)
+
+    assert (outcome, reason) == (it.outcome, it.reason)
+
+
+def test_what_replaces_an_option_that_is_only_read() -> None:
+    """Its help names what replaces it."""
+    assert "write TTY" == one("OLD", YES).suggestion
+
+
+def test_every_request_has_one_account() -> None:
+    """Accounts are as many as requests, those that count in order of the options, those overruled last."""
+    requests = merged({"TTY": YES, "NOWHERE": YES, "KGDB": NO})
+    weak = Request(YES, priority=Priority.DEFAULT, origin=Origin("debugging", "debugging.py:3"))
+    both = attrs.evolve(requests, shadowed=(Shadowed("KGDB", weak, requests.requests["KGDB"]),))
+    found = account(both, OPTIONS, Resolver(OPTIONS)("CONFIG_TTY=y\n"))
+
+    assert ["KGDB", "NOWHERE", "TTY", "KGDB"] == [it.option for it in found]
+    assert Outcome.SHADOWED is found[-1].outcome
+    assert "n is asked instead (mine, mine.py:3)" == found[-1].reason
+    assert not found[-1].fails
+
+
+def test_a_request_that_was_taken_back() -> None:
+    """A request that another one takes back is overruled by it."""
+    weak = Request(YES, priority=Priority.DEFAULT)
+    back = Request(UNSET, origin=Origin("mine", "mine.py:1"))
+    found = account(Merged(FrozenMap(), (Shadowed("KGDB", weak, back),)), OPTIONS, Resolver(OPTIONS)(""))
+
+    assert ["it is taken back (mine, mine.py:1)"] == [it.reason for it in found]
+
+
+def test_what_fails() -> None:
+    """What does not hold is an error, unless it is optional."""
+    values = Resolver(OPTIONS)("")
+    must, may = merged({"SERIAL": YES}), merged({"SERIAL": YES}, SERIAL=True)
+
+    assert [True] == [it.fails for it in account(must, OPTIONS, values)]
+    assert [False] == [it.fails for it in account(may, OPTIONS, values)]
+
+
+def test_the_chain_of_what_blocks() -> None:
+    """What blocks is followed down to the options to set; what a default brings by itself is not among them."""
+    it = one("SERIAL", YES, KGDB=NO)
+
+    assert (
+        "SERIAL: asked y (mine, mine.py:1), is n\n"
+        '  needs KGDB [=n]: asked n (mine, mine.py:2) → "KGDB": force(YES)\n'
+        '  needs TTY [=n]: nothing asks for it → "TTY": YES\n'
+        "  needs VT [=n]: nothing asks for it, and it cannot be set yet\n"
+        "    needs TTY [=n]: see above"
+    ) == it.text
+
+
+def test_of_alternatives_the_nearest_is_followed() -> None:
+    """Where one of several expressions is enough, all are shown, and the one that can come about is followed."""
+    it = one("EITHER", YES)
+
+    assert (
+        "EITHER: asked y (mine, mine.py:1), is n\n"
+        "  needs (KGDB [=n] && TTY [=n]) || ELSEWHERE [=n]: none of these holds\n"
+        '    needs KGDB [=n]: nothing asks for it → "KGDB": YES\n'
+        '    needs TTY [=n]: nothing asks for it → "TTY": YES'
+    ) == it.text
+
+
+def test_what_only_others_switch_on() -> None:
+    """For an option without a prompt, those that select it are told."""
+    it = one("TUNNEL", YES)
+
+    assert (
+        "TUNNEL: asked y (mine, mine.py:1), is n: it cannot be asked for, having no prompt\n"
+        "  needs TUNNEL [=n]: it has no prompt; WIREGUARD selects it\n"
+        '    needs WIREGUARD [=n]: nothing asks for it → "WIREGUARD": YES'
+    ) == it.text
+
+
+def test_what_forces_an_option() -> None:
+    """For an option that is selected against a request, it is told who asks for what selects it."""
+    it = one("TUNNEL", NO, WIREGUARD=YES)
+
+    assert (
+        "TUNNEL: asked n (mine, mine.py:1), is y: WIREGUARD selects it\n"
+        '  needs !WIREGUARD [=y]: asked y (mine, mine.py:2) → "WIREGUARD": force(NO)'
+    ) == it.text
+
+
+HIDDEN = model(
+    [
+        option("EXPERT", prompt="Expert"),
+        option("RING", prompt="Ring", prompt_if="EXPERT", defaults=[("y", "y")]),
+        option("CARD", prompt="Card", selects=["LOADER"]),
+        option("LOADER", prompt="Loader", prompt_if="EXPERT", defaults=[("y", "y")]),
+        option("TICKER", prompt="Ticker", prompt_if="ELSEWHERE", depends="CLOCK", defaults=[("y", "y")]),
+        option("CLOCK", prompt="Clock"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "reason", "needs"),
+    [
+        pytest.param("RING", {}, "that is its default, and its prompt is not shown", ["EXPERT [=n]"], id="default"),
+        pytest.param("LOADER", {"CARD": YES}, "CARD selects it", ["!CARD [=y]", "EXPERT [=n]"], id="selected-too"),
+        pytest.param("TICKER", {"CLOCK": YES}, "its prompt is never shown here", ["!CLOCK [=y]"], id="never-shown"),
+    ],
+)
+def test_a_prompt_that_is_not_shown(name: str, more: dict[str, Value], reason: str, needs: list[str]) -> None:
+    """An option asked off whose prompt has a condition is on because of that condition, which is named."""
+    it = accounts(HIDDEN, {name: NO, **more})[name]
+
+    assert (Outcome.BLOCKED, reason, needs) == (it.outcome, it.reason, [below.needs for below in it.witness])
+
+
+def test_a_lost_choice() -> None:
+    """Of two members of a choice that are asked for, the one that lost tells which won and who asked for it."""
+    found = accounts(OPTIONS, {"NONE": YES, "FULL": YES})
+    lost = found["FULL"] if found["NONE"].holds else found["NONE"]
+    winner = "NONE" if found["NONE"].holds else "FULL"
+    line = 1 if winner == "NONE" else 2
+
+    assert Outcome.CHOICE is lost.outcome
+    assert f"the choice “Preemption” is {winner}, asked y (mine, mine.py:{line})" == lost.reason
+
+
+def test_a_dead_end() -> None:
+    """What the compiler decides is said to be so, and nothing is proposed."""
+    it = one("RUST", YES)
+
+    assert (
+        "RUST: asked y (mine, mine.py:1), is n\n"
+        "  needs HAS_COMPILER [=n]: it has no prompt: the compiler, its tools or the architecture decide"
+    ) == it.text
+
+
+def test_what_an_architecture_is_stays() -> None:
+    """The word size is never proposed to be changed."""
+    it = one("64BIT", NO)
+
+    assert (Outcome.BLOCKED, ()) == (it.outcome, it.likely)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "suggestion"),
+    [
+        pytest.param("SERAIL", YES, "did you mean SERIAL?", id="near"),
+        pytest.param("NOWHERE", YES, None, id="nothing-near"),
+        pytest.param("KGDB", MODULE, "write YES", id="bool"),
+        pytest.param("SHIFT", "19", "write 19", id="quoted-number"),
+        pytest.param("START", "0xff", "write Hex(0xff)", id="quoted-hexadecimal"),
+        pytest.param("START", 1000000, "write Hex(0x1000000), or Hex(0xf4240) for the decimal number", id="no-0x"),
+        pytest.param("SHIFT", Hex(16), "write 16", id="0x-for-an-int"),
+        pytest.param("SHIFT", YES, "write a number, such as 16", id="switch-for-a-number"),
+        pytest.param("NAME", 17, 'write "17"', id="unquoted-text"),
+    ],
+)
+def test_suggestions(name: str, value: Value, suggestion: str | None) -> None:
+    """What to write instead is said where it is known."""
+    assert suggestion == one(name, value).suggestion
+
+
+def test_what_was_renamed() -> None:
+    """An option of an older guide is told what it became, when, and by which commit."""
+    options = model([option("MITIGATION_RETPOLINE", prompt="Retpolines"), option("SLUB")])
+    found = accounts(options, {"RETPOLINE": YES, "DEVPTS_MULTIPLE_INSTANCES": YES, "SLS": NO})
+
+    assert Outcome.ABSENT is found["RETPOLINE"].outcome
+    assert (
+        "renamed to MITIGATION_RETPOLINE in 6.9 (“x86/bugs: Rename CONFIG_RETPOLINE => CONFIG_MITIGATION_RETPOLINE”)"
+    ) == found["RETPOLINE"].reason
+    assert "write MITIGATION_RETPOLINE" == found["RETPOLINE"].suggestion
+    assert "every mount of devpts is its own instance now; leave it out" == (
+        found["DEVPTS_MULTIPLE_INSTANCES"].suggestion
+    )
+    assert Outcome.HELD is found["SLS"].outcome
+
+
+def test_no_for_a_renamed_option_that_is_on() -> None:
+    """A request to leave out an option is no use if it has another name now, under which it is on."""
+    options = model([option("MITIGATION_RETPOLINE", prompt="Retpolines", defaults=[("y", "y")])])
+
+    assert Outcome.ABSENT is accounts(options, {"RETPOLINE": NO})["RETPOLINE"].outcome
+
+
+def test_a_name_from_a_later_version() -> None:
+    """A kernel before a renaming is told the name that it knows."""
+    options = model([option("RETPOLINE", prompt="Retpolines")], version="6.1.55")
+    found = accounts(options, {"MITIGATION_RETPOLINE": YES})["MITIGATION_RETPOLINE"]
+
+    assert "6.1.55 still calls it RETPOLINE; MITIGATION_RETPOLINE comes with 6.9" == found.reason
+    assert "write RETPOLINE" == found.suggestion
+
+
+def test_json() -> None:
+    """An account has the same facts as JSON."""
+    found = one("TUNNEL", YES).to_json()
+
+    assert {
+        "option": "TUNNEL",
+        "asked": "y",
+        "optional": False,
+        "fragment": "mine",
+        "place": "mine.py:1",
+        "got": "n",
+        "outcome": "blocked",
+        "holds": False,
+        "reason": "it cannot be asked for, having no prompt",
+        "witness": [
+            {
+                "needs": "TUNNEL [=n]",
+                "because": "it has no prompt; WIREGUARD selects it",
+                "change": None,
+                "below": [
+                    {
+                        "needs": "WIREGUARD [=n]",
+                        "because": "nothing asks for it",
+                        "change": {"WIREGUARD": "y"},
+                        "below": [],
+                    }
+                ],
+            }
+        ],
+        "suggestion": None,
+        "change": {},
+    } == found
+
+
+def test_a_choice_that_is_not_offered() -> None:
+    """A member of a choice that nobody is asked about tells what the choice itself needs."""
+    choice = Choice(
+        id="@1", prompt="Key", members=("RSA", "EC"), depends=expression("SIGNING"),
+        definitions=(Definition("certs/Kconfig", 18, expression("SIGNING")),),
+    )  # fmt: skip
+    options = model(
+        [
+            option("SIGNING", prompt="Sign modules"),
+            option("RSA", prompt="RSA", choice="@1", depends="@1"),
+            option("EC", prompt="Elliptic curves", choice="@1", depends="@1"),
+        ],
+        [choice],
+    )
+    it = accounts(options, {"EC": YES})["EC"]
+
+    assert Ref("@1") == options["EC"].depends
+    assert (
+        "EC: asked y (mine, mine.py:1), is n\n"
+        "  needs the choice “Key” [=n]: the choice is not offered\n"
+        '    needs SIGNING [=n]: nothing asks for it → "SIGNING": YES'
+    ) == it.text
+
+
+def exactly(file: str) -> dict[str, str]:
+    """Return what is said of each option that is otherwise than *file*, a whole `.config`, has it."""
+    values = Resolver(OPTIONS)(file)
+    result = {name: values[name].value for name, it in OPTIONS.items() if it.type in SWITCHES}
+    base = whole_config.exactly(
+        file, "x.config", {name: Tristate(it) for name, it in result.items()}, lambda name: bool(OPTIONS[name].prompts)
+    )
+    changed = {
+        name: it for name, it in base.items() if not it.optional and not holds(asked(it), OPTIONS[name], values[name])
+    }
+    return {it.option: it.text for it in account(Merged(FrozenMap(changed)), OPTIONS, values, base=base)}
+
+
+def test_a_file_that_asks_for_two_of_a_choice() -> None:
+    """Of the member that was chosen it is said that the file asks for it as well, and where."""
+    found = exactly("CONFIG_NONE=y\nCONFIG_FULL=y\nCONFIG_ONLY=y\n")
+
+    lost, won = ("NONE", "FULL") if "NONE" in found else ("FULL", "NONE")
+    place = {"NONE": "x.config:1", "FULL": "x.config:2"}
+    assert found == {
+        lost: f"{lost}: asked y ({place[lost]}), is n: the choice “Preemption” is {won}, asked y ({place[won]})"
+    }
+
+
+def test_a_file_that_leaves_an_option_out() -> None:
+    """What is on because the file does not name it is told with the line that is missing, and not as its own cause."""
+    found = exactly("CONFIG_TTY=y\nCONFIG_NONE=y\nCONFIG_ONLY=y\n")
+
+    assert found["VT"] == (
+        "VT: asked n (x.config), is y: x.config has no line for it, so it has its default\n"
+        "  add a line with `# CONFIG_VT is not set`, or `CONFIG_VT=y` to keep it"
+    )

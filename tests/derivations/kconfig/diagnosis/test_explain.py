@@ -1,0 +1,128 @@
+"""Everything about one option, for people and as JSON."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from derivations.kconfig.diagnosis.explain import Explanation, UnknownOption, explain
+from derivations.kconfig.language.fragment import Origin, Request
+from derivations.kconfig.language.merge import Shadowed
+from derivations.kconfig.language.values import NO, YES, Priority, Value
+from derivations.kconfig.symbols.dotconfig import compose
+from derivations.kconfig.symbols.model import Choice
+from tests.small_kconfig import Resolver, merged, model, option
+
+
+OPTIONS = model(
+    [
+        option("BUS", prompt="Bus"),
+        option("DEVICE", prompt="Device", depends="BUS", selects=["CORE"], help="A device.\n\nOf the bus."),
+        option("CORE"),
+        option("OTHER", prompt="Other", selects=["CORE"]),
+        option("USUAL", prompt="Usual", defaults=[("y", "y")]),
+        option("SHIFT", "int", prompt="Shift", defaults=[("17", "y")], ranges=[("12", "25", "y")]),
+        option("FIRST", prompt="First", choice="@1"),
+        option("SECOND", prompt="Second", choice="@1"),
+    ],
+    [Choice(id="@1", prompt="Rank", members=("FIRST", "SECOND"))],
+    elsewhere={"ARM64_PAN": ["arch/arm64/Kconfig:12"]},
+)
+
+
+def explained(name: str, requests: dict[str, Value] | None = None, base: str = "") -> Explanation:
+    """Return what is known about the option *name* with *requests* over *base*."""
+    asked = requests or {}
+    values = Resolver(OPTIONS)(compose(base, asked, OPTIONS))
+    return explain(name, OPTIONS, values, merged(asked), lambda it: (f"drivers/{it.lower()}.o",))
+
+
+def test_all_that_is_known() -> None:
+    """The text has value and cause, what blocks, prompt, place, dependencies, selects, objects and help."""
+    assert (
+        "DEVICE is n: it cannot be set now\n"
+        '  needs BUS [=n]: nothing asks for it → "BUS": YES\n'
+        "  prompt      Device (bool)\n"
+        "  menu        Options\n"
+        "  defined in  Kconfig:1\n"
+        "  depends on  BUS [=n]\n"
+        "  selects     CORE [=n] if BUS [=n]\n"
+        "  builds      drivers/device.o\n"
+        "\n"
+        "  A device.\n"
+        "\n"
+        "  Of the bus."
+    ) == explained("DEVICE").text
+
+
+@pytest.mark.parametrize(
+    ("name", "requests", "base", "value", "why"),
+    [
+        pytest.param("BUS", {"BUS": YES}, "", "y", "asked y (mine, mine.py:1)", id="asked"),
+        pytest.param("DEVICE", {"DEVICE": YES}, "", "n", "asked y (mine, mine.py:1), which does not hold", id="asked-in-vain"),
+        pytest.param("CORE", {"OTHER": YES}, "", "y", "OTHER selects it", id="selected"),
+        pytest.param("USUAL", {}, "", "y", "that is its default", id="default"),
+        pytest.param("USUAL", {}, "# CONFIG_USUAL is not set\n", "n", "the base says so", id="base-off"),
+        pytest.param("BUS", {}, "CONFIG_BUS=y\n", "y", "the base says so", id="base-on"),
+        pytest.param("BUS", {}, "", "n", "nothing asks for it", id="nothing"),
+        pytest.param("DEVICE", {}, "", "n", "it cannot be set now", id="hidden"),
+        pytest.param("CORE", {}, "", "n", "it has no prompt, and nothing sets it", id="no-prompt"),
+        pytest.param("SHIFT", {"SHIFT": 18}, "", "18", "asked 18 (mine, mine.py:1)", id="number"),
+    ],
+)  # fmt: skip
+def test_why(name: str, requests: dict[str, Value], base: str, value: str, why: str) -> None:
+    """What gave the option its value is said."""
+    found = explained(name, requests, base)
+
+    assert (value, why) == (found.value, found.why)
+
+
+def test_active_selects_stand_first() -> None:
+    """Of what selects an option, what does so now stands first."""
+    found = explained("CORE", {"OTHER": YES})
+
+    assert ["OTHER [=y]", "DEVICE [=n] if BUS [=n]"] == [str(it) for it in found.selected_by]
+
+
+def test_range_default_and_choice() -> None:
+    """The range and default that count, and what a choice has chosen, are facts of their own."""
+    number, member = explained("SHIFT"), explained("FIRST", {"SECOND": YES})
+
+    assert (("12", "25"), "17") == (number.limits, number.default)
+    assert "“Rank” is SECOND, of FIRST, SECOND" == member.choice
+
+
+def test_who_asks() -> None:
+    """Requests that do not count stand behind the one that does."""
+    asked = merged({"BUS": NO})
+    weak = Request(YES, priority=Priority.DEFAULT, origin=Origin("common", "common.py:3"))
+    both = attrs.evolve(asked, shadowed=(Shadowed("BUS", weak, asked.requests["BUS"]),))
+    found = explain("BUS", OPTIONS, Resolver(OPTIONS)(""), both)
+
+    assert ("n (mine, mine.py:1)", "y (common, common.py:3), which does not count") == found.asked
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence", "hint"),
+    [
+        pytest.param("DEVISE", "DEVISE: nothing in 6.12.1 defines it", "did you mean DEVICE?", id="misspelled"),
+        pytest.param(
+            "ARM64_PAN", "ARM64_PAN: x86_64 does not have it; it is defined in arch/arm64/Kconfig:12", None, id="elsewhere"
+        ),
+    ],
+)  # fmt: skip
+def test_unknown_options(name: str, sentence: str, hint: str | None) -> None:
+    """An option that there is not is an error that tells what there is."""
+    with pytest.raises(UnknownOption) as caught:
+        explained(name)
+
+    assert (sentence, hint) == (str(caught.value), caught.value.hint)
+
+
+def test_json() -> None:
+    """An explanation has the same facts as JSON."""
+    found = explained("DEVICE").to_json()
+
+    assert {"option": "CORE", "condition": "BUS [=n]", "level": "n"} == found["selects"][0]
+    assert ("n", "bool", ("Kconfig:1",), "n") == (found["value"], found["type"], found["places"], found["visible"])
+    assert {"BUS": "y"} == found["blocked"][0]["change"]

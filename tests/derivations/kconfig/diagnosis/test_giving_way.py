@@ -1,0 +1,66 @@
+"""Defaults that do not hold: overruled where something above them is the cause, an error where nothing is."""
+
+from __future__ import annotations
+
+from derivations.frozen_map import FrozenMap
+from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.outcome import Account, Outcome
+from derivations.kconfig.language.fragment import Origin, Request
+from derivations.kconfig.language.merge import Merged
+from derivations.kconfig.language.values import MODULE, NO, YES, Priority, Tristate
+from derivations.kconfig.symbols.dotconfig import compose
+from derivations.kconfig.symbols.model import Choice
+from tests.small_kconfig import Resolver, model, option
+
+
+OPTIONS = model(
+    [
+        option("MODULES", prompt="Modules"),
+        option("SOUND", prompt="Sound"),
+        option("DRIVER", "tristate", prompt="Driver", depends="SOUND"),
+        option("CODEC", "tristate", prompt="Codec", depends="DRIVER"),
+        option("SLOW", prompt="Slow", choice="@1"),
+        option("FAST", prompt="Fast", choice="@1"),
+    ],
+    [Choice(id="@1", prompt="Speed", members=("SLOW", "FAST"))],
+)
+
+
+def found(defaults: dict[str, Tristate], plain: dict[str, Tristate]) -> dict[str, Account]:
+    """Return what becomes of *defaults*, with what is *plain* above them."""
+    asked = {
+        **{it: Request(value, priority=Priority.DEFAULT, origin=Origin("base")) for it, value in defaults.items()},
+        **{it: Request(value, origin=Origin("mine", "mine.py:1")) for it, value in plain.items()},
+    }
+    values = Resolver(OPTIONS)(compose(compose("", defaults, OPTIONS), plain, OPTIONS))
+    return {it.option: it for it in account(Merged(FrozenMap(asked)), OPTIONS, values)}
+
+
+def test_a_default_gives_way_to_what_switches_off_what_it_needs() -> None:
+    """Drivers of a subsystem that the user switches off are overruled, however deep below it they are."""
+    accounts = found({"MODULES": YES, "DRIVER": MODULE, "CODEC": MODULE}, {"SOUND": NO})
+
+    assert [accounts[it].outcome for it in ("DRIVER", "CODEC")] == [Outcome.SHADOWED, Outcome.SHADOWED]
+    assert accounts["CODEC"].reason == "as a default it gives way to SOUND (mine, mine.py:1)"
+    assert not [it for it in accounts.values() if it.fails]
+
+
+def test_a_default_gives_way_to_another_member_of_its_choice() -> None:
+    """A member of a choice that the user asks for takes the place of the default one."""
+    accounts = found({"FAST": YES}, {"SLOW": YES})
+
+    assert (accounts["SLOW"].outcome, accounts["FAST"].outcome) == (Outcome.HELD, Outcome.SHADOWED)
+
+
+def test_a_default_that_nothing_overrules_fails() -> None:
+    """A default that cannot hold by itself is an error, whatever else is asked for."""
+    accounts = found({"MODULES": YES, "DRIVER": MODULE}, {"SLOW": YES})
+
+    assert (accounts["DRIVER"].outcome, accounts["DRIVER"].fails) == (Outcome.BLOCKED, True)
+
+
+def test_a_plain_request_gives_way_to_nothing() -> None:
+    """What the user asks for fails, even where another request of hers is the cause."""
+    accounts = found({"MODULES": YES}, {"SOUND": NO, "DRIVER": MODULE})
+
+    assert (accounts["DRIVER"].outcome, accounts["DRIVER"].fails) == (Outcome.BLOCKED, True)

@@ -1,0 +1,49 @@
+"""Plans put together."""
+
+from __future__ import annotations
+
+import pytest
+
+from derivations.kconfig.diagnosis.plan import NOTHING, DeadEnd, Found, Plan, Step, best, both, cheapest, every
+from derivations.kconfig.symbols.expression import Level
+
+
+A, B = Plan({"A": Step(Level.Y, 4)}), Plan({"B": Step(Level.Y, 10)})
+NOT_A = Plan({"A": Step(Level.N, 20)})
+END = DeadEnd(("C is asked to be n",))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [
+        pytest.param(A, B, Plan({"A": Step(Level.Y, 4), "B": Step(Level.Y, 10)}), id="different"),
+        pytest.param(A, NOTHING, A, id="nothing-more"),
+        pytest.param(Plan({"A": Step(Level.M, 9)}), A, A, id="the-higher-level-at-the-lower-price"),
+        pytest.param(A, NOT_A, DeadEnd(("A would have to be both on and off",)), id="contradiction"),
+        pytest.param(A, END, END, id="dead-end"),
+    ],
+)
+def test_both(first: Found, second: Found, together: Found) -> None:
+    """Two plans are one that sets what each sets, if they do not contradict each other."""
+    assert together == both(first, second) == both(second, first)
+
+
+def test_the_cheapest() -> None:
+    """Of plans the cheapest is taken; of dead ends only, all obstacles are told, each once."""
+    other = DeadEnd(("D is never right to switch on",))
+
+    assert A == best([B, END, A])
+    assert DeadEnd((*END.obstacles, *other.obstacles)) == best([END, other, END])
+
+
+def test_searches_end_early() -> None:
+    """Nothing is searched behind a dead end where all are needed, or behind a plan for nothing where one is enough."""
+    searched: list[str] = []
+
+    def search(name: str, found: Found) -> Found:
+        searched.append(name)
+        return found
+
+    assert END == every(lambda it=it: search(*it) for it in (("a", A), ("end", END), ("b", B)))  # type: ignore[misc]
+    assert NOTHING == cheapest(lambda it=it: search(*it) for it in (("c", A), ("nothing", NOTHING), ("d", B)))  # type: ignore[misc]
+    assert ["a", "end", "c", "nothing"] == searched

@@ -1,0 +1,296 @@
+"""The hardening report: every rule applied to configurations made up for it, and what to ask for."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from derivations.kconfig.fragments import hardening
+from derivations.kconfig.hardening.fulfil import Hardened, hardened, verdicts
+from derivations.kconfig.hardening.kspp import RULES, Rule, needed
+from derivations.kconfig.hardening.report import Outcome, Verdict, completed, fragment, report
+from derivations.kconfig.language.condition import Condition
+from derivations.kconfig.language.merge import merge
+from derivations.kconfig.language.values import MODULE, NO, YES, Hex, Tristate, checked, option_name
+from derivations.kconfig.symbols.dotconfig import compose
+from derivations.version import Version
+from tests.small_kconfig import Resolver, merged, model, option
+
+
+if TYPE_CHECKING:
+    from derivations.kconfig.language.fragment import Fragment
+    from derivations.kconfig.language.values import Value
+
+
+LATEST = Version.parse("6.12.64")
+OLD = Version.parse("6.1.159")
+
+
+def verdict(
+    option: str, values: dict[str, Value], version: Version = LATEST, arch: str = "x86_64", **known: set[str]
+) -> Verdict:
+    """Return the one verdict on *option*."""
+    (found,) = (it for it in report(values, version, arch, options=known.get("options")) if it.rule.option == option)
+    return found
+
+
+@pytest.mark.parametrize("rule", [pytest.param(it, id=f"{it.option}-{number}") for number, it in enumerate(RULES)])
+def test_rule(rule: Rule) -> None:
+    """A rule names an option, a value that one can have, a reason of one clause, and who recommends it."""
+    assert option_name(rule.option) == rule.option
+    assert checked(rule.wanted) == rule.wanted
+    assert rule.wanted is not MODULE
+    assert re.fullmatch(r"[A-Za-z0-9/][^\n.]*(\*\(\)[^\n.]*)*", rule.reason), rule.reason
+    assert not rule.reason.endswith(".")
+    assert rule.source.startswith(("KSPP, ", "Linux, "))
+    assert not rule.condition.is_empty
+    assert rule.unless is None or rule.unless[0] != rule.option
+
+
+def test_rules_do_not_overlap() -> None:
+    """For no version and architecture are there two rules for one option."""
+    for version in ("4.19", "5.4", "5.10", "5.15", "5.18", "6.1", "6.6", "6.9", "6.12", "6.18", "6.19"):
+        for arch in ("arm64", "x86_64", "riscv"):
+            options = [it.option for it in RULES if it.condition.holds(Version.parse(version), arch)]
+            assert len(options) == len(set(options)), (version, arch)
+
+
+@pytest.mark.parametrize(
+    ("arch", "options"),
+    [
+        pytest.param("x86_64", {"IA32_EMULATION", "RANDOMIZE_MEMORY", "LEGACY_VSYSCALL_NONE", "SLS"}, id="x86_64"),
+        pytest.param("arm64", {"ARM64_SW_TTBR0_PAN", "ARM64_BTI_KERNEL", "SHADOW_CALL_STACK"}, id="arm64"),
+        pytest.param("riscv", set(), id="riscv"),
+    ],
+)
+def test_architectures(arch: str, options: set[str]) -> None:
+    """A report is about the rules of its architecture, and about those of all."""
+    found = {it.rule.option for it in report({}, LATEST, arch)}
+
+    assert {"STRICT_KERNEL_RWX", "HARDENED_USERCOPY"} | options <= found
+    others = {it.option for it in RULES if it.condition.architectures not in (None, (arch,))}
+    own = {it.option for it in RULES if it.condition.architectures in (None, (arch,))}
+    assert not found & (others - own)
+
+
+@pytest.mark.parametrize(
+    ("option", "values", "outcome"),
+    [
+        pytest.param("BUG", {"BUG": YES}, Outcome.HELD, id="yes"),
+        pytest.param("BUG", {"BUG": NO}, Outcome.NOT_HELD, id="no"),
+        pytest.param("BUG", {}, Outcome.NOT_HELD, id="absent"),
+        pytest.param("COMPAT_BRK", {}, Outcome.HELD, id="absence-is-no"),
+        pytest.param("COMPAT_BRK", {"COMPAT_BRK": YES}, Outcome.NOT_HELD, id="yes-is-not-no"),
+        pytest.param("BINFMT_MISC", {"BINFMT_MISC": MODULE}, Outcome.NOT_HELD, id="module-is-not-no"),
+        pytest.param("DEFAULT_MMAP_MIN_ADDR", {"DEFAULT_MMAP_MIN_ADDR": 65536}, Outcome.HELD, id="number"),
+        pytest.param("DEFAULT_MMAP_MIN_ADDR", {"DEFAULT_MMAP_MIN_ADDR": 4096}, Outcome.NOT_HELD, id="other-number"),
+        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": YES, "MAGIC_SYSRQ_DEFAULT_ENABLE": Hex(0xB0)}, Outcome.HELD, id="hex"),
+        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": NO}, Outcome.NOT_APPLICABLE, id="without-sysrq"),
+        pytest.param("STRICT_DEVMEM", {"DEVMEM": YES}, Outcome.NOT_HELD, id="devmem"),
+        pytest.param("STRICT_DEVMEM", {"DEVMEM": NO}, Outcome.NOT_APPLICABLE, id="no-devmem"),
+        pytest.param("MODULE_SIG", {}, Outcome.NOT_APPLICABLE, id="no-modules"),
+        pytest.param("DEBUG_CREDENTIALS", {}, Outcome.NOT_APPLICABLE, id="gone"),
+        pytest.param("PANIC_TIMEOUT", {"PANIC_TIMEOUT": -1}, Outcome.HELD, id="negative"),
+        pytest.param("SLAB_BUCKETS", {"SLAB_BUCKETS": YES}, Outcome.HELD, id="new"),
+        pytest.param("DEFAULT_MMAP_MIN_ADDR", {"DEFAULT_MMAP_MIN_ADDR": 131072}, Outcome.HELD, id="greater-number"),
+        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": YES, "MAGIC_SYSRQ_DEFAULT_ENABLE": Hex(0)}, Outcome.HELD, id="less-still"),
+        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": YES, "MAGIC_SYSRQ_DEFAULT_ENABLE": Hex(1)}, Outcome.NOT_HELD, id="all-keys"),
+        pytest.param("X86_VSYSCALL_EMULATION", {"X86_VSYSCALL_EMULATION": YES, "LEGACY_VSYSCALL_NONE": YES}, Outcome.HELD, id="as-good"),
+        pytest.param("INIT_STACK_ALL_ZERO", {"INIT_STACK_ALL_PATTERN": YES}, Outcome.HELD, id="other-member"),
+        pytest.param("EFI_DISABLE_PCI_DMA", {}, Outcome.NOT_APPLICABLE, id="no-efi"),
+        pytest.param("EFI_DISABLE_PCI_DMA", {"EFI_STUB": YES}, Outcome.NOT_HELD, id="efi"),
+        pytest.param("CFI_PERMISSIVE", {"CFI_CLANG": YES, "CFI_PERMISSIVE": YES}, Outcome.NOT_HELD, id="cfi-permissive"),
+        pytest.param("CFI_PERMISSIVE", {}, Outcome.NOT_APPLICABLE, id="no-cfi"),
+    ],
+)  # fmt: skip
+def test_outcome(option: str, values: dict[str, Value], outcome: Outcome) -> None:
+    """A rule is held by its value alone; absence is n; what another option or the version excludes does not apply."""
+    assert verdict(option, values).outcome is outcome
+
+
+def test_why_not_applicable() -> None:
+    """Why a rule does not apply is said: the version, the tree, or the option that makes it pointless."""
+    assert verdict("SLAB_BUCKETS", {}, OLD).why == "it is not in 6.1"
+    assert verdict("BUG", {}, options={"DEVMEM"}).why == "this 6.12 does not have it"
+    assert verdict("RESET_ATTACK_MITIGATION", {"EFI": YES}).why == "since # CONFIG_EFI_STUB is not set"
+    assert verdict("CFI_PERMISSIVE", {}).why == "without CFI_CLANG or CFI"
+    assert verdict("STRICT_DEVMEM", {}).why == "since # CONFIG_DEVMEM is not set"
+    assert verdict("PAGE_POISONING", {"INIT_ON_FREE_DEFAULT_ON": YES}).why == "since CONFIG_INIT_ON_FREE_DEFAULT_ON=y"
+
+
+def test_renamed_options_are_two_rules() -> None:
+    """Of an option that was renamed, the name of the version is asked for."""
+    names = ("PAGE_TABLE_ISOLATION", "MITIGATION_PAGE_TABLE_ISOLATION")
+    held: dict[str, Value] = dict.fromkeys(names, YES)
+
+    outcomes = {(name, v.series): verdict(name, held, v).outcome for name in names for v in (OLD, LATEST)}
+    assert [key for key, it in outcomes.items() if it is Outcome.HELD] == [(names[0], "6.1"), (names[1], "6.12")]
+
+
+def test_sentences() -> None:
+    """For people a verdict says what was wanted, what is, what it protects from, and at what price."""
+    assert str(verdict("BUG", {"BUG": YES})) == "CONFIG_BUG=y: a process that trips a check is stopped"
+    assert str(verdict("HIBERNATION", {"HIBERNATION": YES})) == (
+        "# CONFIG_HIBERNATION is not set, got y: the running kernel is not replaced by an image on a disk "
+        "(takes away hibernation)"
+    )
+    assert str(verdict("SYN_COOKIES", {"INET": YES})) == (
+        "CONFIG_SYN_COOKIES=y, got absent: a flood of connections does not fill the table (needs INET)"
+    )
+    assert str(verdict("DEBUG_LIST", {"LIST_HARDENED": YES})) == (
+        "CONFIG_DEBUG_LIST=y: links of lists are checked in full (CONFIG_LIST_HARDENED=y is as good)"
+    )
+    assert str(verdict("SLS", {}, LATEST)) == "CONFIG_SLS=y: not applicable, it is not in 6.12"
+
+
+def test_json() -> None:
+    """As data a verdict has the same facts."""
+    found = json.loads(json.dumps(verdict("HIBERNATION", {"HIBERNATION": YES}).to_json()))
+
+    assert found == {
+        "option": "HIBERNATION",
+        "wanted": "n",
+        "got": "y",
+        "outcome": "not held",
+        "why": "",
+        "reason": "the running kernel is not replaced by an image on a disk",
+        "takes": "hibernation",
+        "needs": "",
+        "source": "KSPP, Recommended Settings",
+    }
+
+
+def values_of(found: Fragment, version: Version, arch: str) -> dict[str, Value]:
+    """Return what *found* asks for as values of a configuration."""
+    requests = merge([found], version=version, arch=arch).requests
+    return {option: it.value for option, it in requests.items() if isinstance(it.value, Tristate | int | str | Hex)}
+
+
+@pytest.mark.parametrize("arch", ["arm64", "x86_64"])
+@pytest.mark.parametrize("version", [OLD, LATEST], ids=str)
+@pytest.mark.parametrize("strict", [False, True])
+def test_fragment(arch: str, version: Version, strict: bool) -> None:
+    """What a report makes a fragment of holds, once it is in the configuration; without *strict* nothing is taken away."""
+    before: dict[str, Value] = {"MODULES": YES, "DEVMEM": YES, "BPF_SYSCALL": YES, "EFI_STUB": YES, "INET": YES}
+    asked = completed(lambda more: report({**before, **more}, version, arch), strict=strict)
+    after = {**before, **values_of(asked, version, arch)}
+
+    left = [it for it in report(after, version, arch) if it.outcome is Outcome.NOT_HELD]
+    assert all(it.rule.takes for it in left)
+    assert strict is (left == [])
+    taken = {it.rule.option for it in report({}, version, arch) if it.rule.takes}
+    assert strict is bool(taken & asked.options.keys() - {"MODULE_SIG_ALL"})
+
+
+def test_fragment_of_what_is_held() -> None:
+    """Where everything is held, nothing is asked for."""
+    held = {it.rule.option: it.rule.wanted for it in report({}, LATEST, "x86_64")}
+
+    assert not fragment(report(held, LATEST, "x86_64"), strict=True).options
+
+
+def test_what_may_be_missing_is_optional() -> None:
+    """What a compiler or a machine may be without is asked for as optional."""
+    asked = merge([fragment(report({}, LATEST, "x86_64"))], version=LATEST, arch="x86_64").requests
+
+    assert (asked["CFI_CLANG"].optional, asked["BUG"].optional) == (True, False)
+
+
+KCONFIG = model(
+    [
+        option("EXPERT", prompt="Expert"),
+        option("BUG", prompt="Traps", prompt_if="EXPERT", defaults=[("y", "y")]),
+        option("FORTIFY_SOURCE", prompt="Checked copies", depends="CHECKS"),
+        option("CHECKS", prompt="Checks"),
+        option("CFI_CLANG", prompt="Flow", depends="CC_IS_CLANG"),
+        option("CC_IS_CLANG", defaults=[("n", "y")]),
+        option("GCC_PLUGINS"),
+        option("RANDOMIZE_BASE", prompt="Base"),
+        option("RANDOMIZE_MEMORY", prompt="Memory", depends="RANDOMIZE_BASE"),
+        option("UBSAN", prompt="Sanitizer"),
+        option("UBSAN_BOOL", prompt="Booleans", depends="UBSAN", defaults=[("y", "y")]),
+        option("MODIFY_LDT_SYSCALL", prompt="Segments", prompt_if="EXPERT", defaults=[("y", "y")]),
+        option("DEFAULT_MMAP_MIN_ADDR", "int", prompt="Least address", defaults=[("4096", "y")]),
+    ],
+    version="6.12.1",
+)
+
+
+def harden(requests: dict[str, Value], *, strict: bool = False) -> tuple[Hardened, tuple[Verdict, ...]]:
+    """Return what to ask for above *requests*, and what the rules say of the result."""
+    resolver = Resolver(KCONFIG)
+    found = hardened(merged(requests).requests, "", KCONFIG, resolver, resolver, strict=strict)
+    return found, verdicts(KCONFIG, resolver(compose("", {**requests, **found.asked, **found.besides}, KCONFIG)))
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_nothing_is_left(strict: bool) -> None:
+    """What is asked of a kernel holds, with what it needs and what it lets apply, and leaves nothing to ask for."""
+    found, left = harden({}, strict=strict)
+
+    assert {"RANDOMIZE_MEMORY": YES, "UBSAN_BOOL": NO, "DEFAULT_MMAP_MIN_ADDR": 65536}.items() <= found.asked.items()
+    assert {"CHECKS": YES, **({"EXPERT": YES} if strict else {})} == found.besides
+    assert {} == found.left_out
+    assert [] == [str(it) for it in left if it.outcome is Outcome.NOT_HELD and (strict or not it.rule.takes)]
+
+
+def test_what_cannot_be_does_not_apply() -> None:
+    """A rule that nothing that can be set holds does not apply, and is not asked for."""
+    found, left = harden({})
+    told = {it.rule.option: it for it in left}
+
+    assert not {"CFI_CLANG", "GCC_PLUGINS"} & found.asked.keys()
+    for name in ("CFI_CLANG", "GCC_PLUGINS"):
+        assert told[name].outcome is Outcome.NOT_APPLICABLE
+        assert told[name].why.startswith("nothing that can be set switches it on here")
+
+
+def test_what_the_user_asks_otherwise_is_left_out() -> None:
+    """A rule against what the definition asks for is left out, with the place: both would contradict each other."""
+    found, _ = harden({"FORTIFY_SOURCE": NO, "UBSAN": NO})
+
+    assert {
+        "FORTIFY_SOURCE": "asked to be n (mine, mine.py:1)",
+        "UBSAN": "asked to be n (mine, mine.py:2)",
+    } == found.left_out
+    assert not {"FORTIFY_SOURCE", "UBSAN"} & {*found.asked, *found.besides}
+
+
+def test_no_build_of_the_fragment_signs() -> None:
+    """Lockdown selects signatures of modules; no build signs them, and with *strict* there are none."""
+    verdicts = report({"MODULES": YES}, LATEST, "x86_64")
+
+    plain, strict = fragment(verdicts), fragment(verdicts, strict=True)
+    assert [values_of(it, LATEST, "x86_64")["MODULE_SIG_ALL"] for it in (plain, strict)] == [NO, NO]
+    assert [values_of(it, LATEST, "x86_64").get("MODULES") for it in (plain, strict)] == [None, NO]
+
+
+def test_needed() -> None:
+    """A rule that another of them makes pointless is left out; the same rule alone is not."""
+    better = Rule(option="A", wanted=YES, reason="x")
+    worse = Rule(option="B", wanted=YES, reason="y", unless=("A", YES))
+
+    assert needed([worse, better]) == [better]
+    assert needed([worse]) == [worse]
+
+
+@pytest.mark.parametrize("arch", ["arm64", "x86_64"])
+def test_the_bundled_fragment_takes_nothing(arch: str) -> None:
+    """The bundled fragment is the rules that take nothing away, each in the versions of its rule."""
+    for version in (OLD, LATEST):
+        asked = values_of(hardening, version, arch)
+        applying = [it for it in RULES if it.condition.holds(version, arch)]
+        free = {it.option: it.wanted for it in needed(it for it in applying if not it.takes)}
+        assert free.items() <= asked.items()
+        assert not asked.keys() & {it.option for it in applying if it.takes} - {"MODULE_SIG_ALL"}
+
+
+def test_rules_of_one_architecture() -> None:
+    """What differs between architectures is a rule of each."""
+    found = {it.condition.architectures: it.wanted for it in RULES if it.option == "DEFAULT_MMAP_MIN_ADDR"}
+
+    assert found == {Condition.on("x86_64").architectures: 65536, Condition.on("arm64").architectures: 32768}

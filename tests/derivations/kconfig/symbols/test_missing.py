@@ -1,0 +1,97 @@
+"""Names that a kernel does not have."""
+
+from __future__ import annotations
+
+import pytest
+
+from derivations.kconfig.symbols.missing import missing, near
+from derivations.kconfig.symbols.renames import CHANGES
+from tests.small_kconfig import model, option
+
+
+KNOWN = ("DEBUG_INFO", "DEBUG_INFO_BTF", "NET_9P", "NET_9P_VIRTIO", "NETFILTER", "USB_STORAGE", "VIRTIO_NET")
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        pytest.param("NET_9P_VIRTO", ("NET_9P_VIRTIO", "NET_9P"), id="a-letter-is-missing"),
+        pytest.param("NETFITLER", ("NETFILTER",), id="letters-swapped"),
+        pytest.param("STORAGE_USB", ("USB_STORAGE",), id="words-swapped"),
+        pytest.param("NET_VIRTIO", ("NET_9P_VIRTIO", "VIRTIO_NET"), id="the-nearest-first"),
+        pytest.param("X", (), id="one-letter"),
+        pytest.param("QWERTZ", (), id="nothing"),
+    ],
+)
+def test_near(name: str, names: tuple[str, ...]) -> None:
+    """Names are near if they are spelled alike or have most words in common."""
+    assert names == near(name, KNOWN)
+
+
+def test_many_places_elsewhere() -> None:
+    """Of many places where other architectures define an option, some are named."""
+    places = [f"arch/{it}/Kconfig:1" for it in ("arm", "arm64", "mips", "sh")]
+    found = missing("PAN", model([option("A")], elsewhere={"PAN": places}))
+
+    assert (True, "x86_64 does not have it; it is defined in arch/arm/Kconfig:1, arch/arm64/Kconfig:1 and 2 more") == (
+        found.known,
+        found.reason,
+    )
+
+
+def test_a_renaming_that_was_taken_over_early() -> None:
+    """A stable series that has a later version's name is told that name."""
+    options = model([option("MITIGATION_SLS")], version="6.1.170")
+
+    assert ("MITIGATION_SLS",) == missing("SLS", options).instead
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        pytest.param("6.12.117", "gone after 6.1, in 6.12 at the latest", id="the-tree-without-it"),
+        pytest.param("6.6.87.2", "gone after 6.1, in 6.6 at the latest", id="between"),
+        pytest.param("7.3.4", "gone after 6.1, in 6.12 at the latest", id="later"),
+    ],
+)
+def test_a_driver_that_was_removed(version: str, reason: str) -> None:
+    """What trees tell of an option that is gone is between which versions it went; a name like it is no help."""
+    found = missing("IXGB", model([option("IXGBE")], version=version))
+
+    assert (True, reason, None, ()) == (found.known, found.reason, found.suggestion, found.instead)
+
+
+def test_what_went_later_is_not_gone_yet() -> None:
+    """A version that the table knows to have an option is not told that it is gone."""
+    assert not missing("IXGB", model([option("IXGBE")], version="6.1.170")).known
+
+
+@pytest.mark.parametrize(
+    ("name", "has", "instead"),
+    [
+        pytest.param("MEMCG_KMEM", "MEMCG", ("MEMCG",), id="by-its-commit"),
+        pytest.param("HABANA_AI", "DRM_ACCEL_HABANALABS", ("DRM_ACCEL_HABANALABS",), id="by-the-table"),
+        pytest.param("TEST_HASH", "SIPHASH_KUNIT_TEST", ("SIPHASH_KUNIT_TEST",), id="twice"),
+    ],
+)
+def test_a_new_name(name: str, has: str, instead: tuple[str, ...]) -> None:
+    """An option that has another name now is told that, over several steps."""
+    found = missing(name, model([option(has)], version="6.12.117"))
+
+    assert (instead, f"write {has}") == (found.instead, found.suggestion)
+
+
+def test_an_older_name_of_the_table() -> None:
+    """A name that comes with a later version leads to the one that this version has."""
+    found = missing("DRM_ACCEL_HABANALABS", model([option("HABANA_AI")], version="6.1.170"))
+
+    assert (("HABANA_AI",), "write HABANA_AI") == (found.instead, found.suggestion)
+
+
+def test_changes_are_told_apart() -> None:
+    """No option is renamed to itself, and each has one change."""
+    olds = [it.old for it in CHANGES]
+
+    assert len(olds) == len(set(olds))
+    assert [] == [it.old for it in CHANGES if it.old in it.new]
+    assert [] == [it.old for it in CHANGES if not it.new and not it.note]

@@ -1,0 +1,466 @@
+"""Tests for derivations.realise.network.download."""
+
+from __future__ import annotations
+
+import email.utils
+import gzip
+import hashlib
+import threading
+import time
+
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from derivations.realise.job import Cancelled
+from derivations.realise.network.connection import Session
+from derivations.realise.network.download import Downloader, HashMismatch, Offline, Unavailable, Wanted
+from derivations.realise.network.retry import Backoff
+from derivations.realise.settings import Settings
+from tests.derivations.realise.scripted_server import Answer, ScriptedServer
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+DATA = bytes(range(256)) * 20_000
+"""Five megabytes."""
+
+HASH = hashlib.sha256(DATA).hexdigest()
+CLOSED = "http://127.0.0.1:9"
+
+
+class Fetch(Protocol):
+    """Fetches the file with the hash *sha256* from *urls* and returns its content."""
+
+    def __call__(  # noqa: D102 -- the class says it
+        self, *urls: str, sha256: str = HASH, size: int | None = None, settings: Settings | None = None
+    ) -> bytes: ...
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "downloads"
+
+
+@pytest.fixture
+def fetch(directory: Path, waits: list[float]) -> Fetch:
+    def fetch(*urls: str, sha256: str = HASH, size: int | None = None, settings: Settings | None = None) -> bytes:
+        with Session() as session:
+            downloader = Downloader(
+                directory=directory,
+                settings=settings or Settings(connect_timeout=20, read_timeout=20),
+                progress=lambda _done, _expected: None,
+                cancelled=lambda: False,
+                session=session,
+                backoff=Backoff(jitter=lambda: 1),
+                sleep=waits.append,
+            )
+            with downloader.fetched(Wanted(name="x", sha256=sha256, urls=urls, size=size)) as path:
+                return path.read_bytes()
+
+    return fetch
+
+
+def test_a_file_is_fetched(server: ScriptedServer, fetch: Fetch, directory: Path) -> None:
+    """The file comes with the right bytes, and nothing is left once it was used."""
+    server.files["/x"] = DATA
+    assert fetch(server.url("/x")) == DATA
+    assert list(directory.iterdir()) == []
+
+
+def test_an_empty_file_is_a_file(server: ScriptedServer, fetch: Fetch) -> None:
+    """A file without bytes can be fetched too."""
+    server.files["/x"] = b""
+    assert fetch(server.url("/x"), sha256=hashlib.sha256().hexdigest()) == b""
+
+
+def test_a_cut_download_is_resumed(server: ScriptedServer, fetch: Fetch) -> None:
+    """After a cut, only the rest is asked for, on the condition that the file is still the same."""
+    server.files["/x"] = DATA
+    server.answers["/x"] = [Answer(cut=2_000_000), Answer(cut=1_000_000)]
+    assert fetch(server.url("/x")) == DATA
+    assert server.ranges() == [None, "bytes=2000000-", "bytes=3000000-"]
+    assert server.requests[1].headers["if-range"] == '"one"'
+
+
+def test_any_number_of_cuts_is_survived_as_long_as_it_goes_on(server: ScriptedServer, fetch: Fetch) -> None:
+    """A try that got a good deal further does not count as a failure."""
+    server.files["/x"] = DATA
+    server.answers["/x"] = [Answer(cut=1_200_000)] * 4
+    assert fetch(server.url("/x"), settings=Settings(retries=1)) == DATA
+
+
+def test_a_download_is_resumed_in_another_process(server: ScriptedServer, fetch: Fetch, directory: Path) -> None:
+    """What an interrupted run has left is not fetched again."""
+    server.files["/x"] = DATA
+    directory.mkdir()
+    (directory / f"{HASH}.part").write_bytes(DATA[:1000])
+    assert fetch(server.url("/x")) == DATA
+    assert server.ranges() == ["bytes=1000-"]
+
+
+def test_a_complete_part_costs_no_bytes(server: ScriptedServer, fetch: Fetch, directory: Path) -> None:
+    """A part with nothing missing is recognised when the server says so."""
+    server.files["/x"] = DATA
+    directory.mkdir()
+    (directory / f"{HASH}.part").write_bytes(DATA)
+    assert fetch(server.url("/x")) == DATA
+    assert [f"bytes={len(DATA)}-"] == server.ranges()
+
+
+def test_a_part_of_another_file_is_thrown_away(server: ScriptedServer, fetch: Fetch, directory: Path) -> None:
+    """A resumed file with a wrong hash is fetched once more as a whole."""
+    server.files["/x"] = DATA
+    directory.mkdir()
+    (directory / f"{HASH}.part").write_bytes(b"x" * 1000)
+    assert fetch(server.url("/x")) == DATA
+    assert server.ranges() == ["bytes=1000-", None]
+
+
+def test_a_part_that_is_too_long_is_thrown_away(server: ScriptedServer, fetch: Fetch, directory: Path) -> None:
+    """A part that is longer than the file is not the file's."""
+    server.files["/x"] = DATA
+    directory.mkdir()
+    (directory / f"{HASH}.part").write_bytes(DATA + b"x")
+    assert fetch(server.url("/x")) == DATA
+    assert [f"bytes={len(DATA) + 1}-", None] == server.ranges()
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_anew(server: ScriptedServer, fetch: Fetch) -> None:
+    """When the server has another version by now, the old part is not continued."""
+    server.files["/x"] = b"y" * len(DATA)
+    server.answers["/x"] = [Answer(cut=1000, headers={"ETag": '"zero"'})]
+    fresh = hashlib.sha256(server.files["/x"]).hexdigest()
+    assert server.files["/x"] == fetch(server.url("/x"), sha256=fresh)
+    assert server.requests[1].headers["if-range"] == '"zero"'
+
+
+def test_a_weak_tag_names_no_version(server: ScriptedServer, fetch: Fetch) -> None:
+    """A weak tag is not used as a condition, the date is."""
+    date = "Thu, 01 Jan 1970 00:00:00 GMT"
+    server.files["/x"] = DATA
+    server.etag = 'W/"one"'
+    server.answers["/x"] = [Answer(cut=1000, headers={"Last-Modified": date})]
+    assert fetch(server.url("/x")) == DATA
+    assert date == server.requests[1].headers["if-range"]
+
+
+def test_a_server_that_ignores_ranges_starts_over(server: ScriptedServer, fetch: Fetch) -> None:
+    """200 in answer to a range is the whole file, from its beginning."""
+    server.files["/x"] = DATA
+    server.answers["/x"] = [Answer(cut=1000), Answer(whole=True)]
+    assert fetch(server.url("/x")) == DATA
+    assert server.ranges() == [None, "bytes=1000-"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(f"bytes 999-{len(DATA) - 1}/{len(DATA)}", id="another-start"),
+        pytest.param("", id="no-content-range"),
+        pytest.param("lines 1-2/3", id="nonsense"),
+    ],
+)
+def test_a_wrong_range_is_not_used(server: ScriptedServer, fetch: Fetch, answer: str) -> None:
+    """206 with another part than was asked for is not believed; the file is fetched as a whole."""
+    server.files["/x"] = DATA
+    server.answers["/x"] = [Answer(cut=1000), Answer(headers={"Content-Range": answer})]
+    assert fetch(server.url("/x")) == DATA
+    assert server.ranges() == [None, "bytes=1000-", None]
+
+
+def test_a_server_that_cannot_continue_is_given_up(server: ScriptedServer, fetch: Fetch) -> None:
+    """Cuts and wrong ranges in turn do not go on for ever."""
+    server.files["/x"] = DATA
+    pair = [Answer(cut=2_000_000), Answer(headers={"Content-Range": "bytes 0-1/2"})]
+    server.answers["/x"] = pair * 20
+    with pytest.raises(Unavailable):
+        fetch(server.url("/x"))
+
+
+def test_a_fault_that_passes_is_waited_for(server: ScriptedServer, fetch: Fetch, waits: list[float]) -> None:
+    """500 and then the file is the file."""
+    server.files["/x"] = DATA
+    server.answers["/x"] = [Answer(status=500), Answer(status=502)]
+    assert fetch(server.url("/x")) == DATA
+    assert pytest.approx(0.1 + 0.2) == sum(waits)
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_kept(server: ScriptedServer, fetch: Fetch, waits: list[float], form: str) -> None:
+    """A server that says when to come back is asked again no earlier."""
+    value = "9" if form == "seconds" else email.utils.formatdate(time.time() + 10, usegmt=True)
+    server.files["/x"] = DATA
+    server.answers["/x"] = [Answer(status=503, headers={"Retry-After": value})]
+    assert fetch(server.url("/x")) == DATA
+    assert sum(waits) >= 8
+
+
+def test_a_server_that_wants_to_be_left_alone_for_long_is(
+    server: ScriptedServer, fetch: Fetch, waits: list[float]
+) -> None:
+    """Nobody waits a day; the next place is asked at once."""
+    server.files |= {"/x": DATA, "/y": DATA}
+    server.answers["/x"] = [Answer(status=429, headers={"Retry-After": "86400"})]
+    assert fetch(server.url("/x"), server.url("/y")) == DATA
+    assert waits == []
+
+
+def test_tries_end(server: ScriptedServer, fetch: Fetch) -> None:
+    """After so many retries the place is given up, with what it said."""
+    server.answers["/x"] = [Answer(status=500)] * 10
+    with pytest.raises(Unavailable) as caught:
+        fetch(server.url("/x"), settings=Settings(retries=2))
+    assert (3, ((server.url("/x"), "500 Internal Server Error"),)) == (len(server.requests), caught.value.tried)
+    assert not caught.value.absent
+
+
+@pytest.mark.parametrize("status", [404, 410, 403, 401, 501])
+def test_what_stays_missing_is_looked_for_elsewhere(server: ScriptedServer, fetch: Fetch, status: int) -> None:
+    """A place that does not have the file is asked once, then the next."""
+    server.files |= {"/x": DATA, "/y": DATA}
+    server.answers["/x"] = [Answer(status=status)]
+    assert fetch(server.url("/x"), server.url("/y")) == DATA
+    assert [request.path for request in server.requests] == ["/x", "/y"]
+
+
+def test_no_mirror_is_asked_twice_before_the_next_one(server: ScriptedServer, fetch: Fetch) -> None:
+    """A mirror that is out of order costs one try where there is another, and is asked again only if that has nothing."""
+    server.files["/y"] = DATA
+    server.answers["/x"] = [Answer(status=500)] * 9
+    assert fetch(server.url("/x"), server.url("/y")) == DATA
+    assert ["/x", "/y"] == [it.path for it in server.requests]
+    server.requests.clear()
+    with pytest.raises(Unavailable):
+        fetch(server.url("/x"), server.url("/z"), sha256="1" * 64, settings=Settings(retries=1))
+    assert ["/x", "/z", "/x", "/x"] == [it.path for it in server.requests]
+
+
+def test_a_mirror_that_is_busy_for_a_moment_is_asked_again(server: ScriptedServer, fetch: Fetch) -> None:
+    """Where the next mirror has nothing, the first gets another chance."""
+    server.files["/x"] = DATA
+    server.answers["/x"] = [Answer(status=503)]
+    assert fetch(server.url("/x"), server.url("/z")) == DATA
+
+
+def test_a_wrong_hash_is_told_with_what_the_others_said(server: ScriptedServer, fetch: Fetch) -> None:
+    """Where one place has another file and the rest have none, each is named."""
+    server.files["/x"] = DATA
+    with pytest.raises(HashMismatch) as caught:
+        fetch(server.url("/z"), server.url("/x"), sha256="1" * 64)
+    assert ((server.url("/z"), "404 Not Found"),) == caught.value.tried
+    assert f"{server.url('/z')}: 404 Not Found" in str(caught.value)
+
+
+def test_a_download_goes_on_at_the_next_mirror(server: ScriptedServer, fetch: Fetch) -> None:
+    """What one mirror gave before it failed is not fetched from the next."""
+    server.files |= {"/x": DATA, "/y": DATA}
+    server.answers["/x"] = [Answer(cut=4000), Answer(status=404)]
+    assert fetch(server.url("/x"), server.url("/y")) == DATA
+    assert server.ranges() == [None, "bytes=4000-", "bytes=4000-"]
+    assert "if-range" not in server.requests[2].headers
+
+
+def test_missing_everywhere_is_one_error(server: ScriptedServer, fetch: Fetch) -> None:
+    """404 on all mirrors is one sentence with every URL and what it said."""
+    with pytest.raises(Unavailable) as caught:
+        fetch(server.url("/x"), server.url("/y?token=secret"))
+    x, y = server.url("/x"), server.url("/y")
+    assert f"cannot fetch x: {x}: 404 Not Found; {y}: 404 Not Found" == str(caught.value)
+    assert caught.value.absent
+
+
+def test_a_closed_port_is_told(fetch: Fetch) -> None:
+    """A server that is not there is told in the system's words."""
+    with pytest.raises(Unavailable) as caught:
+        fetch(f"{CLOSED}/x", settings=Settings(retries=1))
+    assert f"cannot fetch x: {CLOSED}/x: connection refused" == str(caught.value)
+
+
+def test_a_slow_server_is_told(server: ScriptedServer, fetch: Fetch) -> None:
+    """A server that falls silent is given up after the time that the user set."""
+    server.files["/x"] = DATA
+    server.answers["/x"] = [Answer(delay=2)]
+    with pytest.raises(Unavailable) as caught:
+        fetch(server.url("/x"), settings=Settings(retries=0, read_timeout=0.2))
+    assert caught.value.tried[0][1] == "no answer within 0.2 seconds"
+
+
+def test_another_hash_is_told_and_the_file_kept(server: ScriptedServer, fetch: Fetch, directory: Path) -> None:
+    """A wrong hash is told with both hashes and the URL; the corrected one costs no download."""
+    server.files["/x"] = DATA
+    wanted = "0" * 64
+    with pytest.raises(HashMismatch) as caught:
+        fetch(server.url("/x"), sha256=wanted)
+    error = caught.value
+    facts = (error.wanted, error.got, error.url, error.kept, error.exit_code)
+    assert (wanted, HASH, server.url("/x"), directory / HASH, 102) == facts
+    assert fetch(server.url("/x")) == DATA
+    assert len(server.requests) == 1
+
+
+def test_a_kept_file_that_was_damaged_is_not_used(server: ScriptedServer, fetch: Fetch, directory: Path) -> None:
+    """What lies there under a hash must have it."""
+    server.files["/x"] = DATA
+    directory.mkdir()
+    (directory / HASH).write_bytes(b"damaged")
+    assert fetch(server.url("/x")) == DATA
+
+
+def test_a_mirror_with_another_file_is_passed_over(server: ScriptedServer, fetch: Fetch, directory: Path) -> None:
+    """One mirror with wrong bytes does not matter as long as another has the right ones."""
+    server.files |= {"/x": b"evil", "/y": DATA}
+    assert fetch(server.url("/x"), server.url("/y")) == DATA
+    assert list(directory.iterdir()) == []
+
+
+def test_two_mirrors_that_agree_end_the_search(server: ScriptedServer, fetch: Fetch) -> None:
+    """When two places have the same other file, the hash is wrong, and nobody asks a third."""
+    server.files |= {"/x": b"new", "/y": b"new", "/z": b"new"}
+    with pytest.raises(HashMismatch):
+        fetch(*map(server.url, ("/x", "/y", "/z")))
+    assert len(server.requests) == 2
+
+
+def test_a_file_of_another_size_is_not_fetched(server: ScriptedServer, fetch: Fetch) -> None:
+    """Where the size is known, a longer file is not read to its end."""
+    server.files["/x"] = DATA
+    with pytest.raises(Unavailable) as caught:
+        fetch(server.url("/x"), size=3)
+    assert f"it has {len(DATA)} bytes there instead of 3" == caught.value.tried[0][1]
+
+
+def test_compressed_files_stay_compressed(server: ScriptedServer, fetch: Fetch) -> None:
+    """A server that calls a .gz file's form an encoding does not make us unpack it."""
+    data = gzip.compress(DATA, mtime=0)
+    server.files["/x.gz"] = data
+    server.answers["/x.gz"] = [Answer(headers={"Content-Encoding": "gzip"})]
+    assert data == fetch(server.url("/x.gz"), sha256=hashlib.sha256(data).hexdigest())
+
+
+def test_a_redirection_is_followed_and_not_shown(server: ScriptedServer, fetch: Fetch) -> None:
+    """A redirection may hold a token; errors name the place that the user named."""
+    server.answers["/x"] = [Answer(status=302, headers={"Location": "/elsewhere?token=secret"})]
+    with pytest.raises(Unavailable) as caught:
+        fetch(server.url("/x"))
+    assert f"cannot fetch x: {server.url('/x')}: 404 Not Found" == str(caught.value)
+
+
+def test_redirections_in_a_circle_end(server: ScriptedServer, fetch: Fetch) -> None:
+    """A circle of redirections is one clear error."""
+    server.answers["/x"] = [Answer(status=302, headers={"Location": "/x"})] * 100
+    with pytest.raises(Unavailable, match="too many redirections"):
+        fetch(server.url("/x"))
+
+
+def test_a_redirection_leads_to_no_file(server: ScriptedServer, fetch: Fetch, tmp_path: Path) -> None:
+    """A server cannot make us read a file of this machine."""
+    (tmp_path / "secret").write_bytes(DATA)
+    server.answers["/x"] = [Answer(status=302, headers={"Location": f"file://{tmp_path}/secret"})]
+    with pytest.raises(Unavailable, match="redirects to a URL of the kind 'file'"):
+        fetch(server.url("/x"))
+
+
+def test_a_password_is_never_told(fetch: Fetch) -> None:
+    """A mirror's password is not in the error."""
+    with pytest.raises(Unavailable) as caught:
+        fetch("http://me:secret@127.0.0.1:9/x", settings=Settings(retries=0))
+    assert str(caught.value) == "cannot fetch x: http://127.0.0.1:9/x: connection refused"
+
+
+def test_a_file_url_is_read(fetch: Fetch, tmp_path: Path) -> None:
+    """`file://` names a file of this machine, which is allowed offline."""
+    (tmp_path / "a b").write_bytes(DATA)
+    assert fetch(f"file://{tmp_path}/a%20b", settings=Settings(offline=True)) == DATA
+    assert (tmp_path / "a b").exists()
+
+
+def test_a_file_url_without_a_file_is_told(fetch: Fetch) -> None:
+    """A missing file is told as such."""
+    with pytest.raises(Unavailable, match="file:///no/such: no such file or directory"):
+        fetch("file:///no/such")
+
+
+def test_offline_says_what_is_missing(fetch: Fetch) -> None:
+    """Offline, what would have to be fetched is named, with the place it would come from."""
+    with pytest.raises(Offline) as caught:
+        fetch("https://example.org/x", settings=Settings(offline=True))
+    assert str(caught.value) == "x is not here and has to be fetched, which --offline forbids"
+    assert caught.value.hint == "it would come from https://example.org/x"
+
+
+def test_offline_takes_what_is_kept(fetch: Fetch, directory: Path) -> None:
+    """Offline, a kept download is as good as any."""
+    directory.mkdir()
+    (directory / HASH).write_bytes(DATA)
+    assert fetch("https://example.org/x", settings=Settings(offline=True)) == DATA
+
+
+def test_no_place_at_all_is_told(fetch: Fetch) -> None:
+    """Where nobody knows a place, that is the error."""
+    with pytest.raises(Unavailable, match="cannot fetch x: no place is known that has it"):
+        fetch()
+
+
+def test_progress_is_in_bytes(server: ScriptedServer, directory: Path) -> None:
+    """Progress grows to the whole of the file."""
+    server.files["/x"] = DATA
+    seen: list[tuple[int, int | None]] = []
+    with Session() as session:
+        downloader = Downloader(
+            directory=directory,
+            settings=Settings(),
+            progress=lambda done, expected: seen.append((done, expected)),
+            cancelled=lambda: False,
+            session=session,
+        )
+        with downloader.fetched(Wanted(name="x", sha256=HASH, urls=(server.url("/x"),))):
+            pass
+    assert sorted(seen) == seen
+    assert (len(DATA), len(DATA)) == seen[-1]
+
+
+def test_a_download_can_be_interrupted(server: ScriptedServer, directory: Path) -> None:
+    """An interrupted download stops, and what it has got is kept for the next time."""
+    server.files["/x"] = DATA
+    told: list[int] = []
+    with Session() as session:
+        downloader = Downloader(
+            directory=directory,
+            settings=Settings(),
+            progress=lambda done, _expected: told.append(done),
+            cancelled=lambda: bool(told),
+            session=session,
+        )
+        with (
+            pytest.raises(Cancelled),
+            downloader.fetched(Wanted(name="x", sha256=HASH, urls=(server.url("/x"),))),
+        ):
+            pass
+    assert [f"{HASH}.part"] == [it.name for it in directory.iterdir()]
+
+
+def test_those_who_want_the_same_file_take_turns(server: ScriptedServer, fetch: Fetch) -> None:
+    """Eight at once all get the file, none a mixture."""
+    server.files["/x"] = DATA
+    results: list[bytes] = []
+    threads = [threading.Thread(target=lambda: results.append(fetch(server.url("/x")))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [DATA] * 8

@@ -1,0 +1,58 @@
+"""Tests for derivations.realise.network.retry."""
+
+from __future__ import annotations
+
+import pytest
+
+from derivations.realise.network.retry import Backoff, is_transient, retry_after
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 507, 599])
+def test_what_may_pass_is_transient(status: int) -> None:
+    """Overload and faults of a server may pass."""
+    assert is_transient(status)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 410, 416, 501, 505, 511])
+def test_what_stays_is_permanent(status: int) -> None:
+    """What a server will answer again is not asked again."""
+    assert not is_transient(status)
+
+
+def test_waits_grow_up_to_the_cap() -> None:
+    """Each failure doubles the wait, until the cap."""
+    backoff = Backoff(base=1, cap=6, jitter=lambda: 1)
+    assert [backoff.delay(n) for n in (1, 2, 3, 4, 10_000)] == [1, 2, 4, 6, 6]
+
+
+def test_the_jitter_is_full() -> None:
+    """Any part of the wait may be waited, none of it too."""
+    assert Backoff(base=1, jitter=lambda: 0).delay(3) == 0
+    assert Backoff(base=1, jitter=lambda: 0.5).delay(3) == 2
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_left_alone_for_longer(status: int) -> None:
+    """A server that says that it has too much to do is asked later."""
+    assert Backoff(jitter=lambda: 1).delay(1, status=status) == 5
+
+
+def test_what_the_server_asks_for_is_a_floor() -> None:
+    """A server's wish is kept whatever the jitter says."""
+    assert Backoff(jitter=lambda: 0).delay(1, floor=7) == 7
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        pytest.param(None, 0, id="none"),
+        pytest.param("120", 120, id="seconds"),
+        pytest.param("Thu, 01 Jan 1970 00:01:40 GMT", 90, id="date"),
+        pytest.param("Thu, 01 Jan 1970 00:00:00 GMT", 0, id="past"),
+        pytest.param("soon", 0, id="nonsense"),
+        pytest.param("-5", 0, id="negative"),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float) -> None:
+    """Both forms of the header are understood, and nothing else."""
+    assert seconds == retry_after(value, now=10)

@@ -1,0 +1,40 @@
+"""Builders that run for what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from derivations.realise.kvm import KvmRecord
+from derivations.realise.sandbox.rehearse import is_ready, rehearse
+
+
+if TYPE_CHECKING:
+    from tests.derivations.realise.conftest import Workplace
+
+
+def test_what_is_said_is_returned_and_nothing_kept(workplace: Workplace) -> None:
+    """Warnings and the word on KVM come back; there is no result, no log, and nothing is written down."""
+    script = """echo '@kernix {"warning": "look"}'; echo '@kernix {"kvm": "it hangs"}'; touch /out/out"""
+    derivation = workplace.shell("it", script)
+    workplace.realise(workplace.base)
+    rehearsal = rehearse(workplace.store, derivation, kvm=False)
+    assert (None, ["look"], "it hangs") == (rehearsal.failure, rehearsal.cautions, rehearsal.no_kvm)
+    assert {} == workplace.store.realised([derivation.key])
+    assert [] == [*workplace.store.layout.logs.iterdir(), *workplace.store.layout.builds.iterdir()]
+    assert None is KvmRecord.of(workplace.store.layout).failure
+
+
+def test_a_failure_is_returned(workplace: Workplace) -> None:
+    """What went wrong is a value."""
+    workplace.realise(workplace.base)
+    rehearsal = rehearse(workplace.store, workplace.shell("it", "exit 3"), kvm=False)
+    assert rehearsal.failure is not None
+    assert "its builder failed with exit code 3" == rehearsal.failure.reason
+
+
+def test_what_lacks_its_inputs_is_not_ready(workplace: Workplace) -> None:
+    """Only what could run at once is ready."""
+    derivation = workplace.shell("it", "exit 3")
+    before = is_ready(workplace.store, derivation)
+    workplace.realise(workplace.base)
+    assert (False, True) == (before, is_ready(workplace.store, derivation))

@@ -1,0 +1,161 @@
+"""Of a build is kept what can be told to be the same; where Python of the user's takes part, nothing."""
+
+from __future__ import annotations
+
+import os
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from derivations.source import text_file
+from kernix import links
+from kernix.answers.cache import answer
+from kernix.answers.record import memory
+from kernix.evaluation.inputs import Options
+from kernix.session import Session
+from store.gc.roots import remove_indirect
+from store.local import Store
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.kernix.conftest import CommandLine
+
+
+HELLO = text_file("hello", "hello")
+WORDS = ("build", "hello")
+
+
+def _session() -> Session:
+    return Session(environment=dict(os.environ), words=WORDS)
+
+
+@attrs.frozen
+class Kept:
+    """A build of `hello` that was kept: its link, and what brings the link back."""
+
+    kernix: CommandLine
+    link: Path
+    make: Callable[[], None]
+
+    @property
+    def answer(self) -> str | None:
+        """Return what is answered."""
+        return answer(WORDS, os.environ)
+
+
+@pytest.fixture
+def kept(kernix: CommandLine, lock: Path) -> Kept:
+    """Return a build of `hello`, whose result link lies in a directory that has two names."""
+    assert lock.exists()
+    source = kernix.write("hello", "hello")
+    (kernix.work / "real").mkdir()
+    (kernix.work / "name").symlink_to("real")
+    link = Path("name/result")
+    with Store.open(kernix.home) as store:
+        path = store.add(source)
+        store.record([(HELLO.key, "out", path)])
+
+    def make() -> None:
+        with Store.open(kernix.home) as store:
+            links.make(store, {link: HELLO.out}, {HELLO.out: path})
+
+    make()
+    if (noticed := memory(_session(), Options(), loaded=[])) is not None:
+        noticed.keep("printed", {HELLO.out: store.path(path)}, {link: HELLO.out})
+    return Kept(kernix, link, make)
+
+
+def test_what_is_kept_is_answered(kept: Kept) -> None:
+    """As long as nothing has changed."""
+    assert ["printed"] * 2 == [kept.answer, kept.answer]
+
+
+def test_a_link_that_is_gone_or_no_root_is_no_answer(kept: Kept) -> None:
+    """The link, and its entry among the roots, both have to be there."""
+    kept.link.unlink()
+    found = [kept.answer]
+    kept.make()
+    found.append(kept.answer)
+    with Store.open(kept.kernix.home) as store:
+        remove_indirect(store, kept.link)
+    found.append(kept.answer)
+    assert [None, "printed", None] == found
+
+
+def test_a_name_that_leads_to_another_directory_is_no_answer(kept: Kept) -> None:
+    """The link would have to be made there."""
+    (kept.kernix.work / "other").mkdir()
+    (kept.kernix.work / "name").unlink()
+    (kept.kernix.work / "name").symlink_to("other")
+    assert kept.answer is None
+
+
+def test_a_home_that_moves_is_no_answer(kept: Kept) -> None:
+    """What was printed are places in the old one."""
+    moved = kept.kernix.top / "moved"
+    kept.kernix.home.rename(moved)
+    kept.kernix.home.symlink_to(moved)
+    assert kept.answer is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(Options(file=Path("mine.py")), id="file"),
+        pytest.param(Options(overlays=("debug", "./mine.py")), id="overlay"),
+    ],
+)
+def test_with_python_of_the_users_nothing_is_kept(options: Options, lock: Path) -> None:
+    """It may read anything."""
+    assert lock.exists()
+    assert (None, True) == (
+        memory(_session(), options, loaded=[]),
+        memory(_session(), Options(overlays=("debug",)), loaded=[]) is not None,
+    )
+
+
+def test_with_an_overlay_in_the_users_directory_nothing_is_kept(kernix: CommandLine, lock: Path) -> None:
+    """As with one that is named."""
+    assert lock.exists()
+    (kernix.config / "overlays").mkdir()
+    (kernix.config / "overlays/mine.py").touch()
+    assert memory(_session(), Options(), loaded=[]) is None
+
+
+@pytest.mark.usefixtures("lock")
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        pytest.param(lambda work: (work / "kernix.lock").mkdir(), id="directory-as-lock"),
+        pytest.param(lambda work: os.mkfifo(work / "kernix.lock"), id="pipe-as-lock"),
+    ],
+)
+def test_with_a_lock_that_cannot_be_read_nothing_is_kept(kernix: CommandLine, prepare: Callable[[Path], None]) -> None:
+    """The evaluation tells what is the matter."""
+    prepare(kernix.work)
+    assert memory(_session(), Options(), loaded=[]) is None
+
+
+@pytest.mark.usefixtures("lock", "kernix")
+def test_what_was_imported_earlier_is_not_kept() -> None:
+    """A process that has imported definitions may have them of older files."""
+    ways = [memory(_session(), Options(), loaded=it) for it in (["store"], ["derivations"])]
+    assert [True, False] == [it is not None for it in ways]
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(kept: Kept) -> None:
+    """A home without a directory for answers is no error."""
+    folder = kept.kernix.home / "cache/answers"
+    for each in folder.iterdir():
+        each.unlink()
+    folder.rmdir()
+    folder.touch()
+    noticed = memory(_session(), Options(), loaded=[])
+    assert noticed is not None
+    noticed.keep("printed", {}, {})
+    assert kept.answer is None

@@ -1,0 +1,190 @@
+"""Work in the store stops when its thread is told to, in the middle of whatever it does."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from store import scratch
+from store.gc.collect import Policy, collect
+from store.local import Store
+from store.system.interrupt import Interrupted, a_moment, asked, check, interruptible
+from store.system.locks import Gate, locked, standing
+from store.system.parallel import in_parallel
+from store.trees.adopt import adopt
+from store.trees.copy_in import copy_in
+from store.trees.hash_tree import content_of
+from store.trees.reading import sha256_of
+from store.trees.references import find_references
+from store.trees.remove import remove_many, remove_tree
+from store.trees.writer import TreeWriter
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from store.trees.pool import Pool
+
+
+HUGE = 1 << 42
+"""Bytes of a hole that takes half an hour to hash."""
+
+
+class _After:
+    """Says no so often, and then yes."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def _huge(path: Path) -> Path:
+    with path.open("wb") as file:
+        try:
+            file.truncate(HUGE)
+        except OSError:
+            pytest.skip("the file system has no files so large")
+    return path
+
+
+def _many(path: Path) -> Path:
+    for number in range(30):
+        (path / str(number)).mkdir(parents=True)
+        for other in range(10):
+            (path / str(number) / str(other)).write_text(f"{number} {other}")
+    return path
+
+
+def _zeros() -> object:
+    while True:
+        yield bytes(1 << 16)
+
+
+def _write(pool: Pool, path: Path) -> None:
+    with TreeWriter(pool, path) as writer:
+        writer.file("file", _zeros())  # type: ignore[arg-type]
+
+
+def _wait_for_gate(path: Path) -> None:
+    path.mkdir()
+    descriptor = os.open(path / "gate", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        with Gate(path).shared():
+            pytest.fail("two at once")
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for_lock(path: Path) -> None:
+    with locked(path), locked(path):
+        pytest.fail("two at once")
+
+
+def _wait_for_standing(path: Path) -> None:
+    with standing(path), standing(path):
+        pytest.fail("two at once")
+
+
+WORK: dict[str, Callable[[Path, Pool], object]] = {
+    "hash": lambda path, _: content_of(_huge(path)),
+    "hash-by-sha256": lambda path, _: sha256_of(_huge(path)),
+    "hash-many": lambda path, _: content_of(_many(path)),
+    "copy": lambda path, pool: copy_in(_huge(path), path.with_name("copy"), pool),
+    "copy-many": lambda path, pool: copy_in(_many(path), path.with_name("copy"), pool),
+    "take-in": lambda path, pool: adopt(_huge(path), pool),
+    "take-in-many": lambda path, pool: adopt(_many(path), pool),
+    "scan-many": lambda path, _: find_references(_many(path), ["0" * 32]),
+    "write": lambda path, pool: _write(pool, path),
+    "remove": lambda path, _: remove_tree(_many(path)),
+    "remove-many": lambda path, _: remove_many([*_many(path).iterdir()], 4),
+    "gate": lambda path, _: _wait_for_gate(path),
+    "lock": lambda path, _: _wait_for_lock(path),
+    "standing-lock": lambda path, _: _wait_for_standing(path),
+}
+
+
+@pytest.mark.parametrize("work", WORK)
+@pytest.mark.parametrize("times", [0, 5, 20])
+def test_work_is_interrupted(tmp_path: Path, pool: Pool, work: str, times: int) -> None:
+    """Whatever takes long looks again and again whether it is still wanted."""
+    with pytest.raises(Interrupted), interruptible(_After(times)):
+        WORK[work](tmp_path / "it", pool)
+
+
+def test_nobody_asks_for_it(tmp_path: Path) -> None:
+    """Outside of the body that may be interrupted, nothing is, even if it was before."""
+    with pytest.raises(Interrupted), interruptible(lambda: True):
+        check()
+    check()
+    assert asked() is None
+    with interruptible(lambda: True), interruptible(None):
+        remove_tree(_many(tmp_path / "it"))
+
+
+def _check_for_long(_: int) -> None:
+    for _ in range(1000):
+        check()
+
+
+def test_threads_ask_the_same() -> None:
+    """Threads that work for one that may be interrupted may be interrupted, too; and when one of them fails."""
+    with pytest.raises(Interrupted), interruptible(_After(10)):
+        in_parallel(_check_for_long, range(20), 4)
+
+    def fail(number: int) -> None:
+        if number == 0:
+            raise ZeroDivisionError
+        while True:
+            check()
+
+    with pytest.raises(ZeroDivisionError):
+        in_parallel(fail, range(4), 4)
+
+
+def _check_for_ever() -> None:
+    while True:
+        check()
+        time.sleep(0.001)
+
+
+def test_a_moment_to_tidy_up(tmp_path: Path) -> None:
+    """After an interrupt a little may still be done, and what takes longer is given up without an error."""
+    with interruptible(lambda: True):
+        with a_moment(60):
+            remove_tree(_many(tmp_path / "little"))
+        with a_moment(0):
+            _check_for_ever()
+    assert not (tmp_path / "little").exists()
+
+
+def test_what_an_interrupted_thread_leaves(tmp_path: Path) -> None:
+    """Interrupted in the middle of an addition, a store has no scratch and no object more."""
+    with Store.open(tmp_path / "home") as store:
+        for times in (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89):
+            source = _many(tmp_path / f"source-{times}")
+            with pytest.raises(Interrupted), interruptible(_After(times)):
+                store.add(source)
+            assert [] == [*store.layout.builds.iterdir()]
+        assert [] == [*store.layout.objects.iterdir()]
+
+
+def test_a_scratch_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What there is no time to remove goes to the trash, from which the next collection takes it."""
+    monkeypatch.setattr(scratch, "_PATIENCE", 0)
+    with Store.open(tmp_path / "home") as store:
+        with interruptible(lambda: True), store.scratch() as place:
+            _many(place / "tree")
+        assert [] == [*store.layout.builds.iterdir()]
+        assert len([*store.layout.trash.iterdir()]) == 1
+        collect(store, Policy())
+        assert [] == [*store.layout.trash.iterdir()]

@@ -1,0 +1,27 @@
+"""What several threads have done, together."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from store.system.meter import Meter
+
+
+def test_what_all_have_done_is_told() -> None:
+    """The step is told at its start, then with each part, in order, and never beyond its end."""
+    told: list[tuple[str, int, int]] = []
+    meter = Meter(lambda *it: told.append(it), "hashing", 1000)
+    with ThreadPoolExecutor(8) as executor:
+        list(executor.map(meter.add, [3] * 400))
+    assert [("hashing", min(1000, 3 * number), 1000) for number in range(401)] == told
+
+
+def test_what_needed_no_work_is_passed_over() -> None:
+    """The step gets to where it is, and never back."""
+    told: list[int] = []
+    meter = Meter(lambda _what, done, _total: told.append(done), "deleting", 10)
+    meter.reach(5)
+    meter.add()
+    meter.reach(2)
+    meter.reach(10)
+    assert [0, 5, 6, 6, 10] == told
