@@ -1,1 +1,1 @@
-"""TODO."""
+"""Configurations that a command works on: named by the user, read, resolved, repaired."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""This machine: its hardware, and whether it can build and boot."""

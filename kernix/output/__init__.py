@@ -1,1 +1,1 @@
-"""TODO."""
+"""What is printed: messages on stderr, tables and descriptions on stdout, all of it safe for a terminal."""

@@ -1,4 +1,4 @@
-"""The laws of the house: who may import whom, who may act, and how large a module is."""
+"""The laws of the house: which module may import which, which may act, and how large one is."""
 
 from __future__ import annotations
 
@@ -32,6 +32,24 @@ PURE_OF_OS = {"PathLike", "fsdecode", "fsencode", "fspath", "path"}
 """What a recipe may use of `os`: texts and names, no calls of the system."""
 
 OF_THE_COMMAND_LINE = {"argparse", "click", "getpass", "logging", "rich"}
+
+ROOMS = {
+    "store.system": {"store.errors"},
+    "store.trees": {"store.base32", "store.errors", "store.path", "store.system"},
+    "store.records": {"store.errors", "store.gc.retention", "store.parsing", "store.path", "store.system"},
+    "derivations.kconfig.language": set(),
+    "derivations.kconfig.symbols": {"derivations.kconfig.language"},
+    "derivations.kconfig.diagnosis": {"derivations.kconfig.language", "derivations.kconfig.symbols"},
+    "derivations.kconfig.comparison": {
+        "derivations.kconfig.diagnosis", "derivations.kconfig.language", "derivations.kconfig.symbols",
+    },
+    "derivations.hardware.makefiles": set(),
+    "derivations.hardware.c_source": {"derivations.hardware.makefiles"},
+    "derivations.realise.archives": {"derivations.realise.job", "derivations.realise.room"},
+    "derivations.realise.network": {"derivations.realise.job", "derivations.realise.settings"},
+    "kernix.answers": {"kernix.evaluation", "kernix.output", "kernix.places", "kernix.session"},
+}  # fmt: skip
+"""What each of these sub-packages may import of the package that it is in, beside itself."""
 
 MAX_LINES = 500
 
@@ -104,6 +122,17 @@ def test_imports_only_lower_floors(module: str) -> None:
     above = set(FLOORS[FLOORS.index(module.partition(".")[0]) + 1 :])
 
     assert {name for name in imports(module) if name.partition(".")[0] in above} == set()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms(room: str) -> None:
+    """A sub-package imports of the package that it is in only what is said above."""
+    around = room.rpartition(".")[0]
+    inside = [module for module in MODULES if is_within(module, room)]
+    known = {name for module in inside for name in imports(module) & MODULES.keys() if is_within(name, around)}
+
+    assert inside
+    assert {it for it in known if not any(is_within(it, allowed) for allowed in {room, *ROOMS[room]})} <= {around}
 
 
 @pytest.mark.parametrize("module", RECIPES)

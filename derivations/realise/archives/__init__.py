@@ -1,1 +1,6 @@
-"""TODO."""
+"""Archives and compressed files, read forwards once.
+
+    file ──decompress, xz──▶ bytes ──tar──▶ entries ──extract──▶ a tree of the store
+
+`links` refuses entries that would leave the tree.
+"""
