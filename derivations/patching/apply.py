@@ -25,7 +25,7 @@ from derivations.patching.tree import Entry, parents
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from derivations.patching.change import Change, Commit
+    from derivations.patching.change import Change, Commit, Hunk
     from derivations.patching.tree import State
 
 
@@ -77,6 +77,8 @@ class _Attempt:
 
     def take(self, change: Change, fuzz: int) -> None:
         """Take in *change*."""
+        if change.may_create and self._here(change.old) is None:
+            change = attrs.evolve(change, verb="create")
         old = Entry(b"") if change.verb == "create" else self._source(change)
         if old is None or not self._has_room(change):
             return
@@ -144,6 +146,10 @@ class _Attempt:
                 self._refuse(change, f"{change.path}: {error}")
                 return None
         found = fit(lines_of(old.data), change.hunks, fuzz)
+        if found.misfits and change.crlf:  # the file may have CR LF, too
+            hunks = [hunk.with_line_ends(b"\r\n") for hunk in change.hunks]
+            other = fit(lines_of(old.data), hunks, fuzz)
+            found = found if other.misfits else other
         self.displacement += found.displacement
         self.fuzzy += [(change.path, it) for it in found.fuzzy]
         for misfit in found.misfits:
@@ -216,7 +222,8 @@ def _applied(rules: Rules, commit: Commit, state: State, remark: Callable[[str],
     exact = _attempt(commit, state)
     attempt = _attempt(commit, state, rules.max_fuzz) if exact.problems and rules.max_fuzz else exact
     if attempt.problems:
-        raise DoesNotApply(rules.name, commit.title, tuple(exact.problems), _advice(rules, exact, attempt))
+        advice = _half_there(commit, exact) or _other_strip(rules, commit, state) or _advice(rules, exact, attempt)
+        raise DoesNotApply(rules.name, commit.title, tuple(exact.problems), advice)
     for path, it in attempt.fuzzy:
         lines = f"{it.fuzz} line{'' if it.fuzz == 1 else 's'} of its context left out"
         remark(
@@ -290,11 +297,10 @@ def _advice(rules: Rules, exact: _Attempt, loose: _Attempt) -> str | None:
     if rules.max_fuzz == 0 and not loose.misfits:
         return None
     for path, misfit in exact.misfits:
-        if misfit.expected is None or misfit.found is None or misfit.expected.split() != misfit.found.split():
-            continue
-        if misfit.expected.rstrip(b"\r\n") == misfit.found.rstrip(b"\r\n"):
+        if misfit.differs == "ends":
             return f"the lines of {path} differ from the patch's only in how they end (CR LF or LF)"
-        return f"the lines of {path} differ from the patch's only in blanks: a mailer or an editor has changed tabs or spaces"
+        if misfit.differs == "blanks":
+            return f"the lines of {path} differ from the patch's only in blanks: a mailer or an editor has changed tabs or spaces"
     for path, misfit in exact.misfits:
         if misfit.expected is not None:
             found = "the file ends before" if misfit.found is None else f"there is {_shown(misfit.found)}"
@@ -302,6 +308,40 @@ def _advice(rules: Rules, exact: _Attempt, loose: _Attempt) -> str | None:
     return None
 
 
+def _half_there(commit: Commit, exact: _Attempt) -> str | None:
+    """Return that some hunks of *commit* do not fit because the tree has them already, if it is so."""
+    there = [(path, misfit) for path, misfit in exact.misfits if _is_there(path, misfit.hunk, exact.state)]
+    if not there:
+        return None
+    path, first = there[0]
+    count = sum(len(change.hunks) for change in commit.changes)
+    which = f"{path} hunk {first.number}" + (f" and {len(there) - 1} more" if len(there) > 1 else "")
+    return f"the tree has {len(there)} of its {count} hunks already ({which}): take a newer one, or make it anew without them"
+
+
+def _is_there(path: str, hunk: Hunk, state: State) -> bool:
+    entry = state.entry(path)
+    is_clear = hunk.leading + hunk.trailing > 0 and hunk.before != hunk.after
+    return is_clear and entry is not None and not fit(lines_of(entry.data), [hunk.reversed()]).misfits
+
+
+def _other_strip(rules: Rules, commit: Commit, state: State) -> str | None:
+    """Return which other `strip` would find all files that *commit* changes, if it finds none as it is."""
+    changed = [it for it in commit.changes if it.raw and it.verb in {"modify", "delete"}]
+    if not changed or any(state.entry(it.old) is not None for it in changed):
+        return None
+    for strip in range(_MOST_STRIPPED):
+        paths = ["/".join(it.raw.split("/")[strip:]) for it in changed]
+        if strip != rules.strip and all(path and state.entry(path) is not None for path in paths):
+            return f"with `Patch(…, strip={strip})` it would be for {paths[0]}, which the tree has"
+    return None
+
+
+_MOST_STRIPPED = 6
+
+
 def _shown(line: bytes) -> str:
+    if not line.strip():
+        return "an empty line"
     text = "".join(it if it.isprintable() else " " for it in line.decode(errors="replace")).strip()
     return f"`{text if len(text) <= 60 else f'{text[:59]}…'}`"  # noqa: PLR2004 -- a line's worth

@@ -40,6 +40,16 @@ class Hunk:
         """Return the hunk that takes this one back."""
         return attrs.evolve(self, old=self.new, new=self.old, before=self.after, after=self.before)
 
+    def with_line_ends(self, end: bytes) -> Hunk:
+        """Return the hunk with all its lines ending in *end*, but for those that end in nothing."""
+        before, after = (tuple(_ended(line, end) for line in lines) for lines in (self.before, self.after))
+        return attrs.evolve(self, before=before, after=after)
+
+
+def _ended(line: bytes, end: bytes) -> bytes:
+    text = line.removesuffix(b"\n")
+    return text.removesuffix(b"\r") + (end if len(text) < len(line) else b"")
+
 
 @attrs.frozen
 class Binary:
@@ -64,6 +74,9 @@ class Change:
         binary: What changes in a binary file, and what takes that back.
         blobs: Git's digests of the old and the new content of a binary file.
         raw: The path as it is written in the patch, for messages about its first component.
+        may_create: Whether the file is made if there is none: the patch does not say whether there was one.
+        crlf: Whether all its lines ended in CR LF, those that name the file too. The hunks have LF, and whether the
+            file itself has CR LF is not known.
     """
 
     line: int
@@ -76,6 +89,8 @@ class Change:
     binary: tuple[Binary, Binary | None] | None = None
     blobs: tuple[str, str] = ("", "")
     raw: str = ""
+    may_create: bool = False
+    crlf: bool = False
 
     @property
     def path(self) -> str:
@@ -96,6 +111,7 @@ class Change:
             new_mode=self.old_mode,
             hunks=tuple(hunk.reversed() for hunk in self.hunks),
             blobs=self.blobs[::-1],
+            may_create=False,
             binary=None if self.binary is None or self.binary[1] is None else (self.binary[1], self.binary[0]),
         )
 

@@ -8,7 +8,9 @@ at its end is for the end, and hunks do not overlap. Where that finds no place, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import collections
+
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
@@ -44,6 +46,7 @@ class Misfit:
         line: The first line of the file that is not as it wants it, where it nearly fits.
         expected: What it wants there; None if all its lines are there, and it still has no place.
         found: What is there instead; None if the file ends before.
+        differs: In what all lines there differ at most: in their `ends`, in `blanks`, or in their `text`.
     """
 
     number: int
@@ -51,6 +54,7 @@ class Misfit:
     line: int = 0
     expected: bytes | None = None
     found: bytes | None = None
+    differs: Literal["ends", "blanks", "text"] = "text"
 
 
 @attrs.frozen
@@ -144,14 +148,25 @@ class _Image:
         self.taken[place : place + len(before)] = b"\1" * len(after)
 
     def misfit(self, number: int, hunk: Hunk, wanted: int) -> Misfit:
-        """Return what is not as *hunk* wants it, at the place nearest to *wanted* that begins like it, if there is one."""
-        places = (it for it in _outwards(wanted, len(self.lines) - 1) if self.lines[it] == hunk.before[0])
-        place = next(places, wanted) if hunk.before else wanted
-        for at, line in enumerate(hunk.before, place):
-            here = self.lines[at] if at < len(self.lines) else None
+        """Return what is not as *hunk* wants it, at the place where most of its lines are, and of such the nearest to *wanted*."""
+        place = self._likeliest(hunk, wanted)
+        there = self.lines[place : place + len(hunk.before)]
+        for at, line in enumerate(hunk.before):
+            here = there[at] if at < len(there) else None
             if here != line:
-                return Misfit(number, hunk, at + 1, line, here)
+                return Misfit(number, hunk, place + at + 1, line, here, _difference(hunk.before, there))
         return Misfit(number, hunk)
+
+    def _likeliest(self, hunk: Hunk, wanted: int) -> int:
+        offsets: dict[bytes, list[int]] = {}
+        for offset, line in enumerate(hunk.before):
+            offsets.setdefault(b"".join(line.split()), []).append(offset)
+        votes: collections.Counter[int] = collections.Counter({wanted: 0})
+        for at, line in enumerate(self.lines):
+            text = b"".join(line.split())
+            if len(text) > 1:  # blank lines and braces are everywhere
+                votes.update(at - offset for offset in offsets.get(text, ()) if at >= offset)
+        return max(votes, key=lambda place: (votes[place], -abs(place - wanted)))
 
     def _matches(self, place: int, before: Sequence[bytes]) -> bool:
         end = place + len(before)
@@ -160,6 +175,12 @@ class _Image:
             and self.lines[place:end] == list(before)
             and not any(self.taken[place:end])
         )
+
+
+def _difference(wanted: Sequence[bytes], there: Sequence[bytes]) -> Literal["ends", "blanks", "text"]:
+    if [it.rstrip(b"\r\n") for it in wanted] == [it.rstrip(b"\r\n") for it in there]:
+        return "ends"
+    return "blanks" if [it.split() for it in wanted] == [it.split() for it in there] else "text"
 
 
 def _outwards(wanted: int, last: int) -> Iterator[int]:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 _FROM = re.compile(rb"From \S+.*[0-9]{1,2}:[0-9]{2}:[0-9]{2} .*[0-9]{4}.*\r?\n?", re.ASCII)
 _HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:[ \t\r\n]")
+_HEADER_LINE = re.compile(rb"[!-9;-~]+:|>?From |[ \t]+\S")
+"""A header, of any name (RFC 5322, 2.2), or a line that continues one; the first other line ends the headers."""
+
 _FIRST_HEADER = re.compile(
     rb"(?:From|Subject|Date|To|Cc|Message-ID|Return-Path|Received|MIME-Version|Delivered-To|DKIM-Signature|"
     rb"Content-[A-Za-z-]+|List-[A-Za-z-]+|X-[A-Za-z-]+):[ \t\r\n]",
@@ -45,11 +48,13 @@ class Message:
         title: Its subject, without what stands in brackets before it.
         lines: Its body, line by line with their ends.
         first: The number of the body's first line in the file.
+        flowed: Whether it was sent as `format=flowed` (RFC 3676), with which mailers take and add blanks.
     """
 
     title: str
     lines: tuple[bytes, ...]
     first: int = 1
+    flowed: bool = False
 
 
 def lines_of(data: bytes) -> list[bytes]:
@@ -78,17 +83,22 @@ def _begins_mail(lines: list[bytes], number: int, line: bytes) -> bool:
 
 def _read(lines: list[bytes], first: int) -> Iterator[Message]:
     """Yield the body of the mail in *lines*, decoded if it is encoded; *first* is the number of the first one."""
-    end = next((number for number, line in enumerate(lines) if not line.strip()), len(lines))
+    end = next((number for number, line in enumerate(lines) if not _HEADER_LINE.match(line)), len(lines))
+    body = end + 1 if end < len(lines) and not lines[end].strip() else end
     mail = email.message_from_bytes(b"".join(lines[:end]), policy=email.policy.compat32)
     title = _title(mail)
     encoding = str(mail.get("Content-Transfer-Encoding", "")).strip().lower()
     if mail.get_content_maintype() != "multipart" and encoding not in {"quoted-printable", "base64"}:
-        yield Message(title, tuple(lines[end + 1 :]), first + end + 1)
+        yield Message(title, tuple(lines[body:]), first + body, _is_flowed(mail))
         return
     whole = email.message_from_bytes(b"".join(lines), policy=email.policy.compat32)
     for part in whole.walk():
         if not part.is_multipart() and (text := _decoded(part)):
-            yield Message(title, tuple(lines_of(text)))
+            yield Message(title, tuple(lines_of(text)), flowed=_is_flowed(part))
+
+
+def _is_flowed(mail: Mail) -> bool:
+    return str(mail.get_param("format", "")).lower() == "flowed"
 
 
 def _decoded(part: Mail) -> bytes:

@@ -34,12 +34,13 @@ def read(text: bytes) -> tuple[bytes, bool]:
     GNU diff gives a file that is not there the time 0.
     """
     text = text.rstrip(b"\r\n")
-    if (quoted := _QUOTED.match(text)) is not None:
-        return unquoted(quoted[1]), False
     start = max(len(text) - _LONGEST_DATE, 0)  # a date is short, and what is not one may be long
     date = _DATE.search(text, start)
-    name = text[: date.start()] if date is not None else text
-    return name.partition(b"\t")[0], date is not None and _is_epoch(date)
+    absent = date is not None and _is_epoch(date)
+    if (quoted := _QUOTED.match(text)) is not None:
+        return unquoted(quoted[1]), absent
+    name = (text[: date.start()] if date is not None else text).partition(b"\t")[0]
+    return ABSENT if name.rstrip() == ABSENT else name, absent
 
 
 def _is_epoch(date: re.Match[bytes]) -> bool:

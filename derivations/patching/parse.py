@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _BINARY = re.compile(rb"Binary files .+ differ")
+_SUBMODULE = re.compile(rb"Submodule (.+) [0-9a-f]{7,64}\.{2,3}[0-9a-f]{7,64}(?::| \(.*\):?)")
 _BINARY_HEAD = re.compile(rb"(literal|delta) (\d{1,10})")
 _SHOWN = 60
 
@@ -78,18 +79,21 @@ class Parser:
         if line.startswith(b"*** ") and self._line(1).startswith(b"--- ") and self._line(2).startswith(b"*****"):
             raise self._wrong("a context diff", "make a unified one: `diff -u`")
         if line.startswith(b"Binary files ") and line.endswith(b" differ"):
-            raise self._wrong(f"{_shown(line)}, and the patch does not have their data", _BINARY_ADVICE)
+            raise self._wrong(f"{shown(line)}, and the patch does not have their data", _BINARY_ADVICE)
+        if (submodule := _SUBMODULE.fullmatch(line)) is not None:
+            raise self._wrong(f"{shown(submodule[1])} is a submodule, and there are none in a tree")
         if line.startswith(b"Only in ") and b": " in line:
-            self.remarks.append(f"line {self.first + self._at}: `{_shown(line)}`: the patch does not have that file")
+            self.remarks.append(f"line {self.first + self._at}: `{shown(line)}`: the patch does not have that file")
 
     def _plain(self) -> Change:
         """Read a change that begins with `---` and `+++`."""
-        start = self.first + self._at
+        start, first = self.first + self._at, self._at
         (old, old_absent), (new, new_absent) = names.read(self._line()[4:]), names.read(self._line(1)[4:])
         self._at += 2
         if old == names.ABSENT and new == names.ABSENT:
             raise self._wrong("a change of no file at all")
-        hunks = self._hunks(new if old == names.ABSENT else old)
+        crlf = self._is_crlf(first)
+        hunks = self._hunks(new if old == names.ABSENT else old, crlf=crlf)
         created = old == names.ABSENT or (old_absent and all(hunk.old == 0 and not hunk.before for hunk in hunks))
         deleted = new == names.ABSENT or (new_absent and all(hunk.new == 0 and not hunk.after for hunk in hunks))
         name = old if deleted and not created else new
@@ -97,11 +101,20 @@ class Parser:
             name = old  # such as `x.c` and `x.c.new`
         path = self._path(name, start)
         verb: Verb = "create" if created else "delete" if deleted else "modify"
-        return Change(line=start, verb=verb, old=path, new=path, hunks=hunks, raw=os.fsdecode(name))
+        return Change(
+            line=start,
+            verb=verb,
+            old=path,
+            new=path,
+            hunks=hunks,
+            raw=os.fsdecode(name),
+            may_create=verb == "modify" and len(hunks) == 1 and not hunks[0].before,
+            crlf=crlf,
+        )
 
     def _git(self) -> Change:
         """Read a change that begins with `diff --git`."""
-        start = self.first + self._at
+        start, first = self.first + self._at, self._at
         pair = names.pair(self._line()[len(b"diff --git ") :], self.strip)
         self._at += 1
         head = GitHead()
@@ -110,7 +123,8 @@ class Parser:
         old, new = self._names(head, pair, start)
         if head.is_submodule:
             raise Malformed(self.patch, start, f"{new} is a submodule, and there are none in a tree")
-        hunks, binary = self._content(head, new)
+        crlf = self._is_crlf(first)
+        hunks, binary = self._content(head, new, crlf=crlf)
         if binary is not None and (head.blobs is None or not {len(it) for it in head.blobs} <= {40, 64}):
             reason = f"the binary patch of {new} does not say in full which file it is for"
             raise Malformed(
@@ -128,9 +142,16 @@ class Parser:
             binary=binary,
             blobs=head.blobs if binary is not None and head.blobs is not None else ("", ""),
             raw=os.fsdecode(after or b""),
+            crlf=crlf,
         )
 
-    def _content(self, head: GitHead, name: str) -> tuple[tuple[Hunk, ...], tuple[Binary, Binary | None] | None]:
+    def _is_crlf(self, first: int) -> bool:
+        """Return whether all lines from the one with index *first* to the next hunk's head end in CR LF."""
+        return all(line.endswith(b"\r\n") for line in self.lines[first : self._at + 1])
+
+    def _content(
+        self, head: GitHead, name: str, *, crlf: bool
+    ) -> tuple[tuple[Hunk, ...], tuple[Binary, Binary | None] | None]:
         """Read what changes in the file *name*: its hunks, or what it is as a binary file."""
         if self._line() == b"GIT binary patch":
             self._at += 1
@@ -139,7 +160,7 @@ class Parser:
             return (), (forward, self._binary(name))
         if _BINARY.fullmatch(self._line()):
             raise self._wrong(f"{name} is binary, and the patch does not have its data", _BINARY_ADVICE)
-        hunks = self._hunks(os.fsencode(name))
+        hunks = self._hunks(os.fsencode(name), crlf=crlf)
         if not hunks and head.lacks_content:
             raise self._wrong(f"the patch does not have the change of {name}", "it is cut off; get all of it")
         return hunks, None
@@ -157,16 +178,17 @@ class Parser:
             raise Malformed(self.patch, line, "the name of its file cannot be made out")
         found = {self._path(it, line) for it in sides}
         if len(found) > 1:
-            raise Malformed(self.patch, line, f"it names two files, {' and '.join(sorted(found))}, and is not a rename")
+            reason = f"it names two files, {' and '.join(sorted(found))}, and is not a rename"
+            raise Malformed(self.patch, line, reason, "correct the lines `---` and `+++`, or `diff --git`")
         path = found.pop()
         return path, path
 
-    def _hunks(self, name: bytes) -> tuple[Hunk, ...]:
+    def _hunks(self, name: bytes, *, crlf: bool) -> tuple[Hunk, ...]:
         """Read the hunks of the file *name*."""
         found = []
         while (head := _HUNK.match(self._line())) is not None:
-            found.append(self._hunk(head, _shown(name)))
-        return tuple(found)
+            found.append(self._hunk(head, shown(name)))
+        return tuple(it.with_line_ends(b"\n") for it in found) if crlf else tuple(found)
 
     def _hunk(self, head: re.Match[bytes], name: str) -> Hunk:
         line = self.first + self._at
@@ -186,7 +208,7 @@ class Parser:
                 raise self._wrong(f"a hunk of {name} has other lines than its head in line {line} counts", _EDITED)
             self._at += 1
             if self._at < len(self.lines) and self.lines[self._at].startswith(b"\\ "):
-                text = text.removesuffix(b"\n").removesuffix(b"\r")
+                text = text.removesuffix(b"\n")
                 self._at += 1
             before += [text] * (kind != b"+")
             after += [text] * (kind != b"-")
@@ -202,7 +224,7 @@ class Parser:
         kind, text = line[:1], line[1:]
         if kind not in {b" ", b"+", b"-"}:
             raise self._wrong(
-                f"`{_shown(line)}` is not a line of a hunk of {name}",
+                f"`{shown(line)}` is not a line of a hunk of {name}",
                 "a mailer or an editor has wrapped its lines, or taken blanks: get the patch as it was sent",
             )
         if not text.endswith(b"\n"):
@@ -238,8 +260,8 @@ class Parser:
         try:
             return names.path(name, self.strip if strip is None else strip)
         except names.BadName as error:
-            advice = "give `Patch(…, strip=0)`" if "fewer" in str(error) else None
-            raise Malformed(self.patch, line, f"`{_shown(name)}` {error}", advice) from None
+            advice = next((it for word, it in _NAME_ADVICE.items() if word in str(error)), None)
+            raise Malformed(self.patch, line, f"`{shown(name)}` {error}", advice) from None
 
     def _line(self, ahead: int = 0) -> bytes:
         """Return the line at hand, or one further *ahead*, without its end."""
@@ -251,6 +273,10 @@ class Parser:
 
 
 _BINARY_ADVICE = "make it with `git diff --binary` or `git format-patch`"
+_NAME_ADVICE = {
+    "fewer": "give `Patch(…, strip=0)`",
+    "absolute": "make the patch with relative names, in the directory above both trees",
+}
 _EDITED = "it was edited by hand, or lines are missing: make it anew, or correct the numbers (`recountdiff` does)"
 
 
@@ -259,7 +285,7 @@ def _context(kinds: Sequence[bytes]) -> int:
     return next((number for number, kind in enumerate(kinds) if kind != b" "), len(kinds))
 
 
-def _shown(text: bytes) -> str:
+def shown(text: bytes) -> str:
     """Return *text* for a sentence: printable, and not too long."""
     shown = "".join(
         it if it.isprintable() else "\N{REPLACEMENT CHARACTER}" for it in text.decode(errors="replace").strip()

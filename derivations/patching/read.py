@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from typing import TYPE_CHECKING
+
+import attrs
 
 from derivations.patching.change import Commit
 from derivations.patching.errors import Malformed
 from derivations.patching.messages import messages
-from derivations.patching.parse import Parser, unindented
+from derivations.patching.parse import Parser, shown, unindented
 
 
 if TYPE_CHECKING:
@@ -16,7 +20,31 @@ if TYPE_CHECKING:
     from derivations.patching.messages import Message
 
 
-_HEADS = (b"diff --git ", b"--- ", b"+++ ", b"@@ -")
+_BOM = b"\xef\xbb\xbf"
+_NO_PATCH = [
+    (
+        rb"\A(?:\xff\xfe|\xfe\xff)",
+        "it is text in UTF-16, as PowerShell's `>` writes it",
+        "convert it to UTF-8, or make it with `git diff --output=FILE`",
+    ),
+    (
+        rb"(?i)\A\s*<(?:!doctype|html|\?xml)",
+        "it is a web page",
+        "fetch the patch itself: its address often ends in .patch, or has /raw/ in it",
+    ),
+    (rb"(?m)^\x1b\[[0-9;]*m", "its lines have a terminal's colours in them", "make it with `git diff --no-color`"),
+    (
+        rb"(?m)^> ?(?:diff --git |--- .*\n> ?\+\+\+ )",
+        "it is quoted, as in the reply to a mail",
+        "get the mail that is replied to",
+    ),
+    (
+        rb"(?m)^\d+(?:,\d+)?(?:[acd]\d+(?:,\d+)?\r?\n[<>] |[acd]\r?$)",
+        "it is a diff without context and names",
+        "make a unified one: `diff -u`",
+    ),
+]
+"""What is given instead of a patch: how it is known, what it is, and what to do."""
 
 
 def commits(data: bytes, patch: str, strip: int = 1) -> list[Commit]:
@@ -27,33 +55,49 @@ def commits(data: bytes, patch: str, strip: int = 1) -> list[Commit]:
     """
     if not data.strip():
         raise Malformed(patch, 0, "it is empty", "is the file the right one, and was it fetched whole?")
-    found = [commit for message in messages(data) if (commit := _commit(message, patch, strip)).changes]
+    text = data.removeprefix(_BOM)
+    letters = messages(text)
+    found = [it for letter in letters if (it := _commit(letter, letter.lines, patch, strip)).changes]
     if not found:
-        advice = "a change begins with the line `diff --git`, or with `---`, `+++` and `@@` one below the other"
-        raise Malformed(patch, 0, "it changes nothing: no line in it begins the change of a file", advice)
+        found = [it for letter in letters if (it := _unindented(letter, patch, strip)).changes]
+    if not found:
+        raise _no_patch(data, patch)
+    if len(text) < len(data):
+        remark = "it begins with a byte order mark, which is left out"
+        found[0] = attrs.evolve(found[0], remarks=(remark, *found[0].remarks))
     if len(found) == 1:  # its title says no more than the patch's name
-        return [Commit(title="", changes=found[0].changes, remarks=found[0].remarks)]
+        found[0] = attrs.evolve(found[0], title="")
     return found
 
 
-def _commit(message: Message, patch: str, strip: int) -> Commit:
-    lines: Sequence[bytes] = message.lines
-    remarks = []
-    if _is_converted(lines):
-        lines = [line.removesuffix(b"\r\n") + b"\n" if line.endswith(b"\r\n") else line for line in lines]
-        remarks.append("its lines end in CR LF, those that name files too; they are taken as if they ended in LF")
+def _commit(message: Message, lines: Sequence[bytes], patch: str, strip: int) -> Commit:
+    """Return what *lines*, those of *message*, change."""
     parser = Parser(patch, lines, message.first, strip)
-    changes = parser.changes()
-    if not changes:
-        lines, indent = unindented(lines)
-        if indent:
-            parser = Parser(patch, lines, message.first, strip)
-            changes = parser.changes()
-            remarks.append(f"it is indented by {indent} blanks, which are left out")
-    return Commit(title=message.title, changes=tuple(changes), remarks=(*remarks, *dict.fromkeys(parser.remarks)))
+    changes = tuple(parser.changes())
+    remarks = []
+    if crlf := sum(it.crlf for it in changes):
+        whose = "its lines" if crlf == len(changes) else f"the lines of {crlf} of its {len(changes)} changes"
+        kind = "they are taken to end as those of each file do, and in LF in new ones"
+        remarks.append(f"{whose} end in CR LF, those that name files too; {kind}")
+    if changes and message.flowed:
+        remarks.append("it was sent as format=flowed, with which mailers take and add blanks")
+    return Commit(title=message.title, changes=changes, remarks=(*remarks, *dict.fromkeys(parser.remarks)))
 
 
-def _is_converted(lines: Sequence[bytes]) -> bool:
-    """Return whether every line that git and diff write themselves ends in CR LF: then the patch was converted."""
-    heads = [line for line in lines if line.startswith(_HEADS)]
-    return bool(heads) and all(line.endswith(b"\r\n") for line in heads)
+def _unindented(message: Message, patch: str, strip: int) -> Commit:
+    """Return what *message* changes if the blanks before its lines are left out."""
+    lines, indent = unindented(message.lines)
+    commit = _commit(message, lines if indent else (), patch, strip)
+    return attrs.evolve(commit, remarks=(*commit.remarks, f"it is indented by {indent} blanks, which are left out"))
+
+
+def _no_patch(data: bytes, patch: str) -> Malformed:
+    """Return what is to be said of *data* that change nothing."""
+    for form, kind, advice in _NO_PATCH:
+        if (match := re.search(form, data)) is not None:
+            line = data.count(b"\n", 0, match.start()) + 1 if match.start() else 0
+            return Malformed(patch, line, kind, advice)
+    advice = "a change begins with the line `diff --git`, or with `---`, `+++` and `@@` one below the other"
+    begins = shown(data.strip().partition(b"\n")[0])
+    reason = f"it changes nothing: no line in it begins the change of a file; its first one is `{begins}`"
+    return Malformed(patch, 0, reason, advice)

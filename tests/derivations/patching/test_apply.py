@@ -84,6 +84,17 @@ TAKEN_BY_GIT = {
     "other-prefixes": PLAIN.replace("a/", "linux-6.12.orig/").replace("b/", "linux-6.12/"),
     "mnemonic-prefixes": GIT.replace("a/", "i/").replace("b/", "w/"),
     "no-newline-added": "--- a/empty\n+++ b/empty\n@@ -0,0 +1 @@\n+x\n\\ No newline at end of file\n",
+    "headers-without-a-blank-line": f"From: A B <a@b>\nSubject: x\n words\n{PLAIN}\n{PLAIN.replace('Makefile', 'kernel/fork.c')}",
+    "mail-without-a-blank-line": f"From {'1' * 40} Mon Sep 17 00:00:00 2001\nFrom: A <a@b>\nSubject: x\n{PLAIN}",
+    "new-for-subversion": "Index: new.c\n===\n--- a/new.c\t(nonexistent)\n+++ b/new.c\t(working copy)\n@@ -0,0 +1 @@\n+x\n",
+    "new-by-its-hunk-alone": "--- a/new/x.c\n+++ b/new/x.c\n@@ -0,0 +1 @@\n+x\n",
+    "emptied-by-its-hunk-alone": DELETE.replace("/dev/null", "b/kernel/fork.c"),
+    "quoted-new-at-the-epoch": '--- "a/\\303\\274"\t1970-01-01 00:00:00.0 +0000\n+++ "b/\\303\\274"\t2024-01-01 00:00:00.0 +0000\n@@ -0,0 +1 @@\n+x\n',
+    "quoted-gone-at-the-epoch": '--- "a/drivers/net/b c.h"\t2024-01-01 00:00:00.0 +0000\n+++ "b/drivers/net/b c.h"\t1969-12-31 19:00:00.0 -0500\n@@ -1,30 +0,0 @@\n' + GONE,
+    "blanks-behind-dev-null": NEW.replace("/dev/null", "/dev/null  "),
+    "of-mercurial": PLAIN.replace("a/Makefile", "a/Makefile\tThu Jan 01 00:00:00 1970 +0000").replace("b/Makefile", "b/Makefile\tMon Mar 04 10:00:00 2024 +0100"),
+    "file-becomes-link": "diff --git a/empty b/empty\ndeleted file mode 100644\nindex e69de29..0000000\ndiff --git a/empty b/empty\nnew file mode 120000\n--- /dev/null\n+++ b/empty\n@@ -0,0 +1 @@\n+x\n\\ No newline at end of file\n",
+    "carriage-return-without-a-line-feed": "--- a/empty\n+++ b/empty\n@@ -0,0 +1 @@\n+x\r\n\\ No newline at end of file\n",
     "one-file-twice": PLAIN + PLAIN.replace("-line 3\n+line three", "-line three\n+line 3 again"),
     "nearest-of-many": "--- a/table.c\n+++ b/table.c\n@@ -5,2 +5,3 @@\n \t\treturn true;\n+\tcase 9:\n \tcase 3:\n",
 }  # fmt: skip
@@ -240,6 +251,43 @@ def test_carriage_returns_are_reported() -> None:
     assert [it for it in remarks if "CR LF" in it] == remarks != []
 
 
+def test_carriage_returns_of_some_changes_are_reported() -> None:
+    """So are the changes of a patch that end in CR LF beside others, and new files of them have LF."""
+    other = PLAIN.replace("Makefile", "kernel/fork.c")
+    made, remarks = patched(TREE, PLAIN + other.replace("\n", "\r\n") + NEW.replace("\n", "\r\n"))
+    assert made == patched(TREE, PLAIN + other + NEW)[0]
+    assert ["2 of its 3 changes end in CR LF" in it for it in remarks] == [True]
+
+
+def test_carriage_returns_of_the_file_and_the_patch(tmp_path: Path) -> None:
+    """A patch of which every line ends in CR LF keeps those of a file that has them, as git does, and that is said."""
+    tree = {"Makefile": Entry(LINES.replace("\n", "\r\n").encode())}
+    patch = PLAIN.replace("\n", "\r\n")
+    made, remarks = patched(tree, patch)
+    assert (made, len(remarks)) == (trees.git(tree, patch.encode(), tmp_path / "git"), 1)
+    with pytest.raises(AlreadyApplied):
+        patched(made, patch)
+
+
+def test_a_byte_order_mark_is_reported() -> None:
+    """A byte order mark hides no first line from kernix, and that is said."""
+    made, remarks = patched(TREE, "\ufeff" + TAKEN_BY_GIT["mode-only"] + PLAIN.replace("Makefile", "kernel/fork.c"))
+    assert made == patched(TREE, TAKEN_BY_GIT["mode-only"] + PLAIN.replace("Makefile", "kernel/fork.c"))[0]
+    assert ["byte order mark" in it for it in remarks] == [True]
+
+
+def test_flowed_text_is_reported() -> None:
+    """A mail that mailers may have reflowed is applied as it is, and that is said."""
+    made, remarks = patched(TREE, mail(PLAIN, headers="Content-Type: text/plain; charset=utf-8; format=flowed\n"))
+    assert (made, ["format=flowed" in it for it in remarks]) == (patched(TREE, PLAIN)[0], [True])
+
+
+def test_an_indented_diff_in_one_of_several_mails_is_text() -> None:
+    """What a cover letter shows indented is not applied where another mail has a patch."""
+    cover = mail("".join(f"    {line}" for line in DELETE.splitlines(keepends=True)), subject="[PATCH 0/1] cover")
+    assert patched(TREE, cover + mail(PLAIN)) == patched(TREE, PLAIN)
+
+
 def test_carriage_returns_of_the_file_stay() -> None:
     """A patch of a file with CR LF has LF at the ends of its heads, and is applied as it is."""
     tree = {"dos.txt": Entry(b"a\r\nb\r\nc\r\n")}
@@ -304,6 +352,10 @@ def test_what_does_not_apply(patch: str, problem: str, tmp_path: Path) -> None:
         pytest.param(PLAIN.replace("-line 3\n", "-line 3\r\n"), "CR LF or LF", id="line-endings"),
         pytest.param(PLAIN.replace("-line 3", "-lime 3"), "Makefile, line 3: the patch wants `lime 3`; there is `line 3`", id="other"),
         pytest.param("--- a/table.c\n+++ b/table.c\n@@ -3,0 +4 @@\n+x\n", "without context", id="no-context"),
+        pytest.param(PLAIN.replace("-line 3", "-line\t3").replace(" line 4", " lime 4"), "the patch wants `line 3`", id="blanks-and-more"),
+        pytest.param(PLAIN.replace("-line 3", "-"), "line 3: the patch wants an empty line; there is `line 3`", id="empty-line"),
+        pytest.param(PLAIN.replace("-2,3 +2,3", "-20,4 +20,3").replace(" line 2", " line 25\n-line 26").replace("line 3", "lime 27").replace("line 4", "line 28"), "Makefile, line 27: the patch wants `lime 27`", id="likeliest-place"),
+        pytest.param(PLAIN.replace("a/", "old/linux/").replace("b/", "new/linux/"), "with `Patch(…, strip=2)` it would be for Makefile", id="strip"),
     ],
 )  # fmt: skip
 def test_what_may_be_the_matter(patch: str, advice: str) -> None:
@@ -319,6 +371,12 @@ def test_what_may_be_the_matter(patch: str, advice: str) -> None:
         pytest.param("", 0, "it is empty", id="empty"),
         pytest.param(" \n\n", 0, "it is empty", id="blank"),
         pytest.param("Hello\n", 0, "it changes nothing", id="prose"),
+        pytest.param('{"message": "Not Found"}\n', 0, 'its first one is `{"message": "Not Found"}`', id="answer-of-a-server"),
+        pytest.param("\n<!DOCTYPE html>\n<html>\n", 0, "it is a web page", id="html"),
+        pytest.param("".join(f"> {line}" for line in PLAIN.splitlines(keepends=True)), 0, "it is quoted", id="quoted"),
+        pytest.param("Try:\n" + GIT.replace("diff", "\33[1mdiff").replace("---", "\33[1m---").replace("@@ -", "\33[36m@@ -"), 2, "a terminal's colours", id="colours"),
+        pytest.param("3c3\n< line 3\n---\n> line three\n", 0, "without context and names", id="normal-diff"),
+        pytest.param(f"{PLAIN}Submodule sub 1111111..2222222:\n  > words\n", 8, "sub is a submodule", id="submodule-log"),
         pytest.param("Binary files a/x and b/x differ\n", 1, "does not have their data", id="binary-files"),
         pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nBinary files a/x and b/x differ\n", 3, "does not have its data", id="git-binary-files"),
         pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nGIT binary patch\nliteral 5\nzzzz\n\n", 5, "the binary patch of x is damaged", id="binary-damaged"),
@@ -347,6 +405,21 @@ def test_what_is_not_a_whole_patch(patch: str, line: int, reason: str) -> None:
     with pytest.raises(Malformed) as caught:
         patched(TREE, patch)
     assert (caught.value.line, True) == (line, reason in f"{caught.value.reason} {caught.value.hint}")
+
+
+def test_text_in_utf16() -> None:
+    """What PowerShell writes is named."""
+    with pytest.raises(Malformed, match="UTF-16"):
+        patched(TREE, PLAIN.encode("utf-16"))
+
+
+def test_a_patch_of_which_the_tree_has_a_part() -> None:
+    """Where some hunks are in the tree and others not, that is said with the first."""
+    other = PLAIN.replace("Makefile", "kernel/fork.c")
+    half, _ = patched(TREE, other)
+    with pytest.raises(DoesNotApply) as caught:
+        patched(half, PLAIN + other, drop_applied=True)
+    assert "the tree has 1 of its 2 hunks already (kernel/fork.c hunk 1)" in str(caught.value.hint)
 
 
 def test_lines_count_from_the_beginning_of_the_file() -> None:
