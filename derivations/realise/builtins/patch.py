@@ -4,14 +4,15 @@ Mounts `/src`: the tree; others: patch files, or directories with a series of th
 list of patches, each with `name`, `strip`, `max_fuzz`, `drop_applied` and its mounts, `places`. Outputs: `out`, the changed and
 new files; `removed`, the paths of those that are gone, one a line, with a slash for a directory that has become a file.
 
-A series is what quilt has: a file `series` with the name of a patch on each line, perhaps its `-p`, and comments
-behind `#`; without it, all files that end in `.patch` or `.diff`, in the order of their names.
+A series is what quilt has: a file `series` with the name of a patch on each line, perhaps its `-p` and `-R`, and comments
+behind `#`; without it, all files that end as patches and mails do, in the order of their names.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 
 from typing import TYPE_CHECKING
@@ -38,7 +39,13 @@ if TYPE_CHECKING:
 MAX_SIZE = 1 << 30
 """Bytes of a patch, decompressed: the whole of a Linux release is a tenth of it."""
 
-_SUFFIXES = (".patch", ".diff", ".patch.gz", ".patch.xz", ".patch.zst", ".patch.bz2", ".diff.gz", ".diff.xz")
+_SUFFIXES = tuple(
+    f".{kind}{packed}"
+    for kind in ("patch", "diff", "mbox", "mbx", "eml")
+    for packed in ("", ".gz", ".bz2", ".xz", ".zst")
+)
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_STRIP = re.compile(r"-p(\d|ab)")
 
 
 def patch(job: Job) -> None:
@@ -81,27 +88,63 @@ def _commits(place: Path, rules: Rules, title: str) -> Iterator[Commit]:
         for commit in commits(_read(place, name), name, rules.strip):
             yield attrs.evolve(commit, title=commit.title or title)
         return
-    for name, strip in _series(place, rules):
-        inner = f"{rules.name}/{name}"
-        for commit in commits(_read(_inside(place, name, rules.name), inner), inner, strip):
-            yield attrs.evolve(commit, title=commit.title or name)
+    for each in _series(place, rules):
+        inner = f"{rules.name}/{each.name}"
+        found = commits(_read(_inside(place, each.name, rules.name), inner), inner, each.strip)
+        for commit in _taken_back(found, inner) if each.reverse else found:
+            yield attrs.evolve(commit, title=commit.title or each.name)
 
 
-def _series(directory: Path, rules: Rules) -> list[tuple[str, int]]:
-    """Return the names of the patches in *directory*, in their order, each with its `-p`."""
+def _taken_back(found: list[Commit], patch: str) -> Iterator[Commit]:
+    """Yield what takes the commits *found* back, the last one first."""
+    for commit in reversed(found):
+        if (back := commit.reversed()) is None:
+            raise Malformed(patch, 0, "its series takes it back with -R, and it does not say what was before")
+        yield back
+
+
+@attrs.frozen
+class _Listed:
+    """A patch in a series: its name, its `-p`, and whether it is to be taken back."""
+
+    name: str
+    strip: int
+    reverse: bool = False
+
+
+def _series(directory: Path, rules: Rules) -> list[_Listed]:
+    """Return the patches in *directory*, in their order."""
     listed = directory / "series"
     if not listed.is_file():
         found = sorted(it.name for it in directory.iterdir() if it.name.endswith(_SUFFIXES))
         if not found:
-            raise Malformed(rules.name, 0, "the directory has no file `series`, and none that ends in .patch or .diff")
-        return [(name, rules.strip) for name in found]
-    found_here = []
-    for line in listed.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-        words = line.partition("#")[0].split()
-        if words:
-            levels = [int(it[2:]) for it in words[1:] if it.startswith("-p") and it[2:].isdecimal()]
-            found_here.append((words[0], levels[0] if levels else rules.strip))
-    return found_here
+            raise Malformed(
+                rules.name, 0, "the directory has no file `series`, and none that ends in .patch, .diff or .mbox"
+            )
+        return [_Listed(name, rules.strip) for name in found]
+    lines = listed.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+    series = [_listed(words, number, rules) for number, line in enumerate(lines, 1) if (words := _words(line))]
+    if not series:
+        raise Malformed(rules.name, 0, "its file `series` names no patch")
+    return series
+
+
+def _words(line: str) -> list[str]:
+    return _COMMENT.sub("", line).split()
+
+
+def _listed(words: list[str], line: int, rules: Rules) -> _Listed:
+    """Return what *words* in line *line* of a series say."""
+    strip, reverse = rules.strip, False
+    for option in words[1:]:
+        if (match := _STRIP.fullmatch(option)) is not None:
+            strip = 1 if match[1] == "ab" else int(match[1])
+        elif option == "-R":
+            reverse = True
+        else:
+            reason = f"{words[0]} has the option {option}, and only -p and -R are understood"
+            raise Malformed(f"{rules.name}/series", line, reason, "apply it as a `Patch` of its own")
+    return _Listed(words[0], strip, reverse)
 
 
 def _inside(directory: Path, name: str, patch_name: str) -> Path:
