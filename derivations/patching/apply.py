@@ -202,7 +202,7 @@ def apply(rules: Rules, commits: Sequence[Commit], state: State, remark: Callabl
 def _check_strip(rules: Rules, commit: Commit, state: State) -> None:
     """Check that *commit* does not make files elsewhere because its names have no directory to leave out."""
     for change in commit.changes:
-        if rules.strip == 0 or not change.raw or state.entry(change.path) is not None:
+        if rules.strip == 0 or not change.raw or change.prefixed or state.entry(change.path) is not None:
             continue
         if _depth(change.raw, state) > _depth(change.path, state):
             top = change.raw.partition("/")[0]

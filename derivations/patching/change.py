@@ -74,6 +74,7 @@ class Change:
         binary: What changes in a binary file, and what takes that back.
         blobs: Git's digests of the old and the new content of a binary file.
         raw: The path as it is written in the patch, for messages about its first component.
+        prefixed: Whether the two names of the file begin differently, as `a/` and `b/`, with what so is not in the tree.
         may_create: Whether the file is made if there is none: the patch does not say whether there was one.
         crlf: Whether all its lines ended in CR LF, those that name the file too. The hunks have LF, and whether the
             file itself has CR LF is not known.
@@ -89,6 +90,7 @@ class Change:
     binary: tuple[Binary, Binary | None] | None = None
     blobs: tuple[str, str] = ("", "")
     raw: str = ""
+    prefixed: bool = False
     may_create: bool = False
     crlf: bool = False
 

@@ -108,6 +108,7 @@ class Parser:
             new=path,
             hunks=hunks,
             raw=os.fsdecode(name),
+            prefixed=names.ABSENT not in {old, new} and old != new,
             may_create=verb == "modify" and len(hunks) == 1 and not hunks[0].before,
             crlf=crlf,
         )
@@ -142,6 +143,7 @@ class Parser:
             binary=binary,
             blobs=head.blobs if binary is not None and head.blobs is not None else ("", ""),
             raw=os.fsdecode(after or b""),
+            prefixed=head.verb in {"rename", "copy"} or (pair is not None and pair[0] != pair[1]),
             crlf=crlf,
         )
 

@@ -310,6 +310,16 @@ def test_a_missing_last_line_feed_is_reported() -> None:
     assert (made, remarks) == (patched(TREE, PLAIN)[0], ["patch 'fix': its last line has no line feed, which is added"])
 
 
+def test_a_directory_that_is_called_as_a_prefix(tmp_path: Path) -> None:
+    """A tree may have directories `a` and `b`: names that begin differently have prefixes before them."""
+    tree = {**TREE, "a/x": Entry(b""), "b/x": Entry(b"")}
+    patch = "diff --git a/new.c b/new.c\nnew file mode 100644\n--- /dev/null\n+++ b/new.c\n@@ -0,0 +1 @@\n+x\n" + RENAME
+    patch += (
+        RENAME.replace("rename ", "copy ").replace("kernel/clone.c", "clone.c").replace("kernel/fork.c", "Makefile")
+    )
+    assert patched(tree, patch)[0] == trees.git(tree, patch.encode(), tmp_path / "git")
+
+
 def test_without_prefixes() -> None:
     """With `strip=0` names are taken as they are."""
     made, _ = patched(TREE, PLAIN.replace("a/", "").replace("b/", ""), strip=0)
