@@ -12,6 +12,7 @@ kernel_source_dir=/lib/modules/$kernelver/build
 source_tree=/usr/src
 dkms_tree=/build/dkms
 declare -A lines=()
+left_out=()
 
 # $1 as a text in JSON.
 quoted() {
@@ -24,6 +25,10 @@ quoted() {
 fail() {
     printf '@kernix {"kind": %s, "error": %s%s}\n' "$(quoted "$1")" "$(quoted "$2")" "${3:+, \"hint\": $(quoted "$3")}"
     exit 1
+}
+
+warn() {
+    printf '@kernix {"warning": %s}\n' "$(quoted "$1")"
 }
 
 # Say that the directive $1 of dkms.conf excludes this kernel, and why: $2.
@@ -64,29 +69,53 @@ line_of() {
     printf '%s' "${lines[$1${2:+.$2}]:-${lines[$1]:-?}}"
 }
 
-check_excluded() {
-    local option value
-    if [[ $BUILD_EXCLUSIVE_KERNEL && ! $kernelver =~ $BUILD_EXCLUSIVE_KERNEL ]]; then
-        exclude BUILD_EXCLUSIVE_KERNEL "that matches no part of $kernelver"
-    fi
-    if [[ $BUILD_EXCLUSIVE_KERNEL_MIN ]] && older "$kernelver" "$BUILD_EXCLUSIVE_KERNEL_MIN"; then
-        exclude BUILD_EXCLUSIVE_KERNEL_MIN "this kernel is older"
-    fi
-    if [[ $BUILD_EXCLUSIVE_KERNEL_MAX ]] && older "$BUILD_EXCLUSIVE_KERNEL_MAX" "$kernelver"; then
-        exclude BUILD_EXCLUSIVE_KERNEL_MAX "this kernel is newer"
-    fi
-    if [[ $BUILD_EXCLUSIVE_ARCH && ! $arch =~ $BUILD_EXCLUSIVE_ARCH ]]; then
-        exclude BUILD_EXCLUSIVE_ARCH "this kernel is for $arch"
-    fi
-    for option in $BUILD_EXCLUSIVE_CONFIG; do
-        value=$(sed -n "s/^${option#!}=\([ym]\)$/\1/p" "$kernel_source_dir/.config")
-        case $option in
-            !*) if [[ $value ]]; then exclude BUILD_EXCLUSIVE_CONFIG "this kernel has ${option#!}=$value"; fi ;;
-            *) if [[ ! $value ]]; then exclude BUILD_EXCLUSIVE_CONFIG "this kernel is configured without ${option#CONFIG_}"; fi ;;
-        esac
+# Whether the directive $1 excludes this kernel by its element $2, and then how: $why.
+excludes() {
+    local -n values=$1
+    local wanted=${values[$2]} option value
+    why=
+    case $1 in
+        BUILD_EXCLUSIVE_KERNEL) if [[ ! $kernelver =~ $wanted ]]; then why="that matches no part of $kernelver"; fi ;;
+        BUILD_EXCLUSIVE_KERNEL_MIN) if older "$kernelver" "$wanted"; then why="this kernel is older"; fi ;;
+        BUILD_EXCLUSIVE_KERNEL_MAX) if older "$wanted" "$kernelver"; then why="this kernel is newer"; fi ;;
+        BUILD_EXCLUSIVE_ARCH) if [[ ! $arch =~ $wanted ]]; then why="this kernel is for $arch"; fi ;;
+        BUILD_EXCLUSIVE_CONFIG)
+            for option in $wanted; do
+                value=$(sed -n "s/^${option#!}=\([ym]\)$/\1/p" "$kernel_source_dir/.config")
+                case $option in
+                    !*) if [[ $value ]]; then why="this kernel has ${option#!}=$value"; fi ;;
+                    *) if [[ ! $value ]]; then why="this kernel is configured without ${option#CONFIG_}"; fi ;;
+                esac
+                if [[ $why ]]; then break; fi
+            done
+            ;;
+        OBSOLETE_BY) if ! older "$kernelver" "$wanted"; then why="kernels from then on have what it was for"; fi ;;
+    esac
+    [[ $wanted && $why ]]
+}
+
+# A directive without an index is for the whole package. With several, or another than 0, each is for one module (dkms 3.3),
+# and a module that is excluded is left out: ${left_out[index]} says why.
+check_directive() {
+    local -n elements=$1
+    local index
+    for index in "${!elements[@]}"; do
+        if ! excludes "$1" "$index"; then continue; fi
+        if [[ ${#elements[@]} == 1 && $index == 0 ]]; then exclude "$1" "$why"; fi
+        left_out[index]="line $(line_of "$1" "$index") of dkms.conf excludes Linux $kernelver: $1[$index] is ${elements[index]}, and $why"
     done
-    if [[ $OBSOLETE_BY ]] && ! older "$kernelver" "$OBSOLETE_BY"; then
-        exclude OBSOLETE_BY "kernels from then on have what it was for"
+}
+
+check_excluded() {
+    local directive index
+    for directive in BUILD_EXCLUSIVE_KERNEL BUILD_EXCLUSIVE_KERNEL_MIN BUILD_EXCLUSIVE_KERNEL_MAX BUILD_EXCLUSIVE_ARCH BUILD_EXCLUSIVE_CONFIG OBSOLETE_BY; do
+        check_directive "$directive"
+    done
+    for index in "${!BUILT_MODULE_NAME[@]}"; do
+        if [[ ! ${left_out[index]} ]]; then return; fi
+    done
+    if [[ ${#left_out[@]} != 0 && ${#BUILT_MODULE_NAME[@]} != 0 ]]; then
+        fail excluded "${left_out[index]}" "its authors say that none of its modules is for this kernel; build it for another one, or change dkms.conf with a patch"
     fi
 }
 
@@ -108,8 +137,8 @@ apply_patches() {
 # Run the script that the directive $1 names, with its arguments.
 run_script() {
     local -a words
-    # Words and nothing more, as dkms takes it: no quotes, no variables.
-    read -r -a words <<< "${!1}"
+    # Words and nothing more, as dkms takes it: no quotes, no variables. It may have several lines.
+    read -r -d '' -a words <<< "${!1}"
     if [[ ! ${words[0]} ]]; then return; fi
     if [[ ! -f ${words[0]} ]]; then
         fail script "line $(line_of "$1") of dkms.conf has $1 run ${words[0]}, which the source does not have" "is the source complete?"
@@ -140,6 +169,10 @@ list_modules() {
     local index file target
     if [[ ${#BUILT_MODULE_NAME[@]} == 0 ]]; then BUILT_MODULE_NAME=("$PACKAGE_NAME"); fi
     for index in "${!BUILT_MODULE_NAME[@]}"; do
+        if [[ ${left_out[index]} ]]; then
+            warn "${BUILT_MODULE_NAME[index]} is left out: ${left_out[index]}"
+            continue
+        fi
         file=${BUILT_MODULE_NAME[index]}.ko
         if [[ ${BUILT_MODULE_LOCATION[index]} ]]; then file=${BUILT_MODULE_LOCATION[index]%/}/$file; fi
         target=${DEST_MODULE_NAME[index]:-${BUILT_MODULE_NAME[index]}}

@@ -74,8 +74,17 @@ cd "/out/out/lib/modules/$release"
 find . -maxdepth 1 -name 'modules.*' ! -name modules.order ! -name modules.builtin \
     ! -name modules.builtin.modinfo ! -name modules.builtin.ranges -exec rm {} +
 echo "search $order" > /build/depmod.conf
-depmod -C /build/depmod.conf -b /out/out -e -F /kernel/System.map "$release" 2>&1 | tee /build/said
+failed=
+depmod -C /build/depmod.conf -b /out/out -e -F /kernel/System.map "$release" > /build/said 2>&1 || failed=$?
+cat /build/said
 unknown=$(sed -n 's/.*WARNING: .*\/\([^/]*\) needs unknown symbol \(.*\)/\1 needs \2/p' /build/said | sort -u | tr '\n' ',' | sed 's/,$//; s/,/, /g')
 if [ -n "$unknown" ]; then
     fail symbols "modules need symbols that neither Linux $release nor another module has: $unknown" "build them for this kernel, and add those that they depend on"
+fi
+cycle=$(sed -n 's/.*ERROR: Cycle detected: //p' /build/said | head -n 1)
+if [ -n "$cycle" ]; then
+    fail cycle "modules need each other, and none can be loaded first: $cycle" "take out of one what it uses of the other"
+fi
+if [ -n "$failed" ]; then
+    fail index "depmod failed with exit code $failed: $(grep . /build/said | tail -n 1 | tr -d '\\"' | tr '[:cntrl:]' ' ')" "the modules of this kernel, or one of those that were added, cannot be indexed"
 fi

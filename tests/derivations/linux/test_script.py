@@ -64,7 +64,7 @@ class Machine:
         mounts = [it for path in sorted(self.root.iterdir()) for it in ("--bind", str(path), f"/{path.name}")]
         text = text_of(script).replace("=/lib/modules/", "=/kernel/lib/modules/")
         places = [*usr, "--ro-bind", "/etc", "/etc", "--proc", "/proc", "--dev", "/dev", *mounts, "--chdir", cwd]
-        env = ["--clearenv", "--setenv", "PATH", "/usr/sbin:/usr/bin", "--setenv", "KERNIX_CORES", "2"]
+        env = ["--clearenv", "--setenv", "PATH", "/tools:/usr/sbin:/usr/bin", "--setenv", "KERNIX_CORES", "2"]
         done = subprocess.run(
             ["/usr/bin/env", "bwrap", "--unshare-all", *places, *env, shell, "-c", text, script, *words],
             capture_output=True,
@@ -229,6 +229,39 @@ def test_the_modules(machine: Machine) -> None:
     ]
 
 
+def test_modules_that_are_excluded_one_by_one(machine: Machine) -> None:
+    """A directive for one of several modules leaves that one out, which is reported with its line."""
+    conf = """
+    MAKE="touch one.ko"
+    BUILT_MODULE_NAME=(one two three)
+    BUILD_EXCLUSIVE_KERNEL_MIN[1]="7.2"
+    BUILD_EXCLUSIVE_CONFIG[0]="CONFIG_PCI"
+    BUILD_EXCLUSIVE_CONFIG[2]="CONFIG_PCI !CONFIG_USB"
+    """
+    run = machine.dkms(HEAD + conf, options="CONFIG_PCI=y\nCONFIG_USB=m\n")
+    assert run.code == 0, run.lines
+    assert [name for _, name, _ in machine.modules] == ["one"]
+    two, three = run.warnings
+    assert two.startswith(
+        "two is left out: line 6 of dkms.conf excludes Linux 6.12.117: BUILD_EXCLUSIVE_KERNEL_MIN[1] is 7.2,"
+    )
+    assert three.endswith("and this kernel has CONFIG_USB=m")
+
+
+def test_all_modules_are_excluded(machine: Machine) -> None:
+    """If each module is excluded by itself, so is the source."""
+    error = machine.dkms(HEAD + "BUILT_MODULE_NAME=(one two)\nBUILD_EXCLUSIVE_ARCH=(arm64 riscv)\n").error
+    assert (error["kind"], "BUILD_EXCLUSIVE_ARCH[1] is riscv" in error["error"]) == ("excluded", True)
+
+
+def test_a_script_with_its_arguments_on_lines_of_their_own(machine: Machine) -> None:
+    """PRE_BUILD may have several lines, as that of ZFS."""
+    conf = 'PRE_BUILD="pre.sh\n  --a=$(echo 1)\n  $([[ -n $X ]] && echo --no)\n  --b\n"\nMAKE="touch it.ko"\n'
+    run = machine.dkms(HEAD + conf, {"pre.sh": '#!/bin/sh\necho "$# $*"\n'})
+    assert run.code == 0, run.lines
+    assert "2 --a=1 --b" in run.lines
+
+
 PATCH = "--- a/text\n+++ b/text\n@@ -1 +1 @@\n-{}\n+{}\n"
 
 
@@ -365,6 +398,29 @@ def test_names_of_their_own(machine: Machine) -> None:
     )
     assert not run.warnings
     assert not any(it.get("kind") == "conflict" for it in run.words)
+
+
+@pytest.mark.parametrize(
+    ("depmod", "kind", "said"),
+    [
+        ("exit 0", None, ""),
+        (
+            "printf '%s\\n' 'depmod: ERROR: \"x\" is \\bad'; exit 3",
+            "index",
+            "with exit code 3: depmod: ERROR: x is bad",
+        ),
+        ("kill -9 $$", "index", "with exit code 137"),
+        ("echo 'depmod: ERROR: Cycle detected: a -> b -> a' >&2; exit 1", "cycle", "loaded first: a -> b -> a"),
+        ("echo 'depmod: WARNING: /x/a.ko needs unknown symbol f' >&2; exit 1", "symbols", "a.ko needs f"),
+    ],
+)
+def test_an_index_that_cannot_be_made(machine: Machine, depmod: str, kind: str | None, said: str) -> None:
+    """Whatever depmod fails for ends the build, with what it said."""
+    machine.write({"tools/depmod": f"#!/bin/sh\n{depmod}\n"})
+    (machine.root / "tools/depmod").chmod(0o755)
+    run = joined(machine, {"a": "extra/a/one.ko"})
+    assert (run.code == 0, [it.get("kind") for it in run.words]) == (kind is None, [kind] if kind else [])
+    assert said in "".join(it["error"] for it in run.words)
 
 
 # Sources, with a kernel whose makefile says what it is asked for
