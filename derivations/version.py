@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import re
 
+from typing import ClassVar
+
 import attrs
 
 from store.errors import Error
@@ -14,7 +16,7 @@ from store.errors import Error
 _VERSION = re.compile(
     r"(\d{1,5})\.(\d{1,5})(?:\.(\d{1,5})((?:\.[0-9A-Za-z]{1,20}){0,3}))?"  # 6.12, 6.12.64, 6.6.87.2, 6.6.130.mshv1
     r"(?:[-~](rc\d{1,5}))?"  # 6.19-rc4; Debian has 6.19~rc4
-    r"(?:-([0-9A-Za-z._+-]{1,40})|([+_][0-9A-Za-z._+-]{0,40}))?",  # -31-generic, -55.el10, +bpo
+    r"(?:-([0-9A-Za-z._+~-]{1,64})|([+_][0-9A-Za-z._+~-]{0,64}))?",  # -31-generic, -55.el10, +bpo, -1~bpo12+1
     re.ASCII,
 )
 
@@ -34,6 +36,24 @@ class InvalidVersion(Error):
             # As numbers, 6.10 and 6.1 are the same.
             return f'a version is a text, not a number: write "{self.text}"'
         return "versions look like 6.12, 6.12.64, 6.6.87.2, 6.19-rc4, 6.1.55-custom, or 6.10.6+bpo"
+
+
+class TreeOfOtherVersion(Error):
+    """A tree is of another version of Linux than its definition says."""
+
+    exit_code: ClassVar[int] = 100
+
+    name: str
+    version: str
+    tree: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: the source is Linux {self.tree}, and `version` says {self.version}"
+
+    @property
+    def hint(self) -> str:
+        """Say what to correct: all that hangs on the version, conditions on it among them, follows from that."""
+        return f'write version="{self.tree}"'
 
 
 @functools.total_ordering
@@ -90,3 +110,29 @@ class Version:
         extra = tuple((0, int(it), it) if it.isdecimal() else (1, 0, it) for it in self.extra.split(".")[1:])
         # What is left tells apart 6.12 and 6.12.0: versions that differ must not compare as equal.
         return (*numbers, extra, self.suffix, self.patch is not None, self.candidate)
+
+
+_NUMBERS = re.compile(r"(\d{1,5})\.(\d{1,5})(?:\.(\d{1,5}))?", re.ASCII)
+
+
+def check_tree(name: str, version: str, tree: str, directory: str = "") -> None:
+    """Check that the *version* which the kernel *name* is said to have is that of its *tree*.
+
+    Whoever says what the modules *directory* of such a tree is called means it, within one series. A tree that does not
+    say its version is believed to be of any.
+
+    Raises:
+        TreeOfOtherVersion: the tree is of another version.
+    """
+    found = _NUMBERS.match(tree)
+    if not version or found is None:
+        return
+    said, named = Version.parse(version), _NUMBERS.match(directory)
+    numbers, real = (said.major, said.minor, said.patch or 0), _numbers(found)
+    is_meant = named is not None and _numbers(named) == real and numbers[:2] == real[:2]
+    if numbers != real and not is_meant:
+        raise TreeOfOtherVersion(name, version, tree)
+
+
+def _numbers(match: re.Match[str]) -> tuple[int, int, int]:
+    return int(match[1]), int(match[2]), int(match[3] or 0)

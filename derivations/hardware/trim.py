@@ -92,6 +92,12 @@ def requests(text: str, values: Values) -> FrozenMap[Request]:
     return FrozenMap({name: request for name in names if values.level(name) is Level.N})
 
 
+def counts(text: str, values: Values) -> dict[str, int]:
+    """Return how many options *text*, that of a trim, leaves off in *values*, which came of it, and how many modules stay."""
+    kept = sum(values.level(name) is Level.M for name in values)
+    return {"dropped": len(requests(text, values)), "kept": kept}
+
+
 def consequences(asked: Mapping[str, Level], dropped: Collection[str], model: Model, values: Values) -> set[str]:
     """Return those options, *asked* to be at some level and not so in *values*, that would be without what is *dropped*.
 

@@ -91,12 +91,12 @@ def configuration(
             exact=start if arguments.exact and not arguments.ignore_config_errors else None,
             base=start if isinstance(arguments.base, Output) else None,
             strict=arguments.strict_base and not arguments.ignore_config_errors,
-            version=(arguments.version, _other_directory(arguments)),
+            version=(arguments.version, other_directory(arguments)),
         ),
     )
 
 
-def _other_directory(arguments: Arguments) -> str:
+def other_directory(arguments: Arguments) -> str:
     """Return what the modules directory is to be called if that is of another version than the kernel; else nothing."""
     release = Version.parse(arguments.version).release
     directory = arguments.mod_dir_version or release

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from derivations.hardware import trim
+from derivations.kconfig.symbols.values_table import Values
 from derivations.linux.kernel import Kernel
 from kernix.evaluation.attributes import target
 from kernix.evaluation.definitions import definitions
+from kernix.evaluation.selection import completed
 from kernix.options import attribute, evaluation
 from kernix.output import describe
 from kernix.realising import present
@@ -22,6 +25,18 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
+def _trim(session: Session, kernel: Kernel, fragment: Output, unknown: str | None) -> dict[str, Any]:
+    """Return how many modules *kernel* drops by *fragment* and keeps, *unknown* if its configuration is not made yet."""
+    values = kernel.resolved.output("values")
+    here = present(session, [fragment, values])
+    if len(here) == 2:  # noqa: PLR2004 -- both of them
+        text = session.store.path(here[fragment]).read_text(encoding="utf-8")
+        counts: dict[str, Any] = trim.counts(text, Values.read(session.store.path(here[values])))
+    else:
+        counts = {"dropped": unknown, "kept": unknown}
+    return {**counts, "keep_modules": list(kernel.arguments.keep_modules)}
+
+
 @click.command
 @attribute
 @evaluation
@@ -30,7 +45,8 @@ if TYPE_CHECKING:
 def command(session: Session, /, *, attribute: str, as_json: bool, options: Options) -> None:
     """Tell what ATTR is: version, source, patches, options asked for, outputs, key.
 
-    Nothing is built or fetched; where an output is tells whether it is there.
+    Nothing is built or fetched; where an output is tells whether it is there. Of a kernel with `only_hardware`, the
+    modules that it drops and keeps are counted once its configuration has been made.
     """
     with definitions(session, options) as names:
         found = target(names, attribute)
@@ -40,9 +56,13 @@ def command(session: Session, /, *, attribute: str, as_json: bool, options: Opti
         def place(output: Output) -> str | None:
             return str(session.store.path(here[output])) if output in here else None if as_json else "not built"
 
-        shown = (
-            describe.kernel_facts(value, place)
-            if isinstance(value, Kernel)
-            else describe.derivation_facts(derivation, place)
-        )
+        if isinstance(value, Kernel):
+            shown = describe.kernel_facts(value, place)
+            if value.dropped_options is not None:
+                check = completed(f"`kernix config check {attribute}`")
+                shown["trim"] = _trim(
+                    session, value, value.dropped_options, None if as_json else f"not known yet; {check} finds out"
+                )
+        else:
+            shown = describe.derivation_facts(derivation, place)
     click.echo(json.dumps(shown, indent=2) if as_json else "\n".join(describe.lines(shown)))

@@ -50,6 +50,15 @@ IN_ORDER = [
         ),
         pytest.param("6.8.0-31-generic", Version(6, 8, 0, suffix="31-generic"), "6.8", "6.8.0", id="ubuntu"),
         pytest.param("6.12.0-55.el10", Version(6, 12, 0, suffix="55.el10"), "6.12", "6.12.0", id="red-hat"),
+        pytest.param(
+            "6.14.0-0.rc3.20250221git27eddbf34490.29.fc43.x86_64",
+            Version(6, 14, 0, suffix="0.rc3.20250221git27eddbf34490.29.fc43.x86_64"),
+            "6.14",
+            "6.14.0",
+            id="rawhide",
+        ),
+        pytest.param("6.12.9-1~bpo12+1", Version(6, 12, 9, suffix="1~bpo12+1"), "6.12", "6.12.9", id="debian-package"),
+        pytest.param("5.10.0-13.0.1.an8", Version(5, 10, 0, suffix="13.0.1.an8"), "5.10", "5.10.0", id="anolis"),
         pytest.param("6.11.0_1", Version(6, 11, 0, suffix="_1"), "6.11", "6.11.0", id="void"),
     ],
 )

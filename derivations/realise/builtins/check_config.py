@@ -10,7 +10,6 @@ the kernel is said to be, and `mod_dir_version`, if it is said what its modules 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 
 from typing import TYPE_CHECKING, ClassVar
@@ -25,7 +24,7 @@ from derivations.kconfig.language.values import Priority
 from derivations.kconfig.symbols.dotconfig import parse
 from derivations.kconfig.symbols.model import Model
 from derivations.kconfig.symbols.values_table import Values
-from derivations.version import Version
+from derivations.version import check_tree
 from store.errors import Error
 
 
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from derivations.realise.job import Job
 
 
-_NUMBERS = re.compile(r"(\d{1,5})\.(\d{1,5})(?:\.(\d{1,5}))?", re.ASCII)
 _NAMED = 8
 """How many options a warning names."""
 
@@ -82,24 +80,6 @@ class BaseNotHeld(Error):
         return "mend the file, ask otherwise in extra_config, or leave out strict_base"
 
 
-class TreeOfOtherVersion(Error):
-    """A tree is of another version of Linux than its definition says."""
-
-    exit_code: ClassVar[int] = 100
-
-    name: str
-    version: str
-    tree: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: the source is Linux {self.tree}, and `version` says {self.version}"
-
-    @property
-    def hint(self) -> str:
-        """Say what to correct: all that hangs on the version, conditions on it among them, follows from that."""
-        return f'write version="{self.tree}"'
-
-
 def check_config(job: Job) -> None:
     """Copy the configuration if everything in it is as it has to be.
 
@@ -111,7 +91,8 @@ def check_config(job: Job) -> None:
             last line.
     """
     model = Model.read(job.inputs["/resolver"] / "model")
-    _check_version(job, model)
+    env = job.derivation.env
+    check_tree(job.derivation.name, env.get("version", ""), model.version, env.get("mod_dir_version", ""))
     values = Values.read(job.inputs["/values"])
     merged, base = _merged(job), _said(job, model)
     merged = with_changes(merged, base, model, values)
@@ -136,28 +117,6 @@ def _missed(accounts: Iterable[Account]) -> str:
     more = f" and {len(missed) - _NAMED} more" if len(missed) > _NAMED else ""
     what = "optional requests do" if len(missed) > 1 else "optional request does"
     return f"{len(missed)} {what} not hold: {', '.join(missed[:_NAMED])}{more}; `kernix config check` says why"
-
-
-def _check_version(job: Job, model: Model) -> None:
-    """Raise `TreeOfOtherVersion` if the version that was said is not that of the tree.
-
-    Who says what the modules directory of such a tree is called means it, within one series.
-    """
-    version, release = (job.derivation.env.get(it, "") for it in ("version", "mod_dir_version"))
-    tree = _NUMBERS.match(model.version)
-    if not version or tree is None:
-        return
-    said, directory = Version.parse(version), _NUMBERS.match(release)
-    numbers = (said.major, said.minor, said.patch or 0)
-    if numbers == _numbers(tree):
-        return
-    if directory is not None and _numbers(directory) == _numbers(tree) and numbers[:2] == _numbers(tree)[:2]:
-        return
-    raise TreeOfOtherVersion(job.derivation.name, version, model.version)
-
-
-def _numbers(match: re.Match[str]) -> tuple[int, int, int]:
-    return int(match[1]), int(match[2]), int(match[3] or 0)
 
 
 def _compare_with_base(job: Job, merged: Merged, model: Model, values: Values) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from derivations.hardware.trim import FRAGMENT as TRIM
+from derivations.linux.configuration import other_directory
+from derivations.version import check_tree
 from kernix.configs.repair import advised
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
@@ -81,7 +83,7 @@ def command(
     blocked, absent from this version or architecture, unknown, or of a wrong type. Of a whole .config that must
     hold to the last line, all that would change is told, too, and of a file that it begins with (`base=FILE`), what
     that asks for and does not get. If a request that is not optional does not hold, or with `strict_base` a line of
-    the base, the exit code is 1.
+    the base, the exit code is 1; it is 100 if the source is of another version than `version` says.
     """
     with definitions(session, options) as names:
         found = resolve(session, attribute, kernel(names, attribute), chosen)
@@ -91,9 +93,10 @@ def command(
         click.echo(json.dumps([*(it.to_json() for it in accounts), *_base_facts(missed)], indent=2))
     else:
         click.echo("\n".join([*_base_lines(missed, everything=everything), *_lines(accounts, everything=everything)]))
+    arguments = found.kernel.arguments
+    check_tree(attribute, arguments.version, found.model.version, other_directory(arguments))
     if failing := tuple(it.option for it in accounts if it.fails):
         raise NotHeld(attribute, failing)
-    arguments = found.kernel.arguments
     if missed is not None and missed.count and arguments.strict_base and not arguments.ignore_config_errors:
         raise BaseNotHeld(attribute, missed.base.file, missed.count)
 

@@ -16,6 +16,7 @@ import pytest
 from derivations.context import Context, using
 from derivations.frozen_map import FrozenMap
 from derivations.hardware.makefiles.kbuild_map import Kbuild, kbuild_map
+from derivations.hardware.snapshot import Fact, FactKind, Snapshot
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.values import YES
 from kernels import kernel_set
@@ -206,6 +207,47 @@ def test_check_of_a_base(kernix: CommandLine, mine: Path) -> None:
         ran.code,
         ran.err.splitlines()[0],
     )
+
+
+@pytest.mark.usefixtures("lock")
+def test_check_of_a_tree_of_another_version(kernix: CommandLine) -> None:
+    """Requests are accounted for, and then a `version` that is not the tree's is an error that says what to write."""
+    fakes, pinned = Fakes(kernix), fake_lock()
+    with using(Context(lock=lambda: pinned)):
+        plain = kernel_set()["linux_micro"].override(extra_config=lambda _: {})
+        older = plain.override(version="6.12.1")
+        fakes.kernel(older, model(fakes.folder, *OPTIONS, version=plain.version), {"NET": "2 1 n"})
+    fakes.close()
+    file = kernix.write("older.py", MINE + 'older = plain.override(version="6.12.1")\n')
+    ran = kernix("config", "check", "-f", file, "older")
+    assert "3 requests: 2 held, 1 unknown" in ran.out
+    assert (100, f'hint: write version="{plain.version}"') == (ran.code, ran.err.splitlines()[-1])
+
+
+@pytest.mark.usefixtures("lock")
+def test_show_counts_the_modules_of_a_trim(kernix: CommandLine) -> None:
+    """Of a kernel with only its machines' modules, those dropped and kept are counted once its configuration is made."""
+    machine = Snapshot.of([Fact(FactKind.MODULE, "ext4")], "laptop")
+    kernix.write("laptop.json", machine.to_json().decode())
+    trimmed = 'small = plain.override(hardware="laptop.json", only_hardware=True, keep_modules=["zram"])\n'
+    file = kernix.write("small.py", MINE + trimmed)
+    ran = kernix("show", "-f", file, "small")
+    assert f"not known yet; `kernix config check -f {file} small` finds out" in ran.out
+    assert {"dropped": None, "kept": None, "keep_modules": ["zram"]} == kernix(
+        "show", "--json", "-f", file, "small"
+    ).json["trim"]
+    assert "trim" not in kernix("show", "--json", "-f", file, "plain").json
+
+    fakes, pinned = Fakes(kernix), fake_lock()
+    with using(Context(lock=lambda: pinned)):
+        plain = kernel_set()["linux_micro"].override(extra_config=lambda _: {})
+        small = plain.override(hardware=machine, only_hardware=True, keep_modules=["zram"])
+        assert small.dropped_options is not None
+        fakes.put(small.dropped_options, "# CONFIG_A is not set\n# CONFIG_B is not set\n# CONFIG_C is not set\n")
+        fakes.put(small.resolved.output("values"), "A 0 1 n\nB 1 1 m\nC 0 1 n\nD 1 1 m\nE 2 1 y\n")
+    fakes.close()
+    shown = kernix("show", "--json", "-f", file, "small").json["trim"]
+    assert {"dropped": 2, "kept": 2, "keep_modules": ["zram"]} == shown
 
 
 @pytest.mark.parametrize("name", ["NET", "CONFIG_NET"])

@@ -13,9 +13,9 @@ from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.merge import merge
 from derivations.kconfig.language.values import MODULE, NO, YES, Hex, default, optional
 from derivations.linux.configuration import checked
-from derivations.realise.builtins.check_config import BaseNotHeld, ConfigMismatch, TreeOfOtherVersion
+from derivations.realise.builtins.check_config import BaseNotHeld, ConfigMismatch
 from derivations.source import text_file
-from derivations.version import Version
+from derivations.version import TreeOfOtherVersion, Version
 
 
 if TYPE_CHECKING:
