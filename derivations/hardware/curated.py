@@ -36,6 +36,29 @@ _HDA = (
     "SND_HDA_CODEC_ANALOG",
 )
 
+_SLOTS = (
+    "MMC_REALTEK_PCI",
+    "MMC_REALTEK_USB",
+    "MMC_ALCOR",
+    "MMC_TIFM_SD",
+    "MMC_USHC",
+    "MMC_VUB300",
+    "MMC_TOSHIBA_PCI",
+    "MMC_CB710",
+)
+_LIBATA = (
+    "ATA", "SATA_AHCI", "SATA_AHCI_PLATFORM", "ATA_PIIX", "SATA_INIC162X", "SATA_MV", "SATA_NV", "SATA_PROMISE", "SATA_SIL",
+    "SATA_SIL24", "SATA_SIS", "SATA_SVW", "SATA_ULI", "SATA_VIA", "SATA_VITESSE", "PATA_ACPI", "ATA_GENERIC", "PATA_AMD",
+    "PATA_ATIIXP", "PATA_JMICRON", "PATA_MARVELL", "PATA_OLDPIIX", "PATA_SCH", "PATA_SIS", "PATA_VIA",
+)  # fmt: skip
+_CONTROLLERS = (
+    "SCSI_VIRTIO", "MEGARAID_SAS", "MEGARAID_MAILBOX", "SCSI_MPT3SAS", "SCSI_MPT2SAS", "SCSI_MPI3MR", "FUSION_SPI", "FUSION_SAS",
+    "FUSION_FC", "HYPERV_STORAGE", "VMWARE_PVSCSI", "XEN_SCSI_FRONTEND", "SCSI_HPSA", "SCSI_SMARTPQI", "SCSI_AACRAID", "SCSI_ARCMSR",
+    "SCSI_3W_9XXX", "SCSI_3W_SAS", "SCSI_AIC7XXX", "SCSI_AIC79XX", "SCSI_AIC94XX", "SCSI_BFA_FC", "SCSI_BUSLOGIC", "SCSI_ESAS2R",
+    "SCSI_FNIC", "SCSI_HPTIOP", "SCSI_IPR", "SCSI_ISCI", "SCSI_LPFC", "SCSI_MVSAS", "SCSI_MVUMI", "SCSI_PM8001", "SCSI_PMCRAID",
+    "SCSI_QLA_FC", "SCSI_QLOGIC_1280", "SCSI_STEX", "SCSI_SYM53C8XX_2", "SCSI_AM53C974", "SCSI_UFSHCD_PCI",
+)  # fmt: skip
+
 COMPANIONS: Final[tuple[Companion, ...]] = (
     Companion(
         "IWLWIFI", ("IWLMVM", "IWLDVM", "IWLMLD"), "the half of the driver for the chip's firmware",
@@ -57,16 +80,9 @@ COMPANIONS: Final[tuple[Companion, ...]] = (
         "DRM_NOUVEAU", ("DRM_NOUVEAU_BACKLIGHT",), "brightness of a laptop's panel",
         "drivers/gpu/drm/nouveau/Kbuild",
     ),
-    Companion("ATA", _SCSI, "disks of libata are SCSI disks", "drivers/ata/Kconfig, ATA selects SCSI alone"),
-    Companion("SATA_AHCI", _SCSI, "disks of libata are SCSI disks", "drivers/ata/Kconfig, ATA selects SCSI alone"),
-    Companion("ATA_PIIX", _SCSI, "disks of libata are SCSI disks", "drivers/ata/Kconfig, ATA selects SCSI alone"),
-    Companion("SCSI_VIRTIO", _SCSI, "the disks behind the controller", "drivers/scsi/Kconfig, BLK_DEV_SD"),
-    Companion("MEGARAID_SAS", _SCSI, "the disks behind the controller", "drivers/scsi/Kconfig, BLK_DEV_SD"),
-    Companion("SCSI_MPT3SAS", _SCSI, "the disks behind the controller", "drivers/scsi/Kconfig, BLK_DEV_SD"),
-    Companion("HYPERV_STORAGE", _SCSI, "the disks behind the controller", "drivers/scsi/Kconfig, BLK_DEV_SD"),
-    Companion("VMWARE_PVSCSI", _SCSI, "the disks behind the controller", "drivers/scsi/Kconfig, BLK_DEV_SD"),
-    Companion("USB_STORAGE", _SCSI, "its disks are SCSI disks", "drivers/usb/storage/Kconfig"),
-    Companion("USB_UAS", _SCSI, "its disks are SCSI disks", "drivers/usb/storage/Kconfig"),
+    *(Companion(it, _SCSI, "disks of libata are SCSI disks", "drivers/ata/Kconfig, ATA selects SCSI alone") for it in _LIBATA),
+    *(Companion(it, _SCSI, "the disks behind the controller", "drivers/scsi/Kconfig, BLK_DEV_SD") for it in _CONTROLLERS),
+    *(Companion(it, _SCSI, "its disks are SCSI disks", "drivers/usb/storage/Kconfig") for it in ("USB_STORAGE", "USB_UAS")),
     Companion("USB_XHCI_PCI", _INPUT, "keyboards and sticks that are plugged in later", "drivers/hid/usbhid/Kconfig"),
     Companion("USB_EHCI_PCI", _INPUT, "keyboards and sticks that are plugged in later", "drivers/hid/usbhid/Kconfig"),
     Companion("USB_HID", ("INPUT_EVDEV",), "what user space reads keyboards and mice from", "drivers/input/Kconfig"),
@@ -78,6 +94,20 @@ COMPANIONS: Final[tuple[Companion, ...]] = (
         "aes-xts-plain64, what LUKS uses unless told otherwise",
         "Documentation/admin-guide/device-mapper/dm-crypt.rst",
     ),
+    # Of these the driver with the table is no more than the bus to the one that does the work.
+    Companion("MISC_RTSX_PCI", ("MMC_REALTEK_PCI",), "the slot for cards", "drivers/misc/cardreader/rtsx_pcr.c, mfd_add_devices"),
+    Companion("MISC_RTSX_USB", ("MMC_REALTEK_USB",), "the slot for cards", "drivers/misc/cardreader/rtsx_usb.c, mfd_add_hotplug_devices"),
+    Companion("MISC_ALCOR_PCI", ("MMC_ALCOR",), "the slot for cards", "drivers/misc/cardreader/alcor_pci.c, mfd_add_devices"),
+    *(Companion(it, ("MMC_BLOCK",), "the cards as disks", "drivers/mmc/core/Kconfig, MMC_BLOCK") for it in _SLOTS),
+    Companion("MLX4_CORE", ("MLX4_EN",), "its network interfaces", "drivers/net/ethernet/mellanox/mlx4/main.c, request_module_nowait"),
+    Companion("MLX5_CORE", ("MLX5_CORE_EN",), "its network interfaces", "drivers/net/ethernet/mellanox/mlx5/core/Kconfig"),
+    Companion("QED", ("QEDE",), "its network interfaces", "drivers/net/ethernet/qlogic/Kconfig"),
+    *(
+        Companion(it, ("I2C_DESIGNWARE_PLATFORM",), "the controllers in it", "drivers/mfd/intel-lpss.c, intel_lpss_i2c_cell")
+        for it in ("MFD_INTEL_LPSS_PCI", "MFD_INTEL_LPSS_ACPI")
+    ),
+    Companion("I2C_DESIGNWARE_PLATFORM", ("I2C_HID_ACPI",), "touchpads and touchscreens", "drivers/hid/i2c-hid/Kconfig"),
+    Companion("LPC_ICH", ("ITCO_WDT",), "the watchdog", "drivers/mfd/lpc_ich.c, lpc_ich_init_wdt"),
     Companion("BT_HCIBTUSB", ("BT_RFCOMM", "BT_HIDP"), "the profiles above the controller", "net/bluetooth/Kconfig"),
 )  # fmt: skip
 """Pairs of options, in the order in which they are followed."""

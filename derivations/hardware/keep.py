@@ -74,7 +74,7 @@ KEPT: Final[tuple[Kept, ...]] = (
         "what is not on a bus that `lspci` or `lsusb` lists: ACPI, the processor, old ports",
         (
             "ACPI_*", "TCG_*", "RTC_DRV_CMOS", "SERIO*", "KEYBOARD_ATKBD", "MOUSE_PS2*", "SERIAL_8250*", "I2C_HID_ACPI", "PINCTRL_*",
-            "MFD_INTEL_LPSS_*", "I2C_DESIGNWARE_*", "X86_ACPI_CPUFREQ", "CPU_FREQ_GOV_*", "DEVFREQ_GOV_*", "X86_PKG_TEMP_THERMAL", "SENSORS_CORETEMP", "INTEL_RAPL*",
+            "MFD_INTEL_LPSS_*", "I2C_DESIGNWARE_*", "SPI_PXA2XX*", "X86_ACPI_CPUFREQ", "CPU_FREQ_GOV_*", "DEVFREQ_GOV_*", "X86_PKG_TEMP_THERMAL", "SENSORS_CORETEMP", "INTEL_RAPL*",
             "X86_MSR", "X86_CPUID", "DRM_SIMPLEDRM", "FW_CFG_SYSFS", "DMI_SYSFS", "EFI_PSTORE", "BACKLIGHT_*", "LEDS_TRIGGER_*",
         ),
         ("ACPI_NFIT", "PINCTRL_SX150X", "PINCTRL_MCP23S08", "BACKLIGHT_*_*"),

@@ -3,6 +3,7 @@
     pci 0000:00:02.0: [8086:5916] type 00 class 0x030000              drivers/pci/probe.c, pci_setup_device
     e1000e 0000:00:19.0 eth0: …                                       a driver's name before the device
     usb 1-1: New USB device found, idVendor=046d, idProduct=c077      drivers/usb/core/hub.c, announce_device
+    iwlwifi 0000:00:14.3: loaded firmware version … so-a0-hr-b0-89.ucode         iwl-drv.c: without the prefix of the file
     hid-generic 0003:413C:2107.0001: input,hidraw0: USB HID …         drivers/hid/hid-core.c, hid_connect
     r8169 0000:02:00.0: Direct firmware load for rtl_nic/x.fw failed  drivers/base/firmware_loader/main.c
 
@@ -32,7 +33,7 @@ _USB = re.compile(
     r"(?:, bcdDevice= ?([0-9a-f]{1,2})\.([0-9a-f]{2}))?.*", re.ASCII,
 )  # fmt: skip
 _HID = re.compile(r"([\w-]+) ([0-9A-F]{4}):([0-9A-F]{4}):([0-9A-F]{4})\.[0-9A-F]{4}: .*", re.ASCII)
-_BOUND = re.compile(rf"([a-z][\w-]*) ({SLOT})[: ].*", re.ASCII)
+_BOUND = re.compile(rf"([a-z][\w-]*) ({SLOT})(?:: | ).*", re.ASCII)
 _BOUND_USB = re.compile(r"([a-z][\w-]*) (\d+-[\d.]+):\d+\.\d+(?:: | ).*", re.ASCII)
 _FIRMWARE = re.compile(
     r"(?:firmware: (?:direct-loading firmware|failed to load)|Direct firmware load for|[Ll]oading firmware:?) (\S+)"
@@ -43,6 +44,8 @@ _FILE = re.compile(
 )
 _ABOUT_FIRMWARE = ("irmware", ".ucode", "oading ")
 _ROOT = "/lib/firmware/"
+_IWLWIFI = "iwlwifi"
+"""The driver of which the log names a file without `iwlwifi-`, as drivers/net/wireless/intel/iwlwifi/iwl-drv.c does."""
 _ON_USB = "0003"
 _NOT_DRIVERS = frozenset({"pci", "hid", "usb", "hub", "pci_bus"})
 
@@ -53,7 +56,16 @@ def firmware_in(line: str) -> list[str]:
         return []
     asked = [match[1].rstrip(":,()") for match in _FIRMWARE.finditer(line)]
     named = _FILE.findall(line.replace(_ROOT, ""))
+    if _IWLWIFI in line:
+        named = [it if _IWLWIFI in it or not it.endswith(".ucode") else f"{_IWLWIFI}-{it}" for it in named]
     return list(dict.fromkeys([*(it for it in asked if "/" in it or "." in it), *named]))
+
+
+def _driven(place: str, driver: str) -> Fact:
+    """Return that *driver* drives the device in *place*, of which nothing else is known."""
+    if re.fullmatch(SLOT, place):
+        return Fact(FactKind.DEVICE, f"pci:slot:{place}", f"pci {driver}", place)
+    return Fact(FactKind.DEVICE, f"usb:driver:{driver}", f"usb {driver}", f"USB driver {driver}")
 
 
 @attrs.define
@@ -74,6 +86,13 @@ class KernelLog:
             for place, (modalias, label) in devices.items():
                 for driver in self.bound.get(place, {"": None}):
                     found[Fact(FactKind.DEVICE, modalias, f"{bus} {driver}" if driver else "", label)] = None
+        # Of a log that somebody has searched, the line with the ids is often not there.
+        found |= dict.fromkeys(
+            _driven(place, driver)
+            for place, drivers in self.bound.items()
+            if place not in self.pci and place not in self.usb
+            for driver in drivers
+        )
         return list(found)
 
     def line(self, line: str, *, follows: bool) -> bool:  # noqa: ARG002 -- what every form is given

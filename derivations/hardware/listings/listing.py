@@ -4,6 +4,7 @@
     lsusb, usb-devices          `derivations.hardware.listings.lsusb`
     dmesg, journalctl -k        `derivations.hardware.listings.kernel_log`
     inxi, hw-probe              as far as ids are in them: `derivations.hardware.listings.reports`
+    lshw                        drivers, and ids with `-numeric`: `derivations.hardware.listings.lshw`
     lsmod, /proc/modules, the file of modprobed-db
     modaliases, one a line, as `cat /sys/devices/**/modalias`, `udevadm info` and `hwinfo` print them
     a saved snapshot
@@ -22,6 +23,7 @@ import attrs
 
 from derivations.hardware.c_source.buses import BUSES
 from derivations.hardware.listings.kernel_log import KernelLog
+from derivations.hardware.listings.lshw import BEGIN, LshwListing
 from derivations.hardware.listings.lspci import PciListing
 from derivations.hardware.listings.lsusb import UsbListing
 from derivations.hardware.listings.reports import ReportListing
@@ -34,12 +36,16 @@ if TYPE_CHECKING:
 
 
 _MODULE = re.compile(r"(\w+)\s+\d+\s+(?:-?\d+|-)(?:\s.*)?", re.ASCII)
-_MODALIAS = re.compile(r"(?:(?:E: )?MODALIAS=)?(([a-z][\w-]*):\S.*)", re.ASCII)
+_MODALIAS = re.compile(r"(?:(?:E: )?MODALIAS=|/\S*/modalias:)?(([a-z][\w-]*):\S.*)", re.ASCII)
 _QUOTED_MODALIAS = re.compile(r'\s*Module Alias: "(([a-z][\w-]*):[^"]*)"', re.ASCII)
 _WORD = re.compile(r"[A-Za-z0-9][\w-]*", re.ASCII)
 _SKIPPED = re.compile(
-    r"\s*|\s*#.*|\s*\.{3}\s*|\s*…\s*|\S*\s?[$#>]\s+(?:sudo )?(?:\S*/)?(?:ls\w+|cat|dmesg|inxi|usb-devices)\b.*"
+    r"\s*|\s*#.*|\s*\.{3}\s*|\s*…\s*|\s*(?:`{3,}|~{3,})\w*"
+    r"|\S*\s?[$#>]\s+(?:sudo )?(?:\S*/)?(?:ls\w+|cat|dmesg|journalctl|grep|inxi|usb-devices)\b.*"
+    r"|(?:sudo )?(?:\S*/)?(?:lspci|lsusb|lsmod|lshw|dmesg|journalctl|inxi|usb-devices)(?:\s.*)?"
 )
+_QUOTED = re.compile(r"(?:> ?)+(?!\s*(?:sudo )?(?:ls\w+|cat|dmesg|inxi|usb-devices)\b)")
+"""How mails and issues quote a text."""
 _ESCAPE = re.compile(r"\x1b\[[\d;]*[mK]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _LENGTH = 60
@@ -57,7 +63,9 @@ class InvalidListing(Error):
 
     name: str
     reason: str
-    advice: str = "lspci -nnk, lsmod, lsusb, usb-devices, dmesg, inxi, lists of modaliases and snapshots are understood"
+    advice: str = (
+        "lspci -nnk, lsmod, lsusb, usb-devices, dmesg, inxi, lshw, lists of modaliases and snapshots are understood"
+    )
 
     def __str__(self) -> str:
         return f"{self.name} {self.reason}"
@@ -100,7 +108,8 @@ def read_listing(data: bytes, name: str) -> Listing:
     if text.lstrip().startswith("{"):
         return Listing(Snapshot.from_json(text, name))
     reader = _Reader()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, quoted in enumerate(text.splitlines(), 1):
+        line = _QUOTED.sub("", quoted, count=1) if quoted.startswith(">") else quoted
         if not _SKIPPED.fullmatch(line):
             reader.line(number, line.rstrip())
     return _checked(reader, name)
@@ -140,6 +149,7 @@ class _Reader:
     """Takes lines, one after the other."""
 
     pci: PciListing = attrs.field(factory=PciListing)
+    lshw: LshwListing = attrs.field(factory=LshwListing)
     others: list[Fact] = attrs.field(factory=list)
     words: list[tuple[int, str]] = attrs.field(factory=list)
     ignored: list[tuple[int, str]] = attrs.field(factory=list)
@@ -148,14 +158,15 @@ class _Reader:
     """The form of the last line."""
 
     def __attrs_post_init__(self) -> None:
-        self.forms = (self.pci, UsbListing(), ReportListing(), KernelLog())
+        self.forms = (self.pci, UsbListing(), ReportListing(), self.lshw, KernelLog())
 
     def facts(self) -> list[Fact]:
         return [*(fact for form in self.forms for fact in form.facts()), *self.others]
 
     def line(self, number: int, line: str) -> None:
         # A form that is being read comes first: what is indented belongs to what is above it.
-        for form in sorted(self.forms, key=lambda it: it is not self.last):
+        last = self.lshw if BEGIN.fullmatch(line) else self.last
+        for form in sorted(self.forms, key=lambda it: it is not last):
             if form.line(line, follows=form is self.last):
                 self.last = form
                 return

@@ -56,6 +56,17 @@ _NUMBER = re.compile(r"(?:.*[\[ ])?([0-9a-f]{4})\]?", re.ASCII)
 _SHORT_NUMBER = re.compile(r"(?:.*[\[ ])?([0-9a-f]{2})\]?", re.ASCII)
 
 
+_USB = "0c03"
+_USB_INTERFACES = (
+    ("30", re.compile(r"xHCI|eXtensible|USB ?3", re.IGNORECASE)),
+    ("20", re.compile(r"EHCI|Enhanced Host|USB ?2 Enhanced", re.IGNORECASE)),
+    ("10", re.compile("OHCI", re.IGNORECASE)),
+    ("00", re.compile("UHCI", re.IGNORECASE)),
+    ("40", re.compile(r"\bNHI\b|USB4 Host", re.IGNORECASE)),
+)
+"""Which kind of controller a name of pci.ids means: `-nn` alone does not print the interface, and each kind has its driver."""
+
+
 @attrs.define
 class _Device:
     """A PCI device while its lines are read."""
@@ -79,7 +90,12 @@ class _Device:
         return [Fact(FactKind.DEVICE, f"pci:slot:{self.slot}", driver, label), *more] if driver else more
 
     def _modalias(self, ids: tuple[str, str]) -> str:
-        return pci_modalias(*ids, self.cls, self.interface, self.subsystem)
+        return pci_modalias(*ids, self.cls, self.interface or self._named(), self.subsystem)
+
+    def _named(self) -> str:
+        """Return the interface that the name tells, of a controller of which only one kind is named; else nothing."""
+        found = [it for it, name in _USB_INTERFACES if name.search(self.title)] if self.cls == _USB else []
+        return found[0] if len(found) == 1 else ""
 
 
 @attrs.define

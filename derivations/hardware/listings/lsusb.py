@@ -30,6 +30,9 @@ _TOKEN = re.compile(r"([\w#]+)=\s*([^\s=(]+)")
 _SAID = re.compile(r"(Manufacturer|Product)=(.*)")
 
 
+_UNKNOWN: tuple[tuple[Triple | None, str], ...] = ((None, ""),)
+
+
 @attrs.define
 class _Device:
     """A USB device while its lines are read."""
@@ -53,7 +56,7 @@ class _Device:
                 f"usb {driver}" if driver else "",
                 label,
             )
-            for interface, driver in self.interfaces or [(Triple(), "")]
+            for interface, driver in (self.interfaces or _UNKNOWN)
         ]
 
 

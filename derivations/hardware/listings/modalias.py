@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 
 
@@ -26,10 +28,18 @@ class Triple:
     protocol: str = "??"
 
 
+_ROOT_HUBS = re.compile("1d6b:000[123]", re.IGNORECASE)
+"""What Linux calls its own ends of the buses (drivers/usb/core/hcd.c)."""
+
+_HUB = Triple("09")
+
+
 def usb_modalias(
     vendor: str, product: str, revision: str = "????", device: Triple | None = None, interface: Triple | None = None
 ) -> str:
     """Return the modalias of an interface of a USB device; all ids are hexadecimal."""
+    if interface is None and _ROOT_HUBS.fullmatch(f"{vendor}:{product}"):
+        interface = _HUB
     d, i = device or Triple(), interface or Triple()
     return (
         f"usb:v{vendor.upper()}p{product.upper()}d{revision}"

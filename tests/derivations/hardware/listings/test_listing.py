@@ -139,6 +139,28 @@ Nov 29 10:00:00 host kernel: Bluetooth: hci0: Found device firmware: intel/ibt-2
 iwlwifi 0000:02:00.0: loaded firmware version 36.8fd77bb3.0 8265-36.ucode op_mode iwlmvm
 """
 
+SEARCHED = """\
+[   20.1] pciehp 0000:00:1c.0:pcie004: Slot(0): Card present
+Sep 04 07:41:53 host kernel: iwlwifi 0000:00:14.3: enabling device (0000 -> 0002)
+[    9.351211] btusb 3-10:1.0: usb_probe_interface
+"""
+
+LSHW = """\
+  *-network
+       description: Ethernet interface
+       product: RTL8111/8168 PCI Express Gigabit Ethernet Controller [10EC:8168]
+       vendor: Realtek Semiconductor Co., Ltd. [10EC]
+       bus info: pci@0000:03:00.0
+       configuration: broadcast=yes driver=r8169 driverversion=6.1.0
+     *-usb:1 UNCLAIMED
+          product: xHCI Controller
+          bus info: pci@0000:00:14.0
+          configuration: driver=xhci_hcd latency=0
+  *-cpu
+       product: A processor
+       bus info: cpu@0
+"""
+
 FIRMWARE = FactKind.FIRMWARE
 USB_ALONE = "d????dc??dsc??dp??ic??isc??ip??in??"
 
@@ -166,6 +188,16 @@ def facts(text: str) -> list[tuple[FactKind, str, str]]:
         pytest.param(
             "00:02.0 VGA controller [0300]: Intel [Skylake] Graphics [8086:5916] (rev 02) (prog-if 00 [VGA])\n",
             [(DEVICE, f"pci:v00008086d00005916{UNKNOWN_IDS}bc03sc00i00", "")], id="lspci-nn",
+        ),
+        pytest.param(
+            "04:00.3 USB controller [0c03]: AMD Renoir/Cezanne USB 3.1 [1022:1639]\n"
+            "00:1d.0 USB controller [0c03]: Intel USB Enhanced Host Controller #1 [8086:1c26] (rev 05)\n"
+            "00:1a.0 USB controller [0c03]: Intel Something [8086:1c2d]\n",
+            [
+                (DEVICE, f"pci:v00001022d00001639{UNKNOWN_IDS}bc0Csc03i30", ""),
+                (DEVICE, f"pci:v00008086d00001C26{UNKNOWN_IDS}bc0Csc03i20", ""),
+                (DEVICE, f"pci:v00008086d00001C2D{UNKNOWN_IDS}bc0Csc03i??", ""),
+            ], id="lspci-nn-of-usb-controllers",
         ),
         pytest.param(
             LSPCI_NNK,
@@ -251,15 +283,32 @@ def facts(text: str) -> list[tuple[FactKind, str, str]]:
             DMESG,
             [
                 (DEVICE, "hid:b0003g????v0000413Cp00002107", "hid hid-generic"),
+                (DEVICE, "pci:slot:0000:02:00.0", "pci iwlwifi"), (DEVICE, "pci:slot:0000:02:00.0", "pci r8169"),
                 (DEVICE, f"pci:v00008086d00002280{UNKNOWN_IDS}bc06sc00i00", ""),
                 (DEVICE, f"pci:v00008086d000022A3{UNKNOWN_IDS}bc01sc06i01", "pci ahci"),
                 (DEVICE, "usb:driver:usbhid", "usb usbhid"),
                 (DEVICE, f"usb:v413Cp2107{USB_ALONE}", "usb usb-storage"),
                 (DEVICE, f"usb:v8087p0024{USB_ALONE.replace('d????', 'd0000')}", ""),
-                (FIRMWARE, "8265-36.ucode", ""), (FIRMWARE, "intel/ibt-20-1-3.sfi", ""),
+                (FIRMWARE, "intel/ibt-20-1-3.sfi", ""), (FIRMWARE, "iwlwifi-8265-36.ucode", ""),
                 (FIRMWARE, "rtl_bt/rtl8723b_fw.bin", ""), (FIRMWARE, "rtl_nic/rtl8168h-2.fw", ""),
             ], id="dmesg",
         ),
+        pytest.param(
+            SEARCHED, [(DEVICE, "pci:slot:0000:00:14.3", "pci iwlwifi"), (DEVICE, "usb:driver:btusb", "usb btusb")],
+            id="searched-log",
+        ),
+        pytest.param(
+            LSHW,
+            [
+                (DEVICE, "pci:slot:0000:00:14.0", "pci xhci_hcd"),
+                (DEVICE, f"pci:v000010ECd00008168{UNKNOWN_IDS}bc??sc??i??", "pci r8169"),
+            ], id="lshw",
+        ),
+        pytest.param("Bus 002 Device 001: ID 1d6b:0003 Linux Foundation 3.0 root hub\n",
+                     [(DEVICE, "usb:v1D6Bp0003d????dc??dsc??dp??ic09isc??ip??in??", "")], id="root-hub"),
+        pytest.param("> $ lsmod\n> ```\n> > kvm 1024 0\n> ```\n", [(MODULE, "kvm", "")], id="quoted"),
+        pytest.param("/sys/devices/pci0000:00/0000:00:1f.3/modalias:pci:v00008086d0000A171\n",
+                     [(DEVICE, "pci:v00008086d0000A171", "")], id="searched-modaliases"),
         pytest.param('E: DRIVER=x\nE: MODALIAS=pci:v1\n  Module Alias: "usb:v2"\n',
                      [(DEVICE, "pci:v1", ""), (DEVICE, "usb:v2", "")], id="udevadm-and-hwinfo"),
         pytest.param("00:02.0 Something new: Device 1234:1111 (rev 02)\n",
@@ -285,7 +334,7 @@ def test_forms_may_stand_together() -> None:
 
 def test_forms_that_were_added_stand_together_too() -> None:
     """Every line of every form, one after the other, is understood, and means what it means alone."""
-    texts = [LSPCI_NNK, LSUSB_T, LSPCI_MM, LSPCI_VMM, WITHOUT_NAMES, USB_DEVICES, LSUSB_V, INXI, HW_PROBE, DMESG]
+    texts = [LSPCI_NNK, LSUSB_T, LSPCI_MM, LSPCI_VMM, WITHOUT_NAMES, USB_DEVICES, LSUSB_V, INXI, HW_PROBE, DMESG, LSHW]
     for first, second in itertools.permutations(texts, 2):
         together = read_listing(f"{first}\n{second}".encode(), "file")
 
