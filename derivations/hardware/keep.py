@@ -41,7 +41,7 @@ KEPT: Final[tuple[Kept, ...]] = (
         "block devices that need no hardware, and disks behind controllers",
         (
             "BLK_DEV_LOOP", "BLK_DEV_NBD", "BLK_DEV_RAM", "ZRAM", "BLK_DEV_DM", "DM_CRYPT", "DM_INTEGRITY", "DM_VERITY", "DM_SNAPSHOT",
-            "DM_THIN_PROVISIONING", "DM_MIRROR", "DM_RAID", "BLK_DEV_MD", "MD_RAID*", "BLK_DEV_SD", "BLK_DEV_SR", "CHR_DEV_SG",
+            "DM_THIN_PROVISIONING", "DM_MIRROR", "DM_RAID", "DM_CACHE*", "DM_WRITECACHE", "DM_MULTIPATH*", "SCSI_DH_*", "BCACHE", "BLK_DEV_MD", "MD_RAID*", "BLK_DEV_SD", "BLK_DEV_SR", "CHR_DEV_SG",
             "IOSCHED_*", "MQ_IOSCHED_*",
         ),
     ),
@@ -71,6 +71,20 @@ KEPT: Final[tuple[Kept, ...]] = (
         ),
     ),
     Kept(
+        "drivers of a whole class of USB devices, which plain `lsusb` does not show",
+        (
+            "BT_HCIBTUSB", "BT_RFCOMM*", "BT_BNEP*", "BT_HIDP", "USB_VIDEO_CLASS", "SND_USB_AUDIO", "USB_ACM", "USB_PRINTER",
+            "USB_NET_CDCETHER", "USB_NET_CDC_NCM", "USB_NET_RNDIS_HOST",
+        ),
+    ),
+    Kept(
+        "keys, lids, batteries and sleep of laptops, and the management of servers, which the firmware lists",
+        (
+            "*_LAPTOP", "*_WMI", "THINKPAD_ACPI", "SURFACE_*", "INTEL_HID_EVENT", "INTEL_VBTN", "INTEL_PMC_CORE", "AMD_PMC", "TYPEC_UCSI",
+            "UCSI_ACPI", "PERF_EVENTS_INTEL_RAPL", "IPMI_SI", "IPMI_DEVICE_INTERFACE",
+        ),
+    ),
+    Kept(
         "what is not on a bus that `lspci` or `lsusb` lists: ACPI, the processor, old ports",
         (
             "ACPI_*", "TCG_*", "RTC_DRV_CMOS", "SERIO*", "KEYBOARD_ATKBD", "MOUSE_PS2*", "SERIAL_8250*", "I2C_HID_ACPI", "PINCTRL_*",
@@ -81,3 +95,33 @@ KEPT: Final[tuple[Kept, ...]] = (
     ),
 )  # fmt: skip
 """In groups, each with its reason."""
+
+
+@attrs.frozen
+class Beside:
+    """Options that are kept where others are.
+
+    Attributes:
+        why: A few words.
+        globs: The names of the others.
+        wants: Globs of the names of those that are kept with them.
+    """
+
+    why: str
+    globs: tuple[str, ...]
+    wants: tuple[str, ...]
+
+
+BESIDE: Final[tuple[Beside, ...]] = (
+    Beside(
+        "machine drivers, which the firmware's tables choose (sound/soc/sof/intel/hda.c)",
+        ("SND_SOC_SOF_INTEL_*",),
+        ("SND_SOC_INTEL_SKL_HDA_DSP_GENERIC_MACH", "SND_SOC_DMIC"),
+    ),
+    Beside(
+        "machine drivers, which the firmware's tables choose (sound/soc/amd/acp-config.c)",
+        ("SND_SOC_AMD_ACP*", "SND_SOC_AMD_RENOIR", "SND_SOC_SOF_AMD_*"),
+        ("SND_SOC_AMD_*_MACH", "SND_SOC_DMIC"),
+    ),
+)
+"""What needs a driver that no table names."""

@@ -56,6 +56,9 @@ class Found:
     options: tuple[str, ...] = ()
 
 
+_PCI_IDS = len("pci:v00008086d00005916")
+
+
 @attrs.frozen
 class Unmapped:
     """A fact that nothing in the tree answers, and *reason* to think so."""
@@ -128,7 +131,10 @@ def _device(fact: Fact, drivers: DriverMap, model: Model) -> list[Found]:
         return _modules(fact, f"driver {name}", registered)
     matches = drivers.of_modalias(fact.name)
     if certain := [it.value for it in matches if it.certain]:
-        return _modules(fact, "id", _usual(certain, model))
+        # Of drivers of this very device, one may ask for an interface of its class, which `lspci -nn` does not print.
+        others = [it.value for it in matches if not it.certain and _is_of_device(it.pattern, fact.name)]
+        beside = [it for it in _usual(others, model) if it not in certain]
+        return [*_modules(fact, "id", _usual(certain, model)), *_modules(fact, "perhaps by id", beside)]
     if options := _special(fact):
         return [Found(fact=fact, how="class", options=options)]
     # Of a USB device a listing tells no interface, so anything might match; of a PCI device little is left out.
@@ -137,6 +143,11 @@ def _device(fact: Fact, drivers: DriverMap, model: Model) -> list[Found]:
     # Without the class, a driver of a whole class would be one of every class.
     possible = [it.value for it in matches if "bc??" not in fact.name or not it.pattern.startswith(_ANY_VENDOR)]
     return _modules(fact, "perhaps by id", _usual(possible, model))
+
+
+def _is_of_device(pattern: str, modalias: str) -> bool:
+    """Return whether *pattern* names vendor and device of the PCI device with *modalias*, whoever built it in."""
+    return pattern.startswith(f"{modalias[:_PCI_IDS]}sv*sd*") and modalias.startswith("pci:")
 
 
 def _usual(modules: Sequence[Module], model: Model) -> Sequence[Module]:

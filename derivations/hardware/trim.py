@@ -17,7 +17,8 @@ import attrs
 
 from derivations.frozen_map import FrozenMap
 from derivations.hardware.c_source.buses import BUSES
-from derivations.hardware.keep import KEPT
+from derivations.hardware.keep import BESIDE, KEPT
+from derivations.kconfig.diagnosis.plan import LEVELS
 from derivations.kconfig.diagnosis.planner import alternatives, selector
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.text import line
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from derivations.hardware.drivers import DriverMap
+    from derivations.kconfig.diagnosis.base import Missed
     from derivations.kconfig.symbols.expression import Expr
     from derivations.kconfig.symbols.model import Model
     from derivations.kconfig.symbols.values_table import Values
@@ -81,6 +83,9 @@ def trim(needed: Iterable[str], keep: Iterable[str], drivers: DriverMap, model: 
     listed = [name for name in modules if named.has(name) or (model[name].prompts and _is_kept(name))]
     keeper = _Keeper(model, values, _options_of_devices(drivers))
     keeper.keep([*needed, *inside, *listed])
+    for beside in BESIDE:
+        if any(_matches(it, beside.globs) for it in keeper.kept if values.level(it) is Level.M):
+            keeper.keep(it for it in modules if _matches(it, beside.wants))
     dropped = [name for name in modules if name not in keeper.kept and model[name].prompts and not model[name].choice]
     return Trim(tuple(sorted(dropped)), tuple(sorted(name for name in modules if name in keeper.kept)))
 
@@ -101,27 +106,46 @@ def counts(text: str, values: Values) -> dict[str, int]:
 def consequences(asked: Mapping[str, Level], dropped: Collection[str], model: Model, values: Values) -> set[str]:
     """Return those options, *asked* to be at some level and not so in *values*, that would be without what is *dropped*.
 
-    They depend on modules that are dropped, or on others of them.
+    What they depend on, or their prompt, needs modules that are dropped, or others of them.
     """
-    before, after = _Before({**asked, **dict.fromkeys(dropped, Level.M)}, model, values), _Before({}, model, values)
-    depends = {name: model[name].depends for name in asked if name in model}
-    return {
-        name for name, it in depends.items() if evaluate(it, after) is Level.N and evaluate(it, before) is not Level.N
+    before = _Before({**asked, **dict.fromkeys(dropped, Level.M)}, model, values)
+
+    def is_lost(needed: Expr) -> bool:
+        return evaluate(needed, values) is Level.N and evaluate(needed, before) is not Level.N
+
+    needs = {
+        name: (it.depends, *(prompt.condition for prompt in it.prompts)) for name in asked if (it := model.get(name))
     }
+    return {name for name, conditions in needs.items() if any(map(is_lost, conditions))}
+
+
+def without_dropped(found: Missed, trimmed: Collection[str], model: Model, values: Values) -> Missed:
+    """Return what a base misses as *found*, but for what gave way to the options *trimmed*, and what depends on these."""
+    asked = {it.option: LEVELS.get(it.request.value, Level.N) for it in found.accounts}
+    gone = consequences(asked, trimmed, model, values)
+    accounts = tuple(it for it in found.accounts if it.option not in gone)
+    return attrs.evolve(found, accounts=accounts, way=found.way + len(gone))
 
 
 @attrs.frozen
 class _Before:
-    """Values with some options *on*, and what has no prompt: it follows from others, from which of them is not known."""
+    """Values with some options *on*, and what has no prompt as it would follow from these."""
 
     on: Mapping[str, Level]
     model: Model
     values: Values
+    known: dict[str, Level] = attrs.field(factory=dict)
 
     def level(self, name: str) -> Level:
-        now = max(self.values.level(name), self.on.get(name, Level.N))
-        hidden = now is Level.N and name in self.model and not self.model[name].prompts
-        return Level.Y if hidden and self.model[name].type in SWITCHES else now
+        if name not in self.known:
+            now = self.known[name] = max(
+                self.values.level(name), self.on.get(name, Level.N)
+            )  # where it needs itself, too
+            symbol = self.model.get(name)
+            if symbol is not None and not symbol.prompts and symbol.type in SWITCHES:
+                reasons = [symbol.selected_by, *(And((it.condition, it.value)) for it in symbol.defaults)]
+                self.known[name] = max(now, *(evaluate(it, self) for it in reasons))
+        return self.known[name]
 
     def text(self, name: str) -> str:
         level = self.level(name)

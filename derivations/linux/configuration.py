@@ -63,20 +63,28 @@ class Configuration:
 
 
 def configuration(
-    arguments: Arguments, toolchain: Toolchain, tree: Output, wanted: Merged, fragments: Iterable[Output] = ()
+    arguments: Arguments,
+    toolchain: Toolchain,
+    tree: Output,
+    wanted: Merged,
+    *,
+    fragments: Iterable[Output] = (),
+    trim: Output | None = None,
 ) -> Configuration:
     """Return how the kernel of *arguments* is configured.
 
-    What is *wanted* is put over *fragments*, files that are made by other derivations, and those over the base.
+    What is *wanted* is put over *fragments*, files that are made by other derivations, those over the *trim*, and that over
+    the base.
     """
     flags = (*toolchain.make_flags, *arguments.make_flags)
     sources = config_tree(tree)
     program = resolver(sources, toolchain, flags)
     start = base(arguments.base, sources, toolchain, flags)
     name = f"{arguments.name}-{arguments.version}-config"
+    below = () if trim is None else (trim,)
     asked = _fragments(name, wanted)
     mode = "plain" if not arguments.auto_modules else "builtin" if arguments.prefer_builtin else "modules"
-    found = resolved(f"{name}-resolved", program, start, (*fragments, *asked), mode=mode)
+    found = resolved(f"{name}-resolved", program, start, (*below, *fragments, *asked), mode=mode)
     return Configuration(
         tree=sources,
         resolver=program,
@@ -92,6 +100,7 @@ def configuration(
             base=start if isinstance(arguments.base, Output) else None,
             strict=arguments.strict_base and not arguments.ignore_config_errors,
             version=(arguments.version, other_directory(arguments)),
+            trim=trim,
         ),
     )
 
@@ -180,12 +189,14 @@ def checked(
     base: Output | None = None,
     strict: bool = False,
     version: tuple[str, str] | None = None,
+    trim: Output | None = None,
 ) -> Derivation:
     """Return the `.config` that was *found*, if what is *wanted* and not optional holds in it.
 
     If it is *lenient*, all is optional. With *exact*, a whole `.config`, nothing that this says may be otherwise. Of
     *base*, the file it begins with, it is said what does not hold; if it is *strict*, that is an error. The tree has to
-    be of the *version*, given with what its modules directory is to be called, if that was said.
+    be of the *version*, given with what its modules directory is to be called, if that was said. What gave way to a *trim*
+    is as it should be.
     """
     asked = wanted.requests
     lines = {option: line(option, it.value) for option, it in asked.items() if not isinstance(it.value, Unset)}
@@ -204,6 +215,8 @@ def checked(
     elif base is not None:
         places["/base"] = base
         env["base"] = "strict" if strict else "told"
+        if trim is not None:
+            places["/trim"] = trim
     return Derivation(
         name=name,
         system=ANY_SYSTEM,

@@ -62,13 +62,13 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
         from derivations.linux.hardware_options import hardware_fragment, trim_fragment  # noqa: PLC0415 -- start-up: few kernels are for one machine
 
         fragment = hardware_fragment(arguments.hardware, tree, toolchain.srcarch, configured)
-        configured = configuration(arguments, toolchain, tree, merged, [fragment])
+        configured = configuration(arguments, toolchain, tree, merged, fragments=[fragment])
         if arguments.only_hardware:
             asked = [option for option, request in merged.requests.items() if request.value in (YES, MODULE)]
             trim = trim_fragment(
                 fragment, tree, toolchain.srcarch, configured, needed=asked, keep=arguments.keep_modules
             )
-            configured = configuration(arguments, toolchain, tree, merged, [trim, fragment])
+            configured = configuration(arguments, toolchain, tree, merged, fragments=[fragment], trim=trim)
     release = arguments.mod_dir_version or release_of(arguments, merged.requests)
     build = Derivation(
         name=f"{arguments.name}-{arguments.version}{arguments.extra_version}",

@@ -8,13 +8,11 @@ import attrs
 
 from derivations.hardware.fit import requests
 from derivations.hardware.trim import FRAGMENT as TRIM
-from derivations.hardware.trim import consequences
 from derivations.hardware.trim import requests as dropped
+from derivations.hardware.trim import without_dropped
 from derivations.kconfig.diagnosis.base import missed, read_base
 from derivations.kconfig.diagnosis.diagnose import account
-from derivations.kconfig.diagnosis.plan import LEVELS
 from derivations.kconfig.diagnosis.whole_config import whole, with_changes
-from derivations.kconfig.symbols.expression import Level
 from derivations.kconfig.symbols.model import Model
 from derivations.kconfig.symbols.values_table import Values
 from derivations.linux.kernel import Kernel
@@ -80,10 +78,7 @@ class Resolved:
     def _but_for_trim(self, found: Missed) -> Missed:
         """Return what was *found* without the options that gave way to a trim, with the modules that they depend on."""
         trimmed = {name for name, it in self.wanted.requests.items() if it.origin.fragment == TRIM}
-        asked = {it.option: LEVELS.get(it.request.value, Level.N) for it in found.accounts}
-        gone = consequences(asked, trimmed, self.model, self.values)
-        accounts = tuple(it for it in found.accounts if it.option not in gone)
-        return attrs.evolve(found, accounts=accounts, way=found.way + len(gone))
+        return without_dropped(found, trimmed, self.model, self.values)
 
     def accounts(self, session: Session, chosen: Chosen) -> tuple[Account, ...]:
         """Return what became of every request, and of what has to come out as a whole `.config` has it and does not."""

@@ -1,7 +1,7 @@
 """builtin:check-config: compare a resolved configuration with what was asked for.
 
 Mounts `/config` and `/values`, what the resolver made, and `/resolver`, which has the model; `/base`, the file that
-it began with. Environment, JSON: `requests`, the line of each option that is asked for; `optional`, those that may
+it began with, and `/trim`, what was dropped of that. Environment, JSON: `requests`, the line of each option that is asked for; `optional`, those that may
 fail; `defaults`, those that give way to others. `base`, a word: whether what the file asks for and does not get is
 `told`, or is an error: `strict`. Without that word, nothing that the file says may come out differently. `version`, what
 the kernel is said to be, and `mod_dir_version`, if it is said what its modules directory is called.
@@ -15,6 +15,7 @@ import shutil
 from typing import TYPE_CHECKING, ClassVar
 
 from derivations.frozen_map import FrozenMap
+from derivations.hardware.trim import requests, without_dropped
 from derivations.kconfig.diagnosis.base import missed, read_base
 from derivations.kconfig.diagnosis.diagnose import account
 from derivations.kconfig.diagnosis.whole_config import whole, with_changes
@@ -124,7 +125,10 @@ def _compare_with_base(job: Job, merged: Merged, model: Model, values: Values) -
     if (word := job.derivation.env.get("base")) is None:
         return
     file = job.derivation.mounts["/base"].derivation.name
-    found = missed(read_base(job.inputs["/base"].read_bytes(), file, model), merged, model, values)
+    dropped = _dropped(job, merged, values)
+    found = missed(read_base(job.inputs["/base"].read_bytes(), file, model), merged.over(dropped), model, values)
+    if dropped:
+        found = without_dropped(found, dropped, model, values)
     if not found.count:
         return
     if word == "strict":
@@ -138,6 +142,14 @@ def _compare_with_base(job: Job, merged: Merged, model: Model, values: Values) -
         f"{job.derivation.name}: of {file}, {found.count} {what} not hold: {', '.join(names[:_NAMED])}{more}; "
         "`kernix config check` says why"
     )
+
+
+def _dropped(job: Job, merged: Merged, values: Values) -> dict[str, Request]:
+    """Return what a trim asks for where nothing of *merged* is asked above it; nothing if there is none."""
+    if "/trim" not in job.inputs:
+        return {}
+    found = requests(job.inputs["/trim"].read_text(encoding="utf-8"), values)
+    return {name: it for name, it in found.items() if name not in merged.requests}
 
 
 def _merged(job: Job) -> Merged:

@@ -45,6 +45,7 @@ SOURCES = {
     "drivers/ata/ahci.o": Source(aliases=("pci:v00001022d00007901sv*sd*bc*sc*i*", "pci:v*d*sv*sd*bc01sc06i01*")),
     "drivers/virtio/virtio_pci.o": Source(aliases=("pci:v00001AF4d*sv*sd*bc*sc*i*",), drivers=(("pci", "virtio-pci"),)),
     "drivers/virtio/virtio_blk.o": Source(aliases=("virtio:d00000002v*",)),
+    "drivers/block/rts.o": Source(aliases=("pci:v00001002d00001638sv*sd*bc03sc02i00*",)),
     "fs/ext4.o": Source(aliases=("fs-ext4",)),
 }
 DRIVERS = assemble(KBUILD, SOURCES, "x86")
@@ -94,6 +95,8 @@ def device(modalias: str, driver: str = "") -> Fact:
         pytest.param(device("pci:slot:0", "usb ahci"), ["ahci"], id="module-of-the-name"),
         pytest.param(device("pci:v00001022d00007901sv????????sd????????bc01sc06i??"), ["ahci"], id="id"),
         pytest.param(device("pci:v00009999d00000001sv????????sd????????bc01sc06i??"), ["ahci"], id="perhaps"),
+        pytest.param(device("pci:v00001002d00001638sv????????sd????????bc03sc02i??"), ["rts", "xgpu"], id="id-of-two"),
+        pytest.param(device("pci:v00001002d00001638sv????????sd????????bc03sc02i01"), ["xgpu"], id="id-and-interface"),
         pytest.param(device("pci:v00009999d00000001sv00000000sd00000000bc01sc06i00"), [], id="certainly-not"),
         pytest.param(device("pci:v00009999d00000001sv????????sd????????bc??sc??i??"), [], id="of-no-known-class"),
         pytest.param(device("pci:v00001002d00001638sv????????sd????????bc03sc00i??", "pci gone"), ["xgpu"], id="driver-gone"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from derivations.hardware.drivers import DriverMap, Module
-from derivations.hardware.keep import KEPT
+from derivations.hardware.keep import BESIDE, KEPT
 from derivations.hardware.trim import FRAGMENT, Trim, consequences, requests, trim
 from derivations.kconfig.language.values import NO as OFF
 from derivations.kconfig.symbols.expression import NO, YES, And, Compare, Const, Expr, Level, Not, Or, Ref
@@ -140,7 +140,42 @@ def test_what_depends_on_what_is_dropped_follows_from_it() -> None:
     assert set() == consequences(asked, set(), MODEL, values) - {"INSIDE"}
 
 
+def test_what_follows_from_what_is_dropped_through_prompts_and_hidden_options() -> None:
+    """The condition of a prompt counts as well, and an option without a prompt is as on as what switches it on."""
+    model = Model(
+        {
+            it.name: it
+            for it in [
+                option("CARD"),
+                option("LIBRARY", hidden=True, selected_by=Ref("CARD")),
+                option("TUNING", Ref("LIBRARY"), kind="bool"),
+                option("NEVER", hidden=True),
+                option("UNABLE", Ref("NEVER"), kind="bool"),
+                Symbol(name="MEMBER", type="bool", prompts=(Prompt("m", Ref("CARD")),)),
+            ]
+        },
+        arch="x86_64",
+        srcarch="x86",
+        version="6.12.1",
+    )
+    values = Values(dict.fromkeys(model, "0 0 n"))
+    asked = dict.fromkeys(("TUNING", "MEMBER", "UNABLE"), Level.Y)
+
+    assert {"TUNING", "MEMBER"} == consequences(asked, {"CARD"}, model, values)
+
+
+def test_what_needs_an_unnamed_driver_has_it() -> None:
+    """Where a module stays that works only with one that no table names, that one stays too."""
+    names = ("SND_SOC_SOF_INTEL_TGL", "SND_SOC_DMIC", "SND_SOC_OTHER")
+    model = Model({it: option(it) for it in names}, arch="x86_64", srcarch="x86", version="6.12.1")
+    values = Values(dict.fromkeys(model, "2 1 m"))
+
+    assert names[:2][::-1] == trim(names[:1], (), DriverMap(modules={}), model, values).kept
+    assert () == trim((), (), DriverMap(modules={}), model, values).kept
+
+
 def test_no_group_of_the_list_is_empty() -> None:
     """Every group says why, and is of names that options can have."""
     assert all(it.why and it.globs for it in KEPT)
     assert all(glob == glob.upper() for it in KEPT for glob in (*it.globs, *it.without))
+    assert all(it.why and it.globs and it.wants for it in BESIDE)

@@ -37,7 +37,7 @@ def make(
     """Return the configuration of a kernel with *changes*."""
     arguments = Arguments(**{"version": "6.12", "source": tree, **changes})
     toolchain = gcc_toolchain(fake_lock(), system)
-    return configuration(arguments, toolchain, tree.out, wanted(arguments, toolchain.arch), fragments)
+    return configuration(arguments, toolchain, tree.out, wanted(arguments, toolchain.arch), fragments=fragments)
 
 
 def test_the_tree_is_seen_by_the_slice_alone() -> None:

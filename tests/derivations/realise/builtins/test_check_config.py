@@ -135,18 +135,22 @@ def test_what_kconfig_computes_may_be_otherwise(run: Runner) -> None:
     assert check(run, {}, base=BASE).read_text() == CONFIG
 
 
-def begun(run: Runner, base: str, asked: Mapping[str, Asked], *, strict: bool = False) -> Path:
+def begun(run: Runner, base: str, asked: Mapping[str, Asked], *, strict: bool = False, trim: str | None = None) -> Path:
     """Return the result of checking what is *asked* over the file *base* against VALUES."""
     places = run.directory / "inputs"
     write_model(places / "resolver/model")
     inputs = {"/resolver": places / "resolver"}
-    for place, text in {"/config": CONFIG, "/values": VALUES, "/base": base}.items():
+    files = {"/config": CONFIG, "/values": VALUES, "/base": base, **({} if trim is None else {"/trim": trim})}
+    for place, text in files.items():
         inputs[place] = places / place[1:]
         inputs[place].write_text(text)
     merged = merge([Fragment("mine", asked)], version=Version.parse("6.12.1"), arch="x86_64")
-    start = text_file("mine.config", base).out
+    start, dropped = text_file("mine.config", base).out, None if trim is None else text_file("trim", trim).out
     return run(
-        checked("config", PROGRAM, RESOLVED, merged, lenient=False, exact=None, base=start, strict=strict), inputs
+        checked(
+            "config", PROGRAM, RESOLVED, merged, lenient=False, exact=None, base=start, strict=strict, trim=dropped
+        ),
+        inputs,
     )
 
 
@@ -175,6 +179,13 @@ def test_a_base(run: Runner, *, strict: bool) -> None:
     assert ["BLOCK", "GONE"] == [it.option for it in caught.value.missed.accounts]
     assert 3 == caught.value.missed.count
     assert "line 3: 'CONFIG_NAME = b'" in str(caught.value)
+
+
+def test_what_a_trim_drops_of_a_base_is_as_it_should_be(run: Runner) -> None:
+    """Of what the base asks for, neither what is dropped is said nor what depends on it; the rest is."""
+    begun(run, "CONFIG_BLOCK=y\nCONFIG_FS=m\nCONFIG_GONE=y\n", {}, trim="# CONFIG_BLOCK is not set\n")
+
+    assert ["config: of mine.config, 1 line does not hold: GONE; `kernix config check` says why"] == run.warnings
 
 
 def test_a_base_that_holds(run: Runner) -> None:
