@@ -55,6 +55,10 @@ def missing(name: str, model: Model) -> Missing:
         more = f" and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
         reason = f"{model.arch} does not have it; it is defined in {', '.join(places[:_PLACES])}{more}"
         return Missing(known=True, reason=reason)
+    if (change := known(name)) is not None and change.commit:
+        # A stable series takes over some removals of later versions, and a branch of a vendor's others.
+        reason = f"{model.version} does not have it: {_became(change, change.since)}"
+        return Missing(known=True, reason=reason, suggestion=change.note or None)
     names = near(name, model.names)
     meant = f"did you mean {joined(names, 'or')}?" if names else None
     return Missing(known=False, reason=f"nothing in {model.version} defines it", suggestion=meant)

@@ -81,6 +81,33 @@ def test_a_new_name(name: str, has: str, instead: tuple[str, ...]) -> None:
     assert (instead, f"write {has}") == (found.instead, found.suggestion)
 
 
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        pytest.param("INTEL_RDT", ("X86_CPU_RESCTRL",), id="twice-renamed-in-one-version"),
+        pytest.param("NFT_MASQ_IPV6", ("NFT_MASQ",), id="merged"),
+        pytest.param("X86_INTEL_UMIP", ("X86_UMIP",), id="renamed"),
+        pytest.param("CRYPTO_SHA256_MB", (), id="driver"),
+        pytest.param("DEFAULT_IOSCHED", (), id="text"),
+        pytest.param("TRANSPARENT_HUGE_PAGECACHE", (), id="without-a-prompt"),
+    ],
+)
+def test_what_went_before_the_oldest_tree(name: str, instead: tuple[str, ...]) -> None:
+    """What a kernel of 4.19 has and the oldest tree does not is known by the commit that took it away."""
+    found = missing(name, model([option(it) for it in ("X86_CPU_RESCTRL", "NFT_MASQ", "X86_UMIP")], version="6.12.117"))
+
+    assert (True, instead) == (found.known, found.instead)
+    assert "“" in found.reason
+
+
+def test_a_removal_that_was_taken_over_early() -> None:
+    """An option that a stable series lacks because it took over a later removal is not unknown."""
+    found = missing("NET_SCH_CBQ", model([option("NET_SCH_CBS")], version="6.1.192"))
+
+    assert (True, "NET_SCH_HTB and NET_SCH_HFSC do what it did") == (found.known, found.suggestion)
+    assert "gone in 6.3 (“net/sched: Retire CBQ qdisc”)" in found.reason
+
+
 def test_an_older_name_of_the_table() -> None:
     """A name that comes with a later version leads to the one that this version has."""
     found = missing("DRM_ACCEL_HABANALABS", model([option("HABANA_AI")], version="6.1.170"))
