@@ -10,7 +10,7 @@ import click
 
 from kernix.evaluation.selection import forget
 from kernix.lazy_group import LazyGroup
-from kernix.output.messages import show_remark, warn_of_damage
+from kernix.output.messages import Remarks, warn_of_damage
 from kernix.session import Session
 from kernix.verbs import VERBS, module_of
 
@@ -49,7 +49,7 @@ def kernix(ctx: click.Context) -> None:
     file of yours (`-f FILE`); `linux_micro.dev` is its output `dev`.
     """
     forget()
-    warnings.showwarning = show_remark
+    warnings.showwarning = Remarks()
     warnings.filterwarnings("always", category=UserWarning)
     # The words, where they are known: a build is remembered under them.
     ctx.obj = Session(environment=dict(os.environ), words=ctx.obj or ())

@@ -74,9 +74,18 @@ def warn_of_damage(files: int) -> None:
     )
 
 
-def show_remark(message: Warning | str, *_: object, **__: object) -> None:
-    """Say what something warns of, in the place of `warnings.showwarning`."""
-    warn(str(message))
+class Remarks:
+    """Says what something warns of, each sentence once, in the place of `warnings.showwarning`."""
+
+    def __init__(self) -> None:
+        """Have said nothing yet."""
+        self._said: set[str] = set()
+
+    def __call__(self, message: Warning | str, *_: object, **__: object) -> None:
+        """Say *message*, if it has not been said: a file that several kernels begin with is read for each."""
+        if (text := str(message)) not in self._said:
+            self._said.add(text)
+            warn(text)
 
 
 def say_error(sentence: str, hint: str | None = None, notes: Iterable[str] = ()) -> None:

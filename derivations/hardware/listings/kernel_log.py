@@ -4,6 +4,7 @@
     e1000e 0000:00:19.0 eth0: …                                       a driver's name before the device
     usb 1-1: New USB device found, idVendor=046d, idProduct=c077      drivers/usb/core/hub.c, announce_device
     iwlwifi 0000:00:14.3: loaded firmware version … so-a0-hr-b0-89.ucode         iwl-drv.c: without the prefix of the file
+    nvme nvme0: pci function 0000:13:00.0                             drivers/nvme/host/pci.c, nvme_probe
     hid-generic 0003:413C:2107.0001: input,hidraw0: USB HID …         drivers/hid/hid-core.c, hid_connect
     r8169 0000:02:00.0: Direct firmware load for rtl_nic/x.fw failed  drivers/base/firmware_loader/main.c
 
@@ -34,6 +35,7 @@ _USB = re.compile(
 )  # fmt: skip
 _HID = re.compile(r"([\w-]+) ([0-9A-F]{4}):([0-9A-F]{4}):([0-9A-F]{4})\.[0-9A-F]{4}: .*", re.ASCII)
 _BOUND = re.compile(rf"([a-z][\w-]*) ({SLOT})(?:: | ).*", re.ASCII)
+_NVME = re.compile(rf"(nvme) nvme\d+: pci function ({SLOT})", re.ASCII)
 _BOUND_USB = re.compile(r"([a-z][\w-]*) (\d+-[\d.]+):\d+\.\d+(?:: | ).*", re.ASCII)
 _FIRMWARE = re.compile(
     r"(?:firmware: (?:direct-loading firmware|failed to load)|Direct firmware load for|[Ll]oading firmware:?) (\S+)"
@@ -120,7 +122,7 @@ class KernelLog:
             self.others[Fact(FactKind.DEVICE, modalias, known, f"HID {vendor.lower()}:{product.lower()}")] = None
             if bus == _ON_USB:
                 self.others[Fact(FactKind.DEVICE, "usb:driver:usbhid", "usb usbhid", "USB driver usbhid")] = None
-        elif match := _BOUND.fullmatch(text) or _BOUND_USB.fullmatch(text):
+        elif match := _BOUND.fullmatch(text) or _NVME.fullmatch(text) or _BOUND_USB.fullmatch(text):
             if match[1] in _NOT_DRIVERS:
                 return bool(files)
             self.bound.setdefault(match[2], {})[match[1]] = None

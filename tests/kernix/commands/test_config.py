@@ -209,6 +209,15 @@ def test_check_of_a_base(kernix: CommandLine, mine: Path) -> None:
     )
 
 
+def test_a_remark_on_a_base_is_made_once(kernix: CommandLine, mine: Path) -> None:
+    """However many kernels begin with a file, what is worth a word in it is said once."""
+    assert mine.exists()
+    kernix.write("c.config", "#CONFIG_NET=y\n")
+    several = 'one = plain.override(base="c.config")\ntwo = plain.override(base="c.config")\n'
+    ran = kernix("list", "-f", kernix.write("several.py", MINE + several))
+    assert 1 == ran.err.count("is a comment, and asks for nothing")
+
+
 @pytest.mark.usefixtures("lock")
 def test_check_of_a_tree_of_another_version(kernix: CommandLine) -> None:
     """Requests are accounted for, and then a `version` that is not the tree's is an error that says what to write."""

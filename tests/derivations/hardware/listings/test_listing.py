@@ -143,6 +143,7 @@ SEARCHED = """\
 [   20.1] pciehp 0000:00:1c.0:pcie004: Slot(0): Card present
 Sep 04 07:41:53 host kernel: iwlwifi 0000:00:14.3: enabling device (0000 -> 0002)
 [    9.351211] btusb 3-10:1.0: usb_probe_interface
+[   36.100000] nvme nvme0: pci function 0000:13:00.0
 """
 
 LSHW = """\
@@ -294,7 +295,11 @@ def facts(text: str) -> list[tuple[FactKind, str, str]]:
             ], id="dmesg",
         ),
         pytest.param(
-            SEARCHED, [(DEVICE, "pci:slot:0000:00:14.3", "pci iwlwifi"), (DEVICE, "usb:driver:btusb", "usb btusb")],
+            SEARCHED,
+            [
+                (DEVICE, "pci:slot:0000:00:14.3", "pci iwlwifi"), (DEVICE, "pci:slot:0000:13:00.0", "pci nvme"),
+                (DEVICE, "usb:driver:btusb", "usb btusb"),
+            ],
             id="searched-log",
         ),
         pytest.param(
