@@ -31,6 +31,11 @@ _OPTION = re.compile(r"([A-Za-z-]+?)([+-]?)=(\S+)")
 _FIELD = re.compile(r"([^\s:#][^\s:]*)[ \t]*:(.*)")
 
 
+def _as_apt(uri: str) -> str:
+    """Return *uri* as apt writes it: without the empty host that `file:///` has."""
+    return re.sub("^([^:/]+:)//(?=/)", r"\1", uri)
+
+
 def _texts(values: Mapping[str, str]) -> FrozenMap[str]:
     return FrozenMap(values)
 
@@ -46,7 +51,7 @@ class Source:
         options: Further fields of a stanza, by name; a value of several lines is as it stands in the stanza.
     """
 
-    uri: str
+    uri: str = attrs.field(converter=_as_apt)
     suite: str
     components: tuple[str, ...] = ()
     options: FrozenMap[str] = attrs.field(factory=FrozenMap, converter=_texts)

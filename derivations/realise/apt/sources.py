@@ -17,28 +17,35 @@ import attrs
 
 from derivations.debian.sources import Source, parse_lines, parse_stanzas
 from derivations.realise.apt.release import Updated, reachable_releases, read_releases, update_other
-from derivations.realise.apt.run import STRICT, UPDATE, AptFailed, failure, shown
+from derivations.realise.apt.run import AptFailed
+from derivations.realise.apt.update import fetch_lists, spare
 from store.errors import Error
 
 
 if TYPE_CHECKING:
-    import subprocess
-
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from derivations.realise.apt.run import Apt
+    from derivations.realise.apt.update import Update
 
 
-_UNSIGNED = re.compile(
-    r"E: The repository '(.+) (\S+) (?:In)?Release' (is not signed|is no longer signed|does not have a Release file)"
-)
-_ABSENT = "does not have a Release file"
-_REASON = re.compile(r"W: (?:GPG error|OpenPGP signature verification failed): (.*)")
 _SWITCH = re.compile(
     r'(?:Acquire::Allow(?:DowngradeTo)?(?:Insecure|Weak)Repositories|APT::Get::AllowUnauthenticated) "(.*)";',
     re.IGNORECASE,
 )
 _FALSE = frozenset({"", "no", "false", "without", "off", "disable", "0"})
+
+
+class NoSources(Error):
+    """The machine's apt has no source of packages, but for discs."""
+
+    def __str__(self) -> str:
+        return "this machine's apt has no source of packages that kernix can use"
+
+    @property
+    def hint(self) -> str:
+        """Tell where sources are added."""
+        return "add one in /etc/apt/sources.list.d, such as a mirror of Debian"
 
 
 class NotSigned(Error):
@@ -85,11 +92,14 @@ def update(apt: Apt, choice: Choice) -> Updated:
     """Bring the lists of *apt* up to date with the archives of *choice*.
 
     Raises:
+        NoSources: the machine has none.
         NotSigned: an archive that has to be signed is not.
         UnknownRelease: the machine's mirrors do not have the release.
         AptFailed: apt cannot reach, read or understand something.
     """
     sources = machine_sources(apt, choice.warn)
+    if not sources:
+        raise NoSources
     if choice.suite is None:
         return _updated(apt, sources, choice)
     here = reachable_releases(apt, sources)
@@ -129,16 +139,19 @@ def machine_sources(apt: Apt, warn: Callable[[str], None] = lambda _: None) -> l
 
 def _updated(apt: Apt, sources: Sequence[Source], choice: Choice) -> Updated:
     """Bring *apt* up to date with *sources*, all of them signed but for those of which that is not wanted."""
-    apt.choose(it.checked for it in sources)
-    finished = apt.run("apt-get", *UPDATE, settings=STRICT)
-    unsigned = _unsigned(sources, finished) if finished.returncode else {}
+    lenient = [it for it in sources if it.unchecked]
+    sources = [it.checked for it in sources]
+    update = fetch_lists(apt, sources)
+    if spared := spare(sources, update.unreachable):
+        for dead, other in spared.items():
+            choice.warn(f"ignoring {dead}: {update.unreachable[dead]} ({other} is a mirror of the same)")
+        sources = [it for it in sources if it not in spared]
+        update = fetch_lists(apt, sources)
+    unsigned = _accepted(update, {it.checked for it in lenient}, apt, choice)
     if unsigned:
-        kept = [it.checked for it in sources if it not in unsigned]
-        _say_what_becomes_of(unsigned, finished, apt, choice)
-        apt.choose([*kept, *(it.trusted for it in unsigned)] if choice.allow_unsigned else kept)
-        finished = apt.run("apt-get", *UPDATE, settings=STRICT)
-    if finished.returncode != 0:
-        raise failure(finished, shown("apt-get", UPDATE))
+        kept = [it for it in sources if it not in unsigned]
+        update = fetch_lists(apt, [*kept, *(it.trusted for it in unsigned)] if choice.allow_unsigned else kept)
+    update.check()
     own = {it.codename for it in read_releases(apt) if it.is_debian}
     return Updated(
         unsigned=frozenset(it.uri.rstrip("/") for it in unsigned) if choice.allow_unsigned else frozenset(),
@@ -146,28 +159,25 @@ def _updated(apt: Apt, sources: Sequence[Source], choice: Choice) -> Updated:
     )
 
 
-def _unsigned(sources: Iterable[Source], finished: subprocess.CompletedProcess[str]) -> dict[Source, str]:
-    """Return those of *sources* of which apt says that they are not signed, and in which words."""
-    said = {f"{uri.rstrip('/')} {suite}": words for uri, suite, words in _UNSIGNED.findall(finished.stderr)}
-    return {it: said[str(it)] for it in sources if str(it) in said}
-
-
-def _say_what_becomes_of(
-    unsigned: Mapping[Source, str], finished: subprocess.CompletedProcess[str], apt: Apt, choice: Choice
-) -> None:
-    """Say that *unsigned* sources are left out, or taken as they are.
+def _accepted(update: Update, lenient: Collection[Source], apt: Apt, choice: Choice) -> tuple[Source, ...]:
+    """Return the sources that are not signed, after saying that they are left out, or taken as they are.
 
     Raises:
-        NotSigned, AptFailed: the machine's apt is not told to take what has no signature, or it is for every archive.
+        AptFailed: an archive cannot be reached.
+        NotSigned: the machine's apt is not told to take what has no signature.
     """
+    if not (update.unreachable or update.unsigned or update.absent):
+        return ()
     everywhere = any(value not in _FALSE for value in _SWITCH.findall(apt.machine("apt-config", "dump")))
-    refused = {it: words for it, words in unsigned.items() if not it.unchecked}
+    absent = tuple(it for it in update.absent if everywhere or it in lenient)
+    update.check_reached(but=absent)
+    unsigned = (*update.unsigned, *absent)
+    refused = [it for it in unsigned if it not in lenient]
     if refused and not (everywhere and choice.allow_unsigned):
-        if _ABSENT in refused.values() and not everywhere:
-            raise failure(finished, shown("apt-get", UPDATE))
-        raise NotSigned(tuple(map(str, refused)), tuple(_REASON.findall(finished.stderr)), accepted=everywhere)
+        raise NotSigned(tuple(map(str, refused)), update.signatures, accepted=everywhere)
     for it in unsigned:
         if choice.allow_unsigned:
             choice.warn(f"{it} is not signed; its packages are marked in the lock")
         else:
             choice.warn(f"ignoring {it}: it is not signed (`kernix lock --allow-unsigned` accepts it)")
+    return unsigned

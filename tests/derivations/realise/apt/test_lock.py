@@ -16,7 +16,7 @@ from derivations.debian.sets import SETS, UnknownSet, default_sets
 from derivations.realise.apt import lock as apt
 from derivations.realise.apt.lock import UnknownPackage, WeakHash, make_lock, relock
 from derivations.realise.apt.run import AptFailed, AptMissing, native_architecture
-from derivations.realise.apt.sources import Choice, NotSigned
+from derivations.realise.apt.sources import Choice, NoSources, NotSigned
 
 
 if TYPE_CHECKING:
@@ -104,10 +104,15 @@ class Archive:
             (self.root / "key.gpg").write_bytes(self.key.public)
             self.know(f"signed-by={self.root}/key.gpg")
 
+    @property
+    def uri(self) -> str:
+        """Return its base URL."""
+        return (self.root / "debian").as_uri()
+
     def know(self, options: str) -> None:
         """Let apt know the archive by these *options*."""
         bracket = f"[{options}] " if options else ""
-        (self.root / "sources.list").write_text(f"deb {bracket}file:{self.root}/debian stable main\n")
+        (self.root / "sources.list").write_text(f"deb {bracket}{self.uri} stable main\n")
 
 
 @pytest.fixture
@@ -370,6 +375,27 @@ def test_unreachable_mirror(archive: Archive, work: Path) -> None:
     assert caught.value.command == "apt-get update"
     assert "http://127.0.0.1:9/debian" in str(caught.value)
     assert caught.value.hint is not None
+
+
+def test_a_mirror_that_is_down_is_left_out(archive: Archive, work: Path) -> None:
+    """Of two mirrors of one archive, one that does not answer is left out, and that is said with its answer."""
+    archive.offer(Offer("busybox-static"))
+    options = f"[signed-by={archive.root}/key.gpg]"
+    (archive.root / "sources.list").write_text(
+        f"deb {options} http://127.0.0.1:9/debian stable main\ndeb {options} {archive.uri} stable main\n"
+    )
+    said: list[str] = []
+    proxy = "Acquire::http::Proxy=DIRECT"
+    lock = make_lock(["busybox"], work, choice=Choice(warn=said.append), options=(*archive.options, proxy))
+    assert ["busybox-static"] == [it.name for it in lock.packages]
+    assert [True] == [it.startswith("ignoring http://127.0.0.1:9/debian stable: ") for it in said]
+
+
+def test_no_sources(archive: Archive, work: Path) -> None:
+    """A machine whose apt has no sources at all is told so, and not that a package is missing."""
+    (archive.root / "sources.list").write_text("# nothing\n")
+    with pytest.raises(NoSources):
+        make_lock(["busybox"], work, options=archive.options)
 
 
 def test_no_archive(archive: Archive, work: Path) -> None:

@@ -1,0 +1,124 @@
+"""Bring apt's lists up to date with sources, and tell those that cannot be reached from those that nobody has signed.
+
+Of an archive that answers with an error or a login page, apt says first what the matter was and then, as if that were
+another thing, that the archive is not signed. It names an archive in both by the source's URI and release.
+"""
+
+from __future__ import annotations
+
+import re
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from derivations.debian.lock import archive_of
+from derivations.realise.apt.run import STRICT, UPDATE, AptFailed, failure, shown
+
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from collections.abc import Collection, Iterable
+
+    from derivations.debian.sources import Source
+    from derivations.realise.apt.run import Apt
+
+
+_ABSENT = "does not have a Release file"
+_COMPLAINT = re.compile(
+    rf"E: The repository '(\S+) (\S+) (?:In)?Release' (is not signed|is no longer signed|{_ABSENT})"
+)
+_SIGNATURE = re.compile(r"W: (?:GPG error|OpenPGP signature verification failed): (.*)")
+_ERROR = re.compile(r"^Err:\d+ (\S+) (\S+) .*\n +(\S.*)$", re.MULTILINE)
+_ADDRESS = re.compile(r" \[IP: [^]]*\]$")
+
+
+@attrs.frozen(kw_only=True)
+class Update:
+    """What came of an update.
+
+    Attributes:
+        finished: How apt ended.
+        unreachable: The sources whose archives gave no usable answer, each with what apt says about it.
+        unsigned: Those whose archives answered, and are not signed by a key that is trusted.
+        absent: Those whose archives do not say what they have, which only unsigned ones need not do.
+        signatures: What apt says about signatures that it cannot accept.
+    """
+
+    finished: subprocess.CompletedProcess[str]
+    unreachable: dict[Source, str]
+    unsigned: tuple[Source, ...]
+    absent: tuple[Source, ...]
+    signatures: tuple[str, ...]
+
+    def check(self) -> None:
+        """Check that all went well.
+
+        Raises:
+            AptFailed: it did not.
+        """
+        self.check_reached()
+        if self.finished.returncode != 0:
+            raise failure(self.finished, shown("apt-get", UPDATE))
+
+    def check_reached(self, but: Collection[Source] = ()) -> None:
+        """Check that every archive gave a usable answer, *but* those of some sources.
+
+        Raises:
+            AptFailed: one did not.
+        """
+        said = tuple(f"{source}: {words}" for source, words in self.unreachable.items() if source not in but)
+        if said:
+            raise AptFailed(shown("apt-get", UPDATE), said)
+
+
+def fetch_lists(apt: Apt, sources: Iterable[Source]) -> Update:
+    """Bring *apt* up to date with *sources*, and no others."""
+    sources = tuple(sources)
+    apt.choose(sources)
+    finished = apt.run("apt-get", *UPDATE, settings=STRICT)
+    signatures = tuple(_SIGNATURE.findall(finished.stderr))
+    unreachable: dict[Source, str] = {}
+    unsigned, absent = [], []
+    for source in sources if finished.returncode else ():
+        answers = [
+            _squeezed(words) for uri, dist, words in _ERROR.findall(finished.stdout) if _is_of(source, uri, dist)
+        ]
+        if answers and not any(it.startswith(f"{source} ") for it in signatures):
+            unreachable[source] = answers[0]
+        complaint = next((it for it in _COMPLAINT.findall(finished.stderr) if _is_of(source, it[0], it[1])), None)
+        if complaint is not None and complaint[2] == _ABSENT:
+            absent.append(source)
+        elif complaint is not None and source not in unreachable:
+            unsigned.append(source)
+    return Update(
+        finished=finished,
+        unreachable=unreachable,
+        unsigned=tuple(unsigned),
+        absent=tuple(absent),
+        signatures=signatures,
+    )
+
+
+def _is_of(source: Source, uri: str, dist: str) -> bool:
+    """Return whether *source* is what apt calls by *uri* and *dist*, which may have a component behind it."""
+    name, called = str(source), f"{uri.rstrip('/')} {dist}"
+    return called == name or called.startswith(f"{name.rstrip('/')}/")
+
+
+def _squeezed(words: str) -> str:
+    return _ADDRESS.sub("", re.sub(r"\s+", " ", words))
+
+
+def spare(sources: Iterable[Source], unreachable: Collection[Source]) -> dict[Source, Source]:
+    """Return which of the *unreachable* among *sources* nobody misses, each with another mirror that has the same."""
+    reachable = [it for it in sources if it not in unreachable]
+    pairs = ((dead, next((it for it in reachable if _mirror_each_other(it, dead)), None)) for dead in unreachable)
+    return {dead: other for dead, other in pairs if other is not None}
+
+
+def _mirror_each_other(one: Source, other: Source) -> bool:
+    return (archive_of(one.uri), one.suite, one.options) == (archive_of(other.uri), other.suite, other.options) and set(
+        other.components
+    ) <= set(one.components)

@@ -1,0 +1,139 @@
+"""Tests for derivations.realise.apt.update, with the real apt and archives on the loopback interface."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from derivations.debian.sources import Source
+from derivations.realise.apt.run import Apt, AptFailed
+from derivations.realise.apt.update import fetch_lists, spare
+from tests.derivations.realise.scripted_server import Answer, ScriptedServer
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.signing import Key
+
+
+pytestmark = pytest.mark.skipif(shutil.which("apt-get") is None, reason="a lock is made by apt")
+
+RELEASE = "/debian/dists/one/InRelease"
+INDEX = b"Package: x\nVersion: 1\nArchitecture: amd64\nMaintainer: x\nFilename: x.deb\nSize: 1\nDescription: x\n"
+
+
+@attrs.frozen
+class World:
+    """An apt, a signed archive of one release, and a source that is it."""
+
+    apt: Apt
+    server: ScriptedServer
+    source: Source
+
+    def answer(self, *answers: Answer) -> None:
+        """Let the next requests for the release be answered so, and all those for its older form alike."""
+        self.server.answers[RELEASE] = list(answers)
+        if answers[-1].status is not None:
+            self.server.answers[RELEASE.replace("InRelease", "Release")] = list(answers)
+
+
+@pytest.fixture
+def world(tmp_path: Path, archive_key: Key) -> Iterator[World]:
+    """Return an apt with one archive, which is sound."""
+    key = tmp_path / "key.gpg"
+    key.write_bytes(archive_key.public)
+    options = ("APT::Sandbox::User=root", "Acquire::http::Proxy=DIRECT", "Acquire::Retries=0")
+    apt = Apt(work=tmp_path / "work", native="amd64", options=options)
+    apt.prepare(["amd64"])
+    with ScriptedServer() as server:
+        digest = hashlib.sha256(INDEX).hexdigest()
+        server.files[RELEASE.replace("InRelease", "main/binary-amd64/Packages")] = INDEX
+        server.files[RELEASE] = archive_key.sign(
+            "Suite: one\nCodename: one\nArchitectures: amd64\nComponents: main\n"
+            f"SHA256:\n {digest} {len(INDEX)} main/binary-amd64/Packages\n"
+        )
+        uri = server.url("/debian/")
+        yield World(apt, server, Source(uri=uri, suite="one", components=("main",), options={"Signed-By": str(key)}))
+
+
+def test_a_sound_archive_is_read(world: World) -> None:
+    """An archive that answers and is signed is nothing to talk about."""
+    update = fetch_lists(world.apt, [world.source])
+    update.check()
+    assert ({}, (), ()) == (update.unreachable, update.unsigned, update.absent)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        pytest.param(Answer(status=401), "401", id="log-in"),
+        pytest.param(Answer(status=403, reason="Not You"), "403 Not You", id="forbidden"),
+        pytest.param(Answer(status=500), "500", id="broken"),
+        pytest.param(Answer(status=503), "503", id="busy"),
+        pytest.param(Answer(cut=10), "Error reading from server", id="cut"),
+    ],
+)
+def test_an_archive_that_does_not_answer_is_not_called_unsigned(world: World, answer: Answer, said: str) -> None:
+    """What comes instead of an answer is named with its archive; nothing is said about signatures."""
+    world.answer(answer, answer)
+    update = fetch_lists(world.apt, [world.source])
+    assert [world.source] == list(update.unreachable)
+    assert () == update.unsigned
+    with pytest.raises(AptFailed) as caught:
+        update.check()
+    assert [True] == [it.startswith(f"{world.source}: {said}") for it in caught.value.said]
+
+
+def test_a_login_page_is_no_unsigned_archive(world: World) -> None:
+    """A page of a network that wants to be logged in to is not an archive."""
+    world.server.files[RELEASE] = b"<html>Please log in</html>\n"
+    update = fetch_lists(world.apt, [world.source])
+    assert ([world.source], ()) == (list(update.unreachable), update.unsigned)
+
+
+def test_an_archive_of_another_key_is_unsigned(world: World, tmp_path: Path) -> None:
+    """An archive that answers, with a signature that nobody can check, is unsigned and not unreachable."""
+    (tmp_path / "none.gpg").write_bytes(b"")
+    other = attrs.evolve(world.source, options={"Signed-By": str(tmp_path / "none.gpg")})
+    update = fetch_lists(world.apt, [other])
+    assert ({}, (other,)) == (update.unreachable, update.unsigned)
+    assert update.signatures
+
+
+def test_a_release_that_is_absent(world: World) -> None:
+    """A release that the archive does not have is named, and one beside it, whose name begins alike, is not."""
+    other = attrs.evolve(world.source, suite="one-updates")
+    update = fetch_lists(world.apt, [world.source, other])
+    assert ([other], (other,)) == (list(update.unreachable), update.absent)
+
+
+def test_a_list_that_is_not_what_the_release_says(world: World) -> None:
+    """An archive in the middle of a change is unreachable, too."""
+    world.server.files[RELEASE.replace("InRelease", "main/binary-amd64/Packages")] = b"x"
+    assert [world.source] == list(fetch_lists(world.apt, [world.source]).unreachable)
+
+
+@pytest.mark.parametrize(
+    ("change", "spared"),
+    [
+        pytest.param({"uri": "http://b.test/debian"}, True, id="mirror"),
+        pytest.param({"uri": "http://b.test/debian", "components": ("main", "contrib")}, True, id="more"),
+        pytest.param({"uri": "http://b.test/debian", "components": ()}, False, id="less"),
+        pytest.param({"uri": "http://b.test/debian-security"}, False, id="another-archive"),
+        pytest.param({"uri": "http://b.test/debian", "suite": "two"}, False, id="another-release"),
+        pytest.param({"uri": "http://b.test/debian", "options": {"Signed-By": "/other.gpg"}}, False, id="another-key"),
+    ],
+)
+def test_a_mirror_that_nobody_misses(change: dict[str, object], spared: bool) -> None:
+    """A mirror can be spared for another one of the same archive, release and key, with as many components."""
+    dead = Source(uri="http://a.test/debian/", suite="one", components=("main",), options={"Signed-By": "/key.gpg"})
+    other = attrs.evolve(dead, **change)
+    assert ({dead: other} if spared else {}) == spare([dead, other], [dead])
+    assert {} == spare([dead, other], [dead, other])
