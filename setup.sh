@@ -13,6 +13,7 @@ fail() { say "$@"; exit 1; }
 # need PROGRAM:PACKAGE... installs the packages of the programs that are not on this machine.
 need() {
     missing=
+    PATH=$PATH:/usr/sbin:/sbin
     for it; do command -v "${it%%:*}" > /dev/null || missing="$missing ${it#*:}"; done
     [ -z "$missing" ] || install_packages "${missing# }"
 }
@@ -26,22 +27,28 @@ install_packages() {
         export DEBIAN_FRONTEND=noninteractive
     else
         command -v sudo > /dev/null || fail "missing: $1; there is no sudo: $by_hand"
-        # Nobody can type a password where there is no terminal.
-        [ -t 0 ] || sudo -n true 2> /dev/null || fail "missing: $1; sudo asks for a password: $by_hand"
+        if ! sudo -n true 2> /dev/null; then
+            # Nobody can type a password where there is no terminal.
+            [ -t 0 ] || fail "missing: $1; sudo asks for a password: $by_hand"
+            say "missing: $1; to install it, sudo may ask for your password"
+            sudo -v || fail "sudo refuses; $by_hand"
+        fi
         as_root=sudo
     fi
     say "installing $1 with ${as_root:+sudo }apt-get"
-    apt_install "$1" 2> /dev/null || {
+    # shellcheck disable=SC2086
+    apt_get install -y -q --no-install-recommends $1 || {
         # The lists are empty, or older than the archive.
         say "refreshing the package lists"
-        $as_root apt-get update -q > /dev/null && apt_install "$1"
-    } || fail "cannot install $1; see above, then $by_hand"
+        apt_get update -q && apt_get install -y -q --no-install-recommends $1
+    } || {
+        printf '%s\n' "$said" >&2
+        fail "cannot install $1; see above, then $by_hand"
+    }
 }
 
-apt_install() {
-    # shellcheck disable=SC2086
-    $as_root apt-get install -y -q --no-install-recommends $1 > /dev/null
-}
+# apt_get ARGUMENT... runs apt-get for root and keeps what it complains of in $said: where all is well, nobody needs that.
+apt_get() { said=$($as_root apt-get "$@" 2>&1 > /dev/null); }
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; }
 
@@ -84,6 +91,11 @@ case $1 in
     venv) make_venv ;;
     demo) need bwrap:bubblewrap ;;
     ci) need debootstrap:debootstrap ;;
-    tests) need bwrap:bubblewrap ps:procps git:git gpg:gpg gpgconf:gpgconf gpg-agent:gpg-agent gpgv:gpgv tmux:tmux perl:perl-base \
-            patch:patch gzip:gzip bzip2:bzip2 xz:xz-utils zstd:zstd awk:mawk cpio:cpio ;;
+    tests)
+        # Only root mounts file systems.
+        if [ "$(id -u)" = 0 ]; then mkfs=mkfs.ext4:e2fsprogs; else mkfs=; fi
+        # shellcheck disable=SC2086
+        need bwrap:bubblewrap ps:procps git:git gpg:gpg gpgconf:gpgconf gpg-agent:gpg-agent gpgv:gpgv tmux:tmux perl:perl-base \
+            patch:patch gzip:gzip bzip2:bzip2 xz:xz-utils zstd:zstd awk:mawk cpio:cpio $mkfs
+        ;;
 esac
