@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shlex
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -159,7 +160,7 @@ def _reason(error: Exception) -> str:
 def _option(place: Path) -> str:
     """Return the option that names *place*, unless kernix looks there by itself (`kernix.evaluation.inputs`)."""
     usual = place.name == LOCK and (place.parent == Path.cwd() or place.parent.name == "kernix")
-    return "" if usual else f" --lock {place}"
+    return "" if usual else f" --lock {shlex.quote(str(place))}"
 
 
 def lock_at(place: Path, make: Callable[[Path], Lock]) -> Callable[[], Lock]:

@@ -20,6 +20,7 @@ import contextlib
 import errno
 import os
 import re
+import shlex
 import stat
 
 from pathlib import Path
@@ -77,7 +78,8 @@ class NotAStore(Error):
     def hint(self) -> str:
         """Return the way out."""
         if {"store", "db.sqlite"} <= {*self.holds}:
-            return f"if it is a store whose file `version` was damaged: `echo {FORMAT_VERSION} > {self.home}/version`"
+            place = shlex.quote(f"{self.home}/version")
+            return f"if it is a store whose file `version` was damaged: `echo {FORMAT_VERSION} > {place}`"
         return "set KERNIX_HOME to an empty directory, or to one that does not exist yet"
 
 

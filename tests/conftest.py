@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,6 +104,13 @@ def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     real = Kernix(home)
     real.lock()
     return real
+
+
+@pytest.fixture
+def plain_path() -> Iterator[Path]:
+    """Return a directory whose path needs no quotes, for files in which nothing can be quoted."""
+    with tempfile.TemporaryDirectory(prefix="kernix-", dir="/tmp") as directory:
+        yield Path(directory)
 
 
 @pytest.fixture(scope="session")

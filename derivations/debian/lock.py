@@ -26,6 +26,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import shlex
 
 from typing import TYPE_CHECKING, Any
 
@@ -382,7 +383,7 @@ def _wrong_members(members: tuple[str, ...], index: Mapping[str, Package]) -> li
 
 
 def _option(place: str | None) -> str:
-    return "" if place is None else f" --lock {place}"
+    return "" if place is None else f" --lock {shlex.quote(place)}"
 
 
 def _shown(value: object) -> str:

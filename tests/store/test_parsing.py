@@ -60,7 +60,7 @@ def test_what_is_json_is_read(value: Any) -> None:  # noqa: ANN401 -- JSON is an
 )
 def test_what_is_not_json(text: str | bytes) -> None:
     """Whatever is wrong with a text, it is a ValueError, and its sentence is short."""
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         parse_json(text)
     # Without notes, which Python 3.14 adds to some.
     assert len(str(caught.value)) <= 200

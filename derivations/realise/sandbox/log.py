@@ -22,6 +22,7 @@ import contextlib
 import fcntl
 import re
 import secrets
+import shlex
 import sys
 import time
 
@@ -80,7 +81,7 @@ class LogDamaged(Error):
     @property
     def hint(self) -> str:
         """Tell what is left of it."""
-        return f"`zstdcat {self.path}` shows what can still be read"
+        return f"`zstdcat {shlex.quote(str(self.path))}` shows what can still be read"
 
 
 def log_path(logs: Path, key: bytes) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,13 +158,13 @@ def test_a_failed_builder(kernix: CommandLine, scripts: Path) -> None:
     assert ["       the builder said last:", "       > before", "       >   what was the matter"] == told[
         start + 1 : start + 4
     ]
-    assert f"hint: `kernix log -f {scripts} broken` prints the whole log" == told[start + 4]
+    assert f"hint: `kernix log -f {shlex.quote(str(scripts))} broken` prints the whole log" == told[start + 4]
 
 
 def test_the_hint_names_what_failed_as_the_user_does(kernix: CommandLine, scripts: Path) -> None:
     """Of several attributes the log is that of the one which needs what failed, with the options that it was found by."""
     ran = kernix("build", "-f", scripts, "--system", "aarch64-linux", "fine", "needs_broken")
-    assert f"hint: `kernix log -f {scripts} --system aarch64-linux needs_broken` prints" in ran.err
+    assert f"hint: `kernix log -f {shlex.quote(str(scripts))} --system aarch64-linux needs_broken` prints" in ran.err
 
 
 def test_what_can_be_built_is_built(kernix: CommandLine, scripts: Path) -> None:

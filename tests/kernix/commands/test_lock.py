@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import shutil
 
 from typing import TYPE_CHECKING
@@ -29,9 +30,9 @@ ALL = sorted({package for it in SETS.values() if it.architecture is None for pac
 
 
 @pytest.fixture
-def archive(kernix: CommandLine, monkeypatch: pytest.MonkeyPatch, archive_key: Key) -> Path:
+def archive(plain_path: Path, monkeypatch: pytest.MonkeyPatch, archive_key: Key) -> Path:
     """Return the directory of the one archive that apt sees, with every package of every set at 1.0-1."""
-    root = kernix.top / "mirror"
+    root = plain_path / "mirror"
     (root / "debian/dists/stable").mkdir(parents=True)
     (root / "sources.list").write_text(f"deb [signed-by={root}/key.gpg] file:{root}/debian stable main\n")
     (root / "key.gpg").write_bytes(archive_key.public)
@@ -220,7 +221,7 @@ def test_a_damaged_lock_is_named(kernix: CommandLine, words: tuple[str, ...]) ->
 def test_a_missing_lock_is_made_by_what_the_hint_says(kernix: CommandLine) -> None:
     """Where none may be made, the hint names the lock that was asked for."""
     ran = kernix("build", "linux_micro", "--offline", "--lock", "other.lock")
-    assert (1, True) == (ran.code, f"`kernix lock --lock {kernix.work / 'other.lock'}`" in ran.err)
+    assert (1, True) == (ran.code, f"`kernix lock --lock {shlex.quote(str(kernix.work / 'other.lock'))}`" in ran.err)
 
 
 @needs_apt
@@ -242,7 +243,7 @@ def test_a_missing_set_is_added_to_the_lock_that_lacks_it(kernix: CommandLine) -
     """What the hint says is done to the lock that was asked for, so that it helps."""
     place = kernix.write("other.lock", dumps(fake_lock(["busybox"])))
     ran = kernix("show", "linux_debian_6_12", "--lock", "other.lock")
-    assert (1, True) == (ran.code, f"`kernix lock --lock {place} --add linux-source-6.12`" in ran.err)
+    assert (1, True) == (ran.code, f"`kernix lock --lock {shlex.quote(str(place))} --add linux-source-6.12`" in ran.err)
 
 
 def test_one_lock_is_of_one_release(kernix: CommandLine) -> None:

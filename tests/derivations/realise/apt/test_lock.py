@@ -116,17 +116,17 @@ class Archive:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, archive_key: Key) -> Archive:
+def archive(plain_path: Path, archive_key: Key) -> Archive:
     """Return an archive without packages."""
-    archive = Archive(tmp_path / "mirror", archive_key)
+    archive = Archive(plain_path / "mirror", archive_key)
     archive.offer()
     return archive
 
 
 @pytest.fixture
-def unsigned(tmp_path: Path) -> Archive:
+def unsigned(plain_path: Path) -> Archive:
     """Return an archive with BusyBox that nobody has signed, known as one that is to be trusted."""
-    archive = Archive(tmp_path / "mirror", None)
+    archive = Archive(plain_path / "mirror", None)
     archive.offer(Offer("busybox-static"))
     archive.know("trusted=yes")
     return archive

@@ -41,7 +41,7 @@ def say(fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
         program = tmp_path / "apt-get"
         failure = f"echo '{error}' >&2; exit 100" if error else ""
         program.write_text(
-            f"#!/bin/sh\n[ \"$*\" = 'update --print-uris' ] || exit 1\ncat {tmp_path}/answer\n{failure}\n"
+            f"#!/bin/sh\n[ \"$*\" = 'update --print-uris' ] || exit 1\ncat '{tmp_path}/answer'\n{failure}\n"
         )
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")

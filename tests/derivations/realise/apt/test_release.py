@@ -81,9 +81,9 @@ class Mirror:
 
 
 @pytest.fixture
-def mirror(tmp_path: Path, archive_key: Key, monkeypatch: pytest.MonkeyPatch) -> Mirror:
+def mirror(plain_path: Path, archive_key: Key, monkeypatch: pytest.MonkeyPatch) -> Mirror:
     """Return a mirror of two releases, on a machine that has the first of them and prefers it."""
-    mirror = Mirror(tmp_path / "mirror", archive_key)
+    mirror = Mirror(plain_path / "mirror", archive_key)
     mirror.have("one", "1.0", suite="oldstable")
     mirror.have("two", "2.0", suite="stable")
     (mirror.root / "debian/dists/stable").symlink_to("two")

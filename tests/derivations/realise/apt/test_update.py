@@ -45,9 +45,9 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, archive_key: Key) -> Iterator[World]:
+def world(tmp_path: Path, plain_path: Path, archive_key: Key) -> Iterator[World]:
     """Return an apt with one archive, which is sound."""
-    key = tmp_path / "key.gpg"
+    key = plain_path / "key.gpg"
     key.write_bytes(archive_key.public)
     options = ("APT::Sandbox::User=root", "Acquire::http::Proxy=DIRECT", "Acquire::Retries=0")
     apt = Apt(work=tmp_path / "work", native="amd64", options=options)
@@ -98,10 +98,10 @@ def test_a_login_page_is_no_unsigned_archive(world: World) -> None:
     assert ([world.source], ()) == (list(update.unreachable), update.unsigned)
 
 
-def test_an_archive_of_another_key_is_unsigned(world: World, tmp_path: Path) -> None:
+def test_an_archive_of_another_key_is_unsigned(world: World, plain_path: Path) -> None:
     """An archive that answers, with a signature that nobody can check, is unsigned and not unreachable."""
-    (tmp_path / "none.gpg").write_bytes(b"")
-    other = attrs.evolve(world.source, options={"Signed-By": str(tmp_path / "none.gpg")})
+    (plain_path / "none.gpg").write_bytes(b"")
+    other = attrs.evolve(world.source, options={"Signed-By": str(plain_path / "none.gpg")})
     update = fetch_lists(world.apt, [other])
     assert ({}, (other,)) == (update.unreachable, update.unsigned)
     assert update.signatures
