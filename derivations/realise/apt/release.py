@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.debian.sources import Source
-from derivations.realise.apt.run import STRICT, UPDATE, failure, shown
+from derivations.realise.apt.run import UPDATE, AptFailed
+from derivations.realise.apt.update import fetch_lists, spare
 from store.errors import Error
 
 
@@ -32,6 +33,8 @@ SUITE = re.compile(r"[a-z][a-z0-9]*", re.ASCII)
 _ROLLING = frozenset({"sid", "unstable", "experimental", "rc-buggy"})
 """What has neither updates nor security updates of its own."""
 
+_NAMES = "a release has a name such as `bookworm`, `trixie` or `sid`; old ones move to other mirrors"
+_KEYS = "`apt-get install debian-archive-keyring` brings the keys of newer releases"
 _RELEASES_ONLY = ("Acquire::IndexTargets::deb::Packages::DefaultEnabled=false", "APT::Get::List-Cleanup=false")
 _RELEASE = re.compile(r"'(.+)/dists/([^']+)/InRelease' (\S+)")
 
@@ -119,7 +122,7 @@ def update_other(apt: Apt, suite: str, here: Iterable[Release]) -> Updated:
         reason = "none of the machine's apt sources is a mirror of Debian that answers"
         raise UnknownRelease(suite, reason, "see what `apt-get update` says")
     plain = [Source(uri=it, suite=suite, components=("main",), options={"Signed-By": keyring}) for it in mirrors]
-    _update_strictly(apt, suite, plain, *_RELEASES_ONLY)
+    plain = _update_strictly(apt, suite, plain, *_RELEASES_ONLY)
     codename = _codename(apt, suite, mirrors)
     # By the name that it keeps: what is stable today may not be so in all of the archives.
     sources = [attrs.evolve(it, suite=codename) for it in plain]
@@ -135,16 +138,28 @@ def update_other(apt: Apt, suite: str, here: Iterable[Release]) -> Updated:
     return Updated(unsigned=frozenset(), suite=codename, settings=settings)
 
 
-def _update_strictly(apt: Apt, suite: str, sources: Iterable[Source], *settings: str) -> None:
-    """Bring *apt* up to date with *sources*, which are for *suite*.
+def _update_strictly(apt: Apt, suite: str, sources: Iterable[Source], *settings: str) -> list[Source]:
+    """Bring *apt* up to date with *sources*, which are for *suite*, and return them without mirrors that nobody misses.
 
     Raises:
         UnknownRelease: one of them cannot be had, or is not signed.
     """
-    apt.choose(sources)
-    finished = apt.run("apt-get", *UPDATE, settings=(*STRICT, *settings))
-    if finished.returncode != 0:
-        raise UnknownRelease(suite, str(failure(finished, shown("apt-get", UPDATE))))
+    sources = list(sources)
+    update = fetch_lists(apt, sources, *settings)
+    if spared := spare(sources, update.unreachable):
+        sources = [it for it in sources if it not in spared]
+        update = fetch_lists(apt, sources, *settings)
+    if update.absent:
+        places = " and ".join(it.uri for it in update.absent)
+        raise UnknownRelease(suite, f"there is no {update.absent[0].suite} at {places}", _NAMES)
+    if update.unsigned:
+        reasons = "".join(f"; {it}" for it in update.signatures)
+        raise UnknownRelease(suite, f"none of Debian's keys on this machine signs it{reasons}", _KEYS)
+    try:
+        update.check()
+    except AptFailed as error:
+        raise UnknownRelease(suite, str(error)) from None
+    return sources
 
 
 def _codename(apt: Apt, suite: str, mirrors: Sequence[str]) -> str:

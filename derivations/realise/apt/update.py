@@ -73,11 +73,11 @@ class Update:
             raise AptFailed(shown("apt-get", UPDATE), said)
 
 
-def fetch_lists(apt: Apt, sources: Iterable[Source]) -> Update:
-    """Bring *apt* up to date with *sources*, and no others."""
+def fetch_lists(apt: Apt, sources: Iterable[Source], *settings: str) -> Update:
+    """Bring *apt* up to date with *sources*, and no others, by further *settings*."""
     sources = tuple(sources)
     apt.choose(sources)
-    finished = apt.run("apt-get", *UPDATE, settings=STRICT)
+    finished = apt.run("apt-get", *UPDATE, settings=(*STRICT, *settings))
     signatures = tuple(_SIGNATURE.findall(finished.stderr))
     unreachable: dict[Source, str] = {}
     unsigned, absent = [], []

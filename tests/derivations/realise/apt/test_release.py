@@ -148,16 +148,26 @@ def refused(mirror: Mirror, work: Path, suite: str = "two") -> UnknownRelease:
 
 def test_a_release_that_there_is_not(mirror: Mirror, tmp_path: Path) -> None:
     """A release that the mirrors do not have is named."""
-    assert ("three", True) == (
-        (error := refused(mirror, tmp_path / "work", "three")).suite,
-        "does not have a Release file" in error.reason,
-    )
+    error = refused(mirror, tmp_path / "work", "three")
+    assert ("three", f"there is no three at file:{mirror.root}/debian") == (error.suite, error.reason)
 
 
 def test_another_release_is_signed_by_debian(mirror: Mirror, tmp_path: Path, archive_key: Key) -> None:
     """A key that is not Debian's signs no release of Debian."""
     mirror.have("two", "6.6.6", key=make_key(archive_key.home, f"{tmp_path.name}@example.org"))
-    assert "is not signed" in refused(mirror, tmp_path / "work").reason
+    error = refused(mirror, tmp_path / "work")
+    assert "none of Debian's keys on this machine signs it" in error.reason
+    assert "debian-archive-keyring" in (error.hint or "")
+
+
+def test_a_mirror_without_the_release(mirror: Mirror, tmp_path: Path) -> None:
+    """Of two mirrors, one that has the machine's release only is not asked for another."""
+    partial = Mirror(mirror.root / "partial", mirror.key)
+    partial.have("one", "1.0", suite="oldstable")
+    with (mirror.root / "sources.list").open("a") as file:
+        file.write(f"deb [signed-by={mirror.root}/key.gpg] file:{partial.root}/debian one main\n")
+    lock = make_lock(["busybox"], tmp_path / "work", choice=Choice(suite="two"), options=mirror.options)
+    assert ("two", ["2.1"]) == versions(lock)
 
 
 def test_another_release_in_its_place_is_refused(mirror: Mirror, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -131,7 +131,7 @@ def test_a_list_that_is_not_what_the_release_says(world: World) -> None:
         pytest.param({"uri": "http://b.test/debian", "options": {"Signed-By": "/other.gpg"}}, False, id="another-key"),
     ],
 )
-def test_a_mirror_that_nobody_misses(change: dict[str, object], spared: bool) -> None:
+def test_a_mirror_that_nobody_misses(change: dict[str, Any], spared: bool) -> None:
     """A mirror can be spared for another one of the same archive, release and key, with as many components."""
     dead = Source(uri="http://a.test/debian/", suite="one", components=("main",), options={"Signed-By": "/key.gpg"})
     other = attrs.evolve(dead, **change)
