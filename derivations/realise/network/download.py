@@ -212,13 +212,16 @@ class Downloader:
                 if mismatch is not None:
                     mismatch.kept.unlink(missing_ok=True)
                 return
-            agree = mismatch is not None and mismatch.got == got
-            mismatch = mismatch or HashMismatch(
-                name=wanted.name, wanted=wanted.sha256, got=got, url=without_credentials(url), kept=kept
-            )
-            tried.pop(url, None)
-            if agree:
-                break  # Two places have the same file: the hash in the definition is wrong.
+            if mismatch is None:
+                mismatch = HashMismatch(
+                    name=wanted.name, wanted=wanted.sha256, got=got, url=without_credentials(url), kept=kept
+                )
+                tried.pop(url, None)
+                continue
+            tried[url] = Failed(f"it has sha256 {got} there")
+            if mismatch.got == got and wanted.size is None:
+                # Two places have the same file: the hash in the definition is wrong. One with a size is an archive's.
+                break
         answers = tuple((without_credentials(url), failed.said) for url, failed in tried.items())
         if mismatch is not None:
             raise attrs.evolve(mismatch, tried=answers)

@@ -336,6 +336,22 @@ def test_two_mirrors_that_agree_end_the_search(server: ScriptedServer, fetch: Fe
     assert len(server.requests) == 2
 
 
+def test_mirrors_of_an_archive_do_not_outvote_it(server: ScriptedServer, fetch: Fetch) -> None:
+    """Where the size is known, as an archive says it, two mirrors with the same other file hide no sound one."""
+    garbage = b"?" * len(DATA)
+    server.files |= {"/x": garbage, "/y": garbage, "/z": DATA}
+    assert fetch(*map(server.url, ("/x", "/y", "/z")), size=len(DATA)) == DATA
+
+
+def test_each_mirror_with_another_file_is_named(server: ScriptedServer, fetch: Fetch) -> None:
+    """What each of several mirrors has instead is in the error."""
+    server.files |= {"/x": b"one", "/y": b"two"}
+    with pytest.raises(HashMismatch) as caught:
+        fetch(*map(server.url, ("/x", "/y")))
+    assert hashlib.sha256(b"one").hexdigest() == caught.value.got
+    assert ((server.url("/y"), f"it has sha256 {hashlib.sha256(b'two').hexdigest()} there"),) == caught.value.tried
+
+
 def test_a_file_of_another_size_is_not_fetched(server: ScriptedServer, fetch: Fetch) -> None:
     """Where the size is known, a longer file is not read to its end."""
     server.files["/x"] = DATA
