@@ -89,26 +89,28 @@ def put_chunks(
     """
     hasher = blake3()
     size = 0
-    sparse = False
     fd = os.open(name, _CREATE, 0o600, dir_fd=dir_fd)
     try:
         for chunk in chunks:
             check()
             hasher.update(chunk)
             size += len(chunk)
-            if is_hole(chunk):
-                os.lseek(fd, len(chunk), os.SEEK_CUR)
-                sparse = True
-            else:
-                _write_all(fd, chunk)
-        if sparse:
-            os.ftruncate(fd, size)  # it may end in a hole
+            write_piece(fd, chunk)
+        os.ftruncate(fd, size)  # it may end in a hole
         finish_file(fd, executable)
     finally:
         os.close(fd)
     digest = hasher.digest()
     pool.offer(digest, executable, dir_fd, name)
     return digest, size
+
+
+def write_piece(fd: int, piece: Bytes) -> None:
+    """Write *piece*, or pass over as many bytes if it is a part of a hole; at the end the file is to be given its size."""
+    if is_hole(piece):
+        os.lseek(fd, len(piece), os.SEEK_CUR)
+    else:
+        _write_all(fd, piece)
 
 
 def put_symlink(target: bytes, dir_fd: int | None, name: bytes | str) -> bytes:

@@ -30,6 +30,8 @@ from derivations.realise.network.http_response import Failed, NotContinued, is_c
 from derivations.realise.network.retry import Backoff
 from store.errors import Error
 from store.system.locks import WaitCancelled, locked
+from store.trees.reading import FileReader
+from store.trees.writer import write_piece
 
 
 if TYPE_CHECKING:
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 
 
 CHUNK = 256 * 1024
-HASHED = 1024 * 1024
 PROGRESS_THAT_COUNTS = 1024 * 1024
 """A try that got so many bytes further is no failure: large files survive any number of cuts."""
 
@@ -339,18 +340,20 @@ class Downloader:
         except (OSError, ValueError) as error:
             status = _NOT_FOUND if isinstance(error, FileNotFoundError) else None
             raise Failed((getattr(error, "strerror", None) or str(error)).lower(), status=status) from None
-        with opened, part.open("wb") as file:
+        with opened, part.open("wb", buffering=0) as file:
             if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
                 msg = "not a file"
                 raise Failed(msg)
             done, total = 0, os.fstat(opened.fileno()).st_size
             self._check_size(wanted, total)
-            while data := opened.read(CHUNK):
+            for piece in FileReader().pieces(opened.fileno()):
                 if self.cancelled():
                     raise Cancelled(wanted.name)
-                file.write(data)
-                done += len(data)
-                self.progress(done, total)
+                done += len(piece)
+                self._check_size(wanted, max(done, total))  # it may grow meanwhile
+                write_piece(file.fileno(), piece)
+                self.progress(done, max(done, total))
+            file.truncate(done)  # it may end in a hole
 
     def _most(self, wanted: Wanted) -> int:
         return wanted.size if wanted.size is not None else self.settings.max_download_size
@@ -358,11 +361,11 @@ class Downloader:
     def _sha256_of(self, path: Path) -> str:
         """Return the SHA-256 of the file at *path* in hexadecimal."""
         hashing = hashlib.sha256()
-        with path.open("rb") as file:
-            while data := file.read(HASHED):
+        with path.open("rb", buffering=0) as file:
+            for piece in FileReader().pieces(file.fileno()):
                 if self.cancelled():
                     raise Cancelled(path.name)
-                hashing.update(data)
+                hashing.update(piece)
         return hashing.hexdigest()
 
     def _wait(self, seconds: float, wanted: Wanted) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import gzip
 import hashlib
+import os
 import threading
 import time
 
@@ -403,6 +404,18 @@ def test_a_file_url_is_read(fetch: Fetch, tmp_path: Path) -> None:
     (tmp_path / "a b").write_bytes(DATA)
     assert fetch(f"file://{tmp_path}/a%20b", settings=Settings(offline=True)) == DATA
     assert (tmp_path / "a b").exists()
+
+
+def test_a_file_url_keeps_holes(fetch: Fetch, tmp_path: Path) -> None:
+    """What takes no room where it lies takes none when it is fetched, whether it ends in data or in a hole."""
+    (tmp_path / "sparse").write_bytes(DATA)
+    os.truncate(tmp_path / "sparse", 32 << 20)
+    content = (tmp_path / "sparse").read_bytes()
+    with pytest.raises(HashMismatch) as caught:
+        fetch(f"file://{tmp_path}/sparse")
+    assert caught.value.kept.read_bytes() == content
+    assert caught.value.kept.stat().st_blocks <= (tmp_path / "sparse").stat().st_blocks
+    assert caught.value.got == hashlib.sha256(content).hexdigest()
 
 
 def test_a_file_url_without_a_file_is_told(fetch: Fetch) -> None:
