@@ -19,7 +19,7 @@ collector that is killed leaves objects without rows, and trash; the next one ta
 
 On a disk without any room, rows cannot be deleted: SQLite writes before it does. Then the bytes of a thousand
 dead objects go first and make the room. Their rows are those of objects that are gone from the disk, which nobody is
-handed out, until they are deleted a moment later or by the next collection.
+handed out, until they are deleted with those of the next thousand, at the end, or by the next collection.
 """
 
 from __future__ import annotations
@@ -149,31 +149,34 @@ class _Collection:
         held = _begin(self.store, view)
         suspects = self._unregistered()
         self.progress("marking", 0, 1)
-        self._delete_dead(mark(self.store.database, _marking(self.store, self.policy, held)), view)
+        marked = mark(self.store.database, _marking(self.store, self.policy, held))
+        remaining = self._delete_dead(marked, view)
         self._delete_unregistered(suspects)
         self._tidy()
+        if remaining:  # there may be room for it now; if not, the next one does it
+            self._delete(remaining, marked, view)
         return Collected(self.objects, self.size, self.freed)
 
-    def _delete_dead(self, marked: Marked, view: TempRootsView) -> None:
+    def _delete_dead(self, marked: Marked, view: TempRootsView) -> list[int]:
+        """Delete what is dead; return the numbers of those whose rows there was no room to delete."""
+        remaining: list[int] = []
         order = _order(marked, self.policy)
         meter = Meter(self.progress, "deleting", len(order))
         for start in range(0, len(order), self.chunk):
             if self.policy.satisfied_by(self.size):
                 break
             meter.reach(start)
-            numbers = order[start : start + self.chunk]
-            if not self._delete(numbers, marked, view, meter):
-                self._delete(numbers, marked, view, meter, again=True)
+            # A row goes no later than those of what it refers to.
+            numbers = remaining + order[start : start + self.chunk]
+            done = self._delete(numbers, marked, view, meter.add) or self._delete(numbers, marked, view)
+            remaining = [] if done else numbers
         meter.reach(len(order))
+        return remaining
 
     def _delete(
-        self, numbers: list[int], marked: Marked, view: TempRootsView, meter: Meter, *, again: bool = False
+        self, numbers: list[int], marked: Marked, view: TempRootsView, gone: Callable[[], None] = lambda: None
     ) -> bool:
-        """Delete those of *numbers* that are dead; return False if there was no room to delete their rows.
-
-        Raises:
-            DiskFull: there was none *again*.
-        """
+        """Delete those of *numbers* that are dead, and call *gone* after each; return False if there was no room to delete their rows."""
         done = True
         with self.store.gate.exclusive():
             if added := view.new():
@@ -182,8 +185,6 @@ class _Collection:
             try:
                 self._delete_rows(doomed)
             except DiskFull:
-                if again:
-                    raise
                 done = False
             for path, _ in doomed.values():
                 reach("collect: rename")
@@ -191,7 +192,7 @@ class _Collection:
                 if not done:
                     self.freed += empty(self.store.layout)  # a directory entry more may be one too many
         reach("collect: unlink")
-        self.freed += empty(self.store.layout, meter.add)
+        self.freed += empty(self.store.layout, gone)
         if not done:
             self.freed += self.store.pool.sweep().size
         return done
