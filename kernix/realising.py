@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def realise(session: Session, outputs: Iterable[Output], **chosen: Any) -> dict[Output, StorePath]:  # noqa: ANN401 -- the options of `kernix.options.realisation`
     """Return where *outputs* are, built as *chosen* if they are not there.
 
-    What is returned is held: no collector takes it while this process runs.
+    What is returned is held, as long as there is room on the disk to note that: no collector takes it while this process runs.
 
     Raises:
         Error: something cannot be built.
@@ -32,7 +32,7 @@ def realise(session: Session, outputs: Iterable[Output], **chosen: Any) -> dict[
 
 
 def present(session: Session, outputs: Iterable[Output]) -> dict[Output, StorePath]:
-    """Return where those of *outputs* are that need not be built, and hold them."""
+    """Return where those of *outputs* are that need not be built, and hold them unless the disk is full."""
     wanted = list(outputs)
     store = session.existing_store()
     if store is None:
@@ -42,5 +42,5 @@ def present(session: Session, outputs: Iterable[Output]) -> dict[Output, StorePa
         output: path for output in wanted if (path := known.get(output.derivation.key, {}).get(output.name)) is not None
     }
     # Held first, then looked at: the collector may have taken some between the two.
-    registered = store.hold(found.values())
+    registered = store.look(found.values())
     return {output: path for output, path in found.items() if path in registered}

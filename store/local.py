@@ -26,7 +26,7 @@ from store.registration import Entry, ObjectGone, ObjectMissing, Registrar
 from store.scratch import Scratches
 from store.system.failpoints import reach
 from store.system.locks import Gate, NoGate, standing
-from store.system.space import disk_full_told, give_up_reserve, is_full
+from store.system.space import DiskFull, disk_full_told, give_up_reserve, is_full
 from store.system.writability import StoreReadOnly, is_read_only
 from store.trees.cached_walk import Differs
 from store.trees.copy_in import copy_in, seems_new
@@ -218,15 +218,26 @@ class Store:
                 self.temproots.hold(paths)
         return self.valid(paths)
 
-    def need(self, paths: Iterable[StorePath]) -> None:
-        """Hold *paths*.
+    def look(self, paths: Iterable[StorePath]) -> set[StorePath]:
+        """Return those of *paths* that are valid: held, unless the disk is too full to note that.
+
+        For those who only read, and can bear that something is deleted meanwhile.
+        """
+        paths = set(paths)
+        try:
+            return self.hold(paths)
+        except DiskFull:
+            return self.valid(paths)
+
+    def need(self, paths: Iterable[StorePath], *, to_read: bool = False) -> None:
+        """Hold *paths*; those that are only *to_read* as `look` does.
 
         Raises:
             ObjectMissing: one of them is not registered.
             ObjectGone: one is registered, but is not on the disk.
         """
         paths = set(paths)
-        missing = paths - self.hold(paths)
+        missing = paths - (self.look(paths) if to_read else self.hold(paths))
         if missing:
             first = min(missing)
             raise (ObjectGone if self.database.valid([first]) else ObjectMissing)(first)

@@ -64,7 +64,7 @@ def deriver(store: Store, path: StorePath) -> StorePath:
     info = store.info(path)
     if path.name.endswith(drv.SUFFIX):
         return path
-    if info.deriver is None or not store.hold([info.deriver]):
+    if info.deriver is None or not store.look([info.deriver]):
         raise NoDeriver(path)
     return info.deriver
 
@@ -82,7 +82,7 @@ def load(store: Store, path: StorePath) -> Derivation:
     while stack:
         current = stack[-1]
         if current not in texts:
-            store.need([current])
+            store.need([current], to_read=True)
             texts[current] = store.path(current).read_bytes()
         if missing := [it for it in drv.inputs(texts[current]) if it not in known]:
             stack += missing

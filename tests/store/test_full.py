@@ -215,6 +215,19 @@ def test_a_use_that_cannot_be_noted(mount: Mount) -> None:
         assert 1 == store.info(path).used
 
 
+def test_what_is_only_read_need_not_be_held(mount: Mount) -> None:
+    """On a full disk, what is to be used cannot be held; what is only read is found without that."""
+    disk = mount("size=24m")
+    (path, *_) = _store(disk)
+    (disk / "home/reserve").unlink(missing_ok=True)
+    _fill(disk)
+    with Store.open(disk / "home") as store:
+        assert {path} == store.look([path])
+        store.need([path], to_read=True)
+        with pytest.raises(DiskFull):
+            store.need([path])
+
+
 def test_rows_that_cannot_go_first(store: Store, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes go before rows where rows cannot, and the next collection deletes the rows."""
     dead = [make(f"dead-{number}", f"{number}" * 9999) for number in range(3)]
