@@ -13,7 +13,6 @@ import itertools
 import os
 import time
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import attrs
@@ -26,6 +25,8 @@ from store.records.database import Database, PathInfo
 from store.records.journal import Journal, ObjectLine, RealisationLine
 from store.system.failpoints import reach
 from store.system.locks import Gate, standing
+from store.system.meter import Meter
+from store.system.parallel import in_parallel
 from store.trees.content import InvalidTree
 from store.trees.hash_tree import content_of
 from store.trees.references import find_references
@@ -90,14 +91,17 @@ class _Rebuild:
             elif str(line.path) in present:
                 self.results.setdefault((line.key, line.output), line)
 
-    def _find(self) -> Iterator[PathInfo]:
+    def _find(self) -> list[PathInfo]:
         paths = list(self._paths())
         by_digest = {path.digest: path for path in paths}
-        with ThreadPoolExecutor(os.cpu_count()) as executor:
-            for i, info in enumerate(executor.map(lambda path: self._identify(path, by_digest), paths)):
-                self.progress("hashing", i + 1, len(paths))
-                if info is not None:
-                    yield info
+        meter = Meter(self.progress, "hashing", len(paths))
+
+        def identify(path: StorePath) -> PathInfo | None:
+            info = self._identify(path, by_digest)
+            meter.add()
+            return info
+
+        return list(filter(None, in_parallel(identify, paths, os.cpu_count() or 1)))
 
     def _paths(self) -> Iterator[StorePath]:
         for place in sorted(self.layout.objects.iterdir()):

@@ -15,12 +15,13 @@ import enum
 import os
 import stat
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import attrs
 
+from store.system.interrupt import check
 from store.system.meter import Meter
+from store.system.parallel import in_parallel
 from store.trees.content import InvalidTree, Kind
 from store.trees.hash_tree import content_of
 from store.trees.reading import file_kind
@@ -131,12 +132,12 @@ class _Contents:
         pool: dict[int, Pooled] = {}
         # Largest first, so that no thread is left alone with the largest at the end.
         infos = sorted(infos, key=lambda info: info.nodes, reverse=True)
-        with ThreadPoolExecutor(os.cpu_count()) as executor:
-            for info, (problems, intact) in zip(infos, executor.map(self._check_object, infos), strict=True):
-                yield from problems
-                if not intact:
-                    pool = pool or {entry.inode: entry for entry in self.store.pool.entries()}
-                    yield from self._culprits(info, pool)
+        checked = in_parallel(self._check_object, infos, os.cpu_count() or 1)
+        for info, (problems, intact) in zip(infos, checked, strict=True):
+            yield from problems
+            if not intact:
+                pool = pool or {entry.inode: entry for entry in self.store.pool.entries()}
+                yield from self._culprits(info, pool)
         yield from self._check_pool()
 
     def _check_object(self, info: PathInfo) -> tuple[list[Problem], bool]:
@@ -191,6 +192,7 @@ class _Contents:
         entries = list(self.store.pool.entries())
         meter = Meter(self.progress, "verifying the pool", len(entries))
         for entry in entries:
+            check()
             meter.add()
             if entry.inode in self.told or hash((entry.inode, entry.digest, entry.executable)) in self.read:
                 continue

@@ -431,6 +431,7 @@ def _holds(fd: int, entry: str) -> bool:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return False
         while data := os.read(fd, _CHUNK):
+            check()
             hasher.update(data)
     except OSError:
         return False

@@ -13,6 +13,7 @@ import pytest
 from store import scratch
 from store.gc.collect import Policy, collect
 from store.local import Store
+from store.rebuild import rebuild
 from store.system.interrupt import Interrupted, a_moment, asked, check, interruptible
 from store.system.locks import Gate, locked, standing
 from store.system.parallel import in_parallel
@@ -23,6 +24,7 @@ from store.trees.reading import sha256_of
 from store.trees.references import find_references
 from store.trees.remove import remove_many, remove_tree
 from store.trees.writer import TreeWriter
+from store.verify import verify
 
 
 if TYPE_CHECKING:
@@ -74,6 +76,30 @@ def _write(pool: Pool, path: Path) -> None:
         writer.file("file", _zeros())  # type: ignore[arg-type]
 
 
+def _filled(path: Path) -> Path:
+    with Store.open(path / "home") as store:
+        for number in range(30):
+            (path / "file").write_text(f"{number}")
+            store.add(path / "file", f"object-{number}")
+    return path / "home"
+
+
+def _verify(path: Path) -> None:
+    path.mkdir()
+    with interruptible(None):
+        home = _filled(path)
+    with Store.open(home) as store:
+        verify(store, contents=True)
+
+
+def _rebuild(path: Path) -> None:
+    path.mkdir()
+    with interruptible(None):
+        home = _filled(path)
+    (home / "db.sqlite").unlink()
+    rebuild(home)
+
+
 def _wait_for_gate(path: Path) -> None:
     path.mkdir()
     descriptor = os.open(path / "gate", os.O_RDWR | os.O_CREAT)
@@ -104,6 +130,8 @@ WORK: dict[str, Callable[[Path, Pool], object]] = {
     "take-in": lambda path, pool: adopt(_huge(path), pool),
     "take-in-many": lambda path, pool: adopt(_many(path), pool),
     "scan-many": lambda path, _: find_references(_many(path), ["0" * 32]),
+    "verify": lambda path, _: _verify(path),
+    "rebuild": lambda path, _: _rebuild(path),
     "write": lambda path, pool: _write(pool, path),
     "remove": lambda path, _: remove_tree(_many(path)),
     "remove-many": lambda path, _: remove_many([*_many(path).iterdir()], 4),
