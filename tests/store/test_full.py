@@ -138,21 +138,14 @@ def test_full_again_and_again(mount: Mount) -> None:
         os.truncate(disk / "filler", (disk / "filler").stat().st_size - 6 * MEGABYTE)
 
 
-def test_no_inodes(mount: Mount) -> None:
-    """Without a free inode SQLite cannot open a database as usual, and it is collected all the same."""
+@pytest.mark.parametrize("bytes_too", [False, True])
+def test_no_inodes(mount: Mount, bytes_too: bool) -> None:
+    """Without a free inode SQLite cannot open a database as usual, and it is collected all the same; without bytes, too."""
     disk = mount("size=24m,nr_inodes=600")
     _store(disk)
     (disk / "home/reserve").unlink(missing_ok=True)
-    _fill_inodes(disk)
-    assert 4 == _collected(disk)
-
-
-def test_neither_bytes_nor_inodes(mount: Mount) -> None:
-    """With neither, too."""
-    disk = mount("size=24m,nr_inodes=600")
-    _store(disk)
-    (disk / "home/reserve").unlink(missing_ok=True)
-    _fill(disk)
+    if bytes_too:
+        _fill(disk)
     _fill_inodes(disk)
     assert 4 == _collected(disk)
 

@@ -235,7 +235,7 @@ class _Response(http.client.HTTPResponse):
         return data
 
 
-def _connected(connection: _Connection | _SecureConnection, connect: Callable[[], None]) -> None:
+def _connected(connection: _Connection, connect: Callable[[], None]) -> None:
     """Have *connect* connect *connection*, for as long as there is patience for it."""
     patience = connection.session.patience
     outcome: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
@@ -278,14 +278,8 @@ class _Connection(urllib3.connection.HTTPConnection):
         _connected(self, super().connect)
 
 
-class _SecureConnection(urllib3.connection.HTTPSConnection):
-    def __init__(self, *args: Any, session: Session, **more: Any) -> None:  # noqa: ANN401 -- what its users give it
-        super().__init__(*args, **more)
-        self.session = session
-        self.response_class = cast("Any", functools.partial(_Response, session=session))
-
-    def connect(self) -> None:
-        _connected(self, super().connect)
+class _SecureConnection(_Connection, urllib3.connection.HTTPSConnection):
+    """The same, encrypted: what `_Connection` calls its base is here the class beside it."""
 
 
 class _Pool(urllib3.HTTPConnectionPool):
