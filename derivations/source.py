@@ -15,6 +15,7 @@ from derivations.context import contents_in_use
 from derivations.derivation import Derivation, Fixed, Hints
 from derivations.fetch import ANY_SYSTEM
 from store.errors import Error
+from store.path import InvalidStorePath, check_name, fitting_name
 
 
 class NoSource(Error):
@@ -32,11 +33,28 @@ class NoSource(Error):
         return "a relative path lies beside the Python file that names it"
 
 
+class UnfitName(Error):
+    """A derivation cannot be called as a file is."""
+
+    name: str
+    reason: str
+    fitting: str
+
+    def __str__(self) -> str:
+        return f"no derivation can be called {self.name!r}: {self.reason}"
+
+    @property
+    def hint(self) -> str:
+        """Tell how to give it another name."""
+        return f'`name="{self.fitting}"` gives it another one'
+
+
 def local_file(path: str | os.PathLike[str], *, name: str | None = None) -> Derivation:
     """Return the file at *path*, which lies beside the calling file if it is relative.
 
     Raises:
         NoSource: there is no file.
+        UnfitName: no derivation can have its name, or *name*.
     """
     place = beside_caller(path)
     if not place.is_file():
@@ -49,6 +67,7 @@ def local_source(path: str | os.PathLike[str], *, name: str | None = None) -> De
 
     Raises:
         NoSource: there is no directory.
+        UnfitName: no derivation can have its name, or *name*.
         InvalidTree: something in it is neither file, directory nor symbolic link.
     """
     place = beside_caller(path)
@@ -58,26 +77,44 @@ def local_source(path: str | os.PathLike[str], *, name: str | None = None) -> De
 
 
 def text_file(name: str, text: str, *, executable: bool = False) -> Derivation:
-    """Return a file called *name* that holds *text*."""
+    """Return a file called *name* that holds *text*.
+
+    Raises:
+        UnfitName: no derivation can have that name.
+    """
     env = {"text": text}
     if executable:
         env["executable"] = "1"
     return Derivation(
-        name=name, system=ANY_SYSTEM, builder="builtin:write-text", env=env, hints=Hints(description=f"write {name}")
+        name=_checked(name),
+        system=ANY_SYSTEM,
+        builder="builtin:write-text",
+        env=env,
+        hints=Hints(description=f"write {name}"),
     )
 
 
 def _local(place: Path, name: str | None) -> Derivation:
+    called = _checked(place.name if name is None else name)
     resolved = place.resolve()
     try:
         content = contents_in_use()(resolved)
     except OSError as error:
         raise NoSource(Path(os.fsdecode(error.filename or place)), (error.strerror or str(error)).lower()) from None
     return Derivation(
-        name=name or place.name,
+        name=called,
         system=ANY_SYSTEM,
         builder="builtin:local",
         env={"path": str(resolved)},
         fixed=Fixed("tree", content.digest.hex()),
         hints=Hints(description=f"copy {place.name}"),
     )
+
+
+def _checked(name: str) -> str:
+    try:
+        if isinstance(name, str):  # a derivation says what else is wrong
+            check_name(name)
+    except InvalidStorePath as error:
+        raise UnfitName(name, error.reason, fitting_name(name)) from None
+    return name

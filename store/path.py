@@ -56,6 +56,17 @@ def check_name(name: str) -> str:
     return name
 
 
+def fitting_name(name: str) -> str:
+    """Return *name* if a store object may bear it, else one like it."""
+    if len(name) <= MAX_NAME_LENGTH and _NAME.fullmatch(name):
+        return name
+    import unicodedata  # noqa: PLC0415 -- start-up: seldom needed
+
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    fitting = re.sub(r"[^0-9a-zA-Z+\-._?=]+", "-", letters).lstrip(".-")[:MAX_NAME_LENGTH]
+    return fitting if any(map(str.isalnum, fitting)) else "source"
+
+
 @functools.total_ordering
 @attrs.frozen(order=False)
 class StorePath:

@@ -22,7 +22,7 @@ from derivations.suggest import suggestion
 from derivations.toolchain import TOOLCHAINS, Toolchain, check_toolchain, machine
 from derivations.version import Version
 from store.errors import Error
-from store.path import InvalidStorePath, check_name
+from store.path import InvalidStorePath, check_name, fitting_name
 
 
 if TYPE_CHECKING:
@@ -295,9 +295,9 @@ def base_file(file: Path) -> Derivation:
     """
     from derivations.kconfig.language.compressed import is_compressed  # noqa: PLC0415 -- start-up: few kernels begin with a file
 
-    found = local_file(file)
+    found = local_file(file, name=fitting_name(file.name))
     data = bytes_of(file)
-    return text_file(file.stem, decoded(data, file.name)) if is_compressed(data) else found
+    return text_file(fitting_name(file.stem), decoded(data, file.name)) if is_compressed(data) else found
 
 
 def check_base(file: Path, arguments: Arguments) -> None:

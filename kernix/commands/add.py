@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,11 +60,4 @@ def check_name(path: Path, name: str | None) -> str:
     try:
         return store_path.check_name(chosen)
     except store_path.InvalidStorePath as error:
-        raise UnfitName(chosen, error.reason, _fitting(chosen)) from None
-
-
-def _fitting(name: str) -> str:
-    """Return a name like *name* that an object can have."""
-    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    fitting = re.sub(r"[^0-9a-zA-Z+\-._?=]+", "-", letters).lstrip(".-")[: store_path.MAX_NAME_LENGTH]
-    return fitting if any(map(str.isalnum, fitting)) else "source"
+        raise UnfitName(chosen, error.reason, store_path.fitting_name(chosen)) from None

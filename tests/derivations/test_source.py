@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from derivations.context import Context, using
 from derivations.derivation import Derivation, Fixed
-from derivations.source import NoSource, local_file, local_source, text_file
+from derivations.source import NoSource, UnfitName, local_file, local_source, text_file
 from store.trees.content import Content, InvalidTree
 from store.trees.hash_tree import content_of
 
@@ -110,6 +111,23 @@ def test_a_fifo_in_a_source_is_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InvalidTree, match="pipe"):
         local_source(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["ü.config", "a b", "\udcff", "x" * 250, "配置"])
+def test_a_name_that_fits_is_offered(tmp_path: Path, name: str) -> None:
+    """Where a file's name cannot be a derivation's, the error offers one that can."""
+    file = tmp_path / "directory" / name
+    file.parent.mkdir()
+    with contextlib.suppress(OSError):  # some file systems have no such names; none has names so long
+        file.touch()
+    if not file.is_file():
+        file = file.parent
+    with pytest.raises(UnfitName) as caught:
+        local_file(file) if file.name == name else local_source(file, name=name)
+    with pytest.raises(UnfitName):
+        text_file(name, "")
+    assert f'name="{caught.value.fitting}"' in caught.value.hint
+    assert caught.value.fitting == text_file(caught.value.fitting, "").name
 
 
 def test_a_text_is_part_of_the_key() -> None:
