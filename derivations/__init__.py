@@ -7,6 +7,8 @@ used: whoever needs one module of this package does not load the others.
 """
 
 import importlib
+import sys
+import types
 
 from typing import TYPE_CHECKING, Any
 
@@ -133,3 +135,14 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 -- whatever the home module h
     value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
+
+
+class _Package(types.ModuleType):
+    """Keeps a function from giving way to the module of its name, such as `union`, which importing puts in its place."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _HOMES or not isinstance(value, types.ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
