@@ -13,9 +13,10 @@ started A: a `Process` is started, watched and finished in one thread.
 Bubblewrap reads its options from a pipe that we fill only once its resource limits are set; to
 prepare a child before it runs anything would cost a fork of this whole process. B reads its filter of
 system calls from another, which we fill once the sandbox has been made, as it tells by reading a byte, and the limits
-that count in its namespaces are set: B is bound to A's life only after that. Between the filter and
-that step of B's, a moment that bubblewrap leaves open, a SIGKILL of ours goes unnoticed by B.
-Should we die before, bubblewrap finds no options, or an empty filter, which the kernel refuses: there is no builder.
+that count in its namespaces are set. Should we die before, bubblewrap finds no options, or an empty filter, which the
+kernel refuses: there is no builder. B is bound to A's life, and A to ours, only some steps later, and would not notice
+that we died between. So a guard (`derivations.realise.sandbox.guard`) learns B's number before B gets its filter, and kills B
+when we are gone.
 Where we are root, A begins as a program of ours that becomes bubblewrap (`derivations.realise.sandbox.launch`).
 """
 
@@ -37,6 +38,7 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from derivations.realise.sandbox import probe, seccomp
+from derivations.realise.sandbox.guard import Guard
 from derivations.realise.sandbox.launcher import Files, Launcher, launcher
 from store.errors import Error
 
@@ -93,6 +95,7 @@ class Process:
         self._first: tuple[int, int] | None = None  # B: pid and pidfd
         self._bounds = sandbox.bounds
         self._limit_tasks = False
+        self._over = False
         with contextlib.ExitStack() as mine, contextlib.ExitStack() as theirs:
             if streams is None:
                 self.output, output = _pipe(mine, theirs)
@@ -103,6 +106,8 @@ class Process:
             status = os.open(f"/proc/self/fd/{told}", os.O_RDWR | os.O_CLOEXEC)
             theirs.callback(os.close, status)
             starter = mine.enter_context(launcher(sandbox.lent, terminal=sandbox.leads))
+            self._guard = Guard()
+            mine.callback(lambda: self._guard.release(ended=self._over))
             files = Files(theirs)
             gate, self._gate = _gate(theirs)
             mine.callback(self._shut)
@@ -177,6 +182,7 @@ class Process:
         if self._limit_tasks and self._bounds.processes:
             with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(first, resource.RLIMIT_NPROC, (_hard(self._bounds.processes),) * 2)
+        self._guard.watch(first)
         gate, self._gate = self._gate, None
         with contextlib.suppress(BrokenPipeError):
             os.write(gate, seccomp.program(os.uname().machine))
@@ -213,6 +219,7 @@ class Process:
             pass
         if self._first is not None and not _ready(self._first[1], PATIENCE):
             raise Unkillable(self._first[0])
+        self._over = True
 
 
 def _options(sandbox: Sandbox, starter: Launcher, files: Files, *steps: tuple[str, int]) -> bytes:

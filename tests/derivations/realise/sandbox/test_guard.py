@@ -1,0 +1,130 @@
+"""Tests of derivations.realise.sandbox.guard: nothing of a build outlives kernix, whenever that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from derivations.realise.sandbox.guard import Guard
+
+
+if TYPE_CHECKING:
+    from tests.derivations.realise.conftest import Mark
+
+
+ROOT = Path(__file__).parents[3]
+SECONDS = 20.0
+"""What a busy machine may need for what is otherwise done at once."""
+
+BUILD = """
+import os, select, signal, sys
+
+from pathlib import Path
+
+from derivations.realise.sandbox.process import Process
+from derivations.realise.sandbox.bubblewrap import Sandbox
+
+
+class Held(Process):
+    def _let_begin(self, first):
+        if sys.argv[3] == "held":
+            poll = select.poll()
+            poll.register(self._arrival, select.POLLOUT)
+            poll.poll()
+            os.kill(first, signal.SIGSTOP)
+        print(first, flush=True)
+        super()._let_begin(first)
+        if sys.argv[3] == "held":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+place = Path(sys.argv[2])
+sandbox = Sandbox(
+    mounts={"/": Path(sys.argv[1])}, build=place / "build", out=place / "out", argv=("/bin/sh", "-c", sys.argv[4])
+)
+print("ready", flush=True)
+with Held(sandbox) as process:
+    process.await_start()
+    signal.pause()
+"""
+
+
+def start(root: Path, place: Path, how: str, script: str) -> subprocess.Popen[str]:
+    """Start a program that runs *script* in a sandbox, and return it once it is about to."""
+    for name in ("build", "out"):
+        (place / name).mkdir(parents=True)
+    command = [sys.executable, "-c", BUILD, root, place, how, script]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def is_gone(pid: int) -> bool:
+    """Return whether the process *pid* ends within the time that it may need."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_killed_before_the_sandbox_is_bound(root: Path, tmp_path: Path, mark: Mark) -> None:
+    """A sandbox ends when kernix is killed just as the builder may begin, and bubblewrap has not bound the two."""
+    process = start(root, tmp_path, "held", f"sleep 100{mark.text}")
+    with process:
+        assert process.stdout is not None
+        first = int(process.stdout.readline())
+        assert process.wait() == -signal.SIGKILL
+    end = time.monotonic() + 0.5  # in which the guard acts, or nobody does
+    while time.monotonic() < end:
+        try:
+            os.kill(first, signal.SIGCONT)
+        except ProcessLookupError:
+            break
+        time.sleep(0.02)
+    assert is_gone(first)
+    assert mark.running() == []
+
+
+def test_killed_at_many_moments(root: Path, tmp_path: Path, mark: Mark) -> None:
+    """Nothing is left of a sandbox two seconds after a SIGKILL of kernix, at whatever step that comes."""
+    for number in range(24):
+        with start(root, tmp_path / str(number), "free", f"sleep 100{mark.text}") as process:
+            time.sleep(number * 0.006)
+            process.kill()
+            process.wait()
+    end = time.monotonic() + SECONDS
+    while mark.running() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert mark.running() == []
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_release(ended: bool) -> None:  # noqa: FBT001 -- a case
+    """What a guard watches is killed if it is released before the end of that, and left alone otherwise."""
+    with subprocess.Popen(["sleep", "100"]) as process:
+        guard = Guard()
+        guard.watch(process.pid)
+        guard.release(ended=ended)
+        assert (process.poll() is None) or not ended
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+
+
+def test_nothing_to_watch() -> None:
+    """A guard that has nothing to watch ends without harm."""
+    Guard().release(ended=False)
