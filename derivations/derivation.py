@@ -87,6 +87,7 @@ class Hints:
         timeout: Seconds that the builder may run; None for the user's setting.
         max_silent_time: Seconds without a line of output; None for the user's setting.
         compilations: About how many objects the builder compiles, for progress.
+        max_size: To how many bytes an archive may unpack, 0 for any; None for what is usual.
         kvm: Whether the builder may have /dev/kvm; it must find out by itself whether that works, and do without.
         origins: Where each option of a configuration is asked for, for its errors. What `str`
             makes of a value counts, and is made when it is needed.
@@ -97,6 +98,7 @@ class Hints:
     timeout: float | None = attrs.field(default=None, converter=attrs.converters.optional(float))
     max_silent_time: float | None = attrs.field(default=None, converter=attrs.converters.optional(float))
     compilations: int | None = None
+    max_size: int | None = None
     kvm: bool = False
     origins: FrozenMap[object] = attrs.field(factory=FrozenMap, converter=_objects)
 

@@ -15,7 +15,12 @@ _SUFFIX = re.compile(r"(?<=.)((\.tar)?\.(gz|bz2|xz|zst)|\.(tar|tgz|tbz2|txz|tzst
 
 
 def unpack(
-    archive: Derivation | Output, *, name: str | None = None, member: str | None = None, strip: int = 1
+    archive: Derivation | Output,
+    *,
+    name: str | None = None,
+    member: str | None = None,
+    strip: int = 1,
+    max_size: int | None = None,
 ) -> Derivation:
     """Return the tree in *archive*: tar, plain or compressed with gzip, bzip2, xz or zstd.
 
@@ -24,6 +29,8 @@ def unpack(
         name: What the tree is called; by default as the archive, without suffixes.
         member: Where in the input the archive lies, if the input is a tree.
         strip: How many leading directories are left out; everything must lie below one name there.
+        max_size: To how many bytes it may unpack, 0 for any number; by default to a hundred times its own size, and at
+            least 256 MiB. It is no part of the key.
     """
     output = archive.out if isinstance(archive, Derivation) else archive
     env = {"strip": str(strip)}
@@ -36,7 +43,7 @@ def unpack(
         builder="builtin:unpack",
         env=env,
         mounts={ARCHIVE: output},
-        hints=Hints(description=f"unpack {base}", retention=Retention.SOURCE),
+        hints=Hints(description=f"unpack {base}", retention=Retention.SOURCE, max_size=max_size),
     )
 
 

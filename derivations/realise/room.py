@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 STEP = 16 << 20
 """How many bytes are written between two looks at the disk."""
 
+_ALWAYS = 256 << 20  # bytes that any archive may unpack to
+_RATIO = 100  # of what is unpacked to the archive: sources have 4 to 12
+
 
 class NoRoom(Error):
     """Something was going to fill the disk."""
@@ -40,17 +43,40 @@ class NoRoom(Error):
         )
 
 
+class TooLarge(Error):
+    """An archive became larger than it may."""
+
+    name: str
+    allowed: int
+
+    def __str__(self) -> str:
+        return f"{self.name} was not unpacked: it unpacks to more than {amount(self.allowed)}"
+
+    @property
+    def hint(self) -> str:
+        """Tell how to allow more."""
+        return "such an archive may be hostile; `unpack(…, max_size=BYTES)` allows another size, 0 any"
+
+
+def allowed_size(archive: int, wanted: int | None) -> int | None:
+    """Return to how many bytes an *archive* of so many may unpack, None for any; *wanted* is what its definition says."""
+    if wanted is None:
+        return max(_ALWAYS, archive * _RATIO)
+    return wanted or None
+
+
 @attrs.define
 class Room:
     """The room on the disk of *place*, of which *bounds* say how much stays free, for what is called *name*.
 
-    *each* is called before each look at it, and may raise what ends the work.
+    *each* is called before each look at it, and may raise what ends the work. At most *limit* bytes are taken.
     """
 
     name: str
     place: Path
     bounds: Bounds
     each: Callable[[], None] = lambda: None
+    limit: int | None = None
     _written: int = attrs.field(default=0, init=False)
     _next: int = attrs.field(default=STEP, init=False)
 
@@ -59,8 +85,11 @@ class Room:
 
         Raises:
             NoRoom: too little would be left.
+            TooLarge: it would be more than the limit.
         """
         self._written += count
+        if self.limit is not None and self._written > self.limit:
+            raise TooLarge(self.name, self.limit)
         if self._written >= self._next:
             self._next = self._written + STEP
             self.each()

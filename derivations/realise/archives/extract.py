@@ -38,6 +38,8 @@ _REPORT_EVERY = 256
 _ENOUGH = 0.1
 """The share of an archive from which the rest can be guessed."""
 _SHOWN = 300
+_ENTRY = 512
+"""Bytes that a member takes besides its data: as in the archive."""
 
 
 class Refused(Error):
@@ -111,6 +113,8 @@ class Extraction:
         path = self._place(member, member.path)
         if path is None:
             return
+        if self.room is not None:
+            self.room.take(_ENTRY)
         if member.type == FILE:
             self.writer.file(path, self._data(member, tar), executable=member.executable, replace=True)
             self._links.drop(path)
@@ -178,17 +182,25 @@ class Extraction:
 
 
 def extract(
-    job: Job, source: Source, *, archive: str, strip: int = 0, links_may_leave: bool = False, progress: bool = False
+    job: Job,
+    source: Source,
+    *,
+    archive: str,
+    strip: int = 0,
+    links_may_leave: bool = False,
+    progress: bool = False,
+    limit: int | None = None,
 ) -> Content:
     """Return the content of the tree that was made of *source*, an archive, as the output of *job*.
 
-    With *progress*, the job's progress is the number of files, and those expected where the size of *source* is known.
+    The tree has at most *limit* bytes. With *progress*, the job's progress is the number of files, and those expected where the size of *source* is known.
 
     Raises:
         Refused: the archive wants what it must not.
         Corrupt: it cannot be read to its end.
         CaseFolding: the store's file system cannot hold it.
         NoRoom: too little of the disk would be left free.
+        TooLarge: the tree would be larger than *limit*.
         Cancelled: the user gave up.
     """
     check_case(job.out)
@@ -205,7 +217,7 @@ def extract(
         extraction = Extraction(
             writer=writer,
             archive=archive,
-            room=Room(archive, job.out, job.settings.bounds, check),
+            room=Room(archive, job.out, job.settings.bounds, check, limit),
             strip=strip,
             links_may_leave=links_may_leave,
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from derivations.realise.archives.decompress import Section
 from derivations.realise.archives.extract import extract
 from derivations.realise.merged_usr import spellings
+from derivations.realise.room import allowed_size
 from derivations.unpack import ARCHIVE
 from store.errors import Error
 
@@ -42,6 +43,7 @@ def unpack(job: Job) -> Content:
         NoArchive: there is none.
         Corrupt: it cannot be read to its end.
         Refused: it wants what no archive may want.
+        TooLarge: it is larger than it may be.
     """
     member = job.derivation.env.get("member", "")
     place = _member(job, job.inputs[ARCHIVE], member)
@@ -49,7 +51,8 @@ def unpack(job: Job) -> Content:
         source = Section(file, os.fstat(file.fileno()).st_size)
         name = member.rpartition("/")[2] or place.name.partition("-")[2]
         strip = int(job.derivation.env.get("strip", "0"))
-        return extract(job, source, archive=name, strip=strip, progress=True)
+        limit = allowed_size(source.size, job.derivation.hints.max_size)
+        return extract(job, source, archive=name, strip=strip, progress=True, limit=limit)
 
 
 def _member(job: Job, root: Path, member: str) -> Path:

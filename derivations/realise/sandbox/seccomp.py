@@ -13,6 +13,8 @@ What is refused, on each architecture and on the 32-bit one that the same kernel
                                                              no filter sees them
     keys, bpf, perf, userfaultfd, mounts, kexec, …   ENOSYS  not kept apart by namespaces, or only
                                                              of use to attack the kernel
+    shmget, and on 32 bit ipc                        ENOSYS  such memory outlives every process
+                                                             that it could be counted for
     calls newer than this list                       ENOSYS  as on the kernel of its time
     x32's numbers                                    ENOSYS  an ABI of its own that nobody needs
     any other architecture                           the process is killed
@@ -114,7 +116,7 @@ _ABSENT = (*range(425, 434), 437, 442, 443, 467)
 _PIDFD_OPEN = 434
 
 # Behind each table's shared part: add_key, request_key, keyctl, bpf, userfaultfd, perf_event_open, open_by_handle_at,
-# syslog, the loading of modules and of kernels, and on i386 and ARM socketcall.
+# syslog, the loading of modules and of kernels, shmget, and on i386 and ARM socketcall and ipc.
 X86_64 = Abi(
     audit=0xC000003E,
     modes={90: 1, 91: 1, 268: 2, 452: 2, 85: 1, 133: 1, 259: 2},
@@ -123,7 +125,7 @@ X86_64 = Abi(
     sockets=(41, 53),
     handles={101: 1, 311: 0, _PIDFD_OPEN: 0},
     ioctl=16,
-    absent=(*_ABSENT, 248, 249, 250, 321, 323, 298, 304, 103, 175, 176, 313, 246, 320),
+    absent=(*_ABSENT, 248, 249, 250, 321, 323, 298, 304, 103, 175, 176, 313, 246, 320, 29),
     x32=True,
 )
 I386 = Abi(
@@ -134,7 +136,7 @@ I386 = Abi(
     sockets=(359, 360),
     handles={26: 1, 348: 0, _PIDFD_OPEN: 0},
     ioctl=54,
-    absent=(*_ABSENT, 286, 287, 288, 357, 374, 336, 342, 103, 128, 129, 350, 283, 102),
+    absent=(*_ABSENT, 286, 287, 288, 357, 374, 336, 342, 103, 128, 129, 350, 283, 395, 102, 117),
 )
 AARCH64 = Abi(
     audit=0xC00000B7,
@@ -144,7 +146,7 @@ AARCH64 = Abi(
     sockets=(198, 199),
     handles={117: 1, 271: 0, _PIDFD_OPEN: 0},
     ioctl=29,
-    absent=(*_ABSENT, 217, 218, 219, 280, 282, 241, 265, 116, 105, 106, 273, 104, 294),
+    absent=(*_ABSENT, 217, 218, 219, 280, 282, 241, 265, 116, 105, 106, 273, 104, 294, 194),
 )
 ARM = Abi(
     audit=0x40000028,
@@ -154,7 +156,7 @@ ARM = Abi(
     sockets=(281, 288),
     handles={26: 1, 377: 0, _PIDFD_OPEN: 0},
     ioctl=54,
-    absent=(*_ABSENT, 309, 310, 311, 386, 388, 364, 371, 103, 128, 129, 379, 347, 401, 102),
+    absent=(*_ABSENT, 309, 310, 311, 386, 388, 364, 371, 103, 128, 129, 379, 347, 401, 307, 102, 117),
     private=0xF0000,
 )
 MACHINES = {"x86_64": (X86_64, I386), "aarch64": (AARCH64, ARM)}

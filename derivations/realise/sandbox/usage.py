@@ -1,7 +1,8 @@
 """Watch what a sandbox takes of the machine, and say when it is too much.
 
-Without a control group for a build nothing in the kernel adds up the memory of its processes. So we do, once a second; and since this takes long for many processes, only when the whole
-machine has so many of them, or uses so much memory, that it could be the build.
+Where a build has a control group (`derivations.realise.control_group`) the kernel knows. Without one nothing in it adds
+up the memory of a build's processes. So we do, once a second; and since this takes long for many processes, only when
+the whole machine has so many of them, or uses so much memory, that it could be the build.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from store.system.syscalls import file_system
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from derivations.realise.sandbox.bounds import Bounds
 
@@ -30,6 +31,7 @@ PAUSE = 1.0
 
 _PROC = Path("/proc")
 _TMPFS = 0x01021994  # statfs(2)
+_UNNAMED = "/memfd:"
 _RESERVE = 32  # the part of the machine's memory that stays for others
 _LARGE = 4  # whoever has this part of the memory of a machine that has none left ends
 
@@ -54,10 +56,12 @@ class Watch:
     Attributes:
         bounds: What it may take, with nothing left open.
         build: Its directory on the disk.
+        met: Says which of the bounds the kernel has kept it from passing, if the kernel does.
     """
 
     bounds: Bounds
     build: Path
+    met: Callable[[], Excess | None] | None = None
     _next: float = attrs.field(factory=time.monotonic, init=False)
 
     def due(self) -> float:
@@ -71,6 +75,8 @@ class Watch:
         self._next = time.monotonic() + PAUSE
         if (left := self.bounds.too_full(self.build)) is not None:
             return Excess(f"less than {amount(left)} of the disk was left free", "free_space")
+        if self.met is not None:
+            return self.met()
         if first is None:
             return None
         return self._count(first) or self._weigh(first)
@@ -126,7 +132,9 @@ def family(first: int) -> Iterator[int]:
 def used_memory(first: int) -> int:
     """Return how many bytes of memory *first* and its family use, files in memory among them, shared ones once."""
     pids = list(family(first))
-    return sum(map(_resident, pids)) + sum(_in_tmpfs(first, name) for name in ("tmp", "dev/shm"))
+    mapped = sum(_rollup(pid, ("Pss_Shmem",)) for pid in pids)
+    unmapped = max(_in_open_files(pids) - mapped, 0)  # which of them are mapped nobody says
+    return sum(map(_resident, pids)) + unmapped + sum(_in_tmpfs(first, name) for name in ("tmp", "dev/shm"))
 
 
 def _threads(pid: int) -> int:
@@ -136,8 +144,24 @@ def _threads(pid: int) -> int:
 def _resident(pid: int) -> int:
     """Return the memory of *pid*; what it shares with others counts for each of them in part."""
     with contextlib.suppress(OSError):
-        return _fields(_PROC / str(pid) / "smaps_rollup", ("Pss", "SwapPss")) * 1024
+        return _rollup(pid, ("Pss", "SwapPss"))
     return _fields(_PROC / str(pid) / "status", ("RssAnon", "RssShmem", "VmSwap")) * 1024
+
+
+def _rollup(pid: int, names: tuple[str, ...]) -> int:
+    return _fields(_PROC / str(pid) / "smaps_rollup", names) * 1024
+
+
+def _in_open_files(pids: Iterable[int]) -> int:
+    """Return how much is in files without a name, as memfd_create(2) makes them, that *pids* have open, each once."""
+    sizes: dict[int, int] = {}
+    for pid in pids:
+        for file in (_PROC / str(pid)).glob("task/*/fd/*"):  # each thread may have a table of its own
+            with contextlib.suppress(OSError):
+                if str(file.readlink()).startswith(_UNNAMED):
+                    status = file.stat()
+                    sizes[status.st_ino] = status.st_blocks * 512
+    return sum(sizes.values())
 
 
 def _in_tmpfs(first: int, name: str) -> int:

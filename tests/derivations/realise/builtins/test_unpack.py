@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
+import functools
 import gzip
 import io
 import lzma
 import sys
 import tarfile
 
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +20,7 @@ from derivations.realise.archives.decompress import Corrupt
 from derivations.realise.archives.extract import WHOLE, Refused
 from derivations.realise.builtins.unpack import NoArchive
 from derivations.realise.job import Cancelled
+from derivations.realise.room import TooLarge
 from derivations.unpack import ARCHIVE, unpack
 from tests.derivations.realise.builtins.conftest import Runner, listing
 
@@ -78,6 +81,56 @@ def unpacked(run: Runner, tmp_path: Path) -> Callable[..., dict[str, str]]:
 def test_every_form_is_unpacked(unpacked: Callable[..., dict[str, str]], compress: Callable[[bytes], bytes]) -> None:
     """An archive is unpacked whatever it is compressed with."""
     assert unpacked(compress(tar(("a/x", "1"), ("b", "", DIRECTORY)))) == {"a/x": "1", "b/": ""}
+
+
+def bomb(place: Path, opened: Callable[[Path], IO[bytes]], sizes: list[int]) -> Path:
+    """Write an archive of files of *sizes* that is small, and return where it is."""
+    with opened(place) as file:
+        for number, size in enumerate(sizes):
+            info = tarfile.TarInfo(f"a/{number}")
+            info.size = size
+            file.write(info.tobuf())
+            for _ in range(-(-size // (1 << 20))):
+                file.write(bytes(1 << 20))
+        file.write(bytes(1024))
+    return place
+
+
+@pytest.mark.parametrize(
+    ("opened", "sizes"),
+    [
+        pytest.param(functools.partial(gzip.open, mode="wb"), [300 << 20], id="gzip"),
+        pytest.param(functools.partial(lzma.open, mode="wb", preset=0), [300 << 20], id="xz"),
+        pytest.param(functools.partial(zstd.open, mode="wb"), [300 << 20], id="zstd"),
+        pytest.param(functools.partial(zstd.open, mode="wb"), [1 << 20] * 300, id="many"),
+    ],
+)
+def test_a_bomb(run: Runner, tmp_path: Path, opened: Callable[[Path], IO[bytes]], sizes: list[int]) -> None:
+    """What is small and becomes large is not unpacked, whatever it is made of."""
+    archive = bomb(tmp_path / "0-x.tar.it", opened, sizes)
+    assert archive.stat().st_size < 1 << 20
+    with pytest.raises(TooLarge) as caught:
+        run(unpack(SOURCE), {ARCHIVE: archive})
+    assert caught.value.allowed >= 256 << 20
+    assert caught.value.name == "x.tar.it"
+
+
+def test_empty_files_count(run: Runner, tmp_path: Path) -> None:
+    """A file without a byte takes room, too."""
+    archive = bomb(tmp_path / "0-x.tar", lambda it: it.open("wb"), [0] * 300)
+    with pytest.raises(TooLarge):
+        run(unpack(SOURCE, max_size=100_000), {ARCHIVE: archive})
+    run(unpack(SOURCE, max_size=200_000), {ARCHIVE: archive})
+
+
+@pytest.mark.parametrize(("max_size", "fits"), [(3000, False), (30_000_000, True), (0, True), (None, True)])
+def test_the_size_that_a_definition_allows(run: Runner, tmp_path: Path, max_size: int | None, *, fits: bool) -> None:
+    """A definition may allow another size, which is no part of its key."""
+    archive = bomb(tmp_path / "0-x.tar", lambda it: it.open("wb"), [2 << 20, 2 << 20])
+    it = unpack(SOURCE, max_size=max_size)
+    assert it.key == unpack(SOURCE).key
+    with contextlib.nullcontext() if fits else pytest.raises(TooLarge):
+        run(it, {ARCHIVE: archive})
 
 
 def test_a_tree_is_canonical(run: Runner, tmp_path: Path) -> None:

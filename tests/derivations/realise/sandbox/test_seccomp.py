@@ -102,6 +102,21 @@ def test_ignores_unused_mode(machine: str, abi: Abi) -> None:
         assert decide(machine, abi.audit, number, *arguments) == ALLOW
 
 
+@pytest.mark.parametrize(
+    ("machine", "abi", "numbers"),
+    [
+        pytest.param("x86_64", X86_64, [29], id="x86_64"),
+        pytest.param("x86_64", I386, [395, 117], id="i386"),
+        pytest.param("aarch64", AARCH64, [194], id="aarch64"),
+        pytest.param("aarch64", ARM, [307, 117], id="arm"),
+    ],
+)
+def test_refuses_shared_memory_of_system_v(machine: str, abi: Abi, numbers: list[int]) -> None:
+    """Memory that outlives its processes cannot be had, by any of the calls that make it."""
+    for number in numbers:
+        assert decide(machine, abi.audit, number, 23) == REFUSE | errno.ENOSYS
+
+
 @pytest.mark.parametrize(("machine", "abi"), ABIS)
 def test_refuses_xattrs(machine: str, abi: Abi) -> None:
     """Calls on extended attributes fail as on a file system without them."""

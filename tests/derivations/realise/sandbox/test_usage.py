@@ -86,6 +86,36 @@ def test_memory(bench: Bench, script: str) -> None:
     assert failed.reason == "its builder used more than 200M of memory"
 
 
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the programs are x86_64 code")
+def test_memory_that_nobody_has_mapped(bench: Bench, caller: Caller) -> None:
+    """What lies in files that have no name is memory that a builder has, too."""
+    bomb = caller.program(
+        "x86_64", (319, b"bomb\0", 0), (285, 3, 0, 0, 400_000_000), (34,)
+    )  # memfd_create, fallocate, pause
+    failed = failure(bench, "/bomb", Bounds(memory=200 << 20), mounts={"/bomb": bomb})
+    assert failed.reason == "its builder used more than 200M of memory"
+
+
+def test_files_without_a_name_count_once() -> None:
+    """A file without a name counts once, however often it is open and mapped."""
+    code = (
+        "import mmap, os, time; it = os.memfd_create('it'); os.ftruncate(it, 50_000_000); os.dup(it); m = mmap.mmap(it, 0)\n"
+        "for _ in range(50): m.write(b'x' * 1_000_000)\n"
+        "os.fork(); print(end='r', flush=True); time.sleep(100)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(2) == b"rr"
+        pids = list(family(process.pid))
+        used = sum(usage._resident(pid) for pid in pids)  # with what is mapped
+        assert 50_000_000 < used < 90_000_000
+        assert usage.used_memory(process.pid) - sum(
+            usage._in_tmpfs(process.pid, it) for it in ("tmp", "dev/shm")
+        ) < used + (1 << 20)
+        for pid in pids:
+            os.kill(pid, 9)
+
+
 def test_shared_memory_counts_once(bench: Bench) -> None:
     """Processes that share their memory do not use it several times."""
     script = "x=$(head -c 20000000 /dev/zero | tr '\\0' x); for i in $(seq 30); do (sleep 3; :) & done; wait; echo well"
