@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from derivations.realise.control_group import control_group
 from derivations.realise.sandbox import probe
+from derivations.realise.sandbox.bounds import Bounds
 from derivations.realise.sandbox.users import NoBuildUser
 from kernix.output.quantities import size
 from store.errors import Error
@@ -48,7 +50,7 @@ class Finding:
 def examine(home: Path) -> list[Finding]:
     """Return what all checks find, for a store in *home*; what needs a kernel is in `kernix.machine.kvm_check`."""
     place = _existing(home)
-    return [*_sandbox(), _apt(), *_store(home), _room(place), *_file_system(place)]
+    return [*_sandbox(), _limits(), _apt(), *_store(home), _room(place), *_file_system(place)]
 
 
 def _sandbox() -> list[Finding]:
@@ -70,6 +72,16 @@ def _sandbox() -> list[Finding]:
     except probe.SandboxRefused as error:
         return [fine[0], Finding("sandbox", State.BROKEN, str(error))]
     return fine
+
+
+def _limits() -> Finding:
+    """Make a control group like that of a build."""
+    with control_group(Bounds().for_machine()) as group:
+        if group is not None:
+            return Finding("limits", State.FINE, f"the kernel limits builds, by control groups in {group.place.parent}")
+    advice = "`systemd-run --user --scope kernix …` has control groups where systemd gives them to users"
+    return Finding("limits", State.ABSENT, "kernix looks once a second at what builds take: it may make no control groups",
+                   None if os.geteuid() == 0 else advice)  # fmt: skip
 
 
 def _apt() -> Finding:

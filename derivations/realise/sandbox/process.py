@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
+from derivations.realise.control_group import control_group
 from derivations.realise.sandbox import probe, seccomp
 from derivations.realise.sandbox.guard import Guard
 from derivations.realise.sandbox.launcher import Files, Launcher, launcher
@@ -83,6 +84,7 @@ class Process:
         status: A descriptor that can be read when `read_status` is to be called.
         popen: Bubblewrap itself, which ends as the builder does.
         end: A descriptor that can be read once the builder has ended.
+        group: The control group that bounds it, if there can be one here.
         exit_code: How the builder ended; None if it never began or something killed the sandbox.
     """
 
@@ -106,6 +108,7 @@ class Process:
             status = os.open(f"/proc/self/fd/{told}", os.O_RDWR | os.O_CLOEXEC)
             theirs.callback(os.close, status)
             starter = mine.enter_context(launcher(sandbox.lent, terminal=sandbox.leads))
+            self.group = mine.enter_context(control_group(sandbox.bounds))
             self._guard = Guard()
             mine.callback(lambda: self._guard.release(ended=self._over))
             files = Files(theirs)
@@ -125,6 +128,8 @@ class Process:
                     if starter.user is None:
                         resource.prlimit(self.popen.pid, resource.RLIMIT_CORE, (0, 0))
                         self._limit_tasks = _counts_by_namespace()  # root's are limited on the way
+                    if self.group is not None and not self.group.add(self.popen.pid):
+                        self.group = None
                     with contextlib.suppress(BrokenPipeError), open(fill, "wb", closefd=False) as file:
                         file.write(options)
                 except BaseException:

@@ -116,8 +116,11 @@ def run(sandbox: Sandbox, *, name: str, log: Path, limits: Limits, watcher: Watc
     session = _Session(LogWriter(log), limits, watcher)
     try:
         with Process(sandbox) as process:
-            stop = session.listen(process, Watch(sandbox.bounds, sandbox.build))
+            met = None if process.group is None else process.group.excess
+            stop = session.listen(process, Watch(sandbox.bounds, sandbox.build, met))
             process.finish()
+            if stop is None and met is not None and (excess := met()) is not None:
+                stop = _Stop.of(excess)
             session.drain(process.output)
     finally:
         place = session.log.close()
