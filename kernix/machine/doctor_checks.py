@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.realise.control_group import control_group
 from derivations.realise.sandbox import probe
 from derivations.realise.sandbox.bounds import Bounds
+from derivations.realise.sandbox.control_group import control_group
 from derivations.realise.sandbox.users import NoBuildUser
 from kernix.output.quantities import size
 from store.errors import Error

@@ -37,8 +37,8 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from derivations.realise.control_group import control_group
 from derivations.realise.sandbox import probe, seccomp
+from derivations.realise.sandbox.control_group import control_group
 from derivations.realise.sandbox.guard import Guard
 from derivations.realise.sandbox.launcher import Files, Launcher, launcher
 from store.errors import Error

@@ -1,6 +1,6 @@
 """Watch what a sandbox takes of the machine, and say when it is too much.
 
-Where a build has a control group (`derivations.realise.control_group`) the kernel knows. Without one nothing in it adds
+Where a build has a control group (`derivations.realise.sandbox.control_group`) the kernel knows. Without one nothing in it adds
 up the memory of a build's processes. So we do, once a second; and since this takes long for many processes, only when
 the whole machine has so many of them, or uses so much memory, that it could be the build.
 """

@@ -1,4 +1,4 @@
-"""Tests of derivations.realise.control_group: what the kernel allows a build, where we may make groups."""
+"""Tests of derivations.realise.sandbox.control_group: what the kernel allows a build, where we may make groups."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from derivations.realise.control_group import control_group, delegated
 from derivations.realise.sandbox.bounds import Bounds
+from derivations.realise.sandbox.control_group import control_group, delegated
 from derivations.realise.sandbox.run_builder import BuildFailed, Limits
 
 
@@ -91,7 +91,7 @@ def test_what_is_left_is_ended(mark: Mark) -> None:
     with subprocess.Popen(["/bin/sleep", f"100{mark.text}"]) as left:
         code = (
             "import os, signal, sys; from derivations.realise.sandbox.bounds import Bounds\n"
-            "from derivations.realise.control_group import control_group\n"
+            "from derivations.realise.sandbox.control_group import control_group\n"
             "with control_group(Bounds().for_machine()) as group:\n"
             "    assert group.add(int(sys.argv[1]))\n"
             "    os.kill(os.getpid(), signal.SIGKILL)\n"
