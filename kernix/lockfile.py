@@ -18,7 +18,7 @@ import attrs
 
 from derivations.debian.lock import InvalidLock, LockTooNew, dumps, parse
 from kernix.places import LOCK
-from store.errors import Error
+from store.errors import Error, reason_of
 
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def read(place: Path) -> Lock:
     except FileNotFoundError:
         raise NoLock(place) from None
     except OSError as error:
-        raise UnreadableLock(place, _reason(error)) from None
+        raise UnreadableLock(place, reason_of(error)) from None
     except UnicodeDecodeError:
         raise UnreadableLock(place, "it is not text") from None
     try:
@@ -145,15 +145,11 @@ def write(place: Path, lock: Lock, *, replace: bool) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise UnwritableLock(place, _reason(error)) from None
+        raise UnwritableLock(place, reason_of(error)) from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
     return True
-
-
-def _reason(error: Exception) -> str:
-    return ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
 
 
 def _option(place: Path) -> str:

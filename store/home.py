@@ -25,7 +25,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from store.errors import Error
+from store.errors import Error, reason_of
 from store.layout import FORMAT_VERSION, Layout
 from store.system.failpoints import reach
 from store.system.space import FULL, RESERVE_SIZE, make_reserve
@@ -143,7 +143,7 @@ def is_store(layout: Layout) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise (UnusableHome(home, _reason(error)) if mine else ForeignStore(home, status.st_uid)) from None
+        raise (UnusableHome(home, reason_of(error)) if mine else ForeignStore(home, status.st_uid)) from None
     if not mine and (os.geteuid() != 0 or not found):  # root may use any store, and makes its own
         raise ForeignStore(home, status.st_uid)
     return found
@@ -325,11 +325,7 @@ def _explained(home: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in FULL:
             raise
-        raise UnusableHome(home, _reason(error)) from None
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+        raise UnusableHome(home, reason_of(error)) from None
 
 
 def _sync(directory: Path) -> None:

@@ -15,7 +15,7 @@ import attrs
 from derivations.realise.sandbox import probe
 from derivations.realise.sandbox.users import NoBuildUser
 from kernix.output.quantities import size
-from store.errors import Error
+from store.errors import Error, reason_of
 from store.home import is_store, layout_at
 
 
@@ -118,7 +118,7 @@ def _file_system(place: Path) -> list[Finding]:
                 found.append(Finding(name, state, problem or fine, advice))
             return found
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         return [Finding("store", State.BROKEN, f"nothing can be written to {place}: {reason}",
                         "set KERNIX_HOME to a directory of your own")]  # fmt: skip
 
@@ -134,7 +134,7 @@ def _has_symlinks(folder: Path) -> str | None:
     try:
         (folder / "link").symlink_to("target")
     except OSError as error:
-        return f"no symbolic links: {(error.strerror or str(error)).lower()}"
+        return f"no symbolic links: {reason_of(error)}"
     return None
 
 
@@ -143,7 +143,7 @@ def _has_hard_links(folder: Path) -> str | None:
     try:
         (folder / "other").hardlink_to(folder / "file")
     except OSError as error:
-        return f"no hard links ({(error.strerror or str(error)).lower()}): the store takes more room"
+        return f"no hard links ({reason_of(error)}): the store takes more room"
     return None
 
 

@@ -26,7 +26,7 @@ import attrs
 from blake3 import blake3
 
 from store import base32
-from store.errors import Error
+from store.errors import Error, reason_of
 from store.path import InvalidStorePath, StorePath
 from store.system.failpoints import reach
 
@@ -161,7 +161,7 @@ def check_can_link(link: Path) -> None:
         temporary.symlink_to("nowhere")
         temporary.unlink()
     except OSError as error:
-        raise CannotLink(link, f"{directory}: {(error.strerror or str(error)).lower()}") from None
+        raise CannotLink(link, f"{directory}: {reason_of(error)}") from None
 
 
 def result_of(layout: Layout, link: Path) -> StorePath | None:
@@ -262,7 +262,7 @@ def _target(layout: Layout, link: Path) -> StorePath | None:
             place = place.parent / place.readlink()
         except OSError as error:
             if error.errno not in _NO_LINK:
-                raise RootUnreadable(link, (error.strerror or str(error)).lower()) from None
+                raise RootUnreadable(link, reason_of(error)) from None
             return None
         # A link of the user's to a link of the user's is followed; one to an object is not, since
         # the object's own links are its references.

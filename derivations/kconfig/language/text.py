@@ -8,6 +8,7 @@ from derivations.callers.beside import beside_caller
 from derivations.kconfig.language.fragment import Fragment, InvalidFragment, Origin, Request
 from derivations.kconfig.language.values import NO, Unset, Value, written
 from derivations.source import NoSource
+from store.errors import reason_of
 
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def bytes_of(place: Path) -> bytes:
     try:
         return place.read_bytes()
     except OSError as error:
-        raise NoSource(place, (error.strerror or str(error)).lower()) from None
+        raise NoSource(place, reason_of(error)) from None
 
 
 def decoded(data: bytes, name: str) -> str:
