@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+
 from typing import TYPE_CHECKING
 
 import attrs

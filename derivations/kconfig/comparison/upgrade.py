@@ -185,7 +185,7 @@ def _step(account: Account, old: Model, new: Model, repair: Mapping[str, Value])
     if before is not None and before.type != after.type and account.outcome is Outcome.INVALID:
         return step(fate=Fate.RETYPED, text=f"is a {after.type} now, was a {before.type}", drop=True)
     if account.outcome is Outcome.CHOICE:
-        moved = before is not None and _members(before, old) != _members(after, new)
+        moved = before is not None and old.rivals(name) != new.rivals(name)
         return step(
             fate=Fate.CHOICE, text=f"the choice has other members now: {text}" if moved else text, add=FrozenMap(repair)
         )
@@ -231,11 +231,6 @@ def _redefined(difference: Difference) -> Iterator[Redefined]:
             yield Redefined(option=name, what="choice", old=titles[0], new=titles[1])
 
 
-def _members(symbol: Symbol, model: Model) -> tuple[str, ...]:
-    choice = model.choices.get(symbol.choice or "")
-    return choice.members if choice is not None else ()
-
-
 def _title(symbol: Symbol, model: Model) -> str:
-    choice = model.choices.get(symbol.choice or "")
+    choice = model.choice_of(symbol.name)
     return "in none" if choice is None else f"“{choice.prompt}”" if choice.prompt else "in one without a name"

@@ -48,8 +48,7 @@ def _value(written: str) -> Value:
 
 def _rivals(requests: Mapping[str, Value], model: Model) -> Iterable[str]:
     for name, value in requests.items():
-        choice = model.choices.get(model[name].choice or "") if value is YES and name in model else None
-        yield from choice.members if choice is not None else ()
+        yield from model.rivals(name) if value is YES else ()
 
 
 def _option(text: str) -> str | None:
