@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.linux.kernel import Kernel
+from kernix.building import present
 from kernix.evaluation.attributes import target
 from kernix.evaluation.definitions import definitions
 from kernix.options import attribute, evaluation
 from kernix.output import describe
-from kernix.realising import present
 
 
 if TYPE_CHECKING:

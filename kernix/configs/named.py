@@ -26,10 +26,10 @@ from derivations.kconfig.symbols.values_table import Values
 from derivations.linux.kernel import Kernel
 from derivations.version import InvalidVersion, Version
 from kernels import kernel_set
+from kernix.building import realise
 from kernix.configs.files import STDIN, as_base, name_of, text_of
 from kernix.configs.resolved import kernel
 from kernix.evaluation.attributes import Layers
-from kernix.realising import realise
 from store.errors import Error, UsageError
 
 

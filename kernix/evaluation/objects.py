@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kernix.building import present
 from kernix.evaluation.definitions import targets
-from kernix.realising import present
 from store import base32
 from store.errors import Error, UsageError
 from store.gc.roots import object_of

@@ -14,6 +14,7 @@ from derivations.kconfig.diagnosis.diagnose import account
 from derivations.kconfig.diagnosis.repair import repair
 from derivations.linux.patch import Patch
 from derivations.realise.kconfig_session import evaluator
+from kernix.building import realise
 from kernix.configs.named import and_bundled, from_kernel, kernel_or_version
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
@@ -22,7 +23,6 @@ from kernix.output.differences import values, why
 from kernix.output.messages import say, warn
 from kernix.output.quantities import number
 from kernix.output.table import rows
-from kernix.realising import realise
 
 
 if TYPE_CHECKING:
