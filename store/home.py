@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from store.errors import Error, reason_of
 from store.layout import FORMAT_VERSION, Layout
+from store.system.durable import sync_directory
 from store.system.failpoints import reach
 from store.system.space import FULL, RESERVE_SIZE, make_reserve
 
@@ -256,7 +257,7 @@ def _make_home(home: Path) -> None:
         with contextlib.suppress(FileExistsError):
             place.mkdir(0o755)
             with contextlib.suppress(PermissionError):  # one may be allowed to make what one may not list
-                _sync(place.parent)
+                sync_directory(place.parent)
             reach("make: home")
 
 
@@ -278,7 +279,7 @@ def _write_version(layout: Layout) -> None:
     except FileNotFoundError:
         if _version(layout) != _VERSION:
             raise
-    _sync(layout.home)
+    sync_directory(layout.home)
 
 
 def _directories(layout: Layout) -> Iterator[tuple[Path, int]]:
@@ -326,11 +327,3 @@ def _explained(home: Path) -> Iterator[None]:
         if error.errno in FULL:
             raise
         raise UnusableHome(home, reason_of(error)) from None
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
