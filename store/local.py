@@ -218,7 +218,7 @@ class Store:
                 self.temproots.hold(paths)
         return self.valid(paths)
 
-    def need(self, paths: Iterable[StorePath]) -> None:
+    def hold_all(self, paths: Iterable[StorePath]) -> None:
         """Hold *paths*.
 
         Raises:

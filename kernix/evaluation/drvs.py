@@ -82,7 +82,7 @@ def load(store: Store, path: StorePath) -> Derivation:
     while stack:
         current = stack[-1]
         if current not in texts:
-            store.need([current])
+            store.hold_all([current])
             texts[current] = store.path(current).read_bytes()
         if missing := [it for it in drv.inputs(texts[current]) if it not in known]:
             stack += missing

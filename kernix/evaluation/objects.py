@@ -68,7 +68,7 @@ def find(session: Session, options: Options, texts: Sequence[str]) -> list[Store
     if paths and store is None:
         raise ObjectMissing(paths[0])
     if store is not None:
-        store.need(paths)
+        store.hold_all(paths)
     return paths
 
 

@@ -118,7 +118,7 @@ def link_result(store: Store, link: Path, target: StorePath) -> None:
     """
     link = absolute(link)
     check_replaceable(store.layout, link)
-    store.need([target])
+    store.hold_all([target])
     with store.gate.shared():
         reach("roots: register")
         _switch(auto_entry(store.layout, link), str(link))
@@ -177,7 +177,7 @@ def result_of(layout: Layout, link: Path) -> StorePath | None:
 def add_root(store: Store, name: str, target: StorePath) -> Path:
     """Make *target* a root named *name* in the store itself; return the link."""
     link = store.layout.roots / name
-    store.need([target])
+    store.hold_all([target])
     link.parent.mkdir(parents=True, exist_ok=True)
     _switch(link, str(store.path(target)))
     return link
@@ -194,7 +194,7 @@ def add_indirect(store: Store, link: Path) -> Root:
     target = _target(store.layout, link)
     if target is None:
         raise NotARoot(link)
-    store.need([target])
+    store.hold_all([target])
     with store.gate.shared():
         _switch(auto_entry(store.layout, link), str(link))
     return Root(link, target, indirect=True)

@@ -242,7 +242,7 @@ def test_a_read_only_store_can_be_read(mount: Mount, log: bool) -> None:
     _remount(disk)
     with Store.open(disk / "home") as store:
         assert set(paths) == store.hold(paths)
-        store.need(paths)
+        store.hold_all(paths)
         store.touch(paths)
         assert MEGABYTE == store.info(path).size
         assert verify(store, contents=True) == []
