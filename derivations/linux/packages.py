@@ -75,7 +75,7 @@ class Packages(AttrSet):
 
 
 @attrs.frozen(kw_only=True)
-class Change:
+class Adaptation:
     """What a source needs for kernels since *since*: further arguments of make, or a patch of `patches/`."""
 
     since: str
@@ -97,7 +97,7 @@ class Dkms:
     package: str
     description: str
     requires: tuple[str, ...]
-    changes: tuple[Change, ...] = ()
+    changes: tuple[Adaptation, ...] = ()
 
 
 DKMS: FrozenMap[Dkms] = FrozenMap(
@@ -122,13 +122,13 @@ DKMS: FrozenMap[Dkms] = FrozenMap(
             description="virtual video devices",
             requires=("VIDEO_DEV",),
             # strlcpy went in 6.8 (d26270061ae6), and differs from strscpy in what it returns only, which is not looked at.
-            changes=(Change(since="6.8", flags=("KCFLAGS=-Dstrlcpy=strscpy",)),),
+            changes=(Adaptation(since="6.8", flags=("KCFLAGS=-Dstrlcpy=strscpy",)),),
         ),
         "vpoll": Dkms(
             package="vpoll-dkms",
             description="files that generate events for poll, select and epoll",
             requires=("EPOLL",),
-            changes=(Change(since="6.4", patch="vpoll-classes"),),
+            changes=(Adaptation(since="6.4", patch="vpoll-classes"),),
         ),
     }
 )

@@ -25,7 +25,7 @@ from derivations.patching.tree import Entry, parents
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from derivations.patching.change import Change, Commit
+    from derivations.patching.change import Commit, FileChange
     from derivations.patching.tree import State
 
 
@@ -75,7 +75,7 @@ class _Attempt:
         """Return the tree after."""
         return self.state.having({**dict.fromkeys(self.gone), **self.made})
 
-    def take(self, change: Change, fuzz: int) -> None:
+    def take(self, change: FileChange, fuzz: int) -> None:
         """Take in *change*."""
         old = Entry(b"") if change.verb == "create" else self._source(change)
         if old is None or not self._has_room(change):
@@ -90,7 +90,7 @@ class _Attempt:
             self.gone.add(change.old)
         self.made[change.new] = _with_mode(change, old, data)
 
-    def _source(self, change: Change) -> Entry | None:
+    def _source(self, change: FileChange) -> Entry | None:
         """Return what *change* changes."""
         renames = change.verb in {"rename", "copy"}
         entry = self.state.entry(change.old) if renames else self._here(change.old)
@@ -110,7 +110,7 @@ class _Attempt:
     def _here(self, path: str) -> Entry | None:
         return self.made.get(path) or (None if path in self.gone else self.state.entry(path))
 
-    def _has_room(self, change: Change) -> bool:
+    def _has_room(self, change: FileChange) -> bool:
         """Return whether what *change* makes can be made where it is to be."""
         path = change.new
         if change.verb in {"modify", "delete"} or path in self.gone:
@@ -131,7 +131,7 @@ class _Attempt:
         """Return whether the commit may empty *directory*, which is known only when all of it is taken in."""
         return any(path.startswith(f"{directory}/") for path in self.leaving)
 
-    def _changed(self, change: Change, old: Entry, fuzz: int) -> bytes | None:
+    def _changed(self, change: FileChange, old: Entry, fuzz: int) -> bytes | None:
         """Return the new content of the file."""
         if change.binary is not None:
             binary = change.binary[0]
@@ -154,14 +154,14 @@ class _Attempt:
             self.misfits.append((change.path, misfit))
         return None if found.misfits else b"".join(found.lines)
 
-    def _delete(self, change: Change, left: bytes) -> None:
+    def _delete(self, change: FileChange, left: bytes) -> None:
         if left:
             self._refuse(change, f"{change.old}: has more in it than the patch deletes")
             return
         self.made.pop(change.old, None)
         self.gone.add(change.old)
 
-    def _refuse(self, change: Change, reason: str) -> None:
+    def _refuse(self, change: FileChange, reason: str) -> None:
         self.problems.append(f"{reason} (line {change.line} of the patch)")
 
 
@@ -266,7 +266,7 @@ def _attempt(commit: Commit, state: State, fuzz: int = 0) -> _Attempt:
     return attempt
 
 
-def _with_mode(change: Change, old: Entry, data: bytes) -> Entry:
+def _with_mode(change: FileChange, old: Entry, data: bytes) -> Entry:
     """Return the new file or link, with its mode."""
     if change.new_mode is None or (change.new_mode == change.old_mode and change.verb != "create"):
         return attrs.evolve(old, data=data)
@@ -277,7 +277,7 @@ def _is_link(mode: int) -> bool:
     return mode & 0o170000 == LINK
 
 
-def _has_mode_already(change: Change, entry: Entry) -> bool:
+def _has_mode_already(change: FileChange, entry: Entry) -> bool:
     if change.verb != "modify" or change.new_mode is None or change.new_mode == change.old_mode:
         return False
     return entry.executable == bool(change.new_mode & EXECUTABLE)

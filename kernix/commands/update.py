@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.linux.pins import Release
-    from derivations.linux.releases import Announced, Change
+    from derivations.linux.releases import Announced, SeriesChange
     from kernix.session import Session
 
 
@@ -115,15 +115,15 @@ def _testing(kernel_org: KernelOrg, release: Announced, *, asked_for: bool) -> M
     return {TESTING: release.pinned(kernel_org.sha256_of(pin.url))}
 
 
-def _lines(found: tuple[Change, ...]) -> list[str]:
+def _lines(found: tuple[SeriesChange, ...]) -> list[str]:
     return rows([(_sign(it), attribute_of(it.series), _words(it)) for it in found])
 
 
-def _sign(change: Change) -> str:
+def _sign(change: SeriesChange) -> str:
     return "+" if change.old is None else "~"
 
 
-def _words(change: Change) -> str:
+def _words(change: SeriesChange) -> str:
     """Return what becomes of a series, in words."""
     old, new = change.old, change.new
     words = [new.version if old is None or old.version == new.version else f"{old.version} -> {new.version}"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen(kw_only=True)
-class Change:
+class OptionChange:
     """An option that has another value.
 
     Attributes:
@@ -57,9 +57,9 @@ class Difference:
 
     old: Configuration
     new: Configuration
-    changes: FrozenMap[Change]
+    changes: FrozenMap[OptionChange]
 
-    def chain(self, option: str) -> tuple[Change, ...]:
+    def chain(self, option: str) -> tuple[OptionChange, ...]:
         """Return the change of *option*, what brought it about, and so on to the root."""
         found = [self.changes[option]]
         seen = {option}
@@ -68,12 +68,12 @@ class Difference:
             found.append(parent)
         return tuple(found)
 
-    def followers(self) -> dict[str, list[Change]]:
+    def followers(self) -> dict[str, list[OptionChange]]:
         """Return by option the changes that it brought about; those of no other option, by the empty name.
 
         Whatever leads in a circle is taken for a root where the circle is entered first.
         """
-        found: dict[str, list[Change]] = {"": []}
+        found: dict[str, list[OptionChange]] = {"": []}
         placed: set[str] = set()
         for option in self.changes:
             path = []
@@ -99,7 +99,7 @@ class Difference:
             ],
         }
 
-    def _parent(self, change: Change) -> Change | None:
+    def _parent(self, change: OptionChange) -> OptionChange | None:
         return next((self.changes[it] for it in change.cause.options if it in self.changes), None)
 
 
@@ -110,13 +110,13 @@ def difference(old: Configuration, new: Configuration) -> Difference:
     return Difference(old=old, new=new, changes=FrozenMap({it: change_of(causes, it) for it in names}))
 
 
-def change_of(causes: Causes, option: str) -> Change:
+def change_of(causes: Causes, option: str) -> OptionChange:
     """Return how *option* changes, and what that comes from."""
     old, new = causes.old, causes.new
     symbol = new.symbol(option) or old.symbol(option)
     prompt = symbol.prompts[0] if symbol is not None and symbol.prompts else None
     place = symbol.definitions[0] if symbol is not None and symbol.definitions else None
-    return Change(
+    return OptionChange(
         option=option,
         old=old.shown(option),
         new=new.shown(option),

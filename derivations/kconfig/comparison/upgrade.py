@@ -27,7 +27,7 @@ from derivations.kconfig.symbols.renames import changed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from derivations.kconfig.comparison.difference import Change, Difference
+    from derivations.kconfig.comparison.difference import Difference, OptionChange
     from derivations.kconfig.comparison.side import Configuration
     from derivations.kconfig.language.fragment import Request
     from derivations.kconfig.symbols.model import Model, Symbol
@@ -117,12 +117,12 @@ class Upgrade:
     difference: Difference
     requests: int
     steps: tuple[Step, ...]
-    added: tuple[Change, ...]
-    removed: tuple[Change, ...]
+    added: tuple[OptionChange, ...]
+    removed: tuple[OptionChange, ...]
     redefined: tuple[Redefined, ...]
 
     @property
-    def defaults(self) -> tuple[Change, ...]:
+    def defaults(self) -> tuple[OptionChange, ...]:
         """Return the options that become something else by themselves, because Kconfig says otherwise."""
         kinds = {Kind.DEFAULT, Kind.DEFINITION, Kind.BASE}
         return tuple(it for it in self.difference.changes.values() if it.cause.kind in kinds and not it.cause.options)
@@ -205,7 +205,7 @@ def _without(account: Account, new: Model, step: Callable[..., Step]) -> Step:
     return step(fate=Fate.VANISHED, text=account.reason or "there is no such option", since=since, drop=True)
 
 
-def _added(difference: Difference) -> Iterator[Change]:
+def _added(difference: Difference) -> Iterator[OptionChange]:
     """Yield the options that the old version does not know and that a person can set now."""
     old, new = _model(difference.old), _model(difference.new)
     causes = Causes(difference.old, difference.new)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from derivations.kconfig.comparison.difference import Change
+    from derivations.kconfig.comparison.difference import OptionChange
     from derivations.kconfig.comparison.upgrade import Step, Upgrade
     from derivations.kconfig.diagnosis.outcome import Account
     from derivations.kconfig.language.values import Value
@@ -137,7 +137,7 @@ def _step(step: Step) -> Iterator[str]:
     yield from (f"    {sign} {line}" for sign, line in step.edit())
 
 
-def _section(title: str, changes: Sequence[Change]) -> Iterator[str]:
+def _section(title: str, changes: Sequence[OptionChange]) -> Iterator[str]:
     if changes:
         yield f"\n{title}: {len(changes)}"
         yield from rows([(f"  {it.option}", values(it), it.prompt or why(it)) for it in changes])
