@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from derivations.patching.change import Commit, FileChange
-    from derivations.patching.tree import State
+    from derivations.patching.tree import PatchedTree
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +61,7 @@ class _Attempt:
         misfits: The hunks among these, with the paths.
     """
 
-    state: State
+    state: PatchedTree
     leaving: frozenset[str]
     made: dict[str, Entry] = attrs.field(factory=dict)
     gone: set[str] = attrs.field(factory=set)
@@ -71,7 +71,7 @@ class _Attempt:
     misfits: list[tuple[str, Misfit]] = attrs.field(factory=list)
 
     @property
-    def result(self) -> State:
+    def result(self) -> PatchedTree:
         """Return the tree after."""
         return self.state.having({**dict.fromkeys(self.gone), **self.made})
 
@@ -165,7 +165,7 @@ class _Attempt:
         self.problems.append(f"{reason} (line {change.line} of the patch)")
 
 
-def apply(rules: Rules, commits: Sequence[Commit], state: State, remark: Callable[[str], None]) -> State:
+def apply(rules: Rules, commits: Sequence[Commit], state: PatchedTree, remark: Callable[[str], None]) -> PatchedTree:
     """Return *state* after *commits*, in their order; *remark* is called with what was done otherwise than written.
 
     Raises:
@@ -193,7 +193,7 @@ def apply(rules: Rules, commits: Sequence[Commit], state: State, remark: Callabl
     return state
 
 
-def _check_strip(rules: Rules, commit: Commit, state: State) -> None:
+def _check_strip(rules: Rules, commit: Commit, state: PatchedTree) -> None:
     """Check that *commit* does not make files elsewhere because its names have no directory to leave out."""
     for change in commit.changes:
         if rules.strip == 0 or not change.raw or state.entry(change.path) is not None:
@@ -206,12 +206,12 @@ def _check_strip(rules: Rules, commit: Commit, state: State) -> None:
             )
 
 
-def _depth(path: str, state: State) -> int:
+def _depth(path: str, state: PatchedTree) -> int:
     """Return how many of the directories of *path* the tree has."""
     return sum(1 for _ in itertools.takewhile(state.is_directory, parents(path)))
 
 
-def _applied(rules: Rules, commit: Commit, state: State, remark: Callable[[str], None]) -> State:
+def _applied(rules: Rules, commit: Commit, state: PatchedTree, remark: Callable[[str], None]) -> PatchedTree:
     """Return *state* after *commit*, with fuzz if it takes that."""
     exact = _attempt(commit, state)
     attempt = _attempt(commit, state, rules.max_fuzz) if exact.problems and rules.max_fuzz else exact
@@ -225,7 +225,7 @@ def _applied(rules: Rules, commit: Commit, state: State, remark: Callable[[str],
     return attempt.result
 
 
-def _present(commits: Sequence[Commit], at: int, state: State) -> int:
+def _present(commits: Sequence[Commit], at: int, state: PatchedTree) -> int:
     """Return how many of *commits* from *at* on the tree has.
 
     The first one alone is in the tree if it can be taken back and fits so better than forward. If a later
@@ -244,7 +244,7 @@ _FAR = 32
 """Among how many commits it is looked for the one after which an earlier one can be taken back."""
 
 
-def _taken_back(commits: Sequence[Commit], state: State) -> int | None:
+def _taken_back(commits: Sequence[Commit], state: PatchedTree) -> int | None:
     """Return by how many lines hunks are off when *commits* are taken back, the last one first; None if one cannot be."""
     displacement = 0
     for commit in reversed(commits):
@@ -258,7 +258,7 @@ def _taken_back(commits: Sequence[Commit], state: State) -> int | None:
     return displacement
 
 
-def _attempt(commit: Commit, state: State, fuzz: int = 0) -> _Attempt:
+def _attempt(commit: Commit, state: PatchedTree, fuzz: int = 0) -> _Attempt:
     leaving = frozenset(it.old for it in commit.changes if it.verb in {"rename", "delete"})
     attempt = _Attempt(state, leaving)
     for change in commit.changes:

@@ -27,7 +27,7 @@ ROOM = 4 << 30
 """Bytes: a toolchain, a source tree and a large kernel's build."""
 
 
-class State(enum.Enum):
+class Verdict(enum.Enum):
     """How a check ended."""
 
     FINE = "fine"
@@ -40,7 +40,7 @@ class Finding:
     """What one check found; *advice* is what to change."""
 
     name: str
-    state: State
+    state: Verdict
     finding: str
     advice: str | None = None
 
@@ -55,37 +55,37 @@ def _sandbox() -> list[Finding]:
     """Run a program in a sandbox like that of a build."""
     names = ("bubblewrap", "user namespaces", "seccomp")
     fine = [
-        Finding(names[0], State.FINE, "makes sandboxes"),
-        Finding(names[1], State.FINE, "this machine allows them"),
-        Finding(names[2], State.FINE, f"filters system calls on {os.uname().machine}"),
+        Finding(names[0], Verdict.FINE, "makes sandboxes"),
+        Finding(names[1], Verdict.FINE, "this machine allows them"),
+        Finding(names[2], Verdict.FINE, f"filters system calls on {os.uname().machine}"),
     ]
     try:
         probe.check()
     except probe.NoBubblewrap as error:
-        return [Finding(names[0], State.BROKEN, str(error), error.hint)]
+        return [Finding(names[0], Verdict.BROKEN, str(error), error.hint)]
     except probe.NoUserNamespaces as error:
-        return [fine[0], Finding(names[1], State.BROKEN, str(error), error.hint)]
+        return [fine[0], Finding(names[1], Verdict.BROKEN, str(error), error.hint)]
     except NoBuildUser as error:
-        return [fine[0], Finding("build users", State.BROKEN, str(error), error.hint)]
+        return [fine[0], Finding("build users", Verdict.BROKEN, str(error), error.hint)]
     except probe.SandboxRefused as error:
-        return [fine[0], Finding("sandbox", State.BROKEN, str(error))]
+        return [fine[0], Finding("sandbox", Verdict.BROKEN, str(error))]
     return fine
 
 
 def _apt() -> Finding:
     if shutil.which("apt-get"):
-        return Finding("apt", State.FINE, "apt-get is there, to make and change locks")
+        return Finding("apt", Verdict.FINE, "apt-get is there, to make and change locks")
     advice = "take a kernix.lock that was made on a Debian machine: `--lock FILE`"
-    return Finding("apt", State.ABSENT, "apt-get is not there, so no lock can be made here", advice)
+    return Finding("apt", Verdict.ABSENT, "apt-get is not there, so no lock can be made here", advice)
 
 
 def _store(home: Path) -> list[Finding]:
     """Return what is to be said of a store that is there, or of what is there instead."""
     try:
         if is_store(layout_at(home)):
-            return [Finding("store", State.FINE, f"is in {home}")]
+            return [Finding("store", Verdict.FINE, f"is in {home}")]
     except Error as error:
-        return [Finding("store", State.BROKEN, str(error), error.hint)]
+        return [Finding("store", Verdict.BROKEN, str(error), error.hint)]
     return []
 
 
@@ -93,9 +93,9 @@ def _room(place: Path) -> Finding:
     status = os.statvfs(place)
     free = status.f_bavail * status.f_frsize
     if free < ROOM:
-        return Finding("disk", State.BROKEN, f"{size(free)} free at {place}, a kernel needs {size(ROOM)}",
+        return Finding("disk", Verdict.BROKEN, f"{size(free)} free at {place}, a kernel needs {size(ROOM)}",
                        "`kernix gc` makes room, or set KERNIX_HOME to a directory on a larger disk")  # fmt: skip
-    return Finding("disk", State.FINE, f"{size(free)} free at {place}")
+    return Finding("disk", Verdict.FINE, f"{size(free)} free at {place}")
 
 
 def _file_system(place: Path) -> list[Finding]:
@@ -113,13 +113,13 @@ def _file_system(place: Path) -> list[Finding]:
                 folder = Path(scratch, name.replace(" ", "-"))
                 folder.mkdir()
                 problem = attempt(folder)
-                state = State.FINE if problem is None else State.ABSENT if name == "hard links" else State.BROKEN
+                state = Verdict.FINE if problem is None else Verdict.ABSENT if name == "hard links" else Verdict.BROKEN
                 advice = None if problem is None else "set KERNIX_HOME to a directory on another file system"
                 found.append(Finding(name, state, problem or fine, advice))
             return found
     except OSError as error:
         reason = reason_of(error)
-        return [Finding("store", State.BROKEN, f"nothing can be written to {place}: {reason}",
+        return [Finding("store", Verdict.BROKEN, f"nothing can be written to {place}: {reason}",
                         "set KERNIX_HOME to a directory of your own")]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from derivations.kconfig.comparison.difference import Difference, OptionChange
-    from derivations.kconfig.comparison.side import Configuration
+    from derivations.kconfig.comparison.side import Side
 
 
 _LENGTH = 24
@@ -38,7 +38,7 @@ def lines(found: Difference) -> Iterator[str]:
         yield from rows(table)
 
 
-def about(side: Configuration) -> str:
+def about(side: Side) -> str:
     """Return what *side* is, in a few words."""
     known = [f"Linux {side.version}" if side.version else "", side.arch, side.base_name]
     return f"{side.name} ({', '.join(filter(None, known))})" if any(known) else side.name

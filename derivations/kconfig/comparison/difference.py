@@ -19,7 +19,7 @@ from derivations.kconfig.comparison.cause import Cause, Causes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from derivations.kconfig.comparison.side import Configuration
+    from derivations.kconfig.comparison.side import Side
 
 
 @attrs.frozen(kw_only=True)
@@ -55,8 +55,8 @@ class Difference:
         changes: The options that differ, in order of their names.
     """
 
-    old: Configuration
-    new: Configuration
+    old: Side
+    new: Side
     changes: FrozenMap[OptionChange]
 
     def chain(self, option: str) -> tuple[OptionChange, ...]:
@@ -103,7 +103,7 @@ class Difference:
         return next((self.changes[it] for it in change.cause.options if it in self.changes), None)
 
 
-def difference(old: Configuration, new: Configuration) -> Difference:
+def difference(old: Side, new: Side) -> Difference:
     """Return what differs from *old* to *new*; an option that is n and one that is not there are the same."""
     causes = Causes(old, new)
     names = [it for it in old.values.changed(new.values) if not it.startswith("@") and old.value(it) != new.value(it)]
@@ -127,5 +127,5 @@ def change_of(causes: Causes, option: str) -> OptionChange:
     )
 
 
-def _about(it: Configuration) -> Mapping[str, str]:
+def _about(it: Side) -> Mapping[str, str]:
     return {"name": it.name, "version": it.version, "arch": it.arch, "base": it.base_name}

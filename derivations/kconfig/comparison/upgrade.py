@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from derivations.kconfig.comparison.difference import Difference, OptionChange
-    from derivations.kconfig.comparison.side import Configuration
+    from derivations.kconfig.comparison.side import Side
     from derivations.kconfig.language.fragment import Request
     from derivations.kconfig.symbols.model import Model, Symbol
 
@@ -165,7 +165,7 @@ def upgrade(difference: Difference, accounts: Iterable[Account], repairs: Mappin
     )
 
 
-def _model(side: Configuration) -> Model:
+def _model(side: Side) -> Model:
     if side.model is None:
         msg = f"the Kconfig of {side.name} is not known"
         raise ValueError(msg)
