@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from derivations.context import Context, current, lock_in_use, pins_in_use
+from derivations.context import USUAL_SYSTEM, Context, current, lock_in_use, pins_in_use
 from derivations.debian.sets import linux_series
 from derivations.fetch import fetch_deb, fetch_url
 from derivations.fixpoint import AttrSet, InvalidOverlay, Overlay, fix
@@ -24,6 +24,7 @@ from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.values import YES
 from derivations.linux.kernel import Kernel, make_linux
 from derivations.linux.pins import InvalidPins, Release, parse_pins
+from derivations.toolchain import MACHINES
 from derivations.unpack import unpack
 from derivations.version import Version
 from store.errors import Error
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 DEBIAN_SERIES = ("6.1", "6.12")
 """What there is of Debian's sources as long as no lock says it."""
 
-SYSTEMS = ("aarch64-linux", "armv7l-linux", "i686-linux", "riscv64-linux", "s390x-linux", "x86_64-linux")
-"""The systems whose defconfig is one for them: that of mips is for 32 bits, that of powerpc for the other byte order."""
+SYSTEMS = tuple(name for name, it in MACHINES.items() if it.has_defconfig)
+"""The systems whose defconfig is one for them."""
 
 MICRO = {
     "64BIT": YES,
@@ -112,7 +113,7 @@ def _context(system: str | None, lock: Lock | None) -> Context | None:
     if system is None and lock is None:
         return None
     given = (lambda: lock) if lock is not None else (lambda: current().lock())
-    return Context(lock=given, system=system or "x86_64-linux", pinned=lock_in_use if lock is None else given)
+    return Context(lock=given, system=system or USUAL_SYSTEM, pinned=lock_in_use if lock is None else given)
 
 
 def _kernels(context: Context | None, final: AttrSet, _: AttrSet) -> dict[str, Callable[[], Any]]:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from store.trees.content import Content
 
 
+USUAL_SYSTEM = "x86_64-linux"
+"""What kernels are built for where no system is named."""
+
+
 class NoContext(Error):
     """A definition needs the lock, and nobody has said which one it is."""
 
@@ -49,7 +53,7 @@ class Context:
     """
 
     lock: Callable[[], Lock]
-    system: str = "x86_64-linux"
+    system: str = USUAL_SYSTEM
     pinned: Callable[[], Lock | None] | None = None
     pins: Path | None = None
     contents: Callable[[Path], Content] | None = None

@@ -55,7 +55,7 @@ class InvalidSource(Error):
         return self.advice
 
 
-class Package(Protocol):
+class PinnedPackage(Protocol):
     """A Debian package as a lock pins it."""
 
     @property
@@ -148,7 +148,7 @@ def fetch_git_patches(url: str, base: str, rev: str, name: str | None = None) ->
     )
 
 
-def fetch_deb(package: Package) -> Derivation:
+def fetch_deb(package: PinnedPackage) -> Derivation:
     """Return the files of a Debian *package*, unpacked; its maintainer scripts do not run.
 
     Raises:

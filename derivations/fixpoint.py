@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import threading
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from derivations.callers.refused import was_refused
@@ -98,7 +98,7 @@ class AttrSet(Mapping[str, Any]):
         with self._lock:
             if name not in self._values:
                 if name not in self._thunks:
-                    raise UnknownAttribute(name, suggestion(name, self._thunks))
+                    raise self._unknown(name)
                 self._values[name] = self._evaluate(name, self._thunks[name])
             return self._values[name]
 
@@ -125,6 +125,9 @@ class AttrSet(Mapping[str, Any]):
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *(self._thunks or ())]
 
+    def _unknown(self, name: str) -> Error:
+        return UnknownAttribute(name, suggestion(name, self))
+
     def _evaluate(self, name: str, thunk: Callable[[], Any]) -> Any:  # noqa: ANN401 -- as for items
         if name in self._pending:
             raise CycleError((*self._pending[self._pending.index(name) :], name))
@@ -142,6 +145,7 @@ class AttrSet(Mapping[str, Any]):
         self._thunks = thunks
 
 
+S = TypeVar("S", bound=AttrSet)
 Overlay = Callable[[AttrSet, AttrSet], Thunks]
 
 
@@ -152,10 +156,15 @@ def fix(*overlays: Overlay) -> AttrSet:
         InvalidOverlay: an overlay returns something else than thunks by name.
         EagerReadError: an overlay reads *final* outside a thunk.
     """
-    final = AttrSet()
+    return stack(AttrSet, overlays)
+
+
+def stack(make: Callable[[Thunks | None], S], overlays: Iterable[Callable[[S, S], Thunks]]) -> S:
+    """Return what `fix` does, as the kind of set that *make* makes of thunks."""
+    final = make(None)
     thunks: dict[str, Callable[[], Any]] = {}
     for overlay in overlays:
-        thunks = {**thunks, **_layer(overlay, final, AttrSet(thunks))}
+        thunks = {**thunks, **_layer(overlay, final, make(thunks))}
     final._unseal(thunks)  # noqa: SLF001 -- the seal is between these two alone
     return final
 
@@ -173,7 +182,7 @@ def each(prev: AttrSet, kind: type[T], change: Callable[[T], object]) -> Thunks:
     return {name: functools.partial(changed, name) for name in prev}
 
 
-def _layer(overlay: Overlay, final: AttrSet, prev: AttrSet) -> Thunks:
+def _layer(overlay: Callable[[S, S], Thunks], final: S, prev: S) -> Thunks:
     """Return what *overlay* lays over *prev*, if it is thunks by name."""
     name = _name(overlay)
     try:
@@ -187,7 +196,7 @@ def _layer(overlay: Overlay, final: AttrSet, prev: AttrSet) -> Thunks:
     for key, thunk in layer.items():
         if not isinstance(key, str) or not key.isidentifier() or key.startswith("_"):
             raise InvalidOverlay(name, f"{key!r} is no attribute name")
-        if hasattr(AttrSet, key):
+        if hasattr(type(final), key):
             raise InvalidOverlay(name, f"`{key}` is no attribute name: every set has a method of that name")
         if not callable(thunk) or isinstance(thunk, type):
             raise InvalidOverlay(name, f"`{key}` is a {type(thunk).__name__} and not a thunk")

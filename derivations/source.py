@@ -14,7 +14,7 @@ from derivations.callers.beside import beside_caller
 from derivations.context import contents_in_use
 from derivations.derivation import Derivation, Fixed, Hints
 from derivations.fetch import ANY_SYSTEM
-from store.errors import Error
+from store.errors import Error, reason_of
 from store.path import InvalidStorePath, check_name, fitting_name
 
 
@@ -100,7 +100,7 @@ def _local(place: Path, name: str | None) -> Derivation:
     try:
         content = contents_in_use()(resolved)
     except OSError as error:
-        raise NoSource(Path(os.fsdecode(error.filename or place)), (error.strerror or str(error)).lower()) from None
+        raise NoSource(Path(os.fsdecode(error.filename or place)), reason_of(error)) from None
     return Derivation(
         name=called,
         system=ANY_SYSTEM,

@@ -71,6 +71,7 @@ class Machine:
         qemu: The command that emulates it.
         qemu_set: The set with that command.
         console: The serial console that QEMU gives it.
+        has_defconfig: Whether the defconfig of `arch` is one for it.
         compiled_by: Debian's architecture of other machines whose own compiler makes kernels for it.
     """
 
@@ -83,6 +84,7 @@ class Machine:
     qemu: str
     qemu_set: str
     console: str
+    has_defconfig: bool = True
     compiled_by: str | None = None
 
 
@@ -132,6 +134,7 @@ MACHINES: FrozenMap[Machine] = FrozenMap(
             qemu="qemu-system-mips64el -machine malta -cpu MIPS64R2-generic",
             qemu_set="qemu-mips",
             console="ttyS0",
+            has_defconfig=False,  # it is for 32 bits
         ),
         "powerpc64le-linux": Machine(
             debian="ppc64el",
@@ -143,6 +146,7 @@ MACHINES: FrozenMap[Machine] = FrozenMap(
             qemu="qemu-system-ppc64 -machine pseries",
             qemu_set="qemu-ppc",
             console="hvc0",
+            has_defconfig=False,  # it is for the other byte order
         ),
         "riscv64-linux": Machine(
             debian="riscv64",

@@ -7,7 +7,6 @@ changes it.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import shlex
@@ -19,7 +18,8 @@ import attrs
 
 from derivations.debian.lock import InvalidLock, LockTooNew, dumps, parse
 from kernix.places import LOCK
-from store.errors import Error
+from store.errors import Error, reason_of
+from store.system.durable import write_whole
 
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def read(place: Path) -> Lock:
     except FileNotFoundError:
         raise NoLock(place) from None
     except OSError as error:
-        raise UnreadableLock(place, _reason(error)) from None
+        raise UnreadableLock(place, reason_of(error)) from None
     except UnicodeDecodeError:
         raise UnreadableLock(place, "it is not text") from None
     try:
@@ -130,31 +130,10 @@ def write(place: Path, lock: Lock, *, replace: bool) -> bool:
     Raises:
         UnwritableLock: it cannot be written.
     """
-    found = target(place)
-    temporary = found.with_name(f".{found.name}.{os.getpid()}")
     try:
-        found.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(dumps(lock))
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            temporary.replace(found)
-        else:
-            # A link does not replace what another process has written meanwhile.
-            found.hardlink_to(temporary)
-    except FileExistsError:
-        return False
+        return write_whole(target(place), dumps(lock), replace=replace)
     except OSError as error:
-        raise UnwritableLock(place, _reason(error)) from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-    return True
-
-
-def _reason(error: Exception) -> str:
-    return ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
+        raise UnwritableLock(place, reason_of(error)) from None
 
 
 def _option(place: Path) -> str:

@@ -16,7 +16,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from store.errors import Error
+from store.errors import Error, reason_of
 
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def load_file(path: Path) -> dict[str, Any]:
     try:
         source = path.read_bytes()
     except OSError as error:
-        raise UserFileMissing(str(path), (error.strerror or str(error)).lower()) from None
+        raise UserFileMissing(str(path), reason_of(error)) from None
     place = str(path.absolute())
     module = types.ModuleType(place)
     module.__file__ = place

@@ -66,3 +66,8 @@ class UsageError(Error):
     def hint(self) -> str | None:
         """Return the advice that came with the message."""
         return self.advice
+
+
+def reason_of(error: Exception) -> str:
+    """Return why *error* happened, in lower case and without the number and the file that an OSError names."""
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -26,8 +26,9 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from store.errors import Error
+from store.errors import Error, reason_of
 from store.layout import FORMAT_VERSION, Layout
+from store.system.durable import sync_directory
 from store.system.failpoints import reach
 from store.system.space import FULL, RESERVE_SIZE, make_reserve
 
@@ -145,7 +146,7 @@ def is_store(layout: Layout) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise (UnusableHome(home, _reason(error)) if mine else ForeignStore(home, status.st_uid)) from None
+        raise (UnusableHome(home, reason_of(error)) if mine else ForeignStore(home, status.st_uid)) from None
     if not mine and (os.geteuid() != 0 or not found):  # root may use any store, and makes its own
         raise ForeignStore(home, status.st_uid)
     return found
@@ -258,7 +259,7 @@ def _make_home(home: Path) -> None:
         with contextlib.suppress(FileExistsError):
             place.mkdir(0o755)
             with contextlib.suppress(PermissionError):  # one may be allowed to make what one may not list
-                _sync(place.parent)
+                sync_directory(place.parent)
             reach("make: home")
 
 
@@ -280,7 +281,7 @@ def _write_version(layout: Layout) -> None:
     except FileNotFoundError:
         if _version(layout) != _VERSION:
             raise
-    _sync(layout.home)
+    sync_directory(layout.home)
 
 
 def _directories(layout: Layout) -> Iterator[tuple[Path, int]]:
@@ -327,16 +328,4 @@ def _explained(home: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in FULL:
             raise
-        raise UnusableHome(home, _reason(error)) from None
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        raise UnusableHome(home, reason_of(error)) from None

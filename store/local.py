@@ -229,7 +229,7 @@ class Store:
         except DiskFull:
             return self.valid(paths)
 
-    def need(self, paths: Iterable[StorePath], *, to_read: bool = False) -> None:
+    def hold_all(self, paths: Iterable[StorePath], *, to_read: bool = False) -> None:
         """Hold *paths*; those that are only *to_read* as `look` does.
 
         Raises:

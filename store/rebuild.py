@@ -23,6 +23,7 @@ from store.home import layout_at, set_up
 from store.path import InvalidStorePath, StorePath
 from store.records.database import Database, PathInfo
 from store.records.journal import Journal, ObjectLine, RealisationLine
+from store.system.durable import sync_directory
 from store.system.failpoints import reach
 from store.system.locks import Gate, standing
 from store.system.meter import Meter
@@ -178,11 +179,7 @@ class _Rebuild:
                 file.rename(aside)
         reach("rebuild: rename")
         fresh.rename(self.layout.database)
-        descriptor = os.open(self.layout.home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_directory(self.layout.home)
 
     def _aside(self) -> Path:
         """Return where the old database goes, and nothing is."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fnmatch
 import functools
-import re
 
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from derivations.hardware.keep import BESIDE, KEPT
 from derivations.kconfig.diagnosis.plan import LEVELS
 from derivations.kconfig.diagnosis.planner import alternatives, selector
 from derivations.kconfig.language.fragment import Origin, Request
-from derivations.kconfig.language.text import line
+from derivations.kconfig.language.text import line, split_line
 from derivations.kconfig.language.values import NO, Priority
 from derivations.kconfig.symbols.expression import And, Compare, Level, Not, Or, Ref, evaluate, refs
 from derivations.kconfig.symbols.fits import SWITCHES
@@ -41,8 +40,6 @@ FRAGMENT = "only_hardware"
 """What the fragment is called that a trim is."""
 
 REASON = "dropped: neither the hardware nor a request nor keep_modules needs it"
-
-_OFF = re.compile(r"# CONFIG_(\w+) is not set", re.ASCII)
 
 
 @attrs.frozen
@@ -92,7 +89,7 @@ def trim(needed: Iterable[str], keep: Iterable[str], drivers: DriverMap, model: 
 
 def requests(text: str, values: Values) -> FrozenMap[Request]:
     """Return what *text*, that of a trim, asks for, as far as it holds in *values*: the rest is selected by what stays."""
-    names = _OFF.findall(text)
+    names = [pair[0] for pair in map(split_line, text.split("\n")) if pair is not None]
     request = Request(NO, optional=True, priority=Priority.DEFAULT, origin=Origin(FRAGMENT, REASON))
     return FrozenMap({name: request for name in names if values.level(name) is Level.N})
 

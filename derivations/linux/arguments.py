@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from derivations.context import Context
+from derivations.context import USUAL_SYSTEM, Context
 from derivations.derivation import Derivation, Output
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.language.fragment import Fragment, as_fragments
@@ -232,7 +232,7 @@ class Arguments:
     source: Output = attrs.field(converter=_source)
     name: str = attrs.field(default="linux", converter=_name)
     description: str = attrs.field(default="", validator=_is(str, "text"))
-    systems: tuple[str, ...] = attrs.field(default=("x86_64-linux",), converter=_systems)
+    systems: tuple[str, ...] = attrs.field(default=(USUAL_SYSTEM,), converter=_systems)
     base: str | Output = attrs.field(default="defconfig", converter=_base)
     extra_config: tuple[Fragment, ...] = attrs.field(default=(), converter=_extra_config)
     enable_common_config: bool = attrs.field(default=False, validator=_is(bool, "truth value"))

@@ -44,7 +44,7 @@ ENVIRONMENT = {"KCONFIG_NOTIMESTAMP": "1", "LC_ALL": "C", "TZ": "UTC"}
 
 
 @attrs.frozen(kw_only=True)
-class Configuration:
+class ConfigSteps:
     """The way to one configuration.
 
     Attributes:
@@ -70,7 +70,7 @@ def configuration(
     *,
     fragments: Iterable[Output] = (),
     trim: Output | None = None,
-) -> Configuration:
+) -> ConfigSteps:
     """Return how the kernel of *arguments* is configured.
 
     What is *wanted* is put over *fragments*, files that are made by other derivations, those over the *trim*, and that over
@@ -85,7 +85,7 @@ def configuration(
     asked = _fragments(name, wanted)
     mode = "plain" if not arguments.auto_modules else "builtin" if arguments.prefer_builtin else "modules"
     found = resolved(f"{name}-resolved", program, start, (*below, *fragments, *asked), mode=mode)
-    return Configuration(
+    return ConfigSteps(
         tree=sources,
         resolver=program,
         base=start,

@@ -8,7 +8,7 @@ import attrs
 
 from derivations.derivation import Derivation, Hints, Output
 from derivations.kconfig.language.values import MODULE, YES
-from derivations.linux.configuration import Configuration, configuration
+from derivations.linux.configuration import ConfigSteps, configuration
 from derivations.linux.patch import patched
 from derivations.linux.requested import wanted
 from derivations.linux.script import SHELL, script
@@ -45,7 +45,7 @@ class Parts:
 
     tree: Output
     wanted: Merged
-    configuration: Configuration
+    configuration: ConfigSteps
     build: Derivation
     release: str
     hardware: Output | None

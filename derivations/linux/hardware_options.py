@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from derivations.derivation import Output
     from derivations.hardware.snapshot import Snapshot
-    from derivations.linux.configuration import Configuration
+    from derivations.linux.configuration import ConfigSteps
 
 
 DRIVERS = "/drivers"
@@ -40,7 +40,7 @@ def drivers(tree: Output, srcarch: str) -> Output:
     return driver_map(tree, kbuild_map(tree, srcarch)).out
 
 
-def hardware_fragment(snapshot: Snapshot, tree: Output, srcarch: str, without: Configuration) -> Output:
+def hardware_fragment(snapshot: Snapshot, tree: Output, srcarch: str, without: ConfigSteps) -> Output:
     """Return what to set for the machines of *snapshot*, over the configuration *without* it.
 
     Which machine tells what is no part of it: the same hardware is the same fragment.
@@ -60,7 +60,7 @@ def hardware_fragment(snapshot: Snapshot, tree: Output, srcarch: str, without: C
 
 
 def trim_fragment(
-    hardware: Output, tree: Output, srcarch: str, before: Configuration, *, needed: Iterable[str], keep: Iterable[str]
+    hardware: Output, tree: Output, srcarch: str, before: ConfigSteps, *, needed: Iterable[str], keep: Iterable[str]
 ) -> Output:
     """Return what switches off the modules that the machines of the fragment *hardware* do without.
 

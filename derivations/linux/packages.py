@@ -1,20 +1,20 @@
 """The modules that are known for a kernel: `kernel.packages.v4l2loopback`.
 
-Each is evaluated when it is asked for. `extend` lays an overlay of the usual form, `(final, prev) -> {"name": lambda: ...}`, over
-them; `final` is what comes out in the end, `prev` what is below. The sources are Debian's `*-dkms` packages, pinned in the
-lock (`kernix lock --add NAME-dkms`); what they lack for later kernels is made up for here, and said.
+They are a set as the kernels are (`derivations.fixpoint`); `extend` lays an overlay over them. The sources are Debian's
+`*-dkms` packages, pinned in the lock (`kernix lock --add NAME-dkms`); what they lack for later kernels is added here, and said.
 """
 
 from __future__ import annotations
 
 import functools
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from derivations.fixpoint import AttrSet, Thunks, stack
 from derivations.frozen_map import FrozenMap
 from derivations.linux.dkms import dkms_package
 from derivations.linux.module import make_linux_module
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from derivations.linux.module import Kernel
 
 
-Layer = Callable[["Packages", "Packages"], Mapping[str, Callable[[], Any]]]
+Layer = Callable[["Packages", "Packages"], Thunks]
 
 
 class UnknownPackage(Error, KeyError, AttributeError):
@@ -53,70 +53,29 @@ class UnknownPackage(Error, KeyError, AttributeError):
         return suggestion(self.package, self.known) or f"there are {', '.join(self.known)}"
 
 
-class PackageCycle(Error):
-    """A module is defined by itself."""
+class Packages(AttrSet):
+    """The modules that are known for a kernel."""
 
-    package: str
-
-    def __str__(self) -> str:
-        return f"the module `{self.package}` is defined by itself"
-
-
-class Packages(Mapping[str, Any]):
-    """The modules that *layers* give for *kernel*, the last layer first."""
-
-    def __init__(self, kernel: Kernel, layers: tuple[Layer, ...], final: Packages | None = None) -> None:
-        self.kernel: Any = kernel  # which can more than is needed here
+    def __init__(self, thunks: Thunks | None, kernel: Kernel, layers: tuple[Layer, ...]) -> None:
+        super().__init__(thunks)
+        self._kernel = kernel
         self._layers = layers
-        self._final = self if final is None else final
-        self._values: dict[str, Any] = {}
-        self._open: set[str] = set()
+
+    @property
+    def kernel(self) -> Any:  # noqa: ANN401 -- it can do more than is needed here
+        """The kernel that they are for."""
+        return self._kernel
 
     def extend(self, overlay: Layer) -> Packages:
         """Return these modules with those of *overlay* over them."""
-        return Packages(self.kernel, (*self._layers, overlay))
+        return _packages(self._kernel, (*self._layers, overlay))
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 -- modules, or what users put there
-        if name not in self._values:
-            if name not in self:
-                raise UnknownPackage(name, tuple(self))
-            if name in self._open:
-                raise PackageCycle(name)
-            self._open.add(name)
-            try:
-                self._values[name] = self._own[name]() if name in self._own else self._below[name]
-            finally:
-                self._open.remove(name)
-        return self._values[name]
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- as for items
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted({*self._own, *(self._below if len(self._layers) > 1 else ())}))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._own or (len(self._layers) > 1 and name in self._below)
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self]
-
-    @functools.cached_property
-    def _own(self) -> Mapping[str, Callable[[], Any]]:
-        return self._layers[-1](self._final, self._below)
-
-    @functools.cached_property
-    def _below(self) -> Packages:
-        return Packages(self.kernel, self._layers[:-1], self._final)
+    def _unknown(self, name: str) -> Error:
+        return UnknownPackage(name, tuple(self))
 
 
 @attrs.frozen(kw_only=True)
-class Change:
+class Adaptation:
     """What a source needs for kernels since *since*: further arguments of make, or a patch of `patches/`."""
 
     since: str
@@ -138,7 +97,7 @@ class Dkms:
     package: str
     description: str
     requires: tuple[str, ...]
-    changes: tuple[Change, ...] = ()
+    changes: tuple[Adaptation, ...] = ()
 
 
 DKMS: FrozenMap[Dkms] = FrozenMap(
@@ -163,13 +122,13 @@ DKMS: FrozenMap[Dkms] = FrozenMap(
             description="virtual video devices",
             requires=("VIDEO_DEV",),
             # strlcpy went in 6.8 (d26270061ae6), and differs from strscpy in what it returns only, which is not looked at.
-            changes=(Change(since="6.8", flags=("KCFLAGS=-Dstrlcpy=strscpy",)),),
+            changes=(Adaptation(since="6.8", flags=("KCFLAGS=-Dstrlcpy=strscpy",)),),
         ),
         "vpoll": Dkms(
             package="vpoll-dkms",
             description="files that generate events for poll, select and epoll",
             requires=("EPOLL",),
-            changes=(Change(since="6.4", patch="vpoll-classes"),),
+            changes=(Adaptation(since="6.4", patch="vpoll-classes"),),
         ),
     }
 )
@@ -180,10 +139,14 @@ _PATCHES = Path(__file__).with_name("patches")
 
 def packages(kernel: Kernel) -> Packages:
     """Return the modules that are known for *kernel*."""
-    return Packages(kernel, (_debian,))
+    return _packages(kernel, (_debian,))
 
 
-def _debian(final: Packages, _: Packages) -> Mapping[str, Callable[[], Any]]:
+def _packages(kernel: Kernel, layers: tuple[Layer, ...]) -> Packages:
+    return stack(lambda thunks: Packages(thunks, kernel, layers), layers)
+
+
+def _debian(final: Packages, _: Packages) -> Thunks:
     """Be the lowest layer: Debian's packages."""
     return {name: functools.partial(_build, final.kernel, name, dkms) for name, dkms in DKMS.items()}
 

@@ -82,7 +82,7 @@ class Announced:
 
 
 @attrs.frozen(kw_only=True)
-class Change:
+class SeriesChange:
     """What becomes of one series; without *old* it is new."""
 
     series: str
@@ -172,7 +172,9 @@ def _marked(series: str, release: Release, announced: tuple[Announced, ...]) -> 
     return attrs.evolve(release, longterm=longterm, end_of_life=end)
 
 
-def changes(old: Mapping[str, Release], new: Mapping[str, Release]) -> tuple[Change, ...]:
+def changes(old: Mapping[str, Release], new: Mapping[str, Release]) -> tuple[SeriesChange, ...]:
     """Return what is different in *new*, the newest series first."""
-    found = [Change(series=series, old=old.get(series), new=it) for series, it in new.items() if old.get(series) != it]
+    found = [
+        SeriesChange(series=series, old=old.get(series), new=it) for series, it in new.items() if old.get(series) != it
+    ]
     return tuple(sorted(found, key=lambda change: Version.parse(change.new.version), reverse=True))

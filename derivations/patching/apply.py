@@ -25,8 +25,8 @@ from derivations.patching.tree import Entry, parents
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from derivations.patching.change import Change, Commit, Hunk
-    from derivations.patching.tree import State
+    from derivations.patching.change import Commit, FileChange, Hunk
+    from derivations.patching.tree import PatchedTree
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +61,7 @@ class _Attempt:
         misfits: The hunks among these, with the paths.
     """
 
-    state: State
+    state: PatchedTree
     leaving: frozenset[str]
     made: dict[str, Entry] = attrs.field(factory=dict)
     gone: set[str] = attrs.field(factory=set)
@@ -71,11 +71,11 @@ class _Attempt:
     misfits: list[tuple[str, Misfit]] = attrs.field(factory=list)
 
     @property
-    def result(self) -> State:
+    def result(self) -> PatchedTree:
         """Return the tree after."""
         return self.state.having({**dict.fromkeys(self.gone), **self.made})
 
-    def take(self, change: Change, fuzz: int) -> None:
+    def take(self, change: FileChange, fuzz: int) -> None:
         """Take in *change*."""
         if change.may_create and self._here(change.old) is None:
             change = attrs.evolve(change, verb="create")
@@ -92,7 +92,7 @@ class _Attempt:
             self.gone.add(change.old)
         self.made[change.new] = _with_mode(change, old, data)
 
-    def _source(self, change: Change) -> Entry | None:
+    def _source(self, change: FileChange) -> Entry | None:
         """Return what *change* changes."""
         renames = change.verb in {"rename", "copy"}
         entry = self.state.entry(change.old) if renames else self._here(change.old)
@@ -112,7 +112,7 @@ class _Attempt:
     def _here(self, path: str) -> Entry | None:
         return self.made.get(path) or (None if path in self.gone else self.state.entry(path))
 
-    def _has_room(self, change: Change) -> bool:
+    def _has_room(self, change: FileChange) -> bool:
         """Return whether what *change* makes can be made where it is to be."""
         path = change.new
         if change.verb in {"modify", "delete"} or path in self.gone:
@@ -133,7 +133,7 @@ class _Attempt:
         """Return whether the commit may empty *directory*, which is known only when all of it is taken in."""
         return any(path.startswith(f"{directory}/") for path in self.leaving)
 
-    def _changed(self, change: Change, old: Entry, fuzz: int) -> bytes | None:
+    def _changed(self, change: FileChange, old: Entry, fuzz: int) -> bytes | None:
         """Return the new content of the file."""
         if change.binary is not None:
             binary = change.binary[0]
@@ -160,18 +160,18 @@ class _Attempt:
             self.misfits.append((change.path, misfit))
         return None if found.misfits else b"".join(found.lines)
 
-    def _delete(self, change: Change, left: bytes) -> None:
+    def _delete(self, change: FileChange, left: bytes) -> None:
         if left:
             self._refuse(change, f"{change.old}: has more in it than the patch deletes")
             return
         self.made.pop(change.old, None)
         self.gone.add(change.old)
 
-    def _refuse(self, change: Change, reason: str) -> None:
+    def _refuse(self, change: FileChange, reason: str) -> None:
         self.problems.append(f"{reason} (line {change.line} of the patch)")
 
 
-def apply(rules: Rules, commits: Sequence[Commit], state: State, remark: Callable[[str], None]) -> State:
+def apply(rules: Rules, commits: Sequence[Commit], state: PatchedTree, remark: Callable[[str], None]) -> PatchedTree:
     """Return *state* after *commits*, in their order; *remark* is called with what was done otherwise than written.
 
     Raises:
@@ -199,7 +199,7 @@ def apply(rules: Rules, commits: Sequence[Commit], state: State, remark: Callabl
     return state
 
 
-def _check_strip(rules: Rules, commit: Commit, state: State) -> None:
+def _check_strip(rules: Rules, commit: Commit, state: PatchedTree) -> None:
     """Check that *commit* does not make files elsewhere because its names have no directory to leave out."""
     for change in commit.changes:
         if rules.strip == 0 or not change.raw or change.prefixed or state.entry(change.path) is not None:
@@ -212,12 +212,12 @@ def _check_strip(rules: Rules, commit: Commit, state: State) -> None:
             )
 
 
-def _depth(path: str, state: State) -> int:
+def _depth(path: str, state: PatchedTree) -> int:
     """Return how many of the directories of *path* the tree has."""
     return sum(1 for _ in itertools.takewhile(state.is_directory, parents(path)))
 
 
-def _applied(rules: Rules, commit: Commit, state: State, remark: Callable[[str], None]) -> State:
+def _applied(rules: Rules, commit: Commit, state: PatchedTree, remark: Callable[[str], None]) -> PatchedTree:
     """Return *state* after *commit*, with fuzz if it takes that."""
     exact = _attempt(commit, state)
     attempt = _attempt(commit, state, rules.max_fuzz) if exact.problems and rules.max_fuzz else exact
@@ -232,7 +232,7 @@ def _applied(rules: Rules, commit: Commit, state: State, remark: Callable[[str],
     return attempt.result
 
 
-def _present(commits: Sequence[Commit], at: int, state: State) -> int:
+def _present(commits: Sequence[Commit], at: int, state: PatchedTree) -> int:
     """Return how many of *commits* from *at* on the tree has.
 
     The first one alone is in the tree if it can be taken back and fits so better than forward. If a later
@@ -251,7 +251,7 @@ _FAR = 32
 """Among how many commits it is looked for the one after which an earlier one can be taken back."""
 
 
-def _taken_back(commits: Sequence[Commit], state: State) -> int | None:
+def _taken_back(commits: Sequence[Commit], state: PatchedTree) -> int | None:
     """Return by how many lines hunks are off when *commits* are taken back, the last one first; None if one cannot be."""
     displacement = 0
     for commit in reversed(commits):
@@ -265,7 +265,7 @@ def _taken_back(commits: Sequence[Commit], state: State) -> int | None:
     return displacement
 
 
-def _attempt(commit: Commit, state: State, fuzz: int = 0) -> _Attempt:
+def _attempt(commit: Commit, state: PatchedTree, fuzz: int = 0) -> _Attempt:
     leaving = frozenset(it.old for it in commit.changes if it.verb in {"rename", "delete"})
     attempt = _Attempt(state, leaving)
     for change in commit.changes:
@@ -273,7 +273,7 @@ def _attempt(commit: Commit, state: State, fuzz: int = 0) -> _Attempt:
     return attempt
 
 
-def _with_mode(change: Change, old: Entry, data: bytes) -> Entry:
+def _with_mode(change: FileChange, old: Entry, data: bytes) -> Entry:
     """Return the new file or link, with its mode."""
     if change.new_mode is None or (change.new_mode == change.old_mode and change.verb != "create"):
         return attrs.evolve(old, data=data)
@@ -284,7 +284,7 @@ def _is_link(mode: int) -> bool:
     return mode & 0o170000 == LINK
 
 
-def _has_mode_already(change: Change, entry: Entry) -> bool:
+def _has_mode_already(change: FileChange, entry: Entry) -> bool:
     if change.verb != "modify" or change.new_mode is None or change.new_mode == change.old_mode:
         return False
     return entry.executable == bool(change.new_mode & EXECUTABLE)
@@ -319,13 +319,13 @@ def _half_there(commit: Commit, exact: _Attempt) -> str | None:
     return f"the tree has {len(there)} of its {count} hunks already ({which}): take a newer one, or make it anew without them"
 
 
-def _is_there(path: str, hunk: Hunk, state: State) -> bool:
+def _is_there(path: str, hunk: Hunk, state: PatchedTree) -> bool:
     entry = state.entry(path)
     is_clear = hunk.leading + hunk.trailing > 0 and hunk.before != hunk.after
     return is_clear and entry is not None and not fit(lines_of(entry.data), [hunk.reversed()]).misfits
 
 
-def _other_strip(rules: Rules, commit: Commit, state: State) -> str | None:
+def _other_strip(rules: Rules, commit: Commit, state: PatchedTree) -> str | None:
     """Return which other `strip` would find all files that *commit* changes, if it finds none as it is."""
     changed = [it for it in commit.changes if it.raw and it.verb in {"modify", "delete"}]
     if not changed or any(state.entry(it.old) is not None for it in changed):

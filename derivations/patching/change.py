@@ -60,7 +60,7 @@ class Binary:
 
 
 @attrs.frozen(kw_only=True)
-class Change:
+class FileChange:
     """What happens to one file.
 
     Attributes:
@@ -99,7 +99,7 @@ class Change:
         """Return the path that messages name."""
         return self.old if self.verb == "delete" else self.new
 
-    def reversed(self) -> Change | None:
+    def reversed(self) -> FileChange | None:
         """Return the change that takes this one back; None if nothing can."""
         if self.verb == "copy" or (self.binary is not None and self.binary[1] is None):
             return None
@@ -129,7 +129,7 @@ class Commit:
     """
 
     title: str
-    changes: tuple[Change, ...]
+    changes: tuple[FileChange, ...]
     remarks: tuple[str, ...] = ()
 
     def reversed(self) -> Commit | None:

@@ -16,7 +16,7 @@ import attrs
 
 from derivations.patching import names
 from derivations.patching.binary import Damaged, decode_line, inflate
-from derivations.patching.change import Binary, Change, Hunk, Verb
+from derivations.patching.change import Binary, FileChange, Hunk, Verb
 from derivations.patching.errors import Malformed
 from derivations.patching.git_head import GitHead
 
@@ -50,13 +50,13 @@ class Parser:
     remarks: list[str] = attrs.field(factory=list)
     _at: int = 0
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[FileChange]:
         """Return the changes in the message; none if it is only text.
 
         Raises:
             Malformed: one of them is not as it should be.
         """
-        found: list[Change] = []
+        found: list[FileChange] = []
         while self._at < len(self.lines):
             line = self._line()
             if line.startswith(b"diff --git "):
@@ -85,7 +85,7 @@ class Parser:
         if line.startswith(b"Only in ") and b": " in line:
             self.remarks.append(f"line {self.first + self._at}: `{shown(line)}`: the patch does not have that file")
 
-    def _plain(self) -> Change:
+    def _plain(self) -> FileChange:
         """Read a change that begins with `---` and `+++`."""
         start, first = self.first + self._at, self._at
         (old, old_absent), (new, new_absent) = names.read(self._line()[4:]), names.read(self._line(1)[4:])
@@ -101,7 +101,7 @@ class Parser:
             name = old  # such as `x.c` and `x.c.new`
         path = self._path(name, start)
         verb: Verb = "create" if created else "delete" if deleted else "modify"
-        return Change(
+        return FileChange(
             line=start,
             verb=verb,
             old=path,
@@ -113,7 +113,7 @@ class Parser:
             crlf=crlf,
         )
 
-    def _git(self) -> Change:
+    def _git(self) -> FileChange:
         """Read a change that begins with `diff --git`."""
         start, first = self.first + self._at, self._at
         pair = names.pair(self._line()[len(b"diff --git ") :], self.strip)
@@ -132,7 +132,7 @@ class Parser:
                 self.patch, start, reason, "make it with `git diff --binary`, which writes a full `index` line"
             )
         after = head.after if head.after not in {None, names.ABSENT} else pair[1] if pair else None
-        return Change(
+        return FileChange(
             line=start,
             verb=head.verb,
             old=old,

@@ -31,7 +31,7 @@ class Tree(Protocol):
 
 
 @attrs.frozen
-class State:
+class PatchedTree:
     """A tree, and what patches have made of some of its paths: an entry, or nothing."""
 
     tree: Tree
@@ -54,7 +54,7 @@ class State:
             return True
         return path not in self.changed and self.above(path) is None and self.tree.is_directory(path)
 
-    def having(self, changes: Mapping[str, Entry | None]) -> State:
+    def having(self, changes: Mapping[str, Entry | None]) -> PatchedTree:
         """Return the state after *changes*."""
         return attrs.evolve(self, changed={**self.changed, **changes})
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from derivations import drv
+from derivations.realise.plan import inputs_first
 from store.gc.retention import Retention
 from store.path import StorePath
 from store.registration import Entry
@@ -33,7 +34,7 @@ def instantiate(store: Store, derivations: Iterable[Derivation]) -> dict[Derivat
     """
     paths: dict[Derivation, StorePath] = {}
     texts: dict[StorePath, tuple[Derivation, bytes]] = {}
-    for derivation in _inputs_first(derivations):
+    for derivation in inputs_first(derivations):
         text = drv.dumps(derivation, paths.__getitem__)
         digest = tree_digest(Kind.FILE, blake3(text).digest())
         references = [paths[output.derivation] for output in derivation.inputs]
@@ -63,19 +64,3 @@ def _entry(
         references=frozenset(paths[output.derivation] for output in derivation.inputs),
         retention=Retention.DERIVATION,
     )
-
-
-def _inputs_first(derivations: Iterable[Derivation]) -> list[Derivation]:
-    """Return *derivations* and all that they need, inputs before what uses them."""
-    order: dict[Derivation, None] = {}
-    stack = [(derivation, False) for derivation in derivations]
-    while stack:
-        derivation, complete = stack.pop()
-        if derivation in order:
-            continue
-        if complete:
-            order[derivation] = None
-        else:
-            stack.append((derivation, True))
-            stack += [(output.derivation, False) for output in derivation.inputs if output.derivation not in order]
-    return list(order)

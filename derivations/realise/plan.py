@@ -36,39 +36,45 @@ def plan(targets: Iterable[Output], realised: Lookup) -> Plan:
     """
     build: dict[Derivation, None] = {}
     present: dict[Output, StorePath] = {}
-    known: dict[Derivation, Mapping[str, StorePath]] = {}
     targets = tuple(targets)
     generation = dict.fromkeys(targets)
     seen = set(generation)
     while generation:
-        unknown = {output.derivation: None for output in generation if output.derivation not in known}
-        found = realised([derivation.key for derivation in unknown])
-        known.update({derivation: found.get(derivation.key, {}) for derivation in unknown})
+        found = known_outputs(generation, realised)
+        present |= found
         following: dict[Output, None] = {}
         for output in generation:
-            path = known[output.derivation].get(output.name)
-            if path is not None:
-                present[output] = path
-            elif output.derivation not in build:
+            if output not in found and output.derivation not in build:
                 build[output.derivation] = None
                 following.update(dict.fromkeys(output.derivation.inputs))
         generation = {output: None for output in following if output not in seen}
         seen.update(generation)
-    return Plan(_inputs_first(targets, build), present)
+    order = inputs_first((target.derivation for target in targets), build.__contains__)
+    return Plan(tuple(order), present)
 
 
-def _inputs_first(targets: tuple[Output, ...], build: Mapping[Derivation, None]) -> tuple[Derivation, ...]:
-    """Return the members of *build*, each after those of its inputs that are members."""
+def known_outputs(outputs: Iterable[Output], realised: Lookup) -> dict[Output, StorePath]:
+    """Return where those of *outputs* are that *realised* knows; whether they are still valid is another question."""
+    wanted = tuple(outputs)
+    results = realised([*{output.derivation.key: None for output in wanted}])
+    found = ((output, results.get(output.derivation.key, {}).get(output.name)) for output in wanted)
+    return {output: path for output, path in found if path is not None}
+
+
+def inputs_first(
+    derivations: Iterable[Derivation], counts: Callable[[Derivation], bool] = lambda _: True
+) -> list[Derivation]:
+    """Return *derivations* and all that they need, as far as each *counts*, inputs before what uses them."""
     order: dict[Derivation, None] = {}
     open_: set[Derivation] = set()
-    stack = [target.derivation for target in reversed(targets)]
+    stack = [*derivations][::-1]
     while stack:
         derivation = stack[-1]
-        if derivation in order or derivation not in build:
+        if derivation in order or not counts(derivation):
             stack.pop()
         elif derivation in open_:
             order[stack.pop()] = None
         else:
             open_.add(derivation)
             stack += [output.derivation for output in reversed(derivation.inputs)]
-    return tuple(order)
+    return list(order)

@@ -42,15 +42,12 @@ def standing(home: Path, wanted: Collection[Output], links: Mapping[Path, Output
 
 
 def _known(layout: Layout, wanted: Collection[Output]) -> dict[Output, StorePath]:
+    from derivations.realise.plan import known_outputs  # noqa: PLC0415 -- not before `record` has looked at its files
+
     database = Database(layout.database, fresh=False)
     try:
-        known = database.realised({it.derivation.key for it in wanted})
-        found = {
-            it: path
-            for it in wanted
-            if (path := known.get(it.derivation.key, {}).get(it.name)) is not None
-            and os.path.lexists(layout.objects / str(path))
-        }
+        known = known_outputs(wanted, database.realised)
+        found = {it: path for it, path in known.items() if os.path.lexists(layout.objects / str(path))}
         database.touch(found.values(), older_than=DAY)
     finally:
         database.close()

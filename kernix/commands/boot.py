@@ -10,11 +10,11 @@ from derivations.derivation import Derivation
 from derivations.kconfig.symbols.values_table import Values
 from derivations.linux.boot import SENTINEL, needed_options
 from derivations.linux.kernel import Kernel
+from kernix.building import present, realise
 from kernix.evaluation.attributes import NotBuildable, target
 from kernix.evaluation.definitions import definitions
 from kernix.options import attribute, evaluation, realisation
 from kernix.output.hints import command_for
-from kernix.realising import present, realise
 from store.errors import Error
 
 

@@ -12,9 +12,9 @@ import click
 from kernix import links
 from kernix.answers.record import memory
 from kernix.answers.up_to_date import standing
+from kernix.building import realise
 from kernix.options import PATH, attributes, evaluation, realisation
 from kernix.output.printable import one_line, printable
-from kernix.realising import realise
 
 
 if TYPE_CHECKING:

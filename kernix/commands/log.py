@@ -13,13 +13,13 @@ import click
 from derivations.realise.plan import plan
 from derivations.realise.sandbox.follow_log import running_log
 from derivations.realise.sandbox.log import log_path, read_log
+from kernix.building import present
 from kernix.evaluation.definitions import targets
 from kernix.evaluation.drvs import deriver, load
 from kernix.evaluation.objects import by_path
 from kernix.options import complete_attributes, evaluation
 from kernix.output.messages import say
 from kernix.output.printable import below
-from kernix.realising import present
 from store.registration import ObjectMissing
 
 

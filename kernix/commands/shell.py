@@ -12,11 +12,11 @@ import click
 from derivations.linux.kernel import Kernel
 from derivations.linux.shell import shell_of
 from derivations.realise.sandbox import interactive
+from kernix.building import present, realise
 from kernix.evaluation.attributes import follow, target
 from kernix.evaluation.definitions import definitions
 from kernix.options import PATH, attribute, evaluation, realisation
 from kernix.output.messages import say
-from kernix.realising import present, realise
 from store.errors import UsageError
 
 

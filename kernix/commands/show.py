@@ -11,12 +11,12 @@ import click
 from derivations.hardware import trim
 from derivations.kconfig.symbols.values_table import Values
 from derivations.linux.kernel import Kernel
+from kernix.building import present
 from kernix.evaluation.attributes import target
 from kernix.evaluation.definitions import definitions
 from kernix.evaluation.selection import completed
 from kernix.options import attribute, evaluation
 from kernix.output import describe
-from kernix.realising import present
 
 
 if TYPE_CHECKING:

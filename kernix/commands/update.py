@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from kernix.output.messages import say
 from kernix.output.table import rows
 from kernix.places import PINS
 from store.errors import UsageError
+from store.system.durable import write_whole
 
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.linux.pins import Release
-    from derivations.linux.releases import Announced, Change
+    from derivations.linux.releases import Announced, SeriesChange
     from kernix.session import Session
 
 
@@ -77,7 +77,7 @@ def command(
         new |= _testing(kernel_org, wanted[TESTING], asked_for=testing)
     found = changes(old, new)
     if found and not dry_run:
-        _write(place, dump_pins(new))
+        write_whole(place, dump_pins(new))
     click.echo(
         json.dumps([attrs.asdict(it) for it in found], indent=2) if as_json else "\n".join(_lines(found)),
         nl=bool(found or as_json),
@@ -115,15 +115,15 @@ def _testing(kernel_org: KernelOrg, release: Announced, *, asked_for: bool) -> M
     return {TESTING: release.pinned(kernel_org.sha256_of(pin.url))}
 
 
-def _lines(found: tuple[Change, ...]) -> list[str]:
+def _lines(found: tuple[SeriesChange, ...]) -> list[str]:
     return rows([(_sign(it), attribute_of(it.series), _words(it)) for it in found])
 
 
-def _sign(change: Change) -> str:
+def _sign(change: SeriesChange) -> str:
     return "+" if change.old is None else "~"
 
 
-def _words(change: Change) -> str:
+def _words(change: SeriesChange) -> str:
     """Return what becomes of a series, in words."""
     old, new = change.old, change.new
     words = [new.version if old is None or old.version == new.version else f"{old.version} -> {new.version}"]
@@ -134,17 +134,3 @@ def _words(change: Change) -> str:
     if old is not None and old.end_of_life and not new.end_of_life:
         words.append("maintained again")
     return ", ".join(words)
-
-
-def _write(place: Path, text: str) -> None:
-    """Write *text* to *place*, whole or not at all."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(place)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.comparison.side import Configuration
+from derivations.kconfig.comparison.side import Side
 from derivations.kconfig.diagnosis.base import read_base
 from derivations.kconfig.language.header import check_complete, directory, head
 from derivations.kconfig.language.text import read
@@ -26,10 +26,10 @@ from derivations.kconfig.symbols.values_table import Values
 from derivations.linux.kernel import Kernel
 from derivations.version import InvalidVersion, Version
 from kernels import kernel_set
+from kernix.building import realise
 from kernix.configs.files import STDIN, as_base, name_of, text_of
 from kernix.configs.resolved import kernel
 from kernix.evaluation.attributes import Layers
-from kernix.realising import realise
 from store.errors import Error, UsageError
 
 
@@ -114,13 +114,13 @@ def kernel_or_version(names: Mapping[str, Any], text: str) -> tuple[str, Kernel]
         return text, kernel(names, text)
 
 
-def from_kernel(session: Session, found: Resolved, chosen: Chosen) -> Configuration:
+def from_kernel(session: Session, found: Resolved, chosen: Chosen) -> Side:
     """Return the configuration of the kernel *found*, with its base."""
     base = found.kernel.base_config
     data = session.store.path(realise(session, [base], **chosen)[base]).read_bytes()
     said = read_base(data, base.derivation.name, found.model).requests
     asked = found.kernel.arguments.base
-    return Configuration(
+    return Side(
         name=found.name,
         values=found.values,
         version=found.model.version,
@@ -148,7 +148,7 @@ def with_file(found: Kernel, place: Path) -> Kernel:
     )
 
 
-def from_file(place: Path) -> Configuration:
+def from_file(place: Path) -> Side:
     """Return the configuration in the file at *place*, and what its head tells.
 
     Raises:
@@ -163,7 +163,7 @@ def from_file(place: Path) -> Configuration:
         raise NoConfiguration(place, "no line of it sets an option")
     values = {name: clauses[-1].request.value for name, clauses in fragment.options.items()}
     about = head(text)
-    return Configuration(
+    return Side(
         name=name_of(place) if place == STDIN else str(place),
         values=Values({name: f"0 1 {_raw(value)}" for name, value in values.items()}),
         version=about.version if about is not None else "",

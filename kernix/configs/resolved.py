@@ -16,8 +16,8 @@ from derivations.kconfig.diagnosis.whole_config import whole, with_changes
 from derivations.kconfig.symbols.model import Model
 from derivations.kconfig.symbols.values_table import Values
 from derivations.linux.kernel import Kernel
+from kernix.building import realise
 from kernix.evaluation.attributes import NotBuildable, follow
-from kernix.realising import realise
 
 
 if TYPE_CHECKING:

@@ -82,7 +82,7 @@ def load(store: Store, path: StorePath) -> Derivation:
     while stack:
         current = stack[-1]
         if current not in texts:
-            store.need([current], to_read=True)
+            store.hold_all([current], to_read=True)
             texts[current] = store.path(current).read_bytes()
         if missing := [it for it in drv.inputs(texts[current]) if it not in known]:
             stack += missing

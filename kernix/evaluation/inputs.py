@@ -36,7 +36,11 @@ SYSTEMS = (
     "riscv64-linux",
     "s390x-linux",
 )
-"""What `derivations.toolchain.MACHINES` has, the usual one first; it is not asked, since all that a build needs is loaded early."""
+"""The names in `derivations.toolchain.MACHINES`, the usual one first.
+
+They are repeated here, and a test compares them, because a verb's options are declared before `kernix.answers.record`
+looks at the files of `derivations`, and nothing of those may be imported before that.
+"""
 
 _PARTS = frozenset({"__init__", "fixpoint", "load"})
 """Modules of `overlays` that are no overlays."""

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kernix.building import present
 from kernix.evaluation.definitions import targets
-from kernix.realising import present
 from store import base32
 from store.errors import Error, UsageError
 from store.gc.roots import object_of
@@ -68,7 +68,7 @@ def find(session: Session, options: Options, texts: Sequence[str]) -> list[Store
     if paths and store is None:
         raise ObjectMissing(paths[0])
     if store is not None:
-        store.need(paths, to_read=True)
+        store.hold_all(paths, to_read=True)
     return paths
 
 

@@ -17,7 +17,7 @@ from derivations.realise.sandbox.bounds import Bounds
 from derivations.realise.sandbox.control_group import control_group
 from derivations.realise.sandbox.users import NoBuildUser
 from kernix.output.quantities import size
-from store.errors import Error
+from store.errors import Error, reason_of
 from store.home import is_store, layout_at
 
 
@@ -29,7 +29,7 @@ ROOM = 4 << 30
 """Bytes: a toolchain, a source tree and a large kernel's build."""
 
 
-class State(enum.Enum):
+class Verdict(enum.Enum):
     """How a check ended."""
 
     FINE = "fine"
@@ -42,7 +42,7 @@ class Finding:
     """What one check found; *advice* is what to change."""
 
     name: str
-    state: State
+    state: Verdict
     finding: str
     advice: str | None = None
 
@@ -57,20 +57,20 @@ def _sandbox() -> list[Finding]:
     """Run a program in a sandbox like that of a build."""
     names = ("bubblewrap", "user namespaces", "seccomp")
     fine = [
-        Finding(names[0], State.FINE, "makes sandboxes"),
-        Finding(names[1], State.FINE, "this machine allows them"),
-        Finding(names[2], State.FINE, f"filters system calls on {os.uname().machine}"),
+        Finding(names[0], Verdict.FINE, "makes sandboxes"),
+        Finding(names[1], Verdict.FINE, "this machine allows them"),
+        Finding(names[2], Verdict.FINE, f"filters system calls on {os.uname().machine}"),
     ]
     try:
         probe.check()
     except probe.NoBubblewrap as error:
-        return [Finding(names[0], State.BROKEN, str(error), error.hint)]
+        return [Finding(names[0], Verdict.BROKEN, str(error), error.hint)]
     except probe.NoUserNamespaces as error:
-        return [fine[0], Finding(names[1], State.BROKEN, str(error), error.hint)]
+        return [fine[0], Finding(names[1], Verdict.BROKEN, str(error), error.hint)]
     except NoBuildUser as error:
-        return [fine[0], Finding("build users", State.BROKEN, str(error), error.hint)]
+        return [fine[0], Finding("build users", Verdict.BROKEN, str(error), error.hint)]
     except probe.SandboxRefused as error:
-        return [fine[0], Finding("sandbox", State.BROKEN, str(error))]
+        return [fine[0], Finding("sandbox", Verdict.BROKEN, str(error))]
     return fine
 
 
@@ -78,26 +78,28 @@ def _limits() -> Finding:
     """Make a control group like that of a build."""
     with control_group(Bounds().for_machine()) as group:
         if group is not None:
-            return Finding("limits", State.FINE, f"the kernel limits builds, by control groups in {group.place.parent}")
+            return Finding(
+                "limits", Verdict.FINE, f"the kernel limits builds, by control groups in {group.place.parent}"
+            )
     advice = "`systemd-run --user --scope kernix …` has control groups where systemd gives them to users"
-    return Finding("limits", State.ABSENT, "kernix looks once a second at what builds take: it may make no control groups",
+    return Finding("limits", Verdict.ABSENT, "kernix looks once a second at what builds take: it may make no control groups",
                    None if os.geteuid() == 0 else advice)  # fmt: skip
 
 
 def _apt() -> Finding:
     if shutil.which("apt-get"):
-        return Finding("apt", State.FINE, "apt-get is there, to make and change locks")
+        return Finding("apt", Verdict.FINE, "apt-get is there, to make and change locks")
     advice = "take a kernix.lock that was made on a Debian machine: `--lock FILE`"
-    return Finding("apt", State.ABSENT, "apt-get is not there, so no lock can be made here", advice)
+    return Finding("apt", Verdict.ABSENT, "apt-get is not there, so no lock can be made here", advice)
 
 
 def _store(home: Path) -> list[Finding]:
     """Return what is to be said of a store that is there, or of what is there instead."""
     try:
         if is_store(layout_at(home)):
-            return [Finding("store", State.FINE, f"is in {home}")]
+            return [Finding("store", Verdict.FINE, f"is in {home}")]
     except Error as error:
-        return [Finding("store", State.BROKEN, str(error), error.hint)]
+        return [Finding("store", Verdict.BROKEN, str(error), error.hint)]
     return []
 
 
@@ -105,9 +107,9 @@ def _room(place: Path) -> Finding:
     status = os.statvfs(place)
     free = status.f_bavail * status.f_frsize
     if free < ROOM:
-        return Finding("disk", State.BROKEN, f"{size(free)} free at {place}, a kernel needs {size(ROOM)}",
+        return Finding("disk", Verdict.BROKEN, f"{size(free)} free at {place}, a kernel needs {size(ROOM)}",
                        "`kernix gc` makes room, or set KERNIX_HOME to a directory on a larger disk")  # fmt: skip
-    return Finding("disk", State.FINE, f"{size(free)} free at {place}")
+    return Finding("disk", Verdict.FINE, f"{size(free)} free at {place}")
 
 
 def _file_system(place: Path) -> list[Finding]:
@@ -125,13 +127,13 @@ def _file_system(place: Path) -> list[Finding]:
                 folder = Path(scratch, name.replace(" ", "-"))
                 folder.mkdir()
                 problem = attempt(folder)
-                state = State.FINE if problem is None else State.ABSENT if name == "hard links" else State.BROKEN
+                state = Verdict.FINE if problem is None else Verdict.ABSENT if name == "hard links" else Verdict.BROKEN
                 advice = None if problem is None else "set KERNIX_HOME to a directory on another file system"
                 found.append(Finding(name, state, problem or fine, advice))
             return found
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        return [Finding("store", State.BROKEN, f"nothing can be written to {place}: {reason}",
+        reason = reason_of(error)
+        return [Finding("store", Verdict.BROKEN, f"nothing can be written to {place}: {reason}",
                         "set KERNIX_HOME to a directory of your own")]  # fmt: skip
 
 
@@ -146,7 +148,7 @@ def _has_symlinks(folder: Path) -> str | None:
     try:
         (folder / "link").symlink_to("target")
     except OSError as error:
-        return f"no symbolic links: {(error.strerror or str(error)).lower()}"
+        return f"no symbolic links: {reason_of(error)}"
     return None
 
 
@@ -155,7 +157,7 @@ def _has_hard_links(folder: Path) -> str | None:
     try:
         (folder / "other").hardlink_to(folder / "file")
     except OSError as error:
-        return f"no hard links ({(error.strerror or str(error)).lower()}): the store takes more room"
+        return f"no hard links ({reason_of(error)}): the store takes more room"
     return None
 
 

@@ -14,10 +14,10 @@ from derivations.hardware.drivers import DriverMap
 from derivations.hardware.listings.listing import InvalidListing, read_listing
 from derivations.hardware.snapshot import Snapshot
 from derivations.linux.hardware_options import drivers
+from kernix.building import realise
 from kernix.configs.resolved import resolve
 from kernix.output.messages import warn
 from kernix.output.quantities import number
-from kernix.realising import realise
 
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from kernix.output.table import rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from derivations.kconfig.comparison.difference import Change, Difference
-    from derivations.kconfig.comparison.side import Configuration
+    from derivations.kconfig.comparison.difference import Difference, OptionChange
+    from derivations.kconfig.comparison.side import Side
 
 
 _LENGTH = 24
@@ -38,23 +38,25 @@ def lines(found: Difference) -> Iterator[str]:
         yield from rows(table)
 
 
-def about(side: Configuration) -> str:
+def about(side: Side) -> str:
     """Return what *side* is, in a few words."""
     known = [f"Linux {side.version}" if side.version else "", side.arch, side.base_name]
     return f"{side.name} ({', '.join(filter(None, known))})" if any(known) else side.name
 
 
-def values(change: Change) -> str:
+def values(change: OptionChange) -> str:
     """Return both values of *change*, short enough for a table."""
     return f"{_short(change.old)} -> {_short(change.new)}"
 
 
-def why(change: Change) -> str:
+def why(change: OptionChange) -> str:
     """Return what *change* comes from, and where that stands."""
     return f"{change.cause.text} ({change.cause.place})" if change.cause.place else change.cause.text
 
 
-def _tree(change: Change, followers: dict[str, list[Change]], indent: str) -> Iterator[tuple[str, str, str]]:
+def _tree(
+    change: OptionChange, followers: dict[str, list[OptionChange]], indent: str
+) -> Iterator[tuple[str, str, str]]:
     yield indent + change.option, values(change), why(change)
     for it in followers.get(change.option, ()):
         yield from _tree(it, followers, f"{indent}  ")

@@ -18,7 +18,7 @@ import click
 
 from kernix.evaluation.selection import completed
 from kernix.output.printable import below, printable
-from store.errors import Error
+from store.errors import Error, reason_of
 
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def usage_sentence(error: click.ClickException) -> tuple[str, str | None]:
 
 def system_sentence(error: OSError) -> tuple[str, str | None]:
     """Return what the operating system refused as a sentence and a hint."""
-    reason = (error.strerror or str(error)).lower()
+    reason = reason_of(error)
     place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
     full = "`kernix gc` removes what nothing needs any more, and works on a full disk"
     return f"{place}{reason}", full if error.errno in _FULL else None

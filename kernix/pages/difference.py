@@ -10,7 +10,7 @@ from kernix.pages.listing import Row, Section, View, page
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.comparison.difference import Change, Difference
+    from derivations.kconfig.comparison.difference import Difference, OptionChange
 
 
 _NOWHERE = "in no menu"
@@ -27,7 +27,7 @@ def by_cause(found: Difference) -> tuple[Section, ...]:
     """Return every change of *found* below what brought it about."""
     followers = found.followers()
 
-    def row(change: Change) -> Row:
+    def row(change: OptionChange) -> Row:
         return row_of(change, tuple(row(it) for it in followers.get(change.option, ())))
 
     # What nobody is asked about comes last: it is of less interest, and there is more of it.
@@ -46,7 +46,7 @@ def _by_menu(found: Difference) -> tuple[Section, ...]:
     )
 
 
-def row_of(change: Change, inner: tuple[Row, ...] = ()) -> Row:
+def row_of(change: OptionChange, inner: tuple[Row, ...] = ()) -> Row:
     """Return *change* as a row, with what followed *inner*."""
     return Row(
         name=change.option,

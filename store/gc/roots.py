@@ -26,7 +26,7 @@ import attrs
 from blake3 import blake3
 
 from store import base32
-from store.errors import Error
+from store.errors import Error, reason_of
 from store.path import InvalidStorePath, StorePath
 from store.system.failpoints import reach
 
@@ -118,7 +118,7 @@ def link_result(store: Store, link: Path, target: StorePath) -> None:
     """
     link = absolute(link)
     check_replaceable(store.layout, link)
-    store.need([target])
+    store.hold_all([target])
     with store.gate.shared():
         reach("roots: register")
         _switch(auto_entry(store.layout, link), str(link))
@@ -161,7 +161,7 @@ def check_can_link(link: Path) -> None:
         temporary.symlink_to("nowhere")
         temporary.unlink()
     except OSError as error:
-        raise CannotLink(link, f"{directory}: {(error.strerror or str(error)).lower()}") from None
+        raise CannotLink(link, f"{directory}: {reason_of(error)}") from None
 
 
 def result_of(layout: Layout, link: Path) -> StorePath | None:
@@ -177,7 +177,7 @@ def result_of(layout: Layout, link: Path) -> StorePath | None:
 def add_root(store: Store, name: str, target: StorePath) -> Path:
     """Make *target* a root named *name* in the store itself; return the link."""
     link = store.layout.roots / name
-    store.need([target])
+    store.hold_all([target])
     link.parent.mkdir(parents=True, exist_ok=True)
     _switch(link, str(store.path(target)))
     return link
@@ -194,7 +194,7 @@ def add_indirect(store: Store, link: Path) -> Root:
     target = _target(store.layout, link)
     if target is None:
         raise NotARoot(link)
-    store.need([target])
+    store.hold_all([target])
     with store.gate.shared():
         _switch(auto_entry(store.layout, link), str(link))
     return Root(link, target, indirect=True)
@@ -262,7 +262,7 @@ def _target(layout: Layout, link: Path) -> StorePath | None:
             place = place.parent / place.readlink()
         except OSError as error:
             if error.errno not in _NO_LINK:
-                raise RootUnreadable(link, (error.strerror or str(error)).lower()) from None
+                raise RootUnreadable(link, reason_of(error)) from None
             return None
         # A link of the user's to a link of the user's is followed; one to an object is not, since
         # the object's own links are its references.

@@ -17,7 +17,7 @@ import attrs
 
 from store.trees.cached_walk import Remembering
 from store.trees.content import Content, InvalidTree, Kind
-from store.trees.helpers import assistants, serve_walks
+from store.trees.helpers import serve_walks, tree_helpers
 from store.trees.pool import Pool
 from store.trees.reading import (
     OPEN_DIRECTORY,
@@ -56,7 +56,7 @@ def copy_in(source: Path, target: Path, pool: Pool, index: Index | None = None) 
     """
     copy = _Copy(os.fspath(target), pool)
     places = os.fspath(pool.directory), os.fspath(index.place) if index else ""
-    helping = assistants("store.trees.copy_in", "help_copying", *places, source=source, target=target)
+    helping = tree_helpers("store.trees.copy_in", "help_copying", *places, source=source, target=target)
     return walk(source, Remembering(copy, index) if index else copy, helping, many=_MANY)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from store.trees.content import Content
-    from store.trees.walk import Assistant, Directory
+    from store.trees.walk import Directory, Helper
 
 
 @attrs.frozen(kw_only=True)
@@ -36,17 +36,17 @@ class Node:
 def content_of(
     path: Path,
     visit: Callable[[Node], None] | None = None,
-    assistants: Sequence[Callable[[], Assistant]] = (),
+    helpers: Sequence[Callable[[], Helper]] = (),
 ) -> Content:
     """Return the content of what lies at *path*, having shown every node to *visit*, a directory after what it holds.
 
-    What the *assistants* read, if the tree turns out to be large, is not shown.
+    What the *helpers* read, if the tree turns out to be large, is not shown.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
         OSError: something cannot be read; its file name is the whole path.
     """
-    return walk(path, Look(len(os.fspath(path)) + 1, visit), assistants)
+    return walk(path, Look(len(os.fspath(path)) + 1, visit), helpers)
 
 
 @attrs.define

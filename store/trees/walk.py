@@ -1,10 +1,10 @@
-"""Walk a tree and fold it into its content, with assistants if it is large.
+"""Walk a tree and fold it into its content, with helpers if it is large.
 
 A `Visitor` says what becomes of each file, link and directory. Nothing here follows a symbolic link
 below the tree's root or opens a path of more than one component: every directory is opened from its
 parent's descriptor. The directory that was found last is taken up first, so the descriptors in use
-are those of one path from the root, and of the directories for whose parts assistants are waited for;
-MAX_DEPTH bounds them. Assistants get those that were found first, with all that is below them.
+are those of one path from the root, and of the directories for whose parts helpers are waited for;
+MAX_DEPTH bounds them. Helpers get those that were found first, with all that is below them.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MANY = 2000  # nodes: what takes as long to read as starting a process
-_LOOK = 0.2  # seconds between two looks whether to stop, while an assistant works
-_DEPTH = 2  # of what an assistant gets: no half of the tree, and no crumbs
+_LOOK = 0.2  # seconds between two looks whether to stop, while a helper works
+_DEPTH = 2  # of what a helper gets: no half of the tree, and no crumbs
 
 Below: TypeAlias = tuple[bytes, int, int]
 """What is below a directory: the digest of its listing, the size of the files, the number of nodes."""
@@ -103,7 +103,7 @@ class Taker(Visitor):
         return known
 
 
-class Assistant(Protocol):
+class Helper(Protocol):
     """Somebody else who can do what the visitor does with a directory and all below it."""
 
     def walk(self, directory: Directory) -> Below | None:
@@ -116,12 +116,10 @@ class Assistant(Protocol):
         """Let it go."""
 
 
-def walk(
-    path: Path, visitor: Visitor, assistants: Sequence[Callable[[], Assistant]] = (), *, many: int = _MANY
-) -> Content:
+def walk(path: Path, visitor: Visitor, helpers: Sequence[Callable[[], Helper]] = (), *, many: int = _MANY) -> Content:
     """Return the content of the tree at *path* as *visitor* finds it.
 
-    If it turns out to have more than *many* nodes, the *assistants* are called in for parts of it.
+    If it turns out to have more than *many* nodes, the *helpers* are called in for parts of it.
 
     Raises:
         InvalidTree: there is a fifo, a socket or a device, or it is too deep.
@@ -130,7 +128,7 @@ def walk(
     root = os.fspath(path)
     form = stat.S_IFMT(os.lstat(root).st_mode)
     if form == stat.S_IFDIR:
-        digest, size, nodes = _Walk(visitor, assistants, many).below(Directory(None, root, root, 0))
+        digest, size, nodes = _Walk(visitor, helpers, many).below(Directory(None, root, root, 0))
         return Content(tree_digest(Kind.DIRECTORY, digest), size, nodes + 1)
     if form == stat.S_IFLNK:
         return Content(tree_digest(Kind.SYMLINK, visitor.symlink(None, root, root)), 0, 1)
@@ -152,13 +150,13 @@ def walk_below(place: str, depth: int, visitor: Visitor) -> Below:
 @attrs.define
 class _Walk:
     visitor: Visitor
-    starts: Sequence[Callable[[], Assistant]]
+    starts: Sequence[Callable[[], Helper]]
     many: int
-    _waiting: deque[Directory] = attrs.field(factory=deque)  # with some that an assistant has taken
-    _offered: deque[Directory] = attrs.field(factory=deque)  # those of them that assistants may have, and some taken
+    _waiting: deque[Directory] = attrs.field(factory=deque)  # with some that a helper has taken
+    _offered: deque[Directory] = attrs.field(factory=deque)  # those of them that helpers may have, and some taken
     _changed: threading.Condition = attrs.field(factory=threading.Condition)  # of what follows, and of directories
     _threads: list[threading.Thread] = attrs.field(factory=list)
-    _assistants: list[Assistant] = attrs.field(factory=list)
+    _helpers: list[Helper] = attrs.field(factory=list)
     _open: set[Directory] = attrs.field(factory=set)
     _result: Below | None = None
     _failure: BaseException | None = None
@@ -167,8 +165,8 @@ class _Walk:
         self._waiting.append(root)
         self._noting_failure(self._work)
         if self._failure:
-            for assistant in self._assistants:
-                assistant.stop()
+            for helper in self._helpers:
+                helper.stop()
         for thread in self._threads:
             thread.join()
         for directory in self._open:
@@ -191,21 +189,21 @@ class _Walk:
     def _call_in(self) -> None:
         starts, self.starts = self.starts, ()
         for start in starts:
-            assisting = functools.partial(self._assist, start)
-            thread = threading.Thread(target=self._noting_failure, args=(assisting,), daemon=True)
+            helping = functools.partial(self._use, start)
+            thread = threading.Thread(target=self._noting_failure, args=(helping,), daemon=True)
             with contextlib.suppress(RuntimeError):  # there can be no further thread
                 thread.start()
                 self._threads.append(thread)
 
-    def _assist(self, start: Callable[[], Assistant]) -> None:
+    def _use(self, start: Callable[[], Helper]) -> None:
         try:
-            assistant = start()
+            helper = start()
         except OSError:  # there can be no further process
             return
-        with contextlib.closing(assistant):
-            self._assistants.append(assistant)
+        with contextlib.closing(helper):
+            self._helpers.append(helper)
             while directory := self._next(self._offered, self._offered.popleft):
-                found = assistant.walk(directory)
+                found = helper.walk(directory)
                 if found and directory.parent:
                     self._fold(directory, found)
                     self._complete(directory.parent)

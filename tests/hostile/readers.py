@@ -32,7 +32,7 @@ from derivations.linux.pins import Release, dump_pins, parse_pins
 from derivations.linux.releases import parse_announcement, parse_sums
 from derivations.patching.apply import Rules, apply
 from derivations.patching.read import commits
-from derivations.patching.tree import Entry, State
+from derivations.patching.tree import Entry, PatchedTree
 from derivations.realise.network.retry import retry_after
 from derivations.realise.network.signature import binary_keys
 from derivations.realise.sandbox.log import Lines
@@ -232,7 +232,7 @@ def _source(data: bytes) -> None:
 
 
 def _patch(data: bytes) -> None:
-    apply(Rules(name="it"), commits(data, "it"), State(Memory(PATCHED)), lambda _: None)
+    apply(Rules(name="it"), commits(data, "it"), PatchedTree(Memory(PATCHED)), lambda _: None)
 
 
 def _text(parse: Callable[[str], object]) -> Callable[[bytes], object]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from store.trees.helper import serve
+from store.trees.helpers import serve
 
 
 if TYPE_CHECKING:

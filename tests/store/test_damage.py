@@ -239,7 +239,7 @@ def _read(store: Store) -> None:
     held_plan(store, [text_file("result", "what it holds").output("out")])
     store.hold(paths)
     store.touch(paths)
-    store.need(paths[:1])
+    store.hold_all(paths[:1])
 
 
 def _plan(store: Store) -> None:

@@ -216,9 +216,9 @@ def test_what_is_only_read_need_not_be_held(mount: Mount) -> None:
     _fill(disk)
     with Store.open(disk / "home") as store:
         assert {path} == store.look([path])
-        store.need([path], to_read=True)
+        store.hold_all([path], to_read=True)
         with pytest.raises(DiskFull):
-            store.need([path])
+            store.hold_all([path])
 
 
 def test_rows_that_cannot_go_first(store: Store, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +251,7 @@ def test_a_read_only_store_can_be_read(mount: Mount, log: bool) -> None:
     _remount(disk)
     with Store.open(disk / "home") as store:
         assert set(paths) == store.hold(paths)
-        store.need(paths)
+        store.hold_all(paths)
         store.touch(paths)
         assert MEGABYTE == store.info(path).size
         assert verify(store, contents=True) == []

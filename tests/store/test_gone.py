@@ -31,7 +31,7 @@ def test_it_is_not_valid(store: Store, make: Make) -> None:
     _take(store, path)
     assert (set(), set(), {}) == (store.valid([path]), store.hold([path]), store.realised([KEY]))
     with pytest.raises(ObjectGone) as caught:
-        store.need([path])
+        store.hold_all([path])
     assert path == caught.value.path
 
 

@@ -186,7 +186,7 @@ def test_hold_tells_what_is_there(store: Store, make: Make) -> None:
     path = make("object")
     assert {path} == store.hold([path, ABSENT])
     with pytest.raises(ObjectMissing):
-        store.need([path, ABSENT])
+        store.hold_all([path, ABSENT])
 
 
 def test_closing_holds_nothing(home: Path, make: Make, store: Store) -> None:

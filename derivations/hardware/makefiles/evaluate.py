@@ -37,7 +37,7 @@ _MAX_DEPTH = 20
 
 
 @attrs.frozen
-class Assignment:
+class GatedWords:
     """Words that are put into a variable where *gate* is open."""
 
     variable: str
@@ -45,7 +45,7 @@ class Assignment:
     gate: Gate
 
 
-def assignments(path: str, read: Read, variables: dict[str, str]) -> Iterator[Assignment]:
+def assignments(path: str, read: Read, variables: dict[str, str]) -> Iterator[GatedWords]:
     """Yield what the makefile at *path* and what it includes assign, in their order.
 
     Args:
@@ -73,7 +73,7 @@ class _Makefile:
     variables: dict[str, str]
     branches: list[_Branch] = attrs.field(factory=list)
 
-    def run(self, path: str, depth: int) -> Iterator[Assignment]:
+    def run(self, path: str, depth: int) -> Iterator[GatedWords]:
         text = self.read(path) if depth < _MAX_DEPTH else None
         for line in _lines(text or ""):
             if match := _CONDITIONAL.match(line):
@@ -88,13 +88,13 @@ class _Makefile:
             elif match := _ASSIGNMENT.match(line):
                 yield self._assign(match[1], match[2], match[3], gate)
 
-    def _assign(self, left: str, operator: str, right: str, gate: Gate) -> Assignment:
+    def _assign(self, left: str, operator: str, right: str, gate: Gate) -> GatedWords:
         variable, value = self.expand(left), self.expand(right)
         old = self.variables.get(variable)
         if operator == "?=" and old is not None:
             value = old
         self.variables[variable] = f"{old or ''} {value}".strip() if operator == "+=" else value
-        return Assignment(variable, tuple(value.split()), gate)
+        return GatedWords(variable, tuple(value.split()), gate)
 
     def _gate(self) -> Gate | None:
         """Return the gate of what is read now, None if it is never read."""

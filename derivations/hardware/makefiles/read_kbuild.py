@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.hardware.makefiles.evaluate import Assignment, Read, assignments
+from derivations.hardware.makefiles.evaluate import GatedWords, Read, assignments
 from derivations.hardware.makefiles.gate import Gate, gate_of, without_options
 from derivations.hardware.makefiles.kbuild_map import Kbuild
 
@@ -89,7 +89,7 @@ class _Reader:
             self.pending.append((directory, inherited))
         self.directories[directory][gate] = None
 
-    def _assignments(self, path: str, directory: str) -> Iterator[Assignment]:
+    def _assignments(self, path: str, directory: str) -> Iterator[GatedWords]:
         variables = {
             "ARCH": "x86_64" if self.srcarch == "x86" else self.srcarch,
             "BITS": "64",
@@ -115,7 +115,7 @@ class _Reader:
             elif match := _COMPOSITE.fullmatch(each.variable):
                 self._composite(f"{directory}/{match[1]}.o", gate_of(match[2]), directory, each)
 
-    def _target(self, directory: str, gate: Gate, each: Assignment, inherited: tuple[str, ...]) -> None:
+    def _target(self, directory: str, gate: Gate, each: GatedWords, inherited: tuple[str, ...]) -> None:
         for word in each.words:
             path = posixpath.normpath(posixpath.join(directory, without_options(word)))
             full = tuple(dict.fromkeys((*each.gate, *gate, *gate_of(word))))
@@ -125,7 +125,7 @@ class _Reader:
             elif word.endswith(".o"):
                 self.objects[path][full] = None
 
-    def _composite(self, owner: str, gate: Gate, directory: str, each: Assignment) -> None:
+    def _composite(self, owner: str, gate: Gate, directory: str, each: GatedWords) -> None:
         for word in each.words:
             if word.endswith(".o"):
                 path = posixpath.normpath(posixpath.join(directory, without_options(word)))

@@ -20,7 +20,7 @@ from derivations.kconfig.symbols.renames import changed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from derivations.kconfig.comparison.side import Configuration
+    from derivations.kconfig.comparison.side import Side
     from derivations.kconfig.language.fragment import Request
     from derivations.kconfig.symbols.expression import Expr
     from derivations.kconfig.symbols.model import Symbol
@@ -82,8 +82,8 @@ class Cause:
 class Causes:
     """Finds what the changes between two configurations come from."""
 
-    old: Configuration
-    new: Configuration
+    old: Side
+    new: Side
 
     def find(self, option: str) -> Cause:
         """Return what is nearest to the change of *option*."""

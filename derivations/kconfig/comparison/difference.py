@@ -19,11 +19,11 @@ from derivations.kconfig.comparison.cause import Cause, Causes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from derivations.kconfig.comparison.side import Configuration
+    from derivations.kconfig.comparison.side import Side
 
 
 @attrs.frozen(kw_only=True)
-class Change:
+class OptionChange:
     """An option that has another value.
 
     Attributes:
@@ -55,11 +55,11 @@ class Difference:
         changes: The options that differ, in order of their names.
     """
 
-    old: Configuration
-    new: Configuration
-    changes: FrozenMap[Change]
+    old: Side
+    new: Side
+    changes: FrozenMap[OptionChange]
 
-    def chain(self, option: str) -> tuple[Change, ...]:
+    def chain(self, option: str) -> tuple[OptionChange, ...]:
         """Return the change of *option*, what brought it about, and so on to the root."""
         found = [self.changes[option]]
         seen = {option}
@@ -68,12 +68,12 @@ class Difference:
             found.append(parent)
         return tuple(found)
 
-    def followers(self) -> dict[str, list[Change]]:
+    def followers(self) -> dict[str, list[OptionChange]]:
         """Return by option the changes that it brought about; those of no other option, by the empty name.
 
         Whatever leads in a circle is taken for a root where the circle is entered first.
         """
-        found: dict[str, list[Change]] = {"": []}
+        found: dict[str, list[OptionChange]] = {"": []}
         placed: set[str] = set()
         for option in self.changes:
             path = []
@@ -99,24 +99,24 @@ class Difference:
             ],
         }
 
-    def _parent(self, change: Change) -> Change | None:
+    def _parent(self, change: OptionChange) -> OptionChange | None:
         return next((self.changes[it] for it in change.cause.options if it in self.changes), None)
 
 
-def difference(old: Configuration, new: Configuration) -> Difference:
+def difference(old: Side, new: Side) -> Difference:
     """Return what differs from *old* to *new*; an option that is n and one that is not there are the same."""
     causes = Causes(old, new)
     names = [it for it in old.values.changed(new.values) if not it.startswith("@") and old.value(it) != new.value(it)]
     return Difference(old=old, new=new, changes=FrozenMap({it: change_of(causes, it) for it in names}))
 
 
-def change_of(causes: Causes, option: str) -> Change:
+def change_of(causes: Causes, option: str) -> OptionChange:
     """Return how *option* changes, and what that comes from."""
     old, new = causes.old, causes.new
     symbol = new.symbol(option) or old.symbol(option)
     prompt = symbol.prompts[0] if symbol is not None and symbol.prompts else None
     place = symbol.definitions[0] if symbol is not None and symbol.definitions else None
-    return Change(
+    return OptionChange(
         option=option,
         old=old.shown(option),
         new=new.shown(option),
@@ -127,5 +127,5 @@ def change_of(causes: Causes, option: str) -> Change:
     )
 
 
-def _about(it: Configuration) -> Mapping[str, str]:
+def _about(it: Side) -> Mapping[str, str]:
     return {"name": it.name, "version": it.version, "arch": it.arch, "base": it.base_name}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen(kw_only=True)
-class Configuration:
+class Side:
     """A configuration, and what is known of how it came to be.
 
     Attributes:

@@ -27,8 +27,8 @@ from derivations.kconfig.symbols.renames import changed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from derivations.kconfig.comparison.difference import Change, Difference
-    from derivations.kconfig.comparison.side import Configuration
+    from derivations.kconfig.comparison.difference import Difference, OptionChange
+    from derivations.kconfig.comparison.side import Side
     from derivations.kconfig.language.fragment import Request
     from derivations.kconfig.symbols.model import Model, Symbol
 
@@ -117,12 +117,12 @@ class Upgrade:
     difference: Difference
     requests: int
     steps: tuple[Step, ...]
-    added: tuple[Change, ...]
-    removed: tuple[Change, ...]
+    added: tuple[OptionChange, ...]
+    removed: tuple[OptionChange, ...]
     redefined: tuple[Redefined, ...]
 
     @property
-    def defaults(self) -> tuple[Change, ...]:
+    def defaults(self) -> tuple[OptionChange, ...]:
         """Return the options that become something else by themselves, because Kconfig says otherwise."""
         kinds = {Kind.DEFAULT, Kind.DEFINITION, Kind.BASE}
         return tuple(it for it in self.difference.changes.values() if it.cause.kind in kinds and not it.cause.options)
@@ -165,7 +165,7 @@ def upgrade(difference: Difference, accounts: Iterable[Account], repairs: Mappin
     )
 
 
-def _model(side: Configuration) -> Model:
+def _model(side: Side) -> Model:
     if side.model is None:
         msg = f"the Kconfig of {side.name} is not known"
         raise ValueError(msg)
@@ -185,7 +185,7 @@ def _step(account: Account, old: Model, new: Model, repair: Mapping[str, Value])
     if before is not None and before.type != after.type and account.outcome is Outcome.INVALID:
         return step(fate=Fate.RETYPED, text=f"is a {after.type} now, was a {before.type}", drop=True)
     if account.outcome is Outcome.CHOICE:
-        moved = before is not None and _members(before, old) != _members(after, new)
+        moved = before is not None and old.rivals(name) != new.rivals(name)
         return step(
             fate=Fate.CHOICE, text=f"the choice has other members now: {text}" if moved else text, add=FrozenMap(repair)
         )
@@ -205,7 +205,7 @@ def _without(account: Account, new: Model, step: Callable[..., Step]) -> Step:
     return step(fate=Fate.VANISHED, text=account.reason or "there is no such option", since=since, drop=True)
 
 
-def _added(difference: Difference) -> Iterator[Change]:
+def _added(difference: Difference) -> Iterator[OptionChange]:
     """Yield the options that the old version does not know and that a person can set now."""
     old, new = _model(difference.old), _model(difference.new)
     causes = Causes(difference.old, difference.new)
@@ -231,11 +231,6 @@ def _redefined(difference: Difference) -> Iterator[Redefined]:
             yield Redefined(option=name, what="choice", old=titles[0], new=titles[1])
 
 
-def _members(symbol: Symbol, model: Model) -> tuple[str, ...]:
-    choice = model.choices.get(symbol.choice or "")
-    return choice.members if choice is not None else ()
-
-
 def _title(symbol: Symbol, model: Model) -> str:
-    choice = model.choices.get(symbol.choice or "")
+    choice = model.choice_of(symbol.name)
     return "in none" if choice is None else f"“{choice.prompt}”" if choice.prompt else "in one without a name"

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from derivations.kconfig.symbols.values_table import Values
 
 
-_READ = re.compile(r"CONFIG_[A-Za-z0-9_]+=.*|# CONFIG_[A-Za-z0-9_]+ is not set", re.ASCII)
 _HEX_VALUE = re.compile(r"CONFIG_([A-Za-z0-9_]+)=([0-9a-fA-F]+)", re.ASCII)
 _COMPUTED = re.compile(
     r"(ARCH|AS|CC|GENERIC|HAVE|LD|NEED|RUSTC|TOOLS|USE)_|.*_(HAS|HAVE|SUPPORTS?|WANTS?)_|.*_VERSION$"
@@ -144,7 +143,7 @@ def _pair(raw: str, model: Model) -> tuple[str, Value] | None:
     if it is not None and it[1] in model and model[it[1]].type == "hex":
         return it[1], Hex(int(it[2], 16))
     pair = grammar.read_line(raw)
-    if pair is not None and not _READ.fullmatch(raw):
+    if pair is not None and not grammar.is_read(raw):
         msg = f"{raw!r} is no line of a .config; write `{line(*pair)}`"
         raise ValueError(msg)
     return pair

@@ -212,7 +212,7 @@ class Witness:
         if evaluate(symbol.selected_by, self._values) > level:
             return self._selected_high(symbol, level, needs)
         if symbol.prompts and self._values[name].visible:
-            others = [it for it in self._members(symbol) if it != name]
+            others = [it for it in self._model.rivals(symbol.name) if it != name]
             if others:
                 return Blocker(needs=needs, because=f"it is what its choice has chosen; choose {joined(others, 'or')}")
             because = self.origin(name) or "it is on by default or in the base"
@@ -260,13 +260,11 @@ class Witness:
             return f"the choice “{title}” [={self._values.level(name)}]"
         return show(Ref(name), self._values)
 
-    def _members(self, symbol: Symbol) -> tuple[str, ...]:
-        choice = self._model.choices.get(symbol.choice or "")
-        return choice.members if choice is not None else ()
-
     def _sibling(self, symbol: Symbol) -> str | None:
         """Return that a choice has chosen another of its members than *symbol*."""
-        chosen = [it for it in self._members(symbol) if it != symbol.name and self._values.level(it) is Level.Y]
+        chosen = [
+            it for it in self._model.rivals(symbol.name) if it != symbol.name and self._values.level(it) is Level.Y
+        ]
         if not chosen:
             return None
         who = self.origin(chosen[0])

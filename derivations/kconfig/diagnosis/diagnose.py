@@ -93,16 +93,12 @@ class _Accountant:
         """Return *it* as overruled if it is a default that does not hold because of what is asked above defaults."""
         if not it.fails or it.request.priority is not Priority.DEFAULT:
             return it
-        for name in (*(name for name, _ in it.likely), *_options(it.witness), *self._rivals(it.option)):
+        for name in (*(name for name, _ in it.likely), *_options(it.witness), *self._model.rivals(it.option)):
             other = self._requests.get(name)
             if other is not None and other.priority < it.request.priority:
                 reason = f"as a default it gives way to {name}{place(other)}"
                 return attrs.evolve(it, outcome=Outcome.SHADOWED, reason=reason)
         return it
-
-    def _rivals(self, name: str) -> tuple[str, ...]:
-        choice = self._model.choices.get(self._model[name].choice or "") if name in self._model else None
-        return choice.members if choice is not None else ()
 
     def shadowed(self, name: str, request: Request, by: Request) -> Account:
         """Return that the *request* for the option *name* was overruled *by* another one."""
@@ -125,7 +121,7 @@ class _Accountant:
 
     def _held(self, symbol: Symbol, request: Request) -> Account:
         level = LEVELS.get(request.value, Level.N)
-        if request.value is NO and (choice := self._model.choices.get(symbol.choice or "")) is not None:
+        if request.value is NO and (choice := self._model.choice_of(symbol.name)) is not None:
             chosen = next((it for it in choice.members if self._values.level(it) is Level.Y), None)
             reason = f"the choice “{choice.prompt}” is {chosen}" if chosen else ""
             return self._made(symbol, request, Outcome.HELD, reason)
@@ -220,7 +216,7 @@ class _Accountant:
 
     def _chosen(self, symbol: Symbol, request: Request) -> Account | None:
         """Return that the choice of *symbol* was made otherwise, None if that is not why."""
-        choice = self._model.choices.get(symbol.choice or "")
+        choice = self._model.choice_of(symbol.name)
         if choice is None or not self._values[symbol.name].visible:
             return None
         others = [it for it in choice.members if it != symbol.name]

@@ -282,7 +282,7 @@ def _text(expression: Expr, values: Values) -> str:
 
 
 def _choice(symbol: Symbol, model: Model, values: Values) -> str | None:
-    choice = model.choices.get(symbol.choice or "")
+    choice = model.choice_of(symbol.name)
     if choice is None:
         return None
     chosen = next((it for it in choice.members if values.level(it) is Level.Y), "nothing")

@@ -193,7 +193,7 @@ class Planner:
 
     def rivals(self, name: str) -> tuple[str, ...]:
         """Return the options of which only one can be y, *name* among them."""
-        choice = self.model.choices.get(self.model[name].choice or "")
+        choice = self.model.choice_of(name)
         return choice.members if choice is not None and choice.type == "bool" else ()
 
     def price(self, name: str, level: Level = Level.Y) -> int:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from derivations.kconfig.language.values import Value
     from derivations.kconfig.symbols.expression import Expr
-    from derivations.kconfig.symbols.model import Choice, Model, Symbol
+    from derivations.kconfig.symbols.model import Model, Symbol
     from derivations.kconfig.symbols.values_table import Values
 
 
@@ -87,7 +87,7 @@ class Reach:
         symbol = self._model[name]
         parts = [
             *_parts(symbol),
-            *(it.condition for other in self._rivals(symbol) for it in self._model[other].prompts),
+            *(it.condition for other in self._model.rivals(symbol.name) for it in self._model[other].prompts),
         ]
         return {"MODULES", *refs(Or(tuple(parts)))} - {name}
 
@@ -105,7 +105,7 @@ class Reach:
         symbol = self._model[name]
         if symbol.type not in SWITCHES:
             return Level.N, Level.N
-        low, high = self._member(symbol) if self._rivals(symbol) else self._alone(symbol)
+        low, high = self._member(symbol) if self._model.rivals(symbol.name) else self._alone(symbol)
         least, most = self._of(symbol.selected_by)
         low, high = max(low, least), max(high, most)
         if symbol.type == "bool":
@@ -136,13 +136,9 @@ class Reach:
     def _member(self, symbol: Symbol) -> Interval:
         """Return what a member of a choice can be: off if another one can be chosen, or the choice is not offered."""
         shown = self._of(Or(tuple(it.condition for it in symbol.prompts)))
-        others = [it for it in self._rivals(symbol) if it != symbol.name]
+        others = [it for it in self._model.rivals(symbol.name) if it != symbol.name]
         able = any(self._of(it.condition)[1] for other in others for it in self._model[other].prompts)
         return (Level.N if able else shown[0]), shown[1]
-
-    def _rivals(self, symbol: Symbol) -> tuple[str, ...]:
-        choice: Choice | None = self._model.choices.get(symbol.choice or "")
-        return () if choice is None else choice.members
 
     def _of(self, expression: Expr) -> Interval:
         """Return what *expression* can be worth."""

@@ -40,7 +40,7 @@ _DEARER = 10
 
 
 @attrs.frozen
-class Assignment:
+class Setting:
     """An option to set, and how many other options would be different without it."""
 
     option: str
@@ -57,7 +57,7 @@ class Way:
         changes: How many options, these left out, are different with them.
     """
 
-    assignments: tuple[Assignment, ...]
+    assignments: tuple[Setting, ...]
     changes: int
 
     @property
@@ -254,7 +254,7 @@ class _Search:
                     costs[name] = self._differing(values, without, {name})
                 else:
                     extra, values, costs = less, without, {}
-        assignments = tuple(Assignment(name, extra[name], costs[name]) for name in sorted(extra))
+        assignments = tuple(Setting(name, extra[name], costs[name]) for name in sorted(extra))
         return Way(assignments=assignments, changes=self._differing(values, self._resolved({}), extra))
 
     def another(self, name: str, best: Way) -> Way | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from typing import TYPE_CHECKING
 
 import attrs
@@ -12,6 +10,7 @@ from derivations.frozen_map import FrozenMap
 from derivations.kconfig.diagnosis.outcome import asked
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.header import check_architecture, check_complete, check_version, check_whole
+from derivations.kconfig.language.text import split_line
 from derivations.kconfig.language.values import NO, Tristate
 from derivations.kconfig.symbols.dotconfig import parse
 from derivations.kconfig.symbols.fits import holds
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from derivations.kconfig.symbols.values_table import Values
 
 
-_LINE = re.compile(r"^(?:CONFIG_([A-Za-z0-9_]+)=|# CONFIG_([A-Za-z0-9_]+) is not set$)")
-
-
 def local_version(text: str) -> str:
     """Return the CONFIG_LOCALVERSION of the `.config` *text*."""
     value = parse(text).get("LOCALVERSION", "")
@@ -41,7 +37,7 @@ def exactly(text: str, file: str, result: Mapping[str, Value], has_prompt: Calla
     What the file leaves out is to be absent: off, or empty. Options without a prompt are computed
     by Kconfig, of the compiler among others: their requests are optional.
     """
-    lines = {it[1] or it[2]: line for line, raw in enumerate(text.split("\n"), 1) if (it := _LINE.match(raw))}
+    lines = {pair[0]: line for line, raw in enumerate(text.split("\n"), 1) if (pair := split_line(raw)) is not None}
     said = parse(text)
     left_out: dict[str, Value] = {
         name: NO if isinstance(value, Tristate) else "" for name, value in result.items() if name not in said

@@ -146,6 +146,11 @@ def read_line(raw: str) -> tuple[str, Value] | None:
         raise ValueError(_advised(raw, error)) from None
 
 
+def is_read(raw: str) -> bool:
+    """Return whether Kconfig itself takes the line *raw* for an assignment."""
+    return (_ASSIGNMENT.fullmatch(raw) or _NOT_SET.fullmatch(raw)) is not None
+
+
 def _advised(raw: str, error: Malformed) -> str:
     """Return what is wrong with the line *raw* and what to write instead, if that is known to be read."""
     instead: str | None = error.instead

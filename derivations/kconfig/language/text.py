@@ -8,6 +8,7 @@ from derivations.callers.beside import beside_caller
 from derivations.kconfig.language.fragment import Fragment, InvalidFragment, Origin, Request
 from derivations.kconfig.language.values import NO, Unset, Value, written
 from derivations.source import NoSource
+from store.errors import reason_of
 
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
     from collections.abc import Mapping
     from pathlib import Path
+
+
+_SET = "CONFIG_"
+_OFF, _OFF_END = "# CONFIG_", " is not set"
 
 
 def read(text: str, name: str) -> Fragment:
@@ -60,7 +65,7 @@ def bytes_of(place: Path) -> bytes:
     try:
         return place.read_bytes()
     except OSError as error:
-        raise NoSource(place, (error.strerror or str(error)).lower()) from None
+        raise NoSource(place, reason_of(error)) from None
 
 
 def decoded(data: bytes, name: str) -> str:
@@ -85,6 +90,19 @@ def write(requests: Mapping[str, Request]) -> str:
     return "".join(f"{line(name, value)}\n" for name, value in lines if not isinstance(value, Unset))
 
 
+def split_line(raw: str) -> tuple[str, str | None] | None:
+    """Return the option that *raw*, a line of a `.config`, sets and its value as written, None if it is off; None for a comment.
+
+    This is how Kconfig writes. What people write is read strictly, by `derivations.kconfig.language.grammar`.
+    """
+    if raw.startswith(_SET):
+        name, _, value = raw[len(_SET) :].partition("=")
+        return name, value
+    if raw.startswith(_OFF) and raw.endswith(_OFF_END):
+        return raw[len(_OFF) : -len(_OFF_END)], None
+    return None
+
+
 def line(name: str, value: Value) -> str:
     """Return the line of a `.config` that gives option *name* its *value*."""
-    return f"# CONFIG_{name} is not set" if value is NO else f"CONFIG_{name}={written(value)}"
+    return f"{_OFF}{name}{_OFF_END}" if value is NO else f"{_SET}{name}={written(value)}"

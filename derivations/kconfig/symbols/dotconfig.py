@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from typing import TYPE_CHECKING
 
-from derivations.kconfig.language.text import line
+from derivations.kconfig.language.text import line, split_line
 from derivations.kconfig.language.values import NO, YES, read
 
 
@@ -17,9 +15,6 @@ if TYPE_CHECKING:
     from derivations.kconfig.symbols.model import Model
 
 
-_LINE = re.compile(r"(?:CONFIG_(\w+)=.*|# CONFIG_(\w+) is not set)\n?", re.ASCII)
-
-
 def parse(dotconfig: str) -> dict[str, Value]:
     """Return the options that *dotconfig*, a `.config` as the kernel writes it, sets; those not set are NO.
 
@@ -27,11 +22,10 @@ def parse(dotconfig: str) -> dict[str, Value]:
     """
     values: dict[str, Value] = {}
     for raw in dotconfig.split("\n"):
-        if raw.startswith("CONFIG_"):
-            name, _, value = raw.removeprefix("CONFIG_").partition("=")
-            values[name] = _value(value)
-        elif raw.startswith("# CONFIG_") and raw.endswith(" is not set"):
-            values[raw[len("# CONFIG_") : -len(" is not set")]] = NO
+        pair = split_line(raw)
+        if pair is not None:
+            name, value = pair
+            values[name] = NO if value is None else _value(value)
     return values
 
 
@@ -54,10 +48,9 @@ def _value(written: str) -> Value:
 
 def _rivals(requests: Mapping[str, Value], model: Model) -> Iterable[str]:
     for name, value in requests.items():
-        choice = model.choices.get(model[name].choice or "") if value is YES and name in model else None
-        yield from choice.members if choice is not None else ()
+        yield from model.rivals(name) if value is YES else ()
 
 
 def _option(text: str) -> str | None:
-    match = _LINE.fullmatch(text)
-    return None if match is None else match[1] or match[2]
+    pair = split_line(text.removesuffix("\n"))
+    return None if pair is None else pair[0]

@@ -14,7 +14,7 @@ from derivations.kconfig.language.values import MODULE, NO, Hex, Tristate, writt
 if TYPE_CHECKING:
     from derivations.kconfig.language.values import Value
     from derivations.kconfig.symbols.model import Symbol
-    from derivations.kconfig.symbols.values_table import State
+    from derivations.kconfig.symbols.values_table import OptionState
 
 
 SWITCHES = frozenset({"bool", "tristate"})
@@ -77,7 +77,7 @@ def _no_number(wanted: Value, symbol: Symbol) -> Misfit | None:
     return Misfit(f"it is a number, and {written(wanted)} is none", f"write {example}")
 
 
-def holds(wanted: Value, symbol: Symbol, state: State) -> bool:
+def holds(wanted: Value, symbol: Symbol, state: OptionState) -> bool:
     """Return whether *symbol* in *state* is what was *wanted*; NO and an empty text need no line."""
     if symbol.type in SWITCHES:
         return isinstance(wanted, Tristate) and wanted.value == state.value

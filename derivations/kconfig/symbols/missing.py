@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from derivations.kconfig.symbols.model import Model
-    from derivations.kconfig.symbols.renames import Change
+    from derivations.kconfig.symbols.renames import Replacement
 
 
 _NEAR = 3
@@ -70,7 +70,7 @@ def outdated(name: str) -> str | None:
     return None if change is None else _became(change, change.since)
 
 
-def _became(change: Change, version: str) -> str:
+def _became(change: Replacement, version: str) -> str:
     what = f"renamed to {joined(change.new, 'or')}" if change.new else "gone"
     return f"{what} {change.when(version)}"
 

@@ -201,6 +201,16 @@ class Model(Mapping[str, Symbol]):
         """Return the names of all options, in order."""
         return tuple(self._symbols)
 
+    def choice_of(self, name: str) -> Choice | None:
+        """Return the choice that option *name* is a member of, None if there is none."""
+        symbol = self.get(name)
+        return None if symbol is None or symbol.choice is None else self.choices.get(symbol.choice)
+
+    def rivals(self, name: str) -> tuple[str, ...]:
+        """Return the members of the choice of option *name*, which is one of them; empty if it is in none."""
+        choice = self.choice_of(name)
+        return () if choice is None else choice.members
+
     def elsewhere(self, name: str) -> tuple[str, ...]:
         """Return where files that this architecture does not read define *name*: `arch/arm64/Kconfig:12`."""
         return tuple(self._elsewhere.get(name, ()))

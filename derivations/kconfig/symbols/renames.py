@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen(kw_only=True)
-class Change:
+class Replacement:
     """What became of the option *old*.
 
     Attributes:
@@ -59,15 +59,15 @@ def _series(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)[:2]]
 
 
-def _renamed(since: str, commit: str, **names: str) -> list[Change]:
-    return [Change(old=old, new=(new,), since=since, commit=commit) for old, new in names.items()]
+def _renamed(since: str, commit: str, **names: str) -> list[Replacement]:
+    return [Replacement(old=old, new=(new,), since=since, commit=commit) for old, new in names.items()]
 
 
-def _gone(since: str, commit: str, note: str, *names: str) -> list[Change]:
-    return [Change(old=old, since=since, commit=commit, note=note) for old in names]
+def _gone(since: str, commit: str, note: str, *names: str) -> list[Replacement]:
+    return [Replacement(old=old, since=since, commit=commit, note=note) for old in names]
 
 
-_MITIGATION = "x86/bugs: Rename CONFIG_{} => CONFIG_{}"
+_MITIGATION = "x86/bugs: Replacement CONFIG_{} => CONFIG_{}"
 _MITIGATIONS = {
     "CALL_DEPTH_TRACKING": "MITIGATION_CALL_DEPTH_TRACKING",
     "CPU_IBPB_ENTRY": "MITIGATION_IBPB_ENTRY",
@@ -80,21 +80,21 @@ _MITIGATIONS = {
     "SLS": "MITIGATION_SLS",
 }
 
-CHANGES: tuple[Change, ...] = (
+CHANGES: tuple[Replacement, ...] = (
     *(
-        Change(old=old, new=(new,), since="6.9", commit=_MITIGATION.format(old, new))
+        Replacement(old=old, new=(new,), since="6.9", commit=_MITIGATION.format(old, new))
         for old, new in _MITIGATIONS.items()
     ),
     *_renamed(
-        "4.11", "arch: Rename CONFIG_DEBUG_RODATA and CONFIG_DEBUG_MODULE_RONX",
+        "4.11", "arch: Replacement CONFIG_DEBUG_RODATA and CONFIG_DEBUG_MODULE_RONX",
         DEBUG_RODATA="STRICT_KERNEL_RWX", DEBUG_SET_MODULE_RONX="STRICT_MODULE_RWX",
     ),
     *_renamed(
-        "4.11", "perf/core: Rename CONFIG_[UK]PROBE_EVENT to CONFIG_[UK]PROBE_EVENTS",
+        "4.11", "perf/core: Replacement CONFIG_[UK]PROBE_EVENT to CONFIG_[UK]PROBE_EVENTS",
         KPROBE_EVENT="KPROBE_EVENTS", UPROBE_EVENT="UPROBE_EVENTS",
     ),
     *_renamed(
-        "4.15", "x86/unwind: Rename unwinder config options to 'CONFIG_UNWINDER_*'",
+        "4.15", "x86/unwind: Replacement unwinder config options to 'CONFIG_UNWINDER_*'",
         FRAME_POINTER_UNWINDER="UNWINDER_FRAME_POINTER", GUESS_UNWINDER="UNWINDER_GUESS", ORC_UNWINDER="UNWINDER_ORC",
     ),
     *_renamed(
@@ -122,16 +122,16 @@ CHANGES: tuple[Change, ...] = (
     *_renamed("7.0", "NFS: Merge CONFIG_NFS_V4_1 with CONFIG_NFS_V4", NFS_V4_1="NFS_V4"),
     *_renamed("7.2", "slab: support for compiler-assisted type-based slab cache partitioning",
               RANDOM_KMALLOC_CACHES="KMALLOC_PARTITION_CACHES"),
-    Change(
+    Replacement(
         old="DEBUG_INFO", since="5.18", commit="Kconfig.debug: make DEBUG_INFO selectable from a choice",
         new=("DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT", "DEBUG_INFO_DWARF5", "DEBUG_INFO_DWARF4"),
         note="it has no prompt any more; the choice of a DWARF version switches it on",
     ),
-    Change(
+    Replacement(
         old="SLOB", since="6.4", commit="mm/slob: remove CONFIG_SLOB", new=("SLUB_TINY",),
         note="SLUB_TINY is for machines with little memory",
     ),
-    Change(
+    Replacement(
         old="IOSCHED_DEADLINE", since="5.0", commit="block: remove legacy IO schedulers", new=("MQ_IOSCHED_DEADLINE",),
     ),
     *_gone("5.0", "block: remove legacy IO schedulers", "its counterpart is BFQ", "IOSCHED_CFQ"),
@@ -160,7 +160,7 @@ CHANGES: tuple[Change, ...] = (
     *_renamed("4.0", "vfs,ext2: remove CONFIG_EXT2_FS_XIP and rename CONFIG_FS_XIP to CONFIG_FS_DAX", EXT2_FS_XIP="FS_DAX"),
     *_renamed("4.11", "cpufreq: Remove CONFIG_CPU_FREQ_STAT_DETAILS config option", CPU_FREQ_STAT_DETAILS="CPU_FREQ_STAT"),
     *_renamed("4.19", "net: ethernet: Add missing VENDOR to Cadence and Packet Engines symbols", NET_CADENCE="NET_VENDOR_CADENCE"),
-    *_renamed("4.20", "remoteproc: qcom: Rename Hexagon v5 PAS driver", QCOM_ADSP_PIL="QCOM_Q6V5_PAS"),
+    *_renamed("4.20", "remoteproc: qcom: Replacement Hexagon v5 PAS driver", QCOM_ADSP_PIL="QCOM_Q6V5_PAS"),
     *_renamed("5.2", "mtd: rawnand: Clarify Kconfig entry MTD_NAND", MTD_NAND="MTD_RAW_NAND"),
     *_renamed("5.4", "mtd: spi-nor: Move m25p80 code in spi-nor.c", MTD_M25P80="MTD_SPI_NOR"),
     *_renamed("5.6", "thunderbolt: Update Kconfig entries to USB4", THUNDERBOLT="USB4"),
@@ -297,11 +297,12 @@ REMOVALS = Path(__file__).with_name("removals.txt")
 
 
 @functools.cache
-def removals() -> Mapping[str, Change]:
+def removals() -> Mapping[str, Replacement]:
     """Return the changes of the table, by the old name."""
     lines = (it.split() for it in REMOVALS.read_text(encoding="utf-8").splitlines() if not it.startswith("#"))
     return {
-        old: Change(old=old, new=tuple(new), last=_short(last), since=_short(gone)) for old, last, gone, *new in lines
+        old: Replacement(old=old, new=tuple(new), last=_short(last), since=_short(gone))
+        for old, last, gone, *new in lines
     }
 
 
@@ -309,12 +310,12 @@ def _short(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def known(name: str) -> Change | None:
+def known(name: str) -> Replacement | None:
     """Return what is known of the option *name*: by its commit, else by the table."""
     return _BY_OLD.get(name) or removals().get(name)
 
 
-def changed(name: str, model: Model) -> Change | None:
+def changed(name: str, model: Model) -> Replacement | None:
     """Return what became of the option *name* up to the version of *model*, None if nothing is known."""
     change = known(name)
     if change is None or (change.last and name in model):  # between the two versions, a tree tells itself
@@ -333,7 +334,7 @@ def _followed(name: str, model: Model) -> tuple[str, ...]:
     return change.new or (name,)
 
 
-def formerly(name: str, model: Model) -> Change | None:
+def formerly(name: str, model: Model) -> Replacement | None:
     """Return the change after which *name* is what *model* calls otherwise, None if none is known."""
     changes = (*CHANGES, *removals().values())
     return next((it for it in changes if name in it.new and it.old in model and not it.applies(model.version)), None)

@@ -23,7 +23,7 @@ _LEVELS = {"n": Level.N, "m": Level.M, "y": Level.Y}
 
 
 @attrs.frozen
-class State:
+class OptionState:
     """The value of an option.
 
     Attributes:
@@ -37,7 +37,7 @@ class State:
     written: bool
 
 
-class Values(Mapping[str, State]):
+class Values(Mapping[str, OptionState]):
     """Every option's value, by name. Each line is read when it is asked for: there are about 20,000."""
 
     def __init__(self, lines: Mapping[str, str]) -> None:
@@ -54,9 +54,9 @@ class Values(Mapping[str, State]):
         """Return the values in the table at *path*."""
         return cls.parse(path.read_text(encoding="utf-8", errors="surrogateescape"))
 
-    def __getitem__(self, name: str) -> State:
+    def __getitem__(self, name: str) -> OptionState:
         visible, written, value = self._lines[name].split(" ", 2)
-        return State(value.removeprefix('"'), Level(int(visible)), written == "1")
+        return OptionState(value.removeprefix('"'), Level(int(visible)), written == "1")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._lines)

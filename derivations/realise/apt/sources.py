@@ -19,7 +19,7 @@ from derivations.debian.sources import Source, parse_lines, parse_stanzas
 from derivations.realise.apt.release import Updated, reachable_releases, read_releases, update_other
 from derivations.realise.apt.run import AptFailed
 from derivations.realise.apt.update import fetch_lists, spare
-from store.errors import Error
+from store.errors import Error, reason_of
 
 
 if TYPE_CHECKING:
@@ -128,9 +128,7 @@ def machine_sources(apt: Apt, warn: Callable[[str], None] = lambda _: None) -> l
             try:
                 text = file.read_text(encoding="utf-8", errors="replace")
             except OSError as error:
-                raise AptFailed(
-                    "reading apt's sources", (f"{file}: {(error.strerror or str(error)).lower()}",)
-                ) from None
+                raise AptFailed("reading apt's sources", (f"{file}: {reason_of(error)}",)) from None
             found += (parse_stanzas if file.suffix == ".sources" else parse_lines)(text)
     for disc in (it for it in found if it.uri.startswith("cdrom:")):
         warn(f"ignoring {disc}: kernix does not read packages from discs")

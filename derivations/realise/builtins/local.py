@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from store.errors import Error
+from store.errors import Error, reason_of
 from store.trees.copy_in import copy_in
 from store.trees.stat_cache import Index
 from store.trees.writer import TreeWriter
@@ -70,7 +70,7 @@ def local(job: Job) -> Content:
     except OSError as error:
         if error.errno in _OURS:
             raise
-        raise Unreadable(os.fsdecode(error.filename or path), (error.strerror or str(error)).lower()) from None
+        raise Unreadable(os.fsdecode(error.filename or path), reason_of(error)) from None
     fixed = job.derivation.fixed
     if fixed is None or content.digest.hex() != fixed.digest:
         raise Changed(path)

@@ -22,7 +22,7 @@ import attrs
 from derivations.patching.apply import Rules, apply
 from derivations.patching.errors import Malformed
 from derivations.patching.read import commits
-from derivations.patching.tree import Entry, State
+from derivations.patching.tree import Entry, PatchedTree
 from derivations.realise.archives.decompress import Section, whole
 from derivations.realise.job import Cancelled
 from store.trees.writer import TreeWriter
@@ -57,7 +57,7 @@ def patch(job: Job) -> None:
         AlreadyApplied: the tree has one of them already.
         Corrupt: one of them cannot be decompressed.
     """
-    state = State(_Directory(job.inputs["/src"]))
+    state = PatchedTree(_Directory(job.inputs["/src"]))
     for each in json.loads(job.derivation.env["patches"]):
         if job.cancelled():
             raise Cancelled(job.derivation.name)

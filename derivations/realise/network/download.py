@@ -28,7 +28,7 @@ from derivations.realise.job import Cancelled
 from derivations.realise.network.connection import Patience, Session
 from derivations.realise.network.http_response import Failed, NotContinued, is_complete, place_in_file, validator
 from derivations.realise.network.retry import Backoff
-from store.errors import Error
+from store.errors import Error, reason_of
 from store.system.locks import WaitCancelled, locked
 from store.trees.reading import FileReader
 from store.trees.writer import write_piece
@@ -339,7 +339,7 @@ class Downloader:
             opened = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
         except (OSError, ValueError) as error:
             status = _NOT_FOUND if isinstance(error, FileNotFoundError) else None
-            raise Failed((getattr(error, "strerror", None) or str(error)).lower(), status=status) from None
+            raise Failed(reason_of(error), status=status) from None
         with opened, part.open("wb", buffering=0) as file:
             if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
                 msg = "not a file"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from derivations.kconfig.comparison.side import Configuration
+    from derivations.kconfig.comparison.side import Side
     from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
@@ -85,9 +85,7 @@ def command(
         click.echo("\n".join(lines(found)))
 
 
-def _configuration(
-    session: Session, names: Mapping[str, Any], text: str, tree: str | None, chosen: Chosen
-) -> Configuration:
+def _configuration(session: Session, names: Mapping[str, Any], text: str, tree: str | None, chosen: Chosen) -> Side:
     is_file = named.is_file(names, text)
     alone = named.from_file(Path(text)) if is_file else None
     if alone is not None and tree is None:
@@ -98,6 +96,6 @@ def _configuration(
     return named.from_kernel(session, resolve(session, name, kernel, chosen), chosen)
 
 
-def _compare_architectures(old: Configuration, new: Configuration) -> None:
+def _compare_architectures(old: Side, new: Side) -> None:
     if old.arch and new.arch and old.arch != new.arch:
         warn(f"{old.name} is for {old.arch} and {new.name} for {new.arch}: much differs for that alone")

@@ -22,6 +22,7 @@ from derivations.linux.script import SHELL, script
 from derivations.realise.kconfig_session import evaluator
 from derivations.realise.sandbox.interactive import scratch_for
 from derivations.realise.sandbox.interactive import session as sandbox
+from kernix.building import realise
 from kernix.configs.named import from_kernel
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
@@ -31,7 +32,6 @@ from kernix.options import attribute, evaluation, realisation
 from kernix.output import table
 from kernix.output.messages import say, warn
 from kernix.output.quantities import number
-from kernix.realising import realise
 from store.errors import Error, UsageError
 
 

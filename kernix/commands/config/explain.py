@@ -10,10 +10,10 @@ import click
 
 from derivations.hardware.makefiles.kbuild_map import Kbuild, kbuild_map
 from derivations.kconfig.diagnosis.explain import explain
+from kernix.building import realise
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
 from kernix.options import attribute, evaluation, realisation
-from kernix.realising import realise
 
 
 if TYPE_CHECKING:

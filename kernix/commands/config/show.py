@@ -9,12 +9,12 @@ import click
 from derivations.derivation import Output
 from derivations.fixpoint import UnknownAttribute
 from derivations.suggest import suggestion
+from kernix.building import realise
 from kernix.commands.config.group import VERBS
 from kernix.evaluation.attributes import NotBuildable, target
 from kernix.evaluation.definitions import definitions
 from kernix.options import attribute, evaluation, realisation
 from kernix.output.messages import show_file
-from kernix.realising import realise
 
 
 if TYPE_CHECKING:

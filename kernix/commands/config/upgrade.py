@@ -14,6 +14,7 @@ from derivations.kconfig.diagnosis.diagnose import account
 from derivations.kconfig.diagnosis.repair import repair
 from derivations.linux.patch import Patch
 from derivations.realise.kconfig_session import evaluator
+from kernix.building import realise
 from kernix.configs.named import and_bundled, from_kernel, kernel_or_version
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
@@ -22,14 +23,13 @@ from kernix.output.differences import values, why
 from kernix.output.messages import say, warn
 from kernix.output.quantities import number
 from kernix.output.table import rows
-from kernix.realising import realise
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from derivations.kconfig.comparison.difference import Change
+    from derivations.kconfig.comparison.difference import OptionChange
     from derivations.kconfig.comparison.upgrade import Step, Upgrade
     from derivations.kconfig.diagnosis.outcome import Account
     from derivations.kconfig.language.values import Value
@@ -137,7 +137,7 @@ def _step(step: Step) -> Iterator[str]:
     yield from (f"    {sign} {line}" for sign, line in step.edit())
 
 
-def _section(title: str, changes: Sequence[Change]) -> Iterator[str]:
+def _section(title: str, changes: Sequence[OptionChange]) -> Iterator[str]:
     if changes:
         yield f"\n{title}: {len(changes)}"
         yield from rows([(f"  {it.option}", values(it), it.prompt or why(it)) for it in changes])

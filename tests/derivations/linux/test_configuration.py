@@ -12,7 +12,7 @@ from derivations.fetch import fetch_url
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.values import MODULE, NO, YES, default, optional
 from derivations.linux.arguments import Arguments
-from derivations.linux.configuration import Configuration, configuration
+from derivations.linux.configuration import ConfigSteps, configuration
 from derivations.linux.requested import wanted
 from derivations.source import text_file
 from derivations.toolchain import gcc_toolchain
@@ -33,7 +33,7 @@ def make(
     tree: Derivation = TREE,
     fragments: tuple[Output, ...] = (),
     **changes: Any,  # noqa: ANN401 -- what a test gives
-) -> Configuration:
+) -> ConfigSteps:
     """Return the configuration of a kernel with *changes*."""
     arguments = Arguments(**{"version": "6.12", "source": tree, **changes})
     toolchain = gcc_toolchain(fake_lock(), system)

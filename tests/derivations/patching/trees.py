@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from derivations.patching.apply import Rules, apply
 from derivations.patching.read import commits
-from derivations.patching.tree import Entry, State
+from derivations.patching.tree import Entry, PatchedTree
 
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def patched(tree: Mapping[str, Entry], patch: bytes | str, **rules: Any) -> tupl
     remarks: list[str] = []
     data = patch.encode() if isinstance(patch, str) else patch
     options = Rules(name="fix", **rules)
-    state = apply(options, commits(data, "fix", options.strip), State(Memory(tree)), remarks.append)
+    state = apply(options, commits(data, "fix", options.strip), PatchedTree(Memory(tree)), remarks.append)
     found = {**tree, **state.changed}
     return {path: entry for path, entry in found.items() if entry is not None}, remarks
 

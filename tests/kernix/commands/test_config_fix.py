@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from derivations.kconfig.diagnosis.repair import Assignment, Way
+from derivations.kconfig.diagnosis.repair import Setting, Way
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.merge import merge
 from derivations.kconfig.language.values import MODULE, NO, YES, Hex
@@ -61,7 +61,7 @@ def test_what_is_no_assignment(text: str, sentence: str) -> None:
 
 def test_the_fragment_to_paste() -> None:
     """What was asked stands first, and each further option with what it costs."""
-    way = Way(assignments=(Assignment("A", YES, 1), Assignment("LONGER", MODULE, 12)), changes=13)
+    way = Way(assignments=(Setting("A", YES, 1), Setting("LONGER", MODULE, 12)), changes=13)
     assert [
         "extra_config = {",
         '    "NET": YES,',
@@ -73,7 +73,7 @@ def test_the_fragment_to_paste() -> None:
 
 def test_what_is_asked_otherwise_is_forced() -> None:
     """Beside a request for another value the fragment to paste would contradict it, so it is forced, with the place."""
-    way = Way(assignments=(Assignment("A", YES, 1),), changes=1)
+    way = Way(assignments=(Setting("A", YES, 1),), changes=1)
     lines = list(_mapping(way, {"NET": NO}, merged({"NET": YES, "A": NO}).requests))
     names: dict[str, Any] = {}
     exec("from derivations import *\n" + "\n".join(lines), names)  # noqa: S102 -- it is there to be run

@@ -11,7 +11,7 @@ import pytest
 
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.comparison.difference import difference
-from derivations.kconfig.comparison.side import Configuration
+from derivations.kconfig.comparison.side import Side
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.values import YES
 from derivations.kconfig.symbols.expression import Const, Ref
@@ -64,7 +64,7 @@ def read(page: str) -> Reader:
     return reader
 
 
-def configuration(name: str, values: Mapping[str, str], prompt: str, requests: Mapping[str, Request]) -> Configuration:
+def configuration(name: str, values: Mapping[str, str], prompt: str, requests: Mapping[str, Request]) -> Side:
     """Return a configuration of a Kconfig of two options."""
     symbols = {
         "NET": Symbol(name="NET", type="bool", prompts=(Prompt(prompt, menus=("Networking", prompt)),)),
@@ -72,7 +72,7 @@ def configuration(name: str, values: Mapping[str, str], prompt: str, requests: M
     }
     lines = {it: f"2 1 {values.get(it, 'n')}" for it in (*symbols, "NAME")}
     model = Model(symbols, arch="x86_64", srcarch="x86", version="6.12.1")
-    return Configuration(name=name, values=Values(lines), model=model, version="6.12.1", requests=requests)
+    return Side(name=name, values=Values(lines), model=model, version="6.12.1", requests=requests)
 
 
 def page(prompt: str = "Networking support", name: str = "mine", fragment: str = "mine") -> str:

@@ -1,4 +1,4 @@
-"""Processes that assist in walking a tree."""
+"""Processes that take care of parts of a large tree."""
 
 from __future__ import annotations
 
@@ -6,19 +6,29 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
+import time
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from blake3 import blake3
 
 from store.trees.content import MAX_DEPTH, Content, InvalidTree, Kind, tree_digest
 from store.trees.copy_in import copy_in
 from store.trees.hash_tree import content_of
-from store.trees.helpers import HelperAssistant, assistants, read_content
+from store.trees.helpers import HelperProcess, TreeHelper, read_content, tree_helpers
 from store.trees.pool import Pool
 from store.trees.walk import Directory
 from tests.trees import LARGE, File, Tree, count, digest, is_canonical, read, size, write
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 NOBODY = 65534
@@ -40,8 +50,8 @@ def test_what_cannot_be_stored(tmp_path: Path) -> None:
     assert str(path / "7/79/fifo") == caught.value.place
 
 
-def _start(*arguments: str, source: Path, target: Path | str = "") -> HelperAssistant:
-    (start, *_) = assistants(*arguments, source=source, target=target) or pytest.skip("there is one processor")
+def _start(*arguments: str, source: Path, target: Path | str = "") -> TreeHelper:
+    (start, *_) = tree_helpers(*arguments, source=source, target=target) or pytest.skip("there is one processor")
     return start()
 
 
@@ -49,12 +59,12 @@ def test_reading(tmp_path: Path) -> None:
     """A helper reads what is below a directory, and touches nothing."""
     source = write({b"dir": {b"a": File(b"1"), b"b": File(b"2", executable=True)}}, tmp_path / "source")
     content = content_of(source / "dir")
-    with contextlib.closing(_start("store.trees.helpers", "help_reading", "", "", source=source)) as assistant:
-        found = assistant.walk(Directory(None, "dir", str(source / "dir"), 1))
+    with contextlib.closing(_start("store.trees.helpers", "help_reading", "", "", source=source)) as helper:
+        found = helper.walk(Directory(None, "dir", str(source / "dir"), 1))
         assert found
         assert content == Content(tree_digest(Kind.DIRECTORY, found[0]), found[1], found[2] + 1)
-        assert assistant.walk(Directory(None, "gone", str(source / "gone"), 1)) is None
-        assert assistant.walk(Directory(None, "dir", str(source / "dir"), MAX_DEPTH + 1)) is None
+        assert helper.walk(Directory(None, "gone", str(source / "gone"), 1)) is None
+        assert helper.walk(Directory(None, "dir", str(source / "dir"), MAX_DEPTH + 1)) is None
 
 
 def _opened(parent: Directory | None, name: str, place: Path) -> Directory:
@@ -79,8 +89,8 @@ def test_a_helper_stays_in_the_tree(tmp_path: Path, swapped: str) -> None:
     (tmp_path / "copy/dir/sub").mkdir(parents=True)
     with Pool.open(tmp_path / "pool") as pool:
         arguments = "store.trees.copy_in", "help_copying", os.fspath(pool.directory), ""
-        with contextlib.closing(_start(*arguments, source=source, target=tmp_path / "copy")) as assistant:
-            found = assistant.walk(Directory(sub, "leaf", str(source / "dir/sub/leaf"), 3))
+        with contextlib.closing(_start(*arguments, source=source, target=tmp_path / "copy")) as helper:
+            found = helper.walk(Directory(sub, "leaf", str(source / "dir/sub/leaf"), 3))
     for directory in (sub, above, root):
         directory.close()
     assert mine == (found and Content(tree_digest(Kind.DIRECTORY, found[0]), found[1], found[2] + 1))
@@ -139,11 +149,11 @@ def test_copying(tmp_path: Path, killed: bool, bad: bool) -> None:
         os.mkfifo(source / "dir/b/fifo")
     with Pool.open(tmp_path / "pool") as pool:
         arguments = "store.trees.copy_in", "help_copying", os.fspath(pool.directory), ""
-        with contextlib.closing(_start(*arguments, source=source, target=target)) as assistant:
+        with contextlib.closing(_start(*arguments, source=source, target=target)) as helper:
             if killed:
-                assistant.stop()
+                helper.stop()
                 write({b"a": File(b"half")}, target / "dir")
-            found = assistant.walk(Directory(None, "dir", str(source / "dir"), 1))
+            found = helper.walk(Directory(None, "dir", str(source / "dir"), 1))
     if killed or bad:
         assert not found
         assert list(target.iterdir()) == []
@@ -152,3 +162,77 @@ def test_copying(tmp_path: Path, killed: bool, bad: bool) -> None:
         assert (size(tree), count(tree) - 1) == found[1:]
         assert tree == read(target / "dir")
         assert is_canonical(target / "dir")
+
+
+@pytest.fixture
+def helper() -> Iterator[HelperProcess]:
+    """Return a process that looks at files."""
+    with contextlib.closing(HelperProcess.start("tests.store.helping", "measure")) as started:
+        yield started
+
+
+def test_walk(helper: HelperProcess, tmp_path: Path) -> None:
+    """Answers come request after request."""
+    place = write({b"a\xff\n": {b"1": File(b"12"), b"2": File()}, b"b": {}}, tmp_path / "dir")
+    below = os.fsdecode(os.fsencode(place) + b"/a\xff\n")
+    assert helper.walk(below, "", 7) == (blake3(os.fsencode(below) + b" ").digest(), 2, 7)
+    assert helper.walk(str(place / "b"), "to", 256) == (blake3(os.fsencode(f"{place}/b to")).digest(), 0, 256)
+
+
+def test_failure(helper: HelperProcess, tmp_path: Path) -> None:
+    """What fails is not done, and the helper goes on with the next request."""
+    assert helper.walk(str(tmp_path / "gone"), "", 0) is None
+    assert helper.walk(str(tmp_path), "", 0)
+
+
+def test_killed(helper: HelperProcess, tmp_path: Path) -> None:
+    """A helper that was killed does nothing more, which is no error."""
+    helper.stop()
+    assert helper.walk(str(tmp_path), "", 0) is None
+
+
+def test_interrupt(helper: HelperProcess, tmp_path: Path) -> None:
+    """An interrupt is the asker's business."""
+    helper.walk(str(tmp_path), "", 0)
+    os.kill(helper.pid, signal.SIGINT)
+    assert helper.walk(str(tmp_path), "", 0)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_it_dies_with_who_started_it(tmp_path: Path) -> None:
+    """Nothing of a helper is left when its asker is killed, even if it would never answer."""
+    code = (
+        "import sys; from store.trees.helpers import HelperProcess; helper = HelperProcess.start('tests.store.helping', 'hang');"
+        "print(helper.pid, flush=True); helper.walk(sys.argv[1], '', 0)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True) as asker:
+        assert asker.stdout
+        pid = int(asker.stdout.readline())
+        while not (tmp_path / "hanging").exists():
+            time.sleep(0.01)
+        assert _lives(pid)
+        asker.kill()
+    deadline = time.monotonic() + 30
+    while _lives(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_end(tmp_path: Path, asked: bool) -> None:
+    """The process ends when it is not needed any more, and no descriptor stays."""
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- descriptors, not files
+    helper = HelperProcess.start("tests.store.helping", "measure")
+    if asked:
+        helper.walk(str(tmp_path), "", 0)
+    helper.close()
+    assert before == len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    with pytest.raises(ProcessLookupError):
+        os.kill(helper.pid, 0)
+    helper.stop()

@@ -163,7 +163,7 @@ def test_error_of_a_visitor(tmp_path: Path) -> None:
 
 @attrs.frozen
 class _Limited:
-    """An assistant that does only the first directories that it is asked for, and remembers what it did."""
+    """A helper that does only the first directories that it is asked for, and remembers what it did."""
 
     visitor: Visitor
     most: int
@@ -184,20 +184,20 @@ class _Limited:
 
 
 @pytest.mark.parametrize("most", [0, 3, 1000])
-def test_assistants(tmp_path: Path, most: int) -> None:
-    """In a large tree assistants do directories below the first level, and what they leave undone is done without them."""
-    assistants = [_Limited(Look(), most) for _ in range(3)]
-    starts = [functools.partial(lambda it: it, assistant) for assistant in assistants]
+def test_helpers(tmp_path: Path, most: int) -> None:
+    """In a large tree helpers do directories below the first level, and what they leave undone is done without them."""
+    helpers = [_Limited(Look(), most) for _ in range(3)]
+    starts = [functools.partial(lambda it: it, helper) for helper in helpers]
     path = write(LARGE, tmp_path / "tree")
     content = walk(path, Look(), starts)
     assert Content(digest(LARGE), size(LARGE), count(LARGE)) == content
-    assert [[True]] * 3 == [assistant.closed for assistant in assistants]
-    done = [place for assistant in assistants for place in assistant.done]
+    assert [[True]] * 3 == [helper.closed for helper in helpers]
+    done = [place for helper in helpers for place in helper.done]
     assert len(done) == len(set(done))
     assert all(Path(place).parent.parent == path for place in done)
 
 
-def test_no_assistants_for_a_small_tree(tmp_path: Path) -> None:
+def test_no_helpers_for_a_small_tree(tmp_path: Path) -> None:
     """For a small tree nobody is called in."""
     started: list[bool] = []
 
@@ -210,7 +210,7 @@ def test_no_assistants_for_a_small_tree(tmp_path: Path) -> None:
 
 
 def test_no_process(tmp_path: Path) -> None:
-    """Where no assistant can be started, the walk does without."""
+    """Where no helper can be started, the walk does without."""
 
     def start() -> _Limited:
         raise BlockingIOError(errno.EAGAIN, "no more processes")
@@ -230,7 +230,7 @@ def test_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @attrs.define
 class _Patient(Look):
-    """Does not finish before an assistant was asked."""
+    """Does not finish before a helper was asked."""
 
     asked: threading.Event = attrs.field(factory=threading.Event)
     seen: int = 0
@@ -259,7 +259,7 @@ class _Failing:
 
 
 @pytest.mark.parametrize("error", [KeyError, OSError])
-def test_failure_of_an_assistant(tmp_path: Path, error: type[Exception]) -> None:
+def test_failure_of_an_helper(tmp_path: Path, error: type[Exception]) -> None:
     """An error in another thread is raised to the caller, and no descriptor stays open."""
     patient = _Patient(0, None)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- descriptors, not files
@@ -287,7 +287,7 @@ class _Endless:
         pass
 
 
-def test_failure_stops_assistants(tmp_path: Path) -> None:
+def test_failure_stops_helpers(tmp_path: Path) -> None:
     """Where the walk fails, nobody is waited for."""
     path = write(LARGE, tmp_path / "tree")
     patient = _Patient(0, None)

@@ -11,7 +11,7 @@ import pytest
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.comparison.cause import Cause, Kind
 from derivations.kconfig.comparison.difference import Difference, difference
-from derivations.kconfig.comparison.side import Configuration
+from derivations.kconfig.comparison.side import Side
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.values import MODULE, NO, YES, Hex
 from derivations.kconfig.symbols.expression import And, Compare, Const, Not, Or, Ref
@@ -53,10 +53,10 @@ def asked(value: Value, place: str = "mine.py:3") -> Request:
     return Request(value, origin=Origin("mine", place))
 
 
-def configuration(name: str, kconfig: Model | None, text: str, **facts: Any) -> Configuration:  # noqa: ANN401 -- its fields
+def configuration(name: str, kconfig: Model | None, text: str, **facts: Any) -> Side:  # noqa: ANN401 -- its fields
     """Return what Kconfig made of *kconfig*: *text*."""
     requests = FrozenMap({key: asked(value) for key, value in dict(facts.pop("requests", {})).items()})
-    return Configuration(
+    return Side(
         name=name,
         values=values(kconfig, text),
         model=kconfig,

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from derivations.kconfig.comparison.difference import difference
-from derivations.kconfig.comparison.side import Configuration
+from derivations.kconfig.comparison.side import Side
 from derivations.kconfig.comparison.upgrade import Fate, Redefined, Upgrade, upgrade
 from derivations.kconfig.diagnosis.diagnose import account
 from derivations.kconfig.language.fragment import Request
@@ -33,9 +33,7 @@ def moved(
     for options, version in ((old, "6.1.5"), (new, "6.12.1")):
         kconfig = model(options, version=version)
         values = Resolver(kconfig)(text)
-        sides.append(
-            Configuration(name=version, values=values, version=version, model=kconfig, requests=wanted.requests)
-        )
+        sides.append(Side(name=version, values=values, version=version, model=kconfig, requests=wanted.requests))
     before, after = sides
     assert after.model is not None
     return upgrade(difference(before, after), account(wanted, after.model, after.values), repairs or {})
@@ -107,7 +105,7 @@ def test_an_optional_request_that_neither_knows() -> None:
     request = attrs.evolve(wanted.requests["LOST"], optional=True)
     assert isinstance(request, Request)
     kconfig = model([PLAIN], version="6.12.1")
-    side = Configuration(name="a", values=Resolver(kconfig)(""), version="6.12.1", model=kconfig)
+    side = Side(name="a", values=Resolver(kconfig)(""), version="6.12.1", model=kconfig)
     (lost,) = account(wanted, kconfig, side.values)
     assert () == upgrade(difference(side, side), [attrs.evolve(lost, request=request)], {}).steps
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from derivations.kconfig.language.values import MODULE, NO, YES, Hex, Value
 from derivations.kconfig.symbols.expression import Level
 from derivations.kconfig.symbols.fits import holds, misfit, number
-from derivations.kconfig.symbols.values_table import State
+from derivations.kconfig.symbols.values_table import OptionState
 from tests.small_kconfig import option
 
 
@@ -42,7 +42,7 @@ def test_what_fits_and_is_there_holds(case: tuple[str, Value]) -> None:
     symbol = option("A", kind)
 
     assert misfit(value, symbol) is None
-    assert holds(value, symbol, State(_as_kconfig_has_it(value), Level.Y, written=True))
+    assert holds(value, symbol, OptionState(_as_kconfig_has_it(value), Level.Y, written=True))
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ def test_what_fits_and_is_there_holds(case: tuple[str, Value]) -> None:
 )
 def test_what_does_not_hold(kind: str, wanted: Value, got: str) -> None:
     """A request does not hold where the option means something else."""
-    assert not holds(wanted, option("A", kind), State(got, Level.Y, written=True))
+    assert not holds(wanted, option("A", kind), OptionState(got, Level.Y, written=True))
 
 
 def test_no_is_satisfied_by_absence() -> None:
     """An option of any type without a line satisfies NO."""
-    assert holds(NO, option("A", "int"), State("", Level.N, written=False))
-    assert not holds(NO, option("A", "int"), State("3", Level.Y, written=True))
+    assert holds(NO, option("A", "int"), OptionState("", Level.N, written=False))
+    assert not holds(NO, option("A", "int"), OptionState("3", Level.Y, written=True))
 
 
 @pytest.mark.parametrize(

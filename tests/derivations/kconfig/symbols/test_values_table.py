@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.kconfig.symbols.expression import Level
-from derivations.kconfig.symbols.values_table import State, Values
+from derivations.kconfig.symbols.values_table import OptionState, Values
 
 
 if TYPE_CHECKING:
@@ -20,15 +20,15 @@ TABLE = 'BLOCK 2 1 y\nHIDDEN 0 0 n\nFS 1 1 m\nLOCALVERSION 2 1 "a b "c\\\nEMPTY 
 @pytest.mark.parametrize(
     ("name", "state"),
     [
-        pytest.param("BLOCK", State("y", Level.Y, written=True), id="tristate"),
-        pytest.param("HIDDEN", State("n", Level.N, written=False), id="hidden"),
-        pytest.param("FS", State("m", Level.M, written=True), id="visible-up-to-m"),
-        pytest.param("LOCALVERSION", State('a b "c\\', Level.Y, written=True), id="text-as-it-is"),
-        pytest.param("EMPTY", State("", Level.Y, written=True), id="empty-text"),
-        pytest.param("NUMBER", State("17", Level.Y, written=True), id="number"),
+        pytest.param("BLOCK", OptionState("y", Level.Y, written=True), id="tristate"),
+        pytest.param("HIDDEN", OptionState("n", Level.N, written=False), id="hidden"),
+        pytest.param("FS", OptionState("m", Level.M, written=True), id="visible-up-to-m"),
+        pytest.param("LOCALVERSION", OptionState('a b "c\\', Level.Y, written=True), id="text-as-it-is"),
+        pytest.param("EMPTY", OptionState("", Level.Y, written=True), id="empty-text"),
+        pytest.param("NUMBER", OptionState("17", Level.Y, written=True), id="number"),
     ],
 )
-def test_a_state_is_read(name: str, state: State) -> None:
+def test_a_state_is_read(name: str, state: OptionState) -> None:
     """Each line gives value, visibility and whether it is written."""
     assert Values.parse(TABLE)[name] == state
 

@@ -1,0 +1,47 @@
+"""Small files that appear whole, and are still there after a power failure."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_whole(place: Path, text: str, *, replace: bool = True) -> bool:
+    """Write *text* to *place*, whole or not at all; return False if there is a file and *replace* is not set.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    temporary = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            temporary.replace(place)
+            return True
+        try:  # a link does not replace what another process has written meanwhile
+            place.hardlink_to(temporary)
+        except FileExistsError:
+            return False
+        return True
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def sync_directory(directory: Path) -> None:
+    """Wait until the names in *directory* are on the disk."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,41 @@
+"""Small files that appear whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from store.system.durable import write_whole
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_write(tmp_path: Path) -> None:
+    """A file is written with the directories above it, and nothing else is left."""
+    place = tmp_path / "a" / "file"
+    assert write_whole(place, "text")
+    assert place.read_text() == "text"
+    assert list(place.parent.iterdir()) == [place]
+
+
+@pytest.mark.parametrize(("replace", "text"), [(True, "new"), (False, "old")])
+def test_a_file_that_is_there(tmp_path: Path, *, replace: bool, text: str) -> None:
+    """A file is replaced only if that is wanted."""
+    place = tmp_path / "file"
+    place.write_text("old")
+    assert write_whole(place, "new", replace=replace) is replace
+    assert place.read_text() == text
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_failure(tmp_path: Path) -> None:
+    """What cannot be written leaves what is there."""
+    place = tmp_path / "file"
+    place.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(place, "new \ud800")
+    assert place.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [place]
