@@ -35,7 +35,7 @@ class Fuzzy:
 
 
 @attrs.frozen
-class Misfit:
+class HunkMisfit:
     """A hunk that has no place in its file.
 
     Attributes:
@@ -54,7 +54,7 @@ class Misfit:
 
 
 @attrs.frozen
-class Fit:
+class HunkFit:
     """What hunks make of a file.
 
     Attributes:
@@ -67,15 +67,15 @@ class Fit:
     lines: list[bytes]
     displacement: int
     fuzzy: tuple[Fuzzy, ...]
-    misfits: tuple[Misfit, ...]
+    misfits: tuple[HunkMisfit, ...]
 
 
-def fit(lines: Sequence[bytes], hunks: Sequence[Hunk], fuzz: int = 0) -> Fit:
+def fit(lines: Sequence[bytes], hunks: Sequence[Hunk], fuzz: int = 0) -> HunkFit:
     """Return what *hunks* make of *lines*, with at most *fuzz* lines of context left out at either end of one."""
     image = _Image(list(lines))
     displacement = 0
     fuzzy: list[Fuzzy] = []
-    misfits: list[Misfit] = []
+    misfits: list[HunkMisfit] = []
     for number, hunk in enumerate(hunks, 1):
         wanted = max(hunk.new - 1, 0)
         if (place := image.find(hunk, wanted)) is not None:
@@ -87,7 +87,7 @@ def fit(lines: Sequence[bytes], hunks: Sequence[Hunk], fuzz: int = 0) -> Fit:
             fuzzy.append(Fuzzy(number, place + 1, left_out))
         else:
             misfits.append(image.misfit(number, hunk, wanted))
-    return Fit(image.lines, displacement, tuple(fuzzy), tuple(misfits))
+    return HunkFit(image.lines, displacement, tuple(fuzzy), tuple(misfits))
 
 
 @attrs.define
@@ -143,15 +143,15 @@ class _Image:
         self.lines[place : place + len(before)] = after
         self.taken[place : place + len(before)] = b"\1" * len(after)
 
-    def misfit(self, number: int, hunk: Hunk, wanted: int) -> Misfit:
+    def misfit(self, number: int, hunk: Hunk, wanted: int) -> HunkMisfit:
         """Return what is not as *hunk* wants it, at the place nearest to *wanted* that begins like it, if there is one."""
         places = (it for it in _outwards(wanted, len(self.lines) - 1) if self.lines[it] == hunk.before[0])
         place = next(places, wanted) if hunk.before else wanted
         for at, line in enumerate(hunk.before, place):
             here = self.lines[at] if at < len(self.lines) else None
             if here != line:
-                return Misfit(number, hunk, at + 1, line, here)
-        return Misfit(number, hunk)
+                return HunkMisfit(number, hunk, at + 1, line, here)
+        return HunkMisfit(number, hunk)
 
     def _matches(self, place: int, before: Sequence[bytes]) -> bool:
         end = place + len(before)

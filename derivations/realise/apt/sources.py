@@ -41,7 +41,7 @@ _SWITCH = re.compile(
 _FALSE = frozenset({"", "no", "false", "without", "off", "disable", "0"})
 
 
-class NotSigned(Error):
+class UnsignedArchives(Error):
     """Archives that the machine's apt knows are not signed, or not by a key that it trusts.
 
     Attributes:
@@ -85,7 +85,7 @@ def update(apt: Apt, choice: Choice) -> Updated:
     """Bring the lists of *apt* up to date with the archives of *choice*.
 
     Raises:
-        NotSigned: an archive that has to be signed is not.
+        UnsignedArchives: an archive that has to be signed is not.
         UnknownRelease: the machine's mirrors do not have the release.
         AptFailed: apt cannot reach, read or understand something.
     """
@@ -156,14 +156,14 @@ def _say_what_becomes_of(
     """Say that *unsigned* sources are left out, or taken as they are.
 
     Raises:
-        NotSigned, AptFailed: the machine's apt is not told to take what has no signature, or it is for every archive.
+        UnsignedArchives, AptFailed: the machine's apt is not told to take what has no signature, or it is for every archive.
     """
     everywhere = any(value not in _FALSE for value in _SWITCH.findall(apt.machine("apt-config", "dump")))
     refused = {it: words for it, words in unsigned.items() if not it.unchecked}
     if refused and not (everywhere and choice.allow_unsigned):
         if _ABSENT in refused.values() and not everywhere:
             raise failure(finished, shown("apt-get", UPDATE))
-        raise NotSigned(tuple(map(str, refused)), tuple(_REASON.findall(finished.stderr)), accepted=everywhere)
+        raise UnsignedArchives(tuple(map(str, refused)), tuple(_REASON.findall(finished.stderr)), accepted=everywhere)
     for it in unsigned:
         if choice.allow_unsigned:
             choice.warn(f"{it} is not signed; its packages are marked in the lock")

@@ -48,7 +48,7 @@ class NotHeld(Error):
         return f"`kernix config fix {self.attribute}` looks for further options that let them hold"
 
 
-class BaseNotHeld(Error):
+class BaseLinesNotHeld(Error):
     """Lines of a base do not hold, all of which must."""
 
     attribute: str
@@ -95,7 +95,7 @@ def command(
         raise NotHeld(attribute, failing)
     arguments = found.kernel.arguments
     if missed is not None and missed.count and arguments.strict_base and not arguments.ignore_config_errors:
-        raise BaseNotHeld(attribute, missed.base.file, missed.count)
+        raise BaseLinesNotHeld(attribute, missed.base.file, missed.count)
 
 
 def _base_lines(missed: Missed | None, *, everything: bool) -> Iterator[str]:
