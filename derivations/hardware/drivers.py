@@ -32,7 +32,7 @@ from store.parsing import parse_json
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from derivations.hardware.c_source.source import Source
+    from derivations.hardware.c_source.source import CSource
     from derivations.hardware.makefiles.gate import Gate, Level
     from derivations.hardware.makefiles.kbuild_map import Kbuild
 
@@ -187,9 +187,9 @@ def driver_map(tree: Output, kbuild: Derivation) -> Derivation:
     )
 
 
-def assemble(kbuild: Kbuild, sources: Mapping[str, Source], srcarch: str) -> DriverMap:
+def assemble(kbuild: Kbuild, sources: Mapping[str, CSource], srcarch: str) -> DriverMap:
     """Return the map of what *sources*, by the paths of their objects, say, with the options that *kbuild* knows."""
-    parts: dict[str, list[Source]] = {}
+    parts: dict[str, list[CSource]] = {}
     for path, source in sources.items():
         for owner in kbuild.owners(path):
             parts.setdefault(owner, []).append(source)
@@ -201,7 +201,7 @@ def assemble(kbuild: Kbuild, sources: Mapping[str, Source], srcarch: str) -> Dri
     return DriverMap(modules=modules, srcarch=srcarch, unreadable=sum(it.unreadable for it in sources.values()))
 
 
-def _joined(path: str, gates: tuple[Gate, ...], parts: Iterable[Source]) -> Module:
+def _joined(path: str, gates: tuple[Gate, ...], parts: Iterable[CSource]) -> Module:
     given = list(parts)
     drivers = {
         f"{bus} {module_name(path) if name == MODULE_NAME else name}" for part in given for bus, name in part.drivers

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.kconfig.diagnosis.plan import NOTHING, DeadEnd, Plan
+from derivations.kconfig.diagnosis.plan import NOTHING, DeadEnd, SettingPlan
 from derivations.kconfig.diagnosis.planner import Planner
 from derivations.kconfig.language.wording import joined
 from derivations.kconfig.symbols.expression import And, Level, evaluate, refs
@@ -56,7 +56,7 @@ def reach(asked: Collection[str], model: Model, values: Values) -> dict[str, Fou
         plans[option] = NOTHING if outlook.level(option) >= Level.M else unselected.option(option, Level.M)
         if isinstance(plans[option], DeadEnd):
             feature = own.option(option, Level.M)
-            if isinstance(feature, Plan) and not any(it in strangers for it in feature.steps):
+            if isinstance(feature, SettingPlan) and not any(it in strangers for it in feature.steps):
                 plans[option] = feature
         outlook.expect(option, plans[option])
     for option in hidden:
@@ -105,7 +105,7 @@ class _Outlook:
 
     def expect(self, option: str, plan: Found) -> None:
         """Take in that *option* will be on by *plan*, if that is one."""
-        if isinstance(plan, Plan):
+        if isinstance(plan, SettingPlan):
             for name, level in {option: Level.M, **{name: step.level for name, step in plan.steps.items()}}.items():
                 self._raise(name, level)
 

@@ -34,7 +34,7 @@ _MAX_SIZE = 0xFFFFFFFF
 _TRAILER = b"TRAILER!!!"
 
 
-class TooLarge(Error):
+class MemberTooLarge(Error):
     """A file does not fit into the form."""
 
     path: str
@@ -67,7 +67,7 @@ def archive(nodes: Iterable[Node]) -> Iterator[bytes]:
     """Return the bytes of the archive of *nodes*, piece by piece; directories that are missing are made.
 
     Raises:
-        TooLarge: a file has 4 GiB or more.
+        MemberTooLarge: a file has 4 GiB or more.
     """
     written = 0
     for number, node in enumerate(_complete(nodes), start=1):
@@ -91,7 +91,7 @@ def _complete(nodes: Iterable[Node]) -> list[Node]:
 
 def _entry(node: Node, number: int) -> Iterator[bytes]:
     if node.size > _MAX_SIZE:
-        raise TooLarge(node.path.decode(errors="backslashreplace"), node.size)
+        raise MemberTooLarge(node.path.decode(errors="backslashreplace"), node.size)
     yield _header(node, number)
     yield from node.data()
     yield bytes(-node.size % _ALIGNMENT)

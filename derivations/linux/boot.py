@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Patience:
+class BootPatience:
     """Seconds after which a machine is given up: without a first word, silent after that, and in all."""
 
     first: int
@@ -40,10 +40,10 @@ class Patience:
         return f"{self.first} {self.quiet} {self.whole}"
 
 
-WITH_KVM = Patience(first=15, quiet=30, whole=90)
+WITH_KVM = BootPatience(first=15, quiet=30, whole=90)
 """A kernel that KVM runs writes to its console within a second and is through in five, a large one on a busy machine in 30."""
 
-EMULATED = Patience(first=300, quiet=300, whole=300)
+EMULATED = BootPatience(first=300, quiet=300, whole=300)
 """Emulation of a large kernel on a busy machine takes one of these minutes or two, its decompression among them."""
 
 TIMEOUT = WITH_KVM.whole + EMULATED.whole + 60

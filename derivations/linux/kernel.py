@@ -217,7 +217,7 @@ class Kernel:
 
         Raises:
             InvalidArgument: one of them is not a module, or is listed twice.
-            UnknownPackage: `packages` has no module of that name.
+            UnknownModule: `packages` has no module of that name.
         """
         if isinstance(modules, str) or not isinstance(modules, Iterable):
             raise InvalidArgument("modules", f"it is a list of modules or their names, not {modules!r}")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Layer = Callable[["Packages", "Packages"], Thunks]
 
 
-class UnknownPackage(Error, KeyError, AttributeError):
+class UnknownModule(Error, KeyError, AttributeError):
     """There is no module of that name for a kernel."""
 
     exit_code = 2
@@ -71,7 +71,7 @@ class Packages(AttrSet):
         return _packages(self._kernel, (*self._layers, overlay))
 
     def _unknown(self, name: str) -> Error:
-        return UnknownPackage(name, tuple(self))
+        return UnknownModule(name, tuple(self))
 
 
 @attrs.frozen(kw_only=True)

@@ -17,7 +17,7 @@ import attrs
 from derivations.patching.binary import Damaged, apply_delta, blob_digest
 from derivations.patching.change import EXECUTABLE, LINK
 from derivations.patching.errors import AlreadyApplied, DoesNotApply, Malformed
-from derivations.patching.fit import Fuzzy, Misfit, fit
+from derivations.patching.fit import Fuzzy, HunkMisfit, fit
 from derivations.patching.messages import lines_of
 from derivations.patching.tree import Entry, parents
 
@@ -68,7 +68,7 @@ class _Attempt:
     displacement: int = 0
     fuzzy: list[tuple[str, Fuzzy]] = attrs.field(factory=list)
     problems: list[str] = attrs.field(factory=list)
-    misfits: list[tuple[str, Misfit]] = attrs.field(factory=list)
+    misfits: list[tuple[str, HunkMisfit]] = attrs.field(factory=list)
 
     @property
     def result(self) -> PatchedTree:

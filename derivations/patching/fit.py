@@ -37,7 +37,7 @@ class Fuzzy:
 
 
 @attrs.frozen
-class Misfit:
+class HunkMisfit:
     """A hunk that has no place in its file.
 
     Attributes:
@@ -58,7 +58,7 @@ class Misfit:
 
 
 @attrs.frozen
-class Fit:
+class HunkFit:
     """What hunks make of a file.
 
     Attributes:
@@ -71,15 +71,15 @@ class Fit:
     lines: list[bytes]
     displacement: int
     fuzzy: tuple[Fuzzy, ...]
-    misfits: tuple[Misfit, ...]
+    misfits: tuple[HunkMisfit, ...]
 
 
-def fit(lines: Sequence[bytes], hunks: Sequence[Hunk], fuzz: int = 0) -> Fit:
+def fit(lines: Sequence[bytes], hunks: Sequence[Hunk], fuzz: int = 0) -> HunkFit:
     """Return what *hunks* make of *lines*, with at most *fuzz* lines of context left out at either end of one."""
     image = _Image(list(lines))
     displacement = 0
     fuzzy: list[Fuzzy] = []
-    misfits: list[Misfit] = []
+    misfits: list[HunkMisfit] = []
     for number, hunk in enumerate(hunks, 1):
         wanted = max(hunk.new - 1, 0)
         if (place := image.find(hunk, wanted)) is not None:
@@ -91,7 +91,7 @@ def fit(lines: Sequence[bytes], hunks: Sequence[Hunk], fuzz: int = 0) -> Fit:
             fuzzy.append(Fuzzy(number, place + 1, left_out))
         else:
             misfits.append(image.misfit(number, hunk, wanted))
-    return Fit(image.lines, displacement, tuple(fuzzy), tuple(misfits))
+    return HunkFit(image.lines, displacement, tuple(fuzzy), tuple(misfits))
 
 
 @attrs.define
@@ -147,15 +147,15 @@ class _Image:
         self.lines[place : place + len(before)] = after
         self.taken[place : place + len(before)] = b"\1" * len(after)
 
-    def misfit(self, number: int, hunk: Hunk, wanted: int) -> Misfit:
+    def misfit(self, number: int, hunk: Hunk, wanted: int) -> HunkMisfit:
         """Return what is not as *hunk* wants it, at the place where most of its lines are, and of such the nearest to *wanted*."""
         place = self._likeliest(hunk, wanted)
         there = self.lines[place : place + len(hunk.before)]
         for at, line in enumerate(hunk.before):
             here = there[at] if at < len(there) else None
             if here != line:
-                return Misfit(number, hunk, place + at + 1, line, here, _difference(hunk.before, there))
-        return Misfit(number, hunk)
+                return HunkMisfit(number, hunk, place + at + 1, line, here, _difference(hunk.before, there))
+        return HunkMisfit(number, hunk)
 
     def _likeliest(self, hunk: Hunk, wanted: int) -> int:
         offsets: dict[bytes, list[int]] = {}

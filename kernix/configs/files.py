@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STDIN = Path("-")
 
 
-class TooLarge(Error):
+class ConfigTooLarge(Error):
     """A file is larger than any configuration."""
 
     file: str
@@ -41,7 +41,7 @@ def text_of(file: Path) -> str:
     Raises:
         OSError: it cannot be read.
         InvalidFragment: it is no text.
-        TooLarge: it is no configuration.
+        ConfigTooLarge: it is no configuration.
     """
     return decoded(_bytes(file), name_of(file))
 
@@ -58,7 +58,7 @@ def _bytes(file: Path) -> bytes:
         with file.open("rb") as opened:
             data = opened.read(MOST + 1)
     if len(data) > MOST:
-        raise TooLarge(name_of(file))
+        raise ConfigTooLarge(name_of(file))
     return data
 
 

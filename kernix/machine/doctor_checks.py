@@ -38,7 +38,7 @@ class Verdict(enum.Enum):
 
 
 @attrs.frozen
-class Finding:
+class CheckResult:
     """What one check found; *advice* is what to change."""
 
     name: str
@@ -47,72 +47,72 @@ class Finding:
     advice: str | None = None
 
 
-def examine(home: Path) -> list[Finding]:
+def examine(home: Path) -> list[CheckResult]:
     """Return what all checks find, for a store in *home*; what needs a kernel is in `kernix.machine.kvm_check`."""
     place = _existing(home)
     return [*_sandbox(), _limits(), _apt(), *_store(home), _room(place), *_file_system(place)]
 
 
-def _sandbox() -> list[Finding]:
+def _sandbox() -> list[CheckResult]:
     """Run a program in a sandbox like that of a build."""
     names = ("bubblewrap", "user namespaces", "seccomp")
     fine = [
-        Finding(names[0], Verdict.FINE, "makes sandboxes"),
-        Finding(names[1], Verdict.FINE, "this machine allows them"),
-        Finding(names[2], Verdict.FINE, f"filters system calls on {os.uname().machine}"),
+        CheckResult(names[0], Verdict.FINE, "makes sandboxes"),
+        CheckResult(names[1], Verdict.FINE, "this machine allows them"),
+        CheckResult(names[2], Verdict.FINE, f"filters system calls on {os.uname().machine}"),
     ]
     try:
         probe.check()
     except probe.NoBubblewrap as error:
-        return [Finding(names[0], Verdict.BROKEN, str(error), error.hint)]
+        return [CheckResult(names[0], Verdict.BROKEN, str(error), error.hint)]
     except probe.NoUserNamespaces as error:
-        return [fine[0], Finding(names[1], Verdict.BROKEN, str(error), error.hint)]
+        return [fine[0], CheckResult(names[1], Verdict.BROKEN, str(error), error.hint)]
     except NoBuildUser as error:
-        return [fine[0], Finding("build users", Verdict.BROKEN, str(error), error.hint)]
+        return [fine[0], CheckResult("build users", Verdict.BROKEN, str(error), error.hint)]
     except probe.SandboxRefused as error:
-        return [fine[0], Finding("sandbox", Verdict.BROKEN, str(error))]
+        return [fine[0], CheckResult("sandbox", Verdict.BROKEN, str(error))]
     return fine
 
 
-def _limits() -> Finding:
+def _limits() -> CheckResult:
     """Make a control group like that of a build."""
     with control_group(Bounds().for_machine()) as group:
         if group is not None:
-            return Finding(
+            return CheckResult(
                 "limits", Verdict.FINE, f"the kernel limits builds, by control groups in {group.place.parent}"
             )
     advice = "`systemd-run --user --scope kernix …` has control groups where systemd gives them to users"
-    return Finding("limits", Verdict.ABSENT, "kernix looks once a second at what builds take: it may make no control groups",
+    return CheckResult("limits", Verdict.ABSENT, "kernix looks once a second at what builds take: it may make no control groups",
                    None if os.geteuid() == 0 else advice)  # fmt: skip
 
 
-def _apt() -> Finding:
+def _apt() -> CheckResult:
     if shutil.which("apt-get"):
-        return Finding("apt", Verdict.FINE, "apt-get is there, to make and change locks")
+        return CheckResult("apt", Verdict.FINE, "apt-get is there, to make and change locks")
     advice = "take a kernix.lock that was made on a Debian machine: `--lock FILE`"
-    return Finding("apt", Verdict.ABSENT, "apt-get is not there, so no lock can be made here", advice)
+    return CheckResult("apt", Verdict.ABSENT, "apt-get is not there, so no lock can be made here", advice)
 
 
-def _store(home: Path) -> list[Finding]:
+def _store(home: Path) -> list[CheckResult]:
     """Return what is to be said of a store that is there, or of what is there instead."""
     try:
         if is_store(layout_at(home)):
-            return [Finding("store", Verdict.FINE, f"is in {home}")]
+            return [CheckResult("store", Verdict.FINE, f"is in {home}")]
     except Error as error:
-        return [Finding("store", Verdict.BROKEN, str(error), error.hint)]
+        return [CheckResult("store", Verdict.BROKEN, str(error), error.hint)]
     return []
 
 
-def _room(place: Path) -> Finding:
+def _room(place: Path) -> CheckResult:
     status = os.statvfs(place)
     free = status.f_bavail * status.f_frsize
     if free < ROOM:
-        return Finding("disk", Verdict.BROKEN, f"{size(free)} free at {place}, a kernel needs {size(ROOM)}",
+        return CheckResult("disk", Verdict.BROKEN, f"{size(free)} free at {place}, a kernel needs {size(ROOM)}",
                        "`kernix gc` makes room, or set KERNIX_HOME to a directory on a larger disk")  # fmt: skip
-    return Finding("disk", Verdict.FINE, f"{size(free)} free at {place}")
+    return CheckResult("disk", Verdict.FINE, f"{size(free)} free at {place}")
 
 
-def _file_system(place: Path) -> list[Finding]:
+def _file_system(place: Path) -> list[CheckResult]:
     """Try what the store needs of the file system of *place*."""
     tries: list[tuple[str, Callable[[Path], str | None], str]] = [
         ("names", _tells_case_apart, "file names that differ in case are different files"),
@@ -129,11 +129,11 @@ def _file_system(place: Path) -> list[Finding]:
                 problem = attempt(folder)
                 state = Verdict.FINE if problem is None else Verdict.ABSENT if name == "hard links" else Verdict.BROKEN
                 advice = None if problem is None else "set KERNIX_HOME to a directory on another file system"
-                found.append(Finding(name, state, problem or fine, advice))
+                found.append(CheckResult(name, state, problem or fine, advice))
             return found
     except OSError as error:
         reason = reason_of(error)
-        return [Finding("store", Verdict.BROKEN, f"nothing can be written to {place}: {reason}",
+        return [CheckResult("store", Verdict.BROKEN, f"nothing can be written to {place}: {reason}",
                         "set KERNIX_HOME to a directory of your own")]  # fmt: skip
 
 

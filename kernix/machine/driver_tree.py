@@ -38,7 +38,7 @@ _MAX_SIZE = 64 * 1024 * 1024
 
 
 @attrs.frozen
-class Tree:
+class DriverTree:
     """What a kernel's tree can drive, and how the kernel is configured."""
 
     drivers: DriverMap
@@ -82,7 +82,7 @@ def default_kernel(names: Mapping[str, object]) -> str:
     return DEFAULT if DEFAULT in names or not found else max(found)[1]
 
 
-def tree_of(session: Session, name: str, kernel: Kernel, chosen: Chosen) -> Tree:
+def tree_of(session: Session, name: str, kernel: Kernel, chosen: Chosen) -> DriverTree:
     """Return what the tree of *kernel*, called *name*, drives and how it is configured, realised as *chosen*.
 
     Raises:
@@ -91,4 +91,4 @@ def tree_of(session: Session, name: str, kernel: Kernel, chosen: Chosen) -> Tree
     output = drivers(kernel.tree, kernel.toolchain.srcarch)
     outputs = [output, kernel.resolver.out, *(kernel.resolved.output(it) for it in kernel.resolved.outputs)]
     place = session.store.path(realise(session, outputs, **chosen)[output])
-    return Tree(DriverMap.from_json(place.read_bytes()), resolve(session, name, kernel, chosen))
+    return DriverTree(DriverMap.from_json(place.read_bytes()), resolve(session, name, kernel, chosen))

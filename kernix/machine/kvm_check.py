@@ -14,7 +14,7 @@ from derivations.linux.boot import is_boot_test
 from derivations.realise.kvm import KvmRecord
 from derivations.realise.sandbox.rehearse import is_ready, rehearse
 from kernix.evaluation.drvs import load
-from kernix.machine.doctor_checks import Finding, Verdict
+from kernix.machine.doctor_checks import CheckResult, Verdict
 from kernix.output.quantities import duration
 from kernix.progress.line import ProgressLine
 from store.errors import Error
@@ -36,23 +36,23 @@ _EMULATED = "boots are emulated, which is slower"
 _NESTED = "the processor shows no virtualisation here (neither vmx nor svm): in a virtual machine, its host must allow nesting"
 
 
-def examine_kvm(session: Session) -> Finding:
+def examine_kvm(session: Session) -> CheckResult:
     """Return whether kernels boot with KVM here, tried with one that the store has, and write it down for later boots."""
     if session.configuration is not None and session.configuration.settings.get("kvm") is False:
-        return Finding("kvm", Verdict.ABSENT, f"`kvm = false` in config.toml: {_EMULATED}")
+        return CheckResult("kvm", Verdict.ABSENT, f"`kvm = false` in config.toml: {_EMULATED}")
     if not os.access(KVM, os.R_OK | os.W_OK):
         missing = "does not exist" if not KVM.exists() else "may not be opened by you"
-        return Finding("kvm", Verdict.ABSENT, f"{KVM} {missing}: {_EMULATED}")
+        return CheckResult("kvm", Verdict.ABSENT, f"{KVM} {missing}: {_EMULATED}")
     # A store that cannot be used is for other checks, and verbs, to report.
     with contextlib.suppress(Error, OSError):
         if (store := session.existing_store()) is not None:
             for boot in _boots(store):
                 return _boot(store, boot)
     if (failure := KvmRecord.of(session.layout).failure) is not None:
-        return Finding(
+        return CheckResult(
             "kvm", Verdict.ABSENT, f"{KVM} opens, but no kernel boots with it: {failure}; {_EMULATED}", _advice()
         )
-    return Finding("kvm", Verdict.ABSENT, f"{KVM} opens, but no kernel has been booted with it yet",
+    return CheckResult("kvm", Verdict.ABSENT, f"{KVM} opens, but no kernel has been booted with it yet",
                    "`kernix boot linux_micro` tries it, and falls back to emulation")  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def _boots(store: Store) -> Iterator[Derivation]:
                 yield derivation
 
 
-def _boot(store: Store, boot: Derivation) -> Finding:
+def _boot(store: Store, boot: Derivation) -> CheckResult:
     """Run *boot* with KVM."""
     kernel = boot.name.removesuffix("-boot")
     record = KvmRecord.of(store.layout)
@@ -75,14 +75,14 @@ def _boot(store: Store, boot: Derivation) -> Finding:
         rehearsal = rehearse(store, boot, kvm=True)
     if rehearsal.failure is not None:
         reason = rehearsal.failure.reason
-        return Finding("kvm", Verdict.ABSENT, f"{KVM} opens, but {kernel} does not boot at all: {reason}")
+        return CheckResult("kvm", Verdict.ABSENT, f"{KVM} opens, but {kernel} does not boot at all: {reason}")
     if not rehearsal.cautions:
         record.clear()
-        return Finding("kvm", Verdict.FINE, f"{kernel} boots with it in {duration(time.monotonic() - started)}")
+        return CheckResult("kvm", Verdict.FINE, f"{kernel} boots with it in {duration(time.monotonic() - started)}")
     reason = rehearsal.no_kvm or rehearsal.cautions[0]
     if rehearsal.no_kvm is not None:
         record.fail(rehearsal.no_kvm)
-    return Finding(
+    return CheckResult(
         "kvm", Verdict.ABSENT, f"{KVM} opens, but {kernel} boots only without it: {reason}; {_EMULATED}", _advice()
     )
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from derivations.hardware.snapshot import Fact
-    from kernix.machine.driver_tree import Tree
+    from kernix.machine.driver_tree import DriverTree
 
 
 _MANY = 12
@@ -43,7 +43,7 @@ class Report:
     initramfs: Mapping[str, tuple[Fact, ...]]
 
     @classmethod
-    def make(cls, attribute: str, snapshot: Snapshot, tree: Tree) -> Report:
+    def make(cls, attribute: str, snapshot: Snapshot, tree: DriverTree) -> Report:
         """Return what *snapshot* comes to on the kernel called *attribute* with its *tree*."""
         found = fit(snapshot, tree.drivers, tree.resolved.model, tree.resolved.values)
         modules = [module for module, _ in found.mapped.modules().values()]

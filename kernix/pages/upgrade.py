@@ -11,7 +11,7 @@ from kernix.pages.listing import Row, Section, View, page
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.comparison.upgrade import Step, Upgrade
+    from derivations.kconfig.comparison.upgrade import Upgrade, UpgradeStep
 
 
 def upgrade_page(found: Upgrade) -> str:
@@ -40,7 +40,7 @@ def upgrade_page(found: Upgrade) -> str:
     return page(f"{difference.old.name}: {difference.old.version} → {difference.new.version}", facts, views)
 
 
-def _step(step: Step) -> Row:
+def _step(step: UpgradeStep) -> Row:
     value = step.request.value
     return Row(
         name=step.option,

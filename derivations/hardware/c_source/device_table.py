@@ -21,7 +21,7 @@ _MOST = 4_000_000
 """Characters of macros that one table may be made of: the largest of the kernel's tables take some hundred thousand."""
 
 
-class Unreadable(Exception):
+class NotConstant(Exception):
     """A field of a table is neither number nor text to us."""
 
 
@@ -44,19 +44,19 @@ class Fields:
         """Return the number in field *name*.
 
         Raises:
-            Unreadable: there is something else.
+            NotConstant: there is something else.
         """
         if name not in self.entry:
             return default
         if (value := number(expand(self.entry[name], self.find))) is None:
-            raise Unreadable(name)
+            raise NotConstant(name)
         return value
 
     def text(self, name: str) -> str:
         """Return the text in field *name*, an empty one if it is not given.
 
         Raises:
-            Unreadable: there is something else.
+            NotConstant: there is something else.
         """
         if name not in self.entry:
             return ""
@@ -66,7 +66,7 @@ class Fields:
         if (value := string(given)) is None:
             if number(given) == 0:
                 return ""
-            raise Unreadable(name)
+            raise NotConstant(name)
         return value
 
     def numbers(self, name: str) -> list[int]:
@@ -103,7 +103,7 @@ def patterns(table: Tokens, bus: Bus, find: Find) -> Iterator[str | None]:
                 continue
             try:
                 yield from bus.patterns(Fields(_named(entry, bus.fields, find), find))
-            except Unreadable:
+            except NotConstant:
                 yield None
 
 

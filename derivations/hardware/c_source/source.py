@@ -52,7 +52,7 @@ _ANYTHING = re.compile(r"\w*:?(?:v\*d\*sv\*sd\*bc\*sc\*i\*|\*)")
 
 
 @attrs.frozen(kw_only=True)
-class Source:
+class CSource:
     """What a source says.
 
     Attributes:
@@ -76,7 +76,7 @@ def is_worth_reading(data: bytes) -> bool:
     return any(word in data for word in _WORTH) or (b"_driver " in data and _REGISTERS.search(data) is not None)
 
 
-def read_source(path: str, text: str, headers: Headers, places: Iterable[str] = ()) -> Source:
+def read_source(path: str, text: str, headers: Headers, places: Iterable[str] = ()) -> CSource:
     """Return what the C source *text* at *path* says.
 
     Args:
@@ -91,7 +91,7 @@ def read_source(path: str, text: str, headers: Headers, places: Iterable[str] = 
     registered = list(_registered(plain))
     found = list(_table_patterns(path, plain, [body for _, body in registered], find, headers.read))
     tables = [it for it in found if it is not None and not _ANYTHING.fullmatch(it)]
-    return Source(
+    return CSource(
         aliases=tuple(dict.fromkeys([*tables, *facts["MODULE_ALIAS"]])),
         drivers=tuple(dict.fromkeys(_drivers(registered, plain, find))),
         firmware=tuple(dict.fromkeys(facts["MODULE_FIRMWARE"])),

@@ -44,7 +44,7 @@ class Fate(enum.StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Step:
+class UpgradeStep:
     """A request that does not come through as it is.
 
     Attributes:
@@ -116,7 +116,7 @@ class Upgrade:
 
     difference: Difference
     requests: int
-    steps: tuple[Step, ...]
+    steps: tuple[UpgradeStep, ...]
     added: tuple[OptionChange, ...]
     removed: tuple[OptionChange, ...]
     redefined: tuple[Redefined, ...]
@@ -172,12 +172,12 @@ def _model(side: Side) -> Model:
     return side.model
 
 
-def _step(account: Account, old: Model, new: Model, repair: Mapping[str, Value]) -> Step | None:
+def _step(account: Account, old: Model, new: Model, repair: Mapping[str, Value]) -> UpgradeStep | None:
     """Return what happens to a request, None if nothing that matters does."""
     name, gone = account.option, account.option not in new
     if (not gone and account.holds) or (gone and name not in old and account.request.optional):
         return None
-    step = functools.partial(Step, option=name, request=account.request)
+    step = functools.partial(UpgradeStep, option=name, request=account.request)
     if gone:
         return _without(account, new, step)
     text = account.reason or "does not hold"
@@ -192,7 +192,7 @@ def _step(account: Account, old: Model, new: Model, repair: Mapping[str, Value])
     return step(fate=Fate.BLOCKED, text=text, add=FrozenMap(repair))
 
 
-def _without(account: Account, new: Model, step: Callable[..., Step]) -> Step:
+def _without(account: Account, new: Model, step: Callable[..., UpgradeStep]) -> UpgradeStep:
     """Return what happens to a request for an option that *new* does not have."""
     known = changed(account.option, new)
     since = known.since if known is not None else ""

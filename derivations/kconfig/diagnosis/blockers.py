@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from derivations.kconfig.diagnosis.plan import TRISTATES, DeadEnd, Plan
+from derivations.kconfig.diagnosis.plan import TRISTATES, DeadEnd, SettingPlan
 from derivations.kconfig.diagnosis.planner import NEVER, Planner, alternatives, offered, selector
 from derivations.kconfig.language.values import MODULE, UNSET, Priority, Tristate, written
 from derivations.kconfig.language.wording import joined, place, selecting
@@ -137,7 +137,7 @@ class Witness:
         match expression:
             case And(terms):
                 plans = [(it, self.planner.lowered(it, level)) for it in terms]
-                prices = {it: plan.price for it, plan in plans if isinstance(plan, Plan)}
+                prices = {it: plan.price for it, plan in plans if isinstance(plan, SettingPlan)}
                 return self._high(min(prices, key=prices.__getitem__) if prices else terms[0], level)
             case Or(terms):
                 return _told(blocker for term in terms for blocker in self._high(term, level))
@@ -243,7 +243,7 @@ class Witness:
     def _nearest(self, terms: tuple[Expr, ...], level: Level) -> tuple[Expr, bool]:
         """Return the term that costs least to bring about and that one can be; else the one with least to blame."""
         plans = [(it, self.planner.raised(it, level)) for it in terms]
-        prices = {it: plan.price for it, plan in plans if isinstance(plan, Plan)}
+        prices = {it: plan.price for it, plan in plans if isinstance(plan, SettingPlan)}
         return (min(prices, key=prices.__getitem__), True) if prices else (min(terms, key=_size), False)
 
     def _some(self, terms: tuple[Expr, ...], best: Expr) -> str:

@@ -16,7 +16,7 @@ import attrs
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.diagnosis.blockers import Blocker, Witness
 from derivations.kconfig.diagnosis.outcome import Account, Outcome, asked
-from derivations.kconfig.diagnosis.plan import LEVELS, Plan
+from derivations.kconfig.diagnosis.plan import LEVELS, SettingPlan
 from derivations.kconfig.diagnosis.planner import NEVER, alternatives, selector
 from derivations.kconfig.diagnosis.ranges import limits, widened
 from derivations.kconfig.language.text import line
@@ -233,7 +233,7 @@ class _Accountant:
 
     def _likely(self, found: Found) -> tuple[tuple[str, Tristate], ...]:
         """Return what a plan sets, but for what is asked for already."""
-        steps = found.assignments.items() if isinstance(found, Plan) else ()
+        steps = found.assignments.items() if isinstance(found, SettingPlan) else ()
         return tuple((name, value) for name, value in steps if self._asked.get(name) is not value)
 
     def _selecting(self, symbol: Symbol, level: Level) -> str:

@@ -19,7 +19,7 @@ TRISTATES: Mapping[Level, Tristate] = {Level.N: NO, Level.M: MODULE, Level.Y: YE
 
 
 @attrs.frozen
-class Step:
+class PlanStep:
     """An option to set to *level*, and its price."""
 
     level: Level
@@ -27,10 +27,10 @@ class Step:
 
 
 @attrs.frozen
-class Plan:
+class SettingPlan:
     """Options to set, by name, and what it costs beyond them that it is a detour."""
 
-    steps: Mapping[str, Step] = attrs.field(factory=dict)
+    steps: Mapping[str, PlanStep] = attrs.field(factory=dict)
     detour: int = 0
 
     @property
@@ -43,12 +43,12 @@ class Plan:
         """Return the value that each option is to have."""
         return {name: TRISTATES[step.level] for name, step in self.steps.items()}
 
-    def dearer(self, name: str, more: int) -> Plan:
+    def dearer(self, name: str, more: int) -> SettingPlan:
         """Return this plan with *more* to pay for setting the option *name*, if that is a part of it."""
         if name not in self.steps:
             return self
         step = self.steps[name]
-        return attrs.evolve(self, steps={**self.steps, name: Step(step.level, step.price + more)})
+        return attrs.evolve(self, steps={**self.steps, name: PlanStep(step.level, step.price + more)})
 
 
 @attrs.frozen
@@ -58,9 +58,9 @@ class DeadEnd:
     obstacles: tuple[str, ...] = ()
 
 
-Found = Plan | DeadEnd
+Found = SettingPlan | DeadEnd
 
-NOTHING = Plan()
+NOTHING = SettingPlan()
 
 
 def both(first: Found, second: Found) -> Found:
@@ -72,13 +72,13 @@ def both(first: Found, second: Found) -> Found:
         known = steps.get(name, step)
         if (known.level is Level.N) is not (step.level is Level.N):
             return DeadEnd((f"{name} would have to be both on and off",))
-        steps[name] = Step(max(known.level, step.level), min(known.price, step.price))
-    return Plan(steps, max(first.detour, second.detour))
+        steps[name] = PlanStep(max(known.level, step.level), min(known.price, step.price))
+    return SettingPlan(steps, max(first.detour, second.detour))
 
 
 def around(found: Found, more: int) -> Found:
     """Return what was *found*, as a detour that costs *more*."""
-    return attrs.evolve(found, detour=found.detour + more) if isinstance(found, Plan) and found.steps else found
+    return attrs.evolve(found, detour=found.detour + more) if isinstance(found, SettingPlan) and found.steps else found
 
 
 def every(searches: Iterable[Callable[[], Found]]) -> Found:
@@ -104,7 +104,7 @@ def cheapest(searches: Iterable[Callable[[], Found]]) -> Found:
 def best(found: Iterable[Found]) -> Found:
     """Return the cheapest plan of those *found*, or all obstacles where there is none."""
     found = list(found)
-    plans = [it for it in found if isinstance(it, Plan)]
+    plans = [it for it in found if isinstance(it, SettingPlan)]
     if plans:
         return min(plans, key=lambda it: it.price)
     obstacles = [clause for it in found if isinstance(it, DeadEnd) for clause in it.obstacles]

@@ -24,8 +24,8 @@ from derivations.kconfig.diagnosis.plan import (
     NOTHING,
     DeadEnd,
     Found,
-    Plan,
-    Step,
+    PlanStep,
+    SettingPlan,
     around,
     best,
     both,
@@ -179,14 +179,14 @@ class Planner:
         needed = level if symbol.type == "tristate" and self._modules else min(level, Level.M)
         return cheapest(functools.partial(self.raised, it.condition, needed) for it in symbol.prompts)
 
-    def selected(self, symbol: Symbol, level: Level) -> list[tuple[str, Plan]]:
+    def selected(self, symbol: Symbol, level: Level) -> list[tuple[str, SettingPlan]]:
         """Return the options that can select *symbol*, each with the plan for it, cheapest first."""
         needed = min(level, Level.M) if symbol.type == "bool" else level
         found = []
         terms = [it for it in alternatives(symbol.selected_by) if selector(it) not in self._selectors_not]
         for term in sorted(terms, key=lambda it: self._distance(it, symbol))[:_SELECTORS]:
             plan, by = self.raised(term, needed), selector(term)
-            if isinstance(plan, Plan) and by is not None:
+            if isinstance(plan, SettingPlan) and by is not None:
                 more = self._distance(term, symbol) + (_TRICK if symbol.prompts else 0)
                 found.append((by, plan.dearer(by, more)))
         return sorted(found, key=lambda it: it[1].price)
@@ -219,7 +219,7 @@ class Planner:
         depth = self._open[key] = len(self._open)
         found = search()
         del self._open[key]
-        if self._reached >= depth or isinstance(found, Plan):
+        if self._reached >= depth or isinstance(found, SettingPlan):
             self._found[key] = found
         self._reached = min(outer, self._reached if self._reached < depth else _DEPTH)
         return found
@@ -231,7 +231,7 @@ class Planner:
         if not self._values[symbol.name].visible:  # then nobody has set it, and a default counts once it can
             ways += [self._by_default(symbol, it.value, it.condition, level) for it in symbol.defaults]
         found = best(ways)
-        if isinstance(found, Plan) and found.price <= _ENOUGH:
+        if isinstance(found, SettingPlan) and found.price <= _ENOUGH:
             return found
         if self._tricks or not symbol.prompts:
             ways += [plan for _, plan in self.selected(symbol, level)]
@@ -268,7 +268,7 @@ class Planner:
         asked = [it for it in self.rivals(name) if it != name and self._fixed.get(it) is YES]
         if asked and level is Level.Y:
             return DeadEnd((f"{asked[0]}, of the same choice as {name}, is asked for",))
-        plan = Plan({name: Step(level, self.price(name, level))})
+        plan = SettingPlan({name: PlanStep(level, self.price(name, level))})
         if self._undoes(plan):
             self._reached = 0  # elsewhere it may be set
             return DeadEnd()
@@ -290,7 +290,7 @@ class Planner:
 
     def _undoes(self, found: Found) -> bool:
         """Return whether *found* switches something that has to stay as it is."""
-        steps = found.steps.items() if isinstance(found, Plan) else ()
+        steps = found.steps.items() if isinstance(found, SettingPlan) else ()
         return any(self._kept[name, step.level is Level.N] > 0 for name, step in steps)
 
     def _distance(self, term: Expr, symbol: Symbol) -> int:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from derivations.version import Version
 
 
-class Outcome(enum.StrEnum):
+class RuleOutcome(enum.StrEnum):
     """What became of a rule."""
 
     HELD = "held"
@@ -39,15 +39,15 @@ class Verdict:
     """A rule, and how a configuration stands to it; *got* is None where the configuration has no line for it."""
 
     rule: Rule
-    outcome: Outcome
+    outcome: RuleOutcome
     got: Value | None
     why: str = ""
 
     def __str__(self) -> str:
         wanted = line(self.rule.option, self.rule.wanted)
-        if self.outcome is Outcome.HELD:
+        if self.outcome is RuleOutcome.HELD:
             return f"{wanted}: {self.rule.reason}" + (f" ({self.why})" if self.why else "")
-        if self.outcome is Outcome.NOT_APPLICABLE:
+        if self.outcome is RuleOutcome.NOT_APPLICABLE:
             return f"{wanted}: not applicable, {self.why}"
         got = "absent" if self.got is None else written(self.got)
         notes = [f"needs {self.rule.needs}"] if self.rule.needs else []
@@ -96,24 +96,24 @@ def _verdict(
     got = values.get(rule.option)
     why = _why_not(rule, values, version, arch, options)
     if why:
-        return Verdict(rule=rule, outcome=Outcome.NOT_APPLICABLE, got=got, why=why)
+        return Verdict(rule=rule, outcome=RuleOutcome.NOT_APPLICABLE, got=got, why=why)
     if any(_is(it, got) for it in (rule.wanted, *rule.also)) or (rule.or_more and _is_more(got, rule.wanted)):
-        return Verdict(rule=rule, outcome=Outcome.HELD, got=got)
+        return Verdict(rule=rule, outcome=RuleOutcome.HELD, got=got)
     for option, value in rule.instead:
         if _is(value, values.get(option)):
-            return Verdict(rule=rule, outcome=Outcome.HELD, got=got, why=f"{line(option, value)} is as good")
-    return Verdict(rule=rule, outcome=Outcome.NOT_HELD, got=got)
+            return Verdict(rule=rule, outcome=RuleOutcome.HELD, got=got, why=f"{line(option, value)} is as good")
+    return Verdict(rule=rule, outcome=RuleOutcome.NOT_HELD, got=got)
 
 
 def _within(verdict: Verdict, reach: Reach) -> Verdict:
     """Return *verdict*, but for a rule that is not held and cannot be that it does not apply."""
     rule = verdict.rule
     level = LEVELS.get(rule.wanted)
-    if verdict.outcome is not Outcome.NOT_HELD or level is None or reach.can_be(rule.option, level):
+    if verdict.outcome is not RuleOutcome.NOT_HELD or level is None or reach.can_be(rule.option, level):
         return verdict
     needs = f", which needs {rule.needs}" if rule.needs else ""
     why = f"nothing that can be set switches it {'on' if level else 'off'} here{needs}"
-    return attrs.evolve(verdict, outcome=Outcome.NOT_APPLICABLE, why=why)
+    return attrs.evolve(verdict, outcome=RuleOutcome.NOT_APPLICABLE, why=why)
 
 
 def _why_not(
@@ -174,7 +174,7 @@ def fragment(verdicts: Iterable[Verdict], *, strict: bool = False, without: Cont
 
 
 def _asked(verdicts: Iterable[Verdict], *, strict: bool, without: Container[str] = ()) -> dict[str, Asked]:
-    missed = [it.rule for it in verdicts if it.outcome is Outcome.NOT_HELD and it.rule.option not in without]
+    missed = [it.rule for it in verdicts if it.outcome is RuleOutcome.NOT_HELD and it.rule.option not in without]
     asked: dict[str, Asked] = {
         it.option: optional(it.wanted) if it.needs or it.unless else it.wanted
         for it in needed(it for it in missed if strict or not it.takes)

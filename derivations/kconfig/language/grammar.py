@@ -69,7 +69,7 @@ class ConfigRemark(UserWarning):
     """A configuration is read as it stands, and something in it is probably not as it was meant."""
 
 
-class Malformed(ValueError):
+class NearlyAssignment(ValueError):
     """A line that nearly is an assignment: what is wrong with it, and a line to write instead."""
 
     def __init__(self, wrong: str, instead: str, more: str = "") -> None:
@@ -142,7 +142,7 @@ def read_line(raw: str) -> tuple[str, Value] | None:
     """
     try:
         return _line(raw)
-    except Malformed as error:
+    except NearlyAssignment as error:
         raise ValueError(_advised(raw, error)) from None
 
 
@@ -151,13 +151,13 @@ def is_read(raw: str) -> bool:
     return (_ASSIGNMENT.fullmatch(raw) or _NOT_SET.fullmatch(raw)) is not None
 
 
-def _advised(raw: str, error: Malformed) -> str:
+def _advised(raw: str, error: NearlyAssignment) -> str:
     """Return what is wrong with the line *raw* and what to write instead, if that is known to be read."""
     instead: str | None = error.instead
     for _ in range(_STEPS):
         try:
             pair = None if instead is None else _line(instead)
-        except Malformed as further:
+        except NearlyAssignment as further:
             instead = further.instead
         except ValueError:
             instead = None
@@ -189,20 +189,20 @@ def _line(raw: str) -> tuple[str, Value] | None:
 
 
 def _refuse_what_is_nearly(raw: str) -> None:
-    """Raise `Malformed` if *raw* nearly is of one of the forms."""
+    """Raise `NearlyAssignment` if *raw* nearly is of one of the forms."""
     line = raw.strip()
     if line != raw and (_ASSIGNMENT.fullmatch(line) or _NOT_SET.fullmatch(line) or _BARE.fullmatch(line)):
-        raise Malformed("", line, ", with no blank or tab before or behind it")
+        raise NearlyAssignment("", line, ", with no blank or tab before or behind it")
     if match := _NEARLY_NOT_SET.fullmatch(line):
-        raise Malformed("", f"# CONFIG_{match[1] or match[2]} is not set")
+        raise NearlyAssignment("", f"# CONFIG_{match[1] or match[2]} is not set")
     if match := _MORE_THAN_NOT_SET.fullmatch(line):
         wrong = "with words behind it, Kconfig takes it for n or for a comment, as its version has it"
-        raise Malformed(wrong, f"# CONFIG_{match[1]} is not set", ", or another comment")
+        raise NearlyAssignment(wrong, f"# CONFIG_{match[1]} is not set", ", or another comment")
     if match := _NEARLY_ASSIGNMENT.fullmatch(line):
         name, value = match[1].upper(), match[2] or '""'
-        raise Malformed("", f"CONFIG_{name}={value}", ", or `# CONFIG_{name} is not set`")
+        raise NearlyAssignment("", f"CONFIG_{name}={value}", ", or `# CONFIG_{name} is not set`")
     if match := _NIX.fullmatch(line):
-        raise Malformed("", f"CONFIG_{match[1]}={match[2]}")
+        raise NearlyAssignment("", f"CONFIG_{match[1]}={match[2]}")
 
 
 def _value(name: str, text: str) -> Value:
@@ -212,16 +212,16 @@ def _value(name: str, text: str) -> Value:
         raise _better(f"CONFIG_{name}=", text, error) from None
 
 
-def _better(assigned: str, text: str, error: ValueError) -> Malformed:
+def _better(assigned: str, text: str, error: ValueError) -> NearlyAssignment:
     """Return what is wrong with the value *text*, and what to write."""
     quoted = text.strip().replace("\\", "\\\\").replace('"', '\\"')
     if word := _WORDS.get(text.strip()):
-        return Malformed("", f"{assigned}{word}")
+        return NearlyAssignment("", f"{assigned}{word}")
     if text.strip() != text:
-        return Malformed("", f"{assigned}{text.strip()}", ", with no blank or tab before or behind the value")
+        return NearlyAssignment("", f"{assigned}{text.strip()}", ", with no blank or tab before or behind the value")
     if match := _COMMENTED.fullmatch(text):
-        return Malformed("a comment needs a line of its own", f"{assigned}{match[1]}")
+        return NearlyAssignment("a comment needs a line of its own", f"{assigned}{match[1]}")
     if _HEXADECIMAL.fullmatch(text) and not text.isdecimal():
         more = f', and of a text `{assigned}"{quoted}"`'
-        return Malformed("a hexadecimal number needs 0x", f"{assigned}0x{text}", more)
-    return Malformed(f"{error}; a text needs quotation marks", f'{assigned}"{quoted}"')
+        return NearlyAssignment("a hexadecimal number needs 0x", f"{assigned}0x{text}", more)
+    return NearlyAssignment(f"{error}; a text needs quotation marks", f'{assigned}"{quoted}"')

@@ -67,7 +67,7 @@ def _gone(since: str, commit: str, note: str, *names: str) -> list[Replacement]:
     return [Replacement(old=old, since=since, commit=commit, note=note) for old in names]
 
 
-_MITIGATION = "x86/bugs: Replacement CONFIG_{} => CONFIG_{}"
+_MITIGATION = "x86/bugs: Rename CONFIG_{} => CONFIG_{}"
 _MITIGATIONS = {
     "CALL_DEPTH_TRACKING": "MITIGATION_CALL_DEPTH_TRACKING",
     "CPU_IBPB_ENTRY": "MITIGATION_IBPB_ENTRY",
@@ -86,15 +86,15 @@ CHANGES: tuple[Replacement, ...] = (
         for old, new in _MITIGATIONS.items()
     ),
     *_renamed(
-        "4.11", "arch: Replacement CONFIG_DEBUG_RODATA and CONFIG_DEBUG_MODULE_RONX",
+        "4.11", "arch: Rename CONFIG_DEBUG_RODATA and CONFIG_DEBUG_MODULE_RONX",
         DEBUG_RODATA="STRICT_KERNEL_RWX", DEBUG_SET_MODULE_RONX="STRICT_MODULE_RWX",
     ),
     *_renamed(
-        "4.11", "perf/core: Replacement CONFIG_[UK]PROBE_EVENT to CONFIG_[UK]PROBE_EVENTS",
+        "4.11", "perf/core: Rename CONFIG_[UK]PROBE_EVENT to CONFIG_[UK]PROBE_EVENTS",
         KPROBE_EVENT="KPROBE_EVENTS", UPROBE_EVENT="UPROBE_EVENTS",
     ),
     *_renamed(
-        "4.15", "x86/unwind: Replacement unwinder config options to 'CONFIG_UNWINDER_*'",
+        "4.15", "x86/unwind: Rename unwinder config options to 'CONFIG_UNWINDER_*'",
         FRAME_POINTER_UNWINDER="UNWINDER_FRAME_POINTER", GUESS_UNWINDER="UNWINDER_GUESS", ORC_UNWINDER="UNWINDER_ORC",
     ),
     *_renamed(
@@ -160,7 +160,7 @@ CHANGES: tuple[Replacement, ...] = (
     *_renamed("4.0", "vfs,ext2: remove CONFIG_EXT2_FS_XIP and rename CONFIG_FS_XIP to CONFIG_FS_DAX", EXT2_FS_XIP="FS_DAX"),
     *_renamed("4.11", "cpufreq: Remove CONFIG_CPU_FREQ_STAT_DETAILS config option", CPU_FREQ_STAT_DETAILS="CPU_FREQ_STAT"),
     *_renamed("4.19", "net: ethernet: Add missing VENDOR to Cadence and Packet Engines symbols", NET_CADENCE="NET_VENDOR_CADENCE"),
-    *_renamed("4.20", "remoteproc: qcom: Replacement Hexagon v5 PAS driver", QCOM_ADSP_PIL="QCOM_Q6V5_PAS"),
+    *_renamed("4.20", "remoteproc: qcom: Rename Hexagon v5 PAS driver", QCOM_ADSP_PIL="QCOM_Q6V5_PAS"),
     *_renamed("5.2", "mtd: rawnand: Clarify Kconfig entry MTD_NAND", MTD_NAND="MTD_RAW_NAND"),
     *_renamed("5.4", "mtd: spi-nor: Move m25p80 code in spi-nor.c", MTD_M25P80="MTD_SPI_NOR"),
     *_renamed("5.6", "thunderbolt: Update Kconfig entries to USB4", THUNDERBOLT="USB4"),

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from derivations.realise.apt.mirrors import PLAIN
-from derivations.realise.network.http_response import Failed
+from derivations.realise.network.http_response import TryFailed
 from derivations.realise.supervised import TookTooLong, run
 
 
@@ -99,7 +99,7 @@ def fetch(url: str, place: Path, sha256: str, cancelled: Callable[[], bool]) -> 
     """Have apt fetch *url* to *place*.
 
     Raises:
-        Failed: it came to nothing, or to something else.
+        TryFailed: it came to nothing, or to something else.
         GivenUp: *cancelled* said so.
     """
     place.unlink(missing_ok=True)
@@ -108,7 +108,7 @@ def fetch(url: str, place: Path, sha256: str, cancelled: Callable[[], bool]) -> 
     try:
         finished = run(command, timeout=_TIMEOUT, cancelled=cancelled)
     except TookTooLong:
-        raise Failed(f"apt did not end within {_TIMEOUT:.0f} seconds", transient=True) from None
+        raise TryFailed(f"apt did not end within {_TIMEOUT:.0f} seconds", transient=True) from None
     if finished.returncode == 0 and place.exists():
         return
     place.unlink(missing_ok=True)
@@ -116,4 +116,4 @@ def fetch(url: str, place: Path, sha256: str, cancelled: Callable[[], bool]) -> 
     errors = [line.removeprefix("E: ") for line in finished.stderr.splitlines() if line.startswith("E: ")]
     words = said or "; ".join(errors) or f"apt-helper ended with {finished.returncode}"
     status = _NOT_FOUND if words.startswith(str(_NOT_FOUND)) else None
-    raise Failed(f"{words.strip()} (asked through apt)", status=status)
+    raise TryFailed(f"{words.strip()} (asked through apt)", status=status)

@@ -85,7 +85,12 @@ def make_lock(
 
 
 def relock(
-    lock: Lock, sets: Iterable[str] | None, work: Path, *, choice: Choice | None = None, options: Sequence[str] = ()
+    lock: Lock,
+    sets: Iterable[str] | None,
+    work: Path,
+    *,
+    choice: Choice | None = None,
+    options: Sequence[str] = (),
 ) -> Lock:
     """Return *lock* with *sets* resolved anew, or added, and everything else as it was.
 

@@ -56,7 +56,7 @@ class UnknownRelease(Error):
 
 
 @attrs.frozen(kw_only=True)
-class Release:
+class ArchiveRelease:
     """What an archive says about one of its releases.
 
     Attributes:
@@ -107,7 +107,7 @@ class Updated:
     settings: tuple[str, ...] = ()
 
 
-def update_other(apt: Apt, suite: str, here: Iterable[Release]) -> Updated:
+def update_other(apt: Apt, suite: str, here: Iterable[ArchiveRelease]) -> Updated:
     """Bring *apt* up to date with the release *suite* of Debian in the mirrors that have those that are *here*.
 
     Raises:
@@ -177,14 +177,14 @@ def _codename(apt: Apt, suite: str, mirrors: Sequence[str]) -> str:
     return found[0].codename
 
 
-def reachable_releases(apt: Apt, sources: Iterable[Source]) -> list[Release]:
+def reachable_releases(apt: Apt, sources: Iterable[Source]) -> list[ArchiveRelease]:
     """Return what the archives of *sources* say about themselves, as far as they can be reached and are signed."""
     apt.choose(it.checked for it in sources)
     apt.run("apt-get", *UPDATE, settings=_RELEASES_ONLY)
     return read_releases(apt)
 
 
-def read_releases(apt: Apt) -> list[Release]:
+def read_releases(apt: Apt) -> list[ArchiveRelease]:
     """Return what apt has fetched of what the archives say about themselves."""
     found = []
     for base, dist, name in _RELEASE.findall(apt.run("apt-get", "update", "--print-uris").stdout):
@@ -194,6 +194,6 @@ def read_releases(apt: Apt) -> list[Release]:
                 text = file.read_text(encoding="utf-8", errors="replace")
                 # Fields stand before the lists of files, in which lines begin with a blank.
                 facts = dict(re.findall(r"^([A-Z][\w-]*): *(\S.*?) *$", text, re.MULTILINE | re.ASCII))
-                found.append(Release(base=base, dist=dist, facts=facts))
+                found.append(ArchiveRelease(base=base, dist=dist, facts=facts))
                 break
     return found

@@ -48,7 +48,7 @@ class NoSources(Error):
         return "add one in /etc/apt/sources.list.d, such as a mirror of Debian"
 
 
-class NotSigned(Error):
+class UnsignedArchives(Error):
     """Archives that the machine's apt knows are not signed, or not by a key that it trusts.
 
     Attributes:
@@ -93,7 +93,7 @@ def update(apt: Apt, choice: Choice) -> Updated:
 
     Raises:
         NoSources: the machine has none.
-        NotSigned: an archive that has to be signed is not.
+        UnsignedArchives: an archive that has to be signed is not.
         UnknownRelease: the machine's mirrors do not have the release.
         AptFailed: apt cannot reach, read or understand something.
     """
@@ -162,7 +162,7 @@ def _accepted(update: Update, lenient: Collection[Source], apt: Apt, choice: Cho
 
     Raises:
         AptFailed: an archive cannot be reached.
-        NotSigned: the machine's apt is not told to take what has no signature.
+        UnsignedArchives: the machine's apt is not told to take what has no signature.
     """
     if not (update.unreachable or update.unsigned or update.absent):
         return ()
@@ -172,7 +172,7 @@ def _accepted(update: Update, lenient: Collection[Source], apt: Apt, choice: Cho
     unsigned = (*update.unsigned, *absent)
     refused = [it for it in unsigned if it not in lenient]
     if refused and not (everywhere and choice.allow_unsigned):
-        raise NotSigned(tuple(map(str, refused)), update.signatures, accepted=everywhere)
+        raise UnsignedArchives(tuple(map(str, refused)), update.signatures, accepted=everywhere)
     for it in unsigned:
         if choice.allow_unsigned:
             choice.warn(f"{it} is not signed; its packages are marked in the lock")

@@ -120,7 +120,7 @@ _FORMS: dict[bytes, Callable[[], Decompressor]] = {
 }
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Where compressed bytes come from."""
 
     def read(self, size: int, /) -> bytes:
@@ -147,7 +147,7 @@ def form_of(magic: bytes) -> Callable[[], Decompressor] | None:
     return next((make for start, make in _FORMS.items() if magic.startswith(start)), None)
 
 
-def pieces(file: Source) -> Iterator[Piece]:
+def pieces(file: ByteSource) -> Iterator[Piece]:
     """Yield what *file* holds, decompressed if it is compressed, in pieces of a megabyte at most.
 
     Raises:
@@ -174,7 +174,7 @@ def pieces(file: Source) -> Iterator[Piece]:
         data = _after_padding(rest, file)
 
 
-def whole(file: Source, name: str, limit: int) -> bytes:
+def whole(file: ByteSource, name: str, limit: int) -> bytes:
     """Return all that *file* holds, decompressed, if that is no more than *limit* bytes; *name* stands in errors.
 
     Raises:
@@ -191,7 +191,7 @@ def whole(file: Source, name: str, limit: int) -> bytes:
     return bytes(data)
 
 
-def _stream(stream: Decompressor, data: bytes, file: Source) -> Generator[bytes, None, bytes]:
+def _stream(stream: Decompressor, data: bytes, file: ByteSource) -> Generator[bytes, None, bytes]:
     """Yield what is in *stream*, which begins with *data*, and return what was read beyond it."""
     while not stream.eof:
         if piece := stream.decompress(data, PIECE):
@@ -203,7 +203,7 @@ def _stream(stream: Decompressor, data: bytes, file: Source) -> Generator[bytes,
     return stream.unused_data
 
 
-def _after_padding(data: bytes, file: Source) -> bytes:
+def _after_padding(data: bytes, file: ByteSource) -> bytes:
     """Return what follows in *file* after *data* and zeros."""
     while not (rest := data.lstrip(b"\0")):
         data = file.read(READ)
@@ -220,7 +220,7 @@ class _Closed(Exception):
 class _Unless:
     """What *file* holds, unless *closed* is set."""
 
-    file: Source
+    file: ByteSource
     closed: threading.Event
 
     def read(self, size: int, /) -> bytes:
@@ -235,7 +235,7 @@ class Reader:
     *name* stands in errors. *check* is called now and then while there is something to wait for, and may raise.
     """
 
-    def __init__(self, file: Source, name: str, check: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, file: ByteSource, name: str, check: Callable[[], None] = lambda: None) -> None:
         self.name = name
         self._check = check
         self._queue: queue.Queue[Piece | BaseException] = queue.Queue(AHEAD)
@@ -327,7 +327,7 @@ class Reader:
             with contextlib.suppress(queue.Empty):
                 return self._queue.get(timeout=TICK)
 
-    def _pump(self, file: Source) -> None:
+    def _pump(self, file: ByteSource) -> None:
         try:
             for piece in pieces(_Unless(file, self._closed)):
                 self._made += len(piece)

@@ -26,7 +26,7 @@ from store.trees.writer import TreeWriter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from derivations.realise.archives.decompress import Source
+    from derivations.realise.archives.decompress import ByteSource
     from derivations.realise.job import Job
     from store.trees.content import Content
 
@@ -183,7 +183,7 @@ class Extraction:
 
 def extract(
     job: Job,
-    source: Source,
+    source: ByteSource,
     *,
     archive: str,
     strip: int = 0,
@@ -225,7 +225,7 @@ def extract(
         return writer.finish()
 
 
-def _expected(files: int, source: Source, reader: Reader) -> int | None:
+def _expected(files: int, source: ByteSource, reader: Reader) -> int | None:
     """Return about how many files there will be if those to come are like the *files* so far: an archive does not say.
 
     What is read ahead is not counted, as far as it is known. The first guesses would be of little worth.

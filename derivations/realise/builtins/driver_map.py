@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 
 from derivations.hardware.c_source.headers import Headers
-from derivations.hardware.c_source.source import Source, is_worth_reading, read_source
+from derivations.hardware.c_source.source import CSource, is_worth_reading, read_source
 from derivations.hardware.drivers import KBUILD, assemble
 from derivations.hardware.makefiles.kbuild_map import TREE, Kbuild
 from derivations.realise.builtins.kbuild_map import reader
@@ -45,7 +45,7 @@ Task: TypeAlias = "tuple[str, Sequence[str]]"
 _MAX_PROCESSES = 4
 _ASK_EVERY = 100
 _LOOK = 0.2  # seconds between two looks whether to stop, while a process reads
-_NOTHING = Source()
+_NOTHING = CSource()
 _HELPER = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve(*sys.argv[1:])"
 
 
@@ -78,7 +78,7 @@ def driver_map(job: Job) -> Content:
 
 def _read(
     root: Path, srcarch: str, tasks: Sequence[Task], job: Job | None = None, shares: int = 1
-) -> Iterator[tuple[str, Source]]:
+) -> Iterator[tuple[str, CSource]]:
     """Yield what each source in *tasks* says, by the path of its object; those with nothing to say are left out.
 
     The progress of *job* is that of all *shares*: the others, which are alike, are taken to be as far as this one.
@@ -123,7 +123,7 @@ class _Helper:
             process.stdin.close()
         return cls(process)
 
-    def result(self) -> dict[str, Source] | None:
+    def result(self) -> dict[str, CSource] | None:
         """Return what the process has read, None if it failed."""
         assert self.process.stdout is not None  # noqa: S101 -- as it was opened above
         data = b"".join(_pieces(self.process.stdout.fileno()))
@@ -160,8 +160,8 @@ def serve(root: str, srcarch: str) -> None:
         out.write(json.dumps(found).encode())
 
 
-def _source(facts: Mapping[str, Any]) -> Source:
-    return Source(
+def _source(facts: Mapping[str, Any]) -> CSource:
+    return CSource(
         aliases=tuple(facts["aliases"]),
         drivers=tuple((bus, name) for bus, name in facts["drivers"]),
         firmware=tuple(facts["firmware"]),

@@ -23,9 +23,9 @@ from derivations.realise.apt.mirrors import is_of, package_urls, sites
 from derivations.realise.archives.extract import extract
 from derivations.realise.archives.tar import data_of_package
 from derivations.realise.job import Cancelled
-from derivations.realise.network.connection import Session
+from derivations.realise.network.connection import HttpSession
 from derivations.realise.network.download import Downloader, HashMismatch, Unavailable, Wanted
-from derivations.realise.network.http_response import Failed
+from derivations.realise.network.http_response import TryFailed
 from derivations.realise.supervised import GivenUp
 from store.errors import Error
 
@@ -198,16 +198,16 @@ def _through_apt(job: Job, wanted: Wanted, url: str, place: Path) -> None:
             raise Cancelled(wanted.name) from None
         place.unlink(missing_ok=True)
         msg = f"it has more than {wanted.size} bytes there"
-        raise Failed(msg) from None
+        raise TryFailed(msg) from None
 
 
 def _answers(tried: Iterable[tuple[str, str]]) -> str:
     return "; ".join(f"{url}: {said}" for url, said in tried)
 
 
-def _session() -> Session:
-    session: Session | None = getattr(_PER_THREAD, "session", None)
+def _session() -> HttpSession:
+    session: HttpSession | None = getattr(_PER_THREAD, "session", None)
     if session is None:
-        session = _PER_THREAD.session = Session()
+        session = _PER_THREAD.session = HttpSession()
         session.headers["User-Agent"] = _USER_AGENT
     return session

@@ -124,7 +124,7 @@ class NoSuchCommit(Error):
 
 
 @attrs.frozen
-class Refused(Exception):
+class GitExited(Exception):
     """Git ended with an error."""
 
     said: str
@@ -177,7 +177,7 @@ class Git:
         form = ["--object-format=sha256"] if len(self.rev) == _SHA256_DIGITS else []
         try:
             self.run("init", "--quiet", "--bare", "--template=", *form)
-        except Refused as error:
+        except GitExited as error:
             raise self.failed(error) from None
         information = self.directory / "info"
         information.mkdir(exist_ok=True)
@@ -192,19 +192,19 @@ class Git:
         """
         try:
             self._fetch("--depth=1", "--no-tags", "--", self.url, self.rev)
-        except Refused as error:
+        except GitExited as error:
             if not _REFUSED.search(error.said):
                 raise self.failed(error) from None
             self._fetch_all()
         try:
             self.run("cat-file", "-e", f"{self.rev}^{{commit}}")
-        except Refused:
+        except GitExited:
             raise NoSuchCommit(without_credentials(self.url), self.rev) from None
 
     def _fetch_all(self) -> None:
         try:
             self._fetch("--no-tags", "--", self.url, "+refs/*:refs/fetched/*")
-        except Refused as error:
+        except GitExited as error:
             raise self.failed(error) from None
 
     def _fetch(self, *arguments: str) -> None:
@@ -212,7 +212,7 @@ class Git:
         for failures in range(1, self.job.settings.retries + 2):
             try:
                 return self.run("fetch", "--progress", "--no-write-fetch-head", *arguments)
-            except Refused as error:
+            except GitExited as error:
                 if failures > self.job.settings.retries or not _TRANSIENT.search(error.said):
                     raise
             end = time.monotonic() + backoff.delay(failures)
@@ -231,7 +231,7 @@ class Git:
         for depth in _DEPTHS:
             try:
                 self._fetch(f"--depth={depth}", "--no-tags", "--", self.url, self.rev)
-            except Refused as error:
+            except GitExited as error:
                 if not _REFUSED.search(error.said):
                     raise self.failed(error) from None
                 self._fetch_all()
@@ -242,7 +242,7 @@ class Git:
     def _is_ancestor(self, base: str) -> bool:
         try:
             self.run("merge-base", "--is-ancestor", base, self.rev)
-        except Refused:
+        except GitExited:
             return False
         return True
 
@@ -256,7 +256,7 @@ class Git:
             assert process.stdout is not None  # noqa: S101 -- it is a pipe, as asked for above
             data = b"".join(iter(lambda: os.read(process.stdout.fileno(), 1 << 16), b""))  # type: ignore[union-attr]
             if process.wait():
-                raise self.failed(Refused(f"fatal: git {arguments[0]} failed"))
+                raise self.failed(GitExited(f"fatal: git {arguments[0]} failed"))
             return data
 
     @contextlib.contextmanager
@@ -275,7 +275,7 @@ class Git:
         """Run git to its end, telling what it has received.
 
         Raises:
-            Refused: it ended with an error.
+            GitExited: it ended with an error.
         """
         said = bytearray()
         try:
@@ -298,7 +298,7 @@ class Git:
         if code == _NOT_FOUND:
             raise NoGit(self.job.derivation.name)
         if code:
-            raise Refused(said.decode(errors="replace"))
+            raise GitExited(said.decode(errors="replace"))
 
     def _tell(self, chunk: bytes) -> None:
         if found := _RECEIVED.findall(chunk):
@@ -320,7 +320,7 @@ class Git:
         if self.job.cancelled():
             raise Cancelled(self.job.derivation.name)
 
-    def failed(self, error: Refused) -> GitFailed:
+    def failed(self, error: GitExited) -> GitFailed:
         """Return what git complained of."""
         shown = without_credentials(self.url)
         lines = re.split(r"[\r\n]+", error.said.replace(self.url, shown))

@@ -47,7 +47,7 @@ _MANY = 500
 """From so many files on, it is quicker to look through the pool than to read them."""
 
 
-class Conflict(Error):
+class PlaceConflict(Error):
     """Two inputs have different things at one place."""
 
     place: str
@@ -92,7 +92,7 @@ def union(job: Job) -> Content:
     """Join the inputs of *job*.
 
     Raises:
-        Conflict: two of them have different things at one place.
+        PlaceConflict: two of them have different things at one place.
         InvalidLayout: the layout names places that cannot be.
     """
     name = job.derivation.name
@@ -167,7 +167,7 @@ class _Joined:
         """Add what the input called *name* has in *tree*.
 
         Raises:
-            Conflict: an earlier input has something else at one place.
+            PlaceConflict: an earlier input has something else at one place.
             InvalidLayout: *tree* is no directory.
         """
         if not stat.S_ISDIR(tree.lstat().st_mode):
@@ -207,17 +207,17 @@ class _Joined:
 
     def _add_directory(self, name: str, where: str) -> None:
         if where in self.entries:
-            raise Conflict(where, self.entries[where].owner, name)
+            raise PlaceConflict(where, self.entries[where].owner, name)
         self.directories.setdefault(where, name)
 
     def _add(self, where: str, entry: _Entry) -> None:
         if where in self.directories:
-            raise Conflict(where, self.directories[where], entry.owner)
+            raise PlaceConflict(where, self.directories[where], entry.owner)
         earlier = self.entries.get(where)
         if earlier is None or (self.last_wins and not _same(earlier.path, entry.path)):
             self.entries[where] = entry
         elif not _same(earlier.path, entry.path):
-            raise Conflict(where, earlier.owner, entry.owner)
+            raise PlaceConflict(where, earlier.owner, entry.owner)
 
 
 def _removed(job: Job, places: _Places) -> set[str]:

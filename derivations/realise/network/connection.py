@@ -29,7 +29,7 @@ import urllib3
 import urllib3.connection
 
 from derivations.realise.job import Cancelled
-from derivations.realise.network.http_response import Failed, explain
+from derivations.realise.network.http_response import TryFailed, explain
 
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Patience:
             raise Cancelled(what)
 
 
-class Session(requests.Session):
+class HttpSession(requests.Session):
     """Connections to servers, kept open, for one thread; *patience* may be another one for each request."""
 
     def __init__(self, patience: Patience = Patience()) -> None:
@@ -88,7 +88,7 @@ class Session(requests.Session):
         """Give the answer of *url* to a request with *headers*, its body not read yet.
 
         Raises:
-            Failed: there is none, or it ends too early; also while the body of this context reads on.
+            TryFailed: there is none, or it ends too early; also while the body of this context reads on.
             Cancelled: nobody waits any more.
         """
         timeout = (self.patience.connect, self.patience.read)
@@ -108,7 +108,7 @@ class Session(requests.Session):
         """Return where *resp* leads to, if it does; nothing of its body will be read.
 
         Raises:
-            Failed: it leads nowhere where a file could be fetched.
+            TryFailed: it leads nowhere where a file could be fetched.
         """
         if not resp.is_redirect:
             return None
@@ -120,18 +120,18 @@ class Session(requests.Session):
             goal = urlsplit(urljoin(resp.url, target or ""))
             _ = goal.port
         except ValueError:
-            raise Failed("it redirects to what is no URL") from None
+            raise TryFailed("it redirects to what is no URL") from None
         if goal.scheme not in {"http", "https"} or not goal.hostname:
-            raise Failed(f"it redirects to a URL of the kind {goal.scheme!r}")
+            raise TryFailed(f"it redirects to a URL of the kind {goal.scheme!r}")
         if goal.scheme == "http" and urlsplit(resp.url).scheme == "https":
-            raise Failed("it redirects from https to http, where anybody may answer")
+            raise TryFailed("it redirects from https to http, where anybody may answer")
         return target
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
     """Gives urllib3 connections that know the session."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: HttpSession) -> None:
         self._pools = {
             "http": functools.partial(_Pool, session=session),
             "https": functools.partial(_SecurePool, session=session),
@@ -151,7 +151,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
 class _Watched(io.RawIOBase):
     """The bytes that come through *sock* for one answer."""
 
-    def __init__(self, sock: socket.socket, session: Session) -> None:
+    def __init__(self, sock: socket.socket, session: HttpSession) -> None:
         self._sock = sock
         self._open = sock.makefile("rb", buffering=0)  # the socket is closed once this is
         self._session = session
@@ -201,19 +201,19 @@ class _Watched(io.RawIOBase):
     def _check(self) -> None:
         longest = self._session.patience.read
         if self._spare < 0:
-            raise Failed(f"it sends more than {SPARE} bytes around the file")
+            raise TryFailed(f"it sends more than {SPARE} bytes around the file")
         if self._silent >= longest or (self._seconds and self._waited >= self._seconds):
-            raise Failed(f"no answer within {longest:g} seconds", transient=True)
+            raise TryFailed(f"no answer within {longest:g} seconds", transient=True)
         if self._window >= longest:
             if self._useful < LEAST * longest:
-                raise Failed(f"it sent {self._useful} bytes in {self._window:.0f} seconds, too few", transient=True)
+                raise TryFailed(f"it sent {self._useful} bytes in {self._window:.0f} seconds, too few", transient=True)
             self._window, self._useful = 0.0, 0
 
 
 class _Response(http.client.HTTPResponse):
     """An answer whose bytes are watched."""
 
-    def __init__(self, sock: socket.socket, *args: Any, session: Session, **more: Any) -> None:  # noqa: ANN401 -- what its users give it
+    def __init__(self, sock: socket.socket, *args: Any, session: HttpSession, **more: Any) -> None:  # noqa: ANN401 -- what its users give it
         self._watched = _Watched(sock, session)
         self._session = session
         super().__init__(self, *args, **more)  # type: ignore[arg-type]  # it wants a socket's `makefile` only
@@ -261,7 +261,7 @@ def _connected(connection: _Connection, connect: Callable[[], None]) -> None:
             if patience.cancelled() or time.monotonic() >= deadline:
                 left.set()
                 patience.check()
-                raise Failed(f"no connection within {longest:g} seconds", transient=True) from None
+                raise TryFailed(f"no connection within {longest:g} seconds", transient=True) from None
             continue
         if error is not None:
             raise error
@@ -269,7 +269,7 @@ def _connected(connection: _Connection, connect: Callable[[], None]) -> None:
 
 
 class _Connection(urllib3.connection.HTTPConnection):
-    def __init__(self, *args: Any, session: Session, **more: Any) -> None:  # noqa: ANN401 -- what its users give it
+    def __init__(self, *args: Any, session: HttpSession, **more: Any) -> None:  # noqa: ANN401 -- what its users give it
         super().__init__(*args, **more)
         self.session = session
         self.response_class = cast("Any", functools.partial(_Response, session=session))

@@ -25,8 +25,8 @@ import attrs
 
 from derivations.fetch import without_credentials
 from derivations.realise.job import Cancelled
-from derivations.realise.network.connection import Patience, Session
-from derivations.realise.network.http_response import Failed, NotContinued, is_complete, place_in_file, validator
+from derivations.realise.network.connection import HttpSession, Patience
+from derivations.realise.network.http_response import NotContinued, TryFailed, is_complete, place_in_file, validator
 from derivations.realise.network.retry import Backoff
 from store.errors import Error, reason_of
 from store.system.locks import WaitCancelled, locked
@@ -166,7 +166,7 @@ class Downloader:
     settings: Settings
     progress: Callable[[int, int | None], None]
     cancelled: Callable[[], bool]
-    session: Session = attrs.field(factory=Session)
+    session: HttpSession = attrs.field(factory=HttpSession)
     others: Mapping[str, Callable[[Path], None]] = attrs.field(factory=dict)
     shunned: set[str] = attrs.field(factory=set)
     backoff: Backoff = attrs.field(factory=Backoff)
@@ -197,12 +197,12 @@ class Downloader:
         """Make *final* from the first URL that gives the right file."""
         part = final.with_suffix(".part")
         mismatch: HashMismatch | None = None
-        tried: dict[str, Failed] = {}
+        tried: dict[str, TryFailed] = {}
         local = tuple(url for url in wanted.urls if url.startswith("file:"))
         for url, retries in self._rounds(local if self.settings.offline else wanted.urls, tried):
             try:
                 got = self._fetch_from(url, wanted, part, retries)
-            except Failed as failed:
+            except TryFailed as failed:
                 tried[url] = failed
                 if failed.transient:
                     self.shunned.add(_server(url))
@@ -219,7 +219,7 @@ class Downloader:
                 )
                 tried.pop(url, None)
                 continue
-            tried[url] = Failed(f"it has sha256 {got} there")
+            tried[url] = TryFailed(f"it has sha256 {got} there")
             if mismatch.got == got and wanted.size is None:
                 # Two places have the same file: the hash in the definition is wrong. One with a size is an archive's.
                 break
@@ -231,7 +231,7 @@ class Downloader:
         absent = bool(tried) and all(failed.status in _ABSENT for failed in tried.values())
         raise Unavailable(name=wanted.name, tried=answers, absent=absent)
 
-    def _rounds(self, urls: Iterable[str], tried: Mapping[str, Failed]) -> Iterator[tuple[str, int]]:
+    def _rounds(self, urls: Iterable[str], tried: Mapping[str, TryFailed]) -> Iterator[tuple[str, int]]:
         """Yield each of *urls* with how often it is to be tried again.
 
         None is, as long as there is another one to ask. Then those are asked once more that may have been out of
@@ -265,7 +265,7 @@ class Downloader:
         while True:
             try:
                 return self._try(transfer, wanted, part)
-            except Failed as failed:
+            except TryFailed as failed:
                 if (size := _size(part)) >= furthest + PROGRESS_THAT_COUNTS:
                     failures, furthest = 0, size
                 failures += 1
@@ -308,10 +308,10 @@ class Downloader:
             return
         if wanted.size is not None and total != wanted.size:
             msg = f"it has {total} bytes there instead of {wanted.size}"
-            raise Failed(msg)
+            raise TryFailed(msg)
         if wanted.size is None and total > most:
             msg = f"it has {total} bytes there, and max_download_size is {most}"
-            raise Failed(msg)
+            raise TryFailed(msg)
 
     def _receive(
         self, answer: urllib3.BaseHTTPResponse, file: BinaryIO, wanted: Wanted, done: int, total: int | None
@@ -327,10 +327,10 @@ class Downloader:
             if done > most:
                 file.truncate(0)
                 msg = f"it has more than {most} bytes there"
-                raise Failed(msg)
+                raise TryFailed(msg)
         if total is not None and done < total:
             msg = f"the connection was cut after {done} of {total} bytes"
-            raise Failed(msg, transient=True)
+            raise TryFailed(msg, transient=True)
 
     def _copy(self, url: str, wanted: Wanted, part: Path) -> None:
         source = Path(unquote(urlsplit(url).path))
@@ -339,11 +339,11 @@ class Downloader:
             opened = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
         except (OSError, ValueError) as error:
             status = _NOT_FOUND if isinstance(error, FileNotFoundError) else None
-            raise Failed(reason_of(error), status=status) from None
+            raise TryFailed(reason_of(error), status=status) from None
         with opened, part.open("wb", buffering=0) as file:
             if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
                 msg = "not a file"
-                raise Failed(msg)
+                raise TryFailed(msg)
             done, total = 0, os.fstat(opened.fileno()).st_size
             self._check_size(wanted, total)
             for piece in FileReader().pieces(opened.fileno()):

@@ -36,7 +36,7 @@ _SHOWN = 40
 
 
 @attrs.frozen
-class Failed(Exception):
+class TryFailed(Exception):
     """One try came to nothing.
 
     Attributes:
@@ -53,7 +53,7 @@ class Failed(Exception):
 
 
 @attrs.frozen
-class NotContinued(Failed):
+class NotContinued(TryFailed):
     """The server sent something else than the rest of the file."""
 
 
@@ -67,7 +67,7 @@ def place_in_file(response: requests.Response, offset: int) -> tuple[int, int | 
 
     Raises:
         NotContinued: a part from *offset* on was asked for, and the answer is another one.
-        Failed: the answer is not the file.
+        TryFailed: the answer is not the file.
     """
     if response.status_code == _OK:
         return 0, _length(response)
@@ -80,7 +80,7 @@ def place_in_file(response: requests.Response, offset: int) -> tuple[int, int | 
     status = response.status_code
     floor = retry_after(response.headers.get("Retry-After"))
     said = f"{status} {(response.reason or '')[:_LONGEST_REASON]}".strip()
-    raise Failed(said, transient=is_transient(status), status=status, floor=floor)
+    raise TryFailed(said, transient=is_transient(status), status=status, floor=floor)
 
 
 def validator(response: requests.Response) -> str | None:
@@ -92,19 +92,19 @@ def validator(response: requests.Response) -> str | None:
     return found if usable else None
 
 
-def explain(error: Exception, timeouts: tuple[float, float]) -> Failed:
+def explain(error: Exception, timeouts: tuple[float, float]) -> TryFailed:
     """Return what *error* comes to, in words that hold nothing of the URL."""
     for kinds, said, transient in _WORDS:
         if isinstance(error, kinds):
-            return Failed(said.format(*timeouts), transient=transient)
+            return TryFailed(said.format(*timeouts), transient=transient)
     cause = _root(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return Failed(f"its certificate is not valid ({cause.verify_message})")
+        return TryFailed(f"its certificate is not valid ({cause.verify_message})")
     if isinstance(cause, http.client.HTTPException) and not isinstance(cause, _CUTS):
-        return Failed(f"it does not speak HTTP ({type(cause).__name__})")
+        return TryFailed(f"it does not speak HTTP ({type(cause).__name__})")
     if (refused := _NO_TUNNEL.match(str(cause))) is not None:
-        return Failed(f"the proxy said {refused[1][:_LONGEST_REASON]}")
-    return Failed(_system_words(cause), transient=True)
+        return TryFailed(f"the proxy said {refused[1][:_LONGEST_REASON]}")
+    return TryFailed(_system_words(cause), transient=True)
 
 
 def _system_words(cause: BaseException) -> str:
@@ -119,7 +119,7 @@ def _length(response: requests.Response) -> int | None:
     """Return how long the file is, if the answer says.
 
     Raises:
-        Failed: what it says is no length.
+        TryFailed: what it says is no length.
     """
     said = response.headers.get("Content-Length")
     if said is None or "Transfer-Encoding" in response.headers:  # which counts (RFC 9112, 6.3)
@@ -127,7 +127,7 @@ def _length(response: requests.Response) -> int | None:
     lengths = {it.strip() for it in said.split(",")}
     length = lengths.pop()
     if lengths or not _LENGTH.fullmatch(length):
-        raise Failed(f"its Content-Length is {said[:_SHOWN]!r}, which is no length")
+        raise TryFailed(f"its Content-Length is {said[:_SHOWN]!r}, which is no length")
     return int(length)
 
 

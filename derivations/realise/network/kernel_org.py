@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from derivations.linux.releases import parse_announcement, parse_sums
-from derivations.realise.network.connection import Patience, Session
-from derivations.realise.network.http_response import Failed, place_in_file
+from derivations.realise.network.connection import HttpSession, Patience
+from derivations.realise.network.http_response import TryFailed, place_in_file
 from derivations.realise.network.retry import Backoff
 from derivations.realise.network.signature import signed_text
 from store.errors import Error
@@ -132,7 +132,7 @@ class KernelOrg:
         while True:
             try:
                 return ask()
-            except Failed as failed:
+            except TryFailed as failed:
                 failures += 1
                 if not failed.transient or failures > self.settings.retries or failed.floor > self.backoff.cap:
                     raise NotReached(url, failed.said) from None
@@ -142,13 +142,13 @@ class KernelOrg:
         """Yield the bytes of *url*, all of them or an error."""
         done = 0
         patience = Patience(self.settings.connect_timeout, self.settings.read_timeout)
-        with Session(patience) as session, session.asked(url) as response:
+        with HttpSession(patience) as session, session.asked(url) as response:
             _, total = place_in_file(response, 0)
             while data := response.raw.read1(_CHUNK, decode_content=False):
                 done += len(data)
                 if done > limit:
-                    raise Failed(f"it has more than {limit} bytes")
+                    raise TryFailed(f"it has more than {limit} bytes")
                 self.progress(done, total)
                 yield data
         if total is not None and done < total:
-            raise Failed(f"the connection was cut after {done} of {total} bytes", transient=True)
+            raise TryFailed(f"the connection was cut after {done} of {total} bytes", transient=True)

@@ -50,7 +50,7 @@ class NotHeld(Error):
         return f"`kernix config fix {self.attribute}` looks for further options that let them hold"
 
 
-class BaseNotHeld(Error):
+class BaseLinesNotHeld(Error):
     """Lines of a base do not hold, all of which must."""
 
     attribute: str
@@ -98,7 +98,7 @@ def command(
     if failing := tuple(it.option for it in accounts if it.fails):
         raise NotHeld(attribute, failing)
     if missed is not None and missed.count and arguments.strict_base and not arguments.ignore_config_errors:
-        raise BaseNotHeld(attribute, missed.base.file, missed.count)
+        raise BaseLinesNotHeld(attribute, missed.base.file, missed.count)
 
 
 def _base_lines(missed: Missed | None, *, everything: bool) -> Iterator[str]:

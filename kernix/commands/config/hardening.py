@@ -12,7 +12,7 @@ import click
 
 from derivations.kconfig.diagnosis.diagnose import account
 from derivations.kconfig.hardening.fulfil import hardened, verdicts
-from derivations.kconfig.hardening.report import Outcome, completed, report
+from derivations.kconfig.hardening.report import RuleOutcome, completed, report
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.header import check_complete, head
 from derivations.kconfig.language.to_python import names_in, to_python
@@ -122,9 +122,9 @@ def _python(asked: Fragment, notes: Sequence[str]) -> str:
 
 def _lines(verdicts: Sequence[Verdict], *, everything: bool) -> Iterator[str]:
     """Yield the verdicts for people, what could be held at no price last, nearest to the prompt."""
-    for it in sorted(verdicts, key=lambda it: (it.outcome is Outcome.NOT_HELD, not it.rule.takes)):
-        if everything or it.outcome is Outcome.NOT_HELD:
+    for it in sorted(verdicts, key=lambda it: (it.outcome is RuleOutcome.NOT_HELD, not it.rule.takes)):
+        if everything or it.outcome is RuleOutcome.NOT_HELD:
             yield f"{it.outcome.value}: {it}"
     counts = Counter(it.outcome for it in verdicts)
-    told = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
+    told = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in RuleOutcome if counts[outcome])
     yield f"{number(len(verdicts), 'rule')}: {told}"

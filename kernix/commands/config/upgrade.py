@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.kconfig.comparison.difference import OptionChange
-    from derivations.kconfig.comparison.upgrade import Step, Upgrade
+    from derivations.kconfig.comparison.upgrade import Upgrade, UpgradeStep
     from derivations.kconfig.diagnosis.outcome import Account
     from derivations.kconfig.language.values import Value
     from derivations.linux.kernel import Kernel
@@ -131,7 +131,7 @@ def _lines(found: Upgrade, *, everything: bool) -> Iterator[str]:
     yield from _section(f"new options, of {len(found.added)} those that are on", found.added if everything else on)
 
 
-def _step(step: Step) -> Iterator[str]:
+def _step(step: UpgradeStep) -> Iterator[str]:
     place = f" ({step.request.origin})" if str(step.request.origin) else ""
     yield f"  {step.option}{place}: {step.text}"
     yield from (f"    {sign} {line}" for sign, line in step.edit())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from derivations.hardware.c_source.source import Source
+from derivations.hardware.c_source.source import CSource
 from derivations.hardware.drivers import DriverMap, InvalidDriverMap, assemble
 from derivations.hardware.fit import Fit, fit, requests
 from derivations.hardware.makefiles.read_kbuild import read_kbuild
@@ -31,22 +31,24 @@ KBUILD = read_kbuild({
 }.get)  # fmt: skip
 
 SOURCES = {
-    "drivers/gpu/main.o": Source(
+    "drivers/gpu/main.o": CSource(
         aliases=("pci:v00001002d00001638sv*sd*bc*sc*i*",), drivers=(("pci", "xgpu"),), unreadable=2
     ),
-    "drivers/gpu/fw.o": Source(firmware=("amdgpu/x.bin",)),
-    "drivers/net/iwlwifi.o": Source(
+    "drivers/gpu/fw.o": CSource(firmware=("amdgpu/x.bin",)),
+    "drivers/net/iwlwifi.o": CSource(
         aliases=("pci:v00008086d00002723sv*sd*bc*sc*i*",), drivers=(("pci", "KBUILD_MODNAME"),)
     ),
-    "drivers/usb/xhci-pci.o": Source(
+    "drivers/usb/xhci-pci.o": CSource(
         aliases=("pci:v*d*sv*sd*bc0Csc03i30*",), drivers=(("pci", "xhci_hcd"),), softdeps=("pre: later",)
     ),
-    "drivers/hid/amd_sfh.o": Source(drivers=(("pci", "pcie_mp2_amd"),)),
-    "drivers/ata/ahci.o": Source(aliases=("pci:v00001022d00007901sv*sd*bc*sc*i*", "pci:v*d*sv*sd*bc01sc06i01*")),
-    "drivers/virtio/virtio_pci.o": Source(aliases=("pci:v00001AF4d*sv*sd*bc*sc*i*",), drivers=(("pci", "virtio-pci"),)),
-    "drivers/virtio/virtio_blk.o": Source(aliases=("virtio:d00000002v*",)),
-    "drivers/block/rts.o": Source(aliases=("pci:v00001002d00001638sv*sd*bc03sc02i00*",)),
-    "fs/ext4.o": Source(aliases=("fs-ext4",)),
+    "drivers/hid/amd_sfh.o": CSource(drivers=(("pci", "pcie_mp2_amd"),)),
+    "drivers/ata/ahci.o": CSource(aliases=("pci:v00001022d00007901sv*sd*bc*sc*i*", "pci:v*d*sv*sd*bc01sc06i01*")),
+    "drivers/virtio/virtio_pci.o": CSource(
+        aliases=("pci:v00001AF4d*sv*sd*bc*sc*i*",), drivers=(("pci", "virtio-pci"),)
+    ),
+    "drivers/virtio/virtio_blk.o": CSource(aliases=("virtio:d00000002v*",)),
+    "drivers/block/rts.o": CSource(aliases=("pci:v00001002d00001638sv*sd*bc03sc02i00*",)),
+    "fs/ext4.o": CSource(aliases=("fs-ext4",)),
 }
 DRIVERS = assemble(KBUILD, SOURCES, "x86")
 
@@ -258,11 +260,11 @@ SOUND_KBUILD = read_kbuild({
 SOUND_DRIVERS = assemble(
     SOUND_KBUILD,
     {
-        "drivers/usb/usbhid.o": Source(aliases=("usb:v*p*d*dc*dsc*dp*ic03isc*ip*in*",)),
-        "drivers/usb/usbmouse.o": Source(aliases=("usb:v*p*d*dc*dsc*dp*ic03isc01ip02in*",)),
-        "drivers/sound/codec.o": Source(aliases=("acpi*:CODEC:*",)),
-        "drivers/sound/amd-card.o": Source(aliases=("acpi*:AMDCARD:*",)),
-        "drivers/sound/intel-card.o": Source(aliases=("platform:intel-card",)),
+        "drivers/usb/usbhid.o": CSource(aliases=("usb:v*p*d*dc*dsc*dp*ic03isc*ip*in*",)),
+        "drivers/usb/usbmouse.o": CSource(aliases=("usb:v*p*d*dc*dsc*dp*ic03isc01ip02in*",)),
+        "drivers/sound/codec.o": CSource(aliases=("acpi*:CODEC:*",)),
+        "drivers/sound/amd-card.o": CSource(aliases=("acpi*:AMDCARD:*",)),
+        "drivers/sound/intel-card.o": CSource(aliases=("platform:intel-card",)),
     },
     "x86",
 )

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derivations.image.newc import BLOCK, Node, TooLarge, archive
+from derivations.image.newc import BLOCK, MemberTooLarge, Node, archive
 from tests.programs import program
 
 
@@ -85,7 +85,7 @@ def test_a_device_needs_no_privileges() -> None:
 
 def test_a_file_of_four_gigabytes_is_refused() -> None:
     """A size that eight digits cannot say is refused."""
-    with pytest.raises(TooLarge, match="big is too large for an initramfs: 4294967296 bytes"):
+    with pytest.raises(MemberTooLarge, match="big is too large for an initramfs: 4294967296 bytes"):
         whole([Node(path=b"big", mode=stat.S_IFREG, size=1 << 32)])
 
 

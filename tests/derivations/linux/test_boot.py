@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from derivations.linux.boot import Patience, boot_test, is_boot_test, needed_options
+from derivations.linux.boot import BootPatience, boot_test, is_boot_test, needed_options
 from derivations.linux.script import SHELL, script
 from derivations.source import text_file
 from derivations.toolchain import MACHINES, Toolchain, gcc_toolchain
@@ -34,10 +34,10 @@ with_script = pytest.mark.skipif(bool(MISSING), reason=f"this machine lacks {', 
 
 GUEST = "printf 'Linux version 1.0\\r\\nKERNIX-GUEST release=1.0\\r\\nKERNIX-GUEST uname=Linux 1.0\\r\\n'"
 CONFIG = "CONFIG_TTY=y\nCONFIG_BINFMT_ELF=m\n"
-HANGS = Patience(first=1, quiet=60, whole=60)
-STOPS = Patience(first=60, quiet=1, whole=60)
-CRAWLS = Patience(first=60, quiet=60, whole=2)
-LONG = Patience(first=60, quiet=60, whole=60)
+HANGS = BootPatience(first=1, quiet=60, whole=60)
+STOPS = BootPatience(first=60, quiet=1, whole=60)
+CRAWLS = BootPatience(first=60, quiet=60, whole=2)
+LONG = BootPatience(first=60, quiet=60, whole=60)
 
 
 @attrs.frozen
@@ -64,8 +64,8 @@ def booted(
     *,
     emulated: str = GUEST,
     kvm: str | None = None,
-    with_kvm: Patience = LONG,
-    by_emulation: Patience = LONG,
+    with_kvm: BootPatience = LONG,
+    by_emulation: BootPatience = LONG,
 ) -> Booted:
     """Return how a boot goes where QEMU does *emulated*, and with KVM, if the machine has it, *kvm*."""
     for name in ("build", "out", "kernel"):
@@ -138,7 +138,7 @@ def test_a_machine_whose_kvm_works(tmp_path: Path) -> None:
         pytest.param("kill -SEGV $$", LONG, "QEMU ended with status 139", id="crashed"),
     ],
 )  # fmt: skip
-def test_a_machine_whose_kvm_does_not_work(tmp_path: Path, kvm: str, patience: Patience, reason: str) -> None:
+def test_a_machine_whose_kvm_does_not_work(tmp_path: Path, kvm: str, patience: BootPatience, reason: str) -> None:
     """Whatever KVM makes of the kernel, emulation decides; the user and the realiser are told once."""
     boot = booted(tmp_path, kvm=kvm, with_kvm=patience)
     assert (0, ["kvm", "tcg"]) == (boot.code, boot.accelerators)
@@ -173,7 +173,7 @@ def test_a_guest_that_fails_with_kvm_by_itself(tmp_path: Path, kvm: str) -> None
         pytest.param("echo KERNIX-GUEST release=2.0", LONG, "the guest runs another release than 1.0", id="release"),
     ],
 )
-def test_a_kernel_that_does_not_boot(tmp_path: Path, emulated: str, patience: Patience, reason: str) -> None:
+def test_a_kernel_that_does_not_boot(tmp_path: Path, emulated: str, patience: BootPatience, reason: str) -> None:
     """The error is emulation's, and names what the kernel lacks; KVM is not blamed for what emulation cannot do either."""
     boot = booted(tmp_path, kvm="echo Linux; exit 1", emulated=emulated, by_emulation=patience)
     assert (1, ["kvm", "tcg"], []) == (boot.code, boot.accelerators, boot.said("kvm"))

@@ -13,7 +13,7 @@ from derivations.linux.arguments import InvalidArgument
 from derivations.linux.dkms import dkms_package
 from derivations.linux.kernel import make_linux
 from derivations.linux.module import make_linux_module, with_modules
-from derivations.linux.packages import DKMS, UnknownPackage
+from derivations.linux.packages import DKMS, UnknownModule
 from derivations.linux.patch import Patch
 from derivations.source import text_file
 from tests.fakes import fake_context, fake_lock, no_context
@@ -211,7 +211,7 @@ def test_an_overlay() -> None:
 def test_unknown() -> None:
     """An unknown name is an error that suggests one, as an item and as an attribute."""
     found = kernel().packages
-    with pytest.raises(UnknownPackage, match="no module `vpol` is known") as caught:
+    with pytest.raises(UnknownModule, match="no module `vpol` is known") as caught:
         found["vpol"]
     assert "vpoll" in str(caught.value.hint)
     assert not hasattr(found, "nothing")

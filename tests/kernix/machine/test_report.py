@@ -12,7 +12,7 @@ from derivations.hardware.snapshot import Fact, FactKind, Snapshot
 from derivations.kconfig.language.grammar import parse
 from derivations.kconfig.symbols.model import Model, Prompt, Symbol
 from derivations.kconfig.symbols.values_table import Values
-from kernix.machine.driver_tree import Tree, default_kernel
+from kernix.machine.driver_tree import DriverTree, default_kernel
 from kernix.machine.report import Report
 
 
@@ -50,7 +50,7 @@ FACTS = [
 def report() -> Report:
     drivers = DriverMap(modules={it.path: it for it in (NVME, GPU)})
     values = Values({"NVME": "2 1 n", "GPU": "2 1 n", "MODULES": "2 1 y"})
-    tree = Tree(drivers, Resolved(MODEL, values))  # type: ignore[arg-type]  # a stand-in with what is used of it
+    tree = DriverTree(drivers, Resolved(MODEL, values))  # type: ignore[arg-type]  # a stand-in with what is used of it
     return Report.make("linux_x", Snapshot.of(FACTS, "laptop"), tree)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from derivations.hardware.c_source.headers import Headers
-from derivations.hardware.c_source.source import Source, is_worth_reading, read_source
+from derivations.hardware.c_source.source import CSource, is_worth_reading, read_source
 
 
 HEADERS = {
@@ -41,7 +41,7 @@ HEADERS = {
 }
 
 
-def read(text: str, *places: str) -> Source:
+def read(text: str, *places: str) -> CSource:
     """Return what *text* says as the source drivers/x/x.c."""
     return read_source("drivers/x/x.c", text, Headers(HEADERS.get, "x86"), places)
 
@@ -319,4 +319,4 @@ def test_a_look_at_the_bytes(data: bytes, expected: bool) -> None:
 )
 def test_broken_sources_say_nothing(text: str) -> None:
     """A source that is cut off says nothing, and nothing goes wrong."""
-    assert Source() == read(text)
+    assert CSource() == read(text)

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import pytest
 
-from derivations.kconfig.diagnosis.plan import NOTHING, DeadEnd, Found, Plan, Step, best, both, cheapest, every
+from derivations.kconfig.diagnosis.plan import (
+    NOTHING,
+    DeadEnd,
+    Found,
+    PlanStep,
+    SettingPlan,
+    best,
+    both,
+    cheapest,
+    every,
+)
 from derivations.kconfig.symbols.expression import Level
 
 
-A, B = Plan({"A": Step(Level.Y, 4)}), Plan({"B": Step(Level.Y, 10)})
-NOT_A = Plan({"A": Step(Level.N, 20)})
+A, B = SettingPlan({"A": PlanStep(Level.Y, 4)}), SettingPlan({"B": PlanStep(Level.Y, 10)})
+NOT_A = SettingPlan({"A": PlanStep(Level.N, 20)})
 END = DeadEnd(("C is asked to be n",))
 
 
 @pytest.mark.parametrize(
     ("first", "second", "together"),
     [
-        pytest.param(A, B, Plan({"A": Step(Level.Y, 4), "B": Step(Level.Y, 10)}), id="different"),
+        pytest.param(A, B, SettingPlan({"A": PlanStep(Level.Y, 4), "B": PlanStep(Level.Y, 10)}), id="different"),
         pytest.param(A, NOTHING, A, id="nothing-more"),
-        pytest.param(Plan({"A": Step(Level.M, 9)}), A, A, id="the-higher-level-at-the-lower-price"),
+        pytest.param(SettingPlan({"A": PlanStep(Level.M, 9)}), A, A, id="the-higher-level-at-the-lower-price"),
         pytest.param(A, NOT_A, DeadEnd(("A would have to be both on and off",)), id="contradiction"),
         pytest.param(A, END, END, id="dead-end"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from derivations.kconfig.diagnosis.plan import NOTHING, DeadEnd, Plan
+from derivations.kconfig.diagnosis.plan import NOTHING, DeadEnd, SettingPlan
 from derivations.kconfig.diagnosis.planner import NEVER, Planner
 from derivations.kconfig.language.values import MODULE, NO, YES, Tristate
 from derivations.kconfig.symbols.expression import Level
@@ -66,7 +66,7 @@ def test_plans(goal: str, text: str, assignments: dict[str, Tristate]) -> None:
     """The plan for a goal is the cheapest."""
     found = planner(text).raised(expression(goal), Level.Y)
 
-    assert isinstance(found, Plan)
+    assert isinstance(found, SettingPlan)
     assert assignments == found.assignments
 
 
@@ -92,7 +92,7 @@ def test_modules_are_enough_where_there_will_be_some() -> None:
     assert [{"DRIVER": YES}, {"DRIVER": MODULE}] == [
         found.assignments
         for found in (planner(modules=it).raised(goal, Level.M) for it in (False, True))
-        if isinstance(found, Plan)
+        if isinstance(found, SettingPlan)
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 from derivations.kconfig.fragments import hardening
 from derivations.kconfig.hardening.fulfil import Hardened, hardened, verdicts
 from derivations.kconfig.hardening.kspp import RULES, Rule, needed
-from derivations.kconfig.hardening.report import Outcome, Verdict, completed, fragment, report
+from derivations.kconfig.hardening.report import RuleOutcome, Verdict, completed, fragment, report
 from derivations.kconfig.language.condition import Condition
 from derivations.kconfig.language.merge import merge
 from derivations.kconfig.language.values import MODULE, NO, YES, Hex, Tristate, checked, option_name
@@ -80,34 +80,34 @@ def test_architectures(arch: str, options: set[str]) -> None:
 @pytest.mark.parametrize(
     ("option", "values", "outcome"),
     [
-        pytest.param("BUG", {"BUG": YES}, Outcome.HELD, id="yes"),
-        pytest.param("BUG", {"BUG": NO}, Outcome.NOT_HELD, id="no"),
-        pytest.param("BUG", {}, Outcome.NOT_HELD, id="absent"),
-        pytest.param("COMPAT_BRK", {}, Outcome.HELD, id="absence-is-no"),
-        pytest.param("COMPAT_BRK", {"COMPAT_BRK": YES}, Outcome.NOT_HELD, id="yes-is-not-no"),
-        pytest.param("BINFMT_MISC", {"BINFMT_MISC": MODULE}, Outcome.NOT_HELD, id="module-is-not-no"),
-        pytest.param("DEFAULT_MMAP_MIN_ADDR", {"DEFAULT_MMAP_MIN_ADDR": 65536}, Outcome.HELD, id="number"),
-        pytest.param("DEFAULT_MMAP_MIN_ADDR", {"DEFAULT_MMAP_MIN_ADDR": 4096}, Outcome.NOT_HELD, id="other-number"),
-        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": YES, "MAGIC_SYSRQ_DEFAULT_ENABLE": Hex(0xB0)}, Outcome.HELD, id="hex"),
-        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": NO}, Outcome.NOT_APPLICABLE, id="without-sysrq"),
-        pytest.param("STRICT_DEVMEM", {"DEVMEM": YES}, Outcome.NOT_HELD, id="devmem"),
-        pytest.param("STRICT_DEVMEM", {"DEVMEM": NO}, Outcome.NOT_APPLICABLE, id="no-devmem"),
-        pytest.param("MODULE_SIG", {}, Outcome.NOT_APPLICABLE, id="no-modules"),
-        pytest.param("DEBUG_CREDENTIALS", {}, Outcome.NOT_APPLICABLE, id="gone"),
-        pytest.param("PANIC_TIMEOUT", {"PANIC_TIMEOUT": -1}, Outcome.HELD, id="negative"),
-        pytest.param("SLAB_BUCKETS", {"SLAB_BUCKETS": YES}, Outcome.HELD, id="new"),
-        pytest.param("DEFAULT_MMAP_MIN_ADDR", {"DEFAULT_MMAP_MIN_ADDR": 131072}, Outcome.HELD, id="greater-number"),
-        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": YES, "MAGIC_SYSRQ_DEFAULT_ENABLE": Hex(0)}, Outcome.HELD, id="less-still"),
-        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": YES, "MAGIC_SYSRQ_DEFAULT_ENABLE": Hex(1)}, Outcome.NOT_HELD, id="all-keys"),
-        pytest.param("X86_VSYSCALL_EMULATION", {"X86_VSYSCALL_EMULATION": YES, "LEGACY_VSYSCALL_NONE": YES}, Outcome.HELD, id="as-good"),
-        pytest.param("INIT_STACK_ALL_ZERO", {"INIT_STACK_ALL_PATTERN": YES}, Outcome.HELD, id="other-member"),
-        pytest.param("EFI_DISABLE_PCI_DMA", {}, Outcome.NOT_APPLICABLE, id="no-efi"),
-        pytest.param("EFI_DISABLE_PCI_DMA", {"EFI_STUB": YES}, Outcome.NOT_HELD, id="efi"),
-        pytest.param("CFI_PERMISSIVE", {"CFI_CLANG": YES, "CFI_PERMISSIVE": YES}, Outcome.NOT_HELD, id="cfi-permissive"),
-        pytest.param("CFI_PERMISSIVE", {}, Outcome.NOT_APPLICABLE, id="no-cfi"),
+        pytest.param("BUG", {"BUG": YES}, RuleOutcome.HELD, id="yes"),
+        pytest.param("BUG", {"BUG": NO}, RuleOutcome.NOT_HELD, id="no"),
+        pytest.param("BUG", {}, RuleOutcome.NOT_HELD, id="absent"),
+        pytest.param("COMPAT_BRK", {}, RuleOutcome.HELD, id="absence-is-no"),
+        pytest.param("COMPAT_BRK", {"COMPAT_BRK": YES}, RuleOutcome.NOT_HELD, id="yes-is-not-no"),
+        pytest.param("BINFMT_MISC", {"BINFMT_MISC": MODULE}, RuleOutcome.NOT_HELD, id="module-is-not-no"),
+        pytest.param("DEFAULT_MMAP_MIN_ADDR", {"DEFAULT_MMAP_MIN_ADDR": 65536}, RuleOutcome.HELD, id="number"),
+        pytest.param("DEFAULT_MMAP_MIN_ADDR", {"DEFAULT_MMAP_MIN_ADDR": 4096}, RuleOutcome.NOT_HELD, id="other-number"),
+        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": YES, "MAGIC_SYSRQ_DEFAULT_ENABLE": Hex(0xB0)}, RuleOutcome.HELD, id="hex"),
+        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": NO}, RuleOutcome.NOT_APPLICABLE, id="without-sysrq"),
+        pytest.param("STRICT_DEVMEM", {"DEVMEM": YES}, RuleOutcome.NOT_HELD, id="devmem"),
+        pytest.param("STRICT_DEVMEM", {"DEVMEM": NO}, RuleOutcome.NOT_APPLICABLE, id="no-devmem"),
+        pytest.param("MODULE_SIG", {}, RuleOutcome.NOT_APPLICABLE, id="no-modules"),
+        pytest.param("DEBUG_CREDENTIALS", {}, RuleOutcome.NOT_APPLICABLE, id="gone"),
+        pytest.param("PANIC_TIMEOUT", {"PANIC_TIMEOUT": -1}, RuleOutcome.HELD, id="negative"),
+        pytest.param("SLAB_BUCKETS", {"SLAB_BUCKETS": YES}, RuleOutcome.HELD, id="new"),
+        pytest.param("DEFAULT_MMAP_MIN_ADDR", {"DEFAULT_MMAP_MIN_ADDR": 131072}, RuleOutcome.HELD, id="greater-number"),
+        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": YES, "MAGIC_SYSRQ_DEFAULT_ENABLE": Hex(0)}, RuleOutcome.HELD, id="less-still"),
+        pytest.param("MAGIC_SYSRQ_DEFAULT_ENABLE", {"MAGIC_SYSRQ": YES, "MAGIC_SYSRQ_DEFAULT_ENABLE": Hex(1)}, RuleOutcome.NOT_HELD, id="all-keys"),
+        pytest.param("X86_VSYSCALL_EMULATION", {"X86_VSYSCALL_EMULATION": YES, "LEGACY_VSYSCALL_NONE": YES}, RuleOutcome.HELD, id="as-good"),
+        pytest.param("INIT_STACK_ALL_ZERO", {"INIT_STACK_ALL_PATTERN": YES}, RuleOutcome.HELD, id="other-member"),
+        pytest.param("EFI_DISABLE_PCI_DMA", {}, RuleOutcome.NOT_APPLICABLE, id="no-efi"),
+        pytest.param("EFI_DISABLE_PCI_DMA", {"EFI_STUB": YES}, RuleOutcome.NOT_HELD, id="efi"),
+        pytest.param("CFI_PERMISSIVE", {"CFI_CLANG": YES, "CFI_PERMISSIVE": YES}, RuleOutcome.NOT_HELD, id="cfi-permissive"),
+        pytest.param("CFI_PERMISSIVE", {}, RuleOutcome.NOT_APPLICABLE, id="no-cfi"),
     ],
 )  # fmt: skip
-def test_outcome(option: str, values: dict[str, Value], outcome: Outcome) -> None:
+def test_outcome(option: str, values: dict[str, Value], outcome: RuleOutcome) -> None:
     """A rule is held by its value alone; absence is n; what another option or the version excludes does not apply."""
     assert verdict(option, values).outcome is outcome
 
@@ -128,7 +128,7 @@ def test_renamed_options_are_two_rules() -> None:
     held: dict[str, Value] = dict.fromkeys(names, YES)
 
     outcomes = {(name, v.series): verdict(name, held, v).outcome for name in names for v in (OLD, LATEST)}
-    assert [key for key, it in outcomes.items() if it is Outcome.HELD] == [(names[0], "6.1"), (names[1], "6.12")]
+    assert [key for key, it in outcomes.items() if it is RuleOutcome.HELD] == [(names[0], "6.1"), (names[1], "6.12")]
 
 
 def test_sentences() -> None:
@@ -179,7 +179,7 @@ def test_fragment(arch: str, version: Version, strict: bool) -> None:
     asked = completed(lambda more: report({**before, **more}, version, arch), strict=strict)
     after = {**before, **values_of(asked, version, arch)}
 
-    left = [it for it in report(after, version, arch) if it.outcome is Outcome.NOT_HELD]
+    left = [it for it in report(after, version, arch) if it.outcome is RuleOutcome.NOT_HELD]
     assert all(it.rule.takes for it in left)
     assert strict is (left == [])
     taken = {it.rule.option for it in report({}, version, arch) if it.rule.takes}
@@ -235,7 +235,7 @@ def test_nothing_is_left(strict: bool) -> None:
     assert {"RANDOMIZE_MEMORY": YES, "UBSAN_BOOL": NO, "DEFAULT_MMAP_MIN_ADDR": 65536}.items() <= found.asked.items()
     assert {"CHECKS": YES, **({"EXPERT": YES} if strict else {})} == found.besides
     assert {} == found.left_out
-    assert [] == [str(it) for it in left if it.outcome is Outcome.NOT_HELD and (strict or not it.rule.takes)]
+    assert [] == [str(it) for it in left if it.outcome is RuleOutcome.NOT_HELD and (strict or not it.rule.takes)]
 
 
 def test_what_cannot_be_does_not_apply() -> None:
@@ -245,7 +245,7 @@ def test_what_cannot_be_does_not_apply() -> None:
 
     assert not {"CFI_CLANG", "GCC_PLUGINS"} & found.asked.keys()
     for name in ("CFI_CLANG", "GCC_PLUGINS"):
-        assert told[name].outcome is Outcome.NOT_APPLICABLE
+        assert told[name].outcome is RuleOutcome.NOT_APPLICABLE
         assert told[name].why.startswith("nothing that can be set switches it on here")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from derivations.realise.apt import fetch as apt_fetch
 from derivations.realise.apt.fetch import Access, access, fetch
-from derivations.realise.network.http_response import Failed
+from derivations.realise.network.http_response import TryFailed
 from derivations.realise.supervised import GivenUp
 from tests.derivations.realise.scripted_server import ScriptedServer
 
@@ -128,7 +128,7 @@ def test_apts_own_words(
     configure()
     server.files["/x.deb"] = DATA[:-1] + b"!"
     place = tmp_path / "x"
-    with pytest.raises(Failed) as caught:
+    with pytest.raises(TryFailed) as caught:
         fetch(server.url(path), place, SHA256, lambda: False)
     assert (said[0], True, False) == (caught.value.status, caught.value.said.startswith(said[1]), place.exists())
 

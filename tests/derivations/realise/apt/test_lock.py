@@ -16,7 +16,7 @@ from derivations.debian.sets import SETS, UnknownSet, default_sets
 from derivations.realise.apt import lock as apt
 from derivations.realise.apt.lock import UnknownPackage, WeakHash, make_lock, relock
 from derivations.realise.apt.run import AptFailed, AptMissing, native_architecture
-from derivations.realise.apt.sources import Choice, NoSources, NotSigned
+from derivations.realise.apt.sources import Choice, NoSources, UnsignedArchives
 
 
 if TYPE_CHECKING:
@@ -284,7 +284,7 @@ def test_an_unsigned_archive_is_taken_where_that_is_wanted(unsigned: Archive, wo
 def test_an_archive_that_should_be_signed_is_an_error(unsigned: Archive, work: Path, allow: bool) -> None:
     """An archive without a signature that nobody told apt to trust is never taken, whatever is allowed."""
     unsigned.know("")
-    with pytest.raises(NotSigned) as caught:
+    with pytest.raises(UnsignedArchives) as caught:
         make_lock(["busybox"], work, choice=Choice(allow_unsigned=allow), options=unsigned.options)
     assert ((f"file:{unsigned.root}/debian stable",), False) == (caught.value.archives, caught.value.accepted)
 
@@ -297,7 +297,7 @@ def test_a_switch_that_trusts_everything(
     unsigned.know("")
     (tmp_path / "apt.conf").write_text(f'{switch} "true";\n')
     monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
-    with pytest.raises(NotSigned) as caught:
+    with pytest.raises(UnsignedArchives) as caught:
         make_lock(["busybox"], work, options=unsigned.options)
     assert caught.value.accepted
     assert "--allow-unsigned" in caught.value.hint
@@ -318,7 +318,7 @@ def test_a_changed_archive_is_not_trusted(archive: Archive, work: Path) -> None:
     archive.offer(Offer("busybox-static"))
     file = archive.root / "debian/dists/stable/InRelease"
     file.write_bytes(file.read_bytes().replace(b"2022", b"2023"))
-    with pytest.raises((NotSigned, AptFailed)):
+    with pytest.raises((UnsignedArchives, AptFailed)):
         make_lock(["busybox"], work, options=archive.options)
     archive.know(f"trusted=yes signed-by={archive.root}/key.gpg")
     with pytest.raises((UnknownPackage, AptFailed)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from derivations.realise.builtins.union import Conflict, DamagedInput, InvalidLayout
+from derivations.realise.builtins.union import DamagedInput, InvalidLayout, PlaceConflict
 from derivations.realise.job import Cancelled
 from derivations.source import text_file
 from derivations.union import REMOVED, USR_MERGE, Layout, union
@@ -67,7 +67,7 @@ def test_equal_files_are_no_conflict(join: Callable[..., Path]) -> None:
 )
 def test_a_conflict_names_both_and_the_place(join: Callable[..., Path], one: Tree, two: Tree, place: str) -> None:
     """Different things at one place are an error with the place and both inputs."""
-    with pytest.raises(Conflict) as caught:
+    with pytest.raises(PlaceConflict) as caught:
         join(one, two)
     assert f"one and two both have {place}, and not the same" == str(caught.value)
 
@@ -79,7 +79,7 @@ def test_the_executable_bit_is_a_difference(run: Runner) -> None:
     (one / "x").unlink()
     (one / "x").write_text("#!")
     derivation = union("all", [text_file("a", "a"), text_file("b", "b")])
-    with pytest.raises(Conflict):
+    with pytest.raises(PlaceConflict):
         run(derivation, {"/0000": one, "/0001": run.tree("executable", {"x": "#!"})})
 
 
@@ -91,7 +91,7 @@ def test_the_last_may_win(join: Callable[..., Path]) -> None:
 
 def test_winning_is_for_files(join: Callable[..., Path]) -> None:
     """A directory is never replaced by a file."""
-    with pytest.raises(Conflict):
+    with pytest.raises(PlaceConflict):
         join({"x/y": "1"}, {"x": "2"}, conflicts="last")
 
 
@@ -123,7 +123,7 @@ def test_the_same_file_in_both_merged_places_is_one(join: Callable[..., Path]) -
     """Merging makes conflicts where contents differ, and only there."""
     layout = Layout(merge={"bin": "usr/bin"})
     assert listing(join({"bin/x": "1"}, {"usr/bin/x": "1"}, layout=layout)) == {"bin": "-> usr/bin", "usr/bin/x": "1"}
-    with pytest.raises(Conflict, match="usr/bin/y"):
+    with pytest.raises(PlaceConflict, match="usr/bin/y"):
         join({"bin/y": "1"}, {"usr/bin/y": "2"}, layout=layout)
 
 
@@ -255,7 +255,7 @@ def test_joining_can_be_interrupted(join: Callable[..., Path], run: Runner) -> N
 def test_links_in_inputs_are_not_followed(join: Callable[..., Path], tmp_path: Path) -> None:
     """An input whose link leads elsewhere makes nothing there."""
     (tmp_path / "elsewhere").mkdir()
-    with pytest.raises(Conflict):
+    with pytest.raises(PlaceConflict):
         join({"d": f"-> {tmp_path}/elsewhere"}, {"d/x": "1"})
     assert list((tmp_path / "elsewhere").iterdir()) == []
 

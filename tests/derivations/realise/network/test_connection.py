@@ -20,7 +20,7 @@ import attrs
 import pytest
 
 from derivations.realise.job import Cancelled
-from derivations.realise.network.connection import Patience, Session
+from derivations.realise.network.connection import HttpSession, Patience
 from derivations.realise.network.download import Downloader, HashMismatch, Unavailable, Wanted
 from derivations.realise.settings import Settings
 from tests.derivations.realise.scripted_server import ScriptedServer
@@ -228,7 +228,7 @@ class Bench:
         size: int | None = None,
     ) -> bytes:
         """Return the file, from the first of *urls* that has it."""
-        with Session() as session:
+        with HttpSession() as session:
             downloader = Downloader(
                 directory=self.directory,
                 settings=settings,
@@ -405,7 +405,7 @@ def test_connecting_is_given_up() -> None:
 
     with (
         RawServer(speech, hears=False) as server,
-        Session(Patience(100_000, 100_000, stop.is_set)) as session,
+        HttpSession(Patience(100_000, 100_000, stop.is_set)) as session,
         pytest.raises(Cancelled),
         session.asked(server.url("https")),
     ):

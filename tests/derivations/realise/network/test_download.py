@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from derivations.realise.job import Cancelled
-from derivations.realise.network.connection import Session
+from derivations.realise.network.connection import HttpSession
 from derivations.realise.network.download import Downloader, HashMismatch, Offline, Unavailable, Wanted
 from derivations.realise.network.retry import Backoff
 from derivations.realise.settings import Settings
@@ -60,7 +60,7 @@ def directory(tmp_path: Path) -> Path:
 @pytest.fixture
 def fetch(directory: Path, waits: list[float]) -> Fetch:
     def fetch(*urls: str, sha256: str = HASH, size: int | None = None, settings: Settings | None = None) -> bytes:
-        with Session() as session:
+        with HttpSession() as session:
             downloader = Downloader(
                 directory=directory,
                 settings=settings or Settings(connect_timeout=20, read_timeout=20),
@@ -449,7 +449,7 @@ def test_progress_is_in_bytes(server: ScriptedServer, directory: Path) -> None:
     """Progress grows to the whole of the file."""
     server.files["/x"] = DATA
     seen: list[tuple[int, int | None]] = []
-    with Session() as session:
+    with HttpSession() as session:
         downloader = Downloader(
             directory=directory,
             settings=Settings(),
@@ -467,7 +467,7 @@ def test_a_download_can_be_interrupted(server: ScriptedServer, directory: Path) 
     """An interrupted download stops, and what it has got is kept for the next time."""
     server.files["/x"] = DATA
     told: list[int] = []
-    with Session() as session:
+    with HttpSession() as session:
         downloader = Downloader(
             directory=directory,
             settings=Settings(),

@@ -9,8 +9,8 @@ import requests
 import urllib3
 
 from derivations.realise.network.http_response import (
-    Failed,
     NotContinued,
+    TryFailed,
     explain,
     is_complete,
     place_in_file,
@@ -59,7 +59,7 @@ def test_another_part_is_not_continued(it: requests.Response) -> None:
 
 def test_a_failure_says_what_the_server_said() -> None:
     """Status, words and the server's wish are kept."""
-    with pytest.raises(Failed) as caught:
+    with pytest.raises(TryFailed) as caught:
         place_in_file(answer(503, Retry_After="7"), 0)
     assert (
         caught.value.said,
