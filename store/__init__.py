@@ -3,3 +3,5 @@
 This package knows no derivation and no kernel. Importing it loads nothing: take what
 you need from its modules, first of all `store.local.Store`.
 """
+
+__part_of__ = "kernix"

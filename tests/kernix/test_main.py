@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kernix.__main__ import NEIGHBOURS, shadowed
 from kernix.output.messages import tell
 
 
@@ -21,20 +20,6 @@ if TYPE_CHECKING:
     from tests.kernix.conftest import CommandLine
 
 PROJECT = Path(__file__).parents[2]
-
-
-def test_neighbours_are_our_own() -> None:
-    """Here, what kernix imports is its own."""
-    assert shadowed() is None
-
-
-@pytest.mark.parametrize("name", NEIGHBOURS)
-def test_a_stranger_of_the_same_name_is_told(name: str, kernix: CommandLine) -> None:
-    """Another project's package of the same name, found first, ends the run with a sentence."""
-    kernix.write(f"{name}/__init__.py", "")
-    ran = kernix.process("list", more={"PYTHONPATH": f"{kernix.work}{os.pathsep}{PROJECT}"})
-    sentence = f"error: `import {name}` finds {kernix.work}/{name}/__init__.py, which is not a part of kernix"
-    assert (1, "", sentence) == (ran.returncode, ran.stdout, ran.stderr.splitlines()[0])
 
 
 def test_a_directory_of_the_same_name_does_not_matter(kernix: CommandLine) -> None:
