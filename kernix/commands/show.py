@@ -11,7 +11,7 @@ import click
 from derivations.linux.kernel import Kernel
 from kernix.evaluation.attributes import target
 from kernix.evaluation.definitions import definitions
-from kernix.options import attribute, evaluation
+from kernix.options import VerbCommand, attribute, evaluation
 from kernix.output import describe
 from kernix.realising import present
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @attribute
 @evaluation
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the description as JSON.")
 @click.pass_obj
 def command(session: Session, /, *, attribute: str, as_json: bool, options: Options) -> None:
-    """Tell what ATTR is: version, source, patches, options asked for, outputs, key.
+    """Describe ATTR: its version, source, patches, requested options, outputs and key.
 
-    Nothing is built or fetched; where an output is tells whether it is there.
+    Nothing is built or fetched. Outputs that are already built are shown with their store paths.
     """
     with definitions(session, options) as names:
         found = target(names, attribute)
