@@ -48,7 +48,7 @@ class Kernix(LazyGroup):
 
     def format_help(self, ctx: click.Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
         """Write the verbs, each group named beside its first verb."""
-        formatter.write("Usage: kernix [-h | --help] [--version] VERB …\n\n")
+        formatter.write("Usage: kernix [-h | --help] [--version] VERB …\n")
         for group, verbs in GROUPS.items():
             for number, (verb, line) in enumerate(verbs.items()):
                 formatter.write(f"{'' if number else group:<15}{verb:<13}{line}\n")

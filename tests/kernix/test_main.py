@@ -184,11 +184,11 @@ def test_an_interrupt_while_a_file_is_evaluated(kernix: CommandLine) -> None:
 
 
 def test_help_fits_a_small_terminal(kernix: CommandLine) -> None:
-    """`--help` names every verb, in groups, on 80 columns and 24 lines."""
+    """`--help` names every verb, in groups, on 80 columns and 24 lines, with the prompt after it."""
     ran = kernix("--help")
     words = set(re.findall(r"[\w-]+", ran.out))
     assert (ran.code, VERBS.keys() - words, GROUPS.keys() - words) == (0, set(), set())
-    assert (len(ran.lines) <= 24, max(map(len, ran.lines)) <= 80) == (True, True)
+    assert (len(ran.lines) < 24, max(map(len, ran.lines)) <= 80) == (True, True)
 
 
 def test_no_verb_is_help(kernix: CommandLine) -> None:
