@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from derivations.derivation import Derivation
 
 
+__part_of__ = "kernix"
+
 DEBIAN_SERIES = ("6.1", "6.12")
 """What there is of Debian's sources as long as no lock says it."""
 

@@ -12,6 +12,8 @@ import types
 
 from typing import TYPE_CHECKING, Any
 
+from derivations.neighbours import shadowed
+
 
 if TYPE_CHECKING:
     from derivations.context import Context, using
@@ -44,6 +46,12 @@ if TYPE_CHECKING:
     from derivations.union import union
     from derivations.unpack import unpack
 
+
+__part_of__ = "kernix"
+
+# A script that begins with `from derivations import …` is told what hides `store` or `kernels` before anything fails.
+if (_hidden := shadowed(("store", "kernels"))) is not None:
+    raise _hidden
 
 _HOMES = {
     "MODULE": "kconfig.language.values",

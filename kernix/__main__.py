@@ -6,10 +6,11 @@
     130  interrupted
 
 The packages `store`, `derivations` and `overlays` and the module `kernels` are installed under
-these plain names, and another project may have brought one of the same name (a package even
-beats a module). So before anything of them is imported they are looked up and must lie beside
-this package; that is why everything else is imported inside functions here. And since a build in
-which nothing is to do takes no longer than modules take to load (`kernix.answers.cache`), few of Python's are.
+these plain names, and another project may have installed one of the same name (a package even
+beats a module). So they are looked up before anything of them is imported (`derivations.neighbours`);
+that is why everything else is imported inside functions here. A build with nothing to do takes as
+long as its modules take to load (`kernix.answers.cache`), so few of Python's are imported, and only
+`store`, which that needs, is looked up for it.
 """
 
 from __future__ import annotations
@@ -28,17 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-NEIGHBOURS = ("store", "derivations", "overlays", "kernels")
-
 YOUNG = 100_000
 """How many new objects are let be before Python looks for garbage among them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line *arguments*, by default the process' own, and return the exit code."""
-    if (problem := shadowed()) is not None:
-        sys.stderr.write(f"error: {problem}\nhint: run kernix from its own virtual environment\n")
-        return 1
     # What start-up makes lives until the end: looking for garbage in it is a tenth of a short run.
     gc.set_threshold(YOUNG)
     if arguments is not None:
@@ -56,16 +52,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os._exit(code)
 
 
-def shadowed() -> str | None:
-    """Return what is wrong if `import store` and its like would find another project's, else None."""
-    for name in NEIGHBOURS:
-        spec = PathFinder.find_spec(name)
-        if spec is None or spec.origin is None:
-            return f"`{name}`, a part of kernix, does not lie in {ROOT}"
-        lies = os.path.dirname(spec.origin if spec.submodule_search_locations is None else os.path.dirname(spec.origin))
-        if lies != ROOT:
-            return f"`import {name}` finds {spec.origin}, which is not a part of kernix"
-    return None
+def _store_is_ours() -> bool:
+    """Return whether `import store` finds kernix' own."""
+    spec = PathFinder.find_spec("store")
+    if spec is None or spec.origin != f"{ROOT}/store/__init__.py":
+        return False
+    with open(spec.origin, "rb") as file:
+        return b'__part_of__ = "kernix"' in file.read()
+
+
+def _report_hidden() -> bool:
+    """Report the part of kernix that another project's module hides; return whether there is one."""
+    from importlib import util  # noqa: PLC0415 -- start-up
+
+    # By its path: `derivations` may be what is hidden.
+    spec = util.spec_from_file_location("kernix.neighbours", f"{ROOT}/derivations/neighbours.py")
+    if spec is None or spec.loader is None:
+        return False
+    neighbours = util.module_from_spec(spec)
+    spec.loader.exec_module(neighbours)
+    if (problem := neighbours.shadowed()) is None:
+        return False
+    from kernix.output.printable import guarded  # noqa: PLC0415 -- start-up
+
+    with guarded():
+        sys.stderr.write(f"error: {problem.sentence}\nhint: {problem.hint}\n")
+    return True
 
 
 def _run(arguments: list[str], *, alone: bool = False) -> int:
@@ -96,12 +108,17 @@ def _trace() -> int:
 
 
 def _code(arguments: list[str], *, alone: bool) -> int:
-    from kernix.answers import cache  # noqa: PLC0415 -- after the look at the neighbours
+    # The answer needs `store` alone; whatever else is hidden matters only without one.
+    if not _store_is_ours() and _report_hidden():
+        return 1
+    from kernix.answers import cache  # noqa: PLC0415 -- after the look at `store`
 
     if (text := cache.answer(arguments, os.environ)) is not None:
         if sys.stdout is not None:
             sys.stdout.write(f"{text}\n")
         return 0
+    if _report_hidden():
+        return 1
     if alone:
         from kernix import interruption  # noqa: PLC0415 -- start-up: where something may take long
 

@@ -6,13 +6,25 @@ import functools
 import os
 import warnings
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kernix.evaluation.selection import forget
 from kernix.lazy_group import LazyGroup
 from kernix.output.messages import Remarks, warn_of_damage
 from kernix.session import Session
-from kernix.verbs import VERBS, module_of
+from kernix.verbs import GROUPS, VERBS, module_of
+
+
+if TYPE_CHECKING:
+    from click.formatting import HelpFormatter
+
+
+_FOOTER = """
+`kernix help VERB` explains a verb, `kernix help options` what many verbs share;
+`kernix completion SHELL` completes words; `kernix version` prints the version.
+"""
 
 
 def version() -> str:
@@ -31,8 +43,20 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
         ctx.exit()
 
 
+class Kernix(LazyGroup):
+    """The verbs, shown in groups on one screen of 80 columns and 24 lines."""
+
+    def format_help(self, ctx: click.Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
+        """Write the verbs, each group named beside its first verb."""
+        formatter.write("Usage: kernix [-h | --help] [--version] VERB …\n")
+        for group, verbs in GROUPS.items():
+            for number, (verb, line) in enumerate(verbs.items()):
+                formatter.write(f"{'' if number else group:<15}{verb:<13}{line}\n")
+        formatter.write(_FOOTER)
+
+
 @click.group(
-    cls=LazyGroup,
+    cls=Kernix,
     verbs=VERBS,
     module_of=module_of,
     subcommand_metavar="VERB …",
@@ -43,11 +67,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 )
 @click.pass_context
 def kernix(ctx: click.Context) -> None:
-    """Build Linux kernels: defined by pure functions, built hermetically, kept by content.
-
-    A kernel is an ATTRibute of the bundled set (`kernix list`), of an overlay, or of a Python
-    file of yours (`-f FILE`); `linux_micro.dev` is its output `dev`.
-    """
+    """Build Linux kernels: defined by pure functions, built hermetically, stored by content."""
     forget()
     warnings.showwarning = Remarks()
     warnings.filterwarnings("always", category=UserWarning)

@@ -16,8 +16,9 @@ from kernix.output.quantities import parse_size, parse_time
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from click.formatting import HelpFormatter
     from click.shell_completion import CompletionItem
 
 
@@ -72,6 +73,42 @@ def complete_overlays(_: click.Context, __: click.Parameter, incomplete: str) ->
 PATH = click.Path(path_type=Path)
 
 
+class SharedOption(click.Option):
+    """An option that many verbs have: named in the help of each, explained by `kernix help options`."""
+
+
+class VerbCommand(click.Command):
+    """A verb whose help explains its own options, and names those that it shares with others."""
+
+    def format_options(self, ctx: click.Context, formatter: HelpFormatter) -> None:
+        """Write the options."""
+        write_options(
+            formatter,
+            "Options",
+            [it for it in self.get_params(ctx) if isinstance(it, click.Option) and not isinstance(it, SharedOption)],
+            ctx,
+        )
+        shared = [it.opts[-1] for it in self.params if isinstance(it, SharedOption)]
+        if shared:
+            with formatter.section("Shared options, explained by `kernix help options`"):
+                formatter.write_text(" ".join(shared))
+
+
+def write_options(
+    formatter: HelpFormatter, heading: str, options: Iterable[click.Parameter], ctx: click.Context
+) -> None:
+    """Write a section with the help of *options*."""
+    if records := [record for it in options if (record := it.get_help_record(ctx)) is not None]:
+        with formatter.section(heading):
+            formatter.write_dl(records)
+
+
+def shared_options() -> dict[str, list[click.Parameter]]:
+    """Return the options that many verbs have, by what they are about."""
+    about = {"Where definitions come from": evaluation, "How to build": realisation}
+    return {heading: click.command()(decorate(lambda: None)).params for heading, decorate in about.items()}
+
+
 def evaluation(function: Verb) -> Verb:
     """Give a verb the options that say where attributes come from, together as its argument *options*."""
 
@@ -83,11 +120,13 @@ def evaluation(function: Verb) -> Verb:
         function(options=options, **others)
 
     for option in reversed((
-        click.option("-f", "--file", type=PATH, help="Take attributes from this Python file."),
-        click.option("--overlay", "overlays", multiple=True, metavar="FILE", shell_complete=complete_overlays,
-                     help="Lay the overlay of this file, or a bundled one, over the set."),
-        click.option("--lock", type=PATH, help="Use this lock instead of ./kernix.lock or your own."),
-        click.option("--system", type=click.Choice(SYSTEMS), default=SYSTEMS[0], help="Build kernels for this system."),
+        click.option("-f", "--file", cls=SharedOption, type=PATH, metavar="FILE", help="Read definitions from this Python file."),
+        click.option("--overlay", "overlays", cls=SharedOption, multiple=True, metavar="FILE", shell_complete=complete_overlays,
+                     help="Apply this overlay: a file, or the name of a bundled one. May be repeated."),
+        click.option("--lock", cls=SharedOption, type=PATH, metavar="FILE",
+                     help="Use this lock instead of ./kernix.lock or ~/.config/kernix/kernix.lock."),
+        click.option("--system", cls=SharedOption, type=click.Choice(SYSTEMS), default=SYSTEMS[0], metavar="SYSTEM",
+                     help=f"Build kernels for this system. [default: {SYSTEMS[0]}; also: {', '.join(SYSTEMS[1:])}]"),
     )):  # fmt: skip
         verb = option(verb)
     return verb
@@ -110,13 +149,17 @@ def realisation(function: Verb) -> Verb:
         function(chosen=chosen, **others)
 
     for option in reversed((
-        click.option("-j", "--jobs", type=click.IntRange(1), help="Run so many builders at once."),
-        click.option("--cores", type=click.IntRange(0), help="Let each builder use so many processors; 0 for all."),
-        click.option("-k", "--keep-going", is_flag=True, default=None, help="After a failure, build what else can be built."),
-        click.option("-K", "--keep-failed", is_flag=True, default=None, help="Keep the directory of a failed build."),
-        click.option("--offline", is_flag=True, default=None, help="Fetch nothing."),
-        click.option("--timeout", type=Duration(), help="Stop a builder after so long (`2h`)."),
-        click.option("--max-silent-time", type=Duration(), help="Stop a builder that says nothing for so long (`30m`)."),
+        click.option("-j", "--jobs", cls=SharedOption, type=click.IntRange(1), metavar="N", help="Run N builders at once."),
+        click.option("--cores", cls=SharedOption, type=click.IntRange(0), metavar="N",
+                     help="Let each builder use N processors; 0 means all."),
+        click.option("-k", "--keep-going", cls=SharedOption, is_flag=True, default=None,
+                     help="After a failure, build everything that does not depend on it."),
+        click.option("-K", "--keep-failed", cls=SharedOption, is_flag=True, default=None,
+                     help="Keep the directory of a failed build."),
+        click.option("--offline", cls=SharedOption, is_flag=True, default=None, help="Never use the network."),
+        click.option("--timeout", cls=SharedOption, type=Duration(), help="Stop a builder after this time (such as `2h`)."),
+        click.option("--max-silent-time", cls=SharedOption, type=Duration(),
+                     help="Stop a builder that writes nothing for this time (such as `30m`)."),
     )):  # fmt: skip
         verb = option(verb)
     return verb

@@ -1,36 +1,51 @@
 """The verbs: their names, where each lives, and what each does in a line.
 
-The lines stand here and not beside the verbs, so that neither `kernix --help` nor completion
+The lines are here rather than beside the verbs, so that neither `kernix --help` nor completion
 imports them all.
 """
 
 from __future__ import annotations
 
 
-VERBS = {
-    "add": "Add a file or a directory to the store",
-    "boot": "Boot a kernel in a virtual machine and print what it says it is",
-    "build": "Build kernels and derivations",
-    "check": "Tell what of a machine a kernel would not serve, before it is booted",
-    "completion": "Print what makes a shell complete kernix' words",
-    "config": "Print, check, explain, compare or edit the .config of a kernel",
-    "detect": "Find the options that this machine, or one of which there is a listing, needs",
-    "doctor": "Find out whether this machine can build, and what to change if not",
-    "gc": "Remove what nothing needs any more",
-    "help": "Show the help of a verb",
-    "instantiate": "Write derivations to the store and print where",
-    "list": "List the kernels there are",
-    "lock": "Make, show or change the lock that pins the toolchain",
-    "log": "Print the log of a build",
-    "path-info": "Tell what the store knows about objects",
-    "roots": "List, add or remove what keeps store objects alive",
-    "shell": "Work by hand in the environment in which something is built",
-    "show": "Tell what a kernel or a derivation is",
-    "update": "Pin what kernel.org has released",
-    "verify": "Check that the store is whole",
-    "version": "Print the version of kernix",
-    "why-depends": "Tell why one object needs another",
+GROUPS = {
+    "Kernels": {
+        "list": "List the available kernels",
+        "show": "Describe a kernel or a derivation",
+        "build": "Build kernels and derivations",
+        "boot": "Boot a kernel in a virtual machine",
+        "shell": "Open a shell in the environment of a build",
+        "log": "Print the log of a build",
+        "lock": "Create, show or change the lock of the toolchain",
+        "update": "Pin the newest releases of kernel.org",
+    },
+    "Configuration": {
+        "config": "Print, check, explain, compare or edit a .config",
+    },
+    "Machine": {
+        "detect": "Find the options that a machine needs",
+        "check": "Report hardware that a kernel lacks support for",
+        "doctor": "Check that this machine can build",
+    },
+    "Store": {
+        "add": "Add a file or directory to the store",
+        "gc": "Delete what is no longer needed",
+        "instantiate": "Write derivations to the store",
+        "path-info": "Show sizes and references of store objects",
+        "roots": "List, add or remove what keeps objects from `gc`",
+        "verify": "Check the store, and repair it",
+        "why-depends": "Explain why one object needs another",
+    },
 }
+"""The verbs by what they are about, in the order of `kernix --help`."""
+
+OF_THE_COMMAND = {
+    "completion": "Print the shell's completion script",
+    "help": "Show the help of a verb",
+    "version": "Print the version of kernix",
+}
+"""The verbs that are about the command itself."""
+
+VERBS = {verb: line for group in (*GROUPS.values(), OF_THE_COMMAND) for verb, line in group.items()}
 
 
 def module_of(verb: str) -> str:

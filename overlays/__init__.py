@@ -2,3 +2,5 @@
 
 Every other module here is an overlay: a function `overlay(final, prev)`.
 """
+
+__part_of__ = "kernix"

@@ -14,3 +14,5 @@ This package knows no derivation and no kernel. `local.Store` is the door; impor
 Beside them: `home` and `layout` (the directory), `scratch`, `closure`, and `verify`, `repair`, `rebuild` (is all well,
 and what to do if not).
 """
+
+__part_of__ = "kernix"

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shlex
 import subprocess
 import sys
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import attrs
 import click
 import pytest
 
@@ -25,15 +23,16 @@ from kernix.evaluation.inputs import bundled_overlays
 from kernix.output.messages import usage_sentence
 from kernix.verbs import VERBS
 from store.gc.retention import Retention
+from tests.pages import FENCE, PAGES, ROOT, Command, blocks, shown, text
 
 
-ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 HOSTS = {"mirror.example", "127.0.0.1", "kernel.org", "cdn.kernel.org", "git.kernel.org", "keepachangelog.com"}
 """The hosts that pages may name: none of them is a registry of packages."""
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _SPAN = re.compile(r"`(kernix [^`]+)`")
 _HOST = re.compile(r"(?:https?://|\b)((?:[a-z0-9-]+\.)+(?:com|dev|example|io|net|org))\b")
@@ -41,54 +40,9 @@ _MACHINE_PATH = re.compile(r"(?<![\w~.])/(?:data|home|mnt|root|work)/|/tmp/\w")
 _FEWEST = 20
 
 
-@attrs.frozen
-class Command:
-    """A command line that a page shows, and what it printed, if the page shows that."""
-
-    page: str
-    line: str
-    printed: str = ""
-
-    @property
-    def words(self) -> list[str]:
-        """Return the words behind `kernix`, up to what belongs to the shell."""
-        found = []
-        for word in shlex.split(self.line)[1:]:
-            if word in {"|", "2>&1", ">"}:
-                break
-            found.append(word)
-        return found
-
-    def __str__(self) -> str:
-        return f"{self.page}: {self.line}"
-
-
-def text(page: Path) -> str:
-    """Return what is in *page*."""
-    return page.read_text(encoding="utf-8")
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    """Return the blocks of *page* in *language*."""
-    return [body for found, body in _FENCE.findall(text(page)) if found == language]
-
-
-def shown() -> list[Command]:
-    """Return the command lines in the pages' console blocks."""
-    found = []
-    for page in PAGES:
-        for block in blocks(page, "console"):
-            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-                line, _, printed = part.partition("\n")
-                inner = re.search(r"\$\((kernix [^)]+)\)", line)
-                found += [Command(page.name, inner[1])] if inner else []
-                found += [Command(page.name, line, printed)] if line.startswith("kernix ") else []
-    return found
-
-
 def mentioned() -> list[Command]:
     """Return the command lines that the pages' sentences mention."""
-    return [Command(page.name, span) for page in PAGES for span in _SPAN.findall(_FENCE.sub("", text(page)))]
+    return [Command(page.name, span) for page in PAGES for span in _SPAN.findall(FENCE.sub("", text(page)))]
 
 
 def parsed(words: list[str]) -> None:
@@ -184,7 +138,7 @@ def test_mentioned_command(command: Command) -> None:
 def test_links(page: Path) -> None:
     """Every link of a page to another one, or to a heading, leads somewhere."""
     lost = []
-    for target in _LINK.findall(_FENCE.sub("", text(page))):
+    for target in _LINK.findall(FENCE.sub("", text(page))):
         place, _, anchor = target.partition("#")
         if "://" in target:
             continue
@@ -196,15 +150,8 @@ def test_links(page: Path) -> None:
 
 def headings(page: Path) -> list[str]:
     """Return the anchors of the headings of *page*, as GitHub makes them."""
-    found = re.findall(r"^#+ (.*)$", _FENCE.sub("", text(page)), flags=re.MULTILINE)
+    found = re.findall(r"^#+ (.*)$", FENCE.sub("", text(page)), flags=re.MULTILINE)
     return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found]
-
-
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
-def test_python_compiles(page: Path) -> None:
-    """Every Python block of a page compiles."""
-    for number, block in enumerate(blocks(page, "python"), 1):
-        compile(block, f"{page.name}, block {number}", "exec", dont_inherit=True)
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])

@@ -36,13 +36,13 @@ class UnfitName(Error):
 
 @click.command
 @click.argument("path", type=PATH)
-@click.option("--name", help="Call the object so, instead of as the file is called.")
+@click.option("--name", help="Name the object NAME rather than after the file.")
 @click.pass_obj
 def command(session: Session, /, *, path: Path, name: str | None) -> None:
-    """Add the file or directory PATH to the store and print where it is.
+    """Add the file or directory PATH to the store and print its store path.
 
-    What is there already is not written again. `kernix roots add LINK` keeps it for good;
-    without a root it stays as long as the retention of sources says.
+    What the store already has is not written again. `kernix roots add LINK` keeps the object for good;
+    without a root, `kernix gc` deletes it when the retention time of sources has passed.
     """
     name = check_name(path, name)
     added = session.store.add(path, name, retention=Retention.SOURCE)

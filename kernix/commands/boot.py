@@ -13,7 +13,7 @@ from derivations.linux.kernel import Kernel
 from kernix.building import present, realise
 from kernix.evaluation.attributes import NotBuildable, target
 from kernix.evaluation.definitions import definitions
-from kernix.options import attribute, evaluation, realisation
+from kernix.options import VerbCommand, attribute, evaluation, realisation
 from kernix.output.hints import command_for
 from store.errors import Error
 
@@ -55,16 +55,16 @@ class CannotBeHeard(Error):
         )
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @attribute
 @evaluation
 @realisation
-@click.option("--console", is_flag=True, help="Print all that the console showed.")
+@click.option("--console", is_flag=True, help="Print the whole console output.")
 @click.pass_obj
 def command(session: Session, /, *, attribute: str, console: bool, options: Options, chosen: Chosen) -> None:
     """Boot the kernel ATTR in a virtual machine and print the guest's own `uname -a`.
 
-    The boot is a derivation, ATTR.tests.boot: what has booted once is not booted again.
+    The boot is a derivation, ATTR.tests.boot, so a kernel that has booted is not booted again.
     """
     with definitions(session, options) as names:
         kernel = target(names, attribute).value

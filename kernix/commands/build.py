@@ -13,7 +13,7 @@ from kernix import links
 from kernix.answers.record import memory
 from kernix.answers.up_to_date import standing
 from kernix.building import realise
-from kernix.options import PATH, attributes, evaluation, realisation
+from kernix.options import PATH, VerbCommand, attributes, evaluation, realisation
 from kernix.output.printable import one_line, printable
 
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @attributes
 @evaluation
 @realisation
 @click.option("-o", "--out-link", "link", type=PATH, default=Path("result"), metavar="LINK",
-              help="Put the result link there instead of ./result; only a link into the store is replaced.")  # fmt: skip
-@click.option("--no-link", is_flag=True, help="Make no result link; then nothing keeps the results alive.")
-@click.option("--dry-run", is_flag=True, help="Tell what would be built and fetched, and do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
+              help="Make this result link instead of ./result. Only links into the store are replaced.")  # fmt: skip
+@click.option("--no-link", is_flag=True, help="Make no result link; nothing then keeps the results from `kernix gc`.")
+@click.option("--dry-run", is_flag=True, help="Show what would be built and fetched, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.pass_obj
 def command(
     session: Session,
@@ -49,10 +49,12 @@ def command(
     options: Options,
     chosen: Chosen,
 ) -> None:
-    """Build kernels and derivations and print where their outputs are.
+    """Build kernels and derivations, and print the store paths of their outputs.
 
-    What has been built once is found again. A link `result` (`result-dev` for the output
-    `dev`, `result-2` for the next ATTR) leads to each output and keeps it alive.
+    An ATTR is a kernel of the bundled set (`kernix list`), of an overlay, or of a Python file of
+    yours (`-f FILE`); `linux_micro.dev` is the output `dev` of a kernel. What is already built is reused.
+    Each output gets a link that keeps it from `kernix gc`: `result`, `result-dev` for the output `dev`,
+    `result-2` for the second ATTR.
     """
     answered = memory(session, options)  # before definitions are imported
     from kernix.evaluation.definitions import targets  # noqa: PLC0415 -- as above

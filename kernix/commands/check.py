@@ -16,7 +16,7 @@ from kernix.configs.resolved import kernel
 from kernix.evaluation.definitions import definitions
 from kernix.machine.driver_tree import read_files, tree_of
 from kernix.machine.sysfs import this_machine
-from kernix.options import PATH, attribute, evaluation, realisation
+from kernix.options import PATH, VerbCommand, attribute, evaluation, realisation
 from kernix.output.quantities import number
 from store.errors import Error
 
@@ -47,11 +47,11 @@ class WouldNotServe(Error):
         return "make_linux(…, hardware=FILE) asks for what the snapshot in FILE needs; so does .override(hardware=FILE)"
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @attribute
 @click.option("--machine", "files", type=PATH, multiple=True, metavar="FILE",
-              help="Check against this snapshot or listing, not this machine; can be given several times.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+              help="Check for the machine of this snapshot or listing rather than this one. May be repeated.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @evaluation
 @realisation
 @click.pass_obj
@@ -65,12 +65,12 @@ def command(
     options: Options,
     chosen: Chosen,
 ) -> None:
-    """Tell what of a machine the kernel ATTR would not serve, before it is booted.
+    """Report hardware that the kernel ATTR lacks support for, before it is booted.
 
-    Told are devices and file systems that it has no driver for, modules that the root file system needs and only an
-    initramfs can bring, drivers built in without their firmware, what no part of this tree serves, and what an
-    ordinary userland needs that the kernel is without. The kernel's configuration is made, nothing is compiled. If a
-    driver is missing, or no program can run, the exit code is 1.
+    The report lists devices and file systems without a driver; modules that the root file system needs from an
+    initramfs; built-in drivers without their firmware; devices that no driver of this tree supports; and what an
+    ordinary userland needs but the kernel lacks. Only the configuration is made: nothing is compiled. The exit code
+    is 1 if a driver is missing, or if no program could run.
     """
     snapshot = (read_files(files) if files else this_machine("this machine")).checked()
     with definitions(session, options) as names:

@@ -14,10 +14,10 @@ SHELLS = ("bash", "fish", "zsh")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print what makes SHELL complete kernix' verbs, options and attributes.
+    """Print the script with which SHELL completes verbs, options and attributes.
 
-    For bash, add to ~/.bashrc: `source <(kernix completion bash)`; for zsh the same in ~/.zshrc
-    with `zsh`; for fish, in ~/.config/fish/config.fish: `kernix completion fish | source`.
+    bash: add `source <(kernix completion bash)` to ~/.bashrc. zsh: the same with `zsh`, in ~/.zshrc.
+    fish: add `kernix completion fish | source` to ~/.config/fish/config.fish.
     """
     kind = get_completion_class(shell)
     if kind is None:  # pragma: no cover -- click knows these three

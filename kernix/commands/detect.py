@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix.evaluation.definitions import definitions
-from kernix.options import PATH, complete_attributes, evaluation, realisation
+from kernix.options import PATH, VerbCommand, complete_attributes, evaluation, realisation
 from kernix.output.messages import say
 from kernix.output.quantities import number
 
@@ -24,15 +24,19 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @click.argument("files", metavar="[FILE…]", nargs=-1, type=PATH)
 @click.option("--for", "attribute", metavar="ATTR", shell_complete=complete_attributes,
-              help="Find the options of this kernel; by default Debian's 6.12.")  # fmt: skip
+              help="Find the options of this kernel. [default: linux_debian_6_12]")  # fmt: skip
 @click.option(
-    "--snapshot", "target", type=PATH, metavar="OUT", help="Write a snapshot there; no kernel is needed for that."
+    "--snapshot",
+    "target",
+    type=PATH,
+    metavar="OUT",
+    help="Write a snapshot of the machine to this file; this needs no kernel.",
 )
-@click.option("--name", help="Call this machine so in a snapshot; by default by its host name.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--name", help="The machine's name in the snapshot. [default: its host name]")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @evaluation
 @realisation
 @click.pass_obj
@@ -48,12 +52,12 @@ def command(
     options: Options,
     chosen: Chosen,
 ) -> None:
-    """Print the options that this machine needs, or the machines of FILEs, as a fragment of a .config.
+    """Print the options that this machine, or the machines of FILEs, need, as a .config fragment.
 
-    A FILE holds what `lspci`, `lsusb`, `usb-devices`, `lsmod`, `dmesg`, `inxi` or hw-probe printed, modprobed-db's list,
-    modaliases, or a snapshot; its lines tell which. `-` is what comes in by a pipe. Several are put together. In the fragment each
-    option stands below what wants it; at its end come, as comments, the firmware, the modules that an
-    initramfs needs, and what could not be mapped.
+    A FILE is the output of `lspci`, `lsusb`, `usb-devices`, `lsmod`, `dmesg`, `inxi` or hw-probe, the list of
+    modprobed-db, modaliases, or a snapshot; kernix recognises which. `-` is stdin. Several files are combined.
+    Each option is listed below the devices that need it. Comments at the end list firmware, the modules that
+    an initramfs needs, and devices without a known driver.
     """
     snapshot = _snapshot(files, name)
     if target is not None:

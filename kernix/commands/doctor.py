@@ -33,12 +33,12 @@ class Unfit(Error):
 
 
 @click.command
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.pass_obj
 def command(session: Session, /, *, as_json: bool) -> None:
-    """Try everything that builds need of this machine, and tell what to change.
+    """Check that this machine can build, and say what to change.
 
-    `ok` works, `no` is needed and does not work, `--` is missing and can be done without.
+    `ok` means that it works, `no` that builds need it and it does not work, `--` that it is missing but optional.
     """
     found = [*examine(session.home), examine_kvm(session)]
     if as_json:

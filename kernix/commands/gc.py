@@ -21,24 +21,27 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.option("-n", "--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
+@click.option("-n", "--dry-run", is_flag=True, help="Print what would be deleted, and delete nothing.")
 @click.option("--delete-older-than", "older_than", type=Duration(), metavar="TIME",
-              help="Spare what was used since (`14d`).")  # fmt: skip
+              help="Delete only what has been unused for this time (such as `14d`).")  # fmt: skip
 @click.option(
-    "--max-freed", type=Size(), metavar="SIZE", help="Stop after so much; what was unused longest goes first."
+    "--max-freed",
+    type=Size(),
+    metavar="SIZE",
+    help="Stop after freeing this much (such as `5G`); the longest unused goes first.",
 )
 @click.option(
-    "--all", "everything", is_flag=True, help="Do not spare sources, toolchains and the compile cache for a while."
+    "--all", "everything", is_flag=True, help="Delete unused sources, toolchains and compile caches, however recent."
 )
 @click.pass_obj
 def command(
     session: Session, /, *, dry_run: bool, older_than: float | None, max_freed: int | None, everything: bool
 ) -> None:
-    """Remove from the store what no root, no running build and no process needs, and old logs.
+    """Delete store objects that no root, running build or process needs, and old logs.
 
-    Sources, toolchains and the compile cache stay for 30 days after their last use, so that the
-    next build need not fetch them again; `[gc.keep]` in config.toml says otherwise.
-    Logs of builds go after 90 days, and earlier when all of them take more than 1 GB; see `[gc.logs]` there.
+    Sources, toolchains and the compile cache are kept for 30 days after their last use, so that the next
+    build need not fetch them again; set `[gc.keep]` in config.toml to change this. Build logs are deleted
+    after 90 days, or earlier once they exceed 1 GB together; see `[gc.logs]`.
     """
     chosen = policy(session, older_than, max_freed, everything=everything)
     if (store := session.existing_store(full_disk=True)) is None:

@@ -8,7 +8,7 @@ import click
 
 from derivations.realise.instantiate import instantiate
 from kernix.evaluation.definitions import targets
-from kernix.options import attributes, evaluation
+from kernix.options import VerbCommand, attributes, evaluation
 from kernix.output.printable import one_line
 
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @attributes
 @evaluation
 @click.pass_obj
 def command(session: Session, /, *, attributes: tuple[str, ...], options: Options) -> None:
-    """Write the derivations of each ATTR to the store and print where they are; build nothing."""
+    """Write the derivation of each ATTR to the store and print its store path, without building it."""
     wanted = [target.output.derivation for target in targets(session, options, attributes)]
     paths = instantiate(session.store, wanted)
     for derivation in wanted:

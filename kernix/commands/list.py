@@ -12,7 +12,7 @@ import click
 from kernix.evaluation.attributes import follow, is_definition, output_of
 from kernix.evaluation.definitions import definitions
 from kernix.lockfile import NoLock, refuse
-from kernix.options import evaluation
+from kernix.options import VerbCommand, evaluation
 from kernix.output.table import rows
 
 
@@ -32,12 +32,12 @@ class _Row:
     description: str
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @evaluation
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @click.pass_obj
 def command(session: Session, /, *, as_json: bool, options: Options) -> None:
-    """List the kernels there are, with what they are."""
+    """List the available kernels, with their versions and descriptions."""
     with definitions(session, options, refuse) as names:
         found = [_row(names, name) for name in names]
     if as_json:

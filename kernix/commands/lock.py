@@ -45,14 +45,16 @@ def _suite(_: click.Context, __: click.Parameter, value: str | None) -> str | No
 
 @click.command
 @click.argument("sets", metavar="[SET…]", nargs=-1, shell_complete=complete_sets)
-@click.option("--update", is_flag=True, help="Pin each SET, by default all of them, to what apt offers now.")
+@click.option("--update", is_flag=True, help="Update each SET, or all of them, to what apt offers now.")
 @click.option("--add", "added", multiple=True, metavar="SET", shell_complete=complete_sets,
-              help="Pin this set too, and leave the others as they are.")  # fmt: skip
+              help="Add this set, and leave the others alone.")  # fmt: skip
 @click.option("--suite", metavar="NAME", callback=_suite,
-              help="Pin packages of this release of Debian (trixie, …), from the mirrors that apt uses.")  # fmt: skip
+              help="Pin packages of this Debian release (such as trixie), from the mirrors that apt uses.")  # fmt: skip
 @click.option("--allow-unsigned", is_flag=True,
-              help="Take unsigned packages where apt is told to trust them, and mark them in the lock.")  # fmt: skip
-@click.option("--lock", "place", type=PATH, help="Use this lock instead of ./kernix.lock or your own.")
+              help="Accept unsigned packages from archives that apt trusts, and mark them in the lock.")  # fmt: skip
+@click.option(
+    "--lock", "place", type=PATH, help="Use this lock instead of ./kernix.lock or ~/.config/kernix/kernix.lock."
+)
 @click.pass_obj
 def command(
     session: Session,
@@ -65,9 +67,9 @@ def command(
     allow_unsigned: bool,
     place: Path | None,
 ) -> None:
-    """Show the lock, make it if there is none, or change it and print what changed.
+    """Show the lock, create it if it does not exist, or change it and print the changes.
 
-    The lock pins every package that builds use by its SHA-256. It never changes by itself.
+    The lock pins every package that builds use, by SHA-256. It never changes by itself.
     """
     if sets and not update:
         message = f"`{sets[0]}` is given, but nothing to do with it"

@@ -17,7 +17,7 @@ from kernix.building import present
 from kernix.evaluation.definitions import targets
 from kernix.evaluation.drvs import deriver, load
 from kernix.evaluation.objects import by_path
-from kernix.options import complete_attributes, evaluation
+from kernix.options import VerbCommand, complete_attributes, evaluation
 from kernix.output.messages import say
 from kernix.output.printable import below
 from store.registration import ObjectMissing
@@ -41,17 +41,17 @@ class _Found:
     running: RunningLog | None = None
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @click.argument("name", metavar="ATTR|PATH", shell_complete=complete_attributes)
-@click.option("-F", "--follow", is_flag=True, help="Print what a running builder writes until it has ended.")
+@click.option("-F", "--follow", is_flag=True, help="Keep printing what a running builder writes, until it ends.")
 @evaluation
-@click.option("--raw", is_flag=True, help="Print the bytes as the builder wrote them, control characters included.")
+@click.option("--raw", is_flag=True, help="Print the bytes as the builder wrote them, including control characters.")
 @click.pass_obj
 def command(session: Session, /, *, name: str, follow: bool, raw: bool, options: Options) -> None:
-    r"""Print the log of what built ATTR, or the store object PATH.
+    r"""Print the build log of ATTR, or of the store object PATH.
 
-    If ATTR is not built, it is the log of the last thing that was built for it: what runs now, or what failed.
-    Control characters are shown as `\u001b`, so that a builder's words cannot do anything to a terminal.
+    If ATTR is not built, this is the log of its dependency that is being built now, or that failed last.
+    Control characters are shown as `\u001b`, so that a log cannot control your terminal.
     """
     found = _find(session, options, name)
     derivation = found.derivation

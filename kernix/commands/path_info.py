@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kernix.evaluation import objects as named
-from kernix.options import evaluation, objects
+from kernix.options import VerbCommand, evaluation, objects
 from kernix.output.quantities import size
 from kernix.output.table import rows
 from store.closure import closure, closure_sizes, topological
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from store.records.database import PathInfo
 
 
-@click.command("path-info")
+@click.command("path-info", cls=VerbCommand)
 @objects
 @evaluation
-@click.option("-r", "--recursive", is_flag=True, help="Tell about everything that they refer to as well.")
-@click.option("-s", "--size", "show_size", is_flag=True, help="Print the size of each.")
-@click.option("-S", "--closure-size", is_flag=True, help="Print the size of each with everything that it refers to.")
-@click.option("--human-readable", is_flag=True, help="Print sizes as 1.4 GB.")
-@click.option("--json", "as_json", is_flag=True, help="Print all that is known, as JSON.")
+@click.option("-r", "--recursive", is_flag=True, help="Include everything that the objects refer to.")
+@click.option("-s", "--size", "show_size", is_flag=True, help="Print the size of each object.")
+@click.option(
+    "-S", "--closure-size", is_flag=True, help="Print the size of each object and everything that it refers to."
+)
+@click.option("--human-readable", is_flag=True, help="Print sizes like 1.4 GB.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything that the store knows, as JSON.")
 @click.pass_obj
 def command(
     session: Session,
@@ -45,7 +47,7 @@ def command(
     as_json: bool,
     options: Options,
 ) -> None:
-    """Tell where objects are, how large they are, and what they refer to."""
+    """Show the paths, sizes and references of store objects."""
     asked = named.find(session, options, objects)
     store = session.store
     graph = closure(asked, store.references)

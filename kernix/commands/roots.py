@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the roots as JSON.")
 @click.pass_context
 def command(ctx: click.Context, /, *, as_json: bool) -> None:
-    """List, add or remove roots: links that lead into the store and keep what they lead to.
+    """List, add or remove roots: links into the store that keep their targets from `kernix gc`.
 
-    A root is a symbolic link of yours, such as `result`; remove the link, or make it no root
-    any more, and `kernix gc` may take the object.
+    A root is a symbolic link of yours, such as `result`. Delete the link, or remove it from the roots, and
+    `kernix gc` may delete its target.
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_roots, as_json=as_json)
@@ -41,7 +41,7 @@ def command(ctx: click.Context, /, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the roots as JSON.")
 @click.pass_obj
 def list_roots(session: Session, /, *, as_json: bool = False) -> None:
-    """List the roots and what each keeps."""
+    """List the roots and what each of them keeps."""
     parent = click.get_current_context().parent
     as_json = as_json or bool(parent and parent.params.get("as_json"))
     store = session.existing_store()
@@ -63,7 +63,7 @@ def _shown(link: Path) -> str:
 @click.argument("link", type=PATH)
 @click.pass_obj
 def add(session: Session, /, *, link: Path) -> None:
-    """Make the symbolic link LINK, which leads into the store, a root."""
+    """Make LINK, a symbolic link into the store, a root."""
     if (store := session.existing_store()) is None:
         raise roots.NotARoot(roots.absolute(link))
     root = roots.add_indirect(store, link)
@@ -74,7 +74,7 @@ def add(session: Session, /, *, link: Path) -> None:
 @click.argument("link", type=PATH)
 @click.pass_obj
 def remove(session: Session, /, *, link: Path) -> None:
-    """Let LINK be no root any more; the link itself stays."""
+    """Stop treating LINK as a root; the link itself stays."""
     if (store := session.existing_store()) is None:
         raise roots.NotARoot(roots.absolute(link))
     roots.remove_indirect(store, link)

@@ -15,7 +15,7 @@ from derivations.realise.sandbox import interactive
 from kernix.building import present, realise
 from kernix.evaluation.attributes import follow, target
 from kernix.evaluation.definitions import definitions
-from kernix.options import PATH, attribute, evaluation, realisation
+from kernix.options import PATH, VerbCommand, attribute, evaluation, realisation
 from kernix.output.messages import say
 from store.errors import UsageError
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @attribute
 @click.argument("words", metavar="[-- CMD…]", nargs=-1, type=click.UNPROCESSED)
 @evaluation
 @realisation
-@click.option("-d", "--directory", type=PATH, help="Work in this directory instead of ./NAME-shell.")
+@click.option("-d", "--directory", type=PATH, help="Use this working directory instead of ./NAME-shell.")
 @click.pass_obj
 def command(
     session: Session,
@@ -47,11 +47,11 @@ def command(
     options: Options,
     chosen: Chosen,
 ) -> None:
-    """Open a shell in the environment in which ATTR is built, or run CMD there and end with its exit code.
+    """Open a shell in the build environment of ATTR, or run CMD there and exit with its code.
 
-    It is the build's own sandbox: its programs, its variables, no network, and of this machine only one directory,
-    which is /build inside and stays when the shell is left. `unpackPhase` unpacks the source into it. What is built
-    of ATTR already is there too: $dev is a kernel's output `dev`.
+    This is the sandbox of the build: its programs and variables, no network, and of this machine only one
+    directory, /build inside, which remains after the shell ends. `unpackPhase` unpacks the source there. Outputs
+    of ATTR that are already built are available: $dev is the output `dev` of a kernel.
     """
     with definitions(session, options) as names:
         found = target(names, attribute)

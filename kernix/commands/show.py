@@ -14,8 +14,12 @@ from derivations.linux.kernel import Kernel
 from kernix.building import present
 from kernix.evaluation.attributes import target
 from kernix.evaluation.definitions import definitions
+<<<<<<< HEAD
 from kernix.evaluation.selection import completed
 from kernix.options import attribute, evaluation
+=======
+from kernix.options import VerbCommand, attribute, evaluation
+>>>>>>> docs13
 from kernix.output import describe
 
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
+<<<<<<< HEAD
 def _trim(session: Session, kernel: Kernel, fragment: Output, unknown: str | None) -> dict[str, Any]:
     """Return how many modules *kernel* drops by *fragment* and keeps, *unknown* if its configuration is not made yet."""
     values = kernel.resolved.output("values")
@@ -38,15 +43,22 @@ def _trim(session: Session, kernel: Kernel, fragment: Output, unknown: str | Non
 
 
 @click.command
+=======
+@click.command(cls=VerbCommand)
+>>>>>>> docs13
 @attribute
 @evaluation
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the description as JSON.")
 @click.pass_obj
 def command(session: Session, /, *, attribute: str, as_json: bool, options: Options) -> None:
-    """Tell what ATTR is: version, source, patches, options asked for, outputs, key.
+    """Describe ATTR: its version, source, patches, requested options, outputs and key.
 
+<<<<<<< HEAD
     Nothing is built or fetched; where an output is tells whether it is there. Of a kernel with `only_hardware`, the
     modules that it drops and keeps are counted once its configuration has been made.
+=======
+    Nothing is built or fetched. Outputs that are already built are shown with their store paths.
+>>>>>>> docs13
     """
     with definitions(session, options) as names:
         found = target(names, attribute)

@@ -33,16 +33,18 @@ if TYPE_CHECKING:
 @click.command
 @click.option("--dry-run", "-n", is_flag=True, help="Print what would change, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
-@click.option("-k", "--keep-going", is_flag=True, help="Leave out releases that no signed checksum covers yet.")
+@click.option("-k", "--keep-going", is_flag=True, help="Skip releases that no signed checksum covers yet.")
 @click.option(
-    "--testing", is_flag=True, help="Download the newest release candidate, which nobody signs, and pin what comes."
+    "--testing",
+    is_flag=True,
+    help="Pin the newest release candidate too: it is downloaded, as nobody signs its checksum.",
 )
-@click.option("-o", "--output", type=PATH, help="Change this file instead of your own kernels.json.")
-@click.option("--keyring", type=PATH, help="Take the public keys from this file, not from the server.")
-@click.option("--signer", metavar="FINGERPRINT", default=SIGNER, show_default=True, help="Trust this key's checksums.")
+@click.option("-o", "--output", type=PATH, help="Update this file instead of your own kernels.json.")
+@click.option("--keyring", type=PATH, help="Read the public keys from this file, not from the server.")
 @click.option(
-    "--server", metavar="URL", default=SERVER, show_default=True, help="Ask this server, which has kernel.org's files."
+    "--signer", metavar="FINGERPRINT", default=SIGNER, show_default=True, help="Trust checksums that this key signed."
 )
+@click.option("--server", metavar="URL", default=SERVER, show_default=True, help="Use this mirror of kernel.org.")
 @click.pass_obj
 def command(
     session: Session,
@@ -57,10 +59,10 @@ def command(
     signer: str,
     server: str,
 ) -> None:
-    """Pin the newest releases of kernel.org in $XDG_CONFIG_HOME/kernix/kernels.json, and print what changed.
+    """Pin the newest releases of kernel.org in $XDG_CONFIG_HOME/kernix/kernels.json, and print the changes.
 
-    New series are added, those that are not maintained any more are marked. Hashes are taken from kernel.org's lists of
-    checksums alone, after gpgv has verified their signature. Kernels that are not maintained any more stay, and can be built.
+    New series are added; series that are no longer maintained are marked, and can still be built. Hashes come
+    only from the checksum lists of kernel.org, after gpgv has verified their signature.
     """
     place = output or session.config_home / PINS
     old = releases(place if place.exists() else None)

@@ -46,11 +46,11 @@ class StoreDamaged(Error):
 
 @click.command
 @click.option("--contents", is_flag=True, help="Read every byte, and name each file that has changed.")
-@click.option("--repair", "mend", is_flag=True, help="Forget damaged objects, so that they are built again.")
-@click.option("--rebuild", "anew", is_flag=True, help="Make the database again from the objects and the journal.")
+@click.option("--repair", "mend", is_flag=True, help="Drop damaged objects, so that they are built again.")
+@click.option("--rebuild", "anew", is_flag=True, help="Rebuild the database from the objects and the journal.")
 @click.pass_obj
 def command(session: Session, /, *, contents: bool, mend: bool, anew: bool) -> None:
-    """Check that everything the store knows is there; with --contents, that it is unchanged."""
+    """Check that every object of the store exists; with --contents, that it is unchanged."""
     if not session.has_store():
         say(f"there is no store in {session.home} yet, so nothing to verify")
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix.evaluation import objects as named
-from kernix.options import complete_attributes, evaluation
+from kernix.options import VerbCommand, complete_attributes, evaluation
 from kernix.output.printable import one_line
 from store.closure import why_depends
 from store.errors import Error
@@ -34,15 +34,15 @@ class DoesNotDepend(Error):
         return "`--derivation` asks what is needed to build it"
 
 
-@click.command("why-depends")
+@click.command("why-depends", cls=VerbCommand)
 @click.argument("source", metavar="A", shell_complete=complete_attributes)
 @click.argument("target", metavar="B", shell_complete=complete_attributes)
 @evaluation
-@click.option("--all", "every", is_flag=True, help="Show every shortest chain and not only one.")
-@click.option("--derivation", is_flag=True, help="Ask about the derivations: what is needed to build A.")
+@click.option("--all", "every", is_flag=True, help="Show every shortest chain, not only one.")
+@click.option("--derivation", is_flag=True, help="Ask about derivations: what building A needs.")
 @click.pass_obj
 def command(session: Session, /, *, source: str, target: str, every: bool, derivation: bool, options: Options) -> None:
-    """Tell through which references the object A needs the object B."""
+    """Show the chain of references through which the object A needs the object B."""
     if derivation:
         from kernix.evaluation.drvs import find_drvs  # noqa: PLC0415 -- the text of derivations, where it is asked for
 

@@ -111,7 +111,10 @@ def tell(error: BaseException) -> int | None:
         report(error)
         return error.exit_code
     if isinstance(error, click.ClickException):
-        say_error(*usage_sentence(error))
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            click.echo(error.format_message(), err=True)
+        else:
+            say_error(*usage_sentence(error))
         return error.exit_code
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
         code: int = getattr(error.__cause__ or error, "exit_code", INTERRUPTED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,28 +14,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kernix.__main__ import NEIGHBOURS, shadowed
 from kernix.output.messages import tell
+from kernix.verbs import GROUPS, VERBS
 
 
 if TYPE_CHECKING:
     from tests.kernix.conftest import CommandLine
 
 PROJECT = Path(__file__).parents[2]
-
-
-def test_neighbours_are_our_own() -> None:
-    """Here, what kernix imports is its own."""
-    assert shadowed() is None
-
-
-@pytest.mark.parametrize("name", NEIGHBOURS)
-def test_a_stranger_of_the_same_name_is_told(name: str, kernix: CommandLine) -> None:
-    """Another project's package of the same name, found first, ends the run with a sentence."""
-    kernix.write(f"{name}/__init__.py", "")
-    ran = kernix.process("list", more={"PYTHONPATH": f"{kernix.work}{os.pathsep}{PROJECT}"})
-    sentence = f"error: `import {name}` finds {kernix.work}/{name}/__init__.py, which is not a part of kernix"
-    assert (1, "", sentence) == (ran.returncode, ran.stdout, ran.stderr.splitlines()[0])
 
 
 def test_a_directory_of_the_same_name_does_not_matter(kernix: CommandLine) -> None:
@@ -196,10 +183,25 @@ def test_an_interrupt_while_a_file_is_evaluated(kernix: CommandLine) -> None:
     assert (130, "error: interrupted\n") == (process.returncode, told.lstrip("\n"))
 
 
-def test_help_names_every_verb(kernix: CommandLine) -> None:
-    """`--help` lists the verbs with a line each."""
+def test_help_fits_a_small_terminal(kernix: CommandLine) -> None:
+    """`--help` names every verb, in groups, on 80 columns and 24 lines, with the prompt after it."""
     ran = kernix("--help")
-    assert (ran.code, "path-info    Tell what the store knows about objects" in ran.out) == (0, True)
+    words = set(re.findall(r"[\w-]+", ran.out))
+    assert (ran.code, VERBS.keys() - words, GROUPS.keys() - words) == (0, set(), set())
+    assert (len(ran.lines) < 24, max(map(len, ran.lines)) <= 80) == (True, True)
+
+
+def test_no_verb_is_help(kernix: CommandLine) -> None:
+    """`kernix` alone prints the help, as a request that is incomplete."""
+    ran = kernix()
+    assert (ran.code, ran.out, ran.err) == (2, "", kernix("--help").out)
+
+
+def test_shared_options_are_explained_once(kernix: CommandLine) -> None:
+    """The help of a verb names the options that it shares with others; `kernix help options` explains them."""
+    verb, options = kernix("help", "build").out, kernix("help", "options").out
+    assert ("--keep-going" in verb, "--keep-going   " in verb, "--no-link   " in verb) == (True, False, True)
+    assert [name for name in re.findall(r"--[\w-]+", verb.partition("Shared options")[2]) if name not in options] == []
 
 
 def test_colours_are_for_terminals(kernix: CommandLine) -> None:

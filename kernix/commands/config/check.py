@@ -15,7 +15,7 @@ from derivations.version import check_tree
 from kernix.configs.repair import advised
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
-from kernix.options import attribute, evaluation, realisation
+from kernix.options import VerbCommand, attribute, evaluation, realisation
 from kernix.output.quantities import number
 from store.errors import Error
 
@@ -67,23 +67,31 @@ class BaseLinesNotHeld(Error):
         return "mend the file, ask otherwise in extra_config, or leave out strict_base"
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @attribute
 @evaluation
 @realisation
-@click.option("--all", "everything", is_flag=True, help="Tell about requests that hold as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print what became of every request as JSON.")
+@click.option("--all", "everything", is_flag=True, help="List requests that hold, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome of every request as JSON.")
 @click.pass_obj
 def command(
     session: Session, /, *, attribute: str, everything: bool, as_json: bool, options: Options, chosen: Chosen
 ) -> None:
-    """Tell what became of every option that the kernel ATTR asks for.
+    """Report the outcome of every option that the kernel ATTR requests.
 
+    <<<<<<< HEAD
     Each request is held, selected, shadowed by another fragment, clamped by a range, changed by a choice,
     blocked, absent from this version or architecture, unknown, or of a wrong type. Of a whole .config that must
     hold to the last line, all that would change is told, too, and of a file that it begins with (`base=FILE`), what
     that asks for and does not get. If a request that is not optional does not hold, or with `strict_base` a line of
     the base, the exit code is 1; it is 100 if the source is of another version than `version` says.
+    =======
+    A request is held, selected, shadowed by another fragment, clamped to a range, changed by a choice, blocked,
+    absent from this version or architecture, unknown, or of the wrong type. For a whole .config that must hold to
+    the last line, every line that would change is listed; for a file that the configuration starts from
+    (`base=FILE`), every line that does not hold. The exit code is 1 if a request that is not optional does not
+    hold, or, with `strict_base`, a line of the base.
+    >>>>>>> docs13
     """
     with definitions(session, options) as names:
         found = resolve(session, attribute, kernel(names, attribute), chosen)

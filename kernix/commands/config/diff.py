@@ -13,7 +13,7 @@ from derivations.kconfig.comparison.difference import difference
 from kernix.configs import named
 from kernix.configs.resolved import resolve
 from kernix.evaluation.definitions import definitions
-from kernix.options import PATH, complete_attributes, evaluation, realisation
+from kernix.options import PATH, VerbCommand, complete_attributes, evaluation, realisation
 from kernix.output.differences import lines
 from kernix.output.messages import say, warn
 
@@ -36,7 +36,7 @@ def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     return [*complete_attributes(ctx, param, incomplete), CompletionItem(incomplete, type="file")]
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @click.argument("old", metavar="A", shell_complete=complete)
 @click.argument("new", metavar="B", shell_complete=complete)
 @evaluation
@@ -46,10 +46,10 @@ def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     "tree",
     metavar="ATTR",
     shell_complete=complete_attributes,
-    help="Let the Kconfig of this kernel read files, so that causes are known of them, too.",
+    help="Read files with the Kconfig of this kernel, to find the causes of their differences.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
-@click.option("--html", "page", type=PATH, help="Write them to this file as a page for a browser.")
+@click.option("--html", "page", type=PATH, help="Write an HTML page to this file.")
 @click.pass_obj
 def command(
     session: Session,
@@ -65,9 +65,9 @@ def command(
 ) -> None:
     """Compare the configurations A and B: kernels, versions of Linux, or files.
 
-    Each option that differs stands below what brought it about: a fragment that asks for it, the base,
-    another default in another version, an option that selects it or that it depends on. Of a file
-    only the values are known, unless `--for` says which kernel it is for.
+    Differences are grouped by cause: a fragment that requests the option, the base, a default that differs
+    between versions, an option that selects it or that it depends on. For a file only the values are
+    known, unless `--for` names the kernel it belongs to.
     """
     with definitions(session, options) as names:
         known = named.and_bundled(names, options)

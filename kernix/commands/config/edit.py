@@ -28,7 +28,7 @@ from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
 from kernix.evaluation.inputs import find_lock
 from kernix.make_lock import change
-from kernix.options import attribute, evaluation, realisation
+from kernix.options import VerbCommand, attribute, evaluation, realisation
 from kernix.output import table
 from kernix.output.messages import say, warn
 from kernix.output.quantities import number
@@ -84,23 +84,22 @@ class EditorFailed(Error):
         return f"`make {self.target}` ended with exit code {self.code}"
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @attribute
-@click.option("--menuconfig", "target", flag_value="menuconfig", default=True, help="Use menuconfig, the default.")
+@click.option("--menuconfig", "target", flag_value="menuconfig", default=True, help="Use menuconfig (the default).")
 @click.option("--nconfig", "target", flag_value="nconfig", help="Use nconfig.")
-@click.option("--text", "as_text", is_flag=True, help="Print lines of a .config and not Python.")
+@click.option("--text", "as_text", is_flag=True, help="Print .config lines instead of Python.")
 @evaluation
 @realisation
 @click.pass_obj
 def command(
     session: Session, /, *, attribute: str, target: str, as_text: bool, options: Options, chosen: Chosen
 ) -> None:
-    """Edit the configuration of the kernel ATTR in the kernel's own editor; print what was changed.
+    """Edit the configuration of the kernel ATTR in the kernel's own editor, and print the changes.
 
-    The editor runs in the sandbox on your terminal. What is printed is the smallest fragment that gives the
-    same configuration again, found by the kernel's own Kconfig: what only follows from other changes is not
-    in it. Paste it into `extra_config`. Nothing is changed otherwise. The packages that the editors need are
-    pinned in the lock when they are needed first.
+    The editor runs in the sandbox, on your terminal. The result is the smallest fragment that leads to the
+    same configuration: options that merely follow from others are left out. Paste it into `extra_config`;
+    no file is changed. The packages that the editors need are added to the lock on first use.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         message = "the editor needs a terminal"

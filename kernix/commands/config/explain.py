@@ -13,7 +13,12 @@ from derivations.kconfig.diagnosis.explain import explain
 from kernix.building import realise
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
+<<<<<<< HEAD
 from kernix.options import attribute, evaluation, realisation
+=======
+from kernix.options import VerbCommand, attribute, evaluation, realisation
+from kernix.realising import realise
+>>>>>>> docs13
 
 
 if TYPE_CHECKING:
@@ -22,21 +27,21 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @attribute
 @click.argument("option", metavar="OPTION")
 @evaluation
 @realisation
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 @click.pass_obj
 def command(
     session: Session, /, *, attribute: str, option: str, as_json: bool, options: Options, chosen: Chosen
 ) -> None:
-    """Tell what OPTION is in the kernel ATTR, and why.
+    """Show the value of OPTION in the kernel ATTR, and explain it.
 
-    Who asks for it and what keeps it off; prompt, help and where it is defined; what it depends on, with the
-    values; what selects it and what it selects; which objects are compiled because of it. OPTION may be
-    written with or without CONFIG_.
+    Shows who requests it and what blocks it; its prompt, help text and definition; its dependencies, with their
+    values; what selects it and what it selects; and the objects that are compiled because of it. The CONFIG_ of
+    OPTION may be left out.
     """
     with definitions(session, options) as names:
         found = resolve(session, attribute, kernel(names, attribute), chosen)

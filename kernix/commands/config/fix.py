@@ -15,7 +15,7 @@ from derivations.kconfig.language.values import UNSET, Priority, force, option_n
 from kernix.configs.repair import solve
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
-from kernix.options import attribute, evaluation, realisation
+from kernix.options import VerbCommand, attribute, evaluation, realisation
 from kernix.output import table
 from kernix.output.messages import say, warn
 from kernix.output.quantities import number
@@ -49,12 +49,12 @@ class NoWay(Error):
         return tuple(NoWay((it,)) for it in self.reasons)
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @attribute
 @click.argument("assignments", metavar="[X=y…]", nargs=-1)
 @evaluation
 @realisation
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the solution as JSON.")
 @click.pass_obj
 def command(
     session: Session,
@@ -66,12 +66,11 @@ def command(
     options: Options,
     chosen: Chosen,
 ) -> None:
-    """Find the fewest further options that let X=y hold in the kernel ATTR, and what each costs.
+    """Find the smallest set of options that makes X=y hold in the kernel ATTR, and what each costs.
 
-    Without X=y, they are looked for those options that ATTR asks for and that do not hold. What is printed
-    can be pasted into `extra_config`. It is exact: the kernel's own Kconfig has resolved it, and without any
-    of the options it would not do. Where nothing helps, that is said; BROKEN, COMPILE_TEST and other
-    architectures are never proposed.
+    Without X=y, solves for the options that ATTR requests and that do not hold. Paste the result into
+    `extra_config`. It is exact: the kernel's own Kconfig has confirmed it, and every option in it is needed.
+    If nothing helps, kernix says so. BROKEN, COMPILE_TEST and other architectures are never proposed.
     """
     with definitions(session, options) as names:
         found = resolve(session, attribute, kernel(names, attribute), chosen)

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 VERBS = {
-    "check": "Tell what became of every option that is asked for",
-    "diff": "Compare two configurations, and tell what each change comes from",
-    "edit": "Open the kernel's own editor and print what was changed as a fragment",
-    "explain": "Tell why an option is what it is",
-    "fix": "Find the fewest further options that let a request hold",
-    "hardening": "Compare with the rules of the Kernel Self Protection Project",
-    "import": "Turn a .config or a fragment into Python",
-    "search": "Find options by name, as menuconfig does",
-    "upgrade": "Tell what another version of Linux does to what is asked for",
+    "check": "Report the outcome of every requested option",
+    "diff": "Compare two configurations, with the cause of each difference",
+    "edit": "Edit in menuconfig and print the changes as a fragment",
+    "explain": "Explain the value of an option",
+    "fix": "Find the smallest set of options that makes a request hold",
+    "hardening": "Compare with the Kernel Self Protection Project's rules",
+    "import": "Convert a .config or a fragment to Python",
+    "search": "Find options by name, as in menuconfig",
+    "upgrade": "Show what another version of Linux changes",
 }
 
 _HELP = ("-h", "--help")
@@ -67,7 +67,7 @@ class ConfigGroup(LazyGroup):
 
     def format_options(self, ctx: click.Context, formatter: HelpFormatter) -> None:
         """Write the options of what prints the .config, and the verbs."""
-        click.Command.format_options(_show(), ctx, formatter)
+        _show().format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -93,8 +93,8 @@ def _show() -> click.Command:
     cls=ConfigGroup, verbs=VERBS, module_of=module_of, options_metavar="", subcommand_metavar="[OPTIONS] ATTR | VERB …"
 )
 def command() -> None:
-    """Print the .config that the kernel ATTR is built with; or check, explain, compare or edit it.
+    """Print the .config of the kernel ATTR; or check, explain, compare or edit it.
 
-    The .config is made by the kernel's own Kconfig and checked against what was asked for. Nothing
-    is compiled. `kernix config VERB --help` tells about each verb.
+    The kernel's own Kconfig resolves the .config, and kernix checks every request against it. Nothing is
+    compiled.
     """

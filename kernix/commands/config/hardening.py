@@ -25,7 +25,7 @@ from kernix.configs.named import NoConfiguration, is_file
 from kernix.configs.repair import start
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
-from kernix.options import complete_attributes, evaluation, realisation
+from kernix.options import VerbCommand, complete_attributes, evaluation, realisation
 from kernix.output.quantities import number
 
 
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @click.argument("subject", metavar="ATTR|FILE", shell_complete=complete_attributes)
 @evaluation
 @realisation
-@click.option("--all", "everything", is_flag=True, help="Tell about rules that are held, or do not apply, as well.")
-@click.option("--fragment", "as_fragment", is_flag=True, help="Print the Python to paste that holds what is not held.")
-@click.option("--strict", is_flag=True, help="With --fragment: also what takes something away from users.")
-@click.option("--json", "as_json", is_flag=True, help="Print the verdict on every rule as JSON.")
+@click.option("--all", "everything", is_flag=True, help="List rules that hold or do not apply, too.")
+@click.option("--fragment", "as_fragment", is_flag=True, help="Print a Python fragment that fulfils the missing rules.")
+@click.option("--strict", is_flag=True, help="With --fragment: include rules that take features away from users.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result of every rule as JSON.")
 @click.pass_obj
 def command(
     session: Session,
@@ -61,11 +61,11 @@ def command(
     options: Options,
     chosen: Chosen,
 ) -> None:
-    """Compare the configuration of the kernel ATTR, or a .config, with what the Kernel Self Protection Project recommends.
+    """Compare the configuration of the kernel ATTR, or a .config, with the rules of the Kernel Self Protection Project.
 
-    Each rule is held, not held, or not applicable: the version or architecture does not have the option, another
-    one makes it pointless, what it is about is not there, or nothing that can be set has it. What a rule would take
-    away from users, or needs, stands behind it. After the fragment that --fragment prints, nothing is left to ask for.
+    Each rule is held, not held, or not applicable: this version or architecture lacks the option, another option
+    makes it pointless, the kernel does not have what it protects, or no setting can fulfil it. What a rule takes
+    away from users, or requires, is shown next to it. With the fragment of --fragment, every rule holds that can.
     """
     with definitions(session, options) as names:
         found = None if is_file(names, subject) else resolve(session, subject, kernel(names, subject), chosen)

@@ -28,10 +28,11 @@ _SHOWN = 8
 @click.command
 @click.argument("file", type=PATH)
 def command(*, file: Path) -> None:
-    """Print FILE, a .config or a fragment of one, as the Python of an `extra_config`; `-` is stdin.
+    """Convert FILE, a .config or a fragment of one, to Python for `extra_config`; `-` is stdin.
 
-    FILE may be compressed, as /proc/config.gz is. It is read strictly: what Kconfig would drop without a word is an error, all of them told at
-    once. Guix' and Buildroot's forms are understood, too. Options that a version of Linux has renamed or removed are named.
+    FILE may be compressed, like /proc/config.gz. It is read strictly: whatever Kconfig would silently drop is an
+    error, and all errors are reported at once. The forms of Guix and Buildroot are understood, too. Options that
+    some version of Linux has renamed or removed are listed.
     """
     fragment = read(text_of(file), name_of(file))
     _warn_of_outdated(fragment)

@@ -11,7 +11,7 @@ import click
 from derivations.kconfig.symbols.search import search
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
-from kernix.options import attribute, evaluation, realisation
+from kernix.options import VerbCommand, attribute, evaluation, realisation
 from kernix.output.messages import say
 from kernix.output.table import rows
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @attribute
 @click.argument("pattern", metavar="PATTERN")
 @evaluation
 @realisation
-@click.option("--prompts", is_flag=True, help="Look into what menuconfig calls the options as well.")
+@click.option("--prompts", is_flag=True, help="Search the prompts, as menuconfig shows them, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the options as JSON.")
 @click.pass_obj
 def command(
     session: Session, /, *, attribute: str, pattern: str, prompts: bool, as_json: bool, options: Options, chosen: Chosen
 ) -> None:
-    """Find the options whose names PATTERN, a regular expression, occurs in, with their values in the kernel ATTR.
+    """Find options whose names match the regular expression PATTERN, with their values in the kernel ATTR.
 
-    As with `/` in menuconfig, upper and lower case are the same; `^NET$` is NET alone.
+    As with `/` in menuconfig, case does not matter; `^NET$` matches NET alone.
     """
     with definitions(session, options) as names:
         found = resolve(session, attribute, kernel(names, attribute), chosen)

@@ -13,7 +13,7 @@ from kernix.building import realise
 from kernix.commands.config.group import VERBS
 from kernix.evaluation.attributes import NotBuildable, target
 from kernix.evaluation.definitions import definitions
-from kernix.options import attribute, evaluation, realisation
+from kernix.options import VerbCommand, attribute, evaluation, realisation
 from kernix.output.messages import show_file
 
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @attribute
 @evaluation
 @realisation
 @click.pass_obj
 def command(session: Session, /, *, attribute: str, options: Options, chosen: Chosen) -> None:
-    """Print the .config that the kernel ATTR is built with, made and checked but nothing compiled."""
+    """Print the .config of the kernel ATTR, resolved and checked; nothing is compiled."""
     with definitions(session, options) as names:
         try:
             configuration = getattr(target(names, attribute).value, "configuration", None)

@@ -18,7 +18,7 @@ from kernix.building import realise
 from kernix.configs.named import and_bundled, from_kernel, kernel_or_version
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
-from kernix.options import PATH, attribute, complete_attributes, evaluation, realisation
+from kernix.options import PATH, VerbCommand, attribute, complete_attributes, evaluation, realisation
 from kernix.output.differences import values, why
 from kernix.output.messages import say, warn
 from kernix.output.quantities import number
@@ -40,25 +40,26 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-@click.command
+@click.command(cls=VerbCommand)
 @attribute
 @click.option("--to", required=True, metavar="VERSION|ATTR", shell_complete=complete_attributes,
-              help="The version of Linux, or the kernel with it, that ATTR is to have.")  # fmt: skip
+              help="The version of Linux to move to, or a kernel that has it.")  # fmt: skip
 @evaluation
 @realisation
-@click.option("--all", "everything", is_flag=True, help="List every new option, not only those that are on.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-@click.option("--html", "page", type=PATH, help="Write it to this file as a page for a browser.")
+@click.option("--all", "everything", is_flag=True, help="List every new option, not only those that are enabled.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--html", "page", type=PATH, help="Write an HTML page to this file.")
 @click.pass_obj
 def command(
     session: Session, /, *, attribute: str, to: str, everything: bool, as_json: bool, page: Path | None,
     options: Options, chosen: Chosen,
 ) -> None:  # fmt: skip
-    """Tell what another version of Linux does to the kernel ATTR: to what it asks for, and to the rest.
+    """Show what another version of Linux changes in the configuration of the kernel ATTR.
 
-    The definition is resolved with the sources of the other version. Listed are the requests that do not
-    come through, each with the edit; the options that become something else by themselves; those that are
-    gone, of another type, or new. Nothing is compiled. Patches are left out, what they ask for is not.
+    The definition is resolved against the source of the other version. The report lists requests that no
+    longer hold, each with the edit to make; options whose values change by themselves; and options that were
+    removed, added, or have another type. Nothing is compiled. Patches are not applied, but the options
+    that they request are kept.
     """
     with definitions(session, options) as names:
         old = resolve(session, attribute, kernel(names, attribute), chosen)

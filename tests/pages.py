@@ -1,0 +1,210 @@
+"""The pages of the documentation: their blocks, the command lines in them, and the files that they speak of."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+_NAMED = re.compile(r"\A# ([\w.-]+\.py)\n")
+_OPERATORS = {"|", "2>&1", ">", ";"}
+
+_HEAD = "#\n# Automatically generated file; DO NOT EDIT.\n# Linux/x86 6.12.117 Kernel Configuration\n#\n"
+_PATCH = """built by us
+
+--- a/init/version.c
++++ b/init/version.c
+@@ -1,3 +1,4 @@
+ // SPDX-License-Identifier: GPL-2.0-only
++/* Built by us. */
+ /*
+  *  linux/init/version.c
+"""
+
+_SNAPSHOT = """{"facts":[{"driver":"","kind":"device","label":"",
+"name":"pci:v00008086d00001533sv00001043sd000085F0bc02sc00i00","root":false,"seen":["guide.txt"]}],
+"format":1,"kind":"kernix hardware snapshot"}
+"""
+
+FILES = {
+    "built-by-us.patch": _PATCH,
+    "built-by-us.txt": "built by us\n",
+    "debian.config": f"{_HEAD}CONFIG_64BIT=y\n",
+    "guix.scm": '(("CONFIG_EXT4_FS" . #t) ("CONFIG_NET_9P" . m))\n',
+    "guides.json": _SNAPSHOT,
+    "hello/hello.c": "",
+    "stale.patch": _PATCH,
+    "talk/talk.c": "",
+    "whole.config": f"{_HEAD}CONFIG_64BIT=y\n",
+}
+"""What lies beside the pages' files and is not shown by the pages: as little as they evaluate with."""
+
+
+@attrs.frozen
+class Command:
+    """A command line that a page shows, and what it printed, if the page shows that."""
+
+    page: str
+    line: str
+    printed: str = ""
+
+    @property
+    def words(self) -> list[str]:
+        """Return the words after `kernix`, up to what belongs to the shell."""
+        found = []
+        for word in shlex.split(self.line)[1:]:
+            if word in _OPERATORS:
+                break
+            found.append(word)
+        return found
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.line}"
+
+
+def text(page: Path) -> str:
+    """Return the text of *page*."""
+    return page.read_text(encoding="utf-8")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the blocks of *page* in *language*."""
+    return [body for found, body in FENCE.findall(text(page)) if found == language]
+
+
+def console(page: Path) -> list[Command]:
+    """Return all command lines in the console blocks of *page*."""
+    parts = [part for block in blocks(page, "console") for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+    return [Command(page.name, line, printed) for line, _, printed in (part.partition("\n") for part in parts)]
+
+
+def shown() -> list[Command]:
+    """Return the command lines of kernix in the pages' console blocks."""
+    found = []
+    for command in (it for page in PAGES for it in console(page)):
+        inner = re.search(r"\$\((kernix [^)]+)\)", command.line)
+        found += [Command(command.page, inner[1])] if inner else []
+        found += [command] if command.line.startswith("kernix ") else []
+    return found
+
+
+def write_files(page: Path, directory: Path) -> list[Path]:
+    """Write the files of *page* to *directory*, and return those that are its Python blocks, in their order.
+
+    These are the Python blocks, named by their first line, and `FILES`.
+    """
+    for name, content in FILES.items():
+        (directory / name).parent.mkdir(exist_ok=True)
+        (directory / name).write_text(content, encoding="utf-8")
+    found = []
+    for number, block in enumerate(blocks(page, "python"), 1):
+        named = _NAMED.match(block)
+        path = directory / (named[1] if named else f"block_{number}.py")
+        path.write_text(block, encoding="utf-8")
+        found.append(path)
+    return found
+
+
+def shape(printed: str, *places: tuple[Path, str]) -> list[str]:
+    """Return the lines of *printed* with what differs from run to run taken out of them.
+
+    Args:
+        printed: What a command printed, or a page says that it did.
+        *places: Directories and the names that pages have for them.
+    """
+    for place, name in places:
+        printed = printed.replace(str(place), name)
+    printed = re.sub(r"\b[0-9a-z]{32}-", "DIGEST-", printed)
+    printed = re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", printed)
+    printed = re.sub(r"\d[\d,.]*( [kMGT]?B\b|( min)? ?s\b)?", "N", printed)
+    return [" ".join(line.split()) for line in printed.splitlines() if line.strip()]
+
+
+def is_shown(shown: list[str], printed: list[str]) -> str | None:
+    """Return the first line of *shown* that *printed* does not have in this order; None if all are there."""
+    rest = iter(printed)
+    return next((line for line in shown if not line.startswith("[…") and line not in rest), None)
+
+
+@attrs.frozen
+class Shell:
+    """A directory in which the command lines of a page are run, one after the other.
+
+    Attributes:
+        home: The directory that pages call `~`.
+        store: Where the store's home is.
+        environment: The environment of the commands.
+    """
+
+    home: Path
+    store: Path
+    environment: Mapping[str, str]
+
+    @property
+    def work(self) -> Path:
+        """Return the working directory, which pages call `~/demo`."""
+        return self.home / "demo"
+
+    def has_files_of(self, command: Command) -> bool:
+        """Return whether all files that *command* names are there: some pages speak of files that they do not show."""
+        names = [word for word in command.words if re.fullmatch(r"[\w-]+\.(py|config|txt|json|patch)|notes", word)]
+        written = set(re.findall(r"--snapshot (\S+)", command.line))
+        return all((self.work / name).exists() or name in written for name in names)
+
+    def run_all(self, commands: Iterable[Command], chosen: Callable[[Command], bool]) -> str:
+        """Run those *commands* that are *chosen* and whose files are known; return what went otherwise than is shown.
+
+        A file that `cat` shows is written at that point.
+        """
+        wrong = []
+        for command in commands:
+            if (shows := re.fullmatch(r"cat (~/)?([\w./-]+\.(?:config|scm|toml|txt))", command.line)) is not None:
+                path = (self.home if shows[1] else self.work) / shows[2]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(command.printed, encoding="utf-8")
+            elif command.line.startswith("kernix ") and chosen(command) and self.has_files_of(command):
+                wrong.append(self.run(command))
+        return "\n\n".join(filter(None, wrong))
+
+    def run(self, command: Command) -> str | None:
+        """Run *command*; return what it printed if that, or whether it failed, is not what the page shows."""
+        done = subprocess.run(
+            ["/bin/bash", "-c", f"exec 2>&1; {command.line}"],
+            cwd=self.work,
+            env={**self.environment, "HOME": str(self.home), "KERNIX_HOME": str(self.store), "COLUMNS": "400"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        places = ((self.store, "~/.local/share/kernix"), (self.home, "~"))
+        missing = is_shown(shape(command.printed, *places), shape(done.stdout, *places))
+        fails = re.search(r"^error: ", command.printed, re.MULTILINE) is not None and "|" not in command.line
+        if missing is None and (done.returncode != 0) is fails:
+            return None
+        return f"$ {command.line}\n{done.stdout}[exit code {done.returncode}; the page shows: {missing}]"
+
+
+def open_shell(page: Path, home: Path, store: Path, environment: Mapping[str, str]) -> Shell:
+    """Return a shell in *home* with the files of *page*, and `kernix` on its path."""
+    shell = Shell(home, store, {**environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
+    shell.work.mkdir(parents=True)
+    write_files(page, shell.work)
+    return shell

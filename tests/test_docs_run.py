@@ -1,0 +1,81 @@
+"""The pages' blocks are run: Python is evaluated, and what needs no kernel's source prints what the page says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from derivations.context import using
+from derivations.debian.lock import dumps
+from derivations.derivation import Derivation
+from derivations.linux.kernel import Kernel
+from overlays.load import load_file
+from store.errors import Error
+from tests.fakes import fake_context, fake_lock
+from tests.pages import PAGES, Command, Shell, console, open_shell, write_files
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+with_page = pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+
+_DESCRIBING = {"completion", "help", "list", "show", "version"}
+
+_SETS = ("busybox", "gcc", "linux-source-6.1", "linux-source-6.12", "qemu")
+"""What is in a lock to begin with."""
+
+_OTHERS = {
+    "kernels.md: kernix show linux_micro": "its source is a package of another version",
+    "toolchain.md: kernix show linux_micro": "with a damaged lock, which the page does not show",
+    "update.md: kernix list | grep -E 'linux_(6|l)'": "after an update",
+}
+"""Commands that are about something else than the files of their page."""
+
+
+def needs_no_kernel(command: Command) -> bool:
+    """Return whether *command* describes, or fails before anything is built."""
+    if str(command) in _OTHERS:
+        return False
+    verb, *rest = [*command.words, ""]
+    if verb == "build":
+        return command.printed.startswith("error: ")
+    return verb in _DESCRIBING or verb == "add" or (verb, rest[0]) == ("config", "import")
+
+
+@pytest.fixture
+def shell(page: Path, tmp_path: Path) -> Shell:
+    """Return a shell with the files of *page*, an empty store, and a lock of packages that exist nowhere."""
+    shell = open_shell(page, tmp_path / "home", tmp_path / "store", {})
+    (shell.home / ".config/kernix").mkdir(parents=True)
+    (shell.home / ".config/kernix/kernix.lock").write_text(dumps(fake_lock(_SETS)))
+    (shell.home / ".config/kernix/config.toml").write_text("offline = true\n")
+    return shell
+
+
+@pytest.mark.parametrize("page", [pytest.param(it, id=it.name) for it in PAGES if it.name != "python.md"])
+def test_python(page: Path, tmp_path: Path) -> None:
+    """Every Python block runs, and all kernels and derivations that it defines can be made; or the page shows the error."""
+    for file in write_files(page, tmp_path):
+        with using(fake_context()):
+            try:
+                for value in load_file(file).values():
+                    _evaluate(value)
+            except Error:
+                if not any(file.name in it.words and "error: " in it.printed for it in console(page)):
+                    raise
+
+
+def _evaluate(value: object) -> None:
+    if isinstance(value, Kernel):
+        value = value.derivation
+    if isinstance(value, Derivation):
+        assert value.key
+
+
+@with_page
+def test_console(page: Path, shell: Shell) -> None:
+    """What needs no kernel's source is run, and prints what the page says, in this order."""
+    assert shell.run_all(console(page), needs_no_kernel) == ""
