@@ -20,6 +20,7 @@ from derivations.suggest import suggestion
 from store.errors import Error
 
 
+S = TypeVar("S", bound="AttrSet")
 T = TypeVar("T")
 Thunks = Mapping[str, Callable[[], Any]]
 
@@ -152,10 +153,15 @@ def fix(*overlays: Overlay) -> AttrSet:
         InvalidOverlay: an overlay returns something else than thunks by name.
         EagerReadError: an overlay reads *final* outside a thunk.
     """
-    final = AttrSet()
+    return fix_as(AttrSet, *overlays)
+
+
+def fix_as(kind: type[S], *overlays: Callable[[S, S], Thunks]) -> S:
+    """Return what `fix` does, as a set of the class *kind*, which declares some of its attributes."""
+    final = kind()
     thunks: dict[str, Callable[[], Any]] = {}
     for overlay in overlays:
-        thunks = {**thunks, **_layer(overlay, final, AttrSet(thunks))}
+        thunks = {**thunks, **_layer(overlay, final, kind(thunks))}
     final._unseal(thunks)  # noqa: SLF001 -- the seal is between these two alone
     return final
 
@@ -173,7 +179,7 @@ def each(prev: AttrSet, kind: type[T], change: Callable[[T], object]) -> Thunks:
     return {name: functools.partial(changed, name) for name in prev}
 
 
-def _layer(overlay: Overlay, final: AttrSet, prev: AttrSet) -> Thunks:
+def _layer(overlay: Callable[[S, S], Thunks], final: S, prev: S) -> Thunks:
     """Return what *overlay* lays over *prev*, if it is thunks by name."""
     name = _name(overlay)
     try:

@@ -11,13 +11,14 @@ import functools
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import attrs
 
+from derivations.derivation import Derivation
 from derivations.frozen_map import FrozenMap
 from derivations.linux.dkms import dkms_package
-from derivations.linux.module import make_linux_module
+from derivations.linux.module import Kernel, make_linux_module
 from derivations.linux.patch import Patch
 from derivations.suggest import suggestion
 from derivations.version import Version
@@ -25,11 +26,11 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from derivations.derivation import Derivation
-    from derivations.linux.module import Kernel
+    from typing import TypeAlias
 
+    Layer: TypeAlias = "Callable[[Packages[K], Packages[K]], Mapping[str, Callable[[], Derivation]]]"
 
-Layer = Callable[["Packages", "Packages"], Mapping[str, Callable[[], Any]]]
+K = TypeVar("K", bound=Kernel)
 
 
 class UnknownPackage(Error, KeyError, AttributeError):
@@ -62,21 +63,28 @@ class PackageCycle(Error):
         return f"the module `{self.package}` is defined by itself"
 
 
-class Packages(Mapping[str, Any]):
+class Packages(Mapping[str, Derivation], Generic[K]):
     """The modules that *layers* give for *kernel*, the last layer first."""
 
-    def __init__(self, kernel: Kernel, layers: tuple[Layer, ...], final: Packages | None = None) -> None:
-        self.kernel: Any = kernel  # which can more than is needed here
+    # Declared for editors; there may be others, by `extend`.
+    acpi_call: Derivation
+    bbswitch: Derivation
+    lime: Derivation
+    v4l2loopback: Derivation
+    vpoll: Derivation
+
+    def __init__(self, kernel: K, layers: tuple[Layer[K], ...], final: Packages[K] | None = None) -> None:
+        self.kernel = kernel
         self._layers = layers
         self._final = self if final is None else final
-        self._values: dict[str, Any] = {}
+        self._values: dict[str, Derivation] = {}
         self._open: set[str] = set()
 
-    def extend(self, overlay: Layer) -> Packages:
+    def extend(self, overlay: Layer[K]) -> Packages[K]:
         """Return these modules with those of *overlay* over them."""
         return Packages(self.kernel, (*self._layers, overlay))
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 -- modules, or what users put there
+    def __getitem__(self, name: str) -> Derivation:
         if name not in self._values:
             if name not in self:
                 raise UnknownPackage(name, tuple(self))
@@ -89,7 +97,7 @@ class Packages(Mapping[str, Any]):
                 self._open.remove(name)
         return self._values[name]
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- as for items
+    def __getattr__(self, name: str) -> Derivation:
         if name.startswith("_"):
             raise AttributeError(name)
         return self[name]
@@ -107,11 +115,11 @@ class Packages(Mapping[str, Any]):
         return [*super().__dir__(), *self]
 
     @functools.cached_property
-    def _own(self) -> Mapping[str, Callable[[], Any]]:
+    def _own(self) -> Mapping[str, Callable[[], Derivation]]:
         return self._layers[-1](self._final, self._below)
 
     @functools.cached_property
-    def _below(self) -> Packages:
+    def _below(self) -> Packages[K]:
         return Packages(self.kernel, self._layers[:-1], self._final)
 
 
@@ -178,12 +186,12 @@ DKMS: FrozenMap[Dkms] = FrozenMap(
 _PATCHES = Path(__file__).with_name("patches")
 
 
-def packages(kernel: Kernel) -> Packages:
+def packages(kernel: K) -> Packages[K]:
     """Return the modules that are known for *kernel*."""
     return Packages(kernel, (_debian,))
 
 
-def _debian(final: Packages, _: Packages) -> Mapping[str, Callable[[], Any]]:
+def _debian(final: Packages[K], _: Packages[K]) -> Mapping[str, Callable[[], Derivation]]:
     """Be the lowest layer: Debian's packages."""
     return {name: functools.partial(_build, final.kernel, name, dkms) for name, dkms in DKMS.items()}
 
