@@ -181,9 +181,14 @@ class Kernel:
         """Return the final `.config`, compared with what was asked for."""
         return self._parts.configuration.checked.out
 
-    @functools.cached_property
+    @property
     def derivation(self) -> Derivation:
         """Return what builds it."""
+        return self._derivation
+
+    @functools.cached_property
+    def _derivation(self) -> Derivation:
+        # Beside the property: pyright takes no cached property for one, and no such kernel for what modules need.
         derivation = self._parts.build
         for change in self.changes:
             derivation = _changed(derivation, change)
@@ -267,9 +272,13 @@ class Kernel:
         """Return the lock and the system it is made for: those it was given, else those in use."""
         return self.arguments.context or current()
 
-    @functools.cached_property
+    @property
     def toolchain(self) -> Toolchain:
         """Return what compiles it: the one that was given, or the pinned one of that name for the system."""
+        return self._toolchain
+
+    @functools.cached_property
+    def _toolchain(self) -> Toolchain:  # as `_derivation`
         given = self.arguments.toolchain
         if isinstance(given, Toolchain):
             return given

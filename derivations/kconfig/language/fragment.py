@@ -27,12 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import TypeAlias
 
-    from derivations.forms import ListOf
     from derivations.kconfig.language.values import Asked
     from derivations.version import Version
 
     Options: TypeAlias = "Mapping[str, Asked | Request | Clause | tuple[Clause, ...]]"
-    ExtraConfig: TypeAlias = "Options | str | Fragment | ListOf[Options | str | Fragment]"
+    ExtraConfig: TypeAlias = "Options | str | Fragment | Sequence[Options | str | Fragment]"
     """What `as_fragments` takes, and so everything that is called `extra_config`."""
 
 
