@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from derivations.context import USUAL_SYSTEM, Context, current, lock_in_use, pins_in_use
 from derivations.debian.sets import linux_series
 from derivations.fetch import fetch_deb, fetch_url
-from derivations.fixpoint import AttrSet, InvalidOverlay, Overlay, fix
+from derivations.fixpoint import AttrSet, InvalidOverlay, stack
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.values import YES
 from derivations.linux.kernel import Kernel, make_linux
@@ -32,9 +32,13 @@ from store.errors import Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
     from derivations.debian.lock import Lock, Package
     from derivations.derivation import Derivation
+    from derivations.fixpoint import Thunks
+
+    Overlay: TypeAlias = "Callable[[KernelSet, KernelSet], Thunks]"
 
 
 __part_of__ = "kernix"
@@ -82,6 +86,32 @@ class NoLinuxSource(Error):
         return "`kernix lock --add linux-source-6.12` pins one; `apt-cache pkgnames linux-source-` names those that there are"
 
 
+class KernelSet(AttrSet):
+    """The bundled kernels, and what overlays add to them.
+
+    Declared are those of this release of kernix, for editors: which there are depends on the pinned releases and on the lock.
+    """
+
+    linux_micro: Kernel
+    linux_latest: Kernel
+    linux_lts: Kernel
+    linux_testing: Kernel
+    linux_6_18: Kernel
+    linux_6_12: Kernel
+    linux_6_6: Kernel
+    linux_6_1: Kernel
+    linux_5_15: Kernel
+    linux_5_10: Kernel
+    linux_debian_6_12: Kernel
+    linux_debian_6_1: Kernel
+
+    if TYPE_CHECKING:
+
+        def __getitem__(self, name: str) -> Kernel: ...
+
+        def __getattr__(self, name: str) -> Kernel: ...
+
+
 @functools.cache
 def releases(file: Path | None = None) -> dict[str, Release]:
     """Return the releases that *file*, by default the kernels.json beside this module, pins by series, and `testing`.
@@ -97,7 +127,7 @@ def releases(file: Path | None = None) -> dict[str, Release]:
     return parse_pins(text, str(file))
 
 
-def kernel_set(overlays: Iterable[Overlay] = (), *, system: str | None = None, lock: Lock | None = None) -> AttrSet:
+def kernel_set(overlays: Iterable[Overlay] = (), *, system: str | None = None, lock: Lock | None = None) -> KernelSet:
     """Return the kernels, with *overlays* over them, for *system*, with the toolchain of *lock*.
 
     Without *system* or *lock*, those in use are taken when a kernel is built (`derivations.context`).
@@ -108,7 +138,7 @@ def kernel_set(overlays: Iterable[Overlay] = (), *, system: str | None = None, l
     given: object = overlays
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise InvalidOverlay(repr(given), "overlays are given as a list of functions `overlay(final, prev)`")
-    return fix(functools.partial(_kernels, _context(system, lock)), *overlays)
+    return stack(KernelSet, [functools.partial(_kernels, _context(system, lock)), *overlays])
 
 
 def _context(system: str | None, lock: Lock | None) -> Context | None:
@@ -118,7 +148,7 @@ def _context(system: str | None, lock: Lock | None) -> Context | None:
     return Context(lock=given, system=system or USUAL_SYSTEM, pinned=lock_in_use if lock is None else given)
 
 
-def _kernels(context: Context | None, final: AttrSet, _: AttrSet) -> dict[str, Callable[[], Any]]:
+def _kernels(context: Context | None, final: KernelSet, _: KernelSet) -> dict[str, Callable[[], Any]]:
     """Be the lowest layer: the bundled kernels."""
     pinned = releases(pins_in_use())
     attributes: dict[str, Callable[[], Any]] = {

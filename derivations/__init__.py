@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         NO,
         UNSET,
         YES,
+        Asked,
         Hex,
         default,
         force,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     )
     from derivations.linux.dkms import dkms_package
     from derivations.linux.kernel import Kernel, make_linux
+    from derivations.linux.keywords import DerivationChanges
     from derivations.linux.manual_config import linux_manual_config, linux_packages_custom
     from derivations.linux.module import make_linux_module
     from derivations.linux.patch import Patch
@@ -58,8 +60,10 @@ _HOMES = {
     "NO": "kconfig.language.values",
     "UNSET": "kconfig.language.values",
     "YES": "kconfig.language.values",
+    "Asked": "kconfig.language.values",
     "Context": "context",
     "Derivation": "derivation",
+    "DerivationChanges": "linux.keywords",
     "Fixed": "derivation",
     "Fragment": "kconfig.language.fragment",
     "Hex": "kconfig.language.values",
@@ -99,8 +103,10 @@ __all__ = [
     "NO",
     "UNSET",
     "YES",
+    "Asked",
     "Context",
     "Derivation",
+    "DerivationChanges",
     "Fixed",
     "Fragment",
     "Hex",
@@ -136,13 +142,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 -- whatever the home module has under this name
-    if name not in _HOMES:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # else no misspelled name would be found
+
+    def __getattr__(name: str) -> Any:  # noqa: ANN401 -- whatever the home module has under this name
+        if name not in _HOMES:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 class _Package(types.ModuleType):

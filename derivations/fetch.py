@@ -21,8 +21,9 @@ from store.gc.retention import Retention
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from urllib.parse import SplitResult
+
+    from derivations.forms import ListOf
 
 
 ANY_SYSTEM = "builtin"
@@ -84,14 +85,15 @@ class PinnedPackage(Protocol):
 
 
 def fetch_url(
-    url: str, *, sha256: str, name: str | None = None, mirrors: Iterable[str] = (), executable: bool = False
+    url: str, *, sha256: str, name: str | None = None, mirrors: ListOf[str] = (), executable: bool = False
 ) -> Derivation:
     """Return the file at *url*, or at the first of *mirrors* (whole URLs too) that has it.
 
     Raises:
         InvalidSource: a URL of another scheme or with a password in it, or a hash that is none.
     """
-    if isinstance(mirrors, str):
+    given: object = mirrors
+    if isinstance(given, str):
         raise InvalidSource(str(url), f"mirrors is a list of URLs, not {mirrors!r}")
     urls = [url, *mirrors]
     for each in urls:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -36,14 +36,18 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias, Unpack
+
+    from derivations.forms import ListOf
     from derivations.frozen_map import FrozenMap
     from derivations.kconfig.language.fragment import Request
     from derivations.kconfig.language.merge import Merged
+    from derivations.linux.keywords import DerivationChanges, LinuxKeywords, OverrideKeywords
     from derivations.linux.packages import Packages
 
-
-Change = Callable[[Derivation], Mapping[str, Any]]
-"""What `override_attrs` takes: given the derivation, the attributes of it to change."""
+    Change: TypeAlias = Callable[[Derivation], DerivationChanges]
+    """What `override_attrs` takes: given the derivation, the attributes of it to change."""
 
 
 class UnsupportedSystem(Error):
@@ -177,9 +181,14 @@ class Kernel:
         """Return the final `.config`, compared with what was asked for."""
         return self._parts.configuration.checked.out
 
-    @functools.cached_property
+    @property
     def derivation(self) -> Derivation:
         """Return what builds it."""
+        return self._derivation
+
+    @functools.cached_property
+    def _derivation(self) -> Derivation:
+        # Beside the property: pyright takes no cached property for one, and no such kernel for what modules need.
         derivation = self._parts.build
         for change in self.changes:
             derivation = _changed(derivation, change)
@@ -206,20 +215,21 @@ class Kernel:
         return self.derivation.output("debug")
 
     @functools.cached_property
-    def packages(self) -> Packages:
+    def packages(self) -> Packages[Kernel]:
         """Return the modules from outside of the tree that are known for it."""
         from derivations.linux.packages import packages  # noqa: PLC0415 -- start-up: only who builds modules needs them
 
         return packages(self)
 
-    def with_modules(self, modules: Iterable[Derivation | str]) -> Derivation:
+    def with_modules(self, modules: ListOf[Derivation | str]) -> Derivation:
         """Return its modules and *modules*, of `make_linux_module` or names of `packages`, in one tree.
 
         Raises:
             InvalidArgument: one of them is not a module, or is listed twice.
             UnknownModule: `packages` has no module of that name.
         """
-        if isinstance(modules, str) or not isinstance(modules, Iterable):
+        given: object = modules
+        if isinstance(given, str) or not isinstance(given, Iterable):
             raise InvalidArgument("modules", f"it is a list of modules or their names, not {modules!r}")
         from derivations.linux.module import with_modules  # noqa: PLC0415 -- start-up: as above
 
@@ -230,7 +240,7 @@ class Kernel:
         """Return the tests of this kernel."""
         return Tests(self)
 
-    def override(self, **changes: Any) -> Kernel:  # noqa: ANN401 -- each is checked by the argument it is for
+    def override(self, **changes: Unpack[OverrideKeywords]) -> Kernel:
         """Return this kernel made with other arguments of `make_linux`.
 
         A function receives the old value, and what it returns replaces that. Otherwise
@@ -245,12 +255,7 @@ class Kernel:
             InvalidFragment: options that cannot be asked for.
         """
         check_names("override", changes)
-        old = {name: getattr(self.arguments, name) for name in changes}
-        new = {
-            name: value(old[name]) if _is_function(value) else _merged(name, value, old[name])
-            for name, value in changes.items()
-        }
-        return attrs.evolve(self, arguments=_arguments(functools.partial(attrs.evolve, self.arguments), new))
+        return attrs.evolve(self, arguments=_arguments(self.arguments, **changes))
 
     def override_attrs(self, change: Change) -> Kernel:
         """Return this kernel with the attributes of its derivation that *change* returns.
@@ -267,9 +272,13 @@ class Kernel:
         """Return the lock and the system it is made for: those it was given, else those in use."""
         return self.arguments.context or current()
 
-    @functools.cached_property
+    @property
     def toolchain(self) -> Toolchain:
         """Return what compiles it: the one that was given, or the pinned one of that name for the system."""
+        return self._toolchain
+
+    @functools.cached_property
+    def _toolchain(self) -> Toolchain:  # as `_derivation`
         given = self.arguments.toolchain
         if isinstance(given, Toolchain):
             return given
@@ -298,7 +307,7 @@ class Tests:
         return boot_test(kernel.name, kernel.out, kernel.release, kernel.toolchain, kernel.context.lock())
 
 
-def make_linux(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is checked by `Arguments`
+def make_linux(**arguments: Unpack[LinuxKeywords]) -> Kernel:
     """Return a kernel.
 
     Args:
@@ -346,21 +355,23 @@ def make_linux(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is checked b
     for required in ("version", "source"):
         if required not in arguments:
             raise InvalidArgument(required, "make_linux needs it")
-    return Kernel(_arguments(Arguments, arguments))
+    return Kernel(_arguments(None, **arguments))
 
 
-def _arguments(make: Callable[..., Arguments], given: Mapping[str, Any]) -> Arguments:
-    """Return what *make* makes of *given*, in which files are named as they lie beside the caller's caller."""
-    base: Any = given.get("base")
-    hardware: Any = given.get("hardware")
-    found = dict(given)
-    if is_file_name(hardware):
-        found["hardware"] = snapshot(beside_caller(hardware, depth=2))
-    if not is_file_name(base):
-        return make(**found)
-    file = beside_caller(base, depth=2)
-    arguments = make(**{**found, "base": base_file(file)})
-    check_base(file, arguments)
+def _arguments(old: Arguments | None, /, **given: Any) -> Arguments:  # noqa: ANN401 -- each is checked by `Arguments`
+    """Return arguments as *given*, over *old* if there are any; files are named as they lie beside the caller's caller."""
+    if old is not None:
+        given = {name: _changed_value(name, value, getattr(old, name)) for name, value in given.items()}
+    if is_file_name(given.get("hardware")):
+        given["hardware"] = snapshot(beside_caller(given["hardware"], depth=2))
+    file = None
+    if is_file_name(given.get("base")):
+        file = beside_caller(given["base"], depth=2)
+        given["base"] = base_file(file)
+    # Called like this, and not by way of a variable: that shows editors which arguments there are.
+    arguments = Arguments(**given) if old is None else attrs.evolve(old, **given)
+    if file is not None:
+        check_base(file, arguments)
     return arguments
 
 
@@ -368,7 +379,9 @@ def _is_function(value: object) -> bool:
     return callable(value) and not isinstance(value, type)
 
 
-def _merged(name: str, value: Any, old: Any) -> Any:  # noqa: ANN401 -- an argument of make_linux
+def _changed_value(name: str, value: Any, old: Any) -> Any:  # noqa: ANN401 -- an argument of make_linux
+    if _is_function(value):
+        return value(old)
     return over(value, old, name) if name == "extra_config" else value
 
 

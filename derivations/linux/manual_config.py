@@ -6,7 +6,6 @@ kernel's Kconfig would change of it stops the build before anything is compiled.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from derivations.callers.beside import beside_caller
@@ -14,29 +13,22 @@ from derivations.kconfig.diagnosis.whole_config import local_version
 from derivations.kconfig.language.text import bytes_of, decoded
 from derivations.linux.arguments import NAMES, InvalidArgument, UnknownArgument, check_names, is_file_name
 from derivations.linux.kernel import Kernel, make_linux
+from derivations.linux.keywords import ManualKeywords
 from derivations.version import Version
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Unpack
+
     from derivations.linux.packages import Packages
 
 
-_MAKE_CONFIGURATIONS = frozenset(
-    {
-        "auto_modules",
-        "base",
-        "enable_common_config",
-        "exact",
-        "extra_config",
-        "hardware",
-        "prefer_builtin",
-        "strict_base",
-    }
-)
-_NAMES = ("config_file", *(name for name in NAMES if name not in _MAKE_CONFIGURATIONS))
+_NAMES = ManualKeywords.__required_keys__ | ManualKeywords.__optional_keys__
+_MAKE_CONFIGURATIONS = frozenset(NAMES) - _NAMES
 
 
-def linux_manual_config(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is checked by `Arguments`
+def linux_manual_config(**arguments: Unpack[ManualKeywords]) -> Kernel:
     """Return the kernel with exactly the configuration of a file.
 
     Options that Kconfig computes, without asking anybody, may come out differently, as those that
@@ -56,31 +48,34 @@ def linux_manual_config(**arguments: Any) -> Kernel:  # noqa: ANN401 -- each is 
         IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: the file is cut off, only a part such
             as a defconfig, or for another architecture or version.
     """
-    return _manual("linux_manual_config", arguments)
+    return _manual("linux_manual_config", **arguments)
 
 
-def linux_packages_custom(**arguments: Any) -> Packages:  # noqa: ANN401 -- as above
+def linux_packages_custom(**arguments: Unpack[ManualKeywords]) -> Packages[Kernel]:
     """Return the modules that are built for what `linux_manual_config` makes of the same *arguments*, which is their `.kernel`.
 
     Raises:
         UnknownArgument, InvalidArgument, IncompleteConfig, ForeignConfig, ConfigOfOtherVersion: as there.
     """
-    return _manual("linux_packages_custom", arguments).packages
+    return _manual("linux_packages_custom", **arguments).packages
 
 
-def _manual(function: str, arguments: dict[str, Any]) -> Kernel:
-    for name in sorted(_MAKE_CONFIGURATIONS.intersection(arguments)):
+def _manual(function: str, /, *, config_file: Any = None, **rest: Any) -> Kernel:  # noqa: ANN401 -- each is checked by `Arguments`
+    for name in sorted(_MAKE_CONFIGURATIONS.intersection(rest)):
         raise UnknownArgument(
             function, name, "a whole .config leaves nothing to ask for; make_linux takes one as `base`"
         )
-    check_names(function, arguments, _NAMES)
-    for required in ("version", "source", "config_file"):
-        if required not in arguments:
+    check_names(function, rest, sorted(_NAMES))
+    for required, value in {
+        "version": rest.get("version"),
+        "source": rest.get("source"),
+        "config_file": config_file,
+    }.items():
+        if value is None:
             raise InvalidArgument(required, f"{function} needs it")
-    rest = {name: value for name, value in arguments.items() if name != "config_file"}
-    base: Any = arguments["config_file"]
-    if isinstance(base, str | Path) or is_file_name(base):
-        base = beside_caller(base, depth=2)
+    base = config_file
+    if is_file_name(config_file) or isinstance(config_file, str):
+        base = beside_caller(config_file, depth=2)
         release = rest.get("mod_dir_version") or _release(base, rest["version"], rest.get("extra_version", ""))
         rest["mod_dir_version"] = release
     return make_linux(**rest, base=base, exact=True)

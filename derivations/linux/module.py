@@ -25,9 +25,10 @@ from derivations.unpack import is_archive, unpack
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from derivations.context import Context
+    from derivations.forms import ListOf
     from derivations.linux.arguments import Arguments
     from derivations.toolchain import Toolchain
 
@@ -75,11 +76,11 @@ def make_linux_module(
     name: str | None = None,
     version: str = "",
     description: str = "",
-    directory: str | Sequence[str] | None = None,
-    make_flags: Sequence[str] = (),
-    patches: Sequence[Patch] = (),
-    requires: Sequence[str] = (),
-    depends: Sequence[Derivation] = (),
+    directory: str | ListOf[str] | None = None,
+    make_flags: ListOf[str] = (),
+    patches: ListOf[Patch] = (),
+    requires: ListOf[str] = (),
+    depends: ListOf[Derivation] = (),
 ) -> Derivation:
     """Return a module, or several that are built together, for *kernel*.
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import functools
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import attrs
 
-from derivations.fixpoint import AttrSet, Thunks, stack
+from derivations.fixpoint import AttrSet, stack
 from derivations.frozen_map import FrozenMap
 from derivations.linux.dkms import dkms_package
-from derivations.linux.module import make_linux_module
+from derivations.linux.module import Kernel, make_linux_module
 from derivations.linux.patch import Patch
 from derivations.suggest import suggestion
 from derivations.version import Version
@@ -25,11 +24,15 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
     from derivations.derivation import Derivation
-    from derivations.linux.module import Kernel
+    from derivations.fixpoint import Thunks
 
+    Layer: TypeAlias = "Callable[[Packages[K], Packages[K]], Mapping[str, Callable[[], Derivation]]]"
 
-Layer = Callable[["Packages", "Packages"], Thunks]
+K = TypeVar("K", bound=Kernel)
 
 
 class UnknownModule(Error, KeyError, AttributeError):
@@ -53,20 +56,33 @@ class UnknownModule(Error, KeyError, AttributeError):
         return suggestion(self.package, self.known) or f"there are {', '.join(self.known)}"
 
 
-class Packages(AttrSet):
+class Packages(AttrSet, Generic[K]):
     """The modules that are known for a kernel."""
 
-    def __init__(self, thunks: Thunks | None, kernel: Kernel, layers: tuple[Layer, ...]) -> None:
+    # Declared for editors; there may be others, by `extend`.
+    acpi_call: Derivation
+    bbswitch: Derivation
+    lime: Derivation
+    v4l2loopback: Derivation
+    vpoll: Derivation
+
+    def __init__(self, thunks: Thunks | None, kernel: K, layers: tuple[Layer[K], ...]) -> None:
         super().__init__(thunks)
         self._kernel = kernel
         self._layers = layers
 
     @property
-    def kernel(self) -> Any:  # noqa: ANN401 -- it can do more than is needed here
+    def kernel(self) -> K:
         """The kernel that they are for."""
         return self._kernel
 
-    def extend(self, overlay: Layer) -> Packages:
+    if TYPE_CHECKING:
+
+        def __getitem__(self, name: str) -> Derivation: ...
+
+        def __getattr__(self, name: str) -> Derivation: ...
+
+    def extend(self, overlay: Layer[K]) -> Packages[K]:
         """Return these modules with those of *overlay* over them."""
         return _packages(self._kernel, (*self._layers, overlay))
 
@@ -137,16 +153,16 @@ DKMS: FrozenMap[Dkms] = FrozenMap(
 _PATCHES = Path(__file__).with_name("patches")
 
 
-def packages(kernel: Kernel) -> Packages:
+def packages(kernel: K) -> Packages[K]:
     """Return the modules that are known for *kernel*."""
     return _packages(kernel, (_debian,))
 
 
-def _packages(kernel: Kernel, layers: tuple[Layer, ...]) -> Packages:
+def _packages(kernel: K, layers: tuple[Layer[K], ...]) -> Packages[K]:
     return stack(lambda thunks: Packages(thunks, kernel, layers), layers)
 
 
-def _debian(final: Packages, _: Packages) -> Thunks:
+def _debian(final: Packages[K], _: Packages[K]) -> Mapping[str, Callable[[], Derivation]]:
     """Be the lowest layer: Debian's packages."""
     return {name: functools.partial(_build, final.kernel, name, dkms) for name, dkms in DKMS.items()}
 

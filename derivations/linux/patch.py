@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeAlias
 
-    from derivations.kconfig.language.fragment import Options
+    from derivations.kconfig.language.fragment import ExtraConfig
 
     Source: TypeAlias = str | os.PathLike[str] | Derivation | Output
 
@@ -84,7 +84,7 @@ class Patch:
         file: Source | Sequence[Source] | None = None,
         *,
         text: str | None = None,
-        extra_config: Options | str | Fragment | Sequence[Options | str | Fragment] | None = None,
+        extra_config: ExtraConfig | None = None,
         strip: int = 1,
         max_fuzz: int = MAX_FUZZ,
         drop_applied: bool = False,

@@ -14,12 +14,8 @@ from derivations.linux.kernel import Kernel
 from kernix.building import present
 from kernix.evaluation.attributes import target
 from kernix.evaluation.definitions import definitions
-<<<<<<< HEAD
 from kernix.evaluation.selection import completed
-from kernix.options import attribute, evaluation
-=======
 from kernix.options import VerbCommand, attribute, evaluation
->>>>>>> docs13
 from kernix.output import describe
 
 
@@ -29,7 +25,6 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-<<<<<<< HEAD
 def _trim(session: Session, kernel: Kernel, fragment: Output, unknown: str | None) -> dict[str, Any]:
     """Return how many modules *kernel* drops by *fragment* and keeps, *unknown* if its configuration is not made yet."""
     values = kernel.resolved.output("values")
@@ -42,10 +37,7 @@ def _trim(session: Session, kernel: Kernel, fragment: Output, unknown: str | Non
     return {**counts, "keep_modules": list(kernel.arguments.keep_modules)}
 
 
-@click.command
-=======
 @click.command(cls=VerbCommand)
->>>>>>> docs13
 @attribute
 @evaluation
 @click.option("--json", "as_json", is_flag=True, help="Print the description as JSON.")
@@ -53,12 +45,8 @@ def _trim(session: Session, kernel: Kernel, fragment: Output, unknown: str | Non
 def command(session: Session, /, *, attribute: str, as_json: bool, options: Options) -> None:
     """Describe ATTR: its version, source, patches, requested options, outputs and key.
 
-<<<<<<< HEAD
-    Nothing is built or fetched; where an output is tells whether it is there. Of a kernel with `only_hardware`, the
-    modules that it drops and keeps are counted once its configuration has been made.
-=======
-    Nothing is built or fetched. Outputs that are already built are shown with their store paths.
->>>>>>> docs13
+    Nothing is built or fetched. Outputs that are already built are shown with their store paths. For a kernel with `only_hardware`,
+    the modules that it drops and keeps are counted once its configuration has been made.
     """
     with definitions(session, options) as names:
         found = target(names, attribute)

@@ -19,14 +19,20 @@ import attrs
 from derivations.callers.place import Place, Spot, calling_place
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.language.condition import ALWAYS, Condition
-from derivations.kconfig.language.values import Asked, Priority, Qualified, Unset, Value, checked, option_name, shown
+from derivations.kconfig.language.values import Priority, Qualified, Unset, Value, checked, option_name, shown
 from store.errors import Error
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import TypeAlias
 
+    from derivations.kconfig.language.values import Asked
     from derivations.version import Version
+
+    Options: TypeAlias = "Mapping[str, Asked | Request | Clause | tuple[Clause, ...]]"
+    ExtraConfig: TypeAlias = "Options | str | Fragment | Sequence[Options | str | Fragment]"
+    """What `as_fragments` takes, and so everything that is called `extra_config`."""
 
 
 _MAX_PROBLEMS = 20
@@ -97,9 +103,6 @@ class Clause:
 
     request: Request
     condition: Condition = ALWAYS
-
-
-Options = Mapping[str, Asked | Request | Clause | tuple[Clause, ...]] | Mapping[str, Asked]
 
 
 @attrs.frozen(init=False, repr=False)

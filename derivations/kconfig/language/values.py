@@ -23,10 +23,11 @@ from __future__ import annotations
 import enum
 import re
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from derivations.forms import Integer
 from derivations.kconfig.language.condition import ALWAYS, Condition
 
 
@@ -97,7 +98,7 @@ class Qualified:
     condition: Condition = ALWAYS
 
 
-Asked = Value | Unset | Qualified | list["Asked"] | tuple["Asked", ...]
+Asked = Tristate | Integer | str | Hex | Unset | Qualified | list["Asked"] | tuple["Asked", ...]
 """What can be written for an option."""
 
 
@@ -157,7 +158,7 @@ def _when(condition: Condition, value: Asked) -> Asked:
     return _each(value, lambda it: Qualified(it.value, it.optional, it.priority, it.condition & condition))
 
 
-def _each(value: Asked, change: Callable[[Qualified], Qualified]) -> Asked:
+def _each(value: Any, change: Callable[[Qualified], Qualified]) -> Asked:  # noqa: ANN401 -- `Asked`, whose numbers are no bool
     if isinstance(value, list | tuple):
         return tuple(_each(it, change) for it in value)
     return change(value if isinstance(value, Qualified) else Qualified(value))

@@ -79,19 +79,11 @@ def command(
 ) -> None:
     """Report the outcome of every option that the kernel ATTR requests.
 
-    <<<<<<< HEAD
-    Each request is held, selected, shadowed by another fragment, clamped by a range, changed by a choice,
-    blocked, absent from this version or architecture, unknown, or of a wrong type. Of a whole .config that must
-    hold to the last line, all that would change is told, too, and of a file that it begins with (`base=FILE`), what
-    that asks for and does not get. If a request that is not optional does not hold, or with `strict_base` a line of
-    the base, the exit code is 1; it is 100 if the source is of another version than `version` says.
-    =======
     A request is held, selected, shadowed by another fragment, clamped to a range, changed by a choice, blocked,
     absent from this version or architecture, unknown, or of the wrong type. For a whole .config that must hold to
     the last line, every line that would change is listed; for a file that the configuration starts from
     (`base=FILE`), every line that does not hold. The exit code is 1 if a request that is not optional does not
-    hold, or, with `strict_base`, a line of the base.
-    >>>>>>> docs13
+    hold, or, with `strict_base`, a line of the base; it is 100 if `version` is not the version of the source.
     """
     with definitions(session, options) as names:
         found = resolve(session, attribute, kernel(names, attribute), chosen)

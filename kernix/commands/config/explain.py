@@ -13,12 +13,7 @@ from derivations.kconfig.diagnosis.explain import explain
 from kernix.building import realise
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
-<<<<<<< HEAD
-from kernix.options import attribute, evaluation, realisation
-=======
 from kernix.options import VerbCommand, attribute, evaluation, realisation
-from kernix.realising import realise
->>>>>>> docs13
 
 
 if TYPE_CHECKING:

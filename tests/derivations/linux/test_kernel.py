@@ -160,7 +160,8 @@ def test_functions_receive_the_old_value(argument: str, old: object, expected: o
         seen.append(value)
         return expected
 
-    kernel = make(**({} if old is None else {argument: old})).override(**{argument: change})
+    changes: dict[str, Any] = {argument: change}
+    kernel = make(**({} if old is None else {argument: old})).override(**changes)
 
     assert seen == [old]
     assert getattr(kernel.arguments, argument) == expected
@@ -318,25 +319,27 @@ def test_attributes_reach_the_boot_test() -> None:
     ("call", "error", "sentence", "hint"),
     [
         pytest.param(
-            lambda: make_linux(version="6.12", source=SOURCE, patchs=[]),
+            lambda: make_linux(version="6.12", source=SOURCE, patchs=[]),  # type: ignore[call-arg]  # not everyone checks types
             UnknownArgument, "make_linux has no argument `patchs`", "did you mean `patches`?", id="unknown-argument",
         ),
         pytest.param(
-            lambda: make().override(extraConfig={}),
+            lambda: make().override(extraConfig={}),  # type: ignore[call-arg]  # as above
             UnknownArgument, "override has no argument `extraConfig`", "did you mean `extra_config`?", id="unknown-override",
         ),
         pytest.param(
-            lambda: make_linux(source=SOURCE), InvalidArgument, "version: make_linux needs it", None, id="no-version",
+            lambda: make_linux(source=SOURCE),  # type: ignore[call-arg]  # as above
+            InvalidArgument, "version: make_linux needs it", None, id="no-version",
         ),
         pytest.param(
-            lambda: make_linux(version="6.12"), InvalidArgument, "source: make_linux needs it", None, id="no-source",
+            lambda: make_linux(version="6.12"),  # type: ignore[call-arg]  # as above
+            InvalidArgument, "source: make_linux needs it", None, id="no-source",
         ),
         pytest.param(
             lambda: make().override(version=lambda _: "x"), InvalidVersion, "not a kernel version: 'x'",
             "versions look like 6.12, 6.12.64, 6.6.87.2, 6.19-rc4, 6.1.55-custom, or 6.10.6+bpo", id="function-returns-nonsense",
         ),
         pytest.param(
-            lambda: make().override(patches=lambda old: (*old, 1)),
+            lambda: make().override(patches=lambda old: (*old, 1)),  # type: ignore[arg-type]  # as above
             InvalidArgument, "patches: 1 is not a patch; write Patch(name, file)", None, id="function-returns-no-patch",
         ),
         pytest.param(

@@ -227,7 +227,7 @@ def test_all_problems_at_once() -> None:
         Fragment(
             "mine",
             {
-                "A": True,
+                "A": True,  # type: ignore[dict-item]  # users do not check types
                 "B": YES,
                 "c": YES,
             },

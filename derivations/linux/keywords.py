@@ -1,0 +1,118 @@
+"""The arguments of `make_linux` and of what is built on it, by name, as users may write them.
+
+`make_linux` documents them; `derivations.linux.arguments` checks them, and has them in one form.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+
+if TYPE_CHECKING:
+    import os
+
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias, TypeVar
+
+    from derivations.context import Context
+    from derivations.derivation import Derivation, Fixed, Hints, Output
+    from derivations.forms import Integer, ListOf
+    from derivations.frozen_map import FrozenMap
+    from derivations.hardware.snapshot import Snapshot
+    from derivations.kconfig.language.fragment import ExtraConfig, Fragment
+    from derivations.linux.patch import Patch
+    from derivations.toolchain import Toolchain
+
+    New = TypeVar("New")
+    Old = TypeVar("Old")
+
+    File: TypeAlias = str | os.PathLike[str]
+    Built: TypeAlias = Derivation | Output
+    Changed: TypeAlias = New | Callable[[Old], New]
+    """What `override` takes where `make_linux` takes *New*: that, or a function of the old value."""
+
+
+class _Required(TypedDict):
+    version: str
+    source: Built
+
+
+class _Common(_Required, total=False):
+    """What every kernel may have, whatever its configuration comes from."""
+
+    name: str
+    description: str
+    systems: ListOf[str]
+    ignore_config_errors: bool
+    patches: ListOf[Patch]
+    extra_version: str
+    make_flags: ListOf[str]
+    features: Mapping[str, bool]
+    mod_dir_version: str | None
+    toolchain: Toolchain | str
+    context: Context | None
+    compilations: Integer | None
+
+
+class LinuxKeywords(_Common, total=False):
+    """What `make_linux` takes."""
+
+    base: File | Built
+    extra_config: ExtraConfig
+    enable_common_config: bool
+    auto_modules: bool
+    prefer_builtin: bool
+    exact: bool
+    strict_base: bool
+    hardware: Snapshot | File | None
+    only_hardware: bool
+    keep_modules: ListOf[str]
+
+
+class ManualKeywords(_Common):
+    """What `linux_manual_config` and `linux_packages_custom` take."""
+
+    config_file: File | Built
+
+
+class OverrideKeywords(TypedDict, total=False):
+    """What `Kernel.override` takes: what `make_linux` does, or functions of the values in `Arguments`."""
+
+    version: Changed[str, str]
+    source: Changed[Built, Output]
+    name: Changed[str, str]
+    description: Changed[str, str]
+    systems: Changed[ListOf[str], tuple[str, ...]]
+    ignore_config_errors: Changed[bool, bool]
+    patches: Changed[ListOf[Patch], tuple[Patch, ...]]
+    extra_version: Changed[str, str]
+    make_flags: Changed[ListOf[str], tuple[str, ...]]
+    features: Changed[Mapping[str, bool], FrozenMap[bool]]
+    mod_dir_version: Changed[str | None, str | None]
+    toolchain: Changed[Toolchain | str, Toolchain | str]
+    context: Changed[Context | None, Context | None]
+    compilations: Changed[Integer | None, int | None]
+    base: Changed[File | Built, str | Output]
+    extra_config: Changed[ExtraConfig, tuple[Fragment, ...]]
+    enable_common_config: Changed[bool, bool]
+    auto_modules: Changed[bool, bool]
+    prefer_builtin: Changed[bool, bool]
+    exact: Changed[bool, bool]
+    strict_base: Changed[bool, bool]
+    hardware: Changed[Snapshot | File | None, Snapshot | None]
+    only_hardware: Changed[bool, bool]
+    keep_modules: Changed[ListOf[str], tuple[str, ...]]
+
+
+class DerivationChanges(TypedDict, total=False):
+    """What the function that `Kernel.override_attrs` takes returns: the attributes of the derivation to change."""
+
+    name: str
+    system: str
+    builder: str
+    args: ListOf[str]
+    env: Mapping[str, str]
+    mounts: Mapping[str, Output]
+    outputs: ListOf[str]
+    fixed: Fixed | None
+    hints: Hints
