@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from derivations.derivation import Derivation, Hints, Output, canonical_json
+from derivations.derivation import Derivation, Hints, InvalidDerivation, Output, canonical_json
 from derivations.fetch import ANY_SYSTEM
 from derivations.frozen_map import FrozenMap
 from store.gc.retention import Retention
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 
 REMOVED = "/removed"
@@ -65,7 +66,13 @@ def union(
 
     Where two inputs have different things at one path, it is an error that names both, or with
     *conflicts* `last` the later input's is taken. *removed* is a file with further paths to leave out, one a line.
+
+    Raises:
+        InvalidDerivation: *inputs* are no list of such.
     """
+    given: object = inputs
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise InvalidDerivation(name, (f"its inputs are a list of derivations, not {inputs!r}",))
     layout = layout or Layout()
     members: dict[str, object] = {
         "merge": dict(layout.merge),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from derivations.derivation import Derivation, Hints, Output
+from derivations.derivation import Derivation, Hints, InvalidDerivation, Output
 from derivations.fetch import ANY_SYSTEM
 from store.gc.retention import Retention
 
@@ -31,8 +31,14 @@ def unpack(
         strip: How many leading directories are left out; everything must lie below one name there.
         max_size: To how many bytes it may unpack, 0 for any number; by default to a hundred times its own size, and at
             least 256 MiB. It is no part of the key.
+
+    Raises:
+        InvalidDerivation: *archive* is something else.
     """
-    output = archive.out if isinstance(archive, Derivation) else archive
+    output: object = archive.out if isinstance(archive, Derivation) else archive
+    if not isinstance(output, Output):
+        problem = f"an archive is a derivation, such as local_file(name), not {archive!r}"
+        raise InvalidDerivation("unpack", (problem,))
     env = {"strip": str(strip)}
     if member is not None:
         env["member"] = member

@@ -14,16 +14,13 @@ and trees out of other derivations:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 import attrs
 
 from derivations.derivation import Derivation, Hints, InvalidDerivation, Output, canonical_json
 from derivations.fetch import ANY_SYSTEM
-
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 Compression = Literal["gzip", "xz", "zstd"]
@@ -102,6 +99,8 @@ def make_initramfs(
     Raises:
         InvalidDerivation: a path or a mode is none.
     """
+    if not isinstance(entries, Mapping):
+        raise InvalidDerivation(name, (f"its entries are a mapping of paths, not {entries!r}",))
     if problems := tuple(_problems(entries)):
         raise InvalidDerivation(name, problems)
     outputs = list(dict.fromkeys(entry.output for _, entry in sorted(entries.items()) if isinstance(entry, Copy)))
@@ -127,6 +126,10 @@ def _describe(entry: Entry, places: Mapping[Output, str]) -> dict[str, object]:
 
 
 def _problems(entries: Mapping[str, Entry]) -> list[str]:
+    kinds = (Copy, Device, Directory, File, Link)
+    given: list[tuple[object, object]] = [*entries.items()]
+    if wrong := [f"{path}: not an entry: {entry!r}" for path, entry in given if not isinstance(entry, kinds)]:
+        return wrong
     found = [f"not a path in an initramfs: {path!r}" for path in entries if not _is_path(path)]
     found += [
         f"{path}: not in another tree: {entry.path!r}"
@@ -140,5 +143,5 @@ def _problems(entries: Mapping[str, Entry]) -> list[str]:
     return found
 
 
-def _is_path(path: str) -> bool:
-    return "\0" not in path and all(part not in {"", ".", ".."} for part in path.split("/"))
+def _is_path(path: object) -> bool:
+    return isinstance(path, str) and "\0" not in path and all(part not in {"", ".", ".."} for part in path.split("/"))

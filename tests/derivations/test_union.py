@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from derivations.derivation import InvalidDerivation
 from derivations.source import text_file
 from derivations.union import USR_MERGE, Layout, union
 
@@ -34,3 +37,10 @@ def test_an_empty_layout_says_nothing() -> None:
 def test_letting_the_last_win_is_another_derivation() -> None:
     """How conflicts end is part of what is built."""
     assert dict(union("x", [A], conflicts="last").env) == {"conflicts": "last"}
+
+
+@pytest.mark.parametrize("given", ["x", 3, None, [3], ["x"]], ids=repr)
+def test_what_is_no_list_of_inputs(given: object) -> None:
+    """Inputs that are none are said to be none."""
+    with pytest.raises(InvalidDerivation):
+        union("u", given)  # type: ignore[arg-type]

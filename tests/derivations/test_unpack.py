@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from derivations.derivation import InvalidDerivation
 from derivations.fetch import fetch_url
 from derivations.unpack import ARCHIVE, is_archive, unpack, without_suffixes
 
@@ -42,3 +43,10 @@ def test_the_archive_is_mounted() -> None:
 def test_suffixes_are_left_out(name: str, bare: str) -> None:
     """Suffixes of archives are left out, version numbers are not."""
     assert (bare, bare != name) == (without_suffixes(name), is_archive(name))
+
+
+@pytest.mark.parametrize("given", ["x.tar", 3, None, [SOURCE]], ids=repr)
+def test_what_is_no_archive(given: object) -> None:
+    """A file's name, a number or a list is said to be none."""
+    with pytest.raises(InvalidDerivation, match="such as local_file"):
+        unpack(given)  # type: ignore[arg-type]

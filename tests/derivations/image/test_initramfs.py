@@ -60,3 +60,12 @@ def test_what_cannot_be_is_refused(entries: dict[str, Entry], problem: str) -> N
     with pytest.raises(InvalidDerivation) as caught:
         make_initramfs(entries)
     assert (problem,) == caught.value.problems
+
+
+@pytest.mark.parametrize(
+    "given", ["x", 3, None, {"init": text_file("init", "")}, {"init": "x"}, {3: File("")}], ids=str
+)
+def test_what_is_no_entry(given: object) -> None:
+    """Entries of other types are said to be none."""
+    with pytest.raises(InvalidDerivation):
+        make_initramfs(given)  # type: ignore[arg-type]
