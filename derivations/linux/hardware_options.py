@@ -31,7 +31,7 @@ RESOLVER = "/resolver"
 VALUES = "/values"
 """Where `builtin:hardware-fragment` and `builtin:trim-fragment` see their inputs."""
 
-VERSION, TRIM_VERSION = 103, 102
+VERSION, TRIM_VERSION = 3, 2
 """Raised when the same machines come to another fragment, or do without other modules."""
 
 

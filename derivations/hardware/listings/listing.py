@@ -3,7 +3,7 @@
     lspci                       of pciutils and BusyBox: `derivations.hardware.listings.lspci`
     lsusb, usb-devices          `derivations.hardware.listings.lsusb`
     dmesg, journalctl -k        `derivations.hardware.listings.kernel_log`
-    inxi, hw-probe              as far as ids are in them: `derivations.hardware.listings.reports`
+    inxi, hw-probe              as far as ids or drivers are in them: `derivations.hardware.listings.reports`
     lshw                        drivers, and ids with `-numeric`: `derivations.hardware.listings.lshw`
     lsmod, /proc/modules, the file of modprobed-db
     modaliases, one a line, as `cat /sys/devices/**/modalias`, `udevadm info` and `hwinfo` print them

@@ -3,11 +3,12 @@
     Graphics:  Device-1: Intel … driver: i915 v: kernel bus-ID: 00:02.0 chip-ID: 8086:3e98 class-ID: 0300     inxi -xxx
     pci:8086-5916-17aa-2245;03-00-00;works;graphics card;i915;Intel;HD Graphics 620                           hw-probe
 
-inxi breaks its lines at any blank.
+inxi breaks its lines at any blank. Without `-x` it prints no ids; then the driver is what a device is known by.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import attrs
@@ -28,6 +29,8 @@ _FIELD = re.compile(r"(?:(?:bus|chip|class)[- ]ID|driver|type|speed|serial): ")
 _DEVICE = re.compile(
     r"(?:^| )(?:Device|Card|Hub)-\d+:|(?:^| )Card:? |(?:^| )(?:Display|Display Server|API|Sound Server-\d+|IF|Drives|ID-\d+):"
 )
+_IS_DEVICE = re.compile(r"(?:Device|Card|Hub)[-:\d ]*$")
+_ON_USB = re.compile(r"\btype: USB\b")
 _CHIP = re.compile(r"chip[- ]ID: ([0-9a-f]{4}):([0-9a-f]{4})\b", re.ASCII)
 _CLASS = re.compile(r"class[- ]ID: ([0-9a-f]{4})\b", re.ASCII)
 _BUS = re.compile(r"bus[- ]ID: (\S+)")
@@ -79,20 +82,27 @@ def _inxi(text: str) -> list[Fact]:
     """Return what *text*, a part of a report of inxi, says of devices."""
     facts = []
     section = _SECTIONS.get(re.split(r"[:\s]", text, maxsplit=1)[0], "")
-    for part in _DEVICE.split(" ".join(text.split())):
-        if (chip := _CHIP.search(part)) is None:
+    line = " ".join(text.split())
+    heads = [*_DEVICE.finditer(line)]
+    for head, following in itertools.zip_longest(heads, heads[1:]):
+        part = line[head.end() : following.start() if following else None]
+        if not _IS_DEVICE.search(head[0]):
             continue
-        cls, bus, driver, title = _CLASS.search(part), _BUS.search(part), _DRIVER.search(part), _TITLE.match(part)
-        place = bus[1] if bus else ""
-        drivers = [it for it in (driver[1].split(",") if driver else ()) if it not in _NONE] or [""]
-        called = title[1] if title else ""
-        if re.fullmatch(SLOT, place, re.ASCII):
+        chip, cls, bus, driver, title = (it.search(part) for it in (_CHIP, _CLASS, _BUS, _DRIVER, _TITLE))
+        place, called = bus[1] if bus else "", title[1] if title else ""
+        drivers = [it for it in (driver[1].split(",") if driver else ()) if it not in _NONE]
+        on_pci = re.fullmatch(SLOT, place, re.ASCII) if place else chip is None and _ON_USB.search(part) is None
+        kind = "pci" if on_pci else "usb"
+        if chip is None:  # without -x, the driver is all that is printed
+            facts += [Fact(FactKind.DEVICE, f"{kind}:driver:{it}", f"{kind} {it}", called) for it in drivers]
+            continue
+        if on_pci:
             modalias = pci_modalias(chip[1], chip[2], cls[1] if cls else section)
-            kind, label = "pci", f"{place} {called} [{chip[1]}:{chip[2]}]"
+            label = f"{place} {called} [{chip[1]}:{chip[2]}]"
         else:
             modalias = usb_modalias(chip[1], chip[2])
-            kind, label = "usb", f"USB {chip[1]}:{chip[2]} {called}".rstrip()
-        facts += [Fact(FactKind.DEVICE, modalias, f"{kind} {it}" if it else "", label) for it in drivers]
+            label = f"USB {chip[1]}:{chip[2]} {called}".rstrip()
+        facts += [Fact(FactKind.DEVICE, modalias, f"{kind} {it}" if it else "", label) for it in drivers or [""]]
     return facts
 
 

@@ -118,6 +118,18 @@ Network:   Card: Intel Wireless 8265 / 8275 driver: iwlwifi bus-ID: 01:00.0 chip
            IF: wlp1s0 state: up mac: <filter>
 """
 
+INXI_F = """\
+Graphics:
+  Device-1: Intel UHD Graphics 620 driver: i915 v: kernel
+  Device-2: Realtek Integrated Webcam driver: uvcvideo type: USB
+  Display: x11 server: X.Org v: 1.21.1.7 driver: X: loaded: modesetting
+    unloaded: fbdev,vesa dri: iris gpu: i915 resolution: 1920x1080~60Hz
+Network:
+  Device-1: Qualcomm Atheros QCA6174 driver: ath10k_pci
+  Device-2: Realtek RTL8111 driver: N/A
+  IF: wlp2s0 state: up mac: <filter>
+"""
+
 HW_PROBE = """\
 pci:8086-5916-17aa-2245;03-00-00;works;graphics card;i915;Intel;HD Graphics 620;Lenovo;ThinkPad
 usb:046d-c077;03-01-02;works;mouse;usbhid;Logitech;M105
@@ -274,6 +286,13 @@ def facts(text: str) -> list[tuple[FactKind, str, str]]:
             ], id="inxi",
         ),
         pytest.param(
+            INXI_F,
+            [
+                (DEVICE, "pci:driver:ath10k_pci", "pci ath10k_pci"), (DEVICE, "pci:driver:i915", "pci i915"),
+                (DEVICE, "usb:driver:uvcvideo", "usb uvcvideo"),
+            ], id="inxi-without-ids",
+        ),
+        pytest.param(
             HW_PROBE,
             [
                 (DEVICE, "pci:v00008086d00005916sv000017AAsd00002245bc03sc00i00", "pci i915"),
@@ -339,7 +358,20 @@ def test_forms_may_stand_together() -> None:
 
 def test_forms_that_were_added_stand_together_too() -> None:
     """Every line of every form, one after the other, is understood, and means what it means alone."""
-    texts = [LSPCI_NNK, LSUSB_T, LSPCI_MM, LSPCI_VMM, WITHOUT_NAMES, USB_DEVICES, LSUSB_V, INXI, HW_PROBE, DMESG, LSHW]
+    texts = [
+        LSPCI_NNK,
+        LSUSB_T,
+        LSPCI_MM,
+        LSPCI_VMM,
+        WITHOUT_NAMES,
+        USB_DEVICES,
+        LSUSB_V,
+        INXI,
+        INXI_F,
+        HW_PROBE,
+        DMESG,
+        LSHW,
+    ]
     for first, second in itertools.permutations(texts, 2):
         together = read_listing(f"{first}\n{second}".encode(), "file")
 
