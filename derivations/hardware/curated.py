@@ -94,6 +94,20 @@ COMPANIONS: Final[tuple[Companion, ...]] = (
         "aes-xts-plain64, what LUKS uses unless told otherwise",
         "Documentation/admin-guide/device-mapper/dm-crypt.rst",
     ),
+    # Of these the table stands in, or for, a part of the module that has an option of its own.
+    Companion("BRCMFMAC", ("BRCMFMAC_PCIE", "BRCMFMAC_USB"), "the bus that the chip is on", "drivers/net/wireless/broadcom/brcm80211/brcmfmac/Makefile"),
+    Companion("BCMA", ("BCMA_HOST_PCI", "B43", "BRCMSMAC"), "the chips behind the bus", "drivers/bcma/Makefile; drivers/net/wireless/broadcom/"),
+    Companion("SSB", ("SSB_PCIHOST", "B43", "B43LEGACY"), "the chips behind the bus", "drivers/ssb/Makefile; drivers/net/wireless/broadcom/"),
+    Companion(
+        "RT2800USB", ("RT2800USB_RT33XX", "RT2800USB_RT35XX", "RT2800USB_RT3573", "RT2800USB_RT53XX", "RT2800USB_RT55XX"),
+        "the chips that it drives", "drivers/net/wireless/ralink/rt2x00/rt2800usb.c, rt2800usb_device_table",
+    ),
+    Companion(
+        "RT2800PCI", ("RT2800PCI_RT33XX", "RT2800PCI_RT35XX", "RT2800PCI_RT53XX", "RT2800PCI_RT3290"),
+        "the chips that it drives", "drivers/net/wireless/ralink/rt2x00/rt2800pci.c, rt2800pci_device_table",
+    ),
+    Companion("BT_HCIBTUSB", ("BT_HCIBTUSB_BCM", "BT_HCIBTUSB_MTK", "BT_HCIBTUSB_RTL"), "the maker's way to load firmware", "drivers/bluetooth/btusb.c"),
+    Companion("MOUSE_PS2", ("MOUSE_PS2_ELANTECH",), "touchpads of laptops", "drivers/input/mouse/psmouse-base.c"),
     # Of these the driver with the table is no more than the bus to the one that does the work.
     Companion("MISC_RTSX_PCI", ("MMC_REALTEK_PCI",), "the slot for cards", "drivers/misc/cardreader/rtsx_pcr.c, mfd_add_devices"),
     Companion("MISC_RTSX_USB", ("MMC_REALTEK_USB",), "the slot for cards", "drivers/misc/cardreader/rtsx_usb.c, mfd_add_hotplug_devices"),

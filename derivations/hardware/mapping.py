@@ -57,6 +57,7 @@ class Found:
 
 
 _PCI_IDS = len("pci:v00008086d00005916")
+_USB_IDS = len("usb:v0BDAp8179")
 
 
 @attrs.frozen
@@ -137,7 +138,11 @@ def _device(fact: Fact, drivers: DriverMap, model: Model) -> list[Found]:
         return [*_modules(fact, "id", _usual(certain, model)), *_modules(fact, "perhaps by id", beside)]
     if options := _special(fact):
         return [Found(fact=fact, how="class", options=options)]
-    # Of a USB device a listing tells no interface, so anything might match; of a PCI device little is left out.
+    # Of a USB device a listing tells no interface, so anything might match but what names the device; of a PCI device
+    # little is left out.
+    if fact.name.startswith("usb:v"):
+        named = [it.value for it in matches if it.pattern.startswith(fact.name[:_USB_IDS])]
+        return _modules(fact, "perhaps by id", _usual(named, model))
     if not fact.name.startswith("pci:"):
         return []
     # Without the class, a driver of a whole class would be one of every class.

@@ -47,7 +47,13 @@ SOURCES = {
         aliases=("pci:v00001AF4d*sv*sd*bc*sc*i*",), drivers=(("pci", "virtio-pci"),)
     ),
     "drivers/virtio/virtio_blk.o": CSource(aliases=("virtio:d00000002v*",)),
-    "drivers/block/rts.o": CSource(aliases=("pci:v00001002d00001638sv*sd*bc03sc02i00*",)),
+    "drivers/block/rts.o": CSource(
+        aliases=(
+            "pci:v00001002d00001638sv*sd*bc03sc02i00*",
+            "usb:v0BDAp8179d*dc*dsc*dp*icFFiscFFipFFin*",
+            "usb:v*p*d*dc*dsc*dp*ic08isc06ip50in*",
+        )
+    ),
     "fs/ext4.o": CSource(aliases=("fs-ext4",)),
 }
 DRIVERS = assemble(KBUILD, SOURCES, "x86")
@@ -103,6 +109,7 @@ def device(modalias: str, driver: str = "") -> Fact:
         pytest.param(device("pci:v00009999d00000001sv????????sd????????bc??sc??i??"), [], id="of-no-known-class"),
         pytest.param(device("pci:v00001002d00001638sv????????sd????????bc03sc00i??", "pci gone"), ["xgpu"], id="driver-gone"),
         pytest.param(device("usb:v0001p0002d????dc??dsc??dp??ic??isc??ip??in??"), [], id="usb-says-too-little"),
+        pytest.param(device("usb:v0BDAp8179d????dc??dsc??dp??ic??isc??ip??in??"), ["rts"], id="usb-named"),
         pytest.param(device("pci:v00001AF4d00001042sv????????sd????????bc01sc00i??", "pci virtio-pci"),
                      ["virtio_blk", "virtio_pci"], id="virtio"),
         pytest.param(device("pci:v00001AF4d00001001sv????????sd????????bc01sc00i??", "pci virtio-pci"),
