@@ -135,9 +135,8 @@ class _Before:
 
     def level(self, name: str) -> Level:
         if name not in self.known:
-            now = self.known[name] = max(
-                self.values.level(name), self.on.get(name, Level.N)
-            )  # where it needs itself, too
+            # What it is by itself counts where it needs itself.
+            now = self.known[name] = max(self.values.level(name), self.on.get(name, Level.N))
             symbol = self.model.get(name)
             if symbol is not None and not symbol.prompts and symbol.type in SWITCHES:
                 reasons = [symbol.selected_by, *(And((it.condition, it.value)) for it in symbol.defaults)]
