@@ -185,6 +185,11 @@ list_modules() {
 }
 
 if ! said=$(bash -n dkms.conf 2>&1); then fail conf "dkms.conf is not a program for bash: $said" "correct it, with a patch"; fi
+# dkms knows both before it reads the file, from its command line, and some files use them.
+# shellcheck disable=SC1091
+module=$(source ./dkms.conf > /dev/null 2>&1; printf '%s' "$PACKAGE_NAME")
+# shellcheck disable=SC1091,SC2034
+module_version=$(source ./dkms.conf > /dev/null 2>&1; printf '%s' "$PACKAGE_VERSION")
 trap 'fail conf "dkms.conf ends by itself, on line $last" "it must only set variables"' EXIT
 set -o functrace
 trap 'note_line $LINENO' DEBUG

@@ -248,6 +248,14 @@ def test_modules_that_are_excluded_one_by_one(machine: Machine) -> None:
     assert three.endswith("and this kernel has CONFIG_USB=m")
 
 
+def test_what_dkms_calls_the_package(machine: Machine) -> None:
+    """A dkms.conf may use the names that dkms itself has for name and version, before it sets them, too."""
+    conf = f'PLACE=$dkms_tree/$module/$module_version/build\n{HEAD}MAKE="touch $PLACE/it.ko"\n'
+    run = machine.dkms(conf)
+    assert run.code == 0, run.lines
+    assert [name for _, name, _ in machine.modules] == ["it"]
+
+
 def test_all_modules_are_excluded(machine: Machine) -> None:
     """If each module is excluded by itself, so is the source."""
     error = machine.dkms(HEAD + "BUILT_MODULE_NAME=(one two)\nBUILD_EXCLUSIVE_ARCH=(arm64 riscv)\n").error
