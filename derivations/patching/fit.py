@@ -90,8 +90,13 @@ def fit(lines: Sequence[bytes], hunks: Sequence[Hunk], fuzz: int = 0) -> HunkFit
             image.replace(place, before, after)
             fuzzy.append(Fuzzy(number, place + 1, left_out))
         else:
-            misfits.append(image.misfit(number, hunk, wanted))
+            is_explained = len(misfits) < _EXPLAINED
+            misfits.append(image.misfit(number, hunk, wanted) if is_explained else HunkMisfit(number, hunk))
     return HunkFit(image.lines, displacement, tuple(fuzzy), tuple(misfits))
+
+
+_EXPLAINED = 2
+"""How many misfits of a file it is looked for where they would fit best: that takes a walk over all its lines."""
 
 
 @attrs.define
