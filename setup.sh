@@ -36,13 +36,15 @@ install_packages() {
         as_root=sudo
     fi
     say "installing $1 with ${as_root:+sudo }apt-get"
+    refreshed=
     # shellcheck disable=SC2086
     apt_get install -y -q --no-install-recommends $1 || {
         # The lists are empty, or older than the archive.
         say "refreshing the package lists"
-        apt_get update -q && apt_get install -y -q --no-install-recommends $1
+        # Where there is no network it says so, and ends well all the same.
+        apt_get update -q && refreshed=$said && apt_get install -y -q --no-install-recommends $1
     } || {
-        printf '%s\n' "$said" >&2
+        printf '%s\n' ${refreshed:+"$refreshed"} "$said" >&2
         fail "cannot install $1; see above, then $by_hand"
     }
 }

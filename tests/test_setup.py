@@ -105,6 +105,15 @@ def test_what_apt_says_is_shown(machine: Machine) -> None:
     assert said.splitlines()[-1].endswith("apt-get install bubblewrap")
 
 
+def test_what_apt_says_of_the_network_is_shown(machine: Machine) -> None:
+    """Where the lists cannot be refreshed, which apt does not call a failure, that is shown with what came of it."""
+    machine.has(
+        "apt-get", 'case $1 in update) echo "W: no network" >&2 ;; *) echo "E: no candidate" >&2; exit 100 ;; esac'
+    )
+    said = machine.setup("demo", 1).splitlines()
+    assert ["W: no network", "E: no candidate"] == said[-3:-1]
+
+
 @pytest.mark.parametrize(
     ("sudo", "reason"),
     [pytest.param(None, "there is no sudo", id="none"), pytest.param("exit 1", "asks for a password", id="password")],
