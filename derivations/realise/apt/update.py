@@ -31,6 +31,7 @@ _COMPLAINT = re.compile(
 )
 _SIGNATURE = re.compile(r"W: (?:GPG error|OpenPGP signature verification failed): (.*)")
 _ERROR = re.compile(r"^Err:\d+ (\S+) (\S+) .*\n +(\S.*)$", re.MULTILINE)
+_UNTIMELY = re.compile(r"E: Release file for (\S+)/(?:In)?Release is ((?:expired|not valid yet) .*?)\. ")
 _ADDRESS = re.compile(r" \[IP: [^]]*\]$")
 
 
@@ -85,6 +86,7 @@ def fetch_lists(apt: Apt, sources: Iterable[Source], *settings: str) -> Update:
         answers = [
             _squeezed(words) for uri, dist, words in _ERROR.findall(finished.stdout) if _is_of(source, uri, dist)
         ]
+        answers += [words for url, words in _UNTIMELY.findall(finished.stderr) if url == _release_url(source)]
         if answers and not any(it.startswith(f"{source} ") for it in signatures):
             unreachable[source] = answers[0]
         complaint = next((it for it in _COMPLAINT.findall(finished.stderr) if _is_of(source, it[0], it[1])), None)
@@ -105,6 +107,12 @@ def _is_of(source: Source, uri: str, dist: str) -> bool:
     """Return whether *source* is what apt calls by *uri* and *dist*, which may have a component behind it."""
     name, called = str(source), f"{uri.rstrip('/')} {dist}"
     return called == name or called.startswith(f"{name.rstrip('/')}/")
+
+
+def _release_url(source: Source) -> str:
+    """Return where the file `Release` of *source* lies, as apt shows it."""
+    base, _, suite = str(source).rpartition(" ")
+    return f"{base}/{suite}".rstrip("/") if suite.endswith("/") else f"{base}/dists/{suite}"
 
 
 def _squeezed(words: str) -> str:

@@ -29,6 +29,15 @@ RELEASE = "/debian/dists/one/InRelease"
 INDEX = b"Package: x\nVersion: 1\nArchitecture: amd64\nMaintainer: x\nFilename: x.deb\nSize: 1\nDescription: x\n"
 
 
+def release(date: str) -> str:
+    """Return what the archive says about its release, with a line about its time."""
+    digest = hashlib.sha256(INDEX).hexdigest()
+    return (
+        f"Suite: one\nCodename: one\n{date}\nArchitectures: amd64\nComponents: main\n"
+        f"SHA256:\n {digest} {len(INDEX)} main/binary-amd64/Packages\n"
+    )
+
+
 @attrs.frozen
 class World:
     """An apt, a signed archive of one release, and a source that is it."""
@@ -53,12 +62,8 @@ def world(tmp_path: Path, plain_path: Path, archive_key: Key) -> Iterator[World]
     apt = Apt(work=tmp_path / "work", native="amd64", options=options)
     apt.prepare(["amd64"])
     with ScriptedServer() as server:
-        digest = hashlib.sha256(INDEX).hexdigest()
         server.files[RELEASE.replace("InRelease", "main/binary-amd64/Packages")] = INDEX
-        server.files[RELEASE] = archive_key.sign(
-            "Suite: one\nCodename: one\nArchitectures: amd64\nComponents: main\n"
-            f"SHA256:\n {digest} {len(INDEX)} main/binary-amd64/Packages\n"
-        )
+        server.files[RELEASE] = archive_key.sign(release("Date: Sat, 01 Jan 2022 00:00:00 UTC"))
         uri = server.url("/debian/")
         yield World(apt, server, Source(uri=uri, suite="one", components=("main",), options={"Signed-By": str(key)}))
 
@@ -105,6 +110,23 @@ def test_an_archive_of_another_key_is_unsigned(world: World, plain_path: Path) -
     update = fetch_lists(world.apt, [other])
     assert ({}, (other,)) == (update.unreachable, update.unsigned)
     assert update.signatures
+
+
+@pytest.mark.parametrize(
+    ("date", "said"),
+    [
+        pytest.param(
+            "Date: Sat, 01 Jan 2022 00:00:00 UTC\nValid-Until: Sun, 02 Jan 2022 00:00:00 UTC", "expired", id="no-longer"
+        ),
+        pytest.param("Date: Sun, 02 Jan 2222 00:00:00 UTC", "not valid yet", id="not-yet"),
+    ],
+)
+def test_an_archive_out_of_its_time(world: World, archive_key: Key, date: str, said: str) -> None:
+    """An archive that is no longer brought up to date, or whose clock is wrong, is unreachable, too."""
+    world.server.files[RELEASE] = archive_key.sign(release(date))
+    strict = ("Acquire::Check-Valid-Until=true", "Acquire::Check-Date=true")
+    update = fetch_lists(world.apt, [world.source], *strict)
+    assert [True] == [it.startswith(said) for it in update.unreachable.values()]
 
 
 def test_a_release_that_is_absent(world: World) -> None:
