@@ -106,7 +106,11 @@ class Connection:
         self._mutex = threading.RLock()
         self.is_for_reading = False
         self._connection = self._open(fresh=fresh)
-        self._inode = path.stat().st_ino
+        try:
+            self._inode = path.stat().st_ino
+        except BaseException:
+            self._connection.close()
+            raise
 
     @contextlib.contextmanager
     def understood(self) -> Iterator[None]:
@@ -208,7 +212,11 @@ class Connection:
             connection = open_for_reading(self.path)
         except (sqlite3.OperationalError, OSError):
             raise error from None
-        ((version,),) = connection.execute("pragma user_version")
+        try:
+            ((version,),) = connection.execute("pragma user_version")
+        except BaseException:
+            connection.close()
+            raise
         if version != SCHEMA_VERSION:
             connection.close()
             raise error
