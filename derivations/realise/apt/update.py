@@ -29,7 +29,8 @@ _ABSENT = "does not have a Release file"
 _COMPLAINT = re.compile(
     rf"E: The repository '(\S+) (\S+) (?:In)?Release' (is not signed|is no longer signed|{_ABSENT})"
 )
-_SIGNATURE = re.compile(r"W: (?:GPG error|OpenPGP signature verification failed): (.*)")
+# Each version of apt has words of its own for it ("GPG error", "Signature verification failed", …), and the same place.
+_SIGNATURE = re.compile(r"^W: [^:]+: (\S+ \S+ (?:In)?Release: .*)", re.MULTILINE)
 _ERROR = re.compile(r"^Err:\d+ (\S+) (\S+) .*\n +(\S.*)$", re.MULTILINE)
 _UNTIMELY = re.compile(r"E: Release file for (\S+)/(?:In)?Release is ((?:expired|not valid yet) .*?)\. ")
 _ADDRESS = re.compile(r" \[IP: [^]]*\]$")
@@ -87,12 +88,13 @@ def fetch_lists(apt: Apt, sources: Iterable[Source], *settings: str) -> Update:
             _squeezed(words) for uri, dist, words in _ERROR.findall(finished.stdout) if _is_of(source, uri, dist)
         ]
         answers += [words for url, words in _UNTIMELY.findall(finished.stderr) if url == _release_url(source)]
-        if answers and not any(it.startswith(f"{source} ") for it in signatures):
+        badly_signed = any(it.startswith(f"{source} ") for it in signatures)
+        if answers and not badly_signed:
             unreachable[source] = answers[0]
         complaint = next((it for it in _COMPLAINT.findall(finished.stderr) if _is_of(source, it[0], it[1])), None)
         if complaint is not None and complaint[2] == _ABSENT:
             absent.append(source)
-        elif complaint is not None and source not in unreachable:
+        elif badly_signed or (complaint is not None and source not in unreachable):
             unsigned.append(source)
     return Update(
         finished=finished,

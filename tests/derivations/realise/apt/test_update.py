@@ -12,7 +12,7 @@ import pytest
 
 from derivations.debian.sources import Source
 from derivations.realise.apt.run import Apt, AptFailed
-from derivations.realise.apt.update import fetch_lists, spare
+from derivations.realise.apt.update import _SIGNATURE, fetch_lists, spare
 from tests.derivations.realise.scripted_server import Answer, ScriptedServer
 
 
@@ -127,6 +127,32 @@ def test_an_archive_out_of_its_time(world: World, archive_key: Key, date: str, s
     strict = ("Acquire::Check-Valid-Until=true", "Acquire::Check-Date=true")
     update = fetch_lists(world.apt, [world.source], *strict)
     assert [True] == [it.startswith(said) for it in update.unreachable.values()]
+
+
+def test_an_archive_that_was_signed_before_is_unsigned(world: World) -> None:
+    """An archive whose text somebody changes is unsigned, also where apt still has what it said before."""
+    fetch_lists(world.apt, [world.source]).check()
+    changed = world.server.files[RELEASE].replace(b"Codename: one", b"Codename: two")
+    world.server.files[RELEASE] = changed
+    world.server.etag = '"two"'
+    update = fetch_lists(world.apt, [world.source])
+    assert ({}, (world.source,)) == (update.unreachable, update.unsigned)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "GPG error",
+        "OpenPGP signature verification failed",
+        "Signature verification failed",
+        "An error occurred during the signature verification. The repository is not updated. GPG error",
+    ],
+)
+def test_words_of_several_apts(words: str) -> None:
+    """What is said of a signature is found in the words of each version of apt, and other warnings are not that."""
+    place = "http://m.test/debian one InRelease"
+    said = f"W: http://m.test/debian one InRelease: Key is stored in legacy keyring\nW: {words}: {place}: NO_PUBKEY 1\n"
+    assert [f"{place}: NO_PUBKEY 1"] == _SIGNATURE.findall(said)
 
 
 def test_a_release_that_is_absent(world: World) -> None:
