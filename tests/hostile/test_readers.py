@@ -112,6 +112,7 @@ def test_sound_archives_are_read(name: str) -> None:
     assert [] == [data for data in reader.corpus if _refused(reader, data)]
 
 
+@pytest.mark.filterwarnings("ignore::derivations.kconfig.language.grammar.ConfigRemark")
 @pytest.mark.parametrize("name", READERS)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -60,14 +61,14 @@ def test_a_program_that_is_not_there() -> None:
 def test_no_helper_outlives_the_time(pipe: tuple[Path, int]) -> None:
     """A program whose time is over ends with all its helpers."""
     with pytest.raises(TookTooLong):
-        run(["sh", "-c", FAMILY.format(pipe=pipe[0])], timeout=0.5)
+        run(["sh", "-c", FAMILY.format(pipe=shlex.quote(str(pipe[0])))], timeout=0.5)
     await_end(pipe[1])
 
 
 def test_no_helper_outlives_the_wish(pipe: tuple[Path, int]) -> None:
     """A program that nobody waits for any more ends with all its helpers."""
     with pytest.raises(GivenUp):
-        run(["sh", "-c", FAMILY.format(pipe=pipe[0])], timeout=600, cancelled=lambda: True)
+        run(["sh", "-c", FAMILY.format(pipe=shlex.quote(str(pipe[0])))], timeout=600, cancelled=lambda: True)
     await_end(pipe[1])
 
 
@@ -75,9 +76,7 @@ def test_no_helper_outlives_the_wish(pipe: tuple[Path, int]) -> None:
 def test_no_helper_outlives_kernix(pipe: tuple[Path, int], number: signal.Signals) -> None:
     """However the process that runs a program ends, the program and its helpers end with it."""
     place, reader = pipe
-    code = (
-        f"from derivations.realise.supervised import run; run(['sh', '-c', {FAMILY.format(pipe=place)!r}], timeout=600)"
-    )
+    code = f"from derivations.realise.supervised import run; run(['sh', '-c', {FAMILY.format(pipe=shlex.quote(str(place)))!r}], timeout=600)"
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as process:
         await_writer(reader)
         process.send_signal(number)

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import lzma
+import shlex
 import sys
 
 from pathlib import Path
@@ -168,7 +169,7 @@ def test_check(kernix: CommandLine, mine: Path) -> None:
 def test_hints_repeat_what_selects_the_kernel(kernix: CommandLine, mine: Path) -> None:
     """A command that is proposed has the words of the command line that say where the kernel comes from."""
     ran = kernix("config", "check", "-f", mine, "mine")
-    assert f"hint: `kernix config fix -f {mine} mine` looks" in ran.err
+    assert f"hint: `kernix config fix -f {shlex.quote(str(mine))} mine` looks" in ran.err
     assert "`kernix list`" in kernix("config", "check", "--overlay", "debug", "7.99").err.replace(
         " --overlay debug", ""
     )
