@@ -178,7 +178,7 @@ def add_root(store: Store, name: str, target: StorePath) -> Path:
     """Make *target* a root named *name* in the store itself; return the link."""
     link = store.layout.roots / name
     store.hold_all([target])
-    link.parent.mkdir(parents=True, exist_ok=True)
+    link.parent.mkdir(0o755, parents=True, exist_ok=True)
     _switch(link, str(store.path(target)))
     return link
 

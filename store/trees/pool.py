@@ -101,7 +101,7 @@ class Pool:
     @classmethod
     def open(cls, directory: Path) -> Pool:
         """Return the pool in *directory*, which is created if it is not there."""
-        (directory / _TEMPORARY).mkdir(parents=True, exist_ok=True)
+        (directory / _TEMPORARY).mkdir(0o755, parents=True, exist_ok=True)
         pool = cls(directory, os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         pool.look()
         return pool
@@ -362,7 +362,7 @@ class Pool:
 
     def _make_directory(self, name: str) -> None:
         with contextlib.suppress(FileExistsError):
-            os.mkdir(name, dir_fd=self._fd)
+            os.mkdir(name, 0o755, dir_fd=self._fd)
 
     def _exists(self, place: str) -> bool:
         return os.access(place, os.F_OK, dir_fd=self._fd)

@@ -248,6 +248,7 @@ def _check_closed(home: Path) -> None:
     modes = {place.name: stat.S_IMODE(place.stat().st_mode) for place in home.iterdir()}
     assert {0o755, 0o711} == {modes.pop("store"), modes.pop("builds")}
     assert [] == [(name, oct(mode)) for name, mode in modes.items() if mode & 0o077]
+    assert [] == [it for it in home.rglob("*") if not it.is_symlink() and it.stat().st_mode & 0o022]
 
 
 def test_a_lax_store_is_closed_when_it_is_opened(tmp_path: Path) -> None:
