@@ -24,6 +24,10 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 _NAMED = re.compile(r"\A# ([\w.-]+\.py)\n")
+_PROGRESS = re.compile(
+    r"\d+ derivations? to build|\d+ of \d+ done|"
+    r"(found|reused|building|built|checked|fetching|fetched|joined|read|unpacking|unpacked|wrote|left out) |\S+ failed$"
+)
 _CAT = re.compile(r"cat (~/)?([\w./-]+\.(?:config|scm|toml|txt))")
 _OPERATORS = {"|", "2>&1", ">", ";"}
 
@@ -128,7 +132,7 @@ def write_files(page: Path, directory: Path) -> list[Path]:
 
 
 def shape(printed: str, *places: tuple[Path, str]) -> list[str]:
-    """Return the lines of *printed* with what differs from run to run taken out of them.
+    """Return the lines of *printed* without what differs from run to run: numbers, digests, and a build's progress.
 
     Args:
         printed: What a command printed, or a page says that it did.
@@ -136,6 +140,7 @@ def shape(printed: str, *places: tuple[Path, str]) -> list[str]:
     """
     for place, name in places:
         printed = printed.replace(str(place), name)
+    printed = "\n".join(line for line in printed.splitlines() if not _PROGRESS.match(line))
     printed = re.sub(r"\b[0-9a-z]{32}-", "DIGEST-", printed)
     printed = re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", printed)
     printed = re.sub(r"\d[\d,.]*( [kMGT]?B\b|( min)? ?s\b)?", "N", printed)

@@ -78,4 +78,5 @@ def _evaluate(value: object) -> None:
 @with_page
 def test_console(page: Path, shell: Shell) -> None:
     """What needs no kernel's source is run, and prints what the page says, in this order."""
-    assert shell.run_all(console(page), needs_no_kernel) == ""
+    wrong = shell.run_all(console(page), needs_no_kernel)
+    assert not wrong, wrong
