@@ -204,8 +204,9 @@ class Shell:
         )
         places = ((self.store, "~/.local/share/kernix"), (self.home, "~"))
         missing = is_shown(shape(command.printed, *places), shape(done.stdout, *places))
-        fails = re.search(r"^error: ", command.printed, re.MULTILINE) is not None and "|" not in command.line
-        if missing is None and (done.returncode != 0) is fails:
+        fails = re.search(r"^error: ", command.printed, re.MULTILINE) is not None
+        is_known = "|" not in command.line and "[…" not in command.printed
+        if missing is None and (not is_known or (done.returncode != 0) is fails):
             return None
         return f"$ {command.line}\n{done.stdout}[exit code {done.returncode}; the page shows: {missing}]"
 

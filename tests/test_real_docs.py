@@ -31,6 +31,8 @@ _OTHERS = {
     "build.md: kernix build -f fetched.py wrong": "asks a server of the page",
     "build.md: kernix log linux_micro.tests.boot | tail -n 3": "ends with what KVM said, on machines where it fails",
     "build.md: kernix log --follow linux_micro.tests.boot": "of a boot that is going on",
+    "configuration.md: kernix config check -f manual.py whole": "about a whole .config that the page does not show",
+    "options.md: kernix config check -f guides.py guix": "about options that the page does not show",
     "options.md: kernix config upgrade -f my_kernels.py old --to linux_debian_6_12": "unpacks another Linux",
 }
 """Commands that are left out, and why."""
