@@ -24,6 +24,11 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 _NAMED = re.compile(r"\A# ([\w.-]+\.py)\n")
+_PROGRESS = re.compile(
+    r"\d+ derivations? to build|\d+ of \d+ done|"
+    r"(found|reused|building|built|checked|fetching|fetched|joined|read|unpacking|unpacked|wrote|left out) |\S+ failed$"
+)
+_CAT = re.compile(r"cat (~/)?([\w./-]+\.(?:config|scm|toml|txt))")
 _OPERATORS = {"|", "2>&1", ">", ";"}
 
 _HEAD = "#\n# Automatically generated file; DO NOT EDIT.\n# Linux/x86 6.12.117 Kernel Configuration\n#\n"
@@ -50,6 +55,7 @@ FILES = {
     "guix.scm": '(("CONFIG_EXT4_FS" . #t) ("CONFIG_NET_9P" . m))\n',
     "guides.json": _SNAPSHOT,
     "hello/hello.c": "",
+    "linux/Makefile": "",
     "stale.patch": _PATCH,
     "talk/talk.c": "",
     "whole.config": f"{_HEAD}CONFIG_64BIT=y\n",
@@ -108,11 +114,14 @@ def shown() -> list[Command]:
 def write_files(page: Path, directory: Path) -> list[Path]:
     """Write the files of *page* to *directory*, and return those that are its Python blocks, in their order.
 
-    These are the Python blocks, named by their first line, and `FILES`.
+    These are the Python blocks, named by their first line; what `cat` shows; and `FILES`.
     """
     for name, content in FILES.items():
         (directory / name).parent.mkdir(exist_ok=True)
         (directory / name).write_text(content, encoding="utf-8")
+    for command in console(page):
+        if (shows := _CAT.fullmatch(command.line)) is not None and not shows[1]:
+            (directory / shows[2]).write_text(command.printed, encoding="utf-8")
     found = []
     for number, block in enumerate(blocks(page, "python"), 1):
         named = _NAMED.match(block)
@@ -123,7 +132,7 @@ def write_files(page: Path, directory: Path) -> list[Path]:
 
 
 def shape(printed: str, *places: tuple[Path, str]) -> list[str]:
-    """Return the lines of *printed* with what differs from run to run taken out of them.
+    """Return the lines of *printed* without what differs from run to run: numbers, digests, and a build's progress.
 
     Args:
         printed: What a command printed, or a page says that it did.
@@ -131,6 +140,7 @@ def shape(printed: str, *places: tuple[Path, str]) -> list[str]:
     """
     for place, name in places:
         printed = printed.replace(str(place), name)
+    printed = "\n".join(line for line in printed.splitlines() if not _PROGRESS.match(line))
     printed = re.sub(r"\b[0-9a-z]{32}-", "DIGEST-", printed)
     printed = re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", printed)
     printed = re.sub(r"\d[\d,.]*( [kMGT]?B\b|( min)? ?s\b)?", "N", printed)
@@ -171,14 +181,12 @@ class Shell:
     def run_all(self, commands: Iterable[Command], chosen: Callable[[Command], bool]) -> str:
         """Run those *commands* that are *chosen* and whose files are known; return what went otherwise than is shown.
 
-        A file that `cat` shows is written at that point.
+        A file of the home directory that `cat` shows is written at that point.
         """
         wrong = []
         for command in commands:
-            if (shows := re.fullmatch(r"cat (~/)?([\w./-]+\.(?:config|scm|toml|txt))", command.line)) is not None:
-                path = (self.home if shows[1] else self.work) / shows[2]
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(command.printed, encoding="utf-8")
+            if (shows := _CAT.fullmatch(command.line)) is not None and shows[1]:
+                (self.home / shows[2]).write_text(command.printed, encoding="utf-8")
             elif command.line.startswith("kernix ") and chosen(command) and self.has_files_of(command):
                 wrong.append(self.run(command))
         return "\n\n".join(filter(None, wrong))
@@ -196,8 +204,9 @@ class Shell:
         )
         places = ((self.store, "~/.local/share/kernix"), (self.home, "~"))
         missing = is_shown(shape(command.printed, *places), shape(done.stdout, *places))
-        fails = re.search(r"^error: ", command.printed, re.MULTILINE) is not None and "|" not in command.line
-        if missing is None and (done.returncode != 0) is fails:
+        fails = re.search(r"^error: ", command.printed, re.MULTILINE) is not None
+        is_known = "|" not in command.line and "[…" not in command.printed
+        if missing is None and (not is_known or (done.returncode != 0) is fails):
             return None
         return f"$ {command.line}\n{done.stdout}[exit code {done.returncode}; the page shows: {missing}]"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import re
 import subprocess
 import sys
@@ -200,3 +201,11 @@ def test_complete(page: str, words: list[str]) -> None:
     """A page has every word of what it documents."""
     content = text(ROOT / "docs" / page)
     assert [word for word in words if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", content)] == []
+
+
+def test_reference() -> None:
+    """Every name in the table of docs/python.md is in the module that the table says."""
+    rows = re.findall(r"^\| `([\w.]+)` \| (.*) \|$", text(ROOT / "docs/python.md"), re.MULTILINE)
+    names = [(module, name) for module, cell in rows for name in re.findall(r"`(\w+)", cell) if name != "listener"]
+    assert len(names) > _FEWEST
+    assert [(module, name) for module, name in names if not hasattr(importlib.import_module(module), name)] == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,10 +10,11 @@ from derivations.context import using
 from derivations.debian.lock import dumps
 from derivations.derivation import Derivation
 from derivations.linux.kernel import Kernel
+from derivations.source import text_file
 from overlays.load import load_file
 from store.errors import Error
 from tests.fakes import fake_context, fake_lock
-from tests.pages import PAGES, Command, Shell, console, open_shell, write_files
+from tests.pages import PAGES, ROOT, Command, Shell, blocks, console, open_shell, write_files
 
 
 if TYPE_CHECKING:
@@ -78,4 +79,21 @@ def _evaluate(value: object) -> None:
 @with_page
 def test_console(page: Path, shell: Shell) -> None:
     """What needs no kernel's source is run, and prints what the page says, in this order."""
-    assert shell.run_all(console(page), needs_no_kernel) == ""
+    wrong = shell.run_all(console(page), needs_no_kernel)
+    assert not wrong, wrong
+
+
+def test_context() -> None:
+    """The example of docs/python.md that makes a kernel without a `context` returns its key."""
+    names: dict[str, Any] = {}
+    exec(blocks(ROOT / "docs/python.md", "python")[2], names)  # noqa: S102 -- a block of ours
+    key, other = (names["evaluated"](fake_lock(), text_file(name, "")) for name in ("one", "two"))
+    assert (len(key), key == other) == (len(other), False)
+
+
+def test_completion(tmp_path: Path) -> None:
+    """The line of docs/index.md for bash makes it complete `kernix`."""
+    (line,) = [it for it in blocks(ROOT / "docs/index.md", "bash")[0].splitlines() if "bash" in it]
+    shell = open_shell(ROOT / "docs/index.md", tmp_path / "home", tmp_path / "store", {})
+    printed = "complete -o nosort -F _kernix_completion kernix\n"
+    assert shell.run(Command("index.md", f"{line}\ncomplete -p kernix", printed)) is None

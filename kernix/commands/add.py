@@ -36,7 +36,7 @@ class UnfitName(Error):
 
 @click.command
 @click.argument("path", type=PATH)
-@click.option("--name", help="Name the object NAME rather than after the file.")
+@click.option("--name", metavar="NAME", help="Name the object NAME rather than after the file.")
 @click.pass_obj
 def command(session: Session, /, *, path: Path, name: str | None) -> None:
     """Add the file or directory PATH to the store and print its store path.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     metavar="OUT",
     help="Write a snapshot of the machine to this file; this needs no kernel.",
 )
-@click.option("--name", help="The machine's name in the snapshot. [default: its host name]")
+@click.option("--name", metavar="NAME", help="The machine's name in the snapshot. [default: its host name]")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @evaluation
 @realisation

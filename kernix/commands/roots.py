@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, subcommand_metavar="[VERB …]")
 @click.option("--json", "as_json", is_flag=True, help="Print the roots as JSON.")
 @click.pass_context
 def command(ctx: click.Context, /, *, as_json: bool) -> None:

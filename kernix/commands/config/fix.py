@@ -66,7 +66,7 @@ def command(
     options: Options,
     chosen: Chosen,
 ) -> None:
-    """Find the smallest set of options that makes X=y hold in the kernel ATTR, and what each costs.
+    """Find a minimal set of options that makes X=y hold in the kernel ATTR, and what each costs.
 
     Without X=y, solves for the options that ATTR requests and that do not hold. Paste the result into
     `extra_config`. It is exact: the kernel's own Kconfig has confirmed it, and every option in it is needed.

@@ -22,7 +22,7 @@ VERBS = {
     "diff": "Compare two configurations, with the cause of each difference",
     "edit": "Edit in menuconfig and print the changes as a fragment",
     "explain": "Explain the value of an option",
-    "fix": "Find the smallest set of options that makes a request hold",
+    "fix": "Find a minimal set of options that makes a request hold",
     "hardening": "Compare with the Kernel Self Protection Project's rules",
     "import": "Convert a .config or a fragment to Python",
     "search": "Find options by name, as in menuconfig",
