@@ -99,7 +99,7 @@ _LEVELS = {"n": Level.N, "m": Level.M, "y": Level.Y}
 class Valued(Protocol):
     """What tells the values of options and choices."""
 
-    def level(self, name: str) -> Level:
+    def level(self, name: str, /) -> Level:
         """Return what *name* is worth in an expression: n for texts, numbers and what is not defined."""
         ...
 
