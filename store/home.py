@@ -143,7 +143,7 @@ def is_store(layout: Layout) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise (UnusableHome(home, _reason(error)) if mine else ForeignStore(home, status.st_uid)) from None  # pyright: ignore[reportPossiblyUnboundVariable]  # `mine` is of it
+        raise (UnusableHome(home, _reason(error)) if mine else ForeignStore(home, status.st_uid)) from None
     if not mine and (os.geteuid() != 0 or not found):  # root may use any store, and makes its own
         raise ForeignStore(home, status.st_uid)
     return found

@@ -175,9 +175,8 @@ class Process:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             Path(f"/proc/{first}/oom_score_adj").write_text(_FIRST_TO_GO)
         if self._limit_tasks and self._bounds.processes:
-            limit = _hard(self._bounds.processes)
             with contextlib.suppress(ProcessLookupError):
-                resource.prlimit(first, resource.RLIMIT_NPROC, (limit, limit))
+                resource.prlimit(first, resource.RLIMIT_NPROC, (_hard(self._bounds.processes),) * 2)
         gate, self._gate = self._gate, None
         with contextlib.suppress(BrokenPipeError):
             os.write(gate, seccomp.program(os.uname().machine))
