@@ -62,26 +62,32 @@ class PinnedPackage(Protocol):
     @property
     def name(self) -> str:
         """Return the package's name."""
+        ...
 
     @property
     def version(self) -> str:
         """Return the package's version."""
+        ...
 
     @property
     def archive(self) -> str:
         """Return the last component of the archive's base URL, such as `debian-security`."""
+        ...
 
     @property
     def path(self) -> str:
         """Return the place of the package below the archive's base URL."""
+        ...
 
     @property
     def size(self) -> int:
         """Return how many bytes the package has."""
+        ...
 
     @property
     def sha256(self) -> str:
         """Return the SHA-256 of the package in hexadecimal."""
+        ...
 
 
 def fetch_url(

@@ -22,15 +22,19 @@ class ListOf(Protocol[T_co]):
 
     def __contains__(self, item: object, /) -> bool:
         """Return whether *item* is in it."""
+        ...
 
     def __getitem__(self, index: SupportsIndex, /) -> T_co:
         """Return the item at *index*."""
+        ...
 
     def __iter__(self) -> Iterator[T_co]:
         """Return an iterator over its items."""
+        ...
 
     def __len__(self) -> int:
         """Return how many items it has."""
+        ...
 
 
 class Integer(Protocol):
@@ -39,6 +43,7 @@ class Integer(Protocol):
     @property  # type: ignore[override]  # which is what tells the two apart
     def __class__(self) -> type[int]:
         """Return `int`."""
+        ...
 
     @__class__.setter
-    def __class__(self, kind: type[int], /) -> None: ...
+    def __class__(self, kind: type[int], /) -> None: ...  # pyright: ignore[reportIncompatibleMethodOverride]  # as above

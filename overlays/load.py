@@ -14,7 +14,7 @@ import traceback
 import types
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from store.errors import Error, reason_of
 
@@ -122,8 +122,7 @@ def load_overlay(path: Path) -> Overlay:
     overlay = load_file(path).get("overlay")
     if not callable(overlay):
         raise NoOverlay(str(path))
-    found: Overlay = overlay
-    return found
+    return cast("Overlay", overlay)
 
 
 def is_users(frame: types.FrameType) -> bool:

@@ -54,6 +54,10 @@ class Remedy(enum.Enum):
     SET_ASIDE = enum.auto()  # the pool's entry, so that nothing is linked to it
 
 
+def _by_damage(problem: Problem) -> Remedy:
+    return Remedy.NONE if problem.damages is None else Remedy.FORGET
+
+
 @attrs.frozen(kw_only=True)
 class Problem:
     """Something that is not as it should be: *place*, below the store's directory, and what is wrong there.
@@ -65,13 +69,9 @@ class Problem:
     place: str
     reason: str
     damages: StorePath | None = None
-    remedy: Remedy = attrs.field(eq=False)
+    remedy: Remedy = attrs.field(default=attrs.Factory(_by_damage, takes_self=True), eq=False)
     entry: Pooled | None = attrs.field(default=None, eq=False)
     missing: bool = attrs.field(default=False, eq=False)
-
-    @remedy.default
-    def _by_damage(self) -> Remedy:
-        return Remedy.NONE if self.damages is None else Remedy.FORGET
 
     def __str__(self) -> str:
         return f"{self.place}: {self.reason}"

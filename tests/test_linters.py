@@ -21,6 +21,7 @@ TOOLS = Path(sys.executable).parent
         pytest.param(["ruff", "check", "--no-cache"], id="ruff-check"),
         pytest.param(["ruff", "format", "--check", "--no-cache"], id="ruff-format"),
         pytest.param(["mypy"], id="mypy"),
+        pytest.param(["pyright", "--pythonpath", sys.executable], id="pyright"),
     ],
 )
 def test_nothing_to_say(command: list[str], tmp_path: Path) -> None:

@@ -245,6 +245,22 @@ def examples() -> dict[str, str]:
 EXAMPLES = examples()
 
 
+def shown_mistakes() -> tuple[str, str]:
+    """Return the file of mistakes in docs/python.md, and what the page says that mypy reports."""
+    page = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+    found = re.search(r"^\$ cat mistakes.py\n(.*?)^\$ mypy mistakes.py\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1], found[2]
+
+
+def arguments_table() -> list[str]:
+    """Return what the table in docs/kernels.md says are the arguments of `make_linux`."""
+    page = (ROOT / "docs/kernels.md").read_text(encoding="utf-8")
+    table = page.partition("## The arguments of `make_linux`")[2].partition("\n## ")[0]
+    first = re.findall(r"^\| (`[^|]*`) \|", table, re.MULTILINE)
+    return [name for cell in first for name in re.findall(r"`(\w+)`", cell)]
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """Return an environment in which the wheel of this tree is installed."""
@@ -265,6 +281,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
         **{f"right_{it}": code for it, code in RIGHT.items()},
     }.items():
         files.joinpath(f"{name.replace('-', '_')}.py").write_text(HEAD + code + "\n", encoding="utf-8")
+    files.joinpath("mistakes.py").write_text(shown_mistakes()[0], encoding="utf-8")
     for name, code in EXAMPLES.items():
         files.joinpath(f"example_{name}.py").write_text(code, encoding="utf-8")
     return Installed(place / "venv/bin/python", files)
@@ -308,6 +325,14 @@ def test_example(name: str, reported: dict[str, dict[int, str]]) -> None:
     found = reported.get(f"example_{name}.py", {})
 
     assert bool(found) == (EXAMPLES[name].partition("\n")[0].removeprefix("# ") in MISTAKES), found
+
+
+def test_shown_mistakes(reported: dict[str, dict[int, str]]) -> None:
+    """The lines that docs/python.md shows reports of are those that are reported."""
+    shown = {int(line) for line in re.findall(r"^mistakes.py:(\d+): error: ", shown_mistakes()[1], re.MULTILINE)}
+
+    assert len(shown) > 1
+    assert reported["mistakes.py"].keys() == shown
 
 
 @pytest.mark.parametrize(
@@ -392,3 +417,8 @@ def test_required_arguments() -> None:
 def test_documented() -> None:
     """`make_linux` documents each argument, and nothing else."""
     assert re.findall(r"^ {12}(\w+): ", make_linux.__doc__ or "", re.MULTILINE) == list(NAMES)
+
+
+def test_table_in_the_documentation() -> None:
+    """The table in docs/kernels.md has each argument once, and nothing else."""
+    assert sorted(arguments_table()) == sorted(NAMES)

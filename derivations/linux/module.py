@@ -47,26 +47,32 @@ class Kernel(Protocol):
     @property
     def arguments(self) -> Arguments:
         """Return what it was made of."""
+        ...
 
     @property
     def context(self) -> Context:
         """Return the lock it is made for."""
+        ...
 
     @property
     def toolchain(self) -> Toolchain:
         """Return what compiles it."""
+        ...
 
     @property
     def configuration(self) -> Output:
         """Return its `.config`."""
+        ...
 
     @property
     def derivation(self) -> Derivation:
         """Return what builds it."""
+        ...
 
     @property
     def release(self) -> str:
         """Return what `uname -r` says on it."""
+        ...
 
 
 def make_linux_module(

@@ -109,7 +109,7 @@ class Patch:
         _check_count(name, "strip", strip)
         _check_count(name, "max_fuzz", max_fuzz)
         options = () if extra_config is None else as_fragments(extra_config, f"patch {name}")
-        self.__attrs_init__(name, sources, options, strip, max_fuzz, bool(drop_applied))
+        self.__attrs_init__(name, sources, options, strip, max_fuzz, bool(drop_applied))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _source(patch: str, file: Any, name: str) -> Output:  # noqa: ANN401 -- what the user wrote

@@ -25,9 +25,11 @@ class Tree(Protocol):
 
     def entry(self, path: str) -> Entry | None:
         """Return the file or link at *path*, None if there is none."""
+        ...
 
     def is_directory(self, path: str) -> bool:
         """Return whether *path* is a directory."""
+        ...
 
 
 @attrs.frozen

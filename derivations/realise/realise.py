@@ -75,4 +75,5 @@ def held_plan(store: Store, targets: Iterable[Output]) -> Plan:
         missing = paths - store.hold(paths)
         if not missing:
             return todo
-    raise StoreCorrupt(store.layout.database, f"it has {min(missing)} as a result, and not as an object")
+    unheld = min(missing)  # pyright: ignore[reportPossiblyUnboundVariable]  # it is tried at least once
+    raise StoreCorrupt(store.layout.database, f"it has {unheld} as a result, and not as an object")

@@ -79,7 +79,7 @@ def run(
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-    return subprocess.CompletedProcess(list(command), process.returncode, out, err)
+    return subprocess.CompletedProcess(list(command), process.wait(), out, err)
 
 
 def _listen(process: subprocess.Popen[str], end: float, cancelled: Callable[[], bool] | None) -> tuple[str, str]:

@@ -82,6 +82,7 @@ class Visitor(Protocol):
 
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
         """Return what the file *name* is."""
+        ...
 
     def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
         """Yield what the files *names* are."""
@@ -90,6 +91,7 @@ class Visitor(Protocol):
 
     def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
         """Return the digest of the symbolic link *name*."""
+        ...
 
     def leave(self, directory: Directory, digest: bytes) -> None:
         """Finish *directory*, in which all is done."""
@@ -108,6 +110,7 @@ class Helper(Protocol):
 
     def walk(self, directory: Directory) -> Below | None:
         """Return what is below *directory*; None, and nothing was made, if that could not be done."""
+        ...
 
     def stop(self) -> None:
         """Have it give up what it does."""

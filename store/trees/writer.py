@@ -190,7 +190,7 @@ class TreeWriter:
         """
         directory, dir_fd, name = self._claim(os.fsencode(path), replace=replace)
         if isinstance(data, bytes | bytearray | memoryview):
-            digest, size = put_file(self.pool, data, executable, dir_fd, name), len(data)
+            digest, size = put_file(self.pool, data, executable, dir_fd, name), len(data)  # pyright: ignore[reportArgumentType]  # an iterable is no memoryview of these
         else:
             digest, size = put_chunks(self.pool, data, executable, dir_fd, name)
         self._record(directory, name, _File(Kind.EXECUTABLE if executable else Kind.FILE, digest, size))

@@ -139,9 +139,11 @@ class Form(Protocol):
 
     def line(self, line: str, *, follows: bool) -> bool:
         """Take *line*, and return whether it is one of these programs; it *follows* one if the last line was."""
+        ...
 
     def facts(self) -> list[Fact]:
         """Return what the lines say."""
+        ...
 
 
 @attrs.define

@@ -183,7 +183,7 @@ class Planner:
         """Return the options that can select *symbol*, each with the plan for it, cheapest first."""
         needed = min(level, Level.M) if symbol.type == "bool" else level
         found = []
-        terms = [it for it in alternatives(symbol.selected_by) if selector(it) not in self._selectors_not]
+        terms = [it for it in alternatives(symbol.selected_by) if (selector(it) or "") not in self._selectors_not]
         for term in sorted(terms, key=lambda it: self._distance(it, symbol))[:_SELECTORS]:
             plan, by = self.raised(term, needed), selector(term)
             if isinstance(plan, SettingPlan) and by is not None:

@@ -101,7 +101,8 @@ class Reach:
         """Return what the option or choice *name* can be, as far as the others are known."""
         if name in NEVER or name not in self._model:
             choice = self._model.choices.get(name)
-            return self._of(offered(choice)) if choice is not None else (self._values.level(name),) * 2
+            level = self._values.level(name)
+            return self._of(offered(choice)) if choice is not None else (level, level)
         symbol = self._model[name]
         if symbol.type not in SWITCHES:
             return Level.N, Level.N

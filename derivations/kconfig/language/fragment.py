@@ -139,7 +139,7 @@ class Fragment:
         found = _from_text(name, options) if isinstance(options, str) else _from_mapping(name, options)
         if priority is not Priority.PLAIN:
             found = {option: _at_priority(clauses, priority) for option, clauses in found.items()}
-        self.__attrs_init__(name, FrozenMap(found), description, binding)
+        self.__attrs_init__(name, FrozenMap(found), description, binding)  # pyright: ignore[reportAttributeAccessIssue]
 
     def __repr__(self) -> str:
         return f"<Fragment {self.name}: {len(self.options)} options>"
@@ -164,7 +164,8 @@ class Fragment:
 
     def _with(self, options: Mapping[str, tuple[Clause, ...]]) -> Fragment:
         fragment = Fragment.__new__(Fragment)
-        fragment.__attrs_init__(self.name, FrozenMap(options), self.description, self.binding)  # of checked options
+        # Of checked options:
+        fragment.__attrs_init__(self.name, FrozenMap(options), self.description, self.binding)  # pyright: ignore[reportAttributeAccessIssue]
         return fragment
 
 

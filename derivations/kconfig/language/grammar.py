@@ -154,6 +154,7 @@ def is_read(raw: str) -> bool:
 def _advised(raw: str, error: NearlyAssignment) -> str:
     """Return what is wrong with the line *raw* and what to write instead, if that is known to be read."""
     instead: str | None = error.instead
+    pair: tuple[str, Value] | None = None
     for _ in range(_STEPS):
         try:
             pair = None if instead is None else _line(instead)

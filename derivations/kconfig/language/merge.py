@@ -117,7 +117,7 @@ def merge(fragments: Iterable[Fragment], *, version: Version, arch: str) -> Merg
         if len(distinct) > 1:
             conflicts.append(Conflict(option, distinct))
             continue
-        winner = distinct[0]
+        winner = next(iter(distinct))
         shadowed += (Shadowed(option, it, winner) for it in others if it.value not in {winner.value, UNSET})
         if not isinstance(winner.value, Unset):
             winners[option] = winner

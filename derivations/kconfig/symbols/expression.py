@@ -99,11 +99,13 @@ _LEVELS = {"n": Level.N, "m": Level.M, "y": Level.Y}
 class Valued(Protocol):
     """What tells the values of options and choices."""
 
-    def level(self, name: str) -> Level:
+    def level(self, name: str, /) -> Level:
         """Return what *name* is worth in an expression: n for texts, numbers and what is not defined."""
+        ...
 
     def text(self, name: str) -> str:
         """Return the value of *name* as text; its own name if it is not defined."""
+        ...
 
 
 def from_json(value: Any) -> Expr:  # noqa: ANN401 -- JSON

@@ -77,17 +77,21 @@ class Decompressor(Protocol):
     @property
     def eof(self) -> bool:
         """Return whether the stream has ended."""
+        ...
 
     @property
     def needs_input(self) -> bool:
         """Return whether nothing more comes out before something goes in."""
+        ...
 
     @property
     def unused_data(self) -> bytes:
         """Return what came after the end of the stream."""
+        ...
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
         """Return at most *max_length* bytes of what *data* and what went in before it hold."""
+        ...
 
 
 @attrs.define
@@ -125,6 +129,7 @@ class ByteSource(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Return at most *size* bytes, none at the end."""
+        ...
 
 
 @attrs.define
