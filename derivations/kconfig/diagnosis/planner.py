@@ -71,12 +71,12 @@ _CORNERSTONES = frozenset(
     {"ACPI", "BLOCK", "INET", "INPUT", "MODULES", "NET", "NETDEVICES", "PCI", "SMP", "TTY", "USB"}
 )
 
-# Two common options are better than one that is not, three are not. To take something away costs what two uncommon options
-# do; to take away a cornerstone is worse than any last resort.
+# Two common options are better than one that is not, three are not. To take something away costs what two uncommon
+# options do; to take away a cornerstone is worse than any last resort.
 _COMMON, _UNCOMMON, _OFF, _OFF_CORNERSTONE = 4, 10, 20, 90
 
-# A select where there is a prompt costs more than a common option, and less than an uncommon one; what costs no more than the cheapest of the
-# last resorts is taken without a look at selects.
+# A select where there is a prompt costs more than a common option, and less than an uncommon one. What costs no more
+# than the cheapest of the last resorts is taken without a look at selects.
 _TRICK, _ENOUGH = 6, 30
 
 # What an option that selects costs more, the less it has to do with what it selects: less than a step in the same
