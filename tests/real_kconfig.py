@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.merge import Merged, merge
 from derivations.kconfig.symbols.dotconfig import compose
@@ -58,7 +58,7 @@ class Tree:
 
     def accounts(self, requests: Mapping[str, Value]) -> dict[str, Account]:
         """Return what becomes of each of *requests*, by option."""
-        found = account(self.merged(requests), self.model, self.values(requests))
+        found = diagnose(self.merged(requests), self.model, self.values(requests))
         return {it.option: it for it in found}
 
 

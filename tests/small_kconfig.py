@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.merge import Merged
 from derivations.kconfig.symbols.dotconfig import compose
@@ -219,4 +219,4 @@ def merged(requests: Mapping[str, Value], **optional: bool) -> Merged:
 def accounts(options: Model, requests: Mapping[str, Value], base: str = "") -> dict[str, Account]:
     """Return what becomes of *requests* over *base*, by option."""
     values = Resolver(options)(compose(base, requests, options))
-    return {it.option: it for it in account(merged(requests), options, values)}
+    return {it.option: it for it in diagnose(merged(requests), options, values)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.diagnosis.outcome import Outcome
 from derivations.kconfig.diagnosis.repair import proven, repair
 from derivations.kconfig.language.values import Priority
@@ -28,7 +28,7 @@ def solve(session: Session, found: Resolved, given: Mapping[str, Value], chosen:
 
     Defaults lie below, as when it is built, where they give way to what is asked for; those that fail do not.
     """
-    accounts = [it for it in account(found.wanted, found.model, found.values) if it.outcome is not Outcome.SHADOWED]
+    accounts = [it for it in diagnose(found.wanted, found.model, found.values) if it.outcome is not Outcome.SHADOWED]
     asked = {
         it.option: it.wanted
         for it in accounts

@@ -11,7 +11,7 @@ from derivations.hardware.trim import FRAGMENT as TRIM
 from derivations.hardware.trim import requests as dropped
 from derivations.hardware.trim import without_dropped
 from derivations.kconfig.diagnosis.base import missed, read_base
-from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.diagnosis.whole_config import whole, with_changes
 from derivations.kconfig.symbols.model import Model
 from derivations.kconfig.symbols.values_table import Values
@@ -84,12 +84,12 @@ class Resolved:
         """Return what became of every request, and of what has to come out as a whole `.config` has it and does not."""
         arguments = self.kernel.arguments
         if not arguments.exact or arguments.ignore_config_errors:
-            return account(self.wanted, self.model, self.values)
+            return diagnose(self.wanted, self.model, self.values)
         base = self.kernel.base_config
         place = session.store.path(realise(session, [base], **chosen)[base])
         text, config = (it.read_text(encoding="utf-8", errors="surrogateescape") for it in (place, self.file))
         said = whole(text, base.derivation.name, config, self.model)
-        return account(with_changes(self.wanted, said, self.model, self.values), self.model, self.values, base=said)
+        return diagnose(with_changes(self.wanted, said, self.model, self.values), self.model, self.values, base=said)
 
 
 def kernel(names: Mapping[str, Any], attribute: str) -> Kernel:

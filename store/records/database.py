@@ -38,7 +38,19 @@ _CHUNK = 900  # bound variables in one statement
 
 @attrs.frozen(kw_only=True)
 class PathInfo:
-    """What is known about a registered object."""
+    """What is known about a registered object.
+
+    Attributes:
+        path: Where it is.
+        digest: The digest of its content, 32 bytes.
+        size: How many bytes its files have.
+        nodes: How many files, links and directories it is made of.
+        registered: When it was registered, in seconds since 1970.
+        used: When it was last used, in seconds since 1970, noted once a day at most.
+        retention: How long the collector spares it.
+        deriver: The derivation that it was built from, if that is known.
+        references: The objects that it refers to, in order.
+    """
 
     path: StorePath
     digest: bytes

@@ -60,7 +60,13 @@ class InvalidTree(Error):
 
 @attrs.frozen
 class Content:
-    """What a tree amounts to: its digest, the bytes in its files, the nodes in it."""
+    """What a tree amounts to.
+
+    Attributes:
+        digest: BLAKE3 of the kind and content of its root, 32 bytes.
+        size: How many bytes its files have.
+        nodes: How many files, links and directories it is made of, the root among them.
+    """
 
     digest: bytes
     size: int

@@ -3,6 +3,10 @@
 Macros with and without parameters, `#`, `##`, variable arguments, integer expressions, strings
 that stand side by side (ISO/IEC 9899:2018, 6.4, 6.6, 6.10.3). No condition is evaluated: both
 branches of an `#if` are read, since a table is to name what any configuration could drive.
+
+pcpp, a whole preprocessor, is not used: it decides conditions, and where it is told to leave them open it reads everything
+that a driver includes: 17 s for `drivers/ata/ahci.c` of Linux 6.12, whose tables take 0.03 s here, because only the
+macros that they name are looked up.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.language import grammar
 from derivations.kconfig.language.compressed import is_compressed
 from derivations.kconfig.language.fragment import Origin, Request
@@ -127,7 +127,7 @@ def missed(base: Base, merged: Merged, model: Model, values: Values) -> Missed:
         for option, request in base.requests.items()
         if option not in merged.requests and _fails(option, request, base, model, values)
     }
-    accounts = [it for it in account(merged.over(failing), model, values) if it.option in failing and not it.holds]
+    accounts = [it for it in diagnose(merged.over(failing), model, values) if it.option in failing and not it.holds]
     failed = tuple(it for it in accounts if it.fails)
     return Missed(base, failed, len(accounts) - len(failed))
 

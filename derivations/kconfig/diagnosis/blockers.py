@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 
 _TERMS = 4
+"""How many of several ways are shown, each with what is below it."""
+
 _CHAIN = 48
+"""After so many options an account ends: it is long beyond reading by then."""
 _SEEN = "see above"
 _NONE = "none of these holds"
 

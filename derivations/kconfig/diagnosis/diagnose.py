@@ -39,16 +39,16 @@ if TYPE_CHECKING:
     from derivations.kconfig.symbols.values_table import Values
 
 
-def account(
+def diagnose(
     merged: Merged, model: Model, values: Values, *, base: Mapping[str, Request] = FrozenMap()
 ) -> tuple[Account, ...]:
     """Return what became of every request of *merged*, in order of the options; those overruled stand last.
 
     *base* is what a whole `.config` asks for, of which *merged* has what may not hold: it tells who set what.
     """
-    accountant = _Accountant(merged, model, values, base)
-    won = [accountant.giving_way(accountant.account(name, merged.requests[name])) for name in sorted(merged.requests)]
-    return (*won, *(accountant.shadowed(it.name, it.request, it.by) for it in merged.shadowed))
+    diagnosis = _Diagnosis(merged, model, values, base)
+    won = [diagnosis.giving_way(diagnosis.outcome_of(name, merged.requests[name])) for name in sorted(merged.requests)]
+    return (*won, *(diagnosis.shadowed(it.name, it.request, it.by) for it in merged.shadowed))
 
 
 def _options(blockers: Iterable[Blocker]) -> Iterator[str]:
@@ -59,7 +59,7 @@ def _options(blockers: Iterable[Blocker]) -> Iterator[str]:
         yield from _options(it.below)
 
 
-class _Accountant:
+class _Diagnosis:
     """Finds the outcome of one request after the other."""
 
     def __init__(self, merged: Merged, model: Model, values: Values, base: Mapping[str, Request]) -> None:
@@ -73,7 +73,7 @@ class _Accountant:
         self._planner = self._witness.planner
         self._asked = {name: it.value for name, it in merged.requests.items()}
 
-    def account(self, name: str, request: Request) -> Account:
+    def outcome_of(self, name: str, request: Request) -> Account:
         """Return what became of the *request* for the option *name* that counts."""
         wanted = asked(request)
         symbol = self._model.get(name)

@@ -63,14 +63,32 @@ if TYPE_CHECKING:
 NEVER = frozenset({"BROKEN", "COMPILE_TEST", "UML", "64BIT", "32BIT", "X86_32"})
 """Options that no plan changes: the result would be no kernel to use, or one for another machine."""
 
+# Prices are only compared: what counts is the order that the notes below state.
+
+# More than three or four ordinary steps: what is behind these is rarely what was meant.
 _LAST_RESORTS = {"EXPERT": 40, "EMBEDDED": 40, "STAGING": 30}
 _CORNERSTONES = frozenset(
     {"ACPI", "BLOCK", "INET", "INPUT", "MODULES", "NET", "NETDEVICES", "PCI", "SMP", "TTY", "USB"}
 )
+
+# Two common options are better than one that is not, three are not. To take something away costs what two uncommon
+# options do; to take away a cornerstone is worse than any last resort.
 _COMMON, _UNCOMMON, _OFF, _OFF_CORNERSTONE = 4, 10, 20, 90
+
+# A select where there is a prompt costs more than a common option, and less than an uncommon one. What costs no more
+# than the cheapest of the last resorts is taken without a look at selects.
 _TRICK, _ENOUGH = 6, 30
+
+# What an option that selects costs more, the less it has to do with what it selects: less than a step in the same
+# folder, and elsewhere about as much as a further uncommon option.
 _SAME_FOLDER, _SAME_WORD, _UNRELATED = 2, 9, 12
-_WITHOUT_ALL = 60  # to lose what an option depends on, where the option alone can be switched off
+
+# To lose what an option depends on, where the option alone can be switched off: worse than a last resort, better than a
+# cornerstone.
+_WITHOUT_ALL = 60
+
+# Bounds on the search, beyond what plans have: some options have hundreds of selects, the nearest of which are looked
+# at, and goals that are open inside each other each take several frames of Python's stack.
 _SELECTORS = 80
 _DEPTH = 80
 

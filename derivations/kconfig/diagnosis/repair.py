@@ -33,10 +33,19 @@ if TYPE_CHECKING:
 
 
 _ROUNDS = 8
+"""How often a guess is completed: each round costs a resolution, and one that brings nothing new is the last."""
+
 _ALTERNATIVES = 2
+"""How many other ways are named: as many as a person compares."""
+
 _FEW = 10
+"""Beyond so many options to set nobody weighs them one by one, and each is a search of its own."""
+
 _BUDGET = 12
+"""After so many resolutions no further alternative is begun: each is a run of Kconfig over the whole tree."""
+
 _DEARER = 10
+"""How much more an alternative may cost than the best way, if that is cheap: the price of one uncommon option."""
 
 
 @attrs.frozen

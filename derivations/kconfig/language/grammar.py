@@ -47,7 +47,10 @@ _HEXADECIMAL = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 _COMMENTED = re.compile(r"(\S+|\".*\")\s+#.*")
 _WORDS = {"Y": "y", "yes": "y", "true": "y", "M": "m", "module": "m", "N": "n", "no": "n", "false": "n"}
 _LENGTH = 200
+"""The longest line that is suggested: a longer one is nothing to copy from a message."""
+
 _STEPS = 4
+"""How often a suggestion is corrected in turn: a line has a name, a sign and a value that can be wrong."""
 
 
 class Assignment(NamedTuple):

@@ -20,8 +20,19 @@ if TYPE_CHECKING:
 
 
 _NEAR = 3
+"""How many names are suggested, and more would hide the one that is meant."""
+
 _PLACES = 2
-_ALIKE, _LIKELY, _WORDS = 0.4, 0.75, 0.5
+"""How many files are named, so that the sentence stays on a line."""
+
+_ALIKE = 0.4
+"""The part of their pairs of letters that names must share to be compared with care, which takes far longer."""
+
+_LIKELY = 0.75
+"""How alike spellings are, from 0 to 1: of eight letters one or two may be wrong."""
+
+_WORDS = 0.5
+"""The part of their words that names must share otherwise: half, so that one word of two or three may be another."""
 
 
 @attrs.frozen(kw_only=True)

@@ -9,6 +9,10 @@ Numbers are octal text or, with the highest bit set, binary. What a header canno
 record before it: `x` (pax, `pax(5)`), `L` and `K` (GNU). A pax record for all that follows, `g`,
 may hold nothing that matters here. Sparse files and pieces of multi-volume archives are refused:
 nobody ships sources so.
+
+Python's tarfile, streaming (`r|`), is not used: it takes a header with a wrong checksum, and a missing end, for the end of
+the archive, so that a damaged one is a shorter one; and it needs 1.1 s of processor time for 36,834 members of 300 MB, of
+which this needs 0.3 s.
 """
 
 from __future__ import annotations

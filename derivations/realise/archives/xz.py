@@ -10,6 +10,10 @@ Sizes are numbers of seven bits a byte, the lowest first. Where blocks tell both
 threads have compressed do, each is found without decompressing the one before: a decoder takes the
 header and any one block for the beginning of a file, and checks all of it. What it does not see, whether
 all blocks are there, the index says. (The format: tukaani.org/xz/xz-file-format.txt.)
+
+python-xz, which reads such files too, is not used: it wants a file that it can seek in, and here bytes are read forwards,
+from within a Debian package; and it has one thread: 18 to 21 s for the 144 MiB of Debian's source of Linux 6.12 where
+this takes 15 to 16 s (two processors, both busy with other things as well; the processor time is the same).
 """
 
 from __future__ import annotations

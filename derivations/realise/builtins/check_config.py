@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 from derivations.frozen_map import FrozenMap
 from derivations.hardware.trim import requests, without_dropped
 from derivations.kconfig.diagnosis.base import missed, read_base
-from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.diagnosis.whole_config import whole, with_changes
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.merge import Merged
@@ -97,7 +97,7 @@ def check_config(job: Job) -> None:
     values = Values.read(job.inputs["/values"])
     merged, base = _merged(job), _said(job, model)
     merged = with_changes(merged, base, model, values)
-    accounts = account(merged, model, values, base=base)
+    accounts = diagnose(merged, model, values, base=base)
     if failed := tuple(it for it in accounts if it.fails):
         raise ConfigMismatch(job.derivation.name, failed)
     if said := _missed(accounts):

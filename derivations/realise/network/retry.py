@@ -8,13 +8,12 @@ in the whole interval, so that they do not come back all at once); what the serv
 
 from __future__ import annotations
 
-import email.utils
 import random
-import time
 
 from typing import TYPE_CHECKING
 
 import attrs
+import urllib3
 
 
 if TYPE_CHECKING:
@@ -56,14 +55,17 @@ class Backoff:
         return max(floor, longest * self.jitter())
 
 
-def retry_after(value: str | None, now: float | None = None) -> float:
-    """Return the seconds that a `Retry-After` header asks for: a number or an HTTP date; 0 for none."""
+def retry_after(value: str | None) -> float:
+    """Return the seconds that a `Retry-After` header asks for: a number or an HTTP date; 0 for none, and for nonsense."""
     if value is None:
         return 0
-    if value.strip().isdecimal():
-        return float(value)
     try:
-        moment = email.utils.parsedate_to_datetime(value).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):  # a date is a server's word, and may be anything
+        return urllib3.Retry().parse_retry_after(value)
+    except (
+        urllib3.exceptions.InvalidHeader,
+        ValueError,
+        TypeError,
+        IndexError,
+        OverflowError,
+    ):  # a server may say anything
         return 0
-    return max(0.0, moment - (time.time() if now is None else now))

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from derivations.realise.sandbox.bounds import Bounds
+from derivations.realise.sandbox.mounts import Bind, Directory, File, Inside, Mount, Opened, Scratch, Special, Symlink
 from store.errors import Error
 
 
@@ -66,7 +67,6 @@ OPTIONS = (
 COVERED = ("/proc/kcore", "/proc/key-users", "/proc/keys", "/proc/sched_debug", "/proc/timer_list")
 """What tells of the whole machine, or of other users' keys."""
 
-_BINDS = frozenset({"--bind", "--ro-bind"})
 _CLOSED = ("/proc", "/dev", OUT)
 
 
@@ -135,58 +135,51 @@ class Sandbox:
 
     def _layout(self, open_data: Callable[[bytes], int]) -> _Node:
         """Return the tree of what is to be mounted."""
-        root = _Node(())
+        root = _Node(Directory())
         for place in sorted({**self.mounts, **self.writable}):
             if place == "/":
                 root.children = _entries(self.mounts[place])
             elif place in {BUILD, TMP} or any(place == it or place.startswith(f"{it}/") for it in _CLOSED):
                 raise MountRefused(place, "the sandbox has something of its own there")
         root.children |= {
-            "build": _Node(("--bind",), self.build),
-            "dev": _Node(("--dev",), children={"shm": self._in_memory()}),
-            "out": _Node(("--bind",), self.out),
-            "proc": _Node(("--proc",)),
-            "tmp": self._in_memory(),
+            "build": _Node(Bind(self.build, writable=True)),
+            "dev": _Node(Special("dev"), {"shm": _Node(self._memory)}),
+            "out": _Node(Bind(self.out, writable=True)),
+            "proc": _Node(Special("proc")),
+            "tmp": _Node(self._memory),
         }
         for place in sorted(self.mounts):
             if place != "/":
-                _insert(root, place, _bound(self.mounts[place]))
+                _insert(root, place, _Node(_bound(self.mounts[place])))
         for place, directory in sorted(self.writable.items()):
-            _insert(root, place, _Node(("--bind",), directory))
+            _insert(root, place, _Node(Bind(directory, writable=True)))
         for place in sorted(FILES.keys() - self.mounts.keys()):
-            _insert(root, place, _Node(("--perms", "0444", "--file", str(open_data(FILES[place])))))
+            _insert(root, place, _Node(File(open_data(FILES[place]))))
         return root
 
-    def _in_memory(self) -> _Node:
-        size = ("--size", str(self.bounds.tmpfs)) if self.bounds.tmpfs else ()
-        return _Node((*size, "--tmpfs"))
+    @property
+    def _memory(self) -> Scratch:
+        return Scratch(self.bounds.tmpfs)
 
 
 @attrs.define
 class _Node:
-    """A place in the sandbox: how bubblewrap makes it, what it shows, what lies on it.
+    """A place in the sandbox: what is there, and what lies on it."""
 
-    A node without *option* is a directory of the file system that holds it: nothing is mounted. What is bound is the
-    *source*.
-    """
-
-    option: tuple[str, ...]
-    source: Path | None = None
+    mount: Mount
     children: dict[str, _Node] = attrs.field(factory=dict)
 
 
-def _bound(source: Path) -> _Node:
-    """Return the node that shows *source*: a link as a link, whatever it points to."""
-    if stat.S_ISLNK(source.lstat().st_mode):
-        return _Node(("--symlink", str(source.readlink())))
-    return _Node(("--ro-bind",), source)
+def _bound(source: Path) -> Bind | Symlink:
+    """Return what shows *source*: a link as a link, whatever it points to."""
+    return Symlink(str(source.readlink())) if stat.S_ISLNK(source.lstat().st_mode) else Bind(source)
 
 
 def _entries(directory: Path) -> dict[str, _Node]:
     if _kind(directory) != "directory":
         place = "/"
         raise MountRefused(place, f"{directory.name} is no directory")
-    return {entry.name: _bound(directory / entry.name) for entry in os.scandir(directory)}
+    return {entry.name: _Node(_bound(directory / entry.name)) for entry in os.scandir(directory)}
 
 
 def _kind(path: Path) -> Literal["directory", "link", "file", "nothing"]:
@@ -203,52 +196,48 @@ def _insert(root: _Node, place: str, new: _Node) -> None:
     node, inside = root, True  # *inside*: whether the sandbox can make an entry in *node*
     for i, part in enumerate(above):
         node, inside = _descend(node, part, inside, place, "/" + "/".join(above[: i + 1]))
-    has_point = node.source is not None and _kind(node.source / name) == (
-        "directory" if new.source is not None and _kind(new.source) == "directory" else "file"
+    shown, above_it = new.mount.shown, node.mount.shown
+    has_point = above_it is not None and _kind(above_it / name) == (
+        "directory" if shown is not None and _kind(shown) == "directory" else "file"
     )
-    mounts = new.option[0] in _BINDS
-    if not inside and not (has_point and mounts):
+    if not inside and not (has_point and isinstance(new.mount, Bind)):
         _open(node)
     node.children[name] = new
 
 
 def _descend(node: _Node, name: str, inside: bool, place: str, here: str) -> tuple[_Node, bool]:
     """Return the directory *name* of *node*, and whether the sandbox can make an entry in it."""
-    child = node.children.get(name)
-    if child is None and node.source is not None and (kind := _kind(node.source / name)) != "nothing":
+    child, shown = node.children.get(name), node.mount.shown
+    if child is None and shown is not None and (kind := _kind(shown / name)) != "nothing":
         if kind != "directory":
             raise MountRefused(place, f"{here} is a {kind}")
-        child = node.children[name] = _Node((), node.source / name)
+        child = node.children[name] = _Node(Inside(shown / name))
     if child is None:
         if not inside:
             _open(node)
-        child = node.children[name] = _Node(())
-    if child.option[:1] == ("--symlink",):
-        raise MountRefused(place, f"{here} is a link to {child.option[1]}")
-    if child.source is not None and _kind(child.source) != "directory":
+        child = node.children[name] = _Node(Directory())
+    mount = child.mount
+    if isinstance(mount, Symlink):
+        raise MountRefused(place, f"{here} is a link to {mount.target}")
+    if mount.shown is not None and _kind(mount.shown) != "directory":
         raise MountRefused(place, f"{here} is a file")
-    return child, child.source is None or child.option[:1] == ("--bind",)
+    return child, mount.shown is None or (isinstance(mount, Bind) and mount.writable)
 
 
 def _open(node: _Node) -> None:
     """Show the entries of *node* one by one in a directory of the sandbox's own."""
-    if node.source is not None:
-        node.children = {**_entries(node.source), **node.children}
-        for name, child in node.children.items():
-            if not child.option and child.source is not None:
-                node.children[name] = attrs.evolve(_bound(child.source), children=child.children)
-    node.option, node.source = ("--tmpfs",), None
+    if node.mount.shown is not None:
+        node.children = {**_entries(node.mount.shown), **node.children}
+        for child in node.children.values():
+            if isinstance(child.mount, Inside):
+                child.mount = _bound(child.mount.source)
+    node.mount = Opened()
 
 
 def _emit(node: _Node, place: str, found: Callable[[Path], str]) -> Iterator[str]:
     """Yield the options that make *node* at *place*, and then what lies on it; *found* names sources."""
-    if node.option[:1] and node.option[0] in _BINDS and node.source is not None:
-        yield from (node.option[0], found(node.source), place)
-    elif node.option:
-        yield from (*node.option, place)
-    elif node.source is None and not node.children:
-        yield from ("--dir", place)
+    if not (isinstance(node.mount, Directory) and node.children):  # what is made in it makes it
+        yield from node.mount.options(place, found)
     for name in sorted(node.children):
         yield from _emit(node.children[name], f"{place.rstrip('/')}/{name}", found)
-    if node.option == ("--tmpfs",) and place not in {TMP, SHARED}:
-        yield from ("--remount-ro", place)
+    yield from node.mount.closing(place)

@@ -20,7 +20,9 @@ What is refused, on each architecture and on the 32-bit one that the same kernel
     any other architecture                           the process is killed
 
 Modes and extended attributes are what the store does not keep; a builder that needs them finds
-out while it builds. The numbers are those of the kernel's `syscall.tbl` files, the form of the
+out while it builds. libseccomp (pyseccomp) is not used: it knows the calls of its own release, 2.5.4 of Debian 12 neither
+`setxattrat` nor `open_tree_attr`, so that the filter would depend on the machine, and it would be one more library that a
+machine must have. The numbers are those of the kernel's `syscall.tbl` files, the form of the
 program that of `linux/filter.h` and `linux/seccomp.h`.
 """
 

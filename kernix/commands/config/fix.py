@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.kconfig.comparison.upgrade import rows
-from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.language.values import UNSET, Priority, force, option_name, read, written
 from kernix.configs.repair import solve
 from kernix.configs.resolved import kernel, resolve
@@ -114,7 +114,7 @@ def assignment(text: str, model: Model) -> tuple[str, Value]:
 def _prove(session: Session, found: Resolved, fragment: Mapping[str, Value], chosen: Chosen) -> None:
     """Resolve the kernel with the *fragment*, hardware and all, and say what of it does not hold then."""
     again = resolve(session, found.name, found.kernel.override(extra_config=dict(fragment)), chosen)
-    accounts = [it for it in account(again.wanted, again.model, again.values) if it.option in fragment]
+    accounts = [it for it in diagnose(again.wanted, again.model, again.values) if it.option in fragment]
     if wrong := [it.option for it in accounts if not it.holds]:
         warn(f"in the whole kernel, {number(len(wrong), 'option does', 'options do')} not hold: {', '.join(wrong)}")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.hardening.fulfil import hardened, verdicts
 from derivations.kconfig.hardening.report import RuleOutcome, completed, report
 from derivations.kconfig.language.fragment import Fragment
@@ -81,7 +81,7 @@ def command(
 
 def _of_kernel(session: Session, found: Resolved, chosen: Chosen, strict: bool) -> str:
     """Return the Python to paste of what to ask of a kernel, resolved to the end."""
-    base = start(session, found, account(found.wanted, found.model, found.values), chosen)
+    base = start(session, found, diagnose(found.wanted, found.model, found.values), chosen)
     with evaluator(session.store, found.kernel.resolver) as resolver:
         made = hardened(found.wanted.requests, base, found.model, resolver, resolver.settled, strict=strict)
     notes = [f"# {name} is left out: {why}" for name, why in made.left_out.items()]

@@ -10,7 +10,7 @@ import click
 
 from derivations.kconfig.comparison.difference import difference
 from derivations.kconfig.comparison.upgrade import upgrade
-from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.diagnosis.repair import repair
 from derivations.linux.patch import Patch
 from derivations.realise.kconfig_session import evaluator
@@ -89,7 +89,7 @@ def _moved(names: Mapping[str, Any], old: Kernel, attribute: str, to: str) -> tu
 
 def _upgrade(session: Session, old: Resolved, new: Resolved, chosen: Chosen) -> Upgrade:
     before, after = from_kernel(session, old, chosen), from_kernel(session, new, chosen)
-    accounts = account(new.wanted, new.model, new.values)
+    accounts = diagnose(new.wanted, new.model, new.values)
     repairs = _repairs(session, new, accounts, chosen)
     return upgrade(difference(before, after), accounts, repairs)
 

@@ -10,7 +10,7 @@ import pytest
 from derivations.kconfig.comparison.difference import difference
 from derivations.kconfig.comparison.side import Side
 from derivations.kconfig.comparison.upgrade import Fate, Redefined, Upgrade, upgrade
-from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.language.fragment import Request
 from derivations.kconfig.language.values import MODULE, NO, YES
 from tests.small_kconfig import Resolver, merged, model, option
@@ -36,7 +36,7 @@ def moved(
         sides.append(Side(name=version, values=values, version=version, model=kconfig, requests=wanted.requests))
     before, after = sides
     assert after.model is not None
-    return upgrade(difference(before, after), account(wanted, after.model, after.values), repairs or {})
+    return upgrade(difference(before, after), diagnose(wanted, after.model, after.values), repairs or {})
 
 
 def edits(found: Upgrade) -> list[tuple[str, Fate, list[str]]]:
@@ -106,7 +106,7 @@ def test_an_optional_request_that_neither_knows() -> None:
     assert isinstance(request, Request)
     kconfig = model([PLAIN], version="6.12.1")
     side = Side(name="a", values=Resolver(kconfig)(""), version="6.12.1", model=kconfig)
-    (lost,) = account(wanted, kconfig, side.values)
+    (lost,) = diagnose(wanted, kconfig, side.values)
     assert () == upgrade(difference(side, side), [attrs.evolve(lost, request=request)], {}).steps
 
 

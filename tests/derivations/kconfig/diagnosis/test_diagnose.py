@@ -7,7 +7,7 @@ import pytest
 
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.diagnosis import whole_config
-from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.diagnosis.outcome import Account, Outcome, asked
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.merge import Merged, Shadowed
@@ -110,7 +110,7 @@ def test_every_request_has_one_account() -> None:
     requests = merged({"TTY": YES, "NOWHERE": YES, "KGDB": NO})
     weak = Request(YES, priority=Priority.DEFAULT, origin=Origin("debugging", "debugging.py:3"))
     both = attrs.evolve(requests, shadowed=(Shadowed("KGDB", weak, requests.requests["KGDB"]),))
-    found = account(both, OPTIONS, Resolver(OPTIONS)("CONFIG_TTY=y\n"))
+    found = diagnose(both, OPTIONS, Resolver(OPTIONS)("CONFIG_TTY=y\n"))
 
     assert ["KGDB", "NOWHERE", "TTY", "KGDB"] == [it.option for it in found]
     assert Outcome.SHADOWED is found[-1].outcome
@@ -122,7 +122,7 @@ def test_a_request_that_was_taken_back() -> None:
     """A request that another one takes back is overruled by it."""
     weak = Request(YES, priority=Priority.DEFAULT)
     back = Request(UNSET, origin=Origin("mine", "mine.py:1"))
-    found = account(Merged(FrozenMap(), (Shadowed("KGDB", weak, back),)), OPTIONS, Resolver(OPTIONS)(""))
+    found = diagnose(Merged(FrozenMap(), (Shadowed("KGDB", weak, back),)), OPTIONS, Resolver(OPTIONS)(""))
 
     assert ["it is taken back (mine, mine.py:1)"] == [it.reason for it in found]
 
@@ -132,8 +132,8 @@ def test_what_fails() -> None:
     values = Resolver(OPTIONS)("")
     must, may = merged({"SERIAL": YES}), merged({"SERIAL": YES}, SERIAL=True)
 
-    assert [True] == [it.fails for it in account(must, OPTIONS, values)]
-    assert [False] == [it.fails for it in account(may, OPTIONS, values)]
+    assert [True] == [it.fails for it in diagnose(must, OPTIONS, values)]
+    assert [False] == [it.fails for it in diagnose(may, OPTIONS, values)]
 
 
 def test_the_chain_of_what_blocks() -> None:
@@ -356,7 +356,7 @@ def exactly(file: str) -> dict[str, str]:
     changed = {
         name: it for name, it in base.items() if not it.optional and not holds(asked(it), OPTIONS[name], values[name])
     }
-    return {it.option: it.text for it in account(Merged(FrozenMap(changed)), OPTIONS, values, base=base)}
+    return {it.option: it.text for it in diagnose(Merged(FrozenMap(changed)), OPTIONS, values, base=base)}
 
 
 def test_a_file_that_asks_for_two_of_a_choice() -> None:

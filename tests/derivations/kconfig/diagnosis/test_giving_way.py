@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.diagnosis.diagnose import account
+from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.diagnosis.outcome import Account, Outcome
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.merge import Merged
@@ -33,7 +33,7 @@ def found(defaults: dict[str, Tristate], plain: dict[str, Tristate]) -> dict[str
         **{it: Request(value, origin=Origin("mine", "mine.py:1")) for it, value in plain.items()},
     }
     values = Resolver(OPTIONS)(compose(compose("", defaults, OPTIONS), plain, OPTIONS))
-    return {it.option: it for it in account(Merged(FrozenMap(asked)), OPTIONS, values)}
+    return {it.option: it for it in diagnose(Merged(FrozenMap(asked)), OPTIONS, values)}
 
 
 def test_a_default_gives_way_to_what_switches_off_what_it_needs() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import email.utils
+import time
+
 import pytest
 
 from derivations.realise.network.retry import Backoff, is_transient, retry_after
@@ -47,12 +50,18 @@ def test_what_the_server_asks_for_is_a_floor() -> None:
     [
         pytest.param(None, 0, id="none"),
         pytest.param("120", 120, id="seconds"),
-        pytest.param("Thu, 01 Jan 1970 00:01:40 GMT", 90, id="date"),
         pytest.param("Thu, 01 Jan 1970 00:00:00 GMT", 0, id="past"),
         pytest.param("soon", 0, id="nonsense"),
         pytest.param("-5", 0, id="negative"),
+        pytest.param("9" * 5000, 0, id="more-digits-than-a-number-has"),
+        pytest.param("Thu, 01 Jan 999999999999 00:00:00 GMT", 0, id="no-such-year"),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float) -> None:
     """Both forms of the header are understood, and nothing else."""
-    assert seconds == retry_after(value, now=10)
+    assert seconds == retry_after(value)
+
+
+def test_retry_after_a_date() -> None:
+    """A date is as many seconds away as it is from now."""
+    assert 3000 < retry_after(email.utils.formatdate(time.time() + 3600, usegmt=True)) <= 3600
