@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _LETTERS = {Level.N: "n", Level.M: "m", Level.Y: "y"}
 _SHOWN = 3
 _DEPTH = 12
+"""How many defaults may follow from each other: there are circles of them, which would not end otherwise."""
 
 
 def reach(asked: Collection[str], model: Model, values: Values) -> dict[str, Found]:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 
 _WORKERS = 16  # far more than processors: a thread that unlinks a file's last name waits for the disk
-_MAX_OPEN = 64
+_MAX_OPEN = (
+    64  # descriptors of directories in each other, of the 1024 that a process mostly has; deeper ones are moved up
+)
 _TRIES = 100  # for an entry that someone else keeps changing
 
 _CHANGED = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST})

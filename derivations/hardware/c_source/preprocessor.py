@@ -62,6 +62,8 @@ _TYPES = frozenset(
 )
 _ESCAPE = re.compile(r"\\(.)")
 _MAX_DEPTH = 30
+"""How many macros may be in each other, each of which takes frames of Python's stack."""
+
 _WORD = (1 << 64) - 1
 
 

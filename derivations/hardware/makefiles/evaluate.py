@@ -34,6 +34,7 @@ _ASSIGNMENT = re.compile(r"(?:(?:export|override)\s+)*([^\s:=+?#][^:=+?#]*?)\s*(
 _SUBSTITUTION = re.compile(r"([^:$]+):([^=]*)=(.*)")
 _PAIR = re.compile(r"""["']([^"']*)["']\s+["']([^"']*)["']""")
 _MAX_DEPTH = 20
+"""How many includes, or references, may be in each other: what names itself would not end otherwise."""
 
 
 @attrs.frozen

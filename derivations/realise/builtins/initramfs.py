@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 
 _CHUNK = 1024 * 1024
-_MAX_LINKS = 40
-_ZSTD_LEVEL = 19
+_MAX_LINKS = 40  # as many as the kernel follows
+_ZSTD_LEVEL = 19  # the highest that needs no more memory to read: it is written once, and read at each boot
 _DEVICES = {"b": stat.S_IFBLK, "c": stat.S_IFCHR}
 
 
