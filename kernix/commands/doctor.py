@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from kernix.machine.doctor_checks import Verdict, examine
+from kernix.machine.doctor_checks import CheckState, examine
 from kernix.machine.kvm_check import examine_kvm
 from kernix.output.printable import below, one_line
 from store.errors import Error
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-_MARKS = {Verdict.FINE: ("ok", "green"), Verdict.ABSENT: ("--", "yellow"), Verdict.BROKEN: ("no", "red")}
+_MARKS = {CheckState.FINE: ("ok", "green"), CheckState.ABSENT: ("--", "yellow"), CheckState.BROKEN: ("no", "red")}
 
 
 class Unfit(Error):
@@ -51,5 +51,5 @@ def command(session: Session, /, *, as_json: bool) -> None:
             click.echo(line, file=below(sys.stdout))
             for line in (it.advice or "").splitlines():
                 click.echo(f"    {' ' * width}  {line}")
-    if broken := tuple(it.name for it in found if it.state is Verdict.BROKEN):
+    if broken := tuple(it.name for it in found if it.state is CheckState.BROKEN):
         raise Unfit(broken)

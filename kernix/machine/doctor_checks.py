@@ -29,7 +29,7 @@ ROOM = 4 << 30
 """Bytes: a toolchain, a source tree and a large kernel's build."""
 
 
-class Verdict(enum.Enum):
+class CheckState(enum.Enum):
     """How a check ended."""
 
     FINE = "fine"
@@ -42,7 +42,7 @@ class CheckResult:
     """What one check found; *advice* is what to change."""
 
     name: str
-    state: Verdict
+    state: CheckState
     finding: str
     advice: str | None = None
 
@@ -57,20 +57,20 @@ def _sandbox() -> list[CheckResult]:
     """Run a program in a sandbox like that of a build."""
     names = ("bubblewrap", "user namespaces", "seccomp")
     fine = [
-        CheckResult(names[0], Verdict.FINE, "makes sandboxes"),
-        CheckResult(names[1], Verdict.FINE, "this machine allows them"),
-        CheckResult(names[2], Verdict.FINE, f"filters system calls on {os.uname().machine}"),
+        CheckResult(names[0], CheckState.FINE, "makes sandboxes"),
+        CheckResult(names[1], CheckState.FINE, "this machine allows them"),
+        CheckResult(names[2], CheckState.FINE, f"filters system calls on {os.uname().machine}"),
     ]
     try:
         probe.check()
     except probe.NoBubblewrap as error:
-        return [CheckResult(names[0], Verdict.BROKEN, str(error), error.hint)]
+        return [CheckResult(names[0], CheckState.BROKEN, str(error), error.hint)]
     except probe.NoUserNamespaces as error:
-        return [fine[0], CheckResult(names[1], Verdict.BROKEN, str(error), error.hint)]
+        return [fine[0], CheckResult(names[1], CheckState.BROKEN, str(error), error.hint)]
     except NoBuildUser as error:
-        return [fine[0], CheckResult("build users", Verdict.BROKEN, str(error), error.hint)]
+        return [fine[0], CheckResult("build users", CheckState.BROKEN, str(error), error.hint)]
     except probe.SandboxRefused as error:
-        return [fine[0], CheckResult("sandbox", Verdict.BROKEN, str(error))]
+        return [fine[0], CheckResult("sandbox", CheckState.BROKEN, str(error))]
     return fine
 
 
@@ -79,27 +79,27 @@ def _limits() -> CheckResult:
     with control_group(Bounds().for_machine()) as group:
         if group is not None:
             return CheckResult(
-                "limits", Verdict.FINE, f"the kernel limits builds, by control groups in {group.place.parent}"
+                "limits", CheckState.FINE, f"the kernel limits builds, by control groups in {group.place.parent}"
             )
     advice = "`systemd-run --user --scope kernix …` has control groups where systemd gives them to users"
-    return CheckResult("limits", Verdict.ABSENT, "kernix looks once a second at what builds take: it may make no control groups",
+    return CheckResult("limits", CheckState.ABSENT, "kernix looks once a second at what builds take: it may make no control groups",
                    None if os.geteuid() == 0 else advice)  # fmt: skip
 
 
 def _apt() -> CheckResult:
     if shutil.which("apt-get"):
-        return CheckResult("apt", Verdict.FINE, "apt-get is there, to make and change locks")
+        return CheckResult("apt", CheckState.FINE, "apt-get is there, to make and change locks")
     advice = "take a kernix.lock that was made on a Debian machine: `--lock FILE`"
-    return CheckResult("apt", Verdict.ABSENT, "apt-get is not there, so no lock can be made here", advice)
+    return CheckResult("apt", CheckState.ABSENT, "apt-get is not there, so no lock can be made here", advice)
 
 
 def _store(home: Path) -> list[CheckResult]:
     """Return what is to be said of a store that is there, or of what is there instead."""
     try:
         if is_store(layout_at(home)):
-            return [CheckResult("store", Verdict.FINE, f"is in {home}")]
+            return [CheckResult("store", CheckState.FINE, f"is in {home}")]
     except Error as error:
-        return [CheckResult("store", Verdict.BROKEN, str(error), error.hint)]
+        return [CheckResult("store", CheckState.BROKEN, str(error), error.hint)]
     return []
 
 
@@ -107,9 +107,9 @@ def _room(place: Path) -> CheckResult:
     status = os.statvfs(place)
     free = status.f_bavail * status.f_frsize
     if free < ROOM:
-        return CheckResult("disk", Verdict.BROKEN, f"{size(free)} free at {place}, a kernel needs {size(ROOM)}",
+        return CheckResult("disk", CheckState.BROKEN, f"{size(free)} free at {place}, a kernel needs {size(ROOM)}",
                        "`kernix gc` makes room, or set KERNIX_HOME to a directory on a larger disk")  # fmt: skip
-    return CheckResult("disk", Verdict.FINE, f"{size(free)} free at {place}")
+    return CheckResult("disk", CheckState.FINE, f"{size(free)} free at {place}")
 
 
 def _file_system(place: Path) -> list[CheckResult]:
@@ -127,13 +127,19 @@ def _file_system(place: Path) -> list[CheckResult]:
                 folder = Path(scratch, name.replace(" ", "-"))
                 folder.mkdir()
                 problem = attempt(folder)
-                state = Verdict.FINE if problem is None else Verdict.ABSENT if name == "hard links" else Verdict.BROKEN
+                state = (
+                    CheckState.FINE
+                    if problem is None
+                    else CheckState.ABSENT
+                    if name == "hard links"
+                    else CheckState.BROKEN
+                )
                 advice = None if problem is None else "set KERNIX_HOME to a directory on another file system"
                 found.append(CheckResult(name, state, problem or fine, advice))
             return found
     except OSError as error:
         reason = reason_of(error)
-        return [CheckResult("store", Verdict.BROKEN, f"nothing can be written to {place}: {reason}",
+        return [CheckResult("store", CheckState.BROKEN, f"nothing can be written to {place}: {reason}",
                         "set KERNIX_HOME to a directory of your own")]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from derivations.linux.boot import is_boot_test
 from derivations.realise.kvm import KvmRecord
 from derivations.realise.sandbox.rehearse import is_ready, rehearse
 from kernix.evaluation.drvs import load
-from kernix.machine.doctor_checks import CheckResult, Verdict
+from kernix.machine.doctor_checks import CheckResult, CheckState
 from kernix.output.quantities import duration
 from kernix.progress.line import ProgressLine
 from store.errors import Error
@@ -39,10 +39,10 @@ _NESTED = "the processor shows no virtualisation here (neither vmx nor svm): in 
 def examine_kvm(session: Session) -> CheckResult:
     """Return whether kernels boot with KVM here, tried with one that the store has, and write it down for later boots."""
     if session.configuration is not None and session.configuration.settings.get("kvm") is False:
-        return CheckResult("kvm", Verdict.ABSENT, f"`kvm = false` in config.toml: {_EMULATED}")
+        return CheckResult("kvm", CheckState.ABSENT, f"`kvm = false` in config.toml: {_EMULATED}")
     if not os.access(KVM, os.R_OK | os.W_OK):
         missing = "does not exist" if not KVM.exists() else "may not be opened by you"
-        return CheckResult("kvm", Verdict.ABSENT, f"{KVM} {missing}: {_EMULATED}")
+        return CheckResult("kvm", CheckState.ABSENT, f"{KVM} {missing}: {_EMULATED}")
     # A store that cannot be used is for other checks, and verbs, to report.
     with contextlib.suppress(Error, OSError):
         if (store := session.existing_store()) is not None:
@@ -50,9 +50,9 @@ def examine_kvm(session: Session) -> CheckResult:
                 return _boot(store, boot)
     if (failure := KvmRecord.of(session.layout).failure) is not None:
         return CheckResult(
-            "kvm", Verdict.ABSENT, f"{KVM} opens, but no kernel boots with it: {failure}; {_EMULATED}", _advice()
+            "kvm", CheckState.ABSENT, f"{KVM} opens, but no kernel boots with it: {failure}; {_EMULATED}", _advice()
         )
-    return CheckResult("kvm", Verdict.ABSENT, f"{KVM} opens, but no kernel has been booted with it yet",
+    return CheckResult("kvm", CheckState.ABSENT, f"{KVM} opens, but no kernel has been booted with it yet",
                    "`kernix boot linux_micro` tries it, and falls back to emulation")  # fmt: skip
 
 
@@ -75,15 +75,15 @@ def _boot(store: Store, boot: Derivation) -> CheckResult:
         rehearsal = rehearse(store, boot, kvm=True)
     if rehearsal.failure is not None:
         reason = rehearsal.failure.reason
-        return CheckResult("kvm", Verdict.ABSENT, f"{KVM} opens, but {kernel} does not boot at all: {reason}")
+        return CheckResult("kvm", CheckState.ABSENT, f"{KVM} opens, but {kernel} does not boot at all: {reason}")
     if not rehearsal.cautions:
         record.clear()
-        return CheckResult("kvm", Verdict.FINE, f"{kernel} boots with it in {duration(time.monotonic() - started)}")
+        return CheckResult("kvm", CheckState.FINE, f"{kernel} boots with it in {duration(time.monotonic() - started)}")
     reason = rehearsal.no_kvm or rehearsal.cautions[0]
     if rehearsal.no_kvm is not None:
         record.fail(rehearsal.no_kvm)
     return CheckResult(
-        "kvm", Verdict.ABSENT, f"{KVM} opens, but {kernel} boots only without it: {reason}; {_EMULATED}", _advice()
+        "kvm", CheckState.ABSENT, f"{KVM} opens, but {kernel} boots only without it: {reason}; {_EMULATED}", _advice()
     )
 
 

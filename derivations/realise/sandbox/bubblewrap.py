@@ -29,7 +29,17 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from derivations.realise.sandbox.bounds import Bounds
-from derivations.realise.sandbox.mounts import Bind, Directory, File, Inside, Mount, Opened, Scratch, Special, Symlink
+from derivations.realise.sandbox.mounts import (
+    Bind,
+    DataFile,
+    Inside,
+    Opened,
+    Operation,
+    PlainDirectory,
+    Scratch,
+    Special,
+    Symlink,
+)
 from store.errors import Error
 
 
@@ -135,7 +145,7 @@ class Sandbox:
 
     def _layout(self, open_data: Callable[[bytes], int]) -> _Node:
         """Return the tree of what is to be mounted."""
-        root = _Node(Directory())
+        root = _Node(PlainDirectory())
         for place in sorted({**self.mounts, **self.writable}):
             if place == "/":
                 root.children = _entries(self.mounts[place])
@@ -154,7 +164,7 @@ class Sandbox:
         for place, directory in sorted(self.writable.items()):
             _insert(root, place, _Node(Bind(directory, writable=True)))
         for place in sorted(FILES.keys() - self.mounts.keys()):
-            _insert(root, place, _Node(File(open_data(FILES[place]))))
+            _insert(root, place, _Node(DataFile(open_data(FILES[place]))))
         return root
 
     @property
@@ -166,7 +176,7 @@ class Sandbox:
 class _Node:
     """A place in the sandbox: what is there, and what lies on it."""
 
-    mount: Mount
+    mount: Operation
     children: dict[str, _Node] = attrs.field(factory=dict)
 
 
@@ -215,7 +225,7 @@ def _descend(node: _Node, name: str, inside: bool, place: str, here: str) -> tup
     if child is None:
         if not inside:
             _open(node)
-        child = node.children[name] = _Node(Directory())
+        child = node.children[name] = _Node(PlainDirectory())
     mount = child.mount
     if isinstance(mount, Symlink):
         raise MountRefused(place, f"{here} is a link to {mount.target}")
@@ -236,7 +246,7 @@ def _open(node: _Node) -> None:
 
 def _emit(node: _Node, place: str, found: Callable[[Path], str]) -> Iterator[str]:
     """Yield the options that make *node* at *place*, and then what lies on it; *found* names sources."""
-    if not (isinstance(node.mount, Directory) and node.children):  # what is made in it makes it
+    if not (isinstance(node.mount, PlainDirectory) and node.children):  # what is made in it makes it
         yield from node.mount.options(place, found)
     for name in sorted(node.children):
         yield from _emit(node.children[name], f"{place.rstrip('/')}/{name}", found)

@@ -1,4 +1,4 @@
-"""What can be at a place in the sandbox. Each says which options have bubblewrap make it there."""
+"""What bubblewrap can be asked to make at a place in the sandbox: operations, each of which says by which options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Options: TypeAlias = tuple[str, ...]
 
 
-class Mount:
+class Operation:
     """The base of all: neither makes anything nor shows anything of the host."""
 
     @property
@@ -32,7 +32,7 @@ class Mount:
 
 
 @attrs.frozen
-class Bind(Mount):
+class Bind(Operation):
     """The host's *source*."""
 
     source: Path
@@ -49,7 +49,7 @@ class Bind(Mount):
 
 
 @attrs.frozen
-class Inside(Mount):
+class Inside(Operation):
     """The host's *source*, in a directory that is mounted: it is there without more."""
 
     source: Path
@@ -61,7 +61,7 @@ class Inside(Mount):
 
 
 @attrs.frozen
-class Directory(Mount):
+class PlainDirectory(Operation):
     """A directory in what is mounted above it."""
 
     def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
@@ -70,7 +70,7 @@ class Directory(Mount):
 
 
 @attrs.frozen
-class Opened(Mount):
+class Opened(Operation):
     """A file system of the sandbox's own, in memory, in which there is room for mount points; read-only at last."""
 
     def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
@@ -83,7 +83,7 @@ class Opened(Mount):
 
 
 @attrs.frozen
-class Scratch(Mount):
+class Scratch(Operation):
     """A file system in memory that the builder may write to, of at most *size* bytes if that is not 0."""
 
     size: int | None
@@ -94,7 +94,7 @@ class Scratch(Mount):
 
 
 @attrs.frozen
-class Special(Mount):
+class Special(Operation):
     """A file system of the sandbox's own of the kind that the kernel fills."""
 
     kind: Literal["proc", "dev"]
@@ -105,7 +105,7 @@ class Special(Mount):
 
 
 @attrs.frozen
-class Symlink(Mount):
+class Symlink(Operation):
     """A symbolic link to *target*."""
 
     target: str
@@ -116,7 +116,7 @@ class Symlink(Mount):
 
 
 @attrs.frozen
-class File(Mount):
+class DataFile(Operation):
     """A read-only file with the bytes that *descriptor* gives."""
 
     descriptor: int

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from derivations.realise.sandbox import probe
-from kernix.machine.doctor_checks import Verdict, examine
+from kernix.machine.doctor_checks import CheckState, examine
 
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_a_machine_without_bubblewrap(kernix: CommandLine, monkeypatch: pytest.M
 def test_where_nothing_can_be_written() -> None:
     """A home on a file system that takes nothing is told so."""
     found = {it.name: it for it in examine(Path("/proc/kernix"))}
-    assert Verdict.BROKEN is found["store"].state
+    assert CheckState.BROKEN is found["store"].state
 
 
 def test_a_home_that_is_not_there_yet(tmp_path: Path) -> None:
