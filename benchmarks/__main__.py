@@ -59,7 +59,7 @@ BENCHMARKS: dict[str, Callable[[Workbench], Result]] = {
 
 
 def main() -> None:
-    """Run what the command line says."""
+    """Run the requested benchmarks."""
     arguments = _arguments()
     bases = [Path(tempfile.mkdtemp(prefix="kernix-bench-"))] if arguments.scratch is None else []
     scratch = (arguments.scratch or bases[0]).resolve()
@@ -74,7 +74,7 @@ def main() -> None:
             sys.stderr.write(f"{name}\n")
             results.append(BENCHMARKS[name](bench))
             if arguments.json is not None:
-                # After each, so that an interrupted run leaves what it has found.
+                # After each one, so that an interrupted run leaves its results.
                 arguments.json.write_text(json.dumps(as_json(machine, results), indent=2) + "\n", encoding="utf-8")
     finally:
         for base in bases:
@@ -89,27 +89,27 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"what to measure, by default all: {', '.join(BENCHMARKS)}"
     )
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each side runs (5)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single time there, too")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="run each side N times (5)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all times to FILE")
     parser.add_argument(
         "--scratch", type=Path, metavar="DIR",
-        help="work there and leave what was fetched; by default in a new directory of $TMPDIR, which is removed",
+        help="work in DIR and keep what was fetched; by default in a new directory of $TMPDIR, which is removed",
     )  # fmt: skip
     parser.add_argument(
         "--part",
         type=float,
         default=1,
         metavar="X",
-        help="generate only this part of what the table says, to try things out",
+        help="generate only this fraction of the full amounts, to try things out",
     )
     arguments = parser.parse_args()
     for name in arguments.names:
         if name not in BENCHMARKS:
-            parser.error(f"no benchmark is called {name!r}: there are {', '.join(BENCHMARKS)}")
+            parser.error(f"there is no benchmark {name!r}; choose from {', '.join(BENCHMARKS)}")
     return arguments
 
 
 if __name__ == "__main__":
-    # Inherited by what is measured, it would have each process compile its modules anew.
+    # Measured processes would inherit it, and compile their modules every time.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     main()

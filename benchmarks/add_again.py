@@ -1,4 +1,4 @@
-"""Add a Linux tree that is in the store already."""
+"""Add a Linux tree that is already in the store."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ CHANGES = 100
 
 
 def measure(bench: Workbench) -> Result:
-    """Measure against Nix, and by how much the store grows."""
+    """Measure against Nix, and how much the store grows."""
     tree, stores, copy = bench.tree, filled(bench), bench.scratch / "changed"
     home, nix = stores.home, stores.nix
     clear(copy)
@@ -35,7 +35,7 @@ def measure(bench: Workbench) -> Result:
     changed: set[int] = set()
 
     def change(number: int) -> None:
-        if number not in changed:  # the first of this round
+        if number not in changed:  # the first call in this round
             changed.add(number)
             for path in files:
                 with path.open("a", encoding="utf-8") as file:
@@ -74,7 +74,7 @@ def measure(bench: Workbench) -> Result:
 
 
 def growth_note(grown: float, size: int, directories: int) -> str:
-    """Return what is to be said about the disk that a nearly equal tree takes."""
+    """Return a note about the disk space that a nearly identical tree takes."""
     return (
         f"the store's disk usage of {size / (1 << 20):.0f} MiB grows by {grown / (1 << 20):.1f} MiB,"
         f" {100 * grown / size:.2f} % (bound: 1 %);"
@@ -83,7 +83,7 @@ def growth_note(grown: float, size: int, directories: int) -> str:
 
 
 def disk_usage(bench: Workbench, place: Path) -> int:
-    """Return how many bytes of disk *place* takes, each inode counted once."""
+    """Return how many bytes of disk *place* takes, counting each inode once."""
     return 1024 * int(run([find("du"), "-sk", place], env=os.environ, cwd=bench.scratch).split()[0])
 
 

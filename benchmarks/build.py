@@ -1,4 +1,4 @@
-"""Build a thousand trivial derivations, each in a sandbox of its own, into an empty store."""
+"""Build a thousand trivial derivations, each in its own sandbox, into an empty store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NIX = "nix-store -r"
 
 
 def measure(bench: Workbench) -> Result:
-    """Measure against Nix, which has its derivations instantiated already; kernix evaluates them too."""
+    """Measure against Nix, which has its derivations already instantiated; kernix also evaluates them."""
     derivations, home = thousand(bench), bench.scratch / "home"
     nix = bench.nix
 

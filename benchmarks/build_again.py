@@ -1,4 +1,4 @@
-"""Build a thousand derivations that have all been built."""
+"""Build a thousand derivations that are all built already."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NIX = "nix-store -r"
 MORE = 3
-"""So short a run is repeated so many times more often."""
+"""So short a run is repeated this many times as often."""
 
 
 def measure(bench: Workbench) -> Result:

@@ -1,4 +1,4 @@
-"""Collect a store of fifty thousand objects, of which half are dead."""
+"""Collect garbage in a store of fifty thousand objects, half of them dead."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 NIX = "nix-collect-garbage"
 COUNT = 50_000
 GROUP = 100
-"""So many objects are needed by one root, or by none."""
+"""Objects in a group, which one root needs, or none."""
 
 _BATCH = 5000
 
 
 def measure(bench: Workbench) -> Result:
-    """Measure against Nix on a store of the same objects: small files, each of which refers to one or two others."""
+    """Measure against Nix on a store with the same objects: small files that refer to one or two others each."""
     home, nix = bench.scratch / "home", bench.nix
     say("generating the stores")
     count = bench.count(COUNT)
@@ -81,18 +81,18 @@ def measure(bench: Workbench) -> Result:
 
 def _expect(wanted: int, found: int) -> None:
     if found != wanted:
-        message = f"{found} objects are left, not {wanted}"
+        message = f"{found} objects are left, expected {wanted}"
         raise RuntimeError(message)
 
 
 def _references(number: int) -> list[int]:
-    """Return which objects the object *number* refers to: in its group, the one before it and another one."""
+    """Return the references of the object *number*, within its group: the previous object and another one."""
     first = number - number % GROUP
     return sorted({number - 1, first + (number * 7919) % (number - first)}) if number > first else []
 
 
 def _is_root(number: int, count: int) -> bool:
-    """Return whether *number* is the last of its group, and the group one that lives."""
+    """Return whether *number* is the last of its group, and the group is a live one."""
     return (number % GROUP == GROUP - 1 or number == count - 1) and (number // GROUP) % 2 == 0
 
 
@@ -101,7 +101,7 @@ def _content(number: int) -> bytes:
 
 
 def _generate(home: Path, count: int) -> int:
-    """Make the store in *home* and return how many of its objects are alive."""
+    """Create the store in *home* and return how many of its objects are alive."""
     paths: list[StorePath] = []
     with Store.open(home) as store:
         numbers = iter(range(count))

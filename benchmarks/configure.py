@@ -1,4 +1,4 @@
-"""Configure Debian's 6.12 with requests that nobody has asked for before, everything else there."""
+"""Configure Debian's 6.12 with new requests, everything else being built already."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ REQUESTS = ("DEBUG_KERNEL", "KGDB", "KGDB_SERIAL_CONSOLE", "MAGIC_SYSRQ", "BTRFS
 
 
 def measure(bench: Workbench) -> Result:
-    """Measure `kernix config` of an override against the kernel's own scripts, whose programs are compiled already."""
+    """Measure `kernix config` of an override against the kernel's own scripts, whose programs are already compiled."""
     home = bench.inputs / "configure"
     kernel = kernel_set(lock=bench.lock)[KERNEL]
-    say("making what the configuration is made of")
+    say("building the inputs of the configuration")
     with Store.open(home) as store:
         inputs = realise_all(store, [kernel.resolver.out, kernel.base_config, kernel.config_tree, kernel.tree])
         for number, path in enumerate(inputs.values()):

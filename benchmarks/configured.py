@@ -1,4 +1,4 @@
-"""A kernel whose configuration is resolved, for what is asked about it."""
+"""A kernel with a resolved configuration, for queries about it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ KERNEL = "linux_micro"
 
 
 def configured(bench: Workbench) -> Path:
-    """Return a home in whose store the configuration of `KERNEL` is."""
+    """Return a home whose store has the configuration of `KERNEL`."""
     home = bench.inputs / "configured"
-    bench.lock  # noqa: B018 -- it is made when it is asked for first
+    bench.lock  # noqa: B018 -- makes the lock
     say(f"resolving the configuration of {KERNEL}")
     bench.run(home, "config", KERNEL)
     return home

@@ -1,4 +1,4 @@
-"""Find what the machine of stal/IX's guides needs of Debian's 6.12, when its tree has been read."""
+"""Find the options of Debian's 6.12 for the machine in stal/IX's guides, when its tree has been read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STREAMLINE = "streamline_config.pl"
 
 
 def measure(bench: Workbench) -> Result:
-    """Measure against a bound in seconds, with the kernel's own script, which adds no option, beside it."""
+    """Measure against a bound in seconds, and beside it the kernel's own script, which adds no options."""
     home = bench.inputs / "detect"
     kernel = kernel_set(lock=bench.lock)[DEFAULT]
     say("reading the tree")

@@ -1,4 +1,4 @@
-"""Explain an option of a kernel whose configuration is there."""
+"""Explain an option of a kernel whose configuration is resolved."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LIMIT = 0.5
 
 
 def measure(bench: Workbench) -> Result:
-    """Measure the whole process. No other tool answers the question."""
+    """Measure the whole process. No other tool answers this question."""
     home = configured(bench)
     words = ("config", "explain", KERNEL, OPTION)
     bench.run(home, *words)
     return Result(
         name="explanation",
-        what=f"`kernix {' '.join(words)}`, everything else there, whole process",
+        what=f"`kernix {' '.join(words)}`, everything else built, whole process",
         times=alternate(bench.rounds, {KERNIX: lambda _: bench.seconds(home, *words)}, bench.scratch),
         bounds=(Bound(floor=LIMIT),),
     )

@@ -1,4 +1,4 @@
-"""Stores that hold a Linux tree and nothing else: made once, for the benchmarks that find it there."""
+"""Stores that contain only a Linux tree: made once, for all benchmarks that need them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Filled:
-    """The tree is the only object in kernix' *home*, and in *nix*, called *nix_path* there, if there is Nix."""
+    """The tree is the only object in kernix' *home* and, if Nix is installed, in *nix*, as *nix_path*."""
 
     home: Path
     nix: Nix | None
@@ -28,7 +28,7 @@ class Filled:
 
 
 def filled(bench: Workbench) -> Filled:
-    """Return the stores, made if they are not there."""
+    """Return the stores, creating them if they do not exist."""
     home = bench.inputs / "filled"
     nix = attrs.evolve(bench.nix, home=bench.inputs / "filled-nix") if bench.nix is not None else None
     noted = bench.inputs / "filled.done"

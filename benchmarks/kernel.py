@@ -30,10 +30,10 @@ TARGETS = ("bzImage", "modules")
 
 
 def measure(bench: Workbench) -> Result:
-    """Measure with the tree, the configuration and the toolchain in the store; no more than five rounds."""
+    """Measure with the tree, the configuration and the toolchain in the store; at most five rounds."""
     home = bench.inputs / "kernel"
     kernel = kernel_set(lock=bench.lock)["linux_micro"]
-    say("making what the kernel is built of")
+    say("building the inputs of the kernel")
     with Store.open(home) as store:
         inputs = realise_all(store, kernel.derivation.inputs)
         for number, path in enumerate(inputs.values()):
@@ -67,7 +67,7 @@ def measure(bench: Workbench) -> Result:
 
 
 def _make(build: Path, tree: Path, config: Path, env: dict[str, str]) -> float:
-    """Return how long make takes in an empty *build* directory; `olddefconfig`, which kernix runs too, is part of it."""
+    """Return how long make takes in an empty *build* directory, including `olddefconfig`, which kernix runs too."""
     clear(build)
     build.mkdir()
     shutil.copyfile(config, build / ".config")

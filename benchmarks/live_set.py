@@ -1,4 +1,4 @@
-"""Find what is alive among a million objects with six million references."""
+"""Find the live objects among a million with six million references."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 COUNT = 1_000_000
 REFERENCES = 6
 FAMILIES = 100
-"""Objects of a hundred families come by turns; each refers to its own family's last one, and to others of its last ten."""
+"""Objects of a hundred families take turns; each refers to the last of its family, and to others of its last ten."""
 
 REACH = 10
 SHARE, ALL = 0.06, 1.0
-"""What is alive: about as much as where the bound's first measurement was made (58,000), and everything, the most there is to visit."""
+"""Shares of live objects: about that of the bound's first measurement (58,000), and all of them, the worst case."""
 
 
 def measure(bench: Workbench) -> Result:
-    """Measure the marking alone, on a generated database of which little is alive, and again with everything alive."""
+    """Measure only the marking, on a generated database with few live objects, and again with all of them alive."""
     file, count = bench.scratch / "live.sqlite", bench.count(COUNT)
     clear(file)
     say("generating the database")
     _generate(file, count)
 
     def marking(share: float) -> float:
-        # Each object needs, by way of others, all of its family before it.
+        # Each object needs, directly or not, all earlier ones of its family.
         roots = frozenset(_path(count - family) for family in range(min(count, int(FAMILIES * share))))
         database = Database(file, fresh=False)
         started = time.perf_counter()
@@ -62,7 +62,7 @@ def measure(bench: Workbench) -> Result:
         what=f"live set of {count:,} objects, {count * REFERENCES:,} references (a generated database)",
         times=times,
         bounds=(Bound(floor=1.0),),
-        notes=(f"{SHARE:.0%} of the objects are alive; beside it the time where all are",),
+        notes=(f"{SHARE:.0%} of the objects are alive; the time with all of them alive is beside it",),
     )
 
 
@@ -87,7 +87,7 @@ def _generate(file: Path, count: int) -> None:
 
 
 def _references(count: int) -> Iterator[tuple[int, list[int]]]:
-    """Yield who refers to whom."""
+    """Yield each object with its references."""
     chance = random.Random(1)  # noqa: S311 -- the same graph each time
     for number in range(1, count + 1):
         older = range(number - FAMILIES, 0, -FAMILIES)[:REACH]

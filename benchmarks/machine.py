@@ -1,4 +1,4 @@
-"""The machine that the numbers are from."""
+"""The machine on which the numbers were measured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TOOLS = {
 
 
 def describe(scratch: Path) -> dict[str, str]:
-    """Return what one has to know of this machine to judge its numbers; *scratch* is where the work is done."""
+    """Return the facts about this machine that one needs to judge its numbers; *scratch* is where the work is done."""
     return {
         "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / (1 << 30):.0f} GiB",
@@ -41,7 +41,7 @@ def _processor() -> str:
 
 
 def _disk(place: Path) -> str:
-    """Return the file system that *place* is on: device, type, options, whether it spins."""
+    """Return the file system of *place*: device, type, options, and whether the disk spins."""
     real = str(place.resolve())
     mounts = [line.split()[:4] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
     device, _, kind, options = max(

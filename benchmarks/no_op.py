@@ -1,4 +1,4 @@
-"""`kernix build linux_micro` when everything is there: how fast the answer comes."""
+"""`kernix build linux_micro` when everything is built already."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NIX = "nix-build"
 MORE = 4
-"""So short a run is repeated so many times more often."""
+"""So short a run is repeated this many times as often."""
 
 _EXPRESSION = """\
 let
@@ -45,7 +45,7 @@ in trivial "top" (builtins.genList (number: trivial "input-${{toString number}}"
 
 
 def measure(bench: Workbench) -> Result:
-    """Measure against Nix on as many derivations; both renew the link ./result."""
+    """Measure against Nix on the same number of derivations; both replace the link ./result."""
     home, nix = bench.scratch / "home", bench.nix
     everything = graph(kernel_set(lock=bench.lock)["linux_micro"].derivation)
     pretend(home, everything)
@@ -64,14 +64,14 @@ def measure(bench: Workbench) -> Result:
         nix.clear()
     return Result(
         name="no-op",
-        what=f"`kernix build linux_micro` when all is there ({len(everything)} derivations), whole process",
+        what=f"`kernix build linux_micro`, nothing to do ({len(everything)} derivations), whole process",
         times=times,
         bounds=(Bound(peer=NIX, factor=1, plus=0.1, floor=0.15),),
     )
 
 
 def pretend(home: Path, derivations: Sequence[Derivation]) -> None:
-    """Give the store in *home* a result for each of *derivations*: a small file, since nobody looks into it."""
+    """Give the store in *home* a result for each of *derivations*: a small file, because nothing reads it."""
     with Store.open(home) as store, store.scratch() as scratch:
         outputs = [derivation.output(name) for derivation in derivations for name in derivation.outputs]
         store.commit([_entry(scratch, it.derivation, it.name) for it in outputs])

@@ -1,7 +1,7 @@
-"""Nix as a peer: single user, no daemon, with a store of its own that lies wherever one likes.
+"""Nix as a peer: single user, no daemon, with its own store in any directory.
 
-Debian's package `nix-bin` is enough. Nix reads where its store is from variables, so nothing is
-needed in /nix; a store path's hash depends on that place, so nothing is substituted either.
+Debian's package `nix-bin` is enough. Nix takes the location of its store from variables, so nothing
+is needed in /nix; the hash in a store path depends on that location, so nothing is substituted either.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ substituters =
 
 @attrs.frozen
 class Nix:
-    """A Nix whose store, state and configuration lie in *home*; builders have *busybox* as /bin/sh."""
+    """A Nix whose store, state and configuration are in *home*; builders have *busybox* as /bin/sh."""
 
     home: Path
     busybox: Path
@@ -57,16 +57,16 @@ class Nix:
 
     @property
     def store(self) -> Path:
-        """The directory of the store paths."""
+        """The directory of its store paths."""
         return self.home / "store"
 
     @property
     def database(self) -> Path:
-        """The database of the store."""
+        """The database of its store."""
         return self.home / "state/db/db.sqlite"
 
     def reset(self, *, sandbox: bool = False) -> None:
-        """Begin with an empty store; builders run in Nix' *sandbox* or not."""
+        """Start with an empty store; with *sandbox*, builders run in Nix' sandbox."""
         self.clear()
         (self.home / "conf").mkdir(parents=True)
         text = _CONFIGURATION.format(sandbox=str(sandbox).lower(), shell=self.busybox)
@@ -74,20 +74,20 @@ class Nix:
         self.run("nix-store", "--init")
 
     def clear(self) -> None:
-        """Remove the store and all that belongs to it."""
+        """Remove the store and everything that belongs to it."""
         if self.home.exists():
             remove_tree(self.home)
 
     def run(self, *command: str | Path) -> str:
-        """Run one of Nix' programs and return what it prints."""
+        """Run one of Nix' programs and return its output."""
         return run(command, env=self.environment, cwd=self.home)
 
     def seconds(self, *command: str | Path, durable: bool = False) -> float:
-        """Return how long one of Nix' programs takes, if *durable* until what it stored is on the disk."""
+        """Return how long one of Nix' programs takes; with *durable*, until its output is on the disk."""
         return seconds(command, env=self.environment, cwd=self.home, durable=self.home if durable else None)
 
     def register(self, objects: Iterable[tuple[str, bytes, list[str]]]) -> None:
-        """Put files into the store and its database: name, content, names of what is referred to."""
+        """Put files into the store and its database: name, content, names of the references."""
         connection = sqlite3.connect(self.database, isolation_level=None)
         connection.execute("pragma synchronous = off")
         connection.execute("begin")

@@ -1,4 +1,4 @@
-"""Find what lets a blocked request hold."""
+"""Find a way to satisfy a blocked request."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 REQUESTS = ("DRM_NOUVEAU=m", "ZRAM=m", "KGDB_SERIAL_CONSOLE=y", "IWLMVM=m")
-"""Each is blocked in the kernel: by options that are off, or by several layers of them."""
+"""All are blocked in the kernel by options that are off, some through several layers."""
 LIMIT = 5
 
 
 def measure(bench: Workbench) -> Result:
-    """Measure one request after another, each in a process of its own; the slowest counts."""
+    """Measure one request after another, each in its own process; the slowest counts."""
     home = configured(bench)
     words = [("config", "fix", KERNEL, request) for request in REQUESTS]
     slowest: dict[str, float] = {}
@@ -31,11 +31,11 @@ def measure(bench: Workbench) -> Result:
         return max(times.values())
 
     times = alternate(bench.rounds, {KERNIX: kernix}, bench.scratch)
-    told = ", ".join(f"{request} {taken:.2f} s" for request, taken in slowest.items())
+    listed = ", ".join(f"{request} {taken:.2f} s" for request, taken in slowest.items())
     return Result(
         name="repair",
         what=f"`kernix config fix {KERNEL} X=y`, the slowest of {len(REQUESTS)} requests, whole process",
         times=times,
         bounds=(Bound(floor=LIMIT),),
-        notes=(f"the longest that each took: {told}",),
+        notes=(f"the slowest run of each: {listed}",),
     )

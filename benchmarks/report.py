@@ -1,4 +1,4 @@
-"""What a benchmark found, next to what it must reach: as a table, and as JSON."""
+"""The results of benchmarks against their bounds: as a table, and as JSON."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ KERNIX = "kernix"
 
 @attrs.frozen(kw_only=True)
 class Bound:
-    """The most that kernix may take: *factor* times what *peer* does and *plus* seconds, or *floor* if that is more.
+    """The most time that kernix may take: *factor* times the *peer*'s plus *plus* seconds, but at least *floor*.
 
-    Without a *peer* it is *floor* seconds.
+    Without a *peer*, *floor* seconds.
     """
 
     peer: str | None = None
@@ -29,7 +29,7 @@ class Bound:
     floor: float = 0
 
     def limit(self, medians: Mapping[str, float]) -> float | None:
-        """Return the bound in seconds, None if the peer was not there."""
+        """Return the bound in seconds, or None if the peer was not measured."""
         if self.peer is None:
             return self.floor
         if self.peer not in medians:
@@ -46,14 +46,14 @@ class Bound:
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """What one benchmark found.
+    """The result of one benchmark.
 
     Attributes:
         name: The benchmark's name on the command line.
-        what: What was done.
-        times: Seconds of each round, kernix' and each peer's.
-        bounds: What kernix must reach.
-        notes: What else was found, or is missing.
+        what: What was measured.
+        times: The seconds of each round, for kernix and each peer.
+        bounds: The bounds for kernix.
+        notes: Other results, or what is missing.
     """
 
     name: str
@@ -64,12 +64,12 @@ class Result:
 
     @property
     def medians(self) -> dict[str, float]:
-        """Return the median of each side."""
+        """Return the median of each side's times."""
         return {name: median(times) for name, times in self.times.items()}
 
     @property
     def verdicts(self) -> list[tuple[Bound, float | None, bool | None]]:
-        """Return each bound, what it is in seconds, and whether it is met, as far as that is known."""
+        """Return each bound, its value in seconds, and whether it is met, if known."""
         medians = self.medians
         found: list[tuple[Bound, float | None, bool | None]] = []
         for bound in self.bounds:
@@ -80,9 +80,9 @@ class Result:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Return *results* as a table in Markdown, one line a bound."""
+    """Return *results* as a Markdown table, one line per bound."""
     lines = [
-        "| what | rounds | kernix | peer | ratio | must reach | reached |",
+        "| what | rounds | kernix | peer | ratio | bound | met |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for result in results:
@@ -97,12 +97,12 @@ def table(results: Sequence[Result]) -> str:
 
 
 def notes(results: Sequence[Result]) -> str:
-    """Return what is to be said about *results*, one line a note."""
+    """Return the notes on *results*, one per line."""
     return "\n".join(f"- {result.name}: {note}" for result in results for note in result.notes)
 
 
 def as_json(machine: Mapping[str, str], results: Sequence[Result]) -> dict[str, Any]:
-    """Return *results* with every single time, for `json.dump`."""
+    """Return *results* with all times, for `json.dump`."""
     return {
         "machine": dict(machine),
         "results": [

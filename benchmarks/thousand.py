@@ -1,4 +1,4 @@
-"""A thousand trivial derivations that do not depend on each other, for kernix and for Nix."""
+"""A thousand trivial independent derivations, for kernix and for Nix."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ builtins.genList (number: derivation {{
 
 @attrs.frozen(kw_only=True)
 class Thousand:
-    """The derivations: kernix' in *file*, named *attributes*; Nix' in *expression*."""
+    """The derivations: *attributes* of *file* for kernix, *expression* for Nix."""
 
     bench: Workbench
     file: Path
@@ -51,11 +51,11 @@ class Thousand:
 
     @property
     def arguments(self) -> list[str | Path]:
-        """What kernix is called with to build them all."""
+        """The arguments with which kernix builds them all."""
         return ["build", "-j", str(JOBS), "--no-link", "-f", self.file, *self.attributes]
 
     def instantiate(self, nix: Nix) -> list[str]:
-        """Begin with an empty store of *nix* and return the derivations in it."""
+        """Start with an empty store of *nix* and return the derivations in it."""
         nix.reset(sandbox=True)
         return nix.run("nix-instantiate", self.expression).split()
 

@@ -1,4 +1,4 @@
-"""Run programs and measure how long they take, and those of several sides in turns."""
+"""Running programs and measuring how long they take, several sides in turns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def run(command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path) -> str:
-    """Run *command* and return what it printed; what it says on stderr is shown if it fails."""
+    """Run *command* and return its output; if it fails, show its stderr."""
     done = subprocess.run(command, env=dict(env), cwd=cwd, text=True, capture_output=True, check=False)
     if done.returncode:
         sys.stderr.write(done.stderr[-4000:])
@@ -30,7 +30,7 @@ def run(command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path) -> 
 
 
 def seconds(command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, durable: Path | None = None) -> float:
-    """Return how long *command* takes, together with the `syncfs` of the file system of *durable* if it is given."""
+    """Return how long *command* takes, including a `syncfs` of the file system of *durable* if that is given."""
     started = time.perf_counter()
     run(command, env=env, cwd=cwd)
     if durable is not None:
@@ -39,7 +39,7 @@ def seconds(command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path,
 
 
 def sync(place: Path) -> None:
-    """Write to the disk what the file system of *place* still holds in memory."""
+    """Write everything that the kernel holds in memory for the file system of *place* to the disk."""
     descriptor = os.open(place, os.O_RDONLY)
     try:
         syncfs(descriptor)
@@ -48,9 +48,9 @@ def sync(place: Path) -> None:
 
 
 def alternate(rounds: int, contestants: Mapping[str, Contestant], disk: Path) -> dict[str, tuple[float, ...]]:
-    """Return the times of *contestants*, who run in turns: in each round all, the first of one being the last of the next.
+    """Return the times of *contestants*, run in turns: all of them in each round, in alternating order.
 
-    Before each run everything is written to *disk*, so that nobody pays for what another has left.
+    All pending writes go to *disk* before each run, so that nobody pays for another's.
     """
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(rounds):

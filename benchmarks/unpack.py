@@ -26,7 +26,7 @@ tree = unpack(archive)
 
 
 def measure(bench: Workbench) -> Result:
-    """Measure against tar; the archive is in the store already."""
+    """Measure against tar; the archive is already in the store."""
     archive, home, copy = bench.archive, bench.scratch / "home", bench.scratch / "copy"
     file = bench.scratch / "unpack.py"
     file.write_text(_DEFINITIONS.format(archive=str(archive)), encoding="utf-8")

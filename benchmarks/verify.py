@@ -1,4 +1,4 @@
-"""Read every byte of a Linux tree in the store and compare it with what it should be."""
+"""Read every byte of a Linux tree in the store and check it."""
 
 from __future__ import annotations
 

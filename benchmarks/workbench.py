@@ -1,4 +1,4 @@
-"""What all benchmarks work with: a scratch directory, kernix as a user runs it, and what goes into the store."""
+"""The environment of all benchmarks: a scratch directory, kernix as a user runs it, and inputs."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ SOURCE = "linux-source-6.1"
 
 @attrs.frozen(kw_only=True, slots=False)
 class Workbench:
-    """The place where benchmarks are run.
+    """The place where benchmarks run.
 
     Attributes:
-        scratch: A directory for everything; what is in `inputs` there is used again.
+        scratch: A directory for everything; the files in its `inputs` are reused.
         rounds: How often each side runs.
-        part: Which part of what the table says is generated; less than 1 is for trying things out.
+        part: The fraction of the full amounts to generate; less than 1 is for trying things out.
     """
 
     scratch: Path
@@ -62,35 +62,35 @@ class Workbench:
         }
 
     def run(self, home: Path, *arguments: str | Path) -> str:
-        """Run kernix on the store in *home* and return what it prints."""
+        """Run kernix on the store in *home* and return its output."""
         return run([self.kernix, *arguments], env=self.environment(home), cwd=self.scratch)
 
     def seconds(self, home: Path, *arguments: str | Path) -> float:
-        """Return how long kernix takes, as a whole process. What it says is stored is on the disk then."""
+        """Return how long kernix takes, as a whole process. By then, whatever it has stored is on the disk."""
         return seconds([self.kernix, *arguments], env=self.environment(home), cwd=self.scratch)
 
     def reset(self, home: Path) -> None:
-        """Make an empty store in *home*."""
+        """Create an empty store in *home*."""
         clear(home)
         Store.open(home).close()
 
     def count(self, full: int) -> int:
-        """Return how many things to generate where the table says *full*."""
+        """Return how many items to generate instead of *full*."""
         return max(10, int(full * self.part))
 
     @functools.cached_property
     def nix(self) -> Nix | None:
-        """Return what drives Nix, None if it is not installed."""
+        """Return Nix, or None if it is not installed."""
         return Nix(self.scratch / "nix", self.busybox) if shutil.which("nix-store") else None
 
     @property
     def inputs(self) -> Path:
-        """The directory of what is fetched once."""
+        """The directory of files that are fetched once."""
         return self.scratch / "inputs"
 
     @functools.cached_property
     def lock(self) -> Lock:
-        """Return kernix' own lock, made as for a new user."""
+        """Return kernix' lock, made as for a new user."""
         self.run(self.inputs / "home", "lock")
         return parse((self.inputs / "config/kernix/kernix.lock").read_text(encoding="utf-8"))
 
@@ -132,7 +132,7 @@ class Workbench:
 
 
 def graph(top: Derivation) -> list[Derivation]:
-    """Return *top* and everything that it is made of, inputs first."""
+    """Return *top* and all its inputs, direct or not, inputs first."""
     order: dict[Derivation, None] = {}
     stack = [(top, False)]
     while stack:
@@ -146,7 +146,7 @@ def graph(top: Derivation) -> list[Derivation]:
 
 
 def prepare(scratch: Path) -> None:
-    """Make *scratch*, and compile kernix' own modules as an installation does."""
+    """Create *scratch*, and compile kernix' modules as an installation does."""
     (scratch / "inputs").mkdir(parents=True, exist_ok=True)
     for package in ("store", "derivations", "overlays", "kernix"):
         compileall.compile_dir(ROOT / package, quiet=2)
@@ -154,13 +154,13 @@ def prepare(scratch: Path) -> None:
 
 
 def clear(place: Path) -> None:
-    """Remove what is at *place*, read-only directories as well."""
+    """Remove *place*, including read-only directories."""
     if os.path.lexists(place):
         remove_tree(place)
 
 
 def find(program: str) -> str:
-    """Return where *program* is."""
+    """Return the path of *program*."""
     found = shutil.which(program)
     if found is None:
         raise FileNotFoundError(program)
@@ -168,5 +168,5 @@ def find(program: str) -> str:
 
 
 def say(text: str) -> None:
-    """Tell what is being done."""
+    """Print a progress line."""
     sys.stderr.write(f"  {text}\n")

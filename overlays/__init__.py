@@ -1,6 +1,6 @@
-"""Overlays: the fixed point, users' files, and the ones that come with kernix.
+"""Overlays: loading users' files, and the overlays that come with kernix.
 
-Every other module here is an overlay: a function `overlay(final, prev)`.
+Every module here except `load` is an overlay: a function `overlay(final, prev)`.
 """
 
 __part_of__ = "kernix"

@@ -4,7 +4,7 @@
     kernix build --overlay debug linux_6_12            # boot it with `kgdboc=ttyS0 kgdbwait nokaslr`
 
 The options are those of the kernel's Documentation/process/debugging/kgdb.rst and
-gdb-kernel-debugging.rst. What only some architectures have is asked for as optional.
+gdb-kernel-debugging.rst. Options that only some architectures have are optional.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ OPTIONS: dict[str, Asked] = {
     "KGDB_KDB": optional(YES),  # a debugger in the kernel itself, when there is no gdb at the other end
     "KGDB_SERIAL_CONSOLE": YES,
     "MAGIC_SYSRQ": YES,  # SysRq-g stops the kernel
-    "RANDOMIZE_BASE": optional(NO),  # else gdb must be told where the kernel lies
+    "RANDOMIZE_BASE": optional(NO),  # otherwise gdb needs the kernel's address
     "SERIAL_EARLYCON": optional(YES),  # kgdboc_earlycon: from before the driver of the console
     "TTY": YES,
     "UNWINDER_FRAME_POINTER": optional(YES),  # x86: FRAME_POINTER, which has no prompt there; arm64 always has it
-    "VT": optional(YES),  # HW_CONSOLE, on which KGDB_SERIAL_CONSOLE depends, comes with it
+    "VT": optional(YES),  # enables HW_CONSOLE, on which KGDB_SERIAL_CONSOLE depends
 }
 
 
 def overlay(final: AttrSet, prev: AttrSet) -> Thunks:  # noqa: ARG001 -- an overlay is called with both
-    """Return every kernel of *prev* made for a debugger."""
+    """Return every kernel of *prev* prepared for a debugger."""
     return each(prev, Kernel, debugged)
 
 

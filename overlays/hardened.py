@@ -2,10 +2,10 @@
 
     kernix build --overlay hardened linux_6_12
 
-The options are those of the bundled fragment `hardening`: what takes features away from users
-(modules, 32-bit programs, hibernation, kexec) or the same bytes from every build (signed modules)
-is left out, and what a small kernel, its compiler or its architecture may be without is optional.
-`kernix config hardening` tells what of the recommendations a kernel holds.
+The options are those of the bundled fragment `hardening`. It leaves out options that take features
+away from users (modules, 32-bit programs, hibernation, kexec) or make builds differ (signed modules);
+options that a small kernel, its compiler or its architecture may lack are optional.
+`kernix config hardening` reports which recommendations a kernel meets.
 """
 
 from __future__ import annotations
@@ -27,5 +27,5 @@ def overlay(final: AttrSet, prev: AttrSet) -> Thunks:  # noqa: ARG001 -- an over
 
 
 def hardened(kernel: Kernel) -> Kernel:
-    """Return *kernel* with what the Kernel Self Protection Project recommends."""
+    """Return *kernel* with the options that the Kernel Self Protection Project recommends."""
     return kernel.override(extra_config=hardening)

@@ -1,9 +1,9 @@
-"""Users' own files: overlays, and sets of kernels.
+"""Loading users' Python files: overlays and sets of kernels.
 
-A file is an ordinary Python module, run once. It may import what lies beside it, as a script may. Two files from two
-directories may each have a `common.py` beside them: none sees the other's, so what lies beside a file must be
-imported while that runs, and not by a function of it that is called later. Its errors are its author's: the
-traceback that is shown begins in the file, not in kernix.
+A file is an ordinary Python module, executed once. Like a script, it may import the modules beside it. Two files in
+different directories can each have a `common.py`, and neither sees the other's. For that reason a file must import its
+neighbours while it is executed, not from a function that is called later. Errors in it belong to its author: the
+traceback shown starts in the file, not in kernix.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 _USERS = "__kernix_definition__"
-"""What a module of the user's has among its globals."""
+"""A global that marks users' modules."""
 
 
 class UserFileError(Error):
-    """A user's Python file raised."""
+    """A user's Python file raised an exception."""
 
     file: str
     problem: str
@@ -51,13 +51,13 @@ class UserFileMissing(Error):
 
 
 class NeighbourHidden(Error):
-    """A user's Python file imports another one beside it, and Python finds something else under that name.
+    """A user's Python file imports the module beside it, but Python finds another one with that name.
 
     Attributes:
-        file: The file that imports.
-        module: The name that it imports.
+        file: The importing file.
+        module: The imported name.
         beside: The file or package of that name beside it.
-        found: What Python finds.
+        found: The module that Python finds.
     """
 
     file: str
@@ -70,31 +70,31 @@ class NeighbourHidden(Error):
 
     @property
     def hint(self) -> str:
-        """Say what to do about it."""
-        return f"rename {Path(self.beside).name}: names of kernix' parts, of libraries and of Python's own modules come first"
+        """Return how to fix it."""
+        return f"rename {Path(self.beside).name}: modules of kernix, of libraries and of Python itself come first"
 
 
 class NoOverlay(Error):
-    """A file that should hold an overlay defines none."""
+    """A file that should define an overlay does not."""
 
     file: str
 
     def __str__(self) -> str:
-        return f"{self.file} defines no `overlay`"
+        return f"{self.file} does not define `overlay`"
 
     @property
     def hint(self) -> str:
-        """Show what such a file defines."""
+        """Show what such a file looks like."""
         return 'define `def overlay(final, prev): return {"name": lambda: …}`'
 
 
 def load_file(path: Path) -> dict[str, Any]:
-    """Return the top-level names that the Python file *path* defines, private ones left out.
+    """Execute the Python file *path* and return its public top-level names.
 
     Raises:
         UserFileMissing: the file cannot be read.
-        UserFileError: the file raised; with the part of the traceback that is the user's.
-        NeighbourHidden: it raised because an import did not find the file beside it.
+        UserFileError: the file raised an exception; *trace* is the user's part of the traceback.
+        NeighbourHidden: the exception is due to an import that did not find the file beside it.
     """
     try:
         source = path.read_bytes()
@@ -104,10 +104,10 @@ def load_file(path: Path) -> dict[str, Any]:
     module = types.ModuleType(place)
     module.__file__ = place
     vars(module)[_USERS] = True
-    # Dataclasses, and others that evaluate annotations, look for a class's module there. No import can ask for that name.
+    # Dataclasses and others that evaluate annotations look up a class's module there. No import can use that name.
     sys.modules[place] = module
     with own_errors(path), _importing_beside(path):
-        # Not under this module's own `from __future__`: the file says itself what it wants.
+        # Without this module's own `from __future__`: the file declares what it needs.
         code = compile(source, place, "exec", dont_inherit=True)
         exec(code, module.__dict__)  # noqa: S102 -- a definition is a program
     return {name: value for name, value in vars(module).items() if not name.startswith("_")}
@@ -117,7 +117,7 @@ def load_overlay(path: Path) -> Overlay:
     """Return the function `overlay` that the Python file *path* defines.
 
     Raises:
-        NoOverlay: there is none.
+        NoOverlay: it defines none.
     """
     overlay = load_file(path).get("overlay")
     if not callable(overlay):
@@ -126,26 +126,26 @@ def load_overlay(path: Path) -> Overlay:
 
 
 def is_users(frame: types.FrameType) -> bool:
-    """Return whether *frame* runs code of a user's file, or of what that imported from beside it."""
+    """Return whether *frame* runs code of a user's file, or of a module that it imported from beside it."""
     return _USERS in frame.f_globals
 
 
 class own_errors:  # noqa: N801 -- used as a `with` block, named like contextlib's
-    """Turn what is raised inside the block by the user's file into a `UserFileError`.
+    """Turn exceptions that the user's file raises inside the block into `UserFileError`.
 
-    kernix' own errors pass: they are sentences already.
+    kernix' own errors pass unchanged: their messages are clear already.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
 
     def __enter__(self) -> None:
-        """Begin to watch."""
+        """Do nothing."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
-        """Raise the user's error in our form, if there is one."""
+        """Convert the user's exception, if there is one."""
         if error is None or isinstance(error, Error) or not isinstance(error, Exception | SystemExit):
             return
         if (hidden := _hidden_neighbour(error, self._path)) is not None:
@@ -158,7 +158,7 @@ class own_errors:  # noqa: N801 -- used as a `with` block, named like contextlib
 
 
 def _hidden_neighbour(error: BaseException, file: Path) -> NeighbourHidden | None:
-    """Return what is wrong if *error* comes from a name that a module beside *file* has, and another of its name has not."""
+    """Return an error if *error* is about a name that a module beside *file* has, but Python found another module."""
     module = getattr(error, "obj", None) if isinstance(error, AttributeError) else sys.modules.get(_imported(error))
     if not isinstance(module, types.ModuleType) or _lies_in(module, str(file.parent)):
         return None
@@ -171,20 +171,20 @@ def _hidden_neighbour(error: BaseException, file: Path) -> NeighbourHidden | Non
 
 
 def _imported(error: BaseException) -> str:
-    """Return the name of the module that *error* says something could not be imported from."""
+    """Return the name of the module from which, according to *error*, something could not be imported."""
     return (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
 
 
 @contextlib.contextmanager
 def _importing_beside(path: Path) -> Iterator[None]:
-    """Let what runs inside import modules from the directory of *path*, which nothing that runs later gets."""
+    """Let the body import modules from the directory of *path*; code that runs later does not see them."""
     directory = str(path.absolute().parent)
     if directory in sys.path:
         yield
         return
     known, writes = frozenset(sys.modules), sys.dont_write_bytecode
-    sys.path.append(directory)  # behind all others: no file of the user's can stand for one of ours
-    # Bytecode is told from its source by size and second, and a script may change that faster.
+    sys.path.append(directory)  # last, so that a user's file cannot replace one of ours
+    # Bytecode is checked against its source by size and second, and a script may change the source faster.
     sys.dont_write_bytecode = True
     try:
         yield

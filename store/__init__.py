@@ -1,6 +1,7 @@
-"""Bytes at rest: immutable objects named by their content, their database, roots and collector.
+"""The store: immutable, content-addressed objects, their database, the roots and the collector.
 
-This package knows no derivation and no kernel. `local.Store` is the door; importing the package loads nothing.
+This package knows nothing of derivations or kernels. `local.Store` is the entry point. Importing the package loads
+nothing.
 
     Store.add(path)
         trees.stat_cache    unchanged since it was last read? Then its digest is known
@@ -8,11 +9,11 @@ This package knows no derivation and no kernel. `local.Store` is the door; impor
         path.StorePath      named by its content
         registration        journal, one sync, rename, a row in the database
 
-    trees/      the bytes of one object          gc/        what is kept, and what goes
-    records/    what is known about objects      system/    what is needed of the operating system
+    trees/      the bytes of one object          gc/        what is kept and what is deleted
+    records/    what is known about objects      system/    the operating system's services
 
-Beside them: `home` and `layout` (the directory), `scratch`, `closure`, and `verify`, `repair`, `rebuild` (is all well,
-and what to do if not).
+Beside them: `home` and `layout` (the directory), `scratch`, `closure`, and `verify`, `repair`, `rebuild` (find and fix
+damage).
 """
 
 __part_of__ = "kernix"

@@ -1,7 +1,7 @@
-"""Closures of references: what something needs, in which order, and why.
+"""Closures of references: what an object needs, in which order, and why.
 
-Everything takes a *lookup*, a function from a set of paths to the references of those of
-them that exist, so that a whole generation is asked for at once.
+Every function takes a *lookup*, which maps a set of paths to the references of those that
+exist, so that one query covers a whole generation.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 
 class UnknownReference(Error):
-    """An object refers to one of which nothing is known, which a whole database does not allow."""
+    """An object refers to an unknown one; an intact database rules that out."""
 
     path: StorePath
 
     def __str__(self) -> str:
-        return f"the database has no row for {self.path}, to which others refer"
+        return f"the database has no row for {self.path}, although other objects refer to it"
 
     @property
     def hint(self) -> str:
-        """Return the command that makes the database again."""
-        return "`kernix verify --rebuild` makes the database again from the journal and the objects"
+        """Return the command that rebuilds the database."""
+        return "`kernix verify --rebuild` rebuilds the database from the journal and the objects"
 
 
 def closure(paths: Iterable[StorePath], references: Lookup) -> dict[StorePath, tuple[StorePath, ...]]:
-    """Return *paths*, as far as they exist, and all they refer to, over any number of steps, each with its references.
+    """Return those of *paths* that exist and everything they refer to, directly or not, each with its references.
 
     Raises:
-        UnknownReference: something refers to what does not exist.
+        UnknownReference: an object refers to one that does not exist.
     """
     found: dict[StorePath, tuple[StorePath, ...]] = {}
     asked = generation = set(paths)
@@ -50,7 +50,7 @@ def closure(paths: Iterable[StorePath], references: Lookup) -> dict[StorePath, t
 
 
 def topological(graph: Mapping[StorePath, Iterable[StorePath]]) -> list[StorePath]:
-    """Return the nodes of *graph*, references before their referrers and otherwise by name."""
+    """Return the nodes of *graph*, references before their referrers, ties by name."""
     order: list[StorePath] = []
     placed: set[StorePath] = set()
     for root in sorted(graph):
@@ -69,7 +69,7 @@ def topological(graph: Mapping[StorePath, Iterable[StorePath]]) -> list[StorePat
 
 
 def why_depends(source: StorePath, target: StorePath, references: Lookup) -> list[list[StorePath]]:
-    """Return every shortest chain of references from *source* to *target*; none if there is no chain."""
+    """Return every shortest chain of references from *source* to *target*; an empty list if there is none."""
     parents: dict[StorePath, list[StorePath]] = {source: []}
     generation = {source}
     while generation and target not in parents:
@@ -86,17 +86,17 @@ def why_depends(source: StorePath, target: StorePath, references: Lookup) -> lis
 def closure_sizes(
     graph: Mapping[StorePath, Iterable[StorePath]], sizes: Mapping[StorePath, int]
 ) -> dict[StorePath, int]:
-    """Return, for each node of the closed *graph*, the sum of *sizes* over all that it needs, itself included."""
+    """Return, for each node of the closed *graph*, the total of *sizes* over its closure, itself included."""
     number = {path: i for i, path in enumerate(topological(graph))}
     weights = [sizes[path] for path in number]
-    needed: list[int] = []  # one bit a node; what a node needs has smaller numbers
+    needed: list[int] = []  # bit sets, one per node; a node needs only nodes with smaller numbers
     result: dict[StorePath, int] = {}
     for path, i in number.items():
         bits = 1 << i
         for reference in graph[path]:
             bits |= needed[number[reference]]
         needed.append(bits)
-        # Most of it is usually what its largest reference needs, which has been weighed.
+        # Most of the closure is usually that of the largest reference, which has been weighed already.
         largest = max(graph[path], key=result.__getitem__, default=None)
         if largest is not None:
             bits &= ~needed[number[largest]]

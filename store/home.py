@@ -1,17 +1,17 @@
-"""A store's home directory: which directory is one, how it comes into being, and who may touch it.
+"""A store's home directory: how one is recognised and created, and who may access it.
 
 A directory is a store if its file `version` says so. That file is the first thing in a new store, and it is
-on the disk before anything else is made; directories that are missing are made whenever a store is opened. So
-whatever kills the making leaves an empty directory or a store. Nothing but an absent or an empty
-directory ever becomes a store: the collector deletes what it finds in `builds` and `trash`.
+on the disk before anything else is created; missing directories are created whenever a store is opened. So
+a crash during creation leaves an empty directory or a store. Only an absent or an empty directory ever
+becomes a store, because the collector deletes what it finds in `builds` and `trash`.
 
-    store/                 0755    objects may be read by everybody who can reach the home
-    builds/                0711    a builder may have a user of its own, and has to get to its scratch directory
-    all other directories  0700    nobody else can open, and thereby lock, what is in them
-    all files              0600    so for the database, whose readers can keep its writers waiting
+    store/                 0755    everybody who can reach the home may read objects
+    builds/                0711    a builder may run as its own user and must reach its scratch directory
+    all other directories  0700    nobody else can open, and so lock, the files in them
+    all files              0600    also the database, because its readers can make its writers wait
 
-The home itself has the mode that the user gave it, without the permission for others to write. All of this holds
-whatever the umask is, and is put right in stores that were made with other modes.
+The home itself keeps the mode that the user gave it, minus write permission for others. All of this holds
+whatever the umask is, and is fixed in stores that were created with other modes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _VERSION = f"{FORMAT_VERSION}\n".encode()
 _LONGEST_VERSION = 16
-_TORN = (b"", _VERSION[:-1])  # what a power cut left of it, beside zeros
+_TORN = (b"", _VERSION[:-1])  # what a power failure may leave of it, apart from zeros
 _NO_VERSION = b"?"
 _PASSING = re.compile(r"lost\+found|version\.new|\.kernix-doctor-.*")
 _NOTHING = re.compile(r"")
@@ -56,16 +56,16 @@ class StoreTooNew(Error):
     found: str
 
     def __str__(self) -> str:
-        return f"the store {self.home} has format {self.found!r}, this kernix knows {FORMAT_VERSION}"
+        return f"the store {self.home} has format {self.found!r}, but this kernix supports {FORMAT_VERSION}"
 
     @property
     def hint(self) -> str:
-        """Return the ways out."""
-        return "use the later kernix, or another KERNIX_HOME"
+        """Return the alternatives."""
+        return "use a newer kernix, or another KERNIX_HOME"
 
 
 class NotAStore(Error):
-    """A directory that is not empty is not a store either."""
+    """A directory is neither a store nor empty."""
 
     home: Path
     holds: tuple[str, ...]
@@ -73,14 +73,14 @@ class NotAStore(Error):
     def __str__(self) -> str:
         shown = ", ".join(map(repr, self.holds[:_SHOWN]))
         more = f" and {len(self.holds) - _SHOWN} more" if len(self.holds) > _SHOWN else ""
-        return f"{self.home} is not a store of kernix, and not empty: it holds {shown}{more}"
+        return f"{self.home} is not a kernix store, and it is not empty: it holds {shown}{more}"
 
     @property
     def hint(self) -> str:
-        """Return the way out."""
+        """Return how to get a store."""
         if {"store", "db.sqlite"} <= {*self.holds}:
             place = shlex.quote(f"{self.home}/version")
-            return f"if it is a store whose file `version` was damaged: `echo {FORMAT_VERSION} > {place}`"
+            return f"if it is a store whose file `version` was damaged, run `echo {FORMAT_VERSION} > {place}`"
         return "set KERNIX_HOME to an empty directory, or to one that does not exist yet"
 
 
@@ -91,49 +91,49 @@ class ForeignStore(Error):
     owner: int
 
     def __str__(self) -> str:
-        return f"{self.home} belongs to user {self.owner}, and you are user {os.geteuid()}"
+        return f"{self.home} belongs to user {self.owner}, but you are user {os.geteuid()}"
 
     @property
     def hint(self) -> str:
-        """Return the ways out."""
+        """Return the alternatives."""
         return "run kernix as that user, or set KERNIX_HOME to a directory of your own"
 
 
 class UnusableHome(Error):
-    """There cannot be a store in a place."""
+    """A place cannot hold a store."""
 
     home: Path
     reason: str
 
     def __str__(self) -> str:
-        return f"there can be no store in {self.home}: {self.reason}"
+        return f"cannot use {self.home} as a store: {self.reason}"
 
     @property
     def hint(self) -> str:
-        """Return the way out."""
+        """Return the alternative."""
         return "set KERNIX_HOME to a directory of your own"
 
 
 def layout_at(home: Path) -> Layout:
-    """Return the layout of the store in *home*, or of the one that could be made there.
+    """Return the layout of the store in *home*, which may not exist yet.
 
     Raises:
-        UnusableHome: *home* is a link that leads nowhere: a disk that is not mounted, perhaps.
+        UnusableHome: *home* is a dangling link, perhaps to a disk that is not mounted.
     """
-    # Not a method of the path, which raises for a name that is too long.
+    # os.path, because Path's methods raise for a name that is too long.
     if os.path.islink(home) and not os.path.lexists(os.path.realpath(home)):  # noqa: PTH114
-        raise UnusableHome(home, f"it is a symbolic link to {os.path.realpath(home)}, and nothing is there")
+        raise UnusableHome(home, f"it is a symbolic link to {os.path.realpath(home)}, which does not exist")
     return Layout(Path(os.path.realpath(home)))
 
 
 def is_store(layout: Layout) -> bool:
-    """Return whether there is a store; if there is none, one can be made there, or it cannot be known yet.
+    """Return whether *layout* is a store; if not, a store can be created there, as far as that is known yet.
 
     Raises:
-        NotAStore: something else is there.
-        StoreTooNew: it is of another format.
+        NotAStore: it is something else.
+        StoreTooNew: it has an unknown format.
         ForeignStore: it belongs to another user.
-        UnusableHome: what is there is no directory, or cannot be read.
+        UnusableHome: it is not a directory, or cannot be read.
     """
     home = layout.home
     mine = True
@@ -147,16 +147,16 @@ def is_store(layout: Layout) -> bool:
         return False
     except OSError as error:
         raise (UnusableHome(home, reason_of(error)) if mine else ForeignStore(home, status.st_uid)) from None
-    if not mine and (os.geteuid() != 0 or not found):  # root may use any store, and makes its own
+    if not mine and (os.geteuid() != 0 or not found):  # root may use any store, but creates only its own
         raise ForeignStore(home, status.st_uid)
     return found
 
 
 def set_up(layout: Layout) -> None:
-    """Make sure that *layout* is there, of this format, and closed to others.
+    """Make sure that *layout* exists, has this format, and is closed to others.
 
     Raises:
-        NotAStore, StoreTooNew, ForeignStore, UnusableHome: as `is_store` does, or nothing can be made there.
+        NotAStore, StoreTooNew, ForeignStore, UnusableHome: as for `is_store`, or it cannot be created.
     """
     if not is_store(layout):
         _check_may_become_store(layout.home)
@@ -174,12 +174,12 @@ def set_up(layout: Layout) -> None:
 
 
 def _is_marked(layout: Layout) -> bool:
-    """Return whether *layout*, a directory, has the mark of a store; False if it is empty."""
+    """Return whether the directory *layout* is marked as a store; False if it is empty."""
     found = _version(layout)
     if found is None:
         if not any(_unfinished(layout)):
             return False
-        if _version(layout) is not None:  # another process has made it a store since
+        if _version(layout) is not None:  # another process has made it a store meanwhile
             return True
         raise NotAStore(layout.home, _names(layout.home))
     if found == _VERSION and (_looks_like_store(layout) or not [*_strangers(layout)]):
@@ -192,7 +192,7 @@ def _is_marked(layout: Layout) -> bool:
 
 
 def _version(layout: Layout) -> bytes | None:
-    """Return the beginning of the file `version`; None if there is none."""
+    """Return the beginning of the file `version`, or None if it is missing."""
     try:
         if not stat.S_ISREG(layout.version.lstat().st_mode):
             return _NO_VERSION
@@ -203,7 +203,7 @@ def _version(layout: Layout) -> bytes | None:
 
 
 def _unfinished(layout: Layout) -> Iterator[Path]:
-    """Yield what is in the home and is not what a kernix left that was killed when it began to make a store."""
+    """Yield the files in the home, except those of a kernix that was killed while creating a store."""
     ours = {*(place for place, _ in _directories(layout)), layout.pool / "tmp"}
     for place in layout.home.iterdir():
         if place in ours and place.is_dir() and not place.is_symlink():
@@ -213,7 +213,7 @@ def _unfinished(layout: Layout) -> Iterator[Path]:
 
 
 def _is_reserve(place: Path) -> bool:
-    """Return whether *place* is a file that means nothing."""
+    """Return whether *place* is a reserve: a file of nothing but zeros."""
     status = place.lstat()
     if not stat.S_ISREG(status.st_mode) or status.st_size not in {0, RESERVE_SIZE}:
         return False
@@ -221,18 +221,18 @@ def _is_reserve(place: Path) -> bool:
 
 
 def _strangers(layout: Layout) -> Iterator[str]:
-    """Yield the names in the home that no kernix gives."""
+    """Yield the names in the home that kernix never uses."""
     ours = {place.name for place in (*layout.directories, layout.failed, *layout.files)}
     return (name for name in _names(layout.home) if name not in ours and not _PASSING.fullmatch(name))
 
 
 def _looks_like_store(layout: Layout) -> bool:
-    """Return whether what has our `version` has more of a store: others have files of that name, too."""
+    """Return whether a directory with our `version` also has other parts of a store: the file name is common."""
     return layout.objects.is_dir() and any(it.exists() for it in (layout.locks, layout.database, layout.journal))
 
 
 def _has_nothing(layout: Layout) -> bool:
-    """Return whether a store has no object, and nothing but its own where the collector deletes."""
+    """Return whether a store has no objects, and only files of its own where the collector deletes."""
     own = {
         layout.objects: _NOTHING, layout.pool: _SHARD, layout.temproots: _TEMPROOTS, layout.builds: _SCRATCH,
         layout.trash: _SCRATCH,
@@ -245,28 +245,28 @@ def _names(directory: Path) -> tuple[str, ...]:
 
 
 def _check_may_become_store(home: Path) -> None:
-    """Refuse a directory that is not for one program alone, even if it is empty."""
+    """Refuse a directory that other programs or users share, even if it is empty."""
     if home == Path("/") or home == Path(os.path.realpath(os.path.expanduser("~"))):  # noqa: PTH111 -- no error without
-        raise UnusableHome(home, "a store has a directory of its own")
+        raise UnusableHome(home, "a store needs a directory of its own")
     with contextlib.suppress(OSError):
         if home.stat().st_mode & stat.S_ISVTX:
-            raise UnusableHome(home, "users share it; a directory of your own in it will do")
+            raise UnusableHome(home, "it is shared between users; use a directory of your own inside it")
 
 
 def _make_home(home: Path) -> None:
-    """Make *home*, and those above it, durably."""
+    """Create *home* and its parents, durably."""
     for place in reversed([home, *home.parents]):
         with contextlib.suppress(FileExistsError):
             place.mkdir(0o755)
-            with contextlib.suppress(PermissionError):  # one may be allowed to make what one may not list
+            with contextlib.suppress(PermissionError):  # a directory may be writable but not readable
                 sync_directory(place.parent)
             reach("make: home")
 
 
 def _write_version(layout: Layout) -> None:
-    """Write the file `version`, at one stroke and durably; another process may do so at the same time."""
+    """Write the file `version` atomically and durably; another process may do so at the same time."""
     temporary = layout.version.with_name("version.new")
-    # Never truncated: it may be another process' file, which is about to be renamed, and says the same.
+    # Not truncated: it may be another process' file, about to be renamed, with the same content.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         os.fchmod(descriptor, 0o600)
@@ -293,7 +293,7 @@ def _directories(layout: Layout) -> Iterator[tuple[Path, int]]:
 
 
 def _complete(home: Path, place: Path, mode: int) -> bool:
-    """Make the directory *place* if it is missing, and return whether it was; close it to others."""
+    """Create the directory *place* if it is missing, and return whether it was; close it to others."""
     made = False
     if not place.is_dir():
         reach("make: directory")
@@ -301,23 +301,23 @@ def _complete(home: Path, place: Path, mode: int) -> bool:
             place.mkdir(mode)
             made = True
     if made:
-        place.chmod(mode)  # the umask may have taken more
+        place.chmod(mode)  # the umask may have removed bits
     else:
         _close(place, mode)
     return made
 
 
 def _close(place: Path, mode: int) -> None:
-    """Take from *place*, if it is there, the permissions that are not in *mode*; a disk may be one to read only."""
+    """Remove from *place*, if it exists, the permissions that *mode* lacks; a read-only disk is fine."""
     try:
         status = place.stat()
         had = stat.S_IMODE(status.st_mode)
         if had & 0o777 & ~mode and os.geteuid() in {0, status.st_uid}:
             place.chmod(had & ~(0o777 & ~mode))
-    except FileNotFoundError:  # what SQLite makes goes when its last user does
+    except FileNotFoundError:  # SQLite's extra files disappear with their last user
         return
     except OSError as error:
-        if error.errno not in {errno.EROFS, errno.ELOOP}:  # who opens the latter says so
+        if error.errno not in {errno.EROFS, errno.ELOOP}:  # opening the file will report the latter
             raise
 
 

@@ -1,19 +1,19 @@
-"""Where things lie in a store's home directory.
+"""The layout of a store's home directory.
 
-version      the format of the whole, a number: what makes the directory a store (see `store.home`)
+version      the format version, a number: this file makes the directory a store (see `store.home`)
 store/       the objects: <32 characters>-<name>
 pool/        one hard link for each distinct file of the objects
 db.sqlite    what is known about the objects
-journal      the same as lines of text, to rebuild db.sqlite from
-roots/       permanent roots; roots/auto/ holds those that lead to users' own links
-temproots/   what each running process uses, one file a process
-locks/       gate and turnstile (see `store.system.locks`), collector, one file a derivation
+journal      the same as lines of text, from which db.sqlite can be rebuilt
+roots/       permanent roots; roots/auto/ holds those that point to users' own links
+temproots/   what each running process uses, one file per process
+locks/       gate and turnstile (see `store.system.locks`), collector, one file per derivation
 builds/      scratch directories, each locked by the process that uses it
-trash/       what no longer exists for anybody but has not been unlinked yet
+trash/       objects that have been removed from the store but not unlinked yet
 logs/        build logs
-cache/       downloads and other things that may be deleted at any time
-failed/      build directories of builders that failed, if they were to be kept
-boot         for which boot of the machine the pool was swept (see `store.scratch`)
+cache/       downloads and other files that may be deleted at any time
+failed/      build directories of failed builders, if the user asked to keep them
+boot         the boot for which the pool was swept (see `store.scratch`)
 reserve      8 MiB that the collector gives up first, so that it works on a full disk
 """
 
@@ -33,13 +33,13 @@ FORMAT_VERSION = 1
 
 @attrs.frozen
 class Layout:
-    """The places below *home*."""
+    """The paths below *home*."""
 
     home: Path
 
     @property
     def version(self) -> Path:
-        """The file that names the format."""
+        """The file that holds the format version."""
         return self.home / "version"
 
     @property
@@ -84,7 +84,7 @@ class Layout:
 
     @property
     def trash(self) -> Path:
-        """The directory of what is to be unlinked."""
+        """The directory of objects waiting to be unlinked."""
         return self.home / "trash"
 
     @property
@@ -94,27 +94,27 @@ class Layout:
 
     @property
     def cache(self) -> Path:
-        """The directory of what may be deleted at any time."""
+        """The directory of files that may be deleted at any time."""
         return self.home / "cache"
 
     @property
     def index(self) -> Path:
-        """The index of files that were read."""
+        """The index of files that have been read."""
         return self.cache / "index.sqlite"
 
     @property
     def reserve(self) -> Path:
-        """The file that is given up when the disk is full."""
+        """The file that the collector gives up when the disk is full."""
         return self.home / "reserve"
 
     @property
     def failed(self) -> Path:
-        """The directory of build directories that a user wants to look at."""
+        """The directory of build directories that a user asked to keep."""
         return self.home / "failed"
 
     @property
     def directories(self) -> tuple[Path, ...]:
-        """Every directory that a store has from its beginning."""
+        """The directories that every store has."""
         return (
             self.objects, self.pool, self.roots, self.temproots, self.locks, self.builds, self.trash, self.logs,
             self.cache,
@@ -122,7 +122,7 @@ class Layout:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Every file that a store may have beside its directories."""
+        """The files that a store may have beside its directories."""
         names = (
             "version", "version.new", "journal", "journal.new", "boot", "boot.new", "reserve",
             *(f"{name}{end}" for name in ("db.sqlite", "db.new") for end in ("", "-wal", "-shm", "-journal")),

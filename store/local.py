@@ -1,8 +1,8 @@
-"""The store of this machine: the one object through which everything else uses it.
+"""The store of this machine: the one class through which everything else uses it.
 
-Its parts, each with the protocol that it keeps: `store.system.locks` (the gate), `store.gc.temproots`,
-`store.scratch`, `store.registration`, `store.records.database`, `store.records.journal`. What works on a
-store as a whole is a function of one: `store.gc.roots`, `store.gc.collect`, `store.verify`.
+Its parts, each with its own protocol: `store.system.locks` (the gate), `store.gc.temproots`,
+`store.scratch`, `store.registration`, `store.records.database`, `store.records.journal`. Operations
+on a whole store are functions that take one: `store.gc.roots`, `store.gc.collect`, `store.verify`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _DAY = 24 * 60 * 60
 
 
 class NoSuchObject(Error):
-    """No object's path begins as asked."""
+    """No object's path begins with *prefix*."""
 
     prefix: str
 
@@ -55,13 +55,13 @@ class NoSuchObject(Error):
 
 
 class AmbiguousPrefix(Error):
-    """More than one object's path begins as asked."""
+    """More than one object's path begins with *prefix*."""
 
     prefix: str
     candidates: tuple[StorePath, ...]
 
     def __str__(self) -> str:
-        return f"{len(self.candidates)} objects begin with {self.prefix!r}"
+        return f"{len(self.candidates)} objects in the store begin with {self.prefix!r}"
 
     @property
     def hint(self) -> str:
@@ -71,7 +71,7 @@ class AmbiguousPrefix(Error):
 
 @attrs.define(kw_only=True, eq=False)
 class Store:
-    """A store in one directory; any threads of this process and any other processes may use it at once."""
+    """A store in one directory; threads of this process and other processes may use it at the same time."""
 
     layout: Layout
     database: Database
@@ -86,16 +86,16 @@ class Store:
 
     @classmethod
     def open(cls, home: Path, *, full_disk: bool = False) -> Store:
-        """Return the store in *home*, which is made if it is not there.
+        """Return the store in *home*, creating it if it does not exist.
 
-        With *full_disk*, as the collector wants it, the reserve is given up if there is no
-        room to open the database.
+        With *full_disk*, which the collector sets, the reserve is given up if there is no room
+        to open the database.
 
         Raises:
-            NotAStore: something else is there.
+            NotAStore: *home* is something else.
             ForeignStore: it belongs to another user.
-            UnusableHome: there can be no store.
-            StoreTooNew, SchemaTooNew: a later kernix made it.
+            UnusableHome: it cannot hold a store.
+            StoreTooNew, SchemaTooNew: a newer kernix created it.
             StoreCorrupt: the database is damaged or missing.
         """
         layout = layout_at(home)
@@ -133,11 +133,11 @@ class Store:
 
     @classmethod
     def open_existing(cls, home: Path, *, full_disk: bool = False) -> Store | None:
-        """Return the store in *home*, as `open` does; None, with nothing made, if there is none."""
+        """Return the store in *home*, as `open` does, or None if there is no store; create nothing."""
         return cls.open(home, full_disk=full_disk) if is_store(layout_at(home)) else None
 
     def close(self) -> None:
-        """Let go of what is held, and of the files; once is enough."""
+        """Release the holds and close the files; further calls do nothing."""
         if self._closed:
             return
         self._closed = True
@@ -153,15 +153,15 @@ class Store:
         self.close()
 
     def path(self, path: StorePath) -> Path:
-        """Return where the object *path* lies, or would."""
+        """Return where the object *path* is, or would be."""
         return self.layout.objects / str(path)
 
     def is_valid(self, path: StorePath) -> bool:
-        """Return whether *path* is registered, and on the disk."""
+        """Return whether *path* is registered and on the disk."""
         return bool(self.valid([path]))
 
     def valid(self, paths: Iterable[StorePath]) -> set[StorePath]:
-        """Return those of *paths* that are registered, and on the disk."""
+        """Return those of *paths* that are registered and on the disk."""
         return {path for path in self.database.valid(paths) if self._is_on_disk(path)}
 
     def info(self, path: StorePath) -> PathInfo:
@@ -198,7 +198,7 @@ class Store:
         return candidates[0]
 
     def realised(self, keys: Iterable[bytes]) -> dict[bytes, dict[str, StorePath]]:
-        """Return, for those of *keys* that have any, the objects by output name; what is gone from the disk is left out."""
+        """Return the objects of each of *keys* by output name, without keys that have none on the disk."""
         known = self.database.realised(keys)
         found = {
             key: {output: path for output, path in outputs.items() if self._is_on_disk(path)}
@@ -207,10 +207,10 @@ class Store:
         return {key: outputs for key, outputs in found.items() if outputs}
 
     def hold(self, paths: Iterable[StorePath]) -> set[StorePath]:
-        """Keep the collector from *paths* and all they refer to, and return those that are valid.
+        """Keep the collector from *paths* and everything they refer to, and return those that are valid.
 
-        What is not among them must not be used: it may be gone. Holds until `close` or
-        the end of the process.
+        Do not use the others: they may be gone. The hold lasts until `close` or the end of
+        the process.
         """
         paths = set(paths)
         if not self.read_only:
@@ -219,9 +219,9 @@ class Store:
         return self.valid(paths)
 
     def look(self, paths: Iterable[StorePath]) -> set[StorePath]:
-        """Return those of *paths* that are valid: held, unless the disk is too full to note that.
+        """Return those of *paths* that are valid, and hold them unless the disk is too full.
 
-        For those who only read, and can bear that something is deleted meanwhile.
+        For callers that only read and can cope with an object that disappears.
         """
         paths = set(paths)
         try:
@@ -230,11 +230,11 @@ class Store:
             return self.valid(paths)
 
     def hold_all(self, paths: Iterable[StorePath], *, to_read: bool = False) -> None:
-        """Hold *paths*; those that are only *to_read* as `look` does.
+        """Hold *paths*; with *to_read*, as `look` does.
 
         Raises:
             ObjectMissing: one of them is not registered.
-            ObjectGone: one is registered, but is not on the disk.
+            ObjectGone: one is registered but missing from the disk.
         """
         paths = set(paths)
         missing = paths - (self.look(paths) if to_read else self.hold(paths))
@@ -243,35 +243,38 @@ class Store:
             raise (ObjectGone if self.database.valid([first]) else ObjectMissing)(first)
 
     def touch(self, paths: Iterable[StorePath]) -> None:
-        """Note that *paths* were used, to the day, if that can be noted."""
+        """Record the use of *paths*, to the day, if that is possible."""
         self.database.touch(paths, older_than=_DAY)
 
     def collector(
         self, *, shared: bool = False, on_wait: Callable[[], None] | None = None
     ) -> contextlib.AbstractContextManager[None]:
-        """Return a context in which nobody else collects, or, *shared*, nobody at all; *on_wait* is called if it waits."""
+        """Return a context without other collections, or, if *shared*, without any collection.
+
+        *on_wait* is called if it has to wait.
+        """
         if self.read_only:
             return contextlib.nullcontext()
         return standing(self.layout.locks / "collector", shared=shared, on_wait=on_wait)
 
     def scratch(self) -> contextlib.AbstractContextManager[Path]:
-        """Return a context that gives an empty directory on the store's file system and removes it at the end.
+        """Return a context with an empty directory on the store's file system, which is removed at the end.
 
         Raises:
-            StoreReadOnly: nothing can be written there.
+            StoreReadOnly: the store cannot be written.
         """
         if self.read_only:
             raise StoreReadOnly(self.layout.home)
         return self.scratches.scratch()
 
     def add(self, path: Path, name: str | None = None, *, retention: Retention = Retention.SOURCE) -> StorePath:
-        """Make an object of the file, directory or symbolic link *path*, called *name* or as it is called there.
+        """Make an object of the file, directory or symbolic link *path*, named *name* or like *path*.
 
-        The store does not change if there is such an object already.
+        If the object already exists, the store does not change.
 
         Raises:
-            InvalidStorePath: the name is not one that an object may have.
-            InvalidTree: there is something in it that no object may have.
+            InvalidStorePath: the name is not valid for an object.
+            InvalidTree: it contains something that an object cannot have.
             DiskFull: there is no room.
         """
         name = check_name(name if name is not None else (Path.cwd() / path).name)
@@ -282,7 +285,7 @@ class Store:
             with self.scratch() as scratch, disk_full_told(self.layout.home):
                 place = scratch / "object"
                 content = copy_in(path, place, self.pool, index)
-                # Of what was copied, should the source have changed meanwhile.
+                # Named after what was copied, in case the source has changed meanwhile.
                 added = StorePath.make(content.digest, name)
                 self.commit([Entry(path=added, place=place, content=content, retention=retention)])
             index.save()
@@ -292,7 +295,7 @@ class Store:
         return os.path.lexists(f"{self.layout.objects}/{path}")
 
     def _find(self, path: Path, name: str, index: Index) -> StorePath | None:
-        """Return the object of what lies at *path* if it is there already, as far as that is likely enough to read it all."""
+        """Return the object of *path* if it exists already; skip reading all of *path* if that is unlikely."""
         if not index.has(path) and seems_new(path, self.pool):
             return None
         try:
@@ -306,19 +309,19 @@ class Store:
         return found
 
     def commit(self, entries: Sequence[Entry]) -> tuple[Divergence, ...]:
-        """Make objects of canonical trees in scratch directories, durably, all or nothing.
+        """Turn canonical trees in scratch directories into objects, durably, all or nothing.
 
-        Calls from several threads share the work. An entry that is registered already
-        stays in its scratch. A result for a key that has another one is not recorded as the key's, and returned.
+        Calls from several threads share the work. A tree whose object is registered already stays in its
+        scratch. A result that differs from its key's recorded one does not replace that one, and is returned.
 
         Raises:
-            ReferenceMissing: an entry refers to what is neither registered nor among the entries.
+            ReferenceMissing: an entry refers to an object that is neither registered nor among *entries*.
             DiskFull: there is no room.
         """
         return self.registrar.register(entries)
 
     def record(self, realisations: Iterable[tuple[bytes, str, StorePath]]) -> tuple[Divergence, ...]:
-        """Note that registered objects are the results of keys; return those that differ from a key's known one.
+        """Record registered objects as the results of keys; return those that differ from a key's recorded one.
 
         Raises:
             ObjectMissing: one is not registered.
@@ -330,7 +333,7 @@ def _database(layout: Layout) -> Database:
     if layout.database.exists() and layout.database.stat().st_size:
         return Database(layout.database, fresh=False)
     with standing(layout.locks / "setup"):
-        # Nothing is a new store's database, unless there is something that it ought to know.
+        # A new store has no database; but if there are objects or a journal, one has been lost.
         if not any(_things(layout)):
             temporary = layout.database.with_suffix(".new")
             temporary.unlink(missing_ok=True)
@@ -344,7 +347,7 @@ def _database(layout: Layout) -> Database:
 
 def _things(layout: Layout) -> Iterator[object]:
     if layout.database.exists() and layout.database.stat().st_size:
-        yield layout.database  # somebody else was quicker
+        yield layout.database  # another process was quicker
     if layout.journal.exists() and layout.journal.stat().st_size:
         yield layout.journal
     with os.scandir(layout.objects) as entries:

@@ -1,8 +1,8 @@
-"""JSON from outside: what is in it, or a ValueError whose sentence says why it cannot be read.
+"""Reading JSON from outside: a value, or a ValueError that says why the text cannot be used.
 
-Python's own reader takes more than JSON is, and raises more than ValueError: it recurses (`RecursionError`), it knows
-infinity and numbers that no float and no database holds (`OverflowError`, much later), and half of a pair of
-surrogates, which cannot be written anywhere. Whoever reads with this need think of ValueError only.
+Python's reader accepts more than JSON allows, and raises more than ValueError: deep nesting (`RecursionError`),
+infinity and numbers that fit neither a float nor a database (`OverflowError`, much later), and lone surrogates,
+which cannot be written anywhere. With this module, callers only need to handle ValueError.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 
 DEEPEST = 64
-"""How many lists and objects may be in each other: no document of ours has ten, and errors print what they quote."""
+"""How deep lists and objects may be nested: none of our documents reaches ten, and errors print what they quote."""
 
 LARGEST = 2**63 - 1
-"""The largest number: SQLite, and sizes of files, know none beyond."""
+"""The largest integer: SQLite and file sizes stop here."""
 
 _DIGITS = len(str(LARGEST)) + 1
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
 def parse_json(text: str | bytes, *, make_object: Callable[[Pairs], Any] | None = None) -> Any:  # noqa: ANN401 -- JSON is anything
-    """Return what the JSON *text* is; objects are what *make_object* makes of their members, dictionaries by default.
+    """Parse the JSON *text*; *make_object* builds objects from their members, dictionaries by default.
 
     Raises:
-        ValueError: it is not JSON, or nothing that kernix could use.
+        ValueError: it is not JSON, or it exceeds the limits above.
     """
     text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
     try:
@@ -50,10 +50,10 @@ def parse_json(text: str | bytes, *, make_object: Callable[[Pairs], Any] | None 
 
 
 def check_depth(value: object) -> None:
-    """Check that *value*, made of lists and dictionaries, has no more than `DEEPEST` of them in each other.
+    """Check that the lists and dictionaries in *value* are nested at most `DEEPEST` deep.
 
     Raises:
-        ValueError: it has.
+        ValueError: they are nested deeper.
     """
     level = [value]
     for _ in range(DEEPEST + 1):
@@ -68,12 +68,12 @@ def _inner(value: dict[Any, Any] | list[Any]) -> Iterable[Any]:
 
 
 def _too_deep() -> str:
-    return f"more than {DEEPEST} lists and objects are in each other"
+    return f"lists and objects are nested more than {DEEPEST} deep"
 
 
 def _integer(text: str) -> int:
     if len(text) > _DIGITS or not -LARGEST <= (number := int(text)) <= LARGEST:
-        msg = f"{_cut(text)} is too large a number"
+        msg = f"the number {_cut(text)} is too large"
         raise ValueError(msg)
     return number
 
@@ -81,13 +81,13 @@ def _integer(text: str) -> int:
 def _float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        msg = f"{_cut(text)} is too large a number"
+        msg = f"the number {_cut(text)} is too large"
         raise ValueError(msg)
     return number
 
 
 def _constant(text: str) -> float:
-    msg = f"{text} is no number"
+    msg = f"{text} is not a number"
     raise ValueError(msg)
 
 
@@ -95,7 +95,7 @@ def _check_characters(value: object) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        msg = "half of a surrogate pair is in it"
+        msg = "it contains a lone surrogate"
         raise ValueError(msg) from None
 
 

@@ -1,9 +1,9 @@
-"""The names of store objects: 32 characters of digest, a hyphen, a name.
+"""Store paths, the names of store objects: 32 characters of digest, a hyphen, a name.
 
-A store path is the last component of an object's place on disk; which directory that is
-depends on the store and is no part of it. The digest is 160 bits of BLAKE3 in derive-key
-mode over the object's tree digest, its references and its name, each preceded by its
-length, so no two different triples share an encoding.
+A store path is the last component of an object's location on disk; the directory depends on
+the store and is not part of it. The digest is 160 bits of BLAKE3 in derive-key mode over the
+object's tree digest, its name and its references, each preceded by its length, so that no two
+different triples share an encoding.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DIGEST = re.compile(f"[{base32.ALPHABET}]{{{DIGEST_LENGTH}}}")
 
 
 class InvalidStorePath(Error):
-    """A text that should name a store object does not."""
+    """A text is not a store path."""
 
     text: str
     reason: str
@@ -44,7 +44,7 @@ class InvalidStorePath(Error):
 
 
 def check_name(name: str) -> str:
-    """Return *name* if a store object may bear it.
+    """Return *name* if it is a valid name for a store object.
 
     Raises:
         InvalidStorePath: *name* is empty, too long, or has characters that Nix refuses.
@@ -57,10 +57,10 @@ def check_name(name: str) -> str:
 
 
 def fitting_name(name: str) -> str:
-    """Return *name* if a store object may bear it, else one like it."""
+    """Return *name* if it is valid for a store object, else a similar valid name."""
     if len(name) <= MAX_NAME_LENGTH and _NAME.fullmatch(name):
         return name
-    import unicodedata  # noqa: PLC0415 -- start-up: seldom needed
+    import unicodedata  # noqa: PLC0415 -- start-up: rarely needed
 
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     fitting = re.sub(r"[^0-9a-zA-Z+\-._?=]+", "-", letters).lstrip(".-")[:MAX_NAME_LENGTH]
@@ -77,10 +77,10 @@ class StorePath:
 
     @classmethod
     def parse(cls, text: str) -> StorePath:
-        """Return the store path that *text*, ``<digest>-<name>``, stands for.
+        """Parse *text*, ``<digest>-<name>``.
 
         Raises:
-            InvalidStorePath: *text* has another form.
+            InvalidStorePath: *text* has a different form.
         """
         digest, hyphen, name = text[:DIGEST_LENGTH], text[DIGEST_LENGTH:][:1], text[DIGEST_LENGTH + 1 :]
         if not _DIGEST.fullmatch(digest) or hyphen != "-":

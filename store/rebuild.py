@@ -1,10 +1,10 @@
-"""Make the database again, from the objects themselves and the journal.
+"""Rebuild the database from the objects themselves and the journal.
 
-An object's path is made of its content, its references and its name. So whatever is found in
-the store directory can prove what it is: its content is hashed, its references are taken from
-the journal or looked for in its bytes, and if these make its path, it is whole and can be registered.
-What cannot prove it is left where it is, unregistered, and reported. Results of keys are
-known from the journal alone.
+An object's path is derived from its content, its references and its name. So whatever is in
+the store directory can prove its identity: its content is hashed, its references come from the
+journal or are found in its bytes, and if these give its path, it is intact and can be registered.
+Whatever fails this is left in place, unregistered, and reported. Only the journal knows the
+results of keys.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Rebuilt:
-    """What a rebuild found: how many objects and results, and what could not be registered."""
+    """The outcome of a rebuild: how many objects and results, and what could not be registered."""
 
     objects: int
     realisations: int
@@ -54,12 +54,12 @@ class Rebuilt:
 
 
 def rebuild(home: Path, progress: Progress = lambda _what, _done, _total: None) -> Rebuilt:
-    """Make the database of the store in *home* again; the old one is kept beside it as `db.sqlite.old-<time>`.
+    """Rebuild the database of the store in *home*; the old one is kept beside it as `db.sqlite.old-<time>`.
 
-    Others wait until it is done, and then use the new one.
+    Other processes wait until it is done, and then use the new one.
 
     Raises:
-        StoreTooNew, JournalTooNew: a later kernix made it.
+        StoreTooNew, JournalTooNew: a newer kernix wrote it.
     """
     layout = layout_at(home)
     set_up(layout)
@@ -121,7 +121,7 @@ class _Rebuild:
         except (InvalidTree, OSError) as error:
             self._report(str(path), f"cannot be read: {error}")
             return None
-        self._report(str(path), "its content is not what its path is made of")
+        self._report(str(path), "does not match the digest in its path")
         return None
 
     def _guesses(
@@ -149,12 +149,12 @@ class _Rebuild:
         )
 
     def _closed(self, infos: dict[StorePath, PathInfo]) -> dict[StorePath, PathInfo]:
-        """Return *infos*, referenced first, without those that refer to something that is not there."""
+        """Return *infos*, references first, without those that refer to a missing object."""
         closed: dict[StorePath, PathInfo] = {}
         for path in topological({path: info.references for path, info in infos.items()}):
             missing = [reference for reference in infos[path].references if reference not in closed]
             if missing:
-                self._report(str(path), f"refers to {missing[0]}, which is not there or damaged")
+                self._report(str(path), f"refers to {missing[0]}, which is missing or damaged")
             else:
                 closed[path] = infos[path]
         return closed
@@ -170,7 +170,7 @@ class _Rebuild:
                 database.insert(info, ids)
             rows = [(line.key, line.output, ids[str(line.path)]) for line in results]
             database.execute_many("insert into realisations values (?, ?, ?)", rows)
-        database.close()  # which leaves one file, the log merged into it
+        database.close()  # merges the log, so that one file is left
         Journal(self.layout.journal).replace([*(ObjectLine.of(info) for info in infos.values()), *results])
         reach("rebuild: set aside")
         old = self._aside()
@@ -182,7 +182,7 @@ class _Rebuild:
         sync_directory(self.layout.home)
 
     def _aside(self) -> Path:
-        """Return where the old database goes, and nothing is."""
+        """Return an unused name for the old database."""
         now = int(time.time())
         names = (f"{self.layout.database.name}.old-{number}" for number in itertools.count(now))
         places = map(self.layout.database.with_name, names)

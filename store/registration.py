@@ -1,30 +1,28 @@
-"""Registration: how trees in scratch directories become objects. One protocol, for many at once.
+"""Registration: how trees in scratch directories become objects, many at once.
 
 1. Inside the gate (`store.system.locks`, shared): hold the paths and their references as temporary roots, and
    append to the journal.
-2. One `syncfs` of the store's file system: trees and journal are on the disk. This takes the time, and
-   the collector may work meanwhile.
-3. Inside the gate again, in one write transaction of the database: whatever has been registered by
-   somebody else in the meantime is left alone; what lies at a final name without being registered
-   (a crash left it) goes to the trash; each tree is renamed to its final name; its row, references and
-   realisations are inserted; `fsync` of the store directory; commit.
+2. One `syncfs` of the store's file system puts trees and journal on the disk. This takes most of the time, and
+   the collector may run meanwhile.
+3. Inside the gate again, in one write transaction of the database: skip objects that another process has
+   registered meanwhile; move anything that a crash left at a final name to the trash; rename each tree to its
+   final name; insert its row, references and realisations; `fsync` the store directory; commit.
 
-Why nothing valid is lost, whoever dies when:
+Why a crash at any point loses nothing valid:
 
-- A row is committed only after bytes, journal line and rename are on the disk, in this order: a row
-  always has a whole object. A rename without a row is garbage for the collector, or goes to the
-  trash in step 3 of whoever registers the same object next.
-- Rename and commit lie in one stay inside the gate, so the collector, which is in it alone,
-  never takes an object that is about to be registered for such garbage.
-- The collector deletes rows and renames to the trash in one exclusive stay. So in step 3 a
-  reference is either registered, and held since step 1, or gone, and the registration fails as a whole.
-- Step 2 lies between two stays: the collector may have replaced the journal (`store.records.journal`), and
-  may have deleted references that somebody else had registered before, unless they were held
-  in time; both are looked at again in step 3.
+- A row is committed only after bytes, journal line and rename are on the disk, in this order, so every row
+  has a complete object. A rename without a row is garbage for the collector, or goes to the trash in step 3
+  when the same object is registered again.
+- Rename and commit happen within one stay inside the gate. The collector is alone when it is inside, so it
+  never mistakes an object that is about to be registered for such garbage.
+- The collector deletes rows and renames to the trash within one exclusive stay. So in step 3 a reference is
+  either registered, and held since step 1, or gone, and then the whole registration fails.
+- Step 2 runs between two stays: meanwhile the collector may have replaced the journal (`store.records.journal`)
+  or deleted references that were registered before but not held in time. Step 3 checks both again.
 
-Threads register in groups: each puts its request in a queue, and whoever gets the leader's lock serves
-all that are there. While one group waits for the disk the next one gathers, so any number of
-threads share a `syncfs` and a commit. Requests of one group stand or fall alone.
+Threads register in groups: each queues its request, and the one that gets the leader's lock serves the whole
+queue. While one group waits for the disk the next one gathers, so any number of threads share a `syncfs` and a
+commit. Each request of a group succeeds or fails by itself.
 """
 
 from __future__ import annotations
@@ -65,7 +63,7 @@ if TYPE_CHECKING:
 
 
 class ReferenceMissing(Error):
-    """An object refers to something that the store does not have."""
+    """An object refers to one that is not in the store."""
 
     path: StorePath
     reference: StorePath
@@ -75,7 +73,7 @@ class ReferenceMissing(Error):
 
 
 class ObjectMissing(Error):
-    """Something was asked about an object that the store does not have."""
+    """A requested object is not in the store."""
 
     path: StorePath
 
@@ -84,20 +82,20 @@ class ObjectMissing(Error):
 
 
 class ObjectGone(ObjectMissing):
-    """An object is registered, but somebody has taken it from the disk."""
+    """An object is registered but has been removed from the disk."""
 
     def __str__(self) -> str:
-        return f"{self.path} is registered, but gone from the disk"
+        return f"{self.path} is registered but missing from the disk"
 
     @property
     def hint(self) -> str:
-        """Return the command that forgets it."""
-        return "`kernix verify --repair` forgets it; the next build makes it again"
+        """Return the command that drops its row."""
+        return "`kernix verify --repair` drops it from the database; the next build builds it again"
 
 
 @attrs.frozen(kw_only=True)
 class Entry:
-    """A tree to be registered: what it will be called, and where it lies now."""
+    """A tree to register: its future name and its present location."""
 
     path: StorePath
     place: Path
@@ -128,7 +126,7 @@ class Registrar:
     temproots: TempRoots
     journal: Journal
     scratches: Scratches
-    descriptor: int  # of the directory of the objects, open since before anything was written: see `syncfs`
+    descriptor: int  # of the objects' directory, opened before anything was written: see `syncfs`
     _pending: list[_Request] = attrs.field(factory=list, init=False)
     _queue: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _leader: threading.Lock = attrs.field(factory=threading.Lock, init=False)
@@ -136,12 +134,12 @@ class Registrar:
     def register(
         self, entries: Sequence[Entry], realisations: Iterable[tuple[bytes, str, StorePath]] = ()
     ) -> tuple[Divergence, ...]:
-        """Register *entries*, and results of keys that are objects already; all or nothing.
+        """Register *entries*, and existing objects as results of keys; all or nothing.
 
-        Return the results that differ from what is known for their key; those are kept apart.
+        Return the results that differ from a key's recorded one; they are kept separately.
 
         Raises:
-            ReferenceMissing: an entry refers to an object that is neither registered nor among them.
+            ReferenceMissing: an entry refers to an object that is neither registered nor among *entries*.
             ObjectMissing: a result is not an object.
             DiskFull: there is no room.
         """
@@ -165,7 +163,7 @@ class Registrar:
             for request in group:
                 request.error = request.error or error
         except BaseException:
-            # This thread was interrupted; the others, who were not, will find a leader among themselves.
+            # Only this thread was interrupted; the others will elect a leader among themselves.
             others = [request for request in group if request is not own]
             for request in others:
                 request.error = None
@@ -219,8 +217,8 @@ class Registrar:
         reach("register: done")
 
     def _undo(self, group: list[_Request]) -> None:
-        # An interrupt may come out of a commit that was made; and others may register the same paths as
-        # soon as ours is rolled back. So what is to be moved back is decided in another transaction.
+        # The interrupt may have come after the commit succeeded, and once ours is rolled back others may
+        # register the same paths. So another transaction decides what to move back.
         with contextlib.suppress(Error, OSError), self.database.write():
             valid = self.database.paths_among(final.name for request in group for _, final in request.moved)
             for request in group:
@@ -246,7 +244,7 @@ class Registrar:
     def _insert(self, entry: Entry, ids: dict[str, int], request: _Request) -> None:
         final = self.layout.objects / str(entry.path)
         row = ids.get(str(entry.path))
-        if row is None or not self._exists(entry.path):  # a row without its object is healed
+        if row is None or not self._exists(entry.path):  # a row whose object is missing gets it back
             if row is None:
                 self._set_aside(final)
             reach("register: rename")

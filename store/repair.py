@@ -1,14 +1,14 @@
-"""Repair: do about problems what can be done, in an order that is right wherever it stops.
+"""Repair: fix what can be fixed, in an order that is safe to interrupt at any point.
 
-What is to be done is known before anything is. Then, with collections waiting and the gate closed:
+The whole repair is planned first. Then, with collections waiting and the gate closed:
 
-1. Files that do not hold what the pool says leave it, so that nothing is linked to them from now on.
-2. The rows of damaged and of missing objects, and of all that refers to them, are deleted in one transaction.
-3. These objects go to the trash, and what is left over does.
+1. Files that do not match their name in the pool leave it, so that nothing links to them from now on.
+2. One transaction deletes the rows of damaged and missing objects, and of everything that refers to them.
+3. These objects go to the trash, and so do leftovers.
 
-Then the gate is open again: modes and times are put right, and the trash is emptied. Stopped before 2 the objects
-are still registered, and the next verification finds them again; stopped after it they are left over, and
-whoever makes one of them puts a whole one in its place.
+Then the gate opens again; modes and times are restored, and the trash is emptied. If it is interrupted before 2,
+the objects are still registered and the next verification finds them again. After 2 they are leftovers, and
+building one of them puts an intact object in its place.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 
 def repair(store: Store, problems: Iterable[Problem], report: Report = lambda _place, _done: None) -> list[StorePath]:
-    """Do about *problems* what can be done; *report* is called with each place and what was done about it.
+    """Fix those of *problems* that can be fixed; call *report* with each place and what was done about it.
 
-    Damaged objects, and all that refer to them, are forgotten and returned; the next build makes them again.
+    Damaged objects, and everything that refers to them, are dropped and returned; the next build builds them again.
 
     Raises:
         OSError: something could not be changed.
@@ -65,9 +65,9 @@ def repair(store: Store, problems: Iterable[Problem], report: Report = lambda _p
 
 
 def _is_still_damaged(store: Store, path: StorePath, problems: list[Problem]) -> bool:
-    """Return whether *path* has not come back meanwhile, if it was missing."""
-    of_it = [problem for problem in problems if problem.damages == path]
-    return not (store.is_valid(path) and all(problem.missing for problem in of_it))
+    """Return whether *path* is still damaged: a missing object may have been built again meanwhile."""
+    causes = [problem for problem in problems if problem.damages == path]
+    return not (store.is_valid(path) and all(problem.missing for problem in causes))
 
 
 def _with_referrers(store: Store, paths: list[StorePath]) -> list[StorePath]:
@@ -115,7 +115,7 @@ def _discard(store: Store, doomed: list[StorePath], left_over: list[str], report
 
 
 def _restore(store: Store, problems: list[Problem], doomed: set[str], report: Report) -> None:
-    """Give what has another mode or time its own; what is below a directory can be reached once that has its mode."""
+    """Restore modes and times, parents first: what is below a directory is out of reach until its mode is restored."""
     for problem in sorted(problems, key=lambda it: it.place):
         if problem.remedy is not Remedy.RESTORE or problem.place.partition("/")[0] in doomed:
             continue
@@ -131,7 +131,7 @@ def _make_canonical(store: Store, problem: Problem) -> None:
         if not stat.S_ISLNK(status.st_mode):
             fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
             try:
-                # There is no way to change the mode of such a descriptor directly, and none is needed to open it.
+                # fchmod refuses such a descriptor, and any other way of opening the file may need its mode.
                 os.chmod(f"/proc/self/fd/{fd}", _mode(problem, status))  # noqa: PTH101 -- not a file's path
             finally:
                 os.close(fd)
@@ -148,7 +148,7 @@ def _mode(problem: Problem, status: os.stat_result) -> int:
 
 @contextlib.contextmanager
 def _parent(store: Store, place: str) -> Iterator[tuple[int, str]]:
-    """Give the body a descriptor of the directory in which *place* lies, and its name there; no link is followed."""
+    """Give the body a descriptor of the parent directory of *place*, and its name there; follow no links."""
     *folders, name = place.split("/")
     fd = os.open(store.layout.objects, OPEN_DIRECTORY)
     try:

@@ -1,19 +1,20 @@
-"""Scratch directories: where trees come into being, on the file system of the store.
+"""Scratch directories: where trees are built up, on the store's file system.
 
 A scratch is `builds/<random>`, mode 0700, locked (`flock` on the directory itself) by the process
-that uses it for as long as it does. One that nobody has locked was left by a process that died.
-Between `mkdir` and the lock it looks just like that; so who has locked a new one looks
-whether it is still there, and makes another if a sweeper was quicker.
+that uses it, for as long as it does. An unlocked one was left by a process that died. Between
+`mkdir` and the lock a new scratch looks the same; so after locking it, its owner checks that it
+still exists, and makes another one if a sweeper was quicker.
 
-The pool's files appear under their digests before their bytes are on the disk, and until a
-commit's `syncfs` they have other links in scratches only. If the file system goes away before that, such a file may be
-damaged, and it would be linked into new objects. So whoever makes the first scratch after a doubtful moment removes
-all old ones, sweeps the pool and lets it doubt what is left, with the gate (`store.system.locks`) closed. Doubtful moments are:
+The pool's files appear under their digests before their bytes are on the disk, and until a commit's `syncfs`
+their only other links are in scratches. If the file system fails before that, such a file may be damaged and would
+be linked into new objects. So the first scratch after a doubtful moment is preceded by a recovery, which removes all
+old scratches, sweeps the pool, and makes it distrust the remaining files, with the gate (`store.system.locks`)
+closed. Doubtful moments are:
 
-- another boot, and another mount (`store.system.moment`): the file `boot` says since when all is well;
-- a `syncfs` that failed, which deletes that file;
-- a scratch with something in it that nobody uses, and nobody gave up: whoever made it has not come to its end. One that is
-  given up gets another name before it is removed.
+- another boot or another mount (`store.system.moment`): the file `boot` records the last recovery's;
+- a failed `syncfs`, which deletes that file;
+- an unused scratch with something in it that was not given up: its process did not finish. A scratch that is given
+  up is renamed before it is removed.
 """
 
 from __future__ import annotations
@@ -45,20 +46,20 @@ if TYPE_CHECKING:
 
 _GIVEN_UP = "-0"
 _PATIENCE = 0.5
-"""Seconds that removing a scratch may take after an interrupt."""
+"""Seconds for which an interrupt lets the removal of a scratch continue."""
 
 
 class StoreRemounted(Error):
-    """The file system of a store was mounted anew while this process had the store open."""
+    """The file system of a store was remounted while this process had the store open."""
 
     home: Path
 
     def __str__(self) -> str:
-        return f"the file system of the store {self.home} was mounted anew meanwhile"
+        return f"the file system of the store {self.home} was remounted while kernix was running"
 
     @property
     def hint(self) -> str:
-        """Return what to do."""
+        """Return how to continue."""
         return "run it again"
 
 
@@ -72,7 +73,7 @@ class Scratches:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Give the body an empty directory, which goes away with all that is left in it."""
+        """Give the body an empty directory, which is removed afterwards with everything in it."""
         with disk_full_told(self.layout.builds):
             self._recover()
             path, descriptor = self._make()
@@ -86,14 +87,14 @@ class Scratches:
                 os.close(descriptor)
 
     def _remove(self, path: Path) -> None:
-        """Remove the scratch at *path*; if that takes long and somebody is in a hurry, the collector does the rest."""
+        """Remove the scratch at *path*; if an interrupt cuts that short, leave the rest to the collector."""
         with a_moment(_PATIENCE):
             remove_tree(path)
         if path.exists():
             path.rename(self.layout.trash / path.name)
 
     def sweep(self) -> tuple[int, int]:
-        """Remove the scratches that nobody uses; return how many files and bytes went."""
+        """Remove the unused scratches; return how many files and bytes were removed."""
         files = size = 0
         for place in self._places():
             with _unused(place) as unused:
@@ -105,7 +106,7 @@ class Scratches:
         return files, size
 
     def unused(self) -> list[Path]:
-        """Return the scratches that nobody uses."""
+        """Return the unused scratches."""
         found = []
         for place in self._places():
             with _unused(place) as unused:
@@ -114,8 +115,8 @@ class Scratches:
         return found
 
     def distrust(self) -> None:
-        """Let the next scratch of anybody be preceded by a recovery."""
-        # Where nothing can be written any more, what lies in this process' scratches will say the same.
+        """Make a recovery precede the next scratch, in any process."""
+        # If nothing can be written any more, the contents of this process' scratches have the same effect.
         with contextlib.suppress(OSError):
             self._boot.unlink(missing_ok=True)
 
@@ -185,9 +186,9 @@ def _open(path: Path) -> int | None:
 
 @contextlib.contextmanager
 def _unused(place: Path) -> Iterator[bool]:
-    """Tell the body whether the scratch *place* is there and nobody uses it, which nobody begins to meanwhile."""
+    """Tell the body whether the scratch *place* exists and is unused; if so, it stays unused during the body."""
     descriptor = _open(place)
-    if descriptor is None:  # its user was done with it
+    if descriptor is None:  # its user has just removed it
         yield False
         return
     try:
@@ -197,11 +198,11 @@ def _unused(place: Path) -> Iterator[bool]:
 
 
 def _given_up(place: Path) -> Path:
-    """Return what the scratch *place* is called from now on: its user has come to the end, whatever becomes of the rest."""
+    """Rename the scratch *place* to show that its user has finished with it, and return the new path."""
     new = place.with_name(place.name + _GIVEN_UP)
     try:
         place.rename(new)
-    except OSError:  # nothing can be written any more, and then it is better left as it is
+    except OSError:  # nothing can be written any more, and then it is better not to rename it
         return place
     return new
 

@@ -1,12 +1,12 @@
-"""Verification: does the store hold what its database says, and is every byte what it was.
+"""Verification: check that the store holds what its database says, byte for byte.
 
-The database knows the digest of each whole tree only. When a tree differs, the changed file is
-found with the help of the pool (`store.trees.pool`): an entry there is another name of the same
-inode, and says what that inode's bytes hash to. A directory whose time is not the canonical one
-has had an entry added, removed or renamed. Entries of the pool that no object has, or that are called
-otherwise than their bytes hash, are read by themselves.
+The database has one digest per whole tree. When a tree differs, the pool (`store.trees.pool`)
+helps to find the changed file: a pool entry is another name of the same inode, and tells which
+digest its bytes should have. A directory with a time other than the canonical one has had an
+entry added, removed or renamed. Pool entries that no object has, or whose bytes do not have
+the digest in their name, are read separately.
 
-What is to be done about a problem stands with it; `store.repair` does it.
+Each problem carries its remedy; `store.repair` applies it.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ class Remedy(enum.Enum):
     """What can be done about a problem."""
 
     NONE = enum.auto()
-    FORGET = enum.auto()  # the object and all that refers to it, so that they are made again
-    RESTORE = enum.auto()  # the mode and time that an object's file or directory has
-    REMOVE = enum.auto()  # what is left over
-    SET_ASIDE = enum.auto()  # the pool's entry, so that nothing is linked to it
+    FORGET = enum.auto()  # drop the object and everything that refers to it; they will be built again
+    RESTORE = enum.auto()  # reset the mode and time of an object's file or directory
+    REMOVE = enum.auto()  # remove a leftover
+    SET_ASIDE = enum.auto()  # take the file out of the pool, so that nothing links to it
 
 
 def _by_damage(problem: Problem) -> Remedy:
@@ -60,10 +60,10 @@ def _by_damage(problem: Problem) -> Remedy:
 
 @attrs.frozen(kw_only=True)
 class Problem:
-    """Something that is not as it should be: *place*, below the store's directory, and what is wrong there.
+    """A fault of the store: *place*, below the store's directory, and what is wrong with it.
 
-    *damages* is the object that cannot be trusted because of it, if one cannot. *entry* is what the pool has of it;
-    *missing*, that the whole object is.
+    *damages* is the object, if any, that can no longer be trusted. *entry* is the pool's entry for it;
+    *missing* means that the whole object is missing.
     """
 
     place: str
@@ -80,8 +80,8 @@ class Problem:
 def verify(
     store: Store, *, contents: bool = False, progress: Progress = lambda _what, _done, _total: None
 ) -> list[Problem]:
-    """Return what is wrong with *store*; with *contents*, every byte is read."""
-    # Collections wait: what they take away would seem to be missing.
+    """Return the problems of *store*; with *contents*, read every byte."""
+    # Collections wait: what they remove would seem to be missing.
     with store.collector(shared=True):
         names = {place.name for place in store.layout.objects.iterdir()}
         infos = store.database.all_infos()
@@ -95,16 +95,16 @@ def verify(
 
 
 def _absences(infos: list[PathInfo], present: list[PathInfo]) -> Iterator[Problem]:
-    there = {info.path for info in present}
+    on_disk = {info.path for info in present}
     for info in infos:
-        if info.path not in there:
-            yield Problem(place=str(info.path), reason="is registered but not there", damages=info.path, missing=True)
+        if info.path not in on_disk:
+            yield Problem(place=str(info.path), reason="is registered but missing", damages=info.path, missing=True)
 
 
 def _strangers(store: Store, names: set[str]) -> Iterator[Problem]:
     suspects = names - store.database.paths()
     if suspects:
-        with store.gate.exclusive():  # one that was on its way to registration has arrived now, or is none
+        with store.gate.exclusive():  # an object on its way to registration is registered by now
             suspects -= store.database.paths_among(suspects)
     for name in suspects:
         reason = "is not registered; the next collection will delete it"
@@ -113,24 +113,24 @@ def _strangers(store: Store, names: set[str]) -> Iterator[Problem]:
 
 def _check_record(info: PathInfo) -> Iterator[Problem]:
     if not info.proves_itself:
-        reason = "its digest and references in the database are not those that its path is made of"
+        reason = "its digest and references in the database do not match its path"
         yield Problem(place=str(info.path), reason=reason, damages=info.path)
 
 
 @attrs.define
 class _Contents:
-    """Reads all that is in objects and in the pool."""
+    """Reads everything in the objects and in the pool."""
 
     store: Store
     progress: Progress
     read: set[int] = attrs.field(factory=set)  # each file's inode, digest and kind, as one number
-    told: set[int] = attrs.field(factory=set)  # inodes
+    reported: set[int] = attrs.field(factory=set)  # inodes
     meter: Meter = attrs.field(init=False)
 
     def check(self, infos: list[PathInfo]) -> Iterator[Problem]:
         self.meter = Meter(self.progress, "verifying", sum(info.size for info in infos))
         pool: dict[int, Pooled] = {}
-        # Largest first, so that no thread is left alone with the largest at the end.
+        # Largest first, so that no thread is left with the largest at the end.
         infos = sorted(infos, key=lambda info: info.nodes, reverse=True)
         checked = in_parallel(self._check_object, infos, os.cpu_count() or 1)
         for info, (problems, intact) in zip(infos, checked, strict=True):
@@ -169,19 +169,19 @@ class _Contents:
         reason = "has changed"
         if not changed:
             changed = [node for node in files if node.status.st_ino not in pool and node.digest not in known]
-            reason = "may have changed: it is not in the pool, and the object is not what it was"
+            reason = "may have changed: it is not in the pool, and the object's digest differs"
         if not changed:
             return [Problem(place=str(info.path), reason=_STRUCTURE, damages=info.path)]
-        self.told.update(node.status.st_ino for node in changed)
+        self.reported.update(node.status.st_ino for node in changed)
         entries = [(node, pool.get(node.status.st_ino)) for node in changed]
         if all(entry is not None and entry.digest == node.digest for node, entry in entries):
-            # If more is wrong, that is seen once these have their modes back.
+            # The next verification finds anything else, once these have their modes back.
             return [
                 Problem(
                     place=_place(info, node.place), reason=_describe(node.status), remedy=Remedy.RESTORE, entry=entry
                 )
                 for node, entry in entries
-                if _is_canonical(node.kind, node.status)  # otherwise that has been told
+                if _is_canonical(node.kind, node.status)  # the others have been reported already
             ]
         return [
             Problem(place=_place(info, node.place), reason=reason, damages=info.path, entry=entry)
@@ -194,10 +194,10 @@ class _Contents:
         for entry in entries:
             check()
             meter.add()
-            if entry.inode in self.told or hash((entry.inode, entry.digest, entry.executable)) in self.read:
+            if entry.inode in self.reported or hash((entry.inode, entry.digest, entry.executable)) in self.read:
                 continue
             if not self.store.pool.is_whole(entry):
-                reason = "does not hold what its name says"
+                reason = "does not match the digest in its name"
                 place = f"pool/{entry.name}"
                 yield Problem(place=place, reason=reason, remedy=Remedy.SET_ASIDE, entry=entry)
 
@@ -207,19 +207,19 @@ def _unreadable(info: PathInfo, error: InvalidTree | OSError) -> Problem:
 
 
 def _locked(info: PathInfo, top: str) -> Iterator[Problem]:
-    """Yield what has another mode than an object's has, where such a mode keeps us from reading on."""
+    """Yield the nodes without the canonical mode or time in a tree that cannot be read because of that."""
     below = len(top) + 1
     for directory, folders, names in os.walk(top):
         for place in [*([top] if directory == top else []), *(f"{directory}/{name}" for name in [*folders, *names])]:
             status = os.lstat(place)
             kind = kind_of(status.st_mode)
             if kind is not None and not _is_canonical(kind, status):
-                reason = f"{_describe(status)}; what it holds was not read"
+                reason = f"{_describe(status)}; its contents were not read"
                 yield Problem(place=_place(info, place[below:]), reason=reason, remedy=Remedy.RESTORE)
 
 
 def kind_of(mode: int) -> Kind | None:
-    """Return what a node of *mode* is in an object, None if it can be none there."""
+    """Return the kind of a node with *mode*, or None if objects cannot contain it."""
     kinds = {stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
     if stat.S_ISREG(mode):
         return file_kind(mode)
@@ -230,7 +230,7 @@ def _is_canonical(kind: Kind, status: os.stat_result) -> bool:
     return status.st_mtime_ns == MTIME_NS and stat.S_IMODE(status.st_mode) == _MODES.get(kind, 0o777)
 
 
-_STRUCTURE = "its structure has changed: an entry was added, removed or renamed, or a symbolic link has another target"
+_STRUCTURE = "its structure has changed: an entry was added, removed or renamed, or a symbolic link was changed"
 
 
 def _differs(node: Node, pool: Mapping[int, Pooled]) -> bool:
@@ -244,9 +244,9 @@ def _place(info: PathInfo, below: str) -> str:
 
 def _describe(status: os.stat_result) -> str:
     seconds = status.st_mtime_ns / 1_000_000_000
-    return f"has mode {stat.S_IMODE(status.st_mode):04o} and time {seconds:.15g}, not those of an object"
+    return f"has the wrong mode ({stat.S_IMODE(status.st_mode):04o}) or time ({seconds:.15g})"
 
 
 def damaged(problems: Iterable[Problem]) -> list[StorePath]:
-    """Return the objects that *problems* leave no trust in."""
+    """Return the objects that cannot be trusted because of *problems*."""
     return sorted({problem.damages for problem in problems if problem.damages is not None})

@@ -1,25 +1,26 @@
-"""The collector: delete what nothing needs, while others go on using the store.
+"""The collector: delete what nothing needs, while other processes go on using the store.
 
-One collection runs at a time (the lock `collector`); everything else goes on beside it. Its steps:
+Only one collection runs at a time (the lock `collector`); everything else may run beside it. Its steps:
 
 1. Inside the gate (`store.system.locks`, exclusive): delete the temporary roots of dead processes, read those of
-   the others. From here on, whatever is held by anybody is spared, even if the holder dies.
+   the others. From here on, everything that any process holds is spared, even if that process dies.
 2. Read the permanent roots and what running processes have open; mark (`store.gc.liveness`).
-3. For each thousand of the dead, referrers first: inside the gate, exclusive: read what temporary roots
-   have been added and spare those objects and what they need; delete the rows of the rest and commit; rename
-   the objects to the trash. Outside again: unlink.
-4. What lies in the store without a row: a crash left it. Looked for before step 2, outside the gate; looked at again
-   and renamed inside. If there is anything of the kind, every row must first prove to be that of its object.
-5. Unlink the files that only the pool still has, drop scratches that nobody uses, drop the journal's lines of
-   what was deleted.
+3. For each thousand dead objects, referrers first: inside the gate, exclusive: read the temporary roots that were
+   added, and spare those objects and what they need; delete the rows of the rest and commit; rename the objects
+   to the trash. Outside the gate: unlink.
+4. Delete objects without a row, which a crash left. They are collected before step 2, outside the gate, and checked
+   again and renamed inside it. If there are any, every row must first prove that it matches its object.
+5. Unlink the files that only the pool still has, remove unused scratches, and drop the journal's lines of deleted
+   objects.
 
-A thousand deletions keep others out of the gate for some hundredths of a second. Rows go before
-bytes, in one stay: whoever finds an object registered after having held it has it whole. A
-collector that is killed leaves objects without rows, and trash; the next one takes both.
+A thousand deletions keep others out of the gate for some hundredths of a second. Rows are deleted before bytes,
+within one stay: an object that is held first and then found registered is complete. A collector that is killed
+leaves objects without rows, and trash; the next one deletes both.
 
-On a disk without any room, rows cannot be deleted: SQLite writes before it does. Then the bytes of a thousand
-dead objects go first and make the room. Their rows are those of objects that are gone from the disk, which nobody is
-handed out, until they are deleted with those of the next thousand, at the end, or by the next collection.
+On a completely full disk rows cannot be deleted, because SQLite writes before it deletes. Then the bytes of a
+thousand dead objects are deleted first, to make room. Their rows look like those of objects that have disappeared
+from the disk, which the store never returns, until they are deleted: with those of the next thousand, at the end, or
+by the next collection.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from store.local import Store
     from store.records.database import PathInfo
 
-    Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+    Progress = Callable[[str, int, int], None]  # the step, how many are done, how many there are
 
 
 CHUNK = 1000
@@ -72,12 +73,12 @@ DEFAULT_KEEP: Mapping[Retention, int] = {
 
 @attrs.frozen(kw_only=True)
 class Policy:
-    """What to delete of that which no root needs.
+    """Which of the objects that no root needs to delete.
 
-    *older_than*: only what was last used longer ago than this many seconds.
-    *max_freed*: no more, once objects of this many bytes are deleted; longest unused first.
-    *keep*: how many seconds after its last use an object of a class is spared.
-    *keep_derivers*: a live object keeps the derivation alive that made it.
+    *older_than*: only those last used more than this many seconds ago.
+    *max_freed*: stop once objects of this many bytes are deleted; those unused for longest go first.
+    *keep*: for each retention class, how many seconds to spare an object after its last use.
+    *keep_derivers*: a live object keeps the derivation that made it alive.
     """
 
     older_than: int | None = None
@@ -86,13 +87,13 @@ class Policy:
     keep_derivers: bool = True
 
     def satisfied_by(self, size: int) -> bool:
-        """Return whether nothing more is to be deleted once *size* bytes are."""
+        """Return whether deleting *size* bytes is enough."""
         return self.max_freed is not None and size >= self.max_freed
 
 
 @attrs.frozen
 class Collected:
-    """What a collection did: objects deleted, the bytes of their content, and the bytes that the disk got back."""
+    """What a collection did: objects deleted, the bytes of their content, and the bytes freed on the disk."""
 
     objects: int
     size: int
@@ -118,7 +119,7 @@ def collect(
     *,
     chunk: int = CHUNK,
 ) -> Collected:
-    """Delete what *policy* says, *chunk* objects at a time; call *on_wait* if another collection must end first."""
+    """Delete what *policy* says, *chunk* objects at a time; call *on_wait* if another collection must finish first."""
     if store.read_only:
         raise StoreReadOnly(store.layout.home)
     with store.collector(on_wait=on_wait):
@@ -153,12 +154,12 @@ class _Collection:
         remaining = self._delete_dead(marked, view)
         self._delete_unregistered(suspects)
         self._tidy()
-        if remaining:  # there may be room for it now; if not, the next one does it
+        if remaining:  # there may be room for it now; if not, the next collection does it
             self._delete(remaining, marked, view)
         return Collected(self.objects, self.size, self.freed)
 
     def _delete_dead(self, marked: Marked, view: TempRootsView) -> list[int]:
-        """Delete what is dead; return the numbers of those whose rows there was no room to delete."""
+        """Delete the dead objects; return the numbers of those whose rows could not be deleted for lack of room."""
         remaining: list[int] = []
         order = _order(marked, self.policy)
         meter = Meter(self.progress, "deleting", len(order))
@@ -166,7 +167,7 @@ class _Collection:
             if self.policy.satisfied_by(self.size):
                 break
             meter.reach(start)
-            # A row goes no later than those of what it refers to.
+            # A row must not outlive the rows of what it refers to.
             numbers = remaining + order[start : start + self.chunk]
             done = self._delete(numbers, marked, view, meter.add) or self._delete(numbers, marked, view)
             remaining = [] if done else numbers
@@ -176,7 +177,7 @@ class _Collection:
     def _delete(
         self, numbers: list[int], marked: Marked, view: TempRootsView, gone: Callable[[], None] = lambda: None
     ) -> bool:
-        """Delete those of *numbers* that are dead, and call *gone* after each; return False if there was no room to delete their rows."""
+        """Delete the dead among *numbers*, calling *gone* after each; return False if there was no room for that."""
         done = True
         with self.store.gate.exclusive():
             if added := view.new():
@@ -190,7 +191,7 @@ class _Collection:
                 reach("collect: rename")
                 self.bin.discard(path)
                 if not done:
-                    self.freed += empty(self.store.layout)  # a directory entry more may be one too many
+                    self.freed += empty(self.store.layout)  # one more directory entry may not fit
         reach("collect: unlink")
         self.freed += empty(self.store.layout, gone)
         if not done:
@@ -209,7 +210,7 @@ class _Collection:
         with database.write():
             reach("collect: rows")
             among = (json.dumps([*doomed]),)
-            # References first, all of them: the rows of a chunk then go in whatever order SQLite likes.
+            # All the references first: SQLite may delete the rows of a chunk in any order.
             database.execute(f"delete from refs where referrer {_AMONG}", among)  # noqa: S608  a constant
             database.execute(f"delete from objects where id {_AMONG}", among)  # noqa: S608  a constant
             reach("collect: commit")
@@ -228,12 +229,12 @@ class _Collection:
         return doomed
 
     def _unregistered(self) -> list[str]:
-        """Return what lies in the store without a row.
+        """Return the names in the store that have no row.
 
         Raises:
-            StoreCorrupt: it may be that it has one, and that is damaged.
+            StoreCorrupt: one may have had a row that is damaged or lost.
         """
-        # The names first: what is registered between the two questions is then known to the second.
+        # Names before rows: what is registered in between then has its row.
         names = {place.name for place in self.store.layout.objects.iterdir()}
         suspects = sorted(names - self.store.database.paths())
         if any(map(_is_store_path, suspects)):
@@ -261,7 +262,7 @@ class _Collection:
         self.freed += store.pool.sweep().size
         if self.objects or store.journal.interrupted:
             reach("collect: journal")
-            with contextlib.suppress(DiskFull), disk_full_told(store.layout.journal):  # the next one does it
+            with contextlib.suppress(DiskFull), disk_full_told(store.layout.journal):  # the next collection does it
                 self._compact_journal()
         reach("collect: done")
 
@@ -269,14 +270,14 @@ class _Collection:
         database, journal, gate = self.store.database, self.store.journal, self.store.gate
         try:
             journal.compact(database.paths(), database.paths_among, gate.exclusive)
-        except FileNotFoundError:  # it was lost: the database knows as much
+        except FileNotFoundError:  # the journal was lost: rewrite it from the database
             with gate.exclusive():
                 results = [RealisationLine(key=k, output=o, path=p) for k, o, p in database.all_realisations()]
                 journal.replace([*map(ObjectLine.of, database.all_infos()), *results])
 
 
 def _checked(path: str) -> str:
-    """Return *path*, from a row: whatever is called so goes to the trash, and it had better be an object."""
+    """Return *path*, from a row, if it can be an object's: whatever has that name goes to the trash."""
     if len(path) <= DIGEST_LENGTH or "/" in path:
         message = f"{path!r:.60} is not a store path"
         raise ValueError(message)
@@ -284,22 +285,22 @@ def _checked(path: str) -> str:
 
 
 def check_rows(store: Store, unregistered: list[str]) -> None:
-    """Find out whether objects that are *unregistered* were left by a crash, or have lost their rows.
+    """Check that *unregistered* objects were left by a crash, and have not lost their rows.
 
     Raises:
-        StoreCorrupt: a row is not that of an object, or a whole object, to which a root leads, has none.
+            StoreCorrupt: a row does not match its object, or an intact object with a root has no row.
     """
     for info in store.database.all_infos():
         if not info.proves_itself:
-            raise StoreCorrupt(store.database.path, f"the row of {info.path} is not that of an object")
+            raise StoreCorrupt(store.database.path, f"the row of {info.path} does not match its path")
     rooted = {str(root.target): root for root in roots(store.layout)}
     for root in map(rooted.__getitem__, sorted(rooted.keys() & set(unregistered))):
         if not store.is_valid(root.target) and _is_whole(store, root.target):
-            raise StoreCorrupt(store.database.path, f"it has no row for {root.target}, to which {root.link} leads")
+            raise StoreCorrupt(store.database.path, f"it has no row for {root.target}, the target of {root.link}")
 
 
 def _is_whole(store: Store, path: StorePath) -> bool:
-    """Return whether what is at *path* is what was once registered so."""
+    """Return whether the object *path* on the disk is what was once registered."""
     try:
         digest = content_of(store.path(path)).digest
     except (InvalidTree, OSError):
@@ -323,7 +324,7 @@ def _begin(store: Store, view: TempRootsView) -> set[str]:
         reach("collect: temporary roots")
         store.database.refresh()
         if store.read_only:
-            return set()  # who is there to hold anything did so before it became that
+            return set()  # any holds were made before the store became read-only
         view.delete_stale()
         return view.new()
 

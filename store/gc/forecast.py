@@ -1,8 +1,8 @@
-"""What a collection would free: the bytes that the disk would get back, counted as the collection itself counts them.
+"""Predict how many bytes of the disk a collection would free, counting as the collection does.
 
-A file is freed when its last name goes. Its names are in objects, which may share it, and at most one is the pool's, which
-the collection takes away when no other is left. So every name that would go is counted, and a file is freed
-if these are all that it has.
+A file is freed when its last name goes. Its names are in objects, which may share it, plus at most one in the pool,
+which the collection removes when no other is left. So all names that would go are counted, and a file is freed if
+these are all it has.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def forecast(store: Store, doomed: Sequence[PathInfo], progress: Progress = lambda _what, _done, _total: None) -> int:
-    """Return how many bytes the disk would get back if a collection deleted *doomed* now, and all that it always takes."""
+    """Return how many bytes of disk a collection would free now, if it deleted *doomed* besides what it always does."""
     count = _Count()
     with store.collector(shared=True):
         places = [*(store.path(info.path) for info in doomed), *_left_over(store)]
@@ -39,7 +39,7 @@ def forecast(store: Store, doomed: Sequence[PathInfo], progress: Progress = lamb
 
 
 def _left_over(store: Store) -> Iterator[Path]:
-    """Yield what a collection removes whatever is alive: what is not registered, in the trash, or in nobody's scratch."""
+    """Yield what every collection removes: unregistered objects, the trash, and unused scratches."""
     registered = store.database.paths()
     yield from (place for place in store.layout.objects.iterdir() if place.name not in registered)
     yield from store.layout.trash.iterdir()
@@ -55,13 +55,13 @@ class _File:
 
 @attrs.define
 class _Count:
-    """Names that would go, by inode: everything is on one file system."""
+    """Counts the names that would go, by inode; everything is on one file system."""
 
     size: int = 0
     files: dict[int, _File] = attrs.field(factory=dict)
 
     def take(self, top: str) -> None:
-        """Count what is at *top*."""
+        """Count everything at *top*."""
         with contextlib.suppress(FileNotFoundError):
             if self._node(os.lstat(top)):
                 stack = [top]
@@ -69,7 +69,7 @@ class _Count:
                     stack += self._directory(stack.pop())
 
     def total(self, pool: Iterable[tuple[int, Callable[[], os.stat_result]]]) -> int:
-        """Return how many bytes would be freed, where *pool* has each of its links as an inode and its status."""
+        """Return how many bytes would be freed; *pool* yields each link in the pool as its inode and its status."""
         total = self.size
         for inode, status in pool:
             if inode in self.files:
@@ -81,7 +81,7 @@ class _Count:
         return total + sum(file.size for file in self.files.values() if file.gone >= file.names)
 
     def _directory(self, place: str) -> list[str]:
-        """Count what is in the directory *place*, and return the directories there."""
+        """Count the entries of the directory *place*, and return its subdirectories."""
         found = []
         with contextlib.suppress(FileNotFoundError, PermissionError), os.scandir(place) as entries:
             for entry in entries:
@@ -91,7 +91,7 @@ class _Count:
         return found
 
     def _node(self, status: os.stat_result) -> bool:
-        """Count one name; return whether it is a directory's."""
+        """Count one name; return whether it is a directory."""
         if stat.S_ISDIR(status.st_mode):
             self.size += _blocks(status)
             return True

@@ -1,18 +1,18 @@
-"""Which objects are alive: one pass over them, the newest first.
+"""Finding the live objects: one pass, newest first.
 
-An object is alive if it is a root, if it was used within the age that its retention class
-grants it, or if something alive refers to it (or, as the policy says, was made by it). So
-the live are closed under references, and so is what remains when more is spared later.
+An object is alive if it is a root, if it was used within the age that its retention class grants,
+or if a live object refers to it (or, if the policy says so, was made by it). So the live objects are
+closed under references, and remain so when more are spared later.
 
-The other outputs of the build that made a root are alive, too: who has linked a kernel, and asks for its modules a
-month later, has not to compile it again. They keep what they refer to, and not the outputs of further builds that
-came to one of them. Where several builds came to the root itself, the output that was used last counts.
+The other outputs of the build that made a root are alive, too: a user who has linked a kernel and asks for its
+modules a month later does not have to compile it again. They keep what they refer to, but not the outputs of other
+builds that produced one of them. If several builds produced the root itself, the most recently used output counts.
 
-A reference has a smaller id than its referrer (`store.records.database`). In the order of falling ids, whatever
-may keep an object alive has therefore been seen before it, and each object is seen once, with its
-references in its own row; where few are alive, only their rows are read. A recursive query over `refs` finds the
-same set; but it reads a row for each reference and looks each up among those found, which takes many times as long.
-Only a deriver may be newer than what it made: such are spared when the pass is over.
+A reference has a smaller id than its referrer (`store.records.database`). In descending order of ids, everything
+that may keep an object alive comes before it, so each object is visited once, with the references in its own row;
+where few are alive, only their rows are read. A recursive query over `refs` finds the same set, but reads a row for
+each reference and looks each up among those found, which takes many times as long. Only a deriver may be newer than
+what it made; such derivers are spared after the pass.
 
 A marking is a snapshot: what is registered afterwards has a larger id than anything in it, and is not dead.
 """
@@ -48,14 +48,14 @@ _ONE = "select id, needs from objects where id = ?"
 _SOME = "select id, needs from objects where id between ? and ? order by id desc"
 _REFERENCES = "select reference from refs where referrer in (select value from json_each(?))"
 
-_MOST = 1 << 28  # ids that were ever given, and bytes that a marking takes
+_MOST = 1 << 28  # ids given so far, and bytes that a marking takes
 _STRETCH = 1000  # ids
-_MANY = _STRETCH // 6  # of them, to be read one by one, take as long as all of them in order
+_MANY = _STRETCH // 6  # reading this many of a stretch one by one takes as long as reading the whole stretch
 
 
 @attrs.frozen(kw_only=True)
 class Marking:
-    """How to tell the living: by *roots* and the outputs beside them, by last use since a time given for a class, and by derivers or not."""
+    """What is alive: *roots* and their sibling outputs, objects used since their class' time, and perhaps derivers."""
 
     roots: frozenset[str]
     used_since: Mapping[Retention, int]
@@ -64,27 +64,27 @@ class Marking:
 
 @attrs.define
 class Marked:
-    """The objects that were there at the marking, and which of them are alive."""
+    """The objects that existed at the marking, and which of them are alive."""
 
     _database: Database
     _keep_derivers: bool
     _alive: bytearray = attrs.field(factory=bytearray, init=False, repr=False)  # by id; 1 for the living
 
     def is_dead(self, number: int) -> bool:
-        """Return whether the object *number* was there at the marking and is not alive."""
+        """Return whether the object *number* existed at the marking and is not alive."""
         return number < len(self._alive) and not self._alive[number]
 
     def dead(self) -> list[int]:
-        """Return the dead that are still there, referrers first."""
+        """Return the dead objects that still exist, referrers first."""
         rows = self._database.execute("select id from objects where id < ? order by id desc", (len(self._alive),))
         with self._database.understood():
             return [number for (number,) in rows if not self._alive[number]]
 
     def dead_by_use(self) -> list[int]:
-        """Return the dead that are still there, referrers first, and among those the longest unused first.
+        """Return the dead objects that still exist, referrers first, and among those the longest unused first.
 
-        An object counts as used whenever one of its dead referrers was: so whoever sorts by
-        that time never puts an object before a referrer.
+        An object counts as used whenever one of its dead referrers was, so sorting by that
+        time never puts an object before a referrer.
         """
         statement = "select id, used, needs from objects where id in (select value from json_each(?)) order by id desc"
         rows = self._database.execute(statement, (json.dumps(self.dead()),))
@@ -97,12 +97,12 @@ class Marked:
             return sorted(used, key=lambda number: (used[number], -number))
 
     def spare(self, paths: Iterable[str]) -> None:
-        """Let *paths* and all that they keep be alive."""
+        """Mark *paths* and everything that they keep as alive."""
         numbers = set(self._database.ids(paths).values())
         self._spare(numbers | _outputs_beside(self._database, numbers))
 
     def mark(self, live: Iterable[int]) -> None:
-        """Find out what is alive, where the objects *live* and all that they keep are."""
+        """Mark the objects *live*, and everything that they keep, as alive."""
         statement = "select coalesce((select min(id) from objects), 1), coalesce((select max(id) from objects), 0)"
         ((oldest, newest),) = self._database.execute(statement)
         if oldest < 1 or newest > _MOST:
@@ -119,15 +119,15 @@ class Marked:
                 if (deriver := derivers.get(number, 0)) > number:
                     newer.add(deriver)
                 else:
-                    alive[deriver] = 1  # nothing has the id 0
+                    alive[deriver] = 1  # no object has the id 0
         self._spare(newer)
 
     def _visit(self) -> Iterator[tuple[int, bytes]]:
-        """Yield the living with their references, the newest first; more may come to life behind the one yielded."""
+        """Yield the live objects with their references, newest first; the caller may mark older ones as it goes."""
         alive, each = self._alive, self._database.each
         number = len(alive) - 1
         while (number := alive.rfind(1, 1, number + 1)) > 0:
-            # Those below will be as many as those above, of which all are known.
+            # Assume the next stretch below to be as populated as the one above, which is known.
             if alive.count(1, number, number + _STRETCH) < _MANY:
                 yield from each(_ONE, (number,))
                 number -= 1
@@ -138,8 +138,8 @@ class Marked:
                 number = max(0, number - _STRETCH - 1)
 
     def _spare(self, numbers: set[int]) -> None:
-        # What is alive, and was at the marking, needs no visit: all that it refers to is
-        # alive too. What has been registered since has its references held, and so among the paths.
+        # An object that was alive at the marking needs no visit: everything that it refers to is alive,
+        # too. An object registered since has its references held, so they are among the paths.
         while numbers := {number for number in numbers if self.is_dead(number)}:
             for number in numbers:
                 self._alive[number] = 1
@@ -151,7 +151,7 @@ class Marked:
 
 
 def _outputs_beside(database: Database, numbers: set[int]) -> set[int]:
-    """Return the outputs of the builds that made the objects *numbers*, one for each name and object."""
+    """Return the outputs of the builds that made the objects *numbers*, one per name and object."""
     rows = database.execute(_OUTPUTS, (json.dumps([*numbers]),))
     return set({(root, output): other for root, output, other in rows}.values())
 

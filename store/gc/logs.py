@@ -1,4 +1,4 @@
-"""Remove build logs that are old, or more than there is to be room for."""
+"""Remove build logs that are too old or take too much room."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _DAY = 24 * 60 * 60
 class LogPolicy:
     """Which logs to keep.
 
-    *older_than*: none that was written longer ago than this many seconds.
-    *max_size*: no more than take this many bytes of the disk; the oldest go first.
+    *older_than*: only those written within this many seconds.
+    *max_size*: at most this many bytes on the disk; the oldest go first.
     """
 
     older_than: int = 90 * _DAY
@@ -33,9 +33,9 @@ class LogPolicy:
 
 
 def superfluous(directory: Path, policy: LogPolicy, now: float | None = None) -> list[tuple[Path, int]]:
-    """Return the logs below *directory* that *policy* does not keep, oldest first, and the bytes that they take.
+    """Return the logs below *directory* that *policy* does not keep, oldest first, and the bytes that each takes.
 
-    What is being written (`*.part`) counts as a log only if it was last written to long ago: its writer died.
+    An unfinished log (`*.part`) only counts if it was last written too long ago: its writer has died.
     """
     now = time.time() if now is None else now
     found = sorted(((status.st_mtime, path, status.st_blocks * 512) for path, status in _logs(directory)), reverse=True)
@@ -49,7 +49,7 @@ def superfluous(directory: Path, policy: LogPolicy, now: float | None = None) ->
 
 
 def remove_logs(directory: Path, policy: LogPolicy) -> tuple[int, int]:
-    """Remove the logs below *directory* that *policy* does not keep; return how many, and how many bytes they took."""
+    """Remove the logs below *directory* that *policy* does not keep; return their number and the bytes they took."""
     count = freed = 0
     for path, size in superfluous(directory, policy):
         with contextlib.suppress(FileNotFoundError):
@@ -59,7 +59,7 @@ def remove_logs(directory: Path, policy: LogPolicy) -> tuple[int, int]:
 
 
 def _logs(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield the logs (`<2>/<62>.zst`) and the parts of logs below *directory*, and nothing that is not one."""
+    """Yield the logs (`<2>/<62>.zst`) and unfinished logs below *directory*, and no other files."""
     for path in directory.glob("??/*"):
         with contextlib.suppress(FileNotFoundError):
             if path.suffix in {".zst", ".part"} and path.is_file() and not path.is_symlink():

@@ -1,8 +1,8 @@
-"""Runtime roots: the objects that running processes have open, execute or stand in.
+"""Runtime roots: the objects that running processes have open, execute, or have as working directory.
 
-As far as the kernel lets us look (`/proc`, other users' processes excepted). A process that holds its
-objects in the proper way (`store.gc.temproots`) does not need this; a shell whose working directory is
-in an object, or a virtual machine that boots a kernel from one, does.
+They come from `/proc`, as far as the kernel lets us look, which excludes other users' processes. A process that
+holds its objects (`store.gc.temproots`) does not need this; a shell whose working directory is in an object,
+or a virtual machine that boots a kernel from one, does.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def runtime_roots(layout: Layout) -> set[StorePath]:
-    """Return the objects that processes use right now."""
+    """Return the objects that processes are using now."""
     name = rf"[{base32.ALPHABET}]{{{DIGEST_LENGTH}}}-[0-9a-zA-Z+\-._?=]+"
     pattern = re.compile(rf"{re.escape(str(layout.objects))}/({name})")
     found: set[StorePath] = set()
@@ -40,7 +40,7 @@ def _mentions() -> Iterator[str]:
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
-        # A process may end, or turn out to be somebody else's, at any point.
+        # At any point a process may end, or turn out to belong to another user.
         for link in ("exe", "cwd", "root"):
             with contextlib.suppress(OSError):
                 yield str((process / link).readlink())

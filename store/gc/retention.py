@@ -1,4 +1,4 @@
-"""How long the collector spares what nothing refers to."""
+"""How long the collector spares objects that nothing refers to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class Retention(enum.StrEnum):
-    """What an object is to its users once nothing keeps it alive."""
+    """What an object is for, which decides how long it is spared once nothing keeps it alive."""
 
     RESULT = "result"
     SOURCE = "source"

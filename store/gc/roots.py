@@ -1,15 +1,13 @@
-"""Permanent roots: the links that say what must be kept.
+"""Permanent roots: the links that say what to keep.
 
-A root is a symbolic link below `roots/`, at any depth, that leads into an object. An indirect
-root is a link of the user's own, anywhere, that leads into an object; `roots/auto/<name>`
-leads to it, where the name is made of the link's own path. When the user deletes the link, the object may go,
-and the next collection removes the entry in `roots/auto`.
+A root is a symbolic link below `roots/`, at any depth, to an object. An indirect root is a user's own link, anywhere,
+to an object; `roots/auto/<name>` points to it, with a name derived from the link's own path. When the user deletes
+the link, the object may go, and the next collection removes the entry in `roots/auto`.
 
-A root is made in this order: hold the object as a temporary root; see that it is registered; make the
-link. The collector keeps what is held since its beginning, so it does not matter whether it
-reads the roots before or after. The entry in `roots/auto` comes before the user's link;
-since it is dangling for that instant, both are made inside the gate, and dangling entries are
-removed inside the gate exclusively.
+A root is made in this order: hold the object as a temporary root; check that it is registered; make the link. The
+collector keeps everything that was held at its beginning or later, so it may read the roots before or after that.
+The entry in `roots/auto` is made before the user's link; since it dangles for an instant, both are made inside the
+gate, and dangling entries are removed inside the gate exclusively.
 """
 
 from __future__ import annotations
@@ -40,11 +38,11 @@ if TYPE_CHECKING:
 
 _LONGEST_CHAIN = 16
 _NO_LINK = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG})
-"""What the system says where there is no link; anything else may go away again."""
+"""The errors that mean that there is no link; any other may be temporary."""
 
 
 class NotALink(Error):
-    """A link cannot be made because something else is there, which may be a link of the user's own."""
+    """A link cannot be made because its place is taken, perhaps by the user's own link."""
 
     link: Path
     target: str | None = None
@@ -56,12 +54,12 @@ class NotALink(Error):
 
     @property
     def hint(self) -> str:
-        """Return the way out."""
+        """Return how to get another link."""
         return "move it away, or choose another link with -o"
 
 
 class CannotLink(Error):
-    """A link cannot be made where it should be."""
+    """A link cannot be made in the requested place."""
 
     link: Path
     reason: str
@@ -71,37 +69,37 @@ class CannotLink(Error):
 
     @property
     def hint(self) -> str:
-        """Return the ways out."""
+        """Return the alternatives."""
         return "choose another link with -o, or make none with --no-link"
 
 
 class RootUnreadable(Error):
-    """Nobody can tell now what a root keeps."""
+    """A root's target cannot be determined."""
 
     link: Path
     reason: str
 
     def __str__(self) -> str:
-        return f"cannot tell what the root {self.link} keeps: {self.reason}"
+        return f"cannot read the root {self.link}: {self.reason}"
 
     @property
     def hint(self) -> str:
-        """Return the ways out."""
-        return "make it readable; or, if what it keeps may go, `kernix roots remove` it"
+        """Return the alternatives."""
+        return "make it readable or, to give up what it keeps, run `kernix roots remove` on it"
 
 
 class NotARoot(Error):
-    """A link does not lead into the store."""
+    """A link does not point into the store."""
 
     link: Path
 
     def __str__(self) -> str:
-        return f"{self.link} is not a symbolic link to an object of the store"
+        return f"{self.link} is not a symbolic link to an object in the store"
 
 
 @attrs.frozen
 class Root:
-    """A link that keeps *target*: a user's own, or one below `roots/`."""
+    """A link that keeps *target* alive: a user's own, or one below `roots/`."""
 
     link: Path
     target: StorePath
@@ -109,12 +107,12 @@ class Root:
 
 
 def link_result(store: Store, link: Path, target: StorePath) -> None:
-    """Make *link* a symbolic link to the object *target*, and an indirect root; what it was before is no root any more.
+    """Make *link* a symbolic link to the object *target*, and an indirect root; its previous target loses this root.
 
     Raises:
         ObjectMissing: *target* is not registered.
-        NotALink: *link* is there and is something else, or leads elsewhere than into the store.
-        OSError: it cannot be made.
+        NotALink: *link* is something else, or a link that points outside the store.
+        OSError: the link cannot be made.
     """
     link = absolute(link)
     check_replaceable(store.layout, link)
@@ -127,10 +125,10 @@ def link_result(store: Store, link: Path, target: StorePath) -> None:
 
 
 def check_replaceable(layout: Layout, link: Path) -> None:
-    """Refuse to replace what is at *link*, unless that is nothing, or a link into the store, as `link_result` makes it.
+    """Check that *link* is free, or a link into the store such as `link_result` makes.
 
     Raises:
-        NotALink: it is something of the user's own.
+        NotALink: it is something of the user's.
     """
     try:
         target = link.readlink()
@@ -140,7 +138,7 @@ def check_replaceable(layout: Layout, link: Path) -> None:
         if error.errno == errno.EINVAL:
             raise NotALink(link) from None
         raise
-    # What it leads to may be gone; but a link to another link of the user's is that user's own.
+    # Its target may be gone. But a link to another link of the user's belongs to the user.
     place = link.parent / target
     inside = os.path.normpath(f"{os.path.realpath(place.parent)}/{place.name}")
     if not inside.startswith(f"{layout.objects}{os.sep}"):
@@ -148,10 +146,10 @@ def check_replaceable(layout: Layout, link: Path) -> None:
 
 
 def check_can_link(link: Path) -> None:
-    """Refuse a *link* that cannot be made: its directory is tried.
+    """Check that *link* can be made, by writing to its directory.
 
     Raises:
-        CannotLink: why.
+        CannotLink: it cannot.
     """
     directory = link.parent
     temporary = directory / f".kernix-{os.urandom(8).hex()}"
@@ -165,7 +163,7 @@ def check_can_link(link: Path) -> None:
 
 
 def result_of(layout: Layout, link: Path) -> StorePath | None:
-    """Return the object to which `link_result` has made *link* lead, None if *link* is nothing of that kind."""
+    """Return the object that *link* points to if `link_result` made the link, else None."""
     link = absolute(link)
     try:
         target, entry = link.readlink(), auto_entry(layout, link).readlink()
@@ -184,11 +182,11 @@ def add_root(store: Store, name: str, target: StorePath) -> Path:
 
 
 def add_indirect(store: Store, link: Path) -> Root:
-    """Make the user's *link*, which leads into the store already, a root.
+    """Make the user's *link*, which points into the store already, a root.
 
     Raises:
-        NotARoot: it does not lead there.
-        ObjectMissing: what it leads to is not registered.
+        NotARoot: it does not point there.
+        ObjectMissing: its target is not registered.
     """
     link = absolute(link)
     target = _target(store.layout, link)
@@ -201,10 +199,10 @@ def add_indirect(store: Store, link: Path) -> Root:
 
 
 def remove_indirect(store: Store, link: Path) -> None:
-    """Let the user's *link* be no root any more; the link itself stays.
+    """Stop treating the user's *link* as a root; the link itself stays.
 
     Raises:
-        NotARoot: it is none.
+        NotARoot: it is not a root.
     """
     link = absolute(link)
     try:
@@ -217,7 +215,7 @@ def roots(layout: Layout) -> list[Root]:
     """Return every permanent root, by link.
 
     Raises:
-        RootUnreadable: there may be one more.
+        RootUnreadable: a link cannot be read, so it may be a root.
     """
     found = []
     for link in _links(layout.roots):
@@ -238,7 +236,7 @@ def remove_dangling(layout: Layout) -> None:
 
 
 def object_of(layout: Layout, place: str) -> StorePath | None:
-    """Return the object that *place*, an absolute path, lies in or is."""
+    """Return the object that contains *place*, an absolute path, or None."""
     rest = os.path.normpath(place)
     start = f"{layout.objects}{os.sep}"
     if not rest.startswith(start):
@@ -251,7 +249,7 @@ def object_of(layout: Layout, place: str) -> StorePath | None:
 
 
 def objects_of(layout: Layout, places: Iterable[str]) -> set[StorePath]:
-    """Return the objects that *places* lie in."""
+    """Return the objects that contain *places*."""
     return {path for path in (object_of(layout, place) for place in places) if path is not None}
 
 
@@ -264,8 +262,8 @@ def _target(layout: Layout, link: Path) -> StorePath | None:
             if error.errno not in _NO_LINK:
                 raise RootUnreadable(link, reason_of(error)) from None
             return None
-        # A link of the user's to a link of the user's is followed; one to an object is not, since
-        # the object's own links are its references.
+        # A user's link to another user's link is followed. A link into an object is not: the links
+        # inside an object are its references.
         if os.path.normpath(place).startswith(f"{layout.objects}{os.sep}") or not os.path.islink(place):  # noqa: PTH114 -- it raises nothing
             return object_of(layout, str(place))
     return None
@@ -280,7 +278,7 @@ def _links(directory: Path) -> Iterator[Path]:
 
 
 def _is_there(link: Path) -> bool:
-    """Return whether something is at *link*, as far as can be told."""
+    """Return whether *link* exists, or may exist for all we know."""
     try:
         link.lstat()
     except OSError as error:
@@ -289,12 +287,12 @@ def _is_there(link: Path) -> bool:
 
 
 def auto_entry(layout: Layout, link: Path) -> Path:
-    """Return where the entry of *link*, a user's link by its `absolute` path, is, or would be."""
+    """Return the place of the entry for *link*, a user's link by its `absolute` path, whether it exists or not."""
     return layout.roots / "auto" / base32.encode(blake3(os.fsencode(link)).digest(length=20))
 
 
 def absolute(link: Path) -> Path:
-    """Return *link* in its directory's real path, so that one link has one entry; the link itself is not followed."""
+    """Return *link* with its directory resolved, so that a link has one entry; the link itself is not followed."""
     return Path(os.path.realpath(link.parent)) / link.name
 
 

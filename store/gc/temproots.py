@@ -1,15 +1,15 @@
-"""Temporary roots: what running processes use and the collector must not take.
+"""Temporary roots: the objects that running processes use, which the collector must not delete.
 
 Each `TempRoots` owns one file, which it creates, locks (`flock`, exclusive) and fills only inside the
-gate (`store.system.locks`, shared). A line is a store path. Using an object is: **append its path, then
-look whether it is registered**, in this order. The collector deletes inside the gate
-exclusively, after it has read all these files: either it sees the line and spares the object, or the
-object is gone, row and all, before the line was written, and the look afterwards says so.
+gate (`store.system.locks`, shared). Each line is a store path. To use an object, a process must **append
+its path, then check that it is registered**, in this order. The collector deletes inside the gate
+exclusively, after reading all these files. So either it sees the line and spares the object, or the
+object was gone, row included, before the line was written, and the check afterwards finds that out.
 
-A file whose lock can be had belongs to nobody any more. Still it counts for the collection
-that is under way: its owner may have registered a new referrer, or made a permanent root, after the
-marking and before it died. Therefore a collection deletes such files at its beginning only, and
-an owner that closes its file deletes it only if no collection is under way.
+A file that is not locked has lost its owner. It still counts for a collection in progress: before it
+died, its owner may have registered a new referrer or made a permanent root after the marking.
+Therefore a collection deletes such files only at its beginning, and an owner that closes its file
+deletes it only if no collection is in progress.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class TempRoots:
         self._file: tuple[Path, int, int] | None = None
 
     def hold(self, paths: Iterable[StorePath]) -> None:
-        """Hold *paths* until `close` or the end of the process, whether they are registered or not."""
+        """Hold *paths*, registered or not, until `close` or the end of the process."""
         wanted = set(paths)
         if not self._missing(wanted):
             return
@@ -51,7 +51,7 @@ class TempRoots:
             self.hold_inside_gate(wanted)
 
     def hold_inside_gate(self, paths: Iterable[StorePath]) -> None:
-        """Do the same; the caller is inside the gate."""
+        """Do the same as `hold`, for a caller that is inside the gate."""
         with self._mutex:
             new = self._missing(set(paths))
             if not new:
@@ -63,7 +63,7 @@ class TempRoots:
             self._held |= new
 
     def close(self) -> None:
-        """Hold nothing any more."""
+        """Release everything."""
         with self._mutex:
             if self._file is None:
                 return
@@ -77,7 +77,7 @@ class TempRoots:
             self._held.clear()
 
     def _missing(self, paths: set[StorePath]) -> set[StorePath]:
-        # A forked child shares the file, and thereby the lock, of its parent, who may close it: it needs its own.
+        # A forked child shares its parent's file and lock, which the parent may close: it needs its own.
         if self._file is not None and self._file[2] != os.getpid():
             self._file = None
             self._held.clear()
@@ -94,7 +94,7 @@ class TempRoots:
 
 
 class TempRootsView:
-    """What the collector sees of everybody's temporary roots. Only inside the gate, exclusively."""
+    """The collector's view of all processes' temporary roots. Only inside the gate, exclusively."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -111,7 +111,7 @@ class TempRootsView:
                 os.close(descriptor)
 
     def new(self) -> set[str]:
-        """Return the paths that were added since the last call."""
+        """Return the paths added since the last call."""
         added: set[str] = set()
         for place in self._directory.iterdir():
             before = self._read.get(place.name, 0)
@@ -125,7 +125,7 @@ class TempRootsView:
 
 
 def _paths(text: bytes) -> Iterable[str]:
-    # Half a line is left by a process that died on a full disk; it never came to use the object.
+    # A process that died on a full disk may leave half a line; it never used that object.
     for line in text.split(b"\n"):
         if len(line) > DIGEST_LENGTH:
             yield line.decode(errors="replace")

@@ -1,7 +1,7 @@
-"""The trash: what has been taken out of the store at one stroke and is unlinked afterwards.
+"""The trash: objects that have been removed from the store atomically and are unlinked later.
 
-A rename takes something away from everybody at once and whole, however large it is. Only the collector
-empties the trash; what a crash leaves there is the next collection's.
+A rename removes an object of any size for everybody at once. Only the collector empties the
+trash; if it crashes, the next collection does the rest.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from store.layout import Layout
 
 
-WORKERS = 16  # far more than processors: a thread that frees a file's blocks waits for the disk
+WORKERS = 16  # far more than processors: a thread that frees a file's blocks mostly waits for the disk
 
 
 @attrs.frozen
 class Trash:
-    """The way from the directory of the objects to the trash."""
+    """Moves objects from the objects' directory to the trash."""
 
     layout: Layout
     _source: int
@@ -39,16 +39,16 @@ class Trash:
     _numbers: Iterator[int] = attrs.field(factory=itertools.count)
 
     def discard(self, name: str) -> None:
-        """Move the object *name*, if it is there, to the trash. Only inside the gate."""
+        """Move the object *name*, if it exists, to the trash. Only inside the gate."""
         with contextlib.suppress(FileNotFoundError):
             status = os.lstat(name, dir_fd=self._source)
             if not stat.S_ISDIR(status.st_mode) and status.st_nlink > 1:
-                os.unlink(name, dir_fd=self._source)  # the pool has it: nothing of it is freed, so there is no wait
+                os.unlink(name, dir_fd=self._source)  # the pool has it, so no blocks are freed and it is quick
                 return
             try:
                 self._move(name)
             except PermissionError:
-                seal.unseal(self.layout.objects / name)  # it takes a new `..`: see `store.trees.seal`
+                seal.unseal(self.layout.objects / name)  # its `..` changes: see `store.trees.seal`
                 self._move(name)
 
     def _move(self, name: str) -> None:
@@ -57,7 +57,7 @@ class Trash:
 
 @contextlib.contextmanager
 def trash(layout: Layout) -> Iterator[Trash]:
-    """Give the body the trash of a store."""
+    """Open the trash of a store for the body."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     source = os.open(layout.objects, flags)
     try:
@@ -71,6 +71,6 @@ def trash(layout: Layout) -> Iterator[Trash]:
 
 
 def empty(layout: Layout, gone: Callable[[], None] = lambda: None) -> int:
-    """Unlink all that is in the trash; return how many bytes the disk got back. *gone* is called after each object."""
+    """Unlink everything in the trash, calling *gone* after each object; return how many bytes of disk were freed."""
     places = list(layout.trash.iterdir())
     return remove_many(places, WORKERS, gone)[1] if places else 0

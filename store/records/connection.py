@@ -1,10 +1,10 @@
 """The connection to a store's SQLite database: transactions and errors (`store.records.schema` has the tables).
 
-One connection serves all threads of a process, one after another. Every error of SQLite becomes
-one of ours: there is no room, nothing can be written, the file is damaged, or SQLite cannot do its work.
+All threads of a process share one connection, one at a time. Every SQLite error becomes one of ours: no room, not
+writable, damaged, or a failure outside the database.
 
-Where there is no room to open it, or it cannot be written, it is opened for reading (`store.records.read_only`);
-whoever then wants to write has it opened once more as usual.
+Without the room or the permission to open it for writing, it is opened for reading (`store.records.read_only`); a
+later write then tries again to open it as usual.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _UNWRITABLE = frozenset(
     {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 )
 _TRANSIENT = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM})
-_LOOK_SECONDS = 0.5  # SQLite hears no signal while it waits for a lock, so it waits in pieces
+_LOOK_SECONDS = 0.5  # SQLite ignores signals while it waits for a lock, so it waits in short pieces
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY})
 
 
 class StoreCorrupt(Error):
-    """The store's own records cannot be read."""
+    """The store's own records are damaged."""
 
     path: Path
     reason: str
@@ -56,27 +56,27 @@ class StoreCorrupt(Error):
 
     @property
     def hint(self) -> str:
-        """Return the command that makes the records again."""
-        return "`kernix verify --rebuild` makes the database again from the journal and the objects"
+        """Return the command that rebuilds the database."""
+        return "`kernix verify --rebuild` rebuilds the database from the journal and the objects"
 
 
 class SchemaTooNew(Error):
-    """The database was made by a later kernix."""
+    """The database was created by a newer kernix."""
 
     path: Path
     found: int
 
     def __str__(self) -> str:
-        return f"{self.path} has schema {self.found}, this kernix knows {SCHEMA_VERSION}"
+        return f"{self.path} has schema {self.found}, but this kernix supports {SCHEMA_VERSION}"
 
     @property
     def hint(self) -> str:
-        """Return the ways out."""
-        return "use the later kernix, or another KERNIX_HOME"
+        """Return the alternatives."""
+        return "use a newer kernix, or another KERNIX_HOME"
 
 
 class DatabaseFailed(Error):
-    """SQLite cannot do its work for a reason outside of the database's content."""
+    """SQLite fails for a reason other than the database's content."""
 
     path: Path
     reason: str
@@ -86,10 +86,10 @@ class DatabaseFailed(Error):
 
     @property
     def hint(self) -> str:
-        """Return what may be the matter."""
+        """Return possible causes."""
         return (
-            "see whether another process keeps it locked, and whether the file and those beside it can be read and written; "
-            "`kernix verify --rebuild` makes it again"
+            "check whether another process keeps it locked, and whether it and the files beside it are readable and "
+            "writable; `kernix verify --rebuild` rebuilds it"
         )
 
 
@@ -97,8 +97,8 @@ class Connection:
     """An open database of a store.
 
     Raises:
-        SchemaTooNew: a later kernix made it.
-        StoreCorrupt: it is there but cannot be read, or *fresh* is False and nothing is there.
+        SchemaTooNew: a newer kernix created it.
+        StoreCorrupt: it cannot be read, or *fresh* is False and it is missing.
     """
 
     def __init__(self, path: Path, *, fresh: bool) -> None:
@@ -114,17 +114,17 @@ class Connection:
 
     @contextlib.contextmanager
     def understood(self) -> Iterator[None]:
-        """Let whatever the body cannot make of the rows that it has read be damage.
+        """Report it as damage if the body fails to interpret the rows that it has read.
 
-        SQLite keeps anything in any column, and who flips a bit does not ask it.
+        SQLite accepts any value in any column, and bits flip.
         """
         try:
             yield
         except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError, struct.error) as error:
-            raise StoreCorrupt(self.path, f"a row holds what it cannot hold ({error})") from error
+            raise StoreCorrupt(self.path, f"a row has an invalid value ({error})") from error
 
     def refresh(self) -> None:
-        """Open the database as usual if it is open for reading only, else for reading what it is now."""
+        """Reopen the database if it is open for reading only: as usual if possible, else to read its present state."""
         with self._mutex:
             if self.is_for_reading:
                 self._reopen()
@@ -135,14 +135,14 @@ class Connection:
             self._connection.close()
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return the rows that *statement* gives."""
+        """Return the rows of *statement*."""
         with self._mutex, self._translated():
             if not self._connection.in_transaction:
                 self._follow()
             return _patiently(lambda: self._connection.execute(statement, parameters).fetchall())
 
     def each(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows that *statement* gives, which may be more than are wanted in memory; within `snapshot`."""
+        """Yield the rows of *statement*, of which there may be too many for memory; within `snapshot`."""
         with self._translated():
             yield from self._connection.execute(statement, parameters)
 
@@ -153,7 +153,7 @@ class Connection:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Let all that is read in the body be of one moment."""
+        """Let all reads in the body see the same state."""
         with self._mutex:
             self.execute("begin")
             try:
@@ -163,7 +163,7 @@ class Connection:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[None]:
-        """Commit what the body does durably and at once, or nothing of it when it raises."""
+        """Commit the body's work durably and atomically, or roll it back if it raises."""
         with self._mutex:
             if self.is_for_reading:
                 self._reopen(for_writing=True)
@@ -172,7 +172,7 @@ class Connection:
                 yield
                 self.execute("commit")
             except BaseException:
-                # SQLite has rolled back by itself after some errors, a full disk among them.
+                # SQLite rolls back by itself after some errors, a full disk among them.
                 if self._connection.in_transaction:
                     self.execute("rollback")
                 raise
@@ -193,7 +193,7 @@ class Connection:
             return connection
 
     def _open_as_usual(self, *, fresh: bool) -> sqlite3.Connection:
-        if fresh:  # SQLite gives its other files the mode of this one: nobody else is to lock them
+        if fresh:  # SQLite gives its other files this file's mode; nobody else may lock them
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(
             self.path, timeout=_LOOK_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
@@ -206,7 +206,7 @@ class Connection:
         return connection
 
     def _open_for_reading(self, error: sqlite3.OperationalError) -> sqlite3.Connection:
-        from store.records.read_only import open_for_reading  # noqa: PLC0415 -- start-up: where nothing can be written
+        from store.records.read_only import open_for_reading  # noqa: PLC0415 -- start-up: only where nothing can be written
 
         try:
             connection = open_for_reading(self.path)
@@ -239,7 +239,7 @@ class Connection:
         self._inode = self.path.stat().st_ino
 
     def _follow(self) -> None:
-        # A rebuilt database is another file under the same name, and what is written to the old one is lost.
+        # A rebuilt database is a new file with the same name; anything written to the old one would be lost.
         try:
             inode = self.path.stat().st_ino
         except FileNotFoundError:
@@ -257,7 +257,7 @@ class Connection:
                 raise self._unwritable(error, code) from error
             if code in _TRANSIENT:
                 raise DatabaseFailed(self.path, str(error)) from error
-            raise StoreCorrupt(self.path, str(error)) from error  # a statement of ours that is wrong for these tables
+            raise StoreCorrupt(self.path, str(error)) from error  # our statement does not fit these tables
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreCorrupt(self.path, str(error)) from error
 
@@ -270,12 +270,12 @@ class Connection:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """Return SQLite's own primary code, 0 for an error of Python's, which comes of values that it cannot read."""
+    """Return SQLite's primary code, or 0 for an error that Python raises because of a value it cannot read."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _patiently(work: Callable[[], _Result]) -> _Result:
-    """Return what *work* returns, tried again for as long as others may keep the database locked."""
+    """Return what *work* returns, retrying while others keep the database locked, up to a limit."""
     end = time.monotonic() + _BUSY_SECONDS
     while True:
         try:
@@ -290,8 +290,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, fresh: bool) -> None
     connection.execute("pragma foreign_keys = on")
     connection.execute("pragma synchronous = full")
     connection.execute("pragma cache_size = -65536")  # at most 64 MiB: what a collection changes in one transaction
-    connection.execute("pragma secure_delete = off")  # on in Debian's SQLite, which then writes zeros over what goes
-    connection.execute("pragma temp_store = memory")  # a temporary file could be on another disk, and that one full
+    connection.execute("pragma secure_delete = off")  # Debian's default overwrites deleted data with zeros
+    connection.execute("pragma temp_store = memory")  # a temporary file could be on another disk that is full
     ((version,),) = connection.execute("pragma user_version")
     if version == 0:
         if not fresh:

@@ -1,13 +1,13 @@
-"""What is known about a store's objects, in SQLite (`store.records.connection` has the schema).
+"""The database of a store's objects, in SQLite (`store.records.schema` has the tables).
 
 A reference always has a smaller id than its referrer: ids only grow, and an object is inserted
 after everything that it refers to. The schema checks this, so there are no cycles and no
-self-references, and descending ids are an order in which everything can be deleted. That a
-referenced object is never deleted is the schema's business too (`ON DELETE RESTRICT`). The references are
-written down twice, in `refs` and in the object's row (`store.records.packed_ids`).
+self-references, and everything can be deleted in the order of descending ids. The schema also
+keeps referenced objects from being deleted (`ON DELETE RESTRICT`). References are recorded
+twice, in `refs` and in the object's row (`store.records.packed_ids`).
 
-A `Database` may be used by any threads of one process; every write is one transaction
-(`Database.write`). Everything is asked and told in bulk.
+All threads of a process may use one `Database`; every write is one transaction (`Database.write`).
+Its methods work on many objects at once.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ _CHUNK = 900  # bound variables in one statement
 
 @attrs.frozen(kw_only=True)
 class PathInfo:
-    """What is known about a registered object.
+    """The record of a registered object.
 
     Attributes:
-        path: Where it is.
+        path: Its store path.
         digest: The digest of its content, 32 bytes.
-        size: How many bytes its files have.
-        nodes: How many files, links and directories it is made of.
+        size: The total size of its files, in bytes.
+        nodes: The number of its files, links and directories.
         registered: When it was registered, in seconds since 1970.
-        used: When it was last used, in seconds since 1970, noted once a day at most.
+        used: When it was last used, in seconds since 1970, recorded once a day at most.
         retention: How long the collector spares it.
-        deriver: The derivation that it was built from, if that is known.
-        references: The objects that it refers to, in order.
+        deriver: The derivation that it was built from, if known.
+        references: The objects that it refers to, sorted.
     """
 
     path: StorePath
@@ -64,7 +64,7 @@ class PathInfo:
 
     @property
     def proves_itself(self) -> bool:
-        """Whether its path is made of its digest and references."""
+        """Whether its path follows from its digest and references."""
         try:
             return StorePath.make(self.digest, self.path.name, self.references) == self.path
         except InvalidStorePath:
@@ -73,7 +73,7 @@ class PathInfo:
 
 @attrs.frozen(kw_only=True)
 class Divergence:
-    """A second result for a key that already had one: what was built is not deterministic."""
+    """A second result for a key that already had a different one: the build is not deterministic."""
 
     key: bytes
     output: str
@@ -82,7 +82,7 @@ class Divergence:
 
 
 class Database(Connection):
-    """What a store's database can be asked and told."""
+    """The queries and updates of a store's database."""
 
     def valid(self, paths: Iterable[StorePath]) -> set[StorePath]:
         """Return those of *paths* that are registered."""
@@ -95,7 +95,7 @@ class Database(Connection):
         return dict(self.execute(statement, (json.dumps(list(paths)),)))
 
     def infos(self, paths: Iterable[StorePath]) -> dict[StorePath, PathInfo]:
-        """Return what is known about those of *paths* that are registered."""
+        """Return the records of those of *paths* that are registered."""
         names = json.dumps([str(path) for path in paths])
         among = "in (select value from json_each(?))"
         with self.snapshot():
@@ -103,12 +103,12 @@ class Database(Connection):
             return self._infos(rows, f"where r.path {among}", (names,))
 
     def all_infos(self) -> list[PathInfo]:
-        """Return what is known about every object, in the order in which they were registered."""
+        """Return the records of all objects, in order of registration."""
         with self.snapshot():
             return list(self._infos(self.execute(_INFO + "order by objects.id"), "", ()).values())
 
     def infos_by_id(self, ids: Iterable[int]) -> dict[int, PathInfo]:
-        """Return what is known about the objects with *ids*."""
+        """Return the records of the objects with *ids*."""
         numbers = json.dumps(list(ids))
         among = "in (select value from json_each(?))"
         with self.snapshot():
@@ -142,7 +142,7 @@ class Database(Connection):
         return {path for (path,) in self.execute("select path from objects")}
 
     def realised(self, keys: Iterable[bytes]) -> dict[bytes, dict[str, StorePath]]:
-        """Return the outputs that are known for *keys*; keys without any are left out."""
+        """Return the outputs recorded for *keys*, without keys that have none."""
         found: dict[bytes, dict[str, StorePath]] = {}
         for chunk in _chunks(keys):
             statement = f"""
@@ -161,7 +161,7 @@ class Database(Connection):
             return [(bytes(key), _text(output), _path(path)) for key, output, path in self.execute(statement)]
 
     def divergences(self) -> list[Divergence]:
-        """Return every second result that was ever seen."""
+        """Return every second result seen so far."""
         rows = self.execute("select key, output, kept, other from divergences order by seen, key, output")
         with self.understood():
             return [
@@ -170,7 +170,7 @@ class Database(Connection):
             ]
 
     def insert(self, info: PathInfo, ids: dict[str, int]) -> None:
-        """Insert *info*, whose references' ids are in *ids*; its own is added. Only within `write`."""
+        """Insert *info*, whose references' ids are in *ids*, and add its own id there. Only within `write`."""
         needs = [ids[str(reference)] for reference in info.references]
         columns = (
             str(info.path), info.digest, info.size, info.nodes, info.registered, info.used, str(info.retention),
@@ -197,7 +197,7 @@ class Database(Connection):
         now: int,
         exists: Callable[[StorePath], bool] = lambda _path: True,
     ) -> Divergence | None:
-        """Insert a realisation unless the key has one that *exists*; return the divergence if that is another object."""
+        """Insert a realisation unless the key has one that *exists*; return a divergence if that is another object."""
         self.execute("insert or ignore into realisations values (?, ?, ?)", (key, output, object_id))
         with self.understood():
             kept = self.realised([key])[key][output]
@@ -211,12 +211,12 @@ class Database(Connection):
         return Divergence(key=key, output=output, kept=kept, other=path)
 
     def touch(self, paths: Iterable[StorePath], *, older_than: int) -> None:
-        """Set the last use of *paths* to now where it was more than *older_than* seconds ago, if there is room to note it."""
+        """Set the last use of *paths* to now if it was over *older_than* seconds ago; skip it if the disk is full."""
         names = json.dumps([str(path) for path in paths])
         where = "path in (select value from json_each(?)) and used < ?"
         now = int(time.time())
         old = self.execute(f"select id from objects where {where}", (names, now - older_than))  # noqa: S608  a constant
-        if old:  # asking takes no lock and writes nothing, and is nearly always the end of it
+        if old:  # the query takes no lock and writes nothing, and nearly always it finds nothing
             with contextlib.suppress(DiskFull, StoreReadOnly), self.write():
                 self.execute_many("update objects set used = ? where id = ?", [(now, number) for (number,) in old])
 
@@ -233,12 +233,12 @@ class Database(Connection):
         with self.understood():
             for referrer, reference, path in self.execute(statement, parameters):
                 if reference >= referrer:
-                    message = f"{path} is referred to by what is older"
+                    message = f"{path} is newer than an object that refers to it"
                     raise ValueError(message)
                 references.setdefault(referrer, []).append(_path(path))
             infos = {info.path: info for info in (_info(row, references) for row in rows)}
             if len(infos) < len(rows):
-                message = "a store path is there twice"
+                message = "a store path is listed twice"
                 raise ValueError(message)
             return infos
 
@@ -250,7 +250,7 @@ _INFO = """
 
 
 def _path(text: Any) -> StorePath:  # noqa: ANN401 -- whatever the column holds
-    # What is in the database was parsed before it came there. So this is only about damage.
+    # Paths were parsed before they were inserted, so this check only finds damage.
     if not isinstance(text, str) or text[DIGEST_LENGTH : DIGEST_LENGTH + 1] != "-" or "/" in text:
         message = f"{text!r:.60} is not a store path"
         raise ValueError(message)
@@ -259,7 +259,7 @@ def _path(text: Any) -> StorePath:  # noqa: ANN401 -- whatever the column holds
 
 def _text(value: Any) -> str:  # noqa: ANN401 -- whatever the column holds
     if not isinstance(value, str):
-        message = f"{value!r:.60} is not an output"
+        message = f"{value!r:.60} is not the name of an output"
         raise TypeError(message)
     return value
 
@@ -267,7 +267,7 @@ def _text(value: Any) -> str:  # noqa: ANN401 -- whatever the column holds
 def _info(row: tuple[Any, ...], references: dict[int, list[StorePath]]) -> PathInfo:
     number, path, digest, size, nodes, registered, used, retention, deriver = row
     if not isinstance(digest, bytes) or not all(isinstance(it, int) for it in (size, nodes, registered, used)):
-        message = f"{path} has no digest or no numbers"
+        message = f"the digest or a number of {path} has the wrong type"
         raise TypeError(message)
     return PathInfo(
         path=_path(path),

@@ -1,7 +1,7 @@
-"""A glance at a store that is not opened: does it still have these results?
+"""A quick check that a store still has certain results, without opening it.
 
-Opening a store loads ten times what the question needs. So nothing is imported here that is not
-needed (attrs, pathlib and `typing` are not), and whatever is unusual is a no: who then opens the store is told.
+Opening a store loads ten times what the check needs. So this module imports only what it needs (no attrs, pathlib or
+`typing`), and answers no to anything unusual: opening the store will then report it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _STATEMENT = """
 
 
 def has(database: str, results: Iterable[tuple[bytes, str, str]], *, used_since: int) -> bool:
-    """Return whether *results* are in the file *database*, and their objects were used at *used_since* or later.
+    """Return whether *results* are in the file *database* and their objects were used at *used_since* or later.
 
-    A result is the key of a derivation, the name of its output, and the store path that was realised for them.
+    A result is a derivation's key, an output's name, and the store path recorded for them.
     """
-    # A missing file must not be made (https://www.sqlite.org/uri.html has the form and what is escaped in it).
+    # Do not create a missing file (https://www.sqlite.org/uri.html has the form and the characters to escape).
     escaped = database.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     try:
         connection = sqlite3.connect(f"file:{escaped}?mode=rw", uri=True)

@@ -1,18 +1,18 @@
-"""The journal: every registration as a line of JSON, from which the database can be made again.
+"""The journal: every registration as a line of JSON, from which the database can be rebuilt.
 
     {"journal":1}                                                                  the first line
     {"object":path,"digest":hex,"size":n,"nodes":n,"registered":s,"retention":r,"deriver":path|null,"references":[path…]}
     {"key":hex,"output":name,"object":path}                                        a realisation
 
-Lines are appended before an object is registered, so there may be lines for what was never
-registered or has been deleted since; whoever reads them must look at the objects
-themselves. A batch is one write that begins with a newline: if a crash left half a line at the
-end, the batch does not become part of it. Lines that are no JSON are skipped.
+Lines are appended before an object is registered, so some are for objects that were never registered
+or have been deleted since; readers have to check the objects themselves. A batch is one write that
+begins with a newline, so that it does not become part of half a line that a crash left at the end.
+Lines that are not JSON are skipped.
 
 Appending needs the gate shared (`store.system.locks`). The collector replaces the file by one without
-the lines of deleted objects. A registration appends early, so that one `syncfs` covers its
-lines, and goes through the gate a second time to register; if the file was replaced in
-between, its lines may have been dropped as those of no object, and it appends them again.
+the lines of deleted objects. A registration appends early, so that one `syncfs` covers its lines, and
+passes the gate a second time to register; if the file was replaced in between, its lines may have been
+dropped because they had no object yet, and it appends them again.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ JOURNAL_VERSION = 1
 
 
 class JournalTooNew(Error):
-    """The journal was written by a later kernix."""
+    """The journal was written by a newer kernix."""
 
     path: Path
     found: int
 
     def __str__(self) -> str:
-        return f"{self.path} has format {self.found}, this kernix knows {JOURNAL_VERSION}"
+        return f"{self.path} has format {self.found}, but this kernix supports {JOURNAL_VERSION}"
 
 
 @attrs.frozen(kw_only=True)
@@ -112,7 +112,7 @@ Line = ObjectLine | RealisationLine
 
 
 class Appended:
-    """Lines that were appended to the journal, with the file that they went to kept open."""
+    """Lines that were appended to the journal; the file they went to stays open."""
 
     def __init__(self, path: Path, text: bytes) -> None:
         self._path = path
@@ -127,7 +127,7 @@ class Appended:
             os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         os.close(self._descriptor)
 
 
@@ -147,10 +147,10 @@ class Journal:
             appended.close()
 
     def lines(self) -> Iterator[Line]:
-        """Return every line that can be read, first to last.
+        """Yield every readable line, first to last.
 
         Raises:
-            JournalTooNew: it says that a later kernix wrote it.
+            JournalTooNew: a newer kernix wrote the journal.
         """
         try:
             file = self.path.open("rb")
@@ -167,18 +167,18 @@ class Journal:
         registered: Callable[[set[str]], set[str]],
         exclusive: Callable[[], contextlib.AbstractContextManager[None]],
     ) -> None:
-        """Drop the lines whose object is neither in *kept* nor among the *registered* in the end.
+        """Drop the lines whose object is neither in *kept* nor among the *registered* at the end.
 
-        The bulk is read before the gate is closed with *exclusive*; what was appended
-        meanwhile is taken over as it stands.
+        Most of the file is read before *exclusive* closes the gate; what was appended
+        meanwhile is copied unchanged.
         """
         with self.path.open("rb") as old, self._new.open("wb") as new:
-            # Inside the gate nobody is in the middle of a batch.
+            # While we are inside the gate, no batch is half written.
             with exclusive():
                 end = os.fstat(old.fileno()).st_size
             dropped = _copy_kept(old, new, end, kept)
             with exclusive():
-                # Some may have been on their way to registration, and have arrived.
+                # Objects that were on their way to registration may be registered by now.
                 arrived = registered({path for path, _ in dropped})
                 new.writelines(text for path, text in dropped if path in arrived)
                 old.seek(end)
@@ -189,7 +189,7 @@ class Journal:
                 self._new.rename(self.path)
 
     def replace(self, lines: Iterable[Line]) -> None:
-        """Let the journal consist of *lines*. Needs the gate exclusively."""
+        """Make the journal consist of *lines*. Needs the gate exclusively."""
         with self._new.open("wb") as file:
             file.write(_HEADER)
             file.write(_text(lines))
@@ -199,7 +199,7 @@ class Journal:
 
     @property
     def interrupted(self) -> bool:
-        """Whether somebody began to replace the journal and did not come to an end."""
+        """Whether a replacement of the journal was begun and not finished."""
         return self._new.exists()
 
     @property
@@ -219,7 +219,7 @@ class Journal:
 
 
 def _count(value: object) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 63:  # as SQLite has integers
+    if type(value) is not int or not 0 <= value < 1 << 63:  # SQLite's integers
         msg = "not a count"
         raise ValueError(msg)
     return value
@@ -240,7 +240,7 @@ def _object_line(fields: dict[str, Any]) -> ObjectLine:
 
 def _realisation_line(fields: dict[str, Any]) -> RealisationLine:
     output = str(fields["output"])
-    output.encode()  # which not every text of JSON's can be
+    output.encode()  # fails for some texts that JSON can hold
     return RealisationLine(key=bytes.fromhex(fields["key"]), output=output, path=StorePath.parse(fields["object"]))
 
 
@@ -261,7 +261,7 @@ def _copy_kept(old: BinaryIO, new: BinaryIO, end: int, kept: set[str]) -> list[t
 
 
 def _object(text: bytes) -> str | None:
-    # Not parsed: there may be millions. A path has no character that JSON would escape.
+    # Not parsed, as there may be millions. No character of a path is ever escaped in JSON.
     _, found, rest = text.partition(b'"object":"')
     return rest.partition(b'"')[0].decode(errors="replace") if found else None
 
@@ -271,7 +271,7 @@ def _append(path: Path, text: bytes) -> int:
     try:
         if os.fstat(descriptor).st_size == 0:
             text = _HEADER + text
-        while text:  # a short write is a nearly full disk; the next one then says so
+        while text:  # a short write means a nearly full disk; the next write reports it
             text = text[os.write(descriptor, text) :]
     except BaseException:
         os.close(descriptor)

@@ -1,8 +1,8 @@
-"""The references of an object as a value in its own row: their ids, eight bytes each, little-endian.
+"""The references of an object as one value in its row: their ids, eight bytes each, little-endian.
 
-The table `refs` says the same, and is what SQLite checks: an object that is referred to cannot be
-deleted, whatever is written here. This is for those who read the references of all objects
-(`store.gc.liveness`): one row for an object instead of one for each reference.
+The table `refs` has the same information, and is the one that SQLite enforces: an object that is referred to
+cannot be deleted, whatever this value says. This form is for reading the references of all objects
+(`store.gc.liveness`): one row per object instead of one per reference.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def pack(ids: Sequence[int]) -> bytes:
-    """Return *ids* as a row has them."""
+    """Return *ids* in the form of a row's value."""
     return struct.pack(f"<{len(ids)}q", *ids)
 
 

@@ -1,9 +1,9 @@
-"""Read a database where SQLite cannot write what it needs for that: two files beside it, and room for them.
+"""Reading a database where SQLite cannot create the two files that it normally needs beside it.
 
-On a full disk, without a free inode, and on a file system that is mounted read-only, a database with a write-ahead log
-cannot be opened as usual. If its log is empty, and nobody can write to it meanwhile, all is in the file itself, and SQLite reads
-that alone (https://www.sqlite.org/wal.html, "Read-Only Databases"). Otherwise a copy of the file and of its log
-is read, which is made in memory if there is such a file system.
+On a full disk, without a free inode, or on a read-only mount, a database with a write-ahead log cannot be opened as
+usual. If its log is empty and nothing can write to it meanwhile, the file itself has everything, and SQLite reads it
+alone (https://www.sqlite.org/wal.html, "Read-Only Databases"). Otherwise the file and its log are copied, into memory
+if there is such a file system, and the copy is read.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pathlib import Path
 from urllib.parse import quote
 
 
-_PLACES = ("/dev/shm", "/run", None)  # noqa: S108 -- a directory of random name there; None: where temporary files go
+_PLACES = ("/dev/shm", "/run", None)  # noqa: S108 -- with a random name; None: the default for temporary files
 _BUSY_SECONDS = 10
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
-    """Return a connection that reads the database at *path* as it is now.
+    """Return a connection that reads the present state of the database at *path*.
 
     Raises:
-        sqlite3.Error: it is no database, or cannot be read.
-        OSError: it cannot be read, or there is no place for a copy.
+        sqlite3.Error: it is not a database, or cannot be read.
+        OSError: it cannot be read, or there is nowhere to copy it.
     """
     if not _size(_log(path)):
         return _read(path, "mode=ro&immutable=1")
@@ -60,7 +60,7 @@ def _read_copy(path: Path) -> sqlite3.Connection:
                 copy = Path(directory, "db.sqlite")
                 shutil.copyfile(path, copy)
                 shutil.copyfile(_log(path), _log(copy))
-                return _read(copy, "mode=rw")  # which has it open when its names go
+                return _read(copy, "mode=rw")  # it stays open when its names are removed
         except OSError as failure:
             error = error or failure
     raise error or FileNotFoundError(path)

@@ -1,4 +1,4 @@
-"""The tables of a store's SQLite database. This module imports nothing (`store.records.glance` says why)."""
+"""The tables of a store's SQLite database. This module imports nothing (see `store.records.glance`)."""
 
 from __future__ import annotations
 

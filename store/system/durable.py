@@ -1,4 +1,4 @@
-"""Small files that appear whole, and are still there after a power failure."""
+"""Small files that are written atomically and survive a power failure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def write_whole(place: Path, text: str, *, replace: bool = True) -> bool:
-    """Write *text* to *place*, whole or not at all; return False if there is a file and *replace* is not set.
+    """Write *text* to *place*, all or nothing; return False if the file exists and *replace* is not set.
 
     Raises:
         OSError: it cannot be written.
@@ -28,7 +28,7 @@ def write_whole(place: Path, text: str, *, replace: bool = True) -> bool:
         if replace:
             temporary.replace(place)
             return True
-        try:  # a link does not replace what another process has written meanwhile
+        try:  # unlike a rename, a link does not replace what another process has written meanwhile
             place.hardlink_to(temporary)
         except FileExistsError:
             return False

@@ -1,8 +1,7 @@
-"""Named points in the store's protocols at which a test may stop the process.
+"""Named points in the store's protocols where a test can stop the process.
 
-Nothing happens here by default. A test's child process installs a hook that kills it at the
-*n*-th point; whatever it left behind must then be a store in which every registered object
-is whole.
+By default nothing happens here. A test's child process installs a hook that kills it at the *n*-th
+point; every object registered in the store that it leaves behind must then be intact.
 """
 
 from __future__ import annotations
@@ -15,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def reach(name: str) -> None:
-    """Tell the installed hook that the step *name* is about to happen."""
+    """Call the installed hook: the step *name* is about to happen."""
     for hook in _hooks:
         hook(name)
 
 
 def install(hook: Callable[[str], None]) -> None:
-    """Call *hook* with the name of every point from now on."""
+    """Call *hook* with the name of every point reached from now on."""
     _hooks[:] = [hook]
 
 
 def uninstall() -> None:
-    """Call nothing any more."""
+    """Remove the hook."""
     _hooks.clear()
 
 

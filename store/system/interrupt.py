@@ -1,11 +1,11 @@
-"""Stop in the middle of long work, when somebody asks for it.
+"""Interrupting long work on request.
 
-A signal reaches the main thread alone, and there it is a `KeyboardInterrupt`. Work in other threads has to look
-for itself: whoever starts it says whom to ask (`interruptible`), and whatever may take long asks (`check`): for each
-megabyte that is read or written, each file that is removed, and each look at a lock that somebody else has.
-The asked is the thread's own, so that nobody who only passes data on has to know of it.
+A signal reaches only the main thread, as a `KeyboardInterrupt`. Work in other threads has to check for itself:
+the code that starts it sets a function to ask (`interruptible`), and everything that may take long calls `check`:
+for each megabyte read or written, each file removed, and each attempt to get a lock. The function is
+thread-local, so that code in between does not have to pass it on.
 
-`Interrupted` is no `Exception`: an interrupt is nothing that went wrong, and must not be taken for an answer.
+`Interrupted` is not an `Exception`: an interrupt is not a failure, and must not be handled as one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Interrupted(BaseException):
-    """Somebody wanted this thread to stop."""
+    """This thread was asked to stop."""
 
 
 class _Asked(threading.local):
@@ -34,7 +34,7 @@ _asked = _Asked()
 
 @contextlib.contextmanager
 def interruptible(by: Callable[[], bool] | None) -> Iterator[None]:
-    """Let the body be interrupted, in this thread, once *by* returns True; by nobody if that is None."""
+    """Interrupt the body, in this thread, once *by* returns True; never if *by* is None."""
     before = _asked.by
     _asked.by = by
     try:
@@ -44,15 +44,15 @@ def interruptible(by: Callable[[], bool] | None) -> Iterator[None]:
 
 
 def asked() -> Callable[[], bool] | None:
-    """Return who says whether this thread is to stop, to hand it to another thread that works for it."""
+    """Return the function that says whether this thread should stop, to pass it to a thread that works for this one."""
     return _asked.by
 
 
 def check() -> None:
-    """Stop if that is wanted.
+    """Stop if this thread was asked to.
 
     Raises:
-        Interrupted: it is.
+        Interrupted: it was.
     """
     by = _asked.by
     if by is not None and by():
@@ -61,7 +61,7 @@ def check() -> None:
 
 @contextlib.contextmanager
 def a_moment(seconds: float) -> Iterator[None]:
-    """Let the body go on for so many *seconds*, even after an interrupt, which then ends it without an error: to tidy up."""
+    """Let the body continue for *seconds* even after an interrupt, which then ends it silently: for cleaning up."""
     by, end = _asked.by, time.monotonic() + seconds
     with (
         contextlib.suppress(Interrupted),

@@ -1,24 +1,23 @@
-"""Advisory file locks that any holder may take to its grave.
+"""Advisory file locks that are released when their holder dies.
 
-All of them are `flock(2)`: the kernel drops them when the last descriptor of their holder
-is closed, so SIGKILL leaves nothing locked. A descriptor belongs to one thread's use of a
-lock; two threads of one process exclude each other like two processes.
+All of them use `flock(2)`: the kernel drops a lock when its holder's last descriptor is closed, so
+SIGKILL leaves nothing locked. Each descriptor belongs to one thread's use of a lock; two threads of
+one process exclude each other like two processes.
 
-**Named locks** (`locked`) come and go: whoever releases one unlinks its file. Somebody who
-was waiting then gets a lock on a file that no longer has a name, while a third process
-creates and locks a new one: both would believe to be alone. So an acquirer looks, once it has the
-lock, whether the name still leads to the inode that it has locked, and starts again if not;
-a releaser unlinks only while it is alone on the inode that the name leads to. Waiting is
-polling with a growing pause, so that a cancelled build stops waiting at once.
+**Named locks** (`locked`) come and go: the releaser unlinks the file. A process that was waiting then
+gets a lock on a file without a name, while a third process creates and locks a new one: both would
+believe that they are alone. So an acquirer that has got the lock checks that the name still leads to
+the inode that it has locked, and starts again if not; a releaser unlinks only while it is alone on the
+inode that the name leads to. Waiters poll with growing pauses, so that a cancelled build stops waiting
+at once.
 
-**The gate** (`Gate`) is one lock between all who add to or use a store (shared, very
-briefly) and the collector's deletions (exclusive, briefly, again and again). Its files are
-permanent. `flock` lets new shared holders in while an exclusive one waits, so a busy store
-would starve the collector: everybody therefore passes a turnstile first, an exclusive lock
-that is held only until the gate itself is. The collector stands in the turnstile while it waits,
-and those behind it come after it. Hence the one rule for users of the gate: **never enter it
-while you are in it**, not even shared within shared; with a collector in the turnstile this is a
-deadlock.
+**The gate** (`Gate`) is one lock between everything that adds to or uses a store (shared, very briefly)
+and the collector's deletions (exclusive, briefly, again and again). Its files are permanent. `flock`
+admits new shared holders while an exclusive one waits, so a busy store would starve the collector.
+Therefore everybody first passes a turnstile, an exclusive lock held only until the gate is locked. The
+collector holds the turnstile while it waits for the gate, and everybody else queues behind it. Hence the
+one rule for users of the gate: **never enter it while inside**, not even shared within shared; with a
+collector in the turnstile that is a deadlock.
 """
 
 from __future__ import annotations
@@ -43,11 +42,11 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.1
-_GATE_PAUSE = 0.005  # it is held for a moment only, and who waits rarely looks would hardly ever find it free
+_GATE_PAUSE = 0.005  # the gate is held only for moments; with longer pauses it would hardly ever be found free
 
 
 class WaitCancelled(Error):
-    """Whoever waited for a lock was told to stop waiting."""
+    """Waiting for a lock was cancelled."""
 
     path: Path
 
@@ -65,10 +64,10 @@ def locked(
 ) -> Iterator[None]:
     """Hold the lock named *path* in the body.
 
-    *on_wait* is called once if somebody else has it; *cancelled* is asked while waiting.
+    *on_wait* is called once if somebody else has it; *cancelled* is polled while waiting.
 
     Raises:
-        WaitCancelled: *cancelled* said so.
+        WaitCancelled: *cancelled* returned True.
     """
     pauses = _pauses(path, cancelled, on_wait)
     while (descriptor := _try(path, shared=shared)) is None:
@@ -80,7 +79,7 @@ def locked(
 
 
 def try_flock(descriptor: int, *, shared: bool = False) -> bool:
-    """Lock the open file *descriptor* if that is possible now; return whether it was."""
+    """Lock the open file *descriptor* if that is possible now; return whether it is locked."""
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -89,7 +88,7 @@ def try_flock(descriptor: int, *, shared: bool = False) -> bool:
 
 
 def _flock(descriptor: int, mode: int) -> None:
-    """Lock the open file *descriptor*, waiting as long as it takes; but no longer than the thread is wanted."""
+    """Lock the open file *descriptor*, waiting until it is free or the thread is interrupted."""
     pause = _FIRST_PAUSE
     while not try_flock(descriptor, shared=mode == fcntl.LOCK_SH):
         check()
@@ -108,19 +107,19 @@ def leads_to(path: Path, descriptor: int) -> bool:
 
 @attrs.frozen
 class Gate:
-    """The lock between a store's users and its collector, in the directory of locks."""
+    """The lock between a store's users and its collector, in the locks' directory."""
 
     directory: Path
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
-        """Keep the collector from deleting anything in the body."""
+        """Keep the collector from deleting anything during the body."""
         with self._entered(fcntl.LOCK_SH):
             yield
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Be alone: nobody holds, registers or deletes anything in the body."""
+        """Run the body alone: meanwhile nobody else holds, registers or deletes anything."""
         with self._entered(fcntl.LOCK_EX):
             yield
 
@@ -140,7 +139,7 @@ class Gate:
 
 
 class NoGate(Gate):
-    """The gate of a store to which nothing can be written: it keeps nobody out."""
+    """The gate of a store that cannot be written; it excludes nobody."""
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
@@ -155,7 +154,7 @@ class NoGate(Gate):
 
 @contextlib.contextmanager
 def standing(path: Path, *, shared: bool = False, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold the lock named *path*, whose file stays, in the body."""
+    """Hold the lock named *path*, whose file is permanent, in the body."""
     descriptor = _open(path)
     try:
         pauses = _pauses(path, None, on_wait)
@@ -168,7 +167,7 @@ def standing(path: Path, *, shared: bool = False, on_wait: Callable[[], None] | 
 
 @contextlib.contextmanager
 def attempted(path: Path, *, shared: bool = False) -> Iterator[bool]:
-    """Hold the lock named *path*, whose file stays, if it is free; the body is told whether it was."""
+    """Try once to hold the lock named *path*, whose file is permanent; give the body whether it is held."""
     descriptor = _open(path)
     try:
         yield try_flock(descriptor, shared=shared)
@@ -189,8 +188,8 @@ def _try(path: Path, *, shared: bool) -> int | None:
 
 
 def _release(path: Path, descriptor: int, *, shared: bool) -> None:
-    # Other shared holders need the name for as long as they are there. Asking for the exclusive lock
-    # may give up ours for an instant in which the name can pass to another inode: look again.
+    # Other shared holders need the name for as long as they hold the lock. Converting to an exclusive lock may
+    # release ours for an instant, in which the name can move to another inode: check again.
     try:
         if not shared or (try_flock(descriptor) and leads_to(path, descriptor)):
             path.unlink(missing_ok=True)

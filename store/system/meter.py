@@ -1,4 +1,4 @@
-"""How far a step is that several threads work on: counted together, and told as it goes."""
+"""The progress of a step that several threads work on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @attrs.define
 class Meter:
-    """Tells *progress* of the step called *what* how much of *total* is done; one thread at a time."""
+    """Calls *progress* with the step's name *what*, how much is done and the *total*; one thread at a time."""
 
     progress: Progress
     what: str
@@ -29,15 +29,15 @@ class Meter:
         self.add(0)
 
     def add(self, count: int = 1) -> None:
-        """Add *count* to what is done; more than there was expected does not count."""
+        """Add *count* to what is done, up to the total."""
         with self._lock:
-            self._tell(self.done + count)
+            self._report(self.done + count)
 
     def reach(self, done: int) -> None:
-        """Take *done* to be done at least: what needed no work was not counted."""
+        """Raise what is done to at least *done*: items that needed no work were not counted."""
         with self._lock:
-            self._tell(max(self.done, done))
+            self._report(max(self.done, done))
 
-    def _tell(self, done: int) -> None:
+    def _report(self, done: int) -> None:
         self.done = min(self.total, done)
         self.progress(self.what, self.done, self.total)

@@ -1,11 +1,11 @@
-"""Since when a file system's content has been in this kernel's memory: until then, what it holds is not believed.
+"""How long a file system has been continuously mounted; what was written before that may have been lost.
 
-What was written before another boot may have been lost with the power. It may be lost within one boot, too: a disk
-is pulled and put back, a loop device detached, a file system shut down after an error, repaired and mounted again.
-So a moment names the boot and the superblock. For the superblock the kernel has no number; but ext4, XFS, f2fs and others make
-a directory in sysfs when one comes into being (https://docs.kernel.org/admin-guide/ext4.html), and an inode number there is
-used once (`kernfs_new_node`: cyclic, with a generation). Elsewhere the mount's number serves, which statx(2)
-has: it differs between containers, and then more is doubted than need be.
+Data written before the present boot may have been lost in a power failure. It can also be lost within one boot: a
+disk is pulled and put back, a loop device is detached, a file system is shut down after an error, repaired and mounted
+again. So a moment identifies the boot and the superblock. The kernel has no number for a superblock; but ext4, XFS,
+f2fs and others create a directory in sysfs with each one (https://docs.kernel.org/admin-guide/ext4.html), and inode
+numbers there are used only once (`kernfs_new_node`: cyclic, with a generation). For other file systems the mount's
+number from statx(2) has to do: it differs between containers, so that more than necessary is doubted.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ def boot() -> str:
 
 
 def moment(fd: int) -> str:
-    """Return a line that is the same as long as what the file system of the directory *fd* holds need not be doubted.
+    """Return a line that stays the same for as long as the file system of the directory *fd* can be trusted.
 
-    It is of this directory: a copy of it elsewhere has another one.
+    It identifies this directory: a copy of it elsewhere has a different line.
     """
     status = os.fstat(fd)
     return f"{boot()} {status.st_dev} {status.st_ino} {mount(fd)}"
 
 
 def mount(fd: int) -> str:
-    """Return what tells the superblock of *fd* from others of this boot."""
+    """Return what distinguishes the superblock of *fd* from others of this boot."""
     device = os.fstat(fd).st_dev
     return _superblock(device) or f"mount {mount_number(fd)}"
 

@@ -1,8 +1,8 @@
-"""Do one thing to many items in several threads.
+"""Apply a function to many items in several threads.
 
-Where the work is the kernel's the interpreter lock is free: a disk that takes a millisecond for
-each freed block takes as many at once as there are threads. (`concurrent.futures` does the
-same and more; importing it takes longer than opening a store.)
+The interpreter lock is free while the kernel works: on a disk that takes a millisecond to free
+a block, as many blocks are freed at once as there are threads. (`concurrent.futures` does the
+same and more, but importing it takes longer than opening a store.)
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _Result = TypeVar("_Result")
 
 
 def in_parallel(function: Callable[[_Item], _Result], items: Iterable[_Item], workers: int) -> list[_Result]:
-    """Return what *function* returns for each of *items*, in their order.
+    """Return the results of *function* for *items*, in their order.
 
-    Once it raises for one, no further item is begun, those that were begun are interrupted, and the error is raised here.
+    Once it raises for one, no further item is begun, running ones are interrupted, and the error is raised here.
     """
     crew = _Crew(function, list(enumerate(items)), asked())
     count = min(workers, len(crew.queue)) - 1
@@ -37,7 +37,7 @@ def in_parallel(function: Callable[[_Item], _Result], items: Iterable[_Item], wo
         crew.work()
         for thread in threads:
             thread.join()
-    except BaseException as error:  # noqa: BLE001  an interrupt, while others were waited for
+    except BaseException as error:  # noqa: BLE001  an interrupt, while waiting for others
         crew.errors.append(error)
     for thread in threads:
         thread.join()
@@ -47,7 +47,7 @@ def in_parallel(function: Callable[[_Item], _Result], items: Iterable[_Item], wo
 
 
 class _Crew(Generic[_Item, _Result]):
-    """Threads that share one queue of numbered items; *asker* says whether they are to stop."""
+    """Threads that share a queue of numbered items; *asker* says whether to stop."""
 
     def __init__(
         self, function: Callable[[_Item], _Result], queue: list[tuple[int, _Item]], asker: Callable[[], bool] | None
@@ -59,7 +59,7 @@ class _Crew(Generic[_Item, _Result]):
         self._asker = asker
 
     def work(self) -> None:
-        """Do what nobody else has begun, until nothing is left or something has gone wrong."""
+        """Process items until the queue is empty or one has failed."""
         with interruptible(self._stops), contextlib.suppress(IndexError):
             while not self.errors:
                 number, item = self.queue.pop()

@@ -1,8 +1,8 @@
-"""What happens when the disk is full.
+"""Working on a full disk.
 
-A collection has to write before it frees anything: rows are deleted through SQLite's
-write-ahead log, and objects move into a new directory. So each store keeps a file of 8 MiB that
-means nothing; the collector deletes it first and makes it again when it is done.
+A collection has to write before it can free anything: rows are deleted through SQLite's
+write-ahead log, and objects move into a new directory. So each store keeps a reserve, a file
+of 8 MiB; the collector deletes it first and creates it again at the end.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 RESERVE_SIZE = 8 << 20
 
-_LITTLE = 1 << 16  # what SQLite needs to open a database
+_LITTLE = 1 << 16  # bytes that SQLite needs to open a database
 _FEW = 3
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""What the system says when there is no room."""
+"""The error numbers of a full disk."""
 
 
 class DiskFull(Error):
-    """Something could not be written because there is no room for it."""
+    """There is no room to write something."""
 
     place: str
 
@@ -40,13 +40,13 @@ class DiskFull(Error):
 
     @property
     def hint(self) -> str:
-        """Return how to make room."""
-        return "`kernix gc` frees what nothing needs any more"
+        """Return how to free space."""
+        return "run `kernix gc` to delete what nothing needs any more"
 
 
 @contextlib.contextmanager
 def disk_full_told(place: Path) -> Iterator[None]:
-    """Turn the system's error about a full disk into `DiskFull` at *place*."""
+    """Turn an OSError about a full disk into `DiskFull` at *place*."""
     try:
         yield
     except OSError as error:
@@ -56,13 +56,13 @@ def disk_full_told(place: Path) -> Iterator[None]:
 
 
 def is_full(place: Path) -> bool:
-    """Return whether there is no room for another small file on the disk of *place*."""
+    """Return whether the disk of *place* has no room for another small file."""
     room = os.statvfs(place)
     return room.f_bavail * room.f_frsize < _LITTLE or (room.f_files > 0 and room.f_favail < _FEW)
 
 
 def make_reserve(path: Path) -> None:
-    """Make the reserve at *path* if there is none and there is room for it many times over."""
+    """Create the reserve at *path* unless it exists or would fill much of what is free."""
     if path.exists():
         return
     room = os.statvfs(path.parent)
@@ -70,12 +70,12 @@ def make_reserve(path: Path) -> None:
         return
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        with contextlib.suppress(OSError):  # a file system without allocation works, only not when it is full
+        with contextlib.suppress(OSError):  # a file system that cannot allocate works, except when it is full
             os.posix_fallocate(descriptor, 0, RESERVE_SIZE)
     finally:
         os.close(descriptor)
 
 
 def give_up_reserve(path: Path) -> None:
-    """Delete the reserve at *path*, if it is there, for the work that makes room."""
+    """Delete the reserve at *path*, if it exists, to make room for a collection."""
     path.unlink(missing_ok=True)

@@ -38,7 +38,7 @@ def file_system(fd: int) -> int:
 
 
 def mount_number(fd: int) -> int:
-    """Return the number of the mount through which *fd* was opened; since Linux 6.8 no other of this boot has it.
+    """Return the number of the mount through which *fd* was opened; since Linux 6.8 it is unique within a boot.
 
     Raises:
         OSError: *fd* is not open.
@@ -52,9 +52,9 @@ def mount_number(fd: int) -> int:
 
 
 def syncfs(fd: int) -> None:
-    """Write everything that the file system of *fd* still holds in memory to its disk.
+    """Write everything that the kernel still holds in memory for the file system of *fd* to its disk.
 
-    One call is durable for any number of files; since Linux 5.8 it also reports what could
+    One call makes any number of files durable; since Linux 5.8 it also reports what could
     not be written since *fd* was opened, so open *fd* before the first file is written.
 
     Raises:

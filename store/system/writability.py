@@ -1,6 +1,6 @@
-"""A store to which nothing can be written: on a file system that is mounted so, or somebody else's.
+"""Stores that cannot be written: on a read-only mount, or owned by another user.
 
-What is in it can be looked at. Nobody deletes anything there through this mount, so nothing has to be held and no gate be passed.
+Their contents can be read. Nothing is deleted through this mount, so readers need no holds and no gate.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 class StoreReadOnly(Error):
-    """Something is to be written to a store that can only be read."""
+    """A write to a store that can only be read."""
 
     place: Path
 
     def __str__(self) -> str:
-        return f"{self.place} cannot be written: its file system is mounted read-only, or it belongs to somebody else"
+        return f"{self.place} is not writable: its file system is mounted read-only, or it belongs to another user"
 
     @property
     def hint(self) -> str:
-        """Return the ways out."""
+        """Return the alternatives."""
         return "make it writable, or use another KERNIX_HOME"
 
 
 def is_read_only(home: Path) -> bool:
-    """Return whether there is something at *home*, and nothing can be written to it."""
+    """Return whether *home* exists but cannot be written."""
     return os.access(home, os.F_OK) and not os.access(home, os.W_OK)

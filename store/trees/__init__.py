@@ -1,13 +1,13 @@
-"""The bytes of one object: hashed, copied, written, sealed, removed.
+"""The bytes of one object: hashing, copying, writing, sealing, removing.
 
-walk ──▶ a Taker at each file ──▶ `content.Content`: digest, size, nodes
-    hash_tree     reads only
+walk ──▶ a Taker for each file ──▶ `content.Content`: digest, size, nodes
+    hash_tree     only reads
     copy_in       copies somebody else's tree, through the pool
-    adopt         makes canonical what a builder left, in place
+    adopt         makes a builder's tree canonical, in place
 writer            writes a tree entry by entry
-pool              every distinct file once, by its digest
-stat_cache        what files were when they were last read, so that `cached_walk` skips them
-helpers           processes that take part of a large tree
-references        which other objects a tree names
-seal, remove      fixed modes and times at the end; a tree taken away
+pool              each distinct file once, by its digest
+stat_cache        the state of files when they were last read, so that `cached_walk` can skip them
+helpers           processes that work on parts of a large tree
+references        which other objects a tree refers to
+seal, remove      the final modes and times; deleting a tree
 """

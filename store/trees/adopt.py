@@ -1,8 +1,8 @@
-"""Take in what a builder left: make it canonical where it is, and share every file through the pool.
+"""Adopting the tree that a builder left: make it canonical in place, sharing every file through the pool.
 
-It is distrusted: it is looked through before anything in it is changed, no symbolic link is
-followed, each step is relative to an open directory. What a builder of root leaves belongs to the
-user that it ran as, and becomes root's on the way.
+The tree is not trusted: all of it is inspected before anything is changed, no symbolic link is
+followed, and each step is relative to an open directory. If we are root, the tree belongs to the
+user that the builder ran as, and becomes root's on the way.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ _CANONICAL_MODES = frozenset({FILE_MODE, EXECUTABLE_MODE})
 
 
 def adopt(path: Path, pool: Pool, owner: int | None = None) -> Content:
-    """Make the tree at *path*, which a builder left, canonical where it is and return its content.
+    """Make the tree at *path*, which a builder left, canonical in place and return its content.
 
-    All of it must belong to *owner* or to us, as does what two outputs share; afterwards it is ours.
+    All of it, including files that two outputs share, must belong to *owner* or to us; afterwards it is ours.
 
-    Whether it can be kept is found out first; only then is anything changed, except that
-    directories become accessible to their owner. Files that have their final mode and time and
-    are linked from elsewhere belong to other objects too, and are left alone.
+    The tree is checked before anything is changed, except that directories become accessible to
+    their owner. Files that have their final mode and time and have links elsewhere also belong to
+    other objects, and are left alone.
 
     Raises:
-        InvalidTree: there is a fifo, a socket, a device, a setuid, setgid or sticky bit, another
-            user's file, a link to a file outside or an attribute that cannot be removed, or it is too deep.
+        InvalidTree: it contains a fifo, a socket, a device, a setuid, setgid or sticky bit, another user's
+            file, a link to a file outside or an attribute that cannot be removed, or is too deep.
         OSError: something cannot be read or changed.
     """
     ours = os.geteuid()
@@ -68,7 +68,7 @@ def adopt(path: Path, pool: Pool, owner: int | None = None) -> Content:
 
 @attrs.define
 class _Links:
-    """The names of one inode: how many there are, how many of them were met, and the first."""
+    """The names of one inode: how many it has, how many of them were found, and the first."""
 
     count: int
     met: int
@@ -78,7 +78,7 @@ class _Links:
 
 @attrs.define
 class _Inspection:
-    """Looks through a tree that nobody changes any more, and refuses what cannot be kept."""
+    """Inspects a tree that nobody else changes any more, and refuses what cannot be kept."""
 
     owners: frozenset[int]
     links: dict[_Inode, _Links] = attrs.field(factory=dict)
@@ -90,10 +90,10 @@ class _Inspection:
             self._directory(path, None, status, path, 0)
 
     def shared(self) -> set[_Inode]:
-        """Return the files that have names outside of the tree.
+        """Return the files that have names outside the tree.
 
         Raises:
-            InvalidTree: one of them is no canonical file, so it cannot be another object's.
+            InvalidTree: one of them is not canonical, so it cannot belong to another object.
         """
         outside = {inode: links for inode, links in self.links.items() if links.met < links.count}
         for links in outside.values():
@@ -124,10 +124,10 @@ class _Inspection:
         if form not in {stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK}:
             raise refusal(place, status.st_mode)
         if status.st_uid not in self.owners:
-            raise InvalidTree(place, f"it belongs to user {status.st_uid}, not to the one who builds")
+            raise InvalidTree(place, f"it belongs to user {status.st_uid}, not to the build user")
         bits = status.st_mode & (stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX)
         if form == stat.S_IFDIR:
-            bits &= ~stat.S_ISGID  # a directory has it from the one that it is made in; it goes away
+            bits &= ~stat.S_ISGID  # a directory inherits it from its parent; it will be removed
         if bits:
             raise InvalidTree(place, f"it has mode {stat.S_IMODE(status.st_mode):04o}: {_describe(bits)}")
         if form != stat.S_IFDIR and status.st_nlink > 1:
@@ -191,21 +191,21 @@ def _is_canonical(status: os.stat_result) -> bool:
 
 def _describe(bits: int) -> str:
     names = {stat.S_ISUID: "setuid", stat.S_ISGID: "setgid", stat.S_ISVTX: "sticky"}
-    return f"no object holds anything {' or '.join(name for bit, name in names.items() if bits & bit)}"
+    return f"objects cannot contain anything {' or '.join(name for bit, name in names.items() if bits & bit)}"
 
 
 def _permit(name: Name, dir_fd: int | None, bits: int) -> None:
-    """Give the owner of *name* the permissions *bits*; a symbolic link that stands there now is an error."""
+    """Give the owner of *name* the permissions *bits*; if it has become a symbolic link, that is an error."""
     fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
     try:
-        # Linux has no way to change the mode of a path without following it, or of such a descriptor directly.
+        # Linux can neither change the mode of a path without following it, nor use fchmod on such a descriptor.
         os.chmod(f"/proc/self/fd/{fd}", stat.S_IMODE(os.fstat(fd).st_mode) | bits)  # noqa: PTH101 -- not a file's path
     finally:
         os.close(fd)
 
 
 def _strip(fd: int, place: str) -> None:
-    """Remove the extended attributes of *fd*, except what a security module of the kernel put there."""
+    """Remove the extended attributes of *fd*, except those of the kernel's security modules."""
     try:
         names = os.listxattr(fd)
     except OSError as error:
@@ -218,6 +218,6 @@ def _strip(fd: int, place: str) -> None:
         try:
             os.removexattr(fd, name)
         except OSError as error:
-            if error.errno == errno.ENODATA:  # an access list that says no more than the mode
+            if error.errno == errno.ENODATA:  # an ACL that is equivalent to the mode
                 continue
             raise InvalidTree(place, f"its extended attribute {name} cannot be removed: {error.strerror}") from None

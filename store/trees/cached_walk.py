@@ -1,4 +1,4 @@
-"""Visit a tree without reading what the index knows of it."""
+"""Walking a tree without reading the files that the index knows."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class Differs(Exception):
-    """A file has other contents than the last time."""
+    """A file has changed since it was last read."""
 
 
 @attrs.frozen
 class Remembering(Visitor):
-    """Has *visitor* read those files that *index* does not know, and lets that know of them."""
+    """Makes *visitor* read only the files that *index* does not know, and adds them to the index."""
 
     visitor: Taker
     index: Index
@@ -33,18 +33,18 @@ class Remembering(Visitor):
     _began: int = attrs.field(factory=time.time_ns, init=False)
 
     def enter(self, directory: Directory) -> None:
-        """Take up *directory*."""
+        """Enter *directory*."""
         self.visitor.enter(directory)
 
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
-        """Return what the file *name* is, which is read."""
+        """Read the file *name*."""
         return self.visitor.file(directory, name, place, reader)
 
     def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
-        """Yield what the files *names* are.
+        """Yield the files *names*, reading those that the index does not know.
 
         Raises:
-            Differs: one has changed, and it is to be told.
+            Differs: a file has changed, and *until_change* is set.
         """
         seen = self.index.look(directory.fd, names)
         if seen is None:

@@ -1,4 +1,4 @@
-"""The content of an object as a Merkle tree: files, directories, symbolic links, nothing else.
+"""The content of an object as a Merkle tree of files, directories and symbolic links.
 
     node       = kind name-length name digest         a line of a directory's listing
     kind       = "f" file | "x" executable file | "d" directory | "l" symbolic link
@@ -8,8 +8,8 @@
     tree digest = BLAKE3 derive-key "kernix 1 tree" (kind digest)
 
 Name lengths are little-endian 32-bit numbers; names are bytes. Owners, times, extended
-attributes and all of the mode but the executable bit are not part of the content. What
-the grammar cannot say: a tree is at most MAX_DEPTH directories deep. The form follows
+attributes and all mode bits except the executable bit are not part of the content. In
+addition to the grammar, a tree is at most MAX_DEPTH directories deep. The form follows
 tvix's castore (`castore/docs`) with a fixed binary listing instead of protobuf.
 """
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 MAX_NAME = 255
 MAX_TARGET = 4095
-MAX_DEPTH = 256  # walking a tree costs a descriptor and a stack frame for each level
+MAX_DEPTH = 256  # walking a tree costs a descriptor and a stack frame per level
 
 _CONTEXT = "kernix 1 tree"
 _HEAD = struct.Struct("<cI")
 
 
 class Kind(enum.Enum):
-    """What a node is; the value is its letter in a listing."""
+    """The kind of a node; the value is its letter in a listing."""
 
     FILE = b"f"
     EXECUTABLE = b"x"
@@ -49,7 +49,7 @@ class Kind(enum.Enum):
 
 
 class InvalidTree(Error):
-    """A tree holds something that no store object may hold."""
+    """A tree contains something that a store object cannot contain."""
 
     place: str
     reason: str
@@ -60,12 +60,12 @@ class InvalidTree(Error):
 
 @attrs.frozen
 class Content:
-    """What a tree amounts to.
+    """The summary of a tree.
 
     Attributes:
         digest: BLAKE3 of the kind and content of its root, 32 bytes.
-        size: How many bytes its files have.
-        nodes: How many files, links and directories it is made of, the root among them.
+        size: The total size of its files, in bytes.
+        nodes: The number of its files, links and directories, including the root.
     """
 
     digest: bytes
@@ -82,15 +82,15 @@ def listing_digest(nodes: Iterable[tuple[bytes, Kind, bytes]]) -> bytes:
 
 
 def tree_digest(kind: Kind, digest: bytes) -> bytes:
-    """Return the digest of a whole object whose root is a *kind* with *digest*."""
+    """Return the digest of a whole object whose root is of *kind* and has *digest*."""
     return blake3(kind.value + digest, derive_key_context=_CONTEXT).digest()
 
 
 def check_node_name(name: bytes) -> bytes:
-    """Return *name* if a node may bear it: the one place where a name becomes a path.
+    """Return *name* if it is valid for a node: the only place where a name becomes a path.
 
     Raises:
-        InvalidTree: the name is empty, `.`, `..`, too long, or has a slash or NUL in it.
+        InvalidTree: the name is empty, `.`, `..`, too long, or contains a slash or NUL.
     """
     if name in {b"", b".", b".."} or b"/" in name or b"\0" in name or len(name) > MAX_NAME:
         raise InvalidTree(repr(name)[1:], "not a file name")

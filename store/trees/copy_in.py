@@ -1,6 +1,6 @@
-"""Copy a tree that belongs to someone else into the store's form: canonically, and through the pool.
+"""Copying somebody else's tree into the store: canonically, and through the pool.
 
-What is hashed is what ends up in the copy, not what was there before.
+The hash is of the copy, even if the source changes while it is read.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ if TYPE_CHECKING:
 
 
 _SAMPLE = 64
-_MANY = 500  # nodes: what takes as long as starting a process
+_MANY = 500  # nodes: copying them takes as long as starting a process
 
 
 def copy_in(source: Path, target: Path, pool: Pool, index: Index | None = None) -> Content:
-    """Copy the tree at *source* to *target*, canonically and through *pool*, and return what was written.
+    """Copy the tree at *source* to *target*, canonically and through *pool*, and return the copy's content.
 
-    What *index* knows, and *pool* has, is linked and not read.
+    Files that *index* knows and *pool* has are linked without being read.
 
     Raises:
-        InvalidTree: there is a fifo, a socket or a device, or it is too deep.
-        OSError: something cannot be read or written; *target* is then left unfinished.
+        InvalidTree: it contains a fifo, a socket or a device, or is too deep.
+        OSError: something cannot be read or written; *target* is left unfinished.
     """
     copy = _Copy(os.fspath(target), pool)
     places = os.fspath(pool.directory), os.fspath(index.place) if index else ""
@@ -63,11 +63,11 @@ def copy_in(source: Path, target: Path, pool: Pool, index: Index | None = None) 
 def seems_new(path: Path, pool: Pool) -> bool:
     """Return whether most of the first files in the tree at *path* are not in *pool*.
 
-    Then the tree is hardly in the store, and it is not worthwhile to read all of it to find that out.
+    In that case the tree is probably not in the store, and it is not worth reading all of it to find out.
     """
     try:
         known = [pool.has(digest, executable) for digest, executable in itertools.islice(_digests(path), _SAMPLE)]
-    except (OSError, RecursionError):  # who reads all of the tree says what is wrong with it
+    except (OSError, RecursionError):  # reading the whole tree will report the error
         return True
     return 2 * sum(known) < len(known)
 
@@ -78,7 +78,7 @@ def _digests(path: Path) -> Iterator[tuple[bytes, bool]]:
         return
     for _, _, names, dir_fd in os.fwalk(path):
         for name in names:
-            with contextlib.suppress(OSError, InvalidTree):  # whoever reads all of the tree says so
+            with contextlib.suppress(OSError, InvalidTree):  # reading the whole tree will report it
                 fd, status = open_file(dir_fd, name, name)
                 try:
                     yield reader.digest(fd)[0], file_kind(status.st_mode) is Kind.EXECUTABLE
@@ -122,12 +122,12 @@ class _Copy(Taker):
                 yield copied or self.file(directory, name, directory.path_of(name), reader)
 
     def _together(self, directory: Directory, names: Sequence[str], reader: FileReader) -> list[Read | None]:
-        """Copy the small ones among the files *names*; None for each that is to be copied by itself."""
+        """Copy the small ones among the files *names*; return None for each that has to be copied by itself."""
         found = reader.small(directory.fd, names)
         files = [(name, *it) for name, it in zip(names, found, strict=True) if it]
         try:
             put_files(self.pool, files, directory.target_fd)
-        except OSError:  # it is met again by the file that it concerns
+        except OSError:  # copying the file by itself meets the error again
             for name, *_ in files:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=directory.target_fd)
@@ -151,6 +151,6 @@ class _Copy(Taker):
 
 
 def help_copying(pool: str, place: str) -> None:
-    """Copy for another process, through the pool in the directory *pool*; what the index at *place* knows is linked."""
+    """Serve another process: copy through the pool in the directory *pool*, linking what the index at *place* knows."""
     opened = Pool.open(Path(pool))
     serve_walks(lambda target: _Copy(target, opened), place)

@@ -1,4 +1,4 @@
-"""Read a tree and tell what is in it."""
+"""Read a tree and compute its content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Node:
-    """What a tree holds at one place, relative to its root."""
+    """A node of a tree; *place* is relative to its root."""
 
     place: str
     kind: Kind
@@ -38,20 +38,20 @@ def content_of(
     visit: Callable[[Node], None] | None = None,
     helpers: Sequence[Callable[[], Helper]] = (),
 ) -> Content:
-    """Return the content of what lies at *path*, having shown every node to *visit*, a directory after what it holds.
+    """Return the content of the tree at *path*; call *visit* for every node, for a directory after its contents.
 
-    What the *helpers* read, if the tree turns out to be large, is not shown.
+    If the tree is large, *visit* is not called for what the *helpers* read.
 
     Raises:
-        InvalidTree: there is a fifo, a socket or a device, or it is too deep.
-        OSError: something cannot be read; its file name is the whole path.
+        InvalidTree: it contains a fifo, a socket or a device, or is too deep.
+        OSError: something cannot be read; the error's file name is the whole path.
     """
     return walk(path, Look(len(os.fspath(path)) + 1, visit), helpers)
 
 
 @attrs.define
 class Look(Taker):
-    """Reads a tree and shows its nodes to *visit*, their places without the first *prefix* characters."""
+    """Reads a tree and passes its nodes to *visit*, their places without the first *prefix* characters."""
 
     prefix: int = 0
     visit: Callable[[Node], None] | None = None
@@ -60,7 +60,7 @@ class Look(Taker):
         """Do nothing."""
 
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
-        """Return what the file *name* is, read to its end."""
+        """Read the file *name* to its end."""
         fd, status = open_file(directory.fd if directory else None, name, place)
         try:
             digest, size = reader.digest(fd)
@@ -71,7 +71,7 @@ class Look(Taker):
         return kind, digest, size, stamp(status)
 
     def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
-        """Yield what the files *names* are; several at a time are read if nobody wants to see them."""
+        """Read the files *names*, several at a time if nobody wants to see them."""
         if self.visit:
             yield from super().files(directory, names, reader)
             return
@@ -88,7 +88,7 @@ class Look(Taker):
         return digest
 
     def leave(self, directory: Directory, digest: bytes) -> None:
-        """Show *directory*."""
+        """Pass *directory* to *visit*."""
         self._show(directory.place, Kind.DIRECTORY, digest, os.fstat(directory.fd))
 
     def _show(self, place: str, kind: Kind, digest: bytes, status: os.stat_result) -> None:

@@ -1,13 +1,13 @@
-"""Processes that take care of parts of a large tree.
+"""Helper processes that work on parts of a large tree.
 
-Python does one thing at a time in one process, and a Linux tree is 78,500 files of a dozen system
-calls each. A helper gets a directory at a time and returns what is below it. It opens the directory below the
-descriptor that we have of the one above, so nobody can lead it out of the tree.
+A Python process runs on one processor at a time, and a Linux tree is 78,500 files with a dozen
+system calls each. A helper is given one directory at a time and returns the content below it. It
+opens the directory below our descriptor of the parent, so nothing can lead it out of the tree.
 
     request    length depth place NUL target      4 bytes each, little-endian
     reply      done digest size nodes             1, 32, 8 and 8 bytes
 
-Not done means that something went wrong: the asker tries it again and so meets the error itself.
+Not done means that something went wrong: the asker tries again itself and so meets the error.
 A helper ends when its input does, or when the thread that started it does.
 """
 
@@ -59,10 +59,10 @@ class HelperProcess:
 
     @classmethod
     def start(cls, module: str, function: str, *arguments: str) -> HelperProcess:
-        """Start a process that calls *function* of *module* with *arguments*; that calls `serve`.
+        """Start a process that calls *function* of *module* with *arguments*, which has to call `serve`.
 
         Raises:
-            OSError: there can be no further process.
+            OSError: no further process can be started.
         """
         code = f"import sys; sys.path[:] = {sys.path!r}; from {module} import {function}; {function}(*sys.argv[1:])"
         request_reader, request_writer = os.pipe()
@@ -84,7 +84,7 @@ class HelperProcess:
         return cls(pid, request_writer, reply_reader)
 
     def walk(self, place: str, target: str, depth: int) -> Below | None:
-        """Return what is below the directory at *place*, *depth* levels down; None if that could not be done."""
+        """Return the content below the directory at *place*, *depth* levels down, or None if the helper failed."""
         self._asked = True
         request = _DEPTH.pack(depth) + os.fsencode(place) + b"\0" + os.fsencode(target)
         try:
@@ -95,34 +95,34 @@ class HelperProcess:
         return (digest, size, nodes) if done else None
 
     def stop(self) -> None:
-        """End the process, whatever it does; any thread may do so."""
+        """Kill the process; any thread may call this."""
         with self._ending:
             if not self._ended:
                 os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Let the process end, and wait for it."""
-        if not self._asked:  # it may not even have started yet
+        if not self._asked:  # it may not even have finished starting
             self.stop()
         os.close(self.requests)
         os.close(self.replies)
         with contextlib.suppress(ChildProcessError):
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            with self._ending:  # once it is waited for, its number may be another process'
+            with self._ending:  # once it has been waited for, its pid may be reused
                 self._ended = True
                 os.waitpid(self.pid, 0)
 
 
 def helpers_wanted() -> int:
-    """Return how many processes can help this one: more than three only wait for the disk."""
+    """Return how many helpers are useful: more than three would only wait for the disk."""
     return min(len(os.sched_getaffinity(0)), 4) - 1
 
 
 def serve(handle: Callable[[str, str, int], Below]) -> None:
-    """Answer requests on standard input with what *handle* returns for place, target and depth, until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the asker decides what an interrupt means
+    """Answer requests on standard input, for place, target and depth, with the results of *handle*, until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the asker handles interrupts
     die_with_parent()
-    gc.disable()  # it finds nothing in trees of bytes, and visits all of them
+    gc.disable()  # trees of bytes have no cycles, and the collector would visit all of them
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             (length,) = _LENGTH.unpack(_read(0, _LENGTH.size))
@@ -136,14 +136,14 @@ def serve(handle: Callable[[str, str, int], Below]) -> None:
 
 @attrs.frozen
 class TreeHelper:
-    """A helper that does what a visitor would with the files in *source*; what it makes lies in *target*."""
+    """A helper that does a visitor's work for the files in *source*; its results are in *target*."""
 
     source: str
     target: str
     process: HelperProcess
 
     def walk(self, directory: Directory) -> Below | None:
-        """Return what is below *directory*; None if that could not be done, and nothing is left of it."""
+        """Return the content below *directory*; None, leaving nothing behind, if the helper failed."""
         target = self.target + directory.place[len(self.source) :] if self.target else ""
         found = self.process.walk(_place(directory), target, directory.depth)
         if target and not found:
@@ -152,19 +152,19 @@ class TreeHelper:
         return found
 
     def stop(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process."""
         self.process.stop()
 
     def close(self) -> None:
-        """Let it go."""
+        """Let the process end."""
         self.process.close()
 
 
 def _place(directory: Directory) -> str:
-    """Return a path by which another process of ours opens *directory* and nothing that its owner has put there since.
+    """Return a path that opens *directory* in our other processes, and nothing that its owner has put there since.
 
-    It leads through the descriptor of the directory above (proc(5), /proc/pid/fd), which is open as long as anything
-    in that is left to do; what is left of the path has one component, and no link is followed there.
+    It goes through the descriptor of the parent directory (proc(5), /proc/pid/fd), which stays open as long as there
+    is work left in it; the rest of the path is one component, and no link is followed there.
     """
     if directory.parent is None:
         return directory.place
@@ -174,9 +174,9 @@ def _place(directory: Directory) -> str:
 def tree_helpers(
     module: str, function: str, *arguments: str, source: Path, target: Path | str = ""
 ) -> list[Callable[[], TreeHelper]]:
-    """Return what starts as many processes as can help to walk *source*.
+    """Return functions that start as many helpers as are useful for walking *source*.
 
-    Each calls *function* of *module* with *arguments*, and that calls `serve_walks`.
+    Each helper calls *function* of *module* with *arguments*, which has to call `serve_walks`.
     """
 
     def start() -> TreeHelper:
@@ -186,9 +186,9 @@ def tree_helpers(
 
 
 def serve_walks(visitor: Callable[[str], Taker], place: str, *, until_change: bool = False) -> None:
-    """Walk what another process names with the *visitor* for its target, until it names no more.
+    """Walk the directories that another process names, with the *visitor* for each target, until there are no more.
 
-    What the index at *place* knows, if there is one, is not read; a walk may fail at what has changed.
+    Files that the index at *place*, if any, knows are not read; the walk may stop at a changed file.
     """
     if not place:
         serve(lambda directory, target, depth: walk_below(directory, depth, visitor(target)))
@@ -203,12 +203,12 @@ def serve_walks(visitor: Callable[[str], Taker], place: str, *, until_change: bo
 
 
 def read_content(path: Path, index: Index | None = None, *, until_change: bool = False) -> Content:
-    """Return the content of the tree at *path*, as far as *index* does not know it read by several processes if it is large.
+    """Return the content of the tree at *path*, reading what *index* does not know, with helpers if it is large.
 
     Raises:
-        InvalidTree: there is a fifo, a socket or a device, or it is too deep.
-        OSError: something cannot be read; its file name is the whole path.
-        Differs: a file that *index* knows has changed, and it is read only *until_change*.
+        InvalidTree: it contains a fifo, a socket or a device, or is too deep.
+        OSError: something cannot be read; the error's file name is the whole path.
+        Differs: a file that *index* knows has changed, and *until_change* is set.
     """
     place = os.fspath(index.place) if index else ""
     helping = tree_helpers("store.trees.helpers", "help_reading", place, "1" if until_change else "", source=path)
@@ -216,10 +216,10 @@ def read_content(path: Path, index: Index | None = None, *, until_change: bool =
 
 
 def remembered_content(place: Path, path: Path) -> Content:
-    """Return the content of the tree at *path*; what the index at *place* knows is not read, and it learns of the rest.
+    """Return the content of the tree at *path*, reading what the index at *place* does not know and adding it there.
 
     Raises:
-        InvalidTree, OSError: as `read_content` does.
+        InvalidTree, OSError: as for `read_content`.
     """
     with Index.open(place) as index:
         content = read_content(path, index)
@@ -228,7 +228,7 @@ def remembered_content(place: Path, path: Path) -> Content:
 
 
 def help_reading(place: str, until_change: str) -> None:
-    """Read for another process what the index at *place*, if there is one, does not know."""
+    """Serve another process: read what the index at *place*, if any, does not know."""
     serve_walks(lambda _: Look(), place, until_change=bool(until_change))
 
 

@@ -1,24 +1,24 @@
-"""The pool: every distinct file of the store under its digest, shared by hard links.
+"""The pool: every distinct file of the store by its digest, shared through hard links.
 
     pool/<2 hex>/<62 hex>        a file with mode 0444
     pool/<2 hex>/<62 hex>x       a file with mode 0555
-    pool/doubtful/<2 hex>/…      the same, not read since the last doubtful moment
-    pool/damaged/<64 hex>…       what turned out not to hold what its name says
-    pool/tmp/<pid>-<number>      a link on its way to replace a file
+    pool/doubtful/<2 hex>/…      the same, but not read since the last doubtful moment
+    pool/damaged/<64 hex>…       files that do not match the digest in their name
+    pool/tmp/<pid>-<number>      a link about to replace a file
 
 An entry is one more hard link to a file of some object: it costs a directory entry and no
-data. Sharing is never needed for correctness: an entry that is missing, or that has as
-many links as the file system allows, means one more copy. An entry whose only link is
-the pool's own is garbage, and `sweep` removes it.
+data. Correctness never depends on sharing: if an entry is missing, or has as many links as
+the file system allows, there is one more copy. An entry whose only link is the pool's own
+is garbage, and `sweep` removes it.
 
-An entry appears before its bytes are on the disk. Until the `syncfs` that goes with an object's
-commit, all its other links lie in scratch directories. So after a doubtful moment (`store.scratch` says which these
-are) remove the scratch directories and `sweep` before anything else is linked: what then remains in the pool has a link in
-a committed object. That is the rule; disks break it. So no entry that is left is believed (`doubt`): it is
-read before it is linked for the first time, and its place says whether that has been done. One that holds something else
-is never linked again; it goes to `damaged`, and a whole file takes its name.
+An entry appears before its bytes are on the disk. Until the `syncfs` of an object's commit, its only other links are
+in scratch directories. So after a doubtful moment (`store.scratch` lists them), remove the scratch directories and
+`sweep` before linking anything else: each remaining entry then has a link in a committed object. In theory that is
+enough; but disks fail. So no remaining entry is trusted (`doubt`): it is read before it is linked for the first time,
+and its place says whether that has been done. An entry that does not match its digest is never linked again; it
+moves to `damaged`, and an intact file takes its name.
 
-Between doubtful moments an entry is looked at and not read: who writes to a file changes its time.
+Between doubtful moments an entry is checked without being read: writing to a file changes its time.
 """
 
 from __future__ import annotations
@@ -56,20 +56,20 @@ _EMPTY = blake3().digest()
 _CHUNK = 1 << 20
 _FILE = stat.S_IFREG | FILE_MODE
 _EXECUTABLE = stat.S_IFREG | EXECUTABLE_MODE
-_WORKERS = 16  # far more than processors: a thread that unlinks a file's last name waits for the disk
+_WORKERS = 16  # far more than processors: a thread that unlinks a file's last name mostly waits for the disk
 
 _OWN = frozenset({_TEMPORARY, _DOUBTFUL, _DAMAGED})
 _UNREADABLE = frozenset({errno.EIO, errno.ELOOP, errno.ENXIO})  # a damaged disk, a symbolic link, a socket
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
-# What says that this file cannot be shared, rather than that something is wrong: too many
-# links, a full directory index (ext4), a file system or a kernel policy without hard links.
+# Errors that only mean that this file cannot be shared: too many links, a full directory
+# index (ext4), a file system or a kernel policy without hard links.
 _NO_LINK = frozenset({errno.EMLINK, errno.ENOSPC, errno.EPERM, errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 @attrs.frozen
 class Swept:
-    """What a sweep removed: entries, and the bytes on disk that they held."""
+    """What a sweep removed: entries, and the bytes that they took on the disk."""
 
     entries: int
     size: int
@@ -77,7 +77,7 @@ class Swept:
 
 @attrs.frozen
 class Pooled:
-    """One entry of the pool."""
+    """An entry of the pool."""
 
     digest: bytes
     executable: bool
@@ -85,13 +85,13 @@ class Pooled:
 
     @property
     def name(self) -> str:
-        """Return what it is called in the pool."""
+        """Return its name in the pool."""
         return _entry(self.digest, self.executable)
 
 
 @attrs.define
 class Pool:
-    """A directory of hard links to files by content; any number of threads and processes may use it at once."""
+    """A directory of hard links to files by content; threads and processes may use it at the same time."""
 
     directory: Path
     _fd: int
@@ -100,7 +100,7 @@ class Pool:
 
     @classmethod
     def open(cls, directory: Path) -> Pool:
-        """Return the pool in *directory*, which is created if it is not there."""
+        """Return the pool in *directory*, creating it if it does not exist."""
         (directory / _TEMPORARY).mkdir(0o755, parents=True, exist_ok=True)
         pool = cls(directory, os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         pool.look()
@@ -121,7 +121,7 @@ class Pool:
         self.close()
 
     def has(self, digest: bytes, executable: bool) -> bool:
-        """Return whether there is a file with *digest* to link to, as far as one can see without reading it."""
+        """Return whether the pool has a file with *digest*, as far as can be seen without reading it."""
         entry = _entry(digest, executable)
         return any(os.access(place, os.F_OK, dir_fd=self._fd) for place in self._places(entry))
 
@@ -130,13 +130,13 @@ class Pool:
     ) -> bool:
         """Make *name* in *dir_fd* a link to the file with *digest*; return whether the pool could do it.
 
-        Where that is *likely*, nothing is asked before: an exception costs twice as much as the question.
+        If that is *likely*, nothing is checked first: an exception costs twice as much as a check.
         """
         entry = _entry(digest, executable)
         try:
             if not likely and not os.access(entry, os.F_OK, dir_fd=self._fd) and not self._believe(entry):
                 return False
-            # Here, and not by `_is_fit`, since this is done for every file of a tree.
+            # Repeats `_is_fit` inline, because this runs for every file of a tree.
             status = os.stat(entry, dir_fd=self._fd, follow_symlinks=False)
             fit = status.st_mode == (_EXECUTABLE if executable else _FILE) and status.st_mtime_ns == MTIME_NS
             if not (fit and (status.st_size or digest == _EMPTY)) and not self._check(entry, entry):
@@ -153,8 +153,8 @@ class Pool:
     def offer(self, digest: bytes, executable: bool, dir_fd: int | None, name: bytes | str) -> None:
         """Share the file *name* in *dir_fd*, which is canonical and has *digest*.
 
-        If the pool has such a file already, *name* becomes a link to that one. If that one
-        has all the links it can have, or is damaged, *name*'s file takes its place.
+        If the pool already has such a file, *name* becomes a link to that. If the pool's
+        file is damaged or cannot have more links, *name*'s file replaces it.
         """
         entry = _entry(digest, executable)
         if self._doubts:
@@ -173,7 +173,7 @@ class Pool:
                 raise
 
     def doubt(self) -> None:
-        """Believe no entry before it has been read again. Only inside the gate, exclusively."""
+        """Trust no entry until it has been read again. Only inside the gate, exclusively."""
         for shard in filter(_is_shard, self._shards()):
             while True:
                 self._make_directory(_DOUBTFUL)
@@ -181,7 +181,7 @@ class Pool:
                     os.rename(shard, f"{_DOUBTFUL}/{shard}", src_dir_fd=self._fd, dst_dir_fd=self._fd)
                 except FileNotFoundError:
                     if self._exists(shard):
-                        continue  # a sweep has removed the directory that was made
+                        continue  # a sweep has removed the new directory
                 except OSError as error:
                     if error.errno not in _NOT_EMPTY:
                         raise
@@ -190,40 +190,40 @@ class Pool:
         self.look()
 
     def look(self) -> None:
-        """See whether there are doubtful entries; who does not know of them makes copies instead of links."""
+        """Check for doubtful entries; without this, a process makes copies instead of links to them."""
         self._doubts = os.access(_DOUBTFUL, os.F_OK, dir_fd=self._fd)
 
     def damaged(self) -> list[str]:
-        """Return the places in the pool of files that turned out to be damaged, and that objects still have."""
+        """Return the places in the pool of damaged files that objects still have."""
         try:
             return sorted(f"{_DAMAGED}/{item.name}" for item in self._items(_DAMAGED))
         except FileNotFoundError:
             return []
 
     def entries(self) -> Iterator[Pooled]:
-        """Yield every entry, the doubtful among them, in no order."""
+        """Yield every entry, doubtful ones included, in no particular order."""
         for shard in self._shards_and_doubtful():
             for item in self._items(shard):
                 digits = shard[-2:] + item.name
                 try:
                     digest = bytes.fromhex(digits[:_HEX_DIGITS])
                 except ValueError:
-                    continue  # not ours, or on its way
+                    continue  # not ours, or about to replace a file
                 yield Pooled(digest, digits[_HEX_DIGITS:] == "x", item.inode())
 
     def links(self) -> Iterator[tuple[int, Callable[[], os.stat_result]]]:
-        """Yield the inode of each entry, damaged ones among them, and what returns its status."""
+        """Yield, for each entry, damaged ones included, its inode and a function that returns its status."""
         for shard in [*self._shards_and_doubtful(), _TEMPORARY, *filter(self._exists, [_DAMAGED])]:
             for item in self._items(shard):
                 yield item.inode(), functools.partial(item.stat, follow_symlinks=False)
 
     def is_link_to(self, pooled: Pooled, status: os.stat_result) -> bool:
-        """Return whether what has *status* is the very file *pooled*; inode numbers alone do not tell on every file system."""
+        """Return whether *status* is of the file *pooled* itself; on some file systems the inode is not enough."""
         found = map(self._stat, self._places(_entry(pooled.digest, pooled.executable)))
         return any(entry is not None and os.path.samestat(entry, status) for entry in found)
 
     def is_whole(self, pooled: Pooled) -> bool:
-        """Return whether *pooled*, which is read, holds what its name says; or is gone or locked, and so not linked."""
+        """Read *pooled* and return whether it matches its name, or is missing or unreadable and so not linked."""
         for place in (pooled.name, f"{_DOUBTFUL}/{pooled.name}"):
             try:
                 fd = os.open(place, OPEN_FILE, dir_fd=self._fd)
@@ -239,12 +239,12 @@ class Pool:
         return True
 
     def is_damaged(self, pooled: Pooled) -> bool:
-        """Return whether *pooled* has turned out to be damaged, and has not been linked for that."""
+        """Return whether *pooled* was found to be damaged, and has not been linked since."""
         status = self._stat(f"{_DAMAGED}/{pooled.name.replace('/', '')}")
         return status is not None and status.st_ino == pooled.inode
 
     def set_aside(self, pooled: Pooled) -> None:
-        """Have nothing linked to *pooled*, which is damaged, any more."""
+        """Prevent further links to *pooled*, which is damaged."""
         self.look()
         for place in self._places(pooled.name):
             status = self._stat(place)
@@ -252,17 +252,17 @@ class Pool:
                 self._set_aside(place, pooled.name)
 
     def sweep(self) -> Swept:
-        """Remove every entry that nothing but the pool links to, and links that were on their way."""
+        """Remove every entry that only the pool links to, and temporary links."""
         shards = [*self._shards_and_doubtful(), _TEMPORARY, *filter(self._exists, [_DAMAGED])]
         swept = in_parallel(self._sweep_shard, shards, _WORKERS)
         for directory in [*(shard for shard in shards if shard.startswith(f"{_DOUBTFUL}/")), _DOUBTFUL, _DAMAGED]:
-            with contextlib.suppress(OSError):  # it is not empty
+            with contextlib.suppress(OSError):  # the directory is not empty
                 os.rmdir(directory, dir_fd=self._fd)
         self.look()
         return Swept(sum(each.entries for each in swept), sum(each.size for each in swept))
 
     def drop(self, entry: Pooled) -> None:
-        """Remove *entry*, so that nothing is linked to its file any more."""
+        """Remove *entry*, so that nothing links to its file from now on."""
         for place in self._places(_entry(entry.digest, entry.executable)):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(place, dir_fd=self._fd)
@@ -277,14 +277,14 @@ class Pool:
                     continue
                 os.unlink(f"{shard}/{item.name}", dir_fd=self._fd)
             except FileNotFoundError:
-                continue  # another sweep took it
+                continue  # another sweep removed it
             entries += 1
             if status.st_nlink == 1:
                 size += status.st_blocks * 512
         return Swept(entries, size)
 
     def _replace(self, entry: str, dir_fd: int | None, name: bytes | str) -> bool:
-        """Make *name* a link to *entry*; return False if *entry* cannot serve and should be replaced."""
+        """Make *name* a link to *entry*; return False if *entry* is unusable and should be replaced."""
         pooled = self._stat(entry)
         own = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
         if pooled is None or (pooled.st_ino, pooled.st_dev) == (own.st_ino, own.st_dev):
@@ -299,7 +299,7 @@ class Pool:
             os.link(entry, temporary, src_dir_fd=self._fd, dst_dir_fd=self._fd)
             os.rename(temporary, name, src_dir_fd=self._fd, dst_dir_fd=dir_fd)
         except FileNotFoundError:
-            return True  # a sweep was quicker; nothing is shared and nothing is wrong
+            return True  # a sweep was quicker; nothing is shared, but nothing is wrong
         except OSError as error:
             if error.errno not in _NO_LINK:
                 raise
@@ -318,11 +318,11 @@ class Pool:
                 raise
 
     def _believe(self, entry: str) -> bool:
-        """Return whether a doubtful *entry* was there and turned out to be whole; it is believed from now on."""
+        """Return whether a doubtful *entry* exists and is intact; from now on it is trusted."""
         return self._doubts and self._check(f"{_DOUBTFUL}/{entry}", entry)
 
     def _check(self, place: str, entry: str) -> bool:
-        """Return whether the file at *place* is there and is what *entry* names; if it is not that, it is set aside."""
+        """Return whether the file at *place* exists and matches *entry*; if it does not match, set it aside."""
         try:
             fd = os.open(place, OPEN_FILE, dir_fd=self._fd)
         except FileNotFoundError:
@@ -338,23 +338,23 @@ class Pool:
             if not _is_fit(entry, os.fstat(fd)):
                 os.fchmod(fd, _mode(entry))
                 os.utime(fd, ns=(MTIME_NS, MTIME_NS))
-        except PermissionError:  # somebody else's
+        except PermissionError:  # it belongs to another user
             return False
         finally:
             os.close(fd)
         if place != entry:
             self._make_directory(entry[:2])
-            with contextlib.suppress(FileNotFoundError):  # somebody else has read it, too
+            with contextlib.suppress(FileNotFoundError):  # another process has read it, too
                 os.rename(place, entry, src_dir_fd=self._fd, dst_dir_fd=self._fd)
         return True
 
     def _set_aside(self, place: str, entry: str) -> None:
         self._make_directory(_DAMAGED)
-        with contextlib.suppress(FileNotFoundError):  # somebody else did
+        with contextlib.suppress(FileNotFoundError):  # another process did it
             os.rename(place, f"{_DAMAGED}/{entry.replace('/', '')}", src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def _merge(self, shard: str) -> None:
-        """Move what is in *shard* to the doubtful entries there are already."""
+        """Move the contents of *shard* to the existing doubtful entries."""
         for item in list(self._items(shard)):
             with contextlib.suppress(FileNotFoundError):
                 place = f"{shard}/{item.name}"
@@ -416,7 +416,7 @@ def _digest(entry: str) -> bytes:
 
 
 def _is_fit(entry: str, status: os.stat_result) -> bool:
-    """Return whether *status* is that of a file that nobody has written to since it became *entry*."""
+    """Return whether *status* is of a file that has not been written to since it became *entry*."""
     return (
         status.st_mtime_ns == MTIME_NS
         and status.st_mode == stat.S_IFREG | _mode(entry)
@@ -425,7 +425,7 @@ def _is_fit(entry: str, status: os.stat_result) -> bool:
 
 
 def _holds(fd: int, entry: str) -> bool:
-    """Return whether the file *fd* can be read and has the digest that *entry* names."""
+    """Return whether the file *fd* is readable and has *entry*'s digest."""
     hasher = blake3()
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):

@@ -1,6 +1,6 @@
-"""Open and read what a tree holds, and refuse what no object may hold.
+"""Opening and reading a tree's nodes, and refusing those that no object can contain.
 
-Nothing here follows a symbolic link, or opens a path of more than one component below the tree's root.
+Nothing here follows a symbolic link or opens a path of more than one component below the tree's root.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 Name: TypeAlias = str | bytes
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Not blocking, should a fifo stand where a file was seen a moment ago.
+# Not blocking, in case a fifo has just replaced the file.
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 _BUFFER_SIZE = 1 << 20
 _SMALL = 1 << 16  # bytes
-_BLOCK = 512  # what stat(2) counts in
+_BLOCK = 512  # stat(2)'s unit
 _ZEROS = bytes(_BUFFER_SIZE)
 
 TOGETHER = _BUFFER_SIZE // _SMALL
@@ -49,21 +49,21 @@ _WHAT = {
 
 
 Read: TypeAlias = tuple[Kind, bytes, int, bytes]
-"""What a file was when it was read: its kind, digest, size, and stamp."""
+"""A file as it was read: its kind, digest, size, and stamp."""
 
 Known: TypeAlias = dict[str, Read]
-"""What is known of files of a directory."""
+"""What the index knows about files of a directory."""
 
 STAMP = struct.Struct("<Qqqq")
-"""What tells a file from what it was at another time: inode, size, times of the last change of content and of anything."""
+"""The stamp of a file, which changes with it: inode, size, mtime and ctime."""
 
 Small: TypeAlias = tuple[Read, memoryview]
-"""A file that was read as a whole: what it is, and its bytes, which are good until the reader is used again."""
+"""A file that was read in one go, and its bytes, which are valid until the reader is used again."""
 
 
 @attrs.define
 class FileReader:
-    """Reads files through one buffer, so that reading allocates nothing; for one thread."""
+    """Reads files through one buffer, so that reading allocates nothing; for use by one thread."""
 
     _buffers: list[bytearray] = attrs.field(factory=lambda: [bytearray(_BUFFER_SIZE)], repr=False)
     _view: memoryview = attrs.field(init=False, repr=False)
@@ -72,24 +72,24 @@ class FileReader:
         self._view = memoryview(self._buffers[0])
 
     def read(self, fd: int) -> memoryview:
-        """Return the next bytes of *fd*, good until the next call; none at the end."""
+        """Return the next bytes of *fd*, valid until the next call; no bytes at the end."""
         check()
         return self._view[: os.readv(fd, self._buffers)]
 
     def is_whole(self, data: memoryview) -> bool:
-        """Return whether *data*, what the first read of a file gave, is all of it."""
+        """Return whether *data*, the result of a file's first read, is the whole file."""
         return len(data) < _BUFFER_SIZE
 
     def small(self, dir_fd: int, names: Sequence[Name]) -> list[Small | None]:
-        """Return what is in up to TOGETHER files *names* of *dir_fd*; None for what is better read by itself.
+        """Read up to TOGETHER files *names* of *dir_fd*; return None for each that has to be read by itself.
 
-        That is what is large, or no file, or all of them if something goes wrong. Each step is done with all
-        of them before the next one: the processor then has at hand what the kernel and Python need for it.
+        Those are large files and non-files, or all of them after an error. Each step is done for all the
+        files before the next step: the kernel's and Python's code and data for it are then in the CPU's cache.
         """
         fds: list[int] = []
         try:
             for name in names:
-                fds.append(os.open(name, OPEN_FILE, dir_fd=dir_fd))  # noqa: PERF401 -- those that were opened are closed
+                fds.append(os.open(name, OPEN_FILE, dir_fd=dir_fd))  # noqa: PERF401 -- closes those that were opened
             return self._each(fds, [os.fstat(fd) for fd in fds])
         except OSError:
             return [None] * len(names)
@@ -111,7 +111,7 @@ class FileReader:
         return results
 
     def digest(self, fd: int) -> tuple[bytes, int]:
-        """Return the digest and the size of what is in *fd* from where it stands."""
+        """Return the digest and the size of *fd*'s bytes from its present offset."""
         data = self.read(fd)
         if self.is_whole(data):
             return blake3(data).digest(), len(data)
@@ -123,7 +123,7 @@ class FileReader:
         return hasher.digest(), size
 
     def pieces(self, fd: int) -> Iterator[memoryview]:
-        """Yield what is in *fd* from where it stands, each piece good until the next; for what is not on the disk, holes."""
+        """Yield *fd*'s bytes from its present offset, each piece valid until the next; unallocated parts as holes."""
         data = self.read(fd)
         if not data or self.is_whole(data):
             yield data
@@ -131,7 +131,7 @@ class FileReader:
             yield from self._from_first(fd, data)
 
     def _from_first(self, fd: int, data: memoryview) -> Iterator[memoryview]:
-        """Yield *data*, which is not all that is in *fd*, and what follows."""
+        """Yield *data*, the first piece of *fd*, and what follows."""
         status = os.fstat(fd)
         if status.st_blocks * _BLOCK < status.st_size:
             yield from self._sparse(fd, os.lseek(fd, -len(data), os.SEEK_CUR), status.st_size)
@@ -141,7 +141,7 @@ class FileReader:
             yield data
 
     def _sparse(self, fd: int, start: int, size: int) -> Iterator[memoryview]:
-        """Yield what is in *fd* from *start* to its end at *size*, or before; leave it there."""
+        """Yield the bytes of *fd* from *start* to *size* or its end, leaving its offset there."""
         while start < size:
             data = _next_data(fd, start, size)
             yield from _hole(data - start)
@@ -150,14 +150,14 @@ class FileReader:
             while start < end:
                 check()
                 read = os.readv(fd, [self._view[: end - start]])
-                if not read:  # it was cut meanwhile
+                if not read:  # the file was truncated meanwhile
                     return
                 start += read
                 yield self._view[:read]
 
 
 def is_hole(piece: memoryview | bytes | bytearray) -> bool:
-    """Return whether *piece*, as a reader gave it, is no data but a part of a hole: zeros that take no room."""
+    """Return whether *piece*, from a reader, is part of a hole: zeros that take no room on the disk."""
     return isinstance(piece, memoryview) and piece.obj is _ZEROS
 
 
@@ -179,7 +179,7 @@ def _hole(size: int) -> Iterator[memoryview]:
 
 
 def _next_data(fd: int, start: int, size: int) -> int:
-    """Return where, from *start*, the file *fd* has data next; *size*, its end, if it has none."""
+    """Return the offset of the next data in the file *fd* from *start*, or *size*, its end, if there is none."""
     try:
         return min(os.lseek(fd, start, os.SEEK_DATA), size)
     except OSError as error:
@@ -203,28 +203,28 @@ def open_file(dir_fd: int | None, name: Name, place: str) -> tuple[int, os.stat_
 
 
 def stamp(status: os.stat_result) -> bytes:
-    """Return the stamp of a file that has *status*."""
+    """Return the stamp of a file with *status*."""
     return STAMP.pack(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def read_target(dir_fd: int | None, name: Name) -> bytes:
-    """Return what the symbolic link *name* in the directory *dir_fd* points to."""
+    """Return the target of the symbolic link *name* in the directory *dir_fd*."""
     return os.readlink(os.fsencode(name), dir_fd=dir_fd)
 
 
 def file_kind(mode: int) -> Kind:
-    """Return the kind of a regular file with *mode*: what its owner may do decides."""
+    """Return the kind of a regular file with *mode*, which depends on its owner's permissions."""
     return Kind.EXECUTABLE if mode & stat.S_IXUSR else Kind.FILE
 
 
 def refusal(place: str, mode: int) -> InvalidTree:
-    """Return the error for what has *mode* at *place* and is no file, directory or symbolic link."""
+    """Return the error for a node with *mode* at *place* that is not a file, directory or symbolic link."""
     what = _WHAT.get(stat.S_IFMT(mode), "of unknown type")
-    return InvalidTree(place, f"it is {what}, and only files, directories and symbolic links can be stored")
+    return InvalidTree(place, f"it is {what}; only files, directories and symbolic links can be stored")
 
 
 def check_depth(depth: int, place: str) -> None:
-    """Refuse a directory *depth* levels below the root if no tree may be so deep.
+    """Refuse a directory *depth* levels below the root if that is too deep for a tree.
 
     Raises:
         InvalidTree: it is too deep.

@@ -1,9 +1,9 @@
-"""Find which store objects a tree refers to: whose digests occur in its bytes, names of files among them.
+"""Finding the store objects that a tree refers to: those whose digests occur in its files or file names.
 
-A digest is 32 characters of Nix's base-32 and looks like nothing else, so an occurrence is
-a reference (Nix, `libstore/references.cc`). A compressed file hides those in it. All
-candidates are looked for at once: every window of 32 characters in a run of that many
-characters of the alphabet is looked up, and such runs are rare in text and in machine code.
+A digest is 32 characters of Nix's base-32 and resembles nothing else, so an occurrence is
+a reference (Nix, `libstore/references.cc`). Compression hides references. One pass searches
+for all candidates: it looks up every window of 32 characters in runs of at least as many
+characters of the alphabet, and such runs are rare in text and in machine code.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def find_references(path: Path, candidates: Iterable[str]) -> set[str]:
     """Return those of the digests *candidates* that occur in the files, symbolic links and names of the tree at *path*.
 
     Raises:
-        InvalidTree: there is a fifo, a socket or a device, or it is too deep.
+        InvalidTree: it contains a fifo, a socket or a device, or is too deep.
         OSError: something cannot be read.
     """
     scan = _Scan(frozenset(candidate.encode() for candidate in candidates))
@@ -67,7 +67,7 @@ class _Scan(Visitor):
     found: set[bytes] = attrs.field(factory=set)
 
     def enter(self, directory: Directory) -> None:
-        if directory.parent:  # the root's own name is not the tree's
+        if directory.parent:  # the root's own name is not part of the tree
             self._see(directory.name)
 
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
@@ -82,7 +82,7 @@ class _Scan(Visitor):
                     continue
                 window = tail + bytes(data)
                 self.found.update(occurring(window, self.wanted))
-                tail = window[1 - DIGEST_LENGTH :]  # too short for a digest: nothing is found twice or missed
+                tail = window[1 - DIGEST_LENGTH :]  # one byte too short for a digest: none is found twice or missed
         finally:
             os.close(fd)
         return Kind.FILE, b"", 0, b""
@@ -97,6 +97,6 @@ class _Scan(Visitor):
         pass
 
     def _see(self, name: Name) -> None:
-        """Take *name* for a part of what the tree says."""
+        """Search *name*, which is part of the tree's content."""
         if len(name) >= DIGEST_LENGTH:
             self.found.update(occurring(os.fsencode(name), self.wanted))

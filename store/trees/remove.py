@@ -1,9 +1,9 @@
-"""Remove trees, whatever is in them and whoever changes them meanwhile.
+"""Removing trees, whatever they contain and whoever changes them meanwhile.
 
-Every step is relative to an open directory and follows no symbolic link, so nothing outside of
-the tree is ever touched, even if a directory in it becomes a link between two steps. A directory
-that its owner may not change is opened up first. A tree may be deeper than there are
-descriptors: what lies too deep is moved to the top and removed from there.
+Every step is relative to an open directory and follows no symbolic link, so nothing outside the
+tree is ever touched, even if a directory in it becomes a link between two steps. A directory that
+is not writable is made writable first. A tree may be deeper than the limit on open files: what is
+too deep is moved to the top and removed from there.
 """
 
 from __future__ import annotations
@@ -26,23 +26,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_WORKERS = 16  # far more than processors: a thread that unlinks a file's last name waits for the disk
-_MAX_OPEN = (
-    64  # descriptors of directories in each other, of the 1024 that a process mostly has; deeper ones are moved up
-)
-_TRIES = 100  # for an entry that someone else keeps changing
+_WORKERS = 16  # far more than processors: a thread that unlinks a file's last name mostly waits for the disk
+_MAX_OPEN = 64  # descriptors of nested directories; a process usually has 1024. Deeper directories are moved up
+_TRIES = 100  # for an entry that another process keeps changing
 
 _CHANGED = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST})
 
 
 def remove_tree(path: Path) -> tuple[int, int]:
-    """Remove what is at *path*, if anything; return how many nodes went and how many bytes the disk got back.
+    """Remove the tree at *path*, if there is one; return how many nodes were removed and how many bytes freed.
 
-    A file that has another link, for example in the pool, gives nothing back.
+    A file that has another link, for example in the pool, frees nothing.
 
     Raises:
         OSError: something cannot be removed.
-        Interrupted: somebody wanted it to stop.
+        Interrupted: this thread was asked to stop.
     """
     removal = _Removal()
     removal.remove(os.fspath(path), None, 0)
@@ -52,9 +50,9 @@ def remove_tree(path: Path) -> tuple[int, int]:
 def remove_many(
     paths: Iterable[Path], workers: int = _WORKERS, gone: Callable[[], None] = lambda: None
 ) -> tuple[int, int]:
-    """Remove what is at each of *paths*, *workers* at a time; return the same as `remove_tree` for all of them.
+    """Remove the trees at *paths*, *workers* at a time; return the same totals as `remove_tree`, for all of them.
 
-    Each thread calls *gone* when it has removed one.
+    Each thread calls *gone* after each tree.
     """
 
     def remove(path: Path) -> tuple[int, int]:
@@ -70,11 +68,11 @@ def remove_many(
 class _Removal:
     nodes: int = 0
     size: int = 0
-    moved: list[str] = attrs.field(factory=list)  # into the root, since they lay too deep
+    moved: list[str] = attrs.field(factory=list)  # into the root, because they were too deep
     root_fd: int = -1
 
     def remove(self, name: str, dir_fd: int | None, depth: int) -> None:
-        """Remove *name*, which lies *depth* levels below the root, and what is below it."""
+        """Remove *name*, which is *depth* levels below the root, and everything below it."""
         check()
         for _ in range(_TRIES):
             try:
@@ -85,7 +83,7 @@ class _Removal:
             except OSError as error:
                 if error.errno not in _CHANGED:
                     raise
-        raise OSError(errno.EBUSY, "it changes while it is removed", name)
+        raise OSError(errno.EBUSY, "it keeps changing while it is removed", name)
 
     def _unlink(self, name: str, dir_fd: int | None) -> bool:
         """Remove *name* and return True, unless it is a directory."""
@@ -99,7 +97,7 @@ class _Removal:
         return True
 
     def _remove_directory(self, name: str, dir_fd: int | None, depth: int) -> bool:
-        """Remove the directory *name*, or move it to where fewer descriptors lead to it."""
+        """Remove the directory *name*, or move it to where fewer descriptors are needed to reach it."""
         fd = _open(name, dir_fd)
         try:
             status = os.fstat(fd)
@@ -130,7 +128,7 @@ class _Removal:
 
 
 def _open(name: str, dir_fd: int | None) -> int:
-    """Return a descriptor of the directory *name*, which its owner may not even be allowed to read."""
+    """Return a descriptor of the directory *name*, even if it is not readable for its owner."""
     try:
         return os.open(name, OPEN_DIRECTORY, dir_fd=dir_fd)
     except PermissionError:

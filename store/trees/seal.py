@@ -1,8 +1,8 @@
-"""Seal a tree's root, and move sealed trees.
+"""Sealing a tree's root, and moving sealed trees.
 
-All directories of an object are 0555. A directory takes a new `..` when it is renamed
-into another parent, and for that its owner needs write permission on the directory
-itself (unless it is root): whoever moves an object opens its root for an instant.
+All directories of an object have mode 0555. Renaming a directory into another parent changes
+its `..`, for which its owner (unless it is root) needs write permission on the directory
+itself. So whoever moves an object makes its root writable for an instant.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-MTIME_NS = 1_000_000_000  # one second: zero is what tools take for "no time known"
+MTIME_NS = 1_000_000_000  # one second, because many tools take zero for an unknown time
 FILE_MODE = 0o444
 EXECUTABLE_MODE = 0o555
 DIRECTORY_MODE = 0o555
 
 
 def seal(path: Path) -> None:
-    """Give the directory at *path* an object's mode and time; leave anything else alone."""
+    """Give the directory at *path* the mode and time of an object's; leave anything else alone."""
     _set_mode(path, DIRECTORY_MODE)
 
 
 def unseal(path: Path) -> None:
-    """Let the owner write to the directory at *path*; leave anything else alone."""
+    """Make the directory at *path* writable for its owner; leave anything else alone."""
     _set_mode(path, 0o755)
 
 
@@ -37,7 +37,7 @@ def move(source: Path, target: Path) -> None:
     """Rename the tree *source* to *target*, which must not exist or be an empty directory, and seal it.
 
     Raises:
-        OSError: the rename failed; *source* is then still there, sealed.
+        OSError: the rename failed; *source* still exists, sealed.
     """
     unseal(source)
     try:

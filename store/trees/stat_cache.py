@@ -1,19 +1,19 @@
-"""What files were when they were last read, so that an unchanged tree is looked at and not read: git's index for `add`.
+"""The index of files as they were last read, so that unchanged files are not read again: like git's index, for `add`.
 
-For a directory it holds the status of each file in it (inode, size, times of the last change of content and of
-anything) and what reading the file gave. A file whose status is still the same has not been written to since:
-the kernel notes every change in a file's ctime, which no program can set. What that does not cover is left out:
+For each directory it holds the status of every file (inode, size, mtime and ctime) and the result of reading it. A
+file whose status is unchanged has not been written to since: the kernel records every change in a file's ctime, which
+programs cannot set. The cases that this does not cover are excluded:
 
-- a file that was changed within MARGIN before it was read: it can be changed once more within the resolution of
-  the file system's times (two seconds for some), and then shows the same status;
-- everything from before the machine was started, or the file system mounted: after a power failure, or when a disk was
-  pulled, a file may hold older bytes than its times say;
-- file systems of which it is not known that they keep such a time, on this machine and for every writer.
+- a file that was changed within MARGIN before it was read: it can change again within the resolution of the
+  file system's times (two seconds for some) without a change of its status;
+- everything read before the machine was booted or the file system mounted: after a power failure, or when a disk was
+  pulled, a file may have older bytes than its times say;
+- file systems not known to maintain such a time, on this machine and for every writer.
 
-One case remains, as for git, make and rsync: a file that is written to through a shared mapping, which was
-there before and has not been written back in between.
+As with git, make and rsync, one case remains: a file that is written to through a shared mapping which existed
+before and has not been written back since.
 
-It is a SQLite file that may be deleted at any time. Whatever is wrong with it, trees are read as if there were none.
+The index is a SQLite file that may be deleted at any time. If it is damaged, trees are read as if it did not exist.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MARGIN = 3 * 10**9
 """Nanoseconds."""
 
 MOST = 100_000
-"""Directories: some twenty Linux trees. What was read longest ago goes first."""
+"""Directories: some twenty Linux trees. Those read longest ago are dropped first."""
 
 _KEEPING_TIME = frozenset(
     {
@@ -100,7 +100,7 @@ _KINDS = {kind.value: kind for kind in Kind}
 
 @attrs.frozen
 class Seen:
-    """What is known of files of a *directory*, by device and inode, and the digests of those that are not what they were."""
+    """What is known of the files of a *directory* (device and inode), and the digests of files that have changed."""
 
     directory: tuple[int, int]
     known: Known
@@ -109,7 +109,7 @@ class Seen:
 
 @attrs.define
 class Index:
-    """What is known of files; for all threads of a process, any processes at once. A context manager."""
+    """The known files, for threads of this process and other processes at the same time. A context manager."""
 
     place: Path
     _connection: sqlite3.Connection | None
@@ -122,7 +122,7 @@ class Index:
 
     @classmethod
     def open(cls, place: Path, *, margin: int = MARGIN, most: int = MOST) -> Self:
-        """Return the index at *place*, which is made if it is not there; one that knows nothing if that cannot be."""
+        """Return the index at *place*, creating it if it does not exist; an empty one if that fails."""
         connection = None
         with contextlib.suppress(sqlite3.Error, OSError):
             try:
@@ -156,12 +156,12 @@ class Index:
         return own is not None and self._row(own) is not None
 
     def look(self, fd: int, names: Sequence[str]) -> Seen | None:
-        """Return what is known of the files *names* in the directory *fd*, having looked at each; None if that is no use.
+        """Look up the files *names* in the directory *fd* and check their status; None if the directory is unsuitable.
 
-        They are looked at once: until it is closed, the index knows of them what was so then.
+        Their status is only read once: until it is closed, the index returns the same again.
 
         Raises:
-            OSError: one is not there any more.
+            OSError: one no longer exists.
         """
         directory = self._own(fd)
         if directory is None:
@@ -174,16 +174,16 @@ class Index:
         stamps = {name: stamp(os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names}
         seen = Seen(directory, {}, {})
         for name, record in _records(row):
-            its = stamps.get(name)
-            if its == record[-1]:
+            present = stamps.get(name)
+            if present == record[-1]:
                 seen.known[name] = record
-            elif its:
+            elif present:
                 seen.former[name] = record[1]
         self._recent[directory] = seen.known
         return seen
 
     def note(self, seen: Seen, read: dict[str, Read], began: int) -> None:
-        """Remember that reading files of the directory *seen*, begun at the time *began*, gave *read*."""
+        """Remember the results *read* of files of the directory *seen*; reading began at the time *began*."""
         latest = began - self.margin
         records = self._recent[seen.directory] = dict(seen.known)
         for name, result in read.items():
@@ -192,12 +192,12 @@ class Index:
                 records[name] = result
         self._news[seen.directory] = (
             os.fsencode("\0".join(records)),
-            b"".join([its for _, _, _, its in records.values()]),
+            b"".join([each for _, _, _, each in records.values()]),
             b"".join([_RESULT.pack(kind.value, digest, size) for kind, digest, size, _ in records.values()]),
         )
 
     def save(self) -> None:
-        """Write down what was noted."""
+        """Write new results to the file."""
         with self._lock, contextlib.suppress(sqlite3.Error):
             if self._connection is None or not self._news:
                 return
@@ -209,7 +209,7 @@ class Index:
             self._news.clear()
 
     def _own(self, fd: int) -> tuple[int, int] | None:
-        """Return what the directory *fd* is known by: its file system, as it is mounted now, and its inode; None if that is no use."""
+        """Return the key of the directory *fd*: its file system as mounted now, and its inode; None if unsuitable."""
         status = os.fstat(fd)
         device = status.st_dev
         if device not in self._numbers:
@@ -229,13 +229,13 @@ class Index:
 
 
 def _number(text: str) -> int:
-    return int.from_bytes(blake3(text.encode()).digest(length=8)) >> 1  # as SQLite has integers
+    return int.from_bytes(blake3(text.encode()).digest(length=8)) >> 1  # fits SQLite's integers
 
 
 def _connect(place: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(place, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute("pragma synchronous = off")  # it is of no use after a power failure anyway
+        connection.execute("pragma synchronous = off")  # after a power failure the index is useless anyway
         connection.execute("begin immediate")
         now = f"{_VERSION} {boot()}"
         tables = {name for (name,) in connection.execute(_NAMES)}
@@ -254,13 +254,13 @@ def _connect(place: Path) -> sqlite3.Connection:
 
 
 def _records(row: Row) -> Iterator[tuple[str, Read]]:
-    """Yield the files of *row*, and what reading them gave."""
+    """Yield the files of *row* and the results of reading them."""
     names, stamps, results = row
     records = zip(
         os.fsdecode(names).split("\0"), _EACH_STAMP.iter_unpack(stamps), _RESULT.iter_unpack(results), strict=False
     )
-    for name, (its,), (kind, digest, size) in records:
-        yield name, (_KINDS[kind], digest, size, its)
+    for name, (stamp_,), (kind, digest, size) in records:
+        yield name, (_KINDS[kind], digest, size, stamp_)
 
 
 def _checksum(row: Row) -> bytes:

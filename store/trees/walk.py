@@ -1,10 +1,10 @@
-"""Walk a tree and fold it into its content, with helpers if it is large.
+"""Walking a tree and folding it into its content, with helpers if it is large.
 
-A `Visitor` says what becomes of each file, link and directory. Nothing here follows a symbolic link
-below the tree's root or opens a path of more than one component: every directory is opened from its
-parent's descriptor. The directory that was found last is taken up first, so the descriptors in use
-are those of one path from the root, and of the directories for whose parts helpers are waited for;
-MAX_DEPTH bounds them. Helpers get those that were found first, with all that is below them.
+A `Visitor` decides what to do with each file, link and directory. Nothing here follows a symbolic
+link below the tree's root or opens a path of more than one component: every directory is opened
+from its parent's descriptor. The directory found last is entered first, so the open descriptors
+are those of one path from the root, and of directories that wait for helpers; MAX_DEPTH limits
+them. Helpers are given the directories found first, with everything below them.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-_MANY = 2000  # nodes: what takes as long to read as starting a process
-_LOOK = 0.2  # seconds between two looks whether to stop, while a helper works
-_DEPTH = 2  # of what a helper gets: no half of the tree, and no crumbs
+_MANY = 2000  # nodes: reading them takes as long as starting a process
+_LOOK = 0.2  # seconds between checks for an interrupt, while a helper works
+_DEPTH = 2  # of directories for helpers: neither half of the tree nor crumbs
 
 Below: TypeAlias = tuple[bytes, int, int]
-"""What is below a directory: the digest of its listing, the size of the files, the number of nodes."""
+"""The content below a directory: the digest of its listing, the size of its files, the number of nodes."""
 
 
 @attrs.define(eq=False)
 class Directory:
-    """A directory on its way to a digest; a visitor may keep a second descriptor in it."""
+    """A directory whose digest is being computed; a visitor may keep a second descriptor in it."""
 
     parent: Directory | None
     name: Name  # in its parent; the root's is its path
@@ -60,10 +60,10 @@ class Directory:
     size_below: int = 0
     nodes_below: int = 0
     pending: int = 1  # its own entries, and each directory in it
-    taken: bool = False  # by somebody who sees to it
+    taken: bool = False  # somebody works on it
 
     def path_of(self, name: Name) -> str:
-        """Return the path of *name* in it."""
+        """Return the path of *name* in this directory."""
         return f"{self.place}/{os.fsdecode(name)}"
 
     def close(self) -> None:
@@ -75,17 +75,17 @@ class Directory:
 
 
 class Visitor(Protocol):
-    """What is done with the nodes of a tree. The root has no directory, and its path for a name."""
+    """What to do with the nodes of a tree. For the root, *directory* is None and *name* is its path."""
 
     def enter(self, directory: Directory) -> None:
-        """Take up *directory*, which is open."""
+        """Enter *directory*, which is open."""
 
     def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
-        """Return what the file *name* is."""
+        """Return the kind, digest, size and stamp of the file *name*."""
         ...
 
     def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
-        """Yield what the files *names* are."""
+        """Yield the same for the files *names*."""
         for name in names:
             yield self.file(directory, name, directory.path_of(name), reader)
 
@@ -94,39 +94,39 @@ class Visitor(Protocol):
         ...
 
     def leave(self, directory: Directory, digest: bytes) -> None:
-        """Finish *directory*, in which all is done."""
+        """Finish *directory*, whose nodes are all done."""
 
 
 class Taker(Visitor):
-    """A visitor to whom files may be known."""
+    """A visitor that can process files without reading them."""
 
-    def take(self, directory: Directory, known: Known) -> Known:  # noqa: ARG002 -- others need to know where
-        """Do with files of *directory* that are *known* what is to be done, and return those that need not be read."""
+    def take(self, directory: Directory, known: Known) -> Known:  # noqa: ARG002 -- subclasses need the directory
+        """Process *known* files of *directory*, and return those that do not have to be read."""
         return known
 
 
 class Helper(Protocol):
-    """Somebody else who can do what the visitor does with a directory and all below it."""
+    """Something that can do the visitor's work for a directory and everything below it."""
 
     def walk(self, directory: Directory) -> Below | None:
-        """Return what is below *directory*; None, and nothing was made, if that could not be done."""
+        """Return the content below *directory*; None, leaving nothing behind, if that failed."""
         ...
 
     def stop(self) -> None:
-        """Have it give up what it does."""
+        """Abort the work in progress."""
 
     def close(self) -> None:
-        """Let it go."""
+        """Release the helper."""
 
 
 def walk(path: Path, visitor: Visitor, helpers: Sequence[Callable[[], Helper]] = (), *, many: int = _MANY) -> Content:
     """Return the content of the tree at *path* as *visitor* finds it.
 
-    If it turns out to have more than *many* nodes, the *helpers* are called in for parts of it.
+    If it has more than *many* nodes, the *helpers* are started for parts of it.
 
     Raises:
-        InvalidTree: there is a fifo, a socket or a device, or it is too deep.
-        OSError: what the visitor met, or a directory that cannot be read.
+        InvalidTree: it contains a fifo, a socket or a device, or is too deep.
+        OSError: from the visitor, or because a directory cannot be read.
     """
     root = os.fspath(path)
     form = stat.S_IFMT(os.lstat(root).st_mode)
@@ -142,10 +142,10 @@ def walk(path: Path, visitor: Visitor, helpers: Sequence[Callable[[], Helper]] =
 
 
 def walk_below(place: str, depth: int, visitor: Visitor) -> Below:
-    """Return what is below the directory at *place*, *depth* levels below a tree's root, as *visitor* finds it.
+    """Return the content below the directory at *place*, *depth* levels below a tree's root, as *visitor* finds it.
 
     Raises:
-        InvalidTree, OSError: as `walk` does.
+        InvalidTree, OSError: as for `walk`.
     """
     return _Walk(visitor, (), _MANY).below(Directory(None, place, place, depth))
 
@@ -155,9 +155,9 @@ class _Walk:
     visitor: Visitor
     starts: Sequence[Callable[[], Helper]]
     many: int
-    _waiting: deque[Directory] = attrs.field(factory=deque)  # with some that a helper has taken
-    _offered: deque[Directory] = attrs.field(factory=deque)  # those of them that helpers may have, and some taken
-    _changed: threading.Condition = attrs.field(factory=threading.Condition)  # of what follows, and of directories
+    _waiting: deque[Directory] = attrs.field(factory=deque)  # including some that a helper has taken
+    _offered: deque[Directory] = attrs.field(factory=deque)  # those that helpers may take, including some taken
+    _changed: threading.Condition = attrs.field(factory=threading.Condition)  # for the fields below and directories
     _threads: list[threading.Thread] = attrs.field(factory=list)
     _helpers: list[Helper] = attrs.field(factory=list)
     _open: set[Directory] = attrs.field(factory=set)
@@ -183,25 +183,25 @@ class _Walk:
         done = 0
         reader = FileReader()
         while directory := self._next(self._waiting, self._waiting.pop):
-            self._take_up(directory, reader)
+            self._process(directory, reader)
             done += len(directory.nodes)
             self._complete(directory)
             if done > self.many and self.starts:
-                self._call_in()
+                self._start_helpers()
 
-    def _call_in(self) -> None:
+    def _start_helpers(self) -> None:
         starts, self.starts = self.starts, ()
         for start in starts:
             helping = functools.partial(self._use, start)
             thread = threading.Thread(target=self._noting_failure, args=(helping,), daemon=True)
-            with contextlib.suppress(RuntimeError):  # there can be no further thread
+            with contextlib.suppress(RuntimeError):  # no further thread can be started
                 thread.start()
                 self._threads.append(thread)
 
     def _use(self, start: Callable[[], Helper]) -> None:
         try:
             helper = start()
-        except OSError:  # there can be no further process
+        except OSError:  # no further process can be started
             return
         with contextlib.closing(helper):
             self._helpers.append(helper)
@@ -217,7 +217,7 @@ class _Walk:
     def _noting_failure(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 -- it is raised to the caller, whatever it is
+        except BaseException as error:  # noqa: BLE001 -- raised again in the caller
             with self._changed:
                 self._failure = self._failure or error
                 self._changed.notify_all()
@@ -230,7 +230,7 @@ class _Walk:
             self._changed.notify_all()
 
     def _next(self, among: deque[Directory], take: Callable[[], Directory]) -> Directory | None:
-        """Return what *take* gives of those *among* which nobody has taken, when there is one; None at the end."""
+        """Wait for a directory *among* these that nobody has taken, *take* and return it; None at the end."""
         with self._changed:
             while not self._result and not self._failure:
                 while among:
@@ -242,8 +242,8 @@ class _Walk:
                 self._changed.wait(_LOOK)
         return None
 
-    def _take_up(self, directory: Directory, reader: FileReader) -> None:
-        """Do all that *directory* holds but for the directories in it."""
+    def _process(self, directory: Directory, reader: FileReader) -> None:
+        """Process everything in *directory* except its subdirectories."""
         check()
         check_depth(directory.depth, directory.place)
         try:
@@ -263,7 +263,7 @@ class _Walk:
             raise _locate(error, directory.place) from None
 
     def _is_file(self, directory: Directory, entry: os.DirEntry[str]) -> bool:
-        """See to *entry*, which is no file, and return so."""
+        """Return False for *entry*, which is not a file, after processing it."""
         name = entry.name
         place = f"{directory.place}/{name}"
         if entry.is_dir(follow_symlinks=False):
@@ -290,12 +290,12 @@ class _Walk:
                 check()
         except OSError as error:
             raise _locate(error, directory.path_of(names[len(results)])) from None
-        encoded = os.fsencode("\0".join(names)).split(b"\0")  # all at once takes a third of the time
+        encoded = os.fsencode("\0".join(names)).split(b"\0")  # takes a third of the time of encoding one by one
         directory.size += sum([size for _, _, size, _ in results])
         directory.nodes += [(name, kind, digest) for name, (kind, digest, _, _) in zip(encoded, results, strict=True)]
 
     def _complete(self, directory: Directory) -> None:
-        """Note that one part of *directory* is done; finish it if it was the last, and so on up."""
+        """Count one part of *directory* as done; finish it if that was the last one, and its parents likewise."""
         current: Directory | None = directory
         while current:
             with self._changed:
@@ -308,11 +308,11 @@ class _Walk:
             current.close()
             size = current.size + current.size_below
             self._fold(current, (digest, size, len(current.nodes) + current.nodes_below))
-            current.nodes.clear()  # it may still be among those that were offered
+            current.nodes.clear()  # the directory may still be in `_offered`
             current = current.parent
 
     def _fold(self, directory: Directory, below: Below) -> None:
-        """Note in the parent of *directory* what is below that, or as the result."""
+        """Add what is *below* a directory to its parent, or make it the result."""
         digest, size, nodes = below
         parent = directory.parent
         with self._changed:
@@ -326,7 +326,7 @@ class _Walk:
 
 
 def _locate(error: OSError, place: str) -> OSError:
-    """Return *error* with *place* for a file name if it has but one component of it."""
+    """Return *error* with the file name *place*, if it has only one component of the path."""
     if isinstance(error.filename, str | bytes) and os.sep not in os.fsdecode(error.filename):
         error.filename = place
     return error

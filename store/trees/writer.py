@@ -1,9 +1,9 @@
-"""Write a tree entry by entry, canonically, and know its content when it is complete.
+"""Writing a tree entry by entry, canonically, and computing its content on the way.
 
-A `TreeWriter` takes entries in any order, as an archive has them: each file is hashed while
-it is in memory and linked from the pool where the pool has it. Files get their mode and time
-when they are written, directories when everything is in them. Nothing is made durable
-here: that is one `syncfs` for everything, when the tree is committed.
+A `TreeWriter` accepts entries in any order, as archives have them: each file is hashed while it
+is in memory, and linked from the pool if the pool has it. Files get their final mode and time when
+they are written, directories when they are complete. Nothing is made durable here: one `syncfs`
+does that for everything when the tree is committed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def put_file(pool: Pool, data: Bytes, executable: bool, dir_fd: int | None, name: bytes | str) -> bytes:
-    """Make *name* in *dir_fd* a file of *data*, shared through *pool*, and return its digest."""
+    """Write *data* to the file *name* in *dir_fd*, shared through *pool*, and return its digest."""
     digest = blake3(data).digest()
     if not pool.link(digest, executable, dir_fd, name):
         _create(data, executable, dir_fd, name)
@@ -56,16 +56,16 @@ def put_file(pool: Pool, data: Bytes, executable: bool, dir_fd: int | None, name
 
 
 def put_files(pool: Pool, files: Sequence[tuple[str, Read, memoryview]], dir_fd: int) -> None:
-    """Make *files* in *dir_fd*, shared through *pool*: each one's name, what it is to be, and its bytes.
+    """Write *files* in *dir_fd*, shared through *pool*; each is a name, the expected kind, digest and size, and bytes.
 
-    They are made before the pool is asked, so this is for files that are hardly there yet, and each step is done
-    for all of them before the next one. Some may have been made when there is an error.
+    They are written before the pool is consulted, so this is for files that the pool probably lacks, and each step
+    is done for all of them before the next. After an error, some may have been written.
     """
     fds: list[int] = []
     try:
         for name, _, _ in files:
             fds.append(os.open(name, _CREATE, FILE_MODE, dir_fd=dir_fd))
-        # The mask of the process and the directory's access list take the same bits from all of them.
+        # The umask and the directory's ACL remove the same bits from all of them.
         right = not fds or stat.S_IMODE(os.fstat(fds[0]).st_mode) == FILE_MODE
         for fd, (_, _, data) in zip(fds, files, strict=True):
             _write_all(fd, data)
@@ -83,9 +83,9 @@ def put_files(pool: Pool, files: Sequence[tuple[str, Read, memoryview]], dir_fd:
 def put_chunks(
     pool: Pool, chunks: Iterable[Bytes], executable: bool, dir_fd: int | None, name: bytes | str
 ) -> tuple[bytes, int]:
-    """Make *name* in *dir_fd* a file of *chunks*, shared through *pool*, and return its digest and size.
+    """Write *chunks* to the file *name* in *dir_fd*, shared through *pool*, and return its digest and size.
 
-    It is on the disk before its digest is known; the pool's file then takes its place. Holes stay holes.
+    The file is written before its digest is known; the pool's file then takes its place. Holes stay holes.
     """
     hasher = blake3()
     size = 0
@@ -96,7 +96,7 @@ def put_chunks(
             hasher.update(chunk)
             size += len(chunk)
             write_piece(fd, chunk)
-        os.ftruncate(fd, size)  # it may end in a hole
+        os.ftruncate(fd, size)  # the file may end in a hole
         finish_file(fd, executable)
     finally:
         os.close(fd)
@@ -106,7 +106,7 @@ def put_chunks(
 
 
 def write_piece(fd: int, piece: Bytes) -> None:
-    """Write *piece*, or pass over as many bytes if it is a part of a hole; at the end the file is to be given its size."""
+    """Write *piece*, or seek past it if it is part of a hole; at the end the caller has to set the file's size."""
     if is_hole(piece):
         os.lseek(fd, len(piece), os.SEEK_CUR)
     else:
@@ -114,7 +114,7 @@ def write_piece(fd: int, piece: Bytes) -> None:
 
 
 def put_symlink(target: bytes, dir_fd: int | None, name: bytes | str) -> bytes:
-    """Make *name* in *dir_fd* a symbolic link to *target*, and return its digest."""
+    """Create the symbolic link *name* in *dir_fd* to *target*, and return its digest."""
     os.symlink(target, os.fsencode(name), dir_fd=dir_fd)
     os.utime(name, ns=_TIMES, dir_fd=dir_fd, follow_symlinks=False)
     return digest_target(target)
@@ -132,7 +132,7 @@ def finish_file(fd: int, executable: bool) -> None:
 
 
 def finish_directory(fd: int) -> None:
-    """Give the directory *fd*, in which nothing is to change any more, its final mode and time."""
+    """Give the directory *fd*, which will not change any more, its final mode and time."""
     os.fchmod(fd, DIRECTORY_MODE)
     os.utime(fd, ns=_TIMES)
 
@@ -151,11 +151,11 @@ class _Directory:
 
 @attrs.define
 class TreeWriter:
-    """Writes one canonical tree at *target*, which must not exist; a context manager, for one thread.
+    """Writes one canonical tree at *target*, which must not exist; a context manager, for use by one thread.
 
-    Paths are relative to the tree's root with `/` between names; the empty path is the root,
-    which is a directory unless the first and only entry makes it something else. Directories
-    that were not announced are made. No path leads through a symbolic link.
+    Paths are relative to the tree's root, with `/` between names; the empty path is the root,
+    which is a directory unless the first and only entry makes it something else. Missing parent
+    directories are created. No path leads through a symbolic link.
     """
 
     pool: Pool
@@ -163,8 +163,8 @@ class TreeWriter:
     _root: _Directory | _File | None = None
     _open: list[tuple[_Directory, int]] = attrs.field(
         factory=list, repr=False
-    )  # the root, …, the last entry's directory
-    _last: bytes | None = None  # the path of the last of these
+    )  # from the root to the last entry's directory
+    _last: bytes | None = None  # the path of that directory
 
     def __enter__(self) -> Self:
         return self
@@ -173,33 +173,33 @@ class TreeWriter:
         self._leave(0)
 
     def directory(self, path: bytes | str) -> None:
-        """Make the directory *path*, unless it is there already.
+        """Create the directory *path*, unless it exists.
 
         Raises:
-            InvalidTree: *path* is no path in this tree, or something else is there.
+            InvalidTree: *path* is not valid in this tree, or something else has it.
         """
         self._enter(os.fsencode(path))
 
     def file(
         self, path: bytes | str, data: Bytes | Iterable[Bytes], *, executable: bool = False, replace: bool = False
     ) -> None:
-        """Make the file *path* of *data*, whole or in chunks; *replace* a file or link that is there.
+        """Write *data*, bytes or chunks, to the file *path*; *replace* an existing file or link.
 
         Raises:
-            InvalidTree: *path* is no path in this tree, or is taken.
+            InvalidTree: *path* is not valid in this tree, or exists.
         """
         directory, dir_fd, name = self._claim(os.fsencode(path), replace=replace)
         if isinstance(data, bytes | bytearray | memoryview):
-            digest, size = put_file(self.pool, data, executable, dir_fd, name), len(data)  # pyright: ignore[reportArgumentType]  # an iterable is no memoryview of these
+            digest, size = put_file(self.pool, data, executable, dir_fd, name), len(data)  # pyright: ignore[reportArgumentType]  # an iterable is not one of these memoryviews
         else:
             digest, size = put_chunks(self.pool, data, executable, dir_fd, name)
         self._record(directory, name, _File(Kind.EXECUTABLE if executable else Kind.FILE, digest, size))
 
     def pooled(self, path: bytes | str, digest: bytes, size: int, *, executable: bool = False) -> bool:
-        """Make the file *path* the pool's file with *digest*; return False, having made nothing, if it has none.
+        """Link the file *path* to the pool's file with *digest*; return False, doing nothing, if there is none.
 
         Raises:
-            InvalidTree: *path* is no path in this tree, or is taken.
+            InvalidTree: *path* is not valid in this tree, or exists.
         """
         directory, dir_fd, name = self._claim(os.fsencode(path), replace=False)
         if not self.pool.link(digest, executable, dir_fd, name):
@@ -208,22 +208,22 @@ class TreeWriter:
         return True
 
     def symlink(self, path: bytes | str, target: bytes | str, *, replace: bool = False) -> None:
-        """Make the symbolic link *path* to *target*, whatever that is; *replace* a file or link that is there.
+        """Create the symbolic link *path* to any *target*; *replace* an existing file or link.
 
         Raises:
-            InvalidTree: *path* is no path in this tree, or is taken, or no link can have this *target*.
+            InvalidTree: *path* is not valid in this tree, or exists, or *target* is not valid for a link.
         """
         goal = os.fsencode(target)
         if not 0 < len(goal) <= MAX_TARGET or b"\0" in goal:
-            raise InvalidTree(os.fsdecode(path), f"no symbolic link can point to {os.fsdecode(goal[:100])!r}")
+            raise InvalidTree(os.fsdecode(path), f"a symbolic link cannot point to {os.fsdecode(goal[:100])!r}")
         directory, dir_fd, name = self._claim(os.fsencode(path), replace=replace)
         self._record(directory, name, _File(Kind.SYMLINK, put_symlink(goal, dir_fd, name), 0))
 
     def link(self, path: bytes | str, existing: bytes | str, *, replace: bool = False) -> None:
-        """Make *path* the same file or symbolic link as *existing*, an earlier entry; *replace* one that is there.
+        """Make *path* the same file or symbolic link as *existing*, an earlier entry; *replace* an existing one.
 
         Raises:
-            InvalidTree: *path* is no path in this tree, or is taken, or *existing* is no such entry.
+            InvalidTree: *path* is not valid in this tree, or exists, or *existing* is not such an entry.
         """
         goal = os.fsencode(existing)
         parent, name = _split(goal)
@@ -231,7 +231,7 @@ class TreeWriter:
         entry = directory.entries.get(name)
         if not isinstance(entry, _File):
             raise InvalidTree(
-                os.fsdecode(path), f"it is a link to {os.fsdecode(goal)!r}, which is no file in this tree"
+                os.fsdecode(path), f"it is a link to {os.fsdecode(goal)!r}, which is not a file in this tree"
             )
         if goal == os.fsencode(path):
             return
@@ -244,7 +244,7 @@ class TreeWriter:
         self._record(target, new_name, entry)
 
     def finish(self) -> Content:
-        """Give all directories their final mode and time and return the tree's content; nothing may follow."""
+        """Give all directories their final mode and time, and return the tree's content; no entry may follow."""
         root = self._root
         if isinstance(root, _File):
             return Content(tree_digest(root.kind, root.digest), root.size, 1)
@@ -254,16 +254,16 @@ class TreeWriter:
         return Content(tree_digest(Kind.DIRECTORY, digest), size, nodes)
 
     def _claim(self, path: bytes, *, replace: bool) -> tuple[_Directory | None, int | None, bytes]:
-        """Return where the entry *path* goes: its directory (none for the root), its descriptor, the name there."""
+        """Return where to create *path*: its directory (None for the root), that one's descriptor, and the name."""
         if not path:
             if self._root is not None:
-                raise InvalidTree(os.fsdecode(self.target), "the tree has a root already")
+                raise InvalidTree(os.fsdecode(self.target), "the tree already has a root")
             return None, None, os.fsencode(self.target)
         parent, name = _split(path)
         directory, fd = self._enter(parent)
         if name in directory.entries:
             if not replace or isinstance(directory.entries[name], _Directory):
-                raise InvalidTree(os.fsdecode(path), "it is there already")
+                raise InvalidTree(os.fsdecode(path), "it already exists")
             os.unlink(name, dir_fd=fd)
             del directory.entries[name]
         return directory, fd, name
@@ -275,7 +275,7 @@ class TreeWriter:
             directory.entries[name] = entry
 
     def _enter(self, path: bytes, *, create: bool = True) -> tuple[_Directory, int]:
-        """Return the directory *path* and a descriptor of it, which is good until the next call."""
+        """Return the directory *path* and a descriptor of it, valid until the next call."""
         if path == self._last:
             return self._open[-1]
         self._last = None
@@ -291,7 +291,7 @@ class TreeWriter:
                 os.mkdir(name, 0o755, dir_fd=fd)
                 child = directory.entries[name] = _Directory()
             if not isinstance(child, _Directory):
-                raise InvalidTree(os.fsdecode(path), f"{os.fsdecode(name)!r} in it is no directory")
+                raise InvalidTree(os.fsdecode(path), f"its component {os.fsdecode(name)!r} is not a directory")
             if level == len(self._open) or self._open[level][0] is not child:
                 self._leave(level)
                 self._open.append((child, os.open(name, OPEN_DIRECTORY, dir_fd=fd)))
@@ -304,12 +304,12 @@ class TreeWriter:
             self.target.mkdir(0o755)
             self._root = _Directory()
         if isinstance(self._root, _File):
-            raise InvalidTree(os.fsdecode(self.target), "the tree is a single file and can hold no other")
+            raise InvalidTree(os.fsdecode(self.target), "the tree is a single file and cannot have another entry")
         if not self._open:
             self._open.append((self._root, os.open(self.target, OPEN_DIRECTORY)))
 
     def _leave(self, depth: int) -> None:
-        """Close all but the *depth* first of the open directories."""
+        """Close all but the first *depth* of the open directories."""
         while len(self._open) > depth:
             _, fd = self._open.pop()
             self._last = None
@@ -317,7 +317,7 @@ class TreeWriter:
 
 
 def _finish(directory: _Directory, fd: int) -> tuple[bytes, int, int]:
-    """Finish the open *directory* and all below it, close it, and return its digest, size and number of nodes."""
+    """Finish the open *directory* and everything below it, close it, and return its digest, size and node count."""
     size, nodes = 0, 1
     listing = []
     check()
@@ -348,7 +348,7 @@ def _check(name: bytes, path: bytes) -> None:
     try:
         check_node_name(name)
     except InvalidTree as error:
-        raise InvalidTree(repr(path)[1:], f"{error.place} in it is {error.reason}") from None
+        raise InvalidTree(repr(path)[1:], f"its component {error.place} is {error.reason}") from None
 
 
 def _create(data: Bytes, executable: bool, dir_fd: int | None, name: bytes | str) -> None:

@@ -36,7 +36,7 @@ def make(version: str) -> Kernel:
 
 @pytest.mark.parametrize("overlay", BUNDLED)
 def test_every_kernel_is_changed(overlay: Overlay) -> None:
-    """Every kernel of the set asks for what the overlay is about, and still evaluates."""
+    """Every kernel of the set requests the overlay's options, and still evaluates."""
     plain, changed = kernel_set(lock=fake_lock()), kernel_set([overlay], lock=fake_lock())
 
     assert list(plain) == list(changed)
@@ -48,7 +48,7 @@ def test_every_kernel_is_changed(overlay: Overlay) -> None:
 
 @pytest.mark.parametrize("overlay", BUNDLED)
 def test_nothing_is_evaluated_while_stacking(overlay: Overlay) -> None:
-    """Neither laying the overlay nor making a kernel of it evaluates another attribute or asks for the lock."""
+    """Neither applying the overlay nor making a kernel from it evaluates another attribute or needs the lock."""
 
     def explosive(_: AttrSet, __: AttrSet) -> Thunks:
         return {"bomb": lambda: 1 / 0, "linux": lambda: make("6.12"), "file": lambda: text_file("a", "b")}
@@ -62,23 +62,23 @@ def test_nothing_is_evaluated_while_stacking(overlay: Overlay) -> None:
 
 
 @pytest.mark.parametrize("overlay", BUNDLED)
-def test_what_is_no_kernel_is_left_alone(overlay: Overlay) -> None:
-    """Other attributes of a set are as they were."""
+def test_other_attributes_are_left_alone(overlay: Overlay) -> None:
+    """Attributes of a set that are not kernels do not change."""
     found = fix(lambda _, __: {"file": lambda: text_file("a", "b"), "number": lambda: 3}, overlay)
 
     assert (found.file, found.number) == (text_file("a", "b"), 3)
 
 
 @pytest.mark.parametrize("overlay", BUNDLED)
-def test_twice_is_once(overlay: Overlay) -> None:
-    """An overlay that is laid twice changes nothing more."""
+def test_applying_twice(overlay: Overlay) -> None:
+    """Applying an overlay twice changes nothing more."""
     once, twice = kernel_set([overlay], lock=fake_lock()), kernel_set([overlay, overlay], lock=fake_lock())
 
     assert once.linux_micro == twice.linux_micro
 
 
 def test_both_together() -> None:
-    """Where they contradict each other, the upper one holds: a debugger wants the kernel at a known place."""
+    """Where they conflict, the upper one wins: a debugger needs the kernel at a known address."""
     over = kernel_set([hardened.overlay, debug.overlay], lock=fake_lock()).linux_6_12
     under = kernel_set([debug.overlay, hardened.overlay], lock=fake_lock()).linux_6_12
 
@@ -86,7 +86,7 @@ def test_both_together() -> None:
     assert over.requests.keys() == under.requests.keys()
 
 
-def test_the_user_s_own_options_can_be_put_over() -> None:
+def test_a_users_own_options_override() -> None:
     """A hardened kernel can be overridden like any other."""
     kernel = kernel_set([hardened.overlay], lock=fake_lock()).linux_6_12.override(extra_config={"LDISC_AUTOLOAD": YES})
 
@@ -103,8 +103,8 @@ def test_the_user_s_own_options_can_be_put_over() -> None:
         pytest.param("6.19-rc4", "DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT", id="6.19-rc4"),
     ],
 )
-def test_symbols_are_asked_for_by_what_has_a_prompt(version: str, option: str) -> None:
-    """DEBUG_INFO is asked for where it can be, and since 5.18 the format that selects it."""
+def test_symbols_are_requested_through_an_option_with_a_prompt(version: str, option: str) -> None:
+    """DEBUG_INFO is requested where it can be set, and since 5.18 the format that selects it."""
     (asked,) = debug.debugged(make(version)).arguments.extra_config
     names = [name for name in asked.options if name.startswith("DEBUG_INFO") and name != "DEBUG_INFO_REDUCED"]
 

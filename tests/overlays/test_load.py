@@ -1,4 +1,4 @@
-"""Users' files: run as they are, with their own errors."""
+"""Users' files are executed as ordinary modules, and their errors are shown as their own."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 
 def write(directory: Path, text: str | bytes) -> Path:
-    """Return a file in *directory* that holds *text*."""
+    """Return a file in *directory* with *text*."""
     file = directory / "mine.py"
     file.write_bytes(text.encode() if isinstance(text, str) else text)
     return file
 
 
 def test_the_names_of_a_file(tmp_path: Path) -> None:
-    """What a file defines at the top is had by name; private names are not."""
+    """Top-level names of a file are returned, except private ones."""
     found = load_file(write(tmp_path, "import os\na = 1\n_b = 2\ndef c(): return _b\n"))
 
     assert (found["a"], found["c"](), "_b" in found, "__name__" in found) == (1, 2, False, False)
 
 
-def test_a_file_knows_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`__file__` is absolute, however the file was named, and no import can ask for `__name__`."""
+def test_a_file_knows_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`__file__` is absolute, however the file was named, and no import can use its `__name__`."""
     write(tmp_path, "where, name = __file__, __name__\n")
     monkeypatch.chdir(tmp_path)
 
@@ -51,8 +51,8 @@ def test_a_file_knows_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (found["where"], found["name"]) == (str(tmp_path / "mine.py"),) * 2
 
 
-def test_a_file_is_run_under_its_own_rules(tmp_path: Path) -> None:
-    """The file's annotations are evaluated unless it says otherwise itself: our own `__future__` is not its."""
+def test_future_imports_are_the_files_own(tmp_path: Path) -> None:
+    """The file's annotations are evaluated unless it says otherwise: our own `__future__` does not apply to it."""
     found = load_file(write(tmp_path, "def f(x: int) -> None: ...\nkind = f.__annotations__['x']\n"))
 
     assert found["kind"] is int
@@ -65,7 +65,7 @@ def test_other_encodings(tmp_path: Path) -> None:
 
 
 def test_dataclasses(tmp_path: Path) -> None:
-    """A file may have classes whose annotations are evaluated in its own module, now or when a function is called."""
+    """A file may define classes whose annotations are evaluated in its own module, at once or in a later call."""
     text = """\
         from __future__ import annotations
         from dataclasses import dataclass
@@ -85,8 +85,8 @@ def test_dataclasses(tmp_path: Path) -> None:
     assert (found["Board"](4).cores, found["later"]()) == (4, 2)
 
 
-def test_what_lies_beside_a_file(tmp_path: Path) -> None:
-    """Modules and packages beside a file can be imported; their names are taken from nobody, and nothing is written there."""
+def test_modules_beside_a_file(tmp_path: Path) -> None:
+    """Modules and packages beside a file can be imported without hiding any other names or writing bytecode there."""
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "__init__.py").write_text("")
     (tmp_path / "parts" / "more.py").write_text("b = 2\n")
@@ -101,8 +101,8 @@ def test_what_lies_beside_a_file(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("__pycache__")) == []
 
 
-def test_each_file_has_its_own_beside_it(tmp_path: Path) -> None:
-    """Two files that import modules of one name get each their own, and one that has none gets none."""
+def test_each_file_has_its_own_neighbours(tmp_path: Path) -> None:
+    """Two files that import modules of the same name get their own; a file without such a module gets none."""
     for number in (1, 2):
         directory = tmp_path / str(number)
         directory.mkdir()
@@ -114,7 +114,7 @@ def test_each_file_has_its_own_beside_it(tmp_path: Path) -> None:
 
 
 def test_a_file_and_its_own_directory_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the file's directory is on Python's path anyway, modules from it stay as Python has them."""
+    """If the file's directory is on Python's path anyway, modules from it stay imported."""
     (tmp_path / "common.py").write_text("a = 1\n")
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -133,7 +133,7 @@ def test_a_file_and_its_own_directory_on_the_path(tmp_path: Path, monkeypatch: p
 )
 @pytest.mark.parametrize("package", [False, True], ids=["module", "package"])
 def test_a_hidden_neighbour_is_named(tmp_path: Path, source: str, module: str, package: bool) -> None:
-    """A file that takes a part of kernix, or a library, for the module of its name beside it is told so in a sentence."""
+    """A file whose import finds a part of kernix or a library instead of its neighbour gets an error that says so."""
     beside = tmp_path / module / "__init__.py" if package else tmp_path / f"{module}.py"
     beside.parent.mkdir(exist_ok=True)
     beside.write_text("mine = 1\n")
@@ -143,14 +143,14 @@ def test_a_hidden_neighbour_is_named(tmp_path: Path, source: str, module: str, p
     assert caught.value.found == str(importlib.import_module(module).__file__)
 
 
-def test_other_missing_names_are_the_files_own_mistake(tmp_path: Path) -> None:
-    """Where nothing of that name is beside the file, what an import lacks is shown as Python shows it."""
+def test_other_failed_imports_are_the_files_own_errors(tmp_path: Path) -> None:
+    """If no module of that name is beside the file, a failed import is shown as Python shows it."""
     with pytest.raises(UserFileError, match="cannot import name 'mine' from 'json'"):
         load_file(write(tmp_path, "from json import mine"))
 
 
-def test_errors_beside_a_file_are_the_users(tmp_path: Path) -> None:
-    """What a module beside a file raises, at once or later, is shown from the first line of the user's on."""
+def test_errors_in_neighbours_are_the_users(tmp_path: Path) -> None:
+    """What a module beside a file raises, at once or later, is shown from the user's first line on."""
     (tmp_path / "common.py").write_text("def f():\n    return 1 / 0\n")
     with pytest.raises(UserFileError) as caught:
         load_file(write(tmp_path, "import common\ncommon.f()\n"))
@@ -168,7 +168,7 @@ def test_errors_beside_a_file_are_the_users(tmp_path: Path) -> None:
 
 
 def test_an_overlay(tmp_path: Path) -> None:
-    """The function `overlay` of a file is laid over others."""
+    """A file's function `overlay` can be applied over others."""
     overlay = load_overlay(write(tmp_path, "def overlay(final, prev): return {'b': lambda: prev.a + 1}\n"))
 
     assert fix(lambda _, __: {"a": lambda: 1}, overlay).b == 2
@@ -183,12 +183,12 @@ def test_an_overlay(tmp_path: Path) -> None:
     ],
 )
 def test_no_overlay(tmp_path: Path, text: str) -> None:
-    """A file without an overlay is named, with what it should define."""
+    """A file without an overlay is named, and the hint shows how to define one."""
     file = write(tmp_path, text)
     with pytest.raises(NoOverlay) as caught:
         load_overlay(file)
 
-    assert str(caught.value) == f"{file} defines no `overlay`"
+    assert str(caught.value) == f"{file} does not define `overlay`"
     assert "def overlay(final, prev)" in (caught.value.hint or "")
 
 
@@ -208,7 +208,7 @@ def test_no_overlay(tmp_path: Path, text: str) -> None:
     ],
 )
 def test_errors_of_a_file_are_its_own(tmp_path: Path, text: str | bytes, problem: str, line: int) -> None:
-    """What a file raises is shown with the traceback that begins in the file, and nothing of ours."""
+    """An exception in a file is shown with a traceback that begins in the file and has no frames of ours."""
     file = write(tmp_path, text)
     with pytest.raises(UserFileError) as caught:
         load_file(file)
@@ -220,7 +220,7 @@ def test_errors_of_a_file_are_its_own(tmp_path: Path, text: str | bytes, problem
 
 
 def test_our_errors_pass(tmp_path: Path) -> None:
-    """An error of ours that a file causes is a sentence already."""
+    """One of our errors that a file causes passes unchanged."""
     file = write(tmp_path, "from store.errors import UsageError\nraise UsageError('that is wrong')\n")
 
     with pytest.raises(UsageError, match="that is wrong"):
@@ -228,13 +228,13 @@ def test_our_errors_pass(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_passes(tmp_path: Path) -> None:
-    """Ctrl-C while a file runs is no error of the file."""
+    """Ctrl-C while a file runs is not an error in the file."""
     with pytest.raises(KeyboardInterrupt):
         load_file(write(tmp_path, "raise KeyboardInterrupt\n"))
 
 
-def test_errors_that_come_later(tmp_path: Path) -> None:
-    """What a file's function raises when it is called is shown in the same way."""
+def test_errors_in_later_calls(tmp_path: Path) -> None:
+    """What a file's function raises in a later call is shown in the same way."""
     file = write(tmp_path, "def f():\n    return 1 / 0\n")
     function = load_file(file)["f"]
 

@@ -1,4 +1,4 @@
-"""A store in a directory of the test's own, and objects to put into it."""
+"""A store in the test's own directory, and objects for it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class Make(Protocol):
-    """Makes an object: a directory with one file that holds *text* and the paths of *references*."""
+    """Registers an object: a directory with one file that contains *text* and the paths of *references*."""
 
-    def __call__(  # noqa: D102  the class says it
+    def __call__(  # noqa: D102  see the class
         self,
         name: str,
         text: str = "",
@@ -46,7 +46,7 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[Path]:
-    """Return a directory in memory if there is one: hundreds of commits need not wait for a disk."""
+    """Return a directory in memory if there is one, so that hundreds of commits need not wait for a disk."""
     if not os.access("/dev/shm", os.W_OK):
         yield tmp_path
         return
@@ -56,7 +56,7 @@ def memory(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def home(memory: Path) -> Path:
-    """Return where the store lies."""
+    """Return the store's home."""
     return memory / "home"
 
 

@@ -1,8 +1,8 @@
 """Kill a process at each step of a scenario: run as `python -m tests.store.crashing SCENARIO DIRECTORY [UID]`.
 
-For n = 1, 2, … a store is prepared in DIRECTORY/n, and a forked child plays the scenario in it until
-it reaches the n-th failpoint, where it kills itself. The points that were reached are printed, one a
-line. The first child that comes to its end unharmed is the last.
+For n = 1, 2, … a store is prepared in DIRECTORY/n, and a forked child plays the scenario in it until it
+kills itself at the n-th failpoint. The failpoint is printed, one per line. The first child that finishes
+unharmed is the last one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def commit(store: Store, name: str, *references: StorePath) -> StorePath:
 
 
 def prepare(home: Path) -> None:
-    """Make a store with a root and what it needs, two dead objects, a leftover, and a source beside it."""
+    """Create a store with a root and its closure, two dead objects, a leftover, and a source beside it."""
     with Store.open(home) as store:
         program = commit(store, "program", commit(store, "library"))
         add_root(store, "program", program)
@@ -72,7 +72,7 @@ def prepare(home: Path) -> None:
 
 
 def register(home: Path) -> None:
-    """Add the source, register three objects of which one is there in part, and a result."""
+    """Add the source, register three objects of which one exists in part, and a result."""
     with Store.open(home) as store:
         source = store.add(home.with_name(f"{home.name}-source"), "source")
         with store.scratch() as scratch:
@@ -96,12 +96,12 @@ def link(home: Path) -> None:
 
 
 def rebuild_database(home: Path) -> None:
-    """Make the database again."""
+    """Rebuild the database."""
     rebuild(home)
 
 
 def damage(home: Path) -> None:
-    """Damage a store as `prepare` makes it: a file that has rotted, an object that is gone, and a mode that was changed."""
+    """Damage a store as made by `prepare`: rot a file, delete an object, change a mode."""
     with Store.open(home) as store:
         paths = {path.name: store.path(path) for path in (info.path for info in store.database.all_infos())}
         rot(paths["library"] / "sub" / "file")
@@ -118,7 +118,7 @@ def damage(home: Path) -> None:
 
 
 def rot(path: Path) -> None:
-    """Change a bit of *path* as a disk does it: its times and mode stay."""
+    """Flip a bit of *path* as a disk might: its times and mode stay the same."""
     status = path.stat()
     path.chmod(0o600)
     data = bytearray(path.read_bytes())
@@ -129,7 +129,7 @@ def rot(path: Path) -> None:
 
 
 def mend(home: Path) -> None:
-    """Repair what is wrong."""
+    """Repair the damage."""
     with Store.open(home) as store:
         repair(store, verify(store, contents=True))
 
@@ -163,7 +163,7 @@ def main(scenario: str, directory: Path) -> None:
 
 
 def killing(number: int) -> Callable[[str], None]:
-    """Return a hook that ends the process at the step with *number*, from 1, and says which that is."""
+    """Return a hook that prints the *number*-th step, counted from 1, and kills the process there."""
     left = iter(range(number - 1, -1, -1))
 
     def hook(name: str) -> None:

@@ -1,7 +1,7 @@
-"""Use a store in a loop beside others: run as `python -m tests.store.crowding ROLE HOME SECONDS SEED`.
+"""Use a store in a loop together with other processes: `python -m tests.store.crowding ROLE HOME SECONDS SEED`.
 
-A worker makes objects, looks up results, holds them and reads them; whatever it is told is there must be
-there, whole, with all that it refers to. A collector collects everything that is not held.
+A worker makes objects, looks up results, holds them and reads them; every object that the store returns must
+exist, complete, with everything that it refers to. A collector deletes everything that is not held.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _make(store: Store, name: str, chance: random.Random, *references: StorePath
         (place / "file").write_text(f"{name} {references}")
         content = adopt(place, store.pool)
         path = StorePath.make(content.digest, name, references)
-        # Some know that it is there before they come with theirs, some find out in the end.
+        # Some check that the object exists before they build theirs, some find out on commit.
         if chance.random() < 0.5 or path not in store.hold([path]):
             store.commit([Entry(path=path, place=place, content=content, references=frozenset(references))])
     return path

@@ -1,4 +1,4 @@
-"""What a helping process does in tests: it tells how many entries a directory has, and how deep it is."""
+"""A helper process for tests: it returns how many entries a directory has, and how deep it is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def measure() -> None:
-    """Tell the digest of both places, the number of entries, and the depth."""
+    """Return the digest of both paths, the number of entries, and the depth."""
 
     def handle(place: str, target: str, depth: int) -> Below:
         return blake3(os.fsencode(f"{place} {target}")).digest(), len(os.listdir(place)), depth  # noqa: PTH208 -- names
@@ -27,7 +27,7 @@ def measure() -> None:
 
 
 def hang() -> None:
-    """Leave a note in the directory, and never answer."""
+    """Create a file in the directory, and never answer."""
 
     def handle(place: str, _target: str, _depth: int) -> Below:
         Path(place, "hanging").touch()

@@ -24,7 +24,7 @@ from store import base32
     ],
 )
 def test_known(data: str, text: str) -> None:
-    """The digits are those that Nix writes."""
+    """The encoding is the same as Nix's."""
     assert text == base32.encode(bytes.fromhex(data))
 
 
@@ -43,6 +43,6 @@ def test_round_trip(data: bytes) -> None:
     ],
 )
 def test_invalid(text: str, message: str) -> None:
-    """What encodes nothing is refused."""
+    """Texts that encode nothing are refused."""
     with pytest.raises(ValueError, match=message):
         base32.decode(text)

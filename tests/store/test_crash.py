@@ -1,4 +1,4 @@
-"""SIGKILL at every step: whatever is registered is whole, nothing is lost, what is left over is collected."""
+"""SIGKILL at every step: registered objects are intact, nothing is lost, and leftovers are collected."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _check_rebuilding(home: Path) -> None:
 
 @pytest.mark.parametrize("scenario", ["register", "collect", "link"])
 def test_killed_anywhere(directory: Path, scenario: str) -> None:
-    """Killed at any step, a store is whole; the same work then succeeds, and the database can be made again."""
+    """Killed at any step, a store is intact; the same work then succeeds, and the database can be rebuilt."""
     crashes = _crash(scenario, directory)
     assert STEPS[scenario] <= {name for _, name in crashes}
     for i, (home, _) in enumerate(crashes):
@@ -103,7 +103,7 @@ def test_killed_anywhere(directory: Path, scenario: str) -> None:
 
 
 def test_killed_rebuild(directory: Path) -> None:
-    """A rebuild that was killed can be made again."""
+    """A rebuild that was killed can be repeated."""
     crashes = _crash("rebuild", directory)
     assert STEPS["rebuild"] <= {name for _, name in crashes}
     for home, _ in crashes:
@@ -112,7 +112,7 @@ def test_killed_rebuild(directory: Path) -> None:
 
 
 def test_killed_repair(directory: Path) -> None:
-    """Killed at any step, a repair can be made again; no row goes before the pool is rid of what is damaged."""
+    """Killed at any step, a repair can be repeated; no row is deleted before the pool is rid of damaged files."""
     crashes = _crash("repair", directory)
     assert STEPS["repair"] <= {name for _, name in crashes}
     for home, _ in crashes:

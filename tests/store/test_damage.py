@@ -1,6 +1,6 @@
-"""Damaged databases: whatever is wrong with one, it is said in a sentence, nothing rooted goes, and it can be made again.
+"""Damaged databases: every error says what to do, nothing rooted is deleted, and a rebuild recovers the database.
 
-The damage is drawn at random from a fixed seed: bits, bytes and pages of the file and of its log, and values of columns.
+The damage is random with a fixed seed: bits, bytes and pages of the file and of its log, and values of columns.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _commit(store: Store, name: str, *references: StorePath, **more: Any) -> Sto
 
 @pytest.fixture(scope="module")
 def whole() -> Iterator[Path]:
-    """Return the home of a store with some of everything, for copies of it."""
+    """Return the home of a store with some of everything, to be copied."""
     with tempfile.TemporaryDirectory(dir=_MEMORY) as directory:
         home = Path(directory, "home")
         with Store.open(home) as store:
@@ -146,7 +146,7 @@ def _cut(database: Path, chance: random.Random) -> None:
 
 
 def _empty_index(database: Path, chance: random.Random) -> None:
-    """Let an index, or a table, be without any entry."""
+    """Remove all entries from an index or a table."""
     connection = sqlite3.connect(database)
     pages = [
         page for (page,) in connection.execute("select rootpage from sqlite_master where rootpage > 0 order by name")
@@ -160,7 +160,7 @@ def _empty_index(database: Path, chance: random.Random) -> None:
 
 
 def _log(database: Path, chance: random.Random) -> None:
-    """Put a log beside it that is another one's, or that somebody has damaged."""
+    """Put another database's log beside it, or a damaged one."""
     other = database.with_name("other.sqlite")
     shutil.copy(database, other)
     connection = sqlite3.connect(other)
@@ -200,7 +200,7 @@ _CHANGES = [
 
 
 def _value(database: Path, chance: random.Random) -> None:
-    """Write what does not belong there into a column, past all that the schema says."""
+    """Write an invalid value into a column, bypassing the schema's checks."""
     table, column = chance.choice(_COLUMNS)
     connection = sqlite3.connect(database, isolation_level=None)
     connection.execute("pragma ignore_check_constraints = on")
@@ -210,13 +210,13 @@ def _value(database: Path, chance: random.Random) -> None:
     connection = sqlite3.connect(database, isolation_level=None)
     connection.execute("pragma ignore_check_constraints = on")
     which = chance.choice(["", *([_SOME, _LAST] if table in {"objects", "derivers"} else [])])
-    with contextlib.suppress(sqlite3.Error):  # a primary key takes some values and not others
+    with contextlib.suppress(sqlite3.Error):  # a primary key does not accept every value
         connection.execute(f"update or replace {table} set {column} = {chance.choice(_VALUES)} {which}")  # noqa: S608
     connection.close()
 
 
 def _schema(database: Path, chance: random.Random) -> None:
-    """Take a table, an index or a column away, or make a table something else."""
+    """Remove a table, an index or a column, or turn a table into something else."""
     connection = sqlite3.connect(database, isolation_level=None)
     connection.execute(chance.choice(_CHANGES))
     connection.close()
@@ -277,7 +277,7 @@ USES: list[Callable[[Store], None]] = [_read, _glance, _plan, _verify, _add, _co
 
 
 def _use(home: Path, use: Callable[[Store], None]) -> None:
-    """Use the store, and fail if anything but an error that says what to do comes out of it."""
+    """Use the store, and fail on any exception other than an error with a hint."""
     try:
         with Store.open(home) as store:
             use(store)
@@ -291,8 +291,8 @@ def _use(home: Path, use: Callable[[Store], None]) -> None:
 
 @pytest.mark.parametrize("draw", range(DRAWS))
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_said_and_made_good(whole: Path, home: Path, damage: Damage, draw: int) -> None:
-    """Every use of a damaged database works or says what to do; what is rooted stays; a rebuild has all of it again."""
+def test_damage_is_reported_and_rebuilt(whole: Path, home: Path, damage: Damage, draw: int) -> None:
+    """Every use of a damaged database works or says what to do; rooted objects stay; a rebuild recovers everything."""
     chance = random.Random(f"{damage.__name__} {draw}")  # noqa: S311 -- the same damage each time
     known = _known(whole)
     damage(home / "db.sqlite", chance)
@@ -322,8 +322,8 @@ def test_damage_is_said_and_made_good(whole: Path, home: Path, damage: Damage, d
         "delete from refs",
     ],
 )
-def test_rows_that_are_not_what_they_were(home: Path, statement: str) -> None:
-    """Whatever rows say, what is rooted stays, and what it refers to."""
+def test_changed_rows(home: Path, statement: str) -> None:
+    """Whatever the rows say, rooted objects and what they refer to stay."""
     connection = sqlite3.connect(home / "db.sqlite", isolation_level=None)
     connection.execute("pragma foreign_keys = off")
     connection.execute("pragma ignore_check_constraints = on")
@@ -375,8 +375,8 @@ def _log_is_a_directory(database: Path) -> None:
     "replace",
     [_absent, _empty, _directory, _fifo, _dangling, _circular, _text, _log_is_a_directory],
 )
-def test_something_else_in_its_place(whole: Path, home: Path, replace: Callable[[Path], None]) -> None:
-    """What is no database at all is not waited for, and set aside by a rebuild."""
+def test_something_else_instead_of_a_database(whole: Path, home: Path, replace: Callable[[Path], None]) -> None:
+    """Something that is not a database is not waited for, and a rebuild sets it aside."""
     known = _known(whole)
     replace(home / "db.sqlite")
     for use in USES:
@@ -397,7 +397,7 @@ def test_something_else_in_its_place(whole: Path, home: Path, replace: Callable[
     ],
 )  # fmt: skip
 def test_a_damaged_journal(whole: Path, home: Path, line: bytes) -> None:
-    """Lines that cannot be read are skipped; all others count."""
+    """Unreadable lines are skipped; all others count."""
     known = _known(whole)
     journal = home / "journal"
     before, *rest = journal.read_bytes().split(b"\n")
@@ -409,8 +409,8 @@ def test_a_damaged_journal(whole: Path, home: Path, line: bytes) -> None:
 
 @pytest.mark.parametrize("number", ["1e999", "-1", str(1 << 63), "9" * 5000, '"x"', "null", "[]", "1.5e300"])
 @pytest.mark.parametrize("field", ["size", "nodes", "registered"])
-def test_a_number_that_is_none(home: Path, field: str, number: str) -> None:
-    """A line with a number that no database can have is skipped; what it is about proves itself."""
+def test_invalid_numbers_in_the_journal(home: Path, field: str, number: str) -> None:
+    """A line with a number that no database can hold is skipped; its object proves itself."""
     journal = home / "journal"
     lines = journal.read_text().replace(f'"{field}":', f'"{field}":{number},"was":')
     journal.write_text(lines)

@@ -1,4 +1,4 @@
-"""Disks without room, without inodes, and read-only ones: collections always work, and what is there can be read."""
+"""Full disks, disks without inodes, and read-only ones: collections always work, and reading does, too."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def ext4(tmp_path: Path) -> Iterator[Path]:
 
 
 def _fill(disk: Path) -> None:
-    """Take the last byte."""
+    """Fill the disk to the last byte."""
     with (disk / "filler").open("ab", buffering=0) as file:
         for size in (MEGABYTE, 4096, 512, 1):
             try:
@@ -94,7 +94,7 @@ def _fill_inodes(disk: Path) -> None:
 
 
 def _store(disk: Path, count: int = 4) -> list[StorePath]:
-    """Make a store with *count* dead objects of one megabyte, and one that is rooted."""
+    """Create a store with *count* dead objects of one megabyte, and a rooted one."""
     source = disk.parent / "source"
     with Store.open(disk / "home") as store:
         paths = []
@@ -118,7 +118,7 @@ def _collected(disk: Path) -> int:
 
 
 def test_full_without_a_reserve(mount: Mount) -> None:
-    """With no byte left at all, and nothing to give up, the dead make the room that it takes to forget them."""
+    """With no byte left and no reserve, deleting dead objects makes the room that deleting their rows needs."""
     disk = mount("size=24m")
     _store(disk)
     (disk / "home/reserve").unlink(missing_ok=True)
@@ -140,7 +140,7 @@ def test_full_again_and_again(mount: Mount) -> None:
 
 @pytest.mark.parametrize("bytes_too", [False, True])
 def test_no_inodes(mount: Mount, bytes_too: bool) -> None:
-    """Without a free inode SQLite cannot open a database as usual, and it is collected all the same; without bytes, too."""
+    """Without a free inode, with or without bytes, SQLite cannot open a database as usual, but collections work."""
     disk = mount("size=24m,nr_inodes=600")
     _store(disk)
     (disk / "home/reserve").unlink(missing_ok=True)
@@ -151,7 +151,7 @@ def test_no_inodes(mount: Mount, bytes_too: bool) -> None:
 
 
 def test_full_ext4(ext4: Path) -> None:
-    """On a disk's own file system, whose directories take blocks, it is the same."""
+    """The same on a file system whose directories take blocks."""
     _store(ext4)
     (ext4 / "home/reserve").unlink(missing_ok=True)
     _fill(ext4)
@@ -160,7 +160,7 @@ def test_full_ext4(ext4: Path) -> None:
 
 
 def _die_with_a_log(home: Path) -> None:
-    """Have a process write to the database and be killed, so that the last rows are in the log alone."""
+    """Have a process write to the database and be killed, so that the last rows are only in the log."""
     child = os.fork()
     if child == 0:
         store = Store.open(home)
@@ -173,7 +173,7 @@ def _die_with_a_log(home: Path) -> None:
 @pytest.mark.parametrize("fill", [_fill, _fill_inodes])
 @pytest.mark.parametrize("shared_memory", [True, False])
 def test_full_with_a_log(mount: Mount, fill: Callable[[Path], None], shared_memory: bool) -> None:
-    """What was written last before a process was killed is known, although the log can only be read."""
+    """Rows written just before a process was killed are read, although the log can only be read."""
     disk = mount("size=24m,nr_inodes=600")
     _store(disk)
     (disk / "home/reserve").unlink(missing_ok=True)
@@ -187,7 +187,7 @@ def test_full_with_a_log(mount: Mount, fill: Callable[[Path], None], shared_memo
 
 
 def test_nothing_to_collect_on_a_full_disk(mount: Mount) -> None:
-    """Where nothing is dead, nothing is lost."""
+    """If nothing is dead, nothing is lost."""
     disk = mount("size=24m")
     _store(disk, 0)
     (disk / "home/reserve").unlink(missing_ok=True)
@@ -195,8 +195,8 @@ def test_nothing_to_collect_on_a_full_disk(mount: Mount) -> None:
     assert 0 == _collected(disk)
 
 
-def test_a_use_that_cannot_be_noted(mount: Mount) -> None:
-    """On a full disk, what is there can be used without that being written down."""
+def test_a_use_that_cannot_be_recorded(mount: Mount) -> None:
+    """On a full disk objects can be used without recording it."""
     disk = mount("size=24m")
     (path, *_) = _store(disk)
     (disk / "home/reserve").unlink(missing_ok=True)
@@ -208,8 +208,8 @@ def test_a_use_that_cannot_be_noted(mount: Mount) -> None:
         assert 1 == store.info(path).used
 
 
-def test_what_is_only_read_need_not_be_held(mount: Mount) -> None:
-    """On a full disk, what is to be used cannot be held; what is only read is found without that."""
+def test_reading_needs_no_hold(mount: Mount) -> None:
+    """On a full disk objects cannot be held; those that are only read are found without that."""
     disk = mount("size=24m")
     (path, *_) = _store(disk)
     (disk / "home/reserve").unlink(missing_ok=True)
@@ -221,8 +221,8 @@ def test_what_is_only_read_need_not_be_held(mount: Mount) -> None:
             store.hold_all([path])
 
 
-def test_rows_that_cannot_go_first(store: Store, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes go before rows where rows cannot, and the next collection deletes the rows."""
+def test_rows_that_cannot_be_deleted_first(store: Store, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If rows cannot be deleted, bytes are deleted first, and the next collection deletes the rows."""
     dead = [make(f"dead-{number}", f"{number}" * 9999) for number in range(3)]
     store.temproots.close()
 
@@ -243,7 +243,7 @@ def _remount(disk: Path) -> None:
 
 @pytest.mark.parametrize("log", [False, True])
 def test_a_read_only_store_can_be_read(mount: Mount, log: bool) -> None:
-    """What is there can be asked for, held, verified and planned to be collected; nothing can be written."""
+    """Objects can be looked up, held, verified and planned to be collected; nothing can be written."""
     disk = mount("size=24m")
     (path, *_) = paths = _store(disk)
     if log:
@@ -274,7 +274,7 @@ hello = text_file("hello", "hello world\\n")
 
 
 def test_verbs_on_a_read_only_store(mount: Mount, tmp_path: Path) -> None:
-    """Verbs that read work, those that write say what is the matter."""
+    """Verbs that only read work; those that write explain why they cannot."""
     disk = mount("size=24m")
     (tmp_path / "hello.py").write_text(SCRIPT)
     (tmp_path / "file").write_text("added")

@@ -1,4 +1,4 @@
-"""Objects that are registered, and that somebody has taken from the disk: never handed out, and made again."""
+"""Registered objects that have been removed from the disk are never returned, and are built again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _take(store: Store, path: StorePath) -> None:
 
 
 def test_it_is_not_valid(store: Store, make: Make) -> None:
-    """It is neither valid, nor held, nor the result of a key."""
+    """Such an object is neither valid, nor held, nor the result of a key."""
     path = make("object", realisations=[(KEY, "out"), (KEY, "dev")])
     _take(store, path)
     assert (set(), set(), {}) == (store.valid([path]), store.hold([path]), store.realised([KEY]))
@@ -35,16 +35,16 @@ def test_it_is_not_valid(store: Store, make: Make) -> None:
     assert path == caught.value.path
 
 
-def test_other_results_of_its_key_stay(store: Store, make: Make) -> None:
-    """A key whose one output is gone still has the other."""
+def test_other_outputs_of_its_key_stay(store: Store, make: Make) -> None:
+    """If one output of a key is missing, the other is still returned."""
     gone = make("gone", realisations=[(KEY, "out")])
     other = make("other", realisations=[(KEY, "dev")])
     _take(store, gone)
     assert {KEY: {"dev": other}} == store.realised([KEY])
 
 
-def test_it_is_made_again(store: Store, make: Make) -> None:
-    """Who makes it once more has it, as before."""
+def test_it_can_be_built_again(store: Store, make: Make) -> None:
+    """Committing it again restores it."""
     library = make("library")
     path = make("object", references=[library], realisations=[(KEY, "out")])
     _take(store, path)
@@ -55,7 +55,7 @@ def test_it_is_made_again(store: Store, make: Make) -> None:
 
 
 def test_another_result_takes_its_place(store: Store, make: Make) -> None:
-    """A build that comes to something else is no second result: there is no first any more."""
+    """A different result of a new build is not a divergence, because the first result is gone."""
     _take(store, make("object", "one", realisations=[(KEY, "out")]))
     other = make("object", "two", realisations=[(KEY, "out")])
     assert {KEY: {"out": other}} == store.realised([KEY])
@@ -64,7 +64,7 @@ def test_another_result_takes_its_place(store: Store, make: Make) -> None:
 
 @pytest.mark.parametrize("kind", ["file", "directory"])
 def test_adding_again_brings_it_back(store: Store, tmp_path: Path, kind: str) -> None:
-    """What was added is added once more, although the index knows every file of it."""
+    """Adding the same tree restores it, although the index knows all its files."""
     source = tmp_path / "source"
     if kind == "directory":
         source.mkdir()

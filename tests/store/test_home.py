@@ -1,4 +1,4 @@
-"""Which directory is a store, how it comes into being, and who may touch it."""
+"""Which directories are stores, how one is created, and who may access it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _refused(home: Path) -> bool:
 
 
 def _under(umask: str, home: Path, source: Path) -> Path:
-    """Use a store in a process with *umask*, and return where what was added to it is."""
+    """Use a store in a process with *umask*, and return the path of an object added to it."""
     done = run([sys.executable, "-c", _UNDER, home, umask, source], cwd=ROOT, stdout=PIPE, text=True, check=True)
     return Path(done.stdout.strip())
 
@@ -77,7 +77,7 @@ def _snapshot(directory: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_an_absent_and_an_empty_directory_become_stores(tmp_path: Path) -> None:
-    """A home that is not there is made with all above it; an empty one, and a new file system's, is taken."""
+    """A missing home is created with its parents; an empty one, or a new file system's, is used."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "disk/lost+found").mkdir(parents=True)
     for home in (tmp_path / "a/b/c", tmp_path / "empty", tmp_path / "disk"):
@@ -110,8 +110,8 @@ def test_an_absent_and_an_empty_directory_become_stores(tmp_path: Path) -> None:
         pytest.param({"locks": "mine"}, id="a-file-for-a-directory"),
     ],
 )
-def test_what_is_not_empty_does_not_become_a_store(tmp_path: Path, held: dict[str, str]) -> None:
-    """A directory that holds something of a user's is refused with what it holds, and nothing in it changes."""
+def test_a_non_empty_directory_is_refused(tmp_path: Path, held: dict[str, str]) -> None:
+    """The error for a directory with a user's files lists them, and nothing in it changes."""
     for name, text in held.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         if name.endswith("/"):
@@ -127,8 +127,8 @@ def test_what_is_not_empty_does_not_become_a_store(tmp_path: Path, held: dict[st
     assert before == _snapshot(tmp_path)
 
 
-def test_what_an_older_kernix_left(tmp_path: Path) -> None:
-    """Directories without anything in them, and a reserve, were left by one that was killed when it made a store."""
+def test_an_unfinished_store_is_completed(tmp_path: Path) -> None:
+    """Empty directories and a reserve, which a kernix killed during creation leaves, do not count as a user's files."""
     for name in ("store", "pool", "roots/auto", "temproots", "locks", "builds"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "reserve").write_bytes(bytes(8 << 20))
@@ -137,7 +137,7 @@ def test_what_an_older_kernix_left(tmp_path: Path) -> None:
 
 
 def test_the_error_names_a_few_of_many(tmp_path: Path) -> None:
-    """Of a directory with much in it three names are shown, escaped, and how many more there are."""
+    """For a directory with many files, the error shows three names, escaped, and the number of others."""
     for name in ("a\x1b[2J", "b", "c", "d", "e"):
         (tmp_path / name).touch()
     with pytest.raises(NotAStore) as caught:
@@ -147,7 +147,7 @@ def test_the_error_names_a_few_of_many(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("found", ["", "1", "\0\0", "1\0"])
 def test_a_torn_version_is_written_again(tmp_path: Path, found: str) -> None:
-    """A store in which there is nothing yet is repaired when a power cut has damaged the file that names its format."""
+    """An empty store is repaired if a power failure has damaged the file with the format version."""
     home = tmp_path / "home"
     Store.open(home).close()
     (home / "version").write_text(found)
@@ -157,7 +157,7 @@ def test_a_torn_version_is_written_again(tmp_path: Path, found: str) -> None:
 
 
 def test_a_torn_version_beside_objects(tmp_path: Path) -> None:
-    """With objects nothing is guessed: the hint tells what to do, and doing it is enough."""
+    """If there are objects, nothing is guessed: the hint says what to do, and that is enough."""
     home = tmp_path / "home"
     (tmp_path / "file").write_text("content")
     with Store.open(home) as store:
@@ -170,8 +170,8 @@ def test_a_torn_version_beside_objects(tmp_path: Path) -> None:
         assert store.is_valid(added)
 
 
-def test_a_later_format_is_left_alone(tmp_path: Path) -> None:
-    """A store whose format is a later one is refused."""
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    """A store with a newer format is refused."""
     Store.open(tmp_path / "home").close()
     (tmp_path / "home/version").write_text("2\n")
     with pytest.raises(StoreTooNew) as caught:
@@ -179,8 +179,8 @@ def test_a_later_format_is_left_alone(tmp_path: Path) -> None:
     assert caught.value.found == "2"
 
 
-def test_what_can_be_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file, a link to nothing or in a circle, a shared directory, the user's own home, and the root are refused."""
+def test_unusable_homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file, a dangling or circular link, a shared directory, the user's own home, and the root are refused."""
     (tmp_path / "file").touch()
     (tmp_path / "dangling").symlink_to(tmp_path / "not-mounted/kernix")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
@@ -201,7 +201,7 @@ def test_what_can_be_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.root
 def test_another_users_directory(tmp_path: Path) -> None:
-    """Root makes no store in another user's directory; another user does not get into root's, either."""
+    """Root does not create a store in another user's directory, and other users cannot use root's."""
     (tmp_path / "empty").mkdir()
     os.chown(tmp_path / "empty", NOBODY, NOBODY)
     with pytest.raises(ForeignStore) as caught:
@@ -215,8 +215,8 @@ def test_another_users_directory(tmp_path: Path) -> None:
             assert _as_nobody(lambda: _refused(Path(top, "home")))
 
 
-def test_nothing_is_made_to_look(tmp_path: Path) -> None:
-    """Opening what exists makes nothing where nothing is."""
+def test_opening_an_existing_store_creates_none(tmp_path: Path) -> None:
+    """open_existing creates nothing if there is no store."""
     assert Store.open_existing(tmp_path / "a/b") is None
     assert Store.open_existing(tmp_path) is None
     assert [] == [*tmp_path.iterdir()]
@@ -228,7 +228,7 @@ def test_nothing_is_made_to_look(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("umask", ["000", "002", "022", "077"])
 def test_a_store_is_closed_to_others(tmp_path: Path, umask: str) -> None:
-    """Whatever the umask: nobody else can write anywhere, or open a database or a lock; objects can be read."""
+    """Whatever the umask, nobody else can write anywhere, or open a database or a lock; objects are readable."""
     source = tmp_path / "source"
     (source / "sub").mkdir(parents=True)
     (source / "sub/file").write_text("x" * 100_000)
@@ -252,7 +252,7 @@ def _check_closed(home: Path) -> None:
 
 
 def test_a_lax_store_is_closed_when_it_is_opened(tmp_path: Path) -> None:
-    """A store that was made with other modes is closed, its database, its locks and what SQLite keeps beside them too."""
+    """A store with laxer modes is closed when opened: its database, its locks and SQLite's other files, too."""
     home = tmp_path / "home"
     with Store.open(home) as store:
         for place in [home, *home.rglob("*")]:
@@ -265,8 +265,8 @@ def test_a_lax_store_is_closed_when_it_is_opened(tmp_path: Path) -> None:
         assert not (home / name).stat().st_mode & 0o077, name
 
 
-def test_opening_leaves_a_users_own_choice(tmp_path: Path) -> None:
-    """Permissions are only taken, never given: a home that its user has closed stays closed."""
+def test_opening_never_adds_permissions(tmp_path: Path) -> None:
+    """Permissions are only removed, never added: a home that its user has closed stays closed."""
     home = tmp_path / "home"
     Store.open(home).close()
     home.chmod(0o700)
@@ -275,7 +275,7 @@ def test_opening_leaves_a_users_own_choice(tmp_path: Path) -> None:
 
 
 def test_killed_at_each_step(tmp_path: Path) -> None:
-    """Killed anywhere in its making, a store can be made again, and is then one."""
+    """Killed at any step of its creation, a store can be created again, and is complete then."""
     reached = []
     for number in range(100):
         home = tmp_path / str(number) / "home"
@@ -297,7 +297,7 @@ def test_killed_at_each_step(tmp_path: Path) -> None:
 
 
 def test_many_make_one_store_at_once(tmp_path: Path) -> None:
-    """Processes that begin in the same directory at the same time all get the store."""
+    """Processes that start in the same directory at the same time all get the store."""
     children = []
     for _ in range(8):
         child = os.fork()

@@ -1,4 +1,4 @@
-"""The store: adding, registering in groups, holding, finding; what refuses to open."""
+"""The store: adding, registering in groups, holding, finding; stores that do not open."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def _entry(store: Store, scratch: Path, name: str, *references: StorePath) -> En
     return Entry(path=path, place=place, content=content, references=frozenset(references))
 
 
-def test_what_is_added_is_there(store: Store, tmp_path: Path) -> None:
-    """A directory that is added is an object with its content, and what is known about it is right."""
+def test_add(store: Store, tmp_path: Path) -> None:
+    """Adding a directory makes an object with its content and a correct record."""
     source = tmp_path / "source"
     (source / "sub").mkdir(parents=True)
     (source / "sub" / "file").write_text("hello")
@@ -51,7 +51,7 @@ def test_what_is_added_is_there(store: Store, tmp_path: Path) -> None:
 
 
 def test_adding_again_writes_nothing(store: Store, tmp_path: Path) -> None:
-    """Equal content of the same name is the same object, and no second one is written."""
+    """Equal content with the same name is the same object, and it is not written again."""
     for name in ("one", "two"):
         (tmp_path / name).write_text("same")
     path = store.add(tmp_path / "one", "name")
@@ -60,7 +60,7 @@ def test_adding_again_writes_nothing(store: Store, tmp_path: Path) -> None:
     assert journal == store.layout.journal.read_bytes()
 
 
-def test_a_name_that_no_object_may_have(store: Store, tmp_path: Path) -> None:
+def test_invalid_name(store: Store, tmp_path: Path) -> None:
     """A name is checked before anything is written."""
     (tmp_path / "a b").write_text("")
     with pytest.raises(InvalidStorePath):
@@ -69,7 +69,7 @@ def test_a_name_that_no_object_may_have(store: Store, tmp_path: Path) -> None:
 
 
 def test_references_and_results_come_with_an_object(store: Store, make: Make) -> None:
-    """What is registered with an object is known afterwards."""
+    """References and results registered with an object are recorded."""
     library = make("library")
     program = make("program", references=[library], deriver=library, realisations=[(KEY, "out")])
     assert (library,) == store.info(program).references
@@ -78,7 +78,7 @@ def test_references_and_results_come_with_an_object(store: Store, make: Make) ->
 
 
 def test_entries_may_refer_to_each_other(store: Store) -> None:
-    """Objects of one commit may refer to each other, in whatever order they are given."""
+    """Objects of one commit may refer to each other, in any order."""
     with store.scratch() as scratch:
         first = _entry(store, scratch, "first")
         second = _entry(store, scratch, "second", first.path)
@@ -88,7 +88,7 @@ def test_entries_may_refer_to_each_other(store: Store) -> None:
 
 
 def test_a_missing_reference_registers_nothing(store: Store) -> None:
-    """If one entry refers to something that is not there, none is registered, and the trees are back in their places."""
+    """If one entry refers to a missing object, none is registered, and the trees are moved back."""
     with store.scratch() as scratch:
         good = _entry(store, scratch, "good")
         bad = _entry(store, scratch, "bad", ABSENT)
@@ -112,14 +112,14 @@ def test_two_results_for_a_key(store: Store, make: Make) -> None:
 
 
 def test_a_result_must_be_an_object(store: Store) -> None:
-    """What is not registered cannot be a result."""
+    """An unregistered path cannot be a result."""
     with pytest.raises(ObjectMissing) as caught:
         store.record([(KEY, "out", ABSENT)])
     assert caught.value.path == ABSENT
 
 
 def test_registered_entries_stay_in_their_scratch(store: Store, make: Make) -> None:
-    """Committing what is registered already does nothing to the object, but may give it a longer retention."""
+    """Committing a registered object does not change it, except that its retention may become longer."""
     path = make("result", "text")
     inode = store.path(path).stat().st_ino
     assert path == make("result", "text", retention=Retention.TOOLCHAIN)
@@ -130,7 +130,7 @@ def test_registered_entries_stay_in_their_scratch(store: Store, make: Make) -> N
 
 
 def test_leftover_of_a_crash_is_replaced(store: Store, tmp_path: Path) -> None:
-    """Something unregistered at an object's place is moved away when the object comes."""
+    """An unregistered tree in an object's place is moved away when the object is registered."""
     (tmp_path / "file").write_text("whole")
     place = store.path(store.add(tmp_path / "file"))
     store.database.execute("delete from objects")
@@ -140,17 +140,17 @@ def test_leftover_of_a_crash_is_replaced(store: Store, tmp_path: Path) -> None:
     assert place.read_text() == "whole"
 
 
-def test_object_that_vanished_is_put_back(store: Store, make: Make) -> None:
-    """A registered object whose tree is gone gets it back from the next one who builds it."""
+def test_missing_object_is_restored(store: Store, make: Make) -> None:
+    """A registered object whose tree is missing is restored by the next build of it."""
     path = make("result", "text")
-    store.path(path).chmod(0o755)  # a user's directory is moved elsewhere only if it can be written
+    store.path(path).chmod(0o755)  # an ordinary user can only move a writable directory
     store.path(path).rename(store.layout.trash / "x")
     make("result", "text")
     assert (store.path(path) / "file").read_text() == "text"
 
 
 def test_threads_commit_together(store: Store) -> None:
-    """Commits of many threads, one of them bad, share the work, and only the bad one fails."""
+    """Concurrent commits of many threads share the work, and only the bad one fails."""
     outcomes: dict[int, str] = {}
 
     def commit(number: int) -> None:
@@ -173,7 +173,7 @@ def test_threads_commit_together(store: Store) -> None:
 
 
 def test_entry_without_its_tree_fails_alone(store: Store, tmp_path: Path) -> None:
-    """An entry whose tree is not there is an error, and the store is as before."""
+    """An entry whose tree is missing is an error, and the store does not change."""
     content = Content(b"\0" * 32, 0, 1)
     entry = Entry(path=StorePath.make(content.digest, "x"), place=tmp_path / "nothing", content=content)
     with pytest.raises(FileNotFoundError):
@@ -181,16 +181,16 @@ def test_entry_without_its_tree_fails_alone(store: Store, tmp_path: Path) -> Non
     assert set() == store.valid([entry.path])
 
 
-def test_hold_tells_what_is_there(store: Store, make: Make) -> None:
-    """Holding returns what is registered; needing what is not is an error."""
+def test_hold_returns_registered_objects(store: Store, make: Make) -> None:
+    """Holding returns the registered objects; hold_all raises for others."""
     path = make("object")
     assert {path} == store.hold([path, ABSENT])
     with pytest.raises(ObjectMissing):
         store.hold_all([path, ABSENT])
 
 
-def test_closing_holds_nothing(home: Path, make: Make, store: Store) -> None:
-    """A store that is closed leaves no temporary roots behind."""
+def test_closing_releases_everything(home: Path, make: Make, store: Store) -> None:
+    """Closing a store leaves no temporary roots behind."""
     path = make("object")
     with Store.open(home) as other:
         other.hold([path])
@@ -199,7 +199,7 @@ def test_closing_holds_nothing(home: Path, make: Make, store: Store) -> None:
 
 
 def test_find(store: Store, make: Make) -> None:
-    """An object is found by how its path begins; nothing and several are errors."""
+    """An object is found by the beginning of its path; no match and several matches are errors."""
     path = make("object")
     make("other")
     assert path == store.find(path.digest[:10])
@@ -211,8 +211,8 @@ def test_find(store: Store, make: Make) -> None:
 
 
 def test_ambiguous_prefix(store: Store, make: Make) -> None:
-    """A beginning that several objects share is an error that names them."""
-    paths = [make(f"object-{number}") for number in range(33)]  # more than there are first characters
+    """A prefix that several objects share is an error, which lists them."""
+    paths = [make(f"object-{number}") for number in range(33)]  # more than there are possible first characters
     first = next(p.digest[0] for p in paths if sum(q.digest[0] == p.digest[0] for q in paths) > 1)
     with pytest.raises(AmbiguousPrefix) as caught:
         store.find(first)
@@ -220,7 +220,7 @@ def test_ambiguous_prefix(store: Store, make: Make) -> None:
 
 
 def test_scratch_goes_away(store: Store) -> None:
-    """A scratch is private, empty, and gone afterwards with all that is in it."""
+    """A scratch is private, empty, and removed afterwards with everything in it."""
     with store.scratch() as scratch:
         assert scratch.stat().st_mode & 0o777 == 0o700
         (scratch / "sub").mkdir()
@@ -229,7 +229,7 @@ def test_scratch_goes_away(store: Store) -> None:
 
 
 def test_first_scratch_after_a_boot_distrusts(store: Store) -> None:
-    """After a power failure, files that only the pool still has are not linked into anything."""
+    """After a power failure, files that only the pool has are not linked to."""
     with store.scratch() as scratch:
         (scratch / "file").write_text("not on the disk when the power failed")
         adopt(scratch / "file", store.pool)
@@ -241,8 +241,8 @@ def test_first_scratch_after_a_boot_distrusts(store: Store) -> None:
         assert not (store.layout.builds / "left").exists()
 
 
-def test_vanished_database_is_no_new_store(store: Store, make: Make, home: Path) -> None:
-    """A store with objects and without a database is not taken for a new one, which would make them garbage."""
+def test_lost_database_is_not_a_new_store(store: Store, make: Make, home: Path) -> None:
+    """A store with objects but without a database is not mistaken for a new one: its objects would be garbage."""
     make("object")
     store.close()
     store.layout.database.unlink()
@@ -254,7 +254,7 @@ def test_vanished_database_is_no_new_store(store: Store, make: Make, home: Path)
 
 
 def test_home_is_found_under_any_name(store: Store, make: Make, home: Path, tmp_path: Path) -> None:
-    """A home that is reached through a symbolic link is the same store."""
+    """A home reached through a symbolic link is the same store."""
     path = make("object")
     (tmp_path / "link").symlink_to(home)
     with Store.open(tmp_path / "link") as other:
@@ -270,8 +270,8 @@ with Store.open(Path(sys.argv[1])) as store:
 """
 
 
-def test_processes_make_one_store(home: Path, tmp_path: Path) -> None:
-    """Processes that open a new store at the same time, and add the same, all succeed."""
+def test_processes_create_one_store(home: Path, tmp_path: Path) -> None:
+    """Processes that open a new store and add the same tree at the same time all succeed."""
     (tmp_path / "file").write_text("content")
     arguments = [sys.executable, "-c", _OPEN, str(home), str(tmp_path / "file")]
     children = [subprocess.Popen(arguments, stdout=subprocess.PIPE) for _ in range(6)]
@@ -281,7 +281,7 @@ def test_processes_make_one_store(home: Path, tmp_path: Path) -> None:
 
 
 def test_opening_is_light() -> None:
-    """Importing the store loads none of the libraries that only the network, configuration or terminal need."""
+    """Importing the store loads none of the libraries for network, configuration or terminal."""
     script = "import store.local, sys; print({'rich', 'requests', 'cattrs', 'concurrent.futures'} & sys.modules.keys())"
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
     assert output == "set()\n"

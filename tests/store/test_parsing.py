@@ -1,4 +1,4 @@
-"""JSON from outside: what is in it, or a ValueError."""
+"""Reading JSON from outside: a value, or a ValueError."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_what_is_json_is_read(value: Any) -> None:  # noqa: ANN401 -- JSON is anything
-    """What the standard library writes comes back as it was, from a text and from bytes."""
+def test_valid_json(value: Any) -> None:  # noqa: ANN401 -- JSON is anything
+    """Whatever the standard library writes is read back, from text and from bytes."""
     text = json.dumps(value, ensure_ascii=False)
     assert [value, value] == [parse_json(text), parse_json(text.encode())]
 
@@ -58,26 +58,26 @@ def test_what_is_json_is_read(value: Any) -> None:  # noqa: ANN401 -- JSON is an
         pytest.param("1 1", id="more-behind-it"),
     ],
 )
-def test_what_is_not_json(text: str | bytes) -> None:
-    """Whatever is wrong with a text, it is a ValueError, and its sentence is short."""
+def test_invalid_json(text: str | bytes) -> None:
+    """Any invalid text is a ValueError with a short message."""
     with pytest.raises(ValueError, match=r".") as caught:
         parse_json(text)
-    # Without notes, which Python 3.14 adds to some.
+    # Without the notes that Python 3.14 adds to some.
     assert len(str(caught.value)) <= 200
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("make", [lambda it: [it], lambda it: {"a": it}], ids=["lists", "objects"])
 def test_depth(make: Callable[[object], object]) -> None:
-    """As many lists or objects as are allowed may be in each other, and no more."""
+    """Lists and objects may be nested as deep as the limit, and no deeper."""
     value: object = 1
     for _ in range(DEEPEST):
         value = make(value)
     check_depth(value)
-    with pytest.raises(ValueError, match="in each other"):
+    with pytest.raises(ValueError, match="nested"):
         check_depth(make(value))
 
 
-def test_objects_are_made_as_wanted() -> None:
-    """Members of an object are given in order, those that come twice too."""
+def test_objects_are_built_by_the_caller() -> None:
+    """Members of an object are passed in order, including duplicates."""
     assert [("a", 1), ("a", 2)] == parse_json('{"a": 1, "a": 2}', make_object=list)

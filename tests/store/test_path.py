@@ -1,4 +1,4 @@
-"""The names of store objects."""
+"""Store paths."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ names = st.from_regex(r"[a-zA-Z0-9+_?=-][a-zA-Z0-9+._?=-]{0,20}", fullmatch=True
 
 @given(names)
 def test_round_trip(name: str) -> None:
-    """A store path is what its text says."""
+    """Parsing a store path's text gives the same path."""
     path = StorePath(DIGEST, name)
     assert path == StorePath.parse(str(path))
 
@@ -46,25 +46,25 @@ def test_round_trip(name: str) -> None:
     ],
 )
 def test_invalid(text: str) -> None:
-    """Another text is refused, and the error has it."""
+    """Any other text is refused, and the error quotes it."""
     with pytest.raises(InvalidStorePath) as caught:
         StorePath.parse(text)
     assert caught.value.text in {text, text[len(DIGEST) + 1 :]}
 
 
 def test_dotfile() -> None:
-    """A name may begin with a dot as long as it is no directory's own."""
+    """A name may begin with a dot, but `.` and `..` are not names."""
     assert check_name(".config") == ".config"
 
 
-def test_known() -> None:
-    """The digest is what it was in the first version: all stores and caches depend on it."""
+def test_digest_is_stable() -> None:
+    """The digest is the same as in the first version: all stores and caches depend on it."""
     assert str(StorePath.make(TREE, "linux")) == "0d4fajhpy2cxfp2q23qxr2jhylh43s70-linux"
     assert str(StorePath.make(TREE, "linux", [OTHER])) == "z44rc5dl68j1al95583y98pacmbmx7zl-linux"
 
 
-def test_everything_counts() -> None:
-    """Another content, name or reference gives another digest."""
+def test_everything_changes_the_digest() -> None:
+    """A different content, name or reference gives a different digest."""
     paths = [
         StorePath.make(TREE, "a"),
         StorePath.make(TREE[::-1], "a"),
@@ -75,8 +75,8 @@ def test_everything_counts() -> None:
     assert all(one.digest != another.digest for one, another in itertools.combinations(paths, 2))
 
 
-def test_order_of_references() -> None:
-    """References have no order."""
+def test_references_are_unordered() -> None:
+    """The order of the references does not matter."""
     references = [StorePath(DIGEST, name) for name in "abc"]
     assert StorePath.make(TREE, "a", references) == StorePath.make(TREE, "a", reversed(references))
 

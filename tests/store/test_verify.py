@@ -1,4 +1,4 @@
-"""Verification names what changed; a lost database comes back from the journal and the objects."""
+"""Verification finds damage; repair and rebuild fix it."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def _flip(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
-def test_whole_store(store: Store, make: Make) -> None:
-    """In a store that is as it should be, nothing is found."""
+def test_intact_store(store: Store, make: Make) -> None:
+    """An intact store has no problems."""
     make("program", references=[make("library")])
     assert verify(store) == []
     assert verify(store, contents=True) == []
 
 
 def test_flipped_bit(store: Store, tmp_path: Path) -> None:
-    """One flipped bit is found, and the file is named, in each object that shares it."""
+    """One flipped bit is found, and its file is named in each object that shares it."""
     source = tmp_path / "source"
     (source / "sub").mkdir(parents=True)
     for number in range(5):
@@ -71,7 +71,7 @@ def test_flipped_bit(store: Store, tmp_path: Path) -> None:
 
 
 def test_flipped_bit_in_an_object_that_is_a_file(store: Store, tmp_path: Path) -> None:
-    """An object that is a single file is named itself."""
+    """An object that is a single file is named by itself."""
     (tmp_path / "file").write_text("content")
     path = store.add(tmp_path / "file")
     _change(store.path(path), _flip)
@@ -79,7 +79,7 @@ def test_flipped_bit_in_an_object_that_is_a_file(store: Store, tmp_path: Path) -
 
 
 def test_flipped_bit_without_a_pool(store: Store, make: Make) -> None:
-    """Where the pool cannot tell, the files that may have changed are named."""
+    """If the pool cannot help, the files that may have changed are named."""
     path = make("object", "content")
     for entry in list(store.pool.entries()):
         store.pool.drop(entry)
@@ -99,7 +99,7 @@ def test_flipped_bit_without_a_pool(store: Store, make: Make) -> None:
     ],
 )
 def test_changed_structure(store: Store, make: Make, change: Callable[[Path], object]) -> None:
-    """An entry that was removed, renamed or added is found, and the directory is named."""
+    """A removed, renamed or added entry is found, and its directory is named."""
     path = make("object", "content")
     store.path(path).chmod(0o755)
     change(store.path(path) / "file")
@@ -110,7 +110,7 @@ def test_changed_structure(store: Store, make: Make, change: Callable[[Path], ob
 
 
 def test_changed_mode_and_time(store: Store, make: Make) -> None:
-    """A mode or time that is not an object's is told, and does not make the content doubtful."""
+    """A wrong mode or time is reported, and does not make the content doubtful."""
     path = make("object")
     os.utime(store.path(path) / "file", (5, 5))
     store.path(path).chmod(0o755)
@@ -120,14 +120,14 @@ def test_changed_mode_and_time(store: Store, make: Make) -> None:
 
 
 def test_missing_object(store: Store, make: Make) -> None:
-    """A registered object that is not there is found without reading contents."""
+    """A registered object that is missing is found without reading contents."""
     path = make("object")
     remove_tree(store.path(path))
     assert [(problem.place, problem.damages) for problem in verify(store)] == [(str(path), path)]
 
 
-def test_stranger(store: Store, make: Make) -> None:
-    """What is in the store's directory without being registered is told, and damages nothing."""
+def test_unregistered_entry(store: Store, make: Make) -> None:
+    """An unregistered entry in the store's directory is reported, and damages nothing."""
     make("object")
     (store.layout.objects / "stranger").write_text("")
     (problem,) = verify(store)
@@ -135,14 +135,14 @@ def test_stranger(store: Store, make: Make) -> None:
 
 
 def test_changed_record(store: Store, make: Make) -> None:
-    """A digest in the database that is not the path's is found without reading contents."""
+    """A digest in the database that does not match the path is found without reading contents."""
     path = make("object")
     store.database.execute("update objects set digest = zeroblob(32)")
     assert damaged(verify(store)) == [path]
 
 
 def test_fifo_in_an_object(store: Store, make: Make) -> None:
-    """Something in an object that cannot be in one does not stop the verification."""
+    """An object that contains something impossible does not stop the verification."""
     path, other = make("object"), make("other")
     store.path(path).chmod(0o755)
     os.mkfifo(store.path(path) / "fifo")
@@ -152,7 +152,7 @@ def test_fifo_in_an_object(store: Store, make: Make) -> None:
 
 
 def test_repair(store: Store, make: Make) -> None:
-    """What is damaged, and all that refers to it, is forgotten; it can be made again, whole."""
+    """Damaged objects and everything that refers to them are forgotten; they can be built again, intact."""
     library = make("library", "content")
     program = make("program", references=[library], realisations=[(KEY, "out")])
     other = make("other")
@@ -171,7 +171,7 @@ def _reported(store: Store, *, contents: bool = True) -> list[tuple[str, str]]:
 
 
 def test_repair_of_a_missing_object_among_damaged_ones(store: Store, make: Make) -> None:
-    """All are forgotten, and what is made of the same files afterwards is whole."""
+    """All are forgotten, and objects made of the same files afterwards are intact."""
     one, two, gone = make("one", "content"), make("two", "content"), make("gone", "content")
     _change(store.path(one) / "file", _flip)
     remove_tree(store.path(gone))
@@ -180,16 +180,16 @@ def test_repair_of_a_missing_object_among_damaged_ones(store: Store, make: Make)
     assert verify(store, contents=True) == []
 
 
-def test_repair_of_what_is_missing(store: Store, make: Make) -> None:
-    """It takes no reading of contents to forget what is gone."""
+def test_repair_of_a_missing_object(store: Store, make: Make) -> None:
+    """A missing object can be forgotten without reading contents."""
     gone, other = make("gone"), make("other")
     remove_tree(store.path(gone))
     assert [(str(gone), "forgotten")] == _reported(store, contents=False)
     assert store.valid([gone, other]) == {other}
 
 
-def test_what_has_come_back_meanwhile_is_not_forgotten(store: Store, make: Make) -> None:
-    """An object that was missing, and has been made again before the repair, stays."""
+def test_an_object_that_was_built_again_is_not_forgotten(store: Store, make: Make) -> None:
+    """An object that was missing stays if it has been built again before the repair."""
     path = make("object")
     remove_tree(store.path(path))
     problems = verify(store)
@@ -215,7 +215,7 @@ def test_what_has_come_back_meanwhile_is_not_forgotten(store: Store, make: Make)
     ],
 )
 def test_repair_of_modes_and_times(store: Store, tmp_path: Path, change: Callable[[Path], object]) -> None:
-    """They are put right, each named, and no object is lost for it."""
+    """Modes and times are restored, each node named, and no object is lost."""
     source = tmp_path / "source"
     (source / "sub").mkdir(parents=True)
     (source / "file").write_text("file")
@@ -225,13 +225,13 @@ def test_repair_of_modes_and_times(store: Store, tmp_path: Path, change: Callabl
     path = store.add(source)
     change(store.path(path))
     assert {"mode and time restored"} == {what for _, what in _reported(store)}
-    _reported(store)  # whether a file is executable is told by its mode, and then by the pool
+    _reported(store)  # first the mode says whether a file is executable, then the pool
     assert verify(store, contents=True) == []
     assert store.is_valid(path)
 
 
-def test_repair_of_what_is_left_over(store: Store, make: Make) -> None:
-    """What is not registered is removed, whatever it is called."""
+def test_repair_of_leftovers(store: Store, make: Make) -> None:
+    """An unregistered entry is removed, whatever its name."""
     make("object")
     for name in ("left over", os.fsdecode(b"\xff\x1b[31m")):
         (store.layout.objects / name).mkdir()
@@ -240,7 +240,7 @@ def test_repair_of_what_is_left_over(store: Store, make: Make) -> None:
 
 
 def test_repair_of_the_pool(store: Store, make: Make) -> None:
-    """A damaged file that only the pool has is found, and not linked into anything any more."""
+    """A damaged file that only the pool has is found, and no longer linked to."""
     path = make("object", "content")
     remove_tree(store.path(path))
     (entry,) = store.pool.entries()
@@ -253,7 +253,7 @@ def test_repair_of_the_pool(store: Store, make: Make) -> None:
 
 
 def test_an_entry_of_the_pool_under_another_name(store: Store, make: Make) -> None:
-    """A whole file that the pool takes for another one is found, too."""
+    """An intact file in the pool under a wrong name is found, too."""
     make("object", "content")
     (entry,) = store.pool.entries()
     place = store.layout.pool / entry.name
@@ -298,7 +298,7 @@ def _garble(database: Path) -> None:
 
 @pytest.mark.parametrize("damage", [_lose, _truncate, _empty, _garble])
 def test_rebuild(full: Store, home: Path, damage: Callable[[Path], None]) -> None:
-    """A database that is gone or unreadable comes back with objects, references, derivers and results."""
+    """A lost or unreadable database comes back with objects, references, derivers and results."""
     before = _state(full)
     full.close()
     damage(full.layout.database)
@@ -313,7 +313,7 @@ def test_rebuild(full: Store, home: Path, damage: Callable[[Path], None]) -> Non
 
 
 def test_rebuild_without_a_journal(full: Store, home: Path) -> None:
-    """Without the journal, objects and references come back from the objects alone."""
+    """Without the journal, objects and references are recovered from the objects alone."""
     infos = {info.path: info.references for info in full.database.all_infos()}
     full.close()
     full.layout.database.unlink()
@@ -325,7 +325,7 @@ def test_rebuild_without_a_journal(full: Store, home: Path) -> None:
 
 
 def test_rebuild_registers_nothing_doubtful(full: Store, home: Path) -> None:
-    """What cannot prove what it is, and what refers to it, is not registered, and told."""
+    """Objects that cannot prove their identity, and those that refer to them, are reported and not registered."""
     library, program = (info.path for info in full.database.all_infos())
     _change(full.path(library) / "file", lambda path: path.write_text("changed"))
     (full.layout.objects / "junk").write_text("")
@@ -336,7 +336,7 @@ def test_rebuild_registers_nothing_doubtful(full: Store, home: Path) -> None:
 
 
 def test_rebuild_keeps_the_old_database(full: Store, home: Path) -> None:
-    """The database that was there is kept aside."""
+    """The old database is kept."""
     full.close()
     content = full.layout.database.read_bytes()
     rebuild(home)
@@ -345,7 +345,7 @@ def test_rebuild_keeps_the_old_database(full: Store, home: Path) -> None:
 
 
 def test_open_store_follows_a_rebuild(full: Store, make: Make, home: Path) -> None:
-    """A process that has the store open while it is rebuilt goes on with the new database."""
+    """A process that has the store open during a rebuild continues with the new database."""
     rebuild(home)
     path = make("later")
     with Store.open(home) as other:
@@ -353,16 +353,16 @@ def test_open_store_follows_a_rebuild(full: Store, make: Make, home: Path) -> No
     assert full.is_valid(path)
 
 
-def test_rebuild_after_deletions(full: Store, home: Path) -> None:
-    """What was deleted does not come back."""
+def test_rebuild_does_not_revive_deleted_objects(full: Store, home: Path) -> None:
+    """Deleted objects do not come back."""
     full.temproots.close()
     collect(full, Policy(keep={}))
     rebuilt = rebuild(home)
     assert (rebuilt.objects, rebuilt.realisations, rebuilt.problems) == (0, 0, [])
 
 
-def test_later_schema_is_not_for_rebuilding(full: Store, home: Path) -> None:
-    """A store whose database a later version made is refused, not called damaged."""
+def test_newer_schema_is_not_damage(full: Store, home: Path) -> None:
+    """A store whose database a newer version created is refused, not called damaged."""
     full.close()
     connection = sqlite3.connect(full.layout.database)
     connection.execute("pragma user_version = 9")
@@ -373,7 +373,7 @@ def test_later_schema_is_not_for_rebuilding(full: Store, home: Path) -> None:
 
 
 def test_collector_needs_the_database(full: Store, home: Path) -> None:
-    """A store whose database is lost cannot be opened, so nothing takes its objects for garbage."""
+    """A store whose database is lost cannot be opened, so nothing mistakes its objects for garbage."""
     names = {place.name for place in full.layout.objects.iterdir()}
     full.close()
     full.layout.database.unlink()
@@ -383,7 +383,7 @@ def test_collector_needs_the_database(full: Store, home: Path) -> None:
 
 
 def test_paths_prove_their_content(store: Store, make: Make) -> None:
-    """An object's path is made of its digest, references and name, so a record can be checked by itself."""
+    """An object's path follows from its digest, references and name, so a record can be checked by itself."""
     program = make("program", references=[make("library")])
     info = store.info(program)
     assert StorePath.make(info.digest, "program", info.references) == program

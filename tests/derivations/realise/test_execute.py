@@ -354,7 +354,7 @@ def test_full_disk(root: Path) -> None:
         capture_output=True, text=True, check=True, cwd=Path(store.__file__).parents[1],
     )  # fmt: skip
     lines = done.stdout.splitlines()
-    told = "DiskFull | `kernix gc` frees what nothing needs any more"
+    told = "DiskFull | run `kernix gc` to delete what nothing needs any more"
     assert lines == [f"BuildFailed | {FULL}", "", told, "", told, "", "well", ""]
 
 

@@ -85,7 +85,7 @@ def test_a_directory_of_the_users_is_left_alone(kernix: CommandLine, words: list
     ran = kernix(*words)
     assert (
         1,
-        f"error: {kernix.home} is not a store of kernix, and not empty: it holds 'builds', 'notes', 'trash'",
+        f"error: {kernix.home} is not a kernix store, and it is not empty: it holds 'builds', 'notes', 'trash'",
     ) == (
         ran.code,
         ran.err.splitlines()[0],

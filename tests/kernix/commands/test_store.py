@@ -79,7 +79,7 @@ def test_what_leads_elsewhere_is_no_root(kernix: CommandLine, verb: str) -> None
     """A link out of the store can neither become a root nor cease to be one."""
     (kernix.work / "link").symlink_to("/etc")
     ran = kernix("roots", verb, "link")
-    assert (1, True) == (ran.code, "/link is not a symbolic link to an object of the store" in ran.err)
+    assert (1, True) == (ran.code, "/link is not a symbolic link to an object in the store" in ran.err)
 
 
 def test_an_unknown_verb_below_roots(kernix: CommandLine) -> None:

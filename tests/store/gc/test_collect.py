@@ -39,12 +39,12 @@ ALL = Policy(keep={}, keep_derivers=False)
 NOW = int(time.time())
 DAY = 24 * 60 * 60
 
-_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # faster than a disk, where there is such a thing
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # faster than a disk, where available
 
 
 @attrs.frozen
 class Node:
-    """An object of a model: what it refers to, what made it, when it was used, and what keeps it."""
+    """An object of a model: its references, its deriver, when it was used, and what keeps it."""
 
     references: frozenset[int]
     deriver: int | None
@@ -60,7 +60,7 @@ Model = list[Node]
 
 @st.composite
 def models(draw: st.DrawFn) -> Model:
-    """Return objects that refer to earlier ones; an object's deriver may be any."""
+    """Return objects that refer to earlier ones; the deriver of an object may be any of them."""
     count = draw(st.integers(1, 10))
     return [
         Node(
@@ -151,7 +151,7 @@ def _copied(blank: Path, directory: str) -> Path:
 @settings(max_examples=60, deadline=None)
 @given(model=models(), policy=policies(), chunk=st.integers(1, 4))
 def test_collector_agrees_with_the_model(blank: Path, model: Model, policy: Policy, chunk: int) -> None:
-    """What the collector leaves is what a plain definition of liveness says, and what it planned to leave."""
+    """The collector leaves what a plain definition of liveness says, and what it planned to leave."""
     with tempfile.TemporaryDirectory(dir=_MEMORY) as directory, Store.open(_copied(blank, directory)) as store:
         _fill(store, model)
         live = _live(model, policy)
@@ -165,7 +165,7 @@ def test_collector_agrees_with_the_model(blank: Path, model: Model, policy: Poli
 @settings(max_examples=30, deadline=None)
 @given(model=models(), limit=st.integers(0, 300), chunk=st.integers(1, 4))
 def test_collector_stops_when_it_has_freed_enough(blank: Path, model: Model, limit: int, chunk: int) -> None:
-    """With a limit it deletes dead objects, longest unused first, and none once the limit is reached."""
+    """With a limit, it deletes dead objects, longest unused first, until the limit is reached."""
     policy = attrs.evolve(ALL, max_freed=limit)
     with tempfile.TemporaryDirectory(dir=_MEMORY) as directory, Store.open(_copied(blank, directory)) as store:
         _fill(store, model)
@@ -181,14 +181,14 @@ def test_collector_stops_when_it_has_freed_enough(blank: Path, model: Model, lim
     assert not any(model[number].references & deleted for number in left)
 
 
-def test_collection_while_nothing_is_to_be_done(store: Store) -> None:
+def test_empty_store(store: Store) -> None:
     """An empty store can be collected."""
     collected = collect(store, ALL)
     assert collected.objects == 0
 
 
 def test_results_go_sources_stay(store: Store, make: Make) -> None:
-    """Without roots, results are deleted at once, and sources and toolchains only long after their last use."""
+    """Without roots, results are deleted at once, but sources and toolchains only long after their last use."""
     result = make("result")
     kept = {make(str(retention), retention=retention) for retention in (Retention.SOURCE, Retention.TOOLCHAIN)}
     store.temproots.close()
@@ -201,7 +201,7 @@ def test_results_go_sources_stay(store: Store, make: Make) -> None:
 
 
 def test_dry_run_deletes_nothing(store: Store, make: Make) -> None:
-    """A plan says what would go, and everything is still there."""
+    """A plan lists what would be deleted, and nothing is deleted."""
     path = make("object")
     store.temproots.close()
     assert [path] == [info.path for info in plan(store, ALL)]
@@ -209,8 +209,8 @@ def test_dry_run_deletes_nothing(store: Store, make: Make) -> None:
     assert store.path(path).exists()
 
 
-def test_bytes_come_back(store: Store, make: Make) -> None:
-    """What is deleted leaves the disk: objects, trash, and the pool's files that nothing else links to."""
+def test_bytes_are_freed(store: Store, make: Make) -> None:
+    """Deleting frees disk space: that of objects, trash, and the pool's files without other links."""
     make("object", "x" * 100_000)
     kept = make("kept", "y" * 100_000)
     add_root(store, "kept", kept)
@@ -223,8 +223,8 @@ def test_bytes_come_back(store: Store, make: Make) -> None:
     assert len(list(store.pool.entries())) == 1
 
 
-def test_what_others_hold_is_spared(store: Store, make: Make, home: Path) -> None:
-    """What a process holds, and all it refers to, stays until that process ends."""
+def test_held_objects_are_spared(store: Store, make: Make, home: Path) -> None:
+    """Objects that a process holds, and everything they refer to, stay until that process ends."""
     library = make("library")
     program = make("program", references=[library])
     store.temproots.close()
@@ -236,8 +236,8 @@ def test_what_others_hold_is_spared(store: Store, make: Make, home: Path) -> Non
     assert set() == store.valid([library, program])
 
 
-def test_what_is_held_during_a_collection_is_spared(store: Store, make: Make, home: Path) -> None:
-    """What somebody comes to hold between marking and deletion stays, even if that process ends at once."""
+def test_objects_held_during_a_collection_are_spared(store: Store, make: Make, home: Path) -> None:
+    """Objects that a process comes to hold between marking and deletion stay, even if it ends at once."""
     library = make("library")
     program = make("program", references=[library])
     victims = [make(f"victim-{number}") for number in range(3)]
@@ -258,8 +258,8 @@ def test_what_is_held_during_a_collection_is_spared(store: Store, make: Make, ho
     assert verify(store, contents=True) == []
 
 
-def test_what_is_registered_during_a_collection_is_spared(store: Store, make: Make, tmp_path: Path) -> None:
-    """An object that is registered, and linked, while a collection is under way stays, with what it refers to."""
+def test_objects_registered_during_a_collection_are_spared(store: Store, make: Make, tmp_path: Path) -> None:
+    """An object that is registered and linked during a collection stays, with everything that it refers to."""
     library = make("library")
     victims = [make(f"victim-{number}") for number in range(3)]
     store.temproots.close()
@@ -284,7 +284,7 @@ def test_what_is_registered_during_a_collection_is_spared(store: Store, make: Ma
 
 
 def test_registration_after_a_collection_notices_its_loss(store: Store, make: Make) -> None:
-    """Who holds something too late is told that it is gone."""
+    """Holding an object too late reveals that it is gone."""
     path = make("object")
     store.temproots.close()
     collect(store, ALL)
@@ -294,7 +294,7 @@ def test_registration_after_a_collection_notices_its_loss(store: Store, make: Ma
 
 
 def test_junk_in_the_store_is_deleted(store: Store, make: Make) -> None:
-    """What lies in the store's directories without being registered or in use goes, whatever it is."""
+    """Anything in the store's directories that is neither registered nor in use is deleted."""
     kept = make("kept")
     directory = store.layout.objects / "not a store path"
     (directory / "sub").mkdir(parents=True)
@@ -310,15 +310,15 @@ def test_junk_in_the_store_is_deleted(store: Store, make: Make) -> None:
 
 
 def test_stale_temporary_roots_go(store: Store, make: Make) -> None:
-    """Files of processes that are gone are deleted, those of living ones are not."""
+    """Files of dead processes are deleted, those of live ones are not."""
     make("object")
     (store.layout.temproots / "1-dead").write_text("")
     collect(store, ALL)
     assert len(list(store.layout.temproots.iterdir())) == 1
 
 
-def test_journal_forgets_what_is_deleted(store: Store, make: Make) -> None:
-    """After a collection the journal tells of what is left."""
+def test_journal_drops_deleted_objects(store: Store, make: Make) -> None:
+    """After a collection the journal has the lines of the remaining objects."""
     make("dead", realisations=[(b"d" * 32, "out")])
     kept = make("kept", realisations=[(b"k" * 32, "out")])
     add_root(store, "kept", kept)
@@ -328,7 +328,7 @@ def test_journal_forgets_what_is_deleted(store: Store, make: Make) -> None:
 
 
 def test_divergent_results_do_not_keep(store: Store, make: Make) -> None:
-    """That a key once had another result keeps neither alive."""
+    """A second result of a key keeps neither object alive."""
     make("one", realisations=[(b"k" * 32, "out")])
     make("two", realisations=[(b"k" * 32, "out")])
     store.temproots.close()
@@ -336,7 +336,7 @@ def test_divergent_results_do_not_keep(store: Store, make: Make) -> None:
 
 
 def test_one_collection_at_a_time(store: Store, home: Path) -> None:
-    """A second collection waits for the first, and says so."""
+    """A second collection waits for the first, and reports that."""
     script = """
 import sys
 from pathlib import Path
@@ -371,7 +371,7 @@ collect(Store.open(Path(sys.argv[1])), Policy())
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a directory that is a file system of its own, of 24 MiB."""
+    """Return a directory that is its own file system, of 24 MiB."""
     mounted = subprocess.run(
         ["/bin/mount", "-t", "tmpfs", "-o", "size=24m,mode=755", "tmpfs", tmp_path], capture_output=True, check=False
     )
@@ -397,7 +397,7 @@ def _free(directory: Path) -> int:
 
 
 def _fill_small_disk(disk: Path, store: Store) -> StorePath:
-    # A reserve is made where there is plenty of room; this disk is a small stand-in for a large one.
+    # A reserve is only made if there is plenty of room; this small disk represents a large one.
     store.layout.reserve.write_bytes(b"\0" * (8 << 20))
     (disk / "source").write_bytes(os.urandom(4 << 20))
     path = store.add(disk / "source")
@@ -407,7 +407,7 @@ def _fill_small_disk(disk: Path, store: Store) -> StorePath:
 
 @pytest.mark.root
 def test_disk_that_fills_up(small_disk: Path) -> None:
-    """When the last free byte is gone an addition fails cleanly, and a collection makes room."""
+    """When the disk is full, adding fails cleanly, and a collection makes room."""
     with Store.open(small_disk / "home") as store:
         path = _fill_small_disk(small_disk, store)
         (small_disk / "source").write_bytes(os.urandom(4 << 20))
@@ -424,7 +424,7 @@ def test_disk_that_fills_up(small_disk: Path) -> None:
 
 @pytest.mark.root
 def test_full_disk(small_disk: Path) -> None:
-    """A store whose disk has no free byte at all can be opened for a collection."""
+    """A store on a completely full disk can be opened for a collection."""
     with Store.open(small_disk / "home") as store:
         _fill_small_disk(small_disk, store)
     _fill_disk(small_disk)
@@ -435,7 +435,7 @@ def test_full_disk(small_disk: Path) -> None:
 
 
 def test_workers_and_collectors(memory: Path) -> None:
-    """Processes that make, look up, hold and read objects never miss one, though two others collect all the time."""
+    """Processes that make, look up, hold and read objects never miss one, though two others keep collecting."""
     home = memory / "home"
     children = [
         subprocess.Popen(

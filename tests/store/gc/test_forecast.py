@@ -1,4 +1,4 @@
-"""What a collection is said to free is what it frees, and what the disk then has again."""
+"""The forecast of a collection equals the bytes that it frees on the disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 def _used(home: Path) -> int:
-    """Return how many bytes objects, pool, trash and scratches take, each file once."""
+    """Return how many bytes objects, pool, trash and scratches take, counting each file once."""
     statuses = [
         Path(directory, name).lstat()
         for part in ("store", "pool", "trash", "builds")
@@ -68,15 +68,15 @@ objects = st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 6), min_size
 @settings(max_examples=25, deadline=None)
 @given(objects=objects, limit=st.none() | st.integers(0, 60_000))
 def test_of_any_store(objects: list[tuple[bool, list[int]]], limit: int | None) -> None:
-    """Files that objects share, dead and alive, are freed once, and only when nobody has them any more."""
+    """Files that objects share are counted once, and only if no other name is left."""
     with tempfile.TemporaryDirectory(dir=_MEMORY) as directory, Store.open(Path(directory, "home")) as store:
         for number, (rooted, files) in enumerate(objects):
             _add(store, Path(directory), f"{'rooted' if rooted else 'dead'}-{number}", files)
         _check(store, Policy(keep={}, keep_derivers=False, max_freed=limit))
 
 
-def test_what_is_left_over_counts(store: Store, tmp_path: Path) -> None:
-    """Trash, scratches that nobody uses, what is not registered and what only the pool has are freed as well."""
+def test_leftovers_count(store: Store, tmp_path: Path) -> None:
+    """Trash, unused scratches, unregistered entries and files that only the pool has count, too."""
     _add(store, tmp_path, "rooted", [1, 2, 3])
     _add(store, tmp_path, "dead", [3, 4, 5])
     _add(store, tmp_path, "gone", [6, 7])
@@ -90,8 +90,8 @@ def test_what_is_left_over_counts(store: Store, tmp_path: Path) -> None:
     _check(store, ALL)
 
 
-def test_what_is_doubtful_or_damaged_counts(store: Store, tmp_path: Path) -> None:
-    """The pool's files count wherever they are in it."""
+def test_doubtful_and_damaged_files_count(store: Store, tmp_path: Path) -> None:
+    """The pool's files count wherever in the pool they are."""
     _add(store, tmp_path, "dead", [3, 4, 5])
     (store.layout.home / "boot").write_text("another boot")
     _add(store, tmp_path, "rooted", [3, 6])
@@ -101,7 +101,7 @@ def test_what_is_doubtful_or_damaged_counts(store: Store, tmp_path: Path) -> Non
 
 
 def test_files_that_share_nothing(store: Store, tmp_path: Path) -> None:
-    """Where the pool has none of them, all is freed."""
+    """If the pool has none of them, all files count."""
     _add(store, tmp_path, "dead", [3, 4, 5])
     for entry in list(store.pool.entries()):
         store.pool.drop(entry)

@@ -1,4 +1,4 @@
-"""Tests for store.gc.liveness on more objects than the collector's differential test can make."""
+"""Liveness of more objects than the collector's differential test can make."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _graph() -> list[list[int]]:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    """Return a database of COUNT objects, each of which needs three of the fifty before it."""
+    """Return a database of COUNT objects, each of which refers to three of the fifty before it."""
     place = tmp_path_factory.mktemp("liveness") / "db.sqlite"
     Database(place, fresh=True).close()
     database = Database(place, fresh=False)
@@ -66,7 +66,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
     ],
 )
 def test_live_is_what_the_roots_reach(database: Database, roots: list[int]) -> None:
-    """Where the living are dense and where they are sparse, they are the roots and all that these need."""
+    """Whether few objects are alive or many, they are the roots and everything that these need."""
     graph = _graph()
     live: set[int] = set()
     rest = [*roots]
@@ -99,7 +99,7 @@ def _left(store: Store, *roots: StorePath) -> set[str]:
 
 
 def test_outputs_of_a_build_keep_each_other(store: Store, make: Make) -> None:
-    """What else a build made stays while one of its outputs is rooted, with all that it refers to."""
+    """The other outputs of a build stay while one of its outputs is rooted, with everything that they refer to."""
     library = make("library")
     out = make("out", realisations=[(KEYS[0], "out")])
     make("modules", references=[library], realisations=[(KEYS[0], "modules")])
@@ -108,14 +108,14 @@ def test_outputs_of_a_build_keep_each_other(store: Store, make: Make) -> None:
 
 
 def test_no_output_is_kept_without_a_root(store: Store, make: Make) -> None:
-    """Outputs of which none is rooted go together, though something alive refers to one of them."""
+    """Outputs without a root are deleted together, though a live object refers to one of them."""
     out = make("out", realisations=[(KEYS[0], "out")])
     make("modules", realisations=[(KEYS[0], "modules")])
     assert {"out", "user"} == _left(store, make("user", references=[out]))
 
 
-def test_an_output_that_many_builds_came_to(store: Store, make: Make) -> None:
-    """Of the builds whose modules are the same, the one that was used last keeps its outputs, and no chain of them does."""
+def test_an_output_of_many_builds(store: Store, make: Make) -> None:
+    """Of several builds with the same modules, the last one used keeps its outputs, but they keep no further ones."""
     modules = make("modules", realisations=[(key, "modules") for key in KEYS])
     for number, key in enumerate(KEYS):
         make(f"out-{number}", realisations=[(key, "out")])
@@ -124,14 +124,14 @@ def test_an_output_that_many_builds_came_to(store: Store, make: Make) -> None:
 
 
 def test_a_root_keeps_no_outputs_of_other_builds(store: Store, make: Make) -> None:
-    """What is kept beside a root keeps nothing beside it."""
+    """An output kept beside a root keeps no outputs beside it."""
     make("modules", realisations=[(key, "modules") for key in KEYS])
     outs = [make(f"out-{number}", realisations=[(key, "out")]) for number, key in enumerate(KEYS)]
     assert {"modules", "out-2"} == _left(store, outs[2])
 
 
-def test_outputs_beside_what_is_held_later_stay(store: Store, make: Make, home: Path) -> None:
-    """Who comes to hold one output while a collection is under way keeps the others, too."""
+def test_outputs_beside_an_object_held_later_stay(store: Store, make: Make, home: Path) -> None:
+    """Holding one output during a collection keeps the others, too."""
     out = make("out", realisations=[(KEYS[0], "out")])
     make("modules", realisations=[(KEYS[0], "modules")])
     for number in range(3):

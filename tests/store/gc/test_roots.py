@@ -1,4 +1,4 @@
-"""Permanent roots: links below `roots/`, links of users', and what processes have open."""
+"""Permanent roots: links below `roots/`, users' links, and what processes have open."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ABSENT = StorePath("0" * 32, "absent")
 
 
 def test_result_link(store: Store, make: Make, tmp_path: Path) -> None:
-    """A result link leads to the object and is an indirect root."""
+    """A result link points to the object and is an indirect root."""
     path = make("object")
     link = tmp_path / "result"
     link_result(store, link, path)
@@ -46,7 +46,7 @@ def test_result_link(store: Store, make: Make, tmp_path: Path) -> None:
 
 
 def test_result_link_is_switched(store: Store, make: Make, tmp_path: Path) -> None:
-    """Making the link again for another object replaces it; nothing else appears beside it."""
+    """Making the link again for another object replaces it, without leaving anything beside it."""
     first, second = make("first"), make("second")
     link = tmp_path / "links" / "result"
     link.parent.mkdir()
@@ -58,7 +58,7 @@ def test_result_link_is_switched(store: Store, make: Make, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("kind", ["file", "directory"])
 def test_result_link_replaces_links_only(store: Store, make: Make, tmp_path: Path, kind: str) -> None:
-    """A file or directory that stands where the link should be is left alone."""
+    """A file or directory in the place of the link is left alone."""
     path = make("object")
     link = tmp_path / "result"
     if kind == "file":
@@ -72,7 +72,7 @@ def test_result_link_replaces_links_only(store: Store, make: Make, tmp_path: Pat
 
 
 def test_result_link_needs_an_object(store: Store, tmp_path: Path) -> None:
-    """There is no link to what is not registered."""
+    """An unregistered object cannot be linked."""
     with pytest.raises(ObjectMissing):
         link_result(store, tmp_path / "result", ABSENT)
     assert list(store.layout.roots.rglob("*/*")) == []
@@ -85,8 +85,8 @@ def test_root_of_the_store(store: Store, make: Make) -> None:
     assert [Root(link, path, indirect=False)] == roots(store.layout)
 
 
-def test_link_of_the_users(store: Store, make: Make, tmp_path: Path) -> None:
-    """A link that leads into an object, through another link even, can be made a root, and no root again."""
+def test_users_links(store: Store, make: Make, tmp_path: Path) -> None:
+    """A link into an object, even through another link, can be made a root, and stop being one."""
     path = make("object")
     (tmp_path / "one").symlink_to(store.path(path) / "file")
     (tmp_path / "two").symlink_to("one")
@@ -101,8 +101,8 @@ def test_link_of_the_users(store: Store, make: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", [None, "/etc/passwd", "loop"])
-def test_links_elsewhere_are_no_roots(store: Store, tmp_path: Path, target: str | None) -> None:
-    """What is no link into the store cannot be made a root."""
+def test_links_elsewhere_are_not_roots(store: Store, tmp_path: Path, target: str | None) -> None:
+    """Only links into the store can be made roots."""
     link = tmp_path / "loop"
     if target is not None:
         link.symlink_to(target)
@@ -111,15 +111,15 @@ def test_links_elsewhere_are_no_roots(store: Store, tmp_path: Path, target: str 
 
 
 def test_link_through_another_name_of_the_home(store: Store, make: Make, home: Path, tmp_path: Path) -> None:
-    """A link that reaches the store by another way is a root too."""
+    """A link that reaches the store by another path is a root, too."""
     path = make("object")
     (tmp_path / "alias").symlink_to(home)
     (tmp_path / "result").symlink_to(tmp_path / "alias" / "store" / str(path))
     assert path == add_indirect(store, tmp_path / "result").target
 
 
-def test_dangling_entries_go(store: Store, make: Make, tmp_path: Path) -> None:
-    """An indirect root whose link was deleted is no root, and its entry is removed."""
+def test_dangling_entries_are_removed(store: Store, make: Make, tmp_path: Path) -> None:
+    """An indirect root whose link was deleted is not a root, and its entry is removed."""
     path = make("object")
     for name in ("kept", "deleted"):
         link_result(store, tmp_path / name, path)
@@ -131,7 +131,7 @@ def test_dangling_entries_go(store: Store, make: Make, tmp_path: Path) -> None:
 
 
 def test_object_of_a_place(store: Store, make: Make) -> None:
-    """A place in the store belongs to an object; others, and junk in the store's directory, to none."""
+    """A path in the store belongs to an object; other paths, and junk in the store's directory, do not."""
     path = make("object")
     assert path == object_of(store.layout, f"{store.path(path)}/sub/../file")
     assert None is object_of(store.layout, "/etc/passwd")
@@ -141,7 +141,7 @@ def test_object_of_a_place(store: Store, make: Make) -> None:
 
 @pytest.mark.parametrize("use", ["file", "directory"])
 def test_processes_keep_what_they_use(store: Store, make: Make, use: str) -> None:
-    """An object that a process has open, or stands in, is a runtime root until it ends."""
+    """An object that a process has open, or as its working directory, is a runtime root until the process ends."""
     path, other = make("object"), make("other")
     script = "import sys; print('ready', flush=True); sys.stdin.read()"
     place = store.path(path)

@@ -1,4 +1,4 @@
-"""The database: what it refuses to open, what its schema refuses to hold, bulk questions."""
+"""The database: versions that it refuses to open, values that its schema refuses, bulk queries."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
-def test_what_is_inserted_is_told(database: Database) -> None:
-    """An object comes back as it was inserted, references and deriver included."""
+def test_insert(database: Database) -> None:
+    """An object's record is read back as inserted, including references and deriver."""
     infos = [_info(1), _info(2, 1), _info(3, 1, 2)]
     _fill(database, *infos)
     assert {info.path: info for info in infos} == database.infos(map(_path, [1, 2, 3, 4]))
@@ -66,14 +66,14 @@ def test_what_is_inserted_is_told(database: Database) -> None:
 
 
 def test_a_reference_must_be_older(database: Database) -> None:
-    """The schema refuses a reference to what was registered later, so there are no cycles."""
+    """The schema refuses a reference to an object registered later, so there are no cycles."""
     ids = _fill(database, _info(1), _info(2))
     with pytest.raises(StoreCorrupt, match="CHECK"), database.write():
         database.execute("insert into refs values (?, ?)", (ids[str(_path(1))], ids[str(_path(2))]))
 
 
-def test_what_is_referred_to_cannot_be_deleted(database: Database) -> None:
-    """The schema refuses to delete a referenced object, and nothing of the transaction remains."""
+def test_referenced_objects_cannot_be_deleted(database: Database) -> None:
+    """The schema refuses to delete a referenced object, and the transaction is rolled back."""
     _fill(database, _info(1), _info(2, 1))
 
     def delete() -> None:
@@ -86,8 +86,8 @@ def test_what_is_referred_to_cannot_be_deleted(database: Database) -> None:
     assert database.infos([_path(1)])[_path(1)].size == 1
 
 
-def test_results_go_with_their_object(database: Database) -> None:
-    """Deleting an object deletes the realisations that name it."""
+def test_results_are_deleted_with_their_object(database: Database) -> None:
+    """Deleting an object deletes its realisations."""
     ids = _fill(database, _info(1))
     with database.write():
         database.realise(key=b"k" * 32, output="out", path=_path(1), object_id=ids[str(_path(1))], now=1)
@@ -98,7 +98,7 @@ def test_results_go_with_their_object(database: Database) -> None:
 
 
 def test_many_keys_at_once(database: Database) -> None:
-    """More keys than one statement can bind are asked for in one call."""
+    """One call can query more keys than one statement can bind."""
     ids = _fill(database, _info(1))
     keys = [number.to_bytes(32, "big") for number in range(3000)]
     with database.write():
@@ -108,7 +108,7 @@ def test_many_keys_at_once(database: Database) -> None:
 
 
 def test_first_result_stays(database: Database) -> None:
-    """A second, different result is recorded as a divergence, once, and the first stays the key's."""
+    """A second, different result is recorded as a divergence, once; the first stays the key's result."""
     ids = _fill(database, _info(1), _info(2))
     divergence = None
     with database.write():
@@ -124,7 +124,7 @@ def test_first_result_stays(database: Database) -> None:
 
 
 def test_touch_is_by_the_day(database: Database) -> None:
-    """The last use is set only where it was long ago."""
+    """The last use is only updated if it was long ago."""
     _fill(database, _info(1, used=1000), _info(2, used=4_000_000_000))
     database.touch([_path(1), _path(2)], older_than=86400)
     infos = database.infos([_path(1), _path(2)])
@@ -133,7 +133,7 @@ def test_touch_is_by_the_day(database: Database) -> None:
 
 
 def test_prefixes(database: Database) -> None:
-    """Paths are found by how they begin, and a pattern's characters mean nothing."""
+    """Objects are found by the beginning of their path, in which wildcards have no meaning."""
     _fill(database, _info(1), _info(2))
     assert [_path(1), _path(2)] == database.beginning_with("0000")
     assert [_path(2)] == database.beginning_with(str(_path(2)))
@@ -141,7 +141,7 @@ def test_prefixes(database: Database) -> None:
 
 
 def test_threads_share_a_connection(database: Database) -> None:
-    """Writes of many threads all arrive."""
+    """Concurrent writes of many threads all succeed."""
     threads = [threading.Thread(target=_fill, args=(database, _info(number))) for number in range(1, 21)]
     for thread in threads:
         thread.start()
@@ -150,8 +150,8 @@ def test_threads_share_a_connection(database: Database) -> None:
     assert len(database.paths()) == 20
 
 
-def test_later_schema(tmp_path: Path) -> None:
-    """A database of a later schema is refused, with its number, and left as it is."""
+def test_newer_schema(tmp_path: Path) -> None:
+    """A database with a newer schema is refused, with its number, and not changed."""
     path = tmp_path / "db.sqlite"
     Database(path, fresh=True).close()
     connection = sqlite3.connect(path)
@@ -165,7 +165,7 @@ def test_later_schema(tmp_path: Path) -> None:
 
 
 def test_first_schema(tmp_path: Path) -> None:
-    """A database of the first schema, in which references stood in one place only, is brought up to date."""
+    """A database with the first schema, which stored references only once, is upgraded."""
     path = tmp_path / "db.sqlite"
     database = Database(path, fresh=True)
     _fill(database, _info(1), _info(2, 1), _info(3, 1, 2))
@@ -191,7 +191,7 @@ def test_first_schema(tmp_path: Path) -> None:
     ],
 )
 def test_damaged_database(tmp_path: Path, content: bytes | None) -> None:
-    """A database that is missing or unreadable where one must be is told as such, with the way out."""
+    """A missing or unreadable database is reported, with a hint."""
     path = tmp_path / "db.sqlite"
     if content is not None:
         path.write_bytes(content)
@@ -202,7 +202,7 @@ def test_damaged_database(tmp_path: Path, content: bytes | None) -> None:
 
 
 def test_truncated_database(tmp_path: Path) -> None:
-    """A database that lost its end is told as damaged."""
+    """A truncated database is reported as damaged."""
     path = tmp_path / "db.sqlite"
     database = Database(path, fresh=True)
     _fill(database, *(_info(number) for number in range(1, 500)))
@@ -212,8 +212,8 @@ def test_truncated_database(tmp_path: Path) -> None:
         Database(path, fresh=False).all_infos()
 
 
-def test_exchanged_database_is_followed(database: Database, tmp_path: Path) -> None:
-    """When another database takes the place of the file that is open, the new one is used."""
+def test_replaced_database_is_followed(database: Database, tmp_path: Path) -> None:
+    """When another file replaces an open database, the new one is used."""
     other = Database(tmp_path / "other.sqlite", fresh=True)
     _fill(other, _info(7))
     other.close()
@@ -224,7 +224,7 @@ def test_exchanged_database_is_followed(database: Database, tmp_path: Path) -> N
 
 
 def test_deleted_database_is_noticed(database: Database) -> None:
-    """When the file goes away while it is open, nothing more is written to it."""
+    """When an open database is deleted, nothing more is written to it."""
     database.path.unlink()
     with pytest.raises(StoreCorrupt):
         _fill(database, _info(1))

@@ -1,4 +1,4 @@
-"""A glance sees what a store has, and makes nothing."""
+"""A glance sees a store's results and creates nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY, OTHER = bytes(32), bytes(range(32))
 
 @pytest.mark.parametrize("name", ["home", "50% off?", "#1", "ein Ort mit ü", "a?mode=memory"])
 def test_results_are_seen(tmp_path: Path, name: str) -> None:
-    """What was realised is seen, wherever the store lies; another key, output or object is not."""
+    """A realisation is seen, wherever the store is; a different key, output or object is not."""
     home = tmp_path / name
     with Store.open(home) as store:
         file = tmp_path / "file"
@@ -36,14 +36,14 @@ def test_results_are_seen(tmp_path: Path, name: str) -> None:
     assert not glance.has(database, asked[:1], used_since=int(time.time()) + 100)
 
 
-def test_nothing_is_made_where_nothing_is(tmp_path: Path) -> None:
-    """Where no database is there is none after it was looked at."""
+def test_no_database_is_created(tmp_path: Path) -> None:
+    """If there is no database, looking does not create one."""
     assert not glance.has(str(tmp_path / "db.sqlite"), [], used_since=0)
     assert [] == list(tmp_path.iterdir())
 
 
-def test_another_schema_is_not_looked_into(store: Store) -> None:
-    """A database of a later kernix is for it."""
+def test_newer_schema_is_not_read(store: Store) -> None:
+    """A newer kernix' database is not read."""
     database = str(store.layout.database)
     before = glance.has(database, [], used_since=0)
     store.database.execute(f"pragma user_version = {SCHEMA_VERSION + 1}")

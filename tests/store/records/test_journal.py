@@ -1,4 +1,4 @@
-"""The journal: its golden form, torn lines, other versions, compaction beside registrations."""
+"""The journal: its golden form, torn lines, other versions, compaction during registrations."""
 
 from __future__ import annotations
 
@@ -53,20 +53,20 @@ def journal(tmp_path: Path) -> Journal:
 
 
 def test_form(journal: Journal) -> None:
-    """The journal's form is this one, for ever."""
+    """The journal's form never changes."""
     _append(journal, [OBJECT, RESULT])
     assert journal.path.read_text() == GOLDEN
 
 
 def test_round_trip(journal: Journal) -> None:
-    """What was appended is read."""
+    """Appended lines are read back."""
     _append(journal, [OBJECT])
     _append(journal, [RESULT])
     assert list(journal.lines()) == [OBJECT, RESULT]
 
 
-def test_no_file_is_no_lines(journal: Journal) -> None:
-    """A journal that is not there has no lines."""
+def test_missing_journal(journal: Journal) -> None:
+    """A missing journal has no lines."""
     assert list(journal.lines()) == []
 
 
@@ -95,38 +95,38 @@ def test_torn_end(journal: Journal, cut: int) -> None:
     ],
 )
 def test_unreadable_lines_are_skipped(journal: Journal, text: str) -> None:
-    """A line that is not of this form is no line."""
+    """A line in another form is skipped."""
     _append(journal, [OBJECT])
     journal.path.write_text(journal.path.read_text() + text + "\n")
     _append(journal, [RESULT])
     assert list(journal.lines()) == [OBJECT, RESULT]
 
 
-def test_later_version(journal: Journal) -> None:
-    """A journal of a later format is refused, with its number."""
+def test_newer_version(journal: Journal) -> None:
+    """A journal with a newer format is refused, with its number."""
     journal.path.write_text('{"journal":2}\n')
     with pytest.raises(JournalTooNew) as caught:
         list(journal.lines())
     assert caught.value.found == 2
 
 
-def test_compaction_drops_what_is_gone(journal: Journal) -> None:
-    """Compaction keeps the lines of what is kept, and those alone."""
+def test_compaction_drops_deleted_objects(journal: Journal) -> None:
+    """Compaction keeps the lines of the objects to keep, and only those."""
     gone = RealisationLine(key=b"\x02" * 32, output="out", path=A)
     _append(journal, [OBJECT, gone, RESULT])
     journal.compact({str(B)}, lambda _: set(), contextlib.nullcontext)
     assert list(journal.lines()) == [OBJECT, RESULT]
 
 
-def test_compaction_keeps_what_arrives_meanwhile(journal: Journal) -> None:
-    """A registration that commits while the journal is being compacted keeps its line."""
+def test_compaction_keeps_new_registrations(journal: Journal) -> None:
+    """A registration that commits during a compaction keeps its line."""
     _append(journal, [OBJECT])
     journal.compact(set(), lambda paths: paths, contextlib.nullcontext)
     assert list(journal.lines()) == [OBJECT]
 
 
 def test_line_dropped_before_its_registration_comes_back(journal: Journal) -> None:
-    """A registration that is under way during a compaction finds its lines gone, and appends them again."""
+    """A registration whose lines are dropped by a compaction meanwhile appends them again."""
     with journal.appended([OBJECT]) as appended:
         journal.compact(set(), lambda _: set(), contextlib.nullcontext)
         assert list(journal.lines()) == []
@@ -135,7 +135,7 @@ def test_line_dropped_before_its_registration_comes_back(journal: Journal) -> No
 
 
 def test_nothing_is_appended_twice(journal: Journal) -> None:
-    """Without a compaction in between a registration's lines stay as they are."""
+    """Without a compaction in between, a registration does not append its lines again."""
     with journal.appended([OBJECT]) as appended:
         appended.ensure()
     assert list(journal.lines()) == [OBJECT]

@@ -1,4 +1,4 @@
-"""Small files that appear whole."""
+"""Small files written atomically."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_write(tmp_path: Path) -> None:
-    """A file is written with the directories above it, and nothing else is left."""
+    """A file is written, with its parent directories, and nothing else is left."""
     place = tmp_path / "a" / "file"
     assert write_whole(place, "text")
     assert place.read_text() == "text"
@@ -22,8 +22,8 @@ def test_write(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("replace", "text"), [(True, "new"), (False, "old")])
-def test_a_file_that_is_there(tmp_path: Path, *, replace: bool, text: str) -> None:
-    """A file is replaced only if that is wanted."""
+def test_existing_file(tmp_path: Path, *, replace: bool, text: str) -> None:
+    """An existing file is only replaced if *replace* is set."""
     place = tmp_path / "file"
     place.write_text("old")
     assert write_whole(place, "new", replace=replace) is replace
@@ -32,7 +32,7 @@ def test_a_file_that_is_there(tmp_path: Path, *, replace: bool, text: str) -> No
 
 
 def test_failure(tmp_path: Path) -> None:
-    """What cannot be written leaves what is there."""
+    """A failure to write leaves the existing file."""
     place = tmp_path / "file"
     place.write_text("old")
     with pytest.raises(UnicodeEncodeError):

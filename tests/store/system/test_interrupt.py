@@ -1,4 +1,4 @@
-"""Work in the store stops when its thread is told to, in the middle of whatever it does."""
+"""Interrupts stop a thread's work in the store at any point."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 
 HUGE = 1 << 42
-"""Bytes of a hole that takes half an hour to hash."""
+"""Bytes of a hole that would take half an hour to hash."""
 
 
 class _After:
-    """Says no so often, and then yes."""
+    """Returns False a number of times, and then True."""
 
     def __init__(self, times: int) -> None:
         self.left = times
@@ -144,13 +144,13 @@ WORK: dict[str, Callable[[Path, Pool], object]] = {
 @pytest.mark.parametrize("work", WORK)
 @pytest.mark.parametrize("times", [0, 5, 20])
 def test_work_is_interrupted(tmp_path: Path, pool: Pool, work: str, times: int) -> None:
-    """Whatever takes long looks again and again whether it is still wanted."""
+    """Any long operation keeps checking whether to stop."""
     with pytest.raises(Interrupted), interruptible(_After(times)):
         WORK[work](tmp_path / "it", pool)
 
 
-def test_nobody_asks_for_it(tmp_path: Path) -> None:
-    """Outside of the body that may be interrupted, nothing is, even if it was before."""
+def test_no_interrupt_outside(tmp_path: Path) -> None:
+    """Code outside the interruptible body is never interrupted, even if the body was."""
     with pytest.raises(Interrupted), interruptible(lambda: True):
         check()
     check()
@@ -164,8 +164,8 @@ def _check_for_long(_: int) -> None:
         check()
 
 
-def test_threads_ask_the_same() -> None:
-    """Threads that work for one that may be interrupted may be interrupted, too; and when one of them fails."""
+def test_worker_threads_are_interrupted() -> None:
+    """Threads that work for an interruptible thread are interruptible, too, and stop when one of them fails."""
     with pytest.raises(Interrupted), interruptible(_After(10)):
         in_parallel(_check_for_long, range(20), 4)
 
@@ -185,8 +185,8 @@ def _check_for_ever() -> None:
         time.sleep(0.001)
 
 
-def test_a_moment_to_tidy_up(tmp_path: Path) -> None:
-    """After an interrupt a little may still be done, and what takes longer is given up without an error."""
+def test_a_moment_for_cleaning_up(tmp_path: Path) -> None:
+    """After an interrupt, short work may finish; longer work is abandoned without an error."""
     with interruptible(lambda: True):
         with a_moment(60):
             remove_tree(_many(tmp_path / "little"))
@@ -195,8 +195,8 @@ def test_a_moment_to_tidy_up(tmp_path: Path) -> None:
     assert not (tmp_path / "little").exists()
 
 
-def test_what_an_interrupted_thread_leaves(tmp_path: Path) -> None:
-    """Interrupted in the middle of an addition, a store has no scratch and no object more."""
+def test_interrupted_addition(tmp_path: Path) -> None:
+    """An addition that is interrupted leaves no scratch and no object."""
     with Store.open(tmp_path / "home") as store:
         for times in (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89):
             source = _many(tmp_path / f"source-{times}")
@@ -207,7 +207,7 @@ def test_what_an_interrupted_thread_leaves(tmp_path: Path) -> None:
 
 
 def test_a_scratch_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What there is no time to remove goes to the trash, from which the next collection takes it."""
+    """A scratch that takes too long to remove goes to the trash, and the next collection deletes it."""
     monkeypatch.setattr(scratch, "_PATIENCE", 0)
     with Store.open(tmp_path / "home") as store:
         with interruptible(lambda: True), store.scratch() as place:

@@ -45,8 +45,8 @@ def _never() -> bool:
     return False
 
 
-def test_file_goes_with_the_lock(tmp_path: Path) -> None:
-    """A named lock's file exists while it is held and not afterwards."""
+def test_file_is_removed_with_the_lock(tmp_path: Path) -> None:
+    """A named lock's file exists only while it is held."""
     path = tmp_path / "lock"
     with locked(path):
         assert path.exists()
@@ -54,7 +54,7 @@ def test_file_goes_with_the_lock(tmp_path: Path) -> None:
 
 
 def test_exclusive_lock_excludes(tmp_path: Path) -> None:
-    """Who wants a lock that somebody has is told once that it must wait, and can give up."""
+    """A waiter for a lock is notified once, and can give up."""
     path = tmp_path / "lock"
     waits: list[int] = []
     answers = iter([False, False, True])
@@ -66,7 +66,7 @@ def test_exclusive_lock_excludes(tmp_path: Path) -> None:
 
 
 def test_shared_locks_admit_each_other(tmp_path: Path) -> None:
-    """Any number may hold a lock shared, and the name stays until the last of them goes."""
+    """Any number may hold a shared lock, and its file stays until the last of them releases it."""
     path = tmp_path / "lock"
     with locked(path, shared=True):
         with locked(path, shared=True, cancelled=lambda: True):
@@ -76,7 +76,7 @@ def test_shared_locks_admit_each_other(tmp_path: Path) -> None:
 
 
 def test_nobody_gets_a_lock_without_a_name(tmp_path: Path) -> None:
-    """An acquirer that comes to own an unlinked file looks for the lock of that name again."""
+    """A waiter that gets the lock of an unlinked file tries again with the lock's name."""
     path = tmp_path / "lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -90,7 +90,7 @@ def test_nobody_gets_a_lock_without_a_name(tmp_path: Path) -> None:
     thread.start()
     other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
     fcntl.flock(other, fcntl.LOCK_EX)
-    (tmp_path / "other").replace(path)  # at one stroke: between two the thread could take the name for itself
+    (tmp_path / "other").replace(path)  # atomically: otherwise the thread could take the name in between
     os.close(descriptor)
     assert not entered.wait(0.2)
     os.close(other)
@@ -99,7 +99,7 @@ def test_nobody_gets_a_lock_without_a_name(tmp_path: Path) -> None:
 
 
 def test_killed_holder_leaves_nothing_locked(tmp_path: Path) -> None:
-    """The next one proceeds when a holder is killed."""
+    """When a holder is killed, the next one proceeds."""
     path = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", _HOLD, path], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
@@ -110,7 +110,7 @@ def test_killed_holder_leaves_nothing_locked(tmp_path: Path) -> None:
 
 
 def test_processes_take_turns(tmp_path: Path) -> None:
-    """Processes that lock, count and unlock in a loop lose no count."""
+    """Processes that lock, count and unlock in a loop do not lose a count."""
     counter = tmp_path / "counter"
     counter.write_text("0")
     arguments = [sys.executable, "-c", _COUNT, str(tmp_path / "lock"), str(counter)]
@@ -148,7 +148,7 @@ def test_gate_waits_for_those_inside(tmp_path: Path) -> None:
 
 
 def test_gate_does_not_starve_the_collector(tmp_path: Path) -> None:
-    """Exclusive entry succeeds although others enter shared, overlapping, all the time."""
+    """Exclusive entry succeeds although others enter shared all the time, overlapping."""
     gate = Gate(tmp_path)
     stop = threading.Event()
 

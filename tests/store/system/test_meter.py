@@ -1,4 +1,4 @@
-"""What several threads have done, together."""
+"""The common progress of several threads."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from store.system.meter import Meter
 
 
-def test_what_all_have_done_is_told() -> None:
-    """The step is told at its start, then with each part, in order, and never beyond its end."""
+def test_progress_is_reported() -> None:
+    """Progress is reported at the start, then with each part, in order, and never beyond the total."""
     told: list[tuple[str, int, int]] = []
     meter = Meter(lambda *it: told.append(it), "hashing", 1000)
     with ThreadPoolExecutor(8) as executor:
@@ -16,8 +16,8 @@ def test_what_all_have_done_is_told() -> None:
     assert [("hashing", min(1000, 3 * number), 1000) for number in range(401)] == told
 
 
-def test_what_needed_no_work_is_passed_over() -> None:
-    """The step gets to where it is, and never back."""
+def test_skipped_items() -> None:
+    """Progress can jump forward over skipped items, but never back."""
     told: list[int] = []
     meter = Meter(lambda _what, done, _total: told.append(done), "deleting", 10)
     meter.reach(5)

@@ -1,4 +1,4 @@
-"""Doubtful moments: after one, no file of the pool becomes a part of an object before it has been read."""
+"""Doubtful moments: after one, no file of the pool becomes part of an object before it has been read."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _doubt(store: Store) -> None:
 
 
 def _spoil(path: Path, damage: Callable[[Path], object]) -> None:
-    """Damage *path* as a disk does it: what stat(2) says stays, but for the size."""
+    """Damage *path* as a disk might: only the size in its status may change."""
     mode = path.stat().st_mode
     path.chmod(0o600)
     damage(path)
@@ -92,10 +92,10 @@ DAMAGES = [_empty, _truncate, _flip, _zero]
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["one", "run", "large"])
-def test_what_is_damaged_is_not_linked(
+def test_damaged_files_are_not_linked(
     store: Store, source: Path, added: StorePath, damage: Callable[[Path], object], name: str
 ) -> None:
-    """A file that the disk damaged is in no object that is made after a doubtful moment, and its name says where it is."""
+    """After a doubtful moment, no new object contains a damaged file, and the pool lists it as damaged."""
     _spoil(store.path(added) / name, damage)
     _doubt(store)
     again = store.add(source, "again")
@@ -111,16 +111,16 @@ def test_what_is_damaged_is_not_linked(
 def test_an_empty_file_is_seen_at_any_time(
     store: Store, source: Path, added: StorePath, damage: Callable[[Path], object]
 ) -> None:
-    """An empty file that should not be empty is never linked, whatever moment it is."""
+    """An empty file that should not be empty is never linked, doubtful moment or not."""
     _spoil(store.path(added) / "one", damage)
     assert _is_whole(store, store.add(source, "again"))
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_was_written_to_is_seen_at_any_time(
+def test_a_changed_file_is_seen_at_any_time(
     store: Store, source: Path, added: StorePath, damage: Callable[[Path], object]
 ) -> None:
-    """Who writes to a file of the store changes its time, and then it is read before it is linked."""
+    """Writing to a file of the store changes its time, so it is read before it is linked."""
     path = store.path(added) / "one"
     path.chmod(0o600)
     damage(path)
@@ -128,8 +128,8 @@ def test_what_was_written_to_is_seen_at_any_time(
     assert _is_whole(store, store.add(source, "again"))
 
 
-def test_a_mode_that_was_changed_is_put_right(store: Store, source: Path, added: StorePath) -> None:
-    """A file with the right content and another mode gets its own back when it is linked."""
+def test_a_changed_mode_is_restored(store: Store, source: Path, added: StorePath) -> None:
+    """A file with the right content and a wrong mode gets its mode back when it is linked."""
     path = store.path(added) / "one"
     path.chmod(0o644)
     again = store.add(source, "again")
@@ -137,8 +137,8 @@ def test_a_mode_that_was_changed_is_put_right(store: Store, source: Path, added:
     assert 0o444 == path.stat().st_mode & 0o777
 
 
-def test_what_is_whole_is_shared_as_before(store: Store, source: Path, added: StorePath) -> None:
-    """After a doubtful moment, equal files are still one inode, and nothing is doubtful any more once all was used."""
+def test_intact_files_are_shared_again(store: Store, source: Path, added: StorePath) -> None:
+    """After a doubtful moment, equal files still become one inode, and no used file is doubtful any more."""
     _doubt(store)
     again = store.add(source, "again")
     for name in ("one", "sub/two", "run", "large"):
@@ -149,7 +149,7 @@ def test_what_is_whole_is_shared_as_before(store: Store, source: Path, added: St
 
 
 def test_a_file_is_read_once(store: Store, source: Path, added: StorePath) -> None:
-    """What was read since the doubtful moment is not read again: damage that leaves all times is for the next one to find."""
+    """A file read since the doubtful moment is not read again: the next one finds later damage that keeps all times."""
     _doubt(store)
     store.add(source, "again")
     _spoil(store.path(added) / "one", _flip)
@@ -159,7 +159,7 @@ def test_a_file_is_read_once(store: Store, source: Path, added: StorePath) -> No
 
 
 def test_doubts_add_up(store: Store, source: Path, added: StorePath, make: Make) -> None:
-    """What was not read between two doubtful moments is doubtful after the second as well."""
+    """Files not read between two doubtful moments are still doubtful after the second."""
     for _ in range(2):
         _doubt(store)
         make("other")
@@ -167,8 +167,8 @@ def test_doubts_add_up(store: Store, source: Path, added: StorePath, make: Make)
     assert _is_whole(store, store.add(source, "again"))
 
 
-def test_a_scratch_that_was_left_is_a_doubtful_moment(store: Store, source: Path, added: StorePath) -> None:
-    """Who does not come to the end leaves a scratch with something in it; an empty one says nothing."""
+def test_an_abandoned_scratch_is_a_doubtful_moment(store: Store, source: Path, added: StorePath) -> None:
+    """A process that dies leaves a scratch with something in it; an empty one does not count."""
     _spoil(store.path(added) / "one", _flip)
     (store.layout.builds / "left").mkdir()
     assert not _is_whole(store, store.add(source, "second"))
@@ -177,8 +177,8 @@ def test_a_scratch_that_was_left_is_a_doubtful_moment(store: Store, source: Path
     assert [] == list(store.layout.builds.iterdir())
 
 
-def test_a_scratch_that_was_given_up_says_nothing(store: Store, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who comes to the end, and is interrupted while the scratch is removed, leaves no doubt."""
+def test_a_scratch_that_was_given_up(store: Store, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that finishes, but is interrupted while it removes its scratch, causes no doubt."""
 
     def interrupted(_: Path) -> None:
         raise KeyboardInterrupt
@@ -197,7 +197,7 @@ def test_a_scratch_that_was_given_up_says_nothing(store: Store, source: Path, mo
 
 
 def test_a_collection_does_not_wipe_the_traces(store: Store, source: Path, added: StorePath) -> None:
-    """A scratch that the collector removed was a doubtful moment all the same."""
+    """If the collector removes an abandoned scratch, the doubtful moment is not forgotten."""
     _spoil(store.path(added) / "one", _flip)
     (store.layout.builds / "left").mkdir()
     (store.layout.builds / "left/file").write_text("half an obj")
@@ -208,7 +208,7 @@ def test_a_collection_does_not_wipe_the_traces(store: Store, source: Path, added
 def test_a_disk_that_does_not_write_is_a_doubtful_moment(
     store: Store, source: Path, added: StorePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When `syncfs` fails, what the pool has is read again."""
+    """When `syncfs` fails, the pool's files are read again."""
 
     def fail(_: int) -> None:
         raise OSError(5, "Input/output error")
@@ -222,7 +222,7 @@ def test_a_disk_that_does_not_write_is_a_doubtful_moment(
 
 
 def test_a_copy_of_a_store_is_doubted(store: Store, source: Path, added: StorePath, tmp_path: Path) -> None:
-    """A store that was copied to another place has files that nobody has read there."""
+    """In a copy of a store, all files are doubtful."""
     _spoil(store.path(added) / "one", _flip)
     subprocess.run(["/bin/cp", "-a", store.layout.home, tmp_path / "copy"], check=True)
     with Store.open(tmp_path / "copy") as copy:
@@ -230,8 +230,8 @@ def test_a_copy_of_a_store_is_doubted(store: Store, source: Path, added: StorePa
 
 
 @pytest.mark.parametrize("step", ["recover: scratches", "recover: pool", "recover: doubt", "recover: boot"])
-def test_a_recovery_that_does_not_end_is_made_again(store: Store, source: Path, added: StorePath, step: str) -> None:
-    """Wherever it stops, the next one doubts what this one would have."""
+def test_an_interrupted_recovery_is_repeated(store: Store, source: Path, added: StorePath, step: str) -> None:
+    """Wherever a recovery stops, the next one doubts the same files."""
 
     def stop(name: str) -> None:
         if name == step:
@@ -248,8 +248,8 @@ def test_a_recovery_that_does_not_end_is_made_again(store: Store, source: Path, 
     assert _is_whole(store, store.add(source, "again"))
 
 
-def test_the_pool_is_read_by_whoever_opened_it_before(store: Store, home: Path, source: Path, added: StorePath) -> None:
-    """A process that had the store open when another one came to doubt links nothing that was not read."""
+def test_doubts_reach_open_stores(store: Store, home: Path, source: Path, added: StorePath) -> None:
+    """A process that had the store open when another one came to doubt it links no unread file."""
     _spoil(store.path(added) / "one", _flip)
     with Store.open(home) as other:
         _doubt(store)
@@ -258,8 +258,8 @@ def test_the_pool_is_read_by_whoever_opened_it_before(store: Store, home: Path, 
         assert _is_whole(other, other.add(source, "again"))
 
 
-def test_an_entry_that_is_no_file(pool: Pool, tmp_path: Path) -> None:
-    """A symbolic link or a fifo in the pool is linked into nothing."""
+def test_an_entry_that_is_not_a_file(pool: Pool, tmp_path: Path) -> None:
+    """A symbolic link or a fifo in the pool is never linked to."""
     digest = blake3(DATA).digest()
     (tmp_path / "secret").write_bytes(DATA)
     place = pool.directory / digest.hex()[:2] / digest.hex()[2:]
@@ -337,7 +337,7 @@ def image(tmp_path: Path) -> Path:
 
 
 def _on_disk(top: Path, image: Path, step: str) -> str:
-    # In a mount namespace of its own, so that nothing stays mounted.
+    # In its own mount namespace, so that nothing stays mounted.
     words: list[str | Path] = [
         "/usr/bin/unshare",
         "--mount",
@@ -357,14 +357,14 @@ def _on_disk(top: Path, image: Path, step: str) -> str:
 
 
 def test_a_disk_that_went_away_under_a_running_kernel(image: Path, tmp_path: Path) -> None:
-    """Shut down in the middle of a build, checked and mounted again in the same boot, a disk gives no empty files."""
+    """A disk that is shut down during a build, checked and remounted within one boot yields no empty files."""
     empty, wrong = map(int, _on_disk(tmp_path, image, "run").split())
     assert empty >= 50
     assert 0 == wrong
 
 
 def test_a_mount_over_an_open_store(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process whose store lies on another mount than when it was opened does not go on."""
+    """A process stops if its store is on another mount than when it was opened."""
     numbers = iter(["ext4 1", "ext4 2"])
     monkeypatch.setattr("store.scratch.mount", lambda _: next(numbers))
     with pytest.raises(StoreRemounted), store.scratch():

@@ -1,4 +1,4 @@
-"""Taking trees in."""
+"""Adopting trees."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TREE: Tree = {
 
 @given(trees)
 def test_same_content(tree: Tree) -> None:
-    """A copy, the tree itself once adopted, and the description agree; both are canonical, the source is as it was."""
+    """A copy, the adopted tree itself, and the description agree; both are canonical, and the source is unchanged."""
     with tempfile.TemporaryDirectory() as scratch, Pool.open(Path(scratch, "pool")) as pool:
         source = write(tree, Path(scratch, "source"))
         copy = Path(scratch, "copy")
@@ -55,7 +55,7 @@ def _files(path: Path) -> dict[Path, int]:
 
 
 def test_copies_share_files(pool: Pool, tmp_path: Path) -> None:
-    """Equal files of all trees are one, within a tree and between trees, adopted or copied, small or large."""
+    """Equal files become one inode, within and between trees, adopted or copied, small or large."""
     tree: Tree = {**TREE, b"large": File(b"x" * 3000000)} if isinstance(TREE, dict) else TREE
     source = write(tree, tmp_path / "source")
     copy_in(source, tmp_path / "one", pool)
@@ -68,7 +68,7 @@ def test_copies_share_files(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_adopt_again(pool: Pool, tmp_path: Path) -> None:
-    """Adopting what is canonical already changes nothing."""
+    """Adopting a canonical tree changes nothing."""
     path = write(TREE, tmp_path / "tree")
     content = adopt(path, pool)
     inodes = _files(path)
@@ -77,7 +77,7 @@ def test_adopt_again(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_adopt_links_of_objects(pool: Pool, tmp_path: Path) -> None:
-    """Files that a builtin linked from an object stay its files, also when the pool has lost them."""
+    """Files that a builtin linked from an object stay the object's, even if the pool has lost them."""
     adopt(write(TREE, tmp_path / "object"), pool)
     for _ in range(2):
         path = write({b"new": File(b"new")}, tmp_path / "tree")
@@ -92,15 +92,15 @@ def test_adopt_links_of_objects(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_adopt_hard_links(pool: Pool, tmp_path: Path) -> None:
-    """Hard links among the files of a tree are what equal files are."""
+    """Hard links within a tree are treated like equal files."""
     path = write({b"a": File(b"1"), b"dir": {}}, tmp_path / "tree")
     os.link(path / "a", path / "dir/b")
     assert digest({b"a": File(b"1"), b"dir": {b"b": File(b"1")}}) == adopt(path, pool).digest
     assert is_canonical(path)
 
 
-def test_adopt_link_to_outside(pool: Pool, tmp_path: Path) -> None:
-    """A file that has a name elsewhere is refused, and its mode and time stay."""
+def test_adopt_hard_link_to_outside(pool: Pool, tmp_path: Path) -> None:
+    """A file with a name outside the tree is refused, and keeps its mode and time."""
     secret = write(File(b"secret"), tmp_path / "secret")
     path = write(TREE, tmp_path / "tree")
     os.link(secret, path / "dir/stolen")
@@ -140,7 +140,7 @@ BAD = [
 @pytest.mark.parametrize(("make", "reason"), BAD)
 @pytest.mark.parametrize("place", ["dir/bad", ""])
 def test_adopt_refuses(pool: Pool, tmp_path: Path, make: Callable[[Path], None], reason: str, place: str) -> None:
-    """What no object holds is refused by its place, before any file is changed or pooled."""
+    """Nodes that no object can contain are refused by path, before any file is changed or pooled."""
     path = tmp_path / "tree"
     if place:
         write(TREE, path)
@@ -153,7 +153,7 @@ def test_adopt_refuses(pool: Pool, tmp_path: Path, make: Callable[[Path], None],
 
 
 def test_inherited_setgid(pool: Pool, tmp_path: Path) -> None:
-    """A directory that has its setgid bit from where the store lies is adopted without it."""
+    """A directory that has inherited its setgid bit from the store's parent is adopted without it."""
     path = write(TREE, tmp_path / "tree")
     (path / "dir").chmod(0o2755)
     assert digest(TREE) == adopt(path, pool).digest
@@ -162,7 +162,7 @@ def test_inherited_setgid(pool: Pool, tmp_path: Path) -> None:
 
 @pytest.mark.root
 def test_other_owner(pool: Pool, tmp_path: Path) -> None:
-    """A file of another user is refused."""
+    """Another user's file is refused."""
     path = write(TREE, tmp_path / "tree")
     os.chown(path / "dir/file", 1234, 1234)
     with pytest.raises(InvalidTree, match="it belongs to user 1234"):
@@ -170,7 +170,7 @@ def test_other_owner(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_attributes(pool: Pool, tmp_path: Path) -> None:
-    """Extended attributes go."""
+    """Extended attributes are removed."""
     path = write(TREE, tmp_path / "tree")
     try:
         for place in (path, path / "dir", path / "dir/file"):
@@ -182,7 +182,7 @@ def test_attributes(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_links_are_not_followed(pool: Pool, tmp_path: Path) -> None:
-    """What links of an output lead to is neither read nor changed."""
+    """The targets of an output's links are neither read nor changed."""
     outside = write({b"file": File(b"1")}, tmp_path / "outside")
     tree: Tree = {b"dir": Link(os.fsencode(outside)), b"file": Link(os.fsencode(outside / "file"))}
     assert digest(tree) == adopt(write(tree, tmp_path / "tree"), pool).digest
@@ -191,7 +191,7 @@ def test_links_are_not_followed(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_ordinary_user() -> None:
-    """Who is not root adopts trees with modes that forbid reading them, copies read-only trees, and moves objects."""
+    """An ordinary user adopts trees with unreadable modes, copies read-only trees, and moves objects."""
 
     def check() -> None:
         os.umask(0o027)

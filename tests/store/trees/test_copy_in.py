@@ -31,14 +31,14 @@ def _inodes(path: Path) -> list[int]:
 
 
 def test_copy_refuses(pool: Pool, tmp_path: Path) -> None:
-    """A copy holds no more than an output."""
+    """A copy refuses the same nodes as adopting an output."""
     os.mkfifo(write(TREE, tmp_path / "tree") / "dir/bad")
     with pytest.raises(InvalidTree, match="a fifo"):
         copy_in(tmp_path / "tree", tmp_path / "copy", pool)
 
 
 def test_copy_takes_no_modes(pool: Pool, tmp_path: Path) -> None:
-    """A user's setuid file, sticky directory and hard links are copied as what they hold."""
+    """Setuid files, sticky directories and hard links are copied as ordinary files and directories."""
     path = write(TREE, tmp_path / "tree")
     (path / "dir/run").chmod(0o4755)
     (path / "dir/empty").chmod(0o1777)
@@ -48,7 +48,7 @@ def test_copy_takes_no_modes(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_change_while_copying(pool: Pool, tmp_path: Path) -> None:
-    """The content is that of the copy, not of a source that changes."""
+    """The content is that of the copy, even if the source changes."""
     source = write(File(b"x" * 5000000), tmp_path / "source")
     content = copy_in(source, tmp_path / "copy", pool)
     os.truncate(source, 5)
@@ -56,7 +56,7 @@ def test_change_while_copying(pool: Pool, tmp_path: Path) -> None:
 
 
 def _holes(path: Path, parts: list[tuple[int, bytes]], length: int) -> bytes:
-    """Write a file of *length* bytes with *parts* at their offsets and holes elsewhere, and return what is in it."""
+    """Write a file of *length* bytes with *parts* at their offsets and holes elsewhere, and return its bytes."""
     content = bytearray(length)
     with path.open("wb") as file:
         file.truncate(length)
@@ -80,7 +80,7 @@ MIB = 1 << 20
     ],
 )
 def test_holes_stay_holes(pool: Pool, tmp_path: Path, parts: list[tuple[int, bytes]]) -> None:
-    """A file with holes has the same digest as one with zeros, and its copy takes no more room than it does."""
+    """A file with holes has the same digest as one with zeros, and its copy takes no more room than the original."""
     content = _holes(tmp_path / "sparse", parts, 12 * MIB)
     (tmp_path / "dense").write_bytes(content)
     copied = copy_in(tmp_path / "sparse", tmp_path / "copy", pool)
@@ -91,7 +91,7 @@ def test_holes_stay_holes(pool: Pool, tmp_path: Path, parts: list[tuple[int, byt
 
 
 def test_large(pool: Pool, tmp_path: Path) -> None:
-    """A tree that is large enough for helpers is copied as any other."""
+    """A tree large enough for helpers is copied like any other."""
     source = write(LARGE, tmp_path / "source")
     assert Content(digest(LARGE), size(LARGE), count(LARGE)) == copy_in(source, tmp_path / "copy", pool)
     assert LARGE == read(tmp_path / "copy")
@@ -100,7 +100,7 @@ def test_large(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_failure_with_helpers() -> None:
-    """What a helper cannot read is named by its whole path."""
+    """A file that a helper cannot read is named by its whole path."""
 
     def check() -> None:
         with tempfile.TemporaryDirectory() as scratch, Pool.open(Path(scratch, "pool")) as pool:
@@ -116,7 +116,7 @@ def test_failure_with_helpers() -> None:
 
 
 def test_seems_new(pool: Pool, tmp_path: Path) -> None:
-    """A tree seems new unless half of the files that are met first are known; a link or an unknown node does not count."""
+    """A tree seems new unless half of the first files are known; links and unknown nodes do not count."""
     path = write({b"dir": {b"%d" % number: File(b"%d" % number) for number in range(4)}}, tmp_path / "tree")
     assert seems_new(path, pool)
     copy_in(write({b"0": File(b"0")}, tmp_path / "other"), tmp_path / "copy", pool)
@@ -141,7 +141,7 @@ MIXED: Tree = {
 
 @pytest.mark.parametrize("mask", [0o22, 0o77, pytest.param(0o777, marks=pytest.mark.root)])
 def test_sizes(pool: Pool, tmp_path: Path, mask: int) -> None:
-    """Files of every size in one directory are copied whole, whatever mask the process has."""
+    """Files of every size in one directory are copied completely, whatever the umask."""
     source = write(MIXED, tmp_path / "source")
     before = os.umask(mask)
     try:
@@ -154,7 +154,7 @@ def test_sizes(pool: Pool, tmp_path: Path, mask: int) -> None:
 
 
 def test_one_of_several_fails() -> None:
-    """Where one of several small files cannot be read, the error names it, and not one beside it."""
+    """If one of several small files cannot be read, the error names that one, not its neighbour."""
 
     def check() -> None:
         with tempfile.TemporaryDirectory() as scratch, Pool.open(Path(scratch, "pool")) as pool:
@@ -169,7 +169,7 @@ def test_one_of_several_fails() -> None:
 
 
 def test_one_of_several_is_known(pool: Pool, tmp_path: Path) -> None:
-    """Of several small files, those that the pool has, and equal ones, become one file."""
+    """Small files that the pool has, and equal ones, become one inode each."""
     copy_in(write({b"3": File(b"3")}, tmp_path / "first"), tmp_path / "one", pool)
     tree: Tree = {b"%d" % number: File(b"%d" % (number % 5)) for number in range(20)}
     assert digest(tree) == copy_in(write(tree, tmp_path / "second"), tmp_path / "two", pool).digest

@@ -1,4 +1,4 @@
-"""Processes that take care of parts of a large tree."""
+"""Helper processes for large trees."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ NOBODY = 65534
 
 
 def test_read_content(tmp_path: Path) -> None:
-    """A tree that is large enough for helpers has the content that it has without them."""
+    """A tree large enough for helpers has the same content as without them."""
     path = write(LARGE, tmp_path / "tree")
     assert Content(digest(LARGE), size(LARGE), count(LARGE)) == read_content(path)
     assert content_of(path) == read_content(path)
 
 
-def test_what_cannot_be_stored(tmp_path: Path) -> None:
-    """What no object may have is refused as without helpers."""
+def test_invalid_trees(tmp_path: Path) -> None:
+    """Nodes that no object can contain are refused as without helpers."""
     path = write(LARGE, tmp_path / "tree")
     os.mkfifo(path / "7/79/fifo")
     with pytest.raises(InvalidTree) as caught:
@@ -56,7 +56,7 @@ def _start(*arguments: str, source: Path, target: Path | str = "") -> TreeHelper
 
 
 def test_reading(tmp_path: Path) -> None:
-    """A helper reads what is below a directory, and touches nothing."""
+    """A helper reads everything below a directory, and changes nothing."""
     source = write({b"dir": {b"a": File(b"1"), b"b": File(b"2", executable=True)}}, tmp_path / "source")
     content = content_of(source / "dir")
     with contextlib.closing(_start("store.trees.helpers", "help_reading", "", "", source=source)) as helper:
@@ -99,10 +99,10 @@ def test_a_helper_stays_in_the_tree(tmp_path: Path, swapped: str) -> None:
 
 @pytest.mark.root
 def test_swapping_while_a_tree_is_copied(tmp_path: Path) -> None:
-    """While another user swaps directories of his for links, nothing that he cannot read gets into the copy."""
+    """While another user swaps his directories for links, nothing that he cannot read gets into the copy."""
     secret = write({b"%d" % number: File(b"secret %d" % number) for number in range(50)}, tmp_path / "secret")
     secret.chmod(0o700)
-    top = Path(tempfile.mkdtemp(prefix="kernix-"))  # where other users get to
+    top = Path(tempfile.mkdtemp(prefix="kernix-"))  # accessible to other users
     top.chmod(0o755)
     source = write(LARGE, top / "source")
     for place in (source, *source.rglob("*")):
@@ -124,7 +124,7 @@ def test_swapping_while_a_tree_is_copied(tmp_path: Path) -> None:
 
 
 def _swap(source: Path, secret: Path) -> None:
-    """Replace directories of *source* by links to *secret* and put them back, again and again, as an ordinary user."""
+    """As an ordinary user, repeatedly replace directories of *source* by links to *secret* and put them back."""
     os.setgid(NOBODY)
     os.setuid(NOBODY)
     while True:
@@ -140,7 +140,7 @@ def _swap(source: Path, secret: Path) -> None:
 @pytest.mark.parametrize("bad", [False, True])
 @pytest.mark.parametrize("killed", [False, True])
 def test_copying(tmp_path: Path, killed: bool, bad: bool) -> None:
-    """A helper copies what is below a directory; where it cannot, or was killed, nothing is left of it."""
+    """A helper copies everything below a directory; if it fails or is killed, nothing of that is left."""
     tree: Tree = {b"a": File(b"1"), b"b": {b"c": File(b"2"), b"empty": {}}}
     source = write({b"dir": tree}, tmp_path / "source")
     target = tmp_path / "target"
@@ -166,13 +166,13 @@ def test_copying(tmp_path: Path, killed: bool, bad: bool) -> None:
 
 @pytest.fixture
 def helper() -> Iterator[HelperProcess]:
-    """Return a process that looks at files."""
+    """Return a process that examines directories."""
     with contextlib.closing(HelperProcess.start("tests.store.helping", "measure")) as started:
         yield started
 
 
 def test_walk(helper: HelperProcess, tmp_path: Path) -> None:
-    """Answers come request after request."""
+    """Requests are answered one after another."""
     place = write({b"a\xff\n": {b"1": File(b"12"), b"2": File()}, b"b": {}}, tmp_path / "dir")
     below = os.fsdecode(os.fsencode(place) + b"/a\xff\n")
     assert helper.walk(below, "", 7) == (blake3(os.fsencode(below) + b" ").digest(), 2, 7)
@@ -180,19 +180,19 @@ def test_walk(helper: HelperProcess, tmp_path: Path) -> None:
 
 
 def test_failure(helper: HelperProcess, tmp_path: Path) -> None:
-    """What fails is not done, and the helper goes on with the next request."""
+    """A failed request is not done, and the helper continues with the next."""
     assert helper.walk(str(tmp_path / "gone"), "", 0) is None
     assert helper.walk(str(tmp_path), "", 0)
 
 
 def test_killed(helper: HelperProcess, tmp_path: Path) -> None:
-    """A helper that was killed does nothing more, which is no error."""
+    """A helper that was killed does nothing more, which is not an error."""
     helper.stop()
     assert helper.walk(str(tmp_path), "", 0) is None
 
 
 def test_interrupt(helper: HelperProcess, tmp_path: Path) -> None:
-    """An interrupt is the asker's business."""
+    """The helper ignores interrupts, which its asker handles."""
     helper.walk(str(tmp_path), "", 0)
     os.kill(helper.pid, signal.SIGINT)
     assert helper.walk(str(tmp_path), "", 0)
@@ -205,8 +205,8 @@ def _lives(pid: int) -> bool:
         return False
 
 
-def test_it_dies_with_who_started_it(tmp_path: Path) -> None:
-    """Nothing of a helper is left when its asker is killed, even if it would never answer."""
+def test_it_dies_with_its_parent(tmp_path: Path) -> None:
+    """When its asker is killed, a helper ends, even if it would never answer."""
     code = (
         "import sys; from store.trees.helpers import HelperProcess; helper = HelperProcess.start('tests.store.helping', 'hang');"
         "print(helper.pid, flush=True); helper.walk(sys.argv[1], '', 0)"
@@ -226,7 +226,7 @@ def test_it_dies_with_who_started_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("asked", [False, True])
 def test_end(tmp_path: Path, asked: bool) -> None:
-    """The process ends when it is not needed any more, and no descriptor stays."""
+    """The process ends when it is no longer needed, and leaves no open descriptor."""
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- descriptors, not files
     helper = HelperProcess.start("tests.store.helping", "measure")
     if asked:

@@ -35,7 +35,7 @@ def _inode(path: Path) -> int:
 
 
 def test_share(pool: Pool, tmp_path: Path) -> None:
-    """What was offered once is linked from then on."""
+    """A file that was offered once is linked from then on."""
     first, second = _file(tmp_path / "first"), tmp_path / "second"
     pool.offer(DIGEST, False, None, os.fspath(first))
     assert pool.link(DIGEST, False, None, os.fspath(second))
@@ -54,7 +54,7 @@ def test_relative_to_descriptors(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_absent(pool: Pool, tmp_path: Path) -> None:
-    """What the pool has not got, or only with another mode, it does not link."""
+    """The pool does not link a file that it lacks, or only has with another mode."""
     pool.offer(DIGEST, False, None, os.fspath(_file(tmp_path / "first")))
     assert not pool.link(DIGEST, True, None, os.fspath(tmp_path / "second"))
     assert not pool.link(blake3(b"").digest(), False, None, os.fspath(tmp_path / "second"))
@@ -62,7 +62,7 @@ def test_absent(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_offer_of_a_copy(pool: Pool, tmp_path: Path) -> None:
-    """A file with the bytes of a pooled one becomes a link to it; one that is a link already stays."""
+    """An offered file with the bytes of a pooled one becomes a link to it; one that is a link already stays."""
     first, second = _file(tmp_path / "first"), _file(tmp_path / "second")
     for path in (first, second, first, second):
         pool.offer(DIGEST, False, None, os.fspath(path))
@@ -72,7 +72,7 @@ def test_offer_of_a_copy(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_damaged_entry(pool: Pool, tmp_path: Path) -> None:
-    """An entry that has lost bytes gives way to a whole file."""
+    """A truncated entry is replaced by an intact file."""
     first, second = _file(tmp_path / "first"), _file(tmp_path / "second")
     pool.offer(DIGEST, False, None, os.fspath(first))
     first.chmod(0o644)
@@ -84,7 +84,7 @@ def test_damaged_entry(pool: Pool, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.statvfs("/tmp").f_namemax != 255, reason="tests the limit of a usual file system")
 def test_most_links(pool: Pool, tmp_path: Path) -> None:
-    """When a pooled file can take no more links, the next copy of it takes its place."""
+    """When a pooled file cannot have more links, its next copy replaces it."""
     first = _file(tmp_path / "first")
     pool.offer(DIGEST, False, None, os.fspath(first))
     many = tmp_path / "many"
@@ -104,7 +104,7 @@ def test_most_links(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_no_links_across_file_systems(pool: Pool, tmp_path: Path) -> None:
-    """Where hard links cannot be made, nothing is shared and nothing fails."""
+    """If hard links are impossible, nothing is shared and nothing fails."""
     elsewhere = _elsewhere(tmp_path)
     pool.offer(DIGEST, False, None, os.fspath(_file(tmp_path / "first")))
     assert not pool.link(DIGEST, False, None, os.fspath(elsewhere / "kernix-test-link"))
@@ -125,7 +125,7 @@ def _elsewhere(tmp_path: Path) -> Path:
 
 
 def test_error(pool: Pool, tmp_path: Path) -> None:
-    """What has nothing to do with sharing is an error."""
+    """An error that is unrelated to sharing is raised."""
     pool.offer(DIGEST, False, None, os.fspath(_file(tmp_path / "first")))
     with pytest.raises(FileExistsError):
         pool.link(DIGEST, False, None, os.fspath(tmp_path / "first"))
@@ -134,7 +134,7 @@ def test_error(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_sweep(pool: Pool, tmp_path: Path) -> None:
-    """Entries that no object links to go, and links that someone left on their way."""
+    """Entries that no object links to are removed, and so are abandoned temporary links."""
     kept, dead = _file(tmp_path / "kept"), _file(tmp_path / "dead", b"y" * 10000)
     pool.offer(DIGEST, False, None, os.fspath(kept))
     pool.offer(blake3(b"y" * 10000).digest(), True, None, os.fspath(dead))
@@ -148,7 +148,7 @@ def test_sweep(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_drop(pool: Pool, tmp_path: Path) -> None:
-    """An entry that was dropped is linked no more."""
+    """A dropped entry is no longer linked to."""
     pool.offer(DIGEST, True, None, os.fspath(_file(tmp_path / "first")))
     for entry in list(pool.entries()):
         pool.drop(entry)
@@ -156,8 +156,8 @@ def test_drop(pool: Pool, tmp_path: Path) -> None:
     assert not pool.link(DIGEST, True, None, os.fspath(tmp_path / "second"))
 
 
-def test_strangers(pool: Pool, tmp_path: Path) -> None:
-    """A file in the pool that is none of its own is no entry."""
+def test_foreign_files(pool: Pool, tmp_path: Path) -> None:
+    """A foreign file in the pool is not an entry."""
     (tmp_path / "pool/zz").mkdir()
     _file(tmp_path / "pool/zz/README")
     assert list(pool.entries()) == []
@@ -169,7 +169,7 @@ class _Failures:
 
 
 def test_many_at_once(pool: Pool, tmp_path: Path) -> None:
-    """Threads that offer, link and sweep the same files at once disturb nobody."""
+    """Threads can offer, link and sweep the same files at the same time."""
     failures = _Failures()
     contents = [b"%d" % number for number in range(8)]
 

@@ -26,7 +26,7 @@ CHUNK = 1 << 20
 
 
 def test_where_references_are(tmp_path: Path) -> None:
-    """Digests are found in files and link targets at any depth, and only those that are asked for."""
+    """Digests are found in files and link targets at any depth, but only the candidates."""
     first, second, third, fourth = (digest.encode() for digest in DIGESTS)
     tree: Tree = {
         b"file": File(b"#!/store/" + first + b"-sh/bin/sh"),
@@ -49,7 +49,7 @@ def test_where_references_are(tmp_path: Path) -> None:
     ],
 )
 def test_references_in_names(tmp_path: Path, tree: Tree, found: bool) -> None:
-    """A digest is found in the name of a file, a directory or a link, in one component, and not in where the tree lies."""
+    """A digest is found in one component of a file's, directory's or link's name, but not in the tree's own path."""
     first = DIGESTS[0].encode()
 
     def named(name: bytes) -> bytes:
@@ -67,7 +67,7 @@ def test_references_in_names(tmp_path: Path, tree: Tree, found: bool) -> None:
 )
 @pytest.mark.parametrize("filler", [b"\0", b"a"])
 def test_across_reads(tmp_path: Path, offset: int, filler: bytes) -> None:
-    """A digest is found wherever it lies, also where one read of the file ends and another begins."""
+    """A digest is found at any offset, even where one read of the file ends and the next begins."""
     data = filler * offset + DIGESTS[0].encode() + filler * (2 * CHUNK - offset)
     write(File(data), tmp_path / "file")
     assert {DIGESTS[0]} == find_references(tmp_path / "file", DIGESTS)
@@ -80,7 +80,7 @@ def test_no_candidates(tmp_path: Path) -> None:
 
 @given(st.lists(st.sampled_from([digest.encode() for digest in DIGESTS]) | st.binary(max_size=40), max_size=8))
 def test_same_as_plain_search(parts: list[bytes]) -> None:
-    """What is found is what a plain search for each candidate finds, also in the middle of other digits."""
+    """The result is that of a plain search for each candidate, even within longer runs of digits."""
     data = b"".join(parts)
     candidates = frozenset(digest.encode() for digest in DIGESTS)
     assert {candidate for candidate in candidates if candidate in data} == occurring(data, candidates)

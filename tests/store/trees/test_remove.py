@@ -22,7 +22,7 @@ from tests.trees import File, Link, Tree, as_ordinary_user, count, trees, write
 
 @given(trees)
 def test_remove(tree: Tree) -> None:
-    """Everything goes, and is counted."""
+    """Everything is removed and counted."""
     with tempfile.TemporaryDirectory() as scratch:
         path = write(tree, Path(scratch, "tree"))
         assert count(tree) == remove_tree(path)[0]
@@ -30,12 +30,12 @@ def test_remove(tree: Tree) -> None:
 
 
 def test_nothing(tmp_path: Path) -> None:
-    """What is not there needs no removal."""
+    """Removing a missing tree does nothing."""
     assert remove_tree(tmp_path / "gone") == (0, 0)
 
 
 def test_bytes(tmp_path: Path) -> None:
-    """The disk gets back what has no other link; links to one file within the tree count once."""
+    """Files without other links are counted as freed; several links to one file within the tree count once."""
     path = write({b"a": File(b"x" * 8192), b"b": File(b"x" * 4096)}, tmp_path / "tree")
     os.link(path / "a", path / "another")
     os.link(path / "b", tmp_path / "outside")
@@ -44,7 +44,7 @@ def test_bytes(tmp_path: Path) -> None:
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
-    """What symbolic links lead to stays."""
+    """The targets of symbolic links stay."""
     outside = write({b"file": File()}, tmp_path / "outside")
     write({b"dir": Link(os.fsencode(outside)), b"file": Link(os.fsencode(outside / "file"))}, tmp_path / "tree")
     write(Link(os.fsencode(outside)), tmp_path / "link")
@@ -54,7 +54,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_modes() -> None:
-    """Directories that allow nothing, and objects, are removed by their owner, who need not be root."""
+    """Their owner, who need not be root, can remove objects and directories without any permissions."""
 
     def check() -> None:
         with tempfile.TemporaryDirectory() as scratch:
@@ -72,7 +72,7 @@ def test_modes() -> None:
 
 
 def test_depth(tmp_path: Path) -> None:
-    """A tree may be much deeper than there are descriptors."""
+    """A tree may be much deeper than the limit on open files."""
     depth = 300
     tree: Tree = {b"file": File()}
     for _ in range(depth):
@@ -88,7 +88,7 @@ def test_depth(tmp_path: Path) -> None:
 
 
 def test_race(tmp_path: Path) -> None:
-    """Nothing outside goes while someone turns directories into links to it and back."""
+    """Nothing outside is removed while another process turns directories into links to it and back."""
     outside = write({b"%d" % number: File() for number in range(20)}, tmp_path / "outside")
     tree, spare, link = tmp_path / "tree", tmp_path / "spare", tmp_path / "link"
     done = threading.Event()
@@ -119,7 +119,7 @@ def test_race(tmp_path: Path) -> None:
 
 
 def test_many(tmp_path: Path) -> None:
-    """Many trees are removed at once, and summed up."""
+    """Many trees are removed at the same time, and their totals returned."""
     paths = [write({b"file": File(b"x")}, tmp_path / str(number)) for number in range(20)]
     expected = sum(it.stat().st_blocks * 512 for path in paths for it in (path, path / "file"))
     assert (40, expected) == remove_many(paths, 4)
@@ -127,6 +127,6 @@ def test_many(tmp_path: Path) -> None:
 
 
 def test_failure() -> None:
-    """What cannot be removed is an error."""
+    """A failure to remove something is an error."""
     with pytest.raises(PermissionError):
         remove_tree(Path("/proc/self/fdinfo"))

@@ -1,4 +1,4 @@
-"""Tests for store.trees.stat_cache."""
+"""The index of files: unchanged files are not read again."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 TREE: Tree = {b"a": File(b"1"), b"b": File(b"22", executable=True), b"dir": {b"c": File(b"3"), b"\xff": File(b"4")}}
 TICK = 0.03
-"""Seconds, more than it takes until a file system's clock moves on; the index is told that this is enough."""
+"""Seconds, longer than a tick of a file system's clock; the index is told that this is enough."""
 
 
 @attrs.define
 class Reading(Taker):
-    """Notes which files are read."""
+    """Records which files are read."""
 
     names: list[str] = attrs.field(factory=list)
     _look: Look = attrs.field(factory=Look)
@@ -63,7 +63,7 @@ class Reading(Taker):
 
 @pytest.fixture(autouse=True, scope="module")
 def _trusted(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Skip where temporary files lie on a file system that an index does not trust."""
+    """Skip if temporary files are on a file system that the index does not trust."""
     if not _is_trusted(tmp_path_factory.getbasetemp()) or not _is_trusted(Path(tempfile.gettempdir())):
         pytest.skip("temporary files lie on a file system that may not note every change")
 
@@ -79,18 +79,18 @@ def _is_trusted(directory: Path) -> bool:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """Return where an index may be."""
+    """Return a path for an index."""
     return tmp_path / "index.sqlite"
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Return where TREE is."""
+    """Return the path of TREE."""
     return write(TREE, tmp_path / "tree")
 
 
 def _looked(place: Path, tree: Path, margin: int = int(TICK / 2 * 1e9)) -> tuple[Content, list[str]]:
-    """Return the content of *tree*, and which files were read to know it."""
+    """Return the content of *tree*, and the files that were read to compute it."""
     time.sleep(TICK)
     reading = Reading()
     with Index.open(place, margin=margin) as index:
@@ -100,7 +100,7 @@ def _looked(place: Path, tree: Path, margin: int = int(TICK / 2 * 1e9)) -> tuple
     return content, sorted(reading.names)
 
 
-def test_what_has_not_changed_is_not_read(place: Path, tree: Path) -> None:
+def test_unchanged_files_are_not_read(place: Path, tree: Path) -> None:
     """The second time no file is read, and the content is the same."""
     first, names = _looked(place, tree)
     assert ["a", "b", "c", "\udcff"] == names
@@ -145,8 +145,8 @@ def _replace(tree: Path) -> None:
         pytest.param(lambda tree: os.utime(tree / "a", (5, 5)), ["a"], id="another time"),
     ],
 )
-def test_what_has_changed_is_read(place: Path, tree: Path, change: Callable[[Path], object], names: list[str]) -> None:
-    """Whatever is done to a file, it is read again, and others are not; and again the third time is free."""
+def test_changed_files_are_read(place: Path, tree: Path, change: Callable[[Path], object], names: list[str]) -> None:
+    """Whatever happened to a file, it alone is read again; the third time nothing is read."""
     _looked(place, tree)
     change(tree)
     content, found = _looked(place, tree)
@@ -155,7 +155,7 @@ def test_what_has_changed_is_read(place: Path, tree: Path, change: Callable[[Pat
 
 
 def test_a_file_that_was_just_written_is_not_remembered(place: Path, tree: Path) -> None:
-    """It may be written to once more within its file system's resolution of time, and then shows the same."""
+    """It may be written to again within the resolution of its file system's times without changing its status."""
     assert _looked(place, tree, margin=MARGIN) == _looked(place, tree, margin=MARGIN)
     assert ["a", "b", "c", "\udcff"] == _looked(place, tree, margin=MARGIN)[1]
 
@@ -163,7 +163,7 @@ def test_a_file_that_was_just_written_is_not_remembered(place: Path, tree: Path)
 @settings(max_examples=25, deadline=None)
 @given(before=directories, after=directories)
 def test_any_tree_after_any_other(before: Tree, after: Tree) -> None:
-    """Where a tree was turned into another one in place, the content is that of the other."""
+    """If one tree was turned into another in place, the content is that of the new tree."""
     assert isinstance(after, dict)
     with tempfile.TemporaryDirectory() as scratch:
         place, tree = Path(scratch, "index"), Path(scratch, "tree")
@@ -183,7 +183,7 @@ def test_any_tree_after_any_other(before: Tree, after: Tree) -> None:
 @settings(max_examples=25, deadline=None)
 @given(tree=directories, known=st.booleans(), pooled=st.booleans())
 def test_copies(tree: Tree, known: bool, pooled: bool) -> None:
-    """A copy is the tree, whatever the index knows and the pool has of it."""
+    """A copy equals the tree, whatever the index and the pool have of it."""
     with tempfile.TemporaryDirectory() as scratch, Pool.open(Path(scratch, "pool")) as pool:
         source = write(tree, Path(scratch, "tree"))
         time.sleep(TICK)
@@ -235,8 +235,8 @@ def _change(place: Path, statement: str) -> None:
         pytest.param(Path.unlink, id="gone"),
     ],
 )
-def test_what_cannot_be_trusted_is_made_again(place: Path, tree: Path, spoil: Callable[[Path], object]) -> None:
-    """All is read once more, and then nothing."""
+def test_an_untrusted_index_is_recreated(place: Path, tree: Path, spoil: Callable[[Path], object]) -> None:
+    """All files are read once more, and then none."""
     first, names = _looked(place, tree)
     spoil(place)
     assert (first, names) == _looked(place, tree)
@@ -244,13 +244,13 @@ def test_what_cannot_be_trusted_is_made_again(place: Path, tree: Path, spoil: Ca
 
 
 @pytest.mark.parametrize("directory", ["/proc/sys/kernel", "/sys/kernel"])
-def test_what_notes_no_changes_is_not_known(directory: str) -> None:
-    """Nothing is known on file systems that do not note every change, such as those that the kernel makes up."""
+def test_untrusted_file_systems(directory: str) -> None:
+    """Nothing is remembered on file systems that do not record every change, such as procfs."""
     assert not _is_trusted(Path(directory))
 
 
-def test_without_a_place(tmp_path: Path, tree: Path) -> None:
-    """Where no index can be, trees are read as if nobody had thought of one."""
+def test_without_an_index(tmp_path: Path, tree: Path) -> None:
+    """Where no index can be created, trees are read as if there were none."""
     place = tmp_path / "no such directory/index.sqlite"
     assert read_content(tree) == remembered_content(place, tree)
     assert ["a", "b", "c", "\udcff"] == _looked(place, tree)[1]
@@ -258,7 +258,7 @@ def test_without_a_place(tmp_path: Path, tree: Path) -> None:
 
 
 def test_two_at_once(place: Path, tree: Path, tmp_path: Path) -> None:
-    """What one learns while another has it open is not lost."""
+    """What one process adds while another has the index open is not lost."""
     other = write(TREE, tmp_path / "other")
     time.sleep(TICK)
     margin = int(TICK / 2 * 1e9)
@@ -272,8 +272,8 @@ def test_two_at_once(place: Path, tree: Path, tmp_path: Path) -> None:
     assert [] == _looked(place, tree)[1] + _looked(place, other)[1]
 
 
-def test_what_was_read_longest_ago_is_forgotten(place: Path, tmp_path: Path) -> None:
-    """There is a limit to how many directories are remembered."""
+def test_the_oldest_directories_are_dropped(place: Path, tmp_path: Path) -> None:
+    """The number of remembered directories is limited."""
     trees = [write(TREE, tmp_path / str(number)) for number in range(3)]
     for it in trees:
         time.sleep(TICK)
@@ -285,7 +285,7 @@ def test_what_was_read_longest_ago_is_forgotten(place: Path, tmp_path: Path) -> 
 
 
 def test_with_helpers(place: Path, tmp_path: Path) -> None:
-    """What other processes have read is known, too, and they do not read what is."""
+    """Files that helpers have read are remembered, and helpers skip known files."""
     tree = write(LARGE, tmp_path / "large")
     time.sleep(MARGIN / 1e9 + TICK)
     assert digest(LARGE) == remembered_content(place, tree).digest
@@ -299,7 +299,7 @@ def test_with_helpers(place: Path, tmp_path: Path) -> None:
 
 
 def test_until_change(place: Path, tree: Path) -> None:
-    """Who asks whether a tree is what it was is told so by the first file with other contents, and not by one with another time."""
+    """With *until_change*, the first file with different contents ends the walk, but not one with only another time."""
     first, _ = _looked(place, tree)
     os.utime(tree / "a", (5, 5))
     (tree / "new").touch()

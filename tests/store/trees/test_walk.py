@@ -35,7 +35,7 @@ TREE: Tree = {b"dir": {b"file": File(b"text"), b"run": File(b"#!", executable=Tr
 
 @given(trees)
 def test_content(tree: Tree) -> None:
-    """The content is that of the description."""
+    """The content agrees with the description."""
     with tempfile.TemporaryDirectory() as scratch:
         path = write(tree, Path(scratch, "tree"))
         assert Content(digest(tree), size(tree), count(tree)) == content_of(path)
@@ -43,14 +43,14 @@ def test_content(tree: Tree) -> None:
 
 @pytest.mark.parametrize("length", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
 def test_large_files(tmp_path: Path, length: int) -> None:
-    """A file that is read in several steps has the digest of all of it."""
+    """A file read in several steps has the digest of all its bytes."""
     tree = File(os.urandom(1000) * (length // 1000 + 1))
     tree = File(tree.data[:length])
     assert Content(digest(tree), length, 1) == content_of(write(tree, tmp_path / "file"))
 
 
-def test_what_does_not_count(tmp_path: Path) -> None:
-    """Times, permissions but the owner's to execute, and setuid bits are no content."""
+def test_ignored_metadata(tmp_path: Path) -> None:
+    """Times, setuid bits, and permissions other than the owner's to execute do not change the content."""
     path = write(TREE, tmp_path / "tree")
     before = content_of(path)
     os.utime(path / "dir", (5, 5))
@@ -61,7 +61,7 @@ def test_what_does_not_count(tmp_path: Path) -> None:
 
 
 def test_nodes(tmp_path: Path) -> None:
-    """Every node is shown with its place, kind and digest, a directory after what it holds."""
+    """Every node is visited with its place, kind and digest, a directory after its contents."""
     nodes: list[Node] = []
     content = content_of(write(TREE, tmp_path / "tree"), nodes.append)
     places = [node.place for node in nodes]
@@ -80,14 +80,14 @@ def test_nodes(tmp_path: Path) -> None:
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
-    """A symbolic link is itself: to nothing, to a directory, to its own directory, or as the root."""
+    """A symbolic link is not followed: dangling, to a directory, to its own directory, or as the root."""
     tree: Tree = {b"nothing": Link(b"gone"), b"root": Link(b"/"), b"loop": Link(b".")}
     assert digest(tree) == content_of(write(tree, tmp_path / "tree")).digest
     assert digest(Link(b"tree")) == content_of(write(Link(b"tree"), tmp_path / "link")).digest
 
 
 def _socket(path: Path) -> None:
-    # The path of a socket has to be short, whatever that of the tests' directory is.
+    # The path of a socket has to be short, unlike that of the tests' directory.
     with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as server:
         server.bind(path.name)
 
@@ -101,7 +101,7 @@ def _socket(path: Path) -> None:
 )
 @pytest.mark.parametrize("place", ["dir/odd", ""])
 def test_other_nodes(tmp_path: Path, make: object, what: str, place: str) -> None:
-    """What is neither file, directory nor link is refused by its place."""
+    """Nodes other than files, directories and links are refused by path."""
     root = tmp_path / "tree"
     if place:
         write(TREE, root)
@@ -118,7 +118,7 @@ def test_device() -> None:
 
 
 def test_depth(tmp_path: Path) -> None:
-    """A tree may have so many levels, and not one more."""
+    """A tree may have MAX_DEPTH levels, and not one more."""
     tree: Tree = {}
     for _ in range(MAX_DEPTH):
         tree = {b"d": tree}
@@ -129,13 +129,13 @@ def test_depth(tmp_path: Path) -> None:
 
 
 def test_missing(tmp_path: Path) -> None:
-    """Nothing at the path is the system's error."""
+    """A missing path raises the system's error."""
     with pytest.raises(FileNotFoundError):
         content_of(tmp_path / "gone")
 
 
 def test_unreadable() -> None:
-    """What cannot be read is named by its whole path, and no descriptor stays open."""
+    """An unreadable node is named by its whole path, and no descriptor stays open."""
 
     def check() -> None:
         with tempfile.TemporaryDirectory() as scratch:
@@ -151,7 +151,7 @@ def test_unreadable() -> None:
 
 
 def test_error_of_a_visitor(tmp_path: Path) -> None:
-    """What the visitor raises ends the walk and is raised."""
+    """An exception from the visitor ends the walk and is raised."""
 
     def fail(node: Node) -> None:
         raise KeyError(node.place)
@@ -163,7 +163,7 @@ def test_error_of_a_visitor(tmp_path: Path) -> None:
 
 @attrs.frozen
 class _Limited:
-    """A helper that does only the first directories that it is asked for, and remembers what it did."""
+    """A helper that processes only the first directories it is given, and remembers them."""
 
     visitor: Visitor
     most: int
@@ -185,7 +185,7 @@ class _Limited:
 
 @pytest.mark.parametrize("most", [0, 3, 1000])
 def test_helpers(tmp_path: Path, most: int) -> None:
-    """In a large tree helpers do directories below the first level, and what they leave undone is done without them."""
+    """In a large tree helpers process directories below the first level, and the walk does what they leave undone."""
     helpers = [_Limited(Look(), most) for _ in range(3)]
     starts = [functools.partial(lambda it: it, helper) for helper in helpers]
     path = write(LARGE, tmp_path / "tree")
@@ -198,7 +198,7 @@ def test_helpers(tmp_path: Path, most: int) -> None:
 
 
 def test_no_helpers_for_a_small_tree(tmp_path: Path) -> None:
-    """For a small tree nobody is called in."""
+    """For a small tree no helper is started."""
     started: list[bool] = []
 
     def start() -> _Limited:
@@ -210,7 +210,7 @@ def test_no_helpers_for_a_small_tree(tmp_path: Path) -> None:
 
 
 def test_no_process(tmp_path: Path) -> None:
-    """Where no helper can be started, the walk does without."""
+    """If no helper can be started, the walk works without."""
 
     def start() -> _Limited:
         raise BlockingIOError(errno.EAGAIN, "no more processes")
@@ -219,7 +219,7 @@ def test_no_process(tmp_path: Path) -> None:
 
 
 def test_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no thread can be started, the walk does without."""
+    """If no thread can be started, the walk works without."""
 
     def start(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -230,7 +230,7 @@ def test_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @attrs.define
 class _Patient(Look):
-    """Does not finish before a helper was asked."""
+    """Does not finish before a helper has been asked."""
 
     asked: threading.Event = attrs.field(factory=threading.Event)
     seen: int = 0
@@ -260,7 +260,7 @@ class _Failing:
 
 @pytest.mark.parametrize("error", [KeyError, OSError])
 def test_failure_of_an_helper(tmp_path: Path, error: type[Exception]) -> None:
-    """An error in another thread is raised to the caller, and no descriptor stays open."""
+    """An error in another thread is raised in the caller, and no descriptor stays open."""
     patient = _Patient(0, None)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- descriptors, not files
     with pytest.raises(error):
@@ -270,7 +270,7 @@ def test_failure_of_an_helper(tmp_path: Path, error: type[Exception]) -> None:
 
 @attrs.define
 class _Endless:
-    """Is at its first directory until it is stopped."""
+    """Stays in its first directory until it is stopped."""
 
     asked: threading.Event
     stopped: threading.Event = attrs.field(factory=threading.Event)
@@ -288,7 +288,7 @@ class _Endless:
 
 
 def test_failure_stops_helpers(tmp_path: Path) -> None:
-    """Where the walk fails, nobody is waited for."""
+    """A failed walk does not wait for helpers."""
     path = write(LARGE, tmp_path / "tree")
     patient = _Patient(0, None)
     endless = _Endless(patient.asked)
@@ -304,7 +304,7 @@ def test_failure_stops_helpers(tmp_path: Path) -> None:
 
 
 def test_reader(tmp_path: Path) -> None:
-    """A reader gives the bytes step by step, and nothing at the end."""
+    """A reader returns a file's bytes step by step, and no bytes at the end."""
     path = write(File(b"x" * ((1 << 20) + 5)), tmp_path / "file")
     reader = FileReader()
     with path.open("rb") as file:

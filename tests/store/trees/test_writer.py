@@ -52,7 +52,7 @@ def _put(writer: TreeWriter, path: bytes, node: Tree, *, chunks: bool = False) -
 
 @given(trees, st.randoms(use_true_random=False), st.booleans())
 def test_round_trip(tree: Tree, random: object, chunks: bool) -> None:
-    """Entries in any order make the tree, canonical on disk, with its content."""
+    """Entries in any order make the same tree, canonical on the disk, with the right content."""
     entries = _entries(tree)
     random.shuffle(entries)  # type: ignore[attr-defined]
     with tempfile.TemporaryDirectory() as scratch:
@@ -66,7 +66,7 @@ def test_round_trip(tree: Tree, random: object, chunks: bool) -> None:
 
 
 def test_equal_files(pool: Pool, writer: TreeWriter, tmp_path: Path) -> None:
-    """Files with the same bytes and mode are one inode, in one tree and in two, whole or in chunks."""
+    """Files with the same bytes and mode are one inode, within and between trees, whole or in chunks."""
     writer.file("a", b"same")
     writer.file("b/c", [b"sa", b"me"])
     writer.file("run", b"same", executable=True)
@@ -85,7 +85,7 @@ def test_empty(writer: TreeWriter, tmp_path: Path) -> None:
 
 
 def test_directories(writer: TreeWriter) -> None:
-    """A directory may be announced before, after, twice or not at all."""
+    """A directory may be announced before or after its contents, twice, or not at all."""
     writer.directory("a/b")
     writer.file("a/b/c", b"")
     writer.file("d/e", b"")
@@ -95,7 +95,7 @@ def test_directories(writer: TreeWriter) -> None:
 
 
 def test_replace(writer: TreeWriter, tmp_path: Path) -> None:
-    """A later entry takes the place of a file or link if that is wanted; no other link of it changes."""
+    """With *replace*, a later entry replaces a file or link; the file's other links do not change."""
     writer.file("file", b"old")
     writer.link("twin", "file")
     writer.symlink("link", "twin")
@@ -113,7 +113,7 @@ def test_replace(writer: TreeWriter, tmp_path: Path) -> None:
 
 
 def test_link(writer: TreeWriter, tmp_path: Path) -> None:
-    """A hard link is the same file again, wherever it is and even onto itself."""
+    """A hard link is the same file again, anywhere and even onto itself."""
     writer.file("dir/file", b"text", executable=True)
     writer.link("other/deep/file", "dir/file")
     writer.symlink("symlink", "x")
@@ -147,7 +147,7 @@ def test_link(writer: TreeWriter, tmp_path: Path) -> None:
     ],
 )
 def test_paths_out_of_the_tree(writer: TreeWriter, tmp_path: Path, path: str) -> None:
-    """A path that does not name one place in the tree is refused, whatever the entry is."""
+    """Any entry with a path that does not name one place in the tree is refused."""
     before = sorted(tmp_path.iterdir())
     with pytest.raises(InvalidTree):
         writer.file(path, b"")
@@ -169,28 +169,28 @@ def test_through_a_link(writer: TreeWriter, tmp_path: Path) -> None:
     writer.symlink("link", "../outside")
     writer.file("file", b"")
     for path in ("link/x", "link/y/x", "file/x"):
-        with pytest.raises(InvalidTree, match="is no directory"):
+        with pytest.raises(InvalidTree, match="is not a directory"):
             writer.file(path, b"", replace=True)
-    with pytest.raises(InvalidTree, match="is no directory"):
+    with pytest.raises(InvalidTree, match="is not a directory"):
         writer.directory("link")
     assert list((tmp_path / "outside").iterdir()) == []
 
 
-def test_taken(writer: TreeWriter) -> None:
-    """A place is taken once, and a directory's for good."""
+def test_existing_entries(writer: TreeWriter) -> None:
+    """An existing entry is only replaced on request, and a directory never is."""
     writer.file("file", b"")
     writer.directory("dir")
     for path, replace in (("file", False), ("dir", False), ("dir", True)):
-        with pytest.raises(InvalidTree, match="it is there already"):
+        with pytest.raises(InvalidTree, match="it already exists"):
             writer.file(path, b"", replace=replace)
-        with pytest.raises(InvalidTree, match="it is there already"):
+        with pytest.raises(InvalidTree, match="it already exists"):
             writer.symlink(path, b"x", replace=replace)
-    with pytest.raises(InvalidTree, match="has a root"):
+    with pytest.raises(InvalidTree, match="already has a root"):
         writer.file("", b"")
 
 
 def test_single_file(writer: TreeWriter, tmp_path: Path) -> None:
-    """A tree that is a file holds nothing else."""
+    """A tree that is a file cannot have other entries."""
     writer.file("", b"text")
     for path in ("a", ""):
         with pytest.raises(InvalidTree):
@@ -201,8 +201,8 @@ def test_single_file(writer: TreeWriter, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", [b"", b"a\0b", b"t" * 4096])
 def test_targets(writer: TreeWriter, target: bytes) -> None:
-    """What cannot be the target of a link is refused."""
-    with pytest.raises(InvalidTree, match="no symbolic link can point to"):
+    """An invalid target of a link is refused."""
+    with pytest.raises(InvalidTree, match="a symbolic link cannot point to"):
         writer.symlink("link", target)
 
 
@@ -216,14 +216,14 @@ def test_link_to_nothing(writer: TreeWriter, existing: str) -> None:
 
 
 def test_target_exists(pool: Pool, tmp_path: Path) -> None:
-    """Nothing that is there already is written to."""
+    """An existing target is not written to."""
     (tmp_path / "tree").mkdir()
     with TreeWriter(pool, tmp_path / "tree") as writer, pytest.raises(FileExistsError):
         writer.directory("")
 
 
 def test_depth(pool: Pool, tmp_path: Path) -> None:
-    """The deepest tree can be written and read, and needs no more descriptors than levels."""
+    """The deepest tree can be written and read, with no more descriptors than levels."""
     deepest = "/".join(["d" * 100] * MAX_DEPTH)
     with TreeWriter(pool, tmp_path / "tree") as writer:
         writer.file(deepest + "/file", b"")
@@ -241,7 +241,7 @@ def test_descriptors(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_umask_and_user() -> None:
-    """Modes do not depend on the user's mask, and nobody needs to be root."""
+    """Modes do not depend on the umask, and an ordinary user can write trees."""
 
     def check() -> None:
         os.umask(0o077)

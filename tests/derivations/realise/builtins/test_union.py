@@ -169,7 +169,7 @@ def test_what_is_excluded_is_left_out(join: Callable[..., Path]) -> None:
         pytest.param(Layout(exclude=["/x"]), "cannot join all: '/x': not a path in a tree", id="absolute"),
         pytest.param(
             Layout(merge={"etc": "usr/etc"}, links={"usr/etc": "x"}, directories=["etc/a"]),
-            "cannot join all: usr/etc: it is there already",
+            "cannot join all: usr/etc: it already exists",
             id="twice",
         ),
     ],

@@ -222,16 +222,18 @@ def test_large_files_are_whole(run: Runner, tmp_path: Path) -> None:
         pytest.param([("h", "../x", HARD)], "its name has `..` in it", id="hard-link-out"),
         pytest.param(
             [("d", "", DIRECTORY), ("h", "d", HARD)],
-            "it is a link to 'd', which is no file in this tree",
+            "it is a link to 'd', which is not a file in this tree",
             id="hard-link-to-directory",
         ),
         pytest.param(
-            [("h", "x", HARD)], "it is a link to 'x', which is no file in this tree", id="hard-link-to-nothing"
+            [("h", "x", HARD)], "it is a link to 'x', which is not a file in this tree", id="hard-link-to-nothing"
         ),
-        pytest.param([("d", "a", LINK), ("d/x", "1")], "'d' in it is no directory", id="through-a-link"),
-        pytest.param([("d", "1"), ("d/x", "1")], "'d' in it is no directory", id="through-a-file"),
-        pytest.param([("d/x", "1"), ("d", "a", LINK)], "it is there already", id="link-over-directory"),
-        pytest.param([("d", "a", LINK), ("d", "", DIRECTORY)], "'d' in it is no directory", id="directory-over-link"),
+        pytest.param([("d", "a", LINK), ("d/x", "1")], "its component 'd' is not a directory", id="through-a-link"),
+        pytest.param([("d", "1"), ("d/x", "1")], "its component 'd' is not a directory", id="through-a-file"),
+        pytest.param([("d/x", "1"), ("d", "a", LINK)], "it already exists", id="link-over-directory"),
+        pytest.param(
+            [("d", "a", LINK), ("d", "", DIRECTORY)], "its component 'd' is not a directory", id="directory-over-link"
+        ),
         pytest.param([("n" * 256, "1")], None, id="long-name"),
         pytest.param([("l", "t" * 4096, LINK)], None, id="long-target"),
     ],
