@@ -32,7 +32,7 @@ class Unit(enum.StrEnum):
 
 @attrs.frozen
 class Planned:
-    """*build* derivations will be built and *present* results already exist; *fetches* are the downloads among the builds."""
+    """*build* derivations will be built, *present* results exist; *fetches* are the downloads among the builds."""
 
     build: int
     present: int

@@ -202,7 +202,7 @@ class _Board:
         """Wait until nothing is left to build, or nothing runs after a halt."""
         with self._changed:
             while self._left if not self._cancellation.is_halted() else self._running:
-                # CPython handles a signal that comes just before a wait for a lock only after that wait: so wait in steps.
+                # CPython handles a signal that comes just before a wait for a lock only after the wait.
                 self._changed.wait(_HEAR_SIGNALS)
 
     def outcome(self) -> dict[Output, StorePath]:

@@ -59,7 +59,7 @@ class TooLarge(Error):
 
 
 def allowed_size(archive: int, wanted: int | None) -> int | None:
-    """Return how many bytes an *archive* of that many bytes may unpack to, None for no limit; *wanted* is its definition's limit."""
+    """Return the bytes that *archive* bytes may unpack to, None for no limit; *wanted* is the definition's limit."""
     if wanted is None:
         return max(_ALWAYS, archive * _RATIO)
     return wanted or None

@@ -27,7 +27,7 @@ class Settings:
         keep_going: After a failure, build everything that does not depend on it.
         keep_failed: Leave the build directory of a failed builder in `<home>/failed/`.
         timeout: Seconds a builder may run, unless its derivation sets a limit; None or 0 for no limit.
-        max_silent_time: Seconds a builder may print nothing, unless its derivation sets a limit; None or 0 for no limit.
+        max_silent_time: Seconds a builder may be silent, unless its derivation sets a limit; None or 0 for no limit.
         max_log_size: Bytes a builder may print, so that one in an endless loop is stopped.
         bounds: How much of the machine one build may use.
         kvm: Whether builders that ask for /dev/kvm get it, if it exists; they test it before they rely on it.
