@@ -1,1 +1,1 @@
-"""Debian packages as inputs: the lock that pins them, the sets they come in, the root file systems they make."""
+"""Debian packages as inputs: the lock that pins them, their sets, and the root file systems made of them."""

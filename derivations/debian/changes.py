@@ -1,4 +1,4 @@
-"""What is different between two locks, for people."""
+"""The differences between two locks, for display."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Changes:
-    """What became of a lock's packages.
+    """The differences between the packages of two locks.
 
     Attributes:
-        added: Those that were not pinned at all.
-        removed: Those that are no longer pinned.
-        upgraded: Those that are pinned otherwise than before: the old one and the new one.
+        added: Packages that were not pinned before.
+        removed: Packages that are no longer pinned.
+        upgraded: Packages whose pin has changed: the old one and the new one.
     """
 
     added: tuple[Package, ...]
@@ -27,12 +27,12 @@ class Changes:
     upgraded: tuple[tuple[Package, Package], ...]
 
     def __bool__(self) -> bool:
-        """Return whether anything is different."""
+        """Return whether there are any differences."""
         return bool(self.added or self.removed or self.upgraded)
 
 
 def changes(old: Lock, new: Lock) -> Changes:
-    """Return what *new* pins otherwise than *old*, in the order of the packages' names."""
+    """Return how *new* differs from *old*, in the order of the packages' names."""
     kept = set(old.packages) & set(new.packages)
     before, after = _by_name(old, kept), _by_name(new, kept)
     added: list[Package] = []

@@ -1,4 +1,4 @@
-"""The lock: which Debian packages everything is built with, pinned by SHA-256.
+"""The lock: the Debian packages that everything is built with, pinned by SHA-256.
 
     {
       "packages": {
@@ -11,14 +11,14 @@
       "version": 2
     }
 
-JSON, indented, keys and lists in order, so that two locks can be compared line by line. No
-host is named: `archive` is what the base URLs of all mirrors of one archive end in, and `path`
-lies below it. A package is in a set once; two sets may pin two versions of it. All packages of a
-set are for one architecture, that of the machines that run them, or for `all`. `suite` is the release
-of Debian that the packages are of, where it is one; a package that no signature vouches for has `"unsigned": true`.
+JSON, indented, with sorted keys and lists, so that two locks can be compared line by line. It names no
+hosts: `archive` is the common last part of the base URLs of all mirrors of one archive, and `path`
+is relative to it. A set lists a package once; two sets may pin two versions of it. All packages of a
+set are for one architecture, that of the machines that run them, or for `all`. `suite` is the Debian
+release of the packages, if it is one release; a package without a valid signature has `"unsigned": true`.
 Version 1 has neither.
 
-The lock is read by every evaluation, so this module needs nothing that is slow to import.
+Every evaluation reads the lock, so this module imports nothing that is slow to load.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 VERSION = 2
 
 GONE_HINT = (
-    "a mirror drops a package once there is a newer one: `kernix lock --update` pins what it has now; "
-    "to keep the old pins, add a mirror that keeps every version"
+    "mirrors drop a package when a newer one is released: run `kernix lock --update` to pin the current ones, "
+    "or, to keep the old pins, add a mirror that keeps every version"
 )
-"""What to do about a pinned package that no mirror has any more."""
+"""The hint for a pinned package that no mirror has any more."""
 
 _MAX_SHOWN = 5
 _ANY = "all"
@@ -65,7 +65,7 @@ _TOP = frozenset({"packages", "sets", "suite", "version"})
 
 
 class InvalidLock(Error):
-    """A text, that of the file *place* if it is one, is no lock; every problem is told with its place."""
+    """A text, that of the file *place* if given, is not a valid lock; *problems* lists all that is wrong, and where."""
 
     problems: tuple[str, ...]
     place: str | None = None
@@ -78,56 +78,56 @@ class InvalidLock(Error):
 
     @property
     def hint(self) -> str:
-        """Tell how to get a whole one."""
-        return "take it from version control again, or move it away and run `kernix lock`"
+        """Return how to get a valid one."""
+        return "restore it from version control, or move it away and run `kernix lock`"
 
 
 class LockTooNew(Error):
-    """A lock, in the file *place* if it is in one, was written by a newer kernix."""
+    """A lock, in the file *place* if given, was written by a newer kernix."""
 
     version: object
     place: str | None = None
 
     def __str__(self) -> str:
         file = f" {self.place}" if self.place is not None else ""
-        return f"the lock{file} has version {self.version}, and this kernix reads up to {VERSION}"
+        return f"the lock{file} has version {self.version}, but this kernix supports only versions up to {VERSION}"
 
     @property
     def hint(self) -> str:
-        """Tell which side to change."""
+        """Return what to change."""
         return "use the kernix that wrote it, or a newer one"
 
 
 class MissingSet(Error):
-    """The lock, that in the file *place* if this has to be said, does not pin a set of packages."""
+    """The lock, in the file *place* if that is not the default one, does not pin a set of packages."""
 
     name: str
     known: tuple[str, ...]
     place: str | None = None
 
     def __str__(self) -> str:
-        return f"the lock has no set {self.name!r} of packages, only {', '.join(self.known) or 'nothing'}"
+        return f"the lock has no package set {self.name!r}, only {', '.join(self.known) or 'nothing'}"
 
     @property
     def hint(self) -> str:
-        """Tell what adds it."""
+        """Return how to add it."""
         return f"`kernix lock{_option(self.place)} --add {self.name}` adds it and changes nothing else"
 
 
 class MissingPackage(Error):
-    """A set of the lock, that in the file *place* if this has to be said, lacks a package that something needs."""
+    """A set of the lock, in the file *place* if that is not the default one, lacks a package that something needs."""
 
     set_name: str
     package: str
     place: str | None = None
 
     def __str__(self) -> str:
-        return f"the set {self.set_name!r} of the lock has no package {self.package!r}"
+        return f"the lock's package set {self.set_name!r} lacks {self.package!r}"
 
     @property
     def hint(self) -> str:
-        """Tell what resolves the set anew."""
-        return f"to have the set resolved anew: `kernix lock{_option(self.place)} --update {self.set_name}`"
+        """Return how to resolve the set again."""
+        return f"resolve the set again: `kernix lock{_option(self.place)} --update {self.set_name}`"
 
 
 @attrs.frozen(kw_only=True)
@@ -135,14 +135,14 @@ class Package:
     """A package at one version.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         version: Its version, with the epoch if it has one.
-        architecture: The machines it is for, or `all`.
-        path: Where it lies below an archive's base URL.
-        archive: What the archive's base URL ends in, whichever the mirror.
-        size: How many bytes the file has.
+        architecture: Debian's name of its architecture, or `all`.
+        path: Its path below an archive's base URL.
+        archive: The last part of the archive's base URL, the same for every mirror.
+        size: The size of the file in bytes.
         sha256: The SHA-256 of the file in hexadecimal.
-        unsigned: Whether no signature vouched for it when it was pinned.
+        unsigned: Whether it had no valid signature when it was pinned.
     """
 
     name: str
@@ -156,7 +156,7 @@ class Package:
 
     @property
     def identity(self) -> str:
-        """Return what the package is called in the lock."""
+        """Return the package's name in the lock."""
         return f"{self.name}_{self.version}_{self.architecture}"
 
 
@@ -175,8 +175,8 @@ class Lock:
     Attributes:
         packages: Every package of every set, in the order of their identities.
         sets: The identities of each set's packages.
-        suite: The release of Debian that the packages are of, by its codename; None where that is not known.
-        place: The file that it is in, where kernix does not look by itself; no part of what it says.
+        suite: The codename of the packages' Debian release; None if unknown.
+        place: The file that it is in, if that is not the default one; not part of its contents.
     """
 
     packages: tuple[Package, ...] = attrs.field(converter=_sorted_packages)
@@ -202,7 +202,7 @@ class Lock:
             raise MissingSet(name, tuple(self.sets), self.place) from None
 
     def architecture(self, set_name: str) -> str:
-        """Return Debian's name of the machines that run the packages of the set *set_name*; `all` for any.
+        """Return Debian's name of the architecture of the packages in the set *set_name*; `all` for any.
 
         Raises:
             MissingSet: the lock has no such set.
@@ -235,10 +235,10 @@ class Lock:
 
 
 def archive_of(base_url: str) -> str:
-    """Return what tells the archive at *base_url* from others, whichever mirror it is on.
+    """Return the name that identifies the archive at *base_url* on whatever mirror.
 
-    That is the last component of the URL's path; a snapshot's timestamp is none, nor is the
-    ending of a list of mirrors (`mirror+file:/etc/apt/mirrors/debian.list`).
+    That is the last component of the URL's path, ignoring a snapshot's timestamp and the suffix
+    of a list of mirrors (`mirror+file:/etc/apt/mirrors/debian.list`).
     """
     parts = [part for part in base_url.partition(":")[2].split("/") if part not in {"", "."}]
     while len(parts) > 1 and re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", parts[-1]):
@@ -247,11 +247,11 @@ def archive_of(base_url: str) -> str:
 
 
 def dumps(lock: Lock) -> str:
-    """Return the one text for *lock*."""
+    """Return the canonical text of *lock*."""
     document: dict[str, Any] = {
         "packages": {it.identity: _fields(it) for it in lock.packages},
         "sets": dict(lock.sets),
-        # What says nothing that version 1 does not know is read by those who know no other.
+        # A lock that uses no newer feature stays readable for a kernix that supports only version 1.
         "version": VERSION if lock.suite or any(it.unsigned for it in lock.packages) else 1,
     }
     if lock.suite:
@@ -265,10 +265,10 @@ def _fields(package: Package) -> dict[str, object]:
 
 
 def parse(text: str) -> Lock:
-    """Return the lock that *text* is.
+    """Return the lock in *text*.
 
     Raises:
-        LockTooNew: it is of a version that this reader does not know.
+        LockTooNew: its version is newer than this kernix supports.
         InvalidLock: it is damaged.
     """
     problems: list[str] = []
@@ -277,41 +277,41 @@ def parse(text: str) -> Lock:
     sets = _sets(document.get("sets"), problems)
     suite = document.get("suite")
     if suite is not None and not (isinstance(suite, str) and _SUITE.fullmatch(suite)):
-        problems.append(f"suite: {_shown(suite)} is not the name of a release")
-    problems += [f"{key}: not a part of a lock" for key in document if key not in _TOP]
+        problems.append(f"suite: {_shown(suite)} is not a valid release name")
+    problems += [f"{key}: unknown field" for key in document if key not in _TOP]
     if problems:
         raise InvalidLock(tuple(problems))
     return Lock(packages=packages, sets=sets, suite=suite)
 
 
 def _document(text: str, problems: list[str]) -> dict[str, Any]:
-    """Return the object that *text* is in JSON, of a version that can be read."""
+    """Return the JSON object in *text*, of a supported version."""
     try:
         document = parse_json(text, make_object=functools.partial(_object, problems=problems))
     except ValueError as error:
         raise InvalidLock((f"not JSON: {str(error)[:1].lower()}{str(error)[1:]}",)) from None
     if not isinstance(document, dict):
-        raise InvalidLock((f"a lock is an object, not {_shown(document)}",))
+        raise InvalidLock((f"expected an object, got {_shown(document)}",))
     version = document.get("version")
     if type(version) is not int or version < 1:
-        raise InvalidLock((f"version: {_shown(version)} is no version",))
+        raise InvalidLock((f"version: {_shown(version)} is not a valid version",))
     if version > VERSION:
         raise LockTooNew(version)
     return document
 
 
 def _object(pairs: list[tuple[str, Any]], problems: list[str]) -> dict[str, Any]:
-    # What merging two branches leaves behind: JSON itself would silently take the last.
+    # Merging two branches may leave duplicates, of which JSON would silently take the last.
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
-        problems += [f"{name}: stands twice" for name in found if names.count(name) > 1]
+        problems += [f"{name}: is listed twice" for name in found if names.count(name) > 1]
     return found
 
 
 def _packages(value: object, problems: list[str]) -> list[Package]:
     if not isinstance(value, dict):
-        problems.append(f"packages: an object, not {_shown(value)}")
+        problems.append(f"packages: expected an object, got {_shown(value)}")
         return []
     found = []
     for identity, fields in value.items():
@@ -320,7 +320,7 @@ def _packages(value: object, problems: list[str]) -> list[Package]:
         if match is None:
             problems.append(f"{place}: not of the form name_version_architecture")
         elif not isinstance(fields, dict):
-            problems.append(f"{place}: an object, not {_shown(fields)}")
+            problems.append(f"{place}: expected an object, got {_shown(fields)}")
         elif wrong := _wrong_fields(fields):
             problems += [f"{place}.{it}" for it in wrong]
         else:
@@ -330,10 +330,10 @@ def _packages(value: object, problems: list[str]) -> list[Package]:
 
 
 def _wrong_fields(fields: dict[str, Any]) -> list[str]:
-    """Return what is wrong with the *fields* of one package."""
+    """Return the problems with the *fields* of one package."""
     if fields.keys() - _OPTIONAL != _FIELDS:
         absent = [f"{key}: missing" for key in sorted(_FIELDS - fields.keys())]
-        return absent + [f"{key}: not a part of a package" for key in sorted(fields.keys() - _FIELDS - _OPTIONAL)]
+        return absent + [f"{key}: unknown field" for key in sorted(fields.keys() - _FIELDS - _OPTIONAL)]
     patterns = (("archive", _ARCHIVE), ("path", _PATH), ("sha256", _SHA256))
     wrong = [
         f"{key}: {_shown(fields[key])}"
@@ -349,26 +349,26 @@ def _wrong_fields(fields: dict[str, Any]) -> list[str]:
 
 def _sets(value: object, problems: list[str]) -> dict[str, list[str]]:
     if not isinstance(value, dict):
-        problems.append(f"sets: an object, not {_shown(value)}")
+        problems.append(f"sets: expected an object, got {_shown(value)}")
         return {}
     for name, members in value.items():
         if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
-            problems.append(f"sets.{name}: a list of packages, not {_shown(members)}")
+            problems.append(f"sets.{name}: expected a list of packages, got {_shown(members)}")
     return value
 
 
 def _contradictions(lock: Lock, index: Mapping[str, Package]) -> list[str]:
-    """Return what cannot be, although each part of *lock* may be right by itself."""
-    found = [f"sets.{name}: not the name of a set" for name in lock.sets if not _SET.fullmatch(name)]
+    """Return the contradictions between the parts of *lock*."""
+    found = [f"sets.{name}: not a valid set name" for name in lock.sets if not _SET.fullmatch(name)]
     if len(index) != len(lock.packages):
-        found.append("packages: one package is pinned with two hashes")
+        found.append("packages: a package is pinned with two hashes")
     for name, members in lock.sets.items():
         found += [f"sets.{name}: {problem}" for problem in _wrong_members(members, index)]
     return found
 
 
 def _wrong_members(members: tuple[str, ...], index: Mapping[str, Package]) -> list[str]:
-    """Return what is wrong with the *members* of one set."""
+    """Return the problems with the *members* of one set."""
     if not members:
         return ["it is empty"]
     if unknown := [member for member in members if member not in index]:
@@ -387,6 +387,6 @@ def _option(place: str | None) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return *value* as JSON, short enough for a sentence."""
+    """Return *value* as JSON, shortened for a message."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 -- a line's worth

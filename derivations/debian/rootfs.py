@@ -1,8 +1,8 @@
-"""The root file system that a set of packages makes: what a builder sees as `/`.
+"""The root file system made from a set of packages: what a builder sees as `/`.
 
-Each package is unpacked once, whatever uses it; a root joins them by hard links. It has no
-state: no database of packages, no alternatives, no caches; only files that its packages ship,
-the links that its set names, and the few files of /etc that programs ask for.
+Each package is unpacked once, whatever uses it; a root joins packages by hard links. It has no
+state: no package database, no alternatives, no caches. It has only the files that its packages ship,
+the links that its set lists, and the few files in /etc that programs need.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ FILES = FrozenMap(
         "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nbuilder:x:1000:100:builder:/homeless:/bin/sh\n",
     }
 )
-"""What `getpwuid` and the like read; the ids are those that builders run under."""
+"""What `getpwuid` and the like read; the IDs are those that builders run as."""
 
 EXCLUDE = (
-    # binutils loads every plugin in each of the hundreds of runs of ar, nm and ld of a build; they are for
+    # ar, nm and ld would load every plugin in each of their hundreds of runs in a build. Plugins are for
     # link-time optimisation, where gcc-ar and the like name the plugin themselves.
     "usr/lib/bfd-plugins",
     *(f"usr/lib/{machine}-linux-gnu/bfd-plugins" for machine in ("aarch64", "riscv64", "x86_64")),
     *(f"usr/share/{name}" for name in ("applications", "bash-completion", "bug", "doc", "doc-base", "gdb", "icons")),
     *(f"usr/share/{name}" for name in ("info", "lintian", "locale", "man", "menu")),
-    # Services of the packages' daemons, and what would run at times of its own.
+    # Services and scheduled jobs of the packages' daemons.
     *(f"etc/{name}" for name in ("cron.daily", "cron.d", "default", "init.d", "logrotate.d", "pam.d")),
     "usr/lib/systemd",
 )
-"""What no builder reads."""
+"""Files that no builder reads."""
 
 
 def root_file_system(name: str, lock: Lock) -> Derivation:
-    """Return the root file system of the set *name*, of the packages that *lock* pins for it.
+    """Return the root file system of the set *name*, made from the packages that *lock* pins.
 
     Raises:
         MissingSet: the lock does not pin the set.
-        MissingPackage: a newer kernix asks for a package that the lock's set is without.
-        UnknownSet: there is no such set.
+        MissingPackage: the set needs a package that the lock, made by an older kernix, lacks.
+        UnknownSet: the set does not exist.
     """
     definition = package_set(name)
     packages = lock.set(name)

@@ -1,9 +1,9 @@
-"""The sets of Debian packages that things are built with, each resolved and pinned as a whole.
+"""The sets of Debian packages used in builds, each resolved and pinned as a whole.
 
-Every name here is run, linked or read by a builder; apt finds what those need in turn. Nothing
-is there because a distribution would have it: essential packages are named like the others, and
-what only maintainer scripts or unused features need is named in *without*. Maintainer scripts do
-not run, so the links that they would make are made by name (`links`).
+Every package here is run, linked or read by a builder; apt adds their dependencies. Nothing is
+included just because distributions have it: essential packages are listed like the others, and
+what only maintainer scripts or unused features need is listed in *without*. Maintainer scripts do
+not run, so the links that they would make are listed, too (`links`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class UnknownSet(Error):
-    """There is no such set of packages."""
+    """A package set does not exist."""
 
     exit_code = 2
 
@@ -32,11 +32,11 @@ class UnknownSet(Error):
     known: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"there is no set {self.name!r} of packages"
+        return f"unknown package set {self.name!r}"
 
     @property
     def hint(self) -> str:
-        """Name the sets that are spelled nearly the same, or all of them."""
+        """Suggest sets with a similar name, or list all of them."""
         return suggestion(self.name, self.known) or f"the sets are {', '.join(self.known)}"
 
 
@@ -53,10 +53,10 @@ class PackageSet:
     """Packages that are used together.
 
     Attributes:
-        description: What they are for.
-        packages: What is asked for by name.
-        closure: Whether what they depend on belongs to the set.
-        without: Dependencies that no builder uses, and so also what only these depend on.
+        description: Their purpose.
+        packages: The packages requested by name.
+        closure: Whether the set includes their dependencies.
+        without: Dependencies that no builder uses; what only these depend on is left out, too.
         links: The symbolic links that maintainer scripts would make, path to target.
         architecture: Debian's name of the machines that they are for; None for that which makes the lock.
         optional: Not every release of Debian has them: a lock of all the usual sets may lack this one.
@@ -114,7 +114,7 @@ _KERNEL_TOOLS = (
     "zstd",  # CONFIG_KERNEL_ZSTD, modules
 )
 
-# What Debian's own tools and maintainer scripts use, and no builder.
+# Used by Debian's own tools and maintainer scripts, not by builders.
 _ADMINISTRATION = (
     "adduser",
     "base-files",
@@ -149,7 +149,7 @@ _KERNEL_LINKS = {
     "usr/bin/yacc": "bison.yacc",
 }
 
-# What Kbuild calls where it is told LLVM=1.
+# The programs that Kbuild calls with LLVM=1.
 _LLVM = (
     *("clang", "ld.lld", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-objdump", "llvm-readelf", "llvm-strip"),
     "clang++",  # host programs, of which one or the other is C++
@@ -166,7 +166,7 @@ _GCC = PackageSet(
 
 
 def _cross(triplet: str, architecture: str) -> PackageSet:
-    """Return the set that compiles for the machines of *triplet*, Debian's *architecture*, too."""
+    """Return the set that also compiles for *triplet*, Debian's *architecture*."""
     unused = [f"{name}-{architecture}-cross" for name in _UNUSED if name.startswith("lib")]
     return attrs.evolve(
         _GCC,
@@ -177,7 +177,7 @@ def _cross(triplet: str, architecture: str) -> PackageSet:
 
 
 def _clang(version: int | None = None) -> PackageSet:
-    """Return the set with Clang of that *version*, or of the one that the release of Debian calls by its bare name."""
+    """Return the set with Clang of *version*, or of the release's default version."""
     suffix = "" if version is None else f"-{version}"
     return attrs.evolve(
         _GCC,
@@ -193,7 +193,7 @@ def _clang(version: int | None = None) -> PackageSet:
 
 
 def _qemu(machines: str, package: str, *others: str) -> PackageSet:
-    """Return the set with QEMU for *machines*, without the displays and sounds of which a test has none."""
+    """Return the set with QEMU for *machines*, without displays and sound, which tests do not use."""
     return PackageSet(
         description=f"QEMU for {machines}",
         packages=("coreutils", "dash", "grep", "mawk", "sed", package, *others),
@@ -222,7 +222,7 @@ def _busybox(architecture: str | None = None) -> PackageSet:
     )
 
 
-# Laid below a toolchain, whose own libraries win: a set by itself, so that pinning it changes no build.
+# Merged below a toolchain, whose own libraries win; a separate set, so that pinning it changes no build.
 _NCURSES = PackageSet(
     description="ncurses, for the kernel's own editors of configurations",
     packages=("libncurses-dev", "libncurses6", "libncursesw6", "libtinfo6", "ncurses-base", "ncurses-term"),
@@ -283,7 +283,7 @@ SETS: FrozenMap[PackageSet] = FrozenMap(
         "vpoll-dkms": _dkms("vpoll"),
     }
 )
-"""The sets with a name of their own; `package_set` knows any series of Linux, and any `NAME-dkms`, too."""
+"""The fixed sets; `package_set` also accepts any series of Linux and any `NAME-dkms`."""
 
 _DKMS = re.compile(r"([a-z0-9][a-z0-9+.-]*)-dkms", re.ASCII)
 
@@ -292,25 +292,25 @@ _OTHER_QEMU = FrozenMap({"arm64": "qemu-arm", "armhf": "qemu-arm", "riscv64": "q
 
 
 def default_sets(architecture: str, offered: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return what a lock made on machines of Debian's *architecture* has from the beginning.
+    """Return the sets in a new lock made on machines of Debian's *architecture*.
 
-    *offered* are names of packages that the archives have: every source of Linux among them is a set.
+    *offered* are the names of packages that the archives have: every Linux source among them is a set.
     """
     sources = (f"linux-source-{series}" for series in linux_series(offered))
     return ("busybox", "gcc", *sources, _OTHER_QEMU.get(architecture, "qemu"))
 
 
 def linux_series(names: Iterable[str]) -> tuple[str, ...]:
-    """Return which series of Linux *names*, of sets or packages, have sources of: `6.12` for `linux-source-6.12`; the newest last."""
+    """Return the series of the Linux sources among *names* (`6.12` for `linux-source-6.12`), newest last."""
     found = {match[1] for name in names if (match := _LINUX_SOURCE.fullmatch(name))}
     return tuple(sorted(found, key=lambda series: tuple(map(int, series.split(".")))))
 
 
 def package_set(name: str) -> PackageSet:
-    """Return the set called *name*: one of `SETS`, the source of any series of Linux, or that of modules in any `NAME-dkms`.
+    """Return the set called *name*: one of `SETS`, a series of Linux sources, or module sources in `NAME-dkms`.
 
     Raises:
-        UnknownSet: there is none.
+        UnknownSet: it does not exist.
     """
     if name in SETS:
         return SETS[name]

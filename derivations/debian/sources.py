@@ -1,7 +1,7 @@
-"""Where apt gets packages from: `sources.list` in both of its forms, read and written.
+"""Read and write apt's sources in both formats of sources.list(5).
 
-The forms are those of sources.list(5): lines, `deb [option=value …] URI suite component…`, and stanzas of
-fields (`.sources`). A line's options are a stanza's fields by another name.
+The formats are lines, `deb [option=value …] URI suite component…`, and stanzas of
+fields (`.sources`). A line's options correspond to a stanza's fields.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Source:
 
     Attributes:
         uri: The archive's base URL.
-        suite: The release's name in it; with a slash at the end, the directory of an archive without a pool.
+        suite: The release's name in it; with a trailing slash, the directory of an archive without a pool.
         components: The parts of the release.
-        options: Further fields of a stanza, by name; a value of several lines is as it stands in the stanza.
+        options: Further fields of a stanza, by name; a value of several lines is unchanged from the stanza.
     """
 
     uri: str = attrs.field(converter=_as_apt)
@@ -58,26 +58,26 @@ class Source:
 
     @property
     def unchecked(self) -> bool:
-        """Return whether it says that packages are to be taken without a valid signature."""
+        """Return whether it accepts packages without a valid signature."""
         return any(_unchecks(*it) for it in self.options.items())
 
     @property
     def checked(self) -> Source:
-        """Return the same source with its signature to be checked."""
+        """Return the same source with its signature checked."""
         return attrs.evolve(self, options={k: v for k, v in self.options.items() if not _unchecks(k, v)})
 
     @property
     def trusted(self) -> Source:
-        """Return the same source, of which anything is taken."""
+        """Return the same source, trusted without a signature."""
         return attrs.evolve(self, options={**self.checked.options, "Trusted": "yes"})
 
     def __str__(self) -> str:
-        # Without user and password, as apt names it.
+        # Without user and password, as in apt's messages.
         return f"{re.sub('//[^/@]*@', '//', self.uri).rstrip('/')} {self.suite}"
 
 
 def parse_lines(text: str) -> list[Source]:
-    """Return the sources of binary packages in *text*, which has a source in a line."""
+    """Return the sources of binary packages in *text*, one source a line."""
     found = []
     for line in text.splitlines():
         if not (match := _LINE.fullmatch(line)):
@@ -122,7 +122,7 @@ def _stanza(source: Source) -> str:
 
 
 def _stanzas(text: str) -> Iterable[Mapping[str, str]]:
-    """Yield the fields of each stanza, in which lines of comments do not count, nor do they end it."""
+    """Yield the fields of each stanza, skipping comment lines, which do not end a stanza."""
     fields: dict[str, str] = {}
     name = ""
     for line in [*text.splitlines(), ""]:

@@ -1,1 +1,1 @@
-"""What a kernel is booted with: archives and disks that are the same bytes wherever they are made."""
+"""Images to boot a kernel with: archives and disks with the same bytes wherever they are made."""

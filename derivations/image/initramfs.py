@@ -1,7 +1,7 @@
-r"""The first root file system of a kernel, as a derivation.
+r"""A kernel's initramfs, its first root file system, as a derivation.
 
-Its entries are said in Python, among them device nodes, which takes no privileges, and files
-and trees out of other derivations:
+Its entries are described in Python. They may be device nodes, which needs no privileges, and files
+and trees from other derivations:
 
     make_initramfs({
         "init": File(text="#!/bin/sh\n...", mode=0o755),
@@ -30,7 +30,7 @@ _MODES = 0o7777
 
 @attrs.frozen
 class Directory:
-    """A directory, empty but for the entries below it."""
+    """A directory, empty except for the entries below it."""
 
     kind: ClassVar[str] = "directory"
 
@@ -39,7 +39,7 @@ class Directory:
 
 @attrs.frozen
 class File:
-    """A file that holds *text*."""
+    """A file with the contents *text*."""
 
     kind: ClassVar[str] = "file"
 
@@ -70,10 +70,10 @@ class Device:
 
 @attrs.frozen
 class Copy:
-    """What lies at *path* in another derivation's output, or all of it: a file, a link or a whole tree.
+    """A copy of *path* in another derivation's output, or of all of it: a file, a link or a whole tree.
 
-    In packages of releases from before Debian's merge of `/usr` and from after, `bin/x` and `usr/bin/x` are one path.
-    Files are 0644 or, if executable, 0755; *mode* is for one file that must be different.
+    `bin/x` and `usr/bin/x` are the same path, in packages from before and after Debian's merge of `/usr`.
+    Files are 0644 or, if executable, 0755; *mode* overrides that for a single file.
     """
 
     kind: ClassVar[str] = "copy"
@@ -84,7 +84,7 @@ class Copy:
 
     @property
     def output(self) -> Output:
-        """Return the output that is copied from."""
+        """Return the output to copy from."""
         return self.source.out if isinstance(self.source, Derivation) else self.source
 
 
@@ -94,13 +94,13 @@ Entry = Directory | File | Link | Device | Copy
 def make_initramfs(
     entries: Mapping[str, Entry], *, name: str = "initramfs", compression: Compression | None = None
 ) -> Derivation:
-    """Return the cpio archive of *entries*, path to what is there, compressed if *compression* is given.
+    """Return the cpio archive of *entries*, path to entry, compressed if *compression* is given.
 
     Raises:
-        InvalidDerivation: a path or a mode is none.
+        InvalidDerivation: a path or a mode is invalid.
     """
     if not isinstance(entries, Mapping):
-        raise InvalidDerivation(name, (f"its entries are a mapping of paths, not {entries!r}",))
+        raise InvalidDerivation(name, (f"its entries must be a mapping of paths, not {entries!r}",))
     if problems := tuple(_problems(entries)):
         raise InvalidDerivation(name, problems)
     outputs = list(dict.fromkeys(entry.output for _, entry in sorted(entries.items()) if isinstance(entry, Copy)))

@@ -1,15 +1,15 @@
-"""The cpio form that the kernel unpacks as its first root file system, `newc`.
+"""The cpio format that the kernel unpacks as its first root file system, `newc`.
 
     archive = entry* trailer, zero-padded to 512 bytes
     entry   = "070701" number{13} name NUL, zero-padded to 4; data, zero-padded to 4
     number  = ino mode uid gid nlink mtime size major minor rdev-major rdev-minor name-length 0
 
 Each number is eight hexadecimal digits, so a file has less than 4 GiB. A directory precedes
-what lies in it. The kernel's reader is `init/initramfs.c`, the form's description
+its contents. The kernel's reader is `init/initramfs.c`; the format is described in
 `Documentation/driver-api/early-userspace/buffer-format.rst`.
 
-The same nodes always give the same bytes: sorted by path, numbered from 1, owned by root, of
-the year 1970, every file its own inode.
+The same nodes always give the same bytes: sorted by path, numbered from 1, owned by root, dated
+1970, with one inode per file.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ _TRAILER = b"TRAILER!!!"
 
 
 class MemberTooLarge(Error):
-    """A file does not fit into the form."""
+    """A file is too large for the format."""
 
     path: str
     size: int
 
     def __str__(self) -> str:
-        return f"{self.path} is too large for an initramfs: {self.size} bytes, at most {_MAX_SIZE} fit"
+        return f"{self.path} is too large for an initramfs: {self.size} bytes, at most {_MAX_SIZE} are possible"
 
 
 @attrs.frozen(kw_only=True)
 class Node:
-    """One thing in the archive.
+    """One entry of the archive.
 
     Attributes:
-        path: Where it lies, without a slash in front.
-        mode: Kind and permissions, as `stat` gives them.
-        size: How many bytes *data* gives.
-        data: Gives the file's bytes, or the symbolic link's target.
+        path: Its path, without a leading slash.
+        mode: Kind and permissions, as in `stat`.
+        size: The number of bytes that *data* returns.
+        data: Returns the file's bytes, or the symbolic link's target.
         device: Major and minor number of a device node.
     """
 
@@ -64,7 +64,7 @@ class Node:
 
 
 def archive(nodes: Iterable[Node]) -> Iterator[bytes]:
-    """Return the bytes of the archive of *nodes*, piece by piece; directories that are missing are made.
+    """Yield the bytes of the archive of *nodes*; missing directories are added.
 
     Raises:
         MemberTooLarge: a file has 4 GiB or more.

@@ -1,9 +1,9 @@
-"""What the commits of a patch make of a tree.
+"""Apply the commits of a patch to a tree.
 
-A commit is taken as `git apply` takes it: its changes are all of the tree as it was before, so files may
-change names with each other; only a second change of one file continues the first. Before that it is
-looked whether the tree has the commit already: taken back, it fits better than it does forward. Context
-that repeats, as in tables, would else take the same lines in twice.
+A commit is applied as `git apply` does: all of its changes refer to the tree before it, so files may
+swap names; only a second change of the same file continues the first. Before that, kernix checks
+whether the tree already has the commit, that is, whether it fits better reverted than forward. Otherwise,
+where context repeats, as in tables, the same lines would be inserted twice.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Rules:
-    """How a patch is to be applied.
+    """How to apply a patch.
 
     Attributes:
-        name: What it is called.
-        strip: How many directories the names in it begin with that are not in the tree.
-        max_fuzz: How many lines of context may be left out at either end of a hunk.
-        drop_applied: Whether commits that the tree has are left out, and not an error.
+        name: Its name.
+        strip: How many leading directories to strip from the names in it.
+        max_fuzz: How many lines of context may be ignored at either end of a hunk.
+        drop_applied: Whether to skip commits that the tree already has, instead of failing.
     """
 
     name: str
@@ -48,17 +48,17 @@ class Rules:
 
 @attrs.define
 class _Attempt:
-    """What one commit would make of a tree.
+    """The result of one commit on a tree.
 
     Attributes:
         state: The tree before.
         leaving: The paths that the commit removes or renames.
-        made: What becomes of paths.
-        gone: The paths at which nothing is left, unless something is made there.
+        made: The new entries, by path.
+        gone: The paths that become free, unless something new is made there.
         displacement: By how many lines hunks were off.
-        fuzzy: What fits only with fuzz.
+        fuzzy: The hunks that fit only with fuzz, with their paths.
         problems: What does not fit.
-        misfits: The hunks among these, with the paths.
+        misfits: The hunks that do not fit, with their paths.
     """
 
     state: PatchedTree
@@ -76,7 +76,7 @@ class _Attempt:
         return self.state.having({**dict.fromkeys(self.gone), **self.made})
 
     def take(self, change: FileChange, fuzz: int) -> None:
-        """Take in *change*."""
+        """Apply *change*."""
         if change.may_create and self._here(change.old) is None:
             change = attrs.evolve(change, verb="create")
         old = Entry(b"") if change.verb == "create" else self._source(change)
@@ -93,7 +93,7 @@ class _Attempt:
         self.made[change.new] = _with_mode(change, old, data)
 
     def _source(self, change: FileChange) -> Entry | None:
-        """Return what *change* changes."""
+        """Return the entry that *change* changes."""
         renames = change.verb in {"rename", "copy"}
         entry = self.state.entry(change.old) if renames else self._here(change.old)
         if entry is None:
@@ -113,7 +113,7 @@ class _Attempt:
         return self.made.get(path) or (None if path in self.gone else self.state.entry(path))
 
     def _has_room(self, change: FileChange) -> bool:
-        """Return whether what *change* makes can be made where it is to be."""
+        """Return whether *change* can create its entry at its path."""
         path = change.new
         if change.verb in {"modify", "delete"} or path in self.gone:
             return True
@@ -130,7 +130,7 @@ class _Attempt:
         return False
 
     def _is_left(self, directory: str) -> bool:
-        """Return whether the commit may empty *directory*, which is known only when all of it is taken in."""
+        """Return whether the commit may empty *directory*, which is certain only after all of its changes."""
         return any(path.startswith(f"{directory}/") for path in self.leaving)
 
     def _changed(self, change: FileChange, old: Entry, fuzz: int) -> bytes | None:
@@ -172,12 +172,12 @@ class _Attempt:
 
 
 def apply(rules: Rules, commits: Sequence[Commit], state: PatchedTree, remark: Callable[[str], None]) -> PatchedTree:
-    """Return *state* after *commits*, in their order; *remark* is called with what was done otherwise than written.
+    """Apply *commits* to *state*, in order; *remark* is called for anything not applied exactly as written.
 
     Raises:
-        Malformed: the names in one of them begin with another number of directories, by all appearances.
-        DoesNotApply: the tree is not what one of them is for.
-        AlreadyApplied: the tree has one of them already, and these are not to be dropped.
+        Malformed: the names in one of them seem to need another `strip`.
+        DoesNotApply: one of them does not fit the tree.
+        AlreadyApplied: the tree already has one of them, and the rules do not drop such commits.
     """
     at = 0
     while at < len(commits):
@@ -200,7 +200,7 @@ def apply(rules: Rules, commits: Sequence[Commit], state: PatchedTree, remark: C
 
 
 def _check_strip(rules: Rules, commit: Commit, state: PatchedTree) -> None:
-    """Check that *commit* does not make files elsewhere because its names have no directory to leave out."""
+    """Check that *commit* does not create files at wrong paths because its names have no directory to strip."""
     for change in commit.changes:
         if rules.strip == 0 or not change.raw or change.prefixed or state.entry(change.path) is not None:
             continue
@@ -213,12 +213,12 @@ def _check_strip(rules: Rules, commit: Commit, state: PatchedTree) -> None:
 
 
 def _depth(path: str, state: PatchedTree) -> int:
-    """Return how many of the directories of *path* the tree has."""
+    """Return how many of the directories above *path* exist in the tree."""
     return sum(1 for _ in itertools.takewhile(state.is_directory, parents(path)))
 
 
 def _applied(rules: Rules, commit: Commit, state: PatchedTree, remark: Callable[[str], None]) -> PatchedTree:
-    """Return *state* after *commit*, with fuzz if it takes that."""
+    """Return *state* after *commit*, with fuzz if necessary."""
     exact = _attempt(commit, state)
     attempt = _attempt(commit, state, rules.max_fuzz) if exact.problems and rules.max_fuzz else exact
     if attempt.problems:
@@ -233,10 +233,10 @@ def _applied(rules: Rules, commit: Commit, state: PatchedTree, remark: Callable[
 
 
 def _present(commits: Sequence[Commit], at: int, state: PatchedTree) -> int:
-    """Return how many of *commits* from *at* on the tree has.
+    """Return how many of *commits*, from *at* on, the tree already has.
 
-    The first one alone is in the tree if it can be taken back and fits so better than forward. If a later
-    one has changed its lines again, it can be taken back only after that: then all up to it are there.
+    The first one alone is in the tree if it can be reverted and fits better that way than forward. If a later
+    one changed its lines again, it can only be reverted after that one: then the tree has all up to there.
     """
     forward, back = _attempt(commits[at], state), _taken_back(commits[at : at + 1], state)
     if back is not None:
@@ -248,11 +248,11 @@ def _present(commits: Sequence[Commit], at: int, state: PatchedTree) -> int:
 
 
 _FAR = 32
-"""Among how many commits it is looked for the one after which an earlier one can be taken back."""
+"""How many commits to try for one after which an earlier one can be reverted."""
 
 
 def _taken_back(commits: Sequence[Commit], state: PatchedTree) -> int | None:
-    """Return by how many lines hunks are off when *commits* are taken back, the last one first; None if one cannot be."""
+    """Return by how many lines hunks are off when *commits* are reverted, last first; None if one cannot be."""
     displacement = 0
     for commit in reversed(commits):
         if (reverse := commit.reversed()) is None:
@@ -274,7 +274,7 @@ def _attempt(commit: Commit, state: PatchedTree, fuzz: int = 0) -> _Attempt:
 
 
 def _with_mode(change: FileChange, old: Entry, data: bytes) -> Entry:
-    """Return the new file or link, with its mode."""
+    """Return the new file or link with its mode."""
     if change.new_mode is None or (change.new_mode == change.old_mode and change.verb != "create"):
         return attrs.evolve(old, data=data)
     return Entry(data, bool(change.new_mode & EXECUTABLE), _is_link(change.new_mode))
@@ -291,7 +291,7 @@ def _has_mode_already(change: FileChange, entry: Entry) -> bool:
 
 
 def _advice(rules: Rules, exact: _Attempt, loose: _Attempt) -> str | None:
-    """Return what may be the matter with a commit that does not apply."""
+    """Return the likely reason why a commit does not apply."""
     if any(not misfit.hunk.leading and not misfit.hunk.trailing for _, misfit in exact.misfits):
         return "a hunk without context may be for any place: make the patch with three lines of it, as `git diff` does"
     if rules.max_fuzz == 0 and not loose.misfits:
@@ -309,7 +309,7 @@ def _advice(rules: Rules, exact: _Attempt, loose: _Attempt) -> str | None:
 
 
 def _half_there(commit: Commit, exact: _Attempt) -> str | None:
-    """Return that some hunks of *commit* do not fit because the tree has them already, if it is so."""
+    """Return advice if some hunks of *commit* do not fit because the tree already has them."""
     there = [(path, misfit) for path, misfit in exact.misfits if _is_there(path, misfit.hunk, exact.state)]
     if not there:
         return None
@@ -326,7 +326,7 @@ def _is_there(path: str, hunk: Hunk, state: PatchedTree) -> bool:
 
 
 def _other_strip(rules: Rules, commit: Commit, state: PatchedTree) -> str | None:
-    """Return which other `strip` would find all files that *commit* changes, if it finds none as it is."""
+    """Return advice if another `strip` would find all files that *commit* changes, and the present one finds none."""
     changed = [it for it in commit.changes if it.raw and it.verb in {"modify", "delete"}]
     if not changed or any(state.entry(it.old) is not None for it in changed):
         return None

@@ -1,9 +1,9 @@
 """Git's binary patches: base 85, zlib, and deltas against the old file.
 
 Each line is a letter for its number of bytes (A to Z for 1 to 26, a to z for 27 to 52) and that many
-bytes in base 85, five characters for four of them. All lines together are one zlib stream of the stated
-size: the new file itself, or a delta as in git's packs (gitformat-pack): two sizes, then commands to copy
-from the old file or to insert.
+bytes in base 85, five characters for every four. Together the lines are one zlib stream that inflates to the
+stated size: the new file itself, or a delta as in git's packs (gitformat-pack), that is, two sizes, then
+commands to copy from the old file or to insert.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 
 class Damaged(ValueError):
-    """The data cannot be decoded, or are not for this file."""
+    """The data cannot be decoded, or belong to another file."""
 
 
 def decode_line(line: bytes) -> bytes:
-    """Return the bytes that one *line*, without its end, stands for.
+    """Return the bytes encoded in one *line*, given without its line ending.
 
     Raises:
-        Damaged: it is not such a line.
+        Damaged: the line is invalid.
     """
     count = _count(line[:1])
     try:
         data = base64.b85decode(line[1:])
     except ValueError:
-        msg = "not base 85"
+        msg = "a line is not base 85"
         raise Damaged(msg) from None
     if len(line) - 1 != -(-count // 4) * 5 or len(data) < count:
-        msg = "not as long as it says"
+        msg = "a line does not have its stated length"
         raise Damaged(msg)
     return data[:count]
 
@@ -46,15 +46,15 @@ def _count(letter: bytes) -> int:
         return letter[0] - ord("A") + 1
     if b"a" <= letter <= b"z":
         return letter[0] - ord("a") + 27
-    msg = "it does not begin with its length"
+    msg = "a line does not begin with its length"
     raise Damaged(msg)
 
 
 def inflate(data: bytes, size: int) -> bytes:
-    """Return the *size* bytes that the zlib stream *data* holds.
+    """Return the *size* bytes in the zlib stream *data*.
 
     Raises:
-        Damaged: it holds others.
+        Damaged: it is broken, or has another size.
     """
     stream = zlib.decompressobj()
     try:
@@ -63,13 +63,13 @@ def inflate(data: bytes, size: int) -> bytes:
         msg = "the data are not a zlib stream"
         raise Damaged(msg) from None
     if len(found) != size or not stream.eof:
-        msg = f"the data are not the {size} bytes that they should be"
+        msg = f"the data do not have their stated size of {size} bytes"
         raise Damaged(msg)
     return found
 
 
 def apply_delta(delta: bytes, old: bytes) -> bytes:
-    """Return the file that *delta* makes of *old*.
+    """Return the file that results from applying *delta* to *old*.
 
     Raises:
         Damaged: it is for another file, or broken.
@@ -80,7 +80,7 @@ def apply_delta(delta: bytes, old: bytes) -> bytes:
     except IndexError:
         raise Damaged(_BROKEN) from None
     if size != len(old):
-        msg = f"it is for a file of {size} bytes, and this one has {len(old)}"
+        msg = f"it is for a file of {size} bytes, but this one has {len(old)}"
         raise Damaged(msg)
     new = bytearray()
     for piece in _pieces(delta, at, old):
@@ -93,13 +93,13 @@ def apply_delta(delta: bytes, old: bytes) -> bytes:
 
 
 MAX_SIZE = 1 << 30
-"""Bytes of a file that a delta may make."""
+"""The largest file that a delta may make, in bytes."""
 
 _BROKEN = "the delta is broken"
 
 
 def _pieces(delta: bytes, at: int, old: bytes) -> Iterator[bytes]:
-    """Yield what the commands of *delta* from *at* on put together."""
+    """Yield the output of the commands of *delta* from *at* on."""
     while at < len(delta):
         command = delta[at]
         at += 1
@@ -115,7 +115,7 @@ def _pieces(delta: bytes, at: int, old: bytes) -> Iterator[bytes]:
 
 
 def blob_digest(data: bytes, length: int) -> str:
-    """Return git's digest of the file *data* in *length* hexadecimal digits: SHA-1 for 40, SHA-256 for 64."""
+    """Return git's blob digest of *data* in *length* hexadecimal digits: SHA-1 for 40, SHA-256 for 64."""
     algorithm = "sha256" if length == _SHA256_DIGITS else "sha1"
     return hashlib.new(algorithm, b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
 
@@ -124,7 +124,7 @@ _SHA256_DIGITS = 64
 
 
 def _number(delta: bytes, at: int) -> tuple[int, int]:
-    """Return the number at *at*, seven bits a byte, the lowest first, and where it ends."""
+    """Return the number at *at*, seven bits a byte, lowest first, and where it ends."""
     number = shift = 0
     while True:
         byte = delta[at]
@@ -136,7 +136,7 @@ def _number(delta: bytes, at: int) -> tuple[int, int]:
 
 
 def _span(delta: bytes, at: int, command: int) -> tuple[int, int, int]:
-    """Return start and length of a copy, of which *command* says which bytes follow, and where they end."""
+    """Return the start and length of a copy, whose bytes present are flagged in *command*, and where they end."""
     parts = []
     for bit in range(7):
         follows = command >> bit & 1

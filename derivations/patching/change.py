@@ -1,4 +1,4 @@
-"""What a patch says, as values: changes of files, and the hunks in them."""
+"""The contents of a patch as values: changes of files, and the hunks in them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Verb = Literal["modify", "create", "delete", "rename", "copy"]
 
 @attrs.frozen
 class Hunk:
-    """One place in a file: what is there before and after.
+    """One place in a file: its lines before and after.
 
     Attributes:
-        line: The line of the patch that begins it.
+        line: The number of its first line in the patch.
         old: The number of its first line in the old file; 0 in an empty one.
         new: The same in the new file.
-        before: The lines that must be there, with their ends.
-        after: The lines that take their place.
+        before: The lines that must be there, with their line endings.
+        after: The lines that replace them.
         leading: How many lines of context it begins with.
         trailing: How many lines of context it ends with.
     """
@@ -37,11 +37,11 @@ class Hunk:
     trailing: int
 
     def reversed(self) -> Hunk:
-        """Return the hunk that takes this one back."""
+        """Return the hunk that reverts this one."""
         return attrs.evolve(self, old=self.new, new=self.old, before=self.after, after=self.before)
 
     def with_line_ends(self, end: bytes) -> Hunk:
-        """Return the hunk with all its lines ending in *end*, but for those that end in nothing."""
+        """Return the hunk with *end* as the ending of all lines that have one."""
         before, after = (tuple(_ended(line, end) for line in lines) for lines in (self.before, self.after))
         return attrs.evolve(self, before=before, after=after)
 
@@ -53,7 +53,7 @@ def _ended(line: bytes, end: bytes) -> bytes:
 
 @attrs.frozen
 class Binary:
-    """One direction of git's binary patch: *data* is the whole new file, or the `delta` to it."""
+    """One direction of a git binary patch: *data* is the whole new file, or a `delta` that makes it."""
 
     form: Literal["literal", "delta"]
     data: bytes
@@ -64,20 +64,21 @@ class FileChange:
     """What happens to one file.
 
     Attributes:
-        line: The line of the patch that begins it.
+        line: The number of its first line in the patch.
         verb: What happens.
-        old: The path it is read from; that which it is created at for `create`.
-        new: The path it is written to; that which it is deleted from for `delete`.
-        old_mode: The mode that it must have had, if the patch says so.
-        new_mode: The mode that it gets, if the patch says so.
-        hunks: What changes in it, in order.
-        binary: What changes in a binary file, and what takes that back.
+        old: The path it is read from; for `create`, the path it is created at.
+        new: The path it is written to; for `delete`, the path it is deleted from.
+        old_mode: Its required old mode, if the patch has one.
+        new_mode: Its new mode, if the patch has one.
+        hunks: The changes in it, in order.
+        binary: The change of a binary file, and its reverse.
         blobs: Git's digests of the old and the new content of a binary file.
-        raw: The path as it is written in the patch, for messages about its first component.
-        prefixed: Whether the two names of the file begin differently, as `a/` and `b/`, with what so is not in the tree.
-        may_create: Whether the file is made if there is none: the patch does not say whether there was one.
-        crlf: Whether all its lines ended in CR LF, those that name the file too. The hunks have LF, and whether the
-            file itself has CR LF is not known.
+        raw: The path as written in the patch, for messages about its first component.
+        prefixed: Whether the two names of the file begin differently, as with `a/` and `b/`, so that these are
+            prefixes and not directories of the tree.
+        may_create: Whether to create the file if it is missing: the patch does not show whether it existed.
+        crlf: Whether all lines of the change, including those with the file's names, ended in CR LF. The hunks
+            have LF; whether the file itself has CR LF is unknown.
     """
 
     line: int
@@ -96,11 +97,11 @@ class FileChange:
 
     @property
     def path(self) -> str:
-        """Return the path that messages name."""
+        """Return the path for messages."""
         return self.old if self.verb == "delete" else self.new
 
     def reversed(self) -> FileChange | None:
-        """Return the change that takes this one back; None if nothing can."""
+        """Return the change that reverts this one; None if that is impossible."""
         if self.verb == "copy" or (self.binary is not None and self.binary[1] is None):
             return None
         verbs: dict[Verb, Verb] = {"create": "delete", "delete": "create"}
@@ -120,12 +121,12 @@ class FileChange:
 
 @attrs.frozen(kw_only=True)
 class Commit:
-    """Changes that belong together: each is of the tree as it was before all of them.
+    """Changes that belong together: each refers to the tree before all of them.
 
     Attributes:
-        title: The subject of the mail that it came in, or the name of its file in a series; else empty.
+        title: The subject of its mail, or the name of its file in a series; otherwise empty.
         changes: The changes, in the order of the patch.
-        remarks: What is worth knowing about how it was read.
+        remarks: Remarks about how it was read.
     """
 
     title: str
@@ -133,7 +134,7 @@ class Commit:
     remarks: tuple[str, ...] = ()
 
     def reversed(self) -> Commit | None:
-        """Return what takes the commit back; None if nothing can."""
+        """Return the commit that reverts this one; None if that is impossible."""
         changes = [it.reversed() for it in reversed(self.changes)]
         known = [it for it in changes if it is not None]
         return attrs.evolve(self, changes=tuple(known)) if len(known) == len(changes) else None

@@ -1,4 +1,4 @@
-"""What can be wrong with a patch."""
+"""Errors about patches."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from store.errors import Error
 
 
 class Malformed(Error):
-    """A patch cannot be understood.
+    """A patch cannot be parsed.
 
     Attributes:
-        line: The line at fault; 0 if it is the patch as a whole.
+        line: The line at fault; 0 for the patch as a whole.
         reason: What is wrong with it.
         advice: What to do about it.
     """
@@ -34,12 +34,12 @@ class Malformed(Error):
 
 
 class DoesNotApply(Error):
-    """The tree is not what a patch is for.
+    """A patch does not fit the tree.
 
     Attributes:
         patch: The patch's name.
-        title: The commit's, if it is one of several.
-        problems: What is in the way, each with file and line.
+        title: The commit's title, if it is one of several.
+        problems: What does not fit, each with file and line.
         advice: What to do about it.
     """
 
@@ -63,7 +63,7 @@ class DoesNotApply(Error):
 
 
 class AlreadyApplied(Error):
-    """The tree has what a patch would change."""
+    """The tree already has the change of a patch."""
 
     exit_code: ClassVar[int] = 100
 
@@ -76,8 +76,8 @@ class AlreadyApplied(Error):
 
     @property
     def hint(self) -> str:
-        """Say how to go on."""
-        return "leave it out, or give `Patch(…, drop_applied=True)`, which leaves out what the tree has"
+        """Return how to proceed."""
+        return "remove it, or use `Patch(…, drop_applied=True)`, which skips commits that the tree already has"
 
 
 _MAX_SHOWN = 5

@@ -1,9 +1,9 @@
-"""Where the hunks of a change go in a file.
+"""Find where the hunks of a change go in a file.
 
-First as `git apply` has it: all lines of a hunk must be there, at the place that it names or at the nearest
-other one, first after and then before it. A hunk of line 1 is for the beginning of the file, one without context
-at its end is for the end, and hunks do not overlap. Where that finds no place, and fuzz is allowed, as
-`patch` has it: with the outermost lines of context left out, one more at a time.
+First as `git apply` does: all lines of a hunk must match, at the place it names or else at the nearest other
+one, later before earlier. A hunk at line 1 belongs at the beginning of the file, one without trailing
+context at the end, and hunks do not overlap. If there is no such place, and fuzz is allowed, then as
+`patch` does: ignoring the outermost lines of context, one more at a time.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Fuzzy:
-    """A hunk that fits only where lines of its context are left out.
+    """A hunk that fits only if lines of its context are ignored.
 
     Attributes:
-        number: Which one of its file's it is, from 1.
-        line: The line of the file that it was applied at.
-        fuzz: How many lines of context were left out at one end.
+        number: Its number among the hunks of its file, from 1.
+        line: The line of the file at which it was applied.
+        fuzz: How many lines of context were ignored at one end.
     """
 
     number: int
@@ -38,15 +38,15 @@ class Fuzzy:
 
 @attrs.frozen
 class HunkMisfit:
-    """A hunk that has no place in its file.
+    """A hunk that does not fit its file.
 
     Attributes:
-        number: Which one of its file's it is, from 1.
+        number: Its number among the hunks of its file, from 1.
         hunk: The hunk.
-        line: The first line of the file that is not as it wants it, where it nearly fits.
-        expected: What it wants there; None if all its lines are there, and it still has no place.
-        found: What is there instead; None if the file ends before.
-        differs: In what all lines there differ at most: in their `ends`, in `blanks`, or in their `text`.
+        line: The first line of the file that differs, where the hunk fits best.
+        expected: The hunk's line there; None if all its lines match, and it still does not fit.
+        found: The file's line there; None if the file ends before.
+        differs: The largest difference of the lines there: in line `ends`, in `blanks`, or in `text`.
     """
 
     number: int
@@ -59,13 +59,13 @@ class HunkMisfit:
 
 @attrs.frozen
 class HunkFit:
-    """What hunks make of a file.
+    """The result of hunks on a file.
 
     Attributes:
         lines: The new lines.
-        displacement: By how many lines the hunks were off, in all.
-        fuzzy: Those that fit only with fuzz.
-        misfits: Those that do not fit; then *lines* are of no use.
+        displacement: By how many lines the hunks were off, in total.
+        fuzzy: The hunks that fit only with fuzz.
+        misfits: The hunks that do not fit; if there are any, *lines* is meaningless.
     """
 
     lines: list[bytes]
@@ -75,7 +75,7 @@ class HunkFit:
 
 
 def fit(lines: Sequence[bytes], hunks: Sequence[Hunk], fuzz: int = 0) -> HunkFit:
-    """Return what *hunks* make of *lines*, with at most *fuzz* lines of context left out at either end of one."""
+    """Apply *hunks* to *lines*, ignoring at most *fuzz* lines of context at either end of a hunk."""
     image = _Image(list(lines))
     displacement = 0
     fuzzy: list[Fuzzy] = []
@@ -96,7 +96,7 @@ def fit(lines: Sequence[bytes], hunks: Sequence[Hunk], fuzz: int = 0) -> HunkFit
 
 
 _EXPLAINED = 2
-"""How many misfits of a file it is looked for where they would fit best: that takes a walk over all its lines."""
+"""For how many misfits of a file to find the best place: that takes a pass over all of its lines."""
 
 
 @attrs.define
@@ -107,18 +107,18 @@ class _Image:
     taken: bytearray = attrs.field(init=False)
     """For each line, whether a hunk has been there."""
     _shift: int = 0
-    """By how many lines the last loosely placed hunk was off."""
+    """By how many lines the last hunk placed with fuzz was off."""
 
     def __attrs_post_init__(self) -> None:
         self.taken = bytearray(len(self.lines))
 
     def find(self, hunk: Hunk, wanted: int) -> int | None:
-        """Return where *hunk* goes, all of it."""
+        """Return where all lines of *hunk* match."""
         count = len(hunk.before)
         last = len(self.lines) - count
         if last < 0:
             return None
-        # Without any context it is the whole file, or nobody knows which place it is for.
+        # Without any context it is the whole file, or its place is unknown.
         at_start, at_end = hunk.old <= 1 or not (hunk.leading or hunk.trailing), not hunk.trailing
         if at_start or at_end:
             places = {0} if at_start else {last}
@@ -130,7 +130,7 @@ class _Image:
         )
 
     def find_loosely(self, hunk: Hunk, most: int) -> tuple[int, int, tuple[bytes, ...], tuple[bytes, ...]] | None:
-        """Return where *hunk* goes with at most *most* lines of context left out, how many were, and what is left of it."""
+        """Return where *hunk* goes, ignoring at most *most* lines of context, how many were, and the rest of its lines."""
         context = max(hunk.leading, hunk.trailing)
         for fuzz in range(1, min(most, context) + 1):
             first, end = fuzz + hunk.leading - context, fuzz + hunk.trailing - context
@@ -148,12 +148,12 @@ class _Image:
         return None
 
     def replace(self, place: int, before: Sequence[bytes], after: Sequence[bytes]) -> None:
-        """Put *after* where *before* is at *place*."""
+        """Replace *before*, at *place*, with *after*."""
         self.lines[place : place + len(before)] = after
         self.taken[place : place + len(before)] = b"\1" * len(after)
 
     def misfit(self, number: int, hunk: Hunk, wanted: int) -> HunkMisfit:
-        """Return what is not as *hunk* wants it, at the place where most of its lines are, and of such the nearest to *wanted*."""
+        """Return how *hunk* differs from the place where most of its lines match, among equals the nearest to *wanted*."""
         place = self._likeliest(hunk, wanted)
         there = self.lines[place : place + len(hunk.before)]
         for at, line in enumerate(hunk.before):

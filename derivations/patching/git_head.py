@@ -1,4 +1,4 @@
-"""What git writes between `diff --git` and the hunks (git-diff, "Generating patch text with -p")."""
+"""Parse git's extended header, between `diff --git` and the hunks (git-diff, "Generating patch text with -p")."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EMPTY = (
     "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
     "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
 )
-"""What git calls the empty file, by SHA-1 and by SHA-256."""
+"""Git's names of the empty file, by SHA-1 and by SHA-256."""
 
 _MODES: dict[bytes, tuple[str, Verb | None]] = {
     b"old mode ": ("old_mode", None),
@@ -35,7 +35,7 @@ _SIMILAR = b"similarity index "
 
 @attrs.define
 class GitHead:
-    """The facts of one change, taken in line by line.
+    """The header of one change, read line by line.
 
     Attributes:
         verb: What happens to the file.
@@ -43,10 +43,10 @@ class GitHead:
         new_mode: Its mode after.
         source: The name that it is renamed or copied from.
         target: The name that it is renamed or copied to.
-        before: The name behind `---`.
-        after: The name behind `+++`.
+        before: The name after `---`.
+        after: The name after `+++`.
         blobs: Git's digests of the old and the new content, perhaps abbreviated.
-        same: Whether a renamed or copied file stays as it is.
+        same: Whether the content of a renamed or copied file stays the same.
     """
 
     verb: Verb = "modify"
@@ -60,7 +60,7 @@ class GitHead:
     same: bool = True
 
     def take(self, line: bytes) -> bool:
-        """Take in *line*, given without its end; return whether it belongs to the head."""
+        """Read *line*, given without its line ending; return whether it belongs to the header."""
         if line.startswith((b"--- ", b"+++ ")):
             self._side(line)
         elif line.startswith(_SIMILAR):
@@ -73,12 +73,12 @@ class GitHead:
 
     @property
     def is_submodule(self) -> bool:
-        """Return whether it is about a commit of another repository, and no file."""
+        """Return whether it is about a commit of another repository instead of a file."""
         return SUBMODULE in {self.old_mode, self.new_mode}
 
     @property
     def lacks_content(self) -> bool:
-        """Return whether such a change cannot be without hunks."""
+        """Return whether such a change requires hunks."""
         if self.verb == "create":
             return self.blobs is not None and not any(it.startswith(self.blobs[1]) for it in _EMPTY)
         if self.verb in {"rename", "copy"}:

@@ -1,8 +1,8 @@
-"""From the bytes of a patch file to its messages: mails are split and decoded as `git am` does it.
+"""Split a patch file into messages: mails are split and decoded as in `git am`.
 
-A mailbox is a row of mails, each after a line `From <sender> <date>`; `git format-patch` and patchwork
-write such. A mail's body may be quoted-printable or base64, or have several parts (RFC 2045 to 2047).
-Anything else is one message as it stands.
+A mailbox is a sequence of mails, each after a line `From <sender> <date>`, as written by `git format-patch` and
+patchwork. A mail's body may be quoted-printable or base64, or have several parts (RFC 2045 to 2047).
+Any other file is one message, unchanged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 _FROM = re.compile(rb"From \S+.*[0-9]{1,2}:[0-9]{2}:[0-9]{2} .*[0-9]{4}.*\r?\n?", re.ASCII)
 _HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:[ \t\r\n]")
 _HEADER_LINE = re.compile(rb"[!-9;-~]+:|>?From |[ \t]+\S")
-"""A header, of any name (RFC 5322, 2.2), or a line that continues one; the first other line ends the headers."""
+"""A header of any name (RFC 5322, 2.2), or a continuation line; the first other line ends the headers."""
 
 _FIRST_HEADER = re.compile(
     rb"(?:From|Subject|Date|To|Cc|Message-ID|Return-Path|Received|MIME-Version|Delivered-To|DKIM-Signature|"
@@ -35,20 +35,20 @@ _FIRST_HEADER = re.compile(
     re.IGNORECASE,
 )
 _LONGEST = 400
-"""Bytes of a line that begins a mail: a sender (RFC 5321, 4.5.3.1) and a date."""
+"""The longest line that begins a mail, in bytes: a sender (RFC 5321, 4.5.3.1) and a date."""
 
 _PREFIX = re.compile(r"\A(?:\s*\[[^\]]*\])+\s*")
 
 
 @attrs.frozen
 class Message:
-    """One mail, or all of a file that is none.
+    """One mail, or a whole file that is not a mail.
 
     Attributes:
-        title: Its subject, without what stands in brackets before it.
-        lines: Its body, line by line with their ends.
+        title: Its subject, without prefixes in brackets.
+        lines: The lines of its body, with their line endings.
         first: The number of the body's first line in the file.
-        flowed: Whether it was sent as `format=flowed` (RFC 3676), with which mailers take and add blanks.
+        flowed: Whether it was sent as `format=flowed` (RFC 3676), where mailers remove and add spaces.
     """
 
     title: str
@@ -58,12 +58,12 @@ class Message:
 
 
 def lines_of(data: bytes) -> list[bytes]:
-    """Return the lines of *data*, each with its end; only a line feed ends one."""
+    """Return the lines of *data* with their line endings; only a line feed ends a line."""
     return _LINE.findall(data)
 
 
 def messages(data: bytes) -> list[Message]:
-    """Return the messages in *data*, in their order."""
+    """Return the messages in *data*, in order."""
     lines = lines_of(data)
     starts = [number for number, line in enumerate(lines) if _begins_mail(lines, number, line)]
     if not starts or any(line.strip() for line in lines[: starts[0]]):
@@ -82,7 +82,7 @@ def _begins_mail(lines: list[bytes], number: int, line: bytes) -> bool:
 
 
 def _read(lines: list[bytes], first: int) -> Iterator[Message]:
-    """Yield the body of the mail in *lines*, decoded if it is encoded; *first* is the number of the first one."""
+    """Yield the decoded body of the mail in *lines*; *first* is the number of its first line in the file."""
     end = next((number for number, line in enumerate(lines) if not _HEADER_LINE.match(line)), len(lines))
     body = end + 1 if end < len(lines) and not lines[end].strip() else end
     mail = email.message_from_bytes(b"".join(lines[:end]), policy=email.policy.compat32)

@@ -1,4 +1,4 @@
-"""The names of files in a patch: quoted, dated, with or without a directory before them."""
+"""Parse the file names in a patch: quoted, dated, with or without a directory prefix."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class BadName(ValueError):
-    """A name cannot be a path in the tree."""
+    """A name is not a valid path in the tree."""
 
 
 def read(text: bytes) -> tuple[bytes, bool]:
-    """Return the name that *text*, behind `--- ` or `+++ `, begins with, and whether its time is that of no file at all.
+    """Return the name that begins *text*, the rest of a `--- ` or `+++ ` line, and whether its time marks a missing file.
 
-    GNU diff gives a file that is not there the time 0.
+    GNU diff gives a missing file the time 0.
     """
     text = text.rstrip(b"\r\n")
-    start = max(len(text) - _LONGEST_DATE, 0)  # a date is short, and what is not one may be long
+    start = max(len(text) - _LONGEST_DATE, 0)  # a date is short, other text may be long
     date = _DATE.search(text, start)
     absent = date is not None and _is_epoch(date)
     if (quoted := _QUOTED.match(text)) is not None:
@@ -55,7 +55,7 @@ def _is_epoch(date: re.Match[bytes]) -> bool:
 
 
 def unquoted(text: bytes) -> bytes:
-    """Return what *text*, quoted as in C, stands for."""
+    """Return *text*, quoted as in C, unquoted."""
 
     def byte(match: re.Match[bytes]) -> bytes:
         escape = match[1]
@@ -65,7 +65,7 @@ def unquoted(text: bytes) -> bytes:
 
 
 def pair(text: bytes, strip: int) -> tuple[bytes, bytes] | None:
-    """Return the two names behind `diff --git `, if they are one path behind *strip* directories."""
+    """Return the two names after `diff --git `, if they are the same path without their first *strip* directories."""
     text = text.rstrip(b"\r\n")
     if (old := _QUOTED.match(text)) is not None:
         rest = text[old.end() :].lstrip(b" ")
@@ -88,23 +88,23 @@ def _behind(name: bytes, strip: int) -> bytes:
 
 
 def path(name: bytes, strip: int) -> str:
-    """Return the path in the tree that *name* is, without its first *strip* directories.
+    """Return *name* as a path in the tree, without its first *strip* directories.
 
     Raises:
-        BadName: there are not so many, or it is no path in a tree.
+        BadName: it has fewer directories, or is not a path in a tree.
     """
     if name.startswith(b"/"):
         msg = "is absolute"
         raise BadName(msg)
     parts = name.split(b"/")
     if len(parts) <= strip:
-        msg = f"has fewer than {strip} directories to leave out"
+        msg = f"has fewer than {strip} directories to strip"
         raise BadName(msg)
     found = parts[strip:]
     if any(part in {b"", b".", b".."} for part in found) or b".." in parts:
-        msg = "leads outside of the tree"
+        msg = "leads outside the tree"
         raise BadName(msg)
     if any(b"\0" in part or b"\n" in part for part in found):
-        msg = "has a line feed or a zero byte in it"
+        msg = "contains a line feed or a zero byte"
         raise BadName(msg)
     return os.fsdecode(b"/".join(found))

@@ -1,7 +1,7 @@
-"""From the lines of a diff to changes: unified diffs, plain and with git's extensions.
+"""Parse the lines of a diff into changes: unified diffs, plain and with git's extensions.
 
-Git's rules say what begins a change: a line `diff --git`, or `---`, `+++` and `@@` one below the other. All
-else is text. Within a change nothing is passed over: a hunk has the lines that its head counts, or the
+Git's rules define what begins a change: a line `diff --git`, or `---`, `+++` and `@@` on consecutive lines. All
+else is text. Within a change nothing is skipped: a hunk has the number of lines stated in its header, or the
 line at fault is reported.
 """
 
@@ -34,13 +34,13 @@ _SHOWN = 60
 
 @attrs.define
 class Parser:
-    """Reads one message.
+    """Parses one message.
 
     Attributes:
         patch: The patch's name, for errors.
-        lines: The lines, with their ends.
+        lines: The lines, with their line endings.
         first: The number of the first one in the patch.
-        strip: How many directories names begin with that are not in the tree.
+        strip: How many leading directories to strip from names.
     """
 
     patch: str
@@ -54,7 +54,7 @@ class Parser:
         """Return the changes in the message; none if it is only text.
 
         Raises:
-            Malformed: one of them is not as it should be.
+            Malformed: one of them is malformed.
         """
         found: list[FileChange] = []
         while self._at < len(self.lines):
@@ -69,29 +69,27 @@ class Parser:
         return found
 
     def _text(self, line: bytes) -> None:
-        """Look at a *line* that begins no change, for what would be lost with it."""
+        """Check a *line* outside all changes, so that no change is silently lost."""
         if _HUNK.match(line):
-            raise self._wrong("a hunk without the names of its file before it", "the lines `---` and `+++` are missing")
+            raise self._wrong("a hunk without a file name before it", "the lines `---` and `+++` are missing")
         if line.startswith((b"diff --cc ", b"diff --combined ")):
-            raise self._wrong(
-                "the diff of a merge cannot be applied", "take the diff against one parent: `git diff -m`"
-            )
+            raise self._wrong("the diff of a merge cannot be applied", "make a diff against one parent: `git diff -m`")
         if line.startswith(b"*** ") and self._line(1).startswith(b"--- ") and self._line(2).startswith(b"*****"):
             raise self._wrong("a context diff", "make a unified one: `diff -u`")
         if line.startswith(b"Binary files ") and line.endswith(b" differ"):
-            raise self._wrong(f"{shown(line)}, and the patch does not have their data", _BINARY_ADVICE)
+            raise self._wrong(f"{shown(line)}, and the patch lacks their data", _BINARY_ADVICE)
         if (submodule := _SUBMODULE.fullmatch(line)) is not None:
-            raise self._wrong(f"{shown(submodule[1])} is a submodule, and there are none in a tree")
+            raise self._wrong(f"{shown(submodule[1])} is a submodule, and submodules are not supported")
         if line.startswith(b"Only in ") and b": " in line:
-            self.remarks.append(f"line {self.first + self._at}: `{shown(line)}`: the patch does not have that file")
+            self.remarks.append(f"line {self.first + self._at}: `{shown(line)}`: the patch lacks that file")
 
     def _plain(self) -> FileChange:
-        """Read a change that begins with `---` and `+++`."""
+        """Parse a change that begins with `---` and `+++`."""
         start, first = self.first + self._at, self._at
         (old, old_absent), (new, new_absent) = names.read(self._line()[4:]), names.read(self._line(1)[4:])
         self._at += 2
         if old == names.ABSENT and new == names.ABSENT:
-            raise self._wrong("a change of no file at all")
+            raise self._wrong("a change without a file: both names are /dev/null")
         crlf = self._is_crlf(first)
         hunks = self._hunks(new if old == names.ABSENT else old, crlf=crlf)
         created = old == names.ABSENT or (old_absent and all(hunk.old == 0 and not hunk.before for hunk in hunks))
@@ -114,7 +112,7 @@ class Parser:
         )
 
     def _git(self) -> FileChange:
-        """Read a change that begins with `diff --git`."""
+        """Parse a change that begins with `diff --git`."""
         start, first = self.first + self._at, self._at
         pair = names.pair(self._line()[len(b"diff --git ") :], self.strip)
         self._at += 1
@@ -123,11 +121,11 @@ class Parser:
             self._at += 1
         old, new = self._names(head, pair, start)
         if head.is_submodule:
-            raise Malformed(self.patch, start, f"{new} is a submodule, and there are none in a tree")
+            raise Malformed(self.patch, start, f"{new} is a submodule, and submodules are not supported")
         crlf = self._is_crlf(first)
         hunks, binary = self._content(head, new, crlf=crlf)
         if binary is not None and (head.blobs is None or not {len(it) for it in head.blobs} <= {40, 64}):
-            reason = f"the binary patch of {new} does not say in full which file it is for"
+            reason = f"the binary patch of {new} has no full digests of its file"
             raise Malformed(
                 self.patch, start, reason, "make it with `git diff --binary`, which writes a full `index` line"
             )
@@ -148,23 +146,23 @@ class Parser:
         )
 
     def _is_crlf(self, first: int) -> bool:
-        """Return whether all lines from the one with index *first* to the next hunk's head end in CR LF."""
+        """Return whether all lines from index *first* to the next hunk's header end in CR LF."""
         return all(line.endswith(b"\r\n") for line in self.lines[first : self._at + 1])
 
     def _content(
         self, head: GitHead, name: str, *, crlf: bool
     ) -> tuple[tuple[Hunk, ...], tuple[Binary, Binary | None] | None]:
-        """Read what changes in the file *name*: its hunks, or what it is as a binary file."""
+        """Parse the content of the change of *name*: its hunks, or its binary patch."""
         if self._line() == b"GIT binary patch":
             self._at += 1
             if (forward := self._binary(name)) is None:
                 raise self._wrong(f"the binary patch of {name} is neither literal nor a delta")
             return (), (forward, self._binary(name))
         if _BINARY.fullmatch(self._line()):
-            raise self._wrong(f"{name} is binary, and the patch does not have its data", _BINARY_ADVICE)
+            raise self._wrong(f"{name} is binary, and the patch lacks its data", _BINARY_ADVICE)
         hunks = self._hunks(os.fsencode(name), crlf=crlf)
         if not hunks and head.lacks_content:
-            raise self._wrong(f"the patch does not have the change of {name}", "it is cut off; get all of it")
+            raise self._wrong(f"the patch lacks the change of {name}", "it is truncated; get all of it")
         return hunks, None
 
     def _names(self, head: GitHead, pair: tuple[bytes, bytes] | None, line: int) -> tuple[str, str]:
@@ -172,12 +170,12 @@ class Parser:
         if head.verb in {"rename", "copy"}:
             if head.source is None or head.target is None:
                 raise Malformed(self.patch, line, f"a {head.verb} needs both `{head.verb} from` and `{head.verb} to`")
-            # These two names have no directory before them.
+            # These two names have no prefix.
             strip = max(self.strip - 1, 0)
             return self._path(head.source, line, strip), self._path(head.target, line, strip)
         sides = [it for it in (head.before, head.after) if it is not None and it != names.ABSENT] or [*(pair or ())]
         if not sides:
-            raise Malformed(self.patch, line, "the name of its file cannot be made out")
+            raise Malformed(self.patch, line, "its file name cannot be determined")
         found = {self._path(it, line) for it in sides}
         if len(found) > 1:
             reason = f"it names two files, {' and '.join(sorted(found))}, and is not a rename"
@@ -186,7 +184,7 @@ class Parser:
         return path, path
 
     def _hunks(self, name: bytes, *, crlf: bool) -> tuple[Hunk, ...]:
-        """Read the hunks of the file *name*."""
+        """Parse the hunks of the file *name*."""
         found = []
         while (head := _HUNK.match(self._line())) is not None:
             found.append(self._hunk(head, shown(name)))
@@ -202,12 +200,14 @@ class Parser:
         self._at += 1
         while left_old > 0 or left_new > 0:
             if self._at == len(self.lines):
-                raise self._wrong(f"the patch ends in the middle of a hunk of {name}", "it is cut off; get all of it")
+                raise self._wrong(f"the patch ends in the middle of a hunk of {name}", "it is truncated; get all of it")
             kind, text = self._split(name)
             left_old -= kind != b"+"
             left_new -= kind != b"-"
             if left_old < 0 or left_new < 0:
-                raise self._wrong(f"a hunk of {name} has other lines than its head in line {line} counts", _EDITED)
+                raise self._wrong(
+                    f"a hunk of {name} does not have the lines that its header in line {line} states", _EDITED
+                )
             self._at += 1
             if self._at < len(self.lines) and self.lines[self._at].startswith(b"\\ "):
                 text = text.removesuffix(b"\n")
@@ -219,31 +219,31 @@ class Parser:
         return Hunk(line, old, new, tuple(before), tuple(after), _context(kinds), _context(kinds[::-1]))
 
     def _split(self, name: str) -> tuple[bytes, bytes]:
-        """Return what the line at hand does, and its text."""
+        """Return the kind of the current line and its text."""
         line = self.lines[self._at]
-        if line in {b"\n", b"\r\n"}:  # a blank that an editor or a mailer has taken
+        if line in {b"\n", b"\r\n"}:  # an editor or a mailer has removed the space
             return b" ", line
         kind, text = line[:1], line[1:]
         if kind not in {b" ", b"+", b"-"}:
             raise self._wrong(
                 f"`{shown(line)}` is not a line of a hunk of {name}",
-                "a mailer or an editor has wrapped its lines, or taken blanks: get the patch as it was sent",
+                "a mailer or an editor has wrapped its lines or removed spaces: get the original patch",
             )
         if not text.endswith(b"\n"):
-            self.remarks.append("its last line has no line feed, which is added")
+            self.remarks.append("its last line has no line feed, which was added")
             text += b"\n"
         return kind, text
 
     def _check_end(self, name: str, head: int) -> None:
-        """Check that no line of a hunk follows the last one that its head counts."""
+        """Check that no line of a hunk follows the last one that its header states."""
         rest = self.lines[self._at] if self._at < len(self.lines) else b""
         more = rest.startswith(b"+") and not rest.startswith(b"+++ ")
         less = rest.startswith(b"-") and rest[1:2] not in {b"-", b" ", b"\n", b"\r", b""}
         if more or less:
-            raise self._wrong(f"a hunk of {name} has more lines than its head in line {head} counts", _EDITED)
+            raise self._wrong(f"a hunk of {name} has more lines than its header in line {head} states", _EDITED)
 
     def _binary(self, name: str) -> Binary | None:
-        """Read one direction of the binary patch of *name*; return None if there is none."""
+        """Parse one direction of the binary patch of *name*; return None if there is none."""
         if (head := _BINARY_HEAD.fullmatch(self._line())) is None:
             return None
         data = bytearray()
@@ -266,7 +266,7 @@ class Parser:
             raise Malformed(self.patch, line, f"`{shown(name)}` {error}", advice) from None
 
     def _line(self, ahead: int = 0) -> bytes:
-        """Return the line at hand, or one further *ahead*, without its end."""
+        """Return the current line, or one further *ahead*, without its line ending."""
         at = self._at + ahead
         return self.lines[at].rstrip(b"\r\n") if at < len(self.lines) else b""
 
@@ -276,19 +276,19 @@ class Parser:
 
 _BINARY_ADVICE = "make it with `git diff --binary` or `git format-patch`"
 _NAME_ADVICE = {
-    "fewer": "give `Patch(…, strip=0)`",
+    "fewer": "use `Patch(…, strip=0)`",
     "absolute": "make the patch with relative names, in the directory above both trees",
 }
-_EDITED = "it was edited by hand, or lines are missing: make it anew, or correct the numbers (`recountdiff` does)"
+_EDITED = "it was edited by hand, or lines are missing: regenerate it, or correct the numbers with `recountdiff`"
 
 
 def _context(kinds: Sequence[bytes]) -> int:
-    """Return how many lines of context *kinds* begin with."""
+    """Return the number of leading context lines in *kinds*."""
     return next((number for number, kind in enumerate(kinds) if kind != b" "), len(kinds))
 
 
 def shown(text: bytes) -> str:
-    """Return *text* for a sentence: printable, and not too long."""
+    """Return *text* for a message: printable, and shortened."""
     shown = "".join(
         it if it.isprintable() else "\N{REPLACEMENT CHARACTER}" for it in text.decode(errors="replace").strip()
     )
@@ -296,7 +296,7 @@ def shown(text: bytes) -> str:
 
 
 def unindented(lines: Sequence[bytes]) -> tuple[list[bytes], int]:
-    """Return *lines* without the blanks before a diff that is indented as a whole, and how many these are."""
+    """Return *lines* without the indentation of a diff that is indented as a whole, and its width."""
     for number, line in enumerate(lines[:-2]):
         indent = line[: len(line) - len(line.lstrip(b" \t"))]
         if not indent:

@@ -1,4 +1,4 @@
-"""The tree that patches change: what is in it, and what has become of its paths so far."""
+"""The tree that patches change: its entries, and the changes so far."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Entry:
-    """A file, or a symbolic link, whose *data* are its target."""
+    """A file, or a symbolic link with its target as *data*."""
 
     data: bytes
     executable: bool = False
@@ -21,7 +21,7 @@ class Entry:
 
 
 class Tree(Protocol):
-    """A tree as it was before all patches. Paths are relative, and no link is followed."""
+    """The tree before all patches. Paths are relative, and links are not followed."""
 
     def entry(self, path: str) -> Entry | None:
         """Return the file or link at *path*, None if there is none."""
@@ -34,7 +34,7 @@ class Tree(Protocol):
 
 @attrs.frozen
 class PatchedTree:
-    """A tree, and what patches have made of some of its paths: an entry, or nothing."""
+    """A tree with changes: *changed* maps paths to their new entries, None if removed."""
 
     tree: Tree
     changed: Mapping[str, Entry | None] = attrs.field(factory=dict)
@@ -46,18 +46,18 @@ class PatchedTree:
         return None if self.above(path) is not None else self.tree.entry(path)
 
     def above(self, path: str) -> str | None:
-        """Return the file or link that is where *path* would have a directory, if there is one."""
+        """Return the file or link in place of one of the directories of *path*, if there is one."""
         return next((it for it in parents(path) if self._own(it) is not None), None)
 
     def is_directory(self, path: str) -> bool:
-        """Return whether *path* is a directory with something in it."""
+        """Return whether *path* is a non-empty directory."""
         inside = f"{path}/"
         if any(entry is not None and it.startswith(inside) for it, entry in self.changed.items()):
             return True
         return path not in self.changed and self.above(path) is None and self.tree.is_directory(path)
 
     def having(self, changes: Mapping[str, Entry | None]) -> PatchedTree:
-        """Return the state after *changes*."""
+        """Return this tree with *changes*."""
         return attrs.evolve(self, changed={**self.changed, **changes})
 
     def _own(self, path: str) -> Entry | None:

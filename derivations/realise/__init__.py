@@ -1,9 +1,9 @@
-"""The half that acts: everything here runs programs, fetches, or writes to a store.
+"""The half with side effects: everything here runs programs, fetches, or writes to a store.
 
 realise ──plan──▶ what to build ──execute──▶ one `action` each ─┬─ builtins/   functions of this process
                                                               └─ sandbox/    bubblewrap
                                                    ──outputs──▶ registered objects
 
 apt/, network/, archives/    where inputs come from and how they are unpacked
-kconfig_session              asks a kernel's own Kconfig; `kvm` remembers whether KVM works here
+kconfig_session              queries a kernel's own Kconfig; `kvm` remembers whether KVM works on this machine
 """

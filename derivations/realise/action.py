@@ -1,14 +1,14 @@
-"""Realise one derivation whose inputs are there: find its result, or make it.
+"""Realise one derivation whose inputs are in the store: find its result, or build it.
 
-    hold the action's lock ─▶ is there a result by now? ─▶ scratch ─▶ build ─▶ take the outputs in
+    take the action's lock ─▶ is there a result now? ─▶ scratch ─▶ build ─▶ adopt the outputs
     ─▶ scan them for references ─▶ commit ─▶ release the lock ─▶ remove the scratch
 
-The lock is named after the action key, so that of all processes that want the same work, whatever
-derivations led them to it, one does it and the others find its result.
+The lock is named after the action key. Of all the processes that want the same work, whichever
+derivations led to it, one does it and the others find its result.
 
-A slot, one of `jobs`, is held while a builder runs and not while its outputs are taken in and
-committed: the next builder need not wait for a disk. Nobody waits for another process's
-lock with a slot in hand.
+A slot, one of `jobs`, is held while a builder runs but not while its outputs are adopted and
+committed, so the next builder does not wait for the disk. No thread holds a slot while it waits
+for another process's lock.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ if TYPE_CHECKING:
     from store.trees.content import Content
 
 
-FULL = "the disk is full, which may be why; `kernix gc` frees what nothing needs any more"
+FULL = "the disk is full, which may be the cause; `kernix gc` deletes what nothing uses any more"
 ROOM = 8 << 20
-"""A failure with less than this many bytes free may come from that (Nix, `derivation-building-goal.cc`)."""
+"""With less than this many bytes free, a full disk may have caused a failure (Nix, `derivation-building-goal.cc`)."""
 
 _NO_KVM = (
-    "KVM does not work on this machine: later boots will be emulated from the start (`kernix doctor` tries KVM again)"
+    "KVM does not work on this machine; later boots will be emulated from the start (`kernix doctor` tries KVM again)"
 )
 
 _COMPILES = re.compile(r"  (?:CC|AS|LD|AR|RUSTC|HOSTCC|HOSTLD)(?: \[M\])? ")
@@ -66,7 +66,7 @@ _COMPILES = re.compile(r"  (?:CC|AS|LD|AR|RUSTC|HOSTCC|HOSTLD)(?: \[M\])? ")
 
 @attrs.frozen
 class Realised:
-    """An output that is in the store: where, and with what content."""
+    """An output in the store: its path and the digest of its content."""
 
     path: StorePath
     digest: bytes
@@ -74,7 +74,7 @@ class Realised:
 
 @attrs.frozen(kw_only=True)
 class Workshop:
-    """What all actions of one run share."""
+    """The state that all actions of one run share."""
 
     store: Store
     settings: Settings
@@ -92,13 +92,13 @@ class Workshop:
         publish: Callable[[Mapping[str, Realised]], None],
         asked: Slot | None = None,
     ) -> None:
-        """Realise *derivation* from its *inputs* and *publish* its outputs as soon as they are in the store.
+        """Realise *derivation* from its *inputs*, and *publish* its outputs as soon as they are in the store.
 
-        The turn that it needs may have been *asked* for before.
+        *asked* is the slot to wait for, if one was requested earlier.
 
         Raises:
-            Error: it cannot be built.
-            Cancelled: it was told to stop.
+            Error: the build failed.
+            Cancelled: the run was stopped.
         """
         slots = self.fetches if is_fetch(derivation) else self.jobs
         with interruptible(self.cancellation.is_killed), contextlib.ExitStack() as later, slots.slot(asked) as slot:
@@ -120,13 +120,13 @@ class Workshop:
                 raise Cancelled(derivation.name) from None
             except Error:
                 if not self.settings.keep_going:
-                    self.cancellation.halt()  # before the turn is free: nobody is to begin with it
+                    self.cancellation.halt()  # before the slot is free, so that nothing new starts in it
                 raise
             slot.release()
             publish(outputs)
 
     def _reuse(self, derivation: Derivation, key: bytes) -> Mapping[str, Realised] | None:
-        """Return the outputs of an equal action, recorded as this derivation's own, if there was one."""
+        """Return the outputs of an earlier equal action, if any, after recording them as this derivation's own."""
         known = self.store.realised([key, derivation.key])
         found = known.get(key, {})
         if not found.keys() >= set(derivation.outputs) or self.store.hold(found.values()) != set(found.values()):
@@ -137,20 +137,20 @@ class Workshop:
         return self.described(found)
 
     def needed_by(self, path: StorePath) -> frozenset[StorePath]:
-        """Return *path* and all that it refers to."""
+        """Return *path* and everything it refers to."""
         if path not in self.closures:
             self.closures[path] = frozenset(closure([path], self.store.references))
         return self.closures[path]
 
     def described(self, outputs: Mapping[str, StorePath]) -> dict[str, Realised]:
-        """Return *outputs*, which are in the store, with their contents."""
+        """Return *outputs*, which are in the store, with the digests of their contents."""
         infos = self.store.infos(outputs.values())
         return {name: Realised(path, infos[path].digest) for name, path in outputs.items()}
 
 
 @attrs.frozen
 class _Build:
-    """The making of one result."""
+    """One build, from an empty scratch directory to committed outputs."""
 
     workshop: Workshop
     derivation: Derivation
@@ -159,7 +159,7 @@ class _Build:
     scratch: Path
 
     def perform(self, built: Callable[[], None]) -> Mapping[str, Realised]:
-        """Build, call *built* when only the store has work left, and return the outputs."""
+        """Build, call *built* when only work on the store is left, and return the outputs."""
         started = time.monotonic()
         out = self.scratch / "out"
         out.mkdir()
@@ -185,14 +185,14 @@ class _Build:
         return outputs
 
     def _kept(self, kept: dict[str, StorePath]) -> dict[str, Realised]:
-        """Say that outputs came out another time in another way, and return the first, which stay valid."""
+        """Warn that outputs differ from those of an earlier build, and return the earlier ones, which stay valid."""
         for name, path in kept.items():
-            text = f"{self.derivation.name} is not deterministic: {name} came out different from {path}, which is kept"
+            text = f"{self.derivation.name} is not deterministic: {name} differs from {path}, which is kept"
             self.workshop.listener(Warned(text))
         return self.workshop.described(kept)
 
     def _build(self, out: Path) -> Content | None:
-        """Have the outputs made in *out*; return the content of the only one if that is known already."""
+        """Build the outputs in *out*; return the content of the only one if it is already known."""
         if self.derivation.is_builtin:
             return self._builtin(out)
         self._sandboxed(out)
@@ -262,21 +262,21 @@ class _Build:
         return KvmRecord.of(self.workshop.store.layout)
 
     def _note_failure(self, reason: str) -> None:
-        """Let no later builder try KVM, if this one was allowed to."""
+        """Record that KVM does not work, so that later builders do not try it, if this one was allowed to."""
         if self.derivation.hints.kvm and self.workshop.settings.kvm and self._kvm.failure is None:
-            with contextlib.suppress(OSError):  # then the next one finds out by itself
+            with contextlib.suppress(OSError):  # the next builder will find out for itself
                 self._kvm.fail(reason)
                 self.workshop.listener(Warned(_NO_KVM))
 
     def _keep_failed(self) -> None:
-        """Move the build directory to where the user finds it, if that was wanted."""
+        """Move the build directory to where the user can inspect it, if the settings ask for that."""
         build = self.scratch / "build"
         if not self.workshop.settings.keep_failed or self.derivation.is_builtin:
             return
         directory = self.workshop.store.layout.failed
         directory.mkdir(mode=0o700, exist_ok=True)
         reclaim(build)
-        build.chmod(0o755)  # a builder may have taken away our right to rename it
+        build.chmod(0o755)  # a builder may have removed our permission to rename it
         for number in itertools.count(1):
             place = directory / f"{self.derivation.name}-{number}"
             with contextlib.suppress(FileExistsError):
@@ -300,10 +300,10 @@ class _Build:
         )
 
     def _candidates(self) -> dict[str, StorePath]:
-        """Return, by digest, what the outputs may refer to.
+        """Return the paths that the outputs may refer to, by digest.
 
-        A builder in the sandbox could learn where its inputs lie from /proc/self/mountinfo. A builtin writes down
-        no input's path; only what its inputs refer to can be in what it copies from them.
+        A builder in the sandbox can learn the paths of its inputs from /proc/self/mountinfo. A builtin never writes
+        the path of an input; what it copies from an input can only contain that input's own references.
         """
         found: set[StorePath] = set()
         for path in {self.inputs[output].path for output in self.derivation.inputs}:
@@ -316,10 +316,10 @@ class _Build:
 
 
 def is_full(place: Path) -> bool:
-    """Return whether the disk that *place* is on has no room for anybody."""
+    """Return whether the disk that holds *place* is full."""
     room = os.statvfs(place)
     return room.f_bavail * room.f_frsize < ROOM or (room.f_files > 0 and room.f_favail == 0)
 
 
-def _first(*values: Any) -> Any:  # noqa: ANN401 -- None, or whatever type the others have
+def _first(*values: Any) -> Any:  # noqa: ANN401 -- None, or the type of the others
     return next((value for value in values if value is not None), None)

@@ -1,4 +1,4 @@
-"""Stopping, and waiting for a turn: what the threads of one run agree on."""
+"""Cancellation and job slots, shared by the threads of one run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Cancellation:
-    """Two words to everybody: begin nothing new, and stop what runs. Once said they stay so.
+    """Two flags for all threads: *halt* (start nothing new) and *kill* (stop what runs). Neither can be undone.
 
     Attributes:
-        descriptor: Can be read once what runs is to stop.
+        descriptor: Becomes readable on a kill.
     """
 
     def __init__(self) -> None:
@@ -36,35 +36,35 @@ class Cancellation:
         os.close(self.descriptor)
 
     def wakes(self, condition: threading.Condition) -> None:
-        """Have everybody woken who waits for *condition* when a word is said."""
+        """Notify *condition* on a halt or a kill."""
         self._waiting.append(condition)
 
     def halt(self) -> None:
-        """Tell everybody to begin nothing new."""
+        """Start nothing new."""
         self._halted = True
         for condition in self._waiting:
             with condition:
                 condition.notify_all()
 
     def kill(self) -> None:
-        """Tell everybody to stop."""
+        """Start nothing new, and stop what runs."""
         self._killed = True
         os.eventfd_write(self.descriptor, 1)
         self.halt()
 
     def is_halted(self) -> bool:
-        """Return whether nothing new is to begin."""
+        """Return whether nothing new may start."""
         return self._halted
 
     def is_killed(self) -> bool:
-        """Return whether everybody is to stop."""
+        """Return whether running work must stop."""
         return self._killed
 
 
 class Slots:
-    """A number of turns, given in the order in which they were asked for.
+    """A fair semaphore: a number of slots, granted in the order of the requests.
 
-    To wait for one ends with `Cancelled` once nothing new is to begin.
+    Waiting ends with `Cancelled` after a halt.
     """
 
     def __init__(self, count: int, cancellation: Cancellation) -> None:
@@ -75,14 +75,14 @@ class Slots:
         cancellation.wakes(self._condition)
 
     def ask(self) -> Slot:
-        """Ask for a turn, and return at once: it is had when the slot has been acquired."""
+        """Queue a request for a slot and return at once; `Slot.acquire` waits for it."""
         slot = Slot(self)
         self.enter(slot)
         return slot
 
     @contextlib.contextmanager
     def slot(self, asked: Slot | None = None) -> Iterator[Slot]:
-        """Give the body a turn, the one *asked* for before; it may be given back and taken again, and ends with the body."""
+        """Hold a slot in the body, the one *asked* for before if given; the body may release and reacquire it."""
         slot = asked or self.ask()
         try:
             slot.acquire()
@@ -91,42 +91,42 @@ class Slots:
             slot.release()
 
     def enter(self, slot: Slot) -> None:
-        """Let *slot* wait behind all others."""
+        """Queue *slot* behind all others."""
         with self._condition:
             self._queue.append(slot)
 
     def take(self, slot: Slot) -> None:
-        """Wait until it is the turn of *slot*, which has entered.
+        """Wait until it is the turn of *slot*, which is in the queue.
 
         Raises:
-            Cancelled: it will never be.
+            Cancelled: the run was halted.
         """
         with self._condition:
             while not (self._free and self._queue[0] is slot) and not self._cancellation.is_halted():
                 self._condition.wait()
             self._queue.remove(slot)
-            self._condition.notify_all()  # there may be a turn for the next one, too
+            self._condition.notify_all()  # there may be a free slot for the next one, too
             if self._cancellation.is_halted():
-                what = "waiting for a turn"
+                what = "waiting for a slot"
                 raise Cancelled(what)
             self._free -= 1
 
     def leave(self, slot: Slot) -> None:
-        """Let *slot* wait no longer, if it does."""
+        """Remove *slot* from the queue, if it waits there."""
         with self._condition:
             if slot in self._queue:
                 self._queue.remove(slot)
                 self._condition.notify_all()
 
     def give(self) -> None:
-        """Give a turn back."""
+        """Free one slot."""
         with self._condition:
             self._free += 1
             self._condition.notify_all()
 
 
 class Slot:
-    """A turn, or the lack of one, of one thread."""
+    """One thread's request for a slot, waiting or granted."""
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
@@ -134,10 +134,10 @@ class Slot:
         self._entered = True
 
     def acquire(self) -> None:
-        """Have a turn, waiting for it if necessary.
+        """Hold the slot, waiting for it if necessary.
 
         Raises:
-            Cancelled: there will be none.
+            Cancelled: the run was halted.
         """
         if not self._held:
             if not self._entered:
@@ -147,7 +147,7 @@ class Slot:
             self._held = True
 
     def release(self) -> None:
-        """Have no turn, and wait for none."""
+        """Give back the slot, or stop waiting for it."""
         if self._held:
             self._held = False
             self._slots.give()

@@ -1,7 +1,7 @@
-"""What the realiser tells while it works: values, for whoever shows or records them.
+"""Events of a run: values that the realiser hands to a listener, which shows or records them.
 
-A listener is called from the thread in which a thing happens, so it must be safe to call from
-several at once, and it must be quick: the builder's output waits for it.
+A listener is called in the thread in which the event happens. So it must be thread-safe, and it
+must be quick: the builder's output waits for it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Unit(enum.StrEnum):
-    """What progress is counted in."""
+    """The unit of progress."""
 
     BYTES = "bytes"
     FILES = "files"
@@ -32,7 +32,7 @@ class Unit(enum.StrEnum):
 
 @attrs.frozen
 class Planned:
-    """So many derivations are to be built, so many results are there; *fetches* are the downloads among the former."""
+    """*build* derivations will be built, *present* results exist; *fetches* are the downloads among the builds."""
 
     build: int
     present: int
@@ -41,21 +41,21 @@ class Planned:
 
 @attrs.frozen
 class Started:
-    """A builder began."""
+    """A builder started."""
 
     derivation: Derivation
 
 
 @attrs.frozen
 class Waiting:
-    """Another process builds this; its result will be taken."""
+    """Another process is building this; its result will be used."""
 
     derivation: Derivation
 
 
 @attrs.frozen
 class Progress:
-    """So much of a derivation is done; *expected* is None when nobody knows."""
+    """How much of a derivation is done; *expected* is None when unknown."""
 
     derivation: Derivation
     done: int
@@ -65,7 +65,7 @@ class Progress:
 
 @attrs.frozen
 class LogLine:
-    """A builder wrote a line, given without its end."""
+    """A line of a builder's output, without its newline."""
 
     derivation: Derivation
     text: str
@@ -82,7 +82,7 @@ class Finished:
 
 @attrs.frozen
 class Reused:
-    """Nothing had to be built: an equal action had been done, or another process did it."""
+    """Nothing was built: an earlier build, or another process, had the same inputs."""
 
     derivation: Derivation
     outputs: Mapping[str, StorePath]
@@ -90,7 +90,7 @@ class Reused:
 
 @attrs.frozen
 class Failed:
-    """A derivation was not built."""
+    """A derivation failed to build."""
 
     derivation: Derivation
     error: Error
@@ -98,7 +98,7 @@ class Failed:
 
 @attrs.frozen
 class Skipped:
-    """A derivation was not begun because *cause*, an input of it, failed."""
+    """A derivation was not started because *cause*, an input of it, failed."""
 
     derivation: Derivation
     cause: Derivation
@@ -114,7 +114,7 @@ class Kept:
 
 @attrs.frozen
 class Warned:
-    """Something is worth knowing and stops nothing."""
+    """A warning: worth knowing, but nothing stops."""
 
     text: str
 
@@ -126,4 +126,4 @@ Listener: TypeAlias = Callable[[Event], None]
 
 
 def ignore(_: Event) -> None:
-    """Listen to nothing."""
+    """Ignore every event."""

@@ -1,13 +1,13 @@
-"""Carry out a plan: each derivation once its inputs are there, as many at once as the user wants.
+"""Carry out a plan: build each derivation once its inputs are in the store, as many in parallel as the user allows.
 
-Two crews of threads take what is ready, in the order of the plan: one for downloads, one
-for everything else. The second has more threads than `jobs`, since a thread goes on to take in
-and commit what it has built after it has given back its slot; so one `syncfs` serves
-several results and builders run meanwhile. The threads live until the run is over, and
-bubblewrap's `--die-with-parent` is tied to them.
+Two pools of threads take what is ready, in the plan's order: one for downloads, one for everything
+else. The second has more threads than `jobs`: after a build, a thread gives back its slot and goes
+on to adopt and commit the outputs. So builders run meanwhile, and one `syncfs` serves several
+results. The threads live until the run is over, because bubblewrap's `--die-with-parent` is tied
+to them.
 
-After the first failure nothing new begins, unless the user wants to keep going; what runs is
-finished and kept. An interrupt kills what runs. Either way, whatever was committed stays.
+After the first failure nothing new starts, unless the user wants to keep going; running builds
+finish and are kept. An interrupt kills running builds. Either way, what was committed stays.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
 
 COMMITTING = 16
-"""How many threads may be busy with results beyond those whose builders run."""
+"""How many threads may adopt and commit results, besides those whose builders run."""
 
 _HEAR_SIGNALS = 0.5
-"""Seconds after which a Ctrl-C is heard at the latest."""
+"""Longest delay, in seconds, before a Ctrl-C is noticed."""
 
 
 class SeveralFailed(Error):
@@ -57,11 +57,11 @@ class SeveralFailed(Error):
 
 
 def execute(store: Store, plan: Plan, settings: Settings, listener: Listener) -> dict[Output, StorePath]:
-    """Build what *plan* says and return every output that was there or has been made.
+    """Build what *plan* lists, and return every output, old and new.
 
     Raises:
-        Error: what went wrong, if one thing did.
-        SeveralFailed: if several did; only with `keep_going`, or when they failed at once.
+        Error: the failure, if there was one.
+        SeveralFailed: more than one failed; happens only with `keep_going`, or when they failed at the same time.
     """
     listener(Planned(len(plan.build), len(plan.present), tuple(filter(is_fetch, plan.build))))
     instances = instantiate(store, plan.build)
@@ -95,7 +95,7 @@ def execute(store: Store, plan: Plan, settings: Settings, listener: Listener) ->
 
 
 def _crews(workshop: Workshop, board: _Board, plan: Plan) -> list[threading.Thread]:
-    """Return the threads of both crews, no more than there is work for."""
+    """Return the threads of both pools, no more than there is work for."""
     fetches = sum(map(is_fetch, plan.build))
     counts = {
         False: min(workshop.settings.jobs + COMMITTING, len(plan.build) - fetches),
@@ -109,7 +109,7 @@ def _crews(workshop: Workshop, board: _Board, plan: Plan) -> list[threading.Thre
 
 
 def _work(workshop: Workshop, board: _Board, fetching: bool) -> None:
-    """Do what is ready until there is nothing to wait for."""
+    """Build what is ready until nothing is left to wait for."""
     slots = workshop.fetches if fetching else workshop.jobs
     while (taken := board.take(slots, fetching=fetching)) is not None:
         derivation, slot = taken
@@ -121,12 +121,12 @@ def _work(workshop: Workshop, board: _Board, fetching: bool) -> None:
             workshop.listener(Failed(derivation, error))
             for dependent in board.fail(derivation, error):
                 workshop.listener(Skipped(dependent, derivation))
-        except BaseException as error:  # noqa: BLE001 -- a defect of ours; the thread that waits for us raises it
+        except BaseException as error:  # noqa: BLE001 -- a bug of ours; the waiting thread raises it
             board.fail(derivation, error)
 
 
 class _Board:
-    """What is to be done, what is done, and who waits for it."""
+    """The state of a run: what is left to build, what is built, and what waits for it."""
 
     def __init__(
         self,
@@ -157,9 +157,9 @@ class _Board:
                 self._push(derivation)
 
     def take(self, slots: Slots, *, fetching: bool) -> tuple[Derivation, Slot] | None:
-        """Return the next derivation to do, waiting for one to become ready, or None if there will be none.
+        """Return the next derivation to build, waiting for one to become ready, or None if there will be none.
 
-        The turn of *slots* that it needs is asked for at once: turns are had in the order of the plan.
+        Its slot of *slots* is requested at once, so slots are granted in the plan's order.
         """
         with self._changed:
             while self._left and not self._cancellation.is_halted():
@@ -176,10 +176,10 @@ class _Board:
             return {output: self._results[output] for output in derivation.inputs}
 
     def finish(self, derivation: Derivation, outputs: Mapping[str, Realised]) -> None:
-        """Take the results of *derivation* and let those begin that waited for them."""
+        """Record the results of *derivation* and release the derivations that waited for them."""
         with self._changed:
             for name, realised in outputs.items():
-                self._results.setdefault(derivation.output(name), realised)  # what was there stays
+                self._results.setdefault(derivation.output(name), realised)  # an existing result stays
             for dependent in self._dependents.get(derivation, ()):
                 self._missing[dependent] -= 1
                 if not self._missing[dependent]:
@@ -187,7 +187,7 @@ class _Board:
             self._end(derivation)
 
     def fail(self, derivation: Derivation, error: BaseException | None) -> list[Derivation]:
-        """Note that *derivation* ended with *error*, or was stopped, and return what cannot be done because of it."""
+        """Record that *derivation* failed with *error*, or was stopped, and return what cannot be built without it."""
         with self._changed:
             skipped = [it for it in self._all_dependents(derivation) if it in self._left]
             self._left.difference_update(skipped)
@@ -199,17 +199,17 @@ class _Board:
         return skipped
 
     def wait(self) -> None:
-        """Wait until everything is done that will be."""
+        """Wait until nothing is left to build, or nothing runs after a halt."""
         with self._changed:
             while self._left if not self._cancellation.is_halted() else self._running:
-                # A signal that comes just before a lock is waited for is heard after it only (CPython), so not for ever.
+                # CPython handles a signal that comes just before a wait for a lock only after the wait.
                 self._changed.wait(_HEAR_SIGNALS)
 
     def outcome(self) -> dict[Output, StorePath]:
         """Return every output.
 
         Raises:
-            Error: what failed.
+            Error: a build failed.
         """
         defects = [error for error in self._errors if not isinstance(error, Error)]
         if defects or len(self._errors) == 1:

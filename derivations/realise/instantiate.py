@@ -1,4 +1,4 @@
-"""Write derivations to the store: what `kernix instantiate` prints and every result's deriver is."""
+"""Write derivations to the store: the paths that `kernix instantiate` prints and that results name as their deriver."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def instantiate(store: Store, derivations: Iterable[Derivation]) -> dict[Derivation, StorePath]:
-    """Write *derivations* and all that they need to *store*, and return where each of them lies.
+    """Write *derivations* and everything they need to *store*, and return the path of each.
 
     Raises:
         DiskFull: there is no room.
@@ -51,7 +51,7 @@ def instantiate(store: Store, derivations: Iterable[Derivation]) -> dict[Derivat
 def _entry(
     path: StorePath, derivation: Derivation, text: bytes, scratch: Path, paths: dict[Derivation, StorePath]
 ) -> Entry:
-    """Write *text* below *scratch* as an object has it."""
+    """Write *text* below *scratch*, with the metadata of a store object."""
     place = scratch / str(path)
     descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
     with os.fdopen(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""What a builtin builder is given."""
+"""The interface of builtin builders: the `Job` they get, and what they return."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """One derivation to be built by a function of this process.
+    """One derivation for a builtin to build, in this process.
 
     Attributes:
         derivation: What to build.
-        inputs: Where the realised inputs lie, by mount point.
-        out: The directory in which the builder creates each output by its name (`out / "out"`).
+        inputs: The paths of the realised inputs, by mount point.
+        out: The directory in which the builder creates each output under its name (`out / "out"`).
         store: The store: its pool, its cache directory.
-        settings: What the user chose.
-        progress: Called with what is done and what is expected, if that is known.
-        cancelled: Whether to give up; a builder asks often and then raises `Cancelled`.
-        warn: Called with a sentence about what is worth knowing and stops nothing.
+        settings: The user's settings.
+        progress: Called with the amount done and the amount expected, None if unknown.
+        cancelled: Whether to stop; a builder polls it often, and raises `Cancelled` when it is true.
+        warn: Called with the sentence of a warning.
     """
 
     derivation: Derivation
@@ -45,7 +45,7 @@ class Job:
 
 
 class Cancelled(Error):
-    """The builder was told to give up."""
+    """The user interrupted a builder."""
 
     name: str
 
@@ -54,14 +54,14 @@ class Cancelled(Error):
 
 
 class Builtin(Protocol):
-    """A builder that is a function of the realiser."""
+    """A builder that runs as a function in this process."""
 
     def __call__(self, job: Job) -> Content | None:
         """Create each output below `job.out`.
 
         Return the content of the only output if it was written canonically, by a `store.trees.writer.TreeWriter`:
-        it is then taken as it is, without being read again. Return None for anything else.
+        it is then adopted without being read again. Return None otherwise.
 
         Raises:
-            Error: it cannot be done.
+            Error: the build failed.
         """

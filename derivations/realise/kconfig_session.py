@@ -1,7 +1,7 @@
-"""Ask a kernel's own Kconfig what it makes of configurations, many times, in the sandbox.
+"""Resolve many configurations with a kernel's own Kconfig, in one sandbox.
 
-The resolver has parsed everything once; each question is answered by a child of it that begins there,
-within 50 to 150 ms. See `derivations/linux/scripts/kconf/serve.c` for what is said over the pipe.
+The resolver parses everything once; then it forks a child for each question, which is answered within
+50 to 150 ms. See `derivations/linux/scripts/kconf/serve.c` for the protocol on the pipe.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NAME = "kconf: "
 
 
 class ResolverFailed(Error):
-    """A kernel's Kconfig gave no answer."""
+    """A kernel's Kconfig did not resolve a configuration."""
 
     said: str
 
@@ -40,7 +40,7 @@ class ResolverFailed(Error):
 
 
 class Evaluator:
-    """What a Kconfig makes of configurations; called, it is an `Evaluate`."""
+    """A running Kconfig resolver; the object itself is an `Evaluate`."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         """Talk to *process*."""
@@ -54,15 +54,15 @@ class Evaluator:
         """Return what `make olddefconfig` makes of *text*, a configuration or a part of one.
 
         Raises:
-            ResolverFailed: there is no answer.
+            ResolverFailed: the resolver did not answer.
         """
         return Values.parse(self._ask("values", text))
 
     def settled(self, text: str) -> Values:
-        """Return what *text* becomes when `make olddefconfig` is repeated until it changes nothing, as builds have it.
+        """Return what *text* becomes when `make olddefconfig` is repeated until it changes nothing, as in a build.
 
         Raises:
-            ResolverFailed: there is no answer.
+            ResolverFailed: the resolver did not answer.
         """
         return Values.parse(self._ask("settled", text))
 
@@ -70,7 +70,7 @@ class Evaluator:
         """Return the `.config` that `make olddefconfig` makes of *text*.
 
         Raises:
-            ResolverFailed: there is no answer.
+            ResolverFailed: the resolver did not answer.
         """
         return self._ask("olddefconfig", text)
 
@@ -78,7 +78,7 @@ class Evaluator:
         """Return the `.config` that *text* becomes, settled.
 
         Raises:
-            ResolverFailed: there is no answer.
+            ResolverFailed: the resolver did not answer.
         """
         return self._ask("config", text)
 
@@ -91,10 +91,10 @@ class Evaluator:
             answer = self._answer.read(int(length)) if length[:-1].isdigit() else b""
             if answer and len(answer) == int(length):
                 return answer.decode(errors="surrogateescape")
-        raise ResolverFailed(self._said())
+        raise ResolverFailed(self._last_error())
 
     def _said(self) -> str:
-        """Return the last that the resolver itself complained of."""
+        """Return the resolver's own last error message."""
         errors = self._process.stderr
         if errors is None:
             return ""
@@ -108,7 +108,7 @@ class Evaluator:
 def evaluator(
     store: Store, resolver: Derivation, settings: Settings | None = None, listener: Listener | None = None
 ) -> Iterator[Evaluator]:
-    """Have *resolver*, such as `kernel.resolver`, in *store*, and answer questions while the body runs.
+    """Realise *resolver*, such as `kernel.resolver`, in *store*, and keep it running in the body.
 
     Raises:
         Error: what `realise` and `interactive.session` raise.

@@ -1,11 +1,12 @@
-"""Whether KVM works on this machine, as boots have found out.
+"""Whether KVM works on this machine, as learned from boots.
 
-No setting of a machine says that: `/dev/kvm` may open, and every kernel hang. So a boot tries it, and where emulation
-succeeds after KVM did not, its builder says so (`derivations.realise.sandbox.log`). That is written down, and later builders are
-not shown /dev/kvm. No key depends on it, for it changes how a boot runs and not what is expected of it.
+No setting shows it: `/dev/kvm` may open and every kernel still hang. So a boot tries KVM, and if emulation
+succeeds after KVM failed, its builder reports that (`derivations.realise.sandbox.log`). The failure is recorded, and
+later builders do not get /dev/kvm. No key depends on it, because it changes how a boot runs, not its result.
 
-It is one file a machine in the store's cache, `kvm/<digest>`, with the reason as text: stores are moved and shared. What
-may make KVM work makes the machine another one: another kernel, another processor, or a hypervisor that lets it nest.
+The record is one file per machine in the store's cache, `kvm/<digest>`, with the reason as text, because stores are
+moved and shared. A change that may make KVM work counts as another machine: another kernel, another processor, or a
+hypervisor that now allows nesting.
 """
 
 from __future__ import annotations
@@ -33,28 +34,28 @@ _LONGEST = 200
 
 @attrs.frozen
 class KvmRecord:
-    """What is written down about KVM on one machine, in the file *place*."""
+    """The record about KVM on one machine, in the file *place*."""
 
     place: Path
 
     @classmethod
     def of(cls, layout: Layout, root: Path = Path("/")) -> KvmRecord:
-        """Return the record, in the store laid out as *layout*, of the machine whose files are below *root*."""
+        """Return the record in the store at *layout* for the machine whose files are below *root*."""
         return cls(layout.cache / "kvm" / hashlib.sha256(_machine(root).encode()).hexdigest()[:32])
 
     @property
     def failure(self) -> str | None:
-        """Return why KVM is not used, None if nothing speaks against it."""
+        """Return why KVM is not used, or None if no failure is recorded."""
         try:
             return self.place.read_text(encoding="utf-8", errors="replace")[:_LONGEST] or None
         except OSError:
             return None
 
     def fail(self, reason: str) -> None:
-        """Write down that KVM does not work, for *reason*.
+        """Record that KVM does not work, for *reason*.
 
         Raises:
-            OSError: nothing can be written.
+            OSError: the file cannot be written.
         """
         self.place.parent.mkdir(exist_ok=True)
         part = self.place.with_name(f"{self.place.name}.{secrets.token_hex(4)}")
@@ -62,12 +63,12 @@ class KvmRecord:
         part.replace(self.place)
 
     def clear(self) -> None:
-        """Forget what was written down: KVM works."""
+        """Delete the record, because KVM works."""
         self.place.unlink(missing_ok=True)
 
 
 def _machine(root: Path) -> str:
-    """Return what the machine and its kernel are, as far as KVM is concerned."""
+    """Return what identifies the machine and its kernel, as far as KVM is concerned."""
     system = os.uname()
     processors = _text(root / "proc/cpuinfo")
     processor = _PROCESSOR.search(processors)

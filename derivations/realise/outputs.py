@@ -1,4 +1,4 @@
-"""Take in what a builder left in /out: check it, make it canonical, find what it refers to."""
+"""Adopt what a builder left in /out: check it, make it canonical, find its references."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class WrongOutput(Error):
-    """The output of a fixed-output derivation is not the one that it must be."""
+    """The output of a fixed-output derivation does not match its hash."""
 
     exit_code: ClassVar[int] = 102
 
@@ -35,20 +35,20 @@ class WrongOutput(Error):
     got: str
 
     def __str__(self) -> str:
-        return f"the output of {self.name} has another hash: wanted {self.method} {self.wanted}, got {self.got}"
+        return f"hash mismatch in the output of {self.name}: wanted {self.method} {self.wanted}, got {self.got}"
 
 
 @attrs.frozen(kw_only=True)
 class Outputs:
-    """What a builder left.
+    """The outputs that a builder left.
 
     Attributes:
         derivation: What was built.
-        directory: Where the builder saw /out.
+        directory: The directory that the builder saw as /out.
         content: The content of the only output, if the builder wrote it canonically and knows it.
-        candidates: What the outputs may refer to, by digest.
-        pool: Where equal files are shared.
-        log: What the builder wrote, for errors.
+        candidates: The paths that the outputs may refer to, by digest.
+        pool: The pool in which equal files are shared.
+        log: The builder's log, for errors.
     """
 
     derivation: Derivation
@@ -59,11 +59,11 @@ class Outputs:
     log: Path | None
 
     def take_in(self, keys: tuple[bytes, ...], deriver: StorePath | None) -> list[Entry]:
-        """Make the outputs canonical and return what is to be registered, as the results of *keys*.
+        """Make the outputs canonical, and return the entries to register as the results of *keys*.
 
         Raises:
-            BuildFailed: an output is missing, is none, or has something in it that no object may have.
-            WrongOutput: it has not the hash that it must have.
+            BuildFailed: an output is missing or undeclared, or contains something that no object may contain.
+            WrongOutput: the output of a fixed-output derivation has another hash.
         """
         self._check_names()
         entries = []
@@ -91,10 +91,10 @@ class Outputs:
         left = sorted(it.name for it in self.directory.iterdir())
         for name in wanted:
             if name not in left:
-                raise self._failure(f"it left no output {name!r}, which is /out/{name}")
+                raise self._failure(f"it did not create the output {name!r} (/out/{name})")
         for name in left:
             if name not in wanted:
-                raise self._failure(f"it left /out/{name}, which is none of its outputs ({', '.join(wanted)})")
+                raise self._failure(f"it created /out/{name}, which is not one of its outputs ({', '.join(wanted)})")
 
     def _adopt(self, place: Path) -> Content:
         try:
@@ -104,7 +104,7 @@ class Outputs:
             raise self._failure(f"its output {inside} cannot be kept: {error.reason}") from None
 
     def _check_fixed(self, place: Path, content: Content) -> None:
-        """Compare a builder's output with the hash that it must have; builtins have done so by themselves."""
+        """Compare a builder's output with its fixed hash; builtins have already checked theirs."""
         fixed = self.derivation.fixed
         if fixed is None or self.derivation.is_builtin:
             return

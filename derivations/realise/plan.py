@@ -1,4 +1,4 @@
-"""What has to be built and what is there: a question of keys, answered before anything is done."""
+"""Plan a run: what must be built and what already exists, answered from keys before anything is built."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Plan:
-    """How to get what is wanted.
+    """How to obtain the requested outputs.
 
     Attributes:
-        build: What has to be built, inputs before what uses them.
-        present: What is there already, of what is wanted or used in a build.
+        build: The derivations to build, inputs before their users.
+        present: The existing results that were requested or that a build uses.
     """
 
     build: tuple[Derivation, ...]
@@ -30,9 +30,9 @@ class Plan:
 
 
 def plan(targets: Iterable[Output], realised: Lookup) -> Plan:
-    """Return how to get *targets*; *realised* returns the known results of keys, by output.
+    """Return how to obtain *targets*; *realised* looks up the known results of keys, by output.
 
-    The inputs of what is there are never asked about: they may have been collected.
+    The inputs of an existing result are never looked up: they may have been collected.
     """
     build: dict[Derivation, None] = {}
     present: dict[Output, StorePath] = {}
@@ -54,7 +54,7 @@ def plan(targets: Iterable[Output], realised: Lookup) -> Plan:
 
 
 def known_outputs(outputs: Iterable[Output], realised: Lookup) -> dict[Output, StorePath]:
-    """Return where those of *outputs* are that *realised* knows; whether they are still valid is another question."""
+    """Return the paths of those of *outputs* that *realised* knows; they may no longer be valid."""
     wanted = tuple(outputs)
     results = realised([*{output.derivation.key: None for output in wanted}])
     found = ((output, results.get(output.derivation.key, {}).get(output.name)) for output in wanted)
@@ -64,7 +64,7 @@ def known_outputs(outputs: Iterable[Output], realised: Lookup) -> dict[Output, S
 def inputs_first(
     derivations: Iterable[Derivation], counts: Callable[[Derivation], bool] = lambda _: True
 ) -> list[Derivation]:
-    """Return *derivations* and all that they need, as far as each *counts*, inputs before what uses them."""
+    """Return *derivations* and everything they need, as far as each *counts*, inputs before their users."""
     order: dict[Derivation, None] = {}
     open_: set[Derivation] = set()
     stack = [*derivations][::-1]

@@ -1,4 +1,4 @@
-"""Realise: have what a derivation describes in the store, and be told where it lies."""
+"""Realise derivations: make sure their outputs are in the store, and return the paths."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from store.path import StorePath
 
 
-_TRIES = 10  # a collector may take something between the two questions; not as often as that
+_TRIES = 10  # a collector may delete something between the two queries, but not this often
 
 
 def realise(
     store: Store, target: Derivation | Output, settings: Settings | None = None, listener: Listener | None = None
 ) -> dict[str, StorePath]:
-    """Return where each output of *target* lies in *store*, or the one output, having built what was missing.
+    """Build what is missing of *target*, a derivation or one output, and return the paths of its outputs in *store*.
 
     Raises:
         Error: what `realise_all` raises.
@@ -37,22 +37,22 @@ def realise(
 def realise_all(
     store: Store, targets: Iterable[Output], settings: Settings | None = None, listener: Listener | None = None
 ) -> dict[Output, StorePath]:
-    """Return where each of *targets* lies in *store*, having built what was missing.
+    """Build what is missing of *targets*, and return their paths in *store*.
 
-    The collector spares what is returned for as long as the store is open. If there is nothing to build the
-    *listener* hears nothing.
+    The garbage collector keeps the returned paths for as long as the store is open. If nothing needs building,
+    *listener* is not called.
 
     Raises:
         BuildFailed: a builder failed.
         BuildTimedOut: a builder took too long.
-        SeveralFailed: more than one thing went wrong.
-        Error: what else a builtin, the sandbox or the store reports.
+        SeveralFailed: more than one derivation failed.
+        Error: a builtin, the sandbox or the store failed.
     """
     targets = tuple(dict.fromkeys(targets))
     todo = held_plan(store, targets)
     found = dict(todo.present)
     if todo.build:
-        # What it takes to run builders takes long to load, and mostly there is nothing to build.
+        # The modules that run builders are slow to load, and usually there is nothing to build.
         from derivations.realise.events import ignore  # noqa: PLC0415
         from derivations.realise.execute import execute  # noqa: PLC0415
 
@@ -63,10 +63,10 @@ def realise_all(
 
 
 def held_plan(store: Store, targets: Iterable[Output]) -> Plan:
-    """Return how to get *targets*, with all that is there kept from the collector.
+    """Return how to obtain *targets*, with the existing results protected from the collector.
 
     Raises:
-        StoreCorrupt: the database does not agree with itself.
+        StoreCorrupt: the database contradicts itself.
     """
     targets = tuple(targets)
     for _ in range(_TRIES):
@@ -75,5 +75,5 @@ def held_plan(store: Store, targets: Iterable[Output]) -> Plan:
         missing = paths - store.hold(paths)
         if not missing:
             return todo
-    unheld = min(missing)  # pyright: ignore[reportPossiblyUnboundVariable]  # it is tried at least once
-    raise StoreCorrupt(store.layout.database, f"it has {unheld} as a result, and not as an object")
+    unheld = min(missing)  # pyright: ignore[reportPossiblyUnboundVariable]  # the loop runs at least once
+    raise StoreCorrupt(store.layout.database, f"it lists {unheld} as a result but not as an object")

@@ -1,4 +1,4 @@
-"""Stop what fills the disk before it is full."""
+"""Stop an unpacking before it fills the disk."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ if TYPE_CHECKING:
 
 
 STEP = 16 << 20
-"""How many bytes are written between two looks at the disk."""
+"""Bytes written between two checks of the disk."""
 
-_ALWAYS = 256 << 20  # bytes that any archive may unpack to
-_RATIO = 100  # of what is unpacked to the archive: sources have 4 to 12
+_ALWAYS = 256 << 20  # bytes that every archive may unpack to
+_RATIO = 100  # unpacked size / archive size; sources have 4 to 12
 
 
 class NoRoom(Error):
-    """Something was going to fill the disk."""
+    """An unpacking would have filled the disk."""
 
     name: str
     written: int
     left: int
 
     def __str__(self) -> str:
-        return f"{self.name} was not unpacked: after {amount(self.written)} less than {amount(self.left)} of the disk was free"
+        return f"cannot unpack {self.name}: after {amount(self.written)}, less than {amount(self.left)} of the disk was free"
 
     @property
     def hint(self) -> str:
-        """Tell how to make room."""
+        """Return how to free space."""
         return (
-            "`kernix gc` frees what nothing needs any more; `free_space` in the section [limits] of config.toml says "
-            "how much stays free; an archive that becomes so large may be hostile"
+            "`kernix gc` deletes what nothing uses any more; `free_space` under [limits] in config.toml sets how much of "
+            "the disk stays free; an archive this large may be hostile"
         )
 
 
 class TooLarge(Error):
-    """An archive became larger than it may."""
+    """An archive unpacks to more than its limit."""
 
     name: str
     allowed: int
 
     def __str__(self) -> str:
-        return f"{self.name} was not unpacked: it unpacks to more than {amount(self.allowed)}"
+        return f"cannot unpack {self.name}: it unpacks to more than {amount(self.allowed)}"
 
     @property
     def hint(self) -> str:
-        """Tell how to allow more."""
-        return "such an archive may be hostile; `unpack(…, max_size=BYTES)` allows another size, 0 any"
+        """Return how to raise the limit."""
+        return "the archive may be hostile; if not, raise the limit with `unpack(…, max_size=BYTES)` (0 means no limit)"
 
 
 def allowed_size(archive: int, wanted: int | None) -> int | None:
-    """Return to how many bytes an *archive* of so many may unpack, None for any; *wanted* is what its definition says."""
+    """Return the bytes that *archive* bytes may unpack to, None for no limit; *wanted* is the definition's limit."""
     if wanted is None:
         return max(_ALWAYS, archive * _RATIO)
     return wanted or None
@@ -67,9 +67,9 @@ def allowed_size(archive: int, wanted: int | None) -> int | None:
 
 @attrs.define
 class Room:
-    """The room on the disk of *place*, of which *bounds* say how much stays free, for what is called *name*.
+    """The free space on the disk of *place* while *name* is unpacked; *bounds* set how much stays free.
 
-    *each* is called before each look at it, and may raise what ends the work. At most *limit* bytes are taken.
+    *each* is called before each check, and may raise to end the work. At most *limit* bytes are written.
     """
 
     name: str
@@ -81,11 +81,11 @@ class Room:
     _next: int = attrs.field(default=STEP, init=False)
 
     def take(self, count: int) -> None:
-        """Count bytes that are going to be written.
+        """Count *count* bytes that are about to be written.
 
         Raises:
-            NoRoom: too little would be left.
-            TooLarge: it would be more than the limit.
+            NoRoom: too little of the disk is left.
+            TooLarge: the limit is exceeded.
         """
         self._written += count
         if self.limit is not None and self._written > self.limit:
@@ -97,7 +97,7 @@ class Room:
                 raise NoRoom(self.name, self._written, left)
 
     def counted(self, chunks: Iterable[memoryview]) -> Iterator[memoryview]:
-        """Yield *chunks*, each once it has been counted."""
+        """Yield *chunks*, counting each."""
         for chunk in chunks:
             self.take(len(chunk))
             yield chunk

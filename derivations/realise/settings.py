@@ -1,4 +1,4 @@
-"""What the user chose about how to realise; nothing here changes what comes out.
+"""The user's settings for a run; none of them changes a result.
 
 Settings are values that the caller makes: nothing below the command line reads the environment.
 """
@@ -18,26 +18,26 @@ def _limit(seconds: float | None) -> float | None:
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """How to realise: how many at once, how long, from where.
+    """How to realise: parallelism, time limits, download sources.
 
     Attributes:
-        jobs: How many builders run in sandboxes at once.
+        jobs: How many sandboxed builders run in parallel.
         cores: How many processors one builder is told to use; 0 for all.
-        fetches: How many downloads run at once.
-        keep_going: Build all that can be built after the first failure.
+        fetches: How many downloads run in parallel.
+        keep_going: After a failure, build everything that does not depend on it.
         keep_failed: Leave the build directory of a failed builder in `<home>/failed/`.
-        timeout: Seconds that a builder may run, where its derivation does not say; None or 0 for no limit.
-        max_silent_time: Seconds that a builder may be silent, where its derivation does not say; None or 0 for no limit.
-        max_log_size: Bytes that a builder may print: one that prints for ever must end somewhere.
-        bounds: How much of the machine one build may take.
-        kvm: Whether builders who ask for /dev/kvm get it where it is; they try it out before they rely on it.
+        timeout: Seconds a builder may run, unless its derivation sets a limit; None or 0 for no limit.
+        max_silent_time: Seconds a builder may be silent, unless its derivation sets a limit; None or 0 for no limit.
+        max_log_size: Bytes a builder may print, so that one in an endless loop is stopped.
+        bounds: How much of the machine one build may use.
+        kvm: Whether builders that ask for /dev/kvm get it, if it exists; they test it before they rely on it.
         offline: Fetch nothing.
         mirrors: Base URLs of Debian mirrors, tried before those of the machine's apt.
         kernel_mirrors: Base URLs tried before kernel.org's CDN.
-        retries: How often a download is tried again on one server.
+        retries: How often a download is retried on one server.
         connect_timeout: Seconds to wait for a connection.
         read_timeout: Seconds to wait for the next bytes of a download.
-        max_download_size: Bytes of a download whose size nothing else says: one that has no end must end somewhere.
+        max_download_size: Bytes of a download of unknown size, so that an endless one is stopped.
     """
 
     jobs: int = attrs.field(default=1, validator=attrs.validators.ge(1))
@@ -60,5 +60,5 @@ class Settings:
 
     @property
     def builder_cores(self) -> int:
-        """Return how many processors a builder is told to use."""
+        """Return the number of processors a builder is told to use."""
         return self.cores or len(os.sched_getaffinity(0))

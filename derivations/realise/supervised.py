@@ -1,8 +1,8 @@
-"""A program of the machine's that ends when kernix does, however kernix ends.
+"""Run a program of the host that ends when kernix does, however kernix ends.
 
-The program and all that it starts are one process group. A shell in that group reads from a pipe whose
-other end only kernix holds; when that is closed, even by the kernel because kernix was killed, the shell
-kills the group. No signal handler and no timer is needed, and helpers that outlive their parent are ended too.
+The program and everything it starts are one process group. A shell in that group reads from a pipe whose
+other end only kernix holds; when that end is closed, even by the kernel because kernix was killed, the shell
+kills the group. This needs no signal handler and no timer, and also ends helpers that outlive their parent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _POLL = 0.2
-"""Seconds between two looks at whether the user has given up."""
+"""Seconds between two checks for cancellation."""
 
 # Background jobs of a shell read from /dev/null, hence descriptor 3 for the pipe.
 _GUARD = """\
@@ -38,31 +38,31 @@ exit "$code"
 
 
 class TookTooLong(Exception):
-    """A program was killed because its time was over."""
+    """A program was killed because it exceeded its timeout."""
 
 
 class GivenUp(Exception):
-    """A program was killed because nobody wants its result any more."""
+    """A program was killed because the run was cancelled."""
 
 
 def guarded(command: Sequence[str]) -> list[str]:
-    """Return *command* with a guard, whose standard input must be a pipe: when its other end is closed the whole group ends."""
+    """Return *command* under a guard; its standard input must be a pipe, and closing the other end kills the group."""
     return ["/bin/sh", "-c", _GUARD, "kernix", *command]
 
 
 def run(
     command: Sequence[str], *, timeout: float, cancelled: Callable[[], bool] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run *command* to its end, in English and without input, and return what it said.
+    """Run *command* to completion, with English messages and no input, and return its output.
 
     Args:
         command: The program and its arguments.
-        timeout: How many seconds it may take.
-        cancelled: Whether to give up, asked several times a second.
+        timeout: Seconds it may take.
+        cancelled: Whether to stop, polled several times a second.
 
     Raises:
         TookTooLong: it was killed after *timeout* seconds.
-        GivenUp: it was killed because *cancelled* said so.
+        GivenUp: it was killed because *cancelled* returned true.
     """
     with subprocess.Popen(
         guarded(command),

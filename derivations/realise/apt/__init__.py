@@ -1,7 +1,7 @@
-"""The machine's own apt, asked from a state of kernix' own: it installs nothing.
+"""Query the machine's own apt, with separate state; nothing is installed.
 
-sources    which archives count: the machine's, or another release in the same mirrors
-run        apt on an empty machine that it takes for this one
-lock       the packages that it would install, pinned by hash
+sources    which archives are used: the machine's, or another release on the same mirrors
+run        runs apt as if on an empty machine
+lock       the packages that apt would install, pinned by hash
 mirrors    where pinned packages come from; `fetch` gets what only apt can reach; `release` finds other suites
 """

@@ -1,8 +1,8 @@
-"""Fetch what the machine's apt can reach and plain HTTP cannot: by apt itself.
+"""Fetch, through apt itself, what the machine's apt can reach and plain HTTP cannot.
 
-A machine's apt may go through a proxy, log in (apt_auth.conf(5)), show a certificate, or use a transport of its
-own such as `tor+http`. To do the same by other means would be to do it almost the same; `apt-helper` is apt's
-own downloader, it needs no root, and what it brings is checked by its hash like anything else.
+A machine's apt may use a proxy, log in (apt_auth.conf(5)), present a certificate, or use its own transport
+such as `tor+http`. Any reimplementation of that would differ in details. `apt-helper` is apt's
+own downloader and needs no root, and the hash of what it fetches is checked like any other.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TIMEOUT = 3600.0
 _PATIENCE = 60
 _NOT_FOUND = 404
 
-# apt-transport-http(1), apt-transport-https(1): where to go through, and who to be and to believe.
+# apt-transport-http(1), apt-transport-https(1): proxies, client certificates and trusted authorities.
 _TRANSPORT = re.compile(
     r'Acquire::https?::(?:\S+::)?(?:Proxy|Proxy-?Auto-?Detect|Ca\w+|Crl\w+|Ssl\w+|Verify-\w+)(?:::\S+)? "(.*)";',
     re.IGNORECASE,
@@ -46,15 +46,15 @@ class Access:
     """How the machine's apt reaches its archives.
 
     Attributes:
-        special: Whether it is set up to go through proxies, or with certificates of its own.
-        hosts: The hosts at which it logs in.
+        special: Whether it is configured with proxies or certificates.
+        hosts: The hosts that it logs in to.
     """
 
     special: bool = False
     hosts: frozenset[str] = frozenset()
 
     def needs_apt(self, base: str) -> bool:
-        """Return whether the archive at *base* is to be fetched from by apt."""
+        """Return whether only apt can fetch from the archive at *base*."""
         parts = urlsplit(base)
         if parts.scheme not in PLAIN:
             return True
@@ -63,7 +63,7 @@ class Access:
 
 @functools.cache
 def access() -> Access:
-    """Return how the machine's apt reaches its archives; plainly, where there is no apt."""
+    """Return how the machine's apt reaches its archives; the default if there is no apt."""
     if shutil.which("apt-config") is None or not Path(HELPER).exists():
         return Access()
     try:
@@ -80,7 +80,7 @@ def access() -> Access:
 
 
 def _hosts(places: str) -> frozenset[str]:
-    """Return the hosts in the files of passwords that *places*, in the form of a shell's variables, names."""
+    """Return the hosts in the password files that *places*, shell variable assignments, names."""
     found = dict(re.findall(r"^(FILE|PARTS)='(.*)'$", places, re.MULTILINE))
     parts = Path(found.get("PARTS", "/nowhere"))
     files = [Path(found.get("FILE", "/nowhere")), *(parts.glob("*.conf") if parts.is_dir() else ())]
@@ -89,31 +89,31 @@ def _hosts(places: str) -> frozenset[str]:
         try:
             text = file.read_text(encoding="utf-8", errors="replace")
         except OSError:
-            continue  # not ours to read: apt, as this user, cannot log in either
+            continue  # unreadable: apt, run by this user, cannot log in either
         machines = re.findall(r"\bmachine\s+(?:[a-z+]+://)?([^\s/:]+)", text)
         hosts.update(it.lower() for it in machines)
     return frozenset(hosts)
 
 
 def fetch(url: str, place: Path, sha256: str, cancelled: Callable[[], bool]) -> None:
-    """Have apt fetch *url* to *place*.
+    """Fetch *url* to *place* through apt.
 
     Raises:
-        TryFailed: it came to nothing, or to something else.
-        GivenUp: *cancelled* said so.
+        TryFailed: apt failed, or the file has another hash.
+        GivenUp: *cancelled* returned true.
     """
     place.unlink(missing_ok=True)
-    # apt as root fetches as a user of its own, who may not write here, and says so; it goes on as root.
+    # As root, apt fetches as its own user, who may not write here; it warns, and continues as root.
     command = [HELPER, *_OPTIONS, "download-file", url, str(place), f"SHA256:{sha256}"]
     try:
         finished = run(command, timeout=_TIMEOUT, cancelled=cancelled)
     except TookTooLong:
-        raise TryFailed(f"apt did not end within {_TIMEOUT:.0f} seconds", transient=True) from None
+        raise TryFailed(f"apt did not finish within {_TIMEOUT:.0f} seconds", transient=True) from None
     if finished.returncode == 0 and place.exists():
         return
     place.unlink(missing_ok=True)
     said = next((match[1] for line in finished.stderr.splitlines() if (match := _SAID.match(line))), None)
     errors = [line.removeprefix("E: ") for line in finished.stderr.splitlines() if line.startswith("E: ")]
-    words = said or "; ".join(errors) or f"apt-helper ended with {finished.returncode}"
+    words = said or "; ".join(errors) or f"apt-helper exited with {finished.returncode}"
     status = _NOT_FOUND if words.startswith(str(_NOT_FOUND)) else None
-    raise TryFailed(f"{words.strip()} (asked through apt)", status=status)
+    raise TryFailed(f"{words.strip()} (through apt)", status=status)

@@ -1,8 +1,8 @@
-"""Make a lock: ask the machine's apt what its archives offer, and install nothing.
+"""Make a lock: query the machine's apt for packages, and install nothing.
 
-Where packages come from, and whose keys sign them, is the machine's configuration (`derivations.realise.apt.sources`).
-Every answer of apt (`derivations.realise.apt.run`) is `'<URL>' <name>_<version>_<architecture>.deb <size> SHA256:<hash>`,
-one package a line.
+The machine's configuration decides where packages come from and which keys sign them
+(`derivations.realise.apt.sources`). Each line of apt's answer (`derivations.realise.apt.run`) is one package,
+`'<URL>' <name>_<version>_<architecture>.deb <size> SHA256:<hash>`.
 """
 
 from __future__ import annotations
@@ -39,44 +39,44 @@ _UNLOCATED = re.compile(
 
 
 class UnknownPackage(Error):
-    """The machine's archives do not have a package."""
+    """The machine's archives lack a package."""
 
     name: str
     near: str | None
 
     def __str__(self) -> str:
-        return f"the archives of this machine's apt have no package {self.name!r}"
+        return f"this machine's apt archives have no package {self.name!r}"
 
     @property
     def hint(self) -> str:
-        """Name what is spelled nearly the same, or tell where packages come from."""
-        return self.near or "archives are added in /etc/apt/sources.list.d"
+        """Suggest a similar name, or how to add archives."""
+        return self.near or "add archives in /etc/apt/sources.list.d"
 
 
 class WeakHash(Error):
-    """An archive does not say the SHA-256 of a package."""
+    """An archive does not list the SHA-256 of a package."""
 
     answer: str
 
     def __str__(self) -> str:
-        return f"the archive gives no SHA-256 to pin: {self.answer}"
+        return f"the archive lists no SHA-256 to pin: {self.answer}"
 
 
 def make_lock(
     sets: Iterable[str] | None, work: Path, *, choice: Choice | None = None, options: Sequence[str] = ()
 ) -> Lock:
-    """Return a lock of *sets* as the archives of *choice*, by default the machine's, are now.
+    """Return a lock of *sets*, resolved in the current archives of *choice*, by default the machine's.
 
     Args:
-        sets: The names of the sets; None for the usual ones that the archives have.
-        work: A directory for apt's state, which may be kept: its package lists save time.
+        sets: The names of the sets; None for the default ones that the archives have.
+        work: A directory for apt's state; keeping it saves time, because it holds the package lists.
         choice: Which archives.
         options: Further options for apt, as in `-o`.
 
     Raises:
-        UnknownSet: there is no set of such a name.
+        UnknownSet: a set does not exist.
         NotSigned, UnknownRelease: the archives cannot be used.
-        AptMissing, AptFailed, UnknownPackage, WeakHash: apt cannot answer.
+        AptMissing, AptFailed, UnknownPackage, WeakHash: apt cannot resolve them.
     """
     names = None if sets is None else tuple(sets)
     with _archives(names or (), work, choice or Choice(), options) as archives:
@@ -92,15 +92,15 @@ def relock(
     choice: Choice | None = None,
     options: Sequence[str] = (),
 ) -> Lock:
-    """Return *lock* with *sets* resolved anew, or added, and everything else as it was.
+    """Return *lock* with *sets* resolved again, or added, and everything else unchanged.
 
-    Without *sets* all of the lock's are resolved anew; then sets that not every release has go where the archives
-    have them no longer, and the sources of Linux that they have meanwhile come.
+    Without *sets*, all of the lock's are resolved again; optional sets that the archives no longer have are
+    then dropped, and new Linux sources are added.
 
     Raises:
-        UnknownSet: there is no set of such a name.
+        UnknownSet: a set does not exist.
         NotSigned, UnknownRelease: the archives cannot be used.
-        AptMissing, AptFailed, UnknownPackage, WeakHash: apt cannot answer.
+        AptMissing, AptFailed, UnknownPackage, WeakHash: apt cannot resolve them.
     """
     choice = choice or Choice(suite=lock.suite)
     if sets is not None:
@@ -124,7 +124,7 @@ def _lock(resolved: dict[str, tuple[Package, ...]], suite: str | None) -> Lock:
 
 @contextlib.contextmanager
 def _archives(sets: Iterable[str], work: Path, choice: Choice, options: Sequence[str]) -> Iterator[_Archives]:
-    """Give the archives of *choice* with fresh lists, for the architectures of *sets*, to nobody else at the same time."""
+    """Give the body, under a lock, the archives of *choice* with fresh lists for the architectures of *sets*."""
     native = native_architecture()
     foreign = {it.architecture for it in map(package_set, sets) if it.architecture is not None} - {native}
     apt = Apt(work=work.absolute(), native=native, options=tuple(options))
@@ -138,11 +138,11 @@ def _archives(sets: Iterable[str], work: Path, choice: Choice, options: Sequence
 
 @attrs.frozen(kw_only=True)
 class _Archives:
-    """Archives whose lists apt has.
+    """Archives whose lists apt has fetched.
 
     Attributes:
-        apt: The apt that has them.
-        updated: Which they are.
+        apt: The apt that fetched them.
+        updated: Which archives they are.
         bases: Their base URLs.
     """
 
@@ -151,15 +151,15 @@ class _Archives:
     bases: tuple[str, ...]
 
     def names(self, prefix: str) -> list[str]:
-        """Return the names of packages that begin with *prefix*."""
+        """Return the package names that begin with *prefix*."""
         return self.apt.ask("apt-cache", "pkgnames", prefix).split()
 
     def resolve_all(self, names: Iterable[str], *, may_lack: bool) -> dict[str, tuple[Package, ...]]:
-        """Return the packages of each set of *names*; of those that not every release has, some may be lacking if *may_lack*.
+        """Return the packages of each set of *names*; with *may_lack*, optional sets may be missing.
 
         Raises:
-            UnknownSet: there is no set of such a name.
-            AptFailed, UnknownPackage, WeakHash: apt cannot answer.
+            UnknownSet: a set does not exist.
+            AptFailed, UnknownPackage, WeakHash: apt cannot resolve them.
         """
         found: dict[str, tuple[Package, ...]] = {}
         for name in names:
@@ -194,10 +194,10 @@ class _Archives:
 
 
 def _package(answer: str, bases: Sequence[str], unsigned: Collection[str] = ()) -> Package:
-    """Return the package that one line of apt's *answer* names, in the archive among *bases* that it is in.
+    """Return the package in one line of apt's *answer*, and which archive of *bases* it is in.
 
     Raises:
-        WeakHash: its SHA-256 is not known.
+        WeakHash: its SHA-256 is unknown.
     """
     match = _ANSWER.fullmatch(answer.strip())
     base = max((it for it in bases if answer.startswith(f"'{it}")), key=len, default=None)

@@ -1,9 +1,8 @@
-"""The mirrors that the machine's own apt uses: where pinned packages come from unless the user names others.
+"""The mirrors of the machine's own apt: the default source of pinned packages.
 
-`apt-get update --print-uris` names what would be fetched, from every source, with neither lists that have been
-downloaded before nor network nor root. A list of mirrors on this machine (`mirror+file:`, as images for clouds
-have it) stands for the mirrors in it. What else than HTTP and files apt can read, apt itself reads
-(`derivations.realise.apt.fetch`).
+`apt-get update --print-uris` lists what would be fetched from every source, and needs no package lists, network
+or root. A list of mirrors on this machine (`mirror+file:`, used in cloud images) counts as the mirrors in it.
+Schemes other than HTTP and files are left to apt itself (`derivations.realise.apt.fetch`).
 """
 
 from __future__ import annotations
@@ -35,17 +34,17 @@ _URI = re.compile(r"'([^']+)/(?:In)?Release' ")
 _PRIORITY = re.compile(r"priority:([0-9]+)")
 _LISTS = ("mirror+file:", "mirror+copy:")
 
-# apt takes its time, and several downloads begin at once.
+# apt is slow, and several downloads start at once.
 _ONE_ASKS = threading.Lock()
 
 
 @attrs.frozen(kw_only=True)
 class Sites:
-    """What the machine's apt is set up to fetch from.
+    """The archives that the machine's apt is configured with.
 
     Attributes:
-        bases: The base URLs of its archives, each once, without a slash at the end.
-        trouble: What apt says is wrong with its sources, if anything is.
+        bases: The base URLs of its archives, without duplicates or trailing slashes.
+        trouble: What apt reports as wrong with its sources, if anything.
     """
 
     bases: tuple[str, ...] = ()
@@ -53,12 +52,12 @@ class Sites:
 
 
 def apt_sites() -> tuple[str, ...]:
-    """Return the base URLs in the machine's apt sources, each once; none where there is no apt."""
+    """Return the base URLs in the machine's apt sources, without duplicates; none if there is no apt."""
     return sites().bases
 
 
 def sites() -> Sites:
-    """Return what the machine's apt is set up to fetch from; nothing where there is no apt."""
+    """Return the archives of the machine's apt; none if there is no apt."""
     with _ONE_ASKS:
         return _asked()
 
@@ -70,18 +69,18 @@ def _asked() -> Sites:
     try:
         answer = run(["apt-get", "update", "--print-uris"], timeout=_PATIENCE)
     except TookTooLong:
-        return Sites(trouble=f"apt-get gave no answer within {_PATIENCE} seconds")
+        return Sites(trouble=f"apt-get did not finish within {_PATIENCE} seconds")
     said = [line.removeprefix("E: ") for line in answer.stderr.splitlines() if line.startswith("E: ")]
-    # With one source that apt cannot read it fails, and names the others all the same.
+    # If apt cannot read a source it fails, but still lists the others.
     found = [base for line in answer.stdout.splitlines() if (match := _URI.match(line)) for base in _bases(match[1])]
     return Sites(bases=tuple(dict.fromkeys(found)), trouble="; ".join(dict.fromkeys(said)) or None)
 
 
 def _bases(release: str) -> Iterator[str]:
-    """Yield the base URLs of the archive whose file `Release` lies in *release*."""
+    """Yield the base URLs of the archive whose file `Release` is in the directory *release*."""
     base, pool, _ = release.rpartition("/dists/")
     if not pool:
-        # An archive without a pool, `URI ./` or `URI directory/`; where in it the URI ends is not said.
+        # An archive without a pool, `URI ./` or `URI directory/`; the output does not show where the URI ends.
         base = re.sub(r"(?:/\.)*/*$", "", release)
         yield from filter(_is_usable, (base,) if release.endswith("/.") else (base.rpartition("/")[0], base))
         return
@@ -90,11 +89,11 @@ def _bases(release: str) -> Iterator[str]:
 
 
 def _mirrors(file: Path) -> list[str]:
-    """Return the mirrors that *file* lists, the preferred ones first; see apt-transport-mirror(1)."""
+    """Return the mirrors listed in *file*, preferred ones first; see apt-transport-mirror(1)."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return []  # then apt is asked, and tells why it cannot read it either
+        return []  # then apt is used, and reports why it cannot read the file
     found = []
     for line in lines:
         url, _, notes = line.partition("#")[0].strip().partition("\t")
@@ -107,15 +106,15 @@ def _mirrors(file: Path) -> list[str]:
 def _is_usable(base: str) -> bool:
     try:
         parts = urlsplit(base)
-    except ValueError:  # a disc's name in brackets is no host
+    except ValueError:  # a disc's name in brackets is not a host
         return False
     return bool(parts.scheme) and parts.scheme != "cdrom" and bool(parts.netloc or parts.path.strip("/"))
 
 
 def package_urls(path: str, archive: str, mirrors: Iterable[str], sites: Iterable[str]) -> tuple[str, ...]:
-    """Return where the package at *path* of *archive* may be: at *mirrors*, then at *sites*.
+    """Return the URLs that may have the package at *path* of *archive*: on *mirrors*, then on *sites*.
 
-    A base that has the archive's name in its path comes first, for an archive's packages are not in another one.
+    Bases with the archive's name in their path come first, because other archives do not have its packages.
     """
     bases = list(dict.fromkeys(base.rstrip("/") for base in (*mirrors, *sites)))
     bases.sort(key=lambda base: not is_of(base, archive))
@@ -123,5 +122,5 @@ def package_urls(path: str, archive: str, mirrors: Iterable[str], sites: Iterabl
 
 
 def is_of(base: str, archive: str) -> bool:
-    """Return whether *base* is one of a mirror of *archive*, as far as its path tells."""
+    """Return whether *base* is a mirror of *archive*, judging by its path."""
     return archive == archive_of(base) or f"/{archive}/" in f"{urlsplit(base).path}/"

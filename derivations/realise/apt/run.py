@@ -1,13 +1,13 @@
-"""Run apt with a state of its own, so that it resolves as if on an empty machine and leaves this one alone.
+"""Run apt with separate state, so that it resolves as if on an empty machine and leaves this one alone.
 
-- `Dir::State::lists`: kernix' own package lists, which need no root and leave the machine's alone.
-- `Dir::State::status`: nothing is installed, or apt would leave out what this machine has. All that is
-  said to be installed is what the set is *without*, so that nothing is pulled in for its sake either.
-- `Dir::Cache::archives`: empty, or apt would leave out of its answer what this machine has downloaded.
-- `Dir::Etc::sourcelist`: the sources that kernix chose, of the machine's.
-- `Acquire::ForceHash`: else the answer names the first hash that it finds, which may be MD5.
-- `Acquire::AllowInsecureRepositories` and its like: signatures are checked, whatever the machine has set.
-- The hooks of `APT::Update` and `DPkg` are cleared: images of containers delete the machine's
+- `Dir::State::lists`: kernix's own package lists, which need no root.
+- `Dir::State::status`: nothing is installed, or apt would leave out what this machine has. Only the
+  packages that a set is *without* count as installed, so that nothing pulls them in.
+- `Dir::Cache::archives`: empty, or apt would leave out what this machine has downloaded.
+- `Dir::Etc::sourcelist`: the sources that kernix selected from the machine's.
+- `Acquire::ForceHash`: otherwise the answer has the first hash that apt finds, perhaps MD5.
+- `Acquire::AllowInsecureRepositories` and the like: signatures are checked whatever the machine's settings.
+- The hooks of `APT::Update` and `DPkg` are cleared: in container images they delete the machine's
   downloads in them.
 """
 
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 
 
 TIMEOUT = 600.0
-"""Seconds that one run of apt may take."""
+"""Seconds one run of apt may take."""
 
 UPDATE = ("update", "-q")
 STRICT = ("APT::Update::Error-Mode=any",)
-"""An archive that cannot be reached is an error, not a lock without its newest packages."""
+"""Makes an unreachable archive an error, instead of a lock that lacks its newest packages."""
 
 _MAX_LINES = 5
 _VERBS = frozenset({"update", "install", "download", "indextargets", "pkgnames"})
 
-# Only the lists of packages themselves: no translations, contents, icons, however the machine is set up.
+# Only the package lists: no translations, contents or icons, whatever the machine's configuration.
 _CONFIGURATION = """\
 #clear APT::Update;
 #clear APT::Architectures;
@@ -64,11 +64,11 @@ Acquire::Languages "none";
 
 _SETTINGS = (
     "Dir::Etc::sourceparts=-",
-    # The parsed lists serve every set; what is parsed together with a status serves one.
+    # The cache of the parsed lists serves every set; the one that includes a status serves only one.
     "Dir::Cache::srcpkgcache=srcpkgcache.bin",
     "Dir::Cache::pkgcache=",
     "Dir::Bin::dpkg=/bin/false",
-    # Else a name that is not there, with a full stop in it, is a pattern: 6.1 would find 6.12.
+    # Otherwise an unknown name with a dot is a pattern: 6.1 would match 6.12.
     "APT::Cmd::Pattern-Only=true",
     "APT::Get::AllowUnauthenticated=false",
     "APT::Install-Recommends=false",
@@ -81,7 +81,7 @@ _SETTINGS = (
     "Acquire::https::Timeout=30",
 )
 
-# The version is higher than any that a dependency asks for.
+# The version satisfies any dependency.
 _STAND_IN = """\
 Package: {name}
 Status: install ok installed
@@ -99,39 +99,39 @@ class AptMissing(Error):
     program: str
 
     def __str__(self) -> str:
-        return f"there is no {self.program} on this machine, and only with it a lock can be made"
+        return f"{self.program}, which makes locks, is not installed"
 
     @property
     def hint(self) -> str:
-        """Tell how to do without."""
-        return "make the lock on a Debian machine (`kernix lock`) and bring the file here: using it needs no apt"
+        """Return what to do without apt."""
+        return "make the lock on a Debian machine (`kernix lock`) and copy the file here: using it does not need apt"
 
 
 class AptFailed(Error):
-    """What apt was asked for could not be had; its own words tell why."""
+    """apt failed; *said* is its own explanation."""
 
     command: str
     said: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.command} failed: {'; '.join(self.said) or 'it said nothing'}"
+        return f"{self.command} failed: {'; '.join(self.said) or 'without a message'}"
 
     @property
     def hint(self) -> str | None:
-        """Tell which configuration decides."""
+        """Return where to look."""
         if "update" not in self.command:
             return None
-        return "the archives are those of this machine's apt (/etc/apt); see what `apt-get update` says about them"
+        return "the archives are those configured in /etc/apt; check them with `apt-get update`"
 
 
 @attrs.frozen(kw_only=True)
 class Apt:
-    """apt with a state of its own.
+    """apt with separate state.
 
     Attributes:
-        work: The directory that the state is in.
-        native: Debian's name of this machine.
-        options: Further options for each run, as in `-o`.
+        work: The directory of the state.
+        native: Debian's name for this machine's architecture.
+        options: Additional options for each run, as in `-o`.
     """
 
     work: Path
@@ -139,7 +139,7 @@ class Apt:
     options: tuple[str, ...] = ()
 
     def prepare(self, architectures: Iterable[str]) -> None:
-        """Make the state: for these *architectures*, with nothing installed and nothing downloaded."""
+        """Create the state: for *architectures*, with nothing installed and nothing downloaded."""
         shutil.rmtree(self.work / "archives", ignore_errors=True)
         for place in ("lists/partial", "archives/partial"):
             (self.work / place).mkdir(parents=True, exist_ok=True)
@@ -149,16 +149,16 @@ class Apt:
         self.choose(())
 
     def choose(self, sources: Iterable[Source]) -> None:
-        """Let apt know *sources* and no others."""
+        """Make apt use *sources* and no others."""
         (self.work / "chosen.sources").write_text(write(sources))
 
     def install(self, name: str, packages: Iterable[str]) -> None:
-        """Let *packages* be installed in the status called *name*."""
+        """Make *packages* count as installed in the status called *name*."""
         stand_ins = [_STAND_IN.format(name=it, architecture=self.native) for it in packages]
         self._status(name).write_text("\n".join(stand_ins))
 
     def ask(self, program: str, *arguments: str, status: str = "nothing", settings: Iterable[str] = ()) -> str:
-        """Return what *program* answers, with the packages of *status* taken as installed.
+        """Return the output of *program*, with the packages of *status* counted as installed.
 
         Raises:
             AptFailed: it fails.
@@ -171,7 +171,7 @@ class Apt:
     def run(
         self, program: str, *arguments: str, status: str = "nothing", settings: Iterable[str] = ()
     ) -> subprocess.CompletedProcess[str]:
-        """Return how *program* ended, with the packages of *status* taken as installed."""
+        """Run *program*, with the packages of *status* counted as installed."""
         own = (
             f"Dir::State={self.work}/",
             f"Dir::State::lists={self.work}/lists/",
@@ -180,14 +180,14 @@ class Apt:
             f"Dir::Cache::archives={self.work}/archives/",
             f"Dir::Etc::sourcelist={self.work}/chosen.sources",
         )
-        # The sources of *options* are where kernix' own were chosen from.
+        # Ours come after *options*, whose sources are those that kernix selected its own from.
         flags = [
             part for it in ("Acquire::Retries=3", *self.options, *own, *_SETTINGS, *settings) for part in ("-o", it)
         ]
         return run_apt(program, "-c", f"{self.work}/apt.conf", *flags, *arguments)
 
     def machine(self, program: str, *arguments: str) -> str:
-        """Return what *program* answers about the machine's own apt, with nothing but the options set.
+        """Return the output of *program* about the machine's own apt, with only the options set.
 
         Raises:
             AptFailed: it fails.
@@ -202,10 +202,10 @@ class Apt:
 
 
 def native_architecture() -> str:
-    """Return Debian's name of this machine's architecture.
+    """Return Debian's name for this machine's architecture.
 
     Raises:
-        AptMissing, AptFailed: apt cannot say it.
+        AptMissing, AptFailed: apt is missing or fails.
     """
     finished = run_apt("apt-config", "shell", "NATIVE", "APT::Architecture")
     match = re.fullmatch(r"NATIVE='([a-z0-9-]+)'\s*", finished.stdout)
@@ -215,10 +215,10 @@ def native_architecture() -> str:
 
 
 def run_apt(program: str, *arguments: str, timeout: float = TIMEOUT) -> subprocess.CompletedProcess[str]:
-    """Run *program* of apt to its end.
+    """Run apt's *program* to completion.
 
     Raises:
-        AptMissing: it is not there.
+        AptMissing: it is not installed.
         AptFailed: it takes too long.
     """
     if shutil.which(program) is None:
@@ -226,11 +226,11 @@ def run_apt(program: str, *arguments: str, timeout: float = TIMEOUT) -> subproce
     try:
         return run([program, *arguments], timeout=timeout)
     except TookTooLong:
-        raise AptFailed(shown(program, arguments), (f"no end after {timeout:.0f} seconds",)) from None
+        raise AptFailed(shown(program, arguments), (f"it did not finish within {timeout:.0f} seconds",)) from None
 
 
 def failure(finished: subprocess.CompletedProcess[str], command: str) -> AptFailed:
-    """Return the error that *command* came to, with what apt said about it, the reason first."""
+    """Return the error for a failed *command*, with apt's messages, the reason first."""
     _, _, unmet = finished.stdout.partition("The following packages have unmet dependencies:")
     errors = [line for line in finished.stderr.splitlines() if line.startswith("E: ")]
     lines = [*unmet.splitlines(), *errors] or finished.stderr.splitlines() or finished.stdout.splitlines()[-_MAX_LINES:]

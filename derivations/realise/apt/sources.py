@@ -1,8 +1,8 @@
-"""Which archives a lock is made from: those of the machine, or another release of Debian in the same mirrors.
+"""Which archives a lock uses: those of the machine, or another Debian release on the same mirrors.
 
-Every signature is checked. What the machine's apt is told to take without one (`[trusted=yes]`,
-`[allow-insecure=yes]`, `Acquire::AllowInsecureRepositories`) is asked with its signature to be checked, too; if it
-has none it is left out, unless the user asks for it.
+Every signature is checked, even where the machine's apt is configured not to (`[trusted=yes]`,
+`[allow-insecure=yes]`, `Acquire::AllowInsecureRepositories`). Such an archive, if it has no valid
+signature, is left out unless the user asks for it.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ _FALSE = frozenset({"", "no", "false", "without", "off", "disable", "0"})
 
 
 class NoSources(Error):
-    """The machine's apt has no source of packages, but for discs."""
+    """The machine's apt has no package source other than discs."""
 
     def __str__(self) -> str:
-        return "this machine's apt has no source of packages that kernix can use"
+        return "this machine's apt has no package source that kernix can use"
 
     @property
     def hint(self) -> str:
-        """Tell where sources are added."""
-        return "add one in /etc/apt/sources.list.d, such as a mirror of Debian"
+        """Return where to add sources."""
+        return "add one in /etc/apt/sources.list.d, such as a Debian mirror"
 
 
 class UnsignedArchives(Error):
-    """Archives that the machine's apt knows are not signed, or not by a key that it trusts.
+    """Archives of the machine's apt are not signed, or not by a key that it trusts.
 
     Attributes:
-        archives: Which they are.
-        said: What apt says about the signatures that there are.
-        accepted: Whether the machine's apt is told to take packages of such archives.
+        archives: Their names.
+        said: What apt reports about their signatures.
+        accepted: Whether the machine's apt is configured to accept such archives.
     """
 
     archives: tuple[str, ...]
@@ -67,20 +67,20 @@ class UnsignedArchives(Error):
 
     @property
     def hint(self) -> str:
-        """Tell how to take the packages nevertheless, where that is what the machine is set up for."""
+        """Return how to accept the packages anyway, if the machine's apt does."""
         if self.accepted:
-            return "`kernix lock --allow-unsigned` pins their packages nevertheless, and marks them in the lock"
-        return "someone may have changed it, or its key is missing; see what `apt-get update` says"
+            return "`kernix lock --allow-unsigned` pins their packages anyway, and marks them in the lock"
+        return "an archive may have been tampered with, or its key is missing; see what `apt-get update` reports"
 
 
 @attrs.frozen(kw_only=True)
 class Choice:
-    """What the user wants of archives.
+    """The user's choice of archives.
 
     Attributes:
-        suite: A release of Debian, by its codename or what it is at present; None for the machine's sources.
-        allow_unsigned: Whether to take packages without a signature where the machine's apt is told to.
-        warn: Called with a sentence about what has been left out, or taken without a signature.
+        suite: A release of Debian, by its codename or a name such as `stable`; None for the machine's sources.
+        allow_unsigned: Whether to accept unsigned archives that the machine's apt accepts.
+        warn: Called with a sentence about an archive that was left out, or accepted without a signature.
     """
 
     suite: str | None = None
@@ -89,11 +89,11 @@ class Choice:
 
 
 def update(apt: Apt, choice: Choice) -> Updated:
-    """Bring the lists of *apt* up to date with the archives of *choice*.
+    """Update the lists of *apt* from the archives of *choice*.
 
     Raises:
         NoSources: the machine has none.
-        UnsignedArchives: an archive that has to be signed is not.
+        UnsignedArchives: an archive that must be signed is not.
         UnknownRelease: the machine's mirrors do not have the release.
         AptFailed: apt cannot reach, read or understand something.
     """
@@ -110,17 +110,17 @@ def update(apt: Apt, choice: Choice) -> Updated:
 
 
 def machine_sources(apt: Apt, warn: Callable[[str], None] = lambda _: None) -> list[Source]:
-    """Return the sources of packages that the machine's apt has, but for discs.
+    """Return the package sources of the machine's apt, except discs.
 
     Raises:
-        AptFailed: apt does not understand them, or they cannot be read.
+        AptFailed: they are invalid or cannot be read.
     """
-    # apt is the one to say what is wrong with them.
+    # Let apt report what is wrong with them.
     apt.machine("apt-get", "indextargets")
     said = apt.machine("apt-config", "shell", "LIST", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d")
     places = dict(word.split("=", 1) for word in shlex.split(said))
     main, parts = Path(places.get("LIST", "")), Path(places.get("PARTS", ""))
-    # As apt: names of other characters are of editors and package managers.
+    # Like apt: files with other characters in their names belong to editors and package managers.
     names = sorted(it for it in parts.glob("*") if re.fullmatch(r"[A-Za-z0-9_.-]+\.(list|sources)", it.name))
     found: list[Source] = []
     for file in [main, *names]:
@@ -131,18 +131,18 @@ def machine_sources(apt: Apt, warn: Callable[[str], None] = lambda _: None) -> l
                 raise AptFailed("reading apt's sources", (f"{file}: {reason_of(error)}",)) from None
             found += (parse_stanzas if file.suffix == ".sources" else parse_lines)(text)
     for disc in (it for it in found if it.uri.startswith("cdrom:")):
-        warn(f"ignoring {disc}: kernix does not read packages from discs")
+        warn(f"ignoring {disc}: kernix cannot read packages from discs")
     return list(dict.fromkeys(it for it in found if not it.uri.startswith("cdrom:")))
 
 
 def _updated(apt: Apt, sources: Sequence[Source], choice: Choice) -> Updated:
-    """Bring *apt* up to date with *sources*, all of them signed but for those of which that is not wanted."""
+    """Update *apt* from *sources*; all must be signed, except those that the choice accepts unsigned."""
     lenient = [it for it in sources if it.unchecked]
     sources = [it.checked for it in sources]
     update = fetch_lists(apt, sources)
     if spared := spare(sources, update.unreachable):
         for dead, other in spared.items():
-            choice.warn(f"ignoring {dead}: {update.unreachable[dead]} ({other} is a mirror of the same)")
+            choice.warn(f"ignoring {dead}: {update.unreachable[dead]} ({other} has the same packages)")
         sources = [it for it in sources if it not in spared]
         update = fetch_lists(apt, sources)
     unsigned = _accepted(update, {it.checked for it in lenient}, apt, choice)
@@ -158,11 +158,11 @@ def _updated(apt: Apt, sources: Sequence[Source], choice: Choice) -> Updated:
 
 
 def _accepted(update: Update, lenient: Collection[Source], apt: Apt, choice: Choice) -> tuple[Source, ...]:
-    """Return the sources that are not signed, after saying that they are left out, or taken as they are.
+    """Return the unsigned sources, after warning that they are left out or accepted.
 
     Raises:
-        AptFailed: an archive cannot be reached.
-        UnsignedArchives: the machine's apt is not told to take what has no signature.
+        AptFailed: an archive is unreachable.
+        UnsignedArchives: the machine's apt is not configured to accept unsigned archives.
     """
     if not (update.unreachable or update.unsigned or update.absent):
         return ()

@@ -1,7 +1,8 @@
-"""Bring apt's lists up to date with sources, and tell those that cannot be reached from those that nobody has signed.
+"""Update apt's package lists, and distinguish unreachable archives from unsigned ones.
 
-Of an archive that answers with an error or a login page, apt says first what the matter was and then, as if that were
-another thing, that the archive is not signed. It names an archive in both by the source's URI and release.
+If an archive answers with an error or a login page, apt first reports that and then, as if it were
+a separate problem, that the archive is not signed. In both messages it names the archive by its source's URI and
+release.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _ABSENT = "does not have a Release file"
 _COMPLAINT = re.compile(
     rf"E: The repository '(\S+) (\S+) (?:In)?Release' (is not signed|is no longer signed|{_ABSENT})"
 )
-# Each version of apt has words of its own for it ("GPG error", "Signature verification failed", …), and the same place.
+# The wording differs between versions of apt ("GPG error", "Signature verification failed", …), the format does not.
 _SIGNATURE = re.compile(r"^W: [^:]+: (\S+ \S+ (?:In)?Release: .*)", re.MULTILINE)
 _ERROR = re.compile(r"^Err:\d+ (\S+) (\S+) .*\n +(\S.*)$", re.MULTILINE)
 _UNTIMELY = re.compile(r"E: Release file for (\S+)/(?:In)?Release is ((?:expired|not valid yet) .*?)\. ")
@@ -38,14 +39,14 @@ _ADDRESS = re.compile(r" \[IP: [^]]*\]$")
 
 @attrs.frozen(kw_only=True)
 class Update:
-    """What came of an update.
+    """The result of an update.
 
     Attributes:
         finished: How apt ended.
-        unreachable: The sources whose archives gave no usable answer, each with what apt says about it.
-        unsigned: Those whose archives answered, and are not signed by a key that is trusted.
-        absent: Those whose archives do not say what they have, which only unsigned ones need not do.
-        signatures: What apt says about signatures that it cannot accept.
+        unreachable: The sources whose archives gave no usable answer, with apt's explanation.
+        unsigned: Those whose archives answered, but are not signed by a trusted key.
+        absent: Those whose archives have no Release file, which only unsigned ones may lack.
+        signatures: What apt reports about signatures that it does not accept.
     """
 
     finished: subprocess.CompletedProcess[str]
@@ -55,7 +56,7 @@ class Update:
     signatures: tuple[str, ...]
 
     def check(self) -> None:
-        """Check that all went well.
+        """Check that the update succeeded.
 
         Raises:
             AptFailed: it did not.
@@ -65,7 +66,7 @@ class Update:
             raise failure(self.finished, shown("apt-get", UPDATE))
 
     def check_reached(self, but: Collection[Source] = ()) -> None:
-        """Check that every archive gave a usable answer, *but* those of some sources.
+        """Check that every archive gave a usable answer, except those of the sources *but*.
 
         Raises:
             AptFailed: one did not.
@@ -76,7 +77,7 @@ class Update:
 
 
 def fetch_lists(apt: Apt, sources: Iterable[Source], *settings: str) -> Update:
-    """Bring *apt* up to date with *sources*, and no others, by further *settings*."""
+    """Update *apt* from *sources*, and no others, with additional *settings*."""
     sources = tuple(sources)
     apt.choose(sources)
     finished = apt.run("apt-get", *UPDATE, settings=(*STRICT, *settings))
@@ -106,13 +107,13 @@ def fetch_lists(apt: Apt, sources: Iterable[Source], *settings: str) -> Update:
 
 
 def _is_of(source: Source, uri: str, dist: str) -> bool:
-    """Return whether *source* is what apt calls by *uri* and *dist*, which may have a component behind it."""
+    """Return whether *source* is what apt calls *uri* and *dist*, perhaps followed by a component."""
     name, called = str(source), f"{uri.rstrip('/')} {dist}"
     return called == name or called.startswith(f"{name.rstrip('/')}/")
 
 
 def _release_url(source: Source) -> str:
-    """Return where the file `Release` of *source* lies, as apt shows it."""
+    """Return the URL of the directory with the file `Release` of *source*, as apt shows it."""
     base, _, suite = str(source).rpartition(" ")
     return f"{base}/{suite}".rstrip("/") if suite.endswith("/") else f"{base}/dists/{suite}"
 
@@ -122,7 +123,7 @@ def _squeezed(words: str) -> str:
 
 
 def spare(sources: Iterable[Source], unreachable: Collection[Source]) -> dict[Source, Source]:
-    """Return which of the *unreachable* among *sources* nobody misses, each with another mirror that has the same."""
+    """Return the redundant ones among the *unreachable* of *sources*, each with a mirror that has the same packages."""
     reachable = [it for it in sources if it not in unreachable]
     pairs = ((dead, next((it for it in reachable if _mirror_each_other(it, dead)), None)) for dead in unreachable)
     return {dead: other for dead, other in pairs if other is not None}

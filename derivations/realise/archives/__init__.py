@@ -1,4 +1,4 @@
-"""Archives and compressed files, read forwards once.
+"""Archives and compressed files, read in one forward pass.
 
     file ──decompress, xz──▶ bytes ──tar──▶ entries ──extract──▶ a tree of the store
 

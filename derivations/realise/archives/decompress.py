@@ -1,11 +1,11 @@
-"""Compressed files, recognised by how they begin, decompressed in a thread while somebody works on what came out.
+"""Decompress files, recognised by their first bytes, in a thread of its own.
 
     1f 8b                gzip        fd 37 7a 58 5a 00    xz
     "BZh"                bzip2       28 b5 2f fd          zstd
 
-Several compressed streams in a row are one file, as the command-line tools have it; zeros between or
-after them are padding. Anything else is taken as it is. xz in blocks is a matter for several threads
-(`derivations.realise.archives.xz`).
+Several compressed streams in a row are one file, as for the command-line tools; zeros between or
+after them are padding. Anything else is passed through unchanged. xz files in blocks are decompressed by several
+threads (`derivations.realise.archives.xz`).
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ READ = 256 * 1024
 PIECE = 1024 * 1024
 TICK = 0.1
 AHEAD = 16
-"""How many pieces may wait to be worked on."""
+"""How many decompressed pieces may wait for the reader."""
 
 MAGIC_LENGTH = 6
 XZ = b"\xfd7zXZ\0"
 
 STREAMS = 1 << 16
-"""How many compressed streams may follow each other: to begin one costs something, though nothing be in it."""
+"""How many compressed streams one file may have: even an empty one takes time to start."""
 
 _ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error, zstd.ZstdError, ValueError)
 
@@ -65,14 +65,14 @@ class Corrupt(Error):
 
     @property
     def hint(self) -> str:
-        """Tell what may be at fault."""
+        """Return what may be at fault."""
         return (
-            "if its hash is pinned, the archive itself is bad; a store object is checked by `kernix verify --contents`"
+            "if its hash is pinned, the archive itself is bad; to check a store object, run `kernix verify --contents`"
         )
 
 
 class Decompressor(Protocol):
-    """What bz2, lzma and zstd have in common: one compressed stream."""
+    """The interface that bz2, lzma and zstd share: one compressed stream."""
 
     @property
     def eof(self) -> bool:
@@ -81,22 +81,22 @@ class Decompressor(Protocol):
 
     @property
     def needs_input(self) -> bool:
-        """Return whether nothing more comes out before something goes in."""
+        """Return whether more input is needed before there is more output."""
         ...
 
     @property
     def unused_data(self) -> bytes:
-        """Return what came after the end of the stream."""
+        """Return the input after the end of the stream."""
         ...
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        """Return at most *max_length* bytes of what *data* and what went in before it hold."""
+        """Return at most *max_length* bytes decompressed from *data* and earlier input."""
         ...
 
 
 @attrs.define
 class _Gzip:
-    """zlib's decompressor, with the others' face."""
+    """zlib's decompressor with the interface of the others."""
 
     _inner: zlib._Decompress = attrs.field(factory=lambda: zlib.decompressobj(wbits=31))
 
@@ -125,39 +125,39 @@ _FORMS: dict[bytes, Callable[[], Decompressor]] = {
 
 
 class ByteSource(Protocol):
-    """Where compressed bytes come from."""
+    """A source of compressed bytes."""
 
     def read(self, size: int, /) -> bytes:
-        """Return at most *size* bytes, none at the end."""
+        """Return at most *size* bytes, empty at the end."""
         ...
 
 
 @attrs.define
 class Section:
-    """The next *size* bytes of *file*, counted while they are read."""
+    """The next *size* bytes of *file*; *done* counts those read."""
 
     file: IO[bytes]
     size: int
     done: int = attrs.field(default=0, init=False)
 
     def read(self, size: int, /) -> bytes:
-        """Return at most *size* bytes, none at the end."""
+        """Return at most *size* bytes, empty at the end."""
         data = self.file.read(min(size, self.size - self.done))
         self.done += len(data)
         return data
 
 
 def form_of(magic: bytes) -> Callable[[], Decompressor] | None:
-    """Return what decompresses a file that begins with *magic*; None if it is not compressed."""
+    """Return a factory of decompressors for a file that begins with *magic*; None if it is not compressed."""
     return next((make for start, make in _FORMS.items() if magic.startswith(start)), None)
 
 
 def pieces(file: ByteSource) -> Iterator[Piece]:
-    """Yield what *file* holds, decompressed if it is compressed, in pieces of a megabyte at most.
+    """Yield the contents of *file*, decompressed if compressed, in pieces of at most a megabyte.
 
     Raises:
         EOFError: the compressed data end too early.
-        Exception: whatever else the decompressor says about broken data.
+        Exception: any other error of the decompressor about broken data.
     """
     data = file.read(READ)
     make = form_of(data[:MAGIC_LENGTH])
@@ -180,24 +180,24 @@ def pieces(file: ByteSource) -> Iterator[Piece]:
 
 
 def whole(file: ByteSource, name: str, limit: int) -> bytes:
-    """Return all that *file* holds, decompressed, if that is no more than *limit* bytes; *name* stands in errors.
+    """Return the decompressed contents of *file*, of at most *limit* bytes; *name* is its name in errors.
 
     Raises:
-        Corrupt: it cannot be decompressed, or holds more.
+        Corrupt: it cannot be decompressed, or is larger.
     """
     data = bytearray()
     try:
         for piece in pieces(file):
             data += piece
             if len(data) > limit:
-                raise Corrupt(name, f"it has more than {limit >> 20} MiB")
+                raise Corrupt(name, f"it unpacks to more than {limit >> 20} MiB")
     except _ERRORS as error:
         raise Corrupt(name, _words(error)) from None
     return bytes(data)
 
 
 def _stream(stream: Decompressor, data: bytes, file: ByteSource) -> Generator[bytes, None, bytes]:
-    """Yield what is in *stream*, which begins with *data*, and return what was read beyond it."""
+    """Yield the contents of *stream*, which begins with *data*, and return what was read beyond its end."""
     while not stream.eof:
         if piece := stream.decompress(data, PIECE):
             yield piece
@@ -209,7 +209,7 @@ def _stream(stream: Decompressor, data: bytes, file: ByteSource) -> Generator[by
 
 
 def _after_padding(data: bytes, file: ByteSource) -> bytes:
-    """Return what follows in *file* after *data* and zeros."""
+    """Return what follows the zeros in *data* and *file*."""
     while not (rest := data.lstrip(b"\0")):
         data = file.read(READ)
         if not data:
@@ -218,12 +218,12 @@ def _after_padding(data: bytes, file: ByteSource) -> bytes:
 
 
 class _Closed(Exception):
-    """Nobody wants to know what follows."""
+    """The reader was closed."""
 
 
 @attrs.frozen
 class _Unless:
-    """What *file* holds, unless *closed* is set."""
+    """Reads *file* until *closed* is set."""
 
     file: ByteSource
     closed: threading.Event
@@ -235,9 +235,9 @@ class _Unless:
 
 
 class Reader:
-    """Forward reading of what *file* holds, decompressed by a thread.
+    """Reads the contents of *file* forwards, decompressed by a thread.
 
-    *name* stands in errors. *check* is called now and then while there is something to wait for, and may raise.
+    *name* is its name in errors. *check* is called repeatedly during waits, and may raise.
     """
 
     def __init__(self, file: ByteSource, name: str, check: Callable[[], None] = lambda: None) -> None:
@@ -256,7 +256,7 @@ class Reader:
         """Return *size* bytes.
 
         Raises:
-            Corrupt: there are not so many, or what is there cannot be decompressed.
+            Corrupt: there are fewer, or they cannot be decompressed.
         """
         start = self._position
         if start + size <= len(self._piece):
@@ -268,23 +268,23 @@ class Reader:
         """Yield *size* bytes, in pieces.
 
         Raises:
-            Corrupt: there are not so many, or what is there cannot be decompressed.
+            Corrupt: there are fewer, or they cannot be decompressed.
         """
         while size:
             if self._position == len(self._piece) and not self._next():
-                raise Corrupt(self.name, "it ends in the middle")
+                raise Corrupt(self.name, "it is truncated")
             piece = self._piece[self._position : self._position + size]
             self._position += len(piece)
             size -= len(piece)
             yield piece
 
     def skip(self, size: int) -> None:
-        """Pass over *size* bytes."""
+        """Skip *size* bytes."""
         for _ in self.chunks(size):
             pass
 
     def drain(self) -> None:
-        """Pass over all that is left, so that a decompressor has checked it."""
+        """Skip the rest, so that the decompressor has checked it."""
         while self._next():
             pass
 
@@ -294,7 +294,7 @@ class Reader:
 
     @property
     def share(self) -> float:
-        """Return how much of what has been decompressed was read, between 0 and 1."""
+        """Return how much of the decompressed data was read, between 0 and 1."""
         return self._taken / self._made if self._made else 0.0
 
     def __enter__(self) -> Self:
@@ -338,7 +338,7 @@ class Reader:
                 self._made += len(piece)
                 if not self._put(piece):
                     return
-        except BaseException as error:  # noqa: BLE001 -- raised by whoever reads, who would wait for ever
+        except BaseException as error:  # noqa: BLE001 -- raised in the reading thread, which would wait for ever
             self._put(error)
         else:
             self._put(b"")

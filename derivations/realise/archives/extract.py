@@ -1,9 +1,9 @@
-"""Write what an archive says to a tree, and refuse what it must not say.
+"""Extract an archive to a tree, and refuse what no archive may contain.
 
-Refused are absolute names and names with `..`, what is neither file, directory nor link, whatever would
-be written through a symbolic link, hard links to what the archive has not brought itself, and, for
-sources, symbolic links that lead out of the tree, if need be through others. A name that comes twice is what it was
-last, as with `tar --update`.
+Refused are: absolute names and names with `..`; anything but files, directories and links; whatever would
+be written through a symbolic link; hard links to files that are not from the archive; and, for sources,
+symbolic links that lead out of the tree, directly or through others. If a name occurs twice, the last
+entry counts, as with `tar --update`.
 """
 
 from __future__ import annotations
@@ -32,44 +32,44 @@ if TYPE_CHECKING:
 
 
 WHOLE = 1024 * 1024
-"""Files up to this size are hashed in memory, so that nothing is written if the pool has them."""
+"""Files up to this size are hashed in memory, and not written at all if the pool has them."""
 
 _REPORT_EVERY = 256
 _ENOUGH = 0.1
-"""The share of an archive from which the rest can be guessed."""
+"""The share of an archive that must be read before its number of files is estimated."""
 _SHOWN = 300
 _ENTRY = 512
-"""Bytes that a member takes besides its data: as in the archive."""
+"""Bytes charged for a member besides its data: its header in the archive."""
 
 
 class Refused(Error):
-    """An archive wants what no archive may want."""
+    """An archive contains something that is not allowed."""
 
     archive: str
     member: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.archive} was not unpacked: {self.member}: {self.reason}"
+        return f"cannot unpack {self.archive}: {self.member}: {self.reason}"
 
     @property
     def hint(self) -> str:
-        """Tell what such an archive may be."""
-        return "archives of sources have nothing of the kind; this one is broken or hostile"
+        """Return what such an archive may be."""
+        return "no archive of sources contains this; it is broken or hostile"
 
 
 class CaseFolding(Error):
-    """The store lies on a file system that takes two names for one."""
+    """The store is on a case-insensitive file system."""
 
     directory: Path
 
     def __str__(self) -> str:
-        return f"the file system of {self.directory} does not distinguish upper and lower case, as sources need it"
+        return f"the file system of {self.directory} is case-insensitive, and sources need case-sensitive names"
 
     @property
     def hint(self) -> str:
-        """Tell what to do."""
-        return "put the store elsewhere: set KERNIX_HOME to a directory on ext4, btrfs or xfs"
+        """Return what to do."""
+        return "move the store: set KERNIX_HOME to a directory on ext4, btrfs or xfs"
 
 
 @attrs.define(kw_only=True)
@@ -77,11 +77,11 @@ class Extraction:
     """Writes the members of one archive.
 
     Attributes:
-        writer: Where they are written.
-        archive: What the archive is called in errors.
-        strip: How many leading directories are left out.
-        room: The room for it on the disk, if that is looked at.
-        links_may_leave: Whether symbolic links may lead anywhere: in a root file system, they may.
+        writer: Writes them to the tree.
+        archive: The archive's name in errors.
+        strip: How many leading directories to strip.
+        room: The free space on the disk, if it is checked.
+        links_may_leave: Whether symbolic links may lead anywhere, as they may in a root file system.
     """
 
     writer: TreeWriter
@@ -93,11 +93,11 @@ class Extraction:
     _links: Links = attrs.field(factory=Links, init=False)
 
     def extract(self, reader: Reader, each: Callable[[int], None]) -> None:
-        """Write all members that *reader* gives; *each* is called now and then with how many there were.
+        """Write all members read from *reader*; *each* is called regularly with their number so far.
 
         Raises:
-            Refused: the archive wants what it must not.
-            Corrupt: it cannot be read to its end.
+            Refused: the archive contains something that is not allowed.
+            Corrupt: it is damaged or truncated.
         """
         tar = TarReader(reader)
         for number, member in enumerate(tar):
@@ -137,12 +137,12 @@ class Extraction:
         return chunks if self.room is None else self.room.counted(chunks)
 
     def _place(self, member: Member, name: bytes) -> bytes | None:
-        """Return where in the tree *name* lies; None for the root itself and what was stripped."""
+        """Return the path of *name* in the tree; None for the root itself and for what was stripped."""
         if name.startswith(b"/"):
             raise self._refusal(member, "its name is absolute")
         parts = [part for part in name.split(b"/") if part not in {b"", b"."}]
         if b".." in parts:
-            raise self._refusal(member, "its name has `..` in it")
+            raise self._refusal(member, "its name contains `..`")
         if self.strip and parts:
             self._check_stripped(member, parts)
         return b"/".join(parts[self.strip :]) or None
@@ -152,22 +152,24 @@ class Extraction:
         if len(parts) < self.strip or (len(parts) == self.strip and member.type != DIRECTORY):
             if member.type == DIRECTORY:
                 return
-            raise self._refusal(member, f"it does not lie in a directory that could be left out (strip={self.strip})")
+            raise self._refusal(member, f"it has too few leading directories (strip={self.strip})")
         if self._stripped is None:
             self._stripped = top
         elif self._stripped != top:
             known = _show(self._stripped)
-            raise self._refusal(member, f"it does not lie in {known}, which is left out (strip={self.strip})")
+            raise self._refusal(member, f"it is outside {known}, the directory that is stripped (strip={self.strip})")
 
     def _check_links(self) -> None:
         if self.links_may_leave:
             return
         try:
             for path, target in self._links.leaving():
-                way = "to the absolute place" if target.startswith(b"/") else "out of the tree, to"
+                way = "to the absolute path" if target.startswith(b"/") else "out of the tree, to"
                 raise Refused(self.archive, _show(path), f"it is a symbolic link {way} {_show(target)}")
         except Entangled:
-            raise Refused(self.archive, "its symbolic links", "they lead through each other without end") from None
+            raise Refused(
+                self.archive, "its symbolic links", "they lead through each other in too many steps"
+            ) from None
 
     def _link(self, member: Member, path: bytes) -> None:
         target = self._place(member, member.target)
@@ -191,17 +193,18 @@ def extract(
     progress: bool = False,
     limit: int | None = None,
 ) -> Content:
-    """Return the content of the tree that was made of *source*, an archive, as the output of *job*.
+    """Extract *source*, an archive, as the output of *job*, and return the content of the tree.
 
-    The tree has at most *limit* bytes. With *progress*, the job's progress is the number of files, and those expected where the size of *source* is known.
+    The tree may have at most *limit* bytes. With *progress*, the job reports the number of files so far, and of those
+    expected if the size of *source* is known.
 
     Raises:
-        Refused: the archive wants what it must not.
-        Corrupt: it cannot be read to its end.
-        CaseFolding: the store's file system cannot hold it.
+        Refused: the archive contains something that is not allowed.
+        Corrupt: it is damaged or truncated.
+        CaseFolding: the store's file system is case-insensitive.
         NoRoom: too little of the disk would be left free.
         TooLarge: the tree would be larger than *limit*.
-        Cancelled: the user gave up.
+        Cancelled: the user interrupted it.
     """
     check_case(job.out)
 
@@ -226,9 +229,9 @@ def extract(
 
 
 def _expected(files: int, source: ByteSource, reader: Reader) -> int | None:
-    """Return about how many files there will be if those to come are like the *files* so far: an archive does not say.
+    """Estimate the total number of files, which an archive does not record, by extrapolating from the *files* so far.
 
-    What is read ahead is not counted, as far as it is known. The first guesses would be of little worth.
+    Data read ahead is not counted, as far as it is known. There is no estimate at the start, where it would be poor.
     """
     if not isinstance(source, Section):
         return None
@@ -241,10 +244,10 @@ def _expected(files: int, source: ByteSource, reader: Reader) -> int | None:
 
 
 def check_case(directory: Path, exists: Callable[[Path], bool] = Path.exists) -> None:
-    """Refuse a *directory* in which two names that differ in case are one.
+    """Check that names in *directory* are case-sensitive.
 
     Raises:
-        CaseFolding: it is such a directory.
+        CaseFolding: they are not.
     """
     probe = directory / "case-probe"
     probe.touch()

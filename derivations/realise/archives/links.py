@@ -1,7 +1,7 @@
-"""Where symbolic links lead, found out from what an archive says of them: nothing is asked of a file system.
+"""Find out where an archive's symbolic links lead, from the archive alone, without the file system.
 
-A link may lead through others, which may come later in the archive, or be something else again at its end. So all of
-them are judged together, when the last member is known; until then nothing is read or written through any.
+A link may lead through others, which may come later in the archive or be replaced by its end. So all of
+them are judged together after the last member; until then nothing is read or written through any.
 """
 
 from __future__ import annotations
@@ -16,50 +16,52 @@ if TYPE_CHECKING:
 
 
 FOLLOWED = 256
-"""How many links one may lead through, beyond the 40 of Linux; what needs more leads in a circle, and nowhere."""
+"""How many links one may lead through, more than the 40 of Linux; beyond that they form a cycle, and lead nowhere."""
 
 STEPS = 10_000_000
-"""How many names are looked at in all before links are taken to be made for taking long."""
+"""How many path components are resolved in all before the links count as an attack."""
 
 
 class Entangled(Exception):
-    """Nobody can tell in reasonable time where the links lead."""
+    """Resolving the links takes too many steps."""
 
 
 @attrs.define
 class Links:
-    """The symbolic links of a tree, by path: relative to the tree's root, without `.` and `..`."""
+    """The symbolic links of a tree, by path relative to its root, without `.` and `..`."""
 
     _targets: dict[bytes, bytes] = attrs.field(factory=dict, init=False)
     _steps: int = attrs.field(default=0, init=False)
 
     def put(self, path: bytes, target: bytes) -> None:
-        """Note that there is a link to *target* at *path*, whatever was there before."""
+        """Record a link to *target* at *path*, replacing what was there."""
         self._targets[path] = target
 
     def drop(self, path: bytes) -> None:
-        """Note that there is no link at *path*."""
+        """Record that *path* is not a link."""
         self._targets.pop(path, None)
 
     def copy(self, path: bytes, existing: bytes) -> None:
-        """Note that what is at *existing*, a link or not, is at *path*, too."""
+        """Record that *path* is now the same as *existing*, a link or not."""
         if (target := self._targets.get(existing)) is not None:
             self.put(path, target)
         else:
             self.drop(path)
 
     def leaving(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the paths and targets of those links that lead out of the tree, by themselves or through others.
+        """Yield the paths and targets of the links that lead out of the tree, directly or through others.
 
         Raises:
-            Entangled: there are too many, too long ones.
+            Entangled: resolving them takes too many steps.
         """
         for path, target in self._targets.items():
-            if self._leaves(path.split(b"/")[:-1], target):  # nothing in its own path is a link: it could not be there
+            if self._leaves(
+                path.split(b"/")[:-1], target
+            ):  # its own path has no links, or it could not have been written
                 yield path, target
 
     def _leaves(self, place: list[bytes], target: bytes) -> bool:
-        """Return whether *target*, seen from the directory *place*, is outside of the tree. *place* is used up."""
+        """Return whether *target*, relative to the directory *place*, is outside the tree; modifies *place*."""
         left: list[bytes] = []  # names, the next one last
         for _ in range(FOLLOWED):
             if target.startswith(b"/"):
@@ -71,7 +73,7 @@ class Links:
                 if part == b"..":
                     if not place:
                         return True
-                    place.pop()  # what is not there is taken for a directory
+                    place.pop()  # a missing entry is taken for a directory
                 elif part not in {b"", b"."}:
                     place.append(part)
                     if (following := self._targets.get(b"/".join(place))) is not None:

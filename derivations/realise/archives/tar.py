@@ -1,18 +1,18 @@
-r"""Archives, read forwards once: tar in the forms that are in use, and Debian's packages.
+r"""Read archives in one forward pass: the tar formats in use, and Debian packages.
 
     tar     = (header data padding)* zero-block zero-block?           blocks of 512 bytes
     header  = name 100, mode 8, uid 8, gid 8, size 12, mtime 12, checksum 8, type 1, link 100,
               "ustar" 6, version 2, user 32, group 32, device 8 + 8, prefix 155
     package = "!<arch>\n" (name 16, mtime 12, uid 6, gid 6, mode 8, size 10, "`\n")*
 
-Numbers are octal text or, with the highest bit set, binary. What a header cannot hold comes in a
-record before it: `x` (pax, `pax(5)`), `L` and `K` (GNU). A pax record for all that follows, `g`,
-may hold nothing that matters here. Sparse files and pieces of multi-volume archives are refused:
-nobody ships sources so.
+Numbers are octal text or, with the highest bit set, binary. What does not fit into a header comes in a
+record before it: `x` (pax, `pax(5)`), `L` and `K` (GNU). A global pax record, `g`, may not set
+anything that matters here. Sparse files and parts of multi-volume archives are refused: nobody
+ships sources that way.
 
-Python's tarfile, streaming (`r|`), is not used: it takes a header with a wrong checksum, and a missing end, for the end of
-the archive, so that a damaged one is a shorter one; and it needs 1.1 s of processor time for 36,834 members of 300 MB, of
-which this needs 0.3 s.
+Python's tarfile, streaming (`r|`), is not used. It takes a header with a wrong checksum, or a missing end, for the
+end of the archive, so a damaged archive looks like a shorter one. And it needs 1.1 s of processor time for 36,834
+members of 300 MB, where this needs 0.3 s.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 BLOCK = 512
 MAX_EXTENSION = 1024 * 1024
-"""The longest record of names: a claim of more is not believed."""
+"""The longest record of names that is accepted, in bytes."""
 
 FILE, HARD_LINK, SYMLINK, DIRECTORY = b"0", b"1", b"2", b"5"
 
@@ -42,7 +42,7 @@ _ZEROS = bytes(BLOCK)
 _SPARSE_KEY = b"GNU.sparse."
 _SIGNIFICANT = frozenset({b"path", b"linkpath", b"size"})
 _DIGITS = 19
-"""As many as the largest size has, of 63 bits."""
+"""The number of decimal digits of the largest size, of 63 bits."""
 
 _RECORD = re.compile(rb"(\d{1,9}) ")
 
@@ -51,7 +51,7 @@ _AR_HEADER = 60
 
 
 class Member(NamedTuple):
-    """One thing in an archive, as the archive says it: nothing of this has been judged."""
+    """One member of an archive, with unchecked values."""
 
     path: bytes
     type: bytes
@@ -61,13 +61,13 @@ class Member(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """Return in words what a member is that no tree may hold."""
-        return _OTHERS.get(self.type, f"of the unknown type {self.type!r}")
+        """Return the name of a type that no tree may contain."""
+        return _OTHERS.get(self.type, f"an entry of unknown type {self.type!r}")
 
 
 @attrs.define
 class TarReader:
-    """Reads the members of a tar archive; the data of each can be read until the next is asked for."""
+    """Reads the members of a tar archive; a member's data can be read until the iterator moves on."""
 
     reader: Reader
     _left: int = attrs.field(default=0, init=False)
@@ -76,7 +76,7 @@ class TarReader:
         """Yield the members.
 
         Raises:
-            Corrupt: it is no tar archive, or it does not end as one.
+            Corrupt: it is not a tar archive, or is damaged or truncated.
         """
         extended: dict[bytes, bytes] = {}
         first = True
@@ -94,12 +94,12 @@ class TarReader:
                 self.reader.skip(self._left)
 
     def read(self, member: Member) -> bytes:
-        """Return all data of *member*, the one that came last."""
+        """Return all data of *member*, the latest one."""
         self._left -= member.size
         return self.reader.read(member.size)
 
     def chunks(self, member: Member) -> Iterator[memoryview]:
-        """Yield the data of *member*, the one that came last, in pieces."""
+        """Yield the data of *member*, the latest one, in pieces."""
         for chunk in self.reader.chunks(member.size):
             self._left -= len(chunk)
             yield chunk
@@ -114,7 +114,7 @@ class TarReader:
                 raise Corrupt(self.reader.name, "it is not a tar archive")
             self.reader.drain()
             return None
-        # Signed sums were written by some tars of long ago; nobody has them any more.
+        # Some ancient tars summed signed bytes; such archives are no longer around.
         if sum(block) - sum(block[148:156]) + 8 * 32 != self._number(block[148:156], "checksum"):
             what = "it is not a tar archive" if first else "a header has a wrong checksum"
             raise Corrupt(self.reader.name, what)
@@ -130,7 +130,7 @@ class TarReader:
             target = extended.get(b"linkpath", target)
             size = self._decimal(extended[b"size"]) if b"size" in extended else size
         if kind in b"07\0":
-            # Before ustar a directory was a file whose name ends in a slash.
+            # Before ustar, a directory was a file whose name ends in a slash.
             kind = DIRECTORY if path.endswith(b"/") else FILE
         if kind in {HARD_LINK, SYMLINK, DIRECTORY}:
             size = 0
@@ -138,7 +138,7 @@ class TarReader:
 
     def _extension(self, kind: bytes, size: int, extended: dict[bytes, bytes]) -> None:
         if size > MAX_EXTENSION:
-            raise Corrupt(self.reader.name, f"a record of {size} bytes stands where a name should be")
+            raise Corrupt(self.reader.name, f"it has a name record of {size} bytes")
         data = self.reader.read(size)
         self.reader.skip(-size % BLOCK)
         if kind == _GNU_NAME:
@@ -148,12 +148,12 @@ class TarReader:
         else:
             records = self._records(data)
             if any(key.startswith(_SPARSE_KEY) for key in records):
-                raise Corrupt(self.reader.name, "it has a sparse file in it, which is not supported")
+                raise Corrupt(self.reader.name, "it contains a sparse file, which is not supported")
             if kind == _PAX:
-                # Nothing else is ever looked at, and a million records before one file are no reason to keep them.
+                # Only these are ever used, and a hostile archive may have a million others.
                 extended.update({key: records[key] for key in _SIGNIFICANT & records.keys()})
             elif found := _SIGNIFICANT & records.keys():
-                raise Corrupt(self.reader.name, f"one {min(found).decode()} is given for all files in it")
+                raise Corrupt(self.reader.name, f"a global header sets {min(found).decode()} for all files")
 
     def _records(self, data: bytes) -> dict[bytes, bytes]:
         """Return the pax records in *data*: the length of the whole record, a space, key=value, a newline."""
@@ -188,10 +188,10 @@ class TarReader:
 
 
 def data_of_package(file: IO[bytes], name: str) -> Section:
-    """Return the `data.tar` in *file*, a Debian package: compressed, as it stands there.
+    """Return the `data.tar` in *file*, a Debian package, still compressed.
 
     Raises:
-        Corrupt: it is no package.
+        Corrupt: it is not a package.
     """
     if file.read(len(_AR_MAGIC)) != _AR_MAGIC:
         raise Corrupt(name, "it is not a Debian package")

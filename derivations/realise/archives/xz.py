@@ -1,4 +1,4 @@
-"""xz files whose blocks tell their sizes, decompressed by several threads.
+"""Decompress xz files whose blocks record their sizes, with several threads.
 
     stream = header block* index footer
     header = fd "7zXZ" 00, flags 2, CRC32 4                      flags: 00, and in the next byte the kind of check
@@ -6,14 +6,14 @@
     index  = 00, count, (unpadded size, size)*, padding to 4, CRC32 4
     footer = CRC32 4, (size of the index)/4-1 4, flags 2, "YZ"
 
-Sizes are numbers of seven bits a byte, the lowest first. Where blocks tell both of theirs, as all that several
-threads have compressed do, each is found without decompressing the one before: a decoder takes the
-header and any one block for the beginning of a file, and checks all of it. What it does not see, whether
-all blocks are there, the index says. (The format: tukaani.org/xz/xz-file-format.txt.)
+Sizes are numbers of seven bits a byte, lowest first. If blocks record both of theirs, as multi-threaded
+compressors always do, each block is found without decompressing the one before: a decoder takes the
+header and any one block for the beginning of a file, and checks all of that. It does not see whether
+all blocks are present; the index shows that. (The format: tukaani.org/xz/xz-file-format.txt.)
 
-python-xz, which reads such files too, is not used: it wants a file that it can seek in, and here bytes are read forwards,
-from within a Debian package; and it has one thread: 18 to 21 s for the 144 MiB of Debian's source of Linux 6.12 where
-this takes 15 to 16 s (two processors, both busy with other things as well; the processor time is the same).
+python-xz, which also reads such files, is not used. It needs a seekable file, and here bytes are read forwards,
+from within a Debian package. And it has one thread: 18 to 21 s for the 144 MiB of Debian's source of Linux 6.12 where
+this takes 15 to 16 s (two processors, both also busy with other work; the processor time is the same).
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
 _HEADER = 12
 _SIZES = 0xC0
-"""The flags of a block that tells its sizes."""
+"""The flags of a block that records its sizes."""
 
 _CHECKS = (0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64)
 _MOST = 64 << 20
 """The largest block that is decompressed in memory."""
 
 MEMORY = 512 << 20
-"""Bytes that decoders may need: `xz -9` makes files that need 65 million, and a header may claim 4 GiB."""
+"""Bytes of memory that decoders may use: files of `xz -9` need 65 million, and a header may claim 4 GiB."""
 
 _WORKERS = 4
 _PIECE = 1 << 20
@@ -53,7 +53,7 @@ _READ = 256 * 1024
 
 @attrs.define
 class _Input:
-    """The bytes that were read already, and *read* for more."""
+    """The bytes already read, and *read* for more."""
 
     data: bytes
     read: Callable[[int], bytes]
@@ -65,7 +65,7 @@ class _Input:
         return taken
 
     def peek(self, size: int) -> bytes:
-        """Return the next *size* bytes and leave them where they are."""
+        """Return the next *size* bytes without consuming them."""
         if len(self.data) < size:
             parts, missing = [self.data], size - len(self.data)
             while missing > 0:
@@ -81,7 +81,7 @@ class _Input:
 
 @attrs.frozen
 class _Block:
-    """The sizes of a block: of its own header, of what follows that, of all but the padding, and of what is in it."""
+    """The sizes of a block: its header, the rest, everything but the padding, and its decompressed data."""
 
     header: int
     rest: int
@@ -91,7 +91,7 @@ class _Block:
 
 @attrs.define
 class _Index:
-    """What the index must say of the blocks so far."""
+    """The index that the blocks so far require."""
 
     count: int = 0
     records: bytearray = attrs.field(factory=bytearray)
@@ -103,7 +103,7 @@ class _Index:
 
 
 def in_blocks(data: bytes) -> bool:
-    """Return whether what begins with *data* is a stream whose first block tells its sizes, and is not too large."""
+    """Return whether *data* begins a stream whose first block records its sizes and is not too large."""
     try:
         return _block(data[_HEADER:], _check_size(data)) is not None
     except (IndexError, lzma.LZMAError):
@@ -111,9 +111,9 @@ def in_blocks(data: bytes) -> bool:
 
 
 def expand(data: bytes, read: Callable[[int], bytes], memory: int = MEMORY) -> Generator[memoryview, None, bytes]:
-    """Yield what is in the stream that begins with *data* and goes on with what *read* gives; return what it leaves.
+    """Yield the contents of the stream that begins with *data* and continues with *read*; return what follows it.
 
-    All decoders together may need *memory* bytes.
+    All decoders together may use *memory* bytes.
 
     Raises:
         EOFError: it ends too early.
@@ -144,7 +144,7 @@ def _blocks(source: _Input, check: int) -> Iterator[tuple[_Block, bytes]]:
     while source.peek(1) != b"\0":
         block = _block(source.peek(4 * (source.peek(1)[0] + 1)), check)
         if block is None:
-            msg = "its blocks are too large, or only some of them tell their sizes"
+            msg = "its blocks are too large, or only some of them record their sizes"
             raise lzma.LZMAError(msg)
         yield block, source.take(block.header + block.rest)
 
@@ -153,25 +153,25 @@ def _decompress(data: bytes, size: int, memory: int) -> bytes:
     decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=memory)
     found = decompressor.decompress(data, size)
     if len(found) != size or decompressor.decompress(b"", 1):
-        msg = "a block has not the size that it tells"
+        msg = "a block does not have its recorded size"
         raise lzma.LZMAError(msg)
     return found
 
 
 def _check_end(source: _Input, header: bytes, known: _Index) -> None:
-    """Read the index and the footer: they follow from the blocks."""
+    """Check the index and the footer, which follow from the blocks."""
     index = b"\0" + _encode(known.count) + known.records
     index += bytes(-len(index) % 4)
     index += struct.pack("<I", zlib.crc32(index))
     fields = struct.pack("<I", len(index) // 4 - 1) + header[6:8]
     end = index + struct.pack("<I", zlib.crc32(fields)) + fields + b"YZ"
     if source.take(len(end)) != end:
-        msg = "its index does not fit its blocks"
+        msg = "its index does not match its blocks"
         raise lzma.LZMAError(msg)
 
 
 def _block(header: bytes, check: int) -> _Block | None:
-    """Return the sizes of the block that begins with *header*; None if it does not tell them or is too large."""
+    """Return the sizes of the block that begins with *header*; None if it does not record them or is too large."""
     length = 4 * (header[0] + 1)
     header = header[:length]
     if header[0] == 0 or header[1] & _SIZES != _SIZES:
@@ -192,13 +192,13 @@ def _decode(data: bytes, position: int) -> tuple[int, int]:
     number = shift = 0
     while True:
         if position == len(data):
-            msg = "a size is cut"
+            msg = "a size is truncated"
             raise lzma.LZMAError(msg)
         byte = data[position]
         position += 1
         number |= (byte & 0x7F) << shift
         shift += 7
-        if byte < 0x80:  # noqa: PLR2004  the highest bit says that more follows
+        if byte < 0x80:  # noqa: PLR2004  the highest bit means that more follows
             return number, position
         if shift > 56:  # noqa: PLR2004
             msg = "a size is too large"

@@ -1,1 +1,1 @@
-"""The builders that are functions of the realiser: each takes a job and leaves its outputs."""
+"""The builtin builders: functions in this process, each of which takes a job and creates its outputs."""

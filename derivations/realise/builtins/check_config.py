@@ -1,10 +1,11 @@
-"""builtin:check-config: compare a resolved configuration with what was asked for.
+"""builtin:check-config: compare a resolved configuration with what was requested.
 
-Mounts `/config` and `/values`, what the resolver made, and `/resolver`, which has the model; `/base`, the file that
-it began with, and `/trim`, what was dropped of that. Environment, JSON: `requests`, the line of each option that is asked for; `optional`, those that may
-fail; `defaults`, those that give way to others. `base`, a word: whether what the file asks for and does not get is
-`told`, or is an error: `strict`. Without that word, nothing that the file says may come out differently. `version`, what
-the kernel is said to be, and `mod_dir_version`, if it is said what its modules directory is called.
+Mounts `/config` and `/values`, made by the resolver, and `/resolver`, which has the model; `/base`, the file that
+it started with, and `/trim`, what was dropped from that. Environment, JSON: `requests`, the line of each requested
+option; `optional`, those that may fail; `defaults`, those that give way to others. `base`, a word, sets what happens
+if the file asks for something that it does not get: `told` warns, `strict` is an error. Without that word, nothing
+in the file may come out differently. `version`, the kernel's expected version, and `mod_dir_version`, the expected
+name of its modules directory, if given.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ if TYPE_CHECKING:
 
 
 _NAMED = 8
-"""How many options a warning names."""
+"""How many options a warning lists."""
 
 
 class ConfigMismatch(Error):
-    """Options that were asked for are not what the kernel's Kconfig made of them."""
+    """The kernel's Kconfig did not give requested options their values."""
 
     exit_code: ClassVar[int] = 100
 
@@ -57,12 +58,12 @@ class ConfigMismatch(Error):
 
     @property
     def hint(self) -> str:
-        """Tell how to find what is missing, and how to keep going without an option."""
+        """Return how to find what is missing, and how to do without an option."""
         return "`kernix config fix` finds what else to ask for; optional(value) may fail to hold"
 
 
 class BaseNotHeld(Error):
-    """A base asks for what the kernel does not get, and nothing of it may be lost."""
+    """A strict base asks for something that the kernel does not get."""
 
     exit_code: ClassVar[int] = 100
 
@@ -77,37 +78,37 @@ class BaseNotHeld(Error):
 
     @property
     def hint(self) -> str:
-        """Tell how to keep going."""
-        return "mend the file, ask otherwise in extra_config, or leave out strict_base"
+        """Return how to proceed."""
+        return "fix the file, override it in extra_config, or leave out strict_base"
 
 
 def check_config(job: Job) -> None:
-    """Copy the configuration if everything in it is as it has to be.
+    """Copy the configuration, if every request in it holds.
 
     Raises:
         ConfigMismatch: with every request that does not hold.
-        TreeOfOtherVersion: it is of another version than was said.
-        BaseNotHeld: with every line of the base that does not hold, if all of them must.
-        IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: the base is none that can hold to the
-            last line.
+        TreeOfOtherVersion: the tree's version is not the expected one.
+        BaseNotHeld: with every line of a strict base that does not hold.
+        IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: the base is of a kind that cannot hold
+            completely.
     """
     model = Model.read(job.inputs["/resolver"] / "model")
     env = job.derivation.env
     check_tree(job.derivation.name, env.get("version", ""), model.version, env.get("mod_dir_version", ""))
     values = Values.read(job.inputs["/values"])
-    merged, base = _merged(job), _said(job, model)
+    merged, base = _merged(job), _whole_base(job, model)
     merged = with_changes(merged, base, model, values)
     accounts = diagnose(merged, model, values, base=base)
     if failed := tuple(it for it in accounts if it.fails):
         raise ConfigMismatch(job.derivation.name, failed)
-    if said := _missed(accounts):
-        job.warn(f"{job.derivation.name}: {said}")
+    if missing := _missed(accounts):
+        job.warn(f"{job.derivation.name}: {missing}")
     _compare_with_base(job, merged, model, values)
     shutil.copyfile(job.inputs["/config"], job.out / "out")
 
 
 def _missed(accounts: Iterable[Account]) -> str:
-    """Return a sentence about what was asked for, though not as a default, may fail, and does not hold."""
+    """Return a sentence about the optional requests, other than defaults, that do not hold."""
     missed = [
         it.option
         for it in accounts
@@ -121,7 +122,7 @@ def _missed(accounts: Iterable[Account]) -> str:
 
 
 def _compare_with_base(job: Job, merged: Merged, model: Model, values: Values) -> None:
-    """Say what the base asks for and does not get; raise `BaseNotHeld` if that is an error."""
+    """Warn about what the base asks for and does not get; raise `BaseNotHeld` if the base is strict."""
     if (word := job.derivation.env.get("base")) is None:
         return
     file = job.derivation.mounts["/base"].derivation.name
@@ -145,7 +146,7 @@ def _compare_with_base(job: Job, merged: Merged, model: Model, values: Values) -
 
 
 def _dropped(job: Job, merged: Merged, values: Values) -> dict[str, Request]:
-    """Return what a trim asks for where nothing of *merged* is asked above it; nothing if there is none."""
+    """Return the requests of a trim, if there is one, that *merged* does not override."""
     if "/trim" not in job.inputs:
         return {}
     found = requests(job.inputs["/trim"].read_text(encoding="utf-8"), values)
@@ -153,7 +154,7 @@ def _dropped(job: Job, merged: Merged, values: Values) -> dict[str, Request]:
 
 
 def _merged(job: Job) -> Merged:
-    """Return what the derivation says is asked for."""
+    """Return the requests of the derivation."""
     env, origins = job.derivation.env, job.derivation.hints.origins
     lines: dict[str, str] = json.loads(env["requests"])
     optional, defaults = (frozenset(json.loads(env[it])) for it in ("optional", "defaults"))
@@ -173,8 +174,8 @@ def _merged(job: Job) -> Merged:
     )
 
 
-def _said(job: Job, model: Model) -> dict[str, Request]:
-    """Return what the base says, or leaves out; nothing if there is none."""
+def _whole_base(job: Job, model: Model) -> dict[str, Request]:
+    """Return what a base without the word `base` sets or leaves out; nothing if there is no base."""
     if "/base" not in job.inputs or "base" in job.derivation.env:
         return {}
     file = job.derivation.mounts["/base"].derivation.name

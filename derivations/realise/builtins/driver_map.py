@@ -1,9 +1,9 @@
-"""builtin:driver-map: which devices the sources of a kernel tree drive, and of which options they are built.
+"""builtin:driver-map: which devices the drivers in a kernel tree support, and which options build them.
 
 Mounts `/tree`: the tree; `/kbuild`: what its makefiles build (`builtin:kbuild-map`). Environment: `srcarch`.
 
-Only sources that the makefiles know are opened, and only those that name a table, a driver, an
-alias or a firmware file are read further. They are read by two processes: nearly all of it is Python.
+Only sources that the makefiles mention are opened, and only those that contain a table, a driver, an
+alias or a firmware file are read further. Several processes read them, because nearly all of the work is Python.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
 
 Task: TypeAlias = "tuple[str, Sequence[str]]"
-"""The path of an object, and where its source looks for headers."""
+"""The path of an object, and its source's include directories."""
 
 _MAX_PROCESSES = 4
 _ASK_EVERY = 100
-_LOOK = 0.2  # seconds between two looks whether to stop, while a process reads
+_LOOK = 0.2  # seconds between two checks for cancellation while a process reads
 _NOTHING = CSource()
 _HELPER = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve(*sys.argv[1:])"
 
@@ -53,20 +53,20 @@ def driver_map(job: Job) -> Content:
     """Read the sources of the tree of *job*.
 
     Raises:
-        InvalidKbuildMap: what is mounted is no map of makefiles.
-        Cancelled: the job was given up.
+        InvalidKbuildMap: the mounted file is not a map of makefiles.
+        Cancelled: the job was cancelled.
     """
     root, srcarch = job.inputs[TREE], job.derivation.env["srcarch"]
     kbuild = Kbuild.from_json(job.inputs[KBUILD].read_bytes())
     tasks = [(path, kbuild.includes.get(posixpath.dirname(path), ())) for path in kbuild.sources()]
     count = min(len(os.sched_getaffinity(0)), _MAX_PROCESSES)
-    # Every n-th to each: a directory's sources are alike, and some directories take much longer than others.
+    # Dealt out in turn: a directory's sources are alike, and some directories take much longer than others.
     shares = [tasks[number::count] for number in range(count)]
     helpers = [_Helper.start(root, srcarch, share) for share in shares[1:]]
     try:
         found = dict(_read(root, srcarch, shares[0], job, count))
         for helper, share in zip(helpers, shares[1:], strict=True):
-            # What a helper could not do is done here, where what is wrong with it can be told.
+            # If a helper failed, its share is read here, where an error can be reported.
             found |= helper.result() or dict(_read(root, srcarch, share, job))
     finally:
         for helper in helpers:
@@ -79,9 +79,9 @@ def driver_map(job: Job) -> Content:
 def _read(
     root: Path, srcarch: str, tasks: Sequence[Task], job: Job | None = None, shares: int = 1
 ) -> Iterator[tuple[str, CSource]]:
-    """Yield what each source in *tasks* says, by the path of its object; those with nothing to say are left out.
+    """Yield the facts in each source of *tasks*, by the path of its object; sources without any are left out.
 
-    The progress of *job* is that of all *shares*: the others, which are alike, are taken to be as far as this one.
+    The progress of *job* is that of all *shares*, assuming that the others are as far as this one.
     """
     headers = Headers(reader(root), srcarch)
     for number, (path, places) in enumerate(tasks):
@@ -117,22 +117,22 @@ class _Helper:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        assert process.stdin is not None  # noqa: S101 -- as it was opened above
-        with contextlib.suppress(BrokenPipeError):  # told by `result`
+        assert process.stdin is not None  # noqa: S101 -- opened above
+        with contextlib.suppress(BrokenPipeError):  # reported by `result`
             process.stdin.write(json.dumps(tasks).encode())
             process.stdin.close()
         return cls(process)
 
     def result(self) -> dict[str, CSource] | None:
-        """Return what the process has read, None if it failed."""
-        assert self.process.stdout is not None  # noqa: S101 -- as it was opened above
+        """Return the facts that the process found, None if it failed."""
+        assert self.process.stdout is not None  # noqa: S101 -- opened above
         data = b"".join(_pieces(self.process.stdout.fileno()))
         if self.process.wait() != 0:
             return None
         return {path: _source(facts) for path, facts in json.loads(data).items()}
 
     def end(self) -> None:
-        """Leave nothing of the process behind."""
+        """Kill the process and release its resources."""
         self.process.kill()
         self.process.wait()
         for pipe in filter(None, (self.process.stdin, self.process.stdout)):
@@ -141,7 +141,7 @@ class _Helper:
 
 
 def _pieces(descriptor: int) -> Iterator[bytes]:
-    """Yield what can be read from *descriptor*, waiting for it as long as this thread is wanted."""
+    """Yield what can be read from *descriptor*, checking for interruption during waits."""
     while True:
         check()
         if select.select([descriptor], [], [], _LOOK)[0]:
@@ -151,7 +151,7 @@ def _pieces(descriptor: int) -> Iterator[bytes]:
 
 
 def serve(root: str, srcarch: str) -> None:
-    """Read the sources whose list comes in by descriptor 0, and write to descriptor 1 what they say."""
+    """Read the sources listed on standard input, and write their facts to standard output."""
     die_with_parent()
     with open(0, "rb") as asked:
         tasks = json.load(asked)

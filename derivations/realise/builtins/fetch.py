@@ -1,8 +1,8 @@
-"""builtin:fetch-url and builtin:fetch-deb: what is fetched over HTTP, by the hash it must have.
+"""builtin:fetch-url and builtin:fetch-deb: downloads over HTTP, checked by their hashes.
 
-`fetch-url` has `urls` in its environment, a JSON list of places in the order in which they are asked.
-`fetch-deb` has `path`, `archive` and `size`; where archives are mirrored is the machine's
-business and the user's, never the derivation's.
+`fetch-url` has `urls` in its environment, a JSON list of URLs in the order in which they are tried.
+`fetch-deb` has `path`, `archive` and `size`; where archives are mirrored is up to the machine and
+the user, and not part of the derivation.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 
 
 KERNEL_ORG = ("https://cdn.kernel.org/pub/", "https://www.kernel.org/pub/", "https://mirrors.edge.kernel.org/pub/")
-"""Where kernel.org's tree begins; a mirror has the same below its base URL."""
+"""Base URLs of kernel.org's tree; a mirror has the same tree below its base URL."""
 
 _USER_AGENT = "kernix"
 
-# A connection serves many packages, but a session serves one thread only.
+# A connection serves many packages, but a session serves only one thread.
 _PER_THREAD = threading.local()
 
 
-# Servers that are out of order are so for every package.
+# A server that is down is down for every package.
 _SHUNNED: set[str] = set()
 
 
@@ -59,21 +59,21 @@ class PackageGone(Error):
     tried: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        return f"the pinned package {self.name} has left the mirror: {_answers(self.tried)}"
+        return f"the pinned package {self.name} is gone from the mirrors: {_answers(self.tried)}"
 
     @property
     def hint(self) -> str:
-        """Tell which command pins what there is."""
+        """Return which command pins the available packages."""
         return GONE_HINT
 
 
 class PackageUnavailable(Unavailable):
-    """No mirror gave a pinned package, and not every mirror of its archive says that it does not have it.
+    """No mirror provided a pinned package, though it may still exist on one of them.
 
     Attributes:
         archive: The archive that it is pinned in.
-        known: Whether any of the mirrors that were asked is one of that archive.
-        trouble: What apt says is wrong with its sources, if anything is.
+        known: Whether any of the mirrors that were tried is one of that archive.
+        trouble: What apt reports as wrong with its sources, if anything.
     """
 
     archive: str
@@ -81,29 +81,27 @@ class PackageUnavailable(Unavailable):
     trouble: str | None
 
     def __str__(self) -> str:
-        trouble = f"apt says: {self.trouble}" if self.trouble else ""
+        trouble = f"apt reports: {self.trouble}" if self.trouble else ""
         if not self.tried:
-            why = trouble or "this machine's apt has no sources, or there is no apt"
-            return f"cannot fetch the pinned package {self.name}: no place is known that has it ({why})"
+            why = trouble or "this machine has no apt, or its apt has no sources"
+            return f"cannot fetch the pinned package {self.name}: no mirror is known ({why})"
         stranger = "" if self.known else f"no mirror of its archive, {self.archive}, is known"
         answers = "; ".join(filter(None, (stranger, _answers(self.tried), trouble)))
         return f"cannot fetch the pinned package {self.name}: {answers}"
 
     @property
     def hint(self) -> str:
-        """Tell where a mirror is named."""
-        return f'name {"another" if self.tried else "a"} mirror in config.toml: mirrors = ["https://…/{self.archive}"]'
+        """Return where to set a mirror."""
+        return f'add {"another" if self.tried else "a"} mirror in config.toml: mirrors = ["https://…/{self.archive}"]'
 
 
 class PackageDiffers(HashMismatch):
-    """The mirrors have other bytes than those that the lock pins."""
+    """The mirrors have another file than the one that the lock pins."""
 
     @property
     def hint(self) -> str:
-        """Tell that the lock is not to be made to fit."""
-        return (
-            "a mirror is damaged, in the middle of an update, or lying: try later, or name another one in config.toml"
-        )
+        """Return what may be wrong with the mirror; the lock itself is not at fault."""
+        return "a mirror is damaged, being updated, or compromised: try later, or add another one in config.toml"
 
 
 def fetch_url(job: Job) -> None:
@@ -125,9 +123,9 @@ def fetch_deb(job: Job) -> Content:
 
     Raises:
         PackageGone: no mirror has it any more.
-        PackageUnavailable, PackageDiffers: no mirror gave it.
+        PackageUnavailable, PackageDiffers: no mirror provided it.
         Offline: see `derivations.realise.network.download`.
-        Corrupt, Refused: it is not a package that can be unpacked.
+        Corrupt, Refused: it cannot be unpacked.
     """
     name, env = job.derivation.name, job.derivation.env
     found, mirrors = sites(), job.settings.mirrors
@@ -139,7 +137,7 @@ def fetch_deb(job: Job) -> Content:
             package.open("rb", buffering=0) as file,
         ):
             source = data_of_package(file, name)
-            # In a root file system an absolute link is as good as any other.
+            # In a root file system, absolute links are normal.
             return extract(job, source, archive=name, links_may_leave=True)
     except HashMismatch as error:
         raise PackageDiffers(**attrs.asdict(error, recurse=False)) from None
@@ -182,7 +180,7 @@ def _download(
 
 
 def _through_apt(job: Job, wanted: Wanted, url: str, place: Path) -> None:
-    """Have the machine's apt fetch *url* to *place*."""
+    """Fetch *url* to *place* through the machine's apt."""
 
     def size() -> int:
         return place.stat().st_size if place.exists() else 0
@@ -197,7 +195,7 @@ def _through_apt(job: Job, wanted: Wanted, url: str, place: Path) -> None:
         if job.cancelled():
             raise Cancelled(wanted.name) from None
         place.unlink(missing_ok=True)
-        msg = f"it has more than {wanted.size} bytes there"
+        msg = f"the file has more than {wanted.size} bytes"
         raise TryFailed(msg) from None
 
 

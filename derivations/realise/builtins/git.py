@@ -1,10 +1,10 @@
 """builtin:fetch-git: the tree of one commit, without its history.
 
-Environment: `url`, `rev`. Git fetches the commit alone if the server lets it, all branches and tags
-otherwise; its objects are named by their hashes, so what the commit's name stands for is certain.
+Environment: `url`, `rev`. Git fetches only the commit if the server allows that, and otherwise all branches and
+tags. Its objects are named by their hashes, so the commit's name determines the tree.
 
-Nothing of the user's or the machine's configuration counts, nor do the attributes in the tree:
-files come out as they are in the repository, without filters, line endings or keywords replaced.
+The user's and the machine's configuration do not apply, nor do the attributes in the tree: files come out as
+they are in the repository, without filters, converted line endings or replaced keywords.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from store.trees.content import Content
 
 
-# What the user's shell may hold and what would point git elsewhere (`git rev-parse --local-env-vars`).
+# Variables of the user's shell that would redirect git (`git rev-parse --local-env-vars`).
 _UNSET = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_ASKPASS", "GIT_ATTR_SOURCE", "GIT_COMMON_DIR", "GIT_CONFIG",
     "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS", "GIT_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE",
@@ -60,7 +60,7 @@ _SET = (
 _OPTIONS = (
     "-c", "core.hooksPath=/dev/null",
     "-c", "gc.auto=0",
-    "-c", "fetch.unpackLimit=1",  # only what becomes a pack is counted in bytes
+    "-c", "fetch.unpackLimit=1",  # git reports bytes only for what it keeps as a pack
     "-c", "maintenance.auto=false",
     "-c", "protocol.allow=never",
     *(word for name in ("file", "git", "http", "https", "ssh") for word in ("-c", f"protocol.{name}.allow=always")),
@@ -77,7 +77,7 @@ _TRANSIENT = re.compile(
 _RECEIVED = re.compile(rb"Receiving objects:.*?, ([0-9]{1,9}(?:\.[0-9]{1,9})?) ([KMG])iB")
 _UNITS = {b"K": 1 << 10, b"M": 1 << 20, b"G": 1 << 30}
 _DEPTHS = (64, 1024, (1 << 31) - 1)
-"""How much of a history is fetched, until the commit that is looked for is in it."""
+"""How many commits of a history to fetch, step by step, until they include the base."""
 
 _TICK = 0.2
 _SHA256_DIGITS = 64
@@ -89,16 +89,16 @@ class NoGit(Error):
     name: str
 
     def __str__(self) -> str:
-        return f"fetching {self.name} takes git, which is not on this machine"
+        return f"cannot fetch {self.name}: git is not installed"
 
     @property
     def hint(self) -> str:
-        """Tell how to get it."""
-        return "apt-get install git"
+        """Return how to install it."""
+        return "install it, on Debian with `apt-get install git`"
 
 
 class GitFailed(Error):
-    """Git could not do what it was asked for."""
+    """Git failed."""
 
     name: str
     url: str
@@ -109,7 +109,7 @@ class GitFailed(Error):
 
 
 class NoSuchCommit(Error):
-    """A repository does not have a commit."""
+    """A repository lacks a commit."""
 
     url: str
     rev: str
@@ -119,13 +119,13 @@ class NoSuchCommit(Error):
 
     @property
     def hint(self) -> str:
-        """Tell how a commit gets lost."""
-        return "a branch that was rewritten drops its old commits; a tag on the commit keeps it"
+        """Return how a commit gets lost."""
+        return "rewriting a branch drops its old commits; a tag on the commit keeps it"
 
 
 @attrs.frozen
 class GitExited(Exception):
-    """Git ended with an error."""
+    """Git exited with an error; *said* is its output."""
 
     said: str
 
@@ -147,7 +147,7 @@ def fetch_git(job: Job) -> Content:
         git.initialise()
         git.fetch()
         with git.archive() as archive:
-            # The tree is what was committed: its links may lead anywhere.
+            # The links in a committed tree may lead anywhere.
             return extract(job, archive, archive=f"{job.derivation.name} ({rev})", links_may_leave=True)
 
 
@@ -160,7 +160,7 @@ class Git:
 
     @property
     def url(self) -> str:
-        """Return where the repository is."""
+        """Return the repository's URL."""
         return self.job.derivation.env["url"]
 
     @property
@@ -169,7 +169,7 @@ class Git:
         return self.job.derivation.env["rev"]
 
     def initialise(self) -> None:
-        """Make the repository.
+        """Create the repository.
 
         Raises:
             NoGit: git is not installed.
@@ -222,10 +222,10 @@ class Git:
         return None
 
     def fetch_since(self, base: str) -> None:
-        """Fetch the commit and its history back to *base*; of a long history no more than that takes.
+        """Fetch the commit and its history back to *base*, and little more of a long history.
 
         Raises:
-            NoSuchCommit: the repository does not have one of the two, or the first does not come after *base*.
+            NoSuchCommit: the repository lacks one of the two, or *base* is not an ancestor of the commit.
             GitFailed: the repository cannot be reached or read.
         """
         for depth in _DEPTHS:
@@ -237,7 +237,7 @@ class Git:
                 self._fetch_all()
             if self._is_ancestor(base):
                 return
-        raise NoSuchCommit(without_credentials(self.url), f"{base} that {self.rev} comes after")
+        raise NoSuchCommit(without_credentials(self.url), f"{base} that is an ancestor of {self.rev}")
 
     def _is_ancestor(self, base: str) -> bool:
         try:
@@ -247,13 +247,13 @@ class Git:
         return True
 
     def says(self, *arguments: str) -> bytes:
-        """Return what git prints.
+        """Return git's output.
 
         Raises:
-            GitFailed: it ended with an error.
+            GitFailed: it failed.
         """
         with _started(self._command(*arguments), stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None  # noqa: S101 -- it is a pipe, as asked for above
+            assert process.stdout is not None  # noqa: S101 -- a pipe, as requested above
             data = b"".join(iter(lambda: os.read(process.stdout.fileno(), 1 << 16), b""))  # type: ignore[union-attr]
             if process.wait():
                 raise self.failed(GitExited(f"fatal: git {arguments[0]} failed"))
@@ -261,21 +261,21 @@ class Git:
 
     @contextlib.contextmanager
     def archive(self) -> Iterator[_Output]:
-        """Give the commit's tree as a tar archive.
+        """Give the body the commit's tree as a tar archive.
 
         Raises:
             GitFailed: git cannot read what it has fetched.
         """
         command = self._command("archive", "--format=tar", self.rev)
         with _started(command, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None  # noqa: S101 -- it is a pipe, as asked for above
+            assert process.stdout is not None  # noqa: S101 -- a pipe, as requested above
             yield _Output(process, process.stdout.fileno(), self._check_cancelled)
 
     def run(self, *arguments: str) -> None:
-        """Run git to its end, telling what it has received.
+        """Run git to completion, reporting what it has received.
 
         Raises:
-            GitExited: it ended with an error.
+            GitExited: it failed.
         """
         said = bytearray()
         try:
@@ -291,7 +291,7 @@ class Git:
                     if not chunk:
                         break
                     said += chunk
-                    self._tell(chunk)
+                    self._report(chunk)
                 code = process.wait()
         except FileNotFoundError:
             raise NoGit(self.job.derivation.name) from None
@@ -300,17 +300,17 @@ class Git:
         if code:
             raise GitExited(said.decode(errors="replace"))
 
-    def _tell(self, chunk: bytes) -> None:
+    def _report(self, chunk: bytes) -> None:
         if found := _RECEIVED.findall(chunk):
             number, unit = found[-1]
             received = int(float(number) * _UNITS[unit])
             self.job.progress(received, None)
             if received > (most := self.job.settings.max_download_size):
-                said = f"it has more than {most} bytes, which is max_download_size"
+                said = f"it has more than {most} bytes (max_download_size)"
                 raise GitFailed(self.job.derivation.name, without_credentials(self.url), said)
 
     def _command(self, *arguments: str) -> list[str]:
-        # env(1) keeps the rest of the environment, with the user's proxies and keys, out of our hands.
+        # env(1) passes the rest of the environment on, such as the user's proxies and keys.
         unset = [word for name in _UNSET for word in ("-u", name)]
         stalled = f"http.lowSpeedTime={math.ceil(self.job.settings.read_timeout)}"
         options = [*_OPTIONS, "-c", "http.lowSpeedLimit=1", "-c", stalled]
@@ -321,28 +321,28 @@ class Git:
             raise Cancelled(self.job.derivation.name)
 
     def failed(self, error: GitExited) -> GitFailed:
-        """Return what git complained of."""
+        """Return the error for git's messages."""
         shown = without_credentials(self.url)
         lines = re.split(r"[\r\n]+", error.said.replace(self.url, shown))
-        telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
-        text = "; ".join(line.partition(": ")[2].strip() for line in telling[-3:]) or "git said nothing"
+        messages = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
+        text = "; ".join(line.partition(": ")[2].strip() for line in messages[-3:]) or "git gave no reason"
         return GitFailed(self.job.derivation.name, shown, text)
 
 
 _NOT_FOUND = 127
-"""What env(1) ends with if there is no such program."""
+"""The exit code of env(1) if there is no such program."""
 
 
 @attrs.frozen
 class _Output:
-    """What a process writes, as the source of an archive; that it failed is an error at the end."""
+    """The output of a process, as the source of an archive; raises at its end if the process failed."""
 
     process: subprocess.Popen[bytes]
     descriptor: int
     check: Callable[[], None]
 
     def read(self, size: int, /) -> bytes:
-        """Return at most *size* bytes, none at the end."""
+        """Return at most *size* bytes, empty at the end."""
         while not select.select([self.descriptor], [], [], _TICK)[0]:
             self.check()
         data = os.read(self.descriptor, size)
@@ -354,8 +354,8 @@ class _Output:
 
 @contextlib.contextmanager
 def _started(command: list[str], *, stdout: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Give the running *command*; nothing of it is left after the body."""
-    # Its own session: git's helpers are killed with it, and none of them can ask at the terminal.
+    """Give the body the running *command*, and kill all of it afterwards."""
+    # In its own session, git's helpers are killed with it, and none of them can prompt on the terminal.
     process = subprocess.Popen(
         guarded(command), stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True
     )

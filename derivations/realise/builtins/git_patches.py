@@ -1,8 +1,8 @@
-"""builtin:fetch-git-patches: the commits of a line of development, one mail each, as `Patch` takes them.
+"""builtin:fetch-git-patches: the commits between two of a repository, one mail each, as `Patch` takes them.
 
-Environment: `url`, `base`, `rev`. What the two commits stand for is certain, and so is what each commit in
-between changes. How git words it is asked for in full: Myers' differences, three lines of context, binary
-files and digests whole, no renames.
+Environment: `url`, `base`, `rev`. The two hashes determine the commits, and what each commit
+changes. Options fix how git writes the changes down: Myers' algorithm, three lines of context, full binary
+patches and digests, no renames.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _DIFF = (
 
 
 def fetch_git_patches(job: Job) -> None:
-    """Write the commits between two of *job* to a mailbox.
+    """Write the commits between the two in *job* to a mailbox.
 
     Raises:
         NoGit: git is not installed.
         Offline: the repository is elsewhere and nothing may be fetched.
-        NoSuchCommit: the repository does not have one of the two, or they are not one after the other.
+        NoSuchCommit: the repository lacks one of the two, or the first is not an ancestor of the second.
         GitFailed: the repository cannot be reached or read, or there is a merge in between.
     """
     url, base, rev = (job.derivation.env[name] for name in ("url", "base", "rev"))
@@ -46,7 +46,7 @@ def fetch_git_patches(job: Job) -> None:
         git.fetch_since(base)
         listed = git.says("rev-list", "--reverse", "--topo-order", "--parents", f"{base}..{rev}").decode().splitlines()
         if merges := [line.split()[0] for line in listed if len(line.split()) != _WITH_PARENT]:
-            reason = f"{merges[0]} is a merge, and patches are of a single line of commits"
+            reason = f"{merges[0]} is a merge, and only a linear history can become patches"
             raise GitFailed(job.derivation.name, without_credentials(url), reason)
         mails = bytearray()
         for line in listed:

@@ -1,7 +1,7 @@
 """builtin:hardware-fragment: the options that the machines of a snapshot need.
 
-Mounts `/drivers`: the map of the tree's drivers; `/resolver`: its Kconfig's model; `/values`: what every option is
-without the machines. Environment: `snapshot`, its text.
+Mounts `/drivers`: the map of the tree's drivers; `/resolver`: its Kconfig's model; `/values`: the value of every
+option without the machines. Environment: `snapshot`, its text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def hardware_fragment(job: Job) -> Content:
     """Write the fragment of *job*.
 
     Raises:
-        InvalidDriverMap: what is mounted is none.
+        InvalidDriverMap: the mounted file is not a driver map.
     """
     snapshot = Snapshot.from_json(job.derivation.env["snapshot"], job.derivation.name)
     drivers = DriverMap.from_json(job.inputs[DRIVERS].read_bytes())

@@ -1,10 +1,10 @@
-"""builtin:initramfs: a newc archive of what a description names, the same bytes wherever it is made.
+"""builtin:initramfs: a newc archive of the described entries, the same bytes wherever it is made.
 
-Mounts `/0000`, …: the trees that are copied from. Environment: `entries`, JSON, path to what is there
+Mounts `/0000`, …: the trees to copy from. Environment: `entries`, JSON, path to entry
 (see `derivations.image.initramfs`); `compression`: `gzip`, `xz` or `zstd`.
 
-What comes later in the order of paths, so what is named more exactly, replaces what a copied
-tree has at its place. A compressor gives the same bytes as long as it is the same version.
+Entries later in the order of paths, which are the more specific ones, replace what a copied tree has
+at their paths. A compressor gives the same bytes as long as its version is the same.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _DEVICES = {"b": stat.S_IFBLK, "c": stat.S_IFCHR}
 
 
 class InvalidInitramfs(Error):
-    """An initramfs cannot hold what it should."""
+    """An initramfs cannot have one of its entries."""
 
     name: str
     place: str
@@ -63,9 +63,9 @@ class _Compressor(Protocol):
 
 
 _COMPRESSORS: dict[str, Callable[[], _Compressor]] = {
-    # zlib writes neither a name nor a time into the header, as `gzip -n`.
+    # Like `gzip -n`, zlib writes neither a name nor a time into the header.
     "gzip": lambda: zlib.compressobj(level=9, wbits=31),
-    # The kernel's decoder knows CRC32 and no other check (Documentation/staging/xz.rst).
+    # The kernel's decoder supports only CRC32 (Documentation/staging/xz.rst).
     "xz": lambda: lzma.LZMACompressor(lzma.FORMAT_XZ, check=lzma.CHECK_CRC32, preset=9),
     "zstd": lambda: zstd.ZstdCompressor(level=_ZSTD_LEVEL),
 }
@@ -75,7 +75,7 @@ def initramfs(job: Job) -> Content:
     """Make the archive of *job*.
 
     Raises:
-        InvalidInitramfs: something that is to be copied is not there, or lies below a file.
+        InvalidInitramfs: a source does not exist, or an entry is below a file.
         TooLarge: a file has 4 GiB or more.
     """
     name = job.derivation.name
@@ -86,7 +86,7 @@ def initramfs(job: Job) -> Content:
     for path in nodes:
         parent = nodes.get(path.rpartition(b"/")[0])
         if parent is not None and not stat.S_ISDIR(parent.mode):
-            raise InvalidInitramfs(name, os.fsdecode(path), "what it lies below is no directory")
+            raise InvalidInitramfs(name, os.fsdecode(path), "its parent is not a directory")
     data = _watched(job, archive(nodes.values()))
     if make := _COMPRESSORS.get(job.derivation.env.get("compression", "")):
         data = _compressed(data, make())
@@ -96,7 +96,7 @@ def initramfs(job: Job) -> Content:
 
 
 def _nodes(job: Job, path: str, facts: dict[str, Any]) -> Iterable[Node]:
-    """Return what the entry at *path* puts into the archive."""
+    """Return the archive's nodes for the entry at *path*."""
     place = path.encode()
     match facts["kind"]:
         case "directory":
@@ -112,7 +112,7 @@ def _nodes(job: Job, path: str, facts: dict[str, Any]) -> Iterable[Node]:
             source = _resolve(job, job.inputs[facts["from"]], facts["path"])
             return _copied(source, place, facts.get("mode"))
         case kind:
-            raise InvalidInitramfs(job.derivation.name, path, f"what is a {kind!r}?")
+            raise InvalidInitramfs(job.derivation.name, path, f"unknown kind {kind!r}")
 
 
 def _in_memory(path: bytes, mode: int, data: bytes) -> Node:
@@ -120,7 +120,7 @@ def _in_memory(path: bytes, mode: int, data: bytes) -> Node:
 
 
 def _copied(source: Path, place: bytes, wanted: int | None) -> Iterator[Node]:
-    """Yield *source* and all that is below it, as it lies at *place*."""
+    """Yield nodes for *source* and everything below it, at *place*."""
     pending = [(source, place)]
     while pending:
         path, place = pending.pop()
@@ -145,10 +145,10 @@ def _reading(path: Path) -> Callable[[], Iterator[bytes]]:
 
 
 def _resolve(job: Job, root: Path, path: str) -> Path:
-    """Return the place of *path* in the tree *root*, before or after the merge of `/usr`.
+    """Return the location of *path* in the tree *root*, before or after the merge of `/usr`.
 
     Raises:
-        InvalidInitramfs: it is not there.
+        InvalidInitramfs: it does not exist.
     """
     found = next(filter(None, (_followed(root, each) for each in spellings(path))), None)
     if found is None:
@@ -157,7 +157,7 @@ def _resolve(job: Job, root: Path, path: str) -> Path:
 
 
 def _followed(root: Path, path: str) -> Path | None:
-    """Return the place of *path* in *root*, with symbolic links on the way followed as after `chroot`; None if nothing is there."""
+    """Return the location of *path* in *root*, following symbolic links as after `chroot`, None if missing."""
     pending = [part for part in reversed(path.split("/")) if part]
     resolved: list[str] = []
     links = 0

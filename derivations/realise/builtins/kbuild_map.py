@@ -1,4 +1,4 @@
-"""builtin:kbuild-map: what the makefiles of a kernel tree build of which options.
+"""builtin:kbuild-map: which objects the makefiles of a kernel tree build for which options.
 
 Mount `/tree`: the tree. Environment: `srcarch`.
 """
@@ -43,7 +43,7 @@ def kbuild_map(job: Job) -> Content:
 
 
 def reader(root: Path) -> Callable[[str], str | None]:
-    """Return what gives the text of a file below *root*, None where there is no file."""
+    """Return a function that returns the text of a file below *root*, None if there is no such file."""
 
     def read(path: str) -> str | None:
         check()

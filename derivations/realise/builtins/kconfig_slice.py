@@ -1,14 +1,14 @@
-"""builtin:kconfig-slice: of a kernel's tree, what Kconfig and `make …config` read, for every architecture.
+"""builtin:kconfig-slice: the files of a kernel tree that Kconfig and `make …config` read, for every architecture.
 
-Mount `/tree`. Of its 80,000 files about 3,000 decide on a configuration; with a tree of these alone, a
-patch to other files leaves everything that follows as it is. They are
+Mount `/tree`. Of its 80,000 files, about 3,000 affect a configuration. With a tree of these alone, a
+patch to other files does not rebuild what depends on the slice. They are
 
-- all files that are called Kconfig… or lie in `scripts/`, the configurations that come with the kernel,
+- all files called Kconfig… or below `scripts/`, the configurations that come with the kernel,
   and the makefiles at the top and of each architecture;
-- what these makefiles include and what Kconfig sources or runs (`$(success,$(srctree)/arch/…)`). A
+- the files that these makefiles include and that Kconfig sources or runs (`$(success,$(srctree)/arch/…)`). A
   variable in such a name stands for anything between two slashes.
 
-The files are those of the store's pool, so the slice takes no room.
+The files are shared with the store's pool, so the slice takes no space.
 """
 
 from __future__ import annotations
@@ -47,25 +47,25 @@ _REPORT_EVERY = 512
 
 
 class NoKernelTree(Error):
-    """What is to be configured is not the source of a kernel."""
+    """The source to configure is not a kernel tree."""
 
     name: str
     missing: str
 
     def __str__(self) -> str:
-        return f"{self.name} is no kernel's source tree: it has no {self.missing}"
+        return f"{self.name} is not a kernel source tree: it has no {self.missing}"
 
     @property
     def hint(self) -> str:
-        """Tell what usually went wrong."""
-        return "`source` is the archive as kernel.org has it, or the directory in which Makefile and Kconfig lie"
+        """Return the usual cause."""
+        return "`source` must be an archive as on kernel.org, or the directory that contains Makefile and Kconfig"
 
 
 def kconfig_slice(job: Job) -> Content:
     """Make the slice of the tree mounted at `/tree`.
 
     Raises:
-        NoKernelTree: it is no kernel's.
+        NoKernelTree: it is not a kernel tree.
     """
     tree = job.inputs["/tree"]
     for needed in ("Kconfig", "Makefile", "scripts/kconfig/Makefile"):
@@ -79,14 +79,14 @@ def kconfig_slice(job: Job) -> Content:
                 job.progress(done, len(chosen))
             source = tree / path
             if source.is_symlink():
-                writer.symlink(path, os.readlink(source))  # noqa: PTH115 -- a Path would not be the target as it is
+                writer.symlink(path, os.readlink(source))  # noqa: PTH115 -- a Path would normalise the target
             else:
                 writer.file(path, source.read_bytes(), executable=os.access(source, os.X_OK))
         return writer.finish()
 
 
 def _chosen(tree: Path, job: Job) -> set[str]:
-    """Return the paths of the files of *tree* that are in its slice."""
+    """Return the paths of the files in the slice of *tree*."""
     chosen = {path for path in _files(tree, job) if _READ.fullmatch(path)}
     pending = [path for path in chosen if _names_others(path)]
     while pending:
@@ -102,7 +102,7 @@ def _names_others(path: str) -> bool:
 
 
 def _named(path: Path) -> set[str]:
-    """Return the names of files in the file *path*, with the variables that are in them."""
+    """Return the file names mentioned in the file *path*, variables included."""
     text = path.read_bytes()
     if _KCONFIG.fullmatch(path.name):
         words = {sourced or run for sourced, run in _SOURCED.findall(text)}
@@ -112,7 +112,7 @@ def _named(path: Path) -> set[str]:
 
 
 def _matching(name: str, tree: Path) -> Iterator[str]:
-    """Yield the paths of the files in *tree* that *name* can be."""
+    """Yield the paths of the files in *tree* that *name* can refer to."""
     pattern = _VARIABLE.sub("*", name)
     if _PATH.fullmatch(pattern) and not pattern.endswith(("*", ".h")):  # `include $(files)`, `-include header.h`
         for path in tree.glob(pattern):

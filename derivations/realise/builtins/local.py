@@ -1,7 +1,7 @@
-"""builtin:local and builtin:write-text: what lies on this machine, and what stands in the definition.
+"""builtin:local and builtin:write-text: files of this machine, and text from the definition.
 
-`local` has `path` in its environment, and the tree digest that was read there when the definition was
-evaluated as its hash. `write-text` has `text`, and `executable` if the file is.
+`local` has `path` in its environment; its hash is the tree digest that was read there when the definition was
+evaluated. `write-text` has `text`, and `executable` if the file is.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
     from store.trees.content import Content
 
 
-# Not the source's fault but the store's.
+# Errors of the store, not of the source.
 _OURS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class Changed(Error):
-    """A source is not what it was when the definition was evaluated."""
+    """A source has changed since the definition was evaluated."""
 
     exit_code: ClassVar[int] = 102
 
     path: Path
 
     def __str__(self) -> str:
-        return f"{self.path} was changed since it was read"
+        return f"{self.path} has changed since it was read"
 
     @property
     def hint(self) -> str:
-        """Tell what makes it whole."""
-        return "run the same again; if something writes there all the time, stop it or copy the source first"
+        """Return how to get a consistent source."""
+        return "run the command again; if something keeps writing there, stop it or copy the source first"
 
 
 class Unreadable(Error):
-    """A source cannot be read any more."""
+    """A source can no longer be read."""
 
     path: str
     reason: str
@@ -57,12 +57,12 @@ def local(job: Job) -> Content:
     """Copy the path of *job*.
 
     Raises:
-        Changed: it has other contents by now.
+        Changed: its contents have changed.
         Unreadable: it is gone, or something in it cannot be read.
     """
     path = Path(job.derivation.env["path"])
     if not path.exists():
-        raise Unreadable(str(path), "it is not there any more")
+        raise Unreadable(str(path), "it no longer exists")
     try:
         with Index.open(job.store.layout.index) as index:
             content = copy_in(path, job.out / "out", job.store.pool, index)

@@ -1,11 +1,12 @@
-"""builtin:patch: of a tree, the files that patches change.
+"""builtin:patch: the files of a tree that patches change.
 
 Mounts `/src`: the tree; others: patch files, or directories with a series of them. Environment: `patches`, JSON: a
-list of patches, each with `name`, `strip`, `max_fuzz`, `drop_applied` and its mounts, `places`. Outputs: `out`, the changed and
-new files; `removed`, the paths of those that are gone, one a line, with a slash for a directory that has become a file.
+list of patches, each with `name`, `strip`, `max_fuzz`, `drop_applied` and its mounts, `places`. Outputs: `out`, the
+changed and new files; `removed`, the paths of those that are gone, one a line, with a slash for a directory that has
+become a file.
 
-A series is what quilt has: a file `series` with the name of a patch on each line, perhaps its `-p` and `-R`, and comments
-behind `#`; without it, all files that end as patches and mails do, in the order of their names.
+A series is in quilt's format: a file `series` with the name of a patch on each line, perhaps with `-p` and `-R`, and
+comments after `#`. Without that file, all files with the suffix of a patch or mail count, in the order of their names.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 
 MAX_SIZE = 1 << 30
-"""Bytes of a patch, decompressed: the whole of a Linux release is a tenth of it."""
+"""Largest size of a patch, decompressed, in bytes: ten times that of a whole Linux release."""
 
 _SUFFIXES = tuple(
     f".{kind}{packed}"
@@ -49,12 +50,12 @@ _STRIP = re.compile(r"-p(\d|ab)")
 
 
 def patch(job: Job) -> None:
-    """Apply the patches of *job* to the tree that it mounts.
+    """Apply the patches of *job* to its tree.
 
     Raises:
-        Malformed: one of them is not a patch, or not all of one.
-        DoesNotApply: the tree is not what one of them is for.
-        AlreadyApplied: the tree has one of them already.
+        Malformed: one of them is not a patch, or is incomplete.
+        DoesNotApply: one of them does not fit the tree.
+        AlreadyApplied: the tree already has one of them.
         Corrupt: one of them cannot be decompressed.
     """
     state = PatchedTree(_Directory(job.inputs["/src"]))
@@ -82,7 +83,7 @@ def patch(job: Job) -> None:
 
 
 def _commits(place: Path, rules: Rules, title: str) -> Iterator[Commit]:
-    """Yield the commits of the patch, or of each patch of the series, at *place*; *title* is for those without one."""
+    """Yield the commits of the patch or series at *place*; commits without a title get *title*."""
     if not place.is_dir():
         name = f"{rules.name}/{title}" if title else rules.name
         for commit in commits(_read(place, name), name, rules.strip):
@@ -96,16 +97,16 @@ def _commits(place: Path, rules: Rules, title: str) -> Iterator[Commit]:
 
 
 def _taken_back(found: list[Commit], patch: str) -> Iterator[Commit]:
-    """Yield what takes the commits *found* back, the last one first."""
+    """Yield commits that revert the commits *found*, the last one first."""
     for commit in reversed(found):
         if (back := commit.reversed()) is None:
-            raise Malformed(patch, 0, "its series takes it back with -R, and it does not say what was before")
+            raise Malformed(patch, 0, "its series reverts it with -R, but it does not have the old contents")
         yield back
 
 
 @attrs.frozen
 class _Listed:
-    """A patch in a series: its name, its `-p`, and whether it is to be taken back."""
+    """A patch in a series: its name, its `-p`, and whether to revert it."""
 
     name: str
     strip: int
@@ -113,19 +114,19 @@ class _Listed:
 
 
 def _series(directory: Path, rules: Rules) -> list[_Listed]:
-    """Return the patches in *directory*, in their order."""
+    """Return the patches in *directory*, in order."""
     listed = directory / "series"
     if not listed.is_file():
         found = sorted(it.name for it in directory.iterdir() if it.name.endswith(_SUFFIXES))
         if not found:
             raise Malformed(
-                rules.name, 0, "the directory has no file `series`, and none that ends in .patch, .diff or .mbox"
+                rules.name, 0, "the directory has no file `series`, and no file that ends in .patch, .diff or .mbox"
             )
         return [_Listed(name, rules.strip) for name in found]
     lines = listed.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     series = [_listed(words, number, rules) for number, line in enumerate(lines, 1) if (words := _words(line))]
     if not series:
-        raise Malformed(rules.name, 0, "its file `series` names no patch")
+        raise Malformed(rules.name, 0, "its file `series` lists no patches")
     return series
 
 
@@ -134,7 +135,7 @@ def _words(line: str) -> list[str]:
 
 
 def _listed(words: list[str], line: int, rules: Rules) -> _Listed:
-    """Return what *words* in line *line* of a series say."""
+    """Return the patch described by *words*, line *line* of a series."""
     strip, reverse = rules.strip, False
     for option in words[1:]:
         if (match := _STRIP.fullmatch(option)) is not None:
@@ -142,32 +143,32 @@ def _listed(words: list[str], line: int, rules: Rules) -> _Listed:
         elif option == "-R":
             reverse = True
         else:
-            reason = f"{words[0]} has the option {option}, and only -p and -R are understood"
-            raise Malformed(f"{rules.name}/series", line, reason, "apply it as a `Patch` of its own")
+            reason = f"{words[0]} has the option {option}, and only -p and -R are supported"
+            raise Malformed(f"{rules.name}/series", line, reason, "apply it as a separate `Patch`")
     return _Listed(words[0], strip, reverse)
 
 
 def _inside(directory: Path, name: str, patch_name: str) -> Path:
-    """Return the file *name* in *directory*; no link is followed, for it may lead out."""
+    """Return the file *name* in *directory*; links are not followed, because they may lead out."""
     place = directory
     for part in name.split("/"):
         place /= part
         if part in {"", ".", ".."} or place.is_symlink():
-            raise Malformed(patch_name, 0, f"its series names {name!r}, which leads out of its directory")
+            raise Malformed(patch_name, 0, f"its series lists {name!r}, which is outside its directory")
     if not place.is_file():
-        raise Malformed(patch_name, 0, f"its series names {name!r}, which is not there")
+        raise Malformed(patch_name, 0, f"its series lists {name!r}, which does not exist")
     return place
 
 
 def _read(place: Path, name: str) -> bytes:
-    """Return what the file at *place* holds, decompressed."""
+    """Return the contents of the file at *place*, decompressed."""
     with place.open("rb", buffering=0) as file:
         return whole(Section(file, os.fstat(file.fileno()).st_size), f"patch {name!r}", MAX_SIZE)
 
 
 @attrs.frozen
 class _Directory:
-    """The tree on disk."""
+    """A tree on disk."""
 
     root: Path
 

@@ -1,4 +1,4 @@
-"""Which function builds which `builtin:` derivation; its module is loaded when it is first wanted."""
+"""The functions behind the `builtin:` builders; a module is loaded on first use."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ _BUILTINS = {
 
 
 class UnknownBuiltin(Error):
-    """A derivation wants a builder that this kernix does not have."""
+    """A derivation has a builder that this kernix does not know."""
 
     builder: str
 
     def __str__(self) -> str:
-        return f"there is no builder {self.builder!r}"
+        return f"unknown builder {self.builder!r}"
 
     @property
     def hint(self) -> str:
-        """Tell what may be meant, or that another version may have it."""
+        """Suggest a similar name, or a newer version."""
         return suggestion(self.builder.removeprefix(BUILTIN), _BUILTINS) or "a newer kernix may have it"
 
 
@@ -54,7 +54,7 @@ def find(builder: str) -> Builtin:
     """Return the function behind *builder*.
 
     Raises:
-        UnknownBuiltin: there is none.
+        UnknownBuiltin: it does not exist.
     """
     place = _BUILTINS.get(builder.removeprefix(BUILTIN)) if builder.startswith(BUILTIN) else None
     if place is None:

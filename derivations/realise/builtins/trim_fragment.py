@@ -1,7 +1,8 @@
-"""builtin:trim-fragment: switch off the modules that the machines of a kernel do without.
+"""builtin:trim-fragment: disable the modules that the machines of a kernel do not need.
 
-Mounts `/drivers`: the map of the tree's drivers; `/hardware`: what the machines need, a fragment; `/resolver`: the tree's
-Kconfig's model; `/values`: what every option is before. Environment, in JSON: `keep`, globs; `needed`, options that are asked for.
+Mounts `/drivers`: the map of the tree's drivers; `/hardware`: the fragment that the machines need; `/resolver`: the
+model of the tree's Kconfig; `/values`: the value of every option before the trim. Environment, in JSON: `keep`, globs;
+`needed`, requested options.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def trim_fragment(job: Job) -> Content:
     """Write the fragment of *job*.
 
     Raises:
-        InvalidDriverMap: what is mounted is none.
+        InvalidDriverMap: the mounted file is not a driver map.
     """
     values = Values.read(job.inputs[VALUES])
     machines = requests(job.inputs[HARDWARE].read_text(encoding="utf-8"), values)

@@ -1,13 +1,13 @@
-"""builtin:union: one tree that has every file of many, shared with them.
+"""builtin:union: one tree with the files of several, sharing their storage.
 
 Mounts `/0000`, `/0001`, …: the inputs, in order; `/removed`: a file with paths to leave out, one a line, with
-a slash behind it if all of a directory is.
+a trailing slash to leave out a whole directory.
 Environment, all JSON: `merge`, `links`, `files`, `directories`, `exclude` (see
 `derivations.union.Layout`); `conflicts`, plain text.
 
-A path in the layout is one in the result: what `merge` moves is moved first. What is to be where is
-decided before anything is written. The files are those of the inputs: they are in the store's pool, by
-content, and their inodes there tell which they are, so that they need not be read.
+The layout's paths are those of the result: `merge` is applied first. All locations are decided before
+anything is written. The files of the inputs are in the store's pool, by content, and are identified there by
+their inodes, so they need not be read.
 """
 
 from __future__ import annotations
@@ -44,27 +44,27 @@ _IN_MEMORY = 256 << 20
 _CHUNK = 1 << 20
 _REPORT_EVERY = 256
 _MANY = 500
-"""From so many files on, it is quicker to look through the pool than to read them."""
+"""From this many files on, listing the pool is faster than reading them."""
 
 
 class PlaceConflict(Error):
-    """Two inputs have different things at one place."""
+    """Two inputs have different contents at the same path."""
 
     place: str
     first: str
     second: str
 
     def __str__(self) -> str:
-        return f"{self.first} and {self.second} both have {self.place}, and not the same"
+        return f"{self.first} and {self.second} both have {self.place}, with different contents"
 
     @property
     def hint(self) -> str:
-        """Tell how to decide."""
-        return 'leave one of them out with `exclude`, or let the later input win with `conflicts="last"`'
+        """Return how to decide between them."""
+        return 'leave it out with `exclude`, or let the later input win with `conflicts="last"`'
 
 
 class InvalidLayout(Error):
-    """What a union should have besides its inputs cannot be."""
+    """A union's layout has an impossible entry."""
 
     name: str
     place: str
@@ -75,7 +75,7 @@ class InvalidLayout(Error):
 
 
 class DamagedInput(Error):
-    """A file of an input does not hold what it did when it was stored."""
+    """A file of an input was damaged in the store."""
 
     path: str
 
@@ -84,16 +84,16 @@ class DamagedInput(Error):
 
     @property
     def hint(self) -> str:
-        """Tell how to have it made again."""
-        return "`kernix verify --contents --repair` forgets what is damaged; the next build makes it again"
+        """Return how to rebuild it."""
+        return "`kernix verify --contents --repair` removes what is damaged; the next build makes it again"
 
 
 def union(job: Job) -> Content:
     """Join the inputs of *job*.
 
     Raises:
-        PlaceConflict: two of them have different things at one place.
-        InvalidLayout: the layout names places that cannot be.
+        PlaceConflict: two of them have different contents at the same path.
+        InvalidLayout: the layout has an impossible entry.
     """
     name = job.derivation.name
     env = {name: json.loads(text) for name, text in job.derivation.env.items() if name != "conflicts"}
@@ -122,13 +122,13 @@ def union(job: Job) -> Content:
 
 @attrs.frozen
 class _Places:
-    """Where things lie in the union called *name*, in which *merge* moves some."""
+    """Maps paths to their locations in the union called *name*, where *merge* moves some."""
 
     name: str
     merge: Mapping[str, str]
 
     def find(self, path: str) -> str:
-        """Return where *path* is after `merge`.
+        """Return the location of *path* after `merge`.
 
         Raises:
             InvalidLayout: it is not a path in a tree.
@@ -139,7 +139,7 @@ class _Places:
         return "/".join([self.merge.get(parts[0], parts[0]), *parts[1:]])
 
     def found(self, members: Mapping[str, str]) -> dict[str, str]:
-        """Return *members* with each path where it is after `merge`."""
+        """Return *members* with each path replaced by its location after `merge`."""
         return {self.find(path): value for path, value in members.items()}
 
 
@@ -153,7 +153,7 @@ class _Entry(NamedTuple):
 
 @attrs.define
 class _Joined:
-    """What the inputs have, by place in the result."""
+    """The entries of the inputs, by location in the result."""
 
     places: _Places
     excluded: set[str]
@@ -161,14 +161,14 @@ class _Joined:
     last_wins: bool
     entries: dict[str, _Entry] = attrs.field(factory=dict, init=False)
     directories: dict[str, str] = attrs.field(factory=dict, init=False)
-    """Each directory, and the input that had it first."""
+    """Each directory, and the first input that has it."""
 
     def join(self, name: str, tree: Path) -> None:
-        """Add what the input called *name* has in *tree*.
+        """Add the entries of *tree*, the input called *name*.
 
         Raises:
-            PlaceConflict: an earlier input has something else at one place.
-            InvalidLayout: *tree* is no directory.
+            PlaceConflict: an earlier input has something else at the same path.
+            InvalidLayout: *tree* is not a directory.
         """
         if not stat.S_ISDIR(tree.lstat().st_mode):
             raise InvalidLayout(self.places.name, name, "is a file, and only directories can be joined")
@@ -188,7 +188,7 @@ class _Joined:
                         self._add(where, _Entry(name, entry.path, entry.inode()))
 
     def leave_out_emptied(self) -> None:
-        """Leave out the directories in which nothing is left, if something in them was removed, as `patch` does."""
+        """Leave out directories that removals have emptied, as `patch` does."""
         holding = collections.Counter(_parent(place) for place in (*self.entries, *self.directories))
         for place in self.removed:
             parent = _parent(place)
@@ -197,11 +197,11 @@ class _Joined:
                 holding[parent] -= 1
 
     def _where(self, entry: os.DirEntry[str], place: str) -> str | None:
-        """Return where *entry* of an input's directory at *place* goes; None for a link that is made anyway."""
+        """Return the location of *entry* in an input's directory at *place*; None for a link that `merge` makes."""
         if place:
             return f"{place}/{entry.name}"
         target = self.places.merge.get(entry.name)
-        if target is not None and entry.is_symlink() and os.readlink(entry.path).strip("/") == target:  # noqa: PTH115 -- as it is
+        if target is not None and entry.is_symlink() and os.readlink(entry.path).strip("/") == target:  # noqa: PTH115 -- as below
             return None
         return target or entry.name
 
@@ -241,10 +241,10 @@ def _write(job: Job, writer: TreeWriter, entries: Mapping[str, _Entry]) -> None:
 
 
 def _share(writer: TreeWriter, place: str, path: str, pooled: Pooled) -> bool:
-    """Make *place* the file *path* if that is *pooled*; return whether it was.
+    """Link *place* to *pooled*, if that is the file *path*; return whether it was.
 
     Raises:
-        DamagedInput: it is, and does not hold what it did.
+        DamagedInput: it is, but its contents have changed.
     """
     status = os.lstat(path)
     if not writer.pool.is_link_to(pooled, status):
@@ -256,13 +256,13 @@ def _share(writer: TreeWriter, place: str, path: str, pooled: Pooled) -> bool:
 
 
 def _read(writer: TreeWriter, place: str, path: str) -> None:
-    """Make *place* what *path* is, by its content."""
+    """Write a copy of *path* to *place*."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
-        writer.symlink(place, os.readlink(path))  # noqa: PTH115 -- a Path would not be the target as it is
+        writer.symlink(place, os.readlink(path))  # noqa: PTH115 -- a Path would normalise the target
         return
     try:
         status = os.fstat(descriptor)
@@ -274,12 +274,12 @@ def _read(writer: TreeWriter, place: str, path: str) -> None:
 
 
 def _same(first: str, second: str) -> bool:
-    """Return whether two paths are the same: bytes and executable bit, or a link's target."""
+    """Return whether two paths have the same bytes and executable bit, or are links with the same target."""
     old, new = os.lstat(first), os.lstat(second)
     if os.path.samestat(old, new):
         return True
     if stat.S_ISLNK(old.st_mode) and stat.S_ISLNK(new.st_mode):
-        return os.readlink(first) == os.readlink(second)  # noqa: PTH115 -- as it is
+        return os.readlink(first) == os.readlink(second)  # noqa: PTH115 -- a Path would normalise the target
     if not (stat.S_ISREG(old.st_mode) and stat.S_ISREG(new.st_mode)) or old.st_size != new.st_size:
         return False
     if (old.st_mode ^ new.st_mode) & stat.S_IXUSR:
@@ -293,7 +293,7 @@ def _parent(place: str) -> str:
 
 @contextlib.contextmanager
 def _located(name: str, place: str) -> Iterator[None]:
-    """Say which of the union's places cannot be."""
+    """Turn an invalid tree into an error that names the union and the path."""
     try:
         yield
     except InvalidTree as error:

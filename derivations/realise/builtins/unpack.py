@@ -1,6 +1,6 @@
-"""builtin:unpack: a tree out of an archive.
+"""builtin:unpack: the tree in an archive.
 
-Mount `/archive`: the archive, or a tree in which `member` is one. Environment: `member`, `strip`.
+Mount `/archive`: the archive, or a tree that has it at `member`. Environment: `member`, `strip`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class NoArchive(Error):
-    """There is no archive where one should be."""
+    """The archive to unpack does not exist."""
 
     name: str
     member: str
@@ -40,10 +40,10 @@ def unpack(job: Job) -> Content:
     """Unpack the archive that *job* mounts.
 
     Raises:
-        NoArchive: there is none.
-        Corrupt: it cannot be read to its end.
-        Refused: it wants what no archive may want.
-        TooLarge: it is larger than it may be.
+        NoArchive: it does not exist.
+        Corrupt: it is damaged or truncated.
+        Refused: it contains something that is not allowed.
+        TooLarge: it unpacks to more than its limit.
     """
     member = job.derivation.env.get("member", "")
     place = _member(job, job.inputs[ARCHIVE], member)
@@ -59,7 +59,7 @@ def _member(job: Job, root: Path, member: str) -> Path:
     """Return the file *member* below *root*, before or after the merge of `/usr`.
 
     Raises:
-        NoArchive: it is not there.
+        NoArchive: it does not exist.
     """
     missing: NoArchive | None = None
     for path in spellings(member):
@@ -71,14 +71,14 @@ def _member(job: Job, root: Path, member: str) -> Path:
 
 
 def _file(name: str, root: Path, path: str, member: str) -> Path:
-    """Return the file *path* below *root*; symbolic links are not followed, they may lead out of the input."""
+    """Return the file *path* below *root*; symbolic links are not followed, because they may lead out of the input."""
     place = root
     for part in path.split("/") if path else []:
         if part in {"", ".", ".."}:
             raise NoArchive(name, member, "is not a path in a tree")
         place /= part
         if place.is_symlink():
-            raise NoArchive(name, member, "lies behind a symbolic link")
+            raise NoArchive(name, member, "is behind a symbolic link")
     try:
         mode = place.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):

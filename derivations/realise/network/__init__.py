@@ -1,6 +1,6 @@
-"""Downloads: from a URL and a hash to a file, or to one error that names every mirror's answer.
+"""Downloads: from URLs and a hash to a file, or to one error with every mirror's answer.
 
-    download ──▶ connection ──▶ http_response ──retry──▶ the next try, or the next mirror
+    download ──▶ connection ──▶ http_response ──retry──▶ the next attempt, or the next mirror
 
-`kernel_org` and `signature` read what kernel.org announces and signs.
+`kernel_org` reads kernel.org's announcements and checksums; `signature` verifies them.
 """

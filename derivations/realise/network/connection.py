@@ -1,12 +1,12 @@
-"""Connections that a server cannot hold us in: every wait for bytes is short, and looks at the clock and at the user.
+"""HTTP connections that a server cannot stall: every wait is short, and checks the clock and for cancellation.
 
-`requests` and `http.client` bound the time until the next byte, and nothing else: a server may take one
-byte at a time, say `100 Continue` for ever, or give headers, trailers, redirections without end, and whoever
-waits hears neither a Ctrl-C nor a limit. So the socket below them is read here, a tenth of a second at
-most at a time. Of each answer, the head must have come within the time that a server has, the body at no less than
-`LEAST` bytes a second, and neither may have more around it than `SPARE` bytes. To connect, with all
-that belongs to it (names, addresses, proxies, TLS), happens in a thread that is left behind when it
-takes too long: nothing else ends a look-up of a name.
+`requests` and `http.client` bound only the time until the next byte: a server may send one byte at a
+time, `100 Continue` for ever, or endless headers, trailers or redirects, and meanwhile neither Ctrl-C
+nor any limit works. So this module reads the socket below them, a tenth of a second at most
+at a time. The head of each response must arrive within the read timeout, the body at no less than
+`LEAST` bytes a second, and neither may have more than `SPARE` bytes around it. Connecting, with
+everything that belongs to it (names, addresses, proxies, TLS), happens in a thread that is abandoned when it
+takes too long: nothing else can interrupt a name lookup.
 """
 
 from __future__ import annotations
@@ -41,32 +41,32 @@ if TYPE_CHECKING:
 
 
 TICK = 0.1
-"""Seconds of a wait after which it is looked at the clock and at the user."""
+"""Seconds between two checks of the clock and for cancellation during a wait."""
 
 LEAST = 1024
-"""Bytes a second: a server that is slower for as long as it may be silent is as good as silent."""
+"""Bytes a second: a server that is slower than this for the read timeout counts as silent."""
 
 SPARE = 1 << 18
-"""Bytes that may be around a body, or a piece of it: status, headers, sizes of chunks, trailers."""
+"""Bytes allowed around a body, or a piece of it: status, headers, chunk sizes, trailers."""
 
 REDIRECTIONS = 10
 ADDRESSES = 3
-"""How many times the time for one connection all of connecting may take: a name may have addresses that are dead."""
+"""Connecting may take this many times the timeout of one connection: some of a name's addresses may be dead."""
 
 
 @attrs.frozen
 class Patience:
-    """How long to wait for a server, in seconds, and whether anybody still does."""
+    """How long to wait for a server, in seconds, and whether the download was cancelled."""
 
     connect: float = 15
     read: float = 30
     cancelled: Callable[[], bool] = lambda: False
 
     def check(self) -> None:
-        """Check that somebody still waits.
+        """Check for cancellation.
 
         Raises:
-            Cancelled: nobody does.
+            Cancelled: the download was cancelled.
         """
         if self.cancelled():
             what = "a download"
@@ -74,7 +74,7 @@ class Patience:
 
 
 class HttpSession(requests.Session):
-    """Connections to servers, kept open, for one thread; *patience* may be another one for each request."""
+    """Persistent connections to servers, for one thread; *patience* may be changed for each request."""
 
     def __init__(self, patience: Patience = Patience()) -> None:
         super().__init__()
@@ -85,14 +85,14 @@ class HttpSession(requests.Session):
 
     @contextlib.contextmanager
     def asked(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[requests.Response]:
-        """Give the answer of *url* to a request with *headers*, its body not read yet.
+        """Give the response of *url* to a request with *headers*, its body not yet read.
 
         Raises:
-            TryFailed: there is none, or it ends too early; also while the body of this context reads on.
-            Cancelled: nobody waits any more.
+            TryFailed: there is none, or it ends too early; also raised while the body of this context reads on.
+            Cancelled: the download was cancelled.
         """
         timeout = (self.patience.connect, self.patience.read)
-        # A coding would be undone nowhere: hashes are over files as the server has them.
+        # Nothing would decode a content coding: hashes are of the files as stored on the server.
         sent = {"Accept-Encoding": "identity", **(headers or {})}
         try:
             try:
@@ -105,14 +105,14 @@ class HttpSession(requests.Session):
             raise explain(error, timeout) from None
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return where *resp* leads to, if it does; nothing of its body will be read.
+        """Return where *resp* redirects to, if it does; its body is not read.
 
         Raises:
-            TryFailed: it leads nowhere where a file could be fetched.
+            TryFailed: it redirects to something that cannot be fetched.
         """
         if not resp.is_redirect:
             return None
-        # requests would read the body, undo its coding and keep all of it, to use the connection again.
+        # requests would read, decode and keep the whole body, to reuse the connection.
         resp.raw.close()
         resp.raw = urllib3.HTTPResponse(io.BytesIO(), preload_content=False)
         try:
@@ -120,11 +120,11 @@ class HttpSession(requests.Session):
             goal = urlsplit(urljoin(resp.url, target or ""))
             _ = goal.port
         except ValueError:
-            raise TryFailed("it redirects to what is no URL") from None
+            raise TryFailed("it redirects to an invalid URL") from None
         if goal.scheme not in {"http", "https"} or not goal.hostname:
-            raise TryFailed(f"it redirects to a URL of the kind {goal.scheme!r}")
+            raise TryFailed(f"it redirects to a {goal.scheme!r} URL")
         if goal.scheme == "http" and urlsplit(resp.url).scheme == "https":
-            raise TryFailed("it redirects from https to http, where anybody may answer")
+            raise TryFailed("it redirects from https to http, which is not authenticated")
         return target
 
 
@@ -138,18 +138,18 @@ class _Adapter(requests.adapters.HTTPAdapter):
         }
         super().__init__()
 
-    def init_poolmanager(self, *args: Any, **more: Any) -> None:  # noqa: ANN401 -- what its users give it
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:  # noqa: ANN401 -- passed on
         super().init_poolmanager(*args, **more)
         self.poolmanager.pool_classes_by_scheme = cast("Any", self._pools)
 
-    def proxy_manager_for(self, proxy: str, **more: Any) -> urllib3.ProxyManager:  # noqa: ANN401 -- what its users give it
+    def proxy_manager_for(self, proxy: str, **more: Any) -> urllib3.ProxyManager:  # noqa: ANN401 -- passed on
         manager: urllib3.ProxyManager = super().proxy_manager_for(proxy, **more)
         manager.pool_classes_by_scheme = cast("Any", self._pools)
         return manager
 
 
 class _Watched(io.RawIOBase):
-    """The bytes that come through *sock* for one answer."""
+    """The bytes of one response, read from *sock*."""
 
     def __init__(self, sock: socket.socket, session: HttpSession) -> None:
         self._sock = sock
@@ -162,7 +162,7 @@ class _Watched(io.RawIOBase):
         sock.settimeout(TICK)
 
     def allow(self, useful: int, seconds: float) -> None:
-        """Let *useful* bytes come, and what is around them; within *seconds*, if they are not 0."""
+        """Allow *useful* bytes, and those around them, within *seconds* unless that is 0."""
         self._spare = useful + SPARE
         self._seconds = seconds
         self._waited = 0.0
@@ -201,25 +201,25 @@ class _Watched(io.RawIOBase):
     def _check(self) -> None:
         longest = self._session.patience.read
         if self._spare < 0:
-            raise TryFailed(f"it sends more than {SPARE} bytes around the file")
+            raise TryFailed(f"it sent more than {SPARE} bytes besides the file")
         if self._silent >= longest or (self._seconds and self._waited >= self._seconds):
-            raise TryFailed(f"no answer within {longest:g} seconds", transient=True)
+            raise TryFailed(f"no response within {longest:g} seconds", transient=True)
         if self._window >= longest:
             if self._useful < LEAST * longest:
-                raise TryFailed(f"it sent {self._useful} bytes in {self._window:.0f} seconds, too few", transient=True)
+                raise TryFailed(f"it sent only {self._useful} bytes in {self._window:.0f} seconds", transient=True)
             self._window, self._useful = 0.0, 0
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer whose bytes are watched."""
+    """A response that reads through `_Watched`."""
 
-    def __init__(self, sock: socket.socket, *args: Any, session: HttpSession, **more: Any) -> None:  # noqa: ANN401 -- what its users give it
+    def __init__(self, sock: socket.socket, *args: Any, session: HttpSession, **more: Any) -> None:  # noqa: ANN401 -- passed on
         self._watched = _Watched(sock, session)
         self._session = session
         super().__init__(self, *args, **more)  # type: ignore[arg-type]  # it wants a socket's `makefile` only
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return what is read as the socket's bytes."""
+        """Return the watched bytes in place of the socket's file."""
         return io.BufferedReader(self._watched)
 
     def begin(self) -> None:
@@ -228,7 +228,7 @@ class _Response(http.client.HTTPResponse):
         super().begin()
 
     def read1(self, n: int = -1) -> bytes:
-        """Return at most *n* bytes of the body, those that come first."""
+        """Return at most *n* bytes of the body, as soon as some arrive."""
         self._watched.allow(max(0, n), 0.0)
         data = super().read1(n)
         self._watched.used(len(data))
@@ -236,7 +236,7 @@ class _Response(http.client.HTTPResponse):
 
 
 def _connected(connection: _Connection, connect: Callable[[], None]) -> None:
-    """Have *connect* connect *connection*, for as long as there is patience for it."""
+    """Run *connect*, which connects *connection*, within its session's patience."""
     patience = connection.session.patience
     outcome: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
     left = threading.Event()
@@ -244,7 +244,7 @@ def _connected(connection: _Connection, connect: Callable[[], None]) -> None:
     def work() -> None:
         try:
             connect()
-        except BaseException as error:  # noqa: BLE001 -- raised by whoever waits
+        except BaseException as error:  # noqa: BLE001 -- raised by the waiting thread
             outcome.put(error)
         else:
             outcome.put(None)
@@ -269,7 +269,7 @@ def _connected(connection: _Connection, connect: Callable[[], None]) -> None:
 
 
 class _Connection(urllib3.connection.HTTPConnection):
-    def __init__(self, *args: Any, session: HttpSession, **more: Any) -> None:  # noqa: ANN401 -- what its users give it
+    def __init__(self, *args: Any, session: HttpSession, **more: Any) -> None:  # noqa: ANN401 -- passed on
         super().__init__(*args, **more)
         self.session = session
         self.response_class = cast("Any", functools.partial(_Response, session=session))
@@ -279,11 +279,11 @@ class _Connection(urllib3.connection.HTTPConnection):
 
 
 class _SecureConnection(_Connection, urllib3.connection.HTTPSConnection):
-    """The same, encrypted: what `_Connection` calls its base is here the class beside it."""
+    """A `_Connection` over TLS: `super()` in `_Connection` is urllib3's HTTPSConnection here."""
 
 
 class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection  # pyright: ignore[reportAssignmentType]  # a protocol that no class of urllib3's fulfils
+    ConnectionCls = _Connection  # pyright: ignore[reportAssignmentType]  # a protocol that none of urllib3's classes implements
 
 
 class _SecurePool(urllib3.HTTPSConnectionPool):

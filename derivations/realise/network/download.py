@@ -1,12 +1,12 @@
-"""Fetch a file by its SHA-256, from the first place that has it.
+"""Fetch a file by its SHA-256 from the first URL that has it.
 
 A download grows in `<sha256>.part`, under a lock, so that processes that want the same file take
-turns; what an interrupted one left is resumed with a `Range` request. Nothing reads the file before
-its hash was checked. A file with another hash is kept under the hash that it has: when the hash
-in the definition is corrected, nothing is downloaded again.
+turns; an interrupted one is resumed with a `Range` request. Nothing reads the file before its hash
+is checked. A file with another hash is kept under its own hash: once the hash in the definition is
+corrected, nothing is downloaded again.
 
-Resuming is safe whatever a server does: an answer to `Range` is used only if its `Content-Range`
-begins where the file ends, and a resumed file whose hash is wrong is fetched once more as a whole.
+Resuming is safe whatever a server does: a response to `Range` is used only if its `Content-Range`
+begins where the file ends, and a resumed file with a wrong hash is fetched once more from the start.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 CHUNK = 256 * 1024
 PROGRESS_THAT_COUNTS = 1024 * 1024
-"""A try that got so many bytes further is no failure: large files survive any number of cuts."""
+"""An attempt that got this many bytes further does not count as a failure: large files survive any number of cuts."""
 
 _NOT_FOUND = 404
 _ABSENT = frozenset({_NOT_FOUND, 410})
@@ -54,15 +54,15 @@ _NAP = 0.1
 
 @attrs.frozen(kw_only=True)
 class HashMismatch(Error):
-    """What was downloaded is not what was asked for.
+    """A downloaded file has another hash than expected.
 
     Attributes:
-        name: What was to be fetched.
-        wanted: The SHA-256 that it must have.
-        got: The SHA-256 that it has.
+        name: The name of the download.
+        wanted: The expected SHA-256.
+        got: The SHA-256 of the file.
         url: Where it came from.
-        kept: Where it lies now.
-        tried: Each other URL that was asked, and what came of it.
+        kept: The path of the file now.
+        tried: Each other URL that was tried, and its failure.
     """
 
     exit_code: ClassVar[int] = 102
@@ -76,22 +76,22 @@ class HashMismatch(Error):
 
     def __str__(self) -> str:
         others = "".join(f"; {url}: {said}" for url, said in self.tried)
-        return f"{self.name} from {self.url} has another hash: wanted sha256 {self.wanted}, got {self.got}{others}"
+        return f"hash mismatch in {self.name} from {self.url}: wanted sha256 {self.wanted}, got {self.got}{others}"
 
     @property
     def hint(self) -> str:
-        """Tell that a corrected hash costs nothing."""
-        return f"if the new file is right, put its hash into the definition; it is kept as {self.kept} and not fetched again"
+        """Return how to accept the new file, without another download."""
+        return f"if the new file is right, put its hash into the definition; the file is kept as {self.kept}, not fetched again"
 
 
 @attrs.frozen(kw_only=True)
 class Unavailable(Error):
-    """No place gave the file.
+    """No URL provided the file.
 
     Attributes:
-        name: What was to be fetched.
-        tried: Each URL and what came of it.
-        absent: Whether every place answered that it does not have the file.
+        name: The name of the download.
+        tried: Each URL and its failure.
+        absent: Whether every server answered that it does not have the file.
     """
 
     name: str
@@ -100,35 +100,35 @@ class Unavailable(Error):
 
     def __str__(self) -> str:
         answers = "; ".join(f"{url}: {said}" for url, said in self.tried)
-        return f"cannot fetch {self.name}: {answers or 'no place is known that has it'}"
+        return f"cannot fetch {self.name}: {answers or 'no known URL has it'}"
 
     @property
     def hint(self) -> str:
-        """Tell what may help."""
+        """Return what may help."""
         if self.absent:
-            return "the file has been moved or deleted; another mirror may still have it"
-        return "what has been downloaded, if anything, is kept and resumed the next time"
+            return "the file was moved or deleted; another mirror may still have it"
+        return "try again later; a partial download is kept and resumed"
 
 
 @attrs.frozen(kw_only=True)
 class Offline(Error):
-    """Something has to be fetched and nothing may be."""
+    """A file would have to be fetched, but kernix is offline."""
 
     name: str
     urls: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.name} is not here and has to be fetched, which --offline forbids"
+        return f"cannot fetch {self.name}: --offline is set"
 
     @property
     def hint(self) -> str | None:
-        """Tell where it would come from."""
+        """Return where it would come from."""
         return f"it would come from {' or '.join(self.urls)}" if self.urls else None
 
 
 @attrs.frozen(kw_only=True)
 class Wanted:
-    """A file: its hash, the places that may have it, best first, and its size if that is known."""
+    """A file to download: its hash, the URLs that may have it, best first, and its size if known."""
 
     name: str
     sha256: str
@@ -138,27 +138,27 @@ class Wanted:
 
 @attrs.define
 class _Transfer:
-    """What is known about one URL's file while it is fetched in several tries."""
+    """The state of one URL's download over several attempts."""
 
     url: str
     validator: str | None = None
     patched: bool = False
-    """Whether the file was put together from more than one answer."""
+    """Whether the file was assembled from more than one response."""
 
 
 @attrs.define(kw_only=True)
 class Downloader:
-    """Fetches files into *directory*; for one thread, for it keeps its connections open.
+    """Fetches files into *directory*; for one thread only, because it keeps its connections open.
 
     Attributes:
         directory: Where downloads grow and are kept.
         settings: How often to try, how long to wait for a server, whether to fetch at all.
-        progress: Called with bytes done and bytes expected, None if nobody told.
-        cancelled: Whether to give up.
+        progress: Called with bytes done and bytes expected, None if unknown.
+        cancelled: Whether to stop.
         session: The connections.
-        others: What fetches a URL, into a file, where that is not done over these connections.
-        shunned: The servers, by scheme and host, that lately gave nothing: they are asked last.
-        backoff: How long to wait between tries.
+        others: URL -> a function that fetches it into a file by other means.
+        shunned: The servers, by scheme and host, that recently failed: they are tried last.
+        backoff: How long to wait between attempts.
         sleep: Waits.
     """
 
@@ -174,13 +174,13 @@ class Downloader:
 
     @contextlib.contextmanager
     def fetched(self, wanted: Wanted) -> Iterator[Path]:
-        """Have the file in the body, checked, for this process alone; whatever the body leaves of it is deleted.
+        """Give the body the checked file, for this process alone, and delete it afterwards if it is still there.
 
         Raises:
             HashMismatch: the file has another hash; it is kept.
-            Unavailable: no place gave it.
+            Unavailable: no URL provided it.
             Offline: it would have to be fetched.
-            Cancelled: the user gave up.
+            Cancelled: the user interrupted the download.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         final = self.directory / wanted.sha256
@@ -194,7 +194,7 @@ class Downloader:
             raise Cancelled(wanted.name) from None
 
     def _fetch(self, wanted: Wanted, final: Path) -> None:
-        """Make *final* from the first URL that gives the right file."""
+        """Fetch *final* from the first URL that has the right file."""
         part = final.with_suffix(".part")
         mismatch: HashMismatch | None = None
         tried: dict[str, TryFailed] = {}
@@ -219,9 +219,9 @@ class Downloader:
                 )
                 tried.pop(url, None)
                 continue
-            tried[url] = TryFailed(f"it has sha256 {got} there")
+            tried[url] = TryFailed(f"the file has sha256 {got}")
             if mismatch.got == got and wanted.size is None:
-                # Two places have the same file: the hash in the definition is wrong. One with a size is an archive's.
+                # Two servers agree: the hash in the definition is wrong. (Only Debian packages have a size.)
                 break
         answers = tuple((without_credentials(url), failed.said) for url, failed in tried.items())
         if mismatch is not None:
@@ -232,10 +232,10 @@ class Downloader:
         raise Unavailable(name=wanted.name, tried=answers, absent=absent)
 
     def _rounds(self, urls: Iterable[str], tried: Mapping[str, TryFailed]) -> Iterator[tuple[str, int]]:
-        """Yield each of *urls* with how often it is to be tried again.
+        """Yield each of *urls* with the number of retries it gets.
 
-        None is, as long as there is another one to ask. Then those are asked once more that may have been out of
-        order for a moment only, as *tried* says by then.
+        With several, each is first tried once. Then those are retried whose failure, as *tried* shows by
+        then, may have been temporary.
         """
         order = sorted(urls, key=lambda url: _server(url) in self.shunned)
         if len(order) > 1:
@@ -270,14 +270,14 @@ class Downloader:
                     failures, furthest = 0, size
                 failures += 1
                 delay = self.backoff.delay(failures, status=failed.status, floor=failed.floor)
-                # A server that gave something is asked to go on before another one is.
+                # A server that sent something gets another chance before the next server.
                 allowed = max(retries, int(size > furthest))
                 if not failed.transient or failures > allowed or failed.floor > self.backoff.cap:
                     raise
                 self._wait(delay, wanted)
 
     def _try(self, transfer: _Transfer, wanted: Wanted, part: Path) -> None:
-        """Fetch what *part* lacks of the file."""
+        """Fetch the rest of the file that *part* lacks."""
         offset = _size(part)
         headers = {}
         if offset:
@@ -302,22 +302,22 @@ class Downloader:
                 self._receive(response.raw, file, wanted, start, total)
 
     def _check_size(self, wanted: Wanted, total: int | None) -> None:
-        """Refuse a file of *total* bytes, if that is known, which is not or may not be the one that is *wanted*."""
+        """Refuse a file of *total* bytes, None if unknown, that cannot or must not be the *wanted* one."""
         most = self.settings.max_download_size
         if total is None:
             return
         if wanted.size is not None and total != wanted.size:
-            msg = f"it has {total} bytes there instead of {wanted.size}"
+            msg = f"the file has {total} bytes instead of {wanted.size}"
             raise TryFailed(msg)
         if wanted.size is None and total > most:
-            msg = f"it has {total} bytes there, and max_download_size is {most}"
+            msg = f"the file has {total} bytes, but max_download_size is {most}"
             raise TryFailed(msg)
 
     def _receive(
         self, answer: urllib3.BaseHTTPResponse, file: BinaryIO, wanted: Wanted, done: int, total: int | None
     ) -> None:
         most = self._most(wanted)
-        # read1 gives what has come, so that progress is seen as it is made.
+        # read1 returns what has arrived, so that progress shows at once.
         while data := answer.read1(CHUNK, decode_content=False):
             if self.cancelled():
                 raise Cancelled(wanted.name)
@@ -326,7 +326,7 @@ class Downloader:
             self.progress(done, total)
             if done > most:
                 file.truncate(0)
-                msg = f"it has more than {most} bytes there"
+                msg = f"the file has more than {most} bytes"
                 raise TryFailed(msg)
         if total is not None and done < total:
             msg = f"the connection was cut after {done} of {total} bytes"
@@ -335,7 +335,7 @@ class Downloader:
     def _copy(self, url: str, wanted: Wanted, part: Path) -> None:
         source = Path(unquote(urlsplit(url).path))
         try:
-            # Without waiting: nobody may ever write to a fifo.
+            # Non-blocking: a fifo may never get a writer.
             opened = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
         except (OSError, ValueError) as error:
             status = _NOT_FOUND if isinstance(error, FileNotFoundError) else None
@@ -350,7 +350,7 @@ class Downloader:
                 if self.cancelled():
                     raise Cancelled(wanted.name)
                 done += len(piece)
-                self._check_size(wanted, max(done, total))  # it may grow meanwhile
+                self._check_size(wanted, max(done, total))  # it may grow while it is read
                 write_piece(file.fileno(), piece)
                 self.progress(done, max(done, total))
             file.truncate(done)  # it may end in a hole

@@ -1,4 +1,4 @@
-"""What a server's answer to a download, or its lack of one, means."""
+"""Interpret a server's response to a download, or the lack of one."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from derivations.realise.network.retry import is_transient, retry_after
 _OK = 200
 _PARTIAL = 206
 _NOT_SATISFIABLE = 416
-# No file has more than 18 digits of bytes: what has is garbage, and no number to count with.
+# No file size has more than 18 digits: a longer number is garbage.
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(?:(\d{1,18})|\*)", re.ASCII)
 _WORDS: tuple[tuple[tuple[type[Exception], ...], str, bool], ...] = (
-    ((requests.TooManyRedirects,), "too many redirections", False),
-    ((requests.exceptions.InvalidHeader,), "it contradicts itself about how long the file is", False),
+    ((requests.TooManyRedirects,), "too many redirects", False),
+    ((requests.exceptions.InvalidHeader,), "its headers disagree about the file's length", False),
     ((requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError), "no connection within {0:g} seconds", True),
-    ((requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError), "no answer within {1:g} seconds", True),
-    ((requests.exceptions.InvalidProxyURL,), "the proxy is not one", False),
+    ((requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError), "no response within {1:g} seconds", True),
+    ((requests.exceptions.InvalidProxyURL,), "the proxy's URL is invalid", False),
     ((requests.exceptions.ChunkedEncodingError,), "the connection was cut", True),
-    ((ValueError, urllib3.exceptions.LocationValueError), "not a URL that can be fetched", False),
+    ((ValueError, urllib3.exceptions.LocationValueError), "not a URL that kernix can fetch", False),
 )
 _CUTS = (http.client.IncompleteRead, http.client.RemoteDisconnected)
 _LONGEST_VALIDATOR = 256
@@ -37,13 +37,13 @@ _SHOWN = 40
 
 @attrs.frozen
 class TryFailed(Exception):
-    """One try came to nothing.
+    """One attempt failed.
 
     Attributes:
-        said: What the server said, or what was the matter, without anything of the URL.
-        transient: Whether the same may succeed soon.
-        status: The status of the answer, if there was one.
-        floor: How many seconds the server wants to be left alone.
+        said: The server's answer, or the failure, without any part of the URL.
+        transient: Whether the same request may soon succeed.
+        status: The status of the response, if there was one.
+        floor: The seconds that the server asks us to wait.
     """
 
     said: str
@@ -54,20 +54,20 @@ class TryFailed(Exception):
 
 @attrs.frozen
 class NotContinued(TryFailed):
-    """The server sent something else than the rest of the file."""
+    """The server did not send the rest of the file."""
 
 
 def is_complete(response: requests.Response, offset: int) -> bool:
-    """Return whether the server says that the file ends at *offset*, so nothing is missing."""
+    """Return whether the server reports that the file ends at *offset*, so that nothing is missing."""
     return response.status_code == _NOT_SATISFIABLE and _content_range(response)[1] == offset
 
 
 def place_in_file(response: requests.Response, offset: int) -> tuple[int, int | None]:
-    """Return where the answer's bytes belong in the file, and the length of the whole.
+    """Return the offset of the response's bytes in the file, and the length of the whole file.
 
     Raises:
-        NotContinued: a part from *offset* on was asked for, and the answer is another one.
-        TryFailed: the answer is not the file.
+        NotContinued: the part from *offset* on was requested, and the response is another part.
+        TryFailed: the response is not the file.
     """
     if response.status_code == _OK:
         return 0, _length(response)
@@ -75,7 +75,7 @@ def place_in_file(response: requests.Response, offset: int) -> tuple[int, int | 
     if response.status_code == _PARTIAL and start == offset:
         return offset, total
     if response.status_code in {_PARTIAL, _NOT_SATISFIABLE} and offset:
-        msg = "the server did not continue where the download had stopped"
+        msg = "the server did not resume the download at the requested offset"
         raise NotContinued(msg, transient=True)
     status = response.status_code
     floor = retry_after(response.headers.get("Retry-After"))
@@ -84,26 +84,26 @@ def place_in_file(response: requests.Response, offset: int) -> tuple[int, int | 
 
 
 def validator(response: requests.Response) -> str | None:
-    """Return what names this version of the file in `If-Range`; a weak tag does not."""
+    """Return the validator of this version of the file for `If-Range`; a weak tag does not qualify."""
     tag = response.headers.get("ETag")
     found = tag if tag is not None and not tag.startswith("W/") else response.headers.get("Last-Modified")
-    # What a server says is sent back to it: not if it would be a header of its own.
+    # We send this back to the server, so it must not be able to inject a header.
     usable = found is not None and len(found) <= _LONGEST_VALIDATOR and found.isprintable() and found == found.strip()
     return found if usable else None
 
 
 def explain(error: Exception, timeouts: tuple[float, float]) -> TryFailed:
-    """Return what *error* comes to, in words that hold nothing of the URL."""
+    """Return *error* as a failed attempt, described without any part of the URL."""
     for kinds, said, transient in _WORDS:
         if isinstance(error, kinds):
             return TryFailed(said.format(*timeouts), transient=transient)
     cause = _root(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return TryFailed(f"its certificate is not valid ({cause.verify_message})")
+        return TryFailed(f"its certificate is invalid ({cause.verify_message})")
     if isinstance(cause, http.client.HTTPException) and not isinstance(cause, _CUTS):
         return TryFailed(f"it does not speak HTTP ({type(cause).__name__})")
     if (refused := _NO_TUNNEL.match(str(cause))) is not None:
-        return TryFailed(f"the proxy said {refused[1][:_LONGEST_REASON]}")
+        return TryFailed(f"the proxy answered {refused[1][:_LONGEST_REASON]}")
     return TryFailed(_system_words(cause), transient=True)
 
 
@@ -116,23 +116,23 @@ def _system_words(cause: BaseException) -> str:
 
 
 def _length(response: requests.Response) -> int | None:
-    """Return how long the file is, if the answer says.
+    """Return the length of the file, if the response has it.
 
     Raises:
-        TryFailed: what it says is no length.
+        TryFailed: the length is invalid.
     """
     said = response.headers.get("Content-Length")
-    if said is None or "Transfer-Encoding" in response.headers:  # which counts (RFC 9112, 6.3)
+    if said is None or "Transfer-Encoding" in response.headers:  # which takes precedence (RFC 9112, 6.3)
         return None
     lengths = {it.strip() for it in said.split(",")}
     length = lengths.pop()
     if lengths or not _LENGTH.fullmatch(length):
-        raise TryFailed(f"its Content-Length is {said[:_SHOWN]!r}, which is no length")
+        raise TryFailed(f"its Content-Length {said[:_SHOWN]!r} is not a number")
     return int(length)
 
 
 def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
-    """Return where the answer's part begins and how long the whole is, each if it is said."""
+    """Return where the response's part begins and how long the whole file is, each None if unknown."""
     place = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if place is None:
         return None, None

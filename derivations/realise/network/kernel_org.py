@@ -1,6 +1,6 @@
-"""Ask kernel.org what there is: its announcement, its signed checksums, the key that signs them.
+"""Read kernel.org's release announcement, its signed checksums and the key that signs them.
 
-What is asked for here is small, and no hash of it is known beforehand, as opposed to `derivations.realise.network.download`.
+These files are small, and unlike those of `derivations.realise.network.download` have no hash known beforehand.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _CHUNK = 1 << 18
 
 
 class NotReached(Error):
-    """A server did not give what was asked for."""
+    """A server did not provide a file."""
 
     url: str
     said: str
@@ -52,7 +52,7 @@ class NotReached(Error):
 
     @property
     def hint(self) -> str:
-        """Tell that nothing came of it."""
+        """Return that nothing was changed."""
         return "nothing has been changed"
 
 
@@ -63,11 +63,11 @@ class KernelOrg:
     Attributes:
         settings: How often to try and how long to wait.
         server: The base of all URLs.
-        keyring: The keys to trust, if the signer is among them; None to ask the server for its key, which is
-            believed for its fingerprint.
+        keyring: The keys to trust, if the signer is among them; None to fetch the server's key, which is
+            trusted because of its fingerprint.
         signer: The fingerprint of the key that signs the checksums.
-        progress: Called with the bytes of a large download so far, and those expected.
-        backoff: How long to wait between tries.
+        progress: Called with the bytes of a download so far, and those expected.
+        backoff: How long to wait between attempts.
         sleep: Waits.
     """
 
@@ -80,11 +80,11 @@ class KernelOrg:
     sleep: Callable[[float], None] = time.sleep
 
     def announced(self) -> tuple[Announced, ...]:
-        """Return the releases that are announced.
+        """Return the announced releases.
 
         Raises:
-            NotReached: the server does not say.
-            InvalidAnnouncement: it says something else.
+            NotReached: the server does not provide the announcement.
+            InvalidAnnouncement: the file is not an announcement.
         """
         return parse_announcement(self._read(f"{self.server}/releases.json"))
 
@@ -92,7 +92,7 @@ class KernelOrg:
         """Return the SHA-256 of every archive, by version, of the directories of the *majors*: of `v6.x` for 6.
 
         Raises:
-            NotReached: a list is not there.
+            NotReached: the server does not provide a list.
             NotSigned: a list is not signed by the signer.
             ContradictorySums: a list contradicts itself.
             InvalidKeyring, NoGpgv: signatures cannot be checked.
@@ -104,15 +104,15 @@ class KernelOrg:
         for major in sorted(majors):
             url = f"{self.server}/pub/linux/kernel/v{major}.x/sha256sums.asc"
             sums = parse_sums(signed_text(url, self._read(url), keyring, self.signer))
-            # A list of another directory, however genuine, is not this one.
+            # The list of another directory, though genuine, must not pass for this one.
             found |= {version: sha256 for version, sha256 in sums.items() if version.startswith(f"{major}.")}
         return found
 
     def sha256_of(self, url: str) -> str:
-        """Return the SHA-256 of what *url* gives now; nobody has signed that.
+        """Return the SHA-256 of the file at *url* now; no signature covers it.
 
         Raises:
-            NotReached: it gives nothing.
+            NotReached: the server does not provide it.
         """
 
         def digest() -> str:
@@ -127,7 +127,7 @@ class KernelOrg:
         return self._often(url, lambda: b"".join(self._get(url, LIMIT)))
 
     def _often(self, url: str, ask: Callable[[], _T]) -> _T:
-        """Return what *ask* returns, asked again while that may help."""
+        """Return the result of *ask*, retrying while that may help."""
         failures = 0
         while True:
             try:
@@ -139,7 +139,7 @@ class KernelOrg:
                 self.sleep(self.backoff.delay(failures, status=failed.status, floor=failed.floor))
 
     def _get(self, url: str, limit: int) -> Iterator[bytes]:
-        """Yield the bytes of *url*, all of them or an error."""
+        """Yield all bytes of *url*, or raise an error."""
         done = 0
         patience = Patience(self.settings.connect_timeout, self.settings.read_timeout)
         with HttpSession(patience) as session, session.asked(url) as response:
@@ -147,7 +147,7 @@ class KernelOrg:
             while data := response.raw.read1(_CHUNK, decode_content=False):
                 done += len(data)
                 if done > limit:
-                    raise TryFailed(f"it has more than {limit} bytes")
+                    raise TryFailed(f"the file has more than {limit} bytes")
                 self.progress(done, total)
                 yield data
         if total is not None and done < total:

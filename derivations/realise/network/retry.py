@@ -1,9 +1,9 @@
-"""When a download is worth another try, and how long to wait before it.
+"""When to retry a download, and how long to wait first.
 
-Transient are broken connections, time-outs, 408, 425, 429 and 5xx but for 501, 505 and 511, as in
-Nix' `filetransfer.cc`. Waiting grows exponentially with full jitter (every client picks a moment
-in the whole interval, so that they do not come back all at once); what the server asks for in
-`Retry-After` is a floor.
+Broken connections, timeouts, 408, 425, 429 and 5xx except 501, 505 and 511 are transient, as in
+Nix's `filetransfer.cc`. The wait grows exponentially with full jitter: every client picks a moment
+in the whole interval, so that they do not all come back at once. The server's `Retry-After` is a
+lower bound.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _SERVER_ERROR = 500
 
 
 def is_transient(status: int) -> bool:
-    """Return whether a server that answered *status* may answer otherwise soon."""
+    """Return whether a server that answered *status* may soon answer differently."""
     return status in _TRANSIENT or (status >= _SERVER_ERROR and status not in _PERMANENT)
 
 
 @attrs.frozen(kw_only=True)
 class Backoff:
-    """How long to wait before the next try.
+    """How long to wait before the next attempt.
 
     Attributes:
         base: Seconds after the first failure.
-        busy: Seconds after the first failure if the server said that it is busy.
-        cap: The longest wait, and the longest that a server's wish is followed.
-        jitter: Gives a number from 0 to 1: how much of the wait is waited.
+        busy: Seconds after the first failure if the server reported that it is busy.
+        cap: The longest wait, and the longest `Retry-After` that is followed.
+        jitter: Returns a number from 0 to 1, the fraction of the wait to use.
     """
 
     base: float = 0.1
@@ -48,15 +48,15 @@ class Backoff:
     jitter: Callable[[], float] = random.random
 
     def delay(self, failures: int, *, status: int | None = None, floor: float = 0) -> float:
-        """Return the seconds to wait after so many *failures* in a row; at least *floor*."""
+        """Return the seconds to wait after *failures* in a row, at least *floor*."""
         first = self.busy if status in _BUSY else self.base
-        # The exponent is bounded: beyond it the cap holds anyway, and floats do not end.
+        # The exponent is bounded so that the float does not overflow; the cap applies long before.
         longest = min(self.cap, first * 2.0 ** min(failures - 1, 30))
         return max(floor, longest * self.jitter())
 
 
 def retry_after(value: str | None) -> float:
-    """Return the seconds that a `Retry-After` header asks for: a number or an HTTP date; 0 for none, and for nonsense."""
+    """Return the seconds that a `Retry-After` header (a number or an HTTP date) asks for; 0 if absent or invalid."""
     if value is None:
         return 0
     try:
@@ -67,5 +67,5 @@ def retry_after(value: str | None) -> float:
         TypeError,
         IndexError,
         OverflowError,
-    ):  # a server may say anything
+    ):  # a server may send anything
         return 0

@@ -1,9 +1,9 @@
-"""Clearsigned texts, verified by gpgv against one key.
+"""Verify clearsigned texts with gpgv, against one key.
 
-gpgv knows no web of trust and no network: it tells what signed a text, if the key is in the keyring that it is
-given, and writes out what the signature covers. Nothing else of the text is ever used: what stands before or behind
-the signed part, and the part itself if anything is wrong with it, is as if it were not there. What gpgv says is
-read from its status lines (`doc/DETAILS` of GnuPG), in which the fingerprint is that of the whole key.
+gpgv uses no web of trust and no network: it reports what signed a text, if the key is in the given keyring,
+and writes out what the signature covers. Only that output is used: text before or after the signed part is
+ignored, and so is everything if verification fails. gpgv's report is read from its
+status lines (`doc/DETAILS` of GnuPG), which have the fingerprint of the whole key.
 """
 
 from __future__ import annotations
@@ -28,42 +28,42 @@ _REASONS = {
     "EXPKEYSIG": "the key that signed it has expired",
     "EXPSIG": "its signature has expired",
     "REVKEYSIG": "the key that signed it has been revoked",
-    "BADSIG": "it is not what was signed",
+    "BADSIG": "its signature does not match",
     "NO_PUBKEY": "the key that signed it is not in the keyring",
     "ERRSIG": "its signature cannot be checked",
-    "NODATA": "there is no signature in it",
+    "NODATA": "it has no signature",
 }
 
 
 class NoGpgv(Error):
-    """The program that checks signatures is not there."""
+    """The program that checks signatures is not installed."""
 
     def __str__(self) -> str:
         return "gpgv, which checks signatures, is not installed"
 
     @property
     def hint(self) -> str:
-        """Tell how to get it."""
-        return "on Debian: `apt-get install gpgv`"
+        """Return how to install it."""
+        return "install it, on Debian with `apt-get install gpgv`"
 
 
 class InvalidKeyring(Error):
-    """A file holds no public keys."""
+    """A file does not contain public keys."""
 
     name: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.name} is no keyring: {self.reason}"
+        return f"{self.name} is not a keyring: {self.reason}"
 
     @property
     def hint(self) -> str:
-        """Tell how a keyring is made."""
+        """Return how to make a keyring."""
         return "`gpg --export FINGERPRINT > FILE` writes one"
 
 
 class NotSigned(Error):
-    """A text is not signed by the key that must have signed it."""
+    """A text is not signed by the required key."""
 
     name: str
     reason: str
@@ -74,22 +74,22 @@ class NotSigned(Error):
 
     @property
     def hint(self) -> str:
-        """Tell which key it must be."""
-        return f"it must be signed by the key {self.fingerprint}; nothing of it was used"
+        """Return which key must sign it."""
+        return f"it must be signed by the key {self.fingerprint}; none of it was used"
 
 
 def signed_text(name: str, message: bytes, keyring: bytes, fingerprint: str) -> str:
-    """Return what the one signature of the clearsigned *message* covers, made by the key with *fingerprint*.
+    """Return the part of the clearsigned *message* that its one signature, by the key with *fingerprint*, covers.
 
     Args:
-        name: What the message is called in errors.
+        name: The name of the message in errors.
         message: The message.
         keyring: Public keys, as `gpg --export` writes them, armored or not.
         fingerprint: The primary key's, in upper-case hexadecimal.
 
     Raises:
-        NotSigned: another key signed it, or none, or it has been changed.
-        InvalidKeyring: the keyring is none.
+        NotSigned: it has no signature, or one by another key, or was changed.
+        InvalidKeyring: the keyring contains no keys.
         NoGpgv: gpgv is not installed.
     """
     program = shutil.which("gpgv")
@@ -125,24 +125,24 @@ def signed_text(name: str, message: bytes, keyring: bytes, fingerprint: str) -> 
 
 
 def _objection(said: list[list[str]], fingerprint: str, code: int) -> str | None:
-    """Return why a message with the status lines *said* is not to be trusted, None if it is."""
+    """Return why a message with gpgv's status lines *said* cannot be trusted, None if it can."""
     kinds = [words[0] for words in said]
     for kind, reason in _REASONS.items():
         if kind in kinds:
             return reason
     valid = [words for words in said if words[0] == "VALIDSIG"]
     if len(valid) != 1 or kinds.count("GOODSIG") != 1 or kinds.count("PLAINTEXT") != 1 or code != 0:
-        return "it does not have exactly one good signature" if said else "gpgv does not understand it"
-    if valid[0][-1] != fingerprint:  # the last field is the primary key's, whichever of its keys signed
+        return "it does not have exactly one good signature" if said else "gpgv cannot read it"
+    if valid[0][-1] != fingerprint:  # the last field is the primary key's, whichever subkey signed
         return f"it is signed by another key, {valid[0][-1]}"
     return None
 
 
 def binary_keys(name: str, keys: bytes) -> bytes:
-    """Return *keys* in binary form, which alone gpgv reads.
+    """Return *keys* in binary form, the only one that gpgv reads.
 
     Raises:
-        InvalidKeyring: they are none.
+        InvalidKeyring: they are not keys.
     """
     if b"-----BEGIN PGP PUBLIC KEY BLOCK-----" in keys:
         try:
@@ -154,5 +154,5 @@ def binary_keys(name: str, keys: bytes) -> bytes:
         return found
     # A public-key packet in the old or the new form (RFC 9580, 4.2), or GnuPG's own keybox.
     if keys[:1] not in {b"\x98", b"\x99", b"\x9a", b"\xc6"} and keys[8:12] != b"KBXf":
-        raise InvalidKeyring(name, "it begins as no key does" if keys else "it is empty")
+        raise InvalidKeyring(name, "it does not begin like a key" if keys else "it is empty")
     return keys

@@ -1,4 +1,4 @@
-"""How much of the machine one build may take."""
+"""How much of the machine one build may use."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 MEMINFO = Path("/proc/meminfo")
 
 _PROCESSES = 4096
-_PROCESSES_PER_CPU = 32  # a kernel's make has four for each of its jobs
+_PROCESSES_PER_CPU = 32  # a kernel's make has four per job
 _MEMORY = 0.9  # of the machine's
 _TMPFS = 0.25  # of the machine's memory, each
 _LEFT = 256 << 20
-_LEFT_OF = 50  # a disk: of a small one less is left
+_LEFT_OF = 50  # 1/50 of a disk too small for _LEFT
 
 
 @attrs.frozen(kw_only=True)
 class Bounds:
-    """What a build may take; 0 is no bound, None a bound that fits the machine.
+    """What a build may use; 0 means no limit, None a default that suits the machine.
 
     Attributes:
         processes: How many processes and threads it may have at once.
-        memory: How many bytes of memory all of its processes may use together.
-        tmpfs: How many bytes fit into /tmp, and into /dev/shm.
-        free_space: How many bytes of the disk it has to leave free; so has what is unpacked.
+        memory: How many bytes of memory its processes may use in total.
+        tmpfs: How many bytes /tmp and /dev/shm hold, each.
+        free_space: How many bytes of the disk a build, or an unpacking, must leave free.
     """
 
     processes: int | None = None
@@ -41,7 +41,7 @@ class Bounds:
     free_space: int | None = None
 
     def for_machine(self) -> Bounds:
-        """Return these bounds with nothing left open, but for the disk."""
+        """Return these bounds with the machine's defaults filled in, except for the disk."""
         cpus = os.cpu_count() or 1
         total = meminfo()["MemTotal"]
         return attrs.evolve(
@@ -52,7 +52,7 @@ class Bounds:
         )
 
     def too_full(self, place: Path) -> int | None:
-        """Return how many bytes were to be left free on the disk of *place*, if they are not."""
+        """Return how many bytes must stay free on the disk of *place* if fewer are, else None."""
         disk = os.statvfs(place)
         size, free = disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
         left = min(_LEFT, size // _LEFT_OF) if self.free_space is None else self.free_space
@@ -60,13 +60,13 @@ class Bounds:
 
 
 def meminfo(place: Path = MEMINFO) -> Mapping[str, int]:
-    """Return what the kernel says about the machine's memory, in bytes, by its names (`proc_meminfo(5)`)."""
+    """Return the fields of `/proc/meminfo`, in bytes (`proc_meminfo(5)`)."""
     lines = [line.split() for line in place.read_text().splitlines()]
     return {words[0].rstrip(":"): int(words[1]) * (1024 if words[2:] == ["kB"] else 1) for words in lines}
 
 
 def amount(count: int) -> str:
-    """Return *count* bytes as one writes them in a configuration: `256M`, `1.5G`."""
+    """Return *count* bytes as written in a configuration: `256M`, `1.5G`."""
     for exponent, unit in ((30, "G"), (20, "M"), (10, "K")):
         if count >= 1 << exponent:
             return f"{count / (1 << exponent):.1f}".removesuffix(".0") + unit

@@ -1,21 +1,21 @@
-"""What a builder sees, as bubblewrap's arguments.
+"""What a builder sees, as arguments for bubblewrap.
 
-    /           a file system of its own, read-only, made of what the derivation mounts
+    /           a file system of its own, read-only, made of the derivation's mounts
     /build      empty, writable, where the builder starts
-    /out        empty, writable, where it leaves its outputs
-    /tmp        empty, writable, in memory; /dev/shm, too
-    /proc /dev  of this sandbox alone, read-only
-    /etc        passwd, group and hosts of this sandbox, besides what is mounted
+    /out        empty, writable, for its outputs
+    /tmp        empty, writable, in memory; so is /dev/shm
+    /proc /dev  private to this sandbox, read-only
+    /etc        the sandbox's passwd, group and hosts, besides what is mounted
 
-What is mounted at `/` is taken entry by entry, so that there is room for other mount points
-beside its own directories; the same happens to a deeper directory in which a mount point is
-missing. Symbolic links are made anew and never followed on the host: where a mount follows
-one, a result that is a link to a host file would show that file.
+A mount at `/` is split into its entries, so that other mount points fit beside its directories;
+the same happens to a deeper directory that lacks a mount point. Symbolic links are recreated and
+never followed on the host: if a mount followed one, a result that is a link to a host file would
+show that file.
 
-All namespaces are new, so there is no network but `lo`, no process but the builder's own and no
-user but 1000; further user namespaces are refused. What the machine has only once (/proc/sys and its like) would
-be writable for a builder that root started, were /proc not read-only and were the builder root's
-(`derivations.realise.sandbox.users`): either is enough. The environment is the derivation's, and the
+All namespaces are new: the only network is `lo`, the only processes are the builder's own, and the only
+user is 1000; further user namespaces are refused. What exists only once per machine (/proc/sys and the like) would
+be writable for a builder started by root, if /proc were not read-only and the builder were root
+(`derivations.realise.sandbox.users`): either protection is enough. The environment comes from the derivation, and the
 host name and the user's name are fixed.
 """
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-BUILD, OUT, TMP, SHARED = "/build", "/out", "/tmp", "/dev/shm"  # noqa: S108 -- a place inside the sandbox, where nobody else is
+BUILD, OUT, TMP, SHARED = "/build", "/out", "/tmp", "/dev/shm"  # noqa: S108 -- a path inside the sandbox, which nobody else uses
 USER, GROUP, HOST = 1000, 100, "localhost"
 ENVIRONMENT = {
     "HOME": "/homeless",
@@ -56,7 +56,7 @@ ENVIRONMENT = {
     "TMPDIR": TMP,
     "KERNIX_BUILD_TOP": BUILD,
 }
-"""What a builder finds unless its derivation says otherwise."""
+"""The builder's environment, unless its derivation overrides it."""
 
 FILES = {
     "/etc/passwd": b"root:x:0:0:root:/:/noshell\nbuilder:x:1000:100:builder:/build:/noshell\n"
@@ -66,28 +66,28 @@ FILES = {
 }
 OPTIONS = (
     "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
-    "--disable-userns",  # what a user namespace can reach is where kernels break
+    "--disable-userns",  # most kernel exploits need a user namespace
     "--cap-drop", "ALL",
     "--die-with-parent",
-    "--new-session",  # no controlling terminal, into which a builder could type
+    "--new-session",  # no controlling terminal that a builder could type into
     "--uid", str(USER), "--gid", str(GROUP), "--hostname", HOST,
     "--clearenv",
 )  # fmt: skip
 
 COVERED = ("/proc/kcore", "/proc/key-users", "/proc/keys", "/proc/sched_debug", "/proc/timer_list")
-"""What tells of the whole machine, or of other users' keys."""
+"""Files that reveal the whole machine, or other users' keys."""
 
 _CLOSED = ("/proc", "/dev", OUT)
 
 
 class MountRefused(Error):
-    """Something cannot be mounted where the derivation wants it."""
+    """A derivation's mount point is not possible."""
 
     place: str
     reason: str
 
     def __str__(self) -> str:
-        return f"nothing can be mounted at {self.place}: {self.reason}"
+        return f"cannot mount anything at {self.place}: {self.reason}"
 
 
 @attrs.frozen(kw_only=True)
@@ -95,16 +95,16 @@ class Sandbox:
     """What one builder sees and runs.
 
     Attributes:
-        mounts: Mount point -> what is seen there, read-only.
+        mounts: Mount point -> the host's path that is seen there, read-only.
         build: The host's directory for /build.
         out: The host's directory for /out.
         argv: The builder and its arguments.
         env: The builder's variables, besides those of `ENVIRONMENT`.
-        kvm: Whether /dev/kvm is there.
-        writable: Mount point -> the host's directory that is seen, and can be changed, there.
+        kvm: Whether the builder gets /dev/kvm.
+        writable: Mount point -> the host's directory that is writable there.
         leads: Whether the builder itself leads the session, as the first process in its namespace.
-        bounds: How much of the machine it may take, with nothing left open.
-        lent: Which of the writable directories are the caller's and stay so, whoever the builder is outside.
+        bounds: How much of the machine it may use, with the machine's defaults filled in.
+        lent: Those of the writable directories that belong to the caller, and still do after the build.
     """
 
     mounts: Mapping[str, Path]
@@ -121,8 +121,8 @@ class Sandbox:
     def arguments(self, open_data: Callable[[bytes], int], place: Callable[[Path], str] = str) -> list[str]:
         """Return bubblewrap's options.
 
-        *open_data* returns a descriptor from which given bytes are read, *place* where bubblewrap finds a path of
-        the host.
+        *open_data* returns a descriptor from which the given bytes can be read; *place* returns where bubblewrap
+        finds a path of the host.
 
         Raises:
             MountRefused: two mounts contradict each other.
@@ -144,13 +144,13 @@ class Sandbox:
         return arguments
 
     def _layout(self, open_data: Callable[[bytes], int]) -> _Node:
-        """Return the tree of what is to be mounted."""
+        """Return the tree of mounts."""
         root = _Node(PlainDirectory())
         for place in sorted({**self.mounts, **self.writable}):
             if place == "/":
                 root.children = _entries(self.mounts[place])
             elif place in {BUILD, TMP} or any(place == it or place.startswith(f"{it}/") for it in _CLOSED):
-                raise MountRefused(place, "the sandbox has something of its own there")
+                raise MountRefused(place, "the sandbox uses that path itself")
         root.children |= {
             "build": _Node(Bind(self.build, writable=True)),
             "dev": _Node(Special("dev"), {"shm": _Node(self._memory)}),
@@ -174,21 +174,21 @@ class Sandbox:
 
 @attrs.define
 class _Node:
-    """A place in the sandbox: what is there, and what lies on it."""
+    """A path in the sandbox: its mount, and the nodes below it."""
 
     mount: Operation
     children: dict[str, _Node] = attrs.field(factory=dict)
 
 
 def _bound(source: Path) -> Bind | Symlink:
-    """Return what shows *source*: a link as a link, whatever it points to."""
+    """Return the mount that shows *source*: a link stays a link, whatever it points to."""
     return Symlink(str(source.readlink())) if stat.S_ISLNK(source.lstat().st_mode) else Bind(source)
 
 
 def _entries(directory: Path) -> dict[str, _Node]:
     if _kind(directory) != "directory":
         place = "/"
-        raise MountRefused(place, f"{directory.name} is no directory")
+        raise MountRefused(place, f"{directory.name} is not a directory")
     return {entry.name: _Node(_bound(directory / entry.name)) for entry in os.scandir(directory)}
 
 
@@ -201,7 +201,7 @@ def _kind(path: Path) -> Literal["directory", "link", "file", "nothing"]:
 
 
 def _insert(root: _Node, place: str, new: _Node) -> None:
-    """Put *new* at *place*, opening the directories in which its mount point is missing."""
+    """Put *new* at *place*, splitting the directories that lack its mount point."""
     *above, name = place[1:].split("/")
     node, inside = root, True  # *inside*: whether the sandbox can make an entry in *node*
     for i, part in enumerate(above):
@@ -235,7 +235,7 @@ def _descend(node: _Node, name: str, inside: bool, place: str, here: str) -> tup
 
 
 def _open(node: _Node) -> None:
-    """Show the entries of *node* one by one in a directory of the sandbox's own."""
+    """Show the entries of *node* one by one, in a directory that the sandbox makes."""
     if node.mount.shown is not None:
         node.children = {**_entries(node.mount.shown), **node.children}
         for child in node.children.values():
@@ -245,8 +245,8 @@ def _open(node: _Node) -> None:
 
 
 def _emit(node: _Node, place: str, found: Callable[[Path], str]) -> Iterator[str]:
-    """Yield the options that make *node* at *place*, and then what lies on it; *found* names sources."""
-    if not (isinstance(node.mount, PlainDirectory) and node.children):  # what is made in it makes it
+    """Yield the options that make *node* at *place*, and then the nodes below it; *found* maps sources."""
+    if not (isinstance(node.mount, PlainDirectory) and node.children):  # its children create it
         yield from node.mount.options(place, found)
     for name in sorted(node.children):
         yield from _emit(node.children[name], f"{place.rstrip('/')}/{name}", found)

@@ -1,16 +1,16 @@
-"""A control group for each build (cgroup v2), where this machine lets us make them.
+"""A control group for each build (cgroup v2), where this machine allows it.
 
-The kernel then counts what the processes of a build take together, to the byte and at every moment, and lets it have
-no more: `memory.max`, with no swap besides, and `pids.max`. Where memory is over it ends the whole group at once
-(`memory.oom.group`). Afterwards the group tells which limit was met.
+The kernel then counts exactly what the processes of a build use together, and enforces the limits:
+`memory.max`, with no swap besides, and `pids.max`. Out of memory, it kills the whole group at once
+(`memory.oom.group`). Afterwards the group reports which limit was hit.
 
-A group is made below the nearest group above us that hands both controllers on and may be written to: for root
-nearly any, for a user those of their systemd session. Where there is none, our own group becomes one if it may, that is
-if it is the root of all groups, or holds no processes but ours, for which a group is made then, too (only
-groups without processes hand controllers on; cgroups(7), "no internal processes").
+A group is made below the nearest group above us that delegates both controllers and is writable: for root
+nearly any, for a user those of their systemd session. If there is none, our own group is made to delegate, if
+possible: that is, if it is the root of all groups, or holds only our processes, which then move to a new group of
+their own (only groups without processes may delegate controllers; cgroups(7), "no internal processes").
 
-A group is locked for as long as it is used. What is left of a kernix that was killed has no lock, and is ended and
-removed by the next one.
+A group is locked while it is used. The groups of a killed kernix have no lock, and the next kernix kills and
+removes them.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _PREFIX = "kernix-build-"
 _OURS = "kernix-self"
 _PATIENCE = 5.0  # seconds until a group whose processes have been killed is empty
 _TRIES = 8
-_PROGRAMS = 32  # the part of the memory that a build needs for its programs, about
-_SANDBOX = 1  # bubblewrap's outer process, which is no builder's
+_PROGRAMS = 32  # a build needs about this fraction of its memory for the code of its programs
+_SANDBOX = 1  # bubblewrap's outer process, which does not count
 
 
 @attrs.frozen
@@ -53,7 +53,7 @@ class Group:
 
     Attributes:
         place: Its directory.
-        bounds: What its processes may take, with nothing left open.
+        bounds: What its processes may use, with the machine's defaults filled in.
     """
 
     place: Path
@@ -61,7 +61,7 @@ class Group:
 
     @classmethod
     def make(cls, place: Path, bounds: Bounds) -> Self:
-        """Set the limits of the group *place*, which is new.
+        """Set the limits of the new group *place*.
 
         Raises:
             OSError: this kernel cannot limit it.
@@ -76,28 +76,28 @@ class Group:
         return cls(place, bounds)
 
     def add(self, pid: int) -> bool:
-        """Take in the process *pid*, and with it all that it will start; return whether that was possible."""
+        """Move the process *pid*, and so all its future children, into the group; return whether that worked."""
         try:
             (self.place / "cgroup.procs").write_text(str(pid))
-        except OSError:  # in a threaded group, or where a security module says so
+        except OSError:  # in a threaded group, or refused by a security module
             return False
         return True
 
     def excess(self) -> Excess | None:
-        """Return which limit the group has met."""
+        """Return which limit the group has hit, if any."""
         memory = _numbers(self.place / "memory.events")
         if self.bounds.memory and (memory.get("oom") or self._thrashes()):
             return too_large(self.bounds.memory)
         if self.bounds.processes and _numbers(self.place / "pids.events").get("max"):
             return too_many(self.bounds.processes)
         if memory.get("oom_kill"):
-            return Excess("its builder was killed, for the machine had no memory left", "memory")
+            return Excess("its builder was killed because the machine had no memory left", "memory")
         return None
 
     def _thrashes(self) -> bool:
-        """Return whether hardly anything but the pages of running programs is left to give back.
+        """Return whether hardly anything but the code pages of running programs is left to reclaim.
 
-        The kernel then drops these and reads them again, for minutes, before it says that memory is over.
+        The kernel then drops these and reads them again, for minutes, before it reports that it is out of memory.
         """
         counts, allowed = _numbers(self.place / "memory.stat"), self.bounds.memory or 0
         kept = sum(counts.get(name, 0) for name in ("anon", "shmem", "kernel")) - counts.get("slab_reclaimable", 0)
@@ -106,7 +106,7 @@ class Group:
 
 @contextlib.contextmanager
 def control_group(bounds: Bounds, proc: Path = _PROC) -> Iterator[Group | None]:
-    """Give the body a new group with *bounds*, None where there can be none, and end what is in it afterwards."""
+    """Give the body a new group with *bounds*, None where that is impossible, and kill what is in it afterwards."""
     parent = delegated(proc)
     if parent is None:
         yield None
@@ -129,7 +129,7 @@ def control_group(bounds: Bounds, proc: Path = _PROC) -> Iterator[Group | None]:
 
 
 def delegated(proc: Path = _PROC) -> Path | None:
-    """Return the group below which groups with both controllers can be made; our own is made one if need be."""
+    """Return the group below which groups with both controllers can be made; if need be, set up our own."""
     own = _own(proc)
     if own is None:
         return None
@@ -143,7 +143,7 @@ def delegated(proc: Path = _PROC) -> Path | None:
 
 
 def _own(proc: Path) -> tuple[Path, Path] | None:
-    """Return the directories of our own group, and of the topmost group that is mounted."""
+    """Return the directories of our own group and of the topmost mounted group."""
     try:
         lines = (proc / "self/cgroup").read_text().splitlines()
         mounts = (proc / "self/mountinfo").read_text().splitlines()
@@ -162,7 +162,7 @@ def _own(proc: Path) -> tuple[Path, Path] | None:
 
 
 def _plain(text: str) -> str:
-    """Return *text* without the escapes of proc_pid_mountinfo(5)."""
+    """Return *text* with the escapes of proc_pid_mountinfo(5) undone."""
     return re.sub(r"\\(\d{3})", lambda it: chr(int(it[1], 8)), text)
 
 
@@ -175,7 +175,7 @@ def _is_writable(place: Path) -> bool:
 
 
 def _hand_on(place: Path) -> bool:
-    """Let the group *place*, our own, hand the controllers on; return whether it does."""
+    """Make our own group *place* delegate the controllers; return whether that worked."""
     if not _is_writable(place) or not _words(place / "cgroup.controllers") >= CONTROLLERS:
         return False
     with contextlib.suppress(OSError):
@@ -199,7 +199,7 @@ def _enable(place: Path) -> bool:
 
 
 def _make(parent: Path) -> tuple[Path, int] | None:
-    """Return a new group below *parent*, and the descriptor that keeps it locked."""
+    """Return a new group below *parent*, and the descriptor that holds its lock."""
     for _ in range(_TRIES):
         place = parent / f"{_PREFIX}{secrets.token_hex(8)}"
         try:
@@ -209,12 +209,12 @@ def _make(parent: Path) -> tuple[Path, int] | None:
         lock = _lock(place)
         if lock is not None:
             return place, lock
-        _remove(place)  # or somebody has, who took it for an abandoned one before it was locked
+        _remove(place)  # unless another kernix has removed it as abandoned, before it was locked
     return None
 
 
 def _lock(place: Path) -> int | None:
-    """Return a descriptor that locks the group *place*, None if it is in use or gone."""
+    """Return a descriptor that holds the lock of the group *place*, None if it is in use or gone."""
     try:
         lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
@@ -233,7 +233,7 @@ def _remove_abandoned(parent: Path) -> None:
 
 
 def _remove(place: Path) -> None:
-    """Kill what is in the group *place*, and remove it once that is over."""
+    """Kill the processes in the group *place*, and remove it once they have ended."""
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         try:
@@ -251,11 +251,11 @@ def _remove(place: Path) -> None:
 
 def _kill(place: Path) -> None:
     with contextlib.suppress(OSError):
-        (place / "cgroup.kill").write_text("1")  # since Linux 5.14; before it there is nothing but `--die-with-parent`
+        (place / "cgroup.kill").write_text("1")  # since Linux 5.14; older kernels rely on `--die-with-parent` alone
 
 
 def _numbers(place: Path) -> dict[str, int]:
-    """Return the numbers of a file of lines like `oom_kill 1`, if it is there."""
+    """Return the numbers in a file of lines like `oom_kill 1`; none if the file does not exist."""
     try:
         lines = [line.split() for line in place.read_text().splitlines()]
     except OSError:

@@ -1,4 +1,4 @@
-"""Logs of builders that are still running, read as they are written."""
+"""Read the logs of running builders while they are written."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PAUSE = 0.1  # seconds
 
 
 class RunningLog:
-    """A log that somebody writes, to be used in the body of a `with`."""
+    """A log that a builder is still writing, used as a context manager."""
 
     def __init__(self, file: BinaryIO) -> None:
         """Read from *file*, opened at its beginning."""
@@ -42,15 +42,15 @@ class RunningLog:
         self._file.close()
 
     def so_far(self) -> Iterator[bytes]:
-        """Yield what has been written and was not read yet; of a log that is damaged, what is before the damage."""
+        """Yield what was written since the last read; of a damaged log, what precedes the damage."""
         while data := self._file.read(_CHUNK):
             with contextlib.suppress(zstd.ZstdError, EOFError):
                 yield self._decompressor.decompress(data)
 
     def to_the_end(self) -> Iterator[bytes]:
-        """Yield what is written until nobody writes any more."""
+        """Yield what is written until the writer ends."""
         while True:
-            is_over = not _is_written(self._file)  # before the look: what comes between the two is seen
+            is_over = not _is_written(self._file)  # before the read, so that nothing written in between is missed
             yield from self.so_far()
             if is_over:
                 return
@@ -58,14 +58,14 @@ class RunningLog:
 
 
 def running_log(logs: Path, key: bytes) -> RunningLog | None:
-    """Return the log below *logs* of the derivation with *key*, if that is being built."""
+    """Return the log below *logs* of the derivation with *key*, if it is being built."""
     path = log_path(logs, key)
     for place in path.parent.glob(f"{path.name}.*{PART}"):
         with contextlib.suppress(FileNotFoundError):
             file = place.open("rb")
             if _is_written(file):
                 return RunningLog(file)
-            file.close()  # of a process that was killed
+            file.close()  # left by a killed process
     return None
 
 

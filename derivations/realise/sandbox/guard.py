@@ -1,10 +1,10 @@
-"""A process that ends a sandbox when kernix does, however kernix ends.
+"""A process that kills a sandbox when kernix ends, however kernix ends.
 
-Bubblewrap binds the life of its first process to ours only at the end of making a sandbox (`--die-with-parent`), and
-not at all if we die between two of its steps. So a shell of our own waits beside it, in a session of its own: it knows
-the number of the sandbox's first process before any builder begins, and reads from a pipe whose other end only kernix
-holds. A line says that the sandbox has ended; an end of the pipe without it, that kernix has died, and the shell kills
-the process, with which the kernel ends all others of its namespace.
+Bubblewrap binds its first process's life to ours only at the end of making a sandbox (`--die-with-parent`), and
+not at all if we die between two of its steps. So a shell waits beside it, in its own session: it knows
+the pid of the sandbox's first process before any builder starts, and reads from a pipe whose other end only kernix
+holds. A line means that the sandbox has ended. End of file without a line means that kernix has died, and the shell
+kills that process; the kernel then kills all others in its namespace.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CODE = 'read -r first || exit 0; read -r ended || kill -KILL "$first"'
 
 
 class Guard:
-    """Guards one sandbox, until `release` says that it has ended."""
+    """Guards one sandbox until `release`."""
 
     def __init__(self) -> None:
         """Start the shell."""
@@ -40,16 +40,16 @@ class Guard:
             os.close(reader)
 
     def watch(self, first: int) -> None:
-        """Kill the process *first* when we end from now on."""
+        """From now on, kill the process *first* when we end."""
         self._write(f"{first}\n")
 
     def release(self, *, ended: bool) -> None:
-        """Let the shell end; unless everything has *ended*, it kills what it watches."""
+        """Stop the shell; unless the sandbox has *ended*, the shell kills it."""
         if ended:
             self._write("ended\n")
         os.close(self._line)
         self._shell.wait()
 
     def _write(self, text: str) -> None:
-        with contextlib.suppress(BrokenPipeError):  # somebody has killed the shell
+        with contextlib.suppress(BrokenPipeError):  # the shell was killed
             os.write(self._line, text.encode())

@@ -1,7 +1,7 @@
-"""A command in a builder's sandbox that one talks to: over pipes, or on the user's terminal.
+"""Run an interactive command in a builder's sandbox, on pipes or on the user's terminal.
 
-Nothing of it is an output of anything. What it sees is what a builder with the same mounts sees, so
-what is found out in it holds for a build.
+It produces no outputs. It sees exactly what a builder with the same mounts sees, so what it shows
+is true of a build.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ _ERRORS = 2
 
 
 class NotRealised(Error):
-    """Something that is to be seen in a sandbox has not been built."""
+    """An input of a sandbox has not been built."""
 
     names: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"nothing can be run with {', '.join(self.names)}, which is not built yet"
+        return f"cannot run anything with {', '.join(self.names)}: not built yet"
 
 
 class CannotRun(Error):
-    """A command did not begin, though there was a sandbox for it."""
+    """A command did not start, though its sandbox was made."""
 
     command: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.command} cannot be run in the sandbox: {self.reason}"
+        return f"cannot run {self.command} in the sandbox: {self.reason}"
 
 
 @contextlib.contextmanager
@@ -66,18 +66,18 @@ def session(
     writable: Mapping[str, Path] | None = None,
     bounds: Bounds | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run *argv* in a sandbox with *mounts*, and end it with all of its processes when the body ends.
+    """Run *argv* in a sandbox with *mounts*, and kill all of its processes when the body ends.
 
-    With *terminal* the command has the caller's streams, if they are a terminal through one of its own
+    With *terminal* the command gets the caller's streams, through a terminal of its own if they are one
     (`derivations.realise.sandbox.terminal`). Without, standard input and output are pipes, and `stderr` is a file
     with what was written so far. *build* and *out* are the directories for /build and /out, by default
-    empty ones that go away in the end; *writable* names further directories that can be changed. *bounds* is how many
-    processes it may have, and how much fits into what it has in memory.
+    empty ones that are deleted in the end; *writable* lists further writable directories. *bounds* limits its
+    processes and the size of its file systems in memory.
 
     Raises:
         NotRealised: an input is not in the store.
-        CannotRun: there is no such command.
-        NoUserNamespaces, NoBubblewrap, SandboxRefused, MountRefused: there is no such sandbox.
+        CannotRun: the command does not exist or does not start.
+        NoUserNamespaces, NoBubblewrap, SandboxRefused, MountRefused: the sandbox cannot be created.
     """
     places = _places(store, mounts)
     with contextlib.ExitStack() as stack:
@@ -99,14 +99,14 @@ def session(
         process.await_start()
         try:
             yield process.popen
-        except Exception:  # whatever the body made of it that nobody answered
+        except Exception:  # the body may have failed only because the command never started
             _check_begun(process, line, argv[0])
             raise
         _check_begun(process, line, argv[0])
 
 
 def scratch_for(store: Store) -> contextlib.AbstractContextManager[Path]:
-    """Return a context that gives an empty directory: the store's, or where nothing can be written there another one."""
+    """Return a context with an empty directory: in the store, or elsewhere if the store is read-only."""
     return _temporary() if store.read_only else store.scratch()
 
 
@@ -117,24 +117,24 @@ def _temporary() -> Iterator[Path]:
 
 
 class _Line(contextlib.AbstractContextManager["_Line"]):
-    """What connects us with a command: here, our own three streams."""
+    """The streams that connect us with a command: here, our own three."""
 
     streams = Streams(stdin=KEYBOARD, stdout=SCREEN, stderr=_ERRORS)
     prefix: tuple[str, ...] = ()
 
     def begin(self, process: subprocess.Popen[bytes]) -> None:
-        """Take notice that the command runs as *process*, and has the other ends by now."""
+        """Start work: the command runs as *process*, and has its ends of the streams."""
 
     def said(self) -> bytes:
-        """Return what it wrote last, if that is known."""
+        """Return the command's last output, if it is known."""
         return b""
 
     def __exit__(self, *_: object) -> None:
-        """Give back what is ours."""
+        """Restore what `begin` changed."""
 
 
 class _Pipes(_Line):
-    """Pipes, and for errors a file: nobody might read a third pipe before it is full."""
+    """Pipes, and a file for errors: a third pipe might fill up unread."""
 
     def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
@@ -143,9 +143,9 @@ class _Pipes(_Line):
         self.streams = Streams(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)
 
     def begin(self, process: subprocess.Popen[bytes]) -> None:
-        """Let our ends of the pipes be closed in the end, and the file be read as `stderr`."""
+        """Close our ends of the pipes in the end, and make the file readable as `stderr`."""
         for pipe in (process.stdin, process.stdout):
-            assert pipe is not None  # noqa: S101 -- it was asked for
+            assert pipe is not None  # noqa: S101 -- both are pipes
             self._stack.callback(_close, pipe)
         process.stderr = self._stack.enter_context(self._open())
 
@@ -159,16 +159,16 @@ class _Pipes(_Line):
         self._stack.close()
 
     def _open(self) -> IO[bytes]:
-        # Anew, since with the descriptor the command would share the place in the file.
+        # Opened anew: a duplicate of the descriptor would share the command's file offset.
         return Path(f"/proc/self/fd/{self._errors}").open("rb")
 
 
 class _Screen(_Line):
-    """A terminal of the command's own."""
+    """A terminal for the command alone."""
 
-    # The first terminal that the leader of a session opens controls it; bubblewrap shows what standard output is as
-    # /dev/console. The leader must be inside, where its number means something, and no interactive shell, whose
-    # signals the kernel keeps from the first process of a namespace.
+    # The first terminal that a session leader opens controls the session; bubblewrap offers standard output as
+    # /dev/console. The leader must be inside, where its pid is valid, and must not be an interactive shell: the
+    # kernel withholds signals from the first process of a namespace.
     prefix = ("/bin/sh", "-c", 'exec <> /dev/console >&0 2>&0; "$@"; exit $?', "sh")
 
     def __init__(self) -> None:
@@ -176,15 +176,15 @@ class _Screen(_Line):
         self.streams = Streams(**dict.fromkeys(("stdin", "stdout", "stderr"), self._terminal.inner))
 
     def begin(self, process: subprocess.Popen[bytes]) -> None:  # noqa: ARG002 -- as the others
-        """Carry what is typed in and what is written out from now on."""
+        """Relay input and output from now on."""
         self._terminal.begin()
 
     def said(self) -> bytes:
-        """Return the last that was written."""
+        """Return the last output."""
         return self._terminal.last()
 
     def __exit__(self, *_: object) -> None:
-        """Give the user's terminal back."""
+        """Restore the user's terminal."""
         self._terminal.close()
 
 
@@ -193,12 +193,12 @@ def _at_terminal() -> bool:
 
 
 def _close(pipe: IO[bytes]) -> None:
-    with contextlib.suppress(BrokenPipeError):  # what was not written to a command that is gone
+    with contextlib.suppress(BrokenPipeError):  # the command is gone, with input still unwritten
         pipe.close()
 
 
 def _places(store: Store, mounts: Mapping[str, Output]) -> dict[str, Path]:
-    """Return where the objects that are mounted lie, kept from the collector from now on."""
+    """Return the paths of the mounted objects, protected from the collector from now on."""
     todo = held_plan(store, mounts.values())
     if missing := {output.derivation.name for output in mounts.values() if output not in todo.present}:
         raise NotRealised(tuple(sorted(missing)))
@@ -211,7 +211,7 @@ def _made(directory: Path) -> Path:
 
 
 def _check_begun(process: Process, line: _Line, command: str) -> None:
-    """Raise what kept the command from beginning, if something did."""
+    """Raise the reason if the command never started."""
     ended = process.popen.poll()
     process.finish()
     if process.exit_code is not None:
@@ -221,6 +221,6 @@ def _check_begun(process: Process, line: _Line, command: str) -> None:
         raise CannotRun(why[1], why[2].strip().lower())
     if complaints:
         raise probe.explain(complaints[-1])
-    if ended:  # by itself, and said so only to the user
+    if ended:  # on its own, after reporting only to the user
         probe.check()
         raise CannotRun(command, "bubblewrap could not start it")

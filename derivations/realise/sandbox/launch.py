@@ -1,21 +1,21 @@
-"""How a sandbox of root starts: as an unprivileged user, who must reach what lies below closed directories.
+"""Start a sandbox for root: as an unprivileged user, who must reach files below closed directories.
 
-This runs as a program of its own (`launcher.command`), with nothing but the standard library, between kernix, which
-is root, and bubblewrap, which must not be: whoever is root outside of a user namespace is it in there too, where
+This runs as a separate program (`launcher.command`) that uses only the standard library, between kernix, which
+is root, and bubblewrap, which must not be: root outside all user namespaces is also root inside where
 files such as /proc/sys/kernel/core_pattern are concerned. The steps:
 
     mounts of our own ─▶ each source at /tmp/0, /tmp/1, … ─▶ limits ─▶ the builder's user ─▶ bubblewrap
 
-A store may lie below /root, whose mode is 0700. So each source is mounted at a place that the user can reach, in a
-mount namespace that nobody else sees; the sources themselves stay as closed as they are. A container's root may
-lack the right to mount; such a root makes a user namespace in which it has that right, and in which it and
+A store may be below /root, whose mode is 0700. So each source is mounted at a place that the user can reach, in a
+private mount namespace; the sources themselves stay as closed as they are. A container's root may
+lack the right to mount; it then makes a user namespace in which it has that right, and in which it and
 the builder's user are the only users.
 
-What is lent (a directory of the caller's, not of ours) is mounted so that the user's files are root's on the disk
-(mount_setattr(2)). On a file system that cannot do this, the files are given to the user, and whoever started
-us takes them back.
+Lent directories (the caller's, not ours) are mounted so that the user's files belong to root on the disk
+(mount_setattr(2)). Where the file system does not support this, the files are given to the user, and the process
+that started us takes them back.
 
-Should kernix die meanwhile, bubblewrap finds no options and ends (`derivations.realise.sandbox.process`).
+If kernix dies meanwhile, bubblewrap finds no options and ends (`derivations.realise.sandbox.process`).
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class _Complaint(Exception):
-    """A step failed; what is said of it ends in the builder's log."""
+    """A step failed; its message goes to the builder's log."""
 
 
 def launch(plan: int, argv: Sequence[str]) -> None:
-    """Become *argv*, as the descriptor *plan* says: a JSON object with the fields of `launcher.Plan`."""
+    """Exec *argv* as planned in the descriptor *plan*: a JSON object, written by `launcher.Launcher.command`."""
     with open(plan, encoding="ascii") as file:
         wanted = json.load(file)
     try:
@@ -67,7 +67,7 @@ def launch(plan: int, argv: Sequence[str]) -> None:
 
 
 def join_session_keyring() -> None:
-    """Let this thread, and what it starts, have a session keyring of its own, if this kernel has keyrings."""
+    """Give this thread, and what it starts, a new session keyring, if this kernel has keyrings."""
     number = _KEYCTL.get(platform.machine())
     if number is not None:
         _libc.syscall(ctypes.c_long(number), ctypes.c_int(_JOIN_SESSION_KEYRING), None)
@@ -90,14 +90,14 @@ def _start(wanted: dict[str, Any], argv: Sequence[str]) -> None:
         os.setresuid(user, user, user)
         _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     join_session_keyring()
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and so would what it becomes
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and the program it execs would inherit that
         signal.signal(number, signal.SIG_DFL)
     with _step(f"running {argv[0]}"):
         os.execve(argv[0], list(argv), {})  # noqa: S606 -- there is no shell
 
 
 def _let_open_again(user: int, *, terminal: bool) -> None:
-    """Let *user* open its standard streams by name (/dev/stderr), as far as they are pipes, or a *terminal* of its own."""
+    """Let *user* open its standard streams by name (/dev/stderr) if they are pipes, or its own *terminal*."""
     for stream in range(3):
         mode = os.fstat(stream).st_mode
         if stat.S_ISFIFO(mode) or (terminal and stat.S_ISCHR(mode)):
@@ -115,7 +115,7 @@ def _step(name: str) -> Iterator[None]:
 
 
 def _separate(user: int, groups: Sequence[int]) -> None:
-    """Enter a new mount namespace, by way of a user namespace if we may not make one otherwise."""
+    """Enter a new mount namespace, through a user namespace if we may not make one directly."""
     try:
         _unshare(_CLONE_NEWNS)
     except PermissionError:
@@ -125,7 +125,7 @@ def _separate(user: int, groups: Sequence[int]) -> None:
 
 @contextlib.contextmanager
 def _mapper(users: str, groups: set[int]) -> Iterator[None]:
-    """Have the maps of the user namespace that the body enters written from outside, as only that may map many."""
+    """Write the maps of the body's new user namespace from outside: only then may they have several entries."""
     pid, (reader, writer) = os.getpid(), os.pipe()
     helper = os.fork()
     if helper == 0:
@@ -142,7 +142,7 @@ def _mapper(users: str, groups: set[int]) -> Iterator[None]:
         os.close(writer)
         _, status = os.waitpid(helper, 0)
     if status:
-        raise OSError(os.waitstatus_to_exitcode(status), "the maps of its users were refused")
+        raise OSError(os.waitstatus_to_exitcode(status), "its user and group maps were refused")
 
 
 def _write_maps(pid: int, users: str, groups: str) -> None:
@@ -155,7 +155,7 @@ def _write_maps(pid: int, users: str, groups: str) -> None:
 
 
 def _show(sources: Sequence[str], lent: Mapping[str, int | None]) -> None:
-    """Mount each of *sources*, or what was *lent* of it, at its number in the stage, which may cover some of them."""
+    """Mount each of *sources*, or its mount in *lent*, at its number in the stage, which may cover some of them."""
     opened = [os.open(source, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC) for source in sources]
     _mount("tmpfs", STAGE, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755")
     for number, (source, descriptor) in enumerate(zip(sources, opened, strict=True)):
@@ -171,7 +171,7 @@ def _show(sources: Sequence[str], lent: Mapping[str, int | None]) -> None:
 
 
 def _borrowed(source: str, wanted: Mapping[str, Any]) -> int | None:
-    """Return a mount of *source* in which root's files are the user's; None if the files themselves were given away."""
+    """Return a mount of *source* that shows root's files as the user's; None if the user got the files instead."""
     with contextlib.suppress(OSError):
         tree = _syscall(_OPEN_TREE, _AT_FDCWD, os.fsencode(source), _OPEN_TREE_CLONE | os.O_CLOEXEC)
         attributes = struct.pack("=QQQQ", _MOUNT_ATTR_IDMAP, 0, 0, _users(wanted["user"]))
@@ -206,7 +206,7 @@ def _users(user: int) -> int:
 
 
 def _give(source: str, user: int, users: range) -> None:
-    """Give the tree *source* to *user*, if all of it is ours, or was given to one of *users* and not taken back."""
+    """Give the tree *source* to *user*, if all of it is ours, or was given to one of *users* and never taken back."""
     for change in (False, True):
         for _, directories, files, descriptor in os.fwalk(source, follow_symlinks=False):
             for name in (".", *directories, *files):
@@ -214,7 +214,7 @@ def _give(source: str, user: int, users: range) -> None:
                 if change:
                     os.chown(name, user, user, dir_fd=descriptor, follow_symlinks=False)
                 elif owner != os.geteuid() and owner not in users:
-                    raise PermissionError(1, "it is another user's", f"{source}: {name}")
+                    raise PermissionError(1, "it belongs to another user", f"{source}: {name}")
 
 
 def _unshare(flags: int) -> None:

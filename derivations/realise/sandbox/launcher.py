@@ -1,4 +1,4 @@
-"""Start bubblewrap, by itself or, for root, as the unprivileged user of one build."""
+"""Start bubblewrap, directly or, for root, as the unprivileged user of one build."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CODE = (
 
 
 class Files:
-    """Data that a process reads from descriptors."""
+    """Data that a child process reads from descriptors."""
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
         self.descriptors: list[int] = []
@@ -50,10 +50,10 @@ class Launcher:
     """How one sandbox starts.
 
     Attributes:
-        user: The user that it runs as, None for ourselves.
-        lent: Writable directories in it that are the caller's, and so is what is made there.
-        terminal: Whether it has a terminal of its own.
-        sources: What it mounts, in the order in which its places were asked for.
+        user: The user that it runs as, None for our own.
+        lent: Writable directories in it that belong to the caller, like everything made there.
+        terminal: Whether it has its own terminal.
+        sources: The paths that it mounts, in the order of the calls to `place`.
     """
 
     user: int | None
@@ -62,20 +62,20 @@ class Launcher:
     sources: dict[Path, str] = attrs.field(factory=dict)
 
     def place(self, source: Path) -> str:
-        """Return where bubblewrap is to find *source*."""
+        """Return the path at which bubblewrap finds *source*."""
         if self.user is None:
             return str(source)
         return self.sources.setdefault(source, f"{launch.STAGE}/{len(self.sources)}")
 
     def give(self, directories: Iterable[Path]) -> None:
-        """Give the user those of *directories* that are ours, which are empty."""
+        """Give the user those of *directories*, all empty, that are ours."""
         if self.user is not None:
             for directory in directories:
                 if directory not in self.lent:
                     os.chown(directory, self.user, self.user)
 
     def take_back(self) -> None:
-        """Be the owner again of what was lent; nothing of the user may run any more."""
+        """Take back the ownership of what was lent; no process of the user may still run."""
         if self.user is not None:
             for directory in self.lent:
                 if directory.lstat().st_uid == self.user:
@@ -84,10 +84,10 @@ class Launcher:
     def command(
         self, argv: Iterable[str], limits: Mapping[str, int], open_data: Callable[[bytes], int], *, kvm: bool = False
     ) -> list[str]:
-        """Return the command that becomes *argv*; *open_data* returns a descriptor from which given bytes are read.
+        """Return the command that execs *argv*; *open_data* returns a descriptor from which the given bytes can be read.
 
-        For root, *limits* (names of `resource` -> values) are set on the way. With *kvm* the user may use /dev/kvm
-        as far as its group may.
+        For root, it first sets *limits* (names of `resource` -> values). With *kvm* the user gets the group of
+        /dev/kvm.
         """
         if self.user is None:
             launch.join_session_keyring()
@@ -107,10 +107,10 @@ class Launcher:
 
 @contextlib.contextmanager
 def launcher(lent: Iterable[Path] = (), *, terminal: bool = False) -> Iterator[Launcher]:
-    """Give the body a way to start one sandbox, with a user of its own if we are root.
+    """Give the body a launcher for one sandbox, with a user of its own if we are root.
 
     Raises:
-        NoBuildUser: we are root, and there is no other user to be.
+        NoBuildUser: we are root, and no other user is available.
     """
     with build_user() as user:
         found = Launcher(user, frozenset(lent), terminal)
@@ -121,7 +121,7 @@ def launcher(lent: Iterable[Path] = (), *, terminal: bool = False) -> Iterator[L
 
 
 def reclaim(tree: Path) -> None:
-    """Be the owner of *tree* and of all in it that belongs to the owner of *tree*; nobody changes it meanwhile."""
+    """Take the ownership of *tree*, and of everything in it with the same owner; nothing may change it meanwhile."""
     owner, mine = tree.lstat().st_uid, (os.geteuid(), os.getegid())
     if owner == mine[0]:
         return

@@ -1,18 +1,18 @@
-"""What builders wrote: kept on disk for later, split into lines for now.
+"""The logs of builders: stored on disk, and split into lines as they arrive.
 
-A log is `logs/<2>/<62>.zst` in the store's home, after the hexadecimal key of the derivation: the
-builder's output as it came, compressed; that of a silent builder is empty. Until the builder has
-ended it has a temporary name, that with `.<random>.part` behind it, and whoever writes it holds a lock on it (`flock(2)`);
-what was written a moment ago can be read there (`derivations.realise.sandbox.follow_log`). A log never stops a build: where it cannot be
-written any more the rest of the output is read and dropped, so the builder does not wait for a
-reader.
+A log is `logs/<2>/<62>.zst` in the store's home, named after the hexadecimal key of the derivation: the
+builder's unchanged output, compressed; for a silent builder it is empty. While the builder runs, the
+name has `.<random>.part` appended, and the writer holds a lock on the file (`flock(2)`);
+others can read there what was written a moment ago (`derivations.realise.sandbox.follow_log`). A log never stops a
+build: once it cannot be written, the rest of the output is read and dropped, so that the builder never
+blocks.
 
-A line `@kernix {...}` is a builder's word to us, a JSON object on one line:
+A line `@kernix {...}` is a message from a builder to us, a JSON object on one line:
 
-    {"error": "…", "hint": "…", "kind": "…"}    why it is going to fail; the last one counts
+    {"error": "…", "hint": "…", "kind": "…"}    why it will fail; the last one counts
     {"progress": [done, expected]}              expected may be null
-    {"warning": "…"}                            what the user should know and stops nothing
-    {"kvm": "…"}                                why KVM does not work on this machine, where something else did
+    {"warning": "…"}                            what the user should know, though nothing failed
+    {"kvm": "…"}                                why KVM does not work on this machine, where emulation did
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ LEVEL = 3
 LONGEST_LINE = 1 << 16
 PART = ".part"
 FLUSH = 0.5
-"""Seconds after which what was written can be read by others."""
+"""Longest delay, in seconds, before others can read what was written."""
 
 _DAMAGED = (zstd.ZstdError, EOFError)
 _MARK = "@kernix "
@@ -56,7 +56,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)
 
 
 class LogMissing(Error):
-    """There is no log of a build."""
+    """A build has no log."""
 
     name: str
 
@@ -65,12 +65,12 @@ class LogMissing(Error):
 
     @property
     def hint(self) -> str:
-        """Tell how a result comes to have no log."""
-        return "it was not built here, is made by kernix itself, or its result was found by equal inputs"
+        """Return why a result may have no log."""
+        return "it was not built here, kernix made it without a builder, or an earlier result was reused"
 
 
 class LogDamaged(Error):
-    """The file that holds a log cannot be read."""
+    """The file of a log cannot be read."""
 
     name: str
     path: Path
@@ -80,12 +80,12 @@ class LogDamaged(Error):
 
     @property
     def hint(self) -> str:
-        """Tell what is left of it."""
-        return f"`zstdcat {shlex.quote(str(self.path))}` shows what can still be read"
+        """Return how to read what is left of it."""
+        return f"`zstdcat {shlex.quote(str(self.path))}` prints what is still readable"
 
 
 def log_path(logs: Path, key: bytes) -> Path:
-    """Return where the log of the derivation with *key* lies below *logs*."""
+    """Return the path below *logs* of the log of the derivation with *key*."""
     text = key.hex()
     return logs / text[:2] / f"{text[2:]}.zst"
 
@@ -107,12 +107,12 @@ def read_log(logs: Path, key: bytes, name: str) -> bytes:
 
 
 def harmless(text: str) -> str:
-    """Return *text* without what would do something to the user's terminal: that is not what was meant."""
+    """Return *text* without control characters and escape sequences, which would act on the user's terminal."""
     return _CONTROL.sub("", text)
 
 
 def spoken_log(logs: Path, key: bytes) -> Path | None:
-    """Return where the log of the derivation with *key* lies, if there is one and something is in it."""
+    """Return the path of the log of the derivation with *key*, if it exists and is not empty."""
     path = log_path(logs, key)
     try:
         with zstd.ZstdFile(path) as file:
@@ -124,11 +124,11 @@ def spoken_log(logs: Path, key: bytes) -> Path | None:
 
 
 class LogWriter:
-    """A log that is being written; its directory and file are made with the first byte, or at the end.
+    """A log that is being written; its directory and file are created with the first byte, or at the end.
 
     Attributes:
         size: How many bytes the builder wrote.
-        is_pending: Whether some of them cannot be read by others yet.
+        is_pending: Whether others cannot yet read some of them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -142,7 +142,7 @@ class LogWriter:
         self._broken = False
 
     def write(self, data: bytes) -> None:
-        """Append *data*, or drop it once the log cannot be written any more."""
+        """Append *data*, or drop it if the log can no longer be written."""
         self.size += len(data)
         if self._broken:
             return
@@ -158,7 +158,7 @@ class LogWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Let others read what was written so far."""
+        """Make what was written so far readable to others."""
         self.is_pending = False
         self._flushed = time.monotonic()
         if self._broken or self._file is None:
@@ -169,7 +169,7 @@ class LogWriter:
             self._give_up()
 
     def close(self) -> Path | None:
-        """Finish the log and return its place, or None if nothing was written or could be."""
+        """Finish the log and return its path, or None if it is empty or could not be written."""
         if self._file is None:
             self.write(b"")
         if self._broken or self._file is None:
@@ -186,11 +186,13 @@ class LogWriter:
     def _open(self) -> zstd.ZstdFile:
         self.path.parent.mkdir(exist_ok=True)
         self._raw = self._part.open("wb")
-        fcntl.flock(self._raw, fcntl.LOCK_EX)  # somebody who looks whether it is written holds it for a moment
+        fcntl.flock(
+            self._raw, fcntl.LOCK_EX
+        )  # a reader that checks whether it is being written holds the lock for a moment
         return zstd.ZstdFile(self._raw, "wb", level=LEVEL)
 
     def _end(self) -> None:
-        """Let go of the file, and of the lock with it."""
+        """Close the file, and release the lock with it."""
         if self._raw is not None:
             self._raw.close()
 
@@ -206,7 +208,7 @@ class LogWriter:
 
 
 class Lines:
-    """Output as lines, as it comes: the last ones, and what they say to us."""
+    """Splits output into lines as it arrives; keeps the last ones, and parses the messages among them."""
 
     def __init__(self) -> None:
         self.tail: collections.deque[str] = collections.deque(maxlen=TAIL)
@@ -214,7 +216,7 @@ class Lines:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[Said]:
-        """Return what the lines that *data* completes are: text to show, or progress."""
+        """Return the lines that *data* completes: text to show, or messages."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > LONGEST_LINE:
             lines.append(self._rest)
@@ -222,7 +224,7 @@ class Lines:
         return [said for line in lines if (said := self._take(line)) is not None]
 
     def finish(self) -> list[Said]:
-        """Return what the last line is, if no newline ends it."""
+        """Return the last line, if no newline ended it."""
         rest, self._rest = self._rest, b""
         said = self._take(rest) if rest else None
         return [] if said is None else [said]
@@ -243,7 +245,7 @@ class Lines:
 
 @attrs.frozen
 class Complaint:
-    """Why a builder says that it is going to fail."""
+    """A builder's message about why it will fail."""
 
     sentence: str
     advice: str | None = None
@@ -252,7 +254,7 @@ class Complaint:
 
 @attrs.frozen
 class Mark:
-    """How far a builder says that it is."""
+    """A builder's progress."""
 
     done: int
     expected: int | None
@@ -260,24 +262,24 @@ class Mark:
 
 @attrs.frozen
 class Caution:
-    """What a builder says that the user should know."""
+    """A builder's warning to the user."""
 
     text: str
 
 
 @attrs.frozen
 class NoKvm:
-    """Why a builder says that KVM does not work on this machine."""
+    """A builder's report that KVM does not work on this machine, and why."""
 
     reason: str
 
 
 Said: TypeAlias = str | Mark | Caution | NoKvm
-"""A line of text, or a word to us."""
+"""A line of text, or a message to us."""
 
 
 def _parse(text: str) -> Complaint | Mark | Caution | NoKvm | None:
-    """Return what the JSON *text* says, or None if that is no word of ours."""
+    """Return the message in the JSON *text*, or None if it is not one."""
     try:
         said: Any = parse_json(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What bubblewrap can be asked to make at a place in the sandbox: operations, each of which says by which options."""
+"""What bubblewrap can make at a place in the sandbox: operations, each with the options that make it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class Operation:
-    """The base of all: neither makes anything nor shows anything of the host."""
+    """The base class: makes nothing and shows nothing of the host."""
 
     @property
     def shown(self) -> Path | None:
-        """Return what of the host is seen there, None if it is the sandbox's own."""
+        """Return the host's path that it shows, None if it shows none."""
         return None
 
-    def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- most need no host's path
-        """Return what makes it at *place*; *found* returns where bubblewrap finds a path of the host."""
+    def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- most need no path of the host
+        """Return the options that make it at *place*; *found* returns where bubblewrap finds a path of the host."""
         return ()
 
     def closing(self, place: str) -> Options:  # noqa: ARG002 -- as above
-        """Return what follows when everything below *place* is made."""
+        """Return the options that follow once everything below *place* is made."""
         return ()
 
 
@@ -44,13 +44,13 @@ class Bind(Operation):
         return self.source
 
     def options(self, place: str, found: Callable[[Path], str]) -> Options:
-        """Return that it is mounted."""
+        """Return the option that mounts it."""
         return ("--bind" if self.writable else "--ro-bind", found(self.source), place)
 
 
 @attrs.frozen
 class Inside(Operation):
-    """The host's *source*, in a directory that is mounted: it is there without more."""
+    """The host's *source*, already visible because the directory around it is mounted."""
 
     source: Path
 
@@ -62,45 +62,45 @@ class Inside(Operation):
 
 @attrs.frozen
 class PlainDirectory(Operation):
-    """A directory in what is mounted above it."""
+    """A directory in the mount above it."""
 
     def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
-        """Return that it is made."""
+        """Return the option that creates it."""
         return ("--dir", place)
 
 
 @attrs.frozen
 class Opened(Operation):
-    """A file system of the sandbox's own, in memory, in which there is room for mount points; read-only at last."""
+    """A file system in memory that holds mount points; read-only in the end."""
 
     def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
-        """Return that it is mounted."""
+        """Return the option that mounts it."""
         return ("--tmpfs", place)
 
     def closing(self, place: str) -> Options:
-        """Return that nothing more is made in it."""
+        """Return the option that makes it read-only."""
         return ("--remount-ro", place)
 
 
 @attrs.frozen
 class Scratch(Operation):
-    """A file system in memory that the builder may write to, of at most *size* bytes if that is not 0."""
+    """A writable file system in memory, of at most *size* bytes unless that is 0."""
 
     size: int | None
 
     def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
-        """Return that it is mounted."""
+        """Return the option that mounts it."""
         return (*(("--size", str(self.size)) if self.size else ()), "--tmpfs", place)
 
 
 @attrs.frozen
 class Special(Operation):
-    """A file system of the sandbox's own of the kind that the kernel fills."""
+    """A private file system that the kernel fills: proc or dev."""
 
     kind: Literal["proc", "dev"]
 
     def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
-        """Return that it is mounted."""
+        """Return the option that mounts it."""
         return (f"--{self.kind}", place)
 
 
@@ -111,16 +111,16 @@ class Symlink(Operation):
     target: str
 
     def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
-        """Return that it is made."""
+        """Return the option that creates it."""
         return ("--symlink", self.target, place)
 
 
 @attrs.frozen
 class DataFile(Operation):
-    """A read-only file with the bytes that *descriptor* gives."""
+    """A read-only file with the bytes read from *descriptor*."""
 
     descriptor: int
 
     def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
-        """Return that it is made."""
+        """Return the option that creates it."""
         return ("--perms", "0444", "--file", str(self.descriptor), place)

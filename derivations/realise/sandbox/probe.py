@@ -1,8 +1,8 @@
-"""Whether this machine can run the sandbox, found out by running one.
+"""Check that this machine can run the sandbox, by running one.
 
-Settings that look right say little: a kernel may have user namespaces and a security module, or the
-container around us, may still refuse them. So the question is put to bubblewrap itself, with the
-options of a build, and only its refusal is explained from the machine's settings.
+Settings that look right prove little: the kernel may have user namespaces, and a security module or the
+container around us may still refuse them. So bubblewrap is run with the options of a build, and only if it
+refuses are the machine's settings used to explain why.
 """
 
 from __future__ import annotations
@@ -35,51 +35,51 @@ profile bwrap {path} flags=(unconfined) {{
 
 
 class NoBubblewrap(Error):
-    """Bubblewrap is not there, or too old."""
+    """Bubblewrap is not installed, or too old."""
 
     reason: str
 
     def __str__(self) -> str:
-        return f"no sandbox: {self.reason}"
+        return f"cannot sandbox builds: {self.reason}"
 
     @property
     def hint(self) -> str:
-        """Tell how to get it."""
+        """Return how to install it."""
         return f"install bubblewrap {OLDEST[0]}.{OLDEST[1]} or newer, on Debian with `apt-get install bubblewrap`"
 
 
 class NoUserNamespaces(Error):
-    """The machine does not let us make user namespaces, without which there is no sandbox."""
+    """This machine does not allow user namespaces, which the sandbox needs."""
 
     message: str
     advice: str
 
     def __str__(self) -> str:
-        return f"no sandbox: this machine refuses user namespaces ({self.message})"
+        return f"cannot sandbox builds: this machine refuses user namespaces ({self.message})"
 
     @property
     def hint(self) -> str:
-        """Tell what to change on this machine."""
+        """Return what to change on this machine."""
         return self.advice
 
 
 class SandboxRefused(Error):
-    """Bubblewrap could not make the sandbox, for a reason that only it knows."""
+    """Bubblewrap could not make the sandbox, and the machine's settings do not explain why."""
 
     message: str
 
     def __str__(self) -> str:
-        return f"no sandbox: {self.message}"
+        return f"cannot sandbox builds: {self.message}"
 
     @property
     def hint(self) -> str:
-        """Tell how to find out more."""
-        return "`kernix doctor` runs a probe and tells what to change"
+        """Return how to find out more."""
+        return "run `kernix doctor`, which probes the sandbox and says what to change"
 
 
 @functools.cache
 def bubblewrap() -> Path:
-    """Return the program that makes sandboxes.
+    """Return the path of `bwrap`.
 
     Raises:
         NoBubblewrap: it is not installed.
@@ -96,9 +96,9 @@ def check(proc: Path = Path("/proc"), program: Path | None = None) -> None:
 
     Raises:
         NoBubblewrap: bubblewrap is missing or too old.
-        NoUserNamespaces: the machine does not let us.
-        SandboxRefused: something else is in the way.
-        NoBuildUser: we are root, and there is no other user to be.
+        NoUserNamespaces: the machine does not allow user namespaces.
+        SandboxRefused: bubblewrap failed for another reason.
+        NoBuildUser: we are root, and no other user is available.
     """
     program = bubblewrap() if program is None else program
     version = _version(program)
@@ -125,7 +125,7 @@ def check(proc: Path = Path("/proc"), program: Path | None = None) -> None:
 
 
 def explain(complaint: str, proc: Path = Path("/proc"), program: Path | None = None) -> Error:
-    """Return the error for bubblewrap's *complaint*, with what to change as far as the settings in *proc* tell."""
+    """Return the error for bubblewrap's *complaint*, with advice from the settings in *proc*."""
     lines = [line.removeprefix("bwrap: ") for line in complaint.splitlines() if line]
     message = lines[-1] if lines else "bubblewrap gave no reason"
     if advice := _advice(proc, program):
@@ -133,14 +133,14 @@ def explain(complaint: str, proc: Path = Path("/proc"), program: Path | None = N
     if re.search(r"uid map|namespace|RTM_NEWADDR|Operation not permitted|No permissions", message):
         return NoUserNamespaces(
             message,
-            "inside a container, start it so that it may make user namespaces "
+            "in a container, allow user namespaces when you start it "
             "(for Docker: `--security-opt seccomp=unconfined --security-opt systempaths=unconfined`)",
         )
     return SandboxRefused(message)
 
 
 def _advice(proc: Path, program: Path | None) -> str | None:
-    """Return what to change, judged by the machine's settings below *proc*."""
+    """Return which of the machine's settings below *proc* to change, if any."""
     if _setting(proc, "kernel/unprivileged_userns_clone") == 0:
         return "allow them: `sysctl -w kernel.unprivileged_userns_clone=1`"
     if _setting(proc, "user/max_user_namespaces") == 0:
@@ -148,7 +148,7 @@ def _advice(proc: Path, program: Path | None) -> str | None:
     if _setting(proc, "kernel/apparmor_restrict_unprivileged_userns") == 1:
         profile = APPARMOR_PROFILE.format(path=program or "/usr/bin/bwrap")
         return (
-            "AppArmor allows them to named programs only: write the following to /etc/apparmor.d/bwrap and run "
+            "AppArmor allows them only for programs with a profile: write the following to /etc/apparmor.d/bwrap and run "
             f"`apparmor_parser -r /etc/apparmor.d/bwrap`\n{profile}"
         )
     return None
@@ -163,8 +163,8 @@ def _setting(proc: Path, name: str) -> int | None:
 
 def _version(program: Path) -> tuple[int, ...]:
     try:
-        told = subprocess.run([program, "--version"], capture_output=True, text=True, env={}, check=False).stdout
+        output = subprocess.run([program, "--version"], capture_output=True, text=True, env={}, check=False).stdout
     except OSError as error:
-        reason = f"{program} cannot be run ({error.strerror})"
+        reason = f"cannot run {program} ({error.strerror})"
         raise NoBubblewrap(reason) from None
-    return tuple(int(number) for number in re.findall(r"\d+", told))
+    return tuple(int(number) for number in re.findall(r"\d+", output))

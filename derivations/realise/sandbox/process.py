@@ -1,23 +1,23 @@
-"""A sandbox at work: started, killed, and certainly over.
+"""A running sandbox: start it, kill it, and make sure that it has ended.
 
-Bubblewrap (A) starts the first process of a new process namespace (B), which starts the builder. We
-learn B's number from bubblewrap's status descriptor and hold on to it by a pidfd. When B ends the
-kernel kills every process in the namespace and waits for them before the pidfd becomes ready: so
-whoever waits for B's pidfd knows that no process is left that could write to the outputs,
-whatever double forks, closed descriptors or ignored signals there were. A's end alone
-says less: it comes as soon as the builder ends, with B's end still under way.
+Bubblewrap (A) starts the first process of a new PID namespace (B), which starts the builder. We
+learn B's pid from bubblewrap's status descriptor and hold a pidfd of it. When B ends, the kernel
+kills every process in the namespace, and waits for them before the pidfd becomes ready. So once
+B's pidfd is ready, no process is left that could write to the outputs, whatever double forks,
+closed descriptors or ignored signals there were. A's end alone says less: A ends as soon as the
+builder does, while B may still be exiting.
 
-Should we be killed ourselves, `--die-with-parent` ends A and B. It is tied to the *thread* that
-started A: a `Process` is started, watched and finished in one thread.
+If we are killed, `--die-with-parent` ends A and B. It is tied to the *thread* that started A, so
+a `Process` is started, watched and finished in one thread.
 
-Bubblewrap reads its options from a pipe that we fill only once its resource limits are set; to
-prepare a child before it runs anything would cost a fork of this whole process. B reads its filter of
-system calls from another, which we fill once the sandbox has been made, as it tells by reading a byte, and the limits
-that count in its namespaces are set. Should we die before, bubblewrap finds no options, or an empty filter, which the
-kernel refuses: there is no builder. B is bound to A's life, and A to ours, only some steps later, and would not notice
-that we died between. So a guard (`derivations.realise.sandbox.guard`) learns B's number before B gets its filter, and kills B
-when we are gone.
-Where we are root, A begins as a program of ours that becomes bubblewrap (`derivations.realise.sandbox.launch`).
+Bubblewrap reads its options from a pipe that we fill only after its resource limits are set; setting
+them in the child before it runs anything would mean forking this whole process. B reads its seccomp
+filter from another pipe. We fill that one after the sandbox is made (bubblewrap signals this by
+reading a byte) and after the limits that count in its namespaces are set. If we die first, bubblewrap
+finds no options, or an empty filter, which the kernel refuses: no builder runs. B is bound to A's
+life, and A to ours, only some steps later; until then neither would notice our death. So a guard
+(`derivations.realise.sandbox.guard`) learns B's pid before B gets its filter, and kills B when we are gone.
+When we are root, A starts as a program of ours that execs bubblewrap (`derivations.realise.sandbox.launch`).
 """
 
 from __future__ import annotations
@@ -51,25 +51,25 @@ if TYPE_CHECKING:
 
 
 PATIENCE = 60.0
-"""Seconds after which processes that SIGKILL does not end are given up: they hang in the kernel."""
+"""Seconds to wait for processes after SIGKILL: beyond that they hang in the kernel."""
 
-_FIRST_TO_GO = "900"  # of 1000: a machine without memory is to end builders, and neither us nor anybody else
-_SETUP = 60.0  # seconds that a sandbox may take to be made
-_START = 5.0  # seconds that bubblewrap may take to tell B's number before it is killed without
+_FIRST_TO_GO = "900"  # of 1000: out of memory, the kernel should kill builders, not us or other programs
+_SETUP = 60.0  # seconds that making a sandbox may take
+_START = 5.0  # seconds to wait for B's pid before bubblewrap is killed without it
 
 
 class Unkillable(Error):
-    """Processes of a sandbox did not end when they were killed."""
+    """Processes of a sandbox survived SIGKILL."""
 
     pid: int
 
     def __str__(self) -> str:
-        return f"process {self.pid} of a build does not end though it was killed"
+        return f"process {self.pid} of a build did not exit after SIGKILL"
 
 
 @attrs.frozen(kw_only=True)
 class Streams:
-    """What a sandboxed command has for its standard input, output and errors, in the terms of `subprocess.Popen`."""
+    """The standard input, output and errors of a sandboxed command, as `subprocess.Popen` takes them."""
 
     stdin: int
     stdout: int
@@ -77,21 +77,21 @@ class Streams:
 
 
 class Process:
-    """A running sandbox, to be used in the body of a `with`; when that ends nothing of it is left.
+    """A running sandbox, used as a context manager; none of its processes is left afterwards.
 
     Attributes:
-        output: A descriptor for what the builder writes, if it was given no streams.
-        status: A descriptor that can be read when `read_status` is to be called.
-        popen: Bubblewrap itself, which ends as the builder does.
-        end: A descriptor that can be read once the builder has ended.
-        group: The control group that bounds it, if there can be one here.
-        exit_code: How the builder ended; None if it never began or something killed the sandbox.
+        output: A descriptor for reading the builder's output, if no streams were given.
+        status: A descriptor that becomes readable when `read_status` must be called.
+        popen: Bubblewrap itself, which ends when the builder does.
+        end: A descriptor that becomes readable when the builder has ended.
+        group: The control group that limits it, if this machine allows one.
+        exit_code: The builder's exit code; None if it never started or something killed the sandbox.
     """
 
     output: int
 
     def __init__(self, sandbox: Sandbox, streams: Streams | None = None) -> None:
-        """Start *sandbox* with *streams*; without them it reads nothing and writes into a pipe of ours."""
+        """Start *sandbox* with *streams*; by default its input is empty and its output goes to a pipe of ours."""
         self.exit_code: int | None = None
         self._said = b""
         self._first: tuple[int, int] | None = None  # B: pid and pidfd
@@ -103,9 +103,9 @@ class Process:
                 self.output, output = _pipe(mine, theirs)
                 os.set_blocking(self.output, False)
                 streams = Streams(stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-            self.status, told = _pipe(mine, theirs)
-            # It can be read, too: for lack of a reader A would die, and B wait for it for ever, had we been killed.
-            status = os.open(f"/proc/self/fd/{told}", os.O_RDWR | os.O_CLOEXEC)
+            self.status, status_end = _pipe(mine, theirs)
+            # Opened for reading, too: if we were killed, A would die for lack of a reader, and B wait for ever.
+            status = os.open(f"/proc/self/fd/{status_end}", os.O_RDWR | os.O_CLOEXEC)
             theirs.callback(os.close, status)
             starter = mine.enter_context(launcher(sandbox.lent, terminal=sandbox.leads))
             self.group = mine.enter_context(control_group(sandbox.bounds))
@@ -127,7 +127,7 @@ class Process:
                     mine.callback(os.close, self.end)
                     if starter.user is None:
                         resource.prlimit(self.popen.pid, resource.RLIMIT_CORE, (0, 0))
-                        self._limit_tasks = _counts_by_namespace()  # root's are limited on the way
+                        self._limit_tasks = _counts_by_namespace()  # root's are limited by the launcher
                     if self.group is not None and not self.group.add(self.popen.pid):
                         self.group = None
                     with contextlib.suppress(BrokenPipeError), open(fill, "wb", closefd=False) as file:
@@ -151,31 +151,31 @@ class Process:
 
     @property
     def first(self) -> int | None:
-        """Return the number of B, if it is known."""
+        """Return the pid of B, if it is known."""
         return None if self._first is None else self._first[0]
 
     def read_status(self) -> bool:
-        """Take in what bubblewrap tells, and let the builder begin; return False when it will tell nothing more."""
+        """Read bubblewrap's status, and let the builder start; return False at the end of the status."""
         data = os.read(self.status, 1 << 12)
         *documents, self._said = (self._said + data).split(b"\n")
         for document in documents:
-            told = json.loads(document)
-            if "child-pid" in told and self._first is None:
+            status = json.loads(document)
+            if "child-pid" in status and self._first is None:
                 with contextlib.suppress(ProcessLookupError):
-                    self._first = told["child-pid"], os.pidfd_open(told["child-pid"])
+                    self._first = status["child-pid"], os.pidfd_open(status["child-pid"])
                     self._mine.callback(os.close, self._first[1])
                     self._let_begin(self._first[0])
-            self.exit_code = told.get("exit-code", self.exit_code)
+            self.exit_code = status.get("exit-code", self.exit_code)
         return bool(data)
 
     def await_start(self, patience: float | None = None) -> None:
-        """Wait until B is known, or will not be, and at most *patience* seconds for each of its steps."""
+        """Wait until B is known, or never will be, at most *patience* seconds for each message."""
         while self._first is None and _ready(self.status, patience):
             if not self.read_status():
                 break
 
     def _let_begin(self, first: int) -> None:
-        """Set the limits that count for B and what comes from it, and let it go on."""
+        """Set the limits of B and its descendants, and let it continue."""
         if self._gate is None:
             return
         poll = select.poll()
@@ -194,14 +194,14 @@ class Process:
         os.close(gate)
 
     def _shut(self) -> None:
-        """Let the builder not begin, if it has not."""
+        """Keep the builder from starting, if it has not started."""
         if self._gate is not None:
             os.close(self._gate)
             self._gate = None
 
     def kill(self) -> None:
         """Kill every process of the sandbox."""
-        # Between A's fork and B's first steps only A's death would go unnoticed by B.
+        # Just after A's fork, B would not notice A's death: so wait for B's pid first.
         self._shut()
         self.await_start(_START)
         if self._first is not None:
@@ -211,7 +211,7 @@ class Process:
             self.popen.kill()
 
     def finish(self) -> None:
-        """End what still runs, and wait until nothing does.
+        """Kill what still runs, and wait until nothing does.
 
         Raises:
             Unkillable: processes hang in the kernel.
@@ -228,7 +228,7 @@ class Process:
 
 
 def _options(sandbox: Sandbox, starter: Launcher, files: Files, *steps: tuple[str, int]) -> bytes:
-    """Return bubblewrap's options for *sandbox*, and for what it reads when it has been made."""
+    """Return bubblewrap's options for *sandbox*, and for the *steps* that follow once it is made."""
     starter.give([sandbox.build, sandbox.out, *sandbox.writable.values()])
     options = sandbox.arguments(files.open, starter.place)
     options += [str(word) for step in steps for word in step]
@@ -236,7 +236,7 @@ def _options(sandbox: Sandbox, starter: Launcher, files: Files, *steps: tuple[st
 
 
 def _command(sandbox: Sandbox, starter: Launcher, files: Files, *options: tuple[str, int]) -> list[str]:
-    """Return what starts bubblewrap, which waits until its arguments can be read to their end."""
+    """Return the command that starts bubblewrap, which waits until it has read all of its arguments."""
     words = [str(word) for option in options for word in option]
     argv = [str(probe.bubblewrap()), *words, "--", *sandbox.argv]
     limits = {"RLIMIT_CORE": 0}
@@ -246,12 +246,12 @@ def _command(sandbox: Sandbox, starter: Launcher, files: Files, *options: tuple[
 
 
 def _hard(processes: int) -> int:
-    """Return how many there can be at all: more than *processes*, so that too many are seen before no more can be."""
+    """Return the kernel's limit for *processes*: higher, so that we see the excess before forks fail."""
     return processes + processes // 8 + 16
 
 
 def _counts_by_namespace() -> bool:
-    """Return whether RLIMIT_NPROC counts the processes of a user namespace: since Linux 5.14, not all of a user's."""
+    """Return whether RLIMIT_NPROC counts per user namespace, as since Linux 5.14, and not all processes of a user."""
     version = [int(it) for it in re.findall(r"\d+", os.uname().release)[:2]]
     return version >= [5, 14]
 
@@ -266,7 +266,7 @@ def _spawn(command: list[str], streams: Streams, descriptors: list[int]) -> subp
         env={},
         cwd="/",
         umask=0o022,
-        start_new_session=True,  # Ctrl-C is for us to hear; we pass it on as SIGKILL
+        start_new_session=True,  # Ctrl-C is for us; we pass it on as SIGKILL
     )
 
 
@@ -278,7 +278,7 @@ def _gate(reader: contextlib.ExitStack) -> tuple[int, int | None]:
 
 
 def _full_pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
-    """Return a pipe with one byte, into which something can be written again once that has been read."""
+    """Return a pipe that is full, and becomes writable once its one byte has been read."""
     read, write = _pipe(reader, writer)
     fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 1)  # a page, and each write takes one
     os.write(write, b"x")

@@ -1,4 +1,4 @@
-"""Run a builder and keep nothing of it: what it says is all that is wanted."""
+"""Run a builder and discard its outputs; only its messages matter."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @attrs.define
 class Rehearsal:
-    """What became of a builder.
+    """How a rehearsal ended.
 
     Attributes:
         failure: Why it failed, if it did.
-        cautions: What it said that the user should know.
-        no_kvm: Why it said that KVM does not work on this machine, if it did.
+        cautions: Its warnings.
+        no_kvm: Why KVM does not work on this machine, if the builder reported that.
     """
 
     failure: BuildFailed | None = None
@@ -32,20 +32,20 @@ class Rehearsal:
     no_kvm: str | None = None
 
     def note_no_kvm(self, reason: str) -> None:
-        """Take *reason* as what is wrong with KVM."""
+        """Record *reason* as why KVM does not work."""
         self.no_kvm = reason
 
 
 def is_ready(store: Store, derivation: Derivation) -> bool:
-    """Return whether all that *derivation* is built from is in *store*; what is stays there."""
+    """Return whether all inputs of *derivation* are in *store*; those that are stay there."""
     return not held_plan(store, derivation.inputs).build
 
 
 def rehearse(store: Store, derivation: Derivation, *, kvm: bool) -> Rehearsal:
-    """Return what comes of the builder of *derivation*, which is ready; it sees /dev/kvm if *kvm* says so.
+    """Run the builder of *derivation*, whose inputs are ready, and return how it ended; with *kvm* it gets /dev/kvm.
 
     Raises:
-        Error: there is no sandbox.
+        Error: the sandbox cannot be created.
     """
     inputs = held_plan(store, derivation.inputs).present
     rehearsal = Rehearsal()

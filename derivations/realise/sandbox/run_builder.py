@@ -1,4 +1,4 @@
-"""Run one builder: hear what it says, stop it in time, and tell what became of it."""
+"""Run one builder: read its output, enforce its limits, and report how it ended."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ if TYPE_CHECKING:
 CHUNK = 1 << 16
 
 _NO_SPACE = os.strerror(errno.ENOSPC)
-_NO_FORK = (os.strerror(errno.EAGAIN), "Cannot fork")  # dash and BusyBox give no reason
+_NO_FORK = (os.strerror(errno.EAGAIN), "Cannot fork")  # dash and BusyBox print no reason
 
 
 @attrs.frozen(kw_only=True)
 class BuildFailed(Error):
-    """A builder did not succeed.
+    """A builder failed.
 
     Attributes:
         name: The derivation's name.
         reason: What happened.
-        tail: The last lines that the builder wrote.
-        log: Where all of them are, if there are any.
-        advice: What the builder said could be done.
-        kind: What the builder called the failure.
+        tail: The last lines of its output.
+        log: The file with all of its output, if there is any.
+        advice: What the builder suggests doing about it.
+        kind: The builder's name for this kind of failure.
     """
 
     exit_code: ClassVar[int] = 100
@@ -66,19 +66,19 @@ class BuildFailed(Error):
     @property
     def hint(self) -> str | None:
         """Return the builder's own advice, else where the log is."""
-        return self.advice or (f"the whole log is in {self.log}" if self.log is not None else None)
+        return self.advice or (f"the full log is {self.log}" if self.log is not None else None)
 
 
 @attrs.frozen(kw_only=True)
 class BuildTimedOut(BuildFailed):
-    """A builder took too long."""
+    """A builder exceeded a time limit."""
 
     exit_code: ClassVar[int] = 101
 
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """How long a builder may run and be silent, in seconds, and how much it may print, in bytes."""
+    """How long a builder may run and how long it may print nothing, in seconds, and how much it may print, in bytes."""
 
     timeout: float | None = None
     max_silent_time: float | None = None
@@ -87,14 +87,14 @@ class Limits:
 
 @attrs.frozen(kw_only=True)
 class Watcher:
-    """Who is told what a builder says, and tells when to stop it.
+    """Callbacks for a builder's output, and the way to stop it.
 
     Attributes:
-        line: Called with each line.
-        progress: Called when the builder says how far it is.
-        caution: Called when the builder says what the user should know.
-        no_kvm: Called with the reason when the builder says that KVM does not work.
-        cancel: A descriptor that can be read once the build is to be stopped.
+        line: Called with each line of text.
+        progress: Called when the builder reports progress.
+        caution: Called when the builder reports a warning.
+        no_kvm: Called with the reason when the builder reports that KVM does not work.
+        cancel: A descriptor that becomes readable when the build must stop.
     """
 
     line: Callable[[str], None]
@@ -105,13 +105,13 @@ class Watcher:
 
 
 def run(sandbox: Sandbox, *, name: str, log: Path, limits: Limits, watcher: Watcher) -> None:
-    """Run the builder of the derivation called *name*; what it writes goes to the file *log*.
+    """Run the builder of the derivation called *name*; its output goes to the file *log*.
 
     Raises:
-        BuildFailed: it did not end with success.
+        BuildFailed: it failed.
         BuildTimedOut: it took longer than *limits* allow.
-        Cancelled: *watcher* said so.
-        NoUserNamespaces, NoBubblewrap, SandboxRefused, MountRefused: there is no such sandbox.
+        Cancelled: *watcher* stopped it.
+        NoUserNamespaces, NoBubblewrap, SandboxRefused, MountRefused: the sandbox cannot be created.
     """
     session = _Session(LogWriter(log), limits, watcher)
     try:
@@ -131,16 +131,16 @@ def run(sandbox: Sandbox, *, name: str, log: Path, limits: Limits, watcher: Watc
         raise _refusal(sandbox.argv, facts)
     if process.exit_code != 0:
         facts["advice"] = _advice(session.lines.tail, sandbox.bounds)
-        said = session.lines.complaint
-        if said is not None:
-            facts["advice"] = said.advice or facts["advice"]
-            raise BuildFailed(reason=said.sentence, kind=said.kind, **facts)
+        complaint = session.lines.complaint
+        if complaint is not None:
+            facts["advice"] = complaint.advice or facts["advice"]
+            raise BuildFailed(reason=complaint.sentence, kind=complaint.kind, **facts)
         raise BuildFailed(reason=f"its builder {_end(process.exit_code)}", **facts)
 
 
 @attrs.frozen
 class _Stop:
-    """Why a builder was stopped; without an error, because the user wanted it."""
+    """Why a builder was stopped; *error* is None if the user stopped it."""
 
     error: type[BuildFailed] | None
     reason: str = ""
@@ -152,7 +152,7 @@ class _Stop:
 
 
 class _Session:
-    """Listening to one builder."""
+    """The output of one builder, read until the builder ends or exceeds a limit."""
 
     def __init__(self, log: LogWriter, limits: Limits, watcher: Watcher) -> None:
         self.lines = Lines()
@@ -162,7 +162,7 @@ class _Session:
         self._heard = 0.0
 
     def listen(self, process: Process, watch: Watch) -> _Stop | None:
-        """Listen until the builder ends, or return why it has to; *watch* it meanwhile."""
+        """Read until the builder ends, or return why it must be stopped; *watch* checks its use of the machine."""
         poll = select.poll()
         for descriptor in (process.output, process.status, process.end, self._watcher.cancel):
             poll.register(descriptor, select.POLLIN)
@@ -174,20 +174,20 @@ class _Session:
             ready = self._wait(poll, watch.due() if seconds is None else min(seconds, watch.due()))
             if self._watcher.cancel in ready:
                 return _Stop(None)
-            # Closed by the builder, but it may go on: only its end is its end.
+            # A builder that has closed its output may still run.
             if process.output in ready and not self._hear(process.output):
                 poll.unregister(process.output)
             if process.status in ready and not process.read_status():
                 poll.unregister(process.status)
             if self.log.size > self._limits.max_log_size:
-                return _Stop(BuildFailed, f"its builder wrote more than {self._limits.max_log_size} bytes of log")
+                return _Stop(BuildFailed, f"its builder printed more than {self._limits.max_log_size} bytes")
             if process.end in ready:
                 return None
             if (excess := watch.look(process.first)) is not None:
                 return _Stop.of(excess)
 
     def _wait(self, poll: select.poll, seconds: float) -> set[int]:
-        """Return what can be read within *seconds*; before a pause the log is brought up to date."""
+        """Return the descriptors that become readable within *seconds*; flush the log before a pause."""
         if self.log.is_pending:
             seconds = min(seconds, FLUSH)
         ready = {descriptor for descriptor, _ in poll.poll(seconds * 1000 + 1)}
@@ -196,13 +196,13 @@ class _Session:
         return ready
 
     def drain(self, output: int) -> None:
-        """Take what is left in the pipe of a builder that has ended."""
+        """Read what is left in the pipe of a builder that has ended."""
         while self._hear(output) and self.log.size <= self._limits.max_log_size:
             pass
         self._tell(self.lines.finish())
 
     def _hear(self, output: int) -> bool:
-        """Take in what the builder wrote; return False at the end of it."""
+        """Read some output of the builder; return False at its end."""
         try:
             data = os.read(output, CHUNK)
         except BlockingIOError:
@@ -227,7 +227,7 @@ class _Session:
                     self._watcher.line(each)
 
     def _patience(self, started: float) -> tuple[float | None, _Stop | None]:
-        """Return how many seconds the builder has left, and what is wrong when they are over."""
+        """Return how many seconds the builder has left, and why it is stopped after them."""
         now, limits = time.monotonic(), self._limits
         left: tuple[float | None, _Stop | None] = (None, None)
         if limits.timeout is not None:
@@ -236,7 +236,7 @@ class _Session:
         if limits.max_silent_time is not None:
             silence = self._heard + limits.max_silent_time - now
             if left[0] is None or silence < left[0]:
-                reason = f"its builder was silent for more than {_seconds(limits.max_silent_time)}"
+                reason = f"its builder printed nothing for more than {_seconds(limits.max_silent_time)}"
                 left = silence, _Stop(BuildTimedOut, reason)
         return left
 
@@ -246,19 +246,19 @@ def _seconds(count: float) -> str:
 
 
 def _advice(tail: Iterable[str], bounds: Bounds) -> str | None:
-    """Return what may help a builder whose last words are *tail*."""
-    said = "\n".join(tail)
-    if bounds.tmpfs and _NO_SPACE in said:
+    """Return a hint for a builder whose last lines are *tail*."""
+    text = "\n".join(tail)
+    if bounds.tmpfs and _NO_SPACE in text:
         what, limit = f"{TMP} and {SHARED} hold {amount(bounds.tmpfs)} each", "tmpfs"
-    elif bounds.processes and any(it in said for it in _NO_FORK):
+    elif bounds.processes and any(it in text for it in _NO_FORK):
         what, limit = f"a build may have {bounds.processes} processes at once", "processes"
     else:
         return None
-    return f"{what}, which may be why: {Excess('', limit).advice}"
+    return f"{what}, which may be the cause: {Excess('', limit).advice}"
 
 
 def _end(exit_code: int) -> str:
-    """Return how a builder ended; a shell, and bubblewrap, add 128 to a signal's number."""
+    """Return how a builder ended; shells and bubblewrap add 128 to a signal's number."""
     try:
         return f"was killed by {signal.Signals(exit_code - 128).name}"
     except ValueError:
@@ -266,10 +266,10 @@ def _end(exit_code: int) -> str:
 
 
 def _refusal(argv: tuple[str, ...], facts: dict[str, Any]) -> Error:
-    """Return why a builder never ran."""
+    """Return the error for a builder that never ran."""
     complaint = [line for line in facts["tail"] if line.startswith("bwrap: ")]
     if not complaint:
         return BuildFailed(reason="its sandbox was killed", **facts)
     if (why := re.match(r"bwrap: execvp .*: (.*)", complaint[-1])) is not None:
-        return BuildFailed(reason=f"its builder {argv[0]} cannot be run ({why[1]})", **facts)
+        return BuildFailed(reason=f"cannot run its builder {argv[0]} ({why[1]})", **facts)
     return probe.explain(complaint[-1])

@@ -1,29 +1,30 @@
-"""The system calls that a builder may not make, as a classic BPF program for the kernel.
+"""The seccomp filter of a builder: which system calls it may not make, as a classic BPF program.
 
-What is refused, on each architecture and on the 32-bit one that the same kernel runs:
+Refused, on each architecture and on the 32-bit one that the same kernel runs:
 
     chmod family, open family that creates, mknod    EPERM   if the mode has setuid or setgid
     every call on extended attributes                ENOTSUP as on a file system without them
-    socket, socketpair                               EAFNOSUPPORT for families that no network
-                                                             namespace keeps apart (AF_VSOCK), and
-                                                             for those that no build needs (AF_ALG)
-    ptrace and its like on process 1                 EPERM   it could not tell that the builder ended
+    socket, socketpair                               EAFNOSUPPORT for families that network
+                                                             namespaces do not isolate (AF_VSOCK),
+                                                             and that no build needs (AF_ALG)
+    ptrace and the like on process 1                 EPERM   which could then not report the end of
+                                                             the builder
     ioctl that types into a terminal                 EPERM   TIOCSTI, TIOCLINUX
-    openat2, io_uring, socketcall                    ENOSYS  their arguments lie in memory, where
+    openat2, io_uring, socketcall                    ENOSYS  their arguments are in memory, where
                                                              no filter sees them
-    keys, bpf, perf, userfaultfd, mounts, kexec, …   ENOSYS  not kept apart by namespaces, or only
-                                                             of use to attack the kernel
-    shmget, and on 32 bit ipc                        ENOSYS  such memory outlives every process
-                                                             that it could be counted for
-    calls newer than this list                       ENOSYS  as on the kernel of its time
-    x32's numbers                                    ENOSYS  an ABI of its own that nobody needs
+    keys, bpf, perf, userfaultfd, mounts, kexec, …   ENOSYS  not isolated by namespaces, or useful
+                                                             only to attack the kernel
+    shmget, and on 32 bit ipc                        ENOSYS  this memory outlives every process it
+                                                             could be charged to
+    calls newer than this list                       ENOSYS  as on a kernel of its time
+    x32's numbers                                    ENOSYS  a separate ABI that nobody needs
     any other architecture                           the process is killed
 
-Modes and extended attributes are what the store does not keep; a builder that needs them finds
-out while it builds. libseccomp (pyseccomp) is not used: it knows the calls of its own release, 2.5.4 of Debian 12 neither
-`setxattrat` nor `open_tree_attr`, so that the filter would depend on the machine, and it would be one more library that a
-machine must have. The numbers are those of the kernel's `syscall.tbl` files, the form of the
-program that of `linux/filter.h` and `linux/seccomp.h`.
+The store keeps neither such modes nor extended attributes; a builder that needs them fails while it builds, not
+later. libseccomp (pyseccomp) is not used: it knows only the calls of its own release (2.5.4, in Debian 12, lacks
+`setxattrat` and `open_tree_attr`), so the filter would depend on the machine, which would also need one more
+library. The numbers come from the kernel's `syscall.tbl` files, the format of the program from
+`linux/filter.h` and `linux/seccomp.h`.
 """
 
 from __future__ import annotations
@@ -46,18 +47,18 @@ if TYPE_CHECKING:
 
 MODE_MASK = stat.S_ISUID | stat.S_ISGID
 FAMILIES = (1, 2, 10, 16)
-"""The sockets that a builder may have: AF_UNIX, AF_INET, AF_INET6, AF_NETLINK."""
+"""The socket families that a builder may use: AF_UNIX, AF_INET, AF_INET6, AF_NETLINK."""
 
 TYPING = (0x5412, 0x541C)
-"""The requests of ioctl that type into a terminal: TIOCSTI, TIOCLINUX."""
+"""The ioctl requests that type into a terminal: TIOCSTI, TIOCLINUX."""
 
 FIRST = 1
-"""The number of the sandbox's first process, which reports how the builder ended."""
+"""The pid of the sandbox's first process, which reports how the builder ended."""
 
 NEWEST = 467
-"""The last call that this filter knows of. Since 424 all architectures number new calls alike."""
+"""The last call that this filter knows. Since 424, all architectures number new calls alike."""
 
-CREATES = 0o100 | 0o20000000  # O_CREAT and the own bit of O_TMPFILE, the same on all of these architectures
+CREATES = 0o100 | 0o20000000  # O_CREAT and O_TMPFILE's own bit, the same on all these architectures
 
 _INSTRUCTION = struct.Struct("<HBBI")
 _LOAD = 0x20  # BPF_LD | BPF_W | BPF_ABS
@@ -78,24 +79,24 @@ class UnknownMachine(Error):
     machine: str
 
     def __str__(self) -> str:
-        return f"no sandbox for machines of type {self.machine!r}, only for {', '.join(sorted(MACHINES))}"
+        return f"cannot sandbox builds on {self.machine!r}, only on {', '.join(sorted(MACHINES))}"
 
 
 @attrs.frozen(kw_only=True)
 class Abi:
-    """How one architecture numbers the calls that matter.
+    """The numbers that one architecture gives the calls concerned.
 
     Attributes:
         audit: The AUDIT_ARCH number.
-        modes: Calls that set a mode -> which argument it is.
-        creates: Calls that set a mode if they create -> arguments (flags, mode).
+        modes: Calls that set a mode -> the index of the mode argument.
+        creates: Calls that set a mode if they create a file -> the indexes of the arguments (flags, mode).
         xattrs: Calls on extended attributes.
         sockets: Calls that make sockets; their first argument is the family.
-        handles: Calls that take hold of another process -> which argument is its number.
+        handles: Calls that act on another process -> the index of the pid argument.
         ioctl: The call whose second argument is a request.
-        absent: Calls that are to be absent.
-        private: From where on an architecture has calls of its own, which are needed.
-        x32: Whether numbers from 2**30 are another ABI.
+        absent: Calls that appear not to exist.
+        private: The first number of the architecture's own calls, which are allowed.
+        x32: Whether numbers from 2**30 on belong to another ABI.
     """
 
     audit: int
@@ -117,8 +118,8 @@ _XATTR_AT = range(463, 467)
 _ABSENT = (*range(425, 434), 437, 442, 443, 467)
 _PIDFD_OPEN = 434
 
-# Behind each table's shared part: add_key, request_key, keyctl, bpf, userfaultfd, perf_event_open, open_by_handle_at,
-# syslog, the loading of modules and of kernels, shmget, and on i386 and ARM socketcall and ipc.
+# In each `absent`, after the shared part: add_key, request_key, keyctl, bpf, userfaultfd, perf_event_open,
+# open_by_handle_at, syslog, the loading of modules and kernels, shmget, and on i386 and ARM socketcall and ipc.
 X86_64 = Abi(
     audit=0xC000003E,
     modes={90: 1, 91: 1, 268: 2, 452: 2, 85: 1, 133: 1, 259: 2},
@@ -162,7 +163,7 @@ ARM = Abi(
     private=0xF0000,
 )
 MACHINES = {"x86_64": (X86_64, I386), "aarch64": (AARCH64, ARM)}
-"""`uname -m` -> the ABIs that a kernel for this machine may serve."""
+"""`uname -m` -> the ABIs that a kernel for this machine may support."""
 
 
 @functools.cache
@@ -170,20 +171,20 @@ def program(machine: str) -> bytes:
     """Return the filter for a kernel whose `uname -m` is *machine*.
 
     Raises:
-        UnknownMachine: nobody has written down its calls yet.
+        UnknownMachine: there is no table of its calls.
     """
     if machine not in MACHINES:
         raise UnknownMachine(machine)
     code = _load(_ARCHITECTURE)
     for abi in MACHINES[machine]:
         rules = _rules(abi)
-        # A conditional jump reaches 255 instructions only, so this one hops over an unconditional one.
+        # A conditional jump reaches only 255 instructions, so this one skips an unconditional one.
         code += _jump(_EQUAL, abi.audit, 1, 0) + _INSTRUCTION.pack(0x05, 0, 0, len(rules) // 8) + rules
     return code + _return(_KILL)
 
 
 def _rules(abi: Abi) -> bytes:
-    """Return the part of the program that decides about one architecture."""
+    """Return the part of the program for one architecture."""
     code = _load(_NUMBER)
     if abi.x32:
         code += _jump(_AT_LEAST, _X32, 0, 1) + _return(_ERRNO | errno.ENOSYS)
@@ -210,13 +211,13 @@ def _rules(abi: Abi) -> bytes:
 
 
 def _none_of(argument: int, values: Iterable[int]) -> bytes:
-    """Refuse if *argument*, of which the kernel uses 32 bits, is one of *values*."""
+    """Refuse the call if *argument*, of which the kernel uses 32 bits, is one of *values*."""
     tests = b"".join(_jump(_EQUAL, value, 0, 1) + _return(_ERRNO | errno.EPERM) for value in values)
     return _load(_ARGUMENTS + 8 * argument) + tests + _return(_ALLOW)
 
 
 def _mode(argument: int) -> bytes:
-    """Refuse if the mode in *argument* has a bit that gives rights away."""
+    """Refuse the call if the mode in *argument* has setuid or setgid."""
     # Both machines are little-endian: the low word, which holds every bit of a mode, comes first.
     return _load(_ARGUMENTS + 8 * argument) + _jump(_ANY_BIT, MODE_MASK, 0, 1) + _return(_ERRNO | errno.EPERM)
 

@@ -1,10 +1,10 @@
-"""A terminal of its own for a command in the sandbox, shown on the user's.
+"""A pseudo-terminal for a command in the sandbox, shown on the user's terminal.
 
-A process may type into the terminal that controls it (TIOCSTI), and the shell that we return to would read
-that as the user's words. So no command gets the user's terminal: it gets a new pseudo-terminal, which
-controls its session so that job control works in it, and we carry the bytes between the two. The user's
-is in raw mode meanwhile: Ctrl-C and Ctrl-Z are for the command. Whatever ends us, but SIGKILL, the
-user's terminal is put back as it was (`tty_ioctl(4)`, `pty(7)`).
+A process may type into its controlling terminal (TIOCSTI), and the shell that we return to would take that for
+the user's input. So no command gets the user's terminal: it gets a new pseudo-terminal, which
+controls its session so that job control works, and we relay the bytes between the two. Meanwhile the user's
+terminal is in raw mode: Ctrl-C and Ctrl-Z go to the command. However we end, except by SIGKILL, the
+user's terminal is restored (`tty_ioctl(4)`, `pty(7)`).
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Terminal:
-    """A new terminal with the size and the settings of the user's; it must be closed.
+    """A new terminal with the size and settings of the user's; it must be closed.
 
     Attributes:
-        inner: The command's end, ours until it has begun.
+        inner: The command's end, open here until the command has started.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Terminal:
         self._handlers: dict[int, Any] = {}
 
     def begin(self) -> None:
-        """Let the command have its end, and carry what is typed and written from now on."""
+        """Leave the command its end, and relay input and output from now on."""
         os.close(self.inner)
         self.inner = -1
         if threading.current_thread() is threading.main_thread():
@@ -61,13 +61,13 @@ class Terminal:
         self._relay.start()
 
     def last(self) -> bytes:
-        """Return the last bytes that were written, once the command and all of its processes are gone."""
+        """Return the last bytes of output, once the command and all of its processes are gone."""
         if self._relay.ident is not None:
             self._relay.join()
         return self._tail
 
     def close(self) -> None:
-        """Show what is left, once the command and all of its processes are gone, and give the user's terminal back."""
+        """Show the rest of the output, and restore the user's terminal; the command and its processes must be gone."""
         try:
             if self.inner >= 0:
                 os.close(self.inner)
@@ -88,13 +88,13 @@ class Terminal:
             termios.tcsetwinsize(self._outer, termios.tcgetwinsize(SCREEN))
 
     def _end(self, number: int, _: FrameType | None) -> None:
-        """Die of a signal as anybody does, but with the terminal in order."""
+        """Restore the terminal, then die of the signal."""
         self._restore()
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(signal.Signals(number))
 
     def _carry(self) -> None:
-        """Carry bytes both ways until nobody has the command's end, or the user's terminal is gone."""
+        """Relay bytes both ways until the command's end is closed everywhere, or the user's terminal is gone."""
         typed = b""
         hears = True
         with contextlib.suppress(OSError):
@@ -105,7 +105,7 @@ class Terminal:
                     poll.register(KEYBOARD, select.POLLIN)
                 ready = dict(poll.poll())
                 if ready.get(self._outer, 0) & ~select.POLLOUT:
-                    self._show(os.read(self._outer, _CHUNK))  # at its end the kernel's word is EIO
+                    self._show(os.read(self._outer, _CHUNK))  # at the end the kernel returns EIO
                 if ready.get(self._outer, 0) & select.POLLOUT:
                     with contextlib.suppress(BlockingIOError):
                         typed = typed[os.write(self._outer, typed) :]

@@ -1,8 +1,8 @@
-"""Watch what a sandbox takes of the machine, and say when it is too much.
+"""Watch how much of the machine a sandbox uses, and report when it is too much.
 
-Where a build has a control group (`derivations.realise.sandbox.control_group`) the kernel knows. Without one nothing in it adds
-up the memory of a build's processes. So we do, once a second; and since this takes long for many processes, only when
-the whole machine has so many of them, or uses so much memory, that it could be the build.
+If a build has a control group (`derivations.realise.sandbox.control_group`), the kernel keeps count. Without one,
+nothing in the kernel adds up the memory of a build's processes. So we do, once a second; and since this is slow with
+many processes, only when the whole machine has so many of them, or uses so much memory, that it could be the build.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ if TYPE_CHECKING:
 
 
 PAUSE = 1.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 _PROC = Path("/proc")
 _TMPFS = 0x01021994  # statfs(2)
 _UNNAMED = "/memfd:"
-_RESERVE = 32  # the part of the machine's memory that stays for others
-_LARGE = 4  # whoever has this part of the memory of a machine that has none left ends
+_RESERVE = 32  # memory is scarce when less than this fraction is available
+_LARGE = 4  # when memory is scarce, a build that has more than this fraction is stopped
 
 
 @attrs.frozen
 class Excess:
-    """A build took too much: of what, and which of the limits says so."""
+    """A build used too much: what it did, and the name of the limit."""
 
     reason: str
     limit: str
 
     @property
     def advice(self) -> str:
-        """Return how to allow more."""
-        return f"`{self.limit}` in the section [limits] of config.toml allows another amount, 0 any"
+        """Return how to raise the limit."""
+        return f"`{self.limit}` under [limits] in config.toml sets this limit (0 means none)"
 
 
 @attrs.define
 class Watch:
-    """Looks at one build, now and then.
+    """Checks one build from time to time.
 
     Attributes:
-        bounds: What it may take, with nothing left open.
+        bounds: What it may use, with the machine's defaults filled in.
         build: Its directory on the disk.
-        met: Says which of the bounds the kernel has kept it from passing, if the kernel does.
+        met: Returns which limit the kernel has enforced, if the build has a control group.
     """
 
     bounds: Bounds
@@ -65,16 +65,16 @@ class Watch:
     _next: float = attrs.field(factory=time.monotonic, init=False)
 
     def due(self) -> float:
-        """Return in how many seconds to look."""
+        """Return the seconds until the next check."""
         return max(self._next - time.monotonic(), 0)
 
     def look(self, first: int | None) -> Excess | None:
-        """Return what the build has too much of; *first* is the first process of its sandbox, if that is known."""
+        """Return what the build uses too much of, if a check is due; *first* is its sandbox's first process, if known."""
         if self.due():
             return None
         self._next = time.monotonic() + PAUSE
         if (left := self.bounds.too_full(self.build)) is not None:
-            return Excess(f"less than {amount(left)} of the disk was left free", "free_space")
+            return Excess(f"it left less than {amount(left)} of the disk free", "free_space")
         if self.met is not None:
             return self.met()
         if first is None:
@@ -103,12 +103,12 @@ class Watch:
 
 
 def too_many(allowed: int) -> Excess:
-    """Return that there are more processes than are *allowed*."""
+    """Return the excess of having more than *allowed* processes."""
     return Excess(f"its builder had more than {allowed} processes at once", "processes")
 
 
 def too_large(allowed: int) -> Excess:
-    """Return that more bytes of memory are used than are *allowed*."""
+    """Return the excess of using more than *allowed* bytes of memory."""
     return Excess(f"its builder used more than {amount(allowed)} of memory", "memory")
 
 
@@ -118,7 +118,7 @@ def machine_tasks(place: Path = _PROC / "loadavg") -> int:
 
 
 def family(first: int) -> Iterator[int]:
-    """Yield *first* and the processes that come from it; who is orphaned in a sandbox is a child of its first process."""
+    """Yield *first* and its descendants; an orphan in a sandbox becomes a child of its first process."""
     found = [first]
     while found:
         pid = found.pop()
@@ -130,10 +130,10 @@ def family(first: int) -> Iterator[int]:
 
 
 def used_memory(first: int) -> int:
-    """Return how many bytes of memory *first* and its family use, files in memory among them, shared ones once."""
+    """Return the bytes of memory that *first* and its descendants use, with files in memory, shared ones counted once."""
     pids = list(family(first))
     mapped = sum(_rollup(pid, ("Pss_Shmem",)) for pid in pids)
-    unmapped = max(_in_open_files(pids) - mapped, 0)  # which of them are mapped nobody says
+    unmapped = max(_in_open_files(pids) - mapped, 0)  # the kernel does not say which of them are mapped
     return sum(map(_resident, pids)) + unmapped + sum(_in_tmpfs(first, name) for name in ("tmp", "dev/shm"))
 
 
@@ -142,7 +142,7 @@ def _threads(pid: int) -> int:
 
 
 def _resident(pid: int) -> int:
-    """Return the memory of *pid*; what it shares with others counts for each of them in part."""
+    """Return the memory of *pid*; what it shares with others is split between them."""
     with contextlib.suppress(OSError):
         return _rollup(pid, ("Pss", "SwapPss"))
     return _fields(_PROC / str(pid) / "status", ("RssAnon", "RssShmem", "VmSwap")) * 1024
@@ -153,7 +153,7 @@ def _rollup(pid: int, names: tuple[str, ...]) -> int:
 
 
 def _in_open_files(pids: Iterable[int]) -> int:
-    """Return how much is in files without a name, as memfd_create(2) makes them, that *pids* have open, each once."""
+    """Return the size of the unnamed files (memfd_create(2)) that *pids* have open, counting each once."""
     sizes: dict[int, int] = {}
     for pid in pids:
         for file in (_PROC / str(pid)).glob("task/*/fd/*"):  # each thread may have a table of its own
@@ -165,7 +165,7 @@ def _in_open_files(pids: Iterable[int]) -> int:
 
 
 def _in_tmpfs(first: int, name: str) -> int:
-    """Return how much is in a file system that the sandbox has in memory."""
+    """Return how much the sandbox's tmpfs at *name* holds."""
     with contextlib.suppress(OSError):
         descriptor = os.open(_PROC / str(first) / "root" / name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

@@ -1,12 +1,12 @@
-"""The users that root's builds run as: nobody else's, and one for each build.
+"""The users that root's builds run as: otherwise unused, and a different one for each build.
 
-Whoever has the number 0 outside of all user namespaces may write to /proc/sys, to the devices and to other
-users' files, whatever it is called in a namespace. So a build of root runs as a user of its own: its number
-is one of `USERS`, which lie where neither Debian, systemd, nor the directory services that are in use hand
-out any, and stay below 2**31 for programs that take numbers for signed.
+A process with user 0 outside all user namespaces may write to /proc/sys, to the devices and to other
+users' files, whatever its user is called in a namespace. So each build of root runs as its own user, one of `USERS`.
+Debian, systemd and the usual directory services assign none of these numbers, and they
+stay below 2**31 for programs that treat them as signed.
 
-A number is locked (`flock`) for as long as it is used, in a directory that all stores of the machine share, and
-left alone if there are processes of it: those are not ours, for a sandbox ends with all of its processes.
+A number is locked (`flock`) while it is used, in a directory that all stores of the machine share. A number with
+running processes is skipped: they are not ours, because a sandbox ends with all of its processes.
 """
 
 from __future__ import annotations
@@ -28,68 +28,68 @@ if TYPE_CHECKING:
 
 USERS = range(0x7FFF0000, 0x7FFF1000)
 PLACE = Path("/run/kernix/users")
-"""Where the numbers are locked. Only root can make or change anything there."""
+"""The directory of the locks, which only root can write to."""
 
 _ROOTS_OWN = Path("/proc/sys/kernel/core_pattern")
 
 
 class NoBuildUser(Error):
-    """Root cannot build, for there is no other user that it could build as."""
+    """Root cannot build, because no other user is available to build as."""
 
     reason: str
     advice: str
 
     def __str__(self) -> str:
-        return f"no sandbox: root's builders run as other users, and {self.reason}"
+        return f"cannot sandbox builds: root's builders run as separate users, and {self.reason}"
 
     @property
     def hint(self) -> str:
-        """Tell what to do instead."""
+        """Return what to do instead."""
         return self.advice
 
 
 @contextlib.contextmanager
 def build_user(place: Path = PLACE) -> Iterator[int | None]:
-    """Give the body the number of a user that it has for itself; None if we are not root, and build as ourselves.
+    """Give the body an otherwise unused user ID; None if we are not root, and builds run as us.
 
     Raises:
-        NoBuildUser: there is none.
+        NoBuildUser: no user is available.
     """
     if not is_root():
         yield None
         return
     if not _is_mapped(USERS):
-        reason = f"this user namespace has none (the numbers from {USERS.start} to {USERS.stop - 1} are not mapped)"
+        reason = f"this user namespace has none (IDs {USERS.start} to {USERS.stop - 1} are not mapped)"
         raise NoBuildUser(reason, "run kernix as an ordinary user")
     user, lock = _claim(place)
     try:
         yield user
     finally:
-        for pid in _processes(user):  # none, as far as anybody knows
+        for pid in _processes(user):  # there should be none
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         os.close(lock)
 
 
 def is_root(own: Path = _ROOTS_OWN) -> bool:
-    """Return whether we are root outside of all user namespaces, and not only in one."""
+    """Return whether we are root outside all user namespaces, not just in one."""
     try:
-        return own.stat().st_uid == os.geteuid()  # it belongs to that root, by whatever number it is called here
+        return own.stat().st_uid == os.geteuid()  # that root owns the file, whatever its ID is here
     except OSError:
         return os.geteuid() == 0
 
 
 def _claim(place: Path) -> tuple[int, int]:
-    """Return a number and the descriptor that keeps it ours."""
+    """Return a free ID and the descriptor that holds its lock."""
     try:
         place.parent.mkdir(mode=0o755, exist_ok=True)
         place.mkdir(mode=0o700, exist_ok=True)
         status = place.lstat()
     except OSError as error:
-        raise NoBuildUser(f"{place}, where they are shared out, cannot be made ({error.strerror})", _ADVICE) from None
+        raise NoBuildUser(f"{place}, which holds their locks, cannot be created ({error.strerror})", _ADVICE) from None
     if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise NoBuildUser(f"{place}, where they are shared out, can be changed by others", _ADVICE)
-    # Another container with the same users has other locks: it is unlikely to begin at the same number.
+        raise NoBuildUser(f"{place}, which holds their locks, is writable by others", _ADVICE)
+    # Another container with the same users has separate locks; a random start makes a collision unlikely.
     first = int.from_bytes(os.urandom(4)) % len(USERS)
     for user in (*USERS[first:], *USERS[:first]):
         lock = os.open(place / str(user), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -99,7 +99,7 @@ def _claim(place: Path) -> tuple[int, int]:
     raise NoBuildUser("all of them are in use", "wait for other builds to end")
 
 
-_ADVICE = "run kernix as an ordinary user, or see to it that root can"
+_ADVICE = "run kernix as an ordinary user, or fix that directory"
 
 
 def _processes(user: int) -> Iterator[int]:
