@@ -5,7 +5,8 @@ list of patches, each with `name`, `strip`, `max_fuzz`, `drop_applied` and its m
 new files; `removed`, the paths of those that are gone, one a line, with a slash for a directory that has become a file.
 
 A series is what quilt has: a file `series` with the name of a patch on each line, perhaps its `-p` and `-R`, and comments
-behind `#`; without it, all files that end as patches and mails do, in the order of their names.
+behind `#`; without it, all files that end as patches and mails do, in the order of their names. What is below in
+sub-directories is then left out, and reported.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from store.trees.writer import TreeWriter
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from derivations.patching.change import Commit
@@ -66,7 +67,7 @@ def patch(job: Job) -> None:
         found: list[Commit] = []
         for place in places:
             name = job.derivation.mounts[place].derivation.name if len(places) > 1 else ""
-            found += _commits(job.inputs[place], rules, name)
+            found += _commits(job.inputs[place], rules, name, job.warn)
         state = apply(rules, found, state, job.warn)
     with TreeWriter(job.store.pool, job.out / "out") as writer:
         writer.directory("")
@@ -81,14 +82,14 @@ def patch(job: Job) -> None:
     (job.out / "removed").write_bytes(b"".join(os.fsencode(path) + b"\n" for path in sorted(gone)))
 
 
-def _commits(place: Path, rules: Rules, title: str) -> Iterator[Commit]:
+def _commits(place: Path, rules: Rules, title: str, remark: Callable[[str], None]) -> Iterator[Commit]:
     """Yield the commits of the patch, or of each patch of the series, at *place*; *title* is for those without one."""
     if not place.is_dir():
         name = f"{rules.name}/{title}" if title else rules.name
         for commit in commits(_read(place, name), name, rules.strip):
             yield attrs.evolve(commit, title=commit.title or title)
         return
-    for each in _series(place, rules):
+    for each in _series(place, rules, remark):
         inner = f"{rules.name}/{each.name}"
         found = commits(_read(_inside(place, each.name, rules.name), inner), inner, each.strip)
         for commit in _taken_back(found, inner) if each.reverse else found:
@@ -112,14 +113,19 @@ class _Listed:
     reverse: bool = False
 
 
-def _series(directory: Path, rules: Rules) -> list[_Listed]:
+def _series(directory: Path, rules: Rules, remark: Callable[[str], None]) -> list[_Listed]:
     """Return the patches in *directory*, in their order."""
     listed = directory / "series"
     if not listed.is_file():
         found = sorted(it.name for it in directory.iterdir() if it.name.endswith(_SUFFIXES))
+        below = _below(directory)
         if not found:
-            raise Malformed(
-                rules.name, 0, "the directory has no file `series`, and none that ends in .patch, .diff or .mbox"
+            which = f" but for sub-directories ({', '.join(below)})" if below else ""
+            reason = f"the directory has no file `series`, and none that ends in .patch, .diff or .mbox{which}"
+            raise Malformed(rules.name, 0, reason, "give the list of all patches, in order" if below else None)
+        for name in below:
+            remark(
+                f"patch {rules.name!r}: the patches in its sub-directory {name} are left out: no file `series` names them"
             )
         return [_Listed(name, rules.strip) for name in found]
     lines = listed.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
@@ -127,6 +133,12 @@ def _series(directory: Path, rules: Rules) -> list[_Listed]:
     if not series:
         raise Malformed(rules.name, 0, "its file `series` names no patch")
     return series
+
+
+def _below(directory: Path) -> list[str]:
+    """Return the sub-directories of *directory* in which there are patches; hidden ones are not looked at."""
+    found = [it for it in directory.iterdir() if it.is_dir() and not it.is_symlink() and not it.name.startswith(".")]
+    return sorted(it.name for it in found if any(each.name.endswith(_SUFFIXES) for each in it.rglob("*")))
 
 
 def _words(line: str) -> list[str]:
