@@ -47,8 +47,10 @@ _NO_PATCH = [
 """What is given instead of a patch: how it is known, what it is, and what to do."""
 
 
-def commits(data: bytes, patch: str, strip: int = 1) -> list[Commit]:
+def commits(data: bytes, patch: str, strip: int = 1, *, is_named: bool = True) -> list[Commit]:
     """Return the commits in the patch file *data*, in their order; letters that only say something are left out.
+
+    The title of a single commit is left out, too, if *is_named*: the name of the patch says as much.
 
     Raises:
         Malformed: it is empty, changes nothing, or one of its changes is not as it should be.
@@ -65,7 +67,7 @@ def commits(data: bytes, patch: str, strip: int = 1) -> list[Commit]:
     if len(text) < len(data):
         remark = "it begins with a byte order mark, which is left out"
         found[0] = attrs.evolve(found[0], remarks=(remark, *found[0].remarks))
-    if len(found) == 1:  # its title says no more than the patch's name
+    if len(found) == 1 and is_named:
         found[0] = attrs.evolve(found[0], title="")
     return found
 

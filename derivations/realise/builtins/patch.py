@@ -86,7 +86,7 @@ def _commits(place: Path, rules: Rules, title: str, remark: Callable[[str], None
     """Yield the commits of the patch, or of each patch of the series, at *place*; *title* is for those without one."""
     if not place.is_dir():
         name = f"{rules.name}/{title}" if title else rules.name
-        for commit in commits(_read(place, name), name, rules.strip):
+        for commit in commits(_read(place, name), name, rules.strip, is_named=not title):
             yield attrs.evolve(commit, title=commit.title or title)
         return
     for each in _series(place, rules, remark):
