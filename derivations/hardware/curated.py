@@ -126,6 +126,33 @@ COMPANIONS: Final[tuple[Companion, ...]] = (
 )  # fmt: skip
 """Pairs of options, in the order in which they are followed."""
 
+_MERGED = {
+    "netfilter: conntrack: remove l3proto abstraction": {"nf_conntrack": "nf_conntrack_ipv4 nf_conntrack_ipv6"},
+    "netfilter: nat: merge nf_nat_ipv4,6 into nat core": {"nf_nat": "nf_nat_ipv4 nf_nat_ipv6"},
+    "netfilter: nat: merge ipv4 and ipv6 masquerade functionality": {"nf_nat": "nf_nat_masquerade_ipv4 nf_nat_masquerade_ipv6"},
+    "netfilter: nf_tables: merge ipv4 and ipv6 nat chain types": {"nft_chain_nat": "nft_chain_nat_ipv4 nft_chain_nat_ipv6"},
+    "netfilter: nf_tables: merge route type into core": {"nf_tables": "nft_chain_route_ipv4 nft_chain_route_ipv6"},
+    "netfilter: nft_masq: add inet support": {"nft_masq": "nft_masq_ipv4 nft_masq_ipv6"},
+    "netfilter: nft_redir: add inet support": {"nft_redir": "nft_redir_ipv4 nft_redir_ipv6"},
+    "netfilter: nf_tables: make sets built-in": {"nf_tables": "nf_tables_set"},
+    "netfilter: nf_tables: make counter support built-in": {"nf_tables": "nft_counter"},
+    "netfilter: nft_objref: make it builtin": {"nf_tables": "nft_objref"},
+    "netfilter: ipt_addrtype: rename to xt_addrtype": {"xt_addrtype": "ipt_addrtype"},
+    "netfilter: merge ipt_LOG and ip6_LOG into xt_LOG": {"xt_LOG": "ipt_LOG ip6t_LOG"},
+    "net/ipv4/netfilter/Kconfig, IP_NF_TARGET_MASQUERADE selects NETFILTER_XT_TARGET_MASQUERADE": {"xt_MASQUERADE": "ipt_MASQUERADE ip6t_MASQUERADE"},
+    "net/ipv4/netfilter/Kconfig, NF_LOG_IPV4 selects NF_LOG_SYSLOG": {"nf_log_syslog": "nf_log_arp nf_log_ipv4 nf_log_ipv6"},
+    "mtd: spi-nor: Move m25p80 code in spi-nor.c": {"spi_nor": "m25p80"},
+    "crypto: x86/aes - drop scalar assembler implementations": {"aes_generic": "aes_x86_64 aes_i586"},
+    "block: remove legacy IO schedulers": {"mq_deadline": "deadline_iosched"},
+    "fs: Remove ext3 filesystem driver": {"ext4": "ext3"},
+}  # fmt: skip
+"""Modules that became others, by the title of the commit or the place that tells: the one of today, and what went into it."""
+
+MERGED_MODULES: Final = {
+    old: (new, source) for source, merged in _MERGED.items() for new, olds in merged.items() for old in olds.split()
+}
+"""For each module that is a part of another one by now: that one, and where it is to be seen."""
+
 FILESYSTEMS: Final = {
     "autofs": "AUTOFS_FS",
     "bpf": "BPF_SYSCALL",

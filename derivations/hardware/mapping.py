@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.hardware.curated import FILESYSTEMS, NO_DRIVER, virtio_modaliases
+from derivations.hardware.curated import FILESYSTEMS, MERGED_MODULES, NO_DRIVER, virtio_modaliases
 from derivations.hardware.snapshot import Fact, FactKind
 from derivations.kconfig.symbols.expression import And, Ref
 
@@ -110,7 +110,7 @@ def _answers(fact: Fact, drivers: DriverMap, model: Model) -> Iterable[Found]:
         case FactKind.DEVICE:
             return [*_device(fact, drivers, model), *_virtio(fact, drivers)]
         case FactKind.MODULE:
-            return _modules(fact, "module", _named(fact.name, drivers, model))
+            return _module(fact, drivers, model)
         case FactKind.FILESYSTEM:
             return _filesystem(fact, drivers)
         case FactKind.FIRMWARE:
@@ -119,6 +119,14 @@ def _answers(fact: Fact, drivers: DriverMap, model: Model) -> Iterable[Found]:
 
 def _modules(fact: Fact, how: str, modules: Iterable[Module]) -> list[Found]:
     return [Found(fact=fact, how=how, module=module, options=module.options) for module in modules]
+
+
+def _module(fact: Fact, drivers: DriverMap, model: Model) -> list[Found]:
+    """Return the module that *fact* names, or the one that it has become a part of since."""
+    if modules := _named(fact.name, drivers, model):
+        return _modules(fact, "module", modules)
+    now, _ = MERGED_MODULES.get(fact.name.replace("-", "_"), ("", ""))
+    return _modules(fact, f"module, a part of {now} now", _named(now, drivers, model))
 
 
 def _named(name: str, drivers: DriverMap, model: Model) -> list[Module]:

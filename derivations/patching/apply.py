@@ -17,7 +17,7 @@ import attrs
 from derivations.patching.binary import Damaged, apply_delta, blob_digest
 from derivations.patching.change import EXECUTABLE, LINK
 from derivations.patching.errors import AlreadyApplied, DoesNotApply, Malformed
-from derivations.patching.fit import Fuzzy, HunkMisfit, fit
+from derivations.patching.fit import Fuzzy, HunkMisfit, fit, fitting
 from derivations.patching.messages import lines_of
 from derivations.patching.tree import Entry, parents
 
@@ -25,7 +25,7 @@ from derivations.patching.tree import Entry, parents
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from derivations.patching.change import Commit, FileChange, Hunk
+    from derivations.patching.change import Commit, FileChange
     from derivations.patching.tree import PatchedTree
 
 
@@ -310,7 +310,9 @@ def _advice(rules: Rules, exact: _Attempt, loose: _Attempt) -> str | None:
 
 def _half_there(commit: Commit, exact: _Attempt) -> str | None:
     """Return advice if some hunks of *commit* do not fit because the tree already has them."""
-    there = [(path, misfit) for path, misfit in exact.misfits if _is_there(path, misfit.hunk, exact.state)]
+    there = []
+    for path, group in itertools.groupby(exact.misfits, key=lambda it: it[0]):
+        there += [(path, misfit) for misfit in _in_the_tree(path, [misfit for _, misfit in group], exact.state)]
     if not there:
         return None
     path, first = there[0]
@@ -319,10 +321,13 @@ def _half_there(commit: Commit, exact: _Attempt) -> str | None:
     return f"the tree has {len(there)} of its {count} hunks already ({which}): take a newer one, or make it anew without them"
 
 
-def _is_there(path: str, hunk: Hunk, state: PatchedTree) -> bool:
-    entry = state.entry(path)
-    is_clear = hunk.leading + hunk.trailing > 0 and hunk.before != hunk.after
-    return is_clear and entry is not None and not fit(lines_of(entry.data), [hunk.reversed()]).misfits
+def _in_the_tree(path: str, misfits: Sequence[HunkMisfit], state: PatchedTree) -> list[HunkMisfit]:
+    """Return those of *misfits* in the file at *path* whose hunks the tree has already."""
+    if (entry := state.entry(path)) is None:
+        return []
+    clear = [it for it in misfits if it.hunk.leading + it.hunk.trailing > 0 and it.hunk.before != it.hunk.after]
+    found = fitting(lines_of(entry.data), [it.hunk.reversed() for it in clear])
+    return [it for it, is_there in zip(clear, found, strict=True) if is_there]
 
 
 def _other_strip(rules: Rules, commit: Commit, state: PatchedTree) -> str | None:

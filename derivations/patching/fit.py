@@ -9,6 +9,8 @@ context at the end, and hunks do not overlap. If there is no such place, and fuz
 from __future__ import annotations
 
 import collections
+import itertools
+import sys
 
 from typing import TYPE_CHECKING, Literal
 
@@ -76,7 +78,7 @@ class HunkFit:
 
 def fit(lines: Sequence[bytes], hunks: Sequence[Hunk], fuzz: int = 0) -> HunkFit:
     """Apply *hunks* to *lines*, ignoring at most *fuzz* lines of context at either end of a hunk."""
-    image = _Image(list(lines))
+    image = _Image.of(lines, hunks)
     displacement = 0
     fuzzy: list[Fuzzy] = []
     misfits: list[HunkMisfit] = []
@@ -95,22 +97,40 @@ def fit(lines: Sequence[bytes], hunks: Sequence[Hunk], fuzz: int = 0) -> HunkFit
     return HunkFit(image.lines, displacement, tuple(fuzzy), tuple(misfits))
 
 
+def fitting(lines: Sequence[bytes], hunks: Sequence[Hunk]) -> list[bool]:
+    """Return for each of *hunks* whether it alone has a place in *lines*, all of it."""
+    image = _Image.of(lines, hunks)
+    return [image.find(hunk, max(hunk.new - 1, 0)) is not None for hunk in hunks]
+
+
 _EXPLAINED = 2
 """For how many misfits of a file to find the best place: that takes a pass over all of its lines."""
 
 
 @attrs.define
 class _Image:
-    """A file while it is patched."""
+    """A file while it is patched.
+
+    Searching is what strings are fast at, so the file is a string, too, with a character for each line.
+
+    Attributes:
+        lines: The lines.
+        letters: A character for each line that a hunk must find.
+        text: The character of each line of the file; `_OTHER` for a line that no hunk looks for, or that one has been at.
+    """
 
     lines: list[bytes]
-    taken: bytearray = attrs.field(init=False)
-    """For each line, whether a hunk has been there."""
+    letters: dict[bytes, str]
+    text: str
     _shift: int = 0
     """By how many lines the last hunk placed with fuzz was off."""
 
-    def __attrs_post_init__(self) -> None:
-        self.taken = bytearray(len(self.lines))
+    @classmethod
+    def of(cls, lines: Sequence[bytes], hunks: Sequence[Hunk]) -> _Image:
+        """Return *lines*, to be searched for the lines of *hunks*."""
+        wanted = dict.fromkeys(itertools.chain.from_iterable(hunk.before for hunk in hunks))
+        letters = {line: chr(1 + number % _LETTERS) for number, line in enumerate(wanted)}
+        return cls(list(lines), letters, "".join(letters.get(line, _OTHER) for line in lines))
 
     def find(self, hunk: Hunk, wanted: int) -> int | None:
         """Return where all lines of *hunk* match."""
@@ -125,9 +145,7 @@ class _Image:
             if at_start and at_end and last:
                 return None
             return next((place for place in places if self._matches(place, hunk.before)), None)
-        return next(
-            (it for it in _outwards(min(wanted, len(self.lines)), last) if self._matches(it, hunk.before)), None
-        )
+        return next(self._places(hunk.before, min(wanted, len(self.lines))), None)
 
     def find_loosely(self, hunk: Hunk, most: int) -> tuple[int, int, tuple[bytes, ...], tuple[bytes, ...]] | None:
         """Return where *hunk* goes, ignoring at most *most* lines of context, how many were, and the rest of its lines."""
@@ -140,17 +158,21 @@ class _Image:
             if not before or last < 0:
                 continue
             wanted = max(hunk.new - 1, 0) + start + self._shift
-            places = [0] if first < 0 else [last] if end < 0 else _outwards(wanted, last)
-            for place in places:
-                if self._matches(place, before):
-                    self._shift += place - wanted
-                    return place, fuzz, before, after
+            if first < 0 or end < 0:
+                only = 0 if first < 0 else last
+                place = only if self._matches(only, before) else None
+            else:
+                place = next(self._places(before, max(wanted, 0)), None)
+            if place is not None:
+                self._shift += place - wanted
+                return place, fuzz, before, after
         return None
 
     def replace(self, place: int, before: Sequence[bytes], after: Sequence[bytes]) -> None:
         """Replace *before*, at *place*, with *after*."""
-        self.lines[place : place + len(before)] = after
-        self.taken[place : place + len(before)] = b"\1" * len(after)
+        end = place + len(before)
+        self.lines[place:end] = after
+        self.text = f"{self.text[:place]}{_OTHER * len(after)}{self.text[end:]}"
 
     def misfit(self, number: int, hunk: Hunk, wanted: int) -> HunkMisfit:
         """Return how *hunk* differs from the place where most of its lines match, among equals the nearest to *wanted*."""
@@ -173,27 +195,34 @@ class _Image:
                 votes.update(at - offset for offset in offsets.get(text, ()) if at >= offset)
         return max(votes, key=lambda place: (votes[place], -abs(place - wanted)))
 
+    def _word(self, before: Sequence[bytes]) -> str:
+        return "".join(map(self.letters.__getitem__, before))
+
     def _matches(self, place: int, before: Sequence[bytes]) -> bool:
-        end = place + len(before)
-        return (
-            (not before or self.lines[place] == before[0])
-            and self.lines[place:end] == list(before)
-            and not any(self.taken[place:end])
-        )
+        is_alike = self.text.startswith(self._word(before), place)
+        return is_alike and self.lines[place : place + len(before)] == list(before)
+
+    def _places(self, before: Sequence[bytes], wanted: int) -> Iterator[int]:
+        """Yield where the lines *before* are, the place nearest to *wanted* first, and of two as near the later one."""
+        word = self._word(before)
+        later, earlier = self.text.find(word, wanted), self.text.rfind(word, 0, wanted + len(word) - 1)
+        while later >= 0 or earlier >= 0:
+            is_later = earlier < 0 or 0 <= later - wanted <= wanted - earlier
+            place = later if is_later else earlier
+            if self.lines[place : place + len(before)] == list(before):
+                yield place
+            if is_later:
+                later = self.text.find(word, place + 1)
+            else:
+                earlier = self.text.rfind(word, 0, place + len(word) - 1)
+
+
+_OTHER = "\0"
+_LETTERS = sys.maxunicode
+"""How many lines can have a character of their own; further ones share one."""
 
 
 def _difference(wanted: Sequence[bytes], there: Sequence[bytes]) -> Literal["ends", "blanks", "text"]:
     if [it.rstrip(b"\r\n") for it in wanted] == [it.rstrip(b"\r\n") for it in there]:
         return "ends"
     return "blanks" if [it.split() for it in wanted] == [it.split() for it in there] else "text"
-
-
-def _outwards(wanted: int, last: int) -> Iterator[int]:
-    """Yield the places from 0 to *last*, the nearest to *wanted* first, and of two as near the later one."""
-    if wanted <= last:
-        yield wanted
-    for distance in range(1, max(wanted, last - wanted) + 1):
-        if wanted + distance <= last:
-            yield wanted + distance
-        if 0 <= wanted - distance <= last:
-            yield wanted - distance

@@ -17,6 +17,7 @@ import attrs
 from derivations.patching import names
 from derivations.patching.binary import Damaged, decode_line, inflate
 from derivations.patching.change import Binary, FileChange, Hunk, Verb
+from derivations.patching.differences import is_data_missing, is_file_missing
 from derivations.patching.errors import Malformed
 from derivations.patching.git_head import GitHead
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
-_BINARY = re.compile(rb"Binary files .+ differ")
 _SUBMODULE = re.compile(rb"Submodule (.+) [0-9a-f]{7,64}\.{2,3}[0-9a-f]{7,64}(?::| \(.*\):?)")
 _BINARY_HEAD = re.compile(rb"(literal|delta) (\d{1,10})")
 _SHOWN = 60
@@ -76,11 +76,11 @@ class Parser:
             raise self._wrong("the diff of a merge cannot be applied", "make a diff against one parent: `git diff -m`")
         if line.startswith(b"*** ") and self._line(1).startswith(b"--- ") and self._line(2).startswith(b"*****"):
             raise self._wrong("a context diff", "make a unified one: `diff -u`")
-        if line.startswith(b"Binary files ") and line.endswith(b" differ"):
+        if is_data_missing(line):
             raise self._wrong(f"{shown(line)}, and the patch lacks their data", _BINARY_ADVICE)
         if (submodule := _SUBMODULE.fullmatch(line)) is not None:
             raise self._wrong(f"{shown(submodule[1])} is a submodule, and submodules are not supported")
-        if line.startswith(b"Only in ") and b": " in line:
+        if is_file_missing(line):
             self.remarks.append(f"line {self.first + self._at}: `{shown(line)}`: the patch lacks that file")
 
     def _plain(self) -> FileChange:
@@ -158,7 +158,7 @@ class Parser:
             if (forward := self._binary(name)) is None:
                 raise self._wrong(f"the binary patch of {name} is neither literal nor a delta")
             return (), (forward, self._binary(name))
-        if _BINARY.fullmatch(self._line()):
+        if is_data_missing(self._line()):
             raise self._wrong(f"{name} is binary, and the patch lacks its data", _BINARY_ADVICE)
         hunks = self._hunks(os.fsencode(name), crlf=crlf)
         if not hunks and head.lacks_content:

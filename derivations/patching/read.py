@@ -47,8 +47,10 @@ _NO_PATCH = [
 """Things mistaken for a patch: how to recognise them, what they are, and what to do."""
 
 
-def commits(data: bytes, patch: str, strip: int = 1) -> list[Commit]:
+def commits(data: bytes, patch: str, strip: int = 1, *, is_named: bool = True) -> list[Commit]:
     """Return the commits in the patch file *data*, in order; messages without changes are left out.
+
+    The title of a single commit is left out, too, if *is_named*: the name of the patch says as much.
 
     Raises:
         Malformed: it is empty, changes nothing, or one of its changes is malformed.
@@ -65,7 +67,7 @@ def commits(data: bytes, patch: str, strip: int = 1) -> list[Commit]:
     if len(text) < len(data):
         remark = "it begins with a byte order mark, which was ignored"
         found[0] = attrs.evolve(found[0], remarks=(remark, *found[0].remarks))
-    if len(found) == 1:  # its title adds nothing to the patch's name
+    if len(found) == 1 and is_named:
         found[0] = attrs.evolve(found[0], title="")
     return found
 

@@ -67,6 +67,10 @@ def _gone(since: str, commit: str, note: str, *names: str) -> list[Replacement]:
     return [Replacement(old=old, since=since, commit=commit, note=note) for old in names]
 
 
+def _lost(note: str, *names: str) -> list[Replacement]:
+    return [Replacement(old=old, last="4.19", since="5.10", note=note) for old in names]
+
+
 _MITIGATION = "x86/bugs: Rename CONFIG_{} => CONFIG_{}"
 _MITIGATIONS = {
     "CALL_DEPTH_TRACKING": "MITIGATION_CALL_DEPTH_TRACKING",
@@ -280,6 +284,51 @@ CHANGES: tuple[Replacement, ...] = (
            "MEMCG_SWAP_ENABLED"),
     *_gone("5.8", "mm: remove CONFIG_HAVE_MEMBLOCK_NODE_MAP option", "it is always so; leave it out", "HAVE_MEMBLOCK_NODE_MAP"),
     *_gone("5.9", "arch: rename copy_thread_tls() back to copy_thread()", "it is always so; leave it out", "HAVE_COPY_THREAD_TLS"),
+    *_renamed("5.4", "kexec_file: split KEXEC_VERIFY_SIG into KEXEC_SIG and KEXEC_SIG_FORCE", KEXEC_VERIFY_SIG="KEXEC_SIG"),
+    *_renamed("5.4", "lib/plist: rename DEBUG_PI_LIST to DEBUG_PLIST", DEBUG_PI_LIST="DEBUG_PLIST"),
+    *_renamed("5.6", "x86: mm: convert dump_pagetables to use walk_page_range",
+              X86_PTDUMP="PTDUMP_DEBUGFS", X86_PTDUMP_CORE="PTDUMP_CORE"),
+    *_renamed("5.6", "arm64: mm: convert mm/dump.c to use walk_page_range()",
+              ARM64_PTDUMP_CORE="PTDUMP_CORE", ARM64_PTDUMP_DEBUGFS="PTDUMP_DEBUGFS"),
+    *_renamed("5.8", "platform/x86: intel_pmc_ipc: Convert to MFD", INTEL_PMC_IPC="MFD_INTEL_PMC_BXT"),
+    *_renamed("5.10", "rcuperf: Change rcuperf to rcuscale", RCU_PERF_TEST="RCU_SCALE_TEST"),
+    *_gone("4.13", "mm, memory_hotplug: drop CONFIG_MOVABLE_NODE", "it is always so; leave it out", "MOVABLE_NODE"),
+    *_gone("4.17", 'x86/vsyscall/64: Drop "native" vsyscalls', "LEGACY_VSYSCALL_XONLY does nearly the same",
+           "LEGACY_VSYSCALL_NATIVE"),
+    *_gone("5.2", "net: dsa: Remove legacy probing support", "drivers are found by the device tree; leave it out", "NET_DSA_LEGACY"),
+    *_gone("5.3", "drm/i915: add force_probe module parameter to replace alpha_support",
+           "DRM_I915_FORCE_PROBE names the devices", "DRM_I915_ALPHA_SUPPORT"),
+    *_gone("5.3", "isdn: remove hisax driver", "mISDN has drivers for some of these cards",
+           "HISAX_EURO", "HISAX_1TR6", "HISAX_NI1", "HISAX_16_0", "HISAX_16_3", "HISAX_FRITZPCI", "HISAX_ELSA", "HISAX_NETJET",
+           "HISAX_SEDLBAUER"),
+    *_gone("5.3", "isdn: remove isdn4linux", "mISDN is its successor",
+           "ISDN_PPP", "ISDN_PPP_VJ", "ISDN_MPP", "ISDN_PPP_BSDCOMP", "ISDN_AUDIO", "ISDN_TTY_FAX", "ISDN_DIVERSION", "IPPP_FILTER"),
+    *_gone("5.4", "mm: remove CONFIG_MIGRATE_VMA_HELPER", "it is always there; leave it out", "MIGRATE_VMA_HELPER"),
+    *_gone("5.4", "USB: rio500: Remove Rio 500 kernel driver", "programs drive it by libusb", "USB_RIO500"),
+    *_gone("5.10", "arm64: Remove Spectre-related CONFIG_* options", "the mitigation is always there; leave it out", "ARM64_SSBD"),
+    *_gone("5.10", "misc: mic: remove the MIC drivers", "the drivers are gone",
+           "INTEL_MIC_BUS", "INTEL_MIC_CARD", "INTEL_MIC_HOST", "MIC_COSM", "SCIF", "SCIF_BUS", "VOP", "VOP_BUS"),
+    *_gone("5.10", "nfsd: remove fault injection code", "tests of the kernel's error paths use FAULT_INJECTION", "NFSD_FAULT_INJECTION"),
+    *_gone("5.10", "mm/zsmalloc.c: drop ZSMALLOC_PGTABLE_MAPPING", "ZSMALLOC copies instead; leave it out",
+           "PGTABLE_MAPPING", "ZSMALLOC_PGTABLE_MAPPING"),
+    *_gone("5.10", "ASoC: Intel: Remove baytrail solution", "SND_SST_ATOM_HIFI2_PLATFORM_ACPI drives these machines",
+           "SND_SOC_INTEL_BAYTRAIL", "SND_SOC_INTEL_BYT_MAX98090_MACH", "SND_SOC_INTEL_BYT_RT5640_MACH"),
+    *_gone("5.6", "staging: remove isdn capi drivers", "the drivers are gone",
+           "CAPI_AVM", "ISDN_DRV_AVMB1_B1PCI", "ISDN_DRV_AVMB1_C4", "ISDN_DRV_GIGASET", "GIGASET_CAPI"),
+    # Trees of 4.19 have these, and trees of 5.10 do not; the commits are not known.
+    *(
+        Replacement(old=old, new=("FS_ENCRYPTION",), last="4.19", since="5.10")
+        for old in ("EXT4_ENCRYPTION", "EXT4_FS_ENCRYPTION", "F2FS_FS_ENCRYPTION", "UBIFS_FS_ENCRYPTION")
+    ),
+    *_lost("the driver is gone", "INFINIBAND_CXGB3", "INFINIBAND_NES", "R8822BE", "SGI_IOC4", "SOC_CAMERA", "CAPI_EICON"),
+    *_lost("SCSI_MYRB and SCSI_MYRS drive these controllers", "BLK_DEV_DAC960"),
+    *_lost("it is always there; leave it out", "ARCH_HAS_REFCOUNT", "CIFS_ACL", "HARDEN_EL2_VECTORS", "HMM", "NF_NAT_NEEDED",
+           "MAC80211_RC_MINSTREL_HT", "MAC80211_RC_MINSTREL_VHT"),
+    *_lost("multiple queues are the only path: BLK_WBT_MQ", "BLK_WBT_SQ"),
+    *_lost("LSM says which modules there are, in order; leave it out", "DEFAULT_SECURITY"),
+    *_lost("DEBUG_KMEMLEAK finds what is not freed", "DEBUG_SLAB_LEAK"),
+    *_lost("sysfs has it: /sys/class/power_supply", "ACPI_PROCFS_POWER"),
+    *_lost("leave it out", "CHASH_SELFTEST", "CHASH_STATS", "DRM_AMD_DC_DCN1_0", "DRM_AMD_DC_FBC", "IWLWIFI_PCIE_RTPM"),
     # The stable series took these over, so no two of the trees differ in them.
     *_gone("6.3", "net/sched: Retire ATM qdisc", "the queue is gone", "NET_SCH_ATM"),
     *_gone("6.3", "net/sched: Retire CBQ qdisc", "NET_SCH_HTB and NET_SCH_HFSC do what it did", "NET_SCH_CBQ"),
@@ -288,7 +337,7 @@ CHANGES: tuple[Replacement, ...] = (
     *_gone("6.3", "net/sched: Retire tcindex classifier", "the classifier is gone", "NET_CLS_TCINDEX"),
     *_gone("6.6", "net: appletalk: remove cops support", "the driver is gone", "COPS", "COPS_DAYNA", "COPS_TANGENT"),
 )  # fmt: skip
-"""The changes that are known by their commits."""
+"""The changes that people know: most by their commits."""
 
 _BY_OLD = {it.old: it for it in CHANGES}
 

@@ -6,7 +6,8 @@ changed and new files; `removed`, the paths of those that are gone, one a line, 
 become a file.
 
 A series is in quilt's format: a file `series` with the name of a patch on each line, perhaps with `-p` and `-R`, and
-comments after `#`. Without that file, all files with the suffix of a patch or mail count, in the order of their names.
+comments after `#`. Without that file, all files with the suffix of a patch or mail count, in the order of their names;
+patches in sub-directories are then left out, and reported.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from store.trees.writer import TreeWriter
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from derivations.patching.change import Commit
@@ -67,7 +68,7 @@ def patch(job: Job) -> None:
         found: list[Commit] = []
         for place in places:
             name = job.derivation.mounts[place].derivation.name if len(places) > 1 else ""
-            found += _commits(job.inputs[place], rules, name)
+            found += _commits(job.inputs[place], rules, name, job.warn)
         state = apply(rules, found, state, job.warn)
     with TreeWriter(job.store.pool, job.out / "out") as writer:
         writer.directory("")
@@ -82,14 +83,14 @@ def patch(job: Job) -> None:
     (job.out / "removed").write_bytes(b"".join(os.fsencode(path) + b"\n" for path in sorted(gone)))
 
 
-def _commits(place: Path, rules: Rules, title: str) -> Iterator[Commit]:
+def _commits(place: Path, rules: Rules, title: str, remark: Callable[[str], None]) -> Iterator[Commit]:
     """Yield the commits of the patch or series at *place*; commits without a title get *title*."""
     if not place.is_dir():
         name = f"{rules.name}/{title}" if title else rules.name
-        for commit in commits(_read(place, name), name, rules.strip):
+        for commit in commits(_read(place, name), name, rules.strip, is_named=not title):
             yield attrs.evolve(commit, title=commit.title or title)
         return
-    for each in _series(place, rules):
+    for each in _series(place, rules, remark):
         inner = f"{rules.name}/{each.name}"
         found = commits(_read(_inside(place, each.name, rules.name), inner), inner, each.strip)
         for commit in _taken_back(found, inner) if each.reverse else found:
@@ -113,14 +114,19 @@ class _Listed:
     reverse: bool = False
 
 
-def _series(directory: Path, rules: Rules) -> list[_Listed]:
+def _series(directory: Path, rules: Rules, remark: Callable[[str], None]) -> list[_Listed]:
     """Return the patches in *directory*, in order."""
     listed = directory / "series"
     if not listed.is_file():
         found = sorted(it.name for it in directory.iterdir() if it.name.endswith(_SUFFIXES))
+        below = _below(directory)
         if not found:
-            raise Malformed(
-                rules.name, 0, "the directory has no file `series`, and no file that ends in .patch, .diff or .mbox"
+            which = f" but for sub-directories ({', '.join(below)})" if below else ""
+            reason = f"the directory has no file `series`, and none that ends in .patch, .diff or .mbox{which}"
+            raise Malformed(rules.name, 0, reason, "give the list of all patches, in order" if below else None)
+        for name in below:
+            remark(
+                f"patch {rules.name!r}: the patches in its sub-directory {name} are left out: no file `series` names them"
             )
         return [_Listed(name, rules.strip) for name in found]
     lines = listed.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
@@ -128,6 +134,12 @@ def _series(directory: Path, rules: Rules) -> list[_Listed]:
     if not series:
         raise Malformed(rules.name, 0, "its file `series` lists no patches")
     return series
+
+
+def _below(directory: Path) -> list[str]:
+    """Return the sub-directories of *directory* in which there are patches; hidden ones are not looked at."""
+    found = [it for it in directory.iterdir() if it.is_dir() and not it.is_symlink() and not it.name.startswith(".")]
+    return sorted(it.name for it in found if any(each.name.endswith(_SUFFIXES) for each in it.rglob("*")))
 
 
 def _words(line: str) -> list[str]:

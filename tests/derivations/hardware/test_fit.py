@@ -126,12 +126,30 @@ def test_what_serves_a_fact(fact: Fact, expected: list[str]) -> None:
     assert expected == sorted(it.module.name for it in found if it.module is not None)
 
 
+@pytest.mark.parametrize("name", ["ext3", "ipt_addrtype", "ipt-addrtype"])
+def test_a_module_that_has_become_another(name: str) -> None:
+    """A listing of an older kernel names modules that are parts of others by now."""
+    kbuild = read_kbuild({"fs/Makefile": "obj-$(CONFIG_EXT4_FS) += ext4.o\nobj-$(CONFIG_LATER) += xt_addrtype.o\n"}.get)
+    drivers = assemble(kbuild, {"fs/ext4.o": CSource(), "fs/xt_addrtype.o": CSource()}, "x86")
+    found = map_hardware(Snapshot.of([Fact(FactKind.MODULE, name)], "x"), drivers, MODEL).found
+
+    now = {"ext3": "ext4"}.get(name, "xt_addrtype")
+    assert [(now, f"module, a part of {now} now")] == [
+        (it.module.name, it.how) for it in found if it.module is not None
+    ]
+
+
 @pytest.mark.parametrize(
     ("fact", "reason"),
     [
         pytest.param(device("pci:v00009999d00000001sv????????sd????????bc02sc00i??"), "no table of this tree", id="id"),
         pytest.param(device("pci:slot:0", "pci nothing"), "registers the driver nothing", id="driver"),
         pytest.param(Fact(FactKind.MODULE, "vboxguest"), "no module of this tree is called vboxguest", id="module"),
+        pytest.param(
+            Fact(FactKind.MODULE, "nf_nat_ipv4"),
+            "no module of this tree is called nf_nat_ipv4",
+            id="merged-into-what-is-not-there",
+        ),
         pytest.param(Fact(FactKind.FILESYSTEM, "zfs"), "no file system of this tree", id="file-system"),
         pytest.param(device("pci:v00009999d00000001sv????????sd????????bc06sc00i??"), "", id="host-bridge"),
         pytest.param(device("acpi:LNXPWRBN:"), "", id="acpi-without-driver"),

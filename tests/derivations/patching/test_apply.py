@@ -388,6 +388,10 @@ def test_what_may_be_the_matter(patch: str, advice: str) -> None:
         pytest.param("3c3\n< line 3\n---\n> line three\n", 0, "without context and names", id="normal-diff"),
         pytest.param(f"{PLAIN}Submodule sub 1111111..2222222:\n  > words\n", 8, "sub is a submodule", id="submodule-log"),
         pytest.param("Binary files a/x and b/x differ\n", 1, "does not have their data", id="binary-files"),
+        pytest.param(f"{PLAIN}Binärdateien a/x.png und b/x.png sind verschieden.\n", 8, "does not have their data", id="binary-files-in-german"),
+        pytest.param(f"Les fichiers binaires a/x et b/x sont différents\r\n{PLAIN}", 1, "does not have their data", id="binary-files-in-french"),
+        pytest.param(f"{PLAIN}バイナリーファイル a/x とb/x は異なります\n", 8, "does not have their data", id="binary-files-in-japanese"),
+        pytest.param(f"{PLAIN}Files a/x and b/x differ\n", 8, "does not have their data", id="binary-files-of-busybox"),
         pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nBinary files a/x and b/x differ\n", 3, "does not have its data", id="git-binary-files"),
         pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nGIT binary patch\nliteral 5\nzzzz\n\n", 5, "the binary patch of x is damaged", id="binary-damaged"),
         pytest.param(PLAIN.rpartition(" line 4")[0], 6, "ends in the middle of a hunk of a/Makefile", id="cut"),
@@ -440,10 +444,22 @@ def test_lines_count_from_the_beginning_of_the_file() -> None:
     assert series.splitlines()[caught.value.line - 1] == "line 2"
 
 
-def test_files_that_a_diff_does_not_have_are_reported() -> None:
-    """`diff -r` without `-N` says which files it leaves out; so is it said here."""
-    _, remarks = patched(TREE, f"Only in b/drivers: new.c\n{PLAIN}")
-    assert remarks == ["patch 'fix': line 1: `Only in b/drivers: new.c`: the patch does not have that file"]
+@pytest.mark.parametrize("line", ["Only in b/drivers: new.c", "Nur in b/drivers: new.c."])
+def test_files_that_a_diff_does_not_have_are_reported(line: str) -> None:
+    """`diff -r` without `-N` says which files it leaves out, in the language of its user; so is it said here."""
+    _, remarks = patched(TREE, f"{line}\n{PLAIN}")
+    assert remarks == [f"patch 'fix': line 1: `{line}`: the patch does not have that file"]
+
+
+def test_binary_files_in_latin_1() -> None:
+    """What diff said of binary files is understood in the encoding of older systems."""
+    with pytest.raises(Malformed, match="does not have their data"):
+        patched(TREE, PLAIN.encode() + "Binärdateien a/x und b/x sind verschieden.\n".encode("latin-1"))
+
+
+def test_sentences_about_files_are_text() -> None:
+    """A message may say that files differ, in other words than diff."""
+    assert patched(TREE, f"The files a/x and b/x differ in this.\nOnly in this case: yes.\n{PLAIN}")[0] != TREE
 
 
 # Any edit

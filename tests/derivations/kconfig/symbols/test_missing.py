@@ -100,6 +100,22 @@ def test_what_went_before_the_oldest_tree(name: str, instead: tuple[str, ...]) -
     assert "“" in found.reason
 
 
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        pytest.param("EXT4_ENCRYPTION", ("FS_ENCRYPTION",), id="renamed"),
+        pytest.param("BLK_DEV_DAC960", (), id="driver"),
+        pytest.param("DEFAULT_SECURITY", (), id="text"),
+    ],
+)
+def test_what_went_in_a_commit_that_is_not_known(name: str, instead: tuple[str, ...]) -> None:
+    """Without its commit, it is known between which versions an option went; near names would mislead."""
+    found = missing(name, model([option(it) for it in ("FS_ENCRYPTION", "DEFAULT_SECURITY_DAC")], version="6.12.117"))
+
+    assert (True, instead) == (found.known, found.instead)
+    assert found.reason.endswith("after 4.19, in 5.10 at the latest")
+
+
 def test_a_removal_that_was_taken_over_early() -> None:
     """An option that a stable series lacks because it took over a later removal is not unknown."""
     found = missing("NET_SCH_CBQ", model([option("NET_SCH_CBS")], version="6.1.192"))

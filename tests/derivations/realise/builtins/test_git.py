@@ -11,12 +11,15 @@ import attrs
 import pytest
 
 from derivations.fetch import fetch_git, fetch_git_patches
+from derivations.linux.patch import Patch, patched
 from derivations.patching.apply import Rules, apply
 from derivations.patching.read import commits
 from derivations.patching.tree import Entry, PatchedTree
 from derivations.realise.builtins.git import GitFailed, NoGit, NoSuchCommit
 from derivations.realise.job import Cancelled
 from derivations.realise.network.download import Offline
+from derivations.source import text_file
+from derivations.union import REMOVED
 from tests.derivations.patching.trees import Memory
 from tests.derivations.realise.builtins.conftest import Runner, listing
 from tests.programs import program
@@ -50,7 +53,7 @@ class Repository:
         command = [program("git"), "-C", str(self.directory), *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
-    def commit(self, files: dict[str, str]) -> str:
+    def commit(self, files: dict[str, str], title: str = "x") -> str:
         """Commit exactly *files* and return the commit's id."""
         self.git("rm", "-rfq", "--ignore-unmatch", ".")
         for name, text in files.items():
@@ -62,7 +65,7 @@ class Repository:
                 path.write_bytes(text.encode())
                 path.chmod(0o755 if text.startswith("#!") else 0o644)
         self.git("add", "-A", "-f")
-        self.git("commit", "-qm", "x", "--allow-empty")
+        self.git("commit", "-qm", title, "--allow-empty")
         return self.git("rev-parse", "HEAD")
 
 
@@ -98,6 +101,31 @@ def test_a_range_of_commits(run: Runner, repository: Repository) -> None:
     made = apply(Rules(name="range"), found, PatchedTree(tree), print)
     assert {path: it.data.decode() for path in ("a", "d/b", "c", "bin") if (it := made.entry(path))} == last
     assert out.read_bytes() == run(fetch_git_patches(repository.url, base, rev)).read_bytes()
+
+
+@pytest.mark.parametrize(("taken", "left_out"), [(0, []), (1, ["first"]), (3, ["first", "second", "third"])])
+def test_a_range_of_which_the_tree_has_a_part(
+    run: Runner, repository: Repository, taken: int, left_out: list[str]
+) -> None:
+    """Of a list with a range of commits, those that the tree has are left out by name, and the rest is applied."""
+    text = "".join(f"{number}\n" for number in range(20))
+    states = [{"a": text, "b": text}]
+    states.append({**states[0], "a": text.replace("3\n", "three\n", 1)})
+    states.append({"a": states[1]["a"], "c": text})
+    states.append({**states[2], "a": text.replace("3\n", "III\n", 1), "c": text.replace("9\n", "nine\n", 1)})
+    ids = [repository.commit(it, title) for it, title in zip(states, ("base", "first", "second", "third"), strict=True)]
+    mails = fetch_git_patches(repository.url, ids[0], ids[-1])
+    own = text_file("own.patch", "--- a/a\n+++ b/a\n@@ -14,5 +14,5 @@\n 13\n 14\n-15\n+own\n 16\n 17\n")
+    tree = run.tree("tree", states[taken])
+
+    joined = patched(text_file("tree", "").out, (Patch("mine", [mails, own], drop_applied=True),)).derivation
+    changes = joined.mounts["/0001"].derivation
+    first, second = sorted(changes.mounts.keys() - {"/src"})
+    out = run(changes, {"/src": tree, first: run(mails), second: run(own)})
+    made = run(joined, {"/0000": tree, "/0001": out, REMOVED: out.parent / "removed"})
+
+    assert listing(made) == {**states[-1], "a": states[-1]["a"].replace("15\n", "own\n")}
+    assert run.warnings == [f"patch 'mine' is already in the tree, and left out: {it}" for it in left_out]
 
 
 def test_a_range_that_is_none(run: Runner, repository: Repository) -> None:

@@ -146,15 +146,36 @@ def test_commits_of_a_directory_that_the_tree_has(apply: Apply) -> None:
     assert apply.run.warnings == ["patch 'fix-2' is already in the tree, and left out: x.patch"]
 
 
+def test_mails_of_a_list_that_the_tree_has(apply: Apply) -> None:
+    """What is left out of a list is called by its subject, for the list has only numbers."""
+    mail = f"From {'1' * 40} Mon Sep 17 00:00:00 2001\nFrom: A <a@b>\nSubject: [PATCH] count on\n\n---\n"
+    changes = patched(
+        text_file("tree", "").out, (Patch("x", [text_file("1", ""), text_file("2", "")], drop_applied=True),)
+    )
+    derivation = changes.derivation.mounts["/0001"].derivation
+    inputs = dict(zip(sorted(derivation.mounts), (apply._input(mail + CHANGE), apply._input(NEW)), strict=False))
+    apply.run(derivation, {**inputs, "/src": apply.run.tree("tree", {**TREE, "Makefile": "one\n2\nthree\n"})})
+    assert apply.run.warnings == ["patch 'x' is already in the tree, and left out: count on"]
+
+
 def test_a_directory_of_patches(apply: Apply) -> None:
     """Without `series`, all patches of a directory are applied by their names."""
     assert apply({"0002-b.patch": AGAIN, "0001-a.diff": CHANGE, "README": "words"})["Makefile"] == "one\nII\nthree\n"
+    assert not apply.run.warnings
+
+
+def test_patches_in_sub_directories_are_reported(apply: Apply) -> None:
+    """Without `series`, nobody knows the order of what is further down: that is left out, and reported."""
+    apply({"a.patch": CHANGE, "arm/deep/b.patch.gz": NEW, "doc/README": "words", ".git/c.patch": NEW})
+    sentence = "patch 'fix-1': the patches in its sub-directory arm are left out: no file `series` names them"
+    assert apply.run.warnings == [sentence]
 
 
 @pytest.mark.parametrize(
     ("series", "reason"),
     [
         pytest.param({"README": "words"}, "has no file `series`", id="no-patches"),
+        pytest.param({"x86/a.patch": CHANGE}, "but for sub-directories (x86)", id="further-down"),
         pytest.param({"series": "../x\n"}, "which leads out of its directory", id="outside"),
         pytest.param({"series": "l/x\n", "l": "-> /etc"}, "which leads out of its directory", id="link"),
         pytest.param({"series": "absent\n"}, "which is not there", id="absent"),
