@@ -53,17 +53,21 @@ class Rebuilt:
     problems: list[Problem]
 
 
-def rebuild(home: Path, progress: Progress = lambda _what, _done, _total: None) -> Rebuilt:
+def rebuild(
+    home: Path,
+    progress: Progress = lambda _what, _done, _total: None,
+    on_wait: Callable[[], None] | None = None,
+) -> Rebuilt:
     """Make the database of the store in *home* again; the old one is kept beside it as `db.sqlite.old-<time>`.
 
-    Others wait until it is done, and then use the new one.
+    Others wait until it is done, and then use the new one. If it waits for a collection, *on_wait* is called.
 
     Raises:
         StoreTooNew, JournalTooNew: a later kernix made it.
     """
     layout = layout_at(home)
     set_up(layout)
-    with standing(layout.locks / "collector"), Gate(layout.locks).exclusive():
+    with standing(layout.locks / "collector", on_wait=on_wait), Gate(layout.locks).exclusive():
         return _Rebuild(layout, progress).run()
 
 

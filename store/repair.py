@@ -38,8 +38,15 @@ if TYPE_CHECKING:
     Report = Callable[[str, str], None]
 
 
-def repair(store: Store, problems: Iterable[Problem], report: Report = lambda _place, _done: None) -> list[StorePath]:
+def repair(
+    store: Store,
+    problems: Iterable[Problem],
+    report: Report = lambda _place, _done: None,
+    on_wait: Callable[[], None] | None = None,
+) -> list[StorePath]:
     """Do about *problems* what can be done; *report* is called with each place and what was done about it.
+
+    If it waits for a collection, *on_wait* is called.
 
     Damaged objects, and all that refer to them, are forgotten and returned; the next build makes them again.
 
@@ -47,7 +54,7 @@ def repair(store: Store, problems: Iterable[Problem], report: Report = lambda _p
         OSError: something could not be changed.
     """
     problems = list(problems)
-    with store.collector():
+    with store.collector(on_wait=on_wait):
         doomed = _with_referrers(
             store, [path for path in damaged(problems) if _is_still_damaged(store, path, problems)]
         )
