@@ -481,3 +481,14 @@ def test_waiting_for_a_collection_is_reported(kernix: CommandLine, words: list[s
         assert process.stderr.readline().startswith("waiting for ")
     process.communicate()
     assert process.returncode == 0
+
+
+def test_damage_is_reported_without_escape_sequences(kernix: CommandLine) -> None:
+    """That files turned out to be damaged, and what to do about it, is said in characters only."""
+    hello = kernix.write("hello", "hello")
+    assert kernix("add", hello).code == 0
+    damaged = kernix.home / "pool/damaged"
+    damaged.mkdir()
+    (damaged / ("0" * 64)).touch()
+    said = kernix("add", hello).err.splitlines()
+    assert [line.partition(" ")[0] for line in said] == ["warning:", "hint:"]
