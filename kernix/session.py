@@ -124,9 +124,8 @@ class Session:
         """Let go of the store, if it was opened; return how many files in it were found damaged."""
         if self._store is None:
             return 0
-        damaged = len(self._store.pool.damaged())
-        self._store.close()
-        return damaged
+        with self._store as store:
+            return len(store.pool.damaged())
 
     @property
     def configuration(self) -> Configuration | None:

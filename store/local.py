@@ -82,7 +82,7 @@ class Store:
     scratches: Scratches
     registrar: Registrar
     read_only: bool = False
-    _closed: bool = attrs.field(default=False, init=False)
+    _opened: contextlib.ExitStack  # closes the database, the pool and the directory of the objects
 
     @classmethod
     def open(cls, home: Path, *, full_disk: bool = False) -> Store:
@@ -104,32 +104,36 @@ class Store:
             set_up(layout)
         if full_disk and not read_only and is_full(layout.home):
             give_up_reserve(layout.reserve)
-        database = _database(layout)
-        pool = Pool.open(layout.pool)
-        gate = NoGate(layout.locks) if read_only else Gate(layout.locks)
-        journal = Journal(layout.journal)
-        temproots = TempRoots(layout.temproots, gate, layout.locks / "collector")
-        scratches = Scratches(layout, gate, pool)
-        registrar = Registrar(
-            layout=layout,
-            database=database,
-            gate=gate,
-            temproots=temproots,
-            journal=journal,
-            scratches=scratches,
-            descriptor=os.open(layout.objects, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC),
-        )
-        return cls(
-            layout=layout,
-            database=database,
-            pool=pool,
-            gate=gate,
-            journal=journal,
-            temproots=temproots,
-            scratches=scratches,
-            registrar=registrar,
-            read_only=read_only,
-        )
+        with contextlib.ExitStack() as opened:
+            database = opened.enter_context(contextlib.closing(_database(layout)))
+            pool = opened.enter_context(Pool.open(layout.pool))
+            descriptor = os.open(layout.objects, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            opened.callback(os.close, descriptor)
+            gate = NoGate(layout.locks) if read_only else Gate(layout.locks)
+            journal = Journal(layout.journal)
+            temproots = TempRoots(layout.temproots, gate, layout.locks / "collector")
+            scratches = Scratches(layout, gate, pool)
+            registrar = Registrar(
+                layout=layout,
+                database=database,
+                gate=gate,
+                temproots=temproots,
+                journal=journal,
+                scratches=scratches,
+                descriptor=descriptor,
+            )
+            return cls(
+                layout=layout,
+                database=database,
+                pool=pool,
+                gate=gate,
+                journal=journal,
+                temproots=temproots,
+                scratches=scratches,
+                registrar=registrar,
+                read_only=read_only,
+                opened=opened.pop_all(),
+            )
 
     @classmethod
     def open_existing(cls, home: Path, *, full_disk: bool = False) -> Store | None:
@@ -138,13 +142,8 @@ class Store:
 
     def close(self) -> None:
         """Release the holds and close the files; further calls do nothing."""
-        if self._closed:
-            return
-        self._closed = True
-        self.temproots.close()
-        self.database.close()
-        self.pool.close()
-        os.close(self.registrar.descriptor)
+        with self._opened.pop_all():
+            self.temproots.close()
 
     def __enter__(self) -> Self:
         return self

@@ -53,17 +53,21 @@ class Rebuilt:
     problems: list[Problem]
 
 
-def rebuild(home: Path, progress: Progress = lambda _what, _done, _total: None) -> Rebuilt:
+def rebuild(
+    home: Path,
+    progress: Progress = lambda _what, _done, _total: None,
+    on_wait: Callable[[], None] | None = None,
+) -> Rebuilt:
     """Rebuild the database of the store in *home*; the old one is kept beside it as `db.sqlite.old-<time>`.
 
-    Other processes wait until it is done, and then use the new one.
+    Other processes wait until it is done, and then use the new one. If it waits for a collection, it calls *on_wait*.
 
     Raises:
         StoreTooNew, JournalTooNew: a newer kernix wrote it.
     """
     layout = layout_at(home)
     set_up(layout)
-    with standing(layout.locks / "collector"), Gate(layout.locks).exclusive():
+    with standing(layout.locks / "collector", on_wait=on_wait), Gate(layout.locks).exclusive():
         return _Rebuild(layout, progress).run()
 
 

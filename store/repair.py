@@ -38,16 +38,22 @@ if TYPE_CHECKING:
     Report = Callable[[str, str], None]
 
 
-def repair(store: Store, problems: Iterable[Problem], report: Report = lambda _place, _done: None) -> list[StorePath]:
+def repair(
+    store: Store,
+    problems: Iterable[Problem],
+    report: Report = lambda _place, _done: None,
+    on_wait: Callable[[], None] | None = None,
+) -> list[StorePath]:
     """Fix those of *problems* that can be fixed; call *report* with each place and what was done about it.
 
     Damaged objects, and everything that refers to them, are dropped and returned; the next build builds them again.
+    If it waits for a collection, it calls *on_wait*.
 
     Raises:
         OSError: something could not be changed.
     """
     problems = list(problems)
-    with store.collector():
+    with store.collector(on_wait=on_wait):
         doomed = _with_referrers(
             store, [path for path in damaged(problems) if _is_still_damaged(store, path, problems)]
         )

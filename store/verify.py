@@ -78,11 +78,15 @@ class Problem:
 
 
 def verify(
-    store: Store, *, contents: bool = False, progress: Progress = lambda _what, _done, _total: None
+    store: Store,
+    *,
+    contents: bool = False,
+    progress: Progress = lambda _what, _done, _total: None,
+    on_wait: Callable[[], None] | None = None,
 ) -> list[Problem]:
-    """Return the problems of *store*; with *contents*, read every byte."""
+    """Return the problems of *store*; with *contents*, read every byte. If it waits for a collection, it calls *on_wait*."""
     # Collections wait: what they remove would seem to be missing.
-    with store.collector(shared=True):
+    with store.collector(shared=True, on_wait=on_wait):
         names = {place.name for place in store.layout.objects.iterdir()}
         infos = store.database.all_infos()
         present = [info for info in infos if str(info.path) in names or os.path.lexists(store.path(info.path))]

@@ -48,9 +48,9 @@ def command(
         say(f"there is no store in {session.home} yet, so nothing to remove")
         return
     if dry_run:
-        doomed = plan(store, chosen)
+        doomed = plan(store, chosen, _waiting)
         with ProgressLine() as progress:
-            freed = forecast(store, doomed, progress)
+            freed = forecast(store, doomed, progress, _waiting)
         for info in doomed:
             click.echo(one_line(store.path(info.path)))
         logs = superfluous(store.layout.logs, log_policy(session))
@@ -59,11 +59,15 @@ def command(
         say(f"{number(len(doomed), 'object')} would be removed, {size(freed)} freed")
         return
     with ProgressLine() as progress:
-        done = collect(store, chosen, progress, on_wait=lambda: say("waiting for another collection to end"))
+        done = collect(store, chosen, progress, _waiting)
     count, freed = remove_logs(store.layout.logs, log_policy(session))
     if count:
         say(f"removed {number(count, 'old log')}, freed {size(freed)}")
     click.echo(f"removed {number(done.objects, 'object')}, freed {size(done.freed)}")
+
+
+def _waiting() -> None:
+    say("waiting for another collection, or a verification, to end")
 
 
 def log_policy(session: Session) -> LogPolicy:

@@ -56,10 +56,10 @@ def command(session: Session, /, *, contents: bool, mend: bool, anew: bool) -> N
         return
     with ProgressLine() as progress:
         if anew:
-            made = rebuild(session.home, progress)
+            made = rebuild(session.home, progress, _waiting)
             found: Sequence[Problem] = made.problems
         else:
-            found = verify(session.store, contents=contents, progress=progress)
+            found = verify(session.store, contents=contents, progress=progress, on_wait=_waiting)
     _show(found)
     if anew:
         click.echo(f"{number(made.objects, 'object')} and {number(made.realisations, 'result')} are known again")
@@ -73,17 +73,21 @@ def command(session: Session, /, *, contents: bool, mend: bool, anew: bool) -> N
 def _mend(session: Session, found: Sequence[Problem], *, contents: bool) -> Sequence[Problem]:
     """Do about the problems *found* what can be done, and return what is left."""
     for _ in range(_PASSES):
-        repair(session.store, found, lambda place, done: click.echo(f"{one_line(place)}: {done}"))
+        repair(session.store, found, lambda place, done: click.echo(f"{one_line(place)}: {done}"), _waiting)
         left = [problem for problem in found if problem.remedy is Remedy.NONE]
         if left or not any(problem.remedy is Remedy.RESTORE for problem in found):
             return left
         # What could not be read, or not be told from what else is wrong, can be now.
         with ProgressLine() as progress:
-            found = verify(session.store, contents=contents, progress=progress)
+            found = verify(session.store, contents=contents, progress=progress, on_wait=_waiting)
         _show(found)
         if not found:
             break
     return found
+
+
+def _waiting() -> None:
+    say("waiting for a collection to end")
 
 
 def _show(found: Sequence[Problem]) -> None:

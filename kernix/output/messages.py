@@ -69,9 +69,7 @@ def warn_of_damage(files: int) -> None:
     """Say on stderr that *files* of the store do not hold what they should, and what to do about it."""
     what = "1 file of the store is" if files == 1 else f"{files} files of the store are"
     warn(f"{what} damaged; new objects do not use {'it' if files == 1 else 'them'}, older ones may")
-    say(
-        f"{click.style('hint:', fg='cyan', bold=True)} `kernix verify --contents --repair` finds and mends these objects"
-    )
+    say("`kernix verify --contents --repair` finds and mends these objects", "hint:", "cyan")
 
 
 class Remarks:

@@ -100,9 +100,9 @@ class Collected:
     freed: int
 
 
-def plan(store: Store, policy: Policy) -> list[PathInfo]:
-    """Return what `collect` would delete now, referrers first."""
-    with store.collector():
+def plan(store: Store, policy: Policy, on_wait: Callable[[], None] | None = None) -> list[PathInfo]:
+    """Return what `collect` would delete now, referrers first; call *on_wait* if another collection must end first."""
+    with store.collector(on_wait=on_wait):
         marked = mark(store.database, _marking(store, policy, _begin(store, TempRootsView(store.layout.temproots))))
         numbers = _order(marked, policy)
         infos = store.database.infos_by_id(numbers)

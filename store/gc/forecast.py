@@ -26,10 +26,18 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 
-def forecast(store: Store, doomed: Sequence[PathInfo], progress: Progress = lambda _what, _done, _total: None) -> int:
-    """Return how many bytes of disk a collection would free now, if it deleted *doomed* besides what it always does."""
+def forecast(
+    store: Store,
+    doomed: Sequence[PathInfo],
+    progress: Progress = lambda _what, _done, _total: None,
+    on_wait: Callable[[], None] | None = None,
+) -> int:
+    """Return how many bytes of disk a collection would free now, if it deleted *doomed* besides what it always does.
+
+    If it waits for another collection, it calls *on_wait*.
+    """
     count = _Count()
-    with store.collector(shared=True):
+    with store.collector(shared=True, on_wait=on_wait):
         places = [*(store.path(info.path) for info in doomed), *_left_over(store)]
         for i, place in enumerate(places):
             progress("measuring", i, len(places))

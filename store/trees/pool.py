@@ -103,7 +103,11 @@ class Pool:
         """Return the pool in *directory*, creating it if it does not exist."""
         (directory / _TEMPORARY).mkdir(0o755, parents=True, exist_ok=True)
         pool = cls(directory, os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-        pool.look()
+        try:
+            pool.look()
+        except BaseException:
+            pool.close()
+            raise
         return pool
 
     def fileno(self) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,8 +22,6 @@ from store.trees.content import Content
 
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.store.conftest import Make
 
 
@@ -35,6 +35,10 @@ def _entry(store: Store, scratch: Path, name: str, *references: StorePath) -> En
     content = adopt(place, store.pool)
     path = StorePath.make(content.digest, name, references)
     return Entry(path=path, place=place, content=content, references=frozenset(references))
+
+
+def _descriptors() -> set[str]:
+    return {descriptor.name for descriptor in Path("/proc/self/fd").iterdir()}
 
 
 def test_add(store: Store, tmp_path: Path) -> None:
@@ -251,6 +255,17 @@ def test_lost_database_is_not_a_new_store(store: Store, make: Make, home: Path) 
     store.layout.journal.unlink()
     with pytest.raises(StoreCorrupt):
         Store.open(home)
+
+
+def test_opening_in_vain_leaves_nothing_open(store: Store, home: Path) -> None:
+    """What was opened before opening a store fails is closed again."""
+    store.close()
+    shutil.rmtree(store.layout.pool)
+    store.layout.pool.write_text("not a directory")
+    before = _descriptors()
+    with pytest.raises(NotADirectoryError):
+        Store.open(home)
+    assert _descriptors() == before
 
 
 def test_home_is_found_under_any_name(store: Store, make: Make, home: Path, tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ class _Session:
             poll.register(descriptor, select.POLLIN)
         started = self._heard = time.monotonic()
         while True:
-            seconds, stop = self._patience(started)
+            seconds, stop = self._patience(started, process.output)
             if seconds is not None and seconds <= 0:
                 return stop
             ready = self._wait(poll, watch.due() if seconds is None else min(seconds, watch.due()))
@@ -226,7 +226,14 @@ class _Session:
                 case str():
                     self._watcher.line(each)
 
-    def _patience(self, started: float) -> tuple[float | None, _Stop | None]:
+    def _patience(self, started: float, output: int) -> tuple[float | None, _Stop | None]:
+        """Return what `_left` does, once what the builder has said in time is heard: kernix itself may have had to wait."""
+        seconds, stop = self._left(started)
+        if seconds is not None and seconds <= 0 and self._hear(output):
+            return self._left(started)
+        return seconds, stop
+
+    def _left(self, started: float) -> tuple[float | None, _Stop | None]:
         """Return how many seconds the builder has left, and why it is stopped after them."""
         now, limits = time.monotonic(), self._limits
         left: tuple[float | None, _Stop | None] = (None, None)

@@ -26,7 +26,7 @@ from tests.roots import add_tools
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from derivations.realise.events import Event, Failed, Finished, Reused, Skipped, Started, Waiting
 
@@ -67,8 +67,9 @@ class Bench:
         argv: tuple[str, ...] = (),
         limits: Limits | None = None,
         bounds: Bounds | None = None,
+        on_line: Callable[[str], None] = lambda _line: None,
     ) -> list[str]:
-        """Run *script*, or *argv*, and return the lines that it wrote."""
+        """Run *script*, or *argv*, and return the lines that it wrote; *on_line* is called with each."""
         sandbox = Sandbox(
             mounts={"/": self.root, **(mounts or {})},
             build=self.build,
@@ -78,8 +79,13 @@ class Bench:
             bounds=(bounds or Bounds()).for_machine(),
         )
         self.lines.clear()
+
+        def hear(line: str) -> None:
+            self.lines.append(line)
+            on_line(line)
+
         watcher = Watcher(
-            line=self.lines.append,
+            line=hear,
             progress=lambda done, expected: self.progress.append((done, expected)),
             cancel=self.cancel,
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from store.system.locks import standing
 from store.trees.remove import remove_tree
 from tests.kernix.conftest import PROJECT
 
@@ -461,3 +462,33 @@ def test_a_root_that_cannot_be_read(kernix: CommandLine, monkeypatch: pytest.Mon
     ran = kernix("gc", "--all")
     assert (1, True) == (ran.code, "input/output error" in ran.err)
     assert Path(place).exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["verify"], ["verify", "--rebuild"], ["gc"], ["gc", "--dry-run"]],
+    ids=["verify", "rebuild", "gc", "dry-run"],
+)
+def test_waiting_for_a_collection_is_reported(kernix: CommandLine, words: list[str]) -> None:
+    """Whoever waits for a collection says so, and goes on after it."""
+    hello = kernix.write("hello", "hello")
+    assert kernix("add", hello).code == 0
+    command = [sys.executable, "-m", "kernix", *words]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    with standing(kernix.home / "locks" / "collector"):
+        process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("waiting for ")
+    process.communicate()
+    assert process.returncode == 0
+
+
+def test_damage_is_reported_without_escape_sequences(kernix: CommandLine) -> None:
+    """That files turned out to be damaged, and what to do about it, is said in characters only."""
+    hello = kernix.write("hello", "hello")
+    assert kernix("add", hello).code == 0
+    damaged = kernix.home / "pool/damaged"
+    damaged.mkdir()
+    (damaged / ("0" * 64)).touch()
+    said = kernix("add", hello).err.splitlines()
+    assert [line.partition(" ")[0] for line in said] == ["warning:", "hint:"]

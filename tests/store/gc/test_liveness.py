@@ -19,6 +19,7 @@ from store.system import failpoints
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.store.conftest import Make
@@ -39,8 +40,8 @@ def _graph() -> list[list[int]]:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    """Return a database of COUNT objects, each of which refers to three of the fifty before it."""
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """Give a database of COUNT objects, each of which refers to three of the fifty before it."""
     place = tmp_path_factory.mktemp("liveness") / "db.sqlite"
     Database(place, fresh=True).close()
     database = Database(place, fresh=False)
@@ -52,7 +53,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
                 retention=Retention.RESULT, deriver=None, references=tuple(map(_path, references)),
             )  # fmt: skip
             database.insert(info, ids)
-    return database
+    yield database
+    database.close()
 
 
 @pytest.mark.parametrize(

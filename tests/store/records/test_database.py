@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 
@@ -208,8 +209,8 @@ def test_truncated_database(tmp_path: Path) -> None:
     _fill(database, *(_info(number) for number in range(1, 500)))
     database.close()
     path.write_bytes(path.read_bytes()[:8192])
-    with pytest.raises(StoreCorrupt):
-        Database(path, fresh=False).all_infos()
+    with pytest.raises(StoreCorrupt), contextlib.closing(Database(path, fresh=False)) as truncated:
+        truncated.all_infos()
 
 
 def test_replaced_database_is_followed(database: Database, tmp_path: Path) -> None:
