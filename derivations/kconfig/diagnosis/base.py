@@ -49,12 +49,12 @@ class CompressedBase(Error):
     file: str
 
     def __str__(self) -> str:
-        return f"{self.file} is compressed, so Kconfig finds nothing in it"
+        return f"{self.file} is compressed, and Kconfig cannot read it"
 
     @property
     def hint(self) -> str:
         """Say what can be compressed."""
-        return "a base may be a compressed file beside the definition; what a derivation makes must be plain"
+        return "only a file beside the definition may be compressed; the output of a derivation must not be"
 
 
 @attrs.frozen
@@ -144,7 +144,7 @@ def _pair(raw: str, model: Model) -> tuple[str, Value] | None:
         return it[1], Hex(int(it[2], 16))
     pair = grammar.read_line(raw)
     if pair is not None and not grammar.is_read(raw):
-        msg = f"{raw!r} is no line of a .config; write `{line(*pair)}`"
+        msg = f"{raw!r} is not a line of a .config; write `{line(*pair)}`"
         raise ValueError(msg)
     return pair
 

@@ -35,7 +35,7 @@ _TERMS = 4
 _CHAIN = 48
 """After so many options an account ends: it is long beyond reading by then."""
 _SEEN = "see above"
-_NONE = "none of these holds"
+_NONE = "none of these is met"
 
 
 @attrs.frozen(kw_only=True)
@@ -115,7 +115,9 @@ class Witness:
     def origin(self, name: str) -> str | None:
         """Return who asks for the option *name* and where, None if nobody does."""
         request = self._requests.get(name)
-        return None if request is None or request.value is UNSET else f"asked {written(request.value)}{place(request)}"
+        return (
+            None if request is None or request.value is UNSET else f"requested {written(request.value)}{place(request)}"
+        )
 
     def _low(self, expression: Expr, level: Level) -> tuple[Blocker, ...]:
         if evaluate(expression, self._values) >= level:
@@ -157,12 +159,12 @@ class Witness:
         self._seen.add((name, True))
         if name in self._model.choices:
             below = self._low(offered(self._model.choices[name]), Level.M)
-            return Blocker(needs=needs, because="the choice is not offered", below=below)
+            return Blocker(needs=needs, because="the choice is not available", below=below)
         symbol = self._model.get(name)
         if symbol is None:
             return Blocker(needs=needs, because=self._nowhere(name))
         if symbol.type not in SWITCHES:
-            return Blocker(needs=needs, because="it is no switch")
+            return Blocker(needs=needs, because="it is not a bool or tristate")
         if symbol.type == "bool":
             level = Level.Y
         if name in NEVER:
@@ -173,11 +175,11 @@ class Witness:
 
     def _prompted_low(self, symbol: Symbol, level: Level, needs: str) -> Blocker:
         if self._values[symbol.name].visible >= level:
-            because = self._sibling(symbol) or self.origin(symbol.name) or "nothing asks for it"
+            because = self._sibling(symbol) or self.origin(symbol.name) or "nothing requests it"
             return self._to_change(symbol.name, level, needs=needs, because=because)
         needed = level if symbol.type == "tristate" and (self._modules or self._values.level("MODULES")) else Level.M
         condition = self.nearest(symbol, needed)
-        because = self.origin(symbol.name) or "nothing asks for it, and it cannot be set yet"
+        because = self.origin(symbol.name) or "nothing requests it, and it cannot be set yet"
         return Blocker(needs=needs, because=because, below=self._low(condition, needed))
 
     def _to_change(self, name: str, level: Level, *, needs: str, because: str) -> Blocker:
@@ -199,13 +201,13 @@ class Witness:
         changing = [it for it in _by_default(symbol) if refs(it)]
         if changing and symbol.selected_by == Const("n"):
             below = self._low(self._nearest(tuple(changing), Level.M)[0], Level.M)
-            return Blocker(needs=needs, because="it has no prompt, and follows from others", below=below)
+            return Blocker(needs=needs, because="it has no prompt; it is computed from other options", below=below)
         return Blocker(needs=needs, because=self._decided(symbol))
 
     def _option_high(self, name: str, level: Level) -> Blocker:
         symbol = self._model.get(name)
         if symbol is None:
-            return Blocker(needs=f"!{self._named(name)}", because="the choice is offered")
+            return Blocker(needs=f"!{self._named(name)}", because="the choice is available")
         if symbol.type == "bool":
             level = Level.N
         needs = f"!{self._named(name)}" if level is Level.N else f"{self._named(name)} at most {level}"
@@ -217,18 +219,20 @@ class Witness:
         if symbol.prompts and self._values[name].visible:
             others = [it for it in self._model.rivals(symbol.name) if it != name]
             if others:
-                return Blocker(needs=needs, because=f"it is what its choice has chosen; choose {joined(others, 'or')}")
-            because = self.origin(name) or "it is on by default or in the base"
+                return Blocker(
+                    needs=needs, because=f"it is the chosen member of its choice; choose {joined(others, 'or')} instead"
+                )
+            because = self.origin(name) or "it is on by default or in the base configuration"
             return self._to_change(name, level, needs=needs, because=because)
         return self._follows(symbol, level, needs)
 
     def _follows(self, symbol: Symbol, level: Level, needs: str) -> Blocker:
         """Return what keeps *symbol*, which nobody can set now, from being at most *level*."""
         if symbol.prompts and (below := self._hidden(symbol)):
-            return Blocker(needs=needs, because="it is on by default, and its prompt is not shown", below=below)
+            return Blocker(needs=needs, because="it is on by default, and its prompt is not visible", below=below)
         below = self._high(symbol.depends, level) if symbol.depends != ALWAYS else ()
-        prompt = "its prompt is never shown here" if symbol.prompts else "it has no prompt"
-        because = f"{prompt}, and it follows from others" if below else self._decided(symbol)
+        prompt = "its prompt is never visible here" if symbol.prompts else "it has no prompt"
+        because = f"{prompt}, and it is computed from other options" if below else self._decided(symbol)
         return Blocker(needs=needs, because=because, below=below)
 
     def _hidden(self, symbol: Symbol) -> tuple[Blocker, ...]:
@@ -271,13 +275,13 @@ class Witness:
         if not chosen:
             return None
         who = self.origin(chosen[0])
-        return f"its choice has {chosen[0]}" + (f", {who}" if who else ", which nothing asks for")
+        return f"its choice is set to {chosen[0]}" + (f", {who}" if who else ", which nothing requests")
 
     def _nowhere(self, name: str) -> str:
         places = self._model.elsewhere(name)
         if places:
             return f"it is not defined for {self._model.arch}, only in {joined(list(places[:2]))}"
-        return "nothing in this version defines it"
+        return "this version does not define it"
 
     def _fixed(self, expression: Expr) -> str:
         """Return why a constant or a comparison is what it is."""
@@ -286,19 +290,19 @@ class Witness:
             if symbol is not None and symbol.prompts:
                 return self.origin(name) or f"{name} has this value by default"
         if refs(expression):
-            return "it is decided by the compiler and the architecture"
-        return "the tree has it so, or a test of the compiler and its tools came out so"
+            return "the compiler or the architecture determines it"
+        return "the tree or a toolchain test sets it"
 
     def _decided(self, symbol: Symbol) -> str:
         """Return what decides about an option that has no prompt and that nothing reachable selects."""
         if symbol.name in NEVER:
-            return "it is never right to change"
+            return "it must not be changed"
         if symbol.prompts:
-            return "its prompt is never shown here"
+            return "its prompt is never visible here"
         if symbol.selected_by != Const("n"):
             return f"it has no prompt, and nothing that {self._model.arch} can have selects it"
         if symbol.defaults:
-            return "it has no prompt: the compiler, its tools or the architecture decide"
+            return "it has no prompt: the toolchain or the architecture determines it"
         return f"it has no prompt, and nothing selects it on {self._model.arch}"
 
 

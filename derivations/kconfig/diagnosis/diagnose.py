@@ -96,14 +96,14 @@ class _Diagnosis:
         for name in (*(name for name, _ in it.likely), *_options(it.witness), *self._model.rivals(it.option)):
             other = self._requests.get(name)
             if other is not None and other.priority < it.request.priority:
-                reason = f"as a default it gives way to {name}{place(other)}"
+                reason = f"a default, overridden by {name}{place(other)}"
                 return attrs.evolve(it, outcome=Outcome.SHADOWED, reason=reason)
         return it
 
     def shadowed(self, name: str, request: Request, by: Request) -> Account:
         """Return that the *request* for the option *name* was overruled *by* another one."""
         got = self._values[name].value if name in self._model else None
-        instead = "it is taken back" if isinstance(by.value, Unset) else f"{written(by.value)} is asked instead"
+        instead = "withdrawn" if isinstance(by.value, Unset) else f"overridden by {written(by.value)}"
         return Account(option=name, request=request, got=got, outcome=Outcome.SHADOWED, reason=f"{instead}{place(by)}")
 
     def _made(self, symbol: Symbol, request: Request, outcome: Outcome, reason: str = "", **more: Any) -> Account:  # noqa: ANN401 -- fields
@@ -136,7 +136,7 @@ class _Diagnosis:
 
     def _by_default(self, symbol: Symbol, request: Request) -> Account:
         """Return that what a file leaves out has a value by default."""
-        one = "the value it is to have"
+        one = "the value it should have"
         if symbol.type in SWITCHES:
             one = f"`{line(symbol.name, NO)}`, or `CONFIG_{symbol.name}={self._values[symbol.name].value}` to keep it"
         reason = f"{request.origin.fragment} has no line for it, so it has its default"
@@ -147,7 +147,7 @@ class _Diagnosis:
         wanted, got = LEVELS[request.value], self._values.level(symbol.name)
         if request.value is MODULE and self._values.level("MODULES") is Level.N:
             needed: Expr = And((Ref("MODULES"), *(it.condition for it in symbol.prompts[:1])))
-            reason = "m needs modules, which are off" + (", so it became y" if got else "")
+            reason = "m needs MODULES, which is off" + (", so it became y" if got else "")
             return self._blocked(symbol, request, needed, Level.M, reason=reason)
         if (otherwise := self._chosen(symbol, request)) is not None:
             return otherwise
@@ -156,18 +156,18 @@ class _Diagnosis:
         if not symbol.prompts:
             return self._promptless(symbol, request, wanted)
         needed = self._witness.nearest(symbol, wanted if symbol.type == "tristate" else Level.M)
-        reason = "what it depends on limits it to m" if got else ""
+        reason = "its dependencies limit it to m" if got else ""
         return self._blocked(symbol, request, needed, wanted if symbol.type == "tristate" else Level.M, reason=reason)
 
     def _entry(self, symbol: Symbol, request: Request) -> Account:
         """Return why a text or number is not what was asked."""
         if not symbol.prompts:
-            return self._made(symbol, request, Outcome.BLOCKED, "it has no prompt, its value is computed")
+            return self._made(symbol, request, Outcome.BLOCKED, "it has no prompt; its value is computed")
         if not self._values[symbol.name].visible:
             needed = self._witness.nearest(symbol, Level.M)
-            return self._blocked(symbol, request, needed, Level.M, reason="it cannot be set yet")
+            return self._blocked(symbol, request, needed, Level.M, reason="it is unavailable in this configuration")
         if (bounds := limits(symbol, self._values)) is None:
-            return self._made(symbol, request, Outcome.INVALID, "Kconfig does not take it for a value of this option")
+            return self._made(symbol, request, Outcome.INVALID, "Kconfig does not accept this value")
         likely = self._likely(widened(self._planner, symbol, asked(request), self._values))
         reason = f"its range is {bounds[0]} to {bounds[1]}"
         return self._made(symbol, request, Outcome.CLAMPED, reason, likely=likely)
@@ -177,11 +177,11 @@ class _Diagnosis:
         return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=likely)
 
     def _transitional(self, symbol: Symbol, request: Request) -> Account:
-        reason = "it is only read, to carry old configurations over to what replaces it"
+        reason = "it is transitional: Kconfig only reads it, to migrate old configurations"
         # Which option that is, the tree tells in the help alone: “Transitional config for migration to …”.
         named = dict.fromkeys(re.findall(r"[A-Z0-9_]+", symbol.help))
         instead = [it for it in named if it != symbol.name and it in self._model]
-        suggestion = f"write {joined(instead, 'or')}" if instead else None
+        suggestion = f"use {joined(instead, 'or')}" if instead else None
         return self._made(symbol, request, Outcome.ABSENT, reason, suggestion=suggestion)
 
     def _promptless(self, symbol: Symbol, request: Request, wanted: Level) -> Account:
@@ -189,8 +189,8 @@ class _Diagnosis:
         instead = [] if became is None else [it for it in became.new if it in self._model]
         witness = self._witness.unmet(Ref(symbol.name), wanted)
         likely = self._likely(self._planner.option(symbol.name, wanted))
-        suggestion = f"write {joined(instead, 'or')} instead" if instead else None
-        reason = "it cannot be asked for, having no prompt" + (f" since {became.since}" if became else "")
+        suggestion = f"use {joined(instead, 'or')} instead" if instead else None
+        reason = f"it cannot be set directly (it has no prompt{f' since {became.since}' if became else ''})"
         return self._made(
             symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=likely, suggestion=suggestion
         )
@@ -203,13 +203,13 @@ class _Diagnosis:
             reason = self._selecting(symbol, Level(wanted + 1))
             witness = (*self._witness.forced(symbol.selected_by, wanted), *hidden)
         elif hidden:
-            reason, witness = "that is its default, and its prompt is not shown", hidden
+            reason, witness = "this is its default, and its prompt is not visible", hidden
         elif symbol.prompts and not shown and symbol.name not in NEVER:
-            reason = "its prompt is never shown here"
+            reason = "its prompt is never visible here"
             others = [below for it in self._witness.forced(Ref(symbol.name), wanted) for below in it.below]
             witness = tuple(others) or self._witness.unmet(symbol.prompts[0].condition, Level.M)
         else:
-            reason, witness = "it follows from others", self._witness.forced(Ref(symbol.name), wanted)
+            reason, witness = "it is computed from other options", self._witness.forced(Ref(symbol.name), wanted)
         likely = self._likely(self._planner.option_off(symbol.name, wanted))
         without_itself = tuple(it for it in likely if it[0] != symbol.name)
         return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=without_itself)
@@ -222,13 +222,13 @@ class _Diagnosis:
         others = [it for it in choice.members if it != symbol.name]
         if request.value is NO:
             able = [it for it in others if self._values[it].visible]
-            reason = f"the choice “{choice.prompt}” has to be one of its members"
-            suggestion = f"ask for another one: {joined(able, 'or')}" if able else None
+            reason = f"one member of the choice “{choice.prompt}” must be y"
+            suggestion = f"request another member: {joined(able, 'or')}" if able else None
             return self._made(symbol, request, Outcome.CHOICE, reason, suggestion=suggestion)
         winner = next((it for it in others if self._values.level(it) is Level.Y), None)
         if winner is None:
             return None
-        who = self._witness.origin(winner) or "which nothing asks for"
+        who = self._witness.origin(winner) or "which nothing requests"
         return self._made(symbol, request, Outcome.CHOICE, f"the choice “{choice.prompt}” is {winner}, {who}")
 
     def _likely(self, found: Found) -> tuple[tuple[str, Tristate], ...]:

@@ -145,7 +145,7 @@ class Explanation:
         return plain
 
     def _facts(self) -> Iterator[tuple[str, Sequence[str]]]:
-        yield "asked", self.asked
+        yield "requested", self.asked
         yield "prompt", [
             f"{text} ({self.type}){f' if {condition}' if condition else ''}"
             for text, condition in zip(self.prompts, self.conditions, strict=True)
@@ -212,7 +212,7 @@ def explain(
 def _asked(option: str, merged: Merged) -> tuple[str, ...]:
     counting = merged.requests.get(option)
     lost = [
-        f"{written(it.request.value)}{place(it.request)}, which does not count"
+        f"{written(it.request.value)}{place(it.request)}, which is overridden"
         for it in merged.shadowed
         if it.name == option
     ]
@@ -236,11 +236,11 @@ def _why(symbol: Symbol, values: Values, merged: Merged, witness: Witness, defau
         return f"{joined(active)} impl{'ies' if len(active) == 1 else 'y'} it"
     if default is not None and _text(default.value, values) == value:
         hidden = symbol.prompts and not values[symbol.name].visible
-        return "that is its default, and its prompt is not shown" if hidden else "that is its default"
+        return "this is its default, and its prompt is not visible" if hidden else "this is its default"
     if values[symbol.name].visible:
         silent = value in {"n", ""} and (default is None or _text(default.value, values) in {"n", ""})
-        return "nothing asks for it" if silent else "the base says so"
-    return "it cannot be set now" if symbol.prompts else "it has no prompt, and nothing sets it"
+        return "nothing requests it" if silent else "set by the base configuration"
+    return "it is unavailable in this configuration" if symbol.prompts else "it has no prompt, and nothing sets it"
 
 
 def _holds(symbol: Symbol, values: Values, merged: Merged) -> bool:

@@ -85,8 +85,8 @@ class Account:
         return not (self.holds or self.request.optional or self.outcome is Outcome.SHADOWED)
 
     def __str__(self) -> str:
-        got = "" if self.got is None else f", is {self.got or 'empty'}"
-        head = f"{self.option}: asked {written(self.wanted)}{place(self.request)}{got}"
+        got = "" if self.got is None else f", got {self.got or 'empty'}"
+        head = f"{self.option}: requested {written(self.wanted)}{place(self.request)}{got}"
         return f"{head}: {self.reason}" if self.reason else head
 
     @property
@@ -96,7 +96,7 @@ class Account:
         if self.suggestion:
             lines.append(f"  {self.suggestion}")
         if self.change:
-            lines.append(f"  it would take {python(dict(self.change))}")
+            lines.append(f"  to fix this, add {python(dict(self.change))}")
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:

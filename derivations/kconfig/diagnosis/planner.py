@@ -172,10 +172,10 @@ class Planner:
         if (symbol := self.model.get(name)) is None:
             return DeadEnd((f"{self.model.arch} has no {name}",))
         if name in NEVER or symbol.type not in SWITCHES:
-            return DeadEnd((f"{name} is never right to switch on" if name in NEVER else f"{name} is no switch",))
+            return DeadEnd((f"{name} must not be enabled" if name in NEVER else f"{name} is not a bool or tristate",))
         goal = Level.Y if symbol.type == "bool" or not self._modules else level
         if (fixed := LEVELS.get(self._fixed.get(name))) is not None and fixed < goal:
-            return DeadEnd((f"{name} is asked to be {fixed}",))
+            return DeadEnd((f"{name} is requested as {fixed}",))
         return self._once("on", name, goal, functools.partial(self._switch_on, symbol, goal))
 
     def option_off(self, name: str, level: Level) -> Found:
@@ -185,11 +185,11 @@ class Planner:
         if name in self.model.choices:
             return self.lowered(offered(self.model.choices[name]), level)
         if name in NEVER or name not in self.model:
-            return DeadEnd((f"{name} is what the architecture is",))
+            return DeadEnd((f"{name} is fixed by the architecture",))
         if self.model[name].type == "bool" or not self._modules:
             level = Level.N  # there is no m to go down to
         if (fixed := LEVELS.get(self._fixed.get(name))) is not None and fixed > level:
-            return DeadEnd((f"{name} is asked to be {fixed}",))
+            return DeadEnd((f"{name} is requested as {fixed}",))
         return self._once("off", name, level, functools.partial(self._switch_off, self.model[name], level))
 
     def prompted(self, symbol: Symbol, level: Level) -> Found:
@@ -254,9 +254,7 @@ class Planner:
         if self._tricks or not symbol.prompts:
             ways += [plan for _, plan in self.selected(symbol, level)]
         if not symbol.prompts and not any(refs(it) for it in _reasons(symbol)):
-            return DeadEnd(
-                (f"{symbol.name} cannot be switched on: the compiler, its tools or the architecture decide",)
-            )
+            return DeadEnd((f"{symbol.name} cannot be enabled: the toolchain or the architecture determines it",))
         return best(ways)
 
     def _by_default(self, symbol: Symbol, value: Expr, condition: Expr, level: Level) -> Found:
@@ -285,7 +283,7 @@ class Planner:
     def _step(self, name: str, level: Level) -> Found:
         asked = [it for it in self.rivals(name) if it != name and self._fixed.get(it) is YES]
         if asked and level is Level.Y:
-            return DeadEnd((f"{asked[0]}, of the same choice as {name}, is asked for",))
+            return DeadEnd((f"{asked[0]}, of the same choice as {name}, is requested",))
         plan = SettingPlan({name: PlanStep(level, self.price(name, level))})
         if self._undoes(plan):
             self._reached = 0  # elsewhere it may be set
@@ -331,7 +329,11 @@ class Planner:
             for right, other in self._ends(expression.right)
             if compare(expression.operator, left, right) is wanted
         ]
-        return cheapest(ways) if ways else DeadEnd((f"{show(expression, self._values)} is nothing to switch",))
+        return (
+            cheapest(ways)
+            if ways
+            else DeadEnd((f"{show(expression, self._values)} cannot be changed by a bool or tristate",))
+        )
 
     def _ends(self, operand: Const | Ref) -> list[tuple[str, Callable[[], Found]]]:
         """Return the values that *operand* can get to have, and how."""

@@ -36,7 +36,7 @@ def widened(planner: Planner, symbol: Symbol, wanted: Value, values: Values) -> 
     """Return how a range with *wanted* in it comes to count for *symbol*."""
     asked = number(written(wanted), symbol)
     if asked is None or not symbol.ranges:
-        return DeadEnd(("Kconfig does not take it for a value of this option",))
+        return DeadEnd(("Kconfig does not accept this value",))
     ways = []
     for place, it in enumerate(symbol.ranges):
         searches = [functools.partial(planner.lowered, earlier.condition, Level.N) for earlier in symbol.ranges[:place]]

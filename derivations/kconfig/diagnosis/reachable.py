@@ -135,7 +135,7 @@ class Reach:
         return (max(low, implied[0]) if certain else implied[0]), max(high, implied[1])
 
     def _member(self, symbol: Symbol) -> Interval:
-        """Return what a member of a choice can be: off if another one can be chosen, or the choice is not offered."""
+        """Return what a member of a choice can be: off if another one can be chosen, or the choice is not available."""
         shown = self._of(Or(tuple(it.condition for it in symbol.prompts)))
         others = [it for it in self._model.rivals(symbol.name) if it != symbol.name]
         able = any(self._of(it.condition)[1] for other in others for it in self._model[other].prompts)

@@ -77,7 +77,7 @@ class Way:
 
 @attrs.frozen
 class Unsolved:
-    """A request for which no way was found to make it hold.
+    """A request for which found no way to make it hold.
 
     Attributes:
         option: What is asked for.
@@ -95,8 +95,8 @@ class Unsolved:
         asked = f"{self.option}={written(self.value)}"
         why = f": {'; '.join(self.reasons)}" if self.reasons else ""
         if self.proven:
-            return f"{asked} cannot hold here{why or ': nothing that decides about it can be changed'}"
-        return f"no way was found to make {asked} hold, but the model was not searched to its end{why}"
+            return f"{asked} cannot hold here{why or ': nothing that determines it can be changed'}"
+        return f"found no way to make {asked} hold, but the search was not exhaustive{why}"
 
 
 @attrs.frozen(kw_only=True)
@@ -363,5 +363,5 @@ class _Search:
         """Return how *symbol*, which is asked to be *level*, gets to be so."""
         asked = [it for it in planner.rivals(symbol.name) if it != symbol.name and self._requests.get(it) is YES]
         if asked:
-            return DeadEnd((f"{asked[0]}, of the same choice, is asked for too",))
+            return DeadEnd((f"{asked[0]}, of the same choice, is requested too",))
         return planner.option(symbol.name, level)

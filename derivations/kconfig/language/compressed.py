@@ -34,10 +34,12 @@ def plain(data: bytes, name: str) -> bytes:
         try:
             found += stream.decompress(rest, MOST + 1 - len(found))
         except (zlib.error, lzma.LZMAError, EOFError) as error:
-            raise InvalidFragment((f"it is damaged as a file of {kind}: {error}",), name) from None
+            raise InvalidFragment((f"it is a damaged {kind} file: {error}",), name) from None
         if len(found) > MOST:
-            raise InvalidFragment((f"it is more than {MOST // 2**20} MiB, decompressed, and no configuration",), name)
+            raise InvalidFragment(
+                (f"it decompresses to more than {MOST // 2**20} MiB, too large for a configuration",), name
+            )
         if not stream.eof:
-            raise InvalidFragment((f"it breaks off: not all of the {kind} file is there",), name)
+            raise InvalidFragment((f"it is a truncated {kind} file",), name)
         rest = stream.unused_data
     return bytes(found)

@@ -135,7 +135,7 @@ class Fragment:
         binding: Condition = ALWAYS,
     ) -> None:
         if not isinstance(name, str) or not name.isprintable() or not name:  # type: ignore[redundant-expr]  # users do not check types
-            raise InvalidFragment((f"{shown(name)} is no name of a fragment",))
+            raise InvalidFragment((f"{shown(name)} is not a valid fragment name",))
         found = _from_text(name, options) if isinstance(options, str) else _from_mapping(name, options)
         if priority is not Priority.PLAIN:
             found = {option: _at_priority(clauses, priority) for option, clauses in found.items()}
@@ -173,7 +173,7 @@ def _from_mapping(fragment: str, asked: object) -> dict[str, tuple[Clause, ...]]
     if isinstance(asked, PurePath):
         raise _file_name(fragment, str(asked))
     if not isinstance(asked, Mapping):
-        raise InvalidFragment((f"{shown(asked)} is neither a mapping from options to values nor a text",), fragment)
+        raise InvalidFragment((f"{shown(asked)} is neither a mapping from options to values nor a string",), fragment)
     call = calling_place(_MACHINERY, asked)
     found: dict[str, tuple[Clause, ...]] = {}
     problems = []
@@ -184,7 +184,7 @@ def _from_mapping(fragment: str, asked: object) -> dict[str, tuple[Clause, ...]]
             problems.append(f"{error}{_at(call, str(key))}")
             continue
         if name in found:
-            problems.append(f"{name} stands twice, with and without CONFIG_{_at(call, name)}")
+            problems.append(f"{name} is listed twice, with and without CONFIG_{_at(call, name)}")
             continue
         try:
             found[name] = _clauses(value, _origin(fragment, call, name))
@@ -192,7 +192,7 @@ def _from_mapping(fragment: str, asked: object) -> dict[str, tuple[Clause, ...]]
             problems.append(f"{name}: {error}{_at(call, name)}")
         else:
             if not found[name]:
-                problems.append(f"{name}: nothing is asked for; UNSET takes a request back{_at(call, name)}")
+                problems.append(f"{name}: no value is given; UNSET withdraws a request{_at(call, name)}")
     if problems:
         raise InvalidFragment(tuple(problems), fragment)
     return found
@@ -216,7 +216,7 @@ def _from_text(fragment: str, source: str) -> dict[str, tuple[Clause, ...]]:
 
 
 def _file_name(fragment: str, name: str) -> InvalidFragment:
-    return InvalidFragment((f"{shown(name)} is a file's name; write fragment_file({shown(name)})",), fragment)
+    return InvalidFragment((f"{shown(name)} is a file name; write fragment_file({shown(name)})",), fragment)
 
 
 def _origin(fragment: str, call: Place | None, option: str, *, in_text: bool = False) -> Origin:
@@ -238,10 +238,10 @@ def _clauses(value: object, origin: Origin) -> tuple[Clause, ...]:
     if not isinstance(request.value, Unset):
         checked(request.value)
     elif request.optional:
-        msg = "UNSET asks for nothing, so it cannot fail: it is never optional"
+        msg = "UNSET requests nothing, so it cannot be optional"
         raise ValueError(msg)
     if clause.condition.is_empty:
-        msg = "it is asked for nowhere, since its conditions exclude each other"
+        msg = "it is never requested: its conditions exclude each other"
         raise ValueError(msg)
     return (Clause(Request(request.value, request.optional, request.priority, origin), clause.condition),)
 

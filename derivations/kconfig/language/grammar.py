@@ -91,8 +91,8 @@ def remarks(text: str) -> list[str]:
     first = found[0]
     line = text.count("\n", 0, first.start()) + 1
     more = f", and so are {len(found) - 1} more" if len(found) > 1 else ""
-    told = f"line {line}: {shown(first[0])} is a comment{more}, and asks for nothing"
-    return [f"{told}; to ask for n, write `# CONFIG_{first[1]} is not set`"]
+    told = f"line {line}: {shown(first[0])} is a comment{more}, and requests nothing"
+    return [f"{told}; to request n, write `# CONFIG_{first[1]} is not set`"]
 
 
 def remark_on(text: str, name: str) -> None:
@@ -105,13 +105,11 @@ def parse(text: str) -> Reading:
     """Return every assignment that *text* makes, and every problem."""
     problems = []
     if text.startswith("\ufeff"):
-        problems.append("line 1: a byte-order mark stands before the text; save it as UTF-8 without one")
+        problems.append("line 1: the text begins with a byte-order mark; save it as UTF-8 without one")
         text = text[1:]
     if "\r\n" in text:
         line = text[: text.index("\r\n")].count("\n") + 1
-        problems.append(
-            f"line {line}: it ends as lines do in Windows; `sed -i 's/\\r$//'` makes Unix' ends of them all"
-        )
+        problems.append(f"line {line}: it has a Windows line ending; `sed -i 's/\\r$//'` converts all of them")
         text = text.replace("\r\n", "\n")
     found: dict[str, Assignment] = {}
     for line, outcome in pairs(text) if is_alist(text) else _lines(text):
@@ -120,7 +118,7 @@ def parse(text: str) -> Reading:
             continue
         option, value = outcome
         if option in found:
-            problems.append(f"line {line}: CONFIG_{option} stands twice, first in line {found[option].line}")
+            problems.append(f"line {line}: CONFIG_{option} is listed twice, first in line {found[option].line}")
         else:
             found[option] = Assignment(option, value, line)
     return Reading(list(found.values()), problems)
@@ -196,11 +194,11 @@ def _refuse_what_is_nearly(raw: str) -> None:
     """Raise `NearlyAssignment` if *raw* nearly is of one of the forms."""
     line = raw.strip()
     if line != raw and (_ASSIGNMENT.fullmatch(line) or _NOT_SET.fullmatch(line) or _BARE.fullmatch(line)):
-        raise NearlyAssignment("", line, ", with no blank or tab before or behind it")
+        raise NearlyAssignment("", line, ", without spaces or tabs around it")
     if match := _NEARLY_NOT_SET.fullmatch(line):
         raise NearlyAssignment("", f"# CONFIG_{match[1] or match[2]} is not set")
     if match := _MORE_THAN_NOT_SET.fullmatch(line):
-        wrong = "with words behind it, Kconfig takes it for n or for a comment, as its version has it"
+        wrong = "with words after it, Kconfig reads it as n or as a comment, depending on its version"
         raise NearlyAssignment(wrong, f"# CONFIG_{match[1]} is not set", ", or another comment")
     if match := _NEARLY_ASSIGNMENT.fullmatch(line):
         name, value = match[1].upper(), match[2] or '""'
@@ -222,10 +220,10 @@ def _better(assigned: str, text: str, error: ValueError) -> NearlyAssignment:
     if word := _WORDS.get(text.strip()):
         return NearlyAssignment("", f"{assigned}{word}")
     if text.strip() != text:
-        return NearlyAssignment("", f"{assigned}{text.strip()}", ", with no blank or tab before or behind the value")
+        return NearlyAssignment("", f"{assigned}{text.strip()}", ", without spaces or tabs around the value")
     if match := _COMMENTED.fullmatch(text):
         return NearlyAssignment("a comment needs a line of its own", f"{assigned}{match[1]}")
     if _HEXADECIMAL.fullmatch(text) and not text.isdecimal():
-        more = f', and of a text `{assigned}"{quoted}"`'
+        more = f', or for a string `{assigned}"{quoted}"`'
         return NearlyAssignment("a hexadecimal number needs 0x", f"{assigned}0x{text}", more)
-    return NearlyAssignment(f"{error}; a text needs quotation marks", f'{assigned}"{quoted}"')
+    return NearlyAssignment(f"{error}; a string needs quotation marks", f'{assigned}"{quoted}"')

@@ -65,10 +65,13 @@ def pairs(text: str) -> Iterator[tuple[int, tuple[str, Value] | ValueError]]:
         elif token.text in _DEFINES:
             step = 2  # the name is not ours to know
         elif token.text not in _SILENT:
-            yield token.line, ValueError(f'{shown(token.text)} is no pair; write ("CONFIG_X" . #t), m, #f, or a text')
+            yield (
+                token.line,
+                ValueError(f'{shown(token.text)} is not a pair; write ("CONFIG_X" . #t), m, #f, or a string'),
+            )
         at += step
     if depth:
-        yield text.count("\n") + 1, ValueError("the brackets do not match: is this all of the list?")
+        yield text.count("\n") + 1, ValueError("unbalanced parentheses: is the list complete?")
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -87,7 +90,7 @@ def _is_pair(tokens: list[_Token]) -> bool:
 def _option(quoted: str) -> str:
     name = quoted[1:-1]
     if not name.startswith("CONFIG_"):
-        msg = f"{shown(name)}: Guix needs the prefix, and asks for nothing without it; write CONFIG_{name}"
+        msg = f"{shown(name)}: Guix ignores an option without the prefix; write CONFIG_{name}"
         raise ValueError(msg)
     return option_name(name)
 
@@ -99,5 +102,5 @@ def _value(token: _Token) -> Value:
         return _WORDS[token.text]
     if _NUMBER.fullmatch(token.text):
         return checked(int(token.text))
-    msg = f"{shown(token.text)} is none of #t, m, #f, a number and a text"
+    msg = f"{shown(token.text)} is not #t, m, #f, a number or a string"
     raise ValueError(msg)

@@ -50,12 +50,12 @@ class IncompleteConfig(Error):
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.file} is not complete: {self.reason}"
+        return f"{self.file} is incomplete: {self.reason}"
 
     @property
     def hint(self) -> str:
         """Tell how a file ends that is complete."""
-        return "copy it again; a whole .config ends in the line `# end of …` of its last menu"
+        return "copy it again; a complete .config ends with the line `# end of …` of its last menu"
 
 
 class ForeignConfig(Error):
@@ -66,12 +66,14 @@ class ForeignConfig(Error):
     wanted: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.file} is for {self.architecture}, and the kernel for {' and '.join(self.wanted)}"
+        return f"{self.file} is for {self.architecture}, but the kernel is for {' and '.join(self.wanted)}"
 
     @property
     def hint(self) -> str:
         """Tell where the architecture of a kernel is said."""
-        return "`systems` says what a kernel is for; options that all architectures have can be asked for as a fragment"
+        return (
+            "`systems` sets the architecture of a kernel; request the options that all architectures have in a fragment"
+        )
 
 
 class MinimalConfig(Error):
@@ -80,16 +82,14 @@ class MinimalConfig(Error):
     file: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.file} is not a whole .config but a minimal one, as a defconfig is: it has only what is not default"
-        )
+        return f"{self.file} is not a whole .config but a minimal one, like a defconfig: it lists only what differs from the defaults"
 
     @property
     def hint(self) -> str:
         """Name what takes a part."""
         return (
             f'make_linux(base="{self.file}") lets Kconfig fill in the rest; '
-            "`kernix config ATTR` prints the whole .config that comes of it"
+            "`kernix config ATTR` prints the resulting .config"
         )
 
 
@@ -101,7 +101,7 @@ class ConfigOfOtherVersion(Error):
     wanted: str
 
     def __str__(self) -> str:
-        return f"{self.file} is for Linux {self.version}, and the kernel is {self.wanted}"
+        return f"{self.file} is for Linux {self.version}, but the kernel is {self.wanted}"
 
     @property
     def hint(self) -> str:
@@ -133,7 +133,7 @@ def check_complete(text: str, file: str) -> None:
     # What stands before the end of the last menu but a short one is whole, whatever comments in it look like menus.
     rest = text.rpartition(f"\n{_END}{_LAST}\n")[2]
     if f"\n{_END}" in text and (menus := _open_menus(rest.split("\n"))):
-        raise IncompleteConfig(file, f"its menu {menus[0]!r} does not end")
+        raise IncompleteConfig(file, f"its menu {menus[0]!r} has no end")
 
 
 def _open_menus(lines: list[str]) -> list[str]:

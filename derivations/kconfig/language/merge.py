@@ -38,8 +38,8 @@ class Conflict:
     requests: tuple[Request, ...]
 
     def __str__(self) -> str:
-        asked = " and ".join(f"{_value(it)} by {it.origin}" for it in self.requests)
-        return f"{self.option} is asked to be {asked}"
+        asked = " and to ".join(f"{_value(it)} by {it.origin}" for it in self.requests)
+        return f"{self.option} is set to {asked}"
 
 
 class Contradiction(Error):
@@ -48,14 +48,14 @@ class Contradiction(Error):
     conflicts: tuple[Conflict, ...]
 
     def __str__(self) -> str:
-        return listed("contradictory requests", [str(it) for it in self.conflicts])
+        return listed("conflicting requests", [str(it) for it in self.conflicts])
 
     @property
     def hint(self) -> str:
         """Show how to say which of them counts."""
         first = self.conflicts[0]
         return (
-            f"take one of them back, or say which counts: "
+            f"drop one of them, or say which one wins: "
             f'{{"{first.option}": force({shown(first.requests[0].value)})}}, or default(…) for the other'
         )
 
@@ -135,7 +135,7 @@ def _split(requests: list[Request]) -> tuple[list[Request], list[Request]]:
 
 
 def _order(request: Request) -> tuple[int, bool, str]:
-    return request.priority, request.optional, _value(request)
+    return request.priority, request.optional, written(request.value)
 
 
 def _distinct(requests: list[Request]) -> tuple[Request, ...]:
@@ -147,4 +147,4 @@ def _distinct(requests: list[Request]) -> tuple[Request, ...]:
 
 
 def _value(request: Request) -> str:
-    return "no longer asked for" if isinstance(request.value, Unset) else written(request.value)
+    return repr(request.value) if isinstance(request.value, Unset) else written(request.value)

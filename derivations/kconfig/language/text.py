@@ -81,7 +81,7 @@ def decoded(data: bytes, name: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InvalidFragment((f"line {line}: it is no text in UTF-8",), name) from None
+        raise InvalidFragment((f"line {line}: it is not UTF-8 text",), name) from None
 
 
 def write(requests: Mapping[str, Request]) -> str:

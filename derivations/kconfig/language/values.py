@@ -189,7 +189,7 @@ def read(text: str) -> Value:
         return Hex(int(text, 16))
     if _DECIMAL.fullmatch(text):
         return int(text)
-    msg = "neither y, m, n, a number nor a text in quotation marks"
+    msg = "not y, m, n, a number or a quoted string"
     raise ValueError(msg)
 
 
@@ -197,10 +197,10 @@ def _unquote(text: str) -> str:
     plain, rest = [], iter(text)
     for character in rest:
         if character == '"':
-            msg = "a quotation mark inside the text"
+            msg = "an unescaped quotation mark inside the string"
             raise ValueError(msg)
         if character == "\\" and (character := next(rest, "")) == "":
-            msg = "a backslash before the last quotation mark, which is then part of the text"
+            msg = "a backslash that escapes the closing quotation mark"
             raise ValueError(msg)
         plain.append(character)
     return "".join(plain)
@@ -214,15 +214,15 @@ def option_name(key: object) -> str:
     """
     name = key.removeprefix("CONFIG_") if isinstance(key, str) else ""
     if name.startswith("CONFIG_"):
-        msg = f"{shown(key)} has the prefix twice; write {name}"
+        msg = f"{shown(key)} has the prefix CONFIG_ twice; write {name}"
         raise ValueError(msg)
     if _LOWER_CASE.fullmatch(name):
-        msg = f"{shown(key)} is no option name; did you mean {name.removeprefix('config_').upper()}?"
+        msg = f"{shown(key)} is not an option name; did you mean {name.removeprefix('config_').upper()}?"
         raise ValueError(msg)
     if not _NAME.fullmatch(name):
         parts = _NAME.findall(name.removeprefix("config_"))
         meant = f"; did you mean {'_'.join(parts).upper()}?" if parts else ""
-        msg = f"{shown(key)} is no option name{meant}"
+        msg = f"{shown(key)} is not an option name{meant}"
         raise ValueError(msg)
     return name
 
@@ -236,13 +236,13 @@ def checked(value: object) -> Value:
     number: object = value.number if isinstance(value, Hex) else value
     if isinstance(number, bool) or not isinstance(value, Tristate | int | str | Hex):
         instead = {True: "YES", False: "NO"}.get(value) if isinstance(value, bool) else None
-        msg = f"{shown(value)} is no value; use {instead or 'YES, MODULE, NO, UNSET, a number, a text or Hex'}"
+        msg = f"{shown(value)} is not a value; use {instead or 'YES, MODULE, NO, UNSET, a number, a string or Hex'}"
         raise ValueError(msg)  # noqa: TRY004 -- one kind for all that is wrong with a value
     if isinstance(value, Hex) and (not isinstance(number, int) or number < 0):
-        msg = f"{shown(value)} is no hexadecimal number"
+        msg = f"{shown(value)} is not a hexadecimal number"
         raise ValueError(msg)
     if isinstance(number, int) and number not in _NUMBERS:
-        msg = "the number has more than 64 bits"
+        msg = "the number does not fit in 64 bits"
         raise ValueError(msg)
     if isinstance(value, str) and _NO_TEXT.search(value):
         msg = f"{shown(value)} does not fit in one line of text"

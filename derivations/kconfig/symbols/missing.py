@@ -56,23 +56,23 @@ def missing(name: str, model: Model) -> Missing:
     """Return why *model* does not have the option *name*."""
     if (change := changed(name, model)) is not None:
         instead = tuple(it for it in change.new if it in model)
-        suggestion = f"write {joined(instead, 'or')}" if instead else change.note or None
+        suggestion = f"use {joined(instead, 'or')}" if instead else change.note or None
         return Missing(known=True, reason=_became(change, model.version), suggestion=suggestion, instead=instead)
     if (change := formerly(name, model)) is not None:
-        later = f"comes with {change.since}" + ("" if change.commit else " at the latest")
-        reason = f"{model.version} still calls it {change.old}; {name} {later}"
-        return Missing(known=True, reason=reason, suggestion=f"write {change.old}", instead=(change.old,))
+        later = f"was added in {change.since}" + ("" if change.commit else " at the latest")
+        reason = f"Linux {model.version} still calls it {change.old}; {name} {later}"
+        return Missing(known=True, reason=reason, suggestion=f"use {change.old}", instead=(change.old,))
     if places := model.elsewhere(name):
         more = f" and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
-        reason = f"{model.arch} does not have it; it is defined in {', '.join(places[:_PLACES])}{more}"
+        reason = f"not available on {model.arch}; it is defined in {', '.join(places[:_PLACES])}{more}"
         return Missing(known=True, reason=reason)
     if (change := known(name)) is not None and change.commit:
         # A stable series takes over some removals of later versions, and a branch of a vendor's others.
-        reason = f"{model.version} does not have it: {_became(change, change.since)}"
+        reason = f"Linux {model.version} does not have it: {_became(change, change.since)}"
         return Missing(known=True, reason=reason, suggestion=change.note or None)
     names = near(name, model.names)
     meant = f"did you mean {joined(names, 'or')}?" if names else None
-    return Missing(known=False, reason=f"nothing in {model.version} defines it", suggestion=meant)
+    return Missing(known=False, reason=f"Linux {model.version} has no such option", suggestion=meant)
 
 
 def outdated(name: str) -> str | None:
@@ -82,7 +82,7 @@ def outdated(name: str) -> str | None:
 
 
 def _became(change: Replacement, version: str) -> str:
-    what = f"renamed to {joined(change.new, 'or')}" if change.new else "gone"
+    what = f"renamed to {joined(change.new, 'or')}" if change.new else "removed"
     return f"{what} {change.when(version)}"
 
 

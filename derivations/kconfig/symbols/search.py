@@ -25,7 +25,7 @@ class InvalidPattern(Error):
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.pattern!r} is no regular expression: {self.reason}"
+        return f"{self.pattern!r} is not a regular expression: {self.reason}"
 
 
 @attrs.frozen(kw_only=True)
