@@ -1,8 +1,7 @@
-"""What became of every request: for each exactly one outcome, with what it takes to change it.
+"""The outcome of every request: exactly one each, with what it takes to change it.
 
-Kconfig resolves a request that cannot hold by dropping it, and exits with success. So every request is
-compared with the resolved values by meaning, and for one that does not hold the reason is looked for in
-the tree's own Kconfig.
+Kconfig silently drops a request that cannot hold, and exits with success. So every request is compared with
+the resolved values by meaning. For one that does not hold, the reason is looked up in the tree's own Kconfig.
 """
 
 from __future__ import annotations
@@ -42,9 +41,9 @@ if TYPE_CHECKING:
 def diagnose(
     merged: Merged, model: Model, values: Values, *, base: Mapping[str, Request] = FrozenMap()
 ) -> tuple[Account, ...]:
-    """Return what became of every request of *merged*, in order of the options; those overruled stand last.
+    """Return the account of every request in *merged*, in order of the options, overridden ones last.
 
-    *base* is what a whole `.config` asks for, of which *merged* has what may not hold: it tells who set what.
+    *base* holds the requests of a whole `.config`, of which *merged* has those that may not hold; it says who set what.
     """
     diagnosis = _Diagnosis(merged, model, values, base)
     won = [diagnosis.giving_way(diagnosis.outcome_of(name, merged.requests[name])) for name in sorted(merged.requests)]
@@ -52,7 +51,7 @@ def diagnose(
 
 
 def _options(blockers: Iterable[Blocker]) -> Iterator[str]:
-    """Yield the options that *blockers*, and those below them, say to change."""
+    """Yield the options that *blockers*, and those below them, suggest changing."""
     for it in blockers:
         if it.option is not None:
             yield it.option
@@ -60,21 +59,23 @@ def _options(blockers: Iterable[Blocker]) -> Iterator[str]:
 
 
 class _Diagnosis:
-    """Finds the outcome of one request after the other."""
+    """Finds the outcomes of requests."""
 
     def __init__(self, merged: Merged, model: Model, values: Values, base: Mapping[str, Request]) -> None:
         self._model = model
         self._values = values
         self._requests = merged.requests
-        said = {name: it for name, it in base.items() if it.origin.place}
-        self._left_out = frozenset(name for name in base.keys() - said if merged.requests.get(name) is base[name])
+        written_out = {name: it for name, it in base.items() if it.origin.place}
+        self._left_out = frozenset(
+            name for name in base.keys() - written_out if merged.requests.get(name) is base[name]
+        )
         in_file = frozenset(name for name in base if merged.requests.get(name, base[name]) is base[name])
-        self._witness = Witness(model, values, {**said, **merged.requests}, in_file)
+        self._witness = Witness(model, values, {**written_out, **merged.requests}, in_file)
         self._planner = self._witness.planner
         self._asked = {name: it.value for name, it in merged.requests.items()}
 
     def outcome_of(self, name: str, request: Request) -> Account:
-        """Return what became of the *request* for the option *name* that counts."""
+        """Return the account of *request*, the winning one for the option *name*."""
         wanted = asked(request)
         symbol = self._model.get(name)
         if symbol is None:
@@ -90,7 +91,7 @@ class _Diagnosis:
         return self._switch(symbol, request) if symbol.type in SWITCHES else self._entry(symbol, request)
 
     def giving_way(self, it: Account) -> Account:
-        """Return *it* as overruled if it is a default that does not hold because of what is asked above defaults."""
+        """Return *it* as shadowed if it is a default that fails because of a request of higher priority."""
         if not it.fails or it.request.priority is not Priority.DEFAULT:
             return it
         for name in (*(name for name, _ in it.likely), *_options(it.witness), *self._model.rivals(it.option)):
@@ -101,7 +102,7 @@ class _Diagnosis:
         return it
 
     def shadowed(self, name: str, request: Request, by: Request) -> Account:
-        """Return that the *request* for the option *name* was overruled *by* another one."""
+        """Return the account of a *request* for the option *name* that was overridden *by* another one."""
         got = self._values[name].value if name in self._model else None
         instead = "withdrawn" if isinstance(by.value, Unset) else f"overridden by {written(by.value)}"
         return Account(option=name, request=request, got=got, outcome=Outcome.SHADOWED, reason=f"{instead}{place(by)}")
@@ -114,7 +115,7 @@ class _Diagnosis:
         why = missing(name, self._model)
         outcome = Outcome.ABSENT if why.known else Outcome.UNKNOWN
         if request.value is NO and not any(self._values.level(it) for it in why.instead):
-            outcome = Outcome.HELD  # what is not there is off; that nothing has the name is still worth a word
+            outcome = Outcome.HELD  # a missing option is off, but the reason is still reported
         return Account(
             option=name, request=request, got=None, outcome=outcome, reason=why.reason, suggestion=why.suggestion
         )
@@ -130,12 +131,12 @@ class _Diagnosis:
         return self._made(symbol, request, Outcome.SELECTED, f"{self._selecting(symbol, level)} anyway")
 
     def _is_by_default(self, symbol: Symbol) -> bool:
-        """Return whether a whole file leaves *symbol* out, which one could set, and which no other option sets."""
+        """Return whether a whole file leaves out *symbol*, which could be set and is not selected."""
         could = symbol.name in self._left_out and symbol.choice is None and self._values[symbol.name].visible
         return bool(could) and evaluate(symbol.selected_by, self._values) is Level.N
 
     def _by_default(self, symbol: Symbol, request: Request) -> Account:
-        """Return that what a file leaves out has a value by default."""
+        """Return the account of an option that a file leaves out and that has its default."""
         one = "the value it should have"
         if symbol.type in SWITCHES:
             one = f"`{line(symbol.name, NO)}`, or `CONFIG_{symbol.name}={self._values[symbol.name].value}` to keep it"
@@ -143,7 +144,7 @@ class _Diagnosis:
         return self._made(symbol, request, Outcome.BLOCKED, reason, suggestion=f"add a line with {one}")
 
     def _switch(self, symbol: Symbol, request: Request) -> Account:
-        """Return why a bool or tristate is not what was asked."""
+        """Return why a bool or tristate does not have the requested value."""
         wanted, got = LEVELS[request.value], self._values.level(symbol.name)
         if request.value is MODULE and self._values.level("MODULES") is Level.N:
             needed: Expr = And((Ref("MODULES"), *(it.condition for it in symbol.prompts[:1])))
@@ -160,7 +161,7 @@ class _Diagnosis:
         return self._blocked(symbol, request, needed, wanted if symbol.type == "tristate" else Level.M, reason=reason)
 
     def _entry(self, symbol: Symbol, request: Request) -> Account:
-        """Return why a text or number is not what was asked."""
+        """Return why a string or number does not have the requested value."""
         if not symbol.prompts:
             return self._made(symbol, request, Outcome.BLOCKED, "it has no prompt; its value is computed")
         if not self._values[symbol.name].visible:
@@ -178,7 +179,7 @@ class _Diagnosis:
 
     def _transitional(self, symbol: Symbol, request: Request) -> Account:
         reason = "it is transitional: Kconfig only reads it, to migrate old configurations"
-        # Which option that is, the tree tells in the help alone: “Transitional config for migration to …”.
+        # Only the help text names the replacement: “Transitional config for migration to …”.
         named = dict.fromkeys(re.findall(r"[A-Z0-9_]+", symbol.help))
         instead = [it for it in named if it != symbol.name and it in self._model]
         suggestion = f"use {joined(instead, 'or')}" if instead else None
@@ -215,7 +216,7 @@ class _Diagnosis:
         return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=without_itself)
 
     def _chosen(self, symbol: Symbol, request: Request) -> Account | None:
-        """Return that the choice of *symbol* was made otherwise, None if that is not why."""
+        """Return the account if another member of the choice of *symbol* was chosen; None if that is not the reason."""
         choice = self._model.choice_of(symbol.name)
         if choice is None or not self._values[symbol.name].visible:
             return None
@@ -232,7 +233,7 @@ class _Diagnosis:
         return self._made(symbol, request, Outcome.CHOICE, f"the choice “{choice.prompt}” is {winner}, {who}")
 
     def _likely(self, found: Found) -> tuple[tuple[str, Tristate], ...]:
-        """Return what a plan sets, but for what is asked for already."""
+        """Return what a plan sets, except what is requested already."""
         steps = found.assignments.items() if isinstance(found, SettingPlan) else ()
         return tuple((name, value) for name, value in steps if self._asked.get(name) is not value)
 

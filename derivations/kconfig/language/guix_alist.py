@@ -1,13 +1,13 @@
-"""Guix' association lists of options, as definitions of kernels in Scheme have them.
+"""Guix' association lists of options, as in kernel definitions in Scheme.
 
     (define %emulation
       `(("CONFIG_IA32_EMULATION" . #t)       ; yes
         ("CONFIG_KVM" . m)                   ; a module
         ("CONFIG_DEBUG_INFO" . #f)           ; no
-        ("CONFIG_CMDLINE" . "quiet")))       ; a text
+        ("CONFIG_CMDLINE" . "quiet")))       ; a string
 
-What is read are the pairs, in however many lists they stand. What is computed, such as
-`(append %emulation %efi-support)`, names what is not here, and is a problem.
+The pairs are read, from any number of lists. A computed list, such as `(append %emulation %efi-support)`, refers to
+definitions elsewhere, and is a problem.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class _Token(NamedTuple):
 
 
 def is_alist(text: str) -> bool:
-    """Return whether *text* begins as a list in Scheme does, and no `.config` can."""
+    """Return whether *text* begins like a list in Scheme, as no `.config` can."""
     return _BEGINNING.match(text) is not None
 
 
 def pairs(text: str) -> Iterator[tuple[int, tuple[str, Value] | ValueError]]:
-    """Yield for each pair in *text* its line and what it says, or what is wrong with it."""
+    """Yield for each pair in *text* its line number and its option and value, or its problem."""
     tokens = list(_tokens(text))
     depth = at = 0
     while at < len(tokens):
@@ -63,7 +63,7 @@ def pairs(text: str) -> Iterator[tuple[int, tuple[str, Value] | ValueError]]:
         elif token.kind == "bracket":
             depth += 1 if token.text == "(" else -1
         elif token.text in _DEFINES:
-            step = 2  # the name is not ours to know
+            step = 2  # skip the name being defined
         elif token.text not in _SILENT:
             yield (
                 token.line,

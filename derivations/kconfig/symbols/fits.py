@@ -26,16 +26,16 @@ _HEX = re.compile(r"(?:0[xX])?[0-9a-fA-F]+", re.ASCII)
 
 @attrs.frozen
 class Misfit:
-    """Why a value cannot be that of an option, and what to write, each a clause."""
+    """Why an option cannot have a value, and what to write instead, each a clause."""
 
     reason: str
     suggestion: str
 
 
 def misfit(wanted: Value, symbol: Symbol) -> Misfit | None:
-    """Return why *symbol* can never be *wanted*, None if it can.
+    """Return why *symbol* can never be *wanted*; None if it can.
 
-    NO fits every option: one that has no line at all satisfies it.
+    NO fits every option: an absent one satisfies it.
     """
     if symbol.type in SWITCHES:
         return _no_switch(wanted, symbol)
@@ -80,7 +80,7 @@ def _no_number(wanted: Value, symbol: Symbol) -> Misfit | None:
 
 
 def holds(wanted: Value, symbol: Symbol, state: OptionState) -> bool:
-    """Return whether *symbol* in *state* is what was *wanted*; NO and an empty text need no line."""
+    """Return whether *symbol* in *state* has the value *wanted*; NO and an empty string need no line."""
     if symbol.type in SWITCHES:
         return isinstance(wanted, Tristate) and wanted.value == state.value
     if wanted is NO:
@@ -91,7 +91,7 @@ def holds(wanted: Value, symbol: Symbol, state: OptionState) -> bool:
 
 
 def number(text: str, symbol: Symbol) -> int | None:
-    """Return what *text* is for *symbol*, a number option: hexadecimal needs no 0x, as Kconfig keeps it."""
+    """Return *text* as a number for *symbol*; a hex option needs no 0x, since Kconfig keeps the text as written."""
     if symbol.type == "hex":
         return int(text, 16) if _HEX.fullmatch(text) else None
     return int(text) if _DECIMAL.fullmatch(text) else None

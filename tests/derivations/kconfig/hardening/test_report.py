@@ -119,7 +119,9 @@ def test_why_not_applicable() -> None:
     assert verdict("RESET_ATTACK_MITIGATION", {"EFI": YES}).why == "because of # CONFIG_EFI_STUB is not set"
     assert verdict("CFI_PERMISSIVE", {}).why == "without CFI_CLANG or CFI"
     assert verdict("STRICT_DEVMEM", {}).why == "because of # CONFIG_DEVMEM is not set"
-    assert verdict("PAGE_POISONING", {"INIT_ON_FREE_DEFAULT_ON": YES}).why == "because of CONFIG_INIT_ON_FREE_DEFAULT_ON=y"
+    assert (
+        verdict("PAGE_POISONING", {"INIT_ON_FREE_DEFAULT_ON": YES}).why == "because of CONFIG_INIT_ON_FREE_DEFAULT_ON=y"
+    )
 
 
 def test_renamed_options_are_two_rules() -> None:
