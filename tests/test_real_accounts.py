@@ -32,9 +32,9 @@ def linux(request: pytest.FixtureRequest, real: Kernix) -> Iterator[Tree]:
     [
         pytest.param(
             {"NETFILTER_XT_MATCH_OWNER": YES}, "NETFILTER_XT_MATCH_OWNER", "blocked", "n",
-            ["needs INET [=n]", 'needs NET [=n]: nothing asks for it → "NET": YES'], id="unmet-dependency",
+            ["needs INET [=n]", 'needs NET [=n]: nothing requests it → "NET": YES'], id="unmet-dependency",
         ),
-        pytest.param({"NOSUCHOPTION": YES}, "NOSUCHOPTION", "unknown", None, ["defines it"], id="unknown"),
+        pytest.param({"NOSUCHOPTION": YES}, "NOSUCHOPTION", "unknown", None, ["has no such option"], id="unknown"),
         pytest.param({"NET_9P_VIRTO": YES}, "NET_9P_VIRTO", "unknown", None, ["did you mean NET_9P_VIRTIO"], id="near"),
         pytest.param({"PRINTK": YES, "LOG_BUF_SHIFT": "19"}, "LOG_BUF_SHIFT", "invalid", "17", ["write 19"], id="quoted-int"),
         pytest.param({"PRINTK": YES, "LOG_BUF_SHIFT": 99}, "LOG_BUF_SHIFT", "clamped", "17|25", ["12 to 25"], id="out-of-range"),
@@ -46,14 +46,14 @@ def linux(request: pytest.FixtureRequest, real: Kernix) -> Iterator[Tree]:
         pytest.param({"KGDB": "y"}, "KGDB", "invalid", "n", ["write YES or NO"], id="text-for-a-bool"),
         pytest.param(
             {"PREEMPT_NONE": YES, "PREEMPT_VOLUNTARY": YES}, "PREEMPT_NONE", "choice", "n",
-            ["the choice “Preemption Model” is PREEMPT_VOLUNTARY, asked y (mine"], id="two-members",
+            ["the choice “Preemption Model” is PREEMPT_VOLUNTARY, requested y (mine"], id="two-members",
         ),
         pytest.param(
             {"PREEMPT_NONE": NO}, "PREEMPT_NONE", "held|choice", "n|y", ["the choice “Preemption Model” "], id="not-the-default"
         ),
         pytest.param(
             {"NET": YES, "INET": YES, "NETDEVICES": YES, "WIREGUARD": YES, "NET_UDP_TUNNEL": NO}, "NET_UDP_TUNNEL", "blocked", "y",
-            ["WIREGUARD selects it", "needs !WIREGUARD [=y]: asked y (mine", '"WIREGUARD": force(NO)'], id="selected-against-n",
+            ["WIREGUARD selects it", "needs !WIREGUARD [=y]: requested y (mine", '"WIREGUARD": force(NO)'], id="selected-against-n",
         ),
         pytest.param(
             {"NET": YES, "INET": YES, "NETDEVICES": YES, "WIREGUARD": YES, "NET_UDP_TUNNEL": YES}, "NET_UDP_TUNNEL", "selected", "y",
@@ -66,23 +66,23 @@ def linux(request: pytest.FixtureRequest, real: Kernix) -> Iterator[Tree]:
         pytest.param({"PHYSICAL_START": "ff"}, "PHYSICAL_START", "invalid", "0x1000000", ["write Hex(0xff)"], id="hex-as-text"),
         pytest.param(
             {"MODULES": YES, "NET": YES, "CFG80211": MODULE, "MAC80211": YES}, "MAC80211", "blocked", "m",
-            ["limits it to m", "needs CFG80211 [=m]: asked m (mine", '"CFG80211": force(YES)'], id="limited-to-m",
+            ["limit it to m", "needs CFG80211 [=m]: requested m (mine", '"CFG80211": force(YES)'], id="limited-to-m",
         ),
         pytest.param({"ARM64_PAN": YES}, "ARM64_PAN", "absent", None, ["defined in arch/arm64/Kconfig:"], id="architecture"),
-        pytest.param({"64BIT": NO}, "64BIT", "blocked", "y", ["never right to change"], id="another-architecture"),
+        pytest.param({"64BIT": NO}, "64BIT", "blocked", "y", ["must not be changed"], id="another-architecture"),
         pytest.param(
             {"DEBUG_INFO": YES}, "DEBUG_INFO", "blocked", "n",
-            ["no prompt since 5.18", "write DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT", '→ "DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT": YES'],
+            ["no prompt since 5.18", "use DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT", '→ "DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT": YES'],
             id="no-prompt",
         ),
         pytest.param(
             {"FRAME_POINTER": YES}, "FRAME_POINTER", "blocked", "n", ['→ "UNWINDER_FRAME_POINTER": YES'], id="through-a-choice"
         ),
         pytest.param(
-            {"DEVPTS_MULTIPLE_INSTANCES": YES}, "DEVPTS_MULTIPLE_INSTANCES", "absent", None, ["gone in 4.7", "leave it out"], id="gone"
+            {"DEVPTS_MULTIPLE_INSTANCES": YES}, "DEVPTS_MULTIPLE_INSTANCES", "absent", None, ["removed in 4.7", "leave it out"], id="gone"
         ),
-        pytest.param({"CC_STACKPROTECTOR": YES}, "CC_STACKPROTECTOR", "absent", None, ["write STACKPROTECTOR"], id="renamed"),
-        pytest.param({"RUST": YES}, "RUST", "blocked", "n", ["needs RUST_IS_AVAILABLE [=n]", "the compiler"], id="toolchain"),
+        pytest.param({"CC_STACKPROTECTOR": YES}, "CC_STACKPROTECTOR", "absent", None, ["use STACKPROTECTOR"], id="renamed"),
+        pytest.param({"RUST": YES}, "RUST", "blocked", "n", ["needs RUST_IS_AVAILABLE [=n]", "the toolchain"], id="toolchain"),
         pytest.param({"KGDB_SERIAL_CONSOLE": NO}, "KGDB_SERIAL_CONSOLE", "held", "n", [], id="n-by-absence"),
         pytest.param({"LRU_GEN": YES}, "LRU_GEN", "held", "y", [], id="held"),
     ],
@@ -147,7 +147,7 @@ def test_explanations(linux: Tree) -> None:
     values = linux.values({"KGDB": YES})
     found = explain("KGDB_SERIAL_CONSOLE", linux.model, values, linux.merged({"KGDB": YES}))
 
-    assert ("n", "it cannot be set now", "tristate") == (found.value, found.why, found.type)
+    assert ("n", "it is unavailable in this configuration", "tristate") == (found.value, found.why, found.type)
     assert ["TTY [=n]"] == [it.needs for it in found.blocked][:1]
     assert any(it.startswith("Kernel hacking -> ") for it in found.menus)
     assert found.places[0].startswith("lib/Kconfig.kgdb:")

@@ -53,7 +53,7 @@ def test_two_versions(real: Kernix, mine: str) -> None:
 
     causes = {it["option"]: it["cause"] for it in found["changes"]}
     assert [] == [name for name, it in causes.items() if it["kind"] == "unknown"]
-    assert "called MITIGATION_PAGE_TABLE_ISOLATION since 6.9" == causes["PAGE_TABLE_ISOLATION"]["text"]
+    assert "named MITIGATION_PAGE_TABLE_ISOLATION since 6.9" == causes["PAGE_TABLE_ISOLATION"]["text"]
 
 
 def test_two_files_with_the_kernel_that_they_are_for(real: Kernix, mine: str) -> None:

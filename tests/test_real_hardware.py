@@ -155,7 +155,7 @@ def test_repair_of_a_kernel_for_the_machine(real: Kernix, kernel: str) -> None:
     assert {} == json.loads(done.stdout)["best"]["assignments"]
     assert "does not hold" not in done.stderr
     said = real.run("config", "explain", "-f", file, "fitted", "BLK_DEV_NVME").stdout.splitlines()[0]
-    assert said.startswith("BLK_DEV_NVME is m: asked m (hardware, 02:00.0 class 0108 144d:a809 (driver nvme)")
+    assert said.startswith("BLK_DEV_NVME is m: requested m (hardware, 02:00.0 class 0108 144d:a809 (driver nvme)")
     changes = json.loads(real.run("config", "diff", "-f", file, "empty", "fitted", "--json").stdout)["changes"]
     assert {("asked", "hardware")} == {
         (it["cause"]["kind"], it["cause"]["fragment"])
@@ -201,7 +201,7 @@ def test_all_modules_trimmed_for_the_machine(real: Kernix, kernel: str) -> None:
     served = json.loads(real.run("check", "-f", file, "trimmed", "--machine", "guides.json", "--json").stdout)
     assert [] == [it for it in served if it["trouble"] == "absent"]
     said = real.run("config", "explain", "-f", file, "trimmed", "E1000E").stdout.splitlines()[0]
-    assert said.startswith("E1000E is n: asked n (only_hardware, dropped")
+    assert said.startswith("E1000E is n: requested n (only_hardware, dropped")
 
 
 def options(text: str) -> dict[str, str]:

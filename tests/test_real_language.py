@@ -66,7 +66,7 @@ def test_a_whole_configuration_that_kconfig_would_change(real: Kernix, whole: Pa
     ]
     told = real.run("config", "check", "-f", manual(real, changed), "it", code=1)
     assert told.stderr.startswith("error: 3 options are not what `it` asks for: NO_SUCH, NR_CPUS, SHMEM\n")
-    assert "NR_CPUS: asked 4 (changed.config:" in told.stdout
+    assert "NR_CPUS: requested 4 (changed.config:" in told.stdout
     assert "CONFIG_SHMEM=y" in real.run("config", "-f", manual(real, changed), "lenient").stdout
     real.run("config", "check", "-f", manual(real, changed), "lenient")
 
@@ -75,13 +75,13 @@ def test_a_whole_configuration_that_kconfig_would_change(real: Kernix, whole: Pa
     ("old", "new", "sentence"),
     [
         pytest.param(
-            "# Linux/x86_64 ", "# Linux/arm64 ", "whole is for arm64, and the kernel for x86_64", id="architecture"
+            "# Linux/x86_64 ", "# Linux/arm64 ", "whole is for arm64, but the kernel is for x86_64", id="architecture"
         ),
         pytest.param("# Linux/x86_64 6", "# Linux/x86_64 5", r"whole is for Linux 5\.", id="version"),
         pytest.param(
             "# end of Kernel hacking\n",
             "",
-            "whole is not complete: its menu 'Kernel hacking' does not end",
+            "whole is incomplete: its menu 'Kernel hacking' has no end",
             id="cut-off",
         ),
     ],
@@ -118,9 +118,9 @@ def test_contradictions_are_told_before_anything_is_done(real: Kernix) -> None:
     said = real.run("config", "-f", file, "it", code=1).stderr
 
     assert said.splitlines()[:3] == [
-        "error: contradictory requests:",
-        "  EFI is asked to be n by extra_config, contradicting.py:13 and y by efi, contradicting.py:7",
-        "  NET is asked to be n by extra_config, contradicting.py:14 and y by extra_config, contradicting.py:13",
+        "error: conflicting requests:",
+        "  EFI is set to n by extra_config, contradicting.py:13 and to y by efi, contradicting.py:7",
+        "  NET is set to n by extra_config, contradicting.py:14 and to y by extra_config, contradicting.py:13",
     ]
 
 

@@ -114,14 +114,14 @@ def test_the_driver_that_people_have(linux: Tree) -> None:
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        pytest.param({"VIRTIO_NET": MODULE, "MODULES": NO}, "MODULES is asked to be n", id="contradiction"),
+        pytest.param({"VIRTIO_NET": MODULE, "MODULES": NO}, "MODULES is requested as n", id="contradiction"),
         pytest.param({"RUST": YES}, "RUST_IS_AVAILABLE cannot be switched on: the compiler", id="toolchain"),
         pytest.param({"NOSUCHOPTION": YES}, "defines it", id="unknown"),
         pytest.param({"KGDB": MODULE}, "it is a bool, never a module", id="invalid"),
         pytest.param({"PRINTK": YES, "LOG_BUF_SHIFT": 99}, "its range is 12 to 25", id="range"),
         pytest.param({"ARM64_PAN": YES}, "x86_64 does not have it", id="architecture"),
-        pytest.param({"SATA_GEMINI": YES}, "COMPILE_TEST is never right to switch on", id="only-to-test-compilers"),
-        pytest.param({"PREEMPT_NONE": YES, "PREEMPT": YES}, "of the same choice, is asked for too", id="choice"),
+        pytest.param({"SATA_GEMINI": YES}, "COMPILE_TEST must not be enabled", id="only-to-test-compilers"),
+        pytest.param({"PREEMPT_NONE": YES, "PREEMPT": YES}, "of the same choice, is requested too", id="choice"),
     ],
 )
 def test_no_repair(asked: dict[str, Value], reason: str, linux: Tree) -> None:

@@ -44,17 +44,17 @@ class Kind(enum.StrEnum):
 
 
 TITLES: Mapping[Kind, str] = {
-    Kind.ASKED: "asked for",
-    Kind.DROPPED: "not asked for any more",
+    Kind.ASKED: "requested",
+    Kind.DROPPED: "no longer requested",
     Kind.BASE: "from the base",
     Kind.NEW: "new options",
-    Kind.GONE: "options that are gone",
-    Kind.DEFINITION: "options that Kconfig defines differently",
-    Kind.DEFAULT: "options with another default",
+    Kind.GONE: "removed options",
+    Kind.DEFINITION: "options with a different definition",
+    Kind.DEFAULT: "options with a different default",
     Kind.SELECTED: "selected",
     Kind.DEPENDS: "by dependencies",
     Kind.CHOICE: "by choices",
-    Kind.UNKNOWN: "others",
+    Kind.UNKNOWN: "other changes",
 }
 """What the roots of each kind are called together."""
 
@@ -97,8 +97,8 @@ class Causes:
             return Cause(kind=Kind.UNKNOWN, text="the files differ")
         for side in (self.new, self.old):
             if side.model is None:
-                return Cause(kind=Kind.UNKNOWN, text=f"{side.name} says so")
-        return Cause(kind=Kind.UNKNOWN, text="the toolchain, or the order in which Kconfig looks at options")
+                return Cause(kind=Kind.UNKNOWN, text=f"set in {side.name}")
+        return Cause(kind=Kind.UNKNOWN, text="the toolchain, or the order in which Kconfig evaluates options")
 
     def _asked(self, option: str) -> Cause | None:
         """Return who asks for the new value, or asked for the old one."""
@@ -106,9 +106,9 @@ class Causes:
         if after is not None and self.new.has(option, after.value):
             if before is not None and before.value == after.value:
                 return None
-            return _requested(Kind.ASKED, after, "asked for")
+            return _requested(Kind.ASKED, after, "requested")
         if before is not None and after is None and self.old.has(option, before.value):
-            return _requested(Kind.DROPPED, before, "nobody asks for it any more, as was done")
+            return _requested(Kind.DROPPED, before, "no longer requested")
         return None
 
     def _other_base(self, option: str) -> Cause | None:
@@ -125,7 +125,7 @@ class Causes:
         if before == after or not (self.old.has(option, before) and self.new.has(option, after)):
             return None
         if self.old.base_name == self.new.base_name:
-            return Cause(kind=Kind.BASE, text=f"{self.new.base_name} of {self.new.version} says so")
+            return Cause(kind=Kind.BASE, text=f"set by {self.new.base_name} of {self.new.version}")
         return Cause(kind=Kind.BASE, text=f"{self.new.base_name} instead of {self.old.base_name}")
 
     def _one_base(self, option: str) -> Cause | None:
@@ -134,9 +134,9 @@ class Causes:
         if before == after:
             return None
         if after is not None and self.new.has(option, after):
-            return Cause(kind=Kind.BASE, text=f"{self.new.base_name} says so")
+            return Cause(kind=Kind.BASE, text=f"set by {self.new.base_name}")
         if before is not None and self.old.has(option, before):
-            return Cause(kind=Kind.BASE, text=f"{self.old.base_name} said so, and {self._other_name()} does not")
+            return Cause(kind=Kind.BASE, text=f"was set by {self.old.base_name}, but not by {self._other_name()}")
         return None
 
     def _other_name(self) -> str:
@@ -150,7 +150,7 @@ class Causes:
             known = changed(option, self.new.model)
             if known is not None and known.new:
                 latest = "" if known.commit else " at the latest"
-                return Cause(kind=Kind.GONE, text=f"called {' or '.join(known.new)} since {known.since}{latest}")
+                return Cause(kind=Kind.GONE, text=f"named {' or '.join(known.new)} since {known.since}{latest}")
             return Cause(kind=Kind.GONE, text=f"{self.new.version} has no such option")
         if self.old.lacks(option) and not self.new.lacks(option):
             why = self._why_on(option)
@@ -178,7 +178,7 @@ class Causes:
             return self._by(Kind.SELECTED, option, term, f"{_first(term)} selects it")
         if high < low <= was and now < low and before is not None:
             term = next(it for it in _terms(before.selected_by) if evaluate(it, self.old.values) >= low)
-            return self._by(Kind.SELECTED, option, term, f"{_first(term)} does not select it any more")
+            return self._by(Kind.SELECTED, option, term, f"{_first(term)} no longer selects it")
         return None
 
     def _depends(self, option: str) -> Cause | None:
@@ -207,10 +207,10 @@ class Causes:
             if (self.new.value(other) is not None) is not falls:
                 continue
             if falls:
-                return Cause(kind=Kind.CHOICE, text=f"{other} is chosen instead of it", options=(other,))
+                return Cause(kind=Kind.CHOICE, text=f"{other} is chosen instead", options=(other,))
             cause = self._asked(other) or self._version(other) or self._depends(other)
             if cause is not None:
-                return Cause(kind=Kind.CHOICE, text=f"chosen since {other} is not", options=(other,))
+                return Cause(kind=Kind.CHOICE, text=f"chosen because {other} no longer is", options=(other,))
         if not falls and choice.defaults:
             return self._chosen(option)
         return None
@@ -223,7 +223,7 @@ class Causes:
         for it in self.new.model.choices[symbol.choice].defaults:
             if evaluate(it.condition, self.new.values) > Level.N:
                 condition = "" if it.condition == Const("y") else f" if {show(it.condition)}"
-                text = f"the choice falls on {show(it.value)} by default{condition}"
+                text = f"the choice defaults to {show(it.value)}{condition}"
                 return Cause(kind=Kind.DEFAULT, text=text, options=self._moved(it.condition, option))
         return None
 
@@ -236,7 +236,7 @@ class Causes:
             return None
         for term in _terms(symbol.implied_by):
             if evaluate(term, side.values) > Level.N and (moved := self._moved(term, option)):
-                words = "suggests it" if rises else "does not suggest it any more"
+                words = "implies it" if rises else "no longer implies it"
                 return Cause(kind=Kind.DEFAULT, text=f"{_first(term)} {words}", options=moved)
         return None
 
@@ -259,7 +259,7 @@ class Causes:
             if self.new.value(option) in {show(it.low), show(it.high)} and evaluate(it.condition, self.new.values):
                 looked_at = (it.condition, it.low, it.high)
                 moved = tuple(dict.fromkeys(name for each in looked_at for name in self._moved(each, option)))
-                return Cause(kind=Kind.DEFAULT, text=f"it goes from {show(it.low)} to {show(it.high)}", options=moved)
+                return Cause(kind=Kind.DEFAULT, text=f"its range is {show(it.low)} to {show(it.high)}", options=moved)
         return None
 
     def _definition(self, option: str) -> Cause | None:

@@ -183,11 +183,11 @@ def _step(account: Account, old: Model, new: Model, repair: Mapping[str, Value])
     text = account.reason or "does not hold"
     before, after = old.get(name), new[name]
     if before is not None and before.type != after.type and account.outcome is Outcome.INVALID:
-        return step(fate=Fate.RETYPED, text=f"is a {after.type} now, was a {before.type}", drop=True)
+        return step(fate=Fate.RETYPED, text=f"is now a {after.type}, was a {before.type}", drop=True)
     if account.outcome is Outcome.CHOICE:
         moved = before is not None and old.rivals(name) != new.rivals(name)
         return step(
-            fate=Fate.CHOICE, text=f"the choice has other members now: {text}" if moved else text, add=FrozenMap(repair)
+            fate=Fate.CHOICE, text=f"the choice now has other members: {text}" if moved else text, add=FrozenMap(repair)
         )
     return step(fate=Fate.BLOCKED, text=text, add=FrozenMap(repair))
 
@@ -200,7 +200,7 @@ def _without(account: Account, new: Model, step: Callable[..., UpgradeStep]) -> 
     if len(heirs) == 1:
         add = FrozenMap({heirs[0]: account.wanted})
         return step(
-            fate=Fate.RENAMED, text=account.reason or f"is called {heirs[0]} now", since=since, drop=True, add=add
+            fate=Fate.RENAMED, text=account.reason or f"is now named {heirs[0]}", since=since, drop=True, add=add
         )
     return step(fate=Fate.VANISHED, text=account.reason or "there is no such option", since=since, drop=True)
 
@@ -223,7 +223,7 @@ def _redefined(difference: Difference) -> Iterator[Redefined]:
         before, after = old[name], new[name]
         if not after.prompts:
             if before.prompts:
-                yield Redefined(option=name, what="prompt", old=before.prompts[0].text, new="nobody is asked any more")
+                yield Redefined(option=name, what="prompt", old=before.prompts[0].text, new="no prompt")
         elif before.type != after.type:
             yield Redefined(option=name, what="type", old=before.type, new=after.type)
         elif (before.choice is None) is not (after.choice is None):
@@ -233,4 +233,4 @@ def _redefined(difference: Difference) -> Iterator[Redefined]:
 
 def _title(symbol: Symbol, model: Model) -> str:
     choice = model.choice_of(symbol.name)
-    return "in none" if choice is None else f"“{choice.prompt}”" if choice.prompt else "in one without a name"
+    return "no choice" if choice is None else f"“{choice.prompt}”" if choice.prompt else "unnamed choice"

@@ -1,10 +1,11 @@
-"""The configuration file that a kernel begins with: what it asks for, and what of that the kernel does not get.
+"""The configuration file that a kernel starts from: its requests, and those that do not hold.
 
-Kconfig reads such a file as it is, takes of two lines for one option the last, drops what it does not understand, and
-says nothing of it. So every line counts as a default that is asked for below everything else. What comes out as the
-line says, or is asked otherwise above, is as it should be; anything else is listed.
+Kconfig takes the last of two lines for one option, drops what it does not understand, and reports nothing. So every
+line counts as a default request, below everything else. A line that holds, or that another request overrides, is
+fine; all others are listed.
 
-A whole `.config` also has what Kconfig computed, of another compiler or version perhaps. That asks for nothing.
+A whole `.config` also contains values that Kconfig computed, perhaps for another compiler or version. These are not
+requests.
 """
 
 from __future__ import annotations
@@ -40,31 +41,31 @@ _HEX_VALUE = re.compile(r"CONFIG_([A-Za-z0-9_]+)=([0-9a-fA-F]+)", re.ASCII)
 _COMPUTED = re.compile(
     r"(ARCH|AS|CC|GENERIC|HAVE|LD|NEED|RUSTC|TOOLS|USE)_|.*_(HAS|HAVE|SUPPORTS?|WANTS?)_|.*_VERSION$"
 )
-"""Names that, in all versions of Linux, are mostly those of options that nobody is asked about."""
+"""Names that, in all versions of Linux, mostly belong to options without a prompt."""
 
 
 class CompressedBase(Error):
-    """A configuration that a derivation makes is compressed, and Kconfig reads it as it is."""
+    """A base that a derivation produces is compressed; Kconfig reads it undecompressed."""
 
     file: str
 
     def __str__(self) -> str:
-        return f"{self.file} is compressed, so Kconfig finds nothing in it"
+        return f"{self.file} is compressed, and Kconfig cannot read it"
 
     @property
     def hint(self) -> str:
-        """Say what can be compressed."""
-        return "a base may be a compressed file beside the definition; what a derivation makes must be plain"
+        """Explain which files may be compressed."""
+        return "only a file beside the definition may be compressed; the output of a derivation must not be"
 
 
 @attrs.frozen
 class Base:
-    """What a file asks for.
+    """The requests of a file.
 
     Attributes:
         file: Its name.
         requests: The last line of each option.
-        unread: A sentence on each line that Kconfig does not read, or not as it was meant.
+        unread: A sentence for each line that Kconfig does not read, or misreads.
         whole: Whether it is a whole `.config`.
     """
 
@@ -76,12 +77,12 @@ class Base:
 
 @attrs.frozen
 class Missed:
-    """What a base asks for and does not get.
+    """The requests of a base that do not hold.
 
     Attributes:
         base: The base.
-        accounts: What became of each option that is not as the base says.
-        way: How many give way to what is asked above the base.
+        accounts: The account of each option that differs from the base.
+        way: How many give way to requests of higher priority.
     """
 
     base: Base
@@ -90,12 +91,12 @@ class Missed:
 
     @property
     def count(self) -> int:
-        """Return how many lines ask in vain."""
+        """Return how many lines do not hold."""
         return len(self.accounts) + len(self.base.unread)
 
 
 def read_base(data: bytes, file: str, model: Model) -> Base:
-    """Return what the configuration *data*, of *file*, asks for.
+    """Return the requests of the configuration *data*, of *file*.
 
     Raises:
         ForeignConfig: it is for another architecture.
@@ -121,7 +122,7 @@ def read_base(data: bytes, file: str, model: Model) -> Base:
 
 
 def missed(base: Base, merged: Merged, model: Model, values: Values) -> Missed:
-    """Return what *base* asks for and does not get where *merged* is asked for above it."""
+    """Return the requests of *base* that do not hold, with *merged* at higher priority."""
     failing = {
         option: request
         for option, request in base.requests.items()
@@ -133,10 +134,10 @@ def missed(base: Base, merged: Merged, model: Model, values: Values) -> Missed:
 
 
 def _pair(raw: str, model: Model) -> tuple[str, Value] | None:
-    """Return what the line *raw* sets; None if it is a comment.
+    """Return the option and value that the line *raw* sets; None if it is a comment.
 
     Raises:
-        ValueError: Kconfig does not read it, or not as it was meant.
+        ValueError: Kconfig does not read it, or misreads it.
     """
     raw = raw.removesuffix("\r")  # as Kconfig does
     it = _HEX_VALUE.fullmatch(raw)
@@ -144,13 +145,13 @@ def _pair(raw: str, model: Model) -> tuple[str, Value] | None:
         return it[1], Hex(int(it[2], 16))
     pair = grammar.read_line(raw)
     if pair is not None and not grammar.is_read(raw):
-        msg = f"{raw!r} is no line of a .config; write `{line(*pair)}`"
+        msg = f"{raw!r} is not a line of a .config; write `{line(*pair)}`"
         raise ValueError(msg)
     return pair
 
 
 def _fails(option: str, request: Request, base: Base, model: Model, values: Values) -> bool:
-    """Return whether *option* is otherwise than *base* asks, if it asks at all."""
+    """Return whether *base* requests *option* and it has another value."""
     value = request.value
     symbol = model.get(option)
     if isinstance(value, Unset):

@@ -1,8 +1,7 @@
-"""What became of every request: for each exactly one outcome, with what it takes to change it.
+"""The outcome of every request: exactly one each, with what it takes to change it.
 
-Kconfig resolves a request that cannot hold by dropping it, and exits with success. So every request is
-compared with the resolved values by meaning, and for one that does not hold the reason is looked for in
-the tree's own Kconfig.
+Kconfig silently drops a request that cannot hold, and exits with success. So every request is compared with
+the resolved values by meaning. For one that does not hold, the reason is looked up in the tree's own Kconfig.
 """
 
 from __future__ import annotations
@@ -42,9 +41,9 @@ if TYPE_CHECKING:
 def diagnose(
     merged: Merged, model: Model, values: Values, *, base: Mapping[str, Request] = FrozenMap()
 ) -> tuple[Account, ...]:
-    """Return what became of every request of *merged*, in order of the options; those overruled stand last.
+    """Return the account of every request in *merged*, in order of the options, overridden ones last.
 
-    *base* is what a whole `.config` asks for, of which *merged* has what may not hold: it tells who set what.
+    *base* holds the requests of a whole `.config`, of which *merged* has those that may not hold; it says who set what.
     """
     diagnosis = _Diagnosis(merged, model, values, base)
     won = [diagnosis.giving_way(diagnosis.outcome_of(name, merged.requests[name])) for name in sorted(merged.requests)]
@@ -52,7 +51,7 @@ def diagnose(
 
 
 def _options(blockers: Iterable[Blocker]) -> Iterator[str]:
-    """Yield the options that *blockers*, and those below them, say to change."""
+    """Yield the options that *blockers*, and those below them, suggest changing."""
     for it in blockers:
         if it.option is not None:
             yield it.option
@@ -60,21 +59,23 @@ def _options(blockers: Iterable[Blocker]) -> Iterator[str]:
 
 
 class _Diagnosis:
-    """Finds the outcome of one request after the other."""
+    """Finds the outcomes of requests."""
 
     def __init__(self, merged: Merged, model: Model, values: Values, base: Mapping[str, Request]) -> None:
         self._model = model
         self._values = values
         self._requests = merged.requests
-        said = {name: it for name, it in base.items() if it.origin.place}
-        self._left_out = frozenset(name for name in base.keys() - said if merged.requests.get(name) is base[name])
+        written_out = {name: it for name, it in base.items() if it.origin.place}
+        self._left_out = frozenset(
+            name for name in base.keys() - written_out if merged.requests.get(name) is base[name]
+        )
         in_file = frozenset(name for name in base if merged.requests.get(name, base[name]) is base[name])
-        self._witness = Witness(model, values, {**said, **merged.requests}, in_file)
+        self._witness = Witness(model, values, {**written_out, **merged.requests}, in_file)
         self._planner = self._witness.planner
         self._asked = {name: it.value for name, it in merged.requests.items()}
 
     def outcome_of(self, name: str, request: Request) -> Account:
-        """Return what became of the *request* for the option *name* that counts."""
+        """Return the account of *request*, the winning one for the option *name*."""
         wanted = asked(request)
         symbol = self._model.get(name)
         if symbol is None:
@@ -90,20 +91,20 @@ class _Diagnosis:
         return self._switch(symbol, request) if symbol.type in SWITCHES else self._entry(symbol, request)
 
     def giving_way(self, it: Account) -> Account:
-        """Return *it* as overruled if it is a default that does not hold because of what is asked above defaults."""
+        """Return *it* as shadowed if it is a default that fails because of a request of higher priority."""
         if not it.fails or it.request.priority is not Priority.DEFAULT:
             return it
         for name in (*(name for name, _ in it.likely), *_options(it.witness), *self._model.rivals(it.option)):
             other = self._requests.get(name)
             if other is not None and other.priority < it.request.priority:
-                reason = f"as a default it gives way to {name}{place(other)}"
+                reason = f"a default, overridden by {name}{place(other)}"
                 return attrs.evolve(it, outcome=Outcome.SHADOWED, reason=reason)
         return it
 
     def shadowed(self, name: str, request: Request, by: Request) -> Account:
-        """Return that the *request* for the option *name* was overruled *by* another one."""
+        """Return the account of a *request* for the option *name* that was overridden *by* another one."""
         got = self._values[name].value if name in self._model else None
-        instead = "it is taken back" if isinstance(by.value, Unset) else f"{written(by.value)} is asked instead"
+        instead = "withdrawn" if isinstance(by.value, Unset) else f"overridden by {written(by.value)}"
         return Account(option=name, request=request, got=got, outcome=Outcome.SHADOWED, reason=f"{instead}{place(by)}")
 
     def _made(self, symbol: Symbol, request: Request, outcome: Outcome, reason: str = "", **more: Any) -> Account:  # noqa: ANN401 -- fields
@@ -114,7 +115,7 @@ class _Diagnosis:
         why = missing(name, self._model)
         outcome = Outcome.ABSENT if why.known else Outcome.UNKNOWN
         if request.value is NO and not any(self._values.level(it) for it in why.instead):
-            outcome = Outcome.HELD  # what is not there is off; that nothing has the name is still worth a word
+            outcome = Outcome.HELD  # a missing option is off, but the reason is still reported
         return Account(
             option=name, request=request, got=None, outcome=outcome, reason=why.reason, suggestion=why.suggestion
         )
@@ -130,24 +131,24 @@ class _Diagnosis:
         return self._made(symbol, request, Outcome.SELECTED, f"{self._selecting(symbol, level)} anyway")
 
     def _is_by_default(self, symbol: Symbol) -> bool:
-        """Return whether a whole file leaves *symbol* out, which one could set, and which no other option sets."""
+        """Return whether a whole file leaves out *symbol*, which could be set and is not selected."""
         could = symbol.name in self._left_out and symbol.choice is None and self._values[symbol.name].visible
         return bool(could) and evaluate(symbol.selected_by, self._values) is Level.N
 
     def _by_default(self, symbol: Symbol, request: Request) -> Account:
-        """Return that what a file leaves out has a value by default."""
-        one = "the value it is to have"
+        """Return the account of an option that a file leaves out and that has its default."""
+        one = "the value it should have"
         if symbol.type in SWITCHES:
             one = f"`{line(symbol.name, NO)}`, or `CONFIG_{symbol.name}={self._values[symbol.name].value}` to keep it"
         reason = f"{request.origin.fragment} has no line for it, so it has its default"
         return self._made(symbol, request, Outcome.BLOCKED, reason, suggestion=f"add a line with {one}")
 
     def _switch(self, symbol: Symbol, request: Request) -> Account:
-        """Return why a bool or tristate is not what was asked."""
+        """Return why a bool or tristate does not have the requested value."""
         wanted, got = LEVELS[request.value], self._values.level(symbol.name)
         if request.value is MODULE and self._values.level("MODULES") is Level.N:
             needed: Expr = And((Ref("MODULES"), *(it.condition for it in symbol.prompts[:1])))
-            reason = "m needs modules, which are off" + (", so it became y" if got else "")
+            reason = "m needs MODULES, which is off" + (", so it became y" if got else "")
             return self._blocked(symbol, request, needed, Level.M, reason=reason)
         if (otherwise := self._chosen(symbol, request)) is not None:
             return otherwise
@@ -156,18 +157,18 @@ class _Diagnosis:
         if not symbol.prompts:
             return self._promptless(symbol, request, wanted)
         needed = self._witness.nearest(symbol, wanted if symbol.type == "tristate" else Level.M)
-        reason = "what it depends on limits it to m" if got else ""
+        reason = "its dependencies limit it to m" if got else ""
         return self._blocked(symbol, request, needed, wanted if symbol.type == "tristate" else Level.M, reason=reason)
 
     def _entry(self, symbol: Symbol, request: Request) -> Account:
-        """Return why a text or number is not what was asked."""
+        """Return why a string or number does not have the requested value."""
         if not symbol.prompts:
-            return self._made(symbol, request, Outcome.BLOCKED, "it has no prompt, its value is computed")
+            return self._made(symbol, request, Outcome.BLOCKED, "it has no prompt; its value is computed")
         if not self._values[symbol.name].visible:
             needed = self._witness.nearest(symbol, Level.M)
-            return self._blocked(symbol, request, needed, Level.M, reason="it cannot be set yet")
+            return self._blocked(symbol, request, needed, Level.M, reason="it is unavailable in this configuration")
         if (bounds := limits(symbol, self._values)) is None:
-            return self._made(symbol, request, Outcome.INVALID, "Kconfig does not take it for a value of this option")
+            return self._made(symbol, request, Outcome.INVALID, "Kconfig does not accept this value")
         likely = self._likely(widened(self._planner, symbol, asked(request), self._values))
         reason = f"its range is {bounds[0]} to {bounds[1]}"
         return self._made(symbol, request, Outcome.CLAMPED, reason, likely=likely)
@@ -177,11 +178,11 @@ class _Diagnosis:
         return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=likely)
 
     def _transitional(self, symbol: Symbol, request: Request) -> Account:
-        reason = "it is only read, to carry old configurations over to what replaces it"
-        # Which option that is, the tree tells in the help alone: “Transitional config for migration to …”.
+        reason = "it is transitional: Kconfig only reads it, to migrate old configurations"
+        # Only the help text names the replacement: “Transitional config for migration to …”.
         named = dict.fromkeys(re.findall(r"[A-Z0-9_]+", symbol.help))
         instead = [it for it in named if it != symbol.name and it in self._model]
-        suggestion = f"write {joined(instead, 'or')}" if instead else None
+        suggestion = f"use {joined(instead, 'or')}" if instead else None
         return self._made(symbol, request, Outcome.ABSENT, reason, suggestion=suggestion)
 
     def _promptless(self, symbol: Symbol, request: Request, wanted: Level) -> Account:
@@ -189,8 +190,8 @@ class _Diagnosis:
         instead = [] if became is None else [it for it in became.new if it in self._model]
         witness = self._witness.unmet(Ref(symbol.name), wanted)
         likely = self._likely(self._planner.option(symbol.name, wanted))
-        suggestion = f"write {joined(instead, 'or')} instead" if instead else None
-        reason = "it cannot be asked for, having no prompt" + (f" since {became.since}" if became else "")
+        suggestion = f"use {joined(instead, 'or')} instead" if instead else None
+        reason = f"it cannot be set directly (it has no prompt{f' since {became.since}' if became else ''})"
         return self._made(
             symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=likely, suggestion=suggestion
         )
@@ -203,36 +204,36 @@ class _Diagnosis:
             reason = self._selecting(symbol, Level(wanted + 1))
             witness = (*self._witness.forced(symbol.selected_by, wanted), *hidden)
         elif hidden:
-            reason, witness = "that is its default, and its prompt is not shown", hidden
+            reason, witness = "this is its default, and its prompt is not visible", hidden
         elif symbol.prompts and not shown and symbol.name not in NEVER:
-            reason = "its prompt is never shown here"
+            reason = "its prompt is never visible here"
             others = [below for it in self._witness.forced(Ref(symbol.name), wanted) for below in it.below]
             witness = tuple(others) or self._witness.unmet(symbol.prompts[0].condition, Level.M)
         else:
-            reason, witness = "it follows from others", self._witness.forced(Ref(symbol.name), wanted)
+            reason, witness = "it is computed from other options", self._witness.forced(Ref(symbol.name), wanted)
         likely = self._likely(self._planner.option_off(symbol.name, wanted))
         without_itself = tuple(it for it in likely if it[0] != symbol.name)
         return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=without_itself)
 
     def _chosen(self, symbol: Symbol, request: Request) -> Account | None:
-        """Return that the choice of *symbol* was made otherwise, None if that is not why."""
+        """Return the account if another member of the choice of *symbol* was chosen; None if that is not the reason."""
         choice = self._model.choice_of(symbol.name)
         if choice is None or not self._values[symbol.name].visible:
             return None
         others = [it for it in choice.members if it != symbol.name]
         if request.value is NO:
             able = [it for it in others if self._values[it].visible]
-            reason = f"the choice “{choice.prompt}” has to be one of its members"
-            suggestion = f"ask for another one: {joined(able, 'or')}" if able else None
+            reason = f"one member of the choice “{choice.prompt}” must be y"
+            suggestion = f"request another member: {joined(able, 'or')}" if able else None
             return self._made(symbol, request, Outcome.CHOICE, reason, suggestion=suggestion)
         winner = next((it for it in others if self._values.level(it) is Level.Y), None)
         if winner is None:
             return None
-        who = self._witness.origin(winner) or "which nothing asks for"
+        who = self._witness.origin(winner) or "which nothing requests"
         return self._made(symbol, request, Outcome.CHOICE, f"the choice “{choice.prompt}” is {winner}, {who}")
 
     def _likely(self, found: Found) -> tuple[tuple[str, Tristate], ...]:
-        """Return what a plan sets, but for what is asked for already."""
+        """Return what a plan sets, except what is requested already."""
         steps = found.assignments.items() if isinstance(found, SettingPlan) else ()
         return tuple((name, value) for name, value in steps if self._asked.get(name) is not value)
 

@@ -1,4 +1,4 @@
-"""Everything about one option: what it is and why, who asks for it, what it hangs on, what hangs on it."""
+"""Everything about one option: its value and the reason, who requests it, what it depends on and affects."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SHOWN = 8
 
 
 class UnknownOption(Error):
-    """A kernel has no option of a name."""
+    """A kernel has no option of this name."""
 
     option: str
     reason: str
@@ -45,18 +45,18 @@ class UnknownOption(Error):
 
     @property
     def hint(self) -> str | None:
-        """Name what was meant, or what there is instead."""
+        """Suggest a similar name or a replacement."""
         return self.advice
 
 
 @attrs.frozen(kw_only=True)
 class Link:
-    """Another option and the condition under which it counts, with its value.
+    """Another option, and the condition under which it applies.
 
     Attributes:
         option: The other option.
-        condition: The condition with values; empty if there is none.
-        level: How much it counts now: n, not at all.
+        condition: The condition with current values; empty if there is none.
+        level: Its effect now; n is none.
     """
 
     option: str
@@ -70,30 +70,30 @@ class Link:
 
 @attrs.frozen(kw_only=True)
 class Explanation:
-    """What is known about one option of one configuration; expressions are text with values.
+    """All facts about one option of one configuration; expressions are text with current values.
 
     Attributes:
         option: Its name.
-        type: What values it has.
-        value: What it is.
-        why: What gave it its value, a clause.
-        blocked: What keeps it from being y, or a person from changing it, each down to what can be changed.
-        asked: Who asks for what, those overruled behind the one that counts.
-        prompts: What a person is asked.
-        conditions: When each of these is asked, beyond what it depends on; empty if always.
-        menus: Where in menuconfig that is.
+        type: Kconfig's type.
+        value: Its value.
+        why: What set its value, a clause.
+        blocked: What keeps it from being y, or from being changed, each followed down to what can be changed.
+        asked: The requests for it, the winner first.
+        prompts: Its prompts.
+        conditions: When each prompt is visible, beyond the dependencies; empty if always.
+        menus: Its place in menuconfig.
         places: Where it is defined, as `lib/Kconfig.kgdb:12`.
         depends: What it depends on.
-        visible: Up to which value a person could set it.
-        default: The default that counts now.
-        limits: The range that counts now.
-        choice: The choice that it is a member of, with what was chosen.
+        visible: The highest value that can be set now.
+        default: The default that applies now.
+        limits: The range that applies now.
+        choice: The choice that it belongs to, with the chosen member.
         selected_by: What selects it, active ones first.
         implied_by: What implies it, active ones first.
         selects: What it selects.
         implies: What it implies.
-        objects: What is compiled because of it.
-        help: What Kconfig says about it.
+        objects: The objects that it builds.
+        help: Its help text.
     """
 
     option: str
@@ -120,11 +120,11 @@ class Explanation:
 
     @property
     def text(self) -> str:
-        """Return all of it for people."""
+        """Return the explanation as text."""
         return "\n".join(self.lines())
 
     def lines(self) -> Iterator[str]:
-        """Yield all of it, line by line."""
+        """Yield the lines of the text."""
         yield f"{self.option} is {self.value or 'empty'}: {self.why}"
         yield from (line for it in self.blocked for line in it.lines("  "))
         for title, content in self._facts():
@@ -134,7 +134,7 @@ class Explanation:
             yield from (f"  {line}".rstrip() for line in self.help.splitlines())
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as JSON has it."""
+        """Return the explanation as JSON data."""
         plain = attrs.asdict(self, recurse=False)
         for name in ("selected_by", "implied_by", "selects", "implies"):
             plain[name] = [
@@ -145,7 +145,7 @@ class Explanation:
         return plain
 
     def _facts(self) -> Iterator[tuple[str, Sequence[str]]]:
-        yield "asked", self.asked
+        yield "requested", self.asked
         yield "prompt", [
             f"{text} ({self.type}){f' if {condition}' if condition else ''}"
             for text, condition in zip(self.prompts, self.conditions, strict=True)
@@ -170,7 +170,7 @@ def explain(
     merged: Merged,
     objects: Callable[[str], Sequence[str]] | None = None,
 ) -> Explanation:
-    """Return what is known about *option*; *objects* tells what is compiled because of an option.
+    """Return the explanation of *option*; *objects* maps an option to the objects that it builds.
 
     Raises:
         UnknownOption: there is no such option.
@@ -212,7 +212,7 @@ def explain(
 def _asked(option: str, merged: Merged) -> tuple[str, ...]:
     counting = merged.requests.get(option)
     lost = [
-        f"{written(it.request.value)}{place(it.request)}, which does not count"
+        f"{written(it.request.value)}{place(it.request)}, which is overridden"
         for it in merged.shadowed
         if it.name == option
     ]
@@ -223,7 +223,7 @@ def _asked(option: str, merged: Merged) -> tuple[str, ...]:
 
 
 def _why(symbol: Symbol, values: Values, merged: Merged, witness: Witness, default: Default | None) -> str:
-    """Return what gave *symbol* its value."""
+    """Return what set the value of *symbol*, a clause."""
     level = values.level(symbol.name)
     if level and evaluate(symbol.selected_by, values) >= level:
         active = [it.option for it in _selectors(symbol.selected_by, values) if it.level >= level]
@@ -236,11 +236,11 @@ def _why(symbol: Symbol, values: Values, merged: Merged, witness: Witness, defau
         return f"{joined(active)} impl{'ies' if len(active) == 1 else 'y'} it"
     if default is not None and _text(default.value, values) == value:
         hidden = symbol.prompts and not values[symbol.name].visible
-        return "that is its default, and its prompt is not shown" if hidden else "that is its default"
+        return "this is its default, and its prompt is not visible" if hidden else "this is its default"
     if values[symbol.name].visible:
         silent = value in {"n", ""} and (default is None or _text(default.value, values) in {"n", ""})
-        return "nothing asks for it" if silent else "the base says so"
-    return "it cannot be set now" if symbol.prompts else "it has no prompt, and nothing sets it"
+        return "nothing requests it" if silent else "set by the base configuration"
+    return "it is unavailable in this configuration" if symbol.prompts else "it has no prompt, and nothing sets it"
 
 
 def _holds(symbol: Symbol, values: Values, merged: Merged) -> bool:
@@ -249,7 +249,7 @@ def _holds(symbol: Symbol, values: Values, merged: Merged) -> bool:
 
 
 def _shown_if(prompt: Prompt, symbol: Symbol, values: Values) -> str:
-    """Return when *prompt* is shown, but for what *symbol* depends on; empty if always."""
+    """Return when *prompt* is visible, beyond the dependencies of *symbol*; empty if always."""
     depends = {symbol.depends, *(symbol.depends.terms if isinstance(symbol.depends, And) else ())}
     condition = prompt.condition
     terms = condition.terms if isinstance(condition, And) and condition != symbol.depends else (condition,)
@@ -264,7 +264,7 @@ def _blocked(symbol: Symbol, witness: Witness) -> tuple[Blocker, ...]:
 
 
 def _hidden(symbol: Symbol, values: Values, witness: Witness) -> tuple[Blocker, ...]:
-    """Return what keeps a person from being asked about *symbol*, unless another option selects it anyway."""
+    """Return what hides the prompt of *symbol*, unless another option selects it anyway."""
     if values[symbol.name].visible or evaluate(symbol.selected_by, values):
         return ()
     return witness.hidden(symbol) if symbol.prompts else ()
@@ -290,7 +290,7 @@ def _choice(symbol: Symbol, model: Model, values: Values) -> str | None:
 
 
 def _selectors(expression: Expr, values: Values) -> tuple[Link, ...]:
-    """Return what selects or implies where *expression* is all that does, active ones first."""
+    """Return the options in *expression*, a `selected_by` or `implied_by`, active ones first."""
     found = []
     for term in alternatives(expression):
         if (name := selector(term)) is not None:
@@ -320,7 +320,7 @@ def _few(links: Sequence[Link]) -> list[str]:
 
 
 def _entry(title: str, content: Sequence[str]) -> Iterator[str]:
-    """Yield *content* behind *title*, in lines that are not too long."""
+    """Yield *content* after *title*, wrapped."""
     indent = " " * 14
     for number, item in enumerate(content):
         first = f"  {title:<12}" if number == 0 else indent

@@ -1,14 +1,14 @@
-"""How a request ended, and why.
+"""The outcome of a request, and the reason.
 
-held        the option is what was asked
-selected    it is, and would be without the request, because another option selects it
-shadowed    another fragment's request counts instead
-clamped     a number outside the range of the option
+held        the option has the requested value
+selected    it does, and would without the request, because another option selects it
+shadowed    another fragment's request wins
+clamped     the number is outside the option's range
 choice      another member of the option's choice was chosen
-blocked     what it depends on, or what selects it, does not let it
+blocked     its dependencies, or what selects it, prevent it
 absent      an option of another architecture or version
-unknown     no option at all
-invalid     a value that an option of this type never has
+unknown     no such option
+invalid     a value that an option of this type cannot have
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ class Outcome(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Account:
-    """What became of one request.
+    """The outcome of one request, with the reason and what to change.
 
     Attributes:
         option: The option's name.
-        request: What was asked, and by whom.
-        got: What the option is; None if there is no such option.
+        request: The request, with its origin.
+        got: The option's value; None if there is no such option.
         outcome: How the request ended.
-        reason: Why, a clause; empty if there is nothing to say.
-        witness: What stands in the way, each down to what can be changed.
+        reason: Why, a clause; may be empty.
+        witness: The obstacles, each followed down to what can be changed.
         suggestion: What to do instead, a clause.
-        likely: Options that would probably make it hold, read off the model.
-        change: Options that make it hold, as Kconfig has resolved them (`repair.proven`); empty where that is not known.
+        likely: Options that would probably make it hold, according to the model.
+        change: Options that make it hold, as confirmed by Kconfig (`repair.proven`); empty if none are known.
     """
 
     option: str
@@ -71,36 +71,36 @@ class Account:
 
     @property
     def wanted(self) -> Value:
-        """Return the value that was asked for."""
+        """Return the requested value."""
         return asked(self.request)
 
     @property
     def holds(self) -> bool:
-        """Return whether the option is what was asked for."""
+        """Return whether the option has the requested value."""
         return self.outcome in {Outcome.HELD, Outcome.SELECTED}
 
     @property
     def fails(self) -> bool:
-        """Return whether this is an error: it does not hold, was not optional, and no other request overruled it."""
+        """Return whether this is an error: the request does not hold, is not optional, and was not overridden."""
         return not (self.holds or self.request.optional or self.outcome is Outcome.SHADOWED)
 
     def __str__(self) -> str:
-        got = "" if self.got is None else f", is {self.got or 'empty'}"
-        head = f"{self.option}: asked {written(self.wanted)}{place(self.request)}{got}"
+        got = "" if self.got is None else f", got {self.got or 'empty'}"
+        head = f"{self.option}: requested {written(self.wanted)}{place(self.request)}{got}"
         return f"{head}: {self.reason}" if self.reason else head
 
     @property
     def text(self) -> str:
-        """Return all that is known, in several lines."""
+        """Return the account in full, as several lines."""
         lines = [str(self), *(line for it in self.witness for line in it.lines("  "))]
         if self.suggestion:
             lines.append(f"  {self.suggestion}")
         if self.change:
-            lines.append(f"  it would take {python(dict(self.change))}")
+            lines.append(f"  to fix this, add {python(dict(self.change))}")
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the account as JSON has it."""
+        """Return the account as JSON data."""
         return {
             "option": self.option,
             "asked": written(self.wanted),
@@ -118,13 +118,13 @@ class Account:
 
 
 def python(assignments: dict[str, Tristate]) -> str:
-    """Return *assignments* as they stand in a user's file, in one line."""
+    """Return *assignments* as a Python mapping on one line, ready to paste."""
     return "{" + ", ".join(f'"{name}": {value!r}' for name, value in assignments.items()) + "}"
 
 
 def asked(request: Request) -> Value:
-    """Return the value that *request* asks for; a merged one asks for some."""
+    """Return the value that *request* asks for; every merged request has one."""
     if isinstance(request.value, Unset):
-        msg = f"{request!r} asks for nothing"
+        msg = f"{request!r} has no value"
         raise TypeError(msg)
     return request.value

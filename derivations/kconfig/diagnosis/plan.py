@@ -1,4 +1,4 @@
-"""Plans: options to set together, with a price; and dead ends, with what stands there."""
+"""Plans, which are options to set together, with a price; and dead ends, with their obstacles."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ class PlanStep:
 
 @attrs.frozen
 class SettingPlan:
-    """Options to set, by name, and what it costs beyond them that it is a detour."""
+    """Options to set, by name, and the extra price of a detour."""
 
     steps: Mapping[str, PlanStep] = attrs.field(factory=dict)
     detour: int = 0
 
     @property
     def price(self) -> int:
-        """Return what all steps cost."""
+        """Return the price of all steps."""
         return self.detour + sum(step.price for step in self.steps.values())
 
     @property
     def assignments(self) -> dict[str, Tristate]:
-        """Return the value that each option is to have."""
+        """Return the value to set for each option."""
         return {name: TRISTATES[step.level] for name, step in self.steps.items()}
 
     def dearer(self, name: str, more: int) -> SettingPlan:
-        """Return this plan with *more* to pay for setting the option *name*, if that is a part of it."""
+        """Return this plan with the price of setting the option *name*, if it does, raised by *more*."""
         if name not in self.steps:
             return self
         step = self.steps[name]
@@ -53,7 +53,7 @@ class SettingPlan:
 
 @attrs.frozen
 class DeadEnd:
-    """There is no plan; each of *obstacles*, a clause, is something that cannot be changed."""
+    """No plan exists; each of *obstacles*, a clause, is something that cannot be changed."""
 
     obstacles: tuple[str, ...] = ()
 
@@ -64,7 +64,7 @@ NOTHING = SettingPlan()
 
 
 def both(first: Found, second: Found) -> Found:
-    """Return one plan of two, unless one sets what the other one clears."""
+    """Return two plans as one; a dead end if one enables what the other disables."""
     if isinstance(first, DeadEnd) or isinstance(second, DeadEnd):
         return first if isinstance(first, DeadEnd) else second
     steps = dict(first.steps)
@@ -77,12 +77,12 @@ def both(first: Found, second: Found) -> Found:
 
 
 def around(found: Found, more: int) -> Found:
-    """Return what was *found*, as a detour that costs *more*."""
+    """Return *found* as a detour that costs *more*."""
     return attrs.evolve(found, detour=found.detour + more) if isinstance(found, SettingPlan) and found.steps else found
 
 
 def every(searches: Iterable[Callable[[], Found]]) -> Found:
-    """Return one plan of what all *searches* find; what follows a dead end is not searched."""
+    """Return the plans that all *searches* find as one; stop at a dead end."""
     found: Found = NOTHING
     for search in searches:
         found = both(found, search())
@@ -92,7 +92,7 @@ def every(searches: Iterable[Callable[[], Found]]) -> Found:
 
 
 def cheapest(searches: Iterable[Callable[[], Found]]) -> Found:
-    """Return the cheapest plan that *searches* find; what follows one that costs nothing is not searched."""
+    """Return the cheapest plan that *searches* find; stop at one that is free."""
     found: list[Found] = []
     for search in searches:
         found.append(search())
@@ -102,7 +102,7 @@ def cheapest(searches: Iterable[Callable[[], Found]]) -> Found:
 
 
 def best(found: Iterable[Found]) -> Found:
-    """Return the cheapest plan of those *found*, or all obstacles where there is none."""
+    """Return the cheapest plan of those *found*, or a dead end with all obstacles."""
     found = list(found)
     plans = [it for it in found if isinstance(it, SettingPlan)]
     if plans:

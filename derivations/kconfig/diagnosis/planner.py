@@ -1,13 +1,13 @@
-"""What else to set so that an option can have a value, read off the model, cheapest first.
+"""What else to set so that an option can have a value, according to the model, cheapest first.
 
-A plan is found backwards from the goal, with the values that options have now: of `A && B` every part is
-needed, of `A || B` the cheapest, an option itself is switched on by its prompt, or else through one that
-selects it. What a plan really does, only the kernel's own Kconfig says (see `repair`).
+The search goes backwards from the goal, starting with the current values: `A && B` needs every part, `A || B` the
+cheapest; an option is enabled by its prompt, or else through one that selects it. Only the kernel's own Kconfig
+knows what a plan really does (see `repair`).
 
-The price of a step prefers what a person would do: an option that the configurations which come with the
-kernel switch on before one that none does, a prompt before a select, a select by an option of the same menu
-before one from somewhere else. EXPERT and STAGING are a last resort, and so is switching off what hundreds of
-others depend on; BROKEN, COMPILE_TEST, UML and another word size, which is another architecture, are never a step.
+Prices prefer what a person would do: an option that the kernel's own configurations enable over one that none
+does, a prompt over a select, a select by an option of the same menu over one from elsewhere. EXPERT and STAGING
+are a last resort, and so is disabling what hundreds of others depend on. BROKEN, COMPILE_TEST, UML and another
+word size, which is another architecture, are never a step.
 """
 
 from __future__ import annotations
@@ -61,34 +61,34 @@ if TYPE_CHECKING:
 
 
 NEVER = frozenset({"BROKEN", "COMPILE_TEST", "UML", "64BIT", "32BIT", "X86_32"})
-"""Options that no plan changes: the result would be no kernel to use, or one for another machine."""
+"""Options that no plan changes: the kernel would be unusable, or for another machine."""
 
-# Prices are only compared: what counts is the order that the notes below state.
+# Prices are only compared: the order that the notes below state is what matters.
 
-# More than three or four ordinary steps: what is behind these is rarely what was meant.
+# More than three or four ordinary steps: what depends on these is rarely wanted.
 _LAST_RESORTS = {"EXPERT": 40, "EMBEDDED": 40, "STAGING": 30}
 _CORNERSTONES = frozenset(
     {"ACPI", "BLOCK", "INET", "INPUT", "MODULES", "NET", "NETDEVICES", "PCI", "SMP", "TTY", "USB"}
 )
 
-# Two common options are better than one that is not, three are not. To take something away costs what two uncommon
-# options do; to take away a cornerstone is worse than any last resort.
+# Two common options are better than one uncommon one, three are not. Disabling an option costs as much as two
+# uncommon ones; disabling a cornerstone is worse than any last resort.
 _COMMON, _UNCOMMON, _OFF, _OFF_CORNERSTONE = 4, 10, 20, 90
 
-# A select where there is a prompt costs more than a common option, and less than an uncommon one. What costs no more
-# than the cheapest of the last resorts is taken without a look at selects.
+# A select of an option with a prompt costs more than a common option, and less than an uncommon one. A plan that costs
+# no more than the cheapest last resort is taken without looking at selects.
 _TRICK, _ENOUGH = 6, 30
 
-# What an option that selects costs more, the less it has to do with what it selects: less than a step in the same
-# folder, and elsewhere about as much as a further uncommon option.
+# The extra cost of a selector, the less it has to do with what it selects: less than a step in the same folder, and
+# elsewhere about as much as another uncommon option.
 _SAME_FOLDER, _SAME_WORD, _UNRELATED = 2, 9, 12
 
-# To lose what an option depends on, where the option alone can be switched off: worse than a last resort, better than a
+# Disabling the dependency of an option that can be disabled itself: worse than a last resort, better than a
 # cornerstone.
 _WITHOUT_ALL = 60
 
-# Bounds on the search, beyond what plans have: some options have hundreds of selects, the nearest of which are looked
-# at, and goals that are open inside each other each take several frames of Python's stack.
+# Bounds on the search, beyond the size of real plans: some options have hundreds of selectors, of which the nearest are
+# tried, and each nested goal takes several frames of Python's stack.
 _SELECTORS = 80
 _DEPTH = 80
 
@@ -108,11 +108,10 @@ class Planner:
         modules: bool = False,
         tricks: bool = True,
     ) -> None:
-        """Take which options are *fixed* to a value, which to *avoid* setting, and which are *free*, being set already.
+        """Take the options *fixed* to a value, those to *avoid* setting, and those *free* because they are set already.
 
-        *selectors_not* are options that are not set for what they select.
-        With *modules*, there will be modules even if there are none now. Without *tricks*, what has a prompt is not
-        switched on by what selects it.
+        *selectors_not* are not set for the sake of what they select. With *modules*, MODULES will be on even if it is
+        off now. Without *tricks*, an option with a prompt is not enabled through a select.
         """
         self.model = model
         self._values = values
@@ -124,11 +123,11 @@ class Planner:
         self._modules = modules or values.level("MODULES") is Level.Y
         self._found: dict[tuple[str, str, Level], Found] = {}
         self._open: dict[tuple[str, str, Level], int] = {}
-        self._reached = _DEPTH  # the outermost open goal that the last search ran into
-        self._kept: Counter[tuple[str, bool]] = Counter()  # what has to stay on, or off
+        self._reached = _DEPTH  # the outermost open goal that the last search reached
+        self._kept: Counter[tuple[str, bool]] = Counter()  # what must stay on, or off
 
-    def raised(self, expression: Expr, level: Level) -> Found:  # noqa: PLR0911 -- one a kind
-        """Return how *expression* gets to be at least *level*."""
+    def raised(self, expression: Expr, level: Level) -> Found:  # noqa: PLR0911 -- one per kind
+        """Return how to raise *expression* to at least *level*."""
         if evaluate(expression, self._values) >= level:
             return NOTHING
         match expression:
@@ -145,8 +144,8 @@ class Planner:
                 return self._compared(expression, wanted=True)
         return DeadEnd((f"it is never more than {show(expression)}",))
 
-    def lowered(self, expression: Expr, level: Level) -> Found:  # noqa: PLR0911 -- one a kind
-        """Return how *expression* gets to be at most *level*."""
+    def lowered(self, expression: Expr, level: Level) -> Found:  # noqa: PLR0911 -- one per kind
+        """Return how to lower *expression* to at most *level*."""
         if evaluate(expression, self._values) <= level:
             return NOTHING
         match expression:
@@ -163,7 +162,7 @@ class Planner:
         return DeadEnd()
 
     def option(self, name: str, level: Level) -> Found:
-        """Return how the option or choice *name* gets to be at least *level*."""
+        """Return how to raise the option or choice *name* to at least *level*."""
         if self._values.level(name) >= level:
             return NOTHING
         if name in self.model.choices:
@@ -172,28 +171,28 @@ class Planner:
         if (symbol := self.model.get(name)) is None:
             return DeadEnd((f"{self.model.arch} has no {name}",))
         if name in NEVER or symbol.type not in SWITCHES:
-            return DeadEnd((f"{name} is never right to switch on" if name in NEVER else f"{name} is no switch",))
+            return DeadEnd((f"{name} must not be enabled" if name in NEVER else f"{name} is not a bool or tristate",))
         goal = Level.Y if symbol.type == "bool" or not self._modules else level
         if (fixed := LEVELS.get(self._fixed.get(name))) is not None and fixed < goal:
-            return DeadEnd((f"{name} is asked to be {fixed}",))
+            return DeadEnd((f"{name} is requested as {fixed}",))
         return self._once("on", name, goal, functools.partial(self._switch_on, symbol, goal))
 
     def option_off(self, name: str, level: Level) -> Found:
-        """Return how the option or choice *name* gets to be at most *level*."""
+        """Return how to lower the option or choice *name* to at most *level*."""
         if self._values.level(name) <= level:
             return NOTHING
         if name in self.model.choices:
             return self.lowered(offered(self.model.choices[name]), level)
         if name in NEVER or name not in self.model:
-            return DeadEnd((f"{name} is what the architecture is",))
+            return DeadEnd((f"{name} is fixed by the architecture",))
         if self.model[name].type == "bool" or not self._modules:
-            level = Level.N  # there is no m to go down to
+            level = Level.N  # m is not available
         if (fixed := LEVELS.get(self._fixed.get(name))) is not None and fixed > level:
-            return DeadEnd((f"{name} is asked to be {fixed}",))
+            return DeadEnd((f"{name} is requested as {fixed}",))
         return self._once("off", name, level, functools.partial(self._switch_off, self.model[name], level))
 
     def prompted(self, symbol: Symbol, level: Level) -> Found:
-        """Return how a person gets to be asked about *symbol*, with *level* among the answers."""
+        """Return how to make the prompt of *symbol* visible, with *level* among the answers."""
         needed = level if symbol.type == "tristate" and self._modules else min(level, Level.M)
         return cheapest(functools.partial(self.raised, it.condition, needed) for it in symbol.prompts)
 
@@ -210,12 +209,12 @@ class Planner:
         return sorted(found, key=lambda it: it[1].price)
 
     def rivals(self, name: str) -> tuple[str, ...]:
-        """Return the options of which only one can be y, *name* among them."""
+        """Return the options, *name* among them, of which only one can be y."""
         choice = self.model.choice_of(name)
         return choice.members if choice is not None and choice.type == "bool" else ()
 
     def price(self, name: str, level: Level = Level.Y) -> int:
-        """Return what it costs to set the option *name*."""
+        """Return the price of setting the option *name*."""
         if name in self._free or name in self._fixed:
             return 0
         if level is Level.N:
@@ -226,7 +225,7 @@ class Planner:
         return symbol.name in self.model.common or any(_is_free(it.value, it.condition) for it in symbol.defaults)
 
     def _once(self, way: str, name: str, level: Level, search: Callable[[], Found]) -> Found:
-        """Return what *search* finds, and remember it unless it hangs on a goal that is still open."""
+        """Return what *search* finds, and remember it unless it depends on a goal that is still open."""
         key = way, name, level
         if key in self._found and not self._undoes(self._found[key]):
             return self._found[key]
@@ -246,7 +245,7 @@ class Planner:
         ways = []
         if symbol.prompts and symbol.name not in self._avoid:
             ways.append(both(self.prompted(symbol, level), self._step(symbol.name, level)))
-        if not self._values[symbol.name].visible:  # then nobody has set it, and a default counts once it can
+        if not self._values[symbol.name].visible:  # not set, so a default applies once its condition holds
             ways += [self._by_default(symbol, it.value, it.condition, level) for it in symbol.defaults]
         found = best(ways)
         if isinstance(found, SettingPlan) and found.price <= _ENOUGH:
@@ -254,9 +253,7 @@ class Planner:
         if self._tricks or not symbol.prompts:
             ways += [plan for _, plan in self.selected(symbol, level)]
         if not symbol.prompts and not any(refs(it) for it in _reasons(symbol)):
-            return DeadEnd(
-                (f"{symbol.name} cannot be switched on: the compiler, its tools or the architecture decide",)
-            )
+            return DeadEnd((f"{symbol.name} cannot be enabled: the toolchain or the architecture determines it",))
         return best(ways)
 
     def _by_default(self, symbol: Symbol, value: Expr, condition: Expr, level: Level) -> Found:
@@ -273,7 +270,7 @@ class Planner:
         ways = []
         if symbol.prompts:
             ways.append(both(self.prompted(symbol, Level.M), self._step(symbol.name, level)))
-        if not self._values[symbol.name].visible:  # then its default counts
+        if not self._values[symbol.name].visible:  # its default applies
             implied = And((symbol.implied_by, symbol.depends))
             own = Or((*(And((it.value, it.condition)) for it in symbol.defaults), implied))
             if not symbol.prompts and evaluate(own, self._values) > level and not refs(And((own, symbol.depends))):
@@ -285,16 +282,16 @@ class Planner:
     def _step(self, name: str, level: Level) -> Found:
         asked = [it for it in self.rivals(name) if it != name and self._fixed.get(it) is YES]
         if asked and level is Level.Y:
-            return DeadEnd((f"{asked[0]}, of the same choice as {name}, is asked for",))
+            return DeadEnd((f"{asked[0]}, of the same choice as {name}, is requested",))
         plan = SettingPlan({name: PlanStep(level, self.price(name, level))})
         if self._undoes(plan):
-            self._reached = 0  # elsewhere it may be set
+            self._reached = 0  # in another context it may be set
             return DeadEnd()
         return DeadEnd() if name in self._avoid else plan
 
     @contextlib.contextmanager
     def _keeping(self, terms: Iterable[Expr], level: Level) -> Iterator[None]:
-        """Let no step undo what of *terms*, all of which are needed, holds already."""
+        """Forbid steps that undo those of *terms*, all of which are needed, that hold already."""
         held = [
             (leaf.name, leaf is it)
             for it in terms
@@ -307,12 +304,12 @@ class Planner:
             self._kept.subtract(held)
 
     def _undoes(self, found: Found) -> bool:
-        """Return whether *found* switches something that has to stay as it is."""
+        """Return whether *found* changes an option that must stay as it is."""
         steps = found.steps.items() if isinstance(found, SettingPlan) else ()
         return any(self._kept[name, step.level is Level.N] > 0 for name, step in steps)
 
     def _distance(self, term: Expr, symbol: Symbol) -> int:
-        """Return how little the option that selects with *term* has to do with *symbol*."""
+        """Return how unrelated the selector in *term* is to *symbol*, as a price."""
         by = self.model.get(selector(term) or "")
         if by is None:
             return _UNRELATED
@@ -324,17 +321,21 @@ class Planner:
         return _SAME_WORD if set(by.name.split("_")) & set(symbol.name.split("_")) else _UNRELATED
 
     def _compared(self, expression: Compare, *, wanted: bool) -> Found:
-        """Return how a comparison gets to be as *wanted*: by switches, for texts and numbers stay what they are."""
+        """Return how to make a comparison *wanted*, by bools and tristates only: strings and numbers are not changed."""
         ways = [
             functools.partial(every, (search, other))
             for left, search in self._ends(expression.left)
             for right, other in self._ends(expression.right)
             if compare(expression.operator, left, right) is wanted
         ]
-        return cheapest(ways) if ways else DeadEnd((f"{show(expression, self._values)} is nothing to switch",))
+        return (
+            cheapest(ways)
+            if ways
+            else DeadEnd((f"{show(expression, self._values)} cannot be changed by a bool or tristate",))
+        )
 
     def _ends(self, operand: Const | Ref) -> list[tuple[str, Callable[[], Found]]]:
-        """Return the values that *operand* can get to have, and how."""
+        """Return the values that *operand* can have, each with the search for it."""
         symbol = self.model.get(operand.name) if isinstance(operand, Ref) else None
         if symbol is not None and symbol.type in SWITCHES:
             return [(str(it), functools.partial(self._exactly, symbol.name, it)) for it in Level]
@@ -346,7 +347,7 @@ class Planner:
 
 
 def offered(choice: Choice) -> Expr:
-    """Return when *choice* can be made."""
+    """Return the condition under which *choice* is available."""
     places = tuple(it.depends for it in choice.definitions)
     depends = choice.depends if not places else places[0] if len(places) == 1 else Or(places)
     if choice.condition in {ALWAYS, depends}:
@@ -355,18 +356,18 @@ def offered(choice: Choice) -> Expr:
 
 
 def alternatives(expression: Expr) -> tuple[Expr, ...]:
-    """Return the terms of which one is enough."""
+    """Return the terms of *expression*, any of which is enough."""
     return expression.terms if isinstance(expression, Or) else (expression,)
 
 
 def selector(term: Expr) -> str | None:
-    """Return the option that selects where *term* is a part of `selected_by`: Kconfig puts it first."""
+    """Return the selecting option in *term*, a part of `selected_by`: Kconfig puts it first."""
     first = term.terms[0] if isinstance(term, And) else term
     return first.name if isinstance(first, Ref) else None
 
 
 def _reasons(symbol: Symbol) -> tuple[Expr, ...]:
-    """Return all that can switch on *symbol*, which has no prompt."""
+    """Return everything that can enable *symbol*, which has no prompt."""
     return (symbol.selected_by, *(And((it.value, it.condition)) for it in symbol.defaults if it.value != NEVER_HOLDS))
 
 

@@ -1,4 +1,4 @@
-"""The ranges of numbers: which one counts, and how another one comes to count."""
+"""The ranges of numbers: which one applies, and how to make another one apply."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def limits(symbol: Symbol, values: Values) -> tuple[str, str] | None:
-    """Return the least and the greatest number that *symbol* can be now, None if there are no limits."""
+    """Return the least and greatest value of *symbol* now; None if there are no limits."""
     for it in symbol.ranges:
         if evaluate(it.condition, values):
             return _text(it.low, values), _text(it.high, values)
@@ -33,10 +33,10 @@ def limits(symbol: Symbol, values: Values) -> tuple[str, str] | None:
 
 
 def widened(planner: Planner, symbol: Symbol, wanted: Value, values: Values) -> Found:
-    """Return how a range with *wanted* in it comes to count for *symbol*."""
+    """Return how to make a range that contains *wanted* apply to *symbol*."""
     asked = number(written(wanted), symbol)
     if asked is None or not symbol.ranges:
-        return DeadEnd(("Kconfig does not take it for a value of this option",))
+        return DeadEnd(("Kconfig does not accept this value",))
     ways = []
     for place, it in enumerate(symbol.ranges):
         searches = [functools.partial(planner.lowered, earlier.condition, Level.N) for earlier in symbol.ranges[:place]]
@@ -50,7 +50,7 @@ def widened(planner: Planner, symbol: Symbol, wanted: Value, values: Values) -> 
 
 
 def never_in(symbol: Symbol, wanted: Value) -> bool:
-    """Return whether *wanted* lies in none of the ranges of *symbol*, one of which always counts."""
+    """Return whether *wanted* is outside all ranges of *symbol*, one of which always applies."""
     asked = number(written(wanted), symbol)
     bounds = [
         tuple(number(end.value, symbol) if isinstance(end, Const) else None for end in (it.low, it.high))
@@ -62,7 +62,7 @@ def never_in(symbol: Symbol, wanted: Value) -> bool:
 
 
 def _reached(planner: Planner, symbol: Symbol, bound: Expr, values: Values, fits: Callable[[int], bool]) -> Found:
-    """Return how *bound*, a number or an option that is one, gets to be one that *fits*."""
+    """Return how to give *bound*, a number or a numeric option, a value that *fits*."""
     now = number(_text(bound, values), symbol)
     if now is not None and fits(now):
         return NOTHING

@@ -1,10 +1,10 @@
-"""What options can be at all, whatever else is asked: the proof that a request cannot hold.
+"""The values that options can have at all, whatever else is requested: the proof that a request cannot hold.
 
-A plan that is not found proves nothing: the search follows the cheapest way and not all of them (`planner`). So the
-model is searched to its end in another way: for each option that the request hangs on, however far away, the least
-and the greatest level that it can have is widened until nothing changes any more, each option taken as if it were
-independent of the others. What lies outside then, no configuration has. What lies inside may still be impossible,
-since options do hang on each other.
+Not finding a plan proves nothing: the planner follows the cheapest way, not all of them (`planner`). The proof comes
+from an interval analysis of the model: for each option that the request depends on, directly or not, the interval
+from least to greatest level is widened until nothing changes, as if options were independent of each other. No
+configuration has a value outside the interval. A value inside may still be impossible, since options do depend on
+each other.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ _ANY = (Level.N, Level.Y)
 
 
 class Reach:
-    """What the options of one model can be, from one set of values on."""
+    """The possible values of the options of one model, starting from one set of values."""
 
     def __init__(self, model: Model, values: Values, fixed: Mapping[str, Value]) -> None:
-        """Take what the options *fixed* have to be; what is never right to change stays what it is."""
+        """Take the options *fixed* to a value; those that must not be changed keep theirs."""
         self._model = model
         self._values = values
         self._fixed = fixed
         self._known: dict[str, Interval] = {}
 
     def can_be(self, name: str, level: Level) -> bool:
-        """Return whether the option *name* may get to be *level*; if not, that is certain."""
+        """Return whether the option *name* may be *level*; False is certain."""
         self._widen(name)
         return level in self._levels(name, *self._computed(name))
 
     def can_be_set(self, symbol: Symbol) -> bool:
-        """Return whether a person may get to be asked for the value of *symbol*; if not, that is certain."""
+        """Return whether the prompt of *symbol* may become visible; False is certain."""
         self._widen(symbol.name)
         return any(self._of(it.condition)[1] for it in symbol.prompts)
 
     def _widen(self, target: str) -> None:
-        """Find what all options can be that *target* hangs on."""
+        """Find the intervals of all options that *target* depends on."""
         if self._fixed:
-            self._known = {}  # the target is open, whatever it is fixed to
+            self._known = {}  # the target stays open even if it is fixed
         users: dict[str, set[str]] = {}
         pending, changed = [target], set()
         while pending:
@@ -81,7 +81,7 @@ class Reach:
                 changed |= users.get(option, set())
 
     def _needed(self, name: str) -> Iterable[str]:
-        """Return the options and choices that decide about *name*."""
+        """Return the options and choices that determine *name*."""
         if name in self._model.choices:
             return refs(offered(self._model.choices[name]))
         symbol = self._model[name]
@@ -92,13 +92,13 @@ class Reach:
         return {"MODULES", *refs(Or(tuple(parts)))} - {name}
 
     def _pinned(self, name: str) -> Level | None:
-        """Return the level that *name* keeps or has to have, None if it is open."""
+        """Return the level that *name* keeps or must have; None if it is open."""
         if name in NEVER or (name not in self._model and name not in self._model.choices):
             return self._values.level(name)
         return LEVELS.get(self._fixed.get(name))
 
     def _computed(self, name: str) -> Interval:
-        """Return what the option or choice *name* can be, as far as the others are known."""
+        """Return the interval of the option or choice *name*, given those known for the others."""
         if name in NEVER or name not in self._model:
             choice = self._model.choices.get(name)
             level = self._values.level(name)
@@ -115,7 +115,7 @@ class Reach:
         return low, Level.Y if high is Level.M and without else high
 
     def _alone(self, symbol: Symbol) -> Interval:
-        """Return what an option can be by its prompt, or by default."""
+        """Return the interval of an option by its prompt or default."""
         shown = max((self._of(it.condition)[1] for it in symbol.prompts), default=Level.N)
         low, high = self._default(symbol)
         return (Level.N, max(high, shown)) if shown else (low, high)
@@ -135,14 +135,14 @@ class Reach:
         return (max(low, implied[0]) if certain else implied[0]), max(high, implied[1])
 
     def _member(self, symbol: Symbol) -> Interval:
-        """Return what a member of a choice can be: off if another one can be chosen, or the choice is not offered."""
+        """Return the interval of a choice member: off if another one can be chosen, or the choice is not available."""
         shown = self._of(Or(tuple(it.condition for it in symbol.prompts)))
         others = [it for it in self._model.rivals(symbol.name) if it != symbol.name]
         able = any(self._of(it.condition)[1] for other in others for it in self._model[other].prompts)
         return (Level.N if able else shown[0]), shown[1]
 
     def _of(self, expression: Expr) -> Interval:
-        """Return what *expression* can be worth."""
+        """Return the interval of *expression*."""
         match expression:
             case Const():
                 now = evaluate(expression, self._values)
@@ -162,7 +162,7 @@ class Reach:
                 return _ANY if self._is_open(left) or self._is_open(right) else (least, most)
 
     def _texts(self, operand: Const | Ref) -> list[str]:
-        """Return what *operand* of a comparison can be."""
+        """Return the possible values of *operand* in a comparison."""
         if isinstance(operand, Const):
             return [operand.value]
         if operand.name not in self._known or self._type(operand.name) not in SWITCHES:
@@ -170,12 +170,12 @@ class Reach:
         return [str(it) for it in self._levels(operand.name, *self._known[operand.name])]
 
     def _levels(self, name: str, low: Level, high: Level) -> list[Level]:
-        """Return the levels from *low* to *high* of *name*; m only of a tristate, and where there can be modules."""
+        """Return the levels of *name* from *low* to *high*; m only for a tristate, and if MODULES can be on."""
         can_be_m = self._type(name) != "bool" and self._known.get("MODULES", _ANY)[1] is not Level.N
         return [it for it in Level if low <= it <= high and (it is not Level.M or can_be_m)]
 
     def _is_open(self, operand: Const | Ref) -> bool:
-        """Return whether *operand* is a text or number that may get to be another one."""
+        """Return whether *operand* is a string or number that may change."""
         symbol = self._model.get(operand.name) if isinstance(operand, Ref) else None
         if symbol is None or symbol.type in SWITCHES:
             return False

@@ -1,8 +1,8 @@
-"""The fewest further options that make requests hold, exact by the kernel's own resolution.
+"""The fewest further options that make requests hold, confirmed by the kernel's own Kconfig.
 
-Plans are guesses (`planner`), so each is resolved and completed until the requests hold; then every option
-that can be left out is left out, by resolving without it. What remains is minimal in the sense that no
-single option of it is superfluous. Where another way costs about as much, it is an alternative.
+Plans are guesses (`planner`), so each is resolved and completed until the requests hold. Then every option that
+the result does not need is removed, by resolving without it. The result is minimal in the sense that no single
+option in it is superfluous. Another way that costs about as much becomes an alternative.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ if TYPE_CHECKING:
 
 
 _ROUNDS = 8
-"""How often a guess is completed: each round costs a resolution, and one that brings nothing new is the last."""
+"""The most rounds of completing a guess: each costs a resolution, and one that adds nothing is the last."""
 
 _ALTERNATIVES = 2
-"""How many other ways are named: as many as a person compares."""
+"""The most alternatives to offer: as many as a person compares."""
 
 _FEW = 10
-"""Beyond so many options to set nobody weighs them one by one, and each is a search of its own."""
+"""The most options for which alternatives are searched: nobody weighs more one by one, and each is a search."""
 
 _BUDGET = 12
-"""After so many resolutions no further alternative is begun: each is a run of Kconfig over the whole tree."""
+"""The resolutions after which no further alternative is tried: each runs Kconfig over the whole tree."""
 
 _DEARER = 10
-"""How much more an alternative may cost than the best way, if that is cheap: the price of one uncommon option."""
+"""How much more than a cheap best way an alternative may cost: the price of one uncommon option."""
 
 
 @attrs.frozen
 class Setting:
-    """An option to set, and how many other options would be different without it."""
+    """An option to set, and how many other options would differ without it."""
 
     option: str
     value: Tristate
@@ -59,11 +59,11 @@ class Setting:
 
 @attrs.frozen(kw_only=True)
 class Way:
-    """Options that make requests hold.
+    """Options that make the requests hold.
 
     Attributes:
         assignments: In order of the options.
-        changes: How many options, these left out, are different with them.
+        changes: How many other options they change.
     """
 
     assignments: tuple[Setting, ...]
@@ -71,19 +71,19 @@ class Way:
 
     @property
     def options(self) -> dict[str, Tristate]:
-        """Return what to set, by option."""
+        """Return the values to set, by option."""
         return {it.option: it.value for it in self.assignments}
 
 
 @attrs.frozen
 class Unsolved:
-    """A request for which no way was found to make it hold.
+    """A request that could not be made to hold.
 
     Attributes:
-        option: What is asked for.
-        value: To be what.
-        reasons: What stands in the way, each a clause.
-        proven: Whether the model was searched to its end (`reach`): then there is no way.
+        option: The option.
+        value: The requested value.
+        reasons: The obstacles, each a clause.
+        proven: Whether the search was exhaustive (`reachable`), which proves that there is no way.
     """
 
     option: str
@@ -95,19 +95,19 @@ class Unsolved:
         asked = f"{self.option}={written(self.value)}"
         why = f": {'; '.join(self.reasons)}" if self.reasons else ""
         if self.proven:
-            return f"{asked} cannot hold here{why or ': nothing that decides about it can be changed'}"
-        return f"no way was found to make {asked} hold, but the model was not searched to its end{why}"
+            return f"{asked} cannot hold here{why or ': nothing that determines it can be changed'}"
+        return f"found no way to make {asked} hold, but the search was not exhaustive{why}"
 
 
 @attrs.frozen(kw_only=True)
 class Repair:
-    """What makes requests hold.
+    """The ways to make requests hold.
 
     Attributes:
-        best: What to set; empty if they hold already.
+        best: The best way; empty if they hold already.
         alternatives: Other ways, the smallest first.
-        unsolved: Requests that no way makes hold; the others hold with each way.
-        evaluations: How often a configuration was resolved to find this.
+        unsolved: Requests that no way satisfies; the others hold with each way.
+        evaluations: How many configurations were resolved.
     """
 
     best: Way
@@ -116,7 +116,7 @@ class Repair:
     evaluations: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the repair as JSON has it."""
+        """Return the repair as JSON data."""
         ways = [
             {"assignments": {it.option: {"value": it.value.value, "changes": it.cost} for it in way.assignments},
              "changes": way.changes}
@@ -138,10 +138,10 @@ def repair(
     settle: Evaluate | None = None,
     alternatives: int = _ALTERNATIVES,
 ) -> Repair:
-    """Return what else to set, over the `.config` text *base*, so that all *requests* hold, as far as they can.
+    """Return what else to set, on top of the `.config` text *base*, so that as many *requests* as possible hold.
 
-    *requests* are all that are to hold, those that hold already among them: no way breaks one of them. Where
-    *resolve* goes over a configuration once and builds do so until nothing changes, *settle* does as they do.
+    *requests* include those that hold already: no way breaks one of them. *resolve* runs Kconfig once; builds
+    repeat it until nothing changes, and *settle*, if given, does the same.
     """
     search = _Search(requests, base, model, resolve)
     found = _searched(search, alternatives)
@@ -153,10 +153,10 @@ def repair(
 def proven(
     accounts: Iterable[Account], base: str, model: Model, resolve: Evaluate, *, settle: Evaluate | None = None
 ) -> tuple[Account, ...]:
-    """Return *accounts*, each that fails with the further options that make it hold beside all that does.
+    """Return *accounts*, each failing one with the further options that make it hold along with all that holds.
 
-    They are over the `.config` text *base*, which has the defaults in it. Where no options are known to do it, none
-    are named.
+    The options are on top of the `.config` text *base*, which includes the defaults. If none are known to work,
+    none are named.
     """
     known = tuple(accounts)
     plain = {it.option: it.wanted for it in known if it.request.priority is not Priority.DEFAULT}
@@ -168,7 +168,7 @@ def proven(
         asked = {**held, it.option: it.wanted}
         found = repair(asked, base, model, resolve, settle=settle, alternatives=0)
         change = found.best.options
-        # What another request asks otherwise, though in vain, would contradict it.
+        # A request for another value, even one that does not hold, would conflict with it.
         if found.unsolved or any(plain.get(name, value) != value for name, value in change.items()):
             return it
         return attrs.evolve(it, change=tuple(change.items()))
@@ -180,7 +180,7 @@ def _searched(search: _Search, alternatives: int) -> Repair:
     best = search.minimal(search.solve())
     ways: list[Way] = []
     if len(best.assignments) <= _FEW:
-        # What somebody would rather not have first.
+        # The least welcome option first.
         for name in sorted(best.options, key=search.reluctance, reverse=True):
             if len(ways) == alternatives or search.evaluations >= _BUDGET:
                 break
@@ -192,7 +192,7 @@ def _searched(search: _Search, alternatives: int) -> Repair:
 
 
 def _ranked(best: Way, ways: list[Way], search: _Search) -> tuple[Way, tuple[Way, ...]]:
-    """Return the best way and the others; of two that set as much at the same price, what changes less is better."""
+    """Return the best way and the others; of two with equal size and price, the one that changes less wins."""
     price = search.price(best.options)
     equal = [it for it in ways if len(it.options) == len(best.options) and search.price(it.options) <= price]
     first = min([best, *equal], key=lambda it: it.changes)
@@ -207,7 +207,7 @@ class _Solved:
 
 
 class _Search:
-    """One search: what is asked, what has turned out to be impossible, and what has been resolved."""
+    """One search: the requests, those found impossible, and the configurations resolved so far."""
 
     def __init__(self, requests: Mapping[str, Value], base: str, model: Model, resolve: Evaluate) -> None:
         self._base = base
@@ -229,17 +229,17 @@ class _Search:
         return len(self._resolutions)
 
     def holds(self, way: Way, resolve: Evaluate) -> bool:
-        """Return whether, as *resolve* has it, *way* makes all hold that can."""
+        """Return whether, according to *resolve*, *way* makes all possible requests hold."""
         return not self._wrong(resolve(self._composed(way.options)))
 
     def solve(self) -> _Solved:
-        """Return options that make as many requests hold as can."""
+        """Return options that make as many requests hold as possible."""
         extra: dict[str, Tristate] = {}
         values = self._resolved(extra)
         return self._completed(extra, values, ())
 
     def _completed(self, extra: dict[str, Tristate], values: Values, avoid: Collection[str]) -> _Solved:
-        """Return *extra*, resolved to *values*, and what else plans say, until all holds or no plan says more."""
+        """Extend *extra*, resolved to *values*, by plans until all requests hold or no plan adds anything."""
         for _ in range(_ROUNDS):
             more = self._planned(values, avoid, extra)
             if not more.items() - extra.items():
@@ -251,7 +251,7 @@ class _Search:
         return _Solved(extra, values)
 
     def minimal(self, solved: _Solved) -> Way:
-        """Return *solved* without what is superfluous, and what each option costs."""
+        """Return *solved* without superfluous options, and the cost of each remaining one."""
         extra, values = dict(solved.extra), solved.values
         costs: dict[str, int] = {}
         while costs.keys() != extra.keys():
@@ -267,7 +267,7 @@ class _Search:
         return Way(assignments=assignments, changes=self._differing(values, self._resolved({}), extra))
 
     def another(self, name: str, best: Way) -> Way | None:
-        """Return a way that does not set the option *name*, None if there is none that is about as good as *best*."""
+        """Return a way that does not set the option *name* and is about as good as *best*; None if there is none."""
         before = set(self._given_up), list(self.unsolved)
         values = self._resolved({})
         first = self._planned(values, {name}, {})
@@ -280,16 +280,16 @@ class _Search:
         return None
 
     def reluctance(self, name: str) -> tuple[int, str]:
-        """Return how much somebody would rather not set the option *name*."""
+        """Return a sort key: how unwelcome setting the option *name* is."""
         return self.price([name]), name
 
     def price(self, names: Iterable[str]) -> int:
-        """Return what it costs to set the options *names*."""
+        """Return the price of setting the options *names*."""
         planner = Planner(self._model, self._resolved({}))
         return sum(planner.price(name) for name in names)
 
     def _impossible(self, name: str, value: Value) -> str | None:
-        """Return why nothing makes a request hold; no reason if it holds anyway, None if it is worth a try."""
+        """Return why a request can never hold; an empty reason if it always holds, None if it is worth a try."""
         symbol = self._model.get(name)
         if symbol is None:
             why = missing(name, self._model)
@@ -321,7 +321,7 @@ class _Search:
         self.unsolved.append(Unsolved(name, self._requests[name], reasons, proven=not self._may_hold(name)))
 
     def _may_hold(self, name: str) -> bool:
-        """Return whether the request for *name* may hold together with the others that are not given up."""
+        """Return whether the request for *name* may hold together with the others not given up."""
         symbol, wanted = self._model[name], self._requests[name]
         others = {it: value for it, value in self._requests.items() if it not in self._given_up}
         reach = Reach(self._model, self._resolved({}), others)
@@ -330,9 +330,9 @@ class _Search:
         return reach.can_be_set(symbol) and not never_in(symbol, wanted)
 
     def _planned(self, values: Values, avoid: Collection[str], extra: Mapping[str, Tristate]) -> dict[str, Tristate]:
-        """Return what plans for all that does not hold set together; each plan has what those before it set for nothing.
+        """Return the combined plans for all failing requests; steps of earlier plans are free for later ones.
 
-        What is set already, *extra*, is taken back only where there is no other way.
+        What is set already, *extra*, is undone only if there is no other way.
         """
         more: dict[str, Tristate] = {}
         for name in self._wrong(values):
@@ -360,8 +360,8 @@ class _Search:
         return both(planner.option("MODULES", Level.Y), found) if modules else found
 
     def _raised(self, planner: Planner, symbol: Symbol, level: Level) -> Found:
-        """Return how *symbol*, which is asked to be *level*, gets to be so."""
+        """Return how to raise *symbol* to the requested *level*."""
         asked = [it for it in planner.rivals(symbol.name) if it != symbol.name and self._requests.get(it) is YES]
         if asked:
-            return DeadEnd((f"{asked[0]}, of the same choice, is asked for too",))
+            return DeadEnd((f"{asked[0]}, of the same choice, is requested too",))
         return planner.option(symbol.name, level)

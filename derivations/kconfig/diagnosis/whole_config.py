@@ -1,4 +1,4 @@
-"""A whole `.config`, of which every line has to hold."""
+"""A whole `.config`, every line of which must hold."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ def local_version(text: str) -> str:
 
 
 def exactly(text: str, file: str, result: Mapping[str, Value], has_prompt: Callable[[str], bool]) -> dict[str, Request]:
-    """Return the requests that hold in the resolved *result* only if that says what the `.config` *text*, of *file*, says.
+    """Return requests that all hold only if the resolved *result* equals the `.config` *text*, of *file*.
 
-    What the file leaves out is to be absent: off, or empty. Options without a prompt are computed
-    by Kconfig, of the compiler among others: their requests are optional.
+    Options that the file leaves out must be absent: off, or empty. Kconfig computes options without a prompt, from
+    the compiler among others: their requests are optional.
     """
     lines = {pair[0]: line for line, raw in enumerate(text.split("\n"), 1) if (pair := split_line(raw)) is not None}
-    said = parse(text)
+    in_file = parse(text)
     left_out: dict[str, Value] = {
-        name: NO if isinstance(value, Tristate) else "" for name, value in result.items() if name not in said
+        name: NO if isinstance(value, Tristate) else "" for name, value in result.items() if name not in in_file
     }
     return {
         name: Request(
             value, optional=not has_prompt(name), origin=Origin(file, f"{file}:{lines[name]}" if name in lines else "")
         )
-        for name, value in {**said, **left_out}.items()
+        for name, value in {**in_file, **left_out}.items()
     }
 
 
 def whole(text: str, file: str, config: str, model: Model) -> dict[str, Request]:
-    """Return what the whole `.config` *text*, of *file*, asks of the resolved *config*.
+    """Return the requests that the whole `.config` *text*, of *file*, makes of the resolved *config*.
 
     Raises:
-        IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: it is nothing that can hold to the last line.
+        IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: it cannot hold to the last line.
     """
     check_complete(text, file)
     check_whole(text, file)
@@ -63,11 +63,11 @@ def whole(text: str, file: str, config: str, model: Model) -> dict[str, Request]
     return exactly(text, file, parse(config), lambda option: option not in model or bool(model[option].prompts))
 
 
-def with_changes(merged: Merged, said: Mapping[str, Request], model: Model, values: Values) -> Merged:
-    """Return *merged* and, beneath it, what of *said* has to hold and does not."""
+def with_changes(merged: Merged, in_file: Mapping[str, Request], model: Model, values: Values) -> Merged:
+    """Return *merged* with the requests of the file *in_file* that must hold and do not, at lower priority."""
     changed = {
         option: it
-        for option, it in said.items()
+        for option, it in in_file.items()
         if not it.optional and (option not in model or not holds(asked(it), model[option], values[option]))
     }
     return attrs.evolve(merged, requests=FrozenMap({**changed, **merged.requests}))

@@ -77,7 +77,7 @@ def hardened(
         missed = fragment(verdicts(model, values), strict=strict, without=left_out)
         new = _values(missed, asked)
         for name in [it for it in new if fixed.get(it, new[it]) != new[it]]:
-            left_out[name] = f"asked to be {written(fixed[name])}{place(requests[name])}"
+            left_out[name] = f"requested as {written(fixed[name])}{place(requests[name])}"
             del new[name]
         if not new:
             break
@@ -85,7 +85,7 @@ def hardened(
         found = repair({**_held(fixed, values, model), **asked}, base, model, resolve, settle=settle, alternatives=0)
         for it in found.unsolved:
             if asked.pop(it.option, None) is not None:
-                left_out[it.option] = "; ".join(it.reasons) or "no way was found to make it hold"
+                left_out[it.option] = "; ".join(it.reasons) or "found no way to make it hold"
         besides = found.best.options
     return Hardened(asked, besides, left_out)
 

@@ -112,7 +112,7 @@ def _within(verdict: Verdict, reach: Reach) -> Verdict:
     if verdict.outcome is not RuleOutcome.NOT_HELD or level is None or reach.can_be(rule.option, level):
         return verdict
     needs = f", which needs {rule.needs}" if rule.needs else ""
-    why = f"nothing that can be set switches it {'on' if level else 'off'} here{needs}"
+    why = f"no setting switches it {'on' if level else 'off'} here{needs}"
     return attrs.evolve(verdict, outcome=RuleOutcome.NOT_APPLICABLE, why=why)
 
 
@@ -121,13 +121,13 @@ def _why_not(
 ) -> str:
     """Return why *rule* does not apply; empty where it does."""
     if not rule.condition.holds(version, arch):
-        return f"it is not in {version.series}"
+        return f"Linux {version.series} does not have it"
     if options is not None and rule.option not in options:
-        return f"this {version.series} does not have it"
+        return f"this {version.series} kernel does not have it"
     if rule.unless is not None and _is(rule.unless[1], values.get(rule.unless[0])):
-        return f"since {line(*rule.unless)}"
+        return f"because of {line(*rule.unless)}"
     if missing := [it for it in rule.given if values.get(it, NO) is NO]:
-        return f"since {line(missing[0], NO)}"
+        return f"because of {line(missing[0], NO)}"
     if rule.any_of and all(values.get(it, NO) is NO for it in rule.any_of):
         return f"without {' or '.join(rule.any_of)}"
     return ""

@@ -1,4 +1,4 @@
-"""Configurations that are compressed, as `/proc/config.gz` is: gzip and xz, recognised by how they begin."""
+"""Compressed configurations, such as `/proc/config.gz`: gzip and xz, recognised by their first bytes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from derivations.kconfig.language.fragment import InvalidFragment
 
 
 MOST = 64 * 1024 * 1024
-"""How many bytes a configuration may have; the largest one is half a megabyte."""
+"""The most bytes in a configuration; the largest known one is half a megabyte."""
 
 _GZIP, _XZ = b"\x1f\x8b", b"\xfd7zXZ\0"
 
 
 def is_compressed(data: bytes) -> bool:
-    """Return whether *data* begins as a file does that is compressed."""
+    """Return whether *data* begins like a compressed file."""
     return data.startswith((_GZIP, _XZ))
 
 
@@ -23,7 +23,7 @@ def plain(data: bytes, name: str) -> bytes:
     """Return *data*, the content of the file *name*, decompressed if it is compressed.
 
     Raises:
-        InvalidFragment: it is damaged, cut off, or far too large for a configuration.
+        InvalidFragment: it is damaged, truncated, or far too large for a configuration.
     """
     if not is_compressed(data):
         return data
@@ -34,10 +34,12 @@ def plain(data: bytes, name: str) -> bytes:
         try:
             found += stream.decompress(rest, MOST + 1 - len(found))
         except (zlib.error, lzma.LZMAError, EOFError) as error:
-            raise InvalidFragment((f"it is damaged as a file of {kind}: {error}",), name) from None
+            raise InvalidFragment((f"it is a damaged {kind} file: {error}",), name) from None
         if len(found) > MOST:
-            raise InvalidFragment((f"it is more than {MOST // 2**20} MiB, decompressed, and no configuration",), name)
+            raise InvalidFragment(
+                (f"it decompresses to more than {MOST // 2**20} MiB, too large for a configuration",), name
+            )
         if not stream.eof:
-            raise InvalidFragment((f"it breaks off: not all of the {kind} file is there",), name)
+            raise InvalidFragment((f"it is a truncated {kind} file",), name)
         rest = stream.unused_data
     return bytes(found)

@@ -1,8 +1,8 @@
-"""Where a request is meant: for which versions of the kernel, on which architectures.
+"""Where a request applies: the kernel versions and architectures.
 
-A bound such as `6.7` is reached by every release of 6.7 and by its candidates, since what a
-version brings comes with its first one; a bound such as `6.7-rc3` by that candidate on.
-Architectures are called as Kbuild's ARCH calls them; `x86` is both `i386` and `x86_64`.
+A bound such as `6.7` includes every release of 6.7 and its candidates, since a version's changes come with its first
+candidate; a bound such as `6.7-rc3` starts with that candidate. Architectures have the names of Kbuild's ARCH; `x86`
+stands for both `i386` and `x86_64`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from derivations.version import InvalidVersion, Version
 from store.errors import Error
 
 
-# The directories below arch/ from 4.19 to 6.19, those that have two values of ARCH by these.
+# The directories below arch/ from 4.19 to 6.19; those with two values of ARCH are listed by these values.
 ARCHITECTURES = frozenset(
     {
         "alpha", "arc", "arm", "arm64", "c6x", "csky", "h8300", "hexagon", "i386", "ia64", "loongarch", "m68k", "microblaze",
@@ -36,7 +36,7 @@ _OTHER_NAMES = {
 
 
 class UnknownArchitecture(Error):
-    """A condition names an architecture that Linux does not have."""
+    """A condition names an unknown architecture."""
 
     name: object
 
@@ -45,7 +45,7 @@ class UnknownArchitecture(Error):
 
     @property
     def hint(self) -> str:
-        """Name what was meant, or what is spelled nearly the same."""
+        """Suggest the kernel's name for it, or a similar one."""
         name = str(self.name).removesuffix("-linux")
         if (meant := _OTHER_NAMES.get(name, name)) in ARCHITECTURES:
             return f"the kernel calls it `{meant}`"
@@ -54,7 +54,7 @@ class UnknownArchitecture(Error):
 
 
 class EmptyRange(Error):
-    """A range of versions has none in it."""
+    """A range of versions is empty."""
 
     low: str
     high: str
@@ -65,9 +65,9 @@ class EmptyRange(Error):
 
 def _as_bound(text: object) -> Version:
     version = Version.parse(text)
-    if version.suffix or version.extra:  # a vendor's own number says nothing of what Linux has
+    if version.suffix or version.extra:  # a vendor's own number says nothing about Linux
         raise InvalidVersion(text)
-    return attrs.evolve(version, patch=version.patch or None)  # 6.7 and 6.7.0 are one bound
+    return attrs.evolve(version, patch=version.patch or None)  # 6.7 and 6.7.0 are the same bound
 
 
 def _key(bound: Version) -> tuple[int, int, int, float]:
@@ -81,11 +81,11 @@ def _reaches(version: Version, bound: Version) -> bool:
 
 @attrs.frozen(kw_only=True)
 class Condition:
-    """When a request is meant; always, unless something is given.
+    """When a request applies; always, if nothing is given.
 
     Attributes:
         since: The first version.
-        before: The version before which it ends.
+        before: The first version to which it no longer applies.
         architectures: In order; None for all.
     """
 
@@ -95,10 +95,10 @@ class Condition:
 
     @classmethod
     def at_least(cls, version: object) -> Condition:
-        """Return the condition that a kernel is of *version* or newer.
+        """Return the condition that a kernel has *version* or a newer one.
 
         Raises:
-            InvalidVersion: it is none.
+            InvalidVersion: *version* is not a version.
         """
         return cls(since=_as_bound(version))
 
@@ -107,17 +107,17 @@ class Condition:
         """Return the condition that a kernel is older than *version*.
 
         Raises:
-            InvalidVersion: it is none.
+            InvalidVersion: *version* is not a version.
         """
         return cls(before=_as_bound(version))
 
     @classmethod
     def between(cls, low: object, high: object) -> Condition:
-        """Return the condition that a kernel is of version *low* or newer, and older than *high*.
+        """Return the condition that a kernel has version *low* or newer, and is older than *high*.
 
         Raises:
-            InvalidVersion: one of them is none.
-            EmptyRange: no version is.
+            InvalidVersion: *low* or *high* is not a version.
+            EmptyRange: no version is in the range.
         """
         condition = cls(since=_as_bound(low), before=_as_bound(high))
         if condition.is_empty:
@@ -126,7 +126,7 @@ class Condition:
 
     @classmethod
     def on(cls, architectures: object) -> Condition:
-        """Return the condition that a kernel is for one of *architectures*, a name or several.
+        """Return the condition that a kernel is for one of *architectures*, one name or several.
 
         Raises:
             UnknownArchitecture: there is no such architecture.
@@ -142,14 +142,14 @@ class Condition:
 
     @property
     def is_empty(self) -> bool:
-        """Return whether no kernel fulfils it."""
+        """Return whether no kernel satisfies it."""
         if self is ALWAYS:
             return False
         backwards = self.since is not None and self.before is not None and _key(self.since) >= _key(self.before)
         return backwards or self.architectures == ()
 
     def holds(self, version: Version, architecture: str) -> bool:
-        """Return whether a kernel of *version* for *architecture* fulfils it."""
+        """Return whether a kernel of *version* for *architecture* satisfies it."""
         return self is ALWAYS or (
             (self.since is None or _reaches(version, self.since))
             and (self.before is None or not _reaches(version, self.before))
@@ -169,7 +169,7 @@ class Condition:
         )
 
     def without(self, other: Condition) -> tuple[Condition, ...]:
-        """Return conditions one of which holds wherever this one does and *other* does not."""
+        """Return conditions that together hold exactly where this one holds and *other* does not."""
         parts = []
         if other.since is not None:
             parts.append(Condition(before=other.since))

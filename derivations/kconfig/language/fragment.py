@@ -1,8 +1,7 @@
-"""A fragment: requested options that belong together, under a name, each with its origin.
+"""A fragment: a named set of requested options, each with its origin.
 
-Options come from a mapping or from the text of a `.config` (`derivations.kconfig.language.grammar`). All
-that is wrong with one fragment is told at once. Fragments are combined by
-`derivations.kconfig.language.merge`.
+Options come from a mapping or from the text of a `.config` (`derivations.kconfig.language.grammar`). All problems of a
+fragment are reported at once. Fragments are combined by `derivations.kconfig.language.merge`.
 """
 
 from __future__ import annotations
@@ -32,54 +31,54 @@ if TYPE_CHECKING:
 
     Options: TypeAlias = "Mapping[str, Asked | Request | Clause | tuple[Clause, ...]]"
     ExtraConfig: TypeAlias = "Options | str | Fragment | Sequence[Options | str | Fragment]"
-    """What `as_fragments` takes, and so everything that is called `extra_config`."""
+    """The argument of `as_fragments`, and so of every parameter named `extra_config`."""
 
 
 _MAX_PROBLEMS = 20
 _FILE_NAME = re.compile(r"[^\s=#()]*[./][^\s=#()]*")
 _MACHINERY = (__name__, *(f"derivations.linux.{name}" for name in ("arguments", "kernel", "manual_config", "patch")))
-"""What calls on behalf of the user."""
+"""Modules that call on behalf of the user."""
 
 
 def listed(head: str, problems: Sequence[str]) -> str:
-    """Return a sentence that begins with *head* and tells the *problems*, each in a line of its own if there are several."""
+    """Return a sentence of *head* and the *problems*, each on a line of its own if there are several."""
     return f"{head}: {problems[0]}" if len(problems) == 1 else "\n  ".join([f"{head}:", *problems])
 
 
 class InvalidFragment(Error):
-    """A text or mapping does not say which options are wanted."""
+    """A text or mapping is not a valid set of requests."""
 
     problems: tuple[str, ...]
     fragment: str = ""
 
     def __str__(self) -> str:
         more = len(self.problems) - _MAX_PROBLEMS
-        told = [*self.problems[:_MAX_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]
+        listing = [*self.problems[:_MAX_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]
         where = f" in {self.fragment}" if self.fragment else ""
-        return listed(f"invalid configuration{where}", told)
+        return listed(f"invalid configuration{where}", listing)
 
 
 @attrs.frozen
 class Origin:
-    """Where a request comes from: the name of its fragment, and a file and line such as `mine.py:12`."""
+    """The origin of a request: the name of its fragment, and a file and line such as `mine.py:12`."""
 
     fragment: str = ""
     _place: str | Spot = ""
 
     @property
     def place(self) -> str:
-        """Return file and line; empty where they are not known."""
+        """Return file and line; empty if they are not known."""
         return str(self._place)
 
     def __str__(self) -> str:
         place = self.place
         if place.startswith(f"{self.fragment}:"):
-            return place  # a file is a fragment of its name
+            return place  # a file's fragment has the file's name
         return f"{self.fragment}, {place}" if place else self.fragment
 
     @classmethod
     def parse(cls, text: str) -> Origin:
-        """Return the origin whose text *text* is."""
+        """Return the origin that *text* denotes."""
         fragment, comma, place = text.rpartition(", ")
         if comma:
             return cls(fragment, place)
@@ -89,7 +88,7 @@ class Origin:
 
 @attrs.frozen
 class Request:
-    """One option's wanted value; where it comes from is no part of what it is."""
+    """The requested value of one option; the origin does not take part in comparisons."""
 
     value: Value | Unset
     optional: bool = False
@@ -99,7 +98,7 @@ class Request:
 
 @attrs.frozen
 class Clause:
-    """A request, and when it is meant."""
+    """A request, and when it applies."""
 
     request: Request
     condition: Condition = ALWAYS
@@ -110,14 +109,14 @@ class Fragment:
     """A named set of requests.
 
     Args:
-        name: What errors and accounts call it.
+        name: Its name in errors and accounts.
         options: A mapping such as `{"KGDB": YES}`, or text as in a `.config`.
         description: A sentence for people.
-        priority: That of the requests that do not say theirs: a base that others build on is of `Priority.DEFAULT`.
-        binding: The kernels in which what is not optional must hold; in others all is optional.
+        priority: The priority of requests without one of their own: `Priority.DEFAULT` for a base that others build on.
+        binding: The kernels for which non-optional requests must hold; for others, all are optional.
 
     Raises:
-        InvalidFragment: with everything that is wrong with *options*.
+        InvalidFragment: with all problems of *options*.
     """
 
     name: str
@@ -135,7 +134,7 @@ class Fragment:
         binding: Condition = ALWAYS,
     ) -> None:
         if not isinstance(name, str) or not name.isprintable() or not name:  # type: ignore[redundant-expr]  # users do not check types
-            raise InvalidFragment((f"{shown(name)} is no name of a fragment",))
+            raise InvalidFragment((f"{shown(name)} is not a valid fragment name",))
         found = _from_text(name, options) if isinstance(options, str) else _from_mapping(name, options)
         if priority is not Priority.PLAIN:
             found = {option: _at_priority(clauses, priority) for option, clauses in found.items()}
@@ -145,7 +144,7 @@ class Fragment:
         return f"<Fragment {self.name}: {len(self.options)} options>"
 
     def requests(self, version: Version, arch: str) -> Iterator[tuple[str, Request]]:
-        """Yield every option and request that is meant for a kernel of *version* on *arch*."""
+        """Yield every option and request that applies to a kernel of *version* on *arch*."""
         is_binding = self.binding.holds(version, arch)
         for option, clauses in self.options.items():
             for clause in clauses:
@@ -158,13 +157,13 @@ class Fragment:
         return self._with({name: clauses for name, clauses in self.options.items() if name not in names})
 
     def overridden_by(self, other: Fragment) -> Fragment:
-        """Return this fragment without its requests for the options that *other* asks for, where *other* does."""
+        """Return this fragment without its requests for options where *other* requests them too."""
         left = {name: _left(clauses, other.options.get(name, ())) for name, clauses in self.options.items()}
         return self._with({name: clauses for name, clauses in left.items() if clauses})
 
     def _with(self, options: Mapping[str, tuple[Clause, ...]]) -> Fragment:
         fragment = Fragment.__new__(Fragment)
-        # Of checked options:
+        # The options are checked already.
         fragment.__attrs_init__(self.name, FrozenMap(options), self.description, self.binding)  # pyright: ignore[reportAttributeAccessIssue]
         return fragment
 
@@ -173,7 +172,7 @@ def _from_mapping(fragment: str, asked: object) -> dict[str, tuple[Clause, ...]]
     if isinstance(asked, PurePath):
         raise _file_name(fragment, str(asked))
     if not isinstance(asked, Mapping):
-        raise InvalidFragment((f"{shown(asked)} is neither a mapping from options to values nor a text",), fragment)
+        raise InvalidFragment((f"{shown(asked)} is neither a mapping from options to values nor a string",), fragment)
     call = calling_place(_MACHINERY, asked)
     found: dict[str, tuple[Clause, ...]] = {}
     problems = []
@@ -184,7 +183,7 @@ def _from_mapping(fragment: str, asked: object) -> dict[str, tuple[Clause, ...]]
             problems.append(f"{error}{_at(call, str(key))}")
             continue
         if name in found:
-            problems.append(f"{name} stands twice, with and without CONFIG_{_at(call, name)}")
+            problems.append(f"{name} is listed twice, with and without CONFIG_{_at(call, name)}")
             continue
         try:
             found[name] = _clauses(value, _origin(fragment, call, name))
@@ -192,7 +191,7 @@ def _from_mapping(fragment: str, asked: object) -> dict[str, tuple[Clause, ...]]
             problems.append(f"{name}: {error}{_at(call, name)}")
         else:
             if not found[name]:
-                problems.append(f"{name}: nothing is asked for; UNSET takes a request back{_at(call, name)}")
+                problems.append(f"{name}: no value is given; UNSET withdraws a request{_at(call, name)}")
     if problems:
         raise InvalidFragment(tuple(problems), fragment)
     return found
@@ -204,7 +203,7 @@ def _from_text(fragment: str, source: str) -> dict[str, tuple[Clause, ...]]:
     from derivations.kconfig.language.grammar import parse, remark_on  # noqa: PLC0415 -- start-up: most options are asked for in mappings
 
     call = calling_place(_MACHINERY)
-    reading = parse(textwrap.dedent(source))  # as it stands in a Python file, in triple quotation marks
+    reading = parse(textwrap.dedent(source))  # indented as in a Python file, in triple quotation marks
     name = f"{fragment}, {call}:{call.first}" if call else fragment
     if reading.problems:
         raise InvalidFragment(tuple(reading.problems), name)
@@ -216,7 +215,7 @@ def _from_text(fragment: str, source: str) -> dict[str, tuple[Clause, ...]]:
 
 
 def _file_name(fragment: str, name: str) -> InvalidFragment:
-    return InvalidFragment((f"{shown(name)} is a file's name; write fragment_file({shown(name)})",), fragment)
+    return InvalidFragment((f"{shown(name)} is a file name; write fragment_file({shown(name)})",), fragment)
 
 
 def _origin(fragment: str, call: Place | None, option: str, *, in_text: bool = False) -> Origin:
@@ -228,20 +227,20 @@ def _at(call: Place | None, option: str) -> str:
 
 
 def _clauses(value: object, origin: Origin) -> tuple[Clause, ...]:
-    """Return what *value*, which may be or hold anything, asks for; what has no origin yet gets *origin*."""
+    """Return the clauses of *value*, which may be or contain anything; those without an origin get *origin*."""
     if isinstance(value, list | tuple):
         return tuple(clause for it in value for clause in _clauses(it, origin))
     clause = _clause(value)
     request = clause.request
     if request.origin.fragment:
-        return (clause,)  # of another fragment, where it was checked
+        return (clause,)  # from another fragment, already checked
     if not isinstance(request.value, Unset):
         checked(request.value)
     elif request.optional:
-        msg = "UNSET asks for nothing, so it cannot fail: it is never optional"
+        msg = "UNSET requests nothing, so it cannot be optional"
         raise ValueError(msg)
     if clause.condition.is_empty:
-        msg = "it is asked for nowhere, since its conditions exclude each other"
+        msg = "it is never requested: its conditions exclude each other"
         raise ValueError(msg)
     return (Clause(Request(request.value, request.optional, request.priority, origin), clause.condition),)
 
@@ -276,20 +275,20 @@ def _left(clauses: tuple[Clause, ...], over: tuple[Clause, ...]) -> tuple[Clause
 
 
 def as_fragments(asked: Any, name: str) -> tuple[Fragment, ...]:  # noqa: ANN401 -- whatever the user wrote
-    """Return the fragments that *asked* is: a mapping, a text or a fragment, or a list of these; *name* is that of those without.
+    """Return *asked*, a mapping, text or fragment, or a list of these, as fragments; unnamed ones get *name*.
 
     Raises:
-        InvalidFragment: with everything that is wrong with the first of them that is wrong.
+        InvalidFragment: with all problems of the first invalid one.
     """
     several = asked if isinstance(asked, list | tuple) else [asked]
     return tuple(it if isinstance(it, Fragment) else Fragment(name, it) for it in several)
 
 
 def over(asked: Any, old: tuple[Fragment, ...], name: str) -> tuple[Fragment, ...]:  # noqa: ANN401 -- as above
-    """Return *old* with the fragments that *asked* is put over it: what these ask for, *old* no longer does.
+    """Return *old* followed by the fragments of *asked*, which replace the requests of *old* for the same options.
 
     Raises:
-        InvalidFragment: with everything that is wrong with the first of them that is wrong.
+        InvalidFragment: with all problems of the first invalid one.
     """
     new = as_fragments(asked, name)
     for fragment in new:

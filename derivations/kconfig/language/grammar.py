@@ -1,20 +1,19 @@
 """The text forms of requests, read strictly.
 
-Kconfig drops what it does not understand without a word. So every line is exactly one of
+Kconfig silently drops what it does not understand. So every line is exactly one of
 
     CONFIG_X=value              y, m, n, 17, 0x10, "text"
     # CONFIG_X is not set
-    CONFIG_X                    the same, as Guix' defconfigs say it
+    CONFIG_X                    the same, as in Guix' defconfigs
     $(call KCONFIG_ENABLE_OPT,CONFIG_X)
     $(call KCONFIG_DISABLE_OPT,CONFIG_X)
     $(call KCONFIG_SET_OPT,CONFIG_X,value)
-                                as Buildroot's packages say it (package/pkg-utils.mk)
+                                as in Buildroot's packages (package/pkg-utils.mk)
 
-or blank, or another comment. What nearly is one of these is a problem, told with what to write
-instead, which is read without one. `#CONFIG_X=y`, which people write to take an assignment out, is a
-comment that is worth a remark. Words behind `is not set` are a problem: up to 6.9 Kconfig takes the
-line for n, and later for a comment. A text that begins as a list does is one of Guix' association
-lists (`derivations.kconfig.language.guix_alist`).
+or blank, or another comment. A near miss is a problem, reported with a valid line to write instead. `#CONFIG_X=y`,
+which people write to disable an assignment, is a comment that deserves a remark. Words after `is not set` are a
+problem: up to 6.9 Kconfig reads the line as n, later as a comment. A text that begins like a list is a Guix
+association list (`derivations.kconfig.language.guix_alist`).
 """
 
 from __future__ import annotations
@@ -47,14 +46,14 @@ _HEXADECIMAL = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 _COMMENTED = re.compile(r"(\S+|\".*\")\s+#.*")
 _WORDS = {"Y": "y", "yes": "y", "true": "y", "M": "m", "module": "m", "N": "n", "no": "n", "false": "n"}
 _LENGTH = 200
-"""The longest line that is suggested: a longer one is nothing to copy from a message."""
+"""The longest line to suggest: nobody copies a longer one from a message."""
 
 _STEPS = 4
-"""How often a suggestion is corrected in turn: a line has a name, a sign and a value that can be wrong."""
+"""The most corrections of a suggestion: a line has a name, a sign and a value that can be wrong."""
 
 
 class Assignment(NamedTuple):
-    """What one line of a text says of one option."""
+    """The option and value of one line."""
 
     option: str
     value: Value
@@ -62,21 +61,21 @@ class Assignment(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a text says, and what is wrong with it, both in order."""
+    """The assignments and problems of a text, both in order."""
 
     assignments: list[Assignment]
     problems: list[str]
 
 
 class ConfigRemark(UserWarning):
-    """A configuration is read as it stands, and something in it is probably not as it was meant."""
+    """A configuration is valid, but something in it is probably a mistake."""
 
 
 class NearlyAssignment(ValueError):
-    """A line that nearly is an assignment: what is wrong with it, and a line to write instead."""
+    """A line that is almost an assignment: the problem, and a line to write instead."""
 
     def __init__(self, wrong: str, instead: str, more: str = "") -> None:
-        """Take in *more* what else is to be said behind the line."""
+        """Take the problem, the line to write, and *more* to say after that line."""
         super().__init__(wrong)
         self.wrong = wrong
         self.instead = instead
@@ -84,34 +83,32 @@ class NearlyAssignment(ValueError):
 
 
 def remarks(text: str) -> list[str]:
-    """Return a sentence about the assignments in *text* that are comments, if there are any."""
+    """Return a sentence about assignments in *text* that are commented out, if there are any."""
     found = [] if is_alist(text) else list(_COMMENTED_OUT.finditer(text))
     if not found:
         return []
     first = found[0]
     line = text.count("\n", 0, first.start()) + 1
     more = f", and so are {len(found) - 1} more" if len(found) > 1 else ""
-    told = f"line {line}: {shown(first[0])} is a comment{more}, and asks for nothing"
-    return [f"{told}; to ask for n, write `# CONFIG_{first[1]} is not set`"]
+    remark = f"line {line}: {shown(first[0])} is a comment{more}, and requests nothing"
+    return [f"{remark}; to request n, write `# CONFIG_{first[1]} is not set`"]
 
 
 def remark_on(text: str, name: str) -> None:
-    """Warn of what is worth a word in *text*, of the file *name*."""
+    """Warn about commented-out assignments in *text*, of the file *name*."""
     for it in remarks(text):
         warnings.warn(f"{name}: {it}", ConfigRemark, stacklevel=3)
 
 
 def parse(text: str) -> Reading:
-    """Return every assignment that *text* makes, and every problem."""
+    """Return every assignment in *text*, and every problem."""
     problems = []
     if text.startswith("\ufeff"):
-        problems.append("line 1: a byte-order mark stands before the text; save it as UTF-8 without one")
+        problems.append("line 1: the text begins with a byte-order mark; save it as UTF-8 without one")
         text = text[1:]
     if "\r\n" in text:
         line = text[: text.index("\r\n")].count("\n") + 1
-        problems.append(
-            f"line {line}: it ends as lines do in Windows; `sed -i 's/\\r$//'` makes Unix' ends of them all"
-        )
+        problems.append(f"line {line}: it has a Windows line ending; `sed -i 's/\\r$//'` converts all of them")
         text = text.replace("\r\n", "\n")
     found: dict[str, Assignment] = {}
     for line, outcome in pairs(text) if is_alist(text) else _lines(text):
@@ -120,7 +117,7 @@ def parse(text: str) -> Reading:
             continue
         option, value = outcome
         if option in found:
-            problems.append(f"line {line}: CONFIG_{option} stands twice, first in line {found[option].line}")
+            problems.append(f"line {line}: CONFIG_{option} is listed twice, first in line {found[option].line}")
         else:
             found[option] = Assignment(option, value, line)
     return Reading(list(found.values()), problems)
@@ -138,10 +135,10 @@ def _lines(text: str) -> Iterator[tuple[int, tuple[str, Value] | ValueError]]:
 
 
 def read_line(raw: str) -> tuple[str, Value] | None:
-    """Return the option that the line *raw* is about, and its value; None for a comment.
+    """Return the option and value that the line *raw* sets; None for a comment.
 
     Raises:
-        ValueError: it nearly is a request; it says what to write.
+        ValueError: it is almost a request; the message says what to write.
     """
     try:
         return _line(raw)
@@ -150,12 +147,12 @@ def read_line(raw: str) -> tuple[str, Value] | None:
 
 
 def is_read(raw: str) -> bool:
-    """Return whether Kconfig itself takes the line *raw* for an assignment."""
+    """Return whether Kconfig itself reads the line *raw* as an assignment."""
     return (_ASSIGNMENT.fullmatch(raw) or _NOT_SET.fullmatch(raw)) is not None
 
 
 def _advised(raw: str, error: NearlyAssignment) -> str:
-    """Return what is wrong with the line *raw* and what to write instead, if that is known to be read."""
+    """Return the problem with the line *raw*, and what to write instead if that is known to be valid."""
     instead: str | None = error.instead
     pair: tuple[str, Value] | None = None
     for _ in range(_STEPS):
@@ -185,22 +182,22 @@ def _line(raw: str) -> tuple[str, Value] | None:
         return option_name(f"CONFIG_{match[2]}"), YES if match[1] == "ENABLE" else NO
     if match := _SET.fullmatch(raw):
         return option_name(f"CONFIG_{match[1]}"), _value(match[1], match[2])
-    _refuse_what_is_nearly(raw)
+    _refuse_near_miss(raw)
     if raw.strip() and not raw.lstrip().startswith("#"):
         msg = f"{shown(raw)} is neither an assignment nor a comment"
         raise ValueError(msg)
     return None
 
 
-def _refuse_what_is_nearly(raw: str) -> None:
-    """Raise `NearlyAssignment` if *raw* nearly is of one of the forms."""
+def _refuse_near_miss(raw: str) -> None:
+    """Raise `NearlyAssignment` if *raw* almost has one of the forms."""
     line = raw.strip()
     if line != raw and (_ASSIGNMENT.fullmatch(line) or _NOT_SET.fullmatch(line) or _BARE.fullmatch(line)):
-        raise NearlyAssignment("", line, ", with no blank or tab before or behind it")
+        raise NearlyAssignment("", line, ", without spaces or tabs around it")
     if match := _NEARLY_NOT_SET.fullmatch(line):
         raise NearlyAssignment("", f"# CONFIG_{match[1] or match[2]} is not set")
     if match := _MORE_THAN_NOT_SET.fullmatch(line):
-        wrong = "with words behind it, Kconfig takes it for n or for a comment, as its version has it"
+        wrong = "with words after it, Kconfig reads it as n or as a comment, depending on its version"
         raise NearlyAssignment(wrong, f"# CONFIG_{match[1]} is not set", ", or another comment")
     if match := _NEARLY_ASSIGNMENT.fullmatch(line):
         name, value = match[1].upper(), match[2] or '""'
@@ -217,15 +214,15 @@ def _value(name: str, text: str) -> Value:
 
 
 def _better(assigned: str, text: str, error: ValueError) -> NearlyAssignment:
-    """Return what is wrong with the value *text*, and what to write."""
+    """Return the problem with the value *text*, and what to write."""
     quoted = text.strip().replace("\\", "\\\\").replace('"', '\\"')
     if word := _WORDS.get(text.strip()):
         return NearlyAssignment("", f"{assigned}{word}")
     if text.strip() != text:
-        return NearlyAssignment("", f"{assigned}{text.strip()}", ", with no blank or tab before or behind the value")
+        return NearlyAssignment("", f"{assigned}{text.strip()}", ", without spaces or tabs around the value")
     if match := _COMMENTED.fullmatch(text):
         return NearlyAssignment("a comment needs a line of its own", f"{assigned}{match[1]}")
     if _HEXADECIMAL.fullmatch(text) and not text.isdecimal():
-        more = f', and of a text `{assigned}"{quoted}"`'
+        more = f', or for a string `{assigned}"{quoted}"`'
         return NearlyAssignment("a hexadecimal number needs 0x", f"{assigned}0x{text}", more)
-    return NearlyAssignment(f"{error}; a text needs quotation marks", f'{assigned}"{quoted}"')
+    return NearlyAssignment(f"{error}; a string needs quotation marks", f'{assigned}"{quoted}"')

@@ -1,13 +1,13 @@
-"""Guix' association lists of options, as definitions of kernels in Scheme have them.
+"""Guix' association lists of options, as in kernel definitions in Scheme.
 
     (define %emulation
       `(("CONFIG_IA32_EMULATION" . #t)       ; yes
         ("CONFIG_KVM" . m)                   ; a module
         ("CONFIG_DEBUG_INFO" . #f)           ; no
-        ("CONFIG_CMDLINE" . "quiet")))       ; a text
+        ("CONFIG_CMDLINE" . "quiet")))       ; a string
 
-What is read are the pairs, in however many lists they stand. What is computed, such as
-`(append %emulation %efi-support)`, names what is not here, and is a problem.
+The pairs are read, from any number of lists. A computed list, such as `(append %emulation %efi-support)`, refers to
+definitions elsewhere, and is a problem.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class _Token(NamedTuple):
 
 
 def is_alist(text: str) -> bool:
-    """Return whether *text* begins as a list in Scheme does, and no `.config` can."""
+    """Return whether *text* begins like a list in Scheme, as no `.config` can."""
     return _BEGINNING.match(text) is not None
 
 
 def pairs(text: str) -> Iterator[tuple[int, tuple[str, Value] | ValueError]]:
-    """Yield for each pair in *text* its line and what it says, or what is wrong with it."""
+    """Yield for each pair in *text* its line number and its option and value, or its problem."""
     tokens = list(_tokens(text))
     depth = at = 0
     while at < len(tokens):
@@ -63,12 +63,15 @@ def pairs(text: str) -> Iterator[tuple[int, tuple[str, Value] | ValueError]]:
         elif token.kind == "bracket":
             depth += 1 if token.text == "(" else -1
         elif token.text in _DEFINES:
-            step = 2  # the name is not ours to know
+            step = 2  # skip the name being defined
         elif token.text not in _SILENT:
-            yield token.line, ValueError(f'{shown(token.text)} is no pair; write ("CONFIG_X" . #t), m, #f, or a text')
+            yield (
+                token.line,
+                ValueError(f'{shown(token.text)} is not a pair; write ("CONFIG_X" . #t), m, #f, or a string'),
+            )
         at += step
     if depth:
-        yield text.count("\n") + 1, ValueError("the brackets do not match: is this all of the list?")
+        yield text.count("\n") + 1, ValueError("unbalanced parentheses: is the list complete?")
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -87,7 +90,7 @@ def _is_pair(tokens: list[_Token]) -> bool:
 def _option(quoted: str) -> str:
     name = quoted[1:-1]
     if not name.startswith("CONFIG_"):
-        msg = f"{shown(name)}: Guix needs the prefix, and asks for nothing without it; write CONFIG_{name}"
+        msg = f"{shown(name)}: Guix ignores an option without the prefix; write CONFIG_{name}"
         raise ValueError(msg)
     return option_name(name)
 
@@ -99,5 +102,5 @@ def _value(token: _Token) -> Value:
         return _WORDS[token.text]
     if _NUMBER.fullmatch(token.text):
         return checked(int(token.text))
-    msg = f"{shown(token.text)} is none of #t, m, #f, a number and a text"
+    msg = f"{shown(token.text)} is not #t, m, #f, a number or a string"
     raise ValueError(msg)

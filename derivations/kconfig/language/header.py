@@ -1,15 +1,15 @@
-"""The head of a whole `.config`: what Kconfig says that it is for, and whether all of it is there.
+"""The header of a whole `.config`: what it is for, and whether the file is complete.
 
-Its head names the architecture, as ARCH was given to make, and the version:
+The header names the architecture, the value of ARCH given to make, and the version:
 
     #
     # Automatically generated file; DO NOT EDIT.
     # Linux/x86 6.1.0 Kernel Configuration
     #
 
-In all but old versions each menu, which begins as the head does, ends in a line `# end of …`
+In all but old versions each menu, which begins like the header, ends with a line `# end of …`
 (scripts/kconfig/confdata.c).
-A file without that head, such as a minimal defconfig, says nothing of what it is for.
+A file without a header, such as a minimal defconfig, does not say what it is for.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ _DIRECTORIES = {"i386": "x86", "x86_64": "x86", "parisc64": "parisc", "sparc32":
 
 
 class IncompleteConfig(Error):
-    """A whole `.config` is cut off."""
+    """A whole `.config` is truncated."""
 
     file: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.file} is not complete: {self.reason}"
+        return f"{self.file} is incomplete: {self.reason}"
 
     @property
     def hint(self) -> str:
-        """Tell how a file ends that is complete."""
-        return "copy it again; a whole .config ends in the line `# end of …` of its last menu"
+        """Describe the end of a complete file."""
+        return "copy it again; a complete .config ends with the line `# end of …` of its last menu"
 
 
 class ForeignConfig(Error):
@@ -66,78 +66,78 @@ class ForeignConfig(Error):
     wanted: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.file} is for {self.architecture}, and the kernel for {' and '.join(self.wanted)}"
+        return f"{self.file} is for {self.architecture}, but the kernel is for {' and '.join(self.wanted)}"
 
     @property
     def hint(self) -> str:
-        """Tell where the architecture of a kernel is said."""
-        return "`systems` says what a kernel is for; options that all architectures have can be asked for as a fragment"
+        """Name the argument that sets the architecture."""
+        return (
+            "`systems` sets the architecture of a kernel; request the options that all architectures have in a fragment"
+        )
 
 
 class MinimalConfig(Error):
-    """What should be a whole `.config` is a part of one, such as a defconfig, to which Kconfig adds all defaults."""
+    """A file is not a whole `.config` but a minimal one, such as a defconfig, to which Kconfig adds all defaults."""
 
     file: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.file} is not a whole .config but a minimal one, as a defconfig is: it has only what is not default"
-        )
+        return f"{self.file} is not a whole .config but a minimal one, like a defconfig: it lists only what differs from the defaults"
 
     @property
     def hint(self) -> str:
-        """Name what takes a part."""
+        """Name the function that takes a minimal one."""
         return (
             f'make_linux(base="{self.file}") lets Kconfig fill in the rest; '
-            "`kernix config ATTR` prints the whole .config that comes of it"
+            "`kernix config ATTR` prints the resulting .config"
         )
 
 
 class ConfigOfOtherVersion(Error):
-    """A whole `.config` that must be kept as it is was made for another version."""
+    """A whole `.config` that must not change was made for another version."""
 
     file: str
     version: str
     wanted: str
 
     def __str__(self) -> str:
-        return f"{self.file} is for Linux {self.version}, and the kernel is {self.wanted}"
+        return f"{self.file} is for Linux {self.version}, but the kernel is {self.wanted}"
 
     @property
     def hint(self) -> str:
-        """Tell what takes a configuration to another version."""
+        """Name the ways to move a configuration to another version."""
         return "make_linux(base=…) lets Kconfig fill in what is new; `kernix config upgrade` shows what changes"
 
 
 @attrs.frozen
 class Head:
-    """What a `.config` says that it is for: the value of ARCH, and a version."""
+    """The header of a `.config`: the value of ARCH, and a version."""
 
     architecture: str
     version: str
 
 
 def head(text: str) -> Head | None:
-    """Return what the `.config` *text* says that it is for; None if it does not say."""
+    """Return the header of the `.config` *text*; None if it has none."""
     match = _HEAD.match(text)
     return Head(match[1], match[2]) if match else None
 
 
 def check_complete(text: str, file: str) -> None:
-    """Raise `IncompleteConfig` if the `.config` *text*, of *file*, is whole by its head and is cut off."""
+    """Raise `IncompleteConfig` if the `.config` *text*, of *file*, has a header and is truncated."""
     if head(text) is None:
         return
     if not text.endswith("\n"):
         last = text.rpartition("\n")[2]
         raise IncompleteConfig(file, f"it breaks off at {last[:80]!r}")
-    # What stands before the end of the last menu but a short one is whole, whatever comments in it look like menus.
+    # Everything before the end of “Kernel hacking” is complete, even if comments in it look like menus.
     rest = text.rpartition(f"\n{_END}{_LAST}\n")[2]
     if f"\n{_END}" in text and (menus := _open_menus(rest.split("\n"))):
-        raise IncompleteConfig(file, f"its menu {menus[0]!r} does not end")
+        raise IncompleteConfig(file, f"its menu {menus[0]!r} has no end")
 
 
 def _open_menus(lines: list[str]) -> list[str]:
-    """Return the titles of the menus among *lines* that begin and do not end, the outermost first."""
+    """Return the titles of the menus among *lines* that have no end, the outermost first."""
     found: list[str] = []
     for before, line, behind in zip(lines, lines[1:], lines[2:], strict=False):
         if line.startswith(_END) and (title := line.removeprefix(_END)) in found:
@@ -152,44 +152,44 @@ def check_architecture(text: str, file: str, architectures: Collection[str]) -> 
     found = _architecture(text)
     if found is None or found in architectures:
         return
-    # Of x86 the head alone does not tell which; other pairs differ in an option that can be set.
-    told = found not in {"x86", "i386", "x86_64"} or (
+    # For x86 the header alone does not say which one; other pairs differ in an option that can be set.
+    is_certain = found not in {"x86", "i386", "x86_64"} or (
         found == "x86" and "x86" in {directory(it) for it in architectures}
     )
-    if not (told and directory(found) in {directory(it) for it in architectures}):
+    if not (is_certain and directory(found) in {directory(it) for it in architectures}):
         raise ForeignConfig(file, found, tuple(architectures))
 
 
 def _architecture(text: str) -> str | None:
-    """Return the architecture that the `.config` *text* is for: as its head says, or else an option that names it."""
+    """Return the architecture that the `.config` *text* is for: from its header, or else from an option that names it."""
     about, option = head(text), _NAMING.search(text)
     named = None if option is None else _NAMED.get(option[1], option[1].lower())
     if about is None or named is None:
         return named if about is None else about.architecture
-    # Of x86 the option says which; a head that contradicts it is believed.
+    # For x86 the option says which one; if the two contradict each other, the header wins.
     return named if directory(named) == directory(about.architecture) == "x86" else about.architecture
 
 
 def is_whole(text: str) -> bool:
-    """Return whether *text* is a whole `.config`: by its head, or for what in it only Kconfig itself writes."""
+    """Return whether *text* is a whole `.config`: it has a header, or options that only Kconfig itself writes."""
     return head(text) is not None or len(_COMPUTED.findall(text)) >= _FEW
 
 
 def check_whole(text: str, file: str) -> None:
-    """Raise `MinimalConfig` if *text*, of *file*, is only a part of a `.config`."""
+    """Raise `MinimalConfig` if *text*, of *file*, is not a whole `.config`."""
     if not is_whole(text):
         raise MinimalConfig(file)
 
 
 def check_version(text: str, file: str, version: str) -> None:
-    """Raise `ConfigOfOtherVersion` if the `.config` *text*, of *file*, is for another series than that of *version*."""
+    """Raise `ConfigOfOtherVersion` if the `.config` *text*, of *file*, is for another series than *version*."""
     found = head(text)
     if found is None:
         return
     try:
         series = Version.parse(found.version).series
     except InvalidVersion:
-        return  # what a vendor calls its kernels is no version of Linux
+        return  # a vendor's own naming, not a version of Linux
     if series != Version.parse(version).series:
         raise ConfigOfOtherVersion(file, found.version, version)
 

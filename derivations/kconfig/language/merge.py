@@ -1,13 +1,12 @@
 """How fragments become one set of requests.
 
-For each option, among the requests that are meant for the kernel's version and architecture:
+For each option, among the requests that apply to the kernel's version and architecture:
 
-1. the highest priority counts: `force` over plain over `default`;
+1. the highest priority wins: `force` over plain over `default`;
 2. of these, equal values are one request, optional only if all of them are;
-3. different ones contradict each other, wherever they stand: no order decides. UNSET is a value here.
+3. different values conflict, wherever they come from: no order decides. UNSET is a value here.
 
-Contradictions are one error that names all of them. What wins, the other requests are shadowed
-by. These are the rules of NixOS' modules (nixpkgs' lib/modules.nix and kernel_config.nix).
+One error names all conflicts. The winner shadows the other requests. These are the rules of NixOS' modules (nixpkgs' lib/modules.nix and kernel_config.nix).
 """
 
 from __future__ import annotations
@@ -32,37 +31,37 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Conflict:
-    """An option for which different values are asked, one request for each."""
+    """An option with requests for different values, one request each."""
 
     option: str
     requests: tuple[Request, ...]
 
     def __str__(self) -> str:
-        asked = " and ".join(f"{_value(it)} by {it.origin}" for it in self.requests)
-        return f"{self.option} is asked to be {asked}"
+        asked = " and to ".join(f"{_value(it)} by {it.origin}" for it in self.requests)
+        return f"{self.option} is set to {asked}"
 
 
 class Contradiction(Error):
-    """Fragments ask for different values of the same options."""
+    """Fragments request different values of the same options."""
 
     conflicts: tuple[Conflict, ...]
 
     def __str__(self) -> str:
-        return listed("contradictory requests", [str(it) for it in self.conflicts])
+        return listed("conflicting requests", [str(it) for it in self.conflicts])
 
     @property
     def hint(self) -> str:
-        """Show how to say which of them counts."""
+        """Show how to give one of them priority."""
         first = self.conflicts[0]
         return (
-            f"take one of them back, or say which counts: "
+            f"drop one of them, or say which one wins: "
             f'{{"{first.option}": force({shown(first.requests[0].value)})}}, or default(…) for the other'
         )
 
 
 @attrs.frozen
 class Shadowed:
-    """A request for another value than the one that counts."""
+    """A request for another value than the one that wins."""
 
     name: str
     request: Request
@@ -71,12 +70,12 @@ class Shadowed:
 
 @attrs.frozen
 class Merged:
-    """What fragments ask for together.
+    """The merged requests of fragments.
 
     Attributes:
-        requests: What counts, by option; options that are taken back are left out.
-        shadowed: What does not count, in order of the options.
-        origins: Where each option is asked for as it counts, first to last.
+        requests: The winners, by option; withdrawn options are left out.
+        shadowed: The overridden requests, in order of the options.
+        origins: Where each option is requested with the winning value, first to last.
     """
 
     requests: FrozenMap[Request]
@@ -84,7 +83,7 @@ class Merged:
     origins: FrozenMap[tuple[Origin, ...]] = attrs.field(factory=FrozenMap, eq=False)
 
     def over(self, lower: Mapping[str, Request]) -> Merged:
-        """Return what counts where these requests lie over the *lower* ones."""
+        """Return these requests on top of the *lower* ones."""
         beaten = [
             Shadowed(name, request, self.requests[name])
             for name, request in lower.items()
@@ -98,10 +97,10 @@ class Merged:
 
 
 def merge(fragments: Iterable[Fragment], *, version: Version, arch: str) -> Merged:
-    """Return what *fragments* ask for together of a kernel of *version* for *arch*.
+    """Return the merged requests of *fragments* for a kernel of *version* on *arch*.
 
     Raises:
-        Contradiction: with every option for which they ask different values.
+        Contradiction: with every option for which they request different values.
     """
     asked: dict[str, list[Request]] = {}
     for fragment in fragments:
@@ -135,11 +134,11 @@ def _split(requests: list[Request]) -> tuple[list[Request], list[Request]]:
 
 
 def _order(request: Request) -> tuple[int, bool, str]:
-    return request.priority, request.optional, _value(request)
+    return request.priority, request.optional, written(request.value)
 
 
 def _distinct(requests: list[Request]) -> tuple[Request, ...]:
-    """Return a request for each value that is asked for; of equal ones, one that must hold."""
+    """Return one request for each value; of equal ones, one that must hold if any does."""
     found: dict[Value | Unset, Request] = {}
     for it in sorted(requests, key=_order):
         found.setdefault(it.value, it)
@@ -147,4 +146,4 @@ def _distinct(requests: list[Request]) -> tuple[Request, ...]:
 
 
 def _value(request: Request) -> str:
-    return "no longer asked for" if isinstance(request.value, Unset) else written(request.value)
+    return repr(request.value) if isinstance(request.value, Unset) else written(request.value)

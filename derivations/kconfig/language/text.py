@@ -23,13 +23,13 @@ _OFF, _OFF_END = "# CONFIG_", " is not set"
 
 
 def read(text: str, name: str) -> Fragment:
-    """Return the fragment that *text* is, in any form of `derivations.kconfig.language.grammar`; *name* is that of its file.
+    """Return the fragment in *text*, in any form of `derivations.kconfig.language.grammar`, from the file *name*.
 
-    Assignments that are comments are worth one `ConfigRemark`.
+    Commented-out assignments cause one `ConfigRemark`.
 
     Raises:
-        InvalidFragment: with every line that is wrong.
-        IncompleteConfig: it is a whole `.config` by its head, but not all of it.
+        InvalidFragment: with every invalid line.
+        IncompleteConfig: it has the header of a whole `.config`, but is truncated.
     """
     from derivations.kconfig.language.grammar import parse, remark_on  # noqa: PLC0415 -- start-up: most options are asked for in mappings
     from derivations.kconfig.language.header import check_complete  # noqa: PLC0415 -- as above
@@ -45,22 +45,22 @@ def read(text: str, name: str) -> Fragment:
 
 
 def fragment_file(path: str | os.PathLike[str]) -> Fragment:
-    """Return the fragment in the file at *path*, which lies beside the calling file if it is relative.
+    """Return the fragment in the file at *path*, which is relative to the calling file.
 
     Raises:
-        NoSource: there is no file that can be read.
-        InvalidFragment: with every line that is wrong.
-        IncompleteConfig: it is a whole `.config` by its head, but not all of it.
+        NoSource: the file cannot be read.
+        InvalidFragment: with every invalid line.
+        IncompleteConfig: it has the header of a whole `.config`, but is truncated.
     """
     place = beside_caller(path)
     return read(decoded(bytes_of(place), place.name), place.name)
 
 
 def bytes_of(place: Path) -> bytes:
-    """Return what is in the file at *place*.
+    """Return the content of the file at *place*.
 
     Raises:
-        NoSource: there is no file that can be read.
+        NoSource: the file cannot be read.
     """
     try:
         return place.read_bytes()
@@ -69,10 +69,10 @@ def bytes_of(place: Path) -> bytes:
 
 
 def decoded(data: bytes, name: str) -> str:
-    """Return the text that *data*, the content of the file *name*, is; decompressed if it is compressed.
+    """Return *data*, the content of the file *name*, as text, decompressed if necessary.
 
     Raises:
-        InvalidFragment: it is no text, or damaged.
+        InvalidFragment: it is not UTF-8 text, or damaged.
     """
     from derivations.kconfig.language.compressed import plain  # noqa: PLC0415 -- start-up: few definitions have files
 
@@ -81,19 +81,19 @@ def decoded(data: bytes, name: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InvalidFragment((f"line {line}: it is no text in UTF-8",), name) from None
+        raise InvalidFragment((f"line {line}: it is not UTF-8 text",), name) from None
 
 
 def write(requests: Mapping[str, Request]) -> str:
-    """Return the canonical text of *requests*: one line an option, in order of the names."""
+    """Return the canonical text of *requests*: one line per option, in order of the names."""
     lines = ((name, requests[name].value) for name in sorted(requests))
     return "".join(f"{line(name, value)}\n" for name, value in lines if not isinstance(value, Unset))
 
 
 def split_line(raw: str) -> tuple[str, str | None] | None:
-    """Return the option that *raw*, a line of a `.config`, sets and its value as written, None if it is off; None for a comment.
+    """Return the option that the `.config` line *raw* sets, and its value as written or None for off; None for a comment.
 
-    This is how Kconfig writes. What people write is read strictly, by `derivations.kconfig.language.grammar`.
+    This reads what Kconfig writes. `derivations.kconfig.language.grammar` strictly reads what people write.
     """
     if raw.startswith(_SET):
         name, _, value = raw[len(_SET) :].partition("=")
@@ -104,5 +104,5 @@ def split_line(raw: str) -> tuple[str, str | None] | None:
 
 
 def line(name: str, value: Value) -> str:
-    """Return the line of a `.config` that gives option *name* its *value*."""
+    """Return the `.config` line that sets option *name* to *value*."""
     return f"{_OFF}{name}{_OFF_END}" if value is NO else f"{_SET}{name}={written(value)}"

@@ -1,4 +1,4 @@
-"""Fragments as Python, in the words of the describing language."""
+"""Fragments as Python source, in terms of `derivations`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def to_python(fragment: Fragment) -> str:
-    """Return the source text of a mapping with the options of *fragment*: evaluated, it makes an equal one."""
+    """Return the source of a mapping with the options of *fragment*; evaluating it gives an equal fragment."""
     rows = "".join(f"    {_text(name)}: {_asked(clauses)},\n" for name, clauses in fragment.options.items())
     return f"{{\n{rows}}}" if rows else "{}"
 
 
 def names_in(source: str) -> list[str]:
-    """Return which names of `derivations` *source*, what `to_python` returned, needs to be imported, in the order of imports."""
+    """Return the names of `derivations` that *source*, a result of `to_python`, must import, in import order."""
     found = set(_WORD.findall(_TEXT.sub('""', source)))
     return sorted(found, key=lambda it: (not it.isupper(), not it[0].isupper(), it))
 
@@ -79,6 +79,4 @@ def _value(value: Value | Unset) -> str:
 
 
 def _text(text: str) -> str:
-    return json.dumps(
-        text, ensure_ascii=False
-    )  # quotation marks as the formatter wants them, and escapes that Python has
+    return json.dumps(text, ensure_ascii=False)  # the formatter's quotation marks, and escapes that Python knows

@@ -1,20 +1,20 @@
-"""What an option can be asked to be.
+"""The values that can be requested of an option.
 
 YES, MODULE, NO     y, m, and n, which an absent option satisfies
-UNSET               no request: takes back what another fragment asks for
+UNSET               no request: withdraws another fragment's request
 17, "text"          an integer, a string (quoted when written)
 Hex(0x10)           a hexadecimal number
 
-optional(value)     asked for, but no error when the kernel says otherwise
+optional(value)     requested, but not an error if it does not hold
 force(value)        wins over other fragments
 default(value)      gives way to other fragments
 when_at_least("6.7", value), when_older("6.7", value), when_between("5.10", "6.7", value)
-                    asked for in these versions of the kernel
+                    requested for these versions of the kernel
 when_arch("arm64", value), when_arch(("arm64", "x86_64"), value)
-                    asked for on these architectures
+                    requested on these architectures
 
-These nest in any order; conditions that nest must all hold, of two priorities the outer one
-counts. Each takes a list of values as well, which are asked for together: a value may be
+These nest in any order; nested conditions must all hold, and of two priorities the outer one wins.
+Each also takes a list of values, which are requested together: a value may be
 `[when_older("6.7", YES), when_at_least("6.7", MODULE)]`.
 """
 
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 _HEX = re.compile(r"0[xX][0-9a-fA-F]+")
 _DECIMAL = re.compile(r"-?[0-9]+")
 _NAME = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
-_LOWER_CASE = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)  # no option of any version is called so
+_LOWER_CASE = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)  # no option of any version has such a name
 _NO_TEXT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 _NUMBERS = range(-(1 << 63), 1 << 64)
 _LENGTH = 80
 
 
 class Tristate(enum.Enum):
-    """A tristate or boolean value; the letter is Kconfig's."""
+    """A tristate or boolean value, with Kconfig's letter."""
 
     YES = "y"
     MODULE = "m"
@@ -56,7 +56,7 @@ class Tristate(enum.Enum):
 
 
 class Unset(enum.Enum):
-    """The request that takes a request back."""
+    """The request that withdraws a request."""
 
     UNSET = "unset"
 
@@ -72,7 +72,7 @@ UNSET: Final = Unset.UNSET
 
 @attrs.frozen
 class Hex:
-    """A hexadecimal number, which Kconfig wants with its `0x`."""
+    """A hexadecimal number, which Kconfig expects with `0x`."""
 
     number: int
 
@@ -81,7 +81,7 @@ Value = Tristate | int | str | Hex
 
 
 class Priority(enum.IntEnum):
-    """Whose request for an option counts: that with the lowest number, which are those of NixOS."""
+    """The priority of a request: the lowest number wins, as in NixOS, whose numbers these are."""
 
     FORCE = 50
     PLAIN = 100
@@ -90,7 +90,7 @@ class Priority(enum.IntEnum):
 
 @attrs.frozen
 class Qualified:
-    """A value, and how, when and where it is asked for."""
+    """A value, and how, when and where it is requested."""
 
     value: Value | Unset
     optional: bool = False
@@ -99,7 +99,7 @@ class Qualified:
 
 
 Asked = Tristate | Integer | str | Hex | Unset | Qualified | list["Asked"] | tuple["Asked", ...]
-"""What can be written for an option."""
+"""Everything that can be written for an option."""
 
 
 def optional(value: Asked) -> Asked:
@@ -121,16 +121,16 @@ def when_at_least(version: str, value: Asked) -> Asked:
     """Return a request for *value* in kernels of *version* or newer.
 
     Raises:
-        InvalidVersion: *version* is none.
+        InvalidVersion: *version* is not a version.
     """
     return _when(Condition.at_least(version), value)
 
 
 def when_older(version: str, value: Asked) -> Asked:
-    """Return a request for *value* in kernels that are older than *version*.
+    """Return a request for *value* in kernels older than *version*.
 
     Raises:
-        InvalidVersion: *version* is none.
+        InvalidVersion: *version* is not a version.
     """
     return _when(Condition.older(version), value)
 
@@ -139,7 +139,7 @@ def when_between(low: str, high: str, value: Asked) -> Asked:
     """Return a request for *value* in kernels of version *low* or newer that are older than *high*.
 
     Raises:
-        InvalidVersion: *low* or *high* is none.
+        InvalidVersion: *low* or *high* is not a version.
         EmptyRange: *high* is not newer than *low*.
     """
     return _when(Condition.between(low, high), value)
@@ -158,14 +158,14 @@ def _when(condition: Condition, value: Asked) -> Asked:
     return _each(value, lambda it: Qualified(it.value, it.optional, it.priority, it.condition & condition))
 
 
-def _each(value: Any, change: Callable[[Qualified], Qualified]) -> Asked:  # noqa: ANN401 -- `Asked`, whose numbers are no bool
+def _each(value: Any, change: Callable[[Qualified], Qualified]) -> Asked:  # noqa: ANN401 -- `Asked`, whose numbers exclude bool
     if isinstance(value, list | tuple):
         return tuple(_each(it, change) for it in value)
     return change(value if isinstance(value, Qualified) else Qualified(value))
 
 
 def written(value: Value | Unset) -> str:
-    """Return *value* as a `.config` writes it after the equals sign; of UNSET, which none has, a word."""
+    """Return *value* as a `.config` writes it after the equals sign; for UNSET, which no file contains, a word."""
     if isinstance(value, Tristate | Unset):
         return str(value.value)
     if isinstance(value, Hex):
@@ -176,10 +176,10 @@ def written(value: Value | Unset) -> str:
 
 
 def read(text: str) -> Value:
-    """Return the value that *text*, what follows the equals sign in a `.config`, stands for.
+    """Return the value of *text*, the part after the equals sign in a `.config`.
 
     Raises:
-        ValueError: *text* is none that Kconfig writes.
+        ValueError: Kconfig does not write such a value.
     """
     if text in {"y", "m", "n"}:
         return Tristate(text)
@@ -189,7 +189,7 @@ def read(text: str) -> Value:
         return Hex(int(text, 16))
     if _DECIMAL.fullmatch(text):
         return int(text)
-    msg = "neither y, m, n, a number nor a text in quotation marks"
+    msg = "not y, m, n, a number or a quoted string"
     raise ValueError(msg)
 
 
@@ -197,32 +197,32 @@ def _unquote(text: str) -> str:
     plain, rest = [], iter(text)
     for character in rest:
         if character == '"':
-            msg = "a quotation mark inside the text"
+            msg = "an unescaped quotation mark inside the string"
             raise ValueError(msg)
         if character == "\\" and (character := next(rest, "")) == "":
-            msg = "a backslash before the last quotation mark, which is then part of the text"
+            msg = "a backslash that escapes the closing quotation mark"
             raise ValueError(msg)
         plain.append(character)
     return "".join(plain)
 
 
 def option_name(key: object) -> str:
-    """Return the name of the option that *key* names, with or without CONFIG_.
+    """Return the option name in *key*, which may have the prefix CONFIG_.
 
     Raises:
-        ValueError: it can be none.
+        ValueError: *key* is not a valid name.
     """
     name = key.removeprefix("CONFIG_") if isinstance(key, str) else ""
     if name.startswith("CONFIG_"):
-        msg = f"{shown(key)} has the prefix twice; write {name}"
+        msg = f"{shown(key)} has the prefix CONFIG_ twice; write {name}"
         raise ValueError(msg)
     if _LOWER_CASE.fullmatch(name):
-        msg = f"{shown(key)} is no option name; did you mean {name.removeprefix('config_').upper()}?"
+        msg = f"{shown(key)} is not an option name; did you mean {name.removeprefix('config_').upper()}?"
         raise ValueError(msg)
     if not _NAME.fullmatch(name):
         parts = _NAME.findall(name.removeprefix("config_"))
         meant = f"; did you mean {'_'.join(parts).upper()}?" if parts else ""
-        msg = f"{shown(key)} is no option name{meant}"
+        msg = f"{shown(key)} is not an option name{meant}"
         raise ValueError(msg)
     return name
 
@@ -236,13 +236,13 @@ def checked(value: object) -> Value:
     number: object = value.number if isinstance(value, Hex) else value
     if isinstance(number, bool) or not isinstance(value, Tristate | int | str | Hex):
         instead = {True: "YES", False: "NO"}.get(value) if isinstance(value, bool) else None
-        msg = f"{shown(value)} is no value; use {instead or 'YES, MODULE, NO, UNSET, a number, a text or Hex'}"
-        raise ValueError(msg)  # noqa: TRY004 -- one kind for all that is wrong with a value
+        msg = f"{shown(value)} is not a value; use {instead or 'YES, MODULE, NO, UNSET, a number, a string or Hex'}"
+        raise ValueError(msg)  # noqa: TRY004 -- one exception for every invalid value
     if isinstance(value, Hex) and (not isinstance(number, int) or number < 0):
-        msg = f"{shown(value)} is no hexadecimal number"
+        msg = f"{shown(value)} is not a hexadecimal number"
         raise ValueError(msg)
     if isinstance(number, int) and number not in _NUMBERS:
-        msg = "the number has more than 64 bits"
+        msg = "the number does not fit in 64 bits"
         raise ValueError(msg)
     if isinstance(value, str) and _NO_TEXT.search(value):
         msg = f"{shown(value)} does not fit in one line of text"
@@ -251,6 +251,6 @@ def checked(value: object) -> Value:
 
 
 def shown(value: object) -> str:
-    """Return *value* as Python writes it, short enough for a sentence."""
+    """Return the `repr` of *value*, short enough for a sentence."""
     text = repr(value[: _LENGTH + 1] if isinstance(value, str) else value)
     return text if len(text) <= _LENGTH else f"{text[: _LENGTH - 3]}..."

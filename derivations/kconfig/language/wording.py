@@ -1,4 +1,4 @@
-"""What sentences about options have in common."""
+"""Phrases that sentences about options share."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _NAMES = 4
 
 
 def joined(names: Sequence[str], word: str = "and") -> str:
-    """Return *names* as a sentence has them, with *word* before the last; not too many of them."""
+    """Return *names* as a list in a sentence, with *word* before the last, abbreviated if long."""
     if len(names) > _NAMES:
         return f"{', '.join(names[:_NAMES])} {word} {len(names) - _NAMES} more"
     return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def selecting(names: Sequence[str]) -> str:
-    """Return that options of these *names* select one."""
+    """Return the clause that the options *names* select another."""
     return f"{joined(names)} select{'s' if len(names) == 1 else ''} it"
 
 
 def place(request: Request) -> str:
-    """Return where *request* comes from, in brackets behind a space; nothing if that is not known."""
+    """Return the origin of *request* in parentheses after a space; empty if it is not known."""
     return f" ({request.origin})" if str(request.origin) else ""

@@ -1,10 +1,10 @@
-"""What a kernel tree offers: its options, and the values that they have.
+"""The options of a kernel tree, and their values.
 
-expression     what options depend on, as formulas
+expression     conditions and dependencies, as formulas
 model          all options and choices of a tree, for one architecture
-values_table   what each is in one configuration
+values_table   the value of each in one configuration
 fits           whether a value suits an option, and whether an option has it
 dotconfig      the text of a `.config`, read and written
-missing        names that the tree does not have; `renames` says what became of them
+missing        names that the tree does not have; `renames` knows what became of them
 search         options by a pattern
 """

@@ -1,4 +1,4 @@
-"""The text of a `.config`: read, and written with requests put over it, as the resolver does (`linux/scripts/kconf/`)."""
+"""The text of a `.config`: parsed, and written with requests on top, as the resolver does (`linux/scripts/kconf/`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def parse(dotconfig: str) -> dict[str, Value]:
     """Return the options that *dotconfig*, a `.config` as the kernel writes it, sets; those not set are NO.
 
-    A number that Kconfig keeps as it was written, such as `ff`, or that has no value, is a text.
+    A number that Kconfig keeps as written, such as `ff`, or an empty one, is returned as a string.
     """
     values: dict[str, Value] = {}
     for raw in dotconfig.split("\n"):
@@ -30,9 +30,9 @@ def parse(dotconfig: str) -> dict[str, Value]:
 
 
 def compose(base: str, requests: Mapping[str, Value], model: Model) -> str:
-    """Return *base*, the text of a `.config`, with *requests* in the place of its own lines.
+    """Return *base*, the text of a `.config`, with *requests* replacing its own lines.
 
-    A member of a choice that is asked for takes the place of the member that *base* has.
+    A requested member of a choice replaces the member that *base* sets.
     """
     replaced = {*requests, *_rivals(requests, model)}
     kept = (it for it in base.splitlines(keepends=True) if _option(it) not in replaced)

@@ -1,10 +1,10 @@
 """The expressions of Kconfig: what an option depends on, what its default is, when a prompt is visible.
 
-An expression is worth n, m or y; `&&` is the lesser, `||` the greater of two, `!` is 2 minus the
-value (Documentation/kbuild/kconfig-language.rst, "Menu dependencies"). The model has them as
+The value of an expression is n, m or y; `&&` is the minimum, `||` the maximum, `!` is 2 minus the
+value (Documentation/kbuild/kconfig-language.rst, "Menu dependencies"). The model stores them as
 JSON, written by `derivations/linux/scripts/kconf/`:
 
-    "NAME"                      an option, or a choice: its id begins with @
+    "NAME"                      an option, or a choice, whose id begins with @
     {"value": "y"}              a constant
     ["!", e]
     ["&&", e, e, …]             two or more terms
@@ -34,7 +34,7 @@ _OPERATORS = frozenset(("=", "!=", "<", "<=", ">", ">="))
 
 
 class Level(enum.IntEnum):
-    """What an expression is worth."""
+    """The value of an expression."""
 
     N = 0
     M = 1
@@ -46,35 +46,35 @@ class Level(enum.IntEnum):
 
 @attrs.frozen
 class Const:
-    """A value that stands in the Kconfig file itself."""
+    """A constant in the Kconfig file."""
 
     value: str
 
 
 @attrs.frozen
 class Ref:
-    """The value of an option, or, with an id that begins with `@`, of a choice."""
+    """The value of an option, or of a choice, whose id begins with `@`."""
 
     name: str
 
 
 @attrs.frozen
 class Not:
-    """The opposite."""
+    """The negation of its term."""
 
     term: Expr
 
 
 @attrs.frozen
 class And:
-    """The least of its terms."""
+    """The minimum of its terms."""
 
     terms: tuple[Expr, ...]
 
 
 @attrs.frozen
 class Or:
-    """The greatest of its terms."""
+    """The maximum of its terms."""
 
     terms: tuple[Expr, ...]
 
@@ -97,19 +97,19 @@ _LEVELS = {"n": Level.N, "m": Level.M, "y": Level.Y}
 
 
 class Valued(Protocol):
-    """What tells the values of options and choices."""
+    """A source of the values of options and choices."""
 
     def level(self, name: str, /) -> Level:
-        """Return what *name* is worth in an expression: n for texts, numbers and what is not defined."""
+        """Return the level of *name* in an expression: n for strings, numbers and undefined names."""
         ...
 
     def text(self, name: str) -> str:
-        """Return the value of *name* as text; its own name if it is not defined."""
+        """Return the value of *name* as text; *name* itself if it is not defined."""
         ...
 
 
 def from_json(value: Any) -> Expr:  # noqa: ANN401 -- JSON
-    """Return the expression that *value* is the JSON of."""
+    """Return the expression whose JSON is *value*."""
     if isinstance(value, str):
         return Ref(value)
     if isinstance(value, dict):
@@ -123,14 +123,14 @@ def from_json(value: Any) -> Expr:  # noqa: ANN401 -- JSON
     if operator == "||":
         return Or(terms)
     if operator not in _OPERATORS:
-        msg = f"{operator!r} is no operator of Kconfig"
+        msg = f"{operator!r} is not a Kconfig operator"
         raise ValueError(msg)
     left, right = cast("tuple[Const | Ref, Const | Ref]", terms)
     return Compare(operator, left, right)
 
 
 def evaluate(expression: Expr, values: Valued) -> Level:
-    """Return what *expression* is worth with *values*."""
+    """Return the value of *expression* with *values*."""
     match expression:
         case Const(value):
             return _LEVELS.get(value, Level.N)
@@ -147,7 +147,7 @@ def evaluate(expression: Expr, values: Valued) -> Level:
 
 
 def compare(operator: Operator, left: str, right: str) -> bool:
-    """Compare as numbers or tristates if both are that, as scripts/kconfig/expr.c does, else as texts."""
+    """Compare as numbers or tristates if both are, else as strings, as scripts/kconfig/expr.c does."""
     numbers = _number(left), _number(right)
     first, second = (left, right) if None in numbers else cast("tuple[Any, Any]", numbers)
     match operator:
@@ -199,7 +199,7 @@ def _refs(expression: Expr) -> Iterator[str]:
 
 
 def show(expression: Expr, values: Valued | None = None) -> str:
-    """Return *expression* as Kconfig writes it, behind each name its value if there are *values*: `A [=y] && !B [=m]`."""
+    """Return *expression* as Kconfig writes it; with *values*, each name with its value: `A [=y] && !B [=m]`."""
     match expression:
         case Const(value):
             return value if _number(value) is not None else f'"{value}"'
@@ -221,6 +221,6 @@ def _inner(term: Expr, values: Valued | None, bracketed: tuple[type[Any], ...]) 
 
 
 def _shown(name: str, values: Valued) -> str:
-    """Return the value of *name*; n for what is not defined, whose text is its own name."""
+    """Return the value of *name*; n if it is not defined, where its text is its own name."""
     text = values.text(name)
     return "n" if text == name else text

@@ -26,16 +26,16 @@ _HEX = re.compile(r"(?:0[xX])?[0-9a-fA-F]+", re.ASCII)
 
 @attrs.frozen
 class Misfit:
-    """Why a value cannot be that of an option, and what to write, each a clause."""
+    """Why an option cannot have a value, and what to write instead, each a clause."""
 
     reason: str
     suggestion: str
 
 
 def misfit(wanted: Value, symbol: Symbol) -> Misfit | None:
-    """Return why *symbol* can never be *wanted*, None if it can.
+    """Return why *symbol* can never be *wanted*; None if it can.
 
-    NO fits every option: one that has no line at all satisfies it.
+    NO fits every option: an absent one satisfies it.
     """
     if symbol.type in SWITCHES:
         return _no_switch(wanted, symbol)
@@ -44,7 +44,7 @@ def misfit(wanted: Value, symbol: Symbol) -> Misfit | None:
     if symbol.type == "string":
         if isinstance(wanted, str):
             return None
-        reason = f"it is a text, and {written(wanted)} without quotation marks is dropped"
+        reason = f"it is a string, and Kconfig drops {written(wanted)} without quotation marks"
         return Misfit(reason, f'write "{written(wanted)}"')
     return _no_number(wanted, symbol)
 
@@ -55,18 +55,20 @@ def _no_switch(wanted: Value, symbol: Symbol) -> Misfit | None:
         return Misfit("it is a bool, never a module", "write YES")
     if isinstance(wanted, Tristate):
         return None
-    kind = "a text" if isinstance(wanted, str) else "a number"
+    kind = "a string" if isinstance(wanted, str) else "a number"
     return Misfit(f"it is a {symbol.type}, and {written(wanted)} is {kind}", f"write {allowed}")
 
 
 def _no_number(wanted: Value, symbol: Symbol) -> Misfit | None:
     match symbol.type, wanted:
         case "int", str() if _DECIMAL.fullmatch(wanted):
-            return Misfit("it is a number, and one in quotation marks is dropped", f"write {wanted}")
+            return Misfit("it is a number, and Kconfig drops one in quotation marks", f"write {wanted}")
         case "hex", str() if _HEX.fullmatch(wanted):
-            return Misfit("it is a number, and one in quotation marks is dropped", f"write Hex(0x{int(wanted, 16):x})")
+            return Misfit(
+                "it is a number, and Kconfig drops one in quotation marks", f"write Hex(0x{int(wanted, 16):x})"
+            )
         case "int", Hex(decimal):
-            return Misfit("it is a decimal number, and one with 0x is dropped", f"write {decimal}")
+            return Misfit("it is a decimal number, and Kconfig drops one with 0x", f"write {decimal}")
         case "hex", int() if not 0 <= wanted <= _DIGIT:
             digits = str(wanted)
             reason = f"it is a hexadecimal number, so {digits} would be 0x{digits}"
@@ -74,11 +76,11 @@ def _no_number(wanted: Value, symbol: Symbol) -> Misfit | None:
         case (("int" | "hex"), (int() | Hex())):
             return None
     example = "a hexadecimal number, such as Hex(0x10)" if symbol.type == "hex" else "a number, such as 16"
-    return Misfit(f"it is a number, and {written(wanted)} is none", f"write {example}")
+    return Misfit(f"it is a number, and {written(wanted)} is not", f"write {example}")
 
 
 def holds(wanted: Value, symbol: Symbol, state: OptionState) -> bool:
-    """Return whether *symbol* in *state* is what was *wanted*; NO and an empty text need no line."""
+    """Return whether *symbol* in *state* has the value *wanted*; NO and an empty string need no line."""
     if symbol.type in SWITCHES:
         return isinstance(wanted, Tristate) and wanted.value == state.value
     if wanted is NO:
@@ -89,7 +91,7 @@ def holds(wanted: Value, symbol: Symbol, state: OptionState) -> bool:
 
 
 def number(text: str, symbol: Symbol) -> int | None:
-    """Return what *text* is for *symbol*, a number option: hexadecimal needs no 0x, as Kconfig keeps it."""
+    """Return *text* as a number for *symbol*; a hex option needs no 0x, since Kconfig keeps the text as written."""
     if symbol.type == "hex":
         return int(text, 16) if _HEX.fullmatch(text) else None
     return int(text) if _DECIMAL.fullmatch(text) else None

@@ -1,14 +1,14 @@
 """A tree's Kconfig as data: its options and choices with their conditions, for one architecture.
 
-`derivations/linux/scripts/kconf/` writes it from what the kernel's own parser has built, so it is the kernel's in all
-its versions. It tells *why* an option is what it is; what it is, only the resolver says.
+`derivations/linux/scripts/kconf/` writes it from the data of the kernel's own parser, so it is right for every version.
+It explains *why* an option has its value; the value itself comes from the resolver.
 
     about       JSON: the architecture, the kernel's version
-    symbols     a JSON document an option, in order of the names
-    index       name and place in `symbols` of each
-    choices     a JSON document a choice, in order of their numbers
-    elsewhere   name and place of what is defined in files that this architecture does not read
-    common      names of what the configurations that come with the kernel switch on
+    symbols     one JSON document per option, in order of the names
+    index       the name and offset in `symbols` of each
+    choices     one JSON document per choice, in order of their numbers
+    elsewhere   the name and place of options that only files for other architectures define
+    common      the names of options that the kernel's own configurations enable
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ Type = Literal["bool", "tristate", "string", "int", "hex", "unknown"]
 
 @attrs.frozen
 class Prompt:
-    """What a person is asked, and when.
+    """A prompt, and its condition.
 
     Attributes:
-        text: The question.
-        condition: How far it can be answered with y.
-        menus: The titles of the menus it stands in, from the top.
+        text: Its text.
+        condition: The highest value that it offers.
+        menus: The titles of its menus, from the top.
     """
 
     text: str
@@ -47,7 +47,7 @@ class Prompt:
 
 @attrs.frozen
 class Default:
-    """The value that an option has if nobody sets it; the first whose condition holds."""
+    """The value of an option that is not set; the first whose condition holds applies."""
 
     value: Expr
     condition: Expr = YES
@@ -55,7 +55,7 @@ class Default:
 
 @attrs.frozen
 class Select:
-    """An option that is switched on, or suggested, with this one."""
+    """An option that this one selects or implies."""
 
     target: str
     condition: Expr = YES
@@ -63,7 +63,7 @@ class Select:
 
 @attrs.frozen
 class Range:
-    """What numbers an option can be; the first whose condition holds."""
+    """A range of numbers; the first whose condition holds applies."""
 
     low: Expr
     high: Expr
@@ -85,19 +85,19 @@ class Symbol:
 
     Attributes:
         name: Without CONFIG_.
-        type: What values it has.
-        prompts: What a person is asked; none if only other options decide.
+        type: Kconfig's type.
+        prompts: Its prompts; none if only other options determine it.
         defaults: In order.
-        selects: What it switches on, whatever that depends on.
-        implies: What it switches on unless somebody says otherwise.
+        selects: The options that it enables, regardless of their dependencies.
+        implies: The options that it enables by default.
         ranges: In order.
-        depends: What it depends on, all its definitions together.
-        selected_by: What it is at least, because others select it.
-        implied_by: What it is by default, because others imply it.
+        depends: Its dependencies, over all definitions.
+        selected_by: Its least value, because others select it.
+        implied_by: Its default, because others imply it.
         definitions: In order.
-        help: What Kconfig says about it.
-        choice: The id of the choice that it is a member of.
-        transitional: Whether it is only read, to be carried over to options that replace it (since 6.18).
+        help: Its help text.
+        choice: The id of the choice that it belongs to.
+        transitional: Whether it is only read, to migrate old configurations to the options that replace it (since 6.18).
     """
 
     name: str
@@ -121,13 +121,13 @@ class Choice:
     """Options of which one is y.
 
     Attributes:
-        id: `@` and a number by position; what expressions call it.
-        prompt: The question.
+        id: `@` and a number by position, as in expressions.
+        prompt: Its prompt.
         members: The options, in order.
-        depends: What it depends on.
-        condition: When the question is asked, that it depends on something included.
+        depends: Its dependencies.
+        condition: When the prompt is visible, dependencies included.
         type: bool, or tristate: then several members can be m.
-        defaults: Members that are chosen if nobody does; the first whose condition holds.
+        defaults: The members chosen by default; the first whose condition holds applies.
         definitions: In order.
     """
 
@@ -149,7 +149,7 @@ class Model(Mapping[str, Symbol]):
         srcarch: The directory below `arch/`.
         version: The kernel's own version.
         choices: The choices by id, in order of their positions.
-        common: What the configurations that come with the kernel switch on.
+        common: The options that the kernel's own configurations enable.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Model(Mapping[str, Symbol]):
         elsewhere: Mapping[str, Sequence[str]] | None = None,
         common: Iterable[str] = (),
     ) -> None:
-        """Take *symbols* in order of the names, and where others are defined *elsewhere*."""
+        """Take *symbols* in order of the names, and the places of options defined *elsewhere*."""
         self.arch = arch
         self.srcarch = srcarch
         self.version = version
@@ -174,7 +174,7 @@ class Model(Mapping[str, Symbol]):
 
     @classmethod
     def read(cls, directory: Path) -> Self:
-        """Return the model in *directory*, its options not read yet."""
+        """Return the model in *directory*; options are parsed on access."""
         elsewhere: dict[str, list[str]] = {}
         for line in _lines(directory / "elsewhere"):
             name, _, place = line.partition(" ")
@@ -202,22 +202,22 @@ class Model(Mapping[str, Symbol]):
         return tuple(self._symbols)
 
     def choice_of(self, name: str) -> Choice | None:
-        """Return the choice that option *name* is a member of, None if there is none."""
+        """Return the choice that option *name* belongs to; None if there is none."""
         symbol = self.get(name)
         return None if symbol is None or symbol.choice is None else self.choices.get(symbol.choice)
 
     def rivals(self, name: str) -> tuple[str, ...]:
-        """Return the members of the choice of option *name*, which is one of them; empty if it is in none."""
+        """Return the members of the choice of option *name*, itself included; empty if it is in no choice."""
         choice = self.choice_of(name)
         return () if choice is None else choice.members
 
     def elsewhere(self, name: str) -> tuple[str, ...]:
-        """Return where files that this architecture does not read define *name*: `arch/arm64/Kconfig:12`."""
+        """Return where files for other architectures define *name*: `arch/arm64/Kconfig:12`."""
         return tuple(self._elsewhere.get(name, ()))
 
 
 class _Symbols(Mapping[str, Symbol]):
-    """The options in a directory, each read when it is asked for: there are about 20,000."""
+    """The options in a directory, parsed on access: there are about 20,000."""
 
     def __init__(self, directory: Path) -> None:
         self._data = (directory / "symbols").read_bytes()
@@ -286,7 +286,7 @@ def _condition(it: dict[str, Any]) -> Expr:
 
 
 def _any(conditions: Iterable[Expr]) -> Expr:
-    """Return when one of *conditions* holds; y if there are none."""
+    """Return the disjunction of *conditions*; y if there are none."""
     terms = tuple(conditions)
     return YES if not terms or YES in terms else terms[0] if len(terms) == 1 else Or(terms)
 

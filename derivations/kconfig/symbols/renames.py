@@ -1,9 +1,10 @@
-"""Options that are called otherwise now, are gone, or cannot be asked for any more: data, with its source.
+"""Options that were renamed or removed, or lost their prompt: data, with its source.
 
-A tree tells only what it has. What an option of an older guide became is in the kernel's history: for those below the
-title of the commit is given, as `git log --grep` finds it. All others that went between the trees of Debian's
-linux-source packages are in `removals.txt`, which `python -m tests.removals.write` makes of these trees; of them it is known
-between which two versions they went, and what they became only where that is certain.
+A tree knows only the options that it has. What became of an option of an older guide is in the kernel's history: the
+entries below give the title of the commit, as `git log --grep` finds it. All others that were removed between the trees
+of Debian's linux-source packages are in `removals.txt`, which `python -m tests.removals.write` generates from these
+trees; for them only the two versions between which they were removed are known, and the new name only where that is
+certain.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ class Replacement:
     """What became of the option *old*.
 
     Attributes:
-        old: What it was called.
-        new: What to ask for instead; nothing if there is no need or no way.
-        since: The first version with the change; the first that is known to have it if there is no *commit*.
+        old: The old name.
+        new: What to request instead; empty if unnecessary or impossible.
+        since: The first version with the change; without *commit*, the first known to have it.
         commit: The title of the commit.
-        last: The last version that is known to be without it, if there is no *commit*.
-        note: What to know about it, a clause.
+        last: Without *commit*, the last version known to lack the change.
+        note: Advice, a clause.
     """
 
     old: str
@@ -44,11 +45,11 @@ class Replacement:
     note: str = ""
 
     def applies(self, version: str) -> bool:
-        """Return whether a kernel of *version* has the change; between two versions that is not known, and assumed."""
+        """Return whether a kernel of *version* has the change; between two versions, where that is unknown, True."""
         return _series(version) > _series(self.last) if self.last else _series(version) >= _series(self.since)
 
     def when(self, version: str) -> str:
-        """Return since when a kernel of *version* has the change, and how that is known."""
+        """Return when the change came to a kernel of *version*, and the source of that."""
         if self.commit:
             return f"in {self.since} (“{self.commit}”)"
         latest = min(self.since, ".".join(map(str, _series(version))), key=_series)
@@ -129,7 +130,7 @@ CHANGES: tuple[Replacement, ...] = (
     Replacement(
         old="DEBUG_INFO", since="5.18", commit="Kconfig.debug: make DEBUG_INFO selectable from a choice",
         new=("DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT", "DEBUG_INFO_DWARF5", "DEBUG_INFO_DWARF4"),
-        note="it has no prompt any more; the choice of a DWARF version switches it on",
+        note="it no longer has a prompt; the choice of a DWARF version selects it",
     ),
     Replacement(
         old="SLOB", since="6.4", commit="mm/slob: remove CONFIG_SLOB", new=("SLUB_TINY",),
@@ -142,9 +143,9 @@ CHANGES: tuple[Replacement, ...] = (
     *_gone("4.7", "devpts: Make each mount of devpts an independent filesystem",
            "every mount of devpts is its own instance now; leave it out", "DEVPTS_MULTIPLE_INSTANCES"),
     *_gone("5.5", "locking/refcount: Consolidate implementations of refcount_t",
-           "full checks are always there; leave it out", "REFCOUNT_FULL"),
-    *_gone("5.13", "drivers/char: remove /dev/kmem for good", "there is no /dev/kmem any more; leave it out", "DEVKMEM"),
-    *_gone("5.16", "mm: remove HARDENED_USERCOPY_FALLBACK", "there is no fallback any more; leave it out",
+           "full checks are always on; leave it out", "REFCOUNT_FULL"),
+    *_gone("5.13", "drivers/char: remove /dev/kmem for good", "/dev/kmem was removed; leave it out", "DEVKMEM"),
+    *_gone("5.16", "mm: remove HARDENED_USERCOPY_FALLBACK", "the fallback was removed; leave it out",
            "HARDENED_USERCOPY_FALLBACK"),
     *_gone("6.1", "mm: memcontrol: drop dead CONFIG_MEMCG_SWAP config symbol",
            "MEMCG accounts for swap by itself; leave it out", "MEMCG_SWAP"),
@@ -154,10 +155,10 @@ CHANGES: tuple[Replacement, ...] = (
     *_gone("6.4", "driver core: remove CONFIG_SYSFS_DEPRECATED and CONFIG_SYSFS_DEPRECATED_V2",
            "the old layout of sysfs is gone; leave it out", "SYSFS_DEPRECATED", "SYSFS_DEPRECATED_V2"),
     *_gone("6.4", "selinux: remove the runtime disable functionality",
-           "SELinux cannot be disabled at run time any more; boot with selinux=0", "SECURITY_SELINUX_DISABLE"),
-    *_gone("6.5", "x86/cpu: Remove X86_FEATURE_NAMES", "the names are always there; leave it out", "X86_FEATURE_NAMES"),
+           "SELinux can no longer be disabled at run time; boot with selinux=0", "SECURITY_SELINUX_DISABLE"),
+    *_gone("6.5", "x86/cpu: Remove X86_FEATURE_NAMES", "the names are always built in; leave it out", "X86_FEATURE_NAMES"),
     *_gone("6.9", "ubsan: Remove CONFIG_UBSAN_SANITIZE_ALL", "UBSAN alone does it; leave it out", "UBSAN_SANITIZE_ALL"),
-    # From here on before the oldest of the trees in `removals.txt`, or more exactly than they tell it. The commits are those that
+    # Changes before the oldest tree in `removals.txt`, or known more exactly than from the trees. The commits are those that
     # Lukas Bulwahn collected on linux-kernel, 2022-09-29, “Update config files to current config definitions”.
     *_renamed("2.6.39", "netfilter: ipt_addrtype: rename to xt_addrtype", IP_NF_MATCH_ADDRTYPE="NETFILTER_XT_MATCH_ADDRTYPE"),
     *_renamed("3.4", "netfilter: merge ipt_LOG and ip6_LOG into xt_LOG", IP_NF_TARGET_LOG="NETFILTER_XT_TARGET_LOG"),
@@ -170,35 +171,35 @@ CHANGES: tuple[Replacement, ...] = (
     *_renamed("5.6", "thunderbolt: Update Kconfig entries to USB4", THUNDERBOLT="USB4"),
     *_renamed("5.9", "net: mscc: ocelot: rename MSCC_OCELOT_SWITCH_OCELOT to MSCC_OCELOT_SWITCH",
               MSCC_OCELOT_SWITCH_OCELOT="MSCC_OCELOT_SWITCH"),
-    *_gone("3.11", "Finally eradicate CONFIG_HOTPLUG", "hotplug is always there; leave it out", "HOTPLUG"),
-    *_gone("3.13", "ipv6: Remove privacy config option.", "privacy extensions are always there; leave it out", "IPV6_PRIVACY"),
+    *_gone("3.11", "Finally eradicate CONFIG_HOTPLUG", "hotplug is always built in; leave it out", "HOTPLUG"),
+    *_gone("3.13", "ipv6: Remove privacy config option.", "privacy extensions are always built in; leave it out", "IPV6_PRIVACY"),
     *_gone("3.17", "scsi: Remove CONFIG_SCSI_MULTI_LUN", "all LUNs are probed; leave it out", "SCSI_MULTI_LUN"),
     *_gone("3.19", "PM: Eliminate CONFIG_PM_RUNTIME", "PM alone does it; leave it out", "PM_RUNTIME"),
     *_gone("4.3", "fs: Remove ext3 filesystem driver", "EXT4_FS mounts ext3", "EXT3_DEFAULTS_TO_ORDERED", "EXT3_FS_XATTR"),
-    *_gone("4.11", "time: Remove CONFIG_TIMER_STATS", "tracing tells the same", "TIMER_STATS"),
+    *_gone("4.11", "time: Remove CONFIG_TIMER_STATS", "tracing reports the same", "TIMER_STATS"),
     *_gone("4.15", "sound: Retire OSS", "ALSA's emulation is SND_MIXER_OSS and SND_PCM_OSS", "SOUND_OSS", "SOUND_PRIME"),
-    *_gone("4.16", "net: tcp: Remove TCP probe module", "tracing tells the same", "NET_TCPPROBE"),
-    *_gone("4.18", "kbuild: remove CONFIG_CROSS_COMPILE support", "the toolchain says it; leave it out", "CROSS_COMPILE"),
-    *_gone("4.19", "cifs: simple stats should always be enabled", "they are always there; leave it out", "CIFS_STATS"),
+    *_gone("4.16", "net: tcp: Remove TCP probe module", "tracing reports the same", "NET_TCPPROBE"),
+    *_gone("4.18", "kbuild: remove CONFIG_CROSS_COMPILE support", "the toolchain determines it; leave it out", "CROSS_COMPILE"),
+    *_gone("4.19", "cifs: simple stats should always be enabled", "they are always available; leave it out", "CIFS_STATS"),
     *_gone("5.0", "scsi: kill off the legacy IO path", "multiple queues are the only path; leave it out", "SCSI_MQ_DEFAULT"),
-    *_gone("5.0", "block: remove legacy IO schedulers", "without a scheduler is called `none` now; leave it out", "IOSCHED_NOOP"),
+    *_gone("5.0", "block: remove legacy IO schedulers", "running without a scheduler is now named `none`; leave it out", "IOSCHED_NOOP"),
     *_gone("5.0", "block: remove legacy IO schedulers", "its counterpart is BFQ_GROUP_IOSCHED", "CFQ_GROUP_IOSCHED"),
     *_gone("5.1", "scsi: fs: remove exofs", "the file system is gone", "EXOFS_FS"),
     *_gone("5.1", "scsi: remove the SCSI OSD library", "the library is gone", "SCSI_OSD_INITIATOR", "SCSI_OSD_ULD"),
     *_gone("5.1", "staging: xgifb: delete the driver", "the driver is gone", "FB_XGI"),
     *_gone("5.2", "block: remove CONFIG_LBDAF", "sectors are always 64 bits wide; leave it out", "LBDAF"),
-    *_gone("5.2", "xfrm: make xfrm modes builtin", "the modes are always there; leave it out",
+    *_gone("5.2", "xfrm: make xfrm modes builtin", "the modes are always built in; leave it out",
            "INET_XFRM_MODE_BEET", "INET_XFRM_MODE_TRANSPORT", "INET_XFRM_MODE_TUNNEL", "INET6_XFRM_MODE_BEET",
            "INET6_XFRM_MODE_ROUTEOPTIMIZATION", "INET6_XFRM_MODE_TRANSPORT", "INET6_XFRM_MODE_TUNNEL"),
     *_gone("5.2", "video: backlight: Remove useless BACKLIGHT_LCD_SUPPORT kernel symbol", "it did nothing; leave it out",
            "BACKLIGHT_LCD_SUPPORT"),
     *_gone("5.3", "scsi: osst: kill obsolete driver", "CHR_DEV_ST drives what is left", "CHR_DEV_OSST"),
-    *_gone("5.4", "drm/tinydrm/Kconfig: Remove menuconfig DRM_TINYDRM", "its drivers need nothing in its place; leave it out",
+    *_gone("5.4", "drm/tinydrm/Kconfig: Remove menuconfig DRM_TINYDRM", "its drivers need no replacement; leave it out",
            "DRM_TINYDRM"),
     *_gone("5.4", "net/wan: dscc4: remove broken dscc4 driver", "the driver is gone", "DSCC4"),
     *_gone("5.5", "kbuild: move headers_check rule to usr/include/Makefile", "the build does it; leave it out", "HEADERS_CHECK"),
     *_gone("5.5", "PCI/ASPM: Remove PCIEASPM_DEBUG Kconfig option and related code", "sysfs has it; leave it out", "PCIEASPM_DEBUG"),
-    *_gone("5.6", "x86/mpx: remove MPX from arch/x86", "processors do not have it any more", "X86_INTEL_MPX"),
+    *_gone("5.6", "x86/mpx: remove MPX from arch/x86", "processors no longer have it", "X86_INTEL_MPX"),
     *_gone("5.6", "i2c: parport-light: remove driver", "I2C_PARPORT drives these adapters", "I2C_PARPORT_LIGHT"),
     *_gone("5.7", "staging: remove hp100 driver", "the driver is gone", "HP100", "NET_VENDOR_HP"),
     *_gone("5.7", "Staging: remove wusbcore and UWB from the kernel tree.", "wireless USB is gone", "USB_WUSB_CBAF"),
@@ -214,8 +215,8 @@ CHANGES: tuple[Replacement, ...] = (
     *_gone("6.0", "eth: remove neterion/vxge", "the driver is gone", "VXGE"),
     *_gone("6.0", "scsi: dpt_i2o: Remove obsolete driver", "the driver is gone", "SCSI_DPT_I2O"),
     *_gone("6.1", "Remove DECnet support from kernel", "the protocol is gone", "DECNET"),
-    # What a kernel of 4.19 or older has, and the oldest tree of `removals.txt` does not; the titles are from the commits' own mails
-    # and from those that name them.
+    # Options of 4.19 or older that the oldest tree of `removals.txt` lacks; the titles are from the commits' own mails and from
+    # mails that cite them.
     *_renamed("4.15", "mm: slabinfo: remove CONFIG_SLABINFO", SLABINFO="SLUB_DEBUG"),
     *_renamed("4.19", "net: ethernet: Add missing VENDOR to Cadence and Packet Engines symbols",
               NET_PACKET_ENGINE="NET_VENDOR_PACKET_ENGINES"),
@@ -235,21 +236,21 @@ CHANGES: tuple[Replacement, ...] = (
     *_gone("3.16", "memcg: kill CONFIG_MM_OWNER", "MEMCG alone does it; leave it out", "MM_OWNER"),
     *_gone("3.18", "kernel: res_counter: remove the unused API", "MEMCG alone does it; leave it out", "RESOURCE_COUNTERS"),
     *_gone("4.14", "x86/lguest: Remove lguest support", "KVM is its successor", "LGUEST", "LGUEST_GUEST"),
-    *_gone("4.15", "cfg80211: reg: remove support for built-in regdb", "the database is a file of firmware now, regulatory.db",
+    *_gone("4.15", "cfg80211: reg: remove support for built-in regdb", "the database is now a firmware file, regulatory.db",
            "CFG80211_INTERNAL_REGDB"),
     *_gone("4.16", "firmware: Drop FIRMWARE_IN_KERNEL Kconfig option", "EXTRA_FIRMWARE names the files; leave it out",
            "FIRMWARE_IN_KERNEL"),
     *_gone("4.17", "staging: irda: remove the irda network stack and drivers", "the protocol is gone", "IRDA", "IRNET"),
     *_gone("4.18", "staging: ipx: delete it from the tree", "the protocol is gone", "IPX"),
     *_gone("4.18", "staging: ncpfs: delete it", "the file system is gone", "NCP_FS"),
-    *_gone("4.18", "lib/ubsan: remove null-pointer checks", "the processor finds these; leave it out", "UBSAN_NULL"),
+    *_gone("4.18", "lib/ubsan: remove null-pointer checks", "the processor detects these; leave it out", "UBSAN_NULL"),
     *_gone("4.18", "crypto: x86/salsa20 - remove x86 salsa20 implementations", "CRYPTO_CHACHA20 is its successor",
            "CRYPTO_SALSA20_586", "CRYPTO_SALSA20_X86_64"),
     *_gone("4.19", "crypto: speck - remove Speck", "the algorithm is gone; CRYPTO_ADIANTUM is for such machines", "CRYPTO_SPECK"),
     *_gone("4.20", "crypto: x86 - remove SHA multibuffer routines and mcryptd", "the driver is gone; leave it out",
            "CRYPTO_MCRYPTD", "CRYPTO_SHA1_MB", "CRYPTO_SHA256_MB", "CRYPTO_SHA512_MB"),
-    *_gone("4.20", "mm: remove CONFIG_NO_BOOTMEM", "it is always so; leave it out", "NO_BOOTMEM"),
-    *_gone("4.20", "mm: remove CONFIG_HAVE_MEMBLOCK", "it is always so; leave it out", "HAVE_MEMBLOCK"),
+    *_gone("4.20", "mm: remove CONFIG_NO_BOOTMEM", "it is always on; leave it out", "NO_BOOTMEM"),
+    *_gone("4.20", "mm: remove CONFIG_HAVE_MEMBLOCK", "it is always on; leave it out", "HAVE_MEMBLOCK"),
     *_gone("5.0", "block: remove legacy IO schedulers", "a scheduler is chosen for each disk, in sysfs; leave it out",
            "DEFAULT_CFQ", "DEFAULT_DEADLINE", "DEFAULT_IOSCHED", "DEFAULT_NOOP"),
     *_gone("5.0", "dm: remove legacy request-based IO path", "multiple queues are the only path; leave it out", "DM_MQ_DEFAULT"),
@@ -259,12 +260,12 @@ CHANGES: tuple[Replacement, ...] = (
            "SECURITY_SELINUX_BOOTPARAM_VALUE"),
     *_gone("5.2", "netfilter: nf_tables: merge route type into core", "it is a part of NF_TABLES; leave it out",
            "NFT_CHAIN_ROUTE_IPV4", "NFT_CHAIN_ROUTE_IPV6"),
-    *_gone("5.2", "locking/rwsem: Remove rwsem-spinlock.c & use rwsem-xadd.c for all archs", "there is one kind only; leave it out",
+    *_gone("5.2", "locking/rwsem: Remove rwsem-spinlock.c & use rwsem-xadd.c for all archs", "only one implementation is left; leave it out",
            "RWSEM_GENERIC_SPINLOCK", "RWSEM_XCHGADD_ALGORITHM"),
     *_gone("5.3", "xen: remove tmem driver", "the driver is gone", "XEN_SELFBALLOONING", "XEN_TMEM"),
     *_gone("5.3", "isdn: remove hisax driver", "mISDN has drivers for some of these cards", "ISDN_DRV_HISAX"),
     *_gone("5.3", "isdn: remove isdn4linux", "mISDN is its successor", "ISDN_I4L"),
-    *_gone("5.4", "crypto: aegis128l/aegis256 - remove x86 and generic implementations", "CRYPTO_AEGIS128 is the one that is left",
+    *_gone("5.4", "crypto: aegis128l/aegis256 - remove x86 and generic implementations", "CRYPTO_AEGIS128 is the only variant left",
            "CRYPTO_AEGIS128L", "CRYPTO_AEGIS128L_AESNI_SSE2", "CRYPTO_AEGIS256", "CRYPTO_AEGIS256_AESNI_SSE2"),
     *_gone("5.4", "crypto: morus - remove generic and x86 implementations", "the algorithm is gone",
            "CRYPTO_MORUS1280", "CRYPTO_MORUS1280_AVX2", "CRYPTO_MORUS1280_GLUE", "CRYPTO_MORUS1280_SSE2",
@@ -272,7 +273,7 @@ CHANGES: tuple[Replacement, ...] = (
     *_gone("5.4", "crypto: x86/aes - drop scalar assembler implementations", "CRYPTO_AES is as fast; leave it out",
            "CRYPTO_AES_586", "CRYPTO_AES_X86_64"),
     *_gone("5.5", "x86: Remove the calgary IOMMU driver", "the driver is gone", "CALGARY_IOMMU", "CALGARY_IOMMU_ENABLED_BY_DEFAULT"),
-    *_gone("5.5", "sysctl: Remove the sysctl system call", "/proc/sys has all of it; leave it out", "SYSCTL_SYSCALL"),
+    *_gone("5.5", "sysctl: Remove the sysctl system call", "/proc/sys replaces it; leave it out", "SYSCTL_SYSCALL"),
     *_gone("5.5", "KEYS: remove CONFIG_KEYS_COMPAT", "COMPAT alone does it; leave it out", "KEYS_COMPAT"),
     *_gone("5.7", "compiler: remove CONFIG_OPTIMIZE_INLINING entirely", "the compiler always decides; leave it out", "OPTIMIZE_INLINING"),
     *_gone("5.7", "netfilter: nf_tables: make sets built-in", "they are a part of NF_TABLES; leave it out", "NF_TABLES_SET"),
@@ -282,8 +283,8 @@ CHANGES: tuple[Replacement, ...] = (
            "TRANSPARENT_HUGE_PAGECACHE"),
     *_gone("5.8", "mm: memcontrol: make swap tracking an integral part of memory control", "MEMCG alone does it; leave it out",
            "MEMCG_SWAP_ENABLED"),
-    *_gone("5.8", "mm: remove CONFIG_HAVE_MEMBLOCK_NODE_MAP option", "it is always so; leave it out", "HAVE_MEMBLOCK_NODE_MAP"),
-    *_gone("5.9", "arch: rename copy_thread_tls() back to copy_thread()", "it is always so; leave it out", "HAVE_COPY_THREAD_TLS"),
+    *_gone("5.8", "mm: remove CONFIG_HAVE_MEMBLOCK_NODE_MAP option", "it is always on; leave it out", "HAVE_MEMBLOCK_NODE_MAP"),
+    *_gone("5.9", "arch: rename copy_thread_tls() back to copy_thread()", "it is always on; leave it out", "HAVE_COPY_THREAD_TLS"),
     *_renamed("5.4", "kexec_file: split KEXEC_VERIFY_SIG into KEXEC_SIG and KEXEC_SIG_FORCE", KEXEC_VERIFY_SIG="KEXEC_SIG"),
     *_renamed("5.4", "lib/plist: rename DEBUG_PI_LIST to DEBUG_PLIST", DEBUG_PI_LIST="DEBUG_PLIST"),
     *_renamed("5.6", "x86: mm: convert dump_pagetables to use walk_page_range",
@@ -292,7 +293,7 @@ CHANGES: tuple[Replacement, ...] = (
               ARM64_PTDUMP_CORE="PTDUMP_CORE", ARM64_PTDUMP_DEBUGFS="PTDUMP_DEBUGFS"),
     *_renamed("5.8", "platform/x86: intel_pmc_ipc: Convert to MFD", INTEL_PMC_IPC="MFD_INTEL_PMC_BXT"),
     *_renamed("5.10", "rcuperf: Change rcuperf to rcuscale", RCU_PERF_TEST="RCU_SCALE_TEST"),
-    *_gone("4.13", "mm, memory_hotplug: drop CONFIG_MOVABLE_NODE", "it is always so; leave it out", "MOVABLE_NODE"),
+    *_gone("4.13", "mm, memory_hotplug: drop CONFIG_MOVABLE_NODE", "it is always on; leave it out", "MOVABLE_NODE"),
     *_gone("4.17", 'x86/vsyscall/64: Drop "native" vsyscalls', "LEGACY_VSYSCALL_XONLY does nearly the same",
            "LEGACY_VSYSCALL_NATIVE"),
     *_gone("5.2", "net: dsa: Remove legacy probing support", "drivers are found by the device tree; leave it out", "NET_DSA_LEGACY"),
@@ -303,9 +304,9 @@ CHANGES: tuple[Replacement, ...] = (
            "HISAX_SEDLBAUER"),
     *_gone("5.3", "isdn: remove isdn4linux", "mISDN is its successor",
            "ISDN_PPP", "ISDN_PPP_VJ", "ISDN_MPP", "ISDN_PPP_BSDCOMP", "ISDN_AUDIO", "ISDN_TTY_FAX", "ISDN_DIVERSION", "IPPP_FILTER"),
-    *_gone("5.4", "mm: remove CONFIG_MIGRATE_VMA_HELPER", "it is always there; leave it out", "MIGRATE_VMA_HELPER"),
+    *_gone("5.4", "mm: remove CONFIG_MIGRATE_VMA_HELPER", "it is always on; leave it out", "MIGRATE_VMA_HELPER"),
     *_gone("5.4", "USB: rio500: Remove Rio 500 kernel driver", "programs drive it by libusb", "USB_RIO500"),
-    *_gone("5.10", "arm64: Remove Spectre-related CONFIG_* options", "the mitigation is always there; leave it out", "ARM64_SSBD"),
+    *_gone("5.10", "arm64: Remove Spectre-related CONFIG_* options", "the mitigation is always on; leave it out", "ARM64_SSBD"),
     *_gone("5.10", "misc: mic: remove the MIC drivers", "the drivers are gone",
            "INTEL_MIC_BUS", "INTEL_MIC_CARD", "INTEL_MIC_HOST", "MIC_COSM", "SCIF", "SCIF_BUS", "VOP", "VOP_BUS"),
     *_gone("5.10", "nfsd: remove fault injection code", "tests of the kernel's error paths use FAULT_INJECTION", "NFSD_FAULT_INJECTION"),
@@ -322,14 +323,14 @@ CHANGES: tuple[Replacement, ...] = (
     ),
     *_lost("the driver is gone", "INFINIBAND_CXGB3", "INFINIBAND_NES", "R8822BE", "SGI_IOC4", "SOC_CAMERA", "CAPI_EICON"),
     *_lost("SCSI_MYRB and SCSI_MYRS drive these controllers", "BLK_DEV_DAC960"),
-    *_lost("it is always there; leave it out", "ARCH_HAS_REFCOUNT", "CIFS_ACL", "HARDEN_EL2_VECTORS", "HMM", "NF_NAT_NEEDED",
+    *_lost("it is always on; leave it out", "ARCH_HAS_REFCOUNT", "CIFS_ACL", "HARDEN_EL2_VECTORS", "HMM", "NF_NAT_NEEDED",
            "MAC80211_RC_MINSTREL_HT", "MAC80211_RC_MINSTREL_VHT"),
     *_lost("multiple queues are the only path: BLK_WBT_MQ", "BLK_WBT_SQ"),
     *_lost("LSM says which modules there are, in order; leave it out", "DEFAULT_SECURITY"),
     *_lost("DEBUG_KMEMLEAK finds what is not freed", "DEBUG_SLAB_LEAK"),
     *_lost("sysfs has it: /sys/class/power_supply", "ACPI_PROCFS_POWER"),
     *_lost("leave it out", "CHASH_SELFTEST", "CHASH_STATS", "DRM_AMD_DC_DCN1_0", "DRM_AMD_DC_FBC", "IWLWIFI_PCIE_RTPM"),
-    # The stable series took these over, so no two of the trees differ in them.
+    # The stable series backported these, so no two of the trees differ in them.
     *_gone("6.3", "net/sched: Retire ATM qdisc", "the queue is gone", "NET_SCH_ATM"),
     *_gone("6.3", "net/sched: Retire CBQ qdisc", "NET_SCH_HTB and NET_SCH_HFSC do what it did", "NET_SCH_CBQ"),
     *_gone("6.3", "net/sched: Retire dsmark qdisc", "the queue is gone", "NET_SCH_DSMARK"),
@@ -337,17 +338,17 @@ CHANGES: tuple[Replacement, ...] = (
     *_gone("6.3", "net/sched: Retire tcindex classifier", "the classifier is gone", "NET_CLS_TCINDEX"),
     *_gone("6.6", "net: appletalk: remove cops support", "the driver is gone", "COPS", "COPS_DAYNA", "COPS_TANGENT"),
 )  # fmt: skip
-"""The changes that people know: most by their commits."""
+"""The changes that users meet, most with their commit."""
 
 _BY_OLD = {it.old: it for it in CHANGES}
 
 REMOVALS = Path(__file__).with_name("removals.txt")
-"""The table of what trees tell."""
+"""The table generated from trees."""
 
 
 @functools.cache
 def removals() -> Mapping[str, Replacement]:
-    """Return the changes of the table, by the old name."""
+    """Return the changes in the table, by old name."""
     lines = (it.split() for it in REMOVALS.read_text(encoding="utf-8").splitlines() if not it.startswith("#"))
     return {
         old: Replacement(old=old, new=tuple(new), last=_short(last), since=_short(gone))
@@ -360,16 +361,16 @@ def _short(version: str) -> str:
 
 
 def known(name: str) -> Replacement | None:
-    """Return what is known of the option *name*: by its commit, else by the table."""
+    """Return the change to the option *name*: with its commit if known, else from the table."""
     return _BY_OLD.get(name) or removals().get(name)
 
 
 def changed(name: str, model: Model) -> Replacement | None:
-    """Return what became of the option *name* up to the version of *model*, None if nothing is known."""
+    """Return what became of the option *name* up to the version of *model*; None if nothing is known."""
     change = known(name)
-    if change is None or (change.last and name in model):  # between the two versions, a tree tells itself
+    if change is None or (change.last and name in model):  # between the two versions, the tree itself decides
         return None
-    # A stable series takes over some renames of later versions.
+    # Stable series backport some renames of later versions.
     if not (change.applies(model.version) or any(it in model for it in change.new)):
         return None
     new = tuple(dict.fromkeys(it for first in change.new for it in _followed(first, model)))
@@ -377,13 +378,13 @@ def changed(name: str, model: Model) -> Replacement | None:
 
 
 def _followed(name: str, model: Model) -> tuple[str, ...]:
-    """Return what *name*, which something became, became in turn where *model* does not have it either."""
+    """Return what became of *name*, itself a new name, if *model* does not have it either."""
     if name in model or (change := changed(name, model)) is None:
         return (name,)
     return change.new or (name,)
 
 
 def formerly(name: str, model: Model) -> Replacement | None:
-    """Return the change after which *name* is what *model* calls otherwise, None if none is known."""
+    """Return the change by which an option of *model* became *name* in a later version; None if none is known."""
     changes = (*CHANGES, *removals().values())
     return next((it for it in changes if name in it.new and it.old in model and not it.applies(model.version)), None)

@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
 
 class InvalidPattern(Error):
-    """A text is no regular expression."""
+    """A pattern is not a regular expression."""
 
     pattern: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.pattern!r} is no regular expression: {self.reason}"
+        return f"{self.pattern!r} is not a regular expression: {self.reason}"
 
 
 @attrs.frozen(kw_only=True)
 class Hit:
-    """An option that was found.
+    """An option that matches.
 
     Attributes:
         option: Its name.
-        type: What values it has.
-        value: What it is.
-        prompt: What a person is asked; empty if nobody is.
-        menu: Where in menuconfig that is.
+        type: Kconfig's type.
+        value: Its value.
+        prompt: Its prompt; empty if it has none.
+        menu: Its place in menuconfig.
         place: Where it is defined.
     """
 
@@ -52,18 +52,18 @@ class Hit:
         return f"{self.option} [={self.value}]  {self.prompt or '(no prompt)'}  {self.place}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the option as JSON has it."""
+        """Return the option as JSON data."""
         return attrs.asdict(self)
 
 
 def search(pattern: str, model: Model, values: Values, *, prompts: bool = False) -> tuple[Hit, ...]:
-    """Return the options whose names, or with *prompts* also questions, the regular expression *pattern* occurs in.
+    """Return the options whose name, or with *prompts* also prompt, matches the regular expression *pattern*.
 
-    Upper and lower case are the same. An option that *pattern* names comes first, the others in order of
+    Case is ignored. An option that *pattern* names in full comes first, the others in order of
     their names (scripts/kconfig/symbol.c: sym_re_search).
 
     Raises:
-        InvalidPattern: *pattern* is none.
+        InvalidPattern: *pattern* is not a regular expression.
     """
     try:
         expression = re.compile(pattern.removeprefix("CONFIG_"), re.IGNORECASE)

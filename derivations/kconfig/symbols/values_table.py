@@ -1,8 +1,8 @@
-"""What a Kconfig makes of a configuration: the value of every option, and whether a person could change it.
+"""The result of Kconfig: the value of every option, and whether it can be changed.
 
-The table has one line an option, as `derivations/linux/scripts/kconf/` writes it: name, visibility (0, 1, 2), whether
-the `.config` has a line for it (0, 1), value. A text stands behind a quotation mark, with no escapes
-and none at its end, so that no text is taken for a tristate. Choices are among them, by their id.
+The table has one line per option, as `derivations/linux/scripts/kconf/` writes it: name, visibility (0, 1, 2), whether
+the `.config` has a line for it (0, 1), value. A string follows a quotation mark, with no escapes and no closing
+mark, so that no string looks like a tristate. Choices are included, by their id.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class OptionState:
     """The value of an option.
 
     Attributes:
-        value: As Kconfig has it: `y`, `17`, `0x10`, a text without quotation marks.
-        visible: Up to which value a person could set it; n if it has no prompt, or one that is not shown.
+        value: In Kconfig's form: `y`, `17`, `0x10`, a string without quotation marks.
+        visible: The highest value that can be set; n if no prompt is visible.
         written: Whether the `.config` has a line for it.
     """
 
@@ -38,7 +38,7 @@ class OptionState:
 
 
 class Values(Mapping[str, OptionState]):
-    """Every option's value, by name. Each line is read when it is asked for: there are about 20,000."""
+    """Every option's value, by name. Lines are parsed on access: there are about 20,000."""
 
     def __init__(self, lines: Mapping[str, str]) -> None:
         """Take the rest of each line, by name."""
@@ -65,20 +65,20 @@ class Values(Mapping[str, OptionState]):
         return len(self._lines)
 
     def level(self, name: str) -> Level:
-        """Return what *name*, an option or a choice, is worth in an expression."""
+        """Return the level of *name*, an option or a choice, in an expression."""
         return _LEVELS.get(self._lines.get(name, "")[4:], Level.N)
 
     def text(self, name: str) -> str:
-        """Return the value of *name*; its own name if nothing defines it, as Kconfig has it."""
+        """Return the value of *name*; *name* itself if it is not defined, like Kconfig."""
         line = self._lines.get(name)
         return name if line is None else line[4:].removeprefix('"')
 
     def changed(self, other: Values) -> Iterator[str]:
-        """Yield the names of options that have another value in *other*, or are in one of both only."""
+        """Yield the names of options whose value differs in *other*, or that only one of the two has."""
         for name in sorted(self._lines.keys() | other._lines.keys()):
             if self._lines.get(name, "")[4:] != other._lines.get(name, "")[4:]:
                 yield name
 
 
 Evaluate = Callable[[str], Values]
-"""Given the text of a `.config`, or of part of one, return what Kconfig makes of it."""
+"""A function that resolves the text of a `.config`, whole or partial, by Kconfig."""

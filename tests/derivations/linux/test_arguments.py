@@ -79,7 +79,7 @@ def test_one_form() -> None:
         pytest.param({"base": "-fconfig"}, InvalidArgument, "base: '-fconfig' is neither", id="base-is-option"),
         pytest.param({"base": "a b config"}, InvalidArgument, "base: 'a b config' is neither", id="base-with-spaces"),
         pytest.param({"base": None}, InvalidArgument, "base: None is neither", id="no-base"),
-        pytest.param({"extra_config": {"A": True}}, InvalidFragment, "A: True is no value", id="option"),
+        pytest.param({"extra_config": {"A": True}}, InvalidFragment, "A: True is not a value", id="option"),
         pytest.param({"extra_config": None}, InvalidFragment, "None is neither a mapping", id="no-options"),
         pytest.param({"extra_config": "A=y"}, InvalidFragment, "line 1: 'A=y': write `CONFIG_A=y`", id="option-text"),
         pytest.param({"patches": PATCH}, InvalidArgument, "patches: it is a list such as", id="one-patch"),

@@ -160,8 +160,8 @@ def test_check(kernix: CommandLine, mine: Path) -> None:
     """What does not hold is told with the reason and the place; one that is not optional is an error."""
     ran = kernix("config", "check", "-f", mine, "mine")
     assert (1, "error: 1 option is not what `mine` asks for: LOST") == (ran.code, ran.err.splitlines()[0])
-    assert any(it.startswith("unknown: LOST: asked y (extra_config, mine.py:11)") for it in ran.lines)
-    assert any(it.startswith("blocked: TINY: asked y (extra_config, mine.py:10)") for it in ran.lines)
+    assert any(it.startswith("unknown: LOST: requested y (extra_config, mine.py:11)") for it in ran.lines)
+    assert any(it.startswith("blocked: TINY: requested y (extra_config, mine.py:10)") for it in ran.lines)
     assert not [it for it in ran.lines if it.startswith("held: NET")]
     assert [it for it in kernix("config", "check", "-f", mine, "mine", "--all").lines if it.startswith("held: NET")]
 
@@ -193,8 +193,8 @@ def test_check_of_a_base(kernix: CommandLine, mine: Path) -> None:
     ran = kernix("config", "check", "-f", begun, "begun")
     assert 0 == ran.code
     assert "line 3: 'CONFIG_NAME = x': write" in ran.out
-    assert "unknown: GONE: asked y (b.config:2)" in ran.out
-    assert "NET: asked y (b.config:1), is n" in ran.out
+    assert "unknown: GONE: requested y (b.config:2)" in ran.out
+    assert "NET: requested y (b.config:1), got n" in ran.out
     assert [("GONE", "b.config"), ("NET", "b.config"), (None, "b.config")] == sorted(
         (
             (it.get("option"), it["base"])
@@ -216,7 +216,7 @@ def test_a_remark_on_a_base_is_made_once(kernix: CommandLine, mine: Path) -> Non
     kernix.write("c.config", "#CONFIG_NET=y\n")
     several = 'one = plain.override(base="c.config")\ntwo = plain.override(base="c.config")\n'
     ran = kernix("list", "-f", kernix.write("several.py", MINE + several))
-    assert 1 == ran.err.count("is a comment, and asks for nothing")
+    assert 1 == ran.err.count("is a comment, and requests nothing")
 
 
 @pytest.mark.usefixtures("lock")
@@ -264,7 +264,7 @@ def test_show_counts_the_modules_of_a_trim(kernix: CommandLine) -> None:
 def test_explain(kernix: CommandLine, mine: Path, name: str) -> None:
     """An option is explained, with or without CONFIG_: who asks, prompt, place, what is built, help."""
     told = kernix("config", "explain", "-f", mine, "mine", name).out
-    assert told.startswith("NET is y: asked y (extra_config, mine.py:9)\n")
+    assert told.startswith("NET is y: requested y (extra_config, mine.py:9)\n")
     for fact in ("Networking support (bool)", "net/Kconfig:7", "net/socket.o", "Say Y."):
         assert fact in told
 
@@ -309,9 +309,9 @@ def test_diff_of_kernels(kernix: CommandLine, mine: Path) -> None:
     """Two kernels are compared, each change below its cause."""
     lines = kernix("config", "diff", "-f", mine, "plain", "mine").lines
     assert "2 options differ" in lines
-    start = lines.index("asked for: 1, and 1 that followed")
+    start = lines.index("requested: 1, and 1 that followed")
     assert [
-        "  NET     n -> y  asked for by extra_config (mine.py:9)",
+        "  NET     n -> y  requested by extra_config (mine.py:9)",
         "    INET  n -> y  depends on NET",
     ] == lines[start + 1 : start + 3]
 
@@ -320,7 +320,7 @@ def test_diff_as_page(kernix: CommandLine, mine: Path) -> None:
     """With --html a page is written, and nothing printed."""
     ran = kernix("config", "diff", "-f", mine, "plain", "mine", "--html", "out.html")
     assert ("", "wrote out.html\n") == (ran.out, ran.err)
-    assert "asked for by extra_config" in (kernix.work / "out.html").read_text()
+    assert "requested by extra_config" in (kernix.work / "out.html").read_text()
 
 
 def test_diff_of_versions(kernix: CommandLine, mine: Path) -> None:
@@ -373,7 +373,7 @@ def test_diff_of_equal_files(kernix: CommandLine) -> None:
         pytest.param("CONFIG_X=foo\n", "invalid configuration in bad.config: line 1: 'CONFIG_X=foo'", id="unquoted"),
         pytest.param(
             HEAD.format(arch="x86", version="6.1.0") + "CONFIG_A=y\nCONFIG_B",
-            "bad.config is not complete: it breaks off at 'CONFIG_B'",
+            "bad.config is incomplete: it breaks off at 'CONFIG_B'",
             id="cut-off",
         ),
     ],

@@ -125,7 +125,7 @@ def test_the_nearest_of_several_reasons() -> None:
 def test_the_origin_of_a_request() -> None:
     """A root that is asked for names the fragment and the place."""
     cause = both(NET, "", "TINY=y", {"TINY": YES}).changes["TINY"].cause
-    assert Cause(kind=Kind.ASKED, text="asked for by mine", fragment="mine", place="mine.py:3") == cause
+    assert Cause(kind=Kind.ASKED, text="requested by mine", fragment="mine", place="mine.py:3") == cause
 
 
 def test_a_request_that_is_gone() -> None:
@@ -142,7 +142,7 @@ def test_what_is_blocked_names_what_blocks_it() -> None:
     found = difference(old, new)
     assert (Kind.DEPENDS, ("TINY",)) == kinds(found)["DRIVER"]
     assert ["CRC", "DRIVER", "TINY"] == [it.option for it in found.chain("CRC")]
-    assert "DRIVER does not select it any more" == found.changes["CRC"].cause.text
+    assert "DRIVER no longer selects it" == found.changes["CRC"].cause.text
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_number_at_the_end_of_its_range() -> None:
         symbol("SMP"),
     )  # fmt: skip
     found = both(kconfig, "SMP=y CPUS=64", "CPUS=1", {"SMP": NO})
-    assert (Kind.DEFAULT, ("SMP",), "it goes from 1 to 1") == (*kinds(found)["CPUS"], found.changes["CPUS"].cause.text)
+    assert (Kind.DEFAULT, ("SMP",), "its range is 1 to 1") == (*kinds(found)["CPUS"], found.changes["CPUS"].cause.text)
 
 
 def test_values_of_all_kinds_hold() -> None:
@@ -247,9 +247,9 @@ def test_another_base() -> None:
     ("was", "then", "old", "new", "text"),
     [
         pytest.param({"OTHER": YES}, {}, "OTHER=y", "", "y.config instead of x.config", id="said-before"),
-        pytest.param({}, {"OTHER": NO}, "OTHER=y", "", "y.config says so", id="off-now"),
+        pytest.param({}, {"OTHER": NO}, "OTHER=y", "", "set by y.config", id="off-now"),
         pytest.param(
-            {"OTHER": NO}, {"OTHER": "1"}, "", "OTHER=y", "x.config said so, and y.config does not", id="neither-now"
+            {"OTHER": NO}, {"OTHER": "1"}, "", "OTHER=y", "was set by x.config, but not by y.config", id="neither-now"
         ),
     ],
 )

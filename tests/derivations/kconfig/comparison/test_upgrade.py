@@ -133,7 +133,7 @@ def test_what_changes_by_itself() -> None:
     assert ["DEFAULT"] == [it.option for it in found.defaults]
     assert (
         Redefined(option="RETYPED", what="type", old="bool", new="tristate"),
-        Redefined(option="SILENT", what="prompt", old="Silent", new="nobody is asked any more"),
+        Redefined(option="SILENT", what="prompt", old="Silent", new="no prompt"),
     ) == found.redefined
 
 

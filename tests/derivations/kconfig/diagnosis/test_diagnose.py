@@ -63,33 +63,33 @@ def one(name: str, value: Value, **more: Value) -> Account:
     [
         pytest.param("TTY", YES, {}, "held", "", id="held"),
         pytest.param("SERIAL", NO, {}, "held", "", id="n-by-absence"),
-        pytest.param("NOWHERE", NO, {}, "held", "nothing in 6.12.1 defines it", id="n-without-option"),
+        pytest.param("NOWHERE", NO, {}, "held", "Linux 6.12.1 has no such option", id="n-without-option"),
         pytest.param("NAME", "", {}, "held", "", id="empty-text"),
         pytest.param("SHIFT", 18, {}, "held", "", id="number"),
         pytest.param("START", Hex(0x2000000), {}, "held", "", id="hexadecimal"),
         pytest.param("TUNNEL", YES, {"WIREGUARD": YES}, "selected", "WIREGUARD selects it anyway", id="selected"),
         pytest.param("SHIFT", 99, {}, "clamped", "its range is 12 to 25", id="clamped"),
         pytest.param("NONE", NO, {}, "held", "the choice “Preemption” is FULL", id="choice-otherwise"),
-        pytest.param("ONLY", NO, {}, "choice", "the choice “Timer” has to be one of its members", id="choice-not"),
+        pytest.param("ONLY", NO, {}, "choice", "one member of the choice “Timer” must be y", id="choice-not"),
         pytest.param("SERIAL", YES, {}, "blocked", "", id="blocked"),
         pytest.param("TUNNEL", NO, {"WIREGUARD": YES}, "blocked", "WIREGUARD selects it", id="selected-up"),
-        pytest.param("TUNNEL", YES, {}, "blocked", "it cannot be asked for, having no prompt", id="no-prompt"),
-        pytest.param("BUS", MODULE, {}, "blocked", "m needs modules, which are off, so it became y", id="no-modules"),
-        pytest.param("DEVICE", MODULE, {}, "blocked", "m needs modules, which are off", id="no-modules-and-more"),
+        pytest.param("TUNNEL", YES, {}, "blocked", "it cannot be set directly (it has no prompt)", id="no-prompt"),
+        pytest.param("BUS", MODULE, {}, "blocked", "m needs MODULES, which is off, so it became y", id="no-modules"),
+        pytest.param("DEVICE", MODULE, {}, "blocked", "m needs MODULES, which is off", id="no-modules-and-more"),
         pytest.param(
-            "DEVICE", YES, {"BUS": MODULE, "MODULES": YES}, "blocked", "what it depends on limits it to m", id="limited"
+            "DEVICE", YES, {"BUS": MODULE, "MODULES": YES}, "blocked", "its dependencies limit it to m", id="limited"
         ),
-        pytest.param("CPUS", 8, {}, "blocked", "it cannot be set yet", id="number-not-visible"),
-        pytest.param("COMPUTED", 8, {}, "blocked", "it has no prompt, its value is computed", id="number-computed"),
+        pytest.param("CPUS", 8, {}, "blocked", "it is unavailable in this configuration", id="number-not-visible"),
+        pytest.param("COMPUTED", 8, {}, "blocked", "it has no prompt; its value is computed", id="number-computed"),
         pytest.param(
-            "ARM64_PAN", YES, {}, "absent", "x86_64 does not have it; it is defined in arch/arm64/Kconfig:12", id="arch"
+            "ARM64_PAN", YES, {}, "absent", "not available on x86_64; it is defined in arch/arm64/Kconfig:12", id="arch"
         ),
-        pytest.param("OLD", YES, {}, "absent", "it is only read, to carry old configurations over to what replaces it", id="transitional"),
-        pytest.param("SERAIL", YES, {}, "unknown", "nothing in 6.12.1 defines it", id="unknown"),
+        pytest.param("OLD", YES, {}, "absent", "it is transitional: Kconfig only reads it, to migrate old configurations", id="transitional"),
+        pytest.param("SERAIL", YES, {}, "unknown", "Linux 6.12.1 has no such option", id="unknown"),
         pytest.param("KGDB", MODULE, {}, "invalid", "it is a bool, never a module", id="m-for-a-bool"),
-        pytest.param("KGDB", "y", {}, "invalid", 'it is a bool, and "y" is a text', id="text-for-a-bool"),
-        pytest.param("SHIFT", "19", {}, "invalid", "it is a number, and one in quotation marks is dropped", id="quoted"),
-        pytest.param("NAME", YES, {}, "invalid", "it is a text, and y without quotation marks is dropped", id="unquoted"),
+        pytest.param("KGDB", "y", {}, "invalid", 'it is a bool, and "y" is a string', id="text-for-a-bool"),
+        pytest.param("SHIFT", "19", {}, "invalid", "it is a number, and Kconfig drops one in quotation marks", id="quoted"),
+        pytest.param("NAME", YES, {}, "invalid", "it is a string, and Kconfig drops y without quotation marks", id="unquoted"),
         pytest.param("START", 1000000, {}, "invalid", "it is a hexadecimal number, so 1000000 would be 0x1000000", id="no-0x"),
     ],
 )  # fmt: skip
@@ -102,7 +102,7 @@ def test_outcomes(name: str, value: Value, more: dict[str, Value], outcome: str,
 
 def test_what_replaces_an_option_that_is_only_read() -> None:
     """Its help names what replaces it."""
-    assert "write TTY" == one("OLD", YES).suggestion
+    assert "use TTY" == one("OLD", YES).suggestion
 
 
 def test_every_request_has_one_account() -> None:
@@ -114,7 +114,7 @@ def test_every_request_has_one_account() -> None:
 
     assert ["KGDB", "NOWHERE", "TTY", "KGDB"] == [it.option for it in found]
     assert Outcome.SHADOWED is found[-1].outcome
-    assert "n is asked instead (mine, mine.py:3)" == found[-1].reason
+    assert "overridden by n (mine, mine.py:3)" == found[-1].reason
     assert not found[-1].fails
 
 
@@ -124,7 +124,7 @@ def test_a_request_that_was_taken_back() -> None:
     back = Request(UNSET, origin=Origin("mine", "mine.py:1"))
     found = diagnose(Merged(FrozenMap(), (Shadowed("KGDB", weak, back),)), OPTIONS, Resolver(OPTIONS)(""))
 
-    assert ["it is taken back (mine, mine.py:1)"] == [it.reason for it in found]
+    assert ["withdrawn (mine, mine.py:1)"] == [it.reason for it in found]
 
 
 def test_what_fails() -> None:
@@ -141,10 +141,10 @@ def test_the_chain_of_what_blocks() -> None:
     it = one("SERIAL", YES, KGDB=NO)
 
     assert (
-        "SERIAL: asked y (mine, mine.py:1), is n\n"
-        '  needs KGDB [=n]: asked n (mine, mine.py:2) → "KGDB": force(YES)\n'
-        '  needs TTY [=n]: nothing asks for it → "TTY": YES\n'
-        "  needs VT [=n]: nothing asks for it, and it cannot be set yet\n"
+        "SERIAL: requested y (mine, mine.py:1), got n\n"
+        '  needs KGDB [=n]: requested n (mine, mine.py:2) → "KGDB": force(YES)\n'
+        '  needs TTY [=n]: nothing requests it → "TTY": YES\n'
+        "  needs VT [=n]: nothing requests it, and it cannot be set yet\n"
         "    needs TTY [=n]: see above"
     ) == it.text
 
@@ -154,10 +154,10 @@ def test_of_alternatives_the_nearest_is_followed() -> None:
     it = one("EITHER", YES)
 
     assert (
-        "EITHER: asked y (mine, mine.py:1), is n\n"
-        "  needs (KGDB [=n] && TTY [=n]) || ELSEWHERE [=n]: none of these holds\n"
-        '    needs KGDB [=n]: nothing asks for it → "KGDB": YES\n'
-        '    needs TTY [=n]: nothing asks for it → "TTY": YES'
+        "EITHER: requested y (mine, mine.py:1), got n\n"
+        "  needs (KGDB [=n] && TTY [=n]) || ELSEWHERE [=n]: none of these is met\n"
+        '    needs KGDB [=n]: nothing requests it → "KGDB": YES\n'
+        '    needs TTY [=n]: nothing requests it → "TTY": YES'
     ) == it.text
 
 
@@ -166,9 +166,9 @@ def test_what_only_others_switch_on() -> None:
     it = one("TUNNEL", YES)
 
     assert (
-        "TUNNEL: asked y (mine, mine.py:1), is n: it cannot be asked for, having no prompt\n"
+        "TUNNEL: requested y (mine, mine.py:1), got n: it cannot be set directly (it has no prompt)\n"
         "  needs TUNNEL [=n]: it has no prompt; WIREGUARD selects it\n"
-        '    needs WIREGUARD [=n]: nothing asks for it → "WIREGUARD": YES'
+        '    needs WIREGUARD [=n]: nothing requests it → "WIREGUARD": YES'
     ) == it.text
 
 
@@ -177,8 +177,8 @@ def test_what_forces_an_option() -> None:
     it = one("TUNNEL", NO, WIREGUARD=YES)
 
     assert (
-        "TUNNEL: asked n (mine, mine.py:1), is y: WIREGUARD selects it\n"
-        '  needs !WIREGUARD [=y]: asked y (mine, mine.py:2) → "WIREGUARD": force(NO)'
+        "TUNNEL: requested n (mine, mine.py:1), got y: WIREGUARD selects it\n"
+        '  needs !WIREGUARD [=y]: requested y (mine, mine.py:2) → "WIREGUARD": force(NO)'
     ) == it.text
 
 
@@ -197,9 +197,9 @@ HIDDEN = model(
 @pytest.mark.parametrize(
     ("name", "more", "reason", "needs"),
     [
-        pytest.param("RING", {}, "that is its default, and its prompt is not shown", ["EXPERT [=n]"], id="default"),
+        pytest.param("RING", {}, "this is its default, and its prompt is not visible", ["EXPERT [=n]"], id="default"),
         pytest.param("LOADER", {"CARD": YES}, "CARD selects it", ["!CARD [=y]", "EXPERT [=n]"], id="selected-too"),
-        pytest.param("TICKER", {"CLOCK": YES}, "its prompt is never shown here", ["!CLOCK [=y]"], id="never-shown"),
+        pytest.param("TICKER", {"CLOCK": YES}, "its prompt is never visible here", ["!CLOCK [=y]"], id="never-shown"),
     ],
 )
 def test_a_prompt_that_is_not_shown(name: str, more: dict[str, Value], reason: str, needs: list[str]) -> None:
@@ -217,7 +217,7 @@ def test_a_lost_choice() -> None:
     line = 1 if winner == "NONE" else 2
 
     assert Outcome.CHOICE is lost.outcome
-    assert f"the choice “Preemption” is {winner}, asked y (mine, mine.py:{line})" == lost.reason
+    assert f"the choice “Preemption” is {winner}, requested y (mine, mine.py:{line})" == lost.reason
 
 
 def test_a_dead_end() -> None:
@@ -225,8 +225,8 @@ def test_a_dead_end() -> None:
     it = one("RUST", YES)
 
     assert (
-        "RUST: asked y (mine, mine.py:1), is n\n"
-        "  needs HAS_COMPILER [=n]: it has no prompt: the compiler, its tools or the architecture decide"
+        "RUST: requested y (mine, mine.py:1), got n\n"
+        "  needs HAS_COMPILER [=n]: it has no prompt: the toolchain or the architecture determines it"
     ) == it.text
 
 
@@ -265,7 +265,7 @@ def test_what_was_renamed() -> None:
     assert (
         "renamed to MITIGATION_RETPOLINE in 6.9 (“x86/bugs: Rename CONFIG_RETPOLINE => CONFIG_MITIGATION_RETPOLINE”)"
     ) == found["RETPOLINE"].reason
-    assert "write MITIGATION_RETPOLINE" == found["RETPOLINE"].suggestion
+    assert "use MITIGATION_RETPOLINE" == found["RETPOLINE"].suggestion
     assert "every mount of devpts is its own instance now; leave it out" == (
         found["DEVPTS_MULTIPLE_INSTANCES"].suggestion
     )
@@ -284,8 +284,8 @@ def test_a_name_from_a_later_version() -> None:
     options = model([option("RETPOLINE", prompt="Retpolines")], version="6.1.55")
     found = accounts(options, {"MITIGATION_RETPOLINE": YES})["MITIGATION_RETPOLINE"]
 
-    assert "6.1.55 still calls it RETPOLINE; MITIGATION_RETPOLINE comes with 6.9" == found.reason
-    assert "write RETPOLINE" == found.suggestion
+    assert "Linux 6.1.55 still calls it RETPOLINE; MITIGATION_RETPOLINE was added in 6.9" == found.reason
+    assert "use RETPOLINE" == found.suggestion
 
 
 def test_json() -> None:
@@ -301,7 +301,7 @@ def test_json() -> None:
         "got": "n",
         "outcome": "blocked",
         "holds": False,
-        "reason": "it cannot be asked for, having no prompt",
+        "reason": "it cannot be set directly (it has no prompt)",
         "witness": [
             {
                 "needs": "TUNNEL [=n]",
@@ -310,7 +310,7 @@ def test_json() -> None:
                 "below": [
                     {
                         "needs": "WIREGUARD [=n]",
-                        "because": "nothing asks for it",
+                        "because": "nothing requests it",
                         "change": {"WIREGUARD": "y"},
                         "below": [],
                     }
@@ -340,9 +340,9 @@ def test_a_choice_that_is_not_offered() -> None:
 
     assert Ref("@1") == options["EC"].depends
     assert (
-        "EC: asked y (mine, mine.py:1), is n\n"
-        "  needs the choice “Key” [=n]: the choice is not offered\n"
-        '    needs SIGNING [=n]: nothing asks for it → "SIGNING": YES'
+        "EC: requested y (mine, mine.py:1), got n\n"
+        "  needs the choice “Key” [=n]: the choice is not available\n"
+        '    needs SIGNING [=n]: nothing requests it → "SIGNING": YES'
     ) == it.text
 
 
@@ -366,7 +366,7 @@ def test_a_file_that_asks_for_two_of_a_choice() -> None:
     lost, won = ("NONE", "FULL") if "NONE" in found else ("FULL", "NONE")
     place = {"NONE": "x.config:1", "FULL": "x.config:2"}
     assert found == {
-        lost: f"{lost}: asked y ({place[lost]}), is n: the choice “Preemption” is {won}, asked y ({place[won]})"
+        lost: f"{lost}: requested y ({place[lost]}), got n: the choice “Preemption” is {won}, requested y ({place[won]})"
     }
 
 
@@ -375,6 +375,6 @@ def test_a_file_that_leaves_an_option_out() -> None:
     found = exactly("CONFIG_TTY=y\nCONFIG_NONE=y\nCONFIG_ONLY=y\n")
 
     assert found["VT"] == (
-        "VT: asked n (x.config), is y: x.config has no line for it, so it has its default\n"
+        "VT: requested n (x.config), got y: x.config has no line for it, so it has its default\n"
         "  add a line with `# CONFIG_VT is not set`, or `CONFIG_VT=y` to keep it"
     )

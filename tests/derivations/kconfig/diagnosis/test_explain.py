@@ -40,8 +40,8 @@ def explained(name: str, requests: dict[str, Value] | None = None, base: str = "
 def test_all_that_is_known() -> None:
     """The text has value and cause, what blocks, prompt, place, dependencies, selects, objects and help."""
     assert (
-        "DEVICE is n: it cannot be set now\n"
-        '  needs BUS [=n]: nothing asks for it → "BUS": YES\n'
+        "DEVICE is n: it is unavailable in this configuration\n"
+        '  needs BUS [=n]: nothing requests it → "BUS": YES\n'
         "  prompt      Device (bool)\n"
         "  menu        Options\n"
         "  defined in  Kconfig:1\n"
@@ -58,16 +58,16 @@ def test_all_that_is_known() -> None:
 @pytest.mark.parametrize(
     ("name", "requests", "base", "value", "why"),
     [
-        pytest.param("BUS", {"BUS": YES}, "", "y", "asked y (mine, mine.py:1)", id="asked"),
-        pytest.param("DEVICE", {"DEVICE": YES}, "", "n", "asked y (mine, mine.py:1), which does not hold", id="asked-in-vain"),
+        pytest.param("BUS", {"BUS": YES}, "", "y", "requested y (mine, mine.py:1)", id="asked"),
+        pytest.param("DEVICE", {"DEVICE": YES}, "", "n", "requested y (mine, mine.py:1), which does not hold", id="asked-in-vain"),
         pytest.param("CORE", {"OTHER": YES}, "", "y", "OTHER selects it", id="selected"),
-        pytest.param("USUAL", {}, "", "y", "that is its default", id="default"),
-        pytest.param("USUAL", {}, "# CONFIG_USUAL is not set\n", "n", "the base says so", id="base-off"),
-        pytest.param("BUS", {}, "CONFIG_BUS=y\n", "y", "the base says so", id="base-on"),
-        pytest.param("BUS", {}, "", "n", "nothing asks for it", id="nothing"),
-        pytest.param("DEVICE", {}, "", "n", "it cannot be set now", id="hidden"),
+        pytest.param("USUAL", {}, "", "y", "this is its default", id="default"),
+        pytest.param("USUAL", {}, "# CONFIG_USUAL is not set\n", "n", "set by the base configuration", id="base-off"),
+        pytest.param("BUS", {}, "CONFIG_BUS=y\n", "y", "set by the base configuration", id="base-on"),
+        pytest.param("BUS", {}, "", "n", "nothing requests it", id="nothing"),
+        pytest.param("DEVICE", {}, "", "n", "it is unavailable in this configuration", id="hidden"),
         pytest.param("CORE", {}, "", "n", "it has no prompt, and nothing sets it", id="no-prompt"),
-        pytest.param("SHIFT", {"SHIFT": 18}, "", "18", "asked 18 (mine, mine.py:1)", id="number"),
+        pytest.param("SHIFT", {"SHIFT": 18}, "", "18", "requested 18 (mine, mine.py:1)", id="number"),
     ],
 )  # fmt: skip
 def test_why(name: str, requests: dict[str, Value], base: str, value: str, why: str) -> None:
@@ -99,15 +99,15 @@ def test_who_asks() -> None:
     both = attrs.evolve(asked, shadowed=(Shadowed("BUS", weak, asked.requests["BUS"]),))
     found = explain("BUS", OPTIONS, Resolver(OPTIONS)(""), both)
 
-    assert ("n (mine, mine.py:1)", "y (common, common.py:3), which does not count") == found.asked
+    assert ("n (mine, mine.py:1)", "y (common, common.py:3), which is overridden") == found.asked
 
 
 @pytest.mark.parametrize(
     ("name", "sentence", "hint"),
     [
-        pytest.param("DEVISE", "DEVISE: nothing in 6.12.1 defines it", "did you mean DEVICE?", id="misspelled"),
+        pytest.param("DEVISE", "DEVISE: Linux 6.12.1 has no such option", "did you mean DEVICE?", id="misspelled"),
         pytest.param(
-            "ARM64_PAN", "ARM64_PAN: x86_64 does not have it; it is defined in arch/arm64/Kconfig:12", None, id="elsewhere"
+            "ARM64_PAN", "ARM64_PAN: not available on x86_64; it is defined in arch/arm64/Kconfig:12", None, id="elsewhere"
         ),
     ],
 )  # fmt: skip

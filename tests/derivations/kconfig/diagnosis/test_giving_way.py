@@ -41,7 +41,7 @@ def test_a_default_gives_way_to_what_switches_off_what_it_needs() -> None:
     accounts = found({"MODULES": YES, "DRIVER": MODULE, "CODEC": MODULE}, {"SOUND": NO})
 
     assert [accounts[it].outcome for it in ("DRIVER", "CODEC")] == [Outcome.SHADOWED, Outcome.SHADOWED]
-    assert accounts["CODEC"].reason == "as a default it gives way to SOUND (mine, mine.py:1)"
+    assert accounts["CODEC"].reason == "a default, overridden by SOUND (mine, mine.py:1)"
     assert not [it for it in accounts.values() if it.fails]
 
 

@@ -20,7 +20,7 @@ from derivations.kconfig.symbols.expression import Level
 
 A, B = SettingPlan({"A": PlanStep(Level.Y, 4)}), SettingPlan({"B": PlanStep(Level.Y, 10)})
 NOT_A = SettingPlan({"A": PlanStep(Level.N, 20)})
-END = DeadEnd(("C is asked to be n",))
+END = DeadEnd(("C is requested as n",))
 
 
 @pytest.mark.parametrize(

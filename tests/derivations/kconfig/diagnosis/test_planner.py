@@ -74,9 +74,9 @@ def test_plans(goal: str, text: str, assignments: dict[str, Tristate]) -> None:
     ("goal", "obstacles"),
     [
         pytest.param("NOWHERE", ("x86_64 has no NOWHERE",), id="undefined"),
-        pytest.param("BROKEN", ("BROKEN is never right to switch on",), id="never"),
-        pytest.param("LEVEL", ("LEVEL is no switch",), id="number"),
-        pytest.param("LEVEL = 5", ("LEVEL [=3] = 5 is nothing to switch",), id="comparison"),
+        pytest.param("BROKEN", ("BROKEN must not be enabled",), id="never"),
+        pytest.param("LEVEL", ("LEVEL is not a bool or tristate",), id="number"),
+        pytest.param("LEVEL = 5", ("LEVEL [=3] = 5 cannot be changed by a bool or tristate",), id="comparison"),
         pytest.param("COMMON && m", ("it is never more than m",), id="only-m"),
     ],
 )
@@ -110,7 +110,7 @@ def test_what_is_fixed() -> None:
     """An option that is asked to be off is not switched on."""
     found = Planner(OPTIONS, Resolver(OPTIONS)(""), fixed={"COMMON": NO}).raised(expression("COMMON"), Level.Y)
 
-    assert DeadEnd(("COMMON is asked to be n",)) == found
+    assert DeadEnd(("COMMON is requested as n",)) == found
 
 
 @pytest.mark.parametrize("name", sorted(NEVER & OPTIONS.keys()))

@@ -125,16 +125,16 @@ def test_repairs(asked: dict[str, Value], base: str, best: dict[str, Tristate]) 
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        pytest.param({"DANGER": YES}, "BROKEN is never right to switch on; COMPILE_TEST is never right to switch on", id="never"),
-        pytest.param({"SERIAL": YES, "TTY": NO}, "TTY is asked to be n", id="contradiction"),
-        pytest.param({"SERIAL": MODULE, "MODULES": NO}, "MODULES is asked to be n", id="no-modules"),
-        pytest.param({"FULL": YES, "NONE": YES}, "of the same choice, is asked for too", id="two-members"),
+        pytest.param({"DANGER": YES}, "BROKEN must not be enabled; COMPILE_TEST must not be enabled", id="never"),
+        pytest.param({"SERIAL": YES, "TTY": NO}, "TTY is requested as n", id="contradiction"),
+        pytest.param({"SERIAL": MODULE, "MODULES": NO}, "MODULES is requested as n", id="no-modules"),
+        pytest.param({"FULL": YES, "NONE": YES}, "of the same choice, is requested too", id="two-members"),
         pytest.param({"CPUS": 9000}, "its range is 2 to 512", id="no-range"),
-        pytest.param({"NOWHERE": YES}, "nothing in 6.12.1 defines it", id="unknown"),
+        pytest.param({"NOWHERE": YES}, "Linux 6.12.1 has no such option", id="unknown"),
         pytest.param({"KGDB": MODULE}, "it is a bool, never a module; write YES", id="invalid"),
-        pytest.param({"IN_TURN": YES}, "cannot hold here: nothing that decides about it can be changed", id="in-a-circle"),
+        pytest.param({"IN_TURN": YES}, "cannot hold here: nothing that determines it can be changed", id="in-a-circle"),
         pytest.param({"ONLY_M": YES}, "it is never more than m", id="only-a-module"),
-        pytest.param({"TICKER": NO}, "X86_32 is never right to switch on", id="prompt-of-another-architecture"),
+        pytest.param({"TICKER": NO}, "X86_32 must not be enabled", id="prompt-of-another-architecture"),
     ],
 )  # fmt: skip
 def test_no_repair(asked: dict[str, Value], reason: str) -> None:
@@ -202,7 +202,7 @@ def test_json() -> None:
             {
                 "option": "DANGER",
                 "value": "y",
-                "reasons": ["BROKEN is never right to switch on", "COMPILE_TEST is never right to switch on"],
+                "reasons": ["BROKEN must not be enabled", "COMPILE_TEST must not be enabled"],
                 "proven": True,
             }
         ],
@@ -238,7 +238,7 @@ def test_what_accounts_propose_is_resolved() -> None:
     assert ({"EXPERT": YES}, {"TTY": YES}, {}) == (told["RING"], told["SERIAL"], told["DANGER"])
     for name, value in failing.items():
         assert not told[name] or hold({name: value, "KGDB": YES}, {name: value, "KGDB": YES, **told[name]}, "")
-    assert ["it would take" in it.text for it in found] == [bool(told[it.option]) for it in found]
+    assert ["to fix this, add" in it.text for it in found] == [bool(told[it.option]) for it in found]
 
 
 def test_what_a_request_that_holds_forbids_is_not_proposed() -> None:

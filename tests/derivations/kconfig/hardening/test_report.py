@@ -114,12 +114,14 @@ def test_outcome(option: str, values: dict[str, Value], outcome: RuleOutcome) ->
 
 def test_why_not_applicable() -> None:
     """Why a rule does not apply is said: the version, the tree, or the option that makes it pointless."""
-    assert verdict("SLAB_BUCKETS", {}, OLD).why == "it is not in 6.1"
-    assert verdict("BUG", {}, options={"DEVMEM"}).why == "this 6.12 does not have it"
-    assert verdict("RESET_ATTACK_MITIGATION", {"EFI": YES}).why == "since # CONFIG_EFI_STUB is not set"
+    assert verdict("SLAB_BUCKETS", {}, OLD).why == "Linux 6.1 does not have it"
+    assert verdict("BUG", {}, options={"DEVMEM"}).why == "this 6.12 kernel does not have it"
+    assert verdict("RESET_ATTACK_MITIGATION", {"EFI": YES}).why == "because of # CONFIG_EFI_STUB is not set"
     assert verdict("CFI_PERMISSIVE", {}).why == "without CFI_CLANG or CFI"
-    assert verdict("STRICT_DEVMEM", {}).why == "since # CONFIG_DEVMEM is not set"
-    assert verdict("PAGE_POISONING", {"INIT_ON_FREE_DEFAULT_ON": YES}).why == "since CONFIG_INIT_ON_FREE_DEFAULT_ON=y"
+    assert verdict("STRICT_DEVMEM", {}).why == "because of # CONFIG_DEVMEM is not set"
+    assert (
+        verdict("PAGE_POISONING", {"INIT_ON_FREE_DEFAULT_ON": YES}).why == "because of CONFIG_INIT_ON_FREE_DEFAULT_ON=y"
+    )
 
 
 def test_renamed_options_are_two_rules() -> None:
@@ -144,7 +146,7 @@ def test_sentences() -> None:
     assert str(verdict("DEBUG_LIST", {"LIST_HARDENED": YES})) == (
         "CONFIG_DEBUG_LIST=y: links of lists are checked in full (CONFIG_LIST_HARDENED=y is as good)"
     )
-    assert str(verdict("SLS", {}, LATEST)) == "CONFIG_SLS=y: not applicable, it is not in 6.12"
+    assert str(verdict("SLS", {}, LATEST)) == "CONFIG_SLS=y: not applicable, Linux 6.12 does not have it"
 
 
 def test_json() -> None:
@@ -246,7 +248,7 @@ def test_what_cannot_be_does_not_apply() -> None:
     assert not {"CFI_CLANG", "GCC_PLUGINS"} & found.asked.keys()
     for name in ("CFI_CLANG", "GCC_PLUGINS"):
         assert told[name].outcome is RuleOutcome.NOT_APPLICABLE
-        assert told[name].why.startswith("nothing that can be set switches it on here")
+        assert told[name].why.startswith("no setting switches it on here")
 
 
 def test_what_the_user_asks_otherwise_is_left_out() -> None:
@@ -254,8 +256,8 @@ def test_what_the_user_asks_otherwise_is_left_out() -> None:
     found, _ = harden({"FORTIFY_SOURCE": NO, "UBSAN": NO})
 
     assert {
-        "FORTIFY_SOURCE": "asked to be n (mine, mine.py:1)",
-        "UBSAN": "asked to be n (mine, mine.py:2)",
+        "FORTIFY_SOURCE": "requested as n (mine, mine.py:1)",
+        "UBSAN": "requested as n (mine, mine.py:2)",
     } == found.left_out
     assert not {"FORTIFY_SOURCE", "UBSAN"} & {*found.asked, *found.besides}
 

@@ -181,27 +181,27 @@ def test_forms_of_several() -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        pytest.param({"A": True}, "A: True is no value; use YES (test_fragment.py:", id="bool"),
-        pytest.param({"A": None}, "A: None is no value", id="none"),
-        pytest.param({"A": optional(None)}, "A: None is no value", id="none-wrapped"),  # type: ignore[arg-type]
-        pytest.param({"A": [YES, 1.5]}, "A: 1.5 is no value", id="in-a-list"),
-        pytest.param({"A": {"B": YES}}, "A: {'B': YES} is no value", id="mapping-in-mapping"),
-        pytest.param({"A": optional(UNSET)}, "A: UNSET asks for nothing, so it cannot fail", id="optional-unset"),
-        pytest.param({"A": []}, "A: nothing is asked for; UNSET takes a request back", id="nothing"),
+        pytest.param({"A": True}, "A: True is not a value; use YES (test_fragment.py:", id="bool"),
+        pytest.param({"A": None}, "A: None is not a value", id="none"),
+        pytest.param({"A": optional(None)}, "A: None is not a value", id="none-wrapped"),  # type: ignore[arg-type]
+        pytest.param({"A": [YES, 1.5]}, "A: 1.5 is not a value", id="in-a-list"),
+        pytest.param({"A": {"B": YES}}, "A: {'B': YES} is not a value", id="mapping-in-mapping"),
+        pytest.param({"A": optional(UNSET)}, "A: UNSET requests nothing", id="optional-unset"),
+        pytest.param({"A": []}, "A: no value is given; UNSET withdraws a request", id="nothing"),
         pytest.param(
-            {"A": when_arch("arm64", when_arch("x86", YES))}, "A: it is asked for nowhere", id="conditions-exclude-each-other"
+            {"A": when_arch("arm64", when_arch("x86", YES))}, "A: it is never requested", id="conditions-exclude-each-other"
         ),
-        pytest.param({"A": Request(True)}, "A: True is no value", id="request"),
-        pytest.param({"A": Clause(Request(True))}, "A: True is no value", id="clause"),
-        pytest.param({3: YES}, "3 is no option name", id="number-as-name"),
-        pytest.param({"kgdb": YES}, "'kgdb' is no option name; did you mean KGDB?", id="small"),
-        pytest.param({"CONFIG_CONFIG_A": YES}, "'CONFIG_CONFIG_A' has the prefix twice", id="prefix-twice"),
-        pytest.param({"A B": YES}, "'A B' is no option name; did you mean A_B?", id="blank"),
-        pytest.param({"A": YES, "CONFIG_A": NO}, "A stands twice, with and without CONFIG_", id="twice"),
-        pytest.param(None, "None is neither a mapping from options to values nor a text", id="is-none"),
+        pytest.param({"A": Request(True)}, "A: True is not a value", id="request"),
+        pytest.param({"A": Clause(Request(True))}, "A: True is not a value", id="clause"),
+        pytest.param({3: YES}, "3 is not an option name", id="number-as-name"),
+        pytest.param({"kgdb": YES}, "'kgdb' is not an option name; did you mean KGDB?", id="small"),
+        pytest.param({"CONFIG_CONFIG_A": YES}, "'CONFIG_CONFIG_A' has the prefix CONFIG_ twice", id="prefix-twice"),
+        pytest.param({"A B": YES}, "'A B' is not an option name; did you mean A_B?", id="blank"),
+        pytest.param({"A": YES, "CONFIG_A": NO}, "A is listed twice, with and without CONFIG_", id="twice"),
+        pytest.param(None, "None is neither a mapping from options to values nor a string", id="is-none"),
         pytest.param([("A", YES)], "is neither a mapping", id="is-list"),
         pytest.param(3, "3 is neither a mapping", id="is-number"),
-        pytest.param("efi.config", "'efi.config' is a file's name; write fragment_file('efi.config')", id="name-of-a-file"),
+        pytest.param("efi.config", "'efi.config' is a file name; write fragment_file('efi.config')", id="name-of-a-file"),
         pytest.param(Path("configs/efi"), "write fragment_file('configs/efi')", id="path"),
     ],
 )  # fmt: skip
@@ -217,7 +217,7 @@ def test_what_nobody_can_ask_for(options: Any, problem: str) -> None:  # noqa: A
 @pytest.mark.parametrize("name", ["", None, 3, "a\nb"])
 def test_names_that_cannot_be_shown(name: Any) -> None:  # noqa: ANN401 -- as above
     """A fragment needs a name that fits in a sentence."""
-    with pytest.raises(InvalidFragment, match="is no name of a fragment"):
+    with pytest.raises(InvalidFragment, match="is not a valid fragment name"):
         Fragment(name, {})
 
 
@@ -235,8 +235,8 @@ def test_all_problems_at_once() -> None:
     line = test_all_problems_at_once.__code__.co_firstlineno
 
     assert str(caught.value) == (
-        f"invalid configuration in mine:\n  A: True is no value; use YES (test_fragment.py:{line + 6})\n  "
-        f"'c' is no option name; did you mean C? (test_fragment.py:{line + 8})"
+        f"invalid configuration in mine:\n  A: True is not a value; use YES (test_fragment.py:{line + 6})\n  "
+        f"'c' is not an option name; did you mean C? (test_fragment.py:{line + 8})"
     )
 
 

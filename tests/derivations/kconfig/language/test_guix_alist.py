@@ -64,14 +64,14 @@ def test_values(source: str, value: Value) -> None:
     ("source", "problem"),
     [
         pytest.param('(("BPF_UNPRIV_DEFAULT_OFF" . #t))', "write CONFIG_BPF_UNPRIV_DEFAULT_OFF", id="no-prefix"),
-        pytest.param('(("CONFIG_CONFIG_A" . m))', "has the prefix twice", id="prefix-twice"),
-        pytest.param('(("CONFIG_A" . y))', "'y' is none of #t, m, #f, a number and a text", id="y"),
+        pytest.param('(("CONFIG_CONFIG_A" . m))', "has the prefix CONFIG_ twice", id="prefix-twice"),
+        pytest.param('(("CONFIG_A" . y))', "'y' is not #t, m, #f, a number or a string", id="y"),
         pytest.param('(("CONFIG_A" . "a\nb"))', "does not fit in one line", id="newline-in-text"),
-        pytest.param('(("CONFIG_A" . m) ("CONFIG_A" . #t))', "CONFIG_A stands twice", id="twice"),
-        pytest.param('(("CONFIG_A" . m)', "the brackets do not match", id="cut-off"),
-        pytest.param('(("CONFIG_A" . m) ("CONFIG_', "'\"' is no pair", id="cut-off-in-a-text"),
-        pytest.param("(append %efi-support)", "'append' is no pair", id="computed"),
-        pytest.param('(("CONFIG_A" m))', "is no pair", id="no-dot"),
+        pytest.param('(("CONFIG_A" . m) ("CONFIG_A" . #t))', "CONFIG_A is listed twice", id="twice"),
+        pytest.param('(("CONFIG_A" . m)', "unbalanced parentheses", id="cut-off"),
+        pytest.param('(("CONFIG_A" . m) ("CONFIG_', "'\"' is not a pair", id="cut-off-in-a-text"),
+        pytest.param("(append %efi-support)", "'append' is not a pair", id="computed"),
+        pytest.param('(("CONFIG_A" m))', "is not a pair", id="no-dot"),
     ],
 )
 def test_what_is_no_list_of_options(source: str, problem: str) -> None:

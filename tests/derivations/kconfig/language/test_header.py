@@ -100,7 +100,7 @@ def test_a_file_that_is_cut_off_between_lines() -> None:
     assert not is_cut_off(MENUS)
     with pytest.raises(IncompleteConfig) as caught:
         check_complete("".join(lines[:-1]), "x.config")
-    assert str(caught.value) == "x.config is not complete: its menu 'Kernel hacking' does not end"
+    assert str(caught.value) == "x.config is incomplete: its menu 'Kernel hacking' has no end"
 
 
 def test_a_comment_outside_of_all_menus() -> None:
@@ -134,7 +134,7 @@ def test_architectures() -> None:
     with pytest.raises(ForeignConfig) as caught:
         check_architecture(WHOLE, "x.config", ["arm64", "riscv"])
 
-    assert str(caught.value) == "x.config is for x86, and the kernel for arm64 and riscv"
+    assert str(caught.value) == "x.config is for x86, but the kernel is for arm64 and riscv"
 
 
 def test_versions() -> None:
@@ -145,7 +145,7 @@ def test_versions() -> None:
     with pytest.raises(ConfigOfOtherVersion) as caught:
         check_version(WHOLE, "x.config", "6.12.64")
 
-    assert str(caught.value) == "x.config is for Linux 6.1.0, and the kernel is 6.12.64"
+    assert str(caught.value) == "x.config is for Linux 6.1.0, but the kernel is 6.12.64"
 
 
 @pytest.mark.parametrize(

@@ -124,9 +124,9 @@ def test_contradictions() -> None:
         merge([one, two, three], version=Version(6, 12), arch="x86_64")
 
     assert str(caught.value) == (
-        f"contradictory requests:\n  BITS is asked to be 17 by one, test_merge.py:{line} and 18 by two, test_merge.py:{line + 1}\n  "
-        f"KGDB is asked to be n by two, test_merge.py:{line + 1} and no longer asked for by three, test_merge.py:{line + 2} "
-        f"and y by one, test_merge.py:{line}"
+        f"conflicting requests:\n  BITS is set to 17 by one, test_merge.py:{line} and to 18 by two, test_merge.py:{line + 1}\n  "
+        f"KGDB is set to n by two, test_merge.py:{line + 1} and to UNSET by three, test_merge.py:{line + 2} "
+        f"and to y by one, test_merge.py:{line}"
     )
     assert [it.option for it in caught.value.conflicts] == ["BITS", "KGDB"]
     assert '{"BITS": force(17)}' in caught.value.hint

@@ -87,7 +87,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         fragment_file("no-such.config")
     with pytest.raises(NoSource, match=r"is a directory"):
         fragment_file(tmp_path)
-    with pytest.raises(InvalidFragment, match=r"invalid configuration in latin: line 2: it is no text in UTF-8"):
+    with pytest.raises(InvalidFragment, match=r"invalid configuration in latin: line 2: it is not UTF-8 text"):
         fragment_file(tmp_path / "latin")
 
 
@@ -104,9 +104,9 @@ def test_problems_name_the_file() -> None:
 
     assert str(caught.value) == (
         "invalid configuration in x.config:\n"
-        "  line 1: 'CONFIG_A=foo': neither y, m, n, a number nor a text in quotation marks; "
-        'a text needs quotation marks; write `CONFIG_A="foo"`\n'
-        "  line 3: CONFIG_B stands twice, first in line 2"
+        "  line 1: 'CONFIG_A=foo': not y, m, n, a number or a quoted string; "
+        'a string needs quotation marks; write `CONFIG_A="foo"`\n'
+        "  line 3: CONFIG_B is listed twice, first in line 2"
     )
 
 

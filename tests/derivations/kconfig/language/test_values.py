@@ -208,18 +208,20 @@ def test_option_names(key: str) -> None:
 @pytest.mark.parametrize(
     ("key", "sentence"),
     [
-        pytest.param("kgdb", "'kgdb' is no option name; did you mean KGDB?", id="small"),
-        pytest.param("CONFIG_kgdb", "'CONFIG_kgdb' is no option name; did you mean KGDB?", id="small-with-prefix"),
-        pytest.param("config_kgdb", "'config_kgdb' is no option name; did you mean KGDB?", id="small-prefix"),
-        pytest.param("CONFIG_CONFIG_A", "'CONFIG_CONFIG_A' has the prefix twice; write CONFIG_A", id="prefix-twice"),
-        pytest.param("NET 9P", "'NET 9P' is no option name; did you mean NET_9P?", id="blank"),
-        pytest.param(" KGDB", "' KGDB' is no option name; did you mean KGDB?", id="blank-before"),
-        pytest.param("NET-9P", "'NET-9P' is no option name; did you mean NET_9P?", id="dash"),
-        pytest.param("KGDB\n", "'KGDB\\n' is no option name; did you mean KGDB?", id="newline"),
-        pytest.param("Ä", "'Ä' is no option name", id="letter"),
-        pytest.param("", "'' is no option name", id="nothing"),
-        pytest.param("CONFIG_", "'CONFIG_' is no option name", id="only-the-prefix"),
-        pytest.param(3, "3 is no option name", id="number"),
+        pytest.param("kgdb", "'kgdb' is not an option name; did you mean KGDB?", id="small"),
+        pytest.param("CONFIG_kgdb", "'CONFIG_kgdb' is not an option name; did you mean KGDB?", id="small-with-prefix"),
+        pytest.param("config_kgdb", "'config_kgdb' is not an option name; did you mean KGDB?", id="small-prefix"),
+        pytest.param(
+            "CONFIG_CONFIG_A", "'CONFIG_CONFIG_A' has the prefix CONFIG_ twice; write CONFIG_A", id="prefix-twice"
+        ),
+        pytest.param("NET 9P", "'NET 9P' is not an option name; did you mean NET_9P?", id="blank"),
+        pytest.param(" KGDB", "' KGDB' is not an option name; did you mean KGDB?", id="blank-before"),
+        pytest.param("NET-9P", "'NET-9P' is not an option name; did you mean NET_9P?", id="dash"),
+        pytest.param("KGDB\n", "'KGDB\\n' is not an option name; did you mean KGDB?", id="newline"),
+        pytest.param("Ä", "'Ä' is not an option name", id="letter"),
+        pytest.param("", "'' is not an option name", id="nothing"),
+        pytest.param("CONFIG_", "'CONFIG_' is not an option name", id="only-the-prefix"),
+        pytest.param(3, "3 is not an option name", id="number"),
     ],
 )
 def test_what_is_no_option_name(key: object, sentence: str) -> None:
@@ -233,16 +235,16 @@ def test_what_is_no_option_name(key: object, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        pytest.param(True, "True is no value; use YES", id="true"),
-        pytest.param(False, "False is no value; use NO", id="false"),
-        pytest.param(None, "None is no value; use YES, MODULE, NO, UNSET, a number, a text or Hex", id="none"),
-        pytest.param(1.5, "1.5 is no value", id="fraction"),
-        pytest.param(b"x", "b'x' is no value", id="bytes"),
-        pytest.param(Hex(-1), "Hex(number=-1) is no hexadecimal number", id="negative-hexadecimal"),
-        pytest.param(Hex("1"), "Hex(number='1') is no hexadecimal number", id="hexadecimal-text"),  # type: ignore[arg-type]
-        pytest.param(Hex(True), "Hex(number=True) is no value", id="hexadecimal-bool"),
-        pytest.param(1 << 64, "the number has more than 64 bits", id="large"),
-        pytest.param(10**5000, "the number has more than 64 bits", id="huge"),
+        pytest.param(True, "True is not a value; use YES", id="true"),
+        pytest.param(False, "False is not a value; use NO", id="false"),
+        pytest.param(None, "None is not a value; use YES, MODULE, NO, UNSET, a number, a string or Hex", id="none"),
+        pytest.param(1.5, "1.5 is not a value", id="fraction"),
+        pytest.param(b"x", "b'x' is not a value", id="bytes"),
+        pytest.param(Hex(-1), "Hex(number=-1) is not a hexadecimal number", id="negative-hexadecimal"),
+        pytest.param(Hex("1"), "Hex(number='1') is not a hexadecimal number", id="hexadecimal-text"),  # type: ignore[arg-type]
+        pytest.param(Hex(True), "Hex(number=True) is not a value", id="hexadecimal-bool"),
+        pytest.param(1 << 64, "the number does not fit in 64 bits", id="large"),
+        pytest.param(10**5000, "the number does not fit in 64 bits", id="huge"),
         pytest.param("a\nb", "'a\\nb' does not fit in one line of text", id="newline"),
         pytest.param("a\rb", "does not fit in one line of text", id="carriage-return"),
         pytest.param("a\0b", "does not fit in one line of text", id="nul"),

@@ -78,7 +78,7 @@ def test_from_json(json: Any, expression: Expr) -> None:  # noqa: ANN401 -- JSON
 
 def test_an_unknown_operator_is_refused() -> None:
     """A model of another kind is not read as if it were one of ours."""
-    with pytest.raises(ValueError, match=r"'\^' is no operator"):
+    with pytest.raises(ValueError, match=r"'\^' is not a Kconfig operator"):
         from_json(["^", "A", "B"])
 
 

@@ -33,7 +33,7 @@ def test_many_places_elsewhere() -> None:
     places = [f"arch/{it}/Kconfig:1" for it in ("arm", "arm64", "mips", "sh")]
     found = missing("PAN", model([option("A")], elsewhere={"PAN": places}))
 
-    assert (True, "x86_64 does not have it; it is defined in arch/arm/Kconfig:1, arch/arm64/Kconfig:1 and 2 more") == (
+    assert (True, "not available on x86_64; it is defined in arch/arm/Kconfig:1, arch/arm64/Kconfig:1 and 2 more") == (
         found.known,
         found.reason,
     )
@@ -49,9 +49,9 @@ def test_a_renaming_that_was_taken_over_early() -> None:
 @pytest.mark.parametrize(
     ("version", "reason"),
     [
-        pytest.param("6.12.117", "gone after 6.1, in 6.12 at the latest", id="the-tree-without-it"),
-        pytest.param("6.6.87.2", "gone after 6.1, in 6.6 at the latest", id="between"),
-        pytest.param("7.3.4", "gone after 6.1, in 6.12 at the latest", id="later"),
+        pytest.param("6.12.117", "removed after 6.1, in 6.12 at the latest", id="the-tree-without-it"),
+        pytest.param("6.6.87.2", "removed after 6.1, in 6.6 at the latest", id="between"),
+        pytest.param("7.3.4", "removed after 6.1, in 6.12 at the latest", id="later"),
     ],
 )
 def test_a_driver_that_was_removed(version: str, reason: str) -> None:
@@ -78,7 +78,7 @@ def test_a_new_name(name: str, has: str, instead: tuple[str, ...]) -> None:
     """An option that has another name now is told that, over several steps."""
     found = missing(name, model([option(has)], version="6.12.117"))
 
-    assert (instead, f"write {has}") == (found.instead, found.suggestion)
+    assert (instead, f"use {has}") == (found.instead, found.suggestion)
 
 
 @pytest.mark.parametrize(
@@ -121,14 +121,14 @@ def test_a_removal_that_was_taken_over_early() -> None:
     found = missing("NET_SCH_CBQ", model([option("NET_SCH_CBS")], version="6.1.192"))
 
     assert (True, "NET_SCH_HTB and NET_SCH_HFSC do what it did") == (found.known, found.suggestion)
-    assert "gone in 6.3 (“net/sched: Retire CBQ qdisc”)" in found.reason
+    assert "removed in 6.3 (“net/sched: Retire CBQ qdisc”)" in found.reason
 
 
 def test_an_older_name_of_the_table() -> None:
     """A name that comes with a later version leads to the one that this version has."""
     found = missing("DRM_ACCEL_HABANALABS", model([option("HABANA_AI")], version="6.1.170"))
 
-    assert (("HABANA_AI",), "write HABANA_AI") == (found.instead, found.suggestion)
+    assert (("HABANA_AI",), "use HABANA_AI") == (found.instead, found.suggestion)
 
 
 def test_changes_are_told_apart() -> None:

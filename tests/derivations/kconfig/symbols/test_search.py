@@ -53,5 +53,5 @@ def test_what_is_told() -> None:
 
 def test_no_pattern() -> None:
     """A text that is no regular expression is an error that says why."""
-    with pytest.raises(InvalidPattern, match=r"'\(' is no regular expression: missing \), unterminated subpattern"):
+    with pytest.raises(InvalidPattern, match=r"'\(' is not a regular expression: missing \), unterminated subpattern"):
         found("(")

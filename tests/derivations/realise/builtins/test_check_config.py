@@ -82,7 +82,7 @@ def test_all_that_fails_is_told_at_once(run: Runner) -> None:
 
     assert [it.option for it in caught.value.accounts] == ["FS", "NAME", "NO_SUCH"]
     text = str(caught.value)
-    assert text.startswith("config: 3 requested options did not hold\n  FS: asked m (mine, test_check_config.py:")
+    assert text.startswith("config: 3 requested options did not hold\n  FS: requested m (mine, test_check_config.py:")
     assert "needs BLOCK [=n]" in text
     assert "kernix config fix" in caught.value.hint
 
