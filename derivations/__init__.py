@@ -1,9 +1,9 @@
-"""The describing language: what to build, said in pure Python.
+"""The language of definitions: what to build, described in pure Python.
 
     from derivations import YES, MODULE, Patch, fetch_url, make_linux, optional
 
-Nothing that is named here acts; `derivations.realise` does. Each name is imported when it is first
-used: whoever needs one module of this package does not load the others.
+Nothing named here has side effects; `derivations.realise` builds. Each name is imported when it is first
+used, so a program that needs one module of this package does not load the others.
 """
 
 import importlib
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 __part_of__ = "kernix"
 
-# A script that begins with `from derivations import …` is told what hides `store` or `kernels` before anything fails.
+# A script that begins with `from derivations import …` gets this error before anything else fails.
 if (_hidden := shadowed(("store", "kernels"))) is not None:
     raise _hidden
 
@@ -142,9 +142,9 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:  # else no misspelled name would be found
+if not TYPE_CHECKING:  # otherwise type checkers would accept misspelled names
 
-    def __getattr__(name: str) -> Any:  # noqa: ANN401 -- whatever the home module has under this name
+    def __getattr__(name: str) -> Any:  # noqa: ANN401 -- any value of the home module
         if name not in _HOMES:
             message = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(message)
@@ -154,7 +154,7 @@ if not TYPE_CHECKING:  # else no misspelled name would be found
 
 
 class _Package(types.ModuleType):
-    """Keeps a function from giving way to the module of its name, such as `union`, which importing puts in its place."""
+    """Keep a function, such as `union`, when importing the module of the same name would replace it."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name not in _HOMES or not isinstance(value, types.ModuleType):

@@ -1,7 +1,7 @@
-"""What a definition is evaluated in: the lock that pins its toolchain, the system it is for, the pinned releases.
+"""The context of a definition: the lock that pins its toolchain, the system it is for, the pinned releases.
 
-A kernel definition names neither: `make_linux(...)` at the top of a user's file means "with the
-pinned toolchain". The command line, or whoever evaluates definitions, says which that is.
+A kernel definition names none of them: `make_linux(...)` at the top of a user's file means "with the
+pinned toolchain". The command line, or another program that evaluates definitions, provides them.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ if TYPE_CHECKING:
 
 
 USUAL_SYSTEM = "x86_64-linux"
-"""What kernels are built for where no system is named."""
+"""The system that kernels are built for by default."""
 
 
 class NoContext(Error):
-    """A definition needs the lock, and nobody has said which one it is."""
+    """A definition needs the lock, but no lock is in use."""
 
     def __str__(self) -> str:
         return "no lock is in use, so the toolchain is not known"
 
     @property
     def hint(self) -> str:
-        """Tell how a Python program gives the lock."""
-        return "from Python, evaluate inside `with derivations.context.using(Context(lock=...))`; `kernix` does it by itself"
+        """Say how a Python program provides the lock."""
+        return "from Python, evaluate inside `with derivations.context.using(Context(lock=...))`; `kernix` does this itself"
 
 
 @attrs.frozen(kw_only=True)
 class Context:
-    """What definitions do not say themselves.
+    """What definitions leave out.
 
     Attributes:
-        lock: Gives the lock; asked only when something needs it.
-        system: What kernels are built for.
-        pinned: Gives the lock if there is one, and makes none; None where that is not known.
+        lock: Returns the lock; called only when something needs it.
+        system: The system that kernels are built for.
+        pinned: Returns the lock if it exists, and never makes one; None if that is not known.
         pins: The file that pins kernel.org's releases; None for the one that comes with kernix.
-        contents: Reads a tree on this machine; None for the plain way.
+        contents: Reads a tree on this machine; None for the default.
     """
 
     lock: Callable[[], Lock]
@@ -66,7 +66,7 @@ def current() -> Context:
     """Return the context that definitions are evaluated in.
 
     Raises:
-        NoContext: there is none.
+        NoContext: no context is in use.
     """
     try:
         return _CURRENT.get()
@@ -75,31 +75,31 @@ def current() -> Context:
 
 
 def lock_in_use() -> Lock | None:
-    """Return the lock of the context in use if there is one already; None where there is none, or that is not known."""
+    """Return the lock of the context in use; None if it does not exist yet, or if that is not known."""
     context = _CURRENT.get(None)
     return None if context is None or context.pinned is None else context.pinned()
 
 
 def pins_in_use() -> Path | None:
-    """Return the file that pins releases in the context in use; None for kernix' own."""
+    """Return the file that pins releases in the context in use; None for the one that comes with kernix."""
     context = _CURRENT.get(None)
     return None if context is None else context.pins
 
 
 def contents_in_use() -> Callable[[Path], Content]:
-    """Return what reads a tree on this machine in the context in use."""
+    """Return the function of the context in use that reads a tree on this machine."""
     context = _CURRENT.get(None)
     if context is not None and context.contents is not None:
         return context.contents
 
-    from store.trees.hash_tree import content_of  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
+    from store.trees.hash_tree import content_of  # noqa: PLC0415 -- start-up: most definitions name no path on this machine
 
     return content_of
 
 
 @contextlib.contextmanager
 def using(context: Context) -> Iterator[None]:
-    """Evaluate what is inside the block in *context*."""
+    """Evaluate the block in *context*."""
     token = _CURRENT.set(context)
     try:
         yield

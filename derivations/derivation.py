@@ -2,14 +2,14 @@
 
 A builder is a program inside its mounts (``/bin/sh``), run in the sandbox, or a function of
 the realiser (``builtin:fetch-url``). Either way it sees its inputs at the mount points that
-the derivation chooses and never a store path: no output can contain its own path, and results
-do not depend on where the store lies. Mounts are the only way in, so they are the inputs.
+the derivation chooses and never at a store path: no output can contain its own path, and results
+do not depend on where the store is. Mounts are the only way in, so they are the inputs.
 
 **Keys.** `Derivation.key` is BLAKE3 in derive-key mode over the canonical bytes, in which each
-input stands as its own derivation's key; a fixed-output derivation stands for the hash that it
-must have, so where the bytes come from is no part of it. `Derivation.action_key` is the same
+input is represented by its own derivation's key; a fixed-output derivation is represented by the hash
+it must have, so the source of the bytes is not part of it. `Derivation.action_key` is the same
 with each input replaced by the *content* of its realised output: results are looked up by it,
-so whatever resolves to the same bytes is the same (early cut-off). `Hints` are in neither.
+so inputs that resolve to the same bytes are the same (early cut-off). `Hints` are in neither.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 ENGINE = 1
-"""Raised when the realiser changes what the same derivation produces: part of every key."""
+"""Part of every key; incremented when the realiser changes what the same derivation produces."""
 
 BUILTIN = "builtin:"
 
@@ -49,7 +49,7 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 
 
 class InvalidDerivation(Error):
-    """A derivation cannot be what it was asked to be."""
+    """A derivation has invalid attributes."""
 
     name: str
     problems: tuple[str, ...]
@@ -63,9 +63,9 @@ class Fixed:
     """The hash that the output of a fixed-output derivation must have.
 
     Attributes:
-        method: What the hash is over: `flat` SHA-256 of the file, `flat-executable` the same of
-            one that can be run, `deb` SHA-256 of the package that is unpacked, `tree` the store's
-            own tree digest, `git` the commit, `git-patches` the commits before the first patch and of the last.
+        method: What the hash is over: `flat` SHA-256 of the file, `flat-executable` the same of an
+            executable file, `deb` SHA-256 of the package that is unpacked, `tree` the store's own
+            tree digest, `git` the commit, `git-patches` the commit before the first patch and that of the last.
         digest: The hash in lower-case hexadecimal.
     """
 
@@ -79,18 +79,18 @@ def _objects(values: Mapping[str, object]) -> FrozenMap[object]:
 
 @attrs.frozen(kw_only=True)
 class Hints:
-    """What the realiser may use and no key contains.
+    """Information for the realiser that is not part of any key.
 
     Attributes:
         description: A few words for progress and errors.
-        retention: How the collector treats the outputs.
+        retention: How the garbage collector treats the outputs.
         timeout: Seconds that the builder may run; None for the user's setting.
         max_silent_time: Seconds without a line of output; None for the user's setting.
         compilations: About how many objects the builder compiles, for progress.
-        max_size: To how many bytes an archive may unpack, 0 for any; None for what is usual.
-        kvm: Whether the builder may have /dev/kvm; it must find out by itself whether that works, and do without.
-        origins: Where each option of a configuration is asked for, for its errors. What `str`
-            makes of a value counts, and is made when it is needed.
+        max_size: The largest size in bytes that an archive may unpack to, 0 for no limit; None for the default.
+        kvm: Whether the builder may use /dev/kvm; it must check that it works and cope without it.
+        origins: Where each option of a configuration is requested, for error messages. Only `str` of a
+            value matters; it is computed when it is needed.
     """
 
     description: str = ""
@@ -106,7 +106,7 @@ class Hints:
 _NO_HINTS = Hints()
 
 
-def _strings(values: Any) -> Any:  # noqa: ANN401 -- a converter takes what the caller wrote; `_problems` tells what is wrong with it
+def _strings(values: Any) -> Any:  # noqa: ANN401 -- a converter takes what the caller wrote; `_problems` reports what is wrong with it
     return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes) else values
 
 
@@ -118,18 +118,18 @@ def _by_name(values: Any) -> Any:  # noqa: ANN401 -- as above
 
 @attrs.frozen(kw_only=True, eq=False)
 class Derivation:
-    """A recipe: equal recipes are equal values, wherever and in whatever order they were written.
+    """A recipe: equal recipes are equal values, regardless of where and in what order they were written.
 
     Attributes:
-        name: What the outputs are called in the store.
+        name: The name of the outputs in the store.
         system: The machine the builder runs on, such as `x86_64-linux`.
         builder: A program in the mounts, or `builtin:<name>`.
         args: Arguments of the builder.
         env: The builder's whole environment.
-        mounts: Where the builder sees which input.
-        outputs: What the builder leaves in `/out`, by name; the first is the default.
+        mounts: The inputs, by the path where the builder sees them.
+        outputs: The names of what the builder leaves in `/out`; the first is the default.
         fixed: The hash that a fixed-output derivation must have.
-        hints: What is no part of the identity.
+        hints: What is not part of the identity.
         key: 32 bytes, known before anything is built.
     """
 
@@ -147,7 +147,7 @@ class Derivation:
     def __attrs_post_init__(self) -> None:
         if problems := tuple(_wrong_types(self) or _problems(self)):
             raise InvalidDerivation(str(self.name), problems)
-        # Made here, not on demand: inputs exist before what uses them, so no depth of graph recurses.
+        # Computed here, not on demand: inputs exist before their users, so even a deep graph causes no recursion.
         object.__setattr__(self, "key", _digest(self, _DERIVATION_CONTEXT, _input_key))
 
     def __eq__(self, other: object) -> bool:
@@ -157,7 +157,7 @@ class Derivation:
         return hash(self.key)
 
     def __repr__(self) -> str:
-        # Without what it is made of: inputs share inputs, and written out they would grow without bound.
+        # Without the inputs: they share inputs of their own, and written out they would grow without bound.
         return f"<Derivation {self.name} {self.key.hex()[:12]}>"
 
     @property
@@ -167,7 +167,7 @@ class Derivation:
 
     @property
     def inputs(self) -> tuple[Output, ...]:
-        """Return the outputs that are mounted, each once, in the order of their mount points."""
+        """Return the mounted outputs, each once, in the order of their mount points."""
         return tuple(dict.fromkeys(self.mounts.values()))
 
     @property
@@ -180,13 +180,13 @@ class Derivation:
         return Output(self, name)
 
     def action_key(self, content: Callable[[Output], bytes]) -> bytes:
-        """Return the key under which results are found, given the tree digest of each input."""
+        """Return the key that results are stored under, given the tree digest of each input."""
         return _digest(self, _ACTION_CONTEXT, lambda output: content(output).hex())
 
 
 @attrs.frozen
 class Output:
-    """One result of a derivation: what others mount and users build."""
+    """One result of a derivation: what other derivations mount and users build."""
 
     derivation: Derivation
     name: str = "out"
@@ -202,7 +202,7 @@ def _input_key(output: Output) -> str:
 
 
 def _digest(derivation: Derivation, context: str, identify: Callable[[Output], str]) -> bytes:
-    """Return the digest of the canonical bytes with each input as *identify* names it."""
+    """Return the digest of the canonical bytes, with each input named by *identify*."""
     facts: dict[str, Any] = {"engine": ENGINE, "name": derivation.name, "builder": derivation.builder}
     if derivation.fixed is not None:
         facts["fixed"] = [derivation.fixed.method, derivation.fixed.digest]
@@ -223,12 +223,12 @@ def canonical_json(value: object) -> bytes:
 
 
 _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
-    ("name", str, "a text"),
-    ("system", str, "a text"),
-    ("builder", str, "a text"),
-    ("args", tuple, "a list of texts"),
-    ("env", FrozenMap, "a mapping from names to texts"),
-    ("mounts", FrozenMap, "a mapping from places to outputs"),
+    ("name", str, "a string"),
+    ("system", str, "a string"),
+    ("builder", str, "a string"),
+    ("args", tuple, "a list of strings"),
+    ("env", FrozenMap, "a mapping from names to strings"),
+    ("mounts", FrozenMap, "a mapping from mount points to outputs"),
     ("outputs", tuple, "a list of names"),
     ("fixed", (Fixed, type(None)), "a Fixed"),
     ("hints", Hints, "a Hints"),
@@ -236,16 +236,16 @@ _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
 
 
 def _wrong_types(derivation: Derivation) -> list[str]:
-    """Return which attributes of *derivation* are no values of their kind at all."""
+    """Return the attributes of *derivation* that have a value of the wrong type."""
     return [
-        f"{name} is {what}, not {getattr(derivation, name)!r}"
+        f"{name} must be {what}, not {getattr(derivation, name)!r}"
         for name, kind, what in _KINDS
         if not isinstance(getattr(derivation, name), kind)
     ]
 
 
 def _problems(derivation: Derivation) -> list[str]:
-    """Return every reason why *derivation* cannot exist."""
+    """Return every reason why *derivation* is invalid."""
     found = []
     try:
         check_name(derivation.name)
@@ -273,7 +273,7 @@ def _problems(derivation: Derivation) -> list[str]:
 
 
 def _is_text(value: object) -> bool:
-    """Return whether *value* can be an argument or a variable of a program, and be written as UTF-8."""
+    """Return whether *value* can be passed to a program as an argument or variable, and encoded as UTF-8."""
     return isinstance(value, str) and "\0" not in value and (value.isascii() or not _SURROGATE.search(value))
 
 

@@ -4,11 +4,11 @@ Canonical JSON (see `derivations.derivation.canonical_json`) of one object:
 
     kernix    1, the version of this form
     name, system, builder, args, env, outputs
-    mounts    place -> [store path of the input's own .drv, output]
+    mounts    mount point -> [store path of the input's own .drv, output]
     fixed     [method, digest], absent unless the output is fixed
-    hints     those that are not at their default; absent when all are
+    hints     those that differ from their default; absent if none does
 
-A reader refuses another version, unknown members and values of another type, and reports all
+A reader rejects other versions, unknown members and values of the wrong type. It reports all
 problems of a text at once, each with its place.
 """
 
@@ -50,7 +50,7 @@ class InvalidDrv(Error):
 
     @property
     def hint(self) -> str:
-        """Tell how to find out whether the store is at fault."""
+        """Say how to find out whether the store is at fault."""
         return "`kernix verify --contents` tells whether the store object was changed"
 
 
@@ -71,7 +71,7 @@ class _Text:
 
 
 def dumps(derivation: Derivation, path_of: Callable[[Derivation], StorePath]) -> bytes:
-    """Return the text of *derivation*; *path_of* tells where each input's `.drv` lies."""
+    """Return the text of *derivation*; *path_of* returns the store path of each input's `.drv`."""
     text: dict[str, Any] = {
         "kernix": VERSION,
         "name": derivation.name,
@@ -90,11 +90,11 @@ def dumps(derivation: Derivation, path_of: Callable[[Derivation], StorePath]) ->
 
 
 def loads(data: bytes, load: Callable[[StorePath], Derivation]) -> Derivation:
-    """Return the derivation that *data* is the text of; *load* reads an input's `.drv`.
+    """Return the derivation whose text is *data*; *load* reads an input's `.drv`.
 
     Raises:
         InvalidDrv: the text is damaged, or of a newer version.
-        InvalidDerivation: the text is sound but describes what cannot exist.
+        InvalidDerivation: the text is well-formed but describes an invalid derivation.
     """
     text = _parse(data)
     return Derivation(
@@ -140,7 +140,7 @@ def _parse(data: bytes) -> _Text:
 
 
 def _exactly(kind: type) -> Callable[[Any, Any], Any]:
-    def hook(value: Any, _: Any) -> Any:  # noqa: ANN401 -- the value is whatever stood in the text
+    def hook(value: Any, _: Any) -> Any:  # noqa: ANN401 -- the value can be anything that JSON can hold
         if type(value) is not kind:
             msg = f"expected {kind.__name__}, got {type(value).__name__}"
             raise TypeError(msg)
@@ -150,12 +150,12 @@ def _exactly(kind: type) -> Callable[[Any, Any], Any]:
 
 
 def _make_converter() -> cattrs.Converter:
-    """Return a converter that coerces nothing: cattrs alone would take 3 for the text `3`."""
+    """Return a converter that coerces nothing: cattrs by default accepts 3 as the text `3`."""
     converter = cattrs.Converter(forbid_extra_keys=True)
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _exactly(kind))
     converter.register_structure_hook(float, lambda value, _: _number(value))
-    # A Retention is a `str`, for which the hook above takes any text.
+    # A Retention is a `str`, and the hook for `str` accepts any text.
     converter.register_structure_hook(Retention, lambda value, _: Retention(value))
     converter.register_structure_hook(StorePath, lambda value, _: StorePath.parse(_exactly(str)(value, str)))
     converter.register_structure_hook_func(
@@ -191,7 +191,7 @@ def _sentence(error: BaseException, kind: type | None) -> str:
     return str(error) if isinstance(error, TypeError | Error) else format_exception(error, kind)
 
 
-def _number(value: Any) -> float:  # noqa: ANN401 -- the value is whatever stood in the text
+def _number(value: Any) -> float:  # noqa: ANN401 -- the value can be anything that JSON can hold
     if type(value) not in {int, float}:
         msg = f"expected a number, got {type(value).__name__}"
         raise TypeError(msg)

@@ -1,7 +1,7 @@
-"""What comes from elsewhere, named by the hash that it must have.
+"""Downloads, each identified by the hash that it must have.
 
-The results are fixed-output derivations: their keys hold the hash and the name, never the place
-that the bytes come from, so a mirror may change without anything being built again. Builders
+The results are fixed-output derivations: their keys contain the hash and the name, never the place
+that the bytes come from, so a mirror may change without causing a rebuild. Builders
 have no network; the realiser itself fetches (`derivations.realise.builtins`).
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 ANY_SYSTEM = "builtin"
-"""The system of what the realiser itself does: the result is the same on every machine."""
+"""The system of derivations that the realiser builds itself: the result is the same on every machine."""
 
 _FETCHES = "builtin:fetch-"
 _SCHEMES = frozenset({"http", "https", "file"})
@@ -41,7 +41,7 @@ _NOT_IN_NAMES = re.compile(r"[^0-9a-zA-Z+\-._?=]+", re.ASCII)
 
 
 class InvalidSource(Error):
-    """What should be fetched is described wrongly."""
+    """A download is described incorrectly."""
 
     what: str
     reason: str
@@ -52,12 +52,12 @@ class InvalidSource(Error):
 
     @property
     def hint(self) -> str | None:
-        """Return the advice that came with the reason."""
+        """Return the advice given with the reason."""
         return self.advice
 
 
 class PinnedPackage(Protocol):
-    """A Debian package as a lock pins it."""
+    """A Debian package, as pinned by a lock."""
 
     @property
     def name(self) -> str:
@@ -76,12 +76,12 @@ class PinnedPackage(Protocol):
 
     @property
     def path(self) -> str:
-        """Return the place of the package below the archive's base URL."""
+        """Return the path of the package below the archive's base URL."""
         ...
 
     @property
     def size(self) -> int:
-        """Return how many bytes the package has."""
+        """Return the size of the package in bytes."""
         ...
 
     @property
@@ -93,10 +93,10 @@ class PinnedPackage(Protocol):
 def fetch_url(
     url: str, *, sha256: str, name: str | None = None, mirrors: ListOf[str] = (), executable: bool = False
 ) -> Derivation:
-    """Return the file at *url*, or at the first of *mirrors* (whole URLs too) that has it.
+    """Return the file at *url*, or at the first of *mirrors* (also complete URLs) that has it.
 
     Raises:
-        InvalidSource: a URL of another scheme or with a password in it, or a hash that is none.
+        InvalidSource: a URL has another scheme or contains a password, or the hash is invalid.
     """
     given: object = mirrors
     if isinstance(given, str):
@@ -121,7 +121,7 @@ def fetch_git(url: str, rev: str, name: str | None = None) -> Derivation:
     """Return the tree of the commit *rev* in the repository at *url*, without `.git`.
 
     Raises:
-        InvalidSource: *rev* is no full commit id, or *url* is none that git can be given safely.
+        InvalidSource: *rev* is not a full commit id, or *url* cannot safely be passed to git.
     """
     _check_url(url, _GIT_SCHEMES)
     _check_commit(url, rev)
@@ -137,10 +137,10 @@ def fetch_git(url: str, rev: str, name: str | None = None) -> Derivation:
 
 
 def fetch_git_patches(url: str, base: str, rev: str, name: str | None = None) -> Derivation:
-    """Return the commits after *base* up to *rev* in the repository at *url*, a mailbox for `Patch`.
+    """Return the commits after *base* up to *rev* in the repository at *url*, as a mailbox for `Patch`.
 
     Raises:
-        InvalidSource: *base* or *rev* is no full commit id, or *url* is none that git can be given safely.
+        InvalidSource: *base* or *rev* is not a full commit id, or *url* cannot safely be passed to git.
     """
     _check_url(url, _GIT_SCHEMES)
     for commit in (base, rev):
@@ -160,7 +160,7 @@ def fetch_deb(package: PinnedPackage) -> Derivation:
     """Return the files of a Debian *package*, unpacked; its maintainer scripts do not run.
 
     Raises:
-        InvalidSource: the package's hash is none.
+        InvalidSource: the package's hash is invalid.
     """
     name = _NOT_IN_NAMES.sub("-", f"{package.name}-{package.version}")
     return Derivation(
@@ -174,21 +174,21 @@ def fetch_deb(package: PinnedPackage) -> Derivation:
 
 
 def is_fetch(derivation: Derivation) -> bool:
-    """Return whether *derivation* is a download: it waits for the network rather than for a processor."""
+    """Return whether *derivation* is a download, which waits for the network rather than for a processor."""
     return derivation.builder.startswith(_FETCHES)
 
 
 def download_size(derivation: Derivation) -> int | None:
-    """Return how many bytes the download *derivation* has, None if its definition does not say."""
+    """Return the size of the download *derivation* in bytes, None if its definition does not specify it."""
     size = derivation.env.get("size", "")
     return int(size) if size.isascii() and size.isdecimal() else None
 
 
 def parse_sha256(text: object, what: str) -> str:
-    """Return the SHA-256 *text* in hexadecimal; hexadecimal, SRI and Nix's base-32 are understood.
+    """Return the SHA-256 *text* in hexadecimal; *text* may be hexadecimal, SRI or Nix's base-32.
 
     Raises:
-        InvalidSource: *text* is neither; *what* is named as the thing that should have the hash.
+        InvalidSource: *text* is none of these; *what* names the download in the message.
     """
     bare = text.removeprefix("sha256:").removeprefix("sha256-") if isinstance(text, str) else ""
     if _HEX.fullmatch(bare.lower()):
@@ -197,15 +197,15 @@ def parse_sha256(text: object, what: str) -> str:
     with contextlib.suppress(ValueError):
         if read is not None and len(digest := read(bare)) == _DIGEST_LENGTH:
             return digest.hex()
-    advice = "give 64 hexadecimal digits; with 64 zeros, the build tells the real hash and keeps the download"
+    advice = "give 64 hexadecimal digits; with 64 zeros, the build reports the real hash and keeps the download"
     raise InvalidSource(what, f"not a SHA-256: {text!r}", advice)
 
 
 def name_of(url: str) -> str:
-    """Return the name that a store object made from *url* has by default.
+    """Return the default name of a store object made from *url*.
 
     Raises:
-        InvalidSource: the URL ends in nothing that could be a name.
+        InvalidSource: the URL does not end in a usable name.
     """
     last = unquote(url_parts(url).path.rstrip("/").rpartition("/")[2])
     if name := _NOT_IN_NAMES.sub("-", last).lstrip(".-"):
@@ -214,10 +214,10 @@ def name_of(url: str) -> str:
 
 
 def without_credentials(url: str) -> str:
-    """Return *url* as it may be shown: without user, password and query."""
+    """Return *url* without user, password and query, so that it can be shown."""
     try:
         parts = urlsplit(url)
-    except ValueError:  # where these are in what is no URL, nobody knows
+    except ValueError:  # in an invalid URL, the credentials could be anywhere
         return f"{url.partition(':')[0]}:…"
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
@@ -236,7 +236,7 @@ def url_parts(url: str) -> SplitResult:
     """Return the parts of *url*.
 
     Raises:
-        InvalidSource: it is no URL.
+        InvalidSource: *url* is not a URL.
     """
     try:
         parts = urlsplit(url)
@@ -248,10 +248,10 @@ def url_parts(url: str) -> SplitResult:
 
 def _check_url(url: object, schemes: frozenset[str]) -> None:
     if not isinstance(url, str):
-        raise InvalidSource(repr(url), "a URL is a text")
+        raise InvalidSource(repr(url), "a URL must be a string")
     parts = url_parts(url)
     shown = without_credentials(url)
     if parts.scheme not in schemes:
-        raise InvalidSource(shown, f"not a URL of a known kind ({', '.join(sorted(schemes))})")
+        raise InvalidSource(shown, f"the scheme of the URL is not supported (use one of {', '.join(sorted(schemes))})")
     if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):
-        raise InvalidSource(shown, "the URL holds credentials, and everyone can read a derivation", "use ~/.netrc")
+        raise InvalidSource(shown, "the URL contains credentials, and everyone can read a derivation", "use ~/.netrc")

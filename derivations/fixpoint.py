@@ -1,10 +1,10 @@
 """The fixed point of a stack of overlays.
 
 An overlay is a function ``overlay(final, prev) -> {"name": lambda: value}``: *prev* is the
-set as the layers below left it, *final* the set as it will be when all layers are in. Values
-are thunks, evaluated on first use and once, so an overlay may refer to anything in *final*.
-While the layers are being stacked *final* is sealed: reading it then would see a set that
-does not exist yet, and is an error instead of an old value.
+set that the layers below produce, *final* the set with all layers applied. Values are thunks,
+each evaluated at most once, on first use, so an overlay may refer to anything in *final*.
+While the layers are being stacked, *final* is sealed: it does not exist yet, so reading it
+is an error rather than an old value.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Thunks = Mapping[str, Callable[[], Any]]
 
 
 class UnknownAttribute(Error, KeyError, AttributeError):
-    """A set has no attribute of that name, asked for as an item or as an attribute."""
+    """A set has no attribute of that name, looked up as an item or as an attribute."""
 
     exit_code = 2
 
@@ -33,7 +33,7 @@ class UnknownAttribute(Error, KeyError, AttributeError):
     near: str | None
 
     def __attrs_post_init__(self) -> None:
-        # Else Python does, once it is raised, and fails: this error is frozen.
+        # Otherwise Python sets it when the error is raised, and fails, because this error is frozen.
         object.__setattr__(self, "name", self.attribute)
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ class UnknownAttribute(Error, KeyError, AttributeError):
 
     @property
     def hint(self) -> str | None:
-        """Name the attributes that are spelled nearly the same."""
+        """Suggest attributes with a similar spelling."""
         return self.near
 
 
@@ -51,25 +51,25 @@ class EagerReadError(Error):
     attribute: str
 
     def __str__(self) -> str:
-        return f"an overlay reads final.{self.attribute} while the overlays are still being put together"
+        return f"an overlay reads final.{self.attribute} before all overlays are applied"
 
     @property
     def hint(self) -> str:
-        """Show the form that works."""
+        """Show the correct form."""
         return f'write the value as a thunk: {{"name": lambda: … final.{self.attribute} …}}'
 
 
 class CycleError(Error):
-    """Attributes need each other."""
+    """Attributes depend on each other."""
 
     chain: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"attributes need each other: {' -> '.join(self.chain)}"
+        return f"attributes depend on each other: {' -> '.join(self.chain)}"
 
 
 class InvalidOverlay(Error):
-    """What an overlay returned is not a set of thunks."""
+    """An overlay does not return thunks by name."""
 
     overlay: str
     reason: str
@@ -79,7 +79,7 @@ class InvalidOverlay(Error):
 
     @property
     def hint(self) -> str:
-        """Show the form that works."""
+        """Show the correct form."""
         return 'an overlay returns {"name": lambda: value, …}'
 
 
@@ -90,9 +90,9 @@ class AttrSet(Mapping[str, Any]):
         self._thunks = thunks  # None: the layers are still being stacked
         self._values: dict[str, Any] = {}
         self._pending: list[str] = []
-        self._lock = threading.RLock()  # two threads must not take each other's evaluation for a cycle
+        self._lock = threading.RLock()  # two threads must not mistake each other's evaluation for a cycle
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 -- attributes are kernels, derivations or what users put there
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 -- attributes are kernels, derivations or anything that users add
         if self._thunks is None:
             raise EagerReadError(name)
         with self._lock:
@@ -137,7 +137,7 @@ class AttrSet(Mapping[str, Any]):
         except TypeError as error:
             if not was_refused(error):
                 raise
-            raise InvalidOverlay(_name(thunk), f"the thunk `{name}` is called without arguments ({error})") from None
+            raise InvalidOverlay(_name(thunk), f"the thunk `{name}` must take no arguments ({error})") from None
         finally:
             self._pending.pop()
 
@@ -150,29 +150,29 @@ Overlay = Callable[[AttrSet, AttrSet], Thunks]
 
 
 def fix(*overlays: Overlay) -> AttrSet:
-    """Return the set that *overlays*, lowest first, amount to.
+    """Return the fixed point of *overlays*, lowest first.
 
     Raises:
-        InvalidOverlay: an overlay returns something else than thunks by name.
+        InvalidOverlay: an overlay does not return thunks by name.
         EagerReadError: an overlay reads *final* outside a thunk.
     """
     return stack(AttrSet, overlays)
 
 
 def stack(make: Callable[[Thunks | None], S], overlays: Iterable[Callable[[S, S], Thunks]]) -> S:
-    """Return what `fix` does, as the kind of set that *make* makes of thunks."""
+    """Return the same as `fix`, as the kind of set that *make* makes from thunks."""
     final = make(None)
     thunks: dict[str, Callable[[], Any]] = {}
     for overlay in overlays:
         thunks = {**thunks, **_layer(overlay, final, make(thunks))}
-    final._unseal(thunks)  # noqa: SLF001 -- the seal is between these two alone
+    final._unseal(thunks)  # noqa: SLF001 -- only this function breaks the seal
     return final
 
 
 def each(prev: AttrSet, kind: type[T], change: Callable[[T], object]) -> Thunks:
-    """Return what an overlay returns that changes every attribute of *prev* that is of *kind*, and no other.
+    """Return the thunks of an overlay that applies *change* to every attribute of *prev* of the type *kind*.
 
-    Only the names are read now: what an attribute is, is seen when it is used.
+    Only the names are read now: the type of an attribute is checked when it is used.
     """
 
     def changed(name: str) -> Any:  # noqa: ANN401 -- as for items
@@ -183,23 +183,23 @@ def each(prev: AttrSet, kind: type[T], change: Callable[[T], object]) -> Thunks:
 
 
 def _layer(overlay: Callable[[S, S], Thunks], final: S, prev: S) -> Thunks:
-    """Return what *overlay* lays over *prev*, if it is thunks by name."""
+    """Return the thunks that *overlay* adds over *prev*, after checking them."""
     name = _name(overlay)
     try:
         layer: object = overlay(final, prev)
     except TypeError as error:
         if not was_refused(error):
             raise
-        raise InvalidOverlay(name, f"it is called as overlay(final, prev) ({error})") from None
+        raise InvalidOverlay(name, f"it must accept (final, prev) ({error})") from None
     if not isinstance(layer, Mapping):
         raise InvalidOverlay(name, f"it returned a {type(layer).__name__}")
     for key, thunk in layer.items():
         if not isinstance(key, str) or not key.isidentifier() or key.startswith("_"):
-            raise InvalidOverlay(name, f"{key!r} is no attribute name")
+            raise InvalidOverlay(name, f"{key!r} is not an attribute name")
         if hasattr(type(final), key):
-            raise InvalidOverlay(name, f"`{key}` is no attribute name: every set has a method of that name")
+            raise InvalidOverlay(name, f"`{key}` cannot be an attribute: every set has a method of that name")
         if not callable(thunk) or isinstance(thunk, type):
-            raise InvalidOverlay(name, f"`{key}` is a {type(thunk).__name__} and not a thunk")
+            raise InvalidOverlay(name, f"`{key}` is a {type(thunk).__name__}, not a thunk")
     return layer
 
 

@@ -1,7 +1,7 @@
-"""What users may write, where Python's own types allow too much; for type checkers alone.
+"""Types of arguments where Python's own types allow too much; for type checkers only.
 
-To Python a text is a sequence of texts, and True is a number. Both are mistakes wherever a definition wants a list or a number, and
-are refused when it runs; with these an editor marks them as they are written.
+In Python a string is a sequence of strings, and True is a number. Both are mistakes where a definition needs a list or
+a number, and are rejected when it runs; with these types an editor marks them as they are written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class ListOf(Protocol[T_co]):
-    """A list or a tuple, and not a text: that has no `__contains__` which takes any object."""
+    """A list or a tuple, but not a string, whose `__contains__` does not accept any object."""
 
     def __contains__(self, item: object, /) -> bool:
         """Return whether *item* is in it."""
@@ -38,9 +38,9 @@ class ListOf(Protocol[T_co]):
 
 
 class Integer(Protocol):
-    """An `int`, and not a `bool`: an attribute that can be set has exactly the type it says."""
+    """An `int`, but not a `bool`: a settable attribute is invariant in its type."""
 
-    @property  # type: ignore[override]  # which is what tells the two apart
+    @property  # type: ignore[override]  # this distinguishes the two
     def __class__(self) -> type[int]:
         """Return `int`."""
         ...

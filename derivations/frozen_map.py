@@ -1,4 +1,4 @@
-"""An immutable mapping in key order: what a derivation holds instead of a dict."""
+"""An immutable mapping in key order: used by derivations instead of a dict."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FrozenMap(Mapping[str, V]):
     def __len__(self) -> int:
         return len(self._items)
 
-    # As of a dict, and not what `Mapping` makes of the above: every evaluation asks for them, and that is slow.
+    # The dict's own methods, because every evaluation calls them and those of `Mapping` are slow.
 
     def keys(self) -> KeysView[str]:
         """Return a view of the keys, in order."""
@@ -54,7 +54,7 @@ class FrozenMap(Mapping[str, V]):
         return self._hash
 
     def __reduce__(self) -> tuple[type[FrozenMap[V]], tuple[dict[str, V]]]:
-        # Another process hashes the same keys differently, so the hash does not travel.
+        # Another process hashes the same keys differently, so the hash is not pickled.
         return FrozenMap, (self._items,)
 
     def __repr__(self) -> str:

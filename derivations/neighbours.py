@@ -1,14 +1,14 @@
-"""Whether `import store`, `import kernels` and so on find kernix' own packages.
+"""Check that `import store`, `import kernels` and so on find kernix' own packages.
 
-These are plain names, and other projects use them too: Hugging Face's `kernels`, somebody's
-`store.py`. Without this check the first import that goes wrong ends in a traceback that names
+These are plain names, and other projects use them too: Hugging Face's `kernels`, a
+user's `store.py`. Without this check the first import that goes wrong ends in a traceback that names
 neither kernix nor the other project.
 
-A name is ours if the file that Python finds is the one beside this package, and that file has
-`MARK` in it: a distribution that is installed later may overwrite it. Finding out costs a few stats
-and one read for each name. Only a problem loads more.
+A name is ours if the file that Python finds is the one beside this package and contains `MARK`:
+a distribution that is installed later may overwrite the file. The check costs a few stats
+and one read for each name. More is loaded only if there is a problem.
 
-This module imports nothing of kernix, so that it works when everything else is hidden;
+This module imports nothing else of kernix, so that it works when everything else is shadowed;
 `kernix.__main__` loads it by its path.
 """
 
@@ -45,13 +45,13 @@ _OWN_ENVIRONMENT = "in an environment of its own, such as `uv tool install`, `pi
 class Shadowed(ImportError):
     """Another project's module is imported instead of a part of kernix.
 
-    An ImportError rather than a `store.errors.Error`: `store` itself may be what is hidden.
+    An ImportError rather than a `store.errors.Error`: `store` itself may be shadowed.
 
     Attributes:
-        name: the name that is imported.
-        path: the file that Python finds; None if it finds none.
-        owner: the distribution that installed this file, with its version; None if none did.
-        hint: what to do.
+        name: The imported name.
+        path: The file that Python finds; None if it finds none.
+        owner: The distribution that installed this file, with its version; None if unknown.
+        hint: What to do.
     """
 
     def __init__(self, name: str, path: str | None, owner: str | None, hint: str) -> None:
@@ -67,7 +67,7 @@ class Shadowed(ImportError):
 
 
 def shadowed(names: Iterable[str] = FILES) -> Shadowed | None:
-    """Return what is wrong with the first of *names* that is not kernix' own; None if all are."""
+    """Return the error for the first of *names* that is not kernix' own; None if all are."""
     for name in names:
         spec = PathFinder.find_spec(name)
         found = None if spec is None else spec.origin

@@ -1,4 +1,4 @@
-"""What a Python file says of options, by its syntax alone."""
+"""The options that a Python file mentions, found by its syntax alone."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Said:
 
     Attributes:
         name: Without CONFIG_.
-        line: Where it stands.
-        is_constant: Whether it is no part of a call.
-        in_text: Whether it is a line of a text, and not a key or keyword.
-        variable: The one that it is assigned to with what it stands in; empty if there is none.
+        line: The line number.
+        is_constant: Whether it is outside of any call.
+        in_text: Whether it is a line of a string, rather than a key or keyword.
+        variable: The variable that the surrounding expression is assigned to; empty if there is none.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Said:
 
 @functools.cache
 def said_in(file: str) -> tuple[Said, ...]:
-    """Return what the Python *file* may say of options: keys of mappings, keywords, lines of texts."""
+    """Return what may be options in the Python *file*: keys of mappings, keywords, lines of strings."""
     try:
         tree = ast.parse(Path(file).read_bytes())
     except (OSError, SyntaxError, ValueError):
@@ -61,7 +61,7 @@ def _found(node: ast.AST, *, in_call: bool, variable: str) -> Iterator[Said]:
 
 
 def _assigned(node: ast.AST) -> str:
-    """Return the variable that *node* assigns to, empty if it is no assignment to one."""
+    """Return the variable that *node* assigns to; empty if *node* is not an assignment to a variable."""
     match node:
         case ast.Assign(targets=[ast.Name(name)]) | ast.AnnAssign(target=ast.Name(name)):
             return name

@@ -1,7 +1,7 @@
-"""Sources on this machine, named by what is in them now.
+"""Sources on this machine, identified by their current content.
 
-A path is read when the definition is evaluated and its tree digest becomes the derivation's
-fixed hash: an edited file is another derivation, a touched one is the same.
+A path is read when the definition is evaluated, and its tree digest becomes the derivation's
+fixed hash: editing a file changes the derivation, touching it does not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from store.path import InvalidStorePath, check_name, fitting_name
 
 
 class NoSource(Error):
-    """A path in a definition does not lead to what it should."""
+    """A path in a definition cannot be read, or is of the wrong kind."""
 
     path: Path
     reason: str
@@ -29,32 +29,32 @@ class NoSource(Error):
 
     @property
     def hint(self) -> str:
-        """Tell what a relative path is relative to."""
-        return "a relative path lies beside the Python file that names it"
+        """Say what a relative path is relative to."""
+        return "a relative path is relative to the directory of the Python file that names it"
 
 
 class UnfitName(Error):
-    """A derivation cannot be called as a file is."""
+    """The name of a file cannot be the name of a derivation."""
 
     name: str
     reason: str
     fitting: str
 
     def __str__(self) -> str:
-        return f"no derivation can be called {self.name!r}: {self.reason}"
+        return f"{self.name!r} cannot be the name of a derivation: {self.reason}"
 
     @property
     def hint(self) -> str:
-        """Tell how to give it another name."""
-        return f'`name="{self.fitting}"` gives it another one'
+        """Say how to choose another name."""
+        return f'choose another name, such as `name="{self.fitting}"`'
 
 
 def local_file(path: str | os.PathLike[str], *, name: str | None = None) -> Derivation:
-    """Return the file at *path*, which lies beside the calling file if it is relative.
+    """Return the file at *path*, relative to the directory of the calling file.
 
     Raises:
-        NoSource: there is no file.
-        UnfitName: no derivation can have its name, or *name*.
+        NoSource: there is no such file.
+        UnfitName: its name, or *name*, cannot be the name of a derivation.
     """
     place = beside_caller(path)
     if not place.is_file():
@@ -63,12 +63,12 @@ def local_file(path: str | os.PathLike[str], *, name: str | None = None) -> Deri
 
 
 def local_source(path: str | os.PathLike[str], *, name: str | None = None) -> Derivation:
-    """Return the directory at *path*, which lies beside the calling file if it is relative.
+    """Return the directory at *path*, relative to the directory of the calling file.
 
     Raises:
-        NoSource: there is no directory.
-        UnfitName: no derivation can have its name, or *name*.
-        InvalidTree: something in it is neither file, directory nor symbolic link.
+        NoSource: there is no such directory.
+        UnfitName: its name, or *name*, cannot be the name of a derivation.
+        InvalidTree: it contains something other than files, directories and symbolic links.
     """
     place = beside_caller(path)
     if not place.is_dir():
@@ -77,10 +77,10 @@ def local_source(path: str | os.PathLike[str], *, name: str | None = None) -> De
 
 
 def text_file(name: str, text: str, *, executable: bool = False) -> Derivation:
-    """Return a file called *name* that holds *text*.
+    """Return a file called *name* that contains *text*.
 
     Raises:
-        UnfitName: no derivation can have that name.
+        UnfitName: *name* cannot be the name of a derivation.
     """
     env = {"text": text}
     if executable:
@@ -113,7 +113,7 @@ def _local(place: Path, name: str | None) -> Derivation:
 
 def _checked(name: str) -> str:
     try:
-        if isinstance(name, str):  # a derivation says what else is wrong
+        if isinstance(name, str):  # the derivation itself reports other problems
             check_name(name)
     except InvalidStorePath as error:
         raise UnfitName(name, error.reason, fitting_name(name)) from None

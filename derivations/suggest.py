@@ -1,4 +1,4 @@
-"""What the user may have meant."""
+"""Suggestions for misspelled words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str | None:
-    """Return ``did you mean …?`` with the known words nearest to *word*, None when none is near."""
+    """Return ``did you mean …?`` with the known words closest to *word*, None if none is close."""
     import difflib  # noqa: PLC0415 -- start-up: only errors suggest
 
     near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)

@@ -1,7 +1,7 @@
-"""What a kernel is compiled with: a root file system, and what Kbuild has to be told.
+"""Toolchains: a root file system to compile a kernel in, and the variables to pass to Kbuild.
 
 A system such as `aarch64-linux` is where a kernel runs; the lock decides on which machines it is
-built, since it pins their packages. Where the two differ, the set with the cross compiler is used.
+built, since it pins their packages. If the two differ, the set with the cross compiler is used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class UnknownSystem(Error):
-    """Kernels are not built for, or on, such a system."""
+    """kernix does not build kernels for, or on, this system."""
 
     exit_code = 2
 
@@ -37,7 +37,7 @@ class UnknownSystem(Error):
 
     @property
     def hint(self) -> str:
-        """Name the systems that are spelled nearly the same, or all of them."""
+        """Suggest systems with a similar spelling, or list all of them."""
         return suggestion(self.name, self.known) or f"the systems are {', '.join(self.known)}"
 
 
@@ -53,26 +53,26 @@ class UnknownToolchain(Error):
 
     @property
     def hint(self) -> str:
-        """Name the toolchains that are spelled nearly the same, or all of them."""
+        """Suggest toolchains with a similar spelling, or list all of them."""
         return suggestion(self.name, TOOLCHAINS) or f"the toolchains are {', '.join(TOOLCHAINS)}"
 
 
 @attrs.frozen(kw_only=True)
 class Machine:
-    """A kind of machine, as Debian, GNU, Kbuild and QEMU call it.
+    """A kind of machine, and its names in Debian, GNU, Kbuild and QEMU.
 
     Attributes:
         debian: Debian's architecture.
-        triplet: What cross compilers' names begin with.
+        triplet: The prefix of the names of cross compilers.
         arch: Kbuild's ARCH.
         srcarch: The directory below `arch/` in the kernel's source.
-        image: The target of `make` that makes the bootable image, in a form that QEMU loads, too.
-        set_name: What the sets of packages for this machine end in.
+        image: The target of `make` for the bootable image, in a form that QEMU can also load.
+        set_name: The suffix of the package sets for this machine.
         qemu: The command that emulates it.
-        qemu_set: The set with that command.
+        qemu_set: The package set with that command.
         console: The serial console that QEMU gives it.
-        has_defconfig: Whether the defconfig of `arch` is one for it.
-        compiled_by: Debian's architecture of other machines whose own compiler makes kernels for it.
+        has_defconfig: Whether the defconfig of `arch` fits this machine.
+        compiled_by: Debian's architecture of other machines whose native compiler builds kernels for it.
     """
 
     debian: str
@@ -183,25 +183,25 @@ MACHINES: FrozenMap[Machine] = FrozenMap(
         ),
     }
 )
-"""The systems that kernels are built for, by Nix's names."""
+"""The systems that kernels can be built for, by Nix's names."""
 
 
 @attrs.frozen(kw_only=True)
 class Toolchain:
-    """What a kernel is compiled with, and where it is tried.
+    """What a kernel is compiled with, and the emulator to boot it in.
 
     Attributes:
-        root: The root file system in which everything runs.
+        root: The root file system that everything runs in.
         system: The system of the machines that build with it.
         arch: Kbuild's ARCH.
         srcarch: The directory below `arch/` in the kernel's source.
-        image: The target of `make` that makes the bootable image.
-        cross_compile: What the compiler's and the linker's names begin with; empty for the native ones.
-        qemu: The command that emulates the machine that the kernel is for.
-        qemu_set: The set of packages with that command.
-        busybox_set: The set with a static BusyBox for that machine.
+        image: The target of `make` for the bootable image.
+        cross_compile: The prefix of the names of the compiler and the linker; empty for the native ones.
+        qemu: The command that emulates the kernel's machine.
+        qemu_set: The package set with that command.
+        busybox_set: The package set with a static BusyBox for that machine.
         console: The serial console of the emulated machine.
-        flags: What else every run of `make` is given.
+        flags: Further arguments of every run of `make`.
     """
 
     root: Output
@@ -218,16 +218,16 @@ class Toolchain:
 
     @property
     def make_flags(self) -> tuple[str, ...]:
-        """Return what every run of `make` is given."""
+        """Return the arguments that every run of `make` gets."""
         cross = (f"CROSS_COMPILE={self.cross_compile}",) if self.cross_compile else ()
         return (f"ARCH={self.arch}", *cross, *self.flags)
 
 
 def named_toolchain(name: str, lock: Lock, system: str) -> Toolchain:
-    """Return the toolchain called *name*, `gcc`, `clang` or `clang-19`, as *lock* pins it, for kernels that run on *system*.
+    """Return the toolchain *name* (`gcc`, `clang` or `clang-19`), pinned by *lock*, for kernels that run on *system*.
 
     Raises:
-        UnknownToolchain: there is none of that name.
+        UnknownToolchain: there is no such toolchain.
         UnknownSystem, MissingSet, MissingPackage: as below.
     """
     check_toolchain(name)
@@ -235,7 +235,7 @@ def named_toolchain(name: str, lock: Lock, system: str) -> Toolchain:
 
 
 def check_toolchain(name: str) -> None:
-    """Raise `UnknownToolchain` if none is called *name*."""
+    """Raise `UnknownToolchain` if there is no toolchain called *name*."""
     if name not in TOOLCHAINS:
         raise UnknownToolchain(name)
 
@@ -246,7 +246,7 @@ def gcc_toolchain(lock: Lock, system: str) -> Toolchain:
 
     Raises:
         UnknownSystem: there is no such system, or the lock is for machines that cannot build.
-        MissingSet, MissingPackage: the lock does not pin all that is needed.
+        MissingSet, MissingPackage: the lock does not pin everything that is needed.
     """
     target = machine(system)
     return _toolchain(lock, target, "gcc" if _is_native(lock, target) else f"gcc-{target.set_name}")
@@ -256,12 +256,11 @@ def gcc_toolchain(lock: Lock, system: str) -> Toolchain:
 def clang_toolchain(lock: Lock, system: str, set_name: str = "clang") -> Toolchain:
     """Return Clang, LLD and LLVM's tools as *lock* pins them in the set *set_name*, for kernels that run on *system*.
 
-    One Clang compiles for all machines: what it is for it learns from CROSS_COMPILE, in old versions of Linux by
-    nothing else.
+    One Clang compiles for all machines. CROSS_COMPILE selects the target; old versions of Linux know no other way.
 
     Raises:
         UnknownSystem: there is no such system, or the lock is for machines that cannot build.
-        MissingSet, MissingPackage: the lock does not pin all that is needed.
+        MissingSet, MissingPackage: the lock does not pin everything that is needed.
     """
     return _toolchain(lock, machine(system), set_name, "LLVM=1")
 
@@ -283,18 +282,18 @@ def _toolchain(lock: Lock, target: Machine, set_name: str, *flags: str) -> Toolc
 
 
 def _is_native(lock: Lock, target: Machine) -> bool:
-    """Return whether the own compiler of the machines that *lock* is for makes kernels for *target*."""
+    """Return whether the native compiler of the machines that *lock* is for builds kernels for *target*."""
     return _builders(lock, target.debian) in {target.debian, target.compiled_by}
 
 
 def _builders(lock: Lock, default: str) -> str:
-    """Return Debian's architecture of the machines that *lock* pins programs for; *default* if it pins none."""
+    """Return Debian's architecture of the machines that *lock* pins programs for; *default* if it pins no programs."""
     programs = (name for name in lock.sets if name.startswith(("gcc", "clang", "qemu")))
     return next((lock.architecture(name) for name in programs), default)
 
 
 TOOLCHAINS = ("gcc", *(name for name in SETS if name.startswith("clang")))
-"""What `named_toolchain` knows; the first is what kernels are compiled with that do not say."""
+"""The names that `named_toolchain` accepts; the first is the default."""
 
 
 def machine(system: str) -> Machine:
@@ -310,10 +309,10 @@ def machine(system: str) -> Machine:
 
 
 def system_of(architecture: str) -> str:
-    """Return the system that Debian's *architecture* is.
+    """Return the system with Debian's *architecture*.
 
     Raises:
-        UnknownSystem: kernels are not built on it.
+        UnknownSystem: kernix does not build kernels on it.
     """
     for name, it in MACHINES.items():
         if it.debian == architecture:

@@ -1,4 +1,4 @@
-"""One tree out of many, by hard links: what a root file system is made of."""
+"""Unions: many trees joined into one by hard links, such as a root file system."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 REMOVED = "/removed"
-"""Where a union is given the list of what it leaves out, if that is not known before something is built."""
+"""The mount point of the list of paths to leave out, for a list that is itself built."""
 
 USR_MERGE: Mapping[str, str] = FrozenMap(
     {name: f"usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")}
@@ -36,14 +36,14 @@ def _paths(values: Iterable[str]) -> tuple[str, ...]:
 
 @attrs.frozen(kw_only=True)
 class Layout:
-    """What a union has besides its inputs' files, and what it does without.
+    """What a union adds to its inputs' files, and what it leaves out.
 
     Attributes:
-        merge: Top-level directories whose files go elsewhere and which become symbolic links.
+        merge: Top-level directories whose files move elsewhere and which become symbolic links.
         links: Symbolic links to make, path to target; they replace what the inputs have there.
         files: Files to write, path to text; they replace what the inputs have there.
         directories: Directories that exist even if no input has them.
-        exclude: Paths of the inputs that are left out, with all that is below them.
+        exclude: Paths of the inputs to leave out, with everything below them.
     """
 
     merge: FrozenMap[str] = attrs.field(factory=FrozenMap, converter=_texts)
@@ -64,15 +64,15 @@ def union(
 ) -> Derivation:
     """Return the tree that has every file of *inputs*, shared with them.
 
-    Where two inputs have different things at one path, it is an error that names both, or with
-    *conflicts* `last` the later input's is taken. *removed* is a file with further paths to leave out, one a line.
+    If two inputs differ at a path, that is an error that names both; with *conflicts* `last` the later
+    input wins. *removed* is a file with further paths to leave out, one per line.
 
     Raises:
-        InvalidDerivation: *inputs* are no list of such.
+        InvalidDerivation: *inputs* is not a list.
     """
     given: object = inputs
     if not isinstance(given, Iterable) or isinstance(given, str):
-        raise InvalidDerivation(name, (f"its inputs are a list of derivations, not {inputs!r}",))
+        raise InvalidDerivation(name, (f"its inputs must be a list of derivations, not {inputs!r}",))
     layout = layout or Layout()
     members: dict[str, object] = {
         "merge": dict(layout.merge),

@@ -1,4 +1,4 @@
-"""A tree out of an archive."""
+"""Trees unpacked from archives."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def unpack(
     """Return the tree in *archive*: tar, plain or compressed with gzip, bzip2, xz or zstd.
 
     Args:
-        archive: The archive, or a tree in which *member* is one.
-        name: What the tree is called; by default as the archive, without suffixes.
-        member: Where in the input the archive lies, if the input is a tree.
-        strip: How many leading directories are left out; everything must lie below one name there.
-        max_size: To how many bytes it may unpack, 0 for any number; by default to a hundred times its own size, and at
-            least 256 MiB. It is no part of the key.
+        archive: The archive, or a tree that contains it as *member*.
+        name: The name of the tree; by default that of the archive, without suffixes.
+        member: The path of the archive in the input, if the input is a tree.
+        strip: The number of leading directories to leave out; each must contain everything.
+        max_size: The largest size in bytes that it may unpack to, 0 for no limit; by default a hundred times the size
+            of the archive, and at least 256 MiB. It is not part of the key.
 
     Raises:
-        InvalidDerivation: *archive* is something else.
+        InvalidDerivation: *archive* is not a derivation or an output.
     """
     output: object = archive.out if isinstance(archive, Derivation) else archive
     if not isinstance(output, Output):
-        problem = f"an archive is a derivation, such as local_file(name), not {archive!r}"
+        problem = f"an archive must be a derivation, such as local_file(name), not {archive!r}"
         raise InvalidDerivation("unpack", (problem,))
     env = {"strip": str(strip)}
     if member is not None:
@@ -54,10 +54,10 @@ def unpack(
 
 
 def without_suffixes(name: str) -> str:
-    """Return *name* without what says that it is an archive."""
+    """Return *name* without the suffix of an archive."""
     return _SUFFIX.sub("", name)
 
 
 def is_archive(name: str) -> bool:
-    """Return whether *name* says that it is an archive that `unpack` reads."""
+    """Return whether *name* has the suffix of an archive that `unpack` reads."""
     return _SUFFIX.search(name) is not None

@@ -1,4 +1,4 @@
-"""Kernel versions, and the release that a build of one calls itself."""
+"""Kernel versions, and the release name of a build of one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import attrs
 from store.errors import Error
 
 
-# As long as the numbers and the text of a kernel's release can be (Makefile: uts_len is 64).
+# The limits are those of a kernel's release (Makefile: uts_len is 64).
 _VERSION = re.compile(
     r"(\d{1,5})\.(\d{1,5})(?:\.(\d{1,5})((?:\.[0-9A-Za-z]{1,20}){0,3}))?"  # 6.12, 6.12.64, 6.6.87.2, 6.6.130.mshv1
     r"(?:[-~](rc\d{1,5}))?"  # 6.19-rc4; Debian has 6.19~rc4
@@ -31,15 +31,15 @@ class InvalidVersion(Error):
 
     @property
     def hint(self) -> str:
-        """Show the forms that are understood."""
+        """Show the accepted forms."""
         if isinstance(self.text, int | float):
             # As numbers, 6.10 and 6.1 are the same.
-            return f'a version is a text, not a number: write "{self.text}"'
+            return f'a version is a string, not a number: write "{self.text}"'
         return "versions look like 6.12, 6.12.64, 6.6.87.2, 6.19-rc4, 6.1.55-custom, or 6.10.6+bpo"
 
 
 class TreeOfOtherVersion(Error):
-    """A tree is of another version of Linux than its definition says."""
+    """A tree has another version of Linux than its definition says."""
 
     exit_code: ClassVar[int] = 100
 
@@ -48,11 +48,11 @@ class TreeOfOtherVersion(Error):
     tree: str
 
     def __str__(self) -> str:
-        return f"{self.name}: the source is Linux {self.tree}, and `version` says {self.version}"
+        return f"{self.name}: the source is Linux {self.tree}, but `version` says {self.version}"
 
     @property
     def hint(self) -> str:
-        """Say what to correct: all that hangs on the version, conditions on it among them, follows from that."""
+        """Say what to correct: everything that depends on the version, such as conditions, follows from it."""
         return f'write version="{self.tree}"'
 
 
@@ -64,10 +64,10 @@ class Version:
     Attributes:
         major: Its first number.
         minor: Its second number.
-        patch: Its third number; None if there is none.
-        extra: What a vendor's tree has behind that, such as `.2` or `.mshv1`: it is in the tree's own EXTRAVERSION.
+        patch: Its third number; None if absent.
+        extra: What a vendor's tree adds to that, such as `.2` or `.mshv1`: part of the tree's own EXTRAVERSION.
         candidate: The release candidate, such as `-rc4`.
-        suffix: What a packager put behind all of it, such as `31-generic` or `+bpo`.
+        suffix: What a packager appends to all of it, such as `31-generic` or `+bpo`.
     """
 
     major: int
@@ -79,10 +79,10 @@ class Version:
 
     @classmethod
     def parse(cls, text: object) -> Version:
-        """Return the version that *text* stands for.
+        """Return the version written as *text*.
 
         Raises:
-            InvalidVersion: it stands for none.
+            InvalidVersion: *text* is not a version.
         """
         match = _VERSION.fullmatch(text) if isinstance(text, str) else None
         if match is None:
@@ -98,7 +98,7 @@ class Version:
 
     @property
     def release(self) -> str:
-        """Return what `make kernelrelease` says of an unchanged tree: always three numbers."""
+        """Return what `make kernelrelease` prints for an unchanged tree: always three numbers."""
         return f"{self.major}.{self.minor}.{self.patch or 0}{self.extra}{self.candidate}"
 
     def __lt__(self, other: Version) -> bool:
@@ -108,7 +108,7 @@ class Version:
         number = int(self.candidate.removeprefix("-rc") or 0)
         numbers = (self.major, self.minor, self.patch or 0, not self.candidate, number)
         extra = tuple((0, int(it), it) if it.isdecimal() else (1, 0, it) for it in self.extra.split(".")[1:])
-        # What is left tells apart 6.12 and 6.12.0: versions that differ must not compare as equal.
+        # The last two distinguish 6.12 from 6.12.0: versions that differ must not compare as equal.
         return (*numbers, extra, self.suffix, self.patch is not None, self.candidate)
 
 
@@ -116,21 +116,21 @@ _NUMBERS = re.compile(r"(\d{1,5})\.(\d{1,5})(?:\.(\d{1,5}))?", re.ASCII)
 
 
 def check_tree(name: str, version: str, tree: str, directory: str = "") -> None:
-    """Check that the *version* which the kernel *name* is said to have is that of its *tree*.
+    """Check that the *version* given for the kernel *name* is that of its *tree*.
 
-    Whoever says what the modules *directory* of such a tree is called means it, within one series. A tree that does not
-    say its version is believed to be of any.
+    An explicit name for the modules *directory* that matches the tree is taken as deliberate, within one series. A tree
+    that does not state its version passes.
 
     Raises:
-        TreeOfOtherVersion: the tree is of another version.
+        TreeOfOtherVersion: the tree has another version.
     """
     found = _NUMBERS.match(tree)
     if not version or found is None:
         return
-    said, named = Version.parse(version), _NUMBERS.match(directory)
-    numbers, real = (said.major, said.minor, said.patch or 0), _numbers(found)
-    is_meant = named is not None and _numbers(named) == real and numbers[:2] == real[:2]
-    if numbers != real and not is_meant:
+    given, named = Version.parse(version), _NUMBERS.match(directory)
+    numbers, actual = (given.major, given.minor, given.patch or 0), _numbers(found)
+    is_deliberate = named is not None and _numbers(named) == actual and numbers[:2] == actual[:2]
+    if numbers != actual and not is_deliberate:
         raise TreeOfOtherVersion(name, version, tree)
 
 

@@ -1,6 +1,6 @@
-"""Who calls: paths and places that belong to the user's own Python, not to kernix.
+"""The caller: paths and places in the user's own Python code, not in kernix.
 
-place     the file and line that an option or a call is written in, shown in errors and accounts
-beside    a relative path in a definition means a file beside that definition
+place     the file and line of an option or a call, shown in errors and accounts
+beside    relative paths in a definition, which are relative to the definition's file
 refused   whether a call failed, or its arguments did not fit
 """

@@ -1,4 +1,4 @@
-"""Paths in a definition mean a place beside the file that says them, not the working directory."""
+"""Paths in a definition are relative to the file that contains it, not to the working directory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GENERATED = "<attrs generated"
 
 
 class NotAPath(Error):
-    """A definition gives something else where the name of a file or a directory belongs."""
+    """A definition passes something else where the name of a file or a directory is expected."""
 
     value: object
 
@@ -28,14 +28,14 @@ class NotAPath(Error):
 
 
 def beside_caller(path: str | os.PathLike[str], depth: int = 1) -> Path:
-    """Return the absolute path that *path* means to the code *depth* calls above the caller of this.
+    """Return *path* as an absolute path, relative to the code *depth* calls above the caller.
 
-    A relative path lies beside the Python file of that code; where there is no file, as at an
-    interactive prompt, it lies in the working directory. The methods that attrs generates do
-    not count as calls.
+    A relative path is relative to the directory of that code's Python file or, if it has no file, as at an
+    interactive prompt, to the working directory. The methods that attrs generates do not
+    count as calls.
 
     Raises:
-        NotAPath: *path* is something else.
+        NotAPath: *path* is not a path.
     """
     if not isinstance(path, str | os.PathLike):
         raise NotAPath(path)

@@ -1,8 +1,8 @@
-"""Where in the user's Python something was said: a file's name and a line.
+"""Places in the user's Python code: a file's name and a line.
 
-What is told of an option is the line of its key, where the file's syntax shows it; else the
-line of the call that it was given to. The file is read only when a place is shown: neither a
-definition that is sound nor its key depends on where it stands.
+The place of an option is the line of its key, if the file's syntax shows it, or else the
+line of the call that it was passed to. The file is read only when a place is shown: neither
+a valid definition nor its key depends on its place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Place:
-    """A call in a Python file, from its first line to its last, and the variables that hold what it was given."""
+    """A call in a Python file, from its first line to its last, and the variables that hold its argument."""
 
     file: str
     first: int
@@ -31,7 +31,7 @@ class Place:
     variables: tuple[str, ...] = ()
 
     def of(self, option: str, *, in_text: bool = False) -> str:
-        """Return where *option* is said, as a key or in a line of a text: in the variable given, the call or a constant."""
+        """Return where *option* is written, as a key or in a string: in the variable, the call or a constant."""
         from derivations.option_lines import said_in  # noqa: PLC0415 -- start-up: only errors and accounts show places
 
         name = option.removeprefix("CONFIG_")
@@ -48,7 +48,7 @@ class Place:
 
 @attrs.frozen
 class Spot:
-    """Where a call says an option; its text is made when it is asked for."""
+    """The place of an option in a call; its text is computed on demand."""
 
     call: Place
     option: str
@@ -59,9 +59,10 @@ class Spot:
 
 
 def calling_place(machinery: Collection[str], given: object = None) -> Place | None:
-    """Return where the nearest call stands that is in no module of *machinery*; None where there is no file.
+    """Return the nearest call outside of the modules *machinery*; None if it has no file.
 
-    *given* is what the call was given, which a variable there may hold. What attrs does or generates is never such a call.
+    *given* is the argument of the call, which a variable of the caller may hold. Calls made by attrs, or by code that
+    it generates, are skipped.
     """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 -- inspect costs 10 ms of start-up to wrap this
     while frame is not None and _is_machinery(frame, machinery):
@@ -75,7 +76,7 @@ def calling_place(machinery: Collection[str], given: object = None) -> Place | N
 
 
 def _variables(frame: FrameType, given: object) -> tuple[str, ...]:
-    """Return the names under which *frame* knows *given*."""
+    """Return the names of the variables of *frame* that hold *given*."""
     if given is None:
         return ()
     return tuple(name for name, it in {**frame.f_globals, **frame.f_locals}.items() if it is given)

@@ -1,11 +1,11 @@
-"""Telling apart a function that fails from one that cannot be called so."""
+"""Tell a function that fails from one that was called with the wrong arguments."""
 
 from __future__ import annotations
 
 
 def was_refused(error: TypeError) -> bool:
-    """Return whether *error*, caught around one call, says that the arguments do not fit, and not that the function failed.
+    """Return whether *error*, caught around a call, means that the arguments do not fit, not that the function failed.
 
-    Then nothing of the function has run, and its author's file is in no traceback: the error must say whose it is.
+    In that case the function has not run, and the traceback does not show its file: the error must name the function.
     """
     return error.__traceback__ is not None and error.__traceback__.tb_next is None

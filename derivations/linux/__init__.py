@@ -2,6 +2,6 @@
 
     arguments ──▶ kernel.Kernel ──graph──▶ tree ──▶ configuration ──▶ out, modules, dev, debug
 
-`patch` makes the tree, `requested` collects what is asked of the configuration, `module`, `dkms` and `packages` build
-modules from outside, `boot` and `shell` use the result, `pins` and `releases` know kernel.org.
+`patch` produces the tree, `requested` collects the requests for the configuration, `module`, `dkms` and `packages`
+build external modules, `boot` and `shell` use the result, `pins` and `releases` deal with kernel.org.
 """

@@ -1,4 +1,4 @@
-"""What a kernel is made from: the arguments of `make_linux`, checked and in one form."""
+"""The arguments of `make_linux`, validated and normalised."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ _ELSEWHERE = {
     "extra_options": "extra_config",
     "supported_systems": "systems",
 }
-"""What other systems call our arguments."""
-_MAX_NAME_LENGTH = 80  # what is made of a kernel puts version and purpose behind its name
+"""Our arguments by their names in other systems."""
+_MAX_NAME_LENGTH = 80  # derivations made from a kernel append its version and a purpose
 
 
 class UnknownArgument(Error):
@@ -76,12 +76,12 @@ class UnknownArgument(Error):
 
     @property
     def hint(self) -> str | None:
-        """Name the arguments that are spelled nearly the same."""
+        """Suggest arguments with a similar spelling."""
         return self.near
 
 
 class InvalidArgument(Error):
-    """An argument of a kernel function has a value that cannot be."""
+    """An argument of a kernel function has an invalid value."""
 
     argument: str
     reason: str
@@ -91,11 +91,11 @@ class InvalidArgument(Error):
 
 
 def _is(kind: Any, what: str) -> Callable[[object, attrs.Attribute[Any], object], None]:  # noqa: ANN401 -- a type, or types
-    """Return a validator that lets pass what is of *kind*, and says that anything else is no *what*."""
+    """Return a validator that accepts values of *kind*, and says that anything else is not *what*."""
 
     def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
         if not isinstance(value, kind):
-            raise InvalidArgument(field.name, f"{value!r} is no {what}")
+            raise InvalidArgument(field.name, f"{value!r} is not {what}")
 
     return check
 
@@ -107,23 +107,23 @@ def _version(value: Any) -> str:  # noqa: ANN401 -- a converter takes what the u
 
 def _name(value: Any) -> str:  # noqa: ANN401 -- as above
     if not isinstance(value, str):
-        raise InvalidArgument("name", f"{value!r} is no text")
+        raise InvalidArgument("name", f"{value!r} is not a string")
     if len(value) > _MAX_NAME_LENGTH:
         raise InvalidArgument("name", f"it is longer than {_MAX_NAME_LENGTH} characters")
     try:
         return check_name(value)
     except InvalidStorePath as error:
-        raise InvalidArgument("name", f"{value!r} cannot be one: {error.reason}") from None
+        raise InvalidArgument("name", f"{value!r} is not a valid name: {error.reason}") from None
 
 
 def _patches(value: Any) -> tuple[Patch, ...]:  # noqa: ANN401 -- as above
     if not isinstance(value, list | tuple):
-        raise InvalidArgument("patches", f"it is a list such as [Patch(name, file)], not {value!r}")
+        raise InvalidArgument("patches", f"it must be a list such as [Patch(name, file)], not {value!r}")
     if wrong := [it for it in value if not isinstance(it, Patch)]:
         raise InvalidArgument("patches", f"{wrong[0]!r} is not a patch; write Patch(name, file)")
     names = [it.name for it in value]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InvalidArgument("patches", f"{', '.join(twice)} stands twice")
+        raise InvalidArgument("patches", f"{', '.join(twice)} {'are' if twice[1:] else 'is'} listed twice")
     return tuple(value)
 
 
@@ -132,14 +132,14 @@ def _source(value: Any) -> Output:  # noqa: ANN401 -- as above
         return value.out
     if not isinstance(value, Output):
         raise InvalidArgument(
-            "source", f"{value!r} is no derivation; use fetch_url, fetch_git, local_source or another one"
+            "source", f"{value!r} is not a derivation; use fetch_url, fetch_git, local_source or another one"
         )
     return value
 
 
 def _flags(value: Any) -> tuple[str, ...]:  # noqa: ANN401 -- as above
     if not isinstance(value, list | tuple):
-        raise InvalidArgument("make_flags", f"it is a list such as ['KCFLAGS=-O3'], not {value!r}")
+        raise InvalidArgument("make_flags", f"it must be a list such as ['KCFLAGS=-O3'], not {value!r}")
     for flag in value:
         if not isinstance(flag, str) or not _FLAG.fullmatch(flag) or not flag.isprintable():
             raise InvalidArgument("make_flags", f"{flag!r} is not of the form NAME=value")
@@ -156,7 +156,7 @@ def _base(value: Any) -> str | Output:  # noqa: ANN401 -- as above
         return value.out
     if isinstance(value, str) and not _TARGET.fullmatch(value):
         raise InvalidArgument(
-            "base", f"{value!r} is neither a configuration target such as `defconfig` nor a file that exists"
+            "base", f"{value!r} is neither a configuration target such as `defconfig` nor an existing file"
         )
     if not isinstance(value, str | Output):
         raise InvalidArgument("base", f"{value!r} is neither a configuration target nor a file")
@@ -170,14 +170,14 @@ def _hardware(_: object, __: attrs.Attribute[Any], value: object) -> None:
 
     if not isinstance(value, Snapshot):
         raise InvalidArgument(
-            "hardware", f"{value!r} is neither a snapshot of a machine, such as `kernix detect` makes, nor a file"
+            "hardware", f"{value!r} is neither a hardware snapshot, as `kernix detect` makes, nor a file"
         )
     value.checked()
 
 
 def _keep_modules(value: Any) -> tuple[str, ...]:  # noqa: ANN401 -- as above
     if not isinstance(value, list | tuple):
-        raise InvalidArgument("keep_modules", f"it is a list such as ['zram', 'USB_SERIAL*'], not {value!r}")
+        raise InvalidArgument("keep_modules", f"it must be a list such as ['zram', 'USB_SERIAL*'], not {value!r}")
     if wrong := [it for it in value if not isinstance(it, str) or not _GLOB.fullmatch(it)]:
         raise InvalidArgument(
             "keep_modules", f"{wrong[0]!r} is neither a module nor an option, nor a pattern of such names"
@@ -204,13 +204,13 @@ def _extra_version(value: Any) -> str:  # noqa: ANN401 -- as above
 
 def _mod_dir_version(value: Any) -> str:  # noqa: ANN401 -- as above
     if not isinstance(value, str) or not _RELEASE.fullmatch(value) or not value[:1].isdigit():
-        raise InvalidArgument("mod_dir_version", f"{value!r} is no kernel release")
+        raise InvalidArgument("mod_dir_version", f"{value!r} is not a kernel release")
     return value
 
 
 def _features(value: Any) -> FrozenMap[bool]:  # noqa: ANN401 -- as above
     if not isinstance(value, Mapping) or not all(isinstance(it, str) for it in value):
-        raise InvalidArgument("features", f"{value!r} does not say by name what is true and what false")
+        raise InvalidArgument("features", f"it must be a mapping from names to True or False, not {value!r}")
     if wrong := [it for it in value.values() if not isinstance(it, bool)]:
         raise InvalidArgument("features", f"{wrong[0]!r} is neither True nor False")
     return FrozenMap(value)
@@ -218,7 +218,7 @@ def _features(value: Any) -> FrozenMap[bool]:  # noqa: ANN401 -- as above
 
 def _systems(value: Any) -> tuple[str, ...]:  # noqa: ANN401 -- as above
     if not isinstance(value, list | tuple) or not value or not all(isinstance(it, str) for it in value):
-        raise InvalidArgument("systems", f"it is a list such as ['x86_64-linux'], not {value!r}")
+        raise InvalidArgument("systems", f"it must be a list such as ['x86_64-linux'], not {value!r}")
     for system in value:
         machine(system)
     return tuple(sorted(set(value)))
@@ -231,18 +231,18 @@ class Arguments:
     version: str = attrs.field(converter=_version)
     source: Output = attrs.field(converter=_source)
     name: str = attrs.field(default="linux", converter=_name)
-    description: str = attrs.field(default="", validator=_is(str, "text"))
+    description: str = attrs.field(default="", validator=_is(str, "a string"))
     systems: tuple[str, ...] = attrs.field(default=(USUAL_SYSTEM,), converter=_systems)
     base: str | Output = attrs.field(default="defconfig", converter=_base)
     extra_config: tuple[Fragment, ...] = attrs.field(default=(), converter=_extra_config)
-    enable_common_config: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
-    auto_modules: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
-    prefer_builtin: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
-    ignore_config_errors: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
-    exact: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
-    strict_base: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
+    enable_common_config: bool = attrs.field(default=False, validator=_is(bool, "True or False"))
+    auto_modules: bool = attrs.field(default=False, validator=_is(bool, "True or False"))
+    prefer_builtin: bool = attrs.field(default=False, validator=_is(bool, "True or False"))
+    ignore_config_errors: bool = attrs.field(default=False, validator=_is(bool, "True or False"))
+    exact: bool = attrs.field(default=False, validator=_is(bool, "True or False"))
+    strict_base: bool = attrs.field(default=False, validator=_is(bool, "True or False"))
     hardware: Snapshot | None = attrs.field(default=None, validator=_hardware)
-    only_hardware: bool = attrs.field(default=False, validator=_is(bool, "truth value"))
+    only_hardware: bool = attrs.field(default=False, validator=_is(bool, "True or False"))
     keep_modules: tuple[str, ...] = attrs.field(default=(), converter=_keep_modules)
     patches: tuple[Patch, ...] = attrs.field(default=(), converter=_patches)
     extra_version: str = attrs.field(default="", converter=_extra_version)
@@ -250,31 +250,29 @@ class Arguments:
     features: FrozenMap[bool] = attrs.field(factory=FrozenMap, converter=_features)
     mod_dir_version: str | None = attrs.field(default=None, converter=attrs.converters.optional(_mod_dir_version))
     toolchain: Toolchain | str = attrs.field(default=TOOLCHAINS[0], validator=_toolchain)
-    context: Context | None = attrs.field(default=None, validator=_is(Context | None, "context"))
-    compilations: int | None = attrs.field(default=None, validator=_is(int | None, "number"))
+    context: Context | None = attrs.field(default=None, validator=_is(Context | None, "a Context"))
+    compilations: int | None = attrs.field(default=None, validator=_is(int | None, "an integer"))
 
     def __attrs_post_init__(self) -> None:
         if self.exact and isinstance(self.base, str):
-            raise InvalidArgument("exact", f"it needs a whole .config as base, not the target {self.base!r}")
+            raise InvalidArgument("exact", f"it requires a complete .config as base, not the target {self.base!r}")
         if self.strict_base and isinstance(self.base, str):
-            raise InvalidArgument("strict_base", f"it needs a file as base, not the target {self.base!r}")
+            raise InvalidArgument("strict_base", f"it requires a file as base, not the target {self.base!r}")
         if self.only_hardware and self.hardware is None:
-            raise InvalidArgument(
-                "only_hardware", "it needs `hardware`: a snapshot of the machines, or the file that it is in"
-            )
+            raise InvalidArgument("only_hardware", "it requires `hardware`: a snapshot of the machines, or its file")
         if self.only_hardware and self.strict_base:
             raise InvalidArgument(
-                "only_hardware", "it drops modules that the base asks for, so the base cannot be strict"
+                "only_hardware", "it drops modules that the base requests, so the base cannot be strict"
             )
         if self.keep_modules and not self.only_hardware:
-            raise InvalidArgument("keep_modules", "it is for `only_hardware=True`; otherwise all modules stay")
+            raise InvalidArgument("keep_modules", "it requires `only_hardware=True`; otherwise all modules are kept")
 
 
 NAMES = tuple(field.name for field in attrs.fields(Arguments))
 
 
 def check_names(function: str, given: Iterable[str], known: Collection[str] = NAMES) -> None:
-    """Raise `UnknownArgument` for the first of *given* that *function*, which takes *known*, does not take."""
+    """Raise `UnknownArgument` for the first of *given* that is not one of the *known* arguments of *function*."""
     for name in given:
         if name not in known:
             raise UnknownArgument(function, name, _meant(name, known))
@@ -290,10 +288,10 @@ def base_file(file: Path) -> Derivation:
     """Return the configuration *file* as a derivation, decompressed if it is compressed.
 
     Raises:
-        NoSource: there is no file.
+        NoSource: there is no such file.
         InvalidFragment: it is damaged.
     """
-    from derivations.kconfig.language.compressed import is_compressed  # noqa: PLC0415 -- start-up: few kernels begin with a file
+    from derivations.kconfig.language.compressed import is_compressed  # noqa: PLC0415 -- start-up: few kernels start from a file
 
     found = local_file(file, name=fitting_name(file.name))
     data = bytes_of(file)
@@ -301,14 +299,15 @@ def base_file(file: Path) -> Derivation:
 
 
 def check_base(file: Path, arguments: Arguments) -> None:
-    """Check the configuration *file* that *arguments* begin with.
+    """Check the configuration *file* that is the base of *arguments*.
 
     Raises:
-        IncompleteConfig: it is a whole `.config`, but not all of it.
-        ForeignConfig: it is a whole `.config` for another architecture.
-        MinimalConfig, ConfigOfOtherVersion: it is none, or one for another version, and nothing of it may change.
+        IncompleteConfig: it is a `.config` that is cut off.
+        ForeignConfig: it is a `.config` for another architecture.
+        MinimalConfig, ConfigOfOtherVersion: the configuration must be exact, but the file is not a complete `.config`,
+            or is for another version.
     """
-    from derivations.kconfig.language.grammar import remark_on  # noqa: PLC0415 -- start-up: few kernels begin with a file
+    from derivations.kconfig.language.grammar import remark_on  # noqa: PLC0415 -- start-up: few kernels start from a file
     from derivations.kconfig.language.header import (  # noqa: PLC0415 -- as above
         check_architecture,
         check_complete,
@@ -330,7 +329,7 @@ def snapshot(file: Path) -> Snapshot:
 
     Raises:
         NoSource: there is no such file.
-        InvalidSnapshot: there is something else in it.
+        InvalidSnapshot: it does not contain a snapshot.
     """
     from derivations.hardware.snapshot import Snapshot  # noqa: PLC0415 -- start-up: few kernels are for one machine
 
@@ -338,7 +337,7 @@ def snapshot(file: Path) -> Snapshot:
 
 
 def is_file_name(base: object) -> bool:
-    """Return whether *base* names a file, and not a target of `make`."""
+    """Return whether *base* names a file rather than a target of `make`."""
     return (
         isinstance(base, Path)
         or (isinstance(base, str) and ("/" in base or "." in base))

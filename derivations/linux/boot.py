@@ -1,12 +1,12 @@
-"""Boot a kernel in QEMU, and believe only what its guest says.
+"""Boot a kernel in QEMU, and trust only the output of its guest.
 
 The test is a derivation: QEMU from pinned packages runs in the sandbox with an initramfs whose
 init prints a line that neither the firmware, nor the kernel, nor its command line contains.
-Without that line, with the expected release in it, the test fails, however QEMU ends.
+Without that line, with the expected release in it, the test fails, regardless of how QEMU exits.
 
-Where the builder has /dev/kvm it tries that first, and emulation if anything goes wrong with it: on some machines
-/dev/kvm opens, runs a few instructions, and then hangs every kernel. It reports such a machine to the realiser
-(`derivations.realise.kvm`), which keeps /dev/kvm from later boots.
+If /dev/kvm is available, the builder tries it first, and falls back to emulation if anything goes wrong: on some
+machines /dev/kvm opens, runs a few instructions, and then hangs every kernel. The builder reports such a machine to the
+realiser (`derivations.realise.kvm`), which withholds /dev/kvm from later boots.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class BootPatience:
-    """Seconds after which a machine is given up: without a first word, silent after that, and in all."""
+    """Timeouts in seconds for a guest: until its first output, between outputs, and in total."""
 
     first: int
     quiet: int
@@ -41,13 +41,13 @@ class BootPatience:
 
 
 WITH_KVM = BootPatience(first=15, quiet=30, whole=90)
-"""A kernel that KVM runs writes to its console within a second and is through in five, a large one on a busy machine in 30."""
+"""With KVM, a kernel writes to its console within a second and finishes in five, a large one on a busy machine in 30."""
 
 EMULATED = BootPatience(first=300, quiet=300, whole=300)
-"""Emulation of a large kernel on a busy machine takes one of these minutes or two, its decompression among them."""
+"""Emulating a large kernel on a busy machine takes a minute or two, including its decompression."""
 
 TIMEOUT = WITH_KVM.whole + EMULATED.whole + 60
-"""Seconds after which the builder itself is taken to hang."""
+"""Seconds after which the builder itself is considered to hang."""
 
 _OPTIONS = ("BINFMT_ELF", "BINFMT_SCRIPT", "BLK_DEV_INITRD", "TTY")
 _CONSOLE_OPTIONS = {
@@ -59,7 +59,7 @@ _CONSOLE_OPTIONS = {
     "s390": ("SCLP_CONSOLE", "SCLP_TTY"),
     "x86": ("SERIAL_8250_CONSOLE",),
 }
-"""By the directory in `arch/`: the drivers of the console that QEMU's machine has, and what else its kernels need."""
+"""By the directory in `arch/`: the drivers for the console of QEMU's machine, and other options its kernels need."""
 
 SENTINEL = "KERNIX-GUEST"
 
@@ -70,7 +70,7 @@ _INIT = f"""#!/bin/busybox sh
 /bin/busybox printf '\\n{SENTINEL} release=%s\\n{SENTINEL} uname=%s\\n' "$(/bin/busybox uname -r)" "$(/bin/busybox uname -a)"
 /bin/busybox reboot -f
 """
-# A reboot and not a power-off: QEMU ends on it (-no-reboot), and it needs no ACPI, which a small kernel lacks.
+# A reboot rather than a power-off: QEMU exits on it (-no-reboot), and it does not need ACPI, which a small kernel lacks.
 
 
 def boot_test(name: str, kernel: Output, release: str, toolchain: Toolchain, lock: Lock) -> Derivation:
@@ -99,25 +99,25 @@ def boot_test(name: str, kernel: Output, release: str, toolchain: Toolchain, loc
 
 
 def is_boot_test(derivation: Derivation) -> bool:
-    """Return whether *derivation* is a test as `boot_test` makes them."""
+    """Return whether *derivation* is a test made by `boot_test`."""
     return derivation.builder == SHELL and derivation.args[: len(_SCRIPT)] == _SCRIPT
 
 
 def needed_options(toolchain: Toolchain) -> tuple[str, ...]:
-    """Return the options that a kernel must have built in for its guest to be heard: console, initramfs, BusyBox."""
+    """Return the options that a kernel must have built in for a boot test: console, initramfs, BusyBox."""
     return (*_OPTIONS, *_CONSOLE_OPTIONS[toolchain.srcarch])
 
 
 def _has_kvm(toolchain: Toolchain) -> bool:
-    """Return whether KVM of the machine that boots could run the kernel: both are x86.
+    """Return whether KVM on the machine that runs the test could run the kernel: both must be x86.
 
-    Other machines would need another processor and interrupt controller than QEMU emulates.
+    Other machines would need a processor and an interrupt controller that differ from those QEMU emulates.
     """
     return toolchain.srcarch == machine(toolchain.system).srcarch == "x86"
 
 
 def initramfs(lock: Lock, toolchain: Toolchain) -> Derivation:
-    """Return the initramfs that says which kernel it runs on, and powers off."""
+    """Return the initramfs that prints which kernel it runs on, and reboots."""
     busybox = fetch_deb(lock.package(toolchain.busybox_set, "busybox-static"))
     return make_initramfs(
         {

@@ -1,13 +1,13 @@
-"""How a kernel comes to its configuration: derivations, each with its own key.
+"""The derivations of a kernel's configuration, each with its own key.
 
     tree ─▶ config tree ─┬─▶ resolver ────────┐
     (what Kconfig reads) └─▶ base (defconfig) ─┴─▶ resolved ─▶ checked
                               fragments ──────────┘
 
-The config tree is all of the tree that counts, so a patch to C files leaves everything below it as it
-is. The resolver is the kernel's own Kconfig, linked into a program that needs no compiler any more
-and takes well under a second (`scripts/kconf/`). What a kernel is built with ends in the `.config`
-alone: what leads to the same one builds nothing again.
+The config tree is the only part of the tree that matters here, so a patch to C files changes none of the steps below
+it. The resolver is the kernel's own Kconfig, linked into a program that no longer needs a compiler
+and takes well under a second (`scripts/kconf/`). A kernel's build sees only the resulting `.config`:
+changes that lead to the same one rebuild nothing.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ if TYPE_CHECKING:
 
 
 ENVIRONMENT = {"KCONFIG_NOTIMESTAMP": "1", "LC_ALL": "C", "TZ": "UTC"}
-"""What Kconfig's programs have in common where nobody looks at them."""
+"""The environment of Kconfig's programs when they run unattended."""
 
 
 @attrs.frozen(kw_only=True)
 class ConfigSteps:
-    """The way to one configuration.
+    """The steps to a configuration.
 
     Attributes:
-        tree: What Kconfig reads of the kernel's source.
+        tree: The files of the kernel's source that Kconfig reads.
         resolver: The program, the results of its probes, and the model.
-        base: The configuration that requests are put over.
-        resolved: The `.config`, and as `values` what every option is.
-        checked: The `.config`, if everything in it is as it was asked for.
+        base: The configuration that requests are applied to.
+        resolved: The `.config`, and as `values` the value of every option.
+        checked: The `.config`, if all requests hold in it.
     """
 
     tree: Output
@@ -71,10 +71,10 @@ def configuration(
     fragments: Iterable[Output] = (),
     trim: Output | None = None,
 ) -> ConfigSteps:
-    """Return how the kernel of *arguments* is configured.
+    """Return the steps that configure the kernel of *arguments*.
 
-    What is *wanted* is put over *fragments*, files that are made by other derivations, those over the *trim*, and that over
-    the base.
+    The layers, from top to bottom, are the requests *wanted*, the *fragments*, which are files made by other
+    derivations, the *trim*, and the base.
     """
     flags = (*toolchain.make_flags, *arguments.make_flags)
     sources = config_tree(tree)
@@ -106,14 +106,14 @@ def configuration(
 
 
 def other_directory(arguments: Arguments) -> str:
-    """Return what the modules directory is to be called if that is of another version than the kernel; else nothing."""
+    """Return the name given for the modules directory if it is of another version than the kernel, or else an empty string."""
     release = Version.parse(arguments.version).release
     directory = arguments.mod_dir_version or release
     return "" if directory.startswith(release) else directory
 
 
 def _fragments(name: str, wanted: Merged) -> list[Output]:
-    """Return what is *wanted* as files, the defaults below: of two members of a choice the one above counts."""
+    """Return the requests *wanted* as files, the defaults first: of two members of a choice, the later one wins."""
     parts: dict[bool, dict[str, Request]] = {True: {}, False: {}}
     for option, request in wanted.requests.items():
         parts[request.priority is Priority.DEFAULT][option] = request
@@ -122,7 +122,7 @@ def _fragments(name: str, wanted: Merged) -> list[Output]:
 
 
 def config_tree(tree: Output) -> Output:
-    """Return what Kconfig reads of *tree*, for every architecture."""
+    """Return the files of *tree* that Kconfig reads, for every architecture."""
     return Derivation(
         name="linux-kconfig",
         system=ANY_SYSTEM,
@@ -146,7 +146,7 @@ def resolver(sources: Output, toolchain: Toolchain, flags: Sequence[str] = ()) -
 
 
 def base(start: str | Output, sources: Output, toolchain: Toolchain, flags: Sequence[str] = ()) -> Output:
-    """Return the configuration *start*: a file as it is, or what make's target of that name makes in *sources*."""
+    """Return the configuration *start*: a file as is, or the result of the make target of that name in *sources*."""
     if isinstance(start, Output):
         return start
     return Derivation(
@@ -161,10 +161,10 @@ def base(start: str | Output, sources: Output, toolchain: Toolchain, flags: Sequ
 
 
 def resolved(name: str, program: Derivation, start: Output, fragments: Sequence[Output], *, mode: str) -> Derivation:
-    """Return what the resolver *program* makes of the configuration *start* with *fragments* over it, the last on top.
+    """Return the configuration *start* with *fragments* applied in order, as resolved by the resolver *program*.
 
-    The *mode* says what becomes of tristates that nobody asks for: `plain` leaves them, `modules` makes
-    modules of all that can be, `builtin` of those that would be off.
+    The *mode* determines what happens to tristates that are not requested: `plain` leaves them alone, `modules`
+    builds all of them as modules if possible, `builtin` only those that would otherwise be off.
     """
     places = {f"/fragment-{number:02}": output for number, output in enumerate(fragments)}
     return Derivation(
@@ -191,12 +191,12 @@ def checked(
     version: tuple[str, str] | None = None,
     trim: Output | None = None,
 ) -> Derivation:
-    """Return the `.config` that was *found*, if what is *wanted* and not optional holds in it.
+    """Return the `.config` that was *found*, if all requests *wanted* that are not optional hold in it.
 
-    If it is *lenient*, all is optional. With *exact*, a whole `.config`, nothing that this says may be otherwise. Of
-    *base*, the file it begins with, it is said what does not hold; if it is *strict*, that is an error. The tree has to
-    be of the *version*, given with what its modules directory is to be called, if that was said. What gave way to a *trim*
-    is as it should be.
+    With *lenient*, all of them are optional. With *exact*, a complete `.config`, every value in that must hold. Values in
+    the file *base* that do not hold are reported; with *strict*, they are errors. The tree must be of *version*, a
+    pair of the version and the explicit name of its modules directory. Options that a *trim* switched off are not
+    reported.
     """
     asked = wanted.requests
     lines = {option: line(option, it.value) for option, it in asked.items() if not isinstance(it.value, Unset)}

@@ -1,6 +1,6 @@
-"""Debian's `*-dkms` packages: sources of modules, as the lock pins them.
+"""Debian's `*-dkms` packages: sources of modules, pinned by the lock.
 
-Which one is meant is said by name alone; what that is, is found in the lock of the kernel that it is built for.
+A package is given by name; its version and hash come from the lock of the kernel that it is built for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 DIRECTORY = "usr/src/*"
-"""Where the source is in such a package: it has the only one."""
+"""Where the source is in such a package: the pattern matches only one directory."""
 
 _SUFFIX = "-dkms"
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+", re.ASCII)
@@ -30,17 +30,17 @@ _NOT_IN_VERSIONS = re.compile(r"[^0-9A-Za-z.+_-]")
 
 @attrs.frozen
 class DkmsPackage:
-    """The source in a Debian package.
+    """The source of modules in a Debian package.
 
     Attributes:
-        package: The package, and the set of the lock that pins it.
+        package: The name of the package, and of the set in the lock that pins it.
     """
 
     package: str
 
     @property
     def name(self) -> str:
-        """Return what its modules are called together."""
+        """Return the common name of its modules."""
         return self.package.removesuffix(_SUFFIX)
 
     def source(self, lock: Lock) -> Output:
@@ -60,10 +60,10 @@ class DkmsPackage:
 
 
 def dkms_package(name: str) -> DkmsPackage:
-    """Return the source of modules in Debian's package *name*, whose `-dkms` may be left out, for `make_linux_module`.
+    """Return the source of modules in Debian's package *name* for `make_linux_module`; the suffix `-dkms` is optional.
 
     Raises:
-        InvalidArgument: no package can be called that.
+        InvalidArgument: *name* is not a valid name of a package.
     """
     given: object = name
     if not isinstance(given, str) or not _NAME.fullmatch(name):

@@ -1,4 +1,4 @@
-"""The kernel's own editors of configurations, and where they run: a toolchain with ncurses in it."""
+"""The kernel's own configuration editors, and the environment to run them in: a toolchain with ncurses."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 SET = "ncurses"
-"""The set of packages that is needed besides the toolchain's."""
+"""The package set that is needed in addition to the toolchain."""
 
 
 def editor_root(toolchain: Toolchain, lock: Lock) -> Derivation:
-    """Return the root file system of *toolchain*, with ncurses as *lock* pins it where the toolchain has none.
+    """Return the root file system of *toolchain*, with the ncurses that *lock* pins if the toolchain lacks it.
 
     Raises:
         MissingSet: the lock does not pin ncurses.
@@ -34,9 +34,9 @@ def editor_root(toolchain: Toolchain, lock: Lock) -> Derivation:
 
 
 def editors(sources: Output, root: Output, system: str, flags: Sequence[str] = ()) -> Derivation:
-    """Return the editors of the config tree *sources*, as make finds them compiled in its output directory.
+    """Return the editors of the config tree *sources*, compiled, laid out as in the output directory of make.
 
-    They are made in *root*, where they have to run, too; *flags* are make's.
+    They are compiled in *root* and must run there too; *flags* are make's.
     """
     return Derivation(
         name="linux-kconfig-editors",

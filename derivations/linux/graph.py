@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = ("out", "modules", "dev", "debug")
 
-# Nothing of time, place or chance gets into the image (Documentation/kbuild/reproducible-builds.rst).
+# Keeps time, place and chance out of the image (Documentation/kbuild/reproducible-builds.rst).
 _ENVIRONMENT = {
     "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:01 UTC 1970",
     "KBUILD_BUILD_USER": "kernix",
@@ -41,7 +41,7 @@ _ENVIRONMENT = {
 
 @attrs.frozen(kw_only=True)
 class Parts:
-    """What a kernel is built from and into."""
+    """The parts of a kernel's build: what it is built from, and the build."""
 
     tree: Output
     wanted: Merged
@@ -86,19 +86,19 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
 
 
 def source_tree(arguments: Arguments) -> Output:
-    """Return the unpacked source: itself, or what is in the archive that it is."""
+    """Return the source, unpacked if it is an archive."""
     source = arguments.source
     return unpack(source).out if is_archive(source.derivation.name) else source
 
 
 def release_of(arguments: Arguments, wanted: FrozenMap[Request]) -> str:
-    """Return what the kernel should call itself: version, CONFIG_LOCALVERSION, extra version."""
+    """Return the expected release of the kernel: version, CONFIG_LOCALVERSION, extra version."""
     request = wanted.get("LOCALVERSION")
     local = request.value if request is not None and isinstance(request.value, str) else ""
     return f"{Version.parse(arguments.version).release}{local}{arguments.extra_version}"
 
 
 def make_arguments(arguments: Arguments, toolchain: Toolchain) -> tuple[str, ...]:
-    """Return what every run of `make` for the kernel that *arguments* describe is given."""
-    # LOCALVERSION is given even when it is empty: unset, a git tree would append a `+` to the release.
+    """Return the arguments of every run of `make` for the kernel that *arguments* describe."""
+    # LOCALVERSION is passed even if it is empty: if it were unset, a git tree would append a `+` to the release.
     return (*toolchain.make_flags, f"LOCALVERSION={arguments.extra_version}", *arguments.make_flags)

@@ -1,10 +1,10 @@
-"""What the machines of a snapshot need of a kernel, as derivations.
+"""The derivations of the options that the machines of a snapshot need.
 
     tree ─▶ kbuild map ─▶ driver map ──────────────────┐
     resolved without the machines: model, values ──────┴─▶ hardware fragment ─▶ resolved with them
                                                        values with them ─▶ trim fragment ─▶ resolved, trimmed
 
-A change of a C file makes the driver map anew, and mostly to equal bytes: then nothing else.
+A changed C file rebuilds the driver map, usually to the same bytes, and then nothing else.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VALUES = "/values"
 """Where `builtin:hardware-fragment` and `builtin:trim-fragment` see their inputs."""
 
 VERSION, TRIM_VERSION = 3, 2
-"""Raised when the same machines come to another fragment, or do without other modules."""
+"""Incremented when the same machines lead to another fragment, or to other dropped modules."""
 
 
 def drivers(tree: Output, srcarch: str) -> Output:
@@ -41,12 +41,12 @@ def drivers(tree: Output, srcarch: str) -> Output:
 
 
 def hardware_fragment(snapshot: Snapshot, tree: Output, srcarch: str, without: ConfigSteps) -> Output:
-    """Return what to set for the machines of *snapshot*, over the configuration *without* it.
+    """Return the options to set for the machines of *snapshot*, on top of the configuration *without* them.
 
-    Which machine tells what is no part of it: the same hardware is the same fragment.
+    It does not depend on which machine has what: the same hardware gives the same fragment.
 
     Raises:
-        EmptySnapshot: there are no machines in it.
+        EmptySnapshot: the snapshot is empty.
     """
     values = without.resolved.output("values")
     return Derivation(
@@ -62,9 +62,9 @@ def hardware_fragment(snapshot: Snapshot, tree: Output, srcarch: str, without: C
 def trim_fragment(
     hardware: Output, tree: Output, srcarch: str, before: ConfigSteps, *, needed: Iterable[str], keep: Iterable[str]
 ) -> Output:
-    """Return what switches off the modules that the machines of the fragment *hardware* do without.
+    """Return the fragment that switches off the modules that the machines of the fragment *hardware* do not need.
 
-    *before* is the configuration with that fragment; *needed* are options that are asked for, *keep* globs of others that stay.
+    *before* is the configuration with that fragment; *needed* are requested options, *keep* globs of others to keep.
     """
     return Derivation(
         name="trim-fragment",

@@ -1,8 +1,8 @@
-"""A kernel: the value that `make_linux` returns, and how it is changed.
+"""A kernel: the value that `make_linux` returns, and its overrides.
 
-A `Kernel` remembers the arguments that it was made of. `override` makes it again with others,
-`override_attrs` changes the derivation below; both give new kernels and compose in any order.
-Nothing is computed before it is asked for: the version of a kernel is known without its
+A `Kernel` remembers its arguments. `override` makes a kernel with other arguments,
+`override_attrs` changes the derivation; both return new kernels and can be combined in any order.
+Everything is computed on demand: the version of a kernel is known without its
 patches, its configuration or the lock.
 """
 
@@ -47,18 +47,18 @@ if TYPE_CHECKING:
     from derivations.linux.packages import Packages
 
     Change: TypeAlias = Callable[[Derivation], DerivationChanges]
-    """What `override_attrs` takes: given the derivation, the attributes of it to change."""
+    """The function that `override_attrs` takes: from a derivation to its changed attributes."""
 
 
 class UnsupportedSystem(Error):
-    """A kernel is not made for the system that is asked for."""
+    """A kernel does not support the requested system."""
 
     kernel: str
     system: str
     systems: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.kernel} is made for {', '.join(self.systems)}, not for {self.system}"
+        return f"{self.kernel} supports {', '.join(self.systems)}, not {self.system}"
 
 
 class UnknownDerivationAttribute(Error):
@@ -74,17 +74,17 @@ class UnknownDerivationAttribute(Error):
 
     @property
     def hint(self) -> str | None:
-        """Name the attributes that are spelled nearly the same."""
+        """Suggest attributes with a similar spelling."""
         return self.near
 
 
 @attrs.frozen(slots=False, eq=False)
 class Kernel:
-    """A Linux kernel that can be built, and made differently.
+    """A Linux kernel that can be built and overridden.
 
     Attributes:
-        arguments: What it was made of.
-        changes: What `override_attrs` changes below, first to last.
+        arguments: The arguments of `make_linux`.
+        changes: The functions given to `override_attrs`, first to last.
     """
 
     arguments: Arguments
@@ -101,44 +101,44 @@ class Kernel:
 
     @property
     def name(self) -> str:
-        """Return what it is called: name, version and extra version."""
+        """Return its full name: name, version and extra version."""
         return f"{self.arguments.name}-{self.arguments.version}{self.arguments.extra_version}"
 
     @property
     def version(self) -> str:
-        """Return its version as it was given."""
+        """Return its version, as given."""
         return self.arguments.version
 
     @property
     def description(self) -> str:
-        """Return a sentence about it, the names of its patches included."""
+        """Return a sentence about it, including the names of its patches."""
         patches = ", ".join(patch.name for patch in self.arguments.patches)
         text = self.arguments.description or f"Linux {self.version}"
         return f"{text} (with {patches})" if patches else text
 
     @property
     def features(self) -> FrozenMap[bool]:
-        """Return what others may want to know that it can do."""
+        """Return its features, as given: flags for code that uses the kernel."""
         return self.arguments.features
 
     @property
     def release(self) -> str:
-        """Return what `uname -r` says on it."""
+        """Return the output of `uname -r` on it."""
         return self._parts.release
 
     @property
     def requests(self) -> FrozenMap[Request]:
-        """Return every option that is asked for."""
+        """Return every requested option."""
         return self._parts.wanted.requests
 
     @property
     def wanted(self) -> Merged:
-        """Return every option that is asked for, what is shadowed, and where each comes from."""
+        """Return every requested option, where each is requested, and the requests that are shadowed."""
         return self._parts.wanted
 
     @property
     def source(self) -> Output:
-        """Return the source as it is fetched."""
+        """Return the source, as fetched."""
         return self.arguments.source
 
     @property
@@ -148,7 +148,7 @@ class Kernel:
 
     @property
     def config_tree(self) -> Output:
-        """Return what Kconfig reads of the tree."""
+        """Return the files of the tree that Kconfig reads."""
         return self._parts.configuration.tree
 
     @property
@@ -158,37 +158,37 @@ class Kernel:
 
     @property
     def base_config(self) -> Output:
-        """Return the configuration that requests are put over."""
+        """Return the configuration that requests are applied to."""
         return self._parts.configuration.base
 
     @property
     def hardware_options(self) -> Output | None:
-        """Return what to set for its machines, a file (`derivations.hardware.fit`); None if it is for none."""
+        """Return the file with the options for its machines (`derivations.hardware.fit`); None without `hardware`."""
         return self._parts.hardware
 
     @property
     def dropped_options(self) -> Output | None:
-        """Return what switches off the modules that its machines do without, a file; None if it keeps all."""
+        """Return the file that switches off the modules its machines do not need; None if all are kept."""
         return self._parts.trim
 
     @property
     def resolved(self) -> Derivation:
-        """Return what Kconfig makes of it all: the `.config`, and `values`, what every option is."""
+        """Return the result of Kconfig: the `.config`, and as `values` the value of every option."""
         return self._parts.configuration.resolved
 
     @property
     def configuration(self) -> Output:
-        """Return the final `.config`, compared with what was asked for."""
+        """Return the final `.config`, checked against the requests."""
         return self._parts.configuration.checked.out
 
     @property
     def derivation(self) -> Derivation:
-        """Return what builds it."""
+        """Return the derivation that builds it."""
         return self._derivation
 
     @functools.cached_property
     def _derivation(self) -> Derivation:
-        # Beside the property: pyright takes no cached property for one, and no such kernel for what modules need.
+        # Separate from the property: to pyright a cached property is not a property, so the kernel would not match `module.Kernel`.
         derivation = self._parts.build
         for change in self.changes:
             derivation = _changed(derivation, change)
@@ -196,7 +196,7 @@ class Kernel:
 
     @property
     def out(self) -> Output:
-        """Return the image, System.map, config, and device trees where there are any."""
+        """Return the image, System.map, config, and device trees, if any."""
         return self.derivation.output("out")
 
     @property
@@ -206,7 +206,7 @@ class Kernel:
 
     @property
     def dev(self) -> Output:
-        """Return what external modules are built against."""
+        """Return the files that external modules are built against."""
         return self.derivation.output("dev")
 
     @property
@@ -216,13 +216,13 @@ class Kernel:
 
     @functools.cached_property
     def packages(self) -> Packages[Kernel]:
-        """Return the modules from outside of the tree that are known for it."""
-        from derivations.linux.packages import packages  # noqa: PLC0415 -- start-up: only who builds modules needs them
+        """Return the external modules that are known for it."""
+        from derivations.linux.packages import packages  # noqa: PLC0415 -- start-up: only builds of modules need them
 
         return packages(self)
 
     def with_modules(self, modules: ListOf[Derivation | str]) -> Derivation:
-        """Return its modules and *modules*, of `make_linux_module` or names of `packages`, in one tree.
+        """Return its own modules and *modules*, from `make_linux_module` or named in `packages`, in one tree.
 
         Raises:
             InvalidArgument: one of them is not a module, or is listed twice.
@@ -230,7 +230,7 @@ class Kernel:
         """
         given: object = modules
         if isinstance(given, str) or not isinstance(given, Iterable):
-            raise InvalidArgument("modules", f"it is a list of modules or their names, not {modules!r}")
+            raise InvalidArgument("modules", f"it must be a list of modules or their names, not {modules!r}")
         from derivations.linux.module import with_modules  # noqa: PLC0415 -- start-up: as above
 
         return with_modules(self, [self.packages[it] if isinstance(it, str) else it for it in modules])
@@ -241,18 +241,18 @@ class Kernel:
         return Tests(self)
 
     def override(self, **changes: Unpack[OverrideKeywords]) -> Kernel:
-        """Return this kernel made with other arguments of `make_linux`.
+        """Return this kernel with other arguments of `make_linux`.
 
-        A function receives the old value, and what it returns replaces that. Otherwise
-        `extra_config` is put over the old one: for the options that it names, nothing else in the
-        old one counts any more, of whatever priority. The old value of `extra_config` is a tuple
+        A function receives the old value and returns the new one. Any other `extra_config` is applied
+        over the old one: for the options that it names, the old one no longer matters, regardless
+        of priority. The old value of `extra_config` is a tuple
         of `Fragment`: `lambda old: [*old, {"KGDB": YES}]` adds one that must not contradict
-        them, `lambda old: [it.without("KGDB") for it in old]` takes requests out.
+        them, `lambda old: [it.without("KGDB") for it in old]` removes requests.
 
         Raises:
             UnknownArgument: `make_linux` has no such argument.
-            InvalidArgument: a value that cannot be.
-            InvalidFragment: options that cannot be asked for.
+            InvalidArgument: a value is invalid.
+            InvalidFragment: `extra_config` is invalid.
         """
         check_names("override", changes)
         return attrs.evolve(self, arguments=_arguments(self.arguments, **changes))
@@ -261,20 +261,20 @@ class Kernel:
         """Return this kernel with the attributes of its derivation that *change* returns.
 
         Raises:
-            InvalidArgument: *change* is no function.
+            InvalidArgument: *change* is not a function.
         """
         if not _is_function(change):
-            raise InvalidArgument("override_attrs", f"it takes a function of the derivation, not {change!r}")
+            raise InvalidArgument("override_attrs", f"it must be a function of the derivation, not {change!r}")
         return attrs.evolve(self, changes=(*self.changes, change))
 
     @property
     def context(self) -> Context:
-        """Return the lock and the system it is made for: those it was given, else those in use."""
+        """Return the context with its lock and its system: the one given, or else the one in use."""
         return self.arguments.context or current()
 
     @property
     def toolchain(self) -> Toolchain:
-        """Return what compiles it: the one that was given, or the pinned one of that name for the system."""
+        """Return the toolchain that compiles it: the one given, or the pinned one of that name for the system."""
         return self._toolchain
 
     @functools.cached_property
@@ -294,14 +294,14 @@ class Kernel:
 
 @attrs.frozen
 class Tests:
-    """The tests of a kernel, each a derivation that fails if the kernel does."""
+    """The tests of a kernel, each a derivation that fails if the kernel fails."""
 
     _kernel: Kernel
 
     @property
     def boot(self) -> Derivation:
-        """Return the test that boots the kernel and hears of it from inside."""
-        from derivations.linux.boot import boot_test  # noqa: PLC0415 -- start-up: only who boots a kernel needs it
+        """Return the test that boots the kernel and checks the output of its guest."""
+        from derivations.linux.boot import boot_test  # noqa: PLC0415 -- start-up: only boot tests need it
 
         kernel = self._kernel
         return boot_test(kernel.name, kernel.out, kernel.release, kernel.toolchain, kernel.context.lock())
@@ -314,52 +314,52 @@ def make_linux(**arguments: Unpack[LinuxKeywords]) -> Kernel:
         **arguments: All by name.
 
             version: The kernel's version, such as `6.12.64`, `6.19-rc4` or `6.1.55-custom`.
-            source: A derivation: an archive that is unpacked, or a tree.
-            name: What the outputs are called, `linux` by default.
+            source: A derivation: a tree, or an archive to unpack.
+            name: The name of the outputs, `linux` by default.
             description: A sentence for people.
             systems: The systems it can be built for.
-            base: What the configuration begins with: a target of `make` such as `defconfig`,
-                `tinyconfig` or `allnoconfig`, or a configuration file beside the caller's.
+            base: The configuration to start from: a target of `make` such as `defconfig`,
+                `tinyconfig` or `allnoconfig`, or a configuration file, relative to the calling file.
             extra_config: Options over the base: a mapping such as `{"KGDB": YES}`, text as in a
                 `.config`, a `Fragment`, or a list of these, which must not contradict each other.
-            enable_common_config: Whether the options that an ordinary machine needs are asked for
-                too, where nothing else is asked (`derivations.kconfig.fragments`).
-            auto_modules: Whether whatever can be a module, and is not asked for, becomes one.
-            prefer_builtin: Whether of these, what the base builds in stays built in.
-            ignore_config_errors: Whether requests that do not hold are only told.
-            exact: Whether *base*, then a whole `.config`, is all there is to it: what Kconfig would
-                change of it is an error. See `linux_manual_config`.
-            strict_base: Whether what *base*, then a file, asks for and does not get is an error. It is said anyway.
-            hardware: A snapshot of machines, as `kernix detect` makes, or the file that it is in: what
-                these need is asked for too, where nothing else is asked.
-            only_hardware: Whether modules that neither these machines nor any request needs are dropped.
-            keep_modules: Modules and options that stay then, by their names or patterns of these.
+            enable_common_config: Whether to request the options that an ordinary machine needs,
+                unless they are set otherwise (`derivations.kconfig.fragments`).
+            auto_modules: Whether to build everything as a module that can be one and is not requested.
+            prefer_builtin: Whether `auto_modules` leaves built in what the base builds in.
+            ignore_config_errors: Whether requests that do not hold are only reported.
+            exact: Whether *base*, a complete `.config`, is the whole configuration: any change that
+                Kconfig would make to it is an error. See `linux_manual_config`.
+            strict_base: Whether it is an error, rather than a report, if values in *base*, a file, do not hold.
+            hardware: A snapshot of machines, as made by `kernix detect`, or its file: the options
+                that these need are requested, unless they are set otherwise.
+            only_hardware: Whether to drop modules that neither these machines nor any request needs.
+            keep_modules: Modules and options to keep nevertheless, by name or pattern.
             patches: `Patch` values, applied in order.
-            extra_version: What is put behind the release, such as `-mine`.
+            extra_version: A suffix of the release, such as `-mine`.
             make_flags: Further arguments of make, each `NAME=value`.
-            features: What others may want to know that the kernel can do; by name, true or false.
-            mod_dir_version: What the modules directory is called; computed by default. The build
-                stops with the right value when the tree says another.
-            toolchain: What compiles it, or the name of what the lock pins: `gcc`, the default, `clang`, or a
-                certain one such as `clang-19`.
-            context: The lock and the system it is for; by default those in use when it is built.
+            features: Flags for code that uses the kernel: names mapped to true or false.
+            mod_dir_version: The name of the modules directory; computed by default. If the tree
+                disagrees, the build fails and reports the right value.
+            toolchain: A toolchain, or the name of one that the lock pins: `gcc`, the default, `clang`, or a
+                specific version such as `clang-19`.
+            context: The lock and the system; by default those in use when it is built.
             compilations: About how many objects are compiled, for progress.
 
     Raises:
         UnknownArgument: there is no such argument.
-        InvalidArgument: a value that cannot be, or `version` or `source` is missing.
-        InvalidFragment: options that cannot be asked for.
+        InvalidArgument: a value is invalid, or `version` or `source` is missing.
+        InvalidFragment: `extra_config` is invalid.
         IncompleteConfig, ForeignConfig: *base* is a `.config` that is cut off, or for another architecture.
     """
     check_names("make_linux", arguments)
     for required in ("version", "source"):
         if required not in arguments:
-            raise InvalidArgument(required, "make_linux needs it")
+            raise InvalidArgument(required, "make_linux requires it")
     return Kernel(_arguments(None, **arguments))
 
 
 def _arguments(old: Arguments | None, /, **given: Any) -> Arguments:  # noqa: ANN401 -- each is checked by `Arguments`
-    """Return arguments as *given*, over *old* if there are any; files are named as they lie beside the caller's caller."""
+    """Return the arguments *given*, over *old*, if any; names of files are relative to the file of the caller's caller."""
     if old is not None:
         given = {name: _changed_value(name, value, getattr(old, name)) for name, value in given.items()}
     if is_file_name(given.get("hardware")):
@@ -368,7 +368,7 @@ def _arguments(old: Arguments | None, /, **given: Any) -> Arguments:  # noqa: AN
     if is_file_name(given.get("base")):
         file = beside_caller(given["base"], depth=2)
         given["base"] = base_file(file)
-    # Called like this, and not by way of a variable: that shows editors which arguments there are.
+    # Called directly rather than through a variable, so that editors know the arguments.
     arguments = Arguments(**given) if old is None else attrs.evolve(old, **given)
     if file is not None:
         check_base(file, arguments)
@@ -391,9 +391,9 @@ def _changed(derivation: Derivation, change: Change) -> Derivation:
     except TypeError as error:
         if not was_refused(error):
             raise
-        raise InvalidArgument("override_attrs", f"its function takes the derivation ({error})") from None
+        raise InvalidArgument("override_attrs", f"its function must take the derivation ({error})") from None
     if not isinstance(changes, Mapping) or not all(isinstance(name, str) for name in changes):
-        raise InvalidArgument("override_attrs", f"its function returns attributes by name, not {changes!r}")
+        raise InvalidArgument("override_attrs", f"its function must return attributes by name, not {changes!r}")
     known = [field.name for field in attrs.fields(Derivation) if field.init]
     for name in changes:
         if name not in known:

@@ -1,6 +1,6 @@
-"""The arguments of `make_linux` and of what is built on it, by name, as users may write them.
+"""The types of the arguments of `make_linux` and of the functions based on it, as users may write them.
 
-`make_linux` documents them; `derivations.linux.arguments` checks them, and has them in one form.
+`make_linux` documents them; `derivations.linux.arguments` validates and normalises them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     File: TypeAlias = str | os.PathLike[str]
     Built: TypeAlias = Derivation | Output
     Changed: TypeAlias = New | Callable[[Old], New]
-    """What `override` takes where `make_linux` takes *New*: that, or a function of the old value."""
+    """An argument of `override` that is *New* for `make_linux`: a *New*, or a function of the old value."""
 
 
 class _Required(TypedDict):
@@ -38,7 +38,7 @@ class _Required(TypedDict):
 
 
 class _Common(_Required, total=False):
-    """What every kernel may have, whatever its configuration comes from."""
+    """The arguments that do not concern the configuration."""
 
     name: str
     description: str
@@ -55,7 +55,7 @@ class _Common(_Required, total=False):
 
 
 class LinuxKeywords(_Common, total=False):
-    """What `make_linux` takes."""
+    """The arguments of `make_linux`."""
 
     base: File | Built
     extra_config: ExtraConfig
@@ -70,13 +70,13 @@ class LinuxKeywords(_Common, total=False):
 
 
 class ManualKeywords(_Common):
-    """What `linux_manual_config` and `linux_packages_custom` take."""
+    """The arguments of `linux_manual_config` and `linux_packages_custom`."""
 
     config_file: File | Built
 
 
 class OverrideKeywords(TypedDict, total=False):
-    """What `Kernel.override` takes: what `make_linux` does, or functions of the values in `Arguments`."""
+    """The arguments of `Kernel.override`: those of `make_linux`, or functions of the values in `Arguments`."""
 
     version: Changed[str, str]
     source: Changed[Built, Output]
@@ -105,7 +105,7 @@ class OverrideKeywords(TypedDict, total=False):
 
 
 class DerivationChanges(TypedDict, total=False):
-    """What the function that `Kernel.override_attrs` takes returns: the attributes of the derivation to change."""
+    """The result of the function passed to `Kernel.override_attrs`: the attributes of the derivation to change."""
 
     name: str
     system: str

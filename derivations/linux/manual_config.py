@@ -1,7 +1,7 @@
-"""Kernels from a whole `.config`, as nixpkgs' functions of these names make them.
+"""Kernels with a complete `.config`, like nixpkgs' functions of the same names.
 
-Such a configuration is the user's to the last line: nothing is asked for beside it, and what the
-kernel's Kconfig would change of it stops the build before anything is compiled.
+Such a configuration is the user's to the last line: nothing is added to it, and if the
+kernel's Kconfig would change it, the build stops before anything is compiled.
 """
 
 from __future__ import annotations
@@ -31,31 +31,30 @@ _MAKE_CONFIGURATIONS = frozenset(NAMES) - _NAMES
 def linux_manual_config(**arguments: Unpack[ManualKeywords]) -> Kernel:
     """Return the kernel with exactly the configuration of a file.
 
-    Options that Kconfig computes, without asking anybody, may come out differently, as those that
-    say which compiler it is.
+    Options that Kconfig computes itself, such as those that describe the compiler, may differ.
 
     Args:
-        **arguments: All by name; those of `make_linux` but what makes configurations, and
-
-            config_file: A whole `.config`: a file beside the caller's, or a derivation.
-            mod_dir_version: What the modules directory is called; by default the version,
-                in three numbers, with the CONFIG_LOCALVERSION of the file if it lies here. Of a
-                kernel that is called `6.1.55-custom`, that is `6.1.55`.
+        **arguments: All by name; those of `make_linux` that do not concern the configuration, and
+            config_file: A complete `.config`: a file, relative to the calling file, or a derivation.
+            mod_dir_version: The name of the modules directory; by default the version,
+                in three numbers, with the CONFIG_LOCALVERSION of the file if it is a local one. For a
+                kernel of the version `6.1.55-custom`, that is `6.1.55`.
 
     Raises:
         UnknownArgument: there is no such argument.
-        InvalidArgument: a value that cannot be, or `version`, `source` or `config_file` is missing.
-        IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: the file is cut off, only a part such
+        InvalidArgument: a value is invalid, or `version`, `source` or `config_file` is missing.
+        IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: the file is cut off, incomplete, such
             as a defconfig, or for another architecture or version.
     """
     return _manual("linux_manual_config", **arguments)
 
 
 def linux_packages_custom(**arguments: Unpack[ManualKeywords]) -> Packages[Kernel]:
-    """Return the modules that are built for what `linux_manual_config` makes of the same *arguments*, which is their `.kernel`.
+    """Return the modules for the kernel that `linux_manual_config` makes from *arguments*; their `.kernel` is that kernel.
 
     Raises:
-        UnknownArgument, InvalidArgument, IncompleteConfig, ForeignConfig, ConfigOfOtherVersion: as there.
+        UnknownArgument, InvalidArgument, IncompleteConfig, ForeignConfig, ConfigOfOtherVersion: as for
+            `linux_manual_config`.
     """
     return _manual("linux_packages_custom", **arguments).packages
 
@@ -63,7 +62,7 @@ def linux_packages_custom(**arguments: Unpack[ManualKeywords]) -> Packages[Kerne
 def _manual(function: str, /, *, config_file: Any = None, **rest: Any) -> Kernel:  # noqa: ANN401 -- each is checked by `Arguments`
     for name in sorted(_MAKE_CONFIGURATIONS.intersection(rest)):
         raise UnknownArgument(
-            function, name, "a whole .config leaves nothing to ask for; make_linux takes one as `base`"
+            function, name, "a complete .config leaves nothing to request; make_linux takes one as `base`"
         )
     check_names(function, rest, sorted(_NAMES))
     for required, value in {
@@ -72,7 +71,7 @@ def _manual(function: str, /, *, config_file: Any = None, **rest: Any) -> Kernel
         "config_file": config_file,
     }.items():
         if value is None:
-            raise InvalidArgument(required, f"{function} needs it")
+            raise InvalidArgument(required, f"{function} requires it")
     base = config_file
     if is_file_name(config_file) or isinstance(config_file, str):
         base = beside_caller(config_file, depth=2)

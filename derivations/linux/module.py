@@ -1,9 +1,9 @@
-"""Modules from outside of the kernel's tree: built against one kernel, and joined with its own.
+"""External modules: built against one kernel, and joined with its own modules.
 
-A module is compiled by the kernel's own toolchain against the kernel's output `dev`, as its authors do it: by its dkms.conf, by
-its own makefile, or by Kbuild alone (`scripts/module.sh`). What it needs is looked at as early as it can be: options by name
-in the configuration, before the kernel is compiled; what dkms.conf excludes before the module is; symbols when
-the module is linked; the release that it is for when it is installed. `depmod` runs once, on the union.
+A module is compiled by the kernel's own toolchain against the kernel's output `dev`, in the way its authors intended: by
+its dkms.conf, by its own makefile, or by Kbuild alone (`scripts/module.sh`). Requirements are checked as early as
+possible: options in the configuration, before the kernel is compiled; exclusions in dkms.conf, before the module is
+compiled; symbols when it is linked; its release when it is installed. `depmod` runs once, on the union.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ _FLAG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^\n\0]*")
 
 
 class Kernel(Protocol):
-    """What modules need of a `derivations.linux.kernel.Kernel`, which knows of them and not they of it."""
+    """The part of `derivations.linux.kernel.Kernel` that modules need; a protocol, because that module imports this one."""
 
     @property
     def arguments(self) -> Arguments:
-        """Return what it was made of."""
+        """Return the arguments of `make_linux`."""
         ...
 
     @property
     def context(self) -> Context:
-        """Return the lock it is made for."""
+        """Return the context with its lock."""
         ...
 
     @property
     def toolchain(self) -> Toolchain:
-        """Return what compiles it."""
+        """Return the toolchain that compiles it."""
         ...
 
     @property
@@ -66,12 +66,12 @@ class Kernel(Protocol):
 
     @property
     def derivation(self) -> Derivation:
-        """Return what builds it."""
+        """Return the derivation that builds it."""
         ...
 
     @property
     def release(self) -> str:
-        """Return what `uname -r` says on it."""
+        """Return the output of `uname -r` on it."""
         ...
 
 
@@ -88,25 +88,25 @@ def make_linux_module(
     requires: ListOf[str] = (),
     depends: ListOf[Derivation] = (),
 ) -> Derivation:
-    """Return a module, or several that are built together, for *kernel*.
+    """Return a module, or several modules that are built together, for *kernel*.
 
-    Its output `out` has them in `lib/modules/<release>/extra/<name>`; `dev` has what modules that depend on them need.
+    The output `out` has them in `lib/modules/<release>/extra/<name>`; `dev` is for modules that depend on them.
 
     Args:
-        kernel: The kernel to build against and with.
-        source: An archive that is unpacked, a tree, or a `dkms_package`.
-        name: What they are called together; by default what the package is.
+        kernel: The kernel to build for.
+        source: A tree, an archive to unpack, or a `dkms_package`.
+        name: The common name of the modules; by default that of the package.
         version: The version of the source; by default the package's.
         description: A sentence for people.
-        directory: Where the dkms.conf or the makefile is in the source; a pattern such as `usr/src/*` if one directory is
-            like it. A list is built in its order, and later ones may use the symbols of earlier ones.
+        directory: The directory of the dkms.conf or the makefile in the source, or a pattern such as `usr/src/*` that
+            matches one directory. A list is built in order, and later ones may use the symbols of earlier ones.
         make_flags: Further arguments of make, each `NAME=value`.
-        patches: What is changed in the source, `-p1` at its top.
-        requires: Options of the kernel without which it cannot be built; `A|B` if one of two is enough.
+        patches: Changes to the source, `-p1` at its top.
+        requires: Options of the kernel that the modules require; `A|B` if either is enough.
         depends: Other modules whose symbols these use; their headers are in `/depends/<name>`.
 
     Raises:
-        InvalidArgument: a value that cannot be.
+        InvalidArgument: a value is invalid.
         MissingSet: the lock does not pin the package.
     """
     _check_kernel(kernel)
@@ -116,7 +116,7 @@ def make_linux_module(
         directory = DIRECTORY if directory is None else directory
         source = source.source(lock)
     if name is None:
-        raise InvalidArgument("name", "it is required: what the modules are called together")
+        raise InvalidArgument("name", "it is required: the common name of the modules")
     requires = _checked(requires, "requires", _OPTIONS, "the name of an option, without CONFIG_")
     flags = _checked(make_flags, "make_flags", _FLAG, "of the form NAME=value")
     _checked([name], "name", _NAME, "a name")
@@ -125,7 +125,7 @@ def make_linux_module(
     if not directories:
         raise InvalidArgument("directory", "the list is empty")
     if version:
-        _checked([version], "version", _NAME, "a version, which is a text")
+        _checked([version], "version", _NAME, "a version, as a string")
     depends = _all_of(depends, Derivation, "depends", "a module")
     patches = _all_of(patches, Patch, "patches", "a patch; write Patch(name, file)")
     if not isinstance(source, Derivation | Output):
@@ -146,7 +146,7 @@ def make_linux_module(
         env=kernel.derivation.env,
         mounts={
             "/": kernel.toolchain.root,
-            # Sorts before what takes long to build, and so is done before it.
+            # Sorts before the inputs that take long to build, so it is built before them.
             "/checked": required.out,
             "/kernel": kernel.derivation.output("dev"),
             "/kernix/dkms.sh": text_file("dkms.sh", text_of("dkms")).out,
@@ -163,14 +163,14 @@ def with_modules(kernel: Kernel, modules: Iterable[Derivation]) -> Derivation:
     """Return the modules of *kernel* and further *modules* in one tree, indexed together.
 
     Raises:
-        InvalidArgument: one of them is no derivation, or there twice.
+        InvalidArgument: one of them is not a derivation, or is listed twice.
     """
     externals: dict[str, Output] = {}
     for module in modules:
         if not isinstance(module, Derivation):
-            raise InvalidArgument("modules", f"{module!r} is no module")
+            raise InvalidArgument("modules", f"{module!r} is not a module")
         if f"/externals/{module.name}" in externals:
-            raise InvalidArgument("modules", f"{module.name} is there twice")
+            raise InvalidArgument("modules", f"{module.name} is listed twice")
         externals[f"/externals/{module.name}"] = module.out
     return Derivation(
         name=f"{kernel.derivation.name}-modules",
@@ -188,7 +188,7 @@ def with_modules(kernel: Kernel, modules: Iterable[Derivation]) -> Derivation:
 
 
 def _required(kernel: Kernel, name: str, options: tuple[str, ...]) -> Derivation:
-    """Return the test that *kernel* is configured with *options*, which *name* needs."""
+    """Return the check that *kernel* is configured with the *options* that *name* requires."""
     return Derivation(
         name=f"{name}-options",
         system=kernel.toolchain.system,
@@ -200,7 +200,7 @@ def _required(kernel: Kernel, name: str, options: tuple[str, ...]) -> Derivation
 
 
 def _as_on_a_machine(release: str, machine: str) -> dict[str, Output]:
-    """Return where makefiles look for the kernel that is running, as it would be on one of that *release* and *machine*."""
+    """Return mounts that make makefiles believe that a kernel of that *release* and *machine* is running."""
     uname = f"#!{SHELL}\nrelease={shlex.quote(release)}\nmachine={machine}\n{text_of('uname')}"
     links = Layout(links={release: f"../../../kernel/lib/modules/{release}"})
     return {
@@ -215,9 +215,9 @@ def _check_kernel(kernel: object) -> None:
 
 
 def _all_of(values: Any, kind: type[T], argument: str, what: str) -> tuple[T, ...]:  # noqa: ANN401 -- what the user wrote
-    """Return *values* if it is a list of *kind*, and say what is not *what* if it is another."""
+    """Return *values*, checked to be a list of *kind*; the error for another item says that it is not *what*."""
     if not isinstance(values, list | tuple):
-        raise InvalidArgument(argument, f"it is a list, not {values!r}")
+        raise InvalidArgument(argument, f"it must be a list, not {values!r}")
     if wrong := [it for it in values if not isinstance(it, kind)]:
         raise InvalidArgument(argument, f"{wrong[0]!r} is not {what}")
     return tuple(values)
@@ -225,7 +225,7 @@ def _all_of(values: Any, kind: type[T], argument: str, what: str) -> tuple[T, ..
 
 def _checked(values: Any, argument: str, form: re.Pattern[str], what: str) -> tuple[str, ...]:  # noqa: ANN401 -- what the user wrote
     if not isinstance(values, list | tuple):
-        raise InvalidArgument(argument, f"it is a list, not {values!r}")
+        raise InvalidArgument(argument, f"it must be a list, not {values!r}")
     found = tuple(values)
     for value in found:
         if not isinstance(value, str) or not form.fullmatch(value):

@@ -1,7 +1,7 @@
-"""The modules that are known for a kernel: `kernel.packages.v4l2loopback`.
+"""The external modules that are known for a kernel, such as `kernel.packages.v4l2loopback`.
 
-They are a set as the kernels are (`derivations.fixpoint`); `extend` lays an overlay over them. The sources are Debian's
-`*-dkms` packages, pinned in the lock (`kernix lock --add NAME-dkms`); what they lack for later kernels is added here, and said.
+Like the kernels, they are a fixed point of overlays (`derivations.fixpoint`); `extend` adds an overlay. The sources are
+Debian's `*-dkms` packages, pinned in the lock (`kernix lock --add NAME-dkms`), with adaptations to later kernels.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ K = TypeVar("K", bound=Kernel)
 
 
 class UnknownModule(Error, KeyError, AttributeError):
-    """There is no module of that name for a kernel."""
+    """No module of that name is known for a kernel."""
 
     exit_code = 2
 
@@ -44,22 +44,22 @@ class UnknownModule(Error, KeyError, AttributeError):
     known: tuple[str, ...]
 
     def __attrs_post_init__(self) -> None:
-        # Else Python does, once it is raised, and fails: this error is frozen.
+        # Otherwise Python sets it when the error is raised, and fails, because this error is frozen.
         object.__setattr__(self, "name", self.package)
 
     def __str__(self) -> str:
-        return f"no module `{self.package}` is known"
+        return f"unknown module `{self.package}`"
 
     @property
     def hint(self) -> str:
-        """Name those that are spelled nearly the same, or all."""
-        return suggestion(self.package, self.known) or f"there are {', '.join(self.known)}"
+        """Suggest modules with a similar spelling, or list all of them."""
+        return suggestion(self.package, self.known) or f"the modules are {', '.join(self.known)}"
 
 
 class Packages(AttrSet, Generic[K]):
     """The modules that are known for a kernel."""
 
-    # Declared for editors; there may be others, by `extend`.
+    # Declared for editors; `extend` may add others.
     acpi_call: Derivation
     bbswitch: Derivation
     lime: Derivation
@@ -83,7 +83,7 @@ class Packages(AttrSet, Generic[K]):
         def __getattr__(self, name: str) -> Derivation: ...
 
     def extend(self, overlay: Layer[K]) -> Packages[K]:
-        """Return these modules with those of *overlay* over them."""
+        """Return these modules with *overlay* applied over them."""
         return _packages(self._kernel, (*self._layers, overlay))
 
     def _unknown(self, name: str) -> Error:
@@ -92,7 +92,7 @@ class Packages(AttrSet, Generic[K]):
 
 @attrs.frozen(kw_only=True)
 class Adaptation:
-    """What a source needs for kernels since *since*: further arguments of make, or a patch of `patches/`."""
+    """A change to a source for kernels from version *since* on: further arguments of make, or a patch in `patches/`."""
 
     since: str
     flags: tuple[str, ...] = ()
@@ -101,13 +101,13 @@ class Adaptation:
 
 @attrs.frozen(kw_only=True)
 class Dkms:
-    """A source among Debian's packages.
+    """A source of modules in a Debian package.
 
     Attributes:
-        package: The package, and the set of the lock that pins it.
-        description: What the modules are.
+        package: The name of the package, and of the set in the lock that pins it.
+        description: What the modules do.
         requires: Options that the kernel must have.
-        changes: What is changed of it.
+        changes: Adaptations to later kernels.
     """
 
     package: str
@@ -137,7 +137,7 @@ DKMS: FrozenMap[Dkms] = FrozenMap(
             package="v4l2loopback-dkms",
             description="virtual video devices",
             requires=("VIDEO_DEV",),
-            # strlcpy went in 6.8 (d26270061ae6), and differs from strscpy in what it returns only, which is not looked at.
+            # strlcpy was removed in 6.8 (d26270061ae6); it differs from strscpy only in its result, which is not used.
             changes=(Adaptation(since="6.8", flags=("KCFLAGS=-Dstrlcpy=strscpy",)),),
         ),
         "vpoll": Dkms(
@@ -163,7 +163,7 @@ def _packages(kernel: K, layers: tuple[Layer[K], ...]) -> Packages[K]:
 
 
 def _debian(final: Packages[K], _: Packages[K]) -> Mapping[str, Callable[[], Derivation]]:
-    """Be the lowest layer: Debian's packages."""
+    """Return the lowest layer: Debian's packages."""
     return {name: functools.partial(_build, final.kernel, name, dkms) for name, dkms in DKMS.items()}
 
 

@@ -1,7 +1,7 @@
-"""Patches, and the tree that they make of a source.
+"""Patches, and patched trees.
 
-Only the files that patches change are made (`derivations.patching`); the patched tree is then joined from
-these and the untouched rest by hard links. So a patch costs its own files, not a copy of 78,500.
+Only the files that patches change are written (`derivations.patching`); hard links then join these and the
+untouched rest into the patched tree. So a patch costs only the files it changes, not a copy of 78,500.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 
 MAX_FUZZ = 2
-"""How many lines of context may be left out at either end of a hunk, by default; as many as for `patch`."""
+"""The default for the lines of context that may be ignored at either end of a hunk; the same as that of `patch`."""
 
 
 class InvalidPatch(Error):
-    """A patch is described wrongly."""
+    """A patch is described incorrectly."""
 
     name: str
     reason: str
@@ -49,25 +49,25 @@ class InvalidPatch(Error):
 
 @attrs.frozen(init=False)
 class Patch:
-    """A named change to the source, or a series of them, and the options that it wants.
+    """A named change to the source, or a series of changes, and the options that it needs.
 
     Args:
-        name: What it is called in errors and in the order of the series.
-        file: A file beside the calling one, or a derivation such as `fetch_url(...)`; a diff, a mail, or a mailbox of
-            several, which may be compressed with gzip, bzip2, xz or zstd. A directory is a series, as its file
-            `series` says, or else of all patches in it by name; a list is a series in its order.
+        name: The name used in errors and in the order of the series.
+        file: A file, relative to the calling file, or a derivation such as `fetch_url(...)`: a diff, a mail, or a mailbox
+            of several, optionally compressed with gzip, bzip2, xz or zstd. A directory is a series, in the order of its
+            file `series`, or else of all patches in it by name; a list is a series in its order.
         text: The patch itself, instead of *file*.
-        extra_config: Options that the patch wants, as `make_linux` takes them; with neither file nor text, all there is to it.
-        strip: How many directories the names in it begin with that are not in the tree: 1 as git writes them (`a/`, `b/`).
-        max_fuzz: How many lines of context may be left out at either end of a hunk that fits nowhere else. It is
+        extra_config: Options that the patch needs, as for `make_linux`; a patch may consist of options alone.
+        strip: The number of leading directories to strip from the names in it: 1 for git's `a/` and `b/`.
+        max_fuzz: The lines of context that may be ignored at either end of a hunk that does not fit otherwise. This is
             reported; 0 makes it an error.
-        drop_applied: Whether commits that the tree has already are left out, each reported, and not an error.
+        drop_applied: Whether to skip commits that the tree already contains, reporting each, instead of failing.
 
     Attributes:
-        sources: The patch files and directories, in their order.
+        sources: The patch files and directories, in order.
 
     Raises:
-        InvalidPatch: both *file* and *text* are given, or nothing at all.
+        InvalidPatch: both *file* and *text* are given, or nothing is.
         NoSource: there is no such file.
     """
 
@@ -98,7 +98,7 @@ class Patch:
         if file is not None:
             found: list[Output] = []
             files = file if isinstance(file, list | tuple) else [file]
-            for number, each in enumerate(files, 1):  # a comprehension would be a caller of its own
+            for number, each in enumerate(files, 1):  # a comprehension would count as a caller of its own
                 place = beside_caller(each) if isinstance(each, str | os.PathLike) else each
                 found.append(_source(name, place, name if len(files) == 1 else f"{name}-{number}"))
             sources = tuple(found)
@@ -116,14 +116,14 @@ def _source(patch: str, file: Any, name: str) -> Output:  # noqa: ANN401 -- what
     if isinstance(file, Derivation | Output):
         return file.out if isinstance(file, Derivation) else file
     if not isinstance(file, Path):
-        raise InvalidPatch(patch, f"{file!r} is neither a file's name nor a derivation")
+        raise InvalidPatch(patch, f"{file!r} is neither the name of a file nor a derivation")
     if file.is_dir():
         return local_source(file, name=f"{name}.patches").out
     return local_file(file, name=f"{name}.patch").out
 
 
 def _check_name(name: object) -> None:
-    reason = "its name is no text"
+    reason = "its name is not a string"
     if isinstance(name, str):
         try:
             check_name(name)
@@ -137,17 +137,17 @@ def _check_name(name: object) -> None:
 
 def _check_count(patch: str, argument: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise InvalidPatch(patch, f"{argument} is a number of at least 0, not {value!r}")
+        raise InvalidPatch(patch, f"{argument} must be a non-negative integer, not {value!r}")
 
 
 def _text(name: str, text: object) -> Output:
     if not isinstance(text, str) or not text.strip():
-        raise InvalidPatch(name, f"the text of a patch is not {text!r}")
+        raise InvalidPatch(name, f"the text of a patch cannot be {text!r}")
     return text_file(f"{name}.patch", text).out
 
 
 def patched(source: Output, patches: tuple[Patch, ...]) -> Output:
-    """Return the tree *source* with *patches* applied in their order."""
+    """Return the tree *source* with *patches* applied in order."""
     mounts: dict[str, Output] = {}
     series = []
     for number, patch in enumerate(patches, 1):

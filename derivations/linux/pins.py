@@ -1,4 +1,4 @@
-"""The releases of kernel.org that are pinned: a `kernels.json`, by series."""
+"""The pinned releases of kernel.org: a `kernels.json`, by series."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class InvalidPins(Error):
-    """A kernels.json does not pin kernels."""
+    """A kernels.json is invalid."""
 
     reason: str
     file: str = "kernels.json"
@@ -48,7 +48,7 @@ class Release:
 
     @property
     def url(self) -> str:
-        """Return where kernel.org keeps it: release candidates are snapshots of the repository."""
+        """Return the URL of its archive on kernel.org: release candidates are snapshots of the repository."""
         parsed = Version.parse(self.version)
         if parsed.candidate:
             return f"{SNAPSHOTS}/linux-{self.version}.tar.gz"
@@ -56,7 +56,7 @@ class Release:
 
 
 def parse_pins(text: str, file: str = "kernels.json") -> dict[str, Release]:
-    """Return the pinned releases that *text*, the content of *file*, has by series.
+    """Return the pinned releases in *text*, the content of *file*, by series.
 
     Raises:
         InvalidPins: it is damaged.
@@ -74,14 +74,14 @@ def _release(series: str, pin: object, file: str) -> Release:
     """Return the release that *series* is pinned to.
 
     Raises:
-        InvalidPins: *pin* is none.
+        InvalidPins: *pin* is not a release.
     """
     kinds = {it.name: _KINDS[str(it.type)] for it in attrs.fields(Release)}
     optional = {it.name for it in attrs.fields(Release) if it.default is not attrs.NOTHING}
     if not isinstance(pin, dict) or not kinds.keys() - optional <= pin.keys() <= kinds.keys():
         raise InvalidPins(f"{series}: not a release with {', '.join(kinds)}", file)
     if wrong := [name for name, value in pin.items() if type(value) is not kinds[name]]:
-        raise InvalidPins(f"{series}.{wrong[0]}: {pin[wrong[0]]!r} is not of the right kind", file)
+        raise InvalidPins(f"{series}.{wrong[0]}: {pin[wrong[0]]!r} has the wrong type", file)
     if not _SHA256.fullmatch(pin["sha256"]):
         raise InvalidPins(f"{series}.sha256: {pin['sha256']!r} is not a SHA-256", file)
     try:

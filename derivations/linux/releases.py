@@ -1,11 +1,11 @@
-"""kernel.org's releases: what it announces, what its signed checksums say, and which are pinned.
+"""kernel.org's releases: announcements, signed checksums, and updates of the pins.
 
-    releases.json      which releases there are, of which kind, and which are no longer maintained; not signed
-    sha256sums.asc     the SHA-256 of every archive of a directory, signed by kernel.org's own key
+    releases.json      the releases, their kinds, and which are no longer maintained; not signed
+    sha256sums.asc     the SHA-256 of every archive in a directory, signed by kernel.org's own key
     kernels.json       our pins (`derivations.linux.pins`)
 
-A hash is taken only from the signed file. So the worst that a forged announcement can do is to have an older genuine
-release pinned as that of a new series: a series that is pinned never goes back.
+Hashes are taken only from the signed file. So the worst that a forged announcement can do is to get an older genuine
+release pinned for a new series: the pin of an existing series never moves back.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _SUM = re.compile(r"([0-9a-f]{64})  linux-([0-9][0-9.]*)\.tar\.xz")
 
 
 class InvalidAnnouncement(Error):
-    """What should be kernel.org's list of releases is something else."""
+    """A text is not kernel.org's list of releases."""
 
     reason: str
 
     def __str__(self) -> str:
-        return f"this is not kernel.org's list of releases: {self.reason}"
+        return f"not kernel.org's list of releases: {self.reason}"
 
 
 class ContradictorySums(Error):
-    """A list of checksums has two for one archive."""
+    """A list of checksums has two different ones for the same archive."""
 
     version: str
 
@@ -49,22 +49,22 @@ class ContradictorySums(Error):
 
 
 class NotListed(Error):
-    """Releases are announced, and the signed checksums know nothing of them."""
+    """The signed checksums do not list releases that are announced."""
 
     versions: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"kernel.org's signed checksums do not have Linux {', '.join(self.versions)} yet, which is announced"
+        return f"kernel.org's signed checksums do not yet list Linux {', '.join(self.versions)}, although announced"
 
     @property
     def hint(self) -> str:
-        """Tell how to go on without them."""
-        return "they may follow in hours or days; `--keep-going` pins the others meanwhile"
+        """Say how to continue without them."""
+        return "they may follow in hours or days; until then, `--keep-going` pins the others"
 
 
 @attrs.frozen(kw_only=True)
 class Announced:
-    """A release as kernel.org announces it."""
+    """A release, as announced by kernel.org."""
 
     version: Version
     text: str
@@ -73,17 +73,17 @@ class Announced:
 
     @property
     def series(self) -> str:
-        """Return the series under which it is pinned."""
+        """Return the series that it is pinned under."""
         return TESTING if self.version.candidate else self.version.series
 
     def pinned(self, sha256: str) -> Release:
-        """Return this release, its archive known by *sha256*."""
+        """Return this release, its archive pinned by *sha256*."""
         return Release(version=self.text, sha256=sha256, longterm=self.longterm, end_of_life=self.end_of_life)
 
 
 @attrs.frozen(kw_only=True)
 class SeriesChange:
-    """What becomes of one series; without *old* it is new."""
+    """The change of a series; without *old*, the series is new."""
 
     series: str
     old: Release | None
@@ -91,10 +91,10 @@ class SeriesChange:
 
 
 def parse_announcement(text: str | bytes) -> tuple[Announced, ...]:
-    """Return the releases that a `releases.json` announces; linux-next is none.
+    """Return the releases that a `releases.json` announces, without linux-next.
 
     Raises:
-        InvalidAnnouncement: it is none.
+        InvalidAnnouncement: *text* is not a `releases.json`.
     """
     try:
         found = tuple(_announced(it) for it in parse_json(text)["releases"] if it["moniker"] in _KINDS)
@@ -116,10 +116,10 @@ def _announced(release: Mapping[str, Any]) -> Announced:
 
 
 def parse_sums(text: str) -> dict[str, str]:
-    """Return the SHA-256 of each kernel archive, by version, that the verified *text* of a sha256sums.asc lists.
+    """Return the SHA-256 of each kernel archive in the verified *text* of a sha256sums.asc, by version.
 
     Raises:
-        ContradictorySums: one archive has two.
+        ContradictorySums: an archive has two different ones.
     """
     sums: dict[str, str] = {}
     for line in text.splitlines():
@@ -131,7 +131,7 @@ def parse_sums(text: str) -> dict[str, str]:
 
 
 def newer(announced: Iterable[Announced], pins: Mapping[str, Release]) -> dict[str, Announced]:
-    """Return by series what is to be pinned: what is newer than a series' pin, and living series that have none."""
+    """Return the releases to pin, by series: those newer than the pin, and those of maintained series without a pin."""
     newest: dict[str, Announced] = {}
     for release in announced:
         if release.series not in newest or newest[release.series].version < release.version:
@@ -146,10 +146,10 @@ def newer(announced: Iterable[Announced], pins: Mapping[str, Release]) -> dict[s
 def updated(
     pins: Mapping[str, Release], announced: Iterable[Announced], sums: Mapping[str, str]
 ) -> tuple[dict[str, Release], tuple[str, ...]]:
-    """Return *pins* brought to what is *announced*, and the versions that cannot be pinned because no *sums* have them.
+    """Return *pins* updated to what is *announced*, and the versions that cannot be pinned because *sums* lacks them.
 
-    A series that is announced as dead, or not at all any more, is at its end of life. Release candidates, which
-    no signed list has, stay as they are.
+    A series that is announced as end-of-life, or no longer announced, is at its end of life. Release candidates, which
+    are in no signed list, stay unchanged.
     """
     announced = tuple(announced)
     result = {series: _marked(series, release, announced) for series, release in pins.items()}
@@ -163,7 +163,7 @@ def updated(
 
 
 def _marked(series: str, release: Release, announced: tuple[Announced, ...]) -> Release:
-    """Return the pinned *release* as what it is by now."""
+    """Return the pinned *release* with its present status."""
     now = [it for it in announced if it.series == series]
     if series == TESTING:
         return release
@@ -173,7 +173,7 @@ def _marked(series: str, release: Release, announced: tuple[Announced, ...]) -> 
 
 
 def changes(old: Mapping[str, Release], new: Mapping[str, Release]) -> tuple[SeriesChange, ...]:
-    """Return what is different in *new*, the newest series first."""
+    """Return the differences between *old* and *new*, the newest series first."""
     found = [
         SeriesChange(series=series, old=old.get(series), new=it) for series, it in new.items() if old.get(series) != it
     ]

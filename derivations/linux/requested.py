@@ -1,9 +1,9 @@
-"""What is asked of a kernel's configuration, by everybody together.
+"""All requests for a kernel's configuration.
 
-Every kernel asks for what makes it reproducible; the common configuration, if it is enabled, for
-what an ordinary machine needs: both as defaults, over which anything else holds. Each patch asks
-for its own options and the user for hers: these are of one rank, and contradictions among them
-are errors. What a machine's hardware needs is found in the tree, by a derivation, and joins below
+Every kernel requests what makes it reproducible; the common configuration, if enabled, requests
+what an ordinary machine needs. Both are defaults, which any other request overrides. Patches and
+users request options with the same priority, and contradictions among these
+are errors. A derivation finds in the tree what a machine's hardware needs; that is added below
 all of this when the configuration is resolved.
 """
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 REPRODUCIBLE = Fragment(
     "reproducible",
     {
-        # `git describe` of whatever repository the tree lies in is no part of a kernel.
+        # `git describe` of the repository that contains the tree must not be part of a kernel.
         "LOCALVERSION_AUTO": optional(NO),
         # The default key is generated anew by every build and its certificate linked into the image.
         "MODULE_SIG_KEY": optional(""),
-        # Without a key no module can be signed; asked for together with one, they are.
+        # Without a key no module can be signed; users can request this together with a key.
         "MODULE_SIG_ALL": optional(NO),
     },
     description="what builds of a kernel have in common",
@@ -37,10 +37,10 @@ REPRODUCIBLE = Fragment(
 
 
 def wanted(arguments: Arguments, arch: str) -> Merged:
-    """Return what is asked for of the kernel of *arguments* on *arch*, Kbuild's ARCH.
+    """Return the requests for the kernel of *arguments* on *arch*, Kbuild's ARCH.
 
     Raises:
-        Contradiction: with every option for which different values are asked.
+        Contradiction: options are requested with different values; it lists all of them.
     """
     return merge(_fragments(arguments), version=Version.parse(arguments.version), arch=arch)
 

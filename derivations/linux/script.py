@@ -1,4 +1,4 @@
-"""The shell scripts that run in the sandbox; each lies beside this module, in `scripts/`."""
+"""The shell scripts that run in the sandbox; they are beside this module, in `scripts/`."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""What a shell in a build's own environment sees: what the builder sees, and a few things to work by hand.
+"""The environment of a shell in a build: that of the builder, and a few additions for manual work.
 
-    /build              the user's directory, in which everything happens
-    /src, /config, …    the builder's inputs, where the builder has them
-    /outputs/<name>     those outputs that are built; $out, $dev, … lead there
-    unpackPhase         unpacks /src into a directory that can be changed, with the configuration
+    /build              the user's directory, where the work happens
+    /src, /config, …    the builder's inputs, at the builder's paths
+    /outputs/<name>     the outputs that are built; $out, $dev, … point to them
+    unpackPhase         unpacks /src into a writable directory, with the configuration
 
-A kernel's editors of configurations (`make nconfig`) run there if the lock pins ncurses: `kernix lock --add ncurses`.
+A kernel's configuration editors (`make nconfig`) run there if the lock pins ncurses: `kernix lock --add ncurses`.
 
-The output `dev` of a kernel has of its sources what modules from elsewhere need. The drivers of the tree also
-include each other's headers; so where `dev` has its sources, the shell has the whole tree.
+The output `dev` of a kernel has only the sources that external modules need. The drivers of the tree also
+include each other's headers; so in the shell, the whole tree takes the place of the sources in `dev`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PATH = f"{PROGRAMS}:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class NoShell(UsageError):
-    """Something is not built by a program, so there is nothing to be inside of."""
+    """A derivation is not built by a program, so it has no environment for a shell."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,8 +48,8 @@ class Shell:
     """An environment to work in.
 
     Attributes:
-        derivation: What is built in it.
-        mounts: What is seen where; all of it has to be realised first.
+        derivation: The derivation that is built in it.
+        mounts: The inputs by mount point; all must be realised first.
         env: The variables.
     """
 
@@ -59,14 +59,14 @@ class Shell:
 
 
 def shell_of(value: Kernel | Derivation, built: Iterable[Output]) -> Shell:
-    """Return the environment in which *value* is built, with those of its outputs that are *built* already.
+    """Return the environment that *value* is built in, with those of its outputs that are already *built*.
 
     Raises:
-        NoShell: no program builds it.
+        NoShell: it is not built by a program.
     """
     derivation = value.derivation if isinstance(value, Kernel) else value
     if derivation.is_builtin:
-        message = f"{derivation.name} is made by kernix itself, in no environment of its own"
+        message = f"{derivation.name} is built by kernix itself, so it has no environment for a shell"
         raise NoShell(message)
     mounts: dict[str, Output] = dict(derivation.mounts)
     env = {"PATH": _PATH, **derivation.env, "name": derivation.name}
@@ -83,12 +83,12 @@ def shell_of(value: Kernel | Derivation, built: Iterable[Output]) -> Shell:
 
 
 def _add_kernel(kernel: Kernel, mounts: dict[str, Output], env: dict[str, str]) -> None:
-    """Add what makes `make` do as it does in the build, and modules of the tree build against `dev`."""
+    """Add what `make` needs to behave as in the build, and modules of the tree to build against `dev`."""
     given = make_arguments(kernel.arguments, kernel.toolchain)
     env.update({name: value for name, _, value in (flag.partition("=") for flag in given)})
     env["version"] = kernel.version
     if kernel.arguments.make_flags:
-        # From here, unlike from the environment, a variable beats what the kernel's makefile sets, such as CC.
+        # Unlike in the environment, variables in MAKEFLAGS override those that the kernel's makefile sets, such as CC.
         env["MAKEFLAGS"] = " -- " + " ".join(map(_escaped, kernel.arguments.make_flags))
     lock = kernel.context.lock()
     if NCURSES in lock.sets:

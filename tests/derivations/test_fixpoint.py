@@ -98,7 +98,7 @@ def test_final_is_sealed_while_stacking(read: Any) -> None:  # noqa: ANN401 -- w
     with pytest.raises(EagerReadError) as caught:
         fix(numbers, lambda final, _: {"x": read(final)})
 
-    assert "while the overlays are still being put together" in str(caught.value)
+    assert "before all overlays are applied" in str(caught.value)
     assert "lambda: … final." in (caught.value.hint or "")
 
 
@@ -108,7 +108,7 @@ def test_cycles_are_named() -> None:
 
     with pytest.raises(CycleError) as caught:
         _ = found.a
-    assert str(caught.value) == "attributes need each other: b -> c -> b"
+    assert str(caught.value) == "attributes depend on each other: b -> c -> b"
     assert found.d == 1
     with pytest.raises(CycleError):
         _ = found.b
@@ -150,15 +150,15 @@ def test_an_error_of_a_thunk_is_its_own() -> None:
     [
         pytest.param(lambda _, __: None, "it returned a NoneType", id="nothing"),
         pytest.param(lambda _, __: ["a"], "it returned a list", id="list"),
-        pytest.param(lambda _, __: {"a": 1}, "`a` is a int and not a thunk", id="value"),
-        pytest.param(lambda _, __: {"a": int}, "`a` is a type and not a thunk", id="type"),
-        pytest.param(lambda _, __: {1: lambda: 1}, "1 is no attribute name", id="number"),
-        pytest.param(lambda _, __: {"a-b": lambda: 1}, "'a-b' is no attribute name", id="hyphen"),
-        pytest.param(lambda _, __: {"": lambda: 1}, "'' is no attribute name", id="empty"),
-        pytest.param(lambda _, __: {"_a": lambda: 1}, "'_a' is no attribute name", id="private"),
-        pytest.param(lambda _, __: {"items": lambda: 1}, "`items` is no attribute name: every set has", id="method"),
-        pytest.param(lambda _: {}, "it is called as overlay(final, prev)", id="one-parameter"),
-        pytest.param("overlay.py", "it is called as overlay(final, prev)", id="text"),
+        pytest.param(lambda _, __: {"a": 1}, "`a` is a int, not a thunk", id="value"),
+        pytest.param(lambda _, __: {"a": int}, "`a` is a type, not a thunk", id="type"),
+        pytest.param(lambda _, __: {1: lambda: 1}, "1 is not an attribute name", id="number"),
+        pytest.param(lambda _, __: {"a-b": lambda: 1}, "'a-b' is not an attribute name", id="hyphen"),
+        pytest.param(lambda _, __: {"": lambda: 1}, "'' is not an attribute name", id="empty"),
+        pytest.param(lambda _, __: {"_a": lambda: 1}, "'_a' is not an attribute name", id="private"),
+        pytest.param(lambda _, __: {"items": lambda: 1}, "`items` cannot be an attribute: every set has", id="method"),
+        pytest.param(lambda _: {}, "it must accept (final, prev)", id="one-parameter"),
+        pytest.param("overlay.py", "it must accept (final, prev)", id="text"),
     ],
 )
 def test_what_is_no_overlay(overlay: Any, reason: str) -> None:  # noqa: ANN401 -- what a user may write
@@ -176,7 +176,7 @@ def test_a_thunk_with_parameters() -> None:
 
     with pytest.raises(InvalidOverlay) as caught:
         _ = found.a
-    assert "the thunk `a` is called without arguments" in str(caught.value)
+    assert "the thunk `a` must take no arguments" in str(caught.value)
 
 
 def test_each() -> None:

@@ -94,7 +94,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(NoSource) as caught:
         local_file(tmp_path / "no")
     assert f"cannot read {tmp_path / 'no'}: there is no such file" == str(caught.value)
-    assert "beside the Python file" in caught.value.hint
+    assert "the Python file that names it" in caught.value.hint
 
 
 def test_a_directory_is_no_file_and_a_file_no_directory(tmp_path: Path) -> None:

@@ -120,4 +120,4 @@ def test_a_number_is_not_a_version() -> None:
     with pytest.raises(InvalidVersion) as caught:
         Version.parse(6.12)
 
-    assert caught.value.hint == 'a version is a text, not a number: write "6.12"'
+    assert caught.value.hint == 'a version is a string, not a number: write "6.12"'

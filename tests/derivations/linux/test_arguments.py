@@ -64,16 +64,16 @@ def test_one_form() -> None:
         pytest.param({"version": "latest"}, InvalidVersion, "not a kernel version: 'latest'", id="version"),
         pytest.param({"version": 6.12}, InvalidVersion, "not a kernel version: 6.12", id="version-is-number"),
         pytest.param(
-            {"source": "linux.tar.xz"}, InvalidArgument, "source: 'linux.tar.xz' is no derivation", id="source"
+            {"source": "linux.tar.xz"}, InvalidArgument, "source: 'linux.tar.xz' is not a derivation", id="source"
         ),
-        pytest.param({"source": None}, InvalidArgument, "source: None is no derivation", id="no-source"),
-        pytest.param({"name": "my kernel"}, InvalidArgument, "name: 'my kernel' cannot be one", id="name"),
-        pytest.param({"name": 3}, InvalidArgument, "name: 3 is no text", id="name-is-number"),
+        pytest.param({"source": None}, InvalidArgument, "source: None is not a derivation", id="no-source"),
+        pytest.param({"name": "my kernel"}, InvalidArgument, "name: 'my kernel' is not a valid name", id="name"),
+        pytest.param({"name": 3}, InvalidArgument, "name: 3 is not a string", id="name-is-number"),
         pytest.param({"name": "x" * 81}, InvalidArgument, "name: it is longer than 80 characters", id="long-name"),
-        pytest.param({"description": 3}, InvalidArgument, "description: 3 is no text", id="description"),
+        pytest.param({"description": 3}, InvalidArgument, "description: 3 is not a string", id="description"),
         pytest.param({"systems": "x86_64-linux"}, InvalidArgument, "not 'x86_64-linux'", id="systems-is-text"),
-        pytest.param({"systems": []}, InvalidArgument, "systems: it is a list", id="no-systems"),
-        pytest.param({"systems": [1]}, InvalidArgument, "systems: it is a list", id="system-is-number"),
+        pytest.param({"systems": []}, InvalidArgument, "systems: it must be a list", id="no-systems"),
+        pytest.param({"systems": [1]}, InvalidArgument, "systems: it must be a list", id="system-is-number"),
         pytest.param({"systems": ["x86-linux"]}, UnknownSystem, "unknown system 'x86-linux'", id="unknown-system"),
         pytest.param({"base": "nothing"}, InvalidArgument, "base: 'nothing' is neither a configuration", id="base"),
         pytest.param({"base": "-fconfig"}, InvalidArgument, "base: '-fconfig' is neither", id="base-is-option"),
@@ -82,10 +82,10 @@ def test_one_form() -> None:
         pytest.param({"extra_config": {"A": True}}, InvalidFragment, "A: True is not a value", id="option"),
         pytest.param({"extra_config": None}, InvalidFragment, "None is neither a mapping", id="no-options"),
         pytest.param({"extra_config": "A=y"}, InvalidFragment, "line 1: 'A=y': write `CONFIG_A=y`", id="option-text"),
-        pytest.param({"patches": PATCH}, InvalidArgument, "patches: it is a list such as", id="one-patch"),
+        pytest.param({"patches": PATCH}, InvalidArgument, "patches: it must be a list such as", id="one-patch"),
         pytest.param({"patches": "x"}, InvalidArgument, "not 'x'", id="patches-text"),
         pytest.param({"patches": ["a.patch"]}, InvalidArgument, "patches: 'a.patch' is not a patch", id="patch-name"),
-        pytest.param({"patches": [PATCH, PATCH]}, InvalidArgument, "patches: a stands twice", id="patch-twice"),
+        pytest.param({"patches": [PATCH, PATCH]}, InvalidArgument, "patches: a is listed twice", id="patch-twice"),
         pytest.param(
             {"extra_version": "/x"}, InvalidArgument, "extra_version: '/x' cannot be part", id="extra-version"
         ),
@@ -101,10 +101,10 @@ def test_one_form() -> None:
         ),
         pytest.param({"make_flags": [1]}, InvalidArgument, "1 is not of the form NAME=value", id="flag-is-number"),
         pytest.param({"make_flags": ["ARCH=arm"]}, InvalidArgument, "make_flags: ARCH is set by kernix", id="reserved"),
-        pytest.param({"features": ["a"]}, InvalidArgument, "features: ['a'] does not say", id="features"),
+        pytest.param({"features": ["a"]}, InvalidArgument, "features: it must be a mapping", id="features"),
         pytest.param({"features": {"a": 1}}, InvalidArgument, "features: 1 is neither True nor False", id="feature"),
         pytest.param(
-            {"mod_dir_version": ""}, InvalidArgument, "mod_dir_version: '' is no kernel release", id="release"
+            {"mod_dir_version": ""}, InvalidArgument, "mod_dir_version: '' is not a kernel release", id="release"
         ),
         pytest.param(
             {"mod_dir_version": "../6"}, InvalidArgument, "mod_dir_version: '../6' is no", id="release-is-path"
@@ -116,26 +116,30 @@ def test_one_form() -> None:
             "toolchain: 12 is neither a toolchain nor the name of one",
             id="toolchain",
         ),
-        pytest.param({"context": {}}, InvalidArgument, "context: {} is no context", id="context"),
+        pytest.param({"context": {}}, InvalidArgument, "context: {} is not a Context", id="context"),
         pytest.param(
-            {"enable_common_config": 1}, InvalidArgument, "enable_common_config: 1 is no truth value", id="common"
+            {"enable_common_config": 1}, InvalidArgument, "enable_common_config: 1 is not True or False", id="common"
         ),
-        pytest.param({"auto_modules": "yes"}, InvalidArgument, "auto_modules: 'yes' is no truth value", id="modules"),
-        pytest.param({"prefer_builtin": None}, InvalidArgument, "prefer_builtin: None is no truth value", id="builtin"),
         pytest.param(
-            {"ignore_config_errors": 0}, InvalidArgument, "ignore_config_errors: 0 is no truth value", id="errors"
+            {"auto_modules": "yes"}, InvalidArgument, "auto_modules: 'yes' is not True or False", id="modules"
+        ),
+        pytest.param(
+            {"prefer_builtin": None}, InvalidArgument, "prefer_builtin: None is not True or False", id="builtin"
+        ),
+        pytest.param(
+            {"ignore_config_errors": 0}, InvalidArgument, "ignore_config_errors: 0 is not True or False", id="errors"
         ),
         pytest.param(
             {"exact": True},
             InvalidArgument,
-            "exact: it needs a whole .config as base, not the target 'defconfig'",
+            "exact: it requires a complete .config as base, not the target 'defconfig'",
             id="exact",
         ),
-        pytest.param(
-            {"hardware": {}}, InvalidArgument, "hardware: {} is neither a snapshot of a machine", id="hardware"
-        ),
+        pytest.param({"hardware": {}}, InvalidArgument, "hardware: {} is neither a hardware snapshot", id="hardware"),
         pytest.param({"hardware": Snapshot()}, EmptySnapshot, "the hardware snapshot is empty", id="no-hardware"),
-        pytest.param({"compilations": "many"}, InvalidArgument, "compilations: 'many' is no number", id="compilations"),
+        pytest.param(
+            {"compilations": "many"}, InvalidArgument, "compilations: 'many' is not an integer", id="compilations"
+        ),
     ],
 )
 def test_what_an_argument_cannot_be(changes: dict[str, Any], error: type[Error], sentence: str) -> None:

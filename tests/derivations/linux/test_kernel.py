@@ -123,7 +123,7 @@ def test_unsupported_system() -> None:
     with using(fake_context("aarch64-linux")), pytest.raises(UnsupportedSystem) as caught:
         _ = make().derivation
 
-    assert str(caught.value) == "linux-6.12 is made for x86_64-linux, not for aarch64-linux"
+    assert str(caught.value) == "linux-6.12 supports x86_64-linux, not aarch64-linux"
 
 
 # override
@@ -328,11 +328,11 @@ def test_attributes_reach_the_boot_test() -> None:
         ),
         pytest.param(
             lambda: make_linux(source=SOURCE),  # type: ignore[call-arg]  # as above
-            InvalidArgument, "version: make_linux needs it", None, id="no-version",
+            InvalidArgument, "version: make_linux requires it", None, id="no-version",
         ),
         pytest.param(
             lambda: make_linux(version="6.12"),  # type: ignore[call-arg]  # as above
-            InvalidArgument, "source: make_linux needs it", None, id="no-source",
+            InvalidArgument, "source: make_linux requires it", None, id="no-source",
         ),
         pytest.param(
             lambda: make().override(version=lambda _: "x"), InvalidVersion, "not a kernel version: 'x'",
@@ -345,11 +345,11 @@ def test_attributes_reach_the_boot_test() -> None:
         pytest.param(
             lambda: make(base="no-such.config"), NoSource,
             f"cannot read {Path(__file__).parent / 'no-such.config'}: there is no such file",
-            "a relative path lies beside the Python file that names it", id="no-such-base",
+            "a relative path is relative to the directory of the Python file that names it", id="no-such-base",
         ),
         pytest.param(
             lambda: make().override_attrs({"name": "x"}),  # type: ignore[arg-type]
-            InvalidArgument, "override_attrs: it takes a function of the derivation, not {'name': 'x'}", None, id="mapping",
+            InvalidArgument, "override_attrs: it must be a function of the derivation, not {'name': 'x'}", None, id="mapping",
         ),
     ],
 )  # fmt: skip
@@ -373,13 +373,13 @@ def test_bad_calls(call: Callable[[], object], error: type[Exception], sentence:
             "a derivation has no attribute `key` that can be overridden", id="computed",
         ),
         pytest.param(
-            lambda _: None, InvalidArgument, "override_attrs: its function returns attributes by name, not None", id="none",
+            lambda _: None, InvalidArgument, "override_attrs: its function must return attributes by name, not None", id="none",
         ),
         pytest.param(
-            lambda _: {1: 2}, InvalidArgument, "override_attrs: its function returns attributes by name, not {1: 2}", id="1",
+            lambda _: {1: 2}, InvalidArgument, "override_attrs: its function must return attributes by name, not {1: 2}", id="1",
         ),
         pytest.param(
-            lambda: {"name": "x"}, InvalidArgument, "override_attrs: its function takes the derivation", id="no-parameter",
+            lambda: {"name": "x"}, InvalidArgument, "override_attrs: its function must take the derivation", id="no-parameter",
         ),
         pytest.param(
             lambda _: {"env": {"A": 1}}, InvalidDerivation, "invalid derivation 'linux-6.12': not text: 1", id="value",

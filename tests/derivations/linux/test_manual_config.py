@@ -123,21 +123,21 @@ def test_a_file_that_is_for_something_else(config: Path, old: str, new: str, err
 @pytest.mark.parametrize(
     ("changes", "error", "sentence", "hint"),
     [
-        pytest.param({"version": None}, InvalidArgument, "version: linux_manual_config needs it", None, id="no-version"),
-        pytest.param({"config_file": None}, InvalidArgument, "config_file: linux_manual_config needs it", None, id="no-file"),
+        pytest.param({"version": None}, InvalidArgument, "version: linux_manual_config requires it", None, id="no-version"),
+        pytest.param({"config_file": None}, InvalidArgument, "config_file: linux_manual_config requires it", None, id="no-file"),
         pytest.param(
             {"configfile": "x"}, UnknownArgument, "linux_manual_config has no argument `configfile`",
             "did you mean `config_file`?", id="nixpkgs-name",
         ),
         pytest.param(
             {"extra_config": {}}, UnknownArgument, "linux_manual_config has no argument `extra_config`",
-            "a whole .config leaves nothing to ask for; make_linux takes one as `base`", id="options-besides",
+            "a complete .config leaves nothing to request; make_linux takes one as `base`", id="options-besides",
         ),
         pytest.param(
             {"modDirVersion": "6.1.55"}, UnknownArgument, "linux_manual_config has no argument `modDirVersion`",
             "did you mean `mod_dir_version`?", id="humps",
         ),
-        pytest.param({"source": "x"}, InvalidArgument, "source: 'x' is no derivation", None, id="source"),
+        pytest.param({"source": "x"}, InvalidArgument, "source: 'x' is not a derivation", None, id="source"),
     ],
 )  # fmt: skip
 def test_bad_calls(config: Path, changes: dict[str, Any], error: type[Error], sentence: str, hint: str | None) -> None:

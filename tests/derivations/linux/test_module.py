@@ -126,18 +126,18 @@ def test_patches_and_archives() -> None:
     [
         pytest.param({"name": "a b"}, "name: 'a b' is not a name", id="name"),
         pytest.param({"make_flags": ["-j2"]}, "make_flags: '-j2' is not of the form NAME=value", id="flag"),
-        pytest.param({"make_flags": "A=b"}, "make_flags: it is a list, not 'A=b'", id="flags-text"),
-        pytest.param({"requires": "NET"}, "requires: it is a list, not 'NET'", id="requires-text"),
+        pytest.param({"make_flags": "A=b"}, "make_flags: it must be a list, not 'A=b'", id="flags-text"),
+        pytest.param({"requires": "NET"}, "requires: it must be a list, not 'NET'", id="requires-text"),
         pytest.param({"requires": ["config_net"]}, "requires: 'config_net' is not the name of an option", id="option"),
         pytest.param({"name": None}, "name: it is required", id="no-name"),
         pytest.param({"directory": []}, "directory: the list is empty", id="no-directory"),
         pytest.param({"directory": ["a", "/b"]}, "directory: '/b' is not a relative path", id="directories"),
         pytest.param({"directory": "$(pwd)"}, "directory: '$(pwd)' is not a relative path", id="directory"),
         pytest.param({"directory": "a/../../b"}, "directory: 'a/../../b' is not a relative path", id="parent"),
-        pytest.param({"version": 1.10}, "version: 1.1 is not a version, which is a text", id="version-number"),
-        pytest.param({"patches": "fix.patch"}, "patches: it is a list, not 'fix.patch'", id="patches-text"),
+        pytest.param({"version": 1.10}, "version: 1.1 is not a version, as a string", id="version-number"),
+        pytest.param({"patches": "fix.patch"}, "patches: it must be a list, not 'fix.patch'", id="patches-text"),
         pytest.param({"patches": ["fix.patch"]}, "patches: 'fix.patch' is not a patch", id="patch-name"),
-        pytest.param({"depends": "one"}, "depends: it is a list, not 'one'", id="depends-text"),
+        pytest.param({"depends": "one"}, "depends: it must be a list, not 'one'", id="depends-text"),
         pytest.param({"depends": ["one"]}, "depends: 'one' is not a module", id="depends-name"),
         pytest.param({"source": "it.tar"}, "source: 'it.tar' is not a derivation", id="source-name"),
         pytest.param({"kernel": 5}, "kernel: 5 is not a kernel", id="kernel"),
@@ -159,12 +159,12 @@ def test_the_union() -> None:
 
     assert {linux.modules, linux.out, hello.out, linux.packages["vpoll"].out} <= set(joined.inputs)
     assert joined == with_modules(linux, [hello, linux.packages.vpoll])
-    with pytest.raises(InvalidArgument, match="is there twice"):
+    with pytest.raises(InvalidArgument, match="is listed twice"):
         linux.with_modules([hello, hello])
-    with pytest.raises(InvalidArgument, match="is no module"):
+    with pytest.raises(InvalidArgument, match="is not a module"):
         with_modules(linux, [3])  # type: ignore[list-item]  # what the user may write
     for modules in ("vpoll", None, 3):
-        with pytest.raises(InvalidArgument, match=f"it is a list of modules or their names, not {modules!r}"):
+        with pytest.raises(InvalidArgument, match=f"it must be a list of modules or their names, not {modules!r}"):
             linux.with_modules(modules)  # type: ignore[arg-type]  # as above
 
 
@@ -211,7 +211,7 @@ def test_an_overlay() -> None:
 def test_unknown() -> None:
     """An unknown name is an error that suggests one, as an item and as an attribute."""
     found = kernel().packages
-    with pytest.raises(UnknownModule, match="no module `vpol` is known") as caught:
+    with pytest.raises(UnknownModule, match="unknown module `vpol`") as caught:
         found["vpol"]
     assert "vpoll" in str(caught.value.hint)
     assert not hasattr(found, "nothing")

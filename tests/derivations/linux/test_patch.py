@@ -110,9 +110,9 @@ def test_the_order_matters() -> None:
         pytest.param(["a b"], {"text": TEXT}, "patch 'a b': a name consists of letters", id="name"),
         pytest.param(["a/b"], {"text": TEXT}, "patch 'a/b': a name consists of letters", id="name-is-path"),
         pytest.param([""], {"text": TEXT}, "patch '': ", id="no-name"),
-        pytest.param([3], {"text": TEXT}, "patch '3': its name is no text", id="name-is-number"),
+        pytest.param([3], {"text": TEXT}, "patch '3': its name is not a string", id="name-is-number"),
         pytest.param(["x" * 300], {"text": TEXT}, "the name is longer than", id="long-name"),
-        pytest.param(["a", 3], {}, "patch 'a': 3 is neither a file's name nor a derivation", id="file-is-number"),
+        pytest.param(["a", 3], {}, "patch 'a': 3 is neither the name of a file nor a derivation", id="file-is-number"),
         pytest.param(["a", []], {}, "patch 'a': its list of files is empty", id="empty-list"),
         pytest.param(
             ["a", [fetch_url("https://example.org/a", sha256="1" * 64), 3]],
@@ -121,13 +121,16 @@ def test_the_order_matters() -> None:
             id="number-in-list",
         ),
         pytest.param(
-            ["a"], {"text": TEXT, "strip": "1"}, "patch 'a': strip is a number of at least 0, not '1'", id="strip"
+            ["a"], {"text": TEXT, "strip": "1"}, "patch 'a': strip must be a non-negative integer, not '1'", id="strip"
         ),
         pytest.param(
-            ["a"], {"text": TEXT, "max_fuzz": -1}, "patch 'a': max_fuzz is a number of at least 0, not -1", id="fuzz"
+            ["a"],
+            {"text": TEXT, "max_fuzz": -1},
+            "patch 'a': max_fuzz must be a non-negative integer, not -1",
+            id="fuzz",
         ),
-        pytest.param(["a"], {"text": 3}, "patch 'a': the text of a patch is not 3", id="text-is-number"),
-        pytest.param(["a"], {"text": " \n"}, "patch 'a': the text of a patch is not ' \\n'", id="empty-text"),
+        pytest.param(["a"], {"text": 3}, "patch 'a': the text of a patch cannot be 3", id="text-is-number"),
+        pytest.param(["a"], {"text": " \n"}, "patch 'a': the text of a patch cannot be ' \\n'", id="empty-text"),
     ],
 )
 def test_what_is_no_patch(arguments: list[Any], keywords: dict[str, Any], sentence: str) -> None:
@@ -143,7 +146,7 @@ def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(NoSource) as caught:
         Patch("a", "no-such.patch")
     assert str(caught.value).endswith("tests/derivations/linux/no-such.patch: there is no such file")
-    assert caught.value.hint == "a relative path lies beside the Python file that names it"
+    assert caught.value.hint == "a relative path is relative to the directory of the Python file that names it"
 
     with pytest.raises(NoSource):
         Patch("a", tmp_path / "absent")

@@ -173,7 +173,7 @@ def test_contradictory_sums() -> None:
 )
 def test_no_announcement(text: str) -> None:
     """What is not of the form of releases.json is refused in a sentence."""
-    with pytest.raises(InvalidAnnouncement, match=r"^this is not kernel.org's list of releases: "):
+    with pytest.raises(InvalidAnnouncement, match=r"^not kernel.org's list of releases: "):
         parse_announcement(text)
 
 

@@ -70,5 +70,5 @@ def test_outputs() -> None:
 
 def test_no_program() -> None:
     """What no program makes has no environment to be in."""
-    with pytest.raises(NoShell, match=r"^text is made by kernix itself"):
+    with pytest.raises(NoShell, match=r"^text is built by kernix itself"):
         shell_of(text_file("text", ""), [])

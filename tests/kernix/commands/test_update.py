@@ -193,7 +193,7 @@ def test_a_release_that_is_not_signed_yet(kernel_org: KernelOrg) -> None:
     ran = kernel_org.update()
 
     assert ran.code == 1
-    assert "kernel.org's signed checksums do not have Linux 6.18.9 yet" in ran.err
+    assert "kernel.org's signed checksums do not yet list Linux 6.18.9" in ran.err
     assert not kernel_org.pins.exists()
     ran = kernel_org.update("--keep-going")
     assert ran.code == 0
@@ -245,14 +245,14 @@ def no_key(it: KernelOrg) -> None:
     [
         pytest.param(tampered, "v6.x/sha256sums.asc cannot be trusted: it is not what was signed", id="tampered"),
         pytest.param(unsigned, "cannot be trusted: there is no signature in it", id="unsigned"),
-        pytest.param(appended, "do not have Linux 6.18.9 yet", id="appended-without-signature"),
+        pytest.param(appended, "do not yet list Linux 6.18.9,", id="appended-without-signature"),
         pytest.param(
-            of_another_directory, "do not have Linux 6.19.2, 6.18.9, 6.12.70 yet", id="list-of-another-directory"
+            of_another_directory, "do not yet list Linux 6.19.2, 6.18.9, 6.12.70", id="list-of-another-directory"
         ),
         pytest.param(missing_list, "v6.x/sha256sums.asc: 404", id="not-found"),
         pytest.param(cut_list, "sha256sums.asc: the connection was cut", id="cut-list"),
         pytest.param(cut_announcement, "releases.json: the connection was cut", id="cut-announcement"),
-        pytest.param(another_page, "this is not kernel.org's list of releases", id="another-page"),
+        pytest.param(another_page, "not kernel.org's list of releases", id="another-page"),
         pytest.param(no_key, "the keyring is no keyring", id="no-key"),
     ],
 )
