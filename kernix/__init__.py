@@ -1,8 +1,8 @@
 """The command line.
 
-__main__ ──answers/──▶ printed again, if nothing changed
+__main__ ──answers/──▶ printed again if nothing changed
          ──cli──▶ commands/  one verb a module
                       evaluation/  words to derivations     configs/   configurations as users name them
                       building     realise, with progress/  machine/   this machine
-                      output/      what is printed          pages/     for a browser
+                      output/      messages, tables         pages/     HTML pages
 """

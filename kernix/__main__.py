@@ -1,16 +1,15 @@
-"""The command `kernix`: the one place where errors are caught, printed, and become exit codes.
+"""The command `kernix`: the only place where errors are caught, printed and turned into exit codes.
 
-    0    done                              100  a builder failed
-    1    an error                          101  a builder took too long
-    2    the request itself is wrong       102  something has another hash than it must have
+    0    success                           100  a builder failed
+    1    an error                          101  a builder timed out
+    2    the request itself is wrong       102  something does not have the expected hash
     130  interrupted
 
-The packages `store`, `derivations` and `overlays` and the module `kernels` are installed under
-these plain names, and another project may have installed one of the same name (a package even
-beats a module). So they are looked up before anything of them is imported (`derivations.neighbours`);
-that is why everything else is imported inside functions here. A build with nothing to do takes as
-long as its modules take to load (`kernix.answers.cache`), so few of Python's are imported, and only
-`store`, which that needs, is looked up for it.
+The packages `store`, `derivations` and `overlays` and the module `kernels` are installed under these plain names, and
+another project may have installed something with the same name (a package even takes precedence over a module). So
+they are looked up before they are imported (`derivations.neighbours`); therefore everything else is imported inside
+functions here. A build with nothing to do takes as long as its modules take to load (`kernix.answers.cache`), so few of
+Python's modules are imported, and only `store`, which that build needs, is looked up for it.
 """
 
 from __future__ import annotations
@@ -30,30 +29,30 @@ if TYPE_CHECKING:
 
 
 YOUNG = 100_000
-"""How many new objects are let be before Python looks for garbage among them."""
+"""How many new objects Python makes before it collects garbage among them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line *arguments*, by default the process' own, and return the exit code."""
-    # What start-up makes lives until the end: looking for garbage in it is a tenth of a short run.
+    """Run the command line *arguments*, by default those of the process, and return the exit code."""
+    # Objects from start-up live until the end: collecting garbage among them takes a tenth of a short run.
     gc.set_threshold(YOUNG)
     if arguments is not None:
         return _run(list(arguments))
     try:
         code = _run(sys.argv[1:], alone=True)
-    except Exception:  # noqa: BLE001 -- a mistake of kernix' own, of which the traceback tells
+    except Exception:  # noqa: BLE001 -- a bug in kernix, which the traceback shows
         code = _trace()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:  # noqa: SIM105 -- start-up: contextlib
             stream.flush()
         except OSError:
             pass
-    # The store is closed and no thread is left: to take the interpreter to pieces is a tenth of a short run.
+    # The store is closed and no thread is left: finalising the interpreter takes a tenth of a short run.
     os._exit(code)
 
 
 def _store_is_ours() -> bool:
-    """Return whether `import store` finds kernix' own."""
+    """Return whether `import store` finds kernix' own package."""
     spec = PathFinder.find_spec("store")
     if spec is None or spec.origin != f"{ROOT}/store/__init__.py":
         return False
@@ -62,10 +61,10 @@ def _store_is_ours() -> bool:
 
 
 def _report_hidden() -> bool:
-    """Report the part of kernix that another project's module hides; return whether there is one."""
+    """Report a part of kernix that another project's module hides; return whether there is one."""
     from importlib import util  # noqa: PLC0415 -- start-up
 
-    # By its path: `derivations` may be what is hidden.
+    # By its path: `derivations` itself may be hidden.
     spec = util.spec_from_file_location("kernix.neighbours", f"{ROOT}/derivations/neighbours.py")
     if spec is None or spec.loader is None:
         return False
@@ -81,24 +80,24 @@ def _report_hidden() -> bool:
 
 
 def _run(arguments: list[str], *, alone: bool = False) -> int:
-    """Run the command line *arguments*; if they are *alone* in this process, its signals are theirs."""
+    """Run the command line *arguments*; with *alone*, this process does nothing else and its signals are handled."""
     try:
         code = _code(arguments, alone=alone)
         if sys.stdout is not None:
             sys.stdout.flush()
     except BaseException as error:
-        from kernix.interruption import meant  # noqa: PLC0415 -- start-up: where something is to be told
+        from kernix.interruption import meant  # noqa: PLC0415 -- start-up: only to report something
         from kernix.output.messages import tell  # noqa: PLC0415 -- as above
 
-        if (told := tell(meant(error))) is None:
+        if (failed := tell(meant(error))) is None:
             raise
-        return told
+        return failed
     return code
 
 
 def _trace() -> int:
-    """Show the traceback of the exception that is being handled, in characters that a terminal does not obey."""
-    import traceback  # noqa: PLC0415 -- start-up: where something is to be told
+    """Show the traceback of the current exception, made printable."""
+    import traceback  # noqa: PLC0415 -- start-up: only to report something
 
     from kernix.output.printable import guarded  # noqa: PLC0415 -- as above
 
@@ -108,10 +107,10 @@ def _trace() -> int:
 
 
 def _code(arguments: list[str], *, alone: bool) -> int:
-    # The answer needs `store` alone; whatever else is hidden matters only without one.
+    # The answer needs only `store`; if something else is hidden, that matters only without an answer.
     if not _store_is_ours() and _report_hidden():
         return 1
-    from kernix.answers import cache  # noqa: PLC0415 -- after the look at `store`
+    from kernix.answers import cache  # noqa: PLC0415 -- after `store` has been looked up
 
     if (text := cache.answer(arguments, os.environ)) is not None:
         if sys.stdout is not None:
@@ -120,7 +119,7 @@ def _code(arguments: list[str], *, alone: bool) -> int:
     if _report_hidden():
         return 1
     if alone:
-        from kernix import interruption  # noqa: PLC0415 -- start-up: where something may take long
+        from kernix import interruption  # noqa: PLC0415 -- start-up: only for what may take long
 
         interruption.install()
         with interruption.heard():
@@ -129,7 +128,7 @@ def _code(arguments: list[str], *, alone: bool) -> int:
 
 
 def _verb(arguments: list[str]) -> int:
-    from kernix.cli import kernix  # noqa: PLC0415 -- start-up: where words are to be understood
+    from kernix.cli import kernix  # noqa: PLC0415 -- start-up: only to parse the command line
     from kernix.output.printable import guarded  # noqa: PLC0415 -- as above
 
     with guarded():

@@ -1,7 +1,7 @@
-"""From outputs to store paths: found if they are already built, else built with progress on stderr.
+"""From outputs to store paths: outputs that are not built yet are built, with progress on stderr.
 
-Nothing of `derivations` is imported before it is needed: not before `kernix.answers.record` has looked at its files, and
-what it takes to build not unless something is to be built, since that takes longer to load than a short run takes.
+`derivations` is imported late: after `kernix.answers.record` has read the state of its files; and the modules for
+building only if something is to be built, because loading them takes longer than a short run.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def realise(session: Session, outputs: Iterable[Output], **chosen: Any) -> dict[Output, StorePath]:  # noqa: ANN401 -- the options of `kernix.options.realisation`
-    """Return where *outputs* are, having built as *chosen* what was missing.
+    """Return the store paths of *outputs*, after building the missing ones as *chosen*.
 
-    What is returned is held: no collector takes it while this process runs.
+    The results are held: no collector deletes them while this process runs.
 
     Raises:
         Error: something cannot be built.
@@ -40,14 +40,14 @@ def realise(session: Session, outputs: Iterable[Output], **chosen: Any) -> dict[
 
 
 def present(session: Session, outputs: Iterable[Output]) -> dict[Output, StorePath]:
-    """Return where those of *outputs* are that need not be built, and hold them unless the disk is full."""
+    """Return the store paths of the *outputs* that are already built, and hold them unless the disk is full."""
     from derivations.realise.plan import known_outputs  # noqa: PLC0415 -- see above
 
     store = session.existing_store()
     if store is None:
         return {}
     found = known_outputs(outputs, store.realised)
-    # Held first, then looked at: the collector may have taken some between the two.
+    # First held, then checked: the collector may have deleted some in between.
     registered = store.look(found.values())
     return {output: path for output, path in found.items() if path in registered}
 
@@ -62,9 +62,9 @@ def _build(session: Session, outputs: Sequence[Output], settings: Settings) -> d
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Listener]:
-    """Give a listener that shows on stderr what happens: live on a terminal, else in lines."""
+    """Provide a listener that shows progress on stderr: live on a terminal, else in lines."""
     if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        from kernix.progress.live import LiveProgress  # noqa: PLC0415 -- rich, where there is a terminal
+        from kernix.progress.live import LiveProgress  # noqa: PLC0415 -- rich, only on a terminal
 
         with LiveProgress() as live:
             yield live

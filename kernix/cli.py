@@ -1,4 +1,4 @@
-"""The words of the command line: `kernix VERB …`, each verb imported when it is used."""
+"""The command line `kernix VERB …`; each verb is imported when it is used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FOOTER = """
 
 
 def version() -> str:
-    """Return the line that says which kernix this is."""
+    """Return the name and version of kernix, in one line."""
     from importlib import metadata  # noqa: PLC0415 -- start-up: it loads half of the standard library
 
     try:
@@ -47,7 +47,7 @@ class Kernix(LazyGroup):
     """The verbs, shown in groups on one screen of 80 columns and 24 lines."""
 
     def format_help(self, ctx: click.Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
-        """Write the verbs, each group named beside its first verb."""
+        """Write the verbs, with the name of each group beside its first verb."""
         formatter.write("Usage: kernix [-h | --help] [--version] VERB …\n")
         for group, verbs in GROUPS.items():
             for number, (verb, line) in enumerate(verbs.items()):
@@ -71,7 +71,7 @@ def kernix(ctx: click.Context) -> None:
     forget()
     warnings.showwarning = Remarks()
     warnings.filterwarnings("always", category=UserWarning)
-    # The words, where they are known: a build is remembered under them.
+    # The words, if they are known: a build is recorded under them.
     ctx.obj = Session(environment=dict(os.environ), words=ctx.obj or ())
     ctx.call_on_close(functools.partial(_close, ctx.obj))
 

@@ -6,34 +6,34 @@
     keep_going = false
     keep_failed = false
     offline = false
-    timeout = "2h"                  # seconds, or a text with a unit
+    timeout = "2h"                  # seconds, or a string with a unit
     max_silent_time = "30m"
     max_log_size = "1G"
-    kvm = true                      # false: boot tests do not even try /dev/kvm
+    kvm = true                      # false: boot tests do not try /dev/kvm
     retries = 5
     connect_timeout = 15
     read_timeout = 30
     mirrors = ["http://…/debian"]   # of Debian packages, tried before the machine's own
     kernel_mirrors = ["https://…"]  # tried before kernel.org
-    keyring = "/…/kernel.org.gpg"   # the keys that `kernix update` trusts, instead of those that kernel.org gives
+    keyring = "/…/kernel.org.gpg"   # the keys that `kernix update` trusts, instead of those from kernel.org
 
-    [limits]                        # of one build, but for downloads; 0 is no limit
-    processes = 4096                # and threads, at once
+    [limits]                        # of one build, except for downloads; 0 means no limit
+    processes = 4096                # processes and threads at once
     memory = "24G"
-    tmpfs = "8G"                    # what fits into /tmp, and into /dev/shm
-    free_space = "256M"             # what stays free of the disk, also when an archive is unpacked
-    max_download_size = "4G"        # of what no lock gives the size of
+    tmpfs = "8G"                    # the size of /tmp, and of /dev/shm
+    free_space = "256M"             # what stays free on the disk, also when an archive is unpacked
+    max_download_size = "4G"        # of downloads whose size no lock knows
 
     [gc]
-    older_than = "14d"              # spare what was used since
+    older_than = "14d"              # keep what was used more recently
     max_freed = "5G"
-    [gc.keep]                       # after the last use; 0 spares nothing
+    [gc.keep]                       # after the last use; 0 keeps nothing
     source = "30d"                  # also: result, toolchain, derivation, cache
     [gc.logs]                       # of builds
     older_than = "90d"
     max_size = "1G"
 
-All of it may be left out. What is not understood is an error, and all errors are told at once.
+Every setting is optional. An unknown setting or value is an error, and all errors are reported at once.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 
 class InvalidConfiguration(Error):
-    """The configuration file cannot be followed."""
+    """The configuration file is invalid."""
 
     file: Path
     problems: tuple[str, ...]
@@ -70,7 +70,7 @@ class InvalidConfiguration(Error):
 
 @attrs.frozen(kw_only=True)
 class Configuration:
-    """What the file says.
+    """The content of the file.
 
     Attributes:
         settings: Values for `derivations.realise.settings.Settings`, by name.
@@ -86,17 +86,17 @@ class Configuration:
 
 
 def parse(text: str, file: Path) -> Configuration:
-    """Return what *text*, the content of *file*, says.
+    """Parse *text*, the content of *file*.
 
     Raises:
-        InvalidConfiguration: not TOML, unknown names, values that cannot be.
+        InvalidConfiguration: it is not TOML, or has unknown names or invalid values.
     """
     try:
         document = tomllib.loads(text)
         check_depth(document)
     except RecursionError:
-        raise InvalidConfiguration(file, ("not TOML: too many brackets are in each other",)) from None
-    except ValueError as error:  # tomllib lets those of numbers and dates through
+        raise InvalidConfiguration(file, ("not TOML: brackets are nested too deeply",)) from None
+    except ValueError as error:  # tomllib does not catch those of numbers and dates
         raise InvalidConfiguration(file, (f"not TOML: {str(error)[:1].lower()}{str(error)[1:]}",)) from None
     reader = _Reader([])
     collection = reader.table(document.pop("gc", {}), "gc")
@@ -121,7 +121,7 @@ def parse(text: str, file: Path) -> Configuration:
 
 @attrs.define
 class _Reader:
-    """Reads tables and gathers what is wrong with them."""
+    """Reads tables and collects their problems."""
 
     problems: list[str]
 
@@ -148,7 +148,7 @@ class _Reader:
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         msg = f"expected true or false, got {value!r}"
-        raise ValueError(msg)  # noqa: TRY004 -- the reader gathers ValueErrors
+        raise ValueError(msg)  # noqa: TRY004 -- the reader collects ValueErrors
     return value
 
 
@@ -167,7 +167,7 @@ def _time(value: object) -> float:
         return float(value)
     if isinstance(value, str):
         return parse_time(value)
-    msg = f'expected seconds or a text like "12h", got {value!r}'
+    msg = f'expected seconds or a string like "12h", got {value!r}'
     raise ValueError(msg)
 
 
@@ -180,7 +180,7 @@ def _size(value: object) -> int:
         return value
     if isinstance(value, str):
         return parse_size(value)
-    msg = f'expected bytes or a text like "5G", got {value!r}'
+    msg = f'expected bytes or a string like "5G", got {value!r}'
     raise ValueError(msg)
 
 
@@ -203,7 +203,7 @@ def _is_url(text: str) -> bool:
 def _urls(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         msg = f"expected a list of URLs, got {value!r}"
-        raise ValueError(msg)  # noqa: TRY004 -- the reader gathers ValueErrors
+        raise ValueError(msg)  # noqa: TRY004 -- the reader collects ValueErrors
     for url in value:
         if not isinstance(url, str) or not _is_url(url):
             msg = f"not a URL: {url!r}"

@@ -1,4 +1,4 @@
-"""What a build would do, told without doing it."""
+"""`--dry-run`: show what a build would do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool) -> None:
-    """Print what would be fetched and built for *wanted*, and what is there."""
+    """Print what would be fetched and built for *wanted*; as JSON, also what is already built."""
     store = session.existing_store()
     found = plan([target.output for target in wanted], store.realised if store is not None else lambda _: {})
     if as_json:
@@ -41,7 +41,7 @@ def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool) -> N
         click.echo(f"{number(len(built), 'derivation')} would be built:")
         _list([(it.name, it.hints.description) for it in built])
     if not found.build:
-        click.echo("nothing would be built: everything is there")
+        click.echo("nothing to build: everything is already built")
 
 
 def _list(table: Sequence[tuple[str, str]]) -> None:

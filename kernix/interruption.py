@@ -1,9 +1,9 @@
-"""Ctrl-C and SIGTERM: in order if that is quick, and in any case.
+"""Ctrl-C and SIGTERM: an orderly exit if that is quick, and an exit in any case.
 
-A signal becomes an exception in the main thread, which lets go of what it has. That may take long: the main thread
-may be in the middle of a system call, or wait for threads that are. So a thread of its own hears of the signal too
-(`signal.set_wakeup_fd`) and ends the process when it has not ended by itself soon after. Nothing is lost by that: a
-store is whole whenever the process is killed, and the next `kernix gc` takes what was left over.
+A signal becomes an exception in the main thread, which then cleans up. That may take long: the main thread may be in a
+system call, or waiting for threads that are. So another thread is notified of the signal, too (`signal.set_wakeup_fd`),
+and ends the process if it has not ended soon after. Nothing is lost: a store stays consistent whenever the process is
+killed, and the next `kernix gc` deletes what was left over.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from store.system.interrupt import interruptible
 
 
 PATIENCE = 1.3
-"""Seconds that an orderly end may take."""
+"""Seconds that an orderly exit may take."""
 
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 _received: int | None = None
@@ -32,38 +32,38 @@ _SHOW_CURSOR = b"\x1b[?25h\n"
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: kernix ends as on Ctrl-C, so that the terminal and the store are left in order."""
+    """SIGTERM: kernix exits as on Ctrl-C, and leaves the terminal and the store in order."""
 
     exit_code = 128 + signal.SIGTERM
 
 
 def install() -> None:
-    """Have this process end soon after Ctrl-C or SIGTERM, whatever it is doing; only from the main thread."""
+    """Make this process end soon after Ctrl-C or SIGTERM, whatever it is doing; call this in the main thread."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGTERM, _end_orderly)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # or whoever started us wants it ignored
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise our parent wants it ignored
         signal.signal(signal.SIGINT, _end_orderly)
     threading.Thread(target=_watch, args=(reader,), name="interruption", daemon=True).start()
 
 
 def heard() -> contextlib.AbstractContextManager[None]:
-    """Return a context in which a signal, once it has come, also interrupts what is done to tidy up after it."""
+    """Return a context in which a signal that has arrived also interrupts the cleanup after it."""
     return interruptible(lambda: _received is not None)
 
 
 def meant(error: BaseException) -> BaseException:
-    """Return what *error*, which ended the run, was before it became one: after a signal that is the signal.
+    """Return the cause of *error*, which ended the run: after a signal, the signal.
 
-    An exception that comes out of nowhere may become another one on its way: `threading` releases a lock that it has
-    not got again.
+    An exception that is raised at an arbitrary place may turn into another one on its way: `threading` may release a
+    lock that it has not acquired again.
     """
     return error if _received is None else Terminated() if _received == signal.SIGTERM else KeyboardInterrupt()
 
 
 def _end_orderly(number: int, _frame: object) -> NoReturn:
-    global _received  # noqa: PLW0603 -- a signal is the whole process'
+    global _received  # noqa: PLW0603 -- a signal is for the whole process
     _received = number
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
@@ -76,17 +76,17 @@ def _watch(reader: int) -> None:
 
 
 def _end(code: int) -> NoReturn:
-    """End this process, and those that it has started."""
+    """End this process and its children."""
     for child in _children():
         try:
-            # A leader of a session has helpers of its own, which end with it.
+            # A session leader has children of its own, which end with it.
             (os.killpg if os.getpgid(child) == child else os.kill)(child, signal.SIGKILL)
         except OSError:
             continue
-    said = b"error: interrupted\n" if code == INTERRUPTED else b""
+    message = b"error: interrupted\n" if code == INTERRUPTED else b""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):  # nobody reads it
-            os.write(sys.stderr.fileno(), (_SHOW_CURSOR if sys.stderr.isatty() else b"") + said)
+            os.write(sys.stderr.fileno(), (_SHOW_CURSOR if sys.stderr.isatty() else b"") + message)
     os._exit(code)
 
 

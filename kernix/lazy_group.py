@@ -1,4 +1,4 @@
-"""Groups of verbs, each verb a module that is imported when it is used."""
+"""Groups of verbs; each verb is a module that is imported when it is used."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are modules, imported when one is called by its name.
+    """A group whose commands are modules that are imported when they are called.
 
     Args:
-        *args: What `click.Group` takes.
+        *args: Arguments of `click.Group`.
         verbs: The verbs, with a line about each.
-        module_of: What tells the name of the module that holds a verb as its `command`.
-        **attributes: What `click.Group` takes.
+        module_of: Returns the name of the module that has a verb as its `command`.
+        **attributes: Keyword arguments of `click.Group`.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class LazyGroup(click.Group):
         return sorted(self.verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
-        """Import the verb *cmd_name*; return None if there is none."""
+        """Import and return the verb *cmd_name*; return None if there is no such verb."""
         if cmd_name not in self.verbs:
             return None
         command: click.Command = importlib.import_module(self._module_of(cmd_name)).command
@@ -66,7 +66,7 @@ class LazyGroup(click.Group):
         """Run the verb.
 
         Raises:
-            PipeBroken: it met a broken pipe.
+            PipeBroken: the verb ran into a broken pipe.
         """
         try:
             return super().invoke(ctx)
@@ -80,7 +80,7 @@ class LazyGroup(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the verbs that begin with *incomplete*, with their lines."""
-        from click.shell_completion import CompletionItem  # noqa: PLC0415 -- start-up: click itself loads it as late
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 -- start-up: click itself loads it late, too
 
         verbs = [CompletionItem(name, help=text) for name, text in self.verbs.items() if name.startswith(incomplete)]
         return verbs or super(click.Group, self).shell_complete(ctx, incomplete)

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def places(link: Path, outputs: Iterable[Output]) -> dict[Path, Output]:
-    """Return which links to make for *outputs*: the first at *link*, further ones with a suffix.
+    """Return the links to make for *outputs*: the first at *link*, further ones with a suffix.
 
-    Outputs of one derivation share the number and are told apart by name, except the default.
+    Outputs of one derivation share a number; all but the default output have their name added.
 
     Raises:
-        CannotLink: *link* is no name.
+        CannotLink: *link* is not a file name.
     """
     if not link.name:
         raise CannotLink(link, "it is a directory")
@@ -39,11 +39,11 @@ def places(link: Path, outputs: Iterable[Output]) -> dict[Path, Output]:
 
 
 def check(layout: Layout, links: Iterable[Path]) -> None:
-    """Refuse to build what then could not be linked.
+    """Check before a build that *links* can be made.
 
     Raises:
-        NotALink: something that is not a link into the store is at the place of one of *links*.
-        CannotLink: the directory of one of *links* is not there.
+        NotALink: one of *links* exists and is not a link into the store.
+        CannotLink: the directory of one of *links* does not exist.
     """
     for link in links:
         if not link.parent.is_dir():
@@ -52,16 +52,16 @@ def check(layout: Layout, links: Iterable[Path]) -> None:
 
 
 def check_writable(links: Iterable[Path]) -> None:
-    """Refuse to build what then could not be linked, for a reason that only shows when it is tried.
+    """Check before a build that *links* can be made, by trying.
 
     Raises:
-        CannotLink: a link cannot be made in the directory of one of *links*.
+        CannotLink: no link can be made in the directory of one of *links*.
     """
     for link in links:
         check_can_link(link)
 
 
 def make(store: Store, links: Mapping[Path, Output], results: Mapping[Output, StorePath]) -> None:
-    """Make *links* to *results*; each keeps its result alive as long as it is there."""
+    """Make *links* to *results*; each keeps its result alive for as long as it exists."""
     for link, output in links.items():
         link_result(store, link, results[output])

@@ -1,8 +1,7 @@
-"""The lock that pins the toolchain, and how it comes to be; `kernix.evaluation.inputs` says where it lies.
+"""The file of the lock that pins the toolchain; `kernix.evaluation.inputs` finds its place.
 
-It is read when a definition needs it. If there is none, it is made from what the machine's apt
-offers now, written whole or not at all, and that is said aloud; afterwards only `kernix lock`
-changes it.
+The lock is read when a definition needs it. If there is none, it is created from what the machine's apt offers,
+atomically and with a message; afterwards only `kernix lock` changes it.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class NoLock(Error):
-    """Something needs the lock, there is none, and none may be made."""
+    """Something needs the lock, but there is none and none may be created."""
 
     place: Path
 
@@ -38,17 +37,17 @@ class NoLock(Error):
 
     @property
     def command(self) -> str:
-        """Return the command that makes one."""
+        """Return the command that creates one."""
         return f"kernix lock{_option(self.place)}"
 
     @property
     def hint(self) -> str:
-        """Tell what makes one."""
-        return f"`{self.command}` makes one from what the machine's apt offers now"
+        """Name the command that creates one."""
+        return f"`{self.command}` creates one from what this machine's apt offers"
 
 
 class UnreadableLock(Error):
-    """The lock is there and cannot be read."""
+    """The lock exists and cannot be read."""
 
     place: Path
     reason: str
@@ -58,8 +57,8 @@ class UnreadableLock(Error):
 
     @property
     def hint(self) -> str:
-        """Tell how to use another one."""
-        return "another lock is used with `--lock FILE`"
+        """Name the option for another lock."""
+        return "`--lock FILE` uses another lock"
 
 
 class UnwritableLock(Error):
@@ -73,8 +72,8 @@ class UnwritableLock(Error):
 
     @property
     def hint(self) -> str:
-        """Tell how to have one elsewhere."""
-        return "`--lock FILE` names another place for it"
+        """Name the option for another place."""
+        return "`--lock FILE` writes it elsewhere"
 
 
 def read(place: Path) -> Lock:
@@ -103,7 +102,7 @@ def read(place: Path) -> Lock:
 
 
 def target(place: Path) -> Path:
-    """Return where a lock at *place* is written: a symbolic link to it is kept, whether it leads to something yet or not.
+    """Return the file to write for a lock at *place*: a symbolic link is followed, even one without a target.
 
     Raises:
         UnwritableLock: nothing can be written there.
@@ -125,7 +124,7 @@ def target(place: Path) -> Path:
 
 
 def write(place: Path, lock: Lock, *, replace: bool) -> bool:
-    """Write *lock* to *place*, whole or not at all; return False if there is one and *replace* is not set.
+    """Write *lock* to *place* atomically; return False if there already is one and *replace* is not set.
 
     Raises:
         UnwritableLock: it cannot be written.
@@ -137,13 +136,13 @@ def write(place: Path, lock: Lock, *, replace: bool) -> bool:
 
 
 def _option(place: Path) -> str:
-    """Return the option that names *place*, unless kernix looks there by itself (`kernix.evaluation.inputs`)."""
+    """Return the option that names *place*, unless kernix looks there anyway (`kernix.evaluation.inputs`)."""
     usual = place.name == LOCK and (place.parent == Path.cwd() or place.parent.name == "kernix")
     return "" if usual else f" --lock {shlex.quote(str(place))}"
 
 
 def lock_at(place: Path, make: Callable[[Path], Lock]) -> Callable[[], Lock]:
-    """Return a function that returns the lock at *place*, read once, made by *make* if it is not there."""
+    """Return a function that returns the lock at *place*, read once, created by *make* if it does not exist."""
 
     @functools.cache
     def lock() -> Lock:
@@ -153,7 +152,7 @@ def lock_at(place: Path, make: Callable[[Path], Lock]) -> Callable[[], Lock]:
 
 
 def refuse(place: Path) -> Lock:
-    """Make no lock at *place*.
+    """Refuse to create a lock at *place*.
 
     Raises:
         NoLock: always.

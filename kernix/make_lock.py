@@ -1,4 +1,4 @@
-"""Making and changing the lock, by what the machine's apt offers."""
+"""Creating and changing the lock, from what the machine's apt offers."""
 
 from __future__ import annotations
 
@@ -28,39 +28,39 @@ if TYPE_CHECKING:
 
 
 def make(session: Session, place: Path, choice: Choice | None = None) -> Lock:
-    """Make a lock at *place*, of the archives of *choice*, and say so; if another process was faster, take its lock.
+    """Create a lock at *place* from the archives of *choice*, and report it; use another process' lock if that is faster.
 
     Raises:
-        Error: apt cannot say what there is, or the lock cannot be written.
+        Error: apt cannot list the packages, or the lock cannot be written.
     """
-    target(place)  # apt takes its time, and it would be for nothing
+    target(place)  # fail before apt, which takes its time
     choice = choice or Choice()
-    of = f" in {choice.suite}" if choice.suite is not None else ""
-    say(f"there is no lock yet: asking apt what there is{of}, to pin the toolchain in {place}")
+    of = f" of {choice.suite}" if choice.suite is not None else ""
+    say(f"creating the lock {place}: asking apt for the packages{of}")
     with _work(session) as work:
         lock = make_lock(None, work, choice=attrs.evolve(choice, warn=warn))
     if not write(place, lock, replace=False):
         return read(place)
     amount = size(sum(it.size for it in lock.packages))
-    say(f"pinned {number(len(lock.packages), 'package')}, {amount}; `kernix lock --update` is what changes them")
+    say(f"pinned {number(len(lock.packages), 'package')}, {amount}; `kernix lock --update` updates them")
     return lock
 
 
 def change(
     session: Session, place: Path, sets: Sequence[str] | None, choice: Choice | None = None
 ) -> tuple[Lock, Lock]:
-    """Resolve *sets* of the lock at *place*, by default all, anew, or add them; return the lock as it was and as it is.
+    """Resolve *sets* of the lock at *place*, by default all, again, or add them; return the old and the new lock.
 
     Raises:
-        UsageError: *sets* are to be of another release than the lock's other sets.
-        Error: there is no lock, no such set, or apt cannot say what there is.
+        UsageError: *sets* would be of another release than the lock's other sets.
+        Error: there is no lock or no such set, or apt cannot list the packages.
     """
     old = read(place)
     target(place)
     choice = attrs.evolve(choice or Choice(), warn=warn)
     suite = choice.suite or old.suite
     if sets is not None and suite != old.suite:
-        message = f"the lock is for {old.suite or 'a release that it does not name'}, and one lock holds packages of one release"
+        message = f"the lock is for {old.suite or 'an unnamed release'}, and a lock holds packages of one release only"
         raise UsageError(message, f"`kernix lock --update --suite {suite}` moves the whole lock to that release")
     say(f"asking apt about {', '.join(old.sets if sets is None else sets)}")
     with _work(session) as work:
@@ -81,9 +81,9 @@ def changed_lines(changes: Changes) -> list[tuple[str, ...]]:
 
 @contextlib.contextmanager
 def _work(session: Session) -> Iterator[Path]:
-    """Give a directory for apt's state: in the store, where its package lists save time, or one that goes away."""
+    """Provide a directory for apt's state: in the store, where its package lists are reused, or a temporary one."""
     if session.has_store():
         yield session.layout.cache / "apt"
         return
-    with tempfile.TemporaryDirectory(prefix="kernix-apt-") as work:  # to ask what there is makes no store
+    with tempfile.TemporaryDirectory(prefix="kernix-apt-") as work:  # asking apt does not create a store
         yield Path(work)

@@ -1,4 +1,4 @@
-"""Options and arguments that several verbs have, and how the shell completes them."""
+"""Options and arguments that several verbs share, and their shell completion."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Verb: TypeAlias = "Callable[..., None]"
 
 Chosen: TypeAlias = "Mapping[str, Any]"
-"""What the user chose about how to build; None stands for no choice."""
+"""The user's choices about how to build, by option; None means no choice."""
 
 _REALISATION = ("jobs", "cores", "keep_going", "keep_failed", "offline", "timeout", "max_silent_time")
 
@@ -57,14 +57,14 @@ class Size(click.ParamType[int]):
 
 
 def complete_attributes(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the attributes that begin with *incomplete*; nothing if they cannot be told at once."""
+    """Return the attributes that begin with *incomplete*; nothing if they cannot be determined at once."""
     from kernix.evaluation.completion import attributes  # noqa: PLC0415 -- start-up: only a shell asks
 
     return attributes(ctx.params, incomplete, os.environ)
 
 
 def complete_overlays(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the bundled overlays that begin with *incomplete*, and let the shell add files."""
+    """Return the bundled overlays that begin with *incomplete*; the shell adds files."""
     from kernix.evaluation.completion import overlays  # noqa: PLC0415 -- start-up: only a shell asks
 
     return overlays(incomplete)
@@ -78,7 +78,7 @@ class SharedOption(click.Option):
 
 
 class VerbCommand(click.Command):
-    """A verb whose help explains its own options, and names those that it shares with others."""
+    """A verb whose help explains its own options and only names the shared ones."""
 
     def format_options(self, ctx: click.Context, formatter: HelpFormatter) -> None:
         """Write the options."""
@@ -104,13 +104,13 @@ def write_options(
 
 
 def shared_options() -> dict[str, list[click.Parameter]]:
-    """Return the options that many verbs have, by what they are about."""
+    """Return the options that many verbs share, by topic."""
     about = {"Where definitions come from": evaluation, "How to build": realisation}
     return {heading: click.command()(decorate(lambda: None)).params for heading, decorate in about.items()}
 
 
 def evaluation(function: Verb) -> Verb:
-    """Give a verb the options that say where attributes come from, together as its argument *options*."""
+    """Give a verb the options that select attributes, passed together as its argument *options*."""
 
     @functools.wraps(function)
     def verb(file: Path | None, overlays: tuple[str, ...], lock: Path | None, system: str, **others: object) -> None:
@@ -133,7 +133,7 @@ def evaluation(function: Verb) -> Verb:
 
 
 def _only(given: Mapping[str, object]) -> object:
-    """Return the one attribute among the arguments *given* to a verb; None if there is none, or are several."""
+    """Return the only attribute among the arguments *given* to a verb; None if there are none or several."""
     several = given.get("attributes") or given.get("objects")
     if isinstance(several, tuple):
         return several[0] if len(several) == 1 else None
@@ -141,7 +141,7 @@ def _only(given: Mapping[str, object]) -> object:
 
 
 def realisation(function: Verb) -> Verb:
-    """Give a verb the options that say how to build, together as its argument *chosen*."""
+    """Give a verb the options for building, passed together as its argument *chosen*."""
 
     @functools.wraps(function)
     def verb(**others: object) -> None:
@@ -166,19 +166,19 @@ def realisation(function: Verb) -> Verb:
 
 
 def attribute(function: Verb) -> Verb:
-    """Give a verb one attribute."""
+    """Give a verb one attribute as its argument."""
     return click.argument("attribute", metavar="ATTR", shell_complete=complete_attributes)(function)
 
 
 def attributes(function: Verb) -> Verb:
-    """Give a verb one attribute or more."""
+    """Give a verb one or more attributes as its arguments."""
     return click.argument(
         "attributes", metavar="ATTR…", nargs=-1, required=True, shell_complete=complete_attributes
     )(function)  # fmt: skip
 
 
 def objects(function: Verb) -> Verb:
-    """Give a verb one store object or more, named by path or attribute."""
+    """Give a verb one or more store objects, named by path or attribute, as its arguments."""
     return click.argument(
         "objects", metavar="PATH|ATTR…", nargs=-1, required=True, shell_complete=complete_attributes
     )(function)  # fmt: skip

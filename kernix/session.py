@@ -1,6 +1,6 @@
-"""What one run of the command line works with: places, the store, the user's configuration.
+"""The session of one run of the command line: its places, the store, the user's configuration.
 
-The store is opened and the configuration read when a verb asks for them.
+The store is opened, and the configuration read, when a verb needs them.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 
 
 class InvalidPlace(Error):
-    """The environment does not say, or says wrongly, where something of the user's is."""
+    """The environment does not name a place that kernix needs, or names an invalid one."""
 
     variable: str
     value: str | None
 
     def __str__(self) -> str:
         if self.value is None:
-            return f"neither {self.variable} nor HOME says where kernix keeps its files"
+            return f"neither {self.variable} nor HOME is set, so kernix has no place for its files"
         return f"{self.variable} is {self.value!r}, which is not an absolute path"
 
     @property
     def hint(self) -> str:
-        """Tell which variable to set."""
-        return f"set {self.variable} to a directory, by its absolute path"
+        """Name the variable to set."""
+        return f"set {self.variable} to the absolute path of a directory"
 
 
 class NoStore(Error):
-    """Something is asked of a store that has not been made."""
+    """A verb needs a store, and none has been created yet."""
 
     home: Path
 
@@ -50,16 +50,16 @@ class NoStore(Error):
 
     @property
     def hint(self) -> str:
-        """Tell what makes one."""
-        return "the first `kernix build` or `kernix add` makes it"
+        """Name the commands that create one."""
+        return "the first `kernix build` or `kernix add` creates it"
 
 
 @attrs.define
 class Session:
-    """One run: *environment* and *words* are the process' own, or what a test makes.
+    """One run: *environment* and *words* are those of the process, or made by a test.
 
     Attributes:
-        named: What the user calls the derivations that are asked for, by their keys.
+        named: The user's names of the requested derivations, by key.
     """
 
     environment: Mapping[str, str]
@@ -70,7 +70,7 @@ class Session:
 
     @property
     def home(self) -> Path:
-        """Return the directory of the store and all that belongs to it.
+        """Return the directory of the store and everything that belongs to it.
 
         Raises:
             InvalidPlace: the environment does not name one.
@@ -88,11 +88,11 @@ class Session:
 
     @property
     def store(self) -> Store:
-        """Return the store, opened or made at the first call."""
+        """Return the store, opened or created at the first call."""
         return self.open_store()
 
     def open_store(self, *, full_disk: bool = False) -> Store:
-        """Return the store; with *full_disk*, open it even if there is no room left on the disk."""
+        """Return the store; with *full_disk*, open it even if no space is left on the disk."""
         if self._store is None:
             from store.local import Store  # noqa: PLC0415 -- start-up: half of the verbs need no database
 
@@ -100,14 +100,14 @@ class Session:
         return self._store
 
     def existing_store(self, *, full_disk: bool = False) -> Store | None:
-        """Return the store as `open_store` does, None if there is none: for what only reads, and makes nothing."""
+        """Return the store like `open_store`, but None if there is none: for verbs that only read."""
         return self.open_store(full_disk=full_disk) if self._store is not None or self.has_store() else None
 
     def has_store(self) -> bool:
         """Return whether there is a store.
 
         Raises:
-            NotAStore: something else is in its place.
+            NotAStore: there is something else in its place.
         """
         from store.home import is_store  # noqa: PLC0415 -- start-up: half of the verbs need no store
 
@@ -115,13 +115,13 @@ class Session:
 
     @property
     def layout(self) -> Layout:
-        """Return where the parts of the store are, or would be."""
+        """Return the paths of the store's parts, whether or not they exist."""
         from store.home import layout_at  # noqa: PLC0415 -- as above
 
         return layout_at(self.home)
 
     def close(self) -> int:
-        """Let go of the store, if it was opened; return how many files in it were found damaged."""
+        """Close the store, if it was opened; return how many of its files were found damaged."""
         if self._store is None:
             return 0
         with self._store as store:
@@ -129,20 +129,20 @@ class Session:
 
     @property
     def configuration(self) -> Configuration | None:
-        """Return what the user's configuration file says, None if there is none.
+        """Return the user's configuration, None if there is no file.
 
         Raises:
-            InvalidConfiguration: the file cannot be followed.
+            InvalidConfiguration: the file is invalid.
         """
         file = self.config_home / places.SETTINGS
         if self._configuration is None and file.exists():
-            from kernix.config_file import parse  # noqa: PLC0415 -- start-up: tomllib, where there is no file
+            from kernix.config_file import parse  # noqa: PLC0415 -- start-up: tomllib, if there is no file
 
             self._configuration = parse(file.read_text(encoding="utf-8", errors="replace"), file)
         return self._configuration
 
     def settings(self, **chosen: Any) -> Settings:  # noqa: ANN401 -- the values of options, by setting
-        """Return how to realise: what was *chosen* on the command line, else the configuration's."""
+        """Return the settings for building: what was *chosen* on the command line, else the configuration's."""
         from derivations.realise.settings import Settings  # noqa: PLC0415 -- start-up: only when something is built
 
         configured = self.configuration.settings if self.configuration is not None else {}

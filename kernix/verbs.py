@@ -1,7 +1,6 @@
-"""The verbs: their names, where each lives, and what each does in a line.
+"""The verbs: their names, their modules, and a line about each.
 
-The lines are here rather than beside the verbs, so that neither `kernix --help` nor completion
-imports them all.
+The lines are here rather than with the verbs, so that neither `kernix --help` nor completion imports all of them.
 """
 
 from __future__ import annotations
@@ -36,18 +35,18 @@ GROUPS = {
         "why-depends": "Explain why one object needs another",
     },
 }
-"""The verbs by what they are about, in the order of `kernix --help`."""
+"""The verbs by topic, in the order of `kernix --help`."""
 
 OF_THE_COMMAND = {
     "completion": "Print the shell's completion script",
     "help": "Show the help of a verb",
     "version": "Print the version of kernix",
 }
-"""The verbs that are about the command itself."""
+"""The verbs about the command itself."""
 
 VERBS = {verb: line for group in (*GROUPS.values(), OF_THE_COMMAND) for verb, line in group.items()}
 
 
 def module_of(verb: str) -> str:
-    """Return the name of the module that holds *verb* as its `command`."""
+    """Return the name of the module that has *verb* as its `command`."""
     return f"kernix.commands.{verb.replace('-', '_')}"

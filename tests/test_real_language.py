@@ -65,7 +65,7 @@ def test_a_whole_configuration_that_kconfig_would_change(real: Kernix, whole: Pa
         ]
     ]
     told = real.run("config", "check", "-f", manual(real, changed), "it", code=1)
-    assert told.stderr.startswith("error: 3 options are not what `it` asks for: NO_SUCH, NR_CPUS, SHMEM\n")
+    assert told.stderr.splitlines()[0].endswith(": NO_SUCH, NR_CPUS, SHMEM")
     assert "NR_CPUS: requested 4 (changed.config:" in told.stdout
     assert "CONFIG_SHMEM=y" in real.run("config", "-f", manual(real, changed), "lenient").stdout
     real.run("config", "check", "-f", manual(real, changed), "lenient")

@@ -1,7 +1,7 @@
-"""The same build again, answered without evaluating anything.
+"""A repeated build, answered without evaluating anything.
 
-    record ──keeps what a build printed and all that it followed from──▶ cache ──prints it again if nothing changed
+    record ──stores the output of a build and everything it depends on──▶ cache ──prints it again if nothing changed
 
-`up_to_date` answers from the database once the attributes are evaluated. Nothing here may import much:
-that is what makes it fast.
+`up_to_date` answers from the database once the attributes are evaluated. These modules import as little as possible:
+that makes them fast.
 """

@@ -1,21 +1,21 @@
-"""The same build again: answered before its words are parsed, if nothing is to do.
+"""A repeated build with nothing to do, answered before its command line is parsed.
 
-Most builds have been asked for before, word for word, and all is there. To understand the words
-and to evaluate what they name takes many times as long as to see that. So what a build printed is
-kept in `cache/answers/` in the store's home, under a digest of its words, the working directory,
-the places that the environment names, and Python's version. With it stands all that it followed from:
+Most builds have been requested before, with the same words, and their outputs exist. Parsing the words and
+evaluating the attributes takes many times as long as noticing that. So the output of a build is stored in
+`cache/answers/` in the store's home, under a digest of its words, the working directory, the places that the
+environment names, and Python's version. Stored with it is everything that it depends on:
 
     state    a digest of the files that decide what attributes mean: kernix' own, the lock, pins, settings
-    same     what a directory's real path was
-    link     what a symbolic link said: a result link, its entry among the roots
-    result   what was realised for an output of a derivation
+    same     the real path of a directory
+    link     the target of a symbolic link: a result link, its entry among the roots
+    result   the store path that was realised for an output of a derivation
 
-It is printed again if all of this is as it was. Where Python of the user's takes part nothing is
-kept, since that may read anything (`kernix.answers.record`). The libraries are no part of the state:
-they decide how a key is computed, and not which it is. The idea is that of Nix' evaluation cache of flakes.
+The output is printed again if all of this is unchanged. When Python code of the user's is involved, nothing is
+stored, because such code may read anything (`kernix.answers.record`). The libraries are not part of the state: they
+affect how a key is computed, but not its value. The idea comes from the evaluation cache of Nix flakes.
 
-Loading modules is what takes time here, so nothing is imported that is not needed: neither click nor
-attrs, pathlib, json and `typing`.
+Loading modules is what takes time here, so only what is needed is imported: not click, attrs, pathlib, json or
+`typing`.
 """
 
 from __future__ import annotations
@@ -38,30 +38,30 @@ if TYPE_CHECKING:
 
 
 KEPT = 64
-"""How many answers there are at most."""
+"""The largest number of answers that are kept."""
 
 _FORMAT = 2
 _DAY = 24 * 60 * 60
 _PARTS = ("derivations", "kernels.json", "kernels.py", "kernix", "overlays", "store")
 _CONTEXT = "kernix 2 question"
-_CODEC = ("utf-8", "surrogatepass")  # what Python has for a byte of a path that is no UTF-8 passes
+_CODEC = ("utf-8", "surrogatepass")  # keeps surrogates, which stand for the bytes of a path that is not UTF-8
 
 
 def answer(words: Sequence[str], environment: Mapping[str, str]) -> str | None:
-    """Return what the build that *words* ask for would print, None if that is not known or something is to do."""
+    """Return what the build requested by *words* would print, None if that is unknown or there is something to do."""
     if not words or words[0] != "build":
         return None
     try:
         return Question(words, environment).answer()
-    except OSError:  # whatever is the matter, the long way tells it
+    except OSError:  # the full evaluation reports what is wrong
         return None
 
 
 class Question:
-    """A build as it is asked for.
+    """A build as the user requests it.
 
     Args:
-        words: The words of the command line.
+        words: The command line.
         environment: The environment's variables.
         root: Where kernix' own files are.
 
@@ -80,14 +80,14 @@ class Question:
 
     @property
     def place(self) -> str:
-        """Return where the answer is, or would be."""
+        """Return the path of the answer, whether or not it exists."""
         return f"{self.home}/cache/answers/{self.digest.hex()}"
 
     def state(self, lock: str) -> str:
-        """Return the digest of all files that decide what attributes mean where *lock* is the lock.
+        """Return the digest of all files that decide what attributes mean if *lock* is the lock.
 
         Raises:
-            OSError: one cannot be read, or not twice, as it is with a pipe.
+            OSError: one cannot be read, or cannot be read twice, such as a pipe.
         """
         read = (
             f"{self.home}/version",
@@ -100,25 +100,25 @@ class Question:
         return blake3(repr(facts).encode(), derive_key_context=_CONTEXT).hexdigest()
 
     def answer(self) -> str | None:
-        """Return what was printed, if all that it followed from is as it was.
+        """Return the stored output if everything that it depends on is unchanged.
 
         Raises:
-            OSError: there is no answer, or something cannot be looked at.
+            OSError: there is no answer, or something cannot be read.
         """
         with open(self.place, "rb") as file:
             seal, _, body = file.read().partition(b"\n")
         if seal != self._seal(body):
             return None
-        # Kernix' files are part of the state, so whoever wrote this wrote the same form.
+        # Kernix' own files are part of the state, so this was written in the same format.
         rows = [row.split("\0") for row in body.decode(*_CODEC).split("\0\0")]
         ((text,), (lock, state)), facts = (fields for _, *fields in rows[:2]), rows[2:]
         return text if state == self.state(lock) and self._hold(facts) else None
 
     def remember(self, text: str, lock: str, state: str, facts: Iterable[tuple[str, ...]]) -> None:
-        """Let *text* be the answer as long as *state* is that where *lock* is the lock, and *facts* hold.
+        """Store *text* as the answer for as long as the state with *lock* is *state*, and *facts* hold.
 
-        A fact is ("same", path, real path), ("link", path, what it says) or ("result", key as hexadecimal
-        digits, output, store path).
+        A fact is ("same", path, real path), ("link", path, target) or ("result", key in hexadecimal, output,
+        store path).
 
         Raises:
             OSError: it cannot be written.
@@ -141,16 +141,16 @@ class Question:
         return blake3(body, key=self.digest).hexdigest().encode()
 
     def _hold(self, facts: Iterable[Sequence[str]]) -> bool:
-        # The links first: what a root led to before it was found valid, that root keeps.
+        # Links first: a root that points to an object before the object is found valid keeps it alive.
         results = []
         for kind, *fact in facts:
             if kind == "result":
                 key, output, path = fact
-                os.lstat(f"{self.home}/store/{path}")  # it may be registered and gone
+                os.lstat(f"{self.home}/store/{path}")  # it may be registered, but deleted from the disk
                 results.append((bytes.fromhex(key), output, path))
             elif (os.path.realpath if kind == "same" else os.readlink)(fact[0]) != fact[1]:
                 return False
-        # Where they were not used today, the long way notes that they were now.
+        # If they have not been used today, the full evaluation records that they are in use.
         return glance.has(f"{self.home}/db.sqlite", results, used_since=int(time.time()) - _DAY)
 
 
@@ -169,30 +169,30 @@ def _names(folder: str) -> list[str]:
 
 
 def _forget(folder: str) -> None:
-    """Remove all but the newest answers."""
+    """Delete all but the newest answers."""
     entries = sorted(os.scandir(folder), key=lambda it: it.stat(follow_symlinks=False).st_mtime_ns, reverse=True)
     for entry in entries[KEPT:]:
         os.unlink(entry)
 
 
 def _content(place: str) -> tuple[object, ...] | None:
-    """Return the digest of the file *place*, with what tells that it was no other in between; None if nothing is there.
+    """Return the version and the digest of the file *place*, None if it does not exist.
 
     Raises:
-        OSError: it cannot be read, or not twice, as it is with a pipe.
+        OSError: it cannot be read, or cannot be read twice, such as a pipe.
     """
     try:
         status = os.stat(place)
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "no regular file", place)
+        raise OSError(errno.EINVAL, "not a regular file", place)
     with open(place, "rb") as file:
         return _version(status), blake3(file.read()).digest()
 
 
 def _files(directory: str, names: Container[str] | None = None) -> Iterator[tuple[object, ...]]:
-    """Yield which version of each file lies in *directory*, at any depth; at the top, those with *names* only."""
+    """Yield the version of each file in *directory*, at any depth; at the top level, only of *names*."""
     with os.scandir(directory) as entries:
         for entry in entries:
             if entry.name == "__pycache__" or (names is not None and entry.name not in names):
@@ -204,5 +204,5 @@ def _files(directory: str, names: Container[str] | None = None) -> Iterator[tupl
 
 
 def _version(status: os.stat_result) -> tuple[int, ...]:
-    # A time of change cannot be set: what has been written since has another one.
+    # The ctime cannot be set: a file that was written since has another one.
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -1,4 +1,4 @@
-"""What is kept of a build for when it is asked for again (`kernix.answers.cache` tells of what, and reads it)."""
+"""Recording the output of a build for when it is requested again; `kernix.answers.cache` reads it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Memory:
-    """A question with the state of the files that its answer followed from."""
+    """A question with the state of the files that its answer depends on."""
 
     question: Question
     lock: str
     state: str
 
     def keep(self, text: str, places: Mapping[Output, Path], links: Mapping[Path, Output]) -> None:
-        """Keep that *text* was printed, for outputs that are at *places*, with *links* to them; if that can be done."""
+        """Record that *text* was printed for outputs at *places* with *links* to them, if it can be written."""
         with contextlib.suppress(OSError):
             self.question.remember(text, self.lock, self.state, self._facts(places, links))
 
@@ -52,14 +52,14 @@ class Memory:
 
 
 def memory(session: Session, options: Options, *, loaded: Container[str] = sys.modules) -> Memory | None:
-    """Return what keeps the answer to what is asked now; None where that may follow from more than can be told.
+    """Return the memory for the current build; None if its answer may depend on more than can be recorded.
 
-    *loaded* tells which modules were imported before now.
+    *loaded* holds the names of the modules that were imported before now.
 
     Raises:
-        InvalidPlace, UserFileMissing: an option or the environment names what is not there.
+        InvalidPlace, UserFileMissing: an option or the environment names something that does not exist.
     """
-    if "derivations" in loaded:  # from files that may have been others then
+    if "derivations" in loaded:  # from files that may have been different then
         return None
     if options.file is not None or any(isinstance(it, Path) for it in overlay_files(session, options)):
         return None
@@ -67,5 +67,5 @@ def memory(session: Session, options: Options, *, loaded: Container[str] = sys.m
     try:
         question = Question(session.words, session.environment)
         return Memory(question, lock, question.state(lock))
-    except OSError:  # whatever is the matter, evaluation tells it
+    except OSError:  # evaluation reports what is wrong
         return None

@@ -1,7 +1,6 @@
-"""Nothing to do? Answered from the database and the result links alone, once it is known what is wanted.
+"""Check whether the requested outputs already exist, using only the database and the result links.
 
-It needs neither the rest of the store nor the realiser, whose modules take longer to load than
-the question takes to answer.
+This needs neither the rest of the store nor the realiser: loading their modules takes longer than the check.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ DAY = 24 * 60 * 60
 
 
 def standing(home: Path, wanted: Collection[Output], links: Mapping[Path, Output]) -> dict[Output, Path] | None:
-    """Return where what is *wanted* is in the store in *home* if it and the *links* to it are there, else None.
+    """Return the paths of the *wanted* outputs in the store in *home* if they and the *links* to them exist, else None.
 
-    An object to which a root led before it was found valid is kept by that root, so nothing needs to be held.
+    A root that points to an object before the object is found valid keeps it alive, so nothing needs to be held.
     """
     layout = Layout(Path(os.path.realpath(home)))
     if not _is_usable(layout):
@@ -42,7 +41,7 @@ def standing(home: Path, wanted: Collection[Output], links: Mapping[Path, Output
 
 
 def _known(layout: Layout, wanted: Collection[Output]) -> dict[Output, StorePath]:
-    from derivations.realise.plan import known_outputs  # noqa: PLC0415 -- not before `record` has looked at its files
+    from derivations.realise.plan import known_outputs  # noqa: PLC0415 -- after `record` has read its files' state
 
     database = Database(layout.database, fresh=False)
     try:
@@ -55,7 +54,7 @@ def _known(layout: Layout, wanted: Collection[Output]) -> dict[Output, StorePath
 
 
 def _is_usable(layout: Layout) -> bool:
-    """Return whether there is a store of our format; to open it says what is wrong with any other."""
+    """Return whether there is a store of our format; opening any other reports what is wrong with it."""
     try:
         return layout.version.read_text() == f"{FORMAT_VERSION}\n" and layout.database.stat().st_size > 0
     except OSError:

@@ -1,1 +1,1 @@
-"""The verbs, one a module, each with its `command`."""
+"""The verbs: a module each, with the verb as its `command`."""

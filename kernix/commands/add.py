@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class UnfitName(Error):
-    """A store object cannot be called as a file is."""
+    """The name of a file is not valid for a store object."""
 
     name: str
     reason: str
@@ -30,8 +30,8 @@ class UnfitName(Error):
 
     @property
     def hint(self) -> str:
-        """Tell how to give it another name."""
-        return f"`--name` gives it another one, such as `--name {self.fitting}`"
+        """Name the option for another name."""
+        return f"give it another name, such as `--name {self.fitting}`"
 
 
 @click.command
@@ -50,12 +50,12 @@ def command(session: Session, /, *, path: Path, name: str | None) -> None:
 
 
 def check_name(path: Path, name: str | None) -> str:
-    """Return *name*, or how *path* is called, if an object can be called so.
+    """Return *name*, by default the name of *path*, if it is valid for an object.
 
     Raises:
-        UnfitName: it cannot.
+        UnfitName: it is not valid.
     """
-    # What ends in `..` is called as the directory that it is.
+    # A path that ends in `..` has the name of the directory that it resolves to.
     chosen = name if name is not None else (Path.cwd() / path if path.name != ".." else path.resolve()).name
     try:
         return store_path.check_name(chosen)

@@ -1,4 +1,4 @@
-"""`kernix boot`: boot a kernel in a virtual machine and let it say what it is."""
+"""`kernix boot`: boot a kernel in a virtual machine and print its `uname -a`."""
 
 from __future__ import annotations
 
@@ -27,32 +27,30 @@ if TYPE_CHECKING:
 
 
 class GuestSilent(Error):
-    """The console of a boot test does not say what booted."""
+    """The console of a boot test has no `uname -a` of the guest."""
 
     console: Path
 
     def __str__(self) -> str:
-        return f"the guest did not say what it is in {self.console}"
+        return f"the guest did not print its `uname -a`; its console is in {self.console}"
 
 
 class CannotBeHeard(Error):
-    """A kernel has not what its guest needs to say what it is."""
+    """A kernel lacks options that its guest needs for its output."""
 
     attribute: str
     options: tuple[str, ...]
     anyway: str
 
     def __str__(self) -> str:
-        return f"`{self.attribute}` would boot without a word: its configuration does not build in {', '.join(self.options)}"
+        options = ", ".join(self.options)
+        return f"`{self.attribute}` would boot without any output: its configuration does not build in {options}"
 
     @property
     def hint(self) -> str:
-        """Tell how to get a kernel that can be booted, and how to try this one."""
+        """Say how to get a kernel with output, and how to boot this one anyway."""
         wanted = ", ".join(f'"{it}": YES' for it in self.options)
-        return (
-            f".override(extra_config={{{wanted}}}) makes one that can be heard; "
-            f"`{self.anyway}` tries this one all the same"
-        )
+        return f".override(extra_config={{{wanted}}}) makes a kernel with output; `{self.anyway}` boots this one anyway"
 
 
 @click.command(cls=VerbCommand)
@@ -82,12 +80,12 @@ def command(session: Session, /, *, attribute: str, console: bool, options: Opti
 
 
 def _check(session: Session, attribute: str, kernel: Kernel, chosen: Chosen) -> None:
-    """Look whether the guest of *kernel*, called *attribute*, can be heard, before anything is compiled.
+    """Check that the guest of *kernel*, called *attribute*, will have output, before anything is compiled.
 
-    An option that the kernel's Kconfig does not have may have been renamed, so that nothing is concluded from it.
+    An option that the kernel's Kconfig does not have may have been renamed, so it is ignored.
 
     Raises:
-        CannotBeHeard: it cannot.
+        CannotBeHeard: it will not.
     """
     table = kernel.resolved.output("values")
     values = Values.read(session.store.path(realise(session, [table], **chosen)[table]))
@@ -98,10 +96,10 @@ def _check(session: Session, attribute: str, kernel: Kernel, chosen: Chosen) -> 
 
 
 def said(text: str, place: Path) -> str:
-    """Return what the guest said it is in *text*, the console kept at *place*.
+    """Return the guest's `uname -a` from *text*, the console in the file *place*.
 
     Raises:
-        GuestSilent: it said nothing.
+        GuestSilent: there is none.
     """
     mark = f"{SENTINEL} uname="
     for line in text.splitlines():

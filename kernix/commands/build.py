@@ -1,4 +1,4 @@
-"""`kernix build`: have kernels and derivations in the store, and print where."""
+"""`kernix build`: build kernels and derivations, and print their store paths."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def command(
     Each output gets a link that keeps it from `kernix gc`: `result`, `result-dev` for the output `dev`,
     `result-2` for the second ATTR.
     """
-    answered = memory(session, options)  # before definitions are imported
+    answered = memory(session, options)  # before `derivations` is imported
     from kernix.evaluation.definitions import targets  # noqa: PLC0415 -- as above
 
     wanted = targets(session, options, attributes)

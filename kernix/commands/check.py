@@ -1,4 +1,4 @@
-"""`kernix check`: would this kernel serve that machine?"""
+"""`kernix check`: report hardware that a kernel lacks support for."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 
 
 class WouldNotServe(Error):
-    """A kernel lacks what a machine needs."""
+    """A kernel lacks support for hardware of a machine."""
 
     attribute: str
     count: int
 
     def __str__(self) -> str:
-        return f"`{self.attribute}` would not serve {number(self.count, 'thing')} of the machine"
+        return f"`{self.attribute}` lacks support for {number(self.count, 'thing')} that the machine needs"
 
     @property
     def hint(self) -> str:
-        """Tell what makes a kernel that does."""
-        return "make_linux(…, hardware=FILE) asks for what the snapshot in FILE needs; so does .override(hardware=FILE)"
+        """Say how to define a kernel that has it."""
+        return "make_linux(…, hardware=FILE) and .override(hardware=FILE) request what the snapshot in FILE needs"
 
 
 @click.command(cls=VerbCommand)
@@ -76,7 +76,7 @@ def command(
     with definitions(session, options) as names:
         tree = tree_of(session, attribute, kernel(names, attribute), chosen)
     findings = coverage(snapshot, tree.drivers, tree.resolved.model, tree.resolved.values)
-    # How many processors other machines have, their listings do not tell.
+    # Listings do not contain the number of processors of their machines.
     lacks = lacking(tree.resolved.values, 1 if files else os.cpu_count() or 1)
     if as_json:
         click.echo(json.dumps([*map(_facts, findings), *map(_lack_facts, lacks)], indent=2))
@@ -87,10 +87,10 @@ def command(
 
 
 def _lack_lines(lacks: Iterable[Lack]) -> Iterator[str]:
-    told = list(lacks)
-    if told:
-        yield "an ordinary userland needs, and this kernel is without:"
-        yield from (f"  {it}" for it in told)
+    found = list(lacks)
+    if found:
+        yield "missing for an ordinary userland:"
+        yield from (f"  {it}" for it in found)
 
 
 def _lack_facts(it: Lack) -> dict[str, object]:
@@ -108,15 +108,15 @@ def _lack_facts(it: Lack) -> dict[str, object]:
 
 
 def _lines(findings: Iterable[Finding], facts: int) -> Iterator[str]:
-    told = list(findings)
+    found = list(findings)
     for trouble in Trouble:
-        those = [it for it in told if it.trouble is trouble]
-        if those:
+        group = [it for it in found if it.trouble is trouble]
+        if group:
             yield f"{trouble.value}:"
-            for it in those:
+            for it in group:
                 yield f"  {it}" + (f"  [{', '.join(it.seen)}]" if it.seen else "")
-    served = facts - len({it.fact for it in told})
-    yield f"{served} of {number(facts, 'fact')} about the machine give no cause for concern"
+    served = facts - len({it.fact for it in found})
+    yield f"{served} of {number(facts, 'hardware fact')} {'is' if facts == 1 else 'are'} covered"
 
 
 def _facts(it: Finding) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`kernix completion`: what makes a shell complete verbs, options and attributes."""
+"""`kernix completion`: print the script for shell completion of verbs, options and attributes."""
 
 from __future__ import annotations
 

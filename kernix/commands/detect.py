@@ -1,4 +1,4 @@
-"""`kernix detect`: from a machine to the options that it needs."""
+"""`kernix detect`: find the options that a machine needs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def command(
     if target is not None:
         target.write_bytes(snapshot.to_json() + b"\n")
         machines = number(len(snapshot.machines), "machine or listing", "machines and listings")
-        say(f"wrote {target}: {number(len(snapshot.facts), 'fact')} of {machines}, {snapshot.digest[:16]}")
+        say(f"wrote {target}: {number(len(snapshot.facts), 'fact')} from {machines}, {snapshot.digest[:16]}")
         if attribute is None and not as_json:
             return
     from kernix.configs.resolved import kernel  # noqa: PLC0415 -- start-up: a snapshot needs no kernel

@@ -1,4 +1,4 @@
-"""`kernix doctor`: can this machine build, and what to change if not."""
+"""`kernix doctor`: check that this machine can build, and say what to change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MARKS = {CheckState.FINE: ("ok", "green"), CheckState.ABSENT: ("--", "yellow"),
 
 
 class Unfit(Error):
-    """Something that is needed does not work here."""
+    """Something that builds need does not work on this machine."""
 
     names: tuple[str, ...]
 

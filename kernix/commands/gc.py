@@ -1,4 +1,4 @@
-"""`kernix gc`: remove what nothing needs any more."""
+"""`kernix gc`: delete what is no longer needed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def command(
     """
     chosen = policy(session, older_than, max_freed, everything=everything)
     if (store := session.existing_store(full_disk=True)) is None:
-        say(f"there is no store in {session.home} yet, so nothing to remove")
+        say(f"there is no store in {session.home} yet, so there is nothing to delete")
         return
     if dry_run:
         doomed = plan(store, chosen, _waiting)
@@ -67,16 +67,16 @@ def command(
 
 
 def _waiting() -> None:
-    say("waiting for another collection, or a verification, to end")
+    say("waiting for another collection, or a verification, to finish")
 
 
 def log_policy(session: Session) -> LogPolicy:
-    """Return which logs stay, as the configuration says."""
+    """Return the configuration's policy for logs."""
     return LogPolicy(**(session.configuration.logs if session.configuration is not None else {}))
 
 
 def policy(session: Session, older_than: float | None, max_freed: int | None, *, everything: bool) -> Policy:
-    """Return what to remove: as the configuration says, and over it what was chosen on the command line."""
+    """Return the configuration's policy for objects, overridden by the options of the command line."""
     values: dict[str, Any] = dict(session.configuration.collection) if session.configuration is not None else {}
     if older_than is not None:
         values["older_than"] = int(older_than)

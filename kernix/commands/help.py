@@ -1,4 +1,4 @@
-"""`kernix help`: the help of kernix or of a verb."""
+"""`kernix help`: show the help of kernix or of a verb."""
 
 from __future__ import annotations
 

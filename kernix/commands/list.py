@@ -1,4 +1,4 @@
-"""`kernix list`: the kernels there are."""
+"""`kernix list`: list the available kernels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class _Row:
-    """What is told about one attribute."""
+    """The row of one attribute."""
 
     attribute: str
     version: str | None
@@ -52,8 +52,8 @@ def _row(names: Mapping[str, Any], name: str) -> _Row:
         value = follow(names, name)
         version = getattr(value, "version", None)
     except NoLock as error:
-        # To list kernels is no reason to go and pin a toolchain.
-        return _Row(name, None, f"known once there is a lock: `{error.command}` makes one")
+        # Listing kernels does not create a lock.
+        return _Row(name, None, f"unknown until there is a lock: `{error.command}` creates one")
     if not is_definition(value):
         return _Row(name, None, "a set of attributes")
     return _Row(name, version, getattr(value, "description", None) or _described(value))

@@ -1,4 +1,4 @@
-"""`kernix lock`: the packages that the toolchain is pinned to."""
+"""`kernix lock`: show, create or change the lock that pins the toolchain's packages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def complete_sets(_: click.Context, __: click.Parameter, incomplete: str) -> lis
 def _suite(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value is not None and not SUITE.fullmatch(value):
         message = f"{value!r} is not the name of a Debian release"
-        raise UsageError(message, "a release is called by one word, such as `bookworm`, `trixie` or `sid`")
+        raise UsageError(message, "the name of a release is one word, such as `bookworm`, `trixie` or `sid`")
     return value
 
 
@@ -72,7 +72,7 @@ def command(
     The lock pins every package that builds use, by SHA-256. It never changes by itself.
     """
     if sets and not update:
-        message = f"`{sets[0]}` is given, but nothing to do with it"
+        message = f"`{sets[0]}` is given without `--update`"
         raise UsageError(message, f"`kernix lock --update {' '.join(sets)}` pins what apt offers now")
     where = find_lock(place, Path.cwd(), lambda: session.config_home)
     choice = Choice(suite=suite, allow_unsigned=allow_unsigned)
@@ -82,15 +82,15 @@ def command(
         lock = read(where)
     else:
         lock = make(session, where, choice)
-        choice = attrs.evolve(choice, suite=None)  # it has the lock's release from now on, under its codename
+        choice = attrs.evolve(choice, suite=None)  # from now on the lock has the release, by its codename
     if not update and not added:
         if choice.suite not in {None, lock.suite}:
-            message = f"the lock {where} is for {lock.suite or 'a release that it does not name'}"
+            message = f"the lock {where} is for {lock.suite or 'an unnamed release'}"
             raise UsageError(message, f"`kernix lock --update --suite {suite}` moves the whole lock to that release")
         _show(where, lock)
         return
     for name in sets:
-        lock.set(name)  # what is not pinned yet is added, not updated
+        lock.set(name)  # a set that the lock lacks is added with --add, not updated
     every = update and not sets
     names = None if every and not added else list(dict.fromkeys([*(lock.sets if every else sets), *added]))
     old, new = change(session, where, names, choice)
@@ -98,7 +98,7 @@ def command(
     for line in rows(changed_lines(found)):
         click.echo(line)
     if not found:
-        say("nothing has changed" if old.sets == new.sets else "no package has changed, only the sets they are in")
+        say("nothing changed" if old.sets == new.sets else "no packages changed, only the sets they are in")
 
 
 def _show(where: Path, lock: Lock) -> None:
@@ -111,5 +111,5 @@ def _show(where: Path, lock: Lock) -> None:
 
 def _row(name: str, members: Sequence[Package]) -> tuple[str, ...]:
     unsigned = sum(it.unsigned for it in members)
-    told = f"{unsigned} unsigned" if unsigned else ""
-    return f"  {name}", number(len(members), "package"), size(sum(it.size for it in members)), told
+    note = f"{unsigned} unsigned" if unsigned else ""
+    return f"  {name}", number(len(members), "package"), size(sum(it.size for it in members)), note

@@ -1,4 +1,4 @@
-"""`kernix log`: what a builder wrote, or is writing."""
+"""`kernix log`: print the log of a build, finished or running."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class _Found:
-    """The derivation whose log is asked for, and that log if it is being written."""
+    """The derivation whose log is requested, and that log if its builder is running."""
 
     derivation: Derivation
     running: RunningLog | None = None
@@ -66,11 +66,11 @@ def command(session: Session, /, *, name: str, follow: bool, raw: bool, options:
             _print(log_of_now.to_the_end(), raw)
         else:
             _print(log_of_now.so_far(), raw)
-            say(f"the builder of {derivation.name} is still running; --follow prints what it goes on to write")
+            say(f"the builder of {derivation.name} is still running; --follow keeps printing its output")
 
 
 def _find(session: Session, options: Options, name: str) -> _Found:
-    """Return the derivation whose builder wrote the log that *name* asks for."""
+    """Return the derivation whose builder wrote the log of *name*."""
     store, logs = session.existing_store(), session.layout.logs
     if (path := by_path(session, name)) is not None:
         if store is None:
@@ -87,7 +87,7 @@ def _find(session: Session, options: Options, name: str) -> _Found:
     if todo and (last := _last(logs, todo)) is not None:
         return _other(name, wanted, _Found(last))
     if not log_path(logs, wanted.key).exists():
-        # A result that was found by equal inputs was built, and logged, for another derivation.
+        # A result that was reused because of equal inputs was built, and logged, for another derivation.
         made = present(session, [output]).get(output)
         if made is not None and store.info(made).deriver is not None:
             return _Found(load(store, deriver(store, made)))
@@ -95,7 +95,7 @@ def _find(session: Session, options: Options, name: str) -> _Found:
 
 
 def _last(logs: Path, derivations: Iterable[Derivation]) -> Derivation | None:
-    """Return which of *derivations* wrote a log last, None if none did."""
+    """Return the one of *derivations* with the newest log, None if there is no log."""
     times = {}
     for each in derivations:
         try:
@@ -106,14 +106,14 @@ def _last(logs: Path, derivations: Iterable[Derivation]) -> Derivation | None:
 
 
 def _other(name: str, wanted: Derivation, found: _Found) -> _Found:
-    """Return *found*, and say so if it is not what was *wanted* but something that this needs."""
+    """Return *found*, and report it if it is not *wanted* but a dependency of it."""
     if found.derivation != wanted:
         say(f"{name} is not built; this is the log of {found.derivation.name}, which it needs")
     return found
 
 
 def _print(pieces: Iterable[bytes], raw: bool) -> None:
-    """Print *pieces* as they come; unless *raw*, only what does nothing to a terminal."""
+    """Print *pieces* as they arrive; unless *raw*, made printable."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="backslashreplace")
     for piece in pieces:
         if raw:

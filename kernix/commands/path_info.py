@@ -1,4 +1,4 @@
-"""`kernix path-info`: what the store knows about objects."""
+"""`kernix path-info`: show what the store knows about objects."""
 
 from __future__ import annotations
 

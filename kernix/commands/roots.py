@@ -1,4 +1,4 @@
-"""`kernix roots`: the links that keep store objects alive."""
+"""`kernix roots`: list, add or remove the links that keep store objects alive."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def list_roots(session: Session, /, *, as_json: bool = False) -> None:
 
 
 def _shown(link: Path) -> str:
-    """Return *link* without what a terminal would take for a command, or could not show."""
+    """Return *link* with everything escaped that would control a terminal or cannot be shown."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(link))
 
 

@@ -1,4 +1,4 @@
-"""`kernix shell`: work by hand in the environment in which something is built."""
+"""`kernix shell`: open a shell in the environment of a build."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def command(
     place = directory or Path(f"{derivation.name}-shell")
     with _workplace(place) as work:
         if not words:
-            say(f"{place} is /build in here; `unpackPhase` unpacks the source, `exit` leaves")
+            say(f"{place} is /build in this shell; `unpackPhase` unpacks the source, `exit` leaves")
         _tell_missing(found, shell)
         argv = words or _shell(session.store.path(paths[shell.mounts["/"]]))
         env = {**shell.env, "PS1": rf"[{derivation.name} \W]\$ ", "TERM": session.environment.get("TERM", "dumb")}
@@ -75,9 +75,9 @@ def command(
 
 
 def _kernel_of(names: Mapping[str, Any], found: Target) -> Kernel | None:
-    """Return the kernel that *found* is, or is an output of, if it is one."""
-    whole = found.attribute.rpartition(".")[0]
-    for value in (found.value, follow(names, whole) if whole else None):
+    """Return the kernel that *found* is, or is an output of; None if it is neither."""
+    parent = found.attribute.rpartition(".")[0]
+    for value in (found.value, follow(names, parent) if parent else None):
         if isinstance(value, Kernel) and value.derivation.key == found.output.derivation.key:
             return value
     return None
@@ -85,7 +85,7 @@ def _kernel_of(names: Mapping[str, Any], found: Target) -> Kernel | None:
 
 @contextlib.contextmanager
 def _workplace(place: Path) -> Iterator[Path]:
-    """Give the directory *place*, by its real path; it goes away again if nothing is in it in the end."""
+    """Provide the directory *place*, by its real path; if it was created here and stays empty, it is deleted again."""
     if place.exists() and not place.is_dir():
         message = f"{place} is not a directory"
         raise UsageError(message)
@@ -104,9 +104,9 @@ def _tell_missing(found: Target, shell: Shell) -> None:
     if not missing:
         return
     built = [found.attribute]
-    if found.output.name not in missing:  # it would be found, and the others not be built again
+    if found.output.name not in missing:  # it is built already, so building it would not build the others
         built = [f"{found.attribute.removesuffix(f'.{found.output.name}')}.{name}" for name in missing]
-    say(f"not built, so not there: {', '.join(f'${name}' for name in missing)} (`kernix build {' '.join(built)}`)")
+    say(f"not built, so not available: {', '.join(f'${name}' for name in missing)} (`kernix build {' '.join(built)}`)")
 
 
 def _shell(root: Path) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""`kernix show`: what a kernel or a derivation is."""
+"""`kernix show`: describe a kernel or a derivation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def _trim(session: Session, kernel: Kernel, fragment: Output, unknown: str | None) -> dict[str, Any]:
-    """Return how many modules *kernel* drops by *fragment* and keeps, *unknown* if its configuration is not made yet."""
+    """Return how many modules *kernel* drops by *fragment* and keeps, *unknown* without its configuration."""
     values = kernel.resolved.output("values")
     here = present(session, [fragment, values])
     if len(here) == 2:  # noqa: PLR2004 -- both of them
@@ -61,7 +61,7 @@ def command(session: Session, /, *, attribute: str, as_json: bool, options: Opti
             if value.dropped_options is not None:
                 check = completed(f"`kernix config check {attribute}`")
                 shown["trim"] = _trim(
-                    session, value, value.dropped_options, None if as_json else f"not known yet; {check} finds out"
+                    session, value, value.dropped_options, None if as_json else f"unknown until {check} has run"
                 )
         else:
             shown = describe.derivation_facts(derivation, place)

@@ -1,4 +1,4 @@
-"""`kernix update`: pin what kernel.org has released."""
+"""`kernix update`: pin the newest releases of kernel.org."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def command(
     if missing and not keep_going:
         raise NotListed(missing)
     for version in missing:
-        say(f"left out: Linux {version}, of which kernel.org's signed checksums do not know yet")
+        say(f"skipped Linux {version}: kernel.org's signed checksums do not list it yet")
     if TESTING in wanted:
         new |= _testing(kernel_org, wanted[TESTING], asked_for=testing)
     found = changes(old, new)
@@ -85,7 +85,7 @@ def command(
         nl=bool(found or as_json),
     )
     if not found:
-        say("nothing has changed")
+        say("nothing changed")
     elif not dry_run:
         say(f"wrote {place}")
 
@@ -93,7 +93,7 @@ def command(
 def _kernel_org(session: Session, keyring: Path | None, signer: str, server: str) -> KernelOrg:
     settings = session.settings()
     if settings.offline:
-        message = "what kernel.org has released cannot be asked offline"
+        message = "cannot ask kernel.org for releases offline"
         raise UsageError(message, "`offline` is set in config.toml")
     fingerprint = signer.replace(" ", "").upper().removeprefix("0X")
     if len(fingerprint) != len(SIGNER) or not set(fingerprint) <= set("0123456789ABCDEF"):
@@ -106,12 +106,10 @@ def _kernel_org(session: Session, keyring: Path | None, signer: str, server: str
 
 
 def _testing(kernel_org: KernelOrg, release: Announced, *, asked_for: bool) -> Mapping[str, Release]:
-    """Return the pin of the release candidate that is announced, if it is asked for."""
+    """Return the pin of the announced release candidate, if it is requested."""
     pin = release.pinned("")
     if not asked_for:
-        say(
-            f"left out: Linux {release.text}, for whose archive nobody signs; `--testing` downloads it and pins what comes"
-        )
+        say(f"skipped Linux {release.text}: its archive is not signed; `--testing` downloads it and pins its hash")
         return {}
     say(f"downloading {pin.url}")
     return {TESTING: release.pinned(kernel_org.sha256_of(pin.url))}
@@ -126,13 +124,13 @@ def _sign(change: SeriesChange) -> str:
 
 
 def _words(change: SeriesChange) -> str:
-    """Return what becomes of a series, in words."""
+    """Describe the change of a series."""
     old, new = change.old, change.new
     words = [new.version if old is None or old.version == new.version else f"{old.version} -> {new.version}"]
     if new.longterm and not (old is not None and old.longterm):
         words.append("longterm")
     if new.end_of_life and not (old is not None and old.end_of_life):
-        words.append("not maintained any more")
+        words.append("no longer maintained")
     if old is not None and old.end_of_life and not new.end_of_life:
         words.append("maintained again")
     return ", ".join(words)

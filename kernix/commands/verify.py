@@ -1,4 +1,4 @@
-"""`kernix verify`: check that the store is whole, and mend it."""
+"""`kernix verify`: check the store, and repair it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PASSES = 3
 
 
 class StoreDamaged(Error):
-    """Verification found something."""
+    """Verification found problems."""
 
     problems: int
     objects: int
@@ -37,11 +37,12 @@ class StoreDamaged(Error):
 
     @property
     def hint(self) -> str | None:
-        """Tell how to have this mended."""
-        forgets = (
-            "`kernix verify --contents --repair` forgets them and what refers to them; the next build makes them again"
+        """Name the command that repairs the store."""
+        drops = (
+            "`kernix verify --contents --repair` drops them and everything that refers to them; "
+            "the next build makes them again"
         )
-        return forgets if self.objects else "`kernix verify --contents --repair` mends it"
+        return drops if self.objects else "`kernix verify --contents --repair` repairs it"
 
 
 @click.command
@@ -52,7 +53,7 @@ class StoreDamaged(Error):
 def command(session: Session, /, *, contents: bool, mend: bool, anew: bool) -> None:
     """Check that every object of the store exists; with --contents, that it is unchanged."""
     if not session.has_store():
-        say(f"there is no store in {session.home} yet, so nothing to verify")
+        say(f"there is no store in {session.home} yet, so there is nothing to verify")
         return
     with ProgressLine() as progress:
         if anew:
@@ -62,22 +63,22 @@ def command(session: Session, /, *, contents: bool, mend: bool, anew: bool) -> N
             found = verify(session.store, contents=contents, progress=progress, on_wait=_waiting)
     _show(found)
     if anew:
-        click.echo(f"{number(made.objects, 'object')} and {number(made.realisations, 'result')} are known again")
+        click.echo(f"recovered {number(made.objects, 'object')} and {number(made.realisations, 'result')}")
     if mend:
         found = _mend(session, found, contents=contents)
     if found:
         raise StoreDamaged(len(found), len(damaged(found)))
-    say("the store is whole")
+    say("the store is intact")
 
 
 def _mend(session: Session, found: Sequence[Problem], *, contents: bool) -> Sequence[Problem]:
-    """Do about the problems *found* what can be done, and return what is left."""
+    """Repair the problems *found* as far as possible, and return the remaining ones."""
     for _ in range(_PASSES):
         repair(session.store, found, lambda place, done: click.echo(f"{one_line(place)}: {done}"), _waiting)
         left = [problem for problem in found if problem.remedy is Remedy.NONE]
         if left or not any(problem.remedy is Remedy.RESTORE for problem in found):
             return left
-        # What could not be read, or not be told from what else is wrong, can be now.
+        # Problems that were unreadable, or hidden by others, may show now.
         with ProgressLine() as progress:
             found = verify(session.store, contents=contents, progress=progress, on_wait=_waiting)
         _show(found)

@@ -1,4 +1,4 @@
-"""`kernix version`: which kernix this is."""
+"""`kernix version`: print the version of kernix."""
 
 from __future__ import annotations
 

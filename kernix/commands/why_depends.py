@@ -1,4 +1,4 @@
-"""`kernix why-depends`: the references that lead from one object to another."""
+"""`kernix why-depends`: show the references that lead from one object to another."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class DoesNotDepend(Error):
 
     @property
     def hint(self) -> str:
-        """Tell what else the question may have meant."""
-        return "`--derivation` asks what is needed to build it"
+        """Name the option for build dependencies."""
+        return "`--derivation` shows what is needed to build it"
 
 
 @click.command("why-depends", cls=VerbCommand)
@@ -44,7 +44,7 @@ class DoesNotDepend(Error):
 def command(session: Session, /, *, source: str, target: str, every: bool, derivation: bool, options: Options) -> None:
     """Show the chain of references through which the object A needs the object B."""
     if derivation:
-        from kernix.evaluation.drvs import find_drvs  # noqa: PLC0415 -- the text of derivations, where it is asked for
+        from kernix.evaluation.drvs import find_drvs  # noqa: PLC0415 -- start-up: only with --derivation
 
         first, last = find_drvs(session, options, [source, target])
     else:

@@ -27,7 +27,7 @@ class ConfigTooLarge(Error):
     file: str
 
     def __str__(self) -> str:
-        return f"{self.file} is larger than {MOST // 2**20} MiB, and no configuration"
+        return f"{self.file} is larger than {MOST // 2**20} MiB, too large for a configuration"
 
 
 def name_of(file: Path) -> str:

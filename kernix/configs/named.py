@@ -53,7 +53,7 @@ class NoConfiguration(Error):
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.file} is no .config: {self.reason}"
+        return f"{self.file} is not a .config: {self.reason}"
 
 
 class NoSuchVersion(UsageError):
@@ -83,7 +83,7 @@ def versioned(names: Mapping[str, Any], text: str) -> tuple[str, Kernel]:
     found = own or exact or series
     if not found:
         message = f"no kernel has the version {text}"
-        raise NoSuchVersion(message, "`kernix list` names what there is")
+        raise NoSuchVersion(message, "`kernix list` lists the available kernels")
     if len(found) > 1:
         message = f"several kernels have the version {text}: {', '.join(found)}"
         raise NoSuchVersion(message, f"name one of them, such as `{found[0]}`")
@@ -160,7 +160,7 @@ def from_file(place: Path) -> Side:
     check_complete(text, name_of(place))
     fragment = read(text, name_of(place))
     if not fragment.options:
-        raise NoConfiguration(place, "no line of it sets an option")
+        raise NoConfiguration(place, "it sets no option")
     values = {name: clauses[-1].request.value for name, clauses in fragment.options.items()}
     about = head(text)
     return Side(

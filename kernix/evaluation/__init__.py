@@ -1,10 +1,10 @@
 """From words on the command line to derivations and store paths.
 
-inputs       the lock, pins and overlays that count, and what is read from the environment
-definitions  the evaluated kernel set and the user's file
-attributes   `linux_micro.dev`: a name, an output, a test
-objects      store paths, digests or attributes ──▶ store objects
-drvs         derivations written to the store, and read back
-selection    the words again, for commands in hints
-completion   what a shell may complete
+inputs       finds the lock, pins and overlays
+definitions  evaluates the kernel set and the user's file
+attributes   resolves `linux_micro.dev`: a name, an output, a test
+objects      resolves store paths, digests and attributes to store objects
+drvs         writes derivations to the store, and reads them back
+selection    repeats the words in the commands of hints
+completion   completes attributes and overlays for the shell
 """

@@ -1,8 +1,7 @@
-"""What attributes mean: `linux_micro`, `linux_micro.dev`, `linux_micro.tests.boot`.
+"""Resolving attributes: `linux_micro`, `linux_micro.dev`, `linux_micro.tests.boot`.
 
-A dotted name is followed from the bundled set with the user's overlays on it, or from a file
-of the user's. Only names are looked at until one is used: a kernel that cannot be evaluated
-does not stand in the way of another.
+A dotted name is looked up in the bundled set with the user's overlays applied, or in a file of the user's. Only the
+attribute that is used is evaluated, so a kernel that cannot be evaluated does not affect others.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ if TYPE_CHECKING:
 
 
 _HIDDEN = frozenset({"arguments", "changes", "context", "override", "override_attrs", "with_modules"})
-"""What a kernel has for those who make others of it, in Python."""
+"""Attributes of a kernel that serve to derive other kernels from it in Python."""
 
 
 class NotBuildable(UsageError):
-    """An attribute is something, but nothing that can be built."""
+    """An attribute exists, but cannot be built."""
 
 
 @attrs.frozen(kw_only=True)
@@ -43,9 +42,9 @@ class Target:
     """Something to build.
 
     Attributes:
-        attribute: The name that the user gave it.
-        value: What it is: a kernel, a derivation, an output.
-        output: What is built for it.
+        attribute: The name as the user wrote it.
+        value: The kernel, derivation or output with this name.
+        output: The output that is built for it.
     """
 
     attribute: str
@@ -54,10 +53,10 @@ class Target:
 
 
 def follow(names: Mapping[str, Any], attribute: str) -> Any:  # noqa: ANN401 -- whatever the definitions hold
-    """Return what the dotted *attribute* is among *names*.
+    """Return the value of the dotted *attribute* in *names*.
 
     Raises:
-        UnknownAttribute: there is none, with those that are spelled nearly the same.
+        UnknownAttribute: there is none; the error suggests similar names.
     """
     with prints_to_stderr():
         return _follow(names, attribute)
@@ -76,7 +75,7 @@ def _follow(names: Mapping[str, Any], attribute: str) -> Any:  # noqa: ANN401 --
             shown = (
                 f"it has {', '.join(known) or 'no attributes'}"
                 if depth
-                else "`kernix list`, with the same options, names what there is"
+                else "`kernix list` with the same options lists the attributes"
             )
             raise UnknownAttribute(inside + part, near or shown)
         value = member(value, part)
@@ -84,12 +83,12 @@ def _follow(names: Mapping[str, Any], attribute: str) -> Any:  # noqa: ANN401 --
 
 
 def _has(value: object, name: str) -> bool:
-    """Return whether *name* may follow that of *value* after a dot; of a large set not all names are looked at."""
+    """Return whether *value* has the attribute *name*, without listing the names of a large set."""
     return bool(name) and (name in value if isinstance(value, Mapping) else name in members(value))
 
 
 def members(value: object) -> list[str]:
-    """Return the names that may follow that of *value* after a dot."""
+    """Return the names of the attributes of *value*."""
     if isinstance(value, Mapping):
         return [name for name in value if isinstance(name, str)]
     if isinstance(value, Derivation):
@@ -100,26 +99,26 @@ def members(value: object) -> list[str]:
 
 
 def member(value: Any, name: str) -> Any:  # noqa: ANN401 -- whatever the definitions hold
-    """Return what `members` calls *name* in *value*."""
+    """Return the attribute *name*, one of `members`, of *value*."""
     if isinstance(value, Mapping):
         return value[name]
     return value.output(name) if isinstance(value, Derivation) else getattr(value, name)
 
 
 def output_of(value: object) -> Output | None:
-    """Return what is built for *value*: an output itself, or the default one of what has outputs."""
+    """Return the output that is built for *value*: itself, or its default output; None if it has none."""
     if isinstance(value, Output):
         return value
     with prints_to_stderr():
-        out = value.out if is_definition(value) else None  # type: ignore[attr-defined]  # then it has one
+        out = value.out if is_definition(value) else None  # type: ignore[attr-defined]  # a definition has `out`
     return out if isinstance(out, Output) else None
 
 
 def target(names: Mapping[str, Any], attribute: str) -> Target:
-    """Return what to build for the dotted *attribute*.
+    """Return the target of the dotted *attribute*.
 
     Raises:
-        UnknownAttribute: there is none.
+        UnknownAttribute: there is no such attribute.
         NotBuildable: it is something else, such as a version.
     """
     value = follow(names, attribute)
@@ -138,11 +137,11 @@ def is_definition(value: object) -> bool:
 
 @attrs.frozen
 class UserFile:
-    """What a Python file of the user's defines.
+    """The definitions in a Python file of the user's.
 
     Attributes:
         values: Its kernels, derivations and sets by name.
-        others: What else it has at its top level, such as numbers and functions.
+        others: Everything else at its top level, such as numbers and functions.
         overlay: Its overlay, if it has one.
     """
 
@@ -152,10 +151,10 @@ class UserFile:
 
 
 def read_file(path: Path) -> UserFile:
-    """Run the Python file *path* and return what it defines.
+    """Run the Python file *path* and return its definitions.
 
     Raises:
-        UserFileMissing, UserFileError, NeighbourHidden: it cannot be read, or raised.
+        UserFileMissing, UserFileError, NeighbourHidden: it cannot be read, or raises.
     """
     found = load_file(path)
     values = {name: value for name, value in found.items() if is_definition(value) or isinstance(value, AttrSet)}
@@ -165,11 +164,11 @@ def read_file(path: Path) -> UserFile:
 
 
 class Layers(Mapping[str, Any]):
-    """Names looked up in one mapping after another; the first that has one is asked for its value.
+    """Mappings on top of each other: a name is looked up in the first one that has it.
 
     Args:
         *layers: The mappings.
-        others: What is not an attribute, but was defined under a name all the same.
+        others: Names that are defined, but are not attributes.
     """
 
     def __init__(self, *layers: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> None:
@@ -193,12 +192,12 @@ class Layers(Mapping[str, Any]):
 
 
 class blame(contextlib.AbstractContextManager[None]):  # noqa: N801 -- used as a `with` block, named like contextlib's
-    """Tell in what goes wrong inside the block which line of which of the user's files it comes from."""
+    """Add to an error inside the block the file and line of the user's that it comes from."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Add the line to an error of ours; show an error of the file's own as Python would."""
+        """Add the line to an error of kernix; show an error of the file itself as Python would."""
         found = None
         step = trace
         while step is not None:
@@ -208,7 +207,7 @@ class blame(contextlib.AbstractContextManager[None]):  # noqa: N801 -- used as a
         if found is None or error is None:
             return
         if isinstance(error, Error):
-            if not hasattr(error, "trace"):  # a `UserFileError` tells its lines already
+            if not hasattr(error, "trace"):  # a `UserFileError` has its lines already
                 error.add_note(f"in {found[0]}, line {found[1]}")
             return
         own_errors(Path(found[0])).__exit__(kind, error, trace)

@@ -1,4 +1,4 @@
-"""What a shell may complete. It must be quick, touch no network, and never complain."""
+"""Shell completion of attributes and overlays: quick, without network, and silent on errors."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def attributes(chosen: Mapping[str, Any], incomplete: str, environment: Mapping[
         lock=Path(chosen["lock"]) if chosen.get("lock") else None,
         system=chosen.get("system") or SYSTEMS[0],
     )
-    # Whatever is wrong with a definition is told when it is used: here it only leaves less to choose from.
+    # An invalid definition is reported when it is used; here it only reduces the choice.
     with contextlib.suppress(Exception), definitions(Session(environment=environment), options, refuse) as names:
         return [CompletionItem(name) for name in _names(names, incomplete) if name.startswith(incomplete)]
     return []
 
 
 def overlays(incomplete: str) -> list[CompletionItem]:
-    """Return the bundled overlays that begin with *incomplete*, and a word for the shell to add files."""
+    """Return the bundled overlays that begin with *incomplete*, and an item that makes the shell add files."""
     named = [CompletionItem(name) for name in bundled_overlays() if name.startswith(incomplete)]
     return [*named, CompletionItem(incomplete, type="file")]
 
@@ -49,6 +49,6 @@ def _names(names: Mapping[str, Any], incomplete: str) -> list[str]:
 
 
 def _leads_on(value: object, name: str) -> bool:
-    """Return whether what is called *name* in *value* can be built or has such a thing in it."""
+    """Return whether the attribute *name* of *value* can be built or has attributes of its own."""
     inner = member(value, name)
     return output_of(inner) is not None or bool(members(inner))

@@ -1,4 +1,4 @@
-"""Evaluating definitions: the bundled set, overlays on it, a user's file, in the user's context."""
+"""Evaluating definitions in the user's context: the bundled set, overlays on it, a user's file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def definitions(
     session: Session, options: Options, make_lock: Callable[[Path], Lock] | None = None
 ) -> Iterator[Mapping[str, Any]]:
-    """Give the attributes there are; they can be evaluated inside the block.
+    """Provide the available attributes, which can be evaluated inside the block.
 
     Raises:
         Error: a file or an overlay cannot be read, or raises.
@@ -55,7 +55,7 @@ def definitions(
 
 
 def targets(session: Session, options: Options, attributes: Iterable[str]) -> list[Target]:
-    """Return what to build for each of *attributes*.
+    """Return the target of each of *attributes*.
 
     Raises:
         Error: one is unknown or cannot be evaluated.
@@ -67,14 +67,14 @@ def targets(session: Session, options: Options, attributes: Iterable[str]) -> li
 
 
 def _content(session: Session, path: Path) -> Content:
-    if not path.is_dir():  # it is read before an index is open
-        from store.trees.hash_tree import content_of  # noqa: PLC0415 -- start-up: most definitions name no place on this machine
+    if not path.is_dir():  # reading it is faster than opening an index
+        from store.trees.hash_tree import content_of  # noqa: PLC0415 -- start-up: needed by few definitions
 
         return content_of(path)
 
     from store.trees.helpers import read_content, remembered_content  # noqa: PLC0415 -- as above
 
-    # What is only asked about makes no store, and so no index.
+    # A query does not create a store, and so no index.
     return remembered_content(session.layout.index, path) if session.has_store() else read_content(path)
 
 
@@ -85,7 +85,7 @@ def _offline(session: Session, options: Options) -> bool:
 
 
 def _make(session: Session, place: Path) -> Lock:
-    from kernix.make_lock import make  # noqa: PLC0415 -- start-up: once in the life of a lock
+    from kernix.make_lock import make  # noqa: PLC0415 -- start-up: needed once for each lock
 
     return make(session, place)
 
@@ -101,7 +101,7 @@ def _names(paths: list[Path | str], options: Options) -> Mapping[str, Any]:
 
 
 def _set(layers: list[Overlay], options: Options) -> Mapping[str, Any]:
-    import kernels  # noqa: PLC0415 -- a user's file that stands alone does not need the set
+    import kernels  # noqa: PLC0415 -- a user's file that is used alone does not need the set
 
     found: Mapping[str, Any] = kernels.kernel_set(overlays=layers, system=options.system)
     return found

@@ -1,4 +1,4 @@
-"""Derivations in the store: written there, and read back."""
+"""Writing derivations to the store, and reading them back."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 
 
 class NoDeriver(Error):
-    """Nothing is known about how an object was made."""
+    """The store does not have the derivation of an object."""
 
     path: StorePath
 
     def __str__(self) -> str:
-        return f"{self.path} was not made by a derivation that the store still has"
+        return f"the store has no derivation that made {self.path}"
 
     @property
     def hint(self) -> str:
-        """Tell how objects come to have no deriver."""
-        return "it was added, or its derivation was collected"
+        """Say why an object may have no deriver."""
+        return "it was added to the store, or its derivation has been deleted"
 
 
 def find_drvs(session: Session, options: Options, texts: Sequence[str]) -> list[StorePath]:
     """Return the derivations that *texts* name: attributes, objects that were built, or derivations themselves.
 
     Raises:
-        NoDeriver: an object was not built, or its derivation is gone.
+        NoDeriver: an object was not built, or its derivation has been deleted.
         NoStore: there is no store.
         Error: a text names nothing.
     """
@@ -59,7 +59,7 @@ def deriver(store: Store, path: StorePath) -> StorePath:
 
     Raises:
         ObjectMissing: there is no such object.
-        NoDeriver: it was not built, or its derivation is gone.
+        NoDeriver: it was not built, or its derivation has been deleted.
     """
     info = store.info(path)
     if path.name.endswith(drv.SUFFIX):
@@ -74,7 +74,7 @@ def load(store: Store, path: StorePath) -> Derivation:
 
     Raises:
         InvalidDrv: the text is damaged, or of a newer kernix.
-        ObjectMissing: it, or one that it needs, is not there.
+        ObjectMissing: it, or one that it needs, does not exist.
     """
     known: dict[StorePath, Derivation] = {}
     texts: dict[StorePath, bytes] = {}

@@ -1,10 +1,10 @@
-"""What of the user's decides what attributes mean: options, the lock, pins, overlays.
+"""Finding the inputs of an evaluation: options, the lock, pins, overlays.
 
     the lock    --lock FILE, else ./kernix.lock, else $XDG_CONFIG_HOME/kernix/kernix.lock
-    pins        $XDG_CONFIG_HOME/kernix/kernels.json, else those that come with kernix
+    pins        $XDG_CONFIG_HOME/kernix/kernels.json, else the bundled ones
     overlays    $XDG_CONFIG_HOME/kernix/overlays/*.py, then each --overlay
 
-Here they are only found; `kernix.evaluation.definitions` evaluates them.
+`kernix.evaluation.definitions` evaluates them.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ SYSTEMS = (
     "riscv64-linux",
     "s390x-linux",
 )
-"""The names in `derivations.toolchain.MACHINES`, the usual one first.
+"""The names in `derivations.toolchain.MACHINES`, the default first.
 
 They are repeated here, and a test compares them, because a verb's options are declared before `kernix.answers.record`
-looks at the files of `derivations`, and nothing of those may be imported before that.
+reads the state of the files of `derivations`, which must not be imported before that.
 """
 
 _PARTS = frozenset({"__init__", "fixpoint", "load"})
-"""Modules of `overlays` that are no overlays."""
+"""Modules of `overlays` that are not overlays."""
 
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """What the user said about where attributes come from.
+    """The options that select attributes.
 
     Attributes:
         file: A Python file whose kernels and derivations are the attributes.
-        overlays: Files, or names of bundled overlays, in the order in which they are laid.
+        overlays: Files, or names of bundled overlays, in the order in which they are applied.
         lock: The lock file.
-        offline: Whether nothing may be fetched, so that no lock can be made.
+        offline: Whether nothing may be fetched, so that no lock can be created.
         system: The system to build kernels for.
     """
 
@@ -66,7 +66,7 @@ class Options:
 
 
 def find_lock(option: Path | None, directory: Path, config_home: Callable[[], Path]) -> Path:
-    """Return where the lock is, or would be written: *option*, in *directory*, or in *config_home*."""
+    """Return the path of the lock, whether or not it exists: *option*, in *directory*, or in *config_home*."""
     if option is not None:
         return option.absolute()
     here = directory / LOCK
@@ -74,7 +74,7 @@ def find_lock(option: Path | None, directory: Path, config_home: Callable[[], Pa
 
 
 def overlay_files(session: Session, options: Options) -> list[Path | str]:
-    """Return the user's overlays, lowest first: files, and the names of bundled ones.
+    """Return the user's overlays in the order in which they are applied: files, and the names of bundled ones.
 
     Raises:
         UserFileMissing: an overlay is neither a file nor bundled.
@@ -100,8 +100,8 @@ def _overlay_file(text: str) -> Path | str:
 
 
 def _unknown(text: str, known: list[str]) -> UserFileMissing:
-    from derivations.suggest import suggestion  # noqa: PLC0415 -- start-up: only when there is something to complain of
+    from derivations.suggest import suggestion  # noqa: PLC0415 -- start-up: only for an error
     from overlays.load import UserFileMissing  # noqa: PLC0415 -- as above
 
-    meant = suggestion(text, known) or f"it has {', '.join(known)}"
+    meant = suggestion(text, known) or f"the bundled overlays are {', '.join(known)}"
     return UserFileMissing(text, f"no such file, and kernix has no overlay of that name ({meant})")

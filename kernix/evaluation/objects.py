@@ -1,4 +1,4 @@
-"""Store objects as users name them: by path, by digest, or by attribute."""
+"""Finding store objects by path, digest or attribute."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 
 _DIGEST = re.compile(f"[{base32.ALPHABET}]{{{DIGEST_LENGTH}}}")
-_LONGEST_CHAIN = 40  # as many as the kernel follows
+_LONGEST_CHAIN = 40  # the kernel's limit
 
 
 class NotBuilt(Error):
-    """An attribute is asked about as an object, and has not been built."""
+    """An attribute is used as an object, but has not been built."""
 
     attribute: str
 
     def __str__(self) -> str:
-        return f"`{self.attribute}` has not been built, or its result was collected"
+        return f"`{self.attribute}` has not been built, or its result has been deleted"
 
     @property
     def hint(self) -> str:
-        """Tell how to build it."""
+        """Name the command that builds it."""
         return f"`kernix build {self.attribute}` builds it"
 
 
@@ -52,7 +52,7 @@ def find(session: Session, options: Options, texts: Sequence[str]) -> list[Store
 
     Raises:
         NotInStore: a path leads elsewhere.
-        NotBuilt: an attribute's output is not there.
+        NotBuilt: an attribute has not been built.
         ObjectMissing, NoSuchObject, AmbiguousPrefix: there is no such object, or there are several.
     """
     named = {text: path for text in texts if (path := by_path(session, text)) is not None}
@@ -78,7 +78,7 @@ def by_path(session: Session, text: str) -> StorePath | None:
         place = _followed(Path(text), session.layout.objects)
         if (path := object_of(session.layout, str(place))) is None:
             message = f"{text} does not lead into the store {session.layout.objects}"
-            raise NotInStore(message, None if Path(text).exists() else "there is no such path")
+            raise NotInStore(message, None if Path(text).exists() else "it does not exist")
         return path
     if _DIGEST.fullmatch(text):
         if (store := session.existing_store()) is None:
@@ -88,7 +88,7 @@ def by_path(session: Session, text: str) -> StorePath | None:
 
 
 def _followed(place: Path, objects: Path) -> Path:
-    """Return where *place* leads; a link that is an object itself is not followed."""
+    """Follow the links at *place*; a link that is itself an object is not followed."""
     current = place.absolute()
     for _ in range(_LONGEST_CHAIN):
         if objects in current.parents or not current.is_symlink():

@@ -1,8 +1,8 @@
-"""The words of the command line that select what a verb works on, for commands that are proposed to the user.
+"""The words of the command line that select what a verb works on, for the commands in hints.
 
-A hint names a command: "`kernix config fix mine` looks for …". Where `mine` was taken from a file, laid over by an
-overlay or for another system, the command would not find it, or find another one. So whoever prints a text has
-`completed` add these words to every command in it that takes them. Who writes the hint need not know them.
+A hint names a command: "`kernix config fix mine` looks for …". If `mine` comes from a file, is changed by an overlay,
+or is for another system, this command would not find it, or find another one. So code that prints a text calls
+`completed`, which adds these words to every command in it that takes them. Code that writes a hint need not know them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Selection:
     """What a verb works on.
 
     Attributes:
-        words: What says where attributes come from, as on a command line.
-        attribute: The attribute that the verb was given; None for none or several.
+        words: The options that select attributes, as on a command line.
+        attribute: The verb's attribute; None for none or several.
     """
 
     words: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ _ALREADY = re.compile(r" (?:-f|--file|--overlay|--system|--lock|--help)\b")
 
 
 def select(options: Options, attribute: object = None) -> None:
-    """Remember what the verb that runs was told to work on."""
+    """Store the selection of the running verb."""
     default = type(options)()
     words = [] if options.file is None else ["-f", str(options.file)]
     words += [word for overlay in options.overlays for word in ("--overlay", overlay)]
@@ -54,12 +54,12 @@ def select(options: Options, attribute: object = None) -> None:
 
 
 def forget() -> None:
-    """Forget what a verb before this one worked on."""
+    """Forget the selection of an earlier verb."""
     _CURRENT.set(None)
 
 
 def completed(text: str) -> str:
-    """Return *text* with the words in each command in it that takes them, and the attribute where that is missing."""
+    """Return *text* with the selecting words, and a missing attribute, added to each command that takes them."""
     return _COMMAND.sub(_completed, text)
 
 

@@ -57,8 +57,8 @@ def _sandbox() -> list[CheckResult]:
     """Run a program in a sandbox like that of a build."""
     names = ("bubblewrap", "user namespaces", "seccomp")
     fine = [
-        CheckResult(names[0], CheckState.FINE, "makes sandboxes"),
-        CheckResult(names[1], CheckState.FINE, "this machine allows them"),
+        CheckResult(names[0], CheckState.FINE, "can create sandboxes"),
+        CheckResult(names[1], CheckState.FINE, "allowed on this machine"),
         CheckResult(names[2], CheckState.FINE, f"filters system calls on {os.uname().machine}"),
     ]
     try:
@@ -78,19 +78,17 @@ def _limits() -> CheckResult:
     """Make a control group like that of a build."""
     with control_group(Bounds().for_machine()) as group:
         if group is not None:
-            return CheckResult(
-                "limits", CheckState.FINE, f"the kernel limits builds, by control groups in {group.place.parent}"
-            )
-    advice = "`systemd-run --user --scope kernix …` has control groups where systemd gives them to users"
-    return CheckResult("limits", CheckState.ABSENT, "kernix looks once a second at what builds take: it may make no control groups",
-                   None if os.geteuid() == 0 else advice)  # fmt: skip
+            return CheckResult("limits", CheckState.FINE, f"control groups in {group.place.parent} limit builds")
+    advice = "`systemd-run --user --scope kernix …` has control groups where systemd delegates them to users"
+    finding = "no permission to create control groups: kernix checks once a second what builds use"
+    return CheckResult("limits", CheckState.ABSENT, finding, None if os.geteuid() == 0 else advice)
 
 
 def _apt() -> CheckResult:
     if shutil.which("apt-get"):
-        return CheckResult("apt", CheckState.FINE, "apt-get is there, to make and change locks")
-    advice = "take a kernix.lock that was made on a Debian machine: `--lock FILE`"
-    return CheckResult("apt", CheckState.ABSENT, "apt-get is not there, so no lock can be made here", advice)
+        return CheckResult("apt", CheckState.FINE, "apt-get is available to create and change locks")
+    advice = "use a kernix.lock from a Debian machine: `--lock FILE`"
+    return CheckResult("apt", CheckState.ABSENT, "apt-get is missing, so no lock can be created here", advice)
 
 
 def _store(home: Path) -> list[CheckResult]:
@@ -107,18 +105,18 @@ def _room(place: Path) -> CheckResult:
     status = os.statvfs(place)
     free = status.f_bavail * status.f_frsize
     if free < ROOM:
-        return CheckResult("disk", CheckState.BROKEN, f"{size(free)} free at {place}, a kernel needs {size(ROOM)}",
-                       "`kernix gc` makes room, or set KERNIX_HOME to a directory on a larger disk")  # fmt: skip
+        return CheckResult("disk", CheckState.BROKEN, f"{size(free)} free at {place}, but building a kernel needs {size(ROOM)}",
+                       "free space with `kernix gc`, or set KERNIX_HOME to a directory on a larger disk")  # fmt: skip
     return CheckResult("disk", CheckState.FINE, f"{size(free)} free at {place}")
 
 
 def _file_system(place: Path) -> list[CheckResult]:
     """Try what the store needs of the file system of *place*."""
     tries: list[tuple[str, Callable[[Path], str | None], str]] = [
-        ("names", _tells_case_apart, "file names that differ in case are different files"),
+        ("names", _tells_case_apart, "file names are case-sensitive"),
         ("symlinks", _has_symlinks, "symbolic links work"),
-        ("hard links", _has_hard_links, "equal files can share their bytes"),
-        ("modes", _keeps_modes, "read-only and executable files stay so"),
+        ("hard links", _has_hard_links, "identical files can share their bytes"),
+        ("modes", _keeps_modes, "file modes are preserved"),
     ]
     try:
         with tempfile.TemporaryDirectory(prefix=".kernix-doctor-", dir=place) as scratch:
@@ -139,14 +137,14 @@ def _file_system(place: Path) -> list[CheckResult]:
             return found
     except OSError as error:
         reason = reason_of(error)
-        return [CheckResult("store", CheckState.BROKEN, f"nothing can be written to {place}: {reason}",
+        return [CheckResult("store", CheckState.BROKEN, f"cannot write to {place}: {reason}",
                         "set KERNIX_HOME to a directory of your own")]  # fmt: skip
 
 
 def _tells_case_apart(folder: Path) -> str | None:
     (folder / "xt_MARK.h").touch()
     if (folder / "xt_mark.h").exists():
-        return "file names that differ in case are one file, and Linux has such files"
+        return "file names are not case-sensitive, but Linux has files whose names differ only in case"
     return None
 
 
@@ -163,7 +161,7 @@ def _has_hard_links(folder: Path) -> str | None:
     try:
         (folder / "other").hardlink_to(folder / "file")
     except OSError as error:
-        return f"no hard links ({reason_of(error)}): the store takes more room"
+        return f"no hard links ({reason_of(error)}): the store takes more space"
     return None
 
 
@@ -172,7 +170,7 @@ def _keeps_modes(folder: Path) -> str | None:
         (folder / name).touch()
         (folder / name).chmod(mode)
         if (folder / name).stat().st_mode & 0o777 != mode:
-            return "modes of files are not kept"
+            return "file modes are not preserved"
     return None
 
 

@@ -33,7 +33,9 @@ KVM = Path("/dev/kvm")
 
 _BOOTS = f"-boot{SUFFIX}"
 _EMULATED = "boots are emulated, which is slower"
-_NESTED = "the processor shows no virtualisation here (neither vmx nor svm): in a virtual machine, its host must allow nesting"
+_NESTED = (
+    "the processor reports no virtualisation (neither vmx nor svm); in a virtual machine, the host must allow nesting"
+)
 
 
 def examine_kvm(session: Session) -> CheckResult:
@@ -41,7 +43,7 @@ def examine_kvm(session: Session) -> CheckResult:
     if session.configuration is not None and session.configuration.settings.get("kvm") is False:
         return CheckResult("kvm", CheckState.ABSENT, f"`kvm = false` in config.toml: {_EMULATED}")
     if not os.access(KVM, os.R_OK | os.W_OK):
-        missing = "does not exist" if not KVM.exists() else "may not be opened by you"
+        missing = "does not exist" if not KVM.exists() else "is not accessible to you"
         return CheckResult("kvm", CheckState.ABSENT, f"{KVM} {missing}: {_EMULATED}")
     # A store that cannot be used is for other checks, and verbs, to report.
     with contextlib.suppress(Error, OSError):

@@ -58,23 +58,22 @@ class Report:
     @property
     def text(self) -> str:
         """Return the fragment with all the rest as comments."""
-        head = [
-            f"What {', '.join(self.snapshot.machines)} needs of {self.attribute}; snapshot {self.snapshot.digest[:16]}"
-        ]
-        return comments(head) + self.fit.text + "".join(comment(line) if line else "\n" for line in self._more())
+        machines = ", ".join(self.snapshot.machines)
+        head = f"Options of {self.attribute} needed by {machines}; snapshot {self.snapshot.digest[:16]}"
+        return comments([head]) + self.fit.text + "".join(comment(line) if line else "\n" for line in self._more())
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """Return what a person is told beside the fragment."""
         lacking = len(self.fit.mapped.unmapped) + len(self.fit.blocked)
         found = f"{number(len(self.fit.wants), 'option')} for {number(len(self.snapshot.facts), 'fact')}"
-        return (f"{found}; {number(lacking, 'fact or option', 'facts and options')} could not be served",)
+        return (f"{found}; {number(lacking, 'fact or option', 'facts and options')} could not be covered",)
 
     def _more(self) -> Iterator[str]:
         for title, lines in (
             ("Firmware", list(self._firmware_lines())),
             ("An initramfs needs", [f"{name}: {'; '.join(map(str, facts))}" for name, facts in self.initramfs.items()]),
-            ("Not to be had in this configuration", list(map(str, self.fit.blocked))),
+            ("Unavailable in this configuration", list(map(str, self.fit.blocked))),
             ("Not mapped", list(map(str, self.fit.mapped.unmapped))),
         ):
             if lines:
@@ -89,7 +88,7 @@ class Report:
                 yield f"{module}: {shown} ({package or 'package unknown'})"
         told = tuple(fact.name for fact in self.snapshot.facts if fact.kind is FactKind.FIRMWARE)
         for package, some in by_package(told).items():
-            yield f"asked for by the machine: {', '.join(some)} ({package or 'package unknown'})"
+            yield f"requested by the machine: {', '.join(some)} ({package or 'package unknown'})"
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON holds it."""

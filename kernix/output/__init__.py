@@ -1,1 +1,1 @@
-"""What is printed: messages on stderr, tables and descriptions on stdout, all of it safe for a terminal."""
+"""Output: messages on stderr, tables and descriptions on stdout, all of it safe for a terminal."""

@@ -1,4 +1,4 @@
-"""What kernels and derivations are, as plain data that can be printed and written as JSON."""
+"""Descriptions of kernels and derivations, as plain data that can be printed or written as JSON."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 LONGEST = 160
-"""How many characters of a value a line has, such as of a builder's script."""
+"""How many characters of a value, such as a builder's script, fit on a line."""
 
 
 def derivation_facts(derivation: Derivation, place: Callable[[Output], str | None]) -> dict[str, Any]:
-    """Return what *derivation* is; *place* tells where an output is, None if it is not there."""
+    """Describe *derivation*; *place* returns the path of an output, None if it is not built."""
     facts: dict[str, Any] = {
         "name": derivation.name,
         "description": derivation.hints.description,
@@ -41,7 +41,7 @@ def derivation_facts(derivation: Derivation, place: Callable[[Output], str | Non
 
 
 def kernel_facts(kernel: Kernel, place: Callable[[Output], str | None]) -> dict[str, Any]:
-    """Return what *kernel* is; *place* tells where an output is, None if it is not there."""
+    """Describe *kernel*; *place* returns the path of an output, None if it is not built."""
     return {
         "name": kernel.name,
         "version": kernel.version,
@@ -52,7 +52,7 @@ def kernel_facts(kernel: Kernel, place: Callable[[Output], str | None]) -> dict[
         "base": kernel.arguments.base if isinstance(kernel.arguments.base, str) else name_of(kernel.arguments.base),
         "patches": [patch.name for patch in kernel.arguments.patches],
         "config": {
-            name: written(request.value) + (" (if it can be)" if request.optional else "")
+            name: written(request.value) + (" (optional)" if request.optional else "")
             for name, request in kernel.requests.items()
         },
         "features": dict(kernel.features),
@@ -62,10 +62,12 @@ def kernel_facts(kernel: Kernel, place: Callable[[Output], str | None]) -> dict[
 
 
 def source_facts(source: Output) -> dict[str, str]:
-    """Return where *source* comes from: its name, and its place and hash if it is fetched."""
+    """Return where *source* comes from: its name, and its URL or path and its hash if it is fetched."""
     derivation = source.derivation
     while derivation.fixed is None and len(derivation.mounts) == 1:
-        derivation = next(iter(derivation.mounts.values())).derivation  # what is unpacked, or in the package
+        derivation = next(
+            iter(derivation.mounts.values())
+        ).derivation  # the archive that is unpacked, or in the package
     facts = {"name": derivation.name}
     if "urls" in derivation.env:
         facts["url"] = json.loads(derivation.env["urls"])[0]
@@ -78,13 +80,13 @@ def source_facts(source: Output) -> dict[str, str]:
 
 
 def name_of(output: Output) -> str:
-    """Return how *output* is shown: the name of its derivation, and its own unless it is the default."""
+    """Return how *output* is shown: its derivation's name, followed by its own unless it is the default output."""
     derivation = output.derivation
     return derivation.name if output.name == derivation.outputs[0] else f"{derivation.name}.{output.name}"
 
 
 def lines(facts: dict[str, Any], indent: str = "") -> list[str]:
-    """Return *facts* as text: a line each, nested ones indented, empty ones left out, long values cut."""
+    """Return *facts* as lines of text: nested facts indented, empty ones omitted, long values cut."""
     width = max((len(name) for name, value in facts.items() if not isinstance(value, dict)), default=0)
     found = []
     for name, value in facts.items():
@@ -103,7 +105,7 @@ def _outputs(derivation: Derivation, place: Callable[[Output], str | None]) -> d
 
 
 def _line(value: object) -> str:
-    """Return *value* on one line: a text of several as JSON has it, of a long one how it begins."""
+    """Return *value* on one line: a text of several lines as JSON, a long one cut."""
     text = str(value)
     shown = text[:LONGEST]
     shown = json.dumps(shown, ensure_ascii=False) if "\n" in text else shown

@@ -1,4 +1,4 @@
-"""The differences of two configurations as text: each change below what brought it about."""
+"""The differences between two configurations as text: each change below its cause."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LENGTH = 24
 
 
 def lines(found: Difference) -> Iterator[str]:
-    """Yield *found* as lines for people."""
+    """Yield *found* as human-readable lines."""
     yield f"{about(found.old)} -> {about(found.new)}"
     if not found.changes:
-        yield "no option differs"
+        yield "no options differ"
         return
     yield f"{number(len(found.changes), 'option differs', 'options differ')}"
     followers = found.followers()
@@ -39,7 +39,7 @@ def lines(found: Difference) -> Iterator[str]:
 
 
 def about(side: Side) -> str:
-    """Return what *side* is, in a few words."""
+    """Describe *side* in a few words."""
     known = [f"Linux {side.version}" if side.version else "", side.arch, side.base_name]
     return f"{side.name} ({', '.join(filter(None, known))})" if any(known) else side.name
 
@@ -50,7 +50,7 @@ def values(change: OptionChange) -> str:
 
 
 def why(change: OptionChange) -> str:
-    """Return what *change* comes from, and where that stands."""
+    """Return the cause of *change*, and where it is written."""
     return f"{change.cause.text} ({change.cause.place})" if change.cause.place else change.cause.text
 
 

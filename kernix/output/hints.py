@@ -1,4 +1,4 @@
-"""Commands in hints, as they can be typed: with the options that say where the attribute comes from."""
+"""Commands in hints, ready to be typed: with the options that select the attribute."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def hinted(session: Session, outputs: Sequence[Output]) -> Iterator[None]:
-    """Let the error of a build of *outputs* inside the block say which `kernix log` prints the builder's log."""
+    """Add to the error of a build of *outputs* inside the block the `kernix log` command that prints the log."""
     try:
         yield
     except BuildFailed as error:
@@ -36,7 +36,7 @@ def hinted(session: Session, outputs: Sequence[Output]) -> Iterator[None]:
 
 
 def command_for(verb: str, attribute: str, words: Mapping[str, Any]) -> str:
-    """Return the command that does *verb* to *attribute*, found by *words*, options of `kernix.options.evaluation`."""
+    """Return the command that runs *verb* on *attribute*; *words* are the options of `kernix.options.evaluation`."""
     options = [word for it in words.get("overlays") or () for word in ("--overlay", it)]
     for option, name in (("-f", "file"), ("--lock", "lock"), ("--system", "system")):
         value = words.get(name)
@@ -58,7 +58,7 @@ def _hinted(error: Error, session: Session, outputs: Sequence[Output]) -> Error:
 
 
 def _attribute(failed: str, session: Session, outputs: Sequence[Output]) -> str | None:
-    """Return what the user calls that of *outputs* for which the derivation called *failed* was built."""
+    """Return the user's name of the one among *outputs* that needs the derivation called *failed*."""
     named = [it for it in outputs if it.derivation.key in session.named]
     for output in named:
         if any(it.name == failed for it in plan([output], session.store.realised).build):

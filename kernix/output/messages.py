@@ -1,7 +1,7 @@
-"""What is said on stderr: errors, hints, warnings, remarks. stdout belongs to results.
+"""Messages on stderr: errors, hints, warnings and remarks. stdout is reserved for results.
 
-What is said may hold words from outside, so it is made printable here, and a line of it that begins at the margin
-is always one of kernix' own.
+A message may contain text from outside, so it is made printable here. Its further lines are indented: a line that
+begins at the margin always comes from kernix itself.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class PipeBroken(Exception):
-    """A verb met a broken pipe; click would end without a word and with 1, whichever pipe it is."""
+    """A verb ran into a broken pipe; click would exit silently with code 1, whichever pipe it is."""
 
     def __init__(self, reason: BrokenPipeError) -> None:
         super().__init__(reason)
@@ -43,9 +43,9 @@ class PipeBroken(Exception):
 
 
 def say(text: str, mark: str = "", color: str = "") -> None:
-    """Write *text* to stderr, with a *mark* before it in a *color*; if nobody reads that, the work goes on without it."""
-    said = printable("\n".join(_indented(text)))
-    marked = f"{click.style(mark, fg=color, bold=True)} {said}" if mark else said
+    """Write *text* to stderr, prefixed with *mark* in *color*; if nobody reads stderr, the message is dropped."""
+    shown = printable("\n".join(_indented(text)))
+    marked = f"{click.style(mark, fg=color, bold=True)} {shown}" if mark else shown
     try:
         click.echo(marked, file=below(sys.stderr), color=_color())
     except BrokenPipeError:
@@ -53,12 +53,12 @@ def say(text: str, mark: str = "", color: str = "") -> None:
 
 
 def warn(text: str) -> None:
-    """Say on stderr that *text* is worth knowing."""
+    """Write the warning *text* to stderr."""
     say(completed(text), "warning:", "yellow")
 
 
 def show_file(data: bytes) -> None:
-    """Write *data* to stdout: as it is, but printable if that is a terminal."""
+    """Write *data* to stdout unchanged, or made printable if stdout is a terminal."""
     if sys.stdout.isatty():
         click.echo(data.decode(errors="backslashreplace"), nl=False)
     else:
@@ -66,28 +66,28 @@ def show_file(data: bytes) -> None:
 
 
 def warn_of_damage(files: int) -> None:
-    """Say on stderr that *files* of the store do not hold what they should, and what to do about it."""
-    what = "1 file of the store is" if files == 1 else f"{files} files of the store are"
-    warn(f"{what} damaged; new objects do not use {'it' if files == 1 else 'them'}, older ones may")
-    say("`kernix verify --contents --repair` finds and mends these objects", "hint:", "cyan")
+    """Warn on stderr that the content of *files* files in the store has changed, and say what to do."""
+    what = "1 file in the store is" if files == 1 else f"{files} files in the store are"
+    warn(f"{what} damaged; new objects do not use {'it' if files == 1 else 'them'}, but older objects may")
+    say("`kernix verify --contents --repair` finds and repairs these objects", "hint:", "cyan")
 
 
 class Remarks:
-    """Says what something warns of, each sentence once, in the place of `warnings.showwarning`."""
+    """A replacement for `warnings.showwarning` that prints each warning once."""
 
     def __init__(self) -> None:
-        """Have said nothing yet."""
-        self._said: set[str] = set()
+        """Start with no warning printed."""
+        self._printed: set[str] = set()
 
     def __call__(self, message: Warning | str, *_: object, **__: object) -> None:
-        """Say *message*, if it has not been said: a file that several kernels begin with is read for each."""
-        if (text := str(message)) not in self._said:
-            self._said.add(text)
+        """Print *message* unless it has been printed: a file that is the base of several kernels is read for each."""
+        if (text := str(message)) not in self._printed:
+            self._printed.add(text)
             warn(text)
 
 
 def say_error(sentence: str, hint: str | None = None, notes: Iterable[str] = ()) -> None:
-    """Say on stderr what went wrong, where, and what to do about it."""
+    """Write an error to stderr: what went wrong, where, and what to do about it."""
     say(sentence, "error:", "red")
     for note in notes:
         say(f"       {note}")
@@ -96,15 +96,15 @@ def say_error(sentence: str, hint: str | None = None, notes: Iterable[str] = ())
 
 
 def report(error: Error) -> None:
-    """Say what *error* is: its sentence, where it comes from, what the builder said last, and what to do."""
+    """Print *error*: its sentence, where it comes from, the builder's last output, and the hint."""
     for each in getattr(error, "errors", (error,)):
         tail = getattr(each, "tail", ())
-        notes = [*getattr(each, "__notes__", ()), *(["the builder said last:"] if tail else [])]
+        notes = [*getattr(each, "__notes__", ()), *(["the builder's last output:"] if tail else [])]
         say_error(str(each), each.hint, [*notes, *(f"> {line}" for line in tail)])
 
 
 def tell(error: BaseException) -> int | None:
-    """Say on stderr what ended the run, and return the exit code; None if *error* is a mistake of kernix' own."""
+    """Report on stderr what ended the run, and return the exit code; None if *error* is a bug in kernix."""
     if isinstance(error, Error):
         report(error)
         return error.exit_code
@@ -121,7 +121,7 @@ def tell(error: BaseException) -> int | None:
         return code
     if isinstance(error, (PipeBroken, BrokenPipeError, SystemExit)) and _is_unread(sys.stdout):
         _discard(sys.stdout)
-        return 0  # as with `kernix list | head`: what was wanted has been printed
+        return 0  # as with `kernix list | head`: everything that was wanted has been printed
     if isinstance(error, PipeBroken):
         error = error.reason
     if isinstance(error, OSError):
@@ -131,7 +131,7 @@ def tell(error: BaseException) -> int | None:
 
 
 def usage_sentence(error: click.ClickException) -> tuple[str, str | None]:
-    """Return what click found wrong with the command line as a sentence and a hint."""
+    """Return click's complaint about the command line as a sentence and a hint."""
     if isinstance(error, click.NoSuchOption):
         return f"unknown option `{error.option_name}`", _meant(error.possibilities) or _help(error)
     if isinstance(error, click.NoSuchCommand):
@@ -141,15 +141,15 @@ def usage_sentence(error: click.ClickException) -> tuple[str, str | None]:
 
 
 def system_sentence(error: OSError) -> tuple[str, str | None]:
-    """Return what the operating system refused as a sentence and a hint."""
+    """Return an error of the operating system as a sentence and a hint."""
     reason = reason_of(error)
     place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
-    full = "`kernix gc` removes what nothing needs any more, and works on a full disk"
+    full = "`kernix gc` deletes what is no longer needed, and works on a full disk"
     return f"{place}{reason}", full if error.errno in _FULL else None
 
 
 def _indented(text: str) -> Iterator[str]:
-    """Yield the lines of *text*, all but the first indented."""
+    """Yield the lines of *text*, indented except for the first."""
     for number, line in enumerate(text.split("\n")):
         yield f"  {line}" if number and line and not line.startswith((" ", "\t")) else line
 
@@ -160,12 +160,12 @@ def _meant(words: list[str] | None) -> str | None:
 
 def _help(error: click.ClickException) -> str | None:
     context = getattr(error, "ctx", None)
-    return f"`{context.command_path} --help` tells what there is" if context is not None else None
+    return f"`{context.command_path} --help` lists what is available" if context is not None else None
 
 
 @contextlib.contextmanager
 def prints_to_stderr() -> Iterator[None]:
-    """Send to stderr what a definition prints inside the block, and what programs that it runs print: stdout is for results."""
+    """Redirect to stderr whatever a definition, or a program that it runs, prints inside the block."""
     if sys.stdout is None or sys.stderr is None:
         yield
         return
@@ -183,7 +183,7 @@ def _is_unread(stream: TextIO) -> bool:
     """Return whether *stream* is a pipe or a socket that its reader has closed."""
     try:
         descriptor = stream.fileno()
-    except OSError:  # it is no file at all
+    except OSError:  # it is not a file at all
         return False
     poll = select.poll()
     poll.register(descriptor, 0)  # errors are always reported
@@ -191,10 +191,10 @@ def _is_unread(stream: TextIO) -> bool:
 
 
 def _discard(stream: TextIO) -> None:
-    """Let what is written to *stream* go nowhere; else Python complains when it flushes at its end."""
+    """Discard what is written to *stream* from now on; otherwise Python complains when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _color() -> bool | None:
-    """Return False where the user wants no colours (https://no-color.org), None to let the terminal decide."""
+    """Return False if the user wants no colours (https://no-color.org), None to let the terminal decide."""
     return False if os.environ.get("NO_COLOR") else None

@@ -1,13 +1,14 @@
-r"""What a terminal only shows: text in which nothing is left that it would obey.
+r"""Text that a terminal can only show: nothing in it controls the terminal.
 
-Names of files, answers of servers, words of builders come from outside, and a terminal takes some characters
-for commands: it sets the title, the clipboard and the colours, moves back and writes over what was said, shows
-a line from right to left. So every character that Python does not call printable, but for the newline and the tab,
-is written as `\u001b`, as in JSON, where that is what it means. `guarded` lays this over stdout
-and stderr, whoever writes to them and whether or not they are a terminal: what is written to a pipe is shown
-on a terminal in the end. Only what makes its own escape sequences, of text that is printable, gets at the stream below.
+File names, servers' answers and builders' output come from outside, and a terminal takes some characters as commands:
+to set the title, the clipboard or colours, to move the cursor back and overwrite earlier output, to show a line from
+right to left. So every character that Python does not consider printable, except for newline and tab, is written as an
+escape such as `\u001b`, as in JSON. `guarded` puts this in front of stdout and stderr, whatever writes to them
+and whether or not they are a terminal: output to a pipe ends up on a terminal, too. Only code that makes its own escape
+sequences, from printable text, writes to the underlying stream.
 
-The first build that finds nothing to do never loads this (`kernix.answers.cache`): what it repeats was made printable before.
+A repeated build with nothing to do never loads this module (`kernix.answers.cache`): its answer was made printable
+when it was recorded.
 """
 
 from __future__ import annotations
@@ -26,33 +27,33 @@ if TYPE_CHECKING:
 _LAID_OUT = frozenset("\n\t")
 _BASIC = 0xFFFF
 _BYTES = range(0xDC80, 0xDD00)
-"""What Python makes of bytes that are not UTF-8 (PEP 383)."""
+"""How Python represents bytes that are not UTF-8 (PEP 383)."""
 
 
 def printable(text: str) -> str:
-    """Return *text* with every character that a terminal might obey written as its number."""
+    """Return *text* with every character that could control a terminal replaced by an escape."""
     if text.isprintable():
         return text
     return "\n".join(it if it.isprintable() else "".join(map(_shown, it)) for it in text.split("\n"))
 
 
 def one_line(text: object) -> str:
-    """Return *text* printable and in one line, whatever names it is made of."""
+    """Return *text* printable and on one line."""
     return printable(str(text)).replace("\n", r"\n")
 
 
 class Printable:
-    """A text stream that writes to *stream* what is printable of each text, and of bytes given to its buffer."""
+    """A text stream that writes to *stream*, and makes text and bytes printable on the way."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        """Write *text*, printable, and return its length."""
+        """Write *text*, made printable, and return its length."""
         shown = printable(text)
         try:
             self.stream.write(shown)
-        except UnicodeEncodeError:  # in a locale whose characters are few
+        except UnicodeEncodeError:  # a locale with few characters, such as C
             self.stream.write(shown.encode(self.stream.encoding, "backslashreplace").decode(self.stream.encoding))
         return len(text)
 
@@ -63,32 +64,32 @@ class Printable:
 
     @property
     def buffer(self) -> PrintableBytes:
-        """Return a stream of bytes that come out here."""
+        """Return a binary stream that writes to this one."""
         return PrintableBytes(self)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever a stream has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- any attribute of a stream
         return getattr(self.stream, name)
 
 
 class PrintableBytes:
-    """A stream of bytes that are written to *text*."""
+    """A binary stream that writes to *text*."""
 
     def __init__(self, text: Printable) -> None:
         self.text = text
 
     def write(self, data: bytes) -> int:
-        """Write *data*, of which what is not UTF-8 is written as numbers."""
+        """Write *data*; bytes that are not UTF-8 are escaped."""
         self.text.write(data.decode(errors="backslashreplace"))
         return len(data)
 
     def flush(self) -> None:
-        """Have all written that was given."""
+        """Flush the text stream."""
         self.text.flush()
 
 
 @contextlib.contextmanager
 def guarded() -> Iterator[None]:
-    """Let nothing but what is printable get to stdout and stderr in the body."""
+    """Make everything printable that is written to stdout and stderr in the body."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (
         cast("TextIO", Printable(it)) if it is not None and not isinstance(it, Printable) else it for it in before
@@ -100,7 +101,7 @@ def guarded() -> Iterator[None]:
 
 
 def below(stream: IO[str]) -> TextIO:
-    """Return the stream that *stream* guards, for what makes escape sequences itself."""
+    """Return the stream behind *stream*, for code that makes its own escape sequences."""
     return stream.stream if isinstance(stream, Printable) else cast("TextIO", stream)
 
 

@@ -1,4 +1,4 @@
-"""Sizes and times, as people write and read them: `5G`, `14d`, `1.4 GB`, `2 min 40 s`."""
+"""Sizes and times as people read and write them: `5G`, `14d`, `1.4 GB`, `2 min 40 s`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 LONGEST = 100 * 365 * 86_400
-"""Seconds: nobody waits for longer, and clocks of operating systems cannot."""
+"""Seconds: nobody waits longer, and operating systems' clocks cannot."""
 
 _SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _SIZE = r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?"
@@ -23,13 +23,13 @@ def parse_size(text: str) -> int:
     """Return the bytes that *text* means: a number, and `K`, `M`, `G` or `T` for powers of 1024.
 
     Raises:
-        ValueError: *text* is no size.
+        ValueError: *text* is not a size.
     """
     if (match := re.fullmatch(_SIZE, text.strip(), re.ASCII | re.IGNORECASE)) is None:
-        msg = f"not a size: {_cut(text)!r}, write it as 500M or 5G"
+        msg = f"invalid size {_cut(text)!r}, write it as 500M or 5G"
         raise ValueError(msg)
     if not (count := float(match[1]) * _SIZES[match[2].lower()]) <= _LARGEST:
-        msg = f"too large a size: {_cut(text)!r}"
+        msg = f"the size {_cut(text)!r} is too large"
         raise ValueError(msg)
     return int(count)
 
@@ -38,14 +38,14 @@ def parse_time(text: str) -> float:
     """Return the seconds that *text* means: a number, and `s`, `m`, `h`, `d` or `w`.
 
     Raises:
-        ValueError: *text* is no length of time.
+        ValueError: *text* is not a length of time.
     """
     match = re.fullmatch(_TIME, text.strip(), re.ASCII | re.IGNORECASE)
     if match is None or match[2].lower() not in _TIMES:
-        msg = f"not a length of time: {_cut(text)!r}, write it as 30m, 12h or 14d"
+        msg = f"invalid time {_cut(text)!r}, write it as 30m, 12h or 14d"
         raise ValueError(msg)
     if not (seconds := float(match[1]) * _TIMES[match[2].lower()]) <= LONGEST:
-        msg = f"too long a time: {_cut(text)!r}"
+        msg = f"the time {_cut(text)!r} is too long"
         raise ValueError(msg)
     return seconds
 
@@ -55,7 +55,7 @@ def _cut(text: str) -> str:
 
 
 def size(count: float) -> str:
-    """Return *count* bytes in the largest unit that leaves a number above one, as `93.4 MB`."""
+    """Return *count* bytes in the largest unit that gives a number of at least one: `93.4 MB`."""
     if count < _STEP:
         return f"{count:.0f} B"
     for unit in ("kB", "MB", "GB"):
@@ -78,7 +78,7 @@ def duration(seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Return *seconds* as 1:02 or 1:02:03: of one width while it runs."""
+    """Return *seconds* as 1:02 or 1:02:03, which keeps its width while it counts."""
     whole = int(seconds)
     hours, minutes = whole // 3600, whole % 3600 // 60
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def rows(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Return *cells*, each in one line, as lines with the columns below each other; the last one is as long as it is."""
+    """Return *cells*, each on one line, as lines of aligned columns; the last column is not padded."""
     if not cells:
         return []
     shown = [[one_line(text) for text in row] for row in cells]

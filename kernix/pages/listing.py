@@ -91,7 +91,7 @@ def page(title: str, facts: Sequence[tuple[str, str]], views: Sequence[View]) ->
         element("header", element("h1", title), _facts(facts)),
         _tools(views),
         element("main", *(_view(it, shown=it is views[0]) for it in views)),
-        element("p", "nothing matches", id="nothing", hidden=True),
+        element("p", "no matches", id="nothing", hidden=True),
         element("script", Markup(SCRIPT)),
     )
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
@@ -110,7 +110,7 @@ def _tools(views: Sequence[View]) -> Markup:
         element("button", it.name, type="button", data_view=it.name, aria_pressed="true" if it is views[0] else "false")
         for it in views
     ]
-    only = element("button", "only what one can set", type="button", id="only", aria_pressed="false")
+    only = element("button", "settable options only", type="button", id="only", aria_pressed="false")
     folds = [element("button", it, type="button", data_fold=it) for it in ("open all", "close all")]
     return element(
         "nav", box, element("span", *buttons, class_="views"), only, element("span", *folds), element("output")
@@ -144,7 +144,7 @@ def _row(row: Row) -> Markup:
     kind = "row hang" if row.old or row.new else "row"
     if not row.inner:
         return element("div", line, class_=kind, data_words=words, data_title=bool(row.title))
-    follows = element("span", f"{row.count - 1:,} followed", class_="count")
+    follows = element("span", f"{row.count - 1:,} follow", class_="count")
     return element(
         "details", element("summary", line, follows), *(_row(it) for it in row.inner), class_=kind, data_words=words, data_title=bool(row.title),
         open=row.count <= _PATIENCE // 10,

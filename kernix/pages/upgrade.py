@@ -20,15 +20,15 @@ def upgrade_page(found: Upgrade) -> str:
     facts = [
         ("from", about(difference.old)),
         ("to", about(difference.new)),
-        ("requests", f"{found.requests:,}, of which {len(found.steps):,} need an edit"),
+        ("requests", f"{found.requests:,}, {len(found.steps):,} of them need an edit"),
         ("new options", f"{len(found.added):,}"),
     ]
     sections = (
         Section(title="to edit", rows=tuple(_step(it) for it in found.steps)),
         Section(title="changed by themselves", rows=tuple(row_of(it) for it in found.defaults)),
-        Section(title="gone", rows=tuple(row_of(it) for it in found.removed)),
+        Section(title="removed", rows=tuple(row_of(it) for it in found.removed)),
         Section(
-            title="defined differently",
+            title="redefined",
             rows=tuple(Row(name=it.option, title=it.what, note=f"{it.old} → {it.new}") for it in found.redefined),
         ),
         Section(title="new", rows=tuple(row_of(it) for it in found.added)),
@@ -48,5 +48,5 @@ def _step(step: UpgradeStep) -> Row:
         title=step.fate.value,
         note=step.text,
         place=step.request.origin.place,
-        inner=tuple(Row(name=line, title="take out" if sign == "-" else "put in") for sign, line in step.edit()),
+        inner=tuple(Row(name=line, title="remove" if sign == "-" else "add") for sign, line in step.edit()),
     )

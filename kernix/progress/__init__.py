@@ -1,1 +1,1 @@
-"""What a build shows while it runs: plain lines, or a live display on a terminal."""
+"""Progress of a running build: plain lines, or a live display on a terminal."""

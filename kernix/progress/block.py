@@ -1,7 +1,7 @@
-"""Lines at the bottom of a terminal that are written over again and again.
+"""Lines at the bottom of a terminal that are redrawn in place.
 
-A terminal that becomes narrower breaks lines that no longer fit, and so the lines take more rows than they took
-when they were written. They are taken away by the rows that they have now, so that nothing stale stays above them.
+A terminal that becomes narrower wraps lines that no longer fit, so that they take more rows than when they were
+written. The rows are counted when they are erased, so that nothing stale stays above them.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 Line: TypeAlias = tuple[str, int]
-"""A line as it is written, and how many columns it takes."""
+"""The text of a line, with its escape sequences, and how many columns it takes."""
 
 DEFAULT = os.terminal_size((80, 24))
-"""The size of a terminal that does not say."""
+"""The assumed size of a terminal that does not report one."""
 
 HIDE_CURSOR = "\x1b[?25l"
 SHOW_CURSOR = "\x1b[?25h"
 
-# Line by line: some terminals keep what is erased from the top of the screen on, all at once, as if it had scrolled away.
+# Line by line: when everything from the top of the screen is erased at once, some terminals keep it as scrollback.
 _ERASE = "\r\x1b[2K"
 _ERASE_ABOVE = "\x1b[1A\x1b[2K"
 
 
 def size_of(stream: IO[str]) -> os.terminal_size:
-    """Return columns and lines of the terminal that *stream* is."""
+    """Return the size of the terminal *stream*, in columns and lines."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         size = os.get_terminal_size(stream.fileno())
         if size.columns > 0 and size.lines > 0:
@@ -43,20 +43,20 @@ def size_of(stream: IO[str]) -> os.terminal_size:
 
 @attrs.define
 class Block:
-    """What was drawn on *stream*, a terminal, and is still there."""
+    """The lines that are currently drawn on *stream*, a terminal."""
 
     stream: IO[str]
     _columns: tuple[int, ...] = attrs.field(default=(), init=False)
 
     def draw(self, lines: Sequence[Line], size: os.terminal_size, above: str = "") -> None:
-        """Write *lines*, none wider than a terminal of *size*, over those before; *above* stays above them for good."""
+        """Replace the current lines with *lines*, none wider than a terminal of *size*; *above* stays above them."""
         text = self._erasing(size) + above + "\n".join(line for line, _ in lines)
         self._columns = tuple(columns for _, columns in lines)
         self.stream.write(text)
         self.stream.flush()
 
     def clear(self, size: os.terminal_size, above: str = "") -> None:
-        """Take the lines away, and leave *above* in their place."""
+        """Erase the lines, and leave *above* in their place."""
         self.draw((), size, above)
 
     def _erasing(self, size: os.terminal_size) -> str:

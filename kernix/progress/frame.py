@@ -1,6 +1,6 @@
-"""What the live display shows at one moment, as lines that fit the terminal.
+"""One frame of the live display, as lines that fit the terminal.
 
-Names, counts and times come first: on a narrow terminal bars and verbs go, and then each build has two lines.
+Names, counts and times take precedence: a narrow terminal first loses bars and verbs; then each build gets two lines.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 
 ROWS = 8
-"""How many builds are shown at most; the others are counted."""
+"""The largest number of builds that are shown; the others are counted."""
 
 BAR = 24
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 SPINNER_ASCII = "|/-\\"
 TURNS = 8
-"""How many steps of the spinner are in a second."""
+"""Steps of the spinner per second."""
 
 _NAME = 24
-"""Columns that a name should have, if it needs them."""
+"""Columns that a name gets if it needs them."""
 
 _GAP = "  "
 
 
 @attrs.frozen
 class _Row:
-    """One build: its name, what is done to it, how much of it as text and as a share, and how long."""
+    """One build: its name, its verb, its progress as text and as a share, and its time."""
 
     name: str
     verb: str
@@ -50,7 +50,7 @@ class _Row:
     def of(cls, activity: Activity, now: float) -> _Row:
         """Return the row of *activity*."""
         expected = None if activity.waiting else activity.expected
-        # An estimate may be too low; the bar then stays full while the count goes on.
+        # An estimate may be too low; then the bar stays full while the count goes on.
         share = min(1.0, activity.done / expected) if expected else None
         name, verb, count = activity.derivation.name, activity_verb(activity), amount(activity)
         return cls(name, verb, count, share, clock(now - activity.since))
@@ -58,7 +58,7 @@ class _Row:
 
 def frame(state: State, now: float, width: int, height: int, *, ascii_only: bool = False) -> list[Text]:
     """Return the lines that show *state* on a terminal of *width* columns and *height* lines."""
-    room = max(1, width - 1)  # a full line would leave some terminals' cursor in the next
+    room = max(1, width - 1)  # after a full line, some terminals put the cursor on the next one
     spinner = SPINNER_ASCII if ascii_only else SPINNER
     turn = spinner[int(now * TURNS) % len(spinner)]
     of = f" of {state.planned:,}" if state.planned else ""
@@ -96,7 +96,7 @@ def _builds(rows: Sequence[_Row], turn: str, room: int, height: int, ascii_only:
 
 @attrs.frozen
 class _Layout:
-    """The columns that rows have: 0 for one that is left out; a *name* of 0 stands for a line of its own."""
+    """The widths of the columns: 0 for one that is omitted; a *name* of 0 means that names get a line of their own."""
 
     name: int
     verb: int
@@ -106,7 +106,7 @@ class _Layout:
 
     @classmethod
     def of(cls, rows: Sequence[_Row], room: int) -> _Layout:
-        """Return the layout in which *rows* have most of what they tell, and names enough to be known by."""
+        """Return the layout that shows most of *rows* and leaves enough of the names to recognise them."""
         name, verb, count, time = (
             _widest(getattr(it, field) for it in rows) for field in ("name", "verb", "count", "clock")
         )
@@ -119,7 +119,7 @@ class _Layout:
 
     @property
     def lines(self) -> int:
-        """Return how many lines a row has."""
+        """Return how many lines a row takes."""
         return 1 if self.name else 2
 
     def draw(self, row: _Row, turn: str, ascii_only: bool) -> list[Text]:
@@ -151,7 +151,7 @@ def _bar(share: float | None, ascii_only: bool) -> Text:
 
 
 def _shortened(name: str, columns: int, ascii_only: bool) -> str:
-    """Return *name* in so many columns: what is left out is in the middle, for names differ at their ends, too."""
+    """Return *name* shortened to *columns* in the middle, because names differ at their ends, too."""
     mark = "~" if ascii_only else "…"
     if len(name) <= columns:
         return name

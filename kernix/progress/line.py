@@ -1,6 +1,6 @@
-"""Progress of one long step as a line that is written over itself, on a terminal; elsewhere, a line a minute.
+"""Progress of one long step: a line that is redrawn in place on a terminal; elsewhere, a line a minute.
 
-The line goes on to tell the time where the step itself says nothing for long.
+The line keeps showing the time while the step itself reports nothing.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ INTERVAL = 0.1
 TICK = 1.0
 MINUTE = 60.0
 LONG = 2.0
-"""Seconds after which the time is worth telling."""
+"""Seconds after which the time is shown."""
 
 
 @attrs.define
 class ProgressLine(contextlib.AbstractContextManager["ProgressLine"]):
-    """A line on *stream*, which may be no terminal; *every* is how many seconds are between two lines then.
+    """A line on *stream*; if that is not a terminal, *every* is the number of seconds between two lines.
 
     Attributes:
-        text: What is on the line.
+        text: The text of the line.
     """
 
     stream: TextIO = attrs.field(factory=lambda: below(sys.stderr))
@@ -55,7 +55,7 @@ class ProgressLine(contextlib.AbstractContextManager["ProgressLine"]):
         self._block = Block(self.stream)
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Show that *done* of *total* have been gone through; *total* 1 or less stands for no count."""
+        """Show that *done* of *total* items are done; a *total* of 1 or less means that there is no count."""
         with self._lock:
             news = one_line(what) != self._what or done >= total
             self._what, self._count = one_line(what), f" {100 * done // total} %" if total > 1 else ""
@@ -67,7 +67,7 @@ class ProgressLine(contextlib.AbstractContextManager["ProgressLine"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the line away."""
+        """Erase the line."""
         self._over.set()
         if self._ticker is not None:
             self._ticker.join()
@@ -75,14 +75,14 @@ class ProgressLine(contextlib.AbstractContextManager["ProgressLine"]):
             self._block.clear(size_of(self.stream))
 
     def _tick(self) -> None:
-        """Show the time while nothing else is told."""
+        """Show the time while nothing else is reported."""
         with contextlib.suppress(OSError):  # the terminal is gone
             while not self._over.wait(TICK):
                 with self._lock:
                     self._show(time.monotonic(), INTERVAL)
 
     def _show(self, now: float, interval: float) -> None:
-        """Show how far it is, unless that was done less than *interval* seconds ago."""
+        """Show the progress, unless that was done less than *interval* seconds ago."""
         if not self.stream.isatty():
             if now - (self._begun if self._shown is None else self._shown) >= self.every:
                 self._shown = now

@@ -1,7 +1,7 @@
-"""Progress as a display that is drawn anew while it changes, on a terminal's stderr.
+"""Progress as a live display on stderr, if that is a terminal.
 
-Above it, lines that stay: what was built, what was fetched altogether, warnings. In it, what is
-going on: downloads together with their rate, then each build with how far it is and its time.
+Above the display, lines that stay: what was built, the sum of what was fetched, warnings. In the display, the current
+activities: the downloads with their rate, then each build with its progress and time.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 
 REFRESH = 0.125
-"""Seconds after which the display is drawn again."""
+"""Seconds between two frames."""
 
 
 @attrs.define
 class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
-    """A listener that shows what happens on *console*."""
+    """A listener that shows events on *console*."""
 
     console: Console = attrs.field(factory=lambda: Console(file=below(sys.stderr), highlight=False))
     _state: State = attrs.field(factory=lambda: State(time.monotonic()), init=False)
@@ -55,7 +55,7 @@ class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
         self._painter = threading.Thread(target=self._paint, name="progress", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to draw."""
+        """Start drawing."""
         self._write(HIDE_CURSOR)
         self._painter.start()
         return self
@@ -63,7 +63,7 @@ class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the display away and leave a line about all the downloads."""
+        """Erase the display and leave a line about all downloads."""
         self._over.set()
         self._painter.join()
         with self._lock:
@@ -73,7 +73,7 @@ class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
             self.console.print(fetched(self._state, time.monotonic()), style="dim", soft_wrap=True)
 
     def __call__(self, event: Event) -> None:
-        """Take *event* into the display; print what should stay."""
+        """Update the display with *event*; print lines that stay."""
         with self._lock:
             ended = self._state.take(event, time.monotonic())
             if isinstance(event, Progress):
@@ -82,7 +82,7 @@ class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
                 self._draw(above=line)
 
     def render(self) -> list[Text]:
-        """Return what is going on now, as lines."""
+        """Return the current frame as lines."""
         size = self._size
         ascii_only = not self.console.encoding.startswith("utf")
         return frame(self._state, time.monotonic(), size.columns, size.lines, ascii_only=ascii_only)
@@ -92,14 +92,14 @@ class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
         return os.terminal_size((self.console.width, self.console.height))
 
     def _paint(self) -> None:
-        """Draw until it is over, or the terminal is gone."""
+        """Draw until the build is over or the terminal is gone."""
         with contextlib.suppress(OSError):
             while not self._over.wait(REFRESH):
                 with self._lock:
                     self._draw()
 
     def _draw(self, above: Text | None = None) -> None:
-        """Draw the display, or what stays where there is none."""
+        """Draw the display with *above* over it; without a display, print *above* alone."""
         stays = f"{self._encoded(above)}\n" if above is not None else ""
         if self._painter.is_alive():
             lines = [(self._encoded(line), line.cell_len) for line in self.render()]
@@ -108,7 +108,7 @@ class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
             self._write(stays)
 
     def _encoded(self, text: Text) -> str:
-        """Return *text* with the escape sequences of its colours."""
+        """Return *text* with the escape sequences for its colours."""
         with self.console.capture() as capture:
             self.console.print(text, end="", soft_wrap=True)
         return capture.get()
@@ -119,7 +119,7 @@ class LiveProgress(contextlib.AbstractContextManager["LiveProgress"]):
 
 
 def _lasting(event: Event, ended: Activity | None, now: float) -> Text | None:
-    """Return the line that stays of *event*, which ended the activity *ended*, if it is worth one."""
+    """Return the line that *event*, which ended the activity *ended*, leaves behind; None if it leaves none."""
     if isinstance(event, Warned):
         return Text.assemble(("warning:", "bold yellow"), " ", printable(completed(event.text)))
     text = told(event)

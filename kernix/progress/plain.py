@@ -1,7 +1,7 @@
-"""Progress as plain lines on stderr, for logs, pipes and terminals that cannot do more.
+"""Progress as plain lines on stderr, for logs, pipes and simple terminals.
 
-A line for each phase and, while nothing else is written, one a minute about all that is going on: a log is read by
-people later, and those who run builds for others take one that is silent for long to hang.
+There is a line for each phase and, while nothing else is written, a summary once a minute: people read logs later, and
+CI services take a build that is silent for long to be hanging.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 MINUTE = 60.0
 SOON = 10.0
-"""Seconds of silence after which the first such line comes: long enough to wonder what goes on."""
+"""Seconds of silence before the first summary: long enough to wonder what is going on."""
 
 _SHOWN = 3
 
 
 @attrs.define
 class PlainProgress(contextlib.AbstractContextManager["PlainProgress"]):
-    """A listener that says what happens; *every* is how many seconds it is silent for at most."""
+    """A listener that prints events; *every* is the longest silence, in seconds."""
 
     every: float = MINUTE
     _state: State = attrs.field(factory=lambda: State(time.monotonic()), init=False)
@@ -50,19 +50,19 @@ class PlainProgress(contextlib.AbstractContextManager["PlainProgress"]):
         self._reminder = threading.Thread(target=self._remind, name="progress", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to say how far it is."""
+        """Start the summaries."""
         self._reminder.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Say no more."""
+        """Stop the summaries."""
         self._over.set()
         self._reminder.join()
 
     def __call__(self, event: Event) -> None:
-        """Say *event*, or what it ends or begins."""
+        """Print *event*, or the phase that it begins or ends."""
         with self._lock:
             now = time.monotonic()
             begun = self._state.downloads.begun
@@ -80,7 +80,7 @@ class PlainProgress(contextlib.AbstractContextManager["PlainProgress"]):
                 self._say(text)
 
     def _remind(self) -> None:
-        """Say from time to time what is going on, until it is over."""
+        """Print a summary after each silence, until the build is over."""
         patience = min(SOON, self.every)
         wait = patience
         while not self._over.wait(wait):
@@ -92,7 +92,7 @@ class PlainProgress(contextlib.AbstractContextManager["PlainProgress"]):
                 wait = max(self._said + patience - now, 0.0) or patience
 
     def _summary(self, now: float) -> str:
-        """Return what is going on, in one line."""
+        """Return the current activities in one line."""
         state = self._state
         building = state.building
         parts = ["".join(fetching(state, now)[:-1])]

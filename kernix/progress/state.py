@@ -1,4 +1,4 @@
-"""What is going on during a build, put together from its events."""
+"""The state of a running build, assembled from its events."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 WINDOW = 10.0
-"""Seconds over which the rate of downloads is taken."""
+"""Seconds over which the download rate is averaged."""
 
 SETTLED = 2.0
-"""Seconds after which a rate says how long the rest will take."""
+"""Seconds after which the rate is reliable enough to estimate the remaining time."""
 
 
 @attrs.define
 class Activity:
-    """One derivation that is being built, or that another process builds."""
+    """A derivation that is being built, here or by another process."""
 
     derivation: Derivation
     since: float
@@ -41,11 +41,11 @@ class Downloads:
     """The downloads of a build, together.
 
     Attributes:
-        sizes: The bytes of each that is wanted, by key: what is known before, what the server says, what came.
-        begun: When the first one began.
-        fetched: How many are there.
-        fetched_bytes: How many bytes these had.
-        received: How many bytes came in.
+        sizes: The size of each download in bytes, by key: as known before, as the server reports it, as received.
+        begun: When the first download began.
+        fetched: How many downloads are complete.
+        fetched_bytes: The sum of their sizes.
+        received: How many bytes have been received.
     """
 
     sizes: dict[bytes, int | None] = attrs.field(factory=dict, init=False)
@@ -57,17 +57,17 @@ class Downloads:
 
     @property
     def total(self) -> int | None:
-        """Return how many bytes all have, None if that is not known."""
+        """Return the sum of all sizes, None if one is unknown."""
         sizes = [size for size in self.sizes.values() if size is not None]
         return sum(sizes) if len(sizes) == len(self.sizes) else None
 
     @property
     def is_over(self) -> bool:
-        """Return whether all that was wanted is there."""
+        """Return whether all downloads are complete."""
         return self.fetched >= len(self.sizes)
 
     def rate(self, now: float) -> float:
-        """Return how many bytes a second have come in lately."""
+        """Return the recent rate, in bytes per second."""
         if self.begun is None:
             return 0.0
         while self._lately and self._lately[0][0] < now - WINDOW:
@@ -75,19 +75,19 @@ class Downloads:
         return sum(count for _, count in self._lately) / max(1.0, min(WINDOW, now - self.begun))
 
     def seconds_left(self, now: float, here: int) -> float | None:
-        """Return how long the rest will take if *here* bytes are there; None if that cannot be said."""
+        """Return how long the rest will take, given that *here* bytes have been received; None if that is unknown."""
         rate, total = self.rate(now), self.total
         if self.begun is None or now - self.begun < SETTLED or not rate or total is None:
             return None
         return max(0, total - here) / rate
 
     def receive(self, count: int, now: float) -> None:
-        """Note that *count* bytes came in."""
+        """Record that *count* bytes have been received."""
         self.received += count
         self._lately.append((now, count))
 
     def finish(self, key: bytes, size: int) -> None:
-        """Note that the download with *key* is there, with *size* bytes; 0 if nobody counted them."""
+        """Record that the download with *key* is complete, with *size* bytes; 0 if they were not counted."""
         self.sizes[key] = size or self.sizes.get(key) or 0
         self.fetched += 1
         self.fetched_bytes += self.sizes[key] or 0
@@ -95,7 +95,7 @@ class Downloads:
 
 @attrs.define
 class State:
-    """Everything that a display shows; *begun* is the time, on the clock of the events' times."""
+    """Everything that a display shows; *begun* is the start time, on the same clock as the times of events."""
 
     begun: float
     active: dict[bytes, Activity] = attrs.field(factory=dict, init=False)
@@ -104,7 +104,7 @@ class State:
     downloads: Downloads = attrs.field(factory=Downloads, init=False)
 
     def take(self, event: Event, now: float) -> Activity | None:
-        """Take *event* into account; return the activity that it ends, if it ends one."""
+        """Update the state with *event*; return the activity that it ends, if any."""
         match event:
             case Planned(build=build, fetches=fetches):
                 self.planned = build
@@ -124,18 +124,18 @@ class State:
 
     @property
     def downloading(self) -> list[Activity]:
-        """Return the downloads that are under way."""
+        """Return the downloads in progress."""
         return [it for it in self.active.values() if is_fetch(it.derivation) and not it.waiting]
 
     @property
     def building(self) -> list[Activity]:
-        """Return what else is under way, what began first at the top."""
+        """Return the other activities, the oldest first."""
         others = (it for it in self.active.values() if it.waiting or not is_fetch(it.derivation))
         return sorted(others, key=lambda it: it.since)
 
     @property
     def here(self) -> int:
-        """Return how many bytes of the downloads are there, those of finished ones among them."""
+        """Return how many bytes have been received, including those of complete downloads."""
         return self.downloads.fetched_bytes + sum(it.done for it in self.downloading)
 
     def _begin(self, activity: Activity) -> None:

@@ -1,4 +1,4 @@
-"""The words in which progress is told, whatever shows it."""
+"""The wording of progress, shared by all displays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _NAMED = 2
-"""How many downloads are named; the others are counted."""
+"""The number of downloads that are named; the others are counted."""
 
 _VERBS = {
     "builtin:unpack": ("unpacking", "unpacked"),
@@ -36,27 +36,27 @@ _VERBS = {
 }
 
 QUICK = 1.0
-"""Seconds below which the end of something that kernix does itself is not worth a line."""
+"""Seconds below which a builtin gets no line when it ends."""
 
 
 def doing(derivation: Derivation) -> str:
-    """Return what is being done for *derivation*, as `fetching`."""
+    """Return the verb for building *derivation*, such as `fetching`."""
     return "fetching" if is_fetch(derivation) else _VERBS.get(derivation.builder, ("building", ""))[0]
 
 
 def done(derivation: Derivation) -> str:
-    """Return what has been done for *derivation*, as `fetched`."""
+    """Return the verb for having built *derivation*, such as `fetched`."""
     return "fetched" if is_fetch(derivation) else _VERBS.get(derivation.builder, ("", "built"))[1]
 
 
 def told(event: Event) -> str | None:
-    """Return *event* as a sentence; None if it is none for a line of its own."""
+    """Return *event* as a sentence; None if it gets no line of its own."""
     tell = _TOLD.get(type(event))
     return None if tell is None else one_line(tell(event))
 
 
 def is_brief(event: Event) -> bool:
-    """Return whether *event* says no more than the sum of such events does: downloads, and what takes no time."""
+    """Return whether *event* needs no line of its own: downloads, which are summed up, and quick builtins."""
     match event:
         case Started(derivation=derivation) | Reused(derivation=derivation):
             return derivation.is_builtin
@@ -66,7 +66,7 @@ def is_brief(event: Event) -> bool:
 
 
 def share(done: str, whole: str | None) -> str:
-    """Return *done* of *whole*, two amounts, with the unit once if it is the same: `2.0 of 8.0 MB`."""
+    """Return two amounts as *done* of *whole*, with a common unit written once: `2.0 of 8.0 MB`."""
     if whole is None:
         return done
     number, _, unit = done.rpartition(" ")
@@ -74,7 +74,7 @@ def share(done: str, whole: str | None) -> str:
 
 
 def amount(activity: Activity) -> str:
-    """Return how much of *activity* is done, of how much: `812 of 1,530 objects`; nothing if that is not known."""
+    """Return the progress of *activity*, such as `812 of 1,530 objects`; empty if it is unknown."""
     if activity.unit is None or activity.waiting:
         return ""
     if activity.unit is Unit.BYTES:
@@ -84,14 +84,14 @@ def amount(activity: Activity) -> str:
 
 
 def activity_verb(activity: Activity) -> str:
-    """Return what is done: `compiling`, `unpacking`."""
+    """Return the verb of *activity*: `compiling`, `unpacking`."""
     if activity.waiting:
         return "waiting"
     return "compiling" if activity.unit is Unit.OBJECTS else doing(activity.derivation)
 
 
 def fetching(state: State, now: float) -> list[str]:
-    """Return how far the downloads are, in parts of which the first say most; nothing if there are none under way."""
+    """Return the progress of the downloads in parts, the most important first; nothing if there are none."""
     if not state.downloading:
         return []
     downloads, here = state.downloads, state.here
@@ -108,14 +108,14 @@ def fetching(state: State, now: float) -> list[str]:
 
 
 def fetched(state: State, now: float) -> str:
-    """Return what was fetched, and how long it took."""
+    """Return how much was fetched, and how long it took."""
     downloads = state.downloads
     took = f" in {duration(now - downloads.begun)}" if downloads.begun is not None else ""
     return f"fetched {number(downloads.fetched, 'file')}, {size(downloads.fetched_bytes)}{took}"
 
 
 def to_fetch(state: State, first: Derivation) -> str:
-    """Return what is to be fetched, beginning with *first*: `142 files, 401.2 MB`."""
+    """Return what will be fetched, beginning with *first*: `142 files, 401.2 MB`."""
     total, count = state.downloads.total, len(state.downloads.sizes)
     known = f", {size(total)}" if total else ""
     return f"fetching {first.name if count == 1 else number(count, 'file')}{known}"
@@ -124,10 +124,10 @@ def to_fetch(state: State, first: Derivation) -> str:
 _TOLD: Mapping[type[Any], Callable[[Any], str]] = {
     Planned: lambda it: f"{number(it.build, 'derivation')} to build, {it.present:,} already built",
     Started: lambda it: f"{doing(it.derivation)} {it.derivation.name}",
-    Waiting: lambda it: f"waiting for another process, which builds {it.derivation.name}",
+    Waiting: lambda it: f"waiting for another process to build {it.derivation.name}",
     Finished: lambda it: f"{done(it.derivation)} {it.derivation.name} in {duration(it.seconds)}",
-    Reused: lambda it: f"found {it.derivation.name}: its inputs are as they were for another build",
+    Reused: lambda it: f"reused {it.derivation.name}: same inputs as an earlier build",
     Failed: lambda it: f"{it.derivation.name} failed",
-    Skipped: lambda it: f"left out {it.derivation.name}, which needs {it.cause.name}",
-    Kept: lambda it: f"the failed build of {it.derivation.name} is kept in {it.place}",
+    Skipped: lambda it: f"skipped {it.derivation.name}: it needs {it.cause.name}",
+    Kept: lambda it: f"kept the failed build of {it.derivation.name} in {it.place}",
 }

@@ -103,19 +103,19 @@ def test_nothing_need_be_set() -> None:
             "[limits]\nprocess = 1", "unknown setting `limits.process`, did you mean `processes`?", id="unknown-limit"
         ),
         pytest.param(
-            "[limits]\nmemory = true", 'limits.memory: expected bytes or a text like "5G", got True', id="bool-for-size"
+            "[limits]\nmemory = true",
+            'limits.memory: expected bytes or a string like "5G", got True',
+            id="bool-for-size",
         ),
         pytest.param("jobs = 0", "jobs: expected a number of at least 1, got 0", id="too-small"),
         pytest.param("jobs = true", "jobs: expected a number of at least 1, got True", id="bool-for-number"),
         pytest.param("offline = 1", "offline: expected true or false, got 1", id="number-for-bool"),
-        pytest.param(
-            'timeout = "soon"', "timeout: not a length of time: 'soon', write it as 30m, 12h or 14d", id="time"
-        ),
-        pytest.param("timeout = -1", 'timeout: expected seconds or a text like "12h", got -1', id="negative"),
+        pytest.param('timeout = "soon"', "timeout: invalid time 'soon', write it as 30m, 12h or 14d", id="time"),
+        pytest.param("timeout = -1", 'timeout: expected seconds or a string like "12h", got -1', id="negative"),
         pytest.param('mirrors = "http://a"', "mirrors: expected a list of URLs, got 'http://a'", id="no-list"),
         pytest.param('mirrors = ["a"]', "mirrors: not a URL: 'a'", id="no-url"),
         pytest.param("gc = 3", "gc: expected a table, got 3", id="no-table"),
-        pytest.param("[gc]\nmax_freed = []", 'gc.max_freed: expected bytes or a text like "5G", got []', id="size"),
+        pytest.param("[gc]\nmax_freed = []", 'gc.max_freed: expected bytes or a string like "5G", got []', id="size"),
     ],
 )
 def test_what_is_not_understood_is_an_error(text: str, problem: str) -> None:

@@ -34,23 +34,25 @@ def test_a_directory_of_the_same_name_does_not_matter(kernix: CommandLine) -> No
     ("words", "sentence", "hint"),
     [
         pytest.param(["biuld"], "unknown verb `biuld`", "did you mean `build`?", id="verb"),
-        pytest.param(["zzz"], "unknown verb `zzz`", "`kernix --help` tells what there is", id="far-verb"),
+        pytest.param(["zzz"], "unknown verb `zzz`", "`kernix --help` lists what is available", id="far-verb"),
         pytest.param(["gc", "--dryrun"], "unknown option `--dryrun`", "did you mean `--dry-run`?", id="option"),
         pytest.param(["help", "biuld"], "unknown verb `biuld`", "did you mean `build`?", id="help-of-a-verb"),
         pytest.param(["config", "chekc", "x"], "unknown verb `chekc`", "did you mean `check`?", id="inner-verb"),
         pytest.param(["roots", "lsit"], "unknown verb `lsit`", "did you mean `list`?", id="roots"),
         pytest.param(["--ver"], "unknown option `--ver`", "did you mean `--version`?", id="global-option"),
-        pytest.param(["build"], "missing argument 'ATTR…'", "`kernix build --help` tells what there is", id="missing"),
+        pytest.param(
+            ["build"], "missing argument 'ATTR…'", "`kernix build --help` lists what is available", id="missing"
+        ),
         pytest.param(
             ["build", "-j", "0", "x"],
             "invalid value for '-j' / '--jobs': 0 is not in the range x>=1",
-            "`kernix build --help` tells what there is",
+            "`kernix build --help` lists what is available",
             id="range",
         ),
         pytest.param(
             ["gc", "--delete-older-than", "soon"],
-            "invalid value for '--delete-older-than': not a length of time: 'soon', write it as 30m, 12h or 14d",
-            "`kernix gc --help` tells what there is",
+            "invalid value for '--delete-older-than': invalid time 'soon', write it as 30m, 12h or 14d",
+            "`kernix gc --help` lists what is available",
             id="time",
         ),
     ],
@@ -215,7 +217,7 @@ def test_colours_are_for_terminals(kernix: CommandLine) -> None:
         pytest.param({"KERNIX_HOME": "here"}, "KERNIX_HOME is 'here', which is not an absolute path", id="relative"),
         pytest.param(
             {"KERNIX_HOME": "", "HOME": ""},
-            "neither KERNIX_HOME nor HOME says where kernix keeps its files",
+            "neither KERNIX_HOME nor HOME is set, so kernix has no place for its files",
             id="nowhere",
         ),
     ],

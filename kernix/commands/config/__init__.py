@@ -1,4 +1,4 @@
-"""`kernix config`: the configuration of a kernel, printed, checked, explained, compared, edited."""
+"""`kernix config`: print, check, explain, compare or edit the configuration of a kernel."""
 
 from kernix.commands.config.group import command
 

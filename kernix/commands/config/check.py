@@ -1,4 +1,4 @@
-"""`kernix config check`: what became of every option that is asked for."""
+"""`kernix config check`: report the outcome of every requested option."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ if TYPE_CHECKING:
 
 
 _BASE_LINES = 40
-"""How many lines about a base are shown without --all."""
+"""How many lines about a base are shown without `--all`."""
 
 
 class NotHeld(Error):
-    """Options are not what is asked for."""
+    """Options do not have the requested values."""
 
     attribute: str
     options: tuple[str, ...]
 
     def __str__(self) -> str:
-        count = number(len(self.options), "option is", "options are")
-        return f"{count} not what `{self.attribute}` asks for: {', '.join(self.options)}"
+        count = number(len(self.options), "option does", "options do")
+        return f"{count} not have the value that `{self.attribute}` requests: {', '.join(self.options)}"
 
     @property
     def hint(self) -> str:
-        """Tell what finds the way out."""
-        return f"`kernix config fix {self.attribute}` looks for further options that let them hold"
+        """Name the command that finds a solution."""
+        return f"`kernix config fix {self.attribute}` looks for the options that they need"
 
 
 class BaseLinesNotHeld(Error):
-    """Lines of a base do not hold, all of which must."""
+    """Lines of a base do not hold, although it is strict."""
 
     attribute: str
     file: str
@@ -63,8 +63,8 @@ class BaseLinesNotHeld(Error):
 
     @property
     def hint(self) -> str:
-        """Tell how to keep going."""
-        return "mend the file, ask otherwise in extra_config, or leave out strict_base"
+        """Say how to resolve this."""
+        return "fix the file, request other values in extra_config, or drop strict_base"
 
 
 @click.command(cls=VerbCommand)
@@ -102,26 +102,26 @@ def command(
 
 
 def _base_lines(missed: Missed | None, *, everything: bool) -> Iterator[str]:
-    """Yield for people what a base asks for and does not get."""
+    """Yield human-readable lines about the requests of a base that do not hold."""
     if missed is None or not missed.count:
         return
     base = missed.base
-    told = [*base.unread, *(line for it in missed.accounts for line in f"{it.outcome.value}: {it.text}".splitlines())]
-    shown = told if everything else told[:_BASE_LINES]
-    yield f"the base, {base.file}, does not get all that it asks for:"
+    lines = [*base.unread, *(line for it in missed.accounts for line in f"{it.outcome.value}: {it.text}".splitlines())]
+    shown = lines if everything else lines[:_BASE_LINES]
+    yield f"lines of the base {base.file} that do not hold:"
     yield from (f"  {it}" for it in shown)
-    if len(told) > len(shown):
-        yield f"  … and {number(len(told) - len(shown), 'more line')}; --all has them"
+    if len(lines) > len(shown):
+        yield f"  … and {number(len(lines) - len(shown), 'more line')}; --all lists them"
     counts = Counter(it.outcome.value for it in missed.accounts)
     words = [f"{count} {outcome}" for outcome, count in counts.most_common()]
     words += [f"{len(base.unread)} not read"] if base.unread else []
-    words += [f"{missed.way} that gave way to what is asked above it"] if missed.way else []
+    words += [f"{missed.way} overridden by requests"] if missed.way else []
     yield f"{base.file}: {number(len(base.requests) + len(base.unread), 'line')}, of which {', '.join(words)}"
     yield ""
 
 
 def _base_facts(missed: Missed | None) -> Iterator[dict[str, Any]]:
-    """Yield as JSON has it what a base asks for and does not get."""
+    """Yield the requests of a base that do not hold, for JSON."""
     if missed is None:
         return
     for it in missed.base.unread:
@@ -131,12 +131,12 @@ def _base_facts(missed: Missed | None) -> Iterator[dict[str, Any]]:
 
 
 def _lines(accounts: Sequence[Account], *, everything: bool) -> Iterator[str]:
-    """Yield the accounts for people: what fails last, nearest to the prompt."""
+    """Yield human-readable lines about *accounts*: failures come last, nearest to the prompt."""
     for it in sorted(accounts, key=lambda it: it.fails):
         if everything or not it.holds or it.suggestion:
             yield f"{it.outcome.value}: {it.text}"
     counts = Counter(it.outcome for it in accounts)
-    told = ", ".join(f"{count} {outcome.value}" for outcome, count in counts.most_common())
-    yield f"{number(len(accounts), 'request')}: {told}" if accounts else "nothing is asked for"
+    outcomes = ", ".join(f"{count} {outcome.value}" for outcome, count in counts.most_common())
+    yield f"{number(len(accounts), 'request')}: {outcomes}" if accounts else "no requests"
     if dropped := sum(it.request.origin.fragment == TRIM for it in accounts):
-        yield f"{number(dropped, 'module')} of these {'is' if dropped == 1 else 'are'} dropped by only_hardware"
+        yield f"{number(dropped, 'of these is a module', 'of these are modules')} that only_hardware drops"

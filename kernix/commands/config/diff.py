@@ -1,4 +1,4 @@
-"""`kernix config diff`: what differs between two configurations, and why."""
+"""`kernix config diff`: compare two configurations, with the cause of each difference."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the attributes that begin with *incomplete*, and let the shell add files."""
+    """Return the attributes that begin with *incomplete*; the shell adds files."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415 -- start-up: only a shell asks
 
     return [*complete_attributes(ctx, param, incomplete), CompletionItem(incomplete, type="file")]
@@ -98,4 +98,4 @@ def _configuration(session: Session, names: Mapping[str, Any], text: str, tree: 
 
 def _compare_architectures(old: Side, new: Side) -> None:
     if old.arch and new.arch and old.arch != new.arch:
-        warn(f"{old.name} is for {old.arch} and {new.name} for {new.arch}: much differs for that alone")
+        warn(f"{old.name} is for {old.arch} and {new.name} for {new.arch}: many differences follow from that alone")

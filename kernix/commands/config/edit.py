@@ -1,4 +1,4 @@
-"""`kernix config edit`: the kernel's own editor, and what was changed in it as a fragment."""
+"""`kernix config edit`: edit in the kernel's own editor, and print the changes as a fragment."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ LEAST = {"menuconfig": os.terminal_size((80, 19)), "nconfig": os.terminal_size((
 
 
 class TerminalTooSmall(Error):
-    """The editor does not run on a terminal of this size."""
+    """The terminal is too small for the editor."""
 
     exit_code = 2
 
@@ -65,17 +65,17 @@ class TerminalTooSmall(Error):
         least, now = LEAST[self.target], self.size
         return (
             f"{self.target} needs a terminal of {least.columns} columns and {least.lines} lines, "
-            f"and this one has {now.columns} and {now.lines}"
+            f"but this one has {now.columns} and {now.lines}"
         )
 
     @property
     def hint(self) -> str:
-        """Tell what to do."""
-        return "make the terminal larger, or its font smaller"
+        """Say how to make it fit."""
+        return "enlarge the terminal, or use a smaller font"
 
 
 class EditorFailed(Error):
-    """The editor ended with an error."""
+    """The editor exited with an error."""
 
     target: str
     code: int
@@ -103,7 +103,7 @@ def command(
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         message = "the editor needs a terminal"
-        raise UsageError(message, "run it where you can type; `kernix config explain` and `fix` need none")
+        raise UsageError(message, "run it in a terminal; `kernix config explain` and `fix` need none")
     check_size(target, os.get_terminal_size(sys.stdout.fileno()))
     with definitions(session, options) as names:
         edited = kernel(names, attribute)
@@ -116,7 +116,7 @@ def command(
         realise(session, mounts.values(), **chosen)
         text = _edit(session, found, mounts, [target, *flags])
         if text == found.file.read_text(encoding="utf-8"):
-            say("nothing was changed")
+            say("nothing changed")
             return
         with evaluator(session.store, edited.resolver) as resolver:
             after = attrs.evolve(before, name="edited", values=resolver.settled(text))
@@ -127,10 +127,10 @@ def command(
 
 
 def check_size(target: str, size: os.terminal_size) -> None:
-    """Check that the editor *target* stays on a terminal of *size*; one that does not know its size is large enough.
+    """Check that the editor *target* runs on a terminal of *size*; an unknown size is accepted.
 
     Raises:
-        TerminalTooSmall: it would leave.
+        TerminalTooSmall: the editor would exit.
     """
     least = LEAST[target]
     if 0 < size.columns < least.columns or 0 < size.lines < least.lines:
@@ -138,21 +138,21 @@ def check_size(target: str, size: os.terminal_size) -> None:
 
 
 def _lock(session: Session, edited: Kernel, options: Options) -> Lock:
-    """Return a lock that pins the editor's packages, added to the user's own if they are not there yet."""
+    """Return a lock that pins the editor's packages, which are added to the user's lock if it lacks them."""
     lock = edited.context.lock()
     if SET in lock.sets or options.offline:
         return lock
     _, pinned = change(session, find_lock(options.lock, Path.cwd(), lambda: session.config_home), [SET])
-    say(f"pinned {SET}, for the editor; no build changes by that")
+    say(f"pinned {SET}, for the editor; this changes no build")
     return pinned
 
 
 def _edit(session: Session, found: Resolved, mounts: Mapping[str, Output], words: Sequence[str]) -> str:
-    """Let the user edit the configuration *found* with the target and arguments *words*; return what the editor left.
+    """Let the user edit the configuration *found* with `make` *words*; return the resulting `.config`.
 
     Raises:
-        EditorFailed: it ended with an error.
-        TerminalTooSmall: it left because the terminal was made too small, and nothing was saved.
+        EditorFailed: the editor exited with an error.
+        TerminalTooSmall: it exited because the terminal became too small, and nothing was saved.
     """
     env = {
         "KCONFIG_NOTIMESTAMP": "1",
@@ -169,7 +169,9 @@ def _edit(session: Session, found: Resolved, mounts: Mapping[str, Output], words
             code = process.wait()
         text = file.read_text(encoding="utf-8")
         if code or text == found.file.read_text(encoding="utf-8"):
-            check_size(words[0], os.get_terminal_size(sys.stdout.fileno()))  # made smaller, it makes the editor leave
+            check_size(
+                words[0], os.get_terminal_size(sys.stdout.fileno())
+            )  # the editor exits when the terminal becomes too small
         if code:
             raise EditorFailed(words[0], code)
         return text
@@ -177,7 +179,7 @@ def _edit(session: Session, found: Resolved, mounts: Mapping[str, Output], words
 
 @attrs.frozen
 class _Edit:
-    """What was changed, and what can tell whether less comes to the same."""
+    """The changes, and what is needed to reduce them."""
 
     session: Session
     found: Resolved
@@ -186,7 +188,7 @@ class _Edit:
     evaluate: Evaluate
 
     def fragment(self, base: str) -> dict[str, Value]:
-        """Return the least requests over *base* and those of the kernel that come to what was wanted."""
+        """Return the smallest set of requests over *base* and the kernel's own that gives the wanted values."""
         found = self.found
         requests: Mapping[str, Value] = {
             name: it.value
@@ -201,7 +203,7 @@ class _Edit:
 
         candidates = [it for it in by_cause(self.difference) if it in changes]
         if not enough(candidates):
-            warn("not all that was changed can be asked for option by option")
+            warn("not every change can be requested option by option")
             return dict(changes)
         return {name: changes[name] for name in minimal(candidates, enough)}
 
@@ -211,13 +213,13 @@ def _differ(one: Values, other: Values) -> list[str]:
 
 
 def _show(fragment: Mapping[str, Value], changes: Difference, found: Resolved, *, as_text: bool) -> None:
-    """Print the *fragment*; beside it, where options in it are asked for already."""
+    """Print the *fragment*, with a note beside options that are requested already."""
     say(
         f"{number(len(fragment), 'change')}; {number(len(changes.changes) - len(fragment), 'other option follows', 'other options follow')}"
     )
     requests = found.wanted.requests
     notes = {
-        name: f"# asked for otherwise in {requests[name].origin}" if name in requests else ""
+        name: f"# {requests[name].origin} requests another value" if name in requests else ""
         for name in sorted(fragment)
     }
     if as_text:
@@ -231,7 +233,8 @@ def _show(fragment: Mapping[str, Value], changes: Difference, found: Resolved, *
 
 
 def _prove(session: Session, found: Resolved, fragment: Mapping[str, Value], wanted: Values, chosen: Chosen) -> None:
-    """Resolve the kernel with the *fragment*, and say what comes out otherwise than was wanted."""
+    """Resolve the kernel with the *fragment*, and warn of options that differ from the wanted values."""
     again = resolve(session, found.name, found.kernel.override(extra_config=dict(fragment)), chosen)
     if wrong := _differ(again.values, wanted):
-        warn(f"with it, {number(len(wrong), 'option is', 'options are')} not as in the editor: {', '.join(wrong[:5])}")
+        count = number(len(wrong), "option differs", "options differ")
+        warn(f"with this fragment, {count} from the editor: {', '.join(wrong[:5])}")

@@ -1,4 +1,4 @@
-"""`kernix config explain`: why an option is what it is."""
+"""`kernix config explain`: explain the value of an option."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kernix config fix`: what else to ask for, so that a request holds."""
+"""`kernix config fix`: find further options that make a request hold."""
 
 from __future__ import annotations
 
@@ -89,17 +89,17 @@ def command(
 
 
 def assignment(text: str, model: Model) -> tuple[str, Value]:
-    """Return the option and value that *text*, a word such as `KGDB=y`, stands for.
+    """Parse *text*, such as `KGDB=y`, into an option and its value.
 
-    A shell takes quotation marks away, so a text may stand without, if *model* says that the option is one.
+    A shell removes quotation marks, so they may be missing if the option is a string in *model*.
 
     Raises:
-        UsageError: it stands for none.
+        UsageError: it is not of this form.
     """
     match = re.fullmatch(r"(\w+)=(.*)", text, re.ASCII)
     if match is None:
         message = f"{text!r} is not of the form X=y"
-        raise UsageError(message, "write the option, an equals sign, and y, m, n, a number or a text")
+        raise UsageError(message, "write the option, an equals sign, and y, m, n, a number or a string")
     try:
         name = option_name(match[1])
         symbol = model.get(name)
@@ -112,7 +112,7 @@ def assignment(text: str, model: Model) -> tuple[str, Value]:
 
 
 def _prove(session: Session, found: Resolved, fragment: Mapping[str, Value], chosen: Chosen) -> None:
-    """Resolve the kernel with the *fragment*, hardware and all, and say what of it does not hold then."""
+    """Resolve the whole kernel, hardware included, with the *fragment*, and warn of options that do not hold."""
     again = resolve(session, found.name, found.kernel.override(extra_config=dict(fragment)), chosen)
     accounts = [it for it in diagnose(again.wanted, again.model, again.values) if it.option in fragment]
     if wrong := [it.option for it in accounts if not it.holds]:
@@ -132,9 +132,9 @@ def _show(solved: Repair, given: Mapping[str, Value], requests: Mapping[str, Req
 
 
 def _mapping(way: Way, given: Mapping[str, Value], requests: Mapping[str, Request]) -> Iterator[str]:
-    """Yield the lines of the mapping that asks for *given* and what lets it hold, with what each costs.
+    """Yield the lines of a mapping that requests *given* and the options that it needs, each with its cost.
 
-    What *requests* ask otherwise is forced: beside them, it would contradict them.
+    Options for which *requests* have another value are forced, because they would contradict each other.
     """
     costs = {it.option: number(it.cost, "other option changes", "other options change") for it in way.assignments}
     yield "extra_config = {"

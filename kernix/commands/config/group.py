@@ -1,4 +1,4 @@
-"""The words behind `kernix config`: its own verbs, and else an ATTR, whose .config is printed."""
+"""The group `kernix config`: its verbs, or an ATTR whose .config is printed."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ _HELP = ("-h", "--help")
 
 
 def module_of(verb: str) -> str:
-    """Return the name of the module that holds *verb* as its `command`."""
+    """Return the name of the module that has *verb* as its `command`."""
     return f"kernix.commands.config.{'import_config' if verb == 'import' else verb}"
 
 
 class ConfigGroup(LazyGroup):
-    """Verbs, and without one of them the verb that prints the whole .config."""
+    """A group whose default verb prints the whole .config."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any  # noqa: ANN401 -- click's signature
     ) -> click.Context:  # fmt: skip
-        """Return the context of this group if a verb of its own or help is asked for, else of the verb that prints."""
+        """Return the context of this group if *args* name a verb or ask for help, else that of the default verb."""
         own = args[:1] and (args[0] in self.verbs or args[0] in _HELP or self._is_misspelled(args))
         if own or (not args and extra.get("resilient_parsing")):
             return super().make_context(info_name, args, parent, **extra)
@@ -52,7 +52,7 @@ class ConfigGroup(LazyGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the verb that *args* begin with, and the rest of them; all of them if it is an ATTR.
+        """Return the verb that *args* begin with and the rest of them; for an ATTR, the default verb and all *args*.
 
         Raises:
             NoSuchCommand: it is a misspelled verb.
@@ -62,17 +62,17 @@ class ConfigGroup(LazyGroup):
         return ctx.info_name, _show(), args
 
     def _is_misspelled(self, args: list[str]) -> bool:
-        """Return whether *args* begin with nearly a verb and the ATTR for it: what prints takes one word only."""
+        """Return whether *args* begin with a misspelled verb and an ATTR: the default verb takes a single word."""
         return len(args) > 1 and not args[1].startswith("-") and suggestion(args[0], self.verbs) is not None
 
     def format_options(self, ctx: click.Context, formatter: HelpFormatter) -> None:
-        """Write the options of what prints the .config, and the verbs."""
+        """Write the options of the default verb, and the verbs."""
         _show().format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the verbs, attributes or options that begin with *incomplete*."""
-        from click.shell_completion import CompletionItem  # noqa: PLC0415 -- start-up: click itself loads it as late
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 -- start-up: click itself loads it late, too
 
         show = _show()
         if incomplete.startswith("-"):

@@ -1,4 +1,4 @@
-"""`kernix config hardening`: how a configuration stands to the rules of the Kernel Self Protection Project."""
+"""`kernix config hardening`: compare a configuration with the rules of the Kernel Self Protection Project."""
 
 from __future__ import annotations
 
@@ -72,44 +72,44 @@ def command(
     if as_fragment:
         click.echo(_of_file(Path(subject), strict) if found is None else _of_kernel(session, found, chosen, strict))
         return
-    told = _judged(Path(subject))({}) if found is None else verdicts(found.model, found.values)
+    judged = _judged(Path(subject))({}) if found is None else verdicts(found.model, found.values)
     if as_json:
-        click.echo(json.dumps([it.to_json() for it in told], indent=2))
+        click.echo(json.dumps([it.to_json() for it in judged], indent=2))
     else:
-        click.echo("\n".join(_lines(told, everything=everything)))
+        click.echo("\n".join(_lines(judged, everything=everything)))
 
 
 def _of_kernel(session: Session, found: Resolved, chosen: Chosen, strict: bool) -> str:
-    """Return the Python to paste of what to ask of a kernel, resolved to the end."""
+    """Return the hardening fragment of a kernel as Python, confirmed by its Kconfig."""
     base = start(session, found, diagnose(found.wanted, found.model, found.values), chosen)
     with evaluator(session.store, found.kernel.resolver) as resolver:
         made = hardened(found.wanted.requests, base, found.model, resolver, resolver.settled, strict=strict)
     notes = [f"# {name} is left out: {why}" for name, why in made.left_out.items()]
     if made.besides:
         names = ", ".join(made.besides)
-        notes.append(f"# {names}: what the others need")
+        notes.append(f"# {names}: needed by the others")
     return _python(Fragment("hardening", {**made.asked, **made.besides}), notes)
 
 
 def _of_file(place: Path, strict: bool) -> str:
-    """Return the Python to paste of what to ask for over a `.config`, as far as its values alone tell."""
+    """Return the hardening fragment for a `.config` as Python, derived from its values alone."""
     return _python(completed(_judged(place), strict=strict), [])
 
 
 def _judged(place: Path) -> Callable[[Mapping[str, Value]], tuple[Verdict, ...]]:
-    """Return what judges the `.config` at *place* with options over it."""
+    """Return a function that judges the `.config` at *place* with further options over it."""
     text = text_of(place)
     check_complete(text, name_of(place))
     about = head(text)
     if about is None:
-        raise NoConfiguration(place, "no line at its beginning tells for which version and architecture it is")
+        raise NoConfiguration(place, "its header does not name its version and architecture")
     values = parse(text)
     version, arch = Version.parse(about.version), _arch(about.architecture, values)
     return lambda asked: report({**values, **asked}, version, arch)
 
 
 def _arch(named: str, values: Mapping[str, Value]) -> str:
-    """Return the architecture that a `.config` calls *named*: both kinds of x86 may be called so."""
+    """Return the architecture that a `.config` calls *named*: `x86` may be of 32 or 64 bits."""
     return {True: "x86_64", False: "i386"}[values.get("X86_64") is YES] if named == "x86" else named
 
 
@@ -121,10 +121,10 @@ def _python(asked: Fragment, notes: Sequence[str]) -> str:
 
 
 def _lines(verdicts: Sequence[Verdict], *, everything: bool) -> Iterator[str]:
-    """Yield the verdicts for people, what could be held at no price last, nearest to the prompt."""
+    """Yield human-readable verdicts; rules that could be held at no cost come last, nearest to the prompt."""
     for it in sorted(verdicts, key=lambda it: (it.outcome is RuleOutcome.NOT_HELD, not it.rule.takes)):
         if everything or it.outcome is RuleOutcome.NOT_HELD:
             yield f"{it.outcome.value}: {it}"
     counts = Counter(it.outcome for it in verdicts)
-    told = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in RuleOutcome if counts[outcome])
-    yield f"{number(len(verdicts), 'rule')}: {told}"
+    outcomes = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in RuleOutcome if counts[outcome])
+    yield f"{number(len(verdicts), 'rule')}: {outcomes}"

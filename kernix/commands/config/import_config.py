@@ -1,4 +1,4 @@
-"""`kernix config import`: a .config or a fragment as Python."""
+"""`kernix config import`: convert a .config or a fragment to Python."""
 
 from __future__ import annotations
 
@@ -43,12 +43,11 @@ def command(*, file: Path) -> None:
 
 
 def _warn_of_outdated(fragment: Fragment) -> None:
-    """Warn of options that *fragment* asks for and that some version of Linux no longer has."""
+    """Warn of options that *fragment* requests and that some version of Linux no longer has."""
     asked = [name for name, clauses in fragment.options.items() if any(it.request.value is not NO for it in clauses)]
     found = [f"{name} is {became}" for name in asked if (became := outdated(name)) is not None]
     for text in found[:_SHOWN]:
         warn(text)
     if (more := len(found) - _SHOWN) > 0:
-        warn(
-            f"{number(more, 'more option is', 'more options are')} gone or renamed in some version; `kernix config check` says which"
-        )
+        count = number(more, "more option is", "more options are")
+        warn(f"{count} gone or renamed in some version; `kernix config check` lists them")

@@ -1,4 +1,4 @@
-"""`kernix config search`: options by name, as with `/` in menuconfig."""
+"""`kernix config search`: find options by name, as with `/` in menuconfig."""
 
 from __future__ import annotations
 

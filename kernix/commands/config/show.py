@@ -1,4 +1,4 @@
-"""`kernix config ATTR`: the final .config of a kernel."""
+"""`kernix config ATTR`: print the final .config of a kernel."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def command(session: Session, /, *, attribute: str, options: Options, chosen: Ch
             configuration = getattr(target(names, attribute).value, "configuration", None)
         except UnknownAttribute as error:
             if meant := suggestion(attribute, VERBS):
-                raise UnknownAttribute(error.attribute, f"{meant} A verb of `kernix config` wants an ATTR") from None
+                raise UnknownAttribute(error.attribute, f"{meant} A verb of `kernix config` takes an ATTR") from None
             raise
     if not isinstance(configuration, Output):
         message = f"`{attribute}` is not a kernel, so it has no configuration"

@@ -1,4 +1,4 @@
-"""`kernix config upgrade`: what another version of Linux does to what is asked for."""
+"""`kernix config upgrade`: show what another version of Linux changes in a configuration."""
 
 from __future__ import annotations
 
@@ -77,11 +77,11 @@ def command(
 
 
 def _moved(names: Mapping[str, Any], old: Kernel, attribute: str, to: str) -> tuple[str, Kernel]:
-    """Return the kernel *old* with the sources of the one that *to* means, and what it is called."""
+    """Return the kernel *old* with the source of the kernel *to*, and its name."""
     target_name, target = kernel_or_version(names, to)
     arguments = old.arguments
     if patches := [it.name for it in arguments.patches if it.sources]:
-        warn(f"{number(len(patches), 'patch is', 'patches are')} left out: {', '.join(patches)}")
+        warn(f"{number(len(patches), 'patch is', 'patches are')} not applied: {', '.join(patches)}")
     asking = [Patch(it.name, extra_config=it.extra_config) for it in arguments.patches if it.extra_config]
     new = old.override(version=target.version, source=target.source, patches=asking, mod_dir_version=None)
     return f"{attribute} with the sources of {target_name}", new
@@ -97,7 +97,7 @@ def _upgrade(session: Session, old: Resolved, new: Resolved, chosen: Chosen) -> 
 def _repairs(
     session: Session, new: Resolved, accounts: Sequence[Account], chosen: Chosen
 ) -> dict[str, Mapping[str, Value]]:
-    """Return by option what lets those requests hold that could, and do not."""
+    """Return for each failed request that can be repaired the options that make it hold."""
     failing = [it for it in accounts if it.fails and it.option in new.model]
     if not failing:
         return {}
@@ -114,22 +114,22 @@ def _repairs(
 
 
 def _lines(found: Upgrade, *, everything: bool) -> Iterator[str]:
-    """Yield *found* for people: what to do first."""
+    """Yield human-readable lines about *found*, beginning with the edits to make."""
     old, new = found.difference.old, found.difference.new
     yield f"{old.name}: Linux {old.version} -> {new.version}"
     fine = found.requests - len(found.steps)
-    yield f"{number(found.requests, 'option is', 'options are')} asked for, {fine} of which come through as they are"
+    yield f"{number(found.requests, 'option is', 'options are')} requested; {fine} of them need no edit"
     if found.steps:
         yield ""
         yield "to edit:"
         yield from (line for step in found.steps for line in _step(step))
-    yield from _section("options that become something else by themselves", found.defaults)
-    yield from _section("options that were set and are gone", found.removed)
+    yield from _section("options whose values change by themselves", found.defaults)
+    yield from _section("options that were set and no longer exist", found.removed)
     if found.redefined:
-        yield f"\noptions that are defined differently: {len(found.redefined)}"
+        yield f"\noptions whose definitions changed: {len(found.redefined)}"
         yield from rows([(f"  {it.option}", it.what, f"{it.old} -> {it.new}") for it in found.redefined])
     on = [it for it in found.added if it.new not in {"n", "absent"}]
-    yield from _section(f"new options, of {len(found.added)} those that are on", found.added if everything else on)
+    yield from _section(f"new options that are on, of {len(found.added)}", found.added if everything else on)
 
 
 def _step(step: UpgradeStep) -> Iterator[str]:

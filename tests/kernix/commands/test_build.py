@@ -130,7 +130,7 @@ def test_a_users_own_link_is_kept(kernix: CommandLine, hello: Path) -> None:
 def test_a_dry_run_of_what_is_there(kernix: CommandLine, hello: Path) -> None:
     """When all is there a dry run says so."""
     kernix("build", "-f", hello, "hello")
-    assert ["nothing would be built: everything is there"] == kernix("build", "-f", hello, "hello", "--dry-run").lines
+    assert ["nothing to build: everything is already built"] == kernix("build", "-f", hello, "hello", "--dry-run").lines
 
 
 @pytest.mark.usefixtures("lock")
@@ -155,7 +155,7 @@ def test_a_failed_builder(kernix: CommandLine, scripts: Path) -> None:
     told = ran.err.splitlines()
     assert (100, "") == (ran.code, ran.out)
     start = next(i for i, line in enumerate(told) if line.startswith("error: building broken failed"))
-    assert ["       the builder said last:", "       > before", "       >   what was the matter"] == told[
+    assert ["       the builder's last output:", "       > before", "       >   what was the matter"] == told[
         start + 1 : start + 4
     ]
     assert f"hint: `kernix log -f {shlex.quote(str(scripts))} broken` prints the whole log" == told[start + 4]
@@ -172,7 +172,7 @@ def test_what_can_be_built_is_built(kernix: CommandLine, scripts: Path) -> None:
     ran = kernix("build", "-f", scripts, "needs_broken", "fine", "--keep-going")
     assert (100, True, True) == (
         ran.code,
-        "left out needs-broken, which needs broken" in ran.err,
+        "skipped needs-broken: it needs broken" in ran.err,
         "built fine in" in ran.err,
     )
 

@@ -83,7 +83,7 @@ def test_list_needs_no_lock(kernix: CommandLine) -> None:
     """Without a lock the kernels that need one are listed by name, and no lock is made."""
     ran = kernix("list")
     assert (0, KERNELS, False) == (ran.code, [line.split()[0] for line in ran.lines], kernix.config.exists())
-    assert "known once there is a lock" in next(line for line in ran.lines if line.startswith("linux_micro"))
+    assert "unknown until there is a lock" in next(line for line in ran.lines if line.startswith("linux_micro"))
 
 
 def test_list_of_a_file(kernix: CommandLine, fake: Path) -> None:
@@ -179,7 +179,7 @@ def test_boot_can_print_the_console(kernix: CommandLine, fake: Path) -> None:
 def test_a_guest_that_says_nothing(kernix: CommandLine, fake: Path) -> None:
     """A console without the guest's word is an error that names the console's place."""
     ran = kernix("boot", "-f", fake, "silent")
-    assert (1, "", True) == (ran.code, ran.out, "the guest did not say what it is in" in ran.err)
+    assert (1, "", True) == (ran.code, ran.out, "the guest did not print its `uname -a`" in ran.err)
 
 
 def test_only_the_guests_line_counts() -> None:

@@ -66,7 +66,7 @@ def test_a_file_that_does_not_say_what_it_is_for(kernix: CommandLine) -> None:
 
     ran = kernix("config", "hardening", "bare.config")
     assert (ran.code, ran.out) == (1, "")
-    assert "is no .config: no line at its beginning tells for which version and architecture it is" in ran.err
+    assert "is not a .config: its header" in ran.err
 
 
 def test_a_file_that_is_cut_off(kernix: CommandLine) -> None:

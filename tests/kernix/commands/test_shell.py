@@ -60,11 +60,11 @@ def test_what_is_built_is_there(kernix: CommandLine, scripts: Path) -> None:
 
 def test_what_is_not_built_is_said(kernix: CommandLine, scripts: Path) -> None:
     """Who opens a shell is told where it is and what is missing; a shell that reads a file ends with it."""
-    missing = "not built, so not there: $out, $dev (`kernix build two`)\n"
+    missing = "not built, so not available: $out, $dev (`kernix build two`)\n"
     done = kernix.process("shell", "-f", scripts, "two")
 
     assert done.returncode == 0
-    assert "two-shell is /build in here" in done.stderr
+    assert "two-shell is /build in this shell" in done.stderr
     assert missing in done.stderr
     command = ("--", "/bin/sh", "-c", ":")
     assert kernix.process("shell", "-f", scripts, "two", *command).stderr.endswith(missing)
@@ -79,7 +79,7 @@ def test_an_output_that_went_away(kernix: CommandLine, scripts: Path, attribute:
     remove_tree(Path(kernix("build", "-f", scripts, "two.dev", "--no-link").lines[0]))
     done = kernix.process("shell", "-f", scripts, attribute, "--", "/bin/sh", "-c", ":")
 
-    assert done.stderr.endswith("not built, so not there: $dev (`kernix build two.dev`)\n")
+    assert done.stderr.endswith("not built, so not available: $dev (`kernix build two.dev`)\n")
     kernix("build", "-f", scripts, "two.dev")
     done = kernix.process("shell", "-f", scripts, attribute, "--", "/bin/sh", "-c", ":")
     assert "not built" not in done.stderr
@@ -90,7 +90,7 @@ def test_at_a_terminal(kernix: CommandLine, scripts: Path) -> None:
     command: list[str | Path] = [sys.executable, "-m", "kernix", "shell", "-f", scripts, "fine"]
     user = User.sit_down(command, {**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "linux"}, cwd=kernix.work)
     try:
-        user.see("fine-shell is /build in here")
+        user.see("fine-shell is /build in this shell")
         user.see(r"\[fine .*\]")
         user.type("echo $((40 + 2)) > answer; exit 3\r")
         assert user.process.wait() == 3

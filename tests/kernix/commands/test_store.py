@@ -221,7 +221,7 @@ def test_no_log(kernix: CommandLine, hello: Path) -> None:
     """What was never built, or was added, has no log."""
     added = kernix("add", hello).lines[0]
     assert [1, 1] == [kernix("log", "-f", hello, "hello").code, kernix("log", added).code]
-    assert "was not made by a derivation" in kernix("log", added).err
+    assert "has no derivation that made" in kernix("log", added).err
 
 
 def test_gc_spares_sources_for_a_while(kernix: CommandLine) -> None:
@@ -285,7 +285,7 @@ def test_a_whole_store_is_told_so(kernix: CommandLine, hello: Path) -> None:
     """A sound store has nothing to tell on stdout."""
     kernix("build", "-f", hello, "hello")
     ran = kernix("verify", "--contents")
-    assert (0, "", "the store is whole\n") == (ran.code, ran.out, ran.err)
+    assert (0, "", "the store is intact\n") == (ran.code, ran.out, ran.err)
 
 
 def test_a_changed_file_is_named_and_mended(kernix: CommandLine, hello: Path) -> None:
@@ -301,12 +301,12 @@ def test_a_changed_file_is_named_and_mended(kernix: CommandLine, hello: Path) ->
 
 
 def test_a_lost_database_is_made_again(kernix: CommandLine, hello: Path) -> None:
-    """`--rebuild` makes the database of the objects and the journal; results are known again."""
+    """`--rebuild` makes the database of the objects and the journal; no result is lost."""
     place = kernix("build", "-f", hello, "hello").lines[0]
     for file in kernix.home.glob("db.sqlite*"):
         file.unlink()
     ran = kernix("verify", "--rebuild")
-    assert (0, "2 objects and 2 results are known again") == (ran.code, ran.lines[-1])
+    assert (0, "recovered 2 objects and 2 results") == (ran.code, ran.lines[-1])
     again = kernix("build", "-f", hello, "hello")
     assert ([place], "") == (again.lines, again.err)
 

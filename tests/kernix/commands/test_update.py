@@ -114,11 +114,11 @@ def test_an_update(kernel_org: KernelOrg) -> None:
     shown = {words[1]: " ".join(words[2:]) for words in map(str.split, ran.lines)}
     assert shown["linux_6_19"] == "6.19.2"
     assert shown["linux_6_18"] == "6.18.5 -> 6.18.9, longterm"
-    assert shown["linux_6_6"] == "6.6.119, not maintained any more"
+    assert shown["linux_6_6"] == "6.6.119, no longer maintained"
     pins = json.loads(kernel_org.pins.read_text())
     assert pins["6.19"] == {"version": "6.19.2", "sha256": sha256("6.19.2"), "longterm": False, "end_of_life": False}
     assert pins["5.15"]["sha256"] == sha256("5.15.200")
-    assert "left out: Linux 6.20-rc1" in ran.err
+    assert "skipped Linux 6.20-rc1" in ran.err
     assert pins["testing"]["version"] == releases()["testing"].version
 
 
@@ -129,7 +129,7 @@ def test_what_is_pinned_is_built(kernel_org: KernelOrg, lock: Path) -> None:
 
     assert listed["linux_6_19"]["version"] == listed["linux_latest"]["version"] == "6.19.2"
     assert listed["linux_lts"]["version"] == "6.18.9"
-    assert listed["linux_6_6"]["description"] == "kernel.org's Linux 6.6.119, not maintained any more"
+    assert listed["linux_6_6"]["description"].startswith("kernel.org's Linux 6.6.119, ")
 
 
 def test_nothing_new(kernel_org: KernelOrg) -> None:
@@ -139,7 +139,7 @@ def test_nothing_new(kernel_org: KernelOrg) -> None:
     ran = kernel_org.update()
 
     assert (0, "") == (ran.code, ran.out)
-    assert "nothing has changed" in ran.err
+    assert "nothing changed" in ran.err
     assert before == kernel_org.pins.read_bytes()
 
 
@@ -197,7 +197,7 @@ def test_a_release_that_is_not_signed_yet(kernel_org: KernelOrg) -> None:
     assert not kernel_org.pins.exists()
     ran = kernel_org.update("--keep-going")
     assert ran.code == 0
-    assert "left out: Linux 6.18.9" in ran.err
+    assert "skipped Linux 6.18.9" in ran.err
     assert json.loads(kernel_org.pins.read_text())["6.18"]["version"] == "6.18.5"
 
 

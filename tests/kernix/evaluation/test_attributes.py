@@ -61,10 +61,10 @@ def test_names_lead_to_outputs(attribute: str, expected: object) -> None:
     ("attribute", "unknown", "hint"),
     [
         pytest.param("helo", "helo", "did you mean `hello`?", id="near"),
-        pytest.param("zzz", "zzz", "`kernix list`, with the same options, names what there is", id="far"),
+        pytest.param("zzz", "zzz", "`kernix list` with the same options lists the attributes", id="far"),
         pytest.param("two.deb", "two.deb", "did you mean `dev`?", id="output"),
         pytest.param("kernel.tests.zzz", "kernel.tests.zzz", "it has boot", id="test"),
-        pytest.param("", "", "`kernix list`, with the same options, names what there is", id="empty"),
+        pytest.param("", "", "`kernix list` with the same options lists the attributes", id="empty"),
         pytest.param("two..dev", "two.", "it has out, dev", id="two-dots"),
         pytest.param("hello.out.out", "hello.out.out", "it has no attributes", id="too-deep"),
     ],

@@ -67,7 +67,7 @@ def test_the_text_tells_the_rest(report: Report) -> None:
     text = report.text
 
     assert "amdgpu/0.bin and 19 more, for many chips (firmware-amd-graphics)" in text
-    assert "asked for by the machine: x/unheard-of.bin (package unknown)" in text
+    assert "requested by the machine: x/unheard-of.bin (package unknown)" in text
     assert "An initramfs needs:\n#   nvme: disk\n" in text
     assert "module vboxguest: no module of this tree is called vboxguest" in text
 

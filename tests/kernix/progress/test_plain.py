@@ -57,16 +57,14 @@ UNPACK = Derivation(name="tree", system="builtin", builder="builtin:unpack")
             id="fetched",
         ),
         pytest.param([Progress(LINUX, 1, 2, Unit.OBJECTS), LogLine(LINUX, "  CC  main.o")], [], id="quiet"),
-        pytest.param(
-            [Reused(LINUX, {})], ["found linux-6.12: its inputs are as they were for another build"], id="reused"
-        ),
+        pytest.param([Reused(LINUX, {})], ["reused linux-6.12: same inputs as an earlier build"], id="reused"),
         pytest.param(
             [Planned(1, 0, (FETCH,)), Reused(FETCH, {})], ["1 derivation to build, 0 already built"], id="found"
         ),
-        pytest.param([Waiting(LINUX)], ["waiting for another process, which builds linux-6.12"], id="waiting"),
+        pytest.param([Waiting(LINUX)], ["waiting for another process to build linux-6.12"], id="waiting"),
         pytest.param([Failed(LINUX, UsageError("no"))], ["linux-6.12 failed"], id="failed"),
-        pytest.param([Skipped(LINUX, UNPACK)], ["left out linux-6.12, which needs tree"], id="skipped"),
-        pytest.param([Kept(LINUX, "/tmp/x")], ["the failed build of linux-6.12 is kept in /tmp/x"], id="kept"),
+        pytest.param([Skipped(LINUX, UNPACK)], ["skipped linux-6.12: it needs tree"], id="skipped"),
+        pytest.param([Kept(LINUX, "/tmp/x")], ["kept the failed build of linux-6.12 in /tmp/x"], id="kept"),
         pytest.param([Warned("look")], ["warning: look"], id="warned"),
     ],
 )
