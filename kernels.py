@@ -24,7 +24,7 @@ from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.values import YES
 from derivations.linux.kernel import Kernel, make_linux
 from derivations.linux.pins import InvalidPins, Release, parse_pins
-from derivations.toolchain import MACHINES
+from derivations.systems import MACHINES
 from derivations.unpack import unpack
 from derivations.version import Version
 from store.errors import Error

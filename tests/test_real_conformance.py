@@ -22,7 +22,8 @@ from derivations.linux.requested import wanted
 from derivations.realise.kconfig_session import Evaluator, ResolverFailed, evaluator
 from derivations.realise.realise import realise
 from derivations.realise.sandbox.interactive import session
-from derivations.toolchain import MACHINES, gcc_toolchain
+from derivations.systems import MACHINES
+from derivations.toolchain import gcc_toolchain
 from kernels import kernel_set
 from store.local import Store
 from tests.conformance import olddefconfig, random_config, targets

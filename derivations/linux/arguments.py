@@ -19,7 +19,8 @@ from derivations.kconfig.language.text import bytes_of, decoded
 from derivations.linux.patch import Patch
 from derivations.source import local_file, text_file
 from derivations.suggest import suggestion
-from derivations.toolchain import TOOLCHAINS, Toolchain, check_toolchain, machine
+from derivations.systems import machine
+from derivations.toolchain import TOOLCHAINS, Toolchain, check_toolchain
 from derivations.version import Version
 from store.errors import Error
 from store.path import InvalidStorePath, check_name, fitting_name

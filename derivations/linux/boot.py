@@ -20,7 +20,7 @@ from derivations.derivation import Derivation, Hints, Output
 from derivations.fetch import fetch_deb
 from derivations.image.initramfs import Copy, Device, Directory, File, Link, make_initramfs
 from derivations.linux.script import SHELL, script
-from derivations.toolchain import machine
+from derivations.systems import machine
 
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ SYSTEMS = (
     "riscv64-linux",
     "s390x-linux",
 )
-"""The names in `derivations.toolchain.MACHINES`, the default first.
+"""The names in `derivations.systems.MACHINES`, the default first.
 
 They are repeated here, and a test compares them, because a verb's options are declared before `kernix.answers.record`
 reads the state of the files of `derivations`, which must not be imported before that.

@@ -7,17 +7,8 @@ import pytest
 from derivations.debian.lock import Lock, MissingSet
 from derivations.debian.rootfs import root_file_system
 from derivations.debian.sets import SETS
-from derivations.toolchain import (
-    MACHINES,
-    TOOLCHAINS,
-    UnknownSystem,
-    UnknownToolchain,
-    clang_toolchain,
-    gcc_toolchain,
-    machine,
-    named_toolchain,
-    system_of,
-)
+from derivations.systems import MACHINES, UnknownSystem, machine, system_of
+from derivations.toolchain import TOOLCHAINS, UnknownToolchain, clang_toolchain, gcc_toolchain, named_toolchain
 from tests.fakes import fake_lock, fake_package
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from derivations.toolchain import MACHINES
+from derivations.systems import MACHINES
 from kernix import commands
 from kernix.commands.config import group
 from kernix.evaluation.inputs import SYSTEMS

@@ -14,7 +14,8 @@ from derivations.kconfig.language.values import YES
 from derivations.linux.arguments import NAMES, Arguments, InvalidArgument, UnknownArgument, check_names, is_file_name
 from derivations.linux.patch import Patch
 from derivations.source import text_file
-from derivations.toolchain import UnknownSystem, UnknownToolchain
+from derivations.systems import UnknownSystem
+from derivations.toolchain import UnknownToolchain
 from derivations.version import InvalidVersion
 
 

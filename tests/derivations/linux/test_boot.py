@@ -17,7 +17,8 @@ import pytest
 from derivations.linux.boot import BootPatience, boot_test, is_boot_test, needed_options
 from derivations.linux.script import SHELL, script
 from derivations.source import text_file
-from derivations.toolchain import MACHINES, Toolchain, gcc_toolchain
+from derivations.systems import MACHINES
+from derivations.toolchain import Toolchain, gcc_toolchain
 from tests.fakes import fake_lock
 
 
