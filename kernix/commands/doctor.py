@@ -1,4 +1,7 @@
-"""`kernix doctor`: check that this machine can build, and say what to change."""
+"""`kernix doctor`: check that this machine can build, and say what to change.
+
+The checks are in `kernix.machine.doctor_checks` and `kernix.machine.kvm_check`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Commands in hints, ready to be typed: with the options that select the attribute."""
+"""Commands in hints, ready to be typed: with the options that select the attribute.
+
+`kernix.output.messages` prints errors and their hints.
+"""
 
 from __future__ import annotations
 

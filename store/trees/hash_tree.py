@@ -1,4 +1,7 @@
-"""Read a tree and compute its content."""
+"""Read a tree and compute its content.
+
+`walk.walk` folds what is read here; `content.listing_digest` is the hash of a directory.
+"""
 
 from __future__ import annotations
 

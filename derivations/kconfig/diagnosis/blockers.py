@@ -1,5 +1,7 @@
 """Why an option cannot have a value: the chain from the option down to what can be changed.
 
+`diagnose` decides which requests are blocked, and asks here why.
+
 A `Blocker` is one obstacle: its current value, the reason for it, and what to write to change it if it can be
 set directly; otherwise `below` holds the obstacles to *that*. Of alternatives (`A || B`, several options that
 select one), only the cheapest to bring about is followed.

@@ -1,4 +1,4 @@
-"""When to retry a download, and how long to wait first.
+"""When to retry a download, and how long to wait first; `download` has the loop.
 
 Broken connections, timeouts, 408, 425, 429 and 5xx except 501, 505 and 511 are transient, as in
 Nix's `filetransfer.cc`. The wait grows exponentially with full jitter: every client picks a moment
