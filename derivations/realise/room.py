@@ -55,7 +55,10 @@ class TooLarge(Error):
     @property
     def hint(self) -> str:
         """Tell how to allow more."""
-        return "such an archive may be hostile; `unpack(…, max_size=BYTES)` allows another size, 0 any"
+        return (
+            "such an archive may be hostile; `max_size=BYTES` allows another size, 0 any: "
+            "`unpack`, `fetch_git` and `fetch_deb` take it"
+        )
 
 
 def allowed_size(archive: int, wanted: int | None) -> int | None:
