@@ -117,8 +117,10 @@ def fetch_url(
     )
 
 
-def fetch_git(url: str, rev: str, name: str | None = None) -> Derivation:
+def fetch_git(url: str, rev: str, name: str | None = None, *, max_size: int | None = None) -> Derivation:
     """Return the tree of the commit *rev* in the repository at *url*, without `.git`.
+
+    *max_size* is as for `unpack`, with what git receives as the archive.
 
     Raises:
         InvalidSource: *rev* is not a full commit id, or *url* cannot safely be passed to git.
@@ -132,7 +134,7 @@ def fetch_git(url: str, rev: str, name: str | None = None) -> Derivation:
         builder="builtin:fetch-git",
         env={"url": url, "rev": rev},
         fixed=Fixed("git", rev),
-        hints=Hints(description=f"fetch {base}", retention=Retention.SOURCE),
+        hints=Hints(description=f"fetch {base}", retention=Retention.SOURCE, max_size=max_size),
     )
 
 
@@ -156,8 +158,8 @@ def fetch_git_patches(url: str, base: str, rev: str, name: str | None = None) ->
     )
 
 
-def fetch_deb(package: PinnedPackage) -> Derivation:
-    """Return the files of a Debian *package*, unpacked; its maintainer scripts do not run.
+def fetch_deb(package: PinnedPackage, *, max_size: int | None = None) -> Derivation:
+    """Return the files of a Debian *package*, unpacked; its maintainer scripts do not run. *max_size* is as for `unpack`.
 
     Raises:
         InvalidSource: the package's hash is invalid.
@@ -169,7 +171,7 @@ def fetch_deb(package: PinnedPackage) -> Derivation:
         builder="builtin:fetch-deb",
         env={"path": package.path, "archive": package.archive, "size": str(package.size)},
         fixed=Fixed("deb", parse_sha256(package.sha256, package.path)),
-        hints=Hints(description=f"fetch {package.name}", retention=Retention.TOOLCHAIN),
+        hints=Hints(description=f"fetch {package.name}", retention=Retention.TOOLCHAIN, max_size=max_size),
     )
 
 

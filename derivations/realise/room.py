@@ -55,7 +55,10 @@ class TooLarge(Error):
     @property
     def hint(self) -> str:
         """Return how to raise the limit."""
-        return "the archive may be hostile; if not, raise the limit with `unpack(…, max_size=BYTES)` (0 means no limit)"
+        return (
+            "the archive may be hostile; if not, raise the limit with `max_size=BYTES` (0 means no limit), an argument of "
+            "`unpack`, `fetch_git` and `fetch_deb`"
+        )
 
 
 def allowed_size(archive: int, wanted: int | None) -> int | None:

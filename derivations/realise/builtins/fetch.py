@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import shutil
 import threading
 
@@ -26,6 +27,7 @@ from derivations.realise.job import Cancelled
 from derivations.realise.network.connection import HttpSession
 from derivations.realise.network.download import Downloader, HashMismatch, Unavailable, Wanted
 from derivations.realise.network.http_response import TryFailed
+from derivations.realise.room import allowed_size
 from derivations.realise.supervised import GivenUp
 from store.errors import Error
 
@@ -125,7 +127,7 @@ def fetch_deb(job: Job) -> Content:
         PackageGone: no mirror has it any more.
         PackageUnavailable, PackageDiffers: no mirror provided it.
         Offline: see `derivations.realise.network.download`.
-        Corrupt, Refused: it cannot be unpacked.
+        Corrupt, Refused, TooLarge: it cannot be unpacked.
     """
     name, env = job.derivation.name, job.derivation.env
     found, mirrors = sites(), job.settings.mirrors
@@ -138,7 +140,8 @@ def fetch_deb(job: Job) -> Content:
         ):
             source = data_of_package(file, name)
             # In a root file system, absolute links are normal.
-            return extract(job, source, archive=name, links_may_leave=True)
+            limit = allowed_size(os.fstat(file.fileno()).st_size, job.derivation.hints.max_size)
+            return extract(job, source, archive=name, links_may_leave=True, limit=limit)
     except HashMismatch as error:
         raise PackageDiffers(**attrs.asdict(error, recurse=False)) from None
     except Unavailable as error:

@@ -30,6 +30,7 @@ from derivations.realise.archives.extract import extract
 from derivations.realise.job import Cancelled
 from derivations.realise.network.download import Offline
 from derivations.realise.network.retry import Backoff
+from derivations.realise.room import allowed_size
 from derivations.realise.supervised import guarded
 from store.errors import Error
 
@@ -138,6 +139,7 @@ def fetch_git(job: Job) -> Content:
         Offline: the repository is elsewhere and nothing may be fetched.
         NoSuchCommit: the repository does not have it.
         GitFailed: the repository cannot be reached or read.
+        TooLarge: the tree is larger than it may be.
     """
     url, rev = job.derivation.env["url"], job.derivation.env["rev"]
     if job.settings.offline and not url.startswith("file:"):
@@ -148,7 +150,8 @@ def fetch_git(job: Job) -> Content:
         git.fetch()
         with git.archive() as archive:
             # The links in a committed tree may lead anywhere.
-            return extract(job, archive, archive=f"{job.derivation.name} ({rev})", links_may_leave=True)
+            limit = allowed_size(git.size, job.derivation.hints.max_size)
+            return extract(job, archive, archive=f"{job.derivation.name} ({rev})", links_may_leave=True, limit=limit)
 
 
 @attrs.frozen
@@ -167,6 +170,11 @@ class Git:
     def rev(self) -> str:
         """Return the commit."""
         return self.job.derivation.env["rev"]
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes git has received."""
+        return sum(file.lstat().st_size for file in self.directory.rglob("*"))
 
     def initialise(self) -> None:
         """Create the repository.

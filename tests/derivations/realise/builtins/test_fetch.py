@@ -26,6 +26,7 @@ from derivations.realise.archives.extract import Refused
 from derivations.realise.builtins import fetch
 from derivations.realise.builtins.fetch import PackageDiffers, PackageGone, PackageUnavailable, with_kernel_mirrors
 from derivations.realise.network.download import HashMismatch, Offline, Unavailable
+from derivations.realise.room import TooLarge
 from tests.derivations.realise.builtins.conftest import Runner, listing
 from tests.derivations.realise.scripted_server import Answer
 
@@ -290,6 +291,16 @@ def test_a_bad_package_is_refused(run: Runner, mirror: ScriptedServer, data: byt
     mirror.files[f"/debian/{PATH}"] = data
     with pytest.raises(error):
         run(derivation(data))
+
+
+def test_a_package_that_becomes_too_large(run: Runner, mirror: ScriptedServer) -> None:
+    """A package that unpacks to more than it may is refused, unless that is wanted."""
+    data = mirror.files[f"/debian/{PATH}"] = deb(("usr/zeros", "0" * 1_000_000, tarfile.REGTYPE))
+    package = Package(path=PATH, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    with pytest.raises(TooLarge) as caught:
+        run(fetch_deb(package, max_size=100_000))
+    assert caught.value.allowed == 100_000
+    assert (run(fetch_deb(package)) / "usr/zeros").stat().st_size == 1_000_000
 
 
 @pytest.fixture

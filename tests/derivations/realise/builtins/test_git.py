@@ -18,6 +18,7 @@ from derivations.patching.tree import Entry, PatchedTree
 from derivations.realise.builtins.git import GitFailed, NoGit, NoSuchCommit
 from derivations.realise.job import Cancelled
 from derivations.realise.network.download import Offline
+from derivations.realise.room import TooLarge
 from derivations.source import text_file
 from derivations.union import REMOVED
 from tests.derivations.patching.trees import Memory
@@ -85,6 +86,15 @@ def test_a_commit_is_a_tree(run: Runner, repository: Repository) -> None:
     out = run(fetch_git(repository.url, rev))
     assert files == listing(out)
     assert (out / "d/run").stat().st_mode & 0o100
+
+
+def test_a_commit_that_becomes_too_large(run: Runner, repository: Repository) -> None:
+    """A tree that is far larger than what git receives for it is refused, unless that is wanted."""
+    rev = repository.commit({"zeros": "0" * 1_000_000})
+    with pytest.raises(TooLarge) as caught:
+        run(fetch_git(repository.url, rev, max_size=100_000))
+    assert caught.value.allowed == 100_000
+    assert listing(run(fetch_git(repository.url, rev))) == {"zeros": "0" * 1_000_000}
 
 
 def test_a_range_of_commits(run: Runner, repository: Repository) -> None:
