@@ -89,7 +89,8 @@ class Causes:
         """Return what is nearest to the change of *option*."""
         for attempt in (
             *(self._asked, self._other_base, self._version, self._selected, self._depends, self._choice),
-            *(self._implied, self._default, self._range, self._same_base, self._one_base, self._definition),
+            *(self._implied, self._default, self._range, self._same_base, self._one_base, self._prompt),
+            self._definition,
         ):
             if (cause := attempt(option)) is not None:
                 return cause
@@ -262,6 +263,19 @@ class Causes:
                 return Cause(kind=Kind.DEFAULT, text=f"its range is {show(it.low)} to {show(it.high)}", options=moved)
         return None
 
+    def _prompt(self, option: str) -> Cause | None:
+        """Return what its prompt depends on if it can be asked for on one side only: on the other its default counts."""
+        before, after = (it.symbol(option) for it in (self.old, self.new))
+        if before is None or after is None:
+            return None
+        was, now = (_can_be_asked(it, side.values) for it, side in ((before, self.old), (after, self.new)))
+        moved = tuple(dict.fromkeys(name for it in after.prompts for name in self._moved(it.condition, option)))
+        if was == now or not moved:
+            return None
+        default = "" if now else _default(after, self.new.values)
+        text = f"its prompt depends on {', '.join(moved)}" + (f"; {default}" if default else "")
+        return Cause(kind=Kind.DEFAULT, text=text, options=moved)
+
     def _definition(self, option: str) -> Cause | None:
         """Return that what it depends on is written differently."""
         before, after = (it.symbol(option) for it in (self.old, self.new))
@@ -326,6 +340,10 @@ def _leaves(expression: Expr) -> Iterator[Expr]:
                 yield from _leaves(term)
         case Const():
             return
+
+
+def _can_be_asked(symbol: Symbol, values: Values) -> bool:
+    return any(evaluate(it.condition, values) > Level.N for it in symbol.prompts)
 
 
 def _default(symbol: Symbol, values: Values) -> str:

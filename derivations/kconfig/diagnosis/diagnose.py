@@ -21,7 +21,7 @@ from derivations.kconfig.diagnosis.ranges import limits, widened
 from derivations.kconfig.language.text import line
 from derivations.kconfig.language.values import MODULE, NO, Priority, Tristate, Unset, written
 from derivations.kconfig.language.wording import joined, place, selecting
-from derivations.kconfig.symbols.expression import And, Level, Ref, evaluate
+from derivations.kconfig.symbols.expression import And, Level, Ref, evaluate, show
 from derivations.kconfig.symbols.fits import SWITCHES, holds, misfit
 from derivations.kconfig.symbols.missing import missing
 from derivations.kconfig.symbols.renames import changed
@@ -163,7 +163,11 @@ class _Diagnosis:
     def _entry(self, symbol: Symbol, request: Request) -> Account:
         """Return why a string or number does not have the requested value."""
         if not symbol.prompts:
-            return self._made(symbol, request, Outcome.BLOCKED, "it has no prompt; its value is computed")
+            value = written(request.value)
+            conditions = [show(it.condition) for it in symbol.defaults if show(it.value) == value]
+            suggestion = f"it is {value} if {joined(conditions, 'or')}" if conditions else None
+            reason = "it has no prompt; its value is computed"
+            return self._made(symbol, request, Outcome.BLOCKED, reason, suggestion=suggestion)
         if not self._values[symbol.name].visible:
             needed = self._witness.nearest(symbol, Level.M)
             return self._blocked(symbol, request, needed, Level.M, reason="it is unavailable in this configuration")

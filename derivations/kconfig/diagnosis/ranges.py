@@ -49,6 +49,18 @@ def widened(planner: Planner, symbol: Symbol, wanted: Value, values: Values) -> 
     return DeadEnd((f"its range is {low} to {high}", *found.obstacles)) if isinstance(found, DeadEnd) else found
 
 
+def computed(planner: Planner, symbol: Symbol, wanted: Value, values: Values) -> Found:
+    """Return how a default that is *wanted* comes to count for *symbol*, which has no prompt."""
+    ways = []
+    for place, it in enumerate(symbol.defaults):
+        if _text(it.value, values) == written(wanted):
+            searches = [
+                functools.partial(planner.lowered, earlier.condition, Level.N) for earlier in symbol.defaults[:place]
+            ]
+            ways.append(every([functools.partial(planner.raised, it.condition, Level.M), *searches]))
+    return best(ways) if ways else DeadEnd(("it has no prompt, and none of its defaults is that",))
+
+
 def never_in(symbol: Symbol, wanted: Value) -> bool:
     """Return whether *wanted* is outside all ranges of *symbol*, one of which always applies."""
     asked = number(written(wanted), symbol)

@@ -13,7 +13,7 @@ import attrs
 
 from derivations.kconfig.diagnosis.plan import LEVELS, DeadEnd, both
 from derivations.kconfig.diagnosis.planner import Planner
-from derivations.kconfig.diagnosis.ranges import never_in, widened
+from derivations.kconfig.diagnosis.ranges import computed, never_in, widened
 from derivations.kconfig.diagnosis.reachable import Reach
 from derivations.kconfig.language.values import MODULE, NO, YES, Priority, Tristate, written
 from derivations.kconfig.symbols.dotconfig import compose
@@ -352,6 +352,8 @@ class _Search:
         modules = wanted is MODULE and symbol.type == "tristate"
         planner = Planner(self._model, values, fixed=fixed, avoid=avoid, free=free, modules=modules, tricks=not avoid)
         if not isinstance(wanted, Tristate) or symbol.type not in SWITCHES:
+            if not symbol.prompts:
+                return computed(planner, symbol, wanted, values)
             visible = values[name].visible
             return widened(planner, symbol, wanted, values) if visible else planner.prompted(symbol, Level.M)
         level = LEVELS[wanted]

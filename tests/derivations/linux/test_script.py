@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 
 from pathlib import Path
@@ -429,6 +431,39 @@ def test_an_index_that_cannot_be_made(machine: Machine, depmod: str, kind: str |
     run = joined(machine, {"a": "extra/a/one.ko"})
     assert (run.code == 0, [it.get("kind") for it in run.words]) == (kind is None, [kind] if kind else [])
     assert said in "".join(it["error"] for it in run.words)
+
+
+# An ordinary user's PATH is without it.
+DEPMOD = shutil.which("depmod", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+MODINFO = """
+        .section .modinfo, "a"
+        .asciz "alias=pci:v00001234d*sv*sd*bc*sc*i*"
+        .asciz "depends="
+"""
+
+
+@pytest.mark.skipif(DEPMOD is None or shutil.which("as") is None, reason="this machine has no depmod (kmod) or no as")
+def test_the_index_of_all_modules(machine: Machine) -> None:
+    """The real depmod indexes the kernel's own modules and those that are added, and finds the added ones first."""
+    place = f"lib/modules/{RELEASE}"
+    externals = [f"externals/a/{place}/extra/a/one.ko", f"externals/b/{place}/extra/b/snd-x.ko"]
+    own = f"kernel-modules/{place}/kernel/snd_x.ko"
+    machine.write(
+        {f"kernel-modules/{place}/modules.builtin": "kernel/two.ko\n", **dict.fromkeys([*externals, own], "")}
+    )
+    machine.write({"kernel/System.map": "", "build/x": "", "out/x": "", "tools/x": ""})
+    for path in (*externals, own):
+        command = ["/usr/bin/env", "as", "-o", str(machine.root / path), "-"]
+        subprocess.run(command, input=MODINFO, text=True, check=True)
+    shutil.copy(Path(str(DEPMOD)).resolve(), machine.root / "tools/depmod")
+
+    run = machine.run("/bin/sh", "modules", RELEASE)
+
+    assert run.code == 0, run.lines
+    index = machine.root / "out/out" / place
+    assert {"extra/a/one.ko:", "extra/b/snd-x.ko:"} == set((index / "modules.dep").read_text().splitlines())
+    aliases = (index / "modules.alias").read_text().splitlines()[1:]
+    assert {it.split()[-1] for it in aliases} == {"one", "snd_x"}
 
 
 # Sources, with a kernel whose makefile says what it is asked for

@@ -261,6 +261,23 @@ def test_what_one_base_says(was: dict[str, object], then: dict[str, object], old
     assert (Kind.BASE, text) == (cause.kind, cause.text)
 
 
+def test_a_prompt_that_is_hidden_now() -> None:
+    """Without what its prompt depends on, an option has its default, whatever two bases say."""
+    expert = symbol("EXPERT")
+    users = symbol("MULTIUSER", prompts=(Prompt("users", Ref("EXPERT")),), defaults=(Default(Y),))
+    kconfig = model(expert, users)
+    base = {"MULTIUSER": NO}
+    small = configuration("small", kconfig, "EXPERT=y", base=base, base_name="small")
+    large = configuration("large", kconfig, "MULTIUSER=y", base=base, base_name="large")
+
+    hidden = difference(small, large).changes["MULTIUSER"].cause
+    shown = difference(large, small).changes["MULTIUSER"].cause
+
+    assert (Kind.DEFAULT, ("EXPERT",)) == (hidden.kind, hidden.options)
+    assert hidden.text == "its prompt depends on EXPERT; default y"
+    assert (("EXPERT",), "its prompt depends on EXPERT") == (shown.options, shown.text)
+
+
 def test_two_files() -> None:
     """Of two files only the values are known."""
     found = difference(configuration("a", None, "X=y"), configuration("b", None, "X=m"))

@@ -35,7 +35,7 @@ OPTIONS = model(
         option("DEVICE", "tristate", prompt="Device", depends="BUS"),
         option("SHIFT", "int", prompt="Shift", defaults=[("17", "y")], ranges=[("12", "25", "y")]),
         option("CPUS", "int", prompt="Processors", depends="KGDB", defaults=[("64", "KGDB")]),
-        option("COMPUTED", "int", defaults=[("3", "y")]),
+        option("COMPUTED", "int", defaults=[("4", "TTY"), ("3", "y")]),
         option("START", "hex", prompt="Start", defaults=[("0x1000000", "y")]),
         option("NAME", "string", prompt="Name"),
         option("NONE", prompt="No preemption", choice="@1"),
@@ -98,6 +98,12 @@ def test_outcomes(name: str, value: Value, more: dict[str, Value], outcome: str,
     it = one(name, value, **more)
 
     assert (outcome, reason) == (it.outcome, it.reason)
+
+
+@pytest.mark.parametrize(("value", "suggestion"), [(4, "it is 4 if TTY"), (8, None)])
+def test_a_computed_number(value: int, suggestion: str | None) -> None:
+    """Of a number that has no prompt it is said what gives it the value, if anything does."""
+    assert suggestion == one("COMPUTED", value).suggestion
 
 
 def test_what_replaces_an_option_that_is_only_read() -> None:
