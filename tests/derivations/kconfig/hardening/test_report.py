@@ -137,14 +137,14 @@ def test_sentences() -> None:
     """For people a verdict says what was wanted, what is, what it protects from, and at what price."""
     assert str(verdict("BUG", {"BUG": YES})) == "CONFIG_BUG=y: a process that trips a check is stopped"
     assert str(verdict("HIBERNATION", {"HIBERNATION": YES})) == (
-        "# CONFIG_HIBERNATION is not set, got y: the running kernel is not replaced by an image on a disk "
+        "# CONFIG_HIBERNATION is not set, got y: the running kernel cannot be replaced by an image on disk "
         "(takes away hibernation)"
     )
     assert str(verdict("SYN_COOKIES", {"INET": YES})) == (
-        "CONFIG_SYN_COOKIES=y, got absent: a flood of connections does not fill the table (needs INET)"
+        "CONFIG_SYN_COOKIES=y, got absent: a SYN flood does not fill the connection table (needs INET)"
     )
     assert str(verdict("DEBUG_LIST", {"LIST_HARDENED": YES})) == (
-        "CONFIG_DEBUG_LIST=y: links of lists are checked in full (CONFIG_LIST_HARDENED=y is as good)"
+        "CONFIG_DEBUG_LIST=y: list links are checked in full (CONFIG_LIST_HARDENED=y is as good)"
     )
     assert str(verdict("SLS", {}, LATEST)) == "CONFIG_SLS=y: not applicable, Linux 6.12 does not have it"
 
@@ -159,7 +159,7 @@ def test_json() -> None:
         "got": "y",
         "outcome": "not held",
         "why": "",
-        "reason": "the running kernel is not replaced by an image on a disk",
+        "reason": "the running kernel cannot be replaced by an image on disk",
         "takes": "hibernation",
         "needs": "",
         "source": "KSPP, Recommended Settings",
