@@ -1,4 +1,4 @@
-"""The Kconfig of a real tree, to ask and to repair."""
+"""The Kconfig of a real tree, for diagnosis and repair."""
 
 from __future__ import annotations
 

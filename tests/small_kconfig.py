@@ -1,4 +1,4 @@
-"""A Kconfig of a few options, and what its resolver makes of configurations: enough of the real one's rules."""
+"""A Kconfig of a few options with a resolver that implements enough of the real rules."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _VISIBLE = re.compile(r"(?:# )?CONFIG_(\w+)(?:=(.*)| is not set)")
 
 
 def expression(text: str) -> Expr:
-    """Return the expression that *text* is in Kconfig's own notation."""
+    """Return the expression that *text* denotes in Kconfig's own notation."""
     words = _WORD.findall(text)
     found = _either(words)
     assert not words, text
@@ -111,7 +111,7 @@ def option(name: str, kind: Any = "bool", prompt: str | None = None, **more: Any
 
 
 def model(options: Iterable[Symbol], choices: Iterable[Choice] = (), **more: Any) -> Model:  # noqa: ANN401 -- those of Model
-    """Return the model of *options*, what each selects known on both sides."""
+    """Return the model of *options*, with selects recorded on both sides."""
     symbols = {it.name: it for it in options}
     for it in list(symbols.values()):
         for select in it.selects:
@@ -131,7 +131,7 @@ def _with(symbol: Symbol, **changes: Any) -> Symbol:  # noqa: ANN401 -- any fiel
 
 
 class Resolver:
-    """Makes of a configuration what Kconfig would, for a `Model` of switches, numbers and texts."""
+    """Resolves a configuration like Kconfig, for a `Model` of switches, numbers and strings."""
 
     def __init__(self, options: Model) -> None:
         """Resolve for *options*."""
@@ -217,6 +217,6 @@ def merged(requests: Mapping[str, Value], **optional: bool) -> Merged:
 
 
 def accounts(options: Model, requests: Mapping[str, Value], base: str = "") -> dict[str, Account]:
-    """Return what becomes of *requests* over *base*, by option."""
+    """Return the accounts of *requests* over *base*, by option."""
     values = Resolver(options)(compose(base, requests, options))
     return {it.option: it for it in diagnose(merged(requests), options, values)}

@@ -1,4 +1,4 @@
-"""Repairs on real trees, from tinyconfig: each is resolved again, and nothing of it can be left out."""
+"""Repairs on real trees, from tinyconfig: each is resolved again, and nothing in it is superfluous."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_repairs(asked: dict[str, Value], first: str, second: str, linux: Tree) 
 
 
 def test_the_driver_that_people_have(linux: Tree) -> None:
-    """VIRTIO, which has no prompt, comes with the PCI driver, not with that of a remote processor."""
+    """VIRTIO, which has no prompt, comes with the PCI driver, not with the one for remote processors."""
     found = repaired(linux, {"VIRTIO_NET": MODULE}, alternatives=2)
 
     assert {"MODULES", "NET", "NETDEVICES", "PCI", "VIRTIO_MENU", "VIRTIO_PCI"} == found.best.options.keys()
@@ -125,7 +125,7 @@ def test_the_driver_that_people_have(linux: Tree) -> None:
     ],
 )
 def test_no_repair(asked: dict[str, Value], reason: str, linux: Tree) -> None:
-    """Where nothing makes a request hold it is said why."""
+    """If nothing makes a request hold, the reason is given."""
     found = repaired(linux, asked)
 
     assert {} == found.best.options
@@ -133,7 +133,7 @@ def test_no_repair(asked: dict[str, Value], reason: str, linux: Tree) -> None:
 
 
 def test_a_whole_machine(linux: Tree) -> None:
-    """Two dozen requests of a kernel without modules are all made to hold by few further options."""
+    """Two dozen requests for a kernel without modules are made to hold by few further options."""
     found = repaired(linux, STATIC)
 
     assert () == found.unsolved
@@ -141,8 +141,8 @@ def test_a_whole_machine(linux: Tree) -> None:
     assert "EXPERT" not in found.best.options
 
 
-def test_whatever_can_be_switched_on(linux: Tree) -> None:
-    """Of the options that allyesconfig has without COMPILE_TEST, any can be had from tinyconfig."""
+def test_everything_that_can_be_enabled(linux: Tree) -> None:
+    """Every option that allyesconfig has without COMPILE_TEST can be enabled from tinyconfig."""
     full = linux.resolve(compose(linux.everything, {"COMPILE_TEST": NO}, linux.model))
     tiny = linux.values({})
     able = [
@@ -156,8 +156,8 @@ def test_whatever_can_be_switched_on(linux: Tree) -> None:
         assert () == repaired(linux, {name: wanted}).unsolved, name
 
 
-def test_whatever_is_on_behind_a_prompt_that_is_not_shown(linux: Tree) -> None:
-    """Of the options that are on by default and whose prompt is not shown, each can be had off, or it is proven that not."""
+def test_everything_on_behind_a_hidden_prompt(linux: Tree) -> None:
+    """Every option that is on by default with a hidden prompt can be disabled, or that is proven impossible."""
     default = linux.resolve("")
     hidden = [
         name
@@ -181,7 +181,7 @@ def test_whatever_is_on_behind_a_prompt_that_is_not_shown(linux: Tree) -> None:
 
 @pytest.mark.parametrize("name", ["VIDEO_MT9M001", "VIDEO_THS7303", "SND_SOC_SOF_DEBUG"])
 def test_what_check_proposes(name: str, linux: Tree) -> None:
-    """What an account proposes is enough, though what it takes is seen only once a part of it is set."""
+    """An account's proposal is complete, even if a need shows only after part of it is set."""
     wanted = MODULE if linux.model[name].type == "tristate" else YES
     accounts = linux.accounts({name: wanted}).values()
     (found,) = proven(accounts, linux.base, linux.model, linux.once, settle=linux.resolve)
