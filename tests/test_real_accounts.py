@@ -28,7 +28,7 @@ def linux(request: pytest.FixtureRequest, real: Kernix) -> Iterator[Tree]:
 
 
 @pytest.mark.parametrize(
-    ("requests", "option", "outcome", "got", "told"),
+    ("requests", "option", "outcome", "got", "words"),
     [
         pytest.param(
             {"NETFILTER_XT_MATCH_OWNER": YES}, "NETFILTER_XT_MATCH_OWNER", "blocked", "n",
@@ -88,14 +88,14 @@ def linux(request: pytest.FixtureRequest, real: Kernix) -> Iterator[Tree]:
     ],
 )  # fmt: skip
 def test_nothing_is_silent(
-    *, requests: dict[str, Value], option: str, outcome: str, got: str | None, told: list[str], linux: Tree
+    *, requests: dict[str, Value], option: str, outcome: str, got: str | None, words: list[str], linux: Tree
 ) -> None:
     """Each request that Kconfig silently changes has the right outcome, and its text says what to do."""
     found = linux.accounts(requests)[option]
 
     assert found.outcome in outcome.split("|")
     assert found.got == got or found.got in (got or "").split("|")
-    assert [] == [it for it in told if it not in found.text], found.text
+    assert [] == [it for it in words if it not in found.text], found.text
 
 
 def test_every_request_is_accounted_for(linux: Tree) -> None:

@@ -64,8 +64,8 @@ def test_two_files_with_their_kernel(real: Kernix, mine: str) -> None:
         (real.home / f"{name}.config").write_text(text.replace("CONFIG_INET=y", line))
 
     def found(*more: str) -> dict[str, str]:
-        said = json.loads(real.run("config", "diff", "-f", mine, "old.config", "new.config", "--json", *more).stdout)
-        return {it["option"]: it["cause"]["text"] for it in said["changes"]}
+        found = json.loads(real.run("config", "diff", "-f", mine, "old.config", "new.config", "--json", *more).stdout)
+        return {it["option"]: it["cause"]["text"] for it in found["changes"]}
 
     assert {"INET"} == found().keys()
     causes = found("--for", "kernels.linux_micro")
@@ -99,8 +99,8 @@ class Terminal:
 
     def __init__(self, tmux: str, home: Kernix, command: str) -> None:
         """Run *command* in a terminal of the usual size."""
-        # A server of its own, at a socket of its own: one that is ending would take the next session down with it.
-        # The path of a socket has to be short, whatever the home's is.
+        # Its own server and socket: a server that is ending would take the next session down with it.
+        # The path of a socket must be short, even if the home's is not.
         self._place = tempfile.TemporaryDirectory(prefix="tmux-", dir="/tmp")
         self._tmux = (tmux, "-S", f"{self._place.name}/socket")
         environment = " ".join(f"{name}={shlex.quote(value)}" for name, value in home.environment.items())
@@ -115,13 +115,13 @@ class Terminal:
         return done.stdout
 
     def press(self, *keys: str) -> None:
-        """Press *keys*, each after the other has been seen."""
+        """Press *keys* one by one, with a pause after each."""
         for key in keys:
             self._run("send-keys", key)
             time.sleep(0.2)
 
     def wait(self, seen: Callable[[str], bool], seconds: float = 300) -> str:
-        """Return what is on the screen as soon as *seen* says so."""
+        """Return the screen as soon as *seen* accepts it."""
         end = time.monotonic() + seconds
         while not seen(screen := self._run("capture-pane", "-p")):
             assert time.monotonic() < end, screen
@@ -129,7 +129,7 @@ class Terminal:
         return screen
 
     def close(self) -> None:
-        """End all that runs in it."""
+        """End everything that runs in it."""
         subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
         self._place.cleanup()
 
@@ -153,7 +153,7 @@ def test_an_edit_becomes_the_smallest_fragment(real: Kernix, edit: Callable[...,
     terminal = edit("linux_micro")
     terminal.wait(lambda screen: "Networking support" in screen and "<Select>" in screen)
     screen = ""
-    for _ in range(30):  # down to the line, whatever stands above it
+    for _ in range(30):  # down to the line, whatever is above it
         terminal.press("Down", "y")
         if "[*] Networking support" in (screen := terminal.wait(bool)):
             break
@@ -162,9 +162,9 @@ def test_an_edit_becomes_the_smallest_fragment(real: Kernix, edit: Callable[...,
     terminal.wait(lambda screen: "save your new configuration" in screen)
     terminal.press("Enter")
 
-    said = terminal.wait(lambda screen: "ended" in screen)
-    assert "ended 0" in said
-    printed = said[said.index("extra_config = {") : said.rindex("}") + 1]
+    screen = terminal.wait(lambda screen: "ended" in screen)
+    assert "ended 0" in screen
+    printed = screen[screen.index("extra_config = {") : screen.rindex("}") + 1]
     file = real.define(
         "config_edited.py", f"{printed}\nedited = kernels.linux_micro.override(extra_config=extra_config)\n"
     )

@@ -1,6 +1,6 @@
 """kernix resolves configurations exactly like the kernel's own makefile, byte for byte.
 
-The kernel's side runs in the whole tree, ours in the slice that kernix cuts of it; both with one toolchain.
+The kernel's side runs in the whole tree, ours in the slice that kernix takes from it; both use the same toolchain.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def lock(real: Kernix) -> Lock:
 
 
 def toolchain_for(system: str, lock: Lock) -> Toolchain:
-    """Return the machine's own compiler as if it were one for *system*: it answers Kconfig's questions, whatever it says."""
+    """Return the machine's own compiler as if it were one for *system*: Kconfig needs only its answers."""
     native = gcc_toolchain(lock, "x86_64-linux")
     machine = MACHINES[system]
     return attrs.evolve(native, arch=machine.arch, srcarch=machine.srcarch)

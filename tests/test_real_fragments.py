@@ -1,7 +1,7 @@
 """The bundled fragments on real trees: all their requests hold, on each series and architecture.
 
-Each is resolved by the tree's own Kconfig, over the architecture's defconfig, and checked: a request
-that is not optional and does not hold fails.
+Each is resolved by the tree's own Kconfig, over the architecture's defconfig, and checked: a request that is not
+optional must hold.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.kernel
 
 SERIES = ("6.1", "6.12")
 SMALL = sorted(set(fragments.__all__) - {"common", "hardening"})
-"""The fragments that ask for all that they need, so that they hold on a configuration with nothing in it."""
+"""The fragments that request all their dependencies, so that they hold on an empty configuration."""
 
 DEFINITIONS = """
 from derivations.kconfig import fragments
@@ -45,7 +45,7 @@ quiet = common.override(
 
 @pytest.fixture(scope="module")
 def machine(real: Kernix) -> Kernix:
-    """Return kernix with a lock that has what compiles for arm64."""
+    """Return kernix with a lock that includes the toolchain for arm64."""
     if "gcc-aarch64" not in real.lock().sets:
         real.run("lock", "--add", "gcc-aarch64")
     return real

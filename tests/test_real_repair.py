@@ -31,7 +31,7 @@ GUIX: dict[str, Value] = dict.fromkeys(
     ("NET_9P", "NET_9P_VIRTIO", "VIRTIO_BLK", "VIRTIO_NET", "VIRTIO_PCI", "VIRTIO_BALLOON", "VIRTIO_MMIO", "FUSE_FS", "CIFS", "9P_FS"),
     MODULE,
 )  # fmt: skip
-"""%default-extra-linux-options of the guide, but for DEVPTS_MULTIPLE_INSTANCES, which is gone."""
+"""%default-extra-linux-options of the guide, without DEVPTS_MULTIPLE_INSTANCES, which was removed."""
 
 STATIC: dict[str, Value] = {
     **dict.fromkeys(
@@ -44,7 +44,7 @@ STATIC: dict[str, Value] = {
     ),
     "MODULES": NO,
 }  # fmt: skip
-"""The machine of stal/IX' guide, and what the guide says a kernel has: everything built in."""
+"""The machine of stal/IX' guide, and the options that the guide recommends, all built in."""
 
 
 @pytest.fixture(scope="module", params=["linux_debian_6_1", "linux_debian_6_12"])
@@ -54,7 +54,7 @@ def linux(request: pytest.FixtureRequest, real: Kernix) -> Iterator[Tree]:
 
 
 def repaired(linux: Tree, asked: dict[str, Value], *, alternatives: int = 0) -> Repair:
-    """Return the repair of what is *asked*, after a look at that it is one."""
+    """Return the repair of *asked*, after checking it."""
     found = repair(asked, linux.base, linux.model, linux.once, settle=linux.resolve, alternatives=alternatives)
     left = {name: value for name, value in asked.items() if name not in {it.option for it in found.unsolved}}
     for way in (found.best, *found.alternatives):
@@ -67,7 +67,7 @@ def repaired(linux: Tree, asked: dict[str, Value], *, alternatives: int = 0) -> 
 
 
 def hold(linux: Tree, asked: dict[str, Value], requests: dict[str, Value]) -> bool:
-    """Return whether all that is *asked* holds with *requests*."""
+    """Return whether all of *asked* hold with *requests*."""
     values = linux.values(requests)
     return all(holds(value, linux.model[name], values[name]) for name, value in asked.items())
 

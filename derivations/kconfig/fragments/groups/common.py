@@ -1,4 +1,4 @@
-"""What an ordinary machine needs: laptop, desktop, server or virtual machine.
+"""The needs of an ordinary machine: laptop, desktop, server or virtual machine.
 
 The counterpart of nixpkgs' common-config and of Guix' %default-extra-linux-options, over the
 architecture's defconfig. Drivers and file systems of a root are built in (NVMe, AHCI, USB, SD

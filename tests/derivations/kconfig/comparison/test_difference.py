@@ -27,7 +27,7 @@ Y = Const("y")
 
 
 def symbol(name: str, **facts: Any) -> Symbol:  # noqa: ANN401 -- the fields of a symbol
-    """Return an option that a person is asked about."""
+    """Return an option with a prompt."""
     return Symbol(**{
         "name": name, "type": "bool", "prompts": (Prompt(f"about {name}", Y, ("Menu",)),),
         "definitions": (Definition("Kconfig", 7),), **facts,
@@ -42,7 +42,7 @@ def model(*symbols: Symbol, version: str = "6.1.0", choices: tuple[Choice, ...] 
 
 
 def values(kconfig: Model | None, text: str) -> Values:
-    """Return a table in which *text*, `A=y B=17`, stands, and all else of *kconfig* is n."""
+    """Return a table of values with *text*, such as `A=y B=17`, and n for all other options of *kconfig*."""
     given = dict(word.split("=", 1) for word in text.split())
     lines = dict.fromkeys(kconfig or (), "0 0 n") | {name: f"2 1 {value}" for name, value in given.items()}
     return Values(lines)
@@ -54,7 +54,7 @@ def asked(value: Value, place: str = "mine.py:3") -> Request:
 
 
 def configuration(name: str, kconfig: Model | None, text: str, **facts: Any) -> Side:  # noqa: ANN401 -- its fields
-    """Return what Kconfig made of *kconfig*: *text*."""
+    """Return a side of *kconfig* with the values *text*."""
     requests = FrozenMap({key: asked(value) for key, value in dict(facts.pop("requests", {})).items()})
     return Side(
         name=name,
@@ -67,7 +67,7 @@ def configuration(name: str, kconfig: Model | None, text: str, **facts: Any) -> 
 
 
 def both(kconfig: Model, old: str, new: str, asks: dict[str, Value] | None = None) -> Difference:
-    """Return what differs when something more is asked for of one Kconfig."""
+    """Return the difference that more requests make to one Kconfig."""
     return difference(configuration("a", kconfig, old), configuration("b", kconfig, new, requests=asks or {}))
 
 
@@ -246,7 +246,7 @@ def test_another_base() -> None:
 @pytest.mark.parametrize(
     ("was", "then", "old", "new", "text"),
     [
-        pytest.param({"OTHER": YES}, {}, "OTHER=y", "", "y.config instead of x.config", id="said-before"),
+        pytest.param({"OTHER": YES}, {}, "OTHER=y", "", "y.config instead of x.config", id="set-before"),
         pytest.param({}, {"OTHER": NO}, "OTHER=y", "", "set by y.config", id="off-now"),
         pytest.param(
             {"OTHER": NO}, {"OTHER": "1"}, "", "OTHER=y", "was set by x.config, but not by y.config", id="neither-now"

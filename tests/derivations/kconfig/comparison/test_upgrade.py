@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def moved(
     old: list[Symbol], new: list[Symbol], asked: dict[str, Value], repairs: Mapping[str, Mapping[str, Value]] | None = None
 ) -> Upgrade:  # fmt: skip
-    """Return what going from the Kconfig *old* to *new* does to what is *asked*."""
+    """Return the upgrade of the requests *asked* from the Kconfig *old* to *new*."""
     wanted = merged(asked)
     text = "".join(f"CONFIG_{name}={value.value}\n" for name, value in asked.items())  # type: ignore[union-attr]  # switches
     sides = []

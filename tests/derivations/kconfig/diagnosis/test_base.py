@@ -33,7 +33,7 @@ WHOLE = "#\n# Automatically generated file; DO NOT EDIT.\n# Linux/x86 6.12.1 Ker
 
 
 def of(text: str, requests: dict[str, Value] | None = None) -> Missed:
-    """Return what the base *text* asks for and does not get with *requests* over it."""
+    """Return the lines of the base *text* that do not hold, with *requests* on top."""
     asked = requests or {}
     values = Resolver(OPTIONS)(compose(text, asked, OPTIONS))
     return missed(read_base(text.encode(), "x.config", OPTIONS), merged(asked), OPTIONS, values)
@@ -65,11 +65,11 @@ def of(text: str, requests: dict[str, Value] | None = None) -> Missed:
 def test_lines(line: str, outcome: str | None) -> None:
     """Exactly the lines that do not hold are listed, with their places."""
     found = of(f"# a comment\n{line}\n")
-    told = [it.outcome.value for it in found.accounts] + [
+    outcomes = [it.outcome.value for it in found.accounts] + [
         "unread" for it in found.base.unread if it.startswith("line 2: ")
     ]
 
-    assert ([] if outcome is None else [outcome], found.count) == (told, len(told))
+    assert ([] if outcome is None else [outcome], found.count) == (outcomes, len(outcomes))
     assert all(str(it.request.origin) == "x.config:2" for it in found.accounts)
 
 

@@ -54,7 +54,7 @@ OPTIONS = model(
 
 
 def one(name: str, value: Value, **more: Value) -> Account:
-    """Return the account of the request *name* = *value*, with *more* requests beside it."""
+    """Return the account of the request *name* = *value*, made along with *more* requests."""
     return accounts(OPTIONS, {name: value, **more})[name]
 
 
@@ -347,7 +347,7 @@ def test_a_choice_that_is_not_available() -> None:
 
 
 def exactly(file: str) -> dict[str, str]:
-    """Return what is said of each option that is otherwise than *file*, a whole `.config`, has it."""
+    """Return the text of the account of each option that differs from *file*, a whole `.config`."""
     values = Resolver(OPTIONS)(file)
     result = {name: values[name].value for name, it in OPTIONS.items() if it.type in SWITCHES}
     base = whole_config.exactly(

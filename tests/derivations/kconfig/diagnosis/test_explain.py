@@ -31,7 +31,7 @@ OPTIONS = model(
 
 
 def explained(name: str, requests: dict[str, Value] | None = None, base: str = "") -> Explanation:
-    """Return what is known about the option *name* with *requests* over *base*."""
+    """Return the explanation of the option *name* with *requests* over *base*."""
     asked = requests or {}
     values = Resolver(OPTIONS)(compose(base, asked, OPTIONS))
     return explain(name, OPTIONS, values, merged(asked), lambda it: (f"drivers/{it.lower()}.o",))

@@ -27,7 +27,7 @@ OPTIONS = model(
 
 
 def found(defaults: dict[str, Tristate], plain: dict[str, Tristate]) -> dict[str, Account]:
-    """Return what becomes of *defaults*, with what is *plain* above them."""
+    """Return the accounts of *defaults*, with *plain* requests on top."""
     asked = {
         **{it: Request(value, priority=Priority.DEFAULT, origin=Origin("base")) for it, value in defaults.items()},
         **{it: Request(value, origin=Origin("mine", "mine.py:1")) for it, value in plain.items()},

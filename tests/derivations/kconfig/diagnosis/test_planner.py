@@ -34,7 +34,7 @@ OPTIONS = model(
 
 
 def planner(text: str = "", *, modules: bool = False) -> Planner:
-    """Return a planner for what becomes of the configuration *text*."""
+    """Return a planner for the values of the configuration *text*."""
     return Planner(OPTIONS, Resolver(OPTIONS)(text), modules=modules)
 
 

@@ -46,9 +46,9 @@ VALUES = Resolver(OPTIONS)("")
 
 
 @given(st.dictionaries(st.sampled_from([it for it in NAMES if it != "BROKEN"]), st.sampled_from("nmy")))
-def test_no_actual_value_is_impossible(said: dict[str, str]) -> None:
+def test_no_actual_value_is_impossible(assigned: dict[str, str]) -> None:
     """Every value that a configuration resolves to is possible."""
-    values = Resolver(OPTIONS)("".join(f"CONFIG_{name}={value}\n" for name, value in said.items()))
+    values = Resolver(OPTIONS)("".join(f"CONFIG_{name}={value}\n" for name, value in assigned.items()))
     reach = Reach(OPTIONS, VALUES, {})
 
     assert [] == [name for name in NAMES if not reach.can_be(name, values.level(name))]

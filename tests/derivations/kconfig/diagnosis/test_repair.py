@@ -71,7 +71,7 @@ OPTIONS = model(
 
 
 def repaired(asked: dict[str, Value], base: str = "", *, alternatives: int = 2) -> Repair:
-    """Return the repair of what is *asked*, after a look at that it is one: all holds, and nothing is superfluous."""
+    """Return the repair of *asked*, after checking that all requests hold and nothing is superfluous."""
     resolver = Resolver(OPTIONS)
     found = repair(asked, base, OPTIONS, resolver, alternatives=alternatives)
     failed = {it.option for it in found.unsolved}
@@ -84,7 +84,7 @@ def repaired(asked: dict[str, Value], base: str = "", *, alternatives: int = 2) 
 
 
 def hold(asked: dict[str, Value], requests: dict[str, Value], base: str) -> bool:
-    """Return whether all that is *asked* holds with *requests* over *base*."""
+    """Return whether all of *asked* hold with *requests* over *base*."""
     values = Resolver(OPTIONS)(compose(base, requests, OPTIONS))
     return all(holds(value, OPTIONS[name], values[name]) for name, value in asked.items())
 
@@ -232,13 +232,13 @@ def test_what_accounts_propose_is_resolved() -> None:
     asked: dict[str, Value] = {"SENSOR": YES, "RING": NO, "DANGER": YES, "SERIAL": YES, "KGDB": YES}
     failing = {it: value for it, value in asked.items() if it != "KGDB"}
     found = proven(accounts(OPTIONS, asked).values(), "", OPTIONS, Resolver(OPTIONS))
-    told = {it.option: dict(it.change) for it in found}
+    proposed = {it.option: dict(it.change) for it in found}
 
-    assert {"FILTER": NO, "MEDIA": YES} == told["SENSOR"]
-    assert ({"EXPERT": YES}, {"TTY": YES}, {}) == (told["RING"], told["SERIAL"], told["DANGER"])
+    assert {"FILTER": NO, "MEDIA": YES} == proposed["SENSOR"]
+    assert ({"EXPERT": YES}, {"TTY": YES}, {}) == (proposed["RING"], proposed["SERIAL"], proposed["DANGER"])
     for name, value in failing.items():
-        assert not told[name] or hold({name: value, "KGDB": YES}, {name: value, "KGDB": YES, **told[name]}, "")
-    assert ["to fix this, add" in it.text for it in found] == [bool(told[it.option]) for it in found]
+        assert not proposed[name] or hold({name: value, "KGDB": YES}, {name: value, "KGDB": YES, **proposed[name]}, "")
+    assert ["to fix this, add" in it.text for it in found] == [bool(proposed[it.option]) for it in found]
 
 
 def test_what_a_request_that_holds_forbids_is_not_proposed() -> None:

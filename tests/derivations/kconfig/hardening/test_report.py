@@ -33,7 +33,7 @@ OLD = Version.parse("6.1.159")
 def verdict(
     option: str, values: dict[str, Value], version: Version = LATEST, arch: str = "x86_64", **known: set[str]
 ) -> Verdict:
-    """Return the one verdict on *option*."""
+    """Return the only verdict on *option*."""
     (found,) = (it for it in report(values, version, arch, options=known.get("options")) if it.rule.option == option)
     return found
 
@@ -167,7 +167,7 @@ def test_json() -> None:
 
 
 def values_of(found: Fragment, version: Version, arch: str) -> dict[str, Value]:
-    """Return what *found* asks for as values of a configuration."""
+    """Return the requests of *found* as values of a configuration."""
     requests = merge([found], version=version, arch=arch).requests
     return {option: it.value for option, it in requests.items() if isinstance(it.value, Tristate | int | str | Hex)}
 
@@ -223,7 +223,7 @@ KCONFIG = model(
 
 
 def harden(requests: dict[str, Value], *, strict: bool = False) -> tuple[Hardened, tuple[Verdict, ...]]:
-    """Return what to ask for above *requests*, and what the rules say of the result."""
+    """Return the hardening requests on top of *requests*, and the verdicts on the result."""
     resolver = Resolver(KCONFIG)
     found = hardened(merged(requests).requests, "", KCONFIG, resolver, resolver, strict=strict)
     return found, verdicts(KCONFIG, resolver(compose("", {**requests, **found.asked, **found.besides}, KCONFIG)))
@@ -243,12 +243,12 @@ def test_nothing_is_left(strict: bool) -> None:
 def test_what_cannot_be_does_not_apply() -> None:
     """A rule that no setting can satisfy does not apply, and is not requested."""
     found, left = harden({})
-    told = {it.rule.option: it for it in left}
+    verdict_of = {it.rule.option: it for it in left}
 
     assert not {"CFI_CLANG", "GCC_PLUGINS"} & found.asked.keys()
     for name in ("CFI_CLANG", "GCC_PLUGINS"):
-        assert told[name].outcome is RuleOutcome.NOT_APPLICABLE
-        assert told[name].why.startswith("no setting switches it on here")
+        assert verdict_of[name].outcome is RuleOutcome.NOT_APPLICABLE
+        assert verdict_of[name].why.startswith("no setting switches it on here")
 
 
 def test_what_the_user_requests_otherwise_is_left_out() -> None:

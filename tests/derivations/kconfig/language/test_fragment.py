@@ -35,7 +35,7 @@ VERSION = Version(6, 12)
 
 
 def asked(fragment: Fragment, version: Version = VERSION, arch: str = "x86_64") -> dict[str, object]:
-    """Return the values that *fragment* asks for."""
+    """Return the values that *fragment* requests."""
     return {name: it.value for name, it in fragment.requests(version, arch)}
 
 

@@ -53,7 +53,7 @@ def test_headers(text: str, expected: Head | None) -> None:
 
 
 def is_cut_off(text: str) -> bool:
-    """Return whether *text* is seen to be cut off."""
+    """Return whether *text* is detected as truncated."""
     try:
         check_complete(text, "x.config")
     except IncompleteConfig:

@@ -32,13 +32,13 @@ from tests import strategies
 
 
 def merged(*fragments: dict[str, Asked], version: str = "6.12", arch: str = "x86_64") -> Merged:
-    """Return what *fragments*, called a, b, …, ask for together."""
+    """Return the merged requests of *fragments*, named a, b, …."""
     named = [Fragment("abcdef"[number], options) for number, options in enumerate(fragments)]
     return merge(named, version=Version.parse(version), arch=arch)
 
 
 def values(*fragments: dict[str, Asked]) -> dict[str, object]:
-    """Return the values that count, whatever the order of *fragments*, which must not matter."""
+    """Return the winning values, after checking that the order of *fragments* does not matter."""
     found: list[dict[str, object]] = [
         {name: it.value for name, it in merged(*order).requests.items()} for order in itertools.permutations(fragments)
     ]
@@ -162,7 +162,7 @@ FRAGMENTS = st.lists(
 
 
 def outcome(fragments: list[Fragment]) -> object:
-    """Return what *fragments* ask for together, or the options that they contradict each other about."""
+    """Return the merged requests of *fragments*, or the options with conflicts."""
     try:
         return merge(fragments, version=Version(6, 6), arch="arm64")
     except Contradiction as error:

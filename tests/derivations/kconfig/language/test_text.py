@@ -119,8 +119,8 @@ def test_a_compressed_file(tmp_path: Path) -> None:
 
 def test_commented_out_assignments() -> None:
     """Commented-out assignments cause one warning per file, with its name."""
-    with pytest.warns(ConfigRemark) as told:
+    with pytest.warns(ConfigRemark) as warned:
         found = read("CONFIG_A=y\n#CONFIG_B=y\n#CONFIG_C=y\n", "x.config")
 
     assert ["A"] == list(found.options)
-    assert [True] == [str(it.message).startswith("x.config: line 2: ") for it in told]
+    assert [True] == [str(it.message).startswith("x.config: line 2: ") for it in warned]

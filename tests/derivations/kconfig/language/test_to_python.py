@@ -32,7 +32,7 @@ from tests import strategies
 
 
 def evaluated(source: str) -> dict[str, Asked]:
-    """Return what *source* is, with nothing but the names that it is said to need."""
+    """Return the value of *source*, evaluated with only the names that it needs according to `names_in`."""
     names = {name: getattr(derivations, name) for name in names_in(source)}
     found: dict[str, Asked] = eval(source, {"__builtins__": {}, **names})  # noqa: S307 -- what it is for
     return found

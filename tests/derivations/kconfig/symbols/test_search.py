@@ -1,4 +1,4 @@
-"""Options by a pattern."""
+"""Searching options by a pattern."""
 
 from __future__ import annotations
 
