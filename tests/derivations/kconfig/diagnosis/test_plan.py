@@ -40,7 +40,7 @@ def test_both(first: Found, second: Found, together: Found) -> None:
 
 def test_the_cheapest() -> None:
     """The cheapest plan wins; if there are only dead ends, each obstacle is reported once."""
-    other = DeadEnd(("D is never right to switch on",))
+    other = DeadEnd(("D must not be enabled",))
 
     assert A == best([B, END, A])
     assert DeadEnd((*END.obstacles, *other.obstacles)) == best([END, other, END])
