@@ -1,8 +1,8 @@
-"""Random configurations, and what the kernel's own `make olddefconfig` makes of them, to hold ours against.
+"""Random configurations, and the results of the kernel's own `make olddefconfig` to compare ours with.
 
     KERNIX_CONFORMANCE=1000 python -m pytest tests/test_real_conformance.py --real-home DIRECTORY
 
-compares that many, shared among trees and architectures, instead of the few that `make check` does.
+compares that many, divided among trees and architectures, instead of the few of `make check`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _ANYTHING = ("y", "m", "n", "17", "0x10", '"text"', '""', "text", "", "-1", "ff"
 
 
 def olddefconfig(texts: Mapping[str, str], tree: Output, toolchain: Toolchain) -> Derivation:
-    """Return what the kernel in *tree* itself makes of each of *texts*, as files of the same names."""
+    """Return the results of `make olddefconfig` in *tree* for each of *texts*, as files of the same names."""
     inputs = union("configurations", [], Layout(files=texts), retention=Retention.RESULT)
     return Derivation(
         name="olddefconfig",
@@ -67,7 +67,7 @@ def olddefconfig(texts: Mapping[str, str], tree: Output, toolchain: Toolchain) -
 
 
 def targets(names: Sequence[str], tree: Output, toolchain: Toolchain) -> Derivation:
-    """Return what the makefile of *tree* makes for *names*, each `ARCH:target`, as files of these names."""
+    """Return the results of the makefile of *tree* for *names*, each `ARCH:target`, as files of these names."""
     return Derivation(
         name="configurations",
         system=toolchain.system,
@@ -79,9 +79,9 @@ def targets(names: Sequence[str], tree: Output, toolchain: Toolchain) -> Derivat
 
 
 def random_config(seed: str, base: str, model: Model, values: Values) -> str:
-    """Return a configuration: *base*, of which every option has its *values*, some of its lines left out, others added.
+    """Return *base*, whose options have *values*, with some lines removed and others added.
 
-    Of what is added 60 % can be set, and a third has a value that is probably none of its type.
+    60 % of the added options can be set, and a third have a value that probably does not fit their type.
     """
     chance = random.Random(seed)  # noqa: S311 -- the same every time
     visible = [name for name in model if values[name].visible]

@@ -1,4 +1,4 @@
-"""The Kconfig of a real tree, to ask and to repair."""
+"""The Kconfig of a real tree, for diagnosis and repair."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Tree:
         model: Its options.
         base: The text of its tinyconfig.
         everything: The text of its allyesconfig.
-        resolve: What builds make of a configuration.
-        once: What one `make olddefconfig` makes of it.
+        resolve: Resolves a configuration as builds do.
+        once: Resolves it as one `make olddefconfig` does.
     """
 
     model: Model
@@ -48,16 +48,16 @@ class Tree:
     once: Evaluate
 
     def merged(self, requests: Mapping[str, Value]) -> Merged:
-        """Return *requests* as a user's."""
+        """Return *requests* as if a user made them."""
         version = Version.parse(self.model.version)
         return merge([Fragment("mine", dict(requests))], version=version, arch=self.model.arch)
 
     def values(self, requests: Mapping[str, Value], base: str | None = None) -> Values:
-        """Return what becomes of *requests* over tinyconfig, or *base*."""
+        """Return the values with *requests* over *base*, by default tinyconfig."""
         return self.resolve(compose(self.base if base is None else base, requests, self.model))
 
     def accounts(self, requests: Mapping[str, Value]) -> dict[str, Account]:
-        """Return what becomes of each of *requests*, by option."""
+        """Return the accounts of *requests*, by option."""
         found = diagnose(self.merged(requests), self.model, self.values(requests))
         return {it.option: it for it in found}
 

@@ -1,4 +1,4 @@
-"""A Kconfig of a few options, and what its resolver makes of configurations: enough of the real one's rules."""
+"""A Kconfig of a few options with a resolver that implements enough of the real rules."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _VISIBLE = re.compile(r"(?:# )?CONFIG_(\w+)(?:=(.*)| is not set)")
 
 
 def expression(text: str) -> Expr:
-    """Return the expression that *text* is in Kconfig's own notation."""
+    """Return the expression that *text* denotes in Kconfig's own notation."""
     words = _WORD.findall(text)
     found = _either(words)
     assert not words, text
@@ -111,7 +111,7 @@ def option(name: str, kind: Any = "bool", prompt: str | None = None, **more: Any
 
 
 def model(options: Iterable[Symbol], choices: Iterable[Choice] = (), **more: Any) -> Model:  # noqa: ANN401 -- those of Model
-    """Return the model of *options*, what each selects known on both sides."""
+    """Return the model of *options*, with selects recorded on both sides."""
     symbols = {it.name: it for it in options}
     for it in list(symbols.values()):
         for select in it.selects:
@@ -131,7 +131,7 @@ def _with(symbol: Symbol, **changes: Any) -> Symbol:  # noqa: ANN401 -- any fiel
 
 
 class Resolver:
-    """Makes of a configuration what Kconfig would, for a `Model` of switches, numbers and texts."""
+    """Resolves a configuration like Kconfig, for a `Model` of switches, numbers and strings."""
 
     def __init__(self, options: Model) -> None:
         """Resolve for *options*."""
@@ -141,7 +141,7 @@ class Resolver:
     def __call__(self, text: str) -> Values:
         """Return the values of all options."""
         self.asked.append(text)
-        said = {match[1]: match[2] or "n" for line in text.splitlines() if (match := _VISIBLE.fullmatch(line))}
+        assigned = {match[1]: match[2] or "n" for line in text.splitlines() if (match := _VISIBLE.fullmatch(line))}
         rows = {
             name: self._row(symbol, Level.N, "n" if symbol.type in _SWITCHES else "")
             for name, symbol in self.model.items()
@@ -153,7 +153,7 @@ class Resolver:
             for choice in self.model.choices.values():
                 rows[choice.id] = f"0 0 {evaluate(choice.depends, values)}"
             for name, symbol in self.model.items():
-                rows[name] = self._resolved(symbol, said.get(name), Values(rows), said)
+                rows[name] = self._resolved(symbol, assigned.get(name), Values(rows), assigned)
             if rows == before:
                 break
         return Values(rows)
@@ -162,33 +162,37 @@ class Resolver:
         text = {"string": f'"{value}'}.get(symbol.type, value)
         return f"{int(visible)} {int(bool(visible))} {text}"
 
-    def _resolved(self, symbol: Symbol, said: str | None, values: Values, all_said: Mapping[str, str]) -> str:
+    def _resolved(self, symbol: Symbol, text: str | None, values: Values, assigned: Mapping[str, str]) -> str:
         visible = max((evaluate(it.condition, values) for it in symbol.prompts), default=Level.N)
         modules = values.level("MODULES") is Level.Y
         if visible is Level.M and (symbol.type != "tristate" or not modules):
             visible = Level.Y
         default = next((it.value for it in symbol.defaults if evaluate(it.condition, values)), None)
         if symbol.type not in _SWITCHES:
-            return self._row(symbol, visible, self._entry(symbol, said if visible else None, default, values))
+            return self._row(symbol, visible, self._entry(symbol, text if visible else None, default, values))
         if symbol.choice is not None:
-            return self._row(symbol, visible, self._member(symbol, visible, values, all_said))
+            return self._row(symbol, visible, self._member(symbol, visible, values, assigned))
         level = Level.N if default is None else evaluate(default, values)
-        if visible and said in set(_LETTERS):
-            level = min(Level(_LETTERS.index(said)), visible)
+        if visible and text in set(_LETTERS):
+            level = min(Level(_LETTERS.index(text)), visible)
         level = max(level, evaluate(symbol.selected_by, values))
         if level is Level.M and (symbol.type == "bool" or not modules):
             level = Level.Y
         return self._row(symbol, visible, str(level))
 
-    def _member(self, symbol: Symbol, visible: Level, values: Values, said: Mapping[str, str]) -> str:
+    def _member(self, symbol: Symbol, visible: Level, values: Values, assigned: Mapping[str, str]) -> str:
         members = self.model.choices[symbol.choice or ""].members
         able = [it for it in members if evaluate(self.model[it].prompts[0].condition, values)]
-        chosen = [it for it in able if said.get(it) == "y"] or [it for it in able if said.get(it) != "n"] or able
-        winner = chosen[-1] if any(said.get(it) == "y" for it in chosen) else next(iter(chosen), None)
+        chosen = (
+            [it for it in able if assigned.get(it) == "y"] or [it for it in able if assigned.get(it) != "n"] or able
+        )
+        winner = chosen[-1] if any(assigned.get(it) == "y" for it in chosen) else next(iter(chosen), None)
         return "y" if visible and symbol.name == winner else "n"
 
-    def _entry(self, symbol: Symbol, said: str | None, default: Expr | None, values: Values) -> str:
-        text = said.strip('"') if said is not None and said.startswith('"') == (symbol.type == "string") else ""
+    def _entry(self, symbol: Symbol, written: str | None, default: Expr | None, values: Values) -> str:
+        text = (
+            written.strip('"') if written is not None and written.startswith('"') == (symbol.type == "string") else ""
+        )
         if symbol.type != "string" and not re.fullmatch(r"(0x)?[0-9a-f]+", text):
             text = ""
         if not text and isinstance(default, Const):
@@ -205,7 +209,7 @@ class Resolver:
 
 
 def merged(requests: Mapping[str, Value], **optional: bool) -> Merged:
-    """Return *requests* as they come from `mine.py`, each on a line of its own."""
+    """Return *requests* as if from `mine.py`, each on a line of its own."""
     return Merged(
         FrozenMap(
             {
@@ -217,6 +221,6 @@ def merged(requests: Mapping[str, Value], **optional: bool) -> Merged:
 
 
 def accounts(options: Model, requests: Mapping[str, Value], base: str = "") -> dict[str, Account]:
-    """Return what becomes of *requests* over *base*, by option."""
+    """Return the accounts of *requests* over *base*, by option."""
     values = Resolver(options)(compose(base, requests, options))
     return {it.option: it for it in diagnose(merged(requests), options, values)}

@@ -1,4 +1,4 @@
-"""Every way in which Kconfig drops a request without a word, on real trees: each is told, with what to do."""
+"""Every way in which Kconfig silently drops a request, on real trees: each is reported, with what to do."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def linux(request: pytest.FixtureRequest, real: Kernix) -> Iterator[Tree]:
 
 
 @pytest.mark.parametrize(
-    ("requests", "option", "outcome", "got", "told"),
+    ("requests", "option", "outcome", "got", "words"),
     [
         pytest.param(
             {"NETFILTER_XT_MATCH_OWNER": YES}, "NETFILTER_XT_MATCH_OWNER", "blocked", "n",
@@ -88,18 +88,18 @@ def linux(request: pytest.FixtureRequest, real: Kernix) -> Iterator[Tree]:
     ],
 )  # fmt: skip
 def test_nothing_is_silent(
-    *, requests: dict[str, Value], option: str, outcome: str, got: str | None, told: list[str], linux: Tree
+    *, requests: dict[str, Value], option: str, outcome: str, got: str | None, words: list[str], linux: Tree
 ) -> None:
-    """Each request of what Kconfig silently changes ends in the state that fits, and its text tells what to do."""
+    """Each request that Kconfig silently changes has the right outcome, and its text says what to do."""
     found = linux.accounts(requests)[option]
 
     assert found.outcome in outcome.split("|")
     assert found.got == got or found.got in (got or "").split("|")
-    assert [] == [it for it in told if it not in found.text], found.text
+    assert [] == [it for it in words if it not in found.text], found.text
 
 
 def test_every_request_is_accounted_for(linux: Tree) -> None:
-    """Of requests for every option at once each is accounted for, and whatever is not what was asked has a reason."""
+    """With requests for every option at once, each has an account, and each failure a reason."""
     requests: dict[str, Value] = {
         name: YES if number % 2 else NO for number, name in enumerate(linux.model.names[::23])
     }
@@ -118,7 +118,7 @@ def test_every_request_is_accounted_for(linux: Tree) -> None:
 
 
 def test_the_guide_of_nixpkgs(linux: Tree) -> None:
-    """Of the manual's example what does not hold is told, with what to write instead."""
+    """The failing requests of the manual's example are reported, with what to write instead."""
     names = ("DEBUG_KERNEL", "FRAME_POINTER", "KGDB", "KGDB_SERIAL_CONSOLE", "DEBUG_INFO")
     found = linux.accounts(dict.fromkeys(names, YES))
 
@@ -128,8 +128,8 @@ def test_the_guide_of_nixpkgs(linux: Tree) -> None:
     }
 
 
-def test_renames_are_what_the_trees_say(linux: Tree) -> None:
-    """What is said to have been renamed or removed before this version is not there; what replaces it is."""
+def test_renames_match_the_trees(linux: Tree) -> None:
+    """Options renamed or removed before this version are missing from its tree; their replacements exist."""
     done = [it for it in CHANGES if it.applies(linux.model.version)]
     prompted = {name for name in linux.model.names if linux.model[name].prompts}
 
@@ -148,7 +148,7 @@ def test_renames_are_what_the_trees_say(linux: Tree) -> None:
 
 
 def test_explanations(linux: Tree) -> None:
-    """An explanation reads only what it needs, and tells what it is about."""
+    """An explanation reads only what it needs, and has the right content."""
     values = linux.values({"KGDB": YES})
     found = explain("KGDB_SERIAL_CONSOLE", linux.model, values, linux.merged({"KGDB": YES}))
 
@@ -160,7 +160,7 @@ def test_explanations(linux: Tree) -> None:
 
 
 def test_searches(linux: Tree) -> None:
-    """A search finds what menuconfig's does: names, and questions if that is wanted."""
+    """A search finds the same as menuconfig: names, and prompts on request."""
     values = linux.values({})
 
     assert "NET_9P" == search("net_9p", linux.model, values)[0].option

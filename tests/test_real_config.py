@@ -38,7 +38,7 @@ def mine(real: Kernix) -> str:
 
 
 def test_what_follows_from_a_request(real: Kernix, mine: str) -> None:
-    """Each option that differs leads, in a chain, to one that was asked for."""
+    """Each option that differs leads, in a chain, to a requested one."""
     found = json.loads(real.run("config", "diff", "-f", mine, "kernels.linux_micro", "mine", "--json").stdout)
 
     roots = {(it["chain"] or [it["option"]])[-1] for it in found["changes"]}
@@ -48,7 +48,7 @@ def test_what_follows_from_a_request(real: Kernix, mine: str) -> None:
 
 
 def test_two_versions(real: Kernix, mine: str) -> None:
-    """Between versions, nothing is left without a cause."""
+    """Between versions, every change has a cause."""
     found = json.loads(real.run("config", "diff", "-f", mine, "linux_debian_6_1", "linux_debian_6_12", "--json").stdout)
 
     causes = {it["option"]: it["cause"] for it in found["changes"]}
@@ -56,16 +56,16 @@ def test_two_versions(real: Kernix, mine: str) -> None:
     assert "named MITIGATION_PAGE_TABLE_ISOLATION since 6.9" == causes["PAGE_TABLE_ISOLATION"]["text"]
 
 
-def test_two_files_with_the_kernel_that_they_are_for(real: Kernix, mine: str) -> None:
-    """Read by a kernel's Kconfig, files differ with causes; alone, in values."""
+def test_two_files_with_their_kernel(real: Kernix, mine: str) -> None:
+    """With a kernel's Kconfig, the changes between files have causes; alone, only values."""
     text = real.run("config", "-f", mine, "mine").stdout
     for name, value in {"old": "y", "new": "n"}.items():
         line = "CONFIG_INET=y" if value == "y" else "# CONFIG_INET is not set"
         (real.home / f"{name}.config").write_text(text.replace("CONFIG_INET=y", line))
 
     def found(*more: str) -> dict[str, str]:
-        said = json.loads(real.run("config", "diff", "-f", mine, "old.config", "new.config", "--json", *more).stdout)
-        return {it["option"]: it["cause"]["text"] for it in said["changes"]}
+        found = json.loads(real.run("config", "diff", "-f", mine, "old.config", "new.config", "--json", *more).stdout)
+        return {it["option"]: it["cause"]["text"] for it in found["changes"]}
 
     assert {"INET"} == found().keys()
     causes = found("--for", "kernels.linux_micro")
@@ -74,7 +74,7 @@ def test_two_files_with_the_kernel_that_they_are_for(real: Kernix, mine: str) ->
 
 
 def test_a_fix_holds(real: Kernix, mine: str) -> None:
-    """What `fix` prints, put into the definition, makes the request hold."""
+    """What `fix` prints, added to the definition, makes the request hold."""
     printed = real.run("config", "fix", "-f", mine, "bad").stdout
 
     file = real.define(
@@ -86,7 +86,7 @@ def test_a_fix_holds(real: Kernix, mine: str) -> None:
 
 
 def test_moving_to_another_version(real: Kernix, mine: str) -> None:
-    """A request that the other version calls otherwise is told with the edit, and with it all holds there."""
+    """A request for a renamed option is reported with the edit, after which everything holds."""
     found = json.loads(real.run("config", "upgrade", "-f", mine, "old", "--to", "linux_debian_6_12", "--json").stdout)
 
     (step,) = found["steps"]
@@ -99,8 +99,8 @@ class Terminal:
 
     def __init__(self, tmux: str, home: Kernix, command: str) -> None:
         """Run *command* in a terminal of the usual size."""
-        # A server of its own, at a socket of its own: one that is ending would take the next session down with it.
-        # The path of a socket has to be short, whatever the home's is.
+        # Its own server and socket: a server that is ending would take the next session down with it.
+        # The path of a socket must be short, even if the home's is not.
         self._place = tempfile.TemporaryDirectory(prefix="tmux-", dir="/tmp")
         self._tmux = (tmux, "-S", f"{self._place.name}/socket")
         environment = " ".join(f"{name}={shlex.quote(value)}" for name, value in home.environment.items())
@@ -115,13 +115,13 @@ class Terminal:
         return done.stdout
 
     def press(self, *keys: str) -> None:
-        """Press *keys*, each after the other has been seen."""
+        """Press *keys* one by one, with a pause after each."""
         for key in keys:
             self._run("send-keys", key)
             time.sleep(0.2)
 
     def wait(self, seen: Callable[[str], bool], seconds: float = 300) -> str:
-        """Return what is on the screen as soon as *seen* says so."""
+        """Return the screen as soon as *seen* accepts it."""
         end = time.monotonic() + seconds
         while not seen(screen := self._run("capture-pane", "-p")):
             assert time.monotonic() < end, screen
@@ -129,7 +129,7 @@ class Terminal:
         return screen
 
     def close(self) -> None:
-        """End all that runs in it."""
+        """End everything that runs in it."""
         subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
         self._place.cleanup()
 
@@ -149,11 +149,11 @@ def edit(real: Kernix) -> Iterator[Callable[..., Terminal]]:
 
 
 def test_an_edit_becomes_the_smallest_fragment(real: Kernix, edit: Callable[..., Terminal]) -> None:
-    """What was changed in menuconfig is printed as the one option of which all else follows."""
+    """A change in menuconfig is printed as the one option from which all others follow."""
     terminal = edit("linux_micro")
     terminal.wait(lambda screen: "Networking support" in screen and "<Select>" in screen)
     screen = ""
-    for _ in range(30):  # down to the line, whatever stands above it
+    for _ in range(30):  # down to the line, whatever is above it
         terminal.press("Down", "y")
         if "[*] Networking support" in (screen := terminal.wait(bool)):
             break
@@ -162,9 +162,9 @@ def test_an_edit_becomes_the_smallest_fragment(real: Kernix, edit: Callable[...,
     terminal.wait(lambda screen: "save your new configuration" in screen)
     terminal.press("Enter")
 
-    said = terminal.wait(lambda screen: "ended" in screen)
-    assert "ended 0" in said
-    printed = said[said.index("extra_config = {") : said.rindex("}") + 1]
+    screen = terminal.wait(lambda screen: "ended" in screen)
+    assert "ended 0" in screen
+    printed = screen[screen.index("extra_config = {") : screen.rindex("}") + 1]
     file = real.define(
         "config_edited.py", f"{printed}\nedited = kernels.linux_micro.override(extra_config=extra_config)\n"
     )
@@ -175,7 +175,7 @@ def test_an_edit_becomes_the_smallest_fragment(real: Kernix, edit: Callable[...,
 
 
 def test_leaving_the_editor(edit: Callable[..., Terminal]) -> None:
-    """Whoever changes nothing is told so."""
+    """Leaving the editor without a change is reported."""
     terminal = edit("--nconfig", "linux_micro")
     terminal.wait(lambda screen: "Networking support" in screen and "F9" in screen)
     terminal.press("F9")
@@ -200,7 +200,7 @@ again = attrs.evolve(
 
 
 def test_an_editor_is_compiled_once(real: Kernix) -> None:
-    """To make, the editors from the store are up to date: nothing is compiled again."""
+    """For make, the editors in the store are up to date: nothing is compiled again."""
     real.run("lock", "--add", "ncurses")
     file = real.define("editors.py", EDITORS)
     real.run("build", "-f", file, "again", "--no-link")

@@ -1,6 +1,6 @@
-"""What kernix makes of configurations is what the kernel's own makefile makes of them, to the byte.
+"""kernix resolves configurations exactly like the kernel's own makefile, byte for byte.
 
-The kernel's side runs in the whole tree, ours in the slice that kernix cuts of it; both with one toolchain.
+The kernel's side runs in the whole tree, ours in the slice that kernix takes from it; both use the same toolchain.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def lock(real: Kernix) -> Lock:
 
 
 def toolchain_for(system: str, lock: Lock) -> Toolchain:
-    """Return the machine's own compiler as if it were one for *system*: it answers Kconfig's questions, whatever it says."""
+    """Return the machine's own compiler as if it were one for *system*: Kconfig needs only its answers."""
     native = gcc_toolchain(lock, "x86_64-linux")
     machine = MACHINES[system]
     return attrs.evolve(native, arch=machine.arch, srcarch=machine.srcarch)
@@ -83,7 +83,7 @@ def version_of(attribute: str, lock: Lock) -> str:
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("attribute", TREES)
 def test_random_configurations(attribute: str, system: str, store: Store, lock: Lock) -> None:
-    """Options of every kind, values right and wrong, and names that nobody knows come out as from `make olddefconfig`."""
+    """Options of every kind, valid and invalid values, and unknown names resolve as with `make olddefconfig`."""
     toolchain, tree = toolchain_for(system, lock), tree_of(attribute, lock)
     sources = config_tree(tree)
     program = resolver(sources, toolchain, toolchain.make_flags)
@@ -115,7 +115,7 @@ def _options(config: str) -> set[str]:
 
 @pytest.mark.parametrize("attribute", TREES)
 def test_targets_of_the_slice(attribute: str, store: Store, lock: Lock) -> None:
-    """Configurations that make's targets give are the same in the slice as in the whole tree, for every architecture."""
+    """The targets of make give the same configurations in the slice as in the whole tree, for every architecture."""
     tree = tree_of(attribute, lock)
     native = gcc_toolchain(lock, "x86_64-linux")
     whole, part = (store.path(realise(store, targets(TARGETS, it, native))["out"]) for it in (tree, config_tree(tree)))
@@ -125,7 +125,7 @@ def test_targets_of_the_slice(attribute: str, store: Store, lock: Lock) -> None:
 
 @pytest.mark.parametrize("attribute", TREES)
 def test_requests_over_a_base(attribute: str, store: Store, lock: Lock) -> None:
-    """A kernel's configuration is what Kconfig makes of its base with the requests in their place, and repair sees the same."""
+    """A kernel's configuration is its base with the requests on top, resolved by Kconfig; repair sees the same."""
     toolchain = gcc_toolchain(lock, "x86_64-linux")
     tree = tree_of(attribute, lock)
     asked = {
@@ -152,8 +152,8 @@ def test_requests_over_a_base(attribute: str, store: Store, lock: Lock) -> None:
 
 
 @pytest.mark.parametrize("attribute", TREES)
-def test_modules_of_all_that_can_be(attribute: str, store: Store, lock: Lock) -> None:
-    """With `auto_modules` no tristate that can be a module is left, but for what is asked for; `prefer_builtin` keeps y."""
+def test_everything_becomes_a_module(attribute: str, store: Store, lock: Lock) -> None:
+    """With `auto_modules`, every tristate that can be a module is one, unless requested; `prefer_builtin` keeps y."""
     toolchain = gcc_toolchain(lock, "x86_64-linux")
     tree = tree_of(attribute, lock)
     counts = {}
@@ -172,8 +172,8 @@ def test_modules_of_all_that_can_be(attribute: str, store: Store, lock: Lock) ->
     assert counts[False] > counts[True] > 4000
 
 
-def test_a_probe_that_was_not_recorded_is_an_error(store: Store, lock: Lock, tmp_path: Path) -> None:
-    """Nothing is taken for an empty answer, and no compiler is asked in secret."""
+def test_an_unrecorded_probe_is_an_error(store: Store, lock: Lock, tmp_path: Path) -> None:
+    """A missing answer is not taken for an empty one, and no compiler is run silently."""
     toolchain = gcc_toolchain(lock, "x86_64-linux")
     sources = config_tree(tree_of(TREES[0], lock))
     program = resolver(sources, toolchain, toolchain.make_flags)

@@ -1,7 +1,7 @@
-"""The bundled fragments on real trees: whatever one asks for holds, on each series and architecture.
+"""The bundled fragments on real trees: all their requests hold, on each series and architecture.
 
-Each is resolved by the tree's own Kconfig, over the architecture's defconfig, and checked: a request
-that is not optional and does not hold fails.
+Each is resolved by the tree's own Kconfig, over the architecture's defconfig, and checked: a request that is not
+optional must hold.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.kernel
 
 SERIES = ("6.1", "6.12")
 SMALL = sorted(set(fragments.__all__) - {"common", "hardening"})
-"""The fragments that ask for all that they need, so that they hold on a configuration with nothing in it."""
+"""The fragments that request all their dependencies, so that they hold on an empty configuration."""
 
 DEFINITIONS = """
 from derivations.kconfig import fragments
@@ -45,7 +45,7 @@ quiet = common.override(
 
 @pytest.fixture(scope="module")
 def machine(real: Kernix) -> Kernix:
-    """Return kernix with a lock that has what compiles for arm64."""
+    """Return kernix with a lock that includes the toolchain for arm64."""
     if "gcc-aarch64" not in real.lock().sets:
         real.run("lock", "--add", "gcc-aarch64")
     return real
@@ -60,7 +60,7 @@ def defined(kernix: Kernix, series: str, system: str) -> str:
 @pytest.mark.parametrize("system", ["aarch64-linux", "x86_64-linux"])
 @pytest.mark.parametrize("series", SERIES)
 def test_every_fragment_holds(machine: Kernix, series: str, system: str) -> None:
-    """Over defconfig, each fragment alone and all of them together are what they ask for."""
+    """Over defconfig, each fragment holds, alone and with all others."""
     file = defined(machine, series, system)
     names = [f"on_defconfig_{name}" for name in fragments.__all__]
 
@@ -70,7 +70,7 @@ def test_every_fragment_holds(machine: Kernix, series: str, system: str) -> None
 
 @pytest.mark.parametrize("series", SERIES)
 def test_small_fragments_hold_on_nothing(machine: Kernix, series: str) -> None:
-    """Over tinyconfig, which has nearly nothing in it, all but the large fragments are what they ask for."""
+    """Over tinyconfig, which has almost nothing, all but the large fragments hold."""
     file = defined(machine, series, "x86_64-linux")
 
     built = machine.run("build", "-f", file, "--no-link", *(f"on_tinyconfig_{it}.configuration" for it in SMALL))
@@ -78,7 +78,7 @@ def test_small_fragments_hold_on_nothing(machine: Kernix, series: str) -> None:
 
 
 def test_enable_common_config(machine: Kernix) -> None:
-    """enable_common_config asks for the fragment `common`: the same .config comes of both."""
+    """enable_common_config requests the fragment `common`: both give the same .config."""
     file = defined(machine, "6.12", "x86_64-linux")
 
     texts = {machine.run("config", "-f", file, it).stdout for it in ("common", "on_defconfig_common")}
@@ -87,7 +87,7 @@ def test_enable_common_config(machine: Kernix) -> None:
 
 
 def test_the_common_configuration_gives_way(machine: Kernix) -> None:
-    """A user switches subsystems of the common configuration off, or chooses otherwise, without a word to the rest."""
+    """A user silently disables subsystems of the common configuration, or makes other choices."""
     file = defined(machine, "6.12", "x86_64-linux")
 
     lines = set(machine.run("config", "-f", file, "quiet").stdout.splitlines())
@@ -99,7 +99,7 @@ def test_the_common_configuration_gives_way(machine: Kernix) -> None:
 
 
 def test_hardening(machine: Kernix) -> None:
-    """What the hardening report asks for holds more rules; after the bundled fragment only what has a price, or needs more, is left."""
+    """The report's fragment satisfies more rules; after the bundled one, only rules with a price or further needs are left."""
     file = defined(machine, "6.12", "x86_64-linux")
 
     def verdicts(attribute: str) -> dict[str, dict[str, str]]:
@@ -116,7 +116,7 @@ def test_hardening(machine: Kernix) -> None:
 
 @pytest.mark.parametrize(("attribute", "words"), [("linux_debian_6_12", ["--strict"]), ("linux_micro", [])])
 def test_nothing_is_left_to_harden(attribute: str, words: list[str], machine: Kernix) -> None:
-    """What --fragment prints holds, and on the result of it there is nothing left to ask for."""
+    """The output of --fragment holds, and with it there is nothing left to request."""
     begin = f"before = kernels.{attribute}.override(extra_config=lambda old: ())\n"
     file = machine.define("harden.py", begin)
     pasted = machine.run("config", "hardening", "-f", file, "before", "--fragment", *words).stdout

@@ -1,4 +1,4 @@
-"""Repairs on real trees, from tinyconfig: each is resolved again, and nothing of it can be left out."""
+"""Repairs on real trees, from tinyconfig: each is resolved again, and nothing in it is superfluous."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GUIX: dict[str, Value] = dict.fromkeys(
     ("NET_9P", "NET_9P_VIRTIO", "VIRTIO_BLK", "VIRTIO_NET", "VIRTIO_PCI", "VIRTIO_BALLOON", "VIRTIO_MMIO", "FUSE_FS", "CIFS", "9P_FS"),
     MODULE,
 )  # fmt: skip
-"""%default-extra-linux-options of the guide, but for DEVPTS_MULTIPLE_INSTANCES, which is gone."""
+"""%default-extra-linux-options of the guide, without DEVPTS_MULTIPLE_INSTANCES, which was removed."""
 
 STATIC: dict[str, Value] = {
     **dict.fromkeys(
@@ -44,7 +44,7 @@ STATIC: dict[str, Value] = {
     ),
     "MODULES": NO,
 }  # fmt: skip
-"""The machine of stal/IX' guide, and what the guide says a kernel has: everything built in."""
+"""The machine of stal/IX' guide, and the options that the guide recommends, all built in."""
 
 
 @pytest.fixture(scope="module", params=["linux_debian_6_1", "linux_debian_6_12"])
@@ -54,7 +54,7 @@ def linux(request: pytest.FixtureRequest, real: Kernix) -> Iterator[Tree]:
 
 
 def repaired(linux: Tree, asked: dict[str, Value], *, alternatives: int = 0) -> Repair:
-    """Return the repair of what is *asked*, after a look at that it is one."""
+    """Return the repair of *asked*, after checking it."""
     found = repair(asked, linux.base, linux.model, linux.once, settle=linux.resolve, alternatives=alternatives)
     left = {name: value for name, value in asked.items() if name not in {it.option for it in found.unsolved}}
     for way in (found.best, *found.alternatives):
@@ -67,7 +67,7 @@ def repaired(linux: Tree, asked: dict[str, Value], *, alternatives: int = 0) -> 
 
 
 def hold(linux: Tree, asked: dict[str, Value], requests: dict[str, Value]) -> bool:
-    """Return whether all that is *asked* holds with *requests*."""
+    """Return whether all of *asked* hold with *requests*."""
     values = linux.values(requests)
     return all(holds(value, linux.model[name], values[name]) for name, value in asked.items())
 
@@ -103,7 +103,7 @@ def test_repairs(asked: dict[str, Value], first: str, second: str, linux: Tree) 
 
 
 def test_the_driver_that_people_have(linux: Tree) -> None:
-    """VIRTIO, which has no prompt, comes with the PCI driver, not with that of a remote processor."""
+    """VIRTIO, which has no prompt, comes with the PCI driver, not with the one for remote processors."""
     found = repaired(linux, {"VIRTIO_NET": MODULE}, alternatives=2)
 
     assert {"MODULES", "NET", "NETDEVICES", "PCI", "VIRTIO_MENU", "VIRTIO_PCI"} == found.best.options.keys()
@@ -115,17 +115,17 @@ def test_the_driver_that_people_have(linux: Tree) -> None:
     ("asked", "reason"),
     [
         pytest.param({"VIRTIO_NET": MODULE, "MODULES": NO}, "MODULES is requested as n", id="contradiction"),
-        pytest.param({"RUST": YES}, "RUST_IS_AVAILABLE cannot be switched on: the compiler", id="toolchain"),
-        pytest.param({"NOSUCHOPTION": YES}, "defines it", id="unknown"),
+        pytest.param({"RUST": YES}, "RUST_IS_AVAILABLE cannot be enabled: the toolchain", id="toolchain"),
+        pytest.param({"NOSUCHOPTION": YES}, "has no such option", id="unknown"),
         pytest.param({"KGDB": MODULE}, "it is a bool, never a module", id="invalid"),
         pytest.param({"PRINTK": YES, "LOG_BUF_SHIFT": 99}, "its range is 12 to 25", id="range"),
-        pytest.param({"ARM64_PAN": YES}, "x86_64 does not have it", id="architecture"),
+        pytest.param({"ARM64_PAN": YES}, "not available on x86_64", id="architecture"),
         pytest.param({"SATA_GEMINI": YES}, "COMPILE_TEST must not be enabled", id="only-to-test-compilers"),
         pytest.param({"PREEMPT_NONE": YES, "PREEMPT": YES}, "of the same choice, is requested too", id="choice"),
     ],
 )
 def test_no_repair(asked: dict[str, Value], reason: str, linux: Tree) -> None:
-    """Where nothing makes a request hold it is said why."""
+    """If nothing makes a request hold, the reason is given."""
     found = repaired(linux, asked)
 
     assert {} == found.best.options
@@ -133,7 +133,7 @@ def test_no_repair(asked: dict[str, Value], reason: str, linux: Tree) -> None:
 
 
 def test_a_whole_machine(linux: Tree) -> None:
-    """Two dozen requests of a kernel without modules are all made to hold by few further options."""
+    """Two dozen requests for a kernel without modules are made to hold by few further options."""
     found = repaired(linux, STATIC)
 
     assert () == found.unsolved
@@ -141,8 +141,8 @@ def test_a_whole_machine(linux: Tree) -> None:
     assert "EXPERT" not in found.best.options
 
 
-def test_whatever_can_be_switched_on(linux: Tree) -> None:
-    """Of the options that allyesconfig has without COMPILE_TEST, any can be had from tinyconfig."""
+def test_everything_that_can_be_enabled(linux: Tree) -> None:
+    """Every option that allyesconfig has without COMPILE_TEST can be enabled from tinyconfig."""
     full = linux.resolve(compose(linux.everything, {"COMPILE_TEST": NO}, linux.model))
     tiny = linux.values({})
     able = [
@@ -156,8 +156,8 @@ def test_whatever_can_be_switched_on(linux: Tree) -> None:
         assert () == repaired(linux, {name: wanted}).unsolved, name
 
 
-def test_whatever_is_on_behind_a_prompt_that_is_not_shown(linux: Tree) -> None:
-    """Of the options that are on by default and whose prompt is not shown, each can be had off, or it is proven that not."""
+def test_everything_on_behind_a_hidden_prompt(linux: Tree) -> None:
+    """Every option that is on by default with a hidden prompt can be disabled, or that is proven impossible."""
     default = linux.resolve("")
     hidden = [
         name
@@ -181,7 +181,7 @@ def test_whatever_is_on_behind_a_prompt_that_is_not_shown(linux: Tree) -> None:
 
 @pytest.mark.parametrize("name", ["VIDEO_MT9M001", "VIDEO_THS7303", "SND_SOC_SOF_DEBUG"])
 def test_what_check_proposes(name: str, linux: Tree) -> None:
-    """What an account proposes is enough, though what it takes is seen only once a part of it is set."""
+    """An account's proposal is complete, even if a need shows only after part of it is set."""
     wanted = MODULE if linux.model[name].type == "tristate" else YES
     accounts = linux.accounts({name: wanted}).values()
     (found,) = proven(accounts, linux.base, linux.model, linux.once, settle=linux.resolve)

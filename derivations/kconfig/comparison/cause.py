@@ -1,8 +1,8 @@
-"""Why an option has another value in one configuration than in another: the nearest reason, not the last.
+"""Why an option differs between two configurations: the direct cause, not the root.
 
-Everything is read off the two tables of values and, where they are known, off what Kconfig says about the
-option in the two versions of Linux. A file alone has neither requests nor a Kconfig: what is not known about a
-configuration is no reason.
+The causes come from the two tables of values and, where available, from the option's Kconfig in the two versions of
+Linux. A plain file has neither requests nor a Kconfig; what is unknown about a configuration is never given as a
+cause.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Kind(enum.StrEnum):
-    """What a change comes from; in the order in which a person wants to hear of them."""
+    """The kind of a cause, in the order of a report."""
 
     ASKED = "asked"
     DROPPED = "dropped"
@@ -56,19 +56,19 @@ TITLES: Mapping[Kind, str] = {
     Kind.CHOICE: "by choices",
     Kind.UNKNOWN: "other changes",
 }
-"""What the roots of each kind are called together."""
+"""The headings of the root changes of each kind."""
 
 
 @attrs.frozen(kw_only=True)
 class Cause:
-    """What is nearest to a change.
+    """The direct cause of a change.
 
     Attributes:
-        kind: What it is.
-        text: It, for people, in a few words.
-        options: The options whose own changes brought this one about; none where this is the root.
-        fragment: The fragment that asks, or asked.
-        place: Where that fragment says so.
+        kind: Its kind.
+        text: A few words for people.
+        options: The options whose changes caused this one; empty if this is the root.
+        fragment: The fragment with the request, now or before.
+        place: The place of the request in that fragment.
     """
 
     kind: Kind
@@ -80,13 +80,13 @@ class Cause:
 
 @attrs.frozen
 class Causes:
-    """Finds what the changes between two configurations come from."""
+    """Finds the causes of the changes between two configurations."""
 
     old: Side
     new: Side
 
     def find(self, option: str) -> Cause:
-        """Return what is nearest to the change of *option*."""
+        """Return the direct cause of the change of *option*."""
         for attempt in (
             *(self._asked, self._other_base, self._version, self._selected, self._depends, self._choice),
             *(self._implied, self._default, self._range, self._same_base, self._one_base, self._prompt),
@@ -102,7 +102,7 @@ class Causes:
         return Cause(kind=Kind.UNKNOWN, text="the toolchain, or the order in which Kconfig evaluates options")
 
     def _asked(self, option: str) -> Cause | None:
-        """Return who asks for the new value, or asked for the old one."""
+        """Return the request for the new value, or the dropped one for the old value."""
         before, after = self.old.requests.get(option), self.new.requests.get(option)
         if after is not None and self.new.has(option, after.value):
             if before is not None and before.value == after.value:
@@ -119,7 +119,7 @@ class Causes:
         return self._base(option)
 
     def _base(self, option: str) -> Cause | None:
-        """Return the base if it brings both values; a base has consequences in it, so it is the whole of them."""
+        """Return the base, if both bases set the values; a base includes consequences, so it explains them all."""
         if not self.old.base_name or not self.new.base_name:
             return None
         before, after = self.old.base.get(option), self.new.base.get(option)
@@ -130,7 +130,7 @@ class Causes:
         return Cause(kind=Kind.BASE, text=f"{self.new.base_name} instead of {self.old.base_name}")
 
     def _one_base(self, option: str) -> Cause | None:
-        """Return the base that says what the option is, or was, where the other one does not say that."""
+        """Return the base that sets the new value, or set the old one, if the other base does not."""
         before, after = self.old.base.get(option), self.new.base.get(option)
         if before == after:
             return None
@@ -141,12 +141,12 @@ class Causes:
         return None
 
     def _other_name(self) -> str:
-        """Return what the new base is called beside the old one."""
+        """Return the name of the new base, distinct from the old one."""
         same = self.old.base_name == self.new.base_name
-        return f"that of {self.new.name}" if same else self.new.base_name or self.new.name
+        return f"the one of {self.new.name}" if same else self.new.base_name or self.new.name
 
     def _version(self, option: str) -> Cause | None:
-        """Return whether only one of the versions has *option*."""
+        """Return that only one of the versions has *option*; None if both do."""
         if self.new.model is not None and self.new.lacks(option) and not self.old.lacks(option):
             known = changed(option, self.new.model)
             if known is not None and known.new:
@@ -159,7 +159,7 @@ class Causes:
         return None
 
     def _why_on(self, option: str) -> str:
-        """Return what gives a new *option* its value."""
+        """Return what sets the value of a new *option*."""
         symbol = self.new.symbol(option)
         if symbol is None:
             return ""
@@ -169,7 +169,7 @@ class Causes:
         return _default(symbol, values)
 
     def _selected(self, option: str) -> Cause | None:
-        """Return what selects it now and did not before, or the other way round."""
+        """Return what selects it now and did not before, or vice versa."""
         before, after = (it.symbol(option) for it in (self.old, self.new))
         low, high = self.old.level(option), self.new.level(option)
         was = evaluate(before.selected_by, self.old.values) if before is not None else Level.N
@@ -183,7 +183,7 @@ class Causes:
         return None
 
     def _depends(self, option: str) -> Cause | None:
-        """Return what it depends on that was not there before, or is not there any more."""
+        """Return the dependencies that are met now and were not before, or vice versa."""
         before, after = (it.symbol(option) for it in (self.old, self.new))
         if before is None or after is None:
             return None
@@ -196,7 +196,7 @@ class Causes:
         return None
 
     def _choice(self, option: str) -> Cause | None:
-        """Return the member of its choice that was chosen instead of it, or that it was chosen instead of."""
+        """Return the member of its choice that replaced it, or that it replaced."""
         symbol = self.new.symbol(option) or self.old.symbol(option)
         model = self.new.model or self.old.model
         if symbol is None or symbol.choice is None or model is None or symbol.choice not in model.choices:
@@ -217,7 +217,7 @@ class Causes:
         return None
 
     def _chosen(self, option: str) -> Cause | None:
-        """Return why a choice falls on *option* by itself."""
+        """Return why a choice chooses *option* by default."""
         symbol = self.new.symbol(option)
         if symbol is None or symbol.choice is None or self.new.model is None:
             return None
@@ -229,7 +229,7 @@ class Causes:
         return None
 
     def _implied(self, option: str) -> Cause | None:
-        """Return what suggests it now and did not before, or the other way round."""
+        """Return what implies it now and did not before, or vice versa."""
         rises = self.new.level(option) > self.old.level(option)
         side = self.new if rises else self.old
         symbol = side.symbol(option)
@@ -242,7 +242,7 @@ class Causes:
         return None
 
     def _default(self, option: str) -> Cause | None:
-        """Return what its default has to do with it: written differently, or of options that changed."""
+        """Return its default, if that is written differently or refers to options that changed."""
         before, after = (it.symbol(option) for it in (self.old, self.new))
         if before is None or after is None:
             return None
@@ -254,7 +254,7 @@ class Causes:
         return Cause(kind=Kind.DEFAULT, text=now or "no default", options=moved) if moved else None
 
     def _range(self, option: str) -> Cause | None:
-        """Return the range if the new value is one of its ends."""
+        """Return the range, if the new value is one of its ends."""
         symbol = self.new.symbol(option)
         for it in symbol.ranges if symbol is not None else ():
             if self.new.value(option) in {show(it.low), show(it.high)} and evaluate(it.condition, self.new.values):
@@ -277,18 +277,18 @@ class Causes:
         return Cause(kind=Kind.DEFAULT, text=text, options=moved)
 
     def _definition(self, option: str) -> Cause | None:
-        """Return that what it depends on is written differently."""
+        """Return its dependencies, if they are written differently."""
         before, after = (it.symbol(option) for it in (self.old, self.new))
         if before is None or after is None or before.depends == after.depends:
             return None
         return self._by(Kind.DEPENDS, option, after.depends, "depends on")
 
     def _by(self, kind: Kind, option: str, expression: Expr, words: str) -> Cause:
-        """Return *kind* of the options in *expression* that changed; of its text if the versions differ in that alone."""
+        """Return a cause of *kind*: the changed options in *expression*, or its text if only that changed."""
         if moved := self._moved(expression, option):
-            if kind is Kind.SELECTED:  # what selects stands first, behind it the conditions
+            if kind is Kind.SELECTED:  # the selector comes first, then its conditions
                 return Cause(kind=kind, text=words, options=moved)
-            # What an option says itself stands behind what the menus around it say: it is nearer.
+            # An option's own dependencies come after those of its menus, and are closer.
             nearest = moved[::-1]
             return Cause(kind=kind, text=f"{words} {', '.join(nearest)}", options=nearest)
         if kind is Kind.SELECTED:
@@ -296,7 +296,7 @@ class Causes:
         return Cause(kind=Kind.DEFINITION, text=f"{words} {show(expression)} since {self.new.version}")
 
     def _moved(self, expression: Expr, option: str) -> tuple[str, ...]:
-        """Return the options in *expression* that make it worth something else than before, *option* itself left out."""
+        """Return the options in *expression*, except *option*, that change its value."""
         names = [
             name
             for leaf in _leaves(expression)
@@ -325,7 +325,7 @@ def _terms(expression: Expr) -> tuple[Expr, ...]:
 
 
 def _first(expression: Expr) -> str:
-    """Return what comes first in *expression*: what selects, in the terms of what an option is selected by."""
+    """Return the first option in *expression*; in a term of `selected_by` that is the selector."""
     return next(iter(refs(expression)), show(expression))
 
 
@@ -347,7 +347,7 @@ def _can_be_asked(symbol: Symbol, values: Values) -> bool:
 
 
 def _default(symbol: Symbol, values: Values) -> str:
-    """Return the default of *symbol* that counts, as Kconfig writes it; empty if there is none."""
+    """Return the default of *symbol* that applies, as Kconfig writes it; empty if there is none."""
     for it in symbol.defaults:
         if evaluate(it.condition, values) > Level.N:
             return f"default {show(it.value)}" + ("" if it.condition == Const("y") else f" if {show(it.condition)}")

@@ -1,9 +1,8 @@
-"""How two configurations differ, and what each change comes from.
+"""How two configurations differ, and the cause of each change.
 
-An option changes because somebody asks for something else, because the base says something else, because its
-version of Linux defines it differently, or because another option changed: one that selects it, that it depends
-on, that its default looks at, or that stands in the same choice. Followed from change to change, that leads to
-a root, which a person can decide about.
+An option changes because a request changed, because the base changed, because the version of Linux defines it
+differently, or because another option changed: one that selects it, that it depends on, that its default refers to,
+or that belongs to the same choice. Following the causes leads to a root, which a person can decide about.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class OptionChange:
-    """An option that has another value.
+    """An option whose value differs.
 
     Attributes:
         option: Its name.
         old: Its value before, `absent` if it had none.
         new: Its value now.
-        cause: What is nearest to the change.
-        prompt: What a person is asked; empty if nobody is.
-        menus: The menus that the prompt stands in, from the top.
+        cause: The direct cause of the change.
+        prompt: Its prompt; empty if it has none.
+        menus: The menus of the prompt, from the top.
         defined: Where the option is defined.
     """
 
@@ -50,8 +49,8 @@ class Difference:
     """Every change from one configuration to another.
 
     Attributes:
-        old: The one.
-        new: The other.
+        old: The first configuration.
+        new: The second one.
         changes: The options that differ, in order of their names.
     """
 
@@ -60,7 +59,7 @@ class Difference:
     changes: FrozenMap[OptionChange]
 
     def chain(self, option: str) -> tuple[OptionChange, ...]:
-        """Return the change of *option*, what brought it about, and so on to the root."""
+        """Return the change of *option*, the change that caused it, and so on to the root."""
         found = [self.changes[option]]
         seen = {option}
         while (parent := self._parent(found[-1])) is not None and parent.option not in seen:
@@ -69,9 +68,9 @@ class Difference:
         return tuple(found)
 
     def followers(self) -> dict[str, list[OptionChange]]:
-        """Return by option the changes that it brought about; those of no other option, by the empty name.
+        """Return the changes that each option caused, by option; root changes have the empty name.
 
-        Whatever leads in a circle is taken for a root where the circle is entered first.
+        The first change of a cycle counts as a root.
         """
         found: dict[str, list[OptionChange]] = {"": []}
         placed: set[str] = set()
@@ -89,7 +88,7 @@ class Difference:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as data."""
+        """Return the difference as JSON data."""
         return {
             "old": _about(self.old),
             "new": _about(self.new),
@@ -104,14 +103,14 @@ class Difference:
 
 
 def difference(old: Side, new: Side) -> Difference:
-    """Return what differs from *old* to *new*; an option that is n and one that is not there are the same."""
+    """Return the difference from *old* to *new*; n and an absent option are the same."""
     causes = Causes(old, new)
     names = [it for it in old.values.changed(new.values) if not it.startswith("@") and old.value(it) != new.value(it)]
     return Difference(old=old, new=new, changes=FrozenMap({it: change_of(causes, it) for it in names}))
 
 
 def change_of(causes: Causes, option: str) -> OptionChange:
-    """Return how *option* changes, and what that comes from."""
+    """Return the change of *option*, and its cause."""
     old, new = causes.old, causes.new
     symbol = new.symbol(option) or old.symbol(option)
     prompt = symbol.prompts[0] if symbol is not None and symbol.prompts else None

@@ -1,7 +1,7 @@
-"""What a person changed in an editor, as the least that has to be asked for to get the same.
+"""The changes made in an editor, as the fewest requests with the same result.
 
-An editor leaves a whole `.config` in which most changes are consequences of a few. Which, only a resolution
-tells: so sets of requests are tried until none can be left out (QuickXplain: U. Junker, "Preferred explanations
+An editor leaves a whole `.config` in which most changes follow from a few. Only resolving tells which: so sets of
+requests are tried until none can be left out (QuickXplain: U. Junker, "Preferred explanations
 and relaxations for over-constrained problems", AAAI 2004), which takes about k · log(n / k) resolutions for k
 requests among n changes.
 """
@@ -26,9 +26,9 @@ T = TypeVar("T")
 
 
 def settable(found: Difference, model: Model, after: Values) -> FrozenMap[Value]:
-    """Return the changes of *found* that a person could have made: options with a prompt that is shown *after* or was.
+    """Return the changes of *found* that a person could have made: those of options with a prompt.
 
-    The values are those after the changes.
+    The values are those *after* the changes.
     """
     return FrozenMap(
         {name: asked(model[name], after) for name in found.changes if name in model and model[name].prompts}
@@ -36,7 +36,7 @@ def settable(found: Difference, model: Model, after: Values) -> FrozenMap[Value]
 
 
 def asked(symbol: Symbol, values: Values) -> Value:
-    """Return the request for what *symbol* is among *values*."""
+    """Return the value of *symbol* in *values*, as a request."""
     text = values[symbol.name].value
     if symbol.type in {"bool", "tristate"}:
         return Tristate(text)
@@ -46,14 +46,14 @@ def asked(symbol: Symbol, values: Values) -> Value:
 
 
 def by_cause(found: Difference) -> list[str]:
-    """Return the options that changed, those first that brought others about."""
+    """Return the changed options, causes before effects."""
     return sorted(found.changes, key=lambda it: (len(found.chain(it)), it))
 
 
 def minimal(candidates: Sequence[T], enough: Callable[[Sequence[T]], bool]) -> list[T]:
-    """Return a part of *candidates* that is *enough*, and is not if any one is left out; earlier ones are preferred.
+    """Return a minimal part of *candidates* that is *enough*, preferring earlier ones.
 
-    All of *candidates* must be enough. Should less be enough where more is not, what is returned is still enough.
+    All of *candidates* must be enough. Even if *enough* is not monotonic, the result is enough.
     """
 
     def needed(given: list[T], changed: bool, rest: list[T]) -> list[T]:

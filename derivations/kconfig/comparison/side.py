@@ -1,4 +1,4 @@
-"""A configuration, and what is known of how it came to be: one side of a comparison."""
+"""One side of a comparison: a configuration, and what is known about its origin."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Side:
-    """A configuration, and what is known of how it came to be.
+    """A configuration, and what is known about its origin.
 
     Attributes:
-        name: What the user calls it.
+        name: The user's name for it.
         values: The value of every option.
-        version: The version of Linux that it is for, empty if that is not known.
-        arch: The directory below `arch/` of what it is for, empty if that is not known.
+        version: Its version of Linux; empty if unknown.
+        arch: Its directory below `arch/`; empty if unknown.
         model: That version's Kconfig.
-        requests: What is asked for.
-        base_name: What it begins with, such as `tinyconfig`.
-        base: The options that this sets.
+        requests: The requests.
+        base_name: Its base, such as `tinyconfig`.
+        base: The options that the base sets.
     """
 
     name: str
@@ -44,14 +44,14 @@ class Side:
     base: Mapping[str, object] = attrs.field(factory=FrozenMap)
 
     def value(self, option: str) -> str | None:
-        """Return the value of *option*; None where the `.config` has no line for it that says more than n."""
+        """Return the value of *option*; None if it is n or has no line in the `.config`."""
         state = self.values.get(option)
         if state is None or state.value == "n" or not state.written:
             return None
         return state.value
 
     def shown(self, option: str) -> str:
-        """Return the value of *option* for people."""
+        """Return the value of *option* as text for people."""
         value = self.value(option)
         if value is not None:
             return value or '""'
@@ -59,29 +59,29 @@ class Side:
         return "n" if state is not None and state.value == "n" else "absent"
 
     def symbol(self, option: str) -> Symbol | None:
-        """Return what Kconfig says about *option*, if it is known and there is such an option."""
+        """Return the symbol of *option*; None if there is none or the model is unknown."""
         return self.model.get(option) if self.model is not None else None
 
     def lacks(self, option: str) -> bool:
-        """Return whether this version is known to have no *option*."""
+        """Return whether this version is known to lack *option*."""
         return self.model is not None and option not in self.model
 
     def level(self, option: str) -> Level:
-        """Return the value of *option* as a level; what is no tristate counts as n."""
+        """Return the value of *option* as a level; strings and numbers count as n."""
         return _level(self.value(option))
 
     def needed(self, option: str) -> Level:
-        """Return what its dependencies must be worth for *option* to have its value."""
+        """Return the level that the dependencies of *option* need for it to have its value."""
         value = self.value(option)
-        return Level.N if value is None else _level(value) or Level.M  # for a number or a text, anything but n
+        return Level.N if value is None else _level(value) or Level.M  # for a number or a string, anything but n
 
     def allowed(self, symbol: Symbol) -> Level:
-        """Return how much the dependencies of *symbol* allow: what is no tristate is either allowed or not."""
+        """Return the level that the dependencies of *symbol* allow: y or n, unless it is a tristate."""
         found = evaluate(symbol.depends, self.values)
         return Level.Y if found > Level.N and symbol.type != "tristate" else found
 
     def has(self, option: str, wanted: object) -> bool:
-        """Return whether the value of *option*, as Kconfig has it, is what was *wanted*."""
+        """Return whether the value of *option* is what was *wanted*."""
         value = self.value(option)
         if wanted is None or isinstance(wanted, Unset):
             return value is None

@@ -1,8 +1,8 @@
-"""What another version of Linux does to a definition: to what it asks for, and to what it leaves open.
+"""What another version of Linux changes about a definition: its requests, and what it leaves open.
 
-The requests are those of the definition, resolved by both versions' own Kconfig. For each that does not come
-through, the edit is given, as far as one is known: the option that replaces it, or the further options that let
-it hold. An edit in which a name changes can be written so that it serves both versions (`when_older`).
+The requests of the definition are resolved by both versions' own Kconfig. Each that no longer holds gets an edit, if one
+is known: the option that replaces it, or the further options that make it hold. An edit that renames an option can be
+written to work for both versions (`when_older`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Fate(enum.StrEnum):
-    """What the other version does to a request."""
+    """The effect of the other version on a request."""
 
     RENAMED = "renamed"
     VANISHED = "vanished"
@@ -45,16 +45,16 @@ class Fate(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class UpgradeStep:
-    """A request that does not come through as it is.
+    """A request that must change.
 
     Attributes:
-        option: What is asked for.
-        request: To be what, and by whom.
+        option: The option.
+        request: The request, with its origin.
         fate: What happens to it.
-        text: That, for people.
-        since: The version that did it, where that is known.
-        drop: Whether the request is to go.
-        add: What to ask for, besides or instead.
+        text: The same, for people.
+        since: The version with the change, if known.
+        drop: Whether to remove the request.
+        add: The requests to add.
     """
 
     option: str
@@ -66,13 +66,13 @@ class UpgradeStep:
     add: FrozenMap[Value] = attrs.field(factory=FrozenMap)
 
     def edit(self) -> Iterator[tuple[str, str]]:
-        """Yield the lines of Python to take out (`-`) and to put in (`+`)."""
+        """Yield the lines of Python to remove (`-`) and to add (`+`)."""
         if self.drop:
             yield from (("-", it) for it in rows({self.option: self.request}))
         yield from (("+", it) for it in rows(self.add))
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as data."""
+        """Return the step as JSON data."""
         return {
             "option": self.option,
             "value": None if isinstance(self.request.value, Unset) else written(self.request.value),
@@ -93,7 +93,7 @@ def rows(options: Mapping[str, Any]) -> list[str]:
 
 @attrs.frozen(kw_only=True)
 class Redefined:
-    """An option that means something else in the other version, though nobody asks for it."""
+    """An option without a request whose meaning differs in the other version."""
 
     option: str
     what: str
@@ -103,14 +103,14 @@ class Redefined:
 
 @attrs.frozen(kw_only=True)
 class Upgrade:
-    """What the other version does.
+    """The effect of moving to the other version.
 
     Attributes:
-        difference: Everything that becomes different.
-        requests: How many options are asked for.
-        steps: The requests that do not come through.
-        added: New options that a person is asked about, with their defaults.
-        removed: Options that a person was asked about and that were set, and are gone.
+        difference: All changed options.
+        requests: The number of requested options.
+        steps: The requests that must change.
+        added: New options with a visible prompt, with their defaults.
+        removed: Removed options that had a prompt and were set.
         redefined: Options with another type, or in another choice.
     """
 
@@ -123,12 +123,12 @@ class Upgrade:
 
     @property
     def defaults(self) -> tuple[OptionChange, ...]:
-        """Return the options that become something else by themselves, because Kconfig says otherwise."""
+        """Return the options that change on their own, because Kconfig or the base changed."""
         kinds = {Kind.DEFAULT, Kind.DEFINITION, Kind.BASE}
         return tuple(it for it in self.difference.changes.values() if it.cause.kind in kinds and not it.cause.options)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as data."""
+        """Return the upgrade as JSON data."""
         found = self.difference.to_json()
         return {
             "old": found["old"],
@@ -143,12 +143,12 @@ class Upgrade:
 
 
 def upgrade(difference: Difference, accounts: Iterable[Account], repairs: Mapping[str, Mapping[str, Value]]) -> Upgrade:
-    """Return what the way of *difference* does to a definition.
+    """Return the effect of another version on a definition.
 
     Args:
         difference: From the definition in its own version to the same one in the other.
-        accounts: What becomes of its requests in the other version.
-        repairs: Further options that were found to let a request hold, by its option.
+        accounts: The accounts of its requests in the other version.
+        repairs: Further options that make a request hold, by its option.
 
     The models of both versions must be known.
     """
@@ -173,7 +173,7 @@ def _model(side: Side) -> Model:
 
 
 def _step(account: Account, old: Model, new: Model, repair: Mapping[str, Value]) -> UpgradeStep | None:
-    """Return what happens to a request, None if nothing that matters does."""
+    """Return the step for a request; None if it needs none."""
     name, gone = account.option, account.option not in new
     if (not gone and account.holds) or (gone and name not in old and account.request.optional):
         return None
@@ -193,7 +193,7 @@ def _step(account: Account, old: Model, new: Model, repair: Mapping[str, Value])
 
 
 def _without(account: Account, new: Model, step: Callable[..., UpgradeStep]) -> UpgradeStep:
-    """Return what happens to a request for an option that *new* does not have."""
+    """Return the step for a request for an option that *new* does not have."""
     known = changed(account.option, new)
     since = known.since if known is not None else ""
     heirs = [it for it in (known.new if known is not None else ()) if it in new]
@@ -206,7 +206,7 @@ def _without(account: Account, new: Model, step: Callable[..., UpgradeStep]) -> 
 
 
 def _added(difference: Difference) -> Iterator[OptionChange]:
-    """Yield the options that the old version does not know and that a person can set now."""
+    """Yield the options that the old version lacks and that can be set now."""
     old, new = _model(difference.old), _model(difference.new)
     causes = Causes(difference.old, difference.new)
     for name in new.names:
@@ -215,7 +215,7 @@ def _added(difference: Difference) -> Iterator[OptionChange]:
 
 
 def _redefined(difference: Difference) -> Iterator[Redefined]:
-    """Yield the options that a person could set, in either version, whose type, prompt or choice is another one."""
+    """Yield the options that can be set in either version and whose type, prompt or choice differs."""
     old, new = _model(difference.old), _model(difference.new)
     for name in new.names:
         if name not in old or not (difference.old.values[name].visible or difference.new.values[name].visible):

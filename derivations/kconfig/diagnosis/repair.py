@@ -83,7 +83,7 @@ class Unsolved:
         option: The option.
         value: The requested value.
         reasons: The obstacles, each a clause.
-        proven: Whether the search was exhaustive (`reachable`), which proves that there is no way.
+        proven: Whether the search was exhaustive (`reachable`), which proves that no way exists.
     """
 
     option: str

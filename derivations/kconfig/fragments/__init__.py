@@ -1,9 +1,8 @@
-"""The fragments that come with kernix: what is asked for together, each group with where it is from.
+"""The bundled fragments: requests that belong together, with the source of each group.
 
-Every request here has the priority of a default, so what a user asks for plainly holds over it
-without a word, and no two fragments contradict each other. A request that is not optional holds
-on the architecture's defconfig with nothing but its own fragment: what it depends on is asked
-for beside it.
+Every request here has default priority, so a user's plain request silently overrides it, and no two
+fragments conflict. A request that is not optional holds on the architecture's defconfig with nothing
+but its own fragment, which also requests its dependencies.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the bundled fragments are asked for: defaults, and binding only where they have been tried."""
+"""The conditions of the bundled fragments: binding only for kernels on which they were tested."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ if TYPE_CHECKING:
 
 
 TRIED = Condition.between("6.1", "6.13") & Condition.on(("arm64", "x86_64"))
-"""Kernels on which every request has been resolved: trees of 6.1 and of 6.12."""
+"""The kernels for which every request was resolved: trees of 6.1 and 6.12."""
 
 
 def tried(fragment: Fragment) -> Fragment:
-    """Return *fragment* with its requests optional in kernels that are not `TRIED`.
+    """Return *fragment* with its requests optional for kernels outside `TRIED`.
 
-    There an option may have another name, or need another one beside it: that is reported, but
-    no reason to have no kernel.
+    There an option may have another name, or need another one: that is reported, but does not fail the build.
     """
     return Fragment(fragment.name, fragment.options, description=fragment.description, binding=TRIED)
 
 
 def only_on(arch: str, options: Mapping[str, Asked]) -> dict[str, Asked]:
-    """Return *options*, each asked for on *arch*, Kbuild's ARCH, and nowhere else."""
+    """Return *options*, each requested only on *arch*, Kbuild's ARCH."""
     return {option: when_arch(arch, value) for option, value in options.items()}

@@ -1,7 +1,7 @@
-"""What to ask of a kernel so that every rule of hardening holds that can: found by its own Kconfig, to the end.
+"""The requests that satisfy every hardening rule that can hold, confirmed by the kernel's own Kconfig.
 
-What is asked for lets other rules apply, and needs further options. So it is resolved, completed by what it needs
-(`repair`), and compared with the rules again, until no rule is left that is not held and could be.
+Requests make other rules apply, and need further options. So they are resolved, completed with what they need
+(`repair`), and compared with the rules again, until every rule that can hold does.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _ROUNDS = 8
 
 @attrs.frozen
 class Hardened:
-    """What to ask for.
+    """The requests that satisfy the rules.
 
     Attributes:
-        asked: What the rules want, by option.
-        besides: What that needs.
-        left_out: The options that rules want and that cannot be asked for, each with the reason, a clause.
+        asked: The values that the rules want, by option.
+        besides: The options that these need.
+        left_out: The options that rules want but cannot have, each with the reason, a clause.
     """
 
     asked: Mapping[str, Value]
@@ -51,7 +51,7 @@ class Hardened:
 
 
 def verdicts(model: Model, values: Values) -> tuple[Verdict, ...]:
-    """Return how *values* stand to every rule; what no configuration of the *model* can hold does not apply."""
+    """Return the verdicts of all rules on *values*; a rule that no configuration of *model* can satisfy does not apply."""
     known = {name: value_of(symbol, values) for name, symbol in model.items() if _is_set(name, values)}
     reach = Reach(model, values, {})
     return report(known, Version.parse(model.version), model.arch, options=model, reach=reach)
@@ -60,9 +60,9 @@ def verdicts(model: Model, values: Values) -> tuple[Verdict, ...]:
 def hardened(
     requests: Mapping[str, Request], base: str, model: Model, resolve: Evaluate, settle: Evaluate, *, strict: bool
 ) -> Hardened:
-    """Return what to ask for above the `.config` text *base* and the *requests* that count, so that all rules hold.
+    """Return what to request on top of the `.config` text *base* and the winning *requests*, so that all rules hold.
 
-    With *strict* also what takes something away from users.
+    With *strict*, rules that take features away from users are included.
     """
     fixed = {
         name: wanted_by(it)
@@ -91,13 +91,13 @@ def hardened(
 
 
 def _values(missed: Fragment, asked: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the values that *missed* asks for, but for what is *asked* already."""
+    """Return the values that *missed* requests, except those *asked* already."""
     found = {name: clauses[-1].request.value for name, clauses in missed.options.items() if name not in asked}
     return {name: value for name, value in found.items() if not isinstance(value, Unset)}
 
 
 def _held(fixed: Mapping[str, Value], values: Values, model: Model) -> dict[str, Value]:
-    """Return those of the requests *fixed* that hold: no other can be kept."""
+    """Return the requests in *fixed* that hold: no others can be kept."""
     return {name: it for name, it in fixed.items() if name in model and holds(it, model[name], values[name])}
 
 

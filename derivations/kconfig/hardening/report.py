@@ -1,6 +1,6 @@
-"""The hardening report: which recommended settings a configuration holds, and what to ask for where it does not.
+"""The hardening report: the recommended settings that a configuration has, and requests for those that it lacks.
 
-All here is a function of a configuration's values; the rules are data in `derivations.kconfig.hardening.kspp`.
+Everything here is a function of a configuration's values; the rules are data in `derivations.kconfig.hardening.kspp`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class RuleOutcome(enum.StrEnum):
-    """What became of a rule."""
+    """The result of a rule."""
 
     HELD = "held"
     NOT_HELD = "not held"
@@ -36,7 +36,7 @@ class RuleOutcome(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Verdict:
-    """A rule, and how a configuration stands to it; *got* is None where the configuration has no line for it."""
+    """A rule and its result; *got* is None if the configuration has no line for the option."""
 
     rule: Rule
     outcome: RuleOutcome
@@ -55,7 +55,7 @@ class Verdict:
         return f"{wanted}, got {got}: {self.rule.reason}" + (f" ({'; '.join(notes)})" if notes else "")
 
     def to_json(self) -> dict[str, Any]:
-        """Return this verdict as a JSON document."""
+        """Return the verdict as JSON data."""
         return {
             "option": self.rule.option,
             "wanted": written(self.rule.wanted),
@@ -77,10 +77,10 @@ def report(
     options: Container[str] | None = None,
     reach: Reach | None = None,
 ) -> tuple[Verdict, ...]:
-    """Return how the configuration *values* of a kernel of *version* for *arch* stands to every rule.
+    """Return the verdict of every rule on the configuration *values* of a kernel of *version* for *arch*.
 
-    *options* are the names that the kernel's Kconfig files define; without them the rules'
-    versions alone decide what a kernel has. With *reach*, a rule that no configuration of it can hold does not apply.
+    *options* are the names that the kernel's Kconfig files define; without them, the rules' versions decide alone.
+    With *reach*, a rule that no configuration can satisfy does not apply.
     """
     found = (_verdict(rule, values, version, arch, options) for rule in RULES if _is_of(rule, arch))
     return tuple(it if reach is None else _within(it, reach) for it in found)
@@ -106,7 +106,7 @@ def _verdict(
 
 
 def _within(verdict: Verdict, reach: Reach) -> Verdict:
-    """Return *verdict*, but for a rule that is not held and cannot be that it does not apply."""
+    """Return *verdict*, as not applicable if the rule does not hold and cannot."""
     rule = verdict.rule
     level = LEVELS.get(rule.wanted)
     if verdict.outcome is not RuleOutcome.NOT_HELD or level is None or reach.can_be(rule.option, level):
@@ -119,7 +119,7 @@ def _within(verdict: Verdict, reach: Reach) -> Verdict:
 def _why_not(
     rule: Rule, values: Mapping[str, Value], version: Version, arch: str, options: Container[str] | None
 ) -> str:
-    """Return why *rule* does not apply; empty where it does."""
+    """Return why *rule* does not apply; empty if it does."""
     if not rule.condition.holds(version, arch):
         return f"Linux {version.series} does not have it"
     if options is not None and rule.option not in options:
@@ -150,10 +150,10 @@ def _number(value: int | Hex) -> int:
 
 
 def completed(look: Callable[[Mapping[str, Value]], Sequence[Verdict]], *, strict: bool = False) -> Fragment:
-    """Return what to ask for so that no rule is left that is not held and could be.
+    """Return the requests after which every rule holds that can.
 
-    What is asked for lets other rules apply. So *look* is given all that is asked for, and tells how a configuration
-    with that stands to the rules, until nothing is left.
+    Requests make other rules apply. So *look* gets all requests so far, and returns the verdicts on a configuration
+    with them, until nothing is left.
     """
     asked: dict[str, Asked] = {}
     values: dict[str, Value] = {}
@@ -164,10 +164,10 @@ def completed(look: Callable[[Mapping[str, Value]], Sequence[Verdict]], *, stric
 
 
 def fragment(verdicts: Iterable[Verdict], *, strict: bool = False, without: Container[str] = ()) -> Fragment:
-    """Return what to ask for so that the rules of *verdicts* that are not held do, but for the options of *without*.
+    """Return requests for the rules of *verdicts* that do not hold, except the options in *without*.
 
-    What takes something away from users is left out, unless *strict*; what a compiler or a
-    machine may be without is optional.
+    Rules that take features away from users are included only if *strict*; what a compiler or machine may lack is
+    optional.
     """
     asked = _asked(verdicts, strict=strict, without=without)
     return Fragment("hardening", asked, description="recommended settings that did not hold")
@@ -185,6 +185,6 @@ def _asked(verdicts: Iterable[Verdict], *, strict: bool, without: Container[str]
 
 
 def _plain(value: Asked) -> Value:
-    """Return *value* without what qualifies it."""
+    """Return the plain value of *value*."""
     plain: Value = value.value if isinstance(value, Qualified) else value  # type: ignore[assignment]
     return plain

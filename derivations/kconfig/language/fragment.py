@@ -200,7 +200,7 @@ def _from_mapping(fragment: str, asked: object) -> dict[str, tuple[Clause, ...]]
 def _from_text(fragment: str, source: str) -> dict[str, tuple[Clause, ...]]:
     if _FILE_NAME.fullmatch(source):
         raise _file_name(fragment, source)
-    from derivations.kconfig.language.grammar import parse, remark_on  # noqa: PLC0415 -- start-up: most options are asked for in mappings
+    from derivations.kconfig.language.grammar import parse, remark_on  # noqa: PLC0415 -- start-up: most requests are mappings
 
     call = calling_place(_MACHINERY)
     reading = parse(textwrap.dedent(source))  # indented as in a Python file, in triple quotation marks
@@ -245,7 +245,7 @@ def _clauses(value: object, origin: Origin) -> tuple[Clause, ...]:
     return (Clause(Request(request.value, request.optional, request.priority, origin), clause.condition),)
 
 
-def _clause(value: Any) -> Clause:  # noqa: ANN401 -- whatever the user wrote; it is checked next
+def _clause(value: Any) -> Clause:  # noqa: ANN401 -- a user's value, checked next
     if isinstance(value, Clause):
         return value
     if isinstance(value, Qualified):
@@ -274,7 +274,7 @@ def _left(clauses: tuple[Clause, ...], over: tuple[Clause, ...]) -> tuple[Clause
     return clauses
 
 
-def as_fragments(asked: Any, name: str) -> tuple[Fragment, ...]:  # noqa: ANN401 -- whatever the user wrote
+def as_fragments(asked: Any, name: str) -> tuple[Fragment, ...]:  # noqa: ANN401 -- a user's value, not checked yet
     """Return *asked*, a mapping, text or fragment, or a list of these, as fragments; unnamed ones get *name*.
 
     Raises:

@@ -31,7 +31,7 @@ def read(text: str, name: str) -> Fragment:
         InvalidFragment: with every invalid line.
         IncompleteConfig: it has the header of a whole `.config`, but is truncated.
     """
-    from derivations.kconfig.language.grammar import parse, remark_on  # noqa: PLC0415 -- start-up: most options are asked for in mappings
+    from derivations.kconfig.language.grammar import parse, remark_on  # noqa: PLC0415 -- start-up: most requests are mappings
     from derivations.kconfig.language.header import check_complete  # noqa: PLC0415 -- as above
 
     check_complete(text, name)

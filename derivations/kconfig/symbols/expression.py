@@ -1,4 +1,4 @@
-"""The expressions of Kconfig: what an option depends on, what its default is, when a prompt is visible.
+"""Kconfig expressions: the dependencies of an option, its default, the condition of its prompt.
 
 The value of an expression is n, m or y; `&&` is the minimum, `||` the maximum, `!` is 2 minus the
 value (Documentation/kbuild/kconfig-language.rst, "Menu dependencies"). The model stores them as

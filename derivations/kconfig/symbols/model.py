@@ -72,7 +72,7 @@ class Range:
 
 @attrs.frozen
 class Definition:
-    """Where an option is defined, and what it depends on there."""
+    """A place that defines an option, with its dependencies there."""
 
     file: str
     line: int
@@ -118,7 +118,7 @@ class Symbol:
 
 @attrs.frozen(kw_only=True)
 class Choice:
-    """Options of which one is y.
+    """Options, one of which is y.
 
     Attributes:
         id: `@` and a number by position, as in expressions.

@@ -1,4 +1,4 @@
-"""The bundled fragments: well-formed, cited, without contradictions, binding where they have been tried."""
+"""The bundled fragments: well-formed, with sources, without conflicts, binding where they were tested."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def bundled(name: str) -> Fragment:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_name(name: str) -> None:
-    """A fragment is called as it is imported, says what it is for, and is the same object each time."""
+    """A fragment has the name by which it is imported and a description, and is the same object each time."""
     fragment = bundled(name)
 
     assert (fragment.name, bool(fragment.description)) == (name, True)
@@ -56,7 +56,7 @@ def test_unknown_name() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_requests(name: str, version: str, arch: str) -> None:
-    """Every request is a default and knows where it stands; it binds exactly in the versions it has been tried on."""
+    """Every request is a default with its place, and binds exactly for the versions on which it was tested."""
     for option, request in bundled(name).requests(Version.parse(version), arch):
         assert re.fullmatch(r"[A-Z0-9][A-Za-z0-9_]*", option), option
         assert request.priority is Priority.DEFAULT, option
@@ -68,7 +68,7 @@ def test_requests(name: str, version: str, arch: str) -> None:
 @pytest.mark.parametrize("version", BOUND)
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_most_is_binding(name: str, version: str, arch: str) -> None:
-    """Where a fragment has been tried, what it asks for must hold but for what compilers and machines may lack."""
+    """Where a fragment was tested, its requests must hold, except what compilers and machines may lack."""
     asked = merge([bundled(name)], version=Version.parse(version), arch=arch).requests
 
     loose = [option for option, it in asked.items() if it.optional]
@@ -78,7 +78,7 @@ def test_most_is_binding(name: str, version: str, arch: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_together(version: str, arch: str) -> None:
-    """All fragments can be asked for together, and every two of them."""
+    """All fragments can be requested together, and every pair."""
     together = merge(map(bundled, NAMES), version=Version.parse(version), arch=arch)
 
     assert together.shadowed == ()
@@ -88,8 +88,8 @@ def test_together(version: str, arch: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_user_s_word_counts(name: str) -> None:
-    """Whatever a fragment asks for, a plain request of the user's holds over it without a word."""
+def test_the_user_s_request_wins(name: str) -> None:
+    """A plain request of the user silently overrides any request of a fragment."""
     version = Version.parse("6.12.64")
     option, request = next(iter(bundled(name).requests(version, "x86_64")))
     other = NO if request.value is not NO else YES
@@ -100,7 +100,7 @@ def test_the_user_s_word_counts(name: str) -> None:
 
 
 def test_common_has_the_others() -> None:
-    """The common configuration has every other fragment in it but those that change what a kernel is for."""
+    """The common configuration includes every other fragment, except those that change the purpose of a kernel."""
     version = Version.parse("6.12.64")
     for arch in ARCHITECTURES:
         common = merge([bundled("common")], version=version, arch=arch).requests
@@ -138,14 +138,14 @@ def test_common_has_the_others() -> None:
 )
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_an_ordinary_machine(option: str, value: object, arch: str) -> None:
-    """What a laptop, a server and a virtual machine need is in the common configuration, on both architectures."""
+    """The common configuration has what a laptop, a server and a virtual machine need, on both architectures."""
     asked = merge([bundled("common")], version=Version.parse("6.12.64"), arch=arch).requests
 
     assert (asked[option].value, asked[option].optional) == (value, False)
 
 
-def test_debugging_asks_for_what_has_a_prompt() -> None:
-    """The manual's DEBUG_INFO and FRAME_POINTER are asked for by what selects them, where they have no prompt."""
+def test_debugging_requests_what_has_a_prompt() -> None:
+    """DEBUG_INFO and FRAME_POINTER of the manual are requested through their selectors where they have no prompt."""
     asked = {
         (version, arch): merge([bundled("debugging")], version=Version.parse(version), arch=arch).requests
         for version, arch in itertools.product(("5.10.247", "6.12.64"), ARCHITECTURES)
@@ -165,7 +165,7 @@ MODULES = sorted(path.stem for path in GROUPS.glob("*.py") if path.stem not in {
 
 @pytest.mark.parametrize("module", MODULES)
 def test_groups_are_cited(module: str) -> None:
-    """Every group of options begins with a comment that says where it is from."""
+    """Every group of options begins with a comment that names its source."""
     groups = _GROUP.findall((GROUPS / f"{module}.py").read_text(encoding="utf-8"))
 
     assert groups
@@ -178,8 +178,8 @@ def test_groups_are_cited(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_options_of_a_module_stand_once(module: str) -> None:
-    """No option stands in two groups of one module, where the later one would win, perhaps on one architecture only."""
+def test_options_are_listed_once(module: str) -> None:
+    """No option is in two groups of one module, where the later one would win, perhaps on one architecture only."""
     found = importlib.import_module(f"derivations.kconfig.fragments.groups.{module}")
     groups = [it for name, it in vars(found).items() if name.isupper() and name != "OPTIONS" and isinstance(it, dict)]
 
@@ -188,7 +188,7 @@ def test_options_of_a_module_stand_once(module: str) -> None:
 
 
 def test_tried() -> None:
-    """A request binds in the part of its versions and architectures that has been tried, and is optional in the rest."""
+    """A request binds for the tested part of its versions and architectures, and is optional for the rest."""
     whole = tried(Fragment("x", {"A": YES, "B": when_older("5.10", YES), "C": when_at_least("6.12", NO)}))
 
     def asked(version: str, arch: str) -> dict[str, bool]:
@@ -203,7 +203,7 @@ def test_tried() -> None:
 
 
 def test_only_on() -> None:
-    """Options of one architecture are asked for on no other."""
+    """Options of one architecture are requested on no other."""
     fragment = Fragment("x", only_on("arm64", {"A": [when_older("6.1", YES), when_at_least("6.1", MODULE)]}))
 
     assert list(fragment.requests(Version.parse("6.12"), "x86_64")) == []

@@ -1,1 +1,1 @@
-"""The options of the bundled fragments: a module a fragment, or a part of a machine that `common` is made of."""
+"""The options of the bundled fragments: one module per fragment, or per part of a machine in `common`."""

@@ -1,10 +1,10 @@
-"""What an ordinary machine needs: laptop, desktop, server or virtual machine.
+"""The needs of an ordinary machine: laptop, desktop, server or virtual machine.
 
 The counterpart of nixpkgs' common-config and of Guix' %default-extra-linux-options, over the
-architecture's defconfig. What a root may lie on is built in (NVMe, AHCI, USB, SD cards, virtio;
-ext4, FAT), so that a plain root needs no initramfs; what needs firmware or an initramfs anyway
-is a module. With `hardening` and `debugging`, which it does not have in it, it does not
-contradict.
+architecture's defconfig. Drivers and file systems of a root are built in (NVMe, AHCI, USB, SD
+cards, virtio; ext4, FAT), so that a plain root needs no initramfs; what needs firmware or an
+initramfs anyway is a module. It does not include `hardening` and `debugging`, and does not
+conflict with them.
 """
 
 from __future__ import annotations

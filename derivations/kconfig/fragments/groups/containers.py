@@ -1,7 +1,7 @@
 """Containers: namespaces, control groups, and the networks of Docker, Podman, LXC and Kubernetes.
 
-The facts are those that moby's contrib/check-config.sh, LXC's lxc-checkconfig and systemd's
-README look at.
+The sources are moby's contrib/check-config.sh, LXC's lxc-checkconfig and systemd's README, and
+what these check.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NAMESPACES: dict[str, Asked] = {
     "SECCOMP_FILTER": YES,
     "MULTIUSER": YES,
     "FHANDLE": YES,
-    "DEVPTS_MULTIPLE_INSTANCES": when_older("4.7", YES),  # always so since (commit eedf265aa003)
+    "DEVPTS_MULTIPLE_INSTANCES": when_older("4.7", YES),  # always on since then (commit eedf265aa003)
     "PROC_FS": YES,
     "SYSFS": YES,
     "SMP": YES,
@@ -69,7 +69,7 @@ CONTROL_GROUPS: dict[str, Asked] = {
     "CGROUP_PERF": YES,
     "CGROUP_MISC": when_at_least("5.13", YES),
     "BPF_SYSCALL": YES,
-    "CGROUP_BPF": YES,  # devices in the second hierarchy
+    "CGROUP_BPF": YES,  # devices in cgroup v2
     "PSI": when_at_least("4.20", YES),  # systemd-oomd
     "NET_CLS_CGROUP": MODULE,
     "CGROUP_NET_PRIO": YES,
@@ -140,7 +140,7 @@ NETWORK: dict[str, Asked] = {
     "IP_SET_HASH_IP": MODULE,
     "IP_SET_HASH_NET": MODULE,
     "NETFILTER_XT_SET": MODULE,
-    "NETFILTER_XTABLES_LEGACY": when_at_least("6.17", YES),  # what the tables of iptables depend on since
+    "NETFILTER_XTABLES_LEGACY": when_at_least("6.17", YES),  # iptables' tables depend on it since then
     "IP_NF_IPTABLES": MODULE,
     "IP_NF_FILTER": MODULE,
     "IP_NF_MANGLE": MODULE,
@@ -164,7 +164,7 @@ NETWORK: dict[str, Asked] = {
     "CRYPTO": YES,
     "CRYPTO_GCM": YES,
     "CRYPTO_SEQIV": YES,
-    "CRYPTO_GHASH": when_older("7.0", YES),  # CRYPTO_GCM has it by itself
+    "CRYPTO_GHASH": when_older("7.0", YES),  # CRYPTO_GCM includes it since then
 }
 
 STORAGE: dict[str, Asked] = {

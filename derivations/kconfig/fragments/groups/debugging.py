@@ -1,7 +1,7 @@
 """Debugging: symbols, and KGDB over a serial console.
 
-This is the example of nixpkgs' manual (DEBUG_KERNEL, FRAME_POINTER, KGDB, KGDB_SERIAL_CONSOLE,
-DEBUG_INFO), by the options that have a prompt today.
+This is the example in nixpkgs' manual (DEBUG_KERNEL, FRAME_POINTER, KGDB, KGDB_SERIAL_CONSOLE,
+DEBUG_INFO), with the options that have a prompt today.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OPTIONS: dict[str, Asked] = {
     "KGDB_SERIAL_CONSOLE": YES,
     "MAGIC_SYSRQ": YES,  # SysRq-g stops the kernel
     "MAGIC_SYSRQ_SERIAL": YES,
-    # what those depend on
+    # dependencies of the above
     "PRINTK": YES,
     "BUG": YES,
     "TTY": YES,
@@ -42,7 +42,7 @@ OPTIONS: dict[str, Asked] = {
     "SERIAL_8250": YES,
     "SERIAL_8250_CONSOLE": YES,
     "SERIAL_EARLYCON": YES,  # kgdboc_earlycon
-    # lib/Kconfig.debug: what goes wrong is said
+    # lib/Kconfig.debug: report what goes wrong
     "DEBUG_BUGVERBOSE": YES,
     "DYNAMIC_DEBUG": YES,  # Documentation/admin-guide/dynamic-debug-howto.rst
     "PRINTK_TIME": YES,
@@ -54,7 +54,7 @@ OPTIONS: dict[str, Asked] = {
     "DETECT_HUNG_TASK": YES,
     "SOFTLOCKUP_DETECTOR": YES,
 }
-# STRICT_KERNEL_RWX and RANDOMIZE_BASE stay: gdb sets hardware breakpoints, and `nokaslr` is for the command line.
+# STRICT_KERNEL_RWX and RANDOMIZE_BASE stay on: gdb sets hardware breakpoints, and `nokaslr` is a boot parameter.
 
 FRAGMENT = tried(
     Fragment("debugging", OPTIONS, description="symbols for gdb, KGDB over a serial console", priority=Priority.DEFAULT)

@@ -1,4 +1,4 @@
-"""What people see, hear and touch: screens, sound, keyboards, pointers, cameras, USB."""
+"""Devices that people see, hear and touch: screens, sound, keyboards, pointers, cameras, USB."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ USB: dict[str, Asked] = {
 }
 
 BUSES: dict[str, Asked] = {
-    # see drivers/{i2c,spi,gpio}/Kconfig: what stal/IX' guide says one forgets
+    # see drivers/{i2c,spi,gpio}/Kconfig: options that are easily forgotten, according to stal/IX' guide
     "I2C": YES,
     "I2C_CHARDEV": MODULE,
     "I2C_DESIGNWARE_CORE": YES,
@@ -97,7 +97,7 @@ BUSES: dict[str, Asked] = {
 }
 
 SCREENS: dict[str, Asked] = {
-    # drivers/gpu/drm/Kconfig, drivers/video/Kconfig; modules but for the firmware's frame buffer (fragment efi)
+    # drivers/gpu/drm/Kconfig, drivers/video/Kconfig; modules, except the firmware's frame buffer (fragment efi)
     "TTY": YES,
     "VT": YES,
     "FB": YES,

@@ -1,6 +1,6 @@
-"""EFI: a kernel that the firmware starts by itself, its variables, its system partition, its frame buffer.
+"""EFI: a kernel that the firmware starts directly, EFI variables, the system partition, the frame buffer.
 
-Guix' post on custom kernels (2019) has such a list as %efi-support.
+Guix' post on custom kernels (2019) has a similar list, %efi-support.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FIRMWARE: dict[str, Asked] = {
     "EFI_STUB": YES,
     "EFI_MIXED": when_arch("x86_64", YES),  # 64-bit kernels under 32-bit firmware: first Atom tablets, old Macs
     "RELOCATABLE": YES,
-    "EFIVAR_FS": YES,  # systemd's README; EFI_VARS, its predecessor, went in 6.0
+    "EFIVAR_FS": YES,  # systemd's README; EFI_VARS, its predecessor, was removed in 6.0
     "EFI_BOOTLOADER_CONTROL": MODULE,
     "EFI_CAPSULE_LOADER": MODULE,  # fwupd
     "APPLE_PROPERTIES": when_arch("x86_64", YES),  # Macs' Thunderbolt and backlight

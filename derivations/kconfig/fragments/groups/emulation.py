@@ -1,6 +1,6 @@
-"""Emulation: programs of other machines, 32-bit ones by the processor, all others by an interpreter.
+"""Emulation: programs for other machines, 32-bit ones on the processor, all others by an interpreter.
 
-Guix' post on custom kernels (2019) has such a list as %emulation.
+Guix' post on custom kernels (2019) has a similar list, %emulation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""File systems: what disks, sticks, images and servers are formatted with.
+"""File systems of disks, sticks, images and servers.
 
-Built in is what the root of a machine may lie on without an initramfs, or what every system
-mounts; all else is a module. Guix' post on custom kernels (2019) has such a list as %filesystems.
+Those of a root without an initramfs, and those that every system mounts, are built in; all others
+are modules. Guix' post on custom kernels (2019) has a similar list, %filesystems.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ DISKS: dict[str, Asked] = {
 }
 
 EXCHANGED: dict[str, Asked] = {
-    # what other systems write: sticks, cards, discs, dual boot; fs/{fat,exfat,ntfs3,isofs,udf,hfsplus}/Kconfig
+    # formats of other systems: sticks, cards, discs, dual boot; fs/{fat,exfat,ntfs3,isofs,udf,hfsplus}/Kconfig
     "VFAT_FS": YES,
     "NLS_CODEPAGE_437": YES,  # FAT_DEFAULT_CODEPAGE
     "NLS_ISO8859_1": YES,  # FAT_DEFAULT_IOCHARSET

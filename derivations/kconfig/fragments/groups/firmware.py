@@ -1,4 +1,4 @@
-"""Firmware: files that drivers ask for are found, compressed ones too, and microcode is loaded early."""
+"""Firmware: drivers find their files, compressed ones too, and microcode is loaded early."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 OPTIONS: dict[str, Asked] = {
     # drivers/base/firmware_loader/Kconfig, Documentation/driver-api/firmware/
     "FW_LOADER": YES,
-    "FW_LOADER_USER_HELPER": NO,  # systemd's README: udev answers no more, and every missing file costs a minute
+    "FW_LOADER_USER_HELPER": NO,  # systemd's README: udev no longer answers, so every missing file costs a minute
     "FW_LOADER_COMPRESS": when_at_least("5.3", YES),
     "FW_LOADER_COMPRESS_XZ": when_at_least("5.19", YES),
     "FW_LOADER_COMPRESS_ZSTD": when_at_least("5.19", YES),
-    "FW_CACHE": YES,  # a driver finds its file after a suspend, when the disk is not there yet
+    "FW_CACHE": YES,  # a driver finds its file after a suspend, before the disk is available
     "SUSPEND": YES,
     "UEVENT_HELPER": NO,  # systemd's README
     # arch/x86/Kconfig, Documentation/arch/x86/microcode.rst

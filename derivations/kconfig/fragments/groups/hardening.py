@@ -1,7 +1,7 @@
-"""Hardening: what the Kernel Self Protection Project recommends and that takes nothing from users but some speed.
+"""Hardening: recommendations of the Kernel Self Protection Project that cost users nothing but some speed.
 
-The options are the rules of `derivations.kconfig.hardening.kspp` that name nothing that they take away:
-modules, 32-bit programs, hibernation, kexec stay, and so does the same result of every build.
+The options are the rules of `derivations.kconfig.hardening.kspp` without a `takes`: modules, 32-bit
+programs, hibernation and kexec keep working, and builds stay reproducible.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 DEPENDENCIES: dict[str, Asked] = {
-    # mm/Kconfig: the allocators without any of these, which `tinyconfig` chooses; SLUB is the only other since 6.8
+    # mm/Kconfig: allocators without these checks, which `tinyconfig` chooses; since 6.8 SLUB is the only other one
     "SLUB": YES,
     "SLUB_TINY": NO,
-    # arch/x86/Kconfig: the switch of all mitigations, renamed in 6.9 and, by then, in releases of 6.1 and 6.6
+    # arch/x86/Kconfig: the switch for all mitigations, renamed in 6.9 and in later releases of 6.1 and 6.6
     "SPECULATION_MITIGATIONS": when_arch("x86_64", when_between("5.17", "6.9", optional(YES))),
     "CPU_MITIGATIONS": when_arch("x86_64", [when_between("5.17", "6.9", optional(YES)), when_at_least("6.9", YES)]),
     # arch/Kconfig: RANDOMIZE_KSTACK_OFFSET_DEFAULT depends on it

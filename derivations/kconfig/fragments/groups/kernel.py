@@ -1,4 +1,4 @@
-"""What every system expects of the kernel proper: processes, memory, security, cryptography, initramfs."""
+"""Core features that every system expects: processes, memory, security, cryptography, initramfs."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ MEMORY: dict[str, Asked] = {
     "LRU_GEN_ENABLED": when_at_least("6.1", YES),
     "COMPACTION": YES,
     "KSM": YES,
-    "FRONTSWAP": when_older("5.17", YES),  # which ZSWAP selects since
+    "FRONTSWAP": when_older("5.17", YES),  # selected by ZSWAP since then
     "ZSWAP": YES,
     "HUGETLBFS": YES,
     "MEMORY_HOTPLUG": YES,
@@ -95,8 +95,8 @@ BPF: dict[str, Asked] = {
     "FTRACE": YES,
     "BPF_EVENTS": YES,
 }
-# DEBUG_INFO_BTF is not here: it needs all debug information, and pahole before 1.26 writes types in another order
-# each time (scripts/Makefile.btf passes -j), which would make two builds differ.
+# DEBUG_INFO_BTF is left out: it needs all debug information, and pahole before 1.26 writes types in a different order
+# each time (scripts/Makefile.btf passes -j), which would make builds differ.
 
 SECURITY: dict[str, Asked] = {
     # security/Kconfig; systemd's README; Documentation/admin-guide/LSM/
@@ -111,7 +111,7 @@ SECURITY: dict[str, Asked] = {
     "SECURITY_PATH": YES,
     "SECURITY_YAMA": YES,
     "SECURITY_LANDLOCK": when_at_least("5.13", YES),
-    "SECURITY_APPARMOR": YES,  # with SELinux: which one is active, `lsm=` says
+    "SECURITY_APPARMOR": YES,  # along with SELinux: `lsm=` chooses the active one
     "SECURITY_SELINUX": YES,
     "STACKPROTECTOR_STRONG": YES,
     "STRICT_DEVMEM": YES,
@@ -150,7 +150,7 @@ CRYPTOGRAPHY: dict[str, Asked] = {
 }
 
 TROUBLE: dict[str, Asked] = {
-    # what is wanted when something goes wrong; lib/Kconfig.debug, fs/pstore/Kconfig, kernel/Kconfig.kexec
+    # diagnostics after a failure; lib/Kconfig.debug, fs/pstore/Kconfig, kernel/Kconfig.kexec
     "PRINTK": YES,
     "KALLSYMS": YES,
     "DEBUG_KERNEL": YES,

@@ -1,4 +1,4 @@
-"""Networks: protocols, cards, wireless cards, Bluetooth, modems."""
+"""Networking: protocols, cards, wireless cards, Bluetooth, modems."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ CARDS: dict[str, Asked] = {
 }
 
 PC: dict[str, Asked] = {
-    # drivers/net/ethernet/intel/Kconfig and others: cards that are found in PCs only
+    # drivers/net/ethernet/intel/Kconfig and others: cards found only in PCs
     "E100": MODULE,
     "FORCEDETH": MODULE,
     "PCNET32": MODULE,

@@ -1,4 +1,4 @@
-"""What boards and processors need: ACPI, PCI, power, clocks, watchdogs, TPM; and what hosts and guests need."""
+"""Boards and processors: ACPI, PCI, power, clocks, watchdogs, TPM; hosts and guests of virtual machines."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ PC: dict[str, Asked] = {
     "INTEL_IOMMU": YES,
     "AMD_IOMMU": YES,
     "IRQ_REMAP": YES,
-    "VMD": YES,  # the NVMe disks of many Intel laptops are behind it
+    "VMD": YES,  # many Intel laptops have their NVMe disks behind it
     "INTEL_IDLE": YES,
     "X86_INTEL_PSTATE": YES,
     "X86_AMD_PSTATE": when_at_least("5.17", YES),
@@ -163,7 +163,7 @@ POWER: dict[str, Asked] = {
 }
 
 HOSTS: dict[str, Asked] = {
-    # virt/kvm, arch/*/kvm, drivers/{vhost,vfio}/Kconfig: this machine has guests
+    # virt/kvm, arch/*/kvm, drivers/{vhost,vfio}/Kconfig: hosting guests
     "VIRTUALIZATION": YES,
     "KVM": [when_arch("x86_64", MODULE), when_arch("arm64", YES)],
     "VHOST_MENU": when_at_least("5.8", YES),
@@ -181,7 +181,7 @@ GUESTS: dict[str, Asked] = {
     "PARAVIRT": YES,
     "PARAVIRT_SPINLOCKS": YES,
     "HYPERV": (when_older("6.18", MODULE), when_at_least("6.18", YES)),
-    "HYPERV_VMBUS": when_at_least("6.18", MODULE),  # what HYPERV was before
+    "HYPERV_VMBUS": when_at_least("6.18", MODULE),  # named HYPERV before
     "HYPERV_UTILS": MODULE,
     "HYPERV_BALLOON": MODULE,
     "HYPERV_STORAGE": MODULE,

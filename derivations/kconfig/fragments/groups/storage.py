@@ -1,4 +1,4 @@
-"""Disks: what a root may lie on is built in; arrays, volumes and encryption, which need an initramfs, are modules."""
+"""Disks: drivers of a root are built in; arrays, volumes and encryption, which need an initramfs, are modules."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ DISKS: dict[str, Asked] = {
 }
 
 PC: dict[str, Asked] = {
-    # drivers/ata/Kconfig: IDE of old machines, and of QEMU's
+    # drivers/ata/Kconfig: IDE of old machines and of QEMU
     "ATA_PIIX": YES,
     "PATA_AMD": YES,
     "PATA_ATIIXP": MODULE,

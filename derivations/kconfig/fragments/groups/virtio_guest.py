@@ -1,4 +1,4 @@
-"""A guest of QEMU, Firecracker and others: virtio devices, built in, so that no initramfs is needed.
+"""Guests of QEMU, Firecracker and others: virtio devices, built in, so that no initramfs is needed.
 
 On `defconfig` this is all that a guest needs. On `tinyconfig` add 64BIT, PRINTK, BINFMT_ELF,
 BINFMT_SCRIPT, PROC_FS, SYSFS, DEVTMPFS, DEVTMPFS_MOUNT, SHMEM, TMPFS, FUTEX, EPOLL, MULTIUSER,
@@ -24,7 +24,7 @@ BUSES: dict[str, Asked] = {
     "HYPERVISOR_GUEST": when_arch("x86_64", YES),
     "PARAVIRT": YES,
     "KVM_GUEST": when_arch("x86_64", YES),
-    "ACPI": YES,  # QEMU's machines describe themselves by it; arm64 has it where there is EFI
+    "ACPI": YES,  # QEMU's machines describe themselves with it; on arm64 it needs EFI
     "PCI": YES,
     "PCI_MSI": YES,
     "PCI_HOST_GENERIC": when_arch("arm64", YES),

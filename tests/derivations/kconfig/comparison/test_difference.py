@@ -1,4 +1,4 @@
-"""Differences of configurations, with what each change comes from."""
+"""Differences between configurations, with the cause of each change."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Y = Const("y")
 
 
 def symbol(name: str, **facts: Any) -> Symbol:  # noqa: ANN401 -- the fields of a symbol
-    """Return an option that a person is asked about."""
+    """Return an option with a prompt."""
     return Symbol(**{
         "name": name, "type": "bool", "prompts": (Prompt(f"about {name}", Y, ("Menu",)),),
         "definitions": (Definition("Kconfig", 7),), **facts,
@@ -42,7 +42,7 @@ def model(*symbols: Symbol, version: str = "6.1.0", choices: tuple[Choice, ...] 
 
 
 def values(kconfig: Model | None, text: str) -> Values:
-    """Return a table in which *text*, `A=y B=17`, stands, and all else of *kconfig* is n."""
+    """Return a table of values with *text*, such as `A=y B=17`, and n for all other options of *kconfig*."""
     given = dict(word.split("=", 1) for word in text.split())
     lines = dict.fromkeys(kconfig or (), "0 0 n") | {name: f"2 1 {value}" for name, value in given.items()}
     return Values(lines)
@@ -54,7 +54,7 @@ def asked(value: Value, place: str = "mine.py:3") -> Request:
 
 
 def configuration(name: str, kconfig: Model | None, text: str, **facts: Any) -> Side:  # noqa: ANN401 -- its fields
-    """Return what Kconfig made of *kconfig*: *text*."""
+    """Return a side of *kconfig* with the values *text*."""
     requests = FrozenMap({key: asked(value) for key, value in dict(facts.pop("requests", {})).items()})
     return Side(
         name=name,
@@ -67,7 +67,7 @@ def configuration(name: str, kconfig: Model | None, text: str, **facts: Any) -> 
 
 
 def both(kconfig: Model, old: str, new: str, asks: dict[str, Value] | None = None) -> Difference:
-    """Return what differs when something more is asked for of one Kconfig."""
+    """Return the difference that more requests make to one Kconfig."""
     return difference(configuration("a", kconfig, old), configuration("b", kconfig, new, requests=asks or {}))
 
 
@@ -89,13 +89,13 @@ NET = model(
 
 
 def test_equal_configurations() -> None:
-    """What is n and what is not there are the same, and then nothing differs."""
+    """The values n and absent are equal, and equal configurations do not differ."""
     found = difference(configuration("a", NET, "NET=y INET=n"), configuration("b", None, "NET=y"))
     assert {} == dict(found.changes)
 
 
 def test_a_request_and_what_follows() -> None:
-    """What is asked for is a root; what depends on it, looks at it or is selected by it follows, in chains."""
+    """A request is a root; options that depend on it, refer to it or are selected by it follow in chains."""
     found = both(NET, "SHIFT=10", "NET=y INET=y SHIFT=12 HINTED=y DRIVER=m CRC=m", {"NET": YES, "DRIVER": MODULE})
     assert {
         "NET": (Kind.ASKED, ()),
@@ -110,8 +110,8 @@ def test_a_request_and_what_follows() -> None:
     assert ["HINTED", "INET", "SHIFT"] == [it.option for it in found.followers()["NET"]]
 
 
-def test_the_nearest_of_several_reasons() -> None:
-    """Of what an option depends on, its own dependency is nearer than that of its menu; of what selects, what does so."""
+def test_the_most_direct_of_several_causes() -> None:
+    """An option's own dependency is more direct than its menu's; a selector more direct than its condition."""
     kconfig = model(
         symbol("MENU"),
         symbol("OWN", depends=Ref("MENU"), defaults=(Default(Y),)),
@@ -123,20 +123,20 @@ def test_the_nearest_of_several_reasons() -> None:
 
 
 def test_the_origin_of_a_request() -> None:
-    """A root that is asked for names the fragment and the place."""
+    """A requested root names the fragment and the place."""
     cause = both(NET, "", "TINY=y", {"TINY": YES}).changes["TINY"].cause
     assert Cause(kind=Kind.ASKED, text="requested by mine", fragment="mine", place="mine.py:3") == cause
 
 
-def test_a_request_that_is_gone() -> None:
-    """What was asked for and is not any more says who asked."""
+def test_a_dropped_request() -> None:
+    """A dropped request names who made it."""
     old = configuration("a", NET, "TINY=y", requests={"TINY": YES})
     cause = difference(old, configuration("b", NET, "")).changes["TINY"].cause
     assert (Kind.DROPPED, "mine.py:3") == (cause.kind, cause.place)
 
 
 def test_what_is_blocked_names_what_blocks_it() -> None:
-    """A request that held and is blocked now is put down to what changed among its dependencies, a negated one as well."""
+    """A blocked request names the changed dependencies, negated ones included."""
     old = configuration("a", NET, "NET=y DRIVER=m CRC=m", requests={"DRIVER": MODULE})
     new = configuration("b", NET, "NET=y TINY=y", requests={"DRIVER": MODULE, "TINY": YES})
     found = difference(old, new)
@@ -176,14 +176,14 @@ def test_what_is_blocked_names_what_blocks_it() -> None:
     ],
 )
 def test_another_version(old: list[Symbol], new: list[Symbol], expected: tuple[Kind, str]) -> None:
-    """An option that is new, has another default or is defined differently in the other version is a root."""
+    """An option that is new, or has another default or definition in the other version, is a root."""
     before, after = model(*old), model(*new, version="6.12.0")
     found = difference(configuration("a", before, "S=y"), configuration("b", after, "S=y X=y"))
     assert [expected] == [(it.cause.kind, it.cause.text) for it in found.changes.values() if it.option == "X"]
 
 
-def test_an_option_that_is_gone() -> None:
-    """An option that the other version does not have is told so."""
+def test_a_removed_option() -> None:
+    """An option that the other version lacks is reported as removed."""
     found = difference(configuration("a", model(symbol("X")), "X=y"), configuration("b", model(version="6.12.0"), ""))
     assert (Kind.GONE, "6.12.0 has no such option", "absent") == (
         found.changes["X"].cause.kind,
@@ -201,14 +201,14 @@ CHOICE = model(
 )
 
 
-def test_a_choice_that_is_asked_for() -> None:
-    """In a choice, the member that was left names the one that was taken."""
+def test_a_requested_member_of_a_choice() -> None:
+    """In a choice, the old member names the new one."""
     found = both(CHOICE, "GZIP=y", "ZSTD=y", {"ZSTD": YES})
     assert {"ZSTD": (Kind.ASKED, ()), "GZIP": (Kind.CHOICE, ("ZSTD",))} == kinds(found)
 
 
-def test_a_choice_that_cannot_be_any_more() -> None:
-    """Where the member that was taken is blocked, the one that steps in names it."""
+def test_a_member_that_is_no_longer_available() -> None:
+    """If the chosen member is blocked, its replacement names it."""
     found = both(CHOICE, "XZ=y HAVE_XZ=y", "GZIP=y", {"HAVE_XZ": NO})
     assert {
         "HAVE_XZ": (Kind.ASKED, ()),
@@ -218,7 +218,7 @@ def test_a_choice_that_cannot_be_any_more() -> None:
 
 
 def test_a_number_at_the_end_of_its_range() -> None:
-    """A number that a range holds back is put down to what the range looks at."""
+    """A clamped number names the options that its range refers to."""
     kconfig = model(
         symbol("CPUS", type="int", ranges=(Range(Const("1"), Const("1"), Not(Ref("SMP"))), Range(Const("2"), Const("512")))),
         symbol("SMP"),
@@ -228,7 +228,7 @@ def test_a_number_at_the_end_of_its_range() -> None:
 
 
 def test_values_of_all_kinds_hold() -> None:
-    """Numbers, hexadecimal ones and texts that are asked for are recognised in what came of them."""
+    """Requested numbers, hexadecimal numbers and strings are recognised in the values."""
     kconfig = model(symbol("N", type="int"), symbol("H", type="hex"), symbol("T", type="string"))
     found = both(kconfig, 'N=1 H=0x1 T="a', 'N=17 H=0x10 T="b', {"N": 17, "H": Hex(16), "T": "b"})
     assert {Kind.ASKED} == {it.cause.kind for it in found.changes.values()}
@@ -236,7 +236,7 @@ def test_values_of_all_kinds_hold() -> None:
 
 
 def test_another_base() -> None:
-    """With another base, what it brings is put down to it."""
+    """Changes that another base brings name that base."""
     old = configuration("a", NET, "", base_name="tinyconfig", base={})
     new = configuration("b", NET, "OTHER=y", base_name="defconfig", base={"OTHER": YES})
     cause = difference(old, new).changes["OTHER"].cause
@@ -246,15 +246,15 @@ def test_another_base() -> None:
 @pytest.mark.parametrize(
     ("was", "then", "old", "new", "text"),
     [
-        pytest.param({"OTHER": YES}, {}, "OTHER=y", "", "y.config instead of x.config", id="said-before"),
+        pytest.param({"OTHER": YES}, {}, "OTHER=y", "", "y.config instead of x.config", id="set-before"),
         pytest.param({}, {"OTHER": NO}, "OTHER=y", "", "set by y.config", id="off-now"),
         pytest.param(
             {"OTHER": NO}, {"OTHER": "1"}, "", "OTHER=y", "was set by x.config, but not by y.config", id="neither-now"
         ),
     ],
 )
-def test_what_one_base_says(was: dict[str, object], then: dict[str, object], old: str, new: str, text: str) -> None:
-    """What only one of two bases says, and nothing else explains, is put down to it, not to the toolchain."""
+def test_what_one_base_sets(was: dict[str, object], then: dict[str, object], old: str, new: str, text: str) -> None:
+    """A value that only one of two bases sets, without another explanation, names that base, not the toolchain."""
     before = configuration("a", NET, old, base_name="x.config", base={**was, "NET": YES})
     after = configuration("b", NET, new, base_name="y.config", base={**then, "NET": YES})
     cause = difference(before, after).changes["OTHER"].cause
@@ -279,13 +279,13 @@ def test_a_prompt_that_is_hidden_now() -> None:
 
 
 def test_two_files() -> None:
-    """Of two files only the values are known."""
+    """For two plain files, only the values are known."""
     found = difference(configuration("a", None, "X=y"), configuration("b", None, "X=m"))
     assert ("y", "m", Kind.UNKNOWN) == (found.changes["X"].old, found.changes["X"].new, found.changes["X"].cause.kind)
 
 
-def test_what_leads_in_a_circle_is_shown_once() -> None:
-    """Options whose causes point at each other stand in the tree once each, and a chain of them ends."""
+def test_a_cycle_is_shown_once() -> None:
+    """Options that cause each other appear once in the tree, and their chain ends."""
     kconfig = model(
         symbol("A", prompts=(), defaults=(Default(Ref("B")),)), symbol("B", prompts=(), defaults=(Default(Ref("A")),))
     )
@@ -295,7 +295,7 @@ def test_what_leads_in_a_circle_is_shown_once() -> None:
 
 
 def test_comparisons_count() -> None:
-    """A dependency on a value is followed as one on an option."""
+    """A dependency in a comparison is followed like any other."""
     kconfig = model(symbol("BITS", type="int"), symbol("X", depends=Compare("=", Ref("BITS"), Const("64"))))
     found = both(kconfig, "BITS=32", "BITS=64 X=y", {"BITS": 64})
     assert (Kind.DEPENDS, ("BITS",)) == kinds(found)["X"]
@@ -313,7 +313,7 @@ def test_as_data() -> None:
 
 
 def test_every_change_is_in_the_tree_once() -> None:
-    """The tree of followers has every change, and each once."""
+    """The tree of followers contains every change exactly once."""
     found = both(NET, "SHIFT=10", "NET=y INET=y SHIFT=12 HINTED=y DRIVER=m CRC=m", {"NET": YES, "DRIVER": MODULE})
     listed = [it.option for group in found.followers().values() for it in group]
     assert sorted(found.changes) == sorted(listed)

@@ -1,4 +1,4 @@
-"""The least that has to be asked for."""
+"""The smallest set of requests with a given result."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @given(st.sets(st.integers(0, 60)))
 def test_exactly_what_is_needed(needed: set[int]) -> None:
-    """Where each candidate is either needed or not, those needed are found, and nothing else."""
+    """If each candidate is needed or not on its own, exactly the needed ones are found."""
     assert needed == set(minimal(range(61), needed.issubset))
 
 
 @given(st.lists(st.sets(st.integers(0, 20), min_size=1), min_size=1, max_size=4))
 def test_nothing_is_superfluous(ways: list[set[int]]) -> None:
-    """Where several ways lead there, one is found of which nothing can be left out."""
+    """If several sets are enough, the one found has no superfluous element."""
 
     def enough(chosen: Sequence[int]) -> bool:
         return any(way <= set(chosen) for way in ways)
@@ -40,12 +40,12 @@ def test_nothing_is_superfluous(ways: list[set[int]]) -> None:
 
 
 def test_earlier_ones_are_preferred() -> None:
-    """Of two candidates of which either would do, the earlier is taken."""
+    """Of two interchangeable candidates, the earlier one is taken."""
     assert ["NET"] == minimal(["NET", "INET"], bool)
 
 
 def test_few_tries() -> None:
-    """For three needed among a thousand, some dozens of tries are made and not a thousand."""
+    """Finding three needed candidates among a thousand takes dozens of tries, not a thousand."""
     tries = []
 
     def enough(chosen: Sequence[int]) -> bool:
@@ -56,8 +56,8 @@ def test_few_tries() -> None:
     assert len(tries) < 80
 
 
-def test_what_more_would_break() -> None:
-    """Where less is enough and more is not, what is found is enough all the same."""
+def test_more_may_not_be_enough() -> None:
+    """The result is enough even if a larger set is not."""
     found = minimal(["A", "B", "C"], lambda chosen: set(chosen) in ({"A", "B", "C"}, {"A"}))
     assert found in (["A"], ["A", "B", "C"])
 
@@ -74,6 +74,6 @@ def test_what_more_would_break() -> None:
     ],
 )
 def test_values_as_requests(type_: str, value: str, expected: Value) -> None:
-    """A value becomes the request that asks for it, by the option's type."""
+    """A value becomes a request of the option's type."""
     symbol = Symbol(name="X", type=type_)  # type: ignore[arg-type]  # one of the types
     assert expected == asked(symbol, Values({"X": f"2 1 {value}"}))

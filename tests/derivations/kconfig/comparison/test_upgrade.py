@@ -1,4 +1,4 @@
-"""What another version of Linux does to a definition."""
+"""The effect of another version of Linux on a definition."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def moved(
     old: list[Symbol], new: list[Symbol], asked: dict[str, Value], repairs: Mapping[str, Mapping[str, Value]] | None = None
 ) -> Upgrade:  # fmt: skip
-    """Return what going from the Kconfig *old* to *new* does to what is *asked*."""
+    """Return the upgrade of the requests *asked* from the Kconfig *old* to *new*."""
     wanted = merged(asked)
     text = "".join(f"CONFIG_{name}={value.value}\n" for name, value in asked.items())  # type: ignore[union-attr]  # switches
     sides = []
@@ -47,7 +47,7 @@ def edits(found: Upgrade) -> list[tuple[str, Fate, list[str]]]:
 PLAIN = option("PLAIN", prompt="Plain")
 
 
-def test_what_comes_through() -> None:
+def test_what_needs_no_edit() -> None:
     """A request that holds in both versions needs no edit."""
     found = moved([PLAIN], [PLAIN], {"PLAIN": YES})
     assert (1, ()) == (found.requests, found.steps)
@@ -89,18 +89,18 @@ def test_what_needs_an_edit(
     repairs: dict[str, dict[str, Value]],
     expected: tuple[str, Fate, list[str]],
 ) -> None:
-    """A request that does not come through is told with the lines to take out and to put in."""
+    """A request that must change is reported with the lines to remove and to add."""
     assert [expected] == edits(moved(old, new, asked, repairs))
 
 
 def test_a_blocked_request_without_a_repair() -> None:
-    """Where no repair was found, nothing is proposed."""
+    """Without a repair, nothing is proposed."""
     new = [option("X", prompt="X", depends="NEED"), option("NEED", prompt="Need")]
     assert [("X", Fate.BLOCKED, [])] == edits(moved([option("X", prompt="X")], new, {"X": YES}))
 
 
-def test_an_optional_request_that_neither_knows() -> None:
-    """What may be missing, and was before, is no news."""
+def test_an_optional_request_that_neither_version_knows() -> None:
+    """An optional request for an option that both versions lack is not reported."""
     wanted = merged({"LOST": YES})
     request = attrs.evolve(wanted.requests["LOST"], optional=True)
     assert isinstance(request, Request)
@@ -111,7 +111,7 @@ def test_an_optional_request_that_neither_knows() -> None:
 
 
 def test_what_changes_by_itself() -> None:
-    """Options that are new, gone, of another type or no longer asked about are listed, and defaults that changed."""
+    """New, removed and retyped options, those that lost their prompt, and changed defaults are listed."""
     old = [
         option("KEPT", prompt="Kept"),
         option("GONE", prompt="Gone", defaults=[("y", "y")]),

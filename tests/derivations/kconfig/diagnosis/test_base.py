@@ -1,4 +1,4 @@
-"""The file that a kernel begins with: what of it does not hold, whatever Kconfig says of it, which is nothing."""
+"""The base file of a kernel: the lines that do not hold, which Kconfig never reports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WHOLE = "#\n# Automatically generated file; DO NOT EDIT.\n# Linux/x86 6.12.1 Ker
 
 
 def of(text: str, requests: dict[str, Value] | None = None) -> Missed:
-    """Return what the base *text* asks for and does not get with *requests* over it."""
+    """Return the lines of the base *text* that do not hold, with *requests* on top."""
     asked = requests or {}
     values = Resolver(OPTIONS)(compose(text, asked, OPTIONS))
     return missed(read_base(text.encode(), "x.config", OPTIONS), merged(asked), OPTIONS, values)
@@ -63,26 +63,26 @@ def of(text: str, requests: dict[str, Value] | None = None) -> Missed:
     ],
 )
 def test_lines(line: str, outcome: str | None) -> None:
-    """Each line that does not come out as it says is listed with its place, and no other one."""
+    """Exactly the lines that do not hold are listed, with their places."""
     found = of(f"# a comment\n{line}\n")
-    told = [it.outcome.value for it in found.accounts] + [
+    outcomes = [it.outcome.value for it in found.accounts] + [
         "unread" for it in found.base.unread if it.startswith("line 2: ")
     ]
 
-    assert ([] if outcome is None else [outcome], found.count) == (told, len(told))
+    assert ([] if outcome is None else [outcome], found.count) == (outcomes, len(outcomes))
     assert all(str(it.request.origin) == "x.config:2" for it in found.accounts)
 
 
-def test_of_two_lines_the_last_counts() -> None:
-    """As for Kconfig, the last line of an option is what the file asks for."""
+def test_of_two_lines_the_last_wins() -> None:
+    """As in Kconfig, the last line of an option wins."""
     base = read_base(b"CONFIG_SHIFT=99\nCONFIG_SHIFT=18\n", "x", OPTIONS)
 
     assert [("SHIFT", 18)] == [(name, it.value) for name, it in base.requests.items()]
     assert Hex(0x1000) == read_base(b"CONFIG_START=1000\n", "x", OPTIONS).requests["START"].value
 
 
-def test_what_is_asked_otherwise_is_no_matter() -> None:
-    """What is asked above the base, and what follows from that, is as it should be, and counted."""
+def test_what_requests_override_is_not_listed() -> None:
+    """Lines that requests override, directly or not, are counted but not listed."""
     base = "CONFIG_NET=y\nCONFIG_INET=y\nCONFIG_SLOW=y\n"
 
     assert 0 == of(base).count
@@ -90,8 +90,8 @@ def test_what_is_asked_otherwise_is_no_matter() -> None:
     assert ((), 1) == (of(base, {"FAST": YES}).accounts, of(base, {"FAST": YES}).way)
 
 
-def test_what_kconfig_computed_asks_for_nothing() -> None:
-    """In a whole `.config`, what nobody is asked about may be otherwise, or gone."""
+def test_computed_values_are_not_requests() -> None:
+    """In a whole `.config`, options without a prompt may differ or be missing."""
     lines = "CONFIG_VERSION=11\nCONFIG_HAVE_NOTHING=y\nCONFIG_OLD_VERSION=3\n"
 
     assert 3 == of(lines).count
@@ -99,8 +99,8 @@ def test_what_kconfig_computed_asks_for_nothing() -> None:
     assert ["GONE"] == [it.option for it in of(f"{WHOLE}{lines}CONFIG_GONE=y\n").accounts]
 
 
-def test_what_is_no_base() -> None:
-    """A file for another architecture, and one that is compressed, are refused."""
+def test_what_cannot_be_a_base() -> None:
+    """A file for another architecture and a compressed one are refused."""
     with pytest.raises(ForeignConfig):
         read_base(WHOLE.replace("x86", "arm64").encode(), "x", OPTIONS)
     with pytest.raises(CompressedBase):

@@ -1,4 +1,4 @@
-"""What became of requests, each exactly once, and why: on a Kconfig of a few options."""
+"""The outcome of every request, exactly one each, and the reason: on a Kconfig of a few options."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ OPTIONS = model(
 
 
 def one(name: str, value: Value, **more: Value) -> Account:
-    """Return the account of the request *name* = *value*, with *more* requests beside it."""
+    """Return the account of the request *name* = *value*, made along with *more* requests."""
     return accounts(OPTIONS, {name: value, **more})[name]
 
 
@@ -94,7 +94,7 @@ def one(name: str, value: Value, **more: Value) -> Account:
     ],
 )  # fmt: skip
 def test_outcomes(name: str, value: Value, more: dict[str, Value], outcome: str, reason: str) -> None:
-    """Each request ends in the state that fits it, with the reason."""
+    """Each request has the right outcome, with the reason."""
     it = one(name, value, **more)
 
     assert (outcome, reason) == (it.outcome, it.reason)
@@ -102,17 +102,17 @@ def test_outcomes(name: str, value: Value, more: dict[str, Value], outcome: str,
 
 @pytest.mark.parametrize(("value", "suggestion"), [(4, "it is 4 if TTY"), (8, None)])
 def test_a_computed_number(value: int, suggestion: str | None) -> None:
-    """Of a number that has no prompt it is said what gives it the value, if anything does."""
+    """For a number without a prompt, the account names what gives it the value, if anything does."""
     assert suggestion == one("COMPUTED", value).suggestion
 
 
-def test_what_replaces_an_option_that_is_only_read() -> None:
-    """Its help names what replaces it."""
+def test_what_replaces_a_transitional_option() -> None:
+    """The help text of a transitional option names its replacement."""
     assert "use TTY" == one("OLD", YES).suggestion
 
 
 def test_every_request_has_one_account() -> None:
-    """Accounts are as many as requests, those that count in order of the options, those overruled last."""
+    """There is one account per request: winners in order of the options, overridden requests last."""
     requests = merged({"TTY": YES, "NOWHERE": YES, "KGDB": NO})
     weak = Request(YES, priority=Priority.DEFAULT, origin=Origin("debugging", "debugging.py:3"))
     both = attrs.evolve(requests, shadowed=(Shadowed("KGDB", weak, requests.requests["KGDB"]),))
@@ -124,8 +124,8 @@ def test_every_request_has_one_account() -> None:
     assert not found[-1].fails
 
 
-def test_a_request_that_was_taken_back() -> None:
-    """A request that another one takes back is overruled by it."""
+def test_a_withdrawn_request() -> None:
+    """A withdrawn request is shadowed by the one that withdrew it."""
     weak = Request(YES, priority=Priority.DEFAULT)
     back = Request(UNSET, origin=Origin("mine", "mine.py:1"))
     found = diagnose(Merged(FrozenMap(), (Shadowed("KGDB", weak, back),)), OPTIONS, Resolver(OPTIONS)(""))
@@ -134,7 +134,7 @@ def test_a_request_that_was_taken_back() -> None:
 
 
 def test_what_fails() -> None:
-    """What does not hold is an error, unless it is optional."""
+    """A request that does not hold is an error, unless it is optional."""
     values = Resolver(OPTIONS)("")
     must, may = merged({"SERIAL": YES}), merged({"SERIAL": YES}, SERIAL=True)
 
@@ -143,7 +143,7 @@ def test_what_fails() -> None:
 
 
 def test_the_chain_of_what_blocks() -> None:
-    """What blocks is followed down to the options to set; what a default brings by itself is not among them."""
+    """Obstacles are followed down to the options to set, except those that a default sets on its own."""
     it = one("SERIAL", YES, KGDB=NO)
 
     assert (
@@ -155,8 +155,8 @@ def test_the_chain_of_what_blocks() -> None:
     ) == it.text
 
 
-def test_of_alternatives_the_nearest_is_followed() -> None:
-    """Where one of several expressions is enough, all are shown, and the one that can come about is followed."""
+def test_the_cheapest_alternative_is_followed() -> None:
+    """All alternatives are shown, and the one that can come about is followed."""
     it = one("EITHER", YES)
 
     assert (
@@ -167,8 +167,8 @@ def test_of_alternatives_the_nearest_is_followed() -> None:
     ) == it.text
 
 
-def test_what_only_others_switch_on() -> None:
-    """For an option without a prompt, those that select it are told."""
+def test_what_only_others_enable() -> None:
+    """For an option without a prompt, its selectors are named."""
     it = one("TUNNEL", YES)
 
     assert (
@@ -179,7 +179,7 @@ def test_what_only_others_switch_on() -> None:
 
 
 def test_what_forces_an_option() -> None:
-    """For an option that is selected against a request, it is told who asks for what selects it."""
+    """For an option that is selected against a request, the request for its selector is named."""
     it = one("TUNNEL", NO, WIREGUARD=YES)
 
     assert (
@@ -208,15 +208,15 @@ HIDDEN = model(
         pytest.param("TICKER", {"CLOCK": YES}, "its prompt is never visible here", ["!CLOCK [=y]"], id="never-shown"),
     ],
 )
-def test_a_prompt_that_is_not_shown(name: str, more: dict[str, Value], reason: str, needs: list[str]) -> None:
-    """An option asked off whose prompt has a condition is on because of that condition, which is named."""
+def test_a_hidden_prompt(name: str, more: dict[str, Value], reason: str, needs: list[str]) -> None:
+    """If an option requested off is on because its prompt is hidden, the prompt's condition is named."""
     it = accounts(HIDDEN, {name: NO, **more})[name]
 
     assert (Outcome.BLOCKED, reason, needs) == (it.outcome, it.reason, [below.needs for below in it.witness])
 
 
 def test_a_lost_choice() -> None:
-    """Of two members of a choice that are asked for, the one that lost tells which won and who asked for it."""
+    """Of two requested members of a choice, the loser names the winner and its request."""
     found = accounts(OPTIONS, {"NONE": YES, "FULL": YES})
     lost = found["FULL"] if found["NONE"].holds else found["NONE"]
     winner = "NONE" if found["NONE"].holds else "FULL"
@@ -227,7 +227,7 @@ def test_a_lost_choice() -> None:
 
 
 def test_a_dead_end() -> None:
-    """What the compiler decides is said to be so, and nothing is proposed."""
+    """What the toolchain determines is reported as such, and nothing is proposed."""
     it = one("RUST", YES)
 
     assert (
@@ -236,8 +236,8 @@ def test_a_dead_end() -> None:
     ) == it.text
 
 
-def test_what_an_architecture_is_stays() -> None:
-    """The word size is never proposed to be changed."""
+def test_the_word_size_stays() -> None:
+    """Changing the word size is never proposed."""
     it = one("64BIT", NO)
 
     assert (Outcome.BLOCKED, ()) == (it.outcome, it.likely)
@@ -258,12 +258,12 @@ def test_what_an_architecture_is_stays() -> None:
     ],
 )
 def test_suggestions(name: str, value: Value, suggestion: str | None) -> None:
-    """What to write instead is said where it is known."""
+    """The account says what to write instead, if that is known."""
     assert suggestion == one(name, value).suggestion
 
 
 def test_what_was_renamed() -> None:
-    """An option of an older guide is told what it became, when, and by which commit."""
+    """For an option of an older guide, the account says what it became, when, and by which commit."""
     options = model([option("MITIGATION_RETPOLINE", prompt="Retpolines"), option("SLUB")])
     found = accounts(options, {"RETPOLINE": YES, "DEVPTS_MULTIPLE_INSTANCES": YES, "SLS": NO})
 
@@ -279,14 +279,14 @@ def test_what_was_renamed() -> None:
 
 
 def test_no_for_a_renamed_option_that_is_on() -> None:
-    """A request to leave out an option is no use if it has another name now, under which it is on."""
+    """A request to disable a renamed option does not hold while the new option is on."""
     options = model([option("MITIGATION_RETPOLINE", prompt="Retpolines", defaults=[("y", "y")])])
 
     assert Outcome.ABSENT is accounts(options, {"RETPOLINE": NO})["RETPOLINE"].outcome
 
 
 def test_a_name_from_a_later_version() -> None:
-    """A kernel before a renaming is told the name that it knows."""
+    """For a kernel before a renaming, the account gives the name that it knows."""
     options = model([option("RETPOLINE", prompt="Retpolines")], version="6.1.55")
     found = accounts(options, {"MITIGATION_RETPOLINE": YES})["MITIGATION_RETPOLINE"]
 
@@ -295,7 +295,7 @@ def test_a_name_from_a_later_version() -> None:
 
 
 def test_json() -> None:
-    """An account has the same facts as JSON."""
+    """As JSON, an account has the same facts."""
     found = one("TUNNEL", YES).to_json()
 
     assert {
@@ -328,8 +328,8 @@ def test_json() -> None:
     } == found
 
 
-def test_a_choice_that_is_not_offered() -> None:
-    """A member of a choice that nobody is asked about tells what the choice itself needs."""
+def test_a_choice_that_is_not_available() -> None:
+    """A member of a hidden choice names what the choice itself needs."""
     choice = Choice(
         id="@1", prompt="Key", members=("RSA", "EC"), depends=expression("SIGNING"),
         definitions=(Definition("certs/Kconfig", 18, expression("SIGNING")),),
@@ -353,7 +353,7 @@ def test_a_choice_that_is_not_offered() -> None:
 
 
 def exactly(file: str) -> dict[str, str]:
-    """Return what is said of each option that is otherwise than *file*, a whole `.config`, has it."""
+    """Return the text of the account of each option that differs from *file*, a whole `.config`."""
     values = Resolver(OPTIONS)(file)
     result = {name: values[name].value for name, it in OPTIONS.items() if it.type in SWITCHES}
     base = whole_config.exactly(
@@ -365,8 +365,8 @@ def exactly(file: str) -> dict[str, str]:
     return {it.option: it.text for it in diagnose(Merged(FrozenMap(changed)), OPTIONS, values, base=base)}
 
 
-def test_a_file_that_asks_for_two_of_a_choice() -> None:
-    """Of the member that was chosen it is said that the file asks for it as well, and where."""
+def test_a_file_with_two_members_of_a_choice() -> None:
+    """The winning member is reported with its own line in the file."""
     found = exactly("CONFIG_NONE=y\nCONFIG_FULL=y\nCONFIG_ONLY=y\n")
 
     lost, won = ("NONE", "FULL") if "NONE" in found else ("FULL", "NONE")
@@ -377,7 +377,7 @@ def test_a_file_that_asks_for_two_of_a_choice() -> None:
 
 
 def test_a_file_that_leaves_an_option_out() -> None:
-    """What is on because the file does not name it is told with the line that is missing, and not as its own cause."""
+    """An option that is on because the file has no line for it is reported with the missing line, not as its own cause."""
     found = exactly("CONFIG_TTY=y\nCONFIG_NONE=y\nCONFIG_ONLY=y\n")
 
     assert found["VT"] == (

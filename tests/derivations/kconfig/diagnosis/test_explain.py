@@ -1,4 +1,4 @@
-"""Everything about one option, for people and as JSON."""
+"""Everything about one option, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ OPTIONS = model(
 
 
 def explained(name: str, requests: dict[str, Value] | None = None, base: str = "") -> Explanation:
-    """Return what is known about the option *name* with *requests* over *base*."""
+    """Return the explanation of the option *name* with *requests* over *base*."""
     asked = requests or {}
     values = Resolver(OPTIONS)(compose(base, asked, OPTIONS))
     return explain(name, OPTIONS, values, merged(asked), lambda it: (f"drivers/{it.lower()}.o",))
 
 
-def test_all_that_is_known() -> None:
-    """The text has value and cause, what blocks, prompt, place, dependencies, selects, objects and help."""
+def test_text() -> None:
+    """The text has value and reason, obstacles, prompt, place, dependencies, selects, objects and help."""
     assert (
         "DEVICE is n: it is unavailable in this configuration\n"
         '  needs BUS [=n]: nothing requests it → "BUS": YES\n'
@@ -71,21 +71,21 @@ def test_all_that_is_known() -> None:
     ],
 )  # fmt: skip
 def test_why(name: str, requests: dict[str, Value], base: str, value: str, why: str) -> None:
-    """What gave the option its value is said."""
+    """The explanation says what set the value."""
     found = explained(name, requests, base)
 
     assert (value, why) == (found.value, found.why)
 
 
-def test_active_selects_stand_first() -> None:
-    """Of what selects an option, what does so now stands first."""
+def test_active_selects_come_first() -> None:
+    """Active selectors come first."""
     found = explained("CORE", {"OTHER": YES})
 
     assert ["OTHER [=y]", "DEVICE [=n] if BUS [=n]"] == [str(it) for it in found.selected_by]
 
 
 def test_range_default_and_choice() -> None:
-    """The range and default that count, and what a choice has chosen, are facts of their own."""
+    """The range and default that apply, and the chosen member of a choice, have their own fields."""
     number, member = explained("SHIFT"), explained("FIRST", {"SECOND": YES})
 
     assert (("12", "25"), "17") == (number.limits, number.default)
@@ -93,7 +93,7 @@ def test_range_default_and_choice() -> None:
 
 
 def test_who_asks() -> None:
-    """Requests that do not count stand behind the one that does."""
+    """Overridden requests come after the winner."""
     asked = merged({"BUS": NO})
     weak = Request(YES, priority=Priority.DEFAULT, origin=Origin("common", "common.py:3"))
     both = attrs.evolve(asked, shadowed=(Shadowed("BUS", weak, asked.requests["BUS"]),))
@@ -112,7 +112,7 @@ def test_who_asks() -> None:
     ],
 )  # fmt: skip
 def test_unknown_options(name: str, sentence: str, hint: str | None) -> None:
-    """An option that there is not is an error that tells what there is."""
+    """An unknown option is an error that suggests a name."""
     with pytest.raises(UnknownOption) as caught:
         explained(name)
 
@@ -120,7 +120,7 @@ def test_unknown_options(name: str, sentence: str, hint: str | None) -> None:
 
 
 def test_json() -> None:
-    """An explanation has the same facts as JSON."""
+    """As JSON, an explanation has the same facts."""
     found = explained("DEVICE").to_json()
 
     assert {"option": "CORE", "condition": "BUS [=n]", "level": "n"} == found["selects"][0]

@@ -1,4 +1,4 @@
-"""Defaults that do not hold: overruled where something above them is the cause, an error where nothing is."""
+"""Defaults that do not hold: shadowed if a request of higher priority is the cause, else an error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OPTIONS = model(
 
 
 def found(defaults: dict[str, Tristate], plain: dict[str, Tristate]) -> dict[str, Account]:
-    """Return what becomes of *defaults*, with what is *plain* above them."""
+    """Return the accounts of *defaults*, with *plain* requests on top."""
     asked = {
         **{it: Request(value, priority=Priority.DEFAULT, origin=Origin("base")) for it, value in defaults.items()},
         **{it: Request(value, origin=Origin("mine", "mine.py:1")) for it, value in plain.items()},
@@ -36,8 +36,8 @@ def found(defaults: dict[str, Tristate], plain: dict[str, Tristate]) -> dict[str
     return {it.option: it for it in diagnose(Merged(FrozenMap(asked)), OPTIONS, values)}
 
 
-def test_a_default_gives_way_to_what_switches_off_what_it_needs() -> None:
-    """Drivers of a subsystem that the user switches off are overruled, however deep below it they are."""
+def test_a_default_gives_way_to_a_disabled_dependency() -> None:
+    """Drivers of a subsystem that the user disables are shadowed, at any depth below it."""
     accounts = found({"MODULES": YES, "DRIVER": MODULE, "CODEC": MODULE}, {"SOUND": NO})
 
     assert [accounts[it].outcome for it in ("DRIVER", "CODEC")] == [Outcome.SHADOWED, Outcome.SHADOWED]
@@ -46,21 +46,21 @@ def test_a_default_gives_way_to_what_switches_off_what_it_needs() -> None:
 
 
 def test_a_default_gives_way_to_another_member_of_its_choice() -> None:
-    """A member of a choice that the user asks for takes the place of the default one."""
+    """A member of a choice that the user requests replaces the default one."""
     accounts = found({"FAST": YES}, {"SLOW": YES})
 
     assert (accounts["SLOW"].outcome, accounts["FAST"].outcome) == (Outcome.HELD, Outcome.SHADOWED)
 
 
-def test_a_default_that_nothing_overrules_fails() -> None:
-    """A default that cannot hold by itself is an error, whatever else is asked for."""
+def test_a_default_that_nothing_overrides_fails() -> None:
+    """A default that cannot hold on its own is an error, whatever else is requested."""
     accounts = found({"MODULES": YES, "DRIVER": MODULE}, {"SLOW": YES})
 
     assert (accounts["DRIVER"].outcome, accounts["DRIVER"].fails) == (Outcome.BLOCKED, True)
 
 
 def test_a_plain_request_gives_way_to_nothing() -> None:
-    """What the user asks for fails, even where another request of hers is the cause."""
+    """A user's request fails even if another request of the same user is the cause."""
     accounts = found({"MODULES": YES}, {"SOUND": NO, "DRIVER": MODULE})
 
     assert (accounts["DRIVER"].outcome, accounts["DRIVER"].fails) == (Outcome.BLOCKED, True)

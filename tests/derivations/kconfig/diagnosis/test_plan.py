@@ -1,4 +1,4 @@
-"""Plans put together."""
+"""Combining plans."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ END = DeadEnd(("C is requested as n",))
     ],
 )
 def test_both(first: Found, second: Found, together: Found) -> None:
-    """Two plans are one that sets what each sets, if they do not contradict each other."""
+    """Two plans combine to one that sets what each sets, unless they conflict."""
     assert together == both(first, second) == both(second, first)
 
 
 def test_the_cheapest() -> None:
-    """Of plans the cheapest is taken; of dead ends only, all obstacles are told, each once."""
-    other = DeadEnd(("D is never right to switch on",))
+    """The cheapest plan wins; if there are only dead ends, each obstacle is reported once."""
+    other = DeadEnd(("D must not be enabled",))
 
     assert A == best([B, END, A])
     assert DeadEnd((*END.obstacles, *other.obstacles)) == best([END, other, END])
 
 
 def test_searches_end_early() -> None:
-    """Nothing is searched behind a dead end where all are needed, or behind a plan for nothing where one is enough."""
+    """A search stops at a dead end if all plans are needed, and at a free plan if one is enough."""
     searched: list[str] = []
 
     def search(name: str, found: Found) -> Found:

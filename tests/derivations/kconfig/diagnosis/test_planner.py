@@ -1,4 +1,4 @@
-"""Plans, read off the model with the values that options have."""
+"""Plans, according to the model and the current values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OPTIONS = model(
 
 
 def planner(text: str = "", *, modules: bool = False) -> Planner:
-    """Return a planner for what becomes of the configuration *text*."""
+    """Return a planner for the values of the configuration *text*."""
     return Planner(OPTIONS, Resolver(OPTIONS)(text), modules=modules)
 
 
@@ -63,7 +63,7 @@ def planner(text: str = "", *, modules: bool = False) -> Planner:
     ],
 )
 def test_plans(goal: str, text: str, assignments: dict[str, Tristate]) -> None:
-    """The plan for a goal is the cheapest."""
+    """The plan for a goal is the cheapest one."""
     found = planner(text).raised(expression(goal), Level.Y)
 
     assert isinstance(found, SettingPlan)
@@ -81,12 +81,12 @@ def test_plans(goal: str, text: str, assignments: dict[str, Tristate]) -> None:
     ],
 )
 def test_dead_ends(goal: str, obstacles: tuple[str, ...]) -> None:
-    """Where there is no plan, what stands in the way is told."""
+    """Without a plan, the obstacles are reported."""
     assert DeadEnd(obstacles) == planner().raised(expression(goal), Level.Y)
 
 
-def test_modules_are_enough_where_there_will_be_some() -> None:
-    """A tristate that is needed becomes a module if there are modules, else y."""
+def test_modules_are_enough_if_modules_are_on() -> None:
+    """A needed tristate becomes a module if MODULES is on, else y."""
     goal = expression("DRIVER")
 
     assert [{"DRIVER": YES}, {"DRIVER": MODULE}] == [
@@ -97,7 +97,7 @@ def test_modules_are_enough_where_there_will_be_some() -> None:
 
 
 def test_what_to_avoid_and_what_is_free() -> None:
-    """What is to be avoided is not set; what is set already costs nothing."""
+    """Options to avoid are not set; options set already cost nothing."""
     values = Resolver(OPTIONS)("")
     goal = expression("COMMON || RARE")
     avoiding = Planner(OPTIONS, values, avoid={"COMMON"}).raised(goal, Level.Y)
@@ -107,7 +107,7 @@ def test_what_to_avoid_and_what_is_free() -> None:
 
 
 def test_what_is_fixed() -> None:
-    """An option that is asked to be off is not switched on."""
+    """An option that is requested off is not enabled."""
     found = Planner(OPTIONS, Resolver(OPTIONS)(""), fixed={"COMMON": NO}).raised(expression("COMMON"), Level.Y)
 
     assert DeadEnd(("COMMON is requested as n",)) == found
@@ -115,10 +115,10 @@ def test_what_is_fixed() -> None:
 
 @pytest.mark.parametrize("name", sorted(NEVER & OPTIONS.keys()))
 def test_what_is_never_changed(name: str) -> None:
-    """Some options are no step of any plan."""
+    """Some options are never part of a plan."""
     assert isinstance(planner().option(name, Level.Y), DeadEnd)
 
 
 def test_nothing_to_do() -> None:
-    """What holds needs no plan, whatever it would cost."""
+    """A goal that holds needs no plan, whatever its price."""
     assert NOTHING == planner("CONFIG_EXPERT=y\n").raised(expression("EXPERT || BROKEN"), Level.Y)

@@ -1,4 +1,4 @@
-"""What options can be at all: on a Kconfig of a few options, against what its resolver makes of every configuration."""
+"""The possible values of options: on a Kconfig of a few options, compared with its resolver on every configuration."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ VALUES = Resolver(OPTIONS)("")
 
 
 @given(st.dictionaries(st.sampled_from([it for it in NAMES if it != "BROKEN"]), st.sampled_from("nmy")))
-def test_nothing_that_is_is_impossible(said: dict[str, str]) -> None:
-    """Whatever any configuration resolves to can be."""
-    values = Resolver(OPTIONS)("".join(f"CONFIG_{name}={value}\n" for name, value in said.items()))
+def test_no_actual_value_is_impossible(assigned: dict[str, str]) -> None:
+    """Every value that a configuration resolves to is possible."""
+    values = Resolver(OPTIONS)("".join(f"CONFIG_{name}={value}\n" for name, value in assigned.items()))
     reach = Reach(OPTIONS, VALUES, {})
 
     assert [] == [name for name in NAMES if not reach.can_be(name, values.level(name))]
@@ -69,17 +69,17 @@ def test_nothing_that_is_is_impossible(said: dict[str, str]) -> None:
     ],
 )
 def test_the_impossible(name: str, level: Level, fixed: dict[str, Value]) -> None:
-    """What no configuration has is known to be impossible."""
+    """Values that no configuration has are impossible."""
     assert not Reach(OPTIONS, VALUES, fixed).can_be(name, level)
 
 
 def test_numbers_are_not_followed() -> None:
-    """What hangs on a number that can be set may be."""
+    """A value that depends on a settable number is possible."""
     assert Reach(OPTIONS, VALUES, {}).can_be("HIGH", Level.Y)
 
 
 def test_entries_that_can_be_set() -> None:
-    """A number can be set if its prompt can be shown."""
+    """A number can be set if its prompt can become visible."""
     options = model(
         [
             option("A", "int", prompt="A", depends="B"),
@@ -94,7 +94,7 @@ def test_entries_that_can_be_set() -> None:
 
 
 def test_every_level_is_found() -> None:
-    """Of the options that nothing forbids every level is possible."""
+    """Options without restrictions can have every level."""
     reach = Reach(OPTIONS, VALUES, {})
 
     assert all(reach.can_be(name, level) for name, level in itertools.product(("DRIVER", "BUS", "CORE"), Level))

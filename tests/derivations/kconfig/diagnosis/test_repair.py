@@ -71,7 +71,7 @@ OPTIONS = model(
 
 
 def repaired(asked: dict[str, Value], base: str = "", *, alternatives: int = 2) -> Repair:
-    """Return the repair of what is *asked*, after a look at that it is one: all holds, and nothing is superfluous."""
+    """Return the repair of *asked*, after checking that all requests hold and nothing is superfluous."""
     resolver = Resolver(OPTIONS)
     found = repair(asked, base, OPTIONS, resolver, alternatives=alternatives)
     failed = {it.option for it in found.unsolved}
@@ -84,7 +84,7 @@ def repaired(asked: dict[str, Value], base: str = "", *, alternatives: int = 2) 
 
 
 def hold(asked: dict[str, Value], requests: dict[str, Value], base: str) -> bool:
-    """Return whether all that is *asked* holds with *requests* over *base*."""
+    """Return whether all of *asked* hold with *requests* over *base*."""
     values = Resolver(OPTIONS)(compose(base, requests, OPTIONS))
     return all(holds(value, OPTIONS[name], values[name]) for name, value in asked.items())
 
@@ -118,7 +118,7 @@ def hold(asked: dict[str, Value], requests: dict[str, Value], base: str) -> bool
     ],
 )
 def test_repairs(asked: dict[str, Value], base: str, best: dict[str, Tristate]) -> None:
-    """The options to set are the fewest, and those that somebody would choose."""
+    """The options to set are the fewest, and those that a person would choose."""
     found = repaired(asked, base)
 
     assert (best, ()) == (found.best.options, found.unsolved)
@@ -141,7 +141,7 @@ def test_repairs(asked: dict[str, Value], base: str, best: dict[str, Tristate]) 
     ],
 )  # fmt: skip
 def test_no_repair(asked: dict[str, Value], reason: str) -> None:
-    """Where nothing makes a request hold it is said why, and nothing is proposed for it."""
+    """If nothing makes a request hold, the reason is given and nothing is proposed."""
     found = repaired(asked)
 
     assert {} == found.best.options
@@ -149,7 +149,7 @@ def test_no_repair(asked: dict[str, Value], reason: str) -> None:
 
 
 def test_what_can_hold_does() -> None:
-    """A request that cannot hold does not keep others from being repaired."""
+    """An impossible request does not keep others from being repaired."""
     found = repaired({"DANGER": YES, "SERIAL": YES})
 
     assert ["DANGER"] == [it.option for it in found.unsolved]
@@ -157,7 +157,7 @@ def test_what_can_hold_does() -> None:
 
 
 def test_alternatives() -> None:
-    """Another way that is about as good is told, unless there should be none."""
+    """An alternative that is about as good is offered, unless none are wanted."""
     asked: dict[str, Value] = {"NETWORK": YES}
 
     assert [{"RPMSG": YES}] == [it.options for it in repaired(asked).alternatives]
@@ -165,15 +165,15 @@ def test_alternatives() -> None:
 
 
 def test_costs() -> None:
-    """Each option tells how many others are different because of it, and a way how many there are in all."""
+    """Each option has the number of options that it changes, and a way has the total."""
     best = repaired({"SERIAL": YES}).best
 
     assert [("KGDB", 1), ("TTY", 2)] == [(it.option, it.cost) for it in best.assignments]
     assert 2 == best.changes
 
 
-def test_what_builds_do_is_what_counts() -> None:
-    """A way that holds after one pass and not when nothing changes any more is searched for anew."""
+def test_what_builds_do_decides() -> None:
+    """A way that holds after one pass but not at the fixed point is searched for again."""
     once = Resolver(OPTIONS)
 
     def settle(text: str) -> Values:
@@ -187,7 +187,7 @@ def test_what_builds_do_is_what_counts() -> None:
 
 
 def test_nothing_is_resolved_twice() -> None:
-    """Every resolution is of another configuration."""
+    """No configuration is resolved twice."""
     resolver = Resolver(OPTIONS)
     found = repair({"NETWORK": YES, "SERIAL": YES}, "", OPTIONS, resolver)
 
@@ -195,7 +195,7 @@ def test_nothing_is_resolved_twice() -> None:
 
 
 def test_json() -> None:
-    """A repair has the same facts as JSON."""
+    """As JSON, a repair has the same facts."""
     found = repaired({"SERIAL": YES, "DANGER": YES, "KGDB": YES}, alternatives=0).to_json()
 
     assert {
@@ -213,7 +213,7 @@ def test_json() -> None:
 
 
 def test_what_is_not_proven() -> None:
-    """Only what no configuration has is said to be impossible; of anything else, that it was not found."""
+    """Only what no configuration has is reported as impossible; anything else as not found."""
     assert "cannot hold here" in str(Unsolved("X", NO, ()))
     assert "cannot" not in str(Unsolved("X", NO, (), proven=False))
     options = model(
@@ -231,21 +231,21 @@ def test_what_is_not_proven() -> None:
 
 
 def test_what_accounts_propose_is_resolved() -> None:
-    """What it would take for a request to hold is named only where it does, beside all that holds already."""
+    """An account proposes options only if they make the request hold along with all others that hold."""
     asked: dict[str, Value] = {"SENSOR": YES, "RING": NO, "DANGER": YES, "SERIAL": YES, "KGDB": YES}
     failing = {it: value for it, value in asked.items() if it != "KGDB"}
     found = proven(accounts(OPTIONS, asked).values(), "", OPTIONS, Resolver(OPTIONS))
-    told = {it.option: dict(it.change) for it in found}
+    proposed = {it.option: dict(it.change) for it in found}
 
-    assert {"FILTER": NO, "MEDIA": YES} == told["SENSOR"]
-    assert ({"EXPERT": YES}, {"TTY": YES}, {}) == (told["RING"], told["SERIAL"], told["DANGER"])
+    assert {"FILTER": NO, "MEDIA": YES} == proposed["SENSOR"]
+    assert ({"EXPERT": YES}, {"TTY": YES}, {}) == (proposed["RING"], proposed["SERIAL"], proposed["DANGER"])
     for name, value in failing.items():
-        assert not told[name] or hold({name: value, "KGDB": YES}, {name: value, "KGDB": YES, **told[name]}, "")
-    assert ["to fix this, add" in it.text for it in found] == [bool(told[it.option]) for it in found]
+        assert not proposed[name] or hold({name: value, "KGDB": YES}, {name: value, "KGDB": YES, **proposed[name]}, "")
+    assert ["to fix this, add" in it.text for it in found] == [bool(proposed[it.option]) for it in found]
 
 
 def test_what_a_request_that_holds_forbids_is_not_proposed() -> None:
-    """An account proposes nothing that undoes what another request has."""
+    """An account proposes nothing that undoes another request."""
     found = proven(accounts(OPTIONS, {"SERIAL": YES, "TTY": NO}).values(), "", OPTIONS, Resolver(OPTIONS))
 
     assert {"SERIAL": (), "TTY": ()} == {it.option: it.change for it in found}

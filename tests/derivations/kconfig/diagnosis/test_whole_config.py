@@ -1,4 +1,4 @@
-"""Whole `.config` files that have to hold to the last line."""
+"""Whole `.config` files that must hold to the last line."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ CONFIG_LOG_BUF_SHIFT=17
 
 
 def test_local_version() -> None:
-    """What the file puts behind the version is read."""
+    """The file's CONFIG_LOCALVERSION is read."""
     assert whole_config.local_version(WHOLE) == "-mine"
     assert whole_config.local_version("# CONFIG_LOCALVERSION is not set\n") == ""
     assert whole_config.local_version("") == ""
 
 
 def test_exactly() -> None:
-    """Every line of a file becomes a request with its line; what it leaves out is to be absent; computed ones may differ."""
+    """Every line becomes a request with its line number; options left out must be absent; computed ones may differ."""
     result = parse(WHOLE.replace("12.2.0", "13.1.0") + 'CONFIG_NEW=y\nCONFIG_TEXT="x"\n')
     found = whole_config.exactly(WHOLE, "x.config", result, lambda name: name != "CC_VERSION_TEXT")
 

@@ -1,4 +1,4 @@
-"""The hardening report: every rule applied to configurations made up for it, and what to ask for."""
+"""The hardening report: every rule applied to made-up configurations, and the requests that follow."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ OLD = Version.parse("6.1.159")
 def verdict(
     option: str, values: dict[str, Value], version: Version = LATEST, arch: str = "x86_64", **known: set[str]
 ) -> Verdict:
-    """Return the one verdict on *option*."""
+    """Return the only verdict on *option*."""
     (found,) = (it for it in report(values, version, arch, options=known.get("options")) if it.rule.option == option)
     return found
 
 
 @pytest.mark.parametrize("rule", [pytest.param(it, id=f"{it.option}-{number}") for number, it in enumerate(RULES)])
 def test_rule(rule: Rule) -> None:
-    """A rule names an option, a value that one can have, a reason of one clause, and who recommends it."""
+    """A rule has an option, a value that fits it, a reason of one clause, and a source."""
     assert option_name(rule.option) == rule.option
     assert checked(rule.wanted) == rule.wanted
     assert rule.wanted is not MODULE
@@ -52,7 +52,7 @@ def test_rule(rule: Rule) -> None:
 
 
 def test_rules_do_not_overlap() -> None:
-    """For no version and architecture are there two rules for one option."""
+    """No version and architecture has two rules for one option."""
     for version in ("4.19", "5.4", "5.10", "5.15", "5.18", "6.1", "6.6", "6.9", "6.12", "6.18", "6.19"):
         for arch in ("arm64", "x86_64", "riscv"):
             options = [it.option for it in RULES if it.condition.holds(Version.parse(version), arch)]
@@ -68,7 +68,7 @@ def test_rules_do_not_overlap() -> None:
     ],
 )
 def test_architectures(arch: str, options: set[str]) -> None:
-    """A report is about the rules of its architecture, and about those of all."""
+    """A report covers the rules of its architecture and those of all architectures."""
     found = {it.rule.option for it in report({}, LATEST, arch)}
 
     assert {"STRICT_KERNEL_RWX", "HARDENED_USERCOPY"} | options <= found
@@ -108,12 +108,12 @@ def test_architectures(arch: str, options: set[str]) -> None:
     ],
 )  # fmt: skip
 def test_outcome(option: str, values: dict[str, Value], outcome: RuleOutcome) -> None:
-    """A rule is held by its value alone; absence is n; what another option or the version excludes does not apply."""
+    """A rule holds by its value alone; absence is n; rules excluded by an option or the version do not apply."""
     assert verdict(option, values).outcome is outcome
 
 
 def test_why_not_applicable() -> None:
-    """Why a rule does not apply is said: the version, the tree, or the option that makes it pointless."""
+    """The verdict says why a rule does not apply: the version, the tree, or another option."""
     assert verdict("SLAB_BUCKETS", {}, OLD).why == "Linux 6.1 does not have it"
     assert verdict("BUG", {}, options={"DEVMEM"}).why == "this 6.12 kernel does not have it"
     assert verdict("RESET_ATTACK_MITIGATION", {"EFI": YES}).why == "because of # CONFIG_EFI_STUB is not set"
@@ -125,7 +125,7 @@ def test_why_not_applicable() -> None:
 
 
 def test_renamed_options_are_two_rules() -> None:
-    """Of an option that was renamed, the name of the version is asked for."""
+    """For a renamed option, the rule uses the version's name."""
     names = ("PAGE_TABLE_ISOLATION", "MITIGATION_PAGE_TABLE_ISOLATION")
     held: dict[str, Value] = dict.fromkeys(names, YES)
 
@@ -134,23 +134,23 @@ def test_renamed_options_are_two_rules() -> None:
 
 
 def test_sentences() -> None:
-    """For people a verdict says what was wanted, what is, what it protects from, and at what price."""
+    """As text, a verdict has the wanted value, the actual one, the reason and the price."""
     assert str(verdict("BUG", {"BUG": YES})) == "CONFIG_BUG=y: a process that trips a check is stopped"
     assert str(verdict("HIBERNATION", {"HIBERNATION": YES})) == (
-        "# CONFIG_HIBERNATION is not set, got y: the running kernel is not replaced by an image on a disk "
+        "# CONFIG_HIBERNATION is not set, got y: the running kernel cannot be replaced by an image on disk "
         "(takes away hibernation)"
     )
     assert str(verdict("SYN_COOKIES", {"INET": YES})) == (
-        "CONFIG_SYN_COOKIES=y, got absent: a flood of connections does not fill the table (needs INET)"
+        "CONFIG_SYN_COOKIES=y, got absent: a SYN flood does not fill the connection table (needs INET)"
     )
     assert str(verdict("DEBUG_LIST", {"LIST_HARDENED": YES})) == (
-        "CONFIG_DEBUG_LIST=y: links of lists are checked in full (CONFIG_LIST_HARDENED=y is as good)"
+        "CONFIG_DEBUG_LIST=y: list links are checked in full (CONFIG_LIST_HARDENED=y is as good)"
     )
     assert str(verdict("SLS", {}, LATEST)) == "CONFIG_SLS=y: not applicable, Linux 6.12 does not have it"
 
 
 def test_json() -> None:
-    """As data a verdict has the same facts."""
+    """As JSON, a verdict has the same facts."""
     found = json.loads(json.dumps(verdict("HIBERNATION", {"HIBERNATION": YES}).to_json()))
 
     assert found == {
@@ -159,7 +159,7 @@ def test_json() -> None:
         "got": "y",
         "outcome": "not held",
         "why": "",
-        "reason": "the running kernel is not replaced by an image on a disk",
+        "reason": "the running kernel cannot be replaced by an image on disk",
         "takes": "hibernation",
         "needs": "",
         "source": "KSPP, Recommended Settings",
@@ -167,7 +167,7 @@ def test_json() -> None:
 
 
 def values_of(found: Fragment, version: Version, arch: str) -> dict[str, Value]:
-    """Return what *found* asks for as values of a configuration."""
+    """Return the requests of *found* as values of a configuration."""
     requests = merge([found], version=version, arch=arch).requests
     return {option: it.value for option, it in requests.items() if isinstance(it.value, Tristate | int | str | Hex)}
 
@@ -176,7 +176,7 @@ def values_of(found: Fragment, version: Version, arch: str) -> dict[str, Value]:
 @pytest.mark.parametrize("version", [OLD, LATEST], ids=str)
 @pytest.mark.parametrize("strict", [False, True])
 def test_fragment(arch: str, version: Version, strict: bool) -> None:
-    """What a report makes a fragment of holds, once it is in the configuration; without *strict* nothing is taken away."""
+    """The fragment of a report holds once it is in the configuration; without *strict* it takes nothing away."""
     before: dict[str, Value] = {"MODULES": YES, "DEVMEM": YES, "BPF_SYSCALL": YES, "EFI_STUB": YES, "INET": YES}
     asked = completed(lambda more: report({**before, **more}, version, arch), strict=strict)
     after = {**before, **values_of(asked, version, arch)}
@@ -189,14 +189,14 @@ def test_fragment(arch: str, version: Version, strict: bool) -> None:
 
 
 def test_fragment_of_what_is_held() -> None:
-    """Where everything is held, nothing is asked for."""
+    """If every rule holds, nothing is requested."""
     held = {it.rule.option: it.rule.wanted for it in report({}, LATEST, "x86_64")}
 
     assert not fragment(report(held, LATEST, "x86_64"), strict=True).options
 
 
 def test_what_may_be_missing_is_optional() -> None:
-    """What a compiler or a machine may be without is asked for as optional."""
+    """Options that a compiler or machine may lack are requested as optional."""
     asked = merge([fragment(report({}, LATEST, "x86_64"))], version=LATEST, arch="x86_64").requests
 
     assert (asked["CFI_CLANG"].optional, asked["BUG"].optional) == (True, False)
@@ -223,7 +223,7 @@ KCONFIG = model(
 
 
 def harden(requests: dict[str, Value], *, strict: bool = False) -> tuple[Hardened, tuple[Verdict, ...]]:
-    """Return what to ask for above *requests*, and what the rules say of the result."""
+    """Return the hardening requests on top of *requests*, and the verdicts on the result."""
     resolver = Resolver(KCONFIG)
     found = hardened(merged(requests).requests, "", KCONFIG, resolver, resolver, strict=strict)
     return found, verdicts(KCONFIG, resolver(compose("", {**requests, **found.asked, **found.besides}, KCONFIG)))
@@ -231,7 +231,7 @@ def harden(requests: dict[str, Value], *, strict: bool = False) -> tuple[Hardene
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_nothing_is_left(strict: bool) -> None:
-    """What is asked of a kernel holds, with what it needs and what it lets apply, and leaves nothing to ask for."""
+    """The requests hold, with their dependencies and the rules that they make applicable, and leave nothing to request."""
     found, left = harden({}, strict=strict)
 
     assert {"RANDOMIZE_MEMORY": YES, "UBSAN_BOOL": NO, "DEFAULT_MMAP_MIN_ADDR": 65536}.items() <= found.asked.items()
@@ -241,18 +241,18 @@ def test_nothing_is_left(strict: bool) -> None:
 
 
 def test_what_cannot_be_does_not_apply() -> None:
-    """A rule that nothing that can be set holds does not apply, and is not asked for."""
+    """A rule that no setting can satisfy does not apply, and is not requested."""
     found, left = harden({})
-    told = {it.rule.option: it for it in left}
+    verdict_of = {it.rule.option: it for it in left}
 
     assert not {"CFI_CLANG", "GCC_PLUGINS"} & found.asked.keys()
     for name in ("CFI_CLANG", "GCC_PLUGINS"):
-        assert told[name].outcome is RuleOutcome.NOT_APPLICABLE
-        assert told[name].why.startswith("no setting switches it on here")
+        assert verdict_of[name].outcome is RuleOutcome.NOT_APPLICABLE
+        assert verdict_of[name].why.startswith("no setting switches it on here")
 
 
-def test_what_the_user_asks_otherwise_is_left_out() -> None:
-    """A rule against what the definition asks for is left out, with the place: both would contradict each other."""
+def test_what_the_user_requests_otherwise_is_left_out() -> None:
+    """A rule that conflicts with a request of the definition is left out, with the place of the request."""
     found, _ = harden({"FORTIFY_SOURCE": NO, "UBSAN": NO})
 
     assert {
@@ -263,7 +263,7 @@ def test_what_the_user_asks_otherwise_is_left_out() -> None:
 
 
 def test_no_build_of_the_fragment_signs() -> None:
-    """Lockdown selects signatures of modules; no build signs them, and with *strict* there are none."""
+    """Lockdown selects module signatures; no build signs modules, and with *strict* there are none."""
     verdicts = report({"MODULES": YES}, LATEST, "x86_64")
 
     plain, strict = fragment(verdicts), fragment(verdicts, strict=True)
@@ -272,7 +272,7 @@ def test_no_build_of_the_fragment_signs() -> None:
 
 
 def test_needed() -> None:
-    """A rule that another of them makes pointless is left out; the same rule alone is not."""
+    """A rule that another one makes pointless is left out; on its own it is kept."""
     better = Rule(option="A", wanted=YES, reason="x")
     worse = Rule(option="B", wanted=YES, reason="y", unless=("A", YES))
 
@@ -282,7 +282,7 @@ def test_needed() -> None:
 
 @pytest.mark.parametrize("arch", ["arm64", "x86_64"])
 def test_the_bundled_fragment_takes_nothing(arch: str) -> None:
-    """The bundled fragment is the rules that take nothing away, each in the versions of its rule."""
+    """The bundled fragment has the rules that take nothing away, each for the versions of its rule."""
     for version in (OLD, LATEST):
         asked = values_of(hardening, version, arch)
         applying = [it for it in RULES if it.condition.holds(version, arch)]
@@ -292,7 +292,7 @@ def test_the_bundled_fragment_takes_nothing(arch: str) -> None:
 
 
 def test_rules_of_one_architecture() -> None:
-    """What differs between architectures is a rule of each."""
+    """Architectures with different recommendations have separate rules."""
     found = {it.condition.architectures: it.wanted for it in RULES if it.option == "DEFAULT_MMAP_MIN_ADDR"}
 
     assert found == {Condition.on("x86_64").architectures: 65536, Condition.on("arm64").architectures: 32768}

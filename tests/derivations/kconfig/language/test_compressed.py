@@ -1,4 +1,4 @@
-"""Configurations that are compressed."""
+"""Compressed configurations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from derivations.kconfig.language.fragment import InvalidFragment
 
 @given(st.binary(max_size=200), st.sampled_from([gzip.compress, lzma.compress]))
 def test_round_trip(data: bytes, compress: object) -> None:
-    """What was compressed comes out as it was, however often in a row."""
+    """Compressed data is restored, also from several streams in a row."""
     assert callable(compress)
     packed = compress(data)
 
@@ -27,7 +27,7 @@ def test_round_trip(data: bytes, compress: object) -> None:
 
 
 def test_what_is_not_compressed() -> None:
-    """Anything else stays as it is."""
+    """Uncompressed data is unchanged."""
     assert not is_compressed(b"CONFIG_A=y\n")
     assert b"CONFIG_A=y\n" == plain(b"CONFIG_A=y\n", "x")
 
@@ -37,7 +37,7 @@ def test_what_is_not_compressed() -> None:
     "damage", [lambda it: it[:-5], lambda it: it[:12] + b"\xff" * 8 + it[20:]], ids=["cut", "changed"]
 )
 def test_damage(compress: object, damage: object) -> None:
-    """A file that is cut off or damaged is an error that names it."""
+    """A truncated or damaged file is an error that names it."""
     assert callable(compress)
     assert callable(damage)
     with pytest.raises(InvalidFragment) as caught:
@@ -48,7 +48,7 @@ def test_damage(compress: object, damage: object) -> None:
 
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])
 def test_a_bomb(compress: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What would be far too large is not decompressed to its end."""
+    """Data that is far too large is not decompressed to its end."""
     assert callable(compress)
     monkeypatch.setattr(compressed, "MOST", 10_000)
 

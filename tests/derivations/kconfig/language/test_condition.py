@@ -1,4 +1,4 @@
-"""Conditions: versions and architectures for which something is meant."""
+"""Conditions: the versions and architectures to which a request applies."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ conditions = st.one_of(
     ],
 )
 def test_bounds(bound: str, version: str, expected: bool) -> None:
-    """A version reaches a bound, or is older; never both, never neither."""
+    """A version reaches a bound or is older, never both, never neither."""
     assert expected is Condition.at_least(bound).holds(Version.parse(version), "x86_64")
     assert expected is not Condition.older(bound).holds(Version.parse(version), "x86_64")
 
 
 def test_between() -> None:
-    """A range has its beginning in it, and not its end."""
+    """A range includes its start and excludes its end."""
     condition = Condition.between("5.10", "6.1")
 
     assert [it for it in ("5.9", "5.10", "6.0", "6.1") if condition.holds(Version.parse(it), "arm64")] == [
@@ -81,7 +81,7 @@ def test_architectures() -> None:
 
 @given(conditions, conditions, versions, architectures)
 def test_both(one: Condition, other: Condition, version: Version, architecture: str) -> None:
-    """Of two conditions both hold exactly where each does."""
+    """The conjunction of two conditions holds exactly where both do."""
     each = one.holds(version, architecture) and other.holds(version, architecture)
 
     assert each is (one & other).holds(version, architecture)
@@ -91,7 +91,7 @@ def test_both(one: Condition, other: Condition, version: Version, architecture: 
 
 @given(conditions, conditions, versions, architectures)
 def test_without(one: Condition, other: Condition, version: Version, architecture: str) -> None:
-    """What is left of a condition holds exactly where it does and the other one does not."""
+    """The difference of two conditions holds exactly where the first does and the second does not."""
     left = any(it.holds(version, architecture) for it in one.without(other))
 
     assert left is (one.holds(version, architecture) and not other.holds(version, architecture))
@@ -99,12 +99,12 @@ def test_without(one: Condition, other: Condition, version: Version, architectur
 
 @given(conditions, versions, architectures)
 def test_empty_conditions_hold_nowhere(condition: Condition, version: Version, architecture: str) -> None:
-    """A condition that is called empty holds for no kernel."""
+    """An empty condition holds for no kernel."""
     assert not (condition.is_empty and condition.holds(version, architecture))
 
 
 def test_what_is_empty() -> None:
-    """Bounds in the wrong order and disjoint architectures are seen."""
+    """Bounds in the wrong order and disjoint architectures make a condition empty."""
     assert (Condition.at_least("6.7") & Condition.older("6.7")).is_empty
     assert (Condition.on("arm64") & Condition.on("x86")).is_empty
     assert not (Condition.at_least("6.7") & Condition.older("6.8") & Condition.on("arm64")).is_empty
@@ -133,8 +133,8 @@ def test_what_is_empty() -> None:
         pytest.param(Condition.on, [None], UnknownArchitecture, "unknown architecture None", "", id="nothing"),
     ],
 )  # fmt: skip
-def test_what_is_no_condition(make: Any, arguments: list[Any], error: type[Error], sentence: str, hint: str) -> None:  # noqa: ANN401
-    """A condition that cannot be is refused, with what was meant."""
+def test_invalid_conditions(make: Any, arguments: list[Any], error: type[Error], sentence: str, hint: str) -> None:  # noqa: ANN401
+    """An invalid condition is refused, with a suggestion."""
     with pytest.raises(error) as caught:
         make(*arguments)
 
@@ -143,5 +143,5 @@ def test_what_is_no_condition(make: Any, arguments: list[Any], error: type[Error
 
 
 def test_every_family_is_known() -> None:
-    """The architectures that kernix builds for can be named."""
+    """Every architecture that kernix builds for has a name."""
     assert {"arm", "arm64", "riscv", "x86_64"} <= ARCHITECTURES

@@ -35,12 +35,12 @@ VERSION = Version(6, 12)
 
 
 def asked(fragment: Fragment, version: Version = VERSION, arch: str = "x86_64") -> dict[str, object]:
-    """Return the values that *fragment* asks for."""
+    """Return the values that *fragment* requests."""
     return {name: it.value for name, it in fragment.requests(version, arch)}
 
 
-def test_mapping_and_text_say_the_same() -> None:
-    """A mapping, with or without CONFIG_, and the text of a `.config` make equal fragments, wherever they stand."""
+def test_mapping_and_text_are_equal() -> None:
+    """A mapping, with or without CONFIG_, and the text of a `.config` make equal fragments, wherever they are."""
     source = (
         'CONFIG_KGDB=y\nCONFIG_NET_9P=m\n# CONFIG_FOO is not set\nCONFIG_BITS=17\nCONFIG_START=0x10\nCONFIG_NAME="-x"'
     )
@@ -58,20 +58,20 @@ def test_mapping_and_text_say_the_same() -> None:
 
 
 def test_names_tell_fragments_apart() -> None:
-    """A fragment is its name and its options; what people read about it is not part of it."""
+    """A fragment is its name and its options; the description does not count."""
     assert Fragment("a", {"A": YES}) != Fragment("b", {"A": YES})
     assert Fragment("a", {"A": YES}) != Fragment("a", {"A": optional(YES)})
     assert Fragment("a", {"A": YES}, description="x") == Fragment("a", {"A": YES})
 
 
-def test_origins_are_no_part_of_requests() -> None:
+def test_origins_do_not_count() -> None:
     """Equal requests from different places are equal."""
     assert Request(YES, origin=Origin("a", "a.py:1")) == Request(YES, origin=Origin("b", "b.py:2"))
     assert hash(Request(YES, origin=Origin("a"))) == hash(Request(YES))
 
 
 def test_origins_as_text() -> None:
-    """An origin is written as its fragment and its place, and read back."""
+    """An origin is written as fragment and place, and parsed again."""
     origins = [Origin("a", "a.py:1"), Origin("of two, words", "a.py:1"), Origin("a"), Origin("a.config", "a.config:1")]
 
     assert [str(it) for it in origins] == ["a, a.py:1", "of two, words, a.py:1", "a", "a.config:1"]
@@ -90,7 +90,7 @@ def test_conditions() -> None:
 
 
 def test_priorities() -> None:
-    """The priority of a fragment is that of the requests that have none of their own."""
+    """A fragment's priority applies to requests without one of their own."""
     fragment = Fragment("a", {"A": YES, "B": force(YES), "C": [default(NO)], "D": UNSET}, priority=Priority.DEFAULT)
     priorities = {name: it.priority for name, it in fragment.requests(VERSION, "x86_64")}
 
@@ -98,7 +98,7 @@ def test_priorities() -> None:
 
 
 def test_a_text_may_be_indented_as_a_whole() -> None:
-    """What stands in triple quotation marks in a Python file has the file's indentation."""
+    """A text in triple quotation marks may have the indentation of its Python file."""
     fragment = Fragment(
         "a",
         """
@@ -110,8 +110,8 @@ def test_a_text_may_be_indented_as_a_whole() -> None:
     assert asked(fragment) == {"A": YES, "B": NO}
 
 
-def test_requests_can_be_asked_again() -> None:
-    """The options of a fragment can be spread into another mapping, and keep their origins."""
+def test_requests_can_be_reused() -> None:
+    """A fragment's options can be spread into another mapping, and keep their origins."""
     old = Fragment("a", {"A": optional(YES), "B": UNSET, "C": when_arch("arm64", YES)})
     new = Fragment("b", {**old.options, "D": NO})
 
@@ -120,7 +120,7 @@ def test_requests_can_be_asked_again() -> None:
 
 
 def test_without() -> None:
-    """Options can be taken out, by any of their names."""
+    """Options can be removed, by either form of their names."""
     fragment = Fragment("a", {"A": YES, "B": YES, "C": YES}, description="x")
 
     assert fragment.without("A", "CONFIG_B") == Fragment("a", {"C": YES})
@@ -131,7 +131,7 @@ def test_without() -> None:
 
 
 def test_over() -> None:
-    """What is put over fragments takes their requests for the same options away, of whatever priority."""
+    """Fragments on top replace requests for the same options, whatever their priority."""
     old = (Fragment("a", {"A": force(YES), "B": YES}), Fragment("b", {"C": YES}))
     new = over([{"A": default(NO)}, Fragment("c", {"C": UNSET})], old, "x")
 
@@ -139,7 +139,7 @@ def test_over() -> None:
 
 
 def test_over_under_a_condition() -> None:
-    """Where what is put over is not meant, the old request stays."""
+    """Where a fragment on top does not apply, the old request stays."""
     old = (Fragment("a", {"A": YES}),)
     one, other = over({"A": when_arch("arm64", NO)}, old, "x")
 
@@ -153,7 +153,7 @@ def test_over_under_a_condition() -> None:
     strategies.fragments, strategies.fragments, strategies.option_bounds, st.sampled_from(["x86_64", "arm64", "s390"])
 )
 def test_over_keeps_exactly_the_rest(old: Fragment, new: Fragment, bound: str, arch: str) -> None:
-    """For every kernel, an option is asked for as before unless what is put over asks for it there."""
+    """For every kernel, a request is kept unless a fragment on top requests the option there."""
     version = Version.parse(bound)
     named = {name for name, _ in new.requests(version, arch)}
     left = {it for fragment in over(new, (old,), "x")[:-1] for it in fragment.requests(version, arch)}
@@ -162,7 +162,7 @@ def test_over_keeps_exactly_the_rest(old: Fragment, new: Fragment, bound: str, a
 
 
 def test_forms_of_several() -> None:
-    """A mapping, a text or a fragment stand alone or in a list; what has no name gets one."""
+    """A mapping, a text or a fragment is accepted alone or in a list; unnamed ones get a name."""
     fragment = Fragment("a", {"A": YES})
 
     assert as_fragments({"A": YES}, "x") == as_fragments("CONFIG_A=y", "x") == (Fragment("x", {"A": YES}),)
@@ -205,8 +205,8 @@ def test_forms_of_several() -> None:
         pytest.param(Path("configs/efi"), "write fragment_file('configs/efi')", id="path"),
     ],
 )  # fmt: skip
-def test_what_nobody_can_ask_for(options: Any, problem: str) -> None:  # noqa: ANN401 -- what a user may write
-    """A mapping with what is no option or no value is refused, with the option, the value, and the place."""
+def test_invalid_options(options: Any, problem: str) -> None:  # noqa: ANN401 -- what a user may write
+    """A mapping with an invalid option or value is refused, with the option, the value and the place."""
     with pytest.raises(InvalidFragment) as caught:
         Fragment("mine", options)
 
@@ -215,14 +215,14 @@ def test_what_nobody_can_ask_for(options: Any, problem: str) -> None:  # noqa: A
 
 
 @pytest.mark.parametrize("name", ["", None, 3, "a\nb"])
-def test_names_that_cannot_be_shown(name: Any) -> None:  # noqa: ANN401 -- as above
+def test_invalid_names(name: Any) -> None:  # noqa: ANN401 -- as above
     """A fragment needs a name that fits in a sentence."""
     with pytest.raises(InvalidFragment, match="is not a valid fragment name"):
         Fragment(name, {})
 
 
 def test_all_problems_at_once() -> None:
-    """Every problem is told at once, in order, of a mapping with the line of each option."""
+    """All problems of a mapping are reported at once, in order, with the line of each option."""
     with pytest.raises(InvalidFragment) as caught:
         Fragment(
             "mine",
@@ -241,7 +241,7 @@ def test_all_problems_at_once() -> None:
 
 
 def test_problems_of_a_text() -> None:
-    """The problems of a text are told with its lines, and where it stands; of very many, the first."""
+    """The problems of a text are reported with its lines and its place, abbreviated if there are many."""
     with pytest.raises(InvalidFragment) as caught:
         Fragment("mine", "x\nCONFIG_A=y\ny\n")
     line = test_problems_of_a_text.__code__.co_firstlineno + 3
@@ -257,7 +257,7 @@ def test_problems_of_a_text() -> None:
 
 
 def test_clauses_have_conditions() -> None:
-    """What a value is asked for under is kept beside the request."""
+    """The condition of a value is kept next to the request."""
     (clause,) = Fragment("a", {"A": force(when_arch("arm64", YES))}).options["A"]
 
     assert clause == Clause(Request(YES, priority=Priority.FORCE), Condition(architectures=("arm64",)))

@@ -1,4 +1,4 @@
-"""The text forms of requests: read strictly, with what was meant by what is none of them."""
+"""The text forms of requests: read strictly, with a suggestion for every near miss."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ $(call KCONFIG_ENABLE_OPT,CONFIG_PACKET)
 
 
 def test_forms() -> None:
-    """Each form is read, with its line; a quoted number is a text."""
+    """Each form is read, with its line; a quoted number is a string."""
     expected: list[tuple[str, Value, int]] = [
         ("KGDB", YES, 2),
         ("NET_9P", MODULE, 3),
@@ -54,7 +54,7 @@ def test_forms() -> None:
 
 @given(st.text(alphabet=st.sampled_from('CONFIG_AXyn=1"\\# \n\r\tis not set\x0c\u2028(.);`')))
 def test_reading_never_crashes(source: str) -> None:
-    """Any text is read, and every line of it is an assignment, a problem, or neither."""
+    """Any text can be read: every line is an assignment, a problem, or neither."""
     reading = parse(source)
 
     assert all(it.line <= source.count("\n") + 1 for it in reading.assignments)
@@ -114,7 +114,7 @@ def test_reading_never_crashes(source: str) -> None:
     ],
 )
 def test_lines_that_kconfig_would_drop(source: str, problem: str) -> None:
-    """A line that Kconfig would drop or misread without a word is a problem, told with what to write instead."""
+    """A line that Kconfig would silently drop or misread is a problem, with what to write instead."""
     problems = parse(source).problems
 
     assert len(problems) == 1
@@ -135,13 +135,13 @@ def test_lines_that_kconfig_would_drop(source: str, problem: str) -> None:
     ],
 )
 def test_comments(source: str) -> None:
-    """Comments that name no option ask for nothing."""
+    """Comments without an option request nothing."""
     assert parse(source) == ([], [])
 
 
 @pytest.mark.parametrize("line", ["#CONFIG_A=y", "# CONFIG_A=m", "#CONFIG_A = 17", "  #  CONFIG_A=y"])
-def test_an_assignment_that_is_commented_out(line: str) -> None:
-    """An assignment behind a number sign is a comment, which is worth one remark a text, whatever their number."""
+def test_commented_out_assignments(line: str) -> None:
+    """Commented-out assignments cause one remark per text, whatever their number."""
     text = f"CONFIG_B=y\n{line}\n#CONFIG_C=y\n#CONFIG_D=y\n"
     (alone,), (several,) = remarks(line), remarks(text)
 
@@ -159,15 +159,15 @@ def test_an_assignment_that_is_commented_out(line: str) -> None:
 @example("CONFIG_A=1f # x")
 @example('CONFIG_A = y \\"')
 def test_advice_is_accepted(source: str) -> None:
-    """What a problem says to write is read without a problem."""
+    """The line that a problem suggests has no problem."""
     for problem in parse(source).problems:
         for advice in re.findall(r"write `(CONFIG_.*?|# CONFIG_.*? is not set)`(?:,|$)", problem):
             assert [] == parse(advice).problems, problem
             assert parse(advice).assignments
 
 
-def test_windows_is_one_problem() -> None:
-    """All lines that end as in Windows are one problem, and are read besides."""
+def test_windows_line_endings_are_one_problem() -> None:
+    """Windows line endings are a single problem, and the lines are still read."""
     reading = parse("\ufeffCONFIG_A=y\r\nCONFIG_B=foo\r\nCONFIG_C=y\r\n")
 
     assert [it.option for it in reading.assignments] == ["A", "C"]

@@ -1,4 +1,4 @@
-"""Guix' association lists: read wherever they stand, and nothing else."""
+"""Guix' association lists: read in any form, and nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GUIDE = """\
 
 
 def test_the_guide_s_list() -> None:
-    """The list of the guide to custom kernels is read as it stands there, each pair with its line."""
+    """The list in the guide to custom kernels is read unchanged, each pair with its line."""
     reading = parse(GUIDE)
 
     assert reading.problems == []
@@ -53,7 +53,7 @@ def test_the_guide_s_list() -> None:
     ],
 )
 def test_values(source: str, value: Value) -> None:
-    """Each of Guix' values has its meaning."""
+    """Each of Guix' values is read."""
     reading = parse(source)
 
     assert reading.problems == []
@@ -74,12 +74,12 @@ def test_values(source: str, value: Value) -> None:
         pytest.param('(("CONFIG_A" m))', "is not a pair", id="no-dot"),
     ],
 )
-def test_what_is_no_list_of_options(source: str, problem: str) -> None:
-    """What Guix would drop, or compute, is a problem."""
+def test_invalid_lists(source: str, problem: str) -> None:
+    """What Guix would drop or compute is a problem."""
     assert any(problem in it for it in parse(source).problems)
 
 
 @pytest.mark.parametrize("source", ["CONFIG_A=y", "# (", "", "\n", 'CONFIG_A="("'])
 def test_what_is_a_config(source: str) -> None:
-    """Lines of a `.config` are not taken for a list."""
+    """Lines of a `.config` are not mistaken for a list."""
     assert not is_alist(source)

@@ -1,4 +1,4 @@
-"""Whole `.config` files: what they are for, and whether all of them is there."""
+"""Whole `.config` files: what they are for, and whether they are complete."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ CONFIG_LOG_BUF_SHIFT=17
         pytest.param("", None, id="nothing"),
     ],
 )
-def test_heads(text: str, expected: Head | None) -> None:
-    """The head says what a file is for; one without it does not say."""
+def test_headers(text: str, expected: Head | None) -> None:
+    """The header says what a file is for; a file without one does not."""
     assert head(text) == expected
 
 
 def is_cut_off(text: str) -> bool:
-    """Return whether *text* is seen to be cut off."""
+    """Return whether *text* is detected as truncated."""
     try:
         check_complete(text, "x.config")
     except IncompleteConfig:
@@ -61,8 +61,8 @@ def is_cut_off(text: str) -> bool:
     return False
 
 
-def test_a_file_that_is_cut_off() -> None:
-    """A whole file that is cut off inside of a line is seen, wherever that is."""
+def test_a_file_truncated_inside_a_line() -> None:
+    """A whole file that is truncated inside a line is detected, wherever that is."""
     inside = [length for length in range(WHOLE.index("CONFIG_CC") + 1, len(WHOLE)) if WHOLE[length - 1] != "\n"]
 
     assert [length for length in inside if not is_cut_off(WHOLE[:length])] == []
@@ -90,8 +90,8 @@ CONFIG_C=y
 """
 
 
-def test_a_file_that_is_cut_off_between_lines() -> None:
-    """A menu that begins has to end, with whatever comments and menus are in it."""
+def test_a_file_truncated_between_lines() -> None:
+    """Every menu must have an end, whatever comments and menus it contains."""
     lines = MENUS.splitlines(keepends=True)
     first = lines.index("# Kernel hacking\n") + 2
     seen = [length for length in range(first, len(lines)) if is_cut_off("".join(lines[:length]))]
@@ -104,7 +104,7 @@ def test_a_file_that_is_cut_off_between_lines() -> None:
 
 
 def test_a_comment_outside_of_all_menus() -> None:
-    """A comment below a menuconfig, which has no end, looks like a menu that does not end, and is none."""
+    """A comment below a menuconfig, which has no end, looks like an unfinished menu, and is not one."""
     comment = "#\n# CFG80211 needs to be enabled for MAC80211\n#\nCONFIG_NET_9P=y\n"
     text = MENUS.replace("#\n# Kernel hacking\n", f"{comment}#\n# Kernel hacking\n")
 
@@ -122,12 +122,12 @@ def test_a_comment_outside_of_all_menus() -> None:
     ],
 )
 def test_complete_files(text: str) -> None:
-    """What is complete, or does not say that it is whole, passes."""
+    """A complete file, or one without a header, passes."""
     check_complete(text, "x.config")
 
 
 def test_architectures() -> None:
-    """A file is for one architecture; the two of x86 share one in what their files say."""
+    """A file is for one architecture; the two of x86 share a header."""
     check_architecture(WHOLE, "x", ["x86_64"])
     check_architecture(WHOLE.replace("x86", "x86_64"), "x", ["arm64", "x86_64"])
     check_architecture("CONFIG_A=y\n", "x", ["arm64"])
@@ -138,7 +138,7 @@ def test_architectures() -> None:
 
 
 def test_versions() -> None:
-    """A file of another series is seen; another release of the same one is none."""
+    """A file of another series is refused; another release of the same series is not."""
     check_version(WHOLE, "x", "6.1.55-custom")
     check_version("CONFIG_A=y\n", "x", "6.12")
     check_version(WHOLE.replace("6.1.0", "vendor"), "x", "6.12")
@@ -160,7 +160,7 @@ def test_versions() -> None:
     ],
 )
 def test_what_names_an_architecture(text: str, refused: bool) -> None:
-    """Without a head, or where that is not enough, an option that no other architecture has tells what a file is for."""
+    """If the header is missing or ambiguous, an option that only one architecture has decides."""
     try:
         check_architecture(text, "x.config", ["x86_64"])
     except ForeignConfig:
@@ -170,7 +170,7 @@ def test_what_names_an_architecture(text: str, refused: bool) -> None:
 
 
 def test_a_minimal_configuration() -> None:
-    """A part of a `.config` is told from a whole one whose head was taken away."""
+    """A minimal configuration is distinguished from a whole one without its header."""
     check_whole(WHOLE, "x")
     check_whole("CONFIG_HAVE_KVM=y\nCONFIG_ARCH_HAS_ELF_RANDOMIZE=y\nCONFIG_GENERIC_CLOCKEVENTS=y\n", "x")
     with pytest.raises(MinimalConfig) as caught:

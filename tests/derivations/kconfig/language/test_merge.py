@@ -1,4 +1,4 @@
-"""The merge of fragments: by priority, never by order; contradictions are errors."""
+"""Merging fragments: by priority, never by order; conflicts are errors."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from tests import strategies
 
 
 def merged(*fragments: dict[str, Asked], version: str = "6.12", arch: str = "x86_64") -> Merged:
-    """Return what *fragments*, called a, b, …, ask for together."""
+    """Return the merged requests of *fragments*, named a, b, …."""
     named = [Fragment("abcdef"[number], options) for number, options in enumerate(fragments)]
     return merge(named, version=Version.parse(version), arch=arch)
 
 
 def values(*fragments: dict[str, Asked]) -> dict[str, object]:
-    """Return the values that count, whatever the order of *fragments*, which must not matter."""
+    """Return the winning values, after checking that the order of *fragments* does not matter."""
     found: list[dict[str, object]] = [
         {name: it.value for name, it in merged(*order).requests.items()} for order in itertools.permutations(fragments)
     ]
@@ -46,8 +46,8 @@ def values(*fragments: dict[str, Asked]) -> dict[str, object]:
     return found[0]
 
 
-def test_nothing_contradicts_itself() -> None:
-    """Different options come together, and equal requests are one."""
+def test_nothing_conflicts_with_itself() -> None:
+    """Different options are combined, and equal requests are one."""
     assert values({"A": YES, "B": NO}, {"B": NO, "C": 1}) == {"A": YES, "B": NO, "C": 1}
 
 
@@ -67,8 +67,8 @@ def test_nothing_contradicts_itself() -> None:
         pytest.param([{"A": when_older("6.12", NO)}, {"A": when_at_least("6.12", YES)}], {"A": YES}, id="versions"),
     ],
 )
-def test_what_counts(fragments: list[dict[str, Asked]], expected: dict[str, object]) -> None:
-    """The highest priority counts, among what is meant for the kernel, in whatever order."""
+def test_what_wins(fragments: list[dict[str, Asked]], expected: dict[str, object]) -> None:
+    """Among the requests that apply, the highest priority wins, in any order."""
     assert values(*fragments) == expected
 
 
@@ -83,12 +83,12 @@ def test_what_counts(fragments: list[dict[str, Asked]], expected: dict[str, obje
     ],
 )
 def test_optional(one: Asked, other: Asked, expected: bool) -> None:
-    """What counts is optional only if all that counts is."""
+    """The winner is optional only if all requests for its value are."""
     assert merged({"A": one}, {"A": other}).requests["A"].optional is expected
 
 
 def test_what_is_shadowed() -> None:
-    """Requests for other values that do not count are told with what counts instead; equal ones are not shadowed."""
+    """Losing requests for other values are reported with the winner; equal ones are not shadowed."""
     found = merged(
         {"A": YES, "B": default(1), "C": default(YES)}, {"A": default(YES), "B": 2}, {"A": default(NO), "C": UNSET}
     )
@@ -107,7 +107,7 @@ def test_what_is_shadowed() -> None:
 
 
 def test_origins() -> None:
-    """Everybody who asks for what counts is known."""
+    """Every request for the winning value is known."""
     found = merged({"A": YES}, {"A": optional(YES)}, {"A": default(YES)}, {"B": UNSET})
 
     assert [it.fragment for it in found.origins["A"]] == ["a", "b"]
@@ -115,7 +115,7 @@ def test_origins() -> None:
 
 
 def test_contradictions() -> None:
-    """All contradictions are one error that names option, values, fragments and places, and says what to do."""
+    """One error names the option, values, fragments and places of all conflicts, and says what to do."""
     one = Fragment("one", {"KGDB": YES, "A": YES, "BITS": 17})
     two = Fragment("two", {"KGDB": NO, "A": YES, "BITS": 18})
     three = Fragment("three", {"KGDB": UNSET})
@@ -144,8 +144,8 @@ def test_contradictions() -> None:
         pytest.param([{"A": [when_at_least("6.1", YES), when_older("6.13", NO)]}], id="in-one-fragment"),
     ],
 )
-def test_what_contradicts(fragments: list[dict[str, Asked]]) -> None:
-    """Different values of one priority contradict each other in every order."""
+def test_what_conflicts(fragments: list[dict[str, Asked]]) -> None:
+    """Different values of one priority conflict in every order."""
     for order in itertools.permutations(fragments):
         with pytest.raises(Contradiction):
             merged(*order)
@@ -162,7 +162,7 @@ FRAGMENTS = st.lists(
 
 
 def outcome(fragments: list[Fragment]) -> object:
-    """Return what *fragments* ask for together, or the options that they contradict each other about."""
+    """Return the merged requests of *fragments*, or the options with conflicts."""
     try:
         return merge(fragments, version=Version(6, 6), arch="arm64")
     except Contradiction as error:
@@ -171,7 +171,7 @@ def outcome(fragments: list[Fragment]) -> object:
 
 @given(FRAGMENTS, st.randoms())
 def test_order_does_not_matter(fragments: list[Fragment], random: object) -> None:
-    """Any order of the fragments gives the same, contradictions included."""
+    """Any order of the fragments gives the same result, conflicts included."""
     shuffled = list(fragments)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
 
@@ -180,15 +180,15 @@ def test_order_does_not_matter(fragments: list[Fragment], random: object) -> Non
 
 @given(FRAGMENTS)
 def test_twice_is_once(fragments: list[Fragment]) -> None:
-    """A fragment that is there twice asks for nothing more."""
+    """A fragment given twice has no further effect."""
     once, twice = outcome(fragments), outcome([*fragments, *fragments])
 
     assert once == twice or (isinstance(once, Merged) and isinstance(twice, Merged) and once.requests == twice.requests)
 
 
 @given(FRAGMENTS)
-def test_what_came_out_goes_in(fragments: list[Fragment]) -> None:
-    """What fragments ask for together, asked again as one, is the same."""
+def test_merging_is_idempotent(fragments: list[Fragment]) -> None:
+    """Merging the merged requests gives the same requests."""
     found = outcome(fragments)
     if isinstance(found, Merged):
         again = merge([Fragment("again", found.requests)], version=Version(6, 6), arch="arm64")
@@ -196,8 +196,8 @@ def test_what_came_out_goes_in(fragments: list[Fragment]) -> None:
         assert again.shadowed == ()
 
 
-def test_what_lies_beneath() -> None:
-    """What is asked for counts more than what lies beneath it, and shadows that where it is another value."""
+def test_lower_requests() -> None:
+    """Requests on top win over lower ones, and shadow those with another value."""
     found = merged({"A": YES, "B": NO})
     lower = merged({"A": YES, "B": YES, "C": MODULE}).requests
     over = found.over(lower)
@@ -207,5 +207,5 @@ def test_what_lies_beneath() -> None:
 
 
 def test_nothing() -> None:
-    """No fragments ask for nothing."""
+    """No fragments request nothing."""
     assert merge([], version=Version(6, 12), arch="x86_64") == Merged(FrozenMap())

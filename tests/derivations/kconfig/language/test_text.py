@@ -1,4 +1,4 @@
-"""Fragments as text: written canonically, and read as the same."""
+"""Fragments as text: written canonically, and read back."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_round_trip(asked: dict[str, Value]) -> None:
 
 @given(st.text(alphabet=st.sampled_from('CONFIG_AXyn=1"\\# \n\ris not set\x0c\u2028`(.);#tm')))
 def test_reading_never_crashes(source: str) -> None:
-    """Any text is a fragment, whose text is read as the same, or is refused with a sentence."""
+    """Any text is a fragment whose text reads the same, or is refused with a sentence."""
     try:
         found = read(source, "x")
     except InvalidFragment:
@@ -48,7 +48,7 @@ def test_reading_never_crashes(source: str) -> None:
 
 
 def test_the_text_is_in_order() -> None:
-    """The text of requests is one, in whatever order they were asked for; UNSET asks for nothing."""
+    """The text of requests does not depend on their order; UNSET adds nothing."""
     asked = {"B": Request(YES), "A": Request(NO), "D": Request(UNSET), "C": Request("x")}
 
     assert write(asked) == '# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C="x"\n'
@@ -62,7 +62,7 @@ def test_lines() -> None:
 
 
 def test_origins() -> None:
-    """Each option knows its line of the text."""
+    """Each option has its line in the text."""
     fragment = read("# first\nCONFIG_A=y\n\nCONFIG_B=m\n", "x.config")
 
     assert {name: clauses[0].request.origin.place for name, clauses in fragment.options.items()} == {
@@ -73,15 +73,15 @@ def test_origins() -> None:
 
 
 def test_a_file(tmp_path: Path) -> None:
-    """A file is a fragment of its name."""
+    """A file's fragment has the file's name."""
     (tmp_path / "efi.config").write_text("CONFIG_EFI=y\n")
     asked: dict[str, Asked] = {"EFI": YES}
 
     assert fragment_file(tmp_path / "efi.config") == Fragment("efi.config", asked)
 
 
-def test_files_that_are_none(tmp_path: Path) -> None:
-    """A file that is not there, or no text, is named; a relative name is relative to the definition."""
+def test_unreadable_files(tmp_path: Path) -> None:
+    """A missing or non-text file is named; a relative name is relative to the definition."""
     (tmp_path / "latin").write_bytes(b"# a\n# gr\xfc\xdfe\n")
     with pytest.raises(NoSource, match=r"derivations/kconfig/language/no-such.config: no such file or directory"):
         fragment_file("no-such.config")
@@ -91,14 +91,14 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         fragment_file(tmp_path / "latin")
 
 
-def test_a_whole_config_that_is_cut_off() -> None:
-    """A whole `.config` that breaks off is no fragment: the rest of a name would pass for an option that is off."""
+def test_a_truncated_config() -> None:
+    """A truncated whole `.config` is refused: a truncated line could read as another option."""
     with pytest.raises(IncompleteConfig):
         read("# Linux/x86 6.1.0 Kernel Configuration\nCONFIG_NET=y\nCONFIG_NET_9", "x.config")
 
 
 def test_problems_name_the_file() -> None:
-    """What is wrong in a file is told with its name and every line."""
+    """The problems of a file are reported with its name and every line."""
     with pytest.raises(InvalidFragment) as caught:
         read("CONFIG_A=foo\nCONFIG_B=y\nCONFIG_B=y\n", "x.config")
 
@@ -111,16 +111,16 @@ def test_problems_name_the_file() -> None:
 
 
 def test_a_compressed_file(tmp_path: Path) -> None:
-    """A fragment is read from a compressed file as from a plain one."""
+    """A compressed file is read like a plain one."""
     (tmp_path / "config.gz").write_bytes(gzip.compress(b"CONFIG_A=y\n"))
 
     assert read("CONFIG_A=y\n", "config.gz") == fragment_file(tmp_path / "config.gz")
 
 
-def test_assignments_that_are_comments() -> None:
-    """Of assignments that are comments is warned, once a file, with its name."""
-    with pytest.warns(ConfigRemark) as told:
+def test_commented_out_assignments() -> None:
+    """Commented-out assignments cause one warning per file, with its name."""
+    with pytest.warns(ConfigRemark) as warned:
         found = read("CONFIG_A=y\n#CONFIG_B=y\n#CONFIG_C=y\n", "x.config")
 
     assert ["A"] == list(found.options)
-    assert [True] == [str(it.message).startswith("x.config: line 2: ") for it in told]
+    assert [True] == [str(it.message).startswith("x.config: line 2: ") for it in warned]

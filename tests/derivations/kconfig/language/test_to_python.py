@@ -1,4 +1,4 @@
-"""Fragments as Python: source text that makes an equal fragment."""
+"""Fragments as Python: source that evaluates to an equal fragment."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests import strategies
 
 
 def evaluated(source: str) -> dict[str, Asked]:
-    """Return what *source* is, with nothing but the names that it is said to need."""
+    """Return the value of *source*, evaluated with only the names that it needs according to `names_in`."""
     names = {name: getattr(derivations, name) for name in names_in(source)}
     found: dict[str, Asked] = eval(source, {"__builtins__": {}, **names})  # noqa: S307 -- what it is for
     return found
@@ -40,7 +40,7 @@ def evaluated(source: str) -> dict[str, Asked]:
 
 @given(strategies.fragments)
 def test_round_trip(fragment: Fragment) -> None:
-    """The Python of a fragment, evaluated, makes an equal one, and is the same again."""
+    """The source of a fragment evaluates to an equal one, and is stable."""
     source = to_python(fragment)
     again = Fragment(fragment.name, evaluated(source))
 
@@ -77,12 +77,12 @@ def test_round_trip(fragment: Fragment) -> None:
     ],
 )
 def test_forms(value: Asked, source: str) -> None:
-    """Each value is written as people write it."""
+    """Each value is written the way people write it."""
     assert to_python(Fragment("a", {"A": value})) == f'{{\n    "A": {source},\n}}'
 
 
 def test_from_text() -> None:
-    """A text becomes a mapping in order, which is Python as the formatter leaves it."""
+    """A text becomes an ordered mapping, which the formatter leaves unchanged."""
     source = to_python(read("CONFIG_NET_9P=m\n# CONFIG_FOO is not set\nCONFIG_BITS=17\n", "x.config"))
 
     assert source == '{\n    "BITS": 17,\n    "FOO": NO,\n    "NET_9P": MODULE,\n}'
@@ -91,7 +91,7 @@ def test_from_text() -> None:
 
 
 def test_names_to_import() -> None:
-    """The names that a mapping needs are in the order of imports; what is inside of texts is none."""
+    """The names to import are in import order; words inside strings do not count."""
     source = to_python(Fragment("a", {"A": optional(YES), "B": "NO", "C": Hex(1), "D": when_arch("arm64", MODULE)}))
 
     assert names_in(source) == ["MODULE", "YES", "Hex", "optional", "when_arch"]

@@ -1,4 +1,4 @@
-"""Values of options: written as a `.config` does, and read back."""
+"""Values of options: written as in a `.config`, and read back."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 @given(strategies.option_values)
 def test_round_trip(value: Value) -> None:
-    """What is written is read as the same value, of the same type."""
+    """A written value is read back as the same value, of the same type."""
     back = read(written(value))
 
     assert value == back
@@ -53,7 +53,7 @@ def test_round_trip(value: Value) -> None:
 
 @given(st.text())
 def test_reading_never_crashes(text: str) -> None:
-    """Any text is either a value, which is written so that it reads as the same, or a `ValueError`."""
+    """Any text is a value that round-trips, or a `ValueError`."""
     try:
         value = read(text)
     except ValueError:
@@ -85,7 +85,7 @@ def test_forms(value: Value, text: str) -> None:
 
 
 def test_hexadecimal_digits_of_either_case() -> None:
-    """Kconfig keeps a hexadecimal number as it was written, so both cases are read."""
+    """Kconfig keeps a hexadecimal number as written, so both cases are read."""
     assert Hex(0xABC) == read("0XaBc")
 
 
@@ -113,14 +113,14 @@ def test_hexadecimal_digits_of_either_case() -> None:
         pytest.param("9" * 5000, id="huge"),
     ],
 )
-def test_what_is_no_value(text: str) -> None:
-    """What Kconfig would not take as a value is none."""
+def test_invalid_texts(text: str) -> None:
+    """Text that Kconfig would not accept is not a value."""
     with pytest.raises(ValueError, match=r"."):
         read(text)
 
 
 def test_wrappers() -> None:
-    """Each wrapper says one thing of a value."""
+    """Each wrapper sets one attribute of a value."""
     new, old = Version(6, 7), Version(5, 10)
 
     assert optional(YES) == Qualified(YES, optional=True)
@@ -149,7 +149,7 @@ WRAPPERS: dict[str, Callable[[Asked], Asked]] = {
 
 @pytest.mark.parametrize("order", [pytest.param(it, id="-".join(it)) for it in itertools.permutations(WRAPPERS)][::11])
 def test_wrappers_nest_in_any_order(order: tuple[str, ...]) -> None:
-    """What wrappers say does not depend on which is outside."""
+    """The order of wrappers does not matter."""
     value: Asked = YES
     for name in order:
         value = WRAPPERS[name](value)
@@ -163,7 +163,7 @@ def test_wrappers_nest_in_any_order(order: tuple[str, ...]) -> None:
 
 
 def test_nesting_the_same() -> None:
-    """Conditions that nest must all hold; of priorities the outer one counts; optional twice is once."""
+    """Nested conditions must all hold; the outer priority wins; optional twice is once."""
     assert when_at_least("6.1", when_at_least("6.7", YES)) == when_at_least("6.7", YES)
     assert when_older("6.1", when_older("6.7", YES)) == when_older("6.1", YES)
     assert when_arch("x86", when_arch(["x86_64", "arm64"], YES)) == when_arch("x86_64", YES)
@@ -172,7 +172,7 @@ def test_nesting_the_same() -> None:
 
 
 def test_wrappers_of_lists() -> None:
-    """A list of values is wrapped one by one."""
+    """The values in a list are wrapped one by one."""
     either = [when_older("6.7", YES), when_at_least("6.7", MODULE)]
 
     assert default(either) == (default(when_older("6.7", YES)), default(when_at_least("6.7", MODULE)))
@@ -188,20 +188,20 @@ def test_wrappers_of_lists() -> None:
         pytest.param(lambda: when_between("5.10", "", YES), id="nothing"),
     ],
 )
-def test_bounds_that_are_no_versions(call: Callable[[], object]) -> None:
-    """A bound that is no version is refused at once."""
+def test_invalid_bounds(call: Callable[[], object]) -> None:
+    """A bound that is not a version is refused at once."""
     with pytest.raises(InvalidVersion):
         call()
 
 
 def test_names() -> None:
-    """The values are shown by the names that definitions use."""
+    """The `repr` of a value is the name that definitions use."""
     assert repr([YES, MODULE, NO, UNSET]) == "[YES, MODULE, NO, UNSET]"
 
 
 @pytest.mark.parametrize("key", ["KGDB", "CONFIG_KGDB", "64BIT", "CONFIG_64BIT", "PPC_8xx", "44x", "CONFIGFS_FS"])
 def test_option_names(key: str) -> None:
-    """An option is named with or without CONFIG_; a few have small letters."""
+    """An option name may have the prefix CONFIG_; a few contain lower-case letters."""
     assert option_name(key) == key.removeprefix("CONFIG_")
 
 
@@ -224,8 +224,8 @@ def test_option_names(key: str) -> None:
         pytest.param(3, "3 is not an option name", id="number"),
     ],
 )
-def test_what_is_no_option_name(key: object, sentence: str) -> None:
-    """What Kconfig could never have defined is refused, with what was meant."""
+def test_invalid_option_names(key: object, sentence: str) -> None:
+    """A name that Kconfig could never define is refused, with a suggestion."""
     with pytest.raises(ValueError, match=r".") as caught:
         option_name(key)
 
@@ -251,8 +251,8 @@ def test_what_is_no_option_name(key: object, sentence: str) -> None:
         pytest.param("\udc80", "does not fit in one line of text", id="not-unicode"),
     ],
 )
-def test_what_no_option_can_be(value: Any, sentence: str) -> None:  # noqa: ANN401 -- what a user may write
-    """What no `.config` can hold is refused."""
+def test_invalid_values(value: Any, sentence: str) -> None:  # noqa: ANN401 -- what a user may write
+    """A value that no `.config` can hold is refused."""
     with pytest.raises(ValueError, match=r".") as caught:
         checked(value)
 

@@ -1,4 +1,4 @@
-"""The text of a `.config`: read, and with requests put over it."""
+"""The text of a `.config`: parsed, and with requests on top."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OPTIONS = model(
 
 
 def test_parse() -> None:
-    """A `.config` is read as Kconfig writes it, whatever stands behind an equals sign."""
+    """A `.config` is read as Kconfig writes it, whatever follows the equals sign."""
     assert parse(DOTCONFIG) == {
         "CC_VERSION_TEXT": "gcc (Debian 12.2.0-14+deb12u1) 12.2.0",
         "64BIT": YES,
@@ -56,12 +56,12 @@ def test_parse() -> None:
 
 @given(st.dictionaries(strategies.option_names, strategies.option_values, max_size=8))
 def test_round_trip(asked: dict[str, Value]) -> None:
-    """What is written as requests is read as their values."""
+    """Written requests are read back as their values."""
     assert parse(write({name: Request(value) for name, value in asked.items()})) == asked
 
 
-def test_requests_take_the_place_of_lines() -> None:
-    """A requested option's own line goes, all others stay as they are, and requests stand last in their order."""
+def test_requests_replace_lines() -> None:
+    """A requested option's line is removed, all others stay, and requests follow in order."""
     base = '# about A\nCONFIG_A=y\n# CONFIG_AB is not set\nCONFIG_NAME="CONFIG_A=y"\n'
 
     assert '# about A\nCONFIG_NAME="CONFIG_A=y"\n# CONFIG_A is not set\nCONFIG_AB=y\n' == compose(
@@ -69,12 +69,12 @@ def test_requests_take_the_place_of_lines() -> None:
     )
 
 
-def test_a_member_takes_the_place_of_another() -> None:
-    """The member of a choice that the base has goes if another one is asked for, not if one is asked to be off."""
+def test_a_member_replaces_another() -> None:
+    """The base's member of a choice is removed if another one is requested, not if one is requested off."""
     assert "CONFIG_TWO=y\n" == compose("CONFIG_ONE=y\n", {"TWO": YES}, OPTIONS)
     assert "CONFIG_ONE=y\n# CONFIG_TWO is not set\n" == compose("CONFIG_ONE=y\n", {"TWO": NO}, OPTIONS)
 
 
-def test_what_the_kernel_does_not_have() -> None:
-    """A request for an option that there is not is written all the same."""
+def test_unknown_options() -> None:
+    """A request for an unknown option is written, too."""
     assert "CONFIG_NOWHERE=y\n" == compose("", {"NOWHERE": YES}, OPTIONS)

@@ -1,4 +1,4 @@
-"""Expressions of Kconfig: what they are worth, what they name, how they are written."""
+"""Kconfig expressions: their values, names and text."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ Y, M, N = Ref("YES"), Ref("MOD"), Ref("NO")
     ],
 )
 def test_evaluate(expression: Expr, level: Level) -> None:
-    """An expression is worth what Kconfig says."""
+    """An expression has the value that Kconfig gives it."""
     assert evaluate(expression, VALUES) is level
 
 
@@ -77,7 +77,7 @@ def test_from_json(json: Any, expression: Expr) -> None:  # noqa: ANN401 -- JSON
 
 
 def test_an_unknown_operator_is_refused() -> None:
-    """A model of another kind is not read as if it were one of ours."""
+    """A model in another format is not misread."""
     with pytest.raises(ValueError, match=r"'\^' is not a Kconfig operator"):
         from_json(["^", "A", "B"])
 
@@ -101,7 +101,7 @@ def test_show(expression: Expr, plain: str, valued: str) -> None:
 
 
 def test_refs() -> None:
-    """Each name that an expression has is returned once, in order, constants are not."""
+    """Each name in an expression is returned once, in order; constants are not."""
     expression = And((Ref("B"), Or((Not(Ref("A")), Ref("B"))), Compare("=", Ref("C"), Const("x"))))
 
     assert refs(expression) == ("B", "A", "C")

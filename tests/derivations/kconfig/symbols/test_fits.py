@@ -36,8 +36,8 @@ def _as_kconfig_has_it(value: Value) -> str:
 
 
 @given(st.sampled_from(sorted(VALUES)).flatmap(lambda kind: st.tuples(st.just(kind), VALUES[kind])))
-def test_what_fits_and_is_there_holds(case: tuple[str, Value]) -> None:
-    """A value of an option's own type fits it, and holds where the option has it."""
+def test_an_equal_value_holds(case: tuple[str, Value]) -> None:
+    """A value of the option's type fits it, and holds if the option has it."""
     kind, value = case
     symbol = option("A", kind)
 
@@ -58,7 +58,7 @@ def test_what_fits_and_is_there_holds(case: tuple[str, Value]) -> None:
     ],
 )
 def test_what_does_not_hold(kind: str, wanted: Value, got: str) -> None:
-    """A request does not hold where the option means something else."""
+    """A request does not hold if the option's value means something else."""
     assert not holds(wanted, option("A", kind), OptionState(got, Level.Y, written=True))
 
 

@@ -24,12 +24,12 @@ KNOWN = ("DEBUG_INFO", "DEBUG_INFO_BTF", "NET_9P", "NET_9P_VIRTIO", "NETFILTER",
     ],
 )
 def test_near(name: str, names: tuple[str, ...]) -> None:
-    """Names are near if they are spelled alike or have most words in common."""
+    """Similar names have similar spellings or most words in common."""
     assert names == near(name, KNOWN)
 
 
 def test_many_places_elsewhere() -> None:
-    """Of many places where other architectures define an option, some are named."""
+    """If many files for other architectures define an option, a few are named."""
     places = [f"arch/{it}/Kconfig:1" for it in ("arm", "arm64", "mips", "sh")]
     found = missing("PAN", model([option("A")], elsewhere={"PAN": places}))
 
@@ -39,8 +39,8 @@ def test_many_places_elsewhere() -> None:
     )
 
 
-def test_a_renaming_that_was_taken_over_early() -> None:
-    """A stable series that has a later version's name is told that name."""
+def test_a_backported_renaming() -> None:
+    """For a stable series with a backported renaming, the new name is suggested."""
     options = model([option("MITIGATION_SLS")], version="6.1.170")
 
     assert ("MITIGATION_SLS",) == missing("SLS", options).instead
@@ -55,14 +55,14 @@ def test_a_renaming_that_was_taken_over_early() -> None:
     ],
 )
 def test_a_driver_that_was_removed(version: str, reason: str) -> None:
-    """What trees tell of an option that is gone is between which versions it went; a name like it is no help."""
+    """For a removed option of the table, the two versions are given; a similar name is not suggested."""
     found = missing("IXGB", model([option("IXGBE")], version=version))
 
     assert (True, reason, None, ()) == (found.known, found.reason, found.suggestion, found.instead)
 
 
-def test_what_went_later_is_not_gone_yet() -> None:
-    """A version that the table knows to have an option is not told that it is gone."""
+def test_what_is_removed_later_is_not_removed_yet() -> None:
+    """For a version that has an option according to the table, it is not reported as removed."""
     assert not missing("IXGB", model([option("IXGBE")], version="6.1.170")).known
 
 
@@ -75,7 +75,7 @@ def test_what_went_later_is_not_gone_yet() -> None:
     ],
 )
 def test_a_new_name(name: str, has: str, instead: tuple[str, ...]) -> None:
-    """An option that has another name now is told that, over several steps."""
+    """For a renamed option the new name is suggested, over several steps."""
     found = missing(name, model([option(has)], version="6.12.117"))
 
     assert (instead, f"use {has}") == (found.instead, found.suggestion)
@@ -92,8 +92,8 @@ def test_a_new_name(name: str, has: str, instead: tuple[str, ...]) -> None:
         pytest.param("TRANSPARENT_HUGE_PAGECACHE", (), id="without-a-prompt"),
     ],
 )
-def test_what_went_before_the_oldest_tree(name: str, instead: tuple[str, ...]) -> None:
-    """What a kernel of 4.19 has and the oldest tree does not is known by the commit that took it away."""
+def test_removals_before_the_oldest_tree(name: str, instead: tuple[str, ...]) -> None:
+    """Options of 4.19 that the oldest tree lacks are known by the commit that removed them."""
     found = missing(name, model([option(it) for it in ("X86_CPU_RESCTRL", "NFT_MASQ", "X86_UMIP")], version="6.12.117"))
 
     assert (True, instead) == (found.known, found.instead)
@@ -116,8 +116,8 @@ def test_what_went_in_a_commit_that_is_not_known(name: str, instead: tuple[str, 
     assert found.reason.endswith("after 4.19, in 5.10 at the latest")
 
 
-def test_a_removal_that_was_taken_over_early() -> None:
-    """An option that a stable series lacks because it took over a later removal is not unknown."""
+def test_a_backported_removal() -> None:
+    """An option that a stable series lacks because of a backported removal is not unknown."""
     found = missing("NET_SCH_CBQ", model([option("NET_SCH_CBS")], version="6.1.192"))
 
     assert (True, "NET_SCH_HTB and NET_SCH_HFSC do what it did") == (found.known, found.suggestion)
@@ -125,13 +125,13 @@ def test_a_removal_that_was_taken_over_early() -> None:
 
 
 def test_an_older_name_of_the_table() -> None:
-    """A name that comes with a later version leads to the one that this version has."""
+    """A name of a later version leads to this version's name."""
     found = missing("DRM_ACCEL_HABANALABS", model([option("HABANA_AI")], version="6.1.170"))
 
     assert (("HABANA_AI",), "use HABANA_AI") == (found.instead, found.suggestion)
 
 
-def test_changes_are_told_apart() -> None:
+def test_changes_are_distinct() -> None:
     """No option is renamed to itself, and each has one change."""
     olds = [it.old for it in CHANGES]
 

@@ -1,4 +1,4 @@
-"""A tree's Kconfig as data, read from the files that the resolver leaves."""
+"""A tree's Kconfig as data, read from the resolver's files."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def model(tmp_path: Path) -> Model:
 
 
 def test_a_symbol_is_read(model: Model) -> None:
-    """What the resolver says of an option is its `Symbol`; what it leaves out is the usual."""
+    """The resolver's data about an option becomes a `Symbol`; missing fields have their defaults."""
     assert model["KGDB"] == Symbol(
         name="KGDB",
         type="bool",
@@ -85,7 +85,7 @@ def test_a_symbol_is_read(model: Model) -> None:
     )
 
 
-def test_the_names_are_there_without_the_symbols(model: Model) -> None:
+def test_names(model: Model) -> None:
     """A model is a mapping in order of its names."""
     assert model.names == tuple(model) == ("KGDB", "SHIFT")
     assert (len(model), "KGDB" in model, "ARM64_PAN" in model) == (2, True, False)
@@ -94,23 +94,23 @@ def test_the_names_are_there_without_the_symbols(model: Model) -> None:
 
 
 def test_choices(model: Model) -> None:
-    """A choice has an id, which its members name."""
+    """A choice has an id, which its members refer to."""
     assert model.choices == {
         "@1": Choice(id="@1", prompt="Which", members=("SHIFT",), defaults=(Default(Ref("SHIFT")),))
     }
 
 
 def test_what_is_defined_elsewhere(model: Model) -> None:
-    """Every place that defines an option is known, whether this architecture reads it or not."""
+    """Every place that defines an option is known, for this architecture or not."""
     assert model.elsewhere("KGDB") == ("arch/x/Kconfig:3", "arch/y/Kconfig:4")
     assert model.elsewhere("NOWHERE") == ()
 
 
 def test_what_is_common(model: Model) -> None:
-    """What configurations of the kernel switch on is told, whether it is defined here or not."""
+    """The options that the kernel's own configurations enable are known, defined here or not."""
     assert model.common == {"KGDB", "OTHER"}
 
 
-def test_what_it_is_of(model: Model) -> None:
+def test_architecture_and_version(model: Model) -> None:
     """The architecture and the version are the kernel's own."""
     assert (model.arch, model.srcarch, model.version) == ("x86_64", "x86", "6.12.1")

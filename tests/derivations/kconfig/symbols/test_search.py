@@ -1,4 +1,4 @@
-"""Options by a pattern."""
+"""Searching options by a pattern."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ def found(pattern: str, *, prompts: bool = False) -> list[str]:
     ],
 )
 def test_names(pattern: str, names: list[str]) -> None:
-    """A regular expression finds the names it occurs in, whatever the case."""
+    """A regular expression matches parts of names, ignoring case."""
     assert names == found(pattern)
 
 
 def test_prompts() -> None:
-    """What a person is asked is looked at too if that is wanted."""
+    """Prompts are searched on request."""
     assert ["USB"] == found("serial bus", prompts=True)
 
 
-def test_what_is_told() -> None:
-    """A hit has value, question, menu and place."""
+def test_hits() -> None:
+    """A hit has value, prompt, menu and place."""
     (hit,) = search("^NET$", OPTIONS, Resolver(OPTIONS)("CONFIG_NET=y\n"))
 
     assert "NET [=y]  Networking support  net/Kconfig:1" == str(hit)
     assert ("Options",) == hit.to_json()["menu"]
 
 
-def test_no_pattern() -> None:
-    """A text that is no regular expression is an error that says why."""
+def test_an_invalid_pattern() -> None:
+    """An invalid regular expression is an error with the reason."""
     with pytest.raises(InvalidPattern, match=r"'\(' is not a regular expression: missing \), unterminated subpattern"):
         found("(")

@@ -1,4 +1,4 @@
-"""The table of what Kconfig makes of a configuration."""
+"""The table of resolved values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TABLE = 'BLOCK 2 1 y\nHIDDEN 0 0 n\nFS 1 1 m\nLOCALVERSION 2 1 "a b "c\\\nEMPTY 
     ],
 )
 def test_a_state_is_read(name: str, state: OptionState) -> None:
-    """Each line gives value, visibility and whether it is written."""
+    """Each line has the value, the visibility, and whether it is written."""
     assert Values.parse(TABLE)[name] == state
 
 
@@ -41,14 +41,14 @@ def test_levels() -> None:
     assert {values.level(name) for name in ("HIDDEN", "LOCALVERSION", "NUMBER", "NOWHERE")} == {Level.N}
 
 
-def test_what_is_not_defined_is_its_own_name() -> None:
+def test_undefined_names() -> None:
     """Kconfig compares an undefined symbol by its name."""
     assert Values.parse(TABLE).text("NOWHERE") == "NOWHERE"
     assert "NOWHERE" not in Values.parse(TABLE)
 
 
 def test_what_changed() -> None:
-    """Names with another value are listed in order; one that is only shown or hidden has not changed."""
+    """Names with another value are listed in order; a change of visibility does not count."""
     values = Values.parse(TABLE)
     other = Values.parse("BLOCK 0 0 y\nFS 1 1 n\nADDED 2 1 y\n")
 
@@ -56,7 +56,7 @@ def test_what_changed() -> None:
 
 
 def test_a_table_is_read_from_a_file(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8, in a text that a user wrote, hurt nobody."""
+    """Bytes that are not UTF-8, in a string that a user wrote, do no harm."""
     place = tmp_path / "values"
     place.write_bytes(b'A 2 1 "\xff\nB 2 1 y\n')
 
