@@ -116,7 +116,10 @@ def test_what_apt_says_of_the_network_is_shown(machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     ("sudo", "reason"),
-    [pytest.param(None, "there is no sudo", id="none"), pytest.param("exit 1", "asks for a password", id="password")],
+    [
+        pytest.param(None, "sudo is not available", id="none"),
+        pytest.param("exit 1", "sudo requires a password", id="password"),
+    ],
 )
 def test_another_user(machine: Machine, sudo: str | None, reason: str) -> None:
     """Who can install nothing is given the command for root."""
@@ -141,7 +144,7 @@ def test_sudo(machine: Machine) -> None:
 def test_no_apt(machine: Machine) -> None:
     """Where there is no apt, what is missing is named."""
     (machine.directory / "apt-get").unlink()
-    assert "missing: bubblewrap; there is no apt-get" in machine.setup("demo", 1)
+    assert "missing: bubblewrap; apt-get is not available" in machine.setup("demo", 1)
 
 
 @pytest.mark.parametrize(

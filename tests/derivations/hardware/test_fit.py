@@ -331,7 +331,7 @@ def test_a_name_of_a_module_is_none_of_what_is_built_in() -> None:
     """`cec` is the module of that name, and not the object of another subsystem that can be no module."""
     assert ["CEC_CORE"] == [it.option for it in sound_fit(Fact(FactKind.MODULE, "cec")).wants]
     (told,) = sound_fit(Fact(FactKind.MODULE, "inside")).mapped.unmapped
-    assert told.reason.endswith("what is called so is a part of the kernel with RAS_CEC")
+    assert told.reason.endswith("an object of that name is part of the kernel with RAS_CEC")
 
 
 def test_what_something_of_the_list_selects_needs_nothing_else() -> None:

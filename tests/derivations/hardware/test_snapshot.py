@@ -76,17 +76,17 @@ GOOD = json.loads(Snapshot.of([NVME], "x").to_json())
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        pytest.param("", "cannot be read as JSON", id="empty"),
-        pytest.param('{"format": 1', "cannot be read as JSON", id="cut-off"),
-        pytest.param("[]", "does not say of itself", id="a-list"),
-        pytest.param("{}", "does not say of itself", id="another-object"),
+        pytest.param("", "not JSON", id="empty"),
+        pytest.param('{"format": 1', "not JSON", id="cut-off"),
+        pytest.param("[]", "its `kind` is not", id="a-list"),
+        pytest.param("{}", "its `kind` is not", id="another-object"),
         pytest.param(json.dumps({**GOOD, "format": 2}), "its format is 2", id="newer"),
         pytest.param(json.dumps({**GOOD, "facts": 3}), "no list of facts", id="no-facts"),
         pytest.param(json.dumps({**GOOD, "facts": [3]}), r"facts\[0\] is not a fact", id="no-fact"),
         pytest.param(json.dumps({**GOOD, "facts": [{"seen": []}]}), r"facts\[0\] has the fields", id="fields"),
         pytest.param(json.dumps({**GOOD, "facts": [{**GOOD["facts"][0], "kind": "cat"}]}), "'cat'", id="kind"),
-        pytest.param(json.dumps({**GOOD, "facts": [{**GOOD["facts"][0], "root": 1}]}), "wrong kind", id="root"),
-        pytest.param(json.dumps({**GOOD, "facts": [{**GOOD["facts"][0], "seen": [1]}]}), "wrong kind", id="seen"),
+        pytest.param(json.dumps({**GOOD, "facts": [{**GOOD["facts"][0], "root": 1}]}), "wrong type", id="root"),
+        pytest.param(json.dumps({**GOOD, "facts": [{**GOOD["facts"][0], "seen": [1]}]}), "wrong type", id="seen"),
     ],
 )
 def test_another_text_is_no_snapshot(text: str, reason: str) -> None:

@@ -405,14 +405,14 @@ def test_lines_that_are_not_understood_are_told() -> None:
     [
         pytest.param(b"", "is empty", id="empty"),
         pytest.param(b" \n\n", "is empty", id="blank"),
-        pytest.param(b"# nothing\n", "nothing but comments", id="comments"),
+        pytest.param(b"# nothing\n", "contains only comments", id="comments"),
         pytest.param(b"\x7fELF\x02\x01\x01\x00\x00", "is not a text", id="binary"),
         pytest.param(b"Hello, this is a letter.\n", "line 1 is 'Hello, this is a letter.'", id="prose"),
         pytest.param(b"see https://example.org/x\n", "line 1", id="address"),
         pytest.param(b"Modul Groesse\n", "line 1", id="heading-alone"),
         pytest.param(
             "00:02.0 Contrôleur VGA : Intel\n\tPilote de noyau utilisé : i915\n".encode(),
-            "lists 1 PCI device with neither ids nor drivers", id="french",
+            "lists 1 PCI device with neither ids nor recognised drivers", id="french",
         ),
         pytest.param(b"00:02.0 VGA\n00:03.0 Audio\n", "lists 2 PCI devices", id="lspci-alone"),
         pytest.param("00:02.0 Contr\u00f4leur: x".encode("latin-1"), "lists 1 PCI device", id="latin-1"),
