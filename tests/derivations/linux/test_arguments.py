@@ -1,4 +1,4 @@
-"""The arguments of `make_linux`: each checked when it is given."""
+"""The arguments of `make_linux`, validated when a kernel is defined."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def make(**changes: Any) -> Arguments:  # noqa: ANN401 -- what a test gives
 
 
 def test_two_are_enough() -> None:
-    """A version and a source make a kernel; all else has a default."""
+    """A version and a source make a kernel; everything else has a default."""
     arguments = make()
 
     assert (arguments.name, arguments.base, arguments.systems) == ("linux", "defconfig", ("x86_64-linux",))
 
 
 def test_one_form() -> None:
-    """Lists become tuples, derivations their outputs, and systems are in order, each once."""
+    """Lists become tuples, derivations their outputs, and systems are sorted, without duplicates."""
     arguments = make(
         source=SOURCE.out,
         base=text_file("config", ""),
@@ -142,8 +142,8 @@ def test_one_form() -> None:
         ),
     ],
 )
-def test_what_an_argument_cannot_be(changes: dict[str, Any], error: type[Error], sentence: str) -> None:
-    """A value that cannot be is refused when it is given, with the argument and the value."""
+def test_invalid_arguments(changes: dict[str, Any], error: type[Error], sentence: str) -> None:
+    """An invalid value is rejected immediately, with the argument and the value."""
     with pytest.raises(error) as caught:
         make(**changes)
 
@@ -174,7 +174,7 @@ def test_what_an_argument_cannot_be(changes: dict[str, Any], error: type[Error],
     ],
 )
 def test_unknown_argument(given: str, hint: str | None) -> None:
-    """An argument that there is none is refused, with those that are spelled nearly the same."""
+    """An unknown argument is rejected, with suggestions of a similar spelling."""
     with pytest.raises(UnknownArgument) as caught:
         check_names("make_linux", ["version", given])
 
@@ -201,12 +201,12 @@ def test_all_names_are_known() -> None:
     ],
 )
 def test_files_and_targets(base: str | Path | Derivation | None, expected: bool) -> None:
-    """A base with a dot or a slash is a file, and any other text a target of make."""
+    """A base with a dot or a slash is a file, and any other string is a target of make."""
     assert expected is is_file_name(base)
 
 
 def test_nothing_is_shared_with_the_caller() -> None:
-    """A change of the list or mapping that was given does not reach the arguments."""
+    """Changing a list or mapping afterwards does not affect the arguments."""
     options, flags = {"A": YES}, ["V=1"]
     arguments = make(extra_config=options, make_flags=flags)
     options["B"] = YES

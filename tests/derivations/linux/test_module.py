@@ -1,4 +1,4 @@
-"""Tests of derivations.linux.module, .dkms and .packages: what modules are built from, and which there are."""
+"""Tests of derivations.linux.module, .dkms and .packages: the inputs of modules, and the known modules."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def kernel(version: str = "6.12.1", **arguments: Any) -> Kernel:  # noqa: ANN401
 
 
 def test_what_it_is_built_with() -> None:
-    """A module is built against its kernel's `dev` by its kernel's toolchain, with its kernel's arguments of make."""
+    """A module is built against its kernel's `dev`, with the kernel's toolchain and arguments of make."""
     linux = kernel(make_flags=["KCFLAGS=-O3"], extra_version="-mine")
     module = make_linux_module(linux, SOURCE, name="it", version="2", make_flags=["A=b"], directory="src")
 
@@ -51,7 +51,7 @@ def test_what_it_is_built_with() -> None:
 
 
 def test_where_makefiles_look() -> None:
-    """The builder finds the kernel where it would on a machine that runs it, and `uname` says its release."""
+    """The builder finds the kernel at the same path as on a machine that runs it, and `uname` prints its release."""
     linux = kernel(extra_version="-mine")
     mounts = make_linux_module(linux, SOURCE, name="it").mounts
     links = mounts["/usr/lib/modules"].derivation.env["links"]
@@ -62,15 +62,15 @@ def test_where_makefiles_look() -> None:
 
 
 def test_several_directories() -> None:
-    """A list of directories is built in its order; one alone may be given as a text, and the top is the default."""
+    """A list of directories is built in order; a single one may be a string, and the top is the default."""
     linux = kernel()
     given: list[tuple[Any, str]] = [(["b", "a/*"], "b a/*"), ("a", "a"), (None, ".")]
-    for directory, said in given:
-        assert make_linux_module(linux, SOURCE, name="it", directory=directory).args[6] == said
+    for directory, message in given:
+        assert make_linux_module(linux, SOURCE, name="it", directory=directory).args[6] == message
 
 
 def test_a_dkms_package() -> None:
-    """A package is found in the lock of the kernel, by its name with or without `-dkms`, which names the modules, too."""
+    """A package is found in the kernel's lock, by its name with or without `-dkms`, which is also the name of the modules."""
     lock = fake_lock(("busybox", "gcc", "vpoll-dkms"))
     linux = kernel(context=Context(lock=lambda: lock))
     module = make_linux_module(linux, dkms_package("vpoll"))
@@ -89,8 +89,8 @@ def test_a_dkms_package() -> None:
             dkms_package(name)  # type: ignore[arg-type]  # what the user may write
 
 
-def test_what_it_needs_is_looked_at_first() -> None:
-    """The options that it needs are compared with the configuration alone, and its mount comes before the kernel's."""
+def test_required_options_are_checked_first() -> None:
+    """The check of required options needs only the configuration, and its mount sorts before the kernel's."""
     linux = kernel()
     module = make_linux_module(linux, SOURCE, name="it", requires=["USB|HID"])
     places = list(module.mounts)
@@ -122,7 +122,7 @@ def test_patches_and_archives() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         pytest.param({"name": "a b"}, "name: 'a b' is not a name", id="name"),
         pytest.param({"make_flags": ["-j2"]}, "make_flags: '-j2' is not of the form NAME=value", id="flag"),
@@ -144,15 +144,15 @@ def test_patches_and_archives() -> None:
         pytest.param({"directory": "/etc"}, "directory: '/etc' is not a relative path", id="absolute"),
     ],
 )
-def test_bad_arguments(arguments: dict[str, Any], said: str) -> None:
-    """An argument that cannot be is named with its value."""
+def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
+    """An invalid argument is named with its value."""
     with pytest.raises(InvalidArgument) as caught:
         make_linux_module(**{"kernel": kernel(), "source": SOURCE, "name": "it", **arguments})
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
 
 
 def test_the_union() -> None:
-    """The modules of a kernel and others are joined in one derivation; names stand for its packages."""
+    """A kernel's modules and others are joined in one derivation; names refer to its packages."""
     linux = kernel()
     hello = make_linux_module(linux, SOURCE, name="hello")
     joined = linux.with_modules([hello, "vpoll"])
@@ -172,7 +172,7 @@ def test_the_union() -> None:
 
 
 def test_the_packages() -> None:
-    """Each is listed without the lock and evaluates, from Debian's package, to a module for the kernel."""
+    """Each is listed without reading the lock, and evaluates to a module from Debian's package."""
     with using(no_context()):
         names = list(kernel(context=None).packages)
     assert names == sorted(DKMS) == ["acpi_call", "bbswitch", "lime", "v4l2loopback", "vpoll"]
@@ -183,7 +183,7 @@ def test_the_packages() -> None:
 
 
 def test_what_depends_on_the_version() -> None:
-    """What a source lacks for later kernels is made up for, and only there."""
+    """Adaptations to later kernels are applied only for these."""
     old, new = kernel("6.1.55").packages, kernel("6.12.1").packages
 
     assert "KCFLAGS=-Dstrlcpy=strscpy" in new["v4l2loopback"].args
@@ -193,7 +193,7 @@ def test_what_depends_on_the_version() -> None:
 
 
 def test_an_overlay() -> None:
-    """An overlay adds and replaces; what others refer to through `final` is what comes out in the end."""
+    """An overlay adds and replaces modules; others see the result through `final`."""
 
     def first(final: Any, prev: Any) -> dict[str, Any]:  # noqa: ANN401 -- sets of packages
         del prev
@@ -209,7 +209,7 @@ def test_an_overlay() -> None:
 
 
 def test_unknown() -> None:
-    """An unknown name is an error that suggests one, as an item and as an attribute."""
+    """An unknown item or attribute is an error with a suggestion."""
     found = kernel().packages
     with pytest.raises(UnknownModule, match="unknown module `vpol`") as caught:
         found["vpol"]
@@ -218,7 +218,7 @@ def test_unknown() -> None:
 
 
 def test_a_cycle() -> None:
-    """A module that is defined by itself is an error and no endless loop."""
+    """A module that depends on itself is an error rather than an endless loop."""
     found = kernel().packages.extend(lambda final, _: {"a": lambda: final["b"], "b": lambda: final["a"]})
     with pytest.raises(CycleError) as caught:
         found["a"]
