@@ -36,7 +36,7 @@ class Trouble(StrEnum):
     UNKNOWN = "not in this tree"
     INITRAMFS = "must be in the initramfs"
     NO_INITRAMFS = "the kernel cannot read an initramfs"
-    FIRMWARE = "built in, and its firmware is not"
+    FIRMWARE = "built in without its firmware"
 
 
 @attrs.frozen

@@ -169,10 +169,10 @@ def test_no_such_output() -> None:
         pytest.param({"builder": ["/bin/sh"]}, "builder must be a string, not ['/bin/sh']", id="builder-is-list"),
         pytest.param({"args": "-c"}, "args must be a list of strings, not '-c'", id="args-is-text"),
         pytest.param({"args": None}, "args must be a list of strings, not None", id="args-is-none"),
-        pytest.param({"args": [1]}, "not text: 1", id="number-in-args"),
-        pytest.param({"args": ["a\0b"]}, "not text: 'a\\x00b'", id="nul-in-args"),
-        pytest.param({"args": ["\udc80"]}, "not text: '\\udc80'", id="no-unicode-in-args"),
-        pytest.param({"env": {"A": None}}, "not text: None", id="none-in-env"),
+        pytest.param({"args": [1]}, "not a valid string: 1", id="number-in-args"),
+        pytest.param({"args": ["a\0b"]}, "not a valid string: 'a\\x00b'", id="nul-in-args"),
+        pytest.param({"args": ["\udc80"]}, "not a valid string: '\\udc80'", id="no-unicode-in-args"),
+        pytest.param({"env": {"A": None}}, "not a valid string: None", id="none-in-env"),
         pytest.param({"env": {"A=B": ""}}, "not a variable name: 'A=B'", id="variable-name"),
         pytest.param({"env": {"": ""}}, "not a variable name: ''", id="empty-variable-name"),
         pytest.param(
@@ -189,14 +189,16 @@ def test_no_such_output() -> None:
         pytest.param({"mounts": {"/a": "/usr"}}, "/a is mounted from a str", id="path-instead-of-output"),
         pytest.param({"mounts": [SOURCE.out]}, "mounts must be a mapping", id="mounts-is-list"),
         pytest.param({"outputs": "out"}, "outputs must be a list of names, not 'out'", id="outputs-is-text"),
-        pytest.param({"outputs": []}, "outputs must be distinct and at least one, not ()", id="no-outputs"),
+        pytest.param({"outputs": []}, "outputs must be distinct, and at least one, not ()", id="no-outputs"),
         pytest.param({"outputs": ["out", "out"]}, "outputs must be distinct", id="output-twice"),
         pytest.param({"outputs": ["../x"]}, "not an output name: '../x'", id="output-is-path"),
         pytest.param({"outputs": [1]}, "not an output name: 1", id="output-is-number"),
         pytest.param({"fixed": HASH}, "fixed must be a Fixed, not 'abab", id="fixed-is-text"),
         pytest.param({"fixed": Fixed("flat", "AB" * 32)}, "not a hash in lower-case hexadecimal", id="upper-case-hash"),
         pytest.param({"fixed": Fixed("flat", "ab")}, "not a hash in lower-case hexadecimal: 'ab'", id="short-hash"),
-        pytest.param({"fixed": Fixed("flat", HASH), "outputs": ["out", "dev"]}, "the one output `out`", id="fixed-two"),
+        pytest.param(
+            {"fixed": Fixed("flat", HASH), "outputs": ["out", "dev"]}, "the single output `out`", id="fixed-two"
+        ),
         pytest.param({"hints": None}, "hints must be a Hints, not None", id="hints-is-none"),
     ],
 )

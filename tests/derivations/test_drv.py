@@ -120,8 +120,10 @@ def test_hints_at_their_defaults_are_not_written() -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        pytest.param({"kernix": 2}, "version 2 of the form, this kernix reads version 1", id="newer"),
-        pytest.param({"kernix": None}, "version None of the form", id="no-version"),
+        pytest.param(
+            {"kernix": 2}, "version 2 of the format is not supported; this kernix reads version 1", id="newer"
+        ),
+        pytest.param({"kernix": None}, "version None of the format", id="no-version"),
         pytest.param({"kernix": True}, "expected int, got bool @ $.kernix", id="version-is-true"),
         pytest.param({"name": 3}, "expected str, got int @ $.name", id="name-is-number"),
         pytest.param({"args": "abc"}, "expected list, got str @ $.args", id="args-is-text"),

@@ -104,7 +104,7 @@ def read_listing(data: bytes, name: str) -> Listing:
         text = data.decode("latin-1")  # names of vendors in a legacy locale
     text = _ESCAPE.sub("", text)  # the colors of a terminal
     if _CONTROL.search(text):
-        raise InvalidListing(name, "is not a text")
+        raise InvalidListing(name, "is not a text file")
     if text.lstrip().startswith("{"):
         return Listing(Snapshot.from_json(text, name))
     reader = _Reader()

@@ -382,7 +382,7 @@ def test_bad_calls(call: Callable[[], object], error: type[Exception], sentence:
             lambda: {"name": "x"}, InvalidArgument, "override_attrs: its function must take the derivation", id="no-parameter",
         ),
         pytest.param(
-            lambda _: {"env": {"A": 1}}, InvalidDerivation, "invalid derivation 'linux-6.12': not text: 1", id="value",
+            lambda _: {"env": {"A": 1}}, InvalidDerivation, "invalid derivation 'linux-6.12': not a valid string: 1", id="value",
         ),
         pytest.param(
             lambda it: {"mounts": {**it.mounts, "/x": it}}, InvalidDerivation,

@@ -105,7 +105,7 @@ def test_the_order_matters() -> None:
 @pytest.mark.parametrize(
     ("arguments", "keywords", "sentence"),
     [
-        pytest.param(["a"], {}, "patch 'a': it has neither a file, a text, nor options", id="nothing"),
+        pytest.param(["a"], {}, "no file, no text", id="nothing"),
         pytest.param(["a", "f"], {"text": TEXT}, "patch 'a': give the file or the text, not both", id="both"),
         pytest.param(["a b"], {"text": TEXT}, "patch 'a b': a name consists of letters", id="name"),
         pytest.param(["a/b"], {"text": TEXT}, "patch 'a/b': a name consists of letters", id="name-is-path"),
