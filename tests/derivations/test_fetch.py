@@ -85,7 +85,7 @@ def test_other_hashes_are_rejected(text: Any) -> None:  # noqa: ANN401 -- what a
     """Anything that is not a SHA-256 is rejected; the hint says how to find the right one."""
     with pytest.raises(InvalidSource) as caught:
         fetch_url("https://example.org/x", sha256=text)
-    assert f"cannot fetch https://example.org/x: not a SHA-256: {text!r}" == str(caught.value)
+    assert (caught.value.what, repr(text) in caught.value.reason) == ("https://example.org/x", True)
     assert "64 zeros" in str(caught.value.hint)
 
 
@@ -142,7 +142,7 @@ def test_git_rejects_branches(rev: str) -> None:
     """Anything but a full commit id is rejected."""
     with pytest.raises(InvalidSource) as caught:
         fetch_git("https://example.org/linux.git", rev)
-    assert f"cannot fetch https://example.org/linux.git: {rev!r} is not a full commit id" == str(caught.value)
+    assert (caught.value.what, repr(rev) in caught.value.reason) == ("https://example.org/linux.git", True)
 
 
 def test_git_rejects_helpers() -> None:

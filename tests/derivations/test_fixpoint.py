@@ -98,8 +98,8 @@ def test_final_is_sealed_while_stacking(read: Any) -> None:  # noqa: ANN401 -- w
     with pytest.raises(EagerReadError) as caught:
         fix(numbers, lambda final, _: {"x": read(final)})
 
-    assert "before all overlays are applied" in str(caught.value)
-    assert "lambda: … final." in (caught.value.hint or "")
+    assert caught.value.attribute in {"one", "…"}
+    assert "lambda: … final." in caught.value.hint
 
 
 def test_cycles_are_named() -> None:
@@ -108,7 +108,7 @@ def test_cycles_are_named() -> None:
 
     with pytest.raises(CycleError) as caught:
         _ = found.a
-    assert str(caught.value) == "attributes depend on each other: b -> c -> b"
+    assert caught.value.chain == ("b", "c", "b")
     assert found.d == 1
     with pytest.raises(CycleError):
         _ = found.b
@@ -125,7 +125,7 @@ def test_unknown_attributes() -> None:
 
     with pytest.raises(UnknownAttribute) as caught:
         _ = found.linux_6_21
-    assert str(caught.value) == "no attribute `linux_6_21`"
+    assert caught.value.attribute == "linux_6_21"
     assert caught.value.hint == "did you mean `linux_6_1` or `linux_6_12`?"
     assert caught.value.exit_code == 2
     assert not hasattr(found, "linux_6_21")

@@ -111,7 +111,7 @@ def test_invalid_versions(text: Any) -> None:  # noqa: ANN401 -- what a user may
     with pytest.raises(InvalidVersion) as caught:
         Version.parse(text)
 
-    assert str(caught.value) == f"not a kernel version: {text!r}"
+    assert caught.value.text == text
     assert "6.19-rc4" in caught.value.hint
 
 
