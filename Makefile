@@ -1,11 +1,11 @@
 # Two commands: `make demo` builds a kernel and boots it, `make check` runs every check and test.
-# Both set everything up first, and say what they install.
+# Both first install what they need, and say what they install.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# A file's tests run in one worker: those of the real kernel share a store. They are the longest, and begin first.
+# A file's tests run in one worker, because those of the real kernel share a store. They take longest, and run first.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo check check-fast lint bench clean venv programs-of-demo programs-of-tests
@@ -14,7 +14,7 @@ demo: venv programs-of-demo
 	$(BIN)/kernix boot linux_micro
 
 check: venv programs-of-tests
-	@echo "make check: real kernels are compiled, which takes half an hour; \`make check-fast\` leaves them out"
+	@echo "make check: compiling real kernels, which takes half an hour; \`make check-fast\` skips them"
 	$(BIN)/python -m pytest $(PARALLEL)
 
 # All but the tests that build and boot a real kernel: a few minutes instead of half an hour.

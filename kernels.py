@@ -1,11 +1,11 @@
-"""The kernel set: every kernel an attribute, each a call of a pure function.
+"""The kernel set: every kernel is an attribute, and each is made by a call of a pure function.
 
-    linux_micro             small, boots in a virtual machine with an initramfs; of the newest of Debian's sources
-    linux_debian_6_1, …     Debian's sources with the architecture's defconfig; those that the lock pins
+    linux_micro             small, boots in a virtual machine with an initramfs; from Debian's newest source
+    linux_debian_6_1, …     Debian's sources that the lock pins, with the architecture's defconfig
     linux_6_12, …           kernel.org's releases, pinned in kernels.json
     linux_latest, linux_lts, linux_testing
 
-Nothing is fetched, and no lock is made, before the attribute that needs it is used.
+Nothing is fetched, and no lock is made, until an attribute is used that needs it.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 __part_of__ = "kernix"
 
 DEBIAN_SERIES = ("6.1", "6.12")
-"""What there is of Debian's sources as long as no lock says it."""
+"""Debian's series of sources, assumed while there is no lock."""
 
 SYSTEMS = tuple(name for name, it in MACHINES.items() if it.has_defconfig)
-"""The systems whose defconfig is one for them."""
+"""The systems that the defconfig of their architecture fits."""
 
 MICRO = {
     "64BIT": YES,
@@ -75,21 +75,22 @@ MICRO = {
 
 
 class NoLinuxSource(Error):
-    """The lock pins none of Debian's sources of Linux."""
+    """The lock does not pin a Debian package of Linux's source."""
 
     def __str__(self) -> str:
-        return "the lock pins no source of Linux"
+        return "the lock does not pin a source of Linux"
 
     @property
     def hint(self) -> str:
-        """Tell what pins one."""
-        return "`kernix lock --add linux-source-6.12` pins one; `apt-cache pkgnames linux-source-` names those that there are"
+        """Say how to pin one."""
+        return "pin one with `kernix lock --add linux-source-6.12`; `apt-cache pkgnames linux-source-` lists the available ones"
 
 
 class KernelSet(AttrSet):
-    """The bundled kernels, and what overlays add to them.
+    """The bundled kernels, and those that overlays add.
 
-    Declared are those of this release of kernix, for editors: which there are depends on the pinned releases and on the lock.
+    The declarations are for editors and list the kernels of this release of kernix; the actual kernels depend on the
+    pinned releases and on the lock.
     """
 
     linux_micro: Kernel
@@ -114,7 +115,7 @@ class KernelSet(AttrSet):
 
 @functools.cache
 def releases(file: Path | None = None) -> dict[str, Release]:
-    """Return the releases that *file*, by default the kernels.json beside this module, pins by series, and `testing`.
+    """Return the releases pinned in *file*, by default the kernels.json beside this module, by series, and `testing`.
 
     Raises:
         InvalidPins: it is damaged.
@@ -128,16 +129,16 @@ def releases(file: Path | None = None) -> dict[str, Release]:
 
 
 def kernel_set(overlays: Iterable[Overlay] = (), *, system: str | None = None, lock: Lock | None = None) -> KernelSet:
-    """Return the kernels, with *overlays* over them, for *system*, with the toolchain of *lock*.
+    """Return the kernels, with *overlays* applied, for *system*, with the toolchain of *lock*.
 
-    Without *system* or *lock*, those in use are taken when a kernel is built (`derivations.context`).
+    *system* and *lock* default to those in use when a kernel is built (`derivations.context`).
 
     Raises:
         InvalidOverlay: *overlays* is not a list of functions, or one of them does not return thunks by name.
     """
     given: object = overlays
     if isinstance(given, str) or not isinstance(given, Iterable):
-        raise InvalidOverlay(repr(given), "overlays are given as a list of functions `overlay(final, prev)`")
+        raise InvalidOverlay(repr(given), "overlays must be a list of functions `overlay(final, prev)`")
     return stack(KernelSet, [functools.partial(_kernels, _context(system, lock)), *overlays])
 
 
@@ -149,7 +150,7 @@ def _context(system: str | None, lock: Lock | None) -> Context | None:
 
 
 def _kernels(context: Context | None, final: KernelSet, _: KernelSet) -> dict[str, Callable[[], Any]]:
-    """Be the lowest layer: the bundled kernels."""
+    """Return the lowest layer: the bundled kernels."""
     pinned = releases(pins_in_use())
     attributes: dict[str, Callable[[], Any]] = {
         attribute_of(series): functools.partial(_kernel_org, context, release) for series, release in pinned.items()
@@ -159,12 +160,12 @@ def _kernels(context: Context | None, final: KernelSet, _: KernelSet) -> dict[st
         for series in _debian_series(context)
     }
     stable = sorted((Version.parse(it.version), series) for series, it in pinned.items() if series != "testing")
-    living = [series for _, series in stable if not pinned[series].end_of_life] or [series for _, series in stable]
-    longterm = [series for series in living if pinned[series].longterm] or living
+    maintained = [series for _, series in stable if not pinned[series].end_of_life] or [series for _, series in stable]
+    longterm = [series for series in maintained if pinned[series].longterm] or maintained
     return {
         **attributes,
         "linux_micro": functools.partial(_micro, context),
-        "linux_latest": lambda: final[attribute_of(living[-1])],
+        "linux_latest": lambda: final[attribute_of(maintained[-1])],
         "linux_lts": lambda: final[attribute_of(longterm[-1])],
     }
 
@@ -214,13 +215,13 @@ def _micro(context: Context | None) -> Kernel:
 
 
 def _debian_series(context: Context | None) -> tuple[str, ...]:
-    """Return the series of Debian's sources in the lock, if there is one yet."""
+    """Return the series of Debian's sources in the lock, or the usual ones if there is no lock yet."""
     lock = context.pinned() if context is not None and context.pinned is not None else lock_in_use()
     return (linux_series(lock.sets) if lock is not None else ()) or DEBIAN_SERIES
 
 
 def debian_source(package: Package) -> Derivation:
-    """Return the tree in Debian's *package* `linux-source-…`."""
+    """Return the tree in Debian's *package*, a `linux-source-…`."""
     return unpack(fetch_deb(package), member=f"usr/src/{package.name}.tar.xz")
 
 

@@ -1,16 +1,16 @@
 #!/bin/sh
-# Set up what `make` needs, and say what is installed. What is already there is left alone.
+# Install what `make` needs, and say what is installed. Existing programs are left alone.
 #
 #   setup.sh venv     the virtual environment $VENV: kernix and its development tools
 #   setup.sh demo     the programs that kernix itself runs
 #   setup.sh tests    those, and the programs that the tests run
-#   setup.sh ci       the programs that .ci/run runs besides
+#   setup.sh ci       the additional programs that .ci/run runs
 set -eu
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$@"; exit 1; }
 
-# need PROGRAM:PACKAGE... installs the packages of the programs that are not on this machine.
+# need PROGRAM:PACKAGE... installs the packages of the programs that are missing on this machine.
 need() {
     missing=
     PATH=$PATH:/usr/sbin:/sbin
@@ -18,19 +18,19 @@ need() {
     [ -z "$missing" ] || install_packages "${missing# }"
 }
 
-# install_packages "PACKAGE..." installs them, as root or by sudo, or says how.
+# install_packages "PACKAGE..." installs them, as root or with sudo, or says how to.
 install_packages() {
-    command -v apt-get > /dev/null || fail "missing: $1; there is no apt-get: install them with this machine's own tools"
+    command -v apt-get > /dev/null || fail "missing: $1; apt-get is not available; install them with this machine's package manager"
     by_hand="install it as root: apt-get install $1"
     if [ "$(id -u)" = 0 ]; then
         as_root=
         export DEBIAN_FRONTEND=noninteractive
     else
-        command -v sudo > /dev/null || fail "missing: $1; there is no sudo: $by_hand"
+        command -v sudo > /dev/null || fail "missing: $1; sudo is not available; $by_hand"
         if ! sudo -n true 2> /dev/null; then
-            # Nobody can type a password where there is no terminal.
-            [ -t 0 ] || fail "missing: $1; sudo asks for a password: $by_hand"
-            say "missing: $1; to install it, sudo may ask for your password"
+            # Without a terminal, nobody can type a password.
+            [ -t 0 ] || fail "missing: $1; sudo requires a password; $by_hand"
+            say "missing: $1; sudo may ask for your password to install it"
             sudo -v || fail "sudo refuses; $by_hand"
         fi
         as_root=sudo
@@ -39,22 +39,22 @@ install_packages() {
     refreshed=
     # shellcheck disable=SC2086
     apt_get install -y -q --no-install-recommends $1 || {
-        # The lists are empty, or older than the archive.
+        # The lists may be empty, or older than the archive.
         say "refreshing the package lists"
-        # Where there is no network it says so, and ends well all the same.
-        apt_get update -q && refreshed=$said && apt_get install -y -q --no-install-recommends $1
+        # Without network it reports errors, but still succeeds.
+        apt_get update -q && refreshed=$errors && apt_get install -y -q --no-install-recommends $1
     } || {
-        printf '%s\n' ${refreshed:+"$refreshed"} "$said" >&2
+        printf '%s\n' ${refreshed:+"$refreshed"} "$errors" >&2
         fail "cannot install $1; see above, then $by_hand"
     }
 }
 
-# apt_get ARGUMENT... runs apt-get for root and keeps what it complains of in $said: where all is well, nobody needs that.
-apt_get() { said=$($as_root apt-get "$@" 2>&1 > /dev/null); }
+# apt_get ARGUMENT... runs apt-get as root and keeps its errors in $errors, to be printed only on failure.
+apt_get() { errors=$($as_root apt-get "$@" 2>&1 > /dev/null); }
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; }
 
-# find_python sets $python: $PYTHON, or the newest one of another name where that is too old.
+# find_python sets $python to $PYTHON or, if that is too old, to the newest one of another name.
 find_python() {
     python=${PYTHON:-python3}
     if new_enough "$python"; then return; fi
@@ -66,25 +66,25 @@ find_python() {
     fi
     if found=$("$python" --version 2>&1); then say "$python is $found; kernix needs Python 3.11 or later"
     else say "$python does not run; kernix needs Python 3.11 or later"; fi
-    say "Debian 12 and later have one: apt-get install python3"
-    say "elsewhere uv brings one (https://docs.astral.sh/uv): uv python install 3.13"
+    say "on Debian 12 and later, install it with: apt-get install python3"
+    say "elsewhere, uv installs one (https://docs.astral.sh/uv): uv python install 3.13"
     # shellcheck disable=SC2016
     fail 'then give its path: make PYTHON="$(uv python find 3.13)" …'
 }
 
-# make_venv makes $VENV, unless it is as it would be made: of this Python, in this place, for these requirements.
+# make_venv creates $VENV unless it is up to date: with this Python, in this directory, for these requirements.
 make_venv() {
     find_python
     stamp=$("$python" -c 'import sys; print(sys.base_prefix, sys.version.split()[0])'; pwd; cksum pyproject.toml setup.sh)
     if [ -f "$VENV/ready" ] && [ "$stamp" = "$(cat "$VENV/ready")" ] && "$VENV/bin/python" -c ''; then return; fi
     "$python" -c 'import venv, ensurepip' 2> /dev/null ||
         install_packages "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
-    say "making the virtual environment $VENV with $("$python" --version)"
+    say "creating the virtual environment $VENV with $("$python" --version)"
     "$python" -m venv --clear "$VENV"
     say "installing kernix and its development tools into $VENV with pip"
     "$VENV/bin/python" -m pip install -q --upgrade pip
     "$VENV/bin/python" -m pip install -q --editable . --group dev
-    # With this, no first run of a verb is slower than the others, wherever bytecode is not written by itself.
+    # Otherwise, where bytecode is not written automatically, runs would be slower.
     "$VENV/bin/python" -m compileall -q store derivations overlays kernix kernels.py
     printf '%s\n' "$stamp" > "$VENV/ready"
 }
@@ -94,7 +94,7 @@ case $1 in
     demo) need bwrap:bubblewrap ;;
     ci) need debootstrap:debootstrap ;;
     tests)
-        # Only root mounts file systems.
+        # Only root can mount file systems.
         if [ "$(id -u)" = 0 ]; then mkfs=mkfs.ext4:e2fsprogs; else mkfs=; fi
         # shellcheck disable=SC2086
         need bwrap:bubblewrap ps:procps git:git gpg:gpg gpgconf:gpgconf gpg-agent:gpg-agent gpgv:gpgv tmux:tmux perl:perl-base \

@@ -1,4 +1,4 @@
-"""A small object of a lock's packages: the same on every machine that builds it from that lock."""
+"""A small object made from a lock's packages, the same on every machine that builds it with that lock."""
 
 from derivations.debian.rootfs import root_file_system
 from kernels import kernel_set

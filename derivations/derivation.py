@@ -262,11 +262,11 @@ def _problems(derivation: Derivation) -> list[str]:
     found += [f"not an output name: {it!r}" for it in names if not (isinstance(it, str) and _OUTPUT_NAME.fullmatch(it))]
     found += [f"not a variable name: {name!r}" for name in derivation.env if not _VARIABLE.fullmatch(name)]
     texts = [derivation.system, derivation.builder, *derivation.args, *derivation.env.values()]
-    found += [f"not text: {text!r}" for text in texts if not _is_text(text)]
+    found += [f"not a valid string: {text!r}" for text in texts if not _is_text(text)]
     if len(set(derivation.outputs)) != len(derivation.outputs) or not derivation.outputs:
-        found.append(f"outputs must be distinct and at least one, not {derivation.outputs}")
+        found.append(f"outputs must be distinct, and at least one, not {derivation.outputs}")
     if derivation.fixed is not None and derivation.outputs != ("out",):
-        found.append("a fixed-output derivation has the one output `out`")
+        found.append("a fixed-output derivation must have the single output `out`")
     if derivation.fixed is not None and not _HASH.fullmatch(str(derivation.fixed.digest)):
         found.append(f"not a hash in lower-case hexadecimal: {derivation.fixed.digest!r}")
     return found

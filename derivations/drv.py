@@ -132,7 +132,7 @@ def _parse(data: bytes) -> _Text:
         raise InvalidDrv((f"not JSON ({error})",)) from None
     version = raw.get("kernix") if isinstance(raw, dict) else None
     if version != VERSION:
-        raise InvalidDrv((f"version {version!r} of the form, this kernix reads version {VERSION}",))
+        raise InvalidDrv((f"version {version!r} of the format is not supported; this kernix reads version {VERSION}",))
     try:
         return _CONVERTER.structure(raw, _Text)
     except cattrs.BaseValidationError as error:

@@ -100,7 +100,7 @@ def fetch_url(
     """
     given: object = mirrors
     if isinstance(given, str):
-        raise InvalidSource(str(url), f"mirrors is a list of URLs, not {mirrors!r}")
+        raise InvalidSource(str(url), f"mirrors must be a list of URLs, not {mirrors!r}")
     urls = [url, *mirrors]
     for each in urls:
         _check_url(each, _SCHEMES)

@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Options, fixtures and settings that all tests share."""
 
 from __future__ import annotations
 
@@ -28,39 +28,39 @@ if TYPE_CHECKING:
 
 _NEEDS_ROOT = "needs root"
 
-# What in somebody's environment says where programs keep things and how they speak. A test that is about one sets it.
+# Variables of the environment that affect where programs store files and what they print. Tests that need one set it.
 _PERSONAL = re.compile(
     r"KERNIX_HOME|XDG_\w+|GNUPGHOME|GIT_(?!SSL)\w+|TMUX\w*|TAR_OPTIONS|MAKEFLAGS|MAKELEVEL|MFLAGS|"
     r"LANG|LANGUAGE|LC_\w+|TZ|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|CLICOLOR\w*|PYTHON_COLORS|TTY_\w+"
 )
 
-# How long an example takes is the machine's affair.
+# No deadline: the time of an example depends on the machine.
 settings.register_profile("any-machine", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let whoever works on the kernels keep a store, and so a compiled kernel, from run to run."""
+    """Add the option to keep a store, and so a compiled kernel, from run to run."""
     parser.addoption(
         "--real-home", metavar="DIRECTORY", help="the home of the tests that build real kernels; fresh by default"
     )
 
 
 def pytest_configure() -> None:
-    """Make little of how the tests were started: their environment, their mask, whether they can be interrupted."""
+    """Make the tests independent of how they were started: environment, umask, ignored interrupts."""
     for name in filter(_PERSONAL.fullmatch, tuple(os.environ)):
         del os.environ[name]
     os.environ["no_proxy"] = ",".join(
         filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "localhost,127.0.0.1"))
     )
     os.umask(0o022)
-    # In the background nobody can interrupt this process, and so none that it starts.
+    # In the background, this process ignores interrupts, and so would all that it starts.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that compile a kernel: all others take less time than these."""
+    """Run the tests that compile a kernel first, because they take longest."""
     items.sort(key=lambda item: item.get_closest_marker("kernel") is None)
     if os.geteuid():
         for item in items:
@@ -70,12 +70,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Add what a command wrote to the text of the failure that it is: its error names only the exit status."""
+    """Add the output of a failed command to the report: its error has only the exit status."""
     error = call.excinfo and call.excinfo.value
     while error is not None:
         if isinstance(error, subprocess.CalledProcessError | subprocess.TimeoutExpired):
-            for name, said in {"stdout": error.stdout, "stderr": error.stderr}.items():
-                text = said.decode(errors="replace") if isinstance(said, bytes) else said
+            for name, output in {"stdout": error.stdout, "stderr": error.stderr}.items():
+                text = output.decode(errors="replace") if isinstance(output, bytes) else output
                 if text:
                     error.add_note(f"its {name}:\n{text[-6000:]}")
         error = error.__cause__ or error.__context__
@@ -83,7 +83,7 @@ def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name the tests that only root can run, where another user ran the others."""
+    """List the skipped tests that need root."""
     skipped = terminalreporter.getreports("skipped")
     names = sorted(it.nodeid for it in skipped if str(it.longrepr).endswith(f"Skipped: {_NEEDS_ROOT}')"))
     if names:
@@ -94,7 +94,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernix:
-    """Return kernix with the store that all tests on real trees share, in whichever worker; nothing is collected in it."""
+    """Return kernix with the store that all tests on real trees share, across workers; nothing is collected in it."""
     if kept := request.config.getoption("--real-home"):
         home = Path(kept).absolute() / "shared"
     else:
@@ -108,13 +108,13 @@ def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def plain_path() -> Iterator[Path]:
-    """Return a directory whose path needs no quotes, for files in which nothing can be quoted."""
+    """Return a directory whose path needs no quoting, for files without a syntax for quoting."""
     with tempfile.TemporaryDirectory(prefix="kernix-", dir="/tmp") as directory:
         yield Path(directory)
 
 
 @pytest.fixture(scope="session")
 def archive_key() -> Iterator[Key]:
-    """Return the key that archives of packages are signed with, if a test writes them."""
+    """Return the key that tests sign archives of packages with."""
     with gnupg_home() as home:
         yield make_key(home, "archive@example.org")

@@ -1,4 +1,4 @@
-"""Small real stand-ins that several tests share."""
+"""Small working fakes that several tests share."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 VERSIONS = {"linux-source-6.1": "6.1.158-1", "linux-source-6.12": "6.12.43-1~bpo12+1"}
-"""The versions of the made-up packages that are not at 1.0-1."""
+"""The versions of fake packages, if not 1.0-1."""
 
 
 def fake_package(name: str, architecture: str = "amd64", version: str | None = None) -> Package:
-    """Return a package that exists nowhere."""
+    """Return a fake package."""
     version = version or VERSIONS.get(name, "1.0-1")
     return Package(
         name=name,
@@ -37,7 +37,7 @@ def fake_package(name: str, architecture: str = "amd64", version: str | None = N
 
 
 def fake_lock(sets: Iterable[str] = SETS) -> Lock:
-    """Return a lock of made-up packages with what the *sets*, by default all, are asked to have."""
+    """Return a lock of fake packages with the packages of the *sets*, by default all."""
     packages = {
         name: [fake_package(it, SETS[name].architecture or "amd64") for it in sorted(set(SETS[name].packages))]
         for name in sets
@@ -55,7 +55,7 @@ def fake_context(system: str = "x86_64-linux") -> Context:
 
 
 def no_context() -> Context:
-    """Return a context whose lock must not be asked for."""
+    """Return a context whose lock must not be read."""
 
     def lock() -> Lock:
         msg = "the lock was asked for"
@@ -65,5 +65,5 @@ def no_context() -> Context:
 
 
 def path_of(derivation: Derivation) -> StorePath:
-    """Return a path for *derivation*'s text without any store: of its key instead of its content."""
+    """Return a path for *derivation*'s text without a store, from its key instead of its content."""
     return StorePath.make(derivation.key, f"{derivation.name}.drv")

@@ -1,4 +1,4 @@
-"""The command line as a user runs it, on a store in which real kernels are built."""
+"""The command line, run as by a user, with a store that real kernels are built in."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from derivations.debian.lock import Lock, parse
 
 ROOT = Path(__file__).parent.parent
 SUITE = "bookworm"
-"""The release of Debian whose compilers and kernels the tests are about."""
+"""The release of Debian whose compilers and kernels the tests use."""
 HEAD = "from derivations import *\nfrom kernels import kernel_set\n\nkernels = kernel_set()\n"
 
-# By what this machine reaches the network.
+# The variables that this machine needs to reach the network.
 _WAY_OUT = re.compile(r"(?i:(https?|no|all)_proxy)|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE")
 
 
@@ -32,7 +32,7 @@ class Kernix:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return all that its processes find in their environment."""
+        """Return the environment of its processes."""
         way_out = {name: value for name, value in os.environ.items() if _WAY_OUT.fullmatch(name)}
         return {
             **way_out,
@@ -56,9 +56,9 @@ class Kernix:
         return done
 
     def built(self, *arguments: str) -> list[str]:
-        """Build and return the names of what a builder made; nothing that was found is among them."""
-        said = self.run("build", *arguments).stderr
-        return re.findall(r"^(?:built|checked|joined|wrote|unpacked) (\S+)", said, re.MULTILINE)
+        """Build and return the names of what builders produced, without reused results."""
+        output = self.run("build", *arguments).stderr
+        return re.findall(r"^(?:built|checked|joined|wrote|unpacked) (\S+)", output, re.MULTILINE)
 
     def define(self, name: str, text: str) -> str:
         """Write the user's file *name* and return it."""
@@ -66,7 +66,7 @@ class Kernix:
         return name
 
     def lock(self) -> Lock:
-        """Return the lock, which is made if there is none yet: of one release, whatever this machine has."""
+        """Return the lock, made if it does not exist yet, for one release, independent of this machine's."""
         places = (self.home / "kernix.lock", self.home / ".config/kernix/kernix.lock")
         if not any(it.exists() for it in places):
             self.run("lock", "--suite", SUITE)
@@ -74,5 +74,5 @@ class Kernix:
 
 
 def path_of(lines: str) -> Path:
-    """Return the last path of *lines*, which a verb printed."""
+    """Return the last path in *lines*, the output of a verb."""
     return Path(lines.strip().splitlines()[-1])

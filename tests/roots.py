@@ -1,4 +1,4 @@
-"""Root file systems for sandboxes, made of this machine's own programs."""
+"""Root file systems for sandboxes, made from this machine's programs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def add_tools(root: Path, tools: Sequence[str]) -> None:
     for tool, program in zip(tools, programs, strict=True):
         assert program is not None, f"{tool} is not on this machine"
         shutil.copy(program, root / "bin" / tool)
-    told = subprocess.run(
+    result = subprocess.run(
         ["/usr/bin/env", "ldd", *map(str, programs)], capture_output=True, text=True, check=True
     ).stdout
-    for library in {word for word in told.split() if word.startswith("/") and not word.endswith(":")}:
+    for library in {word for word in result.split() if word.startswith("/") and not word.endswith(":")}:
         target = root / library[1:]
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(library, target)

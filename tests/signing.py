@@ -1,4 +1,4 @@
-"""Keys of tests' own, made and used by gpg in a directory of their own."""
+"""Keys for tests, made and used by gpg in a separate directory."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def gnupg_home() -> Iterator[Path]:
-    """Give a directory for keys, and in the end the agent that GnuPG starts for it no reason to live."""
-    # The agent is reached by a socket, whose path has to be short, whatever that of the tests' directory is.
+    """Yield a directory for keys, and end the agent that GnuPG starts for it."""
+    # The agent has a socket, whose path must be short, even if that of the tests' directory is long.
     with tempfile.TemporaryDirectory(prefix="gnupg-", dir="/tmp") as directory:
         try:
             yield Path(directory)
@@ -36,8 +36,8 @@ class Key:
 
     Attributes:
         home: GnuPG's directory.
-        fingerprint: The public key's.
-        time: When it was made and signs, as `20200101T000000`; empty for now.
+        fingerprint: The fingerprint of the public key.
+        time: The time of its creation and signatures, such as `20200101T000000`; empty for the present.
     """
 
     home: Path
@@ -60,14 +60,14 @@ class Key:
 
 
 def make_key(home: Path, user: str, *, time: str = "", expires: str = "never") -> Key:
-    """Return a new key of *user*, made at *time* and good until it *expires*."""
+    """Return a new key of *user*, made at *time* and valid until it *expires*."""
     _gpg(home, *_at(time), "--passphrase", "", "--quick-generate-key", user, "ed25519", "sign", expires)
     listed = _gpg(home, "--with-colons", "--list-keys", f"={user}").decode()
     return Key(home, next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr:")), time)
 
 
 def _at(time: str) -> list[str]:
-    # A clock that stands ("!"): by one that goes on, gpg may make a key a second after it signs with it, and refuses.
+    # "!" stops the clock: otherwise the time of a key may be a second later than that of its signature, which gpg rejects.
     return ["--faked-system-time", f"{time}!"] if time else []
 
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the values of the describing language."""
+"""Hypothesis strategies for the values of the language of definitions."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ option_conditions = st.sampled_from(
 
 @st.composite
 def asked_values(draw: st.DrawFn, values: st.SearchStrategy[Value] = option_values) -> Asked:
-    """Draw what can be written for an option: a value in whatever wrappers, or several."""
+    """Draw anything that can be written for an option: a value in any wrappers, or several."""
     found: list[Asked] = []
     for _ in range(draw(st.sampled_from([1, 1, 1, 2]))):
         value: Asked = draw(values)

@@ -1,4 +1,4 @@
-"""Somebody at a terminal, who types and looks at the screen."""
+"""A user at a terminal, who types and reads the screen."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_PATIENCE = 300.0  # seconds; what is waited for comes in less than one, but the machine may be busy
+_PATIENCE = 300.0  # seconds; output usually arrives in less than one, but the machine may be busy
 
 
 @attrs.define
 class User:
-    """Somebody at a terminal, in which a command runs.
+    """A user at a terminal that runs a command.
 
     Attributes:
-        keyboard: The end of the pseudo-terminal at which the user is.
-        terminal: The end at which the command is.
+        keyboard: The user's end of the pseudo-terminal.
+        terminal: The command's end.
         process: The command.
-        before: What the terminal's settings were before it ran.
-        shown: What is on the screen and was not looked at yet.
+        before: The terminal's settings before it ran.
+        shown: The output that was not read yet.
     """
 
     keyboard: int
@@ -49,7 +49,7 @@ class User:
         cwd: Path | None = None,
         stdout: int | None = None,
     ) -> User:
-        """Return a user at a new terminal of 31 lines and 97 columns, in which *command* runs."""
+        """Return a user at a new terminal of 31 lines and 97 columns that runs *command*."""
         keyboard, terminal = os.openpty()
         termios.tcsetwinsize(terminal, (31, 97))
         before = termios.tcgetattr(terminal)
@@ -65,7 +65,7 @@ class User:
         return cls(keyboard, terminal, process, before)
 
     def leave(self) -> None:
-        """End the command, and take the terminal away."""
+        """End the command, and close the terminal."""
         self.process.kill()
         self.process.wait()
         os.close(self.keyboard)
@@ -76,7 +76,7 @@ class User:
         os.write(self.keyboard, text.encode())
 
     def see(self, pattern: str) -> re.Match[str]:
-        """Look at the screen until *pattern* is there, behind what was seen before, and fail if it never is."""
+        """Read the screen until *pattern* appears after what was read before, and fail if it never does."""
         deadline = time.monotonic() + _PATIENCE
         while (found := re.search(pattern, self.shown)) is None:
             assert time.monotonic() < deadline, f"{pattern!r} is not in {self.shown!r}"

@@ -1,4 +1,4 @@
-"""What every test's run has from tests/conftest.py."""
+"""Tests of tests/conftest.py."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_it(number): pass
 
 @pytest.fixture
 def pytest_says(tmp_path: Path) -> Callable[[str], str]:
-    """Return a way to run pytest on a text, with what these tests share, and to read what it says."""
+    """Return a function that runs pytest on a text, with tests/conftest.py, and returns its output."""
 
     def run(text: str) -> str:
         (tmp_path / "test_inner.py").write_text(text)
@@ -60,17 +60,17 @@ def pytest_says(tmp_path: Path) -> Callable[[str], str]:
         pytest.param("stdin=None", id="not-captured"),
     ],
 )
-def test_words_of_a_command(pytest_says: Callable[[str], str], how: str) -> None:
-    """What a command wrote is in the text of the failure, for whatever reason and in whichever phase it failed."""
+def test_output_of_a_failed_command(pytest_says: Callable[[str], str], how: str) -> None:
+    """The output of a command is in the report of the failure, for any reason and in any phase."""
     program = "import sys; sys.stderr.write('because ' + 'of' + ' this'); sys.exit(3)"
     assert "because of this" in pytest_says(FAILS.format(program=program, how=how))
 
 
 def test_tests_for_root(pytest_says: Callable[[str], str]) -> None:
-    """What only root can run is run by root, and named and counted for others."""
-    said = pytest_says(NEEDS_ROOT)
+    """Tests that need root run as root, and are listed and counted for other users."""
+    output = pytest_says(NEEDS_ROOT)
     if os.geteuid() == 0:
-        assert "2 passed" in said
+        assert "2 passed" in output
     else:
-        assert "2 tests need root and were skipped" in said
-        assert [f"test_inner.py::test_it[{it}]" in said for it in (1, 2)] == [True, True]
+        assert "2 tests need root and were skipped" in output
+        assert [f"test_inner.py::test_it[{it}]" in output for it in (1, 2)] == [True, True]

@@ -1,4 +1,4 @@
-"""The pages say what is so: verbs, options, settings and arguments are there, command lines parse, links lead somewhere."""
+"""The pages are correct: verbs, options, settings and arguments are documented, command lines parse, links work."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 HOSTS = {"mirror.example", "127.0.0.1", "kernel.org", "cdn.kernel.org", "git.kernel.org", "keepachangelog.com"}
-"""The hosts that pages may name: none of them is a registry of packages."""
+"""The hosts that pages may mention: none of them is a registry of packages."""
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _SPAN = re.compile(r"`(kernix [^`]+)`")
@@ -47,10 +47,10 @@ def mentioned() -> list[Command]:
 
 
 def parsed(words: list[str]) -> None:
-    """Read *words* as `kernix` would, and do nothing.
+    """Parse *words* like `kernix`, without running them.
 
     Raises:
-        ClickException: they are no command line.
+        ClickException: they are not a valid command line.
     """
     command: click.Command | None = kernix
     context = click.Context(kernix, info_name="kernix")
@@ -61,7 +61,7 @@ def parsed(words: list[str]) -> None:
 
 
 def refused(words: list[str]) -> str | None:
-    """Return what kernix says of *words* if they are no command line."""
+    """Return kernix' error for *words* if they are not a valid command line."""
     try:
         parsed(words)
     except click.ClickException as error:
@@ -70,7 +70,7 @@ def refused(words: list[str]) -> str | None:
 
 
 def commands() -> dict[str, click.Command]:
-    """Return every verb, and every verb's verb, by its words."""
+    """Return every verb and subcommand, by its words."""
     context = click.Context(kernix)
     found: dict[str, click.Command] = {}
     for verb in VERBS:
@@ -90,7 +90,7 @@ def everything() -> str:
 
 
 def test_pages() -> None:
-    """There is something to check."""
+    """The pages contain commands and links to check."""
     assert len(PAGES) > 10
     assert len(shown()) > _FEWEST
     assert len(mentioned()) > _FEWEST
@@ -98,19 +98,19 @@ def test_pages() -> None:
 
 @pytest.mark.parametrize("words", [pytest.param(words, id=words) for words in commands()])
 def test_verb(words: str, everything: str) -> None:
-    """A verb is in the pages, and tells itself what it and each of its options does."""
+    """Every verb is documented in the pages, and its help describes it and each option."""
     command = commands()[words]
     assert f"kernix {words}" in everything
     assert command.help
     options = [option for option in command.params if isinstance(option, click.Option)]
     assert [option.name for option in options if not option.help] == []
-    told = CliRunner().invoke(kernix, [*words.split(), "--help"])
-    assert (told.exit_code, "Usage: " in told.output) == (0, True)
+    result = CliRunner().invoke(kernix, [*words.split(), "--help"])
+    assert (result.exit_code, "Usage: " in result.output) == (0, True)
 
 
 @pytest.mark.parametrize("words", [pytest.param(words, id=words) for words in commands()])
 def test_options(words: str, everything: str) -> None:
-    """Every option of a verb is in the pages."""
+    """Every option of a verb is documented in the pages."""
     options = [option for option in commands()[words].params if isinstance(option, click.Option)]
     missing = [
         name for option in options for name in option.opts if not re.search(rf"(?<![\w-]){name}(?![\w-])", everything)
@@ -120,24 +120,24 @@ def test_options(words: str, everything: str) -> None:
 
 @pytest.mark.parametrize("command", [pytest.param(it, id=str(it)) for it in shown()])
 def test_shown_command(command: Command) -> None:
-    """A command line in a console block parses, or fails as the page shows."""
+    """Every command line in a console block parses, or fails as the page shows."""
     sentence = refused(command.words)
     assert sentence is None or f"error: {sentence}\n" in command.printed
 
 
 @pytest.mark.parametrize("command", [pytest.param(it, id=str(it)) for it in mentioned()])
 def test_mentioned_command(command: Command) -> None:
-    """A command line in a sentence has a verb that exists, and options of it."""
+    """Every command line in a sentence has an existing verb and options."""
     meant = {"SHELL": "bash", "TIME": "1", "SIZE": "1"}
     words = [meant.get(word, word) for word in command.words if word != "--help"]
-    # A sentence may speak of a verb alone.
+    # A sentence may mention only a verb.
     with contextlib.suppress(click.MissingParameter):
         parsed(words)
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
 def test_links(page: Path) -> None:
-    """Every link of a page to another one, or to a heading, leads somewhere."""
+    """Every link in a page to another page, or to a heading, works."""
     lost = []
     for target in _LINK.findall(FENCE.sub("", text(page))):
         place, _, anchor = target.partition("#")
@@ -157,21 +157,21 @@ def headings(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
 def test_settings(page: Path) -> None:
-    """Every TOML block of a page is a configuration that kernix reads."""
+    """Every TOML block of a page is a valid configuration."""
     for block in blocks(page, "toml"):
         assert config_file.parse(block, page) != config_file.Configuration()
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
 def test_places(page: Path) -> None:
-    """A page names no other host than it may, and no path of the machine on which it was written."""
+    """A page mentions only allowed hosts, and no path of the machine it was written on."""
     named = {host for host in _HOST.findall(text(page)) if host not in HOSTS and not host.endswith(".py")}
     assert named == set()
     assert _MACHINE_PATH.findall(text(page)) == []
 
 
 def test_example_runs(tmp_path: Path) -> None:
-    """The first example of docs/python.md prints what stands behind it."""
+    """The first example of docs/python.md prints the output in its comments."""
     page = ROOT / "docs/python.md"
     script = tmp_path / "example.py"
     script.write_text(blocks(page, "python")[0], encoding="utf-8")
@@ -198,13 +198,13 @@ def test_example_runs(tmp_path: Path) -> None:
     ],
 )
 def test_complete(page: str, words: list[str]) -> None:
-    """A page has every word of what it documents."""
+    """A page documents every item of its subject."""
     content = text(ROOT / "docs" / page)
     assert [word for word in words if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", content)] == []
 
 
 def test_reference() -> None:
-    """Every name in the table of docs/python.md is in the module that the table says."""
+    """Every name in the table of docs/python.md is in the module given there."""
     rows = re.findall(r"^\| `([\w.]+)` \| (.*) \|$", text(ROOT / "docs/python.md"), re.MULTILINE)
     names = [(module, name) for module, cell in rows for name in re.findall(r"`(\w+)", cell) if name != "listener"]
     assert len(names) > _FEWEST

@@ -1,4 +1,4 @@
-"""The pages' blocks are run: Python is evaluated, and what needs no kernel's source prints what the page says."""
+"""The pages' blocks work: Python is evaluated, and commands that need no kernel source print what the page shows."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ with_page = pytest.mark.parametrize("page", [pytest.param(page, id=page.name) fo
 _DESCRIBING = {"completion", "help", "list", "show", "version"}
 
 _SETS = ("busybox", "gcc", "linux-source-6.1", "linux-source-6.12", "qemu")
-"""What is in a lock to begin with."""
+"""The initial contents of a lock."""
 
 _OTHERS = {
     "kernels.md: kernix show linux_micro": "its source is a package of another version",
     "toolchain.md: kernix show linux_micro": "with a damaged lock, which the page does not show",
     "update.md: kernix list | grep -E 'linux_(6|l)'": "after an update",
 }
-"""Commands that are about something else than the files of their page."""
+"""Commands that do not refer to the files of their page."""
 
 
 def needs_no_kernel(command: Command) -> bool:
-    """Return whether *command* describes, or fails before anything is built."""
+    """Return whether *command* only describes something, or fails before anything is built."""
     if str(command) in _OTHERS:
         return False
     verb, *rest = [*command.words, ""]
@@ -48,7 +48,7 @@ def needs_no_kernel(command: Command) -> bool:
 
 @pytest.fixture
 def shell(page: Path, tmp_path: Path) -> Shell:
-    """Return a shell with the files of *page*, an empty store, and a lock of packages that exist nowhere."""
+    """Return a shell with the files of *page*, an empty store, and a lock of fake packages."""
     shell = open_shell(page, tmp_path / "home", tmp_path / "store", {})
     (shell.home / ".config/kernix").mkdir(parents=True)
     (shell.home / ".config/kernix/kernix.lock").write_text(dumps(fake_lock(_SETS)))
@@ -58,7 +58,7 @@ def shell(page: Path, tmp_path: Path) -> Shell:
 
 @pytest.mark.parametrize("page", [pytest.param(it, id=it.name) for it in PAGES if it.name != "python.md"])
 def test_python(page: Path, tmp_path: Path) -> None:
-    """Every Python block runs, and all kernels and derivations that it defines can be made; or the page shows the error."""
+    """Every Python block runs, and all kernels and derivations in it can be evaluated, or the page shows the error."""
     for file in write_files(page, tmp_path):
         with using(fake_context()):
             try:
@@ -78,13 +78,13 @@ def _evaluate(value: object) -> None:
 
 @with_page
 def test_console(page: Path, shell: Shell) -> None:
-    """What needs no kernel's source is run, and prints what the page says, in this order."""
+    """Commands that need no kernel source print what the page shows, in order."""
     wrong = shell.run_all(console(page), needs_no_kernel)
     assert not wrong, wrong
 
 
 def test_context() -> None:
-    """The example of docs/python.md that makes a kernel without a `context` returns its key."""
+    """The example in docs/python.md of a kernel without a `context` returns its key."""
     names: dict[str, Any] = {}
     exec(blocks(ROOT / "docs/python.md", "python")[2], names)  # noqa: S102 -- a block of ours
     key, other = (names["evaluated"](fake_lock(), text_file(name, "")) for name in ("one", "two"))
@@ -92,7 +92,7 @@ def test_context() -> None:
 
 
 def test_completion(tmp_path: Path) -> None:
-    """The line of docs/index.md for bash makes it complete `kernix`."""
+    """The line for bash in docs/index.md enables completion of `kernix`."""
     (line,) = [it for it in blocks(ROOT / "docs/index.md", "bash")[0].splitlines() if "bash" in it]
     shell = open_shell(ROOT / "docs/index.md", tmp_path / "home", tmp_path / "store", {})
     printed = "complete -o nosort -F _kernix_completion kernix\n"

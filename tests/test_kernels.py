@@ -1,4 +1,4 @@
-"""The kernel set: every attribute evaluates, without network, to what the golden file says."""
+"""The kernel set: every attribute evaluates, without network, to the derivations in the golden file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 GOLDEN = Path(__file__).parent / "golden"
 WRITTEN = {"builtin:union", "builtin:write-text"}
-"""What makes something of texts alone."""
+"""Builders that need no inputs but strings."""
 
 NAMES = [
     "linux_5_10", "linux_5_15", "linux_6_1", "linux_6_12", "linux_6_18", "linux_6_6", "linux_debian_6_1",
@@ -39,7 +39,7 @@ NAMES = [
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no socket be opened: evaluating needs none."""
+    """Forbid sockets: evaluation does not need the network."""
 
     def refuse(*_: object, **__: object) -> NoReturn:
         msg = "evaluating opened a socket"
@@ -49,7 +49,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def all_inputs(derivation: Derivation) -> set[Derivation]:
-    """Return *derivation* and all that it is built from."""
+    """Return *derivation* and all its transitive inputs."""
     seen, todo = {derivation}, [derivation]
     while todo:
         new = {it.derivation for it in todo.pop().inputs} - seen
@@ -59,13 +59,13 @@ def all_inputs(derivation: Derivation) -> set[Derivation]:
 
 
 def test_the_names() -> None:
-    """The set has these kernels, and says so without evaluating any or reading a lock."""
+    """The set lists these kernels without evaluating them or reading a lock."""
     with using(no_context()):
         assert list(kernel_set()) == NAMES
 
 
 def sid_lock(*series: str) -> Lock:
-    """Return a lock as a rolling release has it, with sources of *series*."""
+    """Return a lock of a rolling release, with sources of *series*."""
     sources = {f"linux-source-{it}": fake_package(f"linux-source-{it}", "all", f"{it}.3-1") for it in series}
     fixed = fake_lock(["busybox", "gcc", "qemu"])
     return Lock(
@@ -75,7 +75,7 @@ def sid_lock(*series: str) -> Lock:
 
 
 def test_debians_kernels_are_those_of_the_lock() -> None:
-    """There is a kernel for each source in the lock, whatever its series, and no other; the newest is linux_micro's."""
+    """There is a kernel for exactly each source in the lock; linux_micro uses the newest."""
     found = kernel_set(lock=sid_lock("6.9", "6.19", "7.2"))
     assert [it for it in found if "debian" in it] == ["linux_debian_6_19", "linux_debian_6_9", "linux_debian_7_2"]
     assert (found.linux_micro.version, found.linux_debian_6_19.version) == ("7.2.3", "6.19.3")
@@ -84,7 +84,7 @@ def test_debians_kernels_are_those_of_the_lock() -> None:
 
 
 def test_debians_kernels_are_those_of_the_lock_in_use() -> None:
-    """Where the context has a lock already, its sources are the set's; where it has none, none is made for the names."""
+    """If the context has a lock, the set has its sources; otherwise, listing the names does not make one."""
     lock = sid_lock("7.2")
     with using(attrs.evolve(no_context(), pinned=lambda: lock)):
         assert [it for it in kernel_set(system="aarch64-linux") if "debian" in it] == ["linux_debian_7_2"]
@@ -93,9 +93,9 @@ def test_debians_kernels_are_those_of_the_lock_in_use() -> None:
 
 
 def test_a_lock_without_a_source_of_linux() -> None:
-    """Without any source of Linux in the lock, that is told."""
+    """A lock without a source of Linux is reported."""
     with pytest.raises(NoLinuxSource):
-        kernel_set(lock=fake_lock(["busybox", "gcc", "qemu"])).linux_micro  # noqa: B018 -- it is evaluated
+        kernel_set(lock=fake_lock(["busybox", "gcc", "qemu"])).linux_micro  # noqa: B018 -- the access evaluates it
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,7 +116,7 @@ def test_every_kernel_evaluates(name: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_golden(document: str) -> None:
-    """What is evaluated is what the golden file says; `python -m tests.golden.write` writes it anew."""
+    """The result of evaluation is the golden file; `python -m tests.golden.write` rewrites it."""
     assert (GOLDEN / document).read_bytes() == DOCUMENTS[document]()
 
 
@@ -131,7 +131,7 @@ def test_kernels_of_kernel_org_need_no_lock() -> None:
 
 
 def test_aliases() -> None:
-    """The latest, the latest long-term and the next kernel are those of the pins."""
+    """The latest, the latest longterm and the testing kernel follow the pins."""
     found = kernel_set(lock=fake_lock())
 
     assert found.linux_latest is found.linux_6_18
@@ -140,7 +140,7 @@ def test_aliases() -> None:
 
 
 def test_aliases_follow_overlays() -> None:
-    """An overlay that changes a kernel changes what stands for it."""
+    """An overlay that changes a kernel also changes its aliases."""
     found = kernel_set(
         [lambda _, prev: {"linux_6_18": lambda: prev.linux_6_18.override(name="mine")}], lock=fake_lock()
     )
@@ -156,7 +156,7 @@ def test_the_context_in_use() -> None:
 
 
 def test_systems() -> None:
-    """A set is for one system, and a kernel that is not made for it says so."""
+    """A set is for one system, and a kernel that does not support it fails with an error."""
     found = kernel_set(system="aarch64-linux", lock=fake_lock())
 
     assert "ARCH=arm64" in found.linux_6_12.derivation.args
@@ -165,7 +165,7 @@ def test_systems() -> None:
 
 
 def test_unknown() -> None:
-    """A kernel that there is none is suggested."""
+    """The error for an unknown kernel suggests similar names."""
     with pytest.raises(UnknownAttribute) as caught:
         _ = kernel_set(lock=fake_lock()).linux_micr
 
@@ -181,7 +181,7 @@ def test_unknown() -> None:
     ],
 )
 def test_where_releases_are(version: str, url: str) -> None:
-    """Releases lie below the directory of their first number, candidates are snapshots of the repository."""
+    """Releases are in the directory of their first number, candidates are snapshots of the repository."""
     assert url == Release(version=version, sha256="", longterm=False).url
 
 
@@ -200,12 +200,12 @@ def test_upstream_versions(package: str, version: str) -> None:
 
 
 def test_attributes_of_series() -> None:
-    """A series is an attribute with underscores."""
+    """The attribute of a series has underscores."""
     assert [attribute_of(it) for it in ("6.12", "testing")] == ["linux_6_12", "linux_testing"]
 
 
 def test_the_pins_are_real_hashes() -> None:
-    """Every release is pinned by a SHA-256 of its own."""
+    """Every release is pinned by a distinct SHA-256."""
     pins = json.loads(Path(__file__).parents[1].joinpath("kernels.json").read_text())
 
     assert {len(bytes.fromhex(it["sha256"])) for it in pins.values()} == {32}
@@ -224,7 +224,7 @@ def test_the_pins_are_real_hashes() -> None:
     ],
 )
 def test_damaged_pins(text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A damaged kernels.json is told in a sentence."""
+    """A damaged kernels.json is reported with an error of ours."""
     monkeypatch.setattr(kernels, "__file__", str(tmp_path / "kernels.py"))
     releases.cache_clear()
     if text is not None:

@@ -1,4 +1,4 @@
-"""The linters, the formatter and the type checker have nothing to say."""
+"""The linters, the formatter and the type checker report nothing."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ TOOLS = Path(sys.executable).parent
         pytest.param(["pyright", "--pythonpath", sys.executable], id="pyright"),
     ],
 )
-def test_nothing_to_say(command: list[str], tmp_path: Path) -> None:
-    """The tool of this virtual environment ends with success."""
-    # Where the checkout is read-only, mypy keeps what it knows elsewhere.
+def test_no_reports(command: list[str], tmp_path: Path) -> None:
+    """The tool in this virtual environment succeeds."""
+    # If the checkout is read-only, mypy keeps its cache elsewhere.
     kept = {} if os.access(ROOT, os.W_OK) else {"MYPY_CACHE_DIR": str(tmp_path)}
     result = subprocess.run(
         [TOOLS / command[0], *command[1:]],

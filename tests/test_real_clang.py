@@ -1,4 +1,4 @@
-"""Kernels that Clang compiles and LLD links, for real."""
+"""Real kernels compiled by Clang and linked by LLD."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def clang(real: Kernix) -> str:
 
 
 def test_kconfig_knows_who_compiles(real: Kernix, clang: str) -> None:
-    """Options that only Clang and LLD can do can be had, for other machines without another compiler."""
+    """Options that need Clang and LLD are available, also for other machines, without another compiler."""
     mine, thin, arm = (real.run("config", "-f", clang, it).stdout.splitlines() for it in ("mine", "thin", "arm"))
 
     assert {"CONFIG_CC_IS_CLANG=y", "CONFIG_LD_IS_LLD=y", "CONFIG_LTO_NONE=y"} <= set(mine)
@@ -55,14 +55,14 @@ def test_kconfig_knows_who_compiles(real: Kernix, clang: str) -> None:
 
 
 def test_it_boots(real: Kernix, clang: str) -> None:
-    """What Clang makes of the small kernel boots, and says whose it is."""
+    """The small kernel, compiled by Clang, boots, and its version names Clang."""
     test = path_of(real.run("build", "-f", clang, "mine", "mine.tests.boot", "--no-link").stdout)
 
     assert re.search(r"Linux version .*clang version", (test / "console.log").read_text())
 
 
 def test_its_modules_are_compiled_by_clang(real: Kernix, clang: str) -> None:
-    """A module that is built for it, from outside of its tree, has the same compiler."""
+    """An external module for it is compiled by the same compiler."""
     module = path_of(real.run("build", "-f", clang, "hello", "--no-link").stdout)
 
     assert b"clang version" in next(module.rglob("hello.ko")).read_bytes()

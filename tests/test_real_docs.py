@@ -1,4 +1,4 @@
-"""The pages' commands that need a kernel's source or a compiler, on the store that all such tests share."""
+"""The pages' commands that need a kernel's source or a compiler, with the store that all such tests share."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _OTHERS = {
     "build.md: kernix build linux_6_18 --dry-run": "what remains to be built depends on the store",
     "build.md: kernix build -f fetched.py gone": "asks a server of the page",
     "build.md: kernix build -f fetched.py wrong": "asks a server of the page",
-    "build.md: kernix log linux_micro.tests.boot | tail -n 3": "ends with what KVM said, on machines where it fails",
+    "build.md: kernix log linux_micro.tests.boot | tail -n 3": "ends with the error of KVM on machines where it fails",
     "build.md: kernix log --follow linux_micro.tests.boot": "of a boot that is going on",
     "configuration.md: kernix config check -f manual.py whole": "about a whole .config that the page does not show",
     "options.md: kernix config check -f guides.py guix": "about options that the page does not show",
     "options.md: kernix config upgrade -f my_kernels.py old --to linux_debian_6_12": "unpacks another Linux",
 }
-"""Commands that are left out, and why."""
+"""Commands that are skipped, and the reasons."""
 
 
 def needs_a_kernel(command: Command) -> bool:
@@ -48,14 +48,14 @@ def needs_a_kernel(command: Command) -> bool:
 
 @pytest.mark.parametrize("name", _PAGES)
 def test_console(name: str, real: Kernix, tmp_path: Path) -> None:
-    """A command prints what its page says, in this order, but for numbers and digests."""
+    """A command prints what its page shows, in order, except for numbers and digests."""
     shell = _shell(name, real, tmp_path)
     wrong = shell.run_all(console(ROOT / name), needs_a_kernel)
     assert not wrong, wrong
 
 
 def test_python(real: Kernix, tmp_path: Path) -> None:
-    """The example of docs/python.md that builds a kernel prints what the page says."""
+    """The example in docs/python.md that builds a kernel prints what the page shows."""
     shell = _shell("docs/python.md", real, tmp_path)
     (shell.home / ".local/share").mkdir(parents=True)
     (shell.home / ".local/share/kernix").symlink_to(shell.store)

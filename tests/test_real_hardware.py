@@ -1,4 +1,4 @@
-"""The two listings of stal/IX's guides on real trees: what they need, and what the kernel's own script makes of them."""
+"""The two listings of stal/IX's guides on real trees: the needed options, compared with the kernel's own script."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ DRIVERS = {
     "snd_rn_pci_acp3x": ("snd_rn_pci_acp3x", "SND_SOC_AMD_RENOIR"),
     "xhci_hcd": ("xhci_pci", "USB_XHCI_PCI"),
 }
-"""Every driver in the guides' last column, with the module and the option that it is."""
+"""Every driver in the guides' last column, with its module and option."""
 
 WITHOUT_DRIVER = {
     "1022:7901": ("ahci", "SATA_AHCI"),
     "1022:166d": ("k10temp", "SENSORS_K10TEMP"),
     "1022:1631": (None, "AMD_IOMMU"),
 }
-"""What the guides' machine has no driver for in use, and would have."""
+"""Devices of the guides' machine without a driver in use, and their drivers."""
 
 DROPPED = ("IWLMVM", "SND_HDA_CODEC_REALTEK", "SND_HDA_CODEC_HDMI", "I2C_PIIX4", "AMD_SFH_HID")
-"""What `make localmodconfig` switches off on this machine: its wireless, its sound, its sensors."""
+"""Options that `make localmodconfig` switches off on this machine: wireless, sound, sensors."""
 
 
 @pytest.fixture(scope="module", params=["linux_debian_6_1", "linux_debian_6_12"])
@@ -61,7 +61,7 @@ def detected(real: Kernix, kernel: str, *files: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("listing", GUIDES, ids=lambda it: it.stem)
 def test_every_driver_of_the_guides_is_found(real: Kernix, kernel: str, listing: Path) -> None:
-    """All ten driver names lead to their module and option, none to anything else than itself and its core."""
+    """All ten names of drivers lead to their module and option, and to nothing but the driver and its core."""
     found = {
         (it["driver"].removeprefix("pci "), it["module"], *it["options"])
         for it in detected(real, kernel, listing)["devices"]
@@ -72,7 +72,7 @@ def test_every_driver_of_the_guides_is_found(real: Kernix, kernel: str, listing:
 
 
 def test_devices_without_a_driver_are_found_by_their_ids(real: Kernix, kernel: str) -> None:
-    """The lines without a driver lead to one where there is one."""
+    """The lines without a driver lead to one if the tree has one."""
     found = {
         it["name"]: (it["module"], *it["options"])
         for it in detected(real, kernel, GUIDES[1])["devices"]
@@ -84,7 +84,7 @@ def test_devices_without_a_driver_are_found_by_their_ids(real: Kernix, kernel: s
 
 
 def test_nothing_of_the_guides_is_left_over(real: Kernix, kernel: str) -> None:
-    """Nothing is unmapped, nothing cannot be had, and firmware is told with its package."""
+    """Nothing is unmapped or unavailable, and firmware is reported with its package."""
     found = detected(real, kernel, *GUIDES)
 
     assert ([], []) == (found["unmapped"], found["blocked"])
@@ -95,7 +95,7 @@ def test_nothing_of_the_guides_is_left_over(real: Kernix, kernel: str) -> None:
 
 
 def test_what_the_kernels_own_script_drops_is_kept(real: Kernix, kernel: str, tmp_path: Path) -> None:
-    """`streamline_config.pl` on the same machine drops what works by other names or at run time; kernix asks for it."""
+    """`streamline_config.pl` on the same machine drops drivers with other names or loaded at run time; kernix requests them."""
     tree = path_of(real.run("build", f"{kernel}.tree", "--no-link").stdout)
     script = (
         next(it for it in (tree, *tree.iterdir()) if (it / "scripts").is_dir()) / "scripts/kconfig/streamline_config.pl"
@@ -118,7 +118,7 @@ def test_what_the_kernels_own_script_drops_is_kept(real: Kernix, kernel: str, tm
 
 
 def test_a_kernel_for_the_machine(real: Kernix, kernel: str) -> None:
-    """From nothing at all, `hardware=` makes a kernel that serves the machine, buses included; `check` says so."""
+    """Starting from nothing, `hardware=` makes a kernel that covers the machine, including buses; `check` confirms it."""
     real.run("detect", *map(str, GUIDES), "--snapshot", "guides.json")
     file = real.define("fitted.py", f"""
         empty = kernels.{kernel}.override(base="tinyconfig", extra_config={{"64BIT": YES, "MODULES": YES, "BINFMT_ELF": YES}})
@@ -140,7 +140,7 @@ def test_a_kernel_for_the_machine(real: Kernix, kernel: str) -> None:
 
 
 def test_repair_of_a_kernel_for_the_machine(real: Kernix, kernel: str) -> None:
-    """What else a request needs is found on top of the hardware's options, and holds in the whole kernel."""
+    """Further options for a request are found on top of the hardware's options, and hold in the whole kernel."""
     real.run("detect", *map(str, GUIDES), "--snapshot", "guides.json")
     file = real.define("repaired.py", f"""
         empty = kernels.{kernel}.override(base="tinyconfig", extra_config={{"64BIT": YES, "MODULES": YES}})
@@ -150,12 +150,12 @@ def test_repair_of_a_kernel_for_the_machine(real: Kernix, kernel: str) -> None:
     plain = json.loads(real.run("config", "fix", "-f", file, "empty", "SND_USB_AUDIO=m", "--json").stdout)
     done = real.run("config", "fix", "-f", file, "fitted", "SND_USB_AUDIO=m", "--json")
 
-    # The machine has a sound card and USB, so these need not be asked for again.
+    # The machine has a sound card and USB, so these need not be requested again.
     assert {"SOUND", "SND", "USB"} <= plain["best"]["assignments"].keys()
     assert {} == json.loads(done.stdout)["best"]["assignments"]
     assert "does not hold" not in done.stderr
-    said = real.run("config", "explain", "-f", file, "fitted", "BLK_DEV_NVME").stdout.splitlines()[0]
-    assert said.startswith("BLK_DEV_NVME is m: requested m (hardware, 02:00.0 class 0108 144d:a809 (driver nvme)")
+    output = real.run("config", "explain", "-f", file, "fitted", "BLK_DEV_NVME").stdout.splitlines()[0]
+    assert output.startswith("BLK_DEV_NVME is m: requested m (hardware, 02:00.0 class 0108 144d:a809 (driver nvme)")
     changes = json.loads(real.run("config", "diff", "-f", file, "empty", "fitted", "--json").stdout)["changes"]
     assert {("asked", "hardware")} == {
         (it["cause"]["kind"], it["cause"]["fragment"])
@@ -166,8 +166,8 @@ def test_repair_of_a_kernel_for_the_machine(real: Kernix, kernel: str) -> None:
     assert "CONFIG_SND_USB_AUDIO=m" in real.run("config", "-f", file, "repaired").stdout.splitlines()
 
 
-def test_names_of_machines_do_not_count(real: Kernix, kernel: str) -> None:
-    """The same hardware under another name is the same configuration, and nothing is resolved again."""
+def test_names_of_machines_do_not_matter(real: Kernix, kernel: str) -> None:
+    """The same hardware under another name gives the same configuration, and nothing is resolved again."""
     snapshot = real.home / "guides.json"
     real.run("detect", *map(str, GUIDES), "--snapshot", str(snapshot))
     snapshot.with_name("renamed.json").write_text(snapshot.read_text().replace("guide.txt", "laptop"))
@@ -181,7 +181,7 @@ def test_names_of_machines_do_not_count(real: Kernix, kernel: str) -> None:
 
 
 def test_all_modules_trimmed_for_the_machine(real: Kernix, kernel: str) -> None:
-    """Of a configuration with all modules, those that the machine, a request and the lists need stay; what is built in does."""
+    """Of all modules, those that the machine, a request or the lists need are kept, and so is everything built in."""
     real.run("detect", *map(str, GUIDES), "--snapshot", "guides.json")
     file = real.define("trimmed.py", f"""
         whole = kernels.{kernel}.override(base="allmodconfig", hardware="guides.json")
@@ -200,11 +200,11 @@ def test_all_modules_trimmed_for_the_machine(real: Kernix, kernel: str) -> None:
     assert [] == [name for name in before.keys() & after.keys() if before[name] == "y" != after[name]]
     served = json.loads(real.run("check", "-f", file, "trimmed", "--machine", "guides.json", "--json").stdout)
     assert [] == [it for it in served if it["trouble"] == "absent"]
-    said = real.run("config", "explain", "-f", file, "trimmed", "E1000E").stdout.splitlines()[0]
-    assert said.startswith("E1000E is n: requested n (only_hardware, dropped")
+    output = real.run("config", "explain", "-f", file, "trimmed", "E1000E").stdout.splitlines()[0]
+    assert output.startswith("E1000E is n: requested n (only_hardware, dropped")
 
 
 def options(text: str) -> dict[str, str]:
-    """Return what a `.config` sets."""
+    """Return the options that a `.config` sets."""
     pairs = (line.removeprefix("CONFIG_").partition("=") for line in text.splitlines() if line.startswith("CONFIG_"))
     return {name: value for name, _, value in pairs}

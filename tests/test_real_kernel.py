@@ -1,7 +1,7 @@
-"""The whole way, for real: linux_micro is built from source, booted, overridden, and collected.
+"""End to end: linux_micro is built from source, booted, overridden, and collected.
 
 All tests share one store, so the toolchain is fetched and the kernel compiled once. They run in
-their order and, as every file's, in one worker.
+order and, like those of every file, in one worker.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ def kernix(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_a_kernel_is_built_from_source(kernix: Kernix) -> None:
-    """`build linux_micro` prints one store path, in which the image, its configuration and its symbols lie."""
+    """`build linux_micro` prints one store path, which contains the image, its configuration and its symbols."""
     path = path_of(kernix.run("build", "linux_micro", "-j2").stdout)
 
     assert sorted(it.name for it in path.iterdir()) == ["System.map", "bzImage", "config"]
     assert path == (kernix.home / "result").resolve()
 
 
-def test_what_is_built_is_found_again(kernix: Kernix) -> None:
-    """A second build runs no builder and says nothing."""
+def test_results_are_reused(kernix: Kernix) -> None:
+    """A second build runs no builder and prints no messages."""
     done = kernix.run("build", "linux_micro")
 
     assert not done.stderr
 
 
 def test_the_kernel_boots(kernix: Kernix) -> None:
-    """`boot` prints what the guest itself says of its kernel."""
-    said = kernix.run("boot", "linux_micro").stdout
+    """`boot` prints the guest's own description of its kernel."""
+    output = kernix.run("boot", "linux_micro").stdout
 
-    assert re.fullmatch(r"Linux \(none\) 6\.12\.\d+ #1 Thu Jan  1 00:00:01 UTC 1970 x86_64 GNU/Linux\n", said)
+    assert re.fullmatch(r"Linux \(none\) 6\.12\.\d+ #1 Thu Jan  1 00:00:01 UTC 1970 x86_64 GNU/Linux\n", output)
 
 
-def test_a_kernel_that_cannot_be_heard_is_not_compiled(kernix: Kernix) -> None:
-    """What the guest needs to say what it is is looked for in the configuration, before the kernel is built."""
+def test_a_kernel_without_console_is_not_compiled(kernix: Kernix) -> None:
+    """The options that a boot test needs are checked in the configuration, before the kernel is built."""
     file = kernix.define(
         "silent.py",
         'silent = kernels.linux_micro.override(extra_config={"SERIAL_8250_CONSOLE": NO, "BINFMT_SCRIPT": NO})\n',
@@ -65,7 +65,7 @@ def test_a_kernel_that_cannot_be_heard_is_not_compiled(kernix: Kernix) -> None:
     assert "building linux-micro" not in done.stderr.replace("building linux-micro-6.12.117-config", "")
 
 
-def test_the_configuration_is_what_was_asked_for(kernix: Kernix) -> None:
+def test_requests_hold_in_the_configuration(kernix: Kernix) -> None:
     """`config` prints the final configuration, in which the set's own requests hold."""
     text = kernix.run("config", "linux_micro").stdout
 
@@ -73,7 +73,7 @@ def test_the_configuration_is_what_was_asked_for(kernix: Kernix) -> None:
 
 
 def test_an_equal_configuration_compiles_nothing(kernix: Kernix) -> None:
-    """Requests that change nothing are resolved and compared, and the kernel that is there is the result."""
+    """Requests that change nothing are resolved and checked, and the existing kernel is the result."""
     file = kernix.define("equal.py", 'same = kernels.linux_micro.override(extra_config={"TTY": YES, "PCI": NO})\n')
 
     built = kernix.built("-f", file, "same")
@@ -82,26 +82,26 @@ def test_an_equal_configuration_compiles_nothing(kernix: Kernix) -> None:
 
 
 def test_requests_that_did_not_hold_are_listed_at_once(kernix: Kernix) -> None:
-    """Each option that Kconfig dropped stands in the error with where it was asked for and what came out; nothing is compiled."""
+    """The error lists each dropped option with its place and its actual value; nothing is compiled."""
     file = kernix.define(
         "vanish.py",
         'bad = kernels.linux_micro.override(extra_config={"KGDB_SERIAL_CONSOLE": YES, "ZRAM": YES, "NO_SUCH": optional(YES)})\n',
     )
 
-    said = kernix.run("build", "-f", file, "bad", code=100).stderr
-    assert "2 requested options did not hold" in said
-    assert re.search(r"KGDB_SERIAL_CONSOLE: requested y \(extra_config, vanish\.py:\d+\), got n", said)
-    assert re.search(r"ZRAM: requested y \(extra_config, vanish\.py:\d+\), got n", said)
-    assert "NO_SUCH" not in said
+    output = kernix.run("build", "-f", file, "bad", code=100).stderr
+    assert "2 requested options did not hold" in output
+    assert re.search(r"KGDB_SERIAL_CONSOLE: requested y \(extra_config, vanish\.py:\d+\), got n", output)
+    assert re.search(r"ZRAM: requested y \(extra_config, vanish\.py:\d+\), got n", output)
+    assert "NO_SUCH" not in output
 
 
 def test_the_release_must_be_the_tree_s(kernix: Kernix) -> None:
-    """Another mod_dir_version than the tree's release stops the build and tells the right one."""
+    """A mod_dir_version other than the tree's release stops the build, and the error has the right one."""
     file = kernix.define("release.py", 'bad = kernels.linux_micro.override(mod_dir_version="6.12.0-other")\n')
 
-    said = kernix.run("build", "-f", file, "bad", code=100).stderr
-    assert re.search(r"this kernel calls itself 6\.12\.\d+, and mod_dir_version is 6\.12\.0-other", said)
-    assert re.search(r'hint: set mod_dir_version="6\.12\.\d+"', said)
+    output = kernix.run("build", "-f", file, "bad", code=100).stderr
+    assert re.search(r"this kernel calls itself 6\.12\.\d+, and mod_dir_version is 6\.12\.0-other", output)
+    assert re.search(r'hint: set mod_dir_version="6\.12\.\d+"', output)
 
 
 GOOD = """\
@@ -145,25 +145,25 @@ def patched(kernix: Kernix, name: str, text: str) -> Sequence[str]:
 
 
 def test_a_compiler_s_error_is_shown(kernix: Kernix) -> None:
-    """A patch is applied; what the compiler says of it stands in the error, with the place of the log."""
-    said = kernix.run("build", *patched(kernix, "breaks", GOOD), code=100).stderr
+    """A patch is applied; the compiler's error about it is shown, with the place of the log."""
+    output = kernix.run("build", *patched(kernix, "breaks", GOOD), code=100).stderr
 
-    assert "error: #error kernix was here" in said
+    assert "error: #error kernix was here" in output
     assert "#error kernix was here" in kernix.run("log", *patched(kernix, "breaks", GOOD)).stdout
 
 
 def test_a_patch_that_fails_is_named_with_file_and_hunk(kernix: Kernix) -> None:
     """The error of a patch that does not apply names patch, file and hunk."""
-    said = kernix.run("build", *patched(kernix, "fails", BAD), code=100).stderr
+    output = kernix.run("build", *patched(kernix, "fails", BAD), code=100).stderr
 
-    assert "patch 'fails' does not apply: init/main.c hunk 1 at line 1" in said
+    assert "patch 'fails' does not apply: init/main.c hunk 1 at line 1" in output
 
 
-def test_a_patch_that_is_in_the_tree_is_named_as_such(kernix: Kernix) -> None:
-    """A patch that has been applied upstream is not taken for one that fails."""
-    said = kernix.run("build", *patched(kernix, "there", THERE), code=100).stderr
+def test_a_patch_that_is_already_applied(kernix: Kernix) -> None:
+    """A patch that has been applied upstream is not mistaken for one that fails."""
+    output = kernix.run("build", *patched(kernix, "there", THERE), code=100).stderr
 
-    assert "patch 'there' is already in the tree" in said
+    assert "patch 'there' is already in the tree" in output
 
 
 def test_a_build_that_takes_too_long_is_ended(kernix: Kernix) -> None:
@@ -172,8 +172,8 @@ def test_a_build_that_takes_too_long_is_ended(kernix: Kernix) -> None:
         "slow.py", 'slow = kernels.linux_micro.override_attrs(lambda old: {"env": {**old.env, "SLOW": "1"}})\n'
     )
 
-    said = kernix.run("build", "-f", file, "slow", "--timeout", "10", code=101).stderr
-    assert "10 s" in said
+    output = kernix.run("build", "-f", file, "slow", "--timeout", "10", code=101).stderr
+    assert "10 s" in output
     kernix.run("verify")
 
 
@@ -207,15 +207,15 @@ hello = Derivation(
 
 
 def test_external_modules_are_built_against_dev(kernix: Kernix) -> None:
-    """The output `dev` is all that an external module needs, and its vermagic is the kernel's release."""
+    """An external module needs only the output `dev`, and its vermagic is the kernel's release."""
     file = kernix.define("module.py", MODULE)
 
     path = path_of(kernix.run("build", "-f", file, "hello").stdout)
     assert b"vermagic=6.12." in (path / "hello.ko").read_bytes()
 
 
-def test_the_collector_takes_what_no_link_keeps(kernix: Kernix) -> None:
-    """`gc` spares what `result` leads to; without the link it takes the kernel and spares the toolchain."""
+def test_the_collector_respects_links(kernix: Kernix) -> None:
+    """`gc` keeps the target of `result`; without the link, it deletes the kernel and keeps the toolchain."""
     kernel = path_of(kernix.run("build", "linux_micro").stdout)
     (kernix.home / "result").unlink()
 
@@ -227,13 +227,13 @@ def test_the_collector_takes_what_no_link_keeps(kernix: Kernix) -> None:
     assert [it for it in (kernix.home / "kernix/store").iterdir() if it.name.endswith("gcc-root")]
 
 
-def test_the_store_is_whole_after_all(kernix: Kernix) -> None:
-    """Every object's bytes are what its name says."""
+def test_the_store_is_intact(kernix: Kernix) -> None:
+    """The bytes of every object match its name."""
     kernix.run("verify", "--contents")
 
 
 def test_results_are_listed_as_json(kernix: Kernix) -> None:
-    """--json gives attribute, name and outputs."""
+    """--json prints attribute, name and outputs."""
     (result,) = json.loads(kernix.run("build", "linux_micro.configuration", "--json", "--no-link").stdout)
 
     assert result["attribute"] == "linux_micro.configuration"

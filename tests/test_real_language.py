@@ -1,4 +1,4 @@
-"""The language, for real: whole configurations, contradictions, and what is written as it is read."""
+"""The language on a real kernel: complete configurations, contradictions, and imports."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.kernel
 
 @pytest.fixture(scope="module")
 def whole(real: Kernix) -> Path:
-    """Return a file with the whole `.config` of linux_micro, which the kernel's own Kconfig wrote."""
+    """Return a file with the complete `.config` of linux_micro, as written by the kernel's own Kconfig."""
     file = real.home / "whole.config"
     file.write_text(real.run("config", "linux_micro").stdout)
     return file
 
 
 def manual(real: Kernix, file: Path, version: str = "kernels.linux_micro.version") -> str:
-    """Define a kernel of exactly *file*, and return the file that does."""
+    """Define a kernel with exactly the configuration *file*, and return the file of the definition."""
     return real.define(
         "manual.py",
         f"""
@@ -36,13 +36,13 @@ def manual(real: Kernix, file: Path, version: str = "kernels.linux_micro.version
     )
 
 
-def test_a_whole_configuration_comes_out_as_it_went_in(real: Kernix, whole: Path) -> None:
+def test_a_complete_configuration_is_unchanged(real: Kernix, whole: Path) -> None:
     """`linux_manual_config` has the file's configuration, line by line."""
     assert real.run("config", "-f", manual(real, whole), "it").stdout == whole.read_text()
 
 
-def test_a_whole_configuration_that_kconfig_would_change(real: Kernix, whole: Path) -> None:
-    """All that would be otherwise is told with its line, what is left out as well; only what Kconfig computes may differ."""
+def test_a_complete_configuration_that_kconfig_would_change(real: Kernix, whole: Path) -> None:
+    """All changes are reported with their line, including missing options; only values that Kconfig computes may differ."""
     text = whole.read_text()
     for old, new in {
         r'^CONFIG_CC_VERSION_TEXT=".*"$': 'CONFIG_CC_VERSION_TEXT="another compiler"',
@@ -54,9 +54,9 @@ def test_a_whole_configuration_that_kconfig_would_change(real: Kernix, whole: Pa
         assert count == 1, old
     changed = whole.with_name("changed.config")
     changed.write_text(text)
-    said = real.run("config", "-f", manual(real, changed), "it", code=100).stderr
+    output = real.run("config", "-f", manual(real, changed), "it", code=100).stderr
 
-    assert re.findall(r"^  ([A-Z_]+): asked (\S+) \((\S+)\)", said, re.MULTILINE) == [
+    assert re.findall(r"^  ([A-Z_]+): asked (\S+) \((\S+)\)", output, re.MULTILINE) == [
         (option, value, f"changed.config{place}")
         for option, value, place in [
             ("NO_SUCH", "y", f":{text[: text.index('CONFIG_NO_SUCH')].count(chr(10)) + 1}"),
@@ -64,9 +64,9 @@ def test_a_whole_configuration_that_kconfig_would_change(real: Kernix, whole: Pa
             ("SHMEM", "n", ""),
         ]
     ]
-    told = real.run("config", "check", "-f", manual(real, changed), "it", code=1)
-    assert told.stderr.splitlines()[0].endswith(": NO_SUCH, NR_CPUS, SHMEM")
-    assert "NR_CPUS: requested 4 (changed.config:" in told.stdout
+    found = real.run("config", "check", "-f", manual(real, changed), "it", code=1)
+    assert found.stderr.splitlines()[0].endswith(": NO_SUCH, NR_CPUS, SHMEM")
+    assert "NR_CPUS: requested 4 (changed.config:" in found.stdout
     assert "CONFIG_SHMEM=y" in real.run("config", "-f", manual(real, changed), "lenient").stdout
     real.run("config", "check", "-f", manual(real, changed), "lenient")
 
@@ -86,19 +86,21 @@ def test_a_whole_configuration_that_kconfig_would_change(real: Kernix, whole: Pa
         ),
     ],
 )
-def test_a_whole_configuration_for_something_else(real: Kernix, whole: Path, old: str, new: str, sentence: str) -> None:
-    """What is for another architecture or version, or half of what it was, is refused before anything is done."""
+def test_a_complete_configuration_for_something_else(
+    real: Kernix, whole: Path, old: str, new: str, sentence: str
+) -> None:
+    """A file for another architecture or version, or one that is cut off, is rejected before anything is built."""
     other = whole.with_name("other.config")
     text = whole.read_text()
     assert old in text
     other.write_text(text.replace(old, new))
-    said = real.run("config", "-f", manual(real, other), "it", code=1).stderr
+    output = real.run("config", "-f", manual(real, other), "it", code=1).stderr
 
-    assert re.match(f"error: {sentence.replace('whole', 'other.config')}", said)
+    assert re.match(f"error: {sentence.replace('whole', 'other.config')}", output)
 
 
-def test_contradictions_are_told_before_anything_is_done(real: Kernix) -> None:
-    """Fragments that contradict each other are named, with the lines that do, all at once."""
+def test_contradictions_are_reported_before_anything_is_built(real: Kernix) -> None:
+    """Fragments that contradict each other are reported together, with their lines."""
     file = real.define(
         "contradicting.py",
         """
@@ -115,17 +117,17 @@ def test_contradictions_are_told_before_anything_is_done(real: Kernix) -> None:
         )
         """,
     )
-    said = real.run("config", "-f", file, "it", code=1).stderr
+    output = real.run("config", "-f", file, "it", code=1).stderr
 
-    assert said.splitlines()[:3] == [
+    assert output.splitlines()[:3] == [
         "error: conflicting requests:",
         "  EFI is set to n by extra_config, contradicting.py:13 and to y by efi, contradicting.py:7",
         "  NET is set to n by extra_config, contradicting.py:14 and to y by extra_config, contradicting.py:13",
     ]
 
 
-def test_where_a_request_stands_costs_nothing(real: Kernix) -> None:
-    """The same requests in other lines and fragments resolve nothing again, and fail with where they stand now."""
+def test_moving_a_request_rebuilds_nothing(real: Kernix) -> None:
+    """The same requests in other lines and fragments are not resolved again, but errors show their new places."""
     one = real.define("one.py", 'it = kernels.linux_micro.override(extra_config={"NET": YES, "LOG_BUF_SHIFT": 18})')
     real.run("config", "-f", one, "it")
     other = real.define(
@@ -140,8 +142,8 @@ def test_where_a_request_stands_costs_nothing(real: Kernix) -> None:
     assert real.built("-f", other, "it.configuration") == []
 
 
-def test_what_is_imported_is_the_same(real: Kernix) -> None:
-    """`config import` prints Python of which the kernel is the same as of the text."""
+def test_an_imported_configuration_is_equal(real: Kernix) -> None:
+    """`config import` prints Python that gives the same kernel as the text."""
     text = 'CONFIG_NET=y\nCONFIG_LOCALVERSION="-x \\"y\\""\n# CONFIG_INET is not set\nCONFIG_LOG_BUF_SHIFT=18\n'
     (real.home / "mine.config").write_text(text)
     python = real.run("config", "import", "mine.config").stdout

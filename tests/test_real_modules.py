@@ -1,4 +1,4 @@
-"""Modules from outside of the tree, for real: built, indexed with the kernel's own, loaded; and the loop of who writes them."""
+"""Real external modules: built, indexed with the kernel's own, and loaded; and the loop of their developers."""
 
 from __future__ import annotations
 
@@ -162,22 +162,22 @@ SOURCES = {
 
 @attrs.frozen
 class Modules:
-    """The shared store, and a file of definitions in a directory of these tests' own."""
+    """The shared store, and a file of definitions in a separate directory."""
 
     kernix: Kernix
 
     def run(self, verb: str, name: str, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run *verb* for what the file calls *name*."""
+        """Run *verb* for the definition *name* of the file."""
         return self.kernix.run(
             verb, "-f", "modules/modules.py", "--lock", "modules/kernix.lock", name, *words, code=code
         )
 
     def built(self, name: str) -> Path:
-        """Build *name* and return where it is."""
+        """Build *name* and return its path."""
         return path_of(self.run("build", name, "--no-link", "--cores", "2").stdout)
 
     def failure(self, name: str) -> str:
-        """Build *name*, which fails, and return what is said."""
+        """Build *name*, expecting a failure, and return the messages."""
         return self.run("build", name, "--no-link", code=100).stderr
 
 
@@ -200,7 +200,7 @@ def release(modules: Modules) -> str:
 
 
 def test_a_module_is_built(modules: Modules) -> None:
-    """A module lies in extra/ of its kernel's directory, is for that kernel, and nothing else of it is there."""
+    """A module is in extra/ of its kernel's directory, is for that kernel, and is the only file there."""
     path = modules.built("hello")
 
     (file,) = [it for it in path.rglob("*") if not it.is_dir()]
@@ -209,28 +209,28 @@ def test_a_module_is_built(modules: Modules) -> None:
 
 
 def test_the_same_again(modules: Modules) -> None:
-    """Built once more, at another time, it has the same bytes."""
+    """Another build at another time gives the same bytes."""
     assert modules.built("twin") == modules.built("hello")
 
 
 def test_symbols_of_another_module(modules: Modules) -> None:
-    """A module may use what another exports, and then depends on it."""
+    """A module may use symbols of another one, and then depends on it."""
     path = modules.built("talk")
 
     (file,) = path.rglob("talk.ko")
     assert b"depends=hello\0" in file.read_bytes()
 
 
-def test_symbols_that_nobody_has(modules: Modules) -> None:
-    """A module that needs symbols which the kernel does not export fails with their names."""
-    said = modules.failure("lonely")
+def test_missing_symbols(modules: Modules) -> None:
+    """A module that needs symbols that the kernel does not export fails with their names."""
+    output = modules.failure("lonely")
 
-    assert f"lonely needs symbols that Linux {release(modules)} does not export: hello_count" in said
-    assert "`depends`" in said
+    assert f"lonely needs symbols that Linux {release(modules)} does not export: hello_count" in output
+    assert "`depends`" in output
 
 
 def test_a_makefile_that_calls_make(modules: Modules) -> None:
-    """Directories of one source are built as their makefiles want: by a wrapper, with a sibling's headers and symbols."""
+    """Directories of one source are built as their makefiles require: by a wrapper, with a sibling's headers and symbols."""
     path = modules.built("wrapped")
 
     core, user = sorted(path.rglob("*.ko"))
@@ -239,16 +239,16 @@ def test_a_makefile_that_calls_make(modules: Modules) -> None:
 
 
 def test_a_dkms_conf(modules: Modules) -> None:
-    """A source with a dkms.conf is patched, built and named as that says; it may replace a module of the kernel, which is reported."""
-    said = modules.run("build", "shadowed", "--no-link", "--cores", "2")
-    path = path_of(said.stdout) / "lib/modules" / release(modules)
+    """A dkms.conf determines patches, build and names; replacing a module of the kernel is allowed, but reported."""
+    output = modules.run("build", "shadowed", "--no-link", "--cores", "2")
+    path = path_of(output.stdout) / "lib/modules" / release(modules)
     (file,) = path.glob("extra/**/*.ko")
 
     assert file.name == "dummy.ko"
     assert {b"license=GPL", b"description=managed"} <= set(file.read_bytes().split(b"\0"))
-    assert "warning: " in said.stderr
-    assert "extra/managed/dummy.ko of managed-" in said.stderr
-    assert "kernel/drivers/net/dummy.ko" in said.stderr
+    assert "warning: " in output.stderr
+    assert "extra/managed/dummy.ko of managed-" in output.stderr
+    assert "kernel/drivers/net/dummy.ko" in output.stderr
 
 
 @pytest.mark.parametrize("name", ["acpi_call", "bbswitch", "lime", "v4l2loopback", "vpoll"])
@@ -262,7 +262,7 @@ def test_the_packages_build(modules: Modules, name: str) -> None:
 
 
 def test_the_union(modules: Modules) -> None:
-    """The kernel's modules and others are indexed together; the lists that Kbuild made are the kernel's."""
+    """The kernel's modules and others are indexed together; Kbuild's own lists are those of the kernel."""
     path = modules.built("whole") / "lib/modules" / release(modules)
     own = modules.built("modular.modules") / "lib/modules" / release(modules)
     index = (path / "modules.dep").read_text()
@@ -276,7 +276,7 @@ def test_the_union(modules: Modules) -> None:
 
 
 def test_modules_are_loaded(modules: Modules) -> None:
-    """On the booted kernel modprobe loads modules of all kinds by the common index, what they depend on first."""
+    """On the booted kernel, modprobe loads all kinds of modules from the common index, dependencies first."""
     text = (modules.built("loaded") / "console.log").read_text()
 
     assert "talk counts 42" in text
@@ -284,7 +284,7 @@ def test_modules_are_loaded(modules: Modules) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "output"),
     [
         pytest.param("without_hello", "nor another module has: talk.ko needs hello_count", id="symbols"),
         pytest.param("foreign", "stranger is built for Linux 6.1.9, not for 6.12.", id="release"),
@@ -297,18 +297,18 @@ def test_modules_are_loaded(modules: Modules) -> None:
         pytest.param("elsewhere", "the source of elsewhere has no directory src/*", id="directory"),
     ],
 )
-def test_what_fails(modules: Modules, name: str, said: str) -> None:
-    """What cannot be built or joined is said in a sentence."""
-    assert said in modules.failure(name)
+def test_failures(modules: Modules, name: str, output: str) -> None:
+    """Modules that cannot be built or joined are reported with an error."""
+    assert output in modules.failure(name)
 
 
 def test_missing_options_are_named_before_anything_is_compiled(modules: Modules) -> None:
-    """A module says which options its kernel lacks when the kernel is only configured, and how to ask for them."""
-    said = modules.failure("small")
+    """Options that a module's kernel lacks are reported once the kernel is configured, with a way to request them."""
+    output = modules.failure("small")
 
-    assert "v4l2loopback needs VIDEO_DEV, which the kernel is configured without" in said
-    assert 'override the kernel with extra_config={"VIDEO_DEV": YES}' in said
-    assert not re.search(r"^built linux-micro-[0-9.]+ in", said, re.MULTILINE)
+    assert "v4l2loopback needs VIDEO_DEV, which the kernel is configured without" in output
+    assert 'override the kernel with extra_config={"VIDEO_DEV": YES}' in output
+    assert not re.search(r"^built linux-micro-[0-9.]+ in", output, re.MULTILINE)
     assert "needy needs DRM, SND or HWMON, which" in modules.failure("needy")
 
 
@@ -327,10 +327,10 @@ echo "for $ARCH"
 
 
 def test_the_loop(modules: Modules) -> None:
-    """Edit, compile, run: in the shell, here that of an output, a driver of the tree is built against `dev`, and again."""
+    """Edit, compile, run: in the shell of an output, a driver of the tree is built against `dev`, and rebuilt."""
     modules.built("modular.dev")
-    said = modules.run("shell", "modular.dev", "-d", "modules/shell", "--", "bash", "-c", LOOP).stdout
+    output = modules.run("shell", "modular.dev", "-d", "modules/shell", "--", "bash", "-c", LOOP).stdout
 
-    assert f"\n{release(modules)} " in said
-    assert said.splitlines()[-3:] == ["mine", release(modules), "for x86_64"]
+    assert f"\n{release(modules)} " in output
+    assert output.splitlines()[-3:] == ["mine", release(modules), "for x86_64"]
     assert list((modules.kernix.home / "modules/shell").glob("linux-*/drivers/net/dummy.ko"))

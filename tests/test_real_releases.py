@@ -1,6 +1,6 @@
-"""Locks of two releases of Debian on one machine, made by its own apt, and something small built from each.
+"""Locks of two releases of Debian on one machine, made by its own apt, and a small build with each.
 
-These need what `apt-get update` needs, and no kernel.
+These need the network like `apt-get update`, but no kernel.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ initrd = initramfs(lock, gcc_toolchain(lock, "x86_64-linux"))
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
 def test_a_release_on_any_machine(suite: str, tmp_path: Path) -> None:
-    """A lock of either release is made on this machine, and its BusyBox is found, from before the merge of /usr or after."""
+    """A lock of either release is made on this machine, and its BusyBox is found, with or without a merged /usr."""
     home = Kernix(tmp_path)
     home.run("lock", "--suite", suite, "--lock", "kernix.lock")
     lock = parse((tmp_path / "kernix.lock").read_text(encoding="utf-8"))

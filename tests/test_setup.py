@@ -1,4 +1,4 @@
-"""setup.sh, on machines that consist of a few made-up programs."""
+"""setup.sh, on machines with a few fake programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TESTED = ("git", "gpg", "ps", "xz")
 
 @attrs.frozen
 class Machine:
-    """A machine that has the programs in *directory* and no others."""
+    """A machine with only the programs in *directory*."""
 
     directory: Path
 
@@ -27,7 +27,7 @@ class Machine:
         (self.directory / name).chmod(0o755)
 
     def setup(self, verb: str, code: int) -> str:
-        """Run setup.sh, expecting the exit *code*, and return what it says."""
+        """Run setup.sh, expecting the exit *code*, and return its messages."""
         done = subprocess.run(
             ["/bin/sh", SETUP, verb],
             env={"PATH": str(self.directory), "VENV": str(self.directory / "venv")},
@@ -39,7 +39,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """Return the machine of root, with an apt-get that keeps what it is asked for."""
+    """Return a machine, run as root, with an apt-get that records its arguments."""
     machine = Machine(tmp_path)
     machine.has("id", "echo 0")
     machine.has("apt-get", f'echo "$@" >> "{tmp_path}/asked"')
@@ -47,26 +47,26 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def asked(machine: Machine) -> list[list[str]]:
-    """Return which verbs and packages apt-get was asked for."""
+    """Return the recorded arguments of apt-get."""
     file = machine.directory / "asked"
     lines = file.read_text().splitlines() if file.exists() else []
     return [[word for word in line.split() if not word.startswith("-")] for line in lines]
 
 
-def test_what_is_there_is_left_alone(machine: Machine) -> None:
-    """Where nothing is missing, nothing is installed and nothing is said."""
+def test_nothing_is_missing(machine: Machine) -> None:
+    """If nothing is missing, nothing is installed and nothing is printed."""
     machine.has("bwrap")
     assert (machine.setup("demo", 0), asked(machine)) == ("", [])
 
 
 def test_the_demo_needs_no_test_programs(machine: Machine) -> None:
-    """For the demo, only what kernix itself runs is installed, and it is named."""
+    """For the demo, only the programs that kernix itself runs are installed, and they are named."""
     assert "installing bubblewrap with apt-get" in machine.setup("demo", 0)
     assert asked(machine) == [["install", "bubblewrap"]]
 
 
-def test_what_tests_run_is_installed(machine: Machine) -> None:
-    """For the tests, the packages of all programs that the machine lacks are installed at once."""
+def test_programs_of_the_tests_are_installed(machine: Machine) -> None:
+    """For the tests, the packages of all missing programs are installed with one command."""
     machine.has("ps")
     machine.setup("tests", 0)
     ((verb, *packages),) = asked(machine)
@@ -77,7 +77,7 @@ def test_what_tests_run_is_installed(machine: Machine) -> None:
 
 @pytest.mark.parametrize("name", TESTED)
 def test_each_program_alone(machine: Machine, name: str) -> None:
-    """A program that tests look for is one that setup installs."""
+    """Every program that the tests need is installed."""
     machine.has(name)
     machine.setup("tests", 0)
     without = asked(machine)[-1]
@@ -87,7 +87,7 @@ def test_each_program_alone(machine: Machine, name: str) -> None:
 
 
 def test_package_lists_are_refreshed(machine: Machine) -> None:
-    """Where apt does not find a package, the lists are fetched and it is asked again."""
+    """If apt does not find a package, the lists are refreshed and the installation is retried."""
     lists = machine.directory / "lists"
     machine.has(
         "apt-get",
@@ -97,40 +97,43 @@ def test_package_lists_are_refreshed(machine: Machine) -> None:
     assert [verb for verb, *_ in asked(machine)] == ["install", "update", "install"]
 
 
-def test_what_apt_says_is_shown(machine: Machine) -> None:
-    """Where apt fails with fresh lists, its reason is shown, and the command."""
+def test_errors_of_apt_are_shown(machine: Machine) -> None:
+    """If apt fails with fresh lists, its error is shown, and the command."""
     machine.has("apt-get", "echo 'E: held by another process' >&2; exit 100")
-    said = machine.setup("demo", 1)
-    assert "E: held by another process" in said
-    assert said.splitlines()[-1].endswith("apt-get install bubblewrap")
+    output = machine.setup("demo", 1)
+    assert "E: held by another process" in output
+    assert output.splitlines()[-1].endswith("apt-get install bubblewrap")
 
 
-def test_what_apt_says_of_the_network_is_shown(machine: Machine) -> None:
-    """Where the lists cannot be refreshed, which apt does not call a failure, that is shown with what came of it."""
+def test_network_errors_of_apt_are_shown(machine: Machine) -> None:
+    """If the lists cannot be refreshed, which apt does not treat as a failure, that is shown with the resulting error."""
     machine.has(
         "apt-get", 'case $1 in update) echo "W: no network" >&2 ;; *) echo "E: no candidate" >&2; exit 100 ;; esac'
     )
-    said = machine.setup("demo", 1).splitlines()
-    assert ["W: no network", "E: no candidate"] == said[-3:-1]
+    output = machine.setup("demo", 1).splitlines()
+    assert ["W: no network", "E: no candidate"] == output[-3:-1]
 
 
 @pytest.mark.parametrize(
     ("sudo", "reason"),
-    [pytest.param(None, "there is no sudo", id="none"), pytest.param("exit 1", "asks for a password", id="password")],
+    [
+        pytest.param(None, "sudo is not available", id="none"),
+        pytest.param("exit 1", "sudo requires a password", id="password"),
+    ],
 )
 def test_another_user(machine: Machine, sudo: str | None, reason: str) -> None:
-    """Who can install nothing is given the command for root."""
+    """A user who cannot install packages gets the command for root."""
     machine.has("id", "echo 1000")
     if sudo:
         machine.has("sudo", sudo)
-    said = machine.setup("demo", 1)
-    assert reason in said
-    assert "as root: apt-get install bubblewrap" in said
+    output = machine.setup("demo", 1)
+    assert reason in output
+    assert "as root: apt-get install bubblewrap" in output
     assert asked(machine) == []
 
 
 def test_sudo(machine: Machine) -> None:
-    """A user who may use sudo needs to do nothing."""
+    """For a user who may use sudo, packages are installed automatically."""
     machine.has("id", "echo 1000")
     machine.has("sudo", '[ "$1" != -n ] || shift\n"$@"')
     machine.has("true")
@@ -139,9 +142,9 @@ def test_sudo(machine: Machine) -> None:
 
 
 def test_no_apt(machine: Machine) -> None:
-    """Where there is no apt, what is missing is named."""
+    """Without apt, the missing programs are named."""
     (machine.directory / "apt-get").unlink()
-    assert "missing: bubblewrap; there is no apt-get" in machine.setup("demo", 1)
+    assert "missing: bubblewrap; apt-get is not available" in machine.setup("demo", 1)
 
 
 @pytest.mark.parametrize(
@@ -152,10 +155,10 @@ def test_no_apt(machine: Machine) -> None:
     ],
 )
 def test_an_old_python(machine: Machine, python: str | None, reason: str) -> None:
-    """Where Python is too old or missing, ways to get another one are named."""
+    """If Python is too old or missing, ways to get another one are named."""
     if python:
         machine.has("python3", python)
-    said = machine.setup("venv", 1)
-    assert reason in said
-    assert "uv python install" in said
-    assert "make PYTHON=" in said
+    output = machine.setup("venv", 1)
+    assert reason in output
+    assert "uv python install" in output
+    assert "make PYTHON=" in output

@@ -1,4 +1,4 @@
-"""Editors and type checkers know what can be written: of an installed wheel they report every mistake, and nothing else."""
+"""Editors and type checkers understand the API: with an installed wheel, they report every mistake, and nothing else."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ WRONG = {
     "no-such-name": "from derivations import make_linx",
     "no-such-name-of-kernels": "from kernels import kernels_set",
 }
-"""By what is wrong: a statement that may follow on `HEAD`."""
+"""Wrong statements that may follow `HEAD`, by their mistake."""
 
 RIGHT = {
     "least": 'make_linux(version="6.12", source=source)',
@@ -199,21 +199,21 @@ kernel_set(overlays=[overlay], system="aarch64-linux").linux_kgdb.dev""",
     return {"linux_kgdb": lambda: prev.linux_6_12.override(extra_config={"KGDB": YES})}
 kernel_set([plain]).linux_kgdb.dev""",
 }
-"""By what it shows: statements that may follow on `HEAD`."""
+"""Correct statements that may follow `HEAD`, by what they show."""
 
 MISTAKES = {"typo.py", "typos.py"}
-"""The files in the pages, by the names in their first lines, that show what goes wrong."""
+"""The files in the pages that show mistakes, by the names in their first lines."""
 
 
 @attrs.frozen
 class Installed:
-    """An environment with the wheel of this tree in it, and the files that a user of it has written."""
+    """An environment with the wheel of this tree, and the files of a user."""
 
     python: Path
     files: Path
 
     def reported(self, checker: str) -> dict[str, dict[int, str]]:
-        """Return what *checker* reports, by file and line."""
+        """Return the reports of *checker*, by file and line."""
         given = {
             "mypy": ["--check-untyped-defs", "--disable-error-code=var-annotated", "--output=json", f"--cache-dir={self.files / '.mypy_cache'}", f"--python-executable={self.python}"],
             "pyright": ["--outputjson", f"--pythonpath={self.python}"],
@@ -246,7 +246,7 @@ EXAMPLES = examples()
 
 
 def shown_mistakes() -> tuple[str, str]:
-    """Return the file of mistakes in docs/python.md, and what the page says that mypy reports."""
+    """Return the file of mistakes in docs/python.md, and mypy's reports as shown in the page."""
     page = (ROOT / "docs/python.md").read_text(encoding="utf-8")
     found = re.search(r"^\$ cat mistakes.py\n(.*?)^\$ mypy mistakes.py\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     assert found is not None
@@ -254,7 +254,7 @@ def shown_mistakes() -> tuple[str, str]:
 
 
 def arguments_table() -> list[str]:
-    """Return what the table in docs/kernels.md says are the arguments of `make_linux`."""
+    """Return the arguments of `make_linux` in the table of docs/kernels.md."""
     page = (ROOT / "docs/kernels.md").read_text(encoding="utf-8")
     table = page.partition("## The arguments of `make_linux`")[2].partition("\n## ")[0]
     first = re.findall(r"^\| (`[^|]*`) \|", table, re.MULTILINE)
@@ -263,7 +263,7 @@ def arguments_table() -> list[str]:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Return an environment in which the wheel of this tree is installed."""
+    """Return an environment with the wheel of this tree installed."""
     place = tmp_path_factory.mktemp("typed")
     run = [sys.executable, "-m"]
     subprocess.run([*run, "hatchling", "build", "-t", "wheel", "-d", place], cwd=ROOT, check=True, capture_output=True)
@@ -271,11 +271,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     (packages,) = (place / "venv/lib").glob("python*/site-packages")
     (wheel,) = place.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(packages)
-    # What kernix needs is in the environment of the tests.
+    # The dependencies of kernix are in the environment of the tests.
     packages.joinpath("tests.pth").write_text("".join(f"{it}\n" for it in sys.path if it.endswith("site-packages")))
     files = place / "files"
     files.mkdir()
-    # One statement in each file: none is out of reach because of another.
+    # One statement per file, so that none makes another unreachable.
     for name, code in {
         **{f"wrong_{it}": code for it, code in WRONG.items()},
         **{f"right_{it}": code for it, code in RIGHT.items()},
@@ -289,25 +289,25 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 @pytest.fixture(scope="module")
 def environment(installed: Installed) -> Environment:
-    """Return that environment as jedi knows it."""
+    """Return that environment for jedi."""
     return jedi.create_environment(installed.python.parents[1], safe=False)
 
 
 @pytest.fixture(scope="module", params=CHECKERS)
 def reported(request: pytest.FixtureRequest, installed: Installed) -> dict[str, dict[int, str]]:
-    """Return what a type checker reports, by file and line."""
+    """Return the reports of a type checker, by file and line."""
     return installed.reported(request.param)
 
 
 def test_there_is_something_to_check() -> None:
-    """There are wrong calls, right ones, and examples."""
+    """There are wrong calls, correct ones, and examples."""
     assert len(WRONG) > 25
     assert len(EXAMPLES) > 10
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_call(name: str, reported: dict[str, dict[int, str]]) -> None:
-    """What is wrong is reported in its own line, and nothing else."""
+    """A wrong call is reported in its own line, and nothing else is reported."""
     found = reported.get(f"wrong_{name.replace('-', '_')}.py", {})
 
     assert list(found) == [HEAD.count("\n") + 1], found
@@ -315,20 +315,20 @@ def test_wrong_call(name: str, reported: dict[str, dict[int, str]]) -> None:
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_call(name: str, reported: dict[str, dict[int, str]]) -> None:
-    """Nothing is reported of what is right."""
+    """A correct call causes no report."""
     assert reported.get(f"right_{name.replace('-', '_')}.py", {}) == {}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example(name: str, reported: dict[str, dict[int, str]]) -> None:
-    """Of the pages' examples, those alone that show a mistake are reported."""
+    """Only the examples that show a mistake are reported."""
     found = reported.get(f"example_{name}.py", {})
 
     assert bool(found) == (EXAMPLES[name].partition("\n")[0].removeprefix("# ") in MISTAKES), found
 
 
 def test_shown_mistakes(reported: dict[str, dict[int, str]]) -> None:
-    """The lines that docs/python.md shows reports of are those that are reported."""
+    """The reported lines are those that docs/python.md shows."""
     shown = {int(line) for line in re.findall(r"^mistakes.py:(\d+): error: ", shown_mistakes()[1], re.MULTILINE)}
 
     assert len(shown) > 1
@@ -358,7 +358,7 @@ def test_shown_mistakes(reported: dict[str, dict[int, str]]) -> None:
     ],
 )  # fmt: skip
 def test_completion(code: str, names: list[str], installed: Installed, environment: Environment) -> None:
-    """Jedi completes what can be written."""
+    """Jedi completes names and arguments."""
     head = "from derivations import *\nfrom kernels import kernel_set\nkernels = kernel_set()\n"
 
     found = {
@@ -370,12 +370,12 @@ def test_completion(code: str, names: list[str], installed: Installed, environme
 
 
 def declared(kind: type) -> set[str]:
-    """Return the public attributes that *kind* declares, and has not."""
+    """Return the public attributes that *kind* declares without defining them."""
     return {it for it in kind.__annotations__ if not it.startswith("_")}
 
 
 def test_kernels_are_declared() -> None:
-    """The set declares the kernels that it has without a lock."""
+    """The set declares the kernels that exist without a lock."""
     assert declared(KernelSet) == set(kernel_set())
 
 
@@ -385,7 +385,7 @@ def test_modules_are_declared() -> None:
 
 
 def annotated(module: str, kind: str) -> dict[str, str]:
-    """Return the annotations in the body of the class *kind* of *module*, as they are written."""
+    """Return the annotations in the body of the class *kind* in *module*, as written."""
     tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
     (body,) = (it.body for it in ast.walk(tree) if isinstance(it, ast.ClassDef) and it.name == kind)
     return {
@@ -396,7 +396,7 @@ def annotated(module: str, kind: str) -> dict[str, str]:
 
 
 def test_the_arguments_are_written_once() -> None:
-    """What `override` takes is what `make_linux` takes, or a function of what `Arguments` holds."""
+    """The arguments of `override` are those of `make_linux`, or functions of the values in `Arguments`."""
     typed = "derivations/linux/keywords.py"
     given = {
         name: it for kind in ("_Required", "_Common", "LinuxKeywords") for name, it in annotated(typed, kind).items()
@@ -408,7 +408,7 @@ def test_the_arguments_are_written_once() -> None:
 
 
 def test_required_arguments() -> None:
-    """Required are the arguments that have no default."""
+    """The required arguments are those without a default."""
     fields = attrs.fields(Arguments)
 
     assert keywords.LinuxKeywords.__required_keys__ == {it.name for it in fields if it.default is attrs.NOTHING}

@@ -1,4 +1,4 @@
-"""Trees as plain values, their place on disk, and a second, naive implementation of their digest."""
+"""Trees as plain values, written to and read from disk, and a second, naive implementation of their digest."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ LARGE: Tree = {
     }
     for number in range(0, 120, 10)
 }
-"""So large that helpers are called in, and deep enough for them to have something to do."""
+"""So large that helpers are started, and deep enough to keep them busy."""
 
 
 def write(tree: Tree, path: Path) -> Path:
-    """Put *tree* at *path* in the plainest way, and return *path*."""
+    """Write *tree* to *path* in the simplest way, and return *path*."""
     _write(tree, os.fsencode(path))
     return path
 
@@ -79,7 +79,7 @@ def _write(tree: Tree, path: bytes) -> None:
 
 
 def read(path: Path | bytes) -> Tree:
-    """Return the tree that is at *path*."""
+    """Return the tree at *path*."""
     path = os.fsencode(path)
     if os.path.islink(path):  # noqa: PTH114
         return Link(os.readlink(path))  # noqa: PTH115
@@ -90,24 +90,24 @@ def read(path: Path | bytes) -> Tree:
 
 
 def digest(tree: Tree) -> bytes:
-    """Return the tree digest, by the letter of the description in `store.trees.content`."""
+    """Return the tree digest, literally as described in `store.trees.content`."""
     return blake3(b"".join(_node(tree)), derive_key_context="kernix 1 tree").digest()
 
 
 def size(tree: Tree) -> int:
-    """Return how many bytes are in the files."""
+    """Return the total size of the files in bytes."""
     if isinstance(tree, File):
         return len(tree.data)
     return 0 if isinstance(tree, Link) else sum(map(size, tree.values()))
 
 
 def count(tree: Tree) -> int:
-    """Return how many nodes there are."""
+    """Return the number of nodes."""
     return 1 + (sum(map(count, tree.values())) if isinstance(tree, dict) else 0)
 
 
 def is_canonical(path: Path) -> bool:
-    """Return whether every node at *path* has the mode and the time of an object's."""
+    """Return whether every node at *path* has the mode and time of a store object."""
     status = path.lstat()
     if path.is_symlink():
         return status.st_mtime_ns == 10**9
@@ -116,7 +116,7 @@ def is_canonical(path: Path) -> bool:
 
 
 def as_ordinary_user(function: Callable[[], None]) -> None:
-    """Call *function* in a process that is not root's, and fail as it fails."""
+    """Call *function* in a process of an ordinary user, and fail if it fails."""
     if os.geteuid() != 0:
         function()
         return
@@ -130,7 +130,7 @@ def as_ordinary_user(function: Callable[[], None]) -> None:
             if not os.access(tempfile.gettempdir(), os.W_OK | os.X_OK):
                 tempfile.tempdir = "/tmp"  # root's own directory for temporary files may be closed to others
             function()
-        except BaseException:  # noqa: BLE001 -- the parent tells it
+        except BaseException:  # noqa: BLE001 -- the parent reports it
             os.write(writer, traceback.format_exc().encode()[:60000])
         finally:
             os._exit(0)

@@ -35,11 +35,11 @@ class Place:
         from derivations.option_lines import said_in  # noqa: PLC0415 -- start-up: only errors and accounts show places
 
         name = option.removeprefix("CONFIG_")
-        said = [it for it in said_in(self.file) if it.name == name and it.in_text is in_text]
-        if len(held := {it.line for it in said if it.variable in self.variables}) == 1:
-            return f"{self}:{held.pop()}"
-        here = {it.line for it in said if self.first <= it.line <= self.last}
-        lines = here or {it.line for it in said if it.is_constant}
+        mentions = [it for it in said_in(self.file) if it.name == name and it.in_text is in_text]
+        if len(in_variables := {it.line for it in mentions if it.variable in self.variables}) == 1:
+            return f"{self}:{in_variables.pop()}"
+        in_call = {it.line for it in mentions if self.first <= it.line <= self.last}
+        lines = in_call or {it.line for it in mentions if it.is_constant}
         return f"{self}:{lines.pop() if len(lines) == 1 else self.first}"
 
     def __str__(self) -> str:

@@ -1,11 +1,11 @@
-"""Patterns of module aliases, and which of them a device's modalias matches.
+"""Patterns of module aliases, and matching them with a device's modalias.
 
-A pattern is as in `modules.alias`: `*` any text, `?` any character. What a listing does not
-tell of a device is written as `?` in its modalias; a pattern that demands something there is
-a possible match, not a certain one.
+Patterns are those of `modules.alias`: `*` matches any text, `?` any character. In a modalias,
+`?` stands for a character that the listing does not show; a pattern that requires a specific
+character there is a possible match, not a certain one.
 
-A pattern is looked up by its key: the text before its first `*`, or the identifier inside of
-ACPI's and device tree's patterns, which begin with a wildcard.
+A pattern is looked up by its key: the text before its first wildcard, or the identifier in the
+patterns for ACPI and device trees, which begin with a wildcard.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNKNOWN = "?"
 
 @attrs.frozen
 class Match(Generic[V]):
-    """A pattern that a modalias matches; not *certain* if it demands what is not known."""
+    """A pattern that a modalias matches; not *certain* if it requires unknown characters."""
 
     pattern: str
     value: V
@@ -49,7 +49,7 @@ class AliasTable(Generic[V]):
             self._table.setdefault(_key(pattern), []).append((pattern, value))
 
     def match(self, modalias: str) -> list[Match[V]]:
-        """Return the patterns that *modalias* matches, the most exact first."""
+        """Return the patterns that *modalias* matches, the most specific first."""
         found = [
             Match(pattern, value, certain=_exactly(pattern).fullmatch(modalias) is not None)
             for key in self._keys(modalias)
@@ -77,7 +77,7 @@ class AliasTable(Generic[V]):
             yield from dict.fromkeys(f"acpi={name}" for name in rest.split(":") if name)
         elif kind == "of":
             yield from dict.fromkeys(f"of={name}" for name in rest.split("C")[1:])
-            # A compatible string may hold a C itself.
+            # A compatible string may itself contain a C.
             yield f"of={rest.partition('C')[2]}"
 
 
@@ -101,7 +101,7 @@ def _exactly(pattern: str) -> re.Pattern[str]:
 
 @functools.lru_cache(maxsize=65536)
 def _possibly(pattern: str) -> re.Pattern[str]:
-    """Return an expression in which each character may also be one that is not known."""
+    """Return an expression for *pattern* that also matches unknown characters."""
     return re.compile(
         "".join(_WILDCARDS.get(it) or (f"[{it}?]" if it.isalnum() else re.escape(it)) for it in pattern), re.DOTALL
     )

@@ -1,8 +1,8 @@
-"""What of a machine a kernel would not serve, told before it is booted.
+"""Report hardware that a kernel lacks support for, before it is booted.
 
-A kernel is taken as its configuration: an object is built in, a module, or not there. What the root file
-system hangs on and is a module must be in the initramfs; what is built in and wants firmware must
-find it there, or in the kernel itself, since no file system is mounted yet.
+A kernel is represented by its configuration: an object is built in, a module, or absent. A module that the root file
+system depends on must be in the initramfs; the firmware of a built-in driver must be in the
+initramfs or in the kernel itself, because no file system is mounted yet.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ _CLASSES_OF_STORAGE = ("bc01", "bc08sc05")
 
 
 class Trouble(StrEnum):
-    """What would be wrong."""
+    """A kind of problem."""
 
     ABSENT = "no driver"
     UNKNOWN = "not in this tree"
     INITRAMFS = "must be in the initramfs"
-    NO_INITRAMFS = "the kernel can read no initramfs"
-    FIRMWARE = "built in, and its firmware is not"
+    NO_INITRAMFS = "the kernel cannot read an initramfs"
+    FIRMWARE = "built in without its firmware"
 
 
 @attrs.frozen
 class Finding:
-    """Something that would not work, or would not without more.
+    """Hardware that would not work, or only under a condition.
 
     Attributes:
-        trouble: What would be wrong.
-        fact: What of the machine it is about.
-        seen: The machines.
-        modules: The modules that would serve it.
+        trouble: The problem.
+        fact: The hardware.
+        seen: The machines that have it.
+        modules: The modules that drive it.
         options: Options that would help.
-        files: Firmware files that are wanted.
-        reason: More about it.
+        files: The firmware files that its driver loads.
+        reason: An explanation.
     """
 
     trouble: Trouble
@@ -63,7 +63,7 @@ class Finding:
 
     @property
     def is_fatal(self) -> bool:
-        """Return whether it is wrong whatever else is done."""
+        """Return whether only another kernel can solve the problem."""
         return self.trouble in {Trouble.ABSENT, Trouble.NO_INITRAMFS, Trouble.FIRMWARE}
 
     def __str__(self) -> str:
@@ -74,19 +74,20 @@ class Finding:
                 return f"{self.fact}: {self.reason}"
             case Trouble.NO_INITRAMFS:
                 modules = ", ".join(self.modules)
-                return f"{self.fact}: {modules} would have to be in one; set {self.options[0]}, or build {modules} in"
+                need = f"{modules} must be in an initramfs, which this kernel cannot read"
+                return f"{self.fact}: {need}; set {self.options[0]}, or build {modules} in"
             case Trouble.FIRMWARE:
                 shown = ", ".join(self.files[:3]) + (", …" if self.files[3:] else "")
-                return f"{self.fact}: {self.modules[0]} is built in and looks for {shown} before there are files"
+                return f"{self.fact}: {self.modules[0]} is built in and needs {shown} before a file system is mounted"
             case _:
                 return f"{self.fact}: {', '.join(self.modules)} {self.trouble}"
 
 
 def coverage(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) -> tuple[Finding, ...]:
-    """Return what of the machines in *snapshot* a kernel of *model* with the options *values* would not serve.
+    """Return the hardware in *snapshot* that a kernel of *model* with the options *values* lacks support for.
 
     Raises:
-        EmptySnapshot: there are no machines in it.
+        EmptySnapshot: the snapshot is empty.
     """
     mapped = map_hardware(snapshot.checked(), drivers, model)
     seen = dict(snapshot.entries)
@@ -100,23 +101,23 @@ def coverage(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Value
 
 def _findings(fact: Fact, answers: Iterable[Found], seen: tuple[str, ...], values: Values) -> Iterator[Finding]:
     levels = {found: _level(found, values) for found in answers}
-    there = [found for found, level in levels.items() if level]
-    if not there:
+    present = [found for found, level in levels.items() if level]
+    if not present:
         options = tuple(dict.fromkeys(option for found in answers for option in found.options))
         yield Finding(Trouble.ABSENT, fact, seen, _names(answers), options)
         return
-    modules = [found for found in there if levels[found] == 1]
-    if fact.root and len(modules) == len(there):
+    modules = [found for found in present if levels[found] == 1]
+    if fact.root and len(modules) == len(present):
         readable = values.level(_INITRAMFS)
         if readable:
             yield Finding(Trouble.INITRAMFS, fact, seen, _names(modules))
         else:
             yield Finding(Trouble.NO_INITRAMFS, fact, seen, _names(modules), (_INITRAMFS,))
     inside = set(values.text("EXTRA_FIRMWARE").split())
-    for found in there:
+    for found in present:
         if levels[found] > 1 and found.module is not None:
             wanted = tuple(file for file in found.module.firmware if file not in inside)
-            # Of many files for many chips one is enough: if some are inside, the user has chosen.
+            # A driver lists files for many chips and needs one: if the kernel contains some, the user has chosen.
             if wanted and len(wanted) == len(found.module.firmware):
                 yield Finding(Trouble.FIRMWARE, fact, seen, (found.module.name,), files=wanted)
 
@@ -132,14 +133,14 @@ def _names(found: Iterable[Found]) -> tuple[str, ...]:
 
 
 def initramfs_modules(mapped: Mapped) -> Mapping[str, tuple[Fact, ...]]:
-    """Return the modules on the way to the root file system, each with the facts that say so.
+    """Return the modules that the root file system depends on, each with the facts that show this.
 
-    Where nothing tells what is on the way, as in a listing, it is every storage controller.
+    If the facts do not show it, as in a listing, these are the modules of all storage controllers.
     """
-    told = any(found.fact.root for found in mapped.found)
+    is_known = any(found.fact.root for found in mapped.found)
     wanted: dict[str, dict[Fact, None]] = {}
     for found in mapped.found:
-        if found.module is not None and (found.fact.root if told else _is_storage(found.fact)):
+        if found.module is not None and (found.fact.root if is_known else _is_storage(found.fact)):
             wanted.setdefault(found.module.name, {})[found.fact] = None
     return {name: tuple(facts) for name, facts in sorted(wanted.items())}
 

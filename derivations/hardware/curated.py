@@ -1,4 +1,4 @@
-"""What no table in the tree tells about hardware: small, curated, each with its source."""
+"""Facts about hardware that are in no table of the tree: a small curated list, each with its source."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import attrs
 
 @attrs.frozen
 class Companion:
-    """Options that are wanted with another one, though no mechanism of the kernel finds them by the hardware.
+    """Options that another option needs, but that cannot be found from the hardware.
 
     Attributes:
-        option: The option that wants them.
-        wants: What it wants; those that a tree does not have are left out.
-        why: A few words.
-        source: Where that is to be seen.
+        option: The option that needs them.
+        wants: The options it needs; those that a tree lacks are left out.
+        why: The reason, in a few words.
+        source: The file that shows this.
     """
 
     option: str
@@ -94,7 +94,7 @@ COMPANIONS: Final[tuple[Companion, ...]] = (
         "aes-xts-plain64, what LUKS uses unless told otherwise",
         "Documentation/admin-guide/device-mapper/dm-crypt.rst",
     ),
-    # Of these the table stands in, or for, a part of the module that has an option of its own.
+    # The device table of these covers, or is in, a part of the module with an option of its own.
     Companion("BRCMFMAC", ("BRCMFMAC_PCIE", "BRCMFMAC_USB"), "the bus that the chip is on", "drivers/net/wireless/broadcom/brcm80211/brcmfmac/Makefile"),
     Companion("BCMA", ("BCMA_HOST_PCI", "B43", "BRCMSMAC"), "the chips behind the bus", "drivers/bcma/Makefile; drivers/net/wireless/broadcom/"),
     Companion("SSB", ("SSB_PCIHOST", "B43", "B43LEGACY"), "the chips behind the bus", "drivers/ssb/Makefile; drivers/net/wireless/broadcom/"),
@@ -108,7 +108,7 @@ COMPANIONS: Final[tuple[Companion, ...]] = (
     ),
     Companion("BT_HCIBTUSB", ("BT_HCIBTUSB_BCM", "BT_HCIBTUSB_MTK", "BT_HCIBTUSB_RTL"), "the maker's way to load firmware", "drivers/bluetooth/btusb.c"),
     Companion("MOUSE_PS2", ("MOUSE_PS2_ELANTECH",), "touchpads of laptops", "drivers/input/mouse/psmouse-base.c"),
-    # Of these the driver with the table is no more than the bus to the one that does the work.
+    # The driver with the device table is only the bus of the driver that does the work.
     Companion("MISC_RTSX_PCI", ("MMC_REALTEK_PCI",), "the slot for cards", "drivers/misc/cardreader/rtsx_pcr.c, mfd_add_devices"),
     Companion("MISC_RTSX_USB", ("MMC_REALTEK_USB",), "the slot for cards", "drivers/misc/cardreader/rtsx_usb.c, mfd_add_hotplug_devices"),
     Companion("MISC_ALCOR_PCI", ("MMC_ALCOR",), "the slot for cards", "drivers/misc/cardreader/alcor_pci.c, mfd_add_devices"),
@@ -124,7 +124,7 @@ COMPANIONS: Final[tuple[Companion, ...]] = (
     Companion("LPC_ICH", ("ITCO_WDT",), "the watchdog", "drivers/mfd/lpc_ich.c, lpc_ich_init_wdt"),
     Companion("BT_HCIBTUSB", ("BT_RFCOMM", "BT_HIDP"), "the profiles above the controller", "net/bluetooth/Kconfig"),
 )  # fmt: skip
-"""Pairs of options, in the order in which they are followed."""
+"""The companions, in the order in which they are applied."""
 
 _MERGED = {
     "netfilter: conntrack: remove l3proto abstraction": {"nf_conntrack": "nf_conntrack_ipv4 nf_conntrack_ipv6"},
@@ -176,15 +176,15 @@ FILESYSTEMS: Final = {
     "tmpfs": "TMPFS",
     "tracefs": "TRACING",
 }
-"""File systems that are a part of something else, by the name in /proc/filesystems: `register_filesystem`
-in fs/, kernel/, security/ and the option of the file that calls it. Others have an alias `fs-NAME`."""
+"""File systems that are part of another feature, by their name in /proc/filesystems: from the calls of
+`register_filesystem` in fs/, kernel/, security/, the option of the calling file. Others have an alias `fs-NAME`."""
 
 BUILT_IN_FILESYSTEMS: Final = frozenset({"anon_inodefs", "bdev", "pipefs", "ramfs", "rootfs", "sockfs"})
 """File systems that every kernel has."""
 
 NO_DRIVER: Final = frozenset({"0500", "0580", "0600", "0601", "0680", "0880", "1101", "1180", "1300"})
 """PCI classes that work without a driver: memory, bridges to the processor and to ISA, signal processors and
-instrumentation that a driver may serve but none must (PCI Code and ID Assignment Specification, chapter 1)."""
+instrumentation, for which drivers are optional (PCI Code and ID Assignment Specification, chapter 1)."""
 
 _VIRTIO = re.compile(r"pci:v00001AF4d0000(10[0-7][0-9A-F])")
 _MODERN = 0x1040
@@ -192,7 +192,7 @@ _TRANSITIONAL = {0x1000: 1, 0x1001: 2, 0x1002: 5, 0x1003: 3, 0x1004: 8, 0x1005: 
 
 
 def virtio_modaliases(modalias: str) -> list[str]:
-    """Return what the virtio bus shows behind the PCI device with *modalias* (Virtio 1.2, 4.1.2 and 5)."""
+    """Return the modalias on the virtio bus of the PCI device with *modalias* (Virtio 1.2, 4.1.2 and 5)."""
     match = _VIRTIO.match(modalias)
     if match is None:
         return []

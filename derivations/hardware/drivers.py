@@ -1,13 +1,13 @@
 """The map of a tree's drivers: device, driver or module name to module, options, firmware.
 
-It is made of the makefiles and the C sources of the tree alone (`builtin:driver-map`), and is a
-JSON file with one record an object:
+It is made from only the makefiles and the C sources of the tree (`builtin:driver-map`), and is a
+JSON file with one record per object:
 
     {"format": 1, "srcarch": "x86", "unreadable": 97, "modules": {"drivers/nvme/host/nvme.o":
         {"options": ["BLK_DEV_NVME"], "aliases": ["pci:v…"], "drivers": ["pci nvme"], "firmware": […], "softdeps": […]}}}
 
-An option list is what Kbuild demands, each text one way to have the object: terms with spaces
-between them, of each term one option, `A|B`.
+The options are the conditions of Kbuild. Each string is one way to build the object: terms separated by
+spaces, all of which must hold; a term such as `A|B` holds if any of its options is on.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 VERSION = 2
-"""Raised when the same tree gives another map."""
+"""Incremented when the same tree gives another map."""
 
 KBUILD = "/kbuild"
-"""Where `builtin:driver-map` sees the map of the makefiles."""
+"""The mount point of the map of the makefiles for `builtin:driver-map`."""
 
 
 class InvalidDriverMap(Error):
-    """A file is no map of a tree's drivers."""
+    """A file is not a map of a tree's drivers."""
 
     reason: str
 
@@ -57,15 +57,15 @@ class InvalidDriverMap(Error):
 
 @attrs.frozen(kw_only=True, eq=False)
 class Module:
-    """Something that is a module, or a part of the kernel, depending on options.
+    """An object that is a module or part of the kernel, depending on options.
 
     Attributes:
-        path: The object in the tree, `drivers/nvme/host/nvme.o`.
-        gates: The ways to have it; one is enough.
-        aliases: Patterns of the devices that it drives, and other names it goes by.
+        path: The path of the object in the tree, such as `drivers/nvme/host/nvme.o`.
+        gates: The ways to build it; one is enough.
+        aliases: Patterns of the devices that it drives, and its other aliases.
         drivers: The drivers in it, such as `pci nvme`.
-        firmware: The files that it may ask for.
-        softdeps: Modules that it wants loaded with it, as `MODULE_SOFTDEP` writes them.
+        firmware: The files that it may load.
+        softdeps: Modules to load with it, in the format of `MODULE_SOFTDEP`.
     """
 
     path: str
@@ -77,17 +77,17 @@ class Module:
 
     @property
     def name(self) -> str:
-        """Return what it is called when it is a module."""
+        """Return its name as a module."""
         return module_name(self.path)
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Return the options that have it built: of the shortest way, and of each alternative the first."""
+        """Return the options that build it: those of the shortest way, the first of each alternative."""
         gate = min(self.gates, key=len, default=())
         return tuple(term[0] for term in gate)
 
     def level(self, level: Level) -> int:
-        """Return 2 if it is built in where options are as *level* says, 1 for a module, 0 for neither."""
+        """Return its level with the options at *level*: 2 if it is built in, 1 if it is a module, 0 if neither."""
         return max((gate_level(gate, level) for gate in self.gates), default=2)
 
 
@@ -96,9 +96,9 @@ class DriverMap:
     """The drivers of a tree.
 
     Attributes:
-        modules: Each by the path of its object.
-        srcarch: The architecture whose directory was read.
-        unreadable: How many entries of device tables were not understood.
+        modules: The modules by the path of their object.
+        srcarch: The directory below `arch/` that was read.
+        unreadable: The number of entries in device tables that could not be read.
     """
 
     modules: Mapping[str, Module]
@@ -125,14 +125,14 @@ class DriverMap:
         return AliasTable((alias, module) for module in self.modules.values() for alias in module.aliases)
 
     def named(self, name: str) -> tuple[Module, ...]:
-        """Return the modules called *name*; `-` and `_` are the same."""
+        """Return the modules called *name*; `-` and `_` are equivalent."""
         return self._by_name.get(name.replace("-", "_"), ())
 
     def of_driver(self, bus: str, name: str) -> tuple[Module, ...]:
         """Return the modules that register the driver *name* on *bus*, such as `pci` or `usb`.
 
-        The kind of a driver's structure is the bus nearly always; where no driver of that kind has the
-        name, one of another kind is meant.
+        The type of a driver's structure nearly always names the bus; if no driver of that type has the
+        name, drivers of other types are returned.
         """
         exact = self._by_driver.get(f"{bus} {name}", ())
         return exact or self._any_driver.get(name, ())
@@ -145,7 +145,7 @@ class DriverMap:
         return {name: tuple(modules) for name, modules in found.items()}
 
     def of_modalias(self, modalias: str) -> tuple[Match[Module], ...]:
-        """Return what drives the device with *modalias*, the most exact pattern first, each module once."""
+        """Return the modules that drive the device with *modalias*, the most specific pattern first, each once."""
         found: dict[str, Match[Module]] = {}
         for match in self._by_alias.match(modalias):
             found.setdefault(match.value.path, match)
@@ -176,7 +176,7 @@ class DriverMap:
 
 
 def driver_map(tree: Output, kbuild: Derivation) -> Derivation:
-    """Return the map of the drivers in *tree*, whose makefiles *kbuild* maps, as `DriverMap.from_json` reads it."""
+    """Return the map of the drivers in *tree*, for `DriverMap.from_json`; *kbuild* is the map of its makefiles."""
     return Derivation(
         name="driver-map",
         system=ANY_SYSTEM,
@@ -188,7 +188,7 @@ def driver_map(tree: Output, kbuild: Derivation) -> Derivation:
 
 
 def assemble(kbuild: Kbuild, sources: Mapping[str, CSource], srcarch: str) -> DriverMap:
-    """Return the map of what *sources*, by the paths of their objects, say, with the options that *kbuild* knows."""
+    """Return the map of *sources*, which are given by the paths of their objects, with the options in *kbuild*."""
     parts: dict[str, list[CSource]] = {}
     for path, source in sources.items():
         for owner in kbuild.owners(path):

@@ -1,9 +1,9 @@
-"""How the options that a machine asks for get to be on, without drivers of other machines.
+"""Turn on the options that a machine needs, without drivers for other machines.
 
-An option with a prompt is set, with what it depends on. One without is on by default, or because another option selects
-it: a codec by the driver of the sound card, a library by whatever uses it. Where something that the machine asks for
-does that, nothing else is needed. Otherwise it must be a feature that is no module, and needs none: a module that the
-list does not name belongs to another machine.
+An option with a prompt is set, together with its dependencies. An option without a prompt is on by default, or is
+selected by another option: a codec by the driver of the sound card, a library by its users. If one of the machine's own
+options does that, nothing else is needed. Otherwise only a feature may turn it on that is not a module and needs no
+module: modules that the machine does not request belong to other machines.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _DEPTH = 12
 
 
 def reach(asked: Collection[str], model: Model, values: Values) -> dict[str, Found]:
-    """Return for each of the *asked* options the plan to have it, in the same order.
+    """Return the plan to turn on each of the *asked* options, in the same order.
 
     Args:
         asked: Options of *model*.
         model: The tree's Kconfig.
-        values: What every option is without them.
+        values: The values of all options without them.
     """
     strangers = _Strangers(asked, model)
     own, any_way = Planner(model, values, selectors_not=strangers), Planner(model, values)
@@ -72,7 +72,7 @@ def reach(asked: Collection[str], model: Model, values: Values) -> dict[str, Fou
 
 @attrs.frozen
 class _Strangers:
-    """The options of modules that are not among those *asked* for."""
+    """The options of modules that are not *asked* for."""
 
     asked: Collection[str]
     model: Model
@@ -85,18 +85,20 @@ class _Strangers:
 
 
 def _only_selected(symbol: Symbol, model: Model) -> str:
-    """Return the clause that nothing but a driver of another device switches *symbol* on, if that is so."""
+    """Return the clause that only drivers of other devices select *symbol*, if that is so, or else an empty string."""
     names = sorted(
         it for it in refs(symbol.selected_by) if it in model and any(s.target == symbol.name for s in model[it].selects)
     )
     if not names:
         return ""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"it has no prompt and none of what the machine has selects it; {joined(names[:_SHOWN], 'or')}{more} would"
+    return (
+        f"it has no prompt, and nothing that the machine needs selects it; {joined(names[:_SHOWN], 'or')}{more} would"
+    )
 
 
 class _Outlook:
-    """What options will be at the least, with some raised and with what these select, and what is on by default then."""
+    """Lower bounds of options, after some are raised, with what these select, and what is then on by default."""
 
     def __init__(self, model: Model, values: Values) -> None:
         self._model, self._values = model, values
@@ -105,18 +107,18 @@ class _Outlook:
         self._followed = True
 
     def expect(self, option: str, plan: Found) -> None:
-        """Take in that *option* will be on by *plan*, if that is one."""
+        """Record that *plan* turns *option* on, unless it is a dead end."""
         if isinstance(plan, SettingPlan):
             for name, level in {option: Level.M, **{name: step.level for name, step in plan.steps.items()}}.items():
                 self._raise(name, level)
 
     def level(self, name: str) -> Level:
-        """Return what *name* will be."""
+        """Return the expected level of *name*."""
         self._follow()
         return self._level(name)
 
     def selected(self, name: str) -> Level:
-        """Return what the options that select *name* make of it."""
+        """Return the level that selects give *name*."""
         self._follow()
         by = (it for it in refs(self._model[name].selected_by) if it in self._model and self._level(it))
         return max((self._selects(it).get(name, Level.N) for it in by), default=Level.N)
@@ -126,12 +128,12 @@ class _Outlook:
         return known if known or depth > _DEPTH else self._by_default(name, depth)
 
     def _by_default(self, name: str, depth: int) -> Level:
-        """Return what *name*, which could not be set so far, is by default with what was raised."""
+        """Return the default of *name*, which could not be set before, given the raised options."""
         symbol = self._model.get(name)
         if symbol is None or not symbol.defaults or symbol.choice or self._values[name].visible:
             return Level.N
         if name not in self._defaults:
-            self._defaults[name] = Level.N  # of a circle
+            self._defaults[name] = Level.N  # in case of a cycle
             seen = _Seen(functools.partial(self._level, depth=depth + 1), self._values)
             terms = [And((symbol.depends, it.condition, it.value)) for it in symbol.defaults]
             level = max(evaluate(it, seen) for it in terms)
@@ -146,7 +148,7 @@ class _Outlook:
             self._defaults.clear()
 
     def _follow(self) -> None:
-        """Raise what is selected by what was raised."""
+        """Raise the options that raised options select."""
         while not self._followed:
             self._followed = True
             for name in list(self._raised):
@@ -154,7 +156,7 @@ class _Outlook:
                     self._raise(target, level)
 
     def _selects(self, name: str) -> dict[str, Level]:
-        """Return what the option *name* selects. That what it depends on holds is taken for granted: it will be on."""
+        """Return what the option *name* selects, assuming that its dependencies hold, because it will be on."""
         symbol = self._model[name]
         granted = _terms(symbol.depends)
         values = _Seen(self._level, self._values)
@@ -168,7 +170,7 @@ class _Outlook:
 
 @attrs.frozen
 class _Seen:
-    """Values as an expression reads them."""
+    """The values that an expression is evaluated with."""
 
     level: Callable[[str], Level]
     values: Values

@@ -1,8 +1,8 @@
-"""Which package of Debian has a firmware file, offline and by the file's name alone.
+"""The Debian packages of firmware files, known offline from the file's name alone.
 
-Well-known prefixes with the packages of Debian 12, and of 13 where they moved: binary packages of the source
+Well-known prefixes and their packages in Debian 12, and in 13 if they moved: binary packages of the source
 packages firmware-nonfree (`debian/config/*/defines` lists the files), firmware-sof, amd64-microcode, intel-microcode,
-wireless-regdb. It is a hint, not an index: `apt-file search` has the last word. What no prefix fits is unknown.
+wireless-regdb. It is a hint, not an index: `apt-file search` is authoritative. Files with no known prefix are unknown.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import attrs
 
 @attrs.frozen
 class FirmwarePackage:
-    """Where a firmware file is: Debian 12's package, and that of 13 and later where it moved."""
+    """The package of a firmware file in Debian 12, and in Debian 13 and later if it moved."""
 
     name: str
     later: str = ""
@@ -86,17 +86,17 @@ PREFIXES: Final = {
     "xe/": FirmwarePackage(_MISC, "firmware-intel-graphics"),
     "zd1211/": FirmwarePackage("firmware-zd1211"),
 }
-"""The longest that fits counts."""
+"""The longest matching prefix wins."""
 
 
 def package_of(file: str) -> FirmwarePackage | None:
-    """Return the package that has the firmware *file*, None if that is not known."""
+    """Return the package with the firmware *file*, None if it is not known."""
     fitting = [prefix for prefix in PREFIXES if file.startswith(prefix)]
     return PREFIXES[max(fitting, key=len)] if fitting else None
 
 
 def by_package(files: tuple[str, ...]) -> dict[str, list[str]]:
-    """Return *files* by the package that has them; those of which no package is known under an empty name."""
+    """Return *files* by their package; those without a known package have an empty name."""
     found: dict[str, list[str]] = {}
     for file in sorted(files):
         found.setdefault(str(package_of(file) or ""), []).append(file)

@@ -1,8 +1,8 @@
-"""From what machines ask of a tree to the options to set: companions, dependencies, and why each is there.
+"""From the hardware of machines to the options to set: companions, dependencies, and the reason for each.
 
-Each module's options are asked for as modules, or built in where the kernel has no modules. What an
-option depends on comes with it, by the shortest way that the kernel's own Kconfig knows from the
-configuration there is (`derivations.kconfig.diagnosis.planner`): the buses that one forgets.
+The options are requested as modules, or built in if the kernel has no modules. The dependencies of an
+option are set with it, in the shortest way that the kernel's own Kconfig allows from the
+present configuration (`derivations.kconfig.diagnosis.planner`): the buses that people forget.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 FRAGMENT = "hardware"
-"""What the fragment is called that a fit is."""
+"""The name of the fragment of a fit."""
 
 _CONTROL = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]+")
 _MAX_REASONS = 8
@@ -42,7 +42,7 @@ _MAX_REASONS = 8
 
 @attrs.frozen
 class Want:
-    """An option to set, and who wants it."""
+    """An option to set, and the reasons."""
 
     option: str
     value: Tristate
@@ -51,24 +51,24 @@ class Want:
 
 @attrs.frozen
 class Blocked:
-    """An option that is wanted and cannot be had."""
+    """An option that is needed but cannot be turned on."""
 
     option: str
     reasons: tuple[str, ...]
     obstacles: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.option}: {'; '.join(self.obstacles) or 'what it depends on cannot be had'}"
+        return f"{self.option}: {'; '.join(self.obstacles) or 'its dependencies cannot be met'}"
 
 
 @attrs.frozen
 class Fit:
-    """What to set for a snapshot's machines.
+    """The options to set for a snapshot's machines.
 
     Attributes:
-        wants: The options, in order of their names.
-        blocked: What cannot be had in this configuration.
-        mapped: What the machines ask for.
+        wants: The options, sorted by name.
+        blocked: The options that are unavailable in this configuration.
+        mapped: The modules and options that the machines need.
     """
 
     wants: tuple[Want, ...]
@@ -77,21 +77,21 @@ class Fit:
 
     @property
     def text(self) -> str:
-        """Return the fragment, each option below the lines that say who wants it."""
+        """Return the fragment, each option below comments with its reasons."""
         return "".join(f"{comments(it.reasons)}{line(it.option, it.value)}\n" for it in self.wants)
 
 
 def fit(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) -> Fit:
-    """Return what to set for the machines of *snapshot*.
+    """Return the options to set for the machines of *snapshot*.
 
     Args:
         snapshot: The machines.
         drivers: The drivers of the tree.
         model: The tree's Kconfig.
-        values: What every option is without what is set here.
+        values: The values of all options without those set here.
 
     Raises:
-        EmptySnapshot: there are no machines in it.
+        EmptySnapshot: the snapshot is empty.
     """
     mapped = map_hardware(snapshot.checked(), drivers, model)
     asked = _asked(mapped, drivers, model)
@@ -104,7 +104,7 @@ def fit(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) ->
             obstacles = plan.obstacles if isinstance(plan, DeadEnd) else ("something would have to be switched off",)
             blocked.append(Blocked(option, tuple(reasons), obstacles))
             continue
-        # What is on already, or will be by itself, is asked for as well: another configuration below may not have it.
+        # Options that are already on, or turn on by themselves, are requested too: another base may not have them.
         steps = {option: _level(option, model, values)} | {name: step.level for name, step in plan.steps.items()}
         for name, level in steps.items():
             old, why = wants.get(name, (Level.N, {}))
@@ -117,10 +117,10 @@ def fit(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) ->
 
 
 def requests(text: str, values: Values) -> FrozenMap[Request]:
-    """Return what *text*, that of a fit, asks for; each request comes from those for whom the option is set.
+    """Return the requests in the *text* of a fit; the origin of each names the hardware that needs the option.
 
-    It is asked as a default, which gives way to what somebody asks for, and may fail to hold. What is y in
-    *values*, which came of it, serves as well as a module.
+    They are defaults, which other requests override and which need not hold. An option that is y in
+    the resulting *values* is requested as y, since that is as good as a module.
     """
     found: dict[str, Request] = {}
     reasons: list[str] = []
@@ -137,27 +137,27 @@ def requests(text: str, values: Values) -> FrozenMap[Request]:
 
 
 def _level(option: str, model: Model, values: Values) -> Level:
-    """Return what *option* is to be: as it is if it is on, else a module if it can be one."""
-    whole = model[option].type == "bool" or values.level("MODULES") is not Level.Y
-    return Level.Y if whole else max(values.level(option), Level.M)
+    """Return the level to request for *option*: its present level if it is on, or else a module if possible."""
+    is_built_in = model[option].type == "bool" or values.level("MODULES") is not Level.Y
+    return Level.Y if is_built_in else max(values.level(option), Level.M)
 
 
 def comments(reasons: Iterable[str]) -> str:
-    """Return *reasons* as lines of comment, the first of many."""
+    """Return *reasons* as comment lines; if there are many, only the first of them."""
     given = list(reasons)
     more = [f"and {len(given) - _MAX_REASONS} more"] if len(given) > _MAX_REASONS else []
     return "".join(map(comment, [*given[:_MAX_REASONS], *more]))
 
 
 def comment(text: str) -> str:
-    """Return *text*, which others may have written, as a line of comment that Kconfig reads nothing from."""
+    """Return the untrusted *text* as a comment line that Kconfig ignores."""
     plain = _CONTROL.sub(" ", text)
-    # Kconfig takes `# CONFIG_X is not set`, whatever follows, for an assignment.
+    # Kconfig reads `# CONFIG_X is not set` as an assignment, even if more text follows.
     return f"#  {plain}\n" if plain.startswith("CONFIG_") else f"# {plain}\n"
 
 
 def _asked(mapped: Mapped, drivers: DriverMap, model: Model) -> dict[str, dict[str, None]]:
-    """Return the options that are asked for, each with its reasons; companions follow what they go with."""
+    """Return the requested options, each with its reasons; companions follow the options that need them."""
     asked: dict[str, dict[str, None]] = {}
 
     def ask(options: Iterable[str], reason: str) -> None:
@@ -177,7 +177,7 @@ def _asked(mapped: Mapped, drivers: DriverMap, model: Model) -> dict[str, dict[s
 
 
 def _companions(asked: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Yield what goes with the options *asked* for, and with that in turn, with the reasons."""
+    """Yield the companions of the options *asked* for, transitively, each with the reason."""
     known = list(asked)
     pending = list(COMPANIONS)
     while fitting := [it for it in pending if it.option in known]:
@@ -189,7 +189,7 @@ def _companions(asked: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def soft_dependencies(module: Module, drivers: DriverMap, model: Model) -> Iterator[tuple[str, Module]]:
-    """Yield the modules that *module* wants loaded with it, by the names that it says."""
+    """Yield the modules to load with *module*, each with the name that *module* uses for it."""
     for text in module.softdeps:
         if "pre:" in text or "post:" in text:  # kmod ignores what has neither (libkmod-config.c)
             for word in text.split():

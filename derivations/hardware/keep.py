@@ -1,9 +1,9 @@
-"""What a kernel for certain machines keeps though no device asks for it: curated, by globs of options.
+"""Options that a kernel for specific machines keeps although no device needs them: a curated list of globs.
 
-A listing shows devices. What is below is loaded at run time without one: by a mount, a rule of a firewall, a
-socket, a key, something that is plugged in; or for what no bus lists, such as ACPI's devices, which `lspci` does
-not show. The lists come from what asks: `request_module` in the kernel's fs/, crypto/, net/ and block/, and
-mkinitramfs' and dracut's lists of what a root file system may need.
+A listing shows devices. The modules below are loaded at run time without one: by a mount, a firewall rule, a
+socket, a key, a device that is plugged in later; or for devices that are not listed by a bus, such as ACPI's, which
+`lspci` does not show. The lists come from the callers: `request_module` in the kernel's fs/, crypto/, net/ and block/,
+and from mkinitramfs' and dracut's lists of modules that a root file system may need.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import attrs
 
 @attrs.frozen
 class Kept:
-    """Options that are kept.
+    """Options to keep.
 
     Attributes:
-        why: A few words.
-        globs: Their names, `*` for any text.
-        without: Those of them that are not meant.
+        why: The reason, in a few words.
+        globs: Their names, with `*` for any text.
+        without: Globs of exceptions.
     """
 
     why: str
@@ -94,17 +94,17 @@ KEPT: Final[tuple[Kept, ...]] = (
         ("ACPI_NFIT", "PINCTRL_SX150X", "PINCTRL_MCP23S08", "BACKLIGHT_*_*"),
     ),
 )  # fmt: skip
-"""In groups, each with its reason."""
+"""The options in groups, each with its reason."""
 
 
 @attrs.frozen
 class Beside:
-    """Options that are kept where others are.
+    """Options to keep if others are kept.
 
     Attributes:
-        why: A few words.
+        why: The reason, in a few words.
         globs: The names of the others.
-        wants: Globs of the names of those that are kept with them.
+        wants: Globs of the options to keep with them.
     """
 
     why: str
@@ -124,4 +124,4 @@ BESIDE: Final[tuple[Beside, ...]] = (
         ("SND_SOC_AMD_*_MACH", "SND_SOC_DMIC"),
     ),
 )
-"""What needs a driver that no table names."""
+"""Options that need a driver that is in no device table."""

@@ -1,9 +1,9 @@
-"""Which modules of a tree a machine wants, and why: facts against the map of drivers.
+"""The modules of a tree that a machine needs, and why: facts looked up in the map of drivers.
 
-A device is known by the driver that it has, then by its id. A driver's name alone says nothing of the
-option: `pcie_mp2_amd` is in the module `amd_sfh`. Of what only may match, because a listing does not tell
-all of a device, something is taken only if nothing matches for certain. Of several drivers with the same id, one that
-Kconfig offers to experts alone, or as not yet finished, is left out.
+A device is identified by its driver, or else by its id. The name of a driver does not determine the
+option: `pcie_mp2_amd` is in the module `amd_sfh`. Possible matches, which occur because a listing does not show
+everything about a device, are used only if there is no certain match. Of several drivers for the same id, those that
+Kconfig offers only to experts, or marks as unfinished, are left out.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 
 _PCI_CLASS = re.compile(r"pci:.*bc([0-9A-F]{2})sc([0-9A-F]{2})")
 _QUIET = ("cpu:", "dmi:", "input:", "clocksource:", "scsi:", "wmi:", "acpi:", "platform:", "rtc:", "ata:", "nvmem:")
-"""What modaliases begin with that many devices have without any driver being wanted for them."""
+"""Prefixes of modaliases of common devices that do not need a driver."""
 
 
 _ANY_VENDOR = "pci:v*"
 _RELUCTANT = frozenset({"EXPERT", "EMBEDDED", "STAGING"})
-"""Options that those have on who know why: what depends on them has another driver beside it mostly."""
+"""Options for experts: drivers that depend on them usually have an alternative."""
 
 
 @attrs.frozen(kw_only=True)
 class Found:
-    """Something that a fact asks for: a module, or an option alone where there is no module to it.
+    """A module that a fact needs, or only an option if there is no module for it.
 
     Attributes:
-        fact: What asks.
+        fact: The fact.
         how: How it was found, in a few words.
         module: The module.
-        options: The options that have it.
+        options: The options that build it.
     """
 
     fact: Fact
@@ -62,7 +62,7 @@ _USB_IDS = len("usb:v0BDAp8179")
 
 @attrs.frozen
 class Unmapped:
-    """A fact that nothing in the tree answers, and *reason* to think so."""
+    """A fact without a match in the tree, and the *reason*."""
 
     fact: Fact
     reason: str
@@ -73,13 +73,13 @@ class Unmapped:
 
 @attrs.frozen
 class Mapped:
-    """What a snapshot asks of a tree."""
+    """What a snapshot needs of a tree."""
 
     found: tuple[Found, ...]
     unmapped: tuple[Unmapped, ...]
 
     def modules(self) -> Mapping[str, tuple[Module, tuple[Found, ...]]]:
-        """Return every module by the path of its object, with what asks for it."""
+        """Return every module by the path of its object, with the facts that need it."""
         asked: dict[str, tuple[Module, list[Found]]] = {}
         for it in self.found:
             if it.module is not None:
@@ -88,7 +88,7 @@ class Mapped:
 
 
 def map_hardware(snapshot: Snapshot, drivers: DriverMap, model: Model) -> Mapped:
-    """Return what the machines of *snapshot* ask of the tree of *drivers*, whose Kconfig is *model*."""
+    """Return what the machines of *snapshot* need of the tree of *drivers*, whose Kconfig is *model*."""
     found: list[Found] = []
     unmapped: list[Unmapped] = []
     for fact in snapshot.facts:
@@ -100,7 +100,7 @@ def map_hardware(snapshot: Snapshot, drivers: DriverMap, model: Model) -> Mapped
 
 
 def can_be_module(module: Module, model: Model) -> bool:
-    """Return whether *module* is one where options are set so: some objects are always a part of the kernel."""
+    """Return whether *module* can be built as a module: some objects are always part of the kernel."""
     options = (option for gate in module.gates for term in gate for option in term)
     return any(option in model and model[option].type == "tristate" for option in options)
 
@@ -130,7 +130,7 @@ def _module(fact: Fact, drivers: DriverMap, model: Model) -> list[Found]:
 
 
 def _named(name: str, drivers: DriverMap, model: Model) -> list[Module]:
-    """Return the modules called *name*; what is built in under that name is something else."""
+    """Return the modules called *name*, without objects of that name that are always built in."""
     return [it for it in drivers.named(name) if can_be_module(it, model)]
 
 
@@ -140,31 +140,31 @@ def _device(fact: Fact, drivers: DriverMap, model: Model) -> list[Found]:
         return _modules(fact, f"driver {name}", registered)
     matches = drivers.of_modalias(fact.name)
     if certain := [it.value for it in matches if it.certain]:
-        # Of drivers of this very device, one may ask for an interface of its class, which `lspci -nn` does not print.
+        # A driver of exactly this device may require an interface of its class, which `lspci -nn` does not print.
         others = [it.value for it in matches if not it.certain and _is_of_device(it.pattern, fact.name)]
         beside = [it for it in _usual(others, model) if it not in certain]
         return [*_modules(fact, "id", _usual(certain, model)), *_modules(fact, "perhaps by id", beside)]
     if options := _special(fact):
         return [Found(fact=fact, how="class", options=options)]
-    # Of a USB device a listing tells no interface, so anything might match but what names the device; of a PCI device
-    # little is left out.
+    # A listing does not show the interfaces of a USB device, so only patterns that name the device are used; of a PCI
+    # device, little is missing.
     if fact.name.startswith("usb:v"):
         named = [it.value for it in matches if it.pattern.startswith(fact.name[:_USB_IDS])]
         return _modules(fact, "perhaps by id", _usual(named, model))
     if not fact.name.startswith("pci:"):
         return []
-    # Without the class, a driver of a whole class would be one of every class.
+    # Without the class, the drivers of every whole class would match.
     possible = [it.value for it in matches if "bc??" not in fact.name or not it.pattern.startswith(_ANY_VENDOR)]
     return _modules(fact, "perhaps by id", _usual(possible, model))
 
 
 def _is_of_device(pattern: str, modalias: str) -> bool:
-    """Return whether *pattern* names vendor and device of the PCI device with *modalias*, whoever built it in."""
+    """Return whether *pattern* names vendor and device of the PCI device with *modalias*, and any subsystem."""
     return pattern.startswith(f"{modalias[:_PCI_IDS]}sv*sd*") and modalias.startswith("pci:")
 
 
 def _usual(modules: Sequence[Module], model: Model) -> Sequence[Module]:
-    """Return those of *modules*, which all match a device, that Kconfig offers to everybody; all if it offers none."""
+    """Return those of *modules*, which match a device, that Kconfig offers to everyone; all if there are none."""
     return [it for it in modules if not _is_reluctant(it, model)] or modules
 
 
@@ -180,7 +180,7 @@ def _demanded(expression: Expr) -> set[str]:
 
 
 def _of_driver(bus: str, name: str, drivers: DriverMap, model: Model) -> tuple[Module, ...]:
-    """Return the modules that register the driver, with one of the same name beside it, as `xhci_hcd` beside `xhci_pci`."""
+    """Return the modules that register the driver, and a module of its name in the same directory (`xhci_hcd` by `xhci_pci`)."""
     registered = drivers.of_driver(bus, name)
     called = drivers.named(name)
     places = {posixpath.dirname(it.path) for it in registered}
@@ -189,7 +189,7 @@ def _of_driver(bus: str, name: str, drivers: DriverMap, model: Model) -> tuple[M
 
 
 def _special(fact: Fact) -> tuple[str, ...]:
-    """Return the options of devices that no table names: an IOMMU is found by the firmware's tables."""
+    """Return the options of devices that are in no device table: an IOMMU is found by the firmware's tables."""
     match = _PCI_CLASS.match(fact.name)
     if match is None or match[1] + match[2] != "0806":
         return ()
@@ -197,7 +197,7 @@ def _special(fact: Fact) -> tuple[str, ...]:
 
 
 def _virtio(fact: Fact, drivers: DriverMap) -> list[Found]:
-    """Return what drives the device behind a virtio transport, of which a listing shows the transport only."""
+    """Return the drivers of the device behind a virtio transport; a listing shows only the transport."""
     return [
         found
         for modalias in virtio_modaliases(fact.name)
@@ -213,11 +213,11 @@ def _filesystem(fact: Fact, drivers: DriverMap) -> list[Found]:
 
 
 def _reason(fact: Fact, drivers: DriverMap, model: Model) -> str:
-    """Return why nothing answers *fact*; an empty text if nothing should."""
+    """Return why nothing matches *fact*; empty if nothing needs to."""
     match fact.kind:
         case FactKind.MODULE:
             inside = sorted({option for it in drivers.named(fact.name) for option in it.options if option in model})
-            more = f"; what is called so is a part of the kernel with {' or '.join(inside)}" if inside else ""
+            more = f"; an object of that name is part of the kernel with {' or '.join(inside)}" if inside else ""
             return f"no module of this tree is called {fact.name}{more}"
         case FactKind.FILESYSTEM:
             return "no file system of this tree has this name" if FILESYSTEMS.get(fact.name) is None else ""
@@ -234,5 +234,5 @@ def _device_reason(fact: Fact, drivers: DriverMap) -> str:
     if fact.name.startswith(_QUIET) or (match is not None and match[1] + match[2] in NO_DRIVER):
         return ""
     if fact.name.startswith("usb:v") and drivers.of_modalias(fact.name):
-        return "the driver depends on its interfaces, which the listing does not show; `lsusb -t` and `usb-devices` name it"
+        return "the driver depends on its interfaces, which the listing does not show; run `lsusb -t` or `usb-devices`"
     return "no table of this tree has its id"

@@ -1,7 +1,7 @@
-"""What machines are made of, as a value: facts, each with the machines or listings that tell it.
+"""Hardware snapshots: facts about machines, each with the machines or listings that it was seen in.
 
-A snapshot is a set of facts. Putting snapshots together is the union of these sets, and of who tells each: in
-whatever order, as often as one likes. Its file is canonical JSON:
+A snapshot is a set of facts. Joining snapshots is the union of these sets, and of where each fact was seen, so order
+and repetition do not matter. The file is canonical JSON:
 
     {"format": 1, "kind": "kernix hardware snapshot", "facts": [
         {"kind": "device", "name": "pci:v…", "driver": "pci nvme", "label": "01:00.0 …", "root": true, "seen": ["laptop"]}]}
@@ -33,34 +33,34 @@ _FIELDS = ("driver", "kind", "label", "name", "root")
 
 
 class InvalidSnapshot(Error):
-    """A text is no hardware snapshot."""
+    """A text is not a hardware snapshot."""
 
     name: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.name} is no hardware snapshot: {self.reason}"
+        return f"{self.name} is not a hardware snapshot: {self.reason}"
 
     @property
     def hint(self) -> str:
-        """Tell how one is made."""
-        return "`kernix detect --snapshot FILE` makes one of the machine that it runs on"
+        """Say how to make one."""
+        return "make one with `kernix detect --snapshot FILE` on the machine"
 
 
 class EmptySnapshot(Error):
-    """A snapshot tells nothing of any machine."""
+    """A snapshot contains no facts."""
 
     def __str__(self) -> str:
         return "the hardware snapshot is empty: it names no device, no module and no file system"
 
     @property
     def hint(self) -> str:
-        """Tell how one is made."""
-        return "`kernix detect --snapshot FILE` makes one of the machine that it runs on"
+        """Say how to make one."""
+        return "make one with `kernix detect --snapshot FILE` on the machine"
 
 
 class FactKind(StrEnum):
-    """What a fact is about."""
+    """The kinds of facts."""
 
     DEVICE = "device"
     MODULE = "module"
@@ -73,11 +73,11 @@ class Fact:
     """One thing about a machine.
 
     Attributes:
-        kind: What it is about.
-        name: A device's modalias, with `?` for what is not known; a module, a file system, a firmware file.
-        driver: What drives the device, such as `pci nvme`; empty if nothing does, or nobody says.
-        label: What to call it to people.
-        root: Whether the root file system cannot be reached without it.
+        kind: The kind of the fact.
+        name: A device's modalias, with `?` for unknown characters; a module, a file system, a firmware file.
+        driver: The driver of the device, such as `pci nvme`; empty if there is none, or it is not known.
+        label: A name for people.
+        root: Whether the root file system depends on it.
     """
 
     kind: FactKind
@@ -91,7 +91,7 @@ class Fact:
 
 
 def _entries(given: Iterable[tuple[Fact, Iterable[str]]]) -> tuple[tuple[Fact, tuple[str, ...]], ...]:
-    """Return each fact once, in order, with everybody who tells it."""
+    """Return each fact once, in order, with everything it was seen in."""
     seen: dict[Fact, set[str]] = {}
     for fact, names in given:
         seen.setdefault(fact, set()).update(names)
@@ -100,13 +100,13 @@ def _entries(given: Iterable[tuple[Fact, Iterable[str]]]) -> tuple[tuple[Fact, t
 
 @attrs.frozen
 class Snapshot:
-    """What is known of one or many machines: each fact, and who tells it."""
+    """Facts about one or more machines, each with the machines or listings it was seen in."""
 
     entries: tuple[tuple[Fact, tuple[str, ...]], ...] = attrs.field(default=(), converter=_entries)
 
     @classmethod
     def of(cls, facts: Iterable[Fact], seen: str) -> Snapshot:
-        """Return what the machine or listing *seen* tells."""
+        """Return the *facts* of the machine or listing *seen*."""
         return cls(tuple((fact, (seen,)) for fact in facts))
 
     @property
@@ -116,26 +116,26 @@ class Snapshot:
 
     @property
     def machines(self) -> tuple[str, ...]:
-        """Return the machines and listings that it is made of, in order."""
+        """Return its machines and listings, in order."""
         return tuple(sorted({name for _, names in self.entries for name in names}))
 
     @property
     def digest(self) -> str:
-        """Return what names it: BLAKE3 of its canonical text, in hexadecimal."""
+        """Return its identifier: BLAKE3 of its canonical text, in hexadecimal."""
         return blake3(self.to_json(), derive_key_context=_CONTEXT).hexdigest()
 
     def __or__(self, other: Snapshot) -> Snapshot:
         return Snapshot((*self.entries, *other.entries))
 
     def without_names(self) -> Snapshot:
-        """Return the same facts, told by nobody: what a kernel depends on."""
+        """Return the same facts without the names of machines: the part that a kernel depends on."""
         return Snapshot(tuple((fact, ()) for fact in self.facts))
 
     def checked(self) -> Snapshot:
         """Return the snapshot itself.
 
         Raises:
-            EmptySnapshot: it tells nothing.
+            EmptySnapshot: it contains no facts.
         """
         if not self.entries:
             raise EmptySnapshot
@@ -148,19 +148,19 @@ class Snapshot:
 
     @classmethod
     def from_json(cls, text: str | bytes, name: str = "the text") -> Snapshot:
-        """Return what `to_json` wrote; *name* is what errors call it.
+        """Return the snapshot that `to_json` wrote; errors call it *name*.
 
         Raises:
-            InvalidSnapshot: the text is something else.
+            InvalidSnapshot: the text is not a snapshot.
         """
         try:
             document = parse_json(text)
         except ValueError as error:
-            raise InvalidSnapshot(name, f"it cannot be read as JSON ({error})") from None
+            raise InvalidSnapshot(name, f"not JSON ({error})") from None
         if not isinstance(document, dict) or document.get("kind") != KIND:
-            raise InvalidSnapshot(name, f"it does not say of itself `{KIND}`")
+            raise InvalidSnapshot(name, f"its `kind` is not `{KIND}`")
         if document.get("format") != FORMAT:
-            raise InvalidSnapshot(name, f"its format is {document.get('format')!r}, and only {FORMAT} is known")
+            raise InvalidSnapshot(name, f"its format is {document.get('format')!r}, but only {FORMAT} is supported")
         facts = document.get("facts")
         if not isinstance(facts, list):
             raise InvalidSnapshot(name, "it has no list of facts")
@@ -168,20 +168,20 @@ class Snapshot:
 
 
 def _entry(name: str, number: int, given: Any) -> tuple[Fact, tuple[str, ...]]:  # noqa: ANN401 -- what JSON holds
-    """Return what fact *number* of a document stands for.
+    """Return the fact *number* of a document, with the machines it was seen on.
 
     Raises:
-        InvalidSnapshot: it stands for none.
+        InvalidSnapshot: it is not a fact.
     """
     place = f"facts[{number}]"
     if not isinstance(given, dict) or not isinstance(seen := given.pop("seen", None), list):
-        raise InvalidSnapshot(name, f"{place} is not a fact with the machines that it was seen on")
+        raise InvalidSnapshot(name, f"{place} is not a fact with a list `seen` of machines")
     if sorted(given) != sorted(_FIELDS):
         raise InvalidSnapshot(name, f"{place} has the fields {', '.join(sorted(given))}, not {', '.join(_FIELDS)}")
     texts = [given["name"], given["driver"], given["label"], *seen]
     if not all(isinstance(it, str) for it in texts) or not isinstance(given["root"], bool) or not given["name"]:
-        raise InvalidSnapshot(name, f"{place} has a value of the wrong kind")
+        raise InvalidSnapshot(name, f"{place} has a value of the wrong type")
     try:
         return Fact(**{**given, "kind": FactKind(given["kind"])}), tuple(seen)
     except ValueError:
-        raise InvalidSnapshot(name, f"{place} is about {given['kind']!r}, which is not known") from None
+        raise InvalidSnapshot(name, f"{place} has the unknown kind {given['kind']!r}") from None

@@ -1,8 +1,8 @@
-"""Which modules of a configuration its machines do without: what `make localmodconfig` does, with nothing lost that is needed.
+"""Drop the modules that machines do not need, like `make localmodconfig`, but without losing any that they do need.
 
-A module stays that a machine asks for, that the user asks for or lists, or that `derivations.hardware.keep`
-has; and with it whatever keeps it on: what it depends on by the way that holds now, and, where it has no prompt, what
-selects it. What is built in stays. Every other module is switched off.
+Modules are kept if a machine needs them, if the user requests or lists them, or if they are in
+`derivations.hardware.keep`. With a module, everything that keeps it on is kept: its dependencies, as they hold
+now, and, if it has no prompt, the options that select it. Built-in options are kept. All other modules are switched off.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ if TYPE_CHECKING:
 
 
 FRAGMENT = "only_hardware"
-"""What the fragment is called that a trim is."""
+"""The name of the fragment of a trim."""
 
 REASON = "dropped: neither the hardware nor a request nor keep_modules needs it"
 
 
 @attrs.frozen
 class Trim:
-    """What becomes of the modules of a configuration.
+    """The modules to drop from a configuration, and those to keep.
 
     Attributes:
-        dropped: The options that are switched off, in order.
-        kept: The modules that stay, in order.
+        dropped: The options to switch off, in order.
+        kept: The modules to keep, in order.
     """
 
     dropped: tuple[str, ...]
@@ -62,21 +62,21 @@ class Trim:
 
 
 def trim(needed: Iterable[str], keep: Iterable[str], drivers: DriverMap, model: Model, values: Values) -> Trim:
-    """Return which modules are dropped.
+    """Return the modules to drop.
 
     Args:
-        needed: The options that the machines need, and those that are asked for.
-        keep: Globs of further options, or of modules by their names.
+        needed: The options that the machines need, and those that are requested.
+        keep: Globs of further options, or of names of modules.
         drivers: The drivers of the tree.
         model: Its Kconfig.
-        values: What every option is before.
+        values: The values of all options beforehand.
     """
     modules = [name for name in values if values.level(name) is Level.M and name in model]
     named = _Names(drivers, [*keep])
     inside = [
         name for name in values if values.level(name) is Level.Y and name in model and model[name].type == "tristate"
     ]
-    # A library of the list stays if something needs it: without a prompt it is there for others.
+    # A listed library is kept only if something needs it: without a prompt, it exists only for others.
     listed = [name for name in modules if named.has(name) or (model[name].prompts and _is_kept(name))]
     keeper = _Keeper(model, values, _options_of_devices(drivers))
     keeper.keep([*needed, *inside, *listed])
@@ -88,22 +88,22 @@ def trim(needed: Iterable[str], keep: Iterable[str], drivers: DriverMap, model: 
 
 
 def requests(text: str, values: Values) -> FrozenMap[Request]:
-    """Return what *text*, that of a trim, asks for, as far as it holds in *values*: the rest is selected by what stays."""
+    """Return the requests in the *text* of a trim that hold in *values*: kept options select the others."""
     names = [pair[0] for pair in map(split_line, text.split("\n")) if pair is not None]
     request = Request(NO, optional=True, priority=Priority.DEFAULT, origin=Origin(FRAGMENT, REASON))
     return FrozenMap({name: request for name in names if values.level(name) is Level.N})
 
 
 def counts(text: str, values: Values) -> dict[str, int]:
-    """Return how many options *text*, that of a trim, leaves off in *values*, which came of it, and how many modules stay."""
+    """Return the numbers of options that the *text* of a trim switches off in *values*, and of modules kept."""
     kept = sum(values.level(name) is Level.M for name in values)
     return {"dropped": len(requests(text, values)), "kept": kept}
 
 
 def consequences(asked: Mapping[str, Level], dropped: Collection[str], model: Model, values: Values) -> set[str]:
-    """Return those options, *asked* to be at some level and not so in *values*, that would be without what is *dropped*.
+    """Return the options that do not hold in *values* at the level *asked* for only because of the options *dropped*.
 
-    What they depend on, or their prompt, needs modules that are dropped, or others of them.
+    Their dependencies or their prompts need modules that are dropped, or further such options.
     """
     before = _Before({**asked, **dict.fromkeys(dropped, Level.M)}, model, values)
 
@@ -117,7 +117,7 @@ def consequences(asked: Mapping[str, Level], dropped: Collection[str], model: Mo
 
 
 def without_dropped(found: Missed, trimmed: Collection[str], model: Model, values: Values) -> Missed:
-    """Return what a base misses as *found*, but for what gave way to the options *trimmed*, and what depends on these."""
+    """Return the requests of a base that are missing, as *found*, without those that the options *trimmed* explain."""
     asked = {it.option: LEVELS.get(it.request.value, Level.N) for it in found.accounts}
     gone = consequences(asked, trimmed, model, values)
     accounts = tuple(it for it in found.accounts if it.option not in gone)
@@ -126,7 +126,7 @@ def without_dropped(found: Missed, trimmed: Collection[str], model: Model, value
 
 @attrs.frozen
 class _Before:
-    """Values with some options *on*, and what has no prompt as it would follow from these."""
+    """The values with some options *on*, and the options without a prompt that follow from these."""
 
     on: Mapping[str, Level]
     model: Model
@@ -135,7 +135,7 @@ class _Before:
 
     def level(self, name: str) -> Level:
         if name not in self.known:
-            # What it is by itself counts where it needs itself.
+            # In a cycle, its own level counts.
             now = self.known[name] = max(self.values.level(name), self.on.get(name, Level.N))
             symbol = self.model.get(name)
             if symbol is not None and not symbol.prompts and symbol.type in SWITCHES:
@@ -166,7 +166,7 @@ def _matches(name: str, globs: Collection[str]) -> bool:
 
 
 class _Names:
-    """Which options the user's globs mean, as options or as the modules that these build."""
+    """The options that the user's globs match, by the name of the option or of its module."""
 
     def __init__(self, drivers: DriverMap, globs: Collection[str]) -> None:
         self._globs = [it.removeprefix("CONFIG_") for it in globs]
@@ -179,18 +179,18 @@ class _Names:
 
 
 class _Keeper:
-    """Collects what stays, and what this needs to stay."""
+    """Collects the options to keep, and those that they need."""
 
     def __init__(self, model: Model, values: Values, devices: Collection[str]) -> None:
         self.kept: set[str] = set()
         self._model, self._values, self._devices = model, values, devices
 
     def keep(self, names: Iterable[str]) -> None:
-        """Keep the options *names* that are on, and what keeps them on."""
+        """Keep those of the options *names* that are on, and the options that keep them on."""
         pending = [*names]
         later: list[Callable[[], set[str]]] = []
         while pending or later:
-            if not pending:  # of alternatives, one may have been kept meanwhile: so they are looked at last
+            if not pending:  # alternatives come last: by then, one of them may already be kept
                 pending += later.pop(0)()
                 continue
             name = pending.pop()
@@ -208,11 +208,11 @@ class _Keeper:
                 later.append(functools.partial(self._cause, name))
 
     def _limit(self, name: str) -> Level:
-        """Return what an expression has to be for *name* to stay as it is: of a bool, m is enough."""
+        """Return the level that an expression needs for *name* to keep its value: for a bool, m is enough."""
         return Level.M if self._model[name].type == "bool" else self._values.level(name)
 
     def _support(self, expression: Expr, level: Level) -> set[str]:
-        """Return options that are on and make *expression* at least *level*: of alternatives those that add the least."""
+        """Return options that are on and raise *expression* to *level*: of alternatives, the one that adds least."""
         match expression:
             case Ref(name):
                 return {name} if name in self._model and self._values.level(name) else set()
@@ -222,7 +222,7 @@ class _Keeper:
                 ways = [self._support(it, level) for it in terms if evaluate(it, self._values) >= level]
                 return min(ways, key=self._price, default=set())
             case Compare() | Not():
-                # `X=m` and `X!=n` hold as long as X stays as it is; `!X` holds all the more when X is dropped.
+                # `X=m` and `X!=n` hold as long as X keeps its value; `!X` also holds when X is dropped.
                 return (
                     {it for it in refs(expression) if self._values.level(it)}
                     if isinstance(expression, Compare)
@@ -235,16 +235,16 @@ class _Keeper:
         return len(modules), sorted(names)
 
     def _cause(self, name: str) -> set[str]:
-        """Return what switches *name*, which has no prompt, on: a default's condition, or else options that select it."""
+        """Return what turns on *name*, which has no prompt: the condition of a default, or else options that select it."""
         symbol, level = self._model[name], self._limit(name)
         for default in symbol.defaults:
             both = And((default.condition, default.value))
             if evaluate(both, self._values) >= level:
                 return self._support(both, level)
         terms = [it for it in alternatives(symbol.selected_by) if evaluate(it, self._values) >= level]
-        staying = [it for it in terms if selector(it) in self.kept]
-        ways = [self._support(it, level) for it in staying or terms]
-        if name in self._devices and not staying:
-            # Which of the cards that have this chip the machine has, nothing says.
+        kept = [it for it in terms if selector(it) in self.kept]
+        ways = [self._support(it, level) for it in kept or terms]
+        if name in self._devices and not kept:
+            # Nothing shows which of the cards with this chip the machine has.
             return {option for way in ways for option in way}
         return min(ways, key=self._price, default=set())

@@ -1,4 +1,4 @@
-"""Kernels with a complete `.config`, like nixpkgs' functions of the same names.
+"""Kernels from a complete `.config`, like nixpkgs' functions of the same names.
 
 Such a configuration is the user's to the last line: nothing is added to it, and if the
 kernel's Kconfig would change it, the build stops before anything is compiled.

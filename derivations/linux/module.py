@@ -116,7 +116,7 @@ def make_linux_module(
         directory = DIRECTORY if directory is None else directory
         source = source.source(lock)
     if name is None:
-        raise InvalidArgument("name", "it is required: the common name of the modules")
+        raise InvalidArgument("name", "it is required, as the common name of the modules")
     requires = _checked(requires, "requires", _OPTIONS, "the name of an option, without CONFIG_")
     flags = _checked(make_flags, "make_flags", _FLAG, "of the form NAME=value")
     _checked([name], "name", _NAME, "a name")

@@ -93,7 +93,7 @@ class Patch:
         if file is not None and text is not None:
             raise InvalidPatch(name, "give the file or the text, not both")
         if file is None and text is None and not extra_config:
-            raise InvalidPatch(name, "it has neither a file, a text, nor options")
+            raise InvalidPatch(name, "it has no file, no text and no options")
         sources: tuple[Output, ...] = ()
         if file is not None:
             found: list[Output] = []

@@ -103,7 +103,7 @@ def parse_announcement(text: str | bytes) -> tuple[Announced, ...]:
     except (ValueError, TypeError, InvalidVersion) as error:
         raise InvalidAnnouncement(str(error)) from None
     if not found:
-        raise InvalidAnnouncement("it names no release")
+        raise InvalidAnnouncement("it lists no releases")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Derivations: values, their two keys, and what cannot be one."""
+"""Derivations: values, their two keys, and invalid ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OTHER = make(name="other")
 
 
 def test_equal_recipes_are_equal() -> None:
-    """The order in which things were written is no part of a derivation."""
+    """The order in which things are written is not part of a derivation."""
     one = make(env={"A": "1", "B": "2"}, mounts={"/": SOURCE.out, "/a": OTHER.out})
     other = make(mounts={"/a": OTHER.out, "/": SOURCE.out}, env={"B": "2", "A": "1"})
 
@@ -65,7 +65,7 @@ IDENTITY: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("what", IDENTITY)
 def test_what_is_identity(what: str) -> None:
-    """Whatever may change the output changes the key, and no two such changes give one key."""
+    """Anything that may change the output changes the key, and no two such changes give the same key."""
     others = {make(**changes).key for name, changes in IDENTITY.items() if name != what}
 
     assert make(**IDENTITY[what]).key not in others
@@ -89,7 +89,7 @@ def test_what_is_not_identity(hints: Hints) -> None:
 
 
 def test_the_place_of_a_download_is_not_identity() -> None:
-    """A fixed-output derivation is its name, how it is fetched and its hash: mirrors and what fetches may change."""
+    """A fixed-output derivation is identified by its name, method and hash: mirrors and the fetcher may change."""
     fixed = Fixed("flat", HASH)
     one = make(builder="builtin:fetch-url", env={"urls": "[1]"}, fixed=fixed)
     other = make(builder="builtin:fetch-url", env={"urls": "[2]"}, fixed=fixed, system="any", mounts={"/a": SOURCE.out})
@@ -99,7 +99,7 @@ def test_the_place_of_a_download_is_not_identity() -> None:
 
 
 def test_the_action_key_is_of_contents() -> None:
-    """Inputs that resolve to the same bytes give one action key, and different bytes two."""
+    """Inputs that resolve to the same bytes give the same action key, and different bytes different ones."""
     one, other = make(mounts={"/": SOURCE.out}), make(mounts={"/": OTHER.out})
 
     assert one.key != other.key
@@ -107,7 +107,7 @@ def test_the_action_key_is_of_contents() -> None:
     assert one.action_key(lambda _: content(1)) != one.action_key(lambda _: content(2))
 
 
-def test_the_keys_are_apart() -> None:
+def test_the_keys_differ() -> None:
     """A key and an action key are never the same, even without inputs."""
     assert make().key != make().action_key(lambda _: content(1))
 
@@ -115,11 +115,11 @@ def test_the_keys_are_apart() -> None:
 @settings(max_examples=30)
 @given(strategies.derivations)
 def test_an_evolved_copy_is_equal(derivation: Derivation) -> None:
-    """Making a derivation of a derivation's attributes gives an equal one."""
+    """A derivation made from another one's attributes is equal to it."""
     assert attrs.evolve(derivation) == derivation
 
 
-def test_inputs_are_each_once() -> None:
+def test_inputs_are_listed_once() -> None:
     """An output that is mounted twice is one input."""
     assert make(mounts={"/b": SOURCE.out, "/a": SOURCE.out, "/c": OTHER.out}).inputs == (SOURCE.out, OTHER.out)
 
@@ -139,7 +139,7 @@ def test_deep_graphs_do_not_recurse() -> None:
 
 
 def test_outputs() -> None:
-    """The first output is the default, and others are had by name."""
+    """The first output is the default, and others are available by name."""
     derivation = make(outputs=["dev", "out"])
 
     assert derivation.out == Output(derivation, "dev")
@@ -147,7 +147,7 @@ def test_outputs() -> None:
 
 
 def test_no_such_output() -> None:
-    """An output that a derivation does not have is named, with those that it has."""
+    """The error for an unknown output names it and the existing ones."""
     with pytest.raises(InvalidDerivation) as caught:
         make(outputs=["out", "dev"]).output("doc")
 
@@ -169,10 +169,10 @@ def test_no_such_output() -> None:
         pytest.param({"builder": ["/bin/sh"]}, "builder must be a string, not ['/bin/sh']", id="builder-is-list"),
         pytest.param({"args": "-c"}, "args must be a list of strings, not '-c'", id="args-is-text"),
         pytest.param({"args": None}, "args must be a list of strings, not None", id="args-is-none"),
-        pytest.param({"args": [1]}, "not text: 1", id="number-in-args"),
-        pytest.param({"args": ["a\0b"]}, "not text: 'a\\x00b'", id="nul-in-args"),
-        pytest.param({"args": ["\udc80"]}, "not text: '\\udc80'", id="no-unicode-in-args"),
-        pytest.param({"env": {"A": None}}, "not text: None", id="none-in-env"),
+        pytest.param({"args": [1]}, "not a valid string: 1", id="number-in-args"),
+        pytest.param({"args": ["a\0b"]}, "not a valid string: 'a\\x00b'", id="nul-in-args"),
+        pytest.param({"args": ["\udc80"]}, "not a valid string: '\\udc80'", id="no-unicode-in-args"),
+        pytest.param({"env": {"A": None}}, "not a valid string: None", id="none-in-env"),
         pytest.param({"env": {"A=B": ""}}, "not a variable name: 'A=B'", id="variable-name"),
         pytest.param({"env": {"": ""}}, "not a variable name: ''", id="empty-variable-name"),
         pytest.param(
@@ -189,19 +189,21 @@ def test_no_such_output() -> None:
         pytest.param({"mounts": {"/a": "/usr"}}, "/a is mounted from a str", id="path-instead-of-output"),
         pytest.param({"mounts": [SOURCE.out]}, "mounts must be a mapping", id="mounts-is-list"),
         pytest.param({"outputs": "out"}, "outputs must be a list of names, not 'out'", id="outputs-is-text"),
-        pytest.param({"outputs": []}, "outputs must be distinct and at least one, not ()", id="no-outputs"),
+        pytest.param({"outputs": []}, "outputs must be distinct, and at least one, not ()", id="no-outputs"),
         pytest.param({"outputs": ["out", "out"]}, "outputs must be distinct", id="output-twice"),
         pytest.param({"outputs": ["../x"]}, "not an output name: '../x'", id="output-is-path"),
         pytest.param({"outputs": [1]}, "not an output name: 1", id="output-is-number"),
         pytest.param({"fixed": HASH}, "fixed must be a Fixed, not 'abab", id="fixed-is-text"),
         pytest.param({"fixed": Fixed("flat", "AB" * 32)}, "not a hash in lower-case hexadecimal", id="upper-case-hash"),
         pytest.param({"fixed": Fixed("flat", "ab")}, "not a hash in lower-case hexadecimal: 'ab'", id="short-hash"),
-        pytest.param({"fixed": Fixed("flat", HASH), "outputs": ["out", "dev"]}, "the one output `out`", id="fixed-two"),
+        pytest.param(
+            {"fixed": Fixed("flat", HASH), "outputs": ["out", "dev"]}, "the single output `out`", id="fixed-two"
+        ),
         pytest.param({"hints": None}, "hints must be a Hints, not None", id="hints-is-none"),
     ],
 )
-def test_what_cannot_be(changes: dict[str, Any], problem: str) -> None:
-    """What cannot be a derivation is refused with the offending value in one line."""
+def test_invalid_derivations(changes: dict[str, Any], problem: str) -> None:
+    """An invalid derivation is rejected with the offending value, in one line."""
     with pytest.raises(InvalidDerivation) as caught:
         make(**changes)
 
@@ -210,7 +212,7 @@ def test_what_cannot_be(changes: dict[str, Any], problem: str) -> None:
 
 
 def test_all_problems_at_once() -> None:
-    """Every problem of one derivation is told at once."""
+    """All problems of a derivation are reported at once."""
     with pytest.raises(InvalidDerivation) as caught:
         make(builder="sh", outputs=["Out"], env={"1": ""})
 
@@ -218,12 +220,12 @@ def test_all_problems_at_once() -> None:
 
 
 def test_canonical_json_is_one_text() -> None:
-    """Keys are in order, nothing is escaped that need not be, and there are no spaces."""
+    """Keys are sorted, nothing is escaped unnecessarily, and there are no spaces."""
     assert canonical_json({"b": ["ü", 1], "a": None}) == '{"a":null,"b":["ü",1]}'.encode()
 
 
 def test_canonical_json_has_no_nan() -> None:
-    """What is no number in JSON is refused."""
+    """NaN, which is not a number in JSON, is rejected."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         canonical_json(float("nan"))
 

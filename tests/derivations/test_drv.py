@@ -1,4 +1,4 @@
-"""The text of a derivation: one for each, read strictly."""
+"""The text of a derivation: unique, and parsed strictly."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 INPUT = StorePath("0" * 32, "input.drv")
-SOUND = {
+VALID = {
     "kernix": 1,
     "name": "it",
     "system": "x86_64-linux",
@@ -43,19 +43,19 @@ SOUND = {
 
 
 def loader(derivation: Derivation) -> Callable[[StorePath], Derivation]:
-    """Return what reads the inputs of *derivation*."""
+    """Return a function that reads the inputs of *derivation*."""
     return {path_of(it.derivation): it.derivation for it in derivation.inputs}.__getitem__
 
 
 def load(text: object) -> Derivation:
-    """Return what the JSON value *text*, which may have the input `INPUT`, is read as."""
+    """Return the derivation parsed from the JSON value *text*, which may have the input `INPUT`."""
     return drv.loads(json.dumps(text).encode(), {INPUT: Derivation(name="in", system="s", builder="/b")}.__getitem__)
 
 
 @settings(max_examples=30)
 @given(strategies.derivations)
 def test_round_trip(derivation: Derivation) -> None:
-    """What is written is read as the same, hints included, and written as the same bytes again."""
+    """A written derivation is parsed as an equal one, including hints, and written as the same bytes again."""
     written = drv.dumps(derivation, path_of)
     back = drv.loads(written, loader(derivation))
 
@@ -75,7 +75,7 @@ def test_inputs(derivation: Derivation) -> None:
 
 
 def test_golden() -> None:
-    """The example's text is the golden one, byte for byte, and the golden one is read as the example."""
+    """The example's text is the golden one, byte for byte, and the golden one is parsed as the example."""
     golden = (GOLDEN / "example.drv").read_bytes()
 
     assert golden == drv.dumps(example(), path_of)
@@ -95,7 +95,7 @@ def test_golden() -> None:
     ],
 )
 def test_the_bytes_are_the_same_everywhere(environment: dict[str, str], directory: str) -> None:
-    """Hash seed, locale, directory and user change no byte of what is evaluated."""
+    """Hash seed, locale, directory and user do not affect the bytes of evaluated definitions."""
     program = "from tests.golden.documents import digest; print(digest())"
     result = subprocess.run(
         [sys.executable, "-c", program],
@@ -113,15 +113,17 @@ def test_hints_at_their_defaults_are_not_written() -> None:
     """A derivation without hints has a text without them."""
     derivation = Derivation(name="it", system="x86_64-linux", builder="/bin/sh")
 
-    assert json.loads(drv.dumps(derivation, path_of)) == SOUND
-    assert load(SOUND).hints == Hints()
+    assert json.loads(drv.dumps(derivation, path_of)) == VALID
+    assert load(VALID).hints == Hints()
 
 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        pytest.param({"kernix": 2}, "version 2 of the form, this kernix reads version 1", id="newer"),
-        pytest.param({"kernix": None}, "version None of the form", id="no-version"),
+        pytest.param(
+            {"kernix": 2}, "version 2 of the format is not supported; this kernix reads version 1", id="newer"
+        ),
+        pytest.param({"kernix": None}, "version None of the format", id="no-version"),
         pytest.param({"kernix": True}, "expected int, got bool @ $.kernix", id="version-is-true"),
         pytest.param({"name": 3}, "expected str, got int @ $.name", id="name-is-number"),
         pytest.param({"args": "abc"}, "expected list, got str @ $.args", id="args-is-text"),
@@ -143,9 +145,9 @@ def test_hints_at_their_defaults_are_not_written() -> None:
         pytest.param({"more": 1}, "extra fields found (more) @ $", id="unknown-member"),
     ],
 )
-def test_what_is_no_text_of_a_derivation(changes: dict[str, Any], problem: str) -> None:
-    """A text with members of another type, or other members, is refused with the place; `inputs` does the same."""
-    text = {**SOUND, **changes}
+def test_invalid_texts(changes: dict[str, Any], problem: str) -> None:
+    """A text with unknown members, or members of the wrong type, is rejected with the place; `inputs` does the same."""
+    text = {**VALID, **changes}
     with pytest.raises(InvalidDrv) as caught:
         load(text)
     with pytest.raises(InvalidDrv):
@@ -165,11 +167,11 @@ def test_what_is_no_text_of_a_derivation(changes: dict[str, Any], problem: str) 
         pytest.param(b"null", id="null"),
         pytest.param(b"[" * 100_000, id="deep"),
         pytest.param(b'{"kernix":NaN}', id="nan"),
-        pytest.param(json.dumps(SOUND).encode()[:-1], id="cut-off"),
+        pytest.param(json.dumps(VALID).encode()[:-1], id="cut-off"),
     ],
 )
-def test_what_is_not_even_json(data: bytes) -> None:
-    """Bytes that are no text at all are refused with a sentence."""
+def test_invalid_json(data: bytes) -> None:
+    """Bytes that are not such a JSON text are rejected with an error of ours."""
     with pytest.raises(InvalidDrv):
         drv.loads(data, dict[StorePath, Derivation]().__getitem__)
     with pytest.raises(InvalidDrv):
@@ -177,9 +179,9 @@ def test_what_is_not_even_json(data: bytes) -> None:
 
 
 def test_all_problems_at_once() -> None:
-    """Every problem of a text is told, each with its place."""
+    """All problems of a text are reported, each with its place."""
     with pytest.raises(InvalidDrv) as caught:
-        load({**SOUND, "name": 1, "args": 2, "hints": {"kvm": 3}})
+        load({**VALID, "name": 1, "args": 2, "hints": {"kvm": 3}})
 
     assert [it.partition(" @ ")[2] for it in caught.value.problems] == ["$.name", "$.args", "$.hints.kvm"]
 
@@ -194,7 +196,7 @@ def test_all_problems_at_once() -> None:
         pytest.param({"fixed": ["flat", "x"]}, id="hash"),
     ],
 )
-def test_a_sound_text_of_what_cannot_be(changes: dict[str, Any]) -> None:
-    """A text that describes an impossible derivation is refused as the derivation would be."""
+def test_valid_texts_of_invalid_derivations(changes: dict[str, Any]) -> None:
+    """A text that describes an invalid derivation is rejected like the derivation itself."""
     with pytest.raises(InvalidDerivation):
-        load({**SOUND, **changes})
+        load({**VALID, **changes})

@@ -19,7 +19,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @attrs.frozen(kw_only=True)
 class Package:
-    """A package as a lock has it."""
+    """A package, as in a lock."""
 
     name: str = "libc6"
     version: str = "1:2.36-9+deb12u7"
@@ -34,19 +34,19 @@ def test_a_url_gives_the_name() -> None:
     assert fetch_url("https://example.org/v6.x/linux-6.1.tar.xz", sha256=HASH).name == "linux-6.1.tar.xz"
 
 
-def test_urls_are_no_part_of_the_key() -> None:
+def test_urls_are_not_part_of_the_key() -> None:
     """The same hash and name from another place is the same derivation."""
     one = fetch_url("https://example.org/a/x.tar", sha256=HASH, mirrors=["https://example.net/x.tar"])
     assert fetch_url("https://example.com/x.tar", sha256=HASH).key == one.key
 
 
 def test_mirrors_come_after_the_url() -> None:
-    """The mirrors are asked after the URL itself."""
+    """The mirrors are tried after the URL itself."""
     it = fetch_url("https://example.org/x", sha256=HASH, mirrors=["https://example.net/x"])
     assert it.env["urls"] == '["https://example.org/x","https://example.net/x"]'
 
 
-def test_an_executable_file_is_another_thing() -> None:
+def test_an_executable_file_differs() -> None:
     """An executable file has another key than the same bytes as a plain file."""
     url = "https://example.org/x"
     assert fetch_url(url, sha256=HASH).key != fetch_url(url, sha256=HASH, executable=True).key
@@ -62,8 +62,8 @@ def test_an_executable_file_is_another_thing() -> None:
         pytest.param("0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73", id="base-32"),
     ],
 )
-def test_hashes_are_read_in_the_forms_that_are_in_use(text: str) -> None:
-    """Hexadecimal, SRI and Nix's base-32 say the same."""
+def test_forms_of_hashes(text: str) -> None:
+    """Hexadecimal, SRI and Nix's base-32 are all accepted."""
     assert parse_sha256(text, "x") == HASH
 
 
@@ -81,11 +81,11 @@ def test_hashes_are_read_in_the_forms_that_are_in_use(text: str) -> None:
         pytest.param(None, id="none"),
     ],
 )
-def test_other_hashes_are_refused(text: Any) -> None:  # noqa: ANN401 -- what a user may write
-    """What is no SHA-256 is refused, with the way to learn the right one."""
+def test_other_hashes_are_rejected(text: Any) -> None:  # noqa: ANN401 -- what a user may write
+    """Anything that is not a SHA-256 is rejected; the hint says how to find the right one."""
     with pytest.raises(InvalidSource) as caught:
         fetch_url("https://example.org/x", sha256=text)
-    assert f"cannot fetch https://example.org/x: not a SHA-256: {text!r}" == str(caught.value)
+    assert (caught.value.what, repr(text) in caught.value.reason) == ("https://example.org/x", True)
     assert "64 zeros" in str(caught.value.hint)
 
 
@@ -102,23 +102,23 @@ def test_other_hashes_are_refused(text: Any) -> None:  # noqa: ANN401 -- what a 
         pytest.param(Path("x"), id="path-object"),
     ],
 )
-def test_other_urls_are_refused(url: Any) -> None:  # noqa: ANN401 -- as above
-    """URLs of other kinds and with credentials are refused, and the password is not repeated."""
+def test_other_urls_are_rejected(url: Any) -> None:  # noqa: ANN401 -- as above
+    """URLs with other schemes or with credentials are rejected, without repeating the password."""
     with pytest.raises(InvalidSource) as caught:
         fetch_url(url, sha256=HASH)
     assert "secret" not in str(caught.value)
     assert "token" not in str(caught.value)
 
 
-def test_a_url_without_a_name_is_refused() -> None:
-    """A URL that ends in nothing needs a name."""
+def test_a_url_without_a_name_is_rejected() -> None:
+    """A URL that does not end in a name requires one."""
     with pytest.raises(InvalidSource) as caught:
         fetch_url("https://example.org/", sha256=HASH)
     assert caught.value.hint == 'give one: name="..."'
 
 
-def test_names_are_made_fit_for_the_store() -> None:
-    """Characters that no store object may have in its name are replaced."""
+def test_names_are_made_valid() -> None:
+    """Characters that are not allowed in names of store objects are replaced."""
     assert name_of("https://example.org/.linux%206%2Fx.tar?token=1") == "linux-6-x.tar"
 
 
@@ -138,21 +138,21 @@ def test_git_takes_a_commit() -> None:
         pytest.param(f"--upload-pack=x{COMMIT}", id="option"),
     ],
 )
-def test_git_takes_no_branch(rev: str) -> None:
-    """Whatever is no full commit id is refused."""
+def test_git_rejects_branches(rev: str) -> None:
+    """Anything but a full commit id is rejected."""
     with pytest.raises(InvalidSource) as caught:
         fetch_git("https://example.org/linux.git", rev)
-    assert f"cannot fetch https://example.org/linux.git: {rev!r} is not a full commit id" == str(caught.value)
+    assert (caught.value.what, repr(rev) in caught.value.reason) == ("https://example.org/linux.git", True)
 
 
-def test_git_takes_no_helper() -> None:
-    """URLs that make git run programs are refused."""
+def test_git_rejects_helpers() -> None:
+    """URLs that make git run programs are rejected."""
     with pytest.raises(InvalidSource):
         fetch_git("ext::sh -c id", COMMIT)
 
 
 def test_a_package_is_kept_as_a_toolchain() -> None:
-    """A package says where it lies below a mirror, never on which."""
+    """A package has its path below a mirror, but not the mirror."""
     it = fetch_deb(Package())
     assert {"archive": "debian-security", "path": Package().path, "size": "12"} == dict(it.env)
     assert Fixed("deb", HASH) == it.fixed
@@ -169,5 +169,5 @@ def test_a_package_is_kept_as_a_toolchain() -> None:
     ],
 )
 def test_urls_are_shown_without_secrets(url: str, shown: str) -> None:
-    """Neither user, password nor query are shown."""
+    """User, password and query are not shown."""
     assert shown == without_credentials(url)

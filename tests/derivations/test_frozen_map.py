@@ -36,8 +36,8 @@ def test_order_of_writing_does_not_matter(pairs: dict[str, int], random: object)
     assert list(one.items()) == list(zip(one.keys(), one.values(), strict=True)) == sorted(pairs.items())
 
 
-def test_what_it_was_made_from_can_change() -> None:
-    """A change of the mapping that it was made from does not reach it."""
+def test_it_is_a_copy() -> None:
+    """Changes to the mapping that it was made from do not affect it."""
     source = {"a": 1}
     frozen = FrozenMap(source)
     source["b"] = 2
@@ -45,8 +45,8 @@ def test_what_it_was_made_from_can_change() -> None:
     assert dict(frozen) == {"a": 1}
 
 
-def test_it_cannot_be_changed() -> None:
-    """There is no assignment and no deletion."""
+def test_it_is_immutable() -> None:
+    """Items can be neither assigned nor deleted."""
     frozen = FrozenMap({"a": 1})
 
     with pytest.raises(TypeError):
@@ -71,8 +71,8 @@ def test_copies_are_equal() -> None:
     assert pickle.loads(pickle.dumps(frozen)) == frozen  # noqa: S301 -- our own bytes
 
 
-def test_the_hash_does_not_travel() -> None:
-    """A pickled map is found in a dict of a process that hashes texts differently."""
+def test_the_hash_is_not_pickled() -> None:
+    """A pickled map is found in a dict of a process that hashes strings differently."""
     frozen = FrozenMap({"a": 1})
     hash(frozen)
     program = (

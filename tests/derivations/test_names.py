@@ -13,13 +13,13 @@ import derivations
 
 
 @pytest.mark.parametrize("name", derivations.__all__)
-def test_a_name_is_what_its_module_has(name: str) -> None:
-    """No name is a module, even where a module of that name has been imported."""
+def test_names_are_not_modules(name: str) -> None:
+    """No name is a module, even if a module of that name has been imported."""
     assert not isinstance(getattr(derivations, name), ModuleType)
 
 
 @pytest.mark.parametrize("before", ["", "import kernels", "import derivations.union, derivations.unpack"])
-def test_names_whatever_was_imported_before(before: str) -> None:
-    """A function is not replaced by the module of its name, whoever imports that first."""
+def test_names_after_other_imports(before: str) -> None:
+    """Importing the module of the same name first does not replace a function."""
     program = f"{before}\nfrom derivations import union, unpack\nassert callable(union) and callable(unpack)\n"
     subprocess.run([sys.executable, "-c", program], check=True)

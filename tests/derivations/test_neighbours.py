@@ -1,4 +1,4 @@
-"""Another project's module of the name of a part of kernix: who hides it, and the way out."""
+"""Modules of other projects that shadow parts of kernix: the error names them and the way out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARTS = ("derivations", "kernels.json", "kernels.py", "kernix", "overlays", "sto
 
 @attrs.frozen
 class Environment:
-    """An environment in which kernix is installed, and a working directory beside it."""
+    """An environment with kernix installed, and a working directory beside it."""
 
     site: Path
     work: Path
@@ -42,7 +42,7 @@ class Environment:
         return subprocess.run(command, env=environment, cwd=self.work, text=True, capture_output=True, check=False)
 
     def install(self, distribution: str, file: str) -> Path:
-        """Put the *file* of *distribution* into the environment, over what is there."""
+        """Install the *file* of *distribution* into the environment, replacing an existing one."""
         path = self.site / file
         path.unlink(missing_ok=True)
         path.parent.mkdir(exist_ok=True)
@@ -56,7 +56,7 @@ class Environment:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Environment:
-    """Return an environment with kernix alone."""
+    """Return an environment with only kernix."""
     found = Environment(tmp_path / "site", tmp_path / "work")
     found.site.mkdir()
     found.work.mkdir()
@@ -67,13 +67,13 @@ def environment(tmp_path: Path) -> Environment:
 
 
 def test_everything_is_ours(environment: Environment) -> None:
-    """Where nothing hides kernix, it runs, and so does a script that imports it."""
+    """If nothing shadows kernix, it runs, and so does a script that imports it."""
     assert shadowed() is None
     assert (environment.command("--version").returncode, environment.python("my.py").stderr) == (0, "")
 
 
-def test_what_is_missing() -> None:
-    """A part that Python does not find at all is named, with where it was expected."""
+def test_missing_parts() -> None:
+    """A part that Python does not find is named, with its expected place."""
     found = shadowed(["kernix_has_no_such_part"])
     assert isinstance(found, Shadowed)
     assert (found.name, found.path, found.owner) == ("kernix_has_no_such_part", None, None)
@@ -88,18 +88,18 @@ def test_what_is_missing() -> None:
     ],
 )
 def test_a_distribution_in_our_environment(environment: Environment, file: str, name: str) -> None:
-    """A distribution that takes our place in our own directory is named, with its version, and nothing of it runs."""
+    """A distribution that replaces a file of ours is named, with its version, and none of its code runs."""
     path = environment.install("someone", file)
     sentence = f"`import {name}` finds {path} of the package someone 1.2, which is not a part of kernix"
     ran, script = environment.command("list"), environment.python("my.py")
-    said, hint = ran.stderr.splitlines()
-    assert (ran.returncode, said, "an environment of its own" in hint) == (1, f"error: {sentence}", True)
+    error, hint = ran.stderr.splitlines()
+    assert (ran.returncode, error, "an environment of its own" in hint) == (1, f"error: {sentence}", True)
     assert (script.returncode, sentence in script.stderr.splitlines()[-1]) == (1, True)
 
 
 @pytest.mark.parametrize("name", ["store", "overlays", "derivations"])
 def test_an_overwritten_package(environment: Environment, name: str) -> None:
-    """A distribution whose package was laid over ours is named by every verb, a build that is answered from memory too."""
+    """A distribution whose package overwrites ours is named by every verb, even by a build that needs no evaluation."""
     ours = environment.site / name
     ours.unlink()
     ours.mkdir()
@@ -115,19 +115,19 @@ def test_an_overwritten_package(environment: Environment, name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("form", ["{}.py", "{}/__init__.py"])
 def test_pythonpath(environment: Environment, tmp_path: Path, name: str, form: str) -> None:
-    """A module or a package that PYTHONPATH puts before ours is named, and the hint is to take it away."""
+    """A module or a package that PYTHONPATH puts before ours is named, and the hint says to remove it."""
     path = tmp_path / "other" / form.format(name)
     path.parent.mkdir(parents=True)
     path.write_text("")
-    said, hint = environment.command("list", more=tmp_path / "other").stderr.splitlines()
-    assert said == f"error: `import {name}` finds {path}, which is not a part of kernix"
+    error, hint = environment.command("list", more=tmp_path / "other").stderr.splitlines()
+    assert error == f"error: `import {name}` finds {path}, which is not a part of kernix"
     assert hint.startswith(f"hint: take {tmp_path / 'other'} out of PYTHONPATH")
 
 
 @pytest.mark.parametrize("form", ["store.py", "store/__init__.py", "kernels.py"])
 @pytest.mark.parametrize("words", [["my.py"], ["-m", "kernix", "list"]], ids=["script", "module"])
 def test_beside_the_script(environment: Environment, form: str, words: list[str]) -> None:
-    """A script beside its own `store.py` is told to rename that; so is `python -m kernix` in such a directory."""
+    """The hint for a script beside a `store.py` is to rename that, also for `python -m kernix` in such a directory."""
     path = environment.work / form
     path.parent.mkdir(exist_ok=True)
     path.write_text("")
@@ -137,8 +137,8 @@ def test_beside_the_script(environment: Environment, form: str, words: list[str]
     assert f"rename {renamed}, or run Python with -P" in ran.stderr
 
 
-def test_a_name_that_a_terminal_would_obey(environment: Environment, tmp_path: Path) -> None:
-    """The path of the other module reaches the terminal as text."""
+def test_escape_sequences_in_a_path(environment: Environment, tmp_path: Path) -> None:
+    """Control characters in the path of the other module are escaped."""
     other = tmp_path / "\x1b[31mred"
     other.mkdir()
     (other / "store.py").write_text("")

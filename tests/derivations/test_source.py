@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 def no_lock() -> Lock:
-    """Fail: no test here needs a lock."""
+    """Fail, since no test here needs a lock."""
     raise AssertionError
 
 
 def fixed_digest(it: Derivation) -> str:
-    """Return the digest that the derivation *it* is fixed to."""
+    """Return the fixed digest of the derivation *it*."""
     assert it.fixed is not None
     return it.fixed.digest
 
 
-def test_a_file_is_named_by_its_content(tmp_path: Path) -> None:
-    """A file's derivation is fixed to the tree digest that the file has now."""
+def test_a_file_is_identified_by_its_content(tmp_path: Path) -> None:
+    """The fixed hash of a file's derivation is its current tree digest."""
     file = tmp_path / "fix.patch"
     file.write_text("x")
     it = local_file(file)
@@ -41,13 +41,13 @@ def test_a_file_is_named_by_its_content(tmp_path: Path) -> None:
     assert ("fix.patch", str(file)) == (it.name, it.env["path"])
 
 
-def test_a_path_lies_beside_the_calling_file() -> None:
-    """A relative path is one beside the file that calls."""
+def test_paths_are_relative_to_the_calling_file() -> None:
+    """A relative path is relative to the directory of the calling file."""
     assert str(Path(__file__)) == local_file("test_source.py").env["path"]
 
 
-def test_a_context_may_read_in_its_own_way(tmp_path: Path) -> None:
-    """What a context says of a place is believed: it may know it from before."""
+def test_a_context_can_provide_contents(tmp_path: Path) -> None:
+    """The content that a context returns for a path is used: the context may have cached it."""
     content = Content(b"\1" * 32, 1, 1)
     asked = []
 
@@ -62,8 +62,8 @@ def test_a_context_may_read_in_its_own_way(tmp_path: Path) -> None:
     assert content_of(tmp_path).digest.hex() == fixed_digest(local_source(tmp_path))
 
 
-def test_where_a_file_lies_is_no_part_of_the_key(tmp_path: Path) -> None:
-    """The same file elsewhere is the same derivation; an edited one is another."""
+def test_the_path_is_not_part_of_the_key(tmp_path: Path) -> None:
+    """The same file elsewhere is the same derivation; an edited file is another."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x").write_text("same")
@@ -73,14 +73,14 @@ def test_where_a_file_lies_is_no_part_of_the_key(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_a_source(tmp_path: Path) -> None:
-    """A directory is read with all that is in it."""
+    """A directory is read with everything in it."""
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/x").write_text("1")
     assert Fixed("tree", content_of(tmp_path).digest.hex()) == local_source(tmp_path, name="linux").fixed
 
 
 def test_a_link_to_a_source_is_followed(tmp_path: Path) -> None:
-    """What the path leads to is the source, not the link."""
+    """The source is the target of a link, not the link."""
     (tmp_path / "x").write_text("1")
     (tmp_path / "link").symlink_to("x")
     assert (str(tmp_path / "x"), "link") == (
@@ -89,16 +89,16 @@ def test_a_link_to_a_source_is_followed(tmp_path: Path) -> None:
     )
 
 
-def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    """A missing path is named as a whole, with what relative ones are relative to."""
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    """The error shows the full path, and the hint says what relative paths are relative to."""
     with pytest.raises(NoSource) as caught:
         local_file(tmp_path / "no")
-    assert f"cannot read {tmp_path / 'no'}: there is no such file" == str(caught.value)
+    assert caught.value.path == tmp_path / "no"
     assert "the Python file that names it" in caught.value.hint
 
 
-def test_a_directory_is_no_file_and_a_file_no_directory(tmp_path: Path) -> None:
-    """Each kind has its function."""
+def test_files_and_directories_have_different_functions(tmp_path: Path) -> None:
+    """`local_file` rejects directories, and `local_source` rejects files."""
     (tmp_path / "x").touch()
     with pytest.raises(NoSource, match="it is a directory"):
         local_file(tmp_path)
@@ -107,18 +107,18 @@ def test_a_directory_is_no_file_and_a_file_no_directory(tmp_path: Path) -> None:
 
 
 def test_a_fifo_in_a_source_is_named(tmp_path: Path) -> None:
-    """What no store object may hold is refused when the definition is evaluated."""
+    """Files that a store object cannot contain are rejected when the definition is evaluated."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InvalidTree, match="pipe"):
         local_source(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["ü.config", "a b", "\udcff", "x" * 250, "配置"])
-def test_a_name_that_fits_is_offered(tmp_path: Path, name: str) -> None:
-    """Where a file's name cannot be a derivation's, the error offers one that can."""
+def test_a_valid_name_is_suggested(tmp_path: Path, name: str) -> None:
+    """If the name of a file cannot be that of a derivation, the error suggests a valid one."""
     file = tmp_path / "directory" / name
     file.parent.mkdir()
-    with contextlib.suppress(OSError):  # some file systems have no such names; none has names so long
+    with contextlib.suppress(OSError):  # some file systems do not allow such names; none allows such long ones
         file.touch()
     if not file.is_file():
         file = file.parent
@@ -131,7 +131,7 @@ def test_a_name_that_fits_is_offered(tmp_path: Path, name: str) -> None:
 
 
 def test_a_text_is_part_of_the_key() -> None:
-    """A text file is known by its name, text and executable bit."""
+    """A text file is identified by its name, text and executable bit."""
     keys = {
         text_file("a", "1").key,
         text_file("a", "2").key,

@@ -20,5 +20,5 @@ from derivations.suggest import suggestion
     ],
 )
 def test_suggestion(word: str, known: list[str], expected: str | None) -> None:
-    """The nearest known words are suggested, and nothing when none is near."""
+    """The closest known words are suggested, or nothing if none is close."""
     assert expected == suggestion(word, known)

@@ -13,7 +13,7 @@ from tests.fakes import fake_lock, fake_package
 
 
 def arm_lock() -> Lock:
-    """Return a lock that was made on an arm64 machine."""
+    """Return a lock made on an arm64 machine."""
     packages = {name: [fake_package(it, "arm64") for it in SETS[name].packages] for name in ("gcc", "gcc-x86-64")}
     return Lock(
         packages=[package for members in packages.values() for package in members],
@@ -49,8 +49,8 @@ def test_other_machines_build_too() -> None:
     assert gcc_toolchain(lock, "x86_64-linux").make_flags == ("ARCH=x86_64", "CROSS_COMPILE=x86_64-linux-gnu-")
 
 
-def test_a_compiler_can_be_of_several_machines() -> None:
-    """An x86_64 machine's own compiler makes kernels for i686, whose programs are still others; an arm64 machine's does not."""
+def test_a_native_compiler_for_another_machine() -> None:
+    """The native compiler of x86_64, unlike that of arm64, builds kernels for i686, but i686 has its own BusyBox."""
     lock = fake_lock()
     toolchain = gcc_toolchain(lock, "i686-linux")
     assert toolchain.root == root_file_system("gcc", lock).out
@@ -62,7 +62,7 @@ def test_a_compiler_can_be_of_several_machines() -> None:
 
 
 def test_clang() -> None:
-    """One Clang makes kernels for all machines; it is told which, and that LLVM's tools are meant."""
+    """One Clang builds kernels for all machines; make flags select the machine and LLVM's tools."""
     lock = fake_lock()
     native, cross = (clang_toolchain(lock, it) for it in ("x86_64-linux", "aarch64-linux"))
     assert native.root == cross.root == root_file_system("clang", lock).out
@@ -71,8 +71,8 @@ def test_clang() -> None:
     assert ("busybox", "busybox-aarch64") == (native.busybox_set, cross.busybox_set)
 
 
-def test_a_certain_clang() -> None:
-    """Of a certain version, Clang is called as if there were no other, which all versions of Linux understand."""
+def test_a_specific_version_of_clang() -> None:
+    """A specific version of Clang has the name `clang`, which works with all versions of Linux."""
     lock = fake_lock()
     toolchain = named_toolchain("clang-19", lock, "x86_64-linux")
     assert toolchain == clang_toolchain(lock, "x86_64-linux", "clang-19")
@@ -82,21 +82,21 @@ def test_a_certain_clang() -> None:
 
 @pytest.mark.parametrize("name", TOOLCHAINS)
 def test_toolchains_by_name(name: str) -> None:
-    """For every name there is a set, and with Clang no GCC is in it."""
+    """Every toolchain has a set, and only that of `gcc` contains GCC."""
     root = named_toolchain(name, fake_lock(), "x86_64-linux").root
     assert f"{name}-root" == root.derivation.name
     assert ("gcc" in SETS[name].packages) is (name == "gcc")
 
 
 def test_unknown_toolchain() -> None:
-    """A name that there is not is an error that names one like it."""
+    """The error for an unknown toolchain suggests a similar one."""
     with pytest.raises(UnknownToolchain) as caught:
         named_toolchain("clang19", fake_lock(), "x86_64-linux")
     assert "`clang-19`" in caught.value.hint
 
 
 def test_set_is_not_pinned() -> None:
-    """A lock without the cross compiler says which set it lacks."""
+    """The error for a lock without the compiler names the missing set."""
     with pytest.raises(MissingSet) as caught:
         gcc_toolchain(fake_lock(["gcc", "qemu"]), "aarch64-linux")
     assert caught.value.name == "gcc-aarch64"
@@ -107,7 +107,7 @@ def test_set_is_not_pinned() -> None:
 
 @pytest.mark.parametrize("name", MACHINES)
 def test_every_system_has_its_sets(name: str) -> None:
-    """For each system there are sets with its compiler, its BusyBox and its emulator."""
+    """Each system has sets with its compiler, its BusyBox and its emulator."""
     it = MACHINES[name]
     assert {f"gcc-{it.set_name}", f"busybox-{it.set_name}", it.qemu_set} <= set(SETS)
     assert SETS[f"busybox-{it.set_name}"].architecture == it.debian
@@ -115,7 +115,7 @@ def test_every_system_has_its_sets(name: str) -> None:
 
 
 def test_unknown_system() -> None:
-    """A system that there is not is an error that names one like it."""
+    """The error for an unknown system suggests a similar one."""
     with pytest.raises(UnknownSystem) as caught:
         machine("x86-64-linux")
     assert caught.value.name == "x86-64-linux"

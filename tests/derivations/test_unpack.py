@@ -12,13 +12,13 @@ from derivations.unpack import ARCHIVE, is_archive, unpack, without_suffixes
 SOURCE = fetch_url("https://example.org/linux-6.1.tar.xz", sha256="0" * 64)
 
 
-def test_a_tree_is_called_as_its_archive() -> None:
-    """The name is the archive's without what says that it is one."""
+def test_a_tree_has_the_name_of_its_archive() -> None:
+    """The name is that of the archive without suffixes."""
     assert unpack(SOURCE).name == "linux-6.1"
 
 
 def test_a_member_gives_its_name() -> None:
-    """An archive within a tree gives the name."""
+    """For an archive inside a tree, the name is that of the archive."""
     it = unpack(SOURCE, member="usr/src/linux-source-6.12.tar.xz")
     assert (it.name, it.env["member"]) == ("linux-source-6.12", "usr/src/linux-source-6.12.tar.xz")
 
@@ -40,13 +40,13 @@ def test_the_archive_is_mounted() -> None:
         pytest.param(".tar", ".tar", id="nothing-else"),
     ],
 )
-def test_suffixes_are_left_out(name: str, bare: str) -> None:
-    """Suffixes of archives are left out, version numbers are not."""
+def test_suffixes_are_removed(name: str, bare: str) -> None:
+    """Suffixes of archives are removed, version numbers are not."""
     assert (bare, bare != name) == (without_suffixes(name), is_archive(name))
 
 
 @pytest.mark.parametrize("given", ["x.tar", 3, None, [SOURCE]], ids=repr)
-def test_what_is_no_archive(given: object) -> None:
-    """A file's name, a number or a list is said to be none."""
+def test_invalid_archives(given: object) -> None:
+    """A file's name, a number or a list is rejected."""
     with pytest.raises(InvalidDerivation, match="such as local_file"):
         unpack(given)  # type: ignore[arg-type]

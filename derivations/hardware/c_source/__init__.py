@@ -1,6 +1,6 @@
-"""What a driver's C source says about the hardware that it drives.
+"""The hardware that a driver drives, read from its C source.
 
     a source ──headers──▶ its macros ──preprocessor──▶ tokens ──device_table──▶ entries ──buses──▶ module aliases
 
-`source` takes a file through all of these. Nothing here knows a machine or a configuration.
+`source` runs a file through all of these steps. Nothing here depends on a machine or a configuration.
 """

@@ -1,7 +1,7 @@
-"""The kinds of device tables: the fields of an entry, and the patterns that `modules.alias` has of it.
+"""The kinds of device tables: the fields of an entry, and its patterns in `modules.alias`.
 
 The patterns are those of `scripts/mod/file2alias.c`, the fields those of `include/linux/mod_devicetable.h`, in
-their order. A range of a USB device's revision is read as any revision: more may match than modpost would let.
+order. A range of a USB device's revisions is read as any revision, so more may match than with modpost.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ ANY32 = 0xFFFFFFFF
 
 
 def _hex(value: int | None, digits: int) -> str:
-    """Return *value* as so many *digits*, `*` for none."""
+    """Return *value* with that many *digits*, `*` for None."""
     return "*" if value is None else f"{value & ((1 << 4 * digits) - 1):0{digits}X}"
 
 
 def _any(value: int, anything: int) -> int | None:
-    """Return *value*, None if it is the one that stands for any."""
+    """Return *value*, None if it is the wildcard *anything*."""
     return None if value & anything == anything else value
 
 
@@ -37,13 +37,13 @@ def _pci(it: Fields) -> Iterator[str]:
     parts = [
         ("v", vendor), ("d", device), ("sv", it.number("subvendor")), ("sd", it.number("subdevice")),
     ]  # fmt: skip
-    # A mask that covers a part of a byte cannot be said in a pattern; modpost refuses it.
+    # A pattern cannot express a mask that covers part of a byte; modpost rejects it.
     classes = [
         (name, (cls >> shift) & 0xFF if (~mask >> shift) & 0xFF == 0 else None)
         for name, shift in (("bc", 16), ("sc", 8), ("i", 0))
     ]
     ids = "".join(f"{name}{_hex(_any(value, ANY32), 8)}" for name, value in parts)
-    # `override_only` devices are taken by drivers that were told to (PCI_ID_F_VFIO_DRIVER_OVERRIDE).
+    # `override_only` devices are bound only with a driver override (PCI_ID_F_VFIO_DRIVER_OVERRIDE).
     prefix = "vfio_pci:" if it.number("override_only") else "pci:"
     yield _closed(prefix + ids + "".join(f"{name}{_hex(value, 2)}" for name, value in classes))
 
@@ -149,11 +149,11 @@ def _x86cpu(it: Fields) -> Iterator[str]:
 
 _GUID = 16
 _IN_ORDER = (3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15)
-"""The bytes of a GUID, of which the first three fields lie in memory with their lowest byte first, as it is written."""
+"""The bytes of a GUID in the order of its text; in memory, its first three fields have their lowest byte first."""
 
 
 def _bytes(it: Fields, field: str) -> list[int]:
-    """Return the bytes in *field* of *it* if they are those of a GUID, else none."""
+    """Return the bytes in *field* of *it* if they are a GUID, or else an empty list."""
     values = [value & 0xFF for value in it.numbers(field)]
     return values if len(values) == _GUID else []
 
@@ -223,7 +223,7 @@ def _dmi(it: Fields) -> Iterator[str]:
     asked = {"".join(match["slot"]): string(match.get("substr", [])) for match in matches if "slot" in match}
     parts = [(prefix, text) for slot, prefix in _DMI.items() if (text := asked.get(slot)) is not None]
     if parts:
-        # A modalias has neither spaces nor colons in its values.
+        # The values in a modalias contain neither spaces nor colons.
         shown = ((prefix, "".join(c for c in text if " " < c <= "~" and c != ":")) for prefix, text in parts)
         yield "dmi*" + "".join(f":{prefix}*{text}*" for prefix, text in shown) + ":"
 
@@ -265,7 +265,7 @@ def _thunderbolt(it: Fields) -> Iterator[str]:
 
 
 def _closed(pattern: str) -> str:
-    """Return *pattern* with the one `*` at its end that lets newer fields follow."""
+    """Return *pattern* with a single `*` at its end, which allows for newer fields."""
     return pattern if pattern.endswith("*") else f"{pattern}*"
 
 
@@ -308,4 +308,4 @@ BUSES: dict[str, Bus] = {
     "wmi": Bus(("guid_string",), _named_alias("wmi:", "guid_string", "*")),
     "x86cpu": Bus(("vendor", "family", "model", "steppings", "feature"), _x86cpu),
 }  # fmt: skip
-"""The kinds of `MODULE_DEVICE_TABLE` that are read, by their first argument."""
+"""The supported kinds of `MODULE_DEVICE_TABLE`, by their first argument."""

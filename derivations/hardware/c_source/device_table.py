@@ -1,4 +1,4 @@
-"""Device tables of drivers, read from the source: entries by fields, designated or in order, and by macros."""
+"""Device tables of drivers, read from the source: entries with designated or positional fields, and macros."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 Entry: TypeAlias = dict[str, "Tokens"]
 
 _MOST = 4_000_000
-"""Characters of macros that one table may be made of: the largest of the kernel's tables take some hundred thousand."""
+"""The limit for the characters of macros in one table: the largest of the kernel's tables need some hundred thousand."""
 
 
 class NotConstant(Exception):
-    """A field of a table is neither number nor text to us."""
+    """A field of a table cannot be read as a number or a string."""
 
 
 @attrs.frozen
 class Bus:
-    """A kind of table: its fields in their order, and the patterns of an entry."""
+    """A kind of table: its fields in order, and the patterns of an entry."""
 
     fields: tuple[str, ...]
     patterns: Callable[[Fields], Iterable[str]]
@@ -35,7 +35,7 @@ class Bus:
 
 @attrs.frozen
 class Fields:
-    """One entry of a table: numbers and texts by the name of the field."""
+    """One entry of a table: numbers and strings by the name of the field."""
 
     entry: Entry
     find: Find
@@ -44,7 +44,7 @@ class Fields:
         """Return the number in field *name*.
 
         Raises:
-            NotConstant: there is something else.
+            NotConstant: the field cannot be read.
         """
         if name not in self.entry:
             return default
@@ -53,10 +53,10 @@ class Fields:
         return value
 
     def text(self, name: str) -> str:
-        """Return the text in field *name*, an empty one if it is not given.
+        """Return the string in field *name*, empty if the field is not given.
 
         Raises:
-            NotConstant: there is something else.
+            NotConstant: the field cannot be read.
         """
         if name not in self.entry:
             return ""
@@ -70,19 +70,19 @@ class Fields:
         return value
 
     def numbers(self, name: str) -> list[int]:
-        """Return all numbers in field *name*, whatever brackets they stand in."""
+        """Return all numbers in field *name*, ignoring brackets."""
         given = [it for it in self.tokens(name) if it not in {"{", "}"}]
         values = [number(part) for part in split(_without_cast(_unwrapped(given))) if part]
         return [it for it in values if it is not None]
 
     def tokens(self, name: str) -> Tokens:
-        """Return what stands in field *name*, with its macros replaced."""
+        """Return the tokens in field *name*, with macros expanded."""
         return expand(self.entry.get(name, []), self.find)
 
 
 @attrs.define
 class _Counted:
-    """Finds macros, up to `_MOST` characters of them: a table of macros that double at every step has no end."""
+    """Find macros, up to `_MOST` characters of them: macros that double at every step would never end."""
 
     find: Find
     left: int = _MOST
@@ -94,7 +94,7 @@ class _Counted:
 
 
 def patterns(table: Tokens, bus: Bus, find: Find) -> Iterator[str | None]:
-    """Yield the pattern of each entry of *table*, what stands between its brackets; None for one that cannot be read."""
+    """Yield the pattern of each entry of *table*, given without its brackets; None for an entry that cannot be read."""
     find = _Counted(find)
     for element in split(table):
         for entry in _entries(element, find):
@@ -108,7 +108,7 @@ def patterns(table: Tokens, bus: Bus, find: Find) -> Iterator[str | None]:
 
 
 def _entries(element: Tokens, find: Find) -> Iterator[Tokens | None]:
-    """Yield the entries that *element* of a table stands for: itself, or those that a macro makes; None if nobody knows it."""
+    """Yield the entries of *element* of a table: itself, or those of its macro; None if the macro is unknown."""
     if element[:1] == ["["] and "=" in element:  # `[INDEX] = { … }`
         element = element[element.index("=") + 1 :]
     if element[:1] == ["{"]:
@@ -121,7 +121,7 @@ def _entries(element: Tokens, find: Find) -> Iterator[Tokens | None]:
 
 
 def _named(entry: Tokens, fields: tuple[str, ...], find: Find) -> Entry:
-    """Return the fields of *entry* by name: designated ones, and others in their order."""
+    """Return the fields of *entry* by name, both designated and positional ones."""
     found: Entry = {}
     place = 0
     pending = split(entry)[::-1]
@@ -140,20 +140,20 @@ def _named(entry: Tokens, fields: tuple[str, ...], find: Find) -> Entry:
 
 
 def _may_be_several(given: Tokens) -> bool:
-    """Return whether *given* is the use of a macro alone, which may stand for several fields."""
+    """Return whether *given* is only the use of a macro, which may expand to several fields."""
     if not given or not (given[0][0].isalpha() or given[0][0] == "_"):
         return False
     return len(given) == 1 or (given[1] == "(" and closing(given, 1) == len(given) - 1)
 
 
 def designated(given: Tokens) -> Entry:
-    """Return the fields of *given*, a structure in its braces, that are given by name."""
+    """Return the designated fields of *given*, a structure with its braces."""
     parts = split(given[1:-1] if given[:1] == ["{"] else given)
     return {it[1]: it[it.index("=") + 1 :] for it in parts if it[:1] == ["."] and "=" in it}
 
 
 def _without_cast(given: Tokens) -> Tokens:
-    """Return *given* without the type in brackets that it may begin with, as `GUID_INIT` does."""
+    """Return *given* without a leading cast, as in `GUID_INIT`."""
     return given[3:] if given[:1] == ["("] and given[2:3] == [")"] and given[1].isidentifier() else given
 
 

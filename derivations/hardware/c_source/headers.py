@@ -1,4 +1,4 @@
-"""Where the macros of a C source come from: itself, and the headers it includes."""
+"""The macros that a C source sees: its own, and those of the headers it includes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 _INCLUDE = re.compile(r'#[ \t]*include[ \t]*(["<])([^">\n]+)[">]')
 _MAX_DEPTH = 4
 _MAX_SIZE = 256 * 1024
-"""Larger headers are lists of a chip's registers."""
+"""In bytes; larger headers are lists of a chip's registers."""
 _TABLES = "include/linux/mod_devicetable.h"
 _PIECES = "device-id/"
-"""Where the headers are that the one of the tables includes, and is nothing but, since 7.2."""
+"""The directory of the headers that `_TABLES` includes; since 7.2, it consists only of these."""
 
 _ALWAYS = (
     _TABLES,
@@ -59,14 +59,14 @@ _ALWAYS = (
     "arch/x86/include/asm/cpu_device_id.h",
     "arch/x86/include/asm/intel-family.h",
 )
-"""Headers of the tables themselves, looked at before others: nearly every name is in one of them."""
+"""Headers that the tables themselves need, searched first: nearly every name is in one of them."""
 
 
 _PLAIN = {
     "BIT": Macro(("n",), "(1 << (n))"),
     "GENMASK": Macro(("h", "l"), "((1 << ((h) + 1)) - (1 << (l)))"),
 }
-"""Macros that the kernel defines by means of the compiler."""
+"""Macros that the kernel defines with features of the compiler."""
 
 
 @attrs.frozen
@@ -84,12 +84,12 @@ class Headers:
     _headers: dict[str, _Header | None] = attrs.field(factory=dict, init=False)
 
     def find(self, path: str, text: str, places: Iterable[str]) -> Find:
-        """Return what finds the macros that the source at *path* sees.
+        """Return a function that finds the macros visible to the source at *path*.
 
         Args:
-            path: Where the source is in the tree.
+            path: The path of the source in the tree.
             text: The source, without comments.
-            places: Where it also looks for headers.
+            places: Further directories with headers.
         """
         general = ("include", f"arch/{self.srcarch}/include", "include/uapi", f"arch/{self.srcarch}/include/uapi")
         return _Scope(self, path, text, (*places, *general)).find
@@ -112,12 +112,12 @@ class Headers:
 
 
 def includes(text: str) -> tuple[tuple[str, str], ...]:
-    """Return what *text* includes: the bracket or quotation mark, and the name."""
+    """Return the includes in *text*: the bracket or quotation mark, and the name."""
     return tuple((it[1], it[2]) for it in _INCLUDE.finditer(text))
 
 
 class _Scope:
-    """The macros that one source sees; a header is looked at when no nearer place has the name."""
+    """The macros that one source sees; a header is searched if no nearer place defines the name."""
 
     def __init__(self, headers: Headers, path: str, text: str, places: tuple[str, ...]) -> None:
         self._headers = headers
@@ -131,7 +131,7 @@ class _Scope:
     def find(self, name: str) -> Macro | None:
         """Return the macro *name*, None if there is none."""
         if name not in self._known:
-            # A name in lower case is a variable, a type or a function nearly always; `__stringify` and its like are not.
+            # A name in lower case is nearly always a variable, a type or a function; `__stringify` and the like are not.
             self._known[name] = (
                 definition(name, self._loaded[0])
                 if name.islower() and not name.startswith("__")
@@ -159,7 +159,7 @@ class _Scope:
         for mark, name in included:
             if depth >= _MAX_DEPTH and not name.startswith("uapi/"):
                 continue
-            # What a subsystem's general headers include in turn are not the names of devices.
+            # Headers included by a subsystem's general headers do not define names of devices.
             general = mark == "<" and name.startswith(("linux/", "asm/", "net/", "uapi/"))
             if general and depth and not name.startswith("uapi/"):
                 continue

@@ -1,12 +1,12 @@
-"""As much of the C preprocessor as the device tables of drivers need.
+"""The part of the C preprocessor that the device tables of drivers need.
 
-Macros with and without parameters, `#`, `##`, variable arguments, integer expressions, strings
-that stand side by side (ISO/IEC 9899:2018, 6.4, 6.6, 6.10.3). No condition is evaluated: both
-branches of an `#if` are read, since a table is to name what any configuration could drive.
+Macros with and without parameters, `#`, `##`, variable arguments, integer expressions, adjacent
+strings (ISO/IEC 9899:2018, 6.4, 6.6, 6.10.3). Conditions are not evaluated: both
+branches of an `#if` are read, because a table should cover everything that any configuration could drive.
 
-pcpp, a whole preprocessor, is not used: it decides conditions, and where it is told to leave them open it reads everything
-that a driver includes: 17 s for `drivers/ata/ahci.c` of Linux 6.12, whose tables take 0.03 s here, because only the
-macros that they name are looked up.
+pcpp, a complete preprocessor, is not used: it evaluates conditions, and if configured to leave them open, it reads
+everything that a driver includes: 17 s for `drivers/ata/ahci.c` of Linux 6.12, whose tables take 0.03 s here, because
+only the macros that they name are looked up.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _DEFINE = re.compile(r"#[ \t]*define[ \t]+\Z")
 _DEFINED = re.compile(r"(?!\w)(?:\(([^)]*)\))?[ \t]*((?:[^\n]*\\\n)*[^\n]*)")
 _BEFORE = 40
 _MOST = 200_000
-"""How many tokens of macros one expression may be made of: the tables of the largest drivers have some thousand."""
+"""The limit for the tokens of macros in one expression: the tables of the largest drivers have some thousand."""
 
 _DEEPEST = 60
-"""How many operands of an expression may be in each other."""
+"""The limit for nested operands in an expression."""
 
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]{1,40}|[1-9][0-9]{0,40}|0[0-7]{0,40})[uUlL]*")
 _OCTAL = re.compile(r"0[0-7]+")
@@ -69,7 +69,7 @@ _WORD = (1 << 64) - 1
 
 @attrs.frozen
 class Macro:
-    """What a name stands for; *parameters* is None for one that takes none."""
+    """The definition of a name; *parameters* is None for a macro without parentheses."""
 
     parameters: tuple[str, ...] | None
     body: str
@@ -89,18 +89,18 @@ def tokens(text: str) -> Tokens:
 
 
 def without_comments(text: str) -> str:
-    """Return *text* without its comments; that a string may hold what begins one is not looked at."""
+    """Return *text* without block comments; a `/*` inside a string also counts as a comment."""
     first, *others = text.split("/*")
     return "".join([first, *(f" {it.partition('*/')[2]}" for it in others)])
 
 
 def without_line_comments(text: str) -> str:
-    """Return *text* without the comments that end with their line."""
+    """Return *text* without line comments."""
     return _LINE_COMMENT.sub("", text) if "//" in text else text
 
 
 def definition(name: str, text: str) -> Macro | None:
-    """Return the macro *name* as *text* defines it, None if it does not; of several the first that is not empty."""
+    """Return the macro *name* defined in *text*, None if there is none; of several, the first that is not empty."""
     found = None
     place = text.find(name)
     while place >= 0 and (found is None or not found.body):
@@ -114,19 +114,19 @@ def definition(name: str, text: str) -> Macro | None:
 
 
 def expand(given: Sequence[str], find: Find) -> Tokens:
-    """Return *given* with every macro that *find* knows replaced by what it stands for, up to `_MOST` of them."""
+    """Return *given* with every macro that *find* knows expanded, up to `_MOST` tokens."""
     return _Expansion(find).expand(given, frozenset(), 0)
 
 
 @attrs.define
 class _Expansion:
-    """Replaces macros; of those that double at every step there is no end, so the steps are counted."""
+    """Expand macros, counting tokens: macros that double at every step would never end."""
 
     find: Find
     left: int = _MOST
 
     def expand(self, given: Sequence[str], hidden: frozenset[str], depth: int) -> Tokens:
-        """Return *given* with every macro replaced; those *hidden* stay."""
+        """Return *given* with every macro expanded except those *hidden*."""
         out: Tokens = []
         place = 0
         while place < len(given):
@@ -150,13 +150,13 @@ class _Expansion:
 
 
 def call_arguments(given: Sequence[str], place: int) -> tuple[list[Tokens], int]:
-    """Return the arguments in the brackets that open at *place*, and where it goes on behind them."""
+    """Return the arguments in the brackets that open at *place*, and the place after them."""
     end = closing(given, place)
     return split(given[place + 1 : end]), end + 1
 
 
 def closing(given: Sequence[str], place: int) -> int:
-    """Return where the bracket at *place* closes."""
+    """Return the place where the bracket at *place* closes."""
     depth = 0
     for index in range(place, len(given)):
         depth += (given[index] in "({[") - (given[index] in ")}]")
@@ -224,7 +224,7 @@ def _bound(parameters: tuple[str, ...], arguments: list[Tokens]) -> Mapping[str,
 
 
 def string(given: Sequence[str]) -> str | None:
-    """Return the text that *given*, strings side by side, is; None if it is something else."""
+    """Return the value of *given*, adjacent strings; None if it is something else."""
     inner = [token for token in given if token not in {"(", ")"}]
     if not inner or not all(token[0] == '"' for token in inner):
         return None
@@ -260,7 +260,7 @@ _BINARY: dict[str, tuple[int, Callable[[int, int], int]]] = {
     "/": (10, lambda a, b: a // b if b else 0),
     "%": (10, lambda a, b: a % b if b else 0),
 }
-"""How tight each operator binds, and what it does."""
+"""The precedence of each operator, and its function."""
 
 _UNARY: dict[str, Callable[[int], int]] = {
     "~": lambda a: ~a,
@@ -272,7 +272,7 @@ _UNARY: dict[str, Callable[[int], int]] = {
 
 @attrs.define
 class _Expression:
-    """A parser of C's integer expressions, by precedence; None all the way up is what it cannot read."""
+    """A precedence-climbing parser of C's integer expressions; None means that it cannot read one."""
 
     given: Tokens
     place: int = 0

@@ -1,4 +1,4 @@
-"""What one C source says about the hardware that it drives: tables, drivers' names, aliases, firmware."""
+"""Facts in one C source about the hardware it drives: tables, names of drivers, aliases, firmware."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 MODULE_NAME = "KBUILD_MODNAME"
-"""Stands in a driver's name for what the module is called."""
+"""The placeholder for the module's name in the name of a driver."""
 
 _WORTH = (b"MODULE_DEVICE_TABLE", b"MODULE_ALIAS", b"MODULE_FIRMWARE", b"MODULE_SOFTDEP", b'.c"\n')
 _REGISTERS = re.compile(rb"_driver \w+ *(?:__\w+ *)?= *\{")
@@ -53,14 +53,14 @@ _ANYTHING = re.compile(r"\w*:?(?:v\*d\*sv\*sd\*bc\*sc\*i\*|\*)")
 
 @attrs.frozen(kw_only=True)
 class CSource:
-    """What a source says.
+    """The facts in a source.
 
     Attributes:
-        aliases: Patterns of the devices that it drives, and other names it goes by.
-        drivers: The drivers that it registers: what kind each is, and its name.
-        firmware: The files that it may ask for.
-        softdeps: The modules that it wants loaded with it, as `MODULE_SOFTDEP` writes them.
-        unreadable: How many entries of its tables were not understood.
+        aliases: Patterns of the devices that it drives, and its other aliases.
+        drivers: The drivers that it registers: the kind and the name of each.
+        firmware: The files that it may load.
+        softdeps: The modules to load with it, in the format of `MODULE_SOFTDEP`.
+        unreadable: The number of entries in its tables that could not be read.
     """
 
     aliases: tuple[str, ...] = ()
@@ -71,19 +71,19 @@ class CSource:
 
 
 def is_worth_reading(data: bytes) -> bool:
-    """Return whether the C source *data* says anything about hardware: a quick look at the bytes."""
-    # Looking for plain words is ten times as fast as for any of them with an expression.
+    """Return whether the C source *data* may contain facts about hardware: a quick search in the bytes."""
+    # Searching for plain words is ten times as fast as one regular expression for all of them.
     return any(word in data for word in _WORTH) or (b"_driver " in data and _REGISTERS.search(data) is not None)
 
 
 def read_source(path: str, text: str, headers: Headers, places: Iterable[str] = ()) -> CSource:
-    """Return what the C source *text* at *path* says.
+    """Return the facts in the C source *text* at *path*.
 
     Args:
-        path: Where it lies in the tree.
+        path: Its path in the tree.
         text: The source.
         headers: The tree's headers.
-        places: Where the source looks for headers beside the usual places.
+        places: Directories with headers besides the usual ones.
     """
     plain = without_comments("\n".join([text, *_included_sources(path, text, headers.read)]))
     find = headers.find(path, plain, places)
@@ -101,7 +101,7 @@ def read_source(path: str, text: str, headers: Headers, places: Iterable[str] = 
 
 
 def _table_patterns(path: str, text: str, drivers: Iterable[str], find: Find, read: Read) -> Iterator[str | None]:
-    """Yield the patterns of the tables that the module exports, and of those that its *drivers* use."""
+    """Yield the patterns of the tables that the module exports or its *drivers* use."""
     kinds = {name: kind for kind, name in _TABLE.findall(text)}
     for body in drivers:
         kinds = {name: "" for _, name in _USED.findall(body)} | kinds
@@ -112,7 +112,7 @@ def _table_patterns(path: str, text: str, drivers: Iterable[str], find: Find, re
 
 
 def _tables(path: str, text: str, kinds: Mapping[str, str], read: Read) -> Iterator[tuple[str, str, str]]:
-    """Yield the kind, the structure and the body of each table that *kinds* has by name; a few lie in a header."""
+    """Yield the kind, the structure and the body of each table named in *kinds*; a few are in a header."""
     missing = dict(kinds)
     texts = [text, *(_local_headers(path, text, read) if kinds else ())]
     for each in texts:
@@ -132,14 +132,14 @@ def _local_headers(path: str, text: str, read: Read) -> Iterator[str]:
 
 
 def _included_sources(path: str, text: str, read: Read) -> Iterator[str]:
-    """Yield the sources that *text* includes to be one with them, as `uhci-hcd.c` does."""
+    """Yield the C sources that *text* includes, as `uhci-hcd.c` does."""
     for mark, name in includes(text):
         if mark == '"' and name.endswith(".c"):
             yield read(posixpath.join(posixpath.dirname(path), name)) or ""
 
 
 def _with_includes(path: str, body: str, read: Read) -> str:
-    """Return *body* without directives, but with the files that it includes between its brackets."""
+    """Return *body* without directives, but with the contents of the files that it includes."""
 
     def included(line: re.Match[str]) -> str:
         if (match := _INCLUDED.match(line[1])) is None:
@@ -151,7 +151,7 @@ def _with_includes(path: str, body: str, read: Read) -> str:
 
 
 def _braced(text: str, start: int) -> str:
-    """Return what stands between the brace at *start* and the one that closes it."""
+    """Return the text between the brace at *start* and its closing brace."""
     depth = 0
     for match in re.compile(r'"(?:\\.|[^"\\\n])*"|[{}]').finditer(text, start):
         depth += (match[0] == "{") - (match[0] == "}")
@@ -161,7 +161,7 @@ def _braced(text: str, start: int) -> str:
 
 
 def _registered(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each driver's structure: the bus in its name, and what stands between its braces."""
+    """Yield the structure of each driver: the bus in its type, and the text between its braces."""
     for match in _DRIVER.finditer(text):
         structure = _STRUCTURE.search(text, max(0, match.start() - _BEFORE), match.start())
         if structure is not None:
@@ -176,7 +176,7 @@ def _drivers(registered: Iterable[tuple[str, str]], text: str, find: Find) -> It
 
 
 def _name(written: str, text: str, find: Find) -> str | None:
-    """Return the name *written* as a string, by macros, or as a variable of the file."""
+    """Return the name *written* as a string, with macros, or as a variable of the file."""
 
     def modname(name: str) -> Macro | None:
         return None if name == MODULE_NAME else find(name)
@@ -192,9 +192,9 @@ def _name(written: str, text: str, find: Find) -> str | None:
 
 
 def _facts(text: str, find: Find) -> dict[str, list[str]]:
-    """Return what the module says of itself, by the macro that says it; macros that are made of these count as well."""
+    """Return the module's statements, by their macro, including macros that wrap these."""
     found: dict[str, list[str]] = {name: [] for name in _FACTS}
-    # What wraps MODULE_FIRMWARE is a macro of the file itself; others at the begin of a line are of no interest.
+    # Wrappers of MODULE_FIRMWARE are defined in the file itself; other macros at the start of a line do not matter.
     wrapped = text if "MODULE_FIRMWARE" in text else ""
 
     def kept(name: str) -> Macro | None:
@@ -204,13 +204,13 @@ def _facts(text: str, find: Find) -> dict[str, list[str]]:
         name = match[1]
         if not name.startswith(_FACTS) and definition(name, wrapped) is None:
             continue
-        for fact, value in _told(expand(_call(text, match.start(1)), kept)):
+        for fact, value in _statements(expand(_call(text, match.start(1)), kept)):
             found[fact].append(value)
     return found
 
 
 def _call(text: str, start: int) -> Tokens:
-    """Return the tokens of the call that begins at *start*."""
+    """Return the tokens of the call at *start*."""
     size = 400
     while True:
         given = tokens(text[start : start + size])
@@ -220,7 +220,7 @@ def _call(text: str, start: int) -> Tokens:
         size *= 4
 
 
-def _told(given: Tokens) -> Iterator[tuple[str, str]]:
+def _statements(given: Tokens) -> Iterator[tuple[str, str]]:
     for place, token in enumerate(given):
         if token in _FACTS and given[place + 1 : place + 2] == ["("]:
             value = string(given[place + 1 : closing(given, place + 1)])

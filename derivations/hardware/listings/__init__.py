@@ -1,5 +1,5 @@
 """Listings of hardware, as people paste them: text in, facts about devices out.
 
-`listing` recognises by its lines which program wrote each part of a text and hands it to the reader of
-that form: `lspci`, `lsusb`, `kernel_log`, `reports`. `modalias` writes what they found as the kernel would.
+`listing` recognises from its lines which program wrote each part of a text, and passes the part to the reader of
+that form: `lspci`, `lsusb`, `kernel_log`, `reports`, `lshw`. `modalias` formats the results as the kernel would.
 """

@@ -1,4 +1,4 @@
-"""What the kernel's log says of a machine: ids of devices, their drivers, and the firmware that was asked for.
+"""Facts in the kernel's log: ids of devices, their drivers, and requested firmware.
 
     pci 0000:00:02.0: [8086:5916] type 00 class 0x030000              drivers/pci/probe.c, pci_setup_device
     e1000e 0000:00:19.0 eth0: …                                       a driver's name before the device
@@ -8,7 +8,7 @@
     hid-generic 0003:413C:2107.0001: input,hidraw0: USB HID …         drivers/hid/hid-core.c, hid_connect
     r8169 0000:02:00.0: Direct firmware load for rtl_nic/x.fw failed  drivers/base/firmware_loader/main.c
 
-Lines come as `dmesg`, with or without times, journald and syslog print them.
+The lines may be in the format of `dmesg`, with or without times, of journald, or of syslog.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ _FILE = re.compile(
 _ABOUT_FIRMWARE = ("irmware", ".ucode", "oading ")
 _ROOT = "/lib/firmware/"
 _IWLWIFI = "iwlwifi"
-"""The driver of which the log names a file without `iwlwifi-`, as drivers/net/wireless/intel/iwlwifi/iwl-drv.c does."""
+"""The driver that logs the name of a file without `iwlwifi-` (drivers/net/wireless/intel/iwlwifi/iwl-drv.c)."""
 _ON_USB = "0003"
 _NOT_DRIVERS = frozenset({"pci", "hid", "usb", "hub", "pci_bus"})
 
 
 def firmware_in(line: str) -> list[str]:
-    """Return the firmware files that *line* of a log speaks of."""
+    """Return the firmware files that *line* of a log mentions."""
     if not any(word in line for word in _ABOUT_FIRMWARE):
         return []
     asked = [match[1].rstrip(":,()") for match in _FIRMWARE.finditer(line)]
@@ -64,7 +64,7 @@ def firmware_in(line: str) -> list[str]:
 
 
 def _driven(place: str, driver: str) -> Fact:
-    """Return that *driver* drives the device in *place*, of which nothing else is known."""
+    """Return the fact that *driver* drives the device in *place*, about which nothing else is known."""
     if re.fullmatch(SLOT, place):
         return Fact(FactKind.DEVICE, f"pci:slot:{place}", f"pci {driver}", place)
     return Fact(FactKind.DEVICE, f"usb:driver:{driver}", f"usb {driver}", f"USB driver {driver}")
@@ -72,23 +72,23 @@ def _driven(place: str, driver: str) -> Fact:
 
 @attrs.define
 class KernelLog:
-    """Reads lines of the kernel's log."""
+    """A reader of the kernel's log."""
 
     pci: dict[str, tuple[str, str]] = attrs.field(factory=dict)
     """Modalias and label of each PCI device, by its slot."""
     usb: dict[str, tuple[str, str]] = attrs.field(factory=dict)
     bound: dict[str, dict[str, None]] = attrs.field(factory=dict)
-    """The drivers of each of these."""
+    """The drivers of each device, by its slot or USB path."""
     others: dict[Fact, None] = attrs.field(factory=dict)
 
     def facts(self) -> list[Fact]:
-        """Return what the lines say."""
+        """Return the facts in the lines."""
         found = dict(self.others)
         for bus, devices in (("pci", self.pci), ("usb", self.usb)):
             for place, (modalias, label) in devices.items():
                 for driver in self.bound.get(place, {"": None}):
                     found[Fact(FactKind.DEVICE, modalias, f"{bus} {driver}" if driver else "", label)] = None
-        # Of a log that somebody has searched, the line with the ids is often not there.
+        # In the output of a search in a log, the line with the ids is often missing.
         found |= dict.fromkeys(
             _driven(place, driver)
             for place, drivers in self.bound.items()
@@ -97,14 +97,14 @@ class KernelLog:
         )
         return list(found)
 
-    def line(self, line: str, *, follows: bool) -> bool:  # noqa: ARG002 -- what every form is given
-        """Take *line*, and return whether it is one of a log; whether it *follows* one does not matter."""
+    def line(self, line: str, *, follows: bool) -> bool:  # noqa: ARG002 -- the signature of every form
+        """Read *line*, and return whether it is from a log; whether it *follows* such a line does not matter."""
         head = _HEAD.match(line)
-        told = self._read(line[head.end() :] if head else line)
-        return head is not None or told
+        has_facts = self._read(line[head.end() :] if head else line)
+        return head is not None or has_facts
 
     def _read(self, text: str) -> bool:
-        """Return whether something of the machine is in the message *text*."""
+        """Read the message *text*, and return whether it contains facts about the machine."""
         files = firmware_in(text)
         self.others |= dict.fromkeys(Fact(FactKind.FIRMWARE, it) for it in files)
         if match := _PCI.fullmatch(text):

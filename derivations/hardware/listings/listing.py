@@ -1,16 +1,16 @@
-"""Listings of hardware that a person has: which programs wrote them is seen by their lines.
+"""Listings of hardware from any supported program, which is recognised from the lines.
 
-    lspci                       of pciutils and BusyBox: `derivations.hardware.listings.lspci`
+    lspci                       from pciutils and BusyBox: `derivations.hardware.listings.lspci`
     lsusb, usb-devices          `derivations.hardware.listings.lsusb`
     dmesg, journalctl -k        `derivations.hardware.listings.kernel_log`
-    inxi, hw-probe              as far as ids or drivers are in them: `derivations.hardware.listings.reports`
+    inxi, hw-probe              if they contain ids or drivers: `derivations.hardware.listings.reports`
     lshw                        drivers, and ids with `-numeric`: `derivations.hardware.listings.lshw`
     lsmod, /proc/modules, the file of modprobed-db
-    modaliases, one a line, as `cat /sys/devices/**/modalias`, `udevadm info` and `hwinfo` print them
+    modaliases, one per line, as printed by `cat /sys/devices/**/modalias`, `udevadm info` and `hwinfo`
     a saved snapshot
 
-A file may hold several of them. What is indented below a device and not about its driver is left
-out; a line that is nothing of the above is kept as not understood.
+A file may contain several of them. Lines that are indented below a device and not about its driver are
+skipped; lines that are none of the above are reported as not understood.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SKIPPED = re.compile(
     r"|(?:sudo )?(?:\S*/)?(?:lspci|lsusb|lsmod|lshw|dmesg|journalctl|inxi|usb-devices)(?:\s.*)?"
 )
 _QUOTED = re.compile(r"(?:> ?)+(?!\s*(?:sudo )?(?:ls\w+|cat|dmesg|inxi|usb-devices)\b)")
-"""How mails and issues quote a text."""
+"""The quoting of mails and issues."""
 _ESCAPE = re.compile(r"\x1b\[[\d;]*[mK]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _LENGTH = 60
@@ -55,16 +55,16 @@ _BUSES = frozenset(BUSES) | {
     "ipack", "isa", "ishtp", "mcb", "mdio", "mhi", "parisc", "pcmcia", "rmi", "rpmsg", "rtc", "scsi", "sdw", "slim",
     "spmi", "ssam", "tee", "ulpi", "vio", "zorro",
 }  # fmt: skip
-"""What the modaliases that a machine has begin with."""
+"""The prefixes of the modaliases on a machine."""
 
 
 class InvalidListing(Error):
-    """A file tells nothing about hardware that is understood."""
+    """A file contains no recognised facts about hardware."""
 
     name: str
     reason: str
     advice: str = (
-        "lspci -nnk, lsmod, lsusb, usb-devices, dmesg, inxi, lshw, lists of modaliases and snapshots are understood"
+        "supported are lspci -nnk, lsmod, lsusb, usb-devices, dmesg, inxi, lshw, lists of modaliases, and snapshots"
     )
 
     def __str__(self) -> str:
@@ -72,13 +72,13 @@ class InvalidListing(Error):
 
     @property
     def hint(self) -> str:
-        """Tell what would be understood."""
+        """Name the supported formats."""
         return self.advice
 
 
 @attrs.frozen
 class Listing:
-    """What a file tells.
+    """The facts in a file.
 
     Attributes:
         snapshot: The hardware.
@@ -90,21 +90,21 @@ class Listing:
 
 
 def read_listing(data: bytes, name: str) -> Listing:
-    """Return what the file *name* with the contents *data* tells.
+    """Return the facts in the file *name* with the contents *data*.
 
     Raises:
-        InvalidListing: it tells nothing.
-        InvalidSnapshot: it is a snapshot, but a damaged one.
+        InvalidListing: it contains no facts.
+        InvalidSnapshot: it is a damaged snapshot.
     """
     if not data.strip():
         raise InvalidListing(name, "is empty")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = data.decode("latin-1")  # names of vendors, in a locale of the last century
+        text = data.decode("latin-1")  # names of vendors in a legacy locale
     text = _ESCAPE.sub("", text)  # the colors of a terminal
     if _CONTROL.search(text):
-        raise InvalidListing(name, "is not a text")
+        raise InvalidListing(name, "is not a text file")
     if text.lstrip().startswith("{"):
         return Listing(Snapshot.from_json(text, name))
     reader = _Reader()
@@ -116,10 +116,10 @@ def read_listing(data: bytes, name: str) -> Listing:
 
 
 def _checked(reader: _Reader, name: str) -> Listing:
-    """Return what *reader* found.
+    """Return the result of *reader*.
 
     Raises:
-        InvalidListing: nothing, or devices of which nothing is told.
+        InvalidListing: it found nothing, or only devices without ids and drivers.
     """
     facts = reader.facts()
     if facts:
@@ -127,28 +127,28 @@ def _checked(reader: _Reader, name: str) -> Listing:
     if reader.words and not reader.ignored and not reader.pci:
         return Listing(Snapshot.of([Fact(FactKind.MODULE, _module(word)) for _, word in reader.words], name))
     if count := len(reader.pci):
-        reason = f"lists {count} PCI device{'s' if count > 1 else ''} with neither ids nor drivers that are understood"
+        reason = f"lists {count} PCI device{'s' if count > 1 else ''} with neither ids nor recognised drivers"
         raise InvalidListing(name, reason, "`LC_ALL=C lspci -nnk` prints both")
     for number, line in sorted([*reader.ignored, *reader.words]):
-        raise InvalidListing(name, f"is no listing of hardware that is understood: line {number} is {_shown(line)}")
-    raise InvalidListing(name, "has no ids of hardware" if reader.last is not None else "has nothing but comments")
+        raise InvalidListing(name, f"is not a recognised listing of hardware: line {number} is {_shown(line)}")
+    raise InvalidListing(name, "contains no ids of hardware" if reader.last is not None else "contains only comments")
 
 
 class Form(Protocol):
-    """Reads the lines of some programs."""
+    """A reader of the output of one or more programs."""
 
     def line(self, line: str, *, follows: bool) -> bool:
-        """Take *line*, and return whether it is one of these programs; it *follows* one if the last line was."""
+        """Read *line*, and return whether it is from these programs; it *follows* such a line if the last line was one."""
         ...
 
     def facts(self) -> list[Fact]:
-        """Return what the lines say."""
+        """Return the facts in the lines."""
         ...
 
 
 @attrs.define
 class _Reader:
-    """Takes lines, one after the other."""
+    """A reader of lines in any form."""
 
     pci: PciListing = attrs.field(factory=PciListing)
     lshw: LshwListing = attrs.field(factory=LshwListing)
@@ -166,7 +166,7 @@ class _Reader:
         return [*(fact for form in self.forms for fact in form.facts()), *self.others]
 
     def line(self, number: int, line: str) -> None:
-        # A form that is being read comes first: what is indented belongs to what is above it.
+        # The form of the last line comes first: an indented line belongs to the line above it.
         last = self.lshw if BEGIN.fullmatch(line) else self.last
         for form in sorted(self.forms, key=lambda it: it is not last):
             if form.line(line, follows=form is self.last):
@@ -175,10 +175,10 @@ class _Reader:
         self._other(number, line)
 
     def _other(self, number: int, line: str) -> None:
-        """Take a line of a list of modules or modaliases."""
+        """Read a line of a list of modules or modaliases."""
         if match := _MODULE.fullmatch(line):
             if [number - 1] == [it for it, _ in self.ignored[-1:]]:
-                self.ignored.pop()  # the heading, in whatever language
+                self.ignored.pop()  # the heading, in any language
             self.others.append(Fact(FactKind.MODULE, _module(match[1])))
         elif (match := _MODALIAS.fullmatch(line) or _QUOTED_MODALIAS.fullmatch(line)) and match[2] in _BUSES:
             self.others.append(Fact(FactKind.DEVICE, match[1]))
@@ -186,7 +186,7 @@ class _Reader:
             self.words.append((number, line))
         else:
             self.ignored.append((number, line.strip()))
-            return  # what is below a device in another language still belongs to it
+            return  # lines below a device in another language still belong to it
         self.last = None
 
 

@@ -1,4 +1,4 @@
-"""What `lshw` prints of devices on PCI and USB: their drivers, and with `-numeric` their ids.
+"""Listings by `lshw` of devices on PCI and USB: their drivers, and with `-numeric` their ids.
 
 *-network
      product: RTL8111/8168/8411 PCI Express Gigabit Ethernet Controller [10EC:8168]
@@ -17,7 +17,7 @@ from derivations.hardware.snapshot import Fact, FactKind
 
 
 BEGIN = re.compile(r"\s*\*-[\w:.-]+(?:\s.*)?")
-"""How a device begins, which may be indented."""
+"""The first line of a device, which may be indented."""
 _FIELD = re.compile(r"\s+(product|bus info|configuration): (.*)")
 _ID = re.compile(r"(.*?) ?\[([0-9A-Fa-f]{4}):([0-9A-Fa-f]{4})\]", re.ASCII)
 _BUS = re.compile(r"(pci|usb)@(\S+)")
@@ -26,17 +26,17 @@ _DRIVER = re.compile(r"\bdriver=([\w-]+)", re.ASCII)
 
 @attrs.define
 class LshwListing:
-    """Reads lines of `lshw`."""
+    """A reader of the output of `lshw`."""
 
     devices: list[dict[str, str]] = attrs.field(factory=list)
     """The fields of each device."""
 
     def facts(self) -> list[Fact]:
-        """Return what the lines say."""
+        """Return the facts in the lines."""
         return list(dict.fromkeys(fact for it in self.devices if (fact := _fact(it)) is not None))
 
     def line(self, line: str, *, follows: bool) -> bool:
-        """Take *line*, and return whether it is one of `lshw`; it *follows* one if the last line was."""
+        """Read *line*, and return whether it is from `lshw`; it *follows* such a line if the last line was one."""
         if BEGIN.fullmatch(line):
             self.devices.append({})
             return True
@@ -48,7 +48,7 @@ class LshwListing:
 
 
 def _fact(fields: dict[str, str]) -> Fact | None:
-    """Return what the *fields* of a device say, if it is on a bus and has ids or a driver."""
+    """Return the fact in the *fields* of a device, if it is on a bus and has ids or a driver."""
     place, driver = _BUS.fullmatch(fields.get("bus info", "")), _DRIVER.search(fields.get("configuration", ""))
     product = _ID.fullmatch(fields.get("product", ""))
     if place is None or (product is None and driver is None):

@@ -1,4 +1,4 @@
-"""What `lspci` prints, of pciutils and of BusyBox, in any language as far as ids are in it.
+"""Listings by `lspci` from pciutils and BusyBox, in any language if they contain ids.
 
 00:02.0 VGA compatible controller [0300]: Intel … [8086:5916] (rev 02)          -nn
 00:02.0 0300: 8086:5916 (rev 02)                                                -n
@@ -29,7 +29,7 @@ _FORMS = (
     re.compile(rf"(?P<title>.*? ?)\[([0-9a-f]{{4}})\]: .*? ?\[{_ID}\](?: .*)?()", re.ASCII),
     re.compile(rf"(?P<title>[^:]*()): Device {_ID}{_NOTES}()", re.ASCII),
 )
-"""Forms of what follows a slot: after the title the class, the vendor, the device, and a driver; each may be empty."""
+"""The forms of a line after the slot; the groups are title, class, vendor, device and driver, each possibly empty."""
 
 _CLASSES = {
     "SCSI storage controller": "0100", "IDE interface": "0101", "RAID bus controller": "0104", "SATA controller": "0106",
@@ -41,7 +41,7 @@ _CLASSES = {
     "FireWire (IEEE 1394)": "0c00", "USB controller": "0c03", "SMBus": "0c05", "Serial bus controller": "0c80",
     "Encryption controller": "1080", "Signal processing controller": "1180", "Processing accelerators": "1200",
 }  # fmt: skip
-"""What pci.ids calls the common classes: where a device has no name, its class may be the only text."""
+"""The names of the common classes in pci.ids: if a device has no name, its class may be the only text."""
 
 _INTERFACE = re.compile(r"\(prog-if ([0-9a-f]{2})\b", re.ASCII)
 _SUBSYSTEM = re.compile(rf"\s+\S[^:]*: (?:.*[\[ ])?{_ID}\]?", re.ASCII)
@@ -64,12 +64,12 @@ _USB_INTERFACES = (
     ("00", re.compile("UHCI", re.IGNORECASE)),
     ("40", re.compile(r"\bNHI\b|USB4 Host", re.IGNORECASE)),
 )
-"""Which kind of controller a name of pci.ids means: `-nn` alone does not print the interface, and each kind has its driver."""
+"""Kinds of controllers by words in their pci.ids names: `-nn` does not print the interface, which determines the driver."""
 
 
 @attrs.define
 class _Device:
-    """A PCI device while its lines are read."""
+    """A PCI device whose lines are being read."""
 
     slot: str
     title: str = ""
@@ -86,21 +86,21 @@ class _Device:
         more = [Fact(FactKind.MODULE, it.replace("-", "_"), label=label) for it in self.modules]
         if self.ids is not None:
             return [Fact(FactKind.DEVICE, self._modalias(self.ids), driver, label), *more]
-        # Without ids the driver is all there is to know the device by.
+        # Without ids, only the driver identifies the device.
         return [Fact(FactKind.DEVICE, f"pci:slot:{self.slot}", driver, label), *more] if driver else more
 
     def _modalias(self, ids: tuple[str, str]) -> str:
         return pci_modalias(*ids, self.cls, self.interface or self._named(), self.subsystem)
 
     def _named(self) -> str:
-        """Return the interface that the name tells, of a controller of which only one kind is named; else nothing."""
+        """Return the interface if the name shows exactly one kind of controller, or else an empty string."""
         found = [it for it, name in _USB_INTERFACES if name.search(self.title)] if self.cls == _USB else []
         return found[0] if len(found) == 1 else ""
 
 
 @attrs.define
 class _Record:
-    """The fields of one device as `lspci -vmm` prints them."""
+    """The fields of one device in the output of `lspci -vmm`."""
 
     fields: dict[str, str] = attrs.field(factory=dict)
     modules: list[str] = attrs.field(factory=list)
@@ -126,7 +126,7 @@ class _Record:
 
 @attrs.define
 class PciListing:
-    """Reads lines of `lspci`, and remembers the devices."""
+    """A reader of the output of `lspci`."""
 
     devices: list[_Device] = attrs.field(factory=list)
     records: list[_Record] = attrs.field(factory=list)
@@ -135,12 +135,12 @@ class PciListing:
         return len(self.devices) + len(self.records)
 
     def facts(self) -> list[Fact]:
-        """Return what the lines say."""
+        """Return the facts in the lines."""
         devices = [*self.devices, *(it.device() for it in self.records)]
         return [fact for device in devices for fact in device.facts()]
 
     def line(self, line: str, *, follows: bool) -> bool:
-        """Take *line*, and return whether it is one of `lspci`; it *follows* one if the last line was."""
+        """Read *line*, and return whether it is from `lspci`; it *follows* such a line if the last line was one."""
         if follows and self.devices and line[0] in " \t":
             return self._detail(self.devices[-1], line)
         if match := _LINE.fullmatch(line):
@@ -151,7 +151,7 @@ class PciListing:
         return False
 
     def _detail(self, device: _Device, line: str) -> bool:
-        """Take what is indented below *device*; return False if it is about the driver in another language."""
+        """Read a line indented below *device*; return False if it is about the driver in another language."""
         if match := _IN_USE.fullmatch(line):
             device.driver = match[1]
         elif match := _MODULES.fullmatch(line):
@@ -163,7 +163,7 @@ class PciListing:
         return True
 
     def _field(self, name: str, value: str, *, follows: bool) -> bool:
-        """Take a field of `lspci -vmm`; `-vm` calls the slot a device."""
+        """Read a field of `lspci -vmm`; `-vm` calls the slot a device."""
         if name == "Slot" or (name == "Device" and re.fullmatch(SLOT, value, re.ASCII)):
             self.records.append(_Record({"Slot": value}))
             return True
@@ -177,7 +177,7 @@ class PciListing:
 
 
 def _device(slot: str, rest: str) -> _Device:
-    """Return the device in *slot* of which *rest* is said in one of the forms without quotation marks."""
+    """Return the device in *slot*; *rest* is in one of the forms without quotation marks."""
     found = next((match for form in _FORMS if (match := form.fullmatch(rest))), None)
     if found is None:
         return _Device(slot, rest)
@@ -189,7 +189,7 @@ def _device(slot: str, rest: str) -> _Device:
 
 
 def _quoted(slot: str, rest: str) -> _Device:
-    """Return the device in *slot* of which *rest* is said by `lspci -mm`: class, vendor, device, and the subsystem's two."""
+    """Return the device in *slot*; *rest* is from `lspci -mm`: class, vendor, device, and the subsystem's two."""
     texts = _QUOTED.findall(rest)
     cls, vendor, product, sub_vendor, sub_product = (_number(it) for it in (*texts, *[""] * 5)[:5])
     names = [it for it in texts[:3] if it]
@@ -206,6 +206,6 @@ def _quoted(slot: str, rest: str) -> _Device:
 
 
 def _number(text: str) -> str:
-    """Return the id in *text*: `0300`, `Class 0300` or `VGA compatible controller [0300]`; else nothing."""
+    """Return the id in *text*: `0300`, `Class 0300` or `VGA compatible controller [0300]`; empty if there is none."""
     match = _NUMBER.fullmatch(text)
     return match[1] if match else ""

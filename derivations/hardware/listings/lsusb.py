@@ -1,4 +1,4 @@
-"""What `lsusb`, `lsusb -t`, `lsusb -v`, `usb-devices` and debugfs' `usb/devices` print.
+"""Listings by `lsusb`, `lsusb -t`, `lsusb -v`, `usb-devices` and debugfs' `usb/devices`.
 
 Bus 001 Device 002: ID 046d:c52b Logitech, Inc. …                lsusb; with -v, indented, every descriptor
 /:  Bus 02.Port 1: Dev 1, Class=root_hub, Driver=xhci_hcd/6p     lsusb -t
@@ -27,7 +27,7 @@ _FLUSH_LEFT = re.compile(
 )
 _TAGGED = re.compile(r"([TBDPSCIEA]):\*?\s+(.*)")
 _TOKEN = re.compile(r"([\w#]+)=\s*([^\s=(]+)")
-_SAID = re.compile(r"(Manufacturer|Product)=(.*)")
+_NAMED = re.compile(r"(Manufacturer|Product)=(.*)")
 
 
 _UNKNOWN: tuple[tuple[Triple | None, str], ...] = ((None, ""),)
@@ -35,7 +35,7 @@ _UNKNOWN: tuple[tuple[Triple | None, str], ...] = ((None, ""),)
 
 @attrs.define
 class _Device:
-    """A USB device while its lines are read."""
+    """A USB device whose lines are being read."""
 
     vendor: str = ""
     product: str = ""
@@ -43,7 +43,7 @@ class _Device:
     revision: str = "????"
     itself: Triple = attrs.field(factory=Triple)
     interfaces: list[tuple[Triple, str]] = attrs.field(factory=list)
-    """Each with its driver."""
+    """The interfaces, each with its driver."""
 
     def facts(self) -> list[Fact]:
         if not self.vendor:
@@ -62,17 +62,17 @@ class _Device:
 
 @attrs.define
 class UsbListing:
-    """Reads lines of programs that list USB devices."""
+    """A reader of the output of programs that list USB devices."""
 
     devices: list[_Device] = attrs.field(factory=list)
     drivers: list[Fact] = attrs.field(factory=list)
 
     def facts(self) -> list[Fact]:
-        """Return what the lines say, each fact once."""
+        """Return the facts in the lines, each once."""
         return list(dict.fromkeys([*(fact for device in self.devices for fact in device.facts()), *self.drivers]))
 
     def line(self, line: str, *, follows: bool) -> bool:
-        """Take *line*, and return whether it is about USB; it *follows* such a line if the last one was."""
+        """Read *line*, and return whether it is about USB; it *follows* such a line if the last line was one."""
         if match := _LINE.fullmatch(line) or _TREE_ID.fullmatch(line):
             self.devices.append(_Device(match[1], match[2], match[3].strip()))
         elif match := _TREE.fullmatch(line):
@@ -93,7 +93,7 @@ class UsbListing:
             )
 
     def _tagged(self, tag: str, rest: str, *, follows: bool) -> bool:
-        """Take a line of `usb-devices`, of which the first of a device has the tag T."""
+        """Read a line of `usb-devices`; the first line of a device has the tag T."""
         values = dict(_TOKEN.findall(rest))
         if tag == "T" and "Bus" in values:
             self.devices.append(_Device())
@@ -106,15 +106,15 @@ class UsbListing:
             device.revision = _revision(values.get("Rev", ""))
         elif tag == "D":
             device.itself = _triple(values)
-        elif tag == "S" and (match := _SAID.fullmatch(rest)):
+        elif tag == "S" and (match := _NAMED.fullmatch(rest)):
             device.title = f"{device.title} {match[2]}".strip()
         elif tag == "I":
-            driver = values.get("Driver", "")  # `(none)` is no value: what is in parentheses is left out
+            driver = values.get("Driver", "")  # `(none)` is not a value: `_TOKEN` skips text in parentheses
             device.interfaces.append((_triple(values), driver))
         return True
 
     def _descriptor(self, device: _Device, name: str, value: str) -> None:
-        """Take a line of a descriptor that `lsusb -v` prints; numbers are decimal there."""
+        """Read a line of a descriptor from `lsusb -v`, where numbers are decimal."""
         if name == "bcdDevice":
             device.revision = _revision(value)
             return
@@ -141,6 +141,6 @@ def _triple(values: dict[str, str]) -> Triple:
 
 
 def _revision(text: str) -> str:
-    """Return the digits of a version, `72.00` or `2.06`, as a modalias has them."""
+    """Return the digits of a version, `72.00` or `2.06`, in the form of a modalias."""
     match = re.fullmatch(r"([0-9a-f]{1,2})\.([0-9a-f]{2})", text)
     return f"{match[1]:0>2}{match[2]}".upper() if match else "????"

@@ -1,4 +1,4 @@
-"""Modaliases of devices that a listing describes: with `?` for what it does not say."""
+"""Modaliases of the devices in a listing, with `?` for what the listing does not show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ANY = "?"
 def pci_modalias(
     vendor: str, product: str, cls: str = "", interface: str = "", subsystem: tuple[str, str] | None = None
 ) -> str:
-    """Return the modalias of a PCI device; all ids are hexadecimal, *cls* of four digits, `?` among them, or empty."""
+    """Return the modalias of a PCI device; all ids are hexadecimal, *cls* has four digits, which may be `?`, or is empty."""
     base, sub = (cls[:2].upper(), cls[2:].upper()) if cls else ("??", "??")
     sv, sd = (f"0000{it.upper()}" for it in subsystem) if subsystem else (ANY * 8, ANY * 8)
     return f"pci:v0000{vendor.upper()}d0000{product.upper()}sv{sv}sd{sd}bc{base}sc{sub}i{(interface or '??').upper()}"
@@ -29,7 +29,7 @@ class Triple:
 
 
 _ROOT_HUBS = re.compile("1d6b:000[123]", re.IGNORECASE)
-"""What Linux calls its own ends of the buses (drivers/usb/core/hcd.c)."""
+"""The ids of Linux's own root hubs (drivers/usb/core/hcd.c)."""
 
 _HUB = Triple("09")
 

@@ -1,9 +1,9 @@
-"""What reports about whole machines have of ids: those of inxi, and the file `devices` of hw-probe.
+"""Ids and drivers in reports about whole machines: by inxi, and the file `devices` of hw-probe.
 
     Graphics:  Device-1: Intel … driver: i915 v: kernel bus-ID: 00:02.0 chip-ID: 8086:3e98 class-ID: 0300     inxi -xxx
     pci:8086-5916-17aa-2245;03-00-00;works;graphics card;i915;Intel;HD Graphics 620                           hw-probe
 
-inxi breaks its lines at any blank. Without `-x` it prints no ids; then the driver is what a device is known by.
+inxi breaks lines at any space. Without `-x` it prints no ids; then only the driver identifies a device.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HEADING = re.compile(
     r"|Swap|Unmounted|USB|Sensors|Repos|Processes|Info|Features|Vulnerabilities)(?::(?:\s.*)?|\s{2,}\S.*)"
 )
 _SECTIONS = {"Graphics": "03??", "Audio": "04??", "Network": "02??", "RAID": "01??"}
-"""Of what PCI class the devices of a section are, where older versions do not say."""
+"""The PCI class of the devices in a section, for older versions that do not print it."""
 _BEGIN = re.compile(r"(?:Device|Card|Hub)-\d+: .*")
 _FIELD = re.compile(r"(?:(?:bus|chip|class)[- ]ID|driver|type|speed|serial): ")
 _DEVICE = re.compile(
@@ -41,26 +41,26 @@ _PROBE = re.compile(
     r";([0-9a-f-]*);[^;]*;[^;]*;([^;]*)(.*)", re.ASCII,
 )  # fmt: skip
 _PROBE_OTHER = re.compile(r"[a-z]+:[^;\s]+(?:;[^;]*){4,}", re.ASCII)
-"""What hw-probe says of monitors, boards, and the like."""
+"""Lines of hw-probe about monitors, boards, and the like."""
 _NONE = frozenset({"", "N", "NA", "none"})
 
 
 @attrs.define
 class ReportListing:
-    """Reads lines of inxi and hw-probe."""
+    """A reader of the output of inxi and hw-probe."""
 
     texts: list[str] = attrs.field(factory=list)
-    """Each report of inxi, its lines joined."""
+    """The sections of inxi's reports, their lines joined."""
     others: list[Fact] = attrs.field(factory=list)
     in_report: bool = False
-    """Whether the last line was one of inxi."""
+    """Whether the last line was from inxi."""
 
     def facts(self) -> list[Fact]:
-        """Return what the reports say."""
+        """Return the facts in the reports."""
         return list(dict.fromkeys([*self.others, *(fact for text in self.texts for fact in _inxi(text))]))
 
     def line(self, line: str, *, follows: bool) -> bool:
-        """Take *line*, and return whether it is one of a report; it *follows* one if the last line was."""
+        """Read *line*, and return whether it is from a report; it *follows* such a line if the last line was one."""
         if match := _PROBE.fullmatch(line):
             self.others += _probed(match)
             self.in_report = False
@@ -79,7 +79,7 @@ class ReportListing:
 
 
 def _inxi(text: str) -> list[Fact]:
-    """Return what *text*, a part of a report of inxi, says of devices."""
+    """Return the facts about devices in *text*, a section of a report by inxi."""
     facts = []
     section = _SECTIONS.get(re.split(r"[:\s]", text, maxsplit=1)[0], "")
     line = " ".join(text.split())
@@ -93,7 +93,7 @@ def _inxi(text: str) -> list[Fact]:
         drivers = [it for it in (driver[1].split(",") if driver else ()) if it not in _NONE]
         on_pci = re.fullmatch(SLOT, place, re.ASCII) if place else chip is None and _ON_USB.search(part) is None
         kind = "pci" if on_pci else "usb"
-        if chip is None:  # without -x, the driver is all that is printed
+        if chip is None:  # without -x, only the driver is printed
             facts += [Fact(FactKind.DEVICE, f"{kind}:driver:{it}", f"{kind} {it}", called) for it in drivers]
             continue
         if on_pci:
@@ -107,7 +107,7 @@ def _inxi(text: str) -> list[Fact]:
 
 
 def _probed(match: re.Match[str]) -> list[Fact]:
-    """Return what a line of hw-probe says: id, class, status, kind, drivers, names."""
+    """Return the facts in a line of hw-probe: id, class, status, kind, drivers, names."""
     bus, vendor, product, sub_vendor, sub_product, cls, driver, names = match.groups()
     digits = [it for it in cls.split("-") if len(it) == 2]  # noqa: PLR2004 -- a byte
     title = " ".join(filter(None, names.split(";")))
@@ -116,9 +116,9 @@ def _probed(match: re.Match[str]) -> list[Fact]:
         subsystem = (sub_vendor, sub_product) if sub_vendor else None
         modalias = pci_modalias(vendor, product, base + sub if sub else "", last, subsystem)
     else:
-        # Where the interfaces say what the device is, its own class does not.
-        told = bool(last) and base not in {"00", "ef"}
-        modalias = usb_modalias(vendor, product, interface=Triple(base, sub, last) if told else None)
+        # The classes 00 and ef mean that the interfaces have classes of their own.
+        is_specific = bool(last) and base not in {"00", "ef"}
+        modalias = usb_modalias(vendor, product, interface=Triple(base, sub, last) if is_specific else None)
     drivers = [it for it in re.split(r"[,\s]+", driver) if it and it not in _NONE] or [""]
     return [
         Fact(

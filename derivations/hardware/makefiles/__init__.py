@@ -1,6 +1,6 @@
-"""What a kernel tree's makefiles build, and under which options.
+"""The objects that a kernel tree's makefiles build, and under which options.
 
     Kbuild files ──evaluate, functions──▶ assignments ──read_kbuild──▶ `kbuild_map.Kbuild`
 
-A `gate.Gate` is the condition under which something is built. Nothing here knows a machine or a configuration.
+A `gate.Gate` is the condition for building an object. Nothing here depends on a machine or a configuration.
 """

@@ -1,8 +1,8 @@
-"""What a Kbuild makefile assigns, with the options that each assignment hangs on.
+"""The assignments in a Kbuild makefile, with the options that each depends on.
 
-This reads the language of GNU make as far as `Documentation/kbuild/makefiles.rst` uses it:
-assignments, `include`, `ifeq` and its like, variables, functions. What stands in a conditional, or is assigned
-by the value of an option, hangs on a gate (see `gate`).
+This reads the part of GNU make's language that `Documentation/kbuild/makefiles.rst` uses:
+assignments, `include`, `ifeq` and the like, variables, functions. Assignments in a conditional, or to a variable whose
+name contains the value of an option, have a gate (see `gate`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 Read: TypeAlias = "Callable[[str], str | None]"
-"""Returns the text of a file of the tree by its path, None if there is none."""
+"""Returns the text of a file of the tree by its path, None if there is no such file."""
 
 _COMMENT = re.compile(r"(?<!\\)#.*")
 _CONDITIONAL = re.compile(r"(ifeq|ifneq|ifdef|ifndef|else|endif)\b\s*(.*)")
@@ -39,7 +39,7 @@ _MAX_DEPTH = 20
 
 @attrs.frozen
 class GatedWords:
-    """Words that are put into a variable where *gate* is open."""
+    """Words that are assigned to a variable if *gate* is open."""
 
     variable: str
     words: tuple[str, ...]
@@ -47,21 +47,21 @@ class GatedWords:
 
 
 def assignments(path: str, read: Read, variables: dict[str, str]) -> Iterator[GatedWords]:
-    """Yield what the makefile at *path* and what it includes assign, in their order.
+    """Yield the assignments in the makefile at *path* and in its includes, in order.
 
     Args:
         path: The makefile's path in the tree.
-        read: Gives the text of a file.
-        variables: What is set before the first line; changed by every assignment.
+        read: Returns the text of a file.
+        variables: The variables before the first line; every assignment changes them.
     """
     yield from _Makefile(read, variables).run(path, 0)
 
 
 @attrs.define
 class _Branch:
-    """An open conditional: the gate of the branch that is read, and of those that may follow it.
+    """An open conditional: the gate of the current branch, and of the branches that may follow.
 
-    None stands for a branch that is never taken.
+    None means that a branch is never taken.
     """
 
     now: Gate | None
@@ -98,7 +98,7 @@ class _Makefile:
         return GatedWords(variable, tuple(value.split()), gate)
 
     def _gate(self) -> Gate | None:
-        """Return the gate of what is read now, None if it is never read."""
+        """Return the gate of the current line, None if the line is never read."""
         gate: Gate = ()
         for branch in self.branches:
             if branch.now is None:
@@ -120,7 +120,7 @@ class _Makefile:
                 branch.now, branch.later = _both(branch.now, now), _both(branch.now, later)
 
     def _condition(self, keyword: str, rest: str) -> tuple[Gate | None, Gate | None]:
-        """Return the gates of the branch that *keyword* opens and of the one that `else` would."""
+        """Return the gates of the branch that *keyword* opens, and of its `else`."""
         if keyword in {"ifdef", "ifndef"}:
             name = self.expand(rest).strip()
             text = f"$({name})" if name.startswith("CONFIG_") else self._variable(name)
@@ -138,7 +138,7 @@ class _Makefile:
         return self.expand(left).strip(), self.expand(right).strip()
 
     def expand(self, text: str, depth: int = 0) -> str:
-        """Return *text* with its variables and functions replaced by what they stand for."""
+        """Return *text* with its variables and functions expanded."""
         if "$" not in text or depth > _MAX_DEPTH:
             return text
         out, place = [], 0
@@ -156,7 +156,7 @@ class _Makefile:
         return "".join(out)
 
     def _evaluate(self, body: str, depth: int) -> str:
-        """Return what `$(body)` stands for."""
+        """Return the expansion of `$(body)`."""
         if f"$({body})" == UNKNOWN:
             return UNKNOWN
         function, _, rest = body.partition(" ")
@@ -190,9 +190,9 @@ class _Makefile:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Yield the lines of *text* that are no commands and no comments, continued ones joined."""
+    """Yield the lines of *text* without commands and comments, with continued lines joined."""
     for line in text.replace("\\\n", " ").split("\n"):
-        # A tab begins a command of a rule, but the kernel's makefiles also indent conditionals with it.
+        # A tab begins a command of a rule, but the kernel's makefiles also indent conditionals with tabs.
         if line.startswith("\t") and not _CONDITIONAL.match(line.strip()):
             continue
         if stripped := _COMMENT.sub("", line).strip():
@@ -204,7 +204,7 @@ def _both(one: Gate | None, other: Gate | None) -> Gate | None:
 
 
 def _compare(left: str, right: str) -> tuple[Gate | None, Gate | None]:
-    """Return the gates of the cases that *left* equals *right*, and that it does not."""
+    """Return the gates for *left* and *right* being equal, and for being different."""
     if not SYMBOLIC.search(left + right):
         return ((), None) if left == right else (None, ())
     symbolic, value = (left, right) if SYMBOLIC.search(left) else (right, left)
@@ -212,13 +212,13 @@ def _compare(left: str, right: str) -> tuple[Gate | None, Gate | None]:
     if value in {"", "n", "0"}:
         return (), ((options,) if options else ())
     if set(value) <= {"y", "m"}:
-        # `$(A)$(B)` against `yy` wants both, anything else one of them.
+        # `$(A)$(B)` compared with `yy` requires both, other values only one of them.
         return (tuple((it,) for it in options) if len(value) == len(options) else (options,)), ()
     return (), ()
 
 
 def _closing(text: str, place: int, opened: str) -> int:
-    """Return where the bracket closes that was *opened* before *place*."""
+    """Return the place of the bracket that closes the one *opened* before *place*."""
     closed = ")" if opened == "(" else "}"
     depth = 1
     while place < len(text):

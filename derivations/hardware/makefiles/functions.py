@@ -1,6 +1,6 @@
-"""The functions of GNU make that makefiles of the kernel use (GNU make manual, chapter 8).
+"""The functions of GNU make that the kernel's makefiles use (GNU make manual, chapter 8).
 
-Each takes its arguments expanded, in which `$(CONFIG_X)` stands for itself (see `gate`).
+Each takes its arguments expanded, except that `$(CONFIG_X)` remains as it is (see `gate`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _subst(arguments: list[str]) -> str:
         return f"{text}&{new}"  # `$(subst y,$(CONFIG_A),$(CONFIG_B))` is a module if A is one, and off without B
     if not old or SYMBOL.search(old):
         return text
-    # Not inside of an option's name.
+    # Do not replace inside the name of an option.
     parts = re.split(rf"({SYMBOLIC.pattern})", text)
     return "".join(part if index % 2 else part.replace(old, new) for index, part in enumerate(parts))
 

@@ -1,8 +1,8 @@
-"""Gates: when something of a tree is built, and how an expanded makefile says so.
+"""Gates: the conditions under which parts of a tree are built, and their form in an expanded makefile.
 
-A gate is open if of each of its terms one option is on. No value of an option is known while
-makefiles are read, so `$(CONFIG_X)` stands for itself in an expanded text, `&` between two of them for
-"both"; a word that holds one is there if X is. What cannot be known at all is `$(?)`.
+A gate is open if at least one option in each of its terms is on. The values of options are unknown while
+makefiles are read, so expanded text contains `$(CONFIG_X)` as it is, and `&` between two of them means
+"both"; a word that contains `$(CONFIG_X)` is present if X is on. `$(?)` is an unknown value.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Term: TypeAlias = tuple[str, ...]
 Gate: TypeAlias = tuple[Term, ...]
 
 Level: TypeAlias = Callable[[str], int]
-"""Returns what an option is: 0 for n, 1 for m, 2 for y."""
+"""Returns the value of an option: 0 for n, 1 for m, 2 for y."""
 
 UNKNOWN = "$(?)"
 
@@ -27,33 +27,33 @@ SYMBOLIC = re.compile(r"\$\((?:CONFIG_\w+|\?)\)")
 
 
 def gate_of(text: str) -> Gate:
-    """Return the gate that the options in an expanded *text* make."""
+    """Return the gate of the options in an expanded *text*."""
     terms = (tuple(dict.fromkeys(SYMBOL.findall(part))) for part in text.split("&"))
     return tuple(dict.fromkeys(term for term in terms if term))
 
 
 def without_options(word: str) -> str:
-    """Return *word* without the options that it hangs on."""
+    """Return *word* without the options that it depends on."""
     return SYMBOLIC.sub("", word).replace("&", "")
 
 
 def when(condition: str, words: str) -> str:
-    """Return *words*, each hanging on the options of *condition* as well."""
+    """Return *words*, each made to depend on the options of *condition* too."""
     options = "&".join("".join(f"$(CONFIG_{it})" for it in term) for term in gate_of(condition))
     return " ".join(f"{options}&{word}" if options else word for word in words.split())
 
 
 def gate_level(gate: Gate, level: Level) -> int:
-    """Return what is behind *gate* where options are as *level* says."""
+    """Return the level of an object with *gate*, with the options at *level*."""
     return min((max(map(level, term)) for term in gate), default=2)
 
 
 def write_gate(gate: Gate) -> str:
-    """Return *gate* as text: its terms, each the options of which one must be on, `A|B C`."""
+    """Return *gate* as text, such as `A|B C`: its terms, each the options of which one must be on."""
     return " ".join("|".join(term) for term in gate)
 
 
-@functools.lru_cache(maxsize=65536)  # a tree has 30,000 gates, and a third as many different ones
+@functools.lru_cache(maxsize=65536)  # a tree has 30,000 gates, a third of them distinct
 def read_gate(text: str) -> Gate:
     """Return what `write_gate` wrote."""
     return tuple(tuple(term.split("|")) for term in text.split())

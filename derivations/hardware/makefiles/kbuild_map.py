@@ -1,7 +1,7 @@
-"""What a kernel tree's makefiles build of which options: objects, what they are made of, modules.
+"""The map of a kernel tree's makefiles: objects, their parts, modules, and the options that build them.
 
-An object's name is its path, `drivers/nvme/host/nvme.o`; a module is called as its object, `-` read
-as `_`. The makefiles are read by `derivations.hardware.makefiles.read_kbuild`.
+An object's name is its path, `drivers/nvme/host/nvme.o`; a module has the name of its object, with `_` for
+`-`. `derivations.hardware.makefiles.read_kbuild` reads the makefiles.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 
 TREE = "/tree"
-"""Where builtins that read a kernel tree see it."""
+"""The mount point of a kernel tree for builtins that read one."""
 
 FORMAT = 1
 
 VERSION = 1
-"""Raised when the same tree gives another map."""
+"""Incremented when the same tree gives another map."""
 
 
 class InvalidKbuildMap(Error):
-    """A file is no map of a tree's makefiles."""
+    """A file is not a map of a tree's makefiles."""
 
     reason: str
 
@@ -44,13 +44,13 @@ class InvalidKbuildMap(Error):
 
 @attrs.frozen(kw_only=True, eq=False)
 class Kbuild:
-    """What the makefiles of a tree say.
+    """The map of a tree's makefiles.
 
     Attributes:
-        objects: Each object by path, with the gates of which one must be open for it to be built.
-        parts: Each object that is linked into others, with those others and the gate of each.
-        directories: Each directory with the gates by which it is entered.
-        includes: Where the sources of a directory also look for headers.
+        objects: The gates of each object, by path; it is built if one of them is open.
+        parts: The objects that each object is linked into, with the gate of each.
+        directories: The gates of each directory; it is entered if one of them is open.
+        includes: The further directories with headers for the sources of each directory.
     """
 
     objects: Mapping[str, tuple[Gate, ...]]
@@ -59,17 +59,17 @@ class Kbuild:
     includes: Mapping[str, tuple[str, ...]]
 
     def objects_of(self, option: str) -> tuple[str, ...]:
-        """Return the objects that *option* alone or with others decides about, in order of their paths."""
+        """Return the objects that depend on *option*, alone or with others, sorted by path."""
         direct = {path for path, gates in self.objects.items() if _names(gates, option)}
         parts = {path for path, owners in self.parts.items() if _names((gate for _, gate in owners), option)}
         return tuple(sorted(direct | parts))
 
     def sources(self) -> Iterator[str]:
-        """Yield every object that is compiled from one source, linked by itself or into another."""
+        """Yield every object that may be compiled from one source, whether linked by itself or into another."""
         yield from sorted({*self.objects, *self.parts})
 
     def owners(self, path: str) -> tuple[str, ...]:
-        """Return the objects, modules if so configured, that the object at *path* ends up in."""
+        """Return the objects, which may be modules, that the object at *path* ends up in."""
         found: dict[str, None] = {}
         pending, seen = [path], set()
         while pending:
@@ -83,7 +83,7 @@ class Kbuild:
         return tuple(sorted(found))
 
     def options(self, path: str) -> tuple[Gate, ...]:
-        """Return the gates of the object at *path*: its own, else those of the nearest directory that has any."""
+        """Return the gates of the object at *path*: its own, or else those of the nearest directory with gates."""
         own = tuple(gate for gate in self.objects.get(path, ()) if gate)
         directory = posixpath.dirname(path)
         while not own and directory:
@@ -92,13 +92,13 @@ class Kbuild:
         return own
 
     def level(self, path: str, level: Level) -> int:
-        """Return 2 if the object at *path* is built in where options are as *level* says, 1 for a module, 0 for neither."""
+        """Return the level of the object at *path*, with the options at *level*: 2 built in, 1 a module, 0 neither."""
         gates = self.objects.get(path, ())
         found = max((gate_level(gate, level) for gate in gates), default=0)
         directory = posixpath.dirname(path)
         while found and directory:
             gates = self.directories.get(directory, ((),))
-            # A directory is entered for modules as well as for what is built in: it only opens or shuts.
+            # A directory is entered both for modules and for built-in objects, so only on or off matters.
             if not any(gate_level(gate, level) for gate in gates):
                 return 0
             directory = posixpath.dirname(directory)
@@ -123,22 +123,22 @@ class Kbuild:
         """Return what `to_json` wrote.
 
         Raises:
-            InvalidKbuildMap: the text is something else.
+            InvalidKbuildMap: the text is not such a map.
         """
         return cls._read(text, "")
 
     @classmethod
     def about(cls, option: str, text: bytes) -> Kbuild:
-        """Return what `to_json` wrote as *text* of the objects that *option* decides about: the rest is not read.
+        """Return only the objects that depend on *option* from *text*, which `to_json` wrote; the rest is not read.
 
         Raises:
-            InvalidKbuildMap: the text is something else.
+            InvalidKbuildMap: the text is not such a map.
         """
         return cls._read(text, option)
 
     @classmethod
     def _read(cls, text: bytes, part: str) -> Kbuild:
-        """Return of *text* what has *part* in one of its gates as they are written."""
+        """Return the entries of *text* with a gate whose text contains *part*."""
         try:
             facts: dict[str, Any] = parse_json(text)
             if facts["format"] != FORMAT:
@@ -166,7 +166,7 @@ class Kbuild:
 
 
 def kbuild_map(tree: Output, srcarch: str = "x86") -> Derivation:
-    """Return what the makefiles of *tree* build on *srcarch*, as `Kbuild.from_json` reads it."""
+    """Return the map of what the makefiles of *tree* build on *srcarch*, for `Kbuild.from_json`."""
     return Derivation(
         name="kbuild-map",
         system=ANY_SYSTEM,
@@ -178,7 +178,7 @@ def kbuild_map(tree: Output, srcarch: str = "x86") -> Derivation:
 
 
 def module_name(path: str) -> str:
-    """Return what the module made of the object at *path* is called."""
+    """Return the name of the module for the object at *path*."""
     return posixpath.basename(path).removesuffix(".o").replace("-", "_")
 
 

@@ -1,7 +1,7 @@
-"""A tree's makefiles, read for what they build.
+"""Read the map of what a tree's makefiles build.
 
-The directories are entered as Kbuild enters them (`Documentation/kbuild/makefiles.rst`), each with
-the options that its parent demands; no compiler and no `make` is needed.
+The directories are entered as by Kbuild (`Documentation/kbuild/makefiles.rst`), each with
+the options that its parent requires; neither a compiler nor `make` is needed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ROOTS = {
     "usr": "",
     "virt": "",
 }
-"""The directories that the top Makefile or Kbuild enters, and the option that some of them need."""
+"""The directories that the top Makefile or Kbuild enters, and the option that some of them require."""
 
 _TARGET = re.compile(r"(obj|lib)-(.+)")
 _ARCH_TARGET = re.compile(r"(core|drivers|libs|net|virt)-(.+)")
@@ -52,7 +52,7 @@ _FLAGS = frozenset({"ccflags-y", "subdir-ccflags-y"})
 
 
 def read_kbuild(read: Read, srcarch: str = "x86") -> Kbuild:
-    """Return what the makefiles of the tree that *read* reads build on *srcarch*."""
+    """Return the map of what the makefiles of a tree build on *srcarch*; *read* reads its files."""
     return _Reader(read, srcarch).run()
 
 
@@ -65,7 +65,7 @@ class _Reader:
     directories: dict[str, dict[Gate, None]] = attrs.field(factory=lambda: defaultdict(dict))
     includes: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     pending: list[tuple[str, tuple[str, ...]]] = attrs.field(factory=list)
-    """Directories that are yet to be entered, each with the places of headers that it inherits."""
+    """Directories still to enter, each with the directories of headers that it inherits."""
 
     def run(self) -> Kbuild:
         arch = f"arch/{self.srcarch}"
@@ -120,7 +120,7 @@ class _Reader:
             path = posixpath.normpath(posixpath.join(directory, without_options(word)))
             full = tuple(dict.fromkeys((*each.gate, *gate, *gate_of(word))))
             if word.endswith("/"):
-                # An architecture's Kbuild may name its directories from the top.
+                # An architecture's Kbuild may name its directories relative to the top.
                 self._enter(_from_top(path), full, inherited)
             elif word.endswith(".o"):
                 self.objects[path][full] = None
@@ -133,19 +133,19 @@ class _Reader:
 
 
 def _condition(suffix: str) -> Gate | None:
-    """Return the gate of what stands behind `obj-`, None if nothing is built of it."""
+    """Return the gate of the suffix of `obj-`, None if it builds nothing."""
     gate = gate_of(suffix)
     return gate if gate or suffix in {"y", "m"} else None
 
 
 def _from_top(path: str) -> str:
-    """Return *path*, without what stands before a second `arch/`."""
+    """Return *path* without the part before a second `arch/`."""
     before, arch, rest = path.rpartition("/arch/")
     return f"arch/{rest}" if arch and before.startswith("arch/") else path
 
 
 def _include_places(flags: Iterable[str]) -> Iterator[str]:
-    """Yield the directories in *flags* of the compiler, `-I place` or `-Iplace`."""
+    """Yield the directories in the compiler's *flags*, `-I place` or `-Iplace`."""
     words = iter(flags)
     for word in words:
         if word.startswith("-I"):

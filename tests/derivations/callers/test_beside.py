@@ -24,14 +24,14 @@ def place(path: str | Path) -> Path:
 
 @pytest.mark.parametrize("path", [5, None, b"fix.patch", ["fix.patch"]])
 def test_what_is_not_a_path(path: Any) -> None:  # noqa: ANN401 -- what a user may write
-    """A value that is not the name of a file is refused with the value."""
+    """A value that is not the name of a file is rejected with the value."""
     with pytest.raises(NotAPath) as caught:
         beside_caller(path)
     assert caught.value.value == path
 
 
-def test_a_relative_path_lies_beside_the_file_of_the_caller() -> None:
-    """A relative path lies beside the Python file that names it, whatever the working directory is."""
+def test_relative_paths_are_relative_to_the_calling_file() -> None:
+    """A relative path is relative to the Python file that names it, not to the working directory."""
     assert place("fix.patch") == HERE / "fix.patch"
 
 
@@ -41,12 +41,12 @@ def test_dots_are_resolved() -> None:
 
 
 def test_an_absolute_path_stays() -> None:
-    """An absolute path stays what it is."""
+    """An absolute path is not changed."""
     assert Path("/a/b") == place(Path("/a/b"))
 
 
-def test_the_depth_says_whose_file_counts(tmp_path: Path) -> None:
-    """With a greater depth, the file further up the calls counts."""
+def test_the_depth_selects_the_caller(tmp_path: Path) -> None:
+    """With a greater depth, the file of a caller further up is used."""
     user = tmp_path / "mine.py"
     user.write_text("def call(function, path):\n    return function(path)\n")
     scope: dict[str, Any] = {"__file__": str(user)}
@@ -74,8 +74,8 @@ def test_generated_methods_do_not_count() -> None:
     assert Thing(Path("x")).path == HERE / "x"
 
 
-def test_without_a_file_the_working_directory_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At a prompt, where there is no file, a path lies in the working directory."""
+def test_without_a_file_the_working_directory_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a prompt, which has no file, a path is relative to the working directory."""
     monkeypatch.chdir(tmp_path)
     scope: dict[str, Callable[[str], Path]] = {"place": place}
     assert tmp_path / "x" == eval("place('x')", scope)  # noqa: S307 -- stands for a prompt

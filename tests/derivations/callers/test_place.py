@@ -1,4 +1,4 @@
-"""Places: the line of the user's Python that says something of an option."""
+"""Places: the line of an option in the user's Python code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def test_the_line_of_a_key() -> None:
-    """A fragment knows of each option in which line it stands."""
+    """A fragment records the line of each option."""
     fragment = Fragment(
         "here",
         {
@@ -50,8 +50,8 @@ def test_the_line_of_a_key() -> None:
         pytest.param('def make():\n    return Fragment("x", {"A": 1})\nit = make()\n', 3, id="function"),
     ],
 )  # fmt: skip
-def test_where_an_option_is_said(tmp_path: Path, source: str, line: int) -> None:
-    """The line of the option's key in the call, or in a constant of the file; else that of the call."""
+def test_the_place_of_an_option(tmp_path: Path, source: str, line: int) -> None:
+    """It is the line of the option's key in the call, or in a constant of the file, or else the line of the call."""
     file = tmp_path / "mine.py"
     file.write_text(f"from derivations import Fragment\n{source}")
     fragment = load_file(file)["it"]
@@ -59,21 +59,21 @@ def test_where_an_option_is_said(tmp_path: Path, source: str, line: int) -> None
     assert fragment.options["A"][0].request.origin.place == f"mine.py:{line}"
 
 
-def test_a_file_that_cannot_be_read_any_more() -> None:
-    """Without the file, a place is that of the call."""
+def test_an_unreadable_file() -> None:
+    """If the file cannot be read, the place is that of the call."""
     assert Place("/nowhere/mine.py", 3, 5).of("A") == "mine.py:3"
 
 
 def test_without_a_file() -> None:
-    """What is typed at a prompt has no place."""
+    """Code typed at a prompt has no place."""
     names: dict[str, Fragment] = {}
     exec('it = Fragment("x", {"A": 1})', {"Fragment": Fragment}, names)  # noqa: S102 -- as a prompt does
 
     assert names["it"].options["A"][0].request.origin.place == ""
 
 
-def test_machinery_is_passed_over() -> None:
-    """The place is that of the nearest call outside of the modules that act for the user."""
+def test_machinery_is_skipped() -> None:
+    """The place is that of the nearest call outside of the given modules."""
 
     def helper() -> Place | None:
         return calling_place([])
@@ -88,8 +88,8 @@ def test_machinery_is_passed_over() -> None:
     assert skipped is None or skipped.file != __file__
 
 
-def test_attrs_is_passed_over() -> None:
-    """Where attrs makes a value anew, the place is that of the call to attrs."""
+def test_attrs_is_skipped() -> None:
+    """If attrs makes a new value, the place is that of the call to attrs."""
 
     @attrs.frozen
     class Holder:
@@ -100,8 +100,8 @@ def test_attrs_is_passed_over() -> None:
     assert evolved.place == here
 
 
-def test_a_file_that_is_no_python(tmp_path: Path) -> None:
-    """What cannot be parsed any more, since it was edited, is no error."""
+def test_a_file_with_a_syntax_error(tmp_path: Path) -> None:
+    """A file that was edited and no longer parses is not an error."""
     file = tmp_path / "mine.py"
     file.write_text(textwrap.dedent("def ("))
 

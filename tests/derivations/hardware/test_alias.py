@@ -44,30 +44,30 @@ TEXTS = st.text("ab?*:", max_size=6)
     ],
 )
 def test_what_matches(modalias: str, expected: set[str]) -> None:
-    """A modalias finds the patterns that it matches, all of them for certain."""
+    """A modalias finds all patterns that it matches, and these matches are certain."""
     found = TABLE.match(modalias)
 
     assert expected == {it.pattern for it in found}
     assert all(it.certain for it in found)
 
 
-def test_what_is_not_known_may_match() -> None:
-    """A pattern that demands what a listing does not tell is a possible match."""
+def test_unknown_characters_may_match() -> None:
+    """A pattern that requires characters that a listing does not show is a possible match."""
     found = TABLE.match("pci:v00008086d00004232sv????????sd????????bc02sc80i??")
 
     assert [(PATTERNS[1], False)] == [(it.pattern, it.certain) for it in found]
 
 
-def test_the_most_exact_comes_first() -> None:
-    """Certain matches come before possible ones, and of these the ones that say more."""
+def test_the_most_specific_comes_first() -> None:
+    """Certain matches come before possible ones, and more specific patterns before others."""
     table = AliasTable((it, it) for it in ["pci:v*", "pci:v00008086*", "pci:v00008086d0?*"])
 
     assert ["pci:v00008086d0?*", "pci:v00008086*", "pci:v*"] == [it.value for it in table.match("pci:v00008086d01")]
 
 
 @given(st.lists(TEXTS, max_size=8), st.text("ab:", max_size=8))
-def test_as_a_shell_matches(patterns: list[str], modalias: str) -> None:
-    """What is found by key is what a comparison with every pattern finds."""
+def test_lookup_is_equivalent_to_matching(patterns: list[str], modalias: str) -> None:
+    """Lookup by key finds the same patterns as matching every pattern."""
     table = AliasTable((it, it) for it in patterns)
 
     assert sorted(it for it in patterns if fnmatch.fnmatchcase(modalias, it)) == sorted(

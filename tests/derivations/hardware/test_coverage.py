@@ -36,7 +36,7 @@ EXT4 = Fact(FactKind.FILESYSTEM, "ext4")
 
 
 def troubles(*facts: Fact, firmware: str = "", **levels: str) -> list[tuple[Trouble, str]]:
-    """Return what is wrong with a kernel whose options are at *levels*."""
+    """Return the findings for a kernel with its options at *levels*."""
     table = {name: f"2 1 {level}" for name, level in levels.items()}
     values = Values({**table, "EXTRA_FIRMWARE": f'2 1 "{firmware}'})
     return [(it.trouble, str(it.fact)) for it in coverage(Snapshot.of(facts, "x"), DRIVERS, MODEL, values)]
@@ -46,13 +46,13 @@ def root(fact: Fact) -> Fact:
     return attrs.evolve(fact, root=True)
 
 
-def test_what_has_a_driver_is_no_trouble() -> None:
-    """A module, or something built in, serves a device."""
+def test_covered_hardware() -> None:
+    """A module or a built-in driver covers a device."""
     assert [] == troubles(NVME, EXT4, NVME="m", EXT4="y")
 
 
-def test_what_has_none_is_told() -> None:
-    """A device or a file system that the kernel has no driver for is told with the option."""
+def test_missing_drivers_are_reported() -> None:
+    """A device or a file system that the kernel has no driver for is reported with the option."""
     (finding,) = coverage(Snapshot.of([EXT4], "laptop"), DRIVERS, MODEL, Values({}))
 
     assert (Trouble.ABSENT, ("EXT4",), ("laptop",)) == (finding.trouble, finding.options, finding.seen)
@@ -61,13 +61,13 @@ def test_what_has_none_is_told() -> None:
 
 
 def test_root_on_a_module_needs_an_initramfs() -> None:
-    """What root hangs on and is a module must be in the initramfs; built in, it need not."""
+    """A module that root depends on must be in the initramfs; a built-in driver need not."""
     assert [(Trouble.INITRAMFS, "disk")] == troubles(root(NVME), NVME="m", BLK_DEV_INITRD="y")
     assert [] == troubles(root(NVME), NVME="y", BLK_DEV_INITRD="y")
 
 
 def test_root_on_a_module_and_no_initramfs() -> None:
-    """A kernel that reads no initramfs cannot have root on a module."""
+    """A kernel that cannot read an initramfs cannot have root on a module."""
     assert [(Trouble.NO_INITRAMFS, "disk")] == troubles(root(NVME), NVME="m")
     values = Values({"NVME": "2 1 m", "EXTRA_FIRMWARE": '2 1 "'})
     (finding,) = coverage(Snapshot.of([root(NVME)], "x"), DRIVERS, MODEL, values)
@@ -76,14 +76,14 @@ def test_root_on_a_module_and_no_initramfs() -> None:
 
 
 def test_built_in_without_firmware() -> None:
-    """What is built in looks for its firmware before there are files, so the kernel must hold it."""
+    """A built-in driver needs its firmware before a file system is mounted, so the kernel must contain it."""
     assert [(Trouble.FIRMWARE, "gpu")] == troubles(GPU, XGPU="y")
     assert [] == troubles(GPU, XGPU="m")
     assert [] == troubles(GPU, XGPU="y", firmware="x/a.bin")
 
 
-def test_what_no_tree_serves_is_told_but_not_fatal() -> None:
-    """A module of another tree is told; the kernel cannot help it."""
+def test_unknown_modules_are_reported_but_not_fatal() -> None:
+    """A module of another tree is reported, but no option of the kernel could add it."""
     (finding,) = coverage(Snapshot.of([Fact(FactKind.MODULE, "vboxguest")], "x"), DRIVERS, MODEL, Values({}))
 
     assert Trouble.UNKNOWN is finding.trouble
@@ -91,14 +91,14 @@ def test_what_no_tree_serves_is_told_but_not_fatal() -> None:
     assert "vboxguest" in str(finding)
 
 
-def test_no_machine_is_an_error() -> None:
-    """An empty snapshot is not a machine that is served."""
+def test_an_empty_snapshot() -> None:
+    """An empty snapshot is an error, not full coverage."""
     with pytest.raises(EmptySnapshot):
         coverage(Snapshot(), DRIVERS, MODEL, Values({}))
 
 
-def test_the_initramfs_has_what_root_hangs_on() -> None:
-    """Where the machine tells what root hangs on, that is what an initramfs needs."""
+def test_the_initramfs_has_what_root_depends_on() -> None:
+    """If it is known what root depends on, that is what the initramfs needs."""
     ahci = Fact(FactKind.DEVICE, "pci:v3d1sv1sd1bc01sc06i01", "pci ahci", "other disk")
     mapped = map_hardware(Snapshot.of([root(NVME), root(EXT4), ahci, GPU], "x"), DRIVERS, MODEL)
 
@@ -106,5 +106,5 @@ def test_the_initramfs_has_what_root_hangs_on() -> None:
 
 
 def test_the_initramfs_of_a_listing() -> None:
-    """A listing does not tell: then every storage controller counts."""
+    """A listing does not show it, so every storage controller is included."""
     assert ["nvme"] == list(initramfs_modules(map_hardware(Snapshot.of([NVME, GPU], "x"), DRIVERS, MODEL)))

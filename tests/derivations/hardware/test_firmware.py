@@ -20,19 +20,19 @@ from derivations.hardware.firmware import by_package, package_of
     ],
 )
 def test_packages(file: str, package: str) -> None:
-    """The longest prefix that fits names the package; what fits none is unknown."""
+    """The longest matching prefix names the package; a file without a match is unknown."""
     assert package == str(package_of(file))
 
 
 def test_files_by_package() -> None:
-    """Files are put together by package, the unknown ones under no name."""
+    """Files are grouped by package, unknown ones under an empty name."""
     assert {"": ["x.bin"], "firmware-realtek": ["rtw88/a.bin", "rtw88/b.bin"]} == by_package(
         ("rtw88/b.bin", "x.bin", "rtw88/a.bin")
     )
 
 
 def test_every_companion_is_cited() -> None:
-    """Each pair says why and where in the tree that is to be seen, and none wants itself."""
+    """Each companion has a reason and a source in the tree, and none needs itself."""
     assert all(it.why and it.source.startswith(("drivers/", "sound/", "net/", "Documentation/")) for it in COMPANIONS)
     assert [] == [it for it in COMPANIONS if it.option in it.wants or not it.wants]
 
@@ -47,5 +47,5 @@ def test_every_companion_is_cited() -> None:
     ],
 )
 def test_virtio_devices(modalias: str, expected: list[str]) -> None:
-    """A virtio device's PCI id tells what is behind the transport."""
+    """The PCI id of a virtio device determines the device behind the transport."""
     assert expected == virtio_modaliases(modalias)

@@ -80,7 +80,7 @@ MODEL = Model(
 
 
 def values(**given: str) -> Values:
-    """Return the values in which everything can be set and is off, but for *given*."""
+    """Return values with every option visible and off, except those *given*."""
     return Values({name: f"2 1 {given.get(name, 'n')}" for name in MODEL})
 
 
@@ -119,8 +119,8 @@ def device(modalias: str, driver: str = "") -> Fact:
         pytest.param(Fact(FactKind.FILESYSTEM, "ext4"), ["ext4"], id="file-system"),
     ],
 )  # fmt: skip
-def test_what_serves_a_fact(fact: Fact, expected: list[str]) -> None:
-    """A device is served by its driver's module, else by what its id says."""
+def test_matches(fact: Fact, expected: list[str]) -> None:
+    """A device is matched by its driver's module, or else by its id."""
     found = map_hardware(Snapshot.of([fact], "x"), DRIVERS, MODEL).found
 
     assert expected == sorted(it.module.name for it in found if it.module is not None)
@@ -156,41 +156,41 @@ def test_a_module_that_has_become_another(name: str) -> None:
         pytest.param(Fact(FactKind.FIRMWARE, "x.bin"), "", id="firmware"),
     ],
 )
-def test_what_is_not_served_is_told(fact: Fact, reason: str) -> None:
-    """What nothing serves is told with the reason, unless nothing has to."""
-    told = map_hardware(Snapshot.of([fact], "x"), DRIVERS, MODEL).unmapped
+def test_unmapped_facts(fact: Fact, reason: str) -> None:
+    """A fact without a match is reported with the reason, unless it needs no driver."""
+    unmapped = map_hardware(Snapshot.of([fact], "x"), DRIVERS, MODEL).unmapped
 
-    assert bool(reason) is bool(told)
-    assert all(reason in it.reason for it in told)
+    assert bool(reason) is bool(unmapped)
+    assert all(reason in it.reason for it in unmapped)
 
 
 def wants(*facts: Fact, given: Values = MODULAR) -> dict[str, str]:
-    """Return the options, and their letters, that *facts* come to."""
+    """Return the options to set for *facts*, with their values."""
     return {it.option: it.value.value for it in fit(Snapshot.of(facts, "x"), DRIVERS, MODEL, given).wants}
 
 
-def test_what_a_driver_depends_on_comes_with_it() -> None:
-    """The buses that one forgets come by dependency, as y where they can be no module."""
+def test_dependencies_are_set() -> None:
+    """The buses that people forget are set as dependencies, as y if they cannot be modules."""
     assert {"DRM_X": "m", "PCI": "y"} == wants(GPU)
 
 
-def test_companions_come_too() -> None:
-    """What the driver asks for at run time, by a name, comes with it."""
+def test_companions_are_set() -> None:
+    """Modules that a driver requests by name at run time are set with it."""
     assert {"IWLWIFI": "m", "IWLMVM": "m", "PCI": "y", "WLAN": "y"} == wants(device("pci:slot:0", "pci iwlwifi"))
 
 
-def test_soft_dependencies_come_too() -> None:
-    """What a module wants loaded with it comes with it."""
+def test_soft_dependencies_are_set() -> None:
+    """Modules to load with a module are set with it."""
     assert "LATER" in wants(device("pci:slot:0", "pci xhci_hcd"))
 
 
 def test_without_modules_all_is_built_in() -> None:
-    """A kernel that has no modules gets what it needs built in."""
+    """In a kernel without modules, everything needed is built in."""
     assert {"DRM_X": "y", "PCI": "y"} == wants(GPU, given=values())
 
 
-def test_what_comes_by_itself_is_asked_for_as_it_will_be() -> None:
-    """A bool whose default switches it on, with what it depends on, is y: it can be no module."""
+def test_options_that_turn_on_by_themselves_are_requested() -> None:
+    """A bool that a default turns on, with its dependencies, is requested as y, since it cannot be a module."""
     symbol = Symbol(
         name="DRM_X", type="bool", prompts=(Prompt("x", Ref("PCI")),), defaults=(Default(YES),), depends=Ref("PCI")
     )
@@ -201,30 +201,30 @@ def test_what_comes_by_itself_is_asked_for_as_it_will_be() -> None:
     assert {"DRM_X": "y", "PCI": "y"} == {it.option: it.value.value for it in found.wants}
 
 
-def test_what_is_on_stays_as_it_is() -> None:
-    """What the configuration builds in is not made a module."""
+def test_built_in_options_stay_built_in() -> None:
+    """An option that the configuration builds in does not become a module."""
     assert {"DRM_X": "y"} == wants(GPU, given=values(MODULES="y", PCI="y", DRM_X="y"))
 
 
 def test_an_iommu_is_found_by_its_class() -> None:
-    """What no table names is found by a rule."""
+    """A device that is in no table is found by a rule."""
     assert {"AMD_IOMMU": "y"} == wants(device("pci:v00001022d00001631sv????????sd????????bc08sc06i??"))
 
 
 def test_a_pseudo_file_system_is_an_option() -> None:
-    """A file system that is a part of something else is that something's option."""
+    """A file system that is part of another feature has that feature's option."""
     assert {"PROC_FS": "y"} == wants(Fact(FactKind.FILESYSTEM, "proc"))
 
 
-def test_each_option_says_who_wants_it() -> None:
-    """The fragment has each option below the devices, and the options, that want it."""
+def test_options_have_their_reasons_as_comments() -> None:
+    """The fragment has each option below the devices and options that need it."""
     text = fit(Snapshot.of([GPU], "x"), DRIVERS, MODEL, MODULAR).text
 
     assert text == ("# 03:00.0 gpu (driver xgpu) -> module xgpu\nCONFIG_DRM_X=m\n# needed by DRM_X\nCONFIG_PCI=y\n")
 
 
-def test_the_text_says_again_who_wants_what() -> None:
-    """What is read from the text are requests that give way, each from those who want the option."""
+def test_requests_are_read_from_the_text() -> None:
+    """The text is read as default requests, each with its reasons as the origin."""
     text = fit(Snapshot.of([GPU], "x"), DRIVERS, MODEL, MODULAR).text
     found = requests(text, Values({"DRM_X": "2 1 m", "PCI": "2 1 y"}))
     assert {"DRM_X": MODULE, "PCI": SET} == {name: it.value for name, it in found.items()}
@@ -235,8 +235,8 @@ def test_the_text_says_again_who_wants_what() -> None:
 
 
 @pytest.mark.parametrize("label", ["x\nCONFIG_EVIL=y", "CONFIG_EVIL is not set", "x\r# CONFIG_EVIL is not set"])
-def test_labels_cannot_smuggle_options_in(label: str) -> None:
-    """Whatever a label is, it stays in its comment, which is none that Kconfig reads."""
+def test_labels_cannot_inject_options(label: str) -> None:
+    """Any label stays inside its comment, and Kconfig ignores the comment."""
     evil = Fact(FactKind.DEVICE, GPU.name, GPU.driver, label)
     text = fit(Snapshot.of([evil], "x"), DRIVERS, MODEL, MODULAR).text
 
@@ -244,8 +244,8 @@ def test_labels_cannot_smuggle_options_in(label: str) -> None:
     assert not [it for it in text.splitlines() if it.startswith(("CONFIG_EVIL", "# CONFIG_EVIL"))]
 
 
-def test_what_cannot_be_had_is_told() -> None:
-    """An option that nothing can switch on is not in the fragment, and told with what stands in the way."""
+def test_blocked_options_are_reported() -> None:
+    """An option that cannot be turned on is not in the fragment, and is reported with the obstacles."""
     stuck = Model({**MODEL, "DRM_X": option("DRM_X", "NOWHERE")}, arch="x86_64", srcarch="x86", version="6.12.1")
     found = fit(Snapshot.of([GPU], "x"), DRIVERS, stuck, MODULAR)
 
@@ -254,21 +254,21 @@ def test_what_cannot_be_had_is_told() -> None:
     assert "NOWHERE" in str(found.blocked[0])
 
 
-def test_an_empty_snapshot_fits_nothing() -> None:
-    """No machine at all is an error."""
+def test_an_empty_snapshot() -> None:
+    """An empty snapshot is an error."""
     with pytest.raises(EmptySnapshot):
         fit(Snapshot(), DRIVERS, MODEL, MODULAR)
 
 
 def test_the_map_is_written_and_read() -> None:
-    """What `to_json` writes is read back as it was."""
+    """The map that `to_json` writes is read back unchanged."""
     assert DRIVERS.to_json() == DriverMap.from_json(DRIVERS.to_json()).to_json()
     assert 2 == DriverMap.from_json(DRIVERS.to_json()).unreadable
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"format": 2}', b'{"format": 1, "modules": {"a": 3}}'])
-def test_another_file_is_no_map(text: bytes) -> None:
-    """A file of another kind or format is refused."""
+def test_invalid_maps(text: bytes) -> None:
+    """A file of another kind or format is rejected."""
     with pytest.raises(InvalidDriverMap):
         DriverMap.from_json(text)
 
@@ -333,50 +333,50 @@ def sound_fit(*facts: Fact, **given: str) -> Fit:
 
 
 @pytest.mark.parametrize("expert", ["n", "y"])
-def test_a_driver_for_experts_is_left_out_beside_another_one(expert: str) -> None:
-    """A mouse gets the HID driver, and not that of the boot protocol, whether EXPERT is on or not."""
+def test_a_driver_for_experts_is_left_out_if_there_is_another(expert: str) -> None:
+    """A mouse gets the HID driver rather than that of the boot protocol, whether EXPERT is on or not."""
     mouse = device("usb:v046DpC077d7200dc00dsc00dp00ic03isc01ip02in00")
 
     assert ["USB_HID"] == [it.option for it in sound_fit(mouse, EXPERT=expert).wants]
 
 
-def test_a_driver_for_experts_that_is_loaded_is_taken() -> None:
-    """What a list of modules names is wanted, whoever it is for."""
+def test_a_loaded_driver_for_experts_is_kept() -> None:
+    """A module in a list of loaded modules is needed, even if it is for experts."""
     assert "USB_MOUSE" in [it.option for it in sound_fit(Fact(FactKind.MODULE, "usbmouse")).wants]
 
 
-def test_a_name_of_a_module_is_none_of_what_is_built_in() -> None:
-    """`cec` is the module of that name, and not the object of another subsystem that can be no module."""
+def test_names_of_modules_do_not_match_built_in_objects() -> None:
+    """`cec` is the module of that name, not an object of another subsystem that cannot be a module."""
     assert ["CEC_CORE"] == [it.option for it in sound_fit(Fact(FactKind.MODULE, "cec")).wants]
-    (told,) = sound_fit(Fact(FactKind.MODULE, "inside")).mapped.unmapped
-    assert told.reason.endswith("what is called so is a part of the kernel with RAS_CEC")
+    (unmapped,) = sound_fit(Fact(FactKind.MODULE, "inside")).mapped.unmapped
+    assert unmapped.reason.endswith("an object of that name is part of the kernel with RAS_CEC")
 
 
-def test_what_something_of_the_list_selects_needs_nothing_else() -> None:
-    """A codec that the machine's own sound card selects, through another option, brings no other card."""
+def test_options_selected_by_the_machines_own_need_nothing_else() -> None:
+    """A codec that the machine's own sound card selects, through another option, does not add another card."""
     found = sound_fit(Fact(FactKind.MODULE, "codec"), Fact(FactKind.MODULE, "intel_card"))
 
     assert ["CODEC", "INTEL_CARD", "SND"] == [it.option for it in found.wants]
     assert () == found.blocked
 
 
-def test_what_only_another_machines_driver_selects_is_reported() -> None:
-    """A codec without a prompt brings no driver of a sound card that nothing asks for; the report names what would."""
+def test_options_selected_only_by_other_drivers_are_reported() -> None:
+    """A codec without a prompt does not add the driver of another sound card; the report names the candidates."""
     found = sound_fit(device("acpi:CODEC:"))
 
     assert ((), ["CODEC"]) == (found.wants, [it.option for it in found.blocked])
     assert "AMD_CARD or BOARD" in str(found.blocked[0])
 
 
-def test_a_library_comes_with_a_feature_and_not_with_another_module() -> None:
-    """What no list of modules shows may be what uses a library; another module would have been listed."""
+def test_a_library_is_selected_by_a_feature_rather_than_a_module() -> None:
+    """A feature that is not in the list of modules may use a library; a module would be in the list."""
     assert {"ARC4", "FEATURE"} == {it.option for it in sound_fit(Fact(FactKind.MODULE, "arc4")).wants}
     found = sound_fit(Fact(FactKind.MODULE, "lib"))
     assert ((), ["LIB"]) == (found.wants, [it.option for it in found.blocked])
 
 
-def test_what_is_on_by_default_selects_too() -> None:
-    """A feature that is on by itself once a driver is, needs nothing else."""
+def test_options_on_by_default_select_too() -> None:
+    """A feature that a driver turns on by default needs nothing else."""
     assert {"DRIVER", "HELPER"} == {
         it.option for it in sound_fit(Fact(FactKind.MODULE, "helper"), Fact(FactKind.MODULE, "driver")).wants
     }

@@ -22,37 +22,37 @@ WIFI = Fact(FactKind.MODULE, "iwlwifi")
 
 @given(SNAPSHOTS, SNAPSHOTS)
 def test_union_is_commutative(one: Snapshot, other: Snapshot) -> None:
-    """The order of two snapshots does not count."""
+    """The order of two snapshots does not matter."""
     assert one | other == other | one
 
 
 @given(SNAPSHOTS, SNAPSHOTS, SNAPSHOTS)
 def test_union_is_associative(one: Snapshot, two: Snapshot, three: Snapshot) -> None:
-    """Which of three are put together first does not count."""
+    """The grouping of three snapshots does not matter."""
     assert (one | two) | three == one | (two | three)
 
 
 @given(SNAPSHOTS)
 def test_union_is_idempotent(one: Snapshot) -> None:
-    """A snapshot with itself, or with nothing, is itself."""
+    """A snapshot joined with itself, or with an empty one, is unchanged."""
     assert one | one == one == one | Snapshot()
 
 
 @given(SNAPSHOTS)
 def test_a_snapshot_is_written_and_read(one: Snapshot) -> None:
-    """What `to_json` writes is read back as it was, under the same digest."""
+    """The snapshot that `to_json` writes is read back unchanged, with the same digest."""
     assert one == Snapshot.from_json(one.to_json())
     assert one.digest == Snapshot.from_json(one.to_json()).digest
 
 
 @given(SNAPSHOTS, SNAPSHOTS)
 def test_the_digest_names_the_contents(one: Snapshot, other: Snapshot) -> None:
-    """Equal snapshots have equal digests, others have others."""
+    """Snapshots have equal digests if and only if they are equal."""
     assert (one == other) is (one.digest == other.digest)
 
 
-def test_every_fact_says_who_tells_it() -> None:
-    """In a union each fact has the machines that it was seen on."""
+def test_facts_have_their_machines() -> None:
+    """In a union, each fact has the machines that it was seen on."""
     union = Snapshot.of([NVME, WIFI], "laptop") | Snapshot.of([NVME], "server")
 
     assert {NVME: ("laptop", "server"), WIFI: ("laptop",)} == dict(union.entries)
@@ -60,12 +60,12 @@ def test_every_fact_says_who_tells_it() -> None:
 
 
 def test_a_kernel_does_not_depend_on_names() -> None:
-    """Without the names of machines, equal hardware is equal."""
+    """Without the names of machines, snapshots of equal hardware are equal."""
     assert Snapshot.of([NVME], "a").without_names() == Snapshot.of([NVME], "b").without_names()
 
 
-def test_an_empty_snapshot_is_refused_where_hardware_is_needed() -> None:
-    """A snapshot that tells nothing is an error, not a kernel without drivers."""
+def test_an_empty_snapshot() -> None:
+    """A snapshot without facts is an error, rather than a kernel without drivers."""
     with pytest.raises(EmptySnapshot):
         Snapshot().checked()
 
@@ -76,21 +76,21 @@ GOOD = json.loads(Snapshot.of([NVME], "x").to_json())
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        pytest.param("", "cannot be read as JSON", id="empty"),
-        pytest.param('{"format": 1', "cannot be read as JSON", id="cut-off"),
-        pytest.param("[]", "does not say of itself", id="a-list"),
-        pytest.param("{}", "does not say of itself", id="another-object"),
+        pytest.param("", "not JSON", id="empty"),
+        pytest.param('{"format": 1', "not JSON", id="cut-off"),
+        pytest.param("[]", "its `kind` is not", id="a-list"),
+        pytest.param("{}", "its `kind` is not", id="another-object"),
         pytest.param(json.dumps({**GOOD, "format": 2}), "its format is 2", id="newer"),
         pytest.param(json.dumps({**GOOD, "facts": 3}), "no list of facts", id="no-facts"),
         pytest.param(json.dumps({**GOOD, "facts": [3]}), r"facts\[0\] is not a fact", id="no-fact"),
         pytest.param(json.dumps({**GOOD, "facts": [{"seen": []}]}), r"facts\[0\] has the fields", id="fields"),
         pytest.param(json.dumps({**GOOD, "facts": [{**GOOD["facts"][0], "kind": "cat"}]}), "'cat'", id="kind"),
-        pytest.param(json.dumps({**GOOD, "facts": [{**GOOD["facts"][0], "root": 1}]}), "wrong kind", id="root"),
-        pytest.param(json.dumps({**GOOD, "facts": [{**GOOD["facts"][0], "seen": [1]}]}), "wrong kind", id="seen"),
+        pytest.param(json.dumps({**GOOD, "facts": [{**GOOD["facts"][0], "root": 1}]}), "wrong type", id="root"),
+        pytest.param(json.dumps({**GOOD, "facts": [{**GOOD["facts"][0], "seen": [1]}]}), "wrong type", id="seen"),
     ],
 )
-def test_another_text_is_no_snapshot(text: str, reason: str) -> None:
-    """A text that is no snapshot is refused with what is wrong with it."""
+def test_invalid_snapshots(text: str, reason: str) -> None:
+    """A text that is not a snapshot is rejected with the reason."""
     with pytest.raises(InvalidSnapshot, match=reason) as error:
         Snapshot.from_json(text, "file")
 

@@ -1,4 +1,4 @@
-"""Tests for derivations.hardware.trim, and of what keep lists."""
+"""Tests for derivations.hardware.trim, and of the list in keep."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ INSIDE = {"INSIDE": "y", "FEATURE": "y"}
 
 
 def trimmed(*needed: str, keep: tuple[str, ...] = (), **levels: str) -> Trim:
-    """Return what becomes of a configuration in which every option is m, but for bools and what *levels* say."""
+    """Return the trim of a configuration with every option m, except for bools and those in *levels*."""
     usual = {name: "y" if MODEL[name].type == "bool" else "m" for name in MODEL} | INSIDE | {"LED": "n"}
     return trim(needed, keep, DRIVERS, MODEL, Values({name: f"2 1 {it}" for name, it in (usual | levels).items()}))
 
 
-def test_what_nothing_needs_is_dropped() -> None:
-    """Of modules, those stay that something built in needs, and those that need no device; what has no prompt goes by itself."""
+def test_unneeded_modules_are_dropped() -> None:
+    """Modules that built-in options need, or that need no device, are kept; those without a prompt go by themselves."""
     found = trimmed()
 
     assert ("CRYPTO_XTS", "HOST", "TUN") == found.kept
@@ -90,15 +90,15 @@ def test_what_nothing_needs_is_dropped() -> None:
         pytest.param("NOWHERE", set(), id="of-another-version"),
     ],
 )
-def test_what_is_needed_stays_with_what_it_needs(needed: str, stay: set[str]) -> None:
-    """A module stays with what it depends on, and without a prompt with what switches it on."""
+def test_needed_modules_are_kept_with_what_they_need(needed: str, stay: set[str]) -> None:
+    """A module is kept with its dependencies and, if it has no prompt, with what turns it on."""
     always = {"CRYPTO_XTS", "HOST", "TUN"}
 
     assert stay | always == set(trimmed(needed).kept)
 
 
-def test_what_is_kept_anyway_is_preferred() -> None:
-    """Of alternatives the one that stays for another reason is enough, whatever the order."""
+def test_alternatives_that_are_kept_anyway_are_preferred() -> None:
+    """If an alternative is kept for another reason, it is enough, regardless of the order."""
     assert {"NIC", "BUS", "PHY"} <= set(trimmed("PHY", "NIC").kept)
     assert "MII" not in trimmed("PHY", "NIC").kept
     assert {"CARD_B", "CODEC"} <= set(trimmed("CODEC", "CARD_B").kept)
@@ -107,19 +107,19 @@ def test_what_is_kept_anyway_is_preferred() -> None:
 
 @pytest.mark.parametrize("glob", ["OTHER", "OTH*", "CONFIG_OTHER", "other-nic", "other_nic", "other*"])
 def test_the_user_lists_options_and_modules(glob: str) -> None:
-    """What the user's patterns mean stays: an option, or a module by its name."""
+    """Options and modules that match the user's patterns are kept."""
     assert {"OTHER", "BUS"} <= set(trimmed(keep=(glob,)).kept)
 
 
-def test_what_is_off_stays_off() -> None:
-    """A pattern, or a need, switches nothing on."""
+def test_options_that_are_off_stay_off() -> None:
+    """Neither a pattern nor a need turns an option on."""
     found = trimmed("OTHER", keep=("NIC",), OTHER="n", NIC="n")
 
     assert not {"OTHER", "NIC"} & {*found.kept, *found.dropped}
 
 
-def test_the_text_asks_for_what_it_reached() -> None:
-    """The fragment switches off what is dropped; what is on all the same, selected by what stays, is asked for by nobody."""
+def test_only_requests_that_hold_are_read() -> None:
+    """The fragment switches off dropped options; those that kept options still select are not requested."""
     found = trimmed("NIC")
     asked = requests(found.text, Values({**dict.fromkeys(MODEL, "2 1 m"), "OTHER": "2 1 n"}))
 
@@ -128,8 +128,8 @@ def test_the_text_asks_for_what_it_reached() -> None:
     assert (OFF, True, FRAGMENT) == (asked["OTHER"].value, asked["OTHER"].optional, asked["OTHER"].origin.fragment)
 
 
-def test_what_depends_on_what_is_dropped_follows_from_it() -> None:
-    """An option that cannot be on without a dropped module, or without another such option, is a consequence; others are not."""
+def test_consequences_of_dropped_modules() -> None:
+    """An option that needs a dropped module, or another such option, is a consequence; others are not."""
     values = Values(
         {**dict.fromkeys(MODEL, "2 1 m"), **dict.fromkeys(("HOST", "FEATURE", "INSIDE"), "0 0 n"), "TUN": "2 1 n"}
     )
@@ -140,8 +140,8 @@ def test_what_depends_on_what_is_dropped_follows_from_it() -> None:
     assert set() == consequences(asked, set(), MODEL, values) - {"INSIDE"}
 
 
-def test_what_follows_from_what_is_dropped_through_prompts_and_hidden_options() -> None:
-    """The condition of a prompt counts as well, and an option without a prompt is as on as what switches it on."""
+def test_consequences_through_prompts_and_hidden_options() -> None:
+    """Conditions of prompts count too, and an option without a prompt follows the options that turn it on."""
     model = Model(
         {
             it.name: it
@@ -164,8 +164,8 @@ def test_what_follows_from_what_is_dropped_through_prompts_and_hidden_options() 
     assert {"TUNING", "MEMBER"} == consequences(asked, {"CARD"}, model, values)
 
 
-def test_what_needs_an_unnamed_driver_has_it() -> None:
-    """Where a module stays that works only with one that no table names, that one stays too."""
+def test_companions_are_kept() -> None:
+    """A module that works only with another one, which is in no table, keeps that one."""
     names = ("SND_SOC_SOF_INTEL_TGL", "SND_SOC_DMIC", "SND_SOC_OTHER")
     model = Model({it: option(it) for it in names}, arch="x86_64", srcarch="x86", version="6.12.1")
     values = Values(dict.fromkeys(model, "2 1 m"))
@@ -175,7 +175,7 @@ def test_what_needs_an_unnamed_driver_has_it() -> None:
 
 
 def test_no_group_of_the_list_is_empty() -> None:
-    """Every group says why, and is of names that options can have."""
+    """Every group has a reason and consists of valid names of options."""
     assert all(it.why and it.globs for it in KEPT)
     assert all(glob == glob.upper() for it in KEPT for glob in (*it.globs, *it.without))
     assert all(it.why and it.globs and it.wants for it in BESIDE)

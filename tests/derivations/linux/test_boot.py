@@ -1,6 +1,6 @@
-"""The script that boots kernels, run as in the sandbox with a QEMU that is a few lines of shell, and what it needs.
+"""The script that boots kernels, run as in the sandbox with a few lines of shell for QEMU, and its requirements.
 
-The tests that build a real kernel boot it with the real one.
+The tests that build a real kernel boot it with the real QEMU.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ LONG = BootPatience(first=60, quiet=60, whole=60)
 
 @attrs.frozen
 class Booted:
-    """What a run of the script came to."""
+    """The result of a run of the script."""
 
     code: int
     lines: list[str]
     console: str | None
 
-    def said(self, kind: str) -> list[Any]:
-        """Return what was said to the realiser under *kind*."""
+    def reported(self, kind: str) -> list[Any]:
+        """Return the reports of *kind* to the realiser."""
         words = [json.loads(line.removeprefix("@kernix ")) for line in self.lines if line.startswith("@kernix ")]
         return [word[kind] for word in words if kind in word]
 
     @property
     def accelerators(self) -> list[str]:
-        """Return with what it was tried."""
+        """Return the accelerators that were tried, in order."""
         return [line.removeprefix("accelerator: ") for line in self.lines if line.startswith("accelerator: ")]
 
 
@@ -68,7 +68,7 @@ def booted(
     with_kvm: BootPatience = LONG,
     by_emulation: BootPatience = LONG,
 ) -> Booted:
-    """Return how a boot goes where QEMU does *emulated*, and with KVM, if the machine has it, *kvm*."""
+    """Return the result of a boot with QEMU running *emulated*, or *kvm* if the machine has KVM."""
     for name in ("build", "out", "kernel"):
         (top / name).mkdir()
     (top / "kernel/config").write_text(CONFIG)
@@ -114,17 +114,17 @@ def booted(
 
 @with_script
 def test_a_machine_without_kvm(tmp_path: Path) -> None:
-    """The guest's word under emulation is enough, and its console is the result."""
+    """The guest's line under emulation is enough, and its console is the result."""
     boot = booted(tmp_path)
-    assert (0, ["tcg"], [], []) == (boot.code, boot.accelerators, boot.said("warning"), boot.said("kvm"))
+    assert (0, ["tcg"], [], []) == (boot.code, boot.accelerators, boot.reported("warning"), boot.reported("kvm"))
     assert boot.console == "Linux version 1.0\nKERNIX-GUEST release=1.0\nKERNIX-GUEST uname=Linux 1.0\n"
 
 
 @with_script
 def test_a_machine_whose_kvm_works(tmp_path: Path) -> None:
-    """The guest's word with KVM is enough."""
+    """The guest's line with KVM is enough."""
     boot = booted(tmp_path, kvm=GUEST, emulated="exit 7")
-    assert (0, ["kvm"], [], []) == (boot.code, boot.accelerators, boot.said("warning"), boot.said("kvm"))
+    assert (0, ["kvm"], [], []) == (boot.code, boot.accelerators, boot.reported("warning"), boot.reported("kvm"))
 
 
 @with_script
@@ -140,11 +140,11 @@ def test_a_machine_whose_kvm_works(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_machine_whose_kvm_does_not_work(tmp_path: Path, kvm: str, patience: BootPatience, reason: str) -> None:
-    """Whatever KVM makes of the kernel, emulation decides; the user and the realiser are told once."""
+    """However the boot with KVM fails, emulation decides; the user and the realiser get one report."""
     boot = booted(tmp_path, kvm=kvm, with_kvm=patience)
     assert (0, ["kvm", "tcg"]) == (boot.code, boot.accelerators)
-    assert [reason] == boot.said("kvm")
-    assert [True] == [reason in it for it in boot.said("warning")]
+    assert [reason] == boot.reported("kvm")
+    assert [True] == [reason in it for it in boot.reported("warning")]
     assert boot.console is not None
     assert boot.console.startswith("Linux version 1.0\nKERNIX-GUEST")
 
@@ -158,10 +158,10 @@ def test_a_machine_whose_kvm_does_not_work(tmp_path: Path, kvm: str, patience: B
     ],
 )
 def test_a_guest_that_fails_with_kvm_by_itself(tmp_path: Path, kvm: str) -> None:
-    """A kernel that ends with KVM and boots without is reported, but says nothing about the machine."""
+    """A kernel that exits with KVM but boots without it is reported, but not as a problem of the machine."""
     boot = booted(tmp_path, kvm=kvm)
-    assert (0, ["kvm", "tcg"], []) == (boot.code, boot.accelerators, boot.said("kvm"))
-    assert 1 == len(boot.said("warning"))
+    assert (0, ["kvm", "tcg"], []) == (boot.code, boot.accelerators, boot.reported("kvm"))
+    assert 1 == len(boot.reported("warning"))
 
 
 @with_script
@@ -175,35 +175,35 @@ def test_a_guest_that_fails_with_kvm_by_itself(tmp_path: Path, kvm: str) -> None
     ],
 )
 def test_a_kernel_that_does_not_boot(tmp_path: Path, emulated: str, patience: BootPatience, reason: str) -> None:
-    """The error is emulation's, and names what the kernel lacks; KVM is not blamed for what emulation cannot do either."""
+    """The error is that of emulation, and names what the kernel lacks; KVM is not blamed if emulation fails too."""
     boot = booted(tmp_path, kvm="echo Linux; exit 1", emulated=emulated, by_emulation=patience)
-    assert (1, ["kvm", "tcg"], []) == (boot.code, boot.accelerators, boot.said("kvm"))
-    assert [f"{reason} (and with KVM, before: QEMU ended with status 1)"] == boot.said("error")
-    assert ["the kernel lacks what a boot here needs: BINFMT_ELF BINFMT_SCRIPT"] == boot.said("hint")
+    assert (1, ["kvm", "tcg"], []) == (boot.code, boot.accelerators, boot.reported("kvm"))
+    assert [f"{reason} (and with KVM, before: QEMU ended with status 1)"] == boot.reported("error")
+    assert ["the kernel lacks what a boot here needs: BINFMT_ELF BINFMT_SCRIPT"] == boot.reported("hint")
 
 
 @pytest.mark.parametrize("system", MACHINES)
 def test_every_machine_has_a_console(system: str) -> None:
-    """For each system it is known which driver its kernels show themselves with."""
+    """The driver of the console is known for each system."""
     options = needed_options(gcc_toolchain(fake_lock(), system))
     assert [] != [it for it in options if "CONSOLE" in it]
 
 
 def test_only_x86_has_kvm() -> None:
-    """A builder sees /dev/kvm where the kernel's and the machine's processors are both x86."""
+    """A builder gets /dev/kvm if the kernel's and the machine's processors are both x86."""
     systems = [it for it in MACHINES if boot(gcc_toolchain(fake_lock(), it)).hints.kvm]
     native = gcc_toolchain(fake_lock(), "x86_64-linux")
     assert ["i686-linux", "x86_64-linux"] == systems
     assert not boot(attrs.evolve(native, system="aarch64-linux")).hints.kvm
 
 
-def test_a_boot_test_is_known_by_its_script() -> None:
-    """A test of another version of the script, which might say other things, is not taken for one."""
+def test_a_boot_test_is_recognised_by_its_script() -> None:
+    """A test with another version of the script, whose output might differ, is not recognised."""
     test = boot(gcc_toolchain(fake_lock(), "x86_64-linux"))
     other = attrs.evolve(test, args=("-c", f"{test.args[1]}\n", *test.args[2:]))
     assert (True, False) == (is_boot_test(test), is_boot_test(other))
 
 
 def boot(toolchain: Toolchain) -> Derivation:
-    """Return the test of a kernel that *toolchain* compiled."""
+    """Return the test of a kernel compiled by *toolchain*."""
     return boot_test("linux", text_file("linux", "").out, "1.0", toolchain, fake_lock())

@@ -1,4 +1,4 @@
-"""The graph of a kernel's configuration: what each derivation is given, and what it does not depend on."""
+"""The graph of a kernel's configuration: what each derivation depends on, and what it does not."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def make(
     return configuration(arguments, toolchain, tree.out, wanted(arguments, toolchain.arch), fragments=fragments)
 
 
-def test_the_tree_is_seen_by_the_slice_alone() -> None:
-    """Whatever is configured mounts what Kconfig reads, not the source."""
+def test_only_the_slice_depends_on_the_tree() -> None:
+    """All other steps mount the files that Kconfig reads, not the source."""
     it = make()
 
     assert dict(it.tree.derivation.mounts) == {"/tree": TREE.out}
@@ -50,10 +50,10 @@ def test_the_tree_is_seen_by_the_slice_alone() -> None:
 
 
 def test_a_patch_of_other_files_changes_no_action() -> None:
-    """With an equal slice, what follows is the same: the resolver, the base, and the resolution of equal requests."""
+    """With an equal slice, the resolver, the base and the resolution of equal requests are the same."""
 
     def content(output: Output) -> bytes:
-        return output.derivation.name.encode().ljust(32)  # as if both slices were the same
+        return output.derivation.name.encode().ljust(32)  # both slices have the same content
 
     one, other = make(), make(tree=PATCHED)
 
@@ -65,8 +65,8 @@ def test_a_patch_of_other_files_changes_no_action() -> None:
     assert one.base.derivation.action_key(content) == other.base.derivation.action_key(content)
 
 
-def test_the_resolver_is_of_tree_and_toolchain() -> None:
-    """Neither requests nor name nor extra version are in it: kernels of one tree share their resolver."""
+def test_the_resolver_depends_on_tree_and_toolchain() -> None:
+    """It does not depend on requests, name or extra version: kernels of one tree share their resolver."""
     others = make(extra_config={"A": YES}, name="linux-mine", extra_version="-mine", base="tinyconfig")
 
     assert make().resolver == others.resolver
@@ -74,8 +74,8 @@ def test_the_resolver_is_of_tree_and_toolchain() -> None:
     assert make().resolver != make("aarch64-linux").resolver
 
 
-def test_make_is_always_told_the_architecture() -> None:
-    """Without ARCH the kernel's makefile would take that of the machine, and on x86 the one of 32 bits."""
+def test_make_always_gets_the_architecture() -> None:
+    """Without ARCH, the kernel's makefile would use that of the machine, and on x86 the 32-bit one."""
     it = make("aarch64-linux", make_flags=["V=1"])
     tail = ("ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-", "V=1")
 
@@ -84,13 +84,13 @@ def test_make_is_always_told_the_architecture() -> None:
 
 
 def test_a_base_can_be_a_file() -> None:
-    """A file is the base itself; a target is made."""
+    """A file is the base itself; a target is built."""
     assert make(base=FILE).base == FILE.out
     assert make(base="tinyconfig").base.derivation.name == "linux-tinyconfig"
 
 
-def test_fragments_lie_below_requests() -> None:
-    """Of several fragments the last counts most: others' below the defaults, and these below what is asked for."""
+def test_fragments_are_below_requests() -> None:
+    """Later fragments override earlier ones: built fragments come first, then defaults, then requests."""
     it = make(fragments=(FILE.out,), extra_config={"B": YES, "C": default(YES)}).resolved
     places = ("/fragment-00", "/fragment-01", "/fragment-02")
 
@@ -110,19 +110,19 @@ def test_fragments_lie_below_requests() -> None:
         pytest.param({"prefer_builtin": True}, "plain", id="builtin-alone-says-nothing"),
     ],
 )
-def test_what_becomes_of_other_tristates(changes: dict[str, Any], mode: str) -> None:
+def test_modes_for_other_tristates(changes: dict[str, Any], mode: str) -> None:
     """`prefer_builtin` only limits `auto_modules`, as in nixpkgs."""
     assert make(**changes).resolved.args[2] == mode
 
 
-def test_the_resolver_needs_no_file_system_around_it() -> None:
-    """The program runs alone: no compiler, no shell."""
+def test_the_resolver_needs_no_root_file_system() -> None:
+    """The program runs by itself, without a compiler or a shell."""
     assert "/" not in make().resolved.mounts
     assert make().resolved.builder == "/resolver/kconf"
 
 
 def test_every_request_is_checked() -> None:
-    """The check is told each request as the line that it should become, and which may fail."""
+    """The check gets each request as its line in the `.config`, and the names of those that may fail."""
     env = make(extra_config={"A": YES, "B": optional(MODULE), "C": NO}).checked.env
 
     lines = json.loads(env["requests"])
@@ -141,8 +141,8 @@ def test_errors_can_be_ignored() -> None:
     assert set(json.loads(env["optional"])) == set(json.loads(env["requests"]))
 
 
-def test_origins_are_in_no_key() -> None:
-    """Where a request stands is known to the check, and does not change it."""
+def test_origins_are_not_part_of_keys() -> None:
+    """The check knows the place of a request, but does not depend on it."""
     one = make(extra_config=Fragment("mine", "CONFIG_A=y")).checked
     other = make(extra_config=Fragment("yours", "CONFIG_A=y")).checked
 
@@ -152,7 +152,7 @@ def test_origins_are_in_no_key() -> None:
 
 
 def test_an_exact_configuration_is_compared_with_its_base() -> None:
-    """With `exact` the check sees the base."""
+    """With `exact`, the check sees the base."""
     assert make(base=FILE, exact=True).checked.mounts["/base"] == FILE.out
     assert "base" not in make(base=FILE, exact=True).checked.env
     assert "/base" not in make(base="tinyconfig").checked.mounts
@@ -166,8 +166,8 @@ def test_an_exact_configuration_is_compared_with_its_base() -> None:
         pytest.param({"strict_base": True, "ignore_config_errors": True}, "told", id="errors-ignored"),
     ],
 )
-def test_a_file_is_compared_with_what_comes_of_it(changes: dict[str, Any], word: str) -> None:
-    """Of a base that is a file the check sees what it asks for."""
+def test_a_base_file_is_compared_with_the_result(changes: dict[str, Any], word: str) -> None:
+    """If the base is a file, the check sees it."""
     found = make(base=FILE, **changes).checked
 
     assert (FILE.out, word) == (found.mounts["/base"], found.env["base"])

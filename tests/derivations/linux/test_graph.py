@@ -29,13 +29,13 @@ def make(system: str = "x86_64-linux", **changes: Any) -> Parts:  # noqa: ANN401
 
 
 def test_an_archive_is_unpacked() -> None:
-    """A source that is called like an archive is unpacked, and any other is the tree."""
+    """A source with the suffix of an archive is unpacked, and any other is the tree."""
     assert make().tree == unpack(ARCHIVE).out
     assert make(source=TREE).tree == TREE.out
 
 
 def test_the_build_sees_three_inputs() -> None:
-    """The kernel is built from toolchain, tree and configuration alone."""
+    """The kernel is built from only toolchain, tree and configuration."""
     it = make()
 
     assert dict(it.build.mounts) == {
@@ -47,7 +47,7 @@ def test_the_build_sees_three_inputs() -> None:
 
 
 def test_the_build_is_reproducible() -> None:
-    """What Kbuild would take from the clock, the user and the machine is said by the derivation."""
+    """The derivation sets what Kbuild would otherwise take from the clock, the user and the machine."""
     env = make().build.env
 
     assert {"KBUILD_BUILD_TIMESTAMP", "KBUILD_BUILD_USER", "KBUILD_BUILD_HOST", "KBUILD_BUILD_VERSION"} <= env.keys()
@@ -55,7 +55,7 @@ def test_the_build_is_reproducible() -> None:
 
 
 def test_the_fragment_is_in_order() -> None:
-    """The same options in another order are the same derivations."""
+    """The same options in another order give the same derivations."""
     assert make(extra_config={"A": YES, "B": NO}) == make(extra_config={"B": NO, "A": YES})
 
 
@@ -68,8 +68,8 @@ def test_the_fragment_is_in_order() -> None:
         pytest.param({"compilations": 7}, id="compilations"),
     ],
 )
-def test_what_builds_nothing_again(changes: dict[str, Any]) -> None:
-    """What is for people or for progress is in no key."""
+def test_changes_without_a_rebuild(changes: dict[str, Any]) -> None:
+    """Descriptions and progress information are not part of keys."""
     assert make(**changes).build == make().build
 
 
@@ -86,14 +86,14 @@ def test_what_builds_nothing_again(changes: dict[str, Any]) -> None:
         pytest.param({"mod_dir_version": "6.12.0-x"}, False, id="release"),
     ],
 )
-def test_what_builds_again(changes: dict[str, Any], configures: bool) -> None:
-    """What the kernel is made of is in its key; only some of it is in that of its configuration."""
+def test_changes_with_a_rebuild(changes: dict[str, Any], configures: bool) -> None:
+    """All inputs of the kernel are part of its key; only some are part of the key of its configuration."""
     assert make(**changes).build != make().build
     assert configures is (make(**changes).configuration.checked != make().configuration.checked)
 
 
-def test_an_option_that_is_already_so_costs_no_build() -> None:
-    """Two requests that resolve to one configuration give one action: an early cut-off."""
+def test_a_request_that_already_holds_causes_no_build() -> None:
+    """Requests that resolve to the same configuration give the same action key: early cut-off."""
     one, other = make(), make(extra_config={"PRINTK": YES})
 
     assert one.build != other.build
@@ -113,15 +113,15 @@ def test_an_option_that_is_already_so_costs_no_build() -> None:
     ],
 )
 def test_release(changes: dict[str, Any], release: str) -> None:
-    """The release is version, local version and extra version, unless it is given; the build is told it."""
+    """The release is version, local version and extra version, unless it is given; the build gets it."""
     it = make(**changes)
 
     assert release == it.release
     assert release in it.build.args
 
 
-def test_make_is_told_the_architecture_and_an_empty_local_version() -> None:
-    """Every run of make has the architecture, the compiler's prefix, LOCALVERSION, and the user's flags, in this order."""
+def test_make_gets_the_architecture_and_an_empty_local_version() -> None:
+    """Every run of make gets architecture, compiler prefix, LOCALVERSION, and the user's flags, in this order."""
     it = make("aarch64-linux", make_flags=["V=1"])
     tail = ("ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-", "LOCALVERSION=", "V=1")
 

@@ -1,4 +1,4 @@
-"""Kernels: made by a function, made again differently, in any order."""
+"""Kernels: made by a function, and overridden in any order."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def make(**changes: Any) -> Kernel:  # noqa: ANN401 -- what a test gives
 
 
 def values(kernel: Kernel) -> dict[str, object]:
-    """Return what is asked for by name, without what every kernel asks for."""
+    """Return the requested values by name, without those that every kernel requests."""
     return {name: it.value for name, it in kernel.requests.items() if name not in REPRODUCIBLE.options}
 
 
 def test_equal_kernels() -> None:
-    """Equal arguments make equal kernels, with one hash."""
+    """Equal arguments make equal kernels, with equal hashes."""
     assert make() == make()
     assert len({make(), make(), make(extra_version="-x")}) == 2
 
@@ -79,7 +79,7 @@ def test_what_a_kernel_has() -> None:
 
 
 def test_the_boot_test() -> None:
-    """The boot test has the kernel's image, and is told the release to expect."""
+    """The boot test gets the kernel's image and the expected release."""
     test = make().tests.boot
 
     assert test.mounts["/kernel"] == make().out
@@ -92,8 +92,8 @@ def test_descriptions() -> None:
     assert make(description="mine", patches=[FIRST, SECOND]).description == "mine (with first, second)"
 
 
-def test_nothing_is_computed_before_it_is_asked_for() -> None:
-    """Without a lock a kernel is made and overridden, and its version, name, source and description are known."""
+def test_everything_is_computed_on_demand() -> None:
+    """Without a lock, a kernel can be made and overridden, and has a version, a name, a source and a description."""
     with using(no_context()):
         kernel = make().override(extra_config={"A": YES}, patches=[FIRST]).override_attrs(lambda it: {"name": it.name})
 
@@ -104,13 +104,13 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
 
 
 def test_a_context_of_its_own() -> None:
-    """A kernel that was given a context uses it, whatever is in use."""
+    """A kernel with its own context uses it instead of the one in use."""
     with using(no_context()):
         assert make(context=fake_context("aarch64-linux"), systems=["aarch64-linux"]).toolchain.arch == "arm64"
 
 
 def test_toolchain_by_name() -> None:
-    """The name of a toolchain means what the lock in use pins, for the system in use, and can be overridden."""
+    """The name of a toolchain refers to the lock and the system in use, and can be overridden."""
     with using(fake_context()):
         kernel = make(toolchain="clang")
         assert "LLVM=1" in kernel.toolchain.make_flags
@@ -119,18 +119,19 @@ def test_toolchain_by_name() -> None:
 
 
 def test_unsupported_system() -> None:
-    """A kernel that is not made for the system says what it is made for."""
+    """The error of a kernel that does not support the system names those that it supports."""
     with using(fake_context("aarch64-linux")), pytest.raises(UnsupportedSystem) as caught:
         _ = make().derivation
 
-    assert str(caught.value) == "linux-6.12 supports x86_64-linux, not aarch64-linux"
+    error = caught.value
+    assert (error.kernel, error.system, error.systems) == ("linux-6.12", "aarch64-linux", ("x86_64-linux",))
 
 
 # override
 
 
 def test_override_replaces() -> None:
-    """An argument is replaced, and the kernel that was overridden stays as it was."""
+    """An argument is replaced, and the original kernel is unchanged."""
     kernel = make()
 
     assert kernel.override(version="6.13").version == "6.13"
@@ -139,7 +140,7 @@ def test_override_replaces() -> None:
 
 
 def test_override_with_nothing_is_the_same() -> None:
-    """No change is no other kernel."""
+    """Overriding nothing gives an equal kernel."""
     assert make().override() == make()
 
 
@@ -153,7 +154,7 @@ def test_override_with_nothing_is_the_same() -> None:
     ],
 )
 def test_functions_receive_the_old_value(argument: str, old: object, expected: object) -> None:
-    """A function is called with the old value, and what it returns is checked like any other."""
+    """A function is called with the old value, and its result is validated like any other value."""
     seen = []
 
     def change(value: object) -> object:
@@ -168,14 +169,14 @@ def test_functions_receive_the_old_value(argument: str, old: object, expected: o
 
 
 def test_functions_are_called_in_order() -> None:
-    """Each function receives what the one before returned."""
+    """Each function receives the result of the previous one."""
     kernel = make().override(extra_version=lambda old: f"{old}-a").override(extra_version=lambda old: f"{old}-b")
 
     assert kernel.arguments.extra_version == "-a-b"
 
 
-def test_extra_config_is_put_over() -> None:
-    """Options are put over the old ones, of whatever priority these are; UNSET takes what every kernel asks for back."""
+def test_extra_config_overrides() -> None:
+    """Options override the old ones, regardless of their priority; UNSET withdraws requests of every kernel."""
     kernel = make(extra_config={"A": force(YES), "B": YES, "C": MODULE})
     changed = kernel.override(extra_config={"A": NO, "B": UNSET, "E": optional(YES)})
 
@@ -185,14 +186,14 @@ def test_extra_config_is_put_over() -> None:
 
 
 def test_extra_config_for_other_kernels() -> None:
-    """An override that is meant for other kernels leaves the old request where it is not."""
+    """If the condition of an override does not hold for a kernel, the old request remains."""
     kernel = make(extra_config={"A": YES}).override(extra_config={"A": when_arch("arm64", NO)})
 
     assert values(kernel) == {"A": YES}
 
 
 def test_patches_are_siblings() -> None:
-    """What a patch asks for, its user cannot contradict by accident, only with force."""
+    """A user can contradict a patch's request only with force."""
     kernel = make(patches=[Patch("p", extra_config={"A": YES, "B": YES})], extra_config={"A": YES, "B": NO})
     with pytest.raises(Contradiction) as caught:
         _ = kernel.requests
@@ -212,7 +213,7 @@ def test_a_contradiction_leaves_the_rest_readable() -> None:
 
 
 def test_extra_config_as_text() -> None:
-    """A text is put over like a mapping."""
+    """A string is applied like a mapping."""
     assert values(make(extra_config={"A": YES, "B": YES}).override(extra_config="CONFIG_A=m\n")) == {
         "A": MODULE,
         "B": YES,
@@ -220,7 +221,7 @@ def test_extra_config_as_text() -> None:
 
 
 def test_a_function_replaces_extra_config() -> None:
-    """What a function makes of the old fragments is all that is asked for."""
+    """The result of a function replaces all old fragments."""
     kernel = make(extra_config={"A": YES, "B": YES})
 
     assert values(kernel.override(extra_config=lambda _: {"C": YES})) == {"C": YES}
@@ -230,15 +231,15 @@ def test_a_function_replaces_extra_config() -> None:
         _ = kernel.override(extra_config=lambda old: [*old, {"A": NO}]).requests
 
 
-def test_unset_can_be_asked_for_again() -> None:
-    """A request that was taken back can be made again above."""
+def test_unset_options_can_be_requested_again() -> None:
+    """A request that was withdrawn can be made again by a later override."""
     kernel = make(extra_config={"A": YES}).override(extra_config={"A": UNSET}).override(extra_config={"A": MODULE})
 
     assert values(kernel) == {"A": MODULE}
 
 
 def test_where_options_come_from() -> None:
-    """Each request knows the fragment and the line that it was asked in, whoever made the kernel of it."""
+    """Each request has the fragment and the line it comes from, regardless of which function made the kernel."""
     line = test_where_options_come_from.__code__.co_firstlineno
     kernel = make_linux(version="6.12", source=SOURCE, extra_config={"A": YES}).override(
         extra_config=[Fragment("named", {"B": YES}), {"C": YES}],
@@ -253,8 +254,8 @@ def test_where_options_come_from() -> None:
     }
 
 
-def test_where_options_come_from_is_in_no_key(tmp_path: Path) -> None:
-    """The same definition in another line or file is the same kernel."""
+def test_origins_are_not_part_of_keys(tmp_path: Path) -> None:
+    """The same definition in another line or file gives the same kernel."""
     for name in ("a.py", "b.py"):
         (tmp_path / name).write_text(
             "\n" * len(name) * (name == "b.py")
@@ -282,7 +283,7 @@ CHANGES: dict[str, Callable[[Kernel], Kernel]] = {
 
 @pytest.mark.parametrize("order", [pytest.param(it, id="-".join(it)) for it in itertools.permutations(CHANGES)][::7])
 def test_changes_compose_in_any_order(order: tuple[str, ...]) -> None:
-    """Independent changes of arguments and attributes give one kernel, in whatever order they are made."""
+    """Independent changes of arguments and attributes give the same kernel in any order."""
     kernel, expected = make(), make()
     for name in order:
         kernel = CHANGES[name](kernel)
@@ -295,7 +296,7 @@ def test_changes_compose_in_any_order(order: tuple[str, ...]) -> None:
 
 
 def test_attributes_see_what_was_overridden_later() -> None:
-    """A change of attributes is made below whatever arguments the kernel has in the end."""
+    """A change of attributes applies to the derivation with the final arguments."""
     kernel = make().override_attrs(lambda it: {"env": {**it.env, "NAME": it.name}})
 
     assert kernel.override(extra_version="-late").derivation.env["NAME"] == "linux-6.12-late"
@@ -308,8 +309,8 @@ def test_attributes_are_changed_first_to_last() -> None:
     assert kernel.derivation.name == "ab"
 
 
-def test_attributes_reach_the_boot_test() -> None:
-    """What depends on a kernel depends on it as it was overridden."""
+def test_attributes_affect_the_boot_test() -> None:
+    """Dependents of a kernel depend on its overridden form."""
     kernel = make().override_attrs(lambda it: {"env": {**it.env, "EXTRA": "1"}})
 
     assert kernel.tests.boot.mounts["/kernel"] == kernel.out != make().out
@@ -354,7 +355,7 @@ def test_attributes_reach_the_boot_test() -> None:
     ],
 )  # fmt: skip
 def test_bad_calls(call: Callable[[], object], error: type[Exception], sentence: str, hint: str | None) -> None:
-    """A call that cannot be is refused at once, with the name and the value."""
+    """An invalid call is rejected immediately, with the name and the value."""
     with pytest.raises(error) as caught:
         call()
 
@@ -382,7 +383,7 @@ def test_bad_calls(call: Callable[[], object], error: type[Exception], sentence:
             lambda: {"name": "x"}, InvalidArgument, "override_attrs: its function must take the derivation", id="no-parameter",
         ),
         pytest.param(
-            lambda _: {"env": {"A": 1}}, InvalidDerivation, "invalid derivation 'linux-6.12': not text: 1", id="value",
+            lambda _: {"env": {"A": 1}}, InvalidDerivation, "invalid derivation 'linux-6.12': not a valid string: 1", id="value",
         ),
         pytest.param(
             lambda it: {"mounts": {**it.mounts, "/x": it}}, InvalidDerivation,
@@ -391,7 +392,7 @@ def test_bad_calls(call: Callable[[], object], error: type[Exception], sentence:
     ],
 )  # fmt: skip
 def test_bad_attributes(change: Callable[[Derivation], Any], error: type[Exception], sentence: str) -> None:
-    """A change of attributes that cannot be is refused when the derivation is asked for."""
+    """An invalid change of attributes is rejected when the derivation is used."""
     kernel = make().override_attrs(change)
     with pytest.raises(error) as caught:
         _ = kernel.derivation
@@ -400,7 +401,7 @@ def test_bad_attributes(change: Callable[[Derivation], Any], error: type[Excepti
 
 
 def test_an_error_inside_the_function_is_its_author_s() -> None:
-    """A TypeError that a function raises itself is not taken for a wrong call."""
+    """A TypeError that a function raises itself is not mistaken for an invalid call."""
     kernel = make().override_attrs(lambda it: {"name": it.name + 1})  # type: ignore[operator]
 
     with pytest.raises(TypeError, match="can only concatenate str"):
@@ -411,7 +412,7 @@ def test_an_error_inside_the_function_is_its_author_s() -> None:
 
 
 def test_names_of_files_are_beside_the_user_s_file(tmp_path: Path) -> None:
-    """Patches and base configurations lie beside the file that names them, also inside a function given to `override`."""
+    """Names of patches and bases are relative to the file that contains them, also inside a function given to `override`."""
     (tmp_path / "fix.patch").write_text("--- a/x\n+++ b/x\n")
     (tmp_path / "base.config").write_text("CONFIG_A=y\n")
     (tmp_path / "mine.py").write_text(
@@ -429,7 +430,7 @@ def test_names_of_files_are_beside_the_user_s_file(tmp_path: Path) -> None:
 
 
 def test_without_a_context() -> None:
-    """Outside of any context a kernel says that there is no lock, when it needs one."""
+    """Without a context, a kernel that needs the lock reports that there is none."""
 
     def outside() -> None:
         with pytest.raises(NoContext):
@@ -438,8 +439,8 @@ def test_without_a_context() -> None:
     contextvars.Context().run(outside)
 
 
-def test_requests_are_kept_as_they_were_asked_for() -> None:
-    """What was asked for can be read, optional or not, and asked for again."""
+def test_requests_can_be_reused() -> None:
+    """Requests, optional or not, can be read and made again."""
     kernel = make(extra_config={"A": optional(YES)})
 
     assert kernel.requests["A"] == Request(YES, optional=True)
@@ -456,7 +457,7 @@ def write(file: Path, arch: str, version: str = "6.12.1", last: str = "# end of 
 
 
 def test_a_base_file_is_for_this_architecture_and_complete(tmp_path: Path) -> None:
-    """A configuration file for another architecture, or half of one, is refused when it is given; one for another version is not."""
+    """A configuration file for another architecture, or one that is cut off, is rejected; one for another version is not."""
     make(base=write(tmp_path / "x", "x86", "5.10.3"))
     with pytest.raises(ForeignConfig):
         make(base=write(tmp_path / "x", "arm64"))
@@ -468,7 +469,7 @@ def test_a_base_file_is_for_this_architecture_and_complete(tmp_path: Path) -> No
 
 
 def test_hardware_from_a_file(tmp_path: Path) -> None:
-    """A snapshot of machines may be given by the name of its file."""
+    """A snapshot may be given as the name of its file."""
     machine = Snapshot.of([Fact(FactKind.MODULE, "ext4")], "laptop")
     (tmp_path / "laptop.json").write_bytes(machine.to_json())
     (tmp_path / "other.json").write_text("{}")

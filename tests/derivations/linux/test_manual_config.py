@@ -1,4 +1,4 @@
-"""Kernels from a whole `.config`."""
+"""Kernels with a complete `.config`."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ def _context() -> Iterator[None]:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """Return a whole `.config`."""
+    """Return a complete `.config`."""
     file = tmp_path / "path_to_config_file"
     file.write_text(WHOLE)
     return file
 
 
 def make(config_file: object, **changes: Any) -> Kernel:  # noqa: ANN401 -- what a test gives
-    """Return a kernel of *config_file* with *changes*."""
+    """Return a kernel with *config_file* and *changes*."""
     return linux_manual_config(**{"version": "6.1.55", "source": SOURCE, "config_file": config_file, **changes})
 
 
-def test_the_file_is_all_there_is(config: Path) -> None:
-    """The kernel begins with the file and is to end with it; the version is known without either."""
+def test_the_file_is_the_whole_configuration(config: Path) -> None:
+    """The file is the base and must be the result; the version is known without either."""
     kernel = make(config)
 
     assert kernel.arguments.base == local_file(config).out
@@ -70,15 +70,15 @@ def test_the_file_is_all_there_is(config: Path) -> None:
 
 
 def test_the_release(config: Path) -> None:
-    """The release is the version with what the file and the caller put behind it, unless it is given."""
+    """The release is the version with the suffixes of the file and the caller, unless it is given."""
     assert make(config).release == "6.1.55-mine"
     assert make(config, extra_version="-x").release == "6.1.55-mine-x"
     assert make(config, version="6.1.55-custom").release == "6.1.55-mine"
     assert make(config, version="6.1.55-custom", mod_dir_version="6.1.55").release == "6.1.55"
 
 
-def test_a_file_that_is_made(config: Path) -> None:
-    """A file may be the output of a derivation; what is in it is seen when it is there."""
+def test_a_built_file(config: Path) -> None:
+    """A file may be the output of a derivation; its content is checked once it is built."""
     made = text_file("config", config.read_text())
 
     assert make(made).arguments.base == made.out
@@ -86,7 +86,7 @@ def test_a_file_that_is_made(config: Path) -> None:
 
 
 def test_the_manual_s_call(tmp_path: Path, config: Path) -> None:
-    """The example of nixpkgs' manual works as it is written there, with the file beside the definition."""
+    """The example of nixpkgs' manual works unchanged, with the file beside the definition."""
     (tmp_path / "mine.py").write_text(
         "from derivations import fetch_url, linux_packages_custom\n"
         "it = linux_packages_custom(\n"
@@ -114,7 +114,7 @@ def test_the_manual_s_call(tmp_path: Path, config: Path) -> None:
     ],
 )
 def test_a_file_that_is_for_something_else(config: Path, old: str, new: str, error: type[Error]) -> None:
-    """A file for another architecture or version, or half of one, is refused at once, and named."""
+    """A file for another architecture or version, or one that is cut off, is rejected by name."""
     config.write_text(WHOLE.replace(old, new))
     with pytest.raises(error, match=r"^path_to_config_file is "):
         make(config)
@@ -141,7 +141,7 @@ def test_a_file_that_is_for_something_else(config: Path, old: str, new: str, err
     ],
 )  # fmt: skip
 def test_bad_calls(config: Path, changes: dict[str, Any], error: type[Error], sentence: str, hint: str | None) -> None:
-    """A call that cannot be is refused at once; None takes an argument away."""
+    """An invalid call is rejected immediately; None counts as a missing argument."""
     given = {"version": "6.1.55", "source": SOURCE, "config_file": config, **changes}
     with pytest.raises(error) as caught:
         linux_manual_config(**{name: value for name, value in given.items() if value is not None})
@@ -151,13 +151,13 @@ def test_bad_calls(config: Path, changes: dict[str, Any], error: type[Error], se
 
 
 def test_no_such_file() -> None:
-    """A file that is not there is named, beside the definition."""
+    """A missing file is named, relative to the definition."""
     with pytest.raises(NoSource, match=r"tests/derivations/linux/nothing: no such file or directory"):
         make("nothing")
 
 
 def test_it_can_be_overridden(config: Path) -> None:
-    """Such a kernel can be made differently, as any other: then the rest of the file has to hold."""
+    """Such a kernel can be overridden like any other; the rest of the file must still hold."""
     kernel = make(config).override(extra_config={"B": 1}, patches=[Patch("p", extra_config={"C": 2})])
 
     assert {name: it.value for name, it in kernel.requests.items() if name in "ABC"} == {"B": 1, "C": 2}

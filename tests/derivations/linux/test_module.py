@@ -1,4 +1,4 @@
-"""Tests of derivations.linux.module, .dkms and .packages: what modules are built from, and which there are."""
+"""Tests of derivations.linux.module, .dkms and .packages: the inputs of modules, and the known modules."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def kernel(version: str = "6.12.1", **arguments: Any) -> Kernel:  # noqa: ANN401
 
 
 def test_what_it_is_built_with() -> None:
-    """A module is built against its kernel's `dev` by its kernel's toolchain, with its kernel's arguments of make."""
+    """A module is built against its kernel's `dev`, with the kernel's toolchain and arguments of make."""
     linux = kernel(make_flags=["KCFLAGS=-O3"], extra_version="-mine")
     module = make_linux_module(linux, SOURCE, name="it", version="2", make_flags=["A=b"], directory="src")
 
@@ -51,7 +51,7 @@ def test_what_it_is_built_with() -> None:
 
 
 def test_where_makefiles_look() -> None:
-    """The builder finds the kernel where it would on a machine that runs it, and `uname` says its release."""
+    """The builder finds the kernel at the same path as on a machine that runs it, and `uname` prints its release."""
     linux = kernel(extra_version="-mine")
     mounts = make_linux_module(linux, SOURCE, name="it").mounts
     links = mounts["/usr/lib/modules"].derivation.env["links"]
@@ -62,15 +62,15 @@ def test_where_makefiles_look() -> None:
 
 
 def test_several_directories() -> None:
-    """A list of directories is built in its order; one alone may be given as a text, and the top is the default."""
+    """A list of directories is built in order; a single one may be a string, and the top is the default."""
     linux = kernel()
     given: list[tuple[Any, str]] = [(["b", "a/*"], "b a/*"), ("a", "a"), (None, ".")]
-    for directory, said in given:
-        assert make_linux_module(linux, SOURCE, name="it", directory=directory).args[6] == said
+    for directory, message in given:
+        assert make_linux_module(linux, SOURCE, name="it", directory=directory).args[6] == message
 
 
 def test_a_dkms_package() -> None:
-    """A package is found in the lock of the kernel, by its name with or without `-dkms`, which names the modules, too."""
+    """A package is found in the kernel's lock, by its name with or without `-dkms`, which is also the name of the modules."""
     lock = fake_lock(("busybox", "gcc", "vpoll-dkms"))
     linux = kernel(context=Context(lock=lambda: lock))
     module = make_linux_module(linux, dkms_package("vpoll"))
@@ -89,8 +89,8 @@ def test_a_dkms_package() -> None:
             dkms_package(name)  # type: ignore[arg-type]  # what the user may write
 
 
-def test_what_it_needs_is_looked_at_first() -> None:
-    """The options that it needs are compared with the configuration alone, and its mount comes before the kernel's."""
+def test_required_options_are_checked_first() -> None:
+    """The check of required options needs only the configuration, and its mount sorts before the kernel's."""
     linux = kernel()
     module = make_linux_module(linux, SOURCE, name="it", requires=["USB|HID"])
     places = list(module.mounts)
@@ -122,37 +122,38 @@ def test_patches_and_archives() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("argument", "value", "shown"),
     [
-        pytest.param({"name": "a b"}, "name: 'a b' is not a name", id="name"),
-        pytest.param({"make_flags": ["-j2"]}, "make_flags: '-j2' is not of the form NAME=value", id="flag"),
-        pytest.param({"make_flags": "A=b"}, "make_flags: it must be a list, not 'A=b'", id="flags-text"),
-        pytest.param({"requires": "NET"}, "requires: it must be a list, not 'NET'", id="requires-text"),
-        pytest.param({"requires": ["config_net"]}, "requires: 'config_net' is not the name of an option", id="option"),
-        pytest.param({"name": None}, "name: it is required", id="no-name"),
-        pytest.param({"directory": []}, "directory: the list is empty", id="no-directory"),
-        pytest.param({"directory": ["a", "/b"]}, "directory: '/b' is not a relative path", id="directories"),
-        pytest.param({"directory": "$(pwd)"}, "directory: '$(pwd)' is not a relative path", id="directory"),
-        pytest.param({"directory": "a/../../b"}, "directory: 'a/../../b' is not a relative path", id="parent"),
-        pytest.param({"version": 1.10}, "version: 1.1 is not a version, as a string", id="version-number"),
-        pytest.param({"patches": "fix.patch"}, "patches: it must be a list, not 'fix.patch'", id="patches-text"),
-        pytest.param({"patches": ["fix.patch"]}, "patches: 'fix.patch' is not a patch", id="patch-name"),
-        pytest.param({"depends": "one"}, "depends: it must be a list, not 'one'", id="depends-text"),
-        pytest.param({"depends": ["one"]}, "depends: 'one' is not a module", id="depends-name"),
-        pytest.param({"source": "it.tar"}, "source: 'it.tar' is not a derivation", id="source-name"),
-        pytest.param({"kernel": 5}, "kernel: 5 is not a kernel", id="kernel"),
-        pytest.param({"directory": "/etc"}, "directory: '/etc' is not a relative path", id="absolute"),
+        pytest.param("name", "a b", "'a b'", id="name"),
+        pytest.param("make_flags", ["-j2"], "'-j2'", id="flag"),
+        pytest.param("make_flags", "A=b", "'A=b'", id="flags-text"),
+        pytest.param("requires", "NET", "'NET'", id="requires-text"),
+        pytest.param("requires", ["config_net"], "'config_net'", id="option"),
+        pytest.param("name", None, "required", id="no-name"),
+        pytest.param("directory", [], "empty", id="no-directory"),
+        pytest.param("directory", ["a", "/b"], "'/b'", id="directories"),
+        pytest.param("directory", "$(pwd)", "'$(pwd)'", id="directory"),
+        pytest.param("directory", "a/../../b", "'a/../../b'", id="parent"),
+        pytest.param("version", 1.10, "1.1 ", id="version-number"),
+        pytest.param("patches", "fix.patch", "'fix.patch'", id="patches-text"),
+        pytest.param("patches", ["fix.patch"], "'fix.patch'", id="patch-name"),
+        pytest.param("depends", "one", "'one'", id="depends-text"),
+        pytest.param("depends", ["one"], "'one'", id="depends-name"),
+        pytest.param("source", "it.tar", "'it.tar'", id="source-name"),
+        pytest.param("kernel", 5, "5", id="kernel"),
+        pytest.param("directory", "/etc", "'/etc'", id="absolute"),
     ],
 )
-def test_bad_arguments(arguments: dict[str, Any], said: str) -> None:
-    """An argument that cannot be is named with its value."""
+def test_invalid_arguments(argument: str, value: object, shown: str) -> None:
+    """The error for an invalid argument has its name and shows its value."""
+    arguments: dict[str, Any] = {"kernel": kernel(), "source": SOURCE, "name": "it", argument: value}
     with pytest.raises(InvalidArgument) as caught:
-        make_linux_module(**{"kernel": kernel(), "source": SOURCE, "name": "it", **arguments})
-    assert str(caught.value).startswith(said)
+        make_linux_module(**arguments)
+    assert (caught.value.argument, shown in caught.value.reason) == (argument, True)
 
 
 def test_the_union() -> None:
-    """The modules of a kernel and others are joined in one derivation; names stand for its packages."""
+    """A kernel's modules and others are joined in one derivation; names refer to its packages."""
     linux = kernel()
     hello = make_linux_module(linux, SOURCE, name="hello")
     joined = linux.with_modules([hello, "vpoll"])
@@ -172,7 +173,7 @@ def test_the_union() -> None:
 
 
 def test_the_packages() -> None:
-    """Each is listed without the lock and evaluates, from Debian's package, to a module for the kernel."""
+    """Each is listed without reading the lock, and evaluates to a module from Debian's package."""
     with using(no_context()):
         names = list(kernel(context=None).packages)
     assert names == sorted(DKMS) == ["acpi_call", "bbswitch", "lime", "v4l2loopback", "vpoll"]
@@ -183,7 +184,7 @@ def test_the_packages() -> None:
 
 
 def test_what_depends_on_the_version() -> None:
-    """What a source lacks for later kernels is made up for, and only there."""
+    """Adaptations to later kernels are applied only for these."""
     old, new = kernel("6.1.55").packages, kernel("6.12.1").packages
 
     assert "KCFLAGS=-Dstrlcpy=strscpy" in new["v4l2loopback"].args
@@ -193,7 +194,7 @@ def test_what_depends_on_the_version() -> None:
 
 
 def test_an_overlay() -> None:
-    """An overlay adds and replaces; what others refer to through `final` is what comes out in the end."""
+    """An overlay adds and replaces modules; others see the result through `final`."""
 
     def first(final: Any, prev: Any) -> dict[str, Any]:  # noqa: ANN401 -- sets of packages
         del prev
@@ -209,7 +210,7 @@ def test_an_overlay() -> None:
 
 
 def test_unknown() -> None:
-    """An unknown name is an error that suggests one, as an item and as an attribute."""
+    """An unknown item or attribute is an error with a suggestion."""
     found = kernel().packages
     with pytest.raises(UnknownModule, match="unknown module `vpol`") as caught:
         found["vpol"]
@@ -218,7 +219,7 @@ def test_unknown() -> None:
 
 
 def test_a_cycle() -> None:
-    """A module that is defined by itself is an error and no endless loop."""
+    """A module that depends on itself is an error rather than an endless loop."""
     found = kernel().packages.extend(lambda final, _: {"a": lambda: final["b"], "b": lambda: final["a"]})
     with pytest.raises(CycleError) as caught:
         found["a"]

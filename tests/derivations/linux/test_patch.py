@@ -1,4 +1,4 @@
-"""Patches: named, from files, texts and downloads, and the tree that they make."""
+"""Patches from files, strings and downloads, and patched trees."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOURCE = fetch_url("https://cdn.kernel.org/linux-6.12", sha256="0" * 64).out
 
 
 def test_a_file(tmp_path: Path) -> None:
-    """A patch's file is known by its content: where it lies and what it is called is no part of the tree."""
+    """A patch file is identified by its content: its path and name are not part of the tree."""
     for name in ("one.patch", "[PATCH] other, with an odd name.diff"):
         (tmp_path / name).write_text(TEXT)
 
@@ -32,7 +32,7 @@ def test_a_file(tmp_path: Path) -> None:
 
 
 def test_a_changed_file_is_another_patch(tmp_path: Path) -> None:
-    """A change of the file is a change of the tree."""
+    """Changing the file changes the tree."""
     file = tmp_path / "a.patch"
     file.write_text(TEXT)
     before = Patch("a", file)
@@ -42,7 +42,7 @@ def test_a_changed_file_is_another_patch(tmp_path: Path) -> None:
 
 
 def test_other_sources() -> None:
-    """A patch may be a text or the output of a derivation."""
+    """A patch may be a string or the output of a derivation."""
     download = fetch_url("https://example.org/a.patch.xz", sha256="1" * 64)
 
     assert Patch("a", text=TEXT).sources == (text_file("a.patch", TEXT).out,)
@@ -50,7 +50,7 @@ def test_other_sources() -> None:
 
 
 def test_options_alone() -> None:
-    """A patch may be nothing but the options that it stands for; then it does not change the tree."""
+    """A patch may consist of options alone; then it does not change the tree."""
     patch = Patch("a", extra_config={"A": YES})
 
     assert patch.sources == ()
@@ -59,7 +59,7 @@ def test_options_alone() -> None:
 
 
 def test_the_series_is_mounted_in_order() -> None:
-    """Patches are applied in their order, whatever they are called, each by its rules; those without a text are left out."""
+    """Patches are applied in order, regardless of their names, each with its rules; those without a text are left out."""
     patches = (
         Patch("z", text=TEXT, strip=0),
         Patch("options", extra_config={"A": YES}),
@@ -74,7 +74,7 @@ def test_the_series_is_mounted_in_order() -> None:
 
 
 def test_a_list_is_a_series(tmp_path: Path) -> None:
-    """A list of files and downloads is one patch whose parts are applied in the list's order."""
+    """A list of files and downloads is one patch whose parts are applied in order."""
     (tmp_path / "one.patch").write_text(TEXT)
     download = fetch_url("https://example.org/a.patch.xz", sha256="1" * 64)
     patch = Patch("stack", [download, tmp_path / "one.patch"])
@@ -85,7 +85,7 @@ def test_a_list_is_a_series(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_a_series(tmp_path: Path) -> None:
-    """A directory is taken as a whole, and known by its content."""
+    """A directory is one source, identified by its content."""
     (tmp_path / "series").write_text("one.patch\n")
     (tmp_path / "one.patch").write_text(TEXT)
     before = Patch("stack", tmp_path)
@@ -96,7 +96,7 @@ def test_a_directory_is_a_series(tmp_path: Path) -> None:
 
 
 def test_the_order_matters() -> None:
-    """The same patches in another order are another tree by key (and by content only if the result differs)."""
+    """The same patches in another order give a tree with another key (but equal content if the result is the same)."""
     one, other = Patch("a", text=TEXT), Patch("b", text=TEXT)
 
     assert patched(SOURCE, (one, other)) != patched(SOURCE, (other, one))
@@ -105,7 +105,7 @@ def test_the_order_matters() -> None:
 @pytest.mark.parametrize(
     ("arguments", "keywords", "sentence"),
     [
-        pytest.param(["a"], {}, "patch 'a': it has neither a file, a text, nor options", id="nothing"),
+        pytest.param(["a"], {}, "no file, no text", id="nothing"),
         pytest.param(["a", "f"], {"text": TEXT}, "patch 'a': give the file or the text, not both", id="both"),
         pytest.param(["a b"], {"text": TEXT}, "patch 'a b': a name consists of letters", id="name"),
         pytest.param(["a/b"], {"text": TEXT}, "patch 'a/b': a name consists of letters", id="name-is-path"),
@@ -133,8 +133,8 @@ def test_the_order_matters() -> None:
         pytest.param(["a"], {"text": " \n"}, "patch 'a': the text of a patch cannot be ' \\n'", id="empty-text"),
     ],
 )
-def test_what_is_no_patch(arguments: list[Any], keywords: dict[str, Any], sentence: str) -> None:
-    """A patch that cannot be is refused with its name."""
+def test_invalid_patches(arguments: list[Any], keywords: dict[str, Any], sentence: str) -> None:
+    """An invalid patch is rejected with its name."""
     with pytest.raises(InvalidPatch) as caught:
         Patch(*arguments, **keywords)
 
@@ -142,7 +142,7 @@ def test_what_is_no_patch(arguments: list[Any], keywords: dict[str, Any], senten
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    """A file that is not there is named, with what relative names are relative to."""
+    """A missing file is named, and the hint says what relative names are relative to."""
     with pytest.raises(NoSource) as caught:
         Patch("a", "no-such.patch")
     assert str(caught.value).endswith("tests/derivations/linux/no-such.patch: there is no such file")
@@ -153,6 +153,6 @@ def test_no_such_file(tmp_path: Path) -> None:
 
 
 def test_wrong_options() -> None:
-    """The options of a patch are checked like all others."""
+    """The options of a patch are validated like all others."""
     with pytest.raises(InvalidFragment):
         Patch("a", extra_config=3)  # type: ignore[arg-type]

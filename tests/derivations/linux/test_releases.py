@@ -1,4 +1,4 @@
-"""Tests of derivations.linux.releases and .pins: which releases are pinned, given what is announced and signed."""
+"""Tests of derivations.linux.releases and .pins: the releases to pin, given announcements and signed checksums."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ A, B = "a" * 64, "b" * 64
 
 
 def entry(version: str, moniker: str = "stable", *, eol: bool = False) -> dict[str, Any]:
-    """Return a release as `releases.json` has it."""
+    """Return a release in the form of `releases.json`."""
     return {
         "iseol": eol,
         "version": version,
@@ -49,7 +49,7 @@ def pin(version: str, *, longterm: bool = False, end_of_life: bool = False) -> R
 
 
 def test_a_newer_version() -> None:
-    """A newer version of a pinned series takes its place, with the hash of the sums."""
+    """A newer version of a pinned series replaces it, with the hash from the sums."""
     new, missing = updated({"6.12": pin("6.12.9")}, announce(entry("6.12.10", "longterm")), {"6.12.10": A})
 
     assert new == {"6.12": Release(version="6.12.10", sha256=A, longterm=True)}
@@ -57,7 +57,7 @@ def test_a_newer_version() -> None:
 
 
 def test_a_new_series() -> None:
-    """A series that is maintained and not pinned is added; one that is not maintained any more is not."""
+    """A maintained series that is not pinned is added; one that is no longer maintained is not."""
     announced = announce(entry("6.19", "mainline"), entry("6.17.9", eol=True))
     new, missing = updated({}, announced, {"6.19": A, "6.17.9": A})
 
@@ -66,14 +66,14 @@ def test_a_new_series() -> None:
 
 
 def test_the_newest_of_a_series() -> None:
-    """Of several announced versions of a series the newest is pinned."""
+    """Of several announced versions of a series, the newest is pinned."""
     announced = announce(entry("6.18.9"), entry("6.18.10"), entry("6.18.8"))
 
     assert updated({}, announced, {"6.18.9": A, "6.18.10": B})[0]["6.18"].version == "6.18.10"
 
 
 def test_never_back() -> None:
-    """What is older than the pin is not pinned, whoever announces it."""
+    """A version older than the pin is never pinned."""
     pins = {"6.12": pin("6.12.10", longterm=True)}
 
     assert updated(pins, announce(entry("6.12.9", "longterm")), {"6.12.9": A}) == (pins, ())
@@ -87,7 +87,7 @@ def test_never_back() -> None:
     ],
 )
 def test_end_of_life(announced: tuple[dict[str, Any], ...]) -> None:
-    """A series at its end is marked, stays pinned, and stays longterm if it was."""
+    """A series at its end of life is marked, stays pinned, and stays longterm if it was."""
     new, _ = updated({"6.17": pin("6.17.1", longterm=True)}, announce(*announced), {"6.18.1": A})
 
     assert new["6.17"] == pin("6.17.1", longterm=True, end_of_life=True)
@@ -108,7 +108,7 @@ def test_becoming_longterm() -> None:
 
 
 def test_what_no_sums_have() -> None:
-    """A version without a signed hash is reported, and its series stays as it is."""
+    """A version without a signed hash is reported, and its series is unchanged."""
     pins = {"6.3": pin("6.3")}
     new, missing = updated(pins, announce(entry("6.3.1"), entry("6.4")), {"6.3": A, "6.4": A})
 
@@ -117,7 +117,7 @@ def test_what_no_sums_have() -> None:
 
 
 def test_candidates_are_not_in_sums() -> None:
-    """A release candidate is known to be newer, and left alone: nothing signs its archive."""
+    """A newer release candidate is found, but not pinned, because its archive is not signed."""
     pins = {"testing": pin("6.19-rc4")}
     announced = announce(entry("6.19-rc5", "mainline"), entry("next-20251113", "linux-next"))
 
@@ -127,7 +127,7 @@ def test_candidates_are_not_in_sums() -> None:
 
 
 def test_changes() -> None:
-    """What changed is listed with what it was, the newest first."""
+    """Changes are listed with the old and the new release, the newest first."""
     old = {"6.1": pin("6.1.1"), "6.12": pin("6.12.1")}
     new = {"6.1": pin("6.1.2"), "6.12": pin("6.12.1"), "6.18": pin("6.18")}
 
@@ -138,7 +138,7 @@ def test_changes() -> None:
 
 
 def test_sums() -> None:
-    """Of a list of checksums only kernels' archives count, and only whole lines of the form of sha256sum."""
+    """Only the archives of kernels are read from a list of checksums, and only complete lines in the form of sha256sum."""
     lines = [
         f"{A}  linux-6.12.64.tar.xz", f"{B}  linux-6.12.tar.xz", f"{A}  linux-6.12.64.tar.gz", f"{A}  patch-6.12.64.xz",
         f"{A}  ChangeLog-6.12.64", f"{A[1:]}  linux-6.12.65.tar.xz", f"{A} *linux-6.12.66.tar.xz", f" {A}  linux-6.12.67.tar.xz",
@@ -149,7 +149,7 @@ def test_sums() -> None:
 
 
 def test_contradictory_sums() -> None:
-    """Two hashes for one archive are an error; the same one twice is none."""
+    """Two different hashes for an archive are an error; the same one twice is not."""
     line = f"{A}  linux-6.12.64.tar.xz\n"
 
     assert parse_sums(line * 2) == {"6.12.64": A}
@@ -171,8 +171,8 @@ def test_contradictory_sums() -> None:
         pytest.param(json.dumps({"releases": [3]}), id="number"),
     ],
 )
-def test_no_announcement(text: str) -> None:
-    """What is not of the form of releases.json is refused in a sentence."""
+def test_invalid_announcements(text: str) -> None:
+    """A text that is not a releases.json is rejected with an error of ours."""
     with pytest.raises(InvalidAnnouncement, match=r"^not kernel.org's list of releases: "):
         parse_announcement(text)
 
@@ -188,7 +188,7 @@ RELEASES = st.builds(
 
 @given(st.dictionaries(st.sampled_from(["6.1", "6.12", "5.10", "testing"]), RELEASES))
 def test_round_trip(pins: dict[str, Release]) -> None:
-    """Pins are read as they were written."""
+    """Pins are read back unchanged."""
     assert pins == parse_pins(dump_pins(pins))
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a kernel: by everybody together, in two ranks."""
+"""All requests for a kernel, with two priorities."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ PATCH = Patch("fix", extra_config={"FROM_PATCH": YES, "LOCALVERSION_AUTO": YES})
 
 
 def values(arch: str = "x86_64", **changes: Any) -> dict[str, object]:  # noqa: ANN401 -- what a test gives
-    """Return what is asked of a kernel with *changes*."""
+    """Return the requests for a kernel with *changes*."""
     merged = wanted(Arguments(**{"version": "6.12", "source": SOURCE, **changes}), arch)
     return {name: it.value for name, it in merged.requests.items()}
 
 
-def test_what_every_kernel_asks_for() -> None:
-    """A kernel alone asks for what makes it reproducible, if it can be."""
+def test_requests_of_every_kernel() -> None:
+    """By default, a kernel requests what makes it reproducible, as optional requests."""
     assert values() == {"LOCALVERSION_AUTO": NO, "MODULE_SIG_ALL": NO, "MODULE_SIG_KEY": ""}
     assert all(it.optional for _, it in REPRODUCIBLE.requests(Version(6, 12), "arm64"))
 
 
-def test_ranks() -> None:
-    """Users and patches ask over what every kernel asks for, and take it back."""
+def test_priorities() -> None:
+    """Users and patches override and withdraw the requests of every kernel."""
     assert values(patches=[PATCH], extra_config={"MODULE_SIG_KEY": UNSET, "MINE": YES}) == {
         "FROM_PATCH": YES,
         "LOCALVERSION_AUTO": YES,
@@ -46,7 +46,7 @@ def test_ranks() -> None:
 
 
 def test_conditions_are_those_of_the_kernel() -> None:
-    """What is asked for depends on the kernel's version and architecture."""
+    """Requests depend on the kernel's version and architecture."""
     options = {"A": when_arch("arm64", YES), "B": when_at_least("6.13", YES)}
 
     assert "A" not in values(extra_config=options)
@@ -55,7 +55,7 @@ def test_conditions_are_those_of_the_kernel() -> None:
 
 
 def test_contradictions_of_siblings() -> None:
-    """Two patches, a patch and the user, and two fragments of the user are of one rank."""
+    """Two patches, a patch and the user, and two fragments of the user have the same priority."""
     arguments: list[dict[str, Any]] = [
         {"patches": [PATCH, Patch("other", extra_config={"FROM_PATCH": NO})]},
         {"patches": [PATCH], "extra_config": {"FROM_PATCH": MODULE}},
@@ -68,7 +68,7 @@ def test_contradictions_of_siblings() -> None:
 
 
 def test_the_common_configuration() -> None:
-    """The common configuration is asked for if it is enabled, below everything else, and only then."""
+    """The common configuration is requested only if it is enabled, below everything else."""
     names = {name for name, _ in common.requests(Version(6, 12), "x86_64")}
     enabled = values(enable_common_config=True, extra_config={"EXT4_FS": NO})
 
@@ -80,12 +80,12 @@ def test_the_common_configuration() -> None:
 @pytest.mark.parametrize("arch", ["x86_64", "arm64"])
 @pytest.mark.parametrize("version", ["4.19.300", "5.10.247", "6.1.159", "6.12.64", "6.19-rc4"])
 def test_the_common_configuration_does_not_contradict_itself(version: str, arch: str) -> None:
-    """The common configuration can be asked of every version and architecture, with all that every kernel asks for."""
+    """The common configuration works for every version and architecture, with the requests of every kernel."""
     assert len(values(arch, version=version, enable_common_config=True)) > 100
 
 
 def test_small_kernels_do_not_load_the_common_configuration() -> None:
-    """A kernel without the common configuration costs no time for it."""
+    """A kernel without the common configuration does not load it."""
     program = (
         "import sys; from kernels import kernel_set; from tests.fakes import fake_lock; "
         "kernel_set(lock=fake_lock()).linux_micro.derivation; "

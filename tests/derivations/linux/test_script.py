@@ -1,4 +1,4 @@
-"""Tests of the scripts that build and join modules, in a sandbox with this machine's programs and a kernel made up for them."""
+"""Tests of the scripts that build and join modules, in a sandbox with this machine's programs and a fake kernel."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAKE = "MAKE='touch it.ko'\n"
 
 @attrs.frozen
 class Run:
-    """What a script did: the lines it wrote, those meant for kernix, and its exit code."""
+    """The result of a script: its output, the part meant for kernix, and its exit code."""
 
     lines: tuple[str, ...]
     words: tuple[dict[str, Any], ...]
@@ -32,19 +32,19 @@ class Run:
 
     @property
     def error(self) -> dict[str, str]:
-        """Return the last complaint, for the sake of which it failed."""
+        """Return the last report, which is the reason of the failure."""
         assert self.code != 0, self.lines
         return next(it for it in reversed(self.words) if "error" in it)
 
     @property
     def warnings(self) -> list[str]:
-        """Return what it warned of."""
+        """Return its warnings."""
         return [it["warning"] for it in self.words if "warning" in it]
 
 
 @attrs.frozen
 class Machine:
-    """Directories that a script sees in its sandbox, by their names there, below *root*."""
+    """The directories that a script sees in its sandbox, below *root*."""
 
     root: Path
 
@@ -56,7 +56,7 @@ class Machine:
             path.write_text(text)
 
     def run(self, shell: str, script: str, *words: str, cwd: str = "/") -> Run:
-        """Run *script* by *shell* with *words*."""
+        """Run *script* with *shell* and *words*."""
         usr = [
             "--ro-bind",
             "/usr",
@@ -85,7 +85,7 @@ class Machine:
 
     @property
     def modules(self) -> list[list[str]]:
-        """Return what is to be installed: file, name, whether it is stripped."""
+        """Return the modules to install: file, name, whether it is stripped."""
         return [line.split("\t") for line in (self.root / "build/modules").read_text().splitlines()]
 
     @staticmethod
@@ -98,7 +98,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """Return a machine with nothing on it."""
+    """Return an empty machine."""
     return Machine(tmp_path)
 
 
@@ -106,7 +106,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ([], "Linux"),
         (["-r"], "6.1.9-x"),
@@ -118,18 +118,18 @@ def machine(tmp_path: Path) -> Machine:
         (["-a"], "Linux kernix 6.1.9-x #1 aarch64 GNU/Linux"),
     ],
 )
-def test_uname(words: list[str], said: str) -> None:
-    """It speaks of the kernel that is built for, in the order of the real one."""
+def test_uname(words: list[str], message: str) -> None:
+    """It describes the kernel that the module is built for, in the order of the real program."""
     text = f"release=6.1.9-x\nmachine=aarch64\n{text_of('uname')}"
     done = subprocess.run(["/bin/sh", "-c", text, "uname", *words], capture_output=True, text=True, check=True)
-    assert done.stdout == f"{said}\n"
+    assert done.stdout == f"{message}\n"
 
 
 # dkms.conf
 
 
 @pytest.mark.parametrize(
-    ("conf", "options", "line", "said"),
+    ("conf", "options", "line", "message"),
     [
         pytest.param('BUILD_EXCLUSIVE_KERNEL="^5\\."', "", 3, "BUILD_EXCLUSIVE_KERNEL is ^5\\.", id="kernel"),
         pytest.param('BUILD_EXCLUSIVE_KERNEL_MIN="6.13"', "", 3, "this kernel is older", id="min"),
@@ -160,13 +160,13 @@ def test_uname(words: list[str], said: str) -> None:
         ),
     ],
 )
-def test_what_excludes_a_kernel(machine: Machine, conf: str, options: str, line: int, said: str) -> None:
-    """A kernel that dkms.conf excludes is refused before anything is made, with the line that does it and the reason."""
+def test_excluded_kernels(machine: Machine, conf: str, options: str, line: int, message: str) -> None:
+    """A kernel that dkms.conf excludes is rejected before anything is built, with the line and the reason."""
     run = machine.dkms(f"{HEAD}{conf}\n{MAKE}", options=options)
 
     assert run.error["kind"] == "excluded"
     assert run.error["error"].startswith(f"line {line} of dkms.conf excludes Linux {RELEASE}: ")
-    assert said in run.error["error"]
+    assert message in run.error["error"]
     assert not (machine.root / "build/dkms").exists()
 
 
@@ -183,13 +183,13 @@ def test_what_excludes_a_kernel(machine: Machine, conf: str, options: str, line:
         'OBSOLETE_BY="6.12.118"',
     ],
 )
-def test_what_does_not_exclude_it(machine: Machine, conf: str) -> None:
-    """A kernel within the bounds is built for."""
+def test_kernels_that_are_not_excluded(machine: Machine, conf: str) -> None:
+    """A module is built for a kernel within the bounds."""
     assert machine.dkms(f"{HEAD}{conf}\n{MAKE}", options="CONFIG_A=m\nCONFIG_BB=y\n").code == 0
 
 
 def test_the_command(machine: Machine) -> None:
-    """The last MAKE that is meant for the kernel is run, in $dkms_tree, and told the release as dkms tells it."""
+    """The last MAKE that matches the kernel is run, in $dkms_tree, and gets the release as from dkms."""
     conf = """
     MAKE[0]="false"
     MAKE[1]="make where=$dkms_tree/$PACKAGE_NAME/$PACKAGE_VERSION/build src=${kernel_source_dir} for=$kernelver-${arch}"
@@ -209,7 +209,7 @@ def test_the_command(machine: Machine) -> None:
 
 
 def test_the_modules(machine: Machine) -> None:
-    """What is built is found by name and place, installed by the name of its own, and stripped or not."""
+    """Modules are found by name and place, installed under their destination names, and stripped or not."""
     conf = """
     MAKE="mkdir -p sub/dir; touch one.ko sub/two.ko sub/dir/three.ko"
     BUILT_MODULE_NAME[0]="one"
@@ -232,7 +232,7 @@ def test_the_modules(machine: Machine) -> None:
 
 
 def test_modules_that_are_excluded_one_by_one(machine: Machine) -> None:
-    """A directive for one of several modules leaves that one out, which is reported with its line."""
+    """A directive for one of several modules excludes only that one, which is reported with its line."""
     conf = """
     MAKE="touch one.ko"
     BUILT_MODULE_NAME=(one two three)
@@ -250,8 +250,8 @@ def test_modules_that_are_excluded_one_by_one(machine: Machine) -> None:
     assert three.endswith("and this kernel has CONFIG_USB=m")
 
 
-def test_what_dkms_calls_the_package(machine: Machine) -> None:
-    """A dkms.conf may use the names that dkms itself has for name and version, before it sets them, too."""
+def test_variables_of_dkms(machine: Machine) -> None:
+    """A dkms.conf may use dkms' own variables for name and version, even before it sets them."""
     conf = f'PLACE=$dkms_tree/$module/$module_version/build\n{HEAD}MAKE="touch $PLACE/it.ko"\n'
     run = machine.dkms(conf)
     assert run.code == 0, run.lines
@@ -259,13 +259,13 @@ def test_what_dkms_calls_the_package(machine: Machine) -> None:
 
 
 def test_all_modules_are_excluded(machine: Machine) -> None:
-    """If each module is excluded by itself, so is the source."""
+    """If each module is excluded individually, the source is excluded."""
     error = machine.dkms(HEAD + "BUILT_MODULE_NAME=(one two)\nBUILD_EXCLUSIVE_ARCH=(arm64 riscv)\n").error
     assert (error["kind"], "BUILD_EXCLUSIVE_ARCH[1] is riscv" in error["error"]) == ("excluded", True)
 
 
 def test_a_script_with_its_arguments_on_lines_of_their_own(machine: Machine) -> None:
-    """PRE_BUILD may have several lines, as that of ZFS."""
+    """PRE_BUILD may have several lines, as in ZFS."""
     conf = 'PRE_BUILD="pre.sh\n  --a=$(echo 1)\n  $([[ -n $X ]] && echo --no)\n  --b\n"\nMAKE="touch it.ko"\n'
     run = machine.dkms(HEAD + conf, {"pre.sh": '#!/bin/sh\necho "$# $*"\n'})
     assert run.code == 0, run.lines
@@ -276,7 +276,7 @@ PATCH = "--- a/text\n+++ b/text\n@@ -1 +1 @@\n-{}\n+{}\n"
 
 
 def test_patches_and_scripts(machine: Machine) -> None:
-    """Patches for this kernel are applied in their order, then PRE_BUILD is run with its arguments, then POST_BUILD."""
+    """Patches for this kernel are applied in order, then PRE_BUILD runs with its arguments, then POST_BUILD."""
     conf = """
     PATCH[0]="first.patch"
     PATCH[1]="other.patch"
@@ -301,7 +301,7 @@ def test_patches_and_scripts(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("conf", "kind", "said"),
+    ("conf", "kind", "message"),
     [
         pytest.param("PACKAGE_NAME=it\n", "conf", "dkms.conf has no PACKAGE_VERSION", id="version"),
         pytest.param("if true\n", "conf", "is not a program for bash: dkms.conf: line 2", id="syntax"),
@@ -324,28 +324,28 @@ def test_patches_and_scripts(machine: Machine) -> None:
         ),
     ],
 )
-def test_what_fails_in_it(machine: Machine, conf: str, kind: str, said: str) -> None:
-    """What is wrong with a dkms.conf is named with its line."""
+def test_errors_in_dkms_conf(machine: Machine, conf: str, kind: str, message: str) -> None:
+    """An error in a dkms.conf is reported with its line."""
     files = {"fail.sh": "#!/bin/sh\nexit 1\n", "patches/bad.patch": PATCH.format("absent", "x"), "text": "there\n"}
     error = machine.dkms(conf, files).error
 
     assert error["kind"] == kind
-    assert said in error["error"]
+    assert message in error["error"]
 
 
 def test_a_failed_make(machine: Machine) -> None:
-    """A MAKE that fails has said why itself."""
+    """A failed MAKE has reported the reason itself."""
     run = machine.dkms(f"{HEAD}MAKE='echo no; false'\n")
     assert run.code == 1
     assert "no" in run.lines
     assert not run.words
 
 
-# Modules of one name
+# Modules with the same name
 
 
 def joined(machine: Machine, externals: dict[str, str], own: str = "", builtin: str = "") -> Run:
-    """Join the modules *externals*, package to file, with the kernel's *own* one, and those *builtin* into it."""
+    """Join the modules *externals*, package to file, with the kernel's *own* module and its *builtin* ones."""
     place = f"lib/modules/{RELEASE}"
     machine.write({f"externals/{package}/{place}/{file}": "" for package, file in externals.items()})
     machine.write(
@@ -364,8 +364,8 @@ def joined(machine: Machine, externals: dict[str, str], own: str = "", builtin: 
         ("extra/a/x/it.ko.zst", "extra/b/it.ko.gz"),
     ],
 )
-def test_two_of_one_name(machine: Machine, one: str, two: str) -> None:
-    """Two modules that are one to modprobe are refused, and both are named with their files."""
+def test_two_of_the_same_name(machine: Machine, one: str, two: str) -> None:
+    """Two modules that modprobe cannot distinguish are rejected, and both are named with their files."""
     error = joined(machine, {"first": one, "second": two}).error
 
     assert error["kind"] == "conflict"
@@ -374,7 +374,7 @@ def test_two_of_one_name(machine: Machine, one: str, two: str) -> None:
 
 
 def test_a_module_of_the_kernel(machine: Machine) -> None:
-    """A module that replaces one of the kernel's is reported, with what wins; where nothing says what wins it is refused."""
+    """A module that replaces one of the kernel's is reported, with the one that wins; if that is undefined, it is rejected."""
     (warning,) = joined(machine, {"mine": "extra/mine/snd-x.ko"}, own="kernel/sound/snd_x.ko.xz").warnings
     assert warning == (
         "extra/mine/snd-x.ko of mine replaces kernel/sound/snd_x.ko.xz, the kernel's own snd_x: depmod searches updates extra first"
@@ -382,14 +382,14 @@ def test_a_module_of_the_kernel(machine: Machine) -> None:
 
 
 def test_a_module_beside_the_kernel_s(machine: Machine) -> None:
-    """Where nothing says which of two is found, it is refused."""
+    """If it is undefined which of two modules is found, they are rejected."""
     run = joined(machine, {"mine": "kernel/mine/x.ko"}, own="kernel/sound/x.ko")
     assert run.error["kind"] == "conflict"
     assert "kernel/mine/x.ko of mine has the name of kernel/sound/x.ko" in run.error["error"]
 
 
 def test_a_built_in_module(machine: Machine) -> None:
-    """A module that has the name of what is built in is reported."""
+    """A module with the name of a built-in one is reported."""
     (warning,) = joined(
         machine, {"mine": "extra/mine/8250.ko"}, builtin="kernel/a/825.ko\nkernel/tty/8250.ko\n"
     ).warnings
@@ -398,8 +398,8 @@ def test_a_built_in_module(machine: Machine) -> None:
     )
 
 
-def test_names_of_their_own(machine: Machine) -> None:
-    """Modules with names of their own are not spoken of."""
+def test_distinct_names(machine: Machine) -> None:
+    """Modules with distinct names are not reported."""
     run = joined(
         machine,
         {"a": "extra/a/one.ko", "b": "extra/b/one-two.ko"},
@@ -411,7 +411,7 @@ def test_names_of_their_own(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("depmod", "kind", "said"),
+    ("depmod", "kind", "message"),
     [
         ("exit 0", None, ""),
         (
@@ -424,13 +424,13 @@ def test_names_of_their_own(machine: Machine) -> None:
         ("echo 'depmod: WARNING: /x/a.ko needs unknown symbol f' >&2; exit 1", "symbols", "a.ko needs f"),
     ],
 )
-def test_an_index_that_cannot_be_made(machine: Machine, depmod: str, kind: str | None, said: str) -> None:
-    """Whatever depmod fails for ends the build, with what it said."""
+def test_failures_of_depmod(machine: Machine, depmod: str, kind: str | None, message: str) -> None:
+    """If depmod fails, the build fails with its message."""
     machine.write({"tools/depmod": f"#!/bin/sh\n{depmod}\n"})
     (machine.root / "tools/depmod").chmod(0o755)
     run = joined(machine, {"a": "extra/a/one.ko"})
     assert (run.code == 0, [it.get("kind") for it in run.words]) == (kind is None, [kind] if kind else [])
-    assert said in "".join(it["error"] for it in run.words)
+    assert message in "".join(it["error"] for it in run.words)
 
 
 # An ordinary user's PATH is without it.
@@ -466,7 +466,7 @@ def test_the_index_of_all_modules(machine: Machine) -> None:
     assert {it.split()[-1] for it in aliases} == {"one", "snd_x"}
 
 
-# Sources, with a kernel whose makefile says what it is asked for
+# Sources, with a kernel whose makefile prints what is requested
 
 
 KERNEL = """
@@ -479,7 +479,7 @@ modules:
 
 
 def build(machine: Machine, files: dict[str, str], library: str = "", top: str = "", directory: str = ".") -> Run:
-    """Build the source *files* for a kernel with this scripts/Makefile.lib and top makefile, and make's argument `A=b c`."""
+    """Build the source *files* for a kernel with this scripts/Makefile.lib and top makefile, with the make argument `A=b c`."""
     place = f"kernel/lib/modules/{RELEASE}"
     kernel = {
         "build/Makefile": KERNEL,
@@ -501,7 +501,7 @@ EXTRA = "obj-m := it.o\nEXTRA_CFLAGS += -DX\n"
     [pytest.param("", "-DX", id="gone"), pytest.param("ccflags-y += $(EXTRA_CFLAGS)", "", id="known")],
 )
 def test_extra_cflags(machine: Machine, library: str, flags: str) -> None:
-    """EXTRA_CFLAGS is added to the flags where the kernel does not do it itself any more."""
+    """EXTRA_CFLAGS is added to the flags if the kernel no longer does that itself."""
     run = build(machine, {"Makefile": EXTRA}, library)
     assert f"M is /build/module, flags are {flags}, asked for modules, A is b c" in run.lines
 
@@ -516,15 +516,15 @@ endif
 
 
 @pytest.mark.parametrize(
-    ("top", "said"),
+    ("top", "message"),
     [
         pytest.param("", "M is /build/module, flags are , asked for modules, A is b c", id="gone"),
         pytest.param("ifdef SUBDIRS", "its makefile by itself builds no module: Kbuild is asked to", id="known"),
     ],
 )
-def test_subdirs(machine: Machine, top: str, said: str) -> None:
-    """A makefile that gives SUBDIRS gives M to a kernel that does not know the former, which would build itself."""
-    assert said in build(machine, {"Makefile": WRAPPER}, top=top).lines
+def test_subdirs(machine: Machine, top: str, message: str) -> None:
+    """SUBDIRS in a makefile is passed as M to a kernel that does not know SUBDIRS and would otherwise build itself."""
+    assert message in build(machine, {"Makefile": WRAPPER}, top=top).lines
 
 
 ORDERED = """
@@ -540,23 +540,23 @@ endif
 
 
 def test_the_order_of_a_makefile(machine: Machine) -> None:
-    """What a makefile of the authors' lists is made one after the other, as they do it."""
+    """The targets of the authors' makefile are built one after the other, as the authors do."""
     lines = build(machine, {"Makefile": ORDERED}).lines
     assert lines.index("cleaned") < lines.index("M is /build/module, flags are , asked for modules, A is b c")
     assert "its makefile by itself builds no module: Kbuild is asked to" not in lines
 
 
 def test_no_makefile(machine: Machine) -> None:
-    """A source without a makefile at its top is refused, with the directories that have one."""
+    """A source without a makefile at its top is rejected, with the directories that have one."""
     run = build(machine, {"one/Makefile": "", "two/x/Kbuild": "", "README": ""})
     assert run.error["error"].endswith("has neither a makefile, nor Kbuild, nor dkms.conf in its top directory")
     assert "there is one in one, two/x;" in run.error["hint"]
 
 
 @pytest.mark.parametrize(
-    ("directory", "said"),
+    ("directory", "message"),
     [("src", "has no directory src"), ("*", "several directories of the source of it are like *")],
 )
-def test_directories(machine: Machine, directory: str, said: str) -> None:
-    """A pattern that no directory is like, or several are, is refused."""
-    assert said in build(machine, {"one/Makefile": "", "two/Makefile": ""}, directory=directory).error["error"]
+def test_directories(machine: Machine, directory: str, message: str) -> None:
+    """A pattern that matches no directory, or several, is rejected."""
+    assert message in build(machine, {"one/Makefile": "", "two/Makefile": ""}, directory=directory).error["error"]

@@ -1,4 +1,4 @@
-"""Tests of derivations.linux.shell: what one finds in a build's environment."""
+"""Tests of derivations.linux.shell: the environment of a build."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def kernel(**arguments: Any) -> Kernel:  # noqa: ANN401 -- those of make_linux
 
 
 def test_the_builder_s_own() -> None:
-    """All that the builder sees is where it sees it, and its variables have the builder's values."""
+    """Everything is at the same place as for the builder, and variables have the same values."""
     lock = fake_lock(set(SETS) - {"ncurses"})
     linux = kernel(context=Context(lock=lambda: lock))
     shell = shell_of(linux, [])
@@ -35,7 +35,7 @@ def test_the_builder_s_own() -> None:
 
 
 def test_editors() -> None:
-    """Where the lock pins ncurses, the root has it besides the toolchain."""
+    """If the lock pins ncurses, the root contains it in addition to the toolchain."""
     linux = kernel()
     root = shell_of(linux, []).mounts["/"]
 
@@ -43,14 +43,14 @@ def test_editors() -> None:
 
 
 def test_cross_compilers() -> None:
-    """For another machine make is told the compiler's prefix."""
+    """For another machine, make gets the compiler's prefix."""
     shell = shell_of(kernel(context=fake_context("aarch64-linux"), systems=["aarch64-linux"]), [])
 
     assert ("arm64", "aarch64-linux-gnu-") == (shell.env["ARCH"], shell.env["CROSS_COMPILE"])
 
 
 def test_make_flags_beat_the_makefile() -> None:
-    """Further arguments of make are in MAKEFLAGS, as make writes them there."""
+    """Further arguments of make are in MAKEFLAGS, escaped as by make."""
     shell = shell_of(kernel(make_flags=["KCFLAGS=-O3 -g", "A=$(B)"]), [])
 
     assert shell.env["MAKEFLAGS"] == " -- KCFLAGS=-O3\\ -g A=$$(B)"
@@ -58,7 +58,7 @@ def test_make_flags_beat_the_makefile() -> None:
 
 
 def test_outputs() -> None:
-    """A variable for each output that is built leads to it, and `dev` has the whole tree for its sources."""
+    """Each built output has a variable with its path, and `dev` has the whole tree as its sources."""
     linux = kernel()
     shell = shell_of(linux, [linux.dev, linux.out])
 
@@ -69,6 +69,6 @@ def test_outputs() -> None:
 
 
 def test_no_program() -> None:
-    """What no program makes has no environment to be in."""
+    """A derivation that is not built by a program has no environment."""
     with pytest.raises(NoShell, match=r"^text is built by kernix itself"):
         shell_of(text_file("text", ""), [])

@@ -1,4 +1,4 @@
-"""Tests of a kernel that has only the modules of its machines (`only_hardware`)."""
+"""Tests of kernels with only the modules of their machines (`only_hardware`)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def write(file: Path, arch: str, version: str = "6.12.1", last: str = "# end of 
 
 
 def test_only_the_modules_of_the_machine() -> None:
-    """A kernel for certain machines alone switches off what they do without, below its requests; patterns and requests count."""
+    """Such a kernel switches off unneeded modules, below its requests; patterns and requests keep modules."""
     machine = Snapshot.of([Fact(FactKind.MODULE, "ext4")], "laptop")
     whole = make(hardware=machine)
     small = whole.override(only_hardware=True)
@@ -76,8 +76,8 @@ def test_only_the_modules_of_the_machine() -> None:
         ({"only_hardware": "yes"}, "only_hardware"),
     ],
 )
-def test_a_trim_that_cannot_be(arguments: dict[str, object], argument: str) -> None:
-    """Without machines nothing can be trimmed, and patterns are a list of texts."""
+def test_invalid_trims(arguments: dict[str, object], argument: str) -> None:
+    """A trim requires machines, and patterns are a list of strings."""
     with pytest.raises(InvalidArgument) as error:
         make(**arguments)
 
@@ -85,7 +85,7 @@ def test_a_trim_that_cannot_be(arguments: dict[str, object], argument: str) -> N
 
 
 def test_a_trim_of_a_strict_base(tmp_path: Path) -> None:
-    """What drops modules of the base cannot be together with a base that has to hold."""
+    """A trim, which drops modules of the base, cannot be combined with a strict base."""
     machine = Snapshot.of([Fact(FactKind.MODULE, "ext4")], "laptop")
     with pytest.raises(InvalidArgument, match="cannot be strict"):
         make(base=write(tmp_path / "x", "x86"), hardware=machine, only_hardware=True, strict_base=True)

@@ -56,9 +56,9 @@ def test_a_snapshot_of_this_machine(kernix: CommandLine) -> None:
     [
         pytest.param(b"", "x.txt is empty", id="empty"),
         pytest.param(b"\x00\x01", "x.txt is not a text", id="binary"),
-        pytest.param(b"Dear all,\n", "x.txt is no listing of hardware", id="prose"),
+        pytest.param(b"Dear all,\n", "x.txt is not a recognised listing of hardware", id="prose"),
         pytest.param("00:02.0 Contrôleur VGA\n".encode(), "x.txt lists 1 PCI device with neither", id="french"),
-        pytest.param(b'{"kind": "other"}', "x.txt is no hardware snapshot", id="other-json"),
+        pytest.param(b'{"kind": "other"}', "x.txt is not a hardware snapshot", id="other-json"),
         pytest.param(Snapshot().to_json(), "the hardware snapshot is empty", id="empty-snapshot"),
     ],
 )

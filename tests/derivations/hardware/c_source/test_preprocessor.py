@@ -63,7 +63,7 @@ def find(name: str) -> Macro | None:
     ],
 )
 def test_macros_are_expanded(text: str, expected: str) -> None:
-    """Macros are replaced as a C preprocessor does."""
+    """Macros are expanded as by a C preprocessor."""
     assert expected == "".join(expand(tokens(text), find))
 
 
@@ -93,7 +93,7 @@ def test_macros_are_expanded(text: str, expected: str) -> None:
     ],
 )
 def test_numbers(text: str, expected: int | None) -> None:
-    """Integer expressions have C's value; what is none has no value."""
+    """Integer expressions have the same value as in C; anything else has no value."""
     assert expected == number(tokens(text))
 
 
@@ -114,15 +114,15 @@ def test_numbers_as_python_has_them(left: int, right: int, operator: str) -> Non
     ],
 )
 def test_strings(text: str, expected: str | None) -> None:
-    """Strings side by side are one."""
+    """Adjacent strings are joined."""
     assert expected == string(tokens(text))
 
 
-def test_comments_go() -> None:
-    """Comments are left out, and keep what they part apart."""
+def test_comments_are_removed() -> None:
+    """Comments are removed, but still separate tokens."""
     assert "a b" == without_comments("a/* x\n y */b")
 
 
 def test_arguments_are_split_outside_of_brackets() -> None:
-    """A comma in brackets parts nothing."""
+    """A comma inside brackets does not separate arguments."""
     assert [["a"], ["(", "b", ",", "c", ")"], []] == split(tokens("a, (b, c),"))

@@ -42,7 +42,7 @@ HEADERS = {
 
 
 def read(text: str, *places: str) -> CSource:
-    """Return what *text* says as the source drivers/x/x.c."""
+    """Return the facts in *text* as the source drivers/x/x.c."""
     return read_source("drivers/x/x.c", text, Headers(HEADERS.get, "x86"), places)
 
 
@@ -130,7 +130,7 @@ def table(kind: str, structure: str, body: str, before: str = "") -> str:
     ],
 )  # fmt: skip
 def test_tables_of_every_kind(kind: str, structure: str, body: str, expected: list[str]) -> None:
-    """The entries of a table are the patterns that modpost makes of them."""
+    """The entries of a table give the same patterns as modpost."""
     found = read(table(kind, structure, body))
 
     assert sorted(expected) == sorted(found.aliases)
@@ -148,7 +148,7 @@ def test_tables_of_every_kind(kind: str, structure: str, body: str, expected: li
     ],
 )
 def test_names_are_found_in_headers(name: str, before: str) -> None:
-    """A number may be a name that some header defines."""
+    """A number may be a name defined in a header."""
     found = read(table("pci", "pci_device_id", f"{{ PCI_DEVICE(0x8086, {name}) }},", before), "drivers/shared")
 
     (alias,) = found.aliases
@@ -156,7 +156,7 @@ def test_names_are_found_in_headers(name: str, before: str) -> None:
 
 
 def test_headers_of_the_tables_in_pieces() -> None:
-    """Since 7.2 the header of the tables is nothing but headers, one a bus."""
+    """Since 7.2, the header of the tables only includes headers, one per bus."""
     pieces = {
         **HEADERS,
         "include/linux/mod_devicetable.h": '#include "device-id/pci.h"\n',
@@ -169,8 +169,8 @@ def test_headers_of_the_tables_in_pieces() -> None:
     assert ("pci:v00000001d00000002sv*sd*bc*sc*i*",) == found.aliases
 
 
-def test_a_source_that_others_are_a_part_of() -> None:
-    """What a source includes to be one with it is read as its own: tables, and what they are called."""
+def test_a_source_that_includes_others() -> None:
+    """C files that a source includes are read as part of it, including tables and their names."""
     files = {
         **HEADERS,
         "drivers/x/part.c": "static const struct pci_device_id t[] = { { PCI_DEVICE(1, 2) }, { } };\nMODULE_DEVICE_TABLE(pci, t);\n",
@@ -184,7 +184,7 @@ def test_a_source_that_others_are_a_part_of() -> None:
 
 
 def test_a_table_in_a_general_header() -> None:
-    """A table may lie in a header of ids that is not beside the source."""
+    """A table may be in a header of ids that is not beside the source."""
     files = {
         **HEADERS,
         "include/linux/input/pad-ids.h": 'static const struct acpi_device_id ids[] = { { "ELAN0600", 0 }, { } };\n',
@@ -194,16 +194,16 @@ def test_a_table_in_a_general_header() -> None:
     assert ("acpi*:ELAN0600:*",) == read_source("drivers/x/x.c", text, Headers(files.get, "x86")).aliases
 
 
-def test_a_macro_behind_a_designated_field() -> None:
-    """What stands for several fields counts wherever in an entry it is."""
+def test_a_macro_after_a_designated_field() -> None:
+    """A macro for several fields is expanded anywhere in an entry."""
     before = "#define MT_DEVICE(v, p) .bus = 3, .group = 2, .vendor = (v), .product = (p)"
     found = read(table("hid", "hid_device_id", "{ .driver_data = MT_CLS, MT_DEVICE(0x46d, 0x1) },", before))
 
     assert ("hid:b0003g0002v0000046Dp00000001",) == found.aliases
 
 
-def test_what_cannot_be_read_is_counted() -> None:
-    """An entry with a name that nobody defines is no pattern, and told; so is one that is such a name."""
+def test_unreadable_entries_are_counted() -> None:
+    """An entry with an undefined name gives no pattern and is counted, and so is an entry that is such a name."""
     entries = "{ PCI_DEVICE(0x8086, NOWHERE) },\n{ PCI_DEVICE(1, 2) },\nNOBODY(3),"
     found = read(table("pci", "pci_device_id", entries))
 
@@ -212,7 +212,7 @@ def test_what_cannot_be_read_is_counted() -> None:
 
 
 def test_macros_that_make_whole_entries() -> None:
-    """A macro may stand for an entry with its braces, or for several."""
+    """A macro may expand to an entry with its braces, or to several."""
     before = "#define CARD(d) { PCI_DEVICE(1, d) }\n#define CARDS CARD(2), CARD(3)"
     found = read(table("pci", "pci_device_id", "CARD(1),\nCARDS,", before))
 
@@ -220,22 +220,22 @@ def test_macros_that_make_whole_entries() -> None:
 
 
 def test_a_table_may_include_its_entries() -> None:
-    """`#include` between the brackets of a table brings entries, not definitions."""
+    """`#include` between the braces of a table includes entries, not definitions."""
     before = "#define UNUSUAL(v, p, name) { USB_DEVICE(v, p) },"
     found = read(table("usb", "usb_device_id", '#include "unusual.h"', before))
 
     assert ["usb:v0001p0002d*dc*dsc*dp*ic*isc*ip*in*", "usb:v0003p0004d*dc*dsc*dp*ic*isc*ip*in*"] == list(found.aliases)
 
 
-def test_a_table_may_lie_in_a_header() -> None:
+def test_a_table_may_be_in_a_header() -> None:
     """A driver's table is found in a header of its own."""
     text = '#include "table_ids.h"\nMODULE_DEVICE_TABLE(pci, far_table);\n'
 
     assert ("pci:v00000001d00000002sv*sd*bc*sc*i*",) == read(text).aliases
 
 
-def test_a_table_of_a_driver_that_is_no_module() -> None:
-    """A table that only a driver's structure names counts; one that nobody uses is about something else."""
+def test_a_table_of_a_driver_that_is_not_a_module() -> None:
+    """A table that only a driver's structure refers to is read; an unused one is not."""
     text = (
         "static const struct pci_device_id used[] = { { PCI_DEVICE(1, 2) }, { } };\n"
         "static const struct pci_device_id quirks[] = { { PCI_DEVICE(3, 4) }, { } };\n"
@@ -288,12 +288,12 @@ def test_names_of_drivers(text: str, expected: tuple[str, str]) -> None:
     ],
 )  # fmt: skip
 def test_firmware(text: str, expected: list[str]) -> None:
-    """`MODULE_FIRMWARE` is found through the macros around its text and around itself."""
+    """`MODULE_FIRMWARE` is found through macros in its argument and around it."""
     assert expected == list(read(text).firmware)
 
 
 def test_aliases_and_soft_dependencies() -> None:
-    """`MODULE_ALIAS`, what is made of it, and `MODULE_SOFTDEP` are told."""
+    """`MODULE_ALIAS`, macros that use it, and `MODULE_SOFTDEP` are read."""
     found = read('MODULE_ALIAS("platform:x");\nMODULE_ALIAS_FS("ext4");\nMODULE_SOFTDEP("pre: crc32c");\n')
 
     assert ("platform:x", "fs-ext4") == found.aliases
@@ -309,14 +309,14 @@ def test_aliases_and_soft_dependencies() -> None:
         pytest.param(b"int main(void) { }", False, id="nothing"),
     ],
 )
-def test_a_look_at_the_bytes(data: bytes, expected: bool) -> None:
-    """Most sources need no second look."""
+def test_search_in_the_bytes(data: bytes, expected: bool) -> None:
+    """Most sources are skipped after a quick search in their bytes."""
     assert expected is is_worth_reading(data)
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "MODULE_FIRMWARE(", "struct pci_driver x = {", '"', "MODULE_DEVICE_TABLE(pci, t);"]
 )
-def test_broken_sources_say_nothing(text: str) -> None:
-    """A source that is cut off says nothing, and nothing goes wrong."""
+def test_broken_sources(text: str) -> None:
+    """A source that is cut off has no facts, and causes no error."""
     assert CSource() == read(text)

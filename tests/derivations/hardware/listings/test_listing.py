@@ -179,7 +179,7 @@ USB_ALONE = "d????dc??dsc??dp??ic??isc??ip??in??"
 
 
 def facts(text: str) -> list[tuple[FactKind, str, str]]:
-    """Return kind, name and driver of what *text* tells."""
+    """Return kind, name and driver of the facts in *text*."""
     return [(it.kind, it.name, it.driver) for it in read_listing(text.encode(), "file").snapshot.facts]
 
 
@@ -347,17 +347,17 @@ def facts(text: str) -> list[tuple[FactKind, str, str]]:
     ],
 )  # fmt: skip
 def test_every_form(text: str, expected: list[tuple[FactKind, str, str]]) -> None:
-    """A listing is seen by its form, and tells what stands in it."""
+    """A listing is recognised by its form, and its facts are read."""
     assert expected == facts(text)
 
 
-def test_forms_may_stand_together() -> None:
-    """A file may hold several listings, one after the other."""
+def test_several_forms_in_one_file() -> None:
+    """A file may contain several listings, one after the other."""
     assert 4 == len(facts(LSPCI_NNK + "Module Size Used by\nkvm 1024 0\n"))
 
 
-def test_forms_that_were_added_stand_together_too() -> None:
-    """Every line of every form, one after the other, is understood, and means what it means alone."""
+def test_all_forms_in_one_file() -> None:
+    """The lines of all forms, one after the other, give the same facts as each form alone."""
     texts = [
         LSPCI_NNK,
         LSUSB_T,
@@ -380,14 +380,14 @@ def test_forms_that_were_added_stand_together_too() -> None:
 
 
 def test_a_snapshot_is_a_listing() -> None:
-    """A saved snapshot keeps who told its facts; its file's name does not count."""
+    """A saved snapshot keeps the machines of its facts; the name of its file does not matter."""
     saved = Snapshot.of([Fact(MODULE, "kvm")], "laptop")
 
     assert saved == read_listing(saved.to_json(), "other").snapshot
 
 
-def test_another_language_does_not_matter_where_there_are_ids() -> None:
-    """Ids are read in any language; the driver's line that is not understood is told."""
+def test_other_languages_with_ids() -> None:
+    """Ids are read in any language; the line of the driver is reported as not understood."""
     text = "00:02.0 VGA-kompatibler Controller [0300]: Intel [8086:5916]\n\tVerwendeter Kernel-Treiber: i915\n"
     listing = read_listing(text.encode(), "file")
 
@@ -395,8 +395,8 @@ def test_another_language_does_not_matter_where_there_are_ids() -> None:
     assert ((2, "Verwendeter Kernel-Treiber: i915"),) == listing.ignored
 
 
-def test_lines_that_are_not_understood_are_told() -> None:
-    """A line that is nothing known is kept with its number, and the rest is read."""
+def test_unknown_lines_are_reported() -> None:
+    """An unknown line is kept with its number, and the rest is read."""
     assert ((2, "what is this?"),) == read_listing(b"kvm 1 0\nwhat is this?\n", "file").ignored
 
 
@@ -405,21 +405,21 @@ def test_lines_that_are_not_understood_are_told() -> None:
     [
         pytest.param(b"", "is empty", id="empty"),
         pytest.param(b" \n\n", "is empty", id="blank"),
-        pytest.param(b"# nothing\n", "nothing but comments", id="comments"),
+        pytest.param(b"# nothing\n", "contains only comments", id="comments"),
         pytest.param(b"\x7fELF\x02\x01\x01\x00\x00", "is not a text", id="binary"),
         pytest.param(b"Hello, this is a letter.\n", "line 1 is 'Hello, this is a letter.'", id="prose"),
         pytest.param(b"see https://example.org/x\n", "line 1", id="address"),
         pytest.param(b"Modul Groesse\n", "line 1", id="heading-alone"),
         pytest.param(
             "00:02.0 Contrôleur VGA : Intel\n\tPilote de noyau utilisé : i915\n".encode(),
-            "lists 1 PCI device with neither ids nor drivers", id="french",
+            "lists 1 PCI device with neither ids nor recognised drivers", id="french",
         ),
         pytest.param(b"00:02.0 VGA\n00:03.0 Audio\n", "lists 2 PCI devices", id="lspci-alone"),
         pytest.param("00:02.0 Contr\u00f4leur: x".encode("latin-1"), "lists 1 PCI device", id="latin-1"),
     ],
 )  # fmt: skip
-def test_what_tells_nothing_is_refused(data: bytes, reason: str) -> None:
-    """A file that tells nothing is an error with the reason and what would be understood."""
+def test_files_without_facts_are_rejected(data: bytes, reason: str) -> None:
+    """A file without facts is an error with the reason; the hint names the supported formats."""
     with pytest.raises(InvalidListing, match=reason) as error:
         read_listing(data, "file")
 
@@ -427,19 +427,19 @@ def test_what_tells_nothing_is_refused(data: bytes, reason: str) -> None:
     assert error.value.hint
 
 
-def test_a_damaged_snapshot_is_told_as_one() -> None:
-    """A snapshot that was cut off is not taken for something else."""
+def test_a_damaged_snapshot() -> None:
+    """A snapshot that was cut off is not mistaken for another form."""
     with pytest.raises(InvalidSnapshot):
         read_listing(Snapshot.of([Fact(MODULE, "kvm")], "x").to_json()[:-5], "file")
 
 
 @given(st.binary(max_size=200))
-def test_whatever_the_bytes(data: bytes) -> None:
-    """Any bytes are a listing or refused with a sentence."""
-    told: list[object] = []
+def test_arbitrary_bytes(data: bytes) -> None:
+    """Any bytes are a listing or are rejected with an error of ours."""
+    result: list[object] = []
     try:
-        told = [*read_listing(data, "file").snapshot.facts]
+        result = [*read_listing(data, "file").snapshot.facts]
     except (InvalidListing, InvalidSnapshot) as error:
-        told = [str(error)]
+        result = [str(error)]
 
-    assert told
+    assert result

@@ -9,7 +9,7 @@ from derivations.hardware.makefiles.gate import gate_of, without_options
 
 
 def words(text: str, variable: str, **files: str) -> list[tuple[str, object]]:
-    """Return the words that the makefile *text* puts into *variable*, each with its gate as text."""
+    """Return the words that the makefile *text* assigns to *variable*, each with its gate as text."""
     tree = {"Makefile": text, **{name.replace("_", "/"): it for name, it in files.items()}}
     found = assignments("Makefile", tree.get, {"src": "drivers/x", "srctree": ".", "ARCH": "x86_64"})
     return [
@@ -43,7 +43,7 @@ def words(text: str, variable: str, **files: str) -> list[tuple[str, object]]:
     ],
 )  # fmt: skip
 def test_assignments(text: str, variable: str, expected: list[tuple[str, object]]) -> None:
-    """Words are put into variables as make does, each with the options that it hangs on."""
+    """Words are assigned to variables as by make, each with the options that it depends on."""
     assert expected == words(text, variable)
 
 
@@ -65,21 +65,21 @@ def test_assignments(text: str, variable: str, expected: list[tuple[str, object]
     ],
 )
 def test_conditionals(condition: str, then: object, otherwise: object) -> None:
-    """A branch hangs on the options of its condition; one that can be known is taken or not."""
+    """A branch depends on the options of its condition; if the condition is constant, the branch is taken or not."""
     found = dict(words(f"{condition}\nobj-y += then.o\nelse\nobj-y += else.o\nendif\n", "obj-y"))
 
     assert (then, otherwise) == (found.get("then.o"), found.get("else.o"))
 
 
 def test_conditionals_nest() -> None:
-    """What stands in several conditionals hangs on all of them, `else ifeq` included."""
+    """Lines in nested conditionals depend on all of them, including `else ifeq`."""
     text = "ifdef CONFIG_A\nifeq ($(ARCH),arm)\nelse ifdef CONFIG_B\nobj-y += a.o\nendif\nendif\nobj-y += b.o"
 
     assert [("a.o", (("A",), ("B",))), ("b.o", ())] == words(text, "obj-y")
 
 
 def test_includes_are_followed() -> None:
-    """What is included is read where it stands, with the variables that are set by then."""
+    """An included file is read at the place of the include, with the variables set up to there."""
     found = words("D := sub\ninclude $(srctree)/$(src)/more", "obj-y", drivers_x_more="obj-$(CONFIG_A) += $(D)/a.o")
 
     assert [] == found
@@ -89,13 +89,13 @@ def test_includes_are_followed() -> None:
 
 
 def test_a_makefile_that_includes_itself_ends() -> None:
-    """An include without end is given up."""
+    """An endless include is cut off."""
     assert [("a.o", ())] == words("obj-y += a.o\ninclude Makefile", "obj-y")[:1]
 
 
 @pytest.mark.parametrize(
     "text", ["endif", "else", "obj-y += $(", "obj-y += $(addprefix", "ifeq (", "a:b:c=", "$(x) :=="]
 )
-def test_broken_makefiles_are_read_as_far_as_they_go(text: str) -> None:
-    """What make would refuse is no reason to fail: the rest of the file counts."""
+def test_broken_makefiles(text: str) -> None:
+    """Lines that make would reject cause no failure: the rest of the file is read."""
     assert ("z.o", ()) in words(f"{text}\nendif\nobj-y += z.o", "obj-y")

@@ -30,7 +30,7 @@ KBUILD = read_kbuild(TREE.get)
 
 
 def test_an_option_builds_objects() -> None:
-    """`objects_of` names what an option decides about: whole objects, and parts of them."""
+    """`objects_of` names what depends on an option: whole objects, and parts of them."""
     assert ("drivers/net/dummy.o",) == KBUILD.objects_of("DUMMY")
     assert ("drivers/net/e1000/ptp.o",) == KBUILD.objects_of("E1000_PTP")
     assert ("drivers/net/my-speed.o",) == KBUILD.objects_of("SLOW")
@@ -39,26 +39,26 @@ def test_an_option_builds_objects() -> None:
 
 @pytest.mark.parametrize("option", ["DUMMY", "E1000_PTP", "SLOW", "NOTHING", "NET"])
 def test_one_option_is_looked_up_in_the_text(option: str) -> None:
-    """What is read about one option alone says the same of it as the whole."""
+    """The part of the map about one option gives the same result as the whole map."""
     assert KBUILD.objects_of(option) == Kbuild.about(option, KBUILD.to_json()).objects_of(option)
 
 
 def test_a_part_ends_up_in_modules() -> None:
-    """A part belongs to the objects that it is linked into, over as many steps as there are."""
+    """A part belongs to the objects that it is linked into, through any number of steps."""
     assert ("drivers/net/e1000/e1000.o",) == KBUILD.owners("drivers/net/e1000/clock.o")
     assert ("arch/x86/kvm/kvm.o",) == KBUILD.owners("virt/kvm/main.o")
     assert ("drivers/net/dummy.o",) == KBUILD.owners("drivers/net/dummy.o")
 
 
 def test_an_object_without_options_has_those_of_its_directory() -> None:
-    """The options of an object that is always built are those that have its directory entered."""
+    """The options of an object that is always built are those of its directory."""
     assert ((("E1000",),),) == KBUILD.options("drivers/net/e1000/e1000.o")
     assert ((("FAST", "SLOW"),),) == KBUILD.options("drivers/net/my-speed.o")
     assert () == KBUILD.options("drivers/char/always.o")
 
 
 def test_kbuild_comes_before_makefile() -> None:
-    """Where a directory has both, Kbuild is read."""
+    """If a directory has both, Kbuild is read."""
     assert "drivers/char/always.o" in KBUILD.objects
     assert "drivers/char/not-read.o" not in KBUILD.objects
 
@@ -68,8 +68,8 @@ def test_other_architectures_are_not_entered() -> None:
     assert {"arch/x86", "arch/x86/kvm", "arch/x86/pci"} == {it for it in KBUILD.directories if it.startswith("arch/")}
 
 
-def test_headers_are_looked_for_where_the_flags_say() -> None:
-    """`ccflags-y` names places of headers, with and without a space."""
+def test_directories_of_headers() -> None:
+    """`ccflags-y` names directories of headers, with and without a space."""
     assert ("drivers/net/include", "drivers/base") == KBUILD.includes["drivers/net/e1000"]
 
 
@@ -84,17 +84,17 @@ def test_headers_are_looked_for_where_the_flags_say() -> None:
     ],
 )
 def test_levels(path: str, levels: dict[str, int], expected: int) -> None:
-    """An object is what its options say, if its directory is entered."""
+    """The options of an object determine its level, if its directory is entered."""
     assert expected == KBUILD.level(path, lambda option: levels.get(option, 0))
 
 
-def test_modules_are_called_as_their_objects() -> None:
+def test_names_of_modules() -> None:
     """A dash in an object's name is an underscore in the module's."""
     assert "my_speed" == module_name("drivers/net/my-speed.o")
 
 
 def test_gates_are_written_and_read() -> None:
-    """A gate's text is read back as it was."""
+    """The text of a gate is read back unchanged."""
     gate = (("A", "B"), ("C",))
 
     assert "A|B C" == write_gate(gate)
@@ -102,12 +102,12 @@ def test_gates_are_written_and_read() -> None:
 
 
 def test_the_map_is_written_and_read() -> None:
-    """What `to_json` writes is read back as it was."""
+    """The map that `to_json` writes is read back unchanged."""
     assert KBUILD.to_json() == Kbuild.from_json(KBUILD.to_json()).to_json()
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"format": 2}', b'{"format": 1, "objects": 3}'])
-def test_another_file_is_no_map(text: bytes) -> None:
-    """A file of another kind or format is refused."""
+def test_invalid_maps(text: bytes) -> None:
+    """A file of another kind or format is rejected."""
     with pytest.raises(InvalidKbuildMap):
         Kbuild.from_json(text)
