@@ -1,4 +1,4 @@
-"""`kernix build` where everything is there: answered from memory, and never by what is no longer so."""
+"""`kernix build` with everything already built: answered from the record, and never by an outdated one."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ PARTS = ("derivations", "kernels.json", "kernels.py", "kernix", "overlays", "sto
 
 @attrs.frozen
 class Program:
-    """A copy of kernix at *root*, which nobody changes meanwhile but the test."""
+    """A copy of kernix at *root*, which only the test changes."""
 
     root: Path
     kernix: CommandLine
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the copy in a process that tells what it imports."""
+        """Run the copy in a process that reports its imports."""
         return self.kernix.process(*words, more={"PYTHONPATH": str(self.root), "PYTHONPROFILEIMPORTTIME": "1"})
 
 
@@ -68,7 +68,7 @@ def _newer() -> Lock:
 
 @pytest.fixture
 def there(kernix: CommandLine, lock: Path) -> list[str]:
-    """Return where the results of `linux_micro` are: plain and with the overlay `debug`, and both with a newer lock."""
+    """Return the results of `linux_micro`: plain and with the overlay `debug`, and both with a newer lock."""
     source = kernix.write("kernel", "")
     kernels = [
         kernel_set(more, lock=it).linux_micro for it in (fake_lock(), _newer()) for more in ([], [debug.overlay])
@@ -89,7 +89,7 @@ def _answers(kernix: CommandLine) -> list[Path]:
 
 
 def _imported(told: str) -> set[str]:
-    """Return what was imported of that which only those need who parse words and evaluate."""
+    """Return the imported modules that only parsing and evaluation need."""
     modules = {line.rpartition("|")[2].strip() for line in told.splitlines()}
     assert "kernix.answers.cache" in modules
     return modules & {
@@ -104,7 +104,7 @@ def _imported(told: str) -> set[str]:
 
 
 def test_the_second_time_nothing_is_evaluated(program: Program, there: list[str]) -> None:
-    """What was answered once is answered again without a module of the definitions, of click or attrs, and in the same words."""
+    """A repeated build prints the same, without importing definitions, click or attrs."""
     first, second = (program("build", "linux_micro") for _ in range(2))
     assert [(0, f"{there[0]}\n")] * 2 == [(it.returncode, it.stdout) for it in (first, second)]
     assert ({"click", "kernels", "derivations.derivation"} <= _imported(first.stderr), set()) == (
@@ -114,7 +114,7 @@ def test_the_second_time_nothing_is_evaluated(program: Program, there: list[str]
 
 
 def test_json_is_the_same_from_memory(program: Program, there: list[str]) -> None:
-    """`--json` says the same, evaluated or remembered; an attribute that is named twice is told twice."""
+    """`--json` prints the same, evaluated or recorded; an attribute that is named twice is printed twice."""
     words = ("build", "linux_micro", "linux_micro", "--json", "--no-link")
     evaluated, remembered = (program(*words) for _ in range(2))
     assert (evaluated.stdout, set()) == (remembered.stdout, _imported(remembered.stderr))
@@ -122,7 +122,7 @@ def test_json_is_the_same_from_memory(program: Program, there: list[str]) -> Non
 
 
 def test_what_changes_is_asked_anew(kernix: CommandLine, there: list[str], lock: Path) -> None:
-    """Another lock and an overlay each have their own answer, and the old ones are as right as before."""
+    """Another lock and an overlay each have their own answer, and the old answers stay valid."""
     texts = [lock.read_text(), dumps(_newer())]
     told = []
     for text in (*texts, *texts):
@@ -132,7 +132,7 @@ def test_what_changes_is_asked_anew(kernix: CommandLine, there: list[str], lock:
 
 
 def test_kernix_own_files_are_read_again(program: Program, there: list[str]) -> None:
-    """A change of kernix itself is no less heard where all is there and remembered."""
+    """A change of kernix itself counts even if everything is built and recorded."""
     assert [f"{there[0]}\n"] * 2 == [program("build", "linux_micro").stdout for _ in range(2)]
     with (program.root / "kernels.py").open("a", encoding="utf-8") as file:
         file.write("\nraise SystemExit(7)\n")
@@ -149,7 +149,7 @@ def test_a_users_overlay_is_heard(kernix: CommandLine, there: list[str]) -> None
 
 
 def test_a_result_that_is_gone_is_built(kernix: CommandLine, there: list[str]) -> None:
-    """That the answer is known does not mean that the result is there: then it is as if nothing were remembered."""
+    """A recorded answer is not used if the result no longer exists."""
     words = ("build", "linux_micro", "--offline", "--no-link")
     assert f"{there[0]}\n" == kernix.process(*words).stdout
     assert 0 == kernix("gc", "--all").code
@@ -164,7 +164,7 @@ def test_a_result_that_is_gone_is_built(kernix: CommandLine, there: list[str]) -
 
 
 def test_a_deleted_link_is_made_again(kernix: CommandLine, there: list[str]) -> None:
-    """A remembered build makes its link again, and minds what is no link in its place."""
+    """A recorded build makes its link again, and refuses to replace something else."""
     link = kernix.work / "result"
     for _ in range(2):
         kernix.process("build", "linux_micro")
@@ -176,7 +176,7 @@ def test_a_deleted_link_is_made_again(kernix: CommandLine, there: list[str]) -> 
 
 
 def test_an_unknown_attribute_is_not_remembered(kernix: CommandLine, there: list[str]) -> None:
-    """Errors are told each time, in the same words."""
+    """Errors are reported each time, in the same words."""
     first, second = (kernix.process("build", "linux_micr") for _ in range(2))
     assert (2, first.stderr, []) == (second.returncode, second.stderr, _answers(kernix))
     assert "did you mean `linux_micro`" in first.stderr
@@ -184,7 +184,7 @@ def test_an_unknown_attribute_is_not_remembered(kernix: CommandLine, there: list
 
 
 def test_a_mistake_in_the_configuration_is_told(kernix: CommandLine, there: list[str]) -> None:
-    """A configuration that cannot be followed is an error also where everything is remembered."""
+    """An invalid configuration is an error even if everything is recorded."""
     assert f"{there[0]}\n" == kernix.process("build", "linux_micro").stdout
     kernix.configure("job = 3")
     ran = kernix.process("build", "linux_micro")

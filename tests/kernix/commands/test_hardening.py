@@ -1,4 +1,4 @@
-"""`kernix config hardening FILE`: verdicts, and the fragment to paste; on kernels, tests/test_real_fragments.py has it."""
+"""`kernix config hardening FILE`: verdicts and the fragment; tests/test_real_fragments.py tests it on kernels."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ BODY = "CONFIG_X86_64=y\nCONFIG_BUG=y\nCONFIG_HIBERNATION=y\n# CONFIG_HARDENED_U
 
 @pytest.fixture
 def config(kernix: CommandLine) -> str:
-    """Return the name of a `.config` that holds a part of the rules."""
+    """Return the name of a `.config` that fulfils some of the rules."""
     return str(kernix.write("old.config", HEAD + BODY))
 
 
 def test_rules_that_are_not_held(kernix: CommandLine, config: str) -> None:
-    """What is not held is listed, what has a price first; the last line counts."""
+    """Rules that are not held are listed, those with a cost first; the last line has the counts."""
     lines = kernix("config", "hardening", config).lines
 
     hibernation = next(it for it in lines if "HIBERNATION" in it)
@@ -37,7 +37,7 @@ def test_rules_that_are_not_held(kernix: CommandLine, config: str) -> None:
 
 
 def test_all_rules(kernix: CommandLine, config: str) -> None:
-    """With --all there is a line for every rule, and as many verdicts as JSON."""
+    """With --all there is a line for every rule, and as many verdicts in JSON."""
     lines = kernix("config", "hardening", config, "--all").lines
     verdicts = kernix("config", "hardening", config, "--json").json
 
@@ -49,7 +49,7 @@ def test_all_rules(kernix: CommandLine, config: str) -> None:
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_fragment(kernix: CommandLine, config: str, strict: bool) -> None:
-    """The Python that --fragment prints is a fragment; what takes hibernation away is in it with --strict alone."""
+    """--fragment prints a Python fragment; only with --strict does it include what disables hibernation."""
     source = kernix("config", "hardening", config, "--fragment", *(["--strict"] if strict else [])).out
 
     names: dict[str, Any] = {}
@@ -61,7 +61,7 @@ def test_fragment(kernix: CommandLine, config: str, strict: bool) -> None:
 
 
 def test_a_file_that_does_not_say_what_it_is_for(kernix: CommandLine) -> None:
-    """Without its head a file's version and architecture are not known."""
+    """Without its header a file's version and architecture are unknown."""
     kernix.write("bare.config", BODY)
 
     ran = kernix("config", "hardening", "bare.config")
@@ -70,7 +70,7 @@ def test_a_file_that_does_not_say_what_it_is_for(kernix: CommandLine) -> None:
 
 
 def test_a_file_that_is_cut_off(kernix: CommandLine) -> None:
-    """A file that breaks off is not judged."""
+    """A truncated file is not judged."""
     kernix.write("cut.config", HEAD + BODY + "# end of General setup\nCONFIG_HIBE")
 
     ran = kernix("config", "hardening", "cut.config")

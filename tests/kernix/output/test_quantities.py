@@ -66,12 +66,12 @@ def test_sizes_are_written(count: float, expected: str) -> None:
     [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (160, "2 min 40 s"), (3900, "1 h 5 min")],
 )
 def test_times_are_written(seconds: float, expected: str) -> None:
-    """A time has the two units that matter."""
+    """A time has its two largest units."""
     assert expected == duration(seconds)
 
 
 def test_numbers_have_nouns() -> None:
-    """One is singular, everything else plural, thousands are told apart."""
+    """One is singular, everything else plural; thousands are separated."""
     assert [
         number(1, "object"),
         number(0, "object"),
