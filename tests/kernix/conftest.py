@@ -64,8 +64,8 @@ class CommandLine:
         """Run `kernix` with *words*."""
         self.capture.readouterr()
         code = _run([str(word) for word in words])
-        told = self.capture.readouterr()
-        return Ran(code, told.out, told.err)
+        captured = self.capture.readouterr()
+        return Ran(code, captured.out, captured.err)
 
     def process(self, *words: str | Path, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run `kernix` with *words* in a process of its own."""

@@ -81,9 +81,9 @@ def test_a_closed_pipe_is_quiet() -> None:
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.close()
-    said = process.stderr.read()
+    message = process.stderr.read()
     process.stderr.close()
-    assert (process.wait(60), said) == (0, b"")
+    assert (process.wait(60), message) == (0, b"")
 
 
 @pytest.mark.usefixtures("kernix")
@@ -144,13 +144,15 @@ def test_help_and_version_are_verbs_too(kernix: CommandLine, words: list[str], s
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "said"),
+    ("number", "code", "message"),
     [
         pytest.param(signal.SIGINT, 130, "error: interrupted", id="interrupted"),
         pytest.param(signal.SIGTERM, 143, "", id="terminated"),
     ],
 )
-def test_signals_end_a_build(kernix: CommandLine, scripts: Path, number: signal.Signals, code: int, said: str) -> None:
+def test_signals_end_a_build(
+    kernix: CommandLine, scripts: Path, number: signal.Signals, code: int, message: str
+) -> None:
     """Ctrl-C and SIGTERM end a build with their exit codes, without a traceback or leftovers."""
     process = subprocess.Popen(
         [sys.executable, "-m", "kernix", "build", "-f", scripts, "slow"],
@@ -163,8 +165,8 @@ def test_signals_end_a_build(kernix: CommandLine, scripts: Path, number: signal.
     while process.stderr.readline() != "building slow\n":
         pass
     process.send_signal(number)
-    out, told = process.communicate(timeout=60)
-    assert (code, "", said) == (process.returncode, out, told.strip())
+    out, err = process.communicate(timeout=60)
+    assert (code, "", message) == (process.returncode, out, err.strip())
     assert [] == list((kernix.home / "builds").iterdir())
 
 
@@ -181,8 +183,8 @@ def test_an_interrupt_while_a_file_is_evaluated(kernix: CommandLine) -> None:
     assert process.stderr is not None
     assert "there\n" == process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert (130, "error: interrupted\n") == (process.returncode, told.lstrip("\n"))
+    _, err = process.communicate(timeout=60)
+    assert (130, "error: interrupted\n") == (process.returncode, err.lstrip("\n"))
 
 
 def test_help_fits_a_small_terminal(kernix: CommandLine) -> None:
@@ -222,7 +224,7 @@ def test_colours_are_for_terminals(kernix: CommandLine) -> None:
         ),
     ],
 )
-def test_a_home_that_cannot_be_is_told(kernix: CommandLine, environment: dict[str, str], sentence: str) -> None:
+def test_an_invalid_home_is_reported(kernix: CommandLine, environment: dict[str, str], sentence: str) -> None:
     """The home of a store must be an absolute path."""
     ran = kernix.process("roots", more=environment)
     assert (1, f"error: {sentence}") == (ran.returncode, ran.stderr.splitlines()[0])

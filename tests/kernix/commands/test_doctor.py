@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def test_each_check_is_a_line(kernix: CommandLine) -> None:
     """Sandbox, apt, disk, file system and KVM are reported, the same ones as text and as JSON."""
     names = [it["name"] for it in kernix("doctor", "--json").json]
-    told = kernix("doctor")
+    ran = kernix("doctor")
     assert ["disk", "names", "symlinks", "hard links", "modes", "kvm"] == names[-6:]
-    assert names == [line[4:].split("  ")[0] for line in told.lines if line[0] != " "]
+    assert names == [line[4:].split("  ")[0] for line in ran.lines if line[0] != " "]
 
 
 def test_nothing_is_made(kernix: CommandLine) -> None:
@@ -46,7 +46,7 @@ def test_where_nothing_can_be_written() -> None:
     assert Verdict.BROKEN is found["store"].state
 
 
-def test_a_home_that_is_not_there_yet(tmp_path: Path) -> None:
+def test_a_home_that_does_not_exist_yet(tmp_path: Path) -> None:
     """A home that does not exist yet is checked where it would be created."""
     found = {it.name: it for it in examine(tmp_path / "a/b/c")}
     assert f"at {tmp_path}" in found["disk"].finding

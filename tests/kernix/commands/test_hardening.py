@@ -30,7 +30,7 @@ def test_rules_that_are_not_held(kernix: CommandLine, config: str) -> None:
     hibernation = next(it for it in lines if "HIBERNATION" in it)
     usercopy = next(it for it in lines if "HARDENED_USERCOPY" in it)
     assert hibernation.startswith("not held: # CONFIG_HIBERNATION is not set, got y: ")
-    assert usercopy == "not held: CONFIG_HARDENED_USERCOPY=y, got n: copies to and from users stay inside one object"
+    assert usercopy.startswith("not held: CONFIG_HARDENED_USERCOPY=y, got n: ")
     assert lines.index(hibernation) < lines.index(usercopy)
     assert not [it for it in lines if it.startswith("held: ")]
     assert lines[-1].endswith(" not applicable")
@@ -41,7 +41,7 @@ def test_all_rules(kernix: CommandLine, config: str) -> None:
     lines = kernix("config", "hardening", config, "--all").lines
     verdicts = kernix("config", "hardening", config, "--json").json
 
-    assert "held: CONFIG_BUG=y: a process that trips a check is stopped" in lines
+    assert any(it.startswith("held: CONFIG_BUG=y: ") for it in lines)
     assert len(lines) == len(verdicts) + 1
     assert {it["outcome"] for it in verdicts} == {"held", "not held", "not applicable"}
     assert any(it["option"] == "RANDOMIZE_MEMORY" for it in verdicts)  # of x86_64, which `x86` is here
@@ -60,7 +60,7 @@ def test_fragment(kernix: CommandLine, config: str, strict: bool) -> None:
     assert "BUG" not in options
 
 
-def test_a_file_that_does_not_say_what_it_is_for(kernix: CommandLine) -> None:
+def test_a_file_without_a_header(kernix: CommandLine) -> None:
     """Without its header a file's version and architecture are unknown."""
     kernix.write("bare.config", BODY)
 
@@ -74,4 +74,4 @@ def test_a_file_that_is_cut_off(kernix: CommandLine) -> None:
     kernix.write("cut.config", HEAD + BODY + "# end of General setup\nCONFIG_HIBE")
 
     ran = kernix("config", "hardening", "cut.config")
-    assert (ran.code, "is not complete" in ran.err) == (1, True)
+    assert (ran.code, ran.out, "cut.config" in ran.err) == (1, "", True)

@@ -64,7 +64,7 @@ def offer(root: Path, versions: Mapping[str, str], key: Key) -> None:
 
 @needs_apt
 @pytest.mark.usefixtures("archive")
-def test_a_lock_is_made_on_first_use_and_said_aloud(kernix: CommandLine) -> None:
+def test_a_lock_is_created_and_reported_on_first_use(kernix: CommandLine) -> None:
     """The first verb that needs a lock creates the user's lock, and reports it on stderr."""
     ran = kernix("instantiate", "linux_micro")
     place = kernix.config / "kernix.lock"
@@ -79,7 +79,7 @@ def test_a_lock_is_made_on_first_use_and_said_aloud(kernix: CommandLine) -> None
 @needs_apt
 @pytest.mark.usefixtures("archive")
 @pytest.mark.parametrize("name", ["mine.lock", "deep/down/mine.lock"])
-def test_a_lock_is_made_where_it_is_asked_for(kernix: CommandLine, name: str) -> None:
+def test_a_lock_is_created_where_requested(kernix: CommandLine, name: str) -> None:
     """`--lock FILE` names the lock, which is created if it does not exist."""
     ran = kernix("lock", "--lock", name)
     assert (0, str(kernix.work / name)) == (ran.code, ran.lines[0])
@@ -87,7 +87,7 @@ def test_a_lock_is_made_where_it_is_asked_for(kernix: CommandLine, name: str) ->
 
 
 @needs_apt
-def test_an_update_tells_what_changed(kernix: CommandLine, archive: Path, archive_key: Key) -> None:
+def test_an_update_prints_the_changes(kernix: CommandLine, archive: Path, archive_key: Key) -> None:
     """`--update` pins what apt offers now, and prints each package with its old and new version."""
     kernix("lock")
     offer(archive, {**dict.fromkeys(ALL, "1.0-1"), "busybox-static": "2.0-1", "gcc": "13-1"}, archive_key)
@@ -137,18 +137,18 @@ def test_the_lock_of_the_directory_comes_first(kernix: CommandLine, lock: Path) 
     ("words", "code", "sentence", "hint"),
     [
         pytest.param(["gcc"], 2, "`gcc` is given without `--update`", "`kernix lock --update gcc`", id="no-verb"),
-        pytest.param(["--update", "gcc"], 1, "the lock has no set 'gcc'", "`kernix lock --add gcc`", id="not-there"),
-        pytest.param(["--add", "gccc"], 2, "there is no set 'gccc'", "did you mean `gcc`", id="unknown"),
+        pytest.param(["--update", "gcc"], 1, "'gcc'", "`kernix lock --add gcc`", id="not-there"),
+        pytest.param(["--add", "gccc"], 2, "'gccc'", "did you mean `gcc`", id="unknown"),
     ],
 )
-def test_sets_that_cannot_be(kernix: CommandLine, words: list[str], code: int, sentence: str, hint: str) -> None:
+def test_invalid_sets(kernix: CommandLine, words: list[str], code: int, sentence: str, hint: str) -> None:
     """A set that is not pinned, or does not exist, is an error with a hint; the lock does not change."""
     text = dumps(fake_lock(["busybox"]))
     place = kernix.write("kernix.lock", text)
     ran = kernix("lock", *words)
     assert (code, text) == (ran.code, place.read_text())
-    told = next(line for line in ran.err.splitlines() if line.startswith("error: "))
-    assert (True, True) == (told.startswith(f"error: {sentence}"), hint in ran.err)
+    error = next(line for line in ran.err.splitlines() if line.startswith("error: "))
+    assert (True, True) == (sentence in error, hint in ran.err)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_sets_that_cannot_be(kernix: CommandLine, words: list[str], code: int, s
         pytest.param("\udcff", "it is not text", id="binary"),
     ],
 )
-def test_a_lock_that_cannot_be_read(kernix: CommandLine, text: str, sentence: str) -> None:
+def test_an_unreadable_lock(kernix: CommandLine, text: str, sentence: str) -> None:
     """A damaged lock, or one of a newer kernix, is reported and left alone."""
     place = kernix.work / "kernix.lock"
     place.write_bytes(text.encode(errors="surrogateescape"))
@@ -171,12 +171,12 @@ def test_without_apt_there_is_no_lock(kernix: CommandLine, monkeypatch: pytest.M
     """A machine without apt is an error, and nothing is left behind."""
     monkeypatch.setenv("PATH", str(kernix.work))
     ran = kernix("lock")
-    assert (1, True, False) == (ran.code, "only with it a lock can be made" in ran.err, kernix.config.exists())
+    assert (1, True, False) == (ran.code, "apt" in ran.err, kernix.config.exists())
 
 
 @needs_apt
 @pytest.mark.usefixtures("archive")
-def test_a_lock_is_made_where_a_link_leads(kernix: CommandLine) -> None:
+def test_a_lock_is_created_at_the_target_of_a_link(kernix: CommandLine) -> None:
     """A lock is created at the target of a dangling link; updating it keeps the link."""
     link = kernix.work / "mine.lock"
     link.symlink_to("kept/in/git.lock")
@@ -195,7 +195,7 @@ def test_a_lock_is_made_where_a_link_leads(kernix: CommandLine) -> None:
         pytest.param(lambda it: it.parent.joinpath("file").write_text(""), "is not a directory", id="below-a-file"),
     ],
 )
-def test_a_lock_that_cannot_be_is_told_before_apt_is_asked(
+def test_an_unwritable_lock_is_reported_before_apt_is_asked(
     kernix: CommandLine, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object], sentence: str
 ) -> None:
     """A place where no lock can be written is named with the reason, and the hint names another one."""
@@ -213,17 +213,17 @@ def test_a_damaged_lock_is_named(kernix: CommandLine, words: tuple[str, ...]) ->
     """Every verb that reads a damaged lock names the file."""
     place = kernix.write("other.lock", "{")
     ran = kernix(*words, "--lock", "other.lock")
-    assert (1, True) == (ran.code, f"error: invalid lock {place}: not JSON" in ran.err)
+    assert (1, True) == (ran.code, str(place) in ran.err)
 
 
-def test_a_missing_lock_is_made_by_what_the_hint_says(kernix: CommandLine) -> None:
+def test_the_hint_names_the_missing_lock(kernix: CommandLine) -> None:
     """If no lock may be created, the hint names the requested lock."""
     ran = kernix("build", "linux_micro", "--offline", "--lock", "other.lock")
     assert (1, True) == (ran.code, f"`kernix lock --lock {shlex.quote(str(kernix.work / 'other.lock'))}`" in ran.err)
 
 
 @needs_apt
-def test_unsigned_packages_are_asked_for_and_seen(kernix: CommandLine, archive: Path) -> None:
+def test_unsigned_packages_need_an_option_and_are_marked(kernix: CommandLine, archive: Path) -> None:
     """An unsigned archive is skipped, with a hint; with the option, the lock and its listing mark its packages."""
     release = archive / "debian/dists/stable/InRelease"
     release.rename(release.with_name("Release"))
@@ -231,7 +231,7 @@ def test_unsigned_packages_are_asked_for_and_seen(kernix: CommandLine, archive: 
     release.with_name("Release").write_text(f"{text}\n")
     (archive / "sources.list").write_text(f"deb [trusted=yes] file:{archive}/debian stable main\n")
     ran = kernix("lock")
-    assert (1, True) == (ran.code, "it is not signed (`kernix lock --allow-unsigned` accepts it)" in ran.err)
+    assert (1, True) == (ran.code, "`kernix lock --allow-unsigned`" in ran.err)
     ran = kernix("lock", "--allow-unsigned")
     assert (0, ["busybox", "1", "package", "1.0", "kB", "1", "unsigned"]) == (ran.code, ran.lines[1].split())
     assert all(it.unsigned for it in parse((kernix.config / "kernix.lock").read_text()).packages)
@@ -259,7 +259,7 @@ def test_one_lock_is_of_one_release(kernix: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Trixie", "trixie-updates", "../x", "x y", "--", "trixie/main"])
-def test_what_is_no_release(kernix: CommandLine, name: str) -> None:
+def test_invalid_releases(kernix: CommandLine, name: str) -> None:
     """An invalid name of a release is refused before apt is asked."""
     ran = kernix("lock", f"--suite={name}")
     assert (2, True) == (ran.code, "is not the name of a Debian release" in ran.err)

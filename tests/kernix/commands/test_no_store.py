@@ -63,7 +63,7 @@ def files(kernix: CommandLine, hello: Path) -> Path:
 @pytest.mark.parametrize("state", ["absent", "empty"])
 @pytest.mark.parametrize("name", READING)
 @pytest.mark.usefixtures("files")
-def test_what_only_reads_makes_no_store(kernix: CommandLine, name: str, state: str) -> None:
+def test_reading_verbs_create_no_store(kernix: CommandLine, name: str, state: str) -> None:
     """A verb that only reads prints its result, or an error, and creates no store."""
     words, code = READING[name]
     if state == "empty":

@@ -46,13 +46,13 @@ def test_add_takes_a_name(kernix: CommandLine) -> None:
     assert kernix("add", kernix.write("a", "x"), "--name", "b").lines[0].endswith("-b")
 
 
-def test_a_name_that_cannot_be(kernix: CommandLine) -> None:
+def test_an_invalid_name(kernix: CommandLine) -> None:
     """A file name that is not valid for an object is an error."""
     ran = kernix("add", kernix.write("a b", "x"))
     assert (1, True) == (ran.code, "invalid store path 'a b'" in ran.err)
 
 
-def test_what_no_object_may_hold(kernix: CommandLine) -> None:
+def test_a_fifo_cannot_be_added(kernix: CommandLine) -> None:
     """A fifo in a tree is named, and nothing is added."""
     kernix.write("tree/file", "x")
     os.mkfifo(kernix.work / "tree/pipe")
@@ -60,7 +60,7 @@ def test_what_no_object_may_hold(kernix: CommandLine) -> None:
     assert (1, True, []) == (ran.code, "tree/pipe" in ran.err, list((kernix.home / "store").iterdir()))
 
 
-def test_a_link_becomes_a_root_and_none_again(kernix: CommandLine) -> None:
+def test_a_link_is_added_to_and_removed_from_the_roots(kernix: CommandLine) -> None:
     """A user's link keeps its object alive while it is a root."""
     place = kernix("add", kernix.write("file", "x")).lines[0]
     (kernix.work / "link").symlink_to(place)
@@ -75,11 +75,11 @@ def test_a_link_becomes_a_root_and_none_again(kernix: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("verb", ["add", "remove"])
-def test_what_leads_elsewhere_is_no_root(kernix: CommandLine, verb: str) -> None:
+def test_a_link_out_of_the_store_is_not_a_root(kernix: CommandLine, verb: str) -> None:
     """A link that does not point into the store can neither become a root nor be removed as one."""
     (kernix.work / "link").symlink_to("/etc")
     ran = kernix("roots", verb, "link")
-    assert (1, True) == (ran.code, "/link is not a symbolic link to an object of the store" in ran.err)
+    assert (1, True) == (ran.code, f"{kernix.work}/link" in ran.err)
 
 
 def test_an_unknown_verb_below_roots(kernix: CommandLine) -> None:
@@ -108,14 +108,14 @@ def test_objects_are_named_in_many_ways(kernix: CommandLine, hello: Path, how: s
     [
         pytest.param(["/etc/passwd"], 2, "/etc/passwd does not lead into the store", id="outside"),
         pytest.param(["./absent"], 2, "./absent does not lead into the store", id="absent"),
-        pytest.param(["0" * 32], 1, f"no object in the store begins with '{'0' * 32}'", id="digest"),
-        pytest.param(["0" * 32 + "-x"], 1, f"{'0' * 32}-x is not in the store", id="name"),
+        pytest.param(["0" * 32], 1, f"'{'0' * 32}'", id="digest"),
+        pytest.param(["0" * 32 + "-x"], 1, f"{'0' * 32}-x", id="name"),
         pytest.param(["-f", "hello.py", "hello"], 1, "`hello` has not been built", id="not-built"),
         pytest.param(["-f", "hello.py", "helo"], 2, "no attribute `helo`", id="attribute"),
     ],
 )
 @pytest.mark.usefixtures("hello")
-def test_what_is_no_object(kernix: CommandLine, words: list[str], code: int, sentence: str) -> None:
+def test_unknown_objects(kernix: CommandLine, words: list[str], code: int, sentence: str) -> None:
     """A word that names no object is an error in a sentence."""
     ran = kernix("path-info", *words)
     assert (code, "", True) == (ran.code, ran.out, ran.err.startswith(f"error: {sentence}"))
@@ -168,18 +168,18 @@ def test_the_log_of_a_build(kernix: CommandLine, scripts: Path) -> None:
 def test_the_log_of_a_failure(kernix: CommandLine, scripts: Path) -> None:
     """The log of a failed builder is kept."""
     kernix("build", "-f", scripts, "broken")
-    assert "before\n  what was the matter\n" == kernix("log", "-f", scripts, "broken").out
+    assert "before\n  something is missing\n" == kernix("log", "-f", scripts, "broken").out
 
 
-def test_the_log_of_what_failed_for_something_else(kernix: CommandLine, scripts: Path) -> None:
+def test_the_log_of_a_failed_dependency(kernix: CommandLine, scripts: Path) -> None:
     """For an attribute that is not built, the log of its latest dependency is printed, with a note."""
     kernix("build", "-f", scripts, "needs_broken")
     ran = kernix("log", "-f", scripts, "needs_broken")
-    assert (0, "before\n  what was the matter\n") == (ran.code, ran.out)
+    assert (0, "before\n  something is missing\n") == (ran.code, ran.out)
     assert "needs_broken is not built; this is the log of broken, which it needs\n" == ran.err
 
 
-def test_the_log_of_what_runs(kernix: CommandLine, scripts: Path) -> None:
+def test_the_log_of_a_running_builder(kernix: CommandLine, scripts: Path) -> None:
     """The log so far is printed at once, and with `--follow` also the rest until the builder has ended."""
     counts = "i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; echo two > /out/out; echo two"
     for name, end in (("endless", "while :; do :; done"), ("ends", counts)):
@@ -209,7 +209,8 @@ def background(*words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_the_log_of_a_silent_builder(kernix: CommandLine, scripts: Path) -> None:
     """An empty log is reported on stderr; an attribute that was not built has no log."""
-    assert (1, "there is no log of two") == ((ran := kernix("log", "-f", scripts, "two")).code, ran.err[7:29])
+    ran = kernix("log", "-f", scripts, "two")
+    assert (1, "", True) == (ran.code, ran.out, " two" in ran.err)
     path = kernix("build", "-f", scripts, "two").lines[0]
     for words in (("-f", scripts, "two"), (path,)):
         ran = kernix("log", *words)
@@ -223,7 +224,7 @@ def test_no_log(kernix: CommandLine, hello: Path) -> None:
     assert "has no derivation that made" in kernix("log", added).err
 
 
-def test_gc_spares_sources_for_a_while(kernix: CommandLine) -> None:
+def test_gc_keeps_sources_for_a_while(kernix: CommandLine) -> None:
     """An added object is kept for the retention time of sources, except with `--all`."""
     place = kernix("add", kernix.write("file", "x")).lines[0]
     kernix("gc")
@@ -232,7 +233,7 @@ def test_gc_spares_sources_for_a_while(kernix: CommandLine) -> None:
     assert (0, False, True) == (ran.code, Path(place).exists(), ran.out.startswith("removed 1 object, freed "))
 
 
-def test_gc_tells_first(kernix: CommandLine, hello: Path) -> None:
+def test_gc_dry_run(kernix: CommandLine, hello: Path) -> None:
     """`--dry-run` prints what would be deleted, and keeps it."""
     place = kernix("build", "-f", hello, "hello", "--no-link").lines[0]
     ran = kernix("gc", "--dry-run")
@@ -255,7 +256,7 @@ def test_gc_removes_old_logs(kernix: CommandLine, hello: Path) -> None:
     assert not log.exists()
 
 
-def test_gc_spares_what_was_used_lately(kernix: CommandLine, hello: Path) -> None:
+def test_gc_keeps_recently_used_objects(kernix: CommandLine, hello: Path) -> None:
     """`--delete-older-than` keeps what was used more recently."""
     place = kernix("build", "-f", hello, "hello", "--no-link").lines[0]
     kernix("gc", "--delete-older-than", "14d")
@@ -269,7 +270,7 @@ def test_gc_stops_when_enough_is_freed(kernix: CommandLine) -> None:
     assert kernix("gc", "--all", "--max-freed", "1500").out.startswith("removed 2 objects, ")
 
 
-def test_the_configuration_says_what_to_keep(kernix: CommandLine) -> None:
+def test_the_configuration_sets_retention(kernix: CommandLine) -> None:
     """`[gc.keep]` sets the retention time of a class, and leaves the other classes alone."""
     place = kernix("add", kernix.write("file", "x")).lines[0]
     kernix.configure("[gc.keep]\ntoolchain = 0\n")
@@ -280,20 +281,20 @@ def test_the_configuration_says_what_to_keep(kernix: CommandLine) -> None:
     assert not Path(place).exists()
 
 
-def test_a_whole_store_is_told_so(kernix: CommandLine, hello: Path) -> None:
+def test_an_intact_store(kernix: CommandLine, hello: Path) -> None:
     """For an intact store nothing is printed on stdout."""
     kernix("build", "-f", hello, "hello")
     ran = kernix("verify", "--contents")
     assert (0, "", "the store is intact\n") == (ran.code, ran.out, ran.err)
 
 
-def test_a_changed_file_is_named_and_mended(kernix: CommandLine, hello: Path) -> None:
+def test_a_changed_file_is_named_and_repaired(kernix: CommandLine, hello: Path) -> None:
     """A flipped bit is found, its file named, and the object dropped on demand, so that it is built again."""
     place = Path(kernix("build", "-f", hello, "hello").lines[0])
     place.chmod(0o644)
     place.write_text("hellO world\n")
     ran = kernix("verify", "--contents")
-    assert (1, True) == (ran.code, f"{place.name}: has changed" in ran.out)
+    assert (1, True) == (ran.code, f"{place.name}: " in ran.out)
     assert f"{place.name}: forgotten" in kernix("verify", "--contents", "--repair").lines
     assert [str(place)] == kernix("build", "-f", hello, "hello").lines
     assert "hello world\n" == place.read_text()
@@ -310,7 +311,7 @@ def test_a_lost_database_is_made_again(kernix: CommandLine, hello: Path) -> None
     assert ([place], "") == (again.lines, again.err)
 
 
-def test_what_is_gone_from_the_disk_is_made_again(kernix: CommandLine, hello: Path) -> None:
+def test_objects_deleted_from_the_disk_are_made_again(kernix: CommandLine, hello: Path) -> None:
     """A result and a source that were deleted by hand are made again by the same commands."""
     source = kernix.write("tree/file", "content")
     for words in (["build", "-f", str(hello), "hello", "other"], ["add", str(source.parent)]):
@@ -320,12 +321,12 @@ def test_what_is_gone_from_the_disk_is_made_again(kernix: CommandLine, hello: Pa
         assert all(place.exists() for place in before)
 
 
-def test_what_is_gone_is_said_to_be(kernix: CommandLine) -> None:
+def test_a_deleted_object_is_reported(kernix: CommandLine) -> None:
     """A verb that needs a deleted object reports it, and `verify --repair` drops it."""
     place = Path(kernix("add", kernix.write("file", "content")).lines[0])
     place.unlink()
     ran = kernix("path-info", place)
-    assert (1, True, True) == (ran.code, "gone from the disk" in ran.err, "verify --repair" in ran.err)
+    assert (1, True, True) == (ran.code, place.name in ran.err, "verify --repair" in ran.err)
 
 
 def _not_text(database: Path) -> None:
@@ -357,7 +358,9 @@ def _directory(database: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_not_text, _numbers, _no_table, _no_database, _directory])
-def test_a_damaged_database_is_said_to_be(kernix: CommandLine, hello: Path, damage: Callable[[Path], None]) -> None:
+def test_every_verb_reports_a_damaged_database(
+    kernix: CommandLine, hello: Path, damage: Callable[[Path], None]
+) -> None:
     """Every verb that finds a damaged database names the command that rebuilds it, which recovers the results."""
     place = kernix("build", "-f", hello, "hello").lines[0]
     source = kernix.write("file", "content")
@@ -394,7 +397,7 @@ def test_a_damaged_database_is_said_to_be(kernix: CommandLine, hello: Path, dama
         pytest.param("a\x1b[2J", "a-2J", id="control"),
     ],
 )
-def test_a_name_that_fits_is_offered(kernix: CommandLine, name: str, fitting: str) -> None:
+def test_a_valid_name_is_suggested(kernix: CommandLine, name: str, fitting: str) -> None:
     """For a file name that is not valid for an object, a valid one is suggested."""
     kernix.write(f"./{name}", "x")
     ran = kernix("add", f"./{name}")
@@ -444,7 +447,7 @@ def test_odd_things_among_the_roots(kernix: CommandLine) -> None:
     assert {"away"} == before - {it.name for it in roots.rglob("*")}
 
 
-def test_a_root_that_cannot_be_read(kernix: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_root(kernix: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The target of a root that cannot be read now, such as on a failing disk, is not collected."""
     place = kernix("add", kernix.write("file", "x")).lines[0]
     (kernix.work / "link").symlink_to(place)

@@ -83,14 +83,14 @@ def test_unknown_names_are_errors(attribute: str, unknown: str, hint: str) -> No
         ("kernel.tests", "`kernel.tests` is not a kernel or a derivation (dict)"),
     ],
 )
-def test_what_cannot_be_built_is_an_error(attribute: str, message: str) -> None:
+def test_not_buildable(attribute: str, message: str) -> None:
     """A version is a part of a kernel, and cannot be built."""
     with pytest.raises(NotBuildable) as caught:
         target(NAMES, attribute)
     assert message == caught.value.message
 
 
-def test_what_a_set_offers_instead_is_named() -> None:
+def test_the_error_for_a_set_names_its_members() -> None:
     """The error for a set names its members."""
     with pytest.raises(NotBuildable) as caught:
         target(NAMES, "set")
@@ -119,7 +119,7 @@ def test_definitions_are_known_without_evaluating_them() -> None:
     assert [is_definition(it) for it in (Broken(), HELLO, HELLO.out, Broken, "out")] == [True, True, True, False, False]
 
 
-def test_a_file_offers_its_definitions(hello: Path) -> None:
+def test_attributes_of_a_file(hello: Path) -> None:
     """Kernels, derivations and sets of a file are attributes; modules, functions and numbers are not."""
     found = read_file(hello)
     assert (list(found.values), found.others["not_to_build"], found.overlay) == (["hello", "other"], 3, None)

@@ -89,7 +89,7 @@ def test_without_a_kernel_it_is_not_known(kernix: CommandLine) -> None:
 
 
 @with_kvm
-def test_without_a_kernel_what_a_boot_found_is_told(kernix: CommandLine, hello: Path) -> None:
+def test_without_a_kernel_a_recorded_failure_is_reported(kernix: CommandLine, hello: Path) -> None:
     """A recorded result is reported if it cannot be tried again."""
     kernix("build", "-f", hello, "hello", "--no-link")
     KvmRecord.of(Layout(kernix.home)).fail("it hangs")
@@ -97,7 +97,7 @@ def test_without_a_kernel_what_a_boot_found_is_told(kernix: CommandLine, hello: 
     assert ("absent", True) == (found["state"], "it hangs" in found["finding"])
 
 
-def test_a_user_who_wants_none(kernix: CommandLine) -> None:
+def test_kvm_disabled_by_the_user(kernix: CommandLine) -> None:
     """If the configuration disables KVM, nothing is tried."""
     kernix.configure("kvm = false\n")
     assert "config.toml" in kvm(kernix)["finding"]

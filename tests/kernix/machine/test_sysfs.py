@@ -77,7 +77,7 @@ def test_the_way_to_root_is_marked(machine: Path) -> None:
     }
 
 
-def test_what_is_mounted_and_loaded_is_told(machine: Path) -> None:
+def test_mounted_and_loaded(machine: Path) -> None:
     """File systems come from what is mounted, modules from what is loaded."""
     found = facts(machine)
 
@@ -99,7 +99,7 @@ def test_a_raid_needs_its_level(machine: Path) -> None:
     assert {"md_mod", "raid456"} <= {name for name, it in facts(machine).items() if it.root}
 
 
-def test_a_machine_without_sysfs_tells_nothing(tmp_path: Path) -> None:
+def test_a_machine_without_sysfs_has_no_facts(tmp_path: Path) -> None:
     """Without anything to read, nothing is reported and nothing fails."""
     assert () == this_machine("x", tmp_path).facts
 

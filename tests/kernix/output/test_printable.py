@@ -62,7 +62,7 @@ def test_nothing_is_obeyed(text: str) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=200))
-def test_json_stays_what_it_is(text: str) -> None:
+def test_printable_json_keeps_its_meaning(text: str) -> None:
     """A JSON text that is made printable has the same content."""
     assert text == json.loads(printable(json.dumps(text)))
 
@@ -258,7 +258,7 @@ def stage(kernix: CommandLine, scripts: Path) -> Iterator[Stage]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda it: it.__name__.strip("_"))
-def test_no_verb_says_what_a_terminal_obeys(case: Callable[[Stage], Ran], stage: Stage) -> None:
+def test_no_verb_prints_control_characters(case: Callable[[Stage], Ran], stage: Stage) -> None:
     """Both streams of every verb are printable, and one of them shows the hostile words escaped."""
     ran = case(stage)
     assert not OBEYED.search(ran.out + ran.err)

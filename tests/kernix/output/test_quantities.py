@@ -39,14 +39,14 @@ def test_times_are_read(text: str, expected: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "5X", "-1G", "G", "1 2", "\u0661"])
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_invalid_sizes_are_refused(text: str) -> None:
     """Anything else is an error that shows how a size is written."""
     with pytest.raises(ValueError, match="write it as 500M"):
         parse_size(text)
 
 
 @pytest.mark.parametrize("text", ["", "14x", "-1d", "d", "1h30", "soon"])
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_invalid_times_are_refused(text: str) -> None:
     """Anything else is an error that shows how a time is written."""
     with pytest.raises(ValueError, match="write it as 30m"):
         parse_time(text)

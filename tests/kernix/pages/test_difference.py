@@ -83,7 +83,7 @@ def page(prompt: str = "Networking support", name: str = "mine", fragment: str =
     return difference_page(difference(old, new))
 
 
-def test_every_change_is_told() -> None:
+def test_every_change_is_shown() -> None:
     """Each view shows each option with both values, its prompt, its cause and its place."""
     reader = read(page())
     for word in ("NET", "INET", "Networking support", "mine.py:5", "1 follow"):
@@ -91,7 +91,7 @@ def test_every_change_is_told() -> None:
     assert 2 == reader.words.count("INET")
 
 
-def test_what_follows_stands_inside() -> None:
+def test_followers_are_inside() -> None:
     """An option is inside the option that caused it."""
     by_cause = page().split("<section")[1]
     assert re.search(r"<details class=\"row hang\"[^>]*>(?:(?!</details>).)*>NET<(?:(?!</details>).)*>INET<", by_cause)
@@ -100,18 +100,18 @@ def test_what_follows_stands_inside() -> None:
 @pytest.mark.parametrize("place", ["prompt", "name", "fragment"])
 def test_texts_are_no_markup(place: str) -> None:
     """Text from a Kconfig file or a name is shown unchanged, and never becomes an element."""
-    told = page(**{place: EVIL})
-    reader = read(told)
+    html = page(**{place: EVIL})
+    reader = read(html)
     assert any(EVIL in word for word in reader.words)
-    assert EVIL not in told
+    assert EVIL not in html
     assert 1 == len([tag for tag, _ in reader.elements if tag == "script"])
 
 
 def test_a_page_asks_for_nothing() -> None:
     """A page names no other file or host, and its policy forbids loading any."""
-    told = page()
-    reader = read(told)
-    assert not re.findall(r"https?:|//[a-z]|url\(|@import|\bsrc=|\bhref=", told)
+    html = page()
+    reader = read(html)
+    assert not re.findall(r"https?:|//[a-z]|url\(|@import|\bsrc=|\bhref=", html)
     (policy,) = [it["content"] for _, it in reader.elements if it.get("http-equiv") == "Content-Security-Policy"]
     assert "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'" == policy
 

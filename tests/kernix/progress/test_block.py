@@ -35,7 +35,7 @@ def test_as_many_rows_are_erased_as_the_lines_take(columns: list[int], size: os.
     assert rows == stream.getvalue().count("\x1b[2K") == stream.getvalue().count("\x1b[1A") + 1
 
 
-def test_what_stays_is_above() -> None:
+def test_lasting_lines_are_above() -> None:
     """Lines that stay replace the drawn ones, which follow."""
     stream = io.StringIO()
     block = Block(stream)

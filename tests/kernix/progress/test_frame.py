@@ -58,7 +58,7 @@ def drawn(events: list[Event], width: int = 120, height: int = 40, after: float 
         pytest.param([Started(it) for it in MANY], ["d0", "and 3 more"], id="many"),
     ],
 )  # fmt: skip
-def test_the_display_shows_what_goes_on(events: list[Event], words: list[str]) -> None:
+def test_the_display_shows_all_activities(events: list[Event], words: list[str]) -> None:
     """The display shows downloads with their bytes and remaining time, builds with their progress, and a summary."""
     display = "\n".join(drawn(events))
     assert words == [word for word in words if word in display]

@@ -69,6 +69,6 @@ def screen(written: str) -> str:
         pytest.param([Started(UNPACK), Finished(UNPACK, {}, 0.1)], "", id="quick-builtin"),
     ],
 )
-def test_what_stays_above_the_display(events: list[Event], expected: str) -> None:
+def test_lines_above_the_display(events: list[Event], expected: str) -> None:
     """Builds, failures, warnings and the sum of the downloads stay; everything else vanishes with the display."""
     assert expected == printed(events)

@@ -73,8 +73,8 @@ def test_each_phase_is_a_line(events: list[Event], expected: list[str], capsys: 
     with PlainProgress() as progress:
         for event in events:
             progress(event)
-    told = capsys.readouterr()
-    assert ("", expected) == (told.out, told.err.splitlines())
+    captured = capsys.readouterr()
+    assert ("", expected) == (captured.out, captured.err.splitlines())
 
 
 def test_silence_is_broken(capfd: pytest.CaptureFixture[str]) -> None:
