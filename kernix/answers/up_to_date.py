@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DAY = 24 * 60 * 60
 
 
-def standing(home: Path, wanted: Collection[Output], links: Mapping[Path, Output]) -> dict[Output, Path] | None:
+def find_existing(home: Path, wanted: Collection[Output], links: Mapping[Path, Output]) -> dict[Output, Path] | None:
     """Return the paths of the *wanted* outputs in the store in *home* if they and the *links* to them exist, else None.
 
     A root that points to an object before the object is found valid keeps it alive, so nothing needs to be held.

@@ -76,7 +76,7 @@ def command(session: Session, /, *, attribute: str, console: bool, options: Opti
     paths = realise(session, [test.out], **chosen)
     place = session.store.path(paths[test.out]) / "console.log"
     text = place.read_text(errors="replace")
-    click.echo(text if console else said(text, place), nl=not console)
+    click.echo(text if console else uname_of(text, place), nl=not console)
 
 
 def _check(session: Session, attribute: str, kernel: Kernel, chosen: Chosen) -> None:
@@ -95,7 +95,7 @@ def _check(session: Session, attribute: str, kernel: Kernel, chosen: Chosen) -> 
         raise CannotBeHeard(attribute, missing, command_for("build", f"{attribute}.tests.boot", words))
 
 
-def said(text: str, place: Path) -> str:
+def uname_of(text: str, place: Path) -> str:
     """Return the guest's `uname -a` from *text*, the console in the file *place*.
 
     Raises:

@@ -11,7 +11,7 @@ import click
 
 from kernix import links
 from kernix.answers.record import memory
-from kernix.answers.up_to_date import standing
+from kernix.answers.up_to_date import find_existing
 from kernix.building import realise
 from kernix.options import PATH, VerbCommand, attributes, evaluation, realisation
 from kernix.output.printable import one_line, printable
@@ -68,7 +68,7 @@ def command(
     outputs = [it.output for it in wanted]
     links_to_make = {} if no_link else links.places(link, outputs)
     links.check(session.layout, links_to_make)
-    places = standing(session.home, outputs, links_to_make)
+    places = find_existing(session.home, outputs, links_to_make)
     if places is None:
         links.check_writable(links_to_make)
         results = realise(session, outputs, **chosen)

@@ -63,7 +63,7 @@ def command(
     with _workplace(place) as work:
         if not words:
             say(f"{place} is /build in this shell; `unpackPhase` unpacks the source, `exit` leaves")
-        _tell_missing(found, shell)
+        _report_missing(found, shell)
         argv = words or _shell(session.store.path(paths[shell.mounts["/"]]))
         env = {**shell.env, "PS1": rf"[{derivation.name} \W]\$ ", "TERM": session.environment.get("TERM", "dumb")}
         bounds = session.settings(**chosen).bounds
@@ -99,7 +99,7 @@ def _workplace(place: Path) -> Iterator[Path]:
                 place.rmdir()
 
 
-def _tell_missing(found: Target, shell: Shell) -> None:
+def _report_missing(found: Target, shell: Shell) -> None:
     missing = [name for name in shell.derivation.outputs if name not in shell.env]
     if not missing:
         return

@@ -47,31 +47,33 @@ class StoreDamaged(Error):
 
 @click.command
 @click.option("--contents", is_flag=True, help="Read every byte, and name each file that has changed.")
-@click.option("--repair", "mend", is_flag=True, help="Drop damaged objects, so that they are built again.")
-@click.option("--rebuild", "anew", is_flag=True, help="Rebuild the database from the objects and the journal.")
+@click.option("--repair", "repair_objects", is_flag=True, help="Drop damaged objects, so that they are built again.")
+@click.option(
+    "--rebuild", "rebuild_database", is_flag=True, help="Rebuild the database from the objects and the journal."
+)
 @click.pass_obj
-def command(session: Session, /, *, contents: bool, mend: bool, anew: bool) -> None:
+def command(session: Session, /, *, contents: bool, repair_objects: bool, rebuild_database: bool) -> None:
     """Check that every object of the store exists; with --contents, that it is unchanged."""
     if not session.has_store():
         say(f"there is no store in {session.home} yet, so there is nothing to verify")
         return
     with ProgressLine() as progress:
-        if anew:
+        if rebuild_database:
             made = rebuild(session.home, progress, _waiting)
             found: Sequence[Problem] = made.problems
         else:
             found = verify(session.store, contents=contents, progress=progress, on_wait=_waiting)
     _show(found)
-    if anew:
+    if rebuild_database:
         click.echo(f"recovered {number(made.objects, 'object')} and {number(made.realisations, 'result')}")
-    if mend:
-        found = _mend(session, found, contents=contents)
+    if repair_objects:
+        found = _repair(session, found, contents=contents)
     if found:
         raise StoreDamaged(len(found), len(damaged(found)))
     say("the store is intact")
 
 
-def _mend(session: Session, found: Sequence[Problem], *, contents: bool) -> Sequence[Problem]:
+def _repair(session: Session, found: Sequence[Problem], *, contents: bool) -> Sequence[Problem]:
     """Repair the problems *found* as far as possible, and return the remaining ones."""
     for _ in range(_PASSES):
         repair(session.store, found, lambda place, done: click.echo(f"{one_line(place)}: {done}"), _waiting)

@@ -1,1 +1,1 @@
-"""Configurations that a command works on: named by the user, read, resolved, repaired."""
+"""Configurations that commands work on: named by the user, read, resolved, repaired."""

@@ -1,4 +1,4 @@
-"""Files with a configuration as the command line takes them: plain or compressed, `-` for what comes in by stdin."""
+"""Configuration files on the command line: plain or compressed; `-` means stdin."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STDIN = Path("-")
 
 
 class ConfigTooLarge(Error):
-    """A file is larger than any configuration."""
+    """A file is too large to be a configuration."""
 
     file: str
 
@@ -31,7 +31,7 @@ class ConfigTooLarge(Error):
 
 
 def name_of(file: Path) -> str:
-    """Return what *file* is called in messages."""
+    """Return the name of *file* for messages."""
     return "stdin" if file == STDIN else file.name
 
 
@@ -40,14 +40,14 @@ def text_of(file: Path) -> str:
 
     Raises:
         OSError: it cannot be read.
-        InvalidFragment: it is no text.
-        ConfigTooLarge: it is no configuration.
+        InvalidFragment: it is not text.
+        ConfigTooLarge: it is too large to be a configuration.
     """
     return decoded(_bytes(file), name_of(file))
 
 
 def as_base(file: Path) -> Path | Output:
-    """Return *file* as `make_linux` takes it for a base."""
+    """Return *file* in the form in which `make_linux` takes a base."""
     return text_file("stdin", text_of(file)).out if file == STDIN else file.absolute()
 
 
@@ -64,5 +64,5 @@ def _bytes(file: Path) -> bytes:
 
 @functools.cache
 def _stdin() -> bytes:
-    """Return what comes in by stdin; it can be read once, and be named twice."""
+    """Return the content of stdin, which can be read once but named twice."""
     return sys.stdin.buffer.read(MOST + 1)

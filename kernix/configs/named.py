@@ -2,11 +2,11 @@
 
 linux_micro, my.kernel      an attribute that is a kernel
 6.12, 6.12.117              a version: the kernel of the set that has it
-./old.config, /boot/config  a file: it has a slash in it, ends in .config, or is there and no attribute; it may be
-                            compressed, as /proc/config.gz is
--                           what comes in by stdin
+./old.config, /boot/config  a file: it contains a slash, ends in .config, or exists and is not an attribute; it may be
+                            compressed, like /proc/config.gz
+-                           stdin
 
-Of a file alone only the values are known, and what its head tells.
+For a file alone, only its values and the content of its header are known.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _LOOKS_LIKE_A_VERSION = re.compile(r"v?\d+\.\d")
 
 
 class NoConfiguration(Error):
-    """A file is no .config."""
+    """A file is not a .config."""
 
     file: Path
     reason: str
@@ -57,16 +57,16 @@ class NoConfiguration(Error):
 
 
 class NoSuchVersion(UsageError):
-    """The set has no kernel of a version, or several."""
+    """The set has no kernel, or several kernels, with a version."""
 
 
 def and_bundled(names: Mapping[str, Any], options: Options) -> Mapping[str, Any]:
-    """Return *names*, and behind them the bundled kernels: what one compares with often is one of those."""
+    """Return *names* with the bundled kernels below them, because comparisons often are with one of these."""
     return Layers(names, kernel_set(system=options.system))
 
 
 def versioned(names: Mapping[str, Any], text: str) -> tuple[str, Kernel]:
-    """Return the kernel among *names* whose version, or series, is *text*, with its name.
+    """Return the name and the kernel in *names* whose version, or series, is *text*.
 
     Raises:
         NoSuchVersion: there is none, or there are several.
@@ -91,7 +91,7 @@ def versioned(names: Mapping[str, Any], text: str) -> tuple[str, Kernel]:
 
 
 def is_version(text: str) -> bool:
-    """Return whether *text* looks like a version and not like a name."""
+    """Return whether *text* looks like a version rather than a name."""
     return _LOOKS_LIKE_A_VERSION.match(text) is not None
 
 
@@ -101,7 +101,7 @@ def is_file(names: Mapping[str, Any], text: str) -> bool:
 
 
 def kernel_or_version(names: Mapping[str, Any], text: str) -> tuple[str, Kernel]:
-    """Return the kernel that *text*, an attribute or a version, means, with its name.
+    """Return the name and the kernel that *text*, an attribute or a version, refers to.
 
     Raises:
         UnknownAttribute, NotBuildable, NoSuchVersion: there is none.
@@ -118,8 +118,8 @@ def from_kernel(session: Session, found: Resolved, chosen: Chosen) -> Side:
     """Return the configuration of the kernel *found*, with its base."""
     base = found.kernel.base_config
     data = session.store.path(realise(session, [base], **chosen)[base]).read_bytes()
-    said = read_base(data, base.derivation.name, found.model).requests
-    asked = found.kernel.arguments.base
+    lines = read_base(data, base.derivation.name, found.model).requests
+    argument = found.kernel.arguments.base
     return Side(
         name=found.name,
         values=found.values,
@@ -127,16 +127,16 @@ def from_kernel(session: Session, found: Resolved, chosen: Chosen) -> Side:
         arch=found.model.srcarch,
         model=found.model,
         requests=found.wanted.requests,
-        base_name=asked if isinstance(asked, str) else asked.derivation.name,
-        base={option: it.value for option, it in said.items()},
+        base_name=argument if isinstance(argument, str) else argument.derivation.name,
+        base={option: it.value for option, it in lines.items()},
     )
 
 
 def with_file(found: Kernel, place: Path) -> Kernel:
-    """Return the kernel *found* with nothing asked for but what is in the `.config` at *place*.
+    """Return the kernel *found* with the `.config` at *place* as its only request.
 
     Raises:
-        IncompleteConfig, ForeignConfig: the file is cut off, or for another architecture.
+        IncompleteConfig, ForeignConfig: the file is truncated, or for another architecture.
     """
     return found.override(
         base=as_base(place),
@@ -149,12 +149,12 @@ def with_file(found: Kernel, place: Path) -> Kernel:
 
 
 def from_file(place: Path) -> Side:
-    """Return the configuration in the file at *place*, and what its head tells.
+    """Return the configuration in the file at *place*, with the content of its header.
 
     Raises:
-        NoConfiguration: it is none.
-        IncompleteConfig: it is cut off.
-        InvalidFragment: lines of it are none of a `.config`.
+        NoConfiguration: it is not a configuration.
+        IncompleteConfig: it is truncated.
+        InvalidFragment: it has lines that are not valid in a `.config`.
     """
     text = text_of(place)
     check_complete(text, name_of(place))
@@ -173,7 +173,7 @@ def from_file(place: Path) -> Side:
 
 
 def _raw(value: Value | Unset) -> str:
-    """Return *value* as tables of values have it."""
+    """Return *value* in the notation of `Values`."""
     if isinstance(value, Unset):
         return "n"
     return f'"{value}' if isinstance(value, str) else written(value)

@@ -1,4 +1,4 @@
-"""What else to ask for, found by the kernel's own Kconfig: for `kernix config fix`, and for what `check` proposes."""
+"""Finding further requests with the kernel's own Kconfig: for `kernix config fix`, and the suggestions of `check`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def solve(session: Session, found: Resolved, given: Mapping[str, Value], chosen: Chosen) -> Repair:
-    """Return what lets *given*, and all that held or must hold before, hold together.
+    """Return the options that make *given* hold together with everything that held, or had to hold, before.
 
-    Defaults lie below, as when it is built, where they give way to what is asked for; those that fail do not.
+    Defaults are below the requests, as in a build, and give way to them; defaults that fail are requested, too.
     """
     accounts = [it for it in diagnose(found.wanted, found.model, found.values) if it.outcome is not Outcome.SHADOWED]
     asked = {
@@ -40,7 +40,7 @@ def solve(session: Session, found: Resolved, given: Mapping[str, Value], chosen:
 
 
 def advised(session: Session, found: Resolved, accounts: Sequence[Account], chosen: Chosen) -> tuple[Account, ...]:
-    """Return *accounts* with what makes each hold that fails, as far as that is known: resolved, not guessed."""
+    """Return *accounts*, the failed ones with the edits that make them hold, if any are known: resolved, not guessed."""
     if not any(it.fails and it.option in found.model for it in accounts):
         return tuple(accounts)
     base = start(session, found, accounts, chosen)
@@ -49,7 +49,7 @@ def advised(session: Session, found: Resolved, accounts: Sequence[Account], chos
 
 
 def start(session: Session, found: Resolved, accounts: Sequence[Account], chosen: Chosen) -> str:
-    """Return the `.config` that *found* begins with, with the defaults of *accounts* over it."""
+    """Return the `.config` that *found* starts from, with the defaults of *accounts* over it."""
     defaults = {
         it.option: it.wanted
         for it in accounts

@@ -1,4 +1,4 @@
-"""A kernel's configuration as its own Kconfig resolved it, with what is known of every option."""
+"""A kernel's configuration, resolved by its own Kconfig, with the value of every option."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Resolved:
-    """A kernel's configuration as its own Kconfig resolved it, whether all that was asked for holds or not.
+    """A kernel's configuration, resolved by its own Kconfig, whether or not every request holds.
 
     Attributes:
-        name: What the user calls the kernel.
+        name: The user's name of the kernel.
         kernel: The kernel.
         model: Its Kconfig.
         values: The value of every option.
         file: The `.config`.
-        wanted: What is asked for, and beneath it what its machines need.
+        wanted: The requests, and below them those for its machines' hardware.
     """
 
     name: str
@@ -53,12 +53,12 @@ class Resolved:
 
     @property
     def is_requested(self) -> bool:
-        """Return whether it is no more than requests over a base: no hardware, and no modules of all that can be."""
+        """Return whether it is just requests over a base, without hardware and without `auto_modules`."""
         arguments = self.kernel.arguments
         return arguments.hardware is None and not arguments.auto_modules
 
     def start(self, session: Session, chosen: Chosen) -> str:
-        """Return the `.config` that requests are put over: the base, or what all came to where more has a part in it."""
+        """Return the `.config` below further requests: the base, or the resolved one if there is more than requests."""
         if not self.is_requested:
             return self.file.read_text(encoding="utf-8")
         base = self.kernel.base_config
@@ -66,7 +66,7 @@ class Resolved:
         return place.read_text(encoding="utf-8", errors="surrogateescape")
 
     def missed(self, session: Session, chosen: Chosen) -> Missed | None:
-        """Return what the file that it begins with asks for and does not get; None if it begins with none."""
+        """Return the lines that do not hold of the file that it starts from; None if it starts from no file."""
         arguments = self.kernel.arguments
         if isinstance(arguments.base, str) or (arguments.exact and not arguments.ignore_config_errors):
             return None
@@ -76,20 +76,20 @@ class Resolved:
         return self._but_for_trim(found) if arguments.only_hardware else found
 
     def _but_for_trim(self, found: Missed) -> Missed:
-        """Return what was *found* without the options that gave way to a trim, with the modules that they depend on."""
+        """Return *found* without the options that a trim dropped, directly or with the modules they depend on."""
         trimmed = {name for name, it in self.wanted.requests.items() if it.origin.fragment == TRIM}
         return without_dropped(found, trimmed, self.model, self.values)
 
     def accounts(self, session: Session, chosen: Chosen) -> tuple[Account, ...]:
-        """Return what became of every request, and of what has to come out as a whole `.config` has it and does not."""
+        """Return the outcome of every request, and of the lines of a whole `.config` that must hold and do not."""
         arguments = self.kernel.arguments
         if not arguments.exact or arguments.ignore_config_errors:
             return diagnose(self.wanted, self.model, self.values)
         base = self.kernel.base_config
         place = session.store.path(realise(session, [base], **chosen)[base])
         text, config = (it.read_text(encoding="utf-8", errors="surrogateescape") for it in (place, self.file))
-        said = whole(text, base.derivation.name, config, self.model)
-        return diagnose(with_changes(self.wanted, said, self.model, self.values), self.model, self.values, base=said)
+        lines = whole(text, base.derivation.name, config, self.model)
+        return diagnose(with_changes(self.wanted, lines, self.model, self.values), self.model, self.values, base=lines)
 
 
 def kernel(names: Mapping[str, Any], attribute: str) -> Kernel:
@@ -97,7 +97,7 @@ def kernel(names: Mapping[str, Any], attribute: str) -> Kernel:
 
     Raises:
         UnknownAttribute: there is none.
-        NotBuildable: it is no kernel.
+        NotBuildable: it is not a kernel.
     """
     found = follow(names, attribute)
     if not isinstance(found, Kernel):
@@ -107,7 +107,7 @@ def kernel(names: Mapping[str, Any], attribute: str) -> Kernel:
 
 
 def resolve(session: Session, name: str, found: Kernel, chosen: Chosen) -> Resolved:
-    """Return the configuration of the kernel *found*, called *name*, resolved as *chosen* if it is not there yet.
+    """Return the configuration of the kernel *found*, called *name*; it is resolved as *chosen* if necessary.
 
     Raises:
         Error: it cannot be.
@@ -128,7 +128,7 @@ def resolve(session: Session, name: str, found: Kernel, chosen: Chosen) -> Resol
 
 
 def _wanted(session: Session, found: Kernel, values: Values, chosen: Chosen) -> Merged:
-    """Return what is asked for, over what the machines need, over what is dropped because they do without."""
+    """Return the requests, over the options that the machines need, over those that are dropped without need."""
     merged = found.wanted
     for fragment, read in ((found.hardware_options, requests), (found.dropped_options, dropped)):
         if fragment is not None:

@@ -1,1 +1,1 @@
-"""This machine: its hardware, and whether it can build and boot."""
+"""This machine: its hardware, and checks that it can build and boot."""

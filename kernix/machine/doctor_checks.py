@@ -1,4 +1,4 @@
-"""What builds need of the machine, each tried and not only looked for."""
+"""Checks of what builds need from the machine, by trying it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 ROOM = 4 << 30
-"""Bytes: a toolchain, a source tree and a large kernel's build."""
+"""Bytes for a toolchain, a source tree and the build of a large kernel."""
 
 
 class CheckState(enum.Enum):
-    """How a check ended."""
+    """The result of a check."""
 
     FINE = "fine"
     ABSENT = "absent"
@@ -39,7 +39,7 @@ class CheckState(enum.Enum):
 
 @attrs.frozen
 class CheckResult:
-    """What one check found; *advice* is what to change."""
+    """The finding of one check; *advice* says what to change."""
 
     name: str
     state: CheckState
@@ -48,7 +48,7 @@ class CheckResult:
 
 
 def examine(home: Path) -> list[CheckResult]:
-    """Return what all checks find, for a store in *home*; what needs a kernel is in `kernix.machine.kvm_check`."""
+    """Run all checks for a store in *home*, except for the one that boots a kernel (`kernix.machine.kvm_check`)."""
     place = _existing(home)
     return [*_sandbox(), _limits(), _apt(), *_store(home), _room(place), *_file_system(place)]
 
@@ -92,7 +92,7 @@ def _apt() -> CheckResult:
 
 
 def _store(home: Path) -> list[CheckResult]:
-    """Return what is to be said of a store that is there, or of what is there instead."""
+    """Check the store, if there is one, or whatever is in its place."""
     try:
         if is_store(layout_at(home)):
             return [CheckResult("store", CheckState.FINE, f"is in {home}")]
@@ -111,7 +111,7 @@ def _room(place: Path) -> CheckResult:
 
 
 def _file_system(place: Path) -> list[CheckResult]:
-    """Try what the store needs of the file system of *place*."""
+    """Try what the store needs from the file system of *place*."""
     tries: list[tuple[str, Callable[[Path], str | None], str]] = [
         ("names", _tells_case_apart, "file names are case-sensitive"),
         ("symlinks", _has_symlinks, "symbolic links work"),
@@ -175,5 +175,5 @@ def _keeps_modes(folder: Path) -> str | None:
 
 
 def _existing(place: Path) -> Path:
-    """Return *place*, or the nearest directory above it that is there."""
+    """Return *place*, or the nearest directory above it that exists."""
     return next(it for it in (place, *place.parents) if it.is_dir())

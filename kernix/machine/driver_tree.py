@@ -1,4 +1,4 @@
-"""Machines and the kernels for them, as the command line works with both."""
+"""Machines and the drivers of kernels, as the command line uses them."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ _MAX_SIZE = 64 * 1024 * 1024
 
 @attrs.frozen
 class DriverTree:
-    """What a kernel's tree can drive, and how the kernel is configured."""
+    """The drivers in a kernel's tree, and the kernel's configuration."""
 
     drivers: DriverMap
     resolved: Resolved
 
 
 def read_files(files: Iterable[Path]) -> Snapshot:
-    """Return what all of *files*, listings and snapshots, tell together; warn of lines that were not understood.
+    """Return a snapshot combined from *files*, listings and snapshots; warn of lines that were not understood.
 
     Raises:
-        InvalidListing: one tells nothing.
+        InvalidListing: one contains no hardware.
         InvalidSnapshot: one is a damaged snapshot.
         OSError: one cannot be read.
     """
@@ -69,7 +69,7 @@ def read_files(files: Iterable[Path]) -> Snapshot:
 
 
 def _bytes(file: Path) -> bytes:
-    """Return the first bytes of *file*, one more than a listing may have; `-` is what comes in by stdin."""
+    """Return the first bytes of *file*, up to one more than a listing may have; `-` is stdin."""
     if file == _STDIN:
         return sys.stdin.buffer.read(_MAX_SIZE + 1)
     with file.open("rb") as opened:
@@ -77,13 +77,13 @@ def _bytes(file: Path) -> bytes:
 
 
 def default_kernel(names: Mapping[str, object]) -> str:
-    """Return the attribute of Debian's kernel that is meant if none is named: the default one, else the newest."""
+    """Return the attribute of the Debian kernel to use if none is named: the default one, else the newest."""
     found = [(tuple(map(int, match.groups())), name) for name in names if (match := _DEBIAN.fullmatch(name))]
     return DEFAULT if DEFAULT in names or not found else max(found)[1]
 
 
 def tree_of(session: Session, name: str, kernel: Kernel, chosen: Chosen) -> DriverTree:
-    """Return what the tree of *kernel*, called *name*, drives and how it is configured, realised as *chosen*.
+    """Return the drivers in the tree of *kernel*, called *name*, and its configuration, realised as *chosen*.
 
     Raises:
         Error: it cannot be.

@@ -1,4 +1,4 @@
-"""Whether KVM works here, found out by booting a kernel with it: nothing less shows it."""
+"""Checking whether KVM works, by booting a kernel with it: nothing less shows it."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _NESTED = (
 
 
 def examine_kvm(session: Session) -> CheckResult:
-    """Return whether kernels boot with KVM here, tried with one that the store has, and write it down for later boots."""
+    """Check that kernels boot with KVM, by booting one from the store, and record the result for later boots."""
     if session.configuration is not None and session.configuration.settings.get("kvm") is False:
         return CheckResult("kvm", CheckState.ABSENT, f"`kvm = false` in config.toml: {_EMULATED}")
     if not os.access(KVM, os.R_OK | os.W_OK):
         missing = "does not exist" if not KVM.exists() else "is not accessible to you"
         return CheckResult("kvm", CheckState.ABSENT, f"{KVM} {missing}: {_EMULATED}")
-    # A store that cannot be used is for other checks, and verbs, to report.
+    # Other checks and verbs report an unusable store.
     with contextlib.suppress(Error, OSError):
         if (store := session.existing_store()) is not None:
             for boot in _boots(store):
@@ -59,7 +59,7 @@ def examine_kvm(session: Session) -> CheckResult:
 
 
 def _boots(store: Store) -> Iterator[Derivation]:
-    """Yield the tests in *store* that boot a kernel and could run now."""
+    """Yield the boot tests in *store* that are ready to run."""
     for name in sorted(it.name for it in os.scandir(store.layout.objects) if it.name.endswith(_BOOTS)):
         with contextlib.suppress(Error):
             derivation = load(store, StorePath.parse(name))
@@ -90,7 +90,7 @@ def _boot(store: Store, boot: Derivation) -> CheckResult:
 
 
 def _advice() -> str | None:
-    """Return what may be wrong with the machine, if its processor shows it."""
+    """Return what may be wrong with the machine, judging by its processor; None if that is unknown."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
     except OSError:

@@ -1,4 +1,4 @@
-"""What `kernix detect` tells: a fragment, and below it, as comments or as JSON, all else that is to be known."""
+"""The report of `kernix detect`: a fragment, followed by everything else as comments; or all of it as JSON."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 _MANY = 12
-"""From so many files on a driver serves many chips, and only a few of them are this machine's."""
+"""With at least this many firmware files, a driver supports many chips, few of which are in this machine."""
 
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """What a snapshot came to on a kernel.
+    """The options and drivers of a kernel for the machines of a snapshot.
 
     Attributes:
-        attribute: What the user calls the kernel.
+        attribute: The user's name of the kernel.
         snapshot: The machines.
-        fit: The options, and what could not be mapped or had.
-        firmware: The files that each module may want.
-        initramfs: The modules on the way to the root file system, with the facts that say so.
+        fit: The options, and what could not be mapped or is unavailable.
+        firmware: The files that each module may load.
+        initramfs: The modules that the root file system needs, with the facts that require them.
     """
 
     attribute: str
@@ -44,7 +44,7 @@ class Report:
 
     @classmethod
     def make(cls, attribute: str, snapshot: Snapshot, tree: DriverTree) -> Report:
-        """Return what *snapshot* comes to on the kernel called *attribute* with its *tree*."""
+        """Return the report about *snapshot* and the kernel called *attribute* with its *tree*."""
         found = fit(snapshot, tree.drivers, tree.resolved.model, tree.resolved.values)
         modules = [module for module, _ in found.mapped.modules().values()]
         return cls(
@@ -57,14 +57,14 @@ class Report:
 
     @property
     def text(self) -> str:
-        """Return the fragment with all the rest as comments."""
+        """Return the fragment, with everything else as comments."""
         machines = ", ".join(self.snapshot.machines)
         head = f"Options of {self.attribute} needed by {machines}; snapshot {self.snapshot.digest[:16]}"
         return comments([head]) + self.fit.text + "".join(comment(line) if line else "\n" for line in self._more())
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Return what a person is told beside the fragment."""
+        """Return the summary that is printed beside the fragment."""
         lacking = len(self.fit.mapped.unmapped) + len(self.fit.blocked)
         found = f"{number(len(self.fit.wants), 'option')} for {number(len(self.snapshot.facts), 'fact')}"
         return (f"{found}; {number(lacking, 'fact or option', 'facts and options')} could not be covered",)
@@ -86,12 +86,12 @@ class Report:
             for package, some in by_package(files).items():
                 shown = f"{some[0]} and {len(some) - 1} more, for many chips" if len(some) > _MANY else ", ".join(some)
                 yield f"{module}: {shown} ({package or 'package unknown'})"
-        told = tuple(fact.name for fact in self.snapshot.facts if fact.kind is FactKind.FIRMWARE)
-        for package, some in by_package(told).items():
+        requested = tuple(fact.name for fact in self.snapshot.facts if fact.kind is FactKind.FIRMWARE)
+        for package, some in by_package(requested).items():
             yield f"requested by the machine: {', '.join(some)} ({package or 'package unknown'})"
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as JSON holds it."""
+        """Return the report as plain data for JSON."""
         seen = {fact: list(names) for fact, names in self.snapshot.entries}
         mapped = self.fit.mapped
         return {

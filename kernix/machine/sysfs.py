@@ -1,7 +1,7 @@
-"""This machine, as sysfs and procfs tell it: devices, modules, file systems, firmware, what root hangs on.
+"""This machine, read from sysfs and procfs: devices, modules, file systems, firmware, what the root file system needs.
 
-Everything is read below *root*, `/` by default; nothing is written, and no right is needed. Without the right to
-read the kernel's log, the firmware that was asked for is not known.
+Everything is read below *root*, `/` by default; nothing is written, and no privileges are needed. Without permission to
+read the kernel's log, the requested firmware is unknown.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Mount:
 
 
 def this_machine(name: str, root: Path = Path("/")) -> Snapshot:
-    """Return a snapshot of the machine whose files are below *root*; it is called *name* there."""
+    """Return a snapshot, called *name*, of the machine whose files are below *root*."""
     mounts = list(_mounts(root))
     needed = _root_stack(root, mounts)
     facts = [
@@ -82,7 +82,7 @@ def _filesystems(mounts: list[Mount]) -> list[str]:
 
 
 def _mounts(root: Path) -> Iterator[Mount]:
-    """Yield what is mounted (proc(5), /proc/pid/mountinfo)."""
+    """Yield the mounted file systems (proc(5), /proc/pid/mountinfo)."""
     for line in _text(root / "proc/self/mountinfo").splitlines():
         before, dash, after = line.partition(" - ")
         fields = before.split()
@@ -92,7 +92,7 @@ def _mounts(root: Path) -> Iterator[Mount]:
 
 
 def _firmware(root: Path) -> list[str]:
-    """Return the firmware files of which the kernel's log tells, if it may be read."""
+    """Return the firmware files that the kernel's log mentions, if it may be read."""
     lines: list[str] = []
     with contextlib.suppress(OSError):
         log = os.open(root / "dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -106,7 +106,7 @@ def _firmware(root: Path) -> list[str]:
 
 @attrs.frozen
 class _Needed:
-    """What root hangs on: devices by their directories in sysfs, modules, file systems."""
+    """What the root file system needs: devices, by their directories in sysfs, modules, file systems."""
 
     devices: set[Path] = attrs.field(factory=set)
     modules: set[str] = attrs.field(factory=set)
@@ -114,7 +114,7 @@ class _Needed:
 
 
 def _root_stack(root: Path, mounts: list[Mount]) -> _Needed:
-    """Return what is between the machine and its root file system: through crypt, LVM and RAID to the controllers."""
+    """Return what the root file system needs, through crypt, LVM and RAID down to the controllers."""
     needed = _Needed()
     for mount in mounts:
         if mount.place == "/" and (block := root / "sys/dev/block" / mount.device).exists():
@@ -124,23 +124,23 @@ def _root_stack(root: Path, mounts: list[Mount]) -> _Needed:
 
 
 def _follow(block: Path, needed: _Needed) -> None:
-    """Add what the block device in *block* hangs on."""
+    """Add to *needed* what the block device *block* depends on."""
     pending, seen = [block], set()
     while pending:
         each = pending.pop()
         if each in seen:
             continue
         seen.add(each)
-        whole = each.parent if (each / "partition").exists() else each
-        needed.modules.update(_mapped_by(whole))
-        slaves = sorted(whole.glob("slaves/*"))
+        disk = each.parent if (each / "partition").exists() else each
+        needed.modules.update(_mapped_by(disk))
+        slaves = sorted(disk.glob("slaves/*"))
         pending += [it.resolve() for it in slaves]
         if not slaves:
-            needed.devices.add(whole)
+            needed.devices.add(disk)
 
 
 def _mapped_by(block: Path) -> tuple[str, ...]:
-    """Return the modules that make a block device of others."""
+    """Return the modules that build the block device *block* from others."""
     kind = _text(block / "dm/uuid").partition("-")[0]
     if kind:
         return _TARGETS.get(kind, ("dm_mod",))
@@ -149,7 +149,7 @@ def _mapped_by(block: Path) -> tuple[str, ...]:
 
 
 def _text(path: Path) -> str:
-    """Return what is in the file *path*; an empty text if it is not there or may not be read."""
+    """Return the content of the file *path*, stripped; empty if it does not exist or may not be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
@@ -157,7 +157,7 @@ def _text(path: Path) -> str:
 
 
 def _link(path: Path) -> str:
-    """Return the name of what *path* links to; an empty text if there is no link."""
+    """Return the name of the target of the link *path*; empty if there is no link."""
     try:
         return path.readlink().name
     except OSError:

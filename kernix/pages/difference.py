@@ -1,4 +1,4 @@
-"""The page about two configurations: every change below what brought it about, or in its menu."""
+"""The page about two configurations: every change below its cause, or in its menu."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def difference_page(found: Difference) -> str:
 
 
 def by_cause(found: Difference) -> tuple[Section, ...]:
-    """Return every change of *found* below what brought it about."""
+    """Return every change in *found* below its cause."""
     followers = found.followers()
 
     def row(change: OptionChange) -> Row:
         return row_of(change, tuple(row(it) for it in followers.get(change.option, ())))
 
-    # What nobody is asked about comes last: it is of less interest, and there is more of it.
+    # Options without a prompt come last: they are of less interest, and there are more of them.
     ordered = sorted(followers[""], key=lambda it: not it.prompt)
     roots = {kind: tuple(row(it) for it in ordered if it.cause.kind is kind) for kind in TITLES}
     return tuple(Section(title=TITLES[kind], rows=rows) for kind, rows in roots.items() if rows)
@@ -47,7 +47,7 @@ def _by_menu(found: Difference) -> tuple[Section, ...]:
 
 
 def row_of(change: OptionChange, inner: tuple[Row, ...] = ()) -> Row:
-    """Return *change* as a row, with what followed *inner*."""
+    """Return *change* as a row, with the rows *inner* that follow from it."""
     return Row(
         name=change.option,
         old=change.old,

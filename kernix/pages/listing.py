@@ -1,7 +1,7 @@
-"""A page of rows: what was and is, told in sections that open and close, with a box that filters them.
+"""A page of rows with old and new values, in sections that open and close, with a filter box.
 
-It holds all it needs, asks for nothing, and follows the reader's choice of light or dark. Without scripts all is
-there but the filter.
+The page is self-contained, loads nothing, and follows the reader's choice of light or dark. Without scripts, only the
+filter is missing.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-# The page itself may have a style and a script in it; nothing may be loaded, from anywhere.
+# Inline styles and scripts are allowed; nothing may be loaded from anywhere.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 _PATIENCE = 400
-"""So many rows are shown at once; sections that have more are closed at first."""
+"""The number of rows that are open at first; larger sections start closed."""
 
 _TRISTATES = frozenset({"y", "m", "n", "absent"})
 
@@ -32,13 +32,13 @@ class Row:
     """One thing that changed.
 
     Attributes:
-        name: What it is called.
-        old: What it was; empty if that is nothing to tell.
-        new: What it is.
-        title: What it means.
-        note: Why.
-        place: Where that is said.
-        inner: What followed from it.
+        name: Its name.
+        old: The old value; empty if there is none to show.
+        new: The new value.
+        title: The option's prompt, or what else the row means.
+        note: The cause of the change.
+        place: The file and line of the cause.
+        inner: The changes that follow from it.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Row:
 
     @property
     def count(self) -> int:
-        """Return how many rows it is, with those that followed."""
+        """Return the number of rows, including the inner ones."""
         return 1 + sum(it.count for it in self.inner)
 
 
@@ -64,20 +64,20 @@ class Section:
 
     @property
     def count(self) -> int:
-        """Return how many rows are in it."""
+        """Return the number of rows, including inner ones."""
         return sum(it.count for it in self.rows)
 
 
 @attrs.frozen(kw_only=True)
 class View:
-    """All rows in one order."""
+    """All rows in one arrangement."""
 
     name: str
     sections: tuple[Section, ...]
 
 
 def page(title: str, facts: Sequence[tuple[str, str]], views: Sequence[View]) -> str:
-    """Return the page called *title*: *facts*, names and values, and the *views*, of which the reader picks one."""
+    """Return the page called *title*, with *facts*, names and values, and *views*, one of which is shown at a time."""
     head = element(
         "head",
         element("meta", charset="utf-8"),

@@ -1,4 +1,4 @@
-"""How pages look, and how they answer."""
+"""The style and the script of pages."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ details.section[open] > summary { border-bottom: 1px solid var(--line); }
   font-size: .78rem; white-space: nowrap;
 }
 div.row, details.row > summary { padding: .28rem .9rem; }
-/* What does not fit in a line goes on below the option's name. */
+/* Text that does not fit on a line continues below the option's name. */
 div.hang, details.hang > summary { padding-left: 10rem; text-indent: -9.1rem; }
 .values, .values *, summary::before, .count, .place { text-indent: 0; }
 details.section > .row + .row { border-top: 1px solid var(--line); }
@@ -88,7 +88,7 @@ b.text { color: var(--t); background: var(--t-bg); }
 """
 
 SCRIPT = """
-const box = document.getElementById("filter"), told = document.querySelector("output");
+const box = document.getElementById("filter"), counter = document.querySelector("output");
 const nothing = document.getElementById("nothing");
 const view = () => document.querySelector("main > section:not([hidden])");
 const only = document.getElementById("only"), titled = () => only.ariaPressed === "true";
@@ -115,7 +115,7 @@ function filter() {
     shown += here;
   }
   if (!words.length) for (const [it, open] of folds) it.open = open;
-  told.value = words.length || titled() ? `${shown.toLocaleString("en")} shown` : "";
+  counter.value = words.length || titled() ? `${shown.toLocaleString("en")} shown` : "";
   nothing.hidden = shown > 0;
 }
 

@@ -1,4 +1,4 @@
-"""HTML from values: every text is escaped, unless it is markup that was made here."""
+"""HTML from values: every text is escaped unless it is markup made here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _VOID = frozenset({"input", "meta"})
 
 
 class Markup(str):
-    """A text that is HTML already."""
+    """A text that already is HTML."""
 
     __slots__ = ()
 
@@ -17,8 +17,8 @@ class Markup(str):
 def element(name: str, /, *children: str, **attributes: str | bool) -> Markup:
     """Return the element *name* with *children* and *attributes*.
 
-    An attribute that is True stands without a value, one that is False does not stand at all. `class_` means
-    `class`, `data_text` means `data-text`.
+    An attribute that is True is written without a value, one that is False is omitted. `class_` means `class`,
+    `data_text` means `data-text`.
     """
     written = "".join(_attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
     if name in _VOID:
@@ -27,7 +27,7 @@ def element(name: str, /, *children: str, **attributes: str | bool) -> Markup:
 
 
 def joined(*children: str) -> Markup:
-    """Return *children* one after another."""
+    """Return *children*, concatenated."""
     return Markup("".join(it if isinstance(it, Markup) else html.escape(it) for it in children))
 
 

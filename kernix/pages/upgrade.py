@@ -1,4 +1,4 @@
-"""The page about another version of Linux: what it does to a definition."""
+"""The page about what another version of Linux changes in a configuration."""
 
 from __future__ import annotations
 

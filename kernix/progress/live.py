@@ -26,7 +26,7 @@ from kernix.output.quantities import duration
 from kernix.progress.block import HIDE_CURSOR, SHOW_CURSOR, Block
 from kernix.progress.frame import frame
 from kernix.progress.state import Activity, State
-from kernix.progress.words import fetched, is_brief, told
+from kernix.progress.words import fetched, is_brief, sentence_of
 
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _lasting(event: Event, ended: Activity | None, now: float) -> Text | None:
     """Return the line that *event*, which ended the activity *ended*, leaves behind; None if it leaves none."""
     if isinstance(event, Warned):
         return Text.assemble(("warning:", "bold yellow"), " ", printable(completed(event.text)))
-    text = told(event)
+    text = sentence_of(event)
     if text is None or is_brief(event) or isinstance(event, (Planned, Started, Waiting)):
         return None
     if isinstance(event, Finished):

@@ -19,7 +19,7 @@ from derivations.realise.events import Finished, Progress, Started, Warned
 from kernix.output.messages import say, warn
 from kernix.output.quantities import duration
 from kernix.progress.state import State
-from kernix.progress.words import activity_verb, amount, fetched, fetching, is_brief, to_fetch, told
+from kernix.progress.words import activity_verb, amount, fetched, fetching, is_brief, sentence_of, to_fetch
 
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class PlainProgress(contextlib.AbstractContextManager["PlainProgress"]):
     _state: State = attrs.field(factory=lambda: State(time.monotonic()), init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _over: threading.Event = attrs.field(factory=threading.Event, init=False)
-    _said: float = attrs.field(factory=time.monotonic, init=False)
+    _last: float = attrs.field(factory=time.monotonic, init=False)
     _reminder: threading.Thread = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -76,7 +76,7 @@ class PlainProgress(contextlib.AbstractContextManager["PlainProgress"]):
             elif isinstance(event, Finished) and is_fetch(event.derivation):
                 if self._state.downloads.is_over:
                     self._say(fetched(self._state, now))
-            elif not is_brief(event) and (text := told(event)) is not None:
+            elif not is_brief(event) and (text := sentence_of(event)) is not None:
                 self._say(text)
 
     def _remind(self) -> None:
@@ -86,10 +86,10 @@ class PlainProgress(contextlib.AbstractContextManager["PlainProgress"]):
         while not self._over.wait(wait):
             with self._lock:
                 now = time.monotonic()
-                if now - self._said >= patience:
+                if now - self._last >= patience:
                     self._say(self._summary(now))
                     patience = self.every
-                wait = max(self._said + patience - now, 0.0) or patience
+                wait = max(self._last + patience - now, 0.0) or patience
 
     def _summary(self, now: float) -> str:
         """Return the current activities in one line."""
@@ -105,5 +105,5 @@ class PlainProgress(contextlib.AbstractContextManager["PlainProgress"]):
         return "; ".join([f"{state.done:,}{of} done after {duration(now - state.begun)}", *filter(None, parts)])
 
     def _say(self, text: str, *, warning: bool = False) -> None:
-        self._said = time.monotonic()
+        self._last = time.monotonic()
         (warn if warning else say)(text)

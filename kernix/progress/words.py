@@ -49,10 +49,10 @@ def done(derivation: Derivation) -> str:
     return "fetched" if is_fetch(derivation) else _VERBS.get(derivation.builder, ("", "built"))[1]
 
 
-def told(event: Event) -> str | None:
+def sentence_of(event: Event) -> str | None:
     """Return *event* as a sentence; None if it gets no line of its own."""
-    tell = _TOLD.get(type(event))
-    return None if tell is None else one_line(tell(event))
+    write = _SENTENCES.get(type(event))
+    return None if write is None else one_line(write(event))
 
 
 def is_brief(event: Event) -> bool:
@@ -121,7 +121,7 @@ def to_fetch(state: State, first: Derivation) -> str:
     return f"fetching {first.name if count == 1 else number(count, 'file')}{known}"
 
 
-_TOLD: Mapping[type[Any], Callable[[Any], str]] = {
+_SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     Planned: lambda it: f"{number(it.build, 'derivation')} to build, {it.present:,} already built",
     Started: lambda it: f"{doing(it.derivation)} {it.derivation.name}",
     Waiting: lambda it: f"waiting for another process to build {it.derivation.name}",

@@ -1,4 +1,4 @@
-"""A command line of its own: a home, a working directory and a configuration that nobody else has."""
+"""A command line with its own home, working directory and configuration."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ not_to_build = 3
 
 @attrs.frozen
 class Ran:
-    """What a run came to."""
+    """The result of a run."""
 
     code: int
     out: str
@@ -48,14 +48,14 @@ class Ran:
         return self.out.splitlines()
 
     @property
-    def json(self) -> Any:  # noqa: ANN401 -- whatever was printed
+    def json(self) -> Any:  # noqa: ANN401 -- any JSON
         """Return stdout as JSON."""
         return json.loads(self.out)
 
 
 @attrs.frozen
 class CommandLine:
-    """Runs kernix in this process, with everything of the user's below *top*."""
+    """Runs kernix in this process, with all of the user's files below *top*."""
 
     top: Path
     capture: pytest.CaptureFixture[str]
@@ -64,8 +64,8 @@ class CommandLine:
         """Run `kernix` with *words*."""
         self.capture.readouterr()
         code = _run([str(word) for word in words])
-        told = self.capture.readouterr()
-        return Ran(code, told.out, told.err)
+        captured = self.capture.readouterr()
+        return Ran(code, captured.out, captured.err)
 
     def process(self, *words: str | Path, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run `kernix` with *words* in a process of its own."""
@@ -141,7 +141,7 @@ def script(name, text, **more):
 
 fine = script("fine", "echo one; echo two; echo done > /out/out")
 two = script("two", "echo out > /out/out; echo dev > /out/dev", outputs=["out", "dev"])
-broken = script("broken", "echo before; echo '  what was the matter' >&2; exit 3")
+broken = script("broken", "echo before; echo '  something is missing' >&2; exit 3")
 needs_broken = Derivation(
     name="needs-broken", system="x86_64-linux", builder="/bin/sh", args=["-c", "echo > /out/out"],
     mounts={{"/": root.out, "/broken": broken.out}},
@@ -159,7 +159,7 @@ def scripts(kernix: CommandLine, shell: Path) -> Path:
 
 @pytest.fixture
 def lock(kernix: CommandLine) -> Path:
-    """Return the user's own lock, of packages that exist nowhere."""
+    """Return the user's lock, of made-up packages."""
     kernix.config.mkdir(parents=True, exist_ok=True)
     (kernix.config / "kernix.lock").write_text(dumps(fake_lock()))
     return kernix.config / "kernix.lock"

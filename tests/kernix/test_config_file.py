@@ -118,21 +118,21 @@ def test_nothing_need_be_set() -> None:
         pytest.param("[gc]\nmax_freed = []", 'gc.max_freed: expected bytes or a string like "5G", got []', id="size"),
     ],
 )
-def test_what_is_not_understood_is_an_error(text: str, problem: str) -> None:
-    """A name or a value that cannot be is named, with what may have been meant."""
+def test_unknown_settings_are_errors(text: str, problem: str) -> None:
+    """An unknown name or invalid value is reported, with a suggestion."""
     with pytest.raises(InvalidConfiguration) as caught:
         parse(text, FILE)
     assert InvalidConfiguration(FILE, (problem,)).problems == caught.value.problems
 
 
-def test_all_problems_are_told_at_once() -> None:
-    """Two mistakes are told together."""
+def test_all_problems_are_reported_at_once() -> None:
+    """Two mistakes are reported together."""
     with pytest.raises(InvalidConfiguration) as caught:
         parse("jobs = 0\nofline = true", FILE)
     assert len(caught.value.problems) == 2
 
 
-def test_what_is_no_toml_is_an_error() -> None:
-    """A text that is not TOML is told as such."""
+def test_invalid_toml_is_an_error() -> None:
+    """A text that is not TOML is reported as such."""
     with pytest.raises(InvalidConfiguration, match=r"config.toml: not TOML: invalid value"):
         parse("jobs =", FILE)

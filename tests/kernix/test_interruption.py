@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end kernix soon, whatever it is doing, and nothing that it has started is left.
+"""Ctrl-C and SIGTERM end kernix soon, whatever it is doing, and leave no process behind.
 
 Each phase would take hours, or for ever: a process that ends at all was ended by the signal.
 """
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 
 HUGE = 1 << 42
-"""Bytes of a hole that takes half an hour to hash."""
+"""Bytes of a sparse file that takes half an hour to hash."""
 
 LONG = 60.0
-"""Seconds after which something has not happened, on a machine that is busy with other things."""
+"""Seconds to wait for something on a busy machine."""
 
 SLOW = """
 from derivations.derivation import Derivation
@@ -56,7 +56,7 @@ def slow(kernix: CommandLine, shell: Path) -> Path:
     """Return a file with builds that do not end."""
     root = kernix.work / "root"
     shutil.copytree(shell, root)
-    program = shutil.which("truncate")  # it needs no library that a shell does not
+    program = shutil.which("truncate")  # it needs only libraries that a shell needs, too
     assert program is not None, "this machine has no truncate"
     shutil.copy(program, root / "bin/truncate")
     return kernix.write("slow.py", SLOW.format(root=str(root)))
@@ -82,7 +82,7 @@ def _children(pid: int) -> set[int]:
 
 
 def _opened(name: str) -> Callable[[int], bool]:
-    """Return what tells whether a process, or one that it has started, has a file called *name* open."""
+    """Return a function that tells whether a process, or a child of it, has a file called *name* open."""
 
     def has(pid: int) -> bool:
         for each in (pid, *_children(pid)):
@@ -125,18 +125,18 @@ def _database_locked(home: Path) -> Iterator[None]:
 
 
 class Phases:
-    """What kernix is doing when the signal comes: words, how the phase is recognised, and what holds it up."""
+    """What kernix is doing when the signal arrives: its words, how to recognise the phase, and what holds it up."""
 
     def __init__(self, kernix: CommandLine, slow: Path) -> None:
         self.kernix, self.slow = kernix, slow
         self.holding = contextlib.ExitStack()
 
     def add(self) -> tuple[list[str], Callable[[int], bool]]:
-        """Reading a file that is all hole."""
+        """Reading a huge sparse file."""
         return ["add", str(_sparse(self.kernix.work / "huge"))], _opened("huge")
 
     def add_with_helpers(self) -> tuple[list[str], Callable[[int], bool]]:
-        """Reading such files in a tree so large that helpers take part."""
+        """Reading such files in a tree that is large enough for helper processes."""
         for number in range(40):
             for other in range(20):
                 self.kernix.write(f"tree/{number}/{other}/file", f"{number} {other}")
@@ -155,7 +155,7 @@ class Phases:
         return ["build", "-f", str(self.slow), "runs"], lambda pid: any(map(_is_builder, _children(pid)))
 
     def take_in(self) -> tuple[list[str], Callable[[int], bool]]:
-        """Taking in what a builder has made: a file that is all hole."""
+        """Adding a builder's output, a huge sparse file, to the store."""
         return self._script("took", f"/bin/truncate -s {HUGE} /out/out"), _opened("out")
 
     def unpack(self) -> tuple[list[str], Callable[[int], bool]]:
@@ -164,7 +164,7 @@ class Phases:
         member.size = 3 << 30
         place = self.kernix.work / "large.tar"
         place.write_bytes(member.tobuf())
-        os.truncate(place, member.size + (1 << 20))  # zeros in it, and at its end as it must be
+        os.truncate(place, member.size + (1 << 20))  # zeros in the member, and at the end of the archive as required
         text = "from derivations.source import local_file\nfrom derivations.unpack import unpack\n"
         self.kernix.write("large.py", f'{text}large = unpack(local_file("large.tar"))\n')
         return ["build", "-f", "large.py", "large"], _opened("inside")
@@ -181,7 +181,7 @@ class Phases:
         return self._held("collector", "gc")
 
     def gate(self) -> tuple[list[str], Callable[[int], bool]]:
-        """Waiting for a collector that does not go on."""
+        """Waiting for a collector that is stuck."""
         return self._held("gate", "add", str(self.slow))
 
     def gate_of_a_build(self) -> tuple[list[str], Callable[[int], bool]]:
@@ -216,7 +216,7 @@ PHASES = [name for name in vars(Phases) if not name.startswith("_")]
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_signal_ends_every_phase(kernix: CommandLine, slow: Path, phase: str, number: signal.Signals) -> None:
-    """One signal is enough, the exit code tells which it was, and all processes are gone."""
+    """One signal is enough, the exit code tells which one it was, and no process is left."""
     phases = Phases(kernix, slow)
     words, reached = getattr(phases, phase)()
     command = [sys.executable, "-m", "kernix", *words]

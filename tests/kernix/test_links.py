@@ -33,8 +33,8 @@ def test_links_are_numbered_by_derivation(outputs: list[Output], expected: list[
     assert links == places(Path("x/result"), outputs)
 
 
-def test_what_is_no_link_is_not_replaced(tmp_path: Path) -> None:
-    """A file where a link should be is found before anything is built."""
+def test_a_file_in_the_place_of_a_link_is_kept(tmp_path: Path) -> None:
+    """A file in the place of a link is an error before anything is built."""
     (tmp_path / "result").touch()
     (tmp_path / "link").symlink_to("nowhere")
     layout = Layout(tmp_path / "home")
@@ -62,7 +62,7 @@ def test_what_is_no_link_is_not_replaced(tmp_path: Path) -> None:
     ],
 )
 def test_a_users_own_link_is_not_replaced(tmp_path: Path, target: str) -> None:
-    """A link that leads elsewhere than into the store is kept, even one to a link into the store."""
+    """A link that does not point into the store is kept, even one to a link into the store."""
     layout = Layout(tmp_path / "home")
     layout.objects.mkdir(parents=True)
     (tmp_path / "other").symlink_to(layout.objects / "0-object")
@@ -72,8 +72,8 @@ def test_a_users_own_link_is_not_replaced(tmp_path: Path, target: str) -> None:
     assert caught.value.target == target
 
 
-def test_a_link_where_none_can_be(tmp_path: Path) -> None:
-    """That a link has no directory, no name, or no room is known before anything is built."""
+def test_a_link_that_cannot_be_made(tmp_path: Path) -> None:
+    """A link without a directory, a name, or space is an error before anything is built."""
     layout = Layout(tmp_path / "home")
     (tmp_path / "file").touch()
     for link in (tmp_path / "gone/result", tmp_path / "file/result"):

@@ -1,4 +1,4 @@
-"""The entry: neighbours, exit codes, errors in one sentence."""
+"""The entry point: neighbours, exit codes, errors in one sentence."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 def test_a_directory_of_the_same_name_does_not_matter(kernix: CommandLine) -> None:
-    """A directory `store` without Python in it is no package."""
+    """A directory `store` without Python files is not a package."""
     (kernix.work / "store").mkdir()
     assert kernix.process("--version").returncode == 0
 
@@ -58,20 +58,20 @@ def test_a_directory_of_the_same_name_does_not_matter(kernix: CommandLine) -> No
     ],
 )
 def test_a_wrong_request_is_a_usage_error(kernix: CommandLine, words: list[str], sentence: str, hint: str) -> None:
-    """What cannot be asked for is told in a sentence, with what may have been meant, and exit code 2."""
+    """An invalid request is reported in a sentence, with a suggestion, and exit code 2."""
     ran = kernix(*words)
     assert (2, "", f"error: {sentence}\nhint: {hint}\n") == (ran.code, ran.out, ran.err)
 
 
 def test_an_error_of_the_system_is_a_sentence(kernix: CommandLine) -> None:
-    """What the operating system refuses is told with the place, without a traceback."""
+    """An error of the operating system is reported with its path, without a traceback."""
     ran = kernix("add", kernix.work / "absent")
     assert (1, "", f"error: {kernix.work}/absent: no such file or directory\n") == (ran.code, ran.out, ran.err)
 
 
 @pytest.mark.usefixtures("kernix")
 def test_a_closed_pipe_is_quiet() -> None:
-    """When nobody reads the results any more, kernix ends without a word."""
+    """When the reader of its results has gone, kernix exits silently."""
     process = subprocess.Popen(
         [sys.executable, "-m", "kernix", "list"],
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
@@ -81,9 +81,9 @@ def test_a_closed_pipe_is_quiet() -> None:
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.close()
-    said = process.stderr.read()
+    message = process.stderr.read()
     process.stderr.close()
-    assert (process.wait(60), said) == (0, b"")
+    assert (process.wait(60), message) == (0, b"")
 
 
 @pytest.mark.usefixtures("kernix")
@@ -102,7 +102,7 @@ def test_a_closed_pipe_is_quiet() -> None:
     ids=" ".join,
 )
 def test_a_closed_pipe_is_quiet_in_every_verb(words: list[str]) -> None:
-    """Whatever prints ends with 0 and without a word when its reader is gone."""
+    """Every verb that prints exits silently with 0 when its reader has gone."""
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "kernix", *words]
@@ -113,7 +113,7 @@ def test_a_closed_pipe_is_quiet_in_every_verb(words: list[str]) -> None:
 
 
 def test_a_build_goes_on_when_nobody_reads_its_progress(kernix: CommandLine, scripts: Path) -> None:
-    """A build of which stderr is closed by its reader is built to its end."""
+    """A build continues when the reader of its stderr has gone."""
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "kernix", "build", "-f", str(scripts), "fine"]
@@ -138,20 +138,22 @@ def test_an_inner_pipe_that_breaks_is_an_error(capsys: pytest.CaptureFixture[str
     ],
 )
 def test_help_and_version_are_verbs_too(kernix: CommandLine, words: list[str], same: list[str]) -> None:
-    """Whoever asks in words gets what the option prints."""
+    """The verbs print what the options print."""
     ran, expected = kernix(*words), kernix(*same)
     assert (ran.code, ran.out, ran.err) == (0, expected.out, "")
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "said"),
+    ("number", "code", "message"),
     [
         pytest.param(signal.SIGINT, 130, "error: interrupted", id="interrupted"),
         pytest.param(signal.SIGTERM, 143, "", id="terminated"),
     ],
 )
-def test_signals_end_a_build(kernix: CommandLine, scripts: Path, number: signal.Signals, code: int, said: str) -> None:
-    """Ctrl-C and SIGTERM end a build with their codes, without a traceback and without leaving anything."""
+def test_signals_end_a_build(
+    kernix: CommandLine, scripts: Path, number: signal.Signals, code: int, message: str
+) -> None:
+    """Ctrl-C and SIGTERM end a build with their exit codes, without a traceback or leftovers."""
     process = subprocess.Popen(
         [sys.executable, "-m", "kernix", "build", "-f", scripts, "slow"],
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
@@ -163,13 +165,13 @@ def test_signals_end_a_build(kernix: CommandLine, scripts: Path, number: signal.
     while process.stderr.readline() != "building slow\n":
         pass
     process.send_signal(number)
-    out, told = process.communicate(timeout=60)
-    assert (code, "", said) == (process.returncode, out, told.strip())
+    out, err = process.communicate(timeout=60)
+    assert (code, "", message) == (process.returncode, out, err.strip())
     assert [] == list((kernix.home / "builds").iterdir())
 
 
 def test_an_interrupt_while_a_file_is_evaluated(kernix: CommandLine) -> None:
-    """Ctrl-C in the middle of a user's file is an interrupt and no error of the file's."""
+    """Ctrl-C while a user's file runs is an interrupt, not an error in the file."""
     file = kernix.write("slow.py", "import time\nprint('there', flush=True)\ntime.sleep(60)\n")
     process = subprocess.Popen(
         [sys.executable, "-m", "kernix", "list", "-f", file],
@@ -181,12 +183,12 @@ def test_an_interrupt_while_a_file_is_evaluated(kernix: CommandLine) -> None:
     assert process.stderr is not None
     assert "there\n" == process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert (130, "error: interrupted\n") == (process.returncode, told.lstrip("\n"))
+    _, err = process.communicate(timeout=60)
+    assert (130, "error: interrupted\n") == (process.returncode, err.lstrip("\n"))
 
 
 def test_help_fits_a_small_terminal(kernix: CommandLine) -> None:
-    """`--help` names every verb, in groups, on 80 columns and 24 lines, with the prompt after it."""
+    """`--help` names every verb, in groups, and fits 80 columns and 24 lines with the prompt after it."""
     ran = kernix("--help")
     words = set(re.findall(r"[\w-]+", ran.out))
     assert (ran.code, VERBS.keys() - words, GROUPS.keys() - words) == (0, set(), set())
@@ -194,7 +196,7 @@ def test_help_fits_a_small_terminal(kernix: CommandLine) -> None:
 
 
 def test_no_verb_is_help(kernix: CommandLine) -> None:
-    """`kernix` alone prints the help, as a request that is incomplete."""
+    """`kernix` alone prints the help, as an incomplete request."""
     ran = kernix()
     assert (ran.code, ran.out, ran.err) == (2, "", kernix("--help").out)
 
@@ -207,7 +209,7 @@ def test_shared_options_are_explained_once(kernix: CommandLine) -> None:
 
 
 def test_colours_are_for_terminals(kernix: CommandLine) -> None:
-    """Where stderr is no terminal nothing is coloured."""
+    """Without a terminal on stderr nothing is coloured."""
     assert "\x1b" not in kernix.process("biuld").stderr
 
 
@@ -222,8 +224,8 @@ def test_colours_are_for_terminals(kernix: CommandLine) -> None:
         ),
     ],
 )
-def test_a_home_that_cannot_be_is_told(kernix: CommandLine, environment: dict[str, str], sentence: str) -> None:
-    """A store has a home, named by an absolute path."""
+def test_an_invalid_home_is_reported(kernix: CommandLine, environment: dict[str, str], sentence: str) -> None:
+    """The home of a store must be an absolute path."""
     ran = kernix.process("roots", more=environment)
     assert (1, f"error: {sentence}") == (ran.returncode, ran.stderr.splitlines()[0])
 

@@ -17,7 +17,7 @@ from kernix.verbs import VERBS, module_of
 
 
 def test_each_module_is_in_the_table() -> None:
-    """Every module of `kernix.commands` is a verb, and every verb is one."""
+    """The modules of `kernix.commands` and the verbs are the same."""
     folder = Path(str(commands.__file__)).parent
     found = [*folder.glob("*.py"), *(it.parent for it in folder.glob("*/__init__.py"))]
     modules = {f"kernix.commands.{path.stem}" for path in found if path.stem != "__init__"}
@@ -25,7 +25,7 @@ def test_each_module_is_in_the_table() -> None:
 
 
 def test_each_module_is_in_the_table_of_configurations() -> None:
-    """Every module of `kernix.commands.config` but the group and what prints is a verb of it, and every verb is one."""
+    """The modules of `kernix.commands.config`, except for the group and its default, and its verbs are the same."""
     folder = Path(str(commands.__file__)).parent / "config"
     modules = {f"kernix.commands.config.{path.stem}" for path in folder.glob("*.py")}
     others = {f"kernix.commands.config.{name}" for name in ("__init__", "group", "show")}
@@ -34,13 +34,13 @@ def test_each_module_is_in_the_table_of_configurations() -> None:
 
 @pytest.mark.parametrize("module", [*map(module_of, VERBS), *map(group.module_of, group.VERBS)])
 def test_each_verb_has_help(module: str) -> None:
-    """A verb says what it does, and each of its options too."""
+    """A verb and each of its options have a help text."""
     command: click.Command = importlib.import_module(module).command
     undocumented = [it.name for it in command.params if isinstance(it, click.Option) and not it.help]
     assert (bool(command.help), undocumented) == (True, [])
 
 
 def test_every_system_can_be_named() -> None:
-    """`--system` takes each system that there is a toolchain for, and stands for the most usual one by default."""
+    """`--system` accepts each system that has a toolchain, and defaults to the most common one."""
     assert set(SYSTEMS) == set(MACHINES)
     assert SYSTEMS[0] == "x86_64-linux"

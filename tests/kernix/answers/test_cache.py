@@ -1,4 +1,4 @@
-"""A build is answered again if, and only if, nothing that its answer followed from has changed."""
+"""A build is answered from the cache if, and only if, nothing that its answer depends on has changed."""
 
 from __future__ import annotations
 
@@ -29,41 +29,41 @@ KEY = b"\0\xff" * 16
 
 @attrs.frozen
 class World:
-    """All that an answer depends on, below *top*, and how it is asked for."""
+    """Everything that an answer depends on, below *top*, and the question."""
 
     top: Path
 
     @property
     def lock(self) -> str:
-        """Return where the user's own lock is."""
+        """Return the path of the user's lock."""
         return str(self.top / "kernix/kernix.lock")
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """Return an environment with its places here."""
+        """Return an environment whose places are below *top*."""
         return {"XDG_CONFIG_HOME": str(self.top), "KERNIX_HOME": str(self.top / "home")}
 
     def question(self, *words: str) -> Question:
-        """Return the question that *words* ask."""
+        """Return the question for *words*."""
         return Question(words or WORDS, self.environment, root=str(self.top / "root"))
 
     def state(self) -> str:
-        """Return the state of all that is read."""
+        """Return the state of all files that are read."""
         return self.question().state(self.lock)
 
     def remember(self, *facts: tuple[str, ...], text: str = "printed", words: tuple[str, ...] = WORDS) -> None:
-        """Let *text* be the answer as long as all is as it is now and *facts* hold."""
+        """Record *text* as the answer for the current state and *facts*."""
         self.question(*words).remember(text, self.lock, self.state(), facts)
 
     def answer(self, *words: str) -> str | None:
-        """Return what there is to answer, None if it is nothing."""
+        """Return the answer, None if there is none."""
         try:
             return self.question(*words).answer()
         except OSError:
             return None
 
     def write(self, name: str, text: str) -> None:
-        """Write the file *name*, as a new one under an old name."""
+        """Replace the file *name* by a new one."""
         place = self.top / name
         place.parent.mkdir(parents=True, exist_ok=True)
         temporary = place.with_name("new")
@@ -85,8 +85,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-def test_what_has_not_changed_is_the_same_state(world: World) -> None:
-    """Looked at again, it is the same, whatever lies beside kernix' files and whatever Python has compiled."""
+def test_the_state_is_stable(world: World) -> None:
+    """The state is stable: other files beside kernix' own and Python's compiled files do not count."""
     world.remember()
     world.write("root/derivations/linux/__pycache__/kernel.pyc", "compiled")
     world.write("root/tests/test_kernels.py", "a test")
@@ -110,7 +110,7 @@ def test_what_has_not_changed_is_the_same_state(world: World) -> None:
     ],
 )
 def test_a_file_that_changes_is_another_state(world: World, name: str) -> None:
-    """A file that appears, and one that gets another content of the same length and time, leave no answer."""
+    """A new file, and a file with other content of the same length and time, invalidate the answer."""
     states = [world.state()]
     for text in ("old", "new"):
         world.remember()
@@ -120,8 +120,8 @@ def test_a_file_that_changes_is_another_state(world: World, name: str) -> None:
     assert 3 == len(set(states))
 
 
-def test_a_result_that_is_gone_from_the_disk_leaves_no_answer(world: World) -> None:
-    """Though the database has it, it is looked for."""
+def test_a_result_deleted_from_the_disk_invalidates_the_answer(world: World) -> None:
+    """A result is looked up on the disk, not only in the database."""
     (world.top / "file").touch()
     with Store.open(world.top / "home") as store:
         path = store.add(world.top / "file")
@@ -144,8 +144,8 @@ def test_a_result_that_is_gone_from_the_disk_leaves_no_answer(world: World) -> N
         pytest.param(lambda world: (world.top / "home/db.sqlite").write_bytes(b"no database" * 999), id="damaged"),
     ],
 )
-def test_what_goes_or_cannot_be_read_leaves_no_answer(world: World, change: Callable[[World], object]) -> None:
-    """Then it is looked into the long way."""
+def test_a_deleted_or_unreadable_file_invalidates_the_answer(world: World, change: Callable[[World], object]) -> None:
+    """Then the build is evaluated."""
     world.remember()
     assert "printed" == world.answer()
     change(world)
@@ -178,14 +178,14 @@ def test_other_words_are_another_question(world: World, words: tuple[str, ...]) 
 
 
 def test_another_directory_is_another_question(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link and a lock are where one stands."""
+    """A relative link and lock belong to the working directory."""
     world.remember()
     monkeypatch.chdir(world.top)
     assert world.answer() is None
 
 
 def test_only_builds_are_answered(world: World) -> None:
-    """Nothing is looked up for another verb, and nothing where the environment names no places."""
+    """Other verbs, and an environment without places, get no answer."""
     for verb in ("build", "show"):
         question = Question([verb, "x"], world.environment)
         question.remember(verb, world.lock, question.state(world.lock), [])
@@ -194,7 +194,7 @@ def test_only_builds_are_answered(world: World) -> None:
 
 
 def test_links_and_directories_have_to_lead_where_they_did(world: World) -> None:
-    """A link that leads elsewhere or is gone, and a directory that is another one, leave no answer."""
+    """A link with another target, a missing link, and a moved directory invalidate the answer."""
     link, directory = world.top / "link", world.top / "directory"
     directory.symlink_to(world.top / "work")
     link.symlink_to("there")
@@ -221,7 +221,7 @@ def _realised(world: World) -> StorePath:
 
 
 def test_results_have_to_be_in_the_store(world: World) -> None:
-    """A result that another key or another output has, or that was collected, leaves no answer."""
+    """A result of another key or output, and a collected result, give no answer."""
     path = str(_realised(world))
     found = []
     for key, output in ((KEY, "out"), (KEY, "dev"), (bytes(32), "out")):
@@ -231,7 +231,7 @@ def test_results_have_to_be_in_the_store(world: World) -> None:
 
 
 def test_old_use_is_noted_the_long_way(world: World) -> None:
-    """An object that was last used more than a day ago leaves no answer, so that its use is noted."""
+    """An object that was last used more than a day ago gives no answer, so that its use is recorded."""
     world.remember(("result", KEY.hex(), "out", str(_realised(world))))
     assert "printed" == world.answer()
     with Store.open(world.top / "home") as store:
@@ -242,7 +242,7 @@ def test_old_use_is_noted_the_long_way(world: World) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(exclude_characters="\0"), min_size=1))
 def test_answers_are_remembered(world: World, text: str) -> None:
-    """What is remembered is answered as it was, whatever characters it has."""
+    """A recorded text is returned unchanged, whatever characters it contains."""
     world.remember(text=text)
     assert text == world.answer()
 
@@ -252,8 +252,8 @@ def _answer(world: World) -> Path:
     return Path(world.question().place)
 
 
-def test_damaged_answers_are_none(world: World) -> None:
-    """An answer of which a byte is lost or changed is not given."""
+def test_damaged_answers_are_not_used(world: World) -> None:
+    """An answer with a missing or changed byte is not used."""
     place = _answer(world)
     whole = place.read_bytes()
     damaged = [whole[:end] for end in range(len(whole))]
@@ -264,15 +264,15 @@ def test_damaged_answers_are_none(world: World) -> None:
         assert None is world.answer(), content
 
 
-def test_an_answer_to_another_question_is_none(world: World) -> None:
-    """An answer that was put under another question is not given there."""
+def test_an_answer_to_another_question_is_not_used(world: World) -> None:
+    """An answer that is moved to another question is not used."""
     other = ("build", "linux_lts")
     _answer(world).rename(world.question(*other).place)
     assert None is world.answer(*other)
 
 
 def test_something_else_in_an_answers_place(world: World) -> None:
-    """A directory in the place of an answer is no answer, and nothing lies beside it when one cannot be written."""
+    """A directory in the place of an answer is not an answer, and a failed write leaves no file behind."""
     place = _answer(world)
     place.unlink()
     place.mkdir()
@@ -282,7 +282,7 @@ def test_something_else_in_an_answers_place(world: World) -> None:
 
 
 def test_old_answers_go(world: World) -> None:
-    """Only so many answers are kept, the newest."""
+    """Only the newest answers are kept."""
     folder = _answer(world).parent
     os.utime(world.question().place, (1, 1))
     for number in range(KEPT):

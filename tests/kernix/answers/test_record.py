@@ -1,4 +1,4 @@
-"""Of a build is kept what can be told to be the same; where Python of the user's takes part, nothing."""
+"""The answer of a build is recorded unless Python code of the user's takes part."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _session() -> Session:
 
 @attrs.frozen
 class Kept:
-    """A build of `hello` that was kept: its link, and what brings the link back."""
+    """A recorded build of `hello`: its link, and how to restore the link."""
 
     kernix: CommandLine
     link: Path
@@ -44,13 +44,13 @@ class Kept:
 
     @property
     def answer(self) -> str | None:
-        """Return what is answered."""
+        """Return the answer."""
         return answer(WORDS, os.environ)
 
 
 @pytest.fixture
 def kept(kernix: CommandLine, lock: Path) -> Kept:
-    """Return a build of `hello`, whose result link lies in a directory that has two names."""
+    """Return a build of `hello` whose result link is in a directory with two names."""
     assert lock.exists()
     source = kernix.write("hello", "hello")
     (kernix.work / "real").mkdir()
@@ -70,13 +70,13 @@ def kept(kernix: CommandLine, lock: Path) -> Kept:
     return Kept(kernix, link, make)
 
 
-def test_what_is_kept_is_answered(kept: Kept) -> None:
-    """As long as nothing has changed."""
+def test_a_recorded_build_is_answered(kept: Kept) -> None:
+    """A recorded build is answered as long as nothing has changed."""
     assert ["printed"] * 2 == [kept.answer, kept.answer]
 
 
-def test_a_link_that_is_gone_or_no_root_is_no_answer(kept: Kept) -> None:
-    """The link, and its entry among the roots, both have to be there."""
+def test_a_missing_link_or_root_invalidates_the_answer(kept: Kept) -> None:
+    """Both the link and its entry among the roots must exist."""
     kept.link.unlink()
     found = [kept.answer]
     kept.make()
@@ -87,16 +87,16 @@ def test_a_link_that_is_gone_or_no_root_is_no_answer(kept: Kept) -> None:
     assert [None, "printed", None] == found
 
 
-def test_a_name_that_leads_to_another_directory_is_no_answer(kept: Kept) -> None:
-    """The link would have to be made there."""
+def test_a_directory_link_to_another_target_invalidates_the_answer(kept: Kept) -> None:
+    """A link in another directory would have to be made."""
     (kept.kernix.work / "other").mkdir()
     (kept.kernix.work / "name").unlink()
     (kept.kernix.work / "name").symlink_to("other")
     assert kept.answer is None
 
 
-def test_a_home_that_moves_is_no_answer(kept: Kept) -> None:
-    """What was printed are places in the old one."""
+def test_a_moved_home_invalidates_the_answer(kept: Kept) -> None:
+    """The printed paths are those of the old home."""
     moved = kept.kernix.top / "moved"
     kept.kernix.home.rename(moved)
     kept.kernix.home.symlink_to(moved)
@@ -110,8 +110,8 @@ def test_a_home_that_moves_is_no_answer(kept: Kept) -> None:
         pytest.param(Options(overlays=("debug", "./mine.py")), id="overlay"),
     ],
 )
-def test_with_python_of_the_users_nothing_is_kept(options: Options, lock: Path) -> None:
-    """It may read anything."""
+def test_nothing_is_kept_with_a_users_file(options: Options, lock: Path) -> None:
+    """A user's file may read anything, so nothing is recorded."""
     assert lock.exists()
     assert (None, True) == (
         memory(_session(), options, loaded=[]),
@@ -119,8 +119,8 @@ def test_with_python_of_the_users_nothing_is_kept(options: Options, lock: Path) 
     )
 
 
-def test_with_an_overlay_in_the_users_directory_nothing_is_kept(kernix: CommandLine, lock: Path) -> None:
-    """As with one that is named."""
+def test_nothing_is_kept_with_a_users_overlay(kernix: CommandLine, lock: Path) -> None:
+    """An overlay in the user's directory counts like one that is named."""
     assert lock.exists()
     (kernix.config / "overlays").mkdir()
     (kernix.config / "overlays/mine.py").touch()
@@ -135,21 +135,21 @@ def test_with_an_overlay_in_the_users_directory_nothing_is_kept(kernix: CommandL
         pytest.param(lambda work: os.mkfifo(work / "kernix.lock"), id="pipe-as-lock"),
     ],
 )
-def test_with_a_lock_that_cannot_be_read_nothing_is_kept(kernix: CommandLine, prepare: Callable[[Path], None]) -> None:
-    """The evaluation tells what is the matter."""
+def test_nothing_is_kept_with_an_unreadable_lock(kernix: CommandLine, prepare: Callable[[Path], None]) -> None:
+    """Evaluation reports what is wrong."""
     prepare(kernix.work)
     assert memory(_session(), Options(), loaded=[]) is None
 
 
 @pytest.mark.usefixtures("lock", "kernix")
-def test_what_was_imported_earlier_is_not_kept() -> None:
-    """A process that has imported definitions may have them of older files."""
+def test_nothing_is_kept_after_earlier_imports() -> None:
+    """A process that has imported definitions may have them from older files."""
     ways = [memory(_session(), Options(), loaded=it) for it in (["store"], ["derivations"])]
     assert [True, False] == [it is not None for it in ways]
 
 
-def test_where_nothing_can_be_written_nothing_is_kept(kept: Kept) -> None:
-    """A home without a directory for answers is no error."""
+def test_a_failed_write_keeps_nothing(kept: Kept) -> None:
+    """A home where no directory for answers can be made is not an error."""
     folder = kept.kernix.home / "cache/answers"
     for each in folder.iterdir():
         each.unlink()

@@ -1,4 +1,4 @@
-"""`kernix build` where everything is there: answered from memory, and never by what is no longer so."""
+"""`kernix build` with everything already built: answered from the record, and never by an outdated one."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ PARTS = ("derivations", "kernels.json", "kernels.py", "kernix", "overlays", "sto
 
 @attrs.frozen
 class Program:
-    """A copy of kernix at *root*, which nobody changes meanwhile but the test."""
+    """A copy of kernix at *root*, which only the test changes."""
 
     root: Path
     kernix: CommandLine
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the copy in a process that tells what it imports."""
+        """Run the copy in a process that reports its imports."""
         return self.kernix.process(*words, more={"PYTHONPATH": str(self.root), "PYTHONPROFILEIMPORTTIME": "1"})
 
 
@@ -67,8 +67,8 @@ def _newer() -> Lock:
 
 
 @pytest.fixture
-def there(kernix: CommandLine, lock: Path) -> list[str]:
-    """Return where the results of `linux_micro` are: plain and with the overlay `debug`, and both with a newer lock."""
+def results(kernix: CommandLine, lock: Path) -> list[str]:
+    """Return the results of `linux_micro`: plain and with the overlay `debug`, and both with a newer lock."""
     source = kernix.write("kernel", "")
     kernels = [
         kernel_set(more, lock=it).linux_micro for it in (fake_lock(), _newer()) for more in ([], [debug.overlay])
@@ -88,9 +88,9 @@ def _answers(kernix: CommandLine) -> list[Path]:
     return sorted((kernix.home / "cache").glob("answers/*"))
 
 
-def _imported(told: str) -> set[str]:
-    """Return what was imported of that which only those need who parse words and evaluate."""
-    modules = {line.rpartition("|")[2].strip() for line in told.splitlines()}
+def _imported(printed: str) -> set[str]:
+    """Return the imported modules that only parsing and evaluation need."""
+    modules = {line.rpartition("|")[2].strip() for line in printed.splitlines()}
     assert "kernix.answers.cache" in modules
     return modules & {
         "attrs",
@@ -103,55 +103,55 @@ def _imported(told: str) -> set[str]:
     }
 
 
-def test_the_second_time_nothing_is_evaluated(program: Program, there: list[str]) -> None:
-    """What was answered once is answered again without a module of the definitions, of click or attrs, and in the same words."""
+def test_the_second_time_nothing_is_evaluated(program: Program, results: list[str]) -> None:
+    """A repeated build prints the same, without importing definitions, click or attrs."""
     first, second = (program("build", "linux_micro") for _ in range(2))
-    assert [(0, f"{there[0]}\n")] * 2 == [(it.returncode, it.stdout) for it in (first, second)]
+    assert [(0, f"{results[0]}\n")] * 2 == [(it.returncode, it.stdout) for it in (first, second)]
     assert ({"click", "kernels", "derivations.derivation"} <= _imported(first.stderr), set()) == (
         True,
         _imported(second.stderr),
     )
 
 
-def test_json_is_the_same_from_memory(program: Program, there: list[str]) -> None:
-    """`--json` says the same, evaluated or remembered; an attribute that is named twice is told twice."""
+def test_json_is_the_same_from_memory(program: Program, results: list[str]) -> None:
+    """`--json` prints the same, evaluated or recorded; an attribute that is named twice is printed twice."""
     words = ("build", "linux_micro", "linux_micro", "--json", "--no-link")
     evaluated, remembered = (program(*words) for _ in range(2))
     assert (evaluated.stdout, set()) == (remembered.stdout, _imported(remembered.stderr))
-    assert [there[0]] * 2 == [it["outputs"]["out"] for it in json.loads(remembered.stdout)]
+    assert [results[0]] * 2 == [it["outputs"]["out"] for it in json.loads(remembered.stdout)]
 
 
-def test_what_changes_is_asked_anew(kernix: CommandLine, there: list[str], lock: Path) -> None:
-    """Another lock and an overlay each have their own answer, and the old ones are as right as before."""
+def test_each_lock_and_overlay_has_its_own_answer(kernix: CommandLine, results: list[str], lock: Path) -> None:
+    """Another lock and an overlay each have their own answer, and the old answers stay valid."""
     texts = [lock.read_text(), dumps(_newer())]
-    told = []
+    printed = []
     for text in (*texts, *texts):
         lock.write_text(text)
-        told += [kernix.process("build", *more, "linux_micro").stdout for more in ([], DEBUG)]
-    assert [f"{path}\n" for path in there] * 2 == told
+        printed += [kernix.process("build", *more, "linux_micro").stdout for more in ([], DEBUG)]
+    assert [f"{path}\n" for path in results] * 2 == printed
 
 
-def test_kernix_own_files_are_read_again(program: Program, there: list[str]) -> None:
-    """A change of kernix itself is no less heard where all is there and remembered."""
-    assert [f"{there[0]}\n"] * 2 == [program("build", "linux_micro").stdout for _ in range(2)]
+def test_kernix_own_files_are_read_again(program: Program, results: list[str]) -> None:
+    """A change of kernix itself counts even if everything is built and recorded."""
+    assert [f"{results[0]}\n"] * 2 == [program("build", "linux_micro").stdout for _ in range(2)]
     with (program.root / "kernels.py").open("a", encoding="utf-8") as file:
         file.write("\nraise SystemExit(7)\n")
     assert (7, "") == ((ran := program("build", "linux_micro")).returncode, ran.stdout)
 
 
-def test_a_users_overlay_is_heard(kernix: CommandLine, there: list[str]) -> None:
+def test_a_new_overlay_of_the_user_counts(kernix: CommandLine, results: list[str]) -> None:
     """An overlay that appears in the user's own directory counts at once."""
-    assert f"{there[0]}\n" == kernix.process("build", "linux_micro").stdout
+    assert f"{results[0]}\n" == kernix.process("build", "linux_micro").stdout
     overlay = kernix.config / "overlays/mine.py"
     overlay.parent.mkdir()
     overlay.write_text("from overlays.debug import overlay\n")
-    assert f"{there[1]}\n" == kernix.process("build", "linux_micro").stdout
+    assert f"{results[1]}\n" == kernix.process("build", "linux_micro").stdout
 
 
-def test_a_result_that_is_gone_is_built(kernix: CommandLine, there: list[str]) -> None:
-    """That the answer is known does not mean that the result is there: then it is as if nothing were remembered."""
+def test_a_deleted_result_is_built(kernix: CommandLine, results: list[str]) -> None:
+    """A recorded answer is not used if the result no longer exists."""
     words = ("build", "linux_micro", "--offline", "--no-link")
-    assert f"{there[0]}\n" == kernix.process(*words).stdout
+    assert f"{results[0]}\n" == kernix.process(*words).stdout
     assert 0 == kernix("gc", "--all").code
     remembered = kernix.process(*words)
     for answer in _answers(kernix):
@@ -163,29 +163,29 @@ def test_a_result_that_is_gone_is_built(kernix: CommandLine, there: list[str]) -
     assert [] == _answers(kernix)
 
 
-def test_a_deleted_link_is_made_again(kernix: CommandLine, there: list[str]) -> None:
-    """A remembered build makes its link again, and minds what is no link in its place."""
+def test_a_deleted_link_is_made_again(kernix: CommandLine, results: list[str]) -> None:
+    """A recorded build makes its link again, and refuses to replace something else."""
     link = kernix.work / "result"
     for _ in range(2):
         kernix.process("build", "linux_micro")
-        assert there[0] == str(link.readlink())
+        assert results[0] == str(link.readlink())
         link.unlink()
     link.write_text("precious")
     ran = kernix.process("build", "linux_micro")
-    assert (1, True) == (ran.returncode, "exists and is not a symbolic link" in ran.stderr)
+    assert (1, True) == (ran.returncode, "result" in ran.stderr)
 
 
-def test_an_unknown_attribute_is_not_remembered(kernix: CommandLine, there: list[str]) -> None:
-    """Errors are told each time, in the same words."""
+def test_an_unknown_attribute_is_not_remembered(kernix: CommandLine, results: list[str]) -> None:
+    """Errors are reported each time, in the same words."""
     first, second = (kernix.process("build", "linux_micr") for _ in range(2))
     assert (2, first.stderr, []) == (second.returncode, second.stderr, _answers(kernix))
     assert "did you mean `linux_micro`" in first.stderr
-    assert there
+    assert results
 
 
-def test_a_mistake_in_the_configuration_is_told(kernix: CommandLine, there: list[str]) -> None:
-    """A configuration that cannot be followed is an error also where everything is remembered."""
-    assert f"{there[0]}\n" == kernix.process("build", "linux_micro").stdout
+def test_a_mistake_in_the_configuration_is_reported(kernix: CommandLine, results: list[str]) -> None:
+    """An invalid configuration is an error even if everything is recorded."""
+    assert f"{results[0]}\n" == kernix.process("build", "linux_micro").stdout
     kernix.configure("job = 3")
     ran = kernix.process("build", "linux_micro")
     assert (1, True) == (ran.returncode, "did you mean `jobs`?" in ran.stderr)

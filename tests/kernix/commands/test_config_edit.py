@@ -1,4 +1,4 @@
-"""`kernix config edit` before there is an editor; `tests/test_real_config.py` edits in a real one."""
+"""`kernix config edit` up to the start of the editor; `tests/test_real_config.py` edits in a real one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kernix.commands.config.edit import TerminalTooSmall, check_size
     ],
 )
 def test_an_editor_needs_a_terminal_of_some_size(target: str, columns: int, lines: int, fits: bool) -> None:
-    """Where the editor would leave at once, it is not started, and both sizes are told."""
+    """If the editor would exit at once, it is not started, and both sizes are reported."""
     if fits:
         check_size(target, os.terminal_size((columns, lines)))
         return

@@ -1,4 +1,4 @@
-"""The words of `kernix config fix`; what it finds is in tests/test_real_config.py."""
+"""Arguments and output of `kernix config fix`; tests/test_real_config.py tests its solutions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KCONFIG = model(
     ],
 )
 def test_assignments(text: str, expected: tuple[str, Value]) -> None:
-    """An assignment is written as in a .config; a shell may have taken quotation marks away."""
+    """An assignment is written as in a .config; a shell may have removed quotation marks."""
     assert expected == assignment(text, KCONFIG)
 
 
@@ -52,7 +52,7 @@ def test_assignments(text: str, expected: tuple[str, Value]) -> None:
         pytest.param("NET=yes", "NET=yes", id="word"),
     ],
 )
-def test_what_is_no_assignment(text: str, sentence: str) -> None:
+def test_invalid_assignments(text: str, sentence: str) -> None:
     """Anything else is an error that shows it."""
     with pytest.raises(UsageError) as caught:
         assignment(text, KCONFIG)
@@ -60,7 +60,7 @@ def test_what_is_no_assignment(text: str, sentence: str) -> None:
 
 
 def test_the_fragment_to_paste() -> None:
-    """What was asked stands first, and each further option with what it costs."""
+    """The given options come first, followed by each further option with its cost."""
     way = Way(assignments=(Setting("A", YES, 1), Setting("LONGER", MODULE, 12)), changes=13)
     assert [
         "extra_config = {",
@@ -71,8 +71,8 @@ def test_the_fragment_to_paste() -> None:
     ] == list(_mapping(way, {"NET": YES}, {}))
 
 
-def test_what_is_asked_otherwise_is_forced() -> None:
-    """Beside a request for another value the fragment to paste would contradict it, so it is forced, with the place."""
+def test_contradicted_requests_are_forced() -> None:
+    """A value that contradicts another request is forced, with the place of that request."""
     way = Way(assignments=(Setting("A", YES, 1),), changes=1)
     lines = list(_mapping(way, {"NET": NO}, merged({"NET": YES, "A": NO}).requests))
     names: dict[str, Any] = {}
@@ -86,5 +86,5 @@ def test_what_is_asked_otherwise_is_forced() -> None:
 
 
 def test_each_reason_is_an_error() -> None:
-    """Several requests that cannot hold are told one by one."""
+    """Several requests that cannot hold are reported one by one."""
     assert ["a cannot", "b cannot"] == [str(it) for it in NoWay(("a cannot", "b cannot")).errors]

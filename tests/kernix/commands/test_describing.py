@@ -1,4 +1,4 @@
-"""The verbs that tell about definitions: list, show, instantiate, config, boot, completion."""
+"""The verbs about definitions: list, show, instantiate, config, boot, completion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kernix.commands.boot import GuestSilent, said
+from kernix.commands.boot import GuestSilent, uname_of
 from kernix.output.describe import LONGEST
 
 
@@ -73,14 +73,14 @@ def fake(kernix: CommandLine) -> Path:
 
 @pytest.mark.usefixtures("lock")
 def test_list_names_the_bundled_kernels(kernix: CommandLine) -> None:
-    """Each kernel is a line with its version and what it is."""
+    """Each kernel gets a line with its version and description."""
     ran = kernix("list")
     assert KERNELS == [line.split()[0] for line in ran.lines]
     assert "linux_micro        6.12.43   a small Linux" in ran.out
 
 
 def test_list_needs_no_lock(kernix: CommandLine) -> None:
-    """Without a lock the kernels that need one are listed by name, and no lock is made."""
+    """Without a lock the kernels that need one are listed by name, and no lock is created."""
     ran = kernix("list")
     assert (0, KERNELS, False) == (ran.code, [line.split()[0] for line in ran.lines], kernix.config.exists())
     assert "unknown until there is a lock" in next(line for line in ran.lines if line.startswith("linux_micro"))
@@ -96,8 +96,8 @@ def test_list_of_a_file(kernix: CommandLine, fake: Path) -> None:
 
 
 @pytest.mark.usefixtures("lock")
-def test_show_tells_what_a_kernel_is(kernix: CommandLine) -> None:
-    """Version, source, patches, options, outputs and key, and where an output is once it is built."""
+def test_show_describes_a_kernel(kernix: CommandLine) -> None:
+    """A kernel is described with version, source, patches, options, key, and outputs with their paths once built."""
     facts = kernix("show", "linux_6_12", "--json").json
     assert ("6.12.", "https://cdn.kernel.org/pub/linux/kernel/v6.x/linux-6.12", "defconfig", []) == (
         facts["version"][:5],
@@ -110,14 +110,14 @@ def test_show_tells_what_a_kernel_is(kernix: CommandLine) -> None:
 
 @pytest.mark.usefixtures("lock")
 def test_show_for_people(kernix: CommandLine) -> None:
-    """As text, a line a fact, nested ones indented."""
+    """As text, each fact gets a line, and nested ones are indented."""
     lines = kernix("show", "linux_micro").lines
     assert "version      6.12.43" in lines
     assert "  out      not built" in lines
 
 
 def test_show_of_a_derivation(kernix: CommandLine, hello: Path) -> None:
-    """A derivation is shown with builder, environment, outputs and where they are."""
+    """A derivation is described with builder, environment, and outputs with their paths."""
     path = kernix("build", "-f", hello, "hello").lines[0]
     facts = kernix("show", "-f", hello, "hello", "--json").json
     assert ("builtin:write-text", {"text": "hello world\n"}, {"out": path}) == (
@@ -127,8 +127,8 @@ def test_show_of_a_derivation(kernix: CommandLine, hello: Path) -> None:
     )
 
 
-def test_show_cuts_what_is_long(kernix: CommandLine) -> None:
-    """As text, of a long argument or variable the beginning and the length are shown; JSON has all of it."""
+def test_show_cuts_long_values(kernix: CommandLine) -> None:
+    """As text, a long argument or variable is cut, with its length; JSON has all of it."""
     script = "set -eu\n" + "x" * (LONGEST - 8)
     kernix.write(
         "long.py",
@@ -145,7 +145,7 @@ it = Derivation(name="it", system="x86_64-linux", builder="/bin/sh", args=["-c",
 
 @pytest.mark.usefixtures("lock")
 def test_instantiate_prints_derivations(kernix: CommandLine) -> None:
-    """Each attribute's derivation is written to the store with all that it needs, without any network."""
+    """Each attribute's derivation is written to the store with its inputs, without any network."""
     ran = kernix("instantiate", "linux_micro", "linux_micro.tests.boot")
     assert [True, True] == [Path(line).exists() and line.endswith(".drv") for line in ran.lines]
     assert "linux-micro-6.12.43" == json.loads(Path(ran.lines[0]).read_text())["name"]
@@ -160,37 +160,37 @@ def test_every_kernel_evaluates_without_network(kernix: CommandLine, kernel: str
 
 
 def test_config_prints_the_configuration(kernix: CommandLine, fake: Path) -> None:
-    """The final .config is what stdout gets, byte for byte."""
+    """Stdout gets the final .config, byte for byte."""
     ran = kernix("config", "-f", fake, "fake")
     assert (0, "CONFIG_FAKE=y\n") == (ran.code, ran.out)
 
 
-def test_boot_prints_what_the_guest_says(kernix: CommandLine, fake: Path) -> None:
-    """The guest's own `uname -a` is what stdout gets."""
+def test_boot_prints_the_guests_uname(kernix: CommandLine, fake: Path) -> None:
+    """Stdout gets the guest's own `uname -a`."""
     ran = kernix("boot", "-f", fake, "fake")
     assert (0, "Linux (none) 1.0\n") == (ran.code, ran.out)
 
 
 def test_boot_can_print_the_console(kernix: CommandLine, fake: Path) -> None:
-    """With `--console` all that the guest's console showed is printed."""
+    """With `--console` the whole console output is printed."""
     assert "noise\n" == kernix("boot", "-f", fake, "fake", "--console").out[:6]
 
 
 def test_a_guest_that_says_nothing(kernix: CommandLine, fake: Path) -> None:
-    """A console without the guest's word is an error that names the console's place."""
+    """A console without the guest's `uname -a` is an error that names the console's file."""
     ran = kernix("boot", "-f", fake, "silent")
     assert (1, "", True) == (ran.code, ran.out, "the guest did not print its `uname -a`" in ran.err)
 
 
 def test_only_the_guests_line_counts() -> None:
-    """The mark counts at the beginning of a line only: a command line that contains it is no word of the guest's."""
+    """The mark counts only at the beginning of a line: a command line that contains it is not from the guest."""
     with pytest.raises(GuestSilent):
-        said("cmdline: KERNIX-GUEST uname=Linux\n", Path("/console.log"))
+        uname_of("cmdline: KERNIX-GUEST uname=Linux\n", Path("/console.log"))
 
 
 @pytest.mark.parametrize("verb", ["config", "boot"])
 def test_only_kernels_have_configurations_and_boot(kernix: CommandLine, fake: Path, verb: str) -> None:
-    """What is no kernel is told so, exit code 2."""
+    """Something that is not a kernel has no configuration and cannot be booted, exit code 2."""
     ran = kernix(verb, "-f", fake, "plain")
     assert (2, True) == (ran.code, ran.err.startswith("error: `plain` is not a kernel, so it "))
 
@@ -203,7 +203,7 @@ def test_completion_scripts(kernix: CommandLine, shell: str) -> None:
 
 
 def complete(kernix: CommandLine, *words: str) -> list[str]:
-    """Return what bash is offered for the last of *words*, without the kind of each."""
+    """Return bash's completions of the last of *words*, without their kinds."""
     more = {
         "_KERNIX_COMPLETE": "bash_complete",
         "COMP_WORDS": " ".join(["kernix", *words]),
@@ -229,7 +229,7 @@ def complete(kernix: CommandLine, *words: str) -> list[str]:
 )
 @pytest.mark.usefixtures("hello")
 def test_words_are_completed(kernix: CommandLine, words: list[str], expected: list[str]) -> None:
-    """Verbs, options, attributes and sets are completed; nothing is made or fetched for it."""
+    """Verbs, options, attributes and sets are completed, without making or fetching anything."""
     kernix.write("broken.py", "import nonsense\n")
     assert expected == complete(kernix, *words)
     assert (False, False) == (kernix.config.exists(), kernix.home.exists())
@@ -237,7 +237,7 @@ def test_words_are_completed(kernix: CommandLine, words: list[str], expected: li
 
 @pytest.mark.usefixtures("lock")
 def test_parts_of_a_kernel_are_completed(kernix: CommandLine) -> None:
-    """With a lock, what a kernel has is completed after the dot."""
+    """With a lock, a kernel's attributes are completed after the dot."""
     found = complete(kernix, "build", "linux_micro.")
     assert {"linux_micro.dev", "linux_micro.out", "linux_micro.tests", "linux_micro.configuration"} <= set(found)
     assert "linux_micro.version" not in found
@@ -245,7 +245,7 @@ def test_parts_of_a_kernel_are_completed(kernix: CommandLine) -> None:
 
 
 def test_bash_accepts_its_script(kernix: CommandLine) -> None:
-    """The script for bash is one."""
+    """The script for bash is valid bash."""
     script = kernix("completion", "bash").out
     done = subprocess.run(
         ["/bin/bash", "-n"], input=script, text=True, env=os.environ, check=False, capture_output=True

@@ -1,4 +1,4 @@
-"""`kernix doctor`: what this machine can do, tried."""
+"""`kernix doctor`: checks of this machine."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 
 def test_each_check_is_a_line(kernix: CommandLine) -> None:
-    """Sandbox, apt, disk, file system and KVM are told about, the same ones for people and as JSON."""
+    """Sandbox, apt, disk, file system and KVM are reported, the same ones as text and as JSON."""
     names = [it["name"] for it in kernix("doctor", "--json").json]
-    told = kernix("doctor")
+    ran = kernix("doctor")
     assert ["disk", "names", "symlinks", "hard links", "modes", "kvm"] == names[-6:]
-    assert names == [line[4:].split("  ")[0] for line in told.lines if line[0] != " "]
+    assert names == [line[4:].split("  ")[0] for line in ran.lines if line[0] != " "]
 
 
 def test_nothing_is_made(kernix: CommandLine) -> None:
-    """A look at the machine makes no store and leaves nothing behind."""
+    """The checks create no store and leave nothing behind."""
     kernix("doctor")
     assert [] == [it.name for it in kernix.top.iterdir() if it.name not in {"home", "work"}]
 
 
 def test_a_machine_without_bubblewrap(kernix: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is needed and missing is told with what to install, and the exit code is 1."""
+    """A missing requirement is reported with what to install, and the exit code is 1."""
     monkeypatch.setattr(probe, "PLACES", "/nowhere")
     probe.bubblewrap.cache_clear()
     ran = kernix("doctor")
@@ -41,12 +41,12 @@ def test_a_machine_without_bubblewrap(kernix: CommandLine, monkeypatch: pytest.M
 
 
 def test_where_nothing_can_be_written() -> None:
-    """A home on a file system that takes nothing is told so."""
+    """A home that cannot be written to is reported."""
     found = {it.name: it for it in examine(Path("/proc/kernix"))}
     assert CheckState.BROKEN is found["store"].state
 
 
-def test_a_home_that_is_not_there_yet(tmp_path: Path) -> None:
-    """A home is looked at where it would be made."""
+def test_a_home_that_does_not_exist_yet(tmp_path: Path) -> None:
+    """A home that does not exist yet is checked where it would be created."""
     found = {it.name: it for it in examine(tmp_path / "a/b/c")}
     assert f"at {tmp_path}" in found["disk"].finding

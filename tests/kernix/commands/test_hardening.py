@@ -1,4 +1,4 @@
-"""`kernix config hardening FILE`: verdicts, and the fragment to paste; on kernels, tests/test_real_fragments.py has it."""
+"""`kernix config hardening FILE`: verdicts and the fragment; tests/test_real_fragments.py tests it on kernels."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ BODY = "CONFIG_X86_64=y\nCONFIG_BUG=y\nCONFIG_HIBERNATION=y\n# CONFIG_HARDENED_U
 
 @pytest.fixture
 def config(kernix: CommandLine) -> str:
-    """Return the name of a `.config` that holds a part of the rules."""
+    """Return the name of a `.config` that fulfils some of the rules."""
     return str(kernix.write("old.config", HEAD + BODY))
 
 
 def test_rules_that_are_not_held(kernix: CommandLine, config: str) -> None:
-    """What is not held is listed, what has a price first; the last line counts."""
+    """Rules that are not held are listed, those with a cost first; the last line has the counts."""
     lines = kernix("config", "hardening", config).lines
 
     hibernation = next(it for it in lines if "HIBERNATION" in it)
     usercopy = next(it for it in lines if "HARDENED_USERCOPY" in it)
     assert hibernation.startswith("not held: # CONFIG_HIBERNATION is not set, got y: ")
-    assert usercopy == "not held: CONFIG_HARDENED_USERCOPY=y, got n: copies to and from users stay inside one object"
+    assert usercopy.startswith("not held: CONFIG_HARDENED_USERCOPY=y, got n: ")
     assert lines.index(hibernation) < lines.index(usercopy)
     assert not [it for it in lines if it.startswith("held: ")]
     assert lines[-1].endswith(" not applicable")
 
 
 def test_all_rules(kernix: CommandLine, config: str) -> None:
-    """With --all there is a line for every rule, and as many verdicts as JSON."""
+    """With --all there is a line for every rule, and as many verdicts in JSON."""
     lines = kernix("config", "hardening", config, "--all").lines
     verdicts = kernix("config", "hardening", config, "--json").json
 
-    assert "held: CONFIG_BUG=y: a process that trips a check is stopped" in lines
+    assert any(it.startswith("held: CONFIG_BUG=y: ") for it in lines)
     assert len(lines) == len(verdicts) + 1
     assert {it["outcome"] for it in verdicts} == {"held", "not held", "not applicable"}
     assert any(it["option"] == "RANDOMIZE_MEMORY" for it in verdicts)  # of x86_64, which `x86` is here
@@ -49,7 +49,7 @@ def test_all_rules(kernix: CommandLine, config: str) -> None:
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_fragment(kernix: CommandLine, config: str, strict: bool) -> None:
-    """The Python that --fragment prints is a fragment; what takes hibernation away is in it with --strict alone."""
+    """--fragment prints a Python fragment; only with --strict does it include what disables hibernation."""
     source = kernix("config", "hardening", config, "--fragment", *(["--strict"] if strict else [])).out
 
     names: dict[str, Any] = {}
@@ -60,8 +60,8 @@ def test_fragment(kernix: CommandLine, config: str, strict: bool) -> None:
     assert "BUG" not in options
 
 
-def test_a_file_that_does_not_say_what_it_is_for(kernix: CommandLine) -> None:
-    """Without its head a file's version and architecture are not known."""
+def test_a_file_without_a_header(kernix: CommandLine) -> None:
+    """Without its header a file's version and architecture are unknown."""
     kernix.write("bare.config", BODY)
 
     ran = kernix("config", "hardening", "bare.config")
@@ -70,8 +70,8 @@ def test_a_file_that_does_not_say_what_it_is_for(kernix: CommandLine) -> None:
 
 
 def test_a_file_that_is_cut_off(kernix: CommandLine) -> None:
-    """A file that breaks off is not judged."""
+    """A truncated file is not judged."""
     kernix.write("cut.config", HEAD + BODY + "# end of General setup\nCONFIG_HIBE")
 
     ran = kernix("config", "hardening", "cut.config")
-    assert (ran.code, "is not complete" in ran.err) == (1, True)
+    assert (ran.code, ran.out, "cut.config" in ran.err) == (1, "", True)

@@ -1,4 +1,4 @@
-"""Where there is no store: what only reads makes none, and what is no store is left alone by all."""
+"""Without a store: verbs that only read do not create one, and a directory that is not a store is left alone."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ tree = local_source("tree")
 
 @pytest.fixture
 def files(kernix: CommandLine, hello: Path) -> Path:
-    """Write what the verbs are asked about."""
+    """Write the files that the verbs are run on."""
     kernix.write("source.py", SOURCE)
     kernix.write("tree/file", "x")
     kernix.write("x.config", "CONFIG_64BIT=y\n")
@@ -63,8 +63,8 @@ def files(kernix: CommandLine, hello: Path) -> Path:
 @pytest.mark.parametrize("state", ["absent", "empty"])
 @pytest.mark.parametrize("name", READING)
 @pytest.mark.usefixtures("files")
-def test_what_only_reads_makes_no_store(kernix: CommandLine, name: str, state: str) -> None:
-    """A question is answered without a store, in a sentence where there is no answer, and none is made for it."""
+def test_reading_verbs_create_no_store(kernix: CommandLine, name: str, state: str) -> None:
+    """A verb that only reads prints its result, or an error, and creates no store."""
     words, code = READING[name]
     if state == "empty":
         kernix.home.mkdir()
@@ -78,7 +78,7 @@ def test_what_only_reads_makes_no_store(kernix: CommandLine, name: str, state: s
                                    ["build", "-f", "hello.py", "hello"], ["path-info", PATH]], ids=" ".join)  # fmt: skip
 @pytest.mark.usefixtures("files")
 def test_a_directory_of_the_users_is_left_alone(kernix: CommandLine, words: list[str]) -> None:
-    """No verb takes a directory with other things in it for a store."""
+    """No verb uses a directory with other files in it as a store."""
     for name in ("builds/mine", "trash/mine", "notes"):
         (kernix.home / name).parent.mkdir(parents=True, exist_ok=True)
         (kernix.home / name).write_text("mine")

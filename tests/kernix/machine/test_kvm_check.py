@@ -1,4 +1,4 @@
-"""What `kernix doctor` says of KVM, after it has booted a kernel: here a few lines of shell."""
+"""What `kernix doctor` reports about KVM after booting a kernel, here a few lines of shell."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ with_kvm = pytest.mark.skipif(not os.access(KVM, os.R_OK | os.W_OK), reason=f"{K
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a root file system with what the script that boots kernels uses."""
+    """Return a root file system with the programs of the script that boots kernels."""
     root = tmp_path_factory.mktemp("boot") / "root"
     add_tools(root, ["cat", "grep", "mkdir", "rm", "sed", "sh", "sleep", "tail", "tee", "tr", "wc"])
     return root
 
 
 def kvm(kernix: CommandLine) -> dict[str, Any]:
-    """Return what the doctor says of KVM."""
+    """Return the doctor's result for KVM."""
     found: dict[str, Any] = next(it for it in kernix("doctor", "--json").json if it["name"] == "kvm")
     return found
 
@@ -72,7 +72,7 @@ def kvm(kernix: CommandLine) -> dict[str, Any]:
 def test_a_kernel_of_the_store_is_booted(  # noqa: PLR0917 -- a table
     kernix: CommandLine, root: Path, qemu: tuple[str, str], words: str, state: str, remembered: str | None
 ) -> None:
-    """What the boot comes to is reported, and remembered if it says something about the machine."""
+    """The result of the boot is reported, and recorded if it says something about the machine."""
     file = kernix.write("boot.py", BOOT.format(root=str(root), kvm=qemu[0], emulated=qemu[1]))
     kernix("build", "-f", file, "boot", "--no-link")
     record = KvmRecord.of(Layout(kernix.home))
@@ -83,21 +83,21 @@ def test_a_kernel_of_the_store_is_booted(  # noqa: PLR0917 -- a table
 
 @with_kvm
 def test_without_a_kernel_it_is_not_known(kernix: CommandLine) -> None:
-    """A device that opens proves nothing, so the doctor says what would."""
+    """A device that opens proves nothing, so the doctor names the command that tries it."""
     found = kvm(kernix)
     assert ("absent", True) == (found["state"], "kernix boot" in found["advice"])
 
 
 @with_kvm
-def test_without_a_kernel_what_a_boot_found_is_told(kernix: CommandLine, hello: Path) -> None:
-    """What was remembered is reported where it cannot be tried again."""
+def test_without_a_kernel_a_recorded_failure_is_reported(kernix: CommandLine, hello: Path) -> None:
+    """A recorded result is reported if it cannot be tried again."""
     kernix("build", "-f", hello, "hello", "--no-link")
     KvmRecord.of(Layout(kernix.home)).fail("it hangs")
     found = kvm(kernix)
     assert ("absent", True) == (found["state"], "it hangs" in found["finding"])
 
 
-def test_a_user_who_wants_none(kernix: CommandLine) -> None:
-    """Where the configuration says no, nothing is tried."""
+def test_kvm_disabled_by_the_user(kernix: CommandLine) -> None:
+    """If the configuration disables KVM, nothing is tried."""
     kernix.configure("kvm = false\n")
     assert "config.toml" in kvm(kernix)["finding"]

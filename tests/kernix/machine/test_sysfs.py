@@ -62,7 +62,7 @@ def facts(machine: Path) -> dict[str, Fact]:
 
 
 def test_devices_have_their_drivers(machine: Path) -> None:
-    """Each device with a modalias is told, with its bus and driver, if it has one."""
+    """Each device with a modalias is reported, with its bus and its driver, if any."""
     found = facts(machine)
 
     assert "pci nvme" == found["pci:v0000144Dd0000A809sv0000144Dsd0000A801bc01sc08i02"].driver
@@ -71,13 +71,13 @@ def test_devices_have_their_drivers(machine: Path) -> None:
 
 
 def test_the_way_to_root_is_marked(machine: Path) -> None:
-    """The file system, the crypt and LVM layers, and the controller below are what root hangs on."""
+    """The root file system needs its file system, the crypt and LVM layers, and the controller below."""
     assert {"ext4", "dm_crypt", "dm_mod", "pci:v0000144Dd0000A809sv0000144Dsd0000A801bc01sc08i02"} == {
         name for name, it in facts(machine).items() if it.root
     }
 
 
-def test_what_is_mounted_and_loaded_is_told(machine: Path) -> None:
+def test_mounted_and_loaded(machine: Path) -> None:
     """File systems come from what is mounted, modules from what is loaded."""
     found = facts(machine)
 
@@ -86,12 +86,12 @@ def test_what_is_mounted_and_loaded_is_told(machine: Path) -> None:
 
 
 def test_firmware_comes_from_the_log(machine: Path) -> None:
-    """What drivers asked for stands in the kernel's log."""
+    """The kernel's log has the firmware that drivers requested."""
     assert ["amdgpu/renoir_ta.bin"] == [it.name for it in facts(machine).values() if it.kind is FactKind.FIRMWARE]
 
 
 def test_a_raid_needs_its_level(machine: Path) -> None:
-    """A root on an array hangs on the module of its level."""
+    """A root file system on an array needs the module of its RAID level."""
     (machine / "sys/devices/virtual/block/dm-1/md").mkdir()
     (machine / "sys/devices/virtual/block/dm-1/md/level").write_text("raid5\n")
     (machine / "sys/devices/virtual/block/dm-1/dm/uuid").unlink()
@@ -99,13 +99,13 @@ def test_a_raid_needs_its_level(machine: Path) -> None:
     assert {"md_mod", "raid456"} <= {name for name, it in facts(machine).items() if it.root}
 
 
-def test_a_machine_without_sysfs_tells_nothing(tmp_path: Path) -> None:
-    """Where there is nothing to read, nothing is told and nothing goes wrong."""
+def test_a_machine_without_sysfs_has_no_facts(tmp_path: Path) -> None:
+    """Without anything to read, nothing is reported and nothing fails."""
     assert () == this_machine("x", tmp_path).facts
 
 
 def test_this_machine_can_be_read() -> None:
-    """Whatever machine runs the tests, reading it works and tells its mounted file systems."""
+    """The machine that runs the tests can be read, and has mounted file systems."""
     found = this_machine("here")
 
     assert ("here",) == found.machines

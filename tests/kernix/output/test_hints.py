@@ -21,5 +21,5 @@ from kernix.output.hints import command_for
     ],
 )  # fmt: skip
 def test_a_command_can_be_typed_as_it_is(words: dict[str, Any], command: str) -> None:
-    """It has the options that say where the attribute comes from, where they are not the usual ones."""
+    """A command has the options that select the attribute, except for defaults."""
     assert command == command_for("log", "a", words)

@@ -1,4 +1,4 @@
-"""What comes from outside never reaches a terminal as it came, whichever verb says it."""
+"""Text from outside never reaches a terminal unescaped, whichever verb prints it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 EVIL = "a\x1b]52;c;ZXZpbA==\x07b\x1b]8;;http://evil\x1b\\c\x9b31md\re\x08f\x7fg\u202eh\u2066i\u200fj"
-"""Sets the clipboard, makes a link, changes the colour, goes back, writes over, turns the direction round."""
+"""Sets the clipboard, makes a link, changes the colour, moves back, overwrites, reverses the direction."""
 
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
-"""A second list of what terminals obey, drawn from ECMA-48 and Unicode's bidirectional algorithm."""
+"""An independent list of what controls terminals, from ECMA-48 and Unicode's bidirectional algorithm."""
 
 
 @pytest.mark.parametrize(
@@ -50,25 +50,25 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e
     ],
 )
 def test_printable(text: str, shown: str) -> None:
-    """What a terminal would obey is written as its number, the rest as it is."""
+    """Characters that control a terminal are escaped, all others are unchanged."""
     assert shown == printable(text)
 
 
 @given(st.text(st.characters(), max_size=200))
 def test_nothing_is_obeyed(text: str) -> None:
-    """Whatever the text, nothing is left in it that a terminal obeys, and one line is one."""
+    """No text keeps a character that controls a terminal, and one line stays one line."""
     assert not OBEYED.search(printable(text))
     assert len(one_line(text).splitlines()) <= 1
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=200))
-def test_json_stays_what_it_is(text: str) -> None:
-    """A JSON text that was made printable still says the same."""
+def test_printable_json_keeps_its_meaning(text: str) -> None:
+    """A JSON text that is made printable has the same content."""
     assert text == json.loads(printable(json.dumps(text)))
 
 
 def test_a_guarded_stream_lets_nothing_through() -> None:
-    """Text and bytes both come out printable, and only the stream below takes what is given."""
+    """Text and bytes both come out printable; only the underlying stream takes them unchanged."""
     stream = io.StringIO()
     guard = Printable(cast("TextIO", stream))
     guard.write(EVIL)
@@ -79,7 +79,7 @@ def test_a_guarded_stream_lets_nothing_through() -> None:
 
 
 def test_a_stream_of_few_characters_takes_all() -> None:
-    """In a locale without them characters are written as numbers, and nothing fails."""
+    """Characters that the locale lacks are escaped, and nothing fails."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     Printable(stream).write("a → b")
@@ -88,7 +88,7 @@ def test_a_stream_of_few_characters_takes_all() -> None:
 
 
 def test_the_guard_is_taken_away(capsys: pytest.CaptureFixture[str]) -> None:
-    """After the body stdout and stderr are what they were."""
+    """After the body stdout and stderr are restored."""
     before = sys.stdout, sys.stderr
     with guarded():
         sys.stderr.write("\x1b[1m")
@@ -97,7 +97,7 @@ def test_the_guard_is_taken_away(capsys: pytest.CaptureFixture[str]) -> None:
 
 @attrs.frozen
 class Stage:
-    """What the cases below act on."""
+    """The environment of the cases below."""
 
     kernix: CommandLine
     scripts: Path
@@ -246,7 +246,7 @@ described = Derivation(
 
 @pytest.fixture
 def stage(kernix: CommandLine, scripts: Path) -> Iterator[Stage]:
-    """Return a user's file with builders that say what no terminal should hear, and a server."""
+    """Return a user's file with hostile builders, and a server."""
     octal = "".join(f"\\0{byte:03o}" for byte in EVIL.encode())
     error = json.dumps({"error": EVIL, "hint": f"{EVIL}\nhint: more"})
     complains = f"printf '%s\\n' '@kernix {error}'; exit 1"
@@ -258,15 +258,15 @@ def stage(kernix: CommandLine, scripts: Path) -> Iterator[Stage]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda it: it.__name__.strip("_"))
-def test_no_verb_says_what_a_terminal_obeys(case: Callable[[Stage], Ran], stage: Stage) -> None:
-    """Both streams of every verb are printable, and hostile words are seen in one of them as numbers."""
+def test_no_verb_prints_control_characters(case: Callable[[Stage], Ran], stage: Stage) -> None:
+    """Both streams of every verb are printable, and one of them shows the hostile words escaped."""
     ran = case(stage)
     assert not OBEYED.search(ran.out + ran.err)
     assert re.search(r"\\[ux][0-9a-f]{2}", ran.out + ran.err), ran
 
 
 def test_a_terminal_is_given_nothing_to_obey(stage: Stage) -> None:
-    """On a terminal, where kernix draws itself, no words of a builder's do."""
+    """On a terminal, where kernix itself draws, a builder's words are escaped."""
     words = (sys.executable, "-m", "kernix", "build", "-f", stage.scripts, "complains", "shouts", "--keep-going")
     user = User.sit_down(words, {**os.environ, "TERM": "xterm", "PYTHONPATH": str(PROJECT)}, cwd=stage.kernix.work)
     try:

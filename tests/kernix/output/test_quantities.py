@@ -39,14 +39,14 @@ def test_times_are_read(text: str, expected: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "5X", "-1G", "G", "1 2", "\u0661"])
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_invalid_sizes_are_refused(text: str) -> None:
     """Anything else is an error that shows how a size is written."""
     with pytest.raises(ValueError, match="write it as 500M"):
         parse_size(text)
 
 
 @pytest.mark.parametrize("text", ["", "14x", "-1d", "d", "1h30", "soon"])
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_invalid_times_are_refused(text: str) -> None:
     """Anything else is an error that shows how a time is written."""
     with pytest.raises(ValueError, match="write it as 30m"):
         parse_time(text)
@@ -66,12 +66,12 @@ def test_sizes_are_written(count: float, expected: str) -> None:
     [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (160, "2 min 40 s"), (3900, "1 h 5 min")],
 )
 def test_times_are_written(seconds: float, expected: str) -> None:
-    """A time has the two units that matter."""
+    """A time has its two largest units."""
     assert expected == duration(seconds)
 
 
 def test_numbers_have_nouns() -> None:
-    """One is singular, everything else plural, thousands are told apart."""
+    """One is singular, everything else plural; thousands are separated."""
     assert [
         number(1, "object"),
         number(0, "object"),

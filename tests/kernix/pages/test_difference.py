@@ -40,23 +40,23 @@ class Reader(HTMLParser):
         self.words: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element."""
+        """Record an element."""
         self.elements.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Check that what is closed was opened last."""
+        """Check that the closed element was opened last."""
         assert tag == self.open.pop()
 
     def handle_data(self, data: str) -> None:
-        """Note a text that a reader sees."""
+        """Record a visible text."""
         if self.open[-1:] not in (["style"], ["script"]):
             self.words.append(data)
 
 
 def read(page: str) -> Reader:
-    """Return what is in *page*."""
+    """Parse *page*."""
     reader = Reader()
     reader.feed(page)
     reader.close()
@@ -76,48 +76,48 @@ def configuration(name: str, values: Mapping[str, str], prompt: str, requests: M
 
 
 def page(prompt: str = "Networking support", name: str = "mine", fragment: str = "mine") -> str:
-    """Return the page about a kernel that asks for NET."""
+    """Return the page about a kernel that requests NET."""
     asked = FrozenMap({"NET": Request(YES, origin=Origin(fragment, "mine.py:5"))})
     old = configuration("linux_micro", {}, prompt, FrozenMap())
     new = configuration(name, {"NET": "y", "INET": "y", "NAME": f'"{prompt}'}, prompt, asked)
     return difference_page(difference(old, new))
 
 
-def test_every_change_is_told() -> None:
-    """Each option stands there with both values, its prompt, its cause and its place, in each view."""
+def test_every_change_is_shown() -> None:
+    """Each view shows each option with both values, its prompt, its cause and its place."""
     reader = read(page())
     for word in ("NET", "INET", "Networking support", "mine.py:5", "1 follow"):
         assert word in reader.words
     assert 2 == reader.words.count("INET")
 
 
-def test_what_follows_stands_inside() -> None:
-    """An option stands inside of the one that brought it about."""
+def test_followers_are_inside() -> None:
+    """An option is inside the option that caused it."""
     by_cause = page().split("<section")[1]
     assert re.search(r"<details class=\"row hang\"[^>]*>(?:(?!</details>).)*>NET<(?:(?!</details>).)*>INET<", by_cause)
 
 
 @pytest.mark.parametrize("place", ["prompt", "name", "fragment"])
 def test_texts_are_no_markup(place: str) -> None:
-    """Whatever stands in a Kconfig file or a name is shown as it is, and nothing of it is an element."""
-    told = page(**{place: EVIL})
-    reader = read(told)
+    """Text from a Kconfig file or a name is shown unchanged, and never becomes an element."""
+    html = page(**{place: EVIL})
+    reader = read(html)
     assert any(EVIL in word for word in reader.words)
-    assert EVIL not in told
+    assert EVIL not in html
     assert 1 == len([tag for tag, _ in reader.elements if tag == "script"])
 
 
 def test_a_page_asks_for_nothing() -> None:
-    """It names no other file or host, and its policy forbids to load any."""
-    told = page()
-    reader = read(told)
-    assert not re.findall(r"https?:|//[a-z]|url\(|@import|\bsrc=|\bhref=", told)
+    """A page names no other file or host, and its policy forbids loading any."""
+    html = page()
+    reader = read(html)
+    assert not re.findall(r"https?:|//[a-z]|url\(|@import|\bsrc=|\bhref=", html)
     (policy,) = [it["content"] for _, it in reader.elements if it.get("http-equiv") == "Content-Security-Policy"]
     assert "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'" == policy
 
 
 def test_every_row_can_be_filtered() -> None:
-    """A row carries in small letters what the filter looks at."""
+    """A row has the words for the filter in lower case."""
     words = [it["data-words"] or "" for _, it in read(page()).elements if "data-words" in it]
     assert any(it.startswith("net networking support ") and it.endswith("mine mine.py:5 n → y") for it in words)
 
@@ -139,5 +139,5 @@ def test_light_and_dark() -> None:
     ],
 )
 def test_elements(made: str, expected: str) -> None:
-    """Texts and attributes are escaped; True is an attribute alone, False is none."""
+    """Texts and attributes are escaped; True is an attribute without a value, False is omitted."""
     assert expected == made

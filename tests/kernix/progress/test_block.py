@@ -1,4 +1,4 @@
-"""Lines that are written over: what is taken away is what is there by now."""
+"""Lines that are redrawn in place: exactly the rows that they take by now are erased."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WIDE = os.terminal_size((80, 24))
     ],
 )
 def test_as_many_rows_are_erased_as_the_lines_take(columns: list[int], size: os.terminal_size, rows: int) -> None:
-    """A terminal that was made narrower has broken the lines; on a wider one they are as they were."""
+    """A terminal that became narrower has wrapped the lines; a wider one has not changed them."""
     stream = io.StringIO()
     block = Block(stream)
     block.draw([("x" * it, it) for it in columns], WIDE)
@@ -35,8 +35,8 @@ def test_as_many_rows_are_erased_as_the_lines_take(columns: list[int], size: os.
     assert rows == stream.getvalue().count("\x1b[2K") == stream.getvalue().count("\x1b[1A") + 1
 
 
-def test_what_stays_is_above() -> None:
-    """Lines that are to stay take the place of those drawn, which follow."""
+def test_lasting_lines_are_above() -> None:
+    """Lines that stay replace the drawn ones, which follow."""
     stream = io.StringIO()
     block = Block(stream)
     block.draw([("one", 3)], WIDE)
@@ -45,7 +45,7 @@ def test_what_stays_is_above() -> None:
 
 
 def test_nothing_drawn_is_nothing_to_erase() -> None:
-    """The line that the cursor is in at first is not ours."""
+    """The line of the cursor at the start is not ours."""
     stream = io.StringIO()
     Block(stream).clear(WIDE)
     assert "" == stream.getvalue()

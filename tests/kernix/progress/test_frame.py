@@ -1,4 +1,4 @@
-"""What the live display shows, at every width."""
+"""The live display at every width."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def download(name: str, size: int) -> Derivation:
-    """Return a package that is fetched."""
+    """Return the derivation of a package that is fetched."""
     fixed = Fixed("deb", f"{size:064}")
     return Derivation(name=name, system="builtin", builder="builtin:fetch-deb", env={"size": str(size)}, fixed=fixed)
 
@@ -34,7 +34,7 @@ FETCHES: list[Event] = [
 
 
 def drawn(events: list[Event], width: int = 120, height: int = 40, after: float = 5.0) -> list[str]:
-    """Return the display *after* seconds of *events*, all of which were at the beginning."""
+    """Return the display *after* seconds, with all *events* at the start."""
     state = State(0.0)
     for event in events:
         state.take(event, 0.0)
@@ -58,15 +58,15 @@ def drawn(events: list[Event], width: int = 120, height: int = 40, after: float 
         pytest.param([Started(it) for it in MANY], ["d0", "and 3 more"], id="many"),
     ],
 )  # fmt: skip
-def test_the_display_shows_what_goes_on(events: list[Event], words: list[str]) -> None:
-    """Downloads with bytes of the total and the time left, builds with how far they are, and the sum of it."""
+def test_the_display_shows_all_activities(events: list[Event], words: list[str]) -> None:
+    """The display shows downloads with their bytes and remaining time, builds with their progress, and a summary."""
     display = "\n".join(drawn(events))
     assert words == [word for word in words if word in display]
 
 
 @pytest.mark.parametrize("width", [30, 40, 55, 60, 80, 200])
 def test_names_counts_and_times_fit(width: int) -> None:
-    """However narrow the terminal is, no line is too long, and what is worth knowing is there."""
+    """On a narrow terminal no line is too long, and names, counts and times are shown."""
     lines = drawn([*FETCHES, *COMPILES, Started(UNPACK)], width)
     text = "\n".join(lines)
     assert max(map(len, lines)) < width
@@ -83,18 +83,18 @@ def test_no_terminal_is_too_narrow(width: int) -> None:
 @pytest.mark.parametrize("width", [30, 120])
 @pytest.mark.parametrize("height", [1, 3, 6, 10])
 def test_the_display_is_not_higher_than_the_terminal(width: int, height: int) -> None:
-    """Builds for which there is no room are left out."""
+    """Builds that do not fit are omitted."""
     assert len(drawn([*FETCHES, *(Started(it) for it in MANY)], width, height)) <= max(1, height - 1)
 
 
 def test_a_download_that_is_found_is_not_waited_for() -> None:
-    """What an equal action had is no part of the total any more."""
+    """A reused download is no longer part of the total."""
     line = drawn([Planned(2, 0, (GCC, LIBC)), Reused(LIBC, {}), *FETCHES[-2:]])[0]
     assert line.startswith("fetching 500.0 kB of 8.0 MB")
 
 
 def test_without_all_sizes_there_is_no_total() -> None:
-    """Of a sum with a part that nobody knows nothing is said."""
+    """A sum with an unknown part is not shown."""
     unknown = Derivation(name="file", system="builtin", builder="builtin:fetch-url", fixed=Fixed("flat", "1" * 64))
     line = drawn([Planned(2, 0, (GCC, unknown)), Started(GCC), Progress(GCC, 4_000_000, 8_000_000, Unit.BYTES)])[0]
     assert line.startswith("fetching 4.0 MB, 800.0 kB/s, 0 of 2 files")

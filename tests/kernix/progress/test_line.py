@@ -1,4 +1,4 @@
-"""A line that is written over itself."""
+"""A progress line that is redrawn in place."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def narrow() -> Iterator[io.TextIOWrapper]:
 
 
 def test_a_terminal_sees_how_far_it_is() -> None:
-    """The line is drawn, drawn over at the end, and taken away."""
+    """The line is drawn, redrawn at the end, and erased."""
     stream = Terminal()
     with ProgressLine(stream) as line:
         line("marking", 0, 1)
@@ -50,7 +50,7 @@ def test_a_terminal_sees_how_far_it_is() -> None:
 
 
 def test_the_time_goes_on() -> None:
-    """While a step says nothing, the line does."""
+    """While a step reports nothing, the line shows the time."""
     stream = Terminal()
     with ProgressLine(stream) as line:
         line("sweeping", 0, 1)
@@ -59,7 +59,7 @@ def test_the_time_goes_on() -> None:
 
 
 def test_a_narrow_terminal_sees_the_count(narrow: io.TextIOWrapper) -> None:
-    """What does not fit goes, but not the number: a line that breaks could not be taken away."""
+    """Text that does not fit is cut, but not the count: a wrapped line could not be erased."""
     with ProgressLine(narrow) as line:
         line("verifying a thing with a long name", 3, 4)
         assert (True, True) == (
@@ -69,7 +69,7 @@ def test_a_narrow_terminal_sees_the_count(narrow: io.TextIOWrapper) -> None:
 
 
 def test_elsewhere_a_line_comes_once_in_a_while() -> None:
-    """A file or a pipe gets a line when enough time has passed, without escape sequences, and at first nothing."""
+    """A file or a pipe gets a line once enough time has passed, without escape sequences."""
     stream, eager = io.StringIO(), io.StringIO()
     for each, every in ((stream, 1e6), (eager, 0.0)):
         with ProgressLine(each, every) as line:

@@ -1,4 +1,4 @@
-"""The live display, drawn on a terminal of memory."""
+"""The live display, drawn on an in-memory terminal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNPACK = Derivation(name="tree", system="builtin", builder="builtin:unpack")
 
 
 def printed(events: list[Event]) -> str:
-    """Return what stays of *events*."""
+    """Return the output that *events* leave behind."""
     file = io.StringIO()
     live = LiveProgress(Console(file=file, width=120))
     with live:
@@ -37,7 +37,7 @@ def printed(events: list[Event]) -> str:
 
 
 def screen(written: str) -> str:
-    """Return what a terminal shows of *written*, with the few sequences that the display uses."""
+    """Return the screen of a terminal after *written*, which uses only the display's few sequences."""
     rows, row = [""], 0
     for token in re.findall(r"\x1b\[[0-9?]*[a-zA-Z]|[^\x1b\r\n]+|[\r\n]", written):
         match token:
@@ -69,6 +69,6 @@ def screen(written: str) -> str:
         pytest.param([Started(UNPACK), Finished(UNPACK, {}, 0.1)], "", id="quick-builtin"),
     ],
 )
-def test_what_stays_above_the_display(events: list[Event], expected: str) -> None:
-    """Builds, failures, warnings and the sum of the downloads stay; all else goes with the display."""
+def test_lines_above_the_display(events: list[Event], expected: str) -> None:
+    """Builds, failures, warnings and the sum of the downloads stay; everything else vanishes with the display."""
     assert expected == printed(events)

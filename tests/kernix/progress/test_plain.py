@@ -69,16 +69,16 @@ UNPACK = Derivation(name="tree", system="builtin", builder="builtin:unpack")
     ],
 )
 def test_each_phase_is_a_line(events: list[Event], expected: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """What takes time is a line when it begins, or ends; all downloads are one phase."""
+    """Each phase that takes time gets a line when it begins, or ends; all downloads are one phase."""
     with PlainProgress() as progress:
         for event in events:
             progress(event)
-    told = capsys.readouterr()
-    assert ("", expected) == (told.out, told.err.splitlines())
+    captured = capsys.readouterr()
+    assert ("", expected) == (captured.out, captured.err.splitlines())
 
 
 def test_silence_is_broken(capfd: pytest.CaptureFixture[str]) -> None:
-    """While nothing begins or ends, a line says from time to time how far it is."""
+    """While nothing begins or ends, a line reports the progress from time to time."""
     with PlainProgress(every=0.01) as progress:
         progress(Planned(9, 0))
         progress(Progress(LINUX, 812, 1530, Unit.OBJECTS))
