@@ -74,4 +74,4 @@ def test_a_file_that_is_cut_off(kernix: CommandLine) -> None:
     kernix.write("cut.config", HEAD + BODY + "# end of General setup\nCONFIG_HIBE")
 
     ran = kernix("config", "hardening", "cut.config")
-    assert (ran.code, "is not complete" in ran.err) == (1, True)
+    assert (ran.code, "cut.config is incomplete" in ran.err) == (1, True)
