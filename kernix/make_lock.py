@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def make(session: Session, place: Path, choice: Choice | None = None) -> Lock:
-    """Create a lock at *place* from the archives of *choice*, and report it; use another process' lock if that is faster.
+    """Create a lock at *place* from the archives of *choice*, and report it; a lock that appears meanwhile is used.
 
     Raises:
         Error: apt cannot list the packages, or the lock cannot be written.

@@ -40,7 +40,7 @@ def solve(session: Session, found: Resolved, given: Mapping[str, Value], chosen:
 
 
 def advised(session: Session, found: Resolved, accounts: Sequence[Account], chosen: Chosen) -> tuple[Account, ...]:
-    """Return *accounts*, the failed ones with the edits that make them hold, if any are known: resolved, not guessed."""
+    """Return *accounts*, the failed ones with edits that make them hold, if any are known: resolved, not guessed."""
     if not any(it.fails and it.option in found.model for it in accounts):
         return tuple(accounts)
     base = start(session, found, accounts, chosen)

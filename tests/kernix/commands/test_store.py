@@ -119,7 +119,7 @@ def test_objects_are_named_in_many_ways(kernix: CommandLine, hello: Path, how: s
 def test_unknown_objects(kernix: CommandLine, words: list[str], code: int, sentence: str) -> None:
     """A word that names no object is an error in a sentence."""
     ran = kernix("path-info", *words)
-    assert (code, "", True) == (ran.code, ran.out, ran.err.startswith(f"error: {sentence}"))
+    assert (code, "", True) == (ran.code, ran.out, sentence in ran.err.splitlines()[0])
 
 
 def test_sizes_of_closures(kernix: CommandLine, drvs: dict[str, str]) -> None:

@@ -50,7 +50,7 @@ FACTS = [
 def report() -> Report:
     drivers = DriverMap(modules={it.path: it for it in (NVME, GPU)})
     values = Values({"NVME": "2 1 n", "GPU": "2 1 n", "MODULES": "2 1 y"})
-    tree = DriverTree(drivers, Resolved(MODEL, values))  # type: ignore[arg-type]  # a stand-in with the attributes in use
+    tree = DriverTree(drivers, Resolved(MODEL, values))  # type: ignore[arg-type]  # has the attributes in use
     return Report.make("linux_x", Snapshot.of(FACTS, "laptop"), tree)
 
 
