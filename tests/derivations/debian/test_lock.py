@@ -171,30 +171,30 @@ AT = f"packages.{PACKAGE}"
         pytest.param("", ("not JSON: expecting value: line 1 column 1 (char 0)",), id="empty"),
         pytest.param(TEXT[:-60], None, id="cut off"),
         pytest.param("[" * 100_000, None, id="too deep"),
-        pytest.param("[]", ("a lock is an object, not []",), id="no object"),
-        pytest.param("{}", ("version: null is no version",), id="nothing in it"),
-        pytest.param(changed("version", to="1"), ('version: "1" is no version',), id="version as text"),
-        pytest.param(changed("version", to=True), ("version: true is no version",), id="version as truth"),
-        pytest.param(changed("version", to=0), ("version: 0 is no version",), id="version 0"),
-        pytest.param(changed("packages", to=[]), ("packages: an object, not []",), id="packages as list"),
+        pytest.param("[]", ("expected an object, got []",), id="no object"),
+        pytest.param("{}", ("version: null is not a valid version",), id="nothing in it"),
+        pytest.param(changed("version", to="1"), ('version: "1" is not a valid version',), id="version as text"),
+        pytest.param(changed("version", to=True), ("version: true is not a valid version",), id="version as truth"),
+        pytest.param(changed("version", to=0), ("version: 0 is not a valid version",), id="version 0"),
+        pytest.param(changed("packages", to=[]), ("packages: expected an object, got []",), id="packages as list"),
         pytest.param(
-            '{"version": 1}', ("packages: an object, not null", "sets: an object, not null"), id="both missing"
+            '{"version": 1}',
+            ("packages: expected an object, got null", "sets: expected an object, got null"),
+            id="both missing",
         ),
-        pytest.param(changed("mirror", to="x"), ("mirror: not a part of a lock",), id="unknown part"),
+        pytest.param(changed("mirror", to="x"), ("mirror: unknown field",), id="unknown part"),
         pytest.param(
             changed("packages", "bash", to={}),
             ("packages.bash: not of the form name_version_architecture",),
             id="no identity",
         ),
-        pytest.param(changed("packages", PACKAGE, to=7), (f"{AT}: an object, not 7",), id="package as number"),
+        pytest.param(changed("packages", PACKAGE, to=7), (f"{AT}: expected an object, got 7",), id="package as number"),
         pytest.param(changed("packages", PACKAGE, "size"), (f"{AT}.size: missing",), id="field missing"),
-        pytest.param(
-            changed("packages", PACKAGE, "url", to="x"), (f"{AT}.url: not a part of a package",), id="field unknown"
-        ),
+        pytest.param(changed("packages", PACKAGE, "url", to="x"), (f"{AT}.url: unknown field",), id="field unknown"),
         pytest.param(changed("packages", PACKAGE, "size", to=0), (f"{AT}.size: 0",), id="no size"),
         pytest.param(changed("packages", PACKAGE, "size", to=True), (f"{AT}.size: true",), id="size as truth"),
         pytest.param(changed("packages", PACKAGE, "sha256", to="AB"), (f'{AT}.sha256: "AB"',), id="short hash"),
-        pytest.param(changed("suite", to="a b"), ('suite: "a b" is not the name of a release',), id="suite"),
+        pytest.param(changed("suite", to="a b"), ('suite: "a b" is not a valid release name',), id="suite"),
         pytest.param(changed("packages", PACKAGE, "unsigned", to="yes"), (f'{AT}.unsigned: "yes"',), id="unsigned"),
         pytest.param(
             changed("packages", PACKAGE, "path", to="/etc/x.deb"), (f'{AT}.path: "/etc/x.deb"',), id="absolute path"
@@ -205,10 +205,14 @@ AT = f"packages.{PACKAGE}"
         pytest.param(changed("packages", PACKAGE, "path", to="x.rpm"), (f'{AT}.path: "x.rpm"',), id="not a package"),
         pytest.param(changed("packages", PACKAGE, "archive", to=".."), (f'{AT}.archive: ".."',), id="archive upwards"),
         pytest.param(changed("packages", PACKAGE, "archive", to=""), (f'{AT}.archive: ""',), id="no archive"),
-        pytest.param(changed("sets", "x", to="bash"), ('sets.x: a list of packages, not "bash"',), id="set as text"),
-        pytest.param(changed("sets", "x", to=[1]), ("sets.x: a list of packages, not [1]",), id="set of numbers"),
+        pytest.param(
+            changed("sets", "x", to="bash"), ('sets.x: expected a list of packages, got "bash"',), id="set as text"
+        ),
+        pytest.param(
+            changed("sets", "x", to=[1]), ("sets.x: expected a list of packages, got [1]",), id="set of numbers"
+        ),
         pytest.param(changed("sets", "x", to=[]), ("sets.x: it is empty",), id="empty set"),
-        pytest.param(changed("sets", "../x", to=[PACKAGE]), ("sets.../x: not the name of a set",), id="name of set"),
+        pytest.param(changed("sets", "../x", to=[PACKAGE]), ("sets.../x: not a valid set name",), id="name of set"),
         pytest.param(
             changed("sets", "x", to=["zsh_1_all"]),
             ("sets.x: zsh_1_all is not among the packages",),
@@ -216,7 +220,7 @@ AT = f"packages.{PACKAGE}"
         ),
         pytest.param(changed("sets", "x", to=[PACKAGE, PACKAGE]), ("sets.x: bash is in it twice",), id="member twice"),
         pytest.param(
-            TEXT.replace('"shells"', '"linux-source-6.1"'), ("linux-source-6.1: stands twice",), id="key twice"
+            TEXT.replace('"shells"', '"linux-source-6.1"'), ("linux-source-6.1: is listed twice",), id="key twice"
         ),
     ],
 )
@@ -249,7 +253,7 @@ def test_two_hashes_of_a_package() -> None:
     packages = [BASH, attrs.evolve(BASH, sha256="0" * 64)]
     with pytest.raises(InvalidLock) as caught:
         Lock(packages=packages, sets={})
-    assert caught.value.problems == ("packages: one package is pinned with two hashes",)
+    assert caught.value.problems == ("packages: a package is pinned with two hashes",)
 
 
 def test_newer_version() -> None:

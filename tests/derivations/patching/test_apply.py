@@ -307,7 +307,10 @@ def test_an_indented_patch_is_reported(indent: str) -> None:
 def test_a_missing_last_line_feed_is_reported() -> None:
     """A patch that ends without a line feed, as one in a text may, is applied as if it had one, and that is said."""
     made, remarks = patched(TREE, PLAIN.removesuffix("\n"))
-    assert (made, remarks) == (patched(TREE, PLAIN)[0], ["patch 'fix': its last line has no line feed, which is added"])
+    assert (made, remarks) == (
+        patched(TREE, PLAIN)[0],
+        ["patch 'fix': its last line has no line feed, which was added"],
+    )
 
 
 def test_a_directory_that_is_called_as_a_prefix(tmp_path: Path) -> None:
@@ -381,24 +384,24 @@ def test_what_may_be_the_matter(patch: str, advice: str) -> None:
         pytest.param("", 0, "it is empty", id="empty"),
         pytest.param(" \n\n", 0, "it is empty", id="blank"),
         pytest.param("Hello\n", 0, "it changes nothing", id="prose"),
-        pytest.param('{"message": "Not Found"}\n', 0, 'its first one is `{"message": "Not Found"}`', id="answer-of-a-server"),
+        pytest.param('{"message": "Not Found"}\n', 0, 'the first line is `{"message": "Not Found"}`', id="answer-of-a-server"),
         pytest.param("\n<!DOCTYPE html>\n<html>\n", 0, "it is a web page", id="html"),
         pytest.param("".join(f"> {line}" for line in PLAIN.splitlines(keepends=True)), 0, "it is quoted", id="quoted"),
         pytest.param("Try:\n" + GIT.replace("diff", "\33[1mdiff").replace("---", "\33[1m---").replace("@@ -", "\33[36m@@ -"), 2, "a terminal's colours", id="colours"),
-        pytest.param("3c3\n< line 3\n---\n> line three\n", 0, "without context and names", id="normal-diff"),
+        pytest.param("3c3\n< line 3\n---\n> line three\n", 0, "without context and file names", id="normal-diff"),
         pytest.param(f"{PLAIN}Submodule sub 1111111..2222222:\n  > words\n", 8, "sub is a submodule", id="submodule-log"),
-        pytest.param("Binary files a/x and b/x differ\n", 1, "does not have their data", id="binary-files"),
-        pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nBinary files a/x and b/x differ\n", 3, "does not have its data", id="git-binary-files"),
+        pytest.param("Binary files a/x and b/x differ\n", 1, "lacks their data", id="binary-files"),
+        pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nBinary files a/x and b/x differ\n", 3, "lacks its data", id="git-binary-files"),
         pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nGIT binary patch\nliteral 5\nzzzz\n\n", 5, "the binary patch of x is damaged", id="binary-damaged"),
         pytest.param(PLAIN.rpartition(" line 4")[0], 6, "ends in the middle of a hunk of a/Makefile", id="cut"),
-        pytest.param(GIT.partition("---")[0], 2, "does not have the change of Makefile", id="cut-after-the-head"),
+        pytest.param(GIT.partition("---")[0], 2, "lacks the change of Makefile", id="cut-after-the-head"),
         pytest.param(NEW.replace("+two\n", ""), 4, "ends in the middle of a hunk", id="cut-new-file"),
         pytest.param(PLAIN.replace("+line three", "+line\nthree"), 7, "`three` is not a line of a hunk of a/Makefile", id="wrapped"),
         pytest.param(PLAIN.replace(" line 2", "line 2"), 4, "`line 2` is not a line of a hunk", id="stripped"),
-        pytest.param(PLAIN + "+line 4 and a half\n", 8, "has more lines than its head in line 3 counts", id="longer-than-counted"),
-        pytest.param(PLAIN.replace("+2,3", "+2,1"), 6, "has other lines than its head", id="counts-differ"),
-        pytest.param(HUNK, 1, "a hunk without the names of its file", id="no-names"),
-        pytest.param(PLAIN.replace("a/Makefile", "a/../../etc/passwd").replace("b/Makefile", "b/../../etc/passwd"), 1, "leads outside of the tree", id="outside"),
+        pytest.param(PLAIN + "+line 4 and a half\n", 8, "has more lines than its header in line 3 states", id="longer-than-counted"),
+        pytest.param(PLAIN.replace("+2,3", "+2,1"), 6, "does not have the lines that its header in line 3 states", id="counts-differ"),
+        pytest.param(HUNK, 1, "a hunk without a file name", id="no-names"),
+        pytest.param(PLAIN.replace("a/Makefile", "a/../../etc/passwd").replace("b/Makefile", "b/../../etc/passwd"), 1, "leads outside the tree", id="outside"),
         pytest.param(NEW.replace("b/drivers/new/x.c", "/etc/passwd"), 1, "is absolute", id="absolute"),
         pytest.param(NEW.replace("b/drivers/new/x.c", "x.c"), 1, "fewer than 1 directories", id="nothing-to-strip"),
         pytest.param("diff --git a/x b/y\nindex 1111111..2222222\n--- a/x\n+++ b/y\n" + HUNK, 1, "two files, x and y", id="two-names"),
@@ -443,7 +446,7 @@ def test_lines_count_from_the_beginning_of_the_file() -> None:
 def test_files_that_a_diff_does_not_have_are_reported() -> None:
     """`diff -r` without `-N` says which files it leaves out; so is it said here."""
     _, remarks = patched(TREE, f"Only in b/drivers: new.c\n{PLAIN}")
-    assert remarks == ["patch 'fix': line 1: `Only in b/drivers: new.c`: the patch does not have that file"]
+    assert remarks == ["patch 'fix': line 1: `Only in b/drivers: new.c`: the patch lacks that file"]
 
 
 # Any edit

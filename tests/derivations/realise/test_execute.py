@@ -197,9 +197,9 @@ def test_no_cutoff(workplace: Workplace) -> None:
     ("script", "reason"),
     [
         pytest.param("mkdir /out/out; mkfifo /out/out/pipe", "/out/out/pipe", id="fifo"),
-        pytest.param(":", "it left no output 'out', which is /out/out", id="missing"),
+        pytest.param(":", "it did not create the output 'out' (/out/out)", id="missing"),
         pytest.param(
-            ": > /out/out; : > /out/other", "it left /out/other, which is none of its outputs (out)", id="unknown"
+            ": > /out/out; : > /out/other", "it created /out/other, which is not one of its outputs (out)", id="unknown"
         ),
     ],
 )

@@ -139,8 +139,10 @@ def test_the_lock_of_the_directory_comes_first(kernix: CommandLine, lock: Path) 
         pytest.param(
             ["gcc"], 2, "`gcc` is given, but nothing to do with it", "`kernix lock --update gcc`", id="no-verb"
         ),
-        pytest.param(["--update", "gcc"], 1, "the lock has no set 'gcc'", "`kernix lock --add gcc`", id="not-there"),
-        pytest.param(["--add", "gccc"], 2, "there is no set 'gccc'", "did you mean `gcc`", id="unknown"),
+        pytest.param(
+            ["--update", "gcc"], 1, "the lock has no package set 'gcc'", "`kernix lock --add gcc`", id="not-there"
+        ),
+        pytest.param(["--add", "gccc"], 2, "unknown package set 'gccc'", "did you mean `gcc`", id="unknown"),
     ],
 )
 def test_sets_that_cannot_be(kernix: CommandLine, words: list[str], code: int, sentence: str, hint: str) -> None:
@@ -173,7 +175,7 @@ def test_without_apt_there_is_no_lock(kernix: CommandLine, monkeypatch: pytest.M
     """A machine without apt is told so, and nothing is left."""
     monkeypatch.setenv("PATH", str(kernix.work))
     ran = kernix("lock")
-    assert (1, True, False) == (ran.code, "only with it a lock can be made" in ran.err, kernix.config.exists())
+    assert (1, True, False) == (ran.code, "which makes locks, is not installed" in ran.err, kernix.config.exists())
 
 
 @needs_apt

@@ -106,7 +106,7 @@ def test_at_a_terminal(kernix: CommandLine, scripts: Path) -> None:
         pytest.param(("hello.py", "hello"), "hello is made by kernix itself", id="builtin"),
         pytest.param(("scripts.py", "fine", "-d", "scripts.py"), "scripts.py is not a directory", id="file"),
         pytest.param(("scripts.py", "fine", "-d", "scripts.py/below"), "scripts.py/below", id="below-a-file"),
-        pytest.param(("scripts.py", "fine", "--", "/no/such"), "/no/such cannot be run in the sandbox", id="command"),
+        pytest.param(("scripts.py", "fine", "--", "/no/such"), "cannot run /no/such in the sandbox", id="command"),
     ],
 )
 def test_refused(kernix: CommandLine, scripts: Path, hello: Path, words: tuple[str, ...], said: str) -> None:

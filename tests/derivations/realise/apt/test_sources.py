@@ -39,4 +39,4 @@ def test_a_disc_is_none(tmp_path: Path) -> None:
     options = (f"Dir::Etc::sourcelist={tmp_path}/sources.list", "Dir::Etc::sourceparts=-")
     said: list[str] = []
     assert machine_sources(Apt(work=tmp_path, native="amd64", options=options), said.append) == []
-    assert ["ignoring cdrom:[Debian 12 DVD 1] bookworm: kernix does not read packages from discs"] == said
+    assert ["ignoring cdrom:[Debian 12 DVD 1] bookworm: kernix cannot read packages from discs"] == said

@@ -110,7 +110,7 @@ def test_more_than_there_is_cannot_be_read() -> None:
     with Reader(section(b"abc"), "x") as reader:
         assert reader.read(2) == b"ab"
         for _ in range(2):
-            with pytest.raises(Corrupt, match="it ends in the middle"):
+            with pytest.raises(Corrupt, match="it is truncated"):
                 reader.read(2)
 
 

@@ -45,13 +45,13 @@ def test_links_may_leave_where_that_is_allowed(tmp_path: Path, target: str) -> N
     """In a root file system a link may lead anywhere; among sources it may not."""
     extract(tmp_path / "root", link("a/awk", target), links_may_leave=True)
     assert target == str((tmp_path / "root/out/a/awk").readlink())
-    with pytest.raises(Refused, match="was not unpacked: a/awk: it is a symbolic link"):
+    with pytest.raises(Refused, match="a/awk: it is a symbolic link"):
         extract(tmp_path / "source", link("a/awk", target), links_may_leave=False)
 
 
 def test_a_file_system_that_folds_case_is_refused(tmp_path: Path) -> None:
     """Where two names are one, sources cannot be unpacked, and the error says where to go."""
-    with pytest.raises(CaseFolding, match="does not distinguish upper and lower case") as caught:
+    with pytest.raises(CaseFolding, match="is case-insensitive") as caught:
         check_case(tmp_path, lambda path: (path.parent / path.name.lower()).exists())
     assert "KERNIX_HOME" in caught.value.hint
 

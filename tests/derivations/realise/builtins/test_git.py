@@ -221,7 +221,7 @@ def test_without_git_the_error_says_so(run: Runner, tmp_path: Path, monkeypatch:
     assert (
         str(caught.value),
         caught.value.hint,
-    ) == ("fetching x-000000000000 takes git, which is not on this machine", "apt-get install git")
+    ) == ("cannot fetch x-000000000000: git is not installed", "install it, on Debian with `apt-get install git`")
 
 
 def test_fetching_can_be_interrupted(run: Runner, repository: Repository) -> None:

@@ -117,12 +117,12 @@ def test_a_package_is_from_before_or_after_the_merge(run: Runner, asked: str, ha
         pytest.param({"x": Copy(A, "out/secret")}, "cannot make it: out/secret: is not in a", id="out"),
         pytest.param(
             {"x": File("1"), "x/y": File("2")},
-            "cannot make it: x/y: what it lies below is no directory",
+            "cannot make it: x/y: its parent is not a directory",
             id="below-a-file",
         ),
         pytest.param(
             {"x": Copy(A), "x/out/y": File("2")},
-            "cannot make it: x/out/y: what it lies below is no directory",
+            "cannot make it: x/out/y: its parent is not a directory",
             id="below-a-link",
         ),
     ],

@@ -96,8 +96,8 @@ def test_it_must_be_a_kernel(run: Runner, missing: str) -> None:
 
     with pytest.raises(NoKernelTree) as caught:
         cut(run, {**tree, "README": "x"})
-    assert str(caught.value) == f"linux is no kernel's source tree: it has no {missing}"
-    assert "directory in which Makefile and Kconfig lie" in caught.value.hint
+    assert str(caught.value) == f"linux is not a kernel source tree: it has no {missing}"
+    assert "directory that contains Makefile and Kconfig" in caught.value.hint
 
 
 def test_it_can_be_interrupted(run: Runner) -> None:

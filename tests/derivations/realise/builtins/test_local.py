@@ -43,7 +43,7 @@ def test_a_source_that_was_edited_meanwhile_is_told(run: Runner, tmp_path: Path)
     (tmp_path / "x").write_text("2")
     with pytest.raises(Changed) as caught:
         run(derivation)
-    assert f"{tmp_path / 'x'} was changed since it was read" == str(caught.value)
+    assert f"{tmp_path / 'x'} has changed since it was read" == str(caught.value)
     assert "run the same again" in caught.value.hint
 
 
@@ -52,7 +52,7 @@ def test_a_source_that_is_gone_is_told(run: Runner, tmp_path: Path) -> None:
     (tmp_path / "x").touch()
     derivation = local_file(tmp_path / "x")
     (tmp_path / "x").unlink()
-    with pytest.raises(Unreadable, match="it is not there any more"):
+    with pytest.raises(Unreadable, match="it no longer exists"):
         run(derivation)
 
 

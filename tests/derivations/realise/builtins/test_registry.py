@@ -28,7 +28,7 @@ def test_an_unknown_builder_is_named(builder: str, hint: str) -> None:
     """A builder that does not exist is named, with what may be meant."""
     with pytest.raises(UnknownBuiltin) as caught:
         find(builder)
-    assert (f"there is no builder {builder!r}", hint) == (str(caught.value), caught.value.hint)
+    assert (f"unknown builder {builder!r}", hint) == (str(caught.value), caught.value.hint)
 
 
 def test_nothing_is_loaded_before_it_is_wanted() -> None:

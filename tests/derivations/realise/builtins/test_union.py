@@ -69,7 +69,7 @@ def test_a_conflict_names_both_and_the_place(join: Callable[..., Path], one: Tre
     """Different things at one place are an error with the place and both inputs."""
     with pytest.raises(PlaceConflict) as caught:
         join(one, two)
-    assert f"one and two both have {place}, and not the same" == str(caught.value)
+    assert f"one and two both have {place}, with different contents" == str(caught.value)
 
 
 def test_the_executable_bit_is_a_difference(run: Runner) -> None:

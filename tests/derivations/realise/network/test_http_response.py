@@ -98,10 +98,10 @@ def certificate() -> requests.exceptions.SSLError:
 @pytest.mark.parametrize(
     ("error", "said", "transient"),
     [
-        pytest.param(certificate(), "its certificate is not valid (self-signed certificate)", False, id="certificate"),
-        pytest.param(requests.TooManyRedirects("/?secret"), "too many redirections", False, id="circle"),
+        pytest.param(certificate(), "its certificate is invalid (self-signed certificate)", False, id="certificate"),
+        pytest.param(requests.TooManyRedirects("/?secret"), "too many redirects", False, id="circle"),
         pytest.param(requests.ConnectTimeout("/?secret"), "no connection within 15 seconds", True, id="connect"),
-        pytest.param(requests.ReadTimeout("/?secret"), "no answer within 30 seconds", True, id="read"),
+        pytest.param(requests.ReadTimeout("/?secret"), "no response within 30 seconds", True, id="read"),
         pytest.param(requests.ConnectionError("/?secret"), "the connection was cut", True, id="cut"),
         pytest.param(
             requests.ConnectionError(

@@ -294,6 +294,6 @@ def test_lent_directory_of_others(root: Path, tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert "it is another user's" in done.stderr
+    assert "it belongs to another user" in done.stderr
     assert (tmp_path / "work" / "old").stat().st_uid == 7
     assert (tmp_path / "work").stat().st_uid == 0

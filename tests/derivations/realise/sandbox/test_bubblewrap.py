@@ -247,7 +247,7 @@ def test_mount_refused(bench: Bench, tree: Path, place: str) -> None:
 
 def test_root_is_a_directory(bench: Bench, tree: Path) -> None:
     """What is mounted as the root must be a directory."""
-    with pytest.raises(MountRefused, match="at /: marker is no directory"):
+    with pytest.raises(MountRefused, match="at /: marker is not a directory"):
         bench.run("true", mounts={"/": tree / "marker"})
 
 

@@ -55,7 +55,7 @@ def test_memory(bench: Bench, script: str) -> None:
     """A builder that takes too much memory is ended by the kernel, and is told which limit it was."""
     failed = failure(bench, ("/bin/sh", "-c", script), Bounds(memory=40 << 20, tmpfs=1 << 30))
     assert failed.reason == "its builder used more than 40M of memory"
-    assert failed.hint == "`memory` in the section [limits] of config.toml allows another amount, 0 any"
+    assert failed.hint == "`memory` under [limits] in config.toml sets this limit (0 means none)"
     assert groups() == []
 
 

@@ -119,14 +119,14 @@ def test_no_such_command(workplace: Workplace) -> None:
 
     with pytest.raises(CannotRun) as caught:
         talk()
-    assert str(caught.value) == "/bin/nothing cannot be run in the sandbox: no such file or directory"
+    assert str(caught.value) == "cannot run /bin/nothing in the sandbox: no such file or directory"
 
 
 def test_not_built(workplace: Workplace) -> None:
     """What has not been built is named, and not built."""
     text = text_file("unbuilt", "hello\n")
     with (
-        pytest.raises(NotRealised, match=r"root, unbuilt, which is not built"),
+        pytest.raises(NotRealised, match=r"root, unbuilt: not built"),
         session(workplace.store, {"/": workplace.base.out, "/in": text.out}, ["/bin/sh"]),
     ):
         pass

@@ -69,7 +69,7 @@ def test_refused_by_a_real_kernel() -> None:
         ],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    told = "root's builders run as other users" if is_root() else "this machine refuses user namespaces ("
+    told = "root's builders run as separate users" if is_root() else "this machine refuses user namespaces ("
     assert f"no sandbox: {told}" in done.stdout
     assert " | " in done.stdout
 
@@ -89,7 +89,9 @@ def test_advice(tmp_path: Path, settings: dict[str, int], advice: str) -> None:
     """What to change follows from the machine's settings."""
     error = explain(UID_MAP, machine(tmp_path, **settings))
     assert isinstance(error, NoUserNamespaces)
-    assert str(error) == ("no sandbox: this machine refuses user namespaces (setting up uid map: Permission denied)")
+    assert str(error) == (
+        "cannot sandbox builds: this machine refuses user namespaces (setting up uid map: Permission denied)"
+    )
     assert advice in error.advice
 
 

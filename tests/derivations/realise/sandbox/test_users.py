@@ -60,11 +60,11 @@ def test_place_of_others(tmp_path: Path) -> None:
     """Where others can change the locks there is no user."""
     (tmp_path / "users").mkdir()
     (tmp_path / "users").chmod(0o777)
-    with pytest.raises(NoBuildUser, match="can be changed by others"), build_user(tmp_path / "users"):
+    with pytest.raises(NoBuildUser, match="is writable by others"), build_user(tmp_path / "users"):
         pass
     (tmp_path / "users").chmod(0o755)
     os.chown(tmp_path / "users", 7, 7)
-    with pytest.raises(NoBuildUser, match="can be changed by others"), build_user(tmp_path / "users"):
+    with pytest.raises(NoBuildUser, match="is writable by others"), build_user(tmp_path / "users"):
         pass
 
 
@@ -81,7 +81,9 @@ def test_root_without_other_users(user: str) -> None:
         [bubblewrap(), "--unshare-user", "--uid", user, "--dev-bind", "/", "/", "--", sys.executable, "-c", code],
         capture_output=True, text=True, check=True, cwd=ROOT,
     )  # fmt: skip
-    assert done.stdout.startswith("no sandbox: root's builders run as other users, and this user namespace has none (")
+    assert done.stdout.startswith(
+        "cannot sandbox builds: root's builders run as separate users, and this user namespace has none ("
+    )
     assert done.stdout.endswith("| run kernix as an ordinary user\n")
 
 
