@@ -90,7 +90,7 @@ def locks(draw: st.DrawFn) -> Lock:
 
 
 def changed(*path: str, to: object = None) -> str:
-    """Return the text with the value at *path* replaced, or without it."""
+    """Return the text with the value at *path* replaced or removed."""
     document = json.loads(TEXT)
     place: Any = document
     for key in path[:-1]:
@@ -103,12 +103,12 @@ def changed(*path: str, to: object = None) -> str:
 
 
 def test_writes_what_it_reads() -> None:
-    """The text of a lock is the one text for it: a reader and a writer agree byte for byte."""
+    """A lock has one canonical text: reading and writing agree byte for byte."""
     assert dumps(parse(TEXT)) == TEXT
 
 
 def test_reads_package() -> None:
-    """A package's name, version and architecture are its key."""
+    """A package's key consists of its name, version and architecture."""
     assert parse(TEXT).package("shells", "bash") == BASH
 
 
@@ -119,7 +119,7 @@ def test_round_trip(lock: Lock) -> None:
 
 
 @given(locks(), st.randoms())
-def test_has_no_order_of_its_own(lock: Lock, random: Any) -> None:  # noqa: ANN401 -- hypothesis' own kind of Random
+def test_order_does_not_matter(lock: Lock, random: Any) -> None:  # noqa: ANN401 -- hypothesis' own kind of Random
     """Locks that were made in different orders are equal, and so are their texts."""
     packages = list(lock.packages)
     random.shuffle(packages)
@@ -129,13 +129,13 @@ def test_has_no_order_of_its_own(lock: Lock, random: Any) -> None:  # noqa: ANN4
 
 
 def test_set_has_architecture() -> None:
-    """A set is for the machines that its packages are for, or for any."""
+    """A set has the architecture of its packages, or `all`."""
     lock = parse(TEXT)
     assert (lock.architecture("shells"), lock.architecture("linux-source-6.1")) == ("amd64", "all")
 
 
 def test_missing_set() -> None:
-    """A set that is not pinned is an error that names the command which adds it."""
+    """A set that is not pinned is an error that names the command to add it."""
     with pytest.raises(MissingSet) as caught:
         parse(TEXT).set("gcc")
     assert ("gcc", ("linux-source-6.1", "shells")) == (caught.value.name, caught.value.known)
@@ -143,7 +143,7 @@ def test_missing_set() -> None:
 
 
 def test_missing_package() -> None:
-    """A package that the set should have is an error that names the command which resolves it anew."""
+    """A package missing from a set is an error that names the command to resolve the set again."""
     lock = parse(TEXT)
     with pytest.raises(MissingPackage) as caught:
         lock.package("shells", "zsh")
@@ -155,7 +155,7 @@ def test_missing_package() -> None:
 
 
 def test_two_versions_in_two_sets() -> None:
-    """Sets that were resolved at different times may pin a package at different versions."""
+    """Sets resolved at different times may pin different versions of a package."""
     old, new = fake_package("bash", version="1"), fake_package("bash", version="2")
     lock = parse(dumps(Lock(packages=[old, new], sets={"a": [old.identity], "b": [new.identity]})))
     assert (old, new) == (lock.package("a", "bash"), lock.package("b", "bash"))
@@ -225,14 +225,14 @@ AT = f"packages.{PACKAGE}"
     ],
 )
 def test_refuses(text: str, problems: tuple[str, ...] | None) -> None:
-    """A damaged lock is refused with every problem and its place."""
+    """A damaged lock is refused with every problem and its location."""
     with pytest.raises(InvalidLock) as caught:
         parse(text)
     assert problems is None or caught.value.problems == problems
 
 
-def test_tells_all_problems_at_once() -> None:
-    """Problems of several packages are told together, and a sentence stays one."""
+def test_reports_all_problems_at_once() -> None:
+    """Problems of several packages are reported together, in one sentence."""
     text = TEXT.replace('"size": ', '"size": -').replace('"path": "', '"path": "/')
     with pytest.raises(InvalidLock) as caught:
         parse(text)
@@ -241,7 +241,7 @@ def test_tells_all_problems_at_once() -> None:
 
 
 def test_two_architectures_in_a_set() -> None:
-    """No machine runs the packages of two architectures."""
+    """A set cannot mix packages of two architectures."""
     packages = [fake_package("bash"), fake_package("dash", "arm64")]
     with pytest.raises(InvalidLock) as caught:
         Lock(packages=packages, sets={"x": [it.identity for it in packages]})
@@ -257,14 +257,14 @@ def test_two_hashes_of_a_package() -> None:
 
 
 def test_newer_version() -> None:
-    """A lock of a newer version is refused as such, whatever else is in it."""
+    """A lock of a newer version is refused as such, whatever else it contains."""
     with pytest.raises(LockTooNew) as caught:
         parse('{"version": 3, "anything": []}')
     assert caught.value.version == 3
 
 
 def test_what_version_1_does_not_know() -> None:
-    """The release and a missing signature are written as version 2; without them it is version 1 that is written."""
+    """A lock with a release or an unsigned package is written as version 2, any other as version 1."""
     packages = (BASH, attrs.evolve(BASH, name="zsh", unsigned=True))
     lock = Lock(packages=packages, sets={"shells": [it.identity for it in packages]}, suite="trixie")
     document = json.loads(dumps(lock))
@@ -287,5 +287,5 @@ def test_what_version_1_does_not_know() -> None:
     ],
 )
 def test_archive_of(base: str, archive: str) -> None:
-    """An archive is known by the same name on every mirror, and no host is part of it."""
+    """An archive has the same name on every mirror, without the host."""
     assert archive == archive_of(base)
