@@ -93,7 +93,7 @@ class Evaluator:
                 return answer.decode(errors="surrogateescape")
         raise ResolverFailed(self._last_error())
 
-    def _said(self) -> str:
+    def _last_error(self) -> str:
         """Return the resolver's own last error message."""
         errors = self._process.stderr
         if errors is None:

@@ -253,7 +253,7 @@ def no_key(it: KernelOrg) -> None:
         pytest.param(cut_list, "sha256sums.asc: the connection was cut", id="cut-list"),
         pytest.param(cut_announcement, "releases.json: the connection was cut", id="cut-announcement"),
         pytest.param(another_page, "this is not kernel.org's list of releases", id="another-page"),
-        pytest.param(no_key, "the keyring is no keyring", id="no-key"),
+        pytest.param(no_key, "the keyring is not a keyring", id="no-key"),
     ],
 )
 def test_what_goes_wrong(kernel_org: KernelOrg, break_it: Any, said: str) -> None:  # noqa: ANN401 -- a function of one

@@ -70,7 +70,7 @@ def test_refused_by_a_real_kernel() -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     told = "root's builders run as separate users" if is_root() else "this machine refuses user namespaces ("
-    assert f"no sandbox: {told}" in done.stdout
+    assert f"cannot sandbox builds: {told}" in done.stdout
     assert " | " in done.stdout
 
 
@@ -82,7 +82,7 @@ def test_refused_by_a_real_kernel() -> None:
         ),
         pytest.param({"user__max_user_namespaces": 0}, "sysctl -w user.max_user_namespaces=", id="max"),
         pytest.param({"kernel__apparmor_restrict_unprivileged_userns": 1}, "profile bwrap /usr/bin/bwrap", id="ubuntu"),
-        pytest.param({}, "inside a container", id="container"),
+        pytest.param({}, "in a container", id="container"),
     ],
 )
 def test_advice(tmp_path: Path, settings: dict[str, int], advice: str) -> None:
@@ -111,7 +111,7 @@ def test_old_bubblewrap(tmp_path: Path) -> None:
 
 def test_no_bubblewrap(tmp_path: Path) -> None:
     """A missing bubblewrap is reported by name."""
-    with pytest.raises(NoBubblewrap, match="cannot be run") as caught:
+    with pytest.raises(NoBubblewrap, match="cannot run") as caught:
         check(program=tmp_path / "bwrap")
     assert "apt-get install bubblewrap" in caught.value.hint
 

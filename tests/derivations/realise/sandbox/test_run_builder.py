@@ -125,7 +125,7 @@ def test_silence(bench: Bench, mark: Mark) -> None:
 
 def test_log_size(bench: Bench) -> None:
     """A builder that prints endlessly is killed."""
-    with pytest.raises(BuildFailed, match="wrote more than 100000 bytes of log"):
+    with pytest.raises(BuildFailed, match="printed more than 100000 bytes"):
         bench.run("yes", limits=Limits(max_log_size=100_000))
 
 

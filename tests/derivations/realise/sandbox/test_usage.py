@@ -142,7 +142,7 @@ def test_disk(bench: Bench) -> None:
     """A builder that leaves too little of the disk free is killed, and the error names the limit."""
     room = os.statvfs(bench.build)
     failed = failure(bench, "sleep 60", Bounds(free_space=2 * room.f_blocks * room.f_frsize))
-    assert failed.reason.startswith("less than ")
+    assert failed.reason.startswith("it left less than ")
     assert failed.reason.endswith(" of the disk free")
     assert "`free_space`" in str(failed.hint)
 
