@@ -309,7 +309,7 @@ def _advice(rules: Rules, exact: _Attempt, loose: _Attempt) -> str | None:
 
 
 def _half_there(commit: Commit, exact: _Attempt) -> str | None:
-    """Return advice if some hunks of *commit* do not fit because the tree already has them."""
+    """Return that some hunks of *commit* do not fit because the tree has them already, if it is so."""
     there = [(path, misfit) for path, misfit in exact.misfits if _is_there(path, misfit.hunk, exact.state)]
     if not there:
         return None

@@ -75,7 +75,7 @@ class HunkFit:
 
 
 def fit(lines: Sequence[bytes], hunks: Sequence[Hunk], fuzz: int = 0) -> HunkFit:
-    """Apply *hunks* to *lines*, ignoring at most *fuzz* lines of context at either end of a hunk."""
+    """Return what *hunks* make of *lines*, with at most *fuzz* lines of context left out at either end of one."""
     image = _Image(list(lines))
     displacement = 0
     fuzzy: list[Fuzzy] = []
@@ -148,7 +148,7 @@ class _Image:
         return None
 
     def replace(self, place: int, before: Sequence[bytes], after: Sequence[bytes]) -> None:
-        """Replace *before*, at *place*, with *after*."""
+        """Put *after* where *before* is at *place*."""
         self.lines[place : place + len(before)] = after
         self.taken[place : place + len(before)] = b"\1" * len(after)
 

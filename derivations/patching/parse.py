@@ -77,11 +77,11 @@ class Parser:
         if line.startswith(b"*** ") and self._line(1).startswith(b"--- ") and self._line(2).startswith(b"*****"):
             raise self._wrong("a context diff", "make a unified one: `diff -u`")
         if line.startswith(b"Binary files ") and line.endswith(b" differ"):
-            raise self._wrong(f"{shown(line)}, and the patch lacks their data", _BINARY_ADVICE)
+            raise self._wrong(f"{shown(line)}, and the patch does not have their data", _BINARY_ADVICE)
         if (submodule := _SUBMODULE.fullmatch(line)) is not None:
-            raise self._wrong(f"{shown(submodule[1])} is a submodule, and submodules are not supported")
+            raise self._wrong(f"{shown(submodule[1])} is a submodule, and there are none in a tree")
         if line.startswith(b"Only in ") and b": " in line:
-            self.remarks.append(f"line {self.first + self._at}: `{shown(line)}`: the patch lacks that file")
+            self.remarks.append(f"line {self.first + self._at}: `{shown(line)}`: the patch does not have that file")
 
     def _plain(self) -> FileChange:
         """Parse a change that begins with `---` and `+++`."""
@@ -159,7 +159,7 @@ class Parser:
                 raise self._wrong(f"the binary patch of {name} is neither literal nor a delta")
             return (), (forward, self._binary(name))
         if _BINARY.fullmatch(self._line()):
-            raise self._wrong(f"{name} is binary, and the patch lacks its data", _BINARY_ADVICE)
+            raise self._wrong(f"{name} is binary, and the patch does not have its data", _BINARY_ADVICE)
         hunks = self._hunks(os.fsencode(name), crlf=crlf)
         if not hunks and head.lacks_content:
             raise self._wrong(f"the patch lacks the change of {name}", "it is truncated; get all of it")

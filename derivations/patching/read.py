@@ -48,7 +48,7 @@ _NO_PATCH = [
 
 
 def commits(data: bytes, patch: str, strip: int = 1) -> list[Commit]:
-    """Return the commits in the patch file *data*, in order; messages without changes are left out.
+    """Return the commits in the patch file *data*, in their order; letters that only say something are left out.
 
     Raises:
         Malformed: it is empty, changes nothing, or one of its changes is malformed.
@@ -65,7 +65,7 @@ def commits(data: bytes, patch: str, strip: int = 1) -> list[Commit]:
     if len(text) < len(data):
         remark = "it begins with a byte order mark, which was ignored"
         found[0] = attrs.evolve(found[0], remarks=(remark, *found[0].remarks))
-    if len(found) == 1:  # its title adds nothing to the patch's name
+    if len(found) == 1:  # its title says no more than the patch's name
         found[0] = attrs.evolve(found[0], title="")
     return found
 

@@ -54,8 +54,8 @@ class TooLarge(Error):
 
     @property
     def hint(self) -> str:
-        """Return how to raise the limit."""
-        return "the archive may be hostile; if not, raise the limit with `unpack(…, max_size=BYTES)` (0 means no limit)"
+        """Tell how to allow more."""
+        return "such an archive may be hostile; `unpack(…, max_size=BYTES)` allows another size, 0 any"
 
 
 def allowed_size(archive: int, wanted: int | None) -> int | None:

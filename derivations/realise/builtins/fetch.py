@@ -125,7 +125,7 @@ def fetch_deb(job: Job) -> Content:
         PackageGone: no mirror has it any more.
         PackageUnavailable, PackageDiffers: no mirror provided it.
         Offline: see `derivations.realise.network.download`.
-        Corrupt, Refused: it cannot be unpacked.
+        Corrupt, Refused: it is not a package that can be unpacked.
     """
     name, env = job.derivation.name, job.derivation.env
     found, mirrors = sites(), job.settings.mirrors
@@ -137,7 +137,7 @@ def fetch_deb(job: Job) -> Content:
             package.open("rb", buffering=0) as file,
         ):
             source = data_of_package(file, name)
-            # In a root file system, absolute links are normal.
+            # In a root file system an absolute link is as good as any other.
             return extract(job, source, archive=name, links_may_leave=True)
     except HashMismatch as error:
         raise PackageDiffers(**attrs.asdict(error, recurse=False)) from None

@@ -147,7 +147,7 @@ def fetch_git(job: Job) -> Content:
         git.initialise()
         git.fetch()
         with git.archive() as archive:
-            # The links in a committed tree may lead anywhere.
+            # The tree is what was committed: its links may lead anywhere.
             return extract(job, archive, archive=f"{job.derivation.name} ({rev})", links_may_leave=True)
 
 

@@ -5,8 +5,8 @@ list of patches, each with `name`, `strip`, `max_fuzz`, `drop_applied` and its m
 changed and new files; `removed`, the paths of those that are gone, one a line, with a slash for a directory that has
 become a file.
 
-A series is in quilt's format: a file `series` with the name of a patch on each line, perhaps with `-p` and `-R`, and
-comments after `#`. Without that file, all files with the suffix of a patch or mail count, in the order of their names.
+A series is what quilt has: a file `series` with the name of a patch on each line, perhaps its `-p` and `-R`, and comments
+behind `#`; without it, all files that end as patches and mails do, in the order of their names.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def patch(job: Job) -> None:
 
 
 def _commits(place: Path, rules: Rules, title: str) -> Iterator[Commit]:
-    """Yield the commits of the patch or series at *place*; commits without a title get *title*."""
+    """Yield the commits of the patch, or of each patch of the series, at *place*; *title* is for those without one."""
     if not place.is_dir():
         name = f"{rules.name}/{title}" if title else rules.name
         for commit in commits(_read(place, name), name, rules.strip):
@@ -114,13 +114,13 @@ class _Listed:
 
 
 def _series(directory: Path, rules: Rules) -> list[_Listed]:
-    """Return the patches in *directory*, in order."""
+    """Return the patches in *directory*, in their order."""
     listed = directory / "series"
     if not listed.is_file():
         found = sorted(it.name for it in directory.iterdir() if it.name.endswith(_SUFFIXES))
         if not found:
             raise Malformed(
-                rules.name, 0, "the directory has no file `series`, and no file that ends in .patch, .diff or .mbox"
+                rules.name, 0, "the directory has no file `series`, and none that ends in .patch, .diff or .mbox"
             )
         return [_Listed(name, rules.strip) for name in found]
     lines = listed.read_text(encoding="utf-8", errors="surrogateescape").split("\n")

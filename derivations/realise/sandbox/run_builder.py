@@ -227,7 +227,7 @@ class _Session:
                     self._watcher.line(each)
 
     def _patience(self, started: float) -> tuple[float | None, _Stop | None]:
-        """Return how many seconds the builder has left, and why it is stopped after them."""
+        """Return how many seconds the builder has left, and what is wrong when they are over."""
         now, limits = time.monotonic(), self._limits
         left: tuple[float | None, _Stop | None] = (None, None)
         if limits.timeout is not None:
@@ -236,7 +236,7 @@ class _Session:
         if limits.max_silent_time is not None:
             silence = self._heard + limits.max_silent_time - now
             if left[0] is None or silence < left[0]:
-                reason = f"its builder printed nothing for more than {_seconds(limits.max_silent_time)}"
+                reason = f"its builder was silent for more than {_seconds(limits.max_silent_time)}"
                 left = silence, _Stop(BuildTimedOut, reason)
         return left
 

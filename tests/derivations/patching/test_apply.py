@@ -390,8 +390,8 @@ def test_hints_name_the_first_difference(patch: str, advice: str) -> None:
         pytest.param("Try:\n" + GIT.replace("diff", "\33[1mdiff").replace("---", "\33[1m---").replace("@@ -", "\33[36m@@ -"), 2, "terminal colours", id="colours"),
         pytest.param("3c3\n< line 3\n---\n> line three\n", 0, "without context and file names", id="normal-diff"),
         pytest.param(f"{PLAIN}Submodule sub 1111111..2222222:\n  > words\n", 8, "sub is a submodule", id="submodule-log"),
-        pytest.param("Binary files a/x and b/x differ\n", 1, "lacks their data", id="binary-files"),
-        pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nBinary files a/x and b/x differ\n", 3, "lacks its data", id="git-binary-files"),
+        pytest.param("Binary files a/x and b/x differ\n", 1, "does not have their data", id="binary-files"),
+        pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nBinary files a/x and b/x differ\n", 3, "does not have its data", id="git-binary-files"),
         pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nGIT binary patch\nliteral 5\nzzzz\n\n", 5, "the binary patch of x is damaged", id="binary-damaged"),
         pytest.param(PLAIN.rpartition(" line 4")[0], 6, "ends in the middle of a hunk of a/Makefile", id="cut"),
         pytest.param(GIT.partition("---")[0], 2, "lacks the change of Makefile", id="cut-after-the-head"),
@@ -443,10 +443,10 @@ def test_lines_count_from_the_beginning_of_the_file() -> None:
     assert series.splitlines()[caught.value.line - 1] == "line 2"
 
 
-def test_files_that_a_diff_lacks_are_reported() -> None:
-    """Files that `diff -r` without `-N` only lists are reported."""
+def test_files_that_a_diff_does_not_have_are_reported() -> None:
+    """`diff -r` without `-N` says which files it leaves out; so is it said here."""
     _, remarks = patched(TREE, f"Only in b/drivers: new.c\n{PLAIN}")
-    assert remarks == ["patch 'fix': line 1: `Only in b/drivers: new.c`: the patch lacks that file"]
+    assert remarks == ["patch 'fix': line 1: `Only in b/drivers: new.c`: the patch does not have that file"]
 
 
 # Any edit

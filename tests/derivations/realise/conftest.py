@@ -68,7 +68,7 @@ class Bench:
         limits: Limits | None = None,
         bounds: Bounds | None = None,
     ) -> list[str]:
-        """Run *script*, or *argv*, and return its lines of output."""
+        """Run *script*, or *argv*, and return the lines that it wrote."""
         sandbox = Sandbox(
             mounts={"/": self.root, **(mounts or {})},
             build=self.build,
