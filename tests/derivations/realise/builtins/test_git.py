@@ -100,8 +100,8 @@ def test_a_range_of_commits(run: Runner, repository: Repository) -> None:
     assert out.read_bytes() == run(fetch_git_patches(repository.url, base, rev)).read_bytes()
 
 
-def test_invalid_ranges(run: Runner, repository: Repository) -> None:
-    """Two unrelated commits, and a merge between two, are errors."""
+def test_a_range_that_is_none(run: Runner, repository: Repository) -> None:
+    """Two commits that are not one after the other, and a merge between two, are errors."""
     base = repository.commit({"a": "1"})
     rev = repository.commit({"a": "2"})
     with pytest.raises(NoSuchCommit):

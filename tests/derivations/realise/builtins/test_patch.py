@@ -155,10 +155,10 @@ def test_a_directory_of_patches(apply: Apply) -> None:
     ("series", "reason"),
     [
         pytest.param({"README": "words"}, "has no file `series`", id="no-patches"),
-        pytest.param({"series": "../x\n"}, "which is outside its directory", id="outside"),
-        pytest.param({"series": "l/x\n", "l": "-> /etc"}, "which is outside its directory", id="link"),
-        pytest.param({"series": "absent\n"}, "which does not exist", id="absent"),
-        pytest.param({"series": "# none yet\n"}, "lists no patches", id="empty"),
+        pytest.param({"series": "../x\n"}, "which leads out of its directory", id="outside"),
+        pytest.param({"series": "l/x\n", "l": "-> /etc"}, "which leads out of its directory", id="link"),
+        pytest.param({"series": "absent\n"}, "which is not there", id="absent"),
+        pytest.param({"series": "# none yet\n"}, "names no patch", id="empty"),
         pytest.param(
             {"series": "a.patch --fuzz=3\n", "a.patch": CHANGE}, "a.patch has the option --fuzz=3", id="option"
         ),
