@@ -30,7 +30,7 @@ def instantiate(store: Store, derivations: Iterable[Derivation]) -> dict[Derivat
     """Write *derivations* and everything they need to *store*, and return the path of each.
 
     Raises:
-        DiskFull: there is no room.
+        DiskFull: the disk is full.
     """
     paths: dict[Derivation, StorePath] = {}
     texts: dict[StorePath, tuple[Derivation, bytes]] = {}

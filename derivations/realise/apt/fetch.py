@@ -112,8 +112,8 @@ def fetch(url: str, place: Path, sha256: str, cancelled: Callable[[], bool]) -> 
     if finished.returncode == 0 and place.exists():
         return
     place.unlink(missing_ok=True)
-    said = next((match[1] for line in finished.stderr.splitlines() if (match := _SAID.match(line))), None)
+    reason = next((match[1] for line in finished.stderr.splitlines() if (match := _SAID.match(line))), None)
     errors = [line.removeprefix("E: ") for line in finished.stderr.splitlines() if line.startswith("E: ")]
-    words = said or "; ".join(errors) or f"apt-helper exited with {finished.returncode}"
+    words = reason or "; ".join(errors) or f"apt-helper exited with {finished.returncode}"
     status = _NOT_FOUND if words.startswith(str(_NOT_FOUND)) else None
     raise TryFailed(f"{words.strip()} (through apt)", status=status)

@@ -70,10 +70,10 @@ def _asked() -> Sites:
         answer = run(["apt-get", "update", "--print-uris"], timeout=_PATIENCE)
     except TookTooLong:
         return Sites(trouble=f"apt-get did not finish within {_PATIENCE} seconds")
-    said = [line.removeprefix("E: ") for line in answer.stderr.splitlines() if line.startswith("E: ")]
+    errors = [line.removeprefix("E: ") for line in answer.stderr.splitlines() if line.startswith("E: ")]
     # If apt cannot read a source it fails, but still lists the others.
     found = [base for line in answer.stdout.splitlines() if (match := _URI.match(line)) for base in _bases(match[1])]
-    return Sites(bases=tuple(dict.fromkeys(found)), trouble="; ".join(dict.fromkeys(said)) or None)
+    return Sites(bases=tuple(dict.fromkeys(found)), trouble="; ".join(dict.fromkeys(errors)) or None)
 
 
 def _bases(release: str) -> Iterator[str]:

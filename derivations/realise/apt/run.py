@@ -234,8 +234,8 @@ def failure(finished: subprocess.CompletedProcess[str], command: str) -> AptFail
     _, _, unmet = finished.stdout.partition("The following packages have unmet dependencies:")
     errors = [line for line in finished.stderr.splitlines() if line.startswith("E: ")]
     lines = [*unmet.splitlines(), *errors] or finished.stderr.splitlines() or finished.stdout.splitlines()[-_MAX_LINES:]
-    said = [re.sub(r"\s+", " ", line.removeprefix("E: ")).strip() for line in lines]
-    return AptFailed(command, tuple(dict.fromkeys(line for line in said if line))[:_MAX_LINES])
+    messages = [re.sub(r"\s+", " ", line.removeprefix("E: ")).strip() for line in lines]
+    return AptFailed(command, tuple(dict.fromkeys(line for line in messages if line))[:_MAX_LINES])
 
 
 def shown(program: str, arguments: Sequence[str]) -> str:

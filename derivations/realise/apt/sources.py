@@ -117,8 +117,8 @@ def machine_sources(apt: Apt, warn: Callable[[str], None] = lambda _: None) -> l
     """
     # Let apt report what is wrong with them.
     apt.machine("apt-get", "indextargets")
-    said = apt.machine("apt-config", "shell", "LIST", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d")
-    places = dict(word.split("=", 1) for word in shlex.split(said))
+    output = apt.machine("apt-config", "shell", "LIST", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d")
+    places = dict(word.split("=", 1) for word in shlex.split(output))
     main, parts = Path(places.get("LIST", "")), Path(places.get("PARTS", ""))
     # Like apt: files with other characters in their names belong to editors and package managers.
     names = sorted(it for it in parts.glob("*") if re.fullmatch(r"[A-Za-z0-9_.-]+\.(list|sources)", it.name))

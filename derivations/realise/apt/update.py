@@ -71,9 +71,9 @@ class Update:
         Raises:
             AptFailed: one did not.
         """
-        said = tuple(f"{source}: {words}" for source, words in self.unreachable.items() if source not in but)
-        if said:
-            raise AptFailed(shown("apt-get", UPDATE), said)
+        failures = tuple(f"{source}: {words}" for source, words in self.unreachable.items() if source not in but)
+        if failures:
+            raise AptFailed(shown("apt-get", UPDATE), failures)
 
 
 def fetch_lists(apt: Apt, sources: Iterable[Source], *settings: str) -> Update:

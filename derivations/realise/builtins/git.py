@@ -285,7 +285,7 @@ class Git:
         Raises:
             GitExited: it failed.
         """
-        said = bytearray()
+        output = bytearray()
         try:
             running = _started(self._command(*arguments), stdout=subprocess.DEVNULL)
             with running as process, selectors.DefaultSelector() as selector:
@@ -298,7 +298,7 @@ class Git:
                     chunk = os.read(process.stderr.fileno(), 1 << 16)
                     if not chunk:
                         break
-                    said += chunk
+                    output += chunk
                     self._report(chunk)
                 code = process.wait()
         except FileNotFoundError:
@@ -306,7 +306,7 @@ class Git:
         if code == _NOT_FOUND:
             raise NoGit(self.job.derivation.name)
         if code:
-            raise GitExited(said.decode(errors="replace"))
+            raise GitExited(output.decode(errors="replace"))
 
     def _report(self, chunk: bytes) -> None:
         if found := _RECEIVED.findall(chunk):
@@ -314,8 +314,8 @@ class Git:
             received = int(float(number) * _UNITS[unit])
             self.job.progress(received, None)
             if received > (most := self.job.settings.max_download_size):
-                said = f"it has more than {most} bytes (max_download_size)"
-                raise GitFailed(self.job.derivation.name, without_credentials(self.url), said)
+                reason = f"it has more than {most} bytes (max_download_size)"
+                raise GitFailed(self.job.derivation.name, without_credentials(self.url), reason)
 
     def _command(self, *arguments: str) -> list[str]:
         # env(1) passes the rest of the environment on, such as the user's proxies and keys.

@@ -132,7 +132,7 @@ def _series(directory: Path, rules: Rules, remark: Callable[[str], None]) -> lis
     lines = listed.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     series = [_listed(words, number, rules) for number, line in enumerate(lines, 1) if (words := _words(line))]
     if not series:
-        raise Malformed(rules.name, 0, "its file `series` lists no patches")
+        raise Malformed(rules.name, 0, "its file `series` names no patch")
     return series
 
 
@@ -166,9 +166,9 @@ def _inside(directory: Path, name: str, patch_name: str) -> Path:
     for part in name.split("/"):
         place /= part
         if part in {"", ".", ".."} or place.is_symlink():
-            raise Malformed(patch_name, 0, f"its series lists {name!r}, which is outside its directory")
+            raise Malformed(patch_name, 0, f"its series names {name!r}, which leads out of its directory")
     if not place.is_file():
-        raise Malformed(patch_name, 0, f"its series lists {name!r}, which does not exist")
+        raise Malformed(patch_name, 0, f"its series names {name!r}, which is not there")
     return place
 
 

@@ -79,8 +79,8 @@ def place_in_file(response: requests.Response, offset: int) -> tuple[int, int | 
         raise NotContinued(msg, transient=True)
     status = response.status_code
     floor = retry_after(response.headers.get("Retry-After"))
-    said = f"{status} {(response.reason or '')[:_LONGEST_REASON]}".strip()
-    raise TryFailed(said, transient=is_transient(status), status=status, floor=floor)
+    answer = f"{status} {(response.reason or '')[:_LONGEST_REASON]}".strip()
+    raise TryFailed(answer, transient=is_transient(status), status=status, floor=floor)
 
 
 def validator(response: requests.Response) -> str | None:
@@ -94,9 +94,9 @@ def validator(response: requests.Response) -> str | None:
 
 def explain(error: Exception, timeouts: tuple[float, float]) -> TryFailed:
     """Return *error* as a failed attempt, described without any part of the URL."""
-    for kinds, said, transient in _WORDS:
+    for kinds, text, transient in _WORDS:
         if isinstance(error, kinds):
-            return TryFailed(said.format(*timeouts), transient=transient)
+            return TryFailed(text.format(*timeouts), transient=transient)
     cause = _root(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return TryFailed(f"its certificate is invalid ({cause.verify_message})")
@@ -121,13 +121,13 @@ def _length(response: requests.Response) -> int | None:
     Raises:
         TryFailed: the length is invalid.
     """
-    said = response.headers.get("Content-Length")
-    if said is None or "Transfer-Encoding" in response.headers:  # which takes precedence (RFC 9112, 6.3)
+    header = response.headers.get("Content-Length")
+    if header is None or "Transfer-Encoding" in response.headers:  # which takes precedence (RFC 9112, 6.3)
         return None
-    lengths = {it.strip() for it in said.split(",")}
+    lengths = {it.strip() for it in header.split(",")}
     length = lengths.pop()
     if lengths or not _LENGTH.fullmatch(length):
-        raise TryFailed(f"its Content-Length {said[:_SHOWN]!r} is not a number")
+        raise TryFailed(f"its Content-Length {header[:_SHOWN]!r} is not a number")
     return int(length)
 
 

@@ -118,21 +118,21 @@ def signed_text(name: str, message: bytes, keyring: bytes, fingerprint: str) -> 
             check=False,
         )
         status = [line.split() for line in done.stdout.decode(errors="replace").splitlines()]
-        said = [words[1:] for words in status if words[:1] == ["[GNUPG:]"] and len(words) > 1]
-        if (reason := _objection(said, fingerprint, done.returncode)) is not None:
+        reports = [words[1:] for words in status if words[:1] == ["[GNUPG:]"] and len(words) > 1]
+        if (reason := _objection(reports, fingerprint, done.returncode)) is not None:
             raise NotSigned(name, reason, fingerprint)
         return (place / "signed").read_text(encoding="utf-8", errors="replace")
 
 
-def _objection(said: list[list[str]], fingerprint: str, code: int) -> str | None:
-    """Return why a message with gpgv's status lines *said* cannot be trusted, None if it can."""
-    kinds = [words[0] for words in said]
+def _objection(reports: list[list[str]], fingerprint: str, code: int) -> str | None:
+    """Return why a message with gpgv's status lines *reports* cannot be trusted, None if it can."""
+    kinds = [words[0] for words in reports]
     for kind, reason in _REASONS.items():
         if kind in kinds:
             return reason
-    valid = [words for words in said if words[0] == "VALIDSIG"]
+    valid = [words for words in reports if words[0] == "VALIDSIG"]
     if len(valid) != 1 or kinds.count("GOODSIG") != 1 or kinds.count("PLAINTEXT") != 1 or code != 0:
-        return "it does not have exactly one good signature" if said else "gpgv cannot read it"
+        return "it does not have exactly one good signature" if reports else "gpgv cannot read it"
     if valid[0][-1] != fingerprint:  # the last field is the primary key's, whichever subkey signed
         return f"it is signed by another key, {valid[0][-1]}"
     return None

@@ -125,7 +125,7 @@ class _Line(contextlib.AbstractContextManager["_Line"]):
     def begin(self, process: subprocess.Popen[bytes]) -> None:
         """Start work: the command runs as *process*, and has its ends of the streams."""
 
-    def said(self) -> bytes:
+    def last_output(self) -> bytes:
         """Return the command's last output, if it is known."""
         return b""
 
@@ -149,7 +149,7 @@ class _Pipes(_Line):
             self._stack.callback(_close, pipe)
         process.stderr = self._stack.enter_context(self._open())
 
-    def said(self) -> bytes:
+    def last_output(self) -> bytes:
         """Return all errors."""
         with self._open() as file:
             return file.read()
@@ -179,7 +179,7 @@ class _Screen(_Line):
         """Relay input and output from now on."""
         self._terminal.begin()
 
-    def said(self) -> bytes:
+    def last_output(self) -> bytes:
         """Return the last output."""
         return self._terminal.last()
 
@@ -216,7 +216,7 @@ def _check_begun(process: Process, line: _Line, command: str) -> None:
     process.finish()
     if process.exit_code is not None:
         return
-    complaints = [it for it in line.said().decode(errors="replace").splitlines() if it.startswith("bwrap: ")]
+    complaints = [it for it in line.last_output().decode(errors="replace").splitlines() if it.startswith("bwrap: ")]
     if complaints and (why := re.match(r"bwrap: execvp (.*): (.*)", complaints[-1])) is not None:
         raise CannotRun(why[1], why[2].strip().lower())
     if complaints:

@@ -221,13 +221,13 @@ class Lines:
         if len(self._rest) > LONGEST_LINE:
             lines.append(self._rest)
             self._rest = b""
-        return [said for line in lines if (said := self._take(line)) is not None]
+        return [message for line in lines if (message := self._take(line)) is not None]
 
     def finish(self) -> list[Said]:
         """Return the last line, if no newline ended it."""
         rest, self._rest = self._rest, b""
-        said = self._take(rest) if rest else None
-        return [] if said is None else [said]
+        message = self._take(rest) if rest else None
+        return [] if message is None else [message]
 
     def _take(self, line: bytes) -> Said | None:
         text = line.decode(errors="replace").rstrip("\r")
@@ -281,10 +281,10 @@ Said: TypeAlias = str | Mark | Caution | NoKvm
 def _parse(text: str) -> Complaint | Mark | Caution | NoKvm | None:
     """Return the message in the JSON *text*, or None if it is not one."""
     try:
-        said: Any = parse_json(text)
+        message: Any = parse_json(text)
     except ValueError:
         return None
-    match said:
+    match message:
         case {"error": str(sentence), **more}:
             advice, kind = more.get("hint"), more.get("kind")
             return Complaint(

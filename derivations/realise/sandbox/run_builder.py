@@ -199,7 +199,7 @@ class _Session:
         """Read what is left in the pipe of a builder that has ended."""
         while self._hear(output) and self.log.size <= self._limits.max_log_size:
             pass
-        self._tell(self.lines.finish())
+        self._report(self.lines.finish())
 
     def _hear(self, output: int) -> bool:
         """Read some output of the builder; return False at its end."""
@@ -211,11 +211,11 @@ class _Session:
             return False
         self._heard = time.monotonic()
         self.log.write(data)
-        self._tell(self.lines.feed(data))
+        self._report(self.lines.feed(data))
         return True
 
-    def _tell(self, said: list[Said]) -> None:
-        for each in said:
+    def _report(self, messages: list[Said]) -> None:
+        for each in messages:
             match each:
                 case Mark(done, expected):
                     self._watcher.progress(done, expected)
@@ -243,7 +243,7 @@ class _Session:
         if limits.max_silent_time is not None:
             silence = self._heard + limits.max_silent_time - now
             if left[0] is None or silence < left[0]:
-                reason = f"its builder printed nothing for more than {_seconds(limits.max_silent_time)}"
+                reason = f"its builder was silent for more than {_seconds(limits.max_silent_time)}"
                 left = silence, _Stop(BuildTimedOut, reason)
         return left
 

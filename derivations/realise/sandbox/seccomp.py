@@ -17,7 +17,7 @@ Refused, on each architecture and on the 32-bit one that the same kernel runs:
     shmget, and on 32 bit ipc                        ENOSYS  this memory outlives every process it
                                                              could be charged to
     calls newer than this list                       ENOSYS  as on a kernel of its time
-    x32's numbers                                    ENOSYS  a separate ABI that nobody needs
+    x32's numbers                                    ENOSYS  a separate ABI that no build needs
     any other architecture                           the process is killed
 
 The store keeps neither such modes nor extended attributes; a builder that needs them fails while it builds, not

@@ -90,7 +90,7 @@ def locks(draw: st.DrawFn) -> Lock:
 
 
 def changed(*path: str, to: object = None) -> str:
-    """Return the text with the value at *path* replaced, or without it."""
+    """Return the text with the value at *path* replaced or removed."""
     document = json.loads(TEXT)
     place: Any = document
     for key in path[:-1]:
@@ -103,12 +103,12 @@ def changed(*path: str, to: object = None) -> str:
 
 
 def test_writes_what_it_reads() -> None:
-    """The text of a lock is the one text for it: a reader and a writer agree byte for byte."""
+    """A lock has one canonical text: reading and writing agree byte for byte."""
     assert dumps(parse(TEXT)) == TEXT
 
 
 def test_reads_package() -> None:
-    """A package's name, version and architecture are its key."""
+    """A package's key consists of its name, version and architecture."""
     assert parse(TEXT).package("shells", "bash") == BASH
 
 
@@ -119,7 +119,7 @@ def test_round_trip(lock: Lock) -> None:
 
 
 @given(locks(), st.randoms())
-def test_has_no_order_of_its_own(lock: Lock, random: Any) -> None:  # noqa: ANN401 -- hypothesis' own kind of Random
+def test_order_does_not_matter(lock: Lock, random: Any) -> None:  # noqa: ANN401 -- hypothesis' own kind of Random
     """Locks that were made in different orders are equal, and so are their texts."""
     packages = list(lock.packages)
     random.shuffle(packages)
@@ -129,13 +129,13 @@ def test_has_no_order_of_its_own(lock: Lock, random: Any) -> None:  # noqa: ANN4
 
 
 def test_set_has_architecture() -> None:
-    """A set is for the machines that its packages are for, or for any."""
+    """A set has the architecture of its packages, or `all`."""
     lock = parse(TEXT)
     assert (lock.architecture("shells"), lock.architecture("linux-source-6.1")) == ("amd64", "all")
 
 
 def test_missing_set() -> None:
-    """A set that is not pinned is an error that names the command which adds it."""
+    """A set that is not pinned is an error that names the command to add it."""
     with pytest.raises(MissingSet) as caught:
         parse(TEXT).set("gcc")
     assert ("gcc", ("linux-source-6.1", "shells")) == (caught.value.name, caught.value.known)
@@ -143,7 +143,7 @@ def test_missing_set() -> None:
 
 
 def test_missing_package() -> None:
-    """A package that the set should have is an error that names the command which resolves it anew."""
+    """A package missing from a set is an error that names the command to resolve the set again."""
     lock = parse(TEXT)
     with pytest.raises(MissingPackage) as caught:
         lock.package("shells", "zsh")
@@ -155,7 +155,7 @@ def test_missing_package() -> None:
 
 
 def test_two_versions_in_two_sets() -> None:
-    """Sets that were resolved at different times may pin a package at different versions."""
+    """Sets resolved at different times may pin different versions of a package."""
     old, new = fake_package("bash", version="1"), fake_package("bash", version="2")
     lock = parse(dumps(Lock(packages=[old, new], sets={"a": [old.identity], "b": [new.identity]})))
     assert (old, new) == (lock.package("a", "bash"), lock.package("b", "bash"))
@@ -171,30 +171,30 @@ AT = f"packages.{PACKAGE}"
         pytest.param("", ("not JSON: expecting value: line 1 column 1 (char 0)",), id="empty"),
         pytest.param(TEXT[:-60], None, id="cut off"),
         pytest.param("[" * 100_000, None, id="too deep"),
-        pytest.param("[]", ("a lock is an object, not []",), id="no object"),
-        pytest.param("{}", ("version: null is no version",), id="nothing in it"),
-        pytest.param(changed("version", to="1"), ('version: "1" is no version',), id="version as text"),
-        pytest.param(changed("version", to=True), ("version: true is no version",), id="version as truth"),
-        pytest.param(changed("version", to=0), ("version: 0 is no version",), id="version 0"),
-        pytest.param(changed("packages", to=[]), ("packages: an object, not []",), id="packages as list"),
+        pytest.param("[]", ("expected an object, got []",), id="no object"),
+        pytest.param("{}", ("version: null is not a valid version",), id="nothing in it"),
+        pytest.param(changed("version", to="1"), ('version: "1" is not a valid version',), id="version as text"),
+        pytest.param(changed("version", to=True), ("version: true is not a valid version",), id="version as truth"),
+        pytest.param(changed("version", to=0), ("version: 0 is not a valid version",), id="version 0"),
+        pytest.param(changed("packages", to=[]), ("packages: expected an object, got []",), id="packages as list"),
         pytest.param(
-            '{"version": 1}', ("packages: an object, not null", "sets: an object, not null"), id="both missing"
+            '{"version": 1}',
+            ("packages: expected an object, got null", "sets: expected an object, got null"),
+            id="both missing",
         ),
-        pytest.param(changed("mirror", to="x"), ("mirror: not a part of a lock",), id="unknown part"),
+        pytest.param(changed("mirror", to="x"), ("mirror: unknown field",), id="unknown part"),
         pytest.param(
             changed("packages", "bash", to={}),
             ("packages.bash: not of the form name_version_architecture",),
             id="no identity",
         ),
-        pytest.param(changed("packages", PACKAGE, to=7), (f"{AT}: an object, not 7",), id="package as number"),
+        pytest.param(changed("packages", PACKAGE, to=7), (f"{AT}: expected an object, got 7",), id="package as number"),
         pytest.param(changed("packages", PACKAGE, "size"), (f"{AT}.size: missing",), id="field missing"),
-        pytest.param(
-            changed("packages", PACKAGE, "url", to="x"), (f"{AT}.url: not a part of a package",), id="field unknown"
-        ),
+        pytest.param(changed("packages", PACKAGE, "url", to="x"), (f"{AT}.url: unknown field",), id="field unknown"),
         pytest.param(changed("packages", PACKAGE, "size", to=0), (f"{AT}.size: 0",), id="no size"),
         pytest.param(changed("packages", PACKAGE, "size", to=True), (f"{AT}.size: true",), id="size as truth"),
         pytest.param(changed("packages", PACKAGE, "sha256", to="AB"), (f'{AT}.sha256: "AB"',), id="short hash"),
-        pytest.param(changed("suite", to="a b"), ('suite: "a b" is not the name of a release',), id="suite"),
+        pytest.param(changed("suite", to="a b"), ('suite: "a b" is not a valid release name',), id="suite"),
         pytest.param(changed("packages", PACKAGE, "unsigned", to="yes"), (f'{AT}.unsigned: "yes"',), id="unsigned"),
         pytest.param(
             changed("packages", PACKAGE, "path", to="/etc/x.deb"), (f'{AT}.path: "/etc/x.deb"',), id="absolute path"
@@ -205,10 +205,14 @@ AT = f"packages.{PACKAGE}"
         pytest.param(changed("packages", PACKAGE, "path", to="x.rpm"), (f'{AT}.path: "x.rpm"',), id="not a package"),
         pytest.param(changed("packages", PACKAGE, "archive", to=".."), (f'{AT}.archive: ".."',), id="archive upwards"),
         pytest.param(changed("packages", PACKAGE, "archive", to=""), (f'{AT}.archive: ""',), id="no archive"),
-        pytest.param(changed("sets", "x", to="bash"), ('sets.x: a list of packages, not "bash"',), id="set as text"),
-        pytest.param(changed("sets", "x", to=[1]), ("sets.x: a list of packages, not [1]",), id="set of numbers"),
+        pytest.param(
+            changed("sets", "x", to="bash"), ('sets.x: expected a list of packages, got "bash"',), id="set as text"
+        ),
+        pytest.param(
+            changed("sets", "x", to=[1]), ("sets.x: expected a list of packages, got [1]",), id="set of numbers"
+        ),
         pytest.param(changed("sets", "x", to=[]), ("sets.x: it is empty",), id="empty set"),
-        pytest.param(changed("sets", "../x", to=[PACKAGE]), ("sets.../x: not the name of a set",), id="name of set"),
+        pytest.param(changed("sets", "../x", to=[PACKAGE]), ("sets.../x: not a valid set name",), id="name of set"),
         pytest.param(
             changed("sets", "x", to=["zsh_1_all"]),
             ("sets.x: zsh_1_all is not among the packages",),
@@ -216,19 +220,19 @@ AT = f"packages.{PACKAGE}"
         ),
         pytest.param(changed("sets", "x", to=[PACKAGE, PACKAGE]), ("sets.x: bash is in it twice",), id="member twice"),
         pytest.param(
-            TEXT.replace('"shells"', '"linux-source-6.1"'), ("linux-source-6.1: stands twice",), id="key twice"
+            TEXT.replace('"shells"', '"linux-source-6.1"'), ("linux-source-6.1: is listed twice",), id="key twice"
         ),
     ],
 )
 def test_refuses(text: str, problems: tuple[str, ...] | None) -> None:
-    """A damaged lock is refused with every problem and its place."""
+    """A damaged lock is refused with every problem and its location."""
     with pytest.raises(InvalidLock) as caught:
         parse(text)
     assert problems is None or caught.value.problems == problems
 
 
-def test_tells_all_problems_at_once() -> None:
-    """Problems of several packages are told together, and a sentence stays one."""
+def test_reports_all_problems_at_once() -> None:
+    """Problems of several packages are reported together, in one sentence."""
     text = TEXT.replace('"size": ', '"size": -').replace('"path": "', '"path": "/')
     with pytest.raises(InvalidLock) as caught:
         parse(text)
@@ -237,7 +241,7 @@ def test_tells_all_problems_at_once() -> None:
 
 
 def test_two_architectures_in_a_set() -> None:
-    """No machine runs the packages of two architectures."""
+    """A set cannot mix packages of two architectures."""
     packages = [fake_package("bash"), fake_package("dash", "arm64")]
     with pytest.raises(InvalidLock) as caught:
         Lock(packages=packages, sets={"x": [it.identity for it in packages]})
@@ -249,18 +253,18 @@ def test_two_hashes_of_a_package() -> None:
     packages = [BASH, attrs.evolve(BASH, sha256="0" * 64)]
     with pytest.raises(InvalidLock) as caught:
         Lock(packages=packages, sets={})
-    assert caught.value.problems == ("packages: one package is pinned with two hashes",)
+    assert caught.value.problems == ("packages: a package is pinned with two hashes",)
 
 
 def test_newer_version() -> None:
-    """A lock of a newer version is refused as such, whatever else is in it."""
+    """A lock of a newer version is refused as such, whatever else it contains."""
     with pytest.raises(LockTooNew) as caught:
         parse('{"version": 3, "anything": []}')
     assert caught.value.version == 3
 
 
 def test_what_version_1_does_not_know() -> None:
-    """The release and a missing signature are written as version 2; without them it is version 1 that is written."""
+    """A lock with a release or an unsigned package is written as version 2, any other as version 1."""
     packages = (BASH, attrs.evolve(BASH, name="zsh", unsigned=True))
     lock = Lock(packages=packages, sets={"shells": [it.identity for it in packages]}, suite="trixie")
     document = json.loads(dumps(lock))
@@ -283,5 +287,5 @@ def test_what_version_1_does_not_know() -> None:
     ],
 )
 def test_archive_of(base: str, archive: str) -> None:
-    """An archive is known by the same name on every mirror, and no host is part of it."""
+    """An archive has the same name on every mirror, without the host."""
     assert archive == archive_of(base)

@@ -53,7 +53,7 @@ BOOKWORM = Source(uri="http://m.test/debian", suite="bookworm", components=("mai
     ],
 )
 def test_lines(line: str, source: Source | None) -> None:
-    """A line is a source of packages, or none."""
+    """A line contains one source, or none."""
     assert parse_lines(line) == ([source] if source is not None else [])
 
 
@@ -92,7 +92,7 @@ Components: main
 
 
 def test_stanzas() -> None:
-    """A stanza is a source for each of its places and releases; a key in it stays as it stands."""
+    """A stanza is one source per URI and suite; an embedded key is kept unchanged."""
     found = parse_stanzas(STANZAS)
     assert [str(it) for it in found] == [
         "http://m.test/debian bookworm",
@@ -120,15 +120,15 @@ def test_stanzas() -> None:
         ("arch=amd64", False),
     ],
 )
-def test_what_is_taken_without_a_signature(options: str, unchecked: bool) -> None:
-    """A source says so in several ways; it can be had with its signature to be checked, and without."""
+def test_unchecked_sources(options: str, unchecked: bool) -> None:
+    """A source can disable its signature check in several ways; it has a checked and a trusted form."""
     (source,) = parse_lines(f"deb [{options}] http://m.test/debian x main")
     assert (unchecked, False, True) == (source.unchecked, source.checked.unchecked, source.trusted.unchecked)
     assert (source.checked == source) is not unchecked
 
 
-def test_passwords_are_not_told() -> None:
-    """What a source is called leaves out who logs in, as apt does."""
+def test_passwords_are_not_shown() -> None:
+    """A source's name omits user and password, as in apt."""
     assert "http://m.test/debian sid" == str(Source(uri="http://me:secret@m.test/debian/", suite="sid"))
 
 
@@ -143,12 +143,12 @@ SOURCES = st.builds(
 
 
 @given(st.lists(SOURCES, max_size=4))
-def test_what_is_written_is_read(sources: list[Source]) -> None:
-    """Stanzas that are written come back as they were."""
+def test_round_trip(sources: list[Source]) -> None:
+    """Written stanzas are read back unchanged."""
     assert parse_stanzas(write(sources)) == sources
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_read(text: str) -> None:
-    """No text is too odd: what is not a source is none."""
+    """Any text can be read; what is not a source is ignored."""
     assert all(it.uri and it.suite for it in (*parse_lines(text), *parse_stanzas(text)))

@@ -15,7 +15,7 @@ A, B = text_file("a", "1"), text_file("b", "2")
 
 
 def test_entries_are_described() -> None:
-    """Every kind of entry says what the builder needs."""
+    """Every kind of entry is described for the builder."""
     entries: dict[str, Entry] = {
         "init": File("#!/bin/sh", 0o755),
         "bin/sh": Link("busybox"),
@@ -34,12 +34,12 @@ def test_entries_are_described() -> None:
 
 
 def test_each_input_is_mounted_once() -> None:
-    """Several things out of one derivation are one mount."""
+    """Several copies from one derivation share one mount."""
     it = make_initramfs({"x": Copy(B, "1"), "y": Copy(A), "z": Copy(B.out, "2")})
     assert {"/0000": B.out, "/0001": A.out} == dict(it.mounts)
 
 
-def test_the_order_of_entries_does_not_count() -> None:
+def test_the_order_of_entries_does_not_matter() -> None:
     """The same entries in another order are the same derivation."""
     entries: dict[str, Entry] = {"a": Copy(A), "b": Copy(B), "c": File("x")}
     assert make_initramfs(entries).key == make_initramfs(dict(reversed(entries.items()))).key
@@ -55,8 +55,8 @@ def test_the_order_of_entries_does_not_count() -> None:
         pytest.param({"a": File("x", 0o100644)}, "a: not a mode: 0o100644", id="mode"),
     ],
 )
-def test_what_cannot_be_is_refused(entries: dict[str, Entry], problem: str) -> None:
-    """Paths that are none are refused before anything is built."""
+def test_invalid_entries_are_refused(entries: dict[str, Entry], problem: str) -> None:
+    """Invalid paths and modes are refused before anything is built."""
     with pytest.raises(InvalidDerivation) as caught:
         make_initramfs(entries)
     assert (problem,) == caught.value.problems
@@ -65,7 +65,7 @@ def test_what_cannot_be_is_refused(entries: dict[str, Entry], problem: str) -> N
 @pytest.mark.parametrize(
     "given", ["x", 3, None, {"init": text_file("init", "")}, {"init": "x"}, {3: File("")}], ids=str
 )
-def test_what_is_no_entry(given: object) -> None:
-    """Entries of other types are said to be none."""
+def test_values_that_are_not_entries(given: object) -> None:
+    """Values of other types are refused."""
     with pytest.raises(InvalidDerivation):
         make_initramfs(given)  # type: ignore[arg-type]

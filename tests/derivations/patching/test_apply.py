@@ -1,4 +1,4 @@
-"""Tests for derivations.patching.apply: forms of patches, beside what git makes of them."""
+"""Tests for derivations.patching.apply: forms of patches, compared with git."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ EDITED = f"diff --git a/kernel/clone.c b/kernel/clone.c\n--- a/kernel/clone.c\n+
 
 
 def mail(body: str, *, subject: str = "[PATCH] fix it", headers: str = "") -> str:
-    """Return *body* in a mail of a mailbox."""
+    """Return *body* as a mail in a mailbox."""
     head = f"From {'1' * 40} Mon Sep 17 00:00:00 2001\nFrom: A B <a@b>\nDate: Thu, 1 Jan 2026 00:00:00 +0000\n"
     return f"{head}Subject: {subject}\n{headers}\n{body}"
 
@@ -101,8 +101,8 @@ TAKEN_BY_GIT = {
 
 
 @pytest.mark.parametrize("form", TAKEN_BY_GIT)
-def test_what_git_takes_comes_out_as_git_has_it(form: str, tmp_path: Path) -> None:
-    """A patch that `git apply` takes makes the same tree, to the byte and the mode, and nothing is remarked."""
+def test_what_git_accepts_gives_the_same_tree(form: str, tmp_path: Path) -> None:
+    """A patch that `git apply` accepts makes the same tree, including modes, without remarks."""
     tree = {**TREE, "blank": Entry(LINES.encode())}
     expected = trees.git(tree, TAKEN_BY_GIT[form].encode(), tmp_path / "git")
     assert expected is not None
@@ -111,8 +111,8 @@ def test_what_git_takes_comes_out_as_git_has_it(form: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("form", TAKEN_BY_GIT)
-def test_the_same_patch_again_is_in_the_tree(form: str) -> None:
-    """A patch is recognised in the tree that it made, and left out there if that is wanted."""
+def test_a_patch_is_recognised_in_its_own_result(form: str) -> None:
+    """A patch is recognised in the tree that it made, and dropped if the rules allow."""
     if form in {"copy", "two-files-change-names"}:  # nothing takes the one back, and the other is its own contrary
         return
     tree = {**TREE, "blank": Entry(LINES.encode())}
@@ -126,7 +126,7 @@ def test_the_same_patch_again_is_in_the_tree(form: str) -> None:
 
 
 def test_git_binary_patches(tmp_path: Path) -> None:
-    """Binary files of git's patches, whole ones and deltas, come out as git has them, and only for the right old file."""
+    """Git's binary patches, literal and delta, give the same result as git, and only for the right old file."""
     old = {"fw.bin": Entry(bytes(range(256)) * 40), "gone.bin": Entry(b"\0\1\2")}
     new = {"fw.bin": Entry(bytes(range(256)) * 20 + b"new" + bytes(range(256)) * 20), "made.bin": Entry(b"\0new")}
     patch = trees.diff(old, new, tmp_path / "diff", "--binary")
@@ -144,7 +144,7 @@ FUZZY = PLAIN.replace("@@ -2,3 +2,3 @@ line 1\n line 2\n", "@@ -1,4 +1,4 @@\n li
 
 
 def test_fuzz_is_reported(tmp_path: Path) -> None:
-    """What fits only with context left out comes out as `patch` has it, and is reported with file, line and fuzz."""
+    """What fits only with fuzz gives the same result as `patch`, and is reported with file, line and fuzz."""
     made, remarks = patched(TREE, FUZZY)
     if shutil.which("patch"):
         assert made == trees.gnu(TREE, FUZZY.encode(), tmp_path / "gnu")
@@ -153,13 +153,13 @@ def test_fuzz_is_reported(tmp_path: Path) -> None:
 
 
 def test_fuzz_can_be_refused() -> None:
-    """With `max_fuzz=0` a patch that takes fuzz does not apply."""
+    """With `max_fuzz=0`, a patch that needs fuzz does not apply."""
     with pytest.raises(DoesNotApply, match=r"Makefile hunk 1 at line 1 \(line 3 of the patch\)"):
         patched(TREE, FUZZY, max_fuzz=0)
 
 
-def test_what_is_in_a_table_already_is_not_put_in_twice() -> None:
-    """Where the context repeats, a patch that is in the tree would fit once more, and is recognised before."""
+def test_repeated_context_does_not_apply_a_patch_twice() -> None:
+    """If context repeats, an applied patch would fit once more; it is recognised first."""
     add = "--- a/table.c\n+++ b/table.c\n@@ -3,4 +3,6 @@\n \tcase 1:\n \t\treturn true;\n+\tcase 9:\n+\t\treturn true;\n \tcase 2:\n \t\treturn true;\n"
     list_of = "--- a/ids.c\n+++ b/ids.c\n@@ -2,6 +2,7 @@\n \t{ X },\n \t{ X },\n \t{ X },\n+\t{ X },\n \t{ X },\n \t{ X },\n \t{ X },\n"
     for patch in (add, list_of):
@@ -171,7 +171,7 @@ def test_what_is_in_a_table_already_is_not_put_in_twice() -> None:
 
 
 def test_a_file_becomes_a_directory() -> None:
-    """A patch may delete a file and make a directory in its place, and the other way round."""
+    """A patch may replace a file with a directory, and the other way round."""
     delete = "diff --git a/empty b/empty\ndeleted file mode 100644\nindex e69de29..0000000\n"
     inside = "diff --git a/empty/x b/empty/x\nnew file mode 100644\n--- /dev/null\n+++ b/empty/x\n@@ -0,0 +1 @@\n+x\n"
     made, _ = patched(TREE, delete + inside)
@@ -194,14 +194,14 @@ def test_quoted_printable(tmp_path: Path) -> None:
 
 
 def test_base64(tmp_path: Path) -> None:
-    """A mail in base64 is decoded before it is applied, without a line `From ` before it too."""
+    """A mail in base64 is decoded before it is applied, with or without a `From ` line before it."""
     text = mail(base64.encodebytes(GIT.encode()).decode(), headers="Content-Transfer-Encoding: base64\n")
     for it in (text, text.partition("\n")[2]):
         assert patched(TREE, it) == (trees.git(TREE, GIT.encode(), tmp_path / "git"), [])
 
 
 def test_attachments(tmp_path: Path) -> None:
-    """The parts of a mail are taken one after the other, as `git am` takes them."""
+    """The parts of a mail are applied one after the other, as in `git am`."""
     part = base64.encodebytes(GIT.encode()).decode()
     body = f"--XX\nContent-Type: text/plain\n\nWords.\n--XX\nContent-Type: text/x-patch\nContent-Transfer-Encoding: base64\n\n{part}\n--XX--\n"
     text = mail(body, headers='MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="XX"\n')
@@ -209,15 +209,15 @@ def test_attachments(tmp_path: Path) -> None:
 
 
 def test_a_series_in_one_mailbox() -> None:
-    """Each mail is a commit: a file that one renames is changed under its new name by the next; a cover letter is none."""
+    """Each mail is a commit: one may change a file that an earlier one renamed; a cover letter is not a commit."""
     series = mail("*** words ***\n", subject="[PATCH 0/2] cover") + mail(RENAME + "-- \n2.39\n\n") + mail(EDITED)
     made, remarks = patched(TREE, series)
     assert ("kernel/fork.c" in made, remarks) == (False, [])
     assert made["kernel/clone.c"].data.decode() == LINES.replace("line 3\n", "line three\n", 1)
 
 
-def test_commits_that_the_tree_has_are_named_and_left_out() -> None:
-    """Of a series, commits that the tree has are an error with their subject, or left out and reported."""
+def test_commits_already_in_the_tree_are_named_and_dropped() -> None:
+    """Commits of a series that the tree already has are an error with their subject, or dropped and reported."""
     series = mail(PLAIN, subject="[PATCH 1/2] first one") + mail(NEW, subject="=?utf-8?q?=5BPATCH_2/2=5D_z=C3=BC?=")
     half, _ = patched(TREE, PLAIN)
     with pytest.raises(AlreadyApplied) as caught:
@@ -232,7 +232,7 @@ def test_commits_that_the_tree_has_are_named_and_left_out() -> None:
 
 
 def test_commits_that_later_ones_have_changed_are_found() -> None:
-    """Where the tree has two commits of which the second changes the lines of the first, both are left out."""
+    """If the tree has two commits, the second of which changes lines of the first, both are dropped."""
     again = PLAIN.replace("-line 3\n+line three", "-line three\n+line 3 again")
     series = mail(PLAIN, subject="one") + mail(again, subject="two") + mail(NEW, subject="three")
     tree, _ = patched(TREE, mail(PLAIN) + mail(again))
@@ -241,18 +241,18 @@ def test_commits_that_later_ones_have_changed_are_found() -> None:
     assert made == patched(TREE, series)[0]
 
 
-# Forms that git does not take, and others do
+# Forms that git refuses and other programs accept
 
 
 def test_carriage_returns_are_reported() -> None:
-    """A patch of which every line ends in CR LF, its heads too, is applied with LF, and that is said."""
+    """A patch with CR LF on every line, including headers, is applied with LF and reported."""
     made, remarks = patched(TREE, GIT.replace("\n", "\r\n"))
     assert made == patched(TREE, GIT)[0]
     assert [it for it in remarks if "CR LF" in it] == remarks != []
 
 
 def test_carriage_returns_of_some_changes_are_reported() -> None:
-    """So are the changes of a patch that end in CR LF beside others, and new files of them have LF."""
+    """CR LF in only some changes of a patch is reported, too, and new files get LF."""
     other = PLAIN.replace("Makefile", "kernel/fork.c")
     made, remarks = patched(TREE, PLAIN + other.replace("\n", "\r\n") + NEW.replace("\n", "\r\n"))
     assert made == patched(TREE, PLAIN + other + NEW)[0]
@@ -260,7 +260,7 @@ def test_carriage_returns_of_some_changes_are_reported() -> None:
 
 
 def test_carriage_returns_of_the_file_and_the_patch(tmp_path: Path) -> None:
-    """A patch of which every line ends in CR LF keeps those of a file that has them, as git does, and that is said."""
+    """A patch with CR LF on every line keeps the CR LF of its file, as with git, and is reported."""
     tree = {"Makefile": Entry(LINES.replace("\n", "\r\n").encode())}
     patch = PLAIN.replace("\n", "\r\n")
     made, remarks = patched(tree, patch)
@@ -270,26 +270,26 @@ def test_carriage_returns_of_the_file_and_the_patch(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_reported() -> None:
-    """A byte order mark hides no first line from kernix, and that is said."""
+    """A byte order mark is ignored and reported."""
     made, remarks = patched(TREE, "\ufeff" + TAKEN_BY_GIT["mode-only"] + PLAIN.replace("Makefile", "kernel/fork.c"))
     assert made == patched(TREE, TAKEN_BY_GIT["mode-only"] + PLAIN.replace("Makefile", "kernel/fork.c"))[0]
     assert ["byte order mark" in it for it in remarks] == [True]
 
 
 def test_flowed_text_is_reported() -> None:
-    """A mail that mailers may have reflowed is applied as it is, and that is said."""
+    """A format=flowed mail is applied unchanged, and reported."""
     made, remarks = patched(TREE, mail(PLAIN, headers="Content-Type: text/plain; charset=utf-8; format=flowed\n"))
     assert (made, ["format=flowed" in it for it in remarks]) == (patched(TREE, PLAIN)[0], [True])
 
 
 def test_an_indented_diff_in_one_of_several_mails_is_text() -> None:
-    """What a cover letter shows indented is not applied where another mail has a patch."""
+    """An indented diff in a cover letter is not applied if another mail has a patch."""
     cover = mail("".join(f"    {line}" for line in DELETE.splitlines(keepends=True)), subject="[PATCH 0/1] cover")
     assert patched(TREE, cover + mail(PLAIN)) == patched(TREE, PLAIN)
 
 
 def test_carriage_returns_of_the_file_stay() -> None:
-    """A patch of a file with CR LF has LF at the ends of its heads, and is applied as it is."""
+    """A patch for a file with CR LF, whose own headers have LF, is applied unchanged."""
     tree = {"dos.txt": Entry(b"a\r\nb\r\nc\r\n")}
     made, remarks = patched(tree, "--- a/dos.txt\n+++ b/dos.txt\n@@ -1,3 +1,3 @@\n a\r\n-b\r\n+B\r\n c\r\n")
     assert (made["dos.txt"].data, remarks) == (b"a\r\nB\r\nc\r\n", [])
@@ -297,7 +297,7 @@ def test_carriage_returns_of_the_file_stay() -> None:
 
 @pytest.mark.parametrize("indent", ["    ", "\t", "  "])
 def test_an_indented_patch_is_reported(indent: str) -> None:
-    """A diff that is indented as a whole is applied without its indentation, and that is said."""
+    """A diff that is indented as a whole is applied without the indentation, and reported."""
     text = "Words.\n\n" + "".join(f"{indent}{line}" for line in GIT.splitlines(keepends=True))
     made, remarks = patched(TREE, text)
     assert (made, len(remarks)) == (patched(TREE, GIT)[0], 1)
@@ -305,13 +305,16 @@ def test_an_indented_patch_is_reported(indent: str) -> None:
 
 
 def test_a_missing_last_line_feed_is_reported() -> None:
-    """A patch that ends without a line feed, as one in a text may, is applied as if it had one, and that is said."""
+    """A patch without a final line feed is applied as if it had one, and reported."""
     made, remarks = patched(TREE, PLAIN.removesuffix("\n"))
-    assert (made, remarks) == (patched(TREE, PLAIN)[0], ["patch 'fix': its last line has no line feed, which is added"])
+    assert (made, remarks) == (
+        patched(TREE, PLAIN)[0],
+        ["patch 'fix': its last line has no line feed, which was added"],
+    )
 
 
-def test_a_directory_that_is_called_as_a_prefix(tmp_path: Path) -> None:
-    """A tree may have directories `a` and `b`: names that begin differently have prefixes before them."""
+def test_directories_named_like_prefixes(tmp_path: Path) -> None:
+    """In a tree with directories `a` and `b`, names that begin differently still have prefixes."""
     tree = {**TREE, "a/x": Entry(b""), "b/x": Entry(b"")}
     patch = "diff --git a/new.c b/new.c\nnew file mode 100644\n--- /dev/null\n+++ b/new.c\n@@ -0,0 +1 @@\n+x\n" + RENAME
     patch += (
@@ -321,7 +324,7 @@ def test_a_directory_that_is_called_as_a_prefix(tmp_path: Path) -> None:
 
 
 def test_without_prefixes() -> None:
-    """With `strip=0` names are taken as they are."""
+    """With `strip=0`, names are used unchanged."""
     made, _ = patched(TREE, PLAIN.replace("a/", "").replace("b/", ""), strip=0)
     assert made == patched(TREE, PLAIN)[0]
 
@@ -348,7 +351,7 @@ def test_without_prefixes() -> None:
     ],
 )  # fmt: skip
 def test_what_does_not_apply(patch: str, problem: str, tmp_path: Path) -> None:
-    """A patch for another tree is refused with file and line, as git refuses it, and the tree is left as it was."""
+    """A patch for another tree is refused with file and line, as by git, and the tree stays unchanged."""
     assert trees.git(TREE, patch.encode(), tmp_path / "git") is None
     with pytest.raises(DoesNotApply) as caught:
         patched(TREE, patch, max_fuzz=0)
@@ -368,8 +371,8 @@ def test_what_does_not_apply(patch: str, problem: str, tmp_path: Path) -> None:
         pytest.param(PLAIN.replace("a/", "old/linux/").replace("b/", "new/linux/"), "with `Patch(…, strip=2)` it would be for Makefile", id="strip"),
     ],
 )  # fmt: skip
-def test_what_may_be_the_matter(patch: str, advice: str) -> None:
-    """The hint names the first line that differs, and whether it does only in blanks or line endings."""
+def test_hints_name_the_first_difference(patch: str, advice: str) -> None:
+    """The hint names the first line that differs, and whether the difference is only whitespace or line endings."""
     with pytest.raises(DoesNotApply) as caught:
         patched(TREE, patch)
     assert advice in str(caught.value.hint)
@@ -381,11 +384,11 @@ def test_what_may_be_the_matter(patch: str, advice: str) -> None:
         pytest.param("", 0, "it is empty", id="empty"),
         pytest.param(" \n\n", 0, "it is empty", id="blank"),
         pytest.param("Hello\n", 0, "it changes nothing", id="prose"),
-        pytest.param('{"message": "Not Found"}\n', 0, 'its first one is `{"message": "Not Found"}`', id="answer-of-a-server"),
+        pytest.param('{"message": "Not Found"}\n', 0, 'the first line is `{"message": "Not Found"}`', id="answer-of-a-server"),
         pytest.param("\n<!DOCTYPE html>\n<html>\n", 0, "it is a web page", id="html"),
         pytest.param("".join(f"> {line}" for line in PLAIN.splitlines(keepends=True)), 0, "it is quoted", id="quoted"),
-        pytest.param("Try:\n" + GIT.replace("diff", "\33[1mdiff").replace("---", "\33[1m---").replace("@@ -", "\33[36m@@ -"), 2, "a terminal's colours", id="colours"),
-        pytest.param("3c3\n< line 3\n---\n> line three\n", 0, "without context and names", id="normal-diff"),
+        pytest.param("Try:\n" + GIT.replace("diff", "\33[1mdiff").replace("---", "\33[1m---").replace("@@ -", "\33[36m@@ -"), 2, "terminal colours", id="colours"),
+        pytest.param("3c3\n< line 3\n---\n> line three\n", 0, "without context and file names", id="normal-diff"),
         pytest.param(f"{PLAIN}Submodule sub 1111111..2222222:\n  > words\n", 8, "sub is a submodule", id="submodule-log"),
         pytest.param("Binary files a/x and b/x differ\n", 1, "does not have their data", id="binary-files"),
         pytest.param(f"{PLAIN}Binärdateien a/x.png und b/x.png sind verschieden.\n", 8, "does not have their data", id="binary-files-in-german"),
@@ -395,14 +398,14 @@ def test_what_may_be_the_matter(patch: str, advice: str) -> None:
         pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nBinary files a/x and b/x differ\n", 3, "does not have its data", id="git-binary-files"),
         pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nGIT binary patch\nliteral 5\nzzzz\n\n", 5, "the binary patch of x is damaged", id="binary-damaged"),
         pytest.param(PLAIN.rpartition(" line 4")[0], 6, "ends in the middle of a hunk of a/Makefile", id="cut"),
-        pytest.param(GIT.partition("---")[0], 2, "does not have the change of Makefile", id="cut-after-the-head"),
+        pytest.param(GIT.partition("---")[0], 2, "lacks the change of Makefile", id="cut-after-the-head"),
         pytest.param(NEW.replace("+two\n", ""), 4, "ends in the middle of a hunk", id="cut-new-file"),
         pytest.param(PLAIN.replace("+line three", "+line\nthree"), 7, "`three` is not a line of a hunk of a/Makefile", id="wrapped"),
         pytest.param(PLAIN.replace(" line 2", "line 2"), 4, "`line 2` is not a line of a hunk", id="stripped"),
-        pytest.param(PLAIN + "+line 4 and a half\n", 8, "has more lines than its head in line 3 counts", id="longer-than-counted"),
-        pytest.param(PLAIN.replace("+2,3", "+2,1"), 6, "has other lines than its head", id="counts-differ"),
-        pytest.param(HUNK, 1, "a hunk without the names of its file", id="no-names"),
-        pytest.param(PLAIN.replace("a/Makefile", "a/../../etc/passwd").replace("b/Makefile", "b/../../etc/passwd"), 1, "leads outside of the tree", id="outside"),
+        pytest.param(PLAIN + "+line 4 and a half\n", 8, "has more lines than its header in line 3 states", id="longer-than-counted"),
+        pytest.param(PLAIN.replace("+2,3", "+2,1"), 6, "does not have the lines that its header in line 3 states", id="counts-differ"),
+        pytest.param(HUNK, 1, "a hunk without a file name", id="no-names"),
+        pytest.param(PLAIN.replace("a/Makefile", "a/../../etc/passwd").replace("b/Makefile", "b/../../etc/passwd"), 1, "leads outside the tree", id="outside"),
         pytest.param(NEW.replace("b/drivers/new/x.c", "/etc/passwd"), 1, "is absolute", id="absolute"),
         pytest.param(NEW.replace("b/drivers/new/x.c", "x.c"), 1, "fewer than 1 directories", id="nothing-to-strip"),
         pytest.param("diff --git a/x b/y\nindex 1111111..2222222\n--- a/x\n+++ b/y\n" + HUNK, 1, "two files, x and y", id="two-names"),
@@ -414,21 +417,21 @@ def test_what_may_be_the_matter(patch: str, advice: str) -> None:
         pytest.param("diff --git drivers/new.c drivers/new.c\nnew file mode 100644\nindex 0000000..e69de29\n", 1, "made with `-p0`", id="git-no-prefix"),
     ],
 )  # fmt: skip
-def test_what_is_not_a_whole_patch(patch: str, line: int, reason: str) -> None:
-    """A patch that is damaged, or of a form that cannot be taken, is refused with the line and what is wrong there."""
+def test_malformed_patches(patch: str, line: int, reason: str) -> None:
+    """A damaged patch, or one in an unsupported format, is refused with the line and the reason."""
     with pytest.raises(Malformed) as caught:
         patched(TREE, patch)
     assert (caught.value.line, True) == (line, reason in f"{caught.value.reason} {caught.value.hint}")
 
 
 def test_text_in_utf16() -> None:
-    """What PowerShell writes is named."""
+    """UTF-16 text from PowerShell is recognised."""
     with pytest.raises(Malformed, match="UTF-16"):
         patched(TREE, PLAIN.encode("utf-16"))
 
 
-def test_a_patch_of_which_the_tree_has_a_part() -> None:
-    """Where some hunks are in the tree and others not, that is said with the first."""
+def test_a_partly_applied_patch() -> None:
+    """If the tree has only some hunks, the error says so and names the first."""
     other = PLAIN.replace("Makefile", "kernel/fork.c")
     half, _ = patched(TREE, other)
     with pytest.raises(DoesNotApply) as caught:
@@ -437,7 +440,7 @@ def test_a_patch_of_which_the_tree_has_a_part() -> None:
 
 
 def test_lines_count_from_the_beginning_of_the_file() -> None:
-    """The line in an error is that of the file, whatever mails are before it."""
+    """Line numbers in errors count from the beginning of the file, whatever mails precede."""
     series = mail(PLAIN) + mail(PLAIN.replace(" line 2", "line 2"))
     with pytest.raises(Malformed) as caught:
         patched(TREE, series)
@@ -474,7 +477,7 @@ TEXT = st.builds(lambda lines, end: b"".join(lines) + end, st.lists(LINE, max_si
     old=TEXT, new=TEXT, drift=st.lists(LINE, max_size=5).map(b"".join), context=st.sampled_from(["-U3", "-U1", "-U5"])
 )
 def test_any_edit(tmp_path: Path, old: bytes, new: bytes, drift: bytes, context: str) -> None:
-    """What git's diff of two files does to the first, or to one that has drifted since, is what git apply does."""
+    """Applying git's diff of two files, to the first or to a drifted one, gives the same result as `git apply`."""
     patch = trees.diff({"x.c": Entry(old)}, {"x.c": Entry(new)}, tmp_path / "diff", context)
     if not patch:
         return

@@ -1,4 +1,4 @@
-"""Trees in memory for the tests of patches, and what git and `patch` make of them."""
+"""Trees in memory for the tests of patches, and functions that apply patches with git and `patch`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Memory(dict[str, Entry]):
-    """A tree: path to entry."""
+    """A tree in memory: path to entry."""
 
     def entry(self, path: str) -> Entry | None:
         """Return the file or link at *path*."""
@@ -32,12 +32,12 @@ class Memory(dict[str, Entry]):
 
 
 def files(**texts: str) -> dict[str, Entry]:
-    """Return a tree of files, a path's slashes written as two underscores and its dot as one."""
+    """Return a tree of files; in their names, two underscores stand for a slash and one for a dot."""
     return {name.replace("__", "/").replace("_", "."): Entry(text.encode()) for name, text in texts.items()}
 
 
 def patched(tree: Mapping[str, Entry], patch: bytes | str, **rules: Any) -> tuple[dict[str, Entry], list[str]]:  # noqa: ANN401 -- fields of Rules
-    """Return what *patch* makes of *tree*, and the remarks."""
+    """Apply *patch* to *tree*, and return the result and the remarks."""
     remarks: list[str] = []
     data = patch.encode() if isinstance(patch, str) else patch
     options = Rules(name="fix", **rules)
@@ -71,12 +71,12 @@ def read(root: Path) -> dict[str, Entry]:
 
 
 def git(tree: Mapping[str, Entry], patch: bytes, root: Path, *options: str) -> dict[str, Entry] | None:
-    """Return what `git apply` makes of *tree*, None if it refuses *patch*."""
+    """Apply *patch* to *tree* with `git apply`; return None if it refuses."""
     return _other(["git", "apply", "--whitespace=nowarn", *options, "-"], tree, patch, root)
 
 
 def gnu(tree: Mapping[str, Entry], patch: bytes, root: Path) -> dict[str, Entry] | None:
-    """Return what GNU patch makes of *tree*, None if it refuses *patch*."""
+    """Apply *patch* to *tree* with GNU patch; return None if it refuses."""
     return _other(["patch", "-p1", "-f", "-s", "--no-backup-if-mismatch", "-r", "-"], tree, patch, root)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the realiser share: a root file system to run in, and a way to run in it."""
+"""Fixtures for the tests of the realiser: a root file system, and ways to run builders in it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TOOLS = (
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a tree with this machine's shell, some tools, and the libraries that they need."""
+    """Return a tree with this machine's shell, some tools, and their libraries."""
     root = tmp_path_factory.mktemp("root") / "root"
     (root / "etc").mkdir(parents=True)
     add_tools(root, TOOLS)
@@ -95,7 +95,7 @@ class Bench:
 
 @pytest.fixture
 def bench(root: Path, tmp_path: Path) -> Iterator[Bench]:
-    """Return a bench with directories of its own."""
+    """Return a bench with its own directories."""
     for name in ("build", "out", "logs"):
         (tmp_path / name).mkdir()
     cancel = os.eventfd(0)
@@ -111,7 +111,7 @@ def bench(root: Path, tmp_path: Path) -> Iterator[Bench]:
 
 @attrs.frozen
 class Mark:
-    """An argument that processes of one test have and no others: a number of seconds, for `sleep`."""
+    """An argument that identifies the processes of one test: a number of seconds, for `sleep`."""
 
     text: str = attrs.field(factory=lambda: f"1.2{secrets.randbelow(10**12):012d}")
 
@@ -121,7 +121,7 @@ class Mark:
         return [pid for pid, line in _command_lines() if not wanted.isdisjoint(line.split(b"\0"))]
 
     def stopped(self) -> list[int]:
-        """Return those of them that a signal has stopped."""
+        """Return those of them that are stopped by a signal."""
         return [pid for pid in self.running() if _state(pid) == "T"]
 
 
@@ -133,7 +133,7 @@ def _command_lines() -> Iterator[tuple[int, bytes]]:
 
 
 def _state(pid: int) -> str:
-    """Return the letter for what the process *pid* does (`proc_pid_stat(5)`), "" if it is gone."""
+    """Return the state letter of the process *pid* (`proc_pid_stat(5)`), "" if it is gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -142,18 +142,18 @@ def _state(pid: int) -> str:
 
 @pytest.fixture
 def mark() -> Mark:
-    """Return a mark for this test's processes; with 100 before it, it is a long time."""
+    """Return a mark for this test's processes; prefixed with 100 it is a long time."""
     return Mark()
 
 
 @attrs.define
 class Recorder:
-    """A listener that keeps what it hears."""
+    """A listener that records events."""
 
     events: list[Event] = attrs.field(factory=list)
 
     def __call__(self, event: Event) -> None:
-        """Keep *event*."""
+        """Record *event*."""
         self.events.append(event)
 
     def names(self, kind: type[Started | Finished | Reused | Waiting | Failed | Skipped]) -> list[str]:
@@ -195,7 +195,7 @@ class Workplace:
         )
 
     def realise(self, target: Derivation | Output, **settings: Any) -> dict[str, Path]:  # noqa: ANN401 -- settings
-        """Realise *target* and return where its outputs lie."""
+        """Realise *target* and return the paths of its outputs."""
         paths = realise(self.store, target, Settings(**settings), self.listener)
         return {name: self.store.path(path) for name, path in paths.items()}
 
@@ -205,7 +205,7 @@ class Workplace:
         return path.read_text()
 
     def leftovers(self) -> list[str]:
-        """Return what unfinished business there is in the store's home."""
+        """Return what unfinished work is left in the store's home."""
         home = self.store.layout
         return [str(it) for place in (home.builds, home.trash) for it in place.iterdir()] + [
             str(it) for it in home.locks.iterdir() if it.name.endswith(".lock")

@@ -1,4 +1,4 @@
-"""An HTTP server on the loopback interface that fails as it is told to."""
+"""An HTTP server on the loopback interface that fails on demand."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Answer:
 
 @attrs.frozen
 class Request:
-    """What a client asked for."""
+    """A client's request."""
 
     path: str
     headers: Mapping[str, str]
 
     @property
     def range(self) -> str | None:
-        """Return the range that was asked for."""
+        """Return the requested range."""
         return self.headers.get("range")
 
 
@@ -74,7 +74,7 @@ class ScriptedServer:
             daemon_threads = True
 
             def handle_error(self, *_: object) -> None:
-                """Say nothing: clients that go away are what the tests are about."""
+                """Print nothing: the tests are about clients that disconnect."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -22,8 +22,8 @@ def cancellation() -> Iterator[Cancellation]:
         yield it
 
 
-def test_turns_are_had_in_the_order_in_which_they_were_asked_for(cancellation: Cancellation) -> None:
-    """Whoever asked first has the first turn, even if another one waits for his already."""
+def test_slots_are_granted_in_the_order_of_the_requests(cancellation: Cancellation) -> None:
+    """The first request gets the first slot, even if another thread is already waiting."""
     slots = Slots(1, cancellation)
     first, second = slots.ask(), slots.ask()
     order = []
@@ -41,8 +41,8 @@ def test_turns_are_had_in_the_order_in_which_they_were_asked_for(cancellation: C
     assert ["first", "second"] == order
 
 
-def test_who_asked_and_does_not_come_keeps_nobody_waiting(cancellation: Cancellation) -> None:
-    """A turn that is given up before it is had passes to the next."""
+def test_a_dropped_request_blocks_nobody(cancellation: Cancellation) -> None:
+    """A request given up before it is granted passes its turn on."""
     slots = Slots(1, cancellation)
     gone, next_ = slots.ask(), slots.ask()
     gone.release()
@@ -52,8 +52,8 @@ def test_who_asked_and_does_not_come_keeps_nobody_waiting(cancellation: Cancella
         slot.acquire()
 
 
-def test_nobody_waits_once_nothing_is_to_begin(cancellation: Cancellation) -> None:
-    """After a halt to wait for a turn is an error, and the turns of others are not lost."""
+def test_nobody_waits_after_a_halt(cancellation: Cancellation) -> None:
+    """After a halt, waiting for a slot is an error, and other slots are not lost."""
     slots = Slots(1, cancellation)
     slot = slots.ask()
     cancellation.halt()

@@ -1,4 +1,4 @@
-"""Tests of many processes that build in one store, and of what happens when they are killed."""
+"""Tests of several processes that build in one store, and of killing them."""
 
 from __future__ import annotations
 
@@ -85,17 +85,17 @@ class Builder:
         assert [self.line() for _ in range(count)] == ["ready"] * count
 
     def go(self) -> None:
-        """Let it begin."""
+        """Let it start."""
         assert self.process.stdin is not None
         self.process.stdin.close()
 
     def line(self) -> str:
-        """Return the next line that it writes."""
+        """Return the next line of its output."""
         assert self.process.stdout is not None
         return self.process.stdout.readline().rstrip("\n")
 
     def until(self, wanted: str) -> list[str]:
-        """Return its lines until *wanted*, which it must write."""
+        """Return its lines up to *wanted*, which it must print."""
         lines: list[str] = []
         while (line := self.line()) != wanted:
             assert line, f"it ended after {lines}"
@@ -103,14 +103,14 @@ class Builder:
         return lines
 
     def rest(self) -> list[str]:
-        """Return what else it writes until it ends."""
+        """Return the rest of its output."""
         assert self.process.stdout is not None
         lines = self.process.stdout.read().splitlines()
         self.process.wait()
         return lines
 
     def end(self) -> None:
-        """Kill it if it still runs, and close what is open to it."""
+        """Kill it if it still runs, and close its pipes."""
         self.process.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
@@ -134,7 +134,7 @@ def start(workplace: Workplace) -> Iterator[Callable[..., Builder]]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for *condition*, but not for ever."""
+    """Wait for *condition*, up to a limit."""
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
@@ -142,7 +142,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_one_builds(workplace: Workplace, start: Callable[..., Builder]) -> None:
-    """Of twenty processes that want one derivation one builds it, and all get it."""
+    """Of twenty processes that want one derivation, one builds it, and all get the result."""
     it = workplace.shell("it", "sleep 0.5; read u < /proc/sys/kernel/random/uuid; echo $u > /out/out")
     twenty = start(it, 20)
     twenty.go()
@@ -154,7 +154,7 @@ def test_one_builds(workplace: Workplace, start: Callable[..., Builder]) -> None
 
 
 def test_equal_actions(workplace: Workplace, start: Callable[..., Builder]) -> None:
-    """Different derivations that come to the same work are built once, too."""
+    """Different derivations with the same work are built once, too."""
     inputs = [workplace.shell("in", f"echo same > /out/out # {i}") for i in range(4)]
     wanted = [workplace.shell("it", "sleep 0.5; cat /in > /out/out", mounts={"/in": it.out}) for it in inputs]
     builders = [start(it) for it in wanted]
@@ -166,7 +166,7 @@ def test_equal_actions(workplace: Workplace, start: Callable[..., Builder]) -> N
 
 
 def test_killed_builder(workplace: Workplace, start: Callable[..., Builder], mark: Mark) -> None:
-    """When the process that builds is killed, one that waits for it builds at once."""
+    """When the building process is killed, a waiting one builds at once."""
     it = workplace.shell("it", f"echo on; sleep {mark.text}; : > /out/out")
     first, second = start(it), start(it)
     first.go()
@@ -183,7 +183,7 @@ def test_killed_builder(workplace: Workplace, start: Callable[..., Builder], mar
 
 
 def test_nothing_runs_on(workplace: Workplace, start: Callable[..., Builder], mark: Mark) -> None:
-    """When kernix is killed nothing of its builders runs on, daemons included."""
+    """When kernix is killed, none of its builders' processes survives, including daemons."""
     long = f"sleep 100{mark.text}"
     script = f"trap '' HUP TERM; (setsid {long} >/dev/null 2>&1 &); {long} & echo on; {long}"
     first = start(workplace.shell("it", script))
@@ -195,7 +195,7 @@ def test_nothing_runs_on(workplace: Workplace, start: Callable[..., Builder], ma
 
 
 def test_interrupt(workplace: Workplace, start: Callable[..., Builder], mark: Mark) -> None:
-    """Ctrl-C ends builders, keeps what was finished, registers nothing half, and reaches the caller."""
+    """Ctrl-C ends builders, keeps finished results, registers no partial ones, and reaches the caller."""
     done = workplace.shell("done", "echo x > /out/out")
     it = workplace.shell(
         "it", f"trap '' INT TERM; echo on; sleep 100{mark.text} & sleep 100{mark.text}", mounts={"/in": done.out}
@@ -221,7 +221,7 @@ def test_interrupt(workplace: Workplace, start: Callable[..., Builder], mark: Ma
 def test_interrupt_of_stubborn_builders(
     workplace: Workplace, start: Callable[..., Builder], mark: Mark, script: str
 ) -> None:
-    """Ctrl-C ends builders that are stopped, and those with thousands of processes."""
+    """Ctrl-C ends stopped builders, and those with thousands of processes."""
     first = start(workplace.shell("it", script.replace("MARK", mark.text)))
     first.go()
     first.until("LogLine it")
@@ -232,7 +232,7 @@ def test_interrupt_of_stubborn_builders(
 
 
 def test_interrupt_while_waiting(workplace: Workplace, start: Callable[..., Builder]) -> None:
-    """Ctrl-C ends waiting for another process, which goes on."""
+    """Ctrl-C ends the wait for another process, which continues."""
     it = workplace.shell("it", "echo on; until [ -e /build/go ]; do sleep 0.01; done; : > /out/out")
     first, second = start(it), start(it)
     first.go()
@@ -247,7 +247,7 @@ def test_interrupt_while_waiting(workplace: Workplace, start: Callable[..., Buil
 
 
 def test_collector_beside(workplace: Workplace) -> None:
-    """A collector that runs all the time takes nothing that a build uses or has just made."""
+    """A concurrent collector deletes nothing that a build uses or has just made."""
     workplace.realise(workplace.base)
     home = workplace.store.layout.home
     collector = subprocess.Popen([sys.executable, "-c", COLLECTOR, str(home)], stdout=subprocess.PIPE, cwd=HOME)
@@ -269,7 +269,7 @@ def test_collector_beside(workplace: Workplace) -> None:
 
 
 def test_lost_while_away(workplace: Workplace) -> None:
-    """What the collector took between two runs is built again."""
+    """What the collector deleted between two runs is built again."""
     it = workplace.shell("it", "echo x > /out/out")
     workplace.realise(it)
     home = workplace.store.layout.home

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 
 def test_result(workplace: Workplace) -> None:
-    """What a builder leaves in /out is an object of the store, canonical and registered."""
+    """What a builder leaves in /out becomes a store object, canonical and registered."""
     it = workplace.shell("it", "mkdir /out/out; echo hello > /out/out/file; chmod 600 /out/out/file")
     (place,) = workplace.realise(it).values()
     assert place.parent == workplace.store.layout.objects
@@ -62,7 +62,7 @@ def test_result(workplace: Workplace) -> None:
 
 
 def test_outputs(workplace: Workplace) -> None:
-    """Each output is an object of its own, named after it; one of them can be mounted."""
+    """Each output is a separate object, named after it; a single one can be mounted."""
     it = workplace.shell("it", "echo o > /out/out; echo d > /out/dev", outputs=("out", "dev"))
     places = workplace.realise(it)
     assert {name: place.read_text() for name, place in places.items()} == {"out": "o\n", "dev": "d\n"}
@@ -72,7 +72,7 @@ def test_outputs(workplace: Workplace) -> None:
 
 
 def test_known_to_the_store(workplace: Workplace) -> None:
-    """The store knows what an object was made by and how long to keep it."""
+    """The store records an object's deriver and retention."""
     it = workplace.shell("it", ": > /out/out", hints=Hints(retention=Retention.TOOLCHAIN))
     path = realise(workplace.store, it)["out"]
     info = workplace.store.info(path)
@@ -84,7 +84,7 @@ def test_known_to_the_store(workplace: Workplace) -> None:
 
 
 def test_chain(workplace: Workplace) -> None:
-    """Inputs are built first, and only what is needed."""
+    """Inputs are built first, and only those needed."""
     a = workplace.shell("a", "echo a > /out/out")
     b = workplace.shell("b", "cat /a > /out/out; echo b >> /out/out", mounts={"/a": a.out})
     c = workplace.shell("c", "cat /a /b > /out/out", mounts={"/a": a.out, "/b": b.out})
@@ -94,7 +94,7 @@ def test_chain(workplace: Workplace) -> None:
 
 
 def test_nothing_to_do(workplace: Workplace) -> None:
-    """What is there is not built again."""
+    """Existing results are not built again."""
     it = workplace.shell("it", "echo x > /out/out")
     first = workplace.realise(it)
     workplace.listener.events.clear()
@@ -103,7 +103,7 @@ def test_nothing_to_do(workplace: Workplace) -> None:
 
 
 def test_found_without_inputs(workplace: Workplace) -> None:
-    """A result is found by its derivation's key, also when its inputs have been collected."""
+    """A result is found by its derivation's key even after its inputs were collected."""
     a = workplace.shell("a", "echo a > /out/out")
     b = workplace.shell("b", "cat /a > /out/out", mounts={"/a": a.out})
     path = realise(workplace.store, b)["out"]
@@ -121,14 +121,14 @@ def test_found_without_inputs(workplace: Workplace) -> None:
 
 
 def test_build_environment(workplace: Workplace) -> None:
-    """A builder is told how many processors to use, and its own variables come first."""
+    """A builder gets the number of processors, and its own variables take precedence."""
     it = workplace.shell("it", "echo $KERNIX_CORES $X > /out/out", env={"X": "y"})
     (place,) = workplace.realise(it, cores=7).values()
     assert place.read_text() == "7 y\n"
 
 
 def test_fixed_output(workplace: Workplace) -> None:
-    """A builder in the sandbox can be held to a hash."""
+    """A sandboxed builder's output can be checked against a hash."""
     wanted = "2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806"  # sha256 of "hello\n", reversed below
     fixed = Fixed("flat", wanted)
     with pytest.raises(WrongOutput) as caught:
@@ -139,7 +139,7 @@ def test_fixed_output(workplace: Workplace) -> None:
 
 
 def test_references(workplace: Workplace) -> None:
-    """An output that names the digest of an input refers to it, and to nothing that it does not name."""
+    """An output refers to the inputs whose digests it contains, and to nothing else."""
     a = text_file("a", "a")
     b = text_file("b", "b")
     path = realise(workplace.store, a)["out"]
@@ -152,7 +152,7 @@ def test_references(workplace: Workplace) -> None:
 
 
 def test_references_through_a_builtin(workplace: Workplace) -> None:
-    """What a builtin copies keeps the references of what it copied from."""
+    """What a builtin copies keeps its references."""
     a = text_file("a", "a")
     path = realise(workplace.store, a)["out"]
     it = workplace.shell("it", "mkdir /out/out; grep=; cat /proc/self/mountinfo > /out/out/f", mounts={"/a": a.out})
@@ -165,7 +165,7 @@ def test_references_through_a_builtin(workplace: Workplace) -> None:
 
 
 def test_early_cutoff(workplace: Workplace) -> None:
-    """Two different derivations with equal results are one input: what uses them is built once."""
+    """Two derivations with equal results are the same input: what uses them is built once."""
     a = workplace.shell("a", "echo same > /out/out # one way")
     b = workplace.shell("a", "echo same > /out/out # another way")
     assert a.key != b.key
@@ -183,7 +183,7 @@ def test_early_cutoff(workplace: Workplace) -> None:
 
 
 def test_no_cutoff(workplace: Workplace) -> None:
-    """An input with another content is another input."""
+    """An input with different content is a different input."""
     for text in ("one", "two"):
         it = workplace.shell("it", "cat /in > /out/out", mounts={"/in": text_file("in", text).out})
         assert workplace.text(it) == text
@@ -197,14 +197,14 @@ def test_no_cutoff(workplace: Workplace) -> None:
     ("script", "reason"),
     [
         pytest.param("mkdir /out/out; mkfifo /out/out/pipe", "/out/out/pipe", id="fifo"),
-        pytest.param(":", "it left no output 'out', which is /out/out", id="missing"),
+        pytest.param(":", "it did not create the output 'out' (/out/out)", id="missing"),
         pytest.param(
-            ": > /out/out; : > /out/other", "it left /out/other, which is none of its outputs (out)", id="unknown"
+            ": > /out/out; : > /out/other", "it created /out/other, which is not one of its outputs (out)", id="unknown"
         ),
     ],
 )
 def test_bad_output(workplace: Workplace, script: str, reason: str) -> None:
-    """An output that no object can be is refused by its place, and nothing is registered."""
+    """An output that cannot be an object is refused with its path, and nothing is registered."""
     it = workplace.shell("it", script)
     with pytest.raises(BuildFailed) as caught:
         workplace.realise(it)
@@ -215,7 +215,7 @@ def test_bad_output(workplace: Workplace, script: str, reason: str) -> None:
 
 
 def test_unreadable_leftovers(workplace: Workplace) -> None:
-    """Whatever modes a builder leaves behind, its directories go away and its output is taken."""
+    """Whatever modes a builder leaves behind, its directories are removed and its output is kept."""
     script = "mkdir -p a/b; : > a/b/c; chmod 0 a/b a; mkdir /out/out; : > /out/out/f; chmod 0 /out/out/f /out/out"
     (place,) = workplace.realise(workplace.shell("it", script)).values()
     assert [it.name for it in place.iterdir()] == ["f"]
@@ -226,7 +226,7 @@ def test_unreadable_leftovers(workplace: Workplace) -> None:
 
 
 def test_failure(workplace: Workplace) -> None:
-    """A failure leaves nothing registered, and what depends on it is skipped."""
+    """A failure registers nothing, and what depends on it is skipped."""
     bad = workplace.shell("bad", "echo why >&2; exit 1")
     user = workplace.shell("user", ": > /out/out", mounts={"/bad": bad.out})
     with pytest.raises(BuildFailed) as caught:
@@ -239,7 +239,7 @@ def test_failure(workplace: Workplace) -> None:
 
 
 def test_log(workplace: Workplace) -> None:
-    """What a builder wrote can be read later, of failures too; the lines were told as they came."""
+    """A builder's log can be read later, also after a failure; the lines were reported as they came."""
     good = workplace.shell("good", "echo fine; : > /out/out")
     bad = workplace.shell("bad", "echo ill; exit 1")
     silent = workplace.shell("silent", ": > /out/out")
@@ -256,7 +256,7 @@ def test_log(workplace: Workplace) -> None:
 
 
 def test_first_failure_stops(workplace: Workplace) -> None:
-    """After a failure nothing new begins."""
+    """After a failure nothing new starts."""
     inputs = [workplace.shell(f"n{i}", "exit 1" if i == 2 else ": > /out/out") for i in range(30)]
     everything = workplace.shell("all", ":", mounts={f"/{i}": it.out for i, it in enumerate(inputs)})
     with pytest.raises(BuildFailed):
@@ -267,7 +267,7 @@ def test_first_failure_stops(workplace: Workplace) -> None:
 
 
 def test_keep_going(workplace: Workplace) -> None:
-    """With `keep_going` everything is built that can be, and all failures are told."""
+    """With `keep_going` everything possible is built, and all failures are reported."""
     bad = [workplace.shell(f"bad{i}", f"exit {i}") for i in (1, 2)]
     good = [workplace.shell(f"good{i}", f"echo {i} > /out/out") for i in range(5)]
     user = workplace.shell("user", ":", mounts={f"/{it.name}": it.out for it in (*bad, *good)})
@@ -279,13 +279,13 @@ def test_keep_going(workplace: Workplace) -> None:
 
 
 def test_keep_going_with_one_failure(workplace: Workplace) -> None:
-    """One failure is itself, with `keep_going` too."""
+    """A single failure is raised as itself, even with `keep_going`."""
     with pytest.raises(BuildFailed, match="exit code 5"):
         workplace.realise(workplace.shell("bad", "exit 5"), keep_going=True)
 
 
 def test_keep_failed(workplace: Workplace) -> None:
-    """With `keep_failed` the build directory of a failure stays, where the user is told and can write."""
+    """With `keep_failed` the build directory of a failure is kept, reported and writable."""
     bad = workplace.shell("bad", "echo half > made; mkdir sub; chmod 0 .; exit 1")
     places = []
     for _ in range(2):
@@ -300,14 +300,14 @@ def test_keep_failed(workplace: Workplace) -> None:
 
 
 def test_failed_is_not_kept(workplace: Workplace) -> None:
-    """Without it nothing stays."""
+    """Without it nothing is kept."""
     with pytest.raises(BuildFailed):
         workplace.realise(workplace.shell("bad", "echo half > made; exit 1"))
     assert not (workplace.store.layout.home / "failed").exists()
 
 
 def test_timeout(workplace: Workplace) -> None:
-    """The user's limits hold, and a derivation's own come first."""
+    """The user's limits apply, and a derivation's own take precedence."""
     slow = workplace.shell("slow", "sleep 1101")
     with pytest.raises(BuildTimedOut, match=r"more than 0\.2 seconds") as caught:
         workplace.realise(slow, timeout=0.2)
@@ -347,7 +347,7 @@ with Store.open(Path(sys.argv[1])) as store:
 
 
 def test_full_disk(root: Path) -> None:
-    """Whatever fails on a full disk says so and leaves nothing unfinished; after a collection the next build works."""
+    """Any failure on a full disk says so and leaves nothing unfinished; after a collection the next build works."""
     small = ("--size", str(64 << 20), "--tmpfs", "/mnt", "--dev-bind-try", "/dev/null", "/dev/null")
     done = subprocess.run(
         [bubblewrap(), "--dev-bind", "/", "/", *small, "--", sys.executable, "-c", FULL_DISK, "/mnt/home", root],
@@ -359,7 +359,7 @@ def test_full_disk(root: Path) -> None:
 
 
 def test_no_user_namespaces(root: Path, tmp_path: Path) -> None:
-    """Where there can be no sandbox nothing is built without one, and the error says why."""
+    """Without a sandbox nothing is built, and the error says why."""
     program = FULL_DISK.replace('"cat /dev/zero > f", ', "").partition("    collect(")[0]
     options = ("--unshare-user", "--uid", "1000", "--disable-userns", "--dev-bind", "/", "/")
     done = subprocess.run(
@@ -371,14 +371,14 @@ def test_no_user_namespaces(root: Path, tmp_path: Path) -> None:
 
 
 def test_unknown_builtin(workplace: Workplace) -> None:
-    """A builder that this kernix does not have is named."""
+    """An unknown builder is named."""
     it = Derivation(name="it", system="any", builder="builtin:frobnicate")
     with pytest.raises(Exception, match="builtin:frobnicate"):
         workplace.realise(it)
 
 
 def test_changed_source(workplace: Workplace) -> None:
-    """A source that was edited after it was read is refused, and nothing is registered."""
+    """A source edited after it was read is refused, and nothing is registered."""
     source = workplace.directory / "source"
     source.mkdir()
     (source / "f").write_text("old")
@@ -390,7 +390,7 @@ def test_changed_source(workplace: Workplace) -> None:
 
 
 def test_defect_is_raised(workplace: Workplace) -> None:
-    """An error that nobody foresaw reaches the caller, and the threads end."""
+    """An unforeseen error reaches the caller, and the threads end."""
 
     def listen(event: object) -> None:
         if isinstance(event, Started):
@@ -405,7 +405,7 @@ def test_defect_is_raised(workplace: Workplace) -> None:
 
 
 def test_not_deterministic(workplace: Workplace) -> None:
-    """A second, different result is told, and the first stays."""
+    """A second, different result is reported, and the first stays."""
     it = workplace.shell(
         "it", "read u < /proc/sys/kernel/random/uuid; echo $u > /out/out; : > /out/dev", outputs=("out", "dev")
     )
@@ -421,7 +421,7 @@ def test_not_deterministic(workplace: Workplace) -> None:
 
 
 def test_progress(workplace: Workplace) -> None:
-    """Compiled objects are counted from a kernel build's own lines, against what was expected."""
+    """Compiled objects are counted from the lines of a kernel build, against the expected number."""
     script = (
         "echo '  CC      a.o'; echo '  CC [M]  b.o'; echo '  GEN     c'; echo other; echo '  AS      d.o'; : > /out/out"
     )
@@ -432,7 +432,7 @@ def test_progress(workplace: Workplace) -> None:
 
 
 def test_jobs(workplace: Workplace) -> None:
-    """As many builders run at once as there are jobs, and no more."""
+    """As many builders run in parallel as there are jobs, and no more."""
     inputs = [workplace.shell(f"n{i}", "echo in; read x < /proc/uptime; echo out; : > /out/out") for i in range(6)]
     everything = workplace.shell("all", ": > /out/out", mounts={f"/{i}": it.out for i, it in enumerate(inputs)})
     together = threading.Barrier(3, timeout=60)
@@ -452,7 +452,7 @@ def test_jobs(workplace: Workplace) -> None:
 
 
 def test_imports() -> None:
-    """Finding that there is nothing to do loads nothing that builds."""
+    """Finding that there is nothing to do imports nothing that builds."""
     code = "import derivations.realise.realise, store.local, sys; print(*sys.modules)"
     home = Path(store.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=home)

@@ -25,7 +25,7 @@ def derivation(name: str, *inputs: Derivation) -> Derivation:
 
 
 def test_round_trip(workplace: Workplace) -> None:
-    """What was written can be read back, with all that it needs."""
+    """A derivation is read back with everything it needs."""
     store = workplace.store
     a = text_file("a", "text")
     b = derivation("b", a)
@@ -41,7 +41,7 @@ def test_round_trip(workplace: Workplace) -> None:
 
 
 def test_references(workplace: Workplace) -> None:
-    """A `.drv` object refers to those of its inputs and is kept as a derivation."""
+    """A `.drv` object refers to those of its inputs and is retained as a derivation."""
     a, b = derivation("a"), derivation("b")
     c = derivation("c", a, b, a)
     paths = instantiate(workplace.store, [c])
@@ -51,7 +51,7 @@ def test_references(workplace: Workplace) -> None:
 
 
 def test_again(workplace: Workplace) -> None:
-    """What is there is not written again, and another graph shares it."""
+    """Existing objects are not written again, and another graph shares them."""
     a = derivation("a")
     first = instantiate(workplace.store, [a])
     place: Path = workplace.store.path(first[a])
@@ -62,7 +62,7 @@ def test_again(workplace: Workplace) -> None:
 
 
 def test_sound(workplace: Workplace) -> None:
-    """What is written is what `verify` wants objects to be."""
+    """Written objects pass `verify`."""
     paths = instantiate(workplace.store, [derivation("a")])
     status = workplace.store.path(next(iter(paths.values()))).stat()
     assert (status.st_mode & 0o7777, status.st_mtime) == (0o444, 1)

@@ -1,4 +1,4 @@
-"""What is said to a resolver, and heard from it; `tests/test_real_conformance.py` has real ones."""
+"""The protocol with a resolver; `tests/test_real_conformance.py` has real ones."""
 
 from __future__ import annotations
 
@@ -49,28 +49,28 @@ def evaluate(tmp_path: Path) -> Iterator[Evaluator]:
 
 
 def test_questions_are_answered_in_turn(evaluate: Evaluator) -> None:
-    """One process answers many questions, each with what it is about."""
+    """One process answers many questions in order."""
     assert evaluate("A").text("ASKED") == "values A"
     assert evaluate.settled("B").text("ASKED") == "settled B"
     assert evaluate.config("C") == 'ASKED 2 1 "config C\n'
 
 
-def test_bytes_that_are_no_text_survive(evaluate: Evaluator) -> None:
-    """A configuration that is no UTF-8 is passed on, and comes back, as it is."""
+def test_invalid_utf8_survives(evaluate: Evaluator) -> None:
+    """A configuration that is not UTF-8 is passed on, and comes back, unchanged."""
     odd = b'CONFIG_X="\xff"'.decode(errors="surrogateescape")
 
     assert evaluate(odd).text("ASKED") == f"values {odd}"
 
 
 def test_a_failure_is_an_error_and_not_the_end(evaluate: Evaluator) -> None:
-    """What cannot be resolved is an error; the next question is answered."""
+    """A configuration that cannot be resolved is an error; the next question is answered."""
     with pytest.raises(ResolverFailed, match=r"does not resolve this configuration$"):
         evaluate("bad")
     assert evaluate("A").text("ASKED") == "values A"
 
 
-def test_the_last_words_are_told(evaluate: Evaluator) -> None:
-    """When the resolver dies, what it said of itself is in the error, and so is every error after it."""
+def test_the_last_message_is_reported(evaluate: Evaluator) -> None:
+    """When the resolver dies, its last message is in that error and all later ones."""
     with pytest.raises(ResolverFailed, match=r"this configuration: this is the end$"):
         evaluate("worse")
     with pytest.raises(ResolverFailed, match=r"this is the end$"):

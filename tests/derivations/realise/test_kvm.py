@@ -1,4 +1,4 @@
-"""What is remembered of KVM: by machine, and only from builders that were shown it."""
+"""The record of KVM failures: per machine, and only from builders that had /dev/kvm."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def test_a_failure_is_remembered_until_it_is_cleared(layout: Layout, tmp_path: Path) -> None:
-    """The reason is read back, and gone once KVM works."""
+    """The recorded reason can be read back, and is gone once KVM works."""
     root = machine(tmp_path)
     record = KvmRecord.of(layout, root)
     before = record.failure
@@ -59,13 +59,13 @@ def test_a_failure_is_remembered_until_it_is_cleared(layout: Layout, tmp_path: P
         pytest.param({"identity": "2"}, id="machine"),
     ],
 )
-def test_another_machine_is_another_matter(layout: Layout, tmp_path: Path, change: dict[str, str]) -> None:
-    """What one machine found out says nothing about another that has the same store."""
+def test_each_machine_has_its_own_record(layout: Layout, tmp_path: Path, change: dict[str, str]) -> None:
+    """One machine's record does not affect another that uses the same store."""
     KvmRecord.of(layout, machine(tmp_path / "one")).fail("it hangs")
     assert None is KvmRecord.of(layout, machine(tmp_path / "two", **change)).failure
 
 
-def test_nothing_is_known_of_a_machine_that_says_nothing(layout: Layout, tmp_path: Path) -> None:
+def test_a_machine_without_identification(layout: Layout, tmp_path: Path) -> None:
     """A machine without /proc/cpuinfo and /etc/machine-id has a record too."""
     record = KvmRecord.of(layout, tmp_path)
     record.fail("it hangs")
@@ -73,7 +73,7 @@ def test_nothing_is_known_of_a_machine_that_says_nothing(layout: Layout, tmp_pat
 
 
 def test_a_builder_that_was_shown_kvm_is_believed(workplace: Workplace) -> None:
-    """Its reason is written down without control characters, the user is told once, and the next one sees no KVM."""
+    """Its reason is recorded without control characters, the user is warned once, and later builders get no KVM."""
     for name in ("first", "second"):
         paths = workplace.realise(workplace.shell(name, SAYS, hints=Hints(kvm=True)))
     assert "it hangs" == KvmRecord.of(workplace.store.layout).failure
@@ -85,12 +85,12 @@ def test_a_builder_that_was_shown_kvm_is_believed(workplace: Workplace) -> None:
     ("hint", "setting"), [pytest.param(False, True, id="not-asked-for"), pytest.param(True, False, id="not-allowed")]
 )
 def test_a_builder_that_was_not_is_not(workplace: Workplace, hint: bool, setting: bool) -> None:
-    """Nobody takes KVM away from others who had none."""
+    """A builder without KVM cannot take it away from others."""
     workplace.realise(workplace.shell("it", SAYS, hints=Hints(kvm=hint)), kvm=setting)
     assert None is KvmRecord.of(workplace.store.layout).failure
 
 
 def test_a_warning_of_a_builder_reaches_the_user(workplace: Workplace) -> None:
-    """It is told without control characters."""
+    """A builder's warning is shown without control characters."""
     workplace.realise(workplace.shell("it", """echo '@kernix {"warning": "look\\u0007 out"}'; touch /out/out"""))
     assert [Warned("look out")] == [it for it in workplace.listener.events if isinstance(it, Warned)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Realisations:
-    """Results of derivations, and which of them anybody asked about."""
+    """Results of derivations, recording which of them were looked up."""
 
     def __init__(self, *outputs: Output) -> None:
         self.asked: set[bytes] = set()
@@ -27,7 +27,7 @@ class Realisations:
             self.known.setdefault(output.derivation.key, {})[output.name] = result(output)
 
     def __call__(self, keys: list[bytes]) -> Mapping[bytes, Mapping[str, StorePath]]:
-        """Return what is known of *keys*."""
+        """Return the known results of *keys*."""
         self.asked.update(keys)
         self.calls += 1
         return {key: self.known[key] for key in keys if key in self.known}
@@ -45,7 +45,7 @@ def derivation(name: str, *inputs: Derivation | Output, outputs: tuple[str, ...]
 
 
 def test_everything_missing() -> None:
-    """What is missing is built, inputs first."""
+    """Everything missing is built, inputs first."""
     a = derivation("a")
     b = derivation("b", a)
     c = derivation("c", a, b)
@@ -54,8 +54,8 @@ def test_everything_missing() -> None:
     assert found.present == {}
 
 
-def test_everything_there() -> None:
-    """Of what is there the inputs are not even asked about."""
+def test_everything_exists() -> None:
+    """The inputs of existing results are not even looked up."""
     a = derivation("a")
     b = derivation("b", a)
     realised = Realisations(b.out)
@@ -65,8 +65,8 @@ def test_everything_there() -> None:
     assert realised.asked == {b.key}
 
 
-def test_partly_there() -> None:
-    """Only what leads to something missing is built."""
+def test_some_exist() -> None:
+    """Only what a missing result needs is built."""
     a, b = derivation("a"), derivation("b")
     c = derivation("c", a, b)
     found = plan([c.out], Realisations(a.out))
@@ -75,7 +75,7 @@ def test_partly_there() -> None:
 
 
 def test_missing_output() -> None:
-    """A derivation is built if one output that is wanted is missing, and not for one that nobody wants."""
+    """A derivation is built if a requested output is missing, but not for other outputs."""
     a = derivation("a", outputs=("out", "dev", "doc"))
     b = derivation("b", a.output("dev"))
     realised = Realisations(a.out)
@@ -85,8 +85,8 @@ def test_missing_output() -> None:
     assert found.present == {a.out: result(a.out)}
 
 
-def test_one_question_a_generation() -> None:
-    """A wide graph is asked about at once."""
+def test_one_lookup_per_level() -> None:
+    """A wide graph is looked up in one query."""
     inputs = [derivation(f"in-{i}") for i in range(1000)]
     realised = Realisations(*(it.out for it in inputs))
     assert plan([derivation("all", *inputs).out], realised).build != ()
@@ -103,7 +103,7 @@ def test_deep() -> None:
 
 @given(st.data())
 def test_random_graph(data: st.DataObject) -> None:
-    """Each derivation to be built comes after its inputs, which are built or there, and nothing else is built."""
+    """Each derivation to build comes after its inputs, which are built or exist, and nothing else is built."""
     nodes: list[Derivation] = []
     for i in range(data.draw(st.integers(1, 12))):
         inputs = data.draw(st.lists(st.sampled_from(nodes), unique=True, max_size=4)) if nodes else []

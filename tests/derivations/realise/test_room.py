@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _blocks(place: Path) -> int:
-    """Return how many bytes of a disk what lies below *place* takes; nobody else frees any of them meanwhile."""
+    """Return how many bytes of the disk the files below *place* take; nothing else frees any of them meanwhile."""
     inodes = {it.lstat().st_ino: it.lstat().st_size for it in place.rglob("*") if it.is_file()}
     return sum(inodes.values())
 
@@ -45,7 +45,7 @@ def bomb(sizes: list[int]) -> bytes:
 
 @pytest.mark.parametrize("sizes", [[400 << 20], [1 << 19] * 800], ids=["one-file", "many-files"])
 def test_a_bomb(tmp_path: Path, sizes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is small and becomes large ends while there is room left, in one file or in many."""
+    """A small archive that unpacks to too much is stopped while there is still space, with one file or many."""
     data = bomb(sizes)
     assert len(data) < 1 << 20
     monkeypatch.setattr(Bounds, "too_full", lambda _, place: 1 << 20 if _blocks(place) > 50 << 20 else None)
@@ -59,11 +59,11 @@ def test_a_bomb(tmp_path: Path, sizes: list[int], monkeypatch: pytest.MonkeyPatc
             reader, lambda _: None
         )
     assert caught.value.written < 100 << 20
-    assert str(caught.value).startswith("x.tar.gz was not unpacked: after ")
+    assert str(caught.value).startswith("cannot unpack x.tar.gz: after ")
 
 
 def test_what_fits(tmp_path: Path) -> None:
-    """The disk is looked at now and then only, and what fits is left alone."""
+    """The disk is checked only at intervals, and what fits is unpacked."""
     full = Bounds(free_space=1 << 60)
     Room("x", tmp_path, full).take(STEP - 1)
     with pytest.raises(NoRoom):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 FAMILY = "sleep 1000 > {pipe} & (trap '' TERM HUP INT; sleep 1000 > {pipe}) & wait"
-"""A program with helpers, of which one ignores signals; all of them hold the pipe."""
+"""A program with helpers, one of which ignores signals; all of them hold the pipe open."""
 
 
 @pytest.fixture
@@ -36,37 +36,37 @@ def pipe(tmp_path: Path) -> Iterator[tuple[Path, int]]:
 
 
 def await_end(reader: int) -> None:
-    """Wait until nobody holds the other side of the pipe any more."""
+    """Wait until no process holds the other end of the pipe."""
     os.set_blocking(reader, True)
     assert os.read(reader, 1) == b""
 
 
-def test_what_a_program_says() -> None:
-    """Both streams and the exit code come back, in English, and there is no input."""
+def test_output_and_exit_code() -> None:
+    """Both streams and the exit code are returned, in English, and there is no input."""
     finished = run(["sh", "-c", 'cat; echo "out $LC_ALL"; echo err >&2; exit 7'], timeout=60)
     assert ("out C\n", "err\n", 7) == (finished.stdout, finished.stderr, finished.returncode)
 
 
-def test_words_are_not_taken_apart() -> None:
-    """Arguments arrive as they are."""
+def test_arguments_are_not_split() -> None:
+    """Arguments arrive unchanged."""
     words = ["a b", "$HOME", "'", '"', "*", "", "-n"]
     assert "".join(f"{it}\n" for it in words) == run(["printf", "%s\n", *words], timeout=60).stdout
 
 
-def test_a_program_that_is_not_there() -> None:
-    """That there is no such program is an exit code, as in a shell."""
+def test_a_missing_program() -> None:
+    """A missing program is an exit code, as in a shell."""
     assert 127 == run(["no-such-program"], timeout=60).returncode
 
 
-def test_no_helper_outlives_the_time(pipe: tuple[Path, int]) -> None:
-    """A program whose time is over ends with all its helpers."""
+def test_no_helper_outlives_the_timeout(pipe: tuple[Path, int]) -> None:
+    """A program that times out ends with all its helpers."""
     with pytest.raises(TookTooLong):
         run(["sh", "-c", FAMILY.format(pipe=shlex.quote(str(pipe[0])))], timeout=0.5)
     await_end(pipe[1])
 
 
-def test_no_helper_outlives_the_wish(pipe: tuple[Path, int]) -> None:
-    """A program that nobody waits for any more ends with all its helpers."""
+def test_no_helper_outlives_a_cancellation(pipe: tuple[Path, int]) -> None:
+    """A cancelled program ends with all its helpers."""
     with pytest.raises(GivenUp):
         run(["sh", "-c", FAMILY.format(pipe=shlex.quote(str(pipe[0])))], timeout=600, cancelled=lambda: True)
     await_end(pipe[1])
@@ -84,7 +84,7 @@ def test_no_helper_outlives_kernix(pipe: tuple[Path, int], number: signal.Signal
 
 
 def await_writer(reader: int) -> None:
-    """Wait until somebody holds the other side of the pipe."""
+    """Wait until a process holds the other end of the pipe."""
     while True:
         try:
             if os.read(reader, 1) == b"":

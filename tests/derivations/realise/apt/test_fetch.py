@@ -37,7 +37,7 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Return what sets apt up, with *settings* and a file of passwords."""
+    """Return a function that configures apt, with *settings* and a password file."""
     monkeypatch.setattr(apt_fetch, "_OPTIONS", (*apt_fetch._OPTIONS, "-o", "APT::Sandbox::User=root"))
 
     def configure(settings: str = "", passwords: str = "") -> None:
@@ -68,13 +68,13 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     ],
 )
 def test_how_apt_reaches_archives(configure: Callable[..., None], settings: str, special: bool) -> None:
-    """Proxies and certificates in apt's configuration are seen, other settings are not taken for such."""
+    """Proxies and certificates in apt's configuration are recognised; other settings are not mistaken for them."""
     configure(settings)
     assert special == access().needs_apt("http://deb.test/debian")
 
 
 def test_where_apt_logs_in(configure: Callable[..., None]) -> None:
-    """Hosts in auth.conf are seen, in each of its forms."""
+    """Hosts in auth.conf are found, in all of its formats."""
     configure(passwords="machine a.test login me password x\nmachine https://b.test/debian\nlogin me\npassword y\n")
     assert access() == Access(hosts=frozenset({"a.test", "b.test"}))
 
@@ -91,7 +91,7 @@ def test_where_apt_logs_in(configure: Callable[..., None]) -> None:
     ],
 )
 def test_what_is_left_to_apt(base: str, needed: bool) -> None:
-    """Apt fetches where it logs in, and what needs a transport of its own."""
+    """Apt itself fetches where it logs in, and over transports of its own."""
     assert needed == Access(hosts=frozenset({"a.test"})).needs_apt(base)
 
 
@@ -105,8 +105,8 @@ def test_apt_goes_through_its_proxy(configure: Callable[..., None], server: Scri
 
 
 def test_apt_logs_in(configure: Callable[..., None], server: ScriptedServer, tmp_path: Path) -> None:
-    """The name and the password of auth.conf are sent."""
-    # Without encryption apt sends a password only where its entry says that this is meant.
+    """User and password from auth.conf are sent."""
+    # Without encryption, apt sends a password only if its entry allows that.
     host = server.url("").removeprefix("http://")
     configure(passwords=f"machine http://{host} login me password secret\n")
     server.files["/debian/x.deb"] = DATA
@@ -121,10 +121,10 @@ def test_apt_logs_in(configure: Callable[..., None], server: ScriptedServer, tmp
         pytest.param("/x.deb", (None, "Hash Sum mismatch"), id="other-bytes"),
     ],
 )
-def test_apts_own_words(
+def test_apts_error_is_reported(
     configure: Callable[..., None], server: ScriptedServer, tmp_path: Path, path: str, said: tuple[int | None, str]
 ) -> None:
-    """What apt says about a failure is what is told, and nothing is left of the file."""
+    """The error message of apt message is reported, and no part of the file stays behind."""
     configure()
     server.files["/x.deb"] = DATA[:-1] + b"!"
     place = tmp_path / "x"
@@ -133,8 +133,8 @@ def test_apts_own_words(
     assert (said[0], True, False) == (caught.value.status, caught.value.said.startswith(said[1]), place.exists())
 
 
-def test_apt_ends_when_nobody_wants_it(configure: Callable[..., None], tmp_path: Path) -> None:
-    """A fetch that is given up ends, whatever the server does."""
+def test_a_fetch_can_be_cancelled(configure: Callable[..., None], tmp_path: Path) -> None:
+    """A cancelled fetch ends, whatever the server does."""
     configure()
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(GivenUp):
         fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/x.deb", tmp_path / "x", SHA256, lambda: True)

@@ -1,4 +1,4 @@
-"""Tests of derivations.realise.apt.lock, with the real apt on an archive that a test writes."""
+"""Tests of derivations.realise.apt.lock, with the real apt on an archive made by the test."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Offer:
 
     @property
     def package(self) -> Package:
-        """Return what a lock should have of it."""
+        """Return the expected package in a lock."""
         file = f"{self.name}_{self.version.partition(':')[2] or self.version}_{self.architecture}.deb"
         return Package(
             name=self.name,
@@ -58,7 +58,7 @@ class Offer:
 
     @property
     def entry(self) -> str:
-        """Return what the archive says about it."""
+        """Return its entry in the archive's index."""
         package = self.package
         depends = f"Depends: {self.depends}\n" if self.depends else ""
         return (
@@ -70,7 +70,7 @@ class Offer:
 
 @attrs.frozen
 class Archive:
-    """An archive in a directory, and the options by which apt sees nothing else."""
+    """An archive in a directory, and options that make apt use only it."""
 
     root: Path
     key: Key | None
@@ -86,7 +86,7 @@ class Archive:
         )
 
     def offer(self, *offers: Offer) -> None:
-        """Write the index: the archive has *offers* and nothing else."""
+        """Write the index, with exactly *offers*."""
         sums = ["SHA256:"]
         for architecture in (NATIVE, FOREIGN):
             index = f"main/binary-{architecture}/Packages"
@@ -110,7 +110,7 @@ class Archive:
         return (self.root / "debian").as_uri()
 
     def know(self, options: str) -> None:
-        """Let apt know the archive by these *options*."""
+        """Configure the archive in apt with *options*."""
         bracket = f"[{options}] " if options else ""
         (self.root / "sources.list").write_text(f"deb {bracket}{self.uri} stable main\n")
 
@@ -125,7 +125,7 @@ def archive(plain_path: Path, archive_key: Key) -> Archive:
 
 @pytest.fixture
 def unsigned(plain_path: Path) -> Archive:
-    """Return an archive with BusyBox that nobody has signed, known as one that is to be trusted."""
+    """Return an unsigned archive with BusyBox, configured as trusted."""
     archive = Archive(plain_path / "mirror", None)
     archive.offer(Offer("busybox-static"))
     archive.know("trusted=yes")
@@ -134,22 +134,22 @@ def unsigned(plain_path: Path) -> Archive:
 
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
-    """Return where apt's state goes: a path that configuration files and shells would trip over."""
+    """Return a directory for apt's state, with a path that needs quoting in configuration files and shells."""
     return tmp_path / 'a "state" of $its own'
 
 
 def named(set_name: str, **depends: str) -> list[Offer]:
-    """Return an offer for each package that a set asks for, some with dependencies."""
+    """Return an offer for each package of a set, some with dependencies."""
     return [Offer(name, depends=depends.get(name, "")) for name in SETS[set_name].packages]
 
 
 def packages(offers: Iterable[Offer]) -> list[Package]:
-    """Return what a lock should have of *offers*."""
+    """Return the expected packages of *offers* in a lock."""
     return sorted((it.package for it in offers), key=lambda package: package.identity)
 
 
-def test_pins_what_is_asked_for_and_what_that_needs(archive: Archive, work: Path) -> None:
-    """A set is what it asks for and all that this depends on, whatever this machine has installed."""
+def test_pins_packages_and_their_dependencies(archive: Archive, work: Path) -> None:
+    """A set is its requested packages and their dependencies, whatever this machine has installed."""
     offers = [
         *named("qemu", dash="libshared (>= 2)"),
         Offer("libshared", "1:2.0~rc1+b1-3", "libdata"),
@@ -161,30 +161,30 @@ def test_pins_what_is_asked_for_and_what_that_needs(archive: Archive, work: Path
     assert parse(dumps(lock)) == lock
 
 
-def test_leaves_out_what_a_set_is_without(archive: Archive, work: Path) -> None:
-    """What a set is without is not pinned, nor what only that depends on."""
+def test_leaves_out_excluded_packages(archive: Archive, work: Path) -> None:
+    """Excluded packages are not pinned, nor is what only they depend on."""
     offers = named("qemu", dash="debconf (>= 1.5) | debconf-2.0, dpkg")
     archive.offer(*offers, Offer("debconf", "2.0", "libquestions"), Offer("dpkg", "3"), Offer("libquestions"))
     assert packages(offers) == list(make_lock(["qemu"], work, options=archive.options).packages)
 
 
 def test_one_package_alone(archive: Archive, work: Path) -> None:
-    """A set without closure is its package alone, even if what this depends on cannot be had."""
+    """A set without closure is its package alone, even if its dependencies are unavailable."""
     offer = Offer("busybox-static", depends="nowhere")
     archive.offer(offer)
     assert make_lock(["busybox"], work, options=archive.options).set("busybox") == (offer.package,)
 
 
 def test_other_architecture(archive: Archive, work: Path) -> None:
-    """A set for other machines has the package for these, beside the native one."""
+    """A set for another architecture has the package for that, beside the native one."""
     native, foreign = Offer("busybox-static"), Offer("busybox-static", architecture=FOREIGN)
     archive.offer(native, foreign)
     lock = make_lock(["busybox", BUSYBOX_FOREIGN], work, options=archive.options)
     assert ((native.package,), (foreign.package,)) == (lock.set("busybox"), lock.set(BUSYBOX_FOREIGN))
 
 
-def test_usual_sets(archive: Archive, work: Path) -> None:
-    """The usual sets are pinned, but for the sources of kernels that this release of Debian does not have."""
+def test_default_sets(archive: Archive, work: Path) -> None:
+    """The default sets are pinned, except for Linux sources that this Debian release lacks."""
     usual = [name for name in default_sets(NATIVE) if not SETS[name].optional]
     offers = {offer.name: offer for name in usual for offer in named(name)}
     archive.offer(*offers.values(), Offer("linux-source-6.12", architecture="all"))
@@ -193,7 +193,7 @@ def test_usual_sets(archive: Archive, work: Path) -> None:
 
 
 def test_relock(archive: Archive, work: Path) -> None:
-    """Resolving one set anew leaves the others as they were, and says what became of its packages."""
+    """Resolving one set again leaves the others unchanged, and reports the changes."""
     busybox, source = Offer("busybox-static"), Offer("linux-source-6.12", architecture="all")
     archive.offer(busybox, source)
     old = make_lock(["busybox", "linux-source-6.12"], work, options=archive.options)
@@ -205,7 +205,7 @@ def test_relock(archive: Archive, work: Path) -> None:
 
 
 def test_relock_adds(archive: Archive, work: Path) -> None:
-    """A set that is not in the lock is added."""
+    """A set that is not yet in the lock is added."""
     busybox, source = Offer("busybox-static"), Offer("linux-source-6.12", architecture="all")
     archive.offer(busybox, source)
     old = make_lock(["busybox"], work, options=archive.options)
@@ -215,8 +215,8 @@ def test_relock_adds(archive: Archive, work: Path) -> None:
     }
 
 
-def test_what_is_downloaded_already(archive: Archive, work: Path) -> None:
-    """A package in apt's own downloads is in the answer all the same."""
+def test_downloaded_packages_are_pinned(archive: Archive, work: Path) -> None:
+    """A package that apt has already downloaded is pinned all the same."""
     offer = Offer("busybox-static")
     archive.offer(offer)
     place = work / "archives"
@@ -226,7 +226,7 @@ def test_what_is_downloaded_already(archive: Archive, work: Path) -> None:
 
 
 def test_hooks_do_not_run(archive: Archive, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a machine does after its own updates is not done after these."""
+    """The machine's hooks for its own updates do not run."""
     mark = tmp_path / "hook"
     configuration = tmp_path / "apt.conf"
     configuration.write_text(f'APT::Update::Post-Invoke {{ "touch {mark}"; }};\n')
@@ -237,15 +237,15 @@ def test_hooks_do_not_run(archive: Archive, work: Path, tmp_path: Path, monkeypa
 
 
 def test_unknown_package(archive: Archive, work: Path) -> None:
-    """A package that the archives do not have is named, with one that is spelled like it."""
+    """A package that the archives lack is named, with a similar one."""
     archive.offer(Offer("linux-source-6.11", architecture="all"))
     with pytest.raises(UnknownPackage) as caught:
         make_lock(["linux-source-6.12"], work, options=archive.options)
     assert caught.value.args == ("linux-source-6.12", "did you mean `linux-source-6.11`?")
 
 
-def test_names_are_no_patterns(archive: Archive, work: Path) -> None:
-    """A name that apt would take as a regular expression for another package means itself."""
+def test_names_are_not_patterns(archive: Archive, work: Path) -> None:
+    """A name that apt would take for a regular expression is taken literally."""
     archive.offer(Offer("linux-source-6.12", architecture="all"))
     with pytest.raises(UnknownPackage) as caught:
         make_lock(["linux-source-6.1"], work, options=archive.options)
@@ -253,13 +253,13 @@ def test_names_are_no_patterns(archive: Archive, work: Path) -> None:
 
 
 def test_unknown_set(archive: Archive, work: Path) -> None:
-    """A set that there is not is an error before apt is asked."""
+    """An unknown set is an error before apt runs."""
     with pytest.raises(UnknownSet):
         make_lock(["qemuu"], work, options=archive.options)
 
 
 def test_an_unsigned_archive_is_left_out(unsigned: Archive, work: Path) -> None:
-    """Nothing is pinned of an archive that apt is told to trust without a signature, and that is told."""
+    """Nothing is pinned from an archive that apt trusts without a signature, with a warning."""
     said: list[str] = []
     with pytest.raises(UnknownPackage):
         make_lock(["busybox"], work, choice=Choice(warn=said.append), options=unsigned.options)
@@ -270,8 +270,8 @@ def test_an_unsigned_archive_is_left_out(unsigned: Archive, work: Path) -> None:
 @pytest.mark.parametrize(
     "options", ["trusted=yes", "allow-insecure=yes", f"arch={NATIVE} trusted=true", "allow-weak=yes trusted=yes"]
 )
-def test_an_unsigned_archive_is_taken_where_that_is_wanted(unsigned: Archive, work: Path, options: str) -> None:
-    """Its packages are marked in the lock, which others can see."""
+def test_an_unsigned_archive_can_be_accepted(unsigned: Archive, work: Path, options: str) -> None:
+    """Packages of an accepted unsigned archive are marked in the lock."""
     unsigned.know(options)
     said: list[str] = []
     choice = Choice(allow_unsigned=True, warn=said.append)
@@ -282,7 +282,7 @@ def test_an_unsigned_archive_is_taken_where_that_is_wanted(unsigned: Archive, wo
 
 @pytest.mark.parametrize("allow", [False, True])
 def test_an_archive_that_should_be_signed_is_an_error(unsigned: Archive, work: Path, allow: bool) -> None:
-    """An archive without a signature that nobody told apt to trust is never taken, whatever is allowed."""
+    """An unsigned archive that apt does not trust is always an error, whatever is allowed."""
     unsigned.know("")
     with pytest.raises(UnsignedArchives) as caught:
         make_lock(["busybox"], work, choice=Choice(allow_unsigned=allow), options=unsigned.options)
@@ -293,7 +293,7 @@ def test_an_archive_that_should_be_signed_is_an_error(unsigned: Archive, work: P
 def test_a_switch_that_trusts_everything(
     unsigned: Archive, work: Path, switch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What apt.conf allows for every archive is refused, and taken where that is wanted."""
+    """Trust for all archives in apt.conf is ignored, unless the user accepts unsigned archives."""
     unsigned.know("")
     (tmp_path / "apt.conf").write_text(f'{switch} "true";\n')
     monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
@@ -306,7 +306,7 @@ def test_a_switch_that_trusts_everything(
 
 
 def test_a_signed_archive_is_checked_though_it_is_trusted(archive: Archive, work: Path) -> None:
-    """A source that apt is told to trust, and that is signed, is checked and not marked."""
+    """A signed source that apt trusts is checked all the same, and not marked."""
     archive.offer(Offer("busybox-static"))
     archive.know(f"trusted=yes signed-by={archive.root}/key.gpg")
     lock = make_lock(["busybox"], work, choice=Choice(allow_unsigned=True), options=archive.options)
@@ -314,7 +314,7 @@ def test_a_signed_archive_is_checked_though_it_is_trusted(archive: Archive, work
 
 
 def test_a_changed_archive_is_not_trusted(archive: Archive, work: Path) -> None:
-    """A signed archive of which somebody has changed the text is an error, or left out where apt would trust it."""
+    """A signed archive that was tampered with is an error, or left out if apt would trust it."""
     archive.offer(Offer("busybox-static"))
     file = archive.root / "debian/dists/stable/InRelease"
     file.write_bytes(file.read_bytes().replace(b"2022", b"2023"))
@@ -325,8 +325,8 @@ def test_a_changed_archive_is_not_trusted(archive: Archive, work: Path) -> None:
         make_lock(["busybox"], work, options=archive.options)
 
 
-def test_a_malformed_source_is_told_in_apts_words(archive: Archive, work: Path) -> None:
-    """What apt does not understand of its sources is an error, not a source less."""
+def test_a_malformed_source_is_an_error(archive: Archive, work: Path) -> None:
+    """A source that apt cannot parse is an error, in apt's words, and is not skipped."""
     archive.offer(Offer("busybox-static"))
     with (archive.root / "sources.list").open("a") as file:
         file.write("deb [broken http://x.test/debian\n")
@@ -335,7 +335,7 @@ def test_a_malformed_source_is_told_in_apts_words(archive: Archive, work: Path) 
 
 
 def test_a_disc_is_left_out(archive: Archive, work: Path) -> None:
-    """A disc among the sources, as an installation from one leaves it, is in nobody's way."""
+    """A disc among the sources, left by an installation, does no harm."""
     archive.offer(Offer("busybox-static"))
     with (archive.root / "sources.list").open("a") as file:
         file.write("deb cdrom:[Debian GNU/Linux 12 _Bookworm_ - DVD 1]/ bookworm main\n")
@@ -345,7 +345,7 @@ def test_a_disc_is_left_out(archive: Archive, work: Path) -> None:
 
 
 def test_every_source_of_linux_is_pinned(archive: Archive, work: Path) -> None:
-    """A new lock has the sources that the archives have, whichever series they are; an update drops and adds."""
+    """A new lock has all Linux sources of the archives; an update drops and adds series."""
     usual = [offer for name in default_sets(NATIVE) for offer in named(name)]
     sources = [Offer(f"linux-source-{it}", architecture="all") for it in ("6.19", "7.2")]
     others = [Offer(it, architecture="all") for it in ("linux-source", "linux-source-6.19-rt", "linux-source-x")]
@@ -359,7 +359,7 @@ def test_every_source_of_linux_is_pinned(archive: Archive, work: Path) -> None:
 
 
 def test_unmet_dependency(archive: Archive, work: Path) -> None:
-    """A set that cannot be resolved is told in apt's words."""
+    """An unresolvable set is reported in apt's words."""
     archive.offer(*named("qemu", dash="libshared (>= 2)"), Offer("libshared", "1.0"))
     with pytest.raises(AptFailed) as caught:
         make_lock(["qemu"], work, options=archive.options)
@@ -368,7 +368,7 @@ def test_unmet_dependency(archive: Archive, work: Path) -> None:
 
 
 def test_unreachable_mirror(archive: Archive, work: Path) -> None:
-    """A mirror that does not answer is told in apt's words, with the address."""
+    """An unreachable mirror is reported in apt's words, with the address."""
     (archive.root / "sources.list").write_text("deb http://127.0.0.1:9/debian stable main\n")
     with pytest.raises(AptFailed) as caught:
         make_lock(["busybox"], work, options=(*archive.options, "Acquire::http::Proxy=DIRECT"))
@@ -378,7 +378,7 @@ def test_unreachable_mirror(archive: Archive, work: Path) -> None:
 
 
 def test_a_mirror_that_is_down_is_left_out(archive: Archive, work: Path) -> None:
-    """Of two mirrors of one archive, one that does not answer is left out, and that is said with its answer."""
+    """Of two mirrors of one archive, the unreachable one is left out, with a warning."""
     archive.offer(Offer("busybox-static"))
     options = f"[signed-by={archive.root}/key.gpg]"
     (archive.root / "sources.list").write_text(
@@ -392,14 +392,14 @@ def test_a_mirror_that_is_down_is_left_out(archive: Archive, work: Path) -> None
 
 
 def test_no_sources(archive: Archive, work: Path) -> None:
-    """A machine whose apt has no sources at all is told so, and not that a package is missing."""
+    """A machine whose apt has no sources gets that as the error, not a missing package."""
     (archive.root / "sources.list").write_text("# nothing\n")
     with pytest.raises(NoSources):
         make_lock(["busybox"], work, options=archive.options)
 
 
 def test_no_archive(archive: Archive, work: Path) -> None:
-    """An archive whose directory is gone is told in apt's words."""
+    """An archive whose directory is gone is reported in apt's words."""
     shutil.rmtree(archive.root / "debian")
     with pytest.raises(AptFailed) as caught:
         make_lock(["busybox"], work, options=archive.options)
@@ -407,7 +407,7 @@ def test_no_archive(archive: Archive, work: Path) -> None:
 
 
 def test_no_apt(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without apt on the machine the error tells how to get a lock all the same."""
+    """Without apt, the error says how else to get a lock."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(AptMissing) as caught:
         make_lock(["busybox"], work)
@@ -424,7 +424,7 @@ def test_no_apt(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_weak_hash(answer: str) -> None:
-    """What cannot be pinned by its SHA-256 is refused."""
+    """A package without a SHA-256 is refused."""
     with pytest.raises(WeakHash):
         apt._package(answer, ["file:/x/"])
 

@@ -25,7 +25,7 @@ def fresh() -> Iterator[None]:
 
 
 def test_the_machines_mirrors_are_base_urls() -> None:
-    """What apt tells are URLs that a path can be appended to."""
+    """The machine's mirrors are URLs that a path can be appended to."""
     for site in apt_sites():
         assert urlsplit(site).scheme
         assert not site.endswith("/")
@@ -33,7 +33,7 @@ def test_the_machines_mirrors_are_base_urls() -> None:
 
 @pytest.fixture
 def say(fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:  # noqa: ARG001 -- the cache
-    """Return what lets apt-get name *uris*, and then fail with *error* if there is one."""
+    """Return a function that makes apt-get print *uris*, and then fail with *error* if given."""
 
     def say(*uris: str, error: str | None = None) -> None:
         lines = "".join(f"'{uri}' some_file 0 \n" for uri in uris)
@@ -63,13 +63,13 @@ def say(fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
     ],
 )
 def test_a_source_is_a_base(say: Callable[..., None], release: str, bases: list[str]) -> None:
-    """A source's base is what stands before its release; what apt cannot read without hands is none."""
+    """A source's base is what precedes its release; discs have none."""
     say(release, release)
     assert tuple(bases) == apt_sites()
 
 
 def test_a_list_of_mirrors_is_read(say: Callable[..., None], tmp_path: Path) -> None:
-    """The mirrors in a file are bases, the preferred ones first, instead of the list; one that cannot be read is left to apt."""
+    """The mirrors in a list replace it, preferred ones first; an unreadable list is left to apt."""
     file = tmp_path / "debian.list"
     file.write_text("# mirrors\nhttp://b.test/debian/\tpriority:2 arch:amd64\nhttp://c.test/debian\n"
                     "http://a.test/debian/\tpriority:1\n\n")  # fmt: skip
@@ -78,7 +78,7 @@ def test_a_list_of_mirrors_is_read(say: Callable[..., None], tmp_path: Path) -> 
 
 
 def test_a_source_that_cannot_be_read_hides_no_other(say: Callable[..., None]) -> None:
-    """Where apt fails for one source, the others count, and what it says is kept."""
+    """If apt fails for one source, the others still count, and the error is kept."""
     say("http://m.test/debian/dists/x/InRelease", error="E: Malformed entry 1 in list file /etc/apt/x.list (Suite)")
     assert sites() == Sites(
         bases=("http://m.test/debian",), trouble="Malformed entry 1 in list file /etc/apt/x.list (Suite)"
@@ -89,7 +89,7 @@ def test_a_source_that_cannot_be_read_hides_no_other(say: Callable[..., None]) -
 @pytest.mark.skipif(shutil.which("apt-get") is None, reason="there is no apt")
 @pytest.mark.parametrize("lists", [[], ["m.test_debian_dists_one_InRelease"]], ids=["none", "partial"])
 def test_no_list_need_have_been_downloaded(lists: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real apt names every source, whatever lists it has."""
+    """The real apt lists every source, whatever package lists it has."""
     (tmp_path / "lists/partial").mkdir(parents=True)
     for name in lists:
         (tmp_path / "lists" / name).write_text("Origin: Debian\nSuite: one\nCodename: one\n")
@@ -106,14 +106,14 @@ def test_no_list_need_have_been_downloaded(lists: list[str], tmp_path: Path, mon
 
 
 @pytest.mark.usefixtures("fresh")
-def test_a_machine_without_apt_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without apt there are no mirrors, which is no error here."""
+def test_a_machine_without_apt_has_no_mirrors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without apt there are no mirrors, which is not an error here."""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert sites() == Sites()
 
 
 def test_bases_of_the_archive_come_first() -> None:
-    """The archive's own bases are asked first, the user's before the machine's."""
+    """The archive's own bases are tried first, the user's before the machine's."""
     urls = package_urls(
         "pool/x.deb",
         "debian-security",

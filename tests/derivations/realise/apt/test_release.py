@@ -1,4 +1,4 @@
-"""Tests for derivations.realise.apt.release, with the real apt on mirrors of Debian that a test writes."""
+"""Tests for derivations.realise.apt.release, with the real apt on Debian mirrors made by the test."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ NATIVE = native_architecture() if shutil.which("apt-config") else "amd64"
 
 @attrs.frozen
 class Mirror:
-    """A mirror of Debian in a directory, and a machine that knows some of it."""
+    """A Debian mirror in a directory, and a machine configured with some of it."""
 
     root: Path
     key: Key
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Return the options by which apt sees nothing else."""
+        """Return options that make apt use only this mirror."""
         return (
             f"Dir::Etc::sourcelist={self.root}/sources.list",
             "Dir::Etc::sourceparts=-",
@@ -51,7 +51,7 @@ class Mirror:
     def have(
         self, dist: str, version: str, *, key: Key | None = None, codename: str | None = None, suite: str = ""
     ) -> None:
-        """Let the mirror have BusyBox of *version* in its release *dist*."""
+        """Add BusyBox *version* to the mirror's release *dist*."""
         archive = "debian-security" if dist.endswith("-security") else "debian"
         label = "Debian-Security" if dist.endswith("-security") else "Debian"
         place = self.root / archive / "dists" / dist
@@ -71,7 +71,7 @@ class Mirror:
         (place / "InRelease").write_bytes((key or self.key).sign(release))
 
     def know(self, *dists: str) -> None:
-        """Let the machine's apt know these releases."""
+        """Configure these releases in the machine's apt."""
         lines = [
             f"deb [signed-by={self.root}/key.gpg] file:{self.root}/"
             f"{'debian-security' if it.endswith('-security') else 'debian'} {it} main\n"
@@ -82,7 +82,7 @@ class Mirror:
 
 @pytest.fixture
 def mirror(plain_path: Path, archive_key: Key, monkeypatch: pytest.MonkeyPatch) -> Mirror:
-    """Return a mirror of two releases, on a machine that has the first of them and prefers it."""
+    """Return a mirror of two releases, on a machine that uses and prefers the first."""
     mirror = Mirror(plain_path / "mirror", archive_key)
     mirror.have("one", "1.0", suite="oldstable")
     mirror.have("two", "2.0", suite="stable")
@@ -98,7 +98,7 @@ def mirror(plain_path: Path, archive_key: Key, monkeypatch: pytest.MonkeyPatch) 
 
 
 def versions(lock: Lock) -> tuple[str | None, list[str]]:
-    """Return the release that *lock* names, and the versions in it."""
+    """Return the release in *lock*, and the versions of its packages."""
     return lock.suite, [it.version for it in lock.packages]
 
 
@@ -114,14 +114,14 @@ def versions(lock: Lock) -> tuple[str | None, list[str]]:
     ],
 )
 def test_a_release(mirror: Mirror, tmp_path: Path, suite: str | None, expected: tuple[str, list[str]]) -> None:
-    """A lock is of the release that is asked for, in the machine's mirrors, and names it."""
+    """A lock is made from the requested release, on the machine's mirrors, and names it."""
     assert expected == versions(
         make_lock(["busybox"], tmp_path / "work", choice=Choice(suite=suite), options=mirror.options)
     )
 
 
 def test_a_lock_stays_with_its_release(mirror: Mirror, tmp_path: Path) -> None:
-    """What is resolved anew, or added, is of the lock's release and not of the machine's."""
+    """Sets resolved again, or added, come from the lock's release, not the machine's."""
     work = tmp_path / "work"
     lock = make_lock(["busybox"], work, choice=Choice(suite="two"), options=mirror.options)
     mirror.have("two-security", "2.2")
@@ -132,7 +132,7 @@ def test_a_lock_stays_with_its_release(mirror: Mirror, tmp_path: Path) -> None:
 
 
 def test_a_machine_of_several_releases_names_none(mirror: Mirror, tmp_path: Path) -> None:
-    """Where a machine mixes releases, a lock of its sources names none, and one of them alone can be had."""
+    """A lock of a machine with mixed releases names none; a single one can still be requested."""
     mirror.know("one", "sid")
     assert (None, ["3.0"]) == versions(make_lock(["busybox"], tmp_path / "work", options=mirror.options))
     pure = make_lock(["busybox"], tmp_path / "work", choice=Choice(suite="sid"), options=mirror.options)
@@ -140,28 +140,28 @@ def test_a_machine_of_several_releases_names_none(mirror: Mirror, tmp_path: Path
 
 
 def refused(mirror: Mirror, work: Path, suite: str = "two") -> UnknownRelease:
-    """Return the error that a lock of *suite* comes to."""
+    """Return the error of making a lock from *suite*."""
     with pytest.raises(UnknownRelease) as caught:
         make_lock(["busybox"], work, choice=Choice(suite=suite), options=mirror.options)
     return caught.value
 
 
-def test_a_release_that_there_is_not(mirror: Mirror, tmp_path: Path) -> None:
-    """A release that the mirrors do not have is named."""
+def test_an_unknown_release(mirror: Mirror, tmp_path: Path) -> None:
+    """A release that the mirrors lack is named."""
     error = refused(mirror, tmp_path / "work", "three")
-    assert ("three", f"there is no three at file:{mirror.root}/debian") == (error.suite, error.reason)
+    assert ("three", f"three does not exist at file:{mirror.root}/debian") == (error.suite, error.reason)
 
 
 def test_another_release_is_signed_by_debian(mirror: Mirror, tmp_path: Path, archive_key: Key) -> None:
-    """A key that is not Debian's signs no release of Debian."""
+    """A Debian release must be signed by one of Debian's keys."""
     mirror.have("two", "6.6.6", key=make_key(archive_key.home, f"{tmp_path.name}@example.org"))
     error = refused(mirror, tmp_path / "work")
-    assert "none of Debian's keys on this machine signs it" in error.reason
+    assert "not signed by any of Debian's keys on this machine" in error.reason
     assert "debian-archive-keyring" in (error.hint or "")
 
 
 def test_a_mirror_without_the_release(mirror: Mirror, tmp_path: Path) -> None:
-    """Of two mirrors, one that has the machine's release only is not asked for another."""
+    """A mirror that has only the machine's release is not used for another."""
     partial = Mirror(mirror.root / "partial", mirror.key)
     partial.have("one", "1.0", suite="oldstable")
     with (mirror.root / "sources.list").open("a") as file:
@@ -171,20 +171,20 @@ def test_a_mirror_without_the_release(mirror: Mirror, tmp_path: Path) -> None:
 
 
 def test_another_release_in_its_place_is_refused(mirror: Mirror, tmp_path: Path) -> None:
-    """A mirror that has an older release at the newer one's place is found out."""
+    """A mirror that serves an older release under the newer one's name is detected."""
     mirror.have("two", "1.0", codename="one", suite="oldstable")
     assert refused(mirror, tmp_path / "work").reason.endswith("serves one under that name")
 
 
 def test_another_release_needs_debians_keys(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without Debian's keys on the machine, the package that has them is named."""
+    """Without Debian's keys, the error names the package that has them."""
     monkeypatch.setattr(apt_release, "KEYRINGS", (str(tmp_path / "nothing.gpg"),))
     assert "debian-archive-keyring" in (refused(mirror, tmp_path / "work").hint or "")
 
 
 def test_a_machine_without_debian_has_no_other_release(mirror: Mirror, tmp_path: Path) -> None:
-    """A machine whose sources are none of Debian's knows no mirror of it."""
+    """A machine without Debian sources knows no Debian mirror."""
     release = mirror.root / "debian/dists/one/InRelease"
     text = "Origin: Other\nLabel: Other\nSuite: one\nCodename: one\nArchitectures: all\nComponents: main\nSHA256:\n"
     release.write_bytes(mirror.key.sign(text))
-    assert "none of the machine's apt sources is a mirror of Debian" in refused(mirror, tmp_path / "work").reason
+    assert "none of the machine's apt sources is a reachable Debian mirror" in refused(mirror, tmp_path / "work").reason

@@ -1,4 +1,4 @@
-"""Tests for derivations.realise.apt.sources; what becomes of unsigned archives is in test_apt.py."""
+"""Tests for derivations.realise.apt.sources; unsigned archives are tested in test_lock.py."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(shutil.which("apt-get") is None, reason="a lock 
 
 
 def test_both_forms_of_sources_are_read(tmp_path: Path) -> None:
-    """Lines and stanzas in the directory of sources count, in the order of their names; other files do not."""
+    """Files of lines and of stanzas are read, in the order of their names; other files are ignored."""
     parts = tmp_path / "parts"
     parts.mkdir()
     (tmp_path / "sources.list").write_text("deb http://first.test/debian x main\n")
@@ -33,10 +33,10 @@ def test_both_forms_of_sources_are_read(tmp_path: Path) -> None:
     ]
 
 
-def test_a_disc_is_none(tmp_path: Path) -> None:
-    """A disc is left out, and that is told."""
+def test_a_disc_is_left_out(tmp_path: Path) -> None:
+    """A disc is left out, with a warning."""
     (tmp_path / "sources.list").write_text("deb cdrom:[Debian 12 DVD 1]/ bookworm main\n")
     options = (f"Dir::Etc::sourcelist={tmp_path}/sources.list", "Dir::Etc::sourceparts=-")
     said: list[str] = []
     assert machine_sources(Apt(work=tmp_path, native="amd64", options=options), said.append) == []
-    assert ["ignoring cdrom:[Debian 12 DVD 1] bookworm: kernix does not read packages from discs"] == said
+    assert ["ignoring cdrom:[Debian 12 DVD 1] bookworm: kernix cannot read packages from discs"] == said

@@ -30,7 +30,7 @@ INDEX = b"Package: x\nVersion: 1\nArchitecture: amd64\nMaintainer: x\nFilename: 
 
 
 def release(date: str) -> str:
-    """Return what the archive says about its release, with a line about its time."""
+    """Return the archive's Release file, with a line about its dates."""
     digest = hashlib.sha256(INDEX).hexdigest()
     return (
         f"Suite: one\nCodename: one\n{date}\nArchitectures: amd64\nComponents: main\n"
@@ -40,14 +40,14 @@ def release(date: str) -> str:
 
 @attrs.frozen
 class World:
-    """An apt, a signed archive of one release, and a source that is it."""
+    """An apt, a signed archive of one release, and its source."""
 
     apt: Apt
     server: ScriptedServer
     source: Source
 
     def answer(self, *answers: Answer) -> None:
-        """Let the next requests for the release be answered so, and all those for its older form alike."""
+        """Set the answers to the next requests for the release, in both of its forms."""
         self.server.answers[RELEASE] = list(answers)
         if answers[-1].status is not None:
             self.server.answers[RELEASE.replace("InRelease", "Release")] = list(answers)
@@ -55,7 +55,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, plain_path: Path, archive_key: Key) -> Iterator[World]:
-    """Return an apt with one archive, which is sound."""
+    """Return an apt with one sound archive."""
     key = plain_path / "key.gpg"
     key.write_bytes(archive_key.public)
     options = ("APT::Sandbox::User=root", "Acquire::http::Proxy=DIRECT", "Acquire::Retries=0")
@@ -69,7 +69,7 @@ def world(tmp_path: Path, plain_path: Path, archive_key: Key) -> Iterator[World]
 
 
 def test_a_sound_archive_is_read(world: World) -> None:
-    """An archive that answers and is signed is nothing to talk about."""
+    """A signed archive that answers causes no complaints."""
     update = fetch_lists(world.apt, [world.source])
     update.check()
     assert ({}, (), ()) == (update.unreachable, update.unsigned, update.absent)
@@ -86,7 +86,7 @@ def test_a_sound_archive_is_read(world: World) -> None:
     ],
 )
 def test_an_archive_that_does_not_answer_is_not_called_unsigned(world: World, answer: Answer, said: str) -> None:
-    """What comes instead of an answer is named with its archive; nothing is said about signatures."""
+    """The failure is reported with its archive, and signatures are not mentioned."""
     world.answer(answer, answer)
     update = fetch_lists(world.apt, [world.source])
     assert [world.source] == list(update.unreachable)
@@ -96,15 +96,15 @@ def test_an_archive_that_does_not_answer_is_not_called_unsigned(world: World, an
     assert [True] == [it.startswith(f"{world.source}: {said}") for it in caught.value.said]
 
 
-def test_a_login_page_is_no_unsigned_archive(world: World) -> None:
-    """A page of a network that wants to be logged in to is not an archive."""
+def test_a_login_page_is_not_an_unsigned_archive(world: World) -> None:
+    """The login page of a network is not an archive."""
     world.server.files[RELEASE] = b"<html>Please log in</html>\n"
     update = fetch_lists(world.apt, [world.source])
     assert ([world.source], ()) == (list(update.unreachable), update.unsigned)
 
 
 def test_an_archive_of_another_key_is_unsigned(world: World, plain_path: Path) -> None:
-    """An archive that answers, with a signature that nobody can check, is unsigned and not unreachable."""
+    """An archive that answers, with a signature that cannot be checked, is unsigned, not unreachable."""
     (plain_path / "none.gpg").write_bytes(b"")
     other = attrs.evolve(world.source, options={"Signed-By": str(plain_path / "none.gpg")})
     update = fetch_lists(world.apt, [other])
@@ -122,7 +122,7 @@ def test_an_archive_of_another_key_is_unsigned(world: World, plain_path: Path) -
     ],
 )
 def test_an_archive_out_of_its_time(world: World, archive_key: Key, date: str, said: str) -> None:
-    """An archive that is no longer brought up to date, or whose clock is wrong, is unreachable, too."""
+    """An expired archive, or one dated in the future, counts as unreachable."""
     world.server.files[RELEASE] = archive_key.sign(release(date))
     strict = ("Acquire::Check-Valid-Until=true", "Acquire::Check-Date=true")
     update = fetch_lists(world.apt, [world.source], *strict)
@@ -130,7 +130,7 @@ def test_an_archive_out_of_its_time(world: World, archive_key: Key, date: str, s
 
 
 def test_an_archive_that_was_signed_before_is_unsigned(world: World) -> None:
-    """An archive whose text somebody changes is unsigned, also where apt still has what it said before."""
+    """An archive that was tampered with is unsigned, even if apt has an earlier version."""
     fetch_lists(world.apt, [world.source]).check()
     changed = world.server.files[RELEASE].replace(b"Codename: one", b"Codename: two")
     world.server.files[RELEASE] = changed
@@ -149,21 +149,21 @@ def test_an_archive_that_was_signed_before_is_unsigned(world: World) -> None:
     ],
 )
 def test_words_of_several_apts(words: str) -> None:
-    """What is said of a signature is found in the words of each version of apt, and other warnings are not that."""
+    """Signature problems are recognised in the messages of every apt, and other warnings are not mistaken for them."""
     place = "http://m.test/debian one InRelease"
     said = f"W: http://m.test/debian one InRelease: Key is stored in legacy keyring\nW: {words}: {place}: NO_PUBKEY 1\n"
     assert [f"{place}: NO_PUBKEY 1"] == _SIGNATURE.findall(said)
 
 
 def test_a_release_that_is_absent(world: World) -> None:
-    """A release that the archive does not have is named, and one beside it, whose name begins alike, is not."""
+    """A missing release is named; one whose name begins alike is not affected."""
     other = attrs.evolve(world.source, suite="one-updates")
     update = fetch_lists(world.apt, [world.source, other])
     assert ([other], (other,)) == (list(update.unreachable), update.absent)
 
 
 def test_a_list_that_is_not_what_the_release_says(world: World) -> None:
-    """An archive in the middle of a change is unreachable, too."""
+    """An archive in the middle of an update counts as unreachable."""
     world.server.files[RELEASE.replace("InRelease", "main/binary-amd64/Packages")] = b"x"
     assert [world.source] == list(fetch_lists(world.apt, [world.source]).unreachable)
 
@@ -179,8 +179,8 @@ def test_a_list_that_is_not_what_the_release_says(world: World) -> None:
         pytest.param({"uri": "http://b.test/debian", "options": {"Signed-By": "/other.gpg"}}, False, id="another-key"),
     ],
 )
-def test_a_mirror_that_nobody_misses(change: dict[str, Any], spared: bool) -> None:
-    """A mirror can be spared for another one of the same archive, release and key, with as many components."""
+def test_a_redundant_mirror(change: dict[str, Any], spared: bool) -> None:
+    """A mirror is redundant if another one has the same archive, release and key, and at least its components."""
     dead = Source(uri="http://a.test/debian/", suite="one", components=("main",), options={"Signed-By": "/key.gpg"})
     other = attrs.evolve(dead, **change)
     assert ({dead: other} if spared else {}) == spare([dead, other], [dead])

@@ -49,7 +49,7 @@ def section(data: bytes) -> Section:
 
 @every_form
 def test_every_form_is_recognised(form: str) -> None:
-    """What went in comes out, in pieces of a megabyte at most."""
+    """Every format is recognised and decompressed, in pieces of at most a megabyte."""
     found = list(pieces(section(COMPRESS[form](DATA))))
     assert b"".join(found) == DATA
     assert max(map(len, found)) <= PIECE
@@ -57,7 +57,7 @@ def test_every_form_is_recognised(form: str) -> None:
 
 @every_compression
 def test_streams_in_a_row_are_one_file(form: str) -> None:
-    """Several compressed streams are one file, with zeros between them or not."""
+    """Several compressed streams are one file, with or without zeros between them."""
     one, two = COMPRESS[form](DATA), COMPRESS[form](b"end")
     assert b"".join(pieces(section(one + two))) == DATA + b"end"
     assert b"".join(pieces(section(one + bytes(8) + two + bytes(400_000)))) == DATA + b"end"
@@ -88,14 +88,14 @@ def test_a_flipped_bit_is_corrupt(form: str) -> None:
 
 
 def test_rubbish_after_a_stream_is_corrupt() -> None:
-    """What follows a compressed stream and is none is an error."""
+    """Garbage after a compressed stream is an error."""
     with pytest.raises(Corrupt):
         read_all(lzma.compress(b"x") + b"rubbish")
 
 
 @given(st.lists(st.integers(0, 3 * PIECE), max_size=6))
 def test_bytes_come_in_their_order(sizes: list[int]) -> None:
-    """However much is read at a time, the bytes are those of the file."""
+    """The bytes are those of the file, whatever the sizes of the reads."""
     data = bytes(range(256)) * (sum(sizes) // 256 + 1)
     position = 0
     with Reader(section(data), "x") as reader:
@@ -105,17 +105,17 @@ def test_bytes_come_in_their_order(sizes: list[int]) -> None:
         assert (position == len(data)) == reader.at_end()
 
 
-def test_more_than_there_is_cannot_be_read() -> None:
-    """The end comes as an error, every time."""
+def test_reading_past_the_end_is_an_error() -> None:
+    """Reading past the end is an error, every time."""
     with Reader(section(b"abc"), "x") as reader:
         assert reader.read(2) == b"ab"
         for _ in range(2):
-            with pytest.raises(Corrupt, match="it ends in the middle"):
+            with pytest.raises(Corrupt, match="it is truncated"):
                 reader.read(2)
 
 
 def test_only_so_much_is_decompressed_ahead() -> None:
-    """A file that decompresses to far more than memory is read no faster than it is used."""
+    """A file that unpacks to far more than memory is decompressed no faster than it is used."""
     source = section(COMPRESS["zstd"](bytes(4 * AHEAD * PIECE)) + COMPRESS["zstd"](b"end"))
     with Reader(source, "x") as reader:
         reader.read(PIECE)
@@ -131,7 +131,7 @@ def test_closing_ends_the_thread() -> None:
 
 
 def test_a_section_ends_where_it_should() -> None:
-    """A section gives its bytes, not those after it, and counts them."""
+    """A section returns its own bytes, not those after it, and counts them."""
     file = io.BytesIO(b"0123456789")
     file.seek(2)
     it = Section(file, 5)

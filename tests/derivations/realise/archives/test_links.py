@@ -1,4 +1,4 @@
-"""Where the symbolic links of an archive lead."""
+"""Tests for derivations.realise.archives.links."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _extract(directory: Path, members: list[tuple[str, str]], *, links_may_leave
 
 @pytest.mark.parametrize("name", OUT)
 def test_links_out_of_the_tree_are_refused(tmp_path: Path, name: str) -> None:
-    """However a link gets out of the tree, the archive is refused; in a root file system it may."""
+    """However a link gets out of the tree, the archive is refused; in a root file system it is allowed."""
     with pytest.raises(Refused) as caught:
         _extract(tmp_path, OUT[name])
     assert "symbolic link" in caught.value.reason
@@ -91,13 +91,13 @@ def test_links_out_of_the_tree_are_refused(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", IN)
-def test_links_within_the_tree_are_taken(tmp_path: Path, name: str) -> None:
-    """What stays in the tree, however it looks, is unpacked."""
+def test_links_within_the_tree_are_accepted(tmp_path: Path, name: str) -> None:
+    """A link that stays in the tree, however contorted, is accepted."""
     _extract(tmp_path, IN[name])
 
 
 def test_links_that_take_too_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Links that are made for taking long are refused before they do."""
+    """Links designed to take very long are refused quickly."""
     members = [("0", "gone"), *((str(number), f"{number - 1}/../{number - 1}") for number in range(1, 40))]
     monkeypatch.setattr(module, "FOLLOWED", 1 << 40)
     monkeypatch.setattr(module, "STEPS", 10_000)
@@ -117,7 +117,7 @@ _targets = st.lists(_names | st.sampled_from(["..", ".."]), min_size=1, max_size
 
 @given(st.dictionaries(_paths, _targets, max_size=6))
 def test_same_as_the_file_system(found: dict[str, str]) -> None:
-    """No link that was taken leads out of the tree when Linux follows it."""
+    """No accepted link leads out of the tree when Linux follows it."""
     with tempfile.TemporaryDirectory() as top:
         tree = Path(top, "1/2/3/4/5/6/tree")
         tree.mkdir(parents=True)

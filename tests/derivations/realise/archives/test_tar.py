@@ -50,7 +50,7 @@ def read(data: bytes) -> list[tuple[Member, bytes]]:
 
 
 def fixed(data: bytes) -> bytes:
-    """Return an archive whose first header has the right checksum again."""
+    """Return the archive with the checksum of its first header corrected."""
     header = bytearray(data[:512])
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
@@ -59,7 +59,7 @@ def fixed(data: bytes) -> bytes:
 
 @every_format
 def test_every_kind_of_member_is_read(form: int) -> None:
-    """Files, directories and links come as they were written."""
+    """Files, directories and links are read as written."""
     data = tar(
         ("d", b"", {"type": tarfile.DIRTYPE}),
         ("d/x", b"abc", {"mode": 0o755}),
@@ -82,7 +82,7 @@ def test_every_kind_of_member_is_read(form: int) -> None:
 
 @pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT], ids=["gnu", "pax"])
 def test_long_names_are_read(form: int) -> None:
-    """Names that no header can hold come from the record before it, and only for the next member."""
+    """A long name comes from the record before the header, and applies only to the next member."""
     name, target = "d" * 200 + "/" + "n" * 200, "t" * 300
     data = tar(
         (name, b"1", {}), ("link", b"", {"type": tarfile.SYMTYPE, "linkname": target}), ("x", b"2", {}), form=form
@@ -92,7 +92,7 @@ def test_long_names_are_read(form: int) -> None:
 
 
 def test_a_prefix_is_read() -> None:
-    """In ustar, a long name is in two parts."""
+    """In ustar, a long name is split into two parts."""
     name = "d" * 100 + "/" + "n" * 90
     assert [name.encode()] == [member.path for member, _ in read(tar((name, b"", {}), form=tarfile.USTAR_FORMAT))]
 
@@ -104,22 +104,22 @@ def test_names_need_not_be_text() -> None:
 
 
 def test_large_sizes_are_read() -> None:
-    """A size in binary is a size."""
+    """Binary sizes are read."""
     data = bytearray(tar(("x", b"abc", {}), form=tarfile.GNU_FORMAT))
     data[124:136] = b"\x80" + (3).to_bytes(11, "big")
     assert [content for _, content in read(fixed(bytes(data)))] == [b"abc"]
 
 
 def test_a_comment_for_all_files_does_not_matter() -> None:
-    """The record that `git archive` writes first is passed over."""
+    """The global record that `git archive` writes first is skipped."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "0" * 40}) as archive:
         archive.addfile(tarfile.TarInfo("x"))
     assert [member.path for member, _ in read(file.getvalue())] == [b"x"]
 
 
-def test_data_that_nobody_reads_is_passed_over() -> None:
-    """The next member comes whether the last one's data were read, in part, or not."""
+def test_unread_data_is_skipped() -> None:
+    """The next member follows whether the previous data were read fully, partly, or not."""
     data = tar(("x", b"1" * 1000, {}), ("y", b"2" * 1000, {}), ("z", b"3", {}))
     with Reader(Section(io.BytesIO(data), len(data)), "x") as reader:
         archive = TarReader(reader)
@@ -140,19 +140,19 @@ GOOD = tar(("x", b"abc", {}), ("y", b"abc", {}), form=tarfile.USTAR_FORMAT)
         pytest.param(b"", "it is empty", id="empty"),
         pytest.param(bytes(10240), "it is not a tar archive", id="zeros"),
         pytest.param(b"PK\x03\x04" + bytes(1000), "it is not a tar archive", id="zip"),
-        pytest.param(b"x", "it ends in the middle", id="one-byte"),
-        pytest.param(GOOD[:700], "it ends in the middle", id="in-the-data"),
-        pytest.param(GOOD[:1024], "it ends in the middle", id="between-members"),
-        pytest.param(GOOD[:1300], "it ends in the middle", id="in-a-header"),
+        pytest.param(b"x", "it is truncated", id="one-byte"),
+        pytest.param(GOOD[:700], "it is truncated", id="in-the-data"),
+        pytest.param(GOOD[:1024], "it is truncated", id="between-members"),
+        pytest.param(GOOD[:1300], "it is truncated", id="in-a-header"),
         pytest.param(GOOD[:1100] + b"!" + GOOD[1101:], "a header has a wrong checksum", id="header"),
         pytest.param(fixed(GOOD[:124] + b"00000000x0\0 " + GOOD[136:]), "a size is malformed", id="size"),
         pytest.param(fixed(GOOD[:124] + b"-0000000010\0" + GOOD[136:]), "a size is malformed", id="negative"),
         pytest.param(fixed(GOOD[:124] + b"\x80" + b"\xff" * 11 + GOOD[136:]), "a size is malformed", id="huge"),
-        pytest.param(fixed(GOOD[:156] + b"L" + GOOD[157:])[:512], "it ends in the middle", id="name-record"),
+        pytest.param(fixed(GOOD[:156] + b"L" + GOOD[157:])[:512], "it is truncated", id="name-record"),
     ],
 )
 def test_a_broken_archive_is_one_clear_error(data: bytes, reason: str) -> None:
-    """Whatever is wrong with an archive is one sentence that names it."""
+    """Any defect of an archive is one sentence that names it."""
     with pytest.raises(Corrupt) as caught:
         read(data)
     assert f"x.tar is corrupt: {reason}" == str(caught.value)
@@ -173,17 +173,17 @@ def extension(kind: bytes, records: bytes) -> bytes:
         pytest.param(b"x", b"2 \n", "an extended header is malformed", id="too-short"),
         pytest.param(b"x", b"path=abc\n", "an extended header is malformed", id="no-length"),
         pytest.param(b"x", b"11 size=-1\n", "a size is malformed", id="size"),
-        pytest.param(b"g", b"12 path=abc\n", "one path is given for all files in it", id="global"),
+        pytest.param(b"g", b"12 path=abc\n", "a global header sets path for all files", id="global"),
         pytest.param(
             b"x",
             b"25 GNU.sparse.realsize=1\n",
-            "it has a sparse file in it, which is not supported",
+            "it contains a sparse file, which is not supported",
             id="sparse",
         ),
         pytest.param(
             b"x",
             b"9" * (MAX_EXTENSION + 1),
-            f"a record of {MAX_EXTENSION + 1} bytes stands where a name should be",
+            f"it has a name record of {MAX_EXTENSION + 1} bytes",
             id="endless",
         ),
     ],
@@ -197,14 +197,14 @@ def test_a_broken_record_is_one_clear_error(kind: bytes, records: bytes, reason:
 
 @given(st.binary(max_size=2000))
 def test_arbitrary_bytes_are_read_or_refused(data: bytes) -> None:
-    """Whatever the bytes are, reading ends, with members or with the one error."""
+    """Whatever the bytes, reading ends with members or with that one error."""
     with contextlib.suppress(Corrupt):
         read(data)
 
 
 @given(st.integers(0, 1535), st.integers(0, 255))
 def test_a_changed_byte_is_read_or_refused(place: int, byte: int) -> None:
-    """One changed byte gives other members or the one error."""
+    """One changed byte gives other members or that one error."""
     with contextlib.suppress(Corrupt):
         read(GOOD[:place] + bytes([byte]) + GOOD[place + 1 :])
 
@@ -218,8 +218,8 @@ def package(*members: tuple[bytes, bytes]) -> bytes:
     return b"".join(parts).replace(b"\0", b" ")
 
 
-def test_a_package_has_its_files_in_it() -> None:
-    """The data of a package are found behind members of odd length."""
+def test_the_data_of_a_package() -> None:
+    """The data of a package are found after members of odd length."""
     data = package(
         (b"debian-binary", b"2.0\n"), (b"control.tar.xz", b"odd"), (b"data.tar.xz", b"files"), (b"_gpg", b"s")
     )
@@ -242,7 +242,7 @@ def test_a_package_has_its_files_in_it() -> None:
     ],
 )
 def test_a_broken_package_is_one_clear_error(data: bytes, reason: str) -> None:
-    """What is no package is refused."""
+    """A file that is not a package is refused."""
     with pytest.raises(Corrupt) as caught:
         data_of_package(io.BytesIO(data), "x")
     assert reason == caught.value.reason

@@ -36,7 +36,7 @@ def number(value: int) -> bytes:
 
 
 def block(data: bytes, flags: int = 0xC0) -> tuple[bytes, tuple[int, int]]:
-    """Return a block, and what the index says of it."""
+    """Return a block and its record in the index."""
     packed = lzma.compress(data, lzma.FORMAT_RAW, filters=FILTERS)
     sizes = [value for flag, value in ((0x40, len(packed)), (0x80, len(data))) if flags & flag]
     header = bytes([flags]) + b"".join(map(number, sizes)) + b"\x21\1\x0c"
@@ -65,7 +65,7 @@ def all_of(data: bytes) -> bytes:
 
 @given(parts=st.lists(st.binary(max_size=300), min_size=1, max_size=7))
 def test_round_trip(parts: list[bytes]) -> None:
-    """What went in comes out in order, here and in the library's own decoder."""
+    """Data come out in order, here and from the library's own decoder."""
     data = stream(parts)
     assert b"".join(parts) == lzma.decompress(data)
     assert in_blocks(data)
@@ -73,7 +73,7 @@ def test_round_trip(parts: list[bytes]) -> None:
 
 
 def test_pieces() -> None:
-    """Pieces are of a megabyte at most; several streams, and padding between them, are one file."""
+    """Pieces have at most a megabyte; several streams, with padding between them, are one file."""
     data = stream(PARTS) + bytes(8) + lzma.compress(b"end") + stream(PARTS[:1])
     found = list(pieces(Section(io.BytesIO(data), len(data))))
     assert b"".join([*PARTS, b"end", PARTS[0]]) == b"".join(found)
@@ -81,7 +81,7 @@ def test_pieces() -> None:
 
 
 def test_what_xz_makes(tmp_path: Path) -> None:
-    """What the program xz compresses with several threads is recognised."""
+    """Multi-threaded output of xz is recognised."""
     (tmp_path / "file").write_bytes(b"".join(PARTS))
     subprocess.run(["/usr/bin/xz", "-0", "-T2", "--block-size=1MiB", tmp_path / "file"], check=True)
     data = (tmp_path / "file.xz").read_bytes()
@@ -102,12 +102,12 @@ def test_what_xz_makes(tmp_path: Path) -> None:
     ],
 )
 def test_other_streams(data: bytes) -> None:
-    """What tells no sizes, or unreasonable ones, is for one thread."""
+    """Streams without sizes, or with unreasonable ones, are decompressed in one thread."""
     assert not in_blocks(data)
 
 
 def test_truncated() -> None:
-    """Wherever a stream is cut off, that is an error."""
+    """Truncation anywhere in a stream is an error."""
     data = stream(PARTS[:2])
     for length in {*range(13, 60), *range(len(data) - 60, len(data))}:
         with pytest.raises(EOFError):
@@ -116,7 +116,7 @@ def test_truncated() -> None:
 
 @pytest.mark.parametrize("position", range(12, len(stream([b"one" * 10, b"three" * 10]))))
 def test_damaged(position: int) -> None:
-    """Wherever a bit is wrong, that is an error; only the library may know better: some bits do not matter."""
+    """A flipped bit anywhere is an error, unless the library accepts it, too: some bits do not matter."""
     data = bytearray(stream([b"one" * 10, b"three" * 10]))
     data[position] ^= 1
     try:
@@ -129,7 +129,7 @@ def test_damaged(position: int) -> None:
 
 
 def test_missing_block() -> None:
-    """A block that is not there, twice, or in another's place is noticed by the index."""
+    """The index reveals a block that is missing, duplicated, or out of order."""
     (one, first), (two, second) = block(b"one"), block(b"three")
     for blocks in (one, two + one, one + two + two):
         with pytest.raises((lzma.LZMAError, EOFError)):

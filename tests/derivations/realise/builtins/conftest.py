@@ -1,4 +1,4 @@
-"""What the tests of builtins share: a store, and a way to run one builtin as the realiser would."""
+"""Fixtures for the tests of builtins: a store, and a way to run one builtin as the realiser does."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @attrs.define(kw_only=True)
 class Runner:
-    """Runs builtins, each in a directory of its own."""
+    """Runs builtins, each in its own directory."""
 
     store: Store
     directory: Path
@@ -40,7 +40,7 @@ class Runner:
     runs: int = 0
 
     def __call__(self, derivation: Derivation, inputs: Mapping[str, Path] | None = None) -> Path:
-        """Return the output of *derivation*, canonical; that a builtin knew its content is checked."""
+        """Return the canonical output of *derivation*, after checking that the builtin returned its content."""
         self.runs += 1
         out = self.directory / str(self.runs)
         out.mkdir(parents=True)
@@ -88,7 +88,7 @@ def listing(root: Path) -> dict[str, str]:
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
         if path.is_symlink():
-            found[name] = f"-> {os.readlink(path)}"  # noqa: PTH115 -- a Path would not be the target as it is
+            found[name] = f"-> {os.readlink(path)}"  # noqa: PTH115 -- a Path would normalise the target
         elif path.is_file():
             found[name] = path.read_text()
         elif not any(path.iterdir()):
@@ -98,7 +98,7 @@ def listing(root: Path) -> dict[str, str]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Runner]:
-    """Return what runs builtins on an empty store."""
+    """Return a runner of builtins on an empty store."""
     with Store.open(tmp_path / "home") as store:
         yield Runner(store=store, directory=tmp_path / "home/builds/run")
 
@@ -112,7 +112,7 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def no_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the machine have no apt, so that nothing is asked of its mirrors."""
+    """Hide the machine's apt, so that its mirrors are not contacted."""
     monkeypatch.setenv("PATH", str(tmp_path))
     for asked in (_asked, access):
         asked.cache_clear()

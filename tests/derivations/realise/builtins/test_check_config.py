@@ -44,7 +44,7 @@ RESOLVED = Derivation(name="config-resolved", system="any", builder="builtin:x",
 
 
 def write_model(directory: Path) -> None:
-    """Leave the model of SYMBOLS in *directory* as the resolver does."""
+    """Write the model of SYMBOLS to *directory*, as the resolver does."""
     directory.mkdir(parents=True)
     lines = [json.dumps(it) + "\n" for it in SYMBOLS]
     places = [sum(map(len, lines[:i])) for i in range(len(lines))]
@@ -56,7 +56,7 @@ def write_model(directory: Path) -> None:
 
 
 def check(run: Runner, asked: Mapping[str, Asked], base: str | None = None, *, lenient: bool = False) -> Path:
-    """Return the result of checking what is *asked* against VALUES."""
+    """Return the result of checking the requests *asked* against VALUES."""
     places = run.directory / "inputs"
     write_model(places / "resolver/model")
     inputs = {"/resolver": places / "resolver"}
@@ -69,14 +69,14 @@ def check(run: Runner, asked: Mapping[str, Asked], base: str | None = None, *, l
 
 
 def test_what_holds_passes(run: Runner) -> None:
-    """Absent is n, texts are compared without their quotation marks, numbers as numbers; the `.config` is the result."""
+    """Absent counts as n, texts are compared without quotes, numbers by value; the result is the `.config`."""
     out = check(run, {"BLOCK": NO, "FS": NO, "NAME": 'a \\ "b', "SIZE": Hex(16)})
 
     assert out.read_text() == CONFIG
 
 
-def test_all_that_fails_is_told_at_once(run: Runner) -> None:
-    """Each request that does not hold is named with its fragment and place, and what stands in its way."""
+def test_all_failures_are_reported_at_once(run: Runner) -> None:
+    """Each request that does not hold is named with its fragment and place, and what blocks it."""
     with pytest.raises(ConfigMismatch) as caught:
         check(run, {"FS": MODULE, "NAME": "other", "BLOCK": NO, "NO_SUCH": YES})
 
@@ -88,7 +88,7 @@ def test_all_that_fails_is_told_at_once(run: Runner) -> None:
 
 
 def test_optional_requests_may_fail(run: Runner) -> None:
-    """What is optional stops nothing, and is said all the same."""
+    """An optional request that fails is only a warning."""
     assert (
         check(run, {"FS": optional(YES), "NAME": optional('a \\ "b'), "NO_SUCH": optional(YES)}).read_text() == CONFIG
     )
@@ -98,13 +98,13 @@ def test_optional_requests_may_fail(run: Runner) -> None:
 
 
 def test_defaults_may_fail_in_silence(run: Runner) -> None:
-    """Of what a bundled fragment asks for, and nobody else, nothing is said: `config check` lists it."""
+    """Failed requests of bundled fragments cause no warning; `config check` lists them."""
     check(run, {"FS": default(optional(YES))})
 
     assert run.warnings == []
 
 
-def test_a_lenient_check_stops_at_nothing(run: Runner) -> None:
+def test_a_lenient_check_never_fails(run: Runner) -> None:
     """With `ignore_config_errors` everything is optional."""
     assert check(run, {"FS": YES}, lenient=True).read_text() == CONFIG
     assert run.warnings == ["config: 1 optional request does not hold: FS; `kernix config check` says why"]
@@ -119,7 +119,7 @@ def test_a_lenient_check_stops_at_nothing(run: Runner) -> None:
     ],
 )
 def test_an_exact_configuration_may_not_change(run: Runner, changed: str) -> None:
-    """An option of the base that comes out otherwise is an error that names the base."""
+    """An option of the base that comes out differently is an error that names the base."""
     with pytest.raises(ConfigMismatch) as caught:
         check(run, {}, base=f"{BASE}{changed}\n")
 
@@ -130,8 +130,8 @@ def test_an_exact_configuration_may_not_change(run: Runner, changed: str) -> Non
 BASE = '#\n# Linux/x86_64 6.12.1 Kernel Configuration\n#\nCONFIG_SIZE=0x10\n# CONFIG_FS is not set\nCONFIG_CC_VERSION="13"\n'
 
 
-def test_what_kconfig_computes_may_be_otherwise(run: Runner) -> None:
-    """An option that nobody can set, as the compiler's version, is no part of an exact configuration."""
+def test_computed_options_may_differ(run: Runner) -> None:
+    """An option that nobody can set, such as the compiler's version, is not part of an exact configuration."""
     assert check(run, {}, base=BASE).read_text() == CONFIG
 
 
@@ -154,8 +154,8 @@ def begun(run: Runner, base: str, asked: Mapping[str, Asked], *, strict: bool = 
     )
 
 
-def test_what_a_base_does_not_get_is_said() -> None:
-    """The derivation of a kernel that begins with a target is as it was; one that begins with a file compares with it."""
+def test_only_a_file_as_base_is_compared() -> None:
+    """A kernel that starts from a make target is unchanged; one that starts from a file is compared with it."""
     merged = merge([], version=Version.parse("6.12.1"), arch="x86_64")
     plain = checked("config", PROGRAM, RESOLVED, merged, lenient=False, exact=None)
 
@@ -181,15 +181,15 @@ def test_a_base(run: Runner, *, strict: bool) -> None:
     assert "line 3: 'CONFIG_NAME = b'" in str(caught.value)
 
 
-def test_what_a_trim_drops_of_a_base_is_as_it_should_be(run: Runner) -> None:
-    """Of what the base asks for, neither what is dropped is said nor what depends on it; the rest is."""
+def test_what_a_trim_drops_from_a_base_is_not_reported(run: Runner) -> None:
+    """Options of the base that a trim drops, and those that depend on them, cause no warning; others do."""
     begun(run, "CONFIG_BLOCK=y\nCONFIG_FS=m\nCONFIG_GONE=y\n", {}, trim="# CONFIG_BLOCK is not set\n")
 
     assert ["config: of mine.config, 1 line does not hold: GONE; `kernix config check` says why"] == run.warnings
 
 
 def test_a_base_that_holds(run: Runner) -> None:
-    """A base of which all holds, or is asked otherwise, is no matter."""
+    """A base that holds, or is overridden, causes no warning."""
     begun(run, "CONFIG_BLOCK=y\nCONFIG_FS=m\n", {"BLOCK": NO}, strict=True)
 
     assert run.warnings == []
@@ -208,7 +208,7 @@ def test_a_base_that_holds(run: Runner) -> None:
     ],
 )
 def test_a_version_that_is_not_the_tree_s(run: Runner, version: str, release: str, *, refused: bool) -> None:
-    """A version that is not the tree's is an error that says what to write, before anything is compiled."""
+    """A version other than the tree's is an error that says what to write, before anything is compiled."""
     places = run.directory / "inputs"
     write_model(places / "resolver/model")
     inputs = {"/resolver": places / "resolver"}

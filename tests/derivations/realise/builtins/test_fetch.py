@@ -44,7 +44,7 @@ PATH = "pool/main/h/hello/hello_2.10_amd64.deb"
 
 @attrs.frozen(kw_only=True)
 class Package:
-    """A package as a lock has it."""
+    """A package as in a lock."""
 
     name: str = "hello"
     version: str = "2.10"
@@ -91,22 +91,22 @@ def mirror(run: Runner, server: ScriptedServer, no_apt: None) -> ScriptedServer:
 
 @pytest.mark.parametrize("executable", [False, True])
 def test_a_file_is_fetched(run: Runner, server: ScriptedServer, executable: bool) -> None:
-    """A file is fetched into the output, executable if that was wanted."""
+    """A file is fetched into the output, and made executable if requested."""
     server.files["/x"] = b"data"
     sha256 = hashlib.sha256(b"data").hexdigest()
     out = run(fetch_url(server.url("/x"), sha256=sha256, executable=executable))
     assert (b"data", executable) == (out.read_bytes(), bool(out.stat().st_mode & 0o100))
 
 
-def test_a_mirror_is_asked_when_the_url_has_nothing(run: Runner, server: ScriptedServer) -> None:
-    """The mirrors of a URL are asked in their order."""
+def test_mirrors_are_tried_in_order(run: Runner, server: ScriptedServer) -> None:
+    """The mirrors of a URL are tried in their order."""
     server.files["/y"] = b"data"
     sha256 = hashlib.sha256(b"data").hexdigest()
     out = run(fetch_url(server.url("/x"), sha256=sha256, mirrors=[server.url("/y")]))
     assert out.read_bytes() == b"data"
 
 
-def test_a_wrong_hash_is_told_and_a_corrected_one_costs_nothing(run: Runner, server: ScriptedServer) -> None:
+def test_a_corrected_hash_needs_no_download(run: Runner, server: ScriptedServer) -> None:
     """A mismatch names both hashes; with the right one nothing is downloaded."""
     server.files["/x"] = b"data"
     with pytest.raises(HashMismatch) as caught:
@@ -116,14 +116,14 @@ def test_a_wrong_hash_is_told_and_a_corrected_one_costs_nothing(run: Runner, ser
 
 
 def test_kernel_org_has_mirrors() -> None:
-    """The user's mirrors of kernel.org stand before it, and before nothing else."""
+    """The user's kernel.org mirrors precede kernel.org's URLs, and no others."""
     urls = ["https://cdn.kernel.org/pub/linux/kernel/v6.x/x.tar.xz", "https://example.org/pub/y"]
     expected = ("https://mirror.test/pub/linux/kernel/v6.x/x.tar.xz", *urls)
     assert expected == with_kernel_mirrors(urls, ["https://mirror.test/pub/"])
 
 
 def test_a_kernel_comes_from_the_users_mirror(run: Runner, server: ScriptedServer) -> None:
-    """A file of kernel.org is fetched from the mirror that the user set."""
+    """A file of kernel.org is fetched from the user's mirror."""
     server.files["/pub/linux/x"] = b"data"
     run.settings = attrs.evolve(run.settings, kernel_mirrors=(server.url("/pub"),))
     sha256 = hashlib.sha256(b"data").hexdigest()
@@ -131,38 +131,38 @@ def test_a_kernel_comes_from_the_users_mirror(run: Runner, server: ScriptedServe
 
 
 def test_a_package_is_unpacked(run: Runner, mirror: ScriptedServer) -> None:
-    """A package's files come out of it; absolute links are what they are in a root file system."""
+    """A package's files are unpacked; absolute links stay, as in a root file system."""
     mirror.files[f"/debian/{PATH}"] = HELLO
     assert listing(run(derivation(HELLO))) == {"etc/alternatives/x": "-> /usr/bin/hello", "usr/bin/hello": "#!"}
     assert list((run.store.layout.cache / "downloads").iterdir()) == []
 
 
-def test_a_package_that_has_left_is_named(run: Runner, mirror: ScriptedServer) -> None:
+def test_a_package_gone_from_all_mirrors_is_named(run: Runner, mirror: ScriptedServer) -> None:
     """A package that no mirror has any more is named, with the command that pins a newer one."""
     with pytest.raises(PackageGone) as caught:
         run(derivation(HELLO))
     url = mirror.url(f"/debian/{PATH}")
-    assert f"the pinned package hello-2.10 has left the mirror: {url}: 404 Not Found" == str(caught.value)
+    assert f"the pinned package hello-2.10 is gone from the mirrors: {url}: 404 Not Found" == str(caught.value)
     assert "kernix lock --update" in caught.value.hint
 
 
 @pytest.mark.usefixtures("no_apt")
-def test_a_package_without_any_mirror_is_told(run: Runner) -> None:
-    """Without apt and without settings there is no mirror, which is not the package's fault."""
-    with pytest.raises(Unavailable, match="no place is known that has it"):
+def test_no_mirror_is_known(run: Runner) -> None:
+    """Without apt and settings there is no mirror, and the package is not called gone."""
+    with pytest.raises(Unavailable, match="no mirror is known"):
         run(derivation(HELLO))
 
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """Return the URL of a server that takes connections and never answers."""
+    """Return the URL of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/debian"
 
 
 @pytest.fixture
 def babbling() -> Iterator[str]:
-    """Return the URL of a server that answers in no way that HTTP knows."""
+    """Return the URL of a server that does not speak HTTP."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -189,8 +189,8 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_mirror_that_fails_is_not_the_last(run: Runner, mirror: ScriptedServer, name: str) -> None:
-    """Whatever the first mirror answers, the package comes from the second."""
+def test_the_next_mirror_is_tried(run: Runner, mirror: ScriptedServer, name: str) -> None:
+    """However the first mirror fails, the package comes from the second."""
     bad = mirror.url("/bad/debian")
     run.settings = attrs.evolve(run.settings, mirrors=(bad, mirror.url("/debian")))
     mirror.files |= {f"/bad/debian/{PATH}": HELLO, f"/debian/{PATH}": HELLO}
@@ -199,17 +199,17 @@ def test_a_mirror_that_fails_is_not_the_last(run: Runner, mirror: ScriptedServer
 
 
 def test_garbage_is_that_mirrors_failure(run: Runner, mirror: ScriptedServer) -> None:
-    """A mirror with another file of the same size is passed over."""
+    """A mirror with another file of the same size is skipped."""
     run.settings = attrs.evolve(run.settings, mirrors=(mirror.url("/bad/debian"), mirror.url("/debian")))
     mirror.files |= {f"/bad/debian/{PATH}": bytes(len(HELLO)), f"/debian/{PATH}": HELLO}
     assert "usr/bin/hello" in listing(run(derivation(HELLO)))
 
 
 @pytest.mark.parametrize("kind", ["silent", "babbling", "refusing", "unknown"])
-def test_a_mirror_without_a_sensible_word_is_not_the_last(
+def test_a_mirror_without_http_is_skipped(
     run: Runner, mirror: ScriptedServer, silent: str, babbling: str, kind: str
 ) -> None:
-    """A mirror that says nothing, or nothing that is HTTP, or is not there is passed over."""
+    """A mirror that is silent, does not speak HTTP, or does not exist is skipped."""
     bad = {"silent": silent, "babbling": babbling, "refusing": "http://127.0.0.1:9/debian",
            "unknown": "http://no-such-host.invalid/debian"}[kind]  # fmt: skip
     run.settings = attrs.evolve(run.settings, mirrors=(bad, mirror.url("/debian")), read_timeout=2)
@@ -218,7 +218,7 @@ def test_a_mirror_without_a_sensible_word_is_not_the_last(
 
 
 def test_every_mirror_is_named_with_its_own_answer(run: Runner, mirror: ScriptedServer) -> None:
-    """The error has each mirror that was asked, and what that one said."""
+    """The error lists each mirror that was tried, and its answer."""
     bases = {name: mirror.url(f"/{name}/debian") for name in ("gone", "broken", "short")}
     run.settings = attrs.evolve(run.settings, mirrors=tuple(bases.values()), retries=0)
     mirror.files[f"/short/debian/{PATH}"] = HELLO[:10]
@@ -228,13 +228,13 @@ def test_every_mirror_is_named_with_its_own_answer(run: Runner, mirror: Scripted
     assert dict(caught.value.tried) == {
         f"{bases['gone']}/{PATH}": "404 Not Found",
         f"{bases['broken']}/{PATH}": "500 Internal Server Error",
-        f"{bases['short']}/{PATH}": f"it has 10 bytes there instead of {len(HELLO)}",
+        f"{bases['short']}/{PATH}": f"the file has 10 bytes instead of {len(HELLO)}",
     }
     assert all(f"{url}: {said}" in str(caught.value) for url, said in caught.value.tried)
 
 
-def test_bytes_of_another_package_are_told_with_all_answers(run: Runner, mirror: ScriptedServer) -> None:
-    """Where one mirror has other bytes and another none, the error is of a wrong hash and names both."""
+def test_a_hash_mismatch_lists_all_answers(run: Runner, mirror: ScriptedServer) -> None:
+    """If one mirror has another file and another has none, the error is a hash mismatch and names both."""
     run.settings = attrs.evolve(run.settings, mirrors=(mirror.url("/debian"), mirror.url("/none/debian")))
     mirror.files[f"/debian/{PATH}"] = bytes(len(HELLO))
     with pytest.raises(PackageDiffers) as caught:
@@ -247,7 +247,7 @@ def test_bytes_of_another_package_are_told_with_all_answers(run: Runner, mirror:
 
 
 def test_a_package_of_an_unknown_archive_has_not_left_it(run: Runner, mirror: ScriptedServer) -> None:
-    """Where no mirror is of the package's archive, that is what is told, not that the package is gone."""
+    """If no mirror of the package's archive is known, the error says so, and not that the package is gone."""
     hello = fetch_deb(Package(size=7, sha256="0" * 64, archive="debian-security"))
     with pytest.raises(PackageUnavailable) as caught:
         run(hello)
@@ -255,8 +255,8 @@ def test_a_package_of_an_unknown_archive_has_not_left_it(run: Runner, mirror: Sc
     assert [mirror.url(f"/debian/{PATH}")] == [url for url, _ in caught.value.tried]
 
 
-def test_a_mirror_that_is_out_of_order_is_asked_last(run: Runner, mirror: ScriptedServer, silent: str) -> None:
-    """What one package has shown about a mirror holds for the next package."""
+def test_a_failed_mirror_is_tried_last(run: Runner, mirror: ScriptedServer, silent: str) -> None:
+    """A mirror that failed for one package is tried last for the next."""
     run.settings = attrs.evolve(run.settings, mirrors=(silent, mirror.url("/debian")), read_timeout=2)
     mirror.files[f"/debian/{PATH}"] = HELLO
     run(derivation(HELLO))
@@ -266,14 +266,14 @@ def test_a_mirror_that_is_out_of_order_is_asked_last(run: Runner, mirror: Script
 def test_a_package_of_another_size_is_not_read(run: Runner, mirror: ScriptedServer) -> None:
     """The size in the lock bounds what is read."""
     mirror.files[f"/debian/{PATH}"] = HELLO
-    with pytest.raises(Unavailable, match=f"it has {len(HELLO)} bytes there instead of 7"):
+    with pytest.raises(Unavailable, match=f"the file has {len(HELLO)} bytes instead of 7"):
         run(derivation(HELLO, size=7))
 
 
 def test_offline_names_the_package(run: Runner, mirror: ScriptedServer) -> None:
-    """Offline, the package that is missing is named."""
+    """Offline, the missing package is named."""
     run.settings = attrs.evolve(run.settings, offline=True)
-    with pytest.raises(Offline, match="is not here and has to be fetched"):
+    with pytest.raises(Offline, match="--offline is set"):
         run(derivation(HELLO))
     assert mirror.requests == []
 
@@ -287,7 +287,7 @@ def test_offline_names_the_package(run: Runner, mirror: ScriptedServer) -> None:
     ],
 )
 def test_a_bad_package_is_refused(run: Runner, mirror: ScriptedServer, data: bytes, error: type[Exception]) -> None:
-    """A package whose hash is right and which is none nevertheless is one clear error."""
+    """A file with the right hash that is not a package is one clear error."""
     mirror.files[f"/debian/{PATH}"] = data
     with pytest.raises(error):
         run(derivation(data))
@@ -305,7 +305,7 @@ def test_a_package_that_becomes_too_large(run: Runner, mirror: ScriptedServer) -
 
 @pytest.fixture
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Return what lets the machine's apt have one source, and further settings."""
+    """Return a function that configures the machine's apt with one source and settings."""
     if shutil.which("apt-get") is None:
         pytest.skip("there is no apt")
 
@@ -327,7 +327,7 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 
 
 def test_a_source_with_a_password(run: Runner, server: ScriptedServer, configure: Callable[..., None]) -> None:
-    """A name and a password in a source's URL are sent, and told to nobody."""
+    """User and password in a source's URL are sent, and never shown."""
     configure(server.url("/debian").replace("//", "//me:secret@"))
     with pytest.raises(PackageGone) as caught:
         run(derivation(HELLO))
@@ -335,7 +335,7 @@ def test_a_source_with_a_password(run: Runner, server: ScriptedServer, configure
 
 
 def test_a_package_behind_apts_proxy(run: Runner, server: ScriptedServer, configure: Callable[..., None]) -> None:
-    """Where apt goes through a proxy, so does what is fetched from its archives."""
+    """Files from apt's archives are fetched through apt's proxy."""
     configure("http://no-such-host.invalid/debian", f'Acquire::http::Proxy "{server.url("")}";')
     server.files[f"http://no-such-host.invalid/debian/{PATH}"] = HELLO
     assert "usr/bin/hello" in listing(run(derivation(HELLO)))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Repository:
-    """A repository that commits what is in its directory."""
+    """A repository that commits the files of its directory."""
 
     directory: Path
 
@@ -44,7 +44,7 @@ class Repository:
         return f"file://{self.directory}"
 
     def git(self, *arguments: str) -> str:
-        """Run git there and return what it says."""
+        """Run git there and return its output."""
         environment = {
             "PATH": os.environ["PATH"],
             "GIT_CONFIG_NOSYSTEM": "1",
@@ -79,7 +79,7 @@ def repository(tmp_path: Path) -> Repository:
 
 
 def test_a_commit_is_a_tree(run: Runner, repository: Repository) -> None:
-    """The commit's files come without its history, executable bits and links as they were."""
+    """The commit's files come without history, with executable bits and links intact."""
     files = {"a": "1", "d/run": "#!", "d/l": "-> ../a", "out": "-> /etc/x"}
     rev = repository.commit(files)
     repository.commit({"a": "2"})
@@ -98,7 +98,7 @@ def test_a_commit_that_becomes_too_large(run: Runner, repository: Repository) ->
 
 
 def test_a_range_of_commits(run: Runner, repository: Repository) -> None:
-    """The commits after one, up to another, come as mails in their order, which make the one tree of the other."""
+    """The commits in a range come as mails in order, and applying them gives the tree of the last one."""
     first = {"a": "1\n", "d/b": "2\n", "bin": "\0old"}
     last = {"a": "one\n", "c": "#!/bin/sh\n", "bin": "\0new"}
     base = repository.commit(first)
@@ -153,7 +153,7 @@ def test_a_range_that_is_none(run: Runner, repository: Repository) -> None:
 
 
 def test_files_come_as_they_are_in_the_repository(run: Runner, repository: Repository) -> None:
-    """No line ending, keyword, filter or omission that the tree asks for is done."""
+    """No line ending conversion, keyword, filter or export rule of the tree is applied."""
     files = {
         ".gitattributes": "* text=auto eol=crlf ident filter=upper export-subst\nignored export-ignore\n",
         "a": "line\n$Id$ $Format:%H$\n",
@@ -166,7 +166,7 @@ def test_files_come_as_they_are_in_the_repository(run: Runner, repository: Repos
 def test_the_users_configuration_does_not_count(
     run: Runner, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the user's configuration nor a repository in the environment changes anything."""
+    """Neither the user's configuration nor a repository in the environment has any effect."""
     rev = repository.commit({"a": "1"})
     home = tmp_path / "home-of-the-user"
     home.mkdir()
@@ -181,7 +181,7 @@ def test_the_users_configuration_does_not_count(
 
 @pytest.mark.parametrize("allowed", ["false", "true"])
 def test_a_commit_that_no_branch_ends_in_is_found(run: Runner, repository: Repository, allowed: str) -> None:
-    """Whether the server gives out any commit or only branches, one in the middle of the history is found."""
+    """A commit in the middle of the history is found, whether or not the server allows fetching any commit."""
     rev = repository.commit({"a": "1"})
     repository.commit({"a": "2"})
     repository.git("config", "uploadpack.allowAnySHA1InWant", allowed)
@@ -199,8 +199,8 @@ def test_a_tag_is_enough(run: Runner, repository: Repository) -> None:
     assert listing(run(fetch_git(repository.url, rev))) == {"a": "1"}
 
 
-def test_a_commit_that_is_not_there_is_named(run: Runner, repository: Repository) -> None:
-    """A commit that the repository does not have is named with it."""
+def test_a_missing_commit_is_named(run: Runner, repository: Repository) -> None:
+    """A missing commit is named, with its repository."""
     repository.commit({"a": "1"})
     rev = "0123456789" * 4
     with pytest.raises(NoSuchCommit) as caught:
@@ -208,30 +208,30 @@ def test_a_commit_that_is_not_there_is_named(run: Runner, repository: Repository
     assert f"{repository.url} has no commit {rev}" == str(caught.value)
 
 
-def test_a_tree_is_no_commit(run: Runner, repository: Repository) -> None:
-    """The id of a tree is no commit's."""
+def test_a_tree_is_not_a_commit(run: Runner, repository: Repository) -> None:
+    """The hash of a tree is not accepted as a commit."""
     repository.commit({"a": "1"})
     with pytest.raises(NoSuchCommit):
         run(fetch_git(repository.url, repository.git("rev-parse", "HEAD^{tree}")))
 
 
-def test_a_repository_that_is_not_there_is_told(run: Runner, tmp_path: Path) -> None:
-    """What git says of a place without a repository is told."""
+def test_a_missing_repository_is_reported(run: Runner, tmp_path: Path) -> None:
+    """Git's error about a missing repository is reported."""
     with pytest.raises(GitFailed) as caught:
         run(fetch_git(f"file://{tmp_path}/no", "0" * 40))
     assert f"cannot fetch no-000000000000 from file://{tmp_path}/no: " in str(caught.value)
     assert "does not appear to be a git repository" in caught.value.said
 
 
-def test_a_closed_port_is_told(run: Runner) -> None:
-    """A server that is not there is told, after the retries that the user set."""
+def test_a_closed_port_is_reported(run: Runner) -> None:
+    """An unreachable server is reported, after the retries in the settings."""
     run.settings = attrs.evolve(run.settings, retries=0)
     with pytest.raises(GitFailed, match="unable to access"):
         run(fetch_git("http://127.0.0.1:9/x.git", "0" * 40))
 
 
 def test_a_dumb_server_is_enough(run: Runner, repository: Repository, server: ScriptedServer, tmp_path: Path) -> None:
-    """A repository that lies on a plain web server, which can be fetched only as a whole, is fetched as a whole."""
+    """A repository on a plain web server, which allows no partial fetch, is fetched completely."""
     rev = repository.commit({"a": "1"})
     bare = tmp_path / "bare.git"
     repository.git("clone", "-q", "--bare", str(repository.directory), str(bare))
@@ -242,7 +242,7 @@ def test_a_dumb_server_is_enough(run: Runner, repository: Repository, server: Sc
 
 
 def test_offline_names_the_repository(run: Runner) -> None:
-    """Offline, a repository elsewhere is not asked."""
+    """Offline, a remote repository is not contacted."""
     run.settings = attrs.evolve(run.settings, offline=True)
     with pytest.raises(Offline) as caught:
         run(fetch_git("https://example.org/x.git", "0" * 40))
@@ -250,7 +250,7 @@ def test_offline_names_the_repository(run: Runner) -> None:
 
 
 def test_without_git_the_error_says_so(run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without git is told how to get it."""
+    """Without git, the error says how to install it."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/env").symlink_to("/usr/bin/env")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -259,11 +259,11 @@ def test_without_git_the_error_says_so(run: Runner, tmp_path: Path, monkeypatch:
     assert (
         str(caught.value),
         caught.value.hint,
-    ) == ("fetching x-000000000000 takes git, which is not on this machine", "apt-get install git")
+    ) == ("cannot fetch x-000000000000: git is not installed", "install it, on Debian with `apt-get install git`")
 
 
 def test_fetching_can_be_interrupted(run: Runner, repository: Repository) -> None:
-    """An interrupt ends it, and leaves no repository behind."""
+    """An interrupt ends the fetch, and no repository stays behind."""
     rev = repository.commit({"a": "1"})
     run.cancelled = True
     with pytest.raises(Cancelled):
@@ -271,8 +271,8 @@ def test_fetching_can_be_interrupted(run: Runner, repository: Repository) -> Non
     assert list(run.directory.rglob("repository-*")) == []
 
 
-def test_a_repository_without_an_end(run: Runner, repository: Repository) -> None:
-    """What is received is counted, and a repository that gives more than the limit is left."""
+def test_an_endless_repository(run: Runner, repository: Repository) -> None:
+    """A repository that sends more than the limit is given up."""
     (repository.directory / "large").write_bytes(os.urandom(1 << 22))
     repository.git("add", "large")
     repository.git("commit", "-qm", "x")

@@ -59,7 +59,7 @@ def test_makefiles_become_a_map(kbuild: Path) -> None:
 
 
 def test_sources_become_a_map(run: Runner, kbuild: Path) -> None:
-    """The map has what all sources of each module say; what no makefile names is not read."""
+    """The map has the facts of all sources of each module; sources outside the makefiles are not read."""
     found = mapped(run, kbuild).modules
 
     assert ["drivers/gpu/xgpu.o", "drivers/net/nic.o"] == list(found)
@@ -68,8 +68,8 @@ def test_sources_become_a_map(run: Runner, kbuild: Path) -> None:
     assert (("pci xgpu",), ("x/a.bin",), ((("XGPU",),),)) == (gpu.drivers, gpu.firmware, gpu.gates)
 
 
-def test_how_far_the_sources_are_is_told(run: Runner, kbuild: Path) -> None:
-    """Of a tree of any size it is known from the start how many sources it has."""
+def test_progress_of_sources(run: Runner, kbuild: Path) -> None:
+    """The total number of sources is known from the start."""
     run.progress.clear()
     mapped(run, kbuild)
     sources = len(list(Kbuild.from_json(kbuild.read_bytes()).sources()))
@@ -78,18 +78,18 @@ def test_how_far_the_sources_are_is_told(run: Runner, kbuild: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_number_of_processes_does_not_count(
+def test_the_number_of_processes_does_not_matter(
     run: Runner, kbuild: Path, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many processes read, the map is the same."""
+    """The map is the same for any number of processes."""
     alone = mapped(run, kbuild).to_json()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(count)))
 
     assert alone == mapped(run, kbuild).to_json()
 
 
-def test_a_helper_that_fails_is_made_up_for(run: Runner, kbuild: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What another process did not read is read by this one."""
+def test_the_share_of_a_failed_helper_is_read_here(run: Runner, kbuild: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a failed helper did not read is read by this process."""
     alone = mapped(run, kbuild).to_json()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     monkeypatch.setattr(module, "_HELPER", "raise SystemExit(3)")
@@ -98,7 +98,7 @@ def test_a_helper_that_fails_is_made_up_for(run: Runner, kbuild: Path, monkeypat
 
 
 def test_it_can_be_interrupted(run: Runner, kbuild: Path) -> None:
-    """A job that is given up ends."""
+    """A cancelled job ends."""
     run.cancelled = True
 
     with pytest.raises(Cancelled):
@@ -106,7 +106,7 @@ def test_it_can_be_interrupted(run: Runner, kbuild: Path) -> None:
 
 
 def test_a_helper_serves_what_it_is_asked(run: Runner) -> None:
-    """The other process reads its list from stdin and answers on stdout."""
+    """A helper reads its list from stdin and answers on stdout."""
     helper = module._Helper.start(run.tree("tree", FILES), "x86", [("drivers/net/nic.o", ())])
 
     assert {"drivers/net/nic.o"} == set(helper.result() or ())
@@ -114,7 +114,7 @@ def test_a_helper_serves_what_it_is_asked(run: Runner) -> None:
 
 
 def test_the_fragment_of_a_snapshot(run: Runner, kbuild: Path) -> None:
-    """The fragment has the options, each below what wants it, and says nothing of machines' names."""
+    """The fragment has the options, each below what wants it, without the machines' names."""
     snapshot = Snapshot.of([Fact(FactKind.DEVICE, "pci:v00001002d00000002sv1sd1bc03sc00i00", "", "card")], "secret")
     derivation = Derivation(
         name="hardware-fragment",
@@ -135,7 +135,7 @@ def test_the_fragment_of_a_snapshot(run: Runner, kbuild: Path) -> None:
 def test_the_fragment_of_a_trim(
     run: Runner, kbuild: Path, keep: list[str], needed: list[str], dropped: list[str]
 ) -> None:
-    """Modules are switched off that the machine does not need, that nobody asks for and that no pattern means."""
+    """Modules are disabled that the machine does not need, that nobody requests and that no pattern keeps."""
     machine = run.tree("machine", {"fragment": "# card\nCONFIG_XGPU=m\n"}) / "fragment"
     derivation = Derivation(
         name="trim-fragment",

@@ -38,12 +38,12 @@ A, B = text_file("a", "1"), text_file("b", "2")
 
 
 def names(data: bytes) -> dict[str, tuple[int, bytes]]:
-    """Return mode and content of each entry by its path."""
+    """Return the mode and content of each entry, by path."""
     return {path.decode(): (mode, content) for path, mode, content, _ in read(data)}
 
 
-def test_what_is_described_is_in_it(run: Runner) -> None:
-    """Files, links, directories and device nodes are there, with their modes."""
+def test_described_entries(run: Runner) -> None:
+    """Files, links, directories and device nodes are in the archive, with their modes."""
     entries: Mapping[str, Entry] = {
         "init": File("#!/bin/sh", 0o755),
         "bin/sh": Link("busybox"),
@@ -64,7 +64,7 @@ def test_what_is_described_is_in_it(run: Runner) -> None:
 
 
 def test_trees_and_files_are_copied(run: Runner) -> None:
-    """A tree comes with all that is in it, a file alone, and executable is what was executable."""
+    """A tree is copied with its contents, a file alone, and executable bits are kept."""
     tree = run.tree("a", {"lib/x.ko": "1", "lib/l": "-> x.ko", "lib/d/": "", "run": "#!"})
     file = run.tree("b", {"it": "2"}) / "it"
     initramfs = make_initramfs({"lib": Copy(A, "lib"), "run": Copy(A, "run"), "secret": Copy(B, mode=0o600)})
@@ -80,8 +80,8 @@ def test_trees_and_files_are_copied(run: Runner) -> None:
     assert expected == names(run(initramfs, inputs).read_bytes())
 
 
-def test_what_is_named_more_exactly_counts(run: Runner) -> None:
-    """An entry below a copied tree stands in place of the tree's."""
+def test_a_more_specific_entry_wins(run: Runner) -> None:
+    """An entry below a copied tree replaces the tree's own."""
     tree = run.tree("a", {"etc/passwd": "theirs", "etc/x": "1"})
     found = names(
         run(make_initramfs({"etc/passwd": File("mine"), "etc": Copy(A, "etc")}), {"/0000": tree}).read_bytes()
@@ -90,7 +90,7 @@ def test_what_is_named_more_exactly_counts(run: Runner) -> None:
 
 
 def test_links_on_the_way_stay_in_the_tree(run: Runner) -> None:
-    """A path through a symbolic link is followed as after a change of root, the last part is copied as it is."""
+    """Symbolic links in a path are followed as after chroot, except for the last part, which is copied."""
     tree = run.tree("a", {"usr/bin/sh": "-> /bin/dash", "usr/bin/dash": "1", "bin": "-> /../usr/bin"})
     found = names(
         run(make_initramfs({"dash": Copy(A, "bin/dash"), "sh": Copy(A, "bin/sh")}), {"/0000": tree}).read_bytes()
@@ -101,7 +101,7 @@ def test_links_on_the_way_stay_in_the_tree(run: Runner) -> None:
 @pytest.mark.parametrize("has", ["bin/busybox", "usr/bin/busybox"])
 @pytest.mark.parametrize("asked", ["bin/busybox", "usr/bin/busybox"])
 def test_a_package_is_from_before_or_after_the_merge(run: Runner, asked: str, has: str) -> None:
-    """A program is found as the package has it, whichever of the two paths it is asked for by."""
+    """A program is found by either of its two paths, whichever the package has."""
     tree = run.tree("busybox", {has: "#!", "usr/share/doc/x": "y"})
     initramfs = make_initramfs({"bin/busybox": Copy(A, asked)})
     other = run.tree("plain", {"bin/busybox": "#!"})
@@ -117,18 +117,20 @@ def test_a_package_is_from_before_or_after_the_merge(run: Runner, asked: str, ha
         pytest.param({"x": Copy(A, "out/secret")}, "cannot make it: out/secret: is not in a", id="out"),
         pytest.param(
             {"x": File("1"), "x/y": File("2")},
-            "cannot make it: x/y: what it lies below is no directory",
+            "cannot make it: x/y: its parent is not a directory",
             id="below-a-file",
         ),
         pytest.param(
             {"x": Copy(A), "x/out/y": File("2")},
-            "cannot make it: x/out/y: what it lies below is no directory",
+            "cannot make it: x/out/y: its parent is not a directory",
             id="below-a-link",
         ),
     ],
 )
-def test_what_cannot_be_made_is_told(run: Runner, entries: Mapping[str, Entry], reason: str, tmp_path: Path) -> None:
-    """What is not there, or would lie below a file, is named."""
+def test_impossible_entries_are_reported(
+    run: Runner, entries: Mapping[str, Entry], reason: str, tmp_path: Path
+) -> None:
+    """A missing source, or an entry below a file, is named."""
     (tmp_path / "secret").touch()
     tree = run.tree("a", {"loop": "-> loop", "out": f"-> {tmp_path}"})
     initramfs = make_initramfs(entries, name="it")
@@ -146,7 +148,7 @@ def test_what_cannot_be_made_is_told(run: Runner, entries: Mapping[str, Entry], 
     ],
 )
 def test_compressing_is_repeatable(run: Runner, compression: Compression, decompress: Callable[[bytes], bytes]) -> None:
-    """A compressed archive decompresses to the plain one, and comes out the same again."""
+    """A compressed archive decompresses to the plain one, and is the same every time."""
     entries = {"init": File("x" * 100_000)}
     plain = run(make_initramfs(entries)).read_bytes()
     packed = [run(make_initramfs(entries, compression=compression)).read_bytes() for _ in range(2)]
@@ -155,19 +157,19 @@ def test_compressing_is_repeatable(run: Runner, compression: Compression, decomp
 
 
 def test_the_header_of_gzip_names_nothing(run: Runner) -> None:
-    """Neither a time nor a name is in a compressed archive."""
+    """The gzip header has neither a time nor a name."""
     data = run(make_initramfs({"init": File("x")}, compression="gzip")).read_bytes()
     assert (data[:4], data[4:8]) == (b"\x1f\x8b\x08\x00", b"\0\0\0\0")
 
 
 def test_the_check_of_xz_is_one_that_the_kernel_knows(run: Runner) -> None:
-    """The kernel's decoder reads CRC32 only."""
+    """The xz check is CRC32, the only one that the kernel's decoder supports."""
     data = run(make_initramfs({"init": File("x")}, compression="xz")).read_bytes()
     assert data[7] == lzma.CHECK_CRC32
 
 
-def test_where_and_when_trees_were_made_does_not_count(run: Runner) -> None:
-    """Equal trees, made in another order, give the same archive."""
+def test_the_origin_of_trees_does_not_matter(run: Runner) -> None:
+    """Equal trees made in another order give the same archive."""
     files = {f"d{i}/f{i}": str(i) for i in range(20)}
     trees = [run.tree("a", files), run.tree("b", dict(reversed(files.items())))]
     one, two = [run(make_initramfs({"x": Copy(A)}), {"/0000": tree}).read_bytes() for tree in trees]
@@ -175,14 +177,14 @@ def test_where_and_when_trees_were_made_does_not_count(run: Runner) -> None:
 
 
 def test_making_can_be_interrupted(run: Runner) -> None:
-    """An interrupt ends it."""
+    """An interrupt ends the build."""
     run.cancelled = True
     with pytest.raises(Cancelled):
         run(make_initramfs({"init": File("x")}))
 
 
 def test_cpio_unpacks_it(run: Runner, tmp_path: Path) -> None:
-    """The standard tool makes of it what was described."""
+    """The program cpio unpacks the archive to what was described."""
     out = run(make_initramfs({"init": File("#!/bin/sh", 0o755), "bin/sh": Link("busybox")}))
     (tmp_path / "root").mkdir()
     with out.open("rb") as file:

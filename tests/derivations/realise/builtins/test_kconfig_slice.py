@@ -46,7 +46,7 @@ def cut(run: Runner, tree: dict[str, str]) -> Path:
     ],
 )
 def test_what_is_in_the_slice(run: Runner, path: str, chosen: bool) -> None:
-    """What decides on a configuration is in the slice, and what the kernel is compiled of is not."""
+    """The slice has the files that affect a configuration, not those that are compiled."""
     assert (cut(run, {**NEEDED, path: "x"}) / path).exists() is chosen
 
 
@@ -67,13 +67,13 @@ def test_what_is_in_the_slice(run: Runner, path: str, chosen: bool) -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_others_name_is_in_it_too(run: Runner, path: str, text: str, named: str) -> None:
-    """What Kconfig sources or runs, and makefiles include, is there, whatever it is called."""
+def test_referenced_files_are_in_it_too(run: Runner, path: str, text: str, named: str) -> None:
+    """Files that Kconfig sources or runs, and that makefiles include, are in the slice, whatever their names."""
     assert (cut(run, {**NEEDED, named: "x", path: text}) / named).read_text() == "x"
 
 
-def test_what_names_nothing_takes_nothing(run: Runner) -> None:
-    """A list of files in a variable, a flag of the compiler, or a path out of the tree add no file."""
+def test_what_is_not_a_file_adds_nothing(run: Runner) -> None:
+    """A list of files in a variable, a compiler flag, or a path out of the tree adds no file."""
     text = "include $(files)\ninclude ../../etc/passwd /etc/passwd $(srctree)/*\nX += \\\n  -include $(srctree)/a/b.h\n"
 
     out = cut(run, {**NEEDED, "arch/x/Makefile": text, "a/b.h": "x", "a/c": "x", "d": "x"})
@@ -81,7 +81,7 @@ def test_what_names_nothing_takes_nothing(run: Runner) -> None:
 
 
 def test_files_links_and_modes_are_the_trees(run: Runner) -> None:
-    """A script can still be run, a link is a link, and files are shared with the tree by the store's pool."""
+    """Scripts stay executable, links stay links, and files are shared through the store's pool."""
     out = cut(run, {**NEEDED, "scripts/run.sh": "#!x", "scripts/link": "-> run.sh"})
 
     assert listing(out)["scripts/run.sh"] == "#!x"
@@ -91,17 +91,17 @@ def test_files_links_and_modes_are_the_trees(run: Runner) -> None:
 
 @pytest.mark.parametrize("missing", sorted(NEEDED))
 def test_it_must_be_a_kernel(run: Runner, missing: str) -> None:
-    """A tree without a kernel's own files is refused with the name of what it lacks."""
+    """A tree without a kernel's files is refused, naming what it lacks."""
     tree = {path: text for path, text in NEEDED.items() if path != missing}
 
     with pytest.raises(NoKernelTree) as caught:
         cut(run, {**tree, "README": "x"})
-    assert str(caught.value) == f"linux is no kernel's source tree: it has no {missing}"
-    assert "directory in which Makefile and Kconfig lie" in caught.value.hint
+    assert str(caught.value) == f"linux is not a kernel source tree: it has no {missing}"
+    assert "directory that contains Makefile and Kconfig" in caught.value.hint
 
 
 def test_it_can_be_interrupted(run: Runner) -> None:
-    """The builder gives up when it is told to."""
+    """A cancelled job ends."""
     run.cancelled = True
 
     with pytest.raises(Cancelled):

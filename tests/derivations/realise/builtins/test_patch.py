@@ -48,7 +48,7 @@ DELETE_HEADER = "--- a/include/x.h\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"
 
 @attrs.frozen
 class Apply:
-    """Applies patches to `TREE`, as a kernel's are."""
+    """Applies patches to `TREE` as to a kernel."""
 
     run: Runner
 
@@ -76,28 +76,28 @@ class Apply:
 
 @pytest.fixture
 def apply(run: Runner) -> Apply:
-    """Return what applies patches to `TREE`."""
+    """Return a function that applies patches to `TREE`."""
     return Apply(run)
 
 
 def test_the_patched_tree(apply: Apply) -> None:
-    """Patches are applied one after the other; files, modes and links are as they say, and all else is as it was."""
+    """Patches are applied in order, with files, modes and links; everything else stays unchanged."""
     assert apply(CHANGE, AGAIN, NEW, MODE) == {**TREE, "Makefile": "one\nII\nthree\n", "drivers/b.c": "b\n"}
 
 
 def test_an_emptied_directory_is_gone(apply: Apply) -> None:
-    """The directory of the last file that a patch deletes goes with it, as git has no empty ones."""
+    """A directory whose last file a patch deletes is deleted, too, as in git."""
     assert apply(DELETE) == {path: text for path, text in TREE.items() if path != "drivers/a.c"}
 
 
 def test_a_directory_becomes_a_link(apply: Apply) -> None:
-    """A patch may put a link where a directory was."""
+    """A patch may replace a directory with a link."""
     expected = {path: text for path, text in TREE.items() if path != "include/x.h"}
     assert apply(DELETE_HEADER + LINK) == {**expected, "include": "-> drivers"}
 
 
 def test_deleted_and_made_again(apply: Apply) -> None:
-    """A file that a later patch makes again is not gone."""
+    """A file that a later patch creates again is not removed."""
     assert apply(DELETE, NEW.replace("b.c", "a.c")) == {**TREE, "drivers/a.c": "b\n"}
 
 
@@ -111,18 +111,18 @@ def test_deleted_and_made_again(apply: Apply) -> None:
     ],
 )
 def test_compressed(apply: Apply, compress: Callable[[bytes], bytes]) -> None:
-    """A compressed patch is known by its first bytes."""
+    """A compressed patch is recognised by its first bytes."""
     assert apply(compress(CHANGE.encode()))["Makefile"] == "one\n2\nthree\n"
 
 
 def test_a_damaged_archive(apply: Apply) -> None:
-    """What cannot be decompressed is named."""
+    """A patch that cannot be decompressed is named."""
     with pytest.raises(Corrupt, match="patch 'fix-1' is corrupt"):
         apply(gzip.compress(CHANGE.encode())[:-9])
 
 
 def test_a_series_of_quilt(apply: Apply) -> None:
-    """The file `series` says which patches of a directory are applied, in which order, and with which `-p`."""
+    """The file `series` sets which patches of a directory are applied, their order, and their `-p`."""
     plain = AGAIN.replace("a/Makefile", "Makefile").replace("b/Makefile", "Makefile")
     series = {
         "series": "# first\nz.patch\n\nsub/a.patch -p0  # last\n",
@@ -133,15 +133,15 @@ def test_a_series_of_quilt(apply: Apply) -> None:
     assert apply(series) == {**TREE, "Makefile": "one\nII\nthree\n"}
 
 
-def test_a_series_takes_patches_back(apply: Apply) -> None:
-    """What `series` marks with `-R` is taken back, and a `#` within a name begins no comment."""
+def test_a_series_reverts_patches(apply: Apply) -> None:
+    """Patches with `-R` in `series` are reverted, and a `#` within a name does not start a comment."""
     series = {"series": "a#1.patch\r\nb.patch -R -pab # as it was\n", "a#1.patch": CHANGE, "b.patch": CHANGE + NEW}
     assert apply({**series, "series": "a#1.patch\n"})["Makefile"] == "one\n2\nthree\n"
     assert apply(CHANGE + NEW, {"series": "b.patch -R\n", "b.patch": CHANGE + NEW}) == TREE
 
 
 def test_commits_of_a_directory_that_the_tree_has(apply: Apply) -> None:
-    """Of a directory's patches and of a list's, those that the tree has are left out, each by its name."""
+    """Patches of a directory or a list that the tree already has are dropped, each by its name."""
     apply(CHANGE, {"series": "x.patch\ny.patch\n", "x.patch": CHANGE, "y.patch": NEW}, drop_applied=True)
     assert apply.run.warnings == ["patch 'fix-2' is already in the tree, and left out: x.patch"]
 
@@ -159,7 +159,7 @@ def test_mails_of_a_list_that_the_tree_has(apply: Apply) -> None:
 
 
 def test_a_directory_of_patches(apply: Apply) -> None:
-    """Without `series`, all patches of a directory are applied by their names."""
+    """Without `series`, all patches of a directory are applied in the order of their names."""
     assert apply({"0002-b.patch": AGAIN, "0001-a.diff": CHANGE, "README": "words"})["Makefile"] == "one\nII\nthree\n"
     assert not apply.run.warnings
 
@@ -185,7 +185,7 @@ def test_patches_in_sub_directories_are_reported(apply: Apply) -> None:
         ),
     ],
 )
-def test_what_is_not_a_series(apply: Apply, series: dict[str, str], reason: str) -> None:
+def test_invalid_series(apply: Apply, series: dict[str, str], reason: str) -> None:
     """A directory whose series cannot be read is refused."""
     with pytest.raises(Malformed) as caught:
         apply(series)
@@ -193,7 +193,7 @@ def test_what_is_not_a_series(apply: Apply, series: dict[str, str], reason: str)
 
 
 def test_errors_name_the_patch_of_a_series(apply: Apply) -> None:
-    """Of a series, the patch at fault is named."""
+    """Errors name the failing patch of a series."""
     with pytest.raises(DoesNotApply) as caught:
         apply(
             {
@@ -206,7 +206,7 @@ def test_errors_name_the_patch_of_a_series(apply: Apply) -> None:
 
 
 def test_remarks_are_warnings(apply: Apply) -> None:
-    """What is done otherwise than written is reported as a warning."""
+    """Anything not applied exactly as written is a warning."""
     fuzzy = CHANGE.replace(" one\n", " eins\n")
     assert apply(fuzzy)["Makefile"] == "one\n2\nthree\n"
     assert [it.partition(":")[0] for it in apply.run.warnings] == ["patch 'fix-1'"]

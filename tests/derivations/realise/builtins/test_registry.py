@@ -11,7 +11,7 @@ from derivations.realise.builtins.registry import _BUILTINS, UnknownBuiltin, fin
 
 
 @pytest.mark.parametrize("name", sorted(_BUILTINS))
-def test_every_builder_is_there(name: str) -> None:
+def test_every_builder_exists(name: str) -> None:
     """Every name leads to a function."""
     assert callable(find(f"builtin:{name}"))
 
@@ -25,13 +25,13 @@ def test_every_builder_is_there(name: str) -> None:
     ],
 )
 def test_an_unknown_builder_is_named(builder: str, hint: str) -> None:
-    """A builder that does not exist is named, with what may be meant."""
+    """An unknown builder is named, with a suggestion."""
     with pytest.raises(UnknownBuiltin) as caught:
         find(builder)
-    assert (f"there is no builder {builder!r}", hint) == (str(caught.value), caught.value.hint)
+    assert (f"unknown builder {builder!r}", hint) == (str(caught.value), caught.value.hint)
 
 
-def test_nothing_is_loaded_before_it_is_wanted() -> None:
+def test_nothing_is_loaded_before_it_is_needed() -> None:
     """The registry alone loads no HTTP library and no builder."""
     code = (
         "import sys, derivations.realise.builtins.registry as it; it.find('builtin:write-text');"

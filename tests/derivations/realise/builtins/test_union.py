@@ -25,7 +25,7 @@ Tree = dict[str, str]
 
 @pytest.fixture
 def join(run: Runner) -> Callable[..., Path]:
-    """Return a function that joins trees called one, two, three."""
+    """Return a function that joins trees, named one, two, three."""
 
     def join(*trees: Tree, layout: Layout | None = None, conflicts: Literal["error", "last"] = "error") -> Path:
         names = ["one", "two", "three"][: len(trees)]
@@ -49,7 +49,7 @@ def test_files_are_shared_with_the_inputs(join: Callable[..., Path], run: Runner
 
 
 def test_equal_files_are_no_conflict(join: Callable[..., Path]) -> None:
-    """What two inputs both have, with equal content, is there once."""
+    """A file in two inputs with equal content is not a conflict."""
     out = join({"doc": "same", "l": "-> doc", "d/": ""}, {"doc": "same", "l": "-> doc", "d/": ""})
     assert listing(out) == {"d/": "", "doc": "same", "l": "-> doc"}
 
@@ -66,14 +66,14 @@ def test_equal_files_are_no_conflict(join: Callable[..., Path]) -> None:
     ],
 )
 def test_a_conflict_names_both_and_the_place(join: Callable[..., Path], one: Tree, two: Tree, place: str) -> None:
-    """Different things at one place are an error with the place and both inputs."""
+    """Different contents at one path are an error with the path and both inputs."""
     with pytest.raises(PlaceConflict) as caught:
         join(one, two)
-    assert f"one and two both have {place}, and not the same" == str(caught.value)
+    assert f"one and two both have {place}, with different contents" == str(caught.value)
 
 
 def test_the_executable_bit_is_a_difference(run: Runner) -> None:
-    """A file that is executable in one input only is not the same."""
+    """A file that is executable in only one input is a conflict."""
     one = run.tree("plain", {"x": "#!"})
     one.chmod(0o755)
     (one / "x").unlink()
@@ -84,7 +84,7 @@ def test_the_executable_bit_is_a_difference(run: Runner) -> None:
 
 
 def test_the_last_may_win(join: Callable[..., Path]) -> None:
-    """With `conflicts="last"` the later input's file or link is taken, and the earlier input stays as it is."""
+    """With `conflicts="last"` the later input's file or link wins, and the earlier input stays unchanged."""
     out = join({"x": "1", "y": "1"}, {"x": "2", "y": "-> x"}, {"x": "3"}, conflicts="last")
     assert listing(out) == {"x": "3", "y": "-> x"}
 
@@ -96,7 +96,7 @@ def test_winning_is_for_files(join: Callable[..., Path]) -> None:
 
 
 def test_merged_directories_are_links(join: Callable[..., Path]) -> None:
-    """What lies in /bin and /lib of a package comes to /usr, where links lead."""
+    """What a package has in /bin and /lib moves to /usr, and links lead there."""
     merge = {name: USR_MERGE[name] for name in ("bin", "lib")}
     out = join({"bin/sh": "1", "lib/x/a": "2"}, {"usr/bin/cc": "3", "usr/lib/x/b": "4"}, layout=Layout(merge=merge))
     expected = {
@@ -111,7 +111,7 @@ def test_merged_directories_are_links(join: Callable[..., Path]) -> None:
 
 
 def test_links_that_are_merged_already_are_no_conflict(join: Callable[..., Path]) -> None:
-    """A package that brings the link itself is as good as one that brings nothing."""
+    """A package that has the link itself is not a conflict."""
     layout = Layout(merge={"bin": "usr/bin"})
     assert listing(join({"bin": "-> usr/bin"}, {"bin/x": "1"}, layout=layout)) == {
         "bin": "-> usr/bin",
@@ -120,7 +120,7 @@ def test_links_that_are_merged_already_are_no_conflict(join: Callable[..., Path]
 
 
 def test_the_same_file_in_both_merged_places_is_one(join: Callable[..., Path]) -> None:
-    """Merging makes conflicts where contents differ, and only there."""
+    """Merging causes conflicts only where contents differ."""
     layout = Layout(merge={"bin": "usr/bin"})
     assert listing(join({"bin/x": "1"}, {"usr/bin/x": "1"}, layout=layout)) == {"bin": "-> usr/bin", "usr/bin/x": "1"}
     with pytest.raises(PlaceConflict, match="usr/bin/y"):
@@ -128,7 +128,7 @@ def test_the_same_file_in_both_merged_places_is_one(join: Callable[..., Path]) -
 
 
 def test_files_links_and_directories_are_made(join: Callable[..., Path]) -> None:
-    """The layout's own things are made, with the directories above them, in the merged places too."""
+    """The layout's own entries are made, with their parent directories, in merged directories too."""
     layout = Layout(
         merge={"bin": "usr/bin"},
         files={"etc/passwd": "root:x:0:0::/:/bin/sh\n"},
@@ -148,14 +148,14 @@ def test_files_links_and_directories_are_made(join: Callable[..., Path]) -> None
 
 
 def test_the_layout_replaces_what_inputs_have(join: Callable[..., Path]) -> None:
-    """Files and links of the layout stand in place of the inputs'."""
+    """Files and links of the layout replace those of the inputs."""
     layout = Layout(files={"etc/passwd": "mine"}, links={"usr/bin/cc": "gcc", "d": "e"})
     out = join({"etc/passwd": "theirs", "usr/bin/cc": "-> clang", "d/x": "1"}, layout=layout)
     assert listing(out) == {"d": "-> e", "etc/passwd": "mine", "usr/bin/cc": "-> gcc"}
 
 
 def test_what_is_excluded_is_left_out(join: Callable[..., Path]) -> None:
-    """Excluded paths are left out with all below them, and are no conflict."""
+    """Excluded paths are left out with everything below them, and cause no conflicts."""
     layout = Layout(exclude=["usr/share/doc", "lib/bfd"], merge={"lib": "usr/lib"})
     out = join({"usr/share/doc/a": "1", "usr/share/x": "1"}, {"usr/share/doc/a": "2", "lib/bfd/y": "1"}, layout=layout)
     assert {path: text for path, text in listing(out).items() if text == "1"} == {"usr/share/x": "1"}
@@ -174,8 +174,8 @@ def test_what_is_excluded_is_left_out(join: Callable[..., Path]) -> None:
         ),
     ],
 )
-def test_a_layout_that_cannot_be_is_told(join: Callable[..., Path], layout: Layout, reason: str) -> None:
-    """Paths that lead nowhere in the tree are refused."""
+def test_an_invalid_layout_is_refused(join: Callable[..., Path], layout: Layout, reason: str) -> None:
+    """Paths outside the tree are refused."""
     with pytest.raises(InvalidLayout) as caught:
         join({"a": "1"}, layout=layout)
     assert reason == str(caught.value)
@@ -196,7 +196,7 @@ def patch(run: Runner, tmp_path: Path) -> Callable[[Tree, Tree, str], Path]:
 
 
 def test_removed_files_are_left_out(patch: Callable[[Tree, Tree, str], Path]) -> None:
-    """What is removed is left out, and the directories in which nothing is left then, no others."""
+    """Removed files are left out, and so are directories that this empties, but no others."""
     base = {"a/b/x": "1", "a/b/l": "-> x", "c/x": "1", "c/y": "2", "empty/": ""}
     assert listing(patch(base, {"c/y": "3", "new": "4"}, "a/b/x\na/b/l\nc/x\n")) == {
         "c/y": "3",
@@ -206,25 +206,25 @@ def test_removed_files_are_left_out(patch: Callable[[Tree, Tree, str], Path]) ->
 
 
 def test_a_removed_file_may_become_a_directory(patch: Callable[[Tree, Tree, str], Path]) -> None:
-    """Where a file was, a directory may come."""
+    """A directory may replace a removed file."""
     assert listing(patch({"x": "1"}, {"x/y": "2"}, "x\n")) == {"x/y": "2"}
 
 
 def test_nothing_needs_to_be_removed(patch: Callable[[Tree, Tree, str], Path]) -> None:
-    """Without a line in the file everything is taken."""
+    """An empty list of removals leaves everything in place."""
     assert listing(patch({"x": "1"}, {"y": "2"}, "")) == {"x": "1", "y": "2"}
 
 
 def test_many_files_are_found_in_the_pool(join: Callable[..., Path], run: Runner) -> None:
-    """However many files there are, they are the inputs' own, with content and executable bit as they were."""
+    """Any number of files are shared with the inputs, with content and executable bit intact."""
     one = {f"d{i % 7}/f{i}": f"{i % 400}" for i in range(600)} | {"run": "#!", "l": "-> run"}
     out = join(one, {"run": "#!", "z": "last"})
     assert one | {"z": "last"} == listing(out)
     assert (out / "run").samefile(run.directory / "1-one/run")
 
 
-def test_files_that_the_pool_does_not_have_are_taken_too(run: Runner) -> None:
-    """An entry that has left the pool costs a copy and nothing else."""
+def test_files_missing_from_the_pool_are_copied(run: Runner) -> None:
+    """A file that has left the pool is copied."""
     files = {f"f{i}": str(i) for i in range(600)}
     tree = run.tree("one", files)
     for shard in "0123456789":
@@ -234,34 +234,34 @@ def test_files_that_the_pool_does_not_have_are_taken_too(run: Runner) -> None:
 
 
 def test_a_file_cannot_be_joined(run: Runner, tmp_path: Path) -> None:
-    """An input that is a file is named."""
+    """An input that is a file is an error that names it."""
     (tmp_path / "x").touch()
     with pytest.raises(InvalidLayout, match="cannot join all: one: is a file"):
         run(union("all", [text_file("one", "1")]), {"/0000": tmp_path / "x"})
 
 
 def test_nothing_joined_is_an_empty_directory(run: Runner) -> None:
-    """Without inputs there is an empty tree."""
+    """Without inputs the result is an empty tree."""
     assert listing(run(union("all", []))) == {}
 
 
 def test_joining_can_be_interrupted(join: Callable[..., Path], run: Runner) -> None:
-    """An interrupt ends it."""
+    """An interrupt ends the build."""
     run.cancelled = True
     with pytest.raises(Cancelled):
         join({"a": "1"})
 
 
 def test_links_in_inputs_are_not_followed(join: Callable[..., Path], tmp_path: Path) -> None:
-    """An input whose link leads elsewhere makes nothing there."""
+    """A link in an input does not make anything outside."""
     (tmp_path / "elsewhere").mkdir()
     with pytest.raises(PlaceConflict):
         join({"d": f"-> {tmp_path}/elsewhere"}, {"d/x": "1"})
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_a_damaged_input_is_no_part_of_anything(run: Runner) -> None:
-    """A file that no longer holds what it did is found where the pool says what that was."""
+def test_a_damaged_input_is_refused(run: Runner) -> None:
+    """A file that has changed since it was stored is detected through the pool."""
     place = run.tree("one", {f"d{number % 20}/f{number}": str(number) for number in range(1000)})
     file = place / "d3/f3"
     file.chmod(0o644)

@@ -79,12 +79,12 @@ def unpacked(run: Runner, tmp_path: Path) -> Callable[..., dict[str, str]]:
     ],
 )
 def test_every_form_is_unpacked(unpacked: Callable[..., dict[str, str]], compress: Callable[[bytes], bytes]) -> None:
-    """An archive is unpacked whatever it is compressed with."""
+    """An archive is unpacked whatever its compression."""
     assert unpacked(compress(tar(("a/x", "1"), ("b", "", DIRECTORY)))) == {"a/x": "1", "b/": ""}
 
 
 def bomb(place: Path, opened: Callable[[Path], IO[bytes]], sizes: list[int]) -> Path:
-    """Write an archive of files of *sizes* that is small, and return where it is."""
+    """Write a small archive of files of *sizes*, and return its path."""
     with opened(place) as file:
         for number, size in enumerate(sizes):
             info = tarfile.TarInfo(f"a/{number}")
@@ -106,7 +106,7 @@ def bomb(place: Path, opened: Callable[[Path], IO[bytes]], sizes: list[int]) -> 
     ],
 )
 def test_a_bomb(run: Runner, tmp_path: Path, opened: Callable[[Path], IO[bytes]], sizes: list[int]) -> None:
-    """What is small and becomes large is not unpacked, whatever it is made of."""
+    """A small archive that unpacks to far too much is refused, whatever its form."""
     archive = bomb(tmp_path / "0-x.tar.it", opened, sizes)
     assert archive.stat().st_size < 1 << 20
     with pytest.raises(TooLarge) as caught:
@@ -116,7 +116,7 @@ def test_a_bomb(run: Runner, tmp_path: Path, opened: Callable[[Path], IO[bytes]]
 
 
 def test_empty_files_count(run: Runner, tmp_path: Path) -> None:
-    """A file without a byte takes room, too."""
+    """Empty files count towards the limit, too."""
     archive = bomb(tmp_path / "0-x.tar", lambda it: it.open("wb"), [0] * 300)
     with pytest.raises(TooLarge):
         run(unpack(SOURCE, max_size=100_000), {ARCHIVE: archive})
@@ -125,7 +125,7 @@ def test_empty_files_count(run: Runner, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("max_size", "fits"), [(3000, False), (30_000_000, True), (0, True), (None, True)])
 def test_the_size_that_a_definition_allows(run: Runner, tmp_path: Path, max_size: int | None, *, fits: bool) -> None:
-    """A definition may allow another size, which is no part of its key."""
+    """A definition may set another limit, which is not part of its key."""
     archive = bomb(tmp_path / "0-x.tar", lambda it: it.open("wb"), [2 << 20, 2 << 20])
     it = unpack(SOURCE, max_size=max_size)
     assert it.key == unpack(SOURCE).key
@@ -134,20 +134,20 @@ def test_the_size_that_a_definition_allows(run: Runner, tmp_path: Path, max_size
 
 
 def test_a_tree_is_canonical(run: Runner, tmp_path: Path) -> None:
-    """What comes out has an object's modes and times."""
+    """The unpacked tree has the modes and times of an object."""
     (tmp_path / "x.tar").write_bytes(tar(("d/run", "#!/bin/sh"), ("d/data", "x"), ("l", "d/data", LINK)))
     out = run(unpack(SOURCE, strip=0), {ARCHIVE: tmp_path / "x.tar"})
     found = {path.name: (path.lstat().st_mode & 0o777, path.lstat().st_mtime) for path in (out, *out.rglob("*"))}
     assert found == {"out": (0o555, 1), "d": (0o555, 1), "run": (0o555, 1), "data": (0o444, 1), "l": (0o777, 1)}
 
 
-def test_a_leading_directory_is_left_out(unpacked: Callable[..., dict[str, str]]) -> None:
-    """What every archive of sources has around it is left out."""
+def test_a_leading_directory_is_stripped(unpacked: Callable[..., dict[str, str]]) -> None:
+    """The leading directory of an archive of sources is stripped."""
     data = tar(("linux-6.1", "", DIRECTORY), ("linux-6.1/Makefile", "x"), ("linux-6.1/a/b", "y"))
     assert unpacked(data, strip=1) == {"Makefile": "x", "a/b": "y"}
 
 
-def test_dots_before_names_do_not_count(unpacked: Callable[..., dict[str, str]]) -> None:
+def test_dots_before_names_do_not_matter(unpacked: Callable[..., dict[str, str]]) -> None:
     """`./x/y` is `x/y`."""
     assert unpacked(tar(("./", "", DIRECTORY), ("./x/", "", DIRECTORY), ("./x//y", "1")), strip=1) == {"y": "1"}
 
@@ -155,23 +155,23 @@ def test_dots_before_names_do_not_count(unpacked: Callable[..., dict[str, str]])
 @pytest.mark.parametrize(
     ("members", "reason"),
     [
-        pytest.param([("a/x", "1"), ("b/y", "2")], "it does not lie in a, which is left out (strip=1)", id="two-tops"),
         pytest.param(
-            [("a/x", "1"), ("b", "2")], "it does not lie in a directory that could be left out (strip=1)", id="a-file"
+            [("a/x", "1"), ("b/y", "2")], "it is outside a, the directory that is stripped (strip=1)", id="two-tops"
         ),
+        pytest.param([("a/x", "1"), ("b", "2")], "it has too few leading directories (strip=1)", id="a-file"),
     ],
 )
-def test_nothing_is_lost_by_leaving_out(
+def test_stripping_loses_nothing(
     unpacked: Callable[..., dict[str, str]], members: list[tuple[str, str]], reason: str
 ) -> None:
-    """An archive that has more than one name at the top is not cut."""
+    """An archive with more than one top-level name is not stripped."""
     with pytest.raises(Refused) as caught:
         unpacked(tar(*members), strip=1)
     assert reason == caught.value.reason
 
 
 def test_the_last_of_equal_names_counts(unpacked: Callable[..., dict[str, str]]) -> None:
-    """A name that comes again replaces what it was, as with an archive that was updated."""
+    """A repeated name replaces the earlier one, as in an updated archive."""
     data = tar(
         ("x", "1"), ("y", "1"), ("x", "2"), ("y", "x", LINK), ("d", "", DIRECTORY), ("d/z", "3"), ("d", "", DIRECTORY)
     )
@@ -184,19 +184,19 @@ def test_a_directory_may_come_after_what_is_in_it(unpacked: Callable[..., dict[s
 
 
 def test_hard_links_within_the_archive_are_files(unpacked: Callable[..., dict[str, str]]) -> None:
-    """A hard link to an earlier member is that file; to itself it is nothing new."""
+    """A hard link to an earlier member is that file; one to itself changes nothing."""
     data = tar(("t/x", "1"), ("t/d/y", "t/x", HARD), ("t/x", "t/x", HARD))
     assert unpacked(data, strip=1) == {"x": "1", "d/y": "1"}
 
 
 def test_links_within_the_tree_are_links(unpacked: Callable[..., dict[str, str]]) -> None:
-    """Symbolic links that stay in the tree are kept as they are, dangling ones too."""
+    """Symbolic links that stay in the tree are kept unchanged, even dangling ones."""
     data = tar(("t/a/b", "../c/./d", LINK), ("t/e", "no//such", LINK), ("t/a/f", "..", LINK))
     assert unpacked(data, strip=1) == {"a/b": "-> ../c/./d", "a/f": "-> ..", "e": "-> no//such"}
 
 
 def test_large_files_are_whole(run: Runner, tmp_path: Path) -> None:
-    """Files that do not fit into memory at once are whole too."""
+    """Files that are too large for memory are complete."""
     text = "0123456789abcdef" * (WHOLE // 8)
     (tmp_path / "x.tar").write_bytes(tar(("x", text), ("y", "1")))
     assert {"x": text, "y": "1"} == listing(run(unpack(SOURCE, strip=0), {ARCHIVE: tmp_path / "x.tar"}))
@@ -206,20 +206,20 @@ def test_large_files_are_whole(run: Runner, tmp_path: Path) -> None:
     ("members", "reason"),
     [
         pytest.param([("/etc/x", "1")], "its name is absolute", id="absolute"),
-        pytest.param([("../x", "1")], "its name has `..` in it", id="parent"),
-        pytest.param([("a/../../x", "1")], "its name has `..` in it", id="parent-inside"),
+        pytest.param([("../x", "1")], "its name contains `..`", id="parent"),
+        pytest.param([("a/../../x", "1")], "its name contains `..`", id="parent-inside"),
         pytest.param([("x", "", tarfile.FIFOTYPE)], "it is a fifo", id="fifo"),
         pytest.param([("x", "", tarfile.CHRTYPE)], "it is a character device", id="character-device"),
         pytest.param([("x", "", tarfile.BLKTYPE)], "it is a block device", id="block-device"),
         pytest.param([("x", "", tarfile.GNUTYPE_SPARSE)], "it is a sparse file", id="sparse"),
-        pytest.param([("x", "", b"Q")], "it is of the unknown type b'Q'", id="unknown"),
-        pytest.param([("l", "/etc", LINK)], "it is a symbolic link to the absolute place /etc", id="absolute-link"),
+        pytest.param([("x", "", b"Q")], "it is an entry of unknown type b'Q'", id="unknown"),
+        pytest.param([("l", "/etc", LINK)], "it is a symbolic link to the absolute path /etc", id="absolute-link"),
         pytest.param([("l", "..", LINK)], "it is a symbolic link out of the tree, to ..", id="link-out"),
         pytest.param(
             [("a/l", "b/../../../x", LINK)], "it is a symbolic link out of the tree, to b/../../../x", id="link-up"
         ),
         pytest.param([("h", "/etc/passwd", HARD)], "its name is absolute", id="absolute-hard-link"),
-        pytest.param([("h", "../x", HARD)], "its name has `..` in it", id="hard-link-out"),
+        pytest.param([("h", "../x", HARD)], "its name contains `..`", id="hard-link-out"),
         pytest.param(
             [("d", "", DIRECTORY), ("h", "d", HARD)],
             "it is a link to 'd', which is not a file in this tree",
@@ -241,7 +241,7 @@ def test_large_files_are_whole(run: Runner, tmp_path: Path) -> None:
 def test_hostile_archives_are_refused(
     unpacked: Callable[..., dict[str, str]], members: list[tuple[str, str]], reason: str | None, tmp_path: Path
 ) -> None:
-    """What would write, or lead, outside the tree is refused, with the archive and the member."""
+    """Anything that would write, or lead, outside the tree is refused, with the archive and the member."""
     before = sorted(tmp_path.iterdir())
     with pytest.raises(Refused) as caught:
         unpacked(tar(*members))
@@ -251,7 +251,7 @@ def test_hostile_archives_are_refused(
 
 
 def test_a_truncated_archive_is_named(unpacked: Callable[..., dict[str, str]]) -> None:
-    """An archive that ends too early is one error that names it."""
+    """A truncated archive is one error that names it."""
     data = lzma.compress(tar(("x", "1" * 5000)))
     with pytest.raises(Corrupt) as caught:
         unpacked(data[:-20])
@@ -259,7 +259,7 @@ def test_a_truncated_archive_is_named(unpacked: Callable[..., dict[str, str]]) -
 
 
 def test_a_member_of_a_tree_is_unpacked(run: Runner, tmp_path: Path) -> None:
-    """An archive that lies in a tree is found there."""
+    """An archive inside a tree is found there."""
     (tmp_path / "tree/usr").mkdir(parents=True)
     (tmp_path / "tree/usr/x.tar").write_bytes(tar(("x/y", "1")))
     assert listing(run(unpack(SOURCE, member="usr/x.tar"), {ARCHIVE: tmp_path / "tree"})) == {"y": "1"}
@@ -267,7 +267,7 @@ def test_a_member_of_a_tree_is_unpacked(run: Runner, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("has", "asked"), [("lib/x.tar", "usr/lib/x.tar"), ("usr/lib/x.tar", "lib/x.tar")])
 def test_a_member_is_found_on_either_side_of_the_merge(run: Runner, tmp_path: Path, has: str, asked: str) -> None:
-    """An archive in a package is found by its path before or after the merge of /usr."""
+    """An archive in a package is found by its path from before or after the merge of /usr."""
     (tmp_path / "tree" / has).parent.mkdir(parents=True)
     (tmp_path / "tree" / has).write_bytes(tar(("a/y", "1")))
     assert listing(run(unpack(SOURCE, member=asked), {ARCHIVE: tmp_path / "tree"})) == {"y": "1"}
@@ -280,12 +280,12 @@ def test_a_member_is_found_on_either_side_of_the_merge(run: Runner, tmp_path: Pa
         pytest.param("file/x", "is not in the input", id="below-a-file"),
         pytest.param("dir", "is not a file", id="directory"),
         pytest.param("../secret", "is not a path in a tree", id="out"),
-        pytest.param("link", "lies behind a symbolic link", id="link"),
-        pytest.param("up/secret", "lies behind a symbolic link", id="through-a-link"),
+        pytest.param("link", "is behind a symbolic link", id="link"),
+        pytest.param("up/secret", "is behind a symbolic link", id="through-a-link"),
     ],
 )
 def test_a_member_that_is_no_archive_is_named(run: Runner, tmp_path: Path, member: str, reason: str) -> None:
-    """What is no file in the input is refused; links are not followed."""
+    """A member that is not a file in the input is refused; links are not followed."""
     tree = tmp_path / "tree"
     (tree / "dir").mkdir(parents=True)
     (tree / "file").touch()
@@ -298,7 +298,7 @@ def test_a_member_that_is_no_archive_is_named(run: Runner, tmp_path: Path, membe
 
 
 def test_unpacking_can_be_interrupted(run: Runner, tmp_path: Path) -> None:
-    """An interrupt ends it."""
+    """An interrupt ends the build."""
     (tmp_path / "x.tar").write_bytes(tar(("x", "1")))
     run.cancelled = True
     with pytest.raises(Cancelled):
@@ -306,7 +306,7 @@ def test_unpacking_can_be_interrupted(run: Runner, tmp_path: Path) -> None:
 
 
 def test_progress_counts_files(run: Runner, tmp_path: Path) -> None:
-    """Progress is the number of files now and then, and from some share of the archive on about how many there will be."""
+    """Progress reports the number of files at intervals and, after part of the archive, an estimate of their total."""
     (tmp_path / "x.tar").write_bytes(tar(*[(f"f{i}", "1" * 3000) for i in range(4000)]))
     run(unpack(SOURCE, strip=0), {ARCHIVE: tmp_path / "x.tar"})
     assert [it * 256 for it in range(16)] == [done for done, _ in run.progress]

@@ -1,4 +1,4 @@
-"""Servers that answer with anything: each is a failure of that server, and the next one is asked."""
+"""Servers that misbehave: each fails by itself, and the next one is tried."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SETTINGS = Settings(connect_timeout=20, read_timeout=2, retries=0, max_download_
 
 
 class RawServer:
-    """A server that reads a request, and then says what *speech* says, honest about nothing."""
+    """A server that reads a request and then sends whatever *speech* produces."""
 
     def __init__(self, speech: Speech, *, hears: bool = True) -> None:
         self.asked: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -73,7 +73,7 @@ class RawServer:
             connection.close()
 
     def url(self, scheme: str = "http") -> str:
-        """Return a URL that the server is asked for."""
+        """Return a URL on the server."""
         return f"{scheme}://127.0.0.1:{self._port}/x"
 
     def _accept(self) -> None:
@@ -102,7 +102,7 @@ def says(*parts: bytes) -> Speech:
 
 
 def repeats(part: bytes, *, before: bytes = b"", pause: float = 0) -> Speech:
-    """Return a speech without an end: *part* after *part*, with a *pause* between them."""
+    """Return an endless speech: *part* after *part*, with a *pause* between them."""
 
     def speech(connection: socket.socket) -> None:
         connection.sendall(before)
@@ -115,19 +115,19 @@ def repeats(part: bytes, *, before: bytes = b"", pause: float = 0) -> Speech:
 
 
 def silent(connection: socket.socket) -> None:
-    """Say nothing, until the other side has gone."""
+    """Send nothing until the other side is gone."""
     while connection.recv(1 << 12):
         pass
 
 
 def resets(connection: socket.socket) -> None:
-    """Cut the connection as a crashed machine does."""
+    """Reset the connection, as a crashed machine does."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 def answer(*headers: str, body: bytes = DATA, status: str = "200 OK") -> Speech:
-    """Return a speech of a whole answer."""
+    """Return a speech of one complete response."""
     return says(f"HTTP/1.1 {status}\r\n".encode(), *(f"{it}\r\n".encode("latin-1") for it in headers), b"\r\n", body)
 
 
@@ -187,7 +187,7 @@ HOSTILE: dict[str, Speech] = {
     "wait-until-no-date": answer("Retry-After: Mon, 01 Jan 0001 00:00:00 -0000", status="503 Busy"),
     "wait-until-garbage": answer("Retry-After: Mon, 99 Foo 99999 99:99:99 +9999999", status="503 Busy"),
 }
-"""What a server says in place of the file, each a failure."""
+"""Responses other than the file, each a failure."""
 
 WRONG: dict[str, Speech] = {
     "bit-flipped": answer(LENGTH, body=b"\xff" + DATA[1:]),
@@ -195,7 +195,7 @@ WRONG: dict[str, Speech] = {
     "html": answer("Content-Type: text/html", body=b"<h1>404 Not Found</h1>"),
     "compressed-to-nothing": answer("Content-Encoding: gzip", LENGTH, body=bytes(SIZE)),
 }
-"""What it says in place of the file and what looks like one."""
+"""Responses other than the file that look like one."""
 
 HONEST: dict[str, Speech] = {
     "plain": answer(LENGTH),
@@ -211,7 +211,7 @@ HONEST: dict[str, Speech] = {
     "coding-only-named": answer("Content-Encoding: gzip", LENGTH),
     "odd-headers": answer(LENGTH, "no colon here", "X: \xff\xfe", "ETag: \x01\x7f", "Set-Cookie: =;=;\xff"),
 }
-"""Odd ways to say the file itself."""
+"""Odd but valid responses with the file."""
 
 
 @attrs.frozen
@@ -249,7 +249,7 @@ def bench(tmp_path: Path) -> Bench:
 
 @pytest.fixture
 def honest() -> Iterator[str]:
-    """Return the URL of the file on a server that gives it."""
+    """Return the URL of the file on a server that has it."""
     with ScriptedServer() as server:
         server.files["/x"] = DATA
         yield server.url("/x")
@@ -257,14 +257,14 @@ def honest() -> Iterator[str]:
 
 @pytest.mark.parametrize("speech", HONEST.values(), ids=HONEST.keys())
 def test_the_file_is_understood(bench: Bench, speech: Speech) -> None:
-    """However a server gives the file, as long as it is within what HTTP allows, it is fetched."""
+    """A file sent in any way that HTTP allows is fetched."""
     with RawServer(speech) as server:
         assert DATA == bench.fetch(server.url(), settings=attrs.evolve(SETTINGS, read_timeout=60))
 
 
 @pytest.mark.parametrize("speech", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_server_is_named(bench: Bench, speech: Speech) -> None:
-    """Whatever a server does, it is a failure of that server, with a short sentence, and it comes to an end."""
+    """Whatever a server does is a failure of that server, with a short sentence, and it ends."""
     with RawServer(speech) as server, pytest.raises(Unavailable) as caught:
         bench.fetch(server.url())
     ((url, said),) = caught.value.tried
@@ -272,15 +272,15 @@ def test_a_hostile_server_is_named(bench: Bench, speech: Speech) -> None:
 
 
 @pytest.mark.parametrize("speech", (HOSTILE | WRONG).values(), ids=(HOSTILE | WRONG).keys())
-def test_the_next_server_is_asked(bench: Bench, honest: str, speech: Speech) -> None:
-    """After whatever a server did, the next one is asked, and what the first left does no harm."""
+def test_the_next_server_is_tried(bench: Bench, honest: str, speech: Speech) -> None:
+    """After any failure the next server is tried, and leftovers of the first do no harm."""
     with RawServer(speech) as server:
         assert DATA == bench.fetch(server.url(), honest)
 
 
 @pytest.mark.parametrize("speech", WRONG.values(), ids=WRONG.keys())
 def test_a_wrong_file_is_named(bench: Bench, speech: Speech) -> None:
-    """A file that is another one is an error that names the server."""
+    """A file with another hash is an error that names the server."""
     with RawServer(speech) as server, pytest.raises(HashMismatch) as caught:
         bench.fetch(server.url())
     assert server.url() == caught.value.url
@@ -288,7 +288,7 @@ def test_a_wrong_file_is_named(bench: Bench, speech: Speech) -> None:
 
 @pytest.mark.parametrize("name", ["body-without-end", "chunks-without-end", "length-beyond-the-limit"])
 def test_a_size_that_is_known_is_the_limit(bench: Bench, name: str) -> None:
-    """Where the lock knows the size, no more than that is taken, whatever the limit."""
+    """If the lock has the size, no more than that is read, whatever the limit."""
     with RawServer(HOSTILE[name]) as server, pytest.raises(Unavailable):
         bench.fetch(server.url(), size=SIZE, settings=attrs.evolve(SETTINGS, max_download_size=1 << 40))
     assert [] == [it for it in bench.directory.glob("*.part") if it.stat().st_size > 1 << 20]
@@ -305,7 +305,7 @@ def test_a_size_that_is_known_is_the_limit(bench: Bench, name: str) -> None:
     ],
 )
 def test_another_part_than_was_asked_for(bench: Bench, honest: str, speech: Speech) -> None:
-    """A download that was cut is whole in the end, whatever a server takes for its rest."""
+    """An interrupted download is complete in the end, whatever a server sends for its rest."""
     bench.directory.mkdir()
     (bench.directory / f"{HASH}.part").write_bytes(DATA[:100])
     with RawServer(speech) as server:
@@ -322,7 +322,7 @@ def test_another_part_than_was_asked_for(bench: Bench, honest: str, speech: Spee
     ],
 )
 def test_a_server_that_does_not_speak_tls(bench: Bench, honest: str, speech: Speech, hears: bool) -> None:
-    """What comes in place of TLS is that server's failure, too."""
+    """Anything but TLS is that server's failure, too."""
     settings = attrs.evolve(SETTINGS, connect_timeout=1)
     with RawServer(speech, hears=hears) as server:
         with pytest.raises(Unavailable):
@@ -331,14 +331,14 @@ def test_a_server_that_does_not_speak_tls(bench: Bench, honest: str, speech: Spe
 
 
 def test_nobody_there(bench: Bench, honest: str) -> None:
-    """A connection that is refused, and a name that nobody has, are failures as any other."""
+    """A refused connection and an unknown host are failures like any other."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/x"
     assert DATA == bench.fetch(url, "http://nobody.invalid/x", f"http://{'a' * 300}/", "http://[::1", honest)
 
 
 def test_from_https_to_http(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, honest: str) -> None:
-    """A server that is asked by https may not lead to where anybody may answer."""
+    """A server reached over https may not redirect to http."""
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem"]
     more = ["-subj", "/CN=x", "-addext", "subjectAltName=IP:127.0.0.1"]
     subprocess.run([*command, *more], cwd=tmp_path, check=True, capture_output=True)
@@ -361,7 +361,7 @@ def test_from_https_to_http(bench: Bench, tmp_path: Path, monkeypatch: pytest.Mo
     ["fifo", "device", "directory", "absent", "too-large"],
 )
 def test_a_file_that_has_no_end(bench: Bench, tmp_path: Path, kind: str) -> None:
-    """What is no file on this machine, or too large, is not read."""
+    """A local path that is not a file, or is too large, is not read."""
     place = tmp_path / "place"
     if kind == "fifo":
         os.mkfifo(place)
@@ -379,7 +379,7 @@ STUCK = ["silence", "continue-without-end", "slow-headers", "slow-body", "traile
 
 @pytest.mark.parametrize("name", STUCK)
 def test_a_download_is_given_up(bench: Bench, name: str) -> None:
-    """Whatever a server does for ever, who does not want to wait any more need not."""
+    """A download can be cancelled, whatever the server keeps doing."""
     stop = threading.Event()
     settings = attrs.evolve(SETTINGS, read_timeout=100_000, max_download_size=1 << 62)
     with RawServer(HOSTILE[name]) as server:
@@ -396,7 +396,7 @@ def test_a_download_is_given_up(bench: Bench, name: str) -> None:
 
 
 def test_connecting_is_given_up() -> None:
-    """A look-up or a handshake that hangs is left behind."""
+    """A hanging lookup or handshake is abandoned."""
     stop = threading.Event()
 
     def speech(connection: socket.socket) -> None:
@@ -417,7 +417,7 @@ def test_connecting_is_given_up() -> None:
 def test_a_signal_ends_a_build_that_waits_for_a_server(
     tmp_path: Path, name: str, number: signal.Signals, code: int
 ) -> None:
-    """Ctrl-C and SIGTERM end kernix while a server holds it."""
+    """Ctrl-C and SIGTERM end kernix while it waits for a server."""
     with RawServer(HOSTILE[name]) as server:
         (tmp_path / "x.py").write_text(
             f"from derivations import fetch_url\nx = fetch_url({server.url()!r}, sha256={HASH!r})\n"

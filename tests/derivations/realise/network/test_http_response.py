@@ -36,8 +36,8 @@ def answer(status: int, **headers: str) -> requests.Response:
         pytest.param(answer(206, Content_Range="bytes 5-8/*"), 5, (5, None), id="rest-of-unknown-length"),
     ],
 )
-def test_the_bytes_have_their_place(it: requests.Response, offset: int, place: tuple[int, int | None]) -> None:
-    """A good answer says where its bytes belong."""
+def test_offsets(it: requests.Response, offset: int, place: tuple[int, int | None]) -> None:
+    """A valid response gives the offset of its bytes."""
     assert place == place_in_file(it, offset)
 
 
@@ -51,14 +51,14 @@ def test_the_bytes_have_their_place(it: requests.Response, offset: int, place: t
     ],
 )
 def test_another_part_is_not_continued(it: requests.Response) -> None:
-    """Any other part than the one that was asked for is refused, and may be asked for again."""
+    """A part other than the requested one is refused, and may be retried."""
     with pytest.raises(NotContinued) as caught:
         place_in_file(it, 5)
     assert caught.value.transient
 
 
-def test_a_failure_says_what_the_server_said() -> None:
-    """Status, words and the server's wish are kept."""
+def test_a_failure_keeps_the_servers_answer() -> None:
+    """Status, reason and `Retry-After` are kept."""
     with pytest.raises(TryFailed) as caught:
         place_in_file(answer(503, Retry_After="7"), 0)
     assert (
@@ -69,8 +69,8 @@ def test_a_failure_says_what_the_server_said() -> None:
     ) == ("503 Reason", True, 503, 7)
 
 
-def test_nothing_can_be_missing() -> None:
-    """The end of the file at the offset says that the file is whole."""
+def test_a_complete_file_is_recognised() -> None:
+    """If the file ends at the offset, it is complete."""
     assert is_complete(answer(416, Content_Range="bytes */5"), 5)
     assert not is_complete(answer(416), 5)
     assert not is_complete(answer(200, Content_Range="bytes */5"), 5)
@@ -85,7 +85,7 @@ def test_nothing_can_be_missing() -> None:
     ],
 )
 def test_only_a_strong_tag_or_a_date_is_a_condition(it: requests.Response, condition: str | None) -> None:
-    """What is sent as `If-Range` must name exact bytes."""
+    """Whatever is sent as `If-Range` must identify exact bytes."""
     assert condition == validator(it)
 
 
@@ -98,10 +98,10 @@ def certificate() -> requests.exceptions.SSLError:
 @pytest.mark.parametrize(
     ("error", "said", "transient"),
     [
-        pytest.param(certificate(), "its certificate is not valid (self-signed certificate)", False, id="certificate"),
-        pytest.param(requests.TooManyRedirects("/?secret"), "too many redirections", False, id="circle"),
+        pytest.param(certificate(), "its certificate is invalid (self-signed certificate)", False, id="certificate"),
+        pytest.param(requests.TooManyRedirects("/?secret"), "too many redirects", False, id="circle"),
         pytest.param(requests.ConnectTimeout("/?secret"), "no connection within 15 seconds", True, id="connect"),
-        pytest.param(requests.ReadTimeout("/?secret"), "no answer within 30 seconds", True, id="read"),
+        pytest.param(requests.ReadTimeout("/?secret"), "no response within 30 seconds", True, id="read"),
         pytest.param(requests.ConnectionError("/?secret"), "the connection was cut", True, id="cut"),
         pytest.param(
             requests.ConnectionError(
@@ -113,7 +113,7 @@ def certificate() -> requests.exceptions.SSLError:
         ),
     ],
 )
-def test_errors_are_told_without_the_url(error: Exception, said: str, transient: bool) -> None:
-    """What went wrong is told in words that hold nothing of the URL."""
+def test_errors_do_not_show_the_url(error: Exception, said: str, transient: bool) -> None:
+    """Failures are described without any part of the URL."""
     it = explain(error, (15, 30))
     assert (said, transient) == (it.said, it.transient)

@@ -11,14 +11,14 @@ from derivations.realise.network.retry import Backoff, is_transient, retry_after
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 507, 599])
-def test_what_may_pass_is_transient(status: int) -> None:
-    """Overload and faults of a server may pass."""
+def test_temporary_failures_are_transient(status: int) -> None:
+    """Overload and server errors may be temporary."""
     assert is_transient(status)
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 410, 416, 501, 505, 511])
-def test_what_stays_is_permanent(status: int) -> None:
-    """What a server will answer again is not asked again."""
+def test_permanent_failures_are_not_retried(status: int) -> None:
+    """A failure that will not change is not retried."""
     assert not is_transient(status)
 
 
@@ -29,19 +29,19 @@ def test_waits_grow_up_to_the_cap() -> None:
 
 
 def test_the_jitter_is_full() -> None:
-    """Any part of the wait may be waited, none of it too."""
+    """The wait may be any fraction of the maximum, even zero."""
     assert Backoff(base=1, jitter=lambda: 0).delay(3) == 0
     assert Backoff(base=1, jitter=lambda: 0.5).delay(3) == 2
 
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_server_is_left_alone_for_longer(status: int) -> None:
-    """A server that says that it has too much to do is asked later."""
+    """An overloaded server is retried later."""
     assert Backoff(jitter=lambda: 1).delay(1, status=status) == 5
 
 
-def test_what_the_server_asks_for_is_a_floor() -> None:
-    """A server's wish is kept whatever the jitter says."""
+def test_retry_after_is_a_lower_bound() -> None:
+    """`Retry-After` is respected whatever the jitter."""
     assert Backoff(jitter=lambda: 0).delay(1, floor=7) == 7
 
 
@@ -58,10 +58,10 @@ def test_what_the_server_asks_for_is_a_floor() -> None:
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float) -> None:
-    """Both forms of the header are understood, and nothing else."""
+    """Both forms of the header are parsed, and nothing else."""
     assert seconds == retry_after(value)
 
 
 def test_retry_after_a_date() -> None:
-    """A date is as many seconds away as it is from now."""
+    """A date is converted to seconds from now."""
     assert 3000 < retry_after(email.utils.formatdate(time.time() + 3600, usegmt=True)) <= 3600

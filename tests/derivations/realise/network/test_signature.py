@@ -43,14 +43,14 @@ def verify(message: bytes, keyring: bytes, key: Key) -> str:
 
 
 def test_what_is_signed(key: Key) -> None:
-    """What the signature covers comes out, and nothing that stands around it."""
+    """Only the text that the signature covers is returned."""
     message = b"before\n" + key.sign(TEXT) + b"behind\n"
 
     assert verify(message, key.public, key).rstrip("\n") == TEXT.rstrip("\n")
 
 
 def test_an_armored_keyring(key: Key, other: Key) -> None:
-    """A keyring may be text, of several blocks, and hold other keys too."""
+    """A keyring may be armored, consist of several blocks, and contain other keys."""
     assert verify(key.sign(TEXT), other.armored + key.armored, key).rstrip("\n") == TEXT.rstrip("\n")
 
 
@@ -61,16 +61,16 @@ def tampered(message: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        pytest.param(tampered, "it is not what was signed", id="tampered"),
+        pytest.param(tampered, "its signature does not match", id="tampered"),
         pytest.param(lambda message: message[: len(message) // 2], "", id="truncated"),
-        pytest.param(lambda _: TEXT.encode(), "there is no signature in it", id="unsigned"),
-        pytest.param(lambda _: b"", "there is no signature in it", id="empty"),
+        pytest.param(lambda _: TEXT.encode(), "it has no signature", id="unsigned"),
+        pytest.param(lambda _: b"", "it has no signature", id="empty"),
         pytest.param(lambda message: message + message, "exactly one good signature", id="twice"),
         pytest.param(lambda message: message + tampered(message), "", id="good-and-bad"),
     ],
 )
-def test_what_is_not_signed(key: Key, change: object, said: str) -> None:
-    """Whatever is wrong with a message, nothing of it is believed."""
+def test_unverified_messages_are_refused(key: Key, change: object, said: str) -> None:
+    """A message with any defect is refused."""
     assert callable(change)
     with pytest.raises(NotSigned) as caught:
         verify(change(key.sign(TEXT)), key.public, key)
@@ -80,19 +80,19 @@ def test_what_is_not_signed(key: Key, change: object, said: str) -> None:
 
 
 def test_another_key(key: Key, other: Key) -> None:
-    """A good signature of a key that is in the keyring is not enough: it must be the one key."""
+    """A good signature by another key in the keyring is not enough."""
     with pytest.raises(NotSigned, match=f"it is signed by another key, {other.fingerprint}"):
         verify(other.sign(TEXT), key.public + other.public, key)
 
 
 def test_an_unknown_key(key: Key, other: Key) -> None:
-    """A signature by a key that is not in the keyring is none."""
+    """A signature by a key outside the keyring does not count."""
     with pytest.raises(NotSigned, match="the key that signed it is not in the keyring"):
         verify(key.sign(TEXT), other.public, key)
 
 
 def test_an_expired_key(expired: Key) -> None:
-    """A key that has expired signs no more, though it is the right one and its signature was good in its time."""
+    """An expired key is refused, even if it is the right one."""
     with pytest.raises(NotSigned, match="has expired"):
         verify(expired.sign(TEXT), expired.public, expired)
 
@@ -106,13 +106,13 @@ def test_an_expired_key(expired: Key) -> None:
     ],
 )
 def test_no_keyring(keys: bytes) -> None:
-    """What holds no keys is told apart from a keyring without the right key."""
-    with pytest.raises(InvalidKeyring, match=r"^the keyring is no keyring: "):
+    """A file without keys is reported differently from a keyring without the right key."""
+    with pytest.raises(InvalidKeyring, match=r"^the keyring is not a keyring: "):
         binary_keys("the keyring", keys)
 
 
 def test_no_gpgv(key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without gpgv nothing is believed, and the error tells what to install."""
+    """Without gpgv nothing is trusted, and the error says what to install."""
     message, keys = key.sign(TEXT), key.public
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(NoGpgv) as caught:

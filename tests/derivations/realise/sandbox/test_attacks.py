@@ -34,11 +34,11 @@ AS_ROOT = pytest.mark.skipif(not is_root(), reason="needs root")
 CORE_PATTERN = Path("/proc/sys/kernel/core_pattern")
 
 
-# What the machine has only once
+# What exists once per machine
 
 
 def test_nothing_of_the_machine_can_be_written(bench: Bench) -> None:
-    """No file that belongs to the whole machine can be opened for writing, by whatever path."""
+    """No machine-wide file can be opened for writing, by any path."""
     places = (
         "/proc/sys /proc/sysrq-trigger /proc/irq /proc/bus /proc/acpi /proc/fs /proc/scsi /proc/tty /proc/1 /dev/pts"
     )
@@ -48,15 +48,15 @@ def test_nothing_of_the_machine_can_be_written(bench: Bench) -> None:
 
 
 def test_core_pattern(bench: Bench) -> None:
-    """A builder cannot have the machine run a program of its own as root when something crashes."""
+    """A builder cannot make the machine run its program as root on a crash."""
     before = CORE_PATTERN.read_text()
     with pytest.raises(BuildFailed):
         bench.run("echo '|/bin/sh' > /proc/sys/kernel/core_pattern")
     assert CORE_PATTERN.read_text() == before
 
 
-def test_nothing_of_the_machine_is_there(bench: Bench) -> None:
-    """There is no /sys, and what /proc tells of keys and of the kernel's memory is covered."""
+def test_nothing_of_the_machine_is_visible(bench: Bench) -> None:
+    """There is no /sys, and files in /proc about keys and kernel memory are covered."""
     lines = bench.run(
         "ls -A /sys; for f in kcore keys key-users timer_list; do (cat /proc/$f) 2>/dev/null | head -c 9; done"
     )
@@ -64,7 +64,7 @@ def test_nothing_of_the_machine_is_there(bench: Bench) -> None:
 
 
 def test_devices(bench: Bench) -> None:
-    """A builder finds the harmless devices and can neither make nor add one."""
+    """A builder has only harmless devices, and can neither create nor add one."""
     script = (
         "mknod /out/sda b 8 0 || mknod /build/mem c 1 1 || touch /dev/x || mknod /dev/kmsg c 1 11 || "
         "(echo > /dev/shm/x; echo x > /dev/null; head -c 1 /dev/urandom > /out/one; ls /dev)"
@@ -77,7 +77,7 @@ def test_devices(bench: Bench) -> None:
 
 
 def test_the_sandbox_s_own_program(bench: Bench) -> None:
-    """Bubblewrap, which a builder finds as /proc/1/exe, cannot be overwritten by it."""
+    """A builder cannot overwrite bubblewrap, which it sees as /proc/1/exe."""
     before = bubblewrap().read_bytes()
     script = (
         "for p in 1 self; do exec 3</proc/$p/exe; (echo x >> /proc/$p/fd/3 || echo x >> /proc/1/exe) && echo open; done"
@@ -87,7 +87,7 @@ def test_the_sandbox_s_own_program(bench: Bench) -> None:
 
 
 def test_no_way_out_by_the_first_process(bench: Bench, tmp_path: Path) -> None:
-    """The first process has neither a root, a working directory nor an open file outside of the sandbox."""
+    """The first process has no root, working directory or open file outside the sandbox."""
     script = (
         "ls -A /proc/1/root/; ls -A /proc/1/cwd/; readlink /proc/1/root; for f in /proc/1/fd/*; do readlink $f; done"
     )
@@ -96,7 +96,7 @@ def test_no_way_out_by_the_first_process(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_own_streams_by_name(bench: Bench) -> None:
-    """A builder can open what it writes to by its name, as the kernel's scripts do."""
+    """A builder can open its output by name, as the kernel's scripts do."""
     assert bench.run("echo one > /dev/stderr; echo two > /dev/stdout; echo three > /proc/self/fd/1") == [
         "one",
         "two",
@@ -135,13 +135,13 @@ def _fails(workplace: Workplace, build: object) -> None:
 
 
 def ids(pid: int) -> set[int]:
-    """Return all users that the process *pid* is, seen from here."""
+    """Return all user IDs of the process *pid*, seen from here."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {int(word) for line in lines if line.startswith(("Uid:", "Gid:", "Groups:")) for word in line.split()[1:]}
 
 
 def test_who_a_builder_is(workplace: Workplace, mark: Mark) -> None:
-    """A builder is outside the user who builds, or, for root, one of its own whom no other build is."""
+    """Outside, a builder is the building user or, for root, a user that no other build has."""
     with running(workplace, mark, "true", count=2) as found:
         users = [ids(pid) for pid in found]
     if not is_root():
@@ -153,7 +153,7 @@ def test_who_a_builder_is(workplace: Workplace, mark: Mark) -> None:
 
 @AS_ROOT
 def test_no_one_reaches_a_build(workplace: Workplace, mark: Mark) -> None:
-    """No process outside gets at a builder's files, not even one of the same user."""
+    """No process outside can reach a builder's files, not even one of the same user."""
     with running(workplace, mark, "echo x > /out/out") as found:
         (out,) = workplace.store.layout.builds.glob("*/out")
         code = "import os, sys; os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1])); os.listdir(sys.argv[2])"
@@ -165,7 +165,7 @@ def test_no_one_reaches_a_build(workplace: Workplace, mark: Mark) -> None:
 
 
 def test_results_are_ours(workplace: Workplace) -> None:
-    """What a builder leaves belongs in the store to whoever has the store, every file, directory and link of it."""
+    """Everything a builder leaves belongs to the store's owner: files, directories and links."""
     script = "mkdir -p /out/out/dir; echo x > /out/out/dir/file; ln -s nowhere /out/out/link; ln /out/out/dir/file /out/out/hard"
     (place,) = workplace.realise(workplace.shell("it", script)).values()
     owners = {it.lstat().st_uid for it in (place, *place.rglob("*"))}
@@ -174,21 +174,21 @@ def test_results_are_ours(workplace: Workplace) -> None:
 
 
 def test_files_that_look_like_objects(workplace: Workplace) -> None:
-    """A file that a builder made look like another object's, with a link in another output, is ours as well."""
+    """A file disguised as another object's, with a hard link in another output, becomes ours as well."""
     script = "echo x > /out/out; chmod 444 /out/out; touch -d @1 /out/out; ln /out/out /out/more"
     found = workplace.realise(workplace.shell("it", script, outputs=("out", "more")))
     assert {it.stat().st_uid for it in found.values()} == {os.geteuid()}
 
 
 def test_links_between_own_directories(bench: Bench) -> None:
-    """A builder cannot keep a way to change an output: no hard link leads from /out to elsewhere."""
+    """No hard link leads from /out elsewhere, so a builder cannot change an output afterwards."""
     assert bench.run("exec 2>/dev/null; echo x > /build/f; ln /build/f /out/f || ln /build/f /tmp/f || echo none") == [
         "none"
     ]
 
 
 def test_failed_builds_are_the_user_s(workplace: Workplace) -> None:
-    """A build directory that is kept belongs to whoever built, with all that is in it."""
+    """A kept build directory belongs to the user, with everything in it."""
     script = "mkdir d; echo x > d/f; ln -s /nowhere d/l; chmod 500 d; chmod 000 .; exit 1"
     with pytest.raises(BuildFailed):
         workplace.realise(workplace.shell("bad", script), keep_failed=True)
@@ -209,7 +209,7 @@ def _session_keyring() -> int:
 
 @pytest.mark.skipif(not KEYCTL, reason="the number of keyctl is not known")
 def test_own_keyring() -> None:
-    """Each build has a session keyring of its own, which our other threads do not get."""
+    """Each build has its own session keyring, which our other threads do not get."""
     if _session_keyring() < 0:
         pytest.skip("this kernel has no keyrings, or we may not use them")
     found: list[int] = []
@@ -229,13 +229,13 @@ def test_own_keyring() -> None:
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the programs are x86_64 code")
 def test_no_keys(bench: Bench, caller: Caller) -> None:
-    """A builder can neither list nor read nor leave a key."""
+    """A builder can neither list, read nor leave keys."""
     for number in (248, 249, 250):
         call = caller.program("x86_64", (number, b"user\0", b"kernix\0", b"x", 1, 2**32 - 3))
         assert bench.run("/call; echo $?", mounts={"/call": call}) == [str(errno.ENOSYS)]
 
 
-# Root's own difficulties
+# Problems that only root has
 
 
 BUILD = """
@@ -268,7 +268,7 @@ with Store.open(Path(sys.argv[1])) as store:
     "prefix", [(), ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin")], ids=["all", "container"]
 )
 def test_root_without_all_rights(root: Path, tmp_path: Path, prefix: tuple[str, ...]) -> None:
-    """Root builds, and lends a directory, also below one that is closed, and in a container where it may not mount."""
+    """Root builds, and lends a directory, even below a closed one, and in a container where it may not mount."""
     tmp_path.chmod(0o700)
     done = subprocess.run(
         [*prefix, sys.executable, "-c", BUILD, tmp_path / "home", root],
@@ -282,7 +282,7 @@ def test_root_without_all_rights(root: Path, tmp_path: Path, prefix: tuple[str, 
 
 @AS_ROOT
 def test_lent_directory_of_others(root: Path, tmp_path: Path) -> None:
-    """A directory with another user's files is not given away, where it cannot be lent."""
+    """A directory with another user's files is not given away where it cannot be lent."""
     code = BUILD.replace(
         '(work / "old").write_text("old")', '(work / "old").touch(); import os; os.chown(work / "old", 7, 7)'
     )
@@ -294,6 +294,6 @@ def test_lent_directory_of_others(root: Path, tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert "it is another user's" in done.stderr
+    assert "it belongs to another user" in done.stderr
     assert (tmp_path / "work" / "old").stat().st_uid == 7
     assert (tmp_path / "work").stat().st_uid == 0

@@ -27,7 +27,7 @@ SOCKET, CONNECT = 41, 42
 
 
 def options(tmp_path: Path, mounts: dict[str, Path]) -> list[str]:
-    """Return bubblewrap's options for *mounts*, without those that are always the same."""
+    """Return bubblewrap's options for *mounts*, without the constant ones."""
     numbers = itertools.count(100)
     bounds = Bounds(tmpfs=1 << 20)
     sandbox = Sandbox(mounts=mounts, build=tmp_path / "build", out=tmp_path / "out", argv=("/x",), bounds=bounds)
@@ -37,7 +37,7 @@ def options(tmp_path: Path, mounts: dict[str, Path]) -> list[str]:
 
 
 def test_options(tmp_path: Path) -> None:
-    """The root's entries are bound one by one, and its links made anew."""
+    """The root's entries are bound one by one, and its links recreated."""
     root = tmp_path / "root"
     (root / "usr" / "bin").mkdir(parents=True)
     (root / "bin").symlink_to("usr/bin")
@@ -55,7 +55,7 @@ def test_options(tmp_path: Path) -> None:
 
 
 def test_no_interface(bench: Bench) -> None:
-    """There is no network interface but the loopback, and nobody else's sockets."""
+    """The only network interface is the loopback, and no other sockets are visible."""
     lines = bench.run("cat /proc/net/dev")
     assert [line.split(":")[0].strip() for line in lines if ":" in line] == ["lo"]
 
@@ -74,7 +74,7 @@ def test_no_route(bench: Bench, caller: Caller) -> None:
 
 @EXECUTES
 def test_no_loopback_of_the_host(bench: Bench, caller: Caller) -> None:
-    """A port on which this process listens refuses the builder."""
+    """A builder cannot connect to a port of this process."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         call = caller.program("x86_64", *_inet("127.0.0.1", server.getsockname()[1]))
         assert bench.run("/call; echo $?", mounts={"/call": call}) == [str(errno.ECONNREFUSED)]
@@ -82,7 +82,7 @@ def test_no_loopback_of_the_host(bench: Bench, caller: Caller) -> None:
 
 @EXECUTES
 def test_no_abstract_socket_of_the_host(bench: Bench, caller: Caller) -> None:
-    """An abstract socket on which this process listens, over which files could be passed, refuses the builder."""
+    """A builder cannot connect to an abstract socket of this process, which could pass files."""
     name = f"\0kernix-{os.getpid()}".encode()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(name)
@@ -97,7 +97,7 @@ def test_no_abstract_socket_of_the_host(bench: Bench, caller: Caller) -> None:
 
 
 def test_root_directory(bench: Bench) -> None:
-    """The builder sees what is mounted and the sandbox's own places, nothing else."""
+    """The builder sees only its mounts and the sandbox's own directories."""
     seen = bench.run("ls -A /")
     own = {"build", "dev", "out", "proc", "tmp"}
     assert set(seen) == own | {it.name for it in bench.root.iterdir()}
@@ -105,7 +105,7 @@ def test_root_directory(bench: Bench) -> None:
 
 
 def test_no_host_file(bench: Bench, tmp_path: Path) -> None:
-    """A file of the host is not there, however it is called."""
+    """Files of the host are not visible, by any name."""
     secret = tmp_path / "secret"
     secret.write_text("hidden")
     with pytest.raises(BuildFailed):
@@ -114,7 +114,7 @@ def test_no_host_file(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_no_other_object(bench: Bench, tmp_path: Path) -> None:
-    """Beside a mounted object lies none of its neighbours in the store."""
+    """A mounted object's neighbours in the store are not visible."""
     for name in ("one", "two"):
         (tmp_path / "store" / name).mkdir(parents=True)
         (tmp_path / "store" / name / "file").write_text(f"{name}\n")
@@ -127,7 +127,7 @@ def test_no_other_object(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_link_is_not_followed(bench: Bench, tmp_path: Path) -> None:
-    """An input that is a link to a host file is a link, and leads nowhere."""
+    """An input that is a link to a host file stays a link, and leads nowhere."""
     (tmp_path / "secret").write_text("hidden")
     (tmp_path / "link").symlink_to(tmp_path / "secret")
     tree = tmp_path / "tree"
@@ -168,7 +168,7 @@ def test_inputs_are_read_only(bench: Bench, tmp_path: Path, command: str) -> Non
 
 
 def test_own_directories(bench: Bench) -> None:
-    """A builder starts in /build and can write there, to /out and to /tmp."""
+    """A builder starts in /build, and can write there, to /out and to /tmp."""
     assert bench.run("readlink /proc/self/cwd; echo b > b; echo o > /out/o; echo t > /tmp/t; cat /build/b /tmp/t") == [
         "/build",
         "b",
@@ -195,7 +195,7 @@ def tree(tmp_path: Path) -> Path:
     ["/new", "/new/deep/er", "/bin/new", "/etc/new/deep", "/build/new", "/tmp/new/deep", "/etc", "/lib64/new/x"],
 )
 def test_mount_point(bench: Bench, tree: Path, place: str) -> None:
-    """An input can be mounted where nothing is, below an input's directory too, and all stays read-only."""
+    """An input can be mounted at a new path, even below an input's directory, and everything stays read-only."""
     lines = bench.run(
         f"cat {place}/marker; touch {place}/x {place}/../x 2>/dev/null; sh -c 'echo well'", mounts={place: tree}
     )
@@ -204,7 +204,7 @@ def test_mount_point(bench: Bench, tree: Path, place: str) -> None:
 
 
 def test_mount_beside(bench: Bench, tree: Path) -> None:
-    """Whatever was beside a new mount point stays there, read-only."""
+    """Entries beside a new mount point stay visible, read-only."""
     script = "ls /in /in/sub; touch /in/x || touch /in/sub/x || cat /in/sub/new/marker /in/sub/inner"
     whole = tree.with_name("whole")
     (whole / "sub").mkdir(parents=True)
@@ -216,7 +216,7 @@ def test_mount_beside(bench: Bench, tree: Path) -> None:
 
 
 def test_mount_over(bench: Bench, tree: Path) -> None:
-    """An input can cover a directory or a file of another, without changing it."""
+    """An input can cover a directory or file of another without changing it."""
     whole = tree.with_name("whole")
     (whole / "sub").mkdir(parents=True)
     (whole / "sub" / "inner").write_text("inner\n")
@@ -227,7 +227,7 @@ def test_mount_over(bench: Bench, tree: Path) -> None:
 
 
 def test_own_passwd(bench: Bench, tree: Path) -> None:
-    """A derivation may mount a passwd of its own."""
+    """A derivation may mount its own passwd."""
     assert bench.run("cat /etc/passwd", mounts={"/etc/passwd": tree / "marker"}) == ["here"]
 
 
@@ -235,7 +235,7 @@ def test_own_passwd(bench: Bench, tree: Path) -> None:
     "place", ["/proc", "/proc/x", "/dev/x", "/out", "/out/out", "/build", "/tmp", "/in/link/x", "/in/file/x"]
 )
 def test_mount_refused(bench: Bench, tree: Path, place: str) -> None:
-    """No input is mounted over the sandbox's own places, through a link, or below a file."""
+    """No input is mounted over the sandbox's own directories, through a link, or below a file."""
     whole = tree.with_name("whole")
     whole.mkdir()
     (whole / "link").symlink_to("/etc")
@@ -246,8 +246,8 @@ def test_mount_refused(bench: Bench, tree: Path, place: str) -> None:
 
 
 def test_root_is_a_directory(bench: Bench, tree: Path) -> None:
-    """What is mounted as the root must be a directory."""
-    with pytest.raises(MountRefused, match="at /: marker is no directory"):
+    """The input mounted as the root must be a directory."""
+    with pytest.raises(MountRefused, match="at /: marker is not a directory"):
         bench.run("true", mounts={"/": tree / "marker"})
 
 
@@ -255,7 +255,7 @@ def test_root_is_a_directory(bench: Bench, tree: Path) -> None:
 
 
 def test_environment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment is the derivation's and a fixed rest, nothing of ours."""
+    """The environment is the derivation's plus fixed variables, with none of ours."""
     monkeypatch.setenv("SECRET", "hidden")
     assert set(bench.run("exec env", env={"B": "2", "A": "x y", "HOME": "/mine"})) == {
         "A=x y",
@@ -279,7 +279,7 @@ def test_identity(bench: Bench) -> None:
 
 
 def test_no_rights(bench: Bench) -> None:
-    """A builder has no capability and can get none."""
+    """A builder has no capabilities and cannot gain any."""
     status = dict(line.split(":\t", 1) for line in bench.run("cat /proc/self/status") if ":\t" in line)
     none = "0" * 16
     found = [status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp")]
@@ -287,25 +287,25 @@ def test_no_rights(bench: Bench) -> None:
 
 
 def test_no_descriptors(bench: Bench) -> None:
-    """A builder has no open files but an empty input and its log."""
+    """A builder's only open files are an empty input and its log."""
     targets = [line.rpartition("-> ")[2] for line in bench.run("exec ls -l /proc/self/fd")[1:]]
     assert [it.split(":")[0] for it in targets] == ["/dev/null", "pipe", "pipe", "/proc/2/fd"]  # the last is ls's own
 
 
 def test_no_processes_of_the_host(bench: Bench) -> None:
-    """A builder sees and can kill its own processes only."""
+    """A builder can see and kill only its own processes."""
     processes = bench.run("cd /proc; for pid in [0-9]*; do echo $pid; done")
     assert len(processes) == 2
     assert bench.run(f"kill -0 {os.getpid()} || echo none")[-1] == "none"
 
 
 def test_limits(bench: Bench) -> None:
-    """A builder leaves no core files, creates files for everybody to read, and has no terminal."""
+    """A builder leaves no core files, has umask 022, and has no terminal."""
     assert bench.run("ulimit -c; umask; sh -c ': < /dev/tty' 2>/dev/null || echo none") == ["0", "0022", "none"]
 
 
 def test_no_setuid_file(bench: Bench) -> None:
-    """A builder cannot give a file the right to be run as another user."""
+    """A builder cannot make a file setuid or setgid."""
     for command in ("chmod 4755 /out/f", "chmod g+s /out/f", "cp --preserve=mode /bin/sh /out/g && chmod u+s /out/g"):
         with pytest.raises(BuildFailed):
             bench.run(f"touch /out/f; {command}")

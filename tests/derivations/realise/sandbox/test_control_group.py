@@ -1,4 +1,4 @@
-"""Tests of derivations.realise.sandbox.control_group: what the kernel allows a build, where we may make groups."""
+"""Tests of derivations.realise.sandbox.control_group, on machines where we may make groups."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ ROOT = Path(__file__).parents[3]
 
 
 def failure(bench: Bench, argv: tuple[str, ...], allowed: Bounds, mounts: dict[str, Path] | None = None) -> BuildFailed:
-    """Return how *argv* fails with what is *allowed*."""
+    """Return how *argv* fails under the bounds *allowed*."""
     with pytest.raises(BuildFailed) as caught:
         bench.run("", argv=argv, bounds=allowed, limits=Limits(timeout=120), mounts=mounts)
     return caught.value
 
 
 def groups() -> list[Path]:
-    """Return the groups of builds that there are."""
+    """Return the existing groups of builds."""
     parent = delegated()
     assert parent is not None
     return list(parent.glob("kernix-build-*"))
@@ -52,16 +52,16 @@ def groups() -> list[Path]:
     ],
 )  # fmt: skip
 def test_memory(bench: Bench, script: str) -> None:
-    """A builder that takes too much memory is ended by the kernel, and is told which limit it was."""
+    """A builder that uses too much memory is killed by the kernel, and the error names the limit."""
     failed = failure(bench, ("/bin/sh", "-c", script), Bounds(memory=40 << 20, tmpfs=1 << 30))
     assert failed.reason == "its builder used more than 40M of memory"
-    assert failed.hint == "`memory` in the section [limits] of config.toml allows another amount, 0 any"
+    assert failed.hint == "`memory` under [limits] in config.toml sets this limit (0 means none)"
     assert groups() == []
 
 
 @GROUPS
-def test_files_are_no_memory(bench: Bench) -> None:
-    """What the kernel keeps of files on a disk does not count against a builder, nor does what it gives back."""
+def test_page_cache_does_not_count(bench: Bench) -> None:
+    """The page cache, and memory given back, do not count against a builder."""
     script = "head -c 100000000 /dev/zero > f; cat f > /dev/null; rm f; echo well"
     assert bench.run(script, bounds=Bounds(memory=40 << 20)) == ["well"]
 
@@ -69,7 +69,7 @@ def test_files_are_no_memory(bench: Bench) -> None:
 @GROUPS
 @ON_X86
 def test_fork_bomb(bench: Bench, caller: Caller) -> None:
-    """A program that doubles itself twelve times gets as far as it may, and no further."""
+    """A program that forks twelve times over is stopped at the limit."""
     bomb = caller.program("x86_64", *[(57,)] * 12, (34,))  # fork, …, pause
     failed = failure(bench, ("/bomb",), Bounds(processes=50), mounts={"/bomb": bomb})
     assert failed.reason == "its builder had more than 50 processes at once"
@@ -78,7 +78,7 @@ def test_fork_bomb(bench: Bench, caller: Caller) -> None:
 
 @GROUPS
 def test_processes_that_are_allowed(bench: Bench) -> None:
-    """A builder may have as many processes as are allowed: its own first one, and the sandbox's, are two of them."""
+    """A builder may have exactly as many processes as allowed, including its first one and the sandbox's."""
     script = "for i in $(seq 18); do sleep 1 & done; wait; echo well"
     assert bench.run(script, bounds=Bounds(processes=20)) == ["well"]
     failed = failure(bench, ("/bin/sh", "-c", script.replace("18", "19")), Bounds(processes=20))
@@ -86,8 +86,8 @@ def test_processes_that_are_allowed(bench: Bench) -> None:
 
 
 @GROUPS
-def test_what_is_left_is_ended(mark: Mark) -> None:
-    """What a kernix that was killed has left in a group is ended, and the group removed, by the next one."""
+def test_abandoned_groups_are_removed(mark: Mark) -> None:
+    """Processes in the group of a killed kernix are killed, and the group removed, by the next one."""
     with subprocess.Popen(["/bin/sleep", f"100{mark.text}"]) as left:
         code = (
             "import os, signal, sys; from derivations.realise.sandbox.bounds import Bounds\n"
@@ -109,7 +109,7 @@ def test_what_is_left_is_ended(mark: Mark) -> None:
 
 @GROUPS
 def test_groups_in_use_stay() -> None:
-    """Two builds at once have groups of their own, and neither takes the other's for one that was left."""
+    """Two concurrent builds have separate groups, and neither takes the other's for an abandoned one."""
     bounds = Bounds().for_machine()
     with control_group(bounds) as one, control_group(bounds) as two:
         assert one is not None
@@ -120,7 +120,7 @@ def test_groups_in_use_stay() -> None:
 
 @pytest.mark.skipif(WORKING, reason="needs a machine where we may make no control groups")
 def test_no_groups() -> None:
-    """Where there can be no group there is none, and nothing fails."""
+    """Where groups are impossible there is none, and nothing fails."""
     with control_group(Bounds().for_machine()) as group:
         assert group is None
 
@@ -140,7 +140,7 @@ def machine(place: Path, *, root: str = "/", own: str = "/a.slice/b.scope", moun
 
 
 def add_group(place: Path, hands_on: str, has: str = "cpu memory pids") -> None:
-    """Make a group that hands the controllers *hands_on* on to others below it."""
+    """Make a group that delegates the controllers *hands_on*."""
     place.mkdir(parents=True, exist_ok=True)
     for name, text in (("subtree_control", hands_on), ("controllers", has), ("procs", "1\n")):
         (place / f"cgroup.{name}").write_text(f"{text}\n")
@@ -158,7 +158,7 @@ def add_group(place: Path, hands_on: str, has: str = "cpu memory pids") -> None:
     ],
 )
 def test_delegated(tmp_path: Path, root: str, own: str, expected: str | None) -> None:
-    """Groups are made in the nearest one that hands both controllers on."""
+    """Groups are made in the nearest group that delegates both controllers."""
     proc = machine(tmp_path, root=root, own=own)
     for name, hands_on in (
         ("a.slice", "memory pids"),
@@ -172,8 +172,8 @@ def test_delegated(tmp_path: Path, root: str, own: str, expected: str | None) ->
     assert found == (None if expected is None else tmp_path / "cgroup" / expected)
 
 
-def test_a_mount_with_a_blank(tmp_path: Path) -> None:
-    """The hierarchy may be mounted at a place with a blank in its name."""
+def test_a_mount_with_a_space(tmp_path: Path) -> None:
+    """The hierarchy may be mounted at a path with a space."""
     proc = machine(tmp_path, mounted="control groups")
     add_group(tmp_path / "control groups/a.slice", "memory pids")
     assert delegated(proc) == tmp_path / "control groups/a.slice"
@@ -187,5 +187,5 @@ def test_the_old_hierarchies(tmp_path: Path) -> None:
 
 
 def test_no_control_groups(tmp_path: Path) -> None:
-    """A kernel without control groups has none."""
+    """A kernel without control groups delegates nothing."""
     assert delegated(tmp_path) is None

@@ -1,4 +1,4 @@
-"""Logs that are read while they are written."""
+"""Tests for derivations.realise.sandbox.follow_log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def writer(tmp_path: Path) -> Iterator[LogWriter]:
 
 
 def test_what_was_written_can_be_read(tmp_path: Path, writer: LogWriter) -> None:
-    """Each look gives what came since the one before."""
+    """Each read returns what was written since the last one."""
     writer.write(b"one\n")
     writer.flush()
     log = running_log(tmp_path, KEY)
@@ -42,7 +42,7 @@ def test_what_was_written_can_be_read(tmp_path: Path, writer: LogWriter) -> None
 
 
 def test_a_log_is_followed_to_its_end(tmp_path: Path, writer: LogWriter) -> None:
-    """What is written until the log is closed is there, and then it is over."""
+    """Everything written until the log is closed is read, and then the iteration ends."""
     writer.write(b"one\n")
     log = running_log(tmp_path, KEY)
     assert log is not None
@@ -57,8 +57,8 @@ def test_a_log_is_followed_to_its_end(tmp_path: Path, writer: LogWriter) -> None
     assert b"one\n" + b"".join(b"%d\n" % number for number in range(1000)) == b"".join(read)
 
 
-def test_a_log_that_is_done_is_not_running(tmp_path: Path, writer: LogWriter) -> None:
-    """It is found by `read_log` then."""
+def test_a_finished_log_is_not_running(tmp_path: Path, writer: LogWriter) -> None:
+    """A finished log is found by `read_log` instead."""
     before = running_log(tmp_path, KEY)
     writer.write(b"one\n")
     writer.close()
@@ -66,7 +66,7 @@ def test_a_log_that_is_done_is_not_running(tmp_path: Path, writer: LogWriter) ->
 
 
 def test_the_log_of_a_process_that_was_killed_is_not_running(tmp_path: Path) -> None:
-    """Nobody holds the file that it left."""
+    """A log left by a killed process is not locked, and so not running."""
     path = log_path(tmp_path, KEY)
     path.parent.mkdir()
     path.with_name(f"{path.name}.0123abcd.part").write_bytes(b"rest")

@@ -1,4 +1,4 @@
-"""Tests of derivations.realise.sandbox.guard: nothing of a build outlives kernix, whenever that is killed."""
+"""Tests of derivations.realise.sandbox.guard: no process of a build outlives kernix, whenever kernix is killed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 SECONDS = 20.0
-"""What a busy machine may need for what is otherwise done at once."""
+"""Seconds that a busy machine may need for what is otherwise immediate."""
 
 BUILD = """
 import os, select, signal, sys
@@ -58,7 +58,7 @@ with Held(sandbox) as process:
 
 
 def start(root: Path, place: Path, how: str, script: str) -> subprocess.Popen[str]:
-    """Start a program that runs *script* in a sandbox, and return it once it is about to."""
+    """Start a program that runs *script* in a sandbox, and return it just before the script starts."""
     for name in ("build", "out"):
         (place / name).mkdir(parents=True)
     command = [sys.executable, "-c", BUILD, str(root), str(place), how, script]
@@ -69,7 +69,7 @@ def start(root: Path, place: Path, how: str, script: str) -> subprocess.Popen[st
 
 
 def is_gone(pid: int) -> bool:
-    """Return whether the process *pid* ends within the time that it may need."""
+    """Return whether the process *pid* ends in time."""
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         try:
@@ -83,13 +83,13 @@ def is_gone(pid: int) -> bool:
 
 
 def test_killed_before_the_sandbox_is_bound(root: Path, tmp_path: Path, mark: Mark) -> None:
-    """A sandbox ends when kernix is killed just as the builder may begin, and bubblewrap has not bound the two."""
+    """A sandbox ends if kernix is killed just before bubblewrap binds their lives."""
     process = start(root, tmp_path, "held", f"sleep 100{mark.text}")
     with process:
         assert process.stdout is not None
         first = int(process.stdout.readline())
         assert process.wait() == -signal.SIGKILL
-    end = time.monotonic() + 0.5  # in which the guard acts, or nobody does
+    end = time.monotonic() + 0.5  # time for the guard to act
     while time.monotonic() < end:
         try:
             os.kill(first, signal.SIGCONT)
@@ -101,7 +101,7 @@ def test_killed_before_the_sandbox_is_bound(root: Path, tmp_path: Path, mark: Ma
 
 
 def test_killed_at_many_moments(root: Path, tmp_path: Path, mark: Mark) -> None:
-    """Nothing is left of a sandbox two seconds after a SIGKILL of kernix, at whatever step that comes."""
+    """Nothing of a sandbox is left two seconds after a SIGKILL of kernix, at any step."""
     for number in range(24):
         with start(root, tmp_path / str(number), "free", f"sleep 100{mark.text}") as process:
             time.sleep(number * 0.006)
@@ -115,7 +115,7 @@ def test_killed_at_many_moments(root: Path, tmp_path: Path, mark: Mark) -> None:
 
 @pytest.mark.parametrize("ended", [True, False])
 def test_release(ended: bool) -> None:
-    """What a guard watches is killed if it is released before the end of that, and left alone otherwise."""
+    """A watched process is killed if the guard is released before it has ended, and left alone otherwise."""
     with subprocess.Popen(["/bin/sleep", "100"]) as process:
         guard = Guard()
         guard.watch(process.pid)
@@ -126,5 +126,5 @@ def test_release(ended: bool) -> None:
 
 
 def test_nothing_to_watch() -> None:
-    """A guard that has nothing to watch ends without harm."""
+    """A guard without a process to watch ends harmlessly."""
     Guard().release(ended=False)

@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[4]
 
 
 def test_conversation(workplace: Workplace) -> None:
-    """A command answers over pipes, question by question, and its exit code is its own."""
+    """A command answers over pipes, question by question, with its own exit code."""
     workplace.realise(workplace.base)
     script = "while read -r word; do echo got $word; done; exit 7"
     with session(workplace.store, {"/": workplace.base.out}, ["/bin/sh", "-c", script]) as process:
@@ -49,7 +49,7 @@ def test_conversation(workplace: Workplace) -> None:
 
 
 def test_errors_are_kept(workplace: Workplace) -> None:
-    """However much a command writes to its standard error, it does not block, and all of it can be read."""
+    """However much a command writes to standard error, it does not block, and all of it can be read."""
     workplace.realise(workplace.base)
     with session(workplace.store, {"/": workplace.base.out}, ["/bin/sh", "-c", "seq 50000 >&2"]) as process:
         assert process.stderr is not None
@@ -58,7 +58,7 @@ def test_errors_are_kept(workplace: Workplace) -> None:
 
 
 def test_it_is_a_builder_s_sandbox(workplace: Workplace) -> None:
-    """The command sees what its mounts say, read-only, and the fixed environment."""
+    """The command sees its mounts, read-only, and the fixed environment."""
     workplace.realise(workplace.base)
     text = text_file("text", "hello\n")
     workplace.realise(text)
@@ -72,7 +72,7 @@ def test_it_is_a_builder_s_sandbox(workplace: Workplace) -> None:
 
 
 def test_own_directories(workplace: Workplace, tmp_path: Path) -> None:
-    """/build, /out and further places are the caller's directories, and what is left in them stays."""
+    """/build, /out and writable directories are the caller's, and keep what is written to them."""
     workplace.realise(workplace.base)
     for name in ("build", "out", "more"):
         (tmp_path / name).mkdir()
@@ -90,7 +90,7 @@ def test_own_directories(workplace: Workplace, tmp_path: Path) -> None:
 
 
 def test_everything_ends_with_the_body(workplace: Workplace, mark: Mark) -> None:
-    """When the body ends, however it does, no process of the command is left, nor its directories."""
+    """When the body ends, in any way, no process of the command is left, nor its directories."""
     workplace.realise(workplace.base)
     script = f"setsid sleep 100{mark.text} & (trap '' TERM HUP; sleep 100{mark.text}) & echo ready; wait"
 
@@ -109,7 +109,7 @@ def test_everything_ends_with_the_body(workplace: Workplace, mark: Mark) -> None
 
 
 def test_no_such_command(workplace: Workplace) -> None:
-    """A command that is not there is named, whatever the body made of the silence."""
+    """A missing command is named, however the body fails."""
     workplace.realise(workplace.base)
 
     def talk() -> None:
@@ -119,21 +119,21 @@ def test_no_such_command(workplace: Workplace) -> None:
 
     with pytest.raises(CannotRun) as caught:
         talk()
-    assert str(caught.value) == "/bin/nothing cannot be run in the sandbox: no such file or directory"
+    assert str(caught.value) == "cannot run /bin/nothing in the sandbox: no such file or directory"
 
 
 def test_not_built(workplace: Workplace) -> None:
-    """What has not been built is named, and not built."""
+    """Inputs that are not built are named, and not built."""
     text = text_file("unbuilt", "hello\n")
     with (
-        pytest.raises(NotRealised, match=r"root, unbuilt, which is not built"),
+        pytest.raises(NotRealised, match=r"root, unbuilt: not built"),
         session(workplace.store, {"/": workplace.base.out, "/in": text.out}, ["/bin/sh"]),
     ):
         pass
 
 
 def test_refused_mount(workplace: Workplace) -> None:
-    """A place that is the sandbox's own is refused as for builders."""
+    """The sandbox's own paths are refused, as for builders."""
     workplace.realise(workplace.base)
     with (
         pytest.raises(MountRefused),
@@ -168,7 +168,7 @@ DRIVER = """
 
 @pytest.fixture
 def sit_down(workplace: Workplace, root: Path, tmp_path: Path) -> Iterator[Callable[..., User]]:
-    """Return a function that puts a user at a terminal in which given words run."""
+    """Return a function that runs a command on a user's terminal."""
     workplace.realise(workplace.base)
     driver = tmp_path / "driver.py"
     driver.write_text(textwrap.dedent(DRIVER))
@@ -185,7 +185,7 @@ def sit_down(workplace: Workplace, root: Path, tmp_path: Path) -> Iterator[Calla
 
 
 def test_a_shell_on_the_terminal(sit_down: Callable[..., User]) -> None:
-    """A shell in the sandbox talks with the user; when it ends, the terminal is as before and its exit code is known."""
+    """A shell in the sandbox talks with the user; afterwards the terminal is restored and its exit code known."""
     user = sit_down("/bin/sh", "-i")
     user.see("ready> ")
     assert user.before != user.settings()
@@ -197,7 +197,7 @@ def test_a_shell_on_the_terminal(sit_down: Callable[..., User]) -> None:
 
 
 def test_job_control(sit_down: Callable[..., User], mark: Mark) -> None:
-    """Ctrl-Z stops and Ctrl-C interrupts what runs in the foreground of the sandbox's shell, and nothing of ours."""
+    """Ctrl-Z and Ctrl-C act on the foreground job of the sandbox's shell, not on us."""
     user = sit_down("/bin/sh", "-i")
     user.see("ready> ")
     user.type(f"sleep 100{mark.text}\r")
@@ -207,7 +207,7 @@ def test_job_control(sit_down: Callable[..., User], mark: Mark) -> None:
     user.see("Stopped")
     user.see("ready> ")
     user.type("fg\r")
-    user.see("sleep")  # the shell says so before it gives the terminal away, and only then wakes the sleeper
+    user.see("sleep")  # the shell prints this before it gives the terminal to the sleeper and continues it
     while mark.stopped():
         time.sleep(0.01)
     user.type("\x03")
@@ -218,7 +218,7 @@ def test_job_control(sit_down: Callable[..., User], mark: Mark) -> None:
 
 
 def test_window_size(sit_down: Callable[..., User]) -> None:
-    """The sandbox's terminal has the size of the user's, and takes every change of it."""
+    """The sandbox's terminal has the size of the user's, and follows its changes."""
     user = sit_down("/bin/sh", "-i")
     user.see("ready> ")
     user.type("stty size\r")
@@ -236,7 +236,7 @@ def test_window_size(sit_down: Callable[..., User]) -> None:
 
 @pytest.mark.parametrize("direct", [False, True], ids=["own-terminal", "output-elsewhere"])
 def test_nothing_is_typed_for_the_user(sit_down: Callable[..., User], caller: Caller, direct: bool) -> None:
-    """What a command types into its terminal never gets to the shell that the user returns to."""
+    """What a command types into its terminal never reaches the user's shell."""
     types = caller.program("x86_64", *((16, 0, 0x5412, bytes([it])) for it in b"evil\n"))  # ioctl(0, TIOCSTI, …)
     with Path(os.devnull).open("wb") as nothing:
         user = sit_down("/tool", tool=types, stdout=nothing.fileno() if direct else None)
@@ -248,8 +248,8 @@ def test_nothing_is_typed_for_the_user(sit_down: Callable[..., User], caller: Ca
         os.read(user.terminal, 10)
 
 
-def test_streams_that_are_no_terminal(workplace: Workplace, root: Path, tmp_path: Path) -> None:
-    """Where standard input or output is no terminal, the command has them as they are."""
+def test_streams_that_are_not_a_terminal(workplace: Workplace, root: Path, tmp_path: Path) -> None:
+    """If standard input or output is not a terminal, the command gets the streams unchanged."""
     driver = tmp_path / "driver.py"
     driver.write_text(textwrap.dedent(DRIVER).replace("fcntl.ioctl(0, termios.TIOCSCTTY, 0)", ""))
     script = "read -r word; echo got $word; echo wrong >&2; exit 9"
@@ -261,7 +261,7 @@ def test_streams_that_are_no_terminal(workplace: Workplace, root: Path, tmp_path
 
 
 def test_settings_are_restored(sit_down: Callable[..., User]) -> None:
-    """The terminal is put back when we are told to end, and when the body fails."""
+    """The terminal is restored when we are terminated, and when the body fails."""
     user = sit_down("/bin/sh", "-i")
     user.see("ready> ")
     assert user.before != user.settings()

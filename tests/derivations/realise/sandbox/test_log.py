@@ -35,7 +35,7 @@ KEY = bytes(range(32))
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    """What was written can be read later, byte for byte."""
+    """A log is read back byte for byte."""
     writer = LogWriter(log_path(tmp_path, KEY))
     writer.write(b"one\n\xff")
     writer.write(b"two")
@@ -44,12 +44,12 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 def test_place(tmp_path: Path) -> None:
-    """A log lies below the first two characters of its key."""
+    """A log's directory is named after the first two characters of its key."""
     assert log_path(tmp_path, KEY) == tmp_path / "00" / f"{KEY.hex()[2:]}.zst"
 
 
 def test_appears_whole(tmp_path: Path) -> None:
-    """Until it is finished a log has another name."""
+    """An unfinished log has another name."""
     writer = LogWriter(log_path(tmp_path, KEY))
     writer.write(b"half")
     with pytest.raises(LogMissing, match="no log of it"):
@@ -59,7 +59,7 @@ def test_appears_whole(tmp_path: Path) -> None:
 
 
 def test_empty(tmp_path: Path) -> None:
-    """A builder that writes nothing leaves an empty log, in the place of an older one, to which nobody is sent."""
+    """A silent builder leaves an empty log, replacing an older one, and errors do not point to it."""
     older = LogWriter(log_path(tmp_path, KEY))
     older.write(b"older")
     assert older.close() == spoken_log(tmp_path, KEY)
@@ -69,7 +69,7 @@ def test_empty(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keep", [0, 5, -4], ids=["empty", "cut-early", "cut-late"])
 def test_damaged(tmp_path: Path, keep: int) -> None:
-    """A log that a power cut has left torn is an error that names the file, and users are sent to it."""
+    """A torn log, left by a power cut, is an error that names the file, and errors still point to it."""
     writer = LogWriter(log_path(tmp_path, KEY))
     writer.write(os.urandom(1000))
     writer.close()
@@ -81,13 +81,13 @@ def test_damaged(tmp_path: Path, keep: int) -> None:
 
 
 def test_spoken_log_of_nothing(tmp_path: Path) -> None:
-    """What was never built has no log to be sent to."""
+    """What was never built has no log to point to."""
     assert spoken_log(tmp_path, KEY) is None
 
 
 @pytest.mark.skipif(not os.access("/dev/full", os.W_OK), reason="there is no /dev/full")
 def test_full_disk(tmp_path: Path) -> None:
-    """A log that cannot be written is dropped without a word, and takes more."""
+    """A log that cannot be written is silently dropped, and accepts further data."""
     writer = LogWriter(tmp_path / "log")
     writer._part.symlink_to("/dev/full")
     for _ in range(100):
@@ -98,7 +98,7 @@ def test_full_disk(tmp_path: Path) -> None:
 
 
 def test_no_directory(tmp_path: Path) -> None:
-    """A log whose directory cannot be made is dropped too."""
+    """A log whose directory cannot be created is dropped, too."""
     (tmp_path / "logs").write_text("a file")
     writer = LogWriter(tmp_path / "logs" / "00" / "log")
     writer.write(b"x")
@@ -107,7 +107,7 @@ def test_no_directory(tmp_path: Path) -> None:
 
 @given(st.binary(max_size=200).filter(lambda it: b"@" not in it), st.lists(st.integers(0, 200)))
 def test_lines_do_not_depend_on_chunks(data: bytes, cuts: list[int]) -> None:
-    """However the bytes arrive, the lines are the same."""
+    """The lines are the same however the bytes are split."""
     whole, parts = Lines(), Lines()
     expected = [*whole.feed(data), *whole.finish()]
     places = sorted({0, len(data), *(min(cut, len(data)) for cut in cuts)})
@@ -123,7 +123,7 @@ def test_tail() -> None:
 
 
 def test_endless_line() -> None:
-    """A line without an end is cut, so that memory is bounded."""
+    """An endless line is split, so that memory is bounded."""
     lines = Lines()
     assert [len(str(it)) for it in lines.feed(b"x" * (LONGEST_LINE + 1))] == [LONGEST_LINE + 1]
 
@@ -140,12 +140,12 @@ def test_endless_line() -> None:
     ],
 )
 def test_harmless(written: bytes, shown: str) -> None:
-    """What would disturb a terminal is taken out of a line."""
+    """Control sequences are removed from lines."""
     assert Lines().feed(written + b"\n") == [shown]
 
 
 def test_complaint() -> None:
-    """The last error line says why a build failed, and is not shown as a line."""
+    """The last error message says why a build failed, and is not shown as a line."""
     lines = Lines()
     assert lines.feed(b'@kernix {"error": "first"}\n@kernix {"error": "last", "hint": "do", "kind": "k"}\n') == []
     assert lines.complaint == Complaint("last", "do", "k")
@@ -153,7 +153,7 @@ def test_complaint() -> None:
 
 
 def test_progress() -> None:
-    """A progress line is a number done of a number expected."""
+    """A progress message has a number done and a number expected."""
     assert Lines().feed(b'@kernix {"progress": [3, 7]}\n@kernix {"progress": [4, null]}\n') == [
         Mark(3, 7),
         Mark(4, None),
@@ -173,8 +173,8 @@ def test_progress() -> None:
         pytest.param("null", id="null"),
     ],
 )
-def test_no_word_of_ours(text: str) -> None:
-    """A line that only looks like a message is a line."""
+def test_not_a_message(text: str) -> None:
+    """A line that only looks like a message is text."""
     lines = Lines()
     assert lines.feed(f"@kernix {text}\n".encode()) == [f"@kernix {text}"]
     assert lines.complaint is None

@@ -49,12 +49,12 @@ def script(path: Path, text: str) -> Path:
 
 
 def test_this_machine() -> None:
-    """A sandbox with the options of a build runs on this machine."""
+    """A sandbox with a build's options runs on this machine."""
     check()
 
 
 def test_refused_by_a_real_kernel() -> None:
-    """Where the kernel refuses user namespaces the error says so; asked inside a sandbox that may make none."""
+    """If the kernel refuses user namespaces, the error says so; tested inside a sandbox that may not make any."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from derivations.realise.sandbox.probe import NoUserNamespaces, check\n"
@@ -69,8 +69,8 @@ def test_refused_by_a_real_kernel() -> None:
         ],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    told = "root's builders run as other users" if is_root() else "this machine refuses user namespaces ("
-    assert f"no sandbox: {told}" in done.stdout
+    told = "root's builders run as separate users" if is_root() else "this machine refuses user namespaces ("
+    assert f"cannot sandbox builds: {told}" in done.stdout
     assert " | " in done.stdout
 
 
@@ -82,40 +82,42 @@ def test_refused_by_a_real_kernel() -> None:
         ),
         pytest.param({"user__max_user_namespaces": 0}, "sysctl -w user.max_user_namespaces=", id="max"),
         pytest.param({"kernel__apparmor_restrict_unprivileged_userns": 1}, "profile bwrap /usr/bin/bwrap", id="ubuntu"),
-        pytest.param({}, "inside a container", id="container"),
+        pytest.param({}, "in a container", id="container"),
     ],
 )
 def test_advice(tmp_path: Path, settings: dict[str, int], advice: str) -> None:
-    """What to change follows from the machine's settings."""
+    """The advice depends on the machine's settings."""
     error = explain(UID_MAP, machine(tmp_path, **settings))
     assert isinstance(error, NoUserNamespaces)
-    assert str(error) == ("no sandbox: this machine refuses user namespaces (setting up uid map: Permission denied)")
+    assert str(error) == (
+        "cannot sandbox builds: this machine refuses user namespaces (setting up uid map: Permission denied)"
+    )
     assert advice in error.advice
 
 
 def test_other_refusal(tmp_path: Path) -> None:
-    """What is not about namespaces is told as bubblewrap told it."""
+    """A refusal unrelated to namespaces is reported in bubblewrap's words."""
     found = explain("bwrap: Can't find source path /x: No such file or directory\n", tmp_path)
     assert isinstance(found, SandboxRefused)
     assert found.message == "Can't find source path /x: No such file or directory"
 
 
 def test_old_bubblewrap(tmp_path: Path) -> None:
-    """A bubblewrap that lacks an option that we need is refused by its version."""
+    """A bubblewrap without an option that we need is refused by its version."""
     program = script(tmp_path / "bwrap", "echo bubblewrap 0.6.1")
     with pytest.raises(NoBubblewrap, match=r"bubblewrap 0\.6\.1 is too old"):
         check(program=program)
 
 
 def test_no_bubblewrap(tmp_path: Path) -> None:
-    """A bubblewrap that is not there is missed by name."""
-    with pytest.raises(NoBubblewrap, match="cannot be run") as caught:
+    """A missing bubblewrap is reported by name."""
+    with pytest.raises(NoBubblewrap, match="cannot run") as caught:
         check(program=tmp_path / "bwrap")
     assert "apt-get install bubblewrap" in caught.value.hint
 
 
 def test_failing_bubblewrap(tmp_path: Path, open_path: Path) -> None:
-    """The complaint of a bubblewrap that fails is explained."""
+    """The error of a failing bubblewrap is explained."""
     program = script(
         open_path / "bwrap", f'[ "$1" = --version ] && echo bubblewrap 0.11 && exit; echo "{UID_MAP}" >&2; exit 1'
     )
@@ -124,7 +126,7 @@ def test_failing_bubblewrap(tmp_path: Path, open_path: Path) -> None:
 
 
 def test_no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which bubblewrap runs does not depend on the user's search path."""
+    """The user's PATH does not decide which bubblewrap runs."""
     monkeypatch.setitem(os.environ, "PATH", "/nowhere")
     bubblewrap.cache_clear()
     assert bubblewrap().name == "bwrap"

@@ -1,4 +1,4 @@
-"""Builders that run for what they say."""
+"""Tests for derivations.realise.sandbox.rehearse."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from tests.derivations.realise.conftest import Workplace
 
 
-def test_what_is_said_is_returned_and_nothing_kept(workplace: Workplace) -> None:
-    """Warnings and the word on KVM come back; there is no result, no log, and nothing is written down."""
+def test_messages_are_returned_and_nothing_is_kept(workplace: Workplace) -> None:
+    """Warnings and KVM failures are returned; no result, log or record is kept."""
     script = """echo '@kernix {"warning": "look"}'; echo '@kernix {"kvm": "it hangs"}'; touch /out/out"""
     derivation = workplace.shell("it", script)
     workplace.realise(workplace.base)
@@ -25,7 +25,7 @@ def test_what_is_said_is_returned_and_nothing_kept(workplace: Workplace) -> None
 
 
 def test_a_failure_is_returned(workplace: Workplace) -> None:
-    """What went wrong is a value."""
+    """A failure is returned as a value."""
     workplace.realise(workplace.base)
     rehearsal = rehearse(workplace.store, workplace.shell("it", "exit 3"), kvm=False)
     assert rehearsal.failure is not None
@@ -33,7 +33,7 @@ def test_a_failure_is_returned(workplace: Workplace) -> None:
 
 
 def test_what_lacks_its_inputs_is_not_ready(workplace: Workplace) -> None:
-    """Only what could run at once is ready."""
+    """Only a derivation with all inputs built is ready."""
     derivation = workplace.shell("it", "exit 3")
     before = is_ready(workplace.store, derivation)
     workplace.realise(workplace.base)

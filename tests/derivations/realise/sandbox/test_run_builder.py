@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def descriptors() -> list[str]:
-    """Return what this process has open."""
+    """Return the open descriptors of this process."""
     return sorted(str(it.readlink()) for it in Path("/proc/self/fd").iterdir() if it.is_symlink())
 
 
 def test_success(bench: Bench) -> None:
-    """The output of a builder arrives as lines, and is its log."""
+    """A builder's output arrives as lines, and is its log."""
     assert bench.run("echo one; echo two >&2; printf three") == ["one", "two", "three"]
 
 
@@ -40,7 +40,7 @@ def test_success(bench: Bench) -> None:
     ],
 )
 def test_failure(bench: Bench, script: str, reason: str) -> None:
-    """A failure says how the builder ended, or what it complained about."""
+    """A failure says how the builder ended, or gives its own error message."""
     with pytest.raises(BuildFailed) as caught:
         bench.run(script)
     assert str(caught.value) == f"building it failed: {reason}"
@@ -48,7 +48,7 @@ def test_failure(bench: Bench, script: str, reason: str) -> None:
 
 
 def test_failure_carries_the_log(bench: Bench) -> None:
-    """A failure has the last lines and the place of all of them."""
+    """A failure has the last lines and the path of the log."""
     with pytest.raises(BuildFailed) as caught:
         bench.run("seq 100; exit 1")
     assert caught.value.tail == tuple(str(i) for i in range(101 - TAIL, 101))
@@ -56,13 +56,13 @@ def test_failure_carries_the_log(bench: Bench) -> None:
     assert str(bench.log) in str(caught.value.hint)
 
 
-def test_complaint_of_success(bench: Bench) -> None:
-    """A builder that complains and succeeds has succeeded."""
+def test_an_error_message_does_not_make_a_failure(bench: Bench) -> None:
+    """A builder that reports an error and exits with 0 has succeeded."""
     assert bench.run('echo \'@kernix {"error": "nearly"}\'') == []
 
 
 def test_progress(bench: Bench) -> None:
-    """A builder can tell how far it is."""
+    """A builder can report its progress."""
     bench.run("echo '@kernix {\"progress\": [1, 2]}'")
     assert bench.progress == [(1, 2)]
 
@@ -70,12 +70,12 @@ def test_progress(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("builder", "reason"),
     [
-        pytest.param("/bin/absent", "its builder /bin/absent cannot be run (No such file or directory)", id="absent"),
-        pytest.param("/etc/passwd", "its builder /etc/passwd cannot be run (Permission denied)", id="not-executable"),
+        pytest.param("/bin/absent", "cannot run its builder /bin/absent (No such file or directory)", id="absent"),
+        pytest.param("/etc/passwd", "cannot run its builder /etc/passwd (Permission denied)", id="not-executable"),
     ],
 )
 def test_builder_cannot_run(bench: Bench, builder: str, reason: str) -> None:
-    """A builder that is no program is named."""
+    """A builder that is not a program is named."""
     with pytest.raises(BuildFailed) as caught:
         bench.run("", argv=(builder,))
     assert caught.value.reason == reason
@@ -93,7 +93,7 @@ def test_builder_cannot_run(bench: Bench, builder: str, reason: str) -> None:
     ],
 )
 def test_timeout(bench: Bench, script: str, mark: Mark) -> None:
-    """A builder that runs too long is ended with all its processes, whatever it does against it."""
+    """A builder that runs too long is killed with all its processes, whatever it does to prevent it."""
     with pytest.raises(BuildTimedOut) as caught:
         bench.run(script.replace("MARK", mark.text), limits=Limits(timeout=0.3))
     assert caught.value.reason == "its builder ran for more than 0.3 seconds"
@@ -102,13 +102,13 @@ def test_timeout(bench: Bench, script: str, mark: Mark) -> None:
 
 
 def test_one_second_is_singular(bench: Bench) -> None:
-    """A limit of 1 is one second."""
+    """A limit of 1 is "1 second"."""
     with pytest.raises(BuildTimedOut, match=r"silent for more than 1 second$"):
         bench.run("sleep 100", limits=Limits(max_silent_time=1))
 
 
 def test_a_limit_of_years(bench: Bench) -> None:
-    """A limit may be longer than the operating system counts."""
+    """A limit may exceed what poll(2) accepts."""
     bench.run("echo x", limits=Limits(timeout=3e9, max_silent_time=3e9))
     assert bench.lines == ["x"]
 
@@ -135,13 +135,13 @@ def test_kernix_is_late_and_the_builder_is_not(bench: Bench) -> None:
 
 
 def test_log_size(bench: Bench) -> None:
-    """A builder that prints without end is ended."""
-    with pytest.raises(BuildFailed, match="wrote more than 100000 bytes of log"):
+    """A builder that prints endlessly is killed."""
+    with pytest.raises(BuildFailed, match="printed more than 100000 bytes"):
         bench.run("yes", limits=Limits(max_log_size=100_000))
 
 
 def test_daemon_dies_with_the_builder(bench: Bench, mark: Mark) -> None:
-    """When `run` returns, nothing that the builder left behind runs or writes any more."""
+    """When `run` returns, no process of the builder runs or writes any more."""
     daemon = "trap '' HUP TERM; while :; do echo x >> /out/f; done"
     for _ in range(5):
         bench.run(f'(setsid sh -c "{daemon}" {mark.text} >/dev/null 2>&1 &); until [ -s /out/f ]; do :; done')
@@ -157,19 +157,19 @@ def test_daemon_that_holds_the_log(bench: Bench, mark: Mark) -> None:
 
 
 def test_closed_output(bench: Bench) -> None:
-    """A builder that closes its output is waited for, and counts by how it ends."""
+    """A builder that closes its output is still waited for, and judged by its exit code."""
     with pytest.raises(BuildFailed, match="exit code 7"):
         bench.run("exec >&- 2>&-; sleep 0.2; exit 7")
 
 
 def test_log_on_a_full_disk(bench: Bench) -> None:
-    """A log that cannot be kept does not stop a build."""
+    """A log that cannot be written does not stop a build."""
     bench.log.parent.symlink_to("/nowhere")
     assert bench.run("echo one; seq 100000 | head -n 1") == ["one", "1"]
 
 
 def test_cancel(bench: Bench, mark: Mark) -> None:
-    """A cancelled build ends at once with all its processes."""
+    """A cancelled build ends at once, with all its processes."""
     threading.Timer(0.2, os.eventfd_write, (bench.cancel, 1)).start()
     before = time.monotonic()
     with pytest.raises(Cancelled):
@@ -179,7 +179,7 @@ def test_cancel(bench: Bench, mark: Mark) -> None:
 
 
 def test_cancelled_before(bench: Bench, mark: Mark) -> None:
-    """A build that is cancelled while its sandbox is being made leaves nothing."""
+    """A build cancelled while its sandbox is being made leaves nothing behind."""
     os.eventfd_write(bench.cancel, 1)
     for _ in range(20):
         with pytest.raises(Cancelled):
@@ -188,7 +188,7 @@ def test_cancelled_before(bench: Bench, mark: Mark) -> None:
 
 
 def test_no_descriptor_is_left(bench: Bench) -> None:
-    """Running builders, in whatever way they end, leaves no descriptor open in this process."""
+    """Running builders leaves no descriptor open in this process, however they end."""
     bench.run("true")
     before = descriptors()
     for script in ("true", "exit 1", "(setsid sleep 1000 &)", "sleep 1000"):

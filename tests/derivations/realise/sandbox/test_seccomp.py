@@ -42,7 +42,7 @@ EXECUTES = pytest.mark.skipif(os.uname().machine != "x86_64", reason="the progra
 
 
 def decide(machine: str, audit: int, number: int, *arguments: int) -> int:
-    """Return what the filter for *machine* says about a call, by interpreting it as the kernel does."""
+    """Return the decision of *machine*'s filter about a call, by interpreting it as the kernel does."""
     data = struct.pack("<IIQ6Q", number, audit, 0, *arguments, *[0] * (6 - len(arguments)))
     code: list[tuple[int, int, int, int]] = list(struct.iter_unpack("<HBBI", program(machine)))
     accumulator = position = 0
@@ -67,7 +67,7 @@ def decide(machine: str, audit: int, number: int, *arguments: int) -> int:
 @pytest.mark.parametrize(("machine", "abi"), ABIS)
 @pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o6000])
 def test_refuses_mode(machine: str, abi: Abi, mode: int) -> None:
-    """Every call that sets a mode is refused setuid and setgid bits."""
+    """Every call that sets a mode refuses setuid and setgid bits."""
     for number, position in abi.modes.items():
         arguments = [0] * position + [mode]
         assert decide(machine, abi.audit, number, *arguments) == REFUSE | errno.EPERM, number
@@ -84,7 +84,7 @@ def test_allows_mode(machine: str, abi: Abi) -> None:
 @pytest.mark.parametrize(("machine", "abi"), ABIS)
 @pytest.mark.parametrize("flags", [os.O_CREAT, os.O_TMPFILE, os.O_CREAT | os.O_WRONLY | os.O_EXCL])
 def test_refuses_creation(machine: str, abi: Abi, flags: int) -> None:
-    """An open that creates is refused setuid and setgid bits."""
+    """An open that creates a file refuses setuid and setgid bits."""
     for number, (flags_at, mode_at) in abi.creates.items():
         arguments = [0] * (mode_at + 1)
         arguments[flags_at], arguments[mode_at] = flags, 0o4755
@@ -95,7 +95,7 @@ def test_refuses_creation(machine: str, abi: Abi, flags: int) -> None:
 
 @pytest.mark.parametrize(("machine", "abi"), ABIS)
 def test_ignores_unused_mode(machine: str, abi: Abi) -> None:
-    """An open that creates nothing has no mode: what lies in the register does not matter."""
+    """An open that creates nothing has no mode, so the register's value does not matter."""
     for number, (flags_at, mode_at) in abi.creates.items():
         arguments = [0] * (mode_at + 1)
         arguments[flags_at], arguments[mode_at] = os.O_RDONLY | os.O_DIRECTORY, 0o7777
@@ -112,7 +112,7 @@ def test_ignores_unused_mode(machine: str, abi: Abi) -> None:
     ],
 )
 def test_refuses_shared_memory_of_system_v(machine: str, abi: Abi, numbers: list[int]) -> None:
-    """Memory that outlives its processes cannot be had, by any of the calls that make it."""
+    """Memory that outlives its processes is unavailable through any call."""
     for number in numbers:
         assert decide(machine, abi.audit, number, 23) == REFUSE | errno.ENOSYS
 
@@ -125,13 +125,13 @@ def test_refuses_xattrs(machine: str, abi: Abi) -> None:
 
 @pytest.mark.parametrize(("machine", "abi"), ABIS)
 def test_absent(machine: str, abi: Abi) -> None:
-    """Calls whose arguments lie in memory, or that no build needs, do not exist."""
+    """Calls with arguments in memory, or that no build needs, do not exist."""
     assert {decide(machine, abi.audit, number) for number in abi.absent} == {REFUSE | errno.ENOSYS}
 
 
 @pytest.mark.parametrize(("machine", "abi"), ABIS)
 def test_newer_calls(machine: str, abi: Abi) -> None:
-    """A call that came after this filter does not exist; those that an architecture has for itself do."""
+    """Calls newer than this filter do not exist; an architecture's own calls do."""
     for number in (NEWEST + 1, 512, 1000, 0x7FFF):
         assert decide(machine, abi.audit, number) == REFUSE | errno.ENOSYS
     assert decide("aarch64", ARM.audit, 0xF0005) == ALLOW  # set_tls
@@ -140,7 +140,7 @@ def test_newer_calls(machine: str, abi: Abi) -> None:
 
 @pytest.mark.parametrize(("machine", "abi"), ABIS)
 def test_families(machine: str, abi: Abi) -> None:
-    """A builder gets sockets that its network namespace keeps apart from others, and no other ones."""
+    """Only socket families that a network namespace isolates are available."""
     for number in abi.sockets:
         found = {family for family in range(64) if decide(machine, abi.audit, number, family) == ALLOW}
         assert found == set(FAMILIES)
@@ -149,7 +149,7 @@ def test_families(machine: str, abi: Abi) -> None:
 
 @pytest.mark.parametrize(("machine", "abi"), ABIS)
 def test_first_process(machine: str, abi: Abi) -> None:
-    """Nobody takes hold of the sandbox's first process; others are as they are, also with bits that the kernel drops."""
+    """No call can act on the sandbox's first process, even with bits that the kernel ignores; others are unaffected."""
     for number, position in abi.handles.items():
         before = [16] * position
         assert decide(machine, abi.audit, number, *before, 1) == REFUSE | errno.EPERM
@@ -159,7 +159,7 @@ def test_first_process(machine: str, abi: Abi) -> None:
 
 @pytest.mark.parametrize(("machine", "abi"), ABIS)
 def test_typing(machine: str, abi: Abi) -> None:
-    """Nobody types into a terminal, also with bits that the kernel drops; other requests pass."""
+    """No call types into a terminal, even with bits that the kernel ignores; other requests pass."""
     for request in TYPING:
         assert decide(machine, abi.audit, abi.ioctl, 0, request) == REFUSE | errno.EPERM
         assert decide(machine, abi.audit, abi.ioctl, 0, 2**32 + request) == REFUSE | errno.EPERM
@@ -168,7 +168,7 @@ def test_typing(machine: str, abi: Abi) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_kills_other_architectures(machine: str) -> None:
-    """A call of an architecture that nobody thought of ends the process."""
+    """A call of an unknown architecture kills the process."""
     assert decide(machine, 0x12345678, 0) == KILL
 
 
@@ -178,7 +178,7 @@ def test_refuses_x32() -> None:
 
 
 def test_unknown_machine() -> None:
-    """A machine without a table of calls is named."""
+    """A machine without a table is named."""
     with pytest.raises(UnknownMachine, match="'pdp11'"):
         program("pdp11")
 
@@ -243,7 +243,7 @@ def test_unknown_machine() -> None:
     ],
 )
 def test_in_the_kernel(bench: Bench, caller: Caller, abi: str, call: Call, expected: int) -> None:
-    """The kernel refuses a builder the call, and lets it do the harmless one."""
+    """The kernel refuses the call to a builder, and allows a harmless one."""
     if abi == "i386" and _exit_code(bench, caller.program("i386", (20,))) != 0:  # getpid
         pytest.skip("this kernel runs no 32-bit code")
     assert expected == _exit_code(bench, caller.program(abi, call))

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[4]
 
 
 def test_ordinary_user(tmp_path: Path) -> None:
-    """Who is not root builds as themselves, and locks nothing."""
+    """An ordinary user builds as themselves, without locks."""
     if is_root():
         pytest.skip("is root")
     with build_user(tmp_path / "users") as user:
@@ -29,7 +29,7 @@ def test_ordinary_user(tmp_path: Path) -> None:
 
 @AS_ROOT
 def test_each_has_its_own(tmp_path: Path) -> None:
-    """Two builds at once have two users, both in the range; one that is free again may be used again."""
+    """Two concurrent builds have different users in the range; a free one can be reused."""
     with build_user(tmp_path / "users") as one, build_user(tmp_path / "users") as other:
         assert one != other
         assert {one, other} < set(USERS)
@@ -37,7 +37,7 @@ def test_each_has_its_own(tmp_path: Path) -> None:
 
 @AS_ROOT
 def test_users_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user with processes of somebody else's is left alone; when there is no other, that is an error."""
+    """A user with running processes is skipped; if there is no other, that is an error."""
     monkeypatch.setattr("derivations.realise.sandbox.users.USERS", USERS[:2])
     code = "import os, sys; os.setuid(int(sys.argv[1])); os.execv('/bin/sh', ['sh', '-c', 'echo ready; read -r x'])"
     with subprocess.Popen(
@@ -57,21 +57,21 @@ def test_users_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @AS_ROOT
 def test_place_of_others(tmp_path: Path) -> None:
-    """Where others can change the locks there is no user."""
+    """If others can write to the locks, there is no user."""
     (tmp_path / "users").mkdir()
     (tmp_path / "users").chmod(0o777)
-    with pytest.raises(NoBuildUser, match="can be changed by others"), build_user(tmp_path / "users"):
+    with pytest.raises(NoBuildUser, match="is writable by others"), build_user(tmp_path / "users"):
         pass
     (tmp_path / "users").chmod(0o755)
     os.chown(tmp_path / "users", 7, 7)
-    with pytest.raises(NoBuildUser, match="can be changed by others"), build_user(tmp_path / "users"):
+    with pytest.raises(NoBuildUser, match="is writable by others"), build_user(tmp_path / "users"):
         pass
 
 
 @AS_ROOT
 @pytest.mark.parametrize("user", ["0", "1000"])
 def test_root_without_other_users(user: str) -> None:
-    """Root in a user namespace of its own, whatever it is called there, is still root and does not build."""
+    """Root in its own user namespace, whatever its ID there, is still root and does not build."""
     code = (
         "from derivations.realise.sandbox.users import NoBuildUser, build_user\n"
         "try:\n  with build_user() as user: print(user)\n"
@@ -81,11 +81,13 @@ def test_root_without_other_users(user: str) -> None:
         [bubblewrap(), "--unshare-user", "--uid", user, "--dev-bind", "/", "/", "--", sys.executable, "-c", code],
         capture_output=True, text=True, check=True, cwd=ROOT,
     )  # fmt: skip
-    assert done.stdout.startswith("no sandbox: root's builders run as other users, and this user namespace has none (")
+    assert done.stdout.startswith(
+        "cannot sandbox builds: root's builders run as separate users, and this user namespace has none ("
+    )
     assert done.stdout.endswith("| run kernix as an ordinary user\n")
 
 
 def test_who_root_is(tmp_path: Path) -> None:
-    """Root is whoever owns what only the machine's own root may change; elsewhere the number 0 has to do."""
+    """Root is the owner of a file that only the machine's root may change; elsewhere, user 0."""
     assert is_root(Path("/proc/sys/kernel/core_pattern")) == (Path("/proc/1").stat().st_uid == os.geteuid() == 0)
     assert is_root(tmp_path / "absent") == (os.geteuid() == 0)
