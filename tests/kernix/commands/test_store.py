@@ -112,7 +112,7 @@ def test_objects_are_named_in_many_ways(kernix: CommandLine, hello: Path, how: s
         pytest.param(["0" * 32], 1, f"'{'0' * 32}'", id="digest"),
         pytest.param(["0" * 32 + "-x"], 1, f"{'0' * 32}-x", id="name"),
         pytest.param(["-f", "hello.py", "hello"], 1, "`hello` has not been built", id="not-built"),
-        pytest.param(["-f", "hello.py", "helo"], 2, "no attribute `helo`", id="attribute"),
+        pytest.param(["-f", "hello.py", "helo"], 2, "`helo`", id="attribute"),
     ],
 )
 @pytest.mark.usefixtures("hello")
