@@ -113,10 +113,10 @@ def test_first_result_stays(database: Database) -> None:
     divergence = None
     with database.write():
         for number in (1, 2, 2, 1):
-            told = database.realise(
+            found = database.realise(
                 key=b"k" * 32, output="out", path=_path(number), object_id=ids[str(_path(number))], now=1
             )
-            divergence = told or divergence
+            divergence = found or divergence
     assert divergence is not None
     assert (_path(1), _path(2)) == (divergence.kept, divergence.other)
     assert [divergence] == database.divergences()
