@@ -325,7 +325,7 @@ def test_what_is_gone_is_said_to_be(kernix: CommandLine) -> None:
     place = Path(kernix("add", kernix.write("file", "content")).lines[0])
     place.unlink()
     ran = kernix("path-info", place)
-    assert (1, True, True) == (ran.code, "gone from the disk" in ran.err, "verify --repair" in ran.err)
+    assert (1, True, True) == (ran.code, "missing from the disk" in ran.err, "verify --repair" in ran.err)
 
 
 def _not_text(database: Path) -> None:
