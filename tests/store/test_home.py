@@ -296,7 +296,7 @@ def test_killed_at_each_step(tmp_path: Path) -> None:
     assert len(reached) > 12
 
 
-def test_many_make_one_store_at_once(tmp_path: Path) -> None:
+def test_many_create_one_store_at_once(tmp_path: Path) -> None:
     """Processes that start in the same directory at the same time all get the store."""
     children = []
     for _ in range(8):

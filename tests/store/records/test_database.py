@@ -123,7 +123,7 @@ def test_first_result_stays(database: Database) -> None:
     assert {"out": _path(1)} == database.realised([b"k" * 32])[b"k" * 32]
 
 
-def test_touch_is_by_the_day(database: Database) -> None:
+def test_touch_updates_once_a_day(database: Database) -> None:
     """The last use is only updated if it was long ago."""
     _fill(database, _info(1, used=1000), _info(2, used=4_000_000_000))
     database.touch([_path(1), _path(2)], older_than=86400)
