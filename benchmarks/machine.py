@@ -56,6 +56,6 @@ def _disk(place: Path) -> str:
 def _version(*command: str) -> str | None:
     if shutil.which(command[0]) is None:
         return None
-    said = subprocess.run(command, text=True, capture_output=True, check=False).stdout
-    found = re.search(r"\d+\.\d+[\w.]*", said)
+    output = subprocess.run(command, text=True, capture_output=True, check=False).stdout
+    found = re.search(r"\d+\.\d+[\w.]*", output)
     return found[0] if found is not None else None

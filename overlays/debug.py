@@ -28,9 +28,9 @@ OPTIONS: dict[str, Asked] = {
     "DEBUG_INFO_REDUCED": NO,  # gdb needs the types of variables (gdb-kernel-debugging.rst)
     "GDB_SCRIPTS": optional(YES),  # lx-symbols, lx-dmesg, …: needs Python in the toolchain
     "KALLSYMS": YES,  # names in backtraces
-    "KALLSYMS_ALL": optional(YES),  # and of variables, for kdb
+    "KALLSYMS_ALL": optional(YES),  # also of variables, for kdb
     "KGDB": YES,
-    "KGDB_KDB": optional(YES),  # a debugger in the kernel itself, when there is no gdb at the other end
+    "KGDB_KDB": optional(YES),  # a debugger in the kernel itself, for use without gdb
     "KGDB_SERIAL_CONSOLE": YES,
     "MAGIC_SYSRQ": YES,  # SysRq-g stops the kernel
     "RANDOMIZE_BASE": optional(NO),  # otherwise gdb needs the kernel's address

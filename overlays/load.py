@@ -160,7 +160,7 @@ class own_errors:  # noqa: N801 -- used as a `with` block, named like contextlib
 def _hidden_neighbour(error: BaseException, file: Path) -> NeighbourHidden | None:
     """Return an error if *error* is about a name that a module beside *file* has, but Python found another module."""
     module = getattr(error, "obj", None) if isinstance(error, AttributeError) else sys.modules.get(_imported(error))
-    if not isinstance(module, types.ModuleType) or _lies_in(module, str(file.parent)):
+    if not isinstance(module, types.ModuleType) or _is_in(module, str(file.parent)):
         return None
     for name in (f"{module.__name__}.py", f"{module.__name__}/__init__.py"):
         if (beside := file.parent / name).is_file():
@@ -192,13 +192,13 @@ def _importing_beside(path: Path) -> Iterator[None]:
         sys.path.remove(directory)
         sys.dont_write_bytecode = writes
         new = {name: module for name, module in sys.modules.items() if name not in known}
-        beside = {name for name, module in new.items() if "." not in name and _lies_in(module, directory)}
+        beside = {name for name, module in new.items() if "." not in name and _is_in(module, directory)}
         for name, module in new.items():
             if name.partition(".")[0] in beside:
                 vars(module)[_USERS] = True
                 del sys.modules[name]
 
 
-def _lies_in(module: types.ModuleType, directory: str) -> bool:
+def _is_in(module: types.ModuleType, directory: str) -> bool:
     places = list(getattr(module, "__path__", ())) or [getattr(module, "__file__", None)]
     return any(place is not None and str(Path(place).parent) == directory for place in places)

@@ -50,7 +50,7 @@ _SHOWN = 3
 
 
 class StoreTooNew(Error):
-    """A later kernix made this store."""
+    """A newer kernix created this store."""
 
     home: Path
     found: str

@@ -333,7 +333,7 @@ def _database(layout: Layout) -> Database:
         return Database(layout.database, fresh=False)
     with standing(layout.locks / "setup"):
         # A new store has no database; but if there are objects or a journal, one has been lost.
-        if not any(_things(layout)):
+        if not any(_signs_of_use(layout)):
             temporary = layout.database.with_suffix(".new")
             temporary.unlink(missing_ok=True)
             reach("make: database")
@@ -344,7 +344,7 @@ def _database(layout: Layout) -> Database:
         return Database(layout.database, fresh=False)
 
 
-def _things(layout: Layout) -> Iterator[object]:
+def _signs_of_use(layout: Layout) -> Iterator[object]:
     if layout.database.exists() and layout.database.stat().st_size:
         yield layout.database  # another process was quicker
     if layout.journal.exists() and layout.journal.stat().st_size:

@@ -129,10 +129,10 @@ class Scratches:
         if not self._recovered(now):
             with self.gate.exclusive():
                 if not self._recovered(now):
-                    self._start_anew(now)
+                    self._run_recovery(now)
         self.pool.look()
 
-    def _start_anew(self, now: str) -> None:
+    def _run_recovery(self, now: str) -> None:
         reach("recover: scratches")
         self.sweep()
         reach("recover: pool")

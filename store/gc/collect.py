@@ -8,7 +8,7 @@ Only one collection runs at a time (the lock `collector`); everything else may r
 3. For each thousand dead objects, referrers first: inside the gate, exclusive: read the temporary roots that were
    added, and spare those objects and what they need; delete the rows of the rest and commit; rename the objects
    to the trash. Outside the gate: unlink.
-4. Delete objects without a row, which a crash left. They are collected before step 2, outside the gate, and checked
+4. Delete objects without a row, which a crash left. They are listed before step 2, outside the gate, and checked
    again and renamed inside it. If there are any, every row must first prove that it matches its object.
 5. Unlink the files that only the pool still has, remove unused scratches, and drop the journal's lines of deleted
    objects.
@@ -295,11 +295,11 @@ def check_rows(store: Store, unregistered: list[str]) -> None:
             raise StoreCorrupt(store.database.path, f"the row of {info.path} does not match its path")
     rooted = {str(root.target): root for root in roots(store.layout)}
     for root in map(rooted.__getitem__, sorted(rooted.keys() & set(unregistered))):
-        if not store.is_valid(root.target) and _is_whole(store, root.target):
+        if not store.is_valid(root.target) and _is_intact(store, root.target):
             raise StoreCorrupt(store.database.path, f"it has no row for {root.target}, the target of {root.link}")
 
 
-def _is_whole(store: Store, path: StorePath) -> bool:
+def _is_intact(store: Store, path: StorePath) -> bool:
     """Return whether the object *path* on the disk is what was once registered."""
     try:
         digest = content_of(store.path(path)).digest

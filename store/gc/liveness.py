@@ -48,7 +48,7 @@ _ONE = "select id, needs from objects where id = ?"
 _SOME = "select id, needs from objects where id between ? and ? order by id desc"
 _REFERENCES = "select reference from refs where referrer in (select value from json_each(?))"
 
-_MOST = 1 << 28  # ids given so far, and bytes that a marking takes
+_MOST = 1 << 28  # the most ids ever given, and bytes that a marking takes
 _STRETCH = 1000  # ids
 _MANY = _STRETCH // 6  # reading this many of a stretch one by one takes as long as reading the whole stretch
 
@@ -68,7 +68,7 @@ class Marked:
 
     _database: Database
     _keep_derivers: bool
-    _alive: bytearray = attrs.field(factory=bytearray, init=False, repr=False)  # by id; 1 for the living
+    _alive: bytearray = attrs.field(factory=bytearray, init=False, repr=False)  # by id; 1 if alive
 
     def is_dead(self, number: int) -> bool:
         """Return whether the object *number* existed at the marking and is not alive."""
@@ -164,7 +164,7 @@ def mark(database: Database, marking: Marking) -> Marked:
         live = {number for (number,) in database.execute(_ROOTS, (roots,))}
         live |= _outputs_beside(database, live)
         for retention, since in marking.used_since.items():
-            # The class is written out so that SQLite sees that its partial index will do.
+            # The class is a literal, so that SQLite can use its partial index.
             statement = f"select id from objects where retention = '{retention}' and used > ?"  # noqa: S608  a member's value
             live.update(number for (number,) in database.execute(statement, (since,)))
         marked.mark(live)

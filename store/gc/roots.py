@@ -231,7 +231,7 @@ def remove_dangling(layout: Layout) -> None:
     """Remove the entries whose user's link is gone. Only inside the gate, exclusively."""
     for link in _links(layout.roots / "auto"):
         user = link.readlink()
-        if user.is_absolute() and not _is_there(user):
+        if user.is_absolute() and not _may_exist(user):
             link.unlink()
 
 
@@ -277,7 +277,7 @@ def _links(directory: Path) -> Iterator[Path]:
             yield from _links(Path(entry.path))
 
 
-def _is_there(link: Path) -> bool:
+def _may_exist(link: Path) -> bool:
     """Return whether *link* exists, or may exist for all we know."""
     try:
         link.lstat()

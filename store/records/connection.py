@@ -138,7 +138,7 @@ class Connection:
         """Return the rows of *statement*."""
         with self._mutex, self._translated():
             if not self._connection.in_transaction:
-                self._follow()
+                self._reopen_if_replaced()
             return _patiently(lambda: self._connection.execute(statement, parameters).fetchall())
 
     def each(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
@@ -179,7 +179,7 @@ class Connection:
 
     def _open(self, *, fresh: bool, for_writing: bool = False) -> sqlite3.Connection:
         if not fresh:
-            self._look()
+            self._check_file()
         with self._translated():
             try:
                 connection = self._open_as_usual(fresh=fresh)
@@ -222,7 +222,7 @@ class Connection:
             raise error
         return connection
 
-    def _look(self) -> None:
+    def _check_file(self) -> None:
         try:
             mode = self.path.stat().st_mode
         except FileNotFoundError:
@@ -238,7 +238,7 @@ class Connection:
         self._connection = connection
         self._inode = self.path.stat().st_ino
 
-    def _follow(self) -> None:
+    def _reopen_if_replaced(self) -> None:
         # A rebuilt database is a new file with the same name; anything written to the old one would be lost.
         try:
             inode = self.path.stat().st_ino

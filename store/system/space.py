@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 RESERVE_SIZE = 8 << 20
 
-_LITTLE = 1 << 16  # bytes that SQLite needs to open a database
-_FEW = 3
+_MIN_BYTES = 1 << 16  # bytes that SQLite needs to open a database
+_MIN_INODES = 3
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """The error numbers of a full disk."""
@@ -58,7 +58,7 @@ def disk_full_told(place: Path) -> Iterator[None]:
 def is_full(place: Path) -> bool:
     """Return whether the disk of *place* has no room for another small file."""
     room = os.statvfs(place)
-    return room.f_bavail * room.f_frsize < _LITTLE or (room.f_files > 0 and room.f_favail < _FEW)
+    return room.f_bavail * room.f_frsize < _MIN_BYTES or (room.f_files > 0 and room.f_favail < _MIN_INODES)
 
 
 def make_reserve(path: Path) -> None:

@@ -138,7 +138,7 @@ class Pool:
         """
         entry = _entry(digest, executable)
         try:
-            if not likely and not os.access(entry, os.F_OK, dir_fd=self._fd) and not self._believe(entry):
+            if not likely and not os.access(entry, os.F_OK, dir_fd=self._fd) and not self._trust(entry):
                 return False
             # Repeats `_is_fit` inline, because this runs for every file of a tree.
             status = os.stat(entry, dir_fd=self._fd, follow_symlinks=False)
@@ -147,7 +147,7 @@ class Pool:
                 return False
             os.link(entry, name, src_dir_fd=self._fd, dst_dir_fd=dir_fd)
         except FileNotFoundError:
-            return likely and self._believe(entry) and self.link(digest, executable, dir_fd, name)
+            return likely and self._trust(entry) and self.link(digest, executable, dir_fd, name)
         except OSError as error:
             if error.errno in _NO_LINK:
                 return False
@@ -162,7 +162,7 @@ class Pool:
         """
         entry = _entry(digest, executable)
         if self._doubts:
-            self._believe(entry)
+            self._trust(entry)
         try:
             try:
                 os.link(name, entry, src_dir_fd=dir_fd, dst_dir_fd=self._fd, follow_symlinks=False)
@@ -321,7 +321,7 @@ class Pool:
             if error.errno not in _NO_LINK:
                 raise
 
-    def _believe(self, entry: str) -> bool:
+    def _trust(self, entry: str) -> bool:
         """Return whether a doubtful *entry* exists and is intact; from now on it is trusted."""
         return self._doubts and self._check(f"{_DOUBTFUL}/{entry}", entry)
 

@@ -239,8 +239,8 @@ def _connect(place: Path) -> sqlite3.Connection:
         connection.execute("begin immediate")
         now = f"{_VERSION} {boot()}"
         tables = {name for (name,) in connection.execute(_NAMES)}
-        whole = {"boots", "directories"} <= tables
-        if not whole or [(now,)] != connection.execute("select id from boots").fetchall():
+        complete = {"boots", "directories"} <= tables
+        if not complete or [(now,)] != connection.execute("select id from boots").fetchall():
             for table in tables:
                 connection.execute(f"drop table {table}")
             for statement in _TABLES.split(";\n")[:-1]:

@@ -1,4 +1,4 @@
-"""What the table of the benchmarks says about times and bounds."""
+"""The benchmarks' table: times and bounds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.report import Bound, Result, as_json, notes, table
 
 def result(*bounds: Bound, **times: tuple[float, ...]) -> Result:
     """Return a result with *times* by side."""
-    return Result(name="it", what="work", times=times, bounds=bounds, notes=("said",))
+    return Result(name="it", what="work", times=times, bounds=bounds, notes=("a note",))
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def result(*bounds: Bound, **times: tuple[float, ...]) -> Result:
     ],
 )
 def test_limit(bound: Bound, limit: float | None) -> None:
-    """A bound is seconds, or a part of what a peer took, or not known without the peer."""
+    """A bound is a number of seconds, or a fraction of a peer's time, or unknown without the peer."""
     assert bound.limit({"kernix": 1.0, "nix": 3.0}) == limit
 
 
@@ -32,14 +32,14 @@ def test_limit(bound: Bound, limit: float | None) -> None:
     [pytest.param((9.0, 1.5, 0.1), True, id="met"), pytest.param((1.6, 1.6, 0.1), False, id="missed")],
 )
 def test_median_is_judged(seconds: tuple[float, ...], met: bool) -> None:
-    """The median decides, whatever the best and the worst round were."""
+    """The median decides, whatever the best and the worst round are."""
     found = result(Bound(peer="nix", factor=0.5), kernix=seconds, nix=(3.0, 3.0, 3.0)).verdicts
 
     assert [verdict for _, _, verdict in found] == [met]
 
 
 def test_without_peer() -> None:
-    """Without its peer a bound is neither met nor missed, and the row is there all the same."""
+    """Without its peer a bound is neither met nor missed, but its row is printed."""
     found = result(Bound(peer="nix", factor=0.5), kernix=(1.0, 2.0, 3.0))
 
     assert found.verdicts == [(Bound(peer="nix", factor=0.5), None, None)]
@@ -47,7 +47,7 @@ def test_without_peer() -> None:
 
 
 def test_table() -> None:
-    """The table has one line a bound, and then one for each peer that nothing is said about."""
+    """The table has one line per bound, and then one for each peer without a bound."""
     found = result(Bound(peer="nix", factor=0.5), Bound(floor=0.35), kernix=(2.0,), nix=(3.0,), tar=(4.0,))
 
     assert table([found]).splitlines()[2:] == [
@@ -58,7 +58,7 @@ def test_table() -> None:
 
 
 def test_json_has_every_time() -> None:
-    """The JSON has the machine and every single time; the notes are those of the table."""
+    """The JSON has the machine and all times; the notes are the table's."""
     found = result(Bound(floor=0.35), kernix=(0.1, 0.2, 0.3))
 
     document = as_json({"processor": "one"}, [found])
@@ -66,4 +66,4 @@ def test_json_has_every_time() -> None:
     assert document["machine"] == {"processor": "one"}
     assert document["results"][0]["seconds"] == {"kernix": [0.1, 0.2, 0.3]}
     assert document["results"][0]["bounds"] == [{"bound": "0.35 s", "seconds": 0.35, "reached": True}]
-    assert notes([found]) == "- it: said"
+    assert notes([found]) == "- it: a note"

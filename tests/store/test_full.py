@@ -37,7 +37,7 @@ MEGABYTE = 1 << 20
 
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Mount]:
-    """Return a function that mounts a file system in memory, with options, and returns where."""
+    """Return a function that mounts a tmpfs with the given options and returns its path."""
     if os.geteuid():
         pytest.skip("needs root")
     place = tmp_path / "disk"
@@ -56,7 +56,7 @@ def mount(tmp_path: Path) -> Iterator[Mount]:
 
 @pytest.fixture
 def ext4(tmp_path: Path) -> Iterator[Path]:
-    """Return where a small ext4 file system is mounted, which keeps nothing for root."""
+    """Return the mount point of a small ext4 file system with no blocks reserved for root."""
     if os.geteuid():
         pytest.skip("needs root")
     image, place = tmp_path / "image", tmp_path / "ext4"

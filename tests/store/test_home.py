@@ -42,7 +42,7 @@ with Store.open(Path(sys.argv[1])) as store:
 
 
 def _as_nobody(question: Callable[[], bool]) -> bool:
-    """Return what *question* answers for an ordinary user."""
+    """Return the result of *question* for an ordinary user."""
     child = os.fork()
     if child == 0:
         os.setgroups([])
@@ -57,7 +57,7 @@ def _as_nobody(question: Callable[[], bool]) -> bool:
 
 
 def _refused(home: Path) -> bool:
-    """Return whether a store cannot be opened, and nothing in it that is locked."""
+    """Return whether neither the store nor anything locked in it can be opened."""
     with pytest.raises(ForeignStore):
         Store.open(home)
     for name in ("db.sqlite", "db.sqlite-shm", "locks/gate", "pool/tmp"):
@@ -296,7 +296,7 @@ def test_killed_at_each_step(tmp_path: Path) -> None:
     assert len(reached) > 12
 
 
-def test_many_make_one_store_at_once(tmp_path: Path) -> None:
+def test_many_create_one_store_at_once(tmp_path: Path) -> None:
     """Processes that start in the same directory at the same time all get the store."""
     children = []
     for _ in range(8):

@@ -223,7 +223,7 @@ def test_ambiguous_prefix(store: Store, make: Make) -> None:
     assert sorted(path for path in paths if path.digest[0] == first) == list(caught.value.candidates)
 
 
-def test_scratch_goes_away(store: Store) -> None:
+def test_scratch_is_removed(store: Store) -> None:
     """A scratch is private, empty, and removed afterwards with everything in it."""
     with store.scratch() as scratch:
         assert scratch.stat().st_mode & 0o777 == 0o700

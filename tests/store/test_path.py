@@ -34,7 +34,7 @@ def test_round_trip(name: str) -> None:
         pytest.param(f"{DIGEST}-", id="empty name"),
         pytest.param(f"{DIGEST}_name", id="no hyphen"),
         pytest.param(f"{DIGEST[:-1]}-name", id="short digest"),
-        pytest.param(f"{DIGEST[:-1]}e-name", id="letter that is no digit"),
+        pytest.param(f"{DIGEST[:-1]}e-name", id="letter outside the alphabet"),
         pytest.param(f"{DIGEST}-na/me", id="slash"),
         pytest.param(f"{DIGEST}-na me", id="space"),
         pytest.param(f"{DIGEST}-name\n", id="newline"),

@@ -81,7 +81,7 @@ def test_a_dkms_package() -> None:
     assert module.args[6] == "usr/src/*"
     other = make_linux_module(linux, dkms_package("vpoll"), name="it", version="2", directory="usr/src/vpoll")
     assert (other.name, other.args[6]) == ("it-2-6.12.1", "usr/src/vpoll")
-    with pytest.raises(MissingSet, match="no set 'evdi-dkms'") as caught:
+    with pytest.raises(MissingSet, match="no package set 'evdi-dkms'") as caught:
         make_linux_module(linux, dkms_package("evdi"))
     assert "kernix lock --add evdi-dkms" in str(caught.value.hint)
     for name in ("", "../x", 3, "Vpoll"):

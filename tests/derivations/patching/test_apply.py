@@ -390,12 +390,12 @@ def test_hints_name_the_first_difference(patch: str, advice: str) -> None:
         pytest.param("Try:\n" + GIT.replace("diff", "\33[1mdiff").replace("---", "\33[1m---").replace("@@ -", "\33[36m@@ -"), 2, "terminal colours", id="colours"),
         pytest.param("3c3\n< line 3\n---\n> line three\n", 0, "without context and file names", id="normal-diff"),
         pytest.param(f"{PLAIN}Submodule sub 1111111..2222222:\n  > words\n", 8, "sub is a submodule", id="submodule-log"),
-        pytest.param("Binary files a/x and b/x differ\n", 1, "does not have their data", id="binary-files"),
-        pytest.param(f"{PLAIN}Binärdateien a/x.png und b/x.png sind verschieden.\n", 8, "does not have their data", id="binary-files-in-german"),
-        pytest.param(f"Les fichiers binaires a/x et b/x sont différents\r\n{PLAIN}", 1, "does not have their data", id="binary-files-in-french"),
-        pytest.param(f"{PLAIN}バイナリーファイル a/x とb/x は異なります\n", 8, "does not have their data", id="binary-files-in-japanese"),
-        pytest.param(f"{PLAIN}Files a/x and b/x differ\n", 8, "does not have their data", id="binary-files-of-busybox"),
-        pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nBinary files a/x and b/x differ\n", 3, "does not have its data", id="git-binary-files"),
+        pytest.param("Binary files a/x and b/x differ\n", 1, "lacks their data", id="binary-files"),
+        pytest.param(f"{PLAIN}Binärdateien a/x.png und b/x.png sind verschieden.\n", 8, "lacks their data", id="binary-files-in-german"),
+        pytest.param(f"Les fichiers binaires a/x et b/x sont différents\r\n{PLAIN}", 1, "lacks their data", id="binary-files-in-french"),
+        pytest.param(f"{PLAIN}バイナリーファイル a/x とb/x は異なります\n", 8, "lacks their data", id="binary-files-in-japanese"),
+        pytest.param(f"{PLAIN}Files a/x and b/x differ\n", 8, "lacks their data", id="binary-files-of-busybox"),
+        pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nBinary files a/x and b/x differ\n", 3, "lacks its data", id="git-binary-files"),
         pytest.param("diff --git a/x b/x\nindex 1111111..2222222 100644\nGIT binary patch\nliteral 5\nzzzz\n\n", 5, "the binary patch of x is damaged", id="binary-damaged"),
         pytest.param(PLAIN.rpartition(" line 4")[0], 6, "ends in the middle of a hunk of a/Makefile", id="cut"),
         pytest.param(GIT.partition("---")[0], 2, "lacks the change of Makefile", id="cut-after-the-head"),
@@ -451,12 +451,12 @@ def test_lines_count_from_the_beginning_of_the_file() -> None:
 def test_files_that_a_diff_does_not_have_are_reported(line: str) -> None:
     """`diff -r` without `-N` says which files it leaves out, in the language of its user; so is it said here."""
     _, remarks = patched(TREE, f"{line}\n{PLAIN}")
-    assert remarks == [f"patch 'fix': line 1: `{line}`: the patch does not have that file"]
+    assert remarks == [f"patch 'fix': line 1: `{line}`: the patch lacks that file"]
 
 
 def test_binary_files_in_latin_1() -> None:
     """What diff said of binary files is understood in the encoding of older systems."""
-    with pytest.raises(Malformed, match="does not have their data"):
+    with pytest.raises(Malformed, match="lacks their data"):
         patched(TREE, PLAIN.encode() + "Binärdateien a/x und b/x sind verschieden.\n".encode("latin-1"))
 
 

@@ -187,7 +187,7 @@ def test_empty_store(store: Store) -> None:
     assert collected.objects == 0
 
 
-def test_results_go_sources_stay(store: Store, make: Make) -> None:
+def test_results_are_deleted_sources_stay(store: Store, make: Make) -> None:
     """Without roots, results are deleted at once, but sources and toolchains only long after their last use."""
     result = make("result")
     kept = {make(str(retention), retention=retention) for retention in (Retention.SOURCE, Retention.TOOLCHAIN)}
@@ -309,7 +309,7 @@ def test_junk_in_the_store_is_deleted(store: Store, make: Make) -> None:
     assert [*store.layout.builds.iterdir(), *store.layout.trash.iterdir()] == []
 
 
-def test_stale_temporary_roots_go(store: Store, make: Make) -> None:
+def test_stale_temporary_roots_are_deleted(store: Store, make: Make) -> None:
     """Files of dead processes are deleted, those of live ones are not."""
     make("object")
     (store.layout.temproots / "1-dead").write_text("")

@@ -41,15 +41,15 @@ def _used(home: Path) -> int:
 def _check(store: Store, policy: Policy) -> None:
     store.temproots.close()
     doomed = plan(store, policy)
-    said = forecast(store, doomed)
+    expected = forecast(store, doomed)
     before = _used(store.layout.home)
     collected = collect(store, policy)
-    assert (len(doomed), said) == (collected.objects, collected.freed)
-    assert said == before - _used(store.layout.home)
+    assert (len(doomed), expected) == (collected.objects, collected.freed)
+    assert expected == before - _used(store.layout.home)
 
 
 def _add(store: Store, top: Path, name: str, files: Sequence[int]) -> None:
-    """Add a directory, or if there is one file a file, whose files have so many pages; equal numbers are equal files."""
+    """Add a directory whose files have these sizes in pages, or a single file; equal numbers are equal files."""
     source = top / name
     if len(files) == 1:
         source.write_bytes(bytes([files[0]]) * (files[0] * 4096))

@@ -114,17 +114,17 @@ def test_first_result_stays(database: Database) -> None:
     divergence = None
     with database.write():
         for number in (1, 2, 2, 1):
-            told = database.realise(
+            found = database.realise(
                 key=b"k" * 32, output="out", path=_path(number), object_id=ids[str(_path(number))], now=1
             )
-            divergence = told or divergence
+            divergence = found or divergence
     assert divergence is not None
     assert (_path(1), _path(2)) == (divergence.kept, divergence.other)
     assert [divergence] == database.divergences()
     assert {"out": _path(1)} == database.realised([b"k" * 32])[b"k" * 32]
 
 
-def test_touch_is_by_the_day(database: Database) -> None:
+def test_touch_updates_once_a_day(database: Database) -> None:
     """The last use is only updated if it was long ago."""
     _fill(database, _info(1, used=1000), _info(2, used=4_000_000_000))
     database.touch([_path(1), _path(2)], older_than=86400)

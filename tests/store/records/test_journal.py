@@ -88,9 +88,9 @@ def test_torn_end(journal: Journal, cut: int) -> None:
         pytest.param("3", id="a number"),
         pytest.param("{}", id="no fields"),
         pytest.param('{"object":3}', id="a path of another type"),
-        pytest.param(OBJECT.encode().replace(str(B), "../../etc"), id="a path that is none"),
+        pytest.param(OBJECT.encode().replace(str(B), "../../etc"), id="an invalid path"),
         pytest.param(OBJECT.encode().replace("source", "sauce"), id="an unknown retention class"),
-        pytest.param(RESULT.encode().replace("01" * 32, "xy"), id="a key that is no hexadecimal"),
+        pytest.param(RESULT.encode().replace("01" * 32, "xy"), id="a key that is not hexadecimal"),
         pytest.param("\ufffd", id="no JSON"),
     ],
 )

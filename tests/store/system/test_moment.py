@@ -48,7 +48,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def added(store: Store, source: Path) -> StorePath:
-    """Return the object that the tree is."""
+    """Return the object made of the tree."""
     return store.add(source)
 
 

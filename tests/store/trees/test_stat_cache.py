@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 TREE: Tree = {b"a": File(b"1"), b"b": File(b"22", executable=True), b"dir": {b"c": File(b"3"), b"\xff": File(b"4")}}
 TICK = 0.03
-"""Seconds, longer than a tick of a file system's clock; the index is told that this is enough."""
+"""Seconds, longer than a tick of a file system's clock; passed to the index as its margin."""
 
 
 @attrs.define
@@ -65,7 +65,7 @@ class Reading(Taker):
 def _trusted(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Skip if temporary files are on a file system that the index does not trust."""
     if not _is_trusted(tmp_path_factory.getbasetemp()) or not _is_trusted(Path(tempfile.gettempdir())):
-        pytest.skip("temporary files lie on a file system that may not note every change")
+        pytest.skip("temporary files are on a file system that may not record every change")
 
 
 def _is_trusted(directory: Path) -> bool:

@@ -259,7 +259,7 @@ class _Failing:
 
 
 @pytest.mark.parametrize("error", [KeyError, OSError])
-def test_failure_of_an_helper(tmp_path: Path, error: type[Exception]) -> None:
+def test_failure_of_a_helper(tmp_path: Path, error: type[Exception]) -> None:
     """An error in another thread is raised in the caller, and no descriptor stays open."""
     patient = _Patient(0, None)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- descriptors, not files

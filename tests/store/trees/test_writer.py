@@ -169,9 +169,9 @@ def test_through_a_link(writer: TreeWriter, tmp_path: Path) -> None:
     writer.symlink("link", "../outside")
     writer.file("file", b"")
     for path in ("link/x", "link/y/x", "file/x"):
-        with pytest.raises(InvalidTree, match="is not a directory"):
+        with pytest.raises(InvalidTree, match="not a directory"):
             writer.file(path, b"", replace=True)
-    with pytest.raises(InvalidTree, match="is not a directory"):
+    with pytest.raises(InvalidTree, match="not a directory"):
         writer.directory("link")
     assert list((tmp_path / "outside").iterdir()) == []
 
@@ -181,9 +181,9 @@ def test_existing_entries(writer: TreeWriter) -> None:
     writer.file("file", b"")
     writer.directory("dir")
     for path, replace in (("file", False), ("dir", False), ("dir", True)):
-        with pytest.raises(InvalidTree, match="it already exists"):
+        with pytest.raises(InvalidTree, match="already exists"):
             writer.file(path, b"", replace=replace)
-        with pytest.raises(InvalidTree, match="it already exists"):
+        with pytest.raises(InvalidTree, match="already exists"):
             writer.symlink(path, b"x", replace=replace)
     with pytest.raises(InvalidTree, match="already has a root"):
         writer.file("", b"")
@@ -202,7 +202,7 @@ def test_single_file(writer: TreeWriter, tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", [b"", b"a\0b", b"t" * 4096])
 def test_targets(writer: TreeWriter, target: bytes) -> None:
     """An invalid target of a link is refused."""
-    with pytest.raises(InvalidTree, match="a symbolic link cannot point to"):
+    with pytest.raises(InvalidTree, match="cannot point to"):
         writer.symlink("link", target)
 
 
