@@ -82,7 +82,9 @@ class Store:
     scratches: Scratches
     registrar: Registrar
     read_only: bool = False
-    _opened: contextlib.ExitStack  # closes the database, the pool and the directory of the objects
+    _opened: contextlib.ExitStack = attrs.field(
+        alias="opened"
+    )  # closes the database, the pool and the directory of objects
 
     @classmethod
     def open(cls, home: Path, *, full_disk: bool = False) -> Store:
