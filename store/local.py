@@ -26,7 +26,7 @@ from store.registration import Entry, ObjectGone, ObjectMissing, Registrar
 from store.scratch import Scratches
 from store.system.failpoints import reach
 from store.system.locks import Gate, NoGate, standing
-from store.system.space import DiskFull, disk_full_told, give_up_reserve, is_full
+from store.system.space import DiskFull, disk_full_reported, give_up_reserve, is_full
 from store.system.writability import StoreReadOnly, is_read_only
 from store.trees.cached_walk import Differs
 from store.trees.copy_in import copy_in, seems_new
@@ -102,7 +102,7 @@ class Store:
         """
         layout = layout_at(home)
         read_only = is_read_only(layout.home)
-        with disk_full_told(layout.home):
+        with disk_full_reported(layout.home):
             set_up(layout)
         if full_disk and not read_only and is_full(layout.home):
             give_up_reserve(layout.reserve)
@@ -215,7 +215,7 @@ class Store:
         """
         paths = set(paths)
         if not self.read_only:
-            with disk_full_told(self.layout.temproots):
+            with disk_full_reported(self.layout.temproots):
                 self.temproots.hold(paths)
         return self.valid(paths)
 
@@ -283,7 +283,7 @@ class Store:
             found = self._find(path, name, index)
             if found:
                 return found
-            with self.scratch() as scratch, disk_full_told(self.layout.home):
+            with self.scratch() as scratch, disk_full_reported(self.layout.home):
                 place = scratch / "object"
                 content = copy_in(path, place, self.pool, index)
                 # Named after what was copied, in case the source has changed meanwhile.

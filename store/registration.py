@@ -43,7 +43,7 @@ from store.gc.trash import trash
 from store.records.database import PathInfo
 from store.records.journal import ObjectLine, RealisationLine
 from store.system.failpoints import reach
-from store.system.space import disk_full_told
+from store.system.space import disk_full_reported
 from store.system.syscalls import syncfs
 from store.trees import seal
 
@@ -149,7 +149,7 @@ class Registrar:
         with self._leader:
             if not request.done:
                 self._serve(request)
-        with disk_full_told(self.layout.home):
+        with disk_full_reported(self.layout.home):
             if request.error is not None:
                 raise request.error
         return tuple(request.divergences)

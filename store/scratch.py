@@ -31,7 +31,7 @@ from store.system.failpoints import reach
 from store.system.interrupt import a_moment
 from store.system.locks import leads_to, try_flock
 from store.system.moment import moment, mount
-from store.system.space import disk_full_told
+from store.system.space import disk_full_reported
 from store.trees.remove import remove_tree
 
 
@@ -74,7 +74,7 @@ class Scratches:
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
         """Give the body an empty directory, which is removed afterwards with everything in it."""
-        with disk_full_told(self.layout.builds):
+        with disk_full_reported(self.layout.builds):
             self._recover()
             path, descriptor = self._make()
         try:

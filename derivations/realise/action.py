@@ -37,7 +37,7 @@ from store.closure import closure
 from store.errors import Error
 from store.system.interrupt import Interrupted, interruptible
 from store.system.locks import WaitCancelled, locked
-from store.system.space import disk_full_told
+from store.system.space import disk_full_reported
 
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class _Build:
         out = self.scratch / "out"
         out.mkdir()
         self.workshop.listener(Started(self.derivation))
-        with disk_full_told(self.workshop.store.layout.home):
+        with disk_full_reported(self.workshop.store.layout.home):
             try:
                 content = self._build(out)
                 built()

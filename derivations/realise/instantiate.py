@@ -13,7 +13,7 @@ from derivations.realise.plan import inputs_first
 from store.gc.retention import Retention
 from store.path import StorePath
 from store.registration import Entry
-from store.system.space import disk_full_told
+from store.system.space import disk_full_reported
 from store.trees.content import Content, Kind, tree_digest
 from store.trees.seal import FILE_MODE, MTIME_NS
 
@@ -43,7 +43,7 @@ def instantiate(store: Store, derivations: Iterable[Derivation]) -> dict[Derivat
         texts[path] = derivation, text
     missing = texts.keys() - store.hold(texts)
     if missing:
-        with store.scratch() as scratch, disk_full_told(store.layout.home):
+        with store.scratch() as scratch, disk_full_reported(store.layout.home):
             store.commit([_entry(path, *texts[path], scratch, paths) for path in texts if path in missing])
     return paths
 

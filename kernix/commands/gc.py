@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     help="Stop after freeing this much (such as `5G`); the longest unused goes first.",
 )
 @click.option(
-    "--all", "everything", is_flag=True, help="Delete unused sources, toolchains and compile caches, however recent."
+    "--all", "everything", is_flag=True, help="Delete unused sources and toolchains, too, however recent."
 )
 @click.pass_obj
 def command(
@@ -39,7 +39,7 @@ def command(
 ) -> None:
     """Delete store objects that no root, running build or process needs, and old logs.
 
-    Sources, toolchains and the compile cache are kept for 30 days after their last use, so that the next
+    Sources and toolchains are kept for 30 days after their last use, so that the next
     build need not fetch them again; set `[gc.keep]` in config.toml to change this. Build logs are deleted
     after 90 days, or earlier once they exceed 1 GB together; see `[gc.logs]`.
     """

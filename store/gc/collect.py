@@ -45,7 +45,7 @@ from store.records.connection import StoreCorrupt
 from store.records.journal import ObjectLine, RealisationLine
 from store.system.failpoints import reach
 from store.system.meter import Meter
-from store.system.space import DiskFull, disk_full_told, give_up_reserve, make_reserve
+from store.system.space import DiskFull, disk_full_reported, give_up_reserve, make_reserve
 from store.system.writability import StoreReadOnly
 from store.trees.content import InvalidTree
 from store.trees.hash_tree import content_of
@@ -262,7 +262,7 @@ class _Collection:
         self.freed += store.pool.sweep().size
         if self.objects or store.journal.interrupted:
             reach("collect: journal")
-            with contextlib.suppress(DiskFull), disk_full_told(store.layout.journal):  # the next collection does it
+            with contextlib.suppress(DiskFull), disk_full_reported(store.layout.journal):  # the next collection does it
                 self._compact_journal()
         reach("collect: done")
 

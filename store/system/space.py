@@ -45,7 +45,7 @@ class DiskFull(Error):
 
 
 @contextlib.contextmanager
-def disk_full_told(place: Path) -> Iterator[None]:
+def disk_full_reported(place: Path) -> Iterator[None]:
     """Turn an OSError about a full disk into `DiskFull` at *place*."""
     try:
         yield
