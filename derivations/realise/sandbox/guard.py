@@ -4,7 +4,8 @@ Bubblewrap binds its first process's life to ours only at the end of making a sa
 not at all if we die between two of its steps. So a shell waits beside it, in its own session: it knows
 the pid of the sandbox's first process before any builder starts, and reads from a pipe whose other end only kernix
 holds. A line means that the sandbox has ended. End of file without a line means that kernix has died, and the shell
-kills that process; the kernel then kills all others in its namespace.
+kills that process; the kernel then kills all others in its namespace. Before the pid is known, it kills bubblewrap's
+process group: a first process whose parent dies too early waits for it for ever.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import subprocess
 
 
-_CODE = 'read -r first || exit 0; read -r ended || kill -KILL "$first"'
+_CODE = 'read -r group; read -r first || { kill -KILL "-$group"; exit; }; read -r ended || kill -KILL "$first"'
 
 
 class Guard:
@@ -38,6 +39,10 @@ class Guard:
             raise
         finally:
             os.close(reader)
+
+    def started(self, group: int) -> None:
+        """Kill the process group *group*, bubblewrap's, if we die before `watch`."""
+        self._write(f"{group}\n")
 
     def watch(self, first: int) -> None:
         """From now on, kill the process *first* when we end."""

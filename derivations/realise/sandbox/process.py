@@ -121,6 +121,7 @@ class Process:
                 arguments, fill = _pipe(theirs, filling)
                 command = _command(sandbox, starter, files, ("--args", arguments), ("--json-status-fd", status))
                 self.popen = _spawn(command, streams, [arguments, status, *files.descriptors])
+                self._guard.started(self.popen.pid)
                 theirs.close()
                 try:
                     self.end = os.pidfd_open(self.popen.pid)
