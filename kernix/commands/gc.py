@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     metavar="SIZE",
     help="Stop after freeing this much (such as `5G`); the longest unused goes first.",
 )
-@click.option(
-    "--all", "everything", is_flag=True, help="Delete unused sources and toolchains, too, however recent."
-)
+@click.option("--all", "everything", is_flag=True, help="Delete unused sources and toolchains, too, however recent.")
 @click.pass_obj
 def command(
     session: Session, /, *, dry_run: bool, older_than: float | None, max_freed: int | None, everything: bool
