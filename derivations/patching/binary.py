@@ -93,7 +93,7 @@ def apply_delta(delta: bytes, old: bytes) -> bytes:
 
 
 MAX_SIZE = 1 << 30
-"""The largest file that a delta may make, in bytes."""
+"""The largest file that a delta may make, in bytes: a delta of a few bytes can ask for any size."""
 
 _BROKEN = "the delta is broken"
 

@@ -16,7 +16,7 @@ _LARGEST = 2**63 - 1
 _STEP = 1000
 _MINUTE = 60
 _HOUR = 3600
-_SHORT = 10
+_SHORT = 10  # seconds: below, tenths matter
 
 
 def parse_size(text: str) -> int:

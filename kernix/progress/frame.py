@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 ROWS = 8
-"""The largest number of builds that are shown; the others are counted."""
+"""The largest number of builds that are shown; the others are counted. They take a third of the smallest screen."""
 
-BAR = 24
+BAR = 24  # columns: less than a third of the narrowest usual terminal
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 SPINNER_ASCII = "|/-\\"
 TURNS = 8

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _NAMED = 2
-"""The number of downloads that are named; the others are counted."""
+"""The number of downloads that are named; the others are counted, so that they fit on a line."""
 
 _VERBS = {
     "builtin:unpack": ("unpacking", "unpacked"),

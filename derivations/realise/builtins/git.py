@@ -78,9 +78,12 @@ _TRANSIENT = re.compile(
 _RECEIVED = re.compile(rb"Receiving objects:.*?, ([0-9]{1,9}(?:\.[0-9]{1,9})?) ([KMG])iB")
 _UNITS = {b"K": 1 << 10, b"M": 1 << 20, b"G": 1 << 30}
 _DEPTHS = (64, 1024, (1 << 31) - 1)
-"""How many commits of a history to fetch, step by step, until they include the base."""
+"""How many commits of a history to fetch, step by step, until they include the base.
 
-_TICK = 0.2
+Most series are short; the last number stands for all commits (INFINITE_DEPTH of git).
+"""
+
+_TICK = 0.2  # seconds between two checks for cancellation
 _SHA256_DIGITS = 64
 
 
