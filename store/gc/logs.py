@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_DAY = 24 * 60 * 60
+_DAY = 24 * 60 * 60  # seconds
 
 
 @attrs.frozen(kw_only=True)

@@ -242,7 +242,7 @@ def _expected(files: int, source: ByteSource, reader: Reader) -> int | None:
     if unpacked < _ENOUGH:
         return None
     guess = max(files, int(files / unpacked))
-    step: int = 10 ** max(0, len(str(guess)) - 2)
+    step: int = 10 ** max(0, len(str(guess)) - 2)  # an estimate has two digits
     return -(-guess // step) * step
 
 

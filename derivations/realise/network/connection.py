@@ -59,7 +59,7 @@ ADDRESSES = 3
 
 @attrs.frozen
 class Patience:
-    """How long to wait for a server, in seconds, and whether the download was cancelled."""
+    """How long to wait for a server, in seconds (by default as in `Settings`), and whether the download was cancelled."""
 
     connect: float = 15
     read: float = 30
