@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 RESERVE_SIZE = 8 << 20
-"""Bytes; Nix reserves as much (`gc-reserved-space` in nix.conf(5))."""
+"""Bytes; Nix reserves as much (its setting `gc-reserved-space`)."""
 
 _MIN_BYTES = 1 << 16  # bytes that SQLite needs to open a database
 _MIN_INODES = 3  # for the two files that SQLite adds to an open database, `-wal` and `-shm`, and for one more

@@ -181,6 +181,7 @@ class Apt:
             f"Dir::Cache::archives={self.work}/archives/",
             f"Dir::Etc::sourcelist={self.work}/chosen.sources",
         )
+        # Without retries, one lost connection would make the whole run fail; the number is not critical.
         # Ours come after *options*, whose sources are those that kernix selected its own from.
         flags = [
             part for it in ("Acquire::Retries=3", *self.options, *own, *_SETTINGS, *settings) for part in ("-o", it)

@@ -324,6 +324,7 @@ class Git:
         # env(1) passes the rest of the environment on, such as the user's proxies and keys.
         unset = [word for name in _UNSET for word in ("-u", name)]
         stalled = f"http.lowSpeedTime={math.ceil(self.job.settings.read_timeout)}"
+        # Less than one byte a second is silence; a server that is preparing a pack may send little more.
         options = [*_OPTIONS, "-c", "http.lowSpeedLimit=1", "-c", stalled]
         return ["env", *unset, *_SET, "git", "--git-dir", str(self.directory), *options, *arguments]
 
