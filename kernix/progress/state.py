@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 WINDOW = 10.0
-"""Seconds over which the download rate is averaged."""
+"""Seconds over which the download rate is averaged: shorter, it would jump; longer, it would lag behind."""
 
 SETTLED = 2.0
 """Seconds after which the rate is reliable enough to estimate the remaining time."""

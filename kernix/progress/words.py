@@ -36,7 +36,7 @@ _VERBS = {
 }
 
 QUICK = 1.0
-"""Seconds below which a builtin gets no line when it ends."""
+"""Seconds below which a builtin gets no line when it ends: nobody waited for it."""
 
 
 def doing(derivation: Derivation) -> str:
