@@ -34,6 +34,7 @@ _SCHEMES = frozenset({"http", "https", "file"})
 _GIT_SCHEMES = frozenset({"http", "https", "file", "git", "ssh"})
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
+# Of SHA-256: bytes, and characters in base 64 and in Nix's base 32.
 _DIGEST_LENGTH = 32
 _BASE64_LENGTH = 44
 _BASE32_LENGTH = 52

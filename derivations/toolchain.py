@@ -95,7 +95,7 @@ def check_toolchain(name: str) -> None:
         raise UnknownToolchain(name)
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=16)  # more than a run has locks and systems
 def gcc_toolchain(lock: Lock, system: str) -> Toolchain:
     """Return GCC and binutils as *lock* pins them, for kernels that run on *system*.
 
@@ -107,7 +107,7 @@ def gcc_toolchain(lock: Lock, system: str) -> Toolchain:
     return _toolchain(lock, target, "gcc" if _is_native(lock, target) else f"gcc-{target.set_name}")
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=16)  # as above
 def clang_toolchain(lock: Lock, system: str, set_name: str = "clang") -> Toolchain:
     """Return Clang, LLD and LLVM's tools as *lock* pins them in the set *set_name*, for kernels that run on *system*.
 

@@ -1,39 +1,13 @@
 """The user's `config.toml`: how to build, where to fetch from, what to keep.
 
-    jobs = 2                        # builders at once
-    cores = 0                       # processors for each; 0 for all
-    fetches = 4                     # downloads at once
-    keep_going = false
-    keep_failed = false
-    offline = false
-    timeout = "2h"                  # seconds, or a string with a unit
-    max_silent_time = "30m"
-    max_log_size = "1G"
-    kvm = true                      # false: boot tests do not try /dev/kvm
-    retries = 5
-    connect_timeout = 15
-    read_timeout = 30
-    mirrors = ["http://…/debian"]   # of Debian packages, tried before the machine's own
-    kernel_mirrors = ["https://…"]  # tried before kernel.org
-    keyring = "/…/kernel.org.gpg"   # the keys that `kernix update` trusts, instead of those from kernel.org
+    jobs = 2                        # see `Settings`; times and sizes may be strings with a unit
+    [limits]                        # see `Bounds`
+    [gc]                            # see `Policy`
+    [gc.keep]                       # a time for each retention class
+    [gc.logs]                       # see `LogPolicy`
 
-    [limits]                        # of one build, except for downloads; 0 means no limit
-    processes = 4096                # processes and threads at once
-    memory = "24G"
-    tmpfs = "8G"                    # the size of /tmp, and of /dev/shm
-    free_space = "256M"             # what stays free on the disk, also when an archive is unpacked
-    max_download_size = "4G"        # of downloads whose size no lock knows
-
-    [gc]
-    older_than = "14d"              # keep what was used more recently
-    max_freed = "5G"
-    [gc.keep]                       # after the last use; 0 keeps nothing
-    source = "30d"                  # also: result, toolchain, derivation, cache
-    [gc.logs]                       # of builds
-    older_than = "90d"
-    max_size = "1G"
-
-Every setting is optional. An unknown setting or value is an error, and all errors are reported at once.
+docs/build.md lists all settings. Every setting is optional. An unknown setting or value is an error, and all errors are
+reported at once.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from store.system.interrupt import interruptible
 
 
 PATIENCE = 1.3
-"""Seconds that an orderly exit may take."""
+"""Seconds that an orderly exit may take: with them, kernix ends within two seconds of a signal."""
 
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 _received: int | None = None

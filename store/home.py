@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 _VERSION = f"{FORMAT_VERSION}\n".encode()
-_LONGEST_VERSION = 16
+_LONGEST_VERSION = 16  # bytes that are read: more than any version has
 _TORN = (b"", _VERSION[:-1])  # what a power failure may leave of it, apart from zeros
 _NO_VERSION = b"?"
 _PASSING = re.compile(r"lost\+found|version\.new|\.kernix-doctor-.*")
@@ -46,7 +46,7 @@ _NOTHING = re.compile(r"")
 _SCRATCH = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
 _SHARD = re.compile(r"tmp|doubtful|damaged|[0-9a-f]{2}")
 _TEMPROOTS = re.compile(r"[0-9]+-[0-9a-f]{16}")
-_SHOWN = 3
+_SHOWN = 3  # names: enough to recognize a directory by
 
 
 class StoreTooNew(Error):

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from store.records.database import Divergence
 
 
-_DAY = 24 * 60 * 60
+_DAY = 24 * 60 * 60  # seconds
 
 
 class NoSuchObject(Error):

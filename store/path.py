@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-DIGEST_LENGTH = 32
+DIGEST_LENGTH = 32  # characters of base 32: 160 bits, as in Nix
 MAX_NAME_LENGTH = 211  # leaves room for suffixes such as `.lock` within NAME_MAX
 
 _CONTEXT = "kernix 1 store path"

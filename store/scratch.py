@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 _GIVEN_UP = "-0"
 _PATIENCE = 0.5
-"""Seconds for which an interrupt lets the removal of a scratch continue."""
+"""Seconds for which an interrupt lets the removal of a scratch continue: less than half of what kernix has to exit."""
 
 
 class StoreRemounted(Error):

@@ -37,6 +37,14 @@ HOSTS = {"mirror.example", "127.0.0.1", "kernel.org", "cdn.kernel.org", "git.ker
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _SPAN = re.compile(r"`(kernix [^`]+)`")
 _HOST = re.compile(r"(?:https?://|\b)((?:[a-z0-9-]+\.)+(?:com|dev|example|io|net|org))\b")
+SETTINGS = [
+    *config_file._SETTINGS,
+    *config_file._LIMITS,
+    *config_file._BOUNDS,
+    *config_file._OTHERS,
+    *config_file._COLLECTION,
+    *config_file._LOGS,
+]
 _MACHINE_PATH = re.compile(r"(?<![\w~.])/(?:data|home|mnt|root|work)/|/tmp/\w")
 _FEWEST = 20
 
@@ -192,7 +200,7 @@ def test_example_runs(tmp_path: Path) -> None:
         pytest.param("kernels.md", NAMES, id="arguments"),
         pytest.param("kernels.md", bundled_overlays(), id="overlays"),
         pytest.param("configuration.md", fragments.__all__, id="fragments"),
-        pytest.param("build.md", [*config_file._SETTINGS, *config_file._COLLECTION], id="settings"),
+        pytest.param("build.md", SETTINGS, id="settings"),
         pytest.param("garbage.md", list(Retention), id="retention"),
         pytest.param("toolchain.md", list(SETS), id="sets"),
     ],

@@ -49,7 +49,7 @@ GONE_HINT = (
 )
 """The hint for a pinned package that no mirror has any more."""
 
-_MAX_SHOWN = 5
+_MAX_SHOWN = 5  # problems; more are not read in one sentence
 _ANY = "all"
 
 # Debian policy 5.6.1, 5.6.12: neither names nor versions have an underscore.

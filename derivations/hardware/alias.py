@@ -94,12 +94,12 @@ def _exactness(pattern: str) -> int:
     return sum(character not in "*?" for character in pattern)
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=65536)  # more than the patterns of a tree that are compared in one run
 def _exactly(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(_WILDCARDS.get(it) or re.escape(it) for it in pattern), re.DOTALL)
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=65536)  # as above
 def _possibly(pattern: str) -> re.Pattern[str]:
     """Return an expression for *pattern* that also matches unknown characters."""
     return re.compile(

@@ -187,7 +187,7 @@ NO_DRIVER: Final = frozenset({"0500", "0580", "0600", "0601", "0680", "0880", "1
 instrumentation, for which drivers are optional (PCI Code and ID Assignment Specification, chapter 1)."""
 
 _VIRTIO = re.compile(r"pci:v00001AF4d0000(10[0-7][0-9A-F])")
-_MODERN = 0x1040
+_MODERN = 0x1040  # plus the virtio device's number: the PCI device's (Virtio 1.2, 4.1.2.1)
 _TRANSITIONAL = {0x1000: 1, 0x1001: 2, 0x1002: 5, 0x1003: 3, 0x1004: 8, 0x1005: 4, 0x1009: 9}
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 _LETTERS = {Level.N: "n", Level.M: "m", Level.Y: "y"}
-_SHOWN = 3
+_SHOWN = 3  # names: some options are selected by hundreds
 _DEPTH = 12
 """How many defaults may follow from each other: there are circles of them, which would not end otherwise."""
 

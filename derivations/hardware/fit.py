@@ -37,7 +37,7 @@ FRAGMENT = "hardware"
 """The name of the fragment of a fit."""
 
 _CONTROL = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]+")
-_MAX_REASONS = 8
+_MAX_REASONS = 8  # lines: some options have hundreds, and the file is for people
 
 
 @attrs.frozen

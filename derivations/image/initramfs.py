@@ -25,7 +25,7 @@ from derivations.fetch import ANY_SYSTEM
 
 Compression = Literal["gzip", "xz", "zstd"]
 
-_MODES = 0o7777
+_MODES = 0o7777  # what chmod(2) can set
 
 
 @attrs.frozen

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 BLOCK = 512
 
 _ALIGNMENT = 4
-_MAX_SIZE = 0xFFFFFFFF
+_MAX_SIZE = 0xFFFFFFFF  # bytes: eight hexadecimal digits
 _TRAILER = b"TRAILER!!!"
 
 
 class MemberTooLarge(Error):
-    """A file is too large for the format."""
+    """A file of *size* bytes is too large for the format."""
 
     path: str
     size: int

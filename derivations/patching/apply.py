@@ -248,7 +248,7 @@ def _present(commits: Sequence[Commit], at: int, state: PatchedTree) -> int:
 
 
 _FAR = 32
-"""How many commits to try for one after which an earlier one can be reverted."""
+"""How many commits to try for one after which an earlier one can be reverted: each try takes back all in between."""
 
 
 def _taken_back(commits: Sequence[Commit], state: PatchedTree) -> int | None:
@@ -342,7 +342,7 @@ def _other_strip(rules: Rules, commit: Commit, state: PatchedTree) -> str | None
     return None
 
 
-_MOST_STRIPPED = 6
+_MOST_STRIPPED = 6  # -p0 to -p5: few paths have more directories that are not the tree's
 
 
 def _shown(line: bytes) -> str:

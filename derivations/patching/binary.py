@@ -93,7 +93,7 @@ def apply_delta(delta: bytes, old: bytes) -> bytes:
 
 
 MAX_SIZE = 1 << 30
-"""The largest file that a delta may make, in bytes."""
+"""The largest file that a delta may make, in bytes: a delta of a few bytes can ask for any size."""
 
 _BROKEN = "the delta is broken"
 
@@ -120,7 +120,7 @@ def blob_digest(data: bytes, length: int) -> str:
     return hashlib.new(algorithm, b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
 
 
-_SHA256_DIGITS = 64
+_SHA256_DIGITS = 64  # of a blob's name in a repository with SHA-256
 
 
 def _number(delta: bytes, at: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import Literal
 import attrs
 
 
+# git's modes; EXECUTABLE is what 100755 has and 100644 lacks.
 LINK = 0o120000
 EXECUTABLE = 0o111
 SUBMODULE = 0o160000

@@ -80,4 +80,4 @@ class AlreadyApplied(Error):
         return "remove it, or use `Patch(…, drop_applied=True)`, which skips commits that the tree already has"
 
 
-_MAX_SHOWN = 5
+_MAX_SHOWN = 5  # problems; more are not read in one sentence

@@ -18,8 +18,8 @@ _DATE = re.compile(
     rb"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}(?: [+-]\d{4})?)[ \t]*\Z",
     re.ASCII,
 )
-_LONGEST_DATE = 64
-_LONGEST_PATH = 4096
+_LONGEST_DATE = 64  # bytes: one with nanoseconds and a time zone has 35, and there may be blanks around it
+_LONGEST_PATH = 4096  # bytes: Linux's PATH_MAX
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _SUBMODULE = re.compile(rb"Submodule (.+) [0-9a-f]{7,64}\.{2,3}[0-9a-f]{7,64}(?::| \(.*\):?)")
 _BINARY_HEAD = re.compile(rb"(literal|delta) (\d{1,10})")
-_SHOWN = 60
+_SHOWN = 60  # characters: with a sentence around it, about a line
 
 
 @attrs.define

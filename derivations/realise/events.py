@@ -73,7 +73,7 @@ class LogLine:
 
 @attrs.frozen
 class Finished:
-    """A derivation was built and its outputs are in the store."""
+    """A derivation was built in *seconds*, and its outputs are in the store."""
 
     derivation: Derivation
     outputs: Mapping[str, StorePath]

@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
 
 COMMITTING = 16
-"""How many threads may adopt and commit results, besides those whose builders run."""
+"""How many threads may adopt and commit results, besides those whose builders run: they mostly wait for the disk."""
 
 _HEAR_SIGNALS = 0.5
-"""Longest delay, in seconds, before a Ctrl-C is noticed."""
+"""Longest delay, in seconds, before a Ctrl-C is noticed; a part of the two that kernix may take to end."""
 
 
 class SeveralFailed(Error):

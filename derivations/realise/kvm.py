@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _PROCESSOR = re.compile(r"(?:model name|Hardware|CPU part)\s*: (.*)")
 _FLAGS = re.compile(r"flags\s*: (.*)")
 _NEEDED = frozenset({"vmx", "svm"})
-_LONGEST = 200
+_LONGEST = 200  # characters: a reason is one sentence
 
 
 @attrs.frozen

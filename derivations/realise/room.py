@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 STEP = 16 << 20
-"""Bytes written between two checks of the disk."""
+"""Bytes written between two checks of the disk: far fewer than stay free (`Bounds.free_space`)."""
 
 _ALWAYS = 256 << 20  # bytes that every archive may unpack to
 _RATIO = 100  # unpacked size / archive size; sources have 4 to 12

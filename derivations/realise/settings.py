@@ -38,6 +38,9 @@ class Settings:
         connect_timeout: Seconds to wait for a connection.
         read_timeout: Seconds to wait for the next bytes of a download.
         max_download_size: Bytes of a download of unknown size, so that an endless one is stopped.
+
+    The defaults are not measured. Four downloads use most lines well and burden no mirror; a working server answers in
+    a small part of the timeouts; and no log or source of a kernel comes near the limits in bytes.
     """
 
     jobs: int = attrs.field(default=1, validator=attrs.validators.ge(1))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _POLL = 0.2
-"""Seconds between two checks for cancellation."""
+"""Seconds between two checks for cancellation: a short delay after a Ctrl-C."""
 
 # Background jobs of a shell read from /dev/null, hence descriptor 3 for the pipe.
 _GUARD = """\

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 
 KEPT = 64
-"""The largest number of answers that are kept."""
+"""The largest number of answers that are kept: more than anyone asks in turn, few enough to list in a moment."""
 
 _FORMAT = 2
-_DAY = 24 * 60 * 60
+_DAY = 24 * 60 * 60  # seconds
 _PARTS = ("derivations", "kernels.json", "kernels.py", "kernix", "overlays", "store")
 _CONTEXT = "kernix 2 question"
 _CODEC = ("utf-8", "surrogatepass")  # keeps surrogates, which stand for the bytes of a path that is not UTF-8

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 DAY = 24 * 60 * 60
+"""Seconds: the use of an object is recorded once a day at most."""
 
 
 def find_existing(home: Path, wanted: Collection[Output], links: Mapping[Path, Output]) -> dict[Output, Path] | None:

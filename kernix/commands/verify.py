@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from store.verify import Problem
 
 
-_PASSES = 3
+_PASSES = 3  # each reads the store again. Problems may hide others, but hardly several layers of them
 
 
 class StoreDamaged(Error):

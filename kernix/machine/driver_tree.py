@@ -33,8 +33,8 @@ DEFAULT = "linux_debian_6_12"
 
 _DEBIAN = re.compile(r"linux_debian_(\d+)_(\d+)")
 _STDIN = Path("-")
-_SHOWN = 60
-_MAX_SIZE = 64 * 1024 * 1024
+_SHOWN = 60  # characters: with a sentence around it, about a line
+_MAX_SIZE = 64 * 1024 * 1024  # bytes: the longest listings, kernel logs, have a few million
 
 
 @attrs.frozen

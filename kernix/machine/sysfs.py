@@ -97,7 +97,7 @@ def _firmware(root: Path) -> list[str]:
     with contextlib.suppress(OSError):
         log = os.open(root / "dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            while record := os.read(log, 1 << 14):
+            while record := os.read(log, 1 << 14):  # bytes; a record that does not fit is an error
                 lines.append(record.decode(errors="replace"))
         finally:
             os.close(log)

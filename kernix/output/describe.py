@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 LONGEST = 160
-"""How many characters of a value, such as a builder's script, fit on a line."""
+"""How many characters of a value, such as a builder's script, fit on a line, or two of a narrow terminal."""
 
 
 def derivation_facts(derivation: Derivation, place: Callable[[Output], str | None]) -> dict[str, Any]:

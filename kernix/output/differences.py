@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from derivations.kconfig.comparison.side import Side
 
 
-_LENGTH = 24
+_LENGTH = 24  # columns: both values of an option and its name fit on a line
 
 
 def lines(found: Difference) -> Iterator[str]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 FAILED = 1
-INTERRUPTED = 130
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 _STDOUT, _STDERR = 1, 2
 

@@ -12,11 +12,11 @@ _SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _SIZE = r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?"
 _TIMES = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _TIME = r"(\d+(?:\.\d+)?)\s*([a-z]*)"
-_LARGEST = 2**63 - 1
-_STEP = 1000
+_LARGEST = 2**63 - 1  # bytes: no file system has more
+_STEP = 1000  # from one unit to the next, as the prefixes of SI
 _MINUTE = 60
 _HOUR = 3600
-_SHORT = 10
+_SHORT = 10  # seconds: below, tenths matter
 
 
 def parse_size(text: str) -> int:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 _PATIENCE = 400
-"""The number of rows that are open at first; larger sections start closed."""
+"""The number of rows that are open at first, some ten screens; larger sections start closed."""
 
 _TRISTATES = frozenset({"y", "m", "n", "absent"})
 

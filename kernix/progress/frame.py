@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 ROWS = 8
-"""The largest number of builds that are shown; the others are counted."""
+"""The largest number of builds that are shown; the others are counted. They take a third of the smallest screen."""
 
-BAR = 24
+BAR = 24  # columns: less than a third of the narrowest usual terminal
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 SPINNER_ASCII = "|/-\\"
 TURNS = 8
-"""Steps of the spinner per second."""
+"""Steps of the spinner per second: it seems to turn, and takes little to draw."""
 
 _NAME = 24
-"""Columns that a name gets if it needs them."""
+"""Columns that a name gets if it needs them, before the bar and the other columns: most names fit."""
 
 _GAP = "  "
 

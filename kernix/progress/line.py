@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
-INTERVAL = 0.1
-TICK = 1.0
-MINUTE = 60.0
+INTERVAL = 0.1  # seconds between two changes of the line: faster ones cannot be read
+TICK = 1.0  # seconds: the clock on the line shows whole ones
+MINUTE = 60.0  # seconds between two lines in a log, which should stay short
 LONG = 2.0
-"""Seconds after which the time is shown."""
+"""Seconds after which the time is shown: a shorter wait needs none."""
 
 
 @attrs.define

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 REFRESH = 0.125
-"""Seconds between two frames."""
+"""Seconds between two frames: one step of the spinner (`frame.TURNS`)."""
 
 
 @attrs.define

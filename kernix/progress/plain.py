@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from derivations.realise.events import Event
 
 
-MINUTE = 60.0
+MINUTE = 60.0  # seconds between two summaries in a log, which should stay short
 SOON = 10.0
 """Seconds of silence before the first summary: long enough to wonder what is going on."""
 
-_SHOWN = 3
+_SHOWN = 3  # builds: a summary is one line
 
 
 @attrs.define

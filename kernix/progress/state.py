@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 WINDOW = 10.0
-"""Seconds over which the download rate is averaged."""
+"""Seconds over which the download rate is averaged: shorter, it would jump; longer, it would lag behind."""
 
 SETTLED = 2.0
 """Seconds after which the rate is reliable enough to estimate the remaining time."""
@@ -26,7 +26,7 @@ SETTLED = 2.0
 
 @attrs.define
 class Activity:
-    """A derivation that is being built, here or by another process."""
+    """A derivation that is being built, here or by another process, *since* a time in seconds (`time.monotonic`)."""
 
     derivation: Derivation
     since: float
@@ -42,7 +42,7 @@ class Downloads:
 
     Attributes:
         sizes: The size of each download in bytes, by key: as known before, as the server reports it, as received.
-        begun: When the first download began.
+        begun: When the first download began, in seconds (`time.monotonic`).
         fetched: How many downloads are complete.
         fetched_bytes: The sum of their sizes.
         received: How many bytes have been received.

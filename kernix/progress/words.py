@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _NAMED = 2
-"""The number of downloads that are named; the others are counted."""
+"""The number of downloads that are named; the others are counted, so that they fit on a line."""
 
 _VERBS = {
     "builtin:unpack": ("unpacking", "unpacked"),
@@ -36,7 +36,7 @@ _VERBS = {
 }
 
 QUICK = 1.0
-"""Seconds below which a builtin gets no line when it ends."""
+"""Seconds below which a builtin gets no line when it ends: nobody waited for it."""
 
 
 def doing(derivation: Derivation) -> str:

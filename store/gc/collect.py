@@ -61,9 +61,11 @@ if TYPE_CHECKING:
 
 
 CHUNK = 1000
+"""Objects in one transaction: others wait while it runs, and each has a cost of its own. The number is not critical."""
 _AMONG = "in (select value from json_each(?))"
-_MONTH = 30 * 24 * 60 * 60
+_MONTH = 30 * 24 * 60 * 60  # seconds
 
+# A guess: longer than until the next stable release of Linux, which needs most of them again.
 DEFAULT_KEEP: Mapping[Retention, int] = {
     Retention.SOURCE: _MONTH,
     Retention.TOOLCHAIN: _MONTH,
@@ -140,7 +142,7 @@ class _Collection:
     chunk: int
     bin: Trash
     objects: int = 0
-    size: int = 0
+    size: int = 0  # this and the next in bytes, as in `Collected`
     freed: int = 0
 
     def run(self) -> Collected:

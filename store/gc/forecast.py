@@ -57,7 +57,7 @@ def _left_over(store: Store) -> Iterator[Path]:
 @attrs.define
 class _File:
     names: int
-    size: int
+    size: int  # on the disk, in bytes
     gone: int = 0
 
 

@@ -49,7 +49,7 @@ _SOME = "select id, needs from objects where id between ? and ? order by id desc
 _REFERENCES = "select reference from refs where referrer in (select value from json_each(?))"
 
 _MOST = 1 << 28  # the most ids ever given, and bytes that a marking takes
-_STRETCH = 1000  # ids
+_STRETCH = 1000  # ids in one query: many enough that queries cost little, few enough to fit in memory
 _MANY = _STRETCH // 6  # reading this many of a stretch one by one takes as long as reading the whole stretch
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_DAY = 24 * 60 * 60
+_DAY = 24 * 60 * 60  # seconds
 
 
 @attrs.frozen(kw_only=True)
@@ -26,6 +26,8 @@ class LogPolicy:
 
     *older_than*: only those written within this many seconds.
     *max_size*: at most this many bytes on the disk; the oldest go first.
+
+    The defaults are guesses: nobody looks at older logs, and beside kernels and toolchains the space is small.
     """
 
     older_than: int = 90 * _DAY

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from store.local import Store
 
 
-_LONGEST_CHAIN = 16
+_LONGEST_CHAIN = 16  # links: a root has one or two, and a circle must end
 _NO_LINK = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG})
 """The errors that mean that there is no link; any other may be temporary."""
 

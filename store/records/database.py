@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 
-_CHUNK = 900  # bound variables in one statement
+_CHUNK = 900  # bound variables in one statement; SQLite before 3.32 allowed 999 (sqlite.org/limits.html)
 
 
 @attrs.frozen(kw_only=True)

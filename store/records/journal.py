@@ -54,7 +54,7 @@ class JournalTooNew(Error):
 
 @attrs.frozen(kw_only=True)
 class ObjectLine:
-    """The registration of an object."""
+    """The registration of an object, with units as in `PathInfo`."""
 
     path: StorePath
     digest: bytes

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 
 _PLACES = ("/dev/shm", "/run", None)  # noqa: S108 -- with a random name; None: the default for temporary files
-_BUSY_SECONDS = 10
+_BUSY_SECONDS = 10  # readers wait only while another process recovers or closes the log (sqlite.org/wal.html)
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:

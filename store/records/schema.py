@@ -4,6 +4,7 @@ from __future__ import annotations
 
 
 SCHEMA_VERSION = 2
+"""SQLite's `user_version` of the database."""
 
 SCHEMA = """
 create table objects (

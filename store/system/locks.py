@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_FIRST_PAUSE = 0.001
-_LONGEST_PAUSE = 0.1
+_FIRST_PAUSE = 0.001  # seconds: most locks are held for moments
+_LONGEST_PAUSE = 0.1  # seconds: no delay that anyone notices, and only ten looks per second
 _GATE_PAUSE = 0.005  # the gate is held only for moments; with longer pauses it would hardly ever be found free
 
 

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 
 RESERVE_SIZE = 8 << 20
+"""Bytes; Nix reserves as much (its setting `gc-reserved-space`)."""
 
 _MIN_BYTES = 1 << 16  # bytes that SQLite needs to open a database
-_MIN_INODES = 3
+_MIN_INODES = 3  # for the two files that SQLite adds to an open database, `-wal` and `-shm`, and for one more
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """The error numbers of a full disk."""

@@ -10,9 +10,10 @@ import sys
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
+# From linux/prctl.h, linux/stat.h and linux/fcntl.h.
 _PR_SET_PDEATHSIG = 1
 _STATFS_SIZE = 256  # more than any architecture's `struct statfs`
-_STATX_SIZE = 256
+_STATX_SIZE = 256  # bytes of `struct statx`
 _STX_MNT_ID = 0x90  # its place in `struct statx`
 _STATX_MNT_ID = 0x1000
 _STATX_MNT_ID_UNIQUE = 0x4000

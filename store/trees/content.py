@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-MAX_NAME = 255
-MAX_TARGET = 4095
+MAX_NAME = 255  # bytes: Linux's NAME_MAX
+MAX_TARGET = 4095  # bytes: Linux's PATH_MAX, less the final NUL
 MAX_DEPTH = 256  # walking a tree costs a descriptor and a stack frame per level
 
 _CONTEXT = "kernix 1 tree"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from store.trees.content import Content
-    from store.trees.walk import Directory, Helper
+    from store.trees.walk import Directory
 
 
 @attrs.frozen(kw_only=True)
@@ -36,20 +36,18 @@ class Node:
     status: os.stat_result
 
 
-def content_of(
-    path: Path,
-    visit: Callable[[Node], None] | None = None,
-    helpers: Sequence[Callable[[], Helper]] = (),
-) -> Content:
+def content_of(path: Path, visit: Callable[[Node], None] | None = None) -> Content:
     """Return the content of the tree at *path*; call *visit* for every node, for a directory after its contents.
 
-    If the tree is large, *visit* is not called for what the *helpers* read.
+    It reads everything, in this thread: for those that run in parallel themselves (`store.verify`, `store.rebuild`), do
+    not trust the index, or read one file. `helpers.read_content` is for large trees; here, its helpers would compete
+    for processors, and loading it takes longer than reading a file.
 
     Raises:
         InvalidTree: it contains a fifo, a socket or a device, or is too deep.
         OSError: something cannot be read; the error's file name is the whole path.
     """
-    return walk(path, Look(len(os.fspath(path)) + 1, visit), helpers)
+    return walk(path, Look(len(os.fspath(path)) + 1, visit))
 
 
 @attrs.define

@@ -205,6 +205,8 @@ def serve_walks(visitor: Callable[[str], Taker], place: str, *, until_change: bo
 def read_content(path: Path, index: Index | None = None, *, until_change: bool = False) -> Content:
     """Return the content of the tree at *path*, reading what *index* does not know, with helpers if it is large.
 
+    It is for users' trees. `hash_tree.content_of` gives the same for those who want neither index nor helpers.
+
     Raises:
         InvalidTree: it contains a fifo, a socket or a device, or is too deep.
         OSError: something cannot be read; the error's file name is the whole path.

@@ -50,10 +50,10 @@ if TYPE_CHECKING:
 _TEMPORARY = "tmp"
 _DOUBTFUL = "doubtful"
 _DAMAGED = "damaged"
-_HEX_DIGITS = 64
-_SHARD_DIGITS = 2
+_HEX_DIGITS = 64  # of a BLAKE3 digest
+_SHARD_DIGITS = 2  # 256 shards, as in git's object store: a directory holds a small part of all entries
 _EMPTY = blake3().digest()
-_CHUNK = 1 << 20
+_CHUNK = 1 << 20  # bytes: hashing them takes far longer than the system call, and an interrupt is still noticed soon
 _FILE = stat.S_IFREG | FILE_MODE
 _EXECUTABLE = stat.S_IFREG | EXECUTABLE_MODE
 _WORKERS = 16  # far more than processors: a thread that unlinks a file's last name mostly waits for the disk

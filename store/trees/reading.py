@@ -32,8 +32,8 @@ OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Not blocking, in case a fifo has just replaced the file.
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
-_BUFFER_SIZE = 1 << 20
-_SMALL = 1 << 16  # bytes
+_BUFFER_SIZE = 1 << 20  # bytes: sixteen small files (docs/performance.md, “Adding a tree”)
+_SMALL = 1 << 16  # bytes: most source files are smaller
 _BLOCK = 512  # stat(2)'s unit
 _ZEROS = bytes(_BUFFER_SIZE)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _WORKERS = 16  # far more than processors: a thread that unlinks a file's last name mostly waits for the disk
 _MAX_OPEN = 64  # descriptors of nested directories; a process usually has 1024. Deeper directories are moved up
-_TRIES = 100  # for an entry that another process keeps changing
+_TRIES = 100  # for an entry that another process keeps changing: one that does so by chance needs one or two
 
 _CHANGED = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST})
 
@@ -67,7 +67,7 @@ def remove_many(
 @attrs.define
 class _Removal:
     nodes: int = 0
-    size: int = 0
+    size: int = 0  # freed on the disk, in bytes
     moved: list[str] = attrs.field(factory=list)  # into the root, because they were too deep
     root_fd: int = -1
 

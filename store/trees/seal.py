@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 MTIME_NS = 1_000_000_000  # one second, because many tools take zero for an unknown time
-FILE_MODE = 0o444
+FILE_MODE = 0o444  # these modes are those of Nix's store: everybody may read, nobody may write
 EXECUTABLE_MODE = 0o555
 DIRECTORY_MODE = 0o555
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 MARGIN = 3 * 10**9
-"""Nanoseconds."""
+"""Nanoseconds: more than the coarsest resolution of file times, two seconds."""
 
 MOST = 100_000
 """Directories: some twenty Linux trees. Those read longest ago are dropped first."""
@@ -74,7 +74,7 @@ _NOTHING_WRONG = frozenset(  # locked, no directory, no room
         sqlite3.SQLITE_PERM,
     }
 )
-_VERSION = 3
+_VERSION = 3  # of the tables; an index with another one is started anew
 _TABLES = """
 create table boots (id text not null);
 create table directories (
@@ -92,7 +92,7 @@ _NAMES = "select name from sqlite_master where type = 'table' and name not like 
 _READ = "select names, stamps, results, checksum from directories where device = ? and inode = ?"
 _WRITE = "replace into directories (device, inode, names, stamps, results, checksum) values (?, ?, ?, ?, ?, ?)"
 _FORGET = "delete from directories where number <= (select max(number) from directories) - ?"
-_BUSY_SECONDS = 10
+_BUSY_SECONDS = 10  # for another process to save its index; without one, everything is read
 _EACH_STAMP = struct.Struct(f"{STAMP.size}s")
 _RESULT = struct.Struct("<c32sQ")
 _KINDS = {kind.value: kind for kind in Kind}

@@ -56,7 +56,7 @@ class Directory:
     fd: int = -1
     target_fd: int = -1
     nodes: list[tuple[bytes, Kind, bytes]] = attrs.field(factory=list)
-    size: int = 0  # of the files in it
+    size: int = 0  # of the files in it, in bytes
     size_below: int = 0
     nodes_below: int = 0
     pending: int = 1  # its own entries, and each directory in it

@@ -141,7 +141,7 @@ def finish_directory(fd: int) -> None:
 class _File:
     kind: Kind
     digest: bytes
-    size: int
+    size: int  # in bytes
 
 
 @attrs.define(eq=False)

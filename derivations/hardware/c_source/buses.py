@@ -147,7 +147,7 @@ def _x86cpu(it: Fields) -> Iterator[str]:
     )
 
 
-_GUID = 16
+_GUID = 16  # bytes
 _IN_ORDER = (3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15)
 """The bytes of a GUID in the order of its text; in memory, its first three fields have their lowest byte first."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _INCLUDE = re.compile(r'#[ \t]*include[ \t]*(["<])([^">\n]+)[">]')
-_MAX_DEPTH = 4
+_MAX_DEPTH = 4  # includes: macros of devices are near the driver, and each level multiplies what is read
 _MAX_SIZE = 256 * 1024
 """In bytes; larger headers are lists of a chip's registers."""
 _TABLES = "include/linux/mod_devicetable.h"

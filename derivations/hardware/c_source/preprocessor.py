@@ -31,12 +31,12 @@ _TOKEN = re.compile(
 _LINE_COMMENT = re.compile(r"(?<!:)//[^\n]*")
 _DEFINE = re.compile(r"#[ \t]*define[ \t]+\Z")
 _DEFINED = re.compile(r"(?!\w)(?:\(([^)]*)\))?[ \t]*((?:[^\n]*\\\n)*[^\n]*)")
-_BEFORE = 40
+_BEFORE = 40  # characters for `#define` and its blanks
 _MOST = 200_000
 """The limit for the tokens of macros in one expression: the tables of the largest drivers have some thousand."""
 
 _DEEPEST = 60
-"""The limit for nested operands in an expression."""
+"""The limit for nested operands in an expression, each of which takes frames of Python's stack."""
 
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]{1,40}|[1-9][0-9]{0,40}|0[0-7]{0,40})[uUlL]*")
 _OCTAL = re.compile(r"0[0-7]+")

@@ -40,7 +40,7 @@ _TABLE = re.compile(r"MODULE_DEVICE_TABLE\s*\(\s*(\w+)\s*,\s*(\w+)\s*\)")
 _USED = re.compile(r"\.(id_table|of_match_table|acpi_match_table|ids|match_table)\s*=\s*(?:\w+\s*\(\s*)?&?(\w+)")
 _DRIVER = re.compile(r"_driver\s+\w+\s*(?:__\w+\s*)*=\s*\{")
 _STRUCTURE = re.compile(r"\bstruct\s+(\w+)\Z")
-_BEFORE = 80
+_BEFORE = 80  # characters for `struct`, a name and blanks
 _NAME = re.compile(r"\.name\s*=\s*([^,\n}]+)")
 _DECLARED = re.compile(r"_id\s+(?:__\w+\s+)*(\w+)\s*\[[^\]]*\]\s*(?:__\w+\s*)*=\s*\{")
 _FACT = re.compile(r"(MODULE_(?:ALIAS|FIRMWARE|SOFTDEP)\w*)[ \t]*\(")
@@ -211,7 +211,7 @@ def _facts(text: str, find: Find) -> dict[str, list[str]]:
 
 def _call(text: str, start: int) -> Tokens:
     """Return the tokens of the call at *start*."""
-    size = 400
+    size = 400  # characters: most calls are shorter, and few tokens are read in vain
     while True:
         given = tokens(text[start : start + size])
         end = closing(given, 1)

@@ -48,7 +48,7 @@ _QUOTED = re.compile(r"(?:> ?)+(?!\s*(?:sudo )?(?:ls\w+|cat|dmesg|inxi|usb-devic
 """The quoting of mails and issues."""
 _ESCAPE = re.compile(r"\x1b\[[\d;]*[mK]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
-_LENGTH = 60
+_LENGTH = 60  # characters: with a sentence around it, about a line
 
 _BUSES = frozenset(BUSES) | {
     "ap", "apr", "ccw", "cdx", "coreboot", "counter", "cpu", "css", "dfl", "dmi", "eisa", "fsl-mc", "gameport", "input",

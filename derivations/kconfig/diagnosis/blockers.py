@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 _TERMS = 4
-"""The most alternatives to show, each with what is below it."""
+"""The most alternatives to show, each with what is below it: with every level, the account grows by this factor."""
 
 _CHAIN = 48
 """The most options in one account: a longer one is unreadable."""

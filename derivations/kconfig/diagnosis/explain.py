@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from derivations.kconfig.symbols.values_table import Values
 
 
-_WIDTH = 100
-_SHOWN = 8
+_WIDTH = 100  # columns, on any terminal: longer lines are hard to read
+_SHOWN = 8  # links of a kind: some options have hundreds
 
 
 class UnknownOption(Error):

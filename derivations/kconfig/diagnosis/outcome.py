@@ -1,15 +1,4 @@
-"""The outcome of a request, and the reason.
-
-held        the option has the requested value
-selected    it does, and would without the request, because another option selects it
-shadowed    another fragment's request wins
-clamped     the number is outside the option's range
-choice      another member of the option's choice was chosen
-blocked     its dependencies, or what selects it, prevent it
-absent      an option of another architecture or version
-unknown     no such option
-invalid     a value that an option of this type cannot have
-"""
+"""The outcome of a request, and the reason."""
 
 from __future__ import annotations
 
@@ -32,15 +21,15 @@ if TYPE_CHECKING:
 class Outcome(enum.StrEnum):
     """How a request ended."""
 
-    HELD = "held"
-    SELECTED = "selected"
-    SHADOWED = "shadowed"
-    CLAMPED = "clamped"
-    CHOICE = "choice"
-    BLOCKED = "blocked"
-    ABSENT = "absent"
-    UNKNOWN = "unknown"
-    INVALID = "invalid"
+    HELD = "held"  # the option has the requested value
+    SELECTED = "selected"  # it does, and would without the request, because another option selects it
+    SHADOWED = "shadowed"  # another fragment's request wins
+    CLAMPED = "clamped"  # the number is outside the option's range
+    CHOICE = "choice"  # another member of the option's choice was chosen
+    BLOCKED = "blocked"  # its dependencies, or what selects it, prevent it
+    ABSENT = "absent"  # an option of another architecture or version
+    UNKNOWN = "unknown"  # no such option
+    INVALID = "invalid"  # a value that an option of this type cannot have
 
 
 @attrs.frozen(kw_only=True)

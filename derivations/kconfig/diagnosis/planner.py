@@ -4,10 +4,7 @@ The search goes backwards from the goal, starting with the current values: `A &&
 cheapest; an option is enabled by its prompt, or else through one that selects it. Only the kernel's own Kconfig
 knows what a plan really does (see `repair`).
 
-Prices prefer what a person would do: an option that the kernel's own configurations enable over one that none
-does, a prompt over a select, a select by an option of the same menu over one from elsewhere. EXPERT and STAGING
-are a last resort, and so is disabling what hundreds of others depend on. BROKEN, COMPILE_TEST, UML and another
-word size, which is another architecture, are never a step.
+The prices below prefer what a person would do; an option is common if the kernel's own configurations enable it.
 """
 
 from __future__ import annotations
@@ -61,7 +58,7 @@ if TYPE_CHECKING:
 
 
 NEVER = frozenset({"BROKEN", "COMPILE_TEST", "UML", "64BIT", "32BIT", "X86_32"})
-"""Options that no plan changes: the kernel would be unusable, or for another machine."""
+"""Options that no plan changes: the kernel would be unusable, or for another machine (of another word size)."""
 
 # Prices are only compared: the order that the notes below state is what matters.
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 _ROUNDS = 8
+"""The most rounds: what is enabled may make further rules apply. A round that adds nothing is the last."""
 
 
 @attrs.frozen

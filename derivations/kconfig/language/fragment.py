@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     """The argument of `as_fragments`, and so of every parameter named `extra_config`."""
 
 
-_MAX_PROBLEMS = 20
+_MAX_PROBLEMS = 20  # lines: less than a screen
 _FILE_NAME = re.compile(r"[^\s=#()]*[./][^\s=#()]*")
 _MACHINERY = (__name__, *(f"derivations.linux.{name}" for name in ("arguments", "kernel", "manual_config", "patch")))
 """Modules that call on behalf of the user."""

@@ -33,7 +33,7 @@ _END = "# end of "
 _LAST = "Kernel hacking"
 _COMMENT = "# Compiler: "  # in old versions the only comment outside of any menu
 _COMPUTED = re.compile(r"^CONFIG_(?:HAVE|ARCH_HAS|GENERIC|CC_HAS)_\w+=y$", re.MULTILINE | re.ASCII)
-_FEW = 3
+_FEW = 3  # a fragment may set one or two of these options by mistake; a whole file has dozens
 _NAMING = re.compile(
     r"^CONFIG_(X86_64|X86_32|ARM64|ARM|RISCV|S390|PPC|MIPS|LOONGARCH|SPARC|PARISC|M68K|ALPHA|ARC|CSKY|HEXAGON|MICROBLAZE"
     r"|NIOS2|OPENRISC|SUPERH|XTENSA|UML)=y$",

@@ -41,7 +41,7 @@ _NAME = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 _LOWER_CASE = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)  # no option of any version has such a name
 _NO_TEXT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 _NUMBERS = range(-(1 << 63), 1 << 64)
-_LENGTH = 80
+_LENGTH = 80  # characters: with a sentence around it, a line or two of a terminal
 
 
 class Tristate(enum.Enum):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from derivations.kconfig.language.fragment import Request
 
 
-_NAMES = 4
+_NAMES = 4  # more would bury the sentence that they are in
 
 
 def joined(names: Sequence[str], word: str = "and") -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SWITCHES = frozenset({"bool", "tristate"})
 
 _DECIMAL = re.compile(r"-?[0-9]+", re.ASCII)
-_DIGIT = 9
+_DIGIT = 9  # up to here, a number is the same in decimal and in hexadecimal
 _HEX = re.compile(r"(?:0[xX])?[0-9a-fA-F]+", re.ASCII)
 
 

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 HELPER = "/usr/lib/apt/apt-helper"
 
+# Seconds, as `Settings.read_timeout`.
 _OPTIONS = ("-q", "-o", "Acquire::http::Timeout=30", "-o", "Acquire::https::Timeout=30")
-_TIMEOUT = 3600.0
-_PATIENCE = 60
+_TIMEOUT = 3600.0  # seconds for one file; a silent server ends it long before
+_PATIENCE = 60  # seconds; apt only reads its own configuration
 _NOT_FOUND = 404
 
 # apt-transport-http(1), apt-transport-https(1): proxies, client certificates and trusted authorities.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PLAIN = frozenset({"http", "https", "file"})
 """The schemes of URLs that kernix reads itself."""
 
-_PATIENCE = 60
+_PATIENCE = 60  # seconds; apt only reads its own configuration
 _URI = re.compile(r"'([^']+)/(?:In)?Release' ")
 _PRIORITY = re.compile(r"priority:([0-9]+)")
 _LISTS = ("mirror+file:", "mirror+copy:")

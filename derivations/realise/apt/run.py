@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 
 TIMEOUT = 600.0
-"""Seconds one run of apt may take."""
+"""Seconds one run of apt may take: its lists have some ten megabytes, and the line may be slow."""
 
 UPDATE = ("update", "-q")
 STRICT = ("APT::Update::Error-Mode=any",)
 """Makes an unreachable archive an error, instead of a lock that lacks its newest packages."""
 
-_MAX_LINES = 5
+_MAX_LINES = 5  # of apt's errors; the first of them name the cause
 _VERBS = frozenset({"update", "install", "download", "indextargets", "pkgnames"})
 
 # Only the package lists: no translations, contents or icons, whatever the machine's configuration.
@@ -77,6 +77,7 @@ _SETTINGS = (
     "Acquire::AllowInsecureRepositories=false",
     "Acquire::AllowWeakRepositories=false",
     "Acquire::ForceHash=SHA256",
+    # Seconds, as `Settings.read_timeout`.
     "Acquire::http::Timeout=30",
     "Acquire::https::Timeout=30",
 )
@@ -180,6 +181,7 @@ class Apt:
             f"Dir::Cache::archives={self.work}/archives/",
             f"Dir::Etc::sourcelist={self.work}/chosen.sources",
         )
+        # Without retries, one lost connection would make the whole run fail; the number is not critical.
         # Ours come after *options*, whose sources are those that kernix selected its own from.
         flags = [
             part for it in ("Acquire::Retries=3", *self.options, *own, *_SETTINGS, *settings) for part in ("-o", it)

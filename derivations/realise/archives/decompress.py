@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     Piece: TypeAlias = bytes | memoryview
 
 
-READ = 256 * 1024
-PIECE = 1024 * 1024
-TICK = 0.1
+READ = 256 * 1024  # bytes of compressed data at a time
+PIECE = 1024 * 1024  # bytes: a queue costs little for each, and AHEAD of them fit in memory
+TICK = 0.1  # seconds between two checks for cancellation
 AHEAD = 16
-"""How many decompressed pieces may wait for the reader."""
+"""How many decompressed pieces may wait for the reader: 16 MiB even out the pauses of both sides."""
 
 MAGIC_LENGTH = 6
 XZ = b"\xfd7zXZ\0"

@@ -32,12 +32,15 @@ if TYPE_CHECKING:
 
 
 WHOLE = 1024 * 1024
-"""Files up to this size are hashed in memory, and not written at all if the pool has them."""
+"""Files up to this size, in bytes, are hashed in memory, and not written at all if the pool has them.
 
-_REPORT_EVERY = 256
+Almost all source files are smaller.
+"""
+
+_REPORT_EVERY = 256  # files: often enough for a smooth display, seldom enough to cost nothing
 _ENOUGH = 0.1
-"""The share of an archive that must be read before its number of files is estimated."""
-_SHOWN = 300
+"""The share of an archive that must be read before its number of files is estimated: earlier guesses jump."""
+_SHOWN = 300  # bytes of a name, or characters of a reason, that an archive has chosen: some lines
 _ENTRY = 512
 """Bytes charged for a member besides its data: its header in the archive."""
 
@@ -239,7 +242,7 @@ def _expected(files: int, source: ByteSource, reader: Reader) -> int | None:
     if unpacked < _ENOUGH:
         return None
     guess = max(files, int(files / unpacked))
-    step: int = 10 ** max(0, len(str(guess)) - 2)
+    step: int = 10 ** max(0, len(str(guess)) - 2)  # an estimate has two digits
     return -(-guess // step) * step
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 BLOCK = 512
 MAX_EXTENSION = 1024 * 1024
-"""The longest record of names that is accepted, in bytes."""
+"""The longest record of names that is accepted, in bytes: a path has at most 4096, other attributes are not read."""
 
 FILE, HARD_LINK, SYMLINK, DIRECTORY = b"0", b"1", b"2", b"5"
 
@@ -47,11 +47,11 @@ _DIGITS = 19
 _RECORD = re.compile(rb"(\d{1,9}) ")
 
 _AR_MAGIC = b"!<arch>\n"
-_AR_HEADER = 60
+_AR_HEADER = 60  # bytes (ar.h)
 
 
 class Member(NamedTuple):
-    """One member of an archive, with unchecked values."""
+    """One member of an archive, with unchecked values; *size* is in bytes."""
 
     path: bytes
     type: bytes

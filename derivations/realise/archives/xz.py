@@ -35,20 +35,20 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 
-_HEADER = 12
+_HEADER = 12  # bytes
 _SIZES = 0xC0
 """The flags of a block that records its sizes."""
 
-_CHECKS = (0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64)
+_CHECKS = (0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64)  # bytes, by the kind of check (2.1.1.2)
 _MOST = 64 << 20
-"""The largest block that is decompressed in memory."""
+"""The largest block that is decompressed in memory, in bytes: those of `xz -T` have 24 MiB, of `-T -7` 48."""
 
 MEMORY = 512 << 20
 """Bytes of memory that decoders may use: files of `xz -9` need 65 million, and a header may claim 4 GiB."""
 
-_WORKERS = 4
-_PIECE = 1 << 20
-_READ = 256 * 1024
+_WORKERS = 4  # each holds a block in memory; nobody has measured more than two
+_PIECE = 1 << 20  # bytes, as `decompress.PIECE`
+_READ = 256 * 1024  # bytes, as `decompress.READ`
 
 
 @attrs.define
@@ -81,7 +81,7 @@ class _Input:
 
 @attrs.frozen
 class _Block:
-    """The sizes of a block: its header, the rest, everything but the padding, and its decompressed data."""
+    """The sizes of a block in bytes: its header, the rest, everything but the padding, and its decompressed data."""
 
     header: int
     rest: int

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 _NAMED = 8
-"""How many options a warning lists."""
+"""How many options a warning lists: about two lines."""
 
 
 class ConfigMismatch(Error):

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 Task: TypeAlias = "tuple[str, Sequence[str]]"
 """The path of an object, and its source's include directories."""
 
-_MAX_PROCESSES = 4
-_ASK_EVERY = 100
+_MAX_PROCESSES = 4  # each reads the shared headers for itself, so that more help less and less
+_ASK_EVERY = 100  # sources between two checks for cancellation, and two reports
 _LOOK = 0.2  # seconds between two checks for cancellation while a process reads
 _NOTHING = CSource()
 _HELPER = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve(*sys.argv[1:])"

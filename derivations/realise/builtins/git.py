@@ -78,9 +78,12 @@ _TRANSIENT = re.compile(
 _RECEIVED = re.compile(rb"Receiving objects:.*?, ([0-9]{1,9}(?:\.[0-9]{1,9})?) ([KMG])iB")
 _UNITS = {b"K": 1 << 10, b"M": 1 << 20, b"G": 1 << 30}
 _DEPTHS = (64, 1024, (1 << 31) - 1)
-"""How many commits of a history to fetch, step by step, until they include the base."""
+"""How many commits of a history to fetch, step by step, until they include the base.
 
-_TICK = 0.2
+Most series are short; the last number stands for all commits (INFINITE_DEPTH of git).
+"""
+
+_TICK = 0.2  # seconds between two checks for cancellation
 _SHA256_DIGITS = 64
 
 
@@ -321,6 +324,7 @@ class Git:
         # env(1) passes the rest of the environment on, such as the user's proxies and keys.
         unset = [word for name in _UNSET for word in ("-u", name)]
         stalled = f"http.lowSpeedTime={math.ceil(self.job.settings.read_timeout)}"
+        # Less than one byte a second is silence; a server that is preparing a pack may send little more.
         options = [*_OPTIONS, "-c", "http.lowSpeedLimit=1", "-c", stalled]
         return ["env", *unset, *_SET, "git", "--git-dir", str(self.directory), *options, *arguments]
 

@@ -62,4 +62,4 @@ def fetch_git_patches(job: Job) -> None:
     (job.out / "out").write_bytes(mails)
 
 
-_WITH_PARENT = 2
+_WITH_PARENT = 2  # words: a commit, and its only parent

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from store.trees.content import Content
 
 
-_CHUNK = 1024 * 1024
+_CHUNK = 1024 * 1024  # bytes; any number of some hundred kilobytes would do
 _MAX_LINKS = 40  # as many as the kernel follows
 _ZSTD_LEVEL = 19  # the highest that needs no more memory to read: it is written once, and read at each boot
 _DEVICES = {"b": stat.S_IFBLK, "c": stat.S_IFCHR}

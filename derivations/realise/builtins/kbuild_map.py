@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from store.trees.content import Content
 
 
-_REPORT_EVERY = 256
+_REPORT_EVERY = 256  # files: often enough for a smooth display, seldom enough to cost nothing
 
 
 def kbuild_map(job: Job) -> Content:

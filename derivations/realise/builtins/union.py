@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from store.trees.pool import Pooled
 
 
-_IN_MEMORY = 256 << 20
-_CHUNK = 1 << 20
-_REPORT_EVERY = 256
+_IN_MEMORY = 256 << 20  # bytes: a file read as a whole is not written if the pool has it, but takes this memory
+_CHUNK = 1 << 20  # bytes; any number of some hundred kilobytes would do
+_REPORT_EVERY = 256  # files: often enough for a smooth display, seldom enough to cost nothing
 _MANY = 500
 """From this many files on, listing the pool is faster than reading them."""
 

@@ -41,22 +41,25 @@ if TYPE_CHECKING:
 
 
 TICK = 0.1
-"""Seconds between two checks of the clock and for cancellation during a wait."""
+"""Seconds between two checks of the clock and for cancellation during a wait: no delay that anyone notices."""
 
 LEAST = 1024
-"""Bytes a second: a server that is slower than this for the read timeout counts as silent."""
+"""Bytes a second: a server that is slower than this for the read timeout counts as silent.
+
+At this rate, the source of Linux would take more than a day.
+"""
 
 SPARE = 1 << 18
-"""Bytes allowed around a body, or a piece of it: status, headers, chunk sizes, trailers."""
+"""Bytes allowed around a body, or a piece of it: status, headers, chunk sizes, trailers. Real ones need far fewer."""
 
-REDIRECTIONS = 10
+REDIRECTIONS = 10  # mirrors need one or two, and a circle must end
 ADDRESSES = 3
 """Connecting may take this many times the timeout of one connection: some of a name's addresses may be dead."""
 
 
 @attrs.frozen
 class Patience:
-    """How long to wait for a server, in seconds, and whether the download was cancelled."""
+    """How long to wait for a server, in seconds (by default as in `Settings`), and whether the download was cancelled."""
 
     connect: float = 15
     read: float = 30

@@ -43,13 +43,13 @@ if TYPE_CHECKING:
     from derivations.realise.settings import Settings
 
 
-CHUNK = 256 * 1024
+CHUNK = 256 * 1024  # bytes at most between two checks for cancellation; the number is not critical
 PROGRESS_THAT_COUNTS = 1024 * 1024
 """An attempt that got this many bytes further does not count as a failure: large files survive any number of cuts."""
 
 _NOT_FOUND = 404
 _ABSENT = frozenset({_NOT_FOUND, 410})
-_NAP = 0.1
+_NAP = 0.1  # seconds between two checks for cancellation
 
 
 @attrs.frozen(kw_only=True)
@@ -128,7 +128,7 @@ class Offline(Error):
 
 @attrs.frozen(kw_only=True)
 class Wanted:
-    """A file to download: its hash, the URLs that may have it, best first, and its size if known."""
+    """A file to download: its hash, the URLs that may have it, best first, and its size in bytes if known."""
 
     name: str
     sha256: str

@@ -29,10 +29,10 @@ _WORDS: tuple[tuple[tuple[type[Exception], ...], str, bool], ...] = (
     ((ValueError, urllib3.exceptions.LocationValueError), "not a URL that kernix can fetch", False),
 )
 _CUTS = (http.client.IncompleteRead, http.client.RemoteDisconnected)
-_LONGEST_VALIDATOR = 256
+_LONGEST_VALIDATOR = 256  # characters; servers make them of a hash, or of a size and a time
 _NO_TUNNEL = re.compile("Tunnel connection failed: (.+)")
-_LONGEST_REASON = 200
-_SHOWN = 40
+_LONGEST_REASON = 200  # characters of a server's own words: two or three lines
+_SHOWN = 40  # characters; a valid length has at most 18
 
 
 @attrs.frozen

@@ -38,7 +38,7 @@ LIMIT = 32 << 20
 
 # Web Key Directory, direct method (draft-koch-openpgp-webkey-service, 3.1): z-base-32 of SHA-1 of `autosigner`.
 _KEY = "/.well-known/openpgpkey/hu/ew8uiogxwri7d3fuioqgt7u1d5sngorx?l=autosigner"
-_CHUNK = 1 << 18
+_CHUNK = 1 << 18  # bytes at most between two checks for cancellation
 
 
 class NotReached(Error):

@@ -40,6 +40,8 @@ class Backoff:
         busy: Seconds after the first failure if the server reported that it is busy.
         cap: The longest wait, and the longest `Retry-After` that is followed.
         jitter: Returns a number from 0 to 1, the fraction of the wait to use.
+
+    The waits of five retries add up to three seconds at most, and with a busy server to two minutes.
     """
 
     base: float = 0.1

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 MEMINFO = Path("/proc/meminfo")
 
-_PROCESSES = 4096
+_PROCESSES = 4096  # far more than builds have, far less than a fork bomb
 _PROCESSES_PER_CPU = 32  # a kernel's make has four per job
-_MEMORY = 0.9  # of the machine's
-_TMPFS = 0.25  # of the machine's memory, each
-_LEFT = 256 << 20
+_MEMORY = 0.9  # of the machine's; the rest keeps it usable
+_TMPFS = 0.25  # of the machine's memory, each of two: full, they leave some of _MEMORY to the builder
+_LEFT = 256 << 20  # bytes of the disk that remain for other programs, and for the store's own records
 _LEFT_OF = 50  # 1/50 of a disk too small for _LEFT
 
 

@@ -41,8 +41,8 @@ CONTROLLERS = frozenset({"memory", "pids"})
 _PROC = Path("/proc")
 _PREFIX = "kernix-build-"
 _OURS = "kernix-self"
-_PATIENCE = 5.0  # seconds until a group whose processes have been killed is empty
-_TRIES = 8
+_PATIENCE = 5.0  # seconds until a group whose processes have been killed is empty; later, the next kernix removes it
+_TRIES = 8  # another kernix can remove a group only in the moment before it is locked
 _PROGRAMS = 32  # a build needs about this fraction of its memory for the code of its programs
 _SANDBOX = 1  # bubblewrap's outer process, which does not count
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-_CHUNK = 1 << 16
-_PAUSE = 0.1  # seconds
+_CHUNK = 1 << 16  # bytes; any number of some kilobytes would do
+_PAUSE = 0.1  # seconds: shorter than the log's own delay, `log.FLUSH`
 
 
 class RunningLog:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 STAGE = "/tmp"  # noqa: S108 -- covered, in a mount namespace of our own
 
+# From linux/sched.h, mount.h, prctl.h, keyctl.h and fcntl.h.
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x20000, 0x10000000
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_SLAVE = 0x2, 0x4, 0x1000, 0x4000, 0x80000
 _PR_SET_NO_NEW_PRIVS = 38

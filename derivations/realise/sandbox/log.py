@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-TAIL = 25
-LEVEL = 3
-LONGEST_LINE = 1 << 16
+TAIL = 25  # lines that a failure shows: about a screen
+LEVEL = 3  # zstd's default: a log is written at the speed of a build, and seldom read
+LONGEST_LINE = 1 << 16  # bytes: the memory for a builder that ends no line is bounded
 PART = ".part"
 FLUSH = 0.5
-"""Longest delay, in seconds, before others can read what was written."""
+"""Longest delay, in seconds, before others can read what was written; each flush makes the log a little larger."""
 
 _DAMAGED = (zstd.ZstdError, EOFError)
 _MARK = "@kernix "

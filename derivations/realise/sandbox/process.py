@@ -54,7 +54,7 @@ PATIENCE = 60.0
 """Seconds to wait for processes after SIGKILL: beyond that they hang in the kernel."""
 
 _FIRST_TO_GO = "900"  # of 1000: out of memory, the kernel should kill builders, not us or other programs
-_SETUP = 60.0  # seconds that making a sandbox may take
+_SETUP = 60.0  # seconds that making a sandbox may take: usually a fraction of one, longer on an overloaded machine
 _START = 5.0  # seconds to wait for B's pid before bubblewrap is killed without it
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from derivations.realise.sandbox.log import Said
 
 
-CHUNK = 1 << 16
+CHUNK = 1 << 16  # bytes: all that a pipe holds (pipe(7))
 
 _NO_SPACE = os.strerror(errno.ENOSPC)
 _NO_FORK = (os.strerror(errno.EAGAIN), "Cannot fork")  # dash and BusyBox print no reason
@@ -82,7 +82,7 @@ class Limits:
 
     timeout: float | None = None
     max_silent_time: float | None = None
-    max_log_size: int = 1 << 30
+    max_log_size: int = 1 << 30  # as in `Settings`
 
 
 @attrs.frozen(kw_only=True)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 KEYBOARD, SCREEN = 0, 1
 
-_CHUNK = 1 << 16
-_TAIL = 1 << 10
+_CHUNK = 1 << 16  # bytes: more than a pseudo-terminal holds
+_TAIL = 1 << 10  # bytes: bubblewrap's message if the command could not start
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 

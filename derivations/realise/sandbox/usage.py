@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
 
 PAUSE = 1.0
-"""Seconds between two checks."""
+"""Seconds between two checks, for which the memory of all of a builder's processes may have to be read."""
 
 _PROC = Path("/proc")
 _TMPFS = 0x01021994  # statfs(2)
 _UNNAMED = "/memfd:"
+# Both are guesses. The first leaves time until the next check, before the kernel kills something; a build below the
+# second is not the one to blame.
 _RESERVE = 32  # memory is scarce when less than this fraction is available
 _LARGE = 4  # when memory is scarce, a build that has more than this fraction is stopped
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 _BASE_LINES = 40
-"""How many lines about a base are shown without `--all`."""
+"""How many lines about a base are shown without `--all`: about a screen."""
 
 
 class NotHeld(Error):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from derivations.kconfig.language.fragment import Fragment
 
 
-_SHOWN = 8
+_SHOWN = 8  # options, one on each line: the rest of the output stays on the screen
 
 
 @click.command
