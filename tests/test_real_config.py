@@ -180,7 +180,7 @@ def test_leaving_the_editor(edit: Callable[..., Terminal]) -> None:
     terminal.wait(lambda screen: "Networking support" in screen and "F9" in screen)
     terminal.press("F9")
 
-    assert "nothing was changed" in terminal.wait(lambda screen: "ended 0" in screen)
+    assert "nothing changed" in terminal.wait(lambda screen: "ended 0" in screen)
 
 
 EDITORS = """

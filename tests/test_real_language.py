@@ -56,7 +56,7 @@ def test_a_complete_configuration_that_kconfig_would_change(real: Kernix, whole:
     changed.write_text(text)
     output = real.run("config", "-f", manual(real, changed), "it", code=100).stderr
 
-    assert re.findall(r"^  ([A-Z_]+): asked (\S+) \((\S+)\)", output, re.MULTILINE) == [
+    assert re.findall(r"^  ([A-Z_]+): requested (\S+) \((\S+)\)", output, re.MULTILINE) == [
         (option, value, f"changed.config{place}")
         for option, value, place in [
             ("NO_SUCH", "y", f":{text[: text.index('CONFIG_NO_SUCH')].count(chr(10)) + 1}"),
