@@ -2,104 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 
 from pathlib import Path
-from typing import Any
 
-import attrs
 import pytest
 
 from derivations.linux.script import text_of
+from tests.derivations.linux.script_machine import RELEASE, Machine, Run
 
 
-RELEASE = "6.12.117"
-BUILD = f"lib/modules/{RELEASE}/build"
 HEAD = 'PACKAGE_NAME="it"\nPACKAGE_VERSION="1.0"\n'
 MAKE = "MAKE='touch it.ko'\n"
-
-
-@attrs.frozen
-class Run:
-    """The result of a script: its output, the part meant for kernix, and its exit code."""
-
-    lines: tuple[str, ...]
-    words: tuple[dict[str, Any], ...]
-    code: int
-
-    @property
-    def error(self) -> dict[str, str]:
-        """Return the last report, which is the reason of the failure."""
-        assert self.code != 0, self.lines
-        return next(it for it in reversed(self.words) if "error" in it)
-
-    @property
-    def warnings(self) -> list[str]:
-        """Return its warnings."""
-        return [it["warning"] for it in self.words if "warning" in it]
-
-
-@attrs.frozen
-class Machine:
-    """The directories that a script sees in its sandbox, below *root*."""
-
-    root: Path
-
-    def write(self, files: dict[str, str]) -> None:
-        """Write *files* by their paths, `build/module/…` or `kernel/…`."""
-        for name, text in files.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-
-    def run(self, shell: str, script: str, *words: str, cwd: str = "/") -> Run:
-        """Run *script* with *shell* and *words*."""
-        usr = [
-            "--ro-bind",
-            "/usr",
-            "/usr",
-            *(it for name in ("bin", "sbin", "lib", "lib64") for it in self._link(name)),
-        ]
-        mounts = [it for path in sorted(self.root.iterdir()) for it in ("--bind", str(path), f"/{path.name}")]
-        text = text_of(script).replace("=/lib/modules/", "=/kernel/lib/modules/")
-        places = [*usr, "--ro-bind", "/etc", "/etc", "--proc", "/proc", "--dev", "/dev", *mounts, "--chdir", cwd]
-        env = ["--clearenv", "--setenv", "PATH", "/tools:/usr/sbin:/usr/bin", "--setenv", "KERNIX_CORES", "2"]
-        done = subprocess.run(
-            ["/usr/bin/env", "bwrap", "--unshare-all", *places, *env, shell, "-c", text, script, *words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        lines = (done.stdout + done.stderr).splitlines()
-        words_of_ours = [json.loads(it.removeprefix("@kernix ")) for it in lines if it.startswith("@kernix ")]
-        return Run(tuple(lines), tuple(words_of_ours), done.returncode)
-
-    def dkms(self, conf: str, files: dict[str, str] | None = None, options: str = "") -> Run:
-        """Build a source with the dkms.conf *conf* and other *files*, for a kernel with the *options*."""
-        sources = {f"build/module/{name}": text for name, text in (files or {}).items()}
-        self.write({"build/module/dkms.conf": conf, f"kernel/{BUILD}/.config": options, **sources})
-        return self.run("bash", "dkms", RELEASE, "x86_64", cwd="/build/module")
-
-    @property
-    def modules(self) -> list[list[str]]:
-        """Return the modules to install: file, name, whether it is stripped."""
-        return [line.split("\t") for line in (self.root / "build/modules").read_text().splitlines()]
-
-    @staticmethod
-    def _link(name: str) -> list[str]:
-        path = Path("/", name)
-        return (
-            ["--symlink", f"usr/{name}", f"/{name}"] if path.is_symlink() else ["--ro-bind-try", str(path), str(path)]
-        )
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    """Return an empty machine."""
-    return Machine(tmp_path)
 
 
 # uname
@@ -464,99 +380,3 @@ def test_the_index_of_all_modules(machine: Machine) -> None:
     assert {"extra/a/one.ko:", "extra/b/snd-x.ko:"} == set((index / "modules.dep").read_text().splitlines())
     aliases = (index / "modules.alias").read_text().splitlines()[1:]
     assert {it.split()[-1] for it in aliases} == {"one", "snd_x"}
-
-
-# Sources, with a kernel whose makefile prints what is requested
-
-
-KERNEL = """
-include $(M)/Makefile
-.DEFAULT_GOAL := modules
-modules:
-	@echo "M is $(M), flags are $(ccflags-y), asked for $(MAKECMDGOALS), A is $(A)"
-	@touch $(M)/it.ko
-"""
-
-
-def build(machine: Machine, files: dict[str, str], library: str = "", top: str = "", directory: str = ".") -> Run:
-    """Build the source *files* for a kernel with this scripts/Makefile.lib and top makefile, with the make argument `A=b c`."""
-    place = f"kernel/lib/modules/{RELEASE}"
-    kernel = {
-        "build/Makefile": KERNEL,
-        "build/.config": "",
-        "source/scripts/Makefile.lib": library,
-        "source/Makefile": top,
-    }
-    machine.write({f"{place}/{name}": text for name, text in kernel.items()})
-    machine.write({f"src/{name}": text for name, text in files.items()})
-    machine.write({"build/x": "", "out/x": ""})
-    return machine.run("/bin/sh", "module", "it", RELEASE, "x86_64", directory, "A=b c")
-
-
-EXTRA = "obj-m := it.o\nEXTRA_CFLAGS += -DX\n"
-
-
-@pytest.mark.parametrize(
-    ("library", "flags"),
-    [pytest.param("", "-DX", id="gone"), pytest.param("ccflags-y += $(EXTRA_CFLAGS)", "", id="known")],
-)
-def test_extra_cflags(machine: Machine, library: str, flags: str) -> None:
-    """EXTRA_CFLAGS is added to the flags if the kernel no longer does that itself."""
-    run = build(machine, {"Makefile": EXTRA}, library)
-    assert f"M is /build/module, flags are {flags}, asked for modules, A is b c" in run.lines
-
-
-WRAPPER = """
-obj-m := it.o
-ifeq ($(M),)
-all:
-	make -C $(KDIR) SUBDIRS=$(PWD) modules
-endif
-"""
-
-
-@pytest.mark.parametrize(
-    ("top", "message"),
-    [
-        pytest.param("", "M is /build/module, flags are , asked for modules, A is b c", id="gone"),
-        pytest.param("ifdef SUBDIRS", "its makefile by itself builds no module: Kbuild is asked to", id="known"),
-    ],
-)
-def test_subdirs(machine: Machine, top: str, message: str) -> None:
-    """SUBDIRS in a makefile is passed as M to a kernel that does not know SUBDIRS and would otherwise build itself."""
-    assert message in build(machine, {"Makefile": WRAPPER}, top=top).lines
-
-
-ORDERED = """
-obj-m := it.o
-ifeq ($(M),)
-all: clean modules
-clean:
-	sleep 0.2; echo cleaned; rm -f ready
-modules:
-	touch ready; sleep 0.4; test -e ready && make -C $(KDIR) M=$(PWD) modules
-endif
-"""
-
-
-def test_the_order_of_a_makefile(machine: Machine) -> None:
-    """The targets of the authors' makefile are built one after the other, as the authors do."""
-    lines = build(machine, {"Makefile": ORDERED}).lines
-    assert lines.index("cleaned") < lines.index("M is /build/module, flags are , asked for modules, A is b c")
-    assert "its makefile by itself builds no module: Kbuild is asked to" not in lines
-
-
-def test_no_makefile(machine: Machine) -> None:
-    """A source without a makefile at its top is rejected, with the directories that have one."""
-    run = build(machine, {"one/Makefile": "", "two/x/Kbuild": "", "README": ""})
-    assert run.error["error"].endswith("has neither a makefile, nor Kbuild, nor dkms.conf in its top directory")
-    assert "there is one in one, two/x;" in run.error["hint"]
-
-
-@pytest.mark.parametrize(
-    ("directory", "message"),
-    [("src", "has no directory src"), ("*", "several directories of the source of it are like *")],
-)
-def test_directories(machine: Machine, directory: str, message: str) -> None:
-    """A pattern that matches no directory, or several, is rejected."""
-    assert message in build(machine, {"one/Makefile": "", "two/Makefile": ""}, directory=directory).error["error"]
