@@ -82,9 +82,8 @@ class Store:
     scratches: Scratches
     registrar: Registrar
     read_only: bool = False
-    _opened: contextlib.ExitStack = attrs.field(
-        alias="opened"
-    )  # closes the database, the pool and the directory of objects
+    # Closes the database, the pool and the directory of objects.
+    _opened: contextlib.ExitStack = attrs.field(alias="opened")
 
     @classmethod
     def open(cls, home: Path, *, full_disk: bool = False) -> Store:
