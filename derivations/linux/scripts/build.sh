@@ -21,25 +21,33 @@ has() {
     grep -qx "CONFIG_$1=y" /build/.config
 }
 
+check() {
+    if ! cmp -s /config .config; then
+        diff /config .config || true
+        fail config "the configuration changes when the kernel is built" "its toolchain is another one than that which resolved it"
+    fi
+    said=$(cat include/config/kernel.release)
+    if [ "$said" != "$release" ]; then
+        fail release "this kernel calls itself $said, and mod_dir_version is $release" "set mod_dir_version=\\\"$said\\\""
+    fi
+}
+
 cd /build
-cat /config > .config
-kernel_make "$@" olddefconfig
-if ! cmp -s /config .config; then
-    diff /config .config || true
-    fail config "the configuration changes when the kernel is built" "its toolchain is another one than that which resolved it"
+# The configuration is resolved: make's own syncconfig only writes what the compiler reads of it.
+cmp -s /config .config || cat /config > .config
+if [ ! -e include/config/auto.conf ] || [ "${KERNIX_PHASE:-}" = prepare ]; then
+    kernel_make -j"$KERNIX_CORES" "$@" prepare
+    check
 fi
+if [ "${KERNIX_PHASE:-}" = prepare ]; then exit; fi
 
-said=$(kernel_make -s "$@" kernelrelease)
-if [ "$said" != "$release" ]; then
-    fail release "this kernel calls itself $said, and mod_dir_version is $release" "set mod_dir_version=\\\"$said\\\""
-fi
-
-targets=$image
+targets="$image modules_prepare"
 if has MODULES; then targets="$targets modules"; fi
 if has OF_EARLY_FLATTREE && [ "$image" != bzImage ]; then targets="$targets dtbs"; fi
 # After a failure what went wrong is said once more, by itself: other jobs print behind it until they end.
 # shellcheck disable=SC2086
 kernel_make -j"$KERNIX_CORES" "$@" $targets || { kernel_make "$@" $targets || true; exit 1; }
+check
 
 mkdir -p /out/out /out/modules/lib/modules /out/debug
 # Not what `make image_name` says: on arm64 and riscv that is a compressed image, whatever was asked for.
@@ -60,7 +68,6 @@ fi
 # headers, makefiles and scripts of this architecture, as in nixpkgs' `dev`.
 dev=/out/dev/lib/modules/$release
 mkdir -p "$dev/build" "$dev/source"
-kernel_make "$@" modules_prepare
 for path in .config System.map Module.symvers include scripts "arch/$SRCARCH/include" "arch/$SRCARCH/module.lds" \
     tools/objtool/objtool tools/bpf/resolve_btfids/resolve_btfids; do
     if [ -e "$path" ]; then find "$path" ! -name '*.o' ! -name '.*.cmd' ! -name '.*.d' ! -type d; fi

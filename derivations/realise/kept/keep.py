@@ -1,0 +1,248 @@
+"""Keeping a finished object tree: what the builder left in /build becomes a tree on the shelf.
+
+What is left over from earlier options and what no later build may find is left out, so that a tree of a hundred
+builds is one layer, and as good as the tree of a clean build. Files that the build did not touch are links to those of
+the tree below; the others are moved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+import re
+import stat
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from blake3 import blake3
+
+from derivations.kbuild.commands import PRODUCT, read_command
+from derivations.kbuild.difference import options_of
+from derivations.kbuild.index import Index
+from derivations.realise.kept.listing import MTIME_NS, Item, Listing
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from derivations.realise.kept.shelf import About, KeptTree, Shelf
+
+
+FILE_MODE, EXECUTABLE_MODE, DIRECTORY_MODE = 0o666, 0o777, 0o777
+"""Whoever builds may write through an overlay; nobody else can enter the shelf."""
+
+_NEVER = re.compile(
+    r"(?:kernel/kheaders(?:\.md5|_data\.tar\.xz|-objlist|-srclist)"
+    r"|include/generated/utsversion\.h"
+    r"|certs/signing_key\.(?:pem|x509)|certs/x509\.genkey"
+    r"|.*/\.tmp_[^/]*|\.tmp_[^/]*|.*\.ko\.unsigned)$"
+)
+"""Never kept: what differs between a first and a second run of make, keys, and temporary files."""
+
+
+@attrs.frozen(kw_only=True)
+class Left:
+    """What a builder left in /build.
+
+    Attributes:
+        directory: The directory on disk: all of /build, or the upper layer above *below*.
+        below: The tree that the build started from, as layers; None if *directory* is everything.
+        gone: Paths of *below* that the upper layer hides.
+        listing: The listing of *below*, without what was deleted before the build.
+        index: The index of *below*.
+    """
+
+    directory: Path
+    below: KeptTree | None = None
+    gone: frozenset[str] = frozenset()
+    listing: Listing | None = None
+    index: Index | None = None
+
+
+def keep(shelf: Shelf, left: Left, about: Callable[[int, int], About], check: Callable[[], None]) -> KeptTree:
+    """Put what a builder *left* on the *shelf*; *about* gets the size and the number of objects, *check* may raise.
+
+    Raises:
+        OSError: there is no room, or something cannot be read.
+    """
+    new = dict(_entries(left.directory))
+    old = {} if left.listing is None else left.listing.items
+    commands = dict(_commands(left.directory, new))
+    below = {} if left.index is None else left.index.commands
+    for path in _left_over(old, new, left.gone, below):
+        old = {it: item for it, item in old.items() if it != path}
+    with shelf.making() as place:
+        tree = place / "tree"
+        tree.mkdir(mode=DIRECTORY_MODE)
+        config = left.directory / ".config"
+        text = (config if config.exists() else left.below.tree / ".config" if left.below else config).read_text()
+        options = options_of(text)
+        modules = _modules(left, options)
+        items: dict[str, Item] = {}
+        writer = _Writer(shelf, tree)
+        for path in sorted(old.keys() | new.keys()):
+            check()
+            if path not in new and _is_below(path, left.gone):
+                continue
+            if _is_dropped(path, options, modules):
+                continue
+            items[path] = writer.move(left.directory, path) if path in new else writer.link(path, old[path])
+        listing = Listing.of(items)
+        writer.finish(listing)
+        index = Index.of(
+            it for it in {**below, **commands}.values() if it.target in items and _command_file(it.target) in items
+        )
+        (place / "listing").write_bytes(listing.encode())
+        (place / "index").write_bytes(index.encode())
+        (place / "config").write_text(text)
+        objects = sum(it.endswith(".o") and index.commands[it].is_listed for it in index.commands)
+        return shelf.add(place, about(listing.size, objects))
+
+
+def _entries(directory: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the path and status of everything below *directory* but whiteouts."""
+    top = len(os.fspath(directory)) + 1
+    stack = [os.fspath(directory)]
+    while stack:
+        with os.scandir(stack.pop()) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISCHR(status.st_mode):
+                    continue
+                yield entry.path[top:], status
+                if stat.S_ISDIR(status.st_mode):
+                    stack.append(entry.path)
+
+
+def _commands(directory: Path, entries: Iterable[str]) -> Iterator[tuple[str, object]]:
+    for path in entries:
+        above, name = posixpath.split(path)
+        if name.startswith(".") and name.endswith(".cmd"):
+            target = posixpath.join(above, name[1:-4])
+            text = (directory / path).read_text(encoding="utf-8", errors="surrogateescape")
+            yield target, read_command(text, target)
+
+
+def _command_file(target: str) -> str:
+    above, name = posixpath.split(target)
+    return posixpath.join(above, f".{name}.cmd")
+
+
+def _left_over(
+    old: Mapping[str, Item], new: Mapping[str, os.stat_result], gone: frozenset[str], below: Mapping[str, object]
+) -> set[str]:
+    """Return the products below that read something which this build made anew, and were not made anew themselves.
+
+    They belong to options that are off now. If they stayed, a later build would find them as new as what they read.
+    """
+    changed = {PRODUCT + path for path, status in new.items() if not stat.S_ISDIR(status.st_mode)}
+    changed |= {PRODUCT + path for path in gone}
+    found = {it.target for it in below.values() if it.target not in new and not changed.isdisjoint(it.files)}
+    return {path for target in found for path in (target, _command_file(target)) if path in old and path not in new}
+
+
+def _modules(left: Left, options: Mapping[str, str]) -> frozenset[str] | None:
+    """Return the modules to keep; None for none, where their type information is encoded in place."""
+    if options.get("DEBUG_INFO_BTF_MODULES") == "y" or options.get("MODULES") != "y":
+        return None
+    for directory in (left.directory, *([left.below.tree] if left.below else [])):
+        with contextlib.suppress(OSError):
+            lines = (directory / "modules.order").read_text().split()
+            return frozenset(line.removesuffix(".o").removesuffix(".ko") + ".ko" for line in lines)
+    return None
+
+
+def _is_dropped(path: str, options: Mapping[str, str], modules: frozenset[str] | None) -> bool:
+    """Return whether *path* is not for later builds."""
+    if _NEVER.match(path):
+        return True
+    if path.endswith((".ko", ".ko.cmd")):
+        return modules is None or re.sub(r"(^|/)\.([^/]*)\.cmd$", r"\1\2", path) not in modules
+    return False
+
+
+def _is_below(path: str, places: frozenset[str]) -> bool:
+    """Return whether *path* or a directory above it is one of *places*."""
+    while path:
+        if path in places:
+            return True
+        path = posixpath.dirname(path)
+    return False
+
+
+@attrs.frozen
+class _Writer:
+    """Fills *tree* from the pool of *shelf*."""
+
+    shelf: Shelf
+    tree: Path
+
+    def move(self, directory: Path, path: str) -> Item:
+        """Move the entry *path* of *directory* into the tree; a file that the pool has becomes a link to that."""
+        source, target = directory / path, self.tree / path
+        status = source.lstat()
+        if stat.S_ISDIR(status.st_mode):
+            target.mkdir(mode=DIRECTORY_MODE)
+            return Item("d")
+        if stat.S_ISLNK(status.st_mode):
+            goal = os.readlink(source)
+            target.symlink_to(goal)
+            return Item("l", blake3(os.fsencode(goal)).digest())
+        data = source.read_bytes()
+        item = Item("x" if status.st_mode & 0o100 else "f", blake3(data).digest(), len(data))
+        pooled = self._pooled(item)
+        if not self._link(pooled, target):
+            pooled.parent.mkdir(mode=0o700, exist_ok=True)
+            self._put(data, item, pooled)
+            if not self._link(pooled, target):
+                self._put(data, item, target)
+        return item
+
+    def link(self, path: str, item: Item) -> Item:
+        """Make the entry *path* of the tree below, which is *item*."""
+        target = self.tree / path
+        if item.kind == "d":
+            target.mkdir(mode=DIRECTORY_MODE)
+        elif item.kind == "l":
+            return self.move(self._source.tree, path)
+        elif not self._link(self._pooled(item), target):
+            return self.move(self._source.tree, path)
+        return item
+
+    _source: KeptTree | None = None
+
+    def finish(self, listing: Listing) -> None:
+        """Give the directories, the deepest first, and the links their mode and time."""
+        for path, item in reversed(listing.items.items()):
+            place = self.tree / path
+            if item.kind == "d":
+                place.chmod(DIRECTORY_MODE)
+                os.utime(place, ns=(MTIME_NS, MTIME_NS))
+            elif item.kind == "l":
+                os.utime(place, ns=(MTIME_NS, MTIME_NS), follow_symlinks=False)
+        self.tree.chmod(DIRECTORY_MODE)
+
+    def _pooled(self, item: Item) -> Path:
+        digits = item.digest.hex()
+        return self.shelf.files / digits[:2] / f"{digits[2:]}{'x' if item.kind == 'x' else ''}"
+
+    @staticmethod
+    def _link(pooled: Path, target: Path) -> bool:
+        try:
+            os.link(pooled, target)
+        except OSError:
+            return False
+        return True
+
+    @staticmethod
+    def _put(data: bytes, item: Item, place: Path) -> None:
+        new = place.with_name(f"{place.name}.{os.getpid()}")
+        with new.open("xb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), EXECUTABLE_MODE if item.kind == "x" else FILE_MODE)
+        os.utime(new, ns=(MTIME_NS, MTIME_NS))
+        new.rename(place)
