@@ -17,7 +17,8 @@ reading a byte) and after the limits that count in its namespaces are set. If we
 finds no options, or an empty filter, which the kernel refuses: no builder runs. B is bound to A's
 life, and A to ours, only some steps later; until then neither would notice our death. So a guard
 (`derivations.realise.sandbox.guard`) learns B's pid before B gets its filter, and kills B when we are gone.
-When we are root, A starts as a program of ours that execs bubblewrap (`derivations.realise.sandbox.launch`).
+When we are root, or directories are to be seen as one, A starts as a program of ours that execs bubblewrap
+(`derivations.realise.sandbox.launch`).
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from derivations.realise.sandbox import probe, seccomp
 from derivations.realise.sandbox.control_group import control_group
 from derivations.realise.sandbox.guard import Guard
 from derivations.realise.sandbox.launcher import Files, Launcher, launcher
+from derivations.realise.sandbox.layers import Layers
 from store.errors import Error
 
 
@@ -107,7 +109,7 @@ class Process:
             # Opened for reading, too: if we were killed, A would die for lack of a reader, and B wait for ever.
             status = os.open(f"/proc/self/fd/{status_end}", os.O_RDWR | os.O_CLOEXEC)
             theirs.callback(os.close, status)
-            starter = mine.enter_context(launcher(sandbox.lent, terminal=sandbox.leads))
+            starter = mine.enter_context(launcher(sandbox.lent, terminal=sandbox.leads, layered=sandbox.is_layered))
             self.group = mine.enter_context(control_group(sandbox.bounds))
             self._guard = Guard()
             mine.callback(lambda: self._guard.release(ended=self._over))
@@ -230,7 +232,8 @@ class Process:
 
 def _options(sandbox: Sandbox, starter: Launcher, files: Files, *steps: tuple[str, int]) -> bytes:
     """Return bubblewrap's options for *sandbox*, and for the *steps* that follow once it is made."""
-    starter.give([sandbox.build, sandbox.out, *sandbox.writable.values()])
+    own = [] if isinstance(sandbox.build, Layers) else [sandbox.build]
+    starter.give([*own, sandbox.out, *sandbox.writable.values()])
     options = sandbox.arguments(files.open, starter.place)
     options += [str(word) for step in steps for word in step]
     return "".join(f"{option}\0" for option in options).encode(errors="surrogateescape")
