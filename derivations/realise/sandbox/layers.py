@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 
 from typing import TYPE_CHECKING
@@ -11,6 +10,8 @@ import attrs
 
 
 if TYPE_CHECKING:
+    import os
+
     from pathlib import Path
 
 

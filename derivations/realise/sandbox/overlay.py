@@ -9,10 +9,10 @@ cache. A machine may come to allow what it refused, so a refusal is forgotten af
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
-import shutil
 import stat
 import subprocess
 import tempfile
@@ -27,8 +27,6 @@ from derivations.realise.sandbox import bubblewrap, probe
 from derivations.realise.sandbox.launcher import Files, launcher
 from derivations.realise.sandbox.layers import Layers, is_whiteout
 from derivations.realise.sandbox.users import is_root
-from store.errors import Error
-from store.system.syscalls import mount_number
 from store.trees.remove import remove_tree
 
 
@@ -38,12 +36,19 @@ if TYPE_CHECKING:
 
 _DAY = 86400.0
 _PATH = "/usr/bin:/bin:/run/current-system/sw/bin"
-_SCRIPT = """
-cd /build
+_TIME, _MODE = 1000000000, 0o700
+_FILES = ("one/grown", "one/cut", "one/dir/gone", "one/dir/moved", "two/old", "two/gone", "two/emptied/file")
+_SETTINGS = (
+    "kernel/apparmor_restrict_unprivileged_userns",
+    "kernel/unprivileged_userns_clone",
+    "user/max_user_namespaces",
+)
+_SCRIPT = f"""
+cd /tmp
 echo more >> grown
 echo other > cut
-chmod 700 cut
-touch -d @1000000000 old
+chmod {_MODE:o} cut
+touch -d @{_TIME} old
 rm gone dir/gone
 echo new > dir/new
 echo again > gone
@@ -55,6 +60,68 @@ ln old linked
 """What builds do to files of lower layers."""
 
 _REMEMBERED: dict[str, bool] = {}
+
+
+@attrs.frozen
+class Change:
+    """An entry of an upper directory.
+
+    Attributes:
+        path: Where it is, relative to that directory.
+        kind: What it is; a "whiteout" hides what lower layers have there.
+        opaque: Whether it is a directory that hides those of lower layers.
+    """
+
+    path: str
+    kind: Literal["file", "link", "directory", "whiteout", "other"]
+    opaque: bool = False
+
+
+def changes(upper: Path) -> Iterator[Change]:
+    """Yield what *upper* has after a build, in the order of the names, each directory before what is in it.
+
+    A directory is there if it was made, or changed, or anything in it was.
+
+    Raises:
+        OSError: a directory cannot be read.
+    """
+    opaque = "trusted.overlay.opaque" if is_root() else "user.overlay.opaque"
+    todo = [""]
+    while todo:
+        here = todo.pop()
+        if here:
+            yield (change := _change(upper, here, opaque))
+            if change.kind != "directory":
+                continue
+        with os.scandir(upper / here) as entries:
+            todo += sorted((os.path.join(here, it.name) for it in entries), reverse=True)  # noqa: PTH118 -- as text
+
+
+def _change(upper: Path, path: str, opaque: str) -> Change:
+    status = (upper / path).lstat()
+    if is_whiteout(status):
+        return Change(path, "whiteout")
+    if stat.S_ISDIR(status.st_mode):
+        return Change(path, "directory", opaque=_has_mark(upper / path, opaque))
+    return Change(path, "file" if stat.S_ISREG(status.st_mode) else "link" if stat.S_ISLNK(status.st_mode) else "other")
+
+
+def _has_mark(directory: Path, name: str) -> bool:
+    try:
+        return os.getxattr(directory, name, follow_symlinks=False) == b"y"
+    except OSError as error:
+        if error.errno in {errno.ENODATA, errno.EOPNOTSUPP}:
+            return False
+        raise
+
+
+def whiteout(path: Path) -> None:
+    """Make an entry at *path* that hides what lower layers have there.
+
+    Raises:
+        OSError: something is there already, or the file system has no such entries.
+    """
+    os.mknod(path, stat.S_IFCHR, os.makedev(0, 0))
 
 
 def overlay_works(directory: Path, cache: Path | None = None) -> bool:
@@ -82,7 +149,6 @@ def _circumstances(directory: Path) -> str:
     """Return what the answer depends on: the machine, ourselves, and the mount that has *directory*."""
     system, status = os.uname(), directory.stat()
     own = [line for line in _text("/proc/self/status").splitlines() if line.startswith(("CapEff", "CapBnd", "Seccomp"))]
-    settings = ("kernel/unprivileged_userns_clone", "user/max_user_namespaces", "kernel/apparmor_restrict_unprivileged_userns")
     return "\n".join(
         (
             _text("/etc/machine-id") or system.nodename,
@@ -91,7 +157,7 @@ def _circumstances(directory: Path) -> str:
             *own,
             _text("/proc/self/attr/current"),
             _text("/proc/self/uid_map"),
-            *(_text(f"/proc/sys/{it}") for it in settings),
+            *(_text(f"/proc/sys/{it}") for it in _SETTINGS),
             f"{os.geteuid()} {os.getegid()} {status.st_uid} {status.st_gid} {status.st_mode}",
             _mount_of(directory),
         )
@@ -152,10 +218,18 @@ def _try(directory: Path) -> bool:
         remove_tree(place)
 
 
+_CHANGES = {
+    *(Change(it, "file") for it in ("cut", "dir/new", "gone", "grown", "linked", "moved", "old")),
+    *(Change(it, "whiteout") for it in ("dir/gone", "dir/moved")),
+    Change("dir", "directory"),
+    Change("emptied", "directory", opaque=True),
+}
+
+
 def _prepared(place: Path) -> Layers:
     for name in ("one/dir", "two/emptied", "upper", "work"):
         (place / name).mkdir(parents=True)
-    for name in ("one/grown", "one/cut", "one/dir/gone", "one/dir/moved", "two/old", "two/gone", "two/emptied/file"):
+    for name in _FILES:
         (place / name).write_text("old\n", encoding="ascii")
     return Layers(lower=(place / "one", place / "two"), upper=place / "upper", work=place / "work")
 
@@ -168,7 +242,7 @@ def _run(layers: Layers) -> bool:
         build = starter.place(layers)
         options = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run")
         argv = [str(probe.bubblewrap()), *bubblewrap.OPTIONS, "--setenv", "PATH", _PATH, *options]
-        argv += ["--bind", build, "/build", "--", "/bin/sh", "-ec", _SCRIPT]
+        argv += ["--bind", build, bubblewrap.TMP, "--", "/bin/sh", "-ec", _SCRIPT]
         done = subprocess.run(
             starter.command(argv, {}, files.open),
             env={},
@@ -179,3 +253,17 @@ def _run(layers: Layers) -> bool:
             check=False,
         )
     return done.returncode == 0
+
+
+def _outcome(place: Path) -> bool:
+    """Return whether the script did all that it should, and nothing else."""
+    upper, old = place / "upper", (place / "two/old").lstat()
+    return (
+        set(changes(upper)) == _CHANGES
+        and (upper / "grown").read_bytes() == b"old\nmore\n"
+        and (upper / "cut").read_bytes() == b"other\n"
+        and stat.S_IMODE((upper / "cut").lstat().st_mode) == _MODE
+        and (upper / "old").lstat().st_mtime == _TIME != old.st_mtime
+        and {it.lstat().st_uid for it in upper.rglob("*")} == {os.geteuid()}
+        and all((place / it).read_bytes() == b"old\n" for it in _FILES)
+    )
