@@ -15,6 +15,7 @@ import attrs
 from derivations.realise.sandbox import launch
 from derivations.realise.sandbox.layers import Layers
 from derivations.realise.sandbox.users import USERS, build_user
+from store.trees.remove import remove_tree
 
 
 if TYPE_CHECKING:
@@ -70,12 +71,13 @@ class Launcher:
             return str(source)
         return self.sources.setdefault(source, f"{launch.STAGE}/{len(self.sources)}")
 
-    def give(self, directories: Iterable[Path]) -> None:
-        """Give the user those of *directories*, all empty, that are ours."""
-        if self.user is not None:
-            for directory in directories:
-                if directory not in self.lent:
-                    os.chown(directory, self.user, self.user)
+    def give(self, directories: Iterable[Path | Layers]) -> None:
+        """Give the user those of *directories*, all empty, that are ours; layers stay ours, and get an empty directory."""
+        for directory in directories:
+            if isinstance(directory, Layers):
+                _empty(directory)
+            elif self.user is not None and directory not in self.lent:
+                os.chown(directory, self.user, self.user)
 
     def take_back(self) -> None:
         """Take back the ownership of what was lent; no process of the user may still run."""
@@ -112,6 +114,13 @@ class Launcher:
         }
         descriptor = open_data(json.dumps(plan).encode())
         return [sys.executable, "-I", "-S", "-c", _CODE, str(Path(launch.__file__)), str(descriptor), *argv]
+
+
+def _empty(layers: Layers) -> None:
+    """Empty the directory of *layers* that is for the kernel, which refuses what it has left there."""
+    if layers.work is not None and any(layers.work.iterdir()):
+        remove_tree(layers.work)
+        layers.work.mkdir()
 
 
 def _described(source: Path | Layers) -> str | dict[str, object]:

@@ -29,12 +29,12 @@ class Layers:
     """Directories shown as one by overlayfs, the first on top.
 
     Their files and directories belong to us. Changes reach only *upper*, where they belong to us as well, whoever
-    the builder is. What an earlier build made in *upper* is visible; *work* is new.
+    the builder is. What an earlier build made in *upper* is visible.
 
     Attributes:
         lower: The read-only directories.
         upper: The directory that receives changes; None if nothing can be changed.
-        work: An empty directory beside *upper*, for the kernel.
+        work: A directory beside *upper*, for the kernel, which is emptied first.
     """
 
     lower: tuple[Path, ...]

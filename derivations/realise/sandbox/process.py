@@ -42,7 +42,6 @@ from derivations.realise.sandbox import probe, seccomp
 from derivations.realise.sandbox.control_group import control_group
 from derivations.realise.sandbox.guard import Guard
 from derivations.realise.sandbox.launcher import Files, Launcher, launcher
-from derivations.realise.sandbox.layers import Layers
 from store.errors import Error
 
 
@@ -232,8 +231,7 @@ class Process:
 
 def _options(sandbox: Sandbox, starter: Launcher, files: Files, *steps: tuple[str, int]) -> bytes:
     """Return bubblewrap's options for *sandbox*, and for the *steps* that follow once it is made."""
-    own = [] if isinstance(sandbox.build, Layers) else [sandbox.build]
-    starter.give([*own, sandbox.out, *sandbox.writable.values()])
+    starter.give([sandbox.build, sandbox.out, *sandbox.writable.values()])
     options = sandbox.arguments(files.open, starter.place)
     options += [str(word) for step in steps for word in step]
     return "".join(f"{option}\0" for option in options).encode(errors="surrogateescape")
