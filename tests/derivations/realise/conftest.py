@@ -17,6 +17,8 @@ from derivations.derivation import Derivation, Fixed, Hints, Output
 from derivations.realise.realise import realise
 from derivations.realise.sandbox.bounds import Bounds
 from derivations.realise.sandbox.bubblewrap import Sandbox
+from derivations.realise.sandbox.layers import Layers
+from derivations.realise.sandbox.overlay import overlay_works
 from derivations.realise.sandbox.run_builder import Limits, Watcher, run
 from derivations.realise.settings import Settings
 from derivations.source import local_source
@@ -48,10 +50,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @attrs.define(kw_only=True)
 class Bench:
-    """Runs shell scripts in sandboxes on *root*."""
+    """Runs shell scripts in sandboxes on *root*; with *layers*, /build is more than the directory *build*."""
 
     root: Path
     build: Path
+    layers: Layers | None = None
     out: Path
     log: Path
     cancel: int
@@ -62,7 +65,7 @@ class Bench:
         self,
         script: str,
         *,
-        mounts: Mapping[str, Path] | None = None,
+        mounts: Mapping[str, Path | Layers] | None = None,
         env: Mapping[str, str] | None = None,
         argv: tuple[str, ...] = (),
         limits: Limits | None = None,
@@ -72,7 +75,7 @@ class Bench:
         """Run *script*, or *argv*, and return the lines that it wrote; *on_line* is called with each."""
         sandbox = Sandbox(
             mounts={"/": self.root, **(mounts or {})},
-            build=self.build,
+            build=self.layers or self.build,
             out=self.out,
             argv=argv or ("/bin/sh", "-c", script),
             env=env or {},
@@ -93,15 +96,21 @@ class Bench:
         return self.lines
 
 
-@pytest.fixture
-def bench(root: Path, tmp_path: Path) -> Iterator[Bench]:
-    """Return a bench with its own directories."""
-    for name in ("build", "out", "logs"):
+@pytest.fixture(params=["plain", "layers"])
+def bench(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Iterator[Bench]:
+    """Return a bench with its own directories: once with /build as one of them, and once as several."""
+    layers = None
+    if request.param == "layers":
+        if not overlay_works(tmp_path):
+            pytest.skip("layers do not work here")
+        layers = Layers(lower=(tmp_path / "lower",), upper=tmp_path / "build", work=tmp_path / "work")
+    for name in ("build", "out", "logs", *(("lower", "work") if layers else ())):
         (tmp_path / name).mkdir()
     cancel = os.eventfd(0)
     yield Bench(
         root=root,
         build=tmp_path / "build",
+        layers=layers,
         out=tmp_path / "out",
         log=tmp_path / "logs" / "aa" / "it.zst",
         cancel=cancel,
