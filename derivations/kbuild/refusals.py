@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from derivations.kbuild.difference import Difference
 
@@ -50,8 +50,7 @@ _HANDLED = re.compile(
 _RULES = re.compile(
     r"scripts/(?:Makefile[^/]*|Kbuild\.include|[^/]*\.include|basic/.*|kconfig/(?!tests/).*|include/.*)$|Kbuild$|Makefile\.[^/]*$"
 )
-_VERSION = re.compile(r"^(?:VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION|NAME) = ?.*\n", re.MULTILINE)
-_NAMED = re.compile(r"\bCONFIG_(\w+)")
+_VERSION = re.compile(rb"^(?:VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION|NAME) = ?.*\n", re.MULTILINE)
 _RANDOM = ("RANDSTRUCT", "GCC_PLUGIN_RANDSTRUCT", "GCC_PLUGIN_LATENT_ENTROPY", "GCC_PLUGINS")
 _UNTRIED = ("LTO_CLANG", "CC_IS_CLANG", "RUST")
 _OWN_KEY = '"certs/signing_key.pem"'
@@ -75,39 +74,37 @@ def of_configuration(options: Mapping[str, str]) -> str | None:
     return None
 
 
+def without_version(makefile: bytes) -> bytes:
+    """Return the text of the top Makefile without the lines of its version."""
+    return _VERSION.sub(b"", makefile)
+
+
 def of_sources(
-    difference: Difference,
-    options: Mapping[str, str],
-    srcarch: str,
-    read: Callable[[str], tuple[str, str]],
+    difference: Difference, options: Mapping[str, str], srcarch: str, *, same_makefile: bool
 ) -> str | None:
     """Return why *difference* of the sources needs a clean build.
 
-    *options* are the new ones, *read* returns the old and the new text of a file of the source.
+    *options* are the new ones, *same_makefile* says whether the top Makefile is the same but for its version.
     """
     for path in sorted(difference.files):
         if is_harmless(path) and not (path.startswith("scripts/genksyms/") and options.get("MODVERSIONS") == "y"):
             continue
-        if path == "Makefile":
-            old, new = (_VERSION.sub("", text) for text in read(path))
-            if old != new:
-                return "the top Makefile changed"
+        if path == "Makefile" and same_makefile:
             continue
-        if _RULES.match(path) or re.match(rf"arch/(?:{re.escape(srcarch)}/)?Makefile[^/]*$", path):
-            return f"{path} changed, which rules everything"
+        if _RULES.match(path) or re.match(rf"Makefile$|arch/(?:{re.escape(srcarch)}/)?Makefile[^/]*$", path):
+            return f"{path} differs, which rules everything"
         if path.startswith("scripts/") and not (path in LINK_TOOLS or _HANDLED.match(path) or _is_documentation(path)):
-            return f"{path} changed, and nothing says what it makes"
+            return f"{path} differs, and what it makes is not known"
     return None
 
 
-def of_options(changed: Iterable[str], rules: Iterable[str]) -> str | None:
-    """Return why a change of the options *changed* needs a clean build; *rules* are the makefiles that rule everything.
+def of_options(changed: Iterable[str], ruling: Collection[str]) -> str | None:
+    """Return why a change of the options *changed* needs a clean build; *ruling* are those that rule everything.
 
-    An option that one of those names changes the flags of every compilation, or which headers and tools are
-    generated; what it leaves behind when it is switched off would get into the output `dev`.
+    An option that one of the `is_rule` makefiles names changes the flags of every compilation, or which headers and
+    tools are generated; what it leaves behind when it is switched off would get into the output `dev`.
     """
-    named = {option for text in rules for option in _NAMED.findall(text)}
-    found = sorted(named.intersection(changed))
+    found = sorted(set(changed).intersection(ruling))
     return f"CONFIG_{found[0]} is named in the makefiles that rule everything" if found else None
 
 

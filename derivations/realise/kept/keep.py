@@ -23,12 +23,15 @@ from derivations.kbuild.commands import PRODUCT, read_command
 from derivations.kbuild.difference import options_of
 from derivations.kbuild.index import Index
 from derivations.realise.kept.listing import MTIME_NS, Item, Listing
+from derivations.realise.kept.workspace import walk
+from derivations.realise.sandbox.layers import is_whiteout
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from derivations.kbuild.commands import Command
     from derivations.realise.kept.shelf import About, KeptTree, Shelf
 
 
@@ -49,18 +52,29 @@ class Left:
     """What a builder left in /build.
 
     Attributes:
-        directory: The directory on disk: all of /build, or the upper layer above *below*.
-        below: The tree that the build started from, as layers; None if *directory* is everything.
-        gone: Paths of *below* that the upper layer hides.
-        listing: The listing of *below*, without what was deleted before the build.
+        directory: The directory on disk: all of /build, or the upper layer above the tree *below*.
+        below: The tree that the build started from; None after a clean build.
+        listing: The listing of *below*.
         index: The index of *below*.
+        gone: Paths of *below* that are gone.
+        layered: Whether *directory* is an upper layer.
     """
 
     directory: Path
     below: KeptTree | None = None
-    gone: frozenset[str] = frozenset()
     listing: Listing | None = None
     index: Index | None = None
+    gone: frozenset[str] = frozenset()
+    layered: bool = False
+
+    def text(self, path: str) -> str:
+        """Return the text of the file at *path*."""
+        try:
+            return (self.directory / path).read_text()
+        except FileNotFoundError:
+            if not self.layered or self.below is None or path in self.gone:
+                raise
+        return (self.below.tree / path).read_text()
 
 
 def keep(shelf: Shelf, left: Left, about: Callable[[int, int], About], check: Callable[[], None]) -> KeptTree:
@@ -69,56 +83,36 @@ def keep(shelf: Shelf, left: Left, about: Callable[[int, int], About], check: Ca
     Raises:
         OSError: there is no room, or something cannot be read.
     """
-    new = dict(_entries(left.directory))
-    old = {} if left.listing is None else left.listing.items
-    commands = dict(_commands(left.directory, new))
+    new = {path: status for path, status in walk(left.directory) if not is_whiteout(status)}
+    old: Mapping[str, Item] = {}
+    if left.layered and left.listing is not None:
+        old = {path: item for path, item in left.listing.items.items() if path in new or not _is_below(path, left.gone)}
+    made = {path for path, status in new.items() if not stat.S_ISDIR(status.st_mode) and status.st_mtime_ns != MTIME_NS}
     below = {} if left.index is None else left.index.commands
-    for path in _left_over(old, new, left.gone, below):
-        old = {it: item for it, item in old.items() if it != path}
+    commands = {**below, **dict(_commands(left.directory, new if left.below is None else made))}
+    options = options_of(left.text(".config"))
+    modules = _modules(left, options)
+    dropped = _left_over(made, left.gone, below)
     with shelf.making() as place:
         tree = place / "tree"
         tree.mkdir(mode=DIRECTORY_MODE)
-        config = left.directory / ".config"
-        text = (config if config.exists() else left.below.tree / ".config" if left.below else config).read_text()
-        options = options_of(text)
-        modules = _modules(left, options)
+        writer = _Writer(shelf, tree, left.below)
         items: dict[str, Item] = {}
-        writer = _Writer(shelf, tree)
         for path in sorted(old.keys() | new.keys()):
             check()
-            if path not in new and _is_below(path, left.gone):
-                continue
-            if _is_dropped(path, options, modules):
-                continue
-            items[path] = writer.move(left.directory, path) if path in new else writer.link(path, old[path])
+            if path not in dropped and not _is_dropped(path, options, modules):
+                items[path] = writer.move(left.directory, path) if path in new else writer.link(path, old[path])
         listing = Listing.of(items)
         writer.finish(listing)
-        index = Index.of(
-            it for it in {**below, **commands}.values() if it.target in items and _command_file(it.target) in items
-        )
+        index = Index.of(it for it in commands.values() if it.target in items and _command_file(it.target) in items)
         (place / "listing").write_bytes(listing.encode())
         (place / "index").write_bytes(index.encode())
-        (place / "config").write_text(text)
-        objects = sum(it.endswith(".o") and index.commands[it].is_listed for it in index.commands)
+        (place / "config").write_text(left.text(".config"))
+        objects = sum(it.target.endswith(".o") and it.is_listed for it in index)
         return shelf.add(place, about(listing.size, objects))
 
 
-def _entries(directory: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the path and status of everything below *directory* but whiteouts."""
-    top = len(os.fspath(directory)) + 1
-    stack = [os.fspath(directory)]
-    while stack:
-        with os.scandir(stack.pop()) as entries:
-            for entry in entries:
-                status = entry.stat(follow_symlinks=False)
-                if stat.S_ISCHR(status.st_mode):
-                    continue
-                yield entry.path[top:], status
-                if stat.S_ISDIR(status.st_mode):
-                    stack.append(entry.path)
-
-
-def _commands(directory: Path, entries: Iterable[str]) -> Iterator[tuple[str, object]]:
+def _commands(directory: Path, entries: Iterable[str]) -> Iterator[tuple[str, Command]]:
     for path in entries:
         above, name = posixpath.split(path)
         if name.startswith(".") and name.endswith(".cmd"):
@@ -132,36 +126,31 @@ def _command_file(target: str) -> str:
     return posixpath.join(above, f".{name}.cmd")
 
 
-def _left_over(
-    old: Mapping[str, Item], new: Mapping[str, os.stat_result], gone: frozenset[str], below: Mapping[str, object]
-) -> set[str]:
+def _left_over(made: set[str], gone: frozenset[str], below: Mapping[str, Command]) -> set[str]:
     """Return the products below that read something which this build made anew, and were not made anew themselves.
 
     They belong to options that are off now. If they stayed, a later build would find them as new as what they read.
     """
-    changed = {PRODUCT + path for path, status in new.items() if not stat.S_ISDIR(status.st_mode)}
-    changed |= {PRODUCT + path for path in gone}
-    found = {it.target for it in below.values() if it.target not in new and not changed.isdisjoint(it.files)}
-    return {path for target in found for path in (target, _command_file(target)) if path in old and path not in new}
+    changed = {PRODUCT + path for path in (*made, *gone)}
+    found = [it.target for it in below.values() if it.target not in made and not changed.isdisjoint(it.files)]
+    return {path for target in found for path in (target, _command_file(target)) if path not in made}
 
 
-def _modules(left: Left, options: Mapping[str, str]) -> frozenset[str] | None:
-    """Return the modules to keep; None for none, where their type information is encoded in place."""
+def _modules(left: Left, options: Mapping[str, str]) -> frozenset[str]:
+    """Return the modules to keep: none where their type information is encoded in place."""
     if options.get("DEBUG_INFO_BTF_MODULES") == "y" or options.get("MODULES") != "y":
-        return None
-    for directory in (left.directory, *([left.below.tree] if left.below else [])):
-        with contextlib.suppress(OSError):
-            lines = (directory / "modules.order").read_text().split()
-            return frozenset(line.removesuffix(".o").removesuffix(".ko") + ".ko" for line in lines)
-    return None
+        return frozenset()
+    with contextlib.suppress(OSError):
+        return frozenset(f"{line.removesuffix('.o').removesuffix('.ko')}.ko" for line in left.text("modules.order").split())
+    return frozenset()
 
 
-def _is_dropped(path: str, options: Mapping[str, str], modules: frozenset[str] | None) -> bool:
+def _is_dropped(path: str, options: Mapping[str, str], modules: frozenset[str]) -> bool:
     """Return whether *path* is not for later builds."""
     if _NEVER.match(path):
         return True
     if path.endswith((".ko", ".ko.cmd")):
-        return modules is None or re.sub(r"(^|/)\.([^/]*)\.cmd$", r"\1\2", path) not in modules
+        return re.sub(r"(^|/)\.([^/]*)\.cmd$", r"\1\2", path) not in modules
     return False
 
 
@@ -180,6 +169,7 @@ class _Writer:
 
     shelf: Shelf
     tree: Path
+    below: KeptTree | None
 
     def move(self, directory: Path, path: str) -> Item:
         """Move the entry *path* of *directory* into the tree; a file that the pool has becomes a link to that."""
@@ -207,13 +197,9 @@ class _Writer:
         target = self.tree / path
         if item.kind == "d":
             target.mkdir(mode=DIRECTORY_MODE)
-        elif item.kind == "l":
-            return self.move(self._source.tree, path)
-        elif not self._link(self._pooled(item), target):
-            return self.move(self._source.tree, path)
+        elif self.below is not None and (item.kind == "l" or not self._link(self._pooled(item), target)):
+            return self.move(self.below.tree, path)
         return item
-
-    _source: KeptTree | None = None
 
     def finish(self, listing: Listing) -> None:
         """Give the directories, the deepest first, and the links their mode and time."""
