@@ -88,6 +88,7 @@ class Hints:
         max_silent_time: Seconds without a line of output; None for the user's setting.
         compilations: About how many objects the builder compiles, for progress.
         max_size: The largest size in bytes that an archive may unpack to, 0 for no limit; None for the default.
+        object_tree: The directory below `arch/` if the builder is Kbuild's: its /build is then kept for later builds.
         kvm: Whether the builder may use /dev/kvm; it must check that it works and cope without it.
         origins: Where each option of a configuration is requested, for error messages. Only `str` of a
             value matters; it is computed when it is needed.
@@ -99,6 +100,7 @@ class Hints:
     max_silent_time: float | None = attrs.field(default=None, converter=attrs.converters.optional(float))
     compilations: int | None = None
     max_size: int | None = None
+    object_tree: str | None = None
     kvm: bool = False
     origins: FrozenMap[object] = attrs.field(factory=FrozenMap, converter=_objects)
 

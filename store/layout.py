@@ -13,6 +13,7 @@ trash/       objects that have been removed from the store but not unlinked yet
 logs/        build logs
 cache/       downloads and other files that may be deleted at any time
 manifests/   the listings of large objects, which may be deleted at any time (see `store.manifests`)
+kept/        object trees of kernels' builds (see `derivations.realise.kept.shelf`)
 failed/      build directories of failed builders, if the user asked to keep them
 boot         the boot for which the pool was swept (see `store.scratch`)
 reserve      8 MiB that the collector gives up first, so that it works on a full disk
@@ -107,6 +108,11 @@ class Layout:
     def reserve(self) -> Path:
         """The file that the collector gives up when the disk is full."""
         return self.home / "reserve"
+
+    @property
+    def kept(self) -> Path:
+        """The directory of kept object trees."""
+        return self.home / "kept"
 
     @property
     def failed(self) -> Path:

@@ -55,12 +55,15 @@ class Command:
 
 def read_command(text: str, target: str) -> Command:
     """Return what *text*, the `.cmd` file of *target*, says."""
-    files, options = set(), set()
+    files: set[str] = set()
+    options: set[str] = set()
     listed = _LIST.search(text)
     if listed is not None:
         body = listed[1].replace("\\\n", " ")
         options.update(map(_option, _OPTION.findall(body)))
-        files.update(name_of(word) for word in _OPTION.sub(" ", body).split() if word != "\\" and not word.startswith("$("))
+        files.update(
+            name_of(word) for word in _OPTION.sub(" ", body).split() if word != "\\" and not word.startswith("$(")
+        )
     files.update(name_of(path) for _, path in _FURTHER.findall(text))
     for _, command in _COMMAND.findall(text):
         files.update(name_of(word) for word in _WORD.findall(command) if _is_path(word))

@@ -47,9 +47,7 @@ class Difference:
         for _ in range(_LINKS_DEEP):
             for kind in (changed, added, removed):
                 kind.update([seen for link, goal in goals.items() for seen in _seen(link, goal, kind)])
-        return attrs.evolve(
-            self, changed=frozenset(changed), added=frozenset(added), removed=frozenset(removed)
-        )
+        return attrs.evolve(self, changed=frozenset(changed), added=frozenset(added), removed=frozenset(removed))
 
 
 _LINKS_DEEP = 4
@@ -59,7 +57,7 @@ _LINKS_DEEP = 4
 def _seen(link: str, goal: str, files: Iterable[str]) -> Iterable[str]:
     """Return the names under *link* of those of *files* at or below *goal*."""
     below = f"{goal}/"
-    return [link if it == goal else f"{link}/{it[len(below):]}" for it in files if it == goal or it.startswith(below)]
+    return [link if it == goal else f"{link}/{it[len(below) :]}" for it in files if it == goal or it.startswith(below)]
 
 
 def options_of(config: str) -> dict[str, str]:

@@ -55,7 +55,9 @@ class Index:
     def readers_of_options(self, options: Collection[str]) -> dict[str, str]:
         """Return the products that read one of *options*, each with the first of those it read."""
         wanted = frozenset(options)
-        return {it.target: min(wanted & it.options) for it in self if not wanted.isdisjoint(it.options)} if wanted else {}
+        return (
+            {it.target: min(wanted & it.options) for it in self if not wanted.isdisjoint(it.options)} if wanted else {}
+        )
 
     def encode(self) -> bytes:
         """Return the bytes to keep."""

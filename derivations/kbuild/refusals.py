@@ -69,7 +69,10 @@ def of_configuration(options: Mapping[str, str]) -> str | None:
     for option in _UNTRIED:
         if options.get(option) == "y":
             return f"with CONFIG_{option} kept trees have not been tried"
-    if options.get("MODULE_SIG_KEY") == _OWN_KEY and "y" in (options.get("MODULE_SIG"), options.get("IMA_APPRAISE_MODSIG")):
+    if options.get("MODULE_SIG_KEY") == _OWN_KEY and "y" in (
+        options.get("MODULE_SIG"),
+        options.get("IMA_APPRAISE_MODSIG"),
+    ):
         return "the key that signs the modules is made anew in each build"
     return None
 
@@ -79,9 +82,7 @@ def without_version(makefile: bytes) -> bytes:
     return _VERSION.sub(b"", makefile)
 
 
-def of_sources(
-    difference: Difference, options: Mapping[str, str], srcarch: str, *, same_makefile: bool
-) -> str | None:
+def of_sources(difference: Difference, options: Mapping[str, str], srcarch: str, *, same_makefile: bool) -> str | None:
     """Return why *difference* of the sources needs a clean build.
 
     *options* are the new ones, *same_makefile* says whether the top Makefile is the same but for its version.
@@ -110,13 +111,16 @@ def of_options(changed: Iterable[str], ruling: Collection[str]) -> str | None:
 
 def is_rule(path: str, srcarch: str) -> bool:
     """Return whether the file *path* of the source is one of the makefiles that `of_options` needs."""
-    return bool(
-        path in {"Makefile", "Kbuild"}
-        or re.match(r"scripts/(?:.*/)?(?:Makefile[^/]*|Kbuild[^/]*)$", path)
-        or re.match(rf"arch/{re.escape(srcarch)}/(?:Makefile[^/]*|Kbuild|tools/Makefile|boot/Makefile)$", path)
-        or re.match(rf"(?:arch/{re.escape(srcarch)}/)?include/(?:.*/)?(?:Kbuild|Makefile)$", path)
-        or re.match(rf"arch/{re.escape(srcarch)}/(?:entry|kernel)/(?:syscalls|vdso[^/]*)/Makefile$", path)
-    ) and "/package/" not in path
+    return (
+        bool(
+            path in {"Makefile", "Kbuild"}
+            or re.match(r"scripts/(?:.*/)?(?:Makefile[^/]*|Kbuild[^/]*)$", path)
+            or re.match(rf"arch/{re.escape(srcarch)}/(?:Makefile[^/]*|Kbuild|tools/Makefile|boot/Makefile)$", path)
+            or re.match(rf"(?:arch/{re.escape(srcarch)}/)?include/(?:.*/)?(?:Kbuild|Makefile)$", path)
+            or re.match(rf"arch/{re.escape(srcarch)}/(?:entry|kernel)/(?:syscalls|vdso[^/]*)/Makefile$", path)
+        )
+        and "/package/" not in path
+    )
 
 
 def _is_documentation(path: str) -> bool:

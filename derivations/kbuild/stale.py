@@ -138,7 +138,9 @@ RULES = (
 )
 
 
-def stale(kept: Kept, difference: Difference, rules: Iterable[Callable[[Kept, Difference], Mapping[str, str]]] = RULES) -> dict[str, str]:
+def stale(
+    kept: Kept, difference: Difference, rules: Iterable[Callable[[Kept, Difference], Mapping[str, str]]] = RULES
+) -> dict[str, str]:
     """Return the products to delete, each with the file or option that made it worthless."""
     found: dict[str, str] = {}
     for rule in rules:

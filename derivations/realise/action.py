@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import re
 import time
 
 from typing import TYPE_CHECKING, Any
@@ -25,13 +24,26 @@ import attrs
 
 from derivations.fetch import is_fetch
 from derivations.realise.builtins import registry
-from derivations.realise.events import Finished, Kept, LogLine, Progress, Reused, Started, Unit, Waiting, Warned
+from derivations.realise.counted import Counted
+from derivations.realise.events import (
+    Compiled,
+    Finished,
+    Kept,
+    LogLine,
+    Progress,
+    Reused,
+    Started,
+    Unit,
+    Waiting,
+    Warned,
+)
 from derivations.realise.job import Cancelled, Job
 from derivations.realise.kvm import KvmRecord
 from derivations.realise.outputs import Outputs
 from derivations.realise.sandbox.bubblewrap import Sandbox
 from derivations.realise.sandbox.launcher import reclaim
 from derivations.realise.sandbox.log import log_path, spoken_log
+from derivations.realise.sandbox.overlay import overlay_works
 from derivations.realise.sandbox.run_builder import BuildFailed, Limits, Watcher, run
 from store.closure import closure
 from store.errors import Error
@@ -47,11 +59,15 @@ if TYPE_CHECKING:
     from derivations.derivation import Derivation, Output
     from derivations.realise.cancel import Cancellation, Slot, Slots
     from derivations.realise.events import Listener
+    from derivations.realise.sandbox.layers import Layers
     from derivations.realise.settings import Settings
     from store.local import Store
     from store.path import StorePath
     from store.trees.content import Content
 
+
+SOURCE = "/src"
+"""Where the builder of a kernel sees its source."""
 
 FULL = "the disk is full, which may be the cause; `kernix gc` deletes what nothing uses any more"
 ROOM = 8 << 20
@@ -60,8 +76,6 @@ ROOM = 8 << 20
 _NO_KVM = (
     "KVM does not work on this machine; later boots will be emulated from the start (`kernix doctor` tries KVM again)"
 )
-
-_COMPILES = re.compile(r"  (?:CC|AS|LD|AR|RUSTC|HOSTCC|HOSTLD)(?: \[M\])? ")
 
 
 @attrs.frozen
@@ -214,15 +228,31 @@ class _Build:
         return registry.find(derivation.builder)(job)
 
     def _sandboxed(self, out: Path) -> None:
-        workshop, derivation, settings = self.workshop, self.derivation, self.workshop.settings
+        source = self.derivation.mounts.get(SOURCE)
+        if self.derivation.hints.object_tree is not None and self.workshop.settings.kept.enabled and source is not None:
+            self._from_kept(out, self.derivation.hints.object_tree, self.inputs[source])
+            return
         build = self.scratch / "build"
         build.mkdir()
+        self._run(out, build, {}, {}, self._watcher())
+
+    def _run(
+        self,
+        out: Path,
+        build: Path | Layers,
+        mounts: Mapping[str, Path | Layers],
+        env: Mapping[str, str],
+        watcher: Watcher,
+    ) -> None:
+        """Run the builder in *build*, with *mounts* and *env* besides its own."""
+        workshop, derivation, settings = self.workshop, self.derivation, self.workshop.settings
+        inputs = {place: workshop.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()}
         sandbox = Sandbox(
-            mounts={place: workshop.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()},
+            mounts={**inputs, **mounts},
             build=build,
             out=out,
             argv=(derivation.builder, *derivation.args),
-            env={"KERNIX_CORES": str(settings.builder_cores), **derivation.env},
+            env={"KERNIX_CORES": str(settings.builder_cores), **derivation.env, **env},
             kvm=derivation.hints.kvm and settings.kvm and self._kvm.failure is None,
             bounds=settings.bounds.for_machine(),
         )
@@ -232,16 +262,44 @@ class _Build:
             max_log_size=settings.max_log_size,
         )
         log = log_path(workshop.store.layout.logs, derivation.key)
-        run(sandbox, name=derivation.name, log=log, limits=limits, watcher=self._watcher())
+        run(sandbox, name=derivation.name, log=log, limits=limits, watcher=watcher)
 
-    def _watcher(self) -> Watcher:
+    def _from_kept(self, out: Path, srcarch: str, source: Realised) -> None:
+        """Build a kernel from a kept tree if one is near, and keep its own."""
+        from derivations.realise.kept.build import CONFIG, KernelBuild, family_of  # noqa: PLC0415 -- start-up: for kernels alone
+        from derivations.realise.kept.source import StoredSource  # noqa: PLC0415 -- as above
+
+        workshop, derivation = self.workshop, self.derivation
+        counted = Counted(derivation.hints.compilations)
+        watcher = self._watcher(counted)
+        place = self.scratch / "kept"
+        place.mkdir()
+        build = KernelBuild(
+            store=workshop.store,
+            policy=workshop.settings.kept,
+            name=derivation.name,
+            action=self.key,
+            family=family_of(derivation, lambda output: self.inputs[output].digest),
+            source=StoredSource(workshop.store, source.path),
+            mount=workshop.store.path(source.path),
+            digest=source.digest,
+            config=workshop.store.path(self.inputs[derivation.mounts[CONFIG]].path).read_text(encoding="utf-8"),
+            srcarch=srcarch,
+            scratch=place,
+            layered=overlay_works(workshop.store.layout.builds, workshop.store.layout.cache),
+            run=lambda build, mount, env: self._run(out, build, {SOURCE: mount}, env, watcher),
+            counted=counted,
+        )
+        workshop.listener(Compiled(derivation, build.perform()))
+
+    def _watcher(self, counted: Counted | None = None) -> Watcher:
         derivation, listener = self.derivation, self.workshop.listener
-        counter = itertools.count(1)
+        counts = counted or Counted(derivation.hints.compilations)
 
         def hear(text: str) -> None:
             listener(LogLine(derivation, text))
-            if _COMPILES.match(text):
-                listener(Progress(derivation, next(counter), derivation.hints.compilations, Unit.OBJECTS))
+            if counts.hear(text):
+                listener(Progress(derivation, counts.done, counts.expected, Unit.OBJECTS))
 
         def progress(done: int, expected: int | None) -> None:
             listener(Progress(derivation, done, expected, Unit.OBJECTS))

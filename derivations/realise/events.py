@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from derivations.derivation import Derivation
+    from derivations.realise.kept.build import Reuse
     from store.errors import Error
     from store.path import StorePath
 
@@ -89,6 +90,14 @@ class Reused:
 
 
 @attrs.frozen
+class Compiled:
+    """What a kernel's build compiled, and what it took from kept object trees."""
+
+    derivation: Derivation
+    reuse: Reuse
+
+
+@attrs.frozen
 class Failed:
     """A derivation failed to build."""
 
@@ -120,7 +129,7 @@ class Warned:
 
 
 Event: TypeAlias = (
-    Planned | Started | Waiting | Progress | LogLine | Finished | Reused | Failed | Skipped | Kept | Warned
+    Planned | Started | Waiting | Progress | LogLine | Finished | Reused | Compiled | Failed | Skipped | Kept | Warned
 )
 Listener: TypeAlias = Callable[[Event], None]
 

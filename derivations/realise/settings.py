@@ -9,6 +9,7 @@ import os
 
 import attrs
 
+from derivations.realise.kept.policy import KeepPolicy
 from derivations.realise.sandbox.bounds import Bounds
 
 
@@ -30,6 +31,7 @@ class Settings:
         max_silent_time: Seconds a builder may be silent, unless its derivation sets a limit; None or 0 for no limit.
         max_log_size: Bytes a builder may print, so that one in an endless loop is stopped.
         bounds: How much of the machine one build may use.
+        kept: What is kept of finished kernel builds for later ones.
         kvm: Whether builders that ask for /dev/kvm get it, if it exists; they test it before they rely on it.
         offline: Fetch nothing.
         mirrors: Base URLs of Debian mirrors, tried before those of the machine's apt.
@@ -52,6 +54,7 @@ class Settings:
     max_silent_time: float | None = attrs.field(default=None, converter=_limit)
     max_log_size: int = 1 << 30
     bounds: Bounds = attrs.field(factory=Bounds)
+    kept: KeepPolicy = attrs.field(factory=KeepPolicy)
     kvm: bool = True
     offline: bool = False
     mirrors: tuple[str, ...] = ()

@@ -83,14 +83,14 @@ class Facts:
                 searching.add(name)
             if b"incbin" in data:
                 including.add(name)
-        files = {"searching": frozenset(searching), "including": frozenset(including), "seen": frozenset(named | known)}
-        if before is not None and differing is not None and not differing:
-            return attrs.evolve(before, **files)
+        same = before if differing == frozenset() else None
         return cls(
-            makefile=makefile_digest(source),
-            ruling=frozenset(ruling_options(source, rule_files(source.manifest, srcarch))),
-            links=dict(links_of(source)),
-            **files,
+            makefile=same.makefile if same else makefile_digest(source),
+            ruling=same.ruling if same else frozenset(ruling_options(source, rule_files(source.manifest, srcarch))),
+            links=same.links if same else dict(links_of(source)),
+            searching=frozenset(searching),
+            including=frozenset(including),
+            seen=frozenset(named | known),
         )
 
     def encode(self) -> bytes:

@@ -77,8 +77,16 @@ class Left:
         return (self.below.tree / path).read_text()
 
 
-def keep(shelf: Shelf, left: Left, about: Callable[[int, int], About], check: Callable[[], None]) -> KeptTree:
-    """Put what a builder *left* on the *shelf*; *about* gets the size and the number of objects, *check* may raise.
+def keep(
+    shelf: Shelf,
+    left: Left,
+    about: Callable[[int, int], About],
+    facts: Callable[[Index], bytes],
+    check: Callable[[], None],
+) -> KeptTree:
+    """Put what a builder *left* on the *shelf*.
+
+    *about* gets the size of the tree and the number of its objects, *facts* its index; *check* may raise.
 
     Raises:
         OSError: there is no room, or something cannot be read.
@@ -100,13 +108,14 @@ def keep(shelf: Shelf, left: Left, about: Callable[[int, int], About], check: Ca
         items: dict[str, Item] = {}
         for path in sorted(old.keys() | new.keys()):
             check()
-            if path not in dropped and not _is_dropped(path, options, modules):
+            if path not in dropped and not _is_dropped(path, modules):
                 items[path] = writer.move(left.directory, path) if path in new else writer.link(path, old[path])
         listing = Listing.of(items)
         writer.finish(listing)
         index = Index.of(it for it in commands.values() if it.target in items and _command_file(it.target) in items)
         (place / "listing").write_bytes(listing.encode())
         (place / "index").write_bytes(index.encode())
+        (place / "facts").write_bytes(facts(index))
         (place / "config").write_text(left.text(".config"))
         objects = sum(it.target.endswith(".o") and it.is_listed for it in index)
         return shelf.add(place, about(listing.size, objects))
@@ -141,11 +150,13 @@ def _modules(left: Left, options: Mapping[str, str]) -> frozenset[str]:
     if options.get("DEBUG_INFO_BTF_MODULES") == "y" or options.get("MODULES") != "y":
         return frozenset()
     with contextlib.suppress(OSError):
-        return frozenset(f"{line.removesuffix('.o').removesuffix('.ko')}.ko" for line in left.text("modules.order").split())
+        return frozenset(
+            f"{line.removesuffix('.o').removesuffix('.ko')}.ko" for line in left.text("modules.order").split()
+        )
     return frozenset()
 
 
-def _is_dropped(path: str, options: Mapping[str, str], modules: frozenset[str]) -> bool:
+def _is_dropped(path: str, modules: frozenset[str]) -> bool:
     """Return whether *path* is not for later builds."""
     if _NEVER.match(path):
         return True

@@ -176,8 +176,10 @@ def _is_compiled(index: Index, product: str) -> bool:
 
 def _is_code(path: str) -> bool:
     """Return whether *path* is only compiled, so that it can change no header that is generated."""
-    return path.endswith((".c", ".S")) and not path.startswith(("scripts/", "tools/", "usr/", "lib/")) and not any(
-        part in path for part in ("/tools/", "offsets", "bounds", "/vdso/", "/boot/")
+    return (
+        path.endswith((".c", ".S"))
+        and not path.startswith(("scripts/", "tools/", "usr/", "lib/"))
+        and not any(part in path for part in ("/tools/", "offsets", "bounds", "/vdso/", "/boot/"))
     )
 
 

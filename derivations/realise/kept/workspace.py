@@ -125,7 +125,9 @@ class Layered:
         found = {path for path, status in walk(self.upper) if is_whiteout(status)}
         for path, status in walk(self.upper):
             if stat.S_ISDIR(status.st_mode) and _is_opaque(self.upper / path):
-                found |= {it for it in self.listing.items if it.startswith(f"{path}/") and not (self.upper / it).exists()}
+                found |= {
+                    it for it in self.listing.items if it.startswith(f"{path}/") and not (self.upper / it).exists()
+                }
         return found
 
     def _above(self, path: str) -> Path:
