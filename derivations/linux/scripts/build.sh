@@ -32,6 +32,18 @@ check() {
     fi
 }
 
+# In a kept tree, include/config has a file for each option that was on at any time; a clean build has those that are on
+# (named like printk/time.h before Linux 5.14).
+forget_options() {
+    sed -n 's/^CONFIG_\([A-Za-z0-9_]*\)=.*/\1/p' include/config/auto.conf > /tmp/options
+    find include/config -type f ! -name 'auto.conf*' ! -name kernel.release ! -name tristate.conf | awk '
+        NR == FNR { on[$0]; upper[toupper($0)]; next }
+        { name = substr($0, 16) }
+        name ~ /\.h$/ { name = toupper(substr(name, 1, length(name) - 2)); gsub("/", "_", name); if (name in upper) next }
+        !(name in on) { print }
+    ' /tmp/options - | xargs -r rm -f
+}
+
 cd /build
 # The configuration is resolved: make's own syncconfig only writes what the compiler reads of it.
 cmp -s /config .config || cat /config > .config
@@ -48,6 +60,7 @@ if has OF_EARLY_FLATTREE && [ "$image" != bzImage ]; then targets="$targets dtbs
 # shellcheck disable=SC2086
 kernel_make -j"$KERNIX_CORES" "$@" $targets || { kernel_make "$@" $targets || true; exit 1; }
 check
+forget_options
 
 mkdir -p /out/out /out/modules/lib/modules /out/debug
 # Not what `make image_name` says: on arm64 and riscv that is a compressed image, whatever was asked for.
