@@ -17,7 +17,7 @@ from derivations.realise.job import Cancelled
 from derivations.realise.sandbox import probe
 from derivations.realise.sandbox.bounds import amount
 from derivations.realise.sandbox.bubblewrap import SHARED, TMP
-from derivations.realise.sandbox.log import FLUSH, Caution, Lines, LogWriter, Mark, NoKvm
+from derivations.realise.sandbox.log import FLUSH, Lines, LogWriter, NoKvmMessage, ProgressMessage, WarningMessage
 from derivations.realise.sandbox.process import Process
 from derivations.realise.sandbox.usage import Excess, Watch
 from store.errors import Error
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from derivations.realise.sandbox.bounds import Bounds
     from derivations.realise.sandbox.bubblewrap import Sandbox
-    from derivations.realise.sandbox.log import Said
+    from derivations.realise.sandbox.log import LogEntry
 
 
 CHUNK = 1 << 16  # bytes: all that a pipe holds (pipe(7))
@@ -214,14 +214,14 @@ class _Session:
         self._report(self.lines.feed(data))
         return True
 
-    def _report(self, messages: list[Said]) -> None:
+    def _report(self, messages: list[LogEntry]) -> None:
         for each in messages:
             match each:
-                case Mark(done, expected):
+                case ProgressMessage(done, expected):
                     self._watcher.progress(done, expected)
-                case Caution(text):
+                case WarningMessage(text):
                     self._watcher.caution(text)
-                case NoKvm(reason):
+                case NoKvmMessage(reason):
                     self._watcher.no_kvm(reason)
                 case str():
                     self._watcher.line(each)

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from derivations.realise.sandbox.log import (
     LONGEST_LINE,
     TAIL,
-    Complaint,
+    FailureMessage,
     Lines,
     LogDamaged,
     LogMissing,
     LogWriter,
-    Mark,
+    ProgressMessage,
     log_path,
     read_log,
     spoken_log,
@@ -148,15 +148,15 @@ def test_complaint() -> None:
     """The last error message says why a build failed, and is not shown as a line."""
     lines = Lines()
     assert lines.feed(b'@kernix {"error": "first"}\n@kernix {"error": "last", "hint": "do", "kind": "k"}\n') == []
-    assert lines.complaint == Complaint("last", "do", "k")
+    assert lines.complaint == FailureMessage("last", "do", "k")
     assert list(lines.tail) == []
 
 
 def test_progress() -> None:
     """A progress message has a number done and a number expected."""
     assert Lines().feed(b'@kernix {"progress": [3, 7]}\n@kernix {"progress": [4, null]}\n') == [
-        Mark(3, 7),
-        Mark(4, None),
+        ProgressMessage(3, 7),
+        ProgressMessage(4, None),
     ]
 
 
