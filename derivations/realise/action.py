@@ -252,7 +252,7 @@ class _Build:
         return Watcher(
             line=hear,
             progress=progress,
-            caution=caution,
+            warning=caution,
             no_kvm=self._note_failure,
             cancel=self.workshop.cancellation.descriptor,
         )

@@ -92,14 +92,14 @@ class Watcher:
     Attributes:
         line: Called with each line of text.
         progress: Called when the builder reports progress.
-        caution: Called when the builder reports a warning.
+        warning: Called when the builder reports a warning.
         no_kvm: Called with the reason when the builder reports that KVM does not work.
         cancel: A descriptor that becomes readable when the build must stop.
     """
 
     line: Callable[[str], None]
     progress: Callable[[int, int | None], None]
-    caution: Callable[[str], None] = lambda _text: None
+    warning: Callable[[str], None] = lambda _text: None
     no_kvm: Callable[[str], None] = lambda _reason: None
     cancel: int
 
@@ -220,7 +220,7 @@ class _Session:
                 case ProgressMessage(done, expected):
                     self._watcher.progress(done, expected)
                 case WarningMessage(text):
-                    self._watcher.caution(text)
+                    self._watcher.warning(text)
                 case NoKvmMessage(reason):
                     self._watcher.no_kvm(reason)
                 case str():
