@@ -31,7 +31,7 @@ from derivations.realise.kvm import KvmRecord
 from derivations.realise.outputs import Outputs
 from derivations.realise.sandbox.bubblewrap import Sandbox
 from derivations.realise.sandbox.launcher import reclaim
-from derivations.realise.sandbox.log import log_path, spoken_log
+from derivations.realise.sandbox.log import log_path, nonempty_log
 from derivations.realise.sandbox.run_builder import BuildFailed, Limits, Watcher, run
 from store.closure import closure
 from store.errors import Error
@@ -312,7 +312,9 @@ class _Build:
         return {path.digest: path for path in found}
 
     def _log(self) -> Path | None:
-        return None if self.derivation.is_builtin else spoken_log(self.workshop.store.layout.logs, self.derivation.key)
+        return (
+            None if self.derivation.is_builtin else nonempty_log(self.workshop.store.layout.logs, self.derivation.key)
+        )
 
 
 def is_full(place: Path) -> bool:

@@ -106,12 +106,12 @@ def read_log(logs: Path, key: bytes, name: str) -> bytes:
         raise LogDamaged(name, path) from None
 
 
-def harmless(text: str) -> str:
+def without_control_characters(text: str) -> str:
     """Return *text* without control characters and escape sequences, which would act on the user's terminal."""
     return _CONTROL.sub("", text)
 
 
-def spoken_log(logs: Path, key: bytes) -> Path | None:
+def nonempty_log(logs: Path, key: bytes) -> Path | None:
     """Return the path of the log of the derivation with *key*, if it exists and is not empty."""
     path = log_path(logs, key)
     try:
@@ -238,7 +238,7 @@ class Lines:
                     return None
                 case ProgressMessage() | WarningMessage() | NoKvmMessage() as word:
                     return word
-        text = harmless(text.rpartition("\r")[2])
+        text = without_control_characters(text.rpartition("\r")[2])
         self.tail.append(text)
         return text
 
@@ -295,7 +295,7 @@ def _parse(text: str) -> FailureMessage | ProgressMessage | WarningMessage | NoK
         ):
             return ProgressMessage(done, expected)
         case {"warning": str(sentence)}:
-            return WarningMessage(harmless(sentence))
+            return WarningMessage(without_control_characters(sentence))
         case {"kvm": str(reason)}:
-            return NoKvmMessage(harmless(reason))
+            return NoKvmMessage(without_control_characters(reason))
     return None
