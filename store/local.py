@@ -25,7 +25,7 @@ from store.records.journal import Journal
 from store.registration import Entry, ObjectGone, ObjectMissing, Registrar
 from store.scratch import Scratches
 from store.system.failpoints import reach
-from store.system.locks import Gate, NoGate, standing
+from store.system.locks import Gate, NoGate, permanent_lock
 from store.system.space import DiskFull, disk_full_reported, give_up_reserve, is_full
 from store.system.writability import StoreReadOnly, is_read_only
 from store.trees.cached_walk import Differs
@@ -255,7 +255,7 @@ class Store:
         """
         if self.read_only:
             return contextlib.nullcontext()
-        return standing(self.layout.locks / "collector", shared=shared, on_wait=on_wait)
+        return permanent_lock(self.layout.locks / "collector", shared=shared, on_wait=on_wait)
 
     def scratch(self) -> contextlib.AbstractContextManager[Path]:
         """Return a context with an empty directory on the store's file system, which is removed at the end.
@@ -332,7 +332,7 @@ class Store:
 def _database(layout: Layout) -> Database:
     if layout.database.exists() and layout.database.stat().st_size:
         return Database(layout.database, fresh=False)
-    with standing(layout.locks / "setup"):
+    with permanent_lock(layout.locks / "setup"):
         # A new store has no database; but if there are objects or a journal, one has been lost.
         if not any(_signs_of_use(layout)):
             temporary = layout.database.with_suffix(".new")

@@ -25,7 +25,7 @@ from store.records.database import Database, PathInfo
 from store.records.journal import Journal, ObjectLine, RealisationLine
 from store.system.durable import sync_directory
 from store.system.failpoints import reach
-from store.system.locks import Gate, standing
+from store.system.locks import Gate, permanent_lock
 from store.system.meter import Meter
 from store.system.parallel import in_parallel
 from store.trees.content import InvalidTree
@@ -67,7 +67,7 @@ def rebuild(
     """
     layout = layout_at(home)
     set_up(layout)
-    with standing(layout.locks / "collector", on_wait=on_wait), Gate(layout.locks).exclusive():
+    with permanent_lock(layout.locks / "collector", on_wait=on_wait), Gate(layout.locks).exclusive():
         return _Rebuild(layout, progress).run()
 
 

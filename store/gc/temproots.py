@@ -20,7 +20,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from store.path import DIGEST_LENGTH
-from store.system.locks import attempted, try_flock
+from store.system.locks import try_flock, try_permanent_lock
 
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class TempRoots:
                 return
             path, descriptor, owner = self._file
             if owner == os.getpid():
-                with attempted(self._collector_lock, shared=True) as idle:
+                with try_permanent_lock(self._collector_lock, shared=True) as idle:
                     if idle:
                         path.unlink(missing_ok=True)
             os.close(descriptor)

@@ -15,7 +15,7 @@ from store.gc.collect import Policy, collect
 from store.local import Store
 from store.rebuild import rebuild
 from store.system.interrupt import Interrupted, a_moment, asked, check, interruptible
-from store.system.locks import Gate, locked, standing
+from store.system.locks import Gate, locked, permanent_lock
 from store.system.parallel import in_parallel
 from store.trees.adopt import adopt
 from store.trees.copy_in import copy_in
@@ -117,7 +117,7 @@ def _wait_for_lock(path: Path) -> None:
 
 
 def _wait_for_standing(path: Path) -> None:
-    with standing(path), standing(path):
+    with permanent_lock(path), permanent_lock(path):
         pytest.fail("two at once")
 
 

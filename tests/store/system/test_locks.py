@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.system.locks import Gate, WaitCancelled, attempted, locked, standing
+from store.system.locks import Gate, WaitCancelled, locked, permanent_lock, try_permanent_lock
 
 
 if TYPE_CHECKING:
@@ -122,9 +122,9 @@ def test_processes_take_turns(tmp_path: Path) -> None:
 def test_standing_lock_keeps_its_file(tmp_path: Path) -> None:
     """A standing lock excludes, and its file stays."""
     path = tmp_path / "lock"
-    with standing(path), attempted(path) as free:
+    with permanent_lock(path), try_permanent_lock(path) as free:
         assert not free
-    with attempted(path) as free:
+    with try_permanent_lock(path) as free:
         assert free
     assert path.exists()
 
