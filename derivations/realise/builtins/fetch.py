@@ -75,12 +75,12 @@ class PackageUnavailable(Unavailable):
     Attributes:
         archive: The archive that it is pinned in.
         known: Whether any of the mirrors that were tried is one of that archive.
-        trouble: What apt reports as wrong with its sources, if anything.
+        problem: What apt reports as wrong with its sources, if anything.
     """
 
     archive: str
     known: bool
-    trouble: str | None
+    problem: str | None
 
     def __str__(self) -> str:
         trouble = f"apt reports: {self.trouble}" if self.trouble else ""
@@ -149,7 +149,7 @@ def fetch_deb(job: Job) -> Content:
         if error.absent and known:
             raise PackageGone(name, error.tried) from None
         facts = attrs.asdict(error, recurse=False)
-        raise PackageUnavailable(**facts, archive=env["archive"], known=known, trouble=found.trouble) from None
+        raise PackageUnavailable(**facts, archive=env["archive"], known=known, trouble=found.problem) from None
 
 
 def with_kernel_mirrors(urls: Iterable[str], mirrors: Iterable[str]) -> tuple[str, ...]:
