@@ -15,13 +15,13 @@ class Companion:
 
     Attributes:
         option: The option that needs them.
-        wants: The options it needs; those that a tree lacks are left out.
+        requires: The options it needs; those that a tree lacks are left out.
         why: The reason, in a few words.
         source: The file that shows this.
     """
 
     option: str
-    wants: tuple[str, ...]
+    requires: tuple[str, ...]
     why: str
     source: str
 

@@ -183,7 +183,7 @@ def _companions(asked: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     while fitting := [it for it in pending if it.option in known]:
         pending = [it for it in pending if it not in fitting]
         for companion in fitting:
-            for option in companion.wants:
+            for option in companion.requires:
                 yield option, f"{companion.option}: {companion.why}"
                 known.append(option)
 
