@@ -41,7 +41,7 @@ _MAX_REASONS = 8  # lines: some options have hundreds, and the file is for peopl
 
 
 @attrs.frozen
-class Want:
+class NeededOption:
     """An option to set, and the reasons."""
 
     option: str
@@ -66,19 +66,19 @@ class Fit:
     """The options to set for a snapshot's machines.
 
     Attributes:
-        wants: The options, sorted by name.
+        needed: The options, sorted by name.
         blocked: The options that are unavailable in this configuration.
         mapped: The modules and options that the machines need.
     """
 
-    wants: tuple[Want, ...]
+    needed: tuple[NeededOption, ...]
     blocked: tuple[Blocked, ...]
     mapped: Mapped
 
     @property
     def text(self) -> str:
         """Return the fragment, each option below comments with its reasons."""
-        return "".join(f"{comments(it.reasons)}{line(it.option, it.value)}\n" for it in self.wants)
+        return "".join(f"{comments(it.reasons)}{line(it.option, it.value)}\n" for it in self.needed)
 
 
 def fit(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) -> Fit:
@@ -111,7 +111,8 @@ def fit(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) ->
             why |= reasons if name == option else {f"needed by {option}": None}
             wants[name] = max(old, level), why
     found = (
-        Want(name, YES if level is Level.Y else MODULE, tuple(why)) for name, (level, why) in sorted(wants.items())
+        NeededOption(name, YES if level is Level.Y else MODULE, tuple(why))
+        for name, (level, why) in sorted(wants.items())
     )
     return Fit(tuple(found), tuple(sorted(blocked, key=lambda it: it.option)), mapped)
 

@@ -166,7 +166,7 @@ def test_unmapped_facts(fact: Fact, reason: str) -> None:
 
 def wants(*facts: Fact, given: Values = MODULAR) -> dict[str, str]:
     """Return the options to set for *facts*, with their values."""
-    return {it.option: it.value.value for it in fit(Snapshot.of(facts, "x"), DRIVERS, MODEL, given).wants}
+    return {it.option: it.value.value for it in fit(Snapshot.of(facts, "x"), DRIVERS, MODEL, given).needed}
 
 
 def test_dependencies_are_set() -> None:
@@ -198,7 +198,7 @@ def test_options_that_turn_on_by_themselves_are_requested() -> None:
     given = Values({name: f"2 1 {'y' if name == 'MODULES' else 'n'}" for name in MODEL} | {"DRM_X": "0 0 n"})
     found = fit(Snapshot.of([GPU], "x"), DRIVERS, model, given)
 
-    assert {"DRM_X": "y", "PCI": "y"} == {it.option: it.value.value for it in found.wants}
+    assert {"DRM_X": "y", "PCI": "y"} == {it.option: it.value.value for it in found.needed}
 
 
 def test_built_in_options_stay_built_in() -> None:
@@ -249,7 +249,7 @@ def test_blocked_options_are_reported() -> None:
     stuck = Model({**MODEL, "DRM_X": option("DRM_X", "NOWHERE")}, arch="x86_64", srcarch="x86", version="6.12.1")
     found = fit(Snapshot.of([GPU], "x"), DRIVERS, stuck, MODULAR)
 
-    assert () == found.wants
+    assert () == found.needed
     assert ["DRM_X"] == [it.option for it in found.blocked]
     assert "NOWHERE" in str(found.blocked[0])
 
@@ -337,17 +337,17 @@ def test_a_driver_for_experts_is_left_out_if_there_is_another(expert: str) -> No
     """A mouse gets the HID driver rather than that of the boot protocol, whether EXPERT is on or not."""
     mouse = device("usb:v046DpC077d7200dc00dsc00dp00ic03isc01ip02in00")
 
-    assert ["USB_HID"] == [it.option for it in sound_fit(mouse, EXPERT=expert).wants]
+    assert ["USB_HID"] == [it.option for it in sound_fit(mouse, EXPERT=expert).needed]
 
 
 def test_a_loaded_driver_for_experts_is_kept() -> None:
     """A module in a list of loaded modules is needed, even if it is for experts."""
-    assert "USB_MOUSE" in [it.option for it in sound_fit(Fact(FactKind.MODULE, "usbmouse")).wants]
+    assert "USB_MOUSE" in [it.option for it in sound_fit(Fact(FactKind.MODULE, "usbmouse")).needed]
 
 
 def test_names_of_modules_do_not_match_built_in_objects() -> None:
     """`cec` is the module of that name, not an object of another subsystem that cannot be a module."""
-    assert ["CEC_CORE"] == [it.option for it in sound_fit(Fact(FactKind.MODULE, "cec")).wants]
+    assert ["CEC_CORE"] == [it.option for it in sound_fit(Fact(FactKind.MODULE, "cec")).needed]
     (unmapped,) = sound_fit(Fact(FactKind.MODULE, "inside")).mapped.unmapped
     assert unmapped.reason.endswith("an object of that name is part of the kernel with RAS_CEC")
 
@@ -356,7 +356,7 @@ def test_options_selected_by_the_machines_own_need_nothing_else() -> None:
     """A codec that the machine's own sound card selects, through another option, does not add another card."""
     found = sound_fit(Fact(FactKind.MODULE, "codec"), Fact(FactKind.MODULE, "intel_card"))
 
-    assert ["CODEC", "INTEL_CARD", "SND"] == [it.option for it in found.wants]
+    assert ["CODEC", "INTEL_CARD", "SND"] == [it.option for it in found.needed]
     assert () == found.blocked
 
 
@@ -364,19 +364,19 @@ def test_options_selected_only_by_other_drivers_are_reported() -> None:
     """A codec without a prompt does not add the driver of another sound card; the report names the candidates."""
     found = sound_fit(device("acpi:CODEC:"))
 
-    assert ((), ["CODEC"]) == (found.wants, [it.option for it in found.blocked])
+    assert ((), ["CODEC"]) == (found.needed, [it.option for it in found.blocked])
     assert "AMD_CARD or BOARD" in str(found.blocked[0])
 
 
 def test_a_library_is_selected_by_a_feature_rather_than_a_module() -> None:
     """A feature that is not in the list of modules may use a library; a module would be in the list."""
-    assert {"ARC4", "FEATURE"} == {it.option for it in sound_fit(Fact(FactKind.MODULE, "arc4")).wants}
+    assert {"ARC4", "FEATURE"} == {it.option for it in sound_fit(Fact(FactKind.MODULE, "arc4")).needed}
     found = sound_fit(Fact(FactKind.MODULE, "lib"))
-    assert ((), ["LIB"]) == (found.wants, [it.option for it in found.blocked])
+    assert ((), ["LIB"]) == (found.needed, [it.option for it in found.blocked])
 
 
 def test_options_on_by_default_select_too() -> None:
     """A feature that a driver turns on by default needs nothing else."""
     assert {"DRIVER", "HELPER"} == {
-        it.option for it in sound_fit(Fact(FactKind.MODULE, "helper"), Fact(FactKind.MODULE, "driver")).wants
+        it.option for it in sound_fit(Fact(FactKind.MODULE, "helper"), Fact(FactKind.MODULE, "driver")).needed
     }
