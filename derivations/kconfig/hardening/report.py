@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.kconfig.diagnosis.plan import LEVELS
-from derivations.kconfig.hardening.kspp import BESIDE, RULES, Rule, needed
+from derivations.kconfig.hardening.kspp import ALONG_WITH, RULES, Rule, needed
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.text import line
 from derivations.kconfig.language.values import NO, Hex, Qualified, optional, written
@@ -179,8 +179,8 @@ def _asked(verdicts: Iterable[Verdict], *, strict: bool, without: Container[str]
         it.option: optional(it.wanted) if it.needs or it.unless else it.wanted
         for it in needed(it for it in missed if strict or not it.takes)
     }
-    for option in asked.keys() & BESIDE.keys():
-        asked = {**BESIDE[option], **asked}
+    for option in asked.keys() & ALONG_WITH.keys():
+        asked = {**ALONG_WITH[option], **asked}
     return asked
 
 
