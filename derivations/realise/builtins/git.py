@@ -257,7 +257,7 @@ class Git:
             return False
         return True
 
-    def says(self, *arguments: str) -> bytes:
+    def run_for_output(self, *arguments: str) -> bytes:
         """Return git's output.
 
         Raises:
