@@ -109,13 +109,13 @@ class AptMissing(Error):
 
 
 class AptFailed(Error):
-    """apt failed; *said* is its own explanation."""
+    """apt failed; *message* is its own explanation."""
 
     command: str
-    said: tuple[str, ...]
+    message: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.command} failed: {'; '.join(self.said) or 'without a message'}"
+        return f"{self.command} failed: {'; '.join(self.message) or 'without a message'}"
 
     @property
     def hint(self) -> str | None:

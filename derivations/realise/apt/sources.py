@@ -53,16 +53,16 @@ class UnsignedArchives(Error):
 
     Attributes:
         archives: Their names.
-        said: What apt reports about their signatures.
+        message: What apt reports about their signatures.
         accepted: Whether the machine's apt is configured to accept such archives.
     """
 
     archives: tuple[str, ...]
-    said: tuple[str, ...]
+    message: tuple[str, ...]
     accepted: bool
 
     def __str__(self) -> str:
-        reasons = "".join(f"; {it}" for it in self.said)
+        reasons = "".join(f"; {it}" for it in self.message)
         return f"not signed by a key that this machine trusts: {', '.join(self.archives)}{reasons}"
 
     @property

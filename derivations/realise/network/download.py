@@ -223,7 +223,7 @@ class Downloader:
             if mismatch.got == got and wanted.size is None:
                 # Two servers agree: the hash in the definition is wrong. (Only Debian packages have a size.)
                 break
-        answers = tuple((without_credentials(url), failed.said) for url, failed in tried.items())
+        answers = tuple((without_credentials(url), failed.message) for url, failed in tried.items())
         if mismatch is not None:
             raise attrs.evolve(mismatch, tried=answers)
         if self.settings.offline and len(local) < len(wanted.urls):

@@ -45,10 +45,10 @@ class NotReached(Error):
     """A server did not provide a file."""
 
     url: str
-    said: str
+    message: str
 
     def __str__(self) -> str:
-        return f"cannot read {self.url}: {self.said}"
+        return f"cannot read {self.url}: {self.message}"
 
     @property
     def hint(self) -> str:
@@ -135,7 +135,7 @@ class KernelOrg:
             except TryFailed as failed:
                 failures += 1
                 if not failed.transient or failures > self.settings.retries or failed.floor > self.backoff.cap:
-                    raise NotReached(url, failed.said) from None
+                    raise NotReached(url, failed.message) from None
                 self.sleep(self.backoff.delay(failures, status=failed.status, floor=failed.floor))
 
     def _get(self, url: str, limit: int) -> Iterator[bytes]:

@@ -130,7 +130,7 @@ def test_apts_error_is_reported(
     place = tmp_path / "x"
     with pytest.raises(TryFailed) as caught:
         fetch(server.url(path), place, SHA256, lambda: False)
-    assert (said[0], True, False) == (caught.value.status, caught.value.said.startswith(said[1]), place.exists())
+    assert (said[0], True, False) == (caught.value.status, caught.value.message.startswith(said[1]), place.exists())
 
 
 def test_a_fetch_can_be_cancelled(configure: Callable[..., None], tmp_path: Path) -> None:

@@ -220,7 +220,7 @@ def test_a_missing_repository_is_reported(run: Runner, tmp_path: Path) -> None:
     with pytest.raises(GitFailed) as caught:
         run(fetch_git(f"file://{tmp_path}/no", "0" * 40))
     assert f"cannot fetch no-000000000000 from file://{tmp_path}/no: " in str(caught.value)
-    assert "does not appear to be a git repository" in caught.value.said
+    assert "does not appear to be a git repository" in caught.value.message
 
 
 def test_a_closed_port_is_reported(run: Runner) -> None:
