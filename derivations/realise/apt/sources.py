@@ -53,16 +53,16 @@ class UnsignedArchives(Error):
 
     Attributes:
         archives: Their names.
-        message: What apt reports about their signatures.
+        messages: What apt reports about their signatures.
         accepted: Whether the machine's apt is configured to accept such archives.
     """
 
     archives: tuple[str, ...]
-    message: tuple[str, ...]
+    messages: tuple[str, ...]
     accepted: bool
 
     def __str__(self) -> str:
-        reasons = "".join(f"; {it}" for it in self.message)
+        reasons = "".join(f"; {it}" for it in self.messages)
         return f"not signed by a key that this machine trusts: {', '.join(self.archives)}{reasons}"
 
     @property
