@@ -218,7 +218,7 @@ class Store:
                 self.temproots.hold(paths)
         return self.valid(paths)
 
-    def look(self, paths: Iterable[StorePath]) -> set[StorePath]:
+    def hold_if_possible(self, paths: Iterable[StorePath]) -> set[StorePath]:
         """Return those of *paths* that are valid, and hold them unless the disk is too full.
 
         For callers that only read and can cope with an object that disappears.
@@ -237,7 +237,7 @@ class Store:
             ObjectGone: one is registered but missing from the disk.
         """
         paths = set(paths)
-        missing = paths - (self.look(paths) if to_read else self.hold(paths))
+        missing = paths - (self.hold_if_possible(paths) if to_read else self.hold(paths))
         if missing:
             first = min(missing)
             raise (ObjectGone if self.database.valid([first]) else ObjectMissing)(first)

@@ -215,7 +215,7 @@ def test_reading_needs_no_hold(mount: Mount) -> None:
     (disk / "home/reserve").unlink(missing_ok=True)
     _fill(disk)
     with Store.open(disk / "home") as store:
-        assert {path} == store.look([path])
+        assert {path} == store.hold_if_possible([path])
         store.hold_all([path], to_read=True)
         with pytest.raises(DiskFull):
             store.hold_all([path])
