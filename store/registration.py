@@ -197,7 +197,7 @@ class Registrar:
         try:
             sync(self.descriptor)
         except OSError:
-            self.scratches.distrust()
+            self.scratches.require_recovery()
             raise
 
     def _commit(self, group: list[_Request], appended: Appended) -> None:

@@ -100,7 +100,7 @@ class Scratches:
             with _unused(place) as unused:
                 if unused:
                     if _has_content(place) and not place.name.endswith(_GIVEN_UP):
-                        self.distrust()
+                        self.require_recovery()
                     removed = remove_tree(place)
                     files, size = files + removed[0], size + removed[1]
         return files, size
@@ -114,7 +114,7 @@ class Scratches:
                     found.append(place)
         return found
 
-    def distrust(self) -> None:
+    def require_recovery(self) -> None:
         """Make a recovery precede the next scratch, in any process."""
         # If nothing can be written any more, the contents of this process' scratches have the same effect.
         with contextlib.suppress(OSError):
@@ -130,7 +130,7 @@ class Scratches:
             with self.gate.exclusive():
                 if not self._recovered(now):
                     self._run_recovery(now)
-        self.pool.look()
+        self.pool.check_doubtful()
 
     def _run_recovery(self, now: str) -> None:
         reach("recover: scratches")
@@ -138,7 +138,7 @@ class Scratches:
         reach("recover: pool")
         self.pool.sweep()
         reach("recover: doubt")
-        self.pool.doubt()
+        self.pool.doubt_all()
         reach("recover: boot")
         temporary = self._boot.with_suffix(".new")
         temporary.touch(0o600)

@@ -104,7 +104,7 @@ class Pool:
         (directory / _TEMPORARY).mkdir(0o755, parents=True, exist_ok=True)
         pool = cls(directory, os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         try:
-            pool.look()
+            pool.check_doubtful()
         except BaseException:
             pool.close()
             raise
@@ -176,7 +176,7 @@ class Pool:
             if error.errno not in _NO_LINK:
                 raise
 
-    def doubt(self) -> None:
+    def doubt_all(self) -> None:
         """Trust no entry until it has been read again. Only inside the gate, exclusively."""
         for shard in filter(_is_shard, self._shards()):
             while True:
@@ -191,9 +191,9 @@ class Pool:
                         raise
                     self._merge(shard)
                 break
-        self.look()
+        self.check_doubtful()
 
-    def look(self) -> None:
+    def check_doubtful(self) -> None:
         """Check for doubtful entries; without this, a process makes copies instead of links to them."""
         self._doubts = os.access(_DOUBTFUL, os.F_OK, dir_fd=self._fd)
 
@@ -249,7 +249,7 @@ class Pool:
 
     def set_aside(self, pooled: Pooled) -> None:
         """Prevent further links to *pooled*, which is damaged."""
-        self.look()
+        self.check_doubtful()
         for place in self._places(pooled.name):
             status = self._stat(place)
             if status is not None and status.st_ino == pooled.inode:
@@ -262,7 +262,7 @@ class Pool:
         for directory in [*(shard for shard in shards if shard.startswith(f"{_DOUBTFUL}/")), _DOUBTFUL, _DAMAGED]:
             with contextlib.suppress(OSError):  # the directory is not empty
                 os.rmdir(directory, dir_fd=self._fd)
-        self.look()
+        self.check_doubtful()
         return Swept(sum(each.entries for each in swept), sum(each.size for each in swept))
 
     def drop(self, entry: Pooled) -> None:
