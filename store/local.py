@@ -28,7 +28,7 @@ from store.system.failpoints import reach
 from store.system.locks import Gate, NoGate, permanent_lock
 from store.system.space import DiskFull, disk_full_reported, give_up_reserve, is_full
 from store.system.writability import StoreReadOnly, is_read_only
-from store.trees.cached_walk import Differs
+from store.trees.cached_walk import FileChanged
 from store.trees.copy_in import copy_in, seems_new
 from store.trees.helpers import read_content
 from store.trees.pool import Pool
@@ -300,7 +300,7 @@ class Store:
             return None
         try:
             found = StorePath.make(read_content(path, index, until_change=True).digest, name)
-        except Differs:
+        except FileChanged:
             return None
         if not self.hold([found]):
             return None

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
     from store.trees.reading import FileReader, Name, Read
     from store.trees.stat_cache import Index
-    from store.trees.walk import Directory, Taker
+    from store.trees.walk import Directory, SkippingVisitor
 
 
-class Differs(Exception):
+class FileChanged(Exception):
     """A file has changed since it was last read."""
 
 
 @attrs.frozen
-class Remembering(Visitor):
+class CachedVisitor(Visitor):
     """Makes *visitor* read only the files that *index* does not know, and adds them to the index."""
 
-    visitor: Taker
+    visitor: SkippingVisitor
     index: Index
     until_change: bool = False
     _began: int = attrs.field(factory=time.time_ns, init=False)
@@ -50,7 +50,7 @@ class Remembering(Visitor):
         if seen is None:
             yield from self.visitor.files(directory, names, reader)
             return
-        known = self.visitor.take(directory, seen.known)
+        known = self.visitor.skip(directory, seen.known)
         unknown = [name for name in names if name not in known] if known else names
         results = self.visitor.files(directory, unknown, reader)
         read = {}
@@ -59,7 +59,7 @@ class Remembering(Visitor):
             if result is None:
                 result = read[name] = next(results)
                 if self.until_change and seen.former.get(name, result[1]) != result[1]:
-                    raise Differs
+                    raise FileChanged
             yield result
         if read:
             self.index.note(seen, read, self._began)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from store.trees.cached_walk import Remembering
+from store.trees.cached_walk import CachedVisitor
 from store.trees.content import Content, InvalidTree, Kind
 from store.trees.helpers import serve_walks, tree_helpers
 from store.trees.pool import Pool
@@ -30,7 +30,7 @@ from store.trees.reading import (
     read_target,
     stamp,
 )
-from store.trees.walk import Directory, Taker, walk
+from store.trees.walk import Directory, SkippingVisitor, walk
 from store.trees.writer import finish_directory, put_chunks, put_file, put_files, put_symlink
 
 
@@ -57,7 +57,7 @@ def copy_in(source: Path, target: Path, pool: Pool, index: Index | None = None) 
     copy = _Copy(os.fspath(target), pool)
     places = os.fspath(pool.directory), os.fspath(index.place) if index else ""
     helping = tree_helpers("store.trees.copy_in", "help_copying", *places, source=source, target=target)
-    return walk(source, Remembering(copy, index) if index else copy, helping, many=_MANY)
+    return walk(source, CachedVisitor(copy, index) if index else copy, helping, many=_MANY)
 
 
 def seems_new(path: Path, pool: Pool) -> bool:
@@ -87,7 +87,7 @@ def _digests(path: Path) -> Iterator[tuple[bytes, bool]]:
 
 
 @attrs.frozen
-class _Copy(Taker):
+class _Copy(SkippingVisitor):
     target: str
     pool: Pool
 

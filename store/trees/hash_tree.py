@@ -15,7 +15,7 @@ from blake3 import blake3
 
 from store.trees.content import Kind
 from store.trees.reading import TOGETHER, FileReader, Name, Read, file_kind, open_file, read_target, stamp
-from store.trees.walk import Taker, walk
+from store.trees.walk import SkippingVisitor, walk
 
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def content_of(path: Path, visit: Callable[[Node], None] | None = None) -> Conte
         InvalidTree: it contains a fifo, a socket or a device, or is too deep.
         OSError: something cannot be read; the error's file name is the whole path.
     """
-    return walk(path, Look(len(os.fspath(path)) + 1, visit))
+    return walk(path, ContentVisitor(len(os.fspath(path)) + 1, visit))
 
 
 @attrs.define
-class Look(Taker):
+class ContentVisitor(SkippingVisitor):
     """Reads a tree and passes its nodes to *visit*, their places without the first *prefix* characters."""
 
     prefix: int = 0

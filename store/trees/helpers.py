@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.system.syscalls import die_with_parent
-from store.trees.cached_walk import Remembering
-from store.trees.hash_tree import Look
+from store.trees.cached_walk import CachedVisitor
+from store.trees.hash_tree import ContentVisitor
 from store.trees.remove import remove_tree
 from store.trees.stat_cache import Index
 from store.trees.walk import walk, walk_below
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from store.trees.content import Content
-    from store.trees.walk import Below, Directory, Taker
+    from store.trees.walk import Below, Directory, SkippingVisitor
 
 
 _LENGTH = struct.Struct("<I")
@@ -185,7 +185,7 @@ def tree_helpers(
     return [start] * helpers_wanted()
 
 
-def serve_walks(visitor: Callable[[str], Taker], place: str, *, until_change: bool = False) -> None:
+def serve_walks(visitor: Callable[[str], SkippingVisitor], place: str, *, until_change: bool = False) -> None:
     """Walk the directories that another process names, with the *visitor* for each target, until there are no more.
 
     Files that the index at *place*, if any, knows are not read; the walk may stop at a changed file.
@@ -196,7 +196,7 @@ def serve_walks(visitor: Callable[[str], Taker], place: str, *, until_change: bo
     with Index.open(Path(place)) as index:
 
         def handle(directory: str, target: str, depth: int) -> Below:
-            return walk_below(directory, depth, Remembering(visitor(target), index, until_change))
+            return walk_below(directory, depth, CachedVisitor(visitor(target), index, until_change))
 
         serve(handle)
         index.save()
@@ -214,7 +214,7 @@ def read_content(path: Path, index: Index | None = None, *, until_change: bool =
     """
     place = os.fspath(index.place) if index else ""
     helping = tree_helpers("store.trees.helpers", "help_reading", place, "1" if until_change else "", source=path)
-    return walk(path, Remembering(Look(), index, until_change) if index else Look(), helping)
+    return walk(path, CachedVisitor(ContentVisitor(), index, until_change) if index else ContentVisitor(), helping)
 
 
 def remembered_content(place: Path, path: Path) -> Content:
@@ -231,7 +231,7 @@ def remembered_content(place: Path, path: Path) -> Content:
 
 def help_reading(place: str, until_change: str) -> None:
     """Serve another process: read what the index at *place*, if any, does not know."""
-    serve_walks(lambda _: Look(), place, until_change=bool(until_change))
+    serve_walks(lambda _: ContentVisitor(), place, until_change=bool(until_change))
 
 
 def _read(fd: int, size: int) -> bytes:

@@ -97,10 +97,10 @@ class Visitor(Protocol):
         """Finish *directory*, whose nodes are all done."""
 
 
-class Taker(Visitor):
+class SkippingVisitor(Visitor):
     """A visitor that can process files without reading them."""
 
-    def take(self, directory: Directory, known: Known) -> Known:  # noqa: ARG002 -- subclasses need the directory
+    def skip(self, directory: Directory, known: Known) -> Known:  # noqa: ARG002 -- subclasses need the directory
         """Process *known* files of *directory*, and return those that do not have to be read."""
         return known
 

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.trees.cached_walk import Differs, Remembering
+from store.trees.cached_walk import CachedVisitor, FileChanged
 from store.trees.copy_in import copy_in
-from store.trees.hash_tree import Look, content_of
+from store.trees.hash_tree import ContentVisitor, content_of
 from store.trees.helpers import read_content, remembered_content
 from store.trees.pool import Pool
 from store.trees.stat_cache import MARGIN, Index
-from store.trees.walk import Taker, walk
+from store.trees.walk import SkippingVisitor, walk
 from tests.trees import LARGE, File, Tree, digest, directories, read, write
 
 
@@ -39,11 +39,11 @@ TICK = 0.03
 
 
 @attrs.define
-class Reading(Taker):
+class Reading(SkippingVisitor):
     """Records which files are read."""
 
     names: list[str] = attrs.field(factory=list)
-    _look: Look = attrs.field(factory=Look)
+    _look: ContentVisitor = attrs.field(factory=ContentVisitor)
 
     def enter(self, directory: Directory) -> None:
         """Do nothing."""
@@ -94,7 +94,7 @@ def _looked(place: Path, tree: Path, margin: int = int(TICK / 2 * 1e9)) -> tuple
     time.sleep(TICK)
     reading = Reading()
     with Index.open(place, margin=margin) as index:
-        content = walk(tree, Remembering(reading, index))
+        content = walk(tree, CachedVisitor(reading, index))
         index.save()
     assert content == content_of(tree)
     return content, sorted(reading.names)
@@ -308,6 +308,6 @@ def test_until_change(place: Path, tree: Path) -> None:
     (tree / "new").unlink()
     (tree / "dir/c").write_text("4")
     with Index.open(place) as index:
-        with pytest.raises(Differs):
+        with pytest.raises(FileChanged):
             read_content(tree, index, until_change=True)
         assert first != read_content(tree, index)
