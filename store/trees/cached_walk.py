@@ -46,7 +46,7 @@ class CachedVisitor(Visitor):
         Raises:
             Differs: a file has changed, and *until_change* is set.
         """
-        seen = self.index.look(directory.fd, names)
+        seen = self.index.look_up(directory.fd, names)
         if seen is None:
             yield from self.visitor.files(directory, names, reader)
             return

@@ -20,8 +20,8 @@ from store.trees.content import Content, InvalidTree, Kind
 from store.trees.helpers import serve_walks, tree_helpers
 from store.trees.pool import Pool
 from store.trees.reading import (
+    BATCH,
     OPEN_DIRECTORY,
-    TOGETHER,
     FileReader,
     Name,
     Read,
@@ -116,8 +116,8 @@ class _Copy(SkippingVisitor):
         return kind, digest, size, stamp(status)
 
     def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
-        for start in range(0, len(names), TOGETHER):
-            several = names[start : start + TOGETHER]
+        for start in range(0, len(names), BATCH):
+            several = names[start : start + BATCH]
             for name, copied in zip(several, self._together(directory, several, reader), strict=True):
                 yield copied or self.file(directory, name, directory.path_of(name), reader)
 

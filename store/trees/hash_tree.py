@@ -14,7 +14,7 @@ import attrs
 from blake3 import blake3
 
 from store.trees.content import Kind
-from store.trees.reading import TOGETHER, FileReader, Name, Read, file_kind, open_file, read_target, stamp
+from store.trees.reading import BATCH, FileReader, Name, Read, file_kind, open_file, read_target, stamp
 from store.trees.walk import SkippingVisitor, walk
 
 
@@ -76,8 +76,8 @@ class ContentVisitor(SkippingVisitor):
         if self.visit:
             yield from super().files(directory, names, reader)
             return
-        for start in range(0, len(names), TOGETHER):
-            several = names[start : start + TOGETHER]
+        for start in range(0, len(names), BATCH):
+            several = names[start : start + BATCH]
             for name, found in zip(several, reader.small(directory.fd, several), strict=True):
                 yield found[0] if found else self.file(directory, name, directory.path_of(name), reader)
 

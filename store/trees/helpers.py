@@ -113,7 +113,7 @@ class HelperProcess:
                 os.waitpid(self.pid, 0)
 
 
-def helpers_wanted() -> int:
+def helper_count() -> int:
     """Return how many helpers are useful: more than three would only wait for the disk."""
     return min(len(os.sched_getaffinity(0)), 4) - 1
 
@@ -182,7 +182,7 @@ def tree_helpers(
     def start() -> TreeHelper:
         return TreeHelper(os.fspath(source), os.fspath(target), HelperProcess.start(module, function, *arguments))
 
-    return [start] * helpers_wanted()
+    return [start] * helper_count()
 
 
 def serve_walks(visitor: Callable[[str], SkippingVisitor], place: str, *, until_change: bool = False) -> None:
@@ -217,7 +217,7 @@ def read_content(path: Path, index: Index | None = None, *, until_change: bool =
     return walk(path, CachedVisitor(ContentVisitor(), index, until_change) if index else ContentVisitor(), helping)
 
 
-def remembered_content(place: Path, path: Path) -> Content:
+def cached_content(place: Path, path: Path) -> Content:
     """Return the content of the tree at *path*, reading what the index at *place* does not know and adding it there.
 
     Raises:

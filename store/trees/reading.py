@@ -37,7 +37,7 @@ _SMALL = 1 << 16  # bytes: most source files are smaller
 _BLOCK = 512  # stat(2)'s unit
 _ZEROS = bytes(_BUFFER_SIZE)
 
-TOGETHER = _BUFFER_SIZE // _SMALL
+BATCH = _BUFFER_SIZE // _SMALL
 """How many files `FileReader.small` reads at a time."""
 
 _WHAT = {

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 MARGIN = 3 * 10**9
 """Nanoseconds: more than the coarsest resolution of file times, two seconds."""
 
-MOST = 100_000
+MAX_ENTRIES = 100_000
 """Directories: some twenty Linux trees. Those read longest ago are dropped first."""
 
 _KEEPING_TIME = frozenset(
@@ -114,14 +114,14 @@ class Index:
     place: Path
     _connection: sqlite3.Connection | None
     margin: int = MARGIN
-    most: int = MOST
+    most: int = MAX_ENTRIES
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     _recent: dict[tuple[int, int], dict[str, Read]] = attrs.field(factory=dict, init=False, repr=False)
     _numbers: dict[int, int | None] = attrs.field(factory=dict, init=False, repr=False)  # by device
     _news: dict[tuple[int, int], Row] = attrs.field(factory=dict, init=False, repr=False)
 
     @classmethod
-    def open(cls, place: Path, *, margin: int = MARGIN, most: int = MOST) -> Self:
+    def open(cls, place: Path, *, margin: int = MARGIN, most: int = MAX_ENTRIES) -> Self:
         """Return the index at *place*, creating it if it does not exist; an empty one if that fails."""
         connection = None
         with contextlib.suppress(sqlite3.Error, OSError):
@@ -155,7 +155,7 @@ class Index:
             os.close(fd)
         return own is not None and self._row(own) is not None
 
-    def look(self, fd: int, names: Sequence[str]) -> Seen | None:
+    def look_up(self, fd: int, names: Sequence[str]) -> Seen | None:
         """Look up the files *names* in the directory *fd* and check their status; None if the directory is unsuitable.
 
         Their status is only read once: until it is closed, the index returns the same again.

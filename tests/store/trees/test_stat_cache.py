@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from store.trees.cached_walk import CachedVisitor, FileChanged
 from store.trees.copy_in import copy_in
 from store.trees.hash_tree import ContentVisitor, content_of
-from store.trees.helpers import read_content, remembered_content
+from store.trees.helpers import cached_content, read_content
 from store.trees.pool import Pool
 from store.trees.stat_cache import MARGIN, Index
 from store.trees.walk import SkippingVisitor, walk
@@ -72,7 +72,7 @@ def _is_trusted(directory: Path) -> bool:
     fd = os.open(directory, os.O_RDONLY)
     try:
         with Index.open(Path("/")) as index:
-            return index.look(fd, []) is not None
+            return index.look_up(fd, []) is not None
     finally:
         os.close(fd)
 
@@ -252,7 +252,7 @@ def test_untrusted_file_systems(directory: str) -> None:
 def test_without_an_index(tmp_path: Path, tree: Path) -> None:
     """Where no index can be created, trees are read as if there were none."""
     place = tmp_path / "no such directory/index.sqlite"
-    assert read_content(tree) == remembered_content(place, tree)
+    assert read_content(tree) == cached_content(place, tree)
     assert ["a", "b", "c", "\udcff"] == _looked(place, tree)[1]
     assert not place.parent.exists()
 
@@ -288,7 +288,7 @@ def test_with_helpers(place: Path, tmp_path: Path) -> None:
     """Files that helpers have read are remembered, and helpers skip known files."""
     tree = write(LARGE, tmp_path / "large")
     time.sleep(MARGIN / 1e9 + TICK)
-    assert digest(LARGE) == remembered_content(place, tree).digest
+    assert digest(LARGE) == cached_content(place, tree).digest
     assert (digest(LARGE), []) == (_looked(place, tree)[0].digest, _looked(place, tree)[1])
     with Index.open(place) as index, Pool.open(tmp_path / "pool") as pool:
         assert digest(LARGE) == copy_in(tree, tmp_path / "one", pool, index).digest
