@@ -149,15 +149,15 @@ def _number(value: int | Hex) -> int:
     return value.number if isinstance(value, Hex) else value
 
 
-def completed(look: Callable[[Mapping[str, Value]], Sequence[Verdict]], *, strict: bool = False) -> Fragment:
+def completed(verdicts_of: Callable[[Mapping[str, Value]], Sequence[Verdict]], *, strict: bool = False) -> Fragment:
     """Return the requests after which every rule holds that can.
 
-    Requests make other rules apply. So *look* gets all requests so far, and returns the verdicts on a configuration
+    Requests make other rules apply. So *verdicts_of* gets all requests so far, and returns the verdicts on a configuration
     with them, until nothing is left.
     """
     asked: dict[str, Asked] = {}
     values: dict[str, Value] = {}
-    while new := {name: it for name, it in _asked(look(values), strict=strict).items() if name not in asked}:
+    while new := {name: it for name, it in _asked(verdicts_of(values), strict=strict).items() if name not in asked}:
         asked |= new
         values |= {name: it for name, value in new.items() for it in [_plain(value)]}
     return Fragment("hardening", dict(sorted(asked.items())), description="recommended settings that did not hold")

@@ -183,7 +183,7 @@ class _Session:
                 return _Stop(BuildFailed, f"its builder printed more than {self._limits.max_log_size} bytes")
             if process.end in ready:
                 return None
-            if (excess := watch.look(process.first)) is not None:
+            if (excess := watch.check(process.first)) is not None:
                 return _Stop.of(excess)
 
     def _wait(self, poll: select.poll, seconds: float) -> set[int]:

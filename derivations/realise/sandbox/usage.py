@@ -70,7 +70,7 @@ class Watch:
         """Return the seconds until the next check."""
         return max(self._next - time.monotonic(), 0)
 
-    def look(self, first: int | None) -> Excess | None:
+    def check(self, first: int | None) -> Excess | None:
         """Return what the build uses too much of, if a check is due; *first* is its sandbox's first process, if known."""
         if self.due():
             return None
