@@ -28,7 +28,7 @@ import attrs
 
 from store.errors import Error
 from store.system.failpoints import reach
-from store.system.interrupt import a_moment
+from store.system.interrupt import grace_period
 from store.system.locks import leads_to, try_flock
 from store.system.moment import moment, mount
 from store.system.space import disk_full_reported
@@ -88,7 +88,7 @@ class Scratches:
 
     def _remove(self, path: Path) -> None:
         """Remove the scratch at *path*; if an interrupt cuts that short, leave the rest to the collector."""
-        with a_moment(_PATIENCE):
+        with grace_period(_PATIENCE):
             remove_tree(path)
         if path.exists():
             path.rename(self.layout.trash / path.name)
