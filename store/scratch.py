@@ -11,7 +11,7 @@ be linked into new objects. So the first scratch after a doubtful moment is prec
 old scratches, sweeps the pool, and makes it distrust the remaining files, with the gate (`store.system.locks`)
 closed. Doubtful moments are:
 
-- another boot or another mount (`store.system.moment`): the file `boot` records the last recovery's;
+- another boot or another mount (`store.system.mount_identity`): the file `boot` records the last recovery's;
 - a failed `syncfs`, which deletes that file;
 - an unused scratch with something in it that was not given up: its process did not finish. A scratch that is given
   up is renamed before it is removed.
@@ -30,7 +30,7 @@ from store.errors import Error
 from store.system.failpoints import reach
 from store.system.interrupt import grace_period
 from store.system.locks import leads_to, try_flock
-from store.system.moment import moment, mount
+from store.system.mount_identity import mount, mount_identity
 from store.system.space import disk_full_reported
 from store.trees.remove import remove_tree
 
@@ -150,7 +150,7 @@ class Scratches:
         try:
             if mount(descriptor) != mount(self.pool.fileno()):
                 raise StoreRemounted(self.layout.home)
-            return moment(descriptor)
+            return mount_identity(descriptor)
         finally:
             os.close(descriptor)
 

@@ -30,7 +30,7 @@ import attrs
 
 from blake3 import blake3
 
-from store.system.moment import boot, mount
+from store.system.mount_identity import boot_id, superblock_identity
 from store.system.syscalls import file_system
 from store.trees.content import Kind
 from store.trees.reading import OPEN_DIRECTORY, STAMP, stamp
@@ -214,7 +214,7 @@ class Index:
         device = status.st_dev
         if device not in self._numbers:
             trusted = file_system(fd) in _KEEPING_TIME
-            self._numbers[device] = _number(f"{device} {mount(fd)}") if trusted else None
+            self._numbers[device] = _number(f"{device} {superblock_identity(fd)}") if trusted else None
         number = self._numbers[device]
         return None if number is None else (number, status.st_ino)
 
@@ -237,7 +237,7 @@ def _connect(place: Path) -> sqlite3.Connection:
     try:
         connection.execute("pragma synchronous = off")  # after a power failure the index is useless anyway
         connection.execute("begin immediate")
-        now = f"{_VERSION} {boot()}"
+        now = f"{_VERSION} {boot_id()}"
         tables = {name for (name,) in connection.execute(_NAMES)}
         complete = {"boots", "directories"} <= tables
         if not complete or [(now,)] != connection.execute("select id from boots").fetchall():

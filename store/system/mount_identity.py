@@ -23,21 +23,21 @@ _FILE_SYSTEMS = Path("/sys/fs")
 _DEVICES = Path("/sys/dev/block")
 
 
-def boot() -> str:
+def boot_id() -> str:
     """Return the identifier of this boot."""
     return _BOOT_ID.read_text().strip()
 
 
-def moment(fd: int) -> str:
+def mount_identity(fd: int) -> str:
     """Return a line that stays the same for as long as the file system of the directory *fd* can be trusted.
 
     It identifies this directory: a copy of it elsewhere has a different line.
     """
     status = os.fstat(fd)
-    return f"{boot()} {status.st_dev} {status.st_ino} {mount(fd)}"
+    return f"{boot_id()} {status.st_dev} {status.st_ino} {superblock_identity(fd)}"
 
 
-def mount(fd: int) -> str:
+def superblock_identity(fd: int) -> str:
     """Return what distinguishes the superblock of *fd* from others of this boot."""
     device = os.fstat(fd).st_dev
     return _superblock(device) or f"mount {mount_number(fd)}"
