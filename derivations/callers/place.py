@@ -47,7 +47,7 @@ class Place:
 
 
 @attrs.frozen
-class Spot:
+class OptionPlace:
     """The place of an option in a call; its text is computed on demand."""
 
     call: Place
@@ -58,7 +58,7 @@ class Spot:
         return self.call.of(self.option, in_text=self.in_text)
 
 
-def calling_place(machinery: Collection[str], given: object = None) -> Place | None:
+def caller_place(machinery: Collection[str], given: object = None) -> Place | None:
     """Return the nearest call outside of the modules *machinery*; None if it has no file.
 
     *given* is the argument of the call, which a variable of the caller may hold. Calls made by attrs, or by code that

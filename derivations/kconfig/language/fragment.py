@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from derivations.callers.place import Place, Spot, calling_place
+from derivations.callers.place import OptionPlace, Place, caller_place
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.language.condition import ALWAYS, Condition
 from derivations.kconfig.language.values import Priority, Qualified, Unset, Value, checked, option_name, shown
@@ -63,7 +63,7 @@ class Origin:
     """The origin of a request: the name of its fragment, and a file and line such as `mine.py:12`."""
 
     fragment: str = ""
-    _place: str | Spot = ""
+    _place: str | OptionPlace = ""
 
     @property
     def place(self) -> str:
@@ -173,7 +173,7 @@ def _from_mapping(fragment: str, asked: object) -> dict[str, tuple[Clause, ...]]
         raise _file_name(fragment, str(asked))
     if not isinstance(asked, Mapping):
         raise InvalidFragment((f"{shown(asked)} is neither a mapping from options to values nor a string",), fragment)
-    call = calling_place(_MACHINERY, asked)
+    call = caller_place(_MACHINERY, asked)
     found: dict[str, tuple[Clause, ...]] = {}
     problems = []
     for key, value in asked.items():
@@ -202,7 +202,7 @@ def _from_text(fragment: str, source: str) -> dict[str, tuple[Clause, ...]]:
         raise _file_name(fragment, source)
     from derivations.kconfig.language.grammar import parse, remark_on  # noqa: PLC0415 -- start-up: most requests are mappings
 
-    call = calling_place(_MACHINERY)
+    call = caller_place(_MACHINERY)
     reading = parse(textwrap.dedent(source))  # indented as in a Python file, in triple quotation marks
     name = f"{fragment}, {call}:{call.first}" if call else fragment
     if reading.problems:
@@ -219,11 +219,11 @@ def _file_name(fragment: str, name: str) -> InvalidFragment:
 
 
 def _origin(fragment: str, call: Place | None, option: str, *, in_text: bool = False) -> Origin:
-    return Origin(fragment, Spot(call, option, in_text) if call else "")
+    return Origin(fragment, OptionPlace(call, option, in_text) if call else "")
 
 
 def _at(call: Place | None, option: str) -> str:
-    return f" ({Spot(call, option)})" if call else ""
+    return f" ({OptionPlace(call, option)})" if call else ""
 
 
 def _clauses(value: object, origin: Origin) -> tuple[Clause, ...]:
