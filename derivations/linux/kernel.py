@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from derivations.callers.beside import beside_caller
+from derivations.callers.relative_path import relative_to_caller
 from derivations.callers.refused import was_refused
 from derivations.context import Context, current
 from derivations.derivation import Derivation, Output
@@ -363,10 +363,10 @@ def _arguments(old: Arguments | None, /, **given: Any) -> Arguments:  # noqa: AN
     if old is not None:
         given = {name: _changed_value(name, value, getattr(old, name)) for name, value in given.items()}
     if is_file_name(given.get("hardware")):
-        given["hardware"] = snapshot(beside_caller(given["hardware"], depth=2))
+        given["hardware"] = snapshot(relative_to_caller(given["hardware"], depth=2))
     file = None
     if is_file_name(given.get("base")):
-        file = beside_caller(given["base"], depth=2)
+        file = relative_to_caller(given["base"], depth=2)
         given["base"] = base_file(file)
     # Called directly rather than through a variable, so that editors know the arguments.
     arguments = Arguments(**given) if old is None else attrs.evolve(old, **given)
