@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from derivations.callers.argument_errors import arguments_do_not_fit
 from derivations.callers.relative_path import relative_to_caller
-from derivations.callers.refused import was_refused
 from derivations.context import Context, current
 from derivations.derivation import Derivation, Output
 from derivations.kconfig.language.fragment import over
@@ -389,7 +389,7 @@ def _changed(derivation: Derivation, change: Change) -> Derivation:
     try:
         changes: object = change(derivation)
     except TypeError as error:
-        if not was_refused(error):
+        if not arguments_do_not_fit(error):
             raise
         raise InvalidArgument("override_attrs", f"its function must take the derivation ({error})") from None
     if not isinstance(changes, Mapping) or not all(isinstance(name, str) for name in changes):
