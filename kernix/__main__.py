@@ -86,10 +86,10 @@ def _run(arguments: list[str], *, alone: bool = False) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BaseException as error:
-        from kernix.interruption import meant  # noqa: PLC0415 -- start-up: only to report something
+        from kernix.interruption import cause_of  # noqa: PLC0415 -- start-up: only to report something
         from kernix.output.messages import tell  # noqa: PLC0415 -- as above
 
-        if (failed := tell(meant(error))) is None:
+        if (failed := tell(cause_of(error))) is None:
             raise
         return failed
     return code
@@ -122,7 +122,7 @@ def _code(arguments: list[str], *, alone: bool) -> int:
         from kernix import interruption  # noqa: PLC0415 -- start-up: only for what may take long
 
         interruption.install()
-        with interruption.heard():
+        with interruption.interrupt_after_signal():
             return _verb(arguments)
     return _verb(arguments)
 
