@@ -87,9 +87,9 @@ def _run(arguments: list[str], *, alone: bool = False) -> int:
             sys.stdout.flush()
     except BaseException as error:
         from kernix.interruption import cause_of  # noqa: PLC0415 -- start-up: only to report something
-        from kernix.output.messages import tell  # noqa: PLC0415 -- as above
+        from kernix.output.messages import report_end  # noqa: PLC0415 -- as above
 
-        if (failed := tell(cause_of(error))) is None:
+        if (failed := report_end(cause_of(error))) is None:
             raise
         return failed
     return code

@@ -14,7 +14,7 @@ from derivations.debian.lock import Lock
 from derivations.realise.apt.lock import make_lock, relock
 from derivations.realise.apt.sources import Choice
 from kernix.lockfile import read, target, write
-from kernix.output.messages import say, warn
+from kernix.output.messages import print_message, warn
 from kernix.output.quantities import number, size
 from store.errors import UsageError
 
@@ -36,13 +36,13 @@ def make(session: Session, place: Path, choice: Choice | None = None) -> Lock:
     target(place)  # fail before apt, which takes its time
     choice = choice or Choice()
     of = f" of {choice.suite}" if choice.suite is not None else ""
-    say(f"creating the lock {place}: asking apt for the packages{of}")
+    print_message(f"creating the lock {place}: asking apt for the packages{of}")
     with _work(session) as work:
         lock = make_lock(None, work, choice=attrs.evolve(choice, warn=warn))
     if not write(place, lock, replace=False):
         return read(place)
     amount = size(sum(it.size for it in lock.packages))
-    say(f"pinned {number(len(lock.packages), 'package')}, {amount}; `kernix lock --update` updates them")
+    print_message(f"pinned {number(len(lock.packages), 'package')}, {amount}; `kernix lock --update` updates them")
     return lock
 
 
@@ -62,7 +62,7 @@ def change(
     if sets is not None and suite != old.suite:
         message = f"the lock is for {old.suite or 'an unnamed release'}, and a lock holds packages of one release only"
         raise UsageError(message, f"`kernix lock --update --suite {suite}` moves the whole lock to that release")
-    say(f"asking apt about {', '.join(old.sets if sets is None else sets)}")
+    print_message(f"asking apt about {', '.join(old.sets if sets is None else sets)}")
     with _work(session) as work:
         new = relock(old, sets, work, choice=attrs.evolve(choice, suite=suite))
     if new != old:

@@ -16,7 +16,7 @@ from kernix.evaluation.inputs import find_lock
 from kernix.lockfile import read
 from kernix.make_lock import change, changed_lines, make
 from kernix.options import PATH
-from kernix.output.messages import say
+from kernix.output.messages import print_message
 from kernix.output.quantities import number, size
 from kernix.output.table import rows
 from store.errors import UsageError
@@ -98,7 +98,7 @@ def command(
     for line in rows(changed_lines(found)):
         click.echo(line)
     if not found:
-        say("nothing changed" if old.sets == new.sets else "no packages changed, only the sets they are in")
+        print_message("nothing changed" if old.sets == new.sets else "no packages changed, only the sets they are in")
 
 
 def _show(where: Path, lock: Lock) -> None:

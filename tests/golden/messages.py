@@ -126,7 +126,7 @@ def _reported(fails: Callable[[], object]) -> str:
         fails()
     except Error as error:
         with contextlib.redirect_stderr(stderr):
-            messages.tell(error)
+            messages.report_end(error)
     return stderr.getvalue()
 
 

@@ -17,7 +17,7 @@ from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
 from kernix.options import VerbCommand, attribute, evaluation, realisation
 from kernix.output import table
-from kernix.output.messages import say, warn
+from kernix.output.messages import print_message, warn
 from kernix.output.quantities import number
 from store.errors import Error, UsageError
 
@@ -123,7 +123,7 @@ def _show(solved: Repair, given: Mapping[str, Value], requests: Mapping[str, Req
     if solved.best.assignments:
         click.echo("\n".join(_mapping(solved.best, given, requests)))
     elif not solved.unsolved:
-        say("nothing else is needed")
+        print_message("nothing else is needed")
         if given:
             click.echo("\n".join(_mapping(solved.best, given, requests)))
     for way in solved.alternatives:

@@ -20,7 +20,7 @@ from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
 from kernix.options import PATH, VerbCommand, attribute, complete_attributes, evaluation, realisation
 from kernix.output.differences import values, why
-from kernix.output.messages import say, warn
+from kernix.output.messages import print_message, warn
 from kernix.output.quantities import number
 from kernix.output.table import rows
 
@@ -69,7 +69,7 @@ def command(
         from kernix.pages.upgrade import upgrade_page  # noqa: PLC0415 -- start-up: only for pages
 
         page.write_text(upgrade_page(found), encoding="utf-8")
-        say(f"wrote {page}")
+        print_message(f"wrote {page}")
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
     elif page is None:
