@@ -121,7 +121,7 @@ def without_dropped(found: Missed, trimmed: Collection[str], model: Model, value
     asked = {it.option: LEVELS.get(it.request.value, Level.N) for it in found.accounts}
     gone = consequences(asked, trimmed, model, values)
     accounts = tuple(it for it in found.accounts if it.option not in gone)
-    return attrs.evolve(found, accounts=accounts, way=found.way + len(gone))
+    return attrs.evolve(found, accounts=accounts, overridden=found.overridden + len(gone))
 
 
 @attrs.frozen

@@ -82,12 +82,12 @@ class Missed:
     Attributes:
         base: The base.
         accounts: The account of each option that differs from the base.
-        way: How many give way to requests of higher priority.
+        overridden: How many give way to requests of higher priority.
     """
 
     base: Base
     accounts: tuple[Account, ...]
-    way: int
+    overridden: int
 
     @property
     def count(self) -> int:

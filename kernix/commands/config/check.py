@@ -115,7 +115,7 @@ def _base_lines(missed: Missed | None, *, everything: bool) -> Iterator[str]:
     counts = Counter(it.outcome.value for it in missed.accounts)
     words = [f"{count} {outcome}" for outcome, count in counts.most_common()]
     words += [f"{len(base.unread)} not read"] if base.unread else []
-    words += [f"{missed.way} overridden by requests"] if missed.way else []
+    words += [f"{missed.overridden} overridden by requests"] if missed.overridden else []
     yield f"{base.file}: {number(len(base.requests) + len(base.unread), 'line')}, of which {', '.join(words)}"
     yield ""
 

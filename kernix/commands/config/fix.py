@@ -25,7 +25,7 @@ from store.errors import Error, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from derivations.kconfig.diagnosis.repair import Repair, Way
+    from derivations.kconfig.diagnosis.repair import Repair, Solution
     from derivations.kconfig.language.fragment import Request
     from derivations.kconfig.language.values import Value
     from derivations.kconfig.symbols.model import Model
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-class NoWay(Error):
+class NoSolution(Error):
     """Requests cannot be made to hold."""
 
     reasons: tuple[str, ...]
@@ -44,9 +44,9 @@ class NoWay(Error):
         return "; ".join(self.reasons)
 
     @property
-    def errors(self) -> tuple[NoWay, ...]:
+    def errors(self) -> tuple[NoSolution, ...]:
         """Return an error for each request."""
-        return tuple(NoWay((it,)) for it in self.reasons)
+        return tuple(NoSolution((it,)) for it in self.reasons)
 
 
 @click.command(cls=VerbCommand)
@@ -85,7 +85,7 @@ def command(
     else:
         _show(solved, given, found.wanted.requests)
     if solved.unsolved:
-        raise NoWay(tuple(str(it) for it in solved.unsolved))
+        raise NoSolution(tuple(str(it) for it in solved.unsolved))
 
 
 def assignment(text: str, model: Model) -> tuple[str, Value]:
@@ -131,7 +131,7 @@ def _show(solved: Repair, given: Mapping[str, Value], requests: Mapping[str, Req
         click.echo("\n".join(_mapping(way, given, requests)))
 
 
-def _mapping(way: Way, given: Mapping[str, Value], requests: Mapping[str, Request]) -> Iterator[str]:
+def _mapping(way: Solution, given: Mapping[str, Value], requests: Mapping[str, Request]) -> Iterator[str]:
     """Yield the lines of a mapping that requests *given* and the options that it needs, each with its cost.
 
     Options for which *requests* have another value are forced, because they would contradict each other.

@@ -86,8 +86,8 @@ def test_what_requests_override_is_not_listed() -> None:
     base = "CONFIG_NET=y\nCONFIG_INET=y\nCONFIG_SLOW=y\n"
 
     assert 0 == of(base).count
-    assert ((), 1) == (of(base, {"NET": NO}).accounts, of(base, {"NET": NO}).way)
-    assert ((), 1) == (of(base, {"FAST": YES}).accounts, of(base, {"FAST": YES}).way)
+    assert ((), 1) == (of(base, {"NET": NO}).accounts, of(base, {"NET": NO}).overridden)
+    assert ((), 1) == (of(base, {"FAST": YES}).accounts, of(base, {"FAST": YES}).overridden)
 
 
 def test_computed_values_are_not_requests() -> None:
