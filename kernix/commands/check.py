@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-class WouldNotServe(Error):
+class HardwareUnsupported(Error):
     """A kernel lacks support for hardware of a machine."""
 
     attribute: str
@@ -83,7 +83,7 @@ def command(
     else:
         click.echo("\n".join([*_lack_lines(lacks), *_lines(findings, len(snapshot.facts))]))
     if fatal := sum(it.is_fatal for it in findings) + sum(it.is_fatal for it in lacks):
-        raise WouldNotServe(attribute, fatal)
+        raise HardwareUnsupported(attribute, fatal)
 
 
 def _lack_lines(lacks: Iterable[Lack]) -> Iterator[str]:
