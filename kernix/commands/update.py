@@ -67,7 +67,7 @@ def command(
     place = output or session.config_home / PINS
     old = releases(place if place.exists() else None)
     kernel_org = _kernel_org(session, keyring, signer, server)
-    announced = kernel_org.announced()
+    announced = kernel_org.announcement()
     wanted = newer(announced, old)
     signed = {release.version.major for series, release in wanted.items() if series != TESTING}
     new, missing = updated(old, announced, kernel_org.sums(signed))

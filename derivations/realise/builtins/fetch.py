@@ -25,7 +25,7 @@ from derivations.realise.archives.extract import extract
 from derivations.realise.archives.tar import data_of_package
 from derivations.realise.job import Cancelled
 from derivations.realise.network.connection import HttpSession
-from derivations.realise.network.download import Downloader, HashMismatch, Unavailable, Wanted
+from derivations.realise.network.download import Download, Downloader, HashMismatch, Unavailable
 from derivations.realise.network.http_response import TryFailed
 from derivations.realise.room import allowed_size
 from derivations.realise.supervised import GivenUp
@@ -169,7 +169,7 @@ def _download(
     if fixed is None:
         msg = f"{job.derivation.builder} without a hash"
         raise ValueError(msg)
-    wanted = Wanted(name=job.derivation.name, sha256=fixed.digest, urls=urls, size=size)
+    wanted = Download(name=job.derivation.name, sha256=fixed.digest, urls=urls, size=size)
     downloader = Downloader(
         directory=job.store.layout.cache / "downloads",
         settings=job.settings,
@@ -177,12 +177,12 @@ def _download(
         cancelled=job.cancelled,
         session=_session(),
         others={url: functools.partial(_through_apt, job, wanted, url) for url in through_apt},
-        shunned=_SHUNNED,
+        failing=_SHUNNED,
     )
-    return downloader.fetched(wanted)
+    return downloader.fetch(wanted)
 
 
-def _through_apt(job: Job, wanted: Wanted, url: str, place: Path) -> None:
+def _through_apt(job: Job, wanted: Download, url: str, place: Path) -> None:
     """Fetch *url* to *place* through the machine's apt."""
 
     def size() -> int:

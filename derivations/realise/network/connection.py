@@ -87,7 +87,7 @@ class HttpSession(requests.Session):
             self.mount(scheme, _Adapter(self))
 
     @contextlib.contextmanager
-    def asked(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[requests.Response]:
+    def open(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[requests.Response]:
         """Give the response of *url* to a request with *headers*, its body not yet read.
 
         Raises:

@@ -41,7 +41,7 @@ _KEY = "/.well-known/openpgpkey/hu/ew8uiogxwri7d3fuioqgt7u1d5sngorx?l=autosigner
 _CHUNK = 1 << 18  # bytes at most between two checks for cancellation
 
 
-class NotReached(Error):
+class ServerUnreachable(Error):
     """A server did not provide a file."""
 
     url: str
@@ -79,7 +79,7 @@ class KernelOrg:
     backoff: Backoff = attrs.field(factory=Backoff)
     sleep: Callable[[float], None] = time.sleep
 
-    def announced(self) -> tuple[Announced, ...]:
+    def announcement(self) -> tuple[Announced, ...]:
         """Return the announced releases.
 
         Raises:
@@ -135,14 +135,14 @@ class KernelOrg:
             except TryFailed as failed:
                 failures += 1
                 if not failed.transient or failures > self.settings.retries or failed.floor > self.backoff.cap:
-                    raise NotReached(url, failed.message) from None
+                    raise ServerUnreachable(url, failed.message) from None
                 self.sleep(self.backoff.delay(failures, status=failed.status, floor=failed.floor))
 
     def _get(self, url: str, limit: int) -> Iterator[bytes]:
         """Yield all bytes of *url*, or raise an error."""
         done = 0
         patience = Patience(self.settings.connect_timeout, self.settings.read_timeout)
-        with HttpSession(patience) as session, session.asked(url) as response:
+        with HttpSession(patience) as session, session.open(url) as response:
             _, total = place_in_file(response, 0)
             while data := response.raw.read1(_CHUNK, decode_content=False):
                 done += len(data)

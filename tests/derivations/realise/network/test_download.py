@@ -15,7 +15,7 @@ import pytest
 
 from derivations.realise.job import Cancelled
 from derivations.realise.network.connection import HttpSession
-from derivations.realise.network.download import Downloader, HashMismatch, Offline, Unavailable, Wanted
+from derivations.realise.network.download import Download, Downloader, HashMismatch, Offline, Unavailable
 from derivations.realise.network.retry import Backoff
 from derivations.realise.settings import Settings
 from tests.derivations.realise.scripted_server import Answer, ScriptedServer
@@ -70,7 +70,7 @@ def fetch(directory: Path, waits: list[float]) -> Fetch:
                 backoff=Backoff(jitter=lambda: 1),
                 sleep=waits.append,
             )
-            with downloader.fetched(Wanted(name="x", sha256=sha256, urls=urls, size=size)) as path:
+            with downloader.fetch(Download(name="x", sha256=sha256, urls=urls, size=size)) as path:
                 return path.read_bytes()
 
     return fetch
@@ -457,7 +457,7 @@ def test_progress_is_in_bytes(server: ScriptedServer, directory: Path) -> None:
             cancelled=lambda: False,
             session=session,
         )
-        with downloader.fetched(Wanted(name="x", sha256=HASH, urls=(server.url("/x"),))):
+        with downloader.fetch(Download(name="x", sha256=HASH, urls=(server.url("/x"),))):
             pass
     assert sorted(seen) == seen
     assert (len(DATA), len(DATA)) == seen[-1]
@@ -477,7 +477,7 @@ def test_a_download_can_be_interrupted(server: ScriptedServer, directory: Path) 
         )
         with (
             pytest.raises(Cancelled),
-            downloader.fetched(Wanted(name="x", sha256=HASH, urls=(server.url("/x"),))),
+            downloader.fetch(Download(name="x", sha256=HASH, urls=(server.url("/x"),))),
         ):
             pass
     assert [f"{HASH}.part"] == [it.name for it in directory.iterdir()]
