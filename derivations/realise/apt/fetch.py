@@ -19,7 +19,7 @@ import attrs
 
 from derivations.realise.apt.mirrors import PLAIN
 from derivations.realise.network.http_response import TryFailed
-from derivations.realise.supervised import TookTooLong, run
+from derivations.realise.supervised import RunTimedOut, run
 
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def access() -> Access:
         places = run(
             ["apt-config", "shell", "FILE", "Dir::Etc::netrc/f", "PARTS", "Dir::Etc::netrcparts/d"], timeout=_PATIENCE
         ).stdout
-    except TookTooLong:
+    except RunTimedOut:
         return Access()
     special = any(
         match[1] not in {"", "DIRECT", "false"} for match in map(_TRANSPORT.fullmatch, settings.splitlines()) if match
@@ -108,7 +108,7 @@ def fetch(url: str, place: Path, sha256: str, cancelled: Callable[[], bool]) -> 
     command = [HELPER, *_OPTIONS, "download-file", url, str(place), f"SHA256:{sha256}"]
     try:
         finished = run(command, timeout=_TIMEOUT, cancelled=cancelled)
-    except TookTooLong:
+    except RunTimedOut:
         raise TryFailed(f"apt did not finish within {_TIMEOUT:.0f} seconds", transient=True) from None
     if finished.returncode == 0 and place.exists():
         return

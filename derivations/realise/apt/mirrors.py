@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import attrs
 
 from derivations.debian.lock import archive_of
-from derivations.realise.supervised import TookTooLong, run
+from derivations.realise.supervised import RunTimedOut, run
 
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _asked() -> Sites:
         return Sites()
     try:
         answer = run(["apt-get", "update", "--print-uris"], timeout=_PATIENCE)
-    except TookTooLong:
+    except RunTimedOut:
         return Sites(problem=f"apt-get did not finish within {_PATIENCE} seconds")
     errors = [line.removeprefix("E: ") for line in answer.stderr.splitlines() if line.startswith("E: ")]
     # If apt cannot read a source it fails, but still lists the others.

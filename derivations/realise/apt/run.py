@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.debian.sources import write
-from derivations.realise.supervised import TookTooLong, run
+from derivations.realise.supervised import RunTimedOut, run
 from store.errors import Error
 
 
@@ -227,7 +227,7 @@ def run_apt(program: str, *arguments: str, timeout: float = TIMEOUT) -> subproce
         raise AptMissing(program)
     try:
         return run([program, *arguments], timeout=timeout)
-    except TookTooLong:
+    except RunTimedOut:
         raise AptFailed(shown(program, arguments), (f"it did not finish within {timeout:.0f} seconds",)) from None
 
 

@@ -28,7 +28,7 @@ from derivations.realise.network.connection import HttpSession
 from derivations.realise.network.download import Download, Downloader, HashMismatch, Unavailable
 from derivations.realise.network.http_response import TryFailed
 from derivations.realise.room import allowed_size
-from derivations.realise.supervised import GivenUp
+from derivations.realise.supervised import RunCancelled
 from store.errors import Error
 
 
@@ -194,7 +194,7 @@ def _through_apt(job: Job, wanted: Download, url: str, place: Path) -> None:
 
     try:
         apt_fetch(url, place, wanted.sha256, is_over)
-    except GivenUp:
+    except RunCancelled:
         if job.cancelled():
             raise Cancelled(wanted.name) from None
         place.unlink(missing_ok=True)
