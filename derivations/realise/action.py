@@ -312,9 +312,7 @@ class _Build:
         return {path.digest: path for path in found}
 
     def _log(self) -> Path | None:
-        return (
-            None if self.derivation.is_builtin else nonempty_log(self.runner.store.layout.logs, self.derivation.key)
-        )
+        return None if self.derivation.is_builtin else nonempty_log(self.runner.store.layout.logs, self.derivation.key)
 
 
 def is_full(place: Path) -> bool:

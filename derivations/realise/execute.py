@@ -166,7 +166,7 @@ class _Board:
                 if self._ready[fetching]:
                     derivation = self._derivations[heapq.heappop(self._ready[fetching])]
                     self._running.add(derivation)
-                    return derivation, slots.ask()
+                    return derivation, slots.request()
                 self._changed.wait()
             return None
 
