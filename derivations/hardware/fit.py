@@ -15,7 +15,7 @@ import attrs
 
 from derivations.frozen_map import FrozenMap
 from derivations.hardware.curated import COMPANIONS
-from derivations.hardware.enable import reach
+from derivations.hardware.enable import plan_options
 from derivations.hardware.mapping import Mapped, can_be_module, map_hardware
 from derivations.kconfig.diagnosis.plan import DeadEnd
 from derivations.kconfig.language.fragment import Origin, Request
@@ -95,7 +95,7 @@ def fit(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) ->
     """
     mapped = map_hardware(snapshot.checked(), drivers, model)
     asked = _asked(mapped, drivers, model)
-    plans = reach(asked, model, values)
+    plans = plan_options(asked, model, values)
     wants = dict[str, tuple[Level, dict[str, None]]]()
     blocked = []
     for option, reasons in asked.items():

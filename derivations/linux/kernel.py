@@ -19,7 +19,7 @@ from derivations.callers.argument_errors import arguments_do_not_fit
 from derivations.callers.relative_path import relative_to_caller
 from derivations.context import Context, current
 from derivations.derivation import Derivation, Output
-from derivations.kconfig.language.fragment import over
+from derivations.kconfig.language.fragment import followed_by
 from derivations.linux.arguments import (
     Arguments,
     InvalidArgument,
@@ -382,7 +382,7 @@ def _is_function(value: object) -> bool:
 def _changed_value(name: str, value: Any, old: Any) -> Any:  # noqa: ANN401 -- an argument of make_linux
     if _is_function(value):
         return value(old)
-    return over(value, old, name) if name == "extra_config" else value
+    return followed_by(value, old, name) if name == "extra_config" else value
 
 
 def _changed(derivation: Derivation, change: Change) -> Derivation:

@@ -14,7 +14,7 @@ import attrs
 
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.diagnosis.blockers import Blocker, Witness
-from derivations.kconfig.diagnosis.outcome import Account, Outcome, asked
+from derivations.kconfig.diagnosis.outcome import Account, Outcome, requested_value
 from derivations.kconfig.diagnosis.plan import LEVELS, SettingPlan
 from derivations.kconfig.diagnosis.planner import NEVER, alternatives, selector
 from derivations.kconfig.diagnosis.ranges import limits, widened
@@ -76,7 +76,7 @@ class _Diagnosis:
 
     def outcome_of(self, name: str, request: Request) -> Account:
         """Return the account of *request*, the winning one for the option *name*."""
-        wanted = asked(request)
+        wanted = requested_value(request)
         symbol = self._model.get(name)
         if symbol is None:
             return self._missing(name, request)
@@ -173,7 +173,7 @@ class _Diagnosis:
             return self._blocked(symbol, request, needed, Level.M, reason="it is unavailable in this configuration")
         if (bounds := limits(symbol, self._values)) is None:
             return self._made(symbol, request, Outcome.INVALID, "Kconfig does not accept this value")
-        likely = self._likely(widened(self._planner, symbol, asked(request), self._values))
+        likely = self._likely(widened(self._planner, symbol, requested_value(request), self._values))
         reason = f"its range is {bounds[0]} to {bounds[1]}"
         return self._made(symbol, request, Outcome.CLAMPED, reason, likely=likely)
 

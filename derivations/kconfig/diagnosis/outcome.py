@@ -61,7 +61,7 @@ class Account:
     @property
     def wanted(self) -> Value:
         """Return the requested value."""
-        return asked(self.request)
+        return requested_value(self.request)
 
     @property
     def holds(self) -> bool:
@@ -111,7 +111,7 @@ def python(assignments: dict[str, Tristate]) -> str:
     return "{" + ", ".join(f'"{name}": {value!r}' for name, value in assignments.items()) + "}"
 
 
-def asked(request: Request) -> Value:
+def requested_value(request: Request) -> Value:
     """Return the value that *request* asks for; every merged request has one."""
     if isinstance(request.value, Unset):
         msg = f"{request!r} has no value"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.diagnosis.outcome import asked
+from derivations.kconfig.diagnosis.outcome import requested_value
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.header import check_architecture, check_complete, check_version, check_whole
 from derivations.kconfig.language.text import split_line
@@ -68,6 +68,6 @@ def with_changes(merged: Merged, in_file: Mapping[str, Request], model: Model, v
     changed = {
         option: it
         for option, it in in_file.items()
-        if not it.optional and (option not in model or not holds(asked(it), model[option], values[option]))
+        if not it.optional and (option not in model or not holds(requested_value(it), model[option], values[option]))
     }
     return attrs.evolve(merged, requests=FrozenMap({**changed, **merged.requests}))

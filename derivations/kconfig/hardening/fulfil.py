@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.kconfig.comparison.minimal_edit import asked as value_of
-from derivations.kconfig.diagnosis.outcome import asked as wanted_by
+from derivations.kconfig.comparison.minimal_edit import as_request as value_of
+from derivations.kconfig.diagnosis.outcome import requested_value as wanted_by
 from derivations.kconfig.diagnosis.reachable import Reach
 from derivations.kconfig.diagnosis.repair import repair
 from derivations.kconfig.hardening.report import fragment, report

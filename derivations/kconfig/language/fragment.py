@@ -40,7 +40,7 @@ _MACHINERY = (__name__, *(f"derivations.linux.{name}" for name in ("arguments", 
 """Modules that call on behalf of the user."""
 
 
-def listed(head: str, problems: Sequence[str]) -> str:
+def with_problems(head: str, problems: Sequence[str]) -> str:
     """Return a sentence of *head* and the *problems*, each on a line of its own if there are several."""
     return f"{head}: {problems[0]}" if len(problems) == 1 else "\n  ".join([f"{head}:", *problems])
 
@@ -55,7 +55,7 @@ class InvalidFragment(Error):
         more = len(self.problems) - _MAX_PROBLEMS
         listing = [*self.problems[:_MAX_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]
         where = f" in {self.fragment}" if self.fragment else ""
-        return listed(f"invalid configuration{where}", listing)
+        return with_problems(f"invalid configuration{where}", listing)
 
 
 @attrs.frozen
@@ -284,7 +284,7 @@ def as_fragments(asked: Any, name: str) -> tuple[Fragment, ...]:  # noqa: ANN401
     return tuple(it if isinstance(it, Fragment) else Fragment(name, it) for it in several)
 
 
-def over(asked: Any, old: tuple[Fragment, ...], name: str) -> tuple[Fragment, ...]:  # noqa: ANN401 -- as above
+def followed_by(asked: Any, old: tuple[Fragment, ...], name: str) -> tuple[Fragment, ...]:  # noqa: ANN401 -- as above
     """Return *old* followed by the fragments of *asked*, which replace the requests of *old* for the same options.
 
     Raises:

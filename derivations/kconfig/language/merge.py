@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.language.fragment import listed
+from derivations.kconfig.language.fragment import with_problems
 from derivations.kconfig.language.values import UNSET, Unset, shown, written
 from store.errors import Error
 
@@ -47,7 +47,7 @@ class Contradiction(Error):
     conflicts: tuple[Conflict, ...]
 
     def __str__(self) -> str:
-        return listed("conflicting requests", [str(it) for it in self.conflicts])
+        return with_problems("conflicting requests", [str(it) for it in self.conflicts])
 
     @property
     def hint(self) -> str:

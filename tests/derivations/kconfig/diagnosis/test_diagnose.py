@@ -8,7 +8,7 @@ import pytest
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.diagnosis import whole_config
 from derivations.kconfig.diagnosis.diagnose import diagnose
-from derivations.kconfig.diagnosis.outcome import Account, Outcome, asked
+from derivations.kconfig.diagnosis.outcome import Account, Outcome, requested_value
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.merge import Merged, Shadowed
 from derivations.kconfig.language.values import MODULE, NO, UNSET, YES, Hex, Priority, Tristate, Value
@@ -360,7 +360,9 @@ def exactly(file: str) -> dict[str, str]:
         file, "x.config", {name: Tristate(it) for name, it in result.items()}, lambda name: bool(OPTIONS[name].prompts)
     )
     changed = {
-        name: it for name, it in base.items() if not it.optional and not holds(asked(it), OPTIONS[name], values[name])
+        name: it
+        for name, it in base.items()
+        if not it.optional and not holds(requested_value(it), OPTIONS[name], values[name])
     }
     return {it.option: it.text for it in diagnose(Merged(FrozenMap(changed)), OPTIONS, values, base=base)}
 
