@@ -12,7 +12,7 @@ from derivations.hardware.trim import requests as dropped
 from derivations.hardware.trim import without_dropped
 from derivations.kconfig.diagnosis.base import missed, read_base
 from derivations.kconfig.diagnosis.diagnose import diagnose
-from derivations.kconfig.diagnosis.whole_config import whole, with_changes
+from derivations.kconfig.diagnosis.whole_config import whole_config_requests, with_changes
 from derivations.kconfig.symbols.model import Model
 from derivations.kconfig.symbols.values_table import Values
 from derivations.linux.kernel import Kernel
@@ -88,7 +88,7 @@ class Resolved:
         base = self.kernel.base_config
         place = session.store.path(realise(session, [base], **chosen)[base])
         text, config = (it.read_text(encoding="utf-8", errors="surrogateescape") for it in (place, self.file))
-        lines = whole(text, base.derivation.name, config, self.model)
+        lines = whole_config_requests(text, base.derivation.name, config, self.model)
         return diagnose(with_changes(self.wanted, lines, self.model, self.values), self.model, self.values, base=lines)
 
 

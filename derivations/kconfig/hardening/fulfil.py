@@ -41,13 +41,13 @@ class Hardened:
     """The requests that satisfy the rules.
 
     Attributes:
-        asked: The values that the rules want, by option.
-        besides: The options that these need.
+        requests: The values that the rules want, by option.
+        dependencies: The options that these need.
         left_out: The options that rules want but cannot have, each with the reason, a clause.
     """
 
-    asked: Mapping[str, Value]
-    besides: Mapping[str, Tristate]
+    requests: Mapping[str, Value]
+    dependencies: Mapping[str, Tristate]
     left_out: Mapping[str, str]
 
 

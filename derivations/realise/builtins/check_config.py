@@ -19,7 +19,7 @@ from derivations.frozen_map import FrozenMap
 from derivations.hardware.trim import requests, without_dropped
 from derivations.kconfig.diagnosis.base import missed, read_base
 from derivations.kconfig.diagnosis.diagnose import diagnose
-from derivations.kconfig.diagnosis.whole_config import whole, with_changes
+from derivations.kconfig.diagnosis.whole_config import whole_config_requests, with_changes
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.merge import Merged
 from derivations.kconfig.language.values import Priority
@@ -180,4 +180,4 @@ def _whole_base(job: Job, model: Model) -> dict[str, Request]:
         return {}
     file = job.derivation.mounts["/base"].derivation.name
     base, config = (job.inputs[it].read_text(encoding="utf-8", errors="surrogateescape") for it in ("/base", "/config"))
-    return whole(base, file, config, model)
+    return whole_config_requests(base, file, config, model)

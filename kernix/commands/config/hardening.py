@@ -88,7 +88,7 @@ def _of_kernel(session: Session, found: Resolved, chosen: Chosen, strict: bool) 
     if made.besides:
         names = ", ".join(made.besides)
         notes.append(f"# {names}: needed by the others")
-    return _python(Fragment("hardening", {**made.asked, **made.besides}), notes)
+    return _python(Fragment("hardening", {**made.requests, **made.besides}), notes)
 
 
 def _of_file(place: Path, strict: bool) -> str:

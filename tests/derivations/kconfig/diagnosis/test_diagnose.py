@@ -356,7 +356,7 @@ def exactly(file: str) -> dict[str, str]:
     """Return the text of the account of each option that differs from *file*, a whole `.config`."""
     values = Resolver(OPTIONS)(file)
     result = {name: values[name].value for name, it in OPTIONS.items() if it.type in SWITCHES}
-    base = whole_config.exactly(
+    base = whole_config.exact_requests(
         file, "x.config", {name: Tristate(it) for name, it in result.items()}, lambda name: bool(OPTIONS[name].prompts)
     )
     changed = {
