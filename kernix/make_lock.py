@@ -12,7 +12,7 @@ import attrs
 
 from derivations.debian.lock import Lock
 from derivations.realise.apt.lock import make_lock, relock
-from derivations.realise.apt.sources import Choice
+from derivations.realise.apt.sources import ArchiveChoice
 from kernix.lockfile import read, target, write
 from kernix.output.messages import print_message, warn
 from kernix.output.quantities import number, size
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-def make(session: Session, place: Path, choice: Choice | None = None) -> Lock:
+def make(session: Session, place: Path, choice: ArchiveChoice | None = None) -> Lock:
     """Create a lock at *place* from the archives of *choice*, and report it; a lock that appears meanwhile is used.
 
     Raises:
         Error: apt cannot list the packages, or the lock cannot be written.
     """
     target(place)  # fail before apt, which takes its time
-    choice = choice or Choice()
+    choice = choice or ArchiveChoice()
     of = f" of {choice.suite}" if choice.suite is not None else ""
     print_message(f"creating the lock {place}: asking apt for the packages{of}")
     with _work(session) as work:
@@ -47,7 +47,7 @@ def make(session: Session, place: Path, choice: Choice | None = None) -> Lock:
 
 
 def change(
-    session: Session, place: Path, sets: Sequence[str] | None, choice: Choice | None = None
+    session: Session, place: Path, sets: Sequence[str] | None, choice: ArchiveChoice | None = None
 ) -> tuple[Lock, Lock]:
     """Resolve *sets* of the lock at *place*, by default all, again, or add them; return the old and the new lock.
 
@@ -57,7 +57,7 @@ def change(
     """
     old = read(place)
     target(place)
-    choice = attrs.evolve(choice or Choice(), warn=warn)
+    choice = attrs.evolve(choice or ArchiveChoice(), warn=warn)
     suite = choice.suite or old.suite
     if sets is not None and suite != old.suite:
         message = f"the lock is for {old.suite or 'an unnamed release'}, and a lock holds packages of one release only"

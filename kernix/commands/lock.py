@@ -11,7 +11,7 @@ import click
 from derivations.debian.changes import changes
 from derivations.debian.sets import SETS, package_set
 from derivations.realise.apt.release import SUITE
-from derivations.realise.apt.sources import Choice
+from derivations.realise.apt.sources import ArchiveChoice
 from kernix.evaluation.inputs import find_lock
 from kernix.lockfile import read
 from kernix.make_lock import change, changed_lines, make
@@ -75,7 +75,7 @@ def command(
         message = f"`{sets[0]}` is given without `--update`"
         raise UsageError(message, f"`kernix lock --update {' '.join(sets)}` pins what apt offers now")
     where = find_lock(place, Path.cwd(), lambda: session.config_home)
-    choice = Choice(suite=suite, allow_unsigned=allow_unsigned)
+    choice = ArchiveChoice(suite=suite, allow_unsigned=allow_unsigned)
     for name in added:
         package_set(name)
     if where.exists():

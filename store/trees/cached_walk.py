@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from store.trees.reading import FileReader, Name, Read
     from store.trees.stat_cache import Index
-    from store.trees.walk import Directory, SkippingVisitor
+    from store.trees.walk import OpenDirectory, SkippingVisitor
 
 
 class FileChanged(Exception):
@@ -32,15 +32,15 @@ class CachedVisitor(Visitor):
     until_change: bool = False
     _began: int = attrs.field(factory=time.time_ns, init=False)
 
-    def enter(self, directory: Directory) -> None:
+    def enter(self, directory: OpenDirectory) -> None:
         """Enter *directory*."""
         self.visitor.enter(directory)
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+    def file(self, directory: OpenDirectory | None, name: Name, place: str, reader: FileReader) -> Read:
         """Read the file *name*."""
         return self.visitor.file(directory, name, place, reader)
 
-    def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
+    def files(self, directory: OpenDirectory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
         """Yield the files *names*, reading those that the index does not know.
 
         Raises:
@@ -64,10 +64,10 @@ class CachedVisitor(Visitor):
         if read:
             self.index.note(seen, read, self._began)
 
-    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
+    def symlink(self, directory: OpenDirectory | None, name: Name, place: str) -> bytes:
         """Return the digest of the symbolic link *name*."""
         return self.visitor.symlink(directory, name, place)
 
-    def leave(self, directory: Directory, digest: bytes) -> None:
+    def leave(self, directory: OpenDirectory, digest: bytes) -> None:
         """Finish *directory*."""
         self.visitor.leave(directory, digest)

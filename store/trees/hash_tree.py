@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from store.trees.content import Content
-    from store.trees.walk import Directory
+    from store.trees.walk import OpenDirectory
 
 
 @attrs.frozen(kw_only=True)
@@ -57,10 +57,10 @@ class ContentVisitor(SkippingVisitor):
     prefix: int = 0
     visit: Callable[[Node], None] | None = None
 
-    def enter(self, directory: Directory) -> None:
+    def enter(self, directory: OpenDirectory) -> None:
         """Do nothing."""
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+    def file(self, directory: OpenDirectory | None, name: Name, place: str, reader: FileReader) -> Read:
         """Read the file *name* to its end."""
         fd, status = open_file(directory.fd if directory else None, name, place)
         try:
@@ -71,7 +71,7 @@ class ContentVisitor(SkippingVisitor):
         self._show(place, kind, digest, status)
         return kind, digest, size, stamp(status)
 
-    def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
+    def files(self, directory: OpenDirectory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
         """Read the files *names*, several at a time if nobody wants to see them."""
         if self.visit:
             yield from super().files(directory, names, reader)
@@ -81,14 +81,14 @@ class ContentVisitor(SkippingVisitor):
             for name, found in zip(several, reader.small(directory.fd, several), strict=True):
                 yield found[0] if found else self.file(directory, name, directory.path_of(name), reader)
 
-    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
+    def symlink(self, directory: OpenDirectory | None, name: Name, place: str) -> bytes:
         """Return the digest of the symbolic link *name*."""
         dir_fd = directory.fd if directory else None
         digest = blake3(read_target(dir_fd, name)).digest()
         self._show(place, Kind.SYMLINK, digest, os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
         return digest
 
-    def leave(self, directory: Directory, digest: bytes) -> None:
+    def leave(self, directory: OpenDirectory, digest: bytes) -> None:
         """Pass *directory* to *visit*."""
         self._show(directory.place, Kind.DIRECTORY, digest, os.fstat(directory.fd))
 

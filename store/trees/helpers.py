@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from store.trees.content import Content
-    from store.trees.walk import Below, Directory, SkippingVisitor
+    from store.trees.walk import Below, OpenDirectory, SkippingVisitor
 
 
 _LENGTH = struct.Struct("<I")
@@ -142,7 +142,7 @@ class TreeHelper:
     target: str
     process: HelperProcess
 
-    def walk(self, directory: Directory) -> Below | None:
+    def walk(self, directory: OpenDirectory) -> Below | None:
         """Return the content below *directory*; None, leaving nothing behind, if the helper failed."""
         target = self.target + directory.place[len(self.source) :] if self.target else ""
         found = self.process.walk(_place(directory), target, directory.depth)
@@ -160,7 +160,7 @@ class TreeHelper:
         self.process.close()
 
 
-def _place(directory: Directory) -> str:
+def _place(directory: OpenDirectory) -> str:
     """Return a path that opens *directory* in our other processes, and nothing that its owner has put there since.
 
     It goes through the descriptor of the parent directory (proc(5), /proc/pid/fd), which stays open as long as there

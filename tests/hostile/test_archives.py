@@ -12,7 +12,7 @@ import zlib
 
 import pytest
 
-from derivations.realise.archives.decompress import STREAMS, Corrupt, Section
+from derivations.realise.archives.decompress import STREAMS, Corrupt, FileSection
 from derivations.realise.archives.decompress import Reader as Compressed
 from derivations.realise.archives.extract import Refused
 from derivations.realise.archives.tar import data_of_package
@@ -214,5 +214,5 @@ def test_members_stay_apart() -> None:
     with tarfile.open(fileobj=io.BytesIO(READ["twice"])) as archive:
         assert ["top/file", "top/file"] == archive.getnames()
     data = READ["names-in-latin-1"]
-    with Compressed(Section(io.BytesIO(data), len(data)), "x") as reader:
+    with Compressed(FileSection(io.BytesIO(data), len(data)), "x") as reader:
         assert data == reader.read(len(data))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.comparison.cause import Causes, Kind
+from derivations.kconfig.comparison.cause import CauseKind, Causes
 from derivations.kconfig.comparison.difference import change_of
 from derivations.kconfig.diagnosis.outcome import Account, Outcome
 from derivations.kconfig.language.fragment import Fragment
@@ -124,7 +124,7 @@ class Upgrade:
     @property
     def defaults(self) -> tuple[OptionChange, ...]:
         """Return the options that change on their own, because Kconfig or the base changed."""
-        kinds = {Kind.DEFAULT, Kind.DEFINITION, Kind.BASE}
+        kinds = {CauseKind.DEFAULT, CauseKind.DEFINITION, CauseKind.BASE}
         return tuple(it for it in self.difference.changes.values() if it.cause.kind in kinds and not it.cause.options)
 
     def to_json(self) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def upgrade(difference: Difference, accounts: Iterable[Account], repairs: Mappin
         requests=len(accounts),
         steps=tuple(it for it in steps if it is not None),
         added=tuple(_added(difference)),
-        removed=tuple(it for it in difference.changes.values() if it.cause.kind is Kind.GONE and it.prompt),
+        removed=tuple(it for it in difference.changes.values() if it.cause.kind is CauseKind.GONE and it.prompt),
         redefined=tuple(_redefined(difference)),
     )
 

@@ -50,7 +50,7 @@ class UnknownOption(Error):
 
 
 @attrs.frozen(kw_only=True)
-class Link:
+class RelatedOption:
     """Another option, and the condition under which it applies.
 
     Attributes:
@@ -111,10 +111,10 @@ class Explanation:
     default: str | None
     limits: tuple[str, str] | None
     choice: str | None
-    selected_by: tuple[Link, ...]
-    implied_by: tuple[Link, ...]
-    selects: tuple[Link, ...]
-    implies: tuple[Link, ...]
+    selected_by: tuple[RelatedOption, ...]
+    implied_by: tuple[RelatedOption, ...]
+    selects: tuple[RelatedOption, ...]
+    implies: tuple[RelatedOption, ...]
     objects: tuple[str, ...]
     help: str
 
@@ -289,19 +289,19 @@ def _choice(symbol: Symbol, model: Model, values: Values) -> str | None:
     return f"“{choice.prompt}” is {chosen}, of {', '.join(choice.members)}"
 
 
-def _selectors(expression: Expr, values: Values) -> tuple[Link, ...]:
+def _selectors(expression: Expr, values: Values) -> tuple[RelatedOption, ...]:
     """Return the options in *expression*, a `selected_by` or `implied_by`, active ones first."""
     found = []
     for term in alternatives(expression):
         if (name := selector(term)) is not None:
             rest = show(And(term.terms[1:]), values) if isinstance(term, And) else ""
-            found.append(Link(option=name, condition=rest, level=evaluate(term, values)))
+            found.append(RelatedOption(option=name, condition=rest, level=evaluate(term, values)))
     return tuple(sorted(found, key=lambda it: -it.level))
 
 
-def _targets(selects: Sequence[Select], values: Values) -> tuple[Link, ...]:
+def _targets(selects: Sequence[Select], values: Values) -> tuple[RelatedOption, ...]:
     return tuple(
-        Link(
+        RelatedOption(
             option=it.target,
             condition="" if it.condition == ALWAYS else show(it.condition, values),
             level=values.level(it.target),
@@ -314,7 +314,7 @@ def _with_condition(text: str, condition: Expr, values: Values) -> str:
     return text if condition == ALWAYS else f"{text} if {show(condition, values)}"
 
 
-def _few(links: Sequence[Link]) -> list[str]:
+def _few(links: Sequence[RelatedOption]) -> list[str]:
     more = len(links) - _SHOWN
     return [*(str(it) for it in links[:_SHOWN]), *([f"… and {more} more"] if more > 0 else [])]
 

@@ -133,7 +133,7 @@ class ByteSource(Protocol):
 
 
 @attrs.define
-class Section:
+class FileSection:
     """The next *size* bytes of *file*; *done* counts those read."""
 
     file: IO[bytes]

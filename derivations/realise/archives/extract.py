@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.realise.archives.decompress import Reader, Section
+from derivations.realise.archives.decompress import FileSection, Reader
 from derivations.realise.archives.links import Entangled, Links
 from derivations.realise.archives.tar import DIRECTORY, FILE, HARD_LINK, SYMLINK, Member, TarReader
 from derivations.realise.job import Cancelled
@@ -236,7 +236,7 @@ def _expected(files: int, source: ByteSource, reader: Reader) -> int | None:
 
     Data read ahead is not counted, as far as it is known. There is no estimate at the start, where it would be poor.
     """
-    if not isinstance(source, Section):
+    if not isinstance(source, FileSection):
         return None
     unpacked = source.done / source.size * reader.share if source.size else 1.0
     if unpacked < _ENOUGH:

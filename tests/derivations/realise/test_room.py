@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from derivations.realise.archives.decompress import Reader, Section
+from derivations.realise.archives.decompress import FileSection, Reader
 from derivations.realise.archives.extract import Extraction
 from derivations.realise.room import STEP, NoRoom, Room
 from derivations.realise.sandbox.bounds import Bounds
@@ -52,7 +52,7 @@ def test_a_bomb(tmp_path: Path, sizes: list[int], monkeypatch: pytest.MonkeyPatc
     with (
         Pool.open(tmp_path / "pool") as pool,
         TreeWriter(pool, tmp_path / "out") as writer,
-        Reader(Section(io.BytesIO(data), len(data)), "x.tar.gz") as reader,
+        Reader(FileSection(io.BytesIO(data), len(data)), "x.tar.gz") as reader,
         pytest.raises(NoRoom) as caught,
     ):
         Extraction(writer=writer, archive="x.tar.gz", room=Room("x.tar.gz", tmp_path, Bounds())).extract(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from store.trees.content import Content
     from store.trees.reading import FileReader, Name, Read
-    from store.trees.walk import Directory
+    from store.trees.walk import OpenDirectory
 
 TREE: Tree = {b"a": File(b"1"), b"b": File(b"22", executable=True), b"dir": {b"c": File(b"3"), b"\xff": File(b"4")}}
 TICK = 0.03
@@ -45,19 +45,19 @@ class Reading(SkippingVisitor):
     names: list[str] = attrs.field(factory=list)
     _look: ContentVisitor = attrs.field(factory=ContentVisitor)
 
-    def enter(self, directory: Directory) -> None:
+    def enter(self, directory: OpenDirectory) -> None:
         """Do nothing."""
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+    def file(self, directory: OpenDirectory | None, name: Name, place: str, reader: FileReader) -> Read:
         """Read the file *name*."""
         self.names.append(os.fsdecode(name))
         return self._look.file(directory, name, place, reader)
 
-    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
+    def symlink(self, directory: OpenDirectory | None, name: Name, place: str) -> bytes:
         """Read the link *name*."""
         return self._look.symlink(directory, name, place)
 
-    def leave(self, directory: Directory, digest: bytes) -> None:
+    def leave(self, directory: OpenDirectory, digest: bytes) -> None:
         """Do nothing."""
 
 

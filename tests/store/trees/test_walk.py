@@ -22,7 +22,7 @@ from hypothesis import given
 from store.trees.content import MAX_DEPTH, Content, InvalidTree, Kind, tree_digest
 from store.trees.hash_tree import ContentVisitor, Node, content_of
 from store.trees.reading import FileReader, Read
-from store.trees.walk import Below, Directory, Visitor, walk, walk_below
+from store.trees.walk import Below, OpenDirectory, Visitor, walk, walk_below
 from tests.trees import LARGE, File, Link, Tree, as_ordinary_user, count, digest, size, trees, write
 
 
@@ -170,7 +170,7 @@ class _Limited:
     done: list[str] = attrs.field(factory=list)
     closed: list[bool] = attrs.field(factory=list)
 
-    def walk(self, directory: Directory) -> Below | None:
+    def walk(self, directory: OpenDirectory) -> Below | None:
         if len(self.done) == self.most:
             return None
         self.done.append(directory.place)
@@ -238,7 +238,7 @@ class _Patient(ContentVisitor):
     asked: threading.Event = attrs.field(factory=threading.Event)
     seen: int = 0
 
-    def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
+    def files(self, directory: OpenDirectory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
         self.seen += len(names)
         if self.seen > 2500:
             assert self.asked.wait(30)
@@ -250,7 +250,7 @@ class _Failing:
     asked: threading.Event
     error: type[Exception]
 
-    def walk(self, directory: Directory) -> Below | None:
+    def walk(self, directory: OpenDirectory) -> Below | None:
         self.asked.set()
         raise self.error(directory.place)
 
@@ -278,7 +278,7 @@ class _Endless:
     asked: threading.Event
     stopped: threading.Event = attrs.field(factory=threading.Event)
 
-    def walk(self, directory: Directory) -> Below | None:  # noqa: ARG002
+    def walk(self, directory: OpenDirectory) -> Below | None:  # noqa: ARG002
         self.asked.set()
         assert self.stopped.wait(30)
         return None

@@ -10,7 +10,7 @@ from derivations.kconfig.diagnosis import whole_config
 from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.diagnosis.outcome import Account, Outcome, requested_value
 from derivations.kconfig.language.fragment import Origin, Request
-from derivations.kconfig.language.merge import Merged, Shadowed
+from derivations.kconfig.language.merge import Merged, ShadowedRequest
 from derivations.kconfig.language.values import MODULE, NO, UNSET, YES, Hex, Priority, Tristate, Value
 from derivations.kconfig.symbols.expression import Ref
 from derivations.kconfig.symbols.fits import SWITCHES, holds
@@ -115,7 +115,7 @@ def test_every_request_has_one_account() -> None:
     """There is one account per request: winners in order of the options, overridden requests last."""
     requests = merged({"TTY": YES, "NOWHERE": YES, "KGDB": NO})
     weak = Request(YES, priority=Priority.DEFAULT, origin=Origin("debugging", "debugging.py:3"))
-    both = attrs.evolve(requests, shadowed=(Shadowed("KGDB", weak, requests.requests["KGDB"]),))
+    both = attrs.evolve(requests, shadowed=(ShadowedRequest("KGDB", weak, requests.requests["KGDB"]),))
     found = diagnose(both, OPTIONS, Resolver(OPTIONS)("CONFIG_TTY=y\n"))
 
     assert ["KGDB", "NOWHERE", "TTY", "KGDB"] == [it.option for it in found]
@@ -128,7 +128,7 @@ def test_a_withdrawn_request() -> None:
     """A withdrawn request is shadowed by the one that withdrew it."""
     weak = Request(YES, priority=Priority.DEFAULT)
     back = Request(UNSET, origin=Origin("mine", "mine.py:1"))
-    found = diagnose(Merged(FrozenMap(), (Shadowed("KGDB", weak, back),)), OPTIONS, Resolver(OPTIONS)(""))
+    found = diagnose(Merged(FrozenMap(), (ShadowedRequest("KGDB", weak, back),)), OPTIONS, Resolver(OPTIONS)(""))
 
     assert ["withdrawn (mine, mine.py:1)"] == [it.reason for it in found]
 
