@@ -75,7 +75,7 @@ class Blocker:
             yield from blocker.lines(f"{indent}  ")
 
 
-class Witness:
+class BlockerFinder:
     """Follows chains of obstacles in one resolved configuration."""
 
     def __init__(

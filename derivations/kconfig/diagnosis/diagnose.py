@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.diagnosis.blockers import Blocker, Witness
+from derivations.kconfig.diagnosis.blockers import Blocker, BlockerFinder
 from derivations.kconfig.diagnosis.outcome import Account, Outcome, requested_value
 from derivations.kconfig.diagnosis.plan import LEVELS, SettingPlan
 from derivations.kconfig.diagnosis.planner import NEVER, alternatives, selector
@@ -70,8 +70,8 @@ class _Diagnosis:
             name for name in base.keys() - written_out if merged.requests.get(name) is base[name]
         )
         in_file = frozenset(name for name in base if merged.requests.get(name, base[name]) is base[name])
-        self._witness = Witness(model, values, {**written_out, **merged.requests}, in_file)
-        self._planner = self._witness.planner
+        self._finder = BlockerFinder(model, values, {**written_out, **merged.requests}, in_file)
+        self._planner = self._finder.planner
         self._asked = {name: it.value for name, it in merged.requests.items()}
 
     def outcome_of(self, name: str, request: Request) -> Account:
@@ -156,7 +156,7 @@ class _Diagnosis:
             return self._too_high(symbol, request, wanted)
         if not symbol.prompts:
             return self._promptless(symbol, request, wanted)
-        needed = self._witness.nearest(symbol, wanted if symbol.type == "tristate" else Level.M)
+        needed = self._finder.nearest(symbol, wanted if symbol.type == "tristate" else Level.M)
         reason = "its dependencies limit it to m" if got else ""
         return self._blocked(symbol, request, needed, wanted if symbol.type == "tristate" else Level.M, reason=reason)
 
@@ -169,7 +169,7 @@ class _Diagnosis:
             reason = "it has no prompt; its value is computed"
             return self._made(symbol, request, Outcome.BLOCKED, reason, suggestion=suggestion)
         if not self._values[symbol.name].visible:
-            needed = self._witness.nearest(symbol, Level.M)
+            needed = self._finder.nearest(symbol, Level.M)
             return self._blocked(symbol, request, needed, Level.M, reason="it is unavailable in this configuration")
         if (bounds := limits(symbol, self._values)) is None:
             return self._made(symbol, request, Outcome.INVALID, "Kconfig does not accept this value")
@@ -178,7 +178,7 @@ class _Diagnosis:
         return self._made(symbol, request, Outcome.CLAMPED, reason, likely=likely)
 
     def _blocked(self, symbol: Symbol, request: Request, needed: Expr, level: Level, *, reason: str) -> Account:
-        witness, likely = self._witness.unmet(needed, level), self._likely(self._planner.raised(needed, level))
+        witness, likely = self._finder.unmet(needed, level), self._likely(self._planner.raised(needed, level))
         return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=likely)
 
     def _transitional(self, symbol: Symbol, request: Request) -> Account:
@@ -192,7 +192,7 @@ class _Diagnosis:
     def _promptless(self, symbol: Symbol, request: Request, wanted: Level) -> Account:
         became = changed(symbol.name, self._model)
         instead = [] if became is None else [it for it in became.new if it in self._model]
-        witness = self._witness.unmet(Ref(symbol.name), wanted)
+        witness = self._finder.unmet(Ref(symbol.name), wanted)
         likely = self._likely(self._planner.option(symbol.name, wanted))
         suggestion = f"use {joined(instead, 'or')} instead" if instead else None
         reason = f"it cannot be set directly (it has no prompt{f' since {became.since}' if became else ''})"
@@ -203,18 +203,18 @@ class _Diagnosis:
     def _too_high(self, symbol: Symbol, request: Request, wanted: Level) -> Account:
         selected = evaluate(symbol.selected_by, self._values) > wanted
         shown = bool(symbol.prompts) and bool(self._values[symbol.name].visible)
-        hidden = self._witness.hidden(symbol) if symbol.prompts and not shown else ()
+        hidden = self._finder.hidden(symbol) if symbol.prompts and not shown else ()
         if selected:
             reason = self._selecting(symbol, Level(wanted + 1))
-            witness = (*self._witness.forced(symbol.selected_by, wanted), *hidden)
+            witness = (*self._finder.forced(symbol.selected_by, wanted), *hidden)
         elif hidden:
             reason, witness = "this is its default, and its prompt is not visible", hidden
         elif symbol.prompts and not shown and symbol.name not in NEVER:
             reason = "its prompt is never visible here"
-            others = [below for it in self._witness.forced(Ref(symbol.name), wanted) for below in it.below]
-            witness = tuple(others) or self._witness.unmet(symbol.prompts[0].condition, Level.M)
+            others = [below for it in self._finder.forced(Ref(symbol.name), wanted) for below in it.below]
+            witness = tuple(others) or self._finder.unmet(symbol.prompts[0].condition, Level.M)
         else:
-            reason, witness = "it is computed from other options", self._witness.forced(Ref(symbol.name), wanted)
+            reason, witness = "it is computed from other options", self._finder.forced(Ref(symbol.name), wanted)
         likely = self._likely(self._planner.option_off(symbol.name, wanted))
         without_itself = tuple(it for it in likely if it[0] != symbol.name)
         return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=without_itself)
@@ -233,7 +233,7 @@ class _Diagnosis:
         winner = next((it for it in others if self._values.level(it) is Level.Y), None)
         if winner is None:
             return None
-        who = self._witness.origin(winner) or "which nothing requests"
+        who = self._finder.origin(winner) or "which nothing requests"
         return self._made(symbol, request, Outcome.CHOICE, f"the choice “{choice.prompt}” is {winner}, {who}")
 
     def _likely(self, found: Found) -> tuple[tuple[str, Tristate], ...]:
