@@ -8,7 +8,7 @@ still exists, and makes another one if a sweeper was quicker.
 The pool's files appear under their digests before their bytes are on the disk, and until a commit's `syncfs`
 their only other links are in scratches. If the file system fails before that, such a file may be damaged and would
 be linked into new objects. So the first scratch after a doubtful moment is preceded by a recovery, which removes all
-old scratches, sweeps the pool, and makes it distrust the remaining files, with the gate (`store.system.locks`)
+old scratches, sweeps the pool, and makes it doubt the remaining files, with the gate (`store.system.locks`)
 closed. Doubtful moments are:
 
 - another boot or another mount (`store.system.mount_identity`): the file `boot` records the last recovery's;
@@ -30,7 +30,7 @@ from store.errors import Error
 from store.system.failpoints import reach
 from store.system.interrupt import grace_period
 from store.system.locks import leads_to, try_flock
-from store.system.mount_identity import mount, mount_identity
+from store.system.mount_identity import mount_identity, superblock_identity
 from store.system.space import disk_full_reported
 from store.trees.remove import remove_tree
 
@@ -148,7 +148,7 @@ class Scratches:
     def _moment(self) -> str:
         descriptor = os.open(self.layout.pool, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            if mount(descriptor) != mount(self.pool.fileno()):
+            if superblock_identity(descriptor) != superblock_identity(self.pool.fileno()):
                 raise StoreRemounted(self.layout.home)
             return mount_identity(descriptor)
         finally:

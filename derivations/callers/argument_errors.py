@@ -1,4 +1,4 @@
-"""Tell a function that fails from one that was called with the wrong arguments."""
+"""Distinguish a function that fails from one that was called with the wrong arguments."""
 
 from __future__ import annotations
 

@@ -61,8 +61,8 @@ def run(
         cancelled: Whether to stop, polled several times a second.
 
     Raises:
-        TookTooLong: it was killed after *timeout* seconds.
-        GivenUp: it was killed because *cancelled* returned true.
+        RunTimedOut: it was killed after *timeout* seconds.
+        RunCancelled: it was killed because *cancelled* returned true.
     """
     with subprocess.Popen(
         guarded(command),

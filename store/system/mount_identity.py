@@ -2,7 +2,7 @@
 
 Data written before the present boot may have been lost in a power failure. It can also be lost within one boot: a
 disk is pulled and put back, a loop device is detached, a file system is shut down after an error, repaired and mounted
-again. So a moment identifies the boot and the superblock. The kernel has no number for a superblock; but ext4, XFS,
+again. So the identity consists of the boot and the superblock. The kernel has no number for a superblock; but ext4, XFS,
 f2fs and others create a directory in sysfs with each one (https://docs.kernel.org/admin-guide/ext4.html), and inode
 numbers there are used only once (`kernfs_new_node`: cyclic, with a generation). For other file systems the mount's
 number from statx(2) has to do: it differs between containers, so that more than necessary is doubted.

@@ -44,7 +44,7 @@ class CachedVisitor(Visitor):
         """Yield the files *names*, reading those that the index does not know.
 
         Raises:
-            Differs: a file has changed, and *until_change* is set.
+            FileChanged: a file has changed, and *until_change* is set.
         """
         seen = self.index.look_up(directory.fd, names)
         if seen is None:

@@ -134,7 +134,7 @@ class _Copy(SkippingVisitor):
             return [None] * len(names)
         return [it and it[0] for it in found]
 
-    def take(self, directory: OpenDirectory, known: Known) -> Known:
+    def skip(self, directory: OpenDirectory, known: Known) -> Known:
         link, target_fd = self.pool.link, directory.target_fd
         return {
             name: it

@@ -210,7 +210,7 @@ def read_content(path: Path, index: Index | None = None, *, until_change: bool =
     Raises:
         InvalidTree: it contains a fifo, a socket or a device, or is too deep.
         OSError: something cannot be read; the error's file name is the whole path.
-        Differs: a file that *index* knows has changed, and *until_change* is set.
+        FileChanged: a file that *index* knows has changed, and *until_change* is set.
     """
     place = os.fspath(index.place) if index else ""
     helping = tree_helpers("store.trees.helpers", "help_reading", place, "1" if until_change else "", source=path)

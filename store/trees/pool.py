@@ -14,7 +14,7 @@ is garbage, and `sweep` removes it.
 An entry appears before its bytes are on the disk. Until the `syncfs` of an object's commit, its only other links are
 in scratch directories. So after a doubtful moment (`store.scratch` lists them), remove the scratch directories and
 `sweep` before linking anything else: each remaining entry then has a link in a committed object. In theory that is
-enough; but disks fail. So no remaining entry is trusted (`doubt`): it is read before it is linked for the first time,
+enough; but disks fail. So no remaining entry is trusted (`doubt_all`): it is read before it is linked for the first time,
 and its place says whether that has been done. An entry that does not match its digest is never linked again; it
 moves to `damaged`, and an intact file takes its name.
 

@@ -81,7 +81,7 @@ class FileReader:
         return len(data) < _BUFFER_SIZE
 
     def small(self, dir_fd: int, names: Sequence[Name]) -> list[Small | None]:
-        """Read up to TOGETHER files *names* of *dir_fd*; return None for each that has to be read by itself.
+        """Read up to BATCH files *names* of *dir_fd*; return None for each that has to be read by itself.
 
         Those are large files and non-files, or all of them after an error. Each step is done for all the
         files before the next step: the kernel's and Python's code and data for it are then in the CPU's cache.

@@ -31,11 +31,11 @@ def settable(found: Difference, model: Model, after: Values) -> FrozenMap[Value]
     The values are those *after* the changes.
     """
     return FrozenMap(
-        {name: as_request(model[name], after) for name in found.changes if name in model and model[name].prompts}
+        {name: value_of(model[name], after) for name in found.changes if name in model and model[name].prompts}
     )
 
 
-def as_request(symbol: Symbol, values: Values) -> Value:
+def value_of(symbol: Symbol, values: Values) -> Value:
     """Return the value of *symbol* in *values*, as a request."""
     text = values[symbol.name].value
     if symbol.type in {"bool", "tristate"}:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.kconfig.comparison.minimal_edit import as_request as value_of
-from derivations.kconfig.diagnosis.outcome import requested_value as wanted_by
+from derivations.kconfig.comparison.minimal_edit import value_of
+from derivations.kconfig.diagnosis.outcome import requested_value
 from derivations.kconfig.diagnosis.reachable import Reach
 from derivations.kconfig.diagnosis.repair import repair
 from derivations.kconfig.hardening.report import fragment, report
@@ -66,7 +66,7 @@ def hardened(
     With *strict*, rules that take features away from users are included.
     """
     fixed = {
-        name: wanted_by(it)
+        name: requested_value(it)
         for name, it in requests.items()
         if not isinstance(it.value, Unset) and it.priority is not Priority.DEFAULT
     }

@@ -101,7 +101,7 @@ def fetch(url: str, place: Path, sha256: str, cancelled: Callable[[], bool]) -> 
 
     Raises:
         TryFailed: apt failed, or the file has another hash.
-        GivenUp: *cancelled* returned true.
+        RunCancelled: *cancelled* returned true.
     """
     place.unlink(missing_ok=True)
     # As root, apt fetches as its own user, who may not write here; it warns, and continues as root.

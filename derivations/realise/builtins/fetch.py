@@ -83,12 +83,12 @@ class PackageUnavailable(Unavailable):
     problem: str | None
 
     def __str__(self) -> str:
-        trouble = f"apt reports: {self.trouble}" if self.trouble else ""
+        problem = f"apt reports: {self.problem}" if self.problem else ""
         if not self.tried:
-            why = trouble or "this machine has no apt, or its apt has no sources"
+            why = problem or "this machine has no apt, or its apt has no sources"
             return f"cannot fetch the pinned package {self.name}: no mirror is known ({why})"
         stranger = "" if self.known else f"no mirror of its archive, {self.archive}, is known"
-        answers = "; ".join(filter(None, (stranger, _answers(self.tried), trouble)))
+        answers = "; ".join(filter(None, (stranger, _answers(self.tried), problem)))
         return f"cannot fetch the pinned package {self.name}: {answers}"
 
     @property
@@ -149,7 +149,7 @@ def fetch_deb(job: Job) -> Content:
         if error.absent and known:
             raise PackageGone(name, error.tried) from None
         facts = attrs.asdict(error, recurse=False)
-        raise PackageUnavailable(**facts, archive=env["archive"], known=known, trouble=found.problem) from None
+        raise PackageUnavailable(**facts, archive=env["archive"], known=known, problem=found.problem) from None
 
 
 def with_kernel_mirrors(urls: Iterable[str], mirrors: Iterable[str]) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ class KernelOrg:
         """Return the announced releases.
 
         Raises:
-            NotReached: the server does not provide the announcement.
+            ServerUnreachable: the server does not provide the announcement.
             InvalidAnnouncement: the file is not an announcement.
         """
         return parse_announcement(self._read(f"{self.server}/releases.json"))
@@ -92,7 +92,7 @@ class KernelOrg:
         """Return the SHA-256 of every archive, by version, of the directories of the *majors*: of `v6.x` for 6.
 
         Raises:
-            NotReached: the server does not provide a list.
+            ServerUnreachable: the server does not provide a list.
             NotSigned: a list is not signed by the signer.
             ContradictorySums: a list contradicts itself.
             InvalidKeyring, NoGpgv: signatures cannot be checked.
@@ -112,7 +112,7 @@ class KernelOrg:
         """Return the SHA-256 of the file at *url* now; no signature covers it.
 
         Raises:
-            NotReached: the server does not provide it.
+            ServerUnreachable: the server does not provide it.
         """
 
         def digest() -> str:

@@ -212,7 +212,7 @@ class Lines:
 
     def __init__(self) -> None:
         self.tail: collections.deque[str] = collections.deque(maxlen=TAIL)
-        self.complaint: FailureMessage | None = None
+        self.failure: FailureMessage | None = None
         self._rest = b""
 
     def feed(self, data: bytes) -> list[LogEntry]:
@@ -233,8 +233,8 @@ class Lines:
         text = line.decode(errors="replace").rstrip("\r")
         if text.startswith(_MARK):
             match _parse(text[len(_MARK) :]):
-                case FailureMessage() as complaint:
-                    self.complaint = complaint
+                case FailureMessage() as failure:
+                    self.failure = failure
                     return None
                 case ProgressMessage() | WarningMessage() | NoKvmMessage() as word:
                     return word

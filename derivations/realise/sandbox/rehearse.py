@@ -63,7 +63,7 @@ def rehearse(store: Store, derivation: Derivation, *, kvm: bool) -> Rehearsal:
         watcher = Watcher(
             line=lambda _line: None,
             progress=lambda _done, _expected: None,
-            warning=rehearsal.cautions.append,
+            warning=rehearsal.warnings.append,
             no_kvm=rehearsal.note_no_kvm,
             cancel=cancellation.descriptor,
         )

@@ -131,10 +131,10 @@ def run(sandbox: Sandbox, *, name: str, log: Path, limits: Limits, watcher: Watc
         raise _refusal(sandbox.argv, facts)
     if process.exit_code != 0:
         facts["advice"] = _advice(session.lines.tail, sandbox.bounds)
-        complaint = session.lines.complaint
-        if complaint is not None:
-            facts["advice"] = complaint.advice or facts["advice"]
-            raise BuildFailed(reason=complaint.sentence, kind=complaint.kind, **facts)
+        failure = session.lines.failure
+        if failure is not None:
+            facts["advice"] = failure.advice or facts["advice"]
+            raise BuildFailed(reason=failure.sentence, kind=failure.kind, **facts)
         raise BuildFailed(reason=f"its builder {_end(process.exit_code)}", **facts)
 
 

@@ -85,10 +85,10 @@ def _of_kernel(session: Session, found: Resolved, chosen: Chosen, strict: bool) 
     with evaluator(session.store, found.kernel.resolver) as resolver:
         made = hardened(found.wanted.requests, base, found.model, resolver, resolver.settled, strict=strict)
     notes = [f"# {name} is left out: {why}" for name, why in made.left_out.items()]
-    if made.besides:
-        names = ", ".join(made.besides)
+    if made.dependencies:
+        names = ", ".join(made.dependencies)
         notes.append(f"# {names}: needed by the others")
-    return _python(Fragment("hardening", {**made.requests, **made.besides}), notes)
+    return _python(Fragment("hardening", {**made.requests, **made.dependencies}), notes)
 
 
 def _of_file(place: Path, strict: bool) -> str:

@@ -116,7 +116,7 @@ def _wait_for_lock(path: Path) -> None:
         pytest.fail("two at once")
 
 
-def _wait_for_standing(path: Path) -> None:
+def _wait_for_permanent(path: Path) -> None:
     with permanent_lock(path), permanent_lock(path):
         pytest.fail("two at once")
 
@@ -137,7 +137,7 @@ WORK: dict[str, Callable[[Path, Pool], object]] = {
     "remove-many": lambda path, _: remove_many([*_many(path).iterdir()], 4),
     "gate": lambda path, _: _wait_for_gate(path),
     "lock": lambda path, _: _wait_for_lock(path),
-    "standing-lock": lambda path, _: _wait_for_standing(path),
+    "permanent-lock": lambda path, _: _wait_for_permanent(path),
 }
 
 

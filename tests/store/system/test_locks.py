@@ -120,7 +120,7 @@ def test_processes_take_turns(tmp_path: Path) -> None:
 
 
 def test_standing_lock_keeps_its_file(tmp_path: Path) -> None:
-    """A standing lock excludes, and its file stays."""
+    """A permanent lock excludes, and its file stays."""
     path = tmp_path / "lock"
     with permanent_lock(path), try_permanent_lock(path) as free:
         assert not free

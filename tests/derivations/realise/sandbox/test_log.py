@@ -148,7 +148,7 @@ def test_complaint() -> None:
     """The last error message says why a build failed, and is not shown as a line."""
     lines = Lines()
     assert lines.feed(b'@kernix {"error": "first"}\n@kernix {"error": "last", "hint": "do", "kind": "k"}\n') == []
-    assert lines.complaint == FailureMessage("last", "do", "k")
+    assert lines.failure == FailureMessage("last", "do", "k")
     assert list(lines.tail) == []
 
 
@@ -177,4 +177,4 @@ def test_not_a_message(text: str) -> None:
     """A line that only looks like a message is text."""
     lines = Lines()
     assert lines.feed(f"@kernix {text}\n".encode()) == [f"@kernix {text}"]
-    assert lines.complaint is None
+    assert lines.failure is None
