@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derivations.kconfig.comparison.minimal_edit import value_of, minimal
+from derivations.kconfig.comparison.minimal_edit import minimal, value_of
 from derivations.kconfig.language.values import MODULE, NO, Hex
 from derivations.kconfig.symbols.model import Symbol
 from derivations.kconfig.symbols.values_table import Values
