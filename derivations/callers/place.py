@@ -32,7 +32,7 @@ class Place:
 
     def of(self, option: str, *, in_text: bool = False) -> str:
         """Return where *option* is written, as a key or in a string: in the variable, the call or a constant."""
-        from derivations.option_lines import option_lines_in  # noqa: PLC0415 -- start-up: only errors and accounts show places
+        from derivations.option_lines import option_lines_in  # noqa: PLC0415 -- start-up: only errors and diagnoses show places
 
         name = option.removeprefix("CONFIG_")
         mentions = [it for it in option_lines_in(self.file) if it.name == name and it.in_text is in_text]

@@ -118,10 +118,10 @@ def consequences(asked: Mapping[str, Level], dropped: Collection[str], model: Mo
 
 def without_dropped(found: Missed, trimmed: Collection[str], model: Model, values: Values) -> Missed:
     """Return the requests of a base that are missing, as *found*, without those that the options *trimmed* explain."""
-    asked = {it.option: LEVELS.get(it.request.value, Level.N) for it in found.accounts}
+    asked = {it.option: LEVELS.get(it.request.value, Level.N) for it in found.diagnoses}
     gone = consequences(asked, trimmed, model, values)
-    accounts = tuple(it for it in found.accounts if it.option not in gone)
-    return attrs.evolve(found, accounts=accounts, overridden=found.overridden + len(gone))
+    diagnoses = tuple(it for it in found.diagnoses if it.option not in gone)
+    return attrs.evolve(found, diagnoses=diagnoses, overridden=found.overridden + len(gone))
 
 
 @attrs.frozen

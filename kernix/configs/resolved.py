@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.kconfig.diagnosis.base import Missed
-    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.diagnosis.outcome import Diagnosis
     from derivations.kconfig.language.merge import Merged
     from kernix.options import Chosen
     from kernix.session import Session
@@ -80,7 +80,7 @@ class Resolved:
         trimmed = {name for name, it in self.wanted.requests.items() if it.origin.fragment == TRIM}
         return without_dropped(found, trimmed, self.model, self.values)
 
-    def accounts(self, session: Session, chosen: Chosen) -> tuple[Account, ...]:
+    def diagnoses(self, session: Session, chosen: Chosen) -> tuple[Diagnosis, ...]:
         """Return the outcome of every request, and of the lines of a whole `.config` that must hold and do not."""
         arguments = self.kernel.arguments
         if not arguments.exact or arguments.ignore_config_errors:

@@ -30,7 +30,7 @@ from store.system.space import DiskFull
 from tests.derivations.patching.trees import files, patched
 from tests.fakes import fake_lock
 from tests.roots import add_tools
-from tests.small_kconfig import accounts, model, option
+from tests.small_kconfig import diagnoses, model, option
 
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _dropped_option() -> str:
             option("KGDB_SERIAL_CONSOLE", prompt="Debugger on a serial line", depends="KGDB && TTY && VT"),
         ]
     )
-    failed = [it for it in accounts(options, {"KGDB_SERIAL_CONSOLE": YES, "KGBD": YES}).values() if it.fails]
+    failed = [it for it in diagnoses(options, {"KGDB_SERIAL_CONSOLE": YES, "KGBD": YES}).values() if it.fails]
     return _reported(lambda: _raise(ConfigMismatch("linux-6.12.64-config", tuple(failed))))
 
 

@@ -33,7 +33,7 @@ class Outcome(enum.StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Account:
+class Diagnosis:
     """The outcome of one request, with the reason and what to change.
 
     Attributes:
@@ -80,7 +80,7 @@ class Account:
 
     @property
     def text(self) -> str:
-        """Return the account in full, as several lines."""
+        """Return the diagnosis in full, as several lines."""
         lines = [str(self), *(line for it in self.witness for line in it.lines("  "))]
         if self.suggestion:
             lines.append(f"  {self.suggestion}")
@@ -89,7 +89,7 @@ class Account:
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the account as JSON data."""
+        """Return the diagnosis as JSON data."""
         return {
             "option": self.option,
             "asked": written(self.wanted),

@@ -25,7 +25,7 @@ from derivations.kconfig.symbols.missing import missing
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.diagnosis.outcome import Diagnosis
     from derivations.kconfig.diagnosis.plan import Found
     from derivations.kconfig.language.values import Value
     from derivations.kconfig.symbols.model import Model, Symbol
@@ -151,18 +151,18 @@ def repair(
 
 
 def proven(
-    accounts: Iterable[Account], base: str, model: Model, resolve: Evaluate, *, settle: Evaluate | None = None
-) -> tuple[Account, ...]:
-    """Return *accounts*, each failing one with the further options that make it hold along with all that holds.
+    diagnoses: Iterable[Diagnosis], base: str, model: Model, resolve: Evaluate, *, settle: Evaluate | None = None
+) -> tuple[Diagnosis, ...]:
+    """Return *diagnoses*, each failing one with the further options that make it hold along with all that holds.
 
     The options are on top of the `.config` text *base*, which includes the defaults. If none are known to work,
     none are named.
     """
-    known = tuple(accounts)
+    known = tuple(diagnoses)
     plain = {it.option: it.wanted for it in known if it.request.priority is not Priority.DEFAULT}
     held = {it.option: it.wanted for it in known if it.holds and it.option in plain}
 
-    def advised(it: Account) -> Account:
+    def advised(it: Diagnosis) -> Diagnosis:
         if not it.fails or it.option not in model:
             return it
         asked = {**held, it.option: it.wanted}

@@ -109,7 +109,7 @@ class Fragment:
     """A named set of requests.
 
     Args:
-        name: Its name in errors and accounts.
+        name: Its name in errors and diagnoses.
         options: A mapping such as `{"KGDB": YES}`, or text as in a `.config`.
         description: A sentence for people.
         priority: The priority of requests without one of their own: `Priority.DEFAULT` for a base that others build on.

@@ -114,8 +114,8 @@ def assignment(text: str, model: Model) -> tuple[str, Value]:
 def _prove(session: Session, found: Resolved, fragment: Mapping[str, Value], chosen: Chosen) -> None:
     """Resolve the whole kernel, hardware included, with the *fragment*, and warn of options that do not hold."""
     again = resolve(session, found.name, found.kernel.override(extra_config=dict(fragment)), chosen)
-    accounts = [it for it in diagnose(again.wanted, again.model, again.values) if it.option in fragment]
-    if wrong := [it.option for it in accounts if not it.holds]:
+    diagnoses = [it for it in diagnose(again.wanted, again.model, again.values) if it.option in fragment]
+    if wrong := [it.option for it in diagnoses if not it.holds]:
         warn(f"in the whole kernel, {number(len(wrong), 'option does', 'options do')} not hold: {', '.join(wrong)}")
 
 

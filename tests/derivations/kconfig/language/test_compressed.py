@@ -50,7 +50,7 @@ def test_damage(compress: object, damage: object) -> None:
 def test_a_bomb(compress: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Data that is far too large is not decompressed to its end."""
     assert callable(compress)
-    monkeypatch.setattr(compressed, "MOST", 10_000)
+    monkeypatch.setattr(compressed, "MAX_SIZE", 10_000)
 
     assert 10_000 == len(plain(compress(b" " * 10_000), "x"))
     with pytest.raises(InvalidFragment):
