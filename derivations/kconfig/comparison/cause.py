@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.kconfig.symbols.expression import NO, And, Compare, Const, Level, Not, Or, Ref, evaluate, refs, show
+from derivations.kconfig.symbols.expression import NO, Const, Level, Or, Ref, evaluate, leaves, refs, show
 from derivations.kconfig.symbols.renames import changed
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from derivations.kconfig.comparison.side import Side
     from derivations.kconfig.language.fragment import Request
@@ -301,7 +301,7 @@ class Causes:
         """Return the options in *expression*, except *option*, that change its value."""
         names = [
             name
-            for leaf in _leaves(expression)
+            for leaf in leaves(expression)
             if evaluate(leaf, self.old.values) != evaluate(leaf, self.new.values)
             for name in refs(leaf)
             if name != option and self._differs(name)
@@ -329,19 +329,6 @@ def _terms(expression: Expr) -> tuple[Expr, ...]:
 def _first(expression: Expr) -> str:
     """Return the first option in *expression*; in a term of `selected_by` that is the selector."""
     return next(iter(refs(expression)), show(expression))
-
-
-def _leaves(expression: Expr) -> Iterator[Expr]:
-    match expression:
-        case Ref() | Compare():
-            yield expression
-        case Not(term):
-            yield from _leaves(term)
-        case And(terms) | Or(terms):
-            for term in terms:
-                yield from _leaves(term)
-        case Const():
-            return
 
 
 def _can_be_asked(symbol: Symbol, values: Values) -> bool:
