@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.kconfig.symbols.expression import NO, Const, Level, Or, Ref, evaluate, leaves, refs, show
+from derivations.kconfig.symbols.expression import NO, Const, Level, Or, evaluate, leaves, refs, show
 from derivations.kconfig.symbols.renames import changed
 
 
