@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from kernix.output.messages import INTERRUPTED
-from store.system.interrupt import interruptible
+from store.osutil.interrupt import interruptible
 
 
 PATIENCE = 1.3

@@ -1,6 +1,6 @@
 """The store of this machine: the one class through which everything else uses it.
 
-Its parts, each with its own protocol: `store.system.locks` (the gate), `store.gc.temproots`,
+Its parts, each with its own protocol: `store.osutil.locks` (the gate), `store.gc.temproots`,
 `store.scratch`, `store.registration`, `store.records.database`, `store.records.journal`. Operations
 on a whole store are functions that take one: `store.gc.roots`, `store.gc.collect`, `store.verify`.
 """
@@ -19,15 +19,15 @@ from store.errors import Error
 from store.gc.retention import Retention
 from store.gc.temproots import TempRoots
 from store.home import is_store, layout_at, set_up
+from store.osutil.failpoints import reach
+from store.osutil.locks import Gate, NoGate, permanent_lock
+from store.osutil.space import DiskFull, disk_full_reported, give_up_reserve, is_full
+from store.osutil.writability import StoreReadOnly, is_read_only
 from store.path import DIGEST_LENGTH, StorePath, check_name
 from store.records.database import Database, PathInfo
 from store.records.journal import Journal
 from store.registration import Entry, ObjectGone, ObjectMissing, Registrar
 from store.scratch import Scratches
-from store.system.failpoints import reach
-from store.system.locks import Gate, NoGate, permanent_lock
-from store.system.space import DiskFull, disk_full_reported, give_up_reserve, is_full
-from store.system.writability import StoreReadOnly, is_read_only
 from store.trees.cached_walk import FileChanged
 from store.trees.copy_in import copy_in, seems_new
 from store.trees.helpers import read_content

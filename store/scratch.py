@@ -8,10 +8,10 @@ still exists, and makes another one if a sweeper was quicker.
 The pool's files appear under their digests before their bytes are on the disk, and until a commit's `syncfs`
 their only other links are in scratches. If the file system fails before that, such a file may be damaged and would
 be linked into new objects. So the first scratch after a doubtful moment is preceded by a recovery, which removes all
-old scratches, sweeps the pool, and makes it doubt the remaining files, with the gate (`store.system.locks`)
+old scratches, sweeps the pool, and makes it doubt the remaining files, with the gate (`store.osutil.locks`)
 closed. Doubtful moments are:
 
-- another boot or another mount (`store.system.mount_identity`): the file `boot` records the last recovery's;
+- another boot or another mount (`store.osutil.mount_identity`): the file `boot` records the last recovery's;
 - a failed `syncfs`, which deletes that file;
 - an unused scratch with something in it that was not given up: its process did not finish. A scratch that is given
   up is renamed before it is removed.
@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.errors import Error
-from store.system.failpoints import reach
-from store.system.interrupt import grace_period
-from store.system.locks import leads_to, try_flock
-from store.system.mount_identity import mount_identity, superblock_identity
-from store.system.space import disk_full_reported
+from store.osutil.failpoints import reach
+from store.osutil.interrupt import grace_period
+from store.osutil.locks import leads_to, try_flock
+from store.osutil.mount_identity import mount_identity, superblock_identity
+from store.osutil.space import disk_full_reported
 from store.trees.remove import remove_tree
 
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from store.layout import Layout
-    from store.system.locks import Gate
+    from store.osutil.locks import Gate
     from store.trees.pool import Pool
 
 

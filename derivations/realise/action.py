@@ -35,9 +35,9 @@ from derivations.realise.sandbox.log import log_path, nonempty_log
 from derivations.realise.sandbox.run_builder import BuildFailed, Limits, Watcher, run
 from store.closure import closure
 from store.errors import Error
-from store.system.interrupt import Interrupted, interruptible
-from store.system.locks import WaitCancelled, locked
-from store.system.space import disk_full_reported
+from store.osutil.interrupt import Interrupted, interruptible
+from store.osutil.locks import WaitCancelled, locked
+from store.osutil.space import disk_full_reported
 
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from kernix.output.messages import print_message
 from kernix.output.table import rows
 from kernix.places import PINS
 from store.errors import UsageError
-from store.system.durable import write_whole
+from store.osutil.durable import write_whole
 
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
-from store.system.interrupt import check
+from store.osutil.interrupt import check
 from store.trees.content import Content, InvalidTree, Kind
 from store.trees.reading import (
     OPEN_DIRECTORY,

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from store.system.syscalls import die_with_parent
+from store.osutil.syscalls import die_with_parent
 from store.trees.cached_walk import CachedVisitor
 from store.trees.hash_tree import ContentVisitor
 from store.trees.remove import remove_tree

@@ -36,8 +36,8 @@ import attrs
 
 from blake3 import blake3
 
-from store.system.interrupt import check
-from store.system.parallel import in_parallel
+from store.osutil.interrupt import check
+from store.osutil.parallel import in_parallel
 from store.trees.reading import OPEN_FILE
 from store.trees.seal import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from store.system.interrupt import check
-from store.system.parallel import in_parallel
+from store.osutil.interrupt import check
+from store.osutil.parallel import in_parallel
 from store.trees.reading import OPEN_DIRECTORY
 
 

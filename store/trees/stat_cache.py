@@ -30,8 +30,8 @@ import attrs
 
 from blake3 import blake3
 
-from store.system.mount_identity import boot_id, superblock_identity
-from store.system.syscalls import file_system
+from store.osutil.mount_identity import boot_id, superblock_identity
+from store.osutil.syscalls import file_system
 from store.trees.content import Kind
 from store.trees.reading import OPEN_DIRECTORY, STAMP, stamp
 

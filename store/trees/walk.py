@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 
-from store.system.interrupt import check
+from store.osutil.interrupt import check
 from store.trees.content import Content, Kind, listing_digest, tree_digest
 from store.trees.reading import (
     OPEN_DIRECTORY,

@@ -34,9 +34,9 @@ PURE_OF_OS = {"PathLike", "fsdecode", "fsencode", "fspath", "path"}
 OF_THE_COMMAND_LINE = {"argparse", "click", "getpass", "logging", "rich"}
 
 ROOMS = {
-    "store.system": {"store.errors"},
-    "store.trees": {"store.base32", "store.errors", "store.path", "store.system"},
-    "store.records": {"store.errors", "store.gc.retention", "store.parsing", "store.path", "store.system"},
+    "store.osutil": {"store.errors"},
+    "store.trees": {"store.base32", "store.errors", "store.path", "store.osutil"},
+    "store.records": {"store.errors", "store.gc.retention", "store.parsing", "store.path", "store.osutil"},
     "derivations.kconfig.language": set(),
     "derivations.kconfig.symbols": {"derivations.kconfig.language"},
     "derivations.kconfig.diagnosis": {"derivations.kconfig.language", "derivations.kconfig.symbols"},
@@ -112,7 +112,7 @@ def uses(module: str, of: str) -> set[str]:
 def test_there_is_a_house() -> None:
     """Every floor has modules, and some of the store acts: the laws below are about something."""
     assert {module.partition(".")[0] for module in MODULES} == set(FLOORS)
-    assert {"store.records.database", "store.system.locks"} <= ACTING_STORE
+    assert {"store.records.database", "store.osutil.locks"} <= ACTING_STORE
     assert not {"store.path", "store.trees.content", "store.trees.walk"} & ACTING_STORE
 
 

@@ -26,7 +26,7 @@ from derivations.version import Version
 from kernix.evaluation import selection
 from kernix.output import messages
 from store.errors import Error
-from store.system.space import DiskFull
+from store.osutil.space import DiskFull
 from tests.derivations.patching.trees import files, patched
 from tests.fakes import fake_lock
 from tests.roots import add_tools

@@ -16,8 +16,8 @@ from store.gc.collect import Policy, collect, plan
 from store.gc.forecast import forecast
 from store.gc.roots import add_root, roots
 from store.local import Store
-from store.system.space import DiskFull
-from store.system.writability import StoreReadOnly
+from store.osutil.space import DiskFull
+from store.osutil.writability import StoreReadOnly
 from store.verify import verify
 
 

@@ -21,7 +21,7 @@ from derivations.realise.apt.run import Apt, failure, native_architecture, shown
 from derivations.realise.apt.sources import ArchiveChoice, update
 from derivations.suggest import suggestion
 from store.errors import Error
-from store.system.locks import locked
+from store.osutil.locks import locked
 
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from derivations.realise.network.connection import HttpSession, Patience
 from derivations.realise.network.http_response import NotContinued, TryFailed, is_complete, place_in_file, validator
 from derivations.realise.network.retry import Backoff
 from store.errors import Error, reason_of
-from store.system.locks import WaitCancelled, locked
+from store.osutil.locks import WaitCancelled, locked
 from store.trees.reading import FileReader
 from store.trees.writer import write_piece
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.realise.sandbox.bounds import amount, meminfo
-from store.system.syscalls import file_system
+from store.osutil.syscalls import file_system
 
 
 if TYPE_CHECKING:

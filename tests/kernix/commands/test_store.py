@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.system.locks import permanent_lock
+from store.osutil.locks import permanent_lock
 from store.trees.remove import remove_tree
 from tests.kernix.conftest import PROJECT
 

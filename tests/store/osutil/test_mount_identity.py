@@ -15,8 +15,8 @@ from blake3 import blake3
 
 from store import registration
 from store.local import Store
+from store.osutil import failpoints
 from store.scratch import StoreRemounted
-from store.system import failpoints
 from store.trees.hash_tree import content_of
 from store.trees.seal import MTIME_NS
 

@@ -12,7 +12,7 @@ import threading
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from store.system.interrupt import current_check, interruptible
+from store.osutil.interrupt import current_check, interruptible
 
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.errors import Error
-from store.system.interrupt import check
+from store.osutil.interrupt import check
 
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import os
 
 from pathlib import Path
 
-from store.system.syscalls import mount_number
+from store.osutil.syscalls import mount_number
 
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -13,10 +13,10 @@ import pytest
 from store import scratch
 from store.gc.collect import Policy, collect
 from store.local import Store
+from store.osutil.interrupt import Interrupted, check, current_check, grace_period, interruptible
+from store.osutil.locks import Gate, locked, permanent_lock
+from store.osutil.parallel import in_parallel
 from store.rebuild import rebuild
-from store.system.interrupt import Interrupted, check, current_check, grace_period, interruptible
-from store.system.locks import Gate, locked, permanent_lock
-from store.system.parallel import in_parallel
 from store.trees.adopt import adopt
 from store.trees.copy_in import copy_in
 from store.trees.hash_tree import content_of

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.system.locks import Gate, WaitCancelled, locked, permanent_lock, try_permanent_lock
+from store.osutil.locks import Gate, WaitCancelled, locked, permanent_lock, try_permanent_lock
 
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HOLD = """
 import sys, time
 from pathlib import Path
-from store.system.locks import locked
+from store.osutil.locks import locked
 with locked(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(60)
@@ -33,7 +33,7 @@ with locked(Path(sys.argv[1])):
 _COUNT = """
 import sys
 from pathlib import Path
-from store.system.locks import locked
+from store.osutil.locks import locked
 lock, counter = Path(sys.argv[1]), Path(sys.argv[2])
 for _ in range(100):
     with locked(lock):
