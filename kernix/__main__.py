@@ -7,7 +7,7 @@
 
 The packages `store`, `derivations` and `overlays` and the module `kernels` are installed under these plain names, and
 another project may have installed something with the same name (a package even takes precedence over a module). So
-they are looked up before they are imported (`derivations.neighbours`); therefore everything else is imported inside
+they are looked up before they are imported (`derivations.shadowing`); therefore everything else is imported inside
 functions here. A build with nothing to do takes as long as its modules take to load (`kernix.answers.cache`), so few of
 Python's modules are imported, and only `store`, which that build needs, is looked up for it.
 """
@@ -65,12 +65,12 @@ def _report_hidden() -> bool:
     from importlib import util  # noqa: PLC0415 -- start-up
 
     # By its path: `derivations` itself may be hidden.
-    spec = util.spec_from_file_location("kernix.neighbours", f"{ROOT}/derivations/neighbours.py")
+    spec = util.spec_from_file_location("kernix.shadowing", f"{ROOT}/derivations/shadowing.py")
     if spec is None or spec.loader is None:
         return False
-    neighbours = util.module_from_spec(spec)
-    spec.loader.exec_module(neighbours)
-    if (problem := neighbours.shadowed()) is None:
+    shadowing = util.module_from_spec(spec)
+    spec.loader.exec_module(shadowing)
+    if (problem := shadowing.shadowed()) is None:
         return False
     from kernix.output.printable import guarded  # noqa: PLC0415 -- start-up
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from derivations.neighbours import FILES, ROOT, PackageShadowed, shadowed
+from derivations.shadowing import FILES, ROOT, PackageShadowed, shadowed
 
 
 if TYPE_CHECKING:
