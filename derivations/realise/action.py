@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 
 FULL = "the disk is full, which may be the cause; `kernix gc` deletes what nothing uses any more"
-ROOM = 8 << 20
+MIN_FREE = 8 << 20
 """With less than this many bytes free, a full disk may have caused a failure (Nix, `derivation-building-goal.cc`)."""
 
 _NO_KVM = (
@@ -318,7 +318,7 @@ class _Build:
 def is_full(place: Path) -> bool:
     """Return whether the disk that holds *place* is full."""
     room = os.statvfs(place)
-    return room.f_bavail * room.f_frsize < ROOM or (room.f_files > 0 and room.f_favail == 0)
+    return room.f_bavail * room.f_frsize < MIN_FREE or (room.f_files > 0 and room.f_favail == 0)
 
 
 def _first(*values: Any) -> Any:  # noqa: ANN401 -- None, or the type of the others

@@ -27,8 +27,8 @@ from derivations.realise.job import Cancelled
 from derivations.realise.network.connection import HttpSession
 from derivations.realise.network.download import Download, Downloader, HashMismatch, Unavailable
 from derivations.realise.network.http_response import TryFailed
-from derivations.realise.room import allowed_size
 from derivations.realise.supervised import RunCancelled
+from derivations.realise.unpack_budget import allowed_size
 from store.errors import Error
 
 

@@ -30,8 +30,8 @@ from derivations.realise.archives.extract import extract
 from derivations.realise.job import Cancelled
 from derivations.realise.network.download import Offline
 from derivations.realise.network.retry import Backoff
-from derivations.realise.room import allowed_size
 from derivations.realise.supervised import guarded
+from derivations.realise.unpack_budget import allowed_size
 from store.errors import Error
 
 

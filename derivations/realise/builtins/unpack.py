@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from derivations.realise.archives.decompress import FileSection
 from derivations.realise.archives.extract import extract
 from derivations.realise.merged_usr import spellings
-from derivations.realise.room import allowed_size
+from derivations.realise.unpack_budget import allowed_size
 from derivations.unpack import ARCHIVE
 from store.errors import Error
 

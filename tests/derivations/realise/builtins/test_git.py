@@ -18,7 +18,7 @@ from derivations.patching.tree import PatchedTree, TreeEntry
 from derivations.realise.builtins.git import GitFailed, NoGit, NoSuchCommit
 from derivations.realise.job import Cancelled
 from derivations.realise.network.download import Offline
-from derivations.realise.room import TooLarge
+from derivations.realise.unpack_budget import TooLarge
 from derivations.source import text_file
 from derivations.union import REMOVED
 from tests.derivations.patching.trees import Memory
