@@ -186,7 +186,7 @@ def _open(path: Path) -> int | None:
 
 @contextlib.contextmanager
 def _unused(place: Path) -> Iterator[bool]:
-    """Tell the body whether the scratch *place* exists and is unused; if so, it stays unused during the body."""
+    """Yield whether the scratch *place* exists and is unused; if so, it stays unused during the body."""
     descriptor = _open(place)
     if descriptor is None:  # its user has just removed it
         yield False

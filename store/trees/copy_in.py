@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from store.trees.stat_cache import Index
 
 
-_SAMPLE = 64  # files: enough to tell most from few, and reading them takes moments. A wrong guess only costs time
+_SAMPLE = (
+    64  # files: enough to distinguish most from few, and reading them takes moments. A wrong guess only costs time
+)
 _MANY = 500  # nodes: copying them takes as long as starting a process
 
 

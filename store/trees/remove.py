@@ -1,4 +1,4 @@
-"""Removing trees, whatever they contain and whoever changes them meanwhile.
+"""Removing trees, whatever they contain, even if others change them meanwhile.
 
 Every step is relative to an open directory and follows no symbolic link, so nothing outside the
 tree is ever touched, even if a directory in it becomes a link between two steps. A directory that

@@ -180,7 +180,7 @@ def test_a_block_gives_no_more_than_it_says() -> None:
 
 
 def test_whoever_waits_may_give_up() -> None:
-    """An archive that has nothing but headers of headers is left when nobody wants it any more."""
+    """Reading an archive of nothing but headers of headers stops on cancellation."""
     endless = pax((b"comment", b"x"))
     read = threading.Event()
 

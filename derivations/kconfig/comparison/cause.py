@@ -266,7 +266,7 @@ class Causes:
         return None
 
     def _prompt(self, option: str) -> Cause | None:
-        """Return what its prompt depends on if it can be asked for on one side only: on the other its default counts."""
+        """Return what its prompt depends on if it can be requested on one side only: on the other its default counts."""
         before, after = (it.symbol(option) for it in (self.old, self.new))
         if before is None or after is None:
             return None

@@ -1,6 +1,6 @@
 """The changes made in an editor, as the fewest requests with the same result.
 
-An editor leaves a whole `.config` in which most changes follow from a few. Only resolving tells which: so sets of
+An editor leaves a whole `.config` in which most changes follow from a few. Only resolving shows which: so sets of
 requests are tried until none can be left out (QuickXplain: U. Junker, "Preferred explanations
 and relaxations for over-constrained problems", AAAI 2004), which takes about k · log(n / k) resolutions for k
 requests among n changes.

@@ -227,7 +227,7 @@ class _Session:
                     self._watcher.line(each)
 
     def _patience(self, started: float, output: int) -> tuple[float | None, _Stop | None]:
-        """Return what `_left` does, once what the builder has said in time is heard: kernix itself may have had to wait."""
+        """Return what `_left` does, after reading what the builder wrote in time: kernix itself may have had to wait."""
         seconds, stop = self._left(started)
         if seconds is not None and seconds <= 0 and self._hear(output):
             return self._left(started)

@@ -2,7 +2,7 @@
 
 If a build has a control group (`derivations.realise.sandbox.control_group`), the kernel keeps count. Without one,
 nothing in the kernel adds up the memory of a build's processes. So we do, once a second; and since this is slow with
-many processes, only when the whole machine has so many of them, or uses so much memory, that it could be the build.
+many processes, only when the whole machine has enough of them, or uses enough memory, for the build to be the cause.
 """
 
 from __future__ import annotations

@@ -164,29 +164,29 @@ def test_unmapped_facts(fact: Fact, reason: str) -> None:
     assert all(reason in it.reason for it in unmapped)
 
 
-def wants(*facts: Fact, given: Values = MODULAR) -> dict[str, str]:
+def needed(*facts: Fact, given: Values = MODULAR) -> dict[str, str]:
     """Return the options to set for *facts*, with their values."""
     return {it.option: it.value.value for it in fit(Snapshot.of(facts, "x"), DRIVERS, MODEL, given).needed}
 
 
 def test_dependencies_are_set() -> None:
     """The buses that people forget are set as dependencies, as y if they cannot be modules."""
-    assert {"DRM_X": "m", "PCI": "y"} == wants(GPU)
+    assert {"DRM_X": "m", "PCI": "y"} == needed(GPU)
 
 
 def test_companions_are_set() -> None:
     """Modules that a driver requests by name at run time are set with it."""
-    assert {"IWLWIFI": "m", "IWLMVM": "m", "PCI": "y", "WLAN": "y"} == wants(device("pci:slot:0", "pci iwlwifi"))
+    assert {"IWLWIFI": "m", "IWLMVM": "m", "PCI": "y", "WLAN": "y"} == needed(device("pci:slot:0", "pci iwlwifi"))
 
 
 def test_soft_dependencies_are_set() -> None:
     """Modules to load with a module are set with it."""
-    assert "LATER" in wants(device("pci:slot:0", "pci xhci_hcd"))
+    assert "LATER" in needed(device("pci:slot:0", "pci xhci_hcd"))
 
 
 def test_without_modules_all_is_built_in() -> None:
     """In a kernel without modules, everything needed is built in."""
-    assert {"DRM_X": "y", "PCI": "y"} == wants(GPU, given=values())
+    assert {"DRM_X": "y", "PCI": "y"} == needed(GPU, given=values())
 
 
 def test_options_that_turn_on_by_themselves_are_requested() -> None:
@@ -203,17 +203,17 @@ def test_options_that_turn_on_by_themselves_are_requested() -> None:
 
 def test_built_in_options_stay_built_in() -> None:
     """An option that the configuration builds in does not become a module."""
-    assert {"DRM_X": "y"} == wants(GPU, given=values(MODULES="y", PCI="y", DRM_X="y"))
+    assert {"DRM_X": "y"} == needed(GPU, given=values(MODULES="y", PCI="y", DRM_X="y"))
 
 
 def test_an_iommu_is_found_by_its_class() -> None:
     """A device that is in no table is found by a rule."""
-    assert {"AMD_IOMMU": "y"} == wants(device("pci:v00001022d00001631sv????????sd????????bc08sc06i??"))
+    assert {"AMD_IOMMU": "y"} == needed(device("pci:v00001022d00001631sv????????sd????????bc08sc06i??"))
 
 
 def test_a_pseudo_file_system_is_an_option() -> None:
     """A file system that is part of another feature has that feature's option."""
-    assert {"PROC_FS": "y"} == wants(Fact(FactKind.FILESYSTEM, "proc"))
+    assert {"PROC_FS": "y"} == needed(Fact(FactKind.FILESYSTEM, "proc"))
 
 
 def test_options_have_their_reasons_as_comments() -> None:

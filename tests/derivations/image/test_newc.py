@@ -102,5 +102,5 @@ def test_what_is_written_can_be_read(files: dict[bytes, bytes]) -> None:
 def test_cpio_reads_it(tmp_path: Path) -> None:
     """The program cpio lists the archive's entries."""
     nodes = [node(b"init", b"#!"), node(b"bin/sh", b"busybox", stat.S_IFLNK | 0o777)]
-    told = subprocess.run([program("cpio"), "-t"], input=whole(nodes), capture_output=True, check=True, cwd=tmp_path)
-    assert told.stdout == b"bin\nbin/sh\ninit\n"
+    listed = subprocess.run([program("cpio"), "-t"], input=whole(nodes), capture_output=True, check=True, cwd=tmp_path)
+    assert listed.stdout == b"bin\nbin/sh\ninit\n"

@@ -452,13 +452,13 @@ def test_lines_count_from_the_beginning_of_the_file() -> None:
 
 @pytest.mark.parametrize("line", ["Only in b/drivers: new.c", "Nur in b/drivers: new.c."])
 def test_files_that_a_diff_does_not_have_are_reported(line: str) -> None:
-    """`diff -r` without `-N` says which files it leaves out, in the language of its user; so is it said here."""
+    """`diff -r` without `-N` names the files it leaves out, in its user's language; they are reported here."""
     _, remarks = patched(TREE, f"{line}\n{PLAIN}")
     assert remarks == [f"patch 'fix': line 1: `{line}`: the patch lacks that file"]
 
 
 def test_binary_files_in_latin_1() -> None:
-    """What diff said of binary files is understood in the encoding of older systems."""
+    """Diff's lines about binary files are understood in the encodings of older systems."""
     with pytest.raises(Malformed, match="lacks their data"):
         patched(TREE, PLAIN.encode() + "Binärdateien a/x und b/x sind verschieden.\n".encode("latin-1"))
 

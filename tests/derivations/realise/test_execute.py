@@ -354,8 +354,8 @@ def test_full_disk(root: Path) -> None:
         capture_output=True, text=True, check=True, cwd=Path(store.__file__).parents[1],
     )  # fmt: skip
     lines = done.stdout.splitlines()
-    told = "DiskFull | run `kernix gc` to delete what nothing needs any more"
-    assert lines == [f"BuildFailed | {FULL}", "", told, "", told, "", "well", ""]
+    full = "DiskFull | run `kernix gc` to delete what nothing needs any more"
+    assert lines == [f"BuildFailed | {FULL}", "", full, "", full, "", "well", ""]
 
 
 def test_no_user_namespaces(root: Path, tmp_path: Path) -> None:

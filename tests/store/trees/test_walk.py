@@ -141,7 +141,7 @@ def test_unreadable() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             path = write({b"dir": {b"sub": {b"file": File()}}}, Path(scratch, "tree"))
             (path / "dir/sub/file").chmod(0)
-            before = os.listdir("/proc/self/fd")  # noqa: PTH208 -- of no interest but for their number
+            before = os.listdir("/proc/self/fd")  # noqa: PTH208 -- only their number matters
             with pytest.raises(PermissionError) as caught:
                 content_of(path)
             assert str(path / "dir/sub/file") == caught.value.filename

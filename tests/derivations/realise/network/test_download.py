@@ -466,13 +466,13 @@ def test_progress_is_in_bytes(server: ScriptedServer, directory: Path) -> None:
 def test_a_download_can_be_interrupted(server: ScriptedServer, directory: Path) -> None:
     """An interrupted download stops, and its part is kept."""
     server.files["/x"] = DATA
-    told: list[int] = []
+    reported: list[int] = []
     with HttpSession() as session:
         downloader = Downloader(
             directory=directory,
             settings=Settings(),
-            progress=lambda done, _expected: told.append(done),
-            cancelled=lambda: bool(told),
+            progress=lambda done, _expected: reported.append(done),
+            cancelled=lambda: bool(reported),
             session=session,
         )
         with (
