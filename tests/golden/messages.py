@@ -95,7 +95,7 @@ def _hash_mismatch() -> str:
     name = "linux-6.12.64.tar.xz"
     url = f"https://cdn.kernel.org/pub/linux/kernel/v6.x/{name}"
     kept = Path(f"/home/user/.local/share/kernix/downloads/{name}")
-    return _reported(lambda: _raise(HashMismatch(name=name, wanted="d1" * 32, got="e2" * 32, url=url, kept=kept)))
+    return _reported(lambda: _raise(HashMismatch(name=name, expected="d1" * 32, got="e2" * 32, url=url, kept=kept)))
 
 
 def _missing_package() -> str:

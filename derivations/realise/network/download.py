@@ -58,7 +58,7 @@ class HashMismatch(Error):
 
     Attributes:
         name: The name of the download.
-        wanted: The expected SHA-256.
+        expected: The expected SHA-256.
         got: The SHA-256 of the file.
         url: Where it came from.
         kept: The path of the file now.
@@ -68,7 +68,7 @@ class HashMismatch(Error):
     exit_code: ClassVar[int] = 102
 
     name: str
-    wanted: str
+    expected: str
     got: str
     url: str
     kept: Path
@@ -76,7 +76,7 @@ class HashMismatch(Error):
 
     def __str__(self) -> str:
         others = "".join(f"; {url}: {said}" for url, said in self.tried)
-        return f"hash mismatch in {self.name} from {self.url}: wanted sha256 {self.wanted}, got {self.got}{others}"
+        return f"hash mismatch in {self.name} from {self.url}: wanted sha256 {self.expected}, got {self.got}{others}"
 
     @property
     def hint(self) -> str:
@@ -215,7 +215,7 @@ class Downloader:
                 return
             if mismatch is None:
                 mismatch = HashMismatch(
-                    name=wanted.name, wanted=wanted.sha256, got=got, url=without_credentials(url), kept=kept
+                    name=wanted.name, expected=wanted.sha256, got=got, url=without_credentials(url), kept=kept
                 )
                 tried.pop(url, None)
                 continue

@@ -308,7 +308,7 @@ def test_a_file_with_another_hash_is_kept(server: ScriptedServer, fetch: Fetch, 
     with pytest.raises(HashMismatch) as caught:
         fetch(server.url("/x"), sha256=wanted)
     error = caught.value
-    facts = (error.wanted, error.got, error.url, error.kept, error.exit_code)
+    facts = (error.expected, error.got, error.url, error.kept, error.exit_code)
     assert (wanted, HASH, server.url("/x"), directory / HASH, 102) == facts
     assert fetch(server.url("/x")) == DATA
     assert len(server.requests) == 1
