@@ -129,12 +129,12 @@ class Kernel:
     @property
     def requests(self) -> FrozenMap[Request]:
         """Return every requested option."""
-        return self._parts.wanted.requests
+        return self._parts.merged_requests.requests
 
     @property
-    def wanted(self) -> Merged:
+    def merged_requests(self) -> Merged:
         """Return every requested option, where each is requested, and the requests that are shadowed."""
-        return self._parts.wanted
+        return self._parts.merged_requests
 
     @property
     def source(self) -> Output:

@@ -36,7 +36,7 @@ REPRODUCIBLE = Fragment(
 )
 
 
-def wanted(arguments: Arguments, arch: str) -> Merged:
+def merged_requests(arguments: Arguments, arch: str) -> Merged:
     """Return the requests for the kernel of *arguments* on *arch*, Kbuild's ARCH.
 
     Raises:

@@ -28,7 +28,9 @@ def solve(session: Session, found: Resolved, given: Mapping[str, Value], chosen:
 
     Defaults are below the requests, as in a build, and give way to them; defaults that fail are requested, too.
     """
-    diagnoses = [it for it in diagnose(found.wanted, found.model, found.values) if it.outcome is not Outcome.SHADOWED]
+    diagnoses = [
+        it for it in diagnose(found.merged_requests, found.model, found.values) if it.outcome is not Outcome.SHADOWED
+    ]
     asked = {
         it.option: it.wanted
         for it in diagnoses

@@ -192,7 +192,7 @@ class _Edit:
         found = self.found
         requests: Mapping[str, Value] = {
             name: it.value
-            for name, it in found.wanted.requests.items()
+            for name, it in found.merged_requests.requests.items()
             if found.is_requested and not isinstance(it.value, Unset)
         }
         changes = settable(self.difference, found.model, self.wanted)
@@ -217,7 +217,7 @@ def _show(fragment: Mapping[str, Value], changes: Difference, found: Resolved, *
     print_message(
         f"{number(len(fragment), 'change')}; {number(len(changes.changes) - len(fragment), 'other option follows', 'other options follow')}"
     )
-    requests = found.wanted.requests
+    requests = found.merged_requests.requests
     notes = {
         name: f"# {requests[name].origin} requests another value" if name in requests else ""
         for name in sorted(fragment)

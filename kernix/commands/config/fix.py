@@ -83,7 +83,7 @@ def command(
             json.dumps({"asked": {name: written(it) for name, it in given.items()}, **solved.to_json()}, indent=2)
         )
     else:
-        _show(solved, given, found.wanted.requests)
+        _show(solved, given, found.merged_requests.requests)
     if solved.unsolved:
         raise NoSolution(tuple(str(it) for it in solved.unsolved))
 
@@ -114,7 +114,7 @@ def assignment(text: str, model: Model) -> tuple[str, Value]:
 def _prove(session: Session, found: Resolved, fragment: Mapping[str, Value], chosen: Chosen) -> None:
     """Resolve the whole kernel, hardware included, with the *fragment*, and warn of options that do not hold."""
     again = resolve(session, found.name, found.kernel.override(extra_config=dict(fragment)), chosen)
-    diagnoses = [it for it in diagnose(again.wanted, again.model, again.values) if it.option in fragment]
+    diagnoses = [it for it in diagnose(again.merged_requests, again.model, again.values) if it.option in fragment]
     if wrong := [it.option for it in diagnoses if not it.holds]:
         warn(f"in the whole kernel, {number(len(wrong), 'option does', 'options do')} not hold: {', '.join(wrong)}")
 

@@ -81,9 +81,9 @@ def command(
 
 def _of_kernel(session: Session, found: Resolved, chosen: Chosen, strict: bool) -> str:
     """Return the hardening fragment of a kernel as Python, confirmed by its Kconfig."""
-    base = start(session, found, diagnose(found.wanted, found.model, found.values), chosen)
+    base = start(session, found, diagnose(found.merged_requests, found.model, found.values), chosen)
     with evaluator(session.store, found.kernel.resolver) as resolver:
-        made = hardened(found.wanted.requests, base, found.model, resolver, resolver.settled, strict=strict)
+        made = hardened(found.merged_requests.requests, base, found.model, resolver, resolver.settled, strict=strict)
     notes = [f"# {name} is left out: {why}" for name, why in made.left_out.items()]
     if made.dependencies:
         names = ", ".join(made.dependencies)

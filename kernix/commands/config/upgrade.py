@@ -89,7 +89,7 @@ def _moved(names: Mapping[str, Any], old: Kernel, attribute: str, to: str) -> tu
 
 def _upgrade(session: Session, old: Resolved, new: Resolved, chosen: Chosen) -> Upgrade:
     before, after = from_kernel(session, old, chosen), from_kernel(session, new, chosen)
-    diagnoses = diagnose(new.wanted, new.model, new.values)
+    diagnoses = diagnose(new.merged_requests, new.model, new.values)
     repairs = _repairs(session, new, diagnoses, chosen)
     return upgrade(difference(before, after), diagnoses, repairs)
 
