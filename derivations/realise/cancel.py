@@ -81,9 +81,9 @@ class Slots:
         return slot
 
     @contextlib.contextmanager
-    def slot(self, asked: Slot | None = None) -> Iterator[Slot]:
-        """Hold a slot in the body, the one *asked* for before if given; the body may release and reacquire it."""
-        slot = asked or self.request()
+    def slot(self, requested: Slot | None = None) -> Iterator[Slot]:
+        """Hold a slot in the body, the one *requested* for before if given; the body may release and reacquire it."""
+        slot = requested or self.request()
         try:
             slot.acquire()
             yield slot

@@ -132,7 +132,7 @@ def _archives(sets: Iterable[str], work: Path, choice: ArchiveChoice, options: S
     with locked(apt.work / "lock"):
         apt.prepare((native, *sorted(foreign)))
         updated = update(apt, choice)
-        bases = apt.ask("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages")
+        bases = apt.output_of("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages")
         yield _Archives(apt=apt, updated=updated, bases=tuple(dict.fromkeys(bases.split())))
 
 
@@ -152,7 +152,7 @@ class _Archives:
 
     def names(self, prefix: str) -> list[str]:
         """Return the package names that begin with *prefix*."""
-        return self.apt.ask("apt-cache", "pkgnames", prefix).split()
+        return self.apt.output_of("apt-cache", "pkgnames", prefix).split()
 
     def resolve_all(self, names: Iterable[str], *, may_lack: bool) -> dict[str, tuple[Package, ...]]:
         """Return the packages of each set of *names*; with *may_lack*, optional sets may be missing.

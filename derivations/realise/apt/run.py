@@ -158,7 +158,7 @@ class Apt:
         stand_ins = [_STAND_IN.format(name=it, architecture=self.native) for it in packages]
         self._status(name).write_text("\n".join(stand_ins))
 
-    def ask(self, program: str, *arguments: str, status: str = "nothing", settings: Iterable[str] = ()) -> str:
+    def output_of(self, program: str, *arguments: str, status: str = "nothing", settings: Iterable[str] = ()) -> str:
         """Return the output of *program*, with the packages of *status* counted as installed.
 
         Raises:
