@@ -104,7 +104,7 @@ class Sandbox:
         writable: Mount point -> the host's directory that is writable there.
         leads: Whether the builder itself leads the session, as the first process in its namespace.
         bounds: How much of the machine it may use, with the machine's defaults filled in.
-        lent: Those of the writable directories that belong to the caller, and still do after the build.
+        caller_owned: Those of the writable directories that belong to the caller, and still do after the build.
     """
 
     mounts: Mapping[str, Path]
@@ -116,7 +116,7 @@ class Sandbox:
     writable: Mapping[str, Path] = attrs.field(factory=dict)
     leads: bool = False
     bounds: Bounds = attrs.field(factory=lambda: Bounds().for_machine())
-    lent: frozenset[Path] = frozenset()
+    caller_owned: frozenset[Path] = frozenset()
 
     def arguments(self, open_data: Callable[[bytes], int], place: Callable[[Path], str] = str) -> list[str]:
         """Return bubblewrap's options.

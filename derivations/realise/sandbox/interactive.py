@@ -92,7 +92,7 @@ def session(
             writable=writable or {},
             leads=bool(line.prefix),
             bounds=(bounds or Bounds()).for_machine(),
-            lent=frozenset({*(it for it in (build, out) if it is not None), *(writable or {}).values()}),
+            caller_owned=frozenset({*(it for it in (build, out) if it is not None), *(writable or {}).values()}),
         )
         process = stack.enter_context(Process(sandbox, line.streams))
         line.begin(process.popen)
