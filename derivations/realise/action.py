@@ -25,7 +25,17 @@ import attrs
 
 from derivations.fetch import is_fetch
 from derivations.realise.builtins import registry
-from derivations.realise.events import Finished, Kept, LogLine, Progress, Reused, Started, Unit, Waiting, Warned
+from derivations.realise.events import (
+    FailedBuildKept,
+    Finished,
+    LogLine,
+    Progress,
+    Reused,
+    Started,
+    Unit,
+    Waiting,
+    Warned,
+)
 from derivations.realise.job import Cancelled, Job
 from derivations.realise.kvm import KvmRecord
 from derivations.realise.outputs import Outputs
@@ -282,7 +292,7 @@ class _Build:
             with contextlib.suppress(FileExistsError):
                 place.mkdir()
                 build.rename(place)
-                self.runner.listener(Kept(self.derivation, str(place)))
+                self.runner.listener(FailedBuildKept(self.derivation, str(place)))
                 return
 
     @property

@@ -99,7 +99,7 @@ _KINDS = {kind.value: kind for kind in Kind}
 
 
 @attrs.frozen
-class Seen:
+class DirectoryFiles:
     """What is known of the files of a *directory* (device and inode), and the digests of files that have changed."""
 
     directory: tuple[int, int]
@@ -155,7 +155,7 @@ class Index:
             os.close(fd)
         return own is not None and self._row(own) is not None
 
-    def look_up(self, fd: int, names: Sequence[str]) -> Seen | None:
+    def look_up(self, fd: int, names: Sequence[str]) -> DirectoryFiles | None:
         """Look up the files *names* in the directory *fd* and check their status; None if the directory is unsuitable.
 
         Their status is only read once: until it is closed, the index returns the same again.
@@ -167,12 +167,12 @@ class Index:
         if directory is None:
             return None
         if (recent := self._recent.get(directory)) is not None:
-            return Seen(directory, {name: recent[name] for name in names if name in recent}, {})
+            return DirectoryFiles(directory, {name: recent[name] for name in names if name in recent}, {})
         row = self._row(directory)
         if row is None:
-            return Seen(directory, {}, {})
+            return DirectoryFiles(directory, {}, {})
         stamps = {name: stamp(os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names}
-        seen = Seen(directory, {}, {})
+        seen = DirectoryFiles(directory, {}, {})
         for name, record in _records(row):
             present = stamps.get(name)
             if present == record[-1]:
@@ -182,7 +182,7 @@ class Index:
         self._recent[directory] = seen.known
         return seen
 
-    def note(self, seen: Seen, read: dict[str, Read], began: int) -> None:
+    def note(self, seen: DirectoryFiles, read: dict[str, Read], began: int) -> None:
         """Remember the results *read* of files of the directory *seen*; reading began at the time *began*."""
         latest = began - self.margin
         records = self._recent[seen.directory] = dict(seen.known)

@@ -19,7 +19,7 @@ def is_compressed(data: bytes) -> bool:
     return data.startswith((_GZIP, _XZ))
 
 
-def plain(data: bytes, name: str) -> bytes:
+def decompressed(data: bytes, name: str) -> bytes:
     """Return *data*, the content of the file *name*, decompressed if it is compressed.
 
     Raises:

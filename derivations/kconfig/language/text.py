@@ -74,9 +74,9 @@ def decoded(data: bytes, name: str) -> str:
     Raises:
         InvalidFragment: it is not UTF-8 text, or damaged.
     """
-    from derivations.kconfig.language.compressed import plain  # noqa: PLC0415 -- start-up: few definitions have files
+    from derivations.kconfig.language.compressed import decompressed  # noqa: PLC0415 -- start-up: few definitions have files
 
-    data = plain(data, name)
+    data = decompressed(data, name)
     try:
         return data.decode()
     except UnicodeDecodeError as error:

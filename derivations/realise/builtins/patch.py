@@ -25,7 +25,7 @@ from derivations.patching.apply import Rules, apply
 from derivations.patching.errors import Malformed
 from derivations.patching.read import commits
 from derivations.patching.tree import PatchedTree, TreeEntry
-from derivations.realise.archives.decompress import FileSection, whole
+from derivations.realise.archives.decompress import FileSection, decompress_all
 from derivations.realise.job import Cancelled
 from store.trees.writer import TreeWriter
 
@@ -175,7 +175,7 @@ def _inside(directory: Path, name: str, patch_name: str) -> Path:
 def _read(place: Path, name: str) -> bytes:
     """Return the contents of the file at *place*, decompressed."""
     with place.open("rb", buffering=0) as file:
-        return whole(FileSection(file, os.fstat(file.fileno()).st_size), f"patch {name!r}", MAX_SIZE)
+        return decompress_all(FileSection(file, os.fstat(file.fileno()).st_size), f"patch {name!r}", MAX_SIZE)
 
 
 @attrs.frozen

@@ -18,8 +18,8 @@ from derivations.derivation import Derivation, Fixed, Hints
 from derivations.realise.action import FULL
 from derivations.realise.events import (
     Failed,
+    FailedBuildKept,
     Finished,
-    Kept,
     LogLine,
     Progress,
     Reused,
@@ -291,7 +291,7 @@ def test_keep_failed(workplace: Workplace) -> None:
     for _ in range(2):
         with pytest.raises(BuildFailed):
             workplace.realise(bad, keep_failed=True)
-        places = [it.place for it in workplace.listener.events if isinstance(it, Kept)]
+        places = [it.place for it in workplace.listener.events if isinstance(it, FailedBuildKept)]
     assert places == [str(workplace.store.layout.home / "failed" / f"bad-{i}") for i in (1, 2)]
     for place in places:
         assert sorted(os.listdir(place)) == ["made", "sub"]  # noqa: PTH208 -- a name, as the user gets it
