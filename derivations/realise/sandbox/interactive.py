@@ -90,7 +90,7 @@ def session(
             argv=(*line.prefix, *argv),
             env=env or {},
             writable=writable or {},
-            leads=bool(line.prefix),
+            is_session_leader=bool(line.prefix),
             bounds=(bounds or Bounds()).for_machine(),
             caller_owned=frozenset({*(it for it in (build, out) if it is not None), *(writable or {}).values()}),
         )
