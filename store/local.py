@@ -230,7 +230,7 @@ class Store:
             return self.valid(paths)
 
     def hold_all(self, paths: Iterable[StorePath], *, to_read: bool = False) -> None:
-        """Hold *paths*; with *to_read*, as `look` does.
+        """Hold *paths*; with *to_read*, as `hold_if_possible` does.
 
         Raises:
             ObjectMissing: one of them is not registered.

@@ -318,7 +318,7 @@ def _half_there(commit: Commit, exact: _Attempt) -> str | None:
     path, first = there[0]
     count = sum(len(change.hunks) for change in commit.changes)
     which = f"{path} hunk {first.number}" + (f" and {len(there) - 1} more" if len(there) > 1 else "")
-    return f"the tree has {len(there)} of its {count} hunks already ({which}): take a newer one, or make it anew without them"
+    return f"the tree has {len(there)} of its {count} hunks already ({which}): take a newer one, or create it again without them"
 
 
 def _in_the_tree(path: str, misfits: Sequence[HunkMisfit], state: PatchedTree) -> list[HunkMisfit]:

@@ -74,7 +74,7 @@ _NOTHING_WRONG = frozenset(  # locked, no directory, no room
         sqlite3.SQLITE_PERM,
     }
 )
-_VERSION = 3  # of the tables; an index with another one is started anew
+_VERSION = 3  # of the tables; an index with another one is started afresh
 _TABLES = """
 create table boots (id text not null);
 create table directories (

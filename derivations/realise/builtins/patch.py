@@ -121,7 +121,7 @@ def _series(directory: Path, rules: Rules, remark: Callable[[str], None]) -> lis
         found = sorted(it.name for it in directory.iterdir() if it.name.endswith(_SUFFIXES))
         below = _below(directory)
         if not found:
-            which = f" but for sub-directories ({', '.join(below)})" if below else ""
+            which = f" except in sub-directories ({', '.join(below)})" if below else ""
             reason = f"the directory has no file `series`, and none that ends in .patch, .diff or .mbox{which}"
             raise Malformed(rules.name, 0, reason, "give the list of all patches, in order" if below else None)
         for name in below:

@@ -159,7 +159,7 @@ class _Pipes(_Line):
         self._stack.close()
 
     def _open(self) -> IO[bytes]:
-        # Opened anew: a duplicate of the descriptor would share the command's file offset.
+        # Opened again: a duplicate of the descriptor would share the command's file offset.
         return Path(f"/proc/self/fd/{self._errors}").open("rb")
 
 

@@ -366,6 +366,6 @@ def test_a_disk_that_went_away_under_a_running_kernel(image: Path, tmp_path: Pat
 def test_a_mount_over_an_open_store(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process stops if its store is on another mount than when it was opened."""
     numbers = iter(["ext4 1", "ext4 2"])
-    monkeypatch.setattr("store.scratch.mount", lambda _: next(numbers))
+    monkeypatch.setattr("store.scratch.superblock_identity", lambda _: next(numbers))
     with pytest.raises(StoreRemounted), store.scratch():
         pass
