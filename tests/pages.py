@@ -60,7 +60,7 @@ FILES = {
     "talk/talk.c": "",
     "whole.config": f"{_HEAD}CONFIG_64BIT=y\n",
 }
-"""Files that the pages' examples need and the pages do not show: as small as possible."""
+"""What lies beside the pages' files and is not shown by the pages: as little as they evaluate with."""
 
 
 @attrs.frozen
@@ -148,7 +148,7 @@ def shape(printed: str, *places: tuple[Path, str]) -> list[str]:
 
 
 def is_shown(shown: list[str], printed: list[str]) -> str | None:
-    """Return the first line of *shown* that *printed* does not have in this order; None if it has all."""
+    """Return the first line of *shown* that *printed* does not have in this order; None if all are there."""
     rest = iter(printed)
     return next((line for line in shown if not line.startswith("[…") and line not in rest), None)
 
@@ -173,7 +173,7 @@ class Shell:
         return self.home / "demo"
 
     def has_files_of(self, command: Command) -> bool:
-        """Return whether all files that *command* names exist: some pages mention files that they do not show."""
+        """Return whether all files that *command* names are there: some pages speak of files that they do not show."""
         names = [word for word in command.words if re.fullmatch(r"[\w-]+\.(py|config|txt|json|patch)|notes", word)]
         written = set(re.findall(r"--snapshot (\S+)", command.line))
         return all((self.work / name).exists() or name in written for name in names)
