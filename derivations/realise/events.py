@@ -114,7 +114,7 @@ class Skipped:
 
 
 @attrs.frozen
-class Kept:
+class FailedBuildKept:
     """The directory of a failed build was left at *place*."""
 
     derivation: Derivation
@@ -129,7 +129,7 @@ class Warned:
 
 
 Event: TypeAlias = (
-    Planned | Started | Waiting | Progress | LogLine | Finished | Reused | Compiled | Failed | Skipped | Kept | Warned
+    Planned | Started | Waiting | Progress | LogLine | Finished | Reused | Compiled | Failed | Skipped | FailedBuildKept | Warned
 )
 Listener: TypeAlias = Callable[[Event], None]
 

@@ -18,7 +18,7 @@ import attrs
 from blake3 import blake3
 
 from store.trees.content import Kind, listing_of
-from store.trees.hash_tree import Look
+from store.trees.hash_tree import ContentVisitor
 from store.trees.helpers import serve_walks, tree_helpers
 from store.trees.walk import walk
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from store.trees.reading import FileReader, Name, Read
-    from store.trees.walk import Directory
+    from store.trees.walk import OpenDirectory
 
 
 _LENGTH = struct.Struct("<I")
@@ -65,27 +65,27 @@ def help_listing(place: str) -> None:
 
 
 @attrs.define
-class _List(Look):
+class _List(ContentVisitor):
     """Reads a tree and passes each directory's digest and listing to *keep*."""
 
     keep: Callable[[bytes, bytes], None] = attrs.field(kw_only=True)
     root: tuple[Kind, bytes] = attrs.field(default=(Kind.DIRECTORY, b""), init=False)
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+    def file(self, directory: OpenDirectory | None, name: Name, place: str, reader: FileReader) -> Read:
         """Read the file *name* to its end."""
         found = super().file(directory, name, place, reader)
         if directory is None:
             self.root = found[:2]
         return found
 
-    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
+    def symlink(self, directory: OpenDirectory | None, name: Name, place: str) -> bytes:
         """Return the digest of the symbolic link *name*."""
         digest = super().symlink(directory, name, place)
         if directory is None:
             self.root = (Kind.SYMLINK, digest)
         return digest
 
-    def leave(self, directory: Directory, digest: bytes) -> None:
+    def leave(self, directory: OpenDirectory, digest: bytes) -> None:
         """Keep the listing of *directory*."""
         self.keep(digest, listing_of(directory.nodes))
         if directory.parent is None:

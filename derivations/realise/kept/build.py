@@ -25,7 +25,7 @@ from derivations.realise.kept.keep import Left, keep
 from derivations.realise.kept.shelf import About, Shelf, ShelfRefused
 from derivations.realise.kept.start import Near, Refusal, Wanted, nearest, start
 from derivations.realise.kept.workspace import Layered
-from store.system.interrupt import check
+from store.osutil.interrupt import check
 
 
 if TYPE_CHECKING:

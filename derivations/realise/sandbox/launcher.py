@@ -53,14 +53,14 @@ class Launcher:
 
     Attributes:
         user: The user that it runs as, None for our own.
-        lent: Writable directories in it that belong to the caller, like everything made there.
+        caller_owned: Writable directories in it that belong to the caller, like everything made there.
         terminal: Whether it has its own terminal.
         layered: Whether it sees several directories as one anywhere.
         sources: What it mounts, in the order of the calls to `place`.
     """
 
     user: int | None
-    lent: frozenset[Path] = frozenset()
+    caller_owned: frozenset[Path] = frozenset()
     terminal: bool = False
     layered: bool = False
     sources: dict[Path | Layers, str] = attrs.field(factory=dict)
@@ -71,18 +71,18 @@ class Launcher:
             return str(source)
         return self.sources.setdefault(source, f"{launch.STAGE}/{len(self.sources)}")
 
-    def give(self, directories: Iterable[Path | Layers]) -> None:
+    def grant(self, directories: Iterable[Path | Layers]) -> None:
         """Give the user those of *directories*, all empty, that are ours; layers stay ours, and get an empty directory."""
         for directory in directories:
             if isinstance(directory, Layers):
                 _empty(directory)
-            elif self.user is not None and directory not in self.lent:
+            elif self.user is not None and directory not in self.caller_owned:
                 os.chown(directory, self.user, self.user)
 
-    def take_back(self) -> None:
+    def revoke(self) -> None:
         """Take back the ownership of what was lent; no process of the user may still run."""
         if self.user is not None:
-            for directory in self.lent:
+            for directory in self.caller_owned:
                 if directory.lstat().st_uid == self.user:
                     reclaim(directory)
 
@@ -109,7 +109,7 @@ class Launcher:
             "groups": [KVM.stat().st_gid] if kvm and KVM.exists() else [],
             "sources": [_described(it) for it in self.sources],
             "terminal": self.terminal,
-            "lent": [str(it) for it in self.sources if it in self.lent],
+            "lent": [str(it) for it in self.sources if it in self.caller_owned],
             "limits": {} if self.user is None else dict(limits),
         }
         descriptor = open_data(json.dumps(plan).encode())
@@ -143,7 +143,7 @@ def launcher(lent: Iterable[Path] = (), *, terminal: bool = False, layered: bool
         try:
             yield found
         finally:
-            found.take_back()
+            found.revoke()
 
 
 def reclaim(tree: Path) -> None:
