@@ -267,6 +267,7 @@ class _Build:
     def _from_kept(self, out: Path, srcarch: str, source: Realised) -> None:
         """Build a kernel from a kept tree if one is near, and keep its own."""
         from derivations.realise.kept.build import CONFIG, KernelBuild, family_of  # noqa: PLC0415 -- start-up: for kernels alone
+        from derivations.realise.kept.shelf import Shelf  # noqa: PLC0415 -- as above
         from derivations.realise.kept.source import StoredSource  # noqa: PLC0415 -- as above
 
         runner, derivation = self.runner, self.derivation
@@ -275,8 +276,9 @@ class _Build:
         place = self.scratch / "kept"
         place.mkdir()
         build = KernelBuild(
-            store=runner.store,
+            shelf=Shelf(runner.store.layout.kept),
             policy=runner.settings.kept,
+            manifests=runner.store.manifests,
             name=derivation.name,
             action=self.key,
             family=family_of(derivation, lambda output: self.inputs[output].digest),

@@ -19,27 +19,30 @@ from blake3 import blake3
 from derivations.derivation import canonical_json
 from derivations.kbuild import refusals
 from derivations.kbuild.difference import options_of
+from derivations.kbuild.stale import RULES
 from derivations.realise.kept.borrow import borrow
 from derivations.realise.kept.facts import Facts
 from derivations.realise.kept.keep import Left, keep
-from derivations.realise.kept.shelf import About, Shelf, ShelfRefused
+from derivations.realise.kept.shelf import About, ShelfRefused
 from derivations.realise.kept.start import Near, Refusal, Wanted, nearest, start
 from derivations.realise.kept.workspace import Layered
 from store.osutil.interrupt import check
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from derivations.derivation import Derivation, Output
     from derivations.kbuild.index import Index
+    from derivations.kbuild.stale import Rule
     from derivations.realise.counted import Counted
     from derivations.realise.kept.facts import Source
     from derivations.realise.kept.policy import KeepPolicy
+    from derivations.realise.kept.shelf import Shelf
     from derivations.realise.kept.start import Started
     from derivations.realise.sandbox.layers import Layers
-    from store.local import Store
+    from store.manifests import Manifests
 
 
 SOURCE, CONFIG = "/src", "/config"
@@ -90,8 +93,9 @@ class KernelBuild:
     """One build of a kernel in a sandbox.
 
     Attributes:
-        store: The store.
+        shelf: The kept trees.
         policy: What the shelf may hold.
+        manifests: The store's manifests.
         name: The derivation's name.
         action: The key of the action.
         family: The build's family.
@@ -104,10 +108,12 @@ class KernelBuild:
         layered: Whether overlays work there.
         run: Runs the builder once: with its /build, its source, and further variables.
         counted: Counts what is compiled.
+        rules: What makes products stale.
     """
 
-    store: Store
+    shelf: Shelf
     policy: KeepPolicy
+    manifests: Manifests
     name: str
     action: bytes
     family: str
@@ -120,6 +126,7 @@ class KernelBuild:
     layered: bool
     run: Callable[[Path | Layers, Path | Layers, Mapping[str, str]], None]
     counted: Counted
+    rules: Sequence[Rule] = RULES
 
     def perform(self) -> Reuse:
         """Build, and keep what can be kept.
@@ -127,13 +134,12 @@ class KernelBuild:
         Raises:
             BuildFailed: the builder failed.
         """
-        shelf = Shelf(self.store.layout.kept)
         began = time.monotonic()
         with contextlib.ExitStack() as held:
-            near, refused = self._choose(shelf, held)
+            near, refused = self._choose(held)
             begun = None if near is None else start(near, self._wanted, self.scratch, layered=self.layered)
             if near is not None and begun is None:
-                shelf.remove(near.tree)
+                self.shelf.remove(near.tree)
                 refused = "it is damaged, and has been removed"
             borrowed: Mapping[str, int] = {}
             if begun is None:
@@ -142,10 +148,10 @@ class KernelBuild:
                 self.run(build, self.mount, {})
                 left = Left(directory=build)
             else:
-                borrowed = self._continue(shelf, begun)
+                borrowed = self._continue(begun)
                 left = _left(begun)
             seconds = time.monotonic() - began
-            kept = self._keep(shelf, left, begun, seconds)
+            kept = self._keep(left, begun, seconds)
         return Reuse(
             compiled=self.counted.done,
             total=0 if kept is None else kept.objects,
@@ -163,37 +169,37 @@ class KernelBuild:
             digest=self.digest,
             config=self.config,
             srcarch=self.srcarch,
-            manifest_of=self.store.manifests.get,
+            manifest_of=self.manifests.get,
         )
 
-    def _choose(self, shelf: Shelf, held: contextlib.ExitStack) -> tuple[Near | None, str | None]:
+    def _choose(self, held: contextlib.ExitStack) -> tuple[Near | None, str | None]:
         """Return the tree to start from, held until the end, and why there is none."""
         if (reason := refusals.of_configuration(options_of(self.config))) is not None:
             return None, reason
         try:
-            found = nearest(shelf, self._wanted)
+            found = nearest(self.shelf, self._wanted, self.rules)
         except ShelfRefused as error:
             return None, str(error)
         if isinstance(found, Refusal):
             return None, found.reason
-        if found is not None and not held.enter_context(shelf.holding(found.tree)):
+        if found is not None and not held.enter_context(self.shelf.holding(found.tree)):
             return None, None
         if found is not None:
             self.counted.expected = found.objects
         return found, None
 
-    def _continue(self, shelf: Shelf, begun: Started) -> Mapping[str, int]:
+    def _continue(self, begun: Started) -> Mapping[str, int]:
         """Build from the tree that *begun* has laid out."""
         workspace, source = begun.workspace, begun.source(self.mount)
         borrowed: Mapping[str, int] = {}
         if begun.near.again:
             self.run(workspace.build, source, {PHASE: "prepare"})
             begun.review()
-            borrowed = borrow(shelf, begun, self._wanted)
+            borrowed = borrow(self.shelf, begun, self._wanted)
         self.run(workspace.build, source, {})
         return borrowed
 
-    def _keep(self, shelf: Shelf, left: Left, begun: Started | None, seconds: float) -> About | None:
+    def _keep(self, left: Left, begun: Started | None, seconds: float) -> About | None:
         """Keep what the builder *left*, as far as there is room."""
         if refusals.of_configuration(options_of(self.config)) is not None:
             return None
@@ -217,9 +223,9 @@ class KernelBuild:
             return Facts.of(self.source, self.srcarch, index, begun.near.facts, begun.near.difference.files).encode()
 
         with contextlib.suppress(OSError, ShelfRefused):  # no room, most likely: the result is not affected
-            self.store.manifests.put(self.source.manifest)
-            tree = keep(shelf, left, about, facts, check)
-            shelf.shrink(self.policy.max_size, self.policy.max_age, spare=tree.id)
+            self.manifests.put(self.source.manifest)
+            tree = keep(self.shelf, left, about, facts, check)
+            self.shelf.shrink(self.policy.max_size, self.policy.max_age, spare=tree.id)
             return tree.about
         return None
 

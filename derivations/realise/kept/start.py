@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from derivations.kbuild.stale import Rule
     from derivations.realise.kept.facts import Source
     from derivations.realise.kept.listing import Listing
     from derivations.realise.kept.shelf import KeptTree, Shelf
@@ -91,7 +92,7 @@ class Refusal:
     reason: str
 
 
-def nearest(shelf: Shelf, wanted: Wanted, rules: Iterable[object] = RULES) -> Near | Refusal | None:
+def nearest(shelf: Shelf, wanted: Wanted, rules: Iterable[Rule] = RULES) -> Near | Refusal | None:
     """Return the kept tree from which *wanted* compiles least, why none serves, or None if there is none."""
     new = options_of(wanted.config)
     measured = []
@@ -134,7 +135,7 @@ def _difference(tree: KeptTree, wanted: Wanted, options: frozenset[str]) -> Diff
 
 
 def _look(
-    tree: KeptTree, wanted: Wanted, options: Mapping[str, str], difference: Difference, rules: Iterable[object]
+    tree: KeptTree, wanted: Wanted, options: Mapping[str, str], difference: Difference, rules: Iterable[Rule]
 ) -> Near | Refusal | None:
     """Return what it takes to start from *tree*, or why it cannot be; None if it is damaged."""
     try:
@@ -151,7 +152,7 @@ def _look(
     if reason is not None:
         return Refusal(tree=tree, reason=reason)
     kept = Kept(index=index, products=frozenset(listing.items), searching=facts.searching)
-    gone = stale(kept, seen, rules)  # type: ignore[arg-type]
+    gone = stale(kept, seen, rules)
     return Near(
         tree=tree,
         index=index,
