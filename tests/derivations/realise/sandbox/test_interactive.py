@@ -78,16 +78,16 @@ def test_layers(workplace: Workplace, tmp_path: Path) -> None:
     if not overlay_works(tmp_path):
         pytest.skip("layers do not work here")
     workplace.realise(workplace.base)
-    for name in ("lower", "upper", "work"):
+    for name in ("lower", "upper", "work", "out"):
         (tmp_path / name).mkdir()
     (tmp_path / "lower" / "file").write_text("old\n")
     layers = Layers(lower=(tmp_path / "lower",), upper=tmp_path / "upper", work=tmp_path / "work")
-    mounts = {"/": workplace.base.out}
-    with session(workplace.store, mounts, ["/bin/sh", "-c", "echo new >> file; cat file"], build=layers) as process:
+    mounts, script = {"/": workplace.base.out}, "echo new >> file; cat file; cp file /out"
+    with session(workplace.store, mounts, ["/bin/sh", "-c", script], build=layers, out=tmp_path / "out") as process:
         assert process.stdout is not None
         assert process.stdout.read() == b"old\nnew\n"
     assert (tmp_path / "lower" / "file").read_text() == "old\n"
-    assert (tmp_path / "upper" / "file").stat().st_uid == os.geteuid()
+    assert {it.stat().st_uid for it in (tmp_path / "upper" / "file", tmp_path / "out" / "file")} == {os.geteuid()}
 
 
 def test_own_directories(workplace: Workplace, tmp_path: Path) -> None:
