@@ -14,7 +14,8 @@ _HOOK = """--- a/kernel/Makefile
  obj-y += power/
 """
 _MAKEFILE = """# SPDX-License-Identifier: GPL-2.0
-obj-y := removed.o shadowed.o asks.o linked.o shown.o product.o table.o noted.o raw.o
+obj-y := removed.o shadowed.o asks.o linked.o shown.o product.o table.o noted.o raw.o sub/
+obj-$(CONFIG_TIMERFD) += option.o
 obj-y += $(patsubst $(src)/%.c,%.o,$(wildcard $(src)/found*.c))
 quiet_cmd_table = TABLE   $@
       cmd_table = echo '\\#define KX_TABLE @TABLE@' > $@
@@ -34,6 +35,23 @@ _PRODUCT = """quiet_cmd_product = PRODUCT $@
 $(obj)/product.c: FORCE
 	$(call if_changed,product)
 targets += product.c
+"""
+_SUB = """# SPDX-License-Identifier: GPL-2.0
+obj-y := scripted.o
+quiet_cmd_scripted = SCRIPT  $@
+      cmd_scripted = $(CONFIG_SHELL) $(src)/scripted.sh > $@
+$(obj)/scripted.h:
+	$(call cmd,scripted)
+$(obj)/scripted.o: $(obj)/scripted.h
+"""
+_SYMBOLS = """--- a/scripts/mksysmap
++++ b/scripts/mksysmap
+@@ -76,2 +76,5 @@
+ # EXPORT_SYMBOL (namespace)
+ / __kstrtabns_/d
++
++# a symbol of the tests
++/ kx_found_a$/d
 """
 _INCLUDED = {
     "removed": "<linux/kx_removed.h>",
@@ -62,6 +80,11 @@ def after() -> str:
     return _patch("2", _headers("2") | added, "")
 
 
+def link_tool() -> str:
+    """Return the patch of a kernel that differs from the first in nothing but what its symbol table leaves out."""
+    return before() + _SYMBOLS
+
+
 def _headers(value: str = "1") -> dict[str, str]:
     return {
         "include/uapi/linux/kx_removed.h": _define("removed", 2),
@@ -81,10 +104,17 @@ def _value(name: str, value: str) -> str:
 def _patch(value: str, files: dict[str, str], rules: str) -> str:
     found = {
         **files,
-        **{f"kernel/kx/{it}.c": f"#include {header}\n" + _value(it, f"KX_{it.upper()}") for it, header in _INCLUDED.items()},
+        **{
+            f"kernel/kx/{it}.c": f"#include {header}\n" + _value(it, f"KX_{it.upper()}")
+            for it, header in _INCLUDED.items()
+        },
         "kernel/kx/Makefile": _MAKEFILE.replace("@TABLE@", value) + rules,
         "kernel/kx/asks.c": "#if __has_include(<linux/kx_asked.h>)\n"
         f"{_value('asks', '2')}#else\n{_value('asks', '1')}#endif\n",
+        "kernel/kx/option.c": f"#ifdef CONFIG_PRINTK_TIME\n{_value('option', '2')}#else\n{_value('option', '1')}#endif\n",
+        "kernel/kx/sub/Makefile": _SUB,
+        "kernel/kx/sub/scripted.c": '#include "scripted.h"\n' + _value("scripted", "KX_SCRIPTED"),
+        "kernel/kx/sub/scripted.sh": f"echo '#define KX_SCRIPTED {value}'\n",
         "kernel/kx/linked_1.h": _define("linked", 1),
         "kernel/kx/linked_2.h": _define("linked", 2),
         "kernel/kx/noted.sh": f"echo '#define KX_NOTED {value}'\n",

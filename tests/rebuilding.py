@@ -15,7 +15,6 @@ from derivations.kbuild.stale import RULES
 from derivations.realise.counted import Counted
 from derivations.realise.kept.build import CONFIG, SOURCE, KernelBuild, family_of
 from derivations.realise.kept.policy import KeepPolicy
-from derivations.realise.kept.shelf import Shelf
 from derivations.realise.kept.source import StoredSource
 from derivations.realise.realise import realise_all
 from derivations.realise.sandbox.bubblewrap import Sandbox
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from derivations.kbuild.stale import Rule
     from derivations.linux.kernel import Kernel
     from derivations.realise.kept.build import Reuse
+    from derivations.realise.kept.shelf import Shelf
     from derivations.realise.sandbox.layers import Layers
     from store.local import Store
 
@@ -134,6 +134,4 @@ def new_file(path: str, text: str, mode: str = "100644") -> str:
     body = "".join(f"+{line}\n" for line in (lines[:-1] if ended else lines))
     end = "" if ended else "\\ No newline at end of file\n"
     count = len(lines) - ended
-    return (
-        f"diff --git a/{path} b/{path}\nnew file mode {mode}\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{count} @@\n{body}{end}"
-    )
+    return f"diff --git a/{path} b/{path}\nnew file mode {mode}\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{count} @@\n{body}{end}"

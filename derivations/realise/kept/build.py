@@ -20,7 +20,7 @@ from derivations.derivation import canonical_json
 from derivations.kbuild import refusals
 from derivations.kbuild.difference import options_of
 from derivations.kbuild.stale import RULES
-from derivations.realise.kept.borrow import borrow
+from derivations.realise.kept.borrow import borrow, encode_sources
 from derivations.realise.kept.facts import Facts
 from derivations.realise.kept.keep import Left, keep
 from derivations.realise.kept.shelf import About, ShelfRefused
@@ -174,7 +174,7 @@ class KernelBuild:
 
     def _choose(self, held: contextlib.ExitStack) -> tuple[Near | None, str | None]:
         """Return the tree to start from, held until the end, and why there is none."""
-        if (reason := refusals.of_configuration(options_of(self.config))) is not None:
+        if (reason := refusals.of_configuration(options_of(self.config), self.srcarch)) is not None:
             return None, reason
         try:
             found = nearest(self.shelf, self._wanted, self.rules)
@@ -191,17 +191,16 @@ class KernelBuild:
     def _continue(self, begun: Started) -> Mapping[str, int]:
         """Build from the tree that *begun* has laid out."""
         workspace, source = begun.workspace, begun.source(self.mount)
-        borrowed: Mapping[str, int] = {}
         if begun.near.again:
             self.run(workspace.build, source, {PHASE: "prepare"})
             begun.review()
-            borrowed = borrow(self.shelf, begun, self._wanted)
+        borrowed = borrow(self.shelf, begun, self._wanted)
         self.run(workspace.build, source, {})
         return borrowed
 
     def _keep(self, left: Left, begun: Started | None, seconds: float) -> About | None:
         """Keep what the builder *left*, as far as there is room."""
-        if refusals.of_configuration(options_of(self.config)) is not None:
+        if refusals.of_configuration(options_of(self.config), self.srcarch) is not None:
             return None
 
         def about(size: int, objects: int) -> About:
@@ -217,14 +216,17 @@ class KernelBuild:
                 size=size,
             )
 
-        def facts(index: Index) -> bytes:
-            if begun is None:
-                return Facts.of(self.source, self.srcarch, index).encode()
-            return Facts.of(self.source, self.srcarch, index, begun.near.facts, begun.near.difference.files).encode()
+        def notes(index: Index) -> dict[str, bytes]:
+            facts = (
+                Facts.of(self.source, self.srcarch, index)
+                if begun is None
+                else Facts.of(self.source, self.srcarch, index, begun.near.facts, begun.near.difference.files)
+            )
+            return {"facts": facts.encode(), "sources": encode_sources(index, self.source.manifest)}
 
         with contextlib.suppress(OSError, ShelfRefused):  # no room, most likely: the result is not affected
             self.manifests.put(self.source.manifest)
-            tree = keep(self.shelf, left, about, facts, check)
+            tree = keep(self.shelf, left, about, notes, check)
             self.shelf.shrink(self.policy.max_size, self.policy.max_age, spare=tree.id)
             return tree.about
         return None

@@ -81,12 +81,13 @@ def keep(
     shelf: Shelf,
     left: Left,
     about: Callable[[int, int], About],
-    facts: Callable[[Index], bytes],
+    notes: Callable[[Index], Mapping[str, bytes]],
     check: Callable[[], None],
 ) -> KeptTree:
     """Put what a builder *left* on the *shelf*.
 
-    *about* gets the size of the tree and the number of its objects, *facts* its index; *check* may raise.
+    *about* gets the size of the tree and the number of its objects; *notes* gets its index, and returns further files
+    to keep beside it; *check* may raise.
 
     Raises:
         OSError: there is no room, or something cannot be read.
@@ -115,7 +116,8 @@ def keep(
         index = Index.of(it for it in commands.values() if it.target in items and _command_file(it.target) in items)
         (place / "listing").write_bytes(listing.encode())
         (place / "index").write_bytes(index.encode())
-        (place / "facts").write_bytes(facts(index))
+        for name, data in notes(index).items():
+            (place / name).write_bytes(data)
         (place / "config").write_text(left.text(".config"))
         objects = sum(it.target.endswith(".o") and it.is_listed for it in index)
         return shelf.add(place, about(listing.size, objects))
@@ -190,7 +192,7 @@ class _Writer:
             target.mkdir(mode=DIRECTORY_MODE)
             return Item("d")
         if stat.S_ISLNK(status.st_mode):
-            goal = os.readlink(source)
+            goal = source.readlink()
             target.symlink_to(goal)
             return Item("l", blake3(os.fsencode(goal)).digest())
         data = source.read_bytes()

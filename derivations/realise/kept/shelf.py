@@ -5,6 +5,8 @@
                    listing            its files (`Listing`)
                    config             its .config
                    index              what each product read (`derivations.kbuild.index`)
+                   facts              what is known of its source (`Facts`)
+                   sources            what each product was compiled from (`borrow.encode_sources`)
                    used               an empty file: its time is that of the last use
                    tree/              the tree itself: modes 0666 and 0777, every time MTIME
 
@@ -167,7 +169,7 @@ class Shelf:
         self.check()
         found = []
         try:
-            names = sorted(os.listdir(self.trees))
+            names = sorted(it.name for it in self.trees.iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
         for name in names:
@@ -273,22 +275,22 @@ class Shelf:
         """Remove what a killed process has left, and trees of another form."""
         known = {it.id for it in self.kept()}
         with contextlib.suppress(FileNotFoundError):
-            for name in os.listdir(self.trees):
-                if name not in known:
-                    self._remove(self.trees / name)
+            for place in list(self.trees.iterdir()):
+                if place.name not in known:
+                    self._remove(place)
         self.sweep()
 
     def sweep(self) -> int:
         """Remove the files of the pool that no tree has, and return their bytes."""
         freed = 0
         with contextlib.suppress(FileNotFoundError):
-            for shard in sorted(os.listdir(self.files)):
-                with os.scandir(self.files / shard) as items:
+            for shard in list(self.files.iterdir()):
+                with os.scandir(shard) as items:
                     for item in items:
                         status = item.stat(follow_symlinks=False)
                         if status.st_nlink == 1:
                             with contextlib.suppress(FileNotFoundError):
-                                os.unlink(item.path)
+                                os.unlink(item)  # noqa: PTH108 -- an entry of os.scandir
                                 freed += status.st_blocks * 512
         return freed
 

@@ -145,7 +145,7 @@ def _look(
         return None
     links = {path: text for path in difference.files if (text := _target(wanted.source, path)) is not None}
     seen = difference.through({**facts.links, **links})
-    reason = refusals.of_configuration(options) or refusals.of_options(seen.options, facts.ruling)
+    reason = refusals.of_configuration(options, wanted.srcarch) or refusals.of_options(seen.options, facts.ruling)
     if reason is None and seen.files:
         same = "Makefile" not in seen.files or makefile_digest(wanted.source) == facts.makefile
         reason = refusals.of_sources(seen, options, wanted.srcarch, same_makefile=same)
