@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.realise.builtins.registry import TAKE_VIEWS
-
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from derivations.derivation import Derivation, Output
     from store.path import StorePath
@@ -63,8 +60,10 @@ def plan(targets: Iterable[Output], realised: Lookup) -> Plan:
     return Plan(tuple(it for it in order if it not in layered), present, tuple(it for it in order if it in layered))
 
 
-def _layered(build: Iterable[Derivation], targets: Container[Derivation]) -> set[Derivation]:
+def _layered(build: Sequence[Derivation], targets: Container[Derivation]) -> set[Derivation]:
     """Return the joins in *build* that need not be built: nobody asks for them, and all their users take layers."""
+    if not build:
+        return set()
     from derivations.union import is_patched  # noqa: PLC0415 -- start-up: usually there is nothing to build
 
     found = {it for it in build if it not in targets and is_patched(it)}
@@ -75,6 +74,8 @@ def _layered(build: Iterable[Derivation], targets: Container[Derivation]) -> set
 
 def takes_layers(user: Derivation, place: str) -> bool:
     """Return whether what *user* mounts at *place* may be layers instead of one directory."""
+    from derivations.realise.builtins.registry import TAKE_VIEWS  # noqa: PLC0415 -- start-up, as above
+
     if user.is_builtin:
         return user.builder in TAKE_VIEWS
     # bubblewrap cannot make the mount points of others in an overlay that is read-only.
