@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from derivations.fetch import is_fetch
+from derivations.realise.layered import supported
 from derivations.realise.plan import plan
 from kernix.output.quantities import number, size
 from kernix.output.table import rows
@@ -26,6 +27,8 @@ def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool) -> N
     """Print what would be fetched and built for *wanted*; as JSON, also what is already built."""
     store = session.existing_store()
     found = plan([target.output for target in wanted], store.realised if store is not None else lambda _: {})
+    if found.layered and not supported(store, found):
+        found = found.without_layers()
     if as_json:
         click.echo(json.dumps(_facts(session, found), indent=2))
         return

@@ -15,7 +15,8 @@ from derivations.kbuild.stale import RULES
 from derivations.realise.counted import Counted
 from derivations.realise.kept.build import CONFIG, SOURCE, KernelBuild, family_of
 from derivations.realise.kept.policy import KeepPolicy
-from derivations.realise.kept.source import StoredSource
+from derivations.realise.kept.source import source_of
+from derivations.realise.layered import Realised
 from derivations.realise.realise import realise_all
 from derivations.realise.sandbox.bubblewrap import Sandbox
 from derivations.realise.sandbox.overlay import overlay_works
@@ -95,7 +96,7 @@ def build(
         name=derivation.name,
         action=bytes(32),
         family=family_of(derivation, lambda output: infos[inputs[output]].digest),
-        source=StoredSource(store, source),
+        source=source_of(store, Realised(source, infos[source].digest)),
         mount=mounts[SOURCE],
         digest=infos[source].digest,
         config=mounts[CONFIG].read_text(),

@@ -18,6 +18,7 @@ import itertools
 import os
 import time
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -39,6 +40,7 @@ from derivations.realise.events import (
 )
 from derivations.realise.job import Cancelled, Job
 from derivations.realise.kvm import KvmRecord
+from derivations.realise.layered import Joined, Realised, join, twin
 from derivations.realise.outputs import Outputs
 from derivations.realise.sandbox.bubblewrap import Sandbox
 from derivations.realise.sandbox.launcher import reclaim
@@ -50,11 +52,11 @@ from store.errors import Error
 from store.osutil.interrupt import Interrupted, interruptible
 from store.osutil.locks import WaitCancelled, locked
 from store.osutil.space import disk_full_reported
+from store.trees.manifest import Manifest
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from derivations.derivation import Derivation, Output
     from derivations.realise.cancel import Cancellation, Slot, Slots
@@ -78,14 +80,6 @@ _NO_KVM = (
 )
 
 
-@attrs.frozen
-class Realised:
-    """An output in the store: its path and the digest of its content."""
-
-    path: StorePath
-    digest: bytes
-
-
 @attrs.frozen(kw_only=True)
 class ActionRunner:
     """The state that all actions of one run share."""
@@ -97,6 +91,7 @@ class ActionRunner:
     jobs: Slots
     fetches: Slots
     instances: Mapping[Derivation, StorePath]
+    layered: frozenset[Derivation] = frozenset()
     closures: dict[StorePath, frozenset[StorePath]] = attrs.field(factory=dict)
 
     def perform(
@@ -123,9 +118,14 @@ class ActionRunner:
                 self.listener(Waiting(derivation))
 
             try:
+                outputs = self._join(derivation, inputs)
+                if outputs is not None:
+                    slot.release()
+                    publish(outputs)
+                    return
                 lock = self.store.layout.locks / f"{key.hex()}.lock"
                 with locked(lock, cancelled=self.cancellation.is_halted, on_wait=wait):
-                    outputs = self._reuse(derivation, key)
+                    outputs = self._reuse(derivation, key) or self._reuse_of_twin(derivation, key, inputs)
                     if outputs is None:
                         slot.acquire()
                         scratch = later.enter_context(self.store.scratch())
@@ -139,6 +139,14 @@ class ActionRunner:
             slot.release()
             publish(outputs)
 
+    def _join(self, derivation: Derivation, inputs: Mapping[Output, Realised]) -> Mapping[str, Realised] | None:
+        """Return the tree that *derivation* joins, as layers, or None if it has to be built."""
+        if derivation not in self.layered:
+            return None
+        with disk_full_reported(self.store.layout.home):
+            found = join(self.store, derivation, inputs)
+        return None if found is None else {derivation.out.name: found}
+
     def _reuse(self, derivation: Derivation, key: bytes) -> Mapping[str, Realised] | None:
         """Return the outputs of an earlier equal action, if any, after recording them as this derivation's own."""
         known = self.store.realised([key, derivation.key])
@@ -147,6 +155,20 @@ class ActionRunner:
             return None
         if known.get(derivation.key) != found:
             self.store.record([(derivation.key, name, found[name]) for name in derivation.outputs])
+        self.listener(Reused(derivation, found))
+        return self.with_digests(found)
+
+    def _reuse_of_twin(
+        self, derivation: Derivation, key: bytes, inputs: Mapping[Output, Realised]
+    ) -> Mapping[str, Realised] | None:
+        """Return what an earlier action took from the base of a joined tree, if the changes do not concern that."""
+        other = twin(self.store, derivation, inputs)
+        found = self.store.realised([other.key]).get(other.key, {}) if other is not None else {}
+        if other is None or not found or self.store.hold(found.values()) != set(found.values()):
+            return None
+        if not other.has(self.store.manifest(found[derivation.out.name])):
+            return None
+        self.store.record([(it, derivation.out.name, found[derivation.out.name]) for it in (derivation.key, key)])
         self.listener(Reused(derivation, found))
         return self.with_digests(found)
 
@@ -182,7 +204,8 @@ class _Build:
             try:
                 content = self._build(out)
                 built()
-                entries = self._outputs(out, content).take_in((self.derivation.key, self.key), self._deriver)
+                keys = (self.derivation.key, self.key, *self._keys_of_twin(content))
+                entries = self._outputs(out, content).take_in(keys, self._deriver)
             except BuildFailed as error:
                 full = is_full(self.scratch)
                 self._keep_failed()
@@ -197,6 +220,13 @@ class _Build:
         paths = {name: it.path for name, it in outputs.items()}
         self.runner.listener(Finished(self.derivation, paths, time.monotonic() - started))
         return outputs
+
+    def _keys_of_twin(self, content: Content | None) -> tuple[bytes, ...]:
+        """Return the key of the action on the base of a joined tree, if its result is the same as the *content*."""
+        if content is None or not content.listings:
+            return ()
+        other = twin(self.runner.store, self.derivation, self.inputs)
+        return (other.key,) if other is not None and other.has(Manifest.of_written(content.listings)) else ()
 
     def _kept(self, kept: dict[str, StorePath]) -> dict[str, Realised]:
         """Warn that outputs differ from those of an earlier build, and return the earlier ones, which stay valid."""
@@ -215,9 +245,11 @@ class _Build:
     def _builtin(self, out: Path) -> Content | None:
         runner, derivation = self.runner, self.derivation
         unit = Unit.BYTES if is_fetch(derivation) else Unit.FILES
+        found = self._mounts()
         job = Job(
             derivation=derivation,
-            inputs={place: runner.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()},
+            inputs={place: it for place, it in found.items() if isinstance(it, Path)},
+            views={place: it.view(runner.store) for place, it in found.items() if isinstance(it, Joined)},
             out=out,
             store=runner.store,
             settings=runner.settings,
@@ -234,7 +266,14 @@ class _Build:
             return
         build = self.scratch / "build"
         build.mkdir()
-        self._run(out, build, {}, {}, self._watcher())
+        self._run(out, build, self._shown(), {}, self._watcher())
+
+    def _shown(self) -> dict[str, Path | Layers]:
+        """Return what is to be seen in the sandbox at each mount point."""
+        return {
+            place: it.layers(self.runner.store, self.scratch / f"hidden-{number}") if isinstance(it, Joined) else it
+            for number, (place, it) in enumerate(self._mounts().items())
+        }
 
     def _run(
         self,
@@ -244,11 +283,10 @@ class _Build:
         env: Mapping[str, str],
         watcher: Watcher,
     ) -> None:
-        """Run the builder in *build*, with *mounts* and *env* besides its own."""
+        """Run the builder in *build* with *mounts*, and with *env* besides its own."""
         runner, derivation, settings = self.runner, self.derivation, self.runner.settings
-        inputs = {place: runner.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()}
         sandbox = Sandbox(
-            mounts={**inputs, **mounts},
+            mounts=mounts,
             build=build,
             out=out,
             argv=(derivation.builder, *derivation.args),
@@ -268,13 +306,14 @@ class _Build:
         """Build a kernel from a kept tree if one is near, and keep its own."""
         from derivations.realise.kept.build import CONFIG, KernelBuild, family_of  # noqa: PLC0415 -- start-up: for kernels alone
         from derivations.realise.kept.shelf import Shelf  # noqa: PLC0415 -- as above
-        from derivations.realise.kept.source import StoredSource  # noqa: PLC0415 -- as above
+        from derivations.realise.kept.source import source_of  # noqa: PLC0415 -- as above
 
         runner, derivation = self.runner, self.derivation
         counted = Counted(derivation.hints.compilations)
         watcher = self._watcher(counted)
         place = self.scratch / "kept"
         place.mkdir()
+        shown = self._shown()
         build = KernelBuild(
             shelf=Shelf(runner.store.layout.kept),
             policy=runner.settings.kept,
@@ -282,17 +321,22 @@ class _Build:
             name=derivation.name,
             action=self.key,
             family=family_of(derivation, lambda output: self.inputs[output].digest),
-            source=StoredSource(runner.store, source.path),
-            mount=runner.store.path(source.path),
+            source=source_of(runner.store, source),
+            mount=shown[SOURCE],
             digest=source.digest,
             config=runner.store.path(self.inputs[derivation.mounts[CONFIG]].path).read_text(encoding="utf-8"),
             srcarch=srcarch,
             scratch=place,
             layered=overlay_works(runner.store.layout.builds, runner.store.layout.cache),
-            run=lambda build, mount, env: self._run(out, build, {SOURCE: mount}, env, watcher),
+            run=lambda build, mount, env: self._run(out, build, {**shown, SOURCE: mount}, env, watcher),
             counted=counted,
         )
         runner.listener(Compiled(derivation, build.perform()))
+
+    def _mounts(self) -> dict[str, Path | Joined]:
+        """Return what is to be seen at each mount point."""
+        found = {place: self.inputs[output] for place, output in self.derivation.mounts.items()}
+        return {place: it.joined or self.runner.store.path(it.path) for place, it in found.items()}
 
     def _watcher(self, counted: Counted | None = None) -> Watcher:
         derivation, listener = self.derivation, self.runner.listener
@@ -366,7 +410,7 @@ class _Build:
         the path of an input; what it copies from an input can only contain that input's own references.
         """
         found: set[StorePath] = set()
-        for path in {self.inputs[output].path for output in self.derivation.inputs}:
+        for path in {it for output in self.derivation.inputs for it in self.inputs[output].paths}:
             needed = self.runner.closure_of(path)
             found |= needed - {path} if self.derivation.is_builtin else needed
         return {path.digest: path for path in found}
