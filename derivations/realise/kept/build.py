@@ -1,6 +1,6 @@
 """Building a kernel from the nearest kept tree, and keeping its own.
 
-    nearest ─▶ start ─▶ make prepare, if generated headers may change ─▶ review, borrow ─▶ make ─▶ keep
+    nearest ─▶ start ─▶ make prepare, if generated headers may change ─▶ review ─▶ borrow ─▶ make ─▶ keep
 
 The builder is the derivation's own script; its variable KERNIX_PHASE asks it for the first step alone.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
@@ -90,7 +90,7 @@ def family_of(derivation: Derivation, content: Callable[[Output], bytes]) -> str
 
 @attrs.define(kw_only=True)
 class KernelBuild:
-    """One build of a kernel in a sandbox.
+    """One build of a kernel in a sandbox; a context manager, which holds the tree that the build started from.
 
     Attributes:
         shelf: The kept trees.
@@ -128,36 +128,50 @@ class KernelBuild:
     counted: Counted
     rules: Sequence[Rule] = RULES
 
-    def perform(self) -> Reuse:
-        """Build, and keep what can be kept.
+    _held: contextlib.ExitStack = attrs.field(factory=contextlib.ExitStack, init=False)
+    _left: Left | None = attrs.field(default=None, init=False)
+    _begun: Started | None = attrs.field(default=None, init=False)
+    _refused: str | None = attrs.field(default=None, init=False)
+    _borrowed: Mapping[str, int] = attrs.field(factory=dict, init=False)
+    _seconds: float = attrs.field(default=0.0, init=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def build(self) -> None:
+        """Build, from the nearest kept tree if there is one.
 
         Raises:
             BuildFailed: the builder failed.
         """
         began = time.monotonic()
-        with contextlib.ExitStack() as held:
-            near, refused = self._choose(held)
-            begun = None if near is None else start(near, self._wanted, self.scratch, layered=self.layered)
-            if near is not None and begun is None:
-                self.shelf.remove(near.tree)
-                refused = "it is damaged, and has been removed"
-            borrowed: Mapping[str, int] = {}
-            if begun is None:
-                build = self.scratch / "build"
-                build.mkdir()
-                self.run(build, self.mount, {})
-                left = Left(directory=build)
-            else:
-                borrowed = self._continue(begun)
-                left = _left(begun)
-            seconds = time.monotonic() - began
-            kept = self._keep(left, begun, seconds)
+        near, self._refused = self._choose()
+        self._begun = None if near is None else start(near, self._wanted, self.scratch, layered=self.layered)
+        if near is not None and self._begun is None:
+            self.shelf.remove(near.tree)
+            self._refused = "the nearest kept tree was damaged, and is removed"
+        if self._begun is None:
+            directory = self.scratch / "build"
+            directory.mkdir()
+            self.run(directory, self.mount, {})
+            self._left = Left(directory=directory)
+        else:
+            self._borrowed = self._continue(self._begun)
+            self._left = _left(self._begun)
+        self._seconds = time.monotonic() - began
+
+    def keep(self) -> Reuse:
+        """Keep what the builder left, as far as it can be kept, and return what the build took from other trees."""
+        kept = None if self._left is None else self._keep(self._left, self._begun)
         return Reuse(
             compiled=self.counted.done,
             total=0 if kept is None else kept.objects,
-            tree=None if begun is None else begun.near.tree.about.name,
-            borrowed=borrowed,
-            refused=refused,
+            tree=None if self._begun is None else self._begun.near.tree.about.name,
+            borrowed=self._borrowed,
+            refused=self._refused,
             kept=kept is not None,
         )
 
@@ -172,8 +186,8 @@ class KernelBuild:
             manifest_of=self.manifests.get,
         )
 
-    def _choose(self, held: contextlib.ExitStack) -> tuple[Near | None, str | None]:
-        """Return the tree to start from, held until the end, and why there is none."""
+    def _choose(self) -> tuple[Near | None, str | None]:
+        """Return the tree to start from, held until this is closed, and why there is none."""
         if (reason := refusals.of_configuration(options_of(self.config), self.srcarch)) is not None:
             return None, reason
         try:
@@ -182,7 +196,7 @@ class KernelBuild:
             return None, str(error)
         if isinstance(found, Refusal):
             return None, found.reason
-        if found is not None and not held.enter_context(self.shelf.holding(found.tree)):
+        if found is not None and not self._held.enter_context(self.shelf.holding(found.tree)):
             return None, None
         if found is not None:
             self.counted.expected = found.objects
@@ -198,7 +212,7 @@ class KernelBuild:
         self.run(workspace.build, source, {})
         return borrowed
 
-    def _keep(self, left: Left, begun: Started | None, seconds: float) -> About | None:
+    def _keep(self, left: Left, begun: Started | None) -> About | None:
         """Keep what the builder *left*, as far as there is room."""
         if refusals.of_configuration(options_of(self.config), self.srcarch) is not None:
             return None
@@ -210,7 +224,7 @@ class KernelBuild:
                 source=self.digest.hex(),
                 action=self.action.hex(),
                 made=time.time(),
-                seconds=seconds,
+                seconds=self._seconds,
                 compiled=self.counted.done,
                 objects=objects,
                 size=size,
