@@ -71,7 +71,8 @@ _NO_KVM = (
     "KVM does not work on this machine; later boots will be emulated from the start (`kernix doctor` tries KVM again)"
 )
 
-_COMPILES = re.compile(r"  (?:CC|AS|LD|AR|RUSTC|HOSTCC|HOSTLD)(?: \[M\])? ")
+# Not archiving and linking: a hint's `compilations` are objects, and a kernel has more archives than half of these.
+_COMPILES = re.compile(r"  (?:CC|AS|RUSTC|HOSTCC)(?: \[M\])? ")
 
 
 @attrs.frozen
