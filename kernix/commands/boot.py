@@ -50,7 +50,9 @@ class CannotBeHeard(Error):
     def hint(self) -> str:
         """Say how to get a kernel that does, and how to boot this one anyway."""
         wanted = ", ".join(f'"{it}": YES' for it in self.options)
-        return f".override(extra_config={{{wanted}}}) makes a kernel that prints it; `{self.anyway}` boots this one anyway"
+        return (
+            f".override(extra_config={{{wanted}}}) makes a kernel that prints it; `{self.anyway}` boots this one anyway"
+        )
 
 
 @click.command(cls=VerbCommand)
