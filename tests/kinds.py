@@ -46,12 +46,13 @@ $(obj)/scripted.o: $(obj)/scripted.h
 """
 _SYMBOLS = """--- a/scripts/mksysmap
 +++ b/scripts/mksysmap
-@@ -76,2 +76,5 @@
+@@ -59,3 +59,6 @@
  # EXPORT_SYMBOL (namespace)
  / __kstrtabns_/d
-+
+ 
 +# a symbol of the tests
 +/ kx_found_a$/d
++
 """
 _INCLUDED = {
     "removed": "<linux/kx_removed.h>",
