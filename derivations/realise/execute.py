@@ -122,7 +122,8 @@ def _work(workshop: Workshop, board: _Board, fetching: bool) -> None:
         except Error as error:
             workshop.listener(Failed(derivation, error))
             for dependent in board.fail(derivation, error):
-                workshop.listener(Skipped(dependent, derivation))
+                if dependent not in workshop.layered:  # which would not have been built anyway
+                    workshop.listener(Skipped(dependent, derivation))
         except BaseException as error:  # noqa: BLE001 -- a bug of ours; the waiting thread raises it
             board.fail(derivation, error)
 
