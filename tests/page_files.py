@@ -20,13 +20,13 @@ _PATCH = """built by us
 """
 _STALE = """--- a/init/version.c
 +++ b/init/version.c
-@@ -21,5 +21,5 @@
+@@ -25,5 +25,5 @@
  static int __init early_hostname(char *arg)
 -{ old
 +{ new
- 	size_t bufsize = sizeof(init_uts_ns.name.nodename);
- 	size_t maxlen  = bufsize - 1;
- 	ssize_t arglen;
+ \tsize_t bufsize = sizeof(init_uts_ns.name.nodename);
+ \tsize_t maxlen  = bufsize - 1;
+ \tssize_t arglen;
 """
 
 _SNAPSHOT = """{"facts":[{"driver":"","kind":"device","label":"",

@@ -30,7 +30,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAMED = re.compile(r"\A# ([\w.-]+\.py)\n")
 _PROGRESS = re.compile(
     r"\d+ derivations? to build|\d+ of \d+ done|"
-    r"(found|reused|building|built|checked|fetching|fetched|joined|read|unpacking|unpacked|wrote|left out) |\S+ failed$"
+    r"(found|reused|building|built|checked|copying|copied|patching|patched|fetching|fetched|joined|read|unpacking|unpacked|wrote|left out) |\S+ failed$"
 )
 _CAT = re.compile(r"cat (~/)?([\w./-]+\.(?:config|py|scm|toml|txt))")
 _FAILS = re.compile(r"^(error: |Found \d+ errors)", re.MULTILINE)
