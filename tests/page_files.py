@@ -6,6 +6,7 @@ from pathlib import Path
 
 
 _HEAD = "#\n# Automatically generated file; DO NOT EDIT.\n# Linux/x86 6.12.117 Kernel Configuration\n#\n"
+_BOTH = "CONFIG_64BIT=y\nCONFIG_PCI=y\nCONFIG_CHECKPOINT_RESTORE=y\nCONFIG_SYNC_FILE=y\n"
 _LISTINGS = Path(__file__).parent / "listings"
 
 _PATCH = """built by us
@@ -78,8 +79,8 @@ CONFIG_KGDB=y
 """
 
 FILES = {
-    "a.config": f"{_HEAD}CONFIG_DRM=y\nCONFIG_INPUT_EVDEV=y\n# CONFIG_USB_SUPPORT is not set\n",
-    "b.config": f"{_HEAD}# CONFIG_DRM is not set\n# CONFIG_INPUT_EVDEV is not set\nCONFIG_USB_SUPPORT=y\n",
+    "a.config": f"{_HEAD}{_BOTH}CONFIG_DRM=y\nCONFIG_INPUT_EVDEV=y\n# CONFIG_USB_SUPPORT is not set\n",
+    "b.config": f"{_HEAD}{_BOTH}# CONFIG_DRM is not set\n# CONFIG_INPUT_EVDEV is not set\nCONFIG_USB_SUPPORT=y\n",
     "bad.config": _BAD,
     "bom.config": "\ufeffCONFIG_KGDB=y\n",
     "built-by-us.patch": _PATCH,
