@@ -19,22 +19,22 @@ class Run(enum.Enum):
     NEVER = "not at all, for the reason in NOT_RUN"
     QUICKLY = "without a kernel, in an empty store, with made-up packages"
     SHARED = "in the store that the tests of real kernels share"
-    ALONE = "in a copy of a store with linux_micro, because it deletes objects, or depends on what the store lacks"
+    ALONE = "in a copy of a store with linux_micro, because something is collected there"
 
 
 NOT_RUN = {
     "README.md: make demo": "makes an environment with pip and compiles a kernel; .ci/run does it on unprepared machines",
-    "boot.md: kernix boot linux_micro (2)": "only where KVM hangs does it print this",
+    "boot.md: kernix boot linux_micro (2)": "prints this only where KVM hangs",
     "build.md: kernix log --follow linux_micro.tests.boot": "follows a compilation that takes minutes",
     "develop.md: .venv/bin/python -m tests.removals.write linux-source-5.10 linux-source-6.1 linux-source-6.12 "
-    "linux-source-7.2 linux-source-7.3": "needs five unpacked kernels, and three releases of Debian have them",
+    "linux-source-7.2 linux-source-7.3": "needs five unpacked kernels, from several releases of Debian",
     "performance.md: sudo apt-get install nix-bin                          # Nix as a peer; without it those columns "
     "stay empty": "changes the machine",
     "performance.md: make bench                                            # everything, in $TMPDIR: some 10 GB, more "
     "than half an hour": "takes more than half an hour",
-    "performance.md: .venv/bin/python -m benchmarks --rounds 3 no-op build # some of it": "needs an unshared machine",
+    "performance.md: .venv/bin/python -m benchmarks --rounds 3 no-op build # some of it": "takes minutes, and its files 10 GB",
     "performance.md: .venv/bin/python -m benchmarks --scratch DIR --json FILE   # keep what was fetched, and every "
-    "single time": "stands for all benchmarks",
+    "single time": "takes more than half an hour",
 }
 """The commands that no test can run, and the reasons."""
 
