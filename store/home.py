@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING
 
 from store.errors import Error, reason_of
 from store.layout import FORMAT_VERSION, Layout
-from store.system.durable import sync_directory
-from store.system.failpoints import reach
-from store.system.space import FULL, RESERVE_SIZE, make_reserve
+from store.osutil.durable import sync_directory
+from store.osutil.failpoints import reach
+from store.osutil.space import FULL, RESERVE_SIZE, make_reserve
 
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from store.gc.trash import empty, trash
-from store.system.failpoints import reach
+from store.osutil.failpoints import reach
 from store.trees.content import Kind
 from store.trees.reading import OPEN_DIRECTORY, file_kind
 from store.trees.seal import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from store.system.interrupt import check
-from store.system.meter import Meter
-from store.system.parallel import in_parallel
+from store.osutil.interrupt import check
+from store.osutil.meter import Meter
+from store.osutil.parallel import in_parallel
 from store.trees.content import InvalidTree, Kind
 from store.trees.hash_tree import content_of
 from store.trees.reading import file_kind

@@ -10,7 +10,7 @@ from derivations.derivation import Derivation, Hints, Output
 from derivations.kconfig.language.values import MODULE, YES
 from derivations.linux.configuration import ConfigSteps, configuration
 from derivations.linux.patch import patched
-from derivations.linux.requested import wanted
+from derivations.linux.requested import merged_requests
 from derivations.linux.script import SHELL, script
 from derivations.unpack import is_archive, unpack
 from derivations.version import Version
@@ -44,7 +44,7 @@ class Parts:
     """The parts of a kernel's build: what it is built from, and the build."""
 
     tree: Output
-    wanted: Merged
+    merged_requests: Merged
     configuration: ConfigSteps
     build: Derivation
     release: str
@@ -55,7 +55,7 @@ class Parts:
 def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
     """Return the derivations of the kernel that *arguments* describe, compiled by *toolchain*."""
     tree = patched(source_tree(arguments), arguments.patches)
-    merged = wanted(arguments, toolchain.arch)
+    merged = merged_requests(arguments, toolchain.arch)
     configured = configuration(arguments, toolchain, tree, merged)
     fragment = trim = None
     if arguments.hardware is not None:
@@ -81,7 +81,13 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
         hints=Hints(description=f"Linux {release}", compilations=arguments.compilations),
     )
     return Parts(
-        tree=tree, wanted=merged, configuration=configured, build=build, release=release, hardware=fragment, trim=trim
+        tree=tree,
+        merged_requests=merged,
+        configuration=configured,
+        build=build,
+        release=release,
+        hardware=fragment,
+        trim=trim,
     )
 
 

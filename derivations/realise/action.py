@@ -25,19 +25,29 @@ import attrs
 
 from derivations.fetch import is_fetch
 from derivations.realise.builtins import registry
-from derivations.realise.events import Finished, Kept, LogLine, Progress, Reused, Started, Unit, Waiting, Warned
+from derivations.realise.events import (
+    FailedBuildKept,
+    Finished,
+    LogLine,
+    Progress,
+    Reused,
+    Started,
+    Unit,
+    Waiting,
+    Warned,
+)
 from derivations.realise.job import Cancelled, Job
 from derivations.realise.kvm import KvmRecord
 from derivations.realise.outputs import Outputs
 from derivations.realise.sandbox.bubblewrap import Sandbox
 from derivations.realise.sandbox.launcher import reclaim
-from derivations.realise.sandbox.log import log_path, spoken_log
+from derivations.realise.sandbox.log import log_path, nonempty_log
 from derivations.realise.sandbox.run_builder import BuildFailed, Limits, Watcher, run
 from store.closure import closure
 from store.errors import Error
-from store.system.interrupt import Interrupted, interruptible
-from store.system.locks import WaitCancelled, locked
-from store.system.space import disk_full_reported
+from store.osutil.interrupt import Interrupted, interruptible
+from store.osutil.locks import WaitCancelled, locked
+from store.osutil.space import disk_full_reported
 
 
 if TYPE_CHECKING:
@@ -54,7 +64,7 @@ if TYPE_CHECKING:
 
 
 FULL = "the disk is full, which may be the cause; `kernix gc` deletes what nothing uses any more"
-ROOM = 8 << 20
+MIN_FREE = 8 << 20
 """With less than this many bytes free, a full disk may have caused a failure (Nix, `derivation-building-goal.cc`)."""
 
 _NO_KVM = (
@@ -73,7 +83,7 @@ class Realised:
 
 
 @attrs.frozen(kw_only=True)
-class Workshop:
+class ActionRunner:
     """The state that all actions of one run share."""
 
     store: Store
@@ -90,18 +100,18 @@ class Workshop:
         derivation: Derivation,
         inputs: Mapping[Output, Realised],
         publish: Callable[[Mapping[str, Realised]], None],
-        asked: Slot | None = None,
+        requested: Slot | None = None,
     ) -> None:
         """Realise *derivation* from its *inputs*, and *publish* its outputs as soon as they are in the store.
 
-        *asked* is the slot to wait for, if one was requested earlier.
+        *requested* is the slot to wait for, if one was requested earlier.
 
         Raises:
             Error: the build failed.
             Cancelled: the run was stopped.
         """
         slots = self.fetches if is_fetch(derivation) else self.jobs
-        with interruptible(self.cancellation.is_killed), contextlib.ExitStack() as later, slots.slot(asked) as slot:
+        with interruptible(self.cancellation.is_killed), contextlib.ExitStack() as later, slots.slot(requested) as slot:
             key = derivation.action_key(lambda output: inputs[output].digest)
 
             def wait() -> None:
@@ -134,15 +144,15 @@ class Workshop:
         if known.get(derivation.key) != found:
             self.store.record([(derivation.key, name, found[name]) for name in derivation.outputs])
         self.listener(Reused(derivation, found))
-        return self.described(found)
+        return self.with_digests(found)
 
-    def needed_by(self, path: StorePath) -> frozenset[StorePath]:
+    def closure_of(self, path: StorePath) -> frozenset[StorePath]:
         """Return *path* and everything it refers to."""
         if path not in self.closures:
             self.closures[path] = frozenset(closure([path], self.store.references))
         return self.closures[path]
 
-    def described(self, outputs: Mapping[str, StorePath]) -> dict[str, Realised]:
+    def with_digests(self, outputs: Mapping[str, StorePath]) -> dict[str, Realised]:
         """Return *outputs*, which are in the store, with the digests of their contents."""
         infos = self.store.infos(outputs.values())
         return {name: Realised(path, infos[path].digest) for name, path in outputs.items()}
@@ -152,7 +162,7 @@ class Workshop:
 class _Build:
     """One build, from an empty scratch directory to committed outputs."""
 
-    workshop: Workshop
+    runner: ActionRunner
     derivation: Derivation
     inputs: Mapping[Output, Realised]
     key: bytes
@@ -163,8 +173,8 @@ class _Build:
         started = time.monotonic()
         out = self.scratch / "out"
         out.mkdir()
-        self.workshop.listener(Started(self.derivation))
-        with disk_full_reported(self.workshop.store.layout.home):
+        self.runner.listener(Started(self.derivation))
+        with disk_full_reported(self.runner.store.layout.home):
             try:
                 content = self._build(out)
                 built()
@@ -173,7 +183,7 @@ class _Build:
                 full = is_full(self.scratch)
                 self._keep_failed()
                 raise (attrs.evolve(error, advice=FULL) if full else error) from None
-            divergences = self.workshop.store.commit(entries)
+            divergences = self.runner.store.commit(entries)
         outputs = {
             name: Realised(it.path, it.content.digest)
             for name, it in zip(self.derivation.outputs, entries, strict=True)
@@ -181,15 +191,15 @@ class _Build:
         if divergences:
             outputs |= self._kept({it.output: it.kept for it in divergences})
         paths = {name: it.path for name, it in outputs.items()}
-        self.workshop.listener(Finished(self.derivation, paths, time.monotonic() - started))
+        self.runner.listener(Finished(self.derivation, paths, time.monotonic() - started))
         return outputs
 
     def _kept(self, kept: dict[str, StorePath]) -> dict[str, Realised]:
         """Warn that outputs differ from those of an earlier build, and return the earlier ones, which stay valid."""
         for name, path in kept.items():
             text = f"{self.derivation.name} is not deterministic: {name} differs from {path}, which is kept"
-            self.workshop.listener(Warned(text))
-        return self.workshop.described(kept)
+            self.runner.listener(Warned(text))
+        return self.runner.with_digests(kept)
 
     def _build(self, out: Path) -> Content | None:
         """Build the outputs in *out*; return the content of the only one if it is already known."""
@@ -199,26 +209,26 @@ class _Build:
         return None
 
     def _builtin(self, out: Path) -> Content | None:
-        workshop, derivation = self.workshop, self.derivation
+        runner, derivation = self.runner, self.derivation
         unit = Unit.BYTES if is_fetch(derivation) else Unit.FILES
         job = Job(
             derivation=derivation,
-            inputs={place: workshop.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()},
+            inputs={place: runner.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()},
             out=out,
-            store=workshop.store,
-            settings=workshop.settings,
-            progress=lambda done, expected: workshop.listener(Progress(derivation, done, expected, unit)),
-            cancelled=workshop.cancellation.is_killed,
-            warn=lambda text: workshop.listener(Warned(text)),
+            store=runner.store,
+            settings=runner.settings,
+            progress=lambda done, expected: runner.listener(Progress(derivation, done, expected, unit)),
+            cancelled=runner.cancellation.is_killed,
+            warn=lambda text: runner.listener(Warned(text)),
         )
         return registry.find(derivation.builder)(job)
 
     def _sandboxed(self, out: Path) -> None:
-        workshop, derivation, settings = self.workshop, self.derivation, self.workshop.settings
+        runner, derivation, settings = self.runner, self.derivation, self.runner.settings
         build = self.scratch / "build"
         build.mkdir()
         sandbox = Sandbox(
-            mounts={place: workshop.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()},
+            mounts={place: runner.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()},
             build=build,
             out=out,
             argv=(derivation.builder, *derivation.args),
@@ -231,11 +241,11 @@ class _Build:
             max_silent_time=_first(derivation.hints.max_silent_time, settings.max_silent_time),
             max_log_size=settings.max_log_size,
         )
-        log = log_path(workshop.store.layout.logs, derivation.key)
+        log = log_path(runner.store.layout.logs, derivation.key)
         run(sandbox, name=derivation.name, log=log, limits=limits, watcher=self._watcher())
 
     def _watcher(self) -> Watcher:
-        derivation, listener = self.derivation, self.workshop.listener
+        derivation, listener = self.derivation, self.runner.listener
         counter = itertools.count(1)
 
         def hear(text: str) -> None:
@@ -252,28 +262,28 @@ class _Build:
         return Watcher(
             line=hear,
             progress=progress,
-            caution=caution,
+            warning=caution,
             no_kvm=self._note_failure,
-            cancel=self.workshop.cancellation.descriptor,
+            cancel=self.runner.cancellation.descriptor,
         )
 
     @property
     def _kvm(self) -> KvmRecord:
-        return KvmRecord.of(self.workshop.store.layout)
+        return KvmRecord.of(self.runner.store.layout)
 
     def _note_failure(self, reason: str) -> None:
         """Record that KVM does not work, so that later builders do not try it, if this one was allowed to."""
-        if self.derivation.hints.kvm and self.workshop.settings.kvm and self._kvm.failure is None:
+        if self.derivation.hints.kvm and self.runner.settings.kvm and self._kvm.failure is None:
             with contextlib.suppress(OSError):  # the next builder will find out for itself
                 self._kvm.fail(reason)
-                self.workshop.listener(Warned(_NO_KVM))
+                self.runner.listener(Warned(_NO_KVM))
 
     def _keep_failed(self) -> None:
         """Move the build directory to where the user can inspect it, if the settings ask for that."""
         build = self.scratch / "build"
-        if not self.workshop.settings.keep_failed or self.derivation.is_builtin:
+        if not self.runner.settings.keep_failed or self.derivation.is_builtin:
             return
-        directory = self.workshop.store.layout.failed
+        directory = self.runner.store.layout.failed
         directory.mkdir(mode=0o700, exist_ok=True)
         reclaim(build)
         build.chmod(0o755)  # a builder may have removed our permission to rename it
@@ -282,12 +292,12 @@ class _Build:
             with contextlib.suppress(FileExistsError):
                 place.mkdir()
                 build.rename(place)
-                self.workshop.listener(Kept(self.derivation, str(place)))
+                self.runner.listener(FailedBuildKept(self.derivation, str(place)))
                 return
 
     @property
     def _deriver(self) -> StorePath | None:
-        return self.workshop.instances.get(self.derivation)
+        return self.runner.instances.get(self.derivation)
 
     def _outputs(self, out: Path, content: Content | None) -> Outputs:
         return Outputs(
@@ -295,7 +305,7 @@ class _Build:
             directory=out,
             content=content,
             candidates=self._candidates(),
-            pool=self.workshop.store.pool,
+            pool=self.runner.store.pool,
             log=self._log(),
         )
 
@@ -307,18 +317,18 @@ class _Build:
         """
         found: set[StorePath] = set()
         for path in {self.inputs[output].path for output in self.derivation.inputs}:
-            needed = self.workshop.needed_by(path)
+            needed = self.runner.closure_of(path)
             found |= needed - {path} if self.derivation.is_builtin else needed
         return {path.digest: path for path in found}
 
     def _log(self) -> Path | None:
-        return None if self.derivation.is_builtin else spoken_log(self.workshop.store.layout.logs, self.derivation.key)
+        return None if self.derivation.is_builtin else nonempty_log(self.runner.store.layout.logs, self.derivation.key)
 
 
 def is_full(place: Path) -> bool:
     """Return whether the disk that holds *place* is full."""
     room = os.statvfs(place)
-    return room.f_bavail * room.f_frsize < ROOM or (room.f_files > 0 and room.f_favail == 0)
+    return room.f_bavail * room.f_frsize < MIN_FREE or (room.f_files > 0 and room.f_favail == 0)
 
 
 def _first(*values: Any) -> Any:  # noqa: ANN401 -- None, or the type of the others

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kernix.output.messages import say
+from kernix.output.messages import print_message
 from kernix.output.printable import one_line
 from kernix.output.quantities import number
 from kernix.progress.line import ProgressLine
@@ -55,7 +55,7 @@ class StoreDamaged(Error):
 def command(session: Session, /, *, contents: bool, repair_objects: bool, rebuild_database: bool) -> None:
     """Check that every object of the store exists; with --contents, that it is unchanged."""
     if not session.has_store():
-        say(f"there is no store in {session.home} yet, so there is nothing to verify")
+        print_message(f"there is no store in {session.home} yet, so there is nothing to verify")
         return
     with ProgressLine() as progress:
         if rebuild_database:
@@ -70,7 +70,7 @@ def command(session: Session, /, *, contents: bool, repair_objects: bool, rebuil
         found = _repair(session, found, contents=contents)
     if found:
         raise StoreDamaged(len(found), len(damaged(found)))
-    say("the store is intact")
+    print_message("the store is intact")
 
 
 def _repair(session: Session, found: Sequence[Problem], *, contents: bool) -> Sequence[Problem]:
@@ -90,7 +90,7 @@ def _repair(session: Session, found: Sequence[Problem], *, contents: bool) -> Se
 
 
 def _waiting() -> None:
-    say("waiting for a collection to end")
+    print_message("waiting for a collection to end")
 
 
 def _show(found: Sequence[Problem]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-ROOM = 4 << 30
+MIN_FREE = 4 << 30
 """Bytes for a toolchain, a source tree and the build of a large kernel."""
 
 
@@ -104,8 +104,8 @@ def _store(home: Path) -> list[CheckResult]:
 def _room(place: Path) -> CheckResult:
     status = os.statvfs(place)
     free = status.f_bavail * status.f_frsize
-    if free < ROOM:
-        return CheckResult("disk", CheckState.BROKEN, f"{size(free)} free at {place}, but building a kernel needs {size(ROOM)}",
+    if free < MIN_FREE:
+        return CheckResult("disk", CheckState.BROKEN, f"{size(free)} free at {place}, but building a kernel needs {size(MIN_FREE)}",
                        "free space with `kernix gc`, or set KERNIX_HOME to a directory on a larger disk")  # fmt: skip
     return CheckResult("disk", CheckState.FINE, f"{size(free)} free at {place}")
 

@@ -78,10 +78,10 @@ def _boot(store: Store, boot: Derivation) -> CheckResult:
     if rehearsal.failure is not None:
         reason = rehearsal.failure.reason
         return CheckResult("kvm", CheckState.ABSENT, f"{KVM} opens, but {kernel} does not boot at all: {reason}")
-    if not rehearsal.cautions:
+    if not rehearsal.warnings:
         record.clear()
         return CheckResult("kvm", CheckState.FINE, f"{kernel} boots with it in {duration(time.monotonic() - started)}")
-    reason = rehearsal.no_kvm or rehearsal.cautions[0]
+    reason = rehearsal.no_kvm or rehearsal.warnings[0]
     if rehearsal.no_kvm is not None:
         record.fail(rehearsal.no_kvm)
     return CheckResult(

@@ -14,7 +14,7 @@ is garbage, and `sweep` removes it.
 An entry appears before its bytes are on the disk. Until the `syncfs` of an object's commit, its only other links are
 in scratch directories. So after a doubtful moment (`store.scratch` lists them), remove the scratch directories and
 `sweep` before linking anything else: each remaining entry then has a link in a committed object. In theory that is
-enough; but disks fail. So no remaining entry is trusted (`doubt`): it is read before it is linked for the first time,
+enough; but disks fail. So no remaining entry is trusted (`doubt_all`): it is read before it is linked for the first time,
 and its place says whether that has been done. An entry that does not match its digest is never linked again; it
 moves to `damaged`, and an intact file takes its name.
 
@@ -36,8 +36,8 @@ import attrs
 
 from blake3 import blake3
 
-from store.system.interrupt import check
-from store.system.parallel import in_parallel
+from store.osutil.interrupt import check
+from store.osutil.parallel import in_parallel
 from store.trees.reading import OPEN_FILE
 from store.trees.seal import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 
@@ -104,7 +104,7 @@ class Pool:
         (directory / _TEMPORARY).mkdir(0o755, parents=True, exist_ok=True)
         pool = cls(directory, os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         try:
-            pool.look()
+            pool.check_doubtful()
         except BaseException:
             pool.close()
             raise
@@ -176,7 +176,7 @@ class Pool:
             if error.errno not in _NO_LINK:
                 raise
 
-    def doubt(self) -> None:
+    def doubt_all(self) -> None:
         """Trust no entry until it has been read again. Only inside the gate, exclusively."""
         for shard in filter(_is_shard, self._shards()):
             while True:
@@ -191,9 +191,9 @@ class Pool:
                         raise
                     self._merge(shard)
                 break
-        self.look()
+        self.check_doubtful()
 
-    def look(self) -> None:
+    def check_doubtful(self) -> None:
         """Check for doubtful entries; without this, a process makes copies instead of links to them."""
         self._doubts = os.access(_DOUBTFUL, os.F_OK, dir_fd=self._fd)
 
@@ -249,7 +249,7 @@ class Pool:
 
     def set_aside(self, pooled: Pooled) -> None:
         """Prevent further links to *pooled*, which is damaged."""
-        self.look()
+        self.check_doubtful()
         for place in self._places(pooled.name):
             status = self._stat(place)
             if status is not None and status.st_ino == pooled.inode:
@@ -262,7 +262,7 @@ class Pool:
         for directory in [*(shard for shard in shards if shard.startswith(f"{_DOUBTFUL}/")), _DOUBTFUL, _DAMAGED]:
             with contextlib.suppress(OSError):  # the directory is not empty
                 os.rmdir(directory, dir_fd=self._fd)
-        self.look()
+        self.check_doubtful()
         return Swept(sum(each.entries for each in swept), sum(each.size for each in swept))
 
     def drop(self, entry: Pooled) -> None:

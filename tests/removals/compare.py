@@ -1,4 +1,4 @@
-"""What became of options between two kernel trees, as far as the trees tell: gone, or renamed for certain.
+"""What became of options between two kernel trees, as far as the trees show it: gone, or renamed for certain.
 
 An option is renamed for certain if exactly one option that the older tree does not have agrees with it in two of three: the
 prompt, the help, the objects that it builds. What is judged by less is left to `derivations/kconfig/symbols/renames.py`, which people write.

@@ -40,7 +40,7 @@ def test_what_is_gone_and_what_stays() -> None:
 
 
 def test_two_of_three_are_certain() -> None:
-    """Prompt and help, prompt and objects, or help and objects tell a new name; one alone does not."""
+    """Prompt and help, prompt and objects, or help and objects identify a new name; one alone does not."""
     built, moved = "obj-$(CONFIG_OLD) += card.o\n", "obj-$(CONFIG_NEW) := \\\n  card.o\n"
 
     assert [("NEW",)] == new_name(versions(option("OLD", "Card", HELP), option("NEW", "Card", HELP)))
@@ -51,7 +51,7 @@ def test_two_of_three_are_certain() -> None:
 
 
 def test_what_is_ambiguous_is_not_certain() -> None:
-    """Where two new options agree, or two old ones with the same new one, nothing is said."""
+    """If two new options match, or two old ones match the same new one, no new name is reported."""
     one, two = option("NEW", "Card", HELP), option("NEWER", "Card", HELP)
 
     assert [()] == new_name(versions(option("OLD", "Card", HELP), one + two))
@@ -76,12 +76,12 @@ def test_the_table_is_in_order() -> None:
 
 
 def test_commits_and_trees_agree() -> None:
-    """Where the trees know an option that is gone by a commit, too, that version lies between the two of the trees."""
+    """If an option's removal is known from a commit, too, its version is between the versions of the two trees."""
     found = [(it, removals()[it.old]) for it in CHANGES if it.old in removals()]
 
     assert found
     assert [] == [
-        told.old
-        for told, seen in found
-        if not Version.parse(seen.last) < Version.parse(told.since) <= Version.parse(seen.since)
+        known.old
+        for known, seen in found
+        if not Version.parse(seen.last) < Version.parse(known.since) <= Version.parse(seen.since)
     ]

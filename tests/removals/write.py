@@ -15,11 +15,11 @@ from tests.removals.compare import read_tree, removals
 
 
 HEAD = """\
-# Options that are gone, by what kernel trees tell: those of Debian's linux-source packages for
+# Options that are gone, by a comparison of kernel trees: those of Debian's linux-source packages for
 #   {versions}
 # Each line: the option, the last of these versions that has it, the first that does not, and what it is called since, if
-# that is certain. In which version between the two it went, the trees do not tell.
-# Made by `python -m tests.removals.write`, which says what is certain. Do not edit: what people know is in renames.py.
+# that is certain. The trees do not show in which version between the two it went.
+# Made by `python -m tests.removals.write`, which records what is certain. Do not edit: what people know is in renames.py.
 """
 
 

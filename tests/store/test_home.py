@@ -15,7 +15,7 @@ import pytest
 
 from store.home import ForeignStore, NotAStore, StoreTooNew, UnusableHome, is_store, layout_at, set_up
 from store.local import Store
-from store.system import failpoints
+from store.osutil import failpoints
 from tests.store.crashing import killing
 
 

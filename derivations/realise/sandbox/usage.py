@@ -2,7 +2,7 @@
 
 If a build has a control group (`derivations.realise.sandbox.control_group`), the kernel keeps count. Without one,
 nothing in the kernel adds up the memory of a build's processes. So we do, once a second; and since this is slow with
-many processes, only when the whole machine has so many of them, or uses so much memory, that it could be the build.
+many processes, only when the whole machine has enough of them, or uses enough memory, for the build to be the cause.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.realise.sandbox.bounds import amount, meminfo
-from store.system.syscalls import file_system
+from store.osutil.syscalls import file_system
 
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Watch:
         """Return the seconds until the next check."""
         return max(self._next - time.monotonic(), 0)
 
-    def look(self, first: int | None) -> Excess | None:
+    def check(self, first: int | None) -> Excess | None:
         """Return what the build uses too much of, if a check is due; *first* is its sandbox's first process, if known."""
         if self.due():
             return None

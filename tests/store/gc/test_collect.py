@@ -22,10 +22,10 @@ from store.gc.collect import Policy, collect, plan
 from store.gc.retention import Retention
 from store.gc.roots import add_root, link_result
 from store.local import Store
+from store.osutil import failpoints
+from store.osutil.space import DiskFull
 from store.path import StorePath
 from store.records.database import PathInfo
-from store.system import failpoints
-from store.system.space import DiskFull
 from store.verify import verify
 
 
@@ -342,7 +342,7 @@ import sys
 from pathlib import Path
 from store.gc.collect import Policy, collect
 from store.local import Store
-from store.system import failpoints
+from store.osutil import failpoints
 def wait(point):
     if point == "collect: pool":
         print("there", flush=True)
