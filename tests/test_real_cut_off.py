@@ -101,9 +101,7 @@ def test_a_fragment_with_the_same_outcome(real: Kernix, micro: Path, attribute: 
     is_reused(real, micro, real.define("cut_off_options.py", REDUNDANT), attribute)
 
 
-@pytest.mark.parametrize(
-    "attribute", ["reverted", "in_order", "in_other_order", "created", "executable", "renamed"]
-)
+@pytest.mark.parametrize("attribute", ["reverted", "in_order", "in_other_order", "created", "executable", "renamed"])
 def test_patches_with_the_same_outcome(real: Kernix, micro: Path, attribute: str) -> None:
     """Patches that are taken back, in whichever order, compile nothing."""
     is_reused(real, micro, real.define("cut_off_patches.py", PATCHES), attribute)
