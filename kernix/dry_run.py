@@ -69,7 +69,7 @@ def _fetched(fetches: Sequence[Derivation]) -> None:
 
 
 def _conditional(found: Forecast) -> tuple[str, str, str]:
-    names = [it.name for it in found.unless]
+    names = [it.name for it in found.unknown]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return found.derivation.name, found.derivation.hints.description, f"needs {', '.join(names[:_NAMED])}{more}"
 
@@ -87,7 +87,7 @@ def _facts(session: Session, fates: Sequence[Forecast], present: Mapping[Output,
                 "builder": it.derivation.builder,
                 "key": it.derivation.key.hex(),
                 "certain": it.fate is Fate.BUILT,
-                "unless_unchanged": [each.name for each in it.unless],
+                "needs_unknown": [each.name for each in it.unknown],
             }
             for it in fates
             if it.fate is not Fate.REUSED

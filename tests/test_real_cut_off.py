@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import tarfile
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +16,8 @@ from tests.real import path_of
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.real import Kernix
 
 pytestmark = pytest.mark.kernel

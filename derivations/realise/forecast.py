@@ -43,13 +43,13 @@ class Forecast:
     Attributes:
         derivation: The derivation.
         fate: What becomes of it.
-        unless: If it is open, the inputs whose content is not known yet.
+        unknown: The inputs whose content is not known yet.
         outputs: If it is reused, the results.
     """
 
     derivation: Derivation
     fate: Fate
-    unless: tuple[Derivation, ...] = ()
+    unknown: tuple[Derivation, ...] = ()
     outputs: Mapping[str, StorePath] = attrs.field(factory=dict)
 
 
@@ -96,8 +96,8 @@ class _Forecaster:
         if (digest := digest_of(derivation)) is not None:
             self._digests[derivation.out] = digest
         if unknown and derivation.name in self._built_before:
-            return Forecast(derivation, Fate.OPEN, unless=unknown)
-        return Forecast(derivation, Fate.BUILT)
+            return Forecast(derivation, Fate.OPEN, unknown)
+        return Forecast(derivation, Fate.BUILT, unknown)
 
     def _results(self, derivation: Derivation) -> Mapping[str, StorePath]:
         """Return the outputs of an earlier equal action if all of them are in the store, else nothing."""

@@ -190,7 +190,7 @@ whole = union("whole", [middle])
     ] == kernix("build", "-f", "new.py", "whole", "--dry-run").lines
     found = kernix("build", "-f", "new.py", "whole", "--dry-run", "--json").json
     assert [("part", True, []), ("middle", False, ["part"]), ("whole", False, ["middle"])] == [
-        (it["name"], it["certain"], it["unless_unchanged"]) for it in found["build"]
+        (it["name"], it["certain"], it["needs_unknown"]) for it in found["build"]
     ]
     assert ["1 derivation would be built:", "  unheard-of  join unheard-of"] == kernix(
         "build", "-f", "other.py", "whole", "--dry-run"
