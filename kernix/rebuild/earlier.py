@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import time
 
@@ -104,15 +103,17 @@ def earlier(session: Session, build: Build) -> Build:
     """
     store, name = session.store, build.derivation.name
     for paths in (store.database.named([name]), _of_any_version(store, name)):
-        for info in sorted(store.infos(paths).values(), key=functools.partial(_preference, build)):
-            if (found := _comparable(store, info, build)) is not None:
+        infos = store.infos(paths)
+        for path in _by_preference(paths, build):
+            if (found := _comparable(store, infos[path], build)) is not None:
                 return found
     raise NoEarlierBuild(name)
 
 
-def _preference(build: Build, info: PathInfo) -> tuple[bool, bool, int]:
-    is_later = build.registered is not None and info.registered > build.registered
-    return info.path != build.path, is_later, -info.registered
+def _by_preference(paths: list[StorePath], build: Build) -> list[StorePath]:
+    """Return *paths*, in order of registration, with that of *build* first, then older ones, then newer ones."""
+    place = paths.index(build.path) if build.path in paths else len(paths)
+    return [*paths[place : place + 1], *reversed(paths[:place]), *reversed(paths[place + 1 :])]
 
 
 def _comparable(store: Store, info: PathInfo, build: Build) -> Build | None:
