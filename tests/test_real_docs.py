@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.kernel
 
-_PAGES = ("README.md", "docs/build.md", "docs/configuration.md", "docs/options.md", "docs/sandbox.md")
-_VERBS = {"build", "config", "log"}
+_PAGES = (
+    "README.md",
+    "docs/build.md",
+    "docs/configuration.md",
+    "docs/options.md",
+    "docs/rebuild.md",
+    "docs/sandbox.md",
+)
+_VERBS = {"build", "config", "log", "why-rebuild"}
 
 _OTHERS = {
     "README.md: kernix config -f my_kernels.py kgdb | grep KGDB_": "unpacks a tree of its own for the patch",
@@ -31,6 +38,7 @@ _OTHERS = {
     "build.md: kernix build -f fetched.py wrong": "asks a server of the page",
     "build.md: kernix log linux_micro.tests.boot | tail -n 3": "ends with the error of KVM on machines where it fails",
     "build.md: kernix log --follow linux_micro.tests.boot": "of a boot that is going on",
+    "rebuild.md: kernix build -f rebuilds.py timed --dry-run": "what remains to be built depends on the store",
     "configuration.md: kernix config check -f manual.py whole": "about a whole .config that the page does not show",
     "options.md: kernix config check -f guides.py guix": "about options that the page does not show",
     "options.md: kernix config upgrade -f my_kernels.py old --to linux_debian_6_12": "unpacks another Linux",

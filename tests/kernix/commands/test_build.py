@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import sys
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from kernels import kernel_set
+from store.local import Store
+from tests.fakes import fake_lock
+from tests.kernix.conftest import PROJECT
+from tests.terminal import User
 
 
 if TYPE_CHECKING:
@@ -423,3 +431,31 @@ def test_a_damaged_database_is_reported(kernix: CommandLine, hello: Path) -> Non
 
 def _read(place: str) -> str:
     return Path(place).read_text()
+
+
+def test_nothing_to_build_is_said_on_a_terminal(kernix: CommandLine, hello: Path) -> None:
+    """A user who watches reads that nothing was to be built; a log stays silent."""
+    kernix("build", "-f", hello, "hello")
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm"}
+    user = User.sit_down([sys.executable, "-m", "kernix", "build", "-f", hello, "hello"], environment)
+    try:
+        user.see("nothing to build: everything is already built")
+    finally:
+        user.leave()
+
+
+@pytest.mark.usefixtures("lock")
+def test_nothing_to_build_is_said_from_memory(kernix: CommandLine) -> None:
+    """An answer that is remembered says so, too."""
+    source = kernix.write("kernel", "")
+    with Store.open(kernix.home) as store:
+        key = kernel_set(lock=fake_lock()).linux_micro.derivation.key
+        store.record([(key, "out", store.add(source, "linux-micro-6.12.43"))])
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm"}
+    for _ in range(2):
+        user = User.sit_down([sys.executable, "-m", "kernix", "build", "linux_micro"], environment, cwd=kernix.work)
+        try:
+            user.see("nothing to build: everything is already built")
+        finally:
+            user.leave()
+    assert [*(kernix.home / "cache/answers").iterdir()]
