@@ -14,6 +14,7 @@ GROUPS = {
         "boot": "Boot a kernel in a virtual machine",
         "shell": "Open a shell in the environment of a build",
         "log": "Print the log of a build",
+        "why-rebuild": "Name what makes a build differ from an earlier one",
         "lock": "Create, show or change the lock of the toolchain",
         "update": "Pin the newest releases of kernel.org",
     },
