@@ -18,7 +18,7 @@ from derivations.realise.sandbox.control_group import control_group
 from derivations.realise.sandbox.users import NoBuildUser
 from kernix.output.quantities import size
 from store.errors import Error, reason_of
-from store.home import is_store, layout_at
+from store.home import check_may_become_store, is_store, layout_at
 
 
 if TYPE_CHECKING:
@@ -94,8 +94,10 @@ def _apt() -> CheckResult:
 def _store(home: Path) -> list[CheckResult]:
     """Check the store, if there is one, or whatever is in its place."""
     try:
-        if is_store(layout_at(home)):
+        layout = layout_at(home)
+        if is_store(layout):
             return [CheckResult("store", CheckState.FINE, f"is in {home}")]
+        check_may_become_store(layout.home)
     except Error as error:
         return [CheckResult("store", CheckState.BROKEN, str(error), error.hint)]
     return []

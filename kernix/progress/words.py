@@ -89,7 +89,8 @@ def amount(activity: Activity) -> str:
         return ""
     if activity.unit is Unit.BYTES:
         return share(size(activity.done), size(activity.expected) if activity.expected else None)
-    expected = f" of {activity.expected:,}" if activity.expected else ""
+    # The number of objects is an estimate, and a user may have asked for more than it was made for.
+    expected = f" of {activity.expected:,}" if (activity.expected or 0) >= activity.done else ""
     return f"{activity.done:,}{expected} {activity.unit.value}"
 
 

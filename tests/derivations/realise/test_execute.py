@@ -422,9 +422,16 @@ def test_not_deterministic(workplace: Workplace) -> None:
 
 def test_progress(workplace: Workplace) -> None:
     """Compiled objects are counted from the lines of a kernel build, against the expected number."""
-    script = (
-        "echo '  CC      a.o'; echo '  CC [M]  b.o'; echo '  GEN     c'; echo other; echo '  AS      d.o'; : > /out/out"
+    lines = (
+        "  CC      a.o",
+        "  CC [M]  b.o",
+        "  GEN     c",
+        "other",
+        "  AS      d.o",
+        "  AR      e.a",
+        "  LD      f.o",
     )
+    script = "".join(f"echo '{line}'; " for line in lines) + ": > /out/out"
     it = workplace.shell("it", script, hints=Hints(compilations=9))
     workplace.realise(it)
     found = [event for event in workplace.listener.events if isinstance(event, Progress) and event.derivation == it]
