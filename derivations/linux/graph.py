@@ -78,9 +78,7 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
         env={**_ENVIRONMENT, "SRCARCH": toolchain.srcarch},
         mounts={"/": toolchain.root, "/src": tree, "/config": configured.checked.out},
         outputs=OUTPUTS,
-        hints=Hints(
-            description=f"Linux {release}", compilations=arguments.compilations, object_tree=toolchain.srcarch
-        ),
+        hints=Hints(description=f"Linux {release}", compilations=arguments.compilations, object_tree=toolchain.srcarch),
     )
     return Parts(
         tree=tree,

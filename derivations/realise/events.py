@@ -129,7 +129,18 @@ class Warned:
 
 
 Event: TypeAlias = (
-    Planned | Started | Waiting | Progress | LogLine | Finished | Reused | Compiled | Failed | Skipped | FailedBuildKept | Warned
+    Planned
+    | Started
+    | Waiting
+    | Progress
+    | LogLine
+    | Finished
+    | Reused
+    | Compiled
+    | Failed
+    | Skipped
+    | FailedBuildKept
+    | Warned
 )
 Listener: TypeAlias = Callable[[Event], None]
 

@@ -53,8 +53,9 @@ class Reuse:
 
     Attributes:
         compiled: How many objects it compiled.
-        total: How many objects the kernel has.
+        total: How many objects the kernel has; 0 if that is not known.
         tree: The name of the tree that it started from; None for a clean build.
+        age: How many seconds before that tree was made.
         borrowed: How many objects came from which other trees.
         refused: Why a tree that was there did not serve; None if none was there, or one served.
         kept: Whether its own tree is kept now.
@@ -63,6 +64,7 @@ class Reuse:
     compiled: int
     total: int
     tree: str | None = None
+    age: float | None = None
     borrowed: Mapping[str, int] = attrs.field(factory=dict)
     refused: str | None = None
     kept: bool = False
@@ -128,11 +130,12 @@ class KernelBuild:
             BuildFailed: the builder failed.
         """
         shelf = Shelf(self.store.layout.kept)
-        began = time.monotonic()
+        began, began_at = time.monotonic(), time.time()
         with contextlib.ExitStack() as held:
             near, refused = self._choose(shelf, held)
             begun = None if near is None else start(near, self._wanted, self.scratch, layered=self.layered)
             if near is not None and begun is None:
+                held.close()
                 shelf.remove(near.tree)
                 refused = "it is damaged, and has been removed"
             borrowed: Mapping[str, int] = {}
@@ -150,6 +153,7 @@ class KernelBuild:
             compiled=self.counted.done,
             total=0 if kept is None else kept.objects,
             tree=None if begun is None else begun.near.tree.about.name,
+            age=None if begun is None else max(0.0, began_at - begun.near.tree.about.made),
             borrowed=borrowed,
             refused=refused,
             kept=kept is not None,
@@ -219,8 +223,8 @@ class KernelBuild:
         with contextlib.suppress(OSError, ShelfRefused):  # no room, most likely: the result is not affected
             self.store.manifests.put(self.source.manifest)
             tree = keep(shelf, left, about, facts, check)
-            shelf.shrink(self.policy.max_size, self.policy.max_age, spare=tree.id)
-            return tree.about
+            removed = shelf.shrink(self.policy.max_size, self.policy.max_age, spare=tree.id)
+            return None if any(it.tree.id == tree.id for it in removed) else tree.about
         return None
 
 

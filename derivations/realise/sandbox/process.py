@@ -108,7 +108,9 @@ class Process:
             # Opened for reading, too: if we were killed, A would die for lack of a reader, and B wait for ever.
             status = os.open(f"/proc/self/fd/{status_end}", os.O_RDWR | os.O_CLOEXEC)
             theirs.callback(os.close, status)
-            starter = mine.enter_context(launcher(sandbox.caller_owned, terminal=sandbox.is_session_leader, layered=sandbox.is_layered))
+            starter = mine.enter_context(
+                launcher(sandbox.caller_owned, terminal=sandbox.is_session_leader, layered=sandbox.is_layered)
+            )
             self.group = mine.enter_context(control_group(sandbox.bounds))
             self._guard = Guard()
             mine.callback(lambda: self._guard.release(ended=self._over))
