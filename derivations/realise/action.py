@@ -38,6 +38,7 @@ from derivations.realise.events import (
     Warned,
 )
 from derivations.realise.job import Cancelled, Job
+from derivations.realise.kept.reuse import Reuse
 from derivations.realise.kvm import KvmRecord
 from derivations.realise.outputs import Outputs
 from derivations.realise.sandbox.bubblewrap import Sandbox
@@ -234,7 +235,10 @@ class _Build:
             return
         build = self.scratch / "build"
         build.mkdir()
-        self._run(out, build, {}, {}, self._watcher())
+        counted = Counted(self.derivation.hints.compilations)
+        self._run(out, build, {}, {}, self._watcher(counted))
+        if self.derivation.hints.object_tree is not None:
+            self.runner.listener(Compiled(self.derivation, Reuse(compiled=counted.done, total=counted.done)))
 
     def _run(
         self,
@@ -292,14 +296,15 @@ class _Build:
         )
         runner.listener(Compiled(derivation, build.perform()))
 
-    def _watcher(self, counted: Counted | None = None) -> Watcher:
+    def _watcher(self, counts: Counted) -> Watcher:
         derivation, listener = self.derivation, self.runner.listener
-        counts = counted or Counted(derivation.hints.compilations)
 
         def hear(text: str) -> None:
             listener(LogLine(derivation, text))
             if counts.hear(text):
-                listener(Progress(derivation, counts.done, counts.expected, Unit.OBJECTS))
+                listener(
+                    Progress(derivation, counts.done, counts.to_do, Unit.OBJECTS, counts.phase, counts.seconds_left())
+                )
 
         def progress(done: int, expected: int | None) -> None:
             listener(Progress(derivation, done, expected, Unit.OBJECTS))

@@ -22,14 +22,17 @@ from derivations.kbuild.difference import options_of
 from derivations.realise.kept.borrow import borrow
 from derivations.realise.kept.facts import Facts
 from derivations.realise.kept.keep import Left, keep
+from derivations.realise.kept.reuse import Reuse
 from derivations.realise.kept.shelf import About, Shelf, ShelfRefused
 from derivations.realise.kept.start import Near, Refusal, Wanted, nearest, start
+from derivations.realise.kept.times import Times, objects_of
 from derivations.realise.kept.workspace import Layered
+from store.errors import reason_of
 from store.osutil.interrupt import check
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from derivations.derivation import Derivation, Output
@@ -45,29 +48,6 @@ if TYPE_CHECKING:
 SOURCE, CONFIG = "/src", "/config"
 PHASE = "KERNIX_PHASE"
 _RELEASE = 3  # the place of the release among the builder's arguments: `script` names it first
-
-
-@attrs.frozen(kw_only=True)
-class Reuse:
-    """What a kernel's build took from kept trees.
-
-    Attributes:
-        compiled: How many objects it compiled.
-        total: How many objects the kernel has; 0 if that is not known.
-        tree: The name of the tree that it started from; None for a clean build.
-        age: How many seconds before that tree was made.
-        borrowed: How many objects came from which other trees.
-        refused: Why a tree that was there did not serve; None if none was there, or one served.
-        kept: Whether its own tree is kept now.
-    """
-
-    compiled: int
-    total: int
-    tree: str | None = None
-    age: float | None = None
-    borrowed: Mapping[str, int] = attrs.field(factory=dict)
-    refused: str | None = None
-    kept: bool = False
 
 
 def family_of(derivation: Derivation, content: Callable[[Output], bytes]) -> str:
@@ -148,7 +128,7 @@ class KernelBuild:
                 borrowed = self._continue(shelf, begun)
                 left = _left(begun)
             seconds = time.monotonic() - began
-            kept = self._keep(shelf, left, begun, seconds)
+            kept, lost = self._keep(shelf, left, begun, seconds)
         return Reuse(
             compiled=self.counted.done,
             total=0 if kept is None else kept.objects,
@@ -156,7 +136,8 @@ class KernelBuild:
             age=None if begun is None else max(0.0, began_at - begun.near.tree.about.made),
             borrowed=borrowed,
             refused=refused,
-            kept=kept is not None,
+            kept=kept is not None and lost is None,
+            lost=lost,
         )
 
     @property
@@ -178,13 +159,25 @@ class KernelBuild:
             found = nearest(shelf, self._wanted)
         except ShelfRefused as error:
             return None, str(error)
+        trees = [it.about for it in shelf.kept()]
+        self._forecast(trees, found)
         if isinstance(found, Refusal):
             return None, found.reason
+        if found is None and any(it.name == self.name for it in trees):
+            return None, "the kept trees of it have another toolchain, or other arguments of make"
         if found is not None and not held.enter_context(shelf.holding(found.tree)):
             return None, None
-        if found is not None:
-            self.counted.expected = found.objects
         return found, None
+
+    def _forecast(self, trees: Sequence[About], found: Near | Refusal | None) -> None:
+        """Say how many objects will be compiled, and how long such builds took."""
+        self.counted.times = Times.of(trees, self.family)
+        if isinstance(found, Near):
+            self.counted.expected = found.objects
+        elif isinstance(found, Refusal):
+            self.counted.expected = found.tree.about.objects
+        elif self.counted.expected is None:
+            self.counted.expected = objects_of(trees, self.name)
 
     def _continue(self, shelf: Shelf, begun: Started) -> Mapping[str, int]:
         """Build from the tree that *begun* has laid out."""
@@ -197,10 +190,10 @@ class KernelBuild:
         self.run(workspace.build, source, {})
         return borrowed
 
-    def _keep(self, shelf: Shelf, left: Left, begun: Started | None, seconds: float) -> About | None:
-        """Keep what the builder *left*, as far as there is room."""
+    def _keep(self, shelf: Shelf, left: Left, begun: Started | None, seconds: float) -> tuple[About | None, str | None]:
+        """Keep what the builder *left*, as far as there is room; return what it is, and why it could not be kept."""
         if refusals.of_configuration(options_of(self.config)) is not None:
-            return None
+            return None, None
 
         def about(size: int, objects: int) -> About:
             return About(
@@ -220,12 +213,16 @@ class KernelBuild:
                 return Facts.of(self.source, self.srcarch, index).encode()
             return Facts.of(self.source, self.srcarch, index, begun.near.facts, begun.near.difference.files).encode()
 
-        with contextlib.suppress(OSError, ShelfRefused):  # no room, most likely: the result is not affected
+        try:  # to no avail most likely for lack of room: the result is not affected
             self.store.manifests.put(self.source.manifest)
             tree = keep(shelf, left, about, facts, check)
             removed = shelf.shrink(self.policy.max_size, self.policy.max_age, spare=tree.id)
-            return None if any(it.tree.id == tree.id for it in removed) else tree.about
-        return None
+        except OSError as error:
+            return None, reason_of(error)
+        except ShelfRefused as error:
+            return None, error.reason
+        is_lost = any(it.tree.id == tree.id for it in removed)
+        return tree.about, "it takes more than `max_size` allows" if is_lost else None
 
 
 def _left(begun: Started) -> Left:
