@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from derivations.derivation import Output
-    from derivations.realise.events import Listener
+    from derivations.realise.events import Event, Listener
     from derivations.realise.settings import Settings
     from kernix.session import Session
     from store.path import StorePath
@@ -53,10 +53,17 @@ def present(session: Session, outputs: Iterable[Output]) -> dict[Output, StorePa
 
 
 def _build(session: Session, outputs: Sequence[Output], settings: Settings) -> dict[Output, StorePath]:
+    from derivations.realise.events import Compiled  # noqa: PLC0415 -- see above
     from derivations.realise.realise import realise_all  # noqa: PLC0415 -- see above
     from kernix.output.hints import hinted  # noqa: PLC0415 -- as above
 
-    with hinted(session, outputs), _progress() as listener:
+    with hinted(session, outputs), _progress() as show:
+
+        def listener(event: Event) -> None:
+            if isinstance(event, Compiled):
+                session.compiled[event.derivation.key] = event.reuse
+            show(event)
+
         return dict(realise_all(session.store, outputs, settings, listener))
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from derivations.realise.kept.policy import KeepPolicy
+    from derivations.realise.kept.reuse import Reuse
     from derivations.realise.settings import Settings
     from kernix.config_file import Configuration
     from store.layout import Layout
@@ -61,11 +62,13 @@ class Session:
 
     Attributes:
         named: The user's names of the requested derivations, by key.
+        compiled: What the kernels that this run built took from kept trees, by the derivations' keys.
     """
 
     environment: Mapping[str, str]
     words: Sequence[str] = ()
     named: dict[bytes, str] = attrs.field(factory=dict, init=False)
+    compiled: dict[bytes, Reuse] = attrs.field(factory=dict, init=False)
     _store: Store | None = attrs.field(default=None, init=False)
     _configuration: Configuration | None = attrs.field(default=None, init=False)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
 from kernix import links
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from derivations.derivation import Output
+    from derivations.realise.kept.reuse import Reuse
     from kernix.evaluation.attributes import Target
     from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
@@ -74,19 +76,18 @@ def command(
         results = realise(session, outputs, **chosen)
         links.make(session.store, links_to_make, results)
         places = {output: session.store.path(path) for output, path in results.items()}
-    text = printable(_json(wanted, places)) if as_json else "\n".join(one_line(places[it.output]) for it in wanted)
-    click.echo(text)
-    if answered is not None:
-        answered.record(text, places, links_to_make)
+    lines = "\n".join(one_line(places[it.output]) for it in wanted)
+    click.echo(printable(_json(wanted, places, session.compiled)) if as_json else lines)
+    if answered is not None:  # the next time nothing is compiled
+        answered.record(printable(_json(wanted, places, {})) if as_json else lines, places, links_to_make)
 
 
-def _json(wanted: list[Target], places: Mapping[Output, Path]) -> str:
-    found = [
-        {
-            "attribute": it.attribute,
-            "name": it.output.derivation.name,
-            "outputs": {it.output.name: str(places[it.output])},
-        }
-        for it in wanted
-    ]
+def _json(wanted: list[Target], places: Mapping[Output, Path], compiled: Mapping[bytes, Reuse]) -> str:
+    found: list[dict[str, Any]] = []
+    for it in wanted:
+        derivation = it.output.derivation
+        outputs = {it.output.name: str(places[it.output])}
+        found.append({"attribute": it.attribute, "name": derivation.name, "outputs": outputs})
+        if (reuse := compiled.get(derivation.key)) is not None:
+            found[-1]["compiled"] = attrs.asdict(reuse)
     return json.dumps(found, indent=2)
