@@ -115,7 +115,7 @@ def test_nothing_need_be_set() -> None:
             id="bool-for-size",
         ),
         pytest.param(
-            "[kept]\nmax_sise = 1", "unknown setting `kept.max_sise`, did you mean `max_size`?", id="unknown-kept"
+            "[kept]\nenabeld = true", "unknown setting `kept.enabeld`, did you mean `enabled`?", id="unknown-kept"
         ),
         pytest.param("[kept]\nenabled = 1", "kept.enabled: expected true or false, got 1", id="kept-flag"),
         pytest.param(
