@@ -81,7 +81,7 @@ def present(session: Session, outputs: Iterable[Output]) -> dict[Output, StorePa
 def _build(
     session: Session, outputs: Sequence[Output], settings: Settings
 ) -> tuple[dict[Output, StorePath], dict[Derivation, Status]]:
-    from derivations.realise.events import Finished, Reused  # noqa: PLC0415 -- see above
+    from derivations.realise.events import Compiled, Finished, Reused  # noqa: PLC0415 -- see above
     from derivations.realise.realise import realise_all  # noqa: PLC0415 -- as above
     from kernix.output.hints import hinted  # noqa: PLC0415 -- as above
 
@@ -92,6 +92,8 @@ def _build(
     with hinted(session, outputs), _progress() as show:
 
         def listener(event: Event) -> None:
+            if isinstance(event, Compiled):
+                session.compiled[event.derivation.key] = event.reuse
             if isinstance(event, Finished | Reused):
                 reached[event.derivation] = Status.BUILT if isinstance(event, Finished) else Status.REUSED
             if isinstance(event, Reused) and event.derivation in wanted and event.derivation.is_builtin:
@@ -100,11 +102,11 @@ def _build(
 
         results = dict(realise_all(session.store, outputs, settings, listener))
     for event in quiet:
-        _say_reused(event)
+        _print_reused(event)
     return results, reached
 
 
-def _say_reused(event: Event) -> None:
+def _print_reused(event: Event) -> None:
     """Report a builtin that was reused: progress leaves that out, but it is what the user requested."""
     from kernix.output.messages import print_message  # noqa: PLC0415 -- as above
     from kernix.progress.words import sentence_of  # noqa: PLC0415 -- as above

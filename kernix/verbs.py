@@ -30,6 +30,7 @@ GROUPS = {
         "add": "Add a file or directory to the store",
         "gc": "Delete what is no longer needed",
         "instantiate": "Write derivations to the store",
+        "kept": "List or remove kept object trees",
         "path-info": "Show sizes and references of store objects",
         "roots": "List, add or remove what keeps objects from `gc`",
         "verify": "Check the store, and repair it",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from derivations.kbuild.stale import Rule
     from derivations.linux.kernel import Kernel
-    from derivations.realise.kept.build import Reuse
+    from derivations.realise.kept.reuse import Reuse
     from derivations.realise.kept.shelf import Shelf
     from derivations.realise.sandbox.layers import Layers
     from store.local import Store

@@ -39,6 +39,7 @@ from derivations.realise.events import (
     Warned,
 )
 from derivations.realise.job import Cancelled, Job
+from derivations.realise.kept.reuse import Reuse
 from derivations.realise.kvm import KvmRecord
 from derivations.realise.layered import Joined, Realised, join, twin
 from derivations.realise.outputs import Outputs
@@ -271,7 +272,10 @@ class _Build:
             return
         build = self.scratch / "build"
         build.mkdir()
-        self._run(out, build, self._shown(), {}, self._watcher())
+        counted = Counted(self.derivation.hints.compilations)
+        self._run(out, build, self._shown(), {}, self._watcher(counted))
+        if self.derivation.hints.object_tree is not None:
+            self.runner.listener(Compiled(self.derivation, Reuse(compiled=counted.done, total=counted.done)))
 
     def _shown(self) -> dict[str, Path | Layers]:
         """Return what is to be seen in the sandbox at each mount point."""
@@ -346,14 +350,15 @@ class _Build:
         found = {place: self.inputs[output] for place, output in self.derivation.mounts.items()}
         return {place: it.joined or self.runner.store.path(it.path) for place, it in found.items()}
 
-    def _watcher(self, counted: Counted | None = None) -> Watcher:
+    def _watcher(self, counts: Counted) -> Watcher:
         derivation, listener = self.derivation, self.runner.listener
-        counts = counted or Counted(derivation.hints.compilations)
 
         def hear(text: str) -> None:
             listener(LogLine(derivation, text))
             if counts.hear(text):
-                listener(Progress(derivation, counts.done, counts.expected, Unit.OBJECTS))
+                listener(
+                    Progress(derivation, counts.done, counts.to_do, Unit.OBJECTS, counts.phase, counts.seconds_left())
+                )
 
         def progress(done: int, expected: int | None) -> None:
             listener(Progress(derivation, done, expected, Unit.OBJECTS))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
 from kernix import links
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from derivations.derivation import Output
+    from derivations.realise.kept.reuse import Reuse
     from kernix.evaluation.attributes import Target
     from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
@@ -78,28 +80,42 @@ def command(
         places = {output: session.store.path(path) for output, path in results.items()}
     if all(it is Status.PRESENT for it in statuses.values()):
         report_nothing()
-    click.echo(_text(wanted, places, statuses, as_json=as_json))
-    if answered is not None:
+    click.echo(_text(wanted, places, statuses, session.compiled, as_json=as_json))
+    if answered is not None:  # the next time nothing is compiled
         later = dict.fromkeys(outputs, Status.PRESENT)
-        answered.record(_text(wanted, places, later, as_json=as_json), places, links_to_make)
+        answered.record(_text(wanted, places, later, {}, as_json=as_json), places, links_to_make)
 
 
 def _text(
-    wanted: list[Target], places: Mapping[Output, Path], statuses: Mapping[Output, Status], *, as_json: bool
+    wanted: list[Target],
+    places: Mapping[Output, Path],
+    statuses: Mapping[Output, Status],
+    compiled: Mapping[bytes, Reuse],
+    *,
+    as_json: bool,
 ) -> str:
     if as_json:
-        return printable(_json(wanted, places, statuses))
+        return printable(_json(wanted, places, statuses, compiled))
     return "\n".join(one_line(places[it.output]) for it in wanted)
 
 
-def _json(wanted: list[Target], places: Mapping[Output, Path], statuses: Mapping[Output, Status]) -> str:
-    found = [
-        {
-            "attribute": it.attribute,
-            "name": it.output.derivation.name,
-            "outputs": {it.output.name: str(places[it.output])},
-            "status": statuses[it.output],
-        }
-        for it in wanted
-    ]
+def _json(
+    wanted: list[Target],
+    places: Mapping[Output, Path],
+    statuses: Mapping[Output, Status],
+    compiled: Mapping[bytes, Reuse],
+) -> str:
+    found: list[dict[str, Any]] = []
+    for it in wanted:
+        derivation = it.output.derivation
+        found.append(
+            {
+                "attribute": it.attribute,
+                "name": derivation.name,
+                "outputs": {it.output.name: str(places[it.output])},
+                "status": statuses[it.output],
+            }
+        )
+        if (reuse := compiled.get(derivation.key)) is not None:
+            found[-1]["compiled"] = attrs.asdict(reuse)
     return json.dumps(found, indent=2)

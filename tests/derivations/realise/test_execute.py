@@ -21,6 +21,7 @@ from derivations.realise.events import (
     FailedBuildKept,
     Finished,
     LogLine,
+    Phase,
     Progress,
     Reused,
     Skipped,
@@ -435,7 +436,7 @@ def test_progress(workplace: Workplace) -> None:
     it = workplace.shell("it", script, hints=Hints(compilations=9))
     workplace.realise(it)
     found = [event for event in workplace.listener.events if isinstance(event, Progress) and event.derivation == it]
-    assert found == [Progress(it, i, 9, Unit.OBJECTS) for i in (1, 2, 3)]
+    assert found == [Progress(it, i, 9, Unit.OBJECTS, Phase.COMPILING) for i in (1, 2, 3)]
 
 
 def test_jobs(workplace: Workplace) -> None:
