@@ -10,6 +10,7 @@ import click
 
 from derivations.fetch import is_fetch
 from derivations.realise.forecast import Fate, forecast
+from derivations.realise.layered import supported
 from derivations.realise.plan import plan
 from kernix.answers.cache import NOTHING
 from kernix.output.quantities import number, size
@@ -34,6 +35,8 @@ def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool) -> N
     """Print what would be fetched and built for *wanted*; as JSON, also what is already built."""
     store = session.existing_store()
     found = plan([target.output for target in wanted], store.realised if store is not None else lambda _: {})
+    if found.layered and not supported(store, found):
+        found = found.without_layers()
     fates = forecast(found, store)
     if as_json:
         click.echo(json.dumps(_facts(session, fates, found.present), indent=2))

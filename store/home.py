@@ -165,7 +165,8 @@ def set_up(layout: Layout) -> None:
             _write_version(layout)
     _close(layout.home, 0o755)
     made = [_complete(layout.home, place, mode) for place, mode in _directories(layout)]
-    _close(layout.failed, 0o700)
+    for place in (layout.failed, layout.manifests):
+        _close(place, 0o700)
     for place in layout.files:
         _close(place, 0o600)
     if any(made):
@@ -222,7 +223,7 @@ def _is_reserve(place: Path) -> bool:
 
 def _strangers(layout: Layout) -> Iterator[str]:
     """Yield the names in the home that kernix never uses."""
-    ours = {place.name for place in (*layout.directories, layout.failed, *layout.files)}
+    ours = {place.name for place in (*layout.directories, layout.failed, layout.manifests, *layout.files)}
     return (name for name in _names(layout.home) if name not in ours and not _PASSING.fullmatch(name))
 
 

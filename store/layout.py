@@ -12,6 +12,7 @@ builds/      scratch directories, each locked by the process that uses it
 trash/       objects that have been removed from the store but not unlinked yet
 logs/        build logs
 cache/       downloads and other files that may be deleted at any time
+manifests/   the listings of large objects, which may be deleted at any time (see `store.manifests`)
 failed/      build directories of failed builders, if the user asked to keep them
 boot         the boot for which the pool was swept (see `store.scratch`)
 reserve      8 MiB that the collector gives up first, so that it works on a full disk
@@ -111,6 +112,11 @@ class Layout:
     def failed(self) -> Path:
         """The directory of build directories that a user asked to keep."""
         return self.home / "failed"
+
+    @property
+    def manifests(self) -> Path:
+        """The directory of the manifests."""
+        return self.home / "manifests"
 
     @property
     def directories(self) -> tuple[Path, ...]:

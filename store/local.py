@@ -19,10 +19,11 @@ from store.errors import Error
 from store.gc.retention import Retention
 from store.gc.temproots import TempRoots
 from store.home import is_store, layout_at, set_up
+from store.manifests import FEW, Manifests
 from store.path import DIGEST_LENGTH, StorePath, check_name
 from store.records.database import Database, PathInfo
 from store.records.journal import Journal
-from store.registration import Entry, ObjectGone, ObjectMissing, Registrar
+from store.registration import Entry, ObjectDamaged, ObjectGone, ObjectMissing, Registrar
 from store.scratch import Scratches
 from store.system.failpoints import reach
 from store.system.locks import Gate, NoGate, standing
@@ -31,6 +32,7 @@ from store.system.writability import StoreReadOnly, is_read_only
 from store.trees.cached_walk import Differs
 from store.trees.copy_in import copy_in, seems_new
 from store.trees.helpers import read_content
+from store.trees.manifest import Manifest
 from store.trees.pool import Pool
 from store.trees.stat_cache import Index
 
@@ -81,6 +83,7 @@ class Store:
     temproots: TempRoots
     scratches: Scratches
     registrar: Registrar
+    manifests: Manifests
     read_only: bool = False
     # Closes the database, the pool and the directory of objects.
     _opened: contextlib.ExitStack = attrs.field(alias="opened")
@@ -132,6 +135,7 @@ class Store:
                 temproots=temproots,
                 scratches=scratches,
                 registrar=registrar,
+                manifests=Manifests(layout.manifests),
                 read_only=read_only,
                 opened=opened.pop_all(),
             )
@@ -178,6 +182,24 @@ class Store:
     def infos(self, paths: Iterable[StorePath]) -> dict[StorePath, PathInfo]:
         """Return what is known about those of *paths* that are registered."""
         return self.database.infos(paths)
+
+    def manifest(self, path: StorePath) -> Manifest:
+        """Return the listing of the object *path*, which is read unless its manifest is kept; then it is kept.
+
+        Raises:
+            ObjectMissing: it is not registered.
+            ObjectDamaged: it is not what was registered.
+            OSError: it cannot be read.
+        """
+        info = self.info(path)
+        found = self.manifests.get(info.digest)
+        if found is None:
+            found = Manifest.of(self.path(path))
+            if found.digest != info.digest:
+                raise ObjectDamaged(path)
+            if info.nodes >= FEW and not self.read_only:
+                self.manifests.put(found)
+        return found
 
     def references(self, paths: Iterable[StorePath]) -> dict[StorePath, tuple[StorePath, ...]]:
         """Return the references of those of *paths* that are registered: a lookup for `store.closure`."""
@@ -318,7 +340,9 @@ class Store:
             ReferenceMissing: an entry refers to an object that is neither registered nor among *entries*.
             DiskFull: there is no room.
         """
-        return self.registrar.register(entries)
+        divergences = self.registrar.register(entries)
+        self.manifests.put_written(entry.content for entry in entries)
+        return divergences
 
     def record(self, realisations: Iterable[tuple[bytes, str, StorePath]]) -> tuple[Divergence, ...]:
         """Record registered objects as the results of keys; return those that differ from a key's recorded one.

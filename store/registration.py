@@ -93,6 +93,20 @@ class ObjectGone(ObjectMissing):
         return "`kernix verify --repair` drops it from the database; the next build builds it again"
 
 
+class ObjectDamaged(Error):
+    """An object is not what was registered."""
+
+    path: StorePath
+
+    def __str__(self) -> str:
+        return f"{self.path} is damaged"
+
+    @property
+    def hint(self) -> str:
+        """Return how to rebuild it."""
+        return "`kernix verify --contents --repair` removes what is damaged; the next build makes it again"
+
+
 @attrs.frozen(kw_only=True)
 class Entry:
     """A tree to register: its future name and its present location."""

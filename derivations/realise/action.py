@@ -19,6 +19,7 @@ import os
 import re
 import time
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -28,6 +29,7 @@ from derivations.realise.builtins import registry
 from derivations.realise.events import Finished, Kept, LogLine, Progress, Reused, Started, Unit, Waiting, Warned
 from derivations.realise.job import Cancelled, Job
 from derivations.realise.kvm import KvmRecord
+from derivations.realise.layered import Joined, Realised, join, twin
 from derivations.realise.outputs import Outputs
 from derivations.realise.sandbox.bubblewrap import Sandbox
 from derivations.realise.sandbox.launcher import reclaim
@@ -38,11 +40,11 @@ from store.errors import Error
 from store.system.interrupt import Interrupted, interruptible
 from store.system.locks import WaitCancelled, locked
 from store.system.space import disk_full_reported
+from store.trees.manifest import Manifest
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from derivations.derivation import Derivation, Output
     from derivations.realise.cancel import Cancellation, Slot, Slots
@@ -64,14 +66,6 @@ _NO_KVM = (
 _COMPILES = re.compile(r"  (?:CC|AS|LD|AR|RUSTC|HOSTCC|HOSTLD)(?: \[M\])? ")
 
 
-@attrs.frozen
-class Realised:
-    """An output in the store: its path and the digest of its content."""
-
-    path: StorePath
-    digest: bytes
-
-
 @attrs.frozen(kw_only=True)
 class Workshop:
     """The state that all actions of one run share."""
@@ -83,6 +77,7 @@ class Workshop:
     jobs: Slots
     fetches: Slots
     instances: Mapping[Derivation, StorePath]
+    layered: frozenset[Derivation] = frozenset()
     closures: dict[StorePath, frozenset[StorePath]] = attrs.field(factory=dict)
 
     def perform(
@@ -109,9 +104,14 @@ class Workshop:
                 self.listener(Waiting(derivation))
 
             try:
+                outputs = self._join(derivation, inputs)
+                if outputs is not None:
+                    slot.release()
+                    publish(outputs)
+                    return
                 lock = self.store.layout.locks / f"{key.hex()}.lock"
                 with locked(lock, cancelled=self.cancellation.is_halted, on_wait=wait):
-                    outputs = self._reuse(derivation, key)
+                    outputs = self._reuse(derivation, key) or self._reuse_of_twin(derivation, key, inputs)
                     if outputs is None:
                         slot.acquire()
                         scratch = later.enter_context(self.store.scratch())
@@ -125,6 +125,14 @@ class Workshop:
             slot.release()
             publish(outputs)
 
+    def _join(self, derivation: Derivation, inputs: Mapping[Output, Realised]) -> Mapping[str, Realised] | None:
+        """Return the tree that *derivation* joins, as layers, or None if it has to be built."""
+        if derivation not in self.layered:
+            return None
+        with disk_full_reported(self.store.layout.home):
+            found = join(self.store, derivation, inputs)
+        return None if found is None else {derivation.out.name: found}
+
     def _reuse(self, derivation: Derivation, key: bytes) -> Mapping[str, Realised] | None:
         """Return the outputs of an earlier equal action, if any, after recording them as this derivation's own."""
         known = self.store.realised([key, derivation.key])
@@ -133,6 +141,20 @@ class Workshop:
             return None
         if known.get(derivation.key) != found:
             self.store.record([(derivation.key, name, found[name]) for name in derivation.outputs])
+        self.listener(Reused(derivation, found))
+        return self.described(found)
+
+    def _reuse_of_twin(
+        self, derivation: Derivation, key: bytes, inputs: Mapping[Output, Realised]
+    ) -> Mapping[str, Realised] | None:
+        """Return what an earlier action took from the base of a joined tree, if the changes do not concern that."""
+        other = twin(self.store, derivation, inputs)
+        found = self.store.realised([other.key]).get(other.key, {}) if other is not None else {}
+        if other is None or not found or self.store.hold(found.values()) != set(found.values()):
+            return None
+        if not other.has(self.store.manifest(found[derivation.out.name])):
+            return None
+        self.store.record([(it, derivation.out.name, found[derivation.out.name]) for it in (derivation.key, key)])
         self.listener(Reused(derivation, found))
         return self.described(found)
 
@@ -168,7 +190,8 @@ class _Build:
             try:
                 content = self._build(out)
                 built()
-                entries = self._outputs(out, content).take_in((self.derivation.key, self.key), self._deriver)
+                keys = (self.derivation.key, self.key, *self._keys_of_twin(content))
+                entries = self._outputs(out, content).take_in(keys, self._deriver)
             except BuildFailed as error:
                 full = is_full(self.scratch)
                 self._keep_failed()
@@ -183,6 +206,13 @@ class _Build:
         paths = {name: it.path for name, it in outputs.items()}
         self.workshop.listener(Finished(self.derivation, paths, time.monotonic() - started))
         return outputs
+
+    def _keys_of_twin(self, content: Content | None) -> tuple[bytes, ...]:
+        """Return the key of the action on the base of a joined tree, if its result is the same as the *content*."""
+        if content is None or not content.listings:
+            return ()
+        other = twin(self.workshop.store, self.derivation, self.inputs)
+        return (other.key,) if other is not None and other.has(Manifest.of_written(content.listings)) else ()
 
     def _kept(self, kept: dict[str, StorePath]) -> dict[str, Realised]:
         """Warn that outputs differ from those of an earlier build, and return the earlier ones, which stay valid."""
@@ -201,9 +231,11 @@ class _Build:
     def _builtin(self, out: Path) -> Content | None:
         workshop, derivation = self.workshop, self.derivation
         unit = Unit.BYTES if is_fetch(derivation) else Unit.FILES
+        found = self._mounts()
         job = Job(
             derivation=derivation,
-            inputs={place: workshop.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()},
+            inputs={place: it for place, it in found.items() if isinstance(it, Path)},
+            views={place: it.view(workshop.store) for place, it in found.items() if isinstance(it, Joined)},
             out=out,
             store=workshop.store,
             settings=workshop.settings,
@@ -217,8 +249,12 @@ class _Build:
         workshop, derivation, settings = self.workshop, self.derivation, self.workshop.settings
         build = self.scratch / "build"
         build.mkdir()
+        mounts = {
+            place: it.layers(workshop.store, self.scratch / f"hidden-{number}") if isinstance(it, Joined) else it
+            for number, (place, it) in enumerate(self._mounts().items())
+        }
         sandbox = Sandbox(
-            mounts={place: workshop.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()},
+            mounts=mounts,
             build=build,
             out=out,
             argv=(derivation.builder, *derivation.args),
@@ -233,6 +269,11 @@ class _Build:
         )
         log = log_path(workshop.store.layout.logs, derivation.key)
         run(sandbox, name=derivation.name, log=log, limits=limits, watcher=self._watcher())
+
+    def _mounts(self) -> dict[str, Path | Joined]:
+        """Return what is to be seen at each mount point."""
+        found = {place: self.inputs[output] for place, output in self.derivation.mounts.items()}
+        return {place: it.joined or self.workshop.store.path(it.path) for place, it in found.items()}
 
     def _watcher(self) -> Watcher:
         derivation, listener = self.derivation, self.workshop.listener
@@ -306,7 +347,7 @@ class _Build:
         the path of an input; what it copies from an input can only contain that input's own references.
         """
         found: set[StorePath] = set()
-        for path in {self.inputs[output].path for output in self.derivation.inputs}:
+        for path in {it for output in self.derivation.inputs for it in self.inputs[output].paths}:
             needed = self.workshop.needed_by(path)
             found |= needed - {path} if self.derivation.is_builtin else needed
         return {path.digest: path for path in found}

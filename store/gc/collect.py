@@ -81,12 +81,14 @@ class Policy:
     *max_freed*: stop once objects of this many bytes are deleted; those unused for longest go first.
     *keep*: for each retention class, how many seconds to spare an object after its last use.
     *keep_derivers*: a live object keeps the derivation that made it alive.
+    *keep_manifests*: the digests of trees whose manifests are kept although no object has them.
     """
 
     older_than: int | None = None
     max_freed: int | None = None
     keep: Mapping[Retention, int] = attrs.field(factory=lambda: DEFAULT_KEEP)
     keep_derivers: bool = True
+    keep_manifests: frozenset[bytes] = frozenset()
 
     def satisfied_by(self, size: int) -> bool:
         """Return whether deleting *size* bytes is enough."""
@@ -262,11 +264,19 @@ class _Collection:
         reach("collect: pool")
         self.progress("sweeping the pool", 0, 1)
         self.freed += store.pool.sweep().size
+        self._remove_manifests()
         if self.objects or store.journal.interrupted:
             reach("collect: journal")
             with contextlib.suppress(DiskFull), disk_full_reported(store.layout.journal):  # the next collection does it
                 self._compact_journal()
         reach("collect: done")
+
+    def _remove_manifests(self) -> None:
+        # Names before rows: what is kept in between then has its row.
+        names = self.store.manifests.names()
+        if names:
+            used = self.store.database.digests() | self.policy.keep_manifests
+            self.freed += self.store.manifests.remove(names - {digest.hex() for digest in used})
 
     def _compact_journal(self) -> None:
         database, journal, gate = self.store.database, self.store.journal, self.store.gate

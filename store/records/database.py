@@ -149,6 +149,11 @@ class Database(Connection):
         """Return every registered path."""
         return {path for (path,) in self.execute("select path from objects")}
 
+    def digests(self) -> set[bytes]:
+        """Return the digests of all registered objects."""
+        with self.understood():
+            return {bytes(digest) for (digest,) in self.execute("select digest from objects")}
+
     def realised(self, keys: Iterable[bytes]) -> dict[bytes, dict[str, StorePath]]:
         """Return the outputs recorded for *keys*, without keys that have none."""
         found: dict[bytes, dict[str, StorePath]] = {}

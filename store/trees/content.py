@@ -28,11 +28,12 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 MAX_NAME = 255  # bytes: Linux's NAME_MAX
 MAX_TARGET = 4095  # bytes: Linux's PATH_MAX, less the final NUL
+DIGEST_SIZE = 32  # bytes
 MAX_DEPTH = 256  # walking a tree costs a descriptor and a stack frame per level
 
 _CONTEXT = "kernix 1 tree"
@@ -46,6 +47,9 @@ class Kind(enum.Enum):
     EXECUTABLE = b"x"
     DIRECTORY = b"d"
     SYMLINK = b"l"
+
+
+_KINDS = {kind.value: kind for kind in Kind}
 
 
 class InvalidTree(Error):
@@ -66,19 +70,47 @@ class Content:
         digest: BLAKE3 of the kind and content of its root, 32 bytes.
         size: The total size of its files, in bytes.
         nodes: The number of its files, links and directories, including the root.
+        listings: The listings of its directories by digest, the root's last, if whoever made the tree has them.
     """
 
     digest: bytes
     size: int
     nodes: int
+    listings: Mapping[bytes, bytes] | None = attrs.field(default=None, eq=False, repr=False)
+
+
+def listing_of(nodes: Iterable[tuple[bytes, Kind, bytes]]) -> bytes:
+    """Return the listing of a directory of (name, kind, digest) *nodes*, in any order."""
+    pack = _HEAD.pack
+    return b"".join(
+        [pack(kind._value_, len(name)) + name + digest for name, kind, digest in sorted(nodes, key=_by_name)]
+    )
 
 
 def listing_digest(nodes: Iterable[tuple[bytes, Kind, bytes]]) -> bytes:
     """Return the digest of a directory of (name, kind, digest) *nodes*, in any order."""
-    pack = _HEAD.pack
-    return blake3(
-        b"".join([pack(kind._value_, len(name)) + name + digest for name, kind, digest in sorted(nodes, key=_by_name)])
-    ).digest()
+    return blake3(listing_of(nodes)).digest()
+
+
+def nodes_of(listing: bytes) -> Iterator[tuple[bytes, Kind, bytes]]:
+    """Yield the nodes in the *listing* of a directory, by name.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    unpack, end = _HEAD.unpack_from, 0
+    try:
+        while end < len(listing):
+            letter, length = unpack(listing, end)
+            start = end + _HEAD.size
+            middle = start + length
+            end = middle + DIGEST_SIZE
+            yield listing[start:middle], _KINDS[letter], listing[middle:end]
+    except (struct.error, KeyError):
+        end = -1
+    if end != len(listing):
+        message = "this is not the listing of a directory"
+        raise ValueError(message)
 
 
 def tree_digest(kind: Kind, digest: bytes) -> bytes:

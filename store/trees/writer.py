@@ -25,7 +25,7 @@ from store.trees.content import (
     InvalidTree,
     Kind,
     check_node_name,
-    listing_digest,
+    listing_of,
     tree_digest,
 )
 from store.trees.reading import OPEN_DIRECTORY, is_hole
@@ -250,8 +250,9 @@ class TreeWriter:
             return Content(tree_digest(root.kind, root.digest), root.size, 1)
         root, _ = self._enter(b"")
         self._leave(0)
-        digest, size, nodes = _finish(root, os.open(self.target, OPEN_DIRECTORY))
-        return Content(tree_digest(Kind.DIRECTORY, digest), size, nodes)
+        listings: dict[bytes, bytes] = {}
+        digest, size, nodes = _finish(root, os.open(self.target, OPEN_DIRECTORY), listings)
+        return Content(tree_digest(Kind.DIRECTORY, digest), size, nodes, listings)
 
     def _claim(self, path: bytes, *, replace: bool) -> tuple[_Directory | None, int | None, bytes]:
         """Return where to create *path*: its directory (None for the root), that one's descriptor, and the name."""
@@ -316,26 +317,32 @@ class TreeWriter:
             os.close(fd)
 
 
-def _finish(directory: _Directory, fd: int) -> tuple[bytes, int, int]:
-    """Finish the open *directory* and everything below it, close it, and return its digest, size and node count."""
+def _finish(directory: _Directory, fd: int, listings: dict[bytes, bytes]) -> tuple[bytes, int, int]:
+    """Finish the open *directory* and everything below it, close it, and return its digest, size and node count.
+
+    Its listing and those below it are added to *listings*.
+    """
     size, nodes = 0, 1
-    listing = []
+    found = []
     check()
     try:
         for name, entry in directory.entries.items():
             if isinstance(entry, _File):
-                listing.append((name, entry.kind, entry.digest))
+                found.append((name, entry.kind, entry.digest))
                 size += entry.size
                 nodes += 1
                 continue
-            digest, child_size, child_nodes = _finish(entry, os.open(name, OPEN_DIRECTORY, dir_fd=fd))
-            listing.append((name, Kind.DIRECTORY, digest))
+            digest, child_size, child_nodes = _finish(entry, os.open(name, OPEN_DIRECTORY, dir_fd=fd), listings)
+            found.append((name, Kind.DIRECTORY, digest))
             size += child_size
             nodes += child_nodes
         finish_directory(fd)
     finally:
         os.close(fd)
-    return listing_digest(listing), size, nodes
+    listing = listing_of(found)
+    digest = blake3(listing).digest()
+    listings[digest] = listing
+    return digest, size, nodes
 
 
 def _split(path: bytes) -> tuple[bytes, bytes]:

@@ -36,6 +36,13 @@ _BUILTINS = {
 }
 
 
+TAKE_VIEWS = frozenset({"builtin:driver-map", "builtin:kbuild-map", "builtin:kconfig-slice"})
+"""The builtins that read the tree at `/tree` as `Job.tree`, so that it need not be a directory on the disk."""
+
+TAKE_PARTS = frozenset({"builtin:kconfig-slice"})
+"""The builtins whose output is a part of the tree, and depends only on its paths and on the contents of that part."""
+
+
 class UnknownBuiltin(Error):
     """A derivation has a builder that this kernix does not know."""
 

@@ -29,12 +29,14 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from derivations.realise.sandbox.bounds import Bounds
+from derivations.realise.sandbox.layers import Layers
 from derivations.realise.sandbox.mounts import (
     Bind,
     DataFile,
     Inside,
     Opened,
     Operation,
+    Overlaid,
     PlainDirectory,
     Scratch,
     Special,
@@ -46,6 +48,8 @@ from store.errors import Error
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from derivations.realise.sandbox.mounts import Found
 
 
 BUILD, OUT, TMP, SHARED = "/build", "/out", "/tmp", "/dev/shm"  # noqa: S108 -- a path inside the sandbox, which nobody else uses
@@ -95,8 +99,8 @@ class Sandbox:
     """What one builder sees and runs.
 
     Attributes:
-        mounts: Mount point -> the host's path that is seen there, read-only.
-        build: The host's directory for /build.
+        mounts: Mount point -> the host's path or directories that are seen there, read-only.
+        build: The host's directory for /build, or directories that are seen there as one.
         out: The host's directory for /out.
         argv: The builder and its arguments.
         env: The builder's variables, besides those of `ENVIRONMENT`.
@@ -107,8 +111,8 @@ class Sandbox:
         lent: Those of the writable directories that belong to the caller, and still do after the build.
     """
 
-    mounts: Mapping[str, Path]
-    build: Path
+    mounts: Mapping[str, Path | Layers]
+    build: Path | Layers
     out: Path
     argv: tuple[str, ...]
     env: Mapping[str, str] = attrs.field(factory=dict)
@@ -118,7 +122,21 @@ class Sandbox:
     bounds: Bounds = attrs.field(factory=lambda: Bounds().for_machine())
     lent: frozenset[Path] = frozenset()
 
-    def arguments(self, open_data: Callable[[bytes], int], place: Callable[[Path], str] = str) -> list[str]:
+    @property
+    def is_layered(self) -> bool:
+        """Return whether several directories are seen as one anywhere."""
+        return any(isinstance(it, Layers) for it in (self.build, *self.mounts.values()))
+
+    @property
+    def build_directory(self) -> Path:
+        """Return the host's directory that receives what is written to /build."""
+        if not isinstance(self.build, Layers):
+            return self.build
+        if self.build.upper is None:
+            raise MountRefused(BUILD, "its layers are all read-only")
+        return self.build.upper
+
+    def arguments(self, open_data: Callable[[bytes], int], place: Found = str) -> list[str]:
         """Return bubblewrap's options.
 
         *open_data* returns a descriptor from which the given bytes can be read; *place* returns where bubblewrap
@@ -152,7 +170,7 @@ class Sandbox:
             elif place in {BUILD, TMP} or any(place == it or place.startswith(f"{it}/") for it in _CLOSED):
                 raise MountRefused(place, "the sandbox uses that path itself")
         root.children |= {
-            "build": _Node(Bind(self.build, writable=True)),
+            "build": _Node(Overlaid(self.build) if isinstance(self.build, Layers) else Bind(self.build, writable=True)),
             "dev": _Node(Special("dev"), {"shm": _Node(self._memory)}),
             "out": _Node(Bind(self.out, writable=True)),
             "proc": _Node(Special("proc")),
@@ -180,12 +198,17 @@ class _Node:
     children: dict[str, _Node] = attrs.field(factory=dict)
 
 
-def _bound(source: Path) -> Bind | Symlink:
+def _bound(source: Path | Layers) -> Bind | Overlaid | Symlink:
     """Return the mount that shows *source*: a link stays a link, whatever it points to."""
+    if isinstance(source, Layers):
+        return Overlaid(source)
     return Symlink(str(source.readlink())) if stat.S_ISLNK(source.lstat().st_mode) else Bind(source)
 
 
-def _entries(directory: Path) -> dict[str, _Node]:
+def _entries(directory: Path | Layers) -> dict[str, _Node]:
+    if isinstance(directory, Layers):
+        place = "/"
+        raise MountRefused(place, "several directories cannot be the root as one")
     if _kind(directory) != "directory":
         place = "/"
         raise MountRefused(place, f"{directory.name} is not a directory")
@@ -206,17 +229,18 @@ def _insert(root: _Node, place: str, new: _Node) -> None:
     node, inside = root, True  # *inside*: whether the sandbox can make an entry in *node*
     for i, part in enumerate(above):
         node, inside = _descend(node, part, inside, place, "/" + "/".join(above[: i + 1]))
+    _check_layers(node, name, place)
     shown, above_it = new.mount.shown, node.mount.shown
-    has_point = above_it is not None and _kind(above_it / name) == (
-        "directory" if shown is not None and _kind(shown) == "directory" else "file"
-    )
-    if not inside and not (has_point and isinstance(new.mount, Bind)):
+    is_directory = isinstance(new.mount, Overlaid) or (shown is not None and _kind(shown) == "directory")
+    has_point = above_it is not None and _kind(above_it / name) == ("directory" if is_directory else "file")
+    if not inside and not (has_point and isinstance(new.mount, Bind | Overlaid)):
         _open(node)
     node.children[name] = new
 
 
 def _descend(node: _Node, name: str, inside: bool, place: str, here: str) -> tuple[_Node, bool]:
     """Return the directory *name* of *node*, and whether the sandbox can make an entry in it."""
+    _check_layers(node, name, place)
     child, shown = node.children.get(name), node.mount.shown
     if child is None and shown is not None and (kind := _kind(shown / name)) != "nothing":
         if kind != "directory":
@@ -234,6 +258,15 @@ def _descend(node: _Node, name: str, inside: bool, place: str, here: str) -> tup
     return child, mount.shown is None or (isinstance(mount, Bind) and mount.writable)
 
 
+def _check_layers(node: _Node, name: str, place: str) -> None:
+    """Check that the sandbox can make an entry *name* in *node*, if that shows several directories as one."""
+    if isinstance(node.mount, Overlaid) and name not in node.children:
+        if node.mount.layers.upper is None:
+            raise MountRefused(place, "it is inside directories that are read-only and seen as one")
+        if node.mount.layers.has(name):
+            raise MountRefused(place, f"directories that are seen as one have the entry {name}")
+
+
 def _open(node: _Node) -> None:
     """Show the entries of *node* one by one, in a directory that the sandbox makes."""
     if node.mount.shown is not None:
@@ -244,7 +277,7 @@ def _open(node: _Node) -> None:
     node.mount = Opened()
 
 
-def _emit(node: _Node, place: str, found: Callable[[Path], str]) -> Iterator[str]:
+def _emit(node: _Node, place: str, found: Found) -> Iterator[str]:
     """Yield the options that make *node* at *place*, and then the nodes below it; *found* maps sources."""
     if not (isinstance(node.mount, PlainDirectory) and node.children):  # its children create it
         yield from node.mount.options(place, found)

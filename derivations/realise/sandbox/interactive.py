@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from derivations.derivation import Output
+    from derivations.realise.sandbox.layers import Layers
     from store.local import Store
 
 
@@ -61,7 +62,7 @@ def session(
     *,
     env: Mapping[str, str] | None = None,
     terminal: bool = False,
-    build: Path | None = None,
+    build: Path | Layers | None = None,
     out: Path | None = None,
     writable: Mapping[str, Path] | None = None,
     bounds: Bounds | None = None,
@@ -92,7 +93,7 @@ def session(
             writable=writable or {},
             leads=bool(line.prefix),
             bounds=(bounds or Bounds()).for_machine(),
-            lent=frozenset({*(it for it in (build, out) if it is not None), *(writable or {}).values()}),
+            lent=frozenset({*(it for it in (build, out) if isinstance(it, Path)), *(writable or {}).values()}),
         )
         process = stack.enter_context(Process(sandbox, line.streams))
         line.begin(process.popen)

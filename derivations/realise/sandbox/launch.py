@@ -1,4 +1,4 @@
-"""Start a sandbox for root: as an unprivileged user, who must reach files below closed directories.
+"""Start a sandbox for root, as an unprivileged user who must reach files below closed directories; or one with layers.
 
 This runs as a separate program (`launcher.command`) that uses only the standard library, between kernix, which
 is root, and bubblewrap, which must not be: root outside all user namespaces is also root inside where
@@ -14,6 +14,12 @@ the builder's user are the only users.
 Lent directories (the caller's, not ours) are mounted so that the user's files belong to root on the disk
 (mount_setattr(2)). Where the file system does not support this, the files are given to the user, and the process
 that started us takes them back.
+
+Layers (`derivations.realise.sandbox.layers`) are mounted here too, since bubblewrap learned that only in 0.11. Whoever
+changes the mode or the time of a file must own it. So each writable layer of root's is seen through a mount like that
+of a lent directory, and changes to a file of root's make another file of root's. An ordinary user's builders own the
+user's files anyway; the user makes a user namespace, and mounts in that, which leaves all marks of overlayfs in
+extended attributes that a user may set. Where any of this is refused, so is the sandbox.
 
 If kernix dies meanwhile, bubblewrap finds no options and ends (`derivations.realise.sandbox.process`).
 """
@@ -46,6 +52,8 @@ _PR_SET_NO_NEW_PRIVS = 38
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442  # on every architecture
 _KEYCTL = {"x86_64": 250, "aarch64": 219}
 _JOIN_SESSION_KEYRING = 1
+_MNT_DETACH = 2
+_CAPABILITIES = 0x20080522  # the third version of capget(2)
 _AT_FDCWD, _AT_EMPTY_PATH, _OPEN_TREE_CLONE, _MOVE_MOUNT_F_EMPTY_PATH = -100, 0x1000, 1, 4
 _MOUNT_ATTR_IDMAP = 0x100000
 
@@ -76,21 +84,25 @@ def join_session_keyring() -> None:
 
 def _start(wanted: dict[str, Any], argv: Sequence[str]) -> None:
     user, groups = wanted["user"], wanted["groups"]
-    _let_open_again(user, terminal=wanted["terminal"])
+    if user is not None:
+        _let_open_again(user, terminal=wanted["terminal"])
     with _step("making a mount namespace"):
-        _separate(user, groups)
+        owns_machine = _separate(user, groups)
         _mount(None, "/", None, _MS_SLAVE | _MS_REC)
     with _step("mounting what the builder sees"):
-        _show(wanted["sources"], {source: _borrowed(source, wanted) for source in wanted["lent"]})
+        lent = {source: _borrowed(source, wanted) for source in wanted["lent"]}
+        _show(wanted["sources"], lent, user, "" if owns_machine else "userxattr,")
     with _step("setting limits"):
         for name, value in wanted["limits"].items():
             resource.setrlimit(getattr(resource, name), (value, value))
     with _step(f"becoming user {user}"):
-        os.setgroups(groups)
-        os.setresgid(user, user, user)
-        os.setresuid(user, user, user)
+        if user is not None:
+            os.setgroups(groups)
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
         _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    join_session_keyring()
+    if user is not None:
+        join_session_keyring()
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and the program it execs would inherit that
         signal.signal(number, signal.SIG_DFL)
     with _step(f"running {argv[0]}"):
@@ -115,13 +127,27 @@ def _step(name: str) -> Iterator[None]:
         raise _Complaint(f"{name}: {error.strerror}{where}") from None
 
 
-def _separate(user: int, groups: Sequence[int]) -> None:
-    """Enter a new mount namespace, through a user namespace if we may not make one directly."""
+def _separate(user: int | None, groups: Sequence[int]) -> bool:
+    """Enter a new mount namespace, through a user namespace if we may not make one directly; return whether we may."""
+    if user is None:
+        _become_mounter()
+        return False
     try:
         _unshare(_CLONE_NEWNS)
     except PermissionError:
         with _mapper(f"0 0 1\n{user} {user} 1\n", {0, user, *groups}):
             _unshare(_CLONE_NEWUSER | _CLONE_NEWNS)
+        return False
+    return True
+
+
+def _become_mounter() -> None:
+    """Enter a mount namespace, and a user namespace in which we are who we were, and may mount."""
+    user, group = os.geteuid(), os.getegid()
+    _unshare(_CLONE_NEWUSER | _CLONE_NEWNS)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 -- pathlib takes too long to load
+            file.write(text)
 
 
 @contextlib.contextmanager
@@ -155,29 +181,119 @@ def _write_maps(pid: int, users: str, groups: str) -> None:
         os._exit(2)
 
 
-def _show(sources: Sequence[str], lent: Mapping[str, int | None]) -> None:
-    """Mount each of *sources*, or its mount in *lent*, at its number in the stage, which may cover some of them."""
-    opened = [os.open(source, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC) for source in sources]
+def _show(sources: Sequence[Any], lent: Mapping[str, int | None], user: int | None, options: str) -> None:
+    """Mount each of *sources*, or its mount in *lent*, at its number in the stage, which may cover some of them.
+
+    Layers belong to *user* and get the *options*.
+    """
+    opened = [_Layers.open(it) if isinstance(it, dict) else _open(it) for it in sources]
     _mount("tmpfs", STAGE, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755")
-    for number, (source, descriptor) in enumerate(zip(sources, opened, strict=True)):
+    for number, (source, found) in enumerate(zip(sources, opened, strict=True)):
         place = f"{STAGE}/{number}"
-        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            os.mkdir(place, 0o755)  # noqa: PTH102 -- pathlib takes too long to load
+        if isinstance(found, _Layers):
+            with _step(f"mounting {source['upper'] or source['lower'][0]} with its lower layers"):
+                found.mount(_made(place), user, options)
+            continue
+        if stat.S_ISDIR(os.fstat(found).st_mode):
+            _made(place)
         else:
             os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
         if (tree := lent.get(source)) is not None:
-            _syscall(_MOVE_MOUNT, tree, b"", _AT_FDCWD, place.encode(), _MOVE_MOUNT_F_EMPTY_PATH)
+            _attach(tree, place)
         else:
-            _mount(f"/proc/self/fd/{descriptor}", place, None, _MS_BIND | _MS_REC)
+            _mount(f"/proc/self/fd/{found}", place, None, _MS_BIND | _MS_REC)
+
+
+class _Layers:
+    """Directories to be mounted as one: descriptors, since their paths may be covered, or have a comma."""
+
+    def __init__(self, lower: list[int], parent: int | None, names: tuple[str, ...]) -> None:
+        """Combine *lower* with the directories *names* in *parent*: the upper one, and the kernel's."""
+        self._lower, self._parent, self._names = lower, parent, names
+
+    @classmethod
+    def open(cls, source: Mapping[str, Any]) -> _Layers:
+        """Open *source*, as `launcher` describes it."""
+        lower = [_open(it) for it in source["lower"]]
+        if source["upper"] is None:
+            return cls(lower, None, ())
+        parent, name = os.path.split(source["upper"])
+        return cls(lower, _open(parent), (name, os.path.basename(source["work"])))  # noqa: PTH119 -- pathlib takes too long to load
+
+    def mount(self, place: str, user: int | None, options: str) -> None:
+        """Mount them at *place*, as files of *user* if that is not None and they can be changed."""
+        if self._parent is None:
+            self._lower.append(_open(_made(f"{place}.empty")))  # the kernel wants two, if nothing can be changed
+            self._combine(place, options)
+            return
+        if user is None:
+            self._combine(place, f"{self._below(self._parent)}{options}volatile,")
+            return
+        owner = _users(user)
+        stages = [_made(f"{place}.{number}") for number in range(len(self._lower) + 1)]
+        for descriptor, stage in zip((self._parent, *self._lower), stages, strict=True):
+            _attach(_as_owned(descriptor, owner), stage)  # overlayfs takes nothing that is not attached
+        parent, *self._lower = map(_open, stages)
+        with _acting_as(user):
+            self._combine(place, f"{self._below(parent)}{options}volatile,")
+        for stage in stages:
+            _check(_libc.umount2(os.fsencode(stage), ctypes.c_int(_MNT_DETACH)), stage)
+
+    def _below(self, parent: int) -> str:
+        upper, work = (_open(name, parent) for name in self._names)
+        return f"upperdir=/proc/self/fd/{upper},workdir=/proc/self/fd/{work},"
+
+    def _combine(self, place: str, options: str) -> None:
+        lower = ":".join(f"/proc/self/fd/{it}" for it in self._lower)
+        plain = "index=off,redirect_dir=nofollow,metacopy=off,xino=off"  # whatever the machine's defaults are
+        _mount("overlay", place, "overlay", _MS_NOSUID | _MS_NODEV, f"{options}lowerdir={lower},{plain}")
+
+
+def _open(path: str, parent: int | None = None) -> int:
+    return os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+
+
+def _made(path: str) -> str:
+    os.mkdir(path, 0o755)  # noqa: PTH102 -- pathlib takes too long to load
+    return path
+
+
+@contextlib.contextmanager
+def _acting_as(user: int) -> Iterator[None]:
+    """Make files as *user*, with all rights of root: so does overlayfs, for what is mounted meanwhile."""
+    header, rights = struct.pack("=Ii", _CAPABILITIES, 0), ctypes.create_string_buffer(24)
+    _check(_libc.capget(header, rights))
+    effective = [struct.unpack_from("=III", rights.raw, it)[0] for it in (0, 12)]
+    _libc.setfsgid(user)
+    _libc.setfsuid(user)  # which takes some rights away
+    try:
+        _check(_libc.capget(header, rights))
+        for it, value in zip((0, 12), effective, strict=True):
+            struct.pack_into("=I", rights, it, value)
+        _check(_libc.capset(header, rights))
+        yield
+    finally:
+        _libc.setfsuid(0)
+        _libc.setfsgid(0)
+
+
+def _attach(tree: int, place: str) -> None:
+    """Attach the mount *tree* at *place*."""
+    _syscall(_MOVE_MOUNT, tree, b"", _AT_FDCWD, place.encode(), _MOVE_MOUNT_F_EMPTY_PATH)
+
+
+def _as_owned(directory: int, owner: int) -> int:
+    """Return a mount of *directory* that shows root's files as those of root in the user namespace *owner*."""
+    tree = _syscall(_OPEN_TREE, directory, b"", _AT_EMPTY_PATH | _OPEN_TREE_CLONE | os.O_CLOEXEC)
+    attributes = struct.pack("=QQQQ", _MOUNT_ATTR_IDMAP, 0, 0, owner)
+    _syscall(_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH, attributes, ctypes.c_size_t(len(attributes)))
+    return tree
 
 
 def _borrowed(source: str, wanted: Mapping[str, Any]) -> int | None:
     """Return a mount of *source* that shows root's files as the user's; None if the user got the files instead."""
     with contextlib.suppress(OSError):
-        tree = _syscall(_OPEN_TREE, _AT_FDCWD, os.fsencode(source), _OPEN_TREE_CLONE | os.O_CLOEXEC)
-        attributes = struct.pack("=QQQQ", _MOUNT_ATTR_IDMAP, 0, 0, _users(wanted["user"]))
-        _syscall(_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH, attributes, ctypes.c_size_t(len(attributes)))
-        return tree
+        return _as_owned(_open(source), _users(wanted["user"]))
     _give(source, wanted["user"], range(*wanted["users"]))
     return None
 

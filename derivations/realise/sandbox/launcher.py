@@ -1,4 +1,4 @@
-"""Start bubblewrap, directly or, for root, as the unprivileged user of one build."""
+"""Start bubblewrap: directly, as the unprivileged user of one build, or after mounting layers for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.realise.sandbox import launch
+from derivations.realise.sandbox.layers import Layers
 from derivations.realise.sandbox.users import USERS, build_user
+from store.trees.remove import remove_tree
 
 
 if TYPE_CHECKING:
@@ -53,26 +55,29 @@ class Launcher:
         user: The user that it runs as, None for our own.
         lent: Writable directories in it that belong to the caller, like everything made there.
         terminal: Whether it has its own terminal.
-        sources: The paths that it mounts, in the order of the calls to `place`.
+        layered: Whether it sees several directories as one anywhere.
+        sources: What it mounts, in the order of the calls to `place`.
     """
 
     user: int | None
     lent: frozenset[Path] = frozenset()
     terminal: bool = False
-    sources: dict[Path, str] = attrs.field(factory=dict)
+    layered: bool = False
+    sources: dict[Path | Layers, str] = attrs.field(factory=dict)
 
-    def place(self, source: Path) -> str:
+    def place(self, source: Path | Layers) -> str:
         """Return the path at which bubblewrap finds *source*."""
-        if self.user is None:
+        if not self._is_staged:
             return str(source)
         return self.sources.setdefault(source, f"{launch.STAGE}/{len(self.sources)}")
 
-    def give(self, directories: Iterable[Path]) -> None:
-        """Give the user those of *directories*, all empty, that are ours."""
-        if self.user is not None:
-            for directory in directories:
-                if directory not in self.lent:
-                    os.chown(directory, self.user, self.user)
+    def give(self, directories: Iterable[Path | Layers]) -> None:
+        """Give the user those of *directories*, all empty, that are ours; layers stay ours, and get an empty directory."""
+        for directory in directories:
+            if isinstance(directory, Layers):
+                _empty(directory)
+            elif self.user is not None and directory not in self.lent:
+                os.chown(directory, self.user, self.user)
 
     def take_back(self) -> None:
         """Take back the ownership of what was lent; no process of the user may still run."""
@@ -80,6 +85,11 @@ class Launcher:
             for directory in self.lent:
                 if directory.lstat().st_uid == self.user:
                     reclaim(directory)
+
+    @property
+    def _is_staged(self) -> bool:
+        """Return whether what it sees is mounted before bubblewrap starts."""
+        return self.user is not None or self.layered
 
     def command(
         self, argv: Iterable[str], limits: Mapping[str, int], open_data: Callable[[bytes], int], *, kvm: bool = False
@@ -91,29 +101,45 @@ class Launcher:
         """
         if self.user is None:
             launch.join_session_keyring()
+        if not self._is_staged:
             return list(argv)
         plan = {
             "user": self.user,
             "users": [USERS.start, USERS.stop],
             "groups": [KVM.stat().st_gid] if kvm and KVM.exists() else [],
-            "sources": [str(it) for it in self.sources],
+            "sources": [_described(it) for it in self.sources],
             "terminal": self.terminal,
-            "lent": [str(it) for it in self.sources if it in self.lent],
-            "limits": dict(limits),
+            "lent": [] if self.user is None else [str(it) for it in self.sources if it in self.lent],
+            "limits": {} if self.user is None else dict(limits),
         }
         descriptor = open_data(json.dumps(plan).encode())
         return [sys.executable, "-I", "-S", "-c", _CODE, str(Path(launch.__file__)), str(descriptor), *argv]
 
 
+def _empty(layers: Layers) -> None:
+    """Empty the directory of *layers* that is for the kernel, which refuses what it has left there."""
+    if layers.work is not None and any(layers.work.iterdir()):
+        remove_tree(layers.work)
+        layers.work.mkdir()
+
+
+def _described(source: Path | Layers) -> str | dict[str, object]:
+    """Return *source* in terms of JSON."""
+    if not isinstance(source, Layers):
+        return str(source)
+    upper, work = (None if it is None else str(it) for it in (source.upper, source.work))
+    return {"lower": [str(it) for it in source.lower], "upper": upper, "work": work}
+
+
 @contextlib.contextmanager
-def launcher(lent: Iterable[Path] = (), *, terminal: bool = False) -> Iterator[Launcher]:
+def launcher(lent: Iterable[Path] = (), *, terminal: bool = False, layered: bool = False) -> Iterator[Launcher]:
     """Give the body a launcher for one sandbox, with a user of its own if we are root.
 
     Raises:
         NoBuildUser: we are root, and no other user is available.
     """
     with build_user() as user:
-        found = Launcher(user, frozenset(lent), terminal)
+        found = Launcher(user, frozenset(lent), terminal, layered)
         try:
             yield found
         finally:

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from derivations.realise.sandbox.layers import Layers
+
     Options: TypeAlias = tuple[str, ...]
+    Found: TypeAlias = Callable[[Path | Layers], str]
 
 
 class Operation:
@@ -22,7 +25,7 @@ class Operation:
         """Return the host's path that it shows, None if it shows none."""
         return None
 
-    def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- most need no path of the host
+    def options(self, place: str, found: Found) -> Options:  # noqa: ARG002 -- most need no path of the host
         """Return the options that make it at *place*; *found* returns where bubblewrap finds a path of the host."""
         return ()
 
@@ -43,9 +46,20 @@ class Bind(Operation):
         """Return the source."""
         return self.source
 
-    def options(self, place: str, found: Callable[[Path], str]) -> Options:
+    def options(self, place: str, found: Found) -> Options:
         """Return the option that mounts it."""
         return ("--bind" if self.writable else "--ro-bind", found(self.source), place)
+
+
+@attrs.frozen
+class Overlaid(Operation):
+    """Several directories of the host as one."""
+
+    layers: Layers
+
+    def options(self, place: str, found: Found) -> Options:
+        """Return the option that mounts it."""
+        return ("--ro-bind" if self.layers.upper is None else "--bind", found(self.layers), place)
 
 
 @attrs.frozen
@@ -64,7 +78,7 @@ class Inside(Operation):
 class PlainDirectory(Operation):
     """A directory in the mount above it."""
 
-    def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
+    def options(self, place: str, found: Found) -> Options:  # noqa: ARG002 -- as above
         """Return the option that creates it."""
         return ("--dir", place)
 
@@ -73,7 +87,7 @@ class PlainDirectory(Operation):
 class Opened(Operation):
     """A file system in memory that holds mount points; read-only in the end."""
 
-    def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
+    def options(self, place: str, found: Found) -> Options:  # noqa: ARG002 -- as above
         """Return the option that mounts it."""
         return ("--tmpfs", place)
 
@@ -88,7 +102,7 @@ class Scratch(Operation):
 
     size: int | None
 
-    def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
+    def options(self, place: str, found: Found) -> Options:  # noqa: ARG002 -- as above
         """Return the option that mounts it."""
         return (*(("--size", str(self.size)) if self.size else ()), "--tmpfs", place)
 
@@ -99,7 +113,7 @@ class Special(Operation):
 
     kind: Literal["proc", "dev"]
 
-    def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
+    def options(self, place: str, found: Found) -> Options:  # noqa: ARG002 -- as above
         """Return the option that mounts it."""
         return (f"--{self.kind}", place)
 
@@ -110,7 +124,7 @@ class Symlink(Operation):
 
     target: str
 
-    def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
+    def options(self, place: str, found: Found) -> Options:  # noqa: ARG002 -- as above
         """Return the option that creates it."""
         return ("--symlink", self.target, place)
 
@@ -121,6 +135,6 @@ class DataFile(Operation):
 
     descriptor: int
 
-    def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
+    def options(self, place: str, found: Found) -> Options:  # noqa: ARG002 -- as above
         """Return the option that creates it."""
         return ("--perms", "0444", "--file", str(self.descriptor), place)

@@ -17,7 +17,8 @@ reading a byte) and after the limits that count in its namespaces are set. If we
 finds no options, or an empty filter, which the kernel refuses: no builder runs. B is bound to A's
 life, and A to ours, only some steps later; until then neither would notice our death. So a guard
 (`derivations.realise.sandbox.guard`) learns B's pid before B gets its filter, and kills B when we are gone.
-When we are root, A starts as a program of ours that execs bubblewrap (`derivations.realise.sandbox.launch`).
+When we are root, or directories are to be seen as one, A starts as a program of ours that execs bubblewrap
+(`derivations.realise.sandbox.launch`).
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ class Process:
             # Opened for reading, too: if we were killed, A would die for lack of a reader, and B wait for ever.
             status = os.open(f"/proc/self/fd/{status_end}", os.O_RDWR | os.O_CLOEXEC)
             theirs.callback(os.close, status)
-            starter = mine.enter_context(launcher(sandbox.lent, terminal=sandbox.leads))
+            starter = mine.enter_context(launcher(sandbox.lent, terminal=sandbox.leads, layered=sandbox.is_layered))
             self.group = mine.enter_context(control_group(sandbox.bounds))
             self._guard = Guard()
             mine.callback(lambda: self._guard.release(ended=self._over))

@@ -117,7 +117,7 @@ def run(sandbox: Sandbox, *, name: str, log: Path, limits: Limits, watcher: Watc
     try:
         with Process(sandbox) as process:
             met = None if process.group is None else process.group.excess
-            stop = session.listen(process, Watch(sandbox.bounds, sandbox.build, met))
+            stop = session.listen(process, Watch(sandbox.bounds, sandbox.build_directory, met))
             process.finish()
             if stop is None and met is not None and (excess := met()) is not None:
                 stop = _Stop.of(excess)

@@ -17,6 +17,8 @@ from derivations.derivation import Derivation, Fixed, Hints, Output
 from derivations.realise.realise import realise
 from derivations.realise.sandbox.bounds import Bounds
 from derivations.realise.sandbox.bubblewrap import Sandbox
+from derivations.realise.sandbox.layers import Layers
+from derivations.realise.sandbox.overlay import overlay_works
 from derivations.realise.sandbox.run_builder import Limits, Watcher, run
 from derivations.realise.settings import Settings
 from derivations.source import local_source
@@ -48,21 +50,28 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @attrs.define(kw_only=True)
 class Bench:
-    """Runs shell scripts in sandboxes on *root*."""
+    """Runs shell scripts in sandboxes on *root*; with *layers*, /build is more than the directory *build*."""
 
     root: Path
     build: Path
+    layers: Layers | None = None
     out: Path
     log: Path
     cancel: int
     lines: list[str] = attrs.field(factory=list)
     progress: list[tuple[int, int | None]] = attrs.field(factory=list)
 
+    def on(self, *lower: Path) -> Layers:
+        """Return layers with *lower*, or an empty directory, below *build*."""
+        return Layers(
+            lower=lower or (self.build.with_name("lower"),), upper=self.build, work=self.build.with_name("work")
+        )
+
     def run(
         self,
         script: str,
         *,
-        mounts: Mapping[str, Path] | None = None,
+        mounts: Mapping[str, Path | Layers] | None = None,
         env: Mapping[str, str] | None = None,
         argv: tuple[str, ...] = (),
         limits: Limits | None = None,
@@ -72,7 +81,7 @@ class Bench:
         """Run *script*, or *argv*, and return the lines that it wrote; *on_line* is called with each."""
         sandbox = Sandbox(
             mounts={"/": self.root, **(mounts or {})},
-            build=self.build,
+            build=self.layers or self.build,
             out=self.out,
             argv=argv or ("/bin/sh", "-c", script),
             env=env or {},
@@ -93,20 +102,31 @@ class Bench:
         return self.lines
 
 
-@pytest.fixture
-def bench(root: Path, tmp_path: Path) -> Iterator[Bench]:
-    """Return a bench with its own directories."""
-    for name in ("build", "out", "logs"):
-        (tmp_path / name).mkdir()
+@pytest.fixture(params=["plain", "layers"])
+def bench(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Iterator[Bench]:
+    """Return a bench with its own directories: once with /build as one of them, and once as several."""
+    if request.param == "layers" and not overlay_works(tmp_path):
+        pytest.skip("layers do not work here")
+    with made_bench(root, tmp_path) as bench:
+        yield attrs.evolve(bench, layers=bench.on()) if request.param == "layers" else bench
+
+
+@contextlib.contextmanager
+def made_bench(root: Path, place: Path) -> Iterator[Bench]:
+    """Give the body a bench with its own directories in *place*."""
+    for name in ("build", "out", "logs", "work", "lower"):
+        (place / name).mkdir()
     cancel = os.eventfd(0)
-    yield Bench(
-        root=root,
-        build=tmp_path / "build",
-        out=tmp_path / "out",
-        log=tmp_path / "logs" / "aa" / "it.zst",
-        cancel=cancel,
-    )
-    os.close(cancel)
+    try:
+        yield Bench(
+            root=root,
+            build=place / "build",
+            out=place / "out",
+            log=place / "logs" / "aa" / "it.zst",
+            cancel=cancel,
+        )
+    finally:
+        os.close(cancel)
 
 
 @attrs.frozen
