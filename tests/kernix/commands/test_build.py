@@ -451,11 +451,11 @@ def test_nothing_to_build_is_said_from_memory(kernix: CommandLine) -> None:
     with Store.open(kernix.home) as store:
         key = kernel_set(lock=fake_lock()).linux_micro.derivation.key
         store.record([(key, "out", store.add(source, "linux-micro-6.12.43"))])
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm"}
-    for _ in range(2):
-        user = User.sit_down([sys.executable, "-m", "kernix", "build", "linux_micro"], environment, cwd=kernix.work)
-        try:
-            user.see("nothing to build: everything is already built")
-        finally:
-            user.leave()
+    kernix.process("build", "linux_micro")
     assert [*(kernix.home / "cache/answers").iterdir()]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm"}
+    user = User.sit_down([sys.executable, "-m", "kernix", "build", "linux_micro"], environment, cwd=kernix.work)
+    try:
+        user.see("nothing to build: everything is already built")
+    finally:
+        user.leave()
