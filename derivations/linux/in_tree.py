@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from derivations.derivation import Derivation, Hints, Output
 from derivations.fetch import ANY_SYSTEM
@@ -120,7 +120,7 @@ def _modpost(release: str) -> Derivation:
     return text_file("modpost", f"#!{SHELL}\nrelease={release}\n{text_of('modpost')}", executable=True)
 
 
-def _names(paths: Iterable[str]) -> tuple[str, ...]:
+def _names(paths: Iterable[Any]) -> tuple[str, ...]:  # what the user wrote
     names = tuple(paths)
     if not names:
         raise InvalidArgument("module", "name a directory such as `drivers/net/wireguard`, or a module")

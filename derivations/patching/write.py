@@ -151,9 +151,15 @@ def _hunks(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[bytes]:
         heading = _heading(old, first[1] + skipped)
         yield b"@@ -%b +%b @@%b\n" % (*spans, heading)
         for tag, a, b, c, d in group:
-            for sign, lines in ((b" ", old_part[a:b] if tag == "equal" else ()), (b"-", old_part[a:b]), (b"+", new_part[c:d])):
+            for sign, lines in (
+                (b" ", old_part[a:b] if tag == "equal" else ()),
+                (b"-", old_part[a:b]),
+                (b"+", new_part[c:d]),
+            ):
                 if sign == b" " or tag != "equal":
-                    yield from (sign + line if line.endswith(b"\n") else sign + line + b"\n" + _NO_NEWLINE for line in lines)
+                    yield from (
+                        sign + line if line.endswith(b"\n") else sign + line + b"\n" + _NO_NEWLINE for line in lines
+                    )
 
 
 def _common(one: Sequence[bytes], two: Sequence[bytes]) -> int:
@@ -222,7 +228,11 @@ def _stat(changes: Mapping[str, tuple[Node | None, Node | None]]) -> Iterator[by
         scale = min(1, _STAT_WIDTH / most) if most else 1
         bars = b"+" * -(-int(plus * scale * 1000) // 1000) + b"-" * -(-int(minus * scale * 1000) // 1000)
         count = b"Bin" if binary else b"%*d" % (len(str(most)), plus + minus)
-        yield b" %b | %b %b" % (name.ljust(width), count, bars) + b"\n" if bars else b" %b | %b\n" % (name.ljust(width), count)
+        yield (
+            b" %b | %b %b" % (name.ljust(width), count, bars) + b"\n"
+            if bars
+            else b" %b | %b\n" % (name.ljust(width), count)
+        )
     plus, minus = sum(it[2] for it in rows), sum(it[3] for it in rows)
     parts = [f"{len(rows)} file{'s' * (len(rows) != 1)} changed"]
     parts += [f"{plus} insertion{'s' * (plus != 1)}(+)"] if plus or not minus else []

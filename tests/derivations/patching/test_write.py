@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +17,10 @@ from derivations.patching.read import commits
 from derivations.patching.tree import PatchedTree, TreeEntry
 from derivations.patching.write import EXECUTABLE, FILE, LINK, Letter, Node, file_diff, mail
 from tests.programs import program
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 LETTER = Letter(author="Ada Lovelace <ada@example.org>", date=0, subject="Change it", version="kernix 1")
@@ -52,7 +56,7 @@ CHANGES: dict[str, dict[str, Change]] = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_kernix_applies_it(name: str) -> None:
-    """kernix applies what was written, without a remark."""
+    """Our own engine applies what was written, without a remark."""
     changes = CHANGES[name]
     assert applied(changes) == {path: after for path, (_, after) in changes.items()}
 
@@ -74,7 +78,9 @@ def test_git_applies_it(name: str, tmp_path: Path) -> None:
     assert git(tmp_path, "status", "--porcelain") == b""
 
 
-@pytest.mark.parametrize("name", ["a line", "both ends", "a new file", "a mode", "mode and content", "no line feed at the end", "names"])
+@pytest.mark.parametrize(
+    "name", ["a line", "both ends", "a new file", "a mode", "mode and content", "no line feed at the end", "names"]
+)
 def test_as_git_writes_it(name: str, tmp_path: Path) -> None:
     """The diff is the one that git makes."""
     git(tmp_path, "init", "-q")
@@ -92,13 +98,18 @@ def test_the_mail() -> None:
     text = mail(Letter(author="Zoë <z@x>", date=0, subject="Größe\nändern", body="Why.\n\n--- so\n"), CHANGES["a line"])
     assert text.startswith(
         b"From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001\n"
-        b"From: =?utf-8?b?Wm/Dqw==?= <z@x>\nDate: Thu, 01 Jan 1970 00:00:00 -0000\nSubject: [PATCH] =?utf-8?"
+        b"From: =?utf-8?q?Zo=C3=AB?= <z@x>\nDate: Thu, 01 Jan 1970 00:00:00 -0000\nSubject: [PATCH] =?utf-8?"
     )
-    assert b"\n\nWhy.\n\n --- so\n\n---\n a/b.c | 2 +-\n 1 file changed, 1 insertion(+), 1 deletion(-)\n\ndiff --git " in text
+    assert (
+        b"\n\nWhy.\n\n --- so\n\n---\n a/b.c | 2 +-\n 1 file changed, 1 insertion(+), 1 deletion(-)\n\ndiff --git "
+        in text
+    )
     assert text.endswith(b"\n-- \nkernix\n\n")
 
 
-lines = st.lists(st.sampled_from([b"a\n", b"b\n", b"c\n", b"int f(void)\n", b"\n", b"{\n", b"\xff\n"]), max_size=30).map(b"".join)
+lines = st.lists(
+    st.sampled_from([b"a\n", b"b\n", b"c\n", b"int f(void)\n", b"\n", b"{\n", b"\xff\n"]), max_size=30
+).map(b"".join)
 
 
 @given(lines, lines)
@@ -134,7 +145,9 @@ class Nodes:
     def entry(self, path: str) -> TreeEntry | None:
         """Return the file or link at *path*."""
         node = self.nodes.get(path)
-        return None if node is None else TreeEntry(node.data, executable=node.mode == EXECUTABLE, link=node.mode == LINK)
+        return (
+            None if node is None else TreeEntry(node.data, executable=node.mode == EXECUTABLE, link=node.mode == LINK)
+        )
 
     def is_directory(self, path: str) -> bool:
         """Return whether *path* is a directory."""
