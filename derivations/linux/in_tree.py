@@ -78,7 +78,7 @@ def in_tree_modules(
             # Sorts before the inputs that take long to build, so it is built before them.
             "/checked": checked.out,
             "/kernel": headers.out,
-            f"/kernel/{place}/build/scripts/mod/modpost": _modpost(release).out,
+            f"/kernel/{place}/build/scripts/mod/modpost": _modpost().out,
             "/list": found.output("list"),
             "/programs": headers.out,
             "/sources": found.out,
@@ -115,9 +115,9 @@ def _of_patches(tree: Output, end: str) -> dict[str, Output]:
     return {f"/changes{end}": mounts[CHANGES], f"/removed{end}": mounts[REMOVED]}
 
 
-def _modpost(release: str) -> Derivation:
+def _modpost() -> Derivation:
     """Return the program in modpost's place."""
-    return text_file("modpost", f"#!{SHELL}\nrelease={release}\n{text_of('modpost')}", executable=True)
+    return text_file("modpost", f"#!{SHELL}\n{text_of('modpost')}", executable=True)
 
 
 def _names(paths: Iterable[Any]) -> tuple[str, ...]:  # what the user wrote

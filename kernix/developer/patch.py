@@ -10,15 +10,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from derivations.patching.write import Letter, mail
 from derivations.realise.develop.source import WorkSource
 from derivations.realise.develop.workplace import NotAWorkplace, Workplace
 from derivations.realise.kept.source import source_of
 from derivations.realise.layered import Realised
 from kernix.cli import version
-from kernix.output.messages import print_message, warn
+from kernix.output.messages import print_message, show_file, warn
 from store.errors import UsageError
 from store.path import StorePath
 
@@ -66,7 +64,7 @@ def write_patch(
         raise UsageError(msg)
     data = mail(letter(who, message, list(changes), time.time()), source.nodes(changes))
     if output is None:
-        click.get_binary_stream("stdout").write(data)
+        show_file(data)
     else:
         output.write_bytes(data)
         print_message(f"wrote {output}: {len(changes)} file{'s' * (len(changes) != 1)} changed")
@@ -149,7 +147,7 @@ def letter(author: str, message: str | None, paths: Sequence[str], date: float) 
     if not subject:
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         subject = f"Change {paths[0]}{more}"
-    return Letter(author=author, date=date, subject=subject, body=body.strip(), version=f"kernix {version()}")
+    return Letter(author=author, date=date, subject=subject, body=body.strip(), version=version())
 
 
 def take_out(changes: Changes, base: Manifest) -> tuple[Changes, list[str]]:

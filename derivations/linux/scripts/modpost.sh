@@ -4,8 +4,7 @@
 # it as one of the tree. So the mark is added here, at modpost's own place for it.
 set -eu
 
-program=/programs/lib/modules/$release/build/scripts/mod/modpost
-"$program" "$@"
+/programs/lib/modules/*/build/scripts/mod/modpost "$@"
 external=
 order=
 while [ $# -gt 0 ]; do
