@@ -113,6 +113,7 @@ def _code(arguments: list[str], *, alone: bool) -> int:
     from kernix.answers import cache  # noqa: PLC0415 -- after `store` has been looked up
 
     if (text := cache.answer(arguments, os.environ)) is not None:
+        cache.report_nothing()
         if sys.stdout is not None:
             sys.stdout.write(f"{text}\n")
         return 0

@@ -2,6 +2,7 @@
 
     jobs = 2                        # see `Settings`; times and sizes may be strings with a unit
     [limits]                        # see `Bounds`
+    [kept]                          # see `KeepPolicy`
     [gc]                            # see `Policy`
     [gc.keep]                       # a time for each retention class
     [gc.logs]                       # see `LogPolicy`
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from derivations.realise.kept.policy import KeepPolicy
 from derivations.realise.sandbox.bounds import Bounds
 from derivations.suggest import suggestion
 from kernix.output.quantities import LONGEST, parse_size, parse_time
@@ -77,12 +79,15 @@ def parse(text: str, file: Path) -> Configuration:
     keep = reader.table(collection.pop("keep", {}), "gc.keep")
     logs = reader.table(collection.pop("logs", {}), "gc.logs")
     limits = reader.table(document.pop("limits", {}), "limits")
+    kept = reader.read(reader.table(document.pop("kept", {}), "kept"), _KEPT, "kept.")
     keyring = reader.read({"keyring": document.pop("keyring")} if "keyring" in document else {}, _OTHERS, "")
     settings = reader.read(document, _SETTINGS, "")
     chosen = reader.read(limits, {**_LIMITS, **_BOUNDS}, "limits.")
     if bounds := {name: chosen.pop(name) for name in _BOUNDS if name in chosen}:
         settings["bounds"] = Bounds(**bounds)
     settings |= chosen
+    if kept:
+        settings["kept"] = KeepPolicy(**kept)
     policy = reader.read(collection, _COLLECTION, "gc.")
     log_policy = reader.read(logs, _LOGS, "gc.logs.")
     ages = reader.read(keep, dict.fromkeys(Retention, _seconds), "gc.keep.")
@@ -109,7 +114,7 @@ class _Reader:
         values = {}
         for name, value in table.items():
             if name not in known:
-                meant = suggestion(name, [*known, *_OTHERS, "gc", "limits"] if not place else known)
+                meant = suggestion(name, [*known, *_OTHERS, "gc", "kept", "limits"] if not place else known)
                 self.problems.append(f"unknown setting `{place}{name}`{f', {meant}' if meant else ''}")
                 continue
             try:
@@ -209,6 +214,7 @@ _BOUNDS: Mapping[str, Callable[[Any], Any]] = {
     "tmpfs": _size,
     "free_space": _size,
 }
+_KEPT: Mapping[str, Callable[[Any], Any]] = {"enabled": _flag, "max_size": _size, "max_age": _time}
 _OTHERS: Mapping[str, Callable[[Any], Any]] = {"keyring": _file}
 _COLLECTION: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_freed": _size}
 _LOGS: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_size": _size}

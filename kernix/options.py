@@ -27,7 +27,7 @@ Verb: TypeAlias = "Callable[..., None]"
 Chosen: TypeAlias = "Mapping[str, Any]"
 """The user's choices about how to build, by option; None means no choice."""
 
-_REALISATION = ("jobs", "cores", "keep_going", "keep_failed", "offline", "timeout", "max_silent_time")
+_REALISATION = ("jobs", "cores", "keep_going", "keep_failed", "offline", "timeout", "max_silent_time", "clean")
 
 
 class Duration(click.ParamType[float]):
@@ -160,6 +160,8 @@ def realisation(function: Verb) -> Verb:
         click.option("--timeout", cls=SharedOption, type=Duration(), help="Stop a builder after this time (such as `2h`)."),
         click.option("--max-silent-time", cls=SharedOption, type=Duration(),
                      help="Stop a builder that writes nothing for this time (such as `30m`)."),
+        click.option("--clean", cls=SharedOption, is_flag=True, default=None,
+                     help="Compile kernels from scratch: start from no kept object tree, and keep none."),
     )):  # fmt: skip
         verb = option(verb)
     return verb

@@ -17,6 +17,8 @@ from store.errors import Error
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from derivations.realise.kept.policy import KeepPolicy
+    from derivations.realise.kept.reuse import Reuse
     from derivations.realise.settings import Settings
     from kernix.config_file import Configuration
     from store.layout import Layout
@@ -60,11 +62,13 @@ class Session:
 
     Attributes:
         named: The user's names of the requested derivations, by key.
+        compiled: What the kernels that this run built took from kept trees, by the derivations' keys.
     """
 
     environment: Mapping[str, str]
     words: Sequence[str] = ()
     named: dict[bytes, str] = attrs.field(factory=dict, init=False)
+    compiled: dict[bytes, Reuse] = attrs.field(factory=dict, init=False)
     _store: Store | None = attrs.field(default=None, init=False)
     _configuration: Configuration | None = attrs.field(default=None, init=False)
 
@@ -143,10 +147,25 @@ class Session:
 
     def settings(self, **chosen: Any) -> Settings:  # noqa: ANN401 -- the values of options, by setting
         """Return the settings for building: what was *chosen* on the command line, else the configuration's."""
-        from derivations.realise.settings import Settings  # noqa: PLC0415 -- start-up: only when something is built
+        from derivations.realise.kept.policy import KeepPolicy  # noqa: PLC0415 -- start-up: only when something is built
+        from derivations.realise.settings import Settings  # noqa: PLC0415 -- as above
 
-        configured = self.configuration.settings if self.configuration is not None else {}
-        return Settings(**{**configured, **{name: value for name, value in chosen.items() if value is not None}})
+        given = {name: value for name, value in chosen.items() if value is not None}
+        if given.pop("clean", False):
+            given["kept"] = KeepPolicy(enabled=False)
+        return Settings(**{**self._configured, **given})
+
+    @property
+    def keep_policy(self) -> KeepPolicy:
+        """Return the policy for kept object trees."""
+        from derivations.realise.kept.policy import KeepPolicy  # noqa: PLC0415 -- as above
+
+        policy: KeepPolicy = self._configured.get("kept", KeepPolicy())
+        return policy
+
+    @property
+    def _configured(self) -> Mapping[str, Any]:
+        return self.configuration.settings if self.configuration is not None else {}
 
     def _place(self, variables: Sequence[tuple[str, str]]) -> Path:
         chosen = places.chosen(self.environment, variables)

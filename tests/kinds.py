@@ -44,15 +44,10 @@ $(obj)/scripted.h:
 	$(call cmd,scripted)
 $(obj)/scripted.o: $(obj)/scripted.h
 """
-_SYMBOLS = """--- a/scripts/mksysmap
-+++ b/scripts/mksysmap
-@@ -76,2 +76,5 @@
- # EXPORT_SYMBOL (namespace)
- / __kstrtabns_/d
-+
-+# a symbol of the tests
-+/ kx_found_a$/d
-"""
+_SYMBOLS = (
+    "--- a/scripts/mksysmap\n+++ b/scripts/mksysmap\n@@ -59,3 +59,6 @@\n"
+    " # EXPORT_SYMBOL (namespace)\n / __kstrtabns_/d\n \n+# a symbol of the tests\n+/ kx_found_a$/d\n+\n"
+)
 _INCLUDED = {
     "removed": "<linux/kx_removed.h>",
     "shadowed": "<linux/kx_shadowed.h>",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from derivations.kbuild.stale import Rule
     from derivations.linux.kernel import Kernel
-    from derivations.realise.kept.build import Reuse
+    from derivations.realise.kept.reuse import Reuse
     from derivations.realise.kept.shelf import Shelf
     from derivations.realise.sandbox.layers import Layers
     from store.local import Store
@@ -89,7 +89,7 @@ def build(
         watcher = Watcher(line=hear, progress=lambda *_: None, cancel=reader)
         run(sandbox, name=derivation.name, log=place / "log.zst", limits=Limits(), watcher=watcher)
 
-    reuse = KernelBuild(
+    kernel_build = KernelBuild(
         shelf=shelf,
         policy=KeepPolicy(),
         manifests=store.manifests,
@@ -106,7 +106,10 @@ def build(
         run=once,
         counted=counted,
         rules=rules,
-    ).perform()
+    )
+    with kernel_build:
+        kernel_build.build()
+        reuse = kernel_build.keep()
     os.close(reader)
     os.close(writer)
     return Built(digests(out), reuse, lines)

@@ -39,6 +39,7 @@ from derivations.realise.events import (
     Warned,
 )
 from derivations.realise.job import Cancelled, Job
+from derivations.realise.kept.reuse import Reuse
 from derivations.realise.kvm import KvmRecord
 from derivations.realise.layered import Joined, Realised, join, twin
 from derivations.realise.outputs import Outputs
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from derivations.derivation import Derivation, Output
     from derivations.realise.cancel import Cancellation, Slot, Slots
     from derivations.realise.events import Listener
+    from derivations.realise.kept.build import KernelBuild
     from derivations.realise.sandbox.layers import Layers
     from derivations.realise.settings import Settings
     from store.local import Store
@@ -129,7 +131,7 @@ class ActionRunner:
                     if outputs is None:
                         slot.acquire()
                         scratch = later.enter_context(self.store.scratch())
-                        outputs = _Build(self, derivation, inputs, key, scratch).perform(slot.release)
+                        outputs = _Build(self, derivation, inputs, key, scratch, later).perform(slot.release)
             except (WaitCancelled, Interrupted):
                 raise Cancelled(derivation.name) from None
             except Error:
@@ -193,6 +195,8 @@ class _Build:
     inputs: Mapping[Output, Realised]
     key: bytes
     scratch: Path
+    later: contextlib.ExitStack
+    kernels: list[KernelBuild] = attrs.field(factory=list)  # none, or the one that is built
 
     def perform(self, built: Callable[[], None]) -> Mapping[str, Realised]:
         """Build, call *built* when only work on the store is left, and return the outputs."""
@@ -217,6 +221,8 @@ class _Build:
         }
         if divergences:
             outputs |= self._kept({it.output: it.kept for it in divergences})
+        for kernel in self.kernels:
+            self.runner.listener(Compiled(self.derivation, kernel.keep()))
         paths = {name: it.path for name, it in outputs.items()}
         self.runner.listener(Finished(self.derivation, paths, time.monotonic() - started))
         return outputs
@@ -266,7 +272,10 @@ class _Build:
             return
         build = self.scratch / "build"
         build.mkdir()
-        self._run(out, build, self._shown(), {}, self._watcher())
+        counted = Counted(self.derivation.hints.compilations)
+        self._run(out, build, self._shown(), {}, self._watcher(counted))
+        if self.derivation.hints.object_tree is not None:
+            self.runner.listener(Compiled(self.derivation, Reuse(compiled=counted.done, total=counted.done)))
 
     def _shown(self) -> dict[str, Path | Layers]:
         """Return what is to be seen in the sandbox at each mount point."""
@@ -327,25 +336,29 @@ class _Build:
             config=runner.store.path(self.inputs[derivation.mounts[CONFIG]].path).read_text(encoding="utf-8"),
             srcarch=srcarch,
             scratch=place,
-            layered=overlay_works(runner.store.layout.builds, runner.store.layout.cache),
+            # What is kept of a failed build must be whole.
+            layered=not runner.settings.keep_failed
+            and overlay_works(runner.store.layout.builds, runner.store.layout.cache),
             run=lambda build, mount, env: self._run(out, build, {**shown, SOURCE: mount}, env, watcher),
             counted=counted,
         )
-        runner.listener(Compiled(derivation, build.perform()))
+        self.later.enter_context(build).build()
+        self.kernels.append(build)
 
     def _mounts(self) -> dict[str, Path | Joined]:
         """Return what is to be seen at each mount point."""
         found = {place: self.inputs[output] for place, output in self.derivation.mounts.items()}
         return {place: it.joined or self.runner.store.path(it.path) for place, it in found.items()}
 
-    def _watcher(self, counted: Counted | None = None) -> Watcher:
+    def _watcher(self, counts: Counted) -> Watcher:
         derivation, listener = self.derivation, self.runner.listener
-        counts = counted or Counted(derivation.hints.compilations)
 
         def hear(text: str) -> None:
             listener(LogLine(derivation, text))
             if counts.hear(text):
-                listener(Progress(derivation, counts.done, counts.expected, Unit.OBJECTS))
+                listener(
+                    Progress(derivation, counts.done, counts.to_do, Unit.OBJECTS, counts.phase, counts.seconds_left())
+                )
 
         def progress(done: int, expected: int | None) -> None:
             listener(Progress(derivation, done, expected, Unit.OBJECTS))
@@ -374,8 +387,8 @@ class _Build:
 
     def _keep_failed(self) -> None:
         """Move the build directory to where the user can inspect it, if the settings ask for that."""
-        build = self.scratch / "build"
-        if not self.runner.settings.keep_failed or self.derivation.is_builtin:
+        build = next((it for it in (self.scratch / "kept/build", self.scratch / "build") if it.exists()), None)
+        if build is None or not self.runner.settings.keep_failed or self.derivation.is_builtin:
             return
         directory = self.runner.store.layout.failed
         directory.mkdir(mode=0o700, exist_ok=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from derivations.derivation import Derivation
-    from derivations.realise.kept.build import Reuse
+    from derivations.realise.kept.reuse import Reuse
     from store.errors import Error
     from store.path import StorePath
 
@@ -29,6 +29,15 @@ class Unit(enum.StrEnum):
     BYTES = "bytes"
     FILES = "files"
     OBJECTS = "objects"
+
+
+class Phase(enum.StrEnum):
+    """What a kernel's build is doing."""
+
+    COMPILING = "compiling"
+    LINKING = "linking"
+    MODULES = "linking modules"
+    PACKING = "packing"
 
 
 @attrs.frozen
@@ -56,12 +65,14 @@ class Waiting:
 
 @attrs.frozen
 class Progress:
-    """How much of a derivation is done; *expected* is None when unknown."""
+    """How much of a derivation is done; *expected*, and the *seconds* that the rest takes, are None when unknown."""
 
     derivation: Derivation
     done: int
     expected: int | None
     unit: Unit
+    phase: Phase | None = None
+    seconds: float | None = None
 
 
 @attrs.frozen

@@ -122,7 +122,8 @@ def _work(runner: ActionRunner, board: _Board, fetching: bool) -> None:
         except Error as error:
             runner.listener(Failed(derivation, error))
             for dependent in board.fail(derivation, error):
-                runner.listener(Skipped(dependent, derivation))
+                if dependent not in runner.layered:  # which would not have been built anyway
+                    runner.listener(Skipped(dependent, derivation))
         except BaseException as error:  # noqa: BLE001 -- a bug of ours; the waiting thread raises it
             board.fail(derivation, error)
 

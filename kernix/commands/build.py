@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
 from kernix import links
+from kernix.answers.cache import report_nothing
 from kernix.answers.record import recorder
 from kernix.answers.up_to_date import find_existing
-from kernix.building import realise
+from kernix.building import Status, realise_noting
 from kernix.options import PATH, VerbCommand, attributes, evaluation, realisation
 from kernix.output.printable import one_line, printable
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from derivations.derivation import Output
+    from derivations.realise.kept.reuse import Reuse
     from kernix.evaluation.attributes import Target
     from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
@@ -69,24 +72,50 @@ def command(
     links_to_make = {} if no_link else links.places(link, outputs)
     links.check(session.layout, links_to_make)
     places = find_existing(session.home, outputs, links_to_make)
+    statuses = dict.fromkeys(outputs, Status.PRESENT)
     if places is None:
         links.check_writable(links_to_make)
-        results = realise(session, outputs, **chosen)
+        results, statuses = realise_noting(session, outputs, **chosen)
         links.make(session.store, links_to_make, results)
         places = {output: session.store.path(path) for output, path in results.items()}
-    text = printable(_json(wanted, places)) if as_json else "\n".join(one_line(places[it.output]) for it in wanted)
-    click.echo(text)
-    if answered is not None:
-        answered.record(text, places, links_to_make)
+    if all(it is Status.PRESENT for it in statuses.values()):
+        report_nothing()
+    click.echo(_text(wanted, places, statuses, session.compiled, as_json=as_json))
+    if answered is not None:  # the next time nothing is compiled
+        later = dict.fromkeys(outputs, Status.PRESENT)
+        answered.record(_text(wanted, places, later, {}, as_json=as_json), places, links_to_make)
 
 
-def _json(wanted: list[Target], places: Mapping[Output, Path]) -> str:
-    found = [
-        {
-            "attribute": it.attribute,
-            "name": it.output.derivation.name,
-            "outputs": {it.output.name: str(places[it.output])},
-        }
-        for it in wanted
-    ]
+def _text(
+    wanted: list[Target],
+    places: Mapping[Output, Path],
+    statuses: Mapping[Output, Status],
+    compiled: Mapping[bytes, Reuse],
+    *,
+    as_json: bool,
+) -> str:
+    if as_json:
+        return printable(_json(wanted, places, statuses, compiled))
+    return "\n".join(one_line(places[it.output]) for it in wanted)
+
+
+def _json(
+    wanted: list[Target],
+    places: Mapping[Output, Path],
+    statuses: Mapping[Output, Status],
+    compiled: Mapping[bytes, Reuse],
+) -> str:
+    found: list[dict[str, Any]] = []
+    for it in wanted:
+        derivation = it.output.derivation
+        found.append(
+            {
+                "attribute": it.attribute,
+                "name": derivation.name,
+                "outputs": {it.output.name: str(places[it.output])},
+                "status": statuses[it.output],
+            }
+        )
+        if (reuse := compiled.get(derivation.key)) is not None:
+            found[-1]["compiled"] = attrs.asdict(reuse)
     return json.dumps(found, indent=2)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
+from derivations.realise.kept.shelf import Shelf, ShelfRefused
 from kernix.options import Duration, Size
-from kernix.output.messages import print_message
+from kernix.output.messages import print_message, warn
 from kernix.output.printable import one_line
 from kernix.output.quantities import number, size
 from kernix.progress.line import ProgressLine
 from store.gc.collect import Policy, collect, plan
 from store.gc.forecast import forecast
 from store.gc.logs import LogPolicy, remove_logs, superfluous
+from store.osutil.writability import StoreReadOnly
+from store.parsing import LARGEST
 
 
 if TYPE_CHECKING:
@@ -30,22 +34,30 @@ if TYPE_CHECKING:
     metavar="SIZE",
     help="Stop after freeing this much (such as `5G`); the longest unused goes first.",
 )
-@click.option("--all", "everything", is_flag=True, help="Delete unused sources and toolchains, too, however recent.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Delete unused sources, toolchains and kept object trees, too, however recent.",
+)
 @click.pass_obj
 def command(
     session: Session, /, *, dry_run: bool, older_than: float | None, max_freed: int | None, everything: bool
 ) -> None:
-    """Delete store objects that no root, running build or process needs, and old logs.
+    """Delete store objects that no root, running build or process needs, old logs, and old object trees.
 
     Sources and toolchains are kept for 30 days after their last use, so that the next
     build need not fetch them again; set `[gc.keep]` in config.toml to change this. Build logs are deleted
-    after 90 days, or earlier once they exceed 1 GB together; see `[gc.logs]`.
+    after 90 days, or earlier once they exceed 1 GB together; see `[gc.logs]`. Kept object trees (`kernix kept`)
+    are deleted 30 days after their last use, or earlier once they exceed 20 GiB together; see `[kept]`.
     """
     chosen = policy(session, older_than, max_freed, everything=everything)
     if (store := session.existing_store(full_disk=True)) is None:
         print_message(f"there is no store in {session.home} yet, so there is nothing to delete")
         return
+    kept = KeptTrees.of(session, older_than, max_freed, everything=everything)
     if dry_run:
+        chosen = attrs.evolve(chosen, keep_manifests=kept.shrink(dry_run=True))
         doomed = plan(store, chosen, _waiting)
         with ProgressLine() as progress:
             freed = forecast(store, doomed, progress, _waiting)
@@ -56,12 +68,56 @@ def command(
             print_message(f"{number(len(logs), 'old log')} would be removed, {size(sum(it for _, it in logs))} in all")
         print_message(f"{number(len(doomed), 'object')} would be removed, {size(freed)} freed")
         return
+    if store.read_only:
+        raise StoreReadOnly(store.layout.home)
+    chosen = attrs.evolve(chosen, keep_manifests=kept.shrink(dry_run=False))
     with ProgressLine() as progress:
         done = collect(store, chosen, progress, _waiting)
     count, freed = remove_logs(store.layout.logs, log_policy(session))
     if count:
         print_message(f"removed {number(count, 'old log')}, freed {size(freed)}")
     click.echo(f"removed {number(done.objects, 'object')}, freed {size(done.freed)}")
+
+
+@attrs.frozen
+class KeptTrees:
+    """The kept object trees, and how much may be left of them: so many bytes, and what was used in so many seconds."""
+
+    shelf: Shelf
+    max_size: int
+    max_age: float | None
+
+    @classmethod
+    def of(cls, session: Session, older_than: float | None, max_freed: int | None, *, everything: bool) -> KeptTrees:
+        """Return them under the configuration's policy, changed by the options of the command line."""
+        allowed, shelf = session.keep_policy, Shelf(session.layout.kept)
+        if max_freed is not None:  # of objects
+            return cls(shelf, LARGEST, None)
+        if older_than is not None:
+            return cls(shelf, LARGEST, older_than if everything else max(older_than, allowed.max_age))
+        return cls(shelf, 0, None) if everything else cls(shelf, allowed.max_size, allowed.max_age)
+
+    def shrink(self, *, dry_run: bool) -> frozenset[bytes]:
+        """Remove what is too much, or only report it; return the digests of the sources of the others."""
+        try:
+            if dry_run:
+                gone = self.shelf.superfluous(self.max_size, self.max_age)
+            else:
+                gone = self.shelf.shrink(self.max_size, self.max_age, wait=True)
+            ids = {it.tree.id for it in gone}
+            left = [it for it in self.shelf.kept() if it.id not in ids]
+            taken = self.shelf.size()
+        except ShelfRefused as error:
+            warn(f"{error} ({error.hint})")
+            return frozenset()
+        count, freed = number(len(gone), "kept object tree"), sum(it.freed for it in gone)
+        if gone and dry_run:
+            print_message(f"{count} would be removed, {size(freed)} freed")
+        elif gone:
+            print_message(f"removed {count}, freed {size(freed)}")
+        if left:
+            print_message(f"{number(len(left), 'kept object tree')} left, {size(taken - freed if dry_run else taken)}")
+        return frozenset(bytes.fromhex(it.about.source) for it in left)
 
 
 def _waiting() -> None:

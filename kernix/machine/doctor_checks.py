@@ -15,10 +15,11 @@ import attrs
 from derivations.realise.sandbox import probe
 from derivations.realise.sandbox.bounds import Bounds
 from derivations.realise.sandbox.control_group import control_group
+from derivations.realise.sandbox.overlay import overlay_works
 from derivations.realise.sandbox.users import NoBuildUser
 from kernix.output.quantities import size
 from store.errors import Error, reason_of
-from store.home import is_store, layout_at
+from store.home import check_may_become_store, is_store, layout_at
 
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class CheckResult:
 def examine(home: Path) -> list[CheckResult]:
     """Run all checks for a store in *home*, except for the one that boots a kernel (`kernix.machine.kvm_check`)."""
     place = _existing(home)
-    return [*_sandbox(), _limits(), _apt(), *_store(home), _room(place), *_file_system(place)]
+    sandbox = _sandbox()
+    overlays = _overlays(place) if all(it.state is CheckState.FINE for it in sandbox) else []
+    return [*sandbox, *overlays, _limits(), _apt(), *_store(home), _room(place), *_file_system(place)]
 
 
 def _sandbox() -> list[CheckResult]:
@@ -74,6 +77,21 @@ def _sandbox() -> list[CheckResult]:
     return fine
 
 
+def _overlays(place: Path) -> list[CheckResult]:
+    """Try an overlay like that of a build from a kept object tree."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".kernix-doctor-", dir=place) as scratch:
+            works = overlay_works(Path(scratch))
+    except (OSError, Error):  # another check reports it
+        return []
+    if works:
+        return [
+            CheckResult("overlays", CheckState.FINE, "work: builds start from kept object trees without copying them")
+        ]
+    finding = "do not work here: builds copy the kept object trees that they start from"
+    return [CheckResult("overlays", CheckState.ABSENT, finding)]
+
+
 def _limits() -> CheckResult:
     """Make a control group like that of a build."""
     with control_group(Bounds().for_machine()) as group:
@@ -94,8 +112,10 @@ def _apt() -> CheckResult:
 def _store(home: Path) -> list[CheckResult]:
     """Check the store, if there is one, or whatever is in its place."""
     try:
-        if is_store(layout_at(home)):
+        layout = layout_at(home)
+        if is_store(layout):
             return [CheckResult("store", CheckState.FINE, f"is in {home}")]
+        check_may_become_store(layout.home)
     except Error as error:
         return [CheckResult("store", CheckState.BROKEN, str(error), error.hint)]
     return []

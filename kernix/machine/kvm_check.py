@@ -50,10 +50,10 @@ def examine_kvm(session: Session) -> CheckResult:
         if (store := session.existing_store()) is not None:
             for boot in _boots(store):
                 return _boot(store, boot)
-    if (failure := KvmRecord.of(session.layout).failure) is not None:
-        return CheckResult(
-            "kvm", CheckState.ABSENT, f"{KVM} opens, but no kernel boots with it: {failure}; {_EMULATED}", _advice()
-        )
+        if (failure := KvmRecord.of(session.layout).failure) is not None:
+            return CheckResult(
+                "kvm", CheckState.ABSENT, f"{KVM} opens, but no kernel boots with it: {failure}; {_EMULATED}", _advice()
+            )
     return CheckResult("kvm", CheckState.ABSENT, f"{KVM} opens, but no kernel has been booted with it yet",
                    "`kernix boot linux_micro` tries it, and falls back to emulation")  # fmt: skip
 

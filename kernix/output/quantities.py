@@ -16,6 +16,7 @@ _LARGEST = 2**63 - 1  # bytes: no file system has more
 _STEP = 1000  # from one unit to the next, as the prefixes of SI
 _MINUTE = 60
 _HOUR = 3600
+_DAY = 86_400
 _SHORT = 10  # seconds: below, tenths matter
 
 
@@ -75,6 +76,14 @@ def duration(seconds: float) -> str:
     if whole < _HOUR:
         return f"{whole // _MINUTE} min {whole % _MINUTE} s"
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something was: `40 seconds ago`, `3 minutes ago`, `2 hours ago`, `5 days ago`."""
+    for unit, length in (("day", _DAY), ("hour", _HOUR), ("minute", _MINUTE)):
+        if seconds >= length:
+            return f"{number(int(seconds // length), unit)} ago"
+    return f"{number(int(seconds), 'second')} ago"
 
 
 def clock(seconds: float) -> str:

@@ -12,7 +12,7 @@ import attrs
 from rich.text import Text
 
 from kernix.output.quantities import clock
-from kernix.progress.words import activity_verb, amount, fetching
+from kernix.progress.words import activity_verb, amount, fetching, time_left
 
 
 if TYPE_CHECKING:
@@ -38,22 +38,20 @@ _GAP = "  "
 
 @attrs.frozen
 class _Row:
-    """One build: its name, its verb, its progress as text and as a share, and its time."""
+    """One build: its name, its verb, its progress as text and as a share, its time, and what is left of that."""
 
     name: str
     verb: str
     count: str
     share: float | None
     clock: str
+    left: str
 
     @classmethod
     def of(cls, activity: Activity, now: float) -> _Row:
         """Return the row of *activity*."""
-        expected = None if activity.waiting else activity.expected
-        # An estimate may be too low; then the bar stays full while the count goes on.
-        share = min(1.0, activity.done / expected) if expected else None
         name, verb, count = activity.derivation.name, activity_verb(activity), amount(activity)
-        return cls(name, verb, count, share, clock(now - activity.since))
+        return cls(name, verb, count, activity.share(now), clock(now - activity.since), time_left(activity, now))
 
 
 def frame(state: State, now: float, width: int, height: int, *, ascii_only: bool = False) -> list[Text]:
@@ -102,20 +100,21 @@ class _Layout:
     verb: int
     bar: int
     count: int
+    left: int
     room: int
 
     @classmethod
     def of(cls, rows: Sequence[_Row], room: int) -> _Layout:
         """Return the layout that shows most of *rows* and leaves enough of the names to recognise them."""
-        name, verb, count, time = (
-            _widest(getattr(it, field) for it in rows) for field in ("name", "verb", "count", "clock")
+        name, verb, count, time, left = (
+            _widest(getattr(it, field) for it in rows) for field in ("name", "verb", "count", "clock", "left")
         )
         bar = BAR if any(it.share is not None for it in rows) else 0
-        for columns in ((verb, bar, count), (verb, 0, count), (0, 0, count)):
-            left = room - len(_GAP) - time - sum(it + len(_GAP) for it in columns if it) - len(_GAP)
-            if left >= min(name, _NAME):
-                return cls(min(name, left), *columns, room)
-        return cls(0, verb, 0, count, room)
+        for columns in ((verb, bar, count, left), (verb, bar, count, 0), (verb, 0, count, 0), (0, 0, count, 0)):
+            rest = room - len(_GAP) - time - sum(it + len(_GAP) for it in columns if it) - len(_GAP)
+            if rest >= min(name, _NAME):
+                return cls(min(name, rest), *columns, room)
+        return cls(0, verb, 0, count, 0, room)
 
     @property
     def lines(self) -> int:
@@ -138,6 +137,8 @@ class _Layout:
         if self.count:
             line.append(f"{_GAP}{row.count.ljust(self.count)}")
         line.append(f"{_GAP}{row.clock}")
+        if self.left and row.left:
+            line.append(f"{_GAP}{row.left}")
         return [line]
 
 
@@ -147,7 +148,7 @@ def _bar(share: float | None, ascii_only: bool) -> Text:
     full = int(share * BAR)
     stroke = "-" if ascii_only else "━"
     rest = Text(" " * (BAR - full)) if ascii_only else Text(stroke * (BAR - full), style="bar.back")
-    return Text(stroke * full, style="bar.complete" if share < 1 else "bar.finished").append_text(rest)
+    return Text(stroke * full, style="bar.complete").append_text(rest)
 
 
 def _shortened(name: str, columns: int, ascii_only: bool) -> str:

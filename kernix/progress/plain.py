@@ -19,7 +19,7 @@ from derivations.realise.events import Finished, Progress, Started, Warned
 from kernix.output.messages import print_message, warn
 from kernix.output.quantities import duration
 from kernix.progress.state import State
-from kernix.progress.words import activity_verb, amount, fetched, fetching, is_brief, sentence_of, to_fetch
+from kernix.progress.words import activity_verb, amount, fetched, fetching, is_brief, sentence_of, time_left, to_fetch
 
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ class PlainProgress(contextlib.AbstractContextManager["PlainProgress"]):
         building = state.building
         parts = ["".join(fetching(state, now)[:-1])]
         for it in building[:_SHOWN]:
-            count = f", {amount(it)}" if amount(it) else ""
-            parts.append(f"{activity_verb(it)} {it.derivation.name}{count}, {duration(now - it.since)}")
+            facts = [amount(it), duration(now - it.since), time_left(it, now)]
+            parts.append(", ".join(filter(None, [f"{activity_verb(it)} {it.derivation.name}", *facts])))
         if len(building) > _SHOWN:
             parts.append(f"{len(building) - _SHOWN} more")
         of = f" of {state.planned:,}" if state.planned else ""

@@ -14,7 +14,7 @@ from derivations.realise.events import Failed, Finished, Planned, Progress, Reus
 
 if TYPE_CHECKING:
     from derivations.derivation import Derivation
-    from derivations.realise.events import Event
+    from derivations.realise.events import Event, Phase
 
 
 WINDOW = 10.0
@@ -22,6 +22,10 @@ WINDOW = 10.0
 
 SETTLED = 2.0
 """Seconds after which the rate is reliable enough to estimate the remaining time."""
+
+
+MOST = 0.99
+"""The largest share that is shown while something runs."""
 
 
 @attrs.define
@@ -34,6 +38,28 @@ class Activity:
     done: int = 0
     expected: int | None = None
     unit: Unit | None = None
+    phase: Phase | None = None
+    _seconds: float | None = None  # that the rest was to take at the time of the last progress
+    _at: float = 0.0
+
+    def advance(self, event: Progress, now: float) -> None:
+        """Record *event*."""
+        self.done, self.expected, self.unit = event.done, event.expected, event.unit
+        self.phase, self._seconds, self._at = event.phase, event.seconds, now
+
+    def seconds_left(self, now: float) -> float | None:
+        """Return how long the rest will take; None if that is unknown, or has passed."""
+        left = None if self._seconds is None else self._seconds - (now - self._at)
+        return None if left is None or left <= 0 else left
+
+    def share(self, now: float) -> float | None:
+        """Return what share of it is done, never all: it is not over. None if that is unknown."""
+        if self.waiting or not self.expected:
+            return None
+        share = self.done / self.expected
+        if (left := self.seconds_left(now)) is not None:
+            share = min(share, (now - self.since) / (now - self.since + left))
+        return min(share, MOST)
 
 
 @attrs.define
@@ -151,7 +177,7 @@ class State:
                 self.downloads.receive(event.done - activity.done, now)
             if event.expected is not None:
                 self.downloads.sizes[event.derivation.key] = event.expected
-        activity.done, activity.expected, activity.unit = event.done, event.expected, event.unit
+        activity.advance(event, now)
 
     def _end(self, derivation: Derivation, *, fetched: bool) -> Activity | None:
         activity = self.active.pop(derivation.key, None)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from derivations.fetch import is_fetch
 from derivations.realise.events import (
+    Compiled,
     Failed,
     FailedBuildKept,
     Finished,
@@ -18,6 +19,7 @@ from derivations.realise.events import (
 )
 from kernix.output.printable import one_line
 from kernix.output.quantities import duration, number, size
+from kernix.progress.reuse import outcome
 
 
 if TYPE_CHECKING:
@@ -90,7 +92,8 @@ def amount(activity: Activity) -> str:
         return ""
     if activity.unit is Unit.BYTES:
         return share(size(activity.done), size(activity.expected) if activity.expected else None)
-    expected = f" of {activity.expected:,}" if activity.expected else ""
+    # The number of objects is an estimate, and a user may have asked for more than it was made for.
+    expected = f" of {activity.expected:,}" if (activity.expected or 0) >= activity.done else ""
     return f"{activity.done:,}{expected} {activity.unit.value}"
 
 
@@ -98,7 +101,15 @@ def activity_verb(activity: Activity) -> str:
     """Return the verb of *activity*: `compiling`, `unpacking`."""
     if activity.waiting:
         return "waiting"
+    if activity.phase is not None:
+        return activity.phase.value
     return "compiling" if activity.unit is Unit.OBJECTS else doing(activity.derivation)
+
+
+def time_left(activity: Activity, now: float) -> str:
+    """Return how long *activity* will go on, such as `2 min 40 s left`; empty if that is unknown."""
+    left = None if activity.waiting else activity.seconds_left(now)
+    return "" if left is None else f"{duration(max(1.0, left))} left"
 
 
 def fetching(state: State, now: float) -> list[str]:
@@ -137,6 +148,7 @@ _SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     Started: lambda it: f"{doing(it.derivation)} {it.derivation.name}",
     Waiting: lambda it: f"waiting for another process to build {it.derivation.name}",
     Finished: lambda it: f"{done(it.derivation)} {it.derivation.name} in {duration(it.seconds)}",
+    Compiled: lambda it: outcome(it.derivation.name, it.reuse),
     Reused: lambda it: f"reused {it.derivation.name}: same inputs as an earlier build",
     Failed: lambda it: f"{it.derivation.name} failed",
     Skipped: lambda it: f"skipped {it.derivation.name}: it needs {it.cause.name}",

@@ -102,7 +102,7 @@ class TempRootsView:
 
     def delete_stale(self) -> None:
         """Delete the files whose owners are gone."""
-        for place in self._directory.iterdir():
+        for place in self._places():
             descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 if try_flock(descriptor):
@@ -113,7 +113,7 @@ class TempRootsView:
     def new(self) -> set[str]:
         """Return the paths added since the last call."""
         added: set[str] = set()
-        for place in self._directory.iterdir():
+        for place in self._places():
             before = self._read.get(place.name, 0)
             if place.lstat().st_size > before:
                 with place.open("rb") as file:
@@ -122,6 +122,11 @@ class TempRootsView:
                 self._read[place.name] = before + len(text)
                 added.update(_paths(text))
         return added
+
+    def _places(self) -> list[Path]:
+        """Return the files of temporary roots; anything else holds nothing."""
+        with os.scandir(self._directory) as entries:
+            return [self._directory / entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
 
 
 def _paths(text: bytes) -> Iterable[str]:

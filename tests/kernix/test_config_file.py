@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from derivations.realise.kept.policy import KeepPolicy
 from derivations.realise.sandbox.bounds import Bounds
 from kernix.config_file import Configuration, InvalidConfiguration, parse
 from store.gc.retention import Retention
@@ -36,6 +37,11 @@ processes = 100
 memory = "2G"
 tmpfs = 0
 free_space = "1G"
+
+[kept]
+enabled = false
+max_size = "20 GiB"
+max_age = "30d"
 
 [gc]
 older_than = "14d"
@@ -71,6 +77,7 @@ def test_everything_can_be_set() -> None:
             "mirrors": ("http://127.0.0.1/debian",),
             "kernel_mirrors": ("https://127.0.0.1/linux",),
             "max_download_size": 2**30,
+            "kept": KeepPolicy(enabled=False, max_size=20 << 30, max_age=30 * 86_400.0),
             "bounds": Bounds(processes=100, memory=2 << 30, tmpfs=0, free_space=1 << 30),
         },
         collection={
@@ -107,6 +114,17 @@ def test_nothing_need_be_set() -> None:
             'limits.memory: expected bytes or a string like "5G", got True',
             id="bool-for-size",
         ),
+        pytest.param(
+            "[kept]\nenabeld = true", "unknown setting `kept.enabeld`, did you mean `enabled`?", id="unknown-kept"
+        ),
+        pytest.param("[kept]\nenabled = 1", "kept.enabled: expected true or false, got 1", id="kept-flag"),
+        pytest.param(
+            '[kept]\nmax_size = "much"', "kept.max_size: invalid size 'much', write it as 500M or 5G", id="kept-size"
+        ),
+        pytest.param(
+            "[kept]\nmax_age = -1", 'kept.max_age: expected seconds or a string like "12h", got -1', id="kept-age"
+        ),
+        pytest.param("kept = 3", "kept: expected a table, got 3", id="kept-table"),
         pytest.param("jobs = 0", "jobs: expected a number of at least 1, got 0", id="too-small"),
         pytest.param("jobs = true", "jobs: expected a number of at least 1, got True", id="bool-for-number"),
         pytest.param("offline = 1", "offline: expected true or false, got 1", id="number-for-bool"),

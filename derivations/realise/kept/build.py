@@ -1,6 +1,6 @@
 """Building a kernel from the nearest kept tree, and keeping its own.
 
-    nearest ─▶ start ─▶ make prepare, if generated headers may change ─▶ review, borrow ─▶ make ─▶ keep
+    nearest ─▶ start ─▶ make prepare, if generated headers may change ─▶ review ─▶ borrow ─▶ make ─▶ keep
 
 The builder is the derivation's own script; its variable KERNIX_PHASE asks it for the first step alone.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
@@ -23,9 +23,12 @@ from derivations.kbuild.stale import RULES
 from derivations.realise.kept.borrow import borrow, encode_sources
 from derivations.realise.kept.facts import Facts
 from derivations.realise.kept.keep import Left, keep
+from derivations.realise.kept.reuse import Reuse
 from derivations.realise.kept.shelf import About, ShelfRefused
 from derivations.realise.kept.start import Near, Refusal, Wanted, nearest, start
+from derivations.realise.kept.times import Times, objects_of
 from derivations.realise.kept.workspace import Layered
+from store.errors import reason_of
 from store.osutil.interrupt import check
 
 
@@ -50,27 +53,6 @@ PHASE = "KERNIX_PHASE"
 _RELEASE = 3  # the place of the release among the builder's arguments: `script` names it first
 
 
-@attrs.frozen(kw_only=True)
-class Reuse:
-    """What a kernel's build took from kept trees.
-
-    Attributes:
-        compiled: How many objects it compiled.
-        total: How many objects the kernel has.
-        tree: The name of the tree that it started from; None for a clean build.
-        borrowed: How many objects came from which other trees.
-        refused: Why a tree that was there did not serve; None if none was there, or one served.
-        kept: Whether its own tree is kept now.
-    """
-
-    compiled: int
-    total: int
-    tree: str | None = None
-    borrowed: Mapping[str, int] = attrs.field(factory=dict)
-    refused: str | None = None
-    kept: bool = False
-
-
 def family_of(derivation: Derivation, content: Callable[[Output], bytes]) -> str:
     """Return the digest of what a tree and a build that starts from it must have in common.
 
@@ -90,7 +72,7 @@ def family_of(derivation: Derivation, content: Callable[[Output], bytes]) -> str
 
 @attrs.define(kw_only=True)
 class KernelBuild:
-    """One build of a kernel in a sandbox.
+    """One build of a kernel in a sandbox; a context manager, which holds the tree that the build started from.
 
     Attributes:
         shelf: The kept trees.
@@ -128,37 +110,56 @@ class KernelBuild:
     counted: Counted
     rules: Sequence[Rule] = RULES
 
-    def perform(self) -> Reuse:
-        """Build, and keep what can be kept.
+    _held: contextlib.ExitStack = attrs.field(factory=contextlib.ExitStack, init=False)
+    _left: Left | None = attrs.field(default=None, init=False)
+    _begun: Started | None = attrs.field(default=None, init=False)
+    _refused: str | None = attrs.field(default=None, init=False)
+    _borrowed: Mapping[str, int] = attrs.field(factory=dict, init=False)
+    _seconds: float = attrs.field(default=0.0, init=False)
+    _began_at: float = attrs.field(default=0.0, init=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def build(self) -> None:
+        """Build, from the nearest kept tree if there is one.
 
         Raises:
             BuildFailed: the builder failed.
         """
-        began = time.monotonic()
-        with contextlib.ExitStack() as held:
-            near, refused = self._choose(held)
-            begun = None if near is None else start(near, self._wanted, self.scratch, layered=self.layered)
-            if near is not None and begun is None:
-                self.shelf.remove(near.tree)
-                refused = "it is damaged, and has been removed"
-            borrowed: Mapping[str, int] = {}
-            if begun is None:
-                build = self.scratch / "build"
-                build.mkdir()
-                self.run(build, self.mount, {})
-                left = Left(directory=build)
-            else:
-                borrowed = self._continue(begun)
-                left = _left(begun)
-            seconds = time.monotonic() - began
-            kept = self._keep(left, begun, seconds)
+        began, self._began_at = time.monotonic(), time.time()
+        near, self._refused = self._choose()
+        self._begun = None if near is None else start(near, self._wanted, self.scratch, layered=self.layered)
+        if near is not None and self._begun is None:
+            self._held.close()
+            self.shelf.remove(near.tree)
+            self._refused = "the nearest kept tree was damaged, and is removed"
+        if self._begun is None:
+            directory = self.scratch / "build"
+            directory.mkdir()
+            self.run(directory, self.mount, {})
+            self._left = Left(directory=directory)
+        else:
+            self._borrowed = self._continue(self._begun)
+            self._left = _left(self._begun)
+        self._seconds = time.monotonic() - began
+
+    def keep(self) -> Reuse:
+        """Keep what the builder left, as far as it can be kept, and return what the build took from other trees."""
+        kept, lost = (None, None) if self._left is None else self._keep(self._left, self._begun)
+        tree = None if self._begun is None else self._begun.near.tree.about
         return Reuse(
             compiled=self.counted.done,
             total=0 if kept is None else kept.objects,
-            tree=None if begun is None else begun.near.tree.about.name,
-            borrowed=borrowed,
-            refused=refused,
-            kept=kept is not None,
+            tree=None if tree is None else tree.name,
+            age=None if tree is None else max(0.0, self._began_at - tree.made),
+            borrowed=self._borrowed,
+            refused=self._refused,
+            kept=kept is not None and lost is None,
+            lost=lost,
         )
 
     @property
@@ -172,21 +173,33 @@ class KernelBuild:
             manifest_of=self.manifests.get,
         )
 
-    def _choose(self, held: contextlib.ExitStack) -> tuple[Near | None, str | None]:
-        """Return the tree to start from, held until the end, and why there is none."""
+    def _choose(self) -> tuple[Near | None, str | None]:
+        """Return the tree to start from, held until this is closed, and why there is none."""
         if (reason := refusals.of_configuration(options_of(self.config), self.srcarch)) is not None:
             return None, reason
         try:
             found = nearest(self.shelf, self._wanted, self.rules)
         except ShelfRefused as error:
             return None, str(error)
+        trees = [it.about for it in self.shelf.kept()]
+        self._forecast(trees, found)
         if isinstance(found, Refusal):
             return None, found.reason
-        if found is not None and not held.enter_context(self.shelf.holding(found.tree)):
+        if found is None and any(it.name == self.name for it in trees):
+            return None, "the kept trees of it have another toolchain, or other arguments of make"
+        if found is not None and not self._held.enter_context(self.shelf.holding(found.tree)):
             return None, None
-        if found is not None:
-            self.counted.expected = found.objects
         return found, None
+
+    def _forecast(self, trees: Sequence[About], found: Near | Refusal | None) -> None:
+        """Say how many objects will be compiled, and how long such builds took."""
+        self.counted.times = Times.of(trees, self.family)
+        if isinstance(found, Near):
+            self.counted.expected = found.objects
+        elif isinstance(found, Refusal):
+            self.counted.expected = found.tree.about.objects
+        elif self.counted.expected is None:
+            self.counted.expected = objects_of(trees, self.name)
 
     def _continue(self, begun: Started) -> Mapping[str, int]:
         """Build from the tree that *begun* has laid out."""
@@ -198,10 +211,10 @@ class KernelBuild:
         self.run(workspace.build, source, {})
         return borrowed
 
-    def _keep(self, left: Left, begun: Started | None, seconds: float) -> About | None:
-        """Keep what the builder *left*, as far as there is room."""
+    def _keep(self, left: Left, begun: Started | None) -> tuple[About | None, str | None]:
+        """Keep what the builder *left*, as far as there is room; return what it is, and why it could not be kept."""
         if refusals.of_configuration(options_of(self.config), self.srcarch) is not None:
-            return None
+            return None, None
 
         def about(size: int, objects: int) -> About:
             return About(
@@ -210,7 +223,7 @@ class KernelBuild:
                 source=self.digest.hex(),
                 action=self.action.hex(),
                 made=time.time(),
-                seconds=seconds,
+                seconds=self._seconds,
                 compiled=self.counted.done,
                 objects=objects,
                 size=size,
@@ -224,12 +237,16 @@ class KernelBuild:
             )
             return {"facts": facts.encode(), "sources": encode_sources(index, self.source.manifest)}
 
-        with contextlib.suppress(OSError, ShelfRefused):  # no room, most likely: the result is not affected
+        try:  # to no avail most likely for lack of room: the result is not affected
             self.manifests.put(self.source.manifest)
             tree = keep(self.shelf, left, about, notes, check)
-            self.shelf.shrink(self.policy.max_size, self.policy.max_age, spare=tree.id)
-            return tree.about
-        return None
+            removed = self.shelf.shrink(self.policy.max_size, self.policy.max_age, spare=tree.id)
+        except OSError as error:
+            return None, reason_of(error)
+        except ShelfRefused as error:
+            return None, error.reason
+        is_lost = any(it.tree.id == tree.id for it in removed)
+        return tree.about, "it takes more than `max_size` allows" if is_lost else None
 
 
 def _left(begun: Started) -> Left:

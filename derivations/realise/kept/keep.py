@@ -11,6 +11,7 @@ import contextlib
 import os
 import posixpath
 import re
+import secrets
 import stat
 
 from typing import TYPE_CHECKING
@@ -193,12 +194,12 @@ class _Writer:
             target.mkdir(mode=DIRECTORY_MODE)
             return Item("d")
         if stat.S_ISLNK(status.st_mode):
-            goal = source.readlink()
+            goal = os.readlink(source)  # noqa: PTH115 -- exactly as it is written
             target.symlink_to(goal)
             return Item("l", blake3(os.fsencode(goal)).digest())
         data = source.read_bytes()
         item = Item("x" if status.st_mode & 0o100 else "f", blake3(data).digest(), len(data))
-        pooled = self._pooled(item)
+        pooled = self.shelf.pool.path(item)
         if not self._link(pooled, target):
             pooled.parent.mkdir(mode=0o700, exist_ok=True)
             self._put(data, item, pooled)
@@ -211,7 +212,7 @@ class _Writer:
         target = self.tree / path
         if item.kind == "d":
             target.mkdir(mode=DIRECTORY_MODE)
-        elif self.below is not None and (item.kind == "l" or not self._link(self._pooled(item), target)):
+        elif self.below is not None and (item.kind == "l" or not self._link(self.shelf.pool.path(item), target)):
             return self.move(self.below.tree, path)
         return item
 
@@ -226,10 +227,6 @@ class _Writer:
                 os.utime(place, ns=(MTIME_NS, MTIME_NS), follow_symlinks=False)
         self.tree.chmod(DIRECTORY_MODE)
 
-    def _pooled(self, item: Item) -> Path:
-        digits = item.digest.hex()
-        return self.shelf.files / digits[:2] / f"{digits[2:]}{'x' if item.kind == 'x' else ''}"
-
     @staticmethod
     def _link(pooled: Path, target: Path) -> bool:
         try:
@@ -240,7 +237,7 @@ class _Writer:
 
     @staticmethod
     def _put(data: bytes, item: Item, place: Path) -> None:
-        new = place.with_name(f"{place.name}.{os.getpid()}")
+        new = place.with_name(f"{place.name}.{secrets.token_hex(4)}")
         with new.open("xb") as file:
             file.write(data)
             os.fchmod(file.fileno(), EXECUTABLE_MODE if item.kind == "x" else FILE_MODE)

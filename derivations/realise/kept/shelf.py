@@ -1,6 +1,6 @@
 """The shelf: the directory of kept object trees, `<home>/kept`.
 
-    files/<2 digits>/<62 digits>[x]   each distinct file once, with all its links in the trees
+    files/<2 digits>/<62 digits>[x]   each distinct file once, with all its links in the trees (`Pool`)
     trees/<random>/about.json         what the tree is of (`About`)
                    listing            its files (`Listing`)
                    config             its .config
@@ -9,9 +9,11 @@
                    sources            what each product was compiled from (`borrow.encode_sources`)
                    used               an empty file: its time is that of the last use
                    tree/              the tree itself: modes 0666 and 0777, every time MTIME
+    trees/.<random>                   a tree that is being made or removed, or was when its process was killed
 
 The shelf itself is closed to others, so that any user that builds may change the files through an overlay. A tree
-appears by a rename. `flock` on a tree's directory, shared, holds it while a build uses it.
+appears and disappears by a rename. `flock` on a tree's directory, shared, holds it while a build uses it. `flock` on the
+shelf's directory is shared while a tree is made, and exclusive while files of the pool are removed.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 import stat
 import time
 
@@ -30,19 +31,21 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.realise.kept.listing import InvalidListing, Listing
-from store.errors import Error
+from derivations.realise.kept.pool import BLOCK, Pool, below, disk_sizes
+from derivations.realise.kept.tree import About, KeptTree
+from store.errors import Error, reason_of
 from store.trees.remove import remove_tree
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
 VERSION = 1
 """The version of a tree's form; trees of another one are not used, and removed with time."""
 
-_NEW = ".new-"
+_NEW, _OLD = ".new-", ".old-"
 
 
 class ShelfRefused(Error):
@@ -60,77 +63,6 @@ class ShelfRefused(Error):
         return f"remove {self.place}, or `chmod 700` it if it is yours"
 
 
-@attrs.frozen(kw_only=True)
-class About:
-    """What a kept tree is of.
-
-    Attributes:
-        name: The kernel's name with its version.
-        family: What must be equal for a build to start from it: toolchain, architecture, arguments, other inputs.
-        source: The digest of the source's tree, in hexadecimal.
-        action: The key of the action that left it, in hexadecimal.
-        made: When it was made, in seconds since 1970.
-        seconds: How long its builder ran.
-        compiled: How many objects that builder compiled.
-        objects: How many objects a clean build compiles.
-        size: The bytes of its files.
-    """
-
-    name: str
-    family: str
-    source: str
-    action: str
-    made: float
-    seconds: float
-    compiled: int
-    objects: int
-    size: int
-
-
-@attrs.frozen
-class KeptTree:
-    """A tree on the shelf."""
-
-    place: Path
-    about: About
-
-    @property
-    def id(self) -> str:
-        """Return its name on the shelf."""
-        return self.place.name
-
-    @property
-    def tree(self) -> Path:
-        """Return the directory of its files."""
-        return self.place / "tree"
-
-    @property
-    def used(self) -> float:
-        """Return when it was last used, in seconds since 1970."""
-        try:
-            return (self.place / "used").stat().st_mtime
-        except OSError:
-            return self.about.made
-
-    def read(self, name: str) -> bytes:
-        """Return its file *name*, beside the tree."""
-        return (self.place / name).read_bytes()
-
-    def listing(self) -> Listing:
-        """Return its files.
-
-        Raises:
-            InvalidListing: it is damaged.
-            OSError: it cannot be read.
-        """
-        return Listing.decode(self.read("listing"))
-
-    def touch(self) -> None:
-        """Record that it is used now."""
-        with contextlib.suppress(OSError):
-            (self.place / "used").touch()
-
-
 @attrs.frozen
 class Shelf:
     """The kept trees in *place*."""
@@ -144,8 +76,13 @@ class Shelf:
 
     @property
     def files(self) -> Path:
-        """Return the pool of their files."""
+        """Return the directory of the pool."""
         return self.place / "files"
+
+    @property
+    def pool(self) -> Pool:
+        """Return the pool of their files."""
+        return Pool(self.files)
 
     def check(self) -> None:
         """Make sure that nobody else can change what is kept here.
@@ -157,6 +94,8 @@ class Shelf:
             status = self.place.lstat()
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise ShelfRefused(self.place, reason_of(error)) from None
         if not stat.S_ISDIR(status.st_mode):
             raise ShelfRefused(self.place, "it is not a directory")
         if status.st_uid != os.geteuid():
@@ -165,18 +104,18 @@ class Shelf:
             raise ShelfRefused(self.place, "others can enter it")
 
     def kept(self) -> list[KeptTree]:
-        """Return the trees, the one used last first; what cannot be read is left out."""
+        """Return the trees, the one used last first; what cannot be read is left out.
+
+        Raises:
+            ShelfRefused: somebody else can change them.
+        """
         self.check()
         found = []
-        try:
-            names = sorted(it.name for it in self.trees.iterdir())
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        for name in names:
+        for name in self._names():
             if name.startswith("."):
                 continue
             place = self.trees / name
-            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
                 facts: dict[str, Any] = json.loads((place / "about.json").read_bytes())
                 if facts.pop("version") == VERSION:
                     found.append(KeptTree(place, About(**facts)))
@@ -198,106 +137,193 @@ class Shelf:
 
     @contextlib.contextmanager
     def making(self) -> Iterator[Path]:
-        """Give the body a new directory beside the trees; whatever is left of it is removed afterwards."""
+        """Give the body a new directory beside the trees; whatever is left of it is removed afterwards.
+
+        Raises:
+            ShelfRefused: somebody else can change what is kept.
+            OSError: the shelf cannot be made.
+        """
         self.place.mkdir(mode=0o700, exist_ok=True)
         self.check()
-        for directory in (self.trees, self.files):
-            directory.mkdir(mode=0o700, exist_ok=True)
         place = self.trees / f"{_NEW}{secrets.token_hex(8)}"
-        place.mkdir(mode=0o700)
-        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield place
+            with _locked(self.place, fcntl.LOCK_SH):
+                for directory in (self.trees, self.files):
+                    directory.mkdir(mode=0o700, exist_ok=True)
+                place.mkdir(mode=0o700)
+                try:
+                    yield place
+                finally:
+                    if place.exists():
+                        _empty(place)
         finally:
-            os.close(descriptor)
             if place.exists():
-                remove_tree(place)
+                self.clean()
 
     def add(self, place: Path, about: About) -> KeptTree:
         """Put the complete directory *place*, made by `making`, on the shelf as a tree of what *about* says."""
-        facts = {"version": VERSION, **attrs.asdict(about)}
-        (place / "about.json").write_text(json.dumps(facts, sort_keys=True) + "\n", encoding="utf-8")
         (place / "used").touch()
+        _write_about(place, about)  # it takes room, too
+        sizes = disk_sizes(place)
+        about = attrs.evolve(about, disk=sizes.own + sizes.shared, apart=sizes.apart)
+        _write_about(place, about)
         final = self.trees / place.name.removeprefix(_NEW)
         place.rename(final)
         return KeptTree(final, about)
 
-    def remove(self, tree: KeptTree) -> bool:
-        """Remove *tree* unless a build uses it; return whether it is gone."""
-        return self._remove(tree.place)
-
-    def _remove(self, place: Path) -> bool:
-        try:
-            descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return True
-        except OSError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove_tree(place)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(descriptor)
-        return True
+    def remove(self, tree: KeptTree) -> int | None:
+        """Remove *tree* and return the bytes that this frees; None if a build uses it."""
+        freed = self._remove(tree.place)
+        return None if freed is None else freed + tree.about.apart
 
     def size(self) -> int:
         """Return the bytes that the shelf takes on the disk."""
-        total = 0
-        for directory, _, _, descriptor in os.fwalk(self.files) if self.files.is_dir() else ():
-            del directory
-            with os.scandir(descriptor) as items:
-                for item in items:
-                    if item.is_file(follow_symlinks=False):
-                        with contextlib.suppress(FileNotFoundError):
-                            total += item.stat(follow_symlinks=False).st_blocks * 512
-        return total
+        return self.pool.size() + sum(it.about.apart for it in self.kept())
 
-    def shrink(self, max_size: int, max_age: float | None = None, *, spare: str | None = None) -> list[KeptTree]:
+    def shrink(
+        self, max_size: int, max_age: float | None = None, *, spare: str | None = None, wait: bool = False
+    ) -> list[Removed]:
         """Remove the trees not used for *max_age* seconds, and then those used longest ago until *max_size* bytes are left.
 
-        The tree with the id *spare*, and those in use, stay. Return the removed ones.
+        The tree with the id *spare* goes last; those in use stay. Return the removed ones. What killed processes have left is
+        removed as well, unless another one is adding a tree at the moment and this is not to *wait* for it.
+
+        Raises:
+            ShelfRefused: somebody else can change what is kept.
         """
+        kept = self.kept()
+        known = {it.id for it in kept}
+        for name in self._names():
+            if name not in known and not name.startswith("."):
+                self._remove(self.trees / name)
+        self.clean(wait=wait)
+        return self._reduce(kept, max_size, max_age, spare, self.remove)
+
+    def superfluous(self, max_size: int, max_age: float | None = None) -> list[Removed]:
+        """Return what `shrink` would remove now."""
+        return self._reduce(self.kept(), max_size, max_age, None, _Forecast().remove)
+
+    def clean(self, *, wait: bool = False) -> None:
+        """Remove what killed processes have left, with its files in the pool."""
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            if not any(map(_is_left, self._names())):
+                return
+            with _locked(self.place, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)):  # so nobody is making a tree
+                left = [self.trees / it for it in self._names() if _is_left(it)]
+                for place in left:
+                    with contextlib.suppress(BlockingIOError, FileNotFoundError), _locked(place, _ALONE):
+                        _empty(place)
+                self.pool.sweep()
+                for place in left:
+                    with contextlib.suppress(OSError):  # it is being removed by another process
+                        place.rmdir()
+
+    def _reduce(
+        self,
+        kept: list[KeptTree],
+        max_size: int,
+        max_age: float | None,
+        spare: str | None,
+        remove: Callable[[KeptTree], int | None],
+    ) -> list[Removed]:
+        """Call *remove* for the trees that `shrink` is to remove."""
+        oldest = 0.0 if max_age is None else time.time() - max_age
+        is_small = sum(it.about.disk for it in kept) <= max_size
+        if is_small and all(it.used >= oldest for it in kept):
+            return []
+        left = 0 if is_small else self.size()
         removed = []
-        self._clean()
-        kept = [it for it in self.kept() if it.id != spare][::-1]
-        limit = None if max_age is None else time.time() - max_age
-        for tree in kept:
-            too_old = limit is not None and tree.used < limit
-            if (too_old or self.size() > max_size) and self.remove(tree):
-                removed.append(tree)
-                self.sweep()
+        for tree in sorted(kept, key=lambda it: (it.id == spare, it.used)):
+            if (tree.used < oldest or left > max_size) and (freed := remove(tree)) is not None:
+                removed.append(Removed(tree, freed))
+                left -= freed
         return removed
 
-    def _clean(self) -> None:
-        """Remove what a killed process has left, and trees of another form."""
-        known = {it.id for it in self.kept()}
-        with contextlib.suppress(FileNotFoundError):
-            for place in list(self.trees.iterdir()):
-                if place.name not in known:
-                    self._remove(place)
-        self.sweep()
+    def _remove(self, place: Path) -> int | None:
+        """Remove the tree in *place*; return what this frees in the pool, None if a build uses it."""
+        with contextlib.suppress(FileNotFoundError), contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(_locked(place, _ALONE))
+            except (BlockingIOError, NotADirectoryError):
+                return None
+            gone = self.trees / f"{_OLD}{place.name}"
+            place.rename(gone)
+            try:
+                items = Listing.decode((gone / "listing").read_bytes()).items.values()
+            except (OSError, ValueError):
+                _empty(gone)
+                return 0  # the rest is found by `clean`
+            remove_tree(gone / "tree")
+            freed = self.pool.drop(items)
+            remove_tree(gone)
+            return freed
+        return 0
 
-    def sweep(self) -> int:
-        """Remove the files of the pool that no tree has, and return their bytes."""
-        freed = 0
-        with contextlib.suppress(FileNotFoundError):
-            for shard in list(self.files.iterdir()):
-                with os.scandir(shard) as items:
-                    for item in items:
-                        status = item.stat(follow_symlinks=False)
-                        if status.st_nlink == 1:
-                            with contextlib.suppress(FileNotFoundError):
-                                os.unlink(item)  # noqa: PTH108 -- an entry of os.scandir
-                                freed += status.st_blocks * 512
-        return freed
-
-    def drop(self) -> None:
-        """Remove everything."""
-        if self.place.exists():
-            shutil.rmtree(self.place)
+    def _names(self) -> list[str]:
+        try:
+            return sorted(it.name for it in self.trees.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise ShelfRefused(self.place, reason_of(error)) from None
 
 
-__all__ = ["About", "InvalidListing", "KeptTree", "Shelf", "ShelfRefused"]
+@attrs.frozen
+class Removed:
+    """A tree that was removed, and the bytes that this freed."""
+
+    tree: KeptTree
+    freed: int
+
+
+@attrs.frozen
+class _Forecast:
+    """What removing trees would free; *links* has the links of each file that would be gone."""
+
+    links: dict[int, int] = attrs.field(factory=dict)
+
+    def remove(self, tree: KeptTree) -> int | None:
+        """Return what `Shelf.remove` would."""
+        try:
+            with _locked(tree.place, _ALONE):
+                found = (tree.place.lstat(), *below(tree.place))
+                return sum(it.st_blocks * BLOCK for it in found if self._is_last(it))
+        except OSError:
+            return None
+
+    def _is_last(self, status: os.stat_result) -> bool:
+        if not stat.S_ISREG(status.st_mode):
+            return True
+        self.links[status.st_ino] = self.links.get(status.st_ino, 0) + 1
+        return status.st_nlink - self.links[status.st_ino] == min(1, status.st_nlink - 1)
+
+
+_ALONE = fcntl.LOCK_EX | fcntl.LOCK_NB
+
+
+@contextlib.contextmanager
+def _locked(place: Path, how: int) -> Iterator[None]:
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write_about(place: Path, about: About) -> None:
+    facts = {"version": VERSION, **attrs.asdict(about)}
+    (place / "about.json").write_text(json.dumps(facts, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _is_left(name: str) -> bool:
+    return name.startswith((_NEW, _OLD))
+
+
+def _empty(place: Path) -> None:
+    """Remove what is in *place*, which remains as a sign that the pool may have more of it."""
+    for it in place.iterdir():
+        remove_tree(it)
+
+
+__all__ = ["About", "InvalidListing", "KeptTree", "Removed", "Shelf", "ShelfRefused"]

@@ -151,7 +151,11 @@ def _look(
         reason = refusals.of_sources(seen, options, wanted.srcarch, same_makefile=same)
     if reason is not None:
         return Refusal(tree=tree, reason=reason)
-    kept = Kept(index=index, products=frozenset(listing.items), searching=facts.searching)
+    kept = Kept(
+        index=index,
+        products=frozenset(path for path, it in listing.items.items() if it.kind != "d"),
+        searching=facts.searching,
+    )
     gone = stale(kept, seen, rules)
     return Near(
         tree=tree,

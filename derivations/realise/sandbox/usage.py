@@ -32,6 +32,7 @@ PAUSE = 1.0
 _PROC = Path("/proc")
 _TMPFS = 0x01021994  # statfs(2)
 _UNNAMED = "/memfd:"
+_NODE = 1024  # bytes that the kernel uses for an empty file in a tmpfs: an inode of some 700, and a name of 192
 # Both are guesses. The first leaves time until the next check, before the kernel kills something; a build below the
 # second is not the one to blame.
 _RESERVE = 32  # memory is scarce when less than this fraction is available
@@ -171,8 +172,10 @@ def _in_tmpfs(first: int, name: str) -> int:
     with contextlib.suppress(OSError):
         descriptor = os.open(_PROC / str(first) / "root" / name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
+            if file_system(descriptor) != _TMPFS:
+                return 0
             room = os.fstatvfs(descriptor)
-            return (room.f_blocks - room.f_bfree) * room.f_frsize if file_system(descriptor) == _TMPFS else 0
+            return (room.f_blocks - room.f_bfree) * room.f_frsize + (room.f_files - room.f_ffree) * _NODE
         finally:
             os.close(descriptor)
     return 0

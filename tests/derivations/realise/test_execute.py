@@ -21,6 +21,7 @@ from derivations.realise.events import (
     FailedBuildKept,
     Finished,
     LogLine,
+    Phase,
     Progress,
     Reused,
     Skipped,
@@ -422,13 +423,20 @@ def test_not_deterministic(workplace: Workplace) -> None:
 
 def test_progress(workplace: Workplace) -> None:
     """Compiled objects are counted from the lines of a kernel build, against the expected number."""
-    script = (
-        "echo '  CC      a.o'; echo '  CC [M]  b.o'; echo '  GEN     c'; echo other; echo '  AS      d.o'; : > /out/out"
+    lines = (
+        "  CC      a.o",
+        "  CC [M]  b.o",
+        "  GEN     c",
+        "other",
+        "  AS      d.o",
+        "  AR      e.a",
+        "  LD      f.o",
     )
+    script = "".join(f"echo '{line}'; " for line in lines) + ": > /out/out"
     it = workplace.shell("it", script, hints=Hints(compilations=9))
     workplace.realise(it)
     found = [event for event in workplace.listener.events if isinstance(event, Progress) and event.derivation == it]
-    assert found == [Progress(it, i, 9, Unit.OBJECTS) for i in (1, 2, 3)]
+    assert found == [Progress(it, i, 9, Unit.OBJECTS, Phase.COMPILING) for i in (1, 2, 3)]
 
 
 def test_jobs(workplace: Workplace) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from derivations.linux.configuration import config_tree
 from derivations.linux.patch import Patch, patched
-from derivations.realise.events import Finished, Planned, Reused, Started
+from derivations.patching.errors import DoesNotApply
+from derivations.realise.events import Finished, Planned, Reused, Skipped, Started
 from derivations.realise.execute import execute
 from derivations.realise.plan import plan
 from derivations.realise.realise import held_plan, realise_all
@@ -274,11 +275,12 @@ def test_after_a_collection_it_is_built_again(workplace: Workplace) -> None:
         assert again.path(path).read_text() == "b\n"
 
 
-def test_a_failed_build_names_only_itself(workplace: Workplace) -> None:
-    """A failing patch fails the run; nothing waits for its tree."""
+def test_a_failed_patch(workplace: Workplace) -> None:
+    """A patch that does not apply fails the run, and only what would have been built is skipped."""
     tree = patched(_source(workplace), (_patch("wrong", ("lib/a.c", "x\n", "y\n")),))
-    with pytest.raises(Exception, match="wrong"):
+    with pytest.raises(DoesNotApply):
         workplace.realise(_user(workplace, tree))
+    assert workplace.listener.names(Skipped) == ["user"]
 
 
 # Plans

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.derivation import Derivation, Fixed
-from derivations.realise.events import Finished, Planned, Progress, Reused, Started, Unit, Waiting
+from derivations.realise.events import Finished, Phase, Planned, Progress, Reused, Started, Unit, Waiting
 from kernix.progress.frame import ROWS, frame
 from kernix.progress.state import State
 
@@ -46,7 +46,12 @@ def drawn(events: list[Event], width: int = 120, height: int = 40, after: float 
     [
         pytest.param(COMPILES, ["linux-debian", "compiling", "812 of 1,530 objects", "0:05"], id="compiling"),
         pytest.param([Started(LINUX), Progress(LINUX, 9, None, Unit.OBJECTS)], ["compiling", "9 objects"], id="unknown"),
-        pytest.param([Started(LINUX), Progress(LINUX, 9, 5, Unit.OBJECTS)], ["9 of 5 objects"], id="more-than-expected"),
+        pytest.param(
+            [Started(LINUX), Progress(LINUX, 9, 90, Unit.OBJECTS, Phase.LINKING, 65.0)],
+            ["linking", "9 of 90 objects", "0:05", "1 min 0 s left"],
+            id="phase",
+        ),
+        pytest.param([Started(LINUX), Progress(LINUX, 9, 5, Unit.OBJECTS)], ["compiling", "  9 objects"], id="more-than-expected"),
         pytest.param([Started(UNPACK), Progress(UNPACK, 12345, None, Unit.FILES)], ["unpacking", "12,345 files"], id="files"),
         pytest.param(
             [Started(UNPACK), Progress(UNPACK, 12345, 86000, Unit.FILES)], ["12,345 of 86,000 files"], id="expected-files"
@@ -62,6 +67,29 @@ def test_the_display_shows_all_activities(events: list[Event], words: list[str])
     """The display shows downloads with their bytes and remaining time, builds with their progress, and a summary."""
     display = "\n".join(drawn(events))
     assert words == [word for word in words if word in display]
+
+
+@pytest.mark.parametrize(
+    "progress", [Progress(LINUX, 90, 90, Unit.OBJECTS), Progress(LINUX, 90, 90, Unit.OBJECTS, Phase.PACKING, 1.0)]
+)
+def test_the_bar_is_not_full_before_the_end(progress: Progress) -> None:
+    """When all objects are compiled, there is more to do."""
+    line = drawn([Started(LINUX), progress])[0]
+    assert 0 < line.count("━")
+    state = State(0.0)
+    for event in (Started(LINUX), progress):
+        state.take(event, 0.0)
+    share = state.building[0].share(5.0)
+    assert share is not None
+    assert share < 1
+
+
+def test_the_bar_follows_the_time() -> None:
+    """With a forecast, a build that is a third over is at a third, even if most objects are compiled."""
+    state = State(0.0)
+    for event in (Started(LINUX), Progress(LINUX, 80, 90, Unit.OBJECTS, Phase.COMPILING, 15.0)):
+        state.take(event, 0.0)
+    assert state.building[0].share(5.0) == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("width", [30, 40, 55, 60, 80, 200])

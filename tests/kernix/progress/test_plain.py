@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from typing import TYPE_CHECKING
 
 import pytest
 
 from derivations.derivation import Derivation, Fixed
 from derivations.realise.events import (
+    Compiled,
     Failed,
     FailedBuildKept,
     Finished,
     LogLine,
+    Phase,
     Planned,
     Progress,
     Reused,
@@ -21,6 +25,7 @@ from derivations.realise.events import (
     Waiting,
     Warned,
 )
+from derivations.realise.kept.reuse import Reuse
 from kernix.progress.plain import PlainProgress
 from store.errors import UsageError
 
@@ -61,6 +66,11 @@ UNPACK = Derivation(name="tree", system="builtin", builder="builtin:unpack")
         pytest.param(
             [Planned(1, 0, (FETCH,)), Reused(FETCH, {})], ["1 derivation to build, 0 already built"], id="found"
         ),
+        pytest.param(
+            [Compiled(LINUX, Reuse(compiled=6, total=717, tree="linux-6.11", age=60.0))],
+            ["linux-6.12: compiled 6 of 717 objects; the rest was kept from linux-6.11 (1 minute ago)"],
+            id="compiled",
+        ),
         pytest.param([Waiting(LINUX)], ["waiting for another process to build linux-6.12"], id="waiting"),
         pytest.param([Failed(LINUX, UsageError("no"))], ["linux-6.12 failed"], id="failed"),
         pytest.param([Skipped(LINUX, UNPACK)], ["skipped linux-6.12: it needs tree"], id="skipped"),
@@ -85,4 +95,14 @@ def test_silence_is_broken(capfd: pytest.CaptureFixture[str]) -> None:
         err = ""
         while "objects" not in err:
             err += capfd.readouterr().err
-    assert "0 of 9 done after 0.0 s; compiling linux-6.12, 812 of 1,530 objects, 0.0 s" in err
+    assert re.search(r"0 of 9 done after \d\.\d s; compiling linux-6.12, 812 of 1,530 objects, \d\.\d s\n", err)
+
+
+def test_a_summary_says_how_long_it_takes(capfd: pytest.CaptureFixture[str]) -> None:
+    """The summary has the phase, the count and the time left."""
+    with PlainProgress(every=0.01) as progress:
+        progress(Progress(LINUX, 812, 1530, Unit.OBJECTS, Phase.LINKING, 3600.5))
+        err = ""
+        while "left" not in err:
+            err += capfd.readouterr().err
+    assert re.search(r"; linking linux-6.12, 812 of 1,530 objects, \d\.\d s, 1 h 0 min left\n", err)

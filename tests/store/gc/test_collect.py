@@ -454,3 +454,16 @@ def test_workers_and_collectors(memory: Path) -> None:
         assert verify(store, contents=True) == []
         collect(store, ALL)
         assert [*store.layout.objects.iterdir(), *store.layout.trash.iterdir(), *store.layout.builds.iterdir()] == []
+
+
+def test_strangers_among_the_own_files(store: Store) -> None:
+    """A link among the temporary roots and a directory for the reserve do not stop a collection."""
+    unregistered = store.layout.objects / "left-over"
+    unregistered.touch()
+    (store.layout.temproots / "link").symlink_to("/etc")
+    (store.layout.temproots / "directory").mkdir()
+    store.layout.reserve.unlink()
+    store.layout.reserve.mkdir()
+    collect(store, ALL)
+    assert not unregistered.exists()
+    assert (store.layout.temproots / "link").is_symlink()

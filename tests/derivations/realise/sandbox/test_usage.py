@@ -78,6 +78,7 @@ def test_no_limit_on_processes(bench: Bench) -> None:
         pytest.param(
             "head -c 150000000 /dev/zero > /tmp/f; head -c 150000000 /dev/zero > /dev/shm/f; sleep 30", id="tmpfs"
         ),
+        pytest.param("i=0; while :; do : > /tmp/$i; i=$((i + 1)); done", id="empty-files"),
     ],
 )
 def test_memory(bench: Bench, script: str) -> None:
