@@ -129,8 +129,10 @@ def _configured(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
                 section = text.partition("]")[0][1:].strip().lower()
             elif section == "user" and "=" in text:
                 name, _, value = text.partition("=")
-                value = re.split(r"\s[#;]", value.strip())[0].strip()
-                yield name.strip().lower(), value.removeprefix('"').removesuffix('"')
+                value = value.strip()
+                quoted = re.match(r'"([^"]*)"', value)
+                value = quoted[1] if quoted else re.split(r"\s*[#;]", value)[0]
+                yield name.strip().lower(), value
 
 
 def letter(author: str, message: str | None, paths: Sequence[str], date: float) -> Letter:

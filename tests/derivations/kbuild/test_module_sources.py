@@ -100,8 +100,8 @@ def test_an_ambiguous_name() -> None:
     [
         (
             "drivers/net/wg",
-            "drivers/Makefile drivers/net/Makefile drivers/net/further.h drivers/net/side.c drivers/net/up.h"
-            " drivers/net/wg/Makefile drivers/net/wg/a.c drivers/net/wg/b.c drivers/net/wg/own.h drivers/shared/shared.h",
+            """drivers/Makefile drivers/net/Makefile drivers/net/further.h drivers/net/side.c drivers/net/up.h
+            drivers/net/wg/Makefile drivers/net/wg/a.c drivers/net/wg/b.c drivers/net/wg/own.h drivers/shared/shared.h""",
         ),
         ("drivers/net/dummy", "drivers/Makefile drivers/net/Makefile drivers/net/dummy.c"),
         ("loop-dev", "drivers/Makefile drivers/net/Makefile drivers/net/common.h drivers/net/loop-dev.c"),

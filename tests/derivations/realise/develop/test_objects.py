@@ -13,7 +13,6 @@ import pytest
 
 from blake3 import blake3
 
-from derivations.kbuild.index import Index
 from derivations.realise.develop.objects import Laying, Objects
 from derivations.realise.develop.source import WorkSource
 from derivations.realise.develop.workplace import NotAWorkplace, State, Workplace, WorkplaceInUse
@@ -26,12 +25,14 @@ from derivations.realise.sandbox.overlay import whiteout
 from derivations.realise.view import View
 from store.trees.content import Kind
 from store.trees.manifest import Manifest
+from store.trees.remove import remove_tree
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from derivations.kbuild.index import Index
     from derivations.realise.develop.workplace import Changes
 
 
@@ -165,7 +166,17 @@ def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Desk:
 
     def about(size: int, objects: int) -> About:
         digest = found.base.manifest.digest.hex()
-        return About("linux", "f", digest, "00", made=1, seconds=1, compiled=3, objects=objects, size=size)
+        return About(
+            name="linux",
+            family="f",
+            source=digest,
+            action="00",
+            made=1,
+            seconds=1,
+            compiled=3,
+            objects=objects,
+            size=size,
+        )
 
     keep(Shelf(tmp_path / "kept"), Left(directory=build), about, facts, lambda: None)
     shutil.rmtree(build)
@@ -284,7 +295,7 @@ def test_the_kept_tree_is_gone(desk: Desk) -> None:
     """Without the tree below, a session begins from another one, or with nothing; a copy stays as it is."""
     with desk.session() as (objects, state):
         desk.compile(objects, "d.o", "b.c")
-    Shelf(desk.top / "kept").drop()
+    remove_tree(desk.top / "kept")
     with desk.session(state) as (objects, _):
         assert desk.seen(objects) == (set() if desk.layered else {*READ, "d.o"})
         assert objects.tree is None
