@@ -13,6 +13,7 @@ GROUPS = {
         "build": "Build kernels and derivations",
         "boot": "Boot a kernel in a virtual machine",
         "shell": "Open a shell in the environment of a build",
+        "develop": "Change a kernel's source and compile only that",
         "log": "Print the log of a build",
         "why-rebuild": "Name what makes a build differ from an earlier one",
         "lock": "Create, show or change the lock of the toolchain",

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from derivations.kconfig.language.merge import Merged
     from derivations.linux.keywords import DerivationChanges, LinuxKeywords, OverrideKeywords
     from derivations.linux.packages import Packages
+    from derivations.linux.patch import Patch
 
     Change: TypeAlias = Callable[[Derivation], DerivationChanges]
     """The function that `override_attrs` takes: from a derivation to its changed attributes."""
@@ -221,8 +222,24 @@ class Kernel:
 
         return packages(self)
 
+    def module(
+        self, *paths: str, patches: ListOf[Patch] = (), name: str | None = None, description: str = ""
+    ) -> Derivation:
+        """Return modules of its own tree, built by themselves against this kernel, with *patches*.
+
+        Each of *paths* is a directory of the tree, such as `drivers/net/wireguard`, or the name of a module. Of a
+        directory all modules are built that the kernel has as modules. They are installed where the kernel has
+        them, so `with_modules` replaces those. The patches may change these directories only.
+
+        Raises:
+            InvalidArgument: a value is invalid.
+        """
+        from derivations.linux.in_tree import in_tree_modules  # noqa: PLC0415 -- start-up: as above
+
+        return in_tree_modules(self, paths, patches, name, description)
+
     def with_modules(self, modules: ListOf[Derivation | str]) -> Derivation:
-        """Return its own modules and *modules*, from `make_linux_module` or named in `packages`, in one tree.
+        """Return its own modules and *modules*, in one tree: from `module`, `make_linux_module`, or named in `packages`.
 
         Raises:
             InvalidArgument: one of them is not a module, or is listed twice.

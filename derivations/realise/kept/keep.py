@@ -99,7 +99,7 @@ def keep(
         old = {path: item for path, item in left.listing.items.items() if path in new or not _is_below(path, left.gone)}
     made = {path for path, status in new.items() if not stat.S_ISDIR(status.st_mode) and status.st_mtime_ns != MTIME_NS}
     below = {} if left.index is None else left.index.commands
-    commands = {**below, **dict(_commands(left.directory, new if left.below is None else made))}
+    commands = {**below, **dict(commands_in(left.directory, new if left.below is None else made))}
     options = options_of(left.text(".config"))
     modules = _modules(left, options)
     dropped = _left_over(made, left.gone, below)
@@ -124,7 +124,8 @@ def keep(
         return shelf.add(place, about(listing.size, objects))
 
 
-def _commands(directory: Path, entries: Iterable[str]) -> Iterator[tuple[str, Command]]:
+def commands_in(directory: Path, entries: Iterable[str]) -> Iterator[tuple[str, Command]]:
+    """Yield each product of which a `.cmd` file is among the *entries* of *directory*, and what that says."""
     for path in entries:
         above, name = posixpath.split(path)
         if name.startswith(".") and name.endswith(".cmd"):

@@ -65,6 +65,7 @@ def session(
     build: Path | Layers | None = None,
     out: Path | None = None,
     writable: Mapping[str, Path] | None = None,
+    layers: Mapping[str, Layers] | None = None,
     bounds: Bounds | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run *argv* in a sandbox with *mounts*, and kill all of its processes when the body ends.
@@ -72,20 +73,23 @@ def session(
     With *terminal* the command gets the caller's streams, through a terminal of its own if they are one
     (`derivations.realise.sandbox.terminal`). Without, standard input and output are pipes, and `stderr` is a file
     with what was written so far. *build* and *out* are the directories for /build and /out, by default
-    empty ones that are deleted in the end; *writable* lists further writable directories. *bounds* limits its
-    processes and the size of its file systems in memory.
+    empty ones that are deleted in the end; *writable* lists further writable directories, *layers* directories that
+    are seen as one; both take the place of what is mounted there. *bounds* limits its processes and the size of its
+    file systems in memory.
 
     Raises:
         NotRealised: an input is not in the store.
         CannotRun: the command does not exist or does not start.
         NoUserNamespaces, NoBubblewrap, SandboxRefused, MountRefused: the sandbox cannot be created.
     """
-    places = _places(store, mounts)
+    shown: dict[str, Path | Layers] = {**_places(store, mounts), **(layers or {})}
+    for place in writable or {}:
+        shown.pop(place, None)
     with contextlib.ExitStack() as stack:
         line: _Line = stack.enter_context(_Pipes() if not terminal else _Screen() if _at_terminal() else _Line())
         scratch = stack.enter_context(scratch_for(store)) if build is None or out is None else Path()
         sandbox = Sandbox(
-            mounts=places,
+            mounts=shown,
             build=build or _made(scratch / "build"),
             out=out or _made(scratch / "out"),
             argv=(*line.prefix, *argv),
