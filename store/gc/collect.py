@@ -42,7 +42,8 @@ from store.gc.temproots import TempRootsView
 from store.gc.trash import Trash, empty, trash
 from store.path import DIGEST_LENGTH, InvalidStorePath, StorePath
 from store.records.connection import StoreCorrupt
-from store.records.journal import ObjectLine, RealisationLine
+from store.records.journal import ObjectLine, RealisationLine, VerdictLine
+from store.records.verdicts import verdicts
 from store.system.failpoints import reach
 from store.system.meter import Meter
 from store.system.space import DiskFull, disk_full_reported, give_up_reserve, make_reserve
@@ -275,7 +276,8 @@ class _Collection:
         except FileNotFoundError:  # the journal was lost: rewrite it from the database
             with gate.exclusive():
                 results = [RealisationLine(key=k, output=o, path=p) for k, o, p in database.all_realisations()]
-                journal.replace([*map(ObjectLine.of, database.all_infos()), *results])
+                judged = map(VerdictLine, verdicts(database))
+                journal.replace([*map(ObjectLine.of, database.all_infos()), *judged, *results])
 
 
 def _checked(path: str) -> str:
