@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.realise.sandbox.bounds import Bounds
+from derivations.realise.sandbox.anonymous import FILES as FILES_OF_THE_KERNEL
 from derivations.realise.sandbox.bubblewrap import COVERED, FILES, MountRefused, Sandbox
 from derivations.realise.sandbox.run_builder import BuildFailed
 
@@ -42,11 +43,12 @@ def test_options(tmp_path: Path) -> None:
     (root / "usr" / "bin").mkdir(parents=True)
     (root / "bin").symlink_to("usr/bin")
     covered = " ".join(f"--ro-bind /dev/null {it}" for it in COVERED if Path(it).exists())
+    anonymous = " ".join(f"--perms 0444 --ro-bind-data {103 + i} {it}" for i, it in enumerate(FILES_OF_THE_KERNEL))
     expected = f"""
         --symlink usr/bin /bin --bind TMP/build /build --dev /dev --size 1048576 --tmpfs /dev/shm
         --perms 0444 --file 100 /etc/group --perms 0444 --file 101 /etc/hosts --perms 0444 --file 102 /etc/passwd
         --bind TMP/out /out --proc /proc --size 1048576 --tmpfs /tmp --ro-bind TMP/root/usr /usr
-        {covered} --remount-ro /proc --remount-ro /dev --remount-ro / --chdir /build
+        {covered} {anonymous} --remount-ro /proc --remount-ro /dev --remount-ro / --chdir /build
     """
     assert [it.replace("TMP", str(tmp_path)) for it in expected.split()] == options(tmp_path, {"/": root})
 
