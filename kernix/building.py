@@ -56,12 +56,12 @@ def _build(session: Session, outputs: Sequence[Output], settings: Settings) -> d
     from derivations.realise.realise import realise_all  # noqa: PLC0415 -- see above
     from kernix.output.hints import hinted  # noqa: PLC0415 -- as above
 
-    with hinted(session, outputs), _progress() as listener:
+    with hinted(session, outputs), progress() as listener:
         return dict(realise_all(session.store, outputs, settings, listener))
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Listener]:
+def progress() -> Iterator[Listener]:
     """Provide a listener that shows progress on stderr: live on a terminal, else in lines."""
     if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         from kernix.progress.live import LiveProgress  # noqa: PLC0415 -- rich, only on a terminal
