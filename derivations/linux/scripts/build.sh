@@ -23,6 +23,9 @@ has() {
 
 cd /build
 cat /config > .config
+config=/config
+# shellcheck source=chance.sh
+. /kernix/chance.sh
 kernel_make "$@" olddefconfig
 if ! cmp -s /config .config; then
     diff /config .config || true
@@ -41,6 +44,7 @@ if has OF_EARLY_FLATTREE && [ "$image" != bzImage ]; then targets="$targets dtbs
 # shellcheck disable=SC2086
 kernel_make -j"$KERNIX_CORES" "$@" $targets || { kernel_make "$@" $targets || true; exit 1; }
 
+check_seed
 mkdir -p /out/out /out/modules/lib/modules /out/debug
 # Not what `make image_name` says: on arm64 and riscv that is a compressed image, whatever was asked for.
 case $image in
