@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.derivation import Derivation, Output
+    from derivations.proof.conditions import Conditions
     from derivations.realise.proof.again import Compared, Round
     from kernix.evaluation.inputs import Options
     from kernix.session import Session
@@ -33,7 +34,13 @@ _PATIENCE = 3600.0  # seconds that diffoscope may take: it unpacks and disassemb
 
 
 def check(
-    session: Session, options: Options, outputs: Sequence[Output], rounds: int | None, *, as_json: bool, **chosen: Any  # noqa: ANN401 -- the options of `kernix.options.realisation`
+    session: Session,
+    options: Options,
+    outputs: Sequence[Output],
+    rounds: int | None,
+    *,
+    as_json: bool,
+    **chosen: Any,  # noqa: ANN401 -- the options of `kernix.options.realisation`
 ) -> None:
     """Build the derivations of *outputs* again, as usual or in so many *rounds* under other conditions, and report.
 
@@ -73,7 +80,7 @@ def _again(
     store, settings = session.store, session.settings(**chosen)
     found = []
     with progress() as listener:
-        conditions: Sequence[Any] = (USUAL,)
+        conditions: Sequence[Conditions] = (USUAL,)
         if rounds is not None:
             from derivations.realise.proof.tools import variations  # noqa: PLC0415 -- as above
 
@@ -85,17 +92,23 @@ def _again(
         for round_ in again(store, derivation, conditions, settings, listener):
             found.append(round_)
             if round_.equal:
-                say(f"{derivation.name} is the same: built again under {round_.conditions} in {duration(round_.seconds)}")
-    for round_ in found:
-        if not round_.equal and not quiet:
-            for line in report(derivation.name, round_, store.path):
-                click.echo(one_line(line))
-            for it in round_.outputs:
-                if (place := _diffoscope(store, derivation.name, it)) is not None:
-                    click.echo(f"{it.output}: diffoscope's report is {one_line(place)}")
-    if len(found) > 1 and all(it.equal for it in found):
+                say(
+                    f"{derivation.name} is the same: built again under {round_.conditions} in {duration(round_.seconds)}"
+                )
+    differing = [it for it in found if not it.equal]
+    for round_ in differing if not quiet else ():
+        _show(store, derivation.name, round_)
+    if len(found) > 1 and not differing:
         say(f"{derivation.name} came out the same in {number(len(found), 'round')}")
     return found
+
+
+def _show(store: Store, name: str, round_: Round) -> None:
+    for line in report(name, round_, store.path):
+        click.echo(one_line(line))
+    for it in round_.outputs:
+        if (place := _diffoscope(store, name, it)) is not None:
+            click.echo(f"{it.output}: diffoscope's report is {one_line(place)}")
 
 
 def _clock(session: Session, options: Options) -> Output | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 AR, CPIO, GZIP = b"!<arch>\n", b"070701", b"\x1f\x8b"
 
 _AR_HEADER, _CPIO_HEADER, _TAR_BLOCK = 60, 110, 512
+_GZIP_TIME = range(4, 8)  # RFC 1952, MTIME
 _MOST = 200_000  # members: more than any archive of a kernel has
 
 
@@ -54,7 +55,7 @@ def members(data: Buffer) -> list[Member]:
 def holds_a_time(data: Buffer, offset: int) -> bool:
     """Return whether the byte *offset* of *data* is part of the time of a member, or of a gzip file."""
     if bytes(data[:2]) == GZIP:
-        return 4 <= offset < 8  # RFC 1952, MTIME
+        return offset in _GZIP_TIME
     return any(offset in member.time for member in members(data))
 
 

@@ -87,7 +87,7 @@ RANDOM = Cause("random identifier", "a random UUID", "derive it from a name (UUI
 
 _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 _TIME = re.compile(
-    rb"\d{1,2}:\d{2}(?::\d{2})?|(?:19|20)\d{2}-?[01]\d-?[0-3]\d|\b1[6-9]\d{8}(?!\d)|"
+    rb"\d{1,2}:\d{2}(?::\d{2})?|(?:19|20)\d{2}-?[01]\d-?[0-3]\d|\b(?:19|20)\d{2}-[01]\d\b|\b1[6-9]\d{8}(?!\d)|"
     rb"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b"
 )
 _ZONE = re.compile(rb"\b(?:UTC|GMT|[A-Z]{3,4}|[+-]\d{2}:?\d{2})\b")
@@ -201,7 +201,10 @@ def _is_randstruct(it: Evidence) -> bool:
         it.file in _RANDSTRUCT_FILES
         or b"RANDSTRUCT_PLUGIN_" in it.left
         or b"RANDSTRUCT_" in it.left
-        or (bool(it.options & {"RANDSTRUCT", "GCC_PLUGIN_RANDSTRUCT"}) and it.section.startswith((".text", ".init.text")))
+        or (
+            bool(it.options & {"RANDSTRUCT", "GCC_PLUGIN_RANDSTRUCT"})
+            and it.section.startswith((".text", ".init.text"))
+        )
     )
 
 
@@ -223,7 +226,10 @@ def _is_random(it: Evidence) -> bool:
 
 _CAUSES: tuple[tuple[Cause, Callable[[Evidence], bool]], ...] = (
     (BUILD_ID, lambda it: it.section == ".note.gnu.build-id"),
-    (BTF_ORDER, lambda it: it.section in {".BTF", ".BTF.ext", ".BTF_ids"} and "GCC_PLUGIN_RANDSTRUCT" not in it.options),
+    (
+        BTF_ORDER,
+        lambda it: it.section in {".BTF", ".BTF.ext", ".BTF_ids"} and "GCC_PLUGIN_RANDSTRUCT" not in it.options,
+    ),
     (MODULE_ORDER, lambda it: it.reordered == "lines" and it.file.startswith(_MODULE_LISTS)),
     (ARCHIVE_ORDER, lambda it: it.reordered == "members"),
     (LOCALE, lambda it: it.reordered == "lines" and it.sorted_by_locale),

@@ -128,16 +128,16 @@ def _sections(
             sizes = (None if one is None else one.size, None if other is None else other.size)
             found.append(Part(name=key[0], offset=0 if one is None else one.offset, sizes=sizes))
             continue
-        part = _section(path, left, right, files[0], (one, other), background)
+        part = _section(path, (left, right), files[0], (one, other), background)
         if part is not None:
             found.append(part)
     return tuple(found)
 
 
 def _section(
-    path: str, left: Buffer, right: Buffer, file: Elf, sections: tuple[Section, Section], background: Background
+    path: str, sides: tuple[Buffer, Buffer], file: Elf, sections: tuple[Section, Section], background: Background
 ) -> Part | None:
-    one, other = sections
+    (left, right), (one, other) = sides, sections
     shorter = min(one.size, other.size)
     inside = first_difference(left, right, one.offset, other.offset, shorter)
     if inside is None:
@@ -216,14 +216,20 @@ def _is_by_locale(one: list[bytes], other: list[bytes]) -> bool:
 
 def _unpacked(path: str, left: Buffer, right: Buffer, background: Background) -> Difference | None:
     """Return how the contents of two compressed files differ; None if they do not, or cannot be read."""
-    unpack = next((it for magic, it in _UNPACK.items() if bytes(left[: len(magic)]) == magic == bytes(right[: len(magic)])), None)
+    unpack = next(
+        (it for magic, it in _UNPACK.items() if bytes(left[: len(magic)]) == magic == bytes(right[: len(magic)])), None
+    )
     if unpack is None or max(len(left), len(right)) > _LARGEST_PACKED:
         return None
     try:
         inner = compare_files(path, unpack(bytes(left[:])), unpack(bytes(right[:])), background)
     except (OSError, EOFError, lzma.LZMAError, ValueError):
         return None
-    return None if inner is None else attrs.evolve(inner, what=f"{_sizes(left, right)}, compressed; unpacked, {inner.what}")
+    return (
+        None
+        if inner is None
+        else attrs.evolve(inner, what=f"{_sizes(left, right)}, compressed; unpacked, {inner.what}")
+    )
 
 
 def switched_on(config: str) -> frozenset[str]:

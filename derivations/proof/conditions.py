@@ -6,12 +6,16 @@ gets others. What a derivation sets itself stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
 from derivations.frozen_map import FrozenMap
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 
 def _texts(values: Mapping[str, str]) -> FrozenMap[str]:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x7fELF"
 
+_64_BITS, _BIG_ENDIAN = 2, 2
 _NOBITS, _SYMTAB = 8, 2
+_ELSEWHERE = 0xFFFF  # SHN_XINDEX: the number is too large for its field, and in the first section
 _RELOCATABLE = 1  # of an object that is not linked yet, symbols count from the start of their section
 _SECTION_SYMBOLS = 3  # symbol types from here on name no function and no object
 _LARGEST_TABLE = 1 << 20  # sections: far more than any file has
@@ -90,7 +92,7 @@ def read(data: Buffer) -> Elf | None:
 
 
 def _read(data: Buffer) -> Elf:
-    wide, order = data[4] == 2, ">" if data[5] == 2 else "<"
+    wide, order = data[4] == _64_BITS, ">" if data[5] == _BIG_ENDIAN else "<"
     header = struct.Struct(order + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH"))
     fields = header.unpack(bytes(data[16 : 16 + header.size]))
     kind, start, entry, count, names_at = fields[0], fields[5], fields[10], fields[11], fields[12]
@@ -104,7 +106,7 @@ def _read(data: Buffer) -> Elf:
 
     first = row(0)
     count = count or first[5]  # more than 0xff00 sections: the real number is in the first one
-    names_at = first[6] if names_at == 0xFFFF else names_at
+    names_at = first[6] if names_at == _ELSEWHERE else names_at
     if count > _LARGEST_TABLE:
         message = "too many sections"
         raise ValueError(message)

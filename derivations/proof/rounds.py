@@ -20,7 +20,9 @@ ORDER, CLOCK = "/kernix/order.so", "/kernix/clock"
 """Where the libraries are that change the order of directories and the clock."""
 
 
-def round_of(number: int, processors: int, *, order: Path | None = None, clock: tuple[Path, str] | None = None) -> Conditions:
+def round_of(
+    number: int, processors: int, *, order: Path | None = None, clock: tuple[Path, str] | None = None
+) -> Conditions:
     """Return the conditions of the round *number*, from 1 on, on a machine with that many *processors*.
 
     *order* is the library that changes the order of directories; *clock* is a root file system and where in it the

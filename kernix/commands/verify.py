@@ -55,7 +55,9 @@ class StoreDamaged(Error):
     "--rebuild", "rebuild_database", is_flag=True, help="Rebuild the database from the objects and the journal."
 )
 @click.option(
-    "--reproducible", is_flag=True, help="Show what is known of ATTR…: when it was built again, under what, with what result."
+    "--reproducible",
+    is_flag=True,
+    help="Show what is known of ATTR…: when it was built again, under what, with what result.",
 )
 @evaluation
 @click.pass_obj

@@ -11,7 +11,6 @@ import attrs
 from derivations import drv
 from derivations.proof.conditions import USUAL
 from derivations.realise.proof.again import Round, again
-from store.records.verdicts import Verdict
 
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from derivations.realise.settings import Settings
     from store.local import Store
     from store.path import StorePath
+    from store.records.verdicts import Verdict
 
 
 @attrs.frozen(kw_only=True)

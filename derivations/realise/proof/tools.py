@@ -60,7 +60,10 @@ def variations(
 
 def _order(store: Store, derivation: Derivation, settings: Settings, listener: Listener | None) -> Path | None:
     library = other_order(derivation)
-    if library is None or not (store.path(realise(store, library.mounts["/"], settings, listener)["out"]) / "usr/bin/cc").exists():
+    if (
+        library is None
+        or not (store.path(realise(store, library.mounts["/"], settings, listener)["out"]) / "usr/bin/cc").exists()
+    ):
         return None
     try:
         return store.path(realise(store, library, settings, listener)["out"])

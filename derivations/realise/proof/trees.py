@@ -35,7 +35,7 @@ def _compare(left: Path, right: Path, place: str, background: Background) -> Ite
         for name in names:
             yield from _compare(left / name, right / name, f"{place}/{name}" if place else name, background)
     elif kinds[0] == "a link":
-        targets = os.readlink(left), os.readlink(right)
+        targets = str(left.readlink()), str(right.readlink())
         if targets[0] != targets[1]:
             yield compare_links(place or ".", *targets, background)
     else:

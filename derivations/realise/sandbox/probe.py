@@ -111,7 +111,16 @@ def check(proc: Path = Path("/proc"), program: Path | None = None) -> None:
         starter = stack.enter_context(launcher())
         options = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", sandbox.TMP)
         filter_file = files.open(seccomp.program(os.uname().machine))
-        argv = [str(program), *sandbox.OPTIONS, *USUAL.options, *options, "--seccomp", str(filter_file), "--", "/bin/true"]
+        argv = [
+            str(program),
+            *sandbox.OPTIONS,
+            *USUAL.options,
+            *options,
+            "--seccomp",
+            str(filter_file),
+            "--",
+            "/bin/true",
+        ]
         done = subprocess.run(
             starter.command(argv, {}, files.open),
             env={},

@@ -44,7 +44,21 @@ def elf(sections: Mapping[str, bytes], symbols: Sequence[Symbol] = (), *, wide: 
         link = names.index(".strtab") if name == ".symtab" else 0
         table += struct.pack(form, start, kind, 0, 0, places[name], len(contents[name]), link, 0, 1, 0)
     ident = b"\x7fELF" + bytes([2 if wide else 1, 2 if order == ">" else 1, 1]).ljust(12, b"\0")
-    fields = (1, 62, 1, 0, 0, header_size + len(body), 0, header_size, 0, 0, 64 if wide else 40, len(names), len(names) - 1)
+    fields = (
+        1,
+        62,
+        1,
+        0,
+        0,
+        header_size + len(body),
+        0,
+        header_size,
+        0,
+        0,
+        64 if wide else 40,
+        len(names),
+        len(names) - 1,
+    )
     return ident + struct.pack(order + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH"), *fields) + body + table
 
 

@@ -29,7 +29,7 @@ def _compared(left: bytes, right: bytes, path: str = "it", background: Backgroun
 
 def _cause(left: bytes, right: bytes, path: str = "it", *options: str) -> str | None:
     cause = _compared(left, right, path, Background(options=frozenset(options))).cause
-    return cause and cause.name
+    return None if cause is None else cause.name
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300), st.binary(max_size=8))
@@ -100,7 +100,9 @@ def _tar(*names: str, time: int = 1) -> bytes:
 
 
 def _ar(*names: str, time: int = 0) -> bytes:
-    return b"!<arch>\n" + b"".join(b"%-16s%-12d0     0     100644  %-10d`\nxyz\n\n" % (it.encode(), time, 4) + b"" for it in names)
+    return b"!<arch>\n" + b"".join(
+        b"%-16s%-12d0     0     100644  %-10d`\nxyz\n\n" % (it.encode(), time, 4) + b"" for it in names
+    )
 
 
 def _cpio(*names: str, time: int = 0) -> bytes:
@@ -120,7 +122,9 @@ def test_members(archive: type) -> None:
 
 def test_members_of_ar() -> None:
     """So are those of ar, whose members begin at even places."""
-    data = b"!<arch>\n" + b"".join(b"%-16s%-12d0     0     100644  %-10d`\nxyz\n" % (it, 0, 4) for it in (b"a.o/", b"b.o/"))
+    data = b"!<arch>\n" + b"".join(
+        b"%-16s%-12d0     0     100644  %-10d`\nxyz\n" % (it, 0, 4) for it in (b"a.o/", b"b.o/")
+    )
     assert [it.name for it in members(data)] == ["a.o/", "b.o/"]
 
 
@@ -140,6 +144,7 @@ SIGNED = b"\x7fmodule" + b"s" * 300 + b"~Module signature appended~\n"
     [
         pytest.param(b"Mon Jan  1 10:20:30", b"Mon Jan  1 10:20:31", "it", (), "timestamp", id="a date"),
         pytest.param(b"built 2024-01-02", b"built 2024-03-02", "it", (), "timestamp", id="a day"),
+        pytest.param(b"of 2024-01", b"of 2024-04", "it", (), "timestamp", id="a month"),
         pytest.param(b"at 1700000000", b"at 1700000001", "it", (), "timestamp", id="seconds since 1970"),
         pytest.param(gzip.compress(b"x", mtime=1), gzip.compress(b"x", mtime=2), "it.gz", (), "timestamp", id="gzip"),
         pytest.param(_tar("a", time=1), _tar("a", time=2), "it.tar", (), "timestamp", id="tar"),
@@ -148,14 +153,25 @@ SIGNED = b"\x7fmodule" + b"s" * 300 + b"~Module signature appended~\n"
         pytest.param(b"/tmp/x1/a.c", b"/tmp/x2/a.c", "it", (), "build path", id="path"),
         pytest.param(elf(NOTE), elf({**NOTE, ".note.gnu.build-id": b"1235"}), "it", (), "build id", id="build id"),
         pytest.param(b"a" * 64 + b"\n", b"b" * 64 + b"\n", "a/randstruct.seed", (), "randstruct seed", id="seed"),
-        pytest.param(b"6.1 RANDSTRUCT_PLUGIN_ab", b"6.1 RANDSTRUCT_PLUGIN_cd", "it.ko", (), "randstruct seed", id="vermagic"),
-        pytest.param(elf({".text": b"a"}), elf({".text": b"b"}), "vmlinux", ("RANDSTRUCT",), "randstruct seed", id="layout"),
         pytest.param(
-            elf({".text": b"a"}), elf({".text": b"b"}), "vmlinux", ("GCC_PLUGIN_LATENT_ENTROPY",), "latent entropy seed", id="entropy"
+            b"6.1 RANDSTRUCT_PLUGIN_ab", b"6.1 RANDSTRUCT_PLUGIN_cd", "it.ko", (), "randstruct seed", id="vermagic"
+        ),
+        pytest.param(
+            elf({".text": b"a"}), elf({".text": b"b"}), "vmlinux", ("RANDSTRUCT",), "randstruct seed", id="layout"
+        ),
+        pytest.param(
+            elf({".text": b"a"}),
+            elf({".text": b"b"}),
+            "vmlinux",
+            ("GCC_PLUGIN_LATENT_ENTROPY",),
+            "latent entropy seed",
+            id="entropy",
         ),
         pytest.param(elf({".BTF": b"ab"}), elf({".BTF": b"ba"}), "vmlinux", (), "BTF order", id="BTF"),
         pytest.param(KEY + b"1", KEY + b"2", "vmlinux", (), "generated signing key", id="key"),
-        pytest.param(SIGNED, SIGNED.replace(b"s" * 300, b"t" * 300), "x.ko", (), "generated signing key", id="signature"),
+        pytest.param(
+            SIGNED, SIGNED.replace(b"s" * 300, b"t" * 300), "x.ko", (), "generated signing key", id="signature"
+        ),
         pytest.param(b"a.ko\nb.ko\n", b"b.ko\na.ko\n", "lib/modules.order", (), "module order", id="modules"),
         pytest.param(_tar("a", "b"), _tar("b", "a"), "it.tar", (), "archive order", id="members"),
         pytest.param(b"B\na\n", b"a\nB\n", "it", (), "locale", id="locale"),
@@ -185,5 +201,5 @@ def test_umask() -> None:
 
 def test_options() -> None:
     """The options that a configuration switches on are those that are y or m."""
-    text = "# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=m\nCONFIG_D=12\nCONFIG_E=\"y\"\n"
+    text = '# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=m\nCONFIG_D=12\nCONFIG_E="y"\n'
     assert switched_on(text) == {"B", "C"}

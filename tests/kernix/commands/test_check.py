@@ -95,7 +95,9 @@ def test_rounds(kernix: CommandLine, builders: Path) -> None:
     assert ran.code == 0
     assert NO_LIBRARIES in ran.err
     assert "built again under 1 processor, host round1host, user 4201, umask 077, TZ=XAA-13, LANG=C.UTF-8" in ran.err
-    assert "built again under 2 processors, host round2host, user 4202, umask 002, TZ=XBB+11, LANG=tr_TR.UTF-8" in ran.err
+    assert (
+        "built again under 2 processors, host round2host, user 4202, umask 002, TZ=XBB+11, LANG=tr_TR.UTF-8" in ran.err
+    )
     assert "same came out the same in 2 rounds\n" in ran.err
 
 

@@ -11,11 +11,11 @@ from derivations.proof.rounds import round_of
 from derivations.realise.proof.again import Round, again
 from derivations.realise.proof.prove import prove
 from derivations.realise.sandbox.run_builder import BuildFailed
-from store.records.verdicts import Verdict
 
 
 if TYPE_CHECKING:
     from derivations.derivation import Derivation
+    from store.records.verdicts import Verdict
     from tests.derivations.realise.conftest import Workplace
 
 
@@ -70,7 +70,8 @@ def test_other_result_is_kept(workplace: Workplace) -> None:
 def test_first_difference(workplace: Workplace) -> None:
     """A report names the file, the first byte that differs, and the bytes of both sides."""
     it = workplace.shell(
-        "it", "mkdir -p /out/out/a; { head -c 100 /dev/zero; head -c 9 /dev/urandom | cat; } > /out/out/a/b; echo > /out/out/c"
+        "it",
+        "mkdir -p /out/out/a; { head -c 100 /dev/zero; head -c 9 /dev/urandom | cat; } > /out/out/a/b; echo > /out/out/c",
     )
     (compared,) = _once(workplace, it).outputs
     (difference,) = compared.differences
@@ -92,7 +93,9 @@ def test_first_difference(workplace: Workplace) -> None:
         pytest.param('echo "12:00 ${TZ:-UTC}" > /out/out', "time zone", id="time zone"),
         pytest.param("cat /proc/sys/kernel/random/uuid > /out/out", "random identifier", id="random identifier"),
         pytest.param(
-            'if [ "${LANG:-}" ]; then printf "a\\nB\\nc\\n"; else printf "B\\na\\nc\\n"; fi > /out/out', "locale", id="locale"
+            'if [ "${LANG:-}" ]; then printf "a\\nB\\nc\\n"; else printf "B\\na\\nc\\n"; fi > /out/out',
+            "locale",
+            id="locale",
         ),
         pytest.param(
             'if [ "${LANG:-}" ]; then printf "2\\n3\\n1\\n"; else printf "3\\n1\\n2\\n"; fi > /out/out',
@@ -125,7 +128,9 @@ def test_timestamp(workplace: Workplace) -> None:
 
 def test_other_kinds(workplace: Workplace) -> None:
     """Files that only one side has, and those that are something else, are reported."""
-    script = 'mkdir /out/out; cd /out/out; if [ "${LANG:-}" ]; then ln -s a l; mkdir k; : > extra; else ln -s b l; : > k; fi'
+    script = (
+        'mkdir /out/out; cd /out/out; if [ "${LANG:-}" ]; then ln -s a l; mkdir k; : > extra; else ln -s b l; : > k; fi'
+    )
     it = workplace.shell("it", script)
     (compared,) = _once(workplace, it, round_of(1, 2)).outputs
     assert {it.path: it.what for it in compared.differences} == {
