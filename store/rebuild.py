@@ -86,7 +86,7 @@ class _Rebuild:
         found = self._find()
         infos = self._closed({info.path: info for info in found})
         results = [line for line in self.results.values() if line.path in infos]
-        judged = [line for line in self.verdicts if line.verdict.path in infos]
+        judged = [line for line in self.verdicts if line.path in infos]
         self._write(infos, results, judged)
         self.problems.sort(key=lambda problem: problem.place)
         return Rebuilt(len(infos), len(results), self.problems)
@@ -99,7 +99,7 @@ class _Rebuild:
             elif isinstance(line, VerdictLine):
                 self.verdicts.append(line)
                 if line.verdict.withdrawn:
-                    self._withdraw(line.verdict.path)
+                    self._withdraw(line.path)
             elif str(line.path) in present:
                 self.results.setdefault((line.key, line.output), line)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tests.real import Kernix
 
+if TYPE_CHECKING:
+    from tests.real import Kernix
 
 pytestmark = pytest.mark.kernel
 

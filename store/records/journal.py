@@ -116,6 +116,11 @@ class VerdictLine:
 
     verdict: Verdict
 
+    @property
+    def path(self) -> StorePath:
+        """Return the object that it is about."""
+        return self.verdict.path
+
     def encode(self) -> str:
         """Return the line; it has no member `key`, by which a realisation is known."""
         it = self.verdict

@@ -94,10 +94,10 @@ def built_from(store: Store, paths: Iterable[StorePath]) -> set[StorePath]:
     stack = list(paths)
     while stack:
         path = stack.pop()
-        info = infos.get(path)
         following = set(store.database.referrers(path))
-        if info is not None and info.deriver is not None:
-            for user in users.get(info.deriver, ()):
+        deriver = infos[path].deriver if path in infos else None
+        if deriver is not None:
+            for user in users.get(deriver, ()):
                 following |= made.get(user, set())
         fresh = {it for it in following - found if not it.name.endswith(drv.SUFFIX)}
         found |= fresh
