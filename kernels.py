@@ -210,7 +210,7 @@ def _micro(context: Context | None) -> Kernel:
         base="tinyconfig",
         extra_config=Fragment("linux_micro", MICRO),
         context=context,
-        compilations=710,
+        compilations=730,
     )
 
 

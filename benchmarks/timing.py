@@ -10,7 +10,7 @@ import time
 
 from typing import TYPE_CHECKING
 
-from store.system.syscalls import syncfs
+from store.osutil.syscalls import syncfs
 
 
 if TYPE_CHECKING:

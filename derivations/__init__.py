@@ -12,7 +12,7 @@ import types
 
 from typing import TYPE_CHECKING, Any
 
-from derivations.neighbours import shadowed
+from derivations.shadowing import shadowed
 
 
 if TYPE_CHECKING:

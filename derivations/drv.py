@@ -51,7 +51,7 @@ class InvalidDrv(Error):
     @property
     def hint(self) -> str:
         """Say how to find out whether the store is at fault."""
-        return "`kernix verify --contents` tells whether the store object was changed"
+        return "`kernix verify --contents` finds out whether the store object was changed"
 
 
 @attrs.frozen(kw_only=True)

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from derivations.callers.refused import was_refused
+from derivations.callers.argument_errors import arguments_do_not_fit
 from derivations.suggest import suggestion
 from store.errors import Error
 
@@ -135,7 +135,7 @@ class AttrSet(Mapping[str, Any]):
         try:
             return thunk()
         except TypeError as error:
-            if not was_refused(error):
+            if not arguments_do_not_fit(error):
                 raise
             raise InvalidOverlay(_name(thunk), f"the thunk `{name}` must take no arguments ({error})") from None
         finally:
@@ -188,7 +188,7 @@ def _layer(overlay: Callable[[S, S], Thunks], final: S, prev: S) -> Thunks:
     try:
         layer: object = overlay(final, prev)
     except TypeError as error:
-        if not was_refused(error):
+        if not arguments_do_not_fit(error):
             raise
         raise InvalidOverlay(name, f"it must accept (final, prev) ({error})") from None
     if not isinstance(layer, Mapping):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Said:
+class OptionLine:
     """What looks like an option somewhere in a Python file.
 
     Attributes:
@@ -35,7 +35,7 @@ class Said:
 
 
 @functools.cache
-def said_in(file: str) -> tuple[Said, ...]:
+def option_lines_in(file: str) -> tuple[OptionLine, ...]:
     """Return what may be options in the Python *file*: keys of mappings, keywords, lines of strings."""
     try:
         tree = ast.parse(Path(file).read_bytes())
@@ -44,18 +44,18 @@ def said_in(file: str) -> tuple[Said, ...]:
     return tuple(_found(tree, in_call=False, variable=""))
 
 
-def _found(node: ast.AST, *, in_call: bool, variable: str) -> Iterator[Said]:
+def _found(node: ast.AST, *, in_call: bool, variable: str) -> Iterator[OptionLine]:
     variable = _assigned(node) or variable
     if isinstance(node, ast.Dict):
         for key in node.keys:
             if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                yield Said(key.value.removeprefix("CONFIG_"), key.lineno, not in_call, variable=variable)
+                yield OptionLine(key.value.removeprefix("CONFIG_"), key.lineno, not in_call, variable=variable)
     elif isinstance(node, ast.keyword) and node.arg is not None:
-        yield Said(node.arg, node.lineno, is_constant=False, variable=variable)
+        yield OptionLine(node.arg, node.lineno, is_constant=False, variable=variable)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "CONFIG_" in node.value:
         for number, line in enumerate(node.value.split("\n"), node.lineno):
             name = line.strip().removeprefix("# ").partition("=")[0].removesuffix(" is not set")
-            yield Said(name.removeprefix("CONFIG_"), number, not in_call, in_text=True, variable=variable)
+            yield OptionLine(name.removeprefix("CONFIG_"), number, not in_call, in_text=True, variable=variable)
     for child in ast.iter_child_nodes(node):
         yield from _found(child, in_call=in_call or isinstance(node, ast.Call), variable=variable)
 

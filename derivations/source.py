@@ -10,7 +10,7 @@ import os
 
 from pathlib import Path
 
-from derivations.callers.beside import beside_caller
+from derivations.callers.relative_path import relative_to_caller
 from derivations.context import contents_in_use
 from derivations.derivation import Derivation, Fixed, Hints
 from derivations.fetch import ANY_SYSTEM
@@ -56,7 +56,7 @@ def local_file(path: str | os.PathLike[str], *, name: str | None = None) -> Deri
         NoSource: there is no such file.
         UnfitName: its name, or *name*, cannot be the name of a derivation.
     """
-    place = beside_caller(path)
+    place = relative_to_caller(path)
     if not place.is_file():
         raise NoSource(place, "it is a directory" if place.is_dir() else "there is no such file")
     return _local(place, name)
@@ -70,7 +70,7 @@ def local_source(path: str | os.PathLike[str], *, name: str | None = None) -> De
         UnfitName: its name, or *name*, cannot be the name of a derivation.
         InvalidTree: it contains something other than files, directories and symbolic links.
     """
-    place = beside_caller(path)
+    place = relative_to_caller(path)
     if not place.is_dir():
         raise NoSource(place, "it is a file" if place.exists() else "there is no such directory")
     return _local(place, name)

@@ -35,7 +35,7 @@ def _paths(values: Iterable[str]) -> tuple[str, ...]:
 
 
 @attrs.frozen(kw_only=True)
-class Layout:
+class UnionLayout:
     """What a union adds to its inputs' files, and what it leaves out.
 
     Attributes:
@@ -56,7 +56,7 @@ class Layout:
 def union(
     name: str,
     inputs: Sequence[Derivation | Output],
-    layout: Layout | None = None,
+    layout: UnionLayout | None = None,
     *,
     conflicts: Literal["error", "last"] = "error",
     removed: Output | None = None,
@@ -73,7 +73,7 @@ def union(
     given: object = inputs
     if not isinstance(given, Iterable) or isinstance(given, str):
         raise InvalidDerivation(name, (f"its inputs must be a list of derivations, not {inputs!r}",))
-    layout = layout or Layout()
+    layout = layout or UnionLayout()
     members: dict[str, object] = {
         "merge": dict(layout.merge),
         "links": dict(layout.links),

@@ -7,7 +7,7 @@
 
 The packages `store`, `derivations` and `overlays` and the module `kernels` are installed under these plain names, and
 another project may have installed something with the same name (a package even takes precedence over a module). So
-they are looked up before they are imported (`derivations.neighbours`); therefore everything else is imported inside
+they are looked up before they are imported (`derivations.shadowing`); therefore everything else is imported inside
 functions here. A build with nothing to do takes as long as its modules take to load (`kernix.answers.cache`), so few of
 Python's modules are imported, and only `store`, which that build needs, is looked up for it.
 """
@@ -65,12 +65,12 @@ def _report_hidden() -> bool:
     from importlib import util  # noqa: PLC0415 -- start-up
 
     # By its path: `derivations` itself may be hidden.
-    spec = util.spec_from_file_location("kernix.neighbours", f"{ROOT}/derivations/neighbours.py")
+    spec = util.spec_from_file_location("kernix.shadowing", f"{ROOT}/derivations/shadowing.py")
     if spec is None or spec.loader is None:
         return False
-    neighbours = util.module_from_spec(spec)
-    spec.loader.exec_module(neighbours)
-    if (problem := neighbours.shadowed()) is None:
+    shadowing = util.module_from_spec(spec)
+    spec.loader.exec_module(shadowing)
+    if (problem := shadowing.shadowed()) is None:
         return False
     from kernix.output.printable import guarded  # noqa: PLC0415 -- start-up
 
@@ -86,10 +86,10 @@ def _run(arguments: list[str], *, alone: bool = False) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BaseException as error:
-        from kernix.interruption import meant  # noqa: PLC0415 -- start-up: only to report something
-        from kernix.output.messages import tell  # noqa: PLC0415 -- as above
+        from kernix.interruption import cause_of  # noqa: PLC0415 -- start-up: only to report something
+        from kernix.output.messages import report_end  # noqa: PLC0415 -- as above
 
-        if (failed := tell(meant(error))) is None:
+        if (failed := report_end(cause_of(error))) is None:
             raise
         return failed
     return code
@@ -122,7 +122,7 @@ def _code(arguments: list[str], *, alone: bool) -> int:
         from kernix import interruption  # noqa: PLC0415 -- start-up: only for what may take long
 
         interruption.install()
-        with interruption.heard():
+        with interruption.interrupt_after_signal():
             return _verb(arguments)
     return _verb(arguments)
 

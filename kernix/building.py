@@ -48,7 +48,7 @@ def present(session: Session, outputs: Iterable[Output]) -> dict[Output, StorePa
         return {}
     found = known_outputs(outputs, store.realised)
     # First held, then checked: the collector may have deleted some in between.
-    registered = store.look(found.values())
+    registered = store.hold_if_possible(found.values())
     return {output: path for output, path in found.items() if path in registered}
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kernix.building import progress
-from kernix.output.messages import say, warn
+from kernix.output.messages import print_message, warn
 from kernix.output.printable import one_line
 from kernix.output.quantities import duration, number
 from kernix.output.reproducibility import causes, facts, report
@@ -92,14 +92,14 @@ def _again(
         for round_ in again(store, derivation, conditions, settings, listener):
             found.append(round_)
             if round_.equal:
-                say(
+                print_message(
                     f"{derivation.name} is the same: built again under {round_.conditions} in {duration(round_.seconds)}"
                 )
     differing = [it for it in found if not it.equal]
     for round_ in differing if not quiet else ():
         _show(store, derivation.name, round_)
     if len(found) > 1 and not differing:
-        say(f"{derivation.name} came out the same in {number(len(found), 'round')}")
+        print_message(f"{derivation.name} came out the same in {number(len(found), 'round')}")
     return found
 
 
@@ -138,7 +138,7 @@ def _diffoscope(store: Store, name: str, compared: Compared) -> Path | None:
     names = (directory / f"{name}-{compared.output}-diffoscope-{count}.txt" for count in itertools.count(1))
     place = next(it for it in names if not it.exists())
     sides = [str(store.path(it)) for it in (compared.result, compared.other)]
-    say(f"diffoscope compares {compared.output}")
+    print_message(f"diffoscope compares {compared.output}")
     with contextlib.suppress(TookTooLong):
         run([program, "--text", str(place), "--exclude-directory-metadata=yes", *sides], timeout=_PATIENCE)
     return place if place.exists() else None

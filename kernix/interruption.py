@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from kernix.output.messages import INTERRUPTED
-from store.system.interrupt import interruptible
+from store.osutil.interrupt import interruptible
 
 
 PATIENCE = 1.3
@@ -48,12 +48,12 @@ def install() -> None:
     threading.Thread(target=_watch, args=(reader,), name="interruption", daemon=True).start()
 
 
-def heard() -> contextlib.AbstractContextManager[None]:
+def interrupt_after_signal() -> contextlib.AbstractContextManager[None]:
     """Return a context in which a signal that has arrived also interrupts the cleanup after it."""
     return interruptible(lambda: _received is not None)
 
 
-def meant(error: BaseException) -> BaseException:
+def cause_of(error: BaseException) -> BaseException:
     """Return the cause of *error*, which ended the run: after a signal, the signal.
 
     An exception that is raised at an arbitrary place may turn into another one on its way: `threading` may release a

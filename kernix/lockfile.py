@@ -18,7 +18,7 @@ import attrs
 from derivations.debian.lock import InvalidLock, LockTooNew, dumps, parse
 from kernix.places import LOCK
 from store.errors import Error, reason_of
-from store.system.durable import write_whole
+from store.osutil.durable import write_whole
 
 
 if TYPE_CHECKING:

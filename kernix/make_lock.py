@@ -12,9 +12,9 @@ import attrs
 
 from derivations.debian.lock import Lock
 from derivations.realise.apt.lock import make_lock, relock
-from derivations.realise.apt.sources import Choice
+from derivations.realise.apt.sources import ArchiveChoice
 from kernix.lockfile import read, target, write
-from kernix.output.messages import say, warn
+from kernix.output.messages import print_message, warn
 from kernix.output.quantities import number, size
 from store.errors import UsageError
 
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-def make(session: Session, place: Path, choice: Choice | None = None) -> Lock:
+def make(session: Session, place: Path, choice: ArchiveChoice | None = None) -> Lock:
     """Create a lock at *place* from the archives of *choice*, and report it; a lock that appears meanwhile is used.
 
     Raises:
         Error: apt cannot list the packages, or the lock cannot be written.
     """
     target(place)  # fail before apt, which takes its time
-    choice = choice or Choice()
+    choice = choice or ArchiveChoice()
     of = f" of {choice.suite}" if choice.suite is not None else ""
-    say(f"creating the lock {place}: asking apt for the packages{of}")
+    print_message(f"creating the lock {place}: asking apt for the packages{of}")
     with _work(session) as work:
         lock = make_lock(None, work, choice=attrs.evolve(choice, warn=warn))
     if not write(place, lock, replace=False):
         return read(place)
     amount = size(sum(it.size for it in lock.packages))
-    say(f"pinned {number(len(lock.packages), 'package')}, {amount}; `kernix lock --update` updates them")
+    print_message(f"pinned {number(len(lock.packages), 'package')}, {amount}; `kernix lock --update` updates them")
     return lock
 
 
 def change(
-    session: Session, place: Path, sets: Sequence[str] | None, choice: Choice | None = None
+    session: Session, place: Path, sets: Sequence[str] | None, choice: ArchiveChoice | None = None
 ) -> tuple[Lock, Lock]:
     """Resolve *sets* of the lock at *place*, by default all, again, or add them; return the old and the new lock.
 
@@ -57,12 +57,12 @@ def change(
     """
     old = read(place)
     target(place)
-    choice = attrs.evolve(choice or Choice(), warn=warn)
+    choice = attrs.evolve(choice or ArchiveChoice(), warn=warn)
     suite = choice.suite or old.suite
     if sets is not None and suite != old.suite:
         message = f"the lock is for {old.suite or 'an unnamed release'}, and a lock holds packages of one release only"
         raise UsageError(message, f"`kernix lock --update --suite {suite}` moves the whole lock to that release")
-    say(f"asking apt about {', '.join(old.sets if sets is None else sets)}")
+    print_message(f"asking apt about {', '.join(old.sets if sets is None else sets)}")
     with _work(session) as work:
         new = relock(old, sets, work, choice=attrs.evolve(choice, suite=suite))
     if new != old:

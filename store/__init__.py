@@ -10,7 +10,7 @@ nothing.
         registration        journal, one sync, rename, a row in the database
 
     trees/      the bytes of one object          gc/        what is kept and what is deleted
-    records/    what is known about objects      system/    the operating system's services
+    records/    what is known about objects      osutil/    the operating system's services
 
 Beside them: `home` and `layout` (the directory), `scratch`, `closure`, and `verify`, `repair`, `rebuild` (find and fix
 damage).

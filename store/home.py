@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING
 
 from store.errors import Error, reason_of
 from store.layout import FORMAT_VERSION, Layout
-from store.system.durable import sync_directory
-from store.system.failpoints import reach
-from store.system.space import FULL, RESERVE_SIZE, make_reserve
+from store.osutil.durable import sync_directory
+from store.osutil.failpoints import reach
+from store.osutil.space import FULL, RESERVE_SIZE, make_reserve
 
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def set_up(layout: Layout) -> None:
         NotAStore, StoreTooNew, ForeignStore, UnusableHome: as for `is_store`, or it cannot be created.
     """
     if not is_store(layout):
-        _check_may_become_store(layout.home)
+        check_may_become_store(layout.home)
         with _explained(layout.home):
             _make_home(layout.home)
             _write_version(layout)
@@ -182,7 +182,7 @@ def _is_marked(layout: Layout) -> bool:
         if _version(layout) is not None:  # another process has made it a store meanwhile
             return True
         raise NotAStore(layout.home, _names(layout.home))
-    if found == _VERSION and (_looks_like_store(layout) or not [*_strangers(layout)]):
+    if found == _VERSION and (_looks_like_store(layout) or (not [*_strangers(layout)] and _has_nothing(layout))):
         return True
     if found.strip(b"\0") in _TORN and not [*_strangers(layout)] and _has_nothing(layout):
         return False
@@ -244,8 +244,12 @@ def _names(directory: Path) -> tuple[str, ...]:
     return tuple(sorted(os.listdir(directory)))  # noqa: PTH208 -- names
 
 
-def _check_may_become_store(home: Path) -> None:
-    """Refuse a directory that other programs or users share, even if it is empty."""
+def check_may_become_store(home: Path) -> None:
+    """Refuse a directory that other programs or users share, even if it is empty.
+
+    Raises:
+        UnusableHome: *home* is such a directory.
+    """
     if home == Path("/") or home == Path(os.path.realpath(os.path.expanduser("~"))):  # noqa: PTH111 -- no error without
         raise UnusableHome(home, "a store needs a directory of its own")
     with contextlib.suppress(OSError):

@@ -7,7 +7,7 @@ db.sqlite    what is known about the objects
 journal      the same as lines of text, from which db.sqlite can be rebuilt
 roots/       permanent roots; roots/auto/ holds those that point to users' own links
 temproots/   what each running process uses, one file per process
-locks/       gate and turnstile (see `store.system.locks`), collector, one file per derivation
+locks/       gate and turnstile (see `store.osutil.locks`), collector, one file per derivation
 builds/      scratch directories, each locked by the process that uses it
 trash/       objects that have been removed from the store but not unlinked yet
 logs/        build logs

@@ -1,6 +1,6 @@
 """The store of this machine: the one class through which everything else uses it.
 
-Its parts, each with its own protocol: `store.system.locks` (the gate), `store.gc.temproots`,
+Its parts, each with its own protocol: `store.osutil.locks` (the gate), `store.gc.temproots`,
 `store.scratch`, `store.registration`, `store.records.database`, `store.records.journal`. Operations
 on a whole store are functions that take one: `store.gc.roots`, `store.gc.collect`, `store.verify`.
 """
@@ -19,17 +19,17 @@ from store.errors import Error
 from store.gc.retention import Retention
 from store.gc.temproots import TempRoots
 from store.home import is_store, layout_at, set_up
+from store.osutil.failpoints import reach
+from store.osutil.locks import Gate, NoGate, permanent_lock
+from store.osutil.space import DiskFull, disk_full_reported, give_up_reserve, is_full
+from store.osutil.writability import StoreReadOnly, is_read_only
 from store.path import DIGEST_LENGTH, StorePath, check_name
 from store.records.database import Database, PathInfo
 from store.records.journal import Journal, VerdictLine
 from store.records.verdicts import Verdict, insert, verdicts, withdraw
 from store.registration import Entry, ObjectGone, ObjectMissing, Registrar
 from store.scratch import Scratches
-from store.system.failpoints import reach
-from store.system.locks import Gate, NoGate, standing
-from store.system.space import DiskFull, disk_full_reported, give_up_reserve, is_full
-from store.system.writability import StoreReadOnly, is_read_only
-from store.trees.cached_walk import Differs
+from store.trees.cached_walk import FileChanged
 from store.trees.copy_in import copy_in, seems_new
 from store.trees.helpers import read_content
 from store.trees.pool import Pool
@@ -219,7 +219,7 @@ class Store:
                 self.temproots.hold(paths)
         return self.valid(paths)
 
-    def look(self, paths: Iterable[StorePath]) -> set[StorePath]:
+    def hold_if_possible(self, paths: Iterable[StorePath]) -> set[StorePath]:
         """Return those of *paths* that are valid, and hold them unless the disk is too full.
 
         For callers that only read and can cope with an object that disappears.
@@ -231,14 +231,14 @@ class Store:
             return self.valid(paths)
 
     def hold_all(self, paths: Iterable[StorePath], *, to_read: bool = False) -> None:
-        """Hold *paths*; with *to_read*, as `look` does.
+        """Hold *paths*; with *to_read*, as `hold_if_possible` does.
 
         Raises:
             ObjectMissing: one of them is not registered.
             ObjectGone: one is registered but missing from the disk.
         """
         paths = set(paths)
-        missing = paths - (self.look(paths) if to_read else self.hold(paths))
+        missing = paths - (self.hold_if_possible(paths) if to_read else self.hold(paths))
         if missing:
             first = min(missing)
             raise (ObjectGone if self.database.valid([first]) else ObjectMissing)(first)
@@ -256,7 +256,7 @@ class Store:
         """
         if self.read_only:
             return contextlib.nullcontext()
-        return standing(self.layout.locks / "collector", shared=shared, on_wait=on_wait)
+        return permanent_lock(self.layout.locks / "collector", shared=shared, on_wait=on_wait)
 
     def scratch(self) -> contextlib.AbstractContextManager[Path]:
         """Return a context with an empty directory on the store's file system, which is removed at the end.
@@ -301,7 +301,7 @@ class Store:
             return None
         try:
             found = StorePath.make(read_content(path, index, until_change=True).digest, name)
-        except Differs:
+        except FileChanged:
             return None
         if not self.hold([found]):
             return None
@@ -353,7 +353,7 @@ class Store:
 def _database(layout: Layout) -> Database:
     if layout.database.exists() and layout.database.stat().st_size:
         return Database(layout.database, fresh=False)
-    with standing(layout.locks / "setup"):
+    with permanent_lock(layout.locks / "setup"):
         # A new store has no database; but if there are objects or a journal, one has been lost.
         if not any(_signs_of_use(layout)):
             temporary = layout.database.with_suffix(".new")

@@ -87,7 +87,7 @@ def _float(text: str) -> float:
 
 
 def _constant(text: str) -> float:
-    msg = f"{text} is not a number"
+    msg = f"the number {text} is not allowed"
     raise ValueError(msg)
 
 

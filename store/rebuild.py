@@ -20,15 +20,15 @@ import attrs
 from store.closure import topological
 from store.gc.retention import Retention
 from store.home import layout_at, set_up
+from store.osutil.durable import sync_directory
+from store.osutil.failpoints import reach
+from store.osutil.locks import Gate, permanent_lock
+from store.osutil.meter import Meter
+from store.osutil.parallel import in_parallel
 from store.path import InvalidStorePath, StorePath
 from store.records import verdicts
 from store.records.database import Database, PathInfo
 from store.records.journal import Journal, ObjectLine, RealisationLine, VerdictLine
-from store.system.durable import sync_directory
-from store.system.failpoints import reach
-from store.system.locks import Gate, standing
-from store.system.meter import Meter
-from store.system.parallel import in_parallel
 from store.trees.content import InvalidTree
 from store.trees.hash_tree import content_of
 from store.trees.references import find_references
@@ -68,7 +68,7 @@ def rebuild(
     """
     layout = layout_at(home)
     set_up(layout)
-    with standing(layout.locks / "collector", on_wait=on_wait), Gate(layout.locks).exclusive():
+    with permanent_lock(layout.locks / "collector", on_wait=on_wait), Gate(layout.locks).exclusive():
         return _Rebuild(layout, progress).run()
 
 

@@ -1,6 +1,6 @@
 """Registration: how trees in scratch directories become objects, many at once.
 
-1. Inside the gate (`store.system.locks`, shared): hold the paths and their references as temporary roots, and
+1. Inside the gate (`store.osutil.locks`, shared): hold the paths and their references as temporary roots, and
    append to the journal.
 2. One `syncfs` of the store's file system puts trees and journal on the disk. This takes most of the time, and
    the collector may run meanwhile.
@@ -40,11 +40,11 @@ import attrs
 from store.errors import Error
 from store.gc.retention import Retention
 from store.gc.trash import trash
+from store.osutil.failpoints import reach
+from store.osutil.space import disk_full_reported
+from store.osutil.syscalls import syncfs
 from store.records.database import PathInfo
 from store.records.journal import ObjectLine, RealisationLine
-from store.system.failpoints import reach
-from store.system.space import disk_full_reported
-from store.system.syscalls import syncfs
 from store.trees import seal
 
 
@@ -54,11 +54,11 @@ if TYPE_CHECKING:
 
     from store.gc.temproots import TempRoots
     from store.layout import Layout
+    from store.osutil.locks import Gate
     from store.path import StorePath
     from store.records.database import Database, Divergence
     from store.records.journal import Appended, Journal, Line
     from store.scratch import Scratches
-    from store.system.locks import Gate
     from store.trees.content import Content
 
 
@@ -197,7 +197,7 @@ class Registrar:
         try:
             sync(self.descriptor)
         except OSError:
-            self.scratches.distrust()
+            self.scratches.require_recovery()
             raise
 
     def _commit(self, group: list[_Request], appended: Appended) -> None:

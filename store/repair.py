@@ -2,7 +2,8 @@
 
 The whole repair is planned first. Then, with collections waiting and the gate closed:
 
-1. Files that do not match their name in the pool leave it, so that nothing links to them from now on.
+1. Files that do not match their name in the pool leave it, so that nothing links to them from now on; what is not the
+   pool's own is removed from it.
 2. One transaction deletes the rows of damaged and missing objects, and of everything that refers to them.
 3. These objects go to the trash, and so do leftovers.
 
@@ -21,9 +22,10 @@ import stat
 from typing import TYPE_CHECKING
 
 from store.gc.trash import empty, trash
-from store.system.failpoints import reach
+from store.osutil.failpoints import reach
 from store.trees.content import Kind
 from store.trees.reading import OPEN_DIRECTORY, file_kind
+from store.trees.remove import remove_tree
 from store.trees.seal import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 from store.verify import Remedy, damaged
 
@@ -59,6 +61,7 @@ def repair(
         )
         left_over = [problem.place for problem in problems if problem.remedy is Remedy.REMOVE]
         with store.gate.exclusive():
+            _clear(store, problems, report)
             _set_aside(store, problems, report)
             _forget(store, doomed)
             _discard(store, doomed, left_over, report)
@@ -83,6 +86,14 @@ def _with_referrers(store: Store, paths: list[StorePath]) -> list[StorePath]:
         generation = set(itertools.chain.from_iterable(map(store.database.referrers, generation))) - found
         found |= generation
     return sorted(found)
+
+
+def _clear(store: Store, problems: list[Problem], report: Report) -> None:
+    for problem in problems:
+        if problem.remedy is Remedy.CLEAR:
+            reach("repair: stray")
+            remove_tree(store.layout.home / problem.place)
+            report(problem.place, "removed")
 
 
 def _set_aside(store: Store, problems: list[Problem], report: Report) -> None:

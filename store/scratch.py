@@ -8,10 +8,10 @@ still exists, and makes another one if a sweeper was quicker.
 The pool's files appear under their digests before their bytes are on the disk, and until a commit's `syncfs`
 their only other links are in scratches. If the file system fails before that, such a file may be damaged and would
 be linked into new objects. So the first scratch after a doubtful moment is preceded by a recovery, which removes all
-old scratches, sweeps the pool, and makes it distrust the remaining files, with the gate (`store.system.locks`)
+old scratches, sweeps the pool, and makes it doubt the remaining files, with the gate (`store.osutil.locks`)
 closed. Doubtful moments are:
 
-- another boot or another mount (`store.system.moment`): the file `boot` records the last recovery's;
+- another boot or another mount (`store.osutil.mount_identity`): the file `boot` records the last recovery's;
 - a failed `syncfs`, which deletes that file;
 - an unused scratch with something in it that was not given up: its process did not finish. A scratch that is given
   up is renamed before it is removed.
@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.errors import Error
-from store.system.failpoints import reach
-from store.system.interrupt import a_moment
-from store.system.locks import leads_to, try_flock
-from store.system.moment import moment, mount
-from store.system.space import disk_full_reported
+from store.osutil.failpoints import reach
+from store.osutil.interrupt import grace_period
+from store.osutil.locks import leads_to, try_flock
+from store.osutil.mount_identity import mount_identity, superblock_identity
+from store.osutil.space import disk_full_reported
 from store.trees.remove import remove_tree
 
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from store.layout import Layout
-    from store.system.locks import Gate
+    from store.osutil.locks import Gate
     from store.trees.pool import Pool
 
 
@@ -88,7 +88,7 @@ class Scratches:
 
     def _remove(self, path: Path) -> None:
         """Remove the scratch at *path*; if an interrupt cuts that short, leave the rest to the collector."""
-        with a_moment(_PATIENCE):
+        with grace_period(_PATIENCE):
             remove_tree(path)
         if path.exists():
             path.rename(self.layout.trash / path.name)
@@ -100,7 +100,7 @@ class Scratches:
             with _unused(place) as unused:
                 if unused:
                     if _has_content(place) and not place.name.endswith(_GIVEN_UP):
-                        self.distrust()
+                        self.require_recovery()
                     removed = remove_tree(place)
                     files, size = files + removed[0], size + removed[1]
         return files, size
@@ -114,7 +114,7 @@ class Scratches:
                     found.append(place)
         return found
 
-    def distrust(self) -> None:
+    def require_recovery(self) -> None:
         """Make a recovery precede the next scratch, in any process."""
         # If nothing can be written any more, the contents of this process' scratches have the same effect.
         with contextlib.suppress(OSError):
@@ -130,7 +130,7 @@ class Scratches:
             with self.gate.exclusive():
                 if not self._recovered(now):
                     self._run_recovery(now)
-        self.pool.look()
+        self.pool.check_doubtful()
 
     def _run_recovery(self, now: str) -> None:
         reach("recover: scratches")
@@ -138,7 +138,7 @@ class Scratches:
         reach("recover: pool")
         self.pool.sweep()
         reach("recover: doubt")
-        self.pool.doubt()
+        self.pool.doubt_all()
         reach("recover: boot")
         temporary = self._boot.with_suffix(".new")
         temporary.touch(0o600)
@@ -148,9 +148,9 @@ class Scratches:
     def _moment(self) -> str:
         descriptor = os.open(self.layout.pool, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            if mount(descriptor) != mount(self.pool.fileno()):
+            if superblock_identity(descriptor) != superblock_identity(self.pool.fileno()):
                 raise StoreRemounted(self.layout.home)
-            return moment(descriptor)
+            return mount_identity(descriptor)
         finally:
             os.close(descriptor)
 
@@ -186,7 +186,7 @@ def _open(path: Path) -> int | None:
 
 @contextlib.contextmanager
 def _unused(place: Path) -> Iterator[bool]:
-    """Tell the body whether the scratch *place* exists and is unused; if so, it stays unused during the body."""
+    """Yield whether the scratch *place* exists and is unused; if so, it stays unused during the body."""
     descriptor = _open(place)
     if descriptor is None:  # its user has just removed it
         yield False

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from store.system.interrupt import check
-from store.system.meter import Meter
-from store.system.parallel import in_parallel
+from store.osutil.interrupt import check
+from store.osutil.meter import Meter
+from store.osutil.parallel import in_parallel
 from store.trees.content import InvalidTree, Kind
 from store.trees.hash_tree import content_of
 from store.trees.reading import file_kind
@@ -52,6 +52,7 @@ class Remedy(enum.Enum):
     RESTORE = enum.auto()  # reset the mode and time of an object's file or directory
     REMOVE = enum.auto()  # remove a leftover
     SET_ASIDE = enum.auto()  # take the file out of the pool, so that nothing links to it
+    CLEAR = enum.auto()  # remove from the pool what is not its own
 
 
 def _by_damage(problem: Problem) -> Remedy:
@@ -204,6 +205,8 @@ class _Contents:
                 reason = "does not match the digest in its name"
                 place = f"pool/{entry.name}"
                 yield Problem(place=place, reason=reason, remedy=Remedy.SET_ASIDE, entry=entry)
+        for stray in self.store.pool.strays():
+            yield Problem(place=f"pool/{stray}", reason="does not belong to the pool", remedy=Remedy.CLEAR)
 
 
 def _unreadable(info: PathInfo, error: InvalidTree | OSError) -> Problem:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from derivations.derivation import Derivation
 from derivations.linux.script import SHELL
-from derivations.union import Layout, union
+from derivations.union import UnionLayout, union
 from store.gc.retention import Retention
 
 
@@ -55,7 +55,7 @@ _ANYTHING = ("y", "m", "n", "17", "0x10", '"text"', '""', "text", "", "-1", "ff"
 
 def olddefconfig(texts: Mapping[str, str], tree: Output, toolchain: Toolchain) -> Derivation:
     """Return the results of `make olddefconfig` in *tree* for each of *texts*, as files of the same names."""
-    inputs = union("configurations", [], Layout(files=texts), retention=Retention.RESULT)
+    inputs = union("configurations", [], UnionLayout(files=texts), retention=Retention.RESULT)
     return Derivation(
         name="olddefconfig",
         system=toolchain.system,

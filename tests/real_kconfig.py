@@ -23,7 +23,7 @@ from store.local import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.diagnosis.outcome import Diagnosis
     from derivations.kconfig.language.values import Value
     from derivations.kconfig.symbols.values_table import Evaluate, Values
     from tests.real import Kernix
@@ -56,8 +56,8 @@ class Tree:
         """Return the values with *requests* over *base*, by default tinyconfig."""
         return self.resolve(compose(self.base if base is None else base, requests, self.model))
 
-    def accounts(self, requests: Mapping[str, Value]) -> dict[str, Account]:
-        """Return the accounts of *requests*, by option."""
+    def diagnoses(self, requests: Mapping[str, Value]) -> dict[str, Diagnosis]:
+        """Return the diagnoses of *requests*, by option."""
         found = diagnose(self.merged(requests), self.model, self.values(requests))
         return {it.option: it for it in found}
 

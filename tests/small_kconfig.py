@@ -31,7 +31,7 @@ from derivations.kconfig.symbols.values_table import Values
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.diagnosis.outcome import Diagnosis
     from derivations.kconfig.language.values import Value
 
 _WORD = re.compile(r"\s*(\|\||&&|!=|=|<|!|\(|\)|\"[^\"]*\"|@?\w+)")
@@ -220,7 +220,7 @@ def merged(requests: Mapping[str, Value], **optional: bool) -> Merged:
     )
 
 
-def accounts(options: Model, requests: Mapping[str, Value], base: str = "") -> dict[str, Account]:
-    """Return the accounts of *requests* over *base*, by option."""
+def diagnoses(options: Model, requests: Mapping[str, Value], base: str = "") -> dict[str, Diagnosis]:
+    """Return the diagnoses of *requests* over *base*, by option."""
     values = Resolver(options)(compose(base, requests, options))
     return {it.option: it for it in diagnose(merged(requests), options, values)}

@@ -18,7 +18,7 @@ from derivations.kconfig.symbols.dotconfig import compose
 from derivations.kconfig.symbols.model import Model
 from derivations.linux.arguments import Arguments
 from derivations.linux.configuration import base, config_tree, configuration, resolver
-from derivations.linux.requested import wanted
+from derivations.linux.requested import merged_requests
 from derivations.realise.kconfig_session import Evaluator, ResolverFailed, evaluator
 from derivations.realise.realise import realise
 from derivations.realise.sandbox.interactive import session
@@ -137,7 +137,7 @@ def test_requests_over_a_base(attribute: str, store: Store, lock: Lock) -> None:
         "LOCALVERSION": "-x",
     }
     arguments = Arguments(version=version_of(attribute, lock), source=tree, extra_config=asked)
-    requests = wanted(arguments, toolchain.arch)
+    requests = merged_requests(arguments, toolchain.arch)
     it = configuration(arguments, toolchain, tree, requests)
     model = Model.read(store.path(realise(store, it.resolver)["out"]) / "model")
     start = store.path(realise(store, it.base)["out"]).read_text()
@@ -162,7 +162,7 @@ def test_everything_becomes_a_module(attribute: str, store: Store, lock: Lock) -
             version=version_of(attribute, lock), source=tree, extra_config={"NILFS2_FS": NO, "EXT4_FS": YES, "KGDB": YES},
             auto_modules=True, prefer_builtin=prefer_builtin,
         )  # fmt: skip
-        it = configuration(arguments, toolchain, tree, wanted(arguments, toolchain.arch))
+        it = configuration(arguments, toolchain, tree, merged_requests(arguments, toolchain.arch))
         result = store.path(realise(store, it.checked)["out"]).read_text()
         counts[prefer_builtin] = result.count("=m\n")
         assert {"# CONFIG_NILFS2_FS is not set", "CONFIG_EXT4_FS=y", "CONFIG_XFS_FS=m"} <= set(result.splitlines())

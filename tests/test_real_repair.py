@@ -181,10 +181,10 @@ def test_everything_on_behind_a_hidden_prompt(linux: Tree) -> None:
 
 @pytest.mark.parametrize("name", ["VIDEO_MT9M001", "VIDEO_THS7303", "SND_SOC_SOF_DEBUG"])
 def test_what_check_proposes(name: str, linux: Tree) -> None:
-    """An account's proposal is complete, even if a need shows only after part of it is set."""
+    """A diagnosis's proposal is complete, even if a need shows only after part of it is set."""
     wanted = MODULE if linux.model[name].type == "tristate" else YES
-    accounts = linux.accounts({name: wanted}).values()
-    (found,) = proven(accounts, linux.base, linux.model, linux.once, settle=linux.resolve)
+    diagnoses = linux.diagnoses({name: wanted}).values()
+    (found,) = proven(diagnoses, linux.base, linux.model, linux.once, settle=linux.resolve)
 
     assert found.change
     assert hold(linux, {name: wanted}, {name: wanted, **dict(found.change)})

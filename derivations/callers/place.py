@@ -32,10 +32,10 @@ class Place:
 
     def of(self, option: str, *, in_text: bool = False) -> str:
         """Return where *option* is written, as a key or in a string: in the variable, the call or a constant."""
-        from derivations.option_lines import said_in  # noqa: PLC0415 -- start-up: only errors and accounts show places
+        from derivations.option_lines import option_lines_in  # noqa: PLC0415 -- start-up: only errors and diagnoses show places
 
         name = option.removeprefix("CONFIG_")
-        mentions = [it for it in said_in(self.file) if it.name == name and it.in_text is in_text]
+        mentions = [it for it in option_lines_in(self.file) if it.name == name and it.in_text is in_text]
         if len(in_variables := {it.line for it in mentions if it.variable in self.variables}) == 1:
             return f"{self}:{in_variables.pop()}"
         in_call = {it.line for it in mentions if self.first <= it.line <= self.last}
@@ -47,7 +47,7 @@ class Place:
 
 
 @attrs.frozen
-class Spot:
+class OptionPlace:
     """The place of an option in a call; its text is computed on demand."""
 
     call: Place
@@ -58,7 +58,7 @@ class Spot:
         return self.call.of(self.option, in_text=self.in_text)
 
 
-def calling_place(machinery: Collection[str], given: object = None) -> Place | None:
+def caller_place(machinery: Collection[str], given: object = None) -> Place | None:
     """Return the nearest call outside of the modules *machinery*; None if it has no file.
 
     *given* is the argument of the call, which a variable of the caller may hold. Calls made by attrs, or by code that

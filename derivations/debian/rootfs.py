@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from derivations.debian.sets import package_set
 from derivations.fetch import fetch_deb
 from derivations.frozen_map import FrozenMap
-from derivations.union import USR_MERGE, Layout, union
+from derivations.union import USR_MERGE, UnionLayout, union
 from store.gc.retention import Retention
 
 
@@ -56,5 +56,5 @@ def root_file_system(name: str, lock: Lock) -> Derivation:
     definition = package_set(name)
     packages = lock.set(name)
     lock.check(name, definition.packages)
-    layout = Layout(merge=USR_MERGE, links=definition.links, files=FILES, exclude=EXCLUDE)
+    layout = UnionLayout(merge=USR_MERGE, links=definition.links, files=FILES, exclude=EXCLUDE)
     return union(f"{name}-root", [fetch_deb(package) for package in packages], layout, retention=Retention.TOOLCHAIN)

@@ -29,7 +29,7 @@ _INITRAMFS = "BLK_DEV_INITRD"
 _CLASSES_OF_STORAGE = ("bc01", "bc08sc05")
 
 
-class Trouble(StrEnum):
+class FindingKind(StrEnum):
     """A kind of problem."""
 
     ABSENT = "no driver"
@@ -44,7 +44,7 @@ class Finding:
     """Hardware that would not work, or only under a condition.
 
     Attributes:
-        trouble: The problem.
+        kind: The problem.
         fact: The hardware.
         seen: The machines that have it.
         modules: The modules that drive it.
@@ -53,7 +53,7 @@ class Finding:
         reason: An explanation.
     """
 
-    trouble: Trouble
+    kind: FindingKind
     fact: Fact
     seen: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
@@ -64,23 +64,23 @@ class Finding:
     @property
     def is_fatal(self) -> bool:
         """Return whether only another kernel can solve the problem."""
-        return self.trouble in {Trouble.ABSENT, Trouble.NO_INITRAMFS, Trouble.FIRMWARE}
+        return self.kind in {FindingKind.ABSENT, FindingKind.NO_INITRAMFS, FindingKind.FIRMWARE}
 
     def __str__(self) -> str:
-        match self.trouble:
-            case Trouble.ABSENT:
+        match self.kind:
+            case FindingKind.ABSENT:
                 return f"{self.fact}: no driver; set {' or '.join(self.options)}"
-            case Trouble.UNKNOWN:
+            case FindingKind.UNKNOWN:
                 return f"{self.fact}: {self.reason}"
-            case Trouble.NO_INITRAMFS:
+            case FindingKind.NO_INITRAMFS:
                 modules = ", ".join(self.modules)
                 need = f"{modules} must be in an initramfs, which this kernel cannot read"
                 return f"{self.fact}: {need}; set {self.options[0]}, or build {modules} in"
-            case Trouble.FIRMWARE:
+            case FindingKind.FIRMWARE:
                 shown = ", ".join(self.files[:3]) + (", …" if self.files[3:] else "")
                 return f"{self.fact}: {self.modules[0]} is built in and needs {shown} before a file system is mounted"
             case _:
-                return f"{self.fact}: {', '.join(self.modules)} {self.trouble}"
+                return f"{self.fact}: {', '.join(self.modules)} {self.kind}"
 
 
 def coverage(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) -> tuple[Finding, ...]:
@@ -95,8 +95,8 @@ def coverage(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Value
     for found in mapped.found:
         answers.setdefault(found.fact, []).append(found)
     findings = [each for fact, found in answers.items() for each in _findings(fact, found, seen[fact], values)]
-    unknown = [Finding(Trouble.UNKNOWN, it.fact, seen[it.fact], reason=it.reason) for it in mapped.unmapped]
-    return tuple(sorted([*findings, *unknown], key=lambda it: (list(Trouble).index(it.trouble), it.fact)))
+    unknown = [Finding(FindingKind.UNKNOWN, it.fact, seen[it.fact], reason=it.reason) for it in mapped.unmapped]
+    return tuple(sorted([*findings, *unknown], key=lambda it: (list(FindingKind).index(it.kind), it.fact)))
 
 
 def _findings(fact: Fact, answers: Iterable[Found], seen: tuple[str, ...], values: Values) -> Iterator[Finding]:
@@ -104,22 +104,22 @@ def _findings(fact: Fact, answers: Iterable[Found], seen: tuple[str, ...], value
     present = [found for found, level in levels.items() if level]
     if not present:
         options = tuple(dict.fromkeys(option for found in answers for option in found.options))
-        yield Finding(Trouble.ABSENT, fact, seen, _names(answers), options)
+        yield Finding(FindingKind.ABSENT, fact, seen, _names(answers), options)
         return
     modules = [found for found in present if levels[found] == 1]
     if fact.root and len(modules) == len(present):
         readable = values.level(_INITRAMFS)
         if readable:
-            yield Finding(Trouble.INITRAMFS, fact, seen, _names(modules))
+            yield Finding(FindingKind.INITRAMFS, fact, seen, _names(modules))
         else:
-            yield Finding(Trouble.NO_INITRAMFS, fact, seen, _names(modules), (_INITRAMFS,))
+            yield Finding(FindingKind.NO_INITRAMFS, fact, seen, _names(modules), (_INITRAMFS,))
     inside = set(values.text("EXTRA_FIRMWARE").split())
     for found in present:
         if levels[found] > 1 and found.module is not None:
             wanted = tuple(file for file in found.module.firmware if file not in inside)
             # A driver lists files for many chips and needs one: if the kernel contains some, the user has chosen.
             if wanted and len(wanted) == len(found.module.firmware):
-                yield Finding(Trouble.FIRMWARE, fact, seen, (found.module.name,), files=wanted)
+                yield Finding(FindingKind.FIRMWARE, fact, seen, (found.module.name,), files=wanted)
 
 
 def _level(found: Found, values: Values) -> int:

@@ -15,13 +15,13 @@ class Companion:
 
     Attributes:
         option: The option that needs them.
-        wants: The options it needs; those that a tree lacks are left out.
+        requires: The options it needs; those that a tree lacks are left out.
         why: The reason, in a few words.
         source: The file that shows this.
     """
 
     option: str
-    wants: tuple[str, ...]
+    requires: tuple[str, ...]
     why: str
     source: str
 
@@ -146,7 +146,7 @@ _MERGED = {
     "block: remove legacy IO schedulers": {"mq_deadline": "deadline_iosched"},
     "fs: Remove ext3 filesystem driver": {"ext4": "ext3"},
 }  # fmt: skip
-"""Modules that became others, by the title of the commit or the place that tells: the one of today, and what went into it."""
+"""Modules that became others, by the title of the commit or the place that shows it: today's module, and those merged into it."""
 
 MERGED_MODULES: Final = {
     old: (new, source) for source, merged in _MERGED.items() for new, olds in merged.items() for old in olds.split()

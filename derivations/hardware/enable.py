@@ -35,24 +35,24 @@ _DEPTH = 12
 """How many defaults may follow from each other: there are circles of them, which would not end otherwise."""
 
 
-def reach(asked: Collection[str], model: Model, values: Values) -> dict[str, Found]:
-    """Return the plan to turn on each of the *asked* options, in the same order.
+def plan_options(options: Collection[str], model: Model, values: Values) -> dict[str, Found]:
+    """Return the plan to turn on each of the *options* options, in the same order.
 
     Args:
-        asked: Options of *model*.
+        options: Options of *model*.
         model: The tree's Kconfig.
         values: The values of all options without them.
     """
-    strangers = _Strangers(asked, model)
+    strangers = _Strangers(options, model)
     own, any_way = Planner(model, values, selectors_not=strangers), Planner(model, values)
     unselected = Planner(model, values, selectors_not=model)
     plans: dict[str, Found] = {}
     outlook = _Outlook(model, values)
-    for option in [it for it in asked if model[it].prompts]:
+    for option in [it for it in options if model[it].prompts]:
         plan = own.option(option, Level.M)
         plans[option] = any_way.option(option, Level.M) if isinstance(plan, DeadEnd) else plan
         outlook.expect(option, plans[option])
-    hidden = [it for it in asked if it not in plans]
+    hidden = [it for it in options if it not in plans]
     for option in hidden:
         plans[option] = NOTHING if outlook.level(option) >= Level.M else unselected.option(option, Level.M)
         if isinstance(plans[option], DeadEnd):
@@ -67,7 +67,7 @@ def reach(asked: Collection[str], model: Model, values: Values) -> dict[str, Fou
             plans[option] = NOTHING
         elif clause := _only_selected(model[option], model):
             plans[option] = DeadEnd((clause,))
-    return {option: plans[option] for option in asked}
+    return {option: plans[option] for option in options}
 
 
 @attrs.frozen

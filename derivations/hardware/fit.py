@@ -15,7 +15,7 @@ import attrs
 
 from derivations.frozen_map import FrozenMap
 from derivations.hardware.curated import COMPANIONS
-from derivations.hardware.enable import reach
+from derivations.hardware.enable import plan_options
 from derivations.hardware.mapping import Mapped, can_be_module, map_hardware
 from derivations.kconfig.diagnosis.plan import DeadEnd
 from derivations.kconfig.language.fragment import Origin, Request
@@ -41,7 +41,7 @@ _MAX_REASONS = 8  # lines: some options have hundreds, and the file is for peopl
 
 
 @attrs.frozen
-class Want:
+class NeededOption:
     """An option to set, and the reasons."""
 
     option: str
@@ -66,19 +66,19 @@ class Fit:
     """The options to set for a snapshot's machines.
 
     Attributes:
-        wants: The options, sorted by name.
+        needed: The options, sorted by name.
         blocked: The options that are unavailable in this configuration.
         mapped: The modules and options that the machines need.
     """
 
-    wants: tuple[Want, ...]
+    needed: tuple[NeededOption, ...]
     blocked: tuple[Blocked, ...]
     mapped: Mapped
 
     @property
     def text(self) -> str:
         """Return the fragment, each option below comments with its reasons."""
-        return "".join(f"{comments(it.reasons)}{line(it.option, it.value)}\n" for it in self.wants)
+        return "".join(f"{comments(it.reasons)}{line(it.option, it.value)}\n" for it in self.needed)
 
 
 def fit(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) -> Fit:
@@ -95,7 +95,7 @@ def fit(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) ->
     """
     mapped = map_hardware(snapshot.checked(), drivers, model)
     asked = _asked(mapped, drivers, model)
-    plans = reach(asked, model, values)
+    plans = plan_options(asked, model, values)
     wants = dict[str, tuple[Level, dict[str, None]]]()
     blocked = []
     for option, reasons in asked.items():
@@ -111,7 +111,8 @@ def fit(snapshot: Snapshot, drivers: DriverMap, model: Model, values: Values) ->
             why |= reasons if name == option else {f"needed by {option}": None}
             wants[name] = max(old, level), why
     found = (
-        Want(name, YES if level is Level.Y else MODULE, tuple(why)) for name, (level, why) in sorted(wants.items())
+        NeededOption(name, YES if level is Level.Y else MODULE, tuple(why))
+        for name, (level, why) in sorted(wants.items())
     )
     return Fit(tuple(found), tuple(sorted(blocked, key=lambda it: it.option)), mapped)
 
@@ -183,7 +184,7 @@ def _companions(asked: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     while fitting := [it for it in pending if it.option in known]:
         pending = [it for it in pending if it not in fitting]
         for companion in fitting:
-            for option in companion.wants:
+            for option in companion.requires:
                 yield option, f"{companion.option}: {companion.why}"
                 known.append(option)
 

@@ -14,7 +14,7 @@ import attrs
 
 
 @attrs.frozen
-class Kept:
+class KeepRule:
     """Options to keep.
 
     Attributes:
@@ -28,8 +28,8 @@ class Kept:
     without: tuple[str, ...] = ()
 
 
-KEPT: Final[tuple[Kept, ...]] = (
-    Kept(
+KEEP_RULES: Final[tuple[KeepRule, ...]] = (
+    KeepRule(
         "file systems that a disk, a stick or an image may bring",
         (
             "EXT4_FS", "BTRFS_FS", "XFS_FS", "F2FS_FS", "VFAT_FS", "MSDOS_FS", "EXFAT_FS", "NTFS3_FS", "ISO9660_FS", "UDF_FS",
@@ -37,7 +37,7 @@ KEPT: Final[tuple[Kept, ...]] = (
             "NFS_FS", "NFS_V[234]", "RPCSEC_GSS_KRB5", "CIFS", "QFMT_*", "NLS_*",
         ),
     ),
-    Kept(
+    KeepRule(
         "block devices that need no hardware, and disks behind controllers",
         (
             "BLK_DEV_LOOP", "BLK_DEV_NBD", "BLK_DEV_RAM", "ZRAM", "BLK_DEV_DM", "DM_CRYPT", "DM_INTEGRITY", "DM_VERITY", "DM_SNAPSHOT",
@@ -45,15 +45,15 @@ KEPT: Final[tuple[Kept, ...]] = (
             "IOSCHED_*", "MQ_IOSCHED_*",
         ),
     ),
-    Kept("what dm-crypt, TLS, wireless and file systems ask the crypto API for", ("CRYPTO_*", "CRC*"), ("CRYPTO_DEV_*",)),
-    Kept(
+    KeepRule("what dm-crypt, TLS, wireless and file systems ask the crypto API for", ("CRYPTO_*", "CRC*"), ("CRYPTO_DEV_*",)),
+    KeepRule(
         "rules of firewalls",
         (
             "NF_*", "NFT_*", "NETFILTER_*", "IP_NF_*", "IP6_NF_*", "IP_SET", "IP_SET_*", "BRIDGE_NF_*", "BRIDGE_EBT_*",
             "BRIDGE_NETFILTER",
         ),
     ),
-    Kept(
+    KeepRule(
         "virtual networks, queues and sockets",
         (
             "TUN", "TAP", "BRIDGE", "VETH", "VLAN_8021Q", "BONDING", "NET_TEAM*", "DUMMY", "IFB", "MACVLAN", "MACVTAP", "IPVLAN", "VXLAN",
@@ -62,29 +62,29 @@ KEPT: Final[tuple[Kept, ...]] = (
             "RFKILL", "TLS",
         ),
     ),
-    Kept("virtual machines and containers", ("KVM", "KVM_INTEL", "KVM_AMD", "VHOST*", "VFIO", "VFIO_PCI", "IRQ_BYPASS_MANAGER")),
-    Kept(
+    KeepRule("virtual machines and containers", ("KVM", "KVM_INTEL", "KVM_AMD", "VHOST*", "VFIO", "VFIO_PCI", "IRQ_BYPASS_MANAGER")),
+    KeepRule(
         "keyboards, mice and sticks that are plugged in later",
         (
             "USB_HID", "HID_GENERIC", "HID_MULTITOUCH", "INPUT_EVDEV", "INPUT_JOYDEV", "INPUT_UINPUT", "UHID", "USB_STORAGE", "USB_UAS",
             "SND_SEQUENCER", "SND_SEQ_*", "SND_HRTIMER",
         ),
     ),
-    Kept(
+    KeepRule(
         "drivers of a whole class of USB devices, which plain `lsusb` does not show",
         (
             "BT_HCIBTUSB", "BT_RFCOMM*", "BT_BNEP*", "BT_HIDP", "USB_VIDEO_CLASS", "SND_USB_AUDIO", "USB_ACM", "USB_PRINTER",
             "USB_NET_CDCETHER", "USB_NET_CDC_NCM", "USB_NET_RNDIS_HOST",
         ),
     ),
-    Kept(
+    KeepRule(
         "keys, lids, batteries and sleep of laptops, and the management of servers, which the firmware lists",
         (
             "*_LAPTOP", "*_WMI", "THINKPAD_ACPI", "SURFACE_*", "INTEL_HID_EVENT", "INTEL_VBTN", "INTEL_PMC_CORE", "AMD_PMC", "TYPEC_UCSI",
             "UCSI_ACPI", "PERF_EVENTS_INTEL_RAPL", "IPMI_SI", "IPMI_DEVICE_INTERFACE",
         ),
     ),
-    Kept(
+    KeepRule(
         "what is not on a bus that `lspci` or `lsusb` lists: ACPI, the processor, old ports",
         (
             "ACPI_*", "TCG_*", "RTC_DRV_CMOS", "SERIO*", "KEYBOARD_ATKBD", "MOUSE_PS2*", "SERIAL_8250*", "I2C_HID_ACPI", "PINCTRL_*",
@@ -98,27 +98,27 @@ KEPT: Final[tuple[Kept, ...]] = (
 
 
 @attrs.frozen
-class Beside:
+class KeepTogether:
     """Options to keep if others are kept.
 
     Attributes:
         why: The reason, in a few words.
         globs: The names of the others.
-        wants: Globs of the options to keep with them.
+        companions: Globs of the options to keep with them.
     """
 
     why: str
     globs: tuple[str, ...]
-    wants: tuple[str, ...]
+    companions: tuple[str, ...]
 
 
-BESIDE: Final[tuple[Beside, ...]] = (
-    Beside(
+KEEP_TOGETHER: Final[tuple[KeepTogether, ...]] = (
+    KeepTogether(
         "machine drivers, which the firmware's tables choose (sound/soc/sof/intel/hda.c)",
         ("SND_SOC_SOF_INTEL_*",),
         ("SND_SOC_INTEL_SKL_HDA_DSP_GENERIC_MACH", "SND_SOC_DMIC"),
     ),
-    Beside(
+    KeepTogether(
         "machine drivers, which the firmware's tables choose (sound/soc/amd/acp-config.c)",
         ("SND_SOC_AMD_ACP*", "SND_SOC_AMD_RENOIR", "SND_SOC_SOF_AMD_*"),
         ("SND_SOC_AMD_*_MACH", "SND_SOC_DMIC"),

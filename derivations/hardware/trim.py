@@ -16,7 +16,7 @@ import attrs
 
 from derivations.frozen_map import FrozenMap
 from derivations.hardware.c_source.buses import BUSES
-from derivations.hardware.keep import BESIDE, KEPT
+from derivations.hardware.keep import KEEP_RULES, KEEP_TOGETHER
 from derivations.kconfig.diagnosis.plan import LEVELS
 from derivations.kconfig.diagnosis.planner import alternatives, selector
 from derivations.kconfig.language.fragment import Origin, Request
@@ -80,9 +80,9 @@ def trim(needed: Iterable[str], keep: Iterable[str], drivers: DriverMap, model: 
     listed = [name for name in modules if named.has(name) or (model[name].prompts and _is_kept(name))]
     keeper = _Keeper(model, values, _options_of_devices(drivers))
     keeper.keep([*needed, *inside, *listed])
-    for beside in BESIDE:
+    for beside in KEEP_TOGETHER:
         if any(_matches(it, beside.globs) for it in keeper.kept if values.level(it) is Level.M):
-            keeper.keep(it for it in modules if _matches(it, beside.wants))
+            keeper.keep(it for it in modules if _matches(it, beside.companions))
     dropped = [name for name in modules if name not in keeper.kept and model[name].prompts and not model[name].choice]
     return Trim(tuple(sorted(dropped)), tuple(sorted(name for name in modules if name in keeper.kept)))
 
@@ -118,10 +118,10 @@ def consequences(asked: Mapping[str, Level], dropped: Collection[str], model: Mo
 
 def without_dropped(found: Missed, trimmed: Collection[str], model: Model, values: Values) -> Missed:
     """Return the requests of a base that are missing, as *found*, without those that the options *trimmed* explain."""
-    asked = {it.option: LEVELS.get(it.request.value, Level.N) for it in found.accounts}
+    asked = {it.option: LEVELS.get(it.request.value, Level.N) for it in found.diagnoses}
     gone = consequences(asked, trimmed, model, values)
-    accounts = tuple(it for it in found.accounts if it.option not in gone)
-    return attrs.evolve(found, accounts=accounts, way=found.way + len(gone))
+    diagnoses = tuple(it for it in found.diagnoses if it.option not in gone)
+    return attrs.evolve(found, diagnoses=diagnoses, overridden=found.overridden + len(gone))
 
 
 @attrs.frozen
@@ -158,7 +158,7 @@ def _options_of_devices(drivers: DriverMap) -> set[str]:
 
 
 def _is_kept(option: str) -> bool:
-    return any(_matches(option, it.globs) and not _matches(option, it.without) for it in KEPT)
+    return any(_matches(option, it.globs) and not _matches(option, it.without) for it in KEEP_RULES)
 
 
 def _matches(name: str, globs: Collection[str]) -> bool:

@@ -45,7 +45,7 @@ class MemberTooLarge(Error):
 
 
 @attrs.frozen(kw_only=True)
-class Node:
+class CpioEntry:
     """One entry of the archive.
 
     Attributes:
@@ -63,7 +63,7 @@ class Node:
     device: tuple[int, int] = (0, 0)
 
 
-def archive(nodes: Iterable[Node]) -> Iterator[bytes]:
+def archive(nodes: Iterable[CpioEntry]) -> Iterator[bytes]:
     """Yield the bytes of the archive of *nodes*; missing directories are added.
 
     Raises:
@@ -74,22 +74,22 @@ def archive(nodes: Iterable[Node]) -> Iterator[bytes]:
         for piece in _entry(node, number):
             written += len(piece)
             yield piece
-    trailer = _header(Node(path=_TRAILER, mode=0), 0)
+    trailer = _header(CpioEntry(path=_TRAILER, mode=0), 0)
     yield trailer + bytes(-(written + len(trailer)) % BLOCK)
 
 
-def _complete(nodes: Iterable[Node]) -> list[Node]:
+def _complete(nodes: Iterable[CpioEntry]) -> list[CpioEntry]:
     """Return *nodes* and the directories above them, each path once, sorted."""
     by_path = {node.path: node for node in nodes}
     for path in list(by_path):
         parent = path.rpartition(b"/")[0]
         while parent and parent not in by_path:
-            by_path[parent] = Node(path=parent, mode=stat.S_IFDIR | 0o755)
+            by_path[parent] = CpioEntry(path=parent, mode=stat.S_IFDIR | 0o755)
             parent = parent.rpartition(b"/")[0]
     return [by_path[path] for path in sorted(by_path, key=lambda path: path.split(b"/"))]
 
 
-def _entry(node: Node, number: int) -> Iterator[bytes]:
+def _entry(node: CpioEntry, number: int) -> Iterator[bytes]:
     if node.size > _MAX_SIZE:
         raise MemberTooLarge(node.path.decode(errors="backslashreplace"), node.size)
     yield _header(node, number)
@@ -97,7 +97,7 @@ def _entry(node: Node, number: int) -> Iterator[bytes]:
     yield bytes(-node.size % _ALIGNMENT)
 
 
-def _header(node: Node, number: int) -> bytes:
+def _header(node: CpioEntry, number: int) -> bytes:
     links = 2 if stat.S_ISDIR(node.mode) else 1
     fields = (number, node.mode, 0, 0, links, 0, node.size, 0, 0, *node.device, len(node.path) + 1, 0)
     header = b"070701" + b"".join(b"%08X" % field for field in fields) + node.path + b"\0"

@@ -25,7 +25,7 @@ from derivations.kconfig.language.text import line, write
 from derivations.kconfig.language.values import Priority, Unset
 from derivations.linux.script import SHELL, script
 from derivations.source import text_file
-from derivations.union import Layout, union
+from derivations.union import UnionLayout, union
 from derivations.version import Version
 from store.gc.retention import Retention
 
@@ -234,4 +234,4 @@ def checked(
 def _program() -> Output:
     parts = Path(__file__).with_name("scripts").joinpath("kconf").glob("*.c")
     texts = {part.name: part.read_text(encoding="utf-8") for part in parts}
-    return union("kconf", [], Layout(files=texts), retention=Retention.TOOLCHAIN).out
+    return union("kconf", [], UnionLayout(files=texts), retention=Retention.TOOLCHAIN).out

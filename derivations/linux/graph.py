@@ -10,7 +10,7 @@ from derivations.derivation import Derivation, Hints, Output
 from derivations.kconfig.language.values import MODULE, YES
 from derivations.linux.configuration import ConfigSteps, configuration
 from derivations.linux.patch import patched
-from derivations.linux.requested import SIGNING_KEY, wanted
+from derivations.linux.requested import SIGNING_KEY, merged_requests
 from derivations.linux.script import SHELL, script, text_of
 from derivations.source import text_file
 from derivations.unpack import is_archive, unpack
@@ -45,7 +45,7 @@ class Parts:
     """The parts of a kernel's build: what it is built from, and the build."""
 
     tree: Output
-    wanted: Merged
+    merged_requests: Merged
     configuration: ConfigSteps
     build: Derivation
     release: str
@@ -56,7 +56,7 @@ class Parts:
 def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
     """Return the derivations of the kernel that *arguments* describe, compiled by *toolchain*."""
     tree = patched(source_tree(arguments), arguments.patches)
-    merged = wanted(arguments, toolchain.arch)
+    merged = merged_requests(arguments, toolchain.arch)
     configured = configuration(arguments, toolchain, tree, merged)
     fragment = trim = None
     if arguments.hardware is not None:
@@ -82,7 +82,13 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
         hints=Hints(description=f"Linux {release}", compilations=arguments.compilations),
     )
     return Parts(
-        tree=tree, wanted=merged, configuration=configured, build=build, release=release, hardware=fragment, trim=trim
+        tree=tree,
+        merged_requests=merged,
+        configuration=configured,
+        build=build,
+        release=release,
+        hardware=fragment,
+        trim=trim,
     )
 
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from derivations.callers.beside import beside_caller
-from derivations.callers.refused import was_refused
+from derivations.callers.argument_errors import arguments_do_not_fit
+from derivations.callers.relative_path import relative_to_caller
 from derivations.context import Context, current
 from derivations.derivation import Derivation, Output
-from derivations.kconfig.language.fragment import over
+from derivations.kconfig.language.fragment import followed_by
 from derivations.linux.arguments import (
     Arguments,
     InvalidArgument,
@@ -130,12 +130,12 @@ class Kernel:
     @property
     def requests(self) -> FrozenMap[Request]:
         """Return every requested option."""
-        return self._parts.wanted.requests
+        return self._parts.merged_requests.requests
 
     @property
-    def wanted(self) -> Merged:
+    def merged_requests(self) -> Merged:
         """Return every requested option, where each is requested, and the requests that are shadowed."""
-        return self._parts.wanted
+        return self._parts.merged_requests
 
     @property
     def source(self) -> Output:
@@ -367,12 +367,12 @@ def _arguments(old: Arguments | None, /, **given: Any) -> Arguments:  # noqa: AN
     if old is not None:
         given = {name: _changed_value(name, value, getattr(old, name)) for name, value in given.items()}
     if is_file_name(given.get("hardware")):
-        given["hardware"] = snapshot(beside_caller(given["hardware"], depth=2))
+        given["hardware"] = snapshot(relative_to_caller(given["hardware"], depth=2))
     if is_file_name(given.get("signing_key")):
-        given["signing_key"] = local_file(beside_caller(given["signing_key"], depth=2), name="signing-key.pem")
+        given["signing_key"] = local_file(relative_to_caller(given["signing_key"], depth=2), name="signing-key.pem")
     file = None
     if is_file_name(given.get("base")):
-        file = beside_caller(given["base"], depth=2)
+        file = relative_to_caller(given["base"], depth=2)
         given["base"] = base_file(file)
     # Called directly rather than through a variable, so that editors know the arguments.
     arguments = Arguments(**given) if old is None else attrs.evolve(old, **given)
@@ -388,14 +388,14 @@ def _is_function(value: object) -> bool:
 def _changed_value(name: str, value: Any, old: Any) -> Any:  # noqa: ANN401 -- an argument of make_linux
     if _is_function(value):
         return value(old)
-    return over(value, old, name) if name == "extra_config" else value
+    return followed_by(value, old, name) if name == "extra_config" else value
 
 
 def _changed(derivation: Derivation, change: Change) -> Derivation:
     try:
         changes: object = change(derivation)
     except TypeError as error:
-        if not was_refused(error):
+        if not arguments_do_not_fit(error):
             raise
         raise InvalidArgument("override_attrs", f"its function must take the derivation ({error})") from None
     if not isinstance(changes, Mapping) or not all(isinstance(name, str) for name in changes):

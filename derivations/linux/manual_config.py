@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from derivations.callers.beside import beside_caller
+from derivations.callers.relative_path import relative_to_caller
 from derivations.kconfig.diagnosis.whole_config import local_version
 from derivations.kconfig.language.text import bytes_of, decoded
 from derivations.linux.arguments import NAMES, InvalidArgument, UnknownArgument, check_names, is_file_name
@@ -74,7 +74,7 @@ def _manual(function: str, /, *, config_file: Any = None, **rest: Any) -> Kernel
             raise InvalidArgument(required, f"{function} requires it")
     base = config_file
     if is_file_name(config_file) or isinstance(config_file, str):
-        base = beside_caller(config_file, depth=2)
+        base = relative_to_caller(config_file, depth=2)
         release = rest.get("mod_dir_version") or _release(base, rest["version"], rest.get("extra_version", ""))
         rest["mod_dir_version"] = release
     return make_linux(**rest, base=base, exact=True)

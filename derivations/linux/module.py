@@ -20,7 +20,7 @@ from derivations.linux.graph import chance, make_arguments
 from derivations.linux.patch import Patch, patched
 from derivations.linux.script import SHELL, script, text_of
 from derivations.source import text_file
-from derivations.union import Layout, union
+from derivations.union import UnionLayout, union
 from derivations.unpack import is_archive, unpack
 
 
@@ -204,7 +204,7 @@ def _required(kernel: Kernel, name: str, options: tuple[str, ...]) -> Derivation
 def _as_on_a_machine(release: str, machine: str) -> dict[str, Output]:
     """Return mounts that make makefiles believe that a kernel of that *release* and *machine* is running."""
     uname = f"#!{SHELL}\nrelease={shlex.quote(release)}\nmachine={machine}\n{text_of('uname')}"
-    links = Layout(links={release: f"../../../kernel/lib/modules/{release}"})
+    links = UnionLayout(links={release: f"../../../kernel/lib/modules/{release}"})
     return {
         "/usr/bin/uname": text_file("uname", uname, executable=True).out,
         "/usr/lib/modules": union("lib-modules", [], links).out,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from derivations.callers.beside import beside_caller
+from derivations.callers.relative_path import relative_to_caller
 from derivations.derivation import Derivation, Hints, Output, canonical_json
 from derivations.fetch import ANY_SYSTEM
 from derivations.kconfig.language.fragment import Fragment, as_fragments
@@ -99,7 +99,7 @@ class Patch:
             found: list[Output] = []
             files = file if isinstance(file, list | tuple) else [file]
             for number, each in enumerate(files, 1):  # a comprehension would count as a caller of its own
-                place = beside_caller(each) if isinstance(each, str | os.PathLike) else each
+                place = relative_to_caller(each) if isinstance(each, str | os.PathLike) else each
                 found.append(_source(name, place, name if len(files) == 1 else f"{name}-{number}"))
             sources = tuple(found)
             if not sources:

@@ -26,7 +26,7 @@ REPRODUCIBLE = Fragment(
     {
         # `git describe` of the repository that contains the tree must not be part of a kernel.
         "LOCALVERSION_AUTO": optional(NO),
-        # The default key is generated anew by every build and its certificate linked into the image.
+        # The default key is generated again by every build and its certificate linked into the image.
         "MODULE_SIG_KEY": optional(""),
         # Without a key no module can be signed; users can request this together with a key.
         "MODULE_SIG_ALL": optional(NO),
@@ -47,7 +47,7 @@ SIGNED = Fragment(
 )
 
 
-def wanted(arguments: Arguments, arch: str) -> Merged:
+def merged_requests(arguments: Arguments, arch: str) -> Merged:
     """Return the requests for the kernel of *arguments* on *arch*, Kbuild's ARCH.
 
     Raises:

@@ -19,7 +19,7 @@ from derivations.patching.change import EXECUTABLE, LINK
 from derivations.patching.errors import AlreadyApplied, DoesNotApply, Malformed
 from derivations.patching.fit import Fuzzy, HunkMisfit, fit, fitting
 from derivations.patching.messages import lines_of
-from derivations.patching.tree import Entry, parents
+from derivations.patching.tree import TreeEntry, parents
 
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class _Attempt:
 
     state: PatchedTree
     leaving: frozenset[str]
-    made: dict[str, Entry] = attrs.field(factory=dict)
+    made: dict[str, TreeEntry] = attrs.field(factory=dict)
     gone: set[str] = attrs.field(factory=set)
     displacement: int = 0
     fuzzy: list[tuple[str, Fuzzy]] = attrs.field(factory=list)
@@ -79,7 +79,7 @@ class _Attempt:
         """Apply *change*."""
         if change.may_create and self._here(change.old) is None:
             change = attrs.evolve(change, verb="create")
-        old = Entry(b"") if change.verb == "create" else self._source(change)
+        old = TreeEntry(b"") if change.verb == "create" else self._source(change)
         if old is None or not self._has_room(change):
             return
         data = self._changed(change, old, fuzz)
@@ -92,7 +92,7 @@ class _Attempt:
             self.gone.add(change.old)
         self.made[change.new] = _with_mode(change, old, data)
 
-    def _source(self, change: FileChange) -> Entry | None:
+    def _source(self, change: FileChange) -> TreeEntry | None:
         """Return the entry that *change* changes."""
         renames = change.verb in {"rename", "copy"}
         entry = self.state.entry(change.old) if renames else self._here(change.old)
@@ -109,7 +109,7 @@ class _Attempt:
             return None
         return entry
 
-    def _here(self, path: str) -> Entry | None:
+    def _here(self, path: str) -> TreeEntry | None:
         return self.made.get(path) or (None if path in self.gone else self.state.entry(path))
 
     def _has_room(self, change: FileChange) -> bool:
@@ -133,7 +133,7 @@ class _Attempt:
         """Return whether the commit may empty *directory*, which is certain only after all of its changes."""
         return any(path.startswith(f"{directory}/") for path in self.leaving)
 
-    def _changed(self, change: FileChange, old: Entry, fuzz: int) -> bytes | None:
+    def _changed(self, change: FileChange, old: TreeEntry, fuzz: int) -> bytes | None:
         """Return the new content of the file."""
         if change.binary is not None:
             binary = change.binary[0]
@@ -194,7 +194,8 @@ def apply(rules: Rules, commits: Sequence[Commit], state: PatchedTree, remark: C
                 remark(f"patch {rules.name!r} is already in the tree, and left out{shown}")
             at += present
             continue
-        state = _applied(rules, commit, state, remark)
+        after = _applied(rules, commit, state, remark)
+        state = attrs.evolve(after, applied=after.applied | {commit.identity})
         at += 1
     return state
 
@@ -235,12 +236,13 @@ def _applied(rules: Rules, commit: Commit, state: PatchedTree, remark: Callable[
 def _present(commits: Sequence[Commit], at: int, state: PatchedTree) -> int:
     """Return how many of *commits*, from *at* on, the tree already has.
 
-    The first one alone is in the tree if it can be reverted and fits better that way than forward. If a later
-    one changed its lines again, it can only be reverted after that one: then the tree has all up to there.
+    The first one alone is in the tree if it can be reverted and fits better that way than forward, or as well and it was
+    applied before: then all lines around it are equal. If a later one changed its lines again, it can only be reverted after that one: then the tree has all up to there.
     """
     forward, back = _attempt(commits[at], state), _taken_back(commits[at : at + 1], state)
     if back is not None:
-        return int(bool(forward.problems) or back < forward.displacement)
+        again = commits[at].identity in state.applied and back == forward.displacement
+        return int(bool(forward.problems) or back < forward.displacement or again)
     if not forward.problems:
         return 0
     ends = range(at + 2, min(len(commits), at + _FAR) + 1)
@@ -273,18 +275,18 @@ def _attempt(commit: Commit, state: PatchedTree, fuzz: int = 0) -> _Attempt:
     return attempt
 
 
-def _with_mode(change: FileChange, old: Entry, data: bytes) -> Entry:
+def _with_mode(change: FileChange, old: TreeEntry, data: bytes) -> TreeEntry:
     """Return the new file or link with its mode."""
     if change.new_mode is None or (change.new_mode == change.old_mode and change.verb != "create"):
         return attrs.evolve(old, data=data)
-    return Entry(data, bool(change.new_mode & EXECUTABLE), _is_link(change.new_mode))
+    return TreeEntry(data, bool(change.new_mode & EXECUTABLE), _is_link(change.new_mode))
 
 
 def _is_link(mode: int) -> bool:
     return mode & 0o170000 == LINK
 
 
-def _has_mode_already(change: FileChange, entry: Entry) -> bool:
+def _has_mode_already(change: FileChange, entry: TreeEntry) -> bool:
     if change.verb != "modify" or change.new_mode is None or change.new_mode == change.old_mode:
         return False
     return entry.executable == bool(change.new_mode & EXECUTABLE)
@@ -318,7 +320,7 @@ def _half_there(commit: Commit, exact: _Attempt) -> str | None:
     path, first = there[0]
     count = sum(len(change.hunks) for change in commit.changes)
     which = f"{path} hunk {first.number}" + (f" and {len(there) - 1} more" if len(there) > 1 else "")
-    return f"the tree has {len(there)} of its {count} hunks already ({which}): take a newer one, or make it anew without them"
+    return f"the tree has {len(there)} of its {count} hunks already ({which}): take a newer one, or create it again without them"
 
 
 def _in_the_tree(path: str, misfits: Sequence[HunkMisfit], state: PatchedTree) -> list[HunkMisfit]:

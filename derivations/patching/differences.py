@@ -1,6 +1,6 @@
 """What GNU diff writes of files that it does not compare line by line, in each language that it speaks (diffutils 3.8).
 
-git and busybox write the English lines. diff takes the language of whoever runs it.
+git and busybox write the English lines. diff uses the language of its user.
 """
 
 from __future__ import annotations

@@ -8,11 +8,11 @@ import attrs
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Hashable, Iterator, Mapping
 
 
 @attrs.frozen
-class Entry:
+class TreeEntry:
     """A file, or a symbolic link with its target as *data*."""
 
     data: bytes
@@ -23,7 +23,7 @@ class Entry:
 class Tree(Protocol):
     """The tree before all patches. Paths are relative, and links are not followed."""
 
-    def entry(self, path: str) -> Entry | None:
+    def entry(self, path: str) -> TreeEntry | None:
         """Return the file or link at *path*, None if there is none."""
         ...
 
@@ -34,12 +34,19 @@ class Tree(Protocol):
 
 @attrs.frozen
 class PatchedTree:
-    """A tree with changes: *changed* maps paths to their new entries, None if removed."""
+    """A tree with changes.
+
+    Attributes:
+        tree: The tree before.
+        changed: The new entries by path, None if removed.
+        applied: The commits that changed it, as `Commit.identity` has them.
+    """
 
     tree: Tree
-    changed: Mapping[str, Entry | None] = attrs.field(factory=dict)
+    changed: Mapping[str, TreeEntry | None] = attrs.field(factory=dict)
+    applied: frozenset[Hashable] = frozenset()
 
-    def entry(self, path: str) -> Entry | None:
+    def entry(self, path: str) -> TreeEntry | None:
         """Return the file or link at *path*, None if there is none."""
         if path in self.changed:
             return self.changed[path]
@@ -56,11 +63,11 @@ class PatchedTree:
             return True
         return path not in self.changed and self.above(path) is None and self.tree.is_directory(path)
 
-    def having(self, changes: Mapping[str, Entry | None]) -> PatchedTree:
+    def having(self, changes: Mapping[str, TreeEntry | None]) -> PatchedTree:
         """Return this tree with *changes*."""
         return attrs.evolve(self, changed={**self.changed, **changes})
 
-    def _own(self, path: str) -> Entry | None:
+    def _own(self, path: str) -> TreeEntry | None:
         return self.changed[path] if path in self.changed else self.tree.entry(path)
 
 

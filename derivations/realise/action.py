@@ -28,19 +28,29 @@ from blake3 import blake3
 from derivations.fetch import is_fetch
 from derivations.proof.conditions import USUAL, Conditions
 from derivations.realise.builtins import registry
-from derivations.realise.events import Finished, Kept, LogLine, Progress, Reused, Started, Unit, Waiting, Warned
+from derivations.realise.events import (
+    FailedBuildKept,
+    Finished,
+    LogLine,
+    Progress,
+    Reused,
+    Started,
+    Unit,
+    Waiting,
+    Warned,
+)
 from derivations.realise.job import Cancelled, Job
 from derivations.realise.kvm import KvmRecord
 from derivations.realise.outputs import Outputs
 from derivations.realise.sandbox.bubblewrap import Sandbox
 from derivations.realise.sandbox.launcher import reclaim
-from derivations.realise.sandbox.log import log_path, spoken_log
+from derivations.realise.sandbox.log import log_path, nonempty_log
 from derivations.realise.sandbox.run_builder import BuildFailed, Limits, Watcher, run
 from store.closure import closure
 from store.errors import Error
-from store.system.interrupt import Interrupted, interruptible
-from store.system.locks import WaitCancelled, locked
-from store.system.space import disk_full_reported
+from store.osutil.interrupt import Interrupted, interruptible
+from store.osutil.locks import WaitCancelled, locked
+from store.osutil.space import disk_full_reported
 
 
 if TYPE_CHECKING:
@@ -58,14 +68,15 @@ if TYPE_CHECKING:
 
 
 FULL = "the disk is full, which may be the cause; `kernix gc` deletes what nothing uses any more"
-ROOM = 8 << 20
+MIN_FREE = 8 << 20
 """With less than this many bytes free, a full disk may have caused a failure (Nix, `derivation-building-goal.cc`)."""
 
 _NO_KVM = (
     "KVM does not work on this machine; later boots will be emulated from the start (`kernix doctor` tries KVM again)"
 )
 
-_COMPILES = re.compile(r"  (?:CC|AS|LD|AR|RUSTC|HOSTCC|HOSTLD)(?: \[M\])? ")
+# Not archiving and linking: a hint's `compilations` are objects, and a kernel has more archives than half of these.
+_COMPILES = re.compile(r"  (?:CC|AS|RUSTC|HOSTCC)(?: \[M\])? ")
 
 
 @attrs.frozen
@@ -77,7 +88,7 @@ class Realised:
 
 
 @attrs.frozen(kw_only=True)
-class Workshop:
+class ActionRunner:
     """The state that all actions of one run share."""
 
     store: Store
@@ -94,18 +105,18 @@ class Workshop:
         derivation: Derivation,
         inputs: Mapping[Output, Realised],
         publish: Callable[[Mapping[str, Realised]], None],
-        asked: Slot | None = None,
+        requested: Slot | None = None,
     ) -> None:
         """Realise *derivation* from its *inputs*, and *publish* its outputs as soon as they are in the store.
 
-        *asked* is the slot to wait for, if one was requested earlier.
+        *requested* is the slot to wait for, if one was requested earlier.
 
         Raises:
             Error: the build failed.
             Cancelled: the run was stopped.
         """
         slots = self.fetches if is_fetch(derivation) else self.jobs
-        with interruptible(self.cancellation.is_killed), contextlib.ExitStack() as later, slots.slot(asked) as slot:
+        with interruptible(self.cancellation.is_killed), contextlib.ExitStack() as later, slots.slot(requested) as slot:
             key = derivation.action_key(lambda output: inputs[output].digest)
 
             def wait() -> None:
@@ -138,7 +149,7 @@ class Workshop:
         if known.get(derivation.key) != found:
             self.store.record([(derivation.key, name, found[name]) for name in derivation.outputs])
         self.listener(Reused(derivation, found))
-        return self.described(found)
+        return self.with_digests(found)
 
     def again(
         self, derivation: Derivation, inputs: Mapping[Output, Realised], scratch: Path, conditions: Conditions
@@ -158,13 +169,13 @@ class Workshop:
             except Interrupted:
                 raise Cancelled(derivation.name) from None
 
-    def needed_by(self, path: StorePath) -> frozenset[StorePath]:
+    def closure_of(self, path: StorePath) -> frozenset[StorePath]:
         """Return *path* and everything it refers to."""
         if path not in self.closures:
             self.closures[path] = frozenset(closure([path], self.store.references))
         return self.closures[path]
 
-    def described(self, outputs: Mapping[str, StorePath]) -> dict[str, Realised]:
+    def with_digests(self, outputs: Mapping[str, StorePath]) -> dict[str, Realised]:
         """Return *outputs*, which are in the store, with the digests of their contents."""
         infos = self.store.infos(outputs.values())
         return {name: Realised(path, infos[path].digest) for name, path in outputs.items()}
@@ -174,7 +185,7 @@ class Workshop:
 class _Build:
     """One build, from an empty scratch directory to committed outputs."""
 
-    workshop: Workshop
+    runner: ActionRunner
     derivation: Derivation
     inputs: Mapping[Output, Realised]
     key: bytes
@@ -186,7 +197,7 @@ class _Build:
         """Build, and return the outputs, which the store does not have yet."""
         out = self.scratch / self.conditions.below / "out"
         out.mkdir(parents=True)
-        with disk_full_reported(self.workshop.store.layout.home):
+        with disk_full_reported(self.runner.store.layout.home):
             return self._outputs(out, self._build(out)).take_in((), self._deriver)
 
     def perform(self, built: Callable[[], None]) -> Mapping[str, Realised]:
@@ -194,8 +205,8 @@ class _Build:
         started = time.monotonic()
         out = self.scratch / "out"
         out.mkdir()
-        self.workshop.listener(Started(self.derivation))
-        with disk_full_reported(self.workshop.store.layout.home):
+        self.runner.listener(Started(self.derivation))
+        with disk_full_reported(self.runner.store.layout.home):
             try:
                 content = self._build(out)
                 built()
@@ -204,7 +215,7 @@ class _Build:
                 full = is_full(self.scratch)
                 self._keep_failed()
                 raise (attrs.evolve(error, advice=FULL) if full else error) from None
-            divergences = self.workshop.store.commit(entries)
+            divergences = self.runner.store.commit(entries)
         outputs = {
             name: Realised(it.path, it.content.digest)
             for name, it in zip(self.derivation.outputs, entries, strict=True)
@@ -212,15 +223,15 @@ class _Build:
         if divergences:
             outputs |= self._kept({it.output: it.kept for it in divergences})
         paths = {name: it.path for name, it in outputs.items()}
-        self.workshop.listener(Finished(self.derivation, paths, time.monotonic() - started))
+        self.runner.listener(Finished(self.derivation, paths, time.monotonic() - started))
         return outputs
 
     def _kept(self, kept: dict[str, StorePath]) -> dict[str, Realised]:
         """Warn that outputs differ from those of an earlier build, and return the earlier ones, which stay valid."""
         for name, path in kept.items():
             text = f"{self.derivation.name} is not deterministic: {name} differs from {path}, which is kept"
-            self.workshop.listener(Warned(text))
-        return self.workshop.described(kept)
+            self.runner.listener(Warned(text))
+        return self.runner.with_digests(kept)
 
     def _build(self, out: Path) -> Content | None:
         """Build the outputs in *out*; return the content of the only one if it is already known."""
@@ -230,27 +241,27 @@ class _Build:
         return None
 
     def _builtin(self, out: Path) -> Content | None:
-        workshop, derivation = self.workshop, self.derivation
+        runner, derivation = self.runner, self.derivation
         unit = Unit.BYTES if is_fetch(derivation) else Unit.FILES
         job = Job(
             derivation=derivation,
-            inputs={place: workshop.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()},
+            inputs={place: runner.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()},
             out=out,
-            store=workshop.store,
-            settings=workshop.settings,
-            progress=lambda done, expected: workshop.listener(Progress(derivation, done, expected, unit)),
-            cancelled=workshop.cancellation.is_killed,
-            warn=lambda text: workshop.listener(Warned(text)),
+            store=runner.store,
+            settings=runner.settings,
+            progress=lambda done, expected: runner.listener(Progress(derivation, done, expected, unit)),
+            cancelled=runner.cancellation.is_killed,
+            warn=lambda text: runner.listener(Warned(text)),
         )
         return registry.find(derivation.builder)(job)
 
     def _sandboxed(self, out: Path) -> None:
-        workshop, derivation, settings = self.workshop, self.derivation, self.workshop.settings
+        runner, derivation, settings = self.runner, self.derivation, self.runner.settings
         build = out.with_name("build")
         build.mkdir()
         cores = self.conditions.processors or settings.builder_cores
         sandbox = Sandbox(
-            mounts={place: workshop.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()},
+            mounts={place: runner.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()},
             build=build,
             out=out,
             argv=(derivation.builder, *derivation.args),
@@ -264,11 +275,11 @@ class _Build:
             max_silent_time=_first(derivation.hints.max_silent_time, settings.max_silent_time),
             max_log_size=settings.max_log_size,
         )
-        log = log_path(workshop.store.layout.logs, self._log_key)
+        log = log_path(runner.store.layout.logs, self._log_key)
         run(sandbox, name=derivation.name, log=log, limits=limits, watcher=self._watcher())
 
     def _watcher(self) -> Watcher:
-        derivation, listener = self.derivation, self.workshop.listener
+        derivation, listener = self.derivation, self.runner.listener
         counter = itertools.count(1)
 
         def hear(text: str) -> None:
@@ -285,28 +296,28 @@ class _Build:
         return Watcher(
             line=hear,
             progress=progress,
-            caution=caution,
+            warning=caution,
             no_kvm=self._note_failure,
-            cancel=self.workshop.cancellation.descriptor,
+            cancel=self.runner.cancellation.descriptor,
         )
 
     @property
     def _kvm(self) -> KvmRecord:
-        return KvmRecord.of(self.workshop.store.layout)
+        return KvmRecord.of(self.runner.store.layout)
 
     def _note_failure(self, reason: str) -> None:
         """Record that KVM does not work, so that later builders do not try it, if this one was allowed to."""
-        if self.derivation.hints.kvm and self.workshop.settings.kvm and self._kvm.failure is None:
+        if self.derivation.hints.kvm and self.runner.settings.kvm and self._kvm.failure is None:
             with contextlib.suppress(OSError):  # the next builder will find out for itself
                 self._kvm.fail(reason)
-                self.workshop.listener(Warned(_NO_KVM))
+                self.runner.listener(Warned(_NO_KVM))
 
     def _keep_failed(self) -> None:
         """Move the build directory to where the user can inspect it, if the settings ask for that."""
         build = self.scratch / "build"
-        if not self.workshop.settings.keep_failed or self.derivation.is_builtin:
+        if not self.runner.settings.keep_failed or self.derivation.is_builtin:
             return
-        directory = self.workshop.store.layout.failed
+        directory = self.runner.store.layout.failed
         directory.mkdir(mode=0o700, exist_ok=True)
         reclaim(build)
         build.chmod(0o755)  # a builder may have removed our permission to rename it
@@ -315,12 +326,12 @@ class _Build:
             with contextlib.suppress(FileExistsError):
                 place.mkdir()
                 build.rename(place)
-                self.workshop.listener(Kept(self.derivation, str(place)))
+                self.runner.listener(FailedBuildKept(self.derivation, str(place)))
                 return
 
     @property
     def _deriver(self) -> StorePath | None:
-        return self.workshop.instances.get(self.derivation)
+        return self.runner.instances.get(self.derivation)
 
     def _outputs(self, out: Path, content: Content | None) -> Outputs:
         return Outputs(
@@ -328,7 +339,7 @@ class _Build:
             directory=out,
             content=content,
             candidates=self._candidates(),
-            pool=self.workshop.store.pool,
+            pool=self.runner.store.pool,
             log=self._log(),
         )
 
@@ -340,12 +351,12 @@ class _Build:
         """
         found: set[StorePath] = set()
         for path in {self.inputs[output].path for output in self.derivation.inputs}:
-            needed = self.workshop.needed_by(path)
+            needed = self.runner.closure_of(path)
             found |= needed - {path} if self.derivation.is_builtin else needed
         return {path.digest: path for path in found}
 
     def _log(self) -> Path | None:
-        return None if self.derivation.is_builtin else spoken_log(self.workshop.store.layout.logs, self._log_key)
+        return None if self.derivation.is_builtin else nonempty_log(self.runner.store.layout.logs, self._log_key)
 
     @property
     def _log_key(self) -> bytes:
@@ -356,7 +367,7 @@ class _Build:
 def is_full(place: Path) -> bool:
     """Return whether the disk that holds *place* is full."""
     room = os.statvfs(place)
-    return room.f_bavail * room.f_frsize < ROOM or (room.f_files > 0 and room.f_favail == 0)
+    return room.f_bavail * room.f_frsize < MIN_FREE or (room.f_files > 0 and room.f_favail == 0)
 
 
 def _first(*values: Any) -> Any:  # noqa: ANN401 -- None, or the type of the others

@@ -35,7 +35,7 @@ class Cancellation:
     def __exit__(self, *_: object) -> None:
         os.close(self.descriptor)
 
-    def wakes(self, condition: threading.Condition) -> None:
+    def notify(self, condition: threading.Condition) -> None:
         """Notify *condition* on a halt or a kill."""
         self._waiting.append(condition)
 
@@ -72,30 +72,30 @@ class Slots:
         self._queue: collections.deque[Slot] = collections.deque()
         self._cancellation = cancellation
         self._condition = threading.Condition()
-        cancellation.wakes(self._condition)
+        cancellation.notify(self._condition)
 
-    def ask(self) -> Slot:
+    def request(self) -> Slot:
         """Queue a request for a slot and return at once; `Slot.acquire` waits for it."""
         slot = Slot(self)
-        self.enter(slot)
+        self.enqueue(slot)
         return slot
 
     @contextlib.contextmanager
-    def slot(self, asked: Slot | None = None) -> Iterator[Slot]:
-        """Hold a slot in the body, the one *asked* for before if given; the body may release and reacquire it."""
-        slot = asked or self.ask()
+    def slot(self, requested: Slot | None = None) -> Iterator[Slot]:
+        """Hold a slot in the body, the one *requested* for before if given; the body may release and reacquire it."""
+        slot = requested or self.request()
         try:
             slot.acquire()
             yield slot
         finally:
             slot.release()
 
-    def enter(self, slot: Slot) -> None:
+    def enqueue(self, slot: Slot) -> None:
         """Queue *slot* behind all others."""
         with self._condition:
             self._queue.append(slot)
 
-    def take(self, slot: Slot) -> None:
+    def wait_for_turn(self, slot: Slot) -> None:
         """Wait until it is the turn of *slot*, which is in the queue.
 
         Raises:
@@ -111,14 +111,14 @@ class Slots:
                 raise Cancelled(what)
             self._free -= 1
 
-    def leave(self, slot: Slot) -> None:
+    def dequeue(self, slot: Slot) -> None:
         """Remove *slot* from the queue, if it waits there."""
         with self._condition:
             if slot in self._queue:
                 self._queue.remove(slot)
                 self._condition.notify_all()
 
-    def give(self) -> None:
+    def free(self) -> None:
         """Free one slot."""
         with self._condition:
             self._free += 1
@@ -141,16 +141,16 @@ class Slot:
         """
         if not self._held:
             if not self._entered:
-                self._slots.enter(self)
+                self._slots.enqueue(self)
             self._entered = False
-            self._slots.take(self)
+            self._slots.wait_for_turn(self)
             self._held = True
 
     def release(self) -> None:
         """Give back the slot, or stop waiting for it."""
         if self._held:
             self._held = False
-            self._slots.give()
+            self._slots.free()
         elif self._entered:
             self._entered = False
-            self._slots.leave(self)
+            self._slots.dequeue(self)

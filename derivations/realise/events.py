@@ -105,7 +105,7 @@ class Skipped:
 
 
 @attrs.frozen
-class Kept:
+class FailedBuildKept:
     """The directory of a failed build was left at *place*."""
 
     derivation: Derivation
@@ -120,7 +120,7 @@ class Warned:
 
 
 Event: TypeAlias = (
-    Planned | Started | Waiting | Progress | LogLine | Finished | Reused | Failed | Skipped | Kept | Warned
+    Planned | Started | Waiting | Progress | LogLine | Finished | Reused | Failed | Skipped | FailedBuildKept | Warned
 )
 Listener: TypeAlias = Callable[[Event], None]
 

@@ -19,7 +19,7 @@ import threading
 from typing import TYPE_CHECKING, ClassVar
 
 from derivations.fetch import is_fetch
-from derivations.realise.action import Realised, Workshop
+from derivations.realise.action import ActionRunner, Realised
 from derivations.realise.cancel import Cancellation, Slot, Slots
 from derivations.realise.events import Failed, Planned, Skipped
 from derivations.realise.instantiate import instantiate
@@ -68,7 +68,7 @@ def execute(store: Store, plan: Plan, settings: Settings, listener: Listener) ->
     infos = store.infos(plan.present.values())
     present = {output: Realised(path, infos[path].digest) for output, path in plan.present.items()}
     with Cancellation() as cancellation:
-        workshop = Workshop(
+        runner = ActionRunner(
             store=store,
             settings=settings,
             listener=listener,
@@ -78,7 +78,7 @@ def execute(store: Store, plan: Plan, settings: Settings, listener: Listener) ->
             instances=instances,
         )
         board = _Board(plan.build, present, cancellation, keep_going=settings.keep_going)
-        threads = _crews(workshop, board, plan)
+        threads = _crews(runner, board, plan)
         try:
             for thread in threads:
                 thread.start()
@@ -94,33 +94,33 @@ def execute(store: Store, plan: Plan, settings: Settings, listener: Listener) ->
     return board.outcome()
 
 
-def _crews(workshop: Workshop, board: _Board, plan: Plan) -> list[threading.Thread]:
+def _crews(runner: ActionRunner, board: _Board, plan: Plan) -> list[threading.Thread]:
     """Return the threads of both pools, no more than there is work for."""
     fetches = sum(map(is_fetch, plan.build))
     counts = {
-        False: min(workshop.settings.jobs + COMMITTING, len(plan.build) - fetches),
-        True: min(workshop.settings.fetches, fetches),
+        False: min(runner.settings.jobs + COMMITTING, len(plan.build) - fetches),
+        True: min(runner.settings.fetches, fetches),
     }
     return [
-        threading.Thread(target=_work, args=(workshop, board, fetching), daemon=True)
+        threading.Thread(target=_work, args=(runner, board, fetching), daemon=True)
         for fetching, count in counts.items()
         for _ in range(count)
     ]
 
 
-def _work(workshop: Workshop, board: _Board, fetching: bool) -> None:
+def _work(runner: ActionRunner, board: _Board, fetching: bool) -> None:
     """Build what is ready until nothing is left to wait for."""
-    slots = workshop.fetches if fetching else workshop.jobs
+    slots = runner.fetches if fetching else runner.jobs
     while (taken := board.take(slots, fetching=fetching)) is not None:
         derivation, slot = taken
         try:
-            workshop.perform(derivation, board.inputs(derivation), functools.partial(board.finish, derivation), slot)
+            runner.perform(derivation, board.inputs(derivation), functools.partial(board.finish, derivation), slot)
         except Cancelled:
             board.fail(derivation, None)
         except Error as error:
-            workshop.listener(Failed(derivation, error))
+            runner.listener(Failed(derivation, error))
             for dependent in board.fail(derivation, error):
-                workshop.listener(Skipped(dependent, derivation))
+                runner.listener(Skipped(dependent, derivation))
         except BaseException as error:  # noqa: BLE001 -- a bug of ours; the waiting thread raises it
             board.fail(derivation, error)
 
@@ -166,7 +166,7 @@ class _Board:
                 if self._ready[fetching]:
                     derivation = self._derivations[heapq.heappop(self._ready[fetching])]
                     self._running.add(derivation)
-                    return derivation, slots.ask()
+                    return derivation, slots.request()
                 self._changed.wait()
             return None
 

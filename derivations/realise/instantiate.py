@@ -11,9 +11,9 @@ from blake3 import blake3
 from derivations import drv
 from derivations.realise.plan import inputs_first
 from store.gc.retention import Retention
+from store.osutil.space import disk_full_reported
 from store.path import StorePath
 from store.registration import Entry
-from store.system.space import disk_full_reported
 from store.trees.content import Content, Kind, tree_digest
 from store.trees.seal import FILE_MODE, MTIME_NS
 

@@ -33,10 +33,10 @@ _NAME = "kconf: "
 class ResolverFailed(Error):
     """A kernel's Kconfig did not resolve a configuration."""
 
-    said: str
+    message: str
 
     def __str__(self) -> str:
-        return f"the kernel's Kconfig does not resolve this configuration{f': {self.said}' if self.said else ''}"
+        return f"the kernel's Kconfig does not resolve this configuration{f': {self.message}' if self.message else ''}"
 
 
 class Evaluator:

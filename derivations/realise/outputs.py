@@ -31,11 +31,11 @@ class WrongOutput(Error):
 
     name: str
     method: str
-    wanted: str
+    expected: str
     got: str
 
     def __str__(self) -> str:
-        return f"hash mismatch in the output of {self.name}: wanted {self.method} {self.wanted}, got {self.got}"
+        return f"hash mismatch in the output of {self.name}: wanted {self.method} {self.expected}, got {self.got}"
 
 
 @attrs.frozen(kw_only=True)

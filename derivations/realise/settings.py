@@ -22,7 +22,7 @@ class Settings:
 
     Attributes:
         jobs: How many sandboxed builders run in parallel.
-        cores: How many processors one builder is told to use; 0 for all.
+        cores: How many processors one builder should use; 0 for all.
         fetches: How many downloads run in parallel.
         keep_going: After a failure, build everything that does not depend on it.
         keep_failed: Leave the build directory of a failed builder in `<home>/failed/`.
@@ -63,5 +63,5 @@ class Settings:
 
     @property
     def builder_cores(self) -> int:
-        """Return the number of processors a builder is told to use."""
+        """Return the number of processors a builder should use."""
         return self.cores or len(os.sched_getaffinity(0))

@@ -37,11 +37,11 @@ exit "$code"
 """
 
 
-class TookTooLong(Exception):
+class RunTimedOut(Exception):
     """A program was killed because it exceeded its timeout."""
 
 
-class GivenUp(Exception):
+class RunCancelled(Exception):
     """A program was killed because the run was cancelled."""
 
 
@@ -61,8 +61,8 @@ def run(
         cancelled: Whether to stop, polled several times a second.
 
     Raises:
-        TookTooLong: it was killed after *timeout* seconds.
-        GivenUp: it was killed because *cancelled* returned true.
+        RunTimedOut: it was killed after *timeout* seconds.
+        RunCancelled: it was killed because *cancelled* returned true.
     """
     with subprocess.Popen(
         guarded(command),
@@ -92,9 +92,9 @@ def _listen(process: subprocess.Popen[str], end: float, cancelled: Callable[[], 
                 return process.communicate(timeout=max(0, left) if cancelled is None else max(0, min(_POLL, left)))
             except subprocess.TimeoutExpired:
                 if cancelled is not None and cancelled():
-                    raise GivenUp from None
+                    raise RunCancelled from None
                 if time.monotonic() >= end:
-                    raise TookTooLong from None
+                    raise RunTimedOut from None
     finally:
         if lifeline is not None:
             lifeline.close()

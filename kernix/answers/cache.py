@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 
-KEPT = 64
+MAX_ANSWERS = 64
 """The largest number of answers that are kept: more than anyone asks in turn, few enough to list in a moment."""
 
 _FORMAT = 2
@@ -171,7 +171,7 @@ def _names(folder: str) -> list[str]:
 def _forget(folder: str) -> None:
     """Delete all but the newest answers."""
     entries = sorted(os.scandir(folder), key=lambda it: it.stat(follow_symlinks=False).st_mtime_ns, reverse=True)
-    for entry in entries[KEPT:]:
+    for entry in entries[MAX_ANSWERS:]:
         os.unlink(entry)
 
 

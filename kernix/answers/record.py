@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Memory:
+class Recorder:
     """A question with the state of the files that its answer depends on."""
 
     question: Question
     lock: str
     state: str
 
-    def keep(self, text: str, places: Mapping[Output, Path], links: Mapping[Path, Output]) -> None:
+    def record(self, text: str, places: Mapping[Output, Path], links: Mapping[Path, Output]) -> None:
         """Record that *text* was printed for outputs at *places* with *links* to them, if it can be written."""
         with contextlib.suppress(OSError):
             self.question.remember(text, self.lock, self.state, self._facts(places, links))
@@ -51,7 +51,7 @@ class Memory:
             yield "result", output.derivation.key.hex(), output.name, place.name
 
 
-def memory(session: Session, options: Options, *, loaded: Container[str] = sys.modules) -> Memory | None:
+def recorder(session: Session, options: Options, *, loaded: Container[str] = sys.modules) -> Recorder | None:
     """Return the memory for the current build; None if its answer may depend on more than can be recorded.
 
     *loaded* holds the names of the modules that were imported before now.
@@ -66,6 +66,6 @@ def memory(session: Session, options: Options, *, loaded: Container[str] = sys.m
     lock = os.fspath(find_lock(options.lock, Path.cwd(), lambda: session.config_home))
     try:
         question = Question(session.words, session.environment)
-        return Memory(question, lock, question.state(lock))
+        return Recorder(question, lock, question.state(lock))
     except OSError:  # evaluation reports what is wrong
         return None

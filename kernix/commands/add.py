@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-class UnfitName(Error):
+class UnfitObjectName(Error):
     """The name of a file is not valid for a store object."""
 
     name: str
@@ -60,4 +60,4 @@ def check_name(path: Path, name: str | None) -> str:
     try:
         return store_path.check_name(chosen)
     except store_path.InvalidStorePath as error:
-        raise UnfitName(chosen, error.reason, store_path.fitting_name(chosen)) from None
+        raise UnfitObjectName(chosen, error.reason, store_path.fitting_name(chosen)) from None

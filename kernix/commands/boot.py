@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-class GuestSilent(Error):
+class NoGuestOutput(Error):
     """The console of a boot test has no `uname -a` of the guest."""
 
     console: Path
@@ -35,7 +35,7 @@ class GuestSilent(Error):
         return f"the guest did not print its `uname -a`; its console is in {self.console}"
 
 
-class CannotBeHeard(Error):
+class ConsoleUnavailable(Error):
     """A kernel lacks options that its guest needs for its output."""
 
     attribute: str
@@ -44,13 +44,15 @@ class CannotBeHeard(Error):
 
     def __str__(self) -> str:
         options = ", ".join(self.options)
-        return f"`{self.attribute}` would boot without any output: its configuration does not build in {options}"
+        return f"`{self.attribute}` would boot without printing its `uname -a`: its configuration does not build in {options}"
 
     @property
     def hint(self) -> str:
-        """Say how to get a kernel with output, and how to boot this one anyway."""
+        """Say how to get a kernel that does, and how to boot this one anyway."""
         wanted = ", ".join(f'"{it}": YES' for it in self.options)
-        return f".override(extra_config={{{wanted}}}) makes a kernel with output; `{self.anyway}` boots this one anyway"
+        return (
+            f".override(extra_config={{{wanted}}}) makes a kernel that prints it; `{self.anyway}` boots this one anyway"
+        )
 
 
 @click.command(cls=VerbCommand)
@@ -92,7 +94,7 @@ def _check(session: Session, attribute: str, kernel: Kernel, chosen: Chosen) -> 
     needed = needed_options(kernel.toolchain)
     if missing := tuple(it for it in needed if it in values and values[it].value != "y"):
         words = click.get_current_context().params
-        raise CannotBeHeard(attribute, missing, command_for("build", f"{attribute}.tests.boot", words))
+        raise ConsoleUnavailable(attribute, missing, command_for("build", f"{attribute}.tests.boot", words))
 
 
 def uname_of(text: str, place: Path) -> str:
@@ -105,4 +107,4 @@ def uname_of(text: str, place: Path) -> str:
     for line in text.splitlines():
         if line.startswith(mark):
             return line.removeprefix(mark)
-    raise GuestSilent(place)
+    raise NoGuestOutput(place)

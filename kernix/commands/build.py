@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix import links
-from kernix.answers.record import memory
+from kernix.answers.record import recorder
 from kernix.answers.up_to_date import find_existing
 from kernix.building import realise
 from kernix.options import PATH, VerbCommand, attributes, evaluation, realisation
@@ -65,7 +65,7 @@ def command(
     a report says what and why, and the exit code is 104. `kernix verify --reproducible` shows what was found.
     """
     repeated = check or rounds is not None
-    answered = None if repeated else memory(session, options)  # before `derivations` is imported
+    answered = None if repeated else recorder(session, options)  # before `derivations` is imported
     from kernix.evaluation.definitions import targets  # noqa: PLC0415 -- as above
 
     wanted = targets(session, options, attributes)
@@ -92,7 +92,7 @@ def command(
     text = printable(_json(wanted, places)) if as_json else "\n".join(one_line(places[it.output]) for it in wanted)
     click.echo(text)
     if answered is not None:
-        answered.keep(text, places, links_to_make)
+        answered.record(text, places, links_to_make)
 
 
 def _json(wanted: list[Target], places: Mapping[Output, Path]) -> str:

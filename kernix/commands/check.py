@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from derivations.hardware.coverage import Trouble, coverage
+from derivations.hardware.coverage import FindingKind, coverage
 from derivations.hardware.firmware import package_of
 from derivations.hardware.userland import lacking
 from kernix.configs.resolved import kernel
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-class WouldNotServe(Error):
+class HardwareUnsupported(Error):
     """A kernel lacks support for hardware of a machine."""
 
     attribute: str
@@ -83,7 +83,7 @@ def command(
     else:
         click.echo("\n".join([*_lack_lines(lacks), *_lines(findings, len(snapshot.facts))]))
     if fatal := sum(it.is_fatal for it in findings) + sum(it.is_fatal for it in lacks):
-        raise WouldNotServe(attribute, fatal)
+        raise HardwareUnsupported(attribute, fatal)
 
 
 def _lack_lines(lacks: Iterable[Lack]) -> Iterator[str]:
@@ -109,8 +109,8 @@ def _lack_facts(it: Lack) -> dict[str, object]:
 
 def _lines(findings: Iterable[Finding], facts: int) -> Iterator[str]:
     found = list(findings)
-    for trouble in Trouble:
-        group = [it for it in found if it.trouble is trouble]
+    for trouble in FindingKind:
+        group = [it for it in found if it.kind is trouble]
         if group:
             yield f"{trouble.value}:"
             for it in group:
@@ -121,7 +121,7 @@ def _lines(findings: Iterable[Finding], facts: int) -> Iterator[str]:
 
 def _facts(it: Finding) -> dict[str, object]:
     return {
-        "trouble": it.trouble.name.lower(),
+        "trouble": it.kind.name.lower(),
         "fatal": it.is_fatal,
         "fact": str(it.fact),
         "name": it.fact.name,

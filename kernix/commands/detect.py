@@ -11,7 +11,7 @@ import click
 
 from kernix.evaluation.definitions import definitions
 from kernix.options import PATH, VerbCommand, complete_attributes, evaluation, realisation
-from kernix.output.messages import say
+from kernix.output.messages import print_message
 from kernix.output.quantities import number
 
 
@@ -63,7 +63,7 @@ def command(
     if target is not None:
         target.write_bytes(snapshot.to_json() + b"\n")
         machines = number(len(snapshot.machines), "machine or listing", "machines and listings")
-        say(f"wrote {target}: {number(len(snapshot.facts), 'fact')} from {machines}, {snapshot.digest[:16]}")
+        print_message(f"wrote {target}: {number(len(snapshot.facts), 'fact')} from {machines}, {snapshot.digest[:16]}")
         if attribute is None and not as_json:
             return
     from kernix.configs.resolved import kernel  # noqa: PLC0415 -- start-up: a snapshot needs no kernel
@@ -76,7 +76,7 @@ def command(
     report = Report.make(attribute, snapshot, tree)
     click.echo(json.dumps(report.to_json(), indent=2) if as_json else report.text, nl=as_json)
     for line in report.remarks:
-        say(line)
+        print_message(line)
 
 
 def _snapshot(files: tuple[Path, ...], name: str | None) -> Snapshot:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _MARKS = {CheckState.FINE: ("ok", "green"), CheckState.ABSENT: ("--", "yellow"), CheckState.BROKEN: ("no", "red")}
 
 
-class Unfit(Error):
+class ChecksFailed(Error):
     """Something that builds need does not work on this machine."""
 
     names: tuple[str, ...]
@@ -55,4 +55,4 @@ def command(session: Session, /, *, as_json: bool) -> None:
             for line in (it.advice or "").splitlines():
                 click.echo(f"    {' ' * width}  {line}")
     if broken := tuple(it.name for it in found if it.state is CheckState.BROKEN):
-        raise Unfit(broken)
+        raise ChecksFailed(broken)

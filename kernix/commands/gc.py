@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kernix.options import Duration, Size
-from kernix.output.messages import say
+from kernix.output.messages import print_message
 from kernix.output.printable import one_line
 from kernix.output.quantities import number, size
 from kernix.progress.line import ProgressLine
@@ -43,7 +43,7 @@ def command(
     """
     chosen = policy(session, older_than, max_freed, everything=everything)
     if (store := session.existing_store(full_disk=True)) is None:
-        say(f"there is no store in {session.home} yet, so there is nothing to delete")
+        print_message(f"there is no store in {session.home} yet, so there is nothing to delete")
         return
     if dry_run:
         doomed = plan(store, chosen, _waiting)
@@ -53,19 +53,19 @@ def command(
             click.echo(one_line(store.path(info.path)))
         logs = superfluous(store.layout.logs, log_policy(session))
         if logs:
-            say(f"{number(len(logs), 'old log')} would be removed, {size(sum(it for _, it in logs))} in all")
-        say(f"{number(len(doomed), 'object')} would be removed, {size(freed)} freed")
+            print_message(f"{number(len(logs), 'old log')} would be removed, {size(sum(it for _, it in logs))} in all")
+        print_message(f"{number(len(doomed), 'object')} would be removed, {size(freed)} freed")
         return
     with ProgressLine() as progress:
         done = collect(store, chosen, progress, _waiting)
     count, freed = remove_logs(store.layout.logs, log_policy(session))
     if count:
-        say(f"removed {number(count, 'old log')}, freed {size(freed)}")
+        print_message(f"removed {number(count, 'old log')}, freed {size(freed)}")
     click.echo(f"removed {number(done.objects, 'object')}, freed {size(done.freed)}")
 
 
 def _waiting() -> None:
-    say("waiting for another collection, or a verification, to finish")
+    print_message("waiting for another collection, or a verification, to finish")
 
 
 def log_policy(session: Session) -> LogPolicy:

@@ -11,12 +11,12 @@ import click
 from derivations.debian.changes import changes
 from derivations.debian.sets import SETS, package_set
 from derivations.realise.apt.release import SUITE
-from derivations.realise.apt.sources import Choice
+from derivations.realise.apt.sources import ArchiveChoice
 from kernix.evaluation.inputs import find_lock
 from kernix.lockfile import read
 from kernix.make_lock import change, changed_lines, make
 from kernix.options import PATH
-from kernix.output.messages import say
+from kernix.output.messages import print_message
 from kernix.output.quantities import number, size
 from kernix.output.table import rows
 from store.errors import UsageError
@@ -75,7 +75,7 @@ def command(
         message = f"`{sets[0]}` is given without `--update`"
         raise UsageError(message, f"`kernix lock --update {' '.join(sets)}` pins what apt offers now")
     where = find_lock(place, Path.cwd(), lambda: session.config_home)
-    choice = Choice(suite=suite, allow_unsigned=allow_unsigned)
+    choice = ArchiveChoice(suite=suite, allow_unsigned=allow_unsigned)
     for name in added:
         package_set(name)
     if where.exists():
@@ -98,7 +98,7 @@ def command(
     for line in rows(changed_lines(found)):
         click.echo(line)
     if not found:
-        say("nothing changed" if old.sets == new.sets else "no packages changed, only the sets they are in")
+        print_message("nothing changed" if old.sets == new.sets else "no packages changed, only the sets they are in")
 
 
 def _show(where: Path, lock: Lock) -> None:

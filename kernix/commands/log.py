@@ -18,7 +18,7 @@ from kernix.evaluation.definitions import targets
 from kernix.evaluation.drvs import deriver, load
 from kernix.evaluation.objects import by_path
 from kernix.options import VerbCommand, complete_attributes, evaluation
-from kernix.output.messages import say
+from kernix.output.messages import print_message
 from kernix.output.printable import below
 from store.registration import ObjectMissing
 
@@ -58,7 +58,7 @@ def command(session: Session, /, *, name: str, follow: bool, raw: bool, options:
     if found.running is None:
         log = read_log(session.layout.logs, derivation.key, derivation.name)
         if not log:
-            say(f"the builder of {derivation.name} wrote nothing")
+            print_message(f"the builder of {derivation.name} wrote nothing")
         _print([log], raw)
         return
     with found.running as log_of_now:
@@ -66,7 +66,7 @@ def command(session: Session, /, *, name: str, follow: bool, raw: bool, options:
             _print(log_of_now.to_the_end(), raw)
         else:
             _print(log_of_now.so_far(), raw)
-            say(f"the builder of {derivation.name} is still running; --follow keeps printing its output")
+            print_message(f"the builder of {derivation.name} is still running; --follow keeps printing its output")
 
 
 def _find(session: Session, options: Options, name: str) -> _Found:
@@ -108,7 +108,7 @@ def _last(logs: Path, derivations: Iterable[Derivation]) -> Derivation | None:
 def _other(name: str, wanted: Derivation, found: _Found) -> _Found:
     """Return *found*, and report it if it is not *wanted* but a dependency of it."""
     if found.derivation != wanted:
-        say(f"{name} is not built; this is the log of {found.derivation.name}, which it needs")
+        print_message(f"{name} is not built; this is the log of {found.derivation.name}, which it needs")
     return found
 
 

@@ -16,7 +16,7 @@ from kernix.building import present, realise
 from kernix.evaluation.attributes import follow, target
 from kernix.evaluation.definitions import definitions
 from kernix.options import PATH, VerbCommand, attribute, evaluation, realisation
-from kernix.output.messages import say
+from kernix.output.messages import print_message
 from store.errors import UsageError
 
 
@@ -62,7 +62,7 @@ def command(
     place = directory or Path(f"{derivation.name}-shell")
     with _workplace(place) as work:
         if not words:
-            say(f"{place} is /build in this shell; `unpackPhase` unpacks the source, `exit` leaves")
+            print_message(f"{place} is /build in this shell; `unpackPhase` unpacks the source, `exit` leaves")
         _report_missing(found, shell)
         argv = words or _shell(session.store.path(paths[shell.mounts["/"]]))
         env = {**shell.env, "PS1": rf"[{derivation.name} \W]\$ ", "TERM": session.environment.get("TERM", "dumb")}
@@ -106,7 +106,9 @@ def _report_missing(found: Target, shell: Shell) -> None:
     built = [found.attribute]
     if found.output.name not in missing:  # it is built already, so building it would not build the others
         built = [f"{found.attribute.removesuffix(f'.{found.output.name}')}.{name}" for name in missing]
-    say(f"not built, so not available: {', '.join(f'${name}' for name in missing)} (`kernix build {' '.join(built)}`)")
+    print_message(
+        f"not built, so not available: {', '.join(f'${name}' for name in missing)} (`kernix build {' '.join(built)}`)"
+    )
 
 
 def _shell(root: Path) -> tuple[str, ...]:

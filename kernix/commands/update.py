@@ -14,11 +14,11 @@ from derivations.linux.releases import NotListed, changes, newer, updated
 from derivations.realise.network.kernel_org import SERVER, SIGNER, KernelOrg
 from kernels import attribute_of, releases
 from kernix.options import PATH
-from kernix.output.messages import say
+from kernix.output.messages import print_message
 from kernix.output.table import rows
 from kernix.places import PINS
 from store.errors import UsageError
-from store.system.durable import write_whole
+from store.osutil.durable import write_whole
 
 
 if TYPE_CHECKING:
@@ -67,14 +67,14 @@ def command(
     place = output or session.config_home / PINS
     old = releases(place if place.exists() else None)
     kernel_org = _kernel_org(session, keyring, signer, server)
-    announced = kernel_org.announced()
+    announced = kernel_org.announcement()
     wanted = newer(announced, old)
     signed = {release.version.major for series, release in wanted.items() if series != TESTING}
     new, missing = updated(old, announced, kernel_org.sums(signed))
     if missing and not keep_going:
         raise NotListed(missing)
     for version in missing:
-        say(f"skipped Linux {version}: kernel.org's signed checksums do not list it yet")
+        print_message(f"skipped Linux {version}: kernel.org's signed checksums do not list it yet")
     if TESTING in wanted:
         new |= _testing(kernel_org, wanted[TESTING], asked_for=testing)
     found = changes(old, new)
@@ -85,9 +85,9 @@ def command(
         nl=bool(found or as_json),
     )
     if not found:
-        say("nothing changed")
+        print_message("nothing changed")
     elif not dry_run:
-        say(f"wrote {place}")
+        print_message(f"wrote {place}")
 
 
 def _kernel_org(session: Session, keyring: Path | None, signer: str, server: str) -> KernelOrg:
@@ -109,9 +109,11 @@ def _testing(kernel_org: KernelOrg, release: Announced, *, asked_for: bool) -> M
     """Return the pin of the announced release candidate, if it is requested."""
     pin = release.pinned("")
     if not asked_for:
-        say(f"skipped Linux {release.text}: its archive is not signed; `--testing` downloads it and pins its hash")
+        print_message(
+            f"skipped Linux {release.text}: its archive is not signed; `--testing` downloads it and pins its hash"
+        )
         return {}
-    say(f"downloading {pin.url}")
+    print_message(f"downloading {pin.url}")
     return {TESTING: release.pinned(kernel_org.sha256_of(pin.url))}
 
 

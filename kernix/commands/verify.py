@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernix.options import VerbCommand, complete_attributes, evaluation
-from kernix.output.messages import say
+from kernix.output.messages import print_message
 from kernix.output.printable import one_line
 from kernix.output.quantities import number
 from kernix.progress.line import ProgressLine
@@ -83,7 +83,7 @@ def command(
         message = "an attribute is given without `--reproducible`"
         raise UsageError(message, "the whole store is verified; `--reproducible` is about attributes")
     if not session.has_store():
-        say(f"there is no store in {session.home} yet, so there is nothing to verify")
+        print_message(f"there is no store in {session.home} yet, so there is nothing to verify")
         return
     with ProgressLine() as progress:
         if rebuild_database:
@@ -98,7 +98,7 @@ def command(
         found = _repair(session, found, contents=contents)
     if found:
         raise StoreDamaged(len(found), len(damaged(found)))
-    say("the store is intact")
+    print_message("the store is intact")
 
 
 def _repair(session: Session, found: Sequence[Problem], *, contents: bool) -> Sequence[Problem]:
@@ -135,7 +135,7 @@ def _reproducible(session: Session, options: Options, attributes: tuple[str, ...
 
 
 def _waiting() -> None:
-    say("waiting for a collection to end")
+    print_message("waiting for a collection to end")
 
 
 def _show(found: Sequence[Problem]) -> None:

@@ -1,1 +1,4 @@
-"""Configurations that commands work on: named by the user, read, resolved, repaired."""
+"""Configurations that commands work on: named by the user, read, resolved, repaired.
+
+a word ──named──▶ a kernel, a version or a file (`files`) ──resolved──▶ every option's value ──repair──▶ edits
+"""

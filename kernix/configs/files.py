@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from derivations.kconfig.language.compressed import MOST
+from derivations.kconfig.language.compressed import MAX_SIZE
 from derivations.kconfig.language.text import decoded
 from derivations.source import text_file
 from store.errors import Error
@@ -27,7 +27,7 @@ class ConfigTooLarge(Error):
     file: str
 
     def __str__(self) -> str:
-        return f"{self.file} is larger than {MOST // 2**20} MiB, too large for a configuration"
+        return f"{self.file} is larger than {MAX_SIZE // 2**20} MiB, too large for a configuration"
 
 
 def name_of(file: Path) -> str:
@@ -56,8 +56,8 @@ def _bytes(file: Path) -> bytes:
         data = _stdin()
     else:
         with file.open("rb") as opened:
-            data = opened.read(MOST + 1)
-    if len(data) > MOST:
+            data = opened.read(MAX_SIZE + 1)
+    if len(data) > MAX_SIZE:
         raise ConfigTooLarge(name_of(file))
     return data
 
@@ -65,4 +65,4 @@ def _bytes(file: Path) -> bytes:
 @functools.cache
 def _stdin() -> bytes:
     """Return the content of stdin, which can be read once but named twice."""
-    return sys.stdin.buffer.read(MOST + 1)
+    return sys.stdin.buffer.read(MAX_SIZE + 1)

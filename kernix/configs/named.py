@@ -126,7 +126,7 @@ def from_kernel(session: Session, found: Resolved, chosen: Chosen) -> Side:
         version=found.model.version,
         arch=found.model.srcarch,
         model=found.model,
-        requests=found.wanted.requests,
+        requests=found.merged_requests.requests,
         base_name=argument if isinstance(argument, str) else argument.derivation.name,
         base={option: it.value for option, it in lines.items()},
     )

@@ -12,7 +12,7 @@ from derivations.hardware.trim import requests as dropped
 from derivations.hardware.trim import without_dropped
 from derivations.kconfig.diagnosis.base import missed, read_base
 from derivations.kconfig.diagnosis.diagnose import diagnose
-from derivations.kconfig.diagnosis.whole_config import whole, with_changes
+from derivations.kconfig.diagnosis.whole_config import whole_config_requests, with_changes
 from derivations.kconfig.symbols.model import Model
 from derivations.kconfig.symbols.values_table import Values
 from derivations.linux.kernel import Kernel
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from derivations.kconfig.diagnosis.base import Missed
-    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.diagnosis.outcome import Diagnosis
     from derivations.kconfig.language.merge import Merged
     from kernix.options import Chosen
     from kernix.session import Session
@@ -41,7 +41,7 @@ class Resolved:
         model: Its Kconfig.
         values: The value of every option.
         file: The `.config`.
-        wanted: The requests, and below them those for its machines' hardware.
+        merged_requests: The requests, and below them those for its machines' hardware.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Resolved:
     model: Model
     values: Values
     file: Path
-    wanted: Merged
+    merged_requests: Merged
 
     @property
     def is_requested(self) -> bool:
@@ -72,24 +72,26 @@ class Resolved:
             return None
         base = self.kernel.base_config
         data = session.store.path(realise(session, [base], **chosen)[base]).read_bytes()
-        found = missed(read_base(data, base.derivation.name, self.model), self.wanted, self.model, self.values)
+        found = missed(read_base(data, base.derivation.name, self.model), self.merged_requests, self.model, self.values)
         return self._but_for_trim(found) if arguments.only_hardware else found
 
     def _but_for_trim(self, found: Missed) -> Missed:
         """Return *found* without the options that a trim dropped, directly or with the modules they depend on."""
-        trimmed = {name for name, it in self.wanted.requests.items() if it.origin.fragment == TRIM}
+        trimmed = {name for name, it in self.merged_requests.requests.items() if it.origin.fragment == TRIM}
         return without_dropped(found, trimmed, self.model, self.values)
 
-    def accounts(self, session: Session, chosen: Chosen) -> tuple[Account, ...]:
+    def diagnoses(self, session: Session, chosen: Chosen) -> tuple[Diagnosis, ...]:
         """Return the outcome of every request, and of the lines of a whole `.config` that must hold and do not."""
         arguments = self.kernel.arguments
         if not arguments.exact or arguments.ignore_config_errors:
-            return diagnose(self.wanted, self.model, self.values)
+            return diagnose(self.merged_requests, self.model, self.values)
         base = self.kernel.base_config
         place = session.store.path(realise(session, [base], **chosen)[base])
         text, config = (it.read_text(encoding="utf-8", errors="surrogateescape") for it in (place, self.file))
-        lines = whole(text, base.derivation.name, config, self.model)
-        return diagnose(with_changes(self.wanted, lines, self.model, self.values), self.model, self.values, base=lines)
+        lines = whole_config_requests(text, base.derivation.name, config, self.model)
+        return diagnose(
+            with_changes(self.merged_requests, lines, self.model, self.values), self.model, self.values, base=lines
+        )
 
 
 def kernel(names: Mapping[str, Any], attribute: str) -> Kernel:
@@ -123,13 +125,13 @@ def resolve(session: Session, name: str, found: Kernel, chosen: Chosen) -> Resol
         model=Model.read(model / "model"),
         values=known,
         file=file,
-        wanted=_wanted(session, found, known, chosen),
+        merged_requests=_wanted(session, found, known, chosen),
     )
 
 
 def _wanted(session: Session, found: Kernel, values: Values, chosen: Chosen) -> Merged:
     """Return the requests, over the options that the machines need, over those that are dropped without need."""
-    merged = found.wanted
+    merged = found.merged_requests
     for fragment, read in ((found.hardware_options, requests), (found.dropped_options, dropped)):
         if fragment is not None:
             text = session.store.path(realise(session, [fragment], **chosen)[fragment]).read_text(encoding="utf-8")

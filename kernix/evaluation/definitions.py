@@ -72,10 +72,10 @@ def _content(session: Session, path: Path) -> Content:
 
         return content_of(path)
 
-    from store.trees.helpers import read_content, remembered_content  # noqa: PLC0415 -- as above
+    from store.trees.helpers import cached_content, read_content  # noqa: PLC0415 -- as above
 
     # A query does not create a store, and so no index.
-    return remembered_content(session.layout.index, path) if session.has_store() else read_content(path)
+    return cached_content(session.layout.index, path) if session.has_store() else read_content(path)
 
 
 def _offline(session: Session, options: Options) -> bool:

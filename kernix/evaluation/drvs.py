@@ -64,7 +64,7 @@ def deriver(store: Store, path: StorePath) -> StorePath:
     info = store.info(path)
     if path.name.endswith(drv.SUFFIX):
         return path
-    if info.deriver is None or not store.look([info.deriver]):
+    if info.deriver is None or not store.hold_if_possible([info.deriver]):
         raise NoDeriver(path)
     return info.deriver
 

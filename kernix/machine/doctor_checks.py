@@ -18,14 +18,14 @@ from derivations.realise.sandbox.control_group import control_group
 from derivations.realise.sandbox.users import NoBuildUser
 from kernix.output.quantities import size
 from store.errors import Error, reason_of
-from store.home import is_store, layout_at
+from store.home import check_may_become_store, is_store, layout_at
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-ROOM = 4 << 30
+MIN_FREE = 4 << 30
 """Bytes for a toolchain, a source tree and the build of a large kernel."""
 
 
@@ -94,8 +94,10 @@ def _apt() -> CheckResult:
 def _store(home: Path) -> list[CheckResult]:
     """Check the store, if there is one, or whatever is in its place."""
     try:
-        if is_store(layout_at(home)):
+        layout = layout_at(home)
+        if is_store(layout):
             return [CheckResult("store", CheckState.FINE, f"is in {home}")]
+        check_may_become_store(layout.home)
     except Error as error:
         return [CheckResult("store", CheckState.BROKEN, str(error), error.hint)]
     return []
@@ -104,8 +106,8 @@ def _store(home: Path) -> list[CheckResult]:
 def _room(place: Path) -> CheckResult:
     status = os.statvfs(place)
     free = status.f_bavail * status.f_frsize
-    if free < ROOM:
-        return CheckResult("disk", CheckState.BROKEN, f"{size(free)} free at {place}, but building a kernel needs {size(ROOM)}",
+    if free < MIN_FREE:
+        return CheckResult("disk", CheckState.BROKEN, f"{size(free)} free at {place}, but building a kernel needs {size(MIN_FREE)}",
                        "free space with `kernix gc`, or set KERNIX_HOME to a directory on a larger disk")  # fmt: skip
     return CheckResult("disk", CheckState.FINE, f"{size(free)} free at {place}")
 

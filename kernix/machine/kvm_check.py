@@ -50,10 +50,10 @@ def examine_kvm(session: Session) -> CheckResult:
         if (store := session.existing_store()) is not None:
             for boot in _boots(store):
                 return _boot(store, boot)
-    if (failure := KvmRecord.of(session.layout).failure) is not None:
-        return CheckResult(
-            "kvm", CheckState.ABSENT, f"{KVM} opens, but no kernel boots with it: {failure}; {_EMULATED}", _advice()
-        )
+        if (failure := KvmRecord.of(session.layout).failure) is not None:
+            return CheckResult(
+                "kvm", CheckState.ABSENT, f"{KVM} opens, but no kernel boots with it: {failure}; {_EMULATED}", _advice()
+            )
     return CheckResult("kvm", CheckState.ABSENT, f"{KVM} opens, but no kernel has been booted with it yet",
                    "`kernix boot linux_micro` tries it, and falls back to emulation")  # fmt: skip
 
@@ -78,10 +78,10 @@ def _boot(store: Store, boot: Derivation) -> CheckResult:
     if rehearsal.failure is not None:
         reason = rehearsal.failure.reason
         return CheckResult("kvm", CheckState.ABSENT, f"{KVM} opens, but {kernel} does not boot at all: {reason}")
-    if not rehearsal.cautions:
+    if not rehearsal.warnings:
         record.clear()
         return CheckResult("kvm", CheckState.FINE, f"{kernel} boots with it in {duration(time.monotonic() - started)}")
-    reason = rehearsal.no_kvm or rehearsal.cautions[0]
+    reason = rehearsal.no_kvm or rehearsal.warnings[0]
     if rehearsal.no_kvm is not None:
         record.fail(rehearsal.no_kvm)
     return CheckResult(

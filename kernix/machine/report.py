@@ -66,7 +66,7 @@ class Report:
     def remarks(self) -> tuple[str, ...]:
         """Return the summary that is printed beside the fragment."""
         lacking = len(self.fit.mapped.unmapped) + len(self.fit.blocked)
-        found = f"{number(len(self.fit.wants), 'option')} for {number(len(self.snapshot.facts), 'fact')}"
+        found = f"{number(len(self.fit.needed), 'option')} for {number(len(self.snapshot.facts), 'fact')}"
         return (f"{found}; {number(lacking, 'fact or option', 'facts and options')} could not be covered",)
 
     def _more(self) -> Iterator[str]:
@@ -99,7 +99,7 @@ class Report:
             "snapshot": self.snapshot.digest,
             "machines": list(self.snapshot.machines),
             "options": [
-                {"option": it.option, "value": it.value.value, "reasons": list(it.reasons)} for it in self.fit.wants
+                {"option": it.option, "value": it.value.value, "reasons": list(it.reasons)} for it in self.fit.needed
             ],
             "devices": [
                 {

@@ -42,7 +42,7 @@ class PipeBroken(Exception):
         self.reason = reason
 
 
-def say(text: str, mark: str = "", color: str = "") -> None:
+def print_message(text: str, mark: str = "", color: str = "") -> None:
     """Write *text* to stderr, prefixed with *mark* in *color*; if nobody reads stderr, the message is dropped."""
     shown = printable("\n".join(_indented(text)))
     marked = f"{click.style(mark, fg=color, bold=True)} {shown}" if mark else shown
@@ -54,7 +54,7 @@ def say(text: str, mark: str = "", color: str = "") -> None:
 
 def warn(text: str) -> None:
     """Write the warning *text* to stderr."""
-    say(completed(text), "warning:", "yellow")
+    print_message(completed(text), "warning:", "yellow")
 
 
 def show_file(data: bytes) -> None:
@@ -69,7 +69,7 @@ def warn_of_damage(files: int) -> None:
     """Warn on stderr that the content of *files* files in the store has changed, and say what to do."""
     what = "1 file in the store is" if files == 1 else f"{files} files in the store are"
     warn(f"{what} damaged; new objects do not use {'it' if files == 1 else 'them'}, but older objects may")
-    say("`kernix verify --contents --repair` finds and repairs these objects", "hint:", "cyan")
+    print_message("`kernix verify --contents --repair` finds and repairs these objects", "hint:", "cyan")
 
 
 class Remarks:
@@ -86,38 +86,38 @@ class Remarks:
             warn(text)
 
 
-def say_error(sentence: str, hint: str | None = None, notes: Iterable[str] = ()) -> None:
+def print_error(sentence: str, hint: str | None = None, notes: Iterable[str] = ()) -> None:
     """Write an error to stderr: what went wrong, where, and what to do about it."""
-    say(sentence, "error:", "red")
+    print_message(sentence, "error:", "red")
     for note in notes:
-        say(f"       {note}")
+        print_message(f"       {note}")
     if hint:
-        say(completed(hint), "hint:", "cyan")
+        print_message(completed(hint), "hint:", "cyan")
 
 
-def report(error: Error) -> None:
+def report_error(error: Error) -> None:
     """Print *error*: its sentence, where it comes from, the builder's last output, and the hint."""
     for each in getattr(error, "errors", (error,)):
         tail = getattr(each, "tail", ())
         notes = [*getattr(each, "__notes__", ()), *(["the builder's last output:"] if tail else [])]
-        say_error(str(each), each.hint, [*notes, *(f"> {line}" for line in tail)])
+        print_error(str(each), each.hint, [*notes, *(f"> {line}" for line in tail)])
 
 
-def tell(error: BaseException) -> int | None:
+def report_end(error: BaseException) -> int | None:
     """Report on stderr what ended the run, and return the exit code; None if *error* is a bug in kernix."""
     if isinstance(error, Error):
-        report(error)
+        report_error(error)
         return error.exit_code
     if isinstance(error, click.ClickException):
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             click.echo(error.format_message(), err=True)
         else:
-            say_error(*usage_sentence(error))
+            print_error(*usage_sentence(error))
         return error.exit_code
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
         code: int = getattr(error.__cause__ or error, "exit_code", INTERRUPTED)
         if code == INTERRUPTED:
-            say_error("interrupted")
+            print_error("interrupted")
         return code
     if isinstance(error, (PipeBroken, BrokenPipeError, SystemExit)) and _is_unread(sys.stdout):
         _discard(sys.stdout)
@@ -125,7 +125,7 @@ def tell(error: BaseException) -> int | None:
     if isinstance(error, PipeBroken):
         error = error.reason
     if isinstance(error, OSError):
-        say_error(*system_sentence(error))
+        print_error(*system_sentence(error))
         return FAILED
     return None
 

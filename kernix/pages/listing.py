@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from kernix.pages.look import SCRIPT, STYLE
 from kernix.pages.markup import Markup, element, joined
+from kernix.pages.style import SCRIPT, STYLE
 
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import attrs
 
 from derivations.fetch import is_fetch
 from derivations.realise.events import Finished, Progress, Started, Warned
-from kernix.output.messages import say, warn
+from kernix.output.messages import print_message, warn
 from kernix.output.quantities import duration
 from kernix.progress.state import State
 from kernix.progress.words import activity_verb, amount, fetched, fetching, is_brief, sentence_of, to_fetch
@@ -106,4 +106,4 @@ class PlainProgress(contextlib.AbstractContextManager["PlainProgress"]):
 
     def _say(self, text: str, *, warning: bool = False) -> None:
         self._last = time.monotonic()
-        (warn if warning else say)(text)
+        (warn if warning else print_message)(text)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from derivations.fetch import is_fetch
-from derivations.realise.events import Failed, Finished, Kept, Planned, Reused, Skipped, Started, Unit, Waiting
+from derivations.realise.events import (
+    Failed,
+    FailedBuildKept,
+    Finished,
+    Planned,
+    Reused,
+    Skipped,
+    Started,
+    Unit,
+    Waiting,
+)
 from kernix.output.printable import one_line
 from kernix.output.quantities import duration, number, size
 
@@ -79,7 +89,8 @@ def amount(activity: Activity) -> str:
         return ""
     if activity.unit is Unit.BYTES:
         return share(size(activity.done), size(activity.expected) if activity.expected else None)
-    expected = f" of {activity.expected:,}" if activity.expected else ""
+    # The number of objects is an estimate, and a user may have asked for more than it was made for.
+    expected = f" of {activity.expected:,}" if (activity.expected or 0) >= activity.done else ""
     return f"{activity.done:,}{expected} {activity.unit.value}"
 
 
@@ -129,5 +140,5 @@ _SENTENCES: Mapping[type[Any], Callable[[Any], str]] = {
     Reused: lambda it: f"reused {it.derivation.name}: same inputs as an earlier build",
     Failed: lambda it: f"{it.derivation.name} failed",
     Skipped: lambda it: f"skipped {it.derivation.name}: it needs {it.cause.name}",
-    Kept: lambda it: f"kept the failed build of {it.derivation.name} in {it.place}",
+    FailedBuildKept: lambda it: f"kept the failed build of {it.derivation.name} in {it.place}",
 }

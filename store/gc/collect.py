@@ -2,7 +2,7 @@
 
 Only one collection runs at a time (the lock `collector`); everything else may run beside it. Its steps:
 
-1. Inside the gate (`store.system.locks`, exclusive): delete the temporary roots of dead processes, read those of
+1. Inside the gate (`store.osutil.locks`, exclusive): delete the temporary roots of dead processes, read those of
    the others. From here on, everything that any process holds is spared, even if that process dies.
 2. Read the permanent roots and what running processes have open; mark (`store.gc.liveness`).
 3. For each thousand dead objects, referrers first: inside the gate, exclusive: read the temporary roots that were
@@ -40,14 +40,14 @@ from store.gc.retention import Retention
 from store.gc.roots import remove_dangling, roots
 from store.gc.temproots import TempRootsView
 from store.gc.trash import Trash, empty, trash
+from store.osutil.failpoints import reach
+from store.osutil.meter import Meter
+from store.osutil.space import DiskFull, disk_full_reported, give_up_reserve, make_reserve
+from store.osutil.writability import StoreReadOnly
 from store.path import DIGEST_LENGTH, InvalidStorePath, StorePath
 from store.records.connection import StoreCorrupt
 from store.records.journal import ObjectLine, RealisationLine, VerdictLine
 from store.records.verdicts import verdicts
-from store.system.failpoints import reach
-from store.system.meter import Meter
-from store.system.space import DiskFull, disk_full_reported, give_up_reserve, make_reserve
-from store.system.writability import StoreReadOnly
 from store.trees.content import InvalidTree
 from store.trees.hash_tree import content_of
 

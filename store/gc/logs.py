@@ -1,4 +1,4 @@
-"""Remove build logs that are too old or take too much room."""
+"""Remove build logs that are too old or take too much space."""
 
 from __future__ import annotations
 

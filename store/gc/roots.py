@@ -25,8 +25,8 @@ from blake3 import blake3
 
 from store import base32
 from store.errors import Error, reason_of
+from store.osutil.failpoints import reach
 from store.path import InvalidStorePath, StorePath
-from store.system.failpoints import reach
 
 
 if TYPE_CHECKING:

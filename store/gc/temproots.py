@@ -1,7 +1,7 @@
 """Temporary roots: the objects that running processes use, which the collector must not delete.
 
 Each `TempRoots` owns one file, which it creates, locks (`flock`, exclusive) and fills only inside the
-gate (`store.system.locks`, shared). Each line is a store path. To use an object, a process must **append
+gate (`store.osutil.locks`, shared). Each line is a store path. To use an object, a process must **append
 its path, then check that it is registered**, in this order. The collector deletes inside the gate
 exclusively, after reading all these files. So either it sees the line and spares the object, or the
 object was gone, row included, before the line was written, and the check afterwards finds that out.
@@ -19,16 +19,16 @@ import threading
 
 from typing import TYPE_CHECKING
 
+from store.osutil.locks import try_flock, try_permanent_lock
 from store.path import DIGEST_LENGTH
-from store.system.locks import attempted, try_flock
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from store.osutil.locks import Gate
     from store.path import StorePath
-    from store.system.locks import Gate
 
 
 class TempRoots:
@@ -69,7 +69,7 @@ class TempRoots:
                 return
             path, descriptor, owner = self._file
             if owner == os.getpid():
-                with attempted(self._collector_lock, shared=True) as idle:
+                with try_permanent_lock(self._collector_lock, shared=True) as idle:
                     if idle:
                         path.unlink(missing_ok=True)
             os.close(descriptor)
@@ -102,7 +102,7 @@ class TempRootsView:
 
     def delete_stale(self) -> None:
         """Delete the files whose owners are gone."""
-        for place in self._directory.iterdir():
+        for place in self._places():
             descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 if try_flock(descriptor):
@@ -113,7 +113,7 @@ class TempRootsView:
     def new(self) -> set[str]:
         """Return the paths added since the last call."""
         added: set[str] = set()
-        for place in self._directory.iterdir():
+        for place in self._places():
             before = self._read.get(place.name, 0)
             if place.lstat().st_size > before:
                 with place.open("rb") as file:
@@ -122,6 +122,11 @@ class TempRootsView:
                 self._read[place.name] = before + len(text)
                 added.update(_paths(text))
         return added
+
+    def _places(self) -> list[Path]:
+        """Return the files of temporary roots; anything else holds nothing."""
+        with os.scandir(self._directory) as entries:
+            return [self._directory / entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
 
 
 def _paths(text: bytes) -> Iterable[str]:

@@ -22,11 +22,11 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from store.errors import Error
+from store.osutil.interrupt import check
+from store.osutil.space import DiskFull, is_full
+from store.osutil.writability import StoreReadOnly, is_read_only
 from store.records.packed_ids import pack
 from store.records.schema import SCHEMA, SCHEMA_VERSION, VERDICTS
-from store.system.interrupt import check
-from store.system.space import DiskFull, is_full
-from store.system.writability import StoreReadOnly, is_read_only
 
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from store.gc.retention import Retention
+from store.osutil.space import DiskFull
+from store.osutil.writability import StoreReadOnly
 from store.path import DIGEST_LENGTH, InvalidStorePath, StorePath
 from store.records.connection import Connection
 from store.records.packed_ids import pack
-from store.system.space import DiskFull
-from store.system.writability import StoreReadOnly
 
 
 if TYPE_CHECKING:

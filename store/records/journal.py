@@ -10,7 +10,7 @@ or have been deleted since; readers have to check the objects themselves. A batc
 begins with a newline, so that it does not become part of half a line that a crash left at the end.
 Lines that are not JSON are skipped.
 
-Appending needs the gate shared (`store.system.locks`). The collector replaces the file by one without
+Appending needs the gate shared (`store.osutil.locks`). The collector replaces the file by one without
 the lines of deleted objects. A registration appends early, so that one `syncfs` covers its lines, and
 passes the gate a second time to register; if the file was replaced in between, its lines may have been
 dropped because they had no object yet, and it appends them again.
@@ -28,10 +28,10 @@ import attrs
 
 from store.errors import Error
 from store.gc.retention import Retention
+from store.osutil.failpoints import reach
 from store.parsing import parse_json
 from store.path import InvalidStorePath, StorePath
 from store.records.verdicts import Verdict
-from store.system.failpoints import reach
 
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The bytes of one object: hashing, copying, writing, sealing, removing.
 
-walk ──▶ a Taker for each file ──▶ `content.Content`: digest, size, nodes
+walk ──▶ a Visitor for each file ──▶ `content.Content`: digest, size, nodes
     hash_tree     only reads
     copy_in       copies somebody else's tree, through the pool
     adopt         makes a builder's tree canonical, in place

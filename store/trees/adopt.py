@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
-from store.system.interrupt import check
+from store.osutil.interrupt import check
 from store.trees.content import Content, InvalidTree, Kind
 from store.trees.reading import (
     OPEN_DIRECTORY,
@@ -30,7 +30,7 @@ from store.trees.reading import (
     stamp,
 )
 from store.trees.seal import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
-from store.trees.walk import Directory, Visitor, walk
+from store.trees.walk import OpenDirectory, Visitor, walk
 from store.trees.writer import digest_target, finish_directory, finish_file
 
 
@@ -142,10 +142,10 @@ class _Adopt(Visitor):
     shared: set[_Inode]
     foreign: bool
 
-    def enter(self, directory: Directory) -> None:
+    def enter(self, directory: OpenDirectory) -> None:
         pass
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+    def file(self, directory: OpenDirectory | None, name: Name, place: str, reader: FileReader) -> Read:
         dir_fd = directory.fd if directory else None
         try:
             fd, status = open_file(dir_fd, name, place)
@@ -166,14 +166,14 @@ class _Adopt(Visitor):
         self.pool.offer(digest, executable, dir_fd, name)
         return kind, digest, size, stamp(status)
 
-    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
+    def symlink(self, directory: OpenDirectory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
         dir_fd = directory.fd if directory else None
         if self.foreign:
             os.chown(name, os.geteuid(), os.getegid(), dir_fd=dir_fd, follow_symlinks=False)
         os.utime(name, ns=_TIMES, dir_fd=dir_fd, follow_symlinks=False)
         return digest_target(read_target(dir_fd, name))
 
-    def leave(self, directory: Directory, digest: bytes) -> None:  # noqa: ARG002 -- the protocol's
+    def leave(self, directory: OpenDirectory, digest: bytes) -> None:  # noqa: ARG002 -- the protocol's
         _strip(directory.fd, directory.place)
         self._own(directory.fd)
         finish_directory(directory.fd)

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from store.trees.cached_walk import Remembering
+from store.trees.cached_walk import CachedVisitor
 from store.trees.content import Content, InvalidTree, Kind
 from store.trees.helpers import serve_walks, tree_helpers
 from store.trees.pool import Pool
 from store.trees.reading import (
+    BATCH,
     OPEN_DIRECTORY,
-    TOGETHER,
     FileReader,
     Name,
     Read,
@@ -30,7 +30,7 @@ from store.trees.reading import (
     read_target,
     stamp,
 )
-from store.trees.walk import Directory, Taker, walk
+from store.trees.walk import OpenDirectory, SkippingVisitor, walk
 from store.trees.writer import finish_directory, put_chunks, put_file, put_files, put_symlink
 
 
@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from store.trees.stat_cache import Index
 
 
-_SAMPLE = 64  # files: enough to tell most from few, and reading them takes moments. A wrong guess only costs time
+_SAMPLE = (
+    64  # files: enough to distinguish most from few, and reading them takes moments. A wrong guess only costs time
+)
 _MANY = 500  # nodes: copying them takes as long as starting a process
 
 
@@ -57,7 +59,7 @@ def copy_in(source: Path, target: Path, pool: Pool, index: Index | None = None) 
     copy = _Copy(os.fspath(target), pool)
     places = os.fspath(pool.directory), os.fspath(index.place) if index else ""
     helping = tree_helpers("store.trees.copy_in", "help_copying", *places, source=source, target=target)
-    return walk(source, Remembering(copy, index) if index else copy, helping, many=_MANY)
+    return walk(source, CachedVisitor(copy, index) if index else copy, helping, many=_MANY)
 
 
 def seems_new(path: Path, pool: Pool) -> bool:
@@ -87,17 +89,17 @@ def _digests(path: Path) -> Iterator[tuple[bytes, bool]]:
 
 
 @attrs.frozen
-class _Copy(Taker):
+class _Copy(SkippingVisitor):
     target: str
     pool: Pool
 
-    def enter(self, directory: Directory) -> None:
+    def enter(self, directory: OpenDirectory) -> None:
         parent = directory.parent
         name, dir_fd = (directory.name, parent.target_fd) if parent else (self.target, None)
         os.mkdir(name, 0o755, dir_fd=dir_fd)
         directory.target_fd = os.open(name, OPEN_DIRECTORY, dir_fd=dir_fd)
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+    def file(self, directory: OpenDirectory | None, name: Name, place: str, reader: FileReader) -> Read:
         new, dir_fd = (name, directory.target_fd) if directory else (self.target, None)
         fd, status = open_file(directory.fd if directory else None, name, place)
         try:
@@ -115,13 +117,13 @@ class _Copy(Taker):
             os.close(fd)
         return kind, digest, size, stamp(status)
 
-    def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
-        for start in range(0, len(names), TOGETHER):
-            several = names[start : start + TOGETHER]
+    def files(self, directory: OpenDirectory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
+        for start in range(0, len(names), BATCH):
+            several = names[start : start + BATCH]
             for name, copied in zip(several, self._together(directory, several, reader), strict=True):
                 yield copied or self.file(directory, name, directory.path_of(name), reader)
 
-    def _together(self, directory: Directory, names: Sequence[str], reader: FileReader) -> list[Read | None]:
+    def _together(self, directory: OpenDirectory, names: Sequence[str], reader: FileReader) -> list[Read | None]:
         """Copy the small ones among the files *names*; return None for each that has to be copied by itself."""
         found = reader.small(directory.fd, names)
         files = [(name, *it) for name, it in zip(names, found, strict=True) if it]
@@ -134,7 +136,7 @@ class _Copy(Taker):
             return [None] * len(names)
         return [it and it[0] for it in found]
 
-    def take(self, directory: Directory, known: Known) -> Known:
+    def skip(self, directory: OpenDirectory, known: Known) -> Known:
         link, target_fd = self.pool.link, directory.target_fd
         return {
             name: it
@@ -142,11 +144,11 @@ class _Copy(Taker):
             if link(it[1], it[0] is Kind.EXECUTABLE, target_fd, name, likely=True)
         }
 
-    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
+    def symlink(self, directory: OpenDirectory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
         new, dir_fd = (name, directory.target_fd) if directory else (self.target, None)
         return put_symlink(read_target(directory.fd if directory else None, name), dir_fd, new)
 
-    def leave(self, directory: Directory, digest: bytes) -> None:  # noqa: ARG002 -- the protocol's
+    def leave(self, directory: OpenDirectory, digest: bytes) -> None:  # noqa: ARG002 -- the protocol's
         finish_directory(directory.target_fd)
 
 

@@ -14,8 +14,8 @@ import attrs
 from blake3 import blake3
 
 from store.trees.content import Kind
-from store.trees.reading import TOGETHER, FileReader, Name, Read, file_kind, open_file, read_target, stamp
-from store.trees.walk import Taker, walk
+from store.trees.reading import BATCH, FileReader, Name, Read, file_kind, open_file, read_target, stamp
+from store.trees.walk import SkippingVisitor, walk
 
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from store.trees.content import Content
-    from store.trees.walk import Directory
+    from store.trees.walk import OpenDirectory
 
 
 @attrs.frozen(kw_only=True)
@@ -47,20 +47,20 @@ def content_of(path: Path, visit: Callable[[Node], None] | None = None) -> Conte
         InvalidTree: it contains a fifo, a socket or a device, or is too deep.
         OSError: something cannot be read; the error's file name is the whole path.
     """
-    return walk(path, Look(len(os.fspath(path)) + 1, visit))
+    return walk(path, ContentVisitor(len(os.fspath(path)) + 1, visit))
 
 
 @attrs.define
-class Look(Taker):
+class ContentVisitor(SkippingVisitor):
     """Reads a tree and passes its nodes to *visit*, their places without the first *prefix* characters."""
 
     prefix: int = 0
     visit: Callable[[Node], None] | None = None
 
-    def enter(self, directory: Directory) -> None:
+    def enter(self, directory: OpenDirectory) -> None:
         """Do nothing."""
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+    def file(self, directory: OpenDirectory | None, name: Name, place: str, reader: FileReader) -> Read:
         """Read the file *name* to its end."""
         fd, status = open_file(directory.fd if directory else None, name, place)
         try:
@@ -71,24 +71,24 @@ class Look(Taker):
         self._show(place, kind, digest, status)
         return kind, digest, size, stamp(status)
 
-    def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
+    def files(self, directory: OpenDirectory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
         """Read the files *names*, several at a time if nobody wants to see them."""
         if self.visit:
             yield from super().files(directory, names, reader)
             return
-        for start in range(0, len(names), TOGETHER):
-            several = names[start : start + TOGETHER]
+        for start in range(0, len(names), BATCH):
+            several = names[start : start + BATCH]
             for name, found in zip(several, reader.small(directory.fd, several), strict=True):
                 yield found[0] if found else self.file(directory, name, directory.path_of(name), reader)
 
-    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
+    def symlink(self, directory: OpenDirectory | None, name: Name, place: str) -> bytes:
         """Return the digest of the symbolic link *name*."""
         dir_fd = directory.fd if directory else None
         digest = blake3(read_target(dir_fd, name)).digest()
         self._show(place, Kind.SYMLINK, digest, os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
         return digest
 
-    def leave(self, directory: Directory, digest: bytes) -> None:
+    def leave(self, directory: OpenDirectory, digest: bytes) -> None:
         """Pass *directory* to *visit*."""
         self._show(directory.place, Kind.DIRECTORY, digest, os.fstat(directory.fd))
 

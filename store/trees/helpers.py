@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from store.system.syscalls import die_with_parent
-from store.trees.cached_walk import Remembering
-from store.trees.hash_tree import Look
+from store.osutil.syscalls import die_with_parent
+from store.trees.cached_walk import CachedVisitor
+from store.trees.hash_tree import ContentVisitor
 from store.trees.remove import remove_tree
 from store.trees.stat_cache import Index
 from store.trees.walk import walk, walk_below
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from store.trees.content import Content
-    from store.trees.walk import Below, Directory, Taker
+    from store.trees.walk import Below, OpenDirectory, SkippingVisitor
 
 
 _LENGTH = struct.Struct("<I")
@@ -113,7 +113,7 @@ class HelperProcess:
                 os.waitpid(self.pid, 0)
 
 
-def helpers_wanted() -> int:
+def helper_count() -> int:
     """Return how many helpers are useful: more than three would only wait for the disk."""
     return min(len(os.sched_getaffinity(0)), 4) - 1
 
@@ -142,7 +142,7 @@ class TreeHelper:
     target: str
     process: HelperProcess
 
-    def walk(self, directory: Directory) -> Below | None:
+    def walk(self, directory: OpenDirectory) -> Below | None:
         """Return the content below *directory*; None, leaving nothing behind, if the helper failed."""
         target = self.target + directory.place[len(self.source) :] if self.target else ""
         found = self.process.walk(_place(directory), target, directory.depth)
@@ -160,7 +160,7 @@ class TreeHelper:
         self.process.close()
 
 
-def _place(directory: Directory) -> str:
+def _place(directory: OpenDirectory) -> str:
     """Return a path that opens *directory* in our other processes, and nothing that its owner has put there since.
 
     It goes through the descriptor of the parent directory (proc(5), /proc/pid/fd), which stays open as long as there
@@ -182,10 +182,10 @@ def tree_helpers(
     def start() -> TreeHelper:
         return TreeHelper(os.fspath(source), os.fspath(target), HelperProcess.start(module, function, *arguments))
 
-    return [start] * helpers_wanted()
+    return [start] * helper_count()
 
 
-def serve_walks(visitor: Callable[[str], Taker], place: str, *, until_change: bool = False) -> None:
+def serve_walks(visitor: Callable[[str], SkippingVisitor], place: str, *, until_change: bool = False) -> None:
     """Walk the directories that another process names, with the *visitor* for each target, until there are no more.
 
     Files that the index at *place*, if any, knows are not read; the walk may stop at a changed file.
@@ -196,7 +196,7 @@ def serve_walks(visitor: Callable[[str], Taker], place: str, *, until_change: bo
     with Index.open(Path(place)) as index:
 
         def handle(directory: str, target: str, depth: int) -> Below:
-            return walk_below(directory, depth, Remembering(visitor(target), index, until_change))
+            return walk_below(directory, depth, CachedVisitor(visitor(target), index, until_change))
 
         serve(handle)
         index.save()
@@ -210,14 +210,14 @@ def read_content(path: Path, index: Index | None = None, *, until_change: bool =
     Raises:
         InvalidTree: it contains a fifo, a socket or a device, or is too deep.
         OSError: something cannot be read; the error's file name is the whole path.
-        Differs: a file that *index* knows has changed, and *until_change* is set.
+        FileChanged: a file that *index* knows has changed, and *until_change* is set.
     """
     place = os.fspath(index.place) if index else ""
     helping = tree_helpers("store.trees.helpers", "help_reading", place, "1" if until_change else "", source=path)
-    return walk(path, Remembering(Look(), index, until_change) if index else Look(), helping)
+    return walk(path, CachedVisitor(ContentVisitor(), index, until_change) if index else ContentVisitor(), helping)
 
 
-def remembered_content(place: Path, path: Path) -> Content:
+def cached_content(place: Path, path: Path) -> Content:
     """Return the content of the tree at *path*, reading what the index at *place* does not know and adding it there.
 
     Raises:
@@ -231,7 +231,7 @@ def remembered_content(place: Path, path: Path) -> Content:
 
 def help_reading(place: str, until_change: str) -> None:
     """Serve another process: read what the index at *place*, if any, does not know."""
-    serve_walks(lambda _: Look(), place, until_change=bool(until_change))
+    serve_walks(lambda _: ContentVisitor(), place, until_change=bool(until_change))
 
 
 def _read(fd: int, size: int) -> bytes:

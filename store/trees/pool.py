@@ -14,7 +14,7 @@ is garbage, and `sweep` removes it.
 An entry appears before its bytes are on the disk. Until the `syncfs` of an object's commit, its only other links are
 in scratch directories. So after a doubtful moment (`store.scratch` lists them), remove the scratch directories and
 `sweep` before linking anything else: each remaining entry then has a link in a committed object. In theory that is
-enough; but disks fail. So no remaining entry is trusted (`doubt`): it is read before it is linked for the first time,
+enough; but disks fail. So no remaining entry is trusted (`doubt_all`): it is read before it is linked for the first time,
 and its place says whether that has been done. An entry that does not match its digest is never linked again; it
 moves to `damaged`, and an intact file takes its name.
 
@@ -28,6 +28,7 @@ import errno
 import functools
 import itertools
 import os
+import re
 import stat
 
 from typing import TYPE_CHECKING, Self
@@ -36,8 +37,8 @@ import attrs
 
 from blake3 import blake3
 
-from store.system.interrupt import check
-from store.system.parallel import in_parallel
+from store.osutil.interrupt import check
+from store.osutil.parallel import in_parallel
 from store.trees.reading import OPEN_FILE
 from store.trees.seal import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 
@@ -51,7 +52,8 @@ _TEMPORARY = "tmp"
 _DOUBTFUL = "doubtful"
 _DAMAGED = "damaged"
 _HEX_DIGITS = 64  # of a BLAKE3 digest
-_SHARD_DIGITS = 2  # 256 shards, as in git's object store: a directory holds a small part of all entries
+_SHARD = re.compile(r"[0-9a-f]{2}")  # as in git's object store: each directory holds a small part of all entries
+_IN_SHARD = re.compile(r"[0-9a-f]{62}x?")
 _EMPTY = blake3().digest()
 _CHUNK = 1 << 20  # bytes: hashing them takes far longer than the system call, and an interrupt is still noticed soon
 _FILE = stat.S_IFREG | FILE_MODE
@@ -63,8 +65,10 @@ _UNREADABLE = frozenset({errno.EIO, errno.ELOOP, errno.ENXIO})  # a damaged disk
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
 # Errors that only mean that this file cannot be shared: too many links, a full directory
-# index (ext4), a file system or a kernel policy without hard links.
-_NO_LINK = frozenset({errno.EMLINK, errno.ENOSPC, errno.EPERM, errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS})
+# index (ext4), a file system or a kernel policy without hard links, a stray file where the pool needs a directory.
+_NO_LINK = frozenset(
+    {errno.EMLINK, errno.ENOSPC, errno.EPERM, errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTDIR}
+)
 
 
 @attrs.frozen
@@ -104,7 +108,7 @@ class Pool:
         (directory / _TEMPORARY).mkdir(0o755, parents=True, exist_ok=True)
         pool = cls(directory, os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         try:
-            pool.look()
+            pool.check_doubtful()
         except BaseException:
             pool.close()
             raise
@@ -176,9 +180,9 @@ class Pool:
             if error.errno not in _NO_LINK:
                 raise
 
-    def doubt(self) -> None:
+    def doubt_all(self) -> None:
         """Trust no entry until it has been read again. Only inside the gate, exclusively."""
-        for shard in filter(_is_shard, self._shards()):
+        for shard in self._shards():
             while True:
                 self._make_directory(_DOUBTFUL)
                 try:
@@ -191,9 +195,9 @@ class Pool:
                         raise
                     self._merge(shard)
                 break
-        self.look()
+        self.check_doubtful()
 
-    def look(self) -> None:
+    def check_doubtful(self) -> None:
         """Check for doubtful entries; without this, a process makes copies instead of links to them."""
         self._doubts = os.access(_DOUBTFUL, os.F_OK, dir_fd=self._fd)
 
@@ -208,18 +212,27 @@ class Pool:
         """Yield every entry, doubtful ones included, in no particular order."""
         for shard in self._shards_and_doubtful():
             for item in self._items(shard):
-                digits = shard[-2:] + item.name
-                try:
-                    digest = bytes.fromhex(digits[:_HEX_DIGITS])
-                except ValueError:
-                    continue  # not ours, or about to replace a file
-                yield Pooled(digest, digits[_HEX_DIGITS:] == "x", item.inode())
+                if _is_entry(item):
+                    digits = shard[-2:] + item.name
+                    yield Pooled(bytes.fromhex(digits[:_HEX_DIGITS]), digits[_HEX_DIGITS:] == "x", item.inode())
 
     def links(self) -> Iterator[tuple[int, Callable[[], os.stat_result]]]:
         """Yield, for each entry, damaged ones included, its inode and a function that returns its status."""
         for shard in [*self._shards_and_doubtful(), _TEMPORARY, *filter(self._exists, [_DAMAGED])]:
             for item in self._items(shard):
                 yield item.inode(), functools.partial(item.stat, follow_symlinks=False)
+
+    def strays(self) -> Iterator[str]:
+        """Yield the place of everything that the pool never makes: files among its directories, and the reverse."""
+        for item in self._items("."):
+            if not (item.is_dir(follow_symlinks=False) and (item.name in _OWN or _is_shard(item.name))):
+                yield item.name
+        if self._exists(_DOUBTFUL):
+            for item in self._items(_DOUBTFUL):
+                if not (item.is_dir(follow_symlinks=False) and _is_shard(item.name)):
+                    yield f"{_DOUBTFUL}/{item.name}"
+        for shard in self._shards_and_doubtful():
+            yield from (f"{shard}/{item.name}" for item in self._items(shard) if not _is_entry(item))
 
     def is_link_to(self, pooled: Pooled, status: os.stat_result) -> bool:
         """Return whether *status* is of the file *pooled* itself; on some file systems the inode is not enough."""
@@ -249,7 +262,7 @@ class Pool:
 
     def set_aside(self, pooled: Pooled) -> None:
         """Prevent further links to *pooled*, which is damaged."""
-        self.look()
+        self.check_doubtful()
         for place in self._places(pooled.name):
             status = self._stat(place)
             if status is not None and status.st_ino == pooled.inode:
@@ -262,7 +275,7 @@ class Pool:
         for directory in [*(shard for shard in shards if shard.startswith(f"{_DOUBTFUL}/")), _DOUBTFUL, _DAMAGED]:
             with contextlib.suppress(OSError):  # the directory is not empty
                 os.rmdir(directory, dir_fd=self._fd)
-        self.look()
+        self.check_doubtful()
         return Swept(sum(each.entries for each in swept), sum(each.size for each in swept))
 
     def drop(self, entry: Pooled) -> None:
@@ -282,6 +295,8 @@ class Pool:
                 os.unlink(f"{shard}/{item.name}", dir_fd=self._fd)
             except FileNotFoundError:
                 continue  # another sweep removed it
+            except IsADirectoryError:
+                continue  # a stray
             entries += 1
             if status.st_nlink == 1:
                 size += status.st_blocks * 512
@@ -384,17 +399,20 @@ class Pool:
         return f"{_TEMPORARY}/{os.getpid()}-{next(self._numbers)}"
 
     def _shards(self) -> list[str]:
-        with os.scandir(self._fd) as shards:
-            return sorted(shard.name for shard in shards if shard.name not in _OWN)
+        return sorted(item.name for item in self._items(".") if _is_shard(item.name))
 
     def _shards_and_doubtful(self) -> list[str]:
         doubtful: list[str] = []
         with contextlib.suppress(FileNotFoundError):
-            doubtful = [f"{_DOUBTFUL}/{item.name}" for item in self._items(_DOUBTFUL)]
+            doubtful = [f"{_DOUBTFUL}/{item.name}" for item in self._items(_DOUBTFUL) if _is_shard(item.name)]
         return [*self._shards(), *doubtful]
 
     def _items(self, shard: str) -> Iterator[os.DirEntry[str]]:
-        fd = os.open(shard, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._fd)
+        """Yield what is in the directory *shard*; nothing if it is a stray file or link."""
+        try:
+            fd = os.open(shard, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._fd)
+        except NotADirectoryError:
+            return
         try:
             with os.scandir(fd) as items:
                 yield from items
@@ -408,7 +426,11 @@ def _entry(digest: bytes, executable: bool) -> str:
 
 
 def _is_shard(name: str) -> bool:
-    return len(name) == _SHARD_DIGITS
+    return _SHARD.fullmatch(name) is not None
+
+
+def _is_entry(item: os.DirEntry[str]) -> bool:
+    return _IN_SHARD.fullmatch(item.name) is not None and not item.is_dir(follow_symlinks=False)
 
 
 def _mode(entry: str) -> int:

@@ -17,7 +17,7 @@ import attrs
 
 from blake3 import blake3
 
-from store.system.interrupt import check
+from store.osutil.interrupt import check
 from store.trees.content import MAX_DEPTH, InvalidTree, Kind
 
 
@@ -37,7 +37,7 @@ _SMALL = 1 << 16  # bytes: most source files are smaller
 _BLOCK = 512  # stat(2)'s unit
 _ZEROS = bytes(_BUFFER_SIZE)
 
-TOGETHER = _BUFFER_SIZE // _SMALL
+BATCH = _BUFFER_SIZE // _SMALL
 """How many files `FileReader.small` reads at a time."""
 
 _WHAT = {
@@ -81,7 +81,7 @@ class FileReader:
         return len(data) < _BUFFER_SIZE
 
     def small(self, dir_fd: int, names: Sequence[Name]) -> list[Small | None]:
-        """Read up to TOGETHER files *names* of *dir_fd*; return None for each that has to be read by itself.
+        """Read up to BATCH files *names* of *dir_fd*; return None for each that has to be read by itself.
 
         Those are large files and non-files, or all of them after an error. Each step is done for all the
         files before the next step: the kernel's and Python's code and data for it are then in the CPU's cache.

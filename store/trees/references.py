@@ -18,7 +18,7 @@ from store import base32
 from store.path import DIGEST_LENGTH
 from store.trees.content import Kind
 from store.trees.reading import FileReader, Name, Read, is_hole, open_file, read_target
-from store.trees.walk import Directory, Visitor, walk
+from store.trees.walk import OpenDirectory, Visitor, walk
 
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ class _Scan(Visitor):
     wanted: frozenset[bytes]
     found: set[bytes] = attrs.field(factory=set)
 
-    def enter(self, directory: Directory) -> None:
+    def enter(self, directory: OpenDirectory) -> None:
         if directory.parent:  # the root's own name is not part of the tree
             self._see(directory.name)
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+    def file(self, directory: OpenDirectory | None, name: Name, place: str, reader: FileReader) -> Read:
         if directory:
             self._see(name)
         fd, _ = open_file(directory.fd if directory else None, name, place)
@@ -87,13 +87,13 @@ class _Scan(Visitor):
             os.close(fd)
         return Kind.FILE, b"", 0, b""
 
-    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
+    def symlink(self, directory: OpenDirectory | None, name: Name, place: str) -> bytes:  # noqa: ARG002 -- the protocol's
         if directory:
             self._see(name)
         self.found.update(occurring(read_target(directory.fd if directory else None, name), self.wanted))
         return b""
 
-    def leave(self, directory: Directory, digest: bytes) -> None:
+    def leave(self, directory: OpenDirectory, digest: bytes) -> None:
         pass
 
     def _see(self, name: Name) -> None:

@@ -1,4 +1,4 @@
-"""Removing trees, whatever they contain and whoever changes them meanwhile.
+"""Removing trees, whatever they contain, even if others change them meanwhile.
 
 Every step is relative to an open directory and follows no symbolic link, so nothing outside the
 tree is ever touched, even if a directory in it becomes a link between two steps. A directory that
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from store.system.interrupt import check
-from store.system.parallel import in_parallel
+from store.osutil.interrupt import check
+from store.osutil.parallel import in_parallel
 from store.trees.reading import OPEN_DIRECTORY
 
 

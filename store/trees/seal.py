@@ -2,7 +2,7 @@
 
 All directories of an object have mode 0555. Renaming a directory into another parent changes
 its `..`, for which its owner (unless it is root) needs write permission on the directory
-itself. So whoever moves an object makes its root writable for an instant.
+itself. So `move` makes an object's root writable for an instant.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ import attrs
 
 from blake3 import blake3
 
-from store.system.moment import boot, mount
-from store.system.syscalls import file_system
+from store.osutil.mount_identity import boot_id, superblock_identity
+from store.osutil.syscalls import file_system
 from store.trees.content import Kind
 from store.trees.reading import OPEN_DIRECTORY, STAMP, stamp
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 MARGIN = 3 * 10**9
 """Nanoseconds: more than the coarsest resolution of file times, two seconds."""
 
-MOST = 100_000
+MAX_ENTRIES = 100_000
 """Directories: some twenty Linux trees. Those read longest ago are dropped first."""
 
 _KEEPING_TIME = frozenset(
@@ -74,7 +74,7 @@ _NOTHING_WRONG = frozenset(  # locked, no directory, no room
         sqlite3.SQLITE_PERM,
     }
 )
-_VERSION = 3  # of the tables; an index with another one is started anew
+_VERSION = 3  # of the tables; an index with another one is started afresh
 _TABLES = """
 create table boots (id text not null);
 create table directories (
@@ -99,7 +99,7 @@ _KINDS = {kind.value: kind for kind in Kind}
 
 
 @attrs.frozen
-class Seen:
+class DirectoryFiles:
     """What is known of the files of a *directory* (device and inode), and the digests of files that have changed."""
 
     directory: tuple[int, int]
@@ -114,14 +114,14 @@ class Index:
     place: Path
     _connection: sqlite3.Connection | None
     margin: int = MARGIN
-    most: int = MOST
+    most: int = MAX_ENTRIES
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     _recent: dict[tuple[int, int], dict[str, Read]] = attrs.field(factory=dict, init=False, repr=False)
     _numbers: dict[int, int | None] = attrs.field(factory=dict, init=False, repr=False)  # by device
     _news: dict[tuple[int, int], Row] = attrs.field(factory=dict, init=False, repr=False)
 
     @classmethod
-    def open(cls, place: Path, *, margin: int = MARGIN, most: int = MOST) -> Self:
+    def open(cls, place: Path, *, margin: int = MARGIN, most: int = MAX_ENTRIES) -> Self:
         """Return the index at *place*, creating it if it does not exist; an empty one if that fails."""
         connection = None
         with contextlib.suppress(sqlite3.Error, OSError):
@@ -155,7 +155,7 @@ class Index:
             os.close(fd)
         return own is not None and self._row(own) is not None
 
-    def look(self, fd: int, names: Sequence[str]) -> Seen | None:
+    def look_up(self, fd: int, names: Sequence[str]) -> DirectoryFiles | None:
         """Look up the files *names* in the directory *fd* and check their status; None if the directory is unsuitable.
 
         Their status is only read once: until it is closed, the index returns the same again.
@@ -167,12 +167,12 @@ class Index:
         if directory is None:
             return None
         if (recent := self._recent.get(directory)) is not None:
-            return Seen(directory, {name: recent[name] for name in names if name in recent}, {})
+            return DirectoryFiles(directory, {name: recent[name] for name in names if name in recent}, {})
         row = self._row(directory)
         if row is None:
-            return Seen(directory, {}, {})
+            return DirectoryFiles(directory, {}, {})
         stamps = {name: stamp(os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names}
-        seen = Seen(directory, {}, {})
+        seen = DirectoryFiles(directory, {}, {})
         for name, record in _records(row):
             present = stamps.get(name)
             if present == record[-1]:
@@ -182,7 +182,7 @@ class Index:
         self._recent[directory] = seen.known
         return seen
 
-    def note(self, seen: Seen, read: dict[str, Read], began: int) -> None:
+    def note(self, seen: DirectoryFiles, read: dict[str, Read], began: int) -> None:
         """Remember the results *read* of files of the directory *seen*; reading began at the time *began*."""
         latest = began - self.margin
         records = self._recent[seen.directory] = dict(seen.known)
@@ -214,7 +214,7 @@ class Index:
         device = status.st_dev
         if device not in self._numbers:
             trusted = file_system(fd) in _KEEPING_TIME
-            self._numbers[device] = _number(f"{device} {mount(fd)}") if trusted else None
+            self._numbers[device] = _number(f"{device} {superblock_identity(fd)}") if trusted else None
         number = self._numbers[device]
         return None if number is None else (number, status.st_ino)
 
@@ -237,7 +237,7 @@ def _connect(place: Path) -> sqlite3.Connection:
     try:
         connection.execute("pragma synchronous = off")  # after a power failure the index is useless anyway
         connection.execute("begin immediate")
-        now = f"{_VERSION} {boot()}"
+        now = f"{_VERSION} {boot_id()}"
         tables = {name for (name,) in connection.execute(_NAMES)}
         complete = {"boots", "directories"} <= tables
         if not complete or [(now,)] != connection.execute("select id from boots").fetchall():

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 
-from store.system.interrupt import check
+from store.osutil.interrupt import check
 from store.trees.content import Content, Kind, listing_digest, tree_digest
 from store.trees.reading import (
     OPEN_DIRECTORY,
@@ -46,10 +46,10 @@ Below: TypeAlias = tuple[bytes, int, int]
 
 
 @attrs.define(eq=False)
-class Directory:
+class OpenDirectory:
     """A directory whose digest is being computed; a visitor may keep a second descriptor in it."""
 
-    parent: Directory | None
+    parent: OpenDirectory | None
     name: Name  # in its parent; the root's is its path
     place: str
     depth: int
@@ -77,30 +77,30 @@ class Directory:
 class Visitor(Protocol):
     """What to do with the nodes of a tree. For the root, *directory* is None and *name* is its path."""
 
-    def enter(self, directory: Directory) -> None:
+    def enter(self, directory: OpenDirectory) -> None:
         """Enter *directory*, which is open."""
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+    def file(self, directory: OpenDirectory | None, name: Name, place: str, reader: FileReader) -> Read:
         """Return the kind, digest, size and stamp of the file *name*."""
         ...
 
-    def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
+    def files(self, directory: OpenDirectory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
         """Yield the same for the files *names*."""
         for name in names:
             yield self.file(directory, name, directory.path_of(name), reader)
 
-    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
+    def symlink(self, directory: OpenDirectory | None, name: Name, place: str) -> bytes:
         """Return the digest of the symbolic link *name*."""
         ...
 
-    def leave(self, directory: Directory, digest: bytes) -> None:
+    def leave(self, directory: OpenDirectory, digest: bytes) -> None:
         """Finish *directory*, whose nodes are all done."""
 
 
-class Taker(Visitor):
+class SkippingVisitor(Visitor):
     """A visitor that can process files without reading them."""
 
-    def take(self, directory: Directory, known: Known) -> Known:  # noqa: ARG002 -- subclasses need the directory
+    def skip(self, directory: OpenDirectory, known: Known) -> Known:  # noqa: ARG002 -- subclasses need the directory
         """Process *known* files of *directory*, and return those that do not have to be read."""
         return known
 
@@ -108,7 +108,7 @@ class Taker(Visitor):
 class Helper(Protocol):
     """Something that can do the visitor's work for a directory and everything below it."""
 
-    def walk(self, directory: Directory) -> Below | None:
+    def walk(self, directory: OpenDirectory) -> Below | None:
         """Return the content below *directory*; None, leaving nothing behind, if that failed."""
         ...
 
@@ -131,7 +131,7 @@ def walk(path: Path, visitor: Visitor, helpers: Sequence[Callable[[], Helper]] =
     root = os.fspath(path)
     form = stat.S_IFMT(os.lstat(root).st_mode)
     if form == stat.S_IFDIR:
-        digest, size, nodes = _Walk(visitor, helpers, many).below(Directory(None, root, root, 0))
+        digest, size, nodes = _Walk(visitor, helpers, many).below(OpenDirectory(None, root, root, 0))
         return Content(tree_digest(Kind.DIRECTORY, digest), size, nodes + 1)
     if form == stat.S_IFLNK:
         return Content(tree_digest(Kind.SYMLINK, visitor.symlink(None, root, root)), 0, 1)
@@ -147,7 +147,7 @@ def walk_below(place: str, depth: int, visitor: Visitor) -> Below:
     Raises:
         InvalidTree, OSError: as for `walk`.
     """
-    return _Walk(visitor, (), _MANY).below(Directory(None, place, place, depth))
+    return _Walk(visitor, (), _MANY).below(OpenDirectory(None, place, place, depth))
 
 
 @attrs.define
@@ -155,16 +155,16 @@ class _Walk:
     visitor: Visitor
     starts: Sequence[Callable[[], Helper]]
     many: int
-    _waiting: deque[Directory] = attrs.field(factory=deque)  # including some that a helper has taken
-    _offered: deque[Directory] = attrs.field(factory=deque)  # those that helpers may take, including some taken
+    _waiting: deque[OpenDirectory] = attrs.field(factory=deque)  # including some that a helper has taken
+    _offered: deque[OpenDirectory] = attrs.field(factory=deque)  # those that helpers may take, including some taken
     _changed: threading.Condition = attrs.field(factory=threading.Condition)  # for the fields below and directories
     _threads: list[threading.Thread] = attrs.field(factory=list)
     _helpers: list[Helper] = attrs.field(factory=list)
-    _open: set[Directory] = attrs.field(factory=set)
+    _open: set[OpenDirectory] = attrs.field(factory=set)
     _result: Below | None = None
     _failure: BaseException | None = None
 
-    def below(self, root: Directory) -> Below:
+    def below(self, root: OpenDirectory) -> Below:
         self._waiting.append(root)
         self._noting_failure(self._work)
         if self._failure:
@@ -222,14 +222,14 @@ class _Walk:
                 self._failure = self._failure or error
                 self._changed.notify_all()
 
-    def _put(self, directory: Directory, *, offer: bool = True) -> None:
+    def _put(self, directory: OpenDirectory, *, offer: bool = True) -> None:
         with self._changed:
             self._waiting.append(directory)
             if offer and directory.depth >= _DEPTH:
                 self._offered.append(directory)
             self._changed.notify_all()
 
-    def _next(self, among: deque[Directory], take: Callable[[], Directory]) -> Directory | None:
+    def _next(self, among: deque[OpenDirectory], take: Callable[[], OpenDirectory]) -> OpenDirectory | None:
         """Wait for a directory *among* these that nobody has taken, *take* and return it; None at the end."""
         with self._changed:
             while not self._result and not self._failure:
@@ -242,7 +242,7 @@ class _Walk:
                 self._changed.wait(_LOOK)
         return None
 
-    def _process(self, directory: Directory, reader: FileReader) -> None:
+    def _process(self, directory: OpenDirectory, reader: FileReader) -> None:
         """Process everything in *directory* except its subdirectories."""
         check()
         check_depth(directory.depth, directory.place)
@@ -262,14 +262,14 @@ class _Walk:
         except OSError as error:
             raise _locate(error, directory.place) from None
 
-    def _is_file(self, directory: Directory, entry: os.DirEntry[str]) -> bool:
+    def _is_file(self, directory: OpenDirectory, entry: os.DirEntry[str]) -> bool:
         """Return False for *entry*, which is not a file, after processing it."""
         name = entry.name
         place = f"{directory.place}/{name}"
         if entry.is_dir(follow_symlinks=False):
             with self._changed:
                 directory.pending += 1
-            self._put(Directory(directory, name, place, directory.depth + 1))
+            self._put(OpenDirectory(directory, name, place, directory.depth + 1))
         elif entry.is_symlink():
             try:
                 digest = self.visitor.symlink(directory, name, place)
@@ -280,7 +280,7 @@ class _Walk:
             raise refusal(place, entry.stat(follow_symlinks=False).st_mode)
         return False
 
-    def _files(self, directory: Directory, names: list[str], reader: FileReader) -> None:
+    def _files(self, directory: OpenDirectory, names: list[str], reader: FileReader) -> None:
         results: list[Read] = []
         try:
             for result in self.visitor.files(directory, names, reader):
@@ -294,9 +294,9 @@ class _Walk:
         directory.size += sum([size for _, _, size, _ in results])
         directory.nodes += [(name, kind, digest) for name, (kind, digest, _, _) in zip(encoded, results, strict=True)]
 
-    def _complete(self, directory: Directory) -> None:
+    def _complete(self, directory: OpenDirectory) -> None:
         """Count one part of *directory* as done; finish it if that was the last one, and its parents likewise."""
-        current: Directory | None = directory
+        current: OpenDirectory | None = directory
         while current:
             with self._changed:
                 current.pending -= 1
@@ -311,7 +311,7 @@ class _Walk:
             current.nodes.clear()  # the directory may still be in `_offered`
             current = current.parent
 
-    def _fold(self, directory: Directory, below: Below) -> None:
+    def _fold(self, directory: OpenDirectory, below: Below) -> None:
         """Add what is *below* a directory to its parent, or make it the result."""
         digest, size, nodes = below
         parent = directory.parent

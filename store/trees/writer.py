@@ -17,7 +17,7 @@ import attrs
 
 from blake3 import blake3
 
-from store.system.interrupt import check
+from store.osutil.interrupt import check
 from store.trees.content import (
     MAX_DEPTH,
     MAX_TARGET,

@@ -33,10 +33,10 @@ PURE_OF_OS = {"PathLike", "fsdecode", "fsencode", "fspath", "path"}
 
 OF_THE_COMMAND_LINE = {"argparse", "click", "getpass", "logging", "rich"}
 
-ROOMS = {
-    "store.system": {"store.errors"},
-    "store.trees": {"store.base32", "store.errors", "store.path", "store.system"},
-    "store.records": {"store.errors", "store.gc.retention", "store.parsing", "store.path", "store.system"},
+SUBPACKAGES = {
+    "store.osutil": {"store.errors"},
+    "store.trees": {"store.base32", "store.errors", "store.path", "store.osutil"},
+    "store.records": {"store.errors", "store.gc.retention", "store.parsing", "store.path", "store.osutil"},
     "derivations.kconfig.language": set(),
     "derivations.kconfig.symbols": {"derivations.kconfig.language"},
     "derivations.kconfig.diagnosis": {"derivations.kconfig.language", "derivations.kconfig.symbols"},
@@ -45,7 +45,7 @@ ROOMS = {
     },
     "derivations.hardware.makefiles": set(),
     "derivations.hardware.c_source": {"derivations.hardware.makefiles"},
-    "derivations.realise.archives": {"derivations.realise.job", "derivations.realise.room"},
+    "derivations.realise.archives": {"derivations.realise.job", "derivations.realise.unpack_budget"},
     "derivations.realise.network": {"derivations.realise.job", "derivations.realise.settings"},
     "kernix.answers": {"kernix.evaluation", "kernix.output", "kernix.places", "kernix.session"},
 }  # fmt: skip
@@ -112,7 +112,7 @@ def uses(module: str, of: str) -> set[str]:
 def test_there_is_a_house() -> None:
     """Every floor has modules, and some of the store acts: the laws below are about something."""
     assert {module.partition(".")[0] for module in MODULES} == set(FLOORS)
-    assert {"store.records.database", "store.system.locks"} <= ACTING_STORE
+    assert {"store.records.database", "store.osutil.locks"} <= ACTING_STORE
     assert not {"store.path", "store.trees.content", "store.trees.walk"} & ACTING_STORE
 
 
@@ -124,15 +124,17 @@ def test_imports_only_lower_floors(module: str) -> None:
     assert {name for name in imports(module) if name.partition(".")[0] in above} == set()
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_rooms(room: str) -> None:
+@pytest.mark.parametrize("package", SUBPACKAGES)
+def test_subpackages(package: str) -> None:
     """A sub-package imports of the package that it is in only what is said above."""
-    around = room.rpartition(".")[0]
-    inside = [module for module in MODULES if is_within(module, room)]
+    around = package.rpartition(".")[0]
+    inside = [module for module in MODULES if is_within(module, package)]
     known = {name for module in inside for name in imports(module) & MODULES.keys() if is_within(name, around)}
 
     assert inside
-    assert {it for it in known if not any(is_within(it, allowed) for allowed in {room, *ROOMS[room]})} <= {around}
+    assert {it for it in known if not any(is_within(it, allowed) for allowed in {package, *SUBPACKAGES[package]})} <= {
+        around
+    }
 
 
 @pytest.mark.parametrize("module", RECIPES)

@@ -6,7 +6,7 @@ import pytest
 
 from derivations.derivation import InvalidDerivation
 from derivations.source import text_file
-from derivations.union import USR_MERGE, Layout, union
+from derivations.union import USR_MERGE, UnionLayout, union
 
 
 A, B = text_file("a", "1"), text_file("b", "2")
@@ -24,8 +24,10 @@ def test_ten_thousand_inputs_stay_in_order() -> None:
 
 def test_layouts_are_canonical() -> None:
     """Equivalent layouts give the same derivation, regardless of order."""
-    one = Layout(links={"b": "c", "a": "b"}, exclude=["y", "x", "x"], merge=dict(reversed(list(USR_MERGE.items()))))
-    two = Layout(links={"a": "b", "b": "c"}, exclude=["x", "y"], merge=USR_MERGE)
+    one = UnionLayout(
+        links={"b": "c", "a": "b"}, exclude=["y", "x", "x"], merge=dict(reversed(list(USR_MERGE.items())))
+    )
+    two = UnionLayout(links={"a": "b", "b": "c"}, exclude=["x", "y"], merge=USR_MERGE)
     assert union("x", [A], one).key == union("x", [A], two).key
 
 

@@ -1,7 +1,7 @@
 """The golden files: what certain definitions evaluate to, byte for byte.
 
 A changed golden file is a changed store path: everybody builds that again. `python -m
-tests.golden.write`, run in the project's directory, writes them anew; the change says what it costs.
+tests.golden.write`, run in the project's directory, writes them again; the diff shows what the change costs.
 """
 
 from __future__ import annotations

@@ -26,11 +26,11 @@ from derivations.version import Version
 from kernix.evaluation import selection
 from kernix.output import messages
 from store.errors import Error
-from store.system.space import DiskFull
+from store.osutil.space import DiskFull
 from tests.derivations.patching.trees import files, patched
 from tests.fakes import fake_lock
 from tests.roots import add_tools
-from tests.small_kconfig import accounts, model, option
+from tests.small_kconfig import diagnoses, model, option
 
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _dropped_option() -> str:
             option("KGDB_SERIAL_CONSOLE", prompt="Debugger on a serial line", depends="KGDB && TTY && VT"),
         ]
     )
-    failed = [it for it in accounts(options, {"KGDB_SERIAL_CONSOLE": YES, "KGBD": YES}).values() if it.fails]
+    failed = [it for it in diagnoses(options, {"KGDB_SERIAL_CONSOLE": YES, "KGBD": YES}).values() if it.fails]
     return _reported(lambda: _raise(ConfigMismatch("linux-6.12.64-config", tuple(failed))))
 
 
@@ -95,7 +95,7 @@ def _hash_mismatch() -> str:
     name = "linux-6.12.64.tar.xz"
     url = f"https://cdn.kernel.org/pub/linux/kernel/v6.x/{name}"
     kept = Path(f"/home/user/.local/share/kernix/downloads/{name}")
-    return _reported(lambda: _raise(HashMismatch(name=name, wanted="d1" * 32, got="e2" * 32, url=url, kept=kept)))
+    return _reported(lambda: _raise(HashMismatch(name=name, expected="d1" * 32, got="e2" * 32, url=url, kept=kept)))
 
 
 def _missing_package() -> str:
@@ -126,7 +126,7 @@ def _reported(fails: Callable[[], object]) -> str:
         fails()
     except Error as error:
         with contextlib.redirect_stderr(stderr):
-            messages.tell(error)
+            messages.report_end(error)
     return stderr.getvalue()
 
 

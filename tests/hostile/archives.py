@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from derivations.realise.archives.decompress import FileSection
 from derivations.realise.archives.decompress import Reader as Compressed
-from derivations.realise.archives.decompress import Section
 from derivations.realise.archives.extract import Extraction
 from derivations.realise.archives.tar import data_of_package
 from store.trees.pool import Pool
@@ -84,10 +84,10 @@ def with_checksums(data: bytes) -> bytes:
     return bytes(blocks)
 
 
-def extract(data: bytes, opened: Callable[[io.BytesIO], Section] | None = None) -> None:
+def extract(data: bytes, opened: Callable[[io.BytesIO], FileSection] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="hostile-") as directory:
         place, file = Path(directory), io.BytesIO(data)
-        source = opened(file) if opened is not None else Section(file, len(data))
+        source = opened(file) if opened is not None else FileSection(file, len(data))
         with (
             Pool.open(place / "pool") as pool,
             TreeWriter(pool, place / "out") as writer,
@@ -100,7 +100,7 @@ def extract(data: bytes, opened: Callable[[io.BytesIO], Section] | None = None) 
 
 
 def expand(data: bytes) -> None:
-    with Compressed(Section(io.BytesIO(data), len(data)), "x") as reader:
+    with Compressed(FileSection(io.BytesIO(data), len(data)), "x") as reader:
         reader.drain()
 
 

@@ -30,7 +30,7 @@ class Endless(BaseException):
 
 
 def main() -> int:
-    """Try what the command line names, and tell each kind of fault once, with the seed of its first case."""
+    """Run what the command line names, and report each kind of fault once, with the seed of its first case."""
     everything = {**READERS, **ARCHIVES}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("readers", nargs="*", default=list(everything))

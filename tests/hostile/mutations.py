@@ -1,4 +1,4 @@
-"""What is made of sound input to find out whether a reader keeps its head: one number stands for one mutilation."""
+"""Mutations of valid input, to test that readers cope with them: each number is one mutation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LARGEST = 1 << 20
 
 def mutated(seed: int, corpus: Sequence[bytes], pieces: Sequence[bytes] = PIECES) -> bytes:
     """Return the mutilation *seed* of one of *corpus*."""
-    chance = random.Random(seed)  # noqa: S311 -- nothing is to be kept secret
+    chance = random.Random(seed)  # noqa: S311 -- nothing is secret
     data = chance.choice(corpus)
     for _ in range(chance.choice((1, 1, 2, 3, 8))):
         data = chance.choice(_WAYS)(chance, data, corpus, pieces)[:_LARGEST]

@@ -32,7 +32,7 @@ from derivations.linux.pins import Release, dump_pins, parse_pins
 from derivations.linux.releases import parse_announcement, parse_sums
 from derivations.patching.apply import Rules, apply
 from derivations.patching.read import commits
-from derivations.patching.tree import Entry, PatchedTree
+from derivations.patching.tree import PatchedTree, TreeEntry
 from derivations.realise.network.retry import retry_after
 from derivations.realise.network.signature import binary_keys
 from derivations.realise.sandbox.log import Lines
@@ -253,7 +253,11 @@ KBUILD = read_kbuild({"drivers/Makefile": MAKEFILE.decode(), "drivers/net/Makefi
 
 _NEW = zlib.compress(b"\0\1\2")
 
-PATCHED = {"Makefile": Entry(b"1\n2\n3\n4\n5\n6\n7\n"), "a/b.bin": Entry(b"\0" * 300), "link": Entry(b"a", link=True)}
+PATCHED = {
+    "Makefile": TreeEntry(b"1\n2\n3\n4\n5\n6\n7\n"),
+    "a/b.bin": TreeEntry(b"\0" * 300),
+    "link": TreeEntry(b"a", link=True),
+}
 
 PATCH = (
     b"diff --git a/Makefile b/Makefile\nold mode 100644\nnew mode 100755\nindex 1111111..2222222\n--- a/Makefile\n+++ b/Makefile\n"

@@ -12,7 +12,7 @@ import zlib
 
 import pytest
 
-from derivations.realise.archives.decompress import STREAMS, Corrupt, Section
+from derivations.realise.archives.decompress import STREAMS, Corrupt, FileSection
 from derivations.realise.archives.decompress import Reader as Compressed
 from derivations.realise.archives.extract import Refused
 from derivations.realise.archives.tar import data_of_package
@@ -180,7 +180,7 @@ def test_a_block_gives_no_more_than_it_says() -> None:
 
 
 def test_whoever_waits_may_give_up() -> None:
-    """An archive that has nothing but headers of headers is left when nobody wants it any more."""
+    """Reading an archive of nothing but headers of headers stops on cancellation."""
     endless = pax((b"comment", b"x"))
     read = threading.Event()
 
@@ -214,5 +214,5 @@ def test_members_stay_apart() -> None:
     with tarfile.open(fileobj=io.BytesIO(READ["twice"])) as archive:
         assert ["top/file", "top/file"] == archive.getnames()
     data = READ["names-in-latin-1"]
-    with Compressed(Section(io.BytesIO(data), len(data)), "x") as reader:
+    with Compressed(FileSection(io.BytesIO(data), len(data)), "x") as reader:
         assert data == reader.read(len(data))

@@ -82,7 +82,7 @@ def _children(pid: int) -> set[int]:
 
 
 def _opened(name: str) -> Callable[[int], bool]:
-    """Return a function that tells whether a process, or a child of it, has a file called *name* open."""
+    """Return a function that returns whether a process, or a child of it, has a file called *name* open."""
 
     def has(pid: int) -> bool:
         for each in (pid, *_children(pid)):
@@ -216,7 +216,7 @@ PHASES = [name for name in vars(Phases) if not name.startswith("_")]
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_signal_ends_every_phase(kernix: CommandLine, slow: Path, phase: str, number: signal.Signals) -> None:
-    """One signal is enough, the exit code tells which one it was, and no process is left."""
+    """One signal is enough, the exit code shows which one it was, and no process is left."""
     phases = Phases(kernix, slow)
     words, reached = getattr(phases, phase)()
     command = [sys.executable, "-m", "kernix", *words]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kernix.output.messages import tell
+from kernix.output.messages import report_end
 from kernix.verbs import GROUPS, VERBS
 
 
@@ -125,7 +125,10 @@ def test_a_build_goes_on_when_nobody_reads_its_progress(kernix: CommandLine, scr
 
 def test_an_inner_pipe_that_breaks_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     """A broken pipe that is not stdout is reported, with exit code 1."""
-    assert (tell(BrokenPipeError(errno.EPIPE, "Broken pipe")), capsys.readouterr().err) == (1, "error: broken pipe\n")
+    assert (report_end(BrokenPipeError(errno.EPIPE, "Broken pipe")), capsys.readouterr().err) == (
+        1,
+        "error: broken pipe\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 from store.gc.collect import Policy, collect
 from store.gc.roots import add_root, link_result
 from store.local import Store
+from store.osutil import failpoints
 from store.path import StorePath
 from store.rebuild import rebuild
 from store.registration import Entry
 from store.repair import repair
-from store.system import failpoints
 from store.trees.adopt import adopt
 from store.trees.remove import remove_tree
 from store.verify import verify

@@ -16,8 +16,8 @@ from store.gc.collect import Policy, collect, plan
 from store.gc.forecast import forecast
 from store.gc.roots import add_root, roots
 from store.local import Store
-from store.system.space import DiskFull
-from store.system.writability import StoreReadOnly
+from store.osutil.space import DiskFull
+from store.osutil.writability import StoreReadOnly
 from store.verify import verify
 
 
@@ -215,7 +215,7 @@ def test_reading_needs_no_hold(mount: Mount) -> None:
     (disk / "home/reserve").unlink(missing_ok=True)
     _fill(disk)
     with Store.open(disk / "home") as store:
-        assert {path} == store.look([path])
+        assert {path} == store.hold_if_possible([path])
         store.hold_all([path], to_read=True)
         with pytest.raises(DiskFull):
             store.hold_all([path])

@@ -15,7 +15,7 @@ import pytest
 
 from store.home import ForeignStore, NotAStore, StoreTooNew, UnusableHome, is_store, layout_at, set_up
 from store.local import Store
-from store.system import failpoints
+from store.osutil import failpoints
 from tests.store.crashing import killing
 
 
@@ -93,6 +93,8 @@ def test_an_absent_and_an_empty_directory_become_stores(tmp_path: Path) -> None:
         pytest.param({"notes.txt": "mine"}, id="a-file"),
         pytest.param({"builds/x/y": "mine", "trash/z": "mine"}, id="as-in-a-store"),
         pytest.param({"version": "1\n", "src/main.c": "mine", "builds/x": "mine"}, id="a-version-of-ours"),
+        pytest.param({"version": "1\n", "builds/x": "mine", "trash/y": "mine"}, id="a-version-of-ours-and-builds"),
+        pytest.param({"version": "1\n", "pool/water": "mine"}, id="a-version-of-ours-and-a-pool"),
         pytest.param({"version": "", "src/main.c": "mine", "builds/x": "mine"}, id="an-empty-version"),
         pytest.param({"version": "", "builds/x": "mine"}, id="an-empty-version-and-builds"),
         pytest.param({"version": "2.3.1\n", "Makefile": "mine"}, id="another-version"),

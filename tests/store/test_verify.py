@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
+from blake3 import blake3
+
 from store.gc.collect import Policy, collect
 from store.gc.retention import Retention
 from store.local import Store
@@ -228,6 +230,52 @@ def test_repair_of_modes_and_times(store: Store, tmp_path: Path, change: Callabl
     _reported(store)  # first the mode says whether a file is executable, then the pool
     assert verify(store, contents=True) == []
     assert store.is_valid(path)
+
+
+def _stray_file(place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("mine")
+
+
+def _stray_directory(place: Path) -> None:
+    place.mkdir(parents=True)
+    (place / "notes").write_text("mine")
+
+
+def _stray_link(place: Path) -> None:
+    place.symlink_to("/etc")
+
+
+@pytest.mark.parametrize(
+    ("place", "make_stray"),
+    [
+        pytest.param("zz", _stray_file, id="a-file"),
+        pytest.param("notes", _stray_directory, id="a-directory"),
+        pytest.param("{free}", _stray_file, id="a-file-for-a-directory"),
+        pytest.param("{free}", _stray_link, id="a-link-for-a-directory"),
+        pytest.param("{used}/README", _stray_file, id="a-file-among-entries"),
+        pytest.param("{used}/" + "0" * 62, _stray_directory, id="a-directory-named-like-an-entry"),
+        pytest.param("doubtful", _stray_file, id="a-file-for-doubtful-entries"),
+        pytest.param("doubtful/README", _stray_file, id="a-file-among-doubtful-entries"),
+        pytest.param("damaged", _stray_file, id="a-file-for-damaged-ones"),
+    ],
+)
+def test_strays_in_the_pool(store: Store, tmp_path: Path, place: str, make_stray: Callable[[Path], None]) -> None:
+    """What does not belong to the pool disturbs neither additions nor collections; a repair removes it."""
+    used, free = (blake3(text.encode()).hexdigest()[:2] for text in ("old", "new"))
+    for name in ("old", "new"):
+        (tmp_path / name).write_text(name)
+    store.add(tmp_path / "old")
+    place = place.format(used=used, free=free)
+    stray = store.layout.pool / place
+    make_stray(stray)
+    found = verify(store, contents=True)
+    assert found == [Problem(place=f"pool/{place}", reason="does not belong to the pool")]
+    assert store.path(store.add(tmp_path / "new")).read_text() == "new"
+    collect(store, Policy())
+    assert repair(store, found) == []
+    assert not os.path.lexists(stray)
+    assert verify(store, contents=True) == []
 
 
 def test_repair_of_leftovers(store: Store, make: Make) -> None:

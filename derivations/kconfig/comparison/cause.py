@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.kconfig.symbols.expression import NO, And, Compare, Const, Level, Not, Or, Ref, evaluate, refs, show
+from derivations.kconfig.symbols.expression import NO, Const, Level, Or, evaluate, leaves, refs, show
 from derivations.kconfig.symbols.renames import changed
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from derivations.kconfig.comparison.side import Side
     from derivations.kconfig.language.fragment import Request
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from derivations.kconfig.symbols.values_table import Values
 
 
-class Kind(enum.StrEnum):
+class CauseKind(enum.StrEnum):
     """The kind of a cause, in the order of a report."""
 
     ASKED = "asked"
@@ -43,18 +43,18 @@ class Kind(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
-TITLES: Mapping[Kind, str] = {
-    Kind.ASKED: "requested",
-    Kind.DROPPED: "no longer requested",
-    Kind.BASE: "from the base",
-    Kind.NEW: "new options",
-    Kind.GONE: "removed options",
-    Kind.DEFINITION: "options with a different definition",
-    Kind.DEFAULT: "options with a different default",
-    Kind.SELECTED: "selected",
-    Kind.DEPENDS: "by dependencies",
-    Kind.CHOICE: "by choices",
-    Kind.UNKNOWN: "other changes",
+TITLES: Mapping[CauseKind, str] = {
+    CauseKind.ASKED: "requested",
+    CauseKind.DROPPED: "no longer requested",
+    CauseKind.BASE: "from the base",
+    CauseKind.NEW: "new options",
+    CauseKind.GONE: "removed options",
+    CauseKind.DEFINITION: "options with a different definition",
+    CauseKind.DEFAULT: "options with a different default",
+    CauseKind.SELECTED: "selected",
+    CauseKind.DEPENDS: "by dependencies",
+    CauseKind.CHOICE: "by choices",
+    CauseKind.UNKNOWN: "other changes",
 }
 """The headings of the root changes of each kind."""
 
@@ -71,7 +71,7 @@ class Cause:
         place: The place of the request in that fragment.
     """
 
-    kind: Kind
+    kind: CauseKind
     text: str
     options: tuple[str, ...] = ()
     fragment: str = ""
@@ -95,11 +95,11 @@ class Causes:
             if (cause := attempt(option)) is not None:
                 return cause
         if self.old.model is None and self.new.model is None:
-            return Cause(kind=Kind.UNKNOWN, text="the files differ")
+            return Cause(kind=CauseKind.UNKNOWN, text="the files differ")
         for side in (self.new, self.old):
             if side.model is None:
-                return Cause(kind=Kind.UNKNOWN, text=f"set in {side.name}")
-        return Cause(kind=Kind.UNKNOWN, text="the toolchain, or the order in which Kconfig evaluates options")
+                return Cause(kind=CauseKind.UNKNOWN, text=f"set in {side.name}")
+        return Cause(kind=CauseKind.UNKNOWN, text="the toolchain, or the order in which Kconfig evaluates options")
 
     def _asked(self, option: str) -> Cause | None:
         """Return the request for the new value, or the dropped one for the old value."""
@@ -107,9 +107,9 @@ class Causes:
         if after is not None and self.new.has(option, after.value):
             if before is not None and before.value == after.value:
                 return None
-            return _requested(Kind.ASKED, after, "requested")
+            return _requested(CauseKind.ASKED, after, "requested")
         if before is not None and after is None and self.old.has(option, before.value):
-            return _requested(Kind.DROPPED, before, "no longer requested")
+            return _requested(CauseKind.DROPPED, before, "no longer requested")
         return None
 
     def _other_base(self, option: str) -> Cause | None:
@@ -126,8 +126,8 @@ class Causes:
         if before == after or not (self.old.has(option, before) and self.new.has(option, after)):
             return None
         if self.old.base_name == self.new.base_name:
-            return Cause(kind=Kind.BASE, text=f"set by {self.new.base_name} of {self.new.version}")
-        return Cause(kind=Kind.BASE, text=f"{self.new.base_name} instead of {self.old.base_name}")
+            return Cause(kind=CauseKind.BASE, text=f"set by {self.new.base_name} of {self.new.version}")
+        return Cause(kind=CauseKind.BASE, text=f"{self.new.base_name} instead of {self.old.base_name}")
 
     def _one_base(self, option: str) -> Cause | None:
         """Return the base that sets the new value, or set the old one, if the other base does not."""
@@ -135,9 +135,9 @@ class Causes:
         if before == after:
             return None
         if after is not None and self.new.has(option, after):
-            return Cause(kind=Kind.BASE, text=f"set by {self.new.base_name}")
+            return Cause(kind=CauseKind.BASE, text=f"set by {self.new.base_name}")
         if before is not None and self.old.has(option, before):
-            return Cause(kind=Kind.BASE, text=f"was set by {self.old.base_name}, but not by {self._other_name()}")
+            return Cause(kind=CauseKind.BASE, text=f"was set by {self.old.base_name}, but not by {self._other_name()}")
         return None
 
     def _other_name(self) -> str:
@@ -151,11 +151,11 @@ class Causes:
             known = changed(option, self.new.model)
             if known is not None and known.new:
                 latest = "" if known.commit else " at the latest"
-                return Cause(kind=Kind.GONE, text=f"named {' or '.join(known.new)} since {known.since}{latest}")
-            return Cause(kind=Kind.GONE, text=f"{self.new.version} has no such option")
+                return Cause(kind=CauseKind.GONE, text=f"named {' or '.join(known.new)} since {known.since}{latest}")
+            return Cause(kind=CauseKind.GONE, text=f"{self.new.version} has no such option")
         if self.old.lacks(option) and not self.new.lacks(option):
             why = self._why_on(option)
-            return Cause(kind=Kind.NEW, text=f"new, {why}" if why else "new")
+            return Cause(kind=CauseKind.NEW, text=f"new, {why}" if why else "new")
         return None
 
     def _why_on(self, option: str) -> str:
@@ -176,10 +176,10 @@ class Causes:
         now = evaluate(after.selected_by, self.new.values) if after is not None else Level.N
         if low < high <= now and was < high and after is not None:
             term = next(it for it in _terms(after.selected_by) if evaluate(it, self.new.values) >= high)
-            return self._by(Kind.SELECTED, option, term, f"{_first(term)} selects it")
+            return self._by(CauseKind.SELECTED, option, term, f"{_first(term)} selects it")
         if high < low <= was and now < low and before is not None:
             term = next(it for it in _terms(before.selected_by) if evaluate(it, self.old.values) >= low)
-            return self._by(Kind.SELECTED, option, term, f"{_first(term)} no longer selects it")
+            return self._by(CauseKind.SELECTED, option, term, f"{_first(term)} no longer selects it")
         return None
 
     def _depends(self, option: str) -> Cause | None:
@@ -190,9 +190,9 @@ class Causes:
         was, now = (side.allowed(it) for it, side in ((before, self.old), (after, self.new)))
         low, high = self.old.needed(option), self.new.needed(option)
         if now < low and now < was:
-            return self._by(Kind.DEPENDS, option, after.depends, "depends on")
+            return self._by(CauseKind.DEPENDS, option, after.depends, "depends on")
         if was < high and was < now:
-            return self._by(Kind.DEPENDS, option, after.depends, "depends on")
+            return self._by(CauseKind.DEPENDS, option, after.depends, "depends on")
         return None
 
     def _choice(self, option: str) -> Cause | None:
@@ -208,10 +208,10 @@ class Causes:
             if (self.new.value(other) is not None) is not falls:
                 continue
             if falls:
-                return Cause(kind=Kind.CHOICE, text=f"{other} is chosen instead", options=(other,))
+                return Cause(kind=CauseKind.CHOICE, text=f"{other} is chosen instead", options=(other,))
             cause = self._asked(other) or self._version(other) or self._depends(other)
             if cause is not None:
-                return Cause(kind=Kind.CHOICE, text=f"chosen because {other} no longer is", options=(other,))
+                return Cause(kind=CauseKind.CHOICE, text=f"chosen because {other} no longer is", options=(other,))
         if not falls and choice.defaults:
             return self._chosen(option)
         return None
@@ -225,7 +225,7 @@ class Causes:
             if evaluate(it.condition, self.new.values) > Level.N:
                 condition = "" if it.condition == Const("y") else f" if {show(it.condition)}"
                 text = f"the choice defaults to {show(it.value)}{condition}"
-                return Cause(kind=Kind.DEFAULT, text=text, options=self._moved(it.condition, option))
+                return Cause(kind=CauseKind.DEFAULT, text=text, options=self._moved(it.condition, option))
         return None
 
     def _implied(self, option: str) -> Cause | None:
@@ -238,7 +238,7 @@ class Causes:
         for term in _terms(symbol.implied_by):
             if evaluate(term, side.values) > Level.N and (moved := self._moved(term, option)):
                 words = "implies it" if rises else "no longer implies it"
-                return Cause(kind=Kind.DEFAULT, text=f"{_first(term)} {words}", options=moved)
+                return Cause(kind=CauseKind.DEFAULT, text=f"{_first(term)} {words}", options=moved)
         return None
 
     def _default(self, option: str) -> Cause | None:
@@ -248,10 +248,10 @@ class Causes:
             return None
         was, now = _default(before, self.old.values), _default(after, self.new.values)
         if before.defaults != after.defaults and was != now:
-            return Cause(kind=Kind.DEFAULT, text=f"{now or 'no default'}; in {self.old.version} {was or 'none'}")
+            return Cause(kind=CauseKind.DEFAULT, text=f"{now or 'no default'}; in {self.old.version} {was or 'none'}")
         looked_at = [expression for it in after.defaults for expression in (it.condition, it.value)]
         moved = tuple(dict.fromkeys(name for it in looked_at for name in self._moved(it, option)))
-        return Cause(kind=Kind.DEFAULT, text=now or "no default", options=moved) if moved else None
+        return Cause(kind=CauseKind.DEFAULT, text=now or "no default", options=moved) if moved else None
 
     def _range(self, option: str) -> Cause | None:
         """Return the range, if the new value is one of its ends."""
@@ -260,11 +260,13 @@ class Causes:
             if self.new.value(option) in {show(it.low), show(it.high)} and evaluate(it.condition, self.new.values):
                 looked_at = (it.condition, it.low, it.high)
                 moved = tuple(dict.fromkeys(name for each in looked_at for name in self._moved(each, option)))
-                return Cause(kind=Kind.DEFAULT, text=f"its range is {show(it.low)} to {show(it.high)}", options=moved)
+                return Cause(
+                    kind=CauseKind.DEFAULT, text=f"its range is {show(it.low)} to {show(it.high)}", options=moved
+                )
         return None
 
     def _prompt(self, option: str) -> Cause | None:
-        """Return what its prompt depends on if it can be asked for on one side only: on the other its default counts."""
+        """Return what its prompt depends on if it can be requested on one side only: on the other its default counts."""
         before, after = (it.symbol(option) for it in (self.old, self.new))
         if before is None or after is None:
             return None
@@ -274,32 +276,32 @@ class Causes:
             return None
         default = "" if now else _default(after, self.new.values)
         text = f"its prompt depends on {', '.join(moved)}" + (f"; {default}" if default else "")
-        return Cause(kind=Kind.DEFAULT, text=text, options=moved)
+        return Cause(kind=CauseKind.DEFAULT, text=text, options=moved)
 
     def _definition(self, option: str) -> Cause | None:
         """Return its dependencies, if they are written differently."""
         before, after = (it.symbol(option) for it in (self.old, self.new))
         if before is None or after is None or before.depends == after.depends:
             return None
-        return self._by(Kind.DEPENDS, option, after.depends, "depends on")
+        return self._by(CauseKind.DEPENDS, option, after.depends, "depends on")
 
-    def _by(self, kind: Kind, option: str, expression: Expr, words: str) -> Cause:
+    def _by(self, kind: CauseKind, option: str, expression: Expr, words: str) -> Cause:
         """Return a cause of *kind*: the changed options in *expression*, or its text if only that changed."""
         if moved := self._moved(expression, option):
-            if kind is Kind.SELECTED:  # the selector comes first, then its conditions
+            if kind is CauseKind.SELECTED:  # the selector comes first, then its conditions
                 return Cause(kind=kind, text=words, options=moved)
             # An option's own dependencies come after those of its menus, and are closer.
             nearest = moved[::-1]
             return Cause(kind=kind, text=f"{words} {', '.join(nearest)}", options=nearest)
-        if kind is Kind.SELECTED:
-            return Cause(kind=Kind.DEFINITION, text=f"{words} since {self.new.version}")
-        return Cause(kind=Kind.DEFINITION, text=f"{words} {show(expression)} since {self.new.version}")
+        if kind is CauseKind.SELECTED:
+            return Cause(kind=CauseKind.DEFINITION, text=f"{words} since {self.new.version}")
+        return Cause(kind=CauseKind.DEFINITION, text=f"{words} {show(expression)} since {self.new.version}")
 
     def _moved(self, expression: Expr, option: str) -> tuple[str, ...]:
         """Return the options in *expression*, except *option*, that change its value."""
         names = [
             name
-            for leaf in _leaves(expression)
+            for leaf in leaves(expression)
             if evaluate(leaf, self.old.values) != evaluate(leaf, self.new.values)
             for name in refs(leaf)
             if name != option and self._differs(name)
@@ -312,7 +314,7 @@ class Causes:
         return self.old.value(name) != self.new.value(name)
 
 
-def _requested(kind: Kind, request: Request, words: str) -> Cause:
+def _requested(kind: CauseKind, request: Request, words: str) -> Cause:
     origin = request.origin
     return Cause(kind=kind, text=f"{words} by {origin.fragment}" if origin.fragment else words,
                  fragment=origin.fragment, place=origin.place)  # fmt: skip
@@ -327,19 +329,6 @@ def _terms(expression: Expr) -> tuple[Expr, ...]:
 def _first(expression: Expr) -> str:
     """Return the first option in *expression*; in a term of `selected_by` that is the selector."""
     return next(iter(refs(expression)), show(expression))
-
-
-def _leaves(expression: Expr) -> Iterator[Expr]:
-    match expression:
-        case Ref() | Compare():
-            yield expression
-        case Not(term):
-            yield from _leaves(term)
-        case And(terms) | Or(terms):
-            for term in terms:
-                yield from _leaves(term)
-        case Const():
-            return
 
 
 def _can_be_asked(symbol: Symbol, values: Values) -> bool:

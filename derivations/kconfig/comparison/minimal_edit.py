@@ -1,6 +1,6 @@
 """The changes made in an editor, as the fewest requests with the same result.
 
-An editor leaves a whole `.config` in which most changes follow from a few. Only resolving tells which: so sets of
+An editor leaves a whole `.config` in which most changes follow from a few. Only resolving shows which: so sets of
 requests are tried until none can be left out (QuickXplain: U. Junker, "Preferred explanations
 and relaxations for over-constrained problems", AAAI 2004), which takes about k · log(n / k) resolutions for k
 requests among n changes.
@@ -31,11 +31,11 @@ def settable(found: Difference, model: Model, after: Values) -> FrozenMap[Value]
     The values are those *after* the changes.
     """
     return FrozenMap(
-        {name: asked(model[name], after) for name in found.changes if name in model and model[name].prompts}
+        {name: value_of(model[name], after) for name in found.changes if name in model and model[name].prompts}
     )
 
 
-def asked(symbol: Symbol, values: Values) -> Value:
+def value_of(symbol: Symbol, values: Values) -> Value:
     """Return the value of *symbol* in *values*, as a request."""
     text = values[symbol.name].value
     if symbol.type in {"bool", "tristate"}:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.comparison.cause import Causes, Kind
+from derivations.kconfig.comparison.cause import CauseKind, Causes
 from derivations.kconfig.comparison.difference import change_of
-from derivations.kconfig.diagnosis.outcome import Account, Outcome
+from derivations.kconfig.diagnosis.outcome import Diagnosis, Outcome
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.to_python import to_python
 from derivations.kconfig.language.values import Unset, Value, written
@@ -124,7 +124,7 @@ class Upgrade:
     @property
     def defaults(self) -> tuple[OptionChange, ...]:
         """Return the options that change on their own, because Kconfig or the base changed."""
-        kinds = {Kind.DEFAULT, Kind.DEFINITION, Kind.BASE}
+        kinds = {CauseKind.DEFAULT, CauseKind.DEFINITION, CauseKind.BASE}
         return tuple(it for it in self.difference.changes.values() if it.cause.kind in kinds and not it.cause.options)
 
     def to_json(self) -> dict[str, Any]:
@@ -142,25 +142,27 @@ class Upgrade:
         }
 
 
-def upgrade(difference: Difference, accounts: Iterable[Account], repairs: Mapping[str, Mapping[str, Value]]) -> Upgrade:
+def upgrade(
+    difference: Difference, diagnoses: Iterable[Diagnosis], repairs: Mapping[str, Mapping[str, Value]]
+) -> Upgrade:
     """Return the effect of another version on a definition.
 
     Args:
         difference: From the definition in its own version to the same one in the other.
-        accounts: The accounts of its requests in the other version.
+        diagnoses: The diagnoses of its requests in the other version.
         repairs: Further options that make a request hold, by its option.
 
     The models of both versions must be known.
     """
-    accounts = tuple(it for it in accounts if it.outcome is not Outcome.SHADOWED)
+    diagnoses = tuple(it for it in diagnoses if it.outcome is not Outcome.SHADOWED)
     old, new = _model(difference.old), _model(difference.new)
-    steps = (_step(it, old, new, repairs.get(it.option, {})) for it in accounts)
+    steps = (_step(it, old, new, repairs.get(it.option, {})) for it in diagnoses)
     return Upgrade(
         difference=difference,
-        requests=len(accounts),
+        requests=len(diagnoses),
         steps=tuple(it for it in steps if it is not None),
         added=tuple(_added(difference)),
-        removed=tuple(it for it in difference.changes.values() if it.cause.kind is Kind.GONE and it.prompt),
+        removed=tuple(it for it in difference.changes.values() if it.cause.kind is CauseKind.GONE and it.prompt),
         redefined=tuple(_redefined(difference)),
     )
 
@@ -172,19 +174,19 @@ def _model(side: Side) -> Model:
     return side.model
 
 
-def _step(account: Account, old: Model, new: Model, repair: Mapping[str, Value]) -> UpgradeStep | None:
+def _step(diagnosis: Diagnosis, old: Model, new: Model, repair: Mapping[str, Value]) -> UpgradeStep | None:
     """Return the step for a request; None if it needs none."""
-    name, gone = account.option, account.option not in new
-    if (not gone and account.holds) or (gone and name not in old and account.request.optional):
+    name, gone = diagnosis.option, diagnosis.option not in new
+    if (not gone and diagnosis.holds) or (gone and name not in old and diagnosis.request.optional):
         return None
-    step = functools.partial(UpgradeStep, option=name, request=account.request)
+    step = functools.partial(UpgradeStep, option=name, request=diagnosis.request)
     if gone:
-        return _without(account, new, step)
-    text = account.reason or "does not hold"
+        return _without(diagnosis, new, step)
+    text = diagnosis.reason or "does not hold"
     before, after = old.get(name), new[name]
-    if before is not None and before.type != after.type and account.outcome is Outcome.INVALID:
+    if before is not None and before.type != after.type and diagnosis.outcome is Outcome.INVALID:
         return step(fate=Fate.RETYPED, text=f"is now a {after.type}, was a {before.type}", drop=True)
-    if account.outcome is Outcome.CHOICE:
+    if diagnosis.outcome is Outcome.CHOICE:
         moved = before is not None and old.rivals(name) != new.rivals(name)
         return step(
             fate=Fate.CHOICE, text=f"the choice now has other members: {text}" if moved else text, add=FrozenMap(repair)
@@ -192,17 +194,17 @@ def _step(account: Account, old: Model, new: Model, repair: Mapping[str, Value])
     return step(fate=Fate.BLOCKED, text=text, add=FrozenMap(repair))
 
 
-def _without(account: Account, new: Model, step: Callable[..., UpgradeStep]) -> UpgradeStep:
+def _without(diagnosis: Diagnosis, new: Model, step: Callable[..., UpgradeStep]) -> UpgradeStep:
     """Return the step for a request for an option that *new* does not have."""
-    known = changed(account.option, new)
+    known = changed(diagnosis.option, new)
     since = known.since if known is not None else ""
     heirs = [it for it in (known.new if known is not None else ()) if it in new]
     if len(heirs) == 1:
-        add = FrozenMap({heirs[0]: account.wanted})
+        add = FrozenMap({heirs[0]: diagnosis.wanted})
         return step(
-            fate=Fate.RENAMED, text=account.reason or f"is now named {heirs[0]}", since=since, drop=True, add=add
+            fate=Fate.RENAMED, text=diagnosis.reason or f"is now named {heirs[0]}", since=since, drop=True, add=add
         )
-    return step(fate=Fate.VANISHED, text=account.reason or "there is no such option", since=since, drop=True)
+    return step(fate=Fate.VANISHED, text=diagnosis.reason or "there is no such option", since=since, drop=True)
 
 
 def _added(difference: Difference) -> Iterator[OptionChange]:

@@ -5,5 +5,5 @@
                       ──planner───▶ `plan`s: options to set together ──repair──▶ those that Kconfig confirms
 
 `reachable` proves that an option can never have a value, `ranges` explains numbers, `explain` describes one
-option in full, `base` and `whole_config` account for configurations that come as files.
+option in full, `base` and `whole_config` diagnose configurations that come as files.
 """

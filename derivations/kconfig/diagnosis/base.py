@@ -30,7 +30,7 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.diagnosis.outcome import Diagnosis
     from derivations.kconfig.language.merge import Merged
     from derivations.kconfig.language.values import Value
     from derivations.kconfig.symbols.model import Model
@@ -81,18 +81,18 @@ class Missed:
 
     Attributes:
         base: The base.
-        accounts: The account of each option that differs from the base.
-        way: How many give way to requests of higher priority.
+        diagnoses: The diagnosis of each option that differs from the base.
+        overridden: How many give way to requests of higher priority.
     """
 
     base: Base
-    accounts: tuple[Account, ...]
-    way: int
+    diagnoses: tuple[Diagnosis, ...]
+    overridden: int
 
     @property
     def count(self) -> int:
         """Return how many lines do not hold."""
-        return len(self.accounts) + len(self.base.unread)
+        return len(self.diagnoses) + len(self.base.unread)
 
 
 def read_base(data: bytes, file: str, model: Model) -> Base:
@@ -128,9 +128,9 @@ def missed(base: Base, merged: Merged, model: Model, values: Values) -> Missed:
         for option, request in base.requests.items()
         if option not in merged.requests and _fails(option, request, base, model, values)
     }
-    accounts = [it for it in diagnose(merged.over(failing), model, values) if it.option in failing and not it.holds]
-    failed = tuple(it for it in accounts if it.fails)
-    return Missed(base, failed, len(accounts) - len(failed))
+    diagnoses = [it for it in diagnose(merged.over(failing), model, values) if it.option in failing and not it.holds]
+    failed = tuple(it for it in diagnoses if it.fails)
+    return Missed(base, failed, len(diagnoses) - len(failed))
 
 
 def _pair(raw: str, model: Model) -> tuple[str, Value] | None:

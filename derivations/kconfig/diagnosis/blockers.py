@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 
 _TERMS = 4
-"""The most alternatives to show, each with what is below it: with every level, the account grows by this factor."""
+"""The most alternatives to show, each with what is below it: with every level, the diagnosis grows by this factor."""
 
 _CHAIN = 48
-"""The most options in one account: a longer one is unreadable."""
+"""The most options in one diagnosis: a longer one is unreadable."""
 _SEEN = "see above"
 _NONE = "none of these is met"
 
@@ -75,7 +75,7 @@ class Blocker:
             yield from blocker.lines(f"{indent}  ")
 
 
-class Witness:
+class BlockerFinder:
     """Follows chains of obstacles in one resolved configuration."""
 
     def __init__(

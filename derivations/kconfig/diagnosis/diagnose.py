@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.diagnosis.blockers import Blocker, Witness
-from derivations.kconfig.diagnosis.outcome import Account, Outcome, asked
+from derivations.kconfig.diagnosis.blockers import Blocker, BlockerFinder
+from derivations.kconfig.diagnosis.outcome import Diagnosis, Outcome, requested_value
 from derivations.kconfig.diagnosis.plan import LEVELS, SettingPlan
 from derivations.kconfig.diagnosis.planner import NEVER, alternatives, selector
 from derivations.kconfig.diagnosis.ranges import limits, widened
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 def diagnose(
     merged: Merged, model: Model, values: Values, *, base: Mapping[str, Request] = FrozenMap()
-) -> tuple[Account, ...]:
-    """Return the account of every request in *merged*, in order of the options, overridden ones last.
+) -> tuple[Diagnosis, ...]:
+    """Return the diagnosis of every request in *merged*, in order of the options, overridden ones last.
 
     *base* holds the requests of a whole `.config`, of which *merged* has those that may not hold; it says who set what.
     """
@@ -70,13 +70,13 @@ class _Diagnosis:
             name for name in base.keys() - written_out if merged.requests.get(name) is base[name]
         )
         in_file = frozenset(name for name in base if merged.requests.get(name, base[name]) is base[name])
-        self._witness = Witness(model, values, {**written_out, **merged.requests}, in_file)
-        self._planner = self._witness.planner
+        self._finder = BlockerFinder(model, values, {**written_out, **merged.requests}, in_file)
+        self._planner = self._finder.planner
         self._asked = {name: it.value for name, it in merged.requests.items()}
 
-    def outcome_of(self, name: str, request: Request) -> Account:
-        """Return the account of *request*, the winning one for the option *name*."""
-        wanted = asked(request)
+    def outcome_of(self, name: str, request: Request) -> Diagnosis:
+        """Return the diagnosis of *request*, the winning one for the option *name*."""
+        wanted = requested_value(request)
         symbol = self._model.get(name)
         if symbol is None:
             return self._missing(name, request)
@@ -90,7 +90,7 @@ class _Diagnosis:
             return self._transitional(symbol, request)
         return self._switch(symbol, request) if symbol.type in SWITCHES else self._entry(symbol, request)
 
-    def giving_way(self, it: Account) -> Account:
+    def giving_way(self, it: Diagnosis) -> Diagnosis:
         """Return *it* as shadowed if it is a default that fails because of a request of higher priority."""
         if not it.fails or it.request.priority is not Priority.DEFAULT:
             return it
@@ -101,26 +101,28 @@ class _Diagnosis:
                 return attrs.evolve(it, outcome=Outcome.SHADOWED, reason=reason)
         return it
 
-    def shadowed(self, name: str, request: Request, by: Request) -> Account:
-        """Return the account of a *request* for the option *name* that was overridden *by* another one."""
+    def shadowed(self, name: str, request: Request, by: Request) -> Diagnosis:
+        """Return the diagnosis of a *request* for the option *name* that was overridden *by* another one."""
         got = self._values[name].value if name in self._model else None
         instead = "withdrawn" if isinstance(by.value, Unset) else f"overridden by {written(by.value)}"
-        return Account(option=name, request=request, got=got, outcome=Outcome.SHADOWED, reason=f"{instead}{place(by)}")
+        return Diagnosis(
+            option=name, request=request, got=got, outcome=Outcome.SHADOWED, reason=f"{instead}{place(by)}"
+        )
 
-    def _made(self, symbol: Symbol, request: Request, outcome: Outcome, reason: str = "", **more: Any) -> Account:  # noqa: ANN401 -- fields
+    def _made(self, symbol: Symbol, request: Request, outcome: Outcome, reason: str = "", **more: Any) -> Diagnosis:  # noqa: ANN401 -- fields
         got = self._values[symbol.name].value
-        return Account(option=symbol.name, request=request, got=got, outcome=outcome, reason=reason, **more)
+        return Diagnosis(option=symbol.name, request=request, got=got, outcome=outcome, reason=reason, **more)
 
-    def _missing(self, name: str, request: Request) -> Account:
+    def _missing(self, name: str, request: Request) -> Diagnosis:
         why = missing(name, self._model)
         outcome = Outcome.ABSENT if why.known else Outcome.UNKNOWN
         if request.value is NO and not any(self._values.level(it) for it in why.instead):
             outcome = Outcome.HELD  # a missing option is off, but the reason is still reported
-        return Account(
+        return Diagnosis(
             option=name, request=request, got=None, outcome=outcome, reason=why.reason, suggestion=why.suggestion
         )
 
-    def _held(self, symbol: Symbol, request: Request) -> Account:
+    def _held(self, symbol: Symbol, request: Request) -> Diagnosis:
         level = LEVELS.get(request.value, Level.N)
         if request.value is NO and (choice := self._model.choice_of(symbol.name)) is not None:
             chosen = next((it for it in choice.members if self._values.level(it) is Level.Y), None)
@@ -135,15 +137,15 @@ class _Diagnosis:
         could = symbol.name in self._left_out and symbol.choice is None and self._values[symbol.name].visible
         return bool(could) and evaluate(symbol.selected_by, self._values) is Level.N
 
-    def _by_default(self, symbol: Symbol, request: Request) -> Account:
-        """Return the account of an option that a file leaves out and that has its default."""
+    def _by_default(self, symbol: Symbol, request: Request) -> Diagnosis:
+        """Return the diagnosis of an option that a file leaves out and that has its default."""
         one = "the value it should have"
         if symbol.type in SWITCHES:
             one = f"`{line(symbol.name, NO)}`, or `CONFIG_{symbol.name}={self._values[symbol.name].value}` to keep it"
         reason = f"{request.origin.fragment} has no line for it, so it has its default"
         return self._made(symbol, request, Outcome.BLOCKED, reason, suggestion=f"add a line with {one}")
 
-    def _switch(self, symbol: Symbol, request: Request) -> Account:
+    def _switch(self, symbol: Symbol, request: Request) -> Diagnosis:
         """Return why a bool or tristate does not have the requested value."""
         wanted, got = LEVELS[request.value], self._values.level(symbol.name)
         if request.value is MODULE and self._values.level("MODULES") is Level.N:
@@ -156,11 +158,11 @@ class _Diagnosis:
             return self._too_high(symbol, request, wanted)
         if not symbol.prompts:
             return self._promptless(symbol, request, wanted)
-        needed = self._witness.nearest(symbol, wanted if symbol.type == "tristate" else Level.M)
+        needed = self._finder.nearest(symbol, wanted if symbol.type == "tristate" else Level.M)
         reason = "its dependencies limit it to m" if got else ""
         return self._blocked(symbol, request, needed, wanted if symbol.type == "tristate" else Level.M, reason=reason)
 
-    def _entry(self, symbol: Symbol, request: Request) -> Account:
+    def _entry(self, symbol: Symbol, request: Request) -> Diagnosis:
         """Return why a string or number does not have the requested value."""
         if not symbol.prompts:
             value = written(request.value)
@@ -169,19 +171,19 @@ class _Diagnosis:
             reason = "it has no prompt; its value is computed"
             return self._made(symbol, request, Outcome.BLOCKED, reason, suggestion=suggestion)
         if not self._values[symbol.name].visible:
-            needed = self._witness.nearest(symbol, Level.M)
+            needed = self._finder.nearest(symbol, Level.M)
             return self._blocked(symbol, request, needed, Level.M, reason="it is unavailable in this configuration")
         if (bounds := limits(symbol, self._values)) is None:
             return self._made(symbol, request, Outcome.INVALID, "Kconfig does not accept this value")
-        likely = self._likely(widened(self._planner, symbol, asked(request), self._values))
+        likely = self._likely(widened(self._planner, symbol, requested_value(request), self._values))
         reason = f"its range is {bounds[0]} to {bounds[1]}"
         return self._made(symbol, request, Outcome.CLAMPED, reason, likely=likely)
 
-    def _blocked(self, symbol: Symbol, request: Request, needed: Expr, level: Level, *, reason: str) -> Account:
-        witness, likely = self._witness.unmet(needed, level), self._likely(self._planner.raised(needed, level))
+    def _blocked(self, symbol: Symbol, request: Request, needed: Expr, level: Level, *, reason: str) -> Diagnosis:
+        witness, likely = self._finder.unmet(needed, level), self._likely(self._planner.raised(needed, level))
         return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=likely)
 
-    def _transitional(self, symbol: Symbol, request: Request) -> Account:
+    def _transitional(self, symbol: Symbol, request: Request) -> Diagnosis:
         reason = "it is transitional: Kconfig only reads it, to migrate old configurations"
         # Only the help text names the replacement: “Transitional config for migration to …”.
         named = dict.fromkeys(re.findall(r"[A-Z0-9_]+", symbol.help))
@@ -189,10 +191,10 @@ class _Diagnosis:
         suggestion = f"use {joined(instead, 'or')}" if instead else None
         return self._made(symbol, request, Outcome.ABSENT, reason, suggestion=suggestion)
 
-    def _promptless(self, symbol: Symbol, request: Request, wanted: Level) -> Account:
+    def _promptless(self, symbol: Symbol, request: Request, wanted: Level) -> Diagnosis:
         became = changed(symbol.name, self._model)
         instead = [] if became is None else [it for it in became.new if it in self._model]
-        witness = self._witness.unmet(Ref(symbol.name), wanted)
+        witness = self._finder.unmet(Ref(symbol.name), wanted)
         likely = self._likely(self._planner.option(symbol.name, wanted))
         suggestion = f"use {joined(instead, 'or')} instead" if instead else None
         reason = f"it cannot be set directly (it has no prompt{f' since {became.since}' if became else ''})"
@@ -200,27 +202,27 @@ class _Diagnosis:
             symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=likely, suggestion=suggestion
         )
 
-    def _too_high(self, symbol: Symbol, request: Request, wanted: Level) -> Account:
+    def _too_high(self, symbol: Symbol, request: Request, wanted: Level) -> Diagnosis:
         selected = evaluate(symbol.selected_by, self._values) > wanted
         shown = bool(symbol.prompts) and bool(self._values[symbol.name].visible)
-        hidden = self._witness.hidden(symbol) if symbol.prompts and not shown else ()
+        hidden = self._finder.hidden(symbol) if symbol.prompts and not shown else ()
         if selected:
             reason = self._selecting(symbol, Level(wanted + 1))
-            witness = (*self._witness.forced(symbol.selected_by, wanted), *hidden)
+            witness = (*self._finder.forced(symbol.selected_by, wanted), *hidden)
         elif hidden:
             reason, witness = "this is its default, and its prompt is not visible", hidden
         elif symbol.prompts and not shown and symbol.name not in NEVER:
             reason = "its prompt is never visible here"
-            others = [below for it in self._witness.forced(Ref(symbol.name), wanted) for below in it.below]
-            witness = tuple(others) or self._witness.unmet(symbol.prompts[0].condition, Level.M)
+            others = [below for it in self._finder.forced(Ref(symbol.name), wanted) for below in it.below]
+            witness = tuple(others) or self._finder.unmet(symbol.prompts[0].condition, Level.M)
         else:
-            reason, witness = "it is computed from other options", self._witness.forced(Ref(symbol.name), wanted)
+            reason, witness = "it is computed from other options", self._finder.forced(Ref(symbol.name), wanted)
         likely = self._likely(self._planner.option_off(symbol.name, wanted))
         without_itself = tuple(it for it in likely if it[0] != symbol.name)
         return self._made(symbol, request, Outcome.BLOCKED, reason, witness=witness, likely=without_itself)
 
-    def _chosen(self, symbol: Symbol, request: Request) -> Account | None:
-        """Return the account if another member of the choice of *symbol* was chosen; None if that is not the reason."""
+    def _chosen(self, symbol: Symbol, request: Request) -> Diagnosis | None:
+        """Return the diagnosis if another member of the choice of *symbol* was chosen; None if that is not the reason."""
         choice = self._model.choice_of(symbol.name)
         if choice is None or not self._values[symbol.name].visible:
             return None
@@ -233,7 +235,7 @@ class _Diagnosis:
         winner = next((it for it in others if self._values.level(it) is Level.Y), None)
         if winner is None:
             return None
-        who = self._witness.origin(winner) or "which nothing requests"
+        who = self._finder.origin(winner) or "which nothing requests"
         return self._made(symbol, request, Outcome.CHOICE, f"the choice “{choice.prompt}” is {winner}, {who}")
 
     def _likely(self, found: Found) -> tuple[tuple[str, Tristate], ...]:

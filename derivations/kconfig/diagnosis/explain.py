@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from derivations.kconfig.diagnosis.blockers import Blocker, Witness
+from derivations.kconfig.diagnosis.blockers import Blocker, BlockerFinder
 from derivations.kconfig.diagnosis.planner import alternatives, selector
 from derivations.kconfig.diagnosis.ranges import limits
 from derivations.kconfig.language.values import Unset, written
@@ -50,7 +50,7 @@ class UnknownOption(Error):
 
 
 @attrs.frozen(kw_only=True)
-class Link:
+class RelatedOption:
     """Another option, and the condition under which it applies.
 
     Attributes:
@@ -111,10 +111,10 @@ class Explanation:
     default: str | None
     limits: tuple[str, str] | None
     choice: str | None
-    selected_by: tuple[Link, ...]
-    implied_by: tuple[Link, ...]
-    selects: tuple[Link, ...]
-    implies: tuple[Link, ...]
+    selected_by: tuple[RelatedOption, ...]
+    implied_by: tuple[RelatedOption, ...]
+    selects: tuple[RelatedOption, ...]
+    implies: tuple[RelatedOption, ...]
     objects: tuple[str, ...]
     help: str
 
@@ -179,7 +179,7 @@ def explain(
     if symbol is None:
         why = missing(option, model)
         raise UnknownOption(option, why.reason, why.suggestion)
-    witness = Witness(model, values, merged.requests)
+    finder = BlockerFinder(model, values, merged.requests)
     state = values[option]
     off = state.value == "n" if symbol.type in SWITCHES else not state.visible
     default = _default(symbol, values)
@@ -188,8 +188,8 @@ def explain(
         option=option,
         type=symbol.type,
         value=state.value,
-        why=_why(symbol, values, merged, witness, default),
-        blocked=_blocked(symbol, witness) if off else _hidden(symbol, values, witness),
+        why=_why(symbol, values, merged, finder, default),
+        blocked=_blocked(symbol, finder) if off else _hidden(symbol, values, finder),
         asked=_asked(option, merged),
         prompts=tuple(text for text, _ in prompts),
         conditions=tuple(condition for _, condition in prompts),
@@ -222,14 +222,14 @@ def _asked(option: str, merged: Merged) -> tuple[str, ...]:
     return (f"{written(counting.value)}{place(counting)}{optional}", *lost)
 
 
-def _why(symbol: Symbol, values: Values, merged: Merged, witness: Witness, default: Default | None) -> str:
+def _why(symbol: Symbol, values: Values, merged: Merged, finder: BlockerFinder, default: Default | None) -> str:
     """Return what set the value of *symbol*, a clause."""
     level = values.level(symbol.name)
     if level and evaluate(symbol.selected_by, values) >= level:
         active = [it.option for it in _selectors(symbol.selected_by, values) if it.level >= level]
         return selecting(active)
     value = values[symbol.name].value
-    if (who := witness.origin(symbol.name)) is not None:
+    if (who := finder.origin(symbol.name)) is not None:
         return who if _holds(symbol, values, merged) else f"{who}, which does not hold"
     if level and evaluate(symbol.implied_by, values) >= level:
         active = [it.option for it in _selectors(symbol.implied_by, values) if it.level >= level]
@@ -257,17 +257,17 @@ def _shown_if(prompt: Prompt, symbol: Symbol, values: Values) -> str:
     return show(own[0] if len(own) == 1 else And(own), values) if own else ""
 
 
-def _blocked(symbol: Symbol, witness: Witness) -> tuple[Blocker, ...]:
+def _blocked(symbol: Symbol, finder: BlockerFinder) -> tuple[Blocker, ...]:
     """Return what keeps *symbol* from being at least m."""
-    condition = witness.nearest(symbol, Level.M)
-    return () if condition == Ref(symbol.name) and symbol.type not in SWITCHES else witness.unmet(condition, Level.M)
+    condition = finder.nearest(symbol, Level.M)
+    return () if condition == Ref(symbol.name) and symbol.type not in SWITCHES else finder.unmet(condition, Level.M)
 
 
-def _hidden(symbol: Symbol, values: Values, witness: Witness) -> tuple[Blocker, ...]:
+def _hidden(symbol: Symbol, values: Values, finder: BlockerFinder) -> tuple[Blocker, ...]:
     """Return what hides the prompt of *symbol*, unless another option selects it anyway."""
     if values[symbol.name].visible or evaluate(symbol.selected_by, values):
         return ()
-    return witness.hidden(symbol) if symbol.prompts else ()
+    return finder.hidden(symbol) if symbol.prompts else ()
 
 
 def _default(symbol: Symbol, values: Values) -> Default | None:
@@ -289,19 +289,19 @@ def _choice(symbol: Symbol, model: Model, values: Values) -> str | None:
     return f"“{choice.prompt}” is {chosen}, of {', '.join(choice.members)}"
 
 
-def _selectors(expression: Expr, values: Values) -> tuple[Link, ...]:
+def _selectors(expression: Expr, values: Values) -> tuple[RelatedOption, ...]:
     """Return the options in *expression*, a `selected_by` or `implied_by`, active ones first."""
     found = []
     for term in alternatives(expression):
         if (name := selector(term)) is not None:
             rest = show(And(term.terms[1:]), values) if isinstance(term, And) else ""
-            found.append(Link(option=name, condition=rest, level=evaluate(term, values)))
+            found.append(RelatedOption(option=name, condition=rest, level=evaluate(term, values)))
     return tuple(sorted(found, key=lambda it: -it.level))
 
 
-def _targets(selects: Sequence[Select], values: Values) -> tuple[Link, ...]:
+def _targets(selects: Sequence[Select], values: Values) -> tuple[RelatedOption, ...]:
     return tuple(
-        Link(
+        RelatedOption(
             option=it.target,
             condition="" if it.condition == ALWAYS else show(it.condition, values),
             level=values.level(it.target),
@@ -314,7 +314,7 @@ def _with_condition(text: str, condition: Expr, values: Values) -> str:
     return text if condition == ALWAYS else f"{text} if {show(condition, values)}"
 
 
-def _few(links: Sequence[Link]) -> list[str]:
+def _few(links: Sequence[RelatedOption]) -> list[str]:
     more = len(links) - _SHOWN
     return [*(str(it) for it in links[:_SHOWN]), *([f"… and {more} more"] if more > 0 else [])]
 

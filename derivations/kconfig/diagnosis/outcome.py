@@ -33,7 +33,7 @@ class Outcome(enum.StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Account:
+class Diagnosis:
     """The outcome of one request, with the reason and what to change.
 
     Attributes:
@@ -61,7 +61,7 @@ class Account:
     @property
     def wanted(self) -> Value:
         """Return the requested value."""
-        return asked(self.request)
+        return requested_value(self.request)
 
     @property
     def holds(self) -> bool:
@@ -80,7 +80,7 @@ class Account:
 
     @property
     def text(self) -> str:
-        """Return the account in full, as several lines."""
+        """Return the diagnosis in full, as several lines."""
         lines = [str(self), *(line for it in self.witness for line in it.lines("  "))]
         if self.suggestion:
             lines.append(f"  {self.suggestion}")
@@ -89,7 +89,7 @@ class Account:
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the account as JSON data."""
+        """Return the diagnosis as JSON data."""
         return {
             "option": self.option,
             "asked": written(self.wanted),
@@ -111,7 +111,7 @@ def python(assignments: dict[str, Tristate]) -> str:
     return "{" + ", ".join(f'"{name}": {value!r}' for name, value in assignments.items()) + "}"
 
 
-def asked(request: Request) -> Value:
+def requested_value(request: Request) -> Value:
     """Return the value that *request* asks for; every merged request has one."""
     if isinstance(request.value, Unset):
         msg = f"{request!r} has no value"

@@ -43,7 +43,7 @@ class SettingPlan:
         """Return the value to set for each option."""
         return {name: TRISTATES[step.level] for name, step in self.steps.items()}
 
-    def dearer(self, name: str, more: int) -> SettingPlan:
+    def with_surcharge(self, name: str, more: int) -> SettingPlan:
         """Return this plan with the price of setting the option *name*, if it does, raised by *more*."""
         if name not in self.steps:
             return self

@@ -202,7 +202,7 @@ class Planner:
             plan, by = self.raised(term, needed), selector(term)
             if isinstance(plan, SettingPlan) and by is not None:
                 more = self._distance(term, symbol) + (_TRICK if symbol.prompts else 0)
-                found.append((by, plan.dearer(by, more)))
+                found.append((by, plan.with_surcharge(by, more)))
         return sorted(found, key=lambda it: it[1].price)
 
     def rivals(self, name: str) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from derivations.kconfig.symbols.missing import missing
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.diagnosis.outcome import Diagnosis
     from derivations.kconfig.diagnosis.plan import Found
     from derivations.kconfig.language.values import Value
     from derivations.kconfig.symbols.model import Model, Symbol
@@ -58,7 +58,7 @@ class Setting:
 
 
 @attrs.frozen(kw_only=True)
-class Way:
+class Solution:
     """Options that make the requests hold.
 
     Attributes:
@@ -110,8 +110,8 @@ class Repair:
         evaluations: How many configurations were resolved.
     """
 
-    best: Way
-    alternatives: tuple[Way, ...] = ()
+    best: Solution
+    alternatives: tuple[Solution, ...] = ()
     unsolved: tuple[Unsolved, ...] = ()
     evaluations: int = 0
 
@@ -151,18 +151,18 @@ def repair(
 
 
 def proven(
-    accounts: Iterable[Account], base: str, model: Model, resolve: Evaluate, *, settle: Evaluate | None = None
-) -> tuple[Account, ...]:
-    """Return *accounts*, each failing one with the further options that make it hold along with all that holds.
+    diagnoses: Iterable[Diagnosis], base: str, model: Model, resolve: Evaluate, *, settle: Evaluate | None = None
+) -> tuple[Diagnosis, ...]:
+    """Return *diagnoses*, each failing one with the further options that make it hold along with all that holds.
 
     The options are on top of the `.config` text *base*, which includes the defaults. If none are known to work,
     none are named.
     """
-    known = tuple(accounts)
+    known = tuple(diagnoses)
     plain = {it.option: it.wanted for it in known if it.request.priority is not Priority.DEFAULT}
     held = {it.option: it.wanted for it in known if it.holds and it.option in plain}
 
-    def advised(it: Account) -> Account:
+    def advised(it: Diagnosis) -> Diagnosis:
         if not it.fails or it.option not in model:
             return it
         asked = {**held, it.option: it.wanted}
@@ -178,7 +178,7 @@ def proven(
 
 def _searched(search: _Search, alternatives: int) -> Repair:
     best = search.minimal(search.solve())
-    ways: list[Way] = []
+    ways: list[Solution] = []
     if len(best.assignments) <= _FEW:
         # The least welcome option first.
         for name in sorted(best.options, key=search.reluctance, reverse=True):
@@ -191,7 +191,7 @@ def _searched(search: _Search, alternatives: int) -> Repair:
     return Repair(best=best, alternatives=others, unsolved=tuple(search.unsolved), evaluations=search.evaluations)
 
 
-def _ranked(best: Way, ways: list[Way], search: _Search) -> tuple[Way, tuple[Way, ...]]:
+def _ranked(best: Solution, ways: list[Solution], search: _Search) -> tuple[Solution, tuple[Solution, ...]]:
     """Return the best way and the others; of two with equal size and price, the one that changes less wins."""
     price = search.price(best.options)
     equal = [it for it in ways if len(it.options) == len(best.options) and search.price(it.options) <= price]
@@ -228,7 +228,7 @@ class _Search:
         """Return how many configurations have been resolved."""
         return len(self._resolutions)
 
-    def holds(self, way: Way, resolve: Evaluate) -> bool:
+    def holds(self, way: Solution, resolve: Evaluate) -> bool:
         """Return whether, according to *resolve*, *way* makes all possible requests hold."""
         return not self._wrong(resolve(self._composed(way.options)))
 
@@ -250,7 +250,7 @@ class _Search:
             self._give_up(name, ())
         return _Solved(extra, values)
 
-    def minimal(self, solved: _Solved) -> Way:
+    def minimal(self, solved: _Solved) -> Solution:
         """Return *solved* without superfluous options, and the cost of each remaining one."""
         extra, values = dict(solved.extra), solved.values
         costs: dict[str, int] = {}
@@ -264,9 +264,9 @@ class _Search:
                 else:
                     extra, values, costs = less, without, {}
         assignments = tuple(Setting(name, extra[name], costs[name]) for name in sorted(extra))
-        return Way(assignments=assignments, changes=self._differing(values, self._resolved({}), extra))
+        return Solution(assignments=assignments, changes=self._differing(values, self._resolved({}), extra))
 
-    def another(self, name: str, best: Way) -> Way | None:
+    def another(self, name: str, best: Solution) -> Solution | None:
         """Return a way that does not set the option *name* and is about as good as *best*; None if there is none."""
         before = set(self._given_up), list(self.unsolved)
         values = self._resolved({})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.diagnosis.outcome import asked
+from derivations.kconfig.diagnosis.outcome import requested_value
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.header import check_architecture, check_complete, check_version, check_whole
 from derivations.kconfig.language.text import split_line
@@ -31,7 +31,9 @@ def local_version(text: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def exactly(text: str, file: str, result: Mapping[str, Value], has_prompt: Callable[[str], bool]) -> dict[str, Request]:
+def exact_requests(
+    text: str, file: str, result: Mapping[str, Value], has_prompt: Callable[[str], bool]
+) -> dict[str, Request]:
     """Return requests that all hold only if the resolved *result* equals the `.config` *text*, of *file*.
 
     Options that the file leaves out must be absent: off, or empty. Kconfig computes options without a prompt, from
@@ -50,7 +52,7 @@ def exactly(text: str, file: str, result: Mapping[str, Value], has_prompt: Calla
     }
 
 
-def whole(text: str, file: str, config: str, model: Model) -> dict[str, Request]:
+def whole_config_requests(text: str, file: str, config: str, model: Model) -> dict[str, Request]:
     """Return the requests that the whole `.config` *text*, of *file*, makes of the resolved *config*.
 
     Raises:
@@ -60,7 +62,7 @@ def whole(text: str, file: str, config: str, model: Model) -> dict[str, Request]
     check_whole(text, file)
     check_architecture(text, file, [model.arch])
     check_version(text, file, model.version)
-    return exactly(text, file, parse(config), lambda option: option not in model or bool(model[option].prompts))
+    return exact_requests(text, file, parse(config), lambda option: option not in model or bool(model[option].prompts))
 
 
 def with_changes(merged: Merged, in_file: Mapping[str, Request], model: Model, values: Values) -> Merged:
@@ -68,6 +70,6 @@ def with_changes(merged: Merged, in_file: Mapping[str, Request], model: Model, v
     changed = {
         option: it
         for option, it in in_file.items()
-        if not it.optional and (option not in model or not holds(asked(it), model[option], values[option]))
+        if not it.optional and (option not in model or not holds(requested_value(it), model[option], values[option]))
     }
     return attrs.evolve(merged, requests=FrozenMap({**changed, **merged.requests}))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.kconfig.comparison.minimal_edit import asked as value_of
-from derivations.kconfig.diagnosis.outcome import asked as wanted_by
+from derivations.kconfig.comparison.minimal_edit import value_of
+from derivations.kconfig.diagnosis.outcome import requested_value
 from derivations.kconfig.diagnosis.reachable import Reach
 from derivations.kconfig.diagnosis.repair import repair
 from derivations.kconfig.hardening.report import fragment, report
@@ -41,13 +41,13 @@ class Hardened:
     """The requests that satisfy the rules.
 
     Attributes:
-        asked: The values that the rules want, by option.
-        besides: The options that these need.
+        requests: The values that the rules want, by option.
+        dependencies: The options that these need.
         left_out: The options that rules want but cannot have, each with the reason, a clause.
     """
 
-    asked: Mapping[str, Value]
-    besides: Mapping[str, Tristate]
+    requests: Mapping[str, Value]
+    dependencies: Mapping[str, Tristate]
     left_out: Mapping[str, str]
 
 
@@ -66,7 +66,7 @@ def hardened(
     With *strict*, rules that take features away from users are included.
     """
     fixed = {
-        name: wanted_by(it)
+        name: requested_value(it)
         for name, it in requests.items()
         if not isinstance(it.value, Unset) and it.priority is not Priority.DEFAULT
     }

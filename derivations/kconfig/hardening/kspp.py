@@ -328,7 +328,7 @@ RULES: tuple[Rule, ...] = (
 """All rules, in the order of a report."""
 
 
-BESIDE: dict[str, dict[str, Asked]] = {
+ALONG_WITH: dict[str, dict[str, Asked]] = {
     # It selects MODULE_SIG (security/lockdown/Kconfig); signing needs a key, which would make builds differ.
     "SECURITY_LOCKDOWN_LSM": {"MODULE_SIG_ALL": optional(NO)},
 }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.kconfig.diagnosis.plan import LEVELS
-from derivations.kconfig.hardening.kspp import BESIDE, RULES, Rule, needed
+from derivations.kconfig.hardening.kspp import ALONG_WITH, RULES, Rule, needed
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.text import line
 from derivations.kconfig.language.values import NO, Hex, Qualified, optional, written
@@ -149,15 +149,15 @@ def _number(value: int | Hex) -> int:
     return value.number if isinstance(value, Hex) else value
 
 
-def completed(look: Callable[[Mapping[str, Value]], Sequence[Verdict]], *, strict: bool = False) -> Fragment:
+def completed(verdicts_of: Callable[[Mapping[str, Value]], Sequence[Verdict]], *, strict: bool = False) -> Fragment:
     """Return the requests after which every rule holds that can.
 
-    Requests make other rules apply. So *look* gets all requests so far, and returns the verdicts on a configuration
+    Requests make other rules apply. So *verdicts_of* gets all requests so far, and returns the verdicts on a configuration
     with them, until nothing is left.
     """
     asked: dict[str, Asked] = {}
     values: dict[str, Value] = {}
-    while new := {name: it for name, it in _asked(look(values), strict=strict).items() if name not in asked}:
+    while new := {name: it for name, it in _asked(verdicts_of(values), strict=strict).items() if name not in asked}:
         asked |= new
         values |= {name: it for name, value in new.items() for it in [_plain(value)]}
     return Fragment("hardening", dict(sorted(asked.items())), description="recommended settings that did not hold")
@@ -179,8 +179,8 @@ def _asked(verdicts: Iterable[Verdict], *, strict: bool, without: Container[str]
         it.option: optional(it.wanted) if it.needs or it.unless else it.wanted
         for it in needed(it for it in missed if strict or not it.takes)
     }
-    for option in asked.keys() & BESIDE.keys():
-        asked = {**BESIDE[option], **asked}
+    for option in asked.keys() & ALONG_WITH.keys():
+        asked = {**ALONG_WITH[option], **asked}
     return asked
 
 

@@ -8,7 +8,7 @@ import zlib
 from derivations.kconfig.language.fragment import InvalidFragment
 
 
-MOST = 64 * 1024 * 1024
+MAX_SIZE = 64 * 1024 * 1024
 """The most bytes in a configuration; the largest known one is half a megabyte."""
 
 _GZIP, _XZ = b"\x1f\x8b", b"\xfd7zXZ\0"
@@ -19,7 +19,7 @@ def is_compressed(data: bytes) -> bool:
     return data.startswith((_GZIP, _XZ))
 
 
-def plain(data: bytes, name: str) -> bytes:
+def decompressed(data: bytes, name: str) -> bytes:
     """Return *data*, the content of the file *name*, decompressed if it is compressed.
 
     Raises:
@@ -32,12 +32,12 @@ def plain(data: bytes, name: str) -> bytes:
     while rest.startswith((_GZIP, _XZ)):  # several streams in a row are one file
         stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16) if kind == "gzip" else lzma.LZMADecompressor()
         try:
-            found += stream.decompress(rest, MOST + 1 - len(found))
+            found += stream.decompress(rest, MAX_SIZE + 1 - len(found))
         except (zlib.error, lzma.LZMAError, EOFError) as error:
             raise InvalidFragment((f"it is a damaged {kind} file: {error}",), name) from None
-        if len(found) > MOST:
+        if len(found) > MAX_SIZE:
             raise InvalidFragment(
-                (f"it decompresses to more than {MOST // 2**20} MiB, too large for a configuration",), name
+                (f"it decompresses to more than {MAX_SIZE // 2**20} MiB, too large for a configuration",), name
             )
         if not stream.eof:
             raise InvalidFragment((f"it is a truncated {kind} file",), name)

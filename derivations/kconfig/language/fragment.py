@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from derivations.callers.place import Place, Spot, calling_place
+from derivations.callers.place import OptionPlace, Place, caller_place
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.language.condition import ALWAYS, Condition
 from derivations.kconfig.language.values import Priority, Qualified, Unset, Value, checked, option_name, shown
@@ -40,7 +40,7 @@ _MACHINERY = (__name__, *(f"derivations.linux.{name}" for name in ("arguments", 
 """Modules that call on behalf of the user."""
 
 
-def listed(head: str, problems: Sequence[str]) -> str:
+def with_problems(head: str, problems: Sequence[str]) -> str:
     """Return a sentence of *head* and the *problems*, each on a line of its own if there are several."""
     return f"{head}: {problems[0]}" if len(problems) == 1 else "\n  ".join([f"{head}:", *problems])
 
@@ -55,7 +55,7 @@ class InvalidFragment(Error):
         more = len(self.problems) - _MAX_PROBLEMS
         listing = [*self.problems[:_MAX_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]
         where = f" in {self.fragment}" if self.fragment else ""
-        return listed(f"invalid configuration{where}", listing)
+        return with_problems(f"invalid configuration{where}", listing)
 
 
 @attrs.frozen
@@ -63,7 +63,7 @@ class Origin:
     """The origin of a request: the name of its fragment, and a file and line such as `mine.py:12`."""
 
     fragment: str = ""
-    _place: str | Spot = ""
+    _place: str | OptionPlace = ""
 
     @property
     def place(self) -> str:
@@ -109,7 +109,7 @@ class Fragment:
     """A named set of requests.
 
     Args:
-        name: Its name in errors and accounts.
+        name: Its name in errors and diagnoses.
         options: A mapping such as `{"KGDB": YES}`, or text as in a `.config`.
         description: A sentence for people.
         priority: The priority of requests without one of their own: `Priority.DEFAULT` for a base that others build on.
@@ -173,7 +173,7 @@ def _from_mapping(fragment: str, asked: object) -> dict[str, tuple[Clause, ...]]
         raise _file_name(fragment, str(asked))
     if not isinstance(asked, Mapping):
         raise InvalidFragment((f"{shown(asked)} is neither a mapping from options to values nor a string",), fragment)
-    call = calling_place(_MACHINERY, asked)
+    call = caller_place(_MACHINERY, asked)
     found: dict[str, tuple[Clause, ...]] = {}
     problems = []
     for key, value in asked.items():
@@ -202,7 +202,7 @@ def _from_text(fragment: str, source: str) -> dict[str, tuple[Clause, ...]]:
         raise _file_name(fragment, source)
     from derivations.kconfig.language.grammar import parse, remark_on  # noqa: PLC0415 -- start-up: most requests are mappings
 
-    call = calling_place(_MACHINERY)
+    call = caller_place(_MACHINERY)
     reading = parse(textwrap.dedent(source))  # indented as in a Python file, in triple quotation marks
     name = f"{fragment}, {call}:{call.first}" if call else fragment
     if reading.problems:
@@ -219,11 +219,11 @@ def _file_name(fragment: str, name: str) -> InvalidFragment:
 
 
 def _origin(fragment: str, call: Place | None, option: str, *, in_text: bool = False) -> Origin:
-    return Origin(fragment, Spot(call, option, in_text) if call else "")
+    return Origin(fragment, OptionPlace(call, option, in_text) if call else "")
 
 
 def _at(call: Place | None, option: str) -> str:
-    return f" ({Spot(call, option)})" if call else ""
+    return f" ({OptionPlace(call, option)})" if call else ""
 
 
 def _clauses(value: object, origin: Origin) -> tuple[Clause, ...]:
@@ -284,7 +284,7 @@ def as_fragments(asked: Any, name: str) -> tuple[Fragment, ...]:  # noqa: ANN401
     return tuple(it if isinstance(it, Fragment) else Fragment(name, it) for it in several)
 
 
-def over(asked: Any, old: tuple[Fragment, ...], name: str) -> tuple[Fragment, ...]:  # noqa: ANN401 -- as above
+def followed_by(asked: Any, old: tuple[Fragment, ...], name: str) -> tuple[Fragment, ...]:  # noqa: ANN401 -- as above
     """Return *old* followed by the fragments of *asked*, which replace the requests of *old* for the same options.
 
     Raises:

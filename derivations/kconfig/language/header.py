@@ -63,10 +63,10 @@ class ForeignConfig(Error):
 
     file: str
     architecture: str
-    wanted: tuple[str, ...]
+    expected: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.file} is for {self.architecture}, but the kernel is for {' and '.join(self.wanted)}"
+        return f"{self.file} is for {self.architecture}, but the kernel is for {' and '.join(self.expected)}"
 
     @property
     def hint(self) -> str:
@@ -98,10 +98,10 @@ class ConfigOfOtherVersion(Error):
 
     file: str
     version: str
-    wanted: str
+    expected: str
 
     def __str__(self) -> str:
-        return f"{self.file} is for Linux {self.version}, but the kernel is {self.wanted}"
+        return f"{self.file} is for Linux {self.version}, but the kernel is {self.expected}"
 
     @property
     def hint(self) -> str:

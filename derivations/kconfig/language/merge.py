@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.language.fragment import listed
+from derivations.kconfig.language.fragment import with_problems
 from derivations.kconfig.language.values import UNSET, Unset, shown, written
 from store.errors import Error
 
@@ -47,7 +47,7 @@ class Contradiction(Error):
     conflicts: tuple[Conflict, ...]
 
     def __str__(self) -> str:
-        return listed("conflicting requests", [str(it) for it in self.conflicts])
+        return with_problems("conflicting requests", [str(it) for it in self.conflicts])
 
     @property
     def hint(self) -> str:
@@ -60,7 +60,7 @@ class Contradiction(Error):
 
 
 @attrs.frozen
-class Shadowed:
+class ShadowedRequest:
     """A request for another value than the one that wins."""
 
     name: str
@@ -79,13 +79,13 @@ class Merged:
     """
 
     requests: FrozenMap[Request]
-    shadowed: tuple[Shadowed, ...] = ()
+    shadowed: tuple[ShadowedRequest, ...] = ()
     origins: FrozenMap[tuple[Origin, ...]] = attrs.field(factory=FrozenMap, eq=False)
 
     def over(self, lower: Mapping[str, Request]) -> Merged:
         """Return these requests on top of the *lower* ones."""
         beaten = [
-            Shadowed(name, request, self.requests[name])
+            ShadowedRequest(name, request, self.requests[name])
             for name, request in lower.items()
             if name in self.requests and request.value != self.requests[name].value
         ]
@@ -108,7 +108,7 @@ def merge(fragments: Iterable[Fragment], *, version: Version, arch: str) -> Merg
             asked.setdefault(option, []).append(request)
     winners: dict[str, Request] = {}
     origins: dict[str, tuple[Origin, ...]] = {}
-    shadowed: list[Shadowed] = []
+    shadowed: list[ShadowedRequest] = []
     conflicts = []
     for option, requests in sorted(asked.items(), key=lambda it: it[0]):
         counting, others = _split(requests) if len(requests) > 1 else (requests, [])
@@ -117,7 +117,7 @@ def merge(fragments: Iterable[Fragment], *, version: Version, arch: str) -> Merg
             conflicts.append(Conflict(option, distinct))
             continue
         winner = next(iter(distinct))
-        shadowed += (Shadowed(option, it, winner) for it in others if it.value not in {winner.value, UNSET})
+        shadowed += (ShadowedRequest(option, it, winner) for it in others if it.value not in {winner.value, UNSET})
         if not isinstance(winner.value, Unset):
             winners[option] = winner
             origins[option] = tuple(dict.fromkeys(it.origin for it in counting))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from derivations.callers.beside import beside_caller
+from derivations.callers.relative_path import relative_to_caller
 from derivations.kconfig.language.fragment import Fragment, InvalidFragment, Origin, Request
 from derivations.kconfig.language.values import NO, Unset, Value, written
 from derivations.source import NoSource
@@ -52,7 +52,7 @@ def fragment_file(path: str | os.PathLike[str]) -> Fragment:
         InvalidFragment: with every invalid line.
         IncompleteConfig: it has the header of a whole `.config`, but is truncated.
     """
-    place = beside_caller(path)
+    place = relative_to_caller(path)
     return read(decoded(bytes_of(place), place.name), place.name)
 
 
@@ -74,9 +74,9 @@ def decoded(data: bytes, name: str) -> str:
     Raises:
         InvalidFragment: it is not UTF-8 text, or damaged.
     """
-    from derivations.kconfig.language.compressed import plain  # noqa: PLC0415 -- start-up: few definitions have files
+    from derivations.kconfig.language.compressed import decompressed  # noqa: PLC0415 -- start-up: few definitions have files
 
-    data = plain(data, name)
+    data = decompressed(data, name)
     try:
         return data.decode()
     except UnicodeDecodeError as error:

@@ -179,21 +179,22 @@ def _text(operand: Const | Ref, values: Valued) -> str:
 
 def refs(expression: Expr) -> tuple[str, ...]:
     """Return the options and choices that *expression* names, each once, in order."""
-    return tuple(dict.fromkeys(_refs(expression)))
+    operands = (
+        operand for it in leaves(expression) for operand in ((it.left, it.right) if isinstance(it, Compare) else (it,))
+    )
+    return tuple(dict.fromkeys(it.name for it in operands if isinstance(it, Ref)))
 
 
-def _refs(expression: Expr) -> Iterator[str]:
+def leaves(expression: Expr) -> Iterator[Ref | Compare]:
+    """Yield the options and comparisons that *expression* combines, in order."""
     match expression:
-        case Ref(name):
-            yield name
+        case Ref() | Compare():
+            yield expression
         case Not(term):
-            yield from _refs(term)
+            yield from leaves(term)
         case And(terms) | Or(terms):
             for term in terms:
-                yield from _refs(term)
-        case Compare(_, left, right):
-            yield from _refs(left)
-            yield from _refs(right)
+                yield from leaves(term)
         case Const():
             return
 

@@ -19,7 +19,7 @@ import attrs
 
 from derivations.realise.apt.mirrors import PLAIN
 from derivations.realise.network.http_response import TryFailed
-from derivations.realise.supervised import TookTooLong, run
+from derivations.realise.supervised import RunTimedOut, run
 
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def access() -> Access:
         places = run(
             ["apt-config", "shell", "FILE", "Dir::Etc::netrc/f", "PARTS", "Dir::Etc::netrcparts/d"], timeout=_PATIENCE
         ).stdout
-    except TookTooLong:
+    except RunTimedOut:
         return Access()
     special = any(
         match[1] not in {"", "DIRECT", "false"} for match in map(_TRANSPORT.fullmatch, settings.splitlines()) if match
@@ -101,14 +101,14 @@ def fetch(url: str, place: Path, sha256: str, cancelled: Callable[[], bool]) -> 
 
     Raises:
         TryFailed: apt failed, or the file has another hash.
-        GivenUp: *cancelled* returned true.
+        RunCancelled: *cancelled* returned true.
     """
     place.unlink(missing_ok=True)
     # As root, apt fetches as its own user, who may not write here; it warns, and continues as root.
     command = [HELPER, *_OPTIONS, "download-file", url, str(place), f"SHA256:{sha256}"]
     try:
         finished = run(command, timeout=_TIMEOUT, cancelled=cancelled)
-    except TookTooLong:
+    except RunTimedOut:
         raise TryFailed(f"apt did not finish within {_TIMEOUT:.0f} seconds", transient=True) from None
     if finished.returncode == 0 and place.exists():
         return

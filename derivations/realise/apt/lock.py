@@ -18,10 +18,10 @@ import attrs
 from derivations.debian.lock import Lock, Package, archive_of
 from derivations.debian.sets import default_sets, linux_series, package_set
 from derivations.realise.apt.run import Apt, failure, native_architecture, shown
-from derivations.realise.apt.sources import Choice, update
+from derivations.realise.apt.sources import ArchiveChoice, update
 from derivations.suggest import suggestion
 from store.errors import Error
-from store.system.locks import locked
+from store.osutil.locks import locked
 
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class WeakHash(Error):
 
 
 def make_lock(
-    sets: Iterable[str] | None, work: Path, *, choice: Choice | None = None, options: Sequence[str] = ()
+    sets: Iterable[str] | None, work: Path, *, choice: ArchiveChoice | None = None, options: Sequence[str] = ()
 ) -> Lock:
     """Return a lock of *sets*, resolved in the current archives of *choice*, by default the machine's.
 
@@ -79,7 +79,7 @@ def make_lock(
         AptMissing, AptFailed, UnknownPackage, WeakHash: apt cannot resolve them.
     """
     names = None if sets is None else tuple(sets)
-    with _archives(names or (), work, choice or Choice(), options) as archives:
+    with _archives(names or (), work, choice or ArchiveChoice(), options) as archives:
         usual = default_sets(archives.apt.native, archives.names("linux-source-")) if names is None else names
         return _lock(archives.resolve_all(usual, may_lack=names is None), archives.updated.suite)
 
@@ -89,7 +89,7 @@ def relock(
     sets: Iterable[str] | None,
     work: Path,
     *,
-    choice: Choice | None = None,
+    choice: ArchiveChoice | None = None,
     options: Sequence[str] = (),
 ) -> Lock:
     """Return *lock* with *sets* resolved again, or added, and everything else unchanged.
@@ -102,7 +102,7 @@ def relock(
         NotSigned, UnknownRelease: the archives cannot be used.
         AptMissing, AptFailed, UnknownPackage, WeakHash: apt cannot resolve them.
     """
-    choice = choice or Choice(suite=lock.suite)
+    choice = choice or ArchiveChoice(suite=lock.suite)
     if sets is not None:
         anew = make_lock(tuple(sets), work, choice=choice, options=options)
         resolved = {name: (anew if name in anew.sets else lock).set(name) for name in {**lock.sets, **anew.sets}}
@@ -123,7 +123,7 @@ def _lock(resolved: dict[str, tuple[Package, ...]], suite: str | None) -> Lock:
 
 
 @contextlib.contextmanager
-def _archives(sets: Iterable[str], work: Path, choice: Choice, options: Sequence[str]) -> Iterator[_Archives]:
+def _archives(sets: Iterable[str], work: Path, choice: ArchiveChoice, options: Sequence[str]) -> Iterator[_Archives]:
     """Give the body, under a lock, the archives of *choice* with fresh lists for the architectures of *sets*."""
     native = native_architecture()
     foreign = {it.architecture for it in map(package_set, sets) if it.architecture is not None} - {native}
@@ -132,7 +132,7 @@ def _archives(sets: Iterable[str], work: Path, choice: Choice, options: Sequence
     with locked(apt.work / "lock"):
         apt.prepare((native, *sorted(foreign)))
         updated = update(apt, choice)
-        bases = apt.ask("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages")
+        bases = apt.output_of("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages")
         yield _Archives(apt=apt, updated=updated, bases=tuple(dict.fromkeys(bases.split())))
 
 
@@ -152,7 +152,7 @@ class _Archives:
 
     def names(self, prefix: str) -> list[str]:
         """Return the package names that begin with *prefix*."""
-        return self.apt.ask("apt-cache", "pkgnames", prefix).split()
+        return self.apt.output_of("apt-cache", "pkgnames", prefix).split()
 
     def resolve_all(self, names: Iterable[str], *, may_lack: bool) -> dict[str, tuple[Package, ...]]:
         """Return the packages of each set of *names*; with *may_lack*, optional sets may be missing.

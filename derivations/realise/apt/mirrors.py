@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import attrs
 
 from derivations.debian.lock import archive_of
-from derivations.realise.supervised import TookTooLong, run
+from derivations.realise.supervised import RunTimedOut, run
 
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ class Sites:
 
     Attributes:
         bases: The base URLs of its archives, without duplicates or trailing slashes.
-        trouble: What apt reports as wrong with its sources, if anything.
+        problem: What apt reports as wrong with its sources, if anything.
     """
 
     bases: tuple[str, ...] = ()
-    trouble: str | None = None
+    problem: str | None = None
 
 
 def apt_sites() -> tuple[str, ...]:
@@ -68,12 +68,12 @@ def _asked() -> Sites:
         return Sites()
     try:
         answer = run(["apt-get", "update", "--print-uris"], timeout=_PATIENCE)
-    except TookTooLong:
-        return Sites(trouble=f"apt-get did not finish within {_PATIENCE} seconds")
+    except RunTimedOut:
+        return Sites(problem=f"apt-get did not finish within {_PATIENCE} seconds")
     errors = [line.removeprefix("E: ") for line in answer.stderr.splitlines() if line.startswith("E: ")]
     # If apt cannot read a source it fails, but still lists the others.
     found = [base for line in answer.stdout.splitlines() if (match := _URI.match(line)) for base in _bases(match[1])]
-    return Sites(bases=tuple(dict.fromkeys(found)), trouble="; ".join(dict.fromkeys(errors)) or None)
+    return Sites(bases=tuple(dict.fromkeys(found)), problem="; ".join(dict.fromkeys(errors)) or None)
 
 
 def _bases(release: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.debian.sources import write
-from derivations.realise.supervised import TookTooLong, run
+from derivations.realise.supervised import RunTimedOut, run
 from store.errors import Error
 
 
@@ -109,13 +109,13 @@ class AptMissing(Error):
 
 
 class AptFailed(Error):
-    """apt failed; *said* is its own explanation."""
+    """apt failed; *message* is its own explanation."""
 
     command: str
-    said: tuple[str, ...]
+    message: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.command} failed: {'; '.join(self.said) or 'without a message'}"
+        return f"{self.command} failed: {'; '.join(self.message) or 'without a message'}"
 
     @property
     def hint(self) -> str | None:
@@ -158,7 +158,7 @@ class Apt:
         stand_ins = [_STAND_IN.format(name=it, architecture=self.native) for it in packages]
         self._status(name).write_text("\n".join(stand_ins))
 
-    def ask(self, program: str, *arguments: str, status: str = "nothing", settings: Iterable[str] = ()) -> str:
+    def output_of(self, program: str, *arguments: str, status: str = "nothing", settings: Iterable[str] = ()) -> str:
         """Return the output of *program*, with the packages of *status* counted as installed.
 
         Raises:
@@ -227,7 +227,7 @@ def run_apt(program: str, *arguments: str, timeout: float = TIMEOUT) -> subproce
         raise AptMissing(program)
     try:
         return run([program, *arguments], timeout=timeout)
-    except TookTooLong:
+    except RunTimedOut:
         raise AptFailed(shown(program, arguments), (f"it did not finish within {timeout:.0f} seconds",)) from None
 
 

@@ -53,16 +53,16 @@ class UnsignedArchives(Error):
 
     Attributes:
         archives: Their names.
-        said: What apt reports about their signatures.
+        messages: What apt reports about their signatures.
         accepted: Whether the machine's apt is configured to accept such archives.
     """
 
     archives: tuple[str, ...]
-    said: tuple[str, ...]
+    messages: tuple[str, ...]
     accepted: bool
 
     def __str__(self) -> str:
-        reasons = "".join(f"; {it}" for it in self.said)
+        reasons = "".join(f"; {it}" for it in self.messages)
         return f"not signed by a key that this machine trusts: {', '.join(self.archives)}{reasons}"
 
     @property
@@ -74,7 +74,7 @@ class UnsignedArchives(Error):
 
 
 @attrs.frozen(kw_only=True)
-class Choice:
+class ArchiveChoice:
     """The user's choice of archives.
 
     Attributes:
@@ -88,7 +88,7 @@ class Choice:
     warn: Callable[[str], None] = lambda _: None
 
 
-def update(apt: Apt, choice: Choice) -> Updated:
+def update(apt: Apt, choice: ArchiveChoice) -> Updated:
     """Update the lists of *apt* from the archives of *choice*.
 
     Raises:
@@ -135,7 +135,7 @@ def machine_sources(apt: Apt, warn: Callable[[str], None] = lambda _: None) -> l
     return list(dict.fromkeys(it for it in found if not it.uri.startswith("cdrom:")))
 
 
-def _updated(apt: Apt, sources: Sequence[Source], choice: Choice) -> Updated:
+def _updated(apt: Apt, sources: Sequence[Source], choice: ArchiveChoice) -> Updated:
     """Update *apt* from *sources*; all must be signed, except those that the choice accepts unsigned."""
     lenient = [it for it in sources if it.unchecked]
     sources = [it.checked for it in sources]
@@ -157,7 +157,7 @@ def _updated(apt: Apt, sources: Sequence[Source], choice: Choice) -> Updated:
     )
 
 
-def _accepted(update: Update, lenient: Collection[Source], apt: Apt, choice: Choice) -> tuple[Source, ...]:
+def _accepted(update: Update, lenient: Collection[Source], apt: Apt, choice: ArchiveChoice) -> tuple[Source, ...]:
     """Return the unsigned sources, after warning that they are left out or accepted.
 
     Raises:

@@ -133,7 +133,7 @@ class ByteSource(Protocol):
 
 
 @attrs.define
-class Section:
+class FileSection:
     """The next *size* bytes of *file*; *done* counts those read."""
 
     file: IO[bytes]
@@ -179,7 +179,7 @@ def pieces(file: ByteSource) -> Iterator[Piece]:
         data = _after_padding(rest, file)
 
 
-def whole(file: ByteSource, name: str, limit: int) -> bytes:
+def decompress_all(file: ByteSource, name: str, limit: int) -> bytes:
     """Return the decompressed contents of *file*, of at most *limit* bytes; *name* is its name in errors.
 
     Raises:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.realise.archives.decompress import Reader, Section
+from derivations.realise.archives.decompress import FileSection, Reader
 from derivations.realise.archives.links import Entangled, Links
 from derivations.realise.archives.tar import DIRECTORY, FILE, HARD_LINK, SYMLINK, Member, TarReader
 from derivations.realise.job import Cancelled
-from derivations.realise.room import Room
+from derivations.realise.unpack_budget import UnpackBudget
 from store.errors import Error
 from store.trees.content import InvalidTree
 from store.trees.writer import TreeWriter
@@ -83,7 +83,7 @@ class Extraction:
         writer: Writes them to the tree.
         archive: The archive's name in errors.
         strip: How many leading directories to strip.
-        room: The free space on the disk, if it is checked.
+        budget: The free space on the disk, if it is checked.
         links_may_leave: Whether symbolic links may lead anywhere, as they may in a root file system.
     """
 
@@ -91,7 +91,7 @@ class Extraction:
     archive: str
     strip: int = 0
     links_may_leave: bool = False
-    room: Room | None = None
+    budget: UnpackBudget | None = None
     _stripped: bytes | None = attrs.field(default=None, init=False)
     _links: Links = attrs.field(factory=Links, init=False)
 
@@ -116,8 +116,8 @@ class Extraction:
         path = self._place(member, member.path)
         if path is None:
             return
-        if self.room is not None:
-            self.room.take(_ENTRY)
+        if self.budget is not None:
+            self.budget.count(_ENTRY)
         if member.type == FILE:
             self.writer.file(path, self._data(member, tar), executable=member.executable, replace=True)
             self._links.drop(path)
@@ -133,11 +133,11 @@ class Extraction:
 
     def _data(self, member: Member, tar: TarReader) -> bytes | Iterator[memoryview]:
         if member.size <= WHOLE:
-            if self.room is not None:
-                self.room.take(member.size)
+            if self.budget is not None:
+                self.budget.count(member.size)
             return tar.read(member)
         chunks = tar.chunks(member)
-        return chunks if self.room is None else self.room.counted(chunks)
+        return chunks if self.budget is None else self.budget.counted(chunks)
 
     def _place(self, member: Member, name: bytes) -> bytes | None:
         """Return the path of *name* in the tree; None for the root itself and for what was stripped."""
@@ -205,7 +205,7 @@ def extract(
         Refused: the archive contains something that is not allowed.
         Corrupt: it is damaged or truncated.
         CaseFolding: the store's file system is case-insensitive.
-        NoRoom: too little of the disk would be left free.
+        WouldFillDisk: too little of the disk would be left free.
         TooLarge: the tree would be larger than *limit*.
         Cancelled: the user interrupted it.
     """
@@ -223,7 +223,7 @@ def extract(
         extraction = Extraction(
             writer=writer,
             archive=archive,
-            room=Room(archive, job.out, job.settings.bounds, check, limit),
+            budget=UnpackBudget(archive, job.out, job.settings.bounds, check, limit),
             strip=strip,
             links_may_leave=links_may_leave,
         )
@@ -236,7 +236,7 @@ def _expected(files: int, source: ByteSource, reader: Reader) -> int | None:
 
     Data read ahead is not counted, as far as it is known. There is no estimate at the start, where it would be poor.
     """
-    if not isinstance(source, Section):
+    if not isinstance(source, FileSection):
         return None
     unpacked = source.done / source.size * reader.share if source.size else 1.0
     if unpacked < _ENOUGH:

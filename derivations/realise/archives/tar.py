@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 import attrs
 
-from derivations.realise.archives.decompress import Corrupt, Reader, Section
+from derivations.realise.archives.decompress import Corrupt, FileSection, Reader
 
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class TarReader:
         return number
 
 
-def data_of_package(file: IO[bytes], name: str) -> Section:
+def data_of_package(file: IO[bytes], name: str) -> FileSection:
     """Return the `data.tar` in *file*, a Debian package, still compressed.
 
     Raises:
@@ -200,7 +200,7 @@ def data_of_package(file: IO[bytes], name: str) -> Section:
         if not digits.isdigit():
             break
         if header[:16].rstrip(b" /").startswith(b"data.tar"):
-            return Section(file, int(digits))
+            return FileSection(file, int(digits))
         file.seek(int(digits) + int(digits) % 2, 1)
     raise Corrupt(name, "it is a Debian package without files")
 

@@ -19,7 +19,7 @@ from derivations.frozen_map import FrozenMap
 from derivations.hardware.trim import requests, without_dropped
 from derivations.kconfig.diagnosis.base import missed, read_base
 from derivations.kconfig.diagnosis.diagnose import diagnose
-from derivations.kconfig.diagnosis.whole_config import whole, with_changes
+from derivations.kconfig.diagnosis.whole_config import whole_config_requests, with_changes
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.merge import Merged
 from derivations.kconfig.language.values import Priority
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from derivations.kconfig.diagnosis.base import Missed
-    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.diagnosis.outcome import Diagnosis
     from derivations.realise.job import Job
 
 
@@ -48,12 +48,12 @@ class ConfigMismatch(Error):
     exit_code: ClassVar[int] = 100
 
     name: str
-    accounts: tuple[Account, ...]
+    diagnoses: tuple[Diagnosis, ...]
 
     def __str__(self) -> str:
-        count = len(self.accounts)
+        count = len(self.diagnoses)
         head = f"{self.name}: {count} requested option{'s' if count > 1 else ''} did not hold"
-        lines = [line for it in self.accounts for line in it.text.splitlines()]
+        lines = [line for it in self.diagnoses for line in it.text.splitlines()]
         return "\n  ".join([head, *lines])
 
     @property
@@ -73,7 +73,7 @@ class BaseNotHeld(Error):
     def __str__(self) -> str:
         count, file = self.missed.count, self.missed.base.file
         head = f"{self.name}: {count} line{'s' if count > 1 else ''} of {file} {'do' if count > 1 else 'does'} not hold"
-        lines = [line for it in self.missed.accounts for line in it.text.splitlines()]
+        lines = [line for it in self.missed.diagnoses for line in it.text.splitlines()]
         return "\n  ".join([head, *self.missed.base.unread, *lines])
 
     @property
@@ -98,20 +98,20 @@ def check_config(job: Job) -> None:
     values = Values.read(job.inputs["/values"])
     merged, base = _merged(job), _whole_base(job, model)
     merged = with_changes(merged, base, model, values)
-    accounts = diagnose(merged, model, values, base=base)
-    if failed := tuple(it for it in accounts if it.fails):
+    diagnoses = diagnose(merged, model, values, base=base)
+    if failed := tuple(it for it in diagnoses if it.fails):
         raise ConfigMismatch(job.derivation.name, failed)
-    if missing := _missed(accounts):
+    if missing := _missed(diagnoses):
         job.warn(f"{job.derivation.name}: {missing}")
     _compare_with_base(job, merged, model, values)
     shutil.copyfile(job.inputs["/config"], job.out / "out")
 
 
-def _missed(accounts: Iterable[Account]) -> str:
+def _missed(diagnoses: Iterable[Diagnosis]) -> str:
     """Return a sentence about the optional requests, other than defaults, that do not hold."""
     missed = [
         it.option
-        for it in accounts
+        for it in diagnoses
         if it.request.optional and it.request.priority < Priority.DEFAULT and not it.holds and it.outcome != "shadowed"
     ]
     if not missed:
@@ -134,7 +134,7 @@ def _compare_with_base(job: Job, merged: Merged, model: Model, values: Values) -
         return
     if word == "strict":
         raise BaseNotHeld(job.derivation.name, found)
-    options = [it.option for it in found.accounts]
+    options = [it.option for it in found.diagnoses]
     unread = [it.partition(":")[0] for it in found.base.unread]
     names = [*unread, *options]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
@@ -180,4 +180,4 @@ def _whole_base(job: Job, model: Model) -> dict[str, Request]:
         return {}
     file = job.derivation.mounts["/base"].derivation.name
     base, config = (job.inputs[it].read_text(encoding="utf-8", errors="surrogateescape") for it in ("/base", "/config"))
-    return whole(base, file, config, model)
+    return whole_config_requests(base, file, config, model)

@@ -27,8 +27,8 @@ from derivations.hardware.drivers import KBUILD, assemble
 from derivations.hardware.makefiles.kbuild_map import TREE, Kbuild
 from derivations.realise.builtins.kbuild_map import reader
 from derivations.realise.job import Cancelled
-from store.system.interrupt import check
-from store.system.syscalls import die_with_parent
+from store.osutil.interrupt import check
+from store.osutil.syscalls import die_with_parent
 from store.trees.writer import TreeWriter
 
 

@@ -25,10 +25,10 @@ from derivations.realise.archives.extract import extract
 from derivations.realise.archives.tar import data_of_package
 from derivations.realise.job import Cancelled
 from derivations.realise.network.connection import HttpSession
-from derivations.realise.network.download import Downloader, HashMismatch, Unavailable, Wanted
+from derivations.realise.network.download import Download, Downloader, HashMismatch, Unavailable
 from derivations.realise.network.http_response import TryFailed
-from derivations.realise.room import allowed_size
-from derivations.realise.supervised import GivenUp
+from derivations.realise.supervised import RunCancelled
+from derivations.realise.unpack_budget import allowed_size
 from store.errors import Error
 
 
@@ -75,20 +75,20 @@ class PackageUnavailable(Unavailable):
     Attributes:
         archive: The archive that it is pinned in.
         known: Whether any of the mirrors that were tried is one of that archive.
-        trouble: What apt reports as wrong with its sources, if anything.
+        problem: What apt reports as wrong with its sources, if anything.
     """
 
     archive: str
     known: bool
-    trouble: str | None
+    problem: str | None
 
     def __str__(self) -> str:
-        trouble = f"apt reports: {self.trouble}" if self.trouble else ""
+        problem = f"apt reports: {self.problem}" if self.problem else ""
         if not self.tried:
-            why = trouble or "this machine has no apt, or its apt has no sources"
+            why = problem or "this machine has no apt, or its apt has no sources"
             return f"cannot fetch the pinned package {self.name}: no mirror is known ({why})"
         stranger = "" if self.known else f"no mirror of its archive, {self.archive}, is known"
-        answers = "; ".join(filter(None, (stranger, _answers(self.tried), trouble)))
+        answers = "; ".join(filter(None, (stranger, _answers(self.tried), problem)))
         return f"cannot fetch the pinned package {self.name}: {answers}"
 
     @property
@@ -149,7 +149,7 @@ def fetch_deb(job: Job) -> Content:
         if error.absent and known:
             raise PackageGone(name, error.tried) from None
         facts = attrs.asdict(error, recurse=False)
-        raise PackageUnavailable(**facts, archive=env["archive"], known=known, trouble=found.trouble) from None
+        raise PackageUnavailable(**facts, archive=env["archive"], known=known, problem=found.problem) from None
 
 
 def with_kernel_mirrors(urls: Iterable[str], mirrors: Iterable[str]) -> tuple[str, ...]:
@@ -169,7 +169,7 @@ def _download(
     if fixed is None:
         msg = f"{job.derivation.builder} without a hash"
         raise ValueError(msg)
-    wanted = Wanted(name=job.derivation.name, sha256=fixed.digest, urls=urls, size=size)
+    wanted = Download(name=job.derivation.name, sha256=fixed.digest, urls=urls, size=size)
     downloader = Downloader(
         directory=job.store.layout.cache / "downloads",
         settings=job.settings,
@@ -177,12 +177,12 @@ def _download(
         cancelled=job.cancelled,
         session=_session(),
         others={url: functools.partial(_through_apt, job, wanted, url) for url in through_apt},
-        shunned=_SHUNNED,
+        failing=_SHUNNED,
     )
-    return downloader.fetched(wanted)
+    return downloader.fetch(wanted)
 
 
-def _through_apt(job: Job, wanted: Wanted, url: str, place: Path) -> None:
+def _through_apt(job: Job, wanted: Download, url: str, place: Path) -> None:
     """Fetch *url* to *place* through the machine's apt."""
 
     def size() -> int:
@@ -194,7 +194,7 @@ def _through_apt(job: Job, wanted: Wanted, url: str, place: Path) -> None:
 
     try:
         apt_fetch(url, place, wanted.sha256, is_over)
-    except GivenUp:
+    except RunCancelled:
         if job.cancelled():
             raise Cancelled(wanted.name) from None
         place.unlink(missing_ok=True)

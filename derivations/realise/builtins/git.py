@@ -30,8 +30,8 @@ from derivations.realise.archives.extract import extract
 from derivations.realise.job import Cancelled
 from derivations.realise.network.download import Offline
 from derivations.realise.network.retry import Backoff
-from derivations.realise.room import allowed_size
 from derivations.realise.supervised import guarded
+from derivations.realise.unpack_budget import allowed_size
 from store.errors import Error
 
 
@@ -106,10 +106,10 @@ class GitFailed(Error):
 
     name: str
     url: str
-    said: str
+    message: str
 
     def __str__(self) -> str:
-        return f"cannot fetch {self.name} from {self.url}: {self.said}"
+        return f"cannot fetch {self.name} from {self.url}: {self.message}"
 
 
 class NoSuchCommit(Error):
@@ -129,9 +129,9 @@ class NoSuchCommit(Error):
 
 @attrs.frozen
 class GitExited(Exception):
-    """Git exited with an error; *said* is its output."""
+    """Git exited with an error; *message* is its output."""
 
-    said: str
+    message: str
 
 
 def fetch_git(job: Job) -> Content:
@@ -204,7 +204,7 @@ class Git:
         try:
             self._fetch("--depth=1", "--no-tags", "--", self.url, self.rev)
         except GitExited as error:
-            if not _REFUSED.search(error.said):
+            if not _REFUSED.search(error.message):
                 raise self.failed(error) from None
             self._fetch_all()
         try:
@@ -224,7 +224,7 @@ class Git:
             try:
                 return self.run("fetch", "--progress", "--no-write-fetch-head", *arguments)
             except GitExited as error:
-                if failures > self.job.settings.retries or not _TRANSIENT.search(error.said):
+                if failures > self.job.settings.retries or not _TRANSIENT.search(error.message):
                     raise
             end = time.monotonic() + backoff.delay(failures)
             while time.monotonic() < end:
@@ -243,7 +243,7 @@ class Git:
             try:
                 self._fetch(f"--depth={depth}", "--no-tags", "--", self.url, self.rev)
             except GitExited as error:
-                if not _REFUSED.search(error.said):
+                if not _REFUSED.search(error.message):
                     raise self.failed(error) from None
                 self._fetch_all()
             if self._is_ancestor(base):
@@ -257,7 +257,7 @@ class Git:
             return False
         return True
 
-    def says(self, *arguments: str) -> bytes:
+    def run_for_output(self, *arguments: str) -> bytes:
         """Return git's output.
 
         Raises:
@@ -335,7 +335,7 @@ class Git:
     def failed(self, error: GitExited) -> GitFailed:
         """Return the error for git's messages."""
         shown = without_credentials(self.url)
-        lines = re.split(r"[\r\n]+", error.said.replace(self.url, shown))
+        lines = re.split(r"[\r\n]+", error.message.replace(self.url, shown))
         messages = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
         text = "; ".join(line.partition(": ")[2].strip() for line in messages[-3:]) or "git gave no reason"
         return GitFailed(self.job.derivation.name, shown, text)

@@ -44,7 +44,11 @@ def fetch_git_patches(job: Job) -> None:
         git = Git(job, Path(directory))
         git.initialise()
         git.fetch_since(base)
-        listed = git.says("rev-list", "--reverse", "--topo-order", "--parents", f"{base}..{rev}").decode().splitlines()
+        listed = (
+            git.run_for_output("rev-list", "--reverse", "--topo-order", "--parents", f"{base}..{rev}")
+            .decode()
+            .splitlines()
+        )
         if merges := [line.split()[0] for line in listed if len(line.split()) != _WITH_PARENT]:
             reason = f"{merges[0]} is a merge, and only a linear history can become patches"
             raise GitFailed(job.derivation.name, without_credentials(url), reason)
@@ -53,12 +57,12 @@ def fetch_git_patches(job: Job) -> None:
             if job.cancelled():
                 raise Cancelled(job.derivation.name)
             commit = line.split()[0]
-            subject = git.says("show", "-s", "--format=%s", "--no-show-signature", commit).strip()
+            subject = git.run_for_output("show", "-s", "--format=%s", "--no-show-signature", commit).strip()
             mails += b"From %s Mon Sep 17 00:00:00 2001\nSubject: %s\n\n" % (
                 commit.encode(),
                 b" ".join(subject.split()),
             )
-            mails += git.says(*_DIFF, commit)
+            mails += git.run_for_output(*_DIFF, commit)
     (job.out / "out").write_bytes(mails)
 
 

@@ -18,7 +18,7 @@ import zlib
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from derivations.image.newc import Node, archive
+from derivations.image.newc import CpioEntry, archive
 from derivations.realise.job import Cancelled
 from derivations.realise.merged_usr import spellings
 from store.errors import Error
@@ -79,7 +79,7 @@ def initramfs(job: Job) -> Content:
         TooLarge: a file has 4 GiB or more.
     """
     name = job.derivation.name
-    nodes: dict[bytes, Node] = {}
+    nodes: dict[bytes, CpioEntry] = {}
     for path, facts in sorted(json.loads(job.derivation.env["entries"]).items(), key=lambda it: it[0].split("/")):
         for node in _nodes(job, path, facts):
             nodes[node.path] = node
@@ -95,19 +95,19 @@ def initramfs(job: Job) -> Content:
         return writer.finish()
 
 
-def _nodes(job: Job, path: str, facts: dict[str, Any]) -> Iterable[Node]:
+def _nodes(job: Job, path: str, facts: dict[str, Any]) -> Iterable[CpioEntry]:
     """Return the archive's nodes for the entry at *path*."""
     place = path.encode()
     match facts["kind"]:
         case "directory":
-            return [Node(path=place, mode=stat.S_IFDIR | facts["mode"])]
+            return [CpioEntry(path=place, mode=stat.S_IFDIR | facts["mode"])]
         case "file":
             return [_in_memory(place, stat.S_IFREG | facts["mode"], facts["text"].encode())]
         case "link":
             return [_in_memory(place, stat.S_IFLNK | 0o777, facts["target"].encode())]
         case "device":
             mode = _DEVICES[facts["type"]] | facts["mode"]
-            return [Node(path=place, mode=mode, device=(facts["major"], facts["minor"]))]
+            return [CpioEntry(path=place, mode=mode, device=(facts["major"], facts["minor"]))]
         case "copy":
             source = _resolve(job, job.inputs[facts["from"]], facts["path"])
             return _copied(source, place, facts.get("mode"))
@@ -115,24 +115,24 @@ def _nodes(job: Job, path: str, facts: dict[str, Any]) -> Iterable[Node]:
             raise InvalidInitramfs(job.derivation.name, path, f"unknown kind {kind!r}")
 
 
-def _in_memory(path: bytes, mode: int, data: bytes) -> Node:
-    return Node(path=path, mode=mode, size=len(data), data=lambda: (data,))
+def _in_memory(path: bytes, mode: int, data: bytes) -> CpioEntry:
+    return CpioEntry(path=path, mode=mode, size=len(data), data=lambda: (data,))
 
 
-def _copied(source: Path, place: bytes, wanted: int | None) -> Iterator[Node]:
+def _copied(source: Path, place: bytes, wanted: int | None) -> Iterator[CpioEntry]:
     """Yield nodes for *source* and everything below it, at *place*."""
     pending = [(source, place)]
     while pending:
         path, place = pending.pop()
         status = path.lstat()
         if stat.S_ISDIR(status.st_mode):
-            yield Node(path=place, mode=stat.S_IFDIR | 0o755)
+            yield CpioEntry(path=place, mode=stat.S_IFDIR | 0o755)
             pending += [(child, place + b"/" + os.fsencode(child.name)) for child in path.iterdir()]
         elif stat.S_ISLNK(status.st_mode):
             yield _in_memory(place, stat.S_IFLNK | 0o777, os.fsencode(path.readlink()))
         else:
             mode = wanted if wanted is not None else 0o755 if status.st_mode & stat.S_IXUSR else 0o644
-            yield Node(path=place, mode=stat.S_IFREG | mode, size=status.st_size, data=_reading(path))
+            yield CpioEntry(path=place, mode=stat.S_IFREG | mode, size=status.st_size, data=_reading(path))
 
 
 def _reading(path: Path) -> Callable[[], Iterator[bytes]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from derivations.hardware.makefiles.kbuild_map import TREE
 from derivations.hardware.makefiles.read_kbuild import read_kbuild
-from store.system.interrupt import check
+from store.osutil.interrupt import check
 from store.trees.writer import TreeWriter
 
 

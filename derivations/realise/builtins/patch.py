@@ -24,8 +24,8 @@ import attrs
 from derivations.patching.apply import Rules, apply
 from derivations.patching.errors import Malformed
 from derivations.patching.read import commits
-from derivations.patching.tree import Entry, PatchedTree
-from derivations.realise.archives.decompress import Section, whole
+from derivations.patching.tree import PatchedTree, TreeEntry
+from derivations.realise.archives.decompress import FileSection, decompress_all
 from derivations.realise.job import Cancelled
 from store.trees.writer import TreeWriter
 
@@ -121,7 +121,7 @@ def _series(directory: Path, rules: Rules, remark: Callable[[str], None]) -> lis
         found = sorted(it.name for it in directory.iterdir() if it.name.endswith(_SUFFIXES))
         below = _below(directory)
         if not found:
-            which = f" but for sub-directories ({', '.join(below)})" if below else ""
+            which = f" except in sub-directories ({', '.join(below)})" if below else ""
             reason = f"the directory has no file `series`, and none that ends in .patch, .diff or .mbox{which}"
             raise Malformed(rules.name, 0, reason, "give the list of all patches, in order" if below else None)
         for name in below:
@@ -175,7 +175,7 @@ def _inside(directory: Path, name: str, patch_name: str) -> Path:
 def _read(place: Path, name: str) -> bytes:
     """Return the contents of the file at *place*, decompressed."""
     with place.open("rb", buffering=0) as file:
-        return whole(Section(file, os.fstat(file.fileno()).st_size), f"patch {name!r}", MAX_SIZE)
+        return decompress_all(FileSection(file, os.fstat(file.fileno()).st_size), f"patch {name!r}", MAX_SIZE)
 
 
 @attrs.frozen
@@ -184,15 +184,15 @@ class _Directory:
 
     root: Path
 
-    def entry(self, path: str) -> Entry | None:
+    def entry(self, path: str) -> TreeEntry | None:
         """Return the file or link at *path*."""
         place = self.root / path
         try:
             status = place.lstat()
             if stat.S_ISLNK(status.st_mode):
-                return Entry(os.fsencode(place.readlink()), link=True)
+                return TreeEntry(os.fsencode(place.readlink()), link=True)
             if stat.S_ISREG(status.st_mode):
-                return Entry(place.read_bytes(), executable=bool(status.st_mode & stat.S_IXUSR))
+                return TreeEntry(place.read_bytes(), executable=bool(status.st_mode & stat.S_IXUSR))
         except (FileNotFoundError, NotADirectoryError):
             pass
         return None

@@ -10,10 +10,10 @@ import stat
 
 from typing import TYPE_CHECKING
 
-from derivations.realise.archives.decompress import Section
+from derivations.realise.archives.decompress import FileSection
 from derivations.realise.archives.extract import extract
 from derivations.realise.merged_usr import spellings
-from derivations.realise.room import allowed_size
+from derivations.realise.unpack_budget import allowed_size
 from derivations.unpack import ARCHIVE
 from store.errors import Error
 
@@ -48,7 +48,7 @@ def unpack(job: Job) -> Content:
     member = job.derivation.env.get("member", "")
     place = _member(job, job.inputs[ARCHIVE], member)
     with place.open("rb", buffering=0) as file:
-        source = Section(file, os.fstat(file.fileno()).st_size)
+        source = FileSection(file, os.fstat(file.fileno()).st_size)
         name = member.rpartition("/")[2] or place.name.partition("-")[2]
         strip = int(job.derivation.env.get("strip", "0"))
         limit = allowed_size(source.size, job.derivation.hints.max_size)

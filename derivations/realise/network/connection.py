@@ -43,17 +43,17 @@ if TYPE_CHECKING:
 TICK = 0.1
 """Seconds between two checks of the clock and for cancellation during a wait: no delay that anyone notices."""
 
-LEAST = 1024
+MIN_RATE = 1024
 """Bytes a second: a server that is slower than this for the read timeout counts as silent.
 
 At this rate, the source of Linux would take more than a day.
 """
 
-SPARE = 1 << 18
+MAX_OVERHEAD = 1 << 18
 """Bytes allowed around a body, or a piece of it: status, headers, chunk sizes, trailers. Real ones need far fewer."""
 
-REDIRECTIONS = 10  # mirrors need one or two, and a circle must end
-ADDRESSES = 3
+MAX_REDIRECTIONS = 10  # mirrors need one or two, and a circle must end
+MAX_ADDRESSES = 3
 """Connecting may take this many times the timeout of one connection: some of a name's addresses may be dead."""
 
 
@@ -82,12 +82,12 @@ class HttpSession(requests.Session):
     def __init__(self, patience: Patience = Patience()) -> None:
         super().__init__()
         self.patience = patience
-        self.max_redirects = REDIRECTIONS
+        self.max_redirects = MAX_REDIRECTIONS
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(self))
 
     @contextlib.contextmanager
-    def asked(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[requests.Response]:
+    def open(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[requests.Response]:
         """Give the response of *url* to a request with *headers*, its body not yet read.
 
         Raises:
@@ -166,7 +166,7 @@ class _Watched(io.RawIOBase):
 
     def allow(self, useful: int, seconds: float) -> None:
         """Allow *useful* bytes, and those around them, within *seconds* unless that is 0."""
-        self._spare = useful + SPARE
+        self._spare = useful + MAX_OVERHEAD
         self._seconds = seconds
         self._waited = 0.0
 
@@ -204,11 +204,11 @@ class _Watched(io.RawIOBase):
     def _check(self) -> None:
         longest = self._session.patience.read
         if self._spare < 0:
-            raise TryFailed(f"it sent more than {SPARE} bytes besides the file")
+            raise TryFailed(f"it sent more than {MAX_OVERHEAD} bytes besides the file")
         if self._silent >= longest or (self._seconds and self._waited >= self._seconds):
             raise TryFailed(f"no response within {longest:g} seconds", transient=True)
         if self._window >= longest:
-            if self._useful < LEAST * longest:
+            if self._useful < MIN_RATE * longest:
                 raise TryFailed(f"it sent only {self._useful} bytes in {self._window:.0f} seconds", transient=True)
             self._window, self._useful = 0.0, 0
 
@@ -255,7 +255,7 @@ def _connected(connection: _Connection, connect: Callable[[], None]) -> None:
             connection.close()
 
     threading.Thread(target=work, daemon=True, name="connect").start()
-    longest = patience.connect * ADDRESSES
+    longest = patience.connect * MAX_ADDRESSES
     deadline = time.monotonic() + longest
     while True:
         try:

@@ -29,7 +29,7 @@ from derivations.realise.network.connection import HttpSession, Patience
 from derivations.realise.network.http_response import NotContinued, TryFailed, is_complete, place_in_file, validator
 from derivations.realise.network.retry import Backoff
 from store.errors import Error, reason_of
-from store.system.locks import WaitCancelled, locked
+from store.osutil.locks import WaitCancelled, locked
 from store.trees.reading import FileReader
 from store.trees.writer import write_piece
 
@@ -58,7 +58,7 @@ class HashMismatch(Error):
 
     Attributes:
         name: The name of the download.
-        wanted: The expected SHA-256.
+        expected: The expected SHA-256.
         got: The SHA-256 of the file.
         url: Where it came from.
         kept: The path of the file now.
@@ -68,7 +68,7 @@ class HashMismatch(Error):
     exit_code: ClassVar[int] = 102
 
     name: str
-    wanted: str
+    expected: str
     got: str
     url: str
     kept: Path
@@ -76,7 +76,7 @@ class HashMismatch(Error):
 
     def __str__(self) -> str:
         others = "".join(f"; {url}: {said}" for url, said in self.tried)
-        return f"hash mismatch in {self.name} from {self.url}: wanted sha256 {self.wanted}, got {self.got}{others}"
+        return f"hash mismatch in {self.name} from {self.url}: wanted sha256 {self.expected}, got {self.got}{others}"
 
     @property
     def hint(self) -> str:
@@ -127,7 +127,7 @@ class Offline(Error):
 
 
 @attrs.frozen(kw_only=True)
-class Wanted:
+class Download:
     """A file to download: its hash, the URLs that may have it, best first, and its size in bytes if known."""
 
     name: str
@@ -157,7 +157,7 @@ class Downloader:
         cancelled: Whether to stop.
         session: The connections.
         others: URL -> a function that fetches it into a file by other means.
-        shunned: The servers, by scheme and host, that recently failed: they are tried last.
+        failing: The servers, by scheme and host, that recently failed: they are tried last.
         backoff: How long to wait between attempts.
         sleep: Waits.
     """
@@ -168,12 +168,12 @@ class Downloader:
     cancelled: Callable[[], bool]
     session: HttpSession = attrs.field(factory=HttpSession)
     others: Mapping[str, Callable[[Path], None]] = attrs.field(factory=dict)
-    shunned: set[str] = attrs.field(factory=set)
+    failing: set[str] = attrs.field(factory=set)
     backoff: Backoff = attrs.field(factory=Backoff)
     sleep: Callable[[float], None] = time.sleep
 
     @contextlib.contextmanager
-    def fetched(self, wanted: Wanted) -> Iterator[Path]:
+    def fetch(self, wanted: Download) -> Iterator[Path]:
         """Give the body the checked file, for this process alone, and delete it afterwards if it is still there.
 
         Raises:
@@ -193,7 +193,7 @@ class Downloader:
         except WaitCancelled:
             raise Cancelled(wanted.name) from None
 
-    def _fetch(self, wanted: Wanted, final: Path) -> None:
+    def _fetch(self, wanted: Download, final: Path) -> None:
         """Fetch *final* from the first URL that has the right file."""
         part = final.with_suffix(".part")
         mismatch: HashMismatch | None = None
@@ -205,9 +205,9 @@ class Downloader:
             except TryFailed as failed:
                 tried[url] = failed
                 if failed.transient:
-                    self.shunned.add(_server(url))
+                    self.failing.add(_server(url))
                 continue
-            self.shunned.discard(_server(url))
+            self.failing.discard(_server(url))
             kept = part.replace(self.directory / got)
             if got == wanted.sha256:
                 if mismatch is not None:
@@ -215,7 +215,7 @@ class Downloader:
                 return
             if mismatch is None:
                 mismatch = HashMismatch(
-                    name=wanted.name, wanted=wanted.sha256, got=got, url=without_credentials(url), kept=kept
+                    name=wanted.name, expected=wanted.sha256, got=got, url=without_credentials(url), kept=kept
                 )
                 tried.pop(url, None)
                 continue
@@ -223,7 +223,7 @@ class Downloader:
             if mismatch.got == got and wanted.size is None:
                 # Two servers agree: the hash in the definition is wrong. (Only Debian packages have a size.)
                 break
-        answers = tuple((without_credentials(url), failed.said) for url, failed in tried.items())
+        answers = tuple((without_credentials(url), failed.message) for url, failed in tried.items())
         if mismatch is not None:
             raise attrs.evolve(mismatch, tried=answers)
         if self.settings.offline and len(local) < len(wanted.urls):
@@ -237,13 +237,13 @@ class Downloader:
         With several, each is first tried once. Then those are retried whose failure, as *tried* shows by
         then, may have been temporary.
         """
-        order = sorted(urls, key=lambda url: _server(url) in self.shunned)
+        order = sorted(urls, key=lambda url: _server(url) in self.failing)
         if len(order) > 1:
             yield from ((url, 0) for url in order)
             order = [url for url in order if url in tried and tried[url].transient]
         yield from ((url, self.settings.retries) for url in order)
 
-    def _fetch_from(self, url: str, wanted: Wanted, part: Path, retries: int) -> str:
+    def _fetch_from(self, url: str, wanted: Download, part: Path, retries: int) -> str:
         """Fetch *url* into *part* and return its SHA-256."""
         if (fetch := self.others.get(url)) is not None:
             fetch(part)
@@ -260,7 +260,7 @@ class Downloader:
             got = self._sha256_of(part)
         return got
 
-    def _try_often(self, transfer: _Transfer, wanted: Wanted, part: Path, retries: int) -> None:
+    def _try_often(self, transfer: _Transfer, wanted: Download, part: Path, retries: int) -> None:
         failures, furthest = 0, _size(part)
         while True:
             try:
@@ -276,7 +276,7 @@ class Downloader:
                     raise
                 self._wait(delay, wanted)
 
-    def _try(self, transfer: _Transfer, wanted: Wanted, part: Path) -> None:
+    def _try(self, transfer: _Transfer, wanted: Download, part: Path) -> None:
         """Fetch the rest of the file that *part* lacks."""
         offset = _size(part)
         headers = {}
@@ -286,7 +286,7 @@ class Downloader:
                 headers["If-Range"] = transfer.validator
         settings = self.settings
         self.session.patience = Patience(settings.connect_timeout, settings.read_timeout, self.cancelled)
-        with self.session.asked(transfer.url, headers) as response:
+        with self.session.open(transfer.url, headers) as response:
             if offset and is_complete(response, offset):
                 return
             try:
@@ -301,7 +301,7 @@ class Downloader:
                 file.truncate(start)
                 self._receive(response.raw, file, wanted, start, total)
 
-    def _check_size(self, wanted: Wanted, total: int | None) -> None:
+    def _check_size(self, wanted: Download, total: int | None) -> None:
         """Refuse a file of *total* bytes, None if unknown, that cannot or must not be the *wanted* one."""
         most = self.settings.max_download_size
         if total is None:
@@ -314,7 +314,7 @@ class Downloader:
             raise TryFailed(msg)
 
     def _receive(
-        self, answer: urllib3.BaseHTTPResponse, file: BinaryIO, wanted: Wanted, done: int, total: int | None
+        self, answer: urllib3.BaseHTTPResponse, file: BinaryIO, wanted: Download, done: int, total: int | None
     ) -> None:
         most = self._most(wanted)
         # read1 returns what has arrived, so that progress shows at once.
@@ -332,7 +332,7 @@ class Downloader:
             msg = f"the connection was cut after {done} of {total} bytes"
             raise TryFailed(msg, transient=True)
 
-    def _copy(self, url: str, wanted: Wanted, part: Path) -> None:
+    def _copy(self, url: str, wanted: Download, part: Path) -> None:
         source = Path(unquote(urlsplit(url).path))
         try:
             # Non-blocking: a fifo may never get a writer.
@@ -355,7 +355,7 @@ class Downloader:
                 self.progress(done, max(done, total))
             file.truncate(done)  # it may end in a hole
 
-    def _most(self, wanted: Wanted) -> int:
+    def _most(self, wanted: Download) -> int:
         return wanted.size if wanted.size is not None else self.settings.max_download_size
 
     def _sha256_of(self, path: Path) -> str:
@@ -368,7 +368,7 @@ class Downloader:
                 hashing.update(piece)
         return hashing.hexdigest()
 
-    def _wait(self, seconds: float, wanted: Wanted) -> None:
+    def _wait(self, seconds: float, wanted: Download) -> None:
         while seconds > 0:
             if self.cancelled():
                 raise Cancelled(wanted.name)

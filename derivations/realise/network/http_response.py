@@ -40,13 +40,13 @@ class TryFailed(Exception):
     """One attempt failed.
 
     Attributes:
-        said: The server's answer, or the failure, without any part of the URL.
+        message: The server's answer, or the failure, without any part of the URL.
         transient: Whether the same request may soon succeed.
         status: The status of the response, if there was one.
         floor: The seconds that the server asks us to wait.
     """
 
-    said: str
+    message: str
     transient: bool = False
     status: int | None = None
     floor: float = 0

@@ -41,14 +41,14 @@ _KEY = "/.well-known/openpgpkey/hu/ew8uiogxwri7d3fuioqgt7u1d5sngorx?l=autosigner
 _CHUNK = 1 << 18  # bytes at most between two checks for cancellation
 
 
-class NotReached(Error):
+class ServerUnreachable(Error):
     """A server did not provide a file."""
 
     url: str
-    said: str
+    message: str
 
     def __str__(self) -> str:
-        return f"cannot read {self.url}: {self.said}"
+        return f"cannot read {self.url}: {self.message}"
 
     @property
     def hint(self) -> str:
@@ -79,11 +79,11 @@ class KernelOrg:
     backoff: Backoff = attrs.field(factory=Backoff)
     sleep: Callable[[float], None] = time.sleep
 
-    def announced(self) -> tuple[Announced, ...]:
+    def announcement(self) -> tuple[Announced, ...]:
         """Return the announced releases.
 
         Raises:
-            NotReached: the server does not provide the announcement.
+            ServerUnreachable: the server does not provide the announcement.
             InvalidAnnouncement: the file is not an announcement.
         """
         return parse_announcement(self._read(f"{self.server}/releases.json"))
@@ -92,7 +92,7 @@ class KernelOrg:
         """Return the SHA-256 of every archive, by version, of the directories of the *majors*: of `v6.x` for 6.
 
         Raises:
-            NotReached: the server does not provide a list.
+            ServerUnreachable: the server does not provide a list.
             NotSigned: a list is not signed by the signer.
             ContradictorySums: a list contradicts itself.
             InvalidKeyring, NoGpgv: signatures cannot be checked.
@@ -112,7 +112,7 @@ class KernelOrg:
         """Return the SHA-256 of the file at *url* now; no signature covers it.
 
         Raises:
-            NotReached: the server does not provide it.
+            ServerUnreachable: the server does not provide it.
         """
 
         def digest() -> str:
@@ -135,14 +135,14 @@ class KernelOrg:
             except TryFailed as failed:
                 failures += 1
                 if not failed.transient or failures > self.settings.retries or failed.floor > self.backoff.cap:
-                    raise NotReached(url, failed.said) from None
+                    raise ServerUnreachable(url, failed.message) from None
                 self.sleep(self.backoff.delay(failures, status=failed.status, floor=failed.floor))
 
     def _get(self, url: str, limit: int) -> Iterator[bytes]:
         """Yield all bytes of *url*, or raise an error."""
         done = 0
         patience = Patience(self.settings.connect_timeout, self.settings.read_timeout)
-        with HttpSession(patience) as session, session.asked(url) as response:
+        with HttpSession(patience) as session, session.open(url) as response:
             _, total = place_in_file(response, 0)
             while data := response.raw.read1(_CHUNK, decode_content=False):
                 done += len(data)

@@ -21,7 +21,7 @@ import attrs
 
 from derivations.proof.compare import Background, Difference, switched_on
 from derivations.proof.conditions import USUAL, Conditions
-from derivations.realise.action import Realised, Workshop
+from derivations.realise.action import ActionRunner, Realised
 from derivations.realise.cancel import Cancellation, Slots
 from derivations.realise.events import Finished, Planned, Started, ignore
 from derivations.realise.instantiate import instantiate
@@ -129,7 +129,7 @@ def again(
     listener(Planned(len(rounds), len(results)))
     for conditions in rounds:
         with Cancellation() as cancellation, store.scratch() as scratch:
-            workshop = Workshop(
+            runner = ActionRunner(
                 store=store,
                 settings=settings,
                 listener=listener,
@@ -140,7 +140,7 @@ def again(
             )
             listener(Started(derivation))
             started = time.monotonic()
-            built = _in_thread(cancellation, lambda: workshop.again(derivation, realised, scratch, conditions))  # noqa: B023 -- it ends within this turn
+            built = _in_thread(cancellation, lambda: runner.again(derivation, realised, scratch, conditions))  # noqa: B023 -- it ends within this turn
             seconds = time.monotonic() - started
             found = {output.name: path for output, path in results.items()}
             usual = attrs.evolve(USUAL, processors=settings.builder_cores)

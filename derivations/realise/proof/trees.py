@@ -10,7 +10,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from derivations.proof.compare import Background, Difference, compare_files, compare_kinds, compare_links
-from store.system.interrupt import check
+from store.osutil.interrupt import check
 
 
 if TYPE_CHECKING:

@@ -99,9 +99,9 @@ class Sandbox:
         env: The builder's variables, besides those of `ENVIRONMENT`.
         kvm: Whether the builder gets /dev/kvm.
         writable: Mount point -> the host's directory that is writable there.
-        leads: Whether the builder itself leads the session, as the first process in its namespace.
+        is_session_leader: Whether the builder itself leads the session, as the first process in its namespace.
         bounds: How much of the machine it may use, with the machine's defaults filled in.
-        lent: Those of the writable directories that belong to the caller, and still do after the build.
+        caller_owned: Those of the writable directories that belong to the caller, and still do after the build.
         conditions: What it runs under that must not matter to it.
     """
 
@@ -112,9 +112,9 @@ class Sandbox:
     env: Mapping[str, str] = attrs.field(factory=dict)
     kvm: bool = False
     writable: Mapping[str, Path] = attrs.field(factory=dict)
-    leads: bool = False
+    is_session_leader: bool = False
     bounds: Bounds = attrs.field(factory=lambda: Bounds().for_machine())
-    lent: frozenset[Path] = frozenset()
+    caller_owned: frozenset[Path] = frozenset()
     conditions: Conditions = USUAL
 
     def arguments(self, open_data: Callable[[bytes], int], place: Callable[[Path], str] = str) -> list[str]:
@@ -130,7 +130,7 @@ class Sandbox:
         for name, value in {**ENVIRONMENT, **self.conditions.env, **self.env}.items():
             arguments += ("--setenv", name, value)
         arguments += _emit(self._layout(open_data), "/", place)
-        if self.leads:
+        if self.is_session_leader:
             arguments.append("--as-pid-1")
         if self.kvm:
             arguments += ("--dev-bind-try", "/dev/kvm", "/dev/kvm")

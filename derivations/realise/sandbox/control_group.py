@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from derivations.realise.sandbox.usage import Excess, family, too_large, too_many
-from store.system.locks import try_flock
+from store.osutil.locks import try_flock
 
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from derivations.realise.sandbox.log import PART, log_path
-from store.system.locks import try_flock
+from store.osutil.locks import try_flock
 
 
 if sys.version_info >= (3, 14):

@@ -90,9 +90,9 @@ def session(
             argv=(*line.prefix, *argv),
             env=env or {},
             writable=writable or {},
-            leads=bool(line.prefix),
+            is_session_leader=bool(line.prefix),
             bounds=(bounds or Bounds()).for_machine(),
-            lent=frozenset({*(it for it in (build, out) if it is not None), *(writable or {}).values()}),
+            caller_owned=frozenset({*(it for it in (build, out) if it is not None), *(writable or {}).values()}),
         )
         process = stack.enter_context(Process(sandbox, line.streams))
         line.begin(process.popen)
@@ -159,7 +159,7 @@ class _Pipes(_Line):
         self._stack.close()
 
     def _open(self) -> IO[bytes]:
-        # Opened anew: a duplicate of the descriptor would share the command's file offset.
+        # Opened again: a duplicate of the descriptor would share the command's file offset.
         return Path(f"/proc/self/fd/{self._errors}").open("rb")
 
 

@@ -51,13 +51,13 @@ class Launcher:
 
     Attributes:
         user: The user that it runs as, None for our own.
-        lent: Writable directories in it that belong to the caller, like everything made there.
+        caller_owned: Writable directories in it that belong to the caller, like everything made there.
         terminal: Whether it has its own terminal.
         sources: The paths that it mounts, in the order of the calls to `place`.
     """
 
     user: int | None
-    lent: frozenset[Path] = frozenset()
+    caller_owned: frozenset[Path] = frozenset()
     terminal: bool = False
     sources: dict[Path, str] = attrs.field(factory=dict)
 
@@ -67,17 +67,17 @@ class Launcher:
             return str(source)
         return self.sources.setdefault(source, f"{launch.STAGE}/{len(self.sources)}")
 
-    def give(self, directories: Iterable[Path]) -> None:
+    def grant(self, directories: Iterable[Path]) -> None:
         """Give the user those of *directories*, all empty, that are ours."""
         if self.user is not None:
             for directory in directories:
-                if directory not in self.lent:
+                if directory not in self.caller_owned:
                     os.chown(directory, self.user, self.user)
 
-    def take_back(self) -> None:
+    def revoke(self) -> None:
         """Take back the ownership of what was lent; no process of the user may still run."""
         if self.user is not None:
-            for directory in self.lent:
+            for directory in self.caller_owned:
                 if directory.lstat().st_uid == self.user:
                     reclaim(directory)
 
@@ -98,7 +98,7 @@ class Launcher:
             "groups": [KVM.stat().st_gid] if kvm and KVM.exists() else [],
             "sources": [str(it) for it in self.sources],
             "terminal": self.terminal,
-            "lent": [str(it) for it in self.sources if it in self.lent],
+            "lent": [str(it) for it in self.sources if it in self.caller_owned],
             "limits": dict(limits),
         }
         descriptor = open_data(json.dumps(plan).encode())
@@ -117,7 +117,7 @@ def launcher(lent: Iterable[Path] = (), *, terminal: bool = False) -> Iterator[L
         try:
             yield found
         finally:
-            found.take_back()
+            found.revoke()
 
 
 def reclaim(tree: Path) -> None:

@@ -106,12 +106,12 @@ def read_log(logs: Path, key: bytes, name: str) -> bytes:
         raise LogDamaged(name, path) from None
 
 
-def harmless(text: str) -> str:
+def without_control_characters(text: str) -> str:
     """Return *text* without control characters and escape sequences, which would act on the user's terminal."""
     return _CONTROL.sub("", text)
 
 
-def spoken_log(logs: Path, key: bytes) -> Path | None:
+def nonempty_log(logs: Path, key: bytes) -> Path | None:
     """Return the path of the log of the derivation with *key*, if it exists and is not empty."""
     path = log_path(logs, key)
     try:
@@ -212,10 +212,10 @@ class Lines:
 
     def __init__(self) -> None:
         self.tail: collections.deque[str] = collections.deque(maxlen=TAIL)
-        self.complaint: Complaint | None = None
+        self.failure: FailureMessage | None = None
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[Said]:
+    def feed(self, data: bytes) -> list[LogEntry]:
         """Return the lines that *data* completes: text to show, or messages."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > LONGEST_LINE:
@@ -223,28 +223,28 @@ class Lines:
             self._rest = b""
         return [message for line in lines if (message := self._take(line)) is not None]
 
-    def finish(self) -> list[Said]:
+    def finish(self) -> list[LogEntry]:
         """Return the last line, if no newline ended it."""
         rest, self._rest = self._rest, b""
         message = self._take(rest) if rest else None
         return [] if message is None else [message]
 
-    def _take(self, line: bytes) -> Said | None:
+    def _take(self, line: bytes) -> LogEntry | None:
         text = line.decode(errors="replace").rstrip("\r")
         if text.startswith(_MARK):
             match _parse(text[len(_MARK) :]):
-                case Complaint() as complaint:
-                    self.complaint = complaint
+                case FailureMessage() as failure:
+                    self.failure = failure
                     return None
-                case Mark() | Caution() | NoKvm() as word:
+                case ProgressMessage() | WarningMessage() | NoKvmMessage() as word:
                     return word
-        text = harmless(text.rpartition("\r")[2])
+        text = without_control_characters(text.rpartition("\r")[2])
         self.tail.append(text)
         return text
 
 
 @attrs.frozen
-class Complaint:
+class FailureMessage:
     """A builder's message about why it will fail."""
 
     sentence: str
@@ -253,7 +253,7 @@ class Complaint:
 
 
 @attrs.frozen
-class Mark:
+class ProgressMessage:
     """A builder's progress."""
 
     done: int
@@ -261,24 +261,24 @@ class Mark:
 
 
 @attrs.frozen
-class Caution:
+class WarningMessage:
     """A builder's warning to the user."""
 
     text: str
 
 
 @attrs.frozen
-class NoKvm:
+class NoKvmMessage:
     """A builder's report that KVM does not work on this machine, and why."""
 
     reason: str
 
 
-Said: TypeAlias = str | Mark | Caution | NoKvm
+LogEntry: TypeAlias = str | ProgressMessage | WarningMessage | NoKvmMessage
 """A line of text, or a message to us."""
 
 
-def _parse(text: str) -> Complaint | Mark | Caution | NoKvm | None:
+def _parse(text: str) -> FailureMessage | ProgressMessage | WarningMessage | NoKvmMessage | None:
     """Return the message in the JSON *text*, or None if it is not one."""
     try:
         message: Any = parse_json(text)
@@ -287,15 +287,15 @@ def _parse(text: str) -> Complaint | Mark | Caution | NoKvm | None:
     match message:
         case {"error": str(sentence), **more}:
             advice, kind = more.get("hint"), more.get("kind")
-            return Complaint(
+            return FailureMessage(
                 sentence, advice if isinstance(advice, str) else None, kind if isinstance(kind, str) else None
             )
         case {"progress": [int(done), int(expected) | (None as expected)]} if done >= 0 and (
             expected is None or expected > 0
         ):
-            return Mark(done, expected)
+            return ProgressMessage(done, expected)
         case {"warning": str(sentence)}:
-            return Caution(harmless(sentence))
+            return WarningMessage(without_control_characters(sentence))
         case {"kvm": str(reason)}:
-            return NoKvm(harmless(reason))
+            return NoKvmMessage(without_control_characters(reason))
     return None

@@ -107,7 +107,7 @@ class Process:
             # Opened for reading, too: if we were killed, A would die for lack of a reader, and B wait for ever.
             status = os.open(f"/proc/self/fd/{status_end}", os.O_RDWR | os.O_CLOEXEC)
             theirs.callback(os.close, status)
-            starter = mine.enter_context(launcher(sandbox.lent, terminal=sandbox.leads))
+            starter = mine.enter_context(launcher(sandbox.caller_owned, terminal=sandbox.is_session_leader))
             self.group = mine.enter_context(control_group(sandbox.bounds))
             self._guard = Guard()
             mine.callback(lambda: self._guard.release(ended=self._over))
@@ -232,7 +232,7 @@ class Process:
 
 def _options(sandbox: Sandbox, starter: Launcher, files: Files, *steps: tuple[str, int]) -> bytes:
     """Return bubblewrap's options for *sandbox*, and for the *steps* that follow once it is made."""
-    starter.give([sandbox.build, sandbox.out, *sandbox.writable.values()])
+    starter.grant([sandbox.build, sandbox.out, *sandbox.writable.values()])
     options = sandbox.arguments(files.open, starter.place)
     options += [str(word) for step in steps for word in step]
     return "".join(f"{option}\0" for option in options).encode(errors="surrogateescape")

@@ -23,12 +23,12 @@ class Rehearsal:
 
     Attributes:
         failure: Why it failed, if it did.
-        cautions: Its warnings.
+        warnings: Its warnings.
         no_kvm: Why KVM does not work on this machine, if the builder reported that.
     """
 
     failure: BuildFailed | None = None
-    cautions: list[str] = attrs.field(factory=list)
+    warnings: list[str] = attrs.field(factory=list)
     no_kvm: str | None = None
 
     def note_no_kvm(self, reason: str) -> None:
@@ -63,7 +63,7 @@ def rehearse(store: Store, derivation: Derivation, *, kvm: bool) -> Rehearsal:
         watcher = Watcher(
             line=lambda _line: None,
             progress=lambda _done, _expected: None,
-            caution=rehearsal.cautions.append,
+            warning=rehearsal.warnings.append,
             no_kvm=rehearsal.note_no_kvm,
             cancel=cancellation.descriptor,
         )

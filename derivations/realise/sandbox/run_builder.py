@@ -17,7 +17,7 @@ from derivations.realise.job import Cancelled
 from derivations.realise.sandbox import probe
 from derivations.realise.sandbox.bounds import amount
 from derivations.realise.sandbox.bubblewrap import SHARED, TMP
-from derivations.realise.sandbox.log import FLUSH, Caution, Lines, LogWriter, Mark, NoKvm
+from derivations.realise.sandbox.log import FLUSH, Lines, LogWriter, NoKvmMessage, ProgressMessage, WarningMessage
 from derivations.realise.sandbox.process import Process
 from derivations.realise.sandbox.usage import Excess, Watch
 from store.errors import Error
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from derivations.realise.sandbox.bounds import Bounds
     from derivations.realise.sandbox.bubblewrap import Sandbox
-    from derivations.realise.sandbox.log import Said
+    from derivations.realise.sandbox.log import LogEntry
 
 
 CHUNK = 1 << 16  # bytes: all that a pipe holds (pipe(7))
@@ -92,14 +92,14 @@ class Watcher:
     Attributes:
         line: Called with each line of text.
         progress: Called when the builder reports progress.
-        caution: Called when the builder reports a warning.
+        warning: Called when the builder reports a warning.
         no_kvm: Called with the reason when the builder reports that KVM does not work.
         cancel: A descriptor that becomes readable when the build must stop.
     """
 
     line: Callable[[str], None]
     progress: Callable[[int, int | None], None]
-    caution: Callable[[str], None] = lambda _text: None
+    warning: Callable[[str], None] = lambda _text: None
     no_kvm: Callable[[str], None] = lambda _reason: None
     cancel: int
 
@@ -131,10 +131,10 @@ def run(sandbox: Sandbox, *, name: str, log: Path, limits: Limits, watcher: Watc
         raise _refusal(sandbox.argv, facts)
     if process.exit_code != 0:
         facts["advice"] = _advice(session.lines.tail, sandbox.bounds)
-        complaint = session.lines.complaint
-        if complaint is not None:
-            facts["advice"] = complaint.advice or facts["advice"]
-            raise BuildFailed(reason=complaint.sentence, kind=complaint.kind, **facts)
+        failure = session.lines.failure
+        if failure is not None:
+            facts["advice"] = failure.advice or facts["advice"]
+            raise BuildFailed(reason=failure.sentence, kind=failure.kind, **facts)
         raise BuildFailed(reason=f"its builder {_end(process.exit_code)}", **facts)
 
 
@@ -183,7 +183,7 @@ class _Session:
                 return _Stop(BuildFailed, f"its builder printed more than {self._limits.max_log_size} bytes")
             if process.end in ready:
                 return None
-            if (excess := watch.look(process.first)) is not None:
+            if (excess := watch.check(process.first)) is not None:
                 return _Stop.of(excess)
 
     def _wait(self, poll: select.poll, seconds: float) -> set[int]:
@@ -214,20 +214,20 @@ class _Session:
         self._report(self.lines.feed(data))
         return True
 
-    def _report(self, messages: list[Said]) -> None:
+    def _report(self, messages: list[LogEntry]) -> None:
         for each in messages:
             match each:
-                case Mark(done, expected):
+                case ProgressMessage(done, expected):
                     self._watcher.progress(done, expected)
-                case Caution(text):
-                    self._watcher.caution(text)
-                case NoKvm(reason):
+                case WarningMessage(text):
+                    self._watcher.warning(text)
+                case NoKvmMessage(reason):
                     self._watcher.no_kvm(reason)
                 case str():
                     self._watcher.line(each)
 
     def _patience(self, started: float, output: int) -> tuple[float | None, _Stop | None]:
-        """Return what `_left` does, once what the builder has said in time is heard: kernix itself may have had to wait."""
+        """Return what `_left` does, after reading what the builder wrote in time: kernix itself may have had to wait."""
         seconds, stop = self._left(started)
         if seconds is not None and seconds <= 0 and self._hear(output):
             return self._left(started)

@@ -2,7 +2,7 @@
 
 If a build has a control group (`derivations.realise.sandbox.control_group`), the kernel keeps count. Without one,
 nothing in the kernel adds up the memory of a build's processes. So we do, once a second; and since this is slow with
-many processes, only when the whole machine has so many of them, or uses so much memory, that it could be the build.
+many processes, only when the whole machine has enough of them, or uses enough memory, for the build to be the cause.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.realise.sandbox.bounds import amount, meminfo
-from store.system.syscalls import file_system
+from store.osutil.syscalls import file_system
 
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ PAUSE = 1.0
 _PROC = Path("/proc")
 _TMPFS = 0x01021994  # statfs(2)
 _UNNAMED = "/memfd:"
+_NODE = 1024  # bytes that the kernel uses for an empty file in a tmpfs: an inode of some 700, and a name of 192
 # Both are guesses. The first leaves time until the next check, before the kernel kills something; a build below the
 # second is not the one to blame.
 _RESERVE = 32  # memory is scarce when less than this fraction is available
@@ -70,7 +71,7 @@ class Watch:
         """Return the seconds until the next check."""
         return max(self._next - time.monotonic(), 0)
 
-    def look(self, first: int | None) -> Excess | None:
+    def check(self, first: int | None) -> Excess | None:
         """Return what the build uses too much of, if a check is due; *first* is its sandbox's first process, if known."""
         if self.due():
             return None
@@ -171,8 +172,10 @@ def _in_tmpfs(first: int, name: str) -> int:
     with contextlib.suppress(OSError):
         descriptor = os.open(_PROC / str(first) / "root" / name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
+            if file_system(descriptor) != _TMPFS:
+                return 0
             room = os.fstatvfs(descriptor)
-            return (room.f_blocks - room.f_bfree) * room.f_frsize if file_system(descriptor) == _TMPFS else 0
+            return (room.f_blocks - room.f_bfree) * room.f_frsize + (room.f_files - room.f_ffree) * _NODE
         finally:
             os.close(descriptor)
     return 0

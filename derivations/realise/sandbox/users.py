@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store.errors import Error
-from store.system.locks import try_flock
+from store.osutil.locks import try_flock
 
 
 if TYPE_CHECKING:

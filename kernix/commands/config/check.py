@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from derivations.kconfig.diagnosis.base import Missed
-    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.diagnosis.outcome import Diagnosis
     from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
     from kernix.session import Session
@@ -87,15 +87,15 @@ def command(
     """
     with definitions(session, options) as names:
         found = resolve(session, attribute, kernel(names, attribute), chosen)
-        accounts = advised(session, found, found.accounts(session, chosen), chosen)
+        diagnoses = advised(session, found, found.diagnoses(session, chosen), chosen)
         missed = found.missed(session, chosen)
     if as_json:
-        click.echo(json.dumps([*(it.to_json() for it in accounts), *_base_facts(missed)], indent=2))
+        click.echo(json.dumps([*(it.to_json() for it in diagnoses), *_base_facts(missed)], indent=2))
     else:
-        click.echo("\n".join([*_base_lines(missed, everything=everything), *_lines(accounts, everything=everything)]))
+        click.echo("\n".join([*_base_lines(missed, everything=everything), *_lines(diagnoses, everything=everything)]))
     arguments = found.kernel.arguments
     check_tree(attribute, arguments.version, found.model.version, other_directory(arguments))
-    if failing := tuple(it.option for it in accounts if it.fails):
+    if failing := tuple(it.option for it in diagnoses if it.fails):
         raise NotHeld(attribute, failing)
     if missed is not None and missed.count and arguments.strict_base and not arguments.ignore_config_errors:
         raise BaseLinesNotHeld(attribute, missed.base.file, missed.count)
@@ -106,16 +106,16 @@ def _base_lines(missed: Missed | None, *, everything: bool) -> Iterator[str]:
     if missed is None or not missed.count:
         return
     base = missed.base
-    lines = [*base.unread, *(line for it in missed.accounts for line in f"{it.outcome.value}: {it.text}".splitlines())]
+    lines = [*base.unread, *(line for it in missed.diagnoses for line in f"{it.outcome.value}: {it.text}".splitlines())]
     shown = lines if everything else lines[:_BASE_LINES]
     yield f"lines of the base {base.file} that do not hold:"
     yield from (f"  {it}" for it in shown)
     if len(lines) > len(shown):
         yield f"  … and {number(len(lines) - len(shown), 'more line')}; --all lists them"
-    counts = Counter(it.outcome.value for it in missed.accounts)
+    counts = Counter(it.outcome.value for it in missed.diagnoses)
     words = [f"{count} {outcome}" for outcome, count in counts.most_common()]
     words += [f"{len(base.unread)} not read"] if base.unread else []
-    words += [f"{missed.way} overridden by requests"] if missed.way else []
+    words += [f"{missed.overridden} overridden by requests"] if missed.overridden else []
     yield f"{base.file}: {number(len(base.requests) + len(base.unread), 'line')}, of which {', '.join(words)}"
     yield ""
 
@@ -126,17 +126,22 @@ def _base_facts(missed: Missed | None) -> Iterator[dict[str, Any]]:
         return
     for it in missed.base.unread:
         yield {"base": missed.base.file, "outcome": "unread", "holds": False, "reason": it}
-    for account in missed.accounts:
-        yield {"base": missed.base.file, **account.to_json()}
+    for diagnosis in missed.diagnoses:
+        yield {"base": missed.base.file, **diagnosis.to_json()}
 
 
-def _lines(accounts: Sequence[Account], *, everything: bool) -> Iterator[str]:
-    """Yield human-readable lines about *accounts*: failures come last, nearest to the prompt."""
-    for it in sorted(accounts, key=lambda it: it.fails):
-        if everything or not it.holds or it.suggestion:
+def _lines(diagnoses: Sequence[Diagnosis], *, everything: bool) -> Iterator[str]:
+    """Yield human-readable lines about *diagnoses*: failures come last, nearest to the prompt."""
+    for it in sorted(diagnoses, key=lambda it: it.fails):
+        if everything or not it.holds or it.suggestion or _does_nothing(it):
             yield f"{it.outcome.value}: {it.text}"
-    counts = Counter(it.outcome for it in accounts)
+    counts = Counter(it.outcome for it in diagnoses)
     outcomes = ", ".join(f"{count} {outcome.value}" for outcome, count in counts.most_common())
-    yield f"{number(len(accounts), 'request')}: {outcomes}" if accounts else "no requests"
-    if dropped := sum(it.request.origin.fragment == TRIM for it in accounts):
+    yield f"{number(len(diagnoses), 'request')}: {outcomes}" if diagnoses else "no requests"
+    if dropped := sum(it.request.origin.fragment == TRIM for it in diagnoses):
         yield f"{number(dropped, 'of these is a module', 'of these are modules')} that only_hardware drops"
+
+
+def _does_nothing(diagnosis: Diagnosis) -> bool:
+    """Return whether a request holds only because there is no such option: perhaps it means another one."""
+    return diagnosis.got is None and not diagnosis.request.optional

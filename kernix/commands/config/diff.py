@@ -15,7 +15,7 @@ from kernix.configs.resolved import resolve
 from kernix.evaluation.definitions import definitions
 from kernix.options import PATH, VerbCommand, complete_attributes, evaluation, realisation
 from kernix.output.differences import lines
-from kernix.output.messages import say, warn
+from kernix.output.messages import print_message, warn
 
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def command(
         from kernix.pages.difference import difference_page  # noqa: PLC0415 -- start-up: only for pages
 
         page.write_text(difference_page(found), encoding="utf-8")
-        say(f"wrote {page}")
+        print_message(f"wrote {page}")
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
     elif page is None:

@@ -30,7 +30,7 @@ from kernix.evaluation.inputs import find_lock
 from kernix.make_lock import change
 from kernix.options import VerbCommand, attribute, evaluation, realisation
 from kernix.output import table
-from kernix.output.messages import say, warn
+from kernix.output.messages import print_message, warn
 from kernix.output.quantities import number
 from store.errors import Error, UsageError
 
@@ -116,7 +116,7 @@ def command(
         realise(session, mounts.values(), **chosen)
         text = _edit(session, found, mounts, [target, *flags])
         if text == found.file.read_text(encoding="utf-8"):
-            say("nothing changed")
+            print_message("nothing changed")
             return
         with evaluator(session.store, edited.resolver) as resolver:
             after = attrs.evolve(before, name="edited", values=resolver.settled(text))
@@ -143,7 +143,7 @@ def _lock(session: Session, edited: Kernel, options: Options) -> Lock:
     if SET in lock.sets or options.offline:
         return lock
     _, pinned = change(session, find_lock(options.lock, Path.cwd(), lambda: session.config_home), [SET])
-    say(f"pinned {SET}, for the editor; this changes no build")
+    print_message(f"pinned {SET}, for the editor; this changes no build")
     return pinned
 
 
@@ -192,7 +192,7 @@ class _Edit:
         found = self.found
         requests: Mapping[str, Value] = {
             name: it.value
-            for name, it in found.wanted.requests.items()
+            for name, it in found.merged_requests.requests.items()
             if found.is_requested and not isinstance(it.value, Unset)
         }
         changes = settable(self.difference, found.model, self.wanted)
@@ -214,10 +214,10 @@ def _differ(one: Values, other: Values) -> list[str]:
 
 def _show(fragment: Mapping[str, Value], changes: Difference, found: Resolved, *, as_text: bool) -> None:
     """Print the *fragment*, with a note beside options that are requested already."""
-    say(
+    print_message(
         f"{number(len(fragment), 'change')}; {number(len(changes.changes) - len(fragment), 'other option follows', 'other options follow')}"
     )
-    requests = found.wanted.requests
+    requests = found.merged_requests.requests
     notes = {
         name: f"# {requests[name].origin} requests another value" if name in requests else ""
         for name in sorted(fragment)

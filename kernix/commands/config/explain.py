@@ -46,7 +46,7 @@ def command(
         option.removeprefix("CONFIG_"),
         found.model,
         found.values,
-        found.wanted,
+        found.merged_requests,
         lambda name: Kbuild.about(name, text).objects_of(name),
     )
     click.echo(json.dumps(explanation.to_json(), indent=2) if as_json else explanation.text)

@@ -17,7 +17,7 @@ from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
 from kernix.options import VerbCommand, attribute, evaluation, realisation
 from kernix.output import table
-from kernix.output.messages import say, warn
+from kernix.output.messages import print_message, warn
 from kernix.output.quantities import number
 from store.errors import Error, UsageError
 
@@ -25,7 +25,7 @@ from store.errors import Error, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from derivations.kconfig.diagnosis.repair import Repair, Way
+    from derivations.kconfig.diagnosis.repair import Repair, Solution
     from derivations.kconfig.language.fragment import Request
     from derivations.kconfig.language.values import Value
     from derivations.kconfig.symbols.model import Model
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kernix.session import Session
 
 
-class NoWay(Error):
+class NoSolution(Error):
     """Requests cannot be made to hold."""
 
     reasons: tuple[str, ...]
@@ -44,9 +44,9 @@ class NoWay(Error):
         return "; ".join(self.reasons)
 
     @property
-    def errors(self) -> tuple[NoWay, ...]:
+    def errors(self) -> tuple[NoSolution, ...]:
         """Return an error for each request."""
-        return tuple(NoWay((it,)) for it in self.reasons)
+        return tuple(NoSolution((it,)) for it in self.reasons)
 
 
 @click.command(cls=VerbCommand)
@@ -83,9 +83,9 @@ def command(
             json.dumps({"asked": {name: written(it) for name, it in given.items()}, **solved.to_json()}, indent=2)
         )
     else:
-        _show(solved, given, found.wanted.requests)
+        _show(solved, given, found.merged_requests.requests)
     if solved.unsolved:
-        raise NoWay(tuple(str(it) for it in solved.unsolved))
+        raise NoSolution(tuple(str(it) for it in solved.unsolved))
 
 
 def assignment(text: str, model: Model) -> tuple[str, Value]:
@@ -114,8 +114,8 @@ def assignment(text: str, model: Model) -> tuple[str, Value]:
 def _prove(session: Session, found: Resolved, fragment: Mapping[str, Value], chosen: Chosen) -> None:
     """Resolve the whole kernel, hardware included, with the *fragment*, and warn of options that do not hold."""
     again = resolve(session, found.name, found.kernel.override(extra_config=dict(fragment)), chosen)
-    accounts = [it for it in diagnose(again.wanted, again.model, again.values) if it.option in fragment]
-    if wrong := [it.option for it in accounts if not it.holds]:
+    diagnoses = [it for it in diagnose(again.merged_requests, again.model, again.values) if it.option in fragment]
+    if wrong := [it.option for it in diagnoses if not it.holds]:
         warn(f"in the whole kernel, {number(len(wrong), 'option does', 'options do')} not hold: {', '.join(wrong)}")
 
 
@@ -123,7 +123,7 @@ def _show(solved: Repair, given: Mapping[str, Value], requests: Mapping[str, Req
     if solved.best.assignments:
         click.echo("\n".join(_mapping(solved.best, given, requests)))
     elif not solved.unsolved:
-        say("nothing else is needed")
+        print_message("nothing else is needed")
         if given:
             click.echo("\n".join(_mapping(solved.best, given, requests)))
     for way in solved.alternatives:
@@ -131,7 +131,7 @@ def _show(solved: Repair, given: Mapping[str, Value], requests: Mapping[str, Req
         click.echo("\n".join(_mapping(way, given, requests)))
 
 
-def _mapping(way: Way, given: Mapping[str, Value], requests: Mapping[str, Request]) -> Iterator[str]:
+def _mapping(way: Solution, given: Mapping[str, Value], requests: Mapping[str, Request]) -> Iterator[str]:
     """Yield the lines of a mapping that requests *given* and the options that it needs, each with its cost.
 
     Options for which *requests* have another value are forced, because they would contradict each other.

@@ -81,14 +81,14 @@ def command(
 
 def _of_kernel(session: Session, found: Resolved, chosen: Chosen, strict: bool) -> str:
     """Return the hardening fragment of a kernel as Python, confirmed by its Kconfig."""
-    base = start(session, found, diagnose(found.wanted, found.model, found.values), chosen)
+    base = start(session, found, diagnose(found.merged_requests, found.model, found.values), chosen)
     with evaluator(session.store, found.kernel.resolver) as resolver:
-        made = hardened(found.wanted.requests, base, found.model, resolver, resolver.settled, strict=strict)
+        made = hardened(found.merged_requests.requests, base, found.model, resolver, resolver.settled, strict=strict)
     notes = [f"# {name} is left out: {why}" for name, why in made.left_out.items()]
-    if made.besides:
-        names = ", ".join(made.besides)
+    if made.dependencies:
+        names = ", ".join(made.dependencies)
         notes.append(f"# {names}: needed by the others")
-    return _python(Fragment("hardening", {**made.asked, **made.besides}), notes)
+    return _python(Fragment("hardening", {**made.requests, **made.dependencies}), notes)
 
 
 def _of_file(place: Path, strict: bool) -> str:

@@ -12,7 +12,7 @@ from derivations.kconfig.symbols.search import search
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
 from kernix.options import VerbCommand, attribute, evaluation, realisation
-from kernix.output.messages import say
+from kernix.output.messages import print_message
 from kernix.output.table import rows
 
 
@@ -45,4 +45,4 @@ def command(
     elif hits:
         click.echo("\n".join(rows([(it.option, it.value, it.prompt or "(no prompt)", it.place) for it in hits])))
     else:
-        say(f"no option of {attribute} matches {pattern!r}")
+        print_message(f"no option of {attribute} matches {pattern!r}")

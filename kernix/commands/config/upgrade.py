@@ -20,7 +20,7 @@ from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
 from kernix.options import PATH, VerbCommand, attribute, complete_attributes, evaluation, realisation
 from kernix.output.differences import values, why
-from kernix.output.messages import say, warn
+from kernix.output.messages import print_message, warn
 from kernix.output.quantities import number
 from kernix.output.table import rows
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from derivations.kconfig.comparison.difference import OptionChange
     from derivations.kconfig.comparison.upgrade import Upgrade, UpgradeStep
-    from derivations.kconfig.diagnosis.outcome import Account
+    from derivations.kconfig.diagnosis.outcome import Diagnosis
     from derivations.kconfig.language.values import Value
     from derivations.linux.kernel import Kernel
     from kernix.configs.resolved import Resolved
@@ -69,7 +69,7 @@ def command(
         from kernix.pages.upgrade import upgrade_page  # noqa: PLC0415 -- start-up: only for pages
 
         page.write_text(upgrade_page(found), encoding="utf-8")
-        say(f"wrote {page}")
+        print_message(f"wrote {page}")
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
     elif page is None:
@@ -89,21 +89,21 @@ def _moved(names: Mapping[str, Any], old: Kernel, attribute: str, to: str) -> tu
 
 def _upgrade(session: Session, old: Resolved, new: Resolved, chosen: Chosen) -> Upgrade:
     before, after = from_kernel(session, old, chosen), from_kernel(session, new, chosen)
-    accounts = diagnose(new.wanted, new.model, new.values)
-    repairs = _repairs(session, new, accounts, chosen)
-    return upgrade(difference(before, after), accounts, repairs)
+    diagnoses = diagnose(new.merged_requests, new.model, new.values)
+    repairs = _repairs(session, new, diagnoses, chosen)
+    return upgrade(difference(before, after), diagnoses, repairs)
 
 
 def _repairs(
-    session: Session, new: Resolved, accounts: Sequence[Account], chosen: Chosen
+    session: Session, new: Resolved, diagnoses: Sequence[Diagnosis], chosen: Chosen
 ) -> dict[str, Mapping[str, Value]]:
     """Return for each failed request that can be repaired the options that make it hold."""
-    failing = [it for it in accounts if it.fails and it.option in new.model]
+    failing = [it for it in diagnoses if it.fails and it.option in new.model]
     if not failing:
         return {}
     base = new.kernel.base_config
     text = session.store.path(realise(session, [base], **chosen)[base]).read_text(encoding="utf-8")
-    held = {it.option: it.wanted for it in accounts if it.holds}
+    held = {it.option: it.wanted for it in diagnoses if it.holds}
     with evaluator(session.store, new.kernel.resolver) as resolver:
         return {
             it.option: repair(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from derivations.callers.place import Place, calling_place
+from derivations.callers.place import Place, caller_place
 from derivations.kconfig.language.fragment import Fragment
 from overlays.load import load_file
 
@@ -76,10 +76,10 @@ def test_machinery_is_skipped() -> None:
     """The place is that of the nearest call outside of the given modules."""
 
     def helper() -> Place | None:
-        return calling_place([])
+        return caller_place([])
 
     def inner() -> Place | None:
-        return calling_place([__name__])
+        return caller_place([__name__])
 
     found, skipped = helper(), inner()
 
@@ -93,9 +93,9 @@ def test_attrs_is_skipped() -> None:
 
     @attrs.frozen
     class Holder:
-        place: Place | None = attrs.field(converter=calling_place)
+        place: Place | None = attrs.field(converter=caller_place)
 
-    evolved, here = attrs.evolve(Holder([]), place=[]), calling_place([])
+    evolved, here = attrs.evolve(Holder([]), place=[]), caller_place([])
 
     assert evolved.place == here
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from derivations.hardware.coverage import Trouble, coverage, initramfs_modules
+from derivations.hardware.coverage import FindingKind, coverage, initramfs_modules
 from derivations.hardware.drivers import DriverMap, Module
 from derivations.hardware.mapping import map_hardware
 from derivations.hardware.snapshot import EmptySnapshot, Fact, FactKind, Snapshot
@@ -35,11 +35,11 @@ GPU = Fact(FactKind.DEVICE, "pci:v2d1sv1sd1bc03sc00i00", "pci xgpu", "gpu")
 EXT4 = Fact(FactKind.FILESYSTEM, "ext4")
 
 
-def troubles(*facts: Fact, firmware: str = "", **levels: str) -> list[tuple[Trouble, str]]:
+def troubles(*facts: Fact, firmware: str = "", **levels: str) -> list[tuple[FindingKind, str]]:
     """Return the findings for a kernel with its options at *levels*."""
     table = {name: f"2 1 {level}" for name, level in levels.items()}
     values = Values({**table, "EXTRA_FIRMWARE": f'2 1 "{firmware}'})
-    return [(it.trouble, str(it.fact)) for it in coverage(Snapshot.of(facts, "x"), DRIVERS, MODEL, values)]
+    return [(it.kind, str(it.fact)) for it in coverage(Snapshot.of(facts, "x"), DRIVERS, MODEL, values)]
 
 
 def root(fact: Fact) -> Fact:
@@ -55,20 +55,20 @@ def test_missing_drivers_are_reported() -> None:
     """A device or a file system that the kernel has no driver for is reported with the option."""
     (finding,) = coverage(Snapshot.of([EXT4], "laptop"), DRIVERS, MODEL, Values({}))
 
-    assert (Trouble.ABSENT, ("EXT4",), ("laptop",)) == (finding.trouble, finding.options, finding.seen)
+    assert (FindingKind.ABSENT, ("EXT4",), ("laptop",)) == (finding.kind, finding.options, finding.seen)
     assert "file system ext4" in str(finding).replace("filesystem", "file system")
     assert finding.is_fatal
 
 
 def test_root_on_a_module_needs_an_initramfs() -> None:
     """A module that root depends on must be in the initramfs; a built-in driver need not."""
-    assert [(Trouble.INITRAMFS, "disk")] == troubles(root(NVME), NVME="m", BLK_DEV_INITRD="y")
+    assert [(FindingKind.INITRAMFS, "disk")] == troubles(root(NVME), NVME="m", BLK_DEV_INITRD="y")
     assert [] == troubles(root(NVME), NVME="y", BLK_DEV_INITRD="y")
 
 
 def test_root_on_a_module_and_no_initramfs() -> None:
     """A kernel that cannot read an initramfs cannot have root on a module."""
-    assert [(Trouble.NO_INITRAMFS, "disk")] == troubles(root(NVME), NVME="m")
+    assert [(FindingKind.NO_INITRAMFS, "disk")] == troubles(root(NVME), NVME="m")
     values = Values({"NVME": "2 1 m", "EXTRA_FIRMWARE": '2 1 "'})
     (finding,) = coverage(Snapshot.of([root(NVME)], "x"), DRIVERS, MODEL, values)
     assert ("BLK_DEV_INITRD",) == finding.options
@@ -77,7 +77,7 @@ def test_root_on_a_module_and_no_initramfs() -> None:
 
 def test_built_in_without_firmware() -> None:
     """A built-in driver needs its firmware before a file system is mounted, so the kernel must contain it."""
-    assert [(Trouble.FIRMWARE, "gpu")] == troubles(GPU, XGPU="y")
+    assert [(FindingKind.FIRMWARE, "gpu")] == troubles(GPU, XGPU="y")
     assert [] == troubles(GPU, XGPU="m")
     assert [] == troubles(GPU, XGPU="y", firmware="x/a.bin")
 
@@ -86,7 +86,7 @@ def test_unknown_modules_are_reported_but_not_fatal() -> None:
     """A module of another tree is reported, but no option of the kernel could add it."""
     (finding,) = coverage(Snapshot.of([Fact(FactKind.MODULE, "vboxguest")], "x"), DRIVERS, MODEL, Values({}))
 
-    assert Trouble.UNKNOWN is finding.trouble
+    assert FindingKind.UNKNOWN is finding.kind
     assert not finding.is_fatal
     assert "vboxguest" in str(finding)
 

@@ -164,29 +164,29 @@ def test_unmapped_facts(fact: Fact, reason: str) -> None:
     assert all(reason in it.reason for it in unmapped)
 
 
-def wants(*facts: Fact, given: Values = MODULAR) -> dict[str, str]:
+def needed(*facts: Fact, given: Values = MODULAR) -> dict[str, str]:
     """Return the options to set for *facts*, with their values."""
-    return {it.option: it.value.value for it in fit(Snapshot.of(facts, "x"), DRIVERS, MODEL, given).wants}
+    return {it.option: it.value.value for it in fit(Snapshot.of(facts, "x"), DRIVERS, MODEL, given).needed}
 
 
 def test_dependencies_are_set() -> None:
     """The buses that people forget are set as dependencies, as y if they cannot be modules."""
-    assert {"DRM_X": "m", "PCI": "y"} == wants(GPU)
+    assert {"DRM_X": "m", "PCI": "y"} == needed(GPU)
 
 
 def test_companions_are_set() -> None:
     """Modules that a driver requests by name at run time are set with it."""
-    assert {"IWLWIFI": "m", "IWLMVM": "m", "PCI": "y", "WLAN": "y"} == wants(device("pci:slot:0", "pci iwlwifi"))
+    assert {"IWLWIFI": "m", "IWLMVM": "m", "PCI": "y", "WLAN": "y"} == needed(device("pci:slot:0", "pci iwlwifi"))
 
 
 def test_soft_dependencies_are_set() -> None:
     """Modules to load with a module are set with it."""
-    assert "LATER" in wants(device("pci:slot:0", "pci xhci_hcd"))
+    assert "LATER" in needed(device("pci:slot:0", "pci xhci_hcd"))
 
 
 def test_without_modules_all_is_built_in() -> None:
     """In a kernel without modules, everything needed is built in."""
-    assert {"DRM_X": "y", "PCI": "y"} == wants(GPU, given=values())
+    assert {"DRM_X": "y", "PCI": "y"} == needed(GPU, given=values())
 
 
 def test_options_that_turn_on_by_themselves_are_requested() -> None:
@@ -198,22 +198,22 @@ def test_options_that_turn_on_by_themselves_are_requested() -> None:
     given = Values({name: f"2 1 {'y' if name == 'MODULES' else 'n'}" for name in MODEL} | {"DRM_X": "0 0 n"})
     found = fit(Snapshot.of([GPU], "x"), DRIVERS, model, given)
 
-    assert {"DRM_X": "y", "PCI": "y"} == {it.option: it.value.value for it in found.wants}
+    assert {"DRM_X": "y", "PCI": "y"} == {it.option: it.value.value for it in found.needed}
 
 
 def test_built_in_options_stay_built_in() -> None:
     """An option that the configuration builds in does not become a module."""
-    assert {"DRM_X": "y"} == wants(GPU, given=values(MODULES="y", PCI="y", DRM_X="y"))
+    assert {"DRM_X": "y"} == needed(GPU, given=values(MODULES="y", PCI="y", DRM_X="y"))
 
 
 def test_an_iommu_is_found_by_its_class() -> None:
     """A device that is in no table is found by a rule."""
-    assert {"AMD_IOMMU": "y"} == wants(device("pci:v00001022d00001631sv????????sd????????bc08sc06i??"))
+    assert {"AMD_IOMMU": "y"} == needed(device("pci:v00001022d00001631sv????????sd????????bc08sc06i??"))
 
 
 def test_a_pseudo_file_system_is_an_option() -> None:
     """A file system that is part of another feature has that feature's option."""
-    assert {"PROC_FS": "y"} == wants(Fact(FactKind.FILESYSTEM, "proc"))
+    assert {"PROC_FS": "y"} == needed(Fact(FactKind.FILESYSTEM, "proc"))
 
 
 def test_options_have_their_reasons_as_comments() -> None:
@@ -249,7 +249,7 @@ def test_blocked_options_are_reported() -> None:
     stuck = Model({**MODEL, "DRM_X": option("DRM_X", "NOWHERE")}, arch="x86_64", srcarch="x86", version="6.12.1")
     found = fit(Snapshot.of([GPU], "x"), DRIVERS, stuck, MODULAR)
 
-    assert () == found.wants
+    assert () == found.needed
     assert ["DRM_X"] == [it.option for it in found.blocked]
     assert "NOWHERE" in str(found.blocked[0])
 
@@ -337,17 +337,17 @@ def test_a_driver_for_experts_is_left_out_if_there_is_another(expert: str) -> No
     """A mouse gets the HID driver rather than that of the boot protocol, whether EXPERT is on or not."""
     mouse = device("usb:v046DpC077d7200dc00dsc00dp00ic03isc01ip02in00")
 
-    assert ["USB_HID"] == [it.option for it in sound_fit(mouse, EXPERT=expert).wants]
+    assert ["USB_HID"] == [it.option for it in sound_fit(mouse, EXPERT=expert).needed]
 
 
 def test_a_loaded_driver_for_experts_is_kept() -> None:
     """A module in a list of loaded modules is needed, even if it is for experts."""
-    assert "USB_MOUSE" in [it.option for it in sound_fit(Fact(FactKind.MODULE, "usbmouse")).wants]
+    assert "USB_MOUSE" in [it.option for it in sound_fit(Fact(FactKind.MODULE, "usbmouse")).needed]
 
 
 def test_names_of_modules_do_not_match_built_in_objects() -> None:
     """`cec` is the module of that name, not an object of another subsystem that cannot be a module."""
-    assert ["CEC_CORE"] == [it.option for it in sound_fit(Fact(FactKind.MODULE, "cec")).wants]
+    assert ["CEC_CORE"] == [it.option for it in sound_fit(Fact(FactKind.MODULE, "cec")).needed]
     (unmapped,) = sound_fit(Fact(FactKind.MODULE, "inside")).mapped.unmapped
     assert unmapped.reason.endswith("an object of that name is part of the kernel with RAS_CEC")
 
@@ -356,7 +356,7 @@ def test_options_selected_by_the_machines_own_need_nothing_else() -> None:
     """A codec that the machine's own sound card selects, through another option, does not add another card."""
     found = sound_fit(Fact(FactKind.MODULE, "codec"), Fact(FactKind.MODULE, "intel_card"))
 
-    assert ["CODEC", "INTEL_CARD", "SND"] == [it.option for it in found.wants]
+    assert ["CODEC", "INTEL_CARD", "SND"] == [it.option for it in found.needed]
     assert () == found.blocked
 
 
@@ -364,19 +364,19 @@ def test_options_selected_only_by_other_drivers_are_reported() -> None:
     """A codec without a prompt does not add the driver of another sound card; the report names the candidates."""
     found = sound_fit(device("acpi:CODEC:"))
 
-    assert ((), ["CODEC"]) == (found.wants, [it.option for it in found.blocked])
+    assert ((), ["CODEC"]) == (found.needed, [it.option for it in found.blocked])
     assert "AMD_CARD or BOARD" in str(found.blocked[0])
 
 
 def test_a_library_is_selected_by_a_feature_rather_than_a_module() -> None:
     """A feature that is not in the list of modules may use a library; a module would be in the list."""
-    assert {"ARC4", "FEATURE"} == {it.option for it in sound_fit(Fact(FactKind.MODULE, "arc4")).wants}
+    assert {"ARC4", "FEATURE"} == {it.option for it in sound_fit(Fact(FactKind.MODULE, "arc4")).needed}
     found = sound_fit(Fact(FactKind.MODULE, "lib"))
-    assert ((), ["LIB"]) == (found.wants, [it.option for it in found.blocked])
+    assert ((), ["LIB"]) == (found.needed, [it.option for it in found.blocked])
 
 
 def test_options_on_by_default_select_too() -> None:
     """A feature that a driver turns on by default needs nothing else."""
     assert {"DRIVER", "HELPER"} == {
-        it.option for it in sound_fit(Fact(FactKind.MODULE, "helper"), Fact(FactKind.MODULE, "driver")).wants
+        it.option for it in sound_fit(Fact(FactKind.MODULE, "helper"), Fact(FactKind.MODULE, "driver")).needed
     }

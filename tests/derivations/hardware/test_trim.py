@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from derivations.hardware.drivers import DriverMap, Module
-from derivations.hardware.keep import BESIDE, KEPT
+from derivations.hardware.keep import KEEP_RULES, KEEP_TOGETHER
 from derivations.hardware.trim import FRAGMENT, Trim, consequences, requests, trim
 from derivations.kconfig.language.values import NO as OFF
 from derivations.kconfig.symbols.expression import NO, YES, And, Compare, Const, Expr, Level, Not, Or, Ref
@@ -176,6 +176,6 @@ def test_companions_are_kept() -> None:
 
 def test_no_group_of_the_list_is_empty() -> None:
     """Every group has a reason and consists of valid names of options."""
-    assert all(it.why and it.globs for it in KEPT)
-    assert all(glob == glob.upper() for it in KEPT for glob in (*it.globs, *it.without))
-    assert all(it.why and it.globs and it.wants for it in BESIDE)
+    assert all(it.why and it.globs for it in KEEP_RULES)
+    assert all(glob == glob.upper() for it in KEEP_RULES for glob in (*it.globs, *it.without))
+    assert all(it.why and it.globs and it.companions for it in KEEP_TOGETHER)

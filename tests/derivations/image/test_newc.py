@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derivations.image.newc import BLOCK, MemberTooLarge, Node, archive
+from derivations.image.newc import BLOCK, CpioEntry, MemberTooLarge, archive
 from tests.programs import program
 
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def node(path: bytes, data: bytes = b"", mode: int = stat.S_IFREG | 0o644) -> Node:
-    return Node(path=path, mode=mode, size=len(data), data=lambda: [data])
+def node(path: bytes, data: bytes = b"", mode: int = stat.S_IFREG | 0o644) -> CpioEntry:
+    return CpioEntry(path=path, mode=mode, size=len(data), data=lambda: [data])
 
 
-def whole(nodes: Iterable[Node]) -> bytes:
+def whole(nodes: Iterable[CpioEntry]) -> bytes:
     return b"".join(archive(nodes))
 
 
@@ -79,14 +79,14 @@ def test_inodes_count_from_one() -> None:
 
 def test_a_device_needs_no_privileges() -> None:
     """A device node is just a header."""
-    console = Node(path=b"console", mode=stat.S_IFCHR | 0o600, device=(5, 1))
+    console = CpioEntry(path=b"console", mode=stat.S_IFCHR | 0o600, device=(5, 1))
     assert fields(whole([console]))[9:11] == [5, 1]
 
 
 def test_a_file_of_four_gigabytes_is_refused() -> None:
     """A size that does not fit into eight digits is refused."""
     with pytest.raises(MemberTooLarge, match="big is too large for an initramfs: 4294967296 bytes"):
-        whole([Node(path=b"big", mode=stat.S_IFREG, size=1 << 32)])
+        whole([CpioEntry(path=b"big", mode=stat.S_IFREG, size=1 << 32)])
 
 
 @given(
@@ -102,5 +102,5 @@ def test_what_is_written_can_be_read(files: dict[bytes, bytes]) -> None:
 def test_cpio_reads_it(tmp_path: Path) -> None:
     """The program cpio lists the archive's entries."""
     nodes = [node(b"init", b"#!"), node(b"bin/sh", b"busybox", stat.S_IFLNK | 0o777)]
-    told = subprocess.run([program("cpio"), "-t"], input=whole(nodes), capture_output=True, check=True, cwd=tmp_path)
-    assert told.stdout == b"bin\nbin/sh\ninit\n"
+    listed = subprocess.run([program("cpio"), "-t"], input=whole(nodes), capture_output=True, check=True, cwd=tmp_path)
+    assert listed.stdout == b"bin\nbin/sh\ninit\n"

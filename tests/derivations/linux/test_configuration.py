@@ -13,7 +13,7 @@ from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.values import MODULE, NO, YES, default, optional
 from derivations.linux.arguments import Arguments
 from derivations.linux.configuration import ConfigSteps, configuration
-from derivations.linux.requested import wanted
+from derivations.linux.requested import merged_requests
 from derivations.source import text_file
 from derivations.toolchain import gcc_toolchain
 from tests.fakes import fake_lock
@@ -37,7 +37,9 @@ def make(
     """Return the configuration of a kernel with *changes*."""
     arguments = Arguments(**{"version": "6.12", "source": tree, **changes})
     toolchain = gcc_toolchain(fake_lock(), system)
-    return configuration(arguments, toolchain, tree.out, wanted(arguments, toolchain.arch), fragments=fragments)
+    return configuration(
+        arguments, toolchain, tree.out, merged_requests(arguments, toolchain.arch), fragments=fragments
+    )
 
 
 def test_only_the_slice_depends_on_the_tree() -> None:

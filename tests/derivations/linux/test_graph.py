@@ -62,8 +62,8 @@ def test_seed_and_key_are_inputs() -> None:
     assert "KERNIX_RANDSTRUCT_SEED" not in plain.build.env
     assert seeded.build.env["KERNIX_RANDSTRUCT_SEED"] == "mine"
     assert signed.build.mounts["/signing-key.pem"] == key.out
-    assert signed.wanted.requests["MODULE_SIG_KEY"].value == "/signing-key.pem"
-    assert signed.wanted.requests["MODULE_SIG_ALL"].value == YES
+    assert signed.merged_requests.requests["MODULE_SIG_KEY"].value == "/signing-key.pem"
+    assert signed.merged_requests.requests["MODULE_SIG_ALL"].value == YES
     assert len({it.build.key for it in (plain, seeded, signed)}) == 3
 
 

@@ -82,7 +82,7 @@ def test_never_back() -> None:
 @pytest.mark.parametrize(
     "announced",
     [
-        pytest.param((entry("6.17.1", eol=True), entry("6.18.1")), id="said"),
+        pytest.param((entry("6.17.1", eol=True), entry("6.18.1")), id="announced"),
         pytest.param((entry("6.18.1"),), id="not-announced"),
     ],
 )

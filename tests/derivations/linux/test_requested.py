@@ -15,7 +15,7 @@ from derivations.kconfig.language.merge import Contradiction
 from derivations.kconfig.language.values import MODULE, NO, UNSET, YES, when_arch, when_at_least
 from derivations.linux.arguments import Arguments
 from derivations.linux.patch import Patch
-from derivations.linux.requested import REPRODUCIBLE, wanted
+from derivations.linux.requested import REPRODUCIBLE, merged_requests
 from derivations.version import Version
 
 
@@ -25,7 +25,7 @@ PATCH = Patch("fix", extra_config={"FROM_PATCH": YES, "LOCALVERSION_AUTO": YES})
 
 def values(arch: str = "x86_64", **changes: Any) -> dict[str, object]:  # noqa: ANN401 -- what a test gives
     """Return the requests for a kernel with *changes*."""
-    merged = wanted(Arguments(**{"version": "6.12", "source": SOURCE, **changes}), arch)
+    merged = merged_requests(Arguments(**{"version": "6.12", "source": SOURCE, **changes}), arch)
     return {name: it.value for name, it in merged.requests.items()}
 
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from derivations.patching.errors import AlreadyApplied, DoesNotApply, Malformed
-from derivations.patching.tree import Entry
+from derivations.patching.tree import TreeEntry
 from tests.derivations.patching import trees
 from tests.derivations.patching.trees import files, patched
 
@@ -27,10 +27,10 @@ LINES = "".join(f"line {number}\n" for number in range(1, 31))
 CASES = "".join(f"\tcase {number}:\n\t\treturn true;\n" for number in range(5))
 TREE = {
     **files(Makefile=LINES, drivers__net__a_c=LINES, kernel__fork_c=LINES, empty="", table_c=CASES),
-    "drivers/net/b c.h": Entry(LINES.encode()),
-    "scripts/run": Entry(b"#!/bin/sh\n", executable=True),
-    "link": Entry(b"Makefile", link=True),
-    "dir/link": Entry(b"../kernel", link=True),
+    "drivers/net/b c.h": TreeEntry(LINES.encode()),
+    "scripts/run": TreeEntry(b"#!/bin/sh\n", executable=True),
+    "link": TreeEntry(b"Makefile", link=True),
+    "dir/link": TreeEntry(b"../kernel", link=True),
 }
 HUNK = "@@ -2,3 +2,3 @@ line 1\n line 2\n-line 3\n+line three\n line 4\n"
 PLAIN = f"--- a/Makefile\n+++ b/Makefile\n{HUNK}"
@@ -103,7 +103,7 @@ TAKEN_BY_GIT = {
 @pytest.mark.parametrize("form", TAKEN_BY_GIT)
 def test_what_git_accepts_gives_the_same_tree(form: str, tmp_path: Path) -> None:
     """A patch that `git apply` accepts makes the same tree, including modes, without remarks."""
-    tree = {**TREE, "blank": Entry(LINES.encode())}
+    tree = {**TREE, "blank": TreeEntry(LINES.encode())}
     expected = trees.git(tree, TAKEN_BY_GIT[form].encode(), tmp_path / "git")
     assert expected is not None
     assert expected != tree
@@ -115,7 +115,7 @@ def test_a_patch_is_recognised_in_its_own_result(form: str) -> None:
     """A patch is recognised in the tree that it made, and dropped if the rules allow."""
     if form in {"copy", "two-files-change-names"}:  # nothing takes the one back, and the other is its own contrary
         return
-    tree = {**TREE, "blank": Entry(LINES.encode())}
+    tree = {**TREE, "blank": TreeEntry(LINES.encode())}
     made, _ = patched(tree, TAKEN_BY_GIT[form])
     with pytest.raises(AlreadyApplied):
         patched(made, TAKEN_BY_GIT[form])
@@ -127,8 +127,11 @@ def test_a_patch_is_recognised_in_its_own_result(form: str) -> None:
 
 def test_git_binary_patches(tmp_path: Path) -> None:
     """Git's binary patches, literal and delta, give the same result as git, and only for the right old file."""
-    old = {"fw.bin": Entry(bytes(range(256)) * 40), "gone.bin": Entry(b"\0\1\2")}
-    new = {"fw.bin": Entry(bytes(range(256)) * 20 + b"new" + bytes(range(256)) * 20), "made.bin": Entry(b"\0new")}
+    old = {"fw.bin": TreeEntry(bytes(range(256)) * 40), "gone.bin": TreeEntry(b"\0\1\2")}
+    new = {
+        "fw.bin": TreeEntry(bytes(range(256)) * 20 + b"new" + bytes(range(256)) * 20),
+        "made.bin": TreeEntry(b"\0new"),
+    }
     patch = trees.diff(old, new, tmp_path / "diff", "--binary")
     assert b"delta" in patch
     assert b"literal" in patch
@@ -137,7 +140,7 @@ def test_git_binary_patches(tmp_path: Path) -> None:
     with pytest.raises(AlreadyApplied):
         patched(new, patch)
     with pytest.raises(DoesNotApply, match=r"fw\.bin: not the binary file that the patch is for"):
-        patched({**old, "fw.bin": Entry(bytes(range(256)) * 40 + b"x")}, patch)
+        patched({**old, "fw.bin": TreeEntry(bytes(range(256)) * 40 + b"x")}, patch)
 
 
 FUZZY = PLAIN.replace("@@ -2,3 +2,3 @@ line 1\n line 2\n", "@@ -1,4 +1,4 @@\n line one\n line 2\n")
@@ -163,11 +166,13 @@ def test_repeated_context_does_not_apply_a_patch_twice() -> None:
     add = "--- a/table.c\n+++ b/table.c\n@@ -3,4 +3,6 @@\n \tcase 1:\n \t\treturn true;\n+\tcase 9:\n+\t\treturn true;\n \tcase 2:\n \t\treturn true;\n"
     list_of = "--- a/ids.c\n+++ b/ids.c\n@@ -2,6 +2,7 @@\n \t{ X },\n \t{ X },\n \t{ X },\n+\t{ X },\n \t{ X },\n \t{ X },\n \t{ X },\n"
     for patch in (add, list_of):
-        tree = {**TREE, "ids.c": Entry(b"\t{ X },\n" * 9)}
+        tree = {**TREE, "ids.c": TreeEntry(b"\t{ X },\n" * 9)}
         made, _ = patched(tree, patch)
         assert made != tree
     with pytest.raises(AlreadyApplied):
         patched(patched(TREE, add)[0], add)
+    with pytest.raises(AlreadyApplied):  # nothing but the first time tells, among equal lines
+        patched({**TREE, "ids.c": TreeEntry(b"\t{ X },\n" * 9)}, mail(list_of) + mail(list_of))
 
 
 def test_a_file_becomes_a_directory() -> None:
@@ -261,7 +266,7 @@ def test_carriage_returns_of_some_changes_are_reported() -> None:
 
 def test_carriage_returns_of_the_file_and_the_patch(tmp_path: Path) -> None:
     """A patch with CR LF on every line keeps the CR LF of its file, as with git, and is reported."""
-    tree = {"Makefile": Entry(LINES.replace("\n", "\r\n").encode())}
+    tree = {"Makefile": TreeEntry(LINES.replace("\n", "\r\n").encode())}
     patch = PLAIN.replace("\n", "\r\n")
     made, remarks = patched(tree, patch)
     assert (made, len(remarks)) == (trees.git(tree, patch.encode(), tmp_path / "git"), 1)
@@ -290,7 +295,7 @@ def test_an_indented_diff_in_one_of_several_mails_is_text() -> None:
 
 def test_carriage_returns_of_the_file_stay() -> None:
     """A patch for a file with CR LF, whose own headers have LF, is applied unchanged."""
-    tree = {"dos.txt": Entry(b"a\r\nb\r\nc\r\n")}
+    tree = {"dos.txt": TreeEntry(b"a\r\nb\r\nc\r\n")}
     made, remarks = patched(tree, "--- a/dos.txt\n+++ b/dos.txt\n@@ -1,3 +1,3 @@\n a\r\n-b\r\n+B\r\n c\r\n")
     assert (made["dos.txt"].data, remarks) == (b"a\r\nB\r\nc\r\n", [])
 
@@ -315,7 +320,7 @@ def test_a_missing_last_line_feed_is_reported() -> None:
 
 def test_directories_named_like_prefixes(tmp_path: Path) -> None:
     """In a tree with directories `a` and `b`, names that begin differently still have prefixes."""
-    tree = {**TREE, "a/x": Entry(b""), "b/x": Entry(b"")}
+    tree = {**TREE, "a/x": TreeEntry(b""), "b/x": TreeEntry(b"")}
     patch = "diff --git a/new.c b/new.c\nnew file mode 100644\n--- /dev/null\n+++ b/new.c\n@@ -0,0 +1 @@\n+x\n" + RENAME
     patch += (
         RENAME.replace("rename ", "copy ").replace("kernel/clone.c", "clone.c").replace("kernel/fork.c", "Makefile")
@@ -449,13 +454,13 @@ def test_lines_count_from_the_beginning_of_the_file() -> None:
 
 @pytest.mark.parametrize("line", ["Only in b/drivers: new.c", "Nur in b/drivers: new.c."])
 def test_files_that_a_diff_does_not_have_are_reported(line: str) -> None:
-    """`diff -r` without `-N` says which files it leaves out, in the language of its user; so is it said here."""
+    """`diff -r` without `-N` names the files it leaves out, in its user's language; they are reported here."""
     _, remarks = patched(TREE, f"{line}\n{PLAIN}")
     assert remarks == [f"patch 'fix': line 1: `{line}`: the patch lacks that file"]
 
 
 def test_binary_files_in_latin_1() -> None:
-    """What diff said of binary files is understood in the encoding of older systems."""
+    """Diff's lines about binary files are understood in the encodings of older systems."""
     with pytest.raises(Malformed, match="lacks their data"):
         patched(TREE, PLAIN.encode() + "Binärdateien a/x und b/x sind verschieden.\n".encode("latin-1"))
 
@@ -478,11 +483,11 @@ TEXT = st.builds(lambda lines, end: b"".join(lines) + end, st.lists(LINE, max_si
 )
 def test_any_edit(tmp_path: Path, old: bytes, new: bytes, drift: bytes, context: str) -> None:
     """Applying git's diff of two files, to the first or to a drifted one, gives the same result as `git apply`."""
-    patch = trees.diff({"x.c": Entry(old)}, {"x.c": Entry(new)}, tmp_path / "diff", context)
+    patch = trees.diff({"x.c": TreeEntry(old)}, {"x.c": TreeEntry(new)}, tmp_path / "diff", context)
     if not patch:
         return
     for data in (old, drift + old):
-        tree = {"x.c": Entry(data)}
+        tree = {"x.c": TreeEntry(data)}
         expected = trees.git(tree, patch, tmp_path / "git")
         found: Any
         try:

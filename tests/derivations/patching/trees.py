@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from derivations.patching.apply import Rules, apply
 from derivations.patching.read import commits
-from derivations.patching.tree import Entry, PatchedTree
+from derivations.patching.tree import PatchedTree, TreeEntry
 
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Memory(dict[str, Entry]):
+class Memory(dict[str, TreeEntry]):
     """A tree in memory: path to entry."""
 
-    def entry(self, path: str) -> Entry | None:
+    def entry(self, path: str) -> TreeEntry | None:
         """Return the file or link at *path*."""
         return self.get(path)
 
@@ -31,12 +31,12 @@ class Memory(dict[str, Entry]):
         return any(it.startswith(f"{path}/") for it in self)
 
 
-def files(**texts: str) -> dict[str, Entry]:
+def files(**texts: str) -> dict[str, TreeEntry]:
     """Return a tree of files; in their names, two underscores stand for a slash and one for a dot."""
-    return {name.replace("__", "/").replace("_", "."): Entry(text.encode()) for name, text in texts.items()}
+    return {name.replace("__", "/").replace("_", "."): TreeEntry(text.encode()) for name, text in texts.items()}
 
 
-def patched(tree: Mapping[str, Entry], patch: bytes | str, **rules: Any) -> tuple[dict[str, Entry], list[str]]:  # noqa: ANN401 -- fields of Rules
+def patched(tree: Mapping[str, TreeEntry], patch: bytes | str, **rules: Any) -> tuple[dict[str, TreeEntry], list[str]]:  # noqa: ANN401 -- fields of Rules
     """Apply *patch* to *tree*, and return the result and the remarks."""
     remarks: list[str] = []
     data = patch.encode() if isinstance(patch, str) else patch
@@ -46,7 +46,7 @@ def patched(tree: Mapping[str, Entry], patch: bytes | str, **rules: Any) -> tupl
     return {path: entry for path, entry in found.items() if entry is not None}, remarks
 
 
-def write(tree: Mapping[str, Entry], root: Path) -> None:
+def write(tree: Mapping[str, TreeEntry], root: Path) -> None:
     """Write *tree* to the directory *root*."""
     for path, entry in tree.items():
         place = root / path
@@ -58,29 +58,29 @@ def write(tree: Mapping[str, Entry], root: Path) -> None:
             place.chmod(0o755 if entry.executable else 0o644)
 
 
-def read(root: Path) -> dict[str, Entry]:
+def read(root: Path) -> dict[str, TreeEntry]:
     """Return the tree in the directory *root*."""
     found = {}
     for place in sorted(root.rglob("*")):
         path = str(place.relative_to(root))
         if place.is_symlink():
-            found[path] = Entry(os.fsencode(place.readlink()), link=True)
+            found[path] = TreeEntry(os.fsencode(place.readlink()), link=True)
         elif place.is_file():
-            found[path] = Entry(place.read_bytes(), executable=bool(place.stat().st_mode & 0o100))
+            found[path] = TreeEntry(place.read_bytes(), executable=bool(place.stat().st_mode & 0o100))
     return found
 
 
-def git(tree: Mapping[str, Entry], patch: bytes, root: Path, *options: str) -> dict[str, Entry] | None:
+def git(tree: Mapping[str, TreeEntry], patch: bytes, root: Path, *options: str) -> dict[str, TreeEntry] | None:
     """Apply *patch* to *tree* with `git apply`; return None if it refuses."""
     return _other(["git", "apply", "--whitespace=nowarn", *options, "-"], tree, patch, root)
 
 
-def gnu(tree: Mapping[str, Entry], patch: bytes, root: Path) -> dict[str, Entry] | None:
+def gnu(tree: Mapping[str, TreeEntry], patch: bytes, root: Path) -> dict[str, TreeEntry] | None:
     """Apply *patch* to *tree* with GNU patch; return None if it refuses."""
     return _other(["patch", "-p1", "-f", "-s", "--no-backup-if-mismatch", "-r", "-"], tree, patch, root)
 
 
-def _other(command: list[str], tree: Mapping[str, Entry], patch: bytes, root: Path) -> dict[str, Entry] | None:
+def _other(command: list[str], tree: Mapping[str, TreeEntry], patch: bytes, root: Path) -> dict[str, TreeEntry] | None:
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
     write(tree, root)
@@ -89,7 +89,7 @@ def _other(command: list[str], tree: Mapping[str, Entry], patch: bytes, root: Pa
     return read(root) if done.returncode == 0 else None
 
 
-def diff(old: Mapping[str, Entry], new: Mapping[str, Entry], root: Path, *options: str) -> bytes:
+def diff(old: Mapping[str, TreeEntry], new: Mapping[str, TreeEntry], root: Path, *options: str) -> bytes:
     """Return git's diff of two trees."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()

@@ -264,7 +264,7 @@ def _elf(abi: str, calls: tuple[Call, ...]) -> bytes:
 
 
 def _code(abi: str, calls: tuple[Call, ...], strings: int) -> bytes:
-    """Return the code for *calls*, whose strings lie one after the other from address *strings* on."""
+    """Return the code for *calls*, whose strings follow one another from address *strings* on."""
     code = b""
     for number, *arguments in calls:
         assert isinstance(number, int)

@@ -22,12 +22,12 @@ class Answer:
     """How one request is answered, when not as an honest server does.
 
     Attributes:
-        status: The status; None for the file, as it was asked for.
+        status: The status; None for the requested file.
         headers: Headers besides, or instead of, the honest ones.
-        reason: What stands behind the status; None for what usually does.
-        cut: Close the connection after so many bytes of the body.
-        whole: Send all of the file, whatever part of it was asked for.
-        delay: Wait so many seconds before the body.
+        reason: The phrase after the status; None for the usual one.
+        cut: Close the connection after this many bytes of the body.
+        whole: Send the whole file, whichever part was requested.
+        delay: Wait this many seconds before the body.
     """
 
     status: int | None = None

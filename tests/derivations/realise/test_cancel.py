@@ -25,7 +25,7 @@ def cancellation() -> Iterator[Cancellation]:
 def test_slots_are_granted_in_the_order_of_the_requests(cancellation: Cancellation) -> None:
     """The first request gets the first slot, even if another thread is already waiting."""
     slots = Slots(1, cancellation)
-    first, second = slots.ask(), slots.ask()
+    first, second = slots.request(), slots.request()
     order = []
 
     def late() -> None:
@@ -44,7 +44,7 @@ def test_slots_are_granted_in_the_order_of_the_requests(cancellation: Cancellati
 def test_a_dropped_request_blocks_nobody(cancellation: Cancellation) -> None:
     """A request given up before it is granted passes its turn on."""
     slots = Slots(1, cancellation)
-    gone, next_ = slots.ask(), slots.ask()
+    gone, next_ = slots.request(), slots.request()
     gone.release()
 
     with slots.slot(next_) as slot:
@@ -55,7 +55,7 @@ def test_a_dropped_request_blocks_nobody(cancellation: Cancellation) -> None:
 def test_nobody_waits_after_a_halt(cancellation: Cancellation) -> None:
     """After a halt, waiting for a slot is an error, and other slots are not lost."""
     slots = Slots(1, cancellation)
-    slot = slots.ask()
+    slot = slots.request()
     cancellation.halt()
 
     with pytest.raises(Cancelled):

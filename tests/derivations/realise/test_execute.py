@@ -18,8 +18,8 @@ from derivations.derivation import Derivation, Fixed, Hints
 from derivations.realise.action import FULL
 from derivations.realise.events import (
     Failed,
+    FailedBuildKept,
     Finished,
-    Kept,
     LogLine,
     Progress,
     Reused,
@@ -291,7 +291,7 @@ def test_keep_failed(workplace: Workplace) -> None:
     for _ in range(2):
         with pytest.raises(BuildFailed):
             workplace.realise(bad, keep_failed=True)
-        places = [it.place for it in workplace.listener.events if isinstance(it, Kept)]
+        places = [it.place for it in workplace.listener.events if isinstance(it, FailedBuildKept)]
     assert places == [str(workplace.store.layout.home / "failed" / f"bad-{i}") for i in (1, 2)]
     for place in places:
         assert sorted(os.listdir(place)) == ["made", "sub"]  # noqa: PTH208 -- a name, as the user gets it
@@ -354,8 +354,8 @@ def test_full_disk(root: Path) -> None:
         capture_output=True, text=True, check=True, cwd=Path(store.__file__).parents[1],
     )  # fmt: skip
     lines = done.stdout.splitlines()
-    told = "DiskFull | run `kernix gc` to delete what nothing needs any more"
-    assert lines == [f"BuildFailed | {FULL}", "", told, "", told, "", "well", ""]
+    full = "DiskFull | run `kernix gc` to delete what nothing needs any more"
+    assert lines == [f"BuildFailed | {FULL}", "", full, "", full, "", "well", ""]
 
 
 def test_no_user_namespaces(root: Path, tmp_path: Path) -> None:
@@ -422,9 +422,16 @@ def test_not_deterministic(workplace: Workplace) -> None:
 
 def test_progress(workplace: Workplace) -> None:
     """Compiled objects are counted from the lines of a kernel build, against the expected number."""
-    script = (
-        "echo '  CC      a.o'; echo '  CC [M]  b.o'; echo '  GEN     c'; echo other; echo '  AS      d.o'; : > /out/out"
+    lines = (
+        "  CC      a.o",
+        "  CC [M]  b.o",
+        "  GEN     c",
+        "other",
+        "  AS      d.o",
+        "  AR      e.a",
+        "  LD      f.o",
     )
+    script = "".join(f"echo '{line}'; " for line in lines) + ": > /out/out"
     it = workplace.shell("it", script, hints=Hints(compilations=9))
     workplace.realise(it)
     found = [event for event in workplace.listener.events if isinstance(event, Progress) and event.derivation == it]

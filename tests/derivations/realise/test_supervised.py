@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from derivations.realise.supervised import GivenUp, TookTooLong, run
+from derivations.realise.supervised import RunCancelled, RunTimedOut, run
 
 
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ def test_a_missing_program() -> None:
 
 def test_no_helper_outlives_the_timeout(pipe: tuple[Path, int]) -> None:
     """A program that times out ends with all its helpers."""
-    with pytest.raises(TookTooLong):
+    with pytest.raises(RunTimedOut):
         run(["sh", "-c", FAMILY.format(pipe=shlex.quote(str(pipe[0])))], timeout=0.5)
     await_end(pipe[1])
 
 
 def test_no_helper_outlives_a_cancellation(pipe: tuple[Path, int]) -> None:
     """A cancelled program ends with all its helpers."""
-    with pytest.raises(GivenUp):
+    with pytest.raises(RunCancelled):
         run(["sh", "-c", FAMILY.format(pipe=shlex.quote(str(pipe[0])))], timeout=600, cancelled=lambda: True)
     await_end(pipe[1])
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kernix.answers.cache import KEPT, Question, answer
+from kernix.answers.cache import MAX_ANSWERS, Question, answer
 from store.local import Store
 
 
@@ -285,7 +285,7 @@ def test_old_answers_go(world: World) -> None:
     """Only the newest answers are kept."""
     folder = _answer(world).parent
     os.utime(world.question().place, (1, 1))
-    for number in range(KEPT):
+    for number in range(MAX_ANSWERS):
         world.remember(text=str(number), words=("build", str(number)))
-    assert (KEPT, None) == (len(list(folder.iterdir())), world.answer())
-    assert str(KEPT - 1) == world.answer("build", str(KEPT - 1))
+    assert (MAX_ANSWERS, None) == (len(list(folder.iterdir())), world.answer())
+    assert str(MAX_ANSWERS - 1) == world.answer("build", str(MAX_ANSWERS - 1))

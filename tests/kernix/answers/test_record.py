@@ -13,7 +13,7 @@ import pytest
 from derivations.source import text_file
 from kernix import links
 from kernix.answers.cache import answer
-from kernix.answers.record import memory
+from kernix.answers.record import recorder
 from kernix.evaluation.inputs import Options
 from kernix.session import Session
 from store.gc.roots import remove_indirect
@@ -65,8 +65,8 @@ def kept(kernix: CommandLine, lock: Path) -> Kept:
             links.make(store, {link: HELLO.out}, {HELLO.out: path})
 
     make()
-    if (noticed := memory(_session(), Options(), loaded=[])) is not None:
-        noticed.keep("printed", {HELLO.out: store.path(path)}, {link: HELLO.out})
+    if (noticed := recorder(_session(), Options(), loaded=[])) is not None:
+        noticed.record("printed", {HELLO.out: store.path(path)}, {link: HELLO.out})
     return Kept(kernix, link, make)
 
 
@@ -114,8 +114,8 @@ def test_nothing_is_kept_with_a_users_file(options: Options, lock: Path) -> None
     """A user's file may read anything, so nothing is recorded."""
     assert lock.exists()
     assert (None, True) == (
-        memory(_session(), options, loaded=[]),
-        memory(_session(), Options(overlays=("debug",)), loaded=[]) is not None,
+        recorder(_session(), options, loaded=[]),
+        recorder(_session(), Options(overlays=("debug",)), loaded=[]) is not None,
     )
 
 
@@ -124,7 +124,7 @@ def test_nothing_is_kept_with_a_users_overlay(kernix: CommandLine, lock: Path) -
     assert lock.exists()
     (kernix.config / "overlays").mkdir()
     (kernix.config / "overlays/mine.py").touch()
-    assert memory(_session(), Options(), loaded=[]) is None
+    assert recorder(_session(), Options(), loaded=[]) is None
 
 
 @pytest.mark.usefixtures("lock")
@@ -138,13 +138,13 @@ def test_nothing_is_kept_with_a_users_overlay(kernix: CommandLine, lock: Path) -
 def test_nothing_is_kept_with_an_unreadable_lock(kernix: CommandLine, prepare: Callable[[Path], None]) -> None:
     """Evaluation reports what is wrong."""
     prepare(kernix.work)
-    assert memory(_session(), Options(), loaded=[]) is None
+    assert recorder(_session(), Options(), loaded=[]) is None
 
 
 @pytest.mark.usefixtures("lock", "kernix")
 def test_nothing_is_kept_after_earlier_imports() -> None:
     """A process that has imported definitions may have them from older files."""
-    ways = [memory(_session(), Options(), loaded=it) for it in (["store"], ["derivations"])]
+    ways = [recorder(_session(), Options(), loaded=it) for it in (["store"], ["derivations"])]
     assert [True, False] == [it is not None for it in ways]
 
 
@@ -155,7 +155,7 @@ def test_a_failed_write_keeps_nothing(kept: Kept) -> None:
         each.unlink()
     folder.rmdir()
     folder.touch()
-    noticed = memory(_session(), Options(), loaded=[])
+    noticed = recorder(_session(), Options(), loaded=[])
     assert noticed is not None
-    noticed.keep("printed", {}, {})
+    noticed.record("printed", {}, {})
     assert kept.answer is None

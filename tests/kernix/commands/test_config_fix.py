@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from derivations.kconfig.diagnosis.repair import Setting, Way
+from derivations.kconfig.diagnosis.repair import Setting, Solution
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.merge import merge
 from derivations.kconfig.language.values import MODULE, NO, YES, Hex
 from derivations.version import Version
-from kernix.commands.config.fix import NoWay, _mapping, assignment
+from kernix.commands.config.fix import NoSolution, _mapping, assignment
 from store.errors import UsageError
 from tests.small_kconfig import merged, model, option
 
@@ -61,7 +61,7 @@ def test_invalid_assignments(text: str, sentence: str) -> None:
 
 def test_the_fragment_to_paste() -> None:
     """The given options come first, followed by each further option with its cost."""
-    way = Way(assignments=(Setting("A", YES, 1), Setting("LONGER", MODULE, 12)), changes=13)
+    way = Solution(assignments=(Setting("A", YES, 1), Setting("LONGER", MODULE, 12)), changes=13)
     assert [
         "extra_config = {",
         '    "NET": YES,',
@@ -73,7 +73,7 @@ def test_the_fragment_to_paste() -> None:
 
 def test_contradicted_requests_are_forced() -> None:
     """A value that contradicts another request is forced, with the place of that request."""
-    way = Way(assignments=(Setting("A", YES, 1),), changes=1)
+    way = Solution(assignments=(Setting("A", YES, 1),), changes=1)
     lines = list(_mapping(way, {"NET": NO}, merged({"NET": YES, "A": NO}).requests))
     names: dict[str, Any] = {}
     exec("from derivations import *\n" + "\n".join(lines), names)  # noqa: S102 -- it is there to be run
@@ -87,4 +87,4 @@ def test_contradicted_requests_are_forced() -> None:
 
 def test_each_reason_is_an_error() -> None:
     """Several requests that cannot hold are reported one by one."""
-    assert ["a cannot", "b cannot"] == [str(it) for it in NoWay(("a cannot", "b cannot")).errors]
+    assert ["a cannot", "b cannot"] == [str(it) for it in NoSolution(("a cannot", "b cannot")).errors]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kernix.commands.boot import GuestSilent, uname_of
+from kernix.commands.boot import NoGuestOutput, uname_of
 from kernix.output.describe import LONGEST
 
 
@@ -184,7 +184,7 @@ def test_a_guest_that_says_nothing(kernix: CommandLine, fake: Path) -> None:
 
 def test_only_the_guests_line_counts() -> None:
     """The mark counts only at the beginning of a line: a command line that contains it is not from the guest."""
-    with pytest.raises(GuestSilent):
+    with pytest.raises(NoGuestOutput):
         uname_of("cmdline: KERNIX-GUEST uname=Linux\n", Path("/console.log"))
 
 

@@ -46,6 +46,19 @@ def test_where_nothing_can_be_written() -> None:
     assert CheckState.BROKEN is found["store"].state
 
 
+def test_homes_that_cannot_become_stores(kernix: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shared directory and a dangling link are reported among the other checks, although there is no store yet."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o1777)
+    (tmp_path / "dangling").symlink_to(tmp_path / "not-mounted")
+    for name in ("shared", "dangling"):
+        monkeypatch.setenv("KERNIX_HOME", str(tmp_path / name))
+        ran = kernix("doctor")
+        assert "error: this machine cannot build yet: store\n" == ran.err
+        assert any(line.startswith("no  store ") for line in ran.lines)
+        assert any(line[4:].startswith("kvm ") for line in ran.lines)
+
+
 def test_a_home_that_does_not_exist_yet(tmp_path: Path) -> None:
     """A home that does not exist yet is checked where it would be created."""
     found = {it.name: it for it in examine(tmp_path / "a/b/c")}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.system.locks import standing
+from store.osutil.locks import permanent_lock
 from store.trees.remove import remove_tree
 from tests.kernix.conftest import PROJECT
 
@@ -478,7 +478,7 @@ def test_waiting_for_a_collection_is_reported(kernix: CommandLine, words: list[s
     assert kernix("add", hello).code == 0
     command = [sys.executable, "-m", "kernix", *words]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    with standing(kernix.home / "locks" / "collector"):
+    with permanent_lock(kernix.home / "locks" / "collector"):
         process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stderr is not None
         assert process.stderr.readline().startswith("waiting for ")

@@ -46,7 +46,7 @@ def drawn(events: list[Event], width: int = 120, height: int = 40, after: float 
     [
         pytest.param(COMPILES, ["linux-debian", "compiling", "812 of 1,530 objects", "0:05"], id="compiling"),
         pytest.param([Started(LINUX), Progress(LINUX, 9, None, Unit.OBJECTS)], ["compiling", "9 objects"], id="unknown"),
-        pytest.param([Started(LINUX), Progress(LINUX, 9, 5, Unit.OBJECTS)], ["9 of 5 objects"], id="more-than-expected"),
+        pytest.param([Started(LINUX), Progress(LINUX, 9, 5, Unit.OBJECTS)], ["compiling", "  9 objects"], id="more-than-expected"),
         pytest.param([Started(UNPACK), Progress(UNPACK, 12345, None, Unit.FILES)], ["unpacking", "12,345 files"], id="files"),
         pytest.param(
             [Started(UNPACK), Progress(UNPACK, 12345, 86000, Unit.FILES)], ["12,345 of 86,000 files"], id="expected-files"

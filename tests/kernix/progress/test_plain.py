@@ -9,8 +9,8 @@ import pytest
 from derivations.derivation import Derivation, Fixed
 from derivations.realise.events import (
     Failed,
+    FailedBuildKept,
     Finished,
-    Kept,
     LogLine,
     Planned,
     Progress,
@@ -64,7 +64,7 @@ UNPACK = Derivation(name="tree", system="builtin", builder="builtin:unpack")
         pytest.param([Waiting(LINUX)], ["waiting for another process to build linux-6.12"], id="waiting"),
         pytest.param([Failed(LINUX, UsageError("no"))], ["linux-6.12 failed"], id="failed"),
         pytest.param([Skipped(LINUX, UNPACK)], ["skipped linux-6.12: it needs tree"], id="skipped"),
-        pytest.param([Kept(LINUX, "/tmp/x")], ["kept the failed build of linux-6.12 in /tmp/x"], id="kept"),
+        pytest.param([FailedBuildKept(LINUX, "/tmp/x")], ["kept the failed build of linux-6.12 in /tmp/x"], id="kept"),
         pytest.param([Warned("look")], ["warning: look"], id="warned"),
     ],
 )

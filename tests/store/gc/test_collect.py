@@ -22,10 +22,10 @@ from store.gc.collect import Policy, collect, plan
 from store.gc.retention import Retention
 from store.gc.roots import add_root, link_result
 from store.local import Store
+from store.osutil import failpoints
+from store.osutil.space import DiskFull
 from store.path import StorePath
 from store.records.database import PathInfo
-from store.system import failpoints
-from store.system.space import DiskFull
 from store.verify import verify
 
 
@@ -342,7 +342,7 @@ import sys
 from pathlib import Path
 from store.gc.collect import Policy, collect
 from store.local import Store
-from store.system import failpoints
+from store.osutil import failpoints
 def wait(point):
     if point == "collect: pool":
         print("there", flush=True)
@@ -454,3 +454,16 @@ def test_workers_and_collectors(memory: Path) -> None:
         assert verify(store, contents=True) == []
         collect(store, ALL)
         assert [*store.layout.objects.iterdir(), *store.layout.trash.iterdir(), *store.layout.builds.iterdir()] == []
+
+
+def test_strangers_among_the_own_files(store: Store) -> None:
+    """A link among the temporary roots and a directory for the reserve do not stop a collection."""
+    unregistered = store.layout.objects / "left-over"
+    unregistered.touch()
+    (store.layout.temproots / "link").symlink_to("/etc")
+    (store.layout.temproots / "directory").mkdir()
+    store.layout.reserve.unlink()
+    store.layout.reserve.mkdir()
+    collect(store, ALL)
+    assert not unregistered.exists()
+    assert (store.layout.temproots / "link").is_symlink()

@@ -13,9 +13,9 @@ from store.gc.liveness import Marking, mark
 from store.gc.retention import Retention
 from store.gc.roots import add_root
 from store.local import Store
+from store.osutil import failpoints
 from store.path import StorePath
 from store.records.database import Database, PathInfo
-from store.system import failpoints
 
 
 if TYPE_CHECKING:

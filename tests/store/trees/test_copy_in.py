@@ -80,7 +80,7 @@ MIB = 1 << 20
     ],
 )
 def test_holes_stay_holes(pool: Pool, tmp_path: Path, parts: list[tuple[int, bytes]]) -> None:
-    """A file with holes has the same digest as one with zeros, and its copy takes no more room than the original."""
+    """A file with holes has the same digest as one with zeros, and its copy takes no more space than the original."""
     content = _holes(tmp_path / "sparse", parts, 12 * MIB)
     (tmp_path / "dense").write_bytes(content)
     copied = copy_in(tmp_path / "sparse", tmp_path / "copy", pool)

@@ -23,7 +23,7 @@ from store.trees.copy_in import copy_in
 from store.trees.hash_tree import content_of
 from store.trees.helpers import HelperProcess, TreeHelper, read_content, tree_helpers
 from store.trees.pool import Pool
-from store.trees.walk import Directory
+from store.trees.walk import OpenDirectory
 from tests.trees import LARGE, File, Tree, count, digest, is_canonical, read, size, write
 
 
@@ -60,15 +60,15 @@ def test_reading(tmp_path: Path) -> None:
     source = write({b"dir": {b"a": File(b"1"), b"b": File(b"2", executable=True)}}, tmp_path / "source")
     content = content_of(source / "dir")
     with contextlib.closing(_start("store.trees.helpers", "help_reading", "", "", source=source)) as helper:
-        found = helper.walk(Directory(None, "dir", str(source / "dir"), 1))
+        found = helper.walk(OpenDirectory(None, "dir", str(source / "dir"), 1))
         assert found
         assert content == Content(tree_digest(Kind.DIRECTORY, found[0]), found[1], found[2] + 1)
-        assert helper.walk(Directory(None, "gone", str(source / "gone"), 1)) is None
-        assert helper.walk(Directory(None, "dir", str(source / "dir"), MAX_DEPTH + 1)) is None
+        assert helper.walk(OpenDirectory(None, "gone", str(source / "gone"), 1)) is None
+        assert helper.walk(OpenDirectory(None, "dir", str(source / "dir"), MAX_DEPTH + 1)) is None
 
 
-def _opened(parent: Directory | None, name: str, place: Path) -> Directory:
-    directory = Directory(parent, name, str(place), 0 if parent is None else parent.depth + 1)
+def _opened(parent: OpenDirectory | None, name: str, place: Path) -> OpenDirectory:
+    directory = OpenDirectory(parent, name, str(place), 0 if parent is None else parent.depth + 1)
     directory.fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
     return directory
 
@@ -90,7 +90,7 @@ def test_a_helper_stays_in_the_tree(tmp_path: Path, swapped: str) -> None:
     with Pool.open(tmp_path / "pool") as pool:
         arguments = "store.trees.copy_in", "help_copying", os.fspath(pool.directory), ""
         with contextlib.closing(_start(*arguments, source=source, target=tmp_path / "copy")) as helper:
-            found = helper.walk(Directory(sub, "leaf", str(source / "dir/sub/leaf"), 3))
+            found = helper.walk(OpenDirectory(sub, "leaf", str(source / "dir/sub/leaf"), 3))
     for directory in (sub, above, root):
         directory.close()
     assert mine == (found and Content(tree_digest(Kind.DIRECTORY, found[0]), found[1], found[2] + 1))
@@ -153,7 +153,7 @@ def test_copying(tmp_path: Path, killed: bool, bad: bool) -> None:
             if killed:
                 helper.stop()
                 write({b"a": File(b"half")}, target / "dir")
-            found = helper.walk(Directory(None, "dir", str(source / "dir"), 1))
+            found = helper.walk(OpenDirectory(None, "dir", str(source / "dir"), 1))
     if killed or bad:
         assert not found
         assert list(target.iterdir()) == []

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.trees.cached_walk import Differs, Remembering
+from store.trees.cached_walk import CachedVisitor, FileChanged
 from store.trees.copy_in import copy_in
-from store.trees.hash_tree import Look, content_of
-from store.trees.helpers import read_content, remembered_content
+from store.trees.hash_tree import ContentVisitor, content_of
+from store.trees.helpers import cached_content, read_content
 from store.trees.pool import Pool
 from store.trees.stat_cache import MARGIN, Index
-from store.trees.walk import Taker, walk
+from store.trees.walk import SkippingVisitor, walk
 from tests.trees import LARGE, File, Tree, digest, directories, read, write
 
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from store.trees.content import Content
     from store.trees.reading import FileReader, Name, Read
-    from store.trees.walk import Directory
+    from store.trees.walk import OpenDirectory
 
 TREE: Tree = {b"a": File(b"1"), b"b": File(b"22", executable=True), b"dir": {b"c": File(b"3"), b"\xff": File(b"4")}}
 TICK = 0.03
@@ -39,25 +39,25 @@ TICK = 0.03
 
 
 @attrs.define
-class Reading(Taker):
+class Reading(SkippingVisitor):
     """Records which files are read."""
 
     names: list[str] = attrs.field(factory=list)
-    _look: Look = attrs.field(factory=Look)
+    _look: ContentVisitor = attrs.field(factory=ContentVisitor)
 
-    def enter(self, directory: Directory) -> None:
+    def enter(self, directory: OpenDirectory) -> None:
         """Do nothing."""
 
-    def file(self, directory: Directory | None, name: Name, place: str, reader: FileReader) -> Read:
+    def file(self, directory: OpenDirectory | None, name: Name, place: str, reader: FileReader) -> Read:
         """Read the file *name*."""
         self.names.append(os.fsdecode(name))
         return self._look.file(directory, name, place, reader)
 
-    def symlink(self, directory: Directory | None, name: Name, place: str) -> bytes:
+    def symlink(self, directory: OpenDirectory | None, name: Name, place: str) -> bytes:
         """Read the link *name*."""
         return self._look.symlink(directory, name, place)
 
-    def leave(self, directory: Directory, digest: bytes) -> None:
+    def leave(self, directory: OpenDirectory, digest: bytes) -> None:
         """Do nothing."""
 
 
@@ -72,7 +72,7 @@ def _is_trusted(directory: Path) -> bool:
     fd = os.open(directory, os.O_RDONLY)
     try:
         with Index.open(Path("/")) as index:
-            return index.look(fd, []) is not None
+            return index.look_up(fd, []) is not None
     finally:
         os.close(fd)
 
@@ -94,7 +94,7 @@ def _looked(place: Path, tree: Path, margin: int = int(TICK / 2 * 1e9)) -> tuple
     time.sleep(TICK)
     reading = Reading()
     with Index.open(place, margin=margin) as index:
-        content = walk(tree, Remembering(reading, index))
+        content = walk(tree, CachedVisitor(reading, index))
         index.save()
     assert content == content_of(tree)
     return content, sorted(reading.names)
@@ -252,7 +252,7 @@ def test_untrusted_file_systems(directory: str) -> None:
 def test_without_an_index(tmp_path: Path, tree: Path) -> None:
     """Where no index can be created, trees are read as if there were none."""
     place = tmp_path / "no such directory/index.sqlite"
-    assert read_content(tree) == remembered_content(place, tree)
+    assert read_content(tree) == cached_content(place, tree)
     assert ["a", "b", "c", "\udcff"] == _looked(place, tree)[1]
     assert not place.parent.exists()
 
@@ -288,7 +288,7 @@ def test_with_helpers(place: Path, tmp_path: Path) -> None:
     """Files that helpers have read are remembered, and helpers skip known files."""
     tree = write(LARGE, tmp_path / "large")
     time.sleep(MARGIN / 1e9 + TICK)
-    assert digest(LARGE) == remembered_content(place, tree).digest
+    assert digest(LARGE) == cached_content(place, tree).digest
     assert (digest(LARGE), []) == (_looked(place, tree)[0].digest, _looked(place, tree)[1])
     with Index.open(place) as index, Pool.open(tmp_path / "pool") as pool:
         assert digest(LARGE) == copy_in(tree, tmp_path / "one", pool, index).digest
@@ -308,6 +308,6 @@ def test_until_change(place: Path, tree: Path) -> None:
     (tree / "new").unlink()
     (tree / "dir/c").write_text("4")
     with Index.open(place) as index:
-        with pytest.raises(Differs):
+        with pytest.raises(FileChanged):
             read_content(tree, index, until_change=True)
         assert first != read_content(tree, index)

@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given
 
 from store.trees.content import MAX_DEPTH, Content, InvalidTree, Kind, tree_digest
-from store.trees.hash_tree import Look, Node, content_of
+from store.trees.hash_tree import ContentVisitor, Node, content_of
 from store.trees.reading import FileReader, Read
-from store.trees.walk import Below, Directory, Visitor, walk, walk_below
+from store.trees.walk import Below, OpenDirectory, Visitor, walk, walk_below
 from tests.trees import LARGE, File, Link, Tree, as_ordinary_user, count, digest, size, trees, write
 
 
@@ -141,7 +141,7 @@ def test_unreadable() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             path = write({b"dir": {b"sub": {b"file": File()}}}, Path(scratch, "tree"))
             (path / "dir/sub/file").chmod(0)
-            before = os.listdir("/proc/self/fd")  # noqa: PTH208 -- of no interest but for their number
+            before = os.listdir("/proc/self/fd")  # noqa: PTH208 -- only their number matters
             with pytest.raises(PermissionError) as caught:
                 content_of(path)
             assert str(path / "dir/sub/file") == caught.value.filename
@@ -170,7 +170,7 @@ class _Limited:
     done: list[str] = attrs.field(factory=list)
     closed: list[bool] = attrs.field(factory=list)
 
-    def walk(self, directory: Directory) -> Below | None:
+    def walk(self, directory: OpenDirectory) -> Below | None:
         if len(self.done) == self.most:
             return None
         self.done.append(directory.place)
@@ -186,10 +186,10 @@ class _Limited:
 @pytest.mark.parametrize("most", [0, 3, 1000])
 def test_helpers(tmp_path: Path, most: int) -> None:
     """In a large tree helpers process directories below the first level, and the walk does what they leave undone."""
-    helpers = [_Limited(Look(), most) for _ in range(3)]
+    helpers = [_Limited(ContentVisitor(), most) for _ in range(3)]
     starts = [functools.partial(lambda it: it, helper) for helper in helpers]
     path = write(LARGE, tmp_path / "tree")
-    content = walk(path, Look(), starts)
+    content = walk(path, ContentVisitor(), starts)
     assert Content(digest(LARGE), size(LARGE), count(LARGE)) == content
     assert [[True]] * 3 == [helper.closed for helper in helpers]
     done = [place for helper in helpers for place in helper.done]
@@ -203,9 +203,9 @@ def test_no_helpers_for_a_small_tree(tmp_path: Path) -> None:
 
     def start() -> _Limited:
         started.append(True)
-        return _Limited(Look(), 0)
+        return _Limited(ContentVisitor(), 0)
 
-    walk(write(TREE, tmp_path / "tree"), Look(), [start])
+    walk(write(TREE, tmp_path / "tree"), ContentVisitor(), [start])
     assert started == []
 
 
@@ -215,7 +215,7 @@ def test_no_process(tmp_path: Path) -> None:
     def start() -> _Limited:
         raise BlockingIOError(errno.EAGAIN, "no more processes")
 
-    assert digest(LARGE) == walk(write(LARGE, tmp_path / "tree"), Look(), [start, start]).digest
+    assert digest(LARGE) == walk(write(LARGE, tmp_path / "tree"), ContentVisitor(), [start, start]).digest
 
 
 def test_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,21 +225,24 @@ def test_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    assert digest(LARGE) == walk(write(LARGE, tmp_path / "tree"), Look(), [lambda: _Limited(Look(), 5)]).digest
+    assert (
+        digest(LARGE)
+        == walk(write(LARGE, tmp_path / "tree"), ContentVisitor(), [lambda: _Limited(ContentVisitor(), 5)]).digest
+    )
 
 
 @attrs.define
-class _Patient(Look):
+class _Patient(ContentVisitor):
     """Does not finish before a helper has been asked."""
 
     asked: threading.Event = attrs.field(factory=threading.Event)
     seen: int = 0
 
-    def files(self, directory: Directory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
+    def files(self, directory: OpenDirectory, names: Sequence[str], reader: FileReader) -> Iterator[Read]:
         self.seen += len(names)
         if self.seen > 2500:
             assert self.asked.wait(30)
-        return Look.files(self, directory, names, reader)
+        return ContentVisitor.files(self, directory, names, reader)
 
 
 @attrs.frozen
@@ -247,7 +250,7 @@ class _Failing:
     asked: threading.Event
     error: type[Exception]
 
-    def walk(self, directory: Directory) -> Below | None:
+    def walk(self, directory: OpenDirectory) -> Below | None:
         self.asked.set()
         raise self.error(directory.place)
 
@@ -275,7 +278,7 @@ class _Endless:
     asked: threading.Event
     stopped: threading.Event = attrs.field(factory=threading.Event)
 
-    def walk(self, directory: Directory) -> Below | None:  # noqa: ARG002
+    def walk(self, directory: OpenDirectory) -> Below | None:  # noqa: ARG002
         self.asked.set()
         assert self.stopped.wait(30)
         return None

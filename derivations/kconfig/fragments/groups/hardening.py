@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from derivations.kconfig.fragments.tried import tried
-from derivations.kconfig.hardening.kspp import BESIDE, RULES, needed
+from derivations.kconfig.hardening.kspp import ALONG_WITH, RULES, needed
 from derivations.kconfig.language.fragment import Clause, Fragment, Request
 from derivations.kconfig.language.values import NO, YES, Priority, optional, when_arch, when_at_least, when_between
 
@@ -44,7 +44,7 @@ def _clauses() -> dict[str, tuple[Clause, ...]]:
 FRAGMENT = tried(
     Fragment(
         "hardening",
-        {**_clauses(), **DEPENDENCIES, **BESIDE["SECURITY_LOCKDOWN_LSM"]},
+        {**_clauses(), **DEPENDENCIES, **ALONG_WITH["SECURITY_LOCKDOWN_LSM"]},
         description="recommended settings of the Kernel Self Protection Project",
         priority=Priority.DEFAULT,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from derivations.frozen_map import FrozenMap
-from derivations.kconfig.comparison.cause import Cause, Kind
+from derivations.kconfig.comparison.cause import Cause, CauseKind
 from derivations.kconfig.comparison.difference import Difference, difference
 from derivations.kconfig.comparison.side import Side
 from derivations.kconfig.language.fragment import Origin, Request
@@ -71,7 +71,7 @@ def both(kconfig: Model, old: str, new: str, asks: dict[str, Value] | None = Non
     return difference(configuration("a", kconfig, old), configuration("b", kconfig, new, requests=asks or {}))
 
 
-def kinds(found: Difference) -> dict[str, tuple[Kind, tuple[str, ...]]]:
+def kinds(found: Difference) -> dict[str, tuple[CauseKind, tuple[str, ...]]]:
     """Return kind and options of each cause."""
     return {name: (it.cause.kind, it.cause.options) for name, it in found.changes.items()}
 
@@ -98,12 +98,12 @@ def test_a_request_and_what_follows() -> None:
     """A request is a root; options that depend on it, refer to it or are selected by it follow in chains."""
     found = both(NET, "SHIFT=10", "NET=y INET=y SHIFT=12 HINTED=y DRIVER=m CRC=m", {"NET": YES, "DRIVER": MODULE})
     assert {
-        "NET": (Kind.ASKED, ()),
-        "INET": (Kind.DEPENDS, ("NET",)),
-        "SHIFT": (Kind.DEFAULT, ("NET",)),
-        "HINTED": (Kind.DEFAULT, ("NET",)),
-        "DRIVER": (Kind.ASKED, ()),
-        "CRC": (Kind.SELECTED, ("DRIVER",)),
+        "NET": (CauseKind.ASKED, ()),
+        "INET": (CauseKind.DEPENDS, ("NET",)),
+        "SHIFT": (CauseKind.DEFAULT, ("NET",)),
+        "HINTED": (CauseKind.DEFAULT, ("NET",)),
+        "DRIVER": (CauseKind.ASKED, ()),
+        "CRC": (CauseKind.SELECTED, ("DRIVER",)),
     } == kinds(found)
     assert ["CRC", "DRIVER"] == [it.option for it in found.chain("CRC")]
     assert ["DRIVER", "NET"] == [it.option for it in found.followers()[""]]
@@ -125,14 +125,14 @@ def test_the_most_direct_of_several_causes() -> None:
 def test_the_origin_of_a_request() -> None:
     """A requested root names the fragment and the place."""
     cause = both(NET, "", "TINY=y", {"TINY": YES}).changes["TINY"].cause
-    assert Cause(kind=Kind.ASKED, text="requested by mine", fragment="mine", place="mine.py:3") == cause
+    assert Cause(kind=CauseKind.ASKED, text="requested by mine", fragment="mine", place="mine.py:3") == cause
 
 
 def test_a_dropped_request() -> None:
     """A dropped request names who made it."""
     old = configuration("a", NET, "TINY=y", requests={"TINY": YES})
     cause = difference(old, configuration("b", NET, "")).changes["TINY"].cause
-    assert (Kind.DROPPED, "mine.py:3") == (cause.kind, cause.place)
+    assert (CauseKind.DROPPED, "mine.py:3") == (cause.kind, cause.place)
 
 
 def test_what_is_blocked_names_what_blocks_it() -> None:
@@ -140,7 +140,7 @@ def test_what_is_blocked_names_what_blocks_it() -> None:
     old = configuration("a", NET, "NET=y DRIVER=m CRC=m", requests={"DRIVER": MODULE})
     new = configuration("b", NET, "NET=y TINY=y", requests={"DRIVER": MODULE, "TINY": YES})
     found = difference(old, new)
-    assert (Kind.DEPENDS, ("TINY",)) == kinds(found)["DRIVER"]
+    assert (CauseKind.DEPENDS, ("TINY",)) == kinds(found)["DRIVER"]
     assert ["CRC", "DRIVER", "TINY"] == [it.option for it in found.chain("CRC")]
     assert "DRIVER no longer selects it" == found.changes["CRC"].cause.text
 
@@ -148,34 +148,34 @@ def test_what_is_blocked_names_what_blocks_it() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        pytest.param([], [symbol("X", defaults=(Default(Y),))], (Kind.NEW, "new, default y"), id="new"),
+        pytest.param([], [symbol("X", defaults=(Default(Y),))], (CauseKind.NEW, "new, default y"), id="new"),
         pytest.param(
             [symbol("S")],
             [symbol("S"), symbol("X", selected_by=Ref("S"))],
-            (Kind.NEW, "new, selected by S"),
+            (CauseKind.NEW, "new, selected by S"),
             id="new-selected",
         ),
         pytest.param(
             [symbol("X")],
             [symbol("X", defaults=(Default(Y),))],
-            (Kind.DEFAULT, "default y; in 6.1.0 none"),
+            (CauseKind.DEFAULT, "default y; in 6.1.0 none"),
             id="default",
         ),
         pytest.param(
             [symbol("X", depends=Ref("GONE"))],
             [symbol("X", depends=Ref("S")), symbol("S")],
-            (Kind.DEFINITION, "depends on S since 6.12.0"),
+            (CauseKind.DEFINITION, "depends on S since 6.12.0"),
             id="dependencies",
         ),
         pytest.param(
             [symbol("S"), symbol("X")],
             [symbol("S"), symbol("X", selected_by=Ref("S"))],
-            (Kind.DEFINITION, "S selects it since 6.12.0"),
+            (CauseKind.DEFINITION, "S selects it since 6.12.0"),
             id="select",
         ),
     ],
 )
-def test_another_version(old: list[Symbol], new: list[Symbol], expected: tuple[Kind, str]) -> None:
+def test_another_version(old: list[Symbol], new: list[Symbol], expected: tuple[CauseKind, str]) -> None:
     """An option that is new, or has another default or definition in the other version, is a root."""
     before, after = model(*old), model(*new, version="6.12.0")
     found = difference(configuration("a", before, "S=y"), configuration("b", after, "S=y X=y"))
@@ -185,7 +185,7 @@ def test_another_version(old: list[Symbol], new: list[Symbol], expected: tuple[K
 def test_a_removed_option() -> None:
     """An option that the other version lacks is reported as removed."""
     found = difference(configuration("a", model(symbol("X")), "X=y"), configuration("b", model(version="6.12.0"), ""))
-    assert (Kind.GONE, "6.12.0 has no such option", "absent") == (
+    assert (CauseKind.GONE, "6.12.0 has no such option", "absent") == (
         found.changes["X"].cause.kind,
         found.changes["X"].cause.text,
         found.changes["X"].new,
@@ -204,16 +204,16 @@ CHOICE = model(
 def test_a_requested_member_of_a_choice() -> None:
     """In a choice, the old member names the new one."""
     found = both(CHOICE, "GZIP=y", "ZSTD=y", {"ZSTD": YES})
-    assert {"ZSTD": (Kind.ASKED, ()), "GZIP": (Kind.CHOICE, ("ZSTD",))} == kinds(found)
+    assert {"ZSTD": (CauseKind.ASKED, ()), "GZIP": (CauseKind.CHOICE, ("ZSTD",))} == kinds(found)
 
 
 def test_a_member_that_is_no_longer_available() -> None:
     """If the chosen member is blocked, its replacement names it."""
     found = both(CHOICE, "XZ=y HAVE_XZ=y", "GZIP=y", {"HAVE_XZ": NO})
     assert {
-        "HAVE_XZ": (Kind.ASKED, ()),
-        "XZ": (Kind.DEPENDS, ("HAVE_XZ",)),
-        "GZIP": (Kind.CHOICE, ("XZ",)),
+        "HAVE_XZ": (CauseKind.ASKED, ()),
+        "XZ": (CauseKind.DEPENDS, ("HAVE_XZ",)),
+        "GZIP": (CauseKind.CHOICE, ("XZ",)),
     } == kinds(found)
 
 
@@ -224,14 +224,17 @@ def test_a_number_at_the_end_of_its_range() -> None:
         symbol("SMP"),
     )  # fmt: skip
     found = both(kconfig, "SMP=y CPUS=64", "CPUS=1", {"SMP": NO})
-    assert (Kind.DEFAULT, ("SMP",), "its range is 1 to 1") == (*kinds(found)["CPUS"], found.changes["CPUS"].cause.text)
+    assert (CauseKind.DEFAULT, ("SMP",), "its range is 1 to 1") == (
+        *kinds(found)["CPUS"],
+        found.changes["CPUS"].cause.text,
+    )
 
 
 def test_values_of_all_kinds_hold() -> None:
     """Requested numbers, hexadecimal numbers and strings are recognised in the values."""
     kconfig = model(symbol("N", type="int"), symbol("H", type="hex"), symbol("T", type="string"))
     found = both(kconfig, 'N=1 H=0x1 T="a', 'N=17 H=0x10 T="b', {"N": 17, "H": Hex(16), "T": "b"})
-    assert {Kind.ASKED} == {it.cause.kind for it in found.changes.values()}
+    assert {CauseKind.ASKED} == {it.cause.kind for it in found.changes.values()}
     assert ("a", "b") == (found.changes["T"].old, found.changes["T"].new)
 
 
@@ -240,7 +243,7 @@ def test_another_base() -> None:
     old = configuration("a", NET, "", base_name="tinyconfig", base={})
     new = configuration("b", NET, "OTHER=y", base_name="defconfig", base={"OTHER": YES})
     cause = difference(old, new).changes["OTHER"].cause
-    assert (Kind.BASE, "defconfig instead of tinyconfig") == (cause.kind, cause.text)
+    assert (CauseKind.BASE, "defconfig instead of tinyconfig") == (cause.kind, cause.text)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +261,7 @@ def test_what_one_base_sets(was: dict[str, object], then: dict[str, object], old
     before = configuration("a", NET, old, base_name="x.config", base={**was, "NET": YES})
     after = configuration("b", NET, new, base_name="y.config", base={**then, "NET": YES})
     cause = difference(before, after).changes["OTHER"].cause
-    assert (Kind.BASE, text) == (cause.kind, cause.text)
+    assert (CauseKind.BASE, text) == (cause.kind, cause.text)
 
 
 def test_a_prompt_that_is_hidden_now() -> None:
@@ -273,7 +276,7 @@ def test_a_prompt_that_is_hidden_now() -> None:
     hidden = difference(small, large).changes["MULTIUSER"].cause
     shown = difference(large, small).changes["MULTIUSER"].cause
 
-    assert (Kind.DEFAULT, ("EXPERT",)) == (hidden.kind, hidden.options)
+    assert (CauseKind.DEFAULT, ("EXPERT",)) == (hidden.kind, hidden.options)
     assert hidden.text == "its prompt depends on EXPERT; default y"
     assert (("EXPERT",), "its prompt depends on EXPERT") == (shown.options, shown.text)
 
@@ -281,7 +284,11 @@ def test_a_prompt_that_is_hidden_now() -> None:
 def test_two_files() -> None:
     """For two plain files, only the values are known."""
     found = difference(configuration("a", None, "X=y"), configuration("b", None, "X=m"))
-    assert ("y", "m", Kind.UNKNOWN) == (found.changes["X"].old, found.changes["X"].new, found.changes["X"].cause.kind)
+    assert ("y", "m", CauseKind.UNKNOWN) == (
+        found.changes["X"].old,
+        found.changes["X"].new,
+        found.changes["X"].cause.kind,
+    )
 
 
 def test_a_cycle_is_shown_once() -> None:
@@ -298,7 +305,7 @@ def test_comparisons_count() -> None:
     """A dependency in a comparison is followed like any other."""
     kconfig = model(symbol("BITS", type="int"), symbol("X", depends=Compare("=", Ref("BITS"), Const("64"))))
     found = both(kconfig, "BITS=32", "BITS=64 X=y", {"BITS": 64})
-    assert (Kind.DEPENDS, ("BITS",)) == kinds(found)["X"]
+    assert (CauseKind.DEPENDS, ("BITS",)) == kinds(found)["X"]
 
 
 def test_as_data() -> None:

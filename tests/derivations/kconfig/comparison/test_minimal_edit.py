@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derivations.kconfig.comparison.minimal_edit import asked, minimal
+from derivations.kconfig.comparison.minimal_edit import minimal, value_of
 from derivations.kconfig.language.values import MODULE, NO, Hex
 from derivations.kconfig.symbols.model import Symbol
 from derivations.kconfig.symbols.values_table import Values
@@ -76,4 +76,4 @@ def test_more_may_not_be_enough() -> None:
 def test_values_as_requests(type_: str, value: str, expected: Value) -> None:
     """A value becomes a request of the option's type."""
     symbol = Symbol(name="X", type=type_)  # type: ignore[arg-type]  # one of the types
-    assert expected == asked(symbol, Values({"X": f"2 1 {value}"}))
+    assert expected == value_of(symbol, Values({"X": f"2 1 {value}"}))

@@ -65,12 +65,12 @@ def of(text: str, requests: dict[str, Value] | None = None) -> Missed:
 def test_lines(line: str, outcome: str | None) -> None:
     """Exactly the lines that do not hold are listed, with their places."""
     found = of(f"# a comment\n{line}\n")
-    outcomes = [it.outcome.value for it in found.accounts] + [
+    outcomes = [it.outcome.value for it in found.diagnoses] + [
         "unread" for it in found.base.unread if it.startswith("line 2: ")
     ]
 
     assert ([] if outcome is None else [outcome], found.count) == (outcomes, len(outcomes))
-    assert all(str(it.request.origin) == "x.config:2" for it in found.accounts)
+    assert all(str(it.request.origin) == "x.config:2" for it in found.diagnoses)
 
 
 def test_of_two_lines_the_last_wins() -> None:
@@ -86,8 +86,8 @@ def test_what_requests_override_is_not_listed() -> None:
     base = "CONFIG_NET=y\nCONFIG_INET=y\nCONFIG_SLOW=y\n"
 
     assert 0 == of(base).count
-    assert ((), 1) == (of(base, {"NET": NO}).accounts, of(base, {"NET": NO}).way)
-    assert ((), 1) == (of(base, {"FAST": YES}).accounts, of(base, {"FAST": YES}).way)
+    assert ((), 1) == (of(base, {"NET": NO}).diagnoses, of(base, {"NET": NO}).overridden)
+    assert ((), 1) == (of(base, {"FAST": YES}).diagnoses, of(base, {"FAST": YES}).overridden)
 
 
 def test_computed_values_are_not_requests() -> None:
@@ -96,7 +96,7 @@ def test_computed_values_are_not_requests() -> None:
 
     assert 3 == of(lines).count
     assert 0 == of(WHOLE + lines).count
-    assert ["GONE"] == [it.option for it in of(f"{WHOLE}{lines}CONFIG_GONE=y\n").accounts]
+    assert ["GONE"] == [it.option for it in of(f"{WHOLE}{lines}CONFIG_GONE=y\n").diagnoses]
 
 
 def test_what_cannot_be_a_base() -> None:

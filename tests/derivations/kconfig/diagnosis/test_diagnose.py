@@ -8,14 +8,14 @@ import pytest
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.diagnosis import whole_config
 from derivations.kconfig.diagnosis.diagnose import diagnose
-from derivations.kconfig.diagnosis.outcome import Account, Outcome, asked
+from derivations.kconfig.diagnosis.outcome import Diagnosis, Outcome, requested_value
 from derivations.kconfig.language.fragment import Origin, Request
-from derivations.kconfig.language.merge import Merged, Shadowed
+from derivations.kconfig.language.merge import Merged, ShadowedRequest
 from derivations.kconfig.language.values import MODULE, NO, UNSET, YES, Hex, Priority, Tristate, Value
 from derivations.kconfig.symbols.expression import Ref
 from derivations.kconfig.symbols.fits import SWITCHES, holds
 from derivations.kconfig.symbols.model import Choice, Definition
-from tests.small_kconfig import Resolver, accounts, expression, merged, model, option
+from tests.small_kconfig import Resolver, diagnoses, expression, merged, model, option
 
 
 CHOICE = Choice(
@@ -53,9 +53,9 @@ OPTIONS = model(
 )
 
 
-def one(name: str, value: Value, **more: Value) -> Account:
-    """Return the account of the request *name* = *value*, made along with *more* requests."""
-    return accounts(OPTIONS, {name: value, **more})[name]
+def one(name: str, value: Value, **more: Value) -> Diagnosis:
+    """Return the diagnosis of the request *name* = *value*, made along with *more* requests."""
+    return diagnoses(OPTIONS, {name: value, **more})[name]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_outcomes(name: str, value: Value, more: dict[str, Value], outcome: str,
 
 @pytest.mark.parametrize(("value", "suggestion"), [(4, "it is 4 if TTY"), (8, None)])
 def test_a_computed_number(value: int, suggestion: str | None) -> None:
-    """For a number without a prompt, the account names what gives it the value, if anything does."""
+    """For a number without a prompt, the diagnosis names what gives it the value, if anything does."""
     assert suggestion == one("COMPUTED", value).suggestion
 
 
@@ -112,10 +112,10 @@ def test_what_replaces_a_transitional_option() -> None:
 
 
 def test_every_request_has_one_account() -> None:
-    """There is one account per request: winners in order of the options, overridden requests last."""
+    """There is one diagnosis per request: winners in order of the options, overridden requests last."""
     requests = merged({"TTY": YES, "NOWHERE": YES, "KGDB": NO})
     weak = Request(YES, priority=Priority.DEFAULT, origin=Origin("debugging", "debugging.py:3"))
-    both = attrs.evolve(requests, shadowed=(Shadowed("KGDB", weak, requests.requests["KGDB"]),))
+    both = attrs.evolve(requests, shadowed=(ShadowedRequest("KGDB", weak, requests.requests["KGDB"]),))
     found = diagnose(both, OPTIONS, Resolver(OPTIONS)("CONFIG_TTY=y\n"))
 
     assert ["KGDB", "NOWHERE", "TTY", "KGDB"] == [it.option for it in found]
@@ -128,7 +128,7 @@ def test_a_withdrawn_request() -> None:
     """A withdrawn request is shadowed by the one that withdrew it."""
     weak = Request(YES, priority=Priority.DEFAULT)
     back = Request(UNSET, origin=Origin("mine", "mine.py:1"))
-    found = diagnose(Merged(FrozenMap(), (Shadowed("KGDB", weak, back),)), OPTIONS, Resolver(OPTIONS)(""))
+    found = diagnose(Merged(FrozenMap(), (ShadowedRequest("KGDB", weak, back),)), OPTIONS, Resolver(OPTIONS)(""))
 
     assert ["withdrawn (mine, mine.py:1)"] == [it.reason for it in found]
 
@@ -210,14 +210,14 @@ HIDDEN = model(
 )
 def test_a_hidden_prompt(name: str, more: dict[str, Value], reason: str, needs: list[str]) -> None:
     """If an option requested off is on because its prompt is hidden, the prompt's condition is named."""
-    it = accounts(HIDDEN, {name: NO, **more})[name]
+    it = diagnoses(HIDDEN, {name: NO, **more})[name]
 
     assert (Outcome.BLOCKED, reason, needs) == (it.outcome, it.reason, [below.needs for below in it.witness])
 
 
 def test_a_lost_choice() -> None:
     """Of two requested members of a choice, the loser names the winner and its request."""
-    found = accounts(OPTIONS, {"NONE": YES, "FULL": YES})
+    found = diagnoses(OPTIONS, {"NONE": YES, "FULL": YES})
     lost = found["FULL"] if found["NONE"].holds else found["NONE"]
     winner = "NONE" if found["NONE"].holds else "FULL"
     line = 1 if winner == "NONE" else 2
@@ -258,14 +258,14 @@ def test_the_word_size_stays() -> None:
     ],
 )
 def test_suggestions(name: str, value: Value, suggestion: str | None) -> None:
-    """The account says what to write instead, if that is known."""
+    """The diagnosis says what to write instead, if that is known."""
     assert suggestion == one(name, value).suggestion
 
 
 def test_what_was_renamed() -> None:
-    """For an option of an older guide, the account says what it became, when, and by which commit."""
+    """For an option of an older guide, the diagnosis says what it became, when, and by which commit."""
     options = model([option("MITIGATION_RETPOLINE", prompt="Retpolines"), option("SLUB")])
-    found = accounts(options, {"RETPOLINE": YES, "DEVPTS_MULTIPLE_INSTANCES": YES, "SLS": NO})
+    found = diagnoses(options, {"RETPOLINE": YES, "DEVPTS_MULTIPLE_INSTANCES": YES, "SLS": NO})
 
     assert Outcome.ABSENT is found["RETPOLINE"].outcome
     assert (
@@ -282,20 +282,20 @@ def test_no_for_a_renamed_option_that_is_on() -> None:
     """A request to disable a renamed option does not hold while the new option is on."""
     options = model([option("MITIGATION_RETPOLINE", prompt="Retpolines", defaults=[("y", "y")])])
 
-    assert Outcome.ABSENT is accounts(options, {"RETPOLINE": NO})["RETPOLINE"].outcome
+    assert Outcome.ABSENT is diagnoses(options, {"RETPOLINE": NO})["RETPOLINE"].outcome
 
 
 def test_a_name_from_a_later_version() -> None:
-    """For a kernel before a renaming, the account gives the name that it knows."""
+    """For a kernel before a renaming, the diagnosis gives the name that it knows."""
     options = model([option("RETPOLINE", prompt="Retpolines")], version="6.1.55")
-    found = accounts(options, {"MITIGATION_RETPOLINE": YES})["MITIGATION_RETPOLINE"]
+    found = diagnoses(options, {"MITIGATION_RETPOLINE": YES})["MITIGATION_RETPOLINE"]
 
     assert "Linux 6.1.55 still calls it RETPOLINE; MITIGATION_RETPOLINE was added in 6.9" == found.reason
     assert "use RETPOLINE" == found.suggestion
 
 
 def test_json() -> None:
-    """As JSON, an account has the same facts."""
+    """As JSON, a diagnosis has the same facts."""
     found = one("TUNNEL", YES).to_json()
 
     assert {
@@ -342,7 +342,7 @@ def test_a_choice_that_is_not_available() -> None:
         ],
         [choice],
     )
-    it = accounts(options, {"EC": YES})["EC"]
+    it = diagnoses(options, {"EC": YES})["EC"]
 
     assert Ref("@1") == options["EC"].depends
     assert (
@@ -353,14 +353,16 @@ def test_a_choice_that_is_not_available() -> None:
 
 
 def exactly(file: str) -> dict[str, str]:
-    """Return the text of the account of each option that differs from *file*, a whole `.config`."""
+    """Return the text of the diagnosis of each option that differs from *file*, a whole `.config`."""
     values = Resolver(OPTIONS)(file)
     result = {name: values[name].value for name, it in OPTIONS.items() if it.type in SWITCHES}
-    base = whole_config.exactly(
+    base = whole_config.exact_requests(
         file, "x.config", {name: Tristate(it) for name, it in result.items()}, lambda name: bool(OPTIONS[name].prompts)
     )
     changed = {
-        name: it for name, it in base.items() if not it.optional and not holds(asked(it), OPTIONS[name], values[name])
+        name: it
+        for name, it in base.items()
+        if not it.optional and not holds(requested_value(it), OPTIONS[name], values[name])
     }
     return {it.option: it.text for it in diagnose(Merged(FrozenMap(changed)), OPTIONS, values, base=base)}
 

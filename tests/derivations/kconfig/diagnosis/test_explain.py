@@ -7,7 +7,7 @@ import pytest
 
 from derivations.kconfig.diagnosis.explain import Explanation, UnknownOption, explain
 from derivations.kconfig.language.fragment import Origin, Request
-from derivations.kconfig.language.merge import Shadowed
+from derivations.kconfig.language.merge import ShadowedRequest
 from derivations.kconfig.language.values import NO, YES, Priority, Value
 from derivations.kconfig.symbols.dotconfig import compose
 from derivations.kconfig.symbols.model import Choice
@@ -96,7 +96,7 @@ def test_who_asks() -> None:
     """Overridden requests come after the winner."""
     asked = merged({"BUS": NO})
     weak = Request(YES, priority=Priority.DEFAULT, origin=Origin("common", "common.py:3"))
-    both = attrs.evolve(asked, shadowed=(Shadowed("BUS", weak, asked.requests["BUS"]),))
+    both = attrs.evolve(asked, shadowed=(ShadowedRequest("BUS", weak, asked.requests["BUS"]),))
     found = explain("BUS", OPTIONS, Resolver(OPTIONS)(""), both)
 
     assert ("n (mine, mine.py:1)", "y (common, common.py:3), which is overridden") == found.asked

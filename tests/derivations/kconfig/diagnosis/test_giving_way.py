@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.diagnosis.diagnose import diagnose
-from derivations.kconfig.diagnosis.outcome import Account, Outcome
+from derivations.kconfig.diagnosis.outcome import Diagnosis, Outcome
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.merge import Merged
 from derivations.kconfig.language.values import MODULE, NO, YES, Priority, Tristate
@@ -26,8 +26,8 @@ OPTIONS = model(
 )
 
 
-def found(defaults: dict[str, Tristate], plain: dict[str, Tristate]) -> dict[str, Account]:
-    """Return the accounts of *defaults*, with *plain* requests on top."""
+def found(defaults: dict[str, Tristate], plain: dict[str, Tristate]) -> dict[str, Diagnosis]:
+    """Return the diagnoses of *defaults*, with *plain* requests on top."""
     asked = {
         **{it: Request(value, priority=Priority.DEFAULT, origin=Origin("base")) for it, value in defaults.items()},
         **{it: Request(value, origin=Origin("mine", "mine.py:1")) for it, value in plain.items()},
@@ -38,29 +38,29 @@ def found(defaults: dict[str, Tristate], plain: dict[str, Tristate]) -> dict[str
 
 def test_a_default_gives_way_to_a_disabled_dependency() -> None:
     """Drivers of a subsystem that the user disables are shadowed, at any depth below it."""
-    accounts = found({"MODULES": YES, "DRIVER": MODULE, "CODEC": MODULE}, {"SOUND": NO})
+    diagnoses = found({"MODULES": YES, "DRIVER": MODULE, "CODEC": MODULE}, {"SOUND": NO})
 
-    assert [accounts[it].outcome for it in ("DRIVER", "CODEC")] == [Outcome.SHADOWED, Outcome.SHADOWED]
-    assert accounts["CODEC"].reason == "a default, overridden by SOUND (mine, mine.py:1)"
-    assert not [it for it in accounts.values() if it.fails]
+    assert [diagnoses[it].outcome for it in ("DRIVER", "CODEC")] == [Outcome.SHADOWED, Outcome.SHADOWED]
+    assert diagnoses["CODEC"].reason == "a default, overridden by SOUND (mine, mine.py:1)"
+    assert not [it for it in diagnoses.values() if it.fails]
 
 
 def test_a_default_gives_way_to_another_member_of_its_choice() -> None:
     """A member of a choice that the user requests replaces the default one."""
-    accounts = found({"FAST": YES}, {"SLOW": YES})
+    diagnoses = found({"FAST": YES}, {"SLOW": YES})
 
-    assert (accounts["SLOW"].outcome, accounts["FAST"].outcome) == (Outcome.HELD, Outcome.SHADOWED)
+    assert (diagnoses["SLOW"].outcome, diagnoses["FAST"].outcome) == (Outcome.HELD, Outcome.SHADOWED)
 
 
 def test_a_default_that_nothing_overrides_fails() -> None:
     """A default that cannot hold on its own is an error, whatever else is requested."""
-    accounts = found({"MODULES": YES, "DRIVER": MODULE}, {"SLOW": YES})
+    diagnoses = found({"MODULES": YES, "DRIVER": MODULE}, {"SLOW": YES})
 
-    assert (accounts["DRIVER"].outcome, accounts["DRIVER"].fails) == (Outcome.BLOCKED, True)
+    assert (diagnoses["DRIVER"].outcome, diagnoses["DRIVER"].fails) == (Outcome.BLOCKED, True)
 
 
 def test_a_plain_request_gives_way_to_nothing() -> None:
     """A user's request fails even if another request of the same user is the cause."""
-    accounts = found({"MODULES": YES}, {"SOUND": NO, "DRIVER": MODULE})
+    diagnoses = found({"MODULES": YES}, {"SOUND": NO, "DRIVER": MODULE})
 
-    assert (accounts["DRIVER"].outcome, accounts["DRIVER"].fails) == (Outcome.BLOCKED, True)
+    assert (diagnoses["DRIVER"].outcome, diagnoses["DRIVER"].fails) == (Outcome.BLOCKED, True)

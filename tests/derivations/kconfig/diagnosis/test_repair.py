@@ -12,7 +12,7 @@ from derivations.kconfig.language.values import MODULE, NO, YES, Tristate, Value
 from derivations.kconfig.symbols.dotconfig import compose
 from derivations.kconfig.symbols.fits import holds
 from derivations.kconfig.symbols.model import Choice, Prompt
-from tests.small_kconfig import Resolver, accounts, expression, model, option
+from tests.small_kconfig import Resolver, diagnoses, expression, model, option
 
 
 if TYPE_CHECKING:
@@ -231,10 +231,10 @@ def test_what_is_not_proven() -> None:
 
 
 def test_what_accounts_propose_is_resolved() -> None:
-    """An account proposes options only if they make the request hold along with all others that hold."""
+    """A diagnosis proposes options only if they make the request hold along with all others that hold."""
     asked: dict[str, Value] = {"SENSOR": YES, "RING": NO, "DANGER": YES, "SERIAL": YES, "KGDB": YES}
     failing = {it: value for it, value in asked.items() if it != "KGDB"}
-    found = proven(accounts(OPTIONS, asked).values(), "", OPTIONS, Resolver(OPTIONS))
+    found = proven(diagnoses(OPTIONS, asked).values(), "", OPTIONS, Resolver(OPTIONS))
     proposed = {it.option: dict(it.change) for it in found}
 
     assert {"FILTER": NO, "MEDIA": YES} == proposed["SENSOR"]
@@ -245,7 +245,7 @@ def test_what_accounts_propose_is_resolved() -> None:
 
 
 def test_what_a_request_that_holds_forbids_is_not_proposed() -> None:
-    """An account proposes nothing that undoes another request."""
-    found = proven(accounts(OPTIONS, {"SERIAL": YES, "TTY": NO}).values(), "", OPTIONS, Resolver(OPTIONS))
+    """A diagnosis proposes nothing that undoes another request."""
+    found = proven(diagnoses(OPTIONS, {"SERIAL": YES, "TTY": NO}).values(), "", OPTIONS, Resolver(OPTIONS))
 
     assert {"SERIAL": (), "TTY": ()} == {it.option: it.change for it in found}

@@ -35,7 +35,7 @@ def test_local_version() -> None:
 def test_exactly() -> None:
     """Every line becomes a request with its line number; options left out must be absent; computed ones may differ."""
     result = parse(WHOLE.replace("12.2.0", "13.1.0") + 'CONFIG_NEW=y\nCONFIG_TEXT="x"\n')
-    found = whole_config.exactly(WHOLE, "x.config", result, lambda name: name != "CC_VERSION_TEXT")
+    found = whole_config.exact_requests(WHOLE, "x.config", result, lambda name: name != "CC_VERSION_TEXT")
 
     assert {name: it.value for name, it in found.items()} == {
         "CC_VERSION_TEXT": "gcc (Debian 12.2.0-14) 12.2.0",

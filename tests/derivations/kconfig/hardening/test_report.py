@@ -226,7 +226,9 @@ def harden(requests: dict[str, Value], *, strict: bool = False) -> tuple[Hardene
     """Return the hardening requests on top of *requests*, and the verdicts on the result."""
     resolver = Resolver(KCONFIG)
     found = hardened(merged(requests).requests, "", KCONFIG, resolver, resolver, strict=strict)
-    return found, verdicts(KCONFIG, resolver(compose("", {**requests, **found.asked, **found.besides}, KCONFIG)))
+    return found, verdicts(
+        KCONFIG, resolver(compose("", {**requests, **found.requests, **found.dependencies}, KCONFIG))
+    )
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -234,8 +236,8 @@ def test_nothing_is_left(strict: bool) -> None:
     """The requests hold, with their dependencies and the rules that they make applicable, and leave nothing to request."""
     found, left = harden({}, strict=strict)
 
-    assert {"RANDOMIZE_MEMORY": YES, "UBSAN_BOOL": NO, "DEFAULT_MMAP_MIN_ADDR": 65536}.items() <= found.asked.items()
-    assert {"CHECKS": YES, **({"EXPERT": YES} if strict else {})} == found.besides
+    assert {"RANDOMIZE_MEMORY": YES, "UBSAN_BOOL": NO, "DEFAULT_MMAP_MIN_ADDR": 65536}.items() <= found.requests.items()
+    assert {"CHECKS": YES, **({"EXPERT": YES} if strict else {})} == found.dependencies
     assert {} == found.left_out
     assert [] == [str(it) for it in left if it.outcome is RuleOutcome.NOT_HELD and (strict or not it.rule.takes)]
 
@@ -245,7 +247,7 @@ def test_what_cannot_be_does_not_apply() -> None:
     found, left = harden({})
     verdict_of = {it.rule.option: it for it in left}
 
-    assert not {"CFI_CLANG", "GCC_PLUGINS"} & found.asked.keys()
+    assert not {"CFI_CLANG", "GCC_PLUGINS"} & found.requests.keys()
     for name in ("CFI_CLANG", "GCC_PLUGINS"):
         assert verdict_of[name].outcome is RuleOutcome.NOT_APPLICABLE
         assert verdict_of[name].why.startswith("no setting switches it on here")
@@ -259,7 +261,7 @@ def test_what_the_user_requests_otherwise_is_left_out() -> None:
         "FORTIFY_SOURCE": "requested as n (mine, mine.py:1)",
         "UBSAN": "requested as n (mine, mine.py:2)",
     } == found.left_out
-    assert not {"FORTIFY_SOURCE", "UBSAN"} & {*found.asked, *found.besides}
+    assert not {"FORTIFY_SOURCE", "UBSAN"} & {*found.requests, *found.dependencies}
 
 
 def test_no_build_of_the_fragment_signs() -> None:

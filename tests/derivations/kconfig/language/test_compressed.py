@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from derivations.kconfig.language import compressed
-from derivations.kconfig.language.compressed import is_compressed, plain
+from derivations.kconfig.language.compressed import decompressed, is_compressed
 from derivations.kconfig.language.fragment import InvalidFragment
 
 
@@ -22,14 +22,14 @@ def test_round_trip(data: bytes, compress: object) -> None:
     packed = compress(data)
 
     assert is_compressed(packed)
-    assert data == plain(packed, "x")
-    assert data + data == plain(packed + packed, "x")
+    assert data == decompressed(packed, "x")
+    assert data + data == decompressed(packed + packed, "x")
 
 
 def test_what_is_not_compressed() -> None:
     """Uncompressed data is unchanged."""
     assert not is_compressed(b"CONFIG_A=y\n")
-    assert b"CONFIG_A=y\n" == plain(b"CONFIG_A=y\n", "x")
+    assert b"CONFIG_A=y\n" == decompressed(b"CONFIG_A=y\n", "x")
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])
@@ -41,7 +41,7 @@ def test_damage(compress: object, damage: object) -> None:
     assert callable(compress)
     assert callable(damage)
     with pytest.raises(InvalidFragment) as caught:
-        plain(damage(compress(b"CONFIG_A=y\n" * 99)), "x.gz")
+        decompressed(damage(compress(b"CONFIG_A=y\n" * 99)), "x.gz")
 
     assert "x.gz" in str(caught.value)
 
@@ -50,8 +50,8 @@ def test_damage(compress: object, damage: object) -> None:
 def test_a_bomb(compress: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Data that is far too large is not decompressed to its end."""
     assert callable(compress)
-    monkeypatch.setattr(compressed, "MOST", 10_000)
+    monkeypatch.setattr(compressed, "MAX_SIZE", 10_000)
 
-    assert 10_000 == len(plain(compress(b" " * 10_000), "x"))
+    assert 10_000 == len(decompressed(compress(b" " * 10_000), "x"))
     with pytest.raises(InvalidFragment):
-        plain(compress(b" " * 10_001), "x")
+        decompressed(compress(b" " * 10_001), "x")

@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from derivations.kconfig.language.condition import Condition
-from derivations.kconfig.language.fragment import Clause, Fragment, InvalidFragment, Origin, Request, as_fragments, over
+from derivations.kconfig.language.fragment import (
+    Clause,
+    Fragment,
+    InvalidFragment,
+    Origin,
+    Request,
+    as_fragments,
+    followed_by,
+)
 from derivations.kconfig.language.values import (
     MODULE,
     NO,
@@ -133,7 +141,7 @@ def test_without() -> None:
 def test_over() -> None:
     """Fragments on top replace requests for the same options, whatever their priority."""
     old = (Fragment("a", {"A": force(YES), "B": YES}), Fragment("b", {"C": YES}))
-    new = over([{"A": default(NO)}, Fragment("c", {"C": UNSET})], old, "x")
+    new = followed_by([{"A": default(NO)}, Fragment("c", {"C": UNSET})], old, "x")
 
     assert new == (Fragment("a", {"B": YES}), Fragment("x", {"A": default(NO)}), Fragment("c", {"C": UNSET}))
 
@@ -141,7 +149,7 @@ def test_over() -> None:
 def test_over_under_a_condition() -> None:
     """Where a fragment on top does not apply, the old request stays."""
     old = (Fragment("a", {"A": YES}),)
-    one, other = over({"A": when_arch("arm64", NO)}, old, "x")
+    one, other = followed_by({"A": when_arch("arm64", NO)}, old, "x")
 
     assert asked(one, arch="arm64") == {}
     assert asked(other, arch="arm64") == {"A": NO}
@@ -156,7 +164,7 @@ def test_over_keeps_exactly_the_rest(old: Fragment, new: Fragment, bound: str, a
     """For every kernel, a request is kept unless a fragment on top requests the option there."""
     version = Version.parse(bound)
     named = {name for name, _ in new.requests(version, arch)}
-    left = {it for fragment in over(new, (old,), "x")[:-1] for it in fragment.requests(version, arch)}
+    left = {it for fragment in followed_by(new, (old,), "x")[:-1] for it in fragment.requests(version, arch)}
 
     assert {(name, it) for name, it in old.requests(version, arch) if name not in named} == left
 

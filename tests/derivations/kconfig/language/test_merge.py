@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.language.fragment import Fragment, Request
-from derivations.kconfig.language.merge import Contradiction, Merged, Shadowed, merge
+from derivations.kconfig.language.merge import Contradiction, Merged, ShadowedRequest, merge
 from derivations.kconfig.language.values import (
     MODULE,
     NO,
@@ -95,9 +95,9 @@ def test_what_is_shadowed() -> None:
     plain = Priority.PLAIN
 
     assert found.shadowed == (
-        Shadowed("A", Request(NO, priority=Priority.DEFAULT), Request(YES, priority=plain)),
-        Shadowed("B", Request(1, priority=Priority.DEFAULT), Request(2, priority=plain)),
-        Shadowed("C", Request(YES, priority=Priority.DEFAULT), Request(UNSET, priority=plain)),
+        ShadowedRequest("A", Request(NO, priority=Priority.DEFAULT), Request(YES, priority=plain)),
+        ShadowedRequest("B", Request(1, priority=Priority.DEFAULT), Request(2, priority=plain)),
+        ShadowedRequest("C", Request(YES, priority=Priority.DEFAULT), Request(UNSET, priority=plain)),
     )
     assert [(it.request.origin.fragment, it.by.origin.fragment) for it in found.shadowed] == [
         ("c", "a"),
@@ -202,7 +202,7 @@ def test_lower_requests() -> None:
     lower = merged({"A": YES, "B": YES, "C": MODULE}).requests
     over = found.over(lower)
     assert {"A": YES, "B": NO, "C": MODULE} == {name: it.value for name, it in over.requests.items()}
-    assert (Shadowed("B", lower["B"], found.requests["B"]),) == over.shadowed
+    assert (ShadowedRequest("B", lower["B"], found.requests["B"]),) == over.shadowed
     assert found.over({}) == found
 
 

@@ -13,7 +13,7 @@ import pytest
 from derivations.realise.apt import fetch as apt_fetch
 from derivations.realise.apt.fetch import Access, access, fetch
 from derivations.realise.network.http_response import TryFailed
-from derivations.realise.supervised import GivenUp
+from derivations.realise.supervised import RunCancelled
 from tests.derivations.realise.scripted_server import ScriptedServer
 
 
@@ -130,11 +130,11 @@ def test_apts_error_is_reported(
     place = tmp_path / "x"
     with pytest.raises(TryFailed) as caught:
         fetch(server.url(path), place, SHA256, lambda: False)
-    assert (said[0], True, False) == (caught.value.status, caught.value.said.startswith(said[1]), place.exists())
+    assert (said[0], True, False) == (caught.value.status, caught.value.message.startswith(said[1]), place.exists())
 
 
 def test_a_fetch_can_be_cancelled(configure: Callable[..., None], tmp_path: Path) -> None:
     """A cancelled fetch ends, whatever the server does."""
     configure()
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(GivenUp):
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(RunCancelled):
         fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/x.deb", tmp_path / "x", SHA256, lambda: True)

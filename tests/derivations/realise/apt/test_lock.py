@@ -16,7 +16,7 @@ from derivations.debian.sets import SETS, UnknownSet, default_sets
 from derivations.realise.apt import lock as apt
 from derivations.realise.apt.lock import UnknownPackage, WeakHash, make_lock, relock
 from derivations.realise.apt.run import AptFailed, AptMissing, native_architecture
-from derivations.realise.apt.sources import Choice, NoSources, UnsignedArchives
+from derivations.realise.apt.sources import ArchiveChoice, NoSources, UnsignedArchives
 
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ def test_an_unsigned_archive_is_left_out(unsigned: Archive, work: Path) -> None:
     """Nothing is pinned from an archive that apt trusts without a signature, with a warning."""
     said: list[str] = []
     with pytest.raises(UnknownPackage):
-        make_lock(["busybox"], work, choice=Choice(warn=said.append), options=unsigned.options)
+        make_lock(["busybox"], work, choice=ArchiveChoice(warn=said.append), options=unsigned.options)
     (warning,) = said
     assert f"ignoring file:{unsigned.root}/debian stable: it is not signed" in warning
 
@@ -274,7 +274,7 @@ def test_an_unsigned_archive_can_be_accepted(unsigned: Archive, work: Path, opti
     """Packages of an accepted unsigned archive are marked in the lock."""
     unsigned.know(options)
     said: list[str] = []
-    choice = Choice(allow_unsigned=True, warn=said.append)
+    choice = ArchiveChoice(allow_unsigned=True, warn=said.append)
     lock = make_lock(["busybox"], work, choice=choice, options=unsigned.options)
     assert [attrs.evolve(Offer("busybox-static").package, unsigned=True)] == list(lock.packages)
     assert (lock, 1) == (parse(dumps(lock)), len(said))
@@ -285,7 +285,7 @@ def test_an_archive_that_should_be_signed_is_an_error(unsigned: Archive, work: P
     """An unsigned archive that apt does not trust is always an error, whatever is allowed."""
     unsigned.know("")
     with pytest.raises(UnsignedArchives) as caught:
-        make_lock(["busybox"], work, choice=Choice(allow_unsigned=allow), options=unsigned.options)
+        make_lock(["busybox"], work, choice=ArchiveChoice(allow_unsigned=allow), options=unsigned.options)
     assert ((f"file:{unsigned.root}/debian stable",), False) == (caught.value.archives, caught.value.accepted)
 
 
@@ -301,7 +301,7 @@ def test_a_switch_that_trusts_everything(
         make_lock(["busybox"], work, options=unsigned.options)
     assert caught.value.accepted
     assert "--allow-unsigned" in caught.value.hint
-    lock = make_lock(["busybox"], work, choice=Choice(allow_unsigned=True), options=unsigned.options)
+    lock = make_lock(["busybox"], work, choice=ArchiveChoice(allow_unsigned=True), options=unsigned.options)
     assert [it.unsigned for it in lock.packages] == [True]
 
 
@@ -309,7 +309,7 @@ def test_a_signed_archive_is_checked_though_it_is_trusted(archive: Archive, work
     """A signed source that apt trusts is checked all the same, and not marked."""
     archive.offer(Offer("busybox-static"))
     archive.know(f"trusted=yes signed-by={archive.root}/key.gpg")
-    lock = make_lock(["busybox"], work, choice=Choice(allow_unsigned=True), options=archive.options)
+    lock = make_lock(["busybox"], work, choice=ArchiveChoice(allow_unsigned=True), options=archive.options)
     assert [it.unsigned for it in lock.packages] == [False]
 
 
@@ -340,7 +340,7 @@ def test_a_disc_is_left_out(archive: Archive, work: Path) -> None:
     with (archive.root / "sources.list").open("a") as file:
         file.write("deb cdrom:[Debian GNU/Linux 12 _Bookworm_ - DVD 1]/ bookworm main\n")
     said: list[str] = []
-    lock = make_lock(["busybox"], work, choice=Choice(warn=said.append), options=archive.options)
+    lock = make_lock(["busybox"], work, choice=ArchiveChoice(warn=said.append), options=archive.options)
     assert (1, 1) == (len(lock.packages), len(said))
 
 
@@ -386,7 +386,7 @@ def test_a_mirror_that_is_down_is_left_out(archive: Archive, work: Path) -> None
     )
     said: list[str] = []
     proxy = "Acquire::http::Proxy=DIRECT"
-    lock = make_lock(["busybox"], work, choice=Choice(warn=said.append), options=(*archive.options, proxy))
+    lock = make_lock(["busybox"], work, choice=ArchiveChoice(warn=said.append), options=(*archive.options, proxy))
     assert ["busybox-static"] == [it.name for it in lock.packages]
     assert [True] == [it.startswith("ignoring http://127.0.0.1:9/debian stable: ") for it in said]
 

@@ -81,7 +81,7 @@ def test_a_source_that_cannot_be_read_hides_no_other(say: Callable[..., None]) -
     """If apt fails for one source, the others still count, and the error is kept."""
     say("http://m.test/debian/dists/x/InRelease", error="E: Malformed entry 1 in list file /etc/apt/x.list (Suite)")
     assert sites() == Sites(
-        bases=("http://m.test/debian",), trouble="Malformed entry 1 in list file /etc/apt/x.list (Suite)"
+        bases=("http://m.test/debian",), problem="Malformed entry 1 in list file /etc/apt/x.list (Suite)"
     )
 
 

@@ -14,7 +14,7 @@ from derivations.realise.apt import release as apt_release
 from derivations.realise.apt.lock import make_lock, relock
 from derivations.realise.apt.release import UnknownRelease
 from derivations.realise.apt.run import native_architecture
-from derivations.realise.apt.sources import Choice
+from derivations.realise.apt.sources import ArchiveChoice
 from tests.signing import make_key
 
 
@@ -116,18 +116,18 @@ def versions(lock: Lock) -> tuple[str | None, list[str]]:
 def test_a_release(mirror: Mirror, tmp_path: Path, suite: str | None, expected: tuple[str, list[str]]) -> None:
     """A lock is made from the requested release, on the machine's mirrors, and names it."""
     assert expected == versions(
-        make_lock(["busybox"], tmp_path / "work", choice=Choice(suite=suite), options=mirror.options)
+        make_lock(["busybox"], tmp_path / "work", choice=ArchiveChoice(suite=suite), options=mirror.options)
     )
 
 
 def test_a_lock_stays_with_its_release(mirror: Mirror, tmp_path: Path) -> None:
     """Sets resolved again, or added, come from the lock's release, not the machine's."""
     work = tmp_path / "work"
-    lock = make_lock(["busybox"], work, choice=Choice(suite="two"), options=mirror.options)
+    lock = make_lock(["busybox"], work, choice=ArchiveChoice(suite="two"), options=mirror.options)
     mirror.have("two-security", "2.2")
     assert ("two", ["2.2"]) == versions(relock(lock, ["busybox"], work, options=mirror.options))
     assert ("two", ["2.2"]) == versions(relock(lock, None, work, options=mirror.options))
-    moved = relock(lock, None, work, choice=Choice(suite="one"), options=mirror.options)
+    moved = relock(lock, None, work, choice=ArchiveChoice(suite="one"), options=mirror.options)
     assert ("one", ["1.0"]) == versions(moved)
 
 
@@ -135,14 +135,14 @@ def test_a_machine_of_several_releases_names_none(mirror: Mirror, tmp_path: Path
     """A lock of a machine with mixed releases names none; a single one can still be requested."""
     mirror.know("one", "sid")
     assert (None, ["3.0"]) == versions(make_lock(["busybox"], tmp_path / "work", options=mirror.options))
-    pure = make_lock(["busybox"], tmp_path / "work", choice=Choice(suite="sid"), options=mirror.options)
+    pure = make_lock(["busybox"], tmp_path / "work", choice=ArchiveChoice(suite="sid"), options=mirror.options)
     assert ("sid", ["3.0"]) == versions(pure)
 
 
 def refused(mirror: Mirror, work: Path, suite: str = "two") -> UnknownRelease:
     """Return the error of making a lock from *suite*."""
     with pytest.raises(UnknownRelease) as caught:
-        make_lock(["busybox"], work, choice=Choice(suite=suite), options=mirror.options)
+        make_lock(["busybox"], work, choice=ArchiveChoice(suite=suite), options=mirror.options)
     return caught.value
 
 
@@ -166,7 +166,7 @@ def test_a_mirror_without_the_release(mirror: Mirror, tmp_path: Path) -> None:
     partial.have("one", "1.0", suite="oldstable")
     with (mirror.root / "sources.list").open("a") as file:
         file.write(f"deb [signed-by={mirror.root}/key.gpg] file:{partial.root}/debian one main\n")
-    lock = make_lock(["busybox"], tmp_path / "work", choice=Choice(suite="two"), options=mirror.options)
+    lock = make_lock(["busybox"], tmp_path / "work", choice=ArchiveChoice(suite="two"), options=mirror.options)
     assert ("two", ["2.1"]) == versions(lock)
 
 

@@ -93,7 +93,7 @@ def test_an_archive_that_does_not_answer_is_not_called_unsigned(world: World, an
     assert () == update.unsigned
     with pytest.raises(AptFailed) as caught:
         update.check()
-    assert [True] == [it.startswith(f"{world.source}: {said}") for it in caught.value.said]
+    assert [True] == [it.startswith(f"{world.source}: {said}") for it in caught.value.message]
 
 
 def test_a_login_page_is_not_an_unsigned_archive(world: World) -> None:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derivations.realise.archives.decompress import AHEAD, PIECE, Corrupt, Reader, Section, pieces
+from derivations.realise.archives.decompress import AHEAD, PIECE, Corrupt, FileSection, Reader, pieces
 
 
 if sys.version_info >= (3, 14):
@@ -43,8 +43,8 @@ every_form = pytest.mark.parametrize("form", COMPRESS)
 every_compression = pytest.mark.parametrize("form", [form for form in COMPRESS if form != "plain"])
 
 
-def section(data: bytes) -> Section:
-    return Section(io.BytesIO(data), len(data))
+def section(data: bytes) -> FileSection:
+    return FileSection(io.BytesIO(data), len(data))
 
 
 @every_form
@@ -134,5 +134,5 @@ def test_a_section_ends_where_it_should() -> None:
     """A section returns its own bytes, not those after it, and counts them."""
     file = io.BytesIO(b"0123456789")
     file.seek(2)
-    it = Section(file, 5)
+    it = FileSection(file, 5)
     assert (it.read(3), it.read(3), it.read(3), it.done) == (b"234", b"56", b"", 5)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from derivations.realise.archives.decompress import Reader, Section
+from derivations.realise.archives.decompress import FileSection, Reader
 from derivations.realise.archives.extract import CaseFolding, Extraction, Refused, check_case
 from store.trees.hash_tree import content_of
 from store.trees.pool import Pool
@@ -33,7 +33,7 @@ def extract(directory: Path, data: bytes, *, links_may_leave: bool) -> None:
     with (
         Pool.open(directory / "pool") as pool,
         TreeWriter(pool, directory / "out") as writer,
-        Reader(Section(io.BytesIO(data), len(data)), "x.tar") as reader,
+        Reader(FileSection(io.BytesIO(data), len(data)), "x.tar") as reader,
     ):
         extraction = Extraction(writer=writer, archive="x.tar", links_may_leave=links_may_leave)
         extraction.extract(reader, lambda _: None)

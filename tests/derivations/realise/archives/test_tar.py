@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derivations.realise.archives.decompress import Corrupt, Reader, Section
+from derivations.realise.archives.decompress import Corrupt, FileSection, Reader
 from derivations.realise.archives.tar import (
     DIRECTORY,
     FILE,
@@ -44,7 +44,7 @@ def tar(*members: tuple[str, bytes, dict[str, object]], form: int = tarfile.PAX_
 
 
 def read(data: bytes) -> list[tuple[Member, bytes]]:
-    with Reader(Section(io.BytesIO(data), len(data)), "x.tar") as reader:
+    with Reader(FileSection(io.BytesIO(data), len(data)), "x.tar") as reader:
         archive = TarReader(reader)
         return [(member, archive.read(member)) for member in archive]
 
@@ -121,7 +121,7 @@ def test_a_comment_for_all_files_does_not_matter() -> None:
 def test_unread_data_is_skipped() -> None:
     """The next member follows whether the previous data were read fully, partly, or not."""
     data = tar(("x", b"1" * 1000, {}), ("y", b"2" * 1000, {}), ("z", b"3", {}))
-    with Reader(Section(io.BytesIO(data), len(data)), "x") as reader:
+    with Reader(FileSection(io.BytesIO(data), len(data)), "x") as reader:
         archive = TarReader(reader)
         names = []
         for member in archive:

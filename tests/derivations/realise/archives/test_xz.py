@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derivations.realise.archives.decompress import PIECE, Section, pieces
+from derivations.realise.archives.decompress import PIECE, FileSection, pieces
 from derivations.realise.archives.xz import expand, in_blocks
 
 
@@ -75,7 +75,7 @@ def test_round_trip(parts: list[bytes]) -> None:
 def test_pieces() -> None:
     """Pieces have at most a megabyte; several streams, with padding between them, are one file."""
     data = stream(PARTS) + bytes(8) + lzma.compress(b"end") + stream(PARTS[:1])
-    found = list(pieces(Section(io.BytesIO(data), len(data))))
+    found = list(pieces(FileSection(io.BytesIO(data), len(data))))
     assert b"".join([*PARTS, b"end", PARTS[0]]) == b"".join(found)
     assert max(map(len, found)) <= PIECE
 

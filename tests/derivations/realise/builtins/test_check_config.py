@@ -80,7 +80,7 @@ def test_all_failures_are_reported_at_once(run: Runner) -> None:
     with pytest.raises(ConfigMismatch) as caught:
         check(run, {"FS": MODULE, "NAME": "other", "BLOCK": NO, "NO_SUCH": YES})
 
-    assert [it.option for it in caught.value.accounts] == ["FS", "NAME", "NO_SUCH"]
+    assert [it.option for it in caught.value.diagnoses] == ["FS", "NAME", "NO_SUCH"]
     text = str(caught.value)
     assert text.startswith("config: 3 requested options did not hold\n  FS: requested m (mine, test_check_config.py:")
     assert "needs BLOCK [=n]" in text
@@ -123,7 +123,7 @@ def test_an_exact_configuration_may_not_change(run: Runner, changed: str) -> Non
     with pytest.raises(ConfigMismatch) as caught:
         check(run, {}, base=f"{BASE}{changed}\n")
 
-    assert [it.option for it in caught.value.accounts] == [changed.removeprefix("CONFIG_").partition("=")[0]]
+    assert [it.option for it in caught.value.diagnoses] == [changed.removeprefix("CONFIG_").partition("=")[0]]
     assert "(mine.config" in str(caught.value)
 
 
@@ -176,7 +176,7 @@ def test_a_base(run: Runner, *, strict: bool) -> None:
     with pytest.raises(BaseNotHeld) as caught:
         begun(run, base, {}, strict=True)
 
-    assert ["BLOCK", "GONE"] == [it.option for it in caught.value.missed.accounts]
+    assert ["BLOCK", "GONE"] == [it.option for it in caught.value.missed.diagnoses]
     assert 3 == caught.value.missed.count
     assert "line 3: 'CONFIG_NAME = b'" in str(caught.value)
 

@@ -26,7 +26,7 @@ from derivations.realise.archives.extract import Refused
 from derivations.realise.builtins import fetch
 from derivations.realise.builtins.fetch import PackageDiffers, PackageGone, PackageUnavailable, with_kernel_mirrors
 from derivations.realise.network.download import HashMismatch, Offline, Unavailable
-from derivations.realise.room import TooLarge
+from derivations.realise.unpack_budget import TooLarge
 from tests.derivations.realise.builtins.conftest import Runner, listing
 from tests.derivations.realise.scripted_server import Answer
 

@@ -14,11 +14,11 @@ from derivations.fetch import fetch_git, fetch_git_patches
 from derivations.linux.patch import Patch, patched
 from derivations.patching.apply import Rules, apply
 from derivations.patching.read import commits
-from derivations.patching.tree import Entry, PatchedTree
+from derivations.patching.tree import PatchedTree, TreeEntry
 from derivations.realise.builtins.git import GitFailed, NoGit, NoSuchCommit
 from derivations.realise.job import Cancelled
 from derivations.realise.network.download import Offline
-from derivations.realise.room import TooLarge
+from derivations.realise.unpack_budget import TooLarge
 from derivations.source import text_file
 from derivations.union import REMOVED
 from tests.derivations.patching.trees import Memory
@@ -107,7 +107,7 @@ def test_a_range_of_commits(run: Runner, repository: Repository) -> None:
     out = run(fetch_git_patches(repository.url, base, rev))
     found = commits(out.read_bytes(), "range")
     assert [it.title for it in found] == ["x", "x"]
-    tree = Memory({path: Entry(text.encode()) for path, text in first.items()})
+    tree = Memory({path: TreeEntry(text.encode()) for path, text in first.items()})
     made = apply(Rules(name="range"), found, PatchedTree(tree), print)
     assert {path: it.data.decode() for path in ("a", "d/b", "c", "bin") if (it := made.entry(path))} == last
     assert out.read_bytes() == run(fetch_git_patches(repository.url, base, rev)).read_bytes()
@@ -220,7 +220,7 @@ def test_a_missing_repository_is_reported(run: Runner, tmp_path: Path) -> None:
     with pytest.raises(GitFailed) as caught:
         run(fetch_git(f"file://{tmp_path}/no", "0" * 40))
     assert f"cannot fetch no-000000000000 from file://{tmp_path}/no: " in str(caught.value)
-    assert "does not appear to be a git repository" in caught.value.said
+    assert "does not appear to be a git repository" in caught.value.message
 
 
 def test_a_closed_port_is_reported(run: Runner) -> None:

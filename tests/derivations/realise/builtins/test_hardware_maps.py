@@ -114,7 +114,7 @@ def test_a_helper_serves_what_it_is_asked(run: Runner) -> None:
 
 
 def test_the_fragment_of_a_snapshot(run: Runner, kbuild: Path) -> None:
-    """The fragment has the options, each below what wants it, without the machines' names."""
+    """The fragment has the options, each below what needs it, without the machines' names."""
     snapshot = Snapshot.of([Fact(FactKind.DEVICE, "pci:v00001002d00000002sv1sd1bc03sc00i00", "", "card")], "secret")
     derivation = Derivation(
         name="hardware-fragment",

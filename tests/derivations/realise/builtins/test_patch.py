@@ -175,7 +175,7 @@ def test_patches_in_sub_directories_are_reported(apply: Apply) -> None:
     ("series", "reason"),
     [
         pytest.param({"README": "words"}, "has no file `series`", id="no-patches"),
-        pytest.param({"x86/a.patch": CHANGE}, "but for sub-directories (x86)", id="further-down"),
+        pytest.param({"x86/a.patch": CHANGE}, "except in sub-directories (x86)", id="further-down"),
         pytest.param({"series": "../x\n"}, "which leads out of its directory", id="outside"),
         pytest.param({"series": "l/x\n", "l": "-> /etc"}, "which leads out of its directory", id="link"),
         pytest.param({"series": "absent\n"}, "which is not there", id="absent"),

@@ -11,7 +11,7 @@ import pytest
 from derivations.realise.builtins.union import DamagedInput, InvalidLayout, PlaceConflict
 from derivations.realise.job import Cancelled
 from derivations.source import text_file
-from derivations.union import REMOVED, USR_MERGE, Layout, union
+from derivations.union import REMOVED, USR_MERGE, UnionLayout, union
 from tests.derivations.realise.builtins.conftest import Runner, listing
 
 
@@ -27,7 +27,7 @@ Tree = dict[str, str]
 def join(run: Runner) -> Callable[..., Path]:
     """Return a function that joins trees, named one, two, three."""
 
-    def join(*trees: Tree, layout: Layout | None = None, conflicts: Literal["error", "last"] = "error") -> Path:
+    def join(*trees: Tree, layout: UnionLayout | None = None, conflicts: Literal["error", "last"] = "error") -> Path:
         names = ["one", "two", "three"][: len(trees)]
         derivation = union("all", [text_file(name, name) for name in names], layout, conflicts=conflicts)
         places = [run.tree(name, tree) for name, tree in zip(names, trees, strict=True)]
@@ -98,7 +98,9 @@ def test_winning_is_for_files(join: Callable[..., Path]) -> None:
 def test_merged_directories_are_links(join: Callable[..., Path]) -> None:
     """What a package has in /bin and /lib moves to /usr, and links lead there."""
     merge = {name: USR_MERGE[name] for name in ("bin", "lib")}
-    out = join({"bin/sh": "1", "lib/x/a": "2"}, {"usr/bin/cc": "3", "usr/lib/x/b": "4"}, layout=Layout(merge=merge))
+    out = join(
+        {"bin/sh": "1", "lib/x/a": "2"}, {"usr/bin/cc": "3", "usr/lib/x/b": "4"}, layout=UnionLayout(merge=merge)
+    )
     expected = {
         "bin": "-> usr/bin",
         "lib": "-> usr/lib",
@@ -112,7 +114,7 @@ def test_merged_directories_are_links(join: Callable[..., Path]) -> None:
 
 def test_links_that_are_merged_already_are_no_conflict(join: Callable[..., Path]) -> None:
     """A package that has the link itself is not a conflict."""
-    layout = Layout(merge={"bin": "usr/bin"})
+    layout = UnionLayout(merge={"bin": "usr/bin"})
     assert listing(join({"bin": "-> usr/bin"}, {"bin/x": "1"}, layout=layout)) == {
         "bin": "-> usr/bin",
         "usr/bin/x": "1",
@@ -121,7 +123,7 @@ def test_links_that_are_merged_already_are_no_conflict(join: Callable[..., Path]
 
 def test_the_same_file_in_both_merged_places_is_one(join: Callable[..., Path]) -> None:
     """Merging causes conflicts only where contents differ."""
-    layout = Layout(merge={"bin": "usr/bin"})
+    layout = UnionLayout(merge={"bin": "usr/bin"})
     assert listing(join({"bin/x": "1"}, {"usr/bin/x": "1"}, layout=layout)) == {"bin": "-> usr/bin", "usr/bin/x": "1"}
     with pytest.raises(PlaceConflict, match="usr/bin/y"):
         join({"bin/y": "1"}, {"usr/bin/y": "2"}, layout=layout)
@@ -129,7 +131,7 @@ def test_the_same_file_in_both_merged_places_is_one(join: Callable[..., Path]) -
 
 def test_files_links_and_directories_are_made(join: Callable[..., Path]) -> None:
     """The layout's own entries are made, with their parent directories, in merged directories too."""
-    layout = Layout(
+    layout = UnionLayout(
         merge={"bin": "usr/bin"},
         files={"etc/passwd": "root:x:0:0::/:/bin/sh\n"},
         links={"bin/awk": "mawk", "usr/bin/cc": "gcc"},
@@ -149,14 +151,14 @@ def test_files_links_and_directories_are_made(join: Callable[..., Path]) -> None
 
 def test_the_layout_replaces_what_inputs_have(join: Callable[..., Path]) -> None:
     """Files and links of the layout replace those of the inputs."""
-    layout = Layout(files={"etc/passwd": "mine"}, links={"usr/bin/cc": "gcc", "d": "e"})
+    layout = UnionLayout(files={"etc/passwd": "mine"}, links={"usr/bin/cc": "gcc", "d": "e"})
     out = join({"etc/passwd": "theirs", "usr/bin/cc": "-> clang", "d/x": "1"}, layout=layout)
     assert listing(out) == {"d": "-> e", "etc/passwd": "mine", "usr/bin/cc": "-> gcc"}
 
 
 def test_what_is_excluded_is_left_out(join: Callable[..., Path]) -> None:
     """Excluded paths are left out with everything below them, and cause no conflicts."""
-    layout = Layout(exclude=["usr/share/doc", "lib/bfd"], merge={"lib": "usr/lib"})
+    layout = UnionLayout(exclude=["usr/share/doc", "lib/bfd"], merge={"lib": "usr/lib"})
     out = join({"usr/share/doc/a": "1", "usr/share/x": "1"}, {"usr/share/doc/a": "2", "lib/bfd/y": "1"}, layout=layout)
     assert {path: text for path, text in listing(out).items() if text == "1"} == {"usr/share/x": "1"}
     assert not (out / "usr/share/doc").exists()
@@ -165,16 +167,16 @@ def test_what_is_excluded_is_left_out(join: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     ("layout", "reason"),
     [
-        pytest.param(Layout(links={"../x": "y"}), "cannot join all: '../x': not a path in a tree", id="dots"),
-        pytest.param(Layout(exclude=["/x"]), "cannot join all: '/x': not a path in a tree", id="absolute"),
+        pytest.param(UnionLayout(links={"../x": "y"}), "cannot join all: '../x': not a path in a tree", id="dots"),
+        pytest.param(UnionLayout(exclude=["/x"]), "cannot join all: '/x': not a path in a tree", id="absolute"),
         pytest.param(
-            Layout(merge={"etc": "usr/etc"}, links={"usr/etc": "x"}, directories=["etc/a"]),
+            UnionLayout(merge={"etc": "usr/etc"}, links={"usr/etc": "x"}, directories=["etc/a"]),
             "cannot join all: usr/etc: it already exists",
             id="twice",
         ),
     ],
 )
-def test_an_invalid_layout_is_refused(join: Callable[..., Path], layout: Layout, reason: str) -> None:
+def test_an_invalid_layout_is_refused(join: Callable[..., Path], layout: UnionLayout, reason: str) -> None:
     """Paths outside the tree are refused."""
     with pytest.raises(InvalidLayout) as caught:
         join({"a": "1"}, layout=layout)

@@ -20,7 +20,7 @@ from derivations.realise.archives.decompress import Corrupt
 from derivations.realise.archives.extract import WHOLE, Refused
 from derivations.realise.builtins.unpack import NoArchive
 from derivations.realise.job import Cancelled
-from derivations.realise.room import TooLarge
+from derivations.realise.unpack_budget import TooLarge
 from derivations.unpack import ARCHIVE, unpack
 from tests.derivations.realise.builtins.conftest import Runner, listing
 

@@ -21,7 +21,7 @@ import pytest
 
 from derivations.realise.job import Cancelled
 from derivations.realise.network.connection import HttpSession, Patience
-from derivations.realise.network.download import Downloader, HashMismatch, Unavailable, Wanted
+from derivations.realise.network.download import Download, Downloader, HashMismatch, Unavailable
 from derivations.realise.settings import Settings
 from tests.derivations.realise.scripted_server import ScriptedServer
 from tests.kernix.conftest import PROJECT
@@ -237,7 +237,7 @@ class Bench:
                 session=session,
                 sleep=lambda _: None,
             )
-            with downloader.fetched(Wanted(name="x", sha256=HASH, urls=urls, size=size)) as path:
+            with downloader.fetch(Download(name="x", sha256=HASH, urls=urls, size=size)) as path:
                 return path.read_bytes()
 
 
@@ -407,7 +407,7 @@ def test_connecting_is_given_up() -> None:
         RawServer(speech, hears=False) as server,
         HttpSession(Patience(100_000, 100_000, stop.is_set)) as session,
         pytest.raises(Cancelled),
-        session.asked(server.url("https")),
+        session.open(server.url("https")),
     ):
         pass
 

@@ -15,7 +15,7 @@ import pytest
 
 from derivations.realise.job import Cancelled
 from derivations.realise.network.connection import HttpSession
-from derivations.realise.network.download import Downloader, HashMismatch, Offline, Unavailable, Wanted
+from derivations.realise.network.download import Download, Downloader, HashMismatch, Offline, Unavailable
 from derivations.realise.network.retry import Backoff
 from derivations.realise.settings import Settings
 from tests.derivations.realise.scripted_server import Answer, ScriptedServer
@@ -70,7 +70,7 @@ def fetch(directory: Path, waits: list[float]) -> Fetch:
                 backoff=Backoff(jitter=lambda: 1),
                 sleep=waits.append,
             )
-            with downloader.fetched(Wanted(name="x", sha256=sha256, urls=urls, size=size)) as path:
+            with downloader.fetch(Download(name="x", sha256=sha256, urls=urls, size=size)) as path:
                 return path.read_bytes()
 
     return fetch
@@ -308,7 +308,7 @@ def test_a_file_with_another_hash_is_kept(server: ScriptedServer, fetch: Fetch, 
     with pytest.raises(HashMismatch) as caught:
         fetch(server.url("/x"), sha256=wanted)
     error = caught.value
-    facts = (error.wanted, error.got, error.url, error.kept, error.exit_code)
+    facts = (error.expected, error.got, error.url, error.kept, error.exit_code)
     assert (wanted, HASH, server.url("/x"), directory / HASH, 102) == facts
     assert fetch(server.url("/x")) == DATA
     assert len(server.requests) == 1
@@ -457,7 +457,7 @@ def test_progress_is_in_bytes(server: ScriptedServer, directory: Path) -> None:
             cancelled=lambda: False,
             session=session,
         )
-        with downloader.fetched(Wanted(name="x", sha256=HASH, urls=(server.url("/x"),))):
+        with downloader.fetch(Download(name="x", sha256=HASH, urls=(server.url("/x"),))):
             pass
     assert sorted(seen) == seen
     assert (len(DATA), len(DATA)) == seen[-1]
@@ -466,18 +466,18 @@ def test_progress_is_in_bytes(server: ScriptedServer, directory: Path) -> None:
 def test_a_download_can_be_interrupted(server: ScriptedServer, directory: Path) -> None:
     """An interrupted download stops, and its part is kept."""
     server.files["/x"] = DATA
-    told: list[int] = []
+    reported: list[int] = []
     with HttpSession() as session:
         downloader = Downloader(
             directory=directory,
             settings=Settings(),
-            progress=lambda done, _expected: told.append(done),
-            cancelled=lambda: bool(told),
+            progress=lambda done, _expected: reported.append(done),
+            cancelled=lambda: bool(reported),
             session=session,
         )
         with (
             pytest.raises(Cancelled),
-            downloader.fetched(Wanted(name="x", sha256=HASH, urls=(server.url("/x"),))),
+            downloader.fetch(Download(name="x", sha256=HASH, urls=(server.url("/x"),))),
         ):
             pass
     assert [f"{HASH}.part"] == [it.name for it in directory.iterdir()]

@@ -62,7 +62,7 @@ def test_a_failure_keeps_the_servers_answer() -> None:
     with pytest.raises(TryFailed) as caught:
         place_in_file(answer(503, Retry_After="7"), 0)
     assert (
-        caught.value.said,
+        caught.value.message,
         caught.value.transient,
         caught.value.status,
         caught.value.floor,
@@ -116,4 +116,4 @@ def certificate() -> requests.exceptions.SSLError:
 def test_errors_do_not_show_the_url(error: Exception, said: str, transient: bool) -> None:
     """Failures are described without any part of the URL."""
     it = explain(error, (15, 30))
-    assert (said, transient) == (it.said, it.transient)
+    assert (said, transient) == (it.message, it.transient)

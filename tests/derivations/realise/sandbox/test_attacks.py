@@ -1,4 +1,4 @@
-"""Tests of the sandbox against builders that attack the machine, whoever runs kernix: root or an ordinary user."""
+"""Tests of the sandbox against builders that attack the machine, run by root and by an ordinary user."""
 
 from __future__ import annotations
 

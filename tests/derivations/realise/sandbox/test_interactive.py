@@ -248,6 +248,13 @@ def test_nothing_is_typed_for_the_user(sit_down: Callable[..., User], caller: Ca
         os.read(user.terminal, 10)
 
 
+def test_output_cannot_reach_beyond_the_screen(sit_down: Callable[..., User]) -> None:
+    """What sets the title or asks the terminal for an answer is left out; what draws is shown."""
+    user = sit_down("/bin/sh", "-c", r"printf '\033]0;owned\007one \033[1mtwo\033[21t three\n'")
+    user.see(r"^[^\x1b]*one \x1b\[1mtwo three")
+    user.see("code 0")
+
+
 def test_streams_that_are_not_a_terminal(workplace: Workplace, root: Path, tmp_path: Path) -> None:
     """If standard input or output is not a terminal, the command gets the streams unchanged."""
     driver = tmp_path / "driver.py"

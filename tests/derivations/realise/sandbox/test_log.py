@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from derivations.realise.sandbox.log import (
     LONGEST_LINE,
     TAIL,
-    Complaint,
+    FailureMessage,
     Lines,
     LogDamaged,
     LogMissing,
     LogWriter,
-    Mark,
+    ProgressMessage,
     log_path,
+    nonempty_log,
     read_log,
-    spoken_log,
 )
 
 
@@ -62,9 +62,9 @@ def test_empty(tmp_path: Path) -> None:
     """A silent builder leaves an empty log, replacing an older one, and errors do not point to it."""
     older = LogWriter(log_path(tmp_path, KEY))
     older.write(b"older")
-    assert older.close() == spoken_log(tmp_path, KEY)
+    assert older.close() == nonempty_log(tmp_path, KEY)
     assert LogWriter(log_path(tmp_path, KEY)).close() is None
-    assert (read_log(tmp_path, KEY, "it"), spoken_log(tmp_path, KEY)) == (b"", None)
+    assert (read_log(tmp_path, KEY, "it"), nonempty_log(tmp_path, KEY)) == (b"", None)
 
 
 @pytest.mark.parametrize("keep", [0, 5, -4], ids=["empty", "cut-early", "cut-late"])
@@ -77,12 +77,12 @@ def test_damaged(tmp_path: Path, keep: int) -> None:
     place.write_bytes(place.read_bytes()[:keep] + (b"\xff" if keep else b"garbage"))
     with pytest.raises(LogDamaged) as caught:
         read_log(tmp_path, KEY, "it")
-    assert (place, place) == (caught.value.path, spoken_log(tmp_path, KEY))
+    assert (place, place) == (caught.value.path, nonempty_log(tmp_path, KEY))
 
 
 def test_spoken_log_of_nothing(tmp_path: Path) -> None:
     """What was never built has no log to point to."""
-    assert spoken_log(tmp_path, KEY) is None
+    assert nonempty_log(tmp_path, KEY) is None
 
 
 @pytest.mark.skipif(not os.access("/dev/full", os.W_OK), reason="there is no /dev/full")
@@ -148,15 +148,15 @@ def test_complaint() -> None:
     """The last error message says why a build failed, and is not shown as a line."""
     lines = Lines()
     assert lines.feed(b'@kernix {"error": "first"}\n@kernix {"error": "last", "hint": "do", "kind": "k"}\n') == []
-    assert lines.complaint == Complaint("last", "do", "k")
+    assert lines.failure == FailureMessage("last", "do", "k")
     assert list(lines.tail) == []
 
 
 def test_progress() -> None:
     """A progress message has a number done and a number expected."""
     assert Lines().feed(b'@kernix {"progress": [3, 7]}\n@kernix {"progress": [4, null]}\n') == [
-        Mark(3, 7),
-        Mark(4, None),
+        ProgressMessage(3, 7),
+        ProgressMessage(4, None),
     ]
 
 
@@ -177,4 +177,4 @@ def test_not_a_message(text: str) -> None:
     """A line that only looks like a message is text."""
     lines = Lines()
     assert lines.feed(f"@kernix {text}\n".encode()) == [f"@kernix {text}"]
-    assert lines.complaint is None
+    assert lines.failure is None

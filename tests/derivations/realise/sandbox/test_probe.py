@@ -69,8 +69,8 @@ def test_refused_by_a_real_kernel() -> None:
         ],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    told = "root's builders run as separate users" if is_root() else "this machine refuses user namespaces ("
-    assert f"cannot sandbox builds: {told}" in done.stdout
+    reason = "root's builders run as separate users" if is_root() else "this machine refuses user namespaces ("
+    assert f"cannot sandbox builds: {reason}" in done.stdout
     assert " | " in done.stdout
 
 

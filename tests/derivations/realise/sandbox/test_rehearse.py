@@ -18,7 +18,7 @@ def test_messages_are_returned_and_nothing_is_kept(workplace: Workplace) -> None
     derivation = workplace.shell("it", script)
     workplace.realise(workplace.base)
     rehearsal = rehearse(workplace.store, derivation, kvm=False)
-    assert (None, ["look"], "it hangs") == (rehearsal.failure, rehearsal.cautions, rehearsal.no_kvm)
+    assert (None, ["look"], "it hangs") == (rehearsal.failure, rehearsal.warnings, rehearsal.no_kvm)
     assert {} == workplace.store.realised([derivation.key])
     assert [] == [*workplace.store.layout.logs.iterdir(), *workplace.store.layout.builds.iterdir()]
     assert None is KvmRecord.of(workplace.store.layout).failure

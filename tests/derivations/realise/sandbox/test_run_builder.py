@@ -114,14 +114,14 @@ def test_a_limit_of_years(bench: Bench) -> None:
 
 
 def test_silence(bench: Bench, mark: Mark) -> None:
-    """A builder that says nothing for too long is ended."""
+    """A builder that writes nothing for too long is stopped."""
     with pytest.raises(BuildTimedOut, match=r"silent for more than 0\.4 seconds"):
         bench.run(f"sleep 100{mark.text}", limits=Limits(max_silent_time=0.4))
     assert mark.running() == []
 
 
 def test_kernix_is_late_and_the_builder_is_not(bench: Bench) -> None:
-    """What a builder said while kernix was busy for longer than the builder may be silent is no silence."""
+    """Output that a builder wrote while kernix was busy for longer than the allowed silence does not count as silence."""
     said = bench.out / "said"
 
     def busy(line: str) -> None:

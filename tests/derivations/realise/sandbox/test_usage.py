@@ -78,6 +78,7 @@ def test_no_limit_on_processes(bench: Bench) -> None:
         pytest.param(
             "head -c 150000000 /dev/zero > /tmp/f; head -c 150000000 /dev/zero > /dev/shm/f; sleep 30", id="tmpfs"
         ),
+        pytest.param("i=0; while :; do : > /tmp/$i; i=$((i + 1)); done", id="empty-files"),
     ],
 )
 def test_memory(bench: Bench, script: str) -> None:
@@ -195,15 +196,15 @@ def test_scarcity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     for used, ends in ((total // 2, True), (total // 10, False)):
         monkeypatch.setattr(usage, "used_memory", lambda _, used=used: used)
-        found = Watch(Bounds(memory=90 << 20, processes=0), tmp_path).look(1)
+        found = Watch(Bounds(memory=90 << 20, processes=0), tmp_path).check(1)
         assert (found is not None) == ends
 
 
 def test_checks_are_spaced_out(tmp_path: Path) -> None:
     """Between two checks nothing is read."""
     watch = Watch(Bounds(free_space=1 << 60).for_machine(), tmp_path)
-    assert watch.look(None) is not None
-    assert watch.look(None) is None
+    assert watch.check(None) is not None
+    assert watch.check(None) is None
     assert 0 < watch.due() <= usage.PAUSE
 
 

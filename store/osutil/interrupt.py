@@ -43,7 +43,7 @@ def interruptible(by: Callable[[], bool] | None) -> Iterator[None]:
         _asked.by = before
 
 
-def asked() -> Callable[[], bool] | None:
+def current_check() -> Callable[[], bool] | None:
     """Return the function that says whether this thread should stop, to pass it to a thread that works for this one."""
     return _asked.by
 
@@ -60,7 +60,7 @@ def check() -> None:
 
 
 @contextlib.contextmanager
-def a_moment(seconds: float) -> Iterator[None]:
+def grace_period(seconds: float) -> Iterator[None]:
     """Let the body continue for *seconds* even after an interrupt, which then ends it silently: for cleaning up."""
     by, end = _asked.by, time.monotonic() + seconds
     with (

@@ -27,7 +27,7 @@ class NotAPath(Error):
         return f"{self.value!r} is not the name of a file or a directory"
 
 
-def beside_caller(path: str | os.PathLike[str], depth: int = 1) -> Path:
+def relative_to_caller(path: str | os.PathLike[str], depth: int = 1) -> Path:
     """Return *path* as an absolute path, relative to the code *depth* calls above the caller.
 
     A relative path is relative to the directory of that code's Python file or, if it has no file, as at an

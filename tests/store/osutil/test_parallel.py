@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from store.system.parallel import in_parallel
+from store.osutil.parallel import in_parallel
 
 
 @pytest.mark.parametrize("workers", [1, 3, 50])

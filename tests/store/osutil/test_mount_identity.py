@@ -15,8 +15,8 @@ from blake3 import blake3
 
 from store import registration
 from store.local import Store
+from store.osutil import failpoints
 from store.scratch import StoreRemounted
-from store.system import failpoints
 from store.trees.hash_tree import content_of
 from store.trees.seal import MTIME_NS
 
@@ -366,6 +366,6 @@ def test_a_disk_that_went_away_under_a_running_kernel(image: Path, tmp_path: Pat
 def test_a_mount_over_an_open_store(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process stops if its store is on another mount than when it was opened."""
     numbers = iter(["ext4 1", "ext4 2"])
-    monkeypatch.setattr("store.scratch.mount", lambda _: next(numbers))
+    monkeypatch.setattr("store.scratch.superblock_identity", lambda _: next(numbers))
     with pytest.raises(StoreRemounted), store.scratch():
         pass

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.system.durable import write_whole
+from store.osutil.durable import write_whole
 
 
 if TYPE_CHECKING:

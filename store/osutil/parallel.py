@@ -12,7 +12,7 @@ import threading
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from store.system.interrupt import asked, interruptible
+from store.osutil.interrupt import current_check, interruptible
 
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def in_parallel(function: Callable[[_Item], _Result], items: Iterable[_Item], wo
 
     Once it raises for one, no further item is begun, running ones are interrupted, and the error is raised here.
     """
-    crew = _Crew(function, list(enumerate(items)), asked())
+    crew = _Crew(function, list(enumerate(items)), current_check())
     count = min(workers, len(crew.queue)) - 1
     threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(count)]
     for thread in threads:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from store.errors import Error
-from store.system.interrupt import check
+from store.osutil.interrupt import check
 
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class NoGate(Gate):
 
 
 @contextlib.contextmanager
-def standing(path: Path, *, shared: bool = False, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+def permanent_lock(path: Path, *, shared: bool = False, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock named *path*, whose file is permanent, in the body."""
     descriptor = _open(path)
     try:
@@ -166,7 +166,7 @@ def standing(path: Path, *, shared: bool = False, on_wait: Callable[[], None] | 
 
 
 @contextlib.contextmanager
-def attempted(path: Path, *, shared: bool = False) -> Iterator[bool]:
+def try_permanent_lock(path: Path, *, shared: bool = False) -> Iterator[bool]:
     """Try once to hold the lock named *path*, whose file is permanent; give the body whether it is held."""
     descriptor = _open(path)
     try:

@@ -79,4 +79,5 @@ def make_reserve(path: Path) -> None:
 
 def give_up_reserve(path: Path) -> None:
     """Delete the reserve at *path*, if it exists, to make room for a collection."""
-    path.unlink(missing_ok=True)
+    with contextlib.suppress(IsADirectoryError):  # then it is not ours, and there is no reserve
+        path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from derivations.neighbours import FILES, ROOT, Shadowed, shadowed
+from derivations.shadowing import FILES, ROOT, PackageShadowed, shadowed
 
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def test_everything_is_ours(environment: Environment) -> None:
 def test_missing_parts() -> None:
     """A part that Python does not find is named, with its expected place."""
     found = shadowed(["kernix_has_no_such_part"])
-    assert isinstance(found, Shadowed)
+    assert isinstance(found, PackageShadowed)
     assert (found.name, found.path, found.owner) == ("kernix_has_no_such_part", None, None)
     assert str(ROOT) in str(found)
 

@@ -91,7 +91,7 @@ def test_nothing_is_silent(
     *, requests: dict[str, Value], option: str, outcome: str, got: str | None, words: list[str], linux: Tree
 ) -> None:
     """Each request that Kconfig silently changes has the right outcome, and its text says what to do."""
-    found = linux.accounts(requests)[option]
+    found = linux.diagnoses(requests)[option]
 
     assert found.outcome in outcome.split("|")
     assert found.got == got or found.got in (got or "").split("|")
@@ -99,12 +99,12 @@ def test_nothing_is_silent(
 
 
 def test_every_request_is_accounted_for(linux: Tree) -> None:
-    """With requests for every option at once, each has an account, and each failure a reason."""
+    """With requests for every option at once, each has a diagnosis, and each failure a reason."""
     requests: dict[str, Value] = {
         name: YES if number % 2 else NO for number, name in enumerate(linux.model.names[::23])
     }
     values = linux.values(requests)
-    found = linux.accounts(requests)
+    found = linux.diagnoses(requests)
 
     assert requests.keys() == found.keys()
     silent = [name for name, it in found.items() if not it.holds and not (it.reason or it.witness)]
@@ -120,7 +120,7 @@ def test_every_request_is_accounted_for(linux: Tree) -> None:
 def test_the_guide_of_nixpkgs(linux: Tree) -> None:
     """The failing requests of the manual's example are reported, with what to write instead."""
     names = ("DEBUG_KERNEL", "FRAME_POINTER", "KGDB", "KGDB_SERIAL_CONSOLE", "DEBUG_INFO")
-    found = linux.accounts(dict.fromkeys(names, YES))
+    found = linux.diagnoses(dict.fromkeys(names, YES))
 
     assert {"FRAME_POINTER", "KGDB_SERIAL_CONSOLE", "DEBUG_INFO"} == {name for name, it in found.items() if it.fails}
     assert {"FRAME_POINTER": ["UNWINDER_FRAME_POINTER"], "KGDB_SERIAL_CONSOLE": ["TTY"]} == {

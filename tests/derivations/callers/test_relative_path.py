@@ -1,4 +1,4 @@
-"""Tests for derivations.callers.beside."""
+"""Tests for derivations.callers.relative_path."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from derivations.callers.beside import NotAPath, beside_caller
+from derivations.callers.relative_path import NotAPath, relative_to_caller
 
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ HERE = Path(__file__).parent
 
 
 def place(path: str | Path) -> Path:
-    return beside_caller(path)
+    return relative_to_caller(path)
 
 
 @pytest.mark.parametrize("path", [5, None, b"fix.patch", ["fix.patch"]])
 def test_what_is_not_a_path(path: Any) -> None:  # noqa: ANN401 -- what a user may write
     """A value that is not the name of a file is rejected with the value."""
     with pytest.raises(NotAPath) as caught:
-        beside_caller(path)
+        relative_to_caller(path)
     assert caught.value.value == path
 
 
@@ -56,7 +56,7 @@ def test_the_depth_selects_the_caller(tmp_path: Path) -> None:
         return inner(path)
 
     def inner(path: str) -> Path:
-        return beside_caller(path, 2)
+        return relative_to_caller(path, 2)
 
     assert tmp_path / "x" == scope["call"](wrapper, "x")
 
@@ -69,7 +69,7 @@ def test_generated_methods_do_not_count() -> None:
         path: Path
 
         def __attrs_post_init__(self) -> None:
-            object.__setattr__(self, "path", beside_caller(self.path))
+            object.__setattr__(self, "path", relative_to_caller(self.path))
 
     assert Thing(Path("x")).path == HERE / "x"
 

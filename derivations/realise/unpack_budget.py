@@ -24,7 +24,7 @@ _ALWAYS = 256 << 20  # bytes that every archive may unpack to
 _RATIO = 100  # unpacked size / archive size; sources have 4 to 12
 
 
-class NoRoom(Error):
+class WouldFillDisk(Error):
     """An unpacking would have filled the disk."""
 
     name: str
@@ -69,7 +69,7 @@ def allowed_size(archive: int, wanted: int | None) -> int | None:
 
 
 @attrs.define
-class Room:
+class UnpackBudget:
     """The free space on the disk of *place* while *name* is unpacked; *bounds* set how much stays free.
 
     *each* is called before each check, and may raise to end the work. At most *limit* bytes are written.
@@ -83,24 +83,24 @@ class Room:
     _written: int = attrs.field(default=0, init=False)
     _next: int = attrs.field(default=STEP, init=False)
 
-    def take(self, count: int) -> None:
-        """Count *count* bytes that are about to be written.
+    def count(self, size: int) -> None:
+        """Count *size* bytes that are about to be written.
 
         Raises:
-            NoRoom: too little of the disk is left.
+            WouldFillDisk: too little of the disk is left.
             TooLarge: the limit is exceeded.
         """
-        self._written += count
+        self._written += size
         if self.limit is not None and self._written > self.limit:
             raise TooLarge(self.name, self.limit)
         if self._written >= self._next:
             self._next = self._written + STEP
             self.each()
             if (left := self.bounds.too_full(self.place)) is not None:
-                raise NoRoom(self.name, self._written, left)
+                raise WouldFillDisk(self.name, self._written, left)
 
     def counted(self, chunks: Iterable[memoryview]) -> Iterator[memoryview]:
         """Yield *chunks*, counting each."""
         for chunk in chunks:
-            self.take(len(chunk))
+            self.count(len(chunk))
             yield chunk

@@ -1,4 +1,4 @@
-"""Tests of derivations.realise.room: archives that would fill the disk."""
+"""Tests of derivations.realise.unpack_budget: archives that would fill the disk."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from derivations.realise.archives.decompress import Reader, Section
+from derivations.realise.archives.decompress import FileSection, Reader
 from derivations.realise.archives.extract import Extraction
-from derivations.realise.room import STEP, NoRoom, Room
 from derivations.realise.sandbox.bounds import Bounds
+from derivations.realise.unpack_budget import STEP, UnpackBudget, WouldFillDisk
 from store.trees.pool import Pool
 from store.trees.writer import TreeWriter
 
@@ -52,10 +52,10 @@ def test_a_bomb(tmp_path: Path, sizes: list[int], monkeypatch: pytest.MonkeyPatc
     with (
         Pool.open(tmp_path / "pool") as pool,
         TreeWriter(pool, tmp_path / "out") as writer,
-        Reader(Section(io.BytesIO(data), len(data)), "x.tar.gz") as reader,
-        pytest.raises(NoRoom) as caught,
+        Reader(FileSection(io.BytesIO(data), len(data)), "x.tar.gz") as reader,
+        pytest.raises(WouldFillDisk) as caught,
     ):
-        Extraction(writer=writer, archive="x.tar.gz", room=Room("x.tar.gz", tmp_path, Bounds())).extract(
+        Extraction(writer=writer, archive="x.tar.gz", budget=UnpackBudget("x.tar.gz", tmp_path, Bounds())).extract(
             reader, lambda _: None
         )
     assert caught.value.written < 100 << 20
@@ -65,10 +65,10 @@ def test_a_bomb(tmp_path: Path, sizes: list[int], monkeypatch: pytest.MonkeyPatc
 def test_what_fits(tmp_path: Path) -> None:
     """The disk is checked only at intervals, and what fits is unpacked."""
     full = Bounds(free_space=1 << 60)
-    Room("x", tmp_path, full).take(STEP - 1)
-    with pytest.raises(NoRoom):
-        Room("x", tmp_path, full).take(STEP)
-    Room("x", tmp_path, Bounds(free_space=0)).take(1 << 50)
+    UnpackBudget("x", tmp_path, full).count(STEP - 1)
+    with pytest.raises(WouldFillDisk):
+        UnpackBudget("x", tmp_path, full).count(STEP)
+    UnpackBudget("x", tmp_path, Bounds(free_space=0)).count(1 << 50)
     with pytest.raises(KeyboardInterrupt):
-        Room("x", tmp_path, full, _interrupted).take(STEP)
-    assert list(Room("x", tmp_path, Bounds(free_space=0)).counted([memoryview(b"a")])) == [b"a"]
+        UnpackBudget("x", tmp_path, full, _interrupted).count(STEP)
+    assert list(UnpackBudget("x", tmp_path, Bounds(free_space=0)).counted([memoryview(b"a")])) == [b"a"]

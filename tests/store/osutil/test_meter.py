@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from store.system.meter import Meter
+from store.osutil.meter import Meter
 
 
 def test_progress_is_reported() -> None:

@@ -42,7 +42,7 @@ MARK = b'__part_of__ = "kernix"'
 _OWN_ENVIRONMENT = "in an environment of its own, such as `uv tool install`, `pipx install` or `python3 -m venv` makes"
 
 
-class Shadowed(ImportError):
+class PackageShadowed(ImportError):
     """Another project's module is imported instead of a part of kernix.
 
     An ImportError rather than a `store.errors.Error`: `store` itself may be shadowed.
@@ -66,16 +66,16 @@ class Shadowed(ImportError):
         self.hint = hint
 
 
-def shadowed(names: Iterable[str] = FILES) -> Shadowed | None:
+def shadowed(names: Iterable[str] = FILES) -> PackageShadowed | None:
     """Return the error for the first of *names* that is not kernix' own; None if all are."""
     for name in names:
         spec = PathFinder.find_spec(name)
         found = None if spec is None else spec.origin
         if found is None:
-            return Shadowed(name, None, None, f"install kernix again, {_OWN_ENVIRONMENT}")
+            return PackageShadowed(name, None, None, f"install kernix again, {_OWN_ENVIRONMENT}")
         if Path(found) != ROOT / FILES[name] or not _marked(Path(found)):
             owner = _owner(Path(found))
-            return Shadowed(name, found, owner, _hint(Path(found), owner))
+            return PackageShadowed(name, found, owner, _hint(Path(found), owner))
     return None
 
 

@@ -13,10 +13,10 @@ import pytest
 from store import scratch
 from store.gc.collect import Policy, collect
 from store.local import Store
+from store.osutil.interrupt import Interrupted, check, current_check, grace_period, interruptible
+from store.osutil.locks import Gate, locked, permanent_lock
+from store.osutil.parallel import in_parallel
 from store.rebuild import rebuild
-from store.system.interrupt import Interrupted, a_moment, asked, check, interruptible
-from store.system.locks import Gate, locked, standing
-from store.system.parallel import in_parallel
 from store.trees.adopt import adopt
 from store.trees.copy_in import copy_in
 from store.trees.hash_tree import content_of
@@ -116,8 +116,8 @@ def _wait_for_lock(path: Path) -> None:
         pytest.fail("two at once")
 
 
-def _wait_for_standing(path: Path) -> None:
-    with standing(path), standing(path):
+def _wait_for_permanent(path: Path) -> None:
+    with permanent_lock(path), permanent_lock(path):
         pytest.fail("two at once")
 
 
@@ -137,7 +137,7 @@ WORK: dict[str, Callable[[Path, Pool], object]] = {
     "remove-many": lambda path, _: remove_many([*_many(path).iterdir()], 4),
     "gate": lambda path, _: _wait_for_gate(path),
     "lock": lambda path, _: _wait_for_lock(path),
-    "standing-lock": lambda path, _: _wait_for_standing(path),
+    "permanent-lock": lambda path, _: _wait_for_permanent(path),
 }
 
 
@@ -154,7 +154,7 @@ def test_no_interrupt_outside(tmp_path: Path) -> None:
     with pytest.raises(Interrupted), interruptible(lambda: True):
         check()
     check()
-    assert asked() is None
+    assert current_check() is None
     with interruptible(lambda: True), interruptible(None):
         remove_tree(_many(tmp_path / "it"))
 
@@ -188,9 +188,9 @@ def _check_for_ever() -> None:
 def test_a_moment_for_cleaning_up(tmp_path: Path) -> None:
     """After an interrupt, short work may finish; longer work is abandoned without an error."""
     with interruptible(lambda: True):
-        with a_moment(60):
+        with grace_period(60):
             remove_tree(_many(tmp_path / "little"))
-        with a_moment(0):
+        with grace_period(0):
             _check_for_ever()
     assert not (tmp_path / "little").exists()
 

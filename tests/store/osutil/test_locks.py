@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.system.locks import Gate, WaitCancelled, attempted, locked, standing
+from store.osutil.locks import Gate, WaitCancelled, locked, permanent_lock, try_permanent_lock
 
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HOLD = """
 import sys, time
 from pathlib import Path
-from store.system.locks import locked
+from store.osutil.locks import locked
 with locked(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(60)
@@ -33,7 +33,7 @@ with locked(Path(sys.argv[1])):
 _COUNT = """
 import sys
 from pathlib import Path
-from store.system.locks import locked
+from store.osutil.locks import locked
 lock, counter = Path(sys.argv[1]), Path(sys.argv[2])
 for _ in range(100):
     with locked(lock):
@@ -120,11 +120,11 @@ def test_processes_take_turns(tmp_path: Path) -> None:
 
 
 def test_standing_lock_keeps_its_file(tmp_path: Path) -> None:
-    """A standing lock excludes, and its file stays."""
+    """A permanent lock excludes, and its file stays."""
     path = tmp_path / "lock"
-    with standing(path), attempted(path) as free:
+    with permanent_lock(path), try_permanent_lock(path) as free:
         assert not free
-    with attempted(path) as free:
+    with try_permanent_lock(path) as free:
         assert free
     assert path.exists()
 

@@ -1,6 +1,0 @@
-"""The parts of the operating system that the store needs, and that Python's library lacks or has in another form.
-
-locks, syscalls, space, moment, writability     the file system: who uses what, what is full, what can be trusted
-parallel, interrupt, meter                      long work in threads: interruptible, with progress
-failpoints                                      where tests stop a process
-"""
