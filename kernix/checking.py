@@ -131,7 +131,7 @@ def _diffoscope(store: Store, name: str, compared: Compared) -> Path | None:
     program = shutil.which("diffoscope")
     if program is None or compared.other is None:
         return None
-    from derivations.realise.supervised import TookTooLong, run  # noqa: PLC0415 -- as above
+    from derivations.realise.supervised import RunTimedOut, run  # noqa: PLC0415 -- as above
 
     directory = store.layout.failed
     directory.mkdir(mode=0o700, exist_ok=True)
@@ -139,6 +139,6 @@ def _diffoscope(store: Store, name: str, compared: Compared) -> Path | None:
     place = next(it for it in names if not it.exists())
     sides = [str(store.path(it)) for it in (compared.result, compared.other)]
     print_message(f"diffoscope compares {compared.output}")
-    with contextlib.suppress(TookTooLong):
+    with contextlib.suppress(RunTimedOut):
         run([program, "--text", str(place), "--exclude-directory-metadata=yes", *sides], timeout=_PATIENCE)
     return place if place.exists() else None

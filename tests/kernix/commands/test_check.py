@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,6 +88,21 @@ def test_different(kernix: CommandLine, builders: Path) -> None:
         "random identifier (1 file): derive it from a name (UUID version 5), or give it",
     ]
     assert kernix("build", "-f", builders, "chance").lines == [path]
+
+
+def test_diffoscope(kernix: CommandLine, builders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If diffoscope is installed, it compares both results, and the report names its file."""
+    program = tmp_path / "programs/diffoscope"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "$3 $4 $5" > "$2"\nexit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    (path,) = kernix("build", "-f", builders, "chance").lines
+    ran = kernix("build", "--check", "-f", builders, "chance")
+    place = Path(ran.lines[-1].removeprefix("out: diffoscope's report is "))
+    option, here, there = place.read_text().split()
+    assert (option, here) == ("--exclude-directory-metadata=yes", path)
+    assert there in ran.out
 
 
 def test_rounds(kernix: CommandLine, builders: Path) -> None:
