@@ -69,7 +69,7 @@ class Keeping:
         *,
         used: float | None = None,
         links: Mapping[str, str] | None = None,
-        **more: Any,
+        **more: Any,  # noqa: ANN401 -- as above
     ) -> KeptTree:
         """Keep a clean build with *files* and *links*, last *used* then."""
         directory = self.scratch / os.urandom(4).hex()
