@@ -117,7 +117,7 @@ class KernelBuild:
             if near is not None and begun is None:
                 held.close()
                 shelf.remove(near.tree)
-                refused = "it is damaged, and has been removed"
+                refused = "the nearest kept tree is damaged, and has been removed"
             borrowed: Mapping[str, int] = {}
             if begun is None:
                 build = self.scratch / "build"
