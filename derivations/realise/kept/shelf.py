@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-VERSION = 1
+VERSION = 2
 """The version of a tree's form; trees of another one are not used, and removed with time."""
 
 _NEW, _OLD = ".new-", ".old-"

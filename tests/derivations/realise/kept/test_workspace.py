@@ -127,3 +127,22 @@ def test_keeping_what_was_built_upon_a_tree(
     assert (second.tree / "a.o").samefile(tree.tree / "a.o")
     assert second.about.objects == 1
     assert is_whole(tree.tree, tree.listing()) is None
+
+
+@BOTH
+def test_two_builds_from_one_tree(kind: type[Layered | Copied], tree: KeptTree, shelf: Shelf, tmp_path: Path) -> None:
+    """Two builds may start from a tree at once: both hold it, neither sees what the other does, and it stays whole."""
+    with shelf.holding(tree) as one, shelf.holding(tree) as two:
+        assert one
+        assert two
+        works = []
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            works.append(workspace(kind, tree, tmp_path / name))
+            works[-1].delete(["a.o" if name == "one" else "d/b.o"])
+            (top(works[-1]) / "a.o").unlink(missing_ok=True)
+            (top(works[-1]) / "a.o").write_text(name)
+        assert shelf.shrink(0) == []
+        assert [it.digest("a.o") for it in works] == [blake3(name).digest() for name in (b"one", b"two")]
+        assert [it.digest("d/b.o") is None for it in works] == [False, True]
+        assert is_whole(tree.tree, tree.listing()) is None
