@@ -55,6 +55,16 @@ excluded = make_linux_module(modular, local_source("excluded"), name="excluded")
 shadowed = modular.with_modules([managed])
 again = modular.with_modules([hello, attrs.evolve(hello, name="hello-again")])
 small = kernels.linux_micro.packages.v4l2loopback
+own = modular.module("drivers/net/dummy")
+version = Patch("version", text='''\\
+--- a/drivers/net/dummy.c
++++ b/drivers/net/dummy.c
+@@ -1,0 +2 @@
++MODULE_VERSION("mine");
+''')
+patched = modular.module("drivers/net/dummy", patches=[version])
+replaced = modular.with_modules([patched])
+unconfigured = modular.module("drivers/net/wireguard")
 
 INIT = f'''#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
@@ -300,6 +310,31 @@ def test_modules_are_loaded(modules: Modules) -> None:
 def test_failures(modules: Modules, name: str, output: str) -> None:
     """Modules that cannot be built or joined are reported with an error."""
     assert output in modules.failure(name)
+
+
+def test_a_module_of_the_tree(modules: Modules) -> None:
+    """A module of the kernel's tree, built by itself, is byte for byte the kernel's own, in the same place."""
+    place = Path("lib/modules", release(modules), "kernel/drivers/net/dummy.ko")
+    path = modules.built("own")
+
+    assert [it.relative_to(path) for it in path.rglob("*") if not it.is_dir()] == [place]
+    assert (path / place).read_bytes() == (modules.built("modular.modules") / place).read_bytes()
+
+
+def test_a_patched_module_of_the_tree(modules: Modules) -> None:
+    """A module of the tree with a patch replaces the kernel's own."""
+    place = Path("lib/modules", release(modules), "kernel/drivers/net/dummy.ko")
+    whole = modules.built("replaced")
+
+    assert b"version=mine\0" in (whole / place).read_bytes()
+    assert [it.relative_to(whole) for it in whole.rglob("dummy.ko")] == [place]
+
+
+def test_a_module_of_the_tree_without_its_option(modules: Modules) -> None:
+    """A module that the kernel does not have is reported with its option."""
+    output = modules.failure("unconfigured")
+    assert "the kernel is configured without any module of drivers/net/wireguard: WIREGUARD is n" in output
+    assert 'extra_config={"WIREGUARD": MODULE}' in output
 
 
 def test_missing_options_are_named_before_anything_is_compiled(modules: Modules) -> None:

@@ -219,7 +219,7 @@ def _stat(changes: Mapping[str, tuple[Node | None, Node | None]]) -> Iterator[by
     for path, nodes in sorted(changes.items()):
         diff = file_diff(path, *nodes)
         binary = b"\nGIT binary patch\n" in diff
-        lines = [] if binary else diff.partition(b"\n@@ ")[2].split(b"\n")
+        lines = [] if binary else diff.partition(b"\n@@ ")[2].split(b"\n")[1:]
         plus, minus = (sum(it.startswith(sign) for it in lines) for sign in (b"+", b"-"))
         rows.append((_quoted(os.fsencode(path)), binary, plus, minus))
     width = max((len(name) for name, *_ in rows), default=0)

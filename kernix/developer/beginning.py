@@ -26,6 +26,7 @@ from kernix.building import present, realise
 from kernix.output.messages import warn
 from store.gc.roots import link_result
 from store.osutil.interrupt import check
+from store.trees.remove import remove_tree
 
 
 if TYPE_CHECKING:
@@ -129,7 +130,9 @@ class Beginning:
         """Run *argv* in the sandbox, and return its code."""
         settings = self.session.settings(**self.chosen)
         work = self.workplace.place / ".source-work"
-        work.mkdir(mode=0o700, exist_ok=True)
+        if work.exists():  # what overlayfs has left there it would refuse
+            remove_tree(work)
+        work.mkdir(mode=0o700)
         shown: Path | Layers = objects.source(
             self.session.store.path(self.inputs[self.shell.mounts["/src"]]), source, work
         )

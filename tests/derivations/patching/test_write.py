@@ -107,6 +107,13 @@ def test_the_mail() -> None:
     assert text.endswith(b"\n-- \nkernix\n\n")
 
 
+def test_the_summary() -> None:
+    """The lines that sum up a patch count what is added and removed."""
+    changes = {**CHANGES["both ends"], **CHANGES["bytes"], "new": (None, Node(FILE, b"1\n2\n"))}
+    found = mail(LETTER, changes).split(b"\n---\n")[1].split(b"\n\n")[0].decode()
+    assert found == " b   | 2 ++\n new | 2 ++\n x   | Bin\n 3 files changed, 4 insertions(+)"
+
+
 lines = st.lists(
     st.sampled_from([b"a\n", b"b\n", b"c\n", b"int f(void)\n", b"\n", b"{\n", b"\xff\n"]), max_size=30
 ).map(b"".join)
