@@ -21,10 +21,7 @@ if TYPE_CHECKING:
     from click.formatting import HelpFormatter
 
 
-_FOOTER = """\
-`kernix help VERB` explains a verb, `kernix help options` what many verbs share;
-`kernix completion SHELL` completes words; `kernix version` prints the version.
-"""
+_USAGE = "Usage: kernix VERB …  (help VERB, help options, completion SHELL, version)\n"
 
 
 def version() -> str:
@@ -48,11 +45,10 @@ class Kernix(LazyGroup):
 
     def format_help(self, ctx: click.Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
         """Write the verbs, with the name of each group beside its first verb."""
-        formatter.write("Usage: kernix [-h | --help] [--version] VERB …\n")
+        formatter.write(_USAGE)
         for group, verbs in GROUPS.items():
             for number, (verb, line) in enumerate(verbs.items()):
                 formatter.write(f"{'' if number else group:<15}{verb:<13}{line}\n")
-        formatter.write(_FOOTER)
 
 
 @click.group(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from derivations.forms import ListOf
-    from derivations.linux.kernel import Kernel
+    from derivations.linux.module import Kernel
 
 
 _PATH = re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9][A-Za-z0-9_.+/-]*", re.ASCII)

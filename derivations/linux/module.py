@@ -70,6 +70,16 @@ class Kernel(Protocol):
         ...
 
     @property
+    def tree(self) -> Output:
+        """Return its source with its patches."""
+        ...
+
+    @property
+    def dev(self) -> Output:
+        """Return the files that external modules are built against."""
+        ...
+
+    @property
     def release(self) -> str:
         """Return the output of `uname -r` on it."""
         ...

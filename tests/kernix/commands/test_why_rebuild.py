@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 UNIONS = """
 from derivations.source import text_file
-from derivations.union import Layout, union
+from derivations.union import UnionLayout, union
 
 def whole(text, exclude=(), name="whole-1.0"):
-    return union(name, [union("part", [], Layout(files={{"a": text}}, exclude=exclude))])
+    return union(name, [union("part", [], UnionLayout(files={{"a": text}}, exclude=exclude))])
 
 {0}
 """
