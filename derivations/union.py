@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 REMOVED = "/removed"
 """The mount point of the list of paths to leave out, for a list that is itself built."""
 
+BASE, CHANGES = "/0000", "/0001"
+"""The mount points of the first two inputs."""
+
 USR_MERGE: Mapping[str, str] = FrozenMap(
     {name: f"usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")}
 )
@@ -94,4 +97,20 @@ def union(
         env=env,
         mounts=places | ({REMOVED: removed} if removed is not None else {}),
         hints=Hints(description=f"join {name}", retention=retention),
+    )
+
+
+def is_patched(derivation: Derivation) -> bool:
+    """Return whether *derivation* only joins a tree with what patches change in it (`derivations.linux.patch`)."""
+    mounts = derivation.mounts
+    if derivation.builder != "builtin:union" or dict(derivation.env) != {"conflicts": "last"}:
+        return False
+    if set(mounts) != {BASE, CHANGES, REMOVED}:
+        return False
+    patch = mounts[CHANGES].derivation
+    return (
+        patch.builder == "builtin:patch"
+        and mounts[CHANGES] == patch.out
+        and mounts[REMOVED] == Output(patch, "removed")
+        and patch.mounts.get("/src") == mounts[BASE]
     )

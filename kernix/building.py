@@ -7,6 +7,7 @@ building only if something is to be built, because loading them takes longer tha
 from __future__ import annotations
 
 import contextlib
+import enum
 import os
 import sys
 
@@ -16,11 +17,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from derivations.derivation import Output
+    from derivations.derivation import Derivation, Output
     from derivations.realise.events import Event, Listener
     from derivations.realise.settings import Settings
     from kernix.session import Session
     from store.path import StorePath
+
+
+class Status(enum.StrEnum):
+    """How a run came by an output."""
+
+    PRESENT = "present"
+    """It was there: its derivation had been realised before."""
+    REUSED = "reused"
+    """Its derivation is new, and an earlier build had the same inputs."""
+    BUILT = "built"
 
 
 def realise(session: Session, outputs: Iterable[Output], **chosen: Any) -> dict[Output, StorePath]:  # noqa: ANN401 -- the options of `kernix.options.realisation`
@@ -31,12 +42,27 @@ def realise(session: Session, outputs: Iterable[Output], **chosen: Any) -> dict[
     Raises:
         Error: something cannot be built.
     """
+    return realise_noting(session, outputs, **chosen)[0]
+
+
+def realise_noting(
+    session: Session,
+    outputs: Iterable[Output],
+    **chosen: Any,  # noqa: ANN401 -- as above
+) -> tuple[dict[Output, StorePath], dict[Output, Status]]:
+    """Return the store paths of *outputs* as `realise` does, and how this run came by each of them.
+
+    Raises:
+        Error: something cannot be built.
+    """
     wanted = list(dict.fromkeys(outputs))
     found = present(session, wanted)
+    statuses = dict.fromkeys(wanted, Status.PRESENT)
     if len(found) == len(wanted):
         session.store.touch(found.values())
-        return found
-    return _build(session, wanted, session.settings(**chosen))
+        return found, statuses
+    results, reached = _build(session, wanted, session.settings(**chosen))
+    return results, {it: reached.get(it.derivation, Status.PRESENT) for it in wanted}
 
 
 def present(session: Session, outputs: Iterable[Output]) -> dict[Output, StorePath]:
@@ -52,23 +78,45 @@ def present(session: Session, outputs: Iterable[Output]) -> dict[Output, StorePa
     return {output: path for output, path in found.items() if path in registered}
 
 
-def _build(session: Session, outputs: Sequence[Output], settings: Settings) -> dict[Output, StorePath]:
-    from derivations.realise.events import Compiled  # noqa: PLC0415 -- see above
-    from derivations.realise.realise import realise_all  # noqa: PLC0415 -- see above
+def _build(
+    session: Session, outputs: Sequence[Output], settings: Settings
+) -> tuple[dict[Output, StorePath], dict[Derivation, Status]]:
+    from derivations.realise.events import Compiled, Finished, Reused  # noqa: PLC0415 -- see above
+    from derivations.realise.realise import realise_all  # noqa: PLC0415 -- as above
     from kernix.output.hints import hinted  # noqa: PLC0415 -- as above
 
-    with hinted(session, outputs), _progress() as show:
+    reached: dict[Derivation, Status] = {}
+    quiet: list[Reused] = []
+    wanted = {it.derivation for it in outputs}
+
+    with hinted(session, outputs), progress() as show:
 
         def listener(event: Event) -> None:
             if isinstance(event, Compiled):
                 session.compiled[event.derivation.key] = event.reuse
+            if isinstance(event, Finished | Reused):
+                reached[event.derivation] = Status.BUILT if isinstance(event, Finished) else Status.REUSED
+            if isinstance(event, Reused) and event.derivation in wanted and event.derivation.is_builtin:
+                quiet.append(event)
             show(event)
 
-        return dict(realise_all(session.store, outputs, settings, listener))
+        results = dict(realise_all(session.store, outputs, settings, listener))
+    for event in quiet:
+        _print_reused(event)
+    return results, reached
+
+
+def _print_reused(event: Event) -> None:
+    """Report a builtin that was reused: progress leaves that out, but it is what the user requested."""
+    from kernix.output.messages import print_message  # noqa: PLC0415 -- as above
+    from kernix.progress.words import sentence_of  # noqa: PLC0415 -- as above
+
+    if (text := sentence_of(event)) is not None:
+        print_message(text)
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Listener]:
+def progress() -> Iterator[Listener]:
     """Provide a listener that shows progress on stderr: live on a terminal, else in lines."""
     if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         from kernix.progress.live import LiveProgress  # noqa: PLC0415 -- rich, only on a terminal

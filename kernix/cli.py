@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from click.formatting import HelpFormatter
 
 
-_FOOTER = """
+_FOOTER = """\
 `kernix help VERB` explains a verb, `kernix help options` what many verbs share;
 `kernix completion SHELL` completes words; `kernix version` prints the version.
 """

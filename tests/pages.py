@@ -8,14 +8,18 @@ import shlex
 import subprocess
 import sys
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
+from tests.page_files import FILES
+from tests.page_runs import BEFORE, VARIES
+
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 
 ROOT = Path(__file__).parents[1]
@@ -26,50 +30,28 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAMED = re.compile(r"\A# ([\w.-]+\.py)\n")
 _PROGRESS = re.compile(
     r"\d+ derivations? to build|\d+ of \d+ done|"
-    r"(found|reused|building|built|checked|fetching|fetched|joined|read|unpacking|unpacked|wrote|left out) |\S+ failed$"
+    r"(found|reused|building|built|checked|copying|copied|patching|patched|fetching|fetched|joined|read|unpacking|unpacked|wrote|left out) |\S+ failed$"
 )
-_CAT = re.compile(r"cat (~/)?([\w./-]+\.(?:config|scm|toml|txt))")
+_CAT = re.compile(r"cat (~/)?([\w./-]+\.(?:config|py|scm|toml|txt))")
+_FAILS = re.compile(r"^(error: |Found \d+ errors)", re.MULTILINE)
 _OPERATORS = {"|", "2>&1", ">", ";"}
-
-_HEAD = "#\n# Automatically generated file; DO NOT EDIT.\n# Linux/x86 6.12.117 Kernel Configuration\n#\n"
-_PATCH = """built by us
-
---- a/init/version.c
-+++ b/init/version.c
-@@ -1,3 +1,4 @@
- // SPDX-License-Identifier: GPL-2.0-only
-+/* Built by us. */
- /*
-  *  linux/init/version.c
-"""
-
-_SNAPSHOT = """{"facts":[{"driver":"","kind":"device","label":"",
-"name":"pci:v00008086d00001533sv00001043sd000085F0bc02sc00i00","root":false,"seen":["guide.txt"]}],
-"format":1,"kind":"kernix hardware snapshot"}
-"""
-
-FILES = {
-    "built-by-us.patch": _PATCH,
-    "built-by-us.txt": "built by us\n",
-    "debian.config": f"{_HEAD}CONFIG_64BIT=y\n",
-    "guix.scm": '(("CONFIG_EXT4_FS" . #t) ("CONFIG_NET_9P" . m))\n',
-    "guides.json": _SNAPSHOT,
-    "hello/hello.c": "",
-    "linux/Makefile": "",
-    "stale.patch": _PATCH,
-    "talk/talk.c": "",
-    "whole.config": f"{_HEAD}CONFIG_64BIT=y\n",
-}
-"""What lies beside the pages' files and is not shown by the pages: as little as they evaluate with."""
 
 
 @attrs.frozen
 class Command:
-    """A command line that a page shows, and what it printed, if the page shows that."""
+    """A command line that a page shows, and what it printed, if the page shows that.
+
+    Attributes:
+        page: The name of the page.
+        line: The line.
+        printed: What it printed.
+        number: How many times the page has shown this line so far.
+    """
 
     page: str
     line: str
     printed: str = ""
+    number: int = 1
 
     @property
     def words(self) -> list[str]:
@@ -82,7 +64,7 @@ class Command:
         return found
 
     def __str__(self) -> str:
-        return f"{self.page}: {self.line}"
+        return f"{self.page}: {self.line}" + (f" ({self.number})" if self.number > 1 else "")
 
 
 def text(page: Path) -> str:
@@ -98,7 +80,12 @@ def blocks(page: Path, language: str) -> list[str]:
 def console(page: Path) -> list[Command]:
     """Return all command lines in the console blocks of *page*."""
     parts = [part for block in blocks(page, "console") for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
-    return [Command(page.name, line, printed) for line, _, printed in (part.partition("\n") for part in parts)]
+    seen: Counter[str] = Counter()
+    found = []
+    for line, _, printed in (part.partition("\n") for part in parts):
+        seen[line] += 1
+        found.append(Command(page.name, line, printed, seen[line]))
+    return found
 
 
 def shown() -> list[Command]:
@@ -120,7 +107,7 @@ def write_files(page: Path, directory: Path) -> list[Path]:
         (directory / name).parent.mkdir(exist_ok=True)
         (directory / name).write_text(content, encoding="utf-8")
     for command in console(page):
-        if (shows := _CAT.fullmatch(command.line)) is not None and not shows[1]:
+        if (shows := _CAT.fullmatch(command.line)) is not None and not shows[1] and shows[2] not in FILES:
             (directory / shows[2]).write_text(command.printed, encoding="utf-8")
     found = []
     for number, block in enumerate(blocks(page, "python"), 1):
@@ -142,7 +129,7 @@ def shape(printed: str, *places: tuple[Path, str]) -> list[str]:
         printed = printed.replace(str(place), name)
     printed = "\n".join(line for line in printed.splitlines() if not _PROGRESS.match(line))
     printed = re.sub(r"\b[0-9a-z]{32}-", "DIGEST-", printed)
-    printed = re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", printed)
+    printed = re.sub(r"\b([0-9a-f]{64}|[0-9A-F]{40})\b", "DIGEST", printed)
     printed = re.sub(r"\d[\d,.]*( [kMGT]?B\b|( min)? ?s\b)?", "N", printed)
     return [" ".join(line.split()) for line in printed.splitlines() if line.strip()]
 
@@ -161,40 +148,40 @@ class Shell:
         home: The directory that pages call `~`.
         store: Where the store's home is.
         environment: The environment of the commands.
+        before: What is run first, unseen, by the commands (`Command.__str__`) and the pages that need it.
+        varies: What in the output of a command depends on the machine, as regular expressions.
     """
 
     home: Path
     store: Path
     environment: Mapping[str, str]
+    before: Mapping[str, str] = attrs.field(factory=dict)
+    varies: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def work(self) -> Path:
         """Return the working directory, which pages call `~/demo`."""
         return self.home / "demo"
 
-    def has_files_of(self, command: Command) -> bool:
-        """Return whether all files that *command* names are there: some pages speak of files that they do not show."""
-        names = [word for word in command.words if re.fullmatch(r"[\w-]+\.(py|config|txt|json|patch)|notes", word)]
-        written = set(re.findall(r"--snapshot (\S+)", command.line))
-        return all((self.work / name).exists() or name in written for name in names)
+    def run_all(self, commands: Iterable[Command]) -> str:
+        """Run *commands*, and return what went otherwise than is shown.
 
-    def run_all(self, commands: Iterable[Command], chosen: Callable[[Command], bool]) -> str:
-        """Run those *commands* that are *chosen* and whose files are known; return what went otherwise than is shown.
-
-        A file of the home directory that `cat` shows is written at that point.
+        `cat` shows files that the page defines by that: those of the home directory are written at this point.
         """
         wrong = []
         for command in commands:
-            if (shows := _CAT.fullmatch(command.line)) is not None and shows[1]:
+            shows = _CAT.fullmatch(command.line)
+            if shows is not None and shows[1]:
                 (self.home / shows[2]).write_text(command.printed, encoding="utf-8")
-            elif command.line.startswith("kernix ") and chosen(command) and self.has_files_of(command):
+            else:
                 wrong.append(self.run(command))
         return "\n\n".join(filter(None, wrong))
 
     def run(self, command: Command) -> str | None:
         """Run *command*; return what it printed if that, or whether it failed, is not what the page shows."""
+        first = "\n".join(filter(None, (self.before.get(key) for key in (command.page, str(command)))))
         done = subprocess.run(
-            ["/bin/bash", "-c", f"exec 2>&1; {command.line}"],
+            ["/bin/bash", "-c", f"exec 2>&1\n{{ :\n{first}\n}} > /dev/null\n{command.line}"],
             cwd=self.work,
             env={**self.environment, "HOME": str(self.home), "KERNIX_HOME": str(self.store), "COLUMNS": "400"},
             stdin=subprocess.DEVNULL,
@@ -202,18 +189,25 @@ class Shell:
             text=True,
             check=False,
         )
-        places = ((self.store, "~/.local/share/kernix"), (self.home, "~"))
-        missing = is_shown(shape(command.printed, *places), shape(done.stdout, *places))
-        fails = re.search(r"^error: ", command.printed, re.MULTILINE) is not None
+        missing = is_shown(self._shape(command, command.printed), self._shape(command, done.stdout))
+        fails = _FAILS.search(command.printed) is not None
         is_known = "|" not in command.line and "[…" not in command.printed
         if missing is None and (not is_known or (done.returncode != 0) is fails):
             return None
         return f"$ {command.line}\n{done.stdout}[exit code {done.returncode}; the page shows: {missing}]"
 
+    def _shape(self, command: Command, printed: str) -> list[str]:
+        if str(command) in self.varies:
+            printed = re.sub(self.varies[str(command)], "", printed, flags=re.MULTILINE)
+        return shape(printed, (self.store, "~/.local/share/kernix"), (self.home, "~"))
+
 
 def open_shell(page: Path, home: Path, store: Path, environment: Mapping[str, str]) -> Shell:
-    """Return a shell in *home* with the files of *page*, and `kernix` on its path."""
-    shell = Shell(home, store, {**environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
+    """Return a shell in *home* with the files of *page*, and `kernix` on its path; pages call the store `~/.local/share/kernix`."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    shell = Shell(home, store, {**environment, "PATH": path}, BEFORE, VARIES)
     shell.work.mkdir(parents=True)
+    (home / ".local/share").mkdir(parents=True)
+    (home / ".local/share/kernix").symlink_to(store)
     write_files(page, shell.work)
     return shell

@@ -13,46 +13,54 @@ from derivations.linux.kernel import Kernel
 from derivations.source import text_file
 from overlays.load import load_file
 from store.errors import Error
+from tests.derivations.linux.test_releases import entry
+from tests.derivations.realise.scripted_server import Answer, ScriptedServer
 from tests.fakes import fake_context, fake_lock
+from tests.kernel_org import KEY_PATH, KernelOrg
+from tests.page_runs import BEFORE, NOT_RUN, QUICK, SHARED, VARIES, Run, run_so
 from tests.pages import PAGES, ROOT, Command, Shell, blocks, console, open_shell, write_files
+from tests.signing import gnupg_home, make_key
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
 with_page = pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
 
-_DESCRIBING = {"completion", "help", "list", "show", "version"}
-
 _SETS = ("busybox", "gcc", "linux-source-6.1", "linux-source-6.12", "qemu")
 """The initial contents of a lock."""
 
-_OTHERS = {
-    "kernels.md: kernix show linux_micro": "its source is a package of another version",
-    "toolchain.md: kernix show linux_micro": "with a damaged lock, which the page does not show",
-    "update.md: kernix list | grep -E 'linux_(6|l)'": "after an update",
-}
-"""Commands that do not refer to the files of their page."""
+_ONLINE = {"update.md"}
+"""Pages whose commands ask a server."""
 
 
-def needs_no_kernel(command: Command) -> bool:
-    """Return whether *command* only describes something, or fails before anything is built."""
-    if str(command) in _OTHERS:
-        return False
-    verb, *rest = [*command.words, ""]
-    if verb == "build":
-        return command.printed.startswith("error: ")
-    return verb in _DESCRIBING or verb == "add" or (verb, rest[0]) == ("config", "import")
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, str]]:
+    """Return where the servers that the pages speak of are: kernel.org, with its key, and one with a file."""
+    with gnupg_home() as home, ScriptedServer() as kernel_org, ScriptedServer() as other:
+        key = make_key(home, "Checksum autosigner")
+        files = KernelOrg(kernel_org, key)
+        kernel_org.files[KEY_PATH] = key.public
+        files.announce(
+            entry("6.20-rc1", "mainline"), entry("6.19.2"), entry("6.18.9", "longterm"), entry("6.12.70", "longterm"),
+            entry("6.1.163", "longterm"), entry("5.15.200", "longterm"),
+        )  # fmt: skip
+        files.sign("6.19.2", "6.18.9", "6.12.70", "6.1.163", "5.15.200")
+        other.files["/file.txt"] = b"a file\n"
+        other.answers = {it: [Answer(reason="File not found")] for it in ("/gone", "/mirror/gone")}
+        yield {"SERVER": kernel_org.url(""), "SIGNER": key.fingerprint, "PORT": other.url("").rpartition(":")[2]}
 
 
 @pytest.fixture
-def shell(page: Path, tmp_path: Path) -> Shell:
+def shell(page: Path, tmp_path: Path, servers: dict[str, str]) -> Shell:
     """Return a shell with the files of *page*, an empty store, and a lock of fake packages."""
-    shell = open_shell(page, tmp_path / "home", tmp_path / "store", {})
+    shell = open_shell(page, tmp_path / "home", tmp_path / "store", servers)
     (shell.home / ".config/kernix").mkdir(parents=True)
     (shell.home / ".config/kernix/kernix.lock").write_text(dumps(fake_lock(_SETS)))
-    (shell.home / ".config/kernix/config.toml").write_text("offline = true\n")
+    if page.name not in _ONLINE:
+        (shell.home / ".config/kernix/config.toml").write_text("offline = true\n")
     return shell
 
 
@@ -79,8 +87,17 @@ def _evaluate(value: object) -> None:
 @with_page
 def test_console(page: Path, shell: Shell) -> None:
     """Commands that need no kernel source print what the page shows, in order."""
-    wrong = shell.run_all(console(page), needs_no_kernel)
+    wrong = shell.run_all(run_so(Run.QUICKLY, console(page)))
     assert not wrong, wrong
+
+
+def test_tables() -> None:
+    """What the tables of tests/page_runs.py say about pages and commands, they say about shown ones."""
+    shown = [str(it) for page in PAGES for it in console(page)]
+    named = [*NOT_RUN, *VARIES, *(it for it in BEFORE if ": " in it)]
+    assert [it for it in named if it not in shown] == []
+    begins = [*QUICK, *SHARED]
+    assert [it for it in begins if not any(name.startswith(it) for name in shown)] == []
 
 
 def test_context() -> None:

@@ -2,63 +2,45 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from derivations.debian.lock import dumps
-from tests.pages import ROOT, Command, Shell, blocks, console, is_shown, open_shell, shape
-from tests.test_docs_run import needs_no_kernel
+from derivations.debian.sets import default_sets
+from tests.page_runs import Run, run_so
+from tests.pages import PAGES, ROOT, Shell, blocks, console, is_shown, open_shell, shape
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from derivations.debian.lock import Lock
     from tests.real import Kernix
 
 pytestmark = pytest.mark.kernel
 
-_PAGES = ("README.md", "docs/build.md", "docs/configuration.md", "docs/options.md", "docs/sandbox.md")
-_VERBS = {"build", "config", "log"}
-
-_OTHERS = {
-    "README.md: kernix config -f my_kernels.py kgdb | grep KGDB_": "unpacks a tree of its own for the patch",
-    "build.md: kernix build linux_6_18 --dry-run": "what remains to be built depends on the store",
-    "build.md: kernix build -f fetched.py gone": "asks a server of the page",
-    "build.md: kernix build -f fetched.py wrong": "asks a server of the page",
-    "build.md: kernix log linux_micro.tests.boot | tail -n 3": "ends with the error of KVM on machines where it fails",
-    "build.md: kernix log --follow linux_micro.tests.boot": "of a boot that is going on",
-    "configuration.md: kernix config check -f manual.py whole": "about a whole .config that the page does not show",
-    "options.md: kernix config check -f guides.py guix": "about options that the page does not show",
-    "options.md: kernix config upgrade -f my_kernels.py old --to linux_debian_6_12": "unpacks another Linux",
-}
-"""Commands that are skipped, and the reasons."""
+_HERE = [page for page in PAGES if run_so(Run.SHARED, console(page))]
 
 
-def needs_a_kernel(command: Command) -> bool:
-    """Return whether *command* needs more than definitions, and can be run without a terminal on any store."""
-    if str(command) in _OTHERS or needs_no_kernel(command):
-        return False
-    verb, *rest = command.words
-    return verb in _VERBS and rest[0] not in {"edit", "import"}
-
-
-@pytest.mark.parametrize("name", _PAGES)
-def test_console(name: str, real: Kernix, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in _HERE])
+def test_console(page: Path, real: Kernix, tmp_path: Path) -> None:
     """A command prints what its page shows, in order, except for numbers and digests."""
-    shell = _shell(name, real, tmp_path)
-    wrong = shell.run_all(console(ROOT / name), needs_a_kernel)
+    shell = _shell(page, real, tmp_path)
+    wrong = shell.run_all(run_so(Run.SHARED, console(page)))
+    # One page unpacks all of Linux there.
+    shutil.rmtree(shell.home)
     assert not wrong, wrong
 
 
 def test_python(real: Kernix, tmp_path: Path) -> None:
     """The example in docs/python.md that builds a kernel prints what the page shows."""
-    shell = _shell("docs/python.md", real, tmp_path)
-    (shell.home / ".local/share").mkdir(parents=True)
-    (shell.home / ".local/share/kernix").symlink_to(shell.store)
+    shell = _shell(ROOT / "docs/python.md", real, tmp_path)
     done = subprocess.run(
         [sys.executable, "block_2.py"],
         cwd=shell.work,
@@ -70,8 +52,19 @@ def test_python(real: Kernix, tmp_path: Path) -> None:
     assert is_shown(shape(blocks(ROOT / "docs/python.md", "text")[1]), shape(done.stdout)) is None, done.stderr
 
 
-def _shell(name: str, real: Kernix, directory: Path) -> Shell:
-    shell = open_shell(ROOT / name, directory / "home", real.home / "kernix", real.environment)
+def _shell(page: Path, real: Kernix, directory: Path) -> Shell:
+    shell = open_shell(page, directory / "home", real.home / "kernix", real.environment)
     (shell.home / ".config/kernix").mkdir(parents=True)
-    (shell.home / ".config/kernix/kernix.lock").write_text(dumps(real.lock()), encoding="utf-8")
+    (shell.home / ".config/kernix/kernix.lock").write_text(dumps(_initial(real.lock())), encoding="utf-8")
     return shell
+
+
+def _initial(lock: Lock) -> Lock:
+    """Return *lock* with the sets that a new one has: other tests may have added some."""
+    initial = default_sets("amd64", lock.sets)
+    used = {it for name in initial for it in lock.sets[name]}
+    return attrs.evolve(
+        lock,
+        packages=[it for it in lock.packages if it.identity in used],
+        sets={name: lock.sets[name] for name in initial},
+    )

@@ -6,19 +6,25 @@ order and, like those of every file, in one worker.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import shutil
+import subprocess
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from derivations.debian.lock import dumps
+from tests.page_runs import Run, run_so
+from tests.pages import PAGES, console, open_shell
 from tests.real import Kernix, path_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 pytestmark = pytest.mark.kernel
 
@@ -212,6 +218,33 @@ def test_external_modules_are_built_against_dev(kernix: Kernix) -> None:
 
     path = path_of(kernix.run("build", "-f", file, "hello").stdout)
     assert b"vermagic=6.12." in (path / "hello.ko").read_bytes()
+
+
+@pytest.mark.parametrize("page", [it for it in PAGES if run_so(Run.ALONE, console(it))], ids=lambda it: it.name)
+def test_pages(kernix: Kernix, page: Path, tmp_path: Path) -> None:
+    """What the pages collect, and what they would build, is what they show."""
+    with collectable(kernix.home / "kernix", kernix.home / f"copy-for-{page.stem}") as store:
+        shell = open_shell(page, tmp_path / "home", store, kernix.environment)
+        (shell.home / ".config/kernix").mkdir(parents=True)
+        (shell.home / ".config/kernix/kernix.lock").write_text(dumps(kernix.lock()), encoding="utf-8")
+        wrong = shell.run_all(run_so(Run.ALONE, console(page)))
+    assert not wrong, wrong
+
+
+@contextlib.contextmanager
+def collectable(home: Path, copy: Path) -> Iterator[Path]:
+    """Copy the store in *home* without its roots, and with links to its files, for as long as it is used."""
+    copy.mkdir()
+    try:
+        for it in home.iterdir():
+            subprocess.run(["/bin/cp", "-al" if it.name in {"pool", "store"} else "-a", it, copy], check=True)
+        for link in (copy / "roots/auto").iterdir():
+            link.unlink()
+        yield copy
+    finally:
+        # The directories alone: the files' modes are also those of the other store.
+        subprocess.run(["/usr/bin/find", copy, "-type", "d", "-exec", "chmod", "u+w", "{}", "+"], check=True)
+        shutil.rmtree(copy)
 
 
 def test_the_collector_respects_links(kernix: Kernix) -> None:

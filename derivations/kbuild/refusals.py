@@ -53,6 +53,7 @@ _RULES = re.compile(
 _VERSION = re.compile(rb"^(?:VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION|NAME) = ?.*\n", re.MULTILINE)
 _RANDOM = ("RANDSTRUCT", "GCC_PLUGIN_RANDSTRUCT", "GCC_PLUGIN_LATENT_ENTROPY", "GCC_PLUGINS")
 _UNTRIED = ("LTO_CLANG", "CC_IS_CLANG", "RUST")
+_TRIED = frozenset({"x86"})  # directories below arch/
 _OWN_KEY = '"certs/signing_key.pem"'
 
 
@@ -61,8 +62,10 @@ def is_harmless(path: str) -> bool:
     return _HARMLESS.match(path) is not None
 
 
-def of_configuration(options: Mapping[str, str]) -> str | None:
+def of_configuration(options: Mapping[str, str], srcarch: str) -> str | None:
     """Return why no tree is kept of a kernel with *options*, and none used for it."""
+    if srcarch not in _TRIED:
+        return f"kept trees have not been tried for arch/{srcarch}"
     for option in _RANDOM:
         if options.get(option) == "y":
             return f"CONFIG_{option} uses a random seed or a plugin"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
@@ -18,7 +18,7 @@ from derivations.kbuild.refusals import LINK_TOOLS, is_harmless
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from derivations.kbuild.difference import Difference
     from derivations.kbuild.index import Index
@@ -43,7 +43,12 @@ class Kept:
     searching: frozenset[str]
 
 
-Rule = "Callable[[Kept, Difference], Mapping[str, str]]"
+class Rule(Protocol):
+    """A kind of change: what it makes worthless, each with the file or option behind it."""
+
+    def __call__(self, kept: Kept, difference: Difference, /) -> Mapping[str, str]:
+        """Return the products of *kept* that must go because of *difference*."""
+        ...
 
 
 def readers(kept: Kept, difference: Difference) -> Mapping[str, str]:
@@ -138,9 +143,7 @@ RULES = (
 )
 
 
-def stale(
-    kept: Kept, difference: Difference, rules: Iterable[Callable[[Kept, Difference], Mapping[str, str]]] = RULES
-) -> dict[str, str]:
+def stale(kept: Kept, difference: Difference, rules: Iterable[Rule] = RULES) -> dict[str, str]:
     """Return the products to delete, each with the file or option that made it worthless."""
     found: dict[str, str] = {}
     for rule in rules:

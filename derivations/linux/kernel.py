@@ -30,6 +30,7 @@ from derivations.linux.arguments import (
     snapshot,
 )
 from derivations.linux.graph import Parts, parts
+from derivations.source import local_file
 from derivations.suggest import suggestion
 from derivations.toolchain import Toolchain, named_toolchain
 from store.errors import Error
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from derivations.kconfig.language.merge import Merged
     from derivations.linux.keywords import DerivationChanges, LinuxKeywords, OverrideKeywords
     from derivations.linux.packages import Packages
+    from derivations.linux.patch import Patch
 
     Change: TypeAlias = Callable[[Derivation], DerivationChanges]
     """The function that `override_attrs` takes: from a derivation to its changed attributes."""
@@ -221,8 +223,24 @@ class Kernel:
 
         return packages(self)
 
+    def module(
+        self, *paths: str, patches: ListOf[Patch] = (), name: str | None = None, description: str = ""
+    ) -> Derivation:
+        """Return modules of its own tree, built by themselves against this kernel, with *patches*.
+
+        Each of *paths* is a directory of the tree, such as `drivers/net/wireguard`, or the name of a module. Of a
+        directory all modules are built that the kernel has as modules. They are installed where the kernel has
+        them, so `with_modules` replaces those. The patches may change these directories only.
+
+        Raises:
+            InvalidArgument: a value is invalid.
+        """
+        from derivations.linux.in_tree import in_tree_modules  # noqa: PLC0415 -- start-up: as above
+
+        return in_tree_modules(self, paths, patches, name, description)
+
     def with_modules(self, modules: ListOf[Derivation | str]) -> Derivation:
-        """Return its own modules and *modules*, from `make_linux_module` or named in `packages`, in one tree.
+        """Return its own modules and *modules*, in one tree: from `module`, `make_linux_module`, or named in `packages`.
 
         Raises:
             InvalidArgument: one of them is not a module, or is listed twice.
@@ -337,6 +355,9 @@ def make_linux(**arguments: Unpack[LinuxKeywords]) -> Kernel:
             patches: `Patch` values, applied in order.
             extra_version: A suffix of the release, such as `-mine`.
             make_flags: Further arguments of make, each `NAME=value`.
+            randstruct_seed: A text that decides the layout of structures with RANDSTRUCT; by default it follows from
+                the configuration and the release.
+            signing_key: The file with the private key and certificate that modules are signed with, in PEM.
             features: Flags for code that uses the kernel: names mapped to true or false.
             mod_dir_version: The name of the modules directory; computed by default. If the tree
                 disagrees, the build fails and reports the right value.
@@ -364,6 +385,8 @@ def _arguments(old: Arguments | None, /, **given: Any) -> Arguments:  # noqa: AN
         given = {name: _changed_value(name, value, getattr(old, name)) for name, value in given.items()}
     if is_file_name(given.get("hardware")):
         given["hardware"] = snapshot(relative_to_caller(given["hardware"], depth=2))
+    if is_file_name(given.get("signing_key")):
+        given["signing_key"] = local_file(relative_to_caller(given["signing_key"], depth=2), name="signing-key.pem")
     file = None
     if is_file_name(given.get("base")):
         file = relative_to_caller(given["base"], depth=2)

@@ -1,7 +1,8 @@
 """Patches, and patched trees.
 
-Only the files that patches change are written (`derivations.patching`); hard links then join these and the
-untouched rest into the patched tree. So a patch costs only the files it changes, not a copy of 78,500.
+Only the files that patches change are written (`derivations.patching`). A build sees them and the untouched rest as one
+tree (`derivations.realise.layered`); for whoever asks for the tree itself, hard links join them. So a patch costs only the
+files it changes, not a copy of 78,500.
 """
 
 from __future__ import annotations

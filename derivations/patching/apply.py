@@ -194,7 +194,8 @@ def apply(rules: Rules, commits: Sequence[Commit], state: PatchedTree, remark: C
                 remark(f"patch {rules.name!r} is already in the tree, and left out{shown}")
             at += present
             continue
-        state = _applied(rules, commit, state, remark)
+        after = _applied(rules, commit, state, remark)
+        state = attrs.evolve(after, applied=after.applied | {commit.identity})
         at += 1
     return state
 
@@ -235,12 +236,13 @@ def _applied(rules: Rules, commit: Commit, state: PatchedTree, remark: Callable[
 def _present(commits: Sequence[Commit], at: int, state: PatchedTree) -> int:
     """Return how many of *commits*, from *at* on, the tree already has.
 
-    The first one alone is in the tree if it can be reverted and fits better that way than forward. If a later
-    one changed its lines again, it can only be reverted after that one: then the tree has all up to there.
+    The first one alone is in the tree if it can be reverted and fits better that way than forward, or as well and it was
+    applied before: then all lines around it are equal. If a later one changed its lines again, it can only be reverted after that one: then the tree has all up to there.
     """
     forward, back = _attempt(commits[at], state), _taken_back(commits[at : at + 1], state)
     if back is not None:
-        return int(bool(forward.problems) or back < forward.displacement)
+        again = commits[at].identity in state.applied and back == forward.displacement
+        return int(bool(forward.problems) or back < forward.displacement or again)
     if not forward.problems:
         return 0
     ends = range(at + 2, min(len(commits), at + _FAR) + 1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 # git's modes; EXECUTABLE is what 100755 has and 100644 lacks.
 LINK = 0o120000
@@ -133,6 +136,17 @@ class Commit:
     title: str
     changes: tuple[FileChange, ...]
     remarks: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> Hashable:
+        """Return what two copies of one commit have in common, wherever they are."""
+        return tuple(
+            (
+                it.verb, it.old, it.new, it.new_mode, it.blobs,
+                tuple((hunk.old, hunk.before, hunk.after) for hunk in it.hunks),
+            )
+            for it in self.changes
+        )  # fmt: skip
 
     def reversed(self) -> Commit | None:
         """Return the commit that reverts this one; None if that is impossible."""

@@ -241,6 +241,11 @@ class Parser:
         less = rest.startswith(b"-") and rest[1:2] not in {b"-", b" ", b"\n", b"\r", b""}
         if more or less:
             raise self._wrong(f"a hunk of {name} has more lines than its header in line {head} states", _EDITED)
+        if rest.strip() and not rest.startswith(_AFTER_A_HUNK):
+            where = f"line {self.first + self._at}: `{shown(rest)}`"
+            self.remarks.append(
+                f"{where} follows a hunk and was left out: if a mailer has wrapped a line, get the original patch"
+            )
 
     def _binary(self, name: str) -> Binary | None:
         """Parse one direction of the binary patch of *name*; return None if there is none."""
@@ -279,6 +284,12 @@ _NAME_ADVICE = {
     "fewer": "use `Patch(…, strip=0)`",
     "absolute": "make the patch with relative names, in the directory above both trees",
 }
+_AFTER_A_HUNK = (
+    *(b"diff ", b"--", b"@@ ", b"Index: ", b"index ", b"===", b"***"),
+    *(b"Only in ", b"Binary files ", b"From ", b"commit ", b"#"),
+)
+"""How lines begin that may follow a hunk at once: a signature, or what begins the next change."""
+
 _EDITED = "it was edited by hand, or lines are missing: regenerate it, or correct the numbers with `recountdiff`"
 
 

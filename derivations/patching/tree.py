@@ -8,7 +8,7 @@ import attrs
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Hashable, Iterator, Mapping
 
 
 @attrs.frozen
@@ -34,10 +34,17 @@ class Tree(Protocol):
 
 @attrs.frozen
 class PatchedTree:
-    """A tree with changes: *changed* maps paths to their new entries, None if removed."""
+    """A tree with changes.
+
+    Attributes:
+        tree: The tree before.
+        changed: The new entries by path, None if removed.
+        applied: The commits that changed it, as `Commit.identity` has them.
+    """
 
     tree: Tree
     changed: Mapping[str, TreeEntry | None] = attrs.field(factory=dict)
+    applied: frozenset[Hashable] = frozenset()
 
     def entry(self, path: str) -> TreeEntry | None:
         """Return the file or link at *path*, None if there is none."""

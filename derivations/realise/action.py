@@ -18,11 +18,15 @@ import itertools
 import os
 import time
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from blake3 import blake3
+
 from derivations.fetch import is_fetch
+from derivations.proof.conditions import USUAL, Conditions
 from derivations.realise.builtins import registry
 from derivations.realise.counted import Counted
 from derivations.realise.events import (
@@ -40,6 +44,7 @@ from derivations.realise.events import (
 from derivations.realise.job import Cancelled, Job
 from derivations.realise.kept.reuse import Reuse
 from derivations.realise.kvm import KvmRecord
+from derivations.realise.layered import Joined, Realised, join, twin
 from derivations.realise.outputs import Outputs
 from derivations.realise.sandbox.bubblewrap import Sandbox
 from derivations.realise.sandbox.launcher import reclaim
@@ -51,19 +56,21 @@ from store.errors import Error
 from store.osutil.interrupt import Interrupted, interruptible
 from store.osutil.locks import WaitCancelled, locked
 from store.osutil.space import disk_full_reported
+from store.trees.manifest import Manifest
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from derivations.derivation import Derivation, Output
     from derivations.realise.cancel import Cancellation, Slot, Slots
     from derivations.realise.events import Listener
+    from derivations.realise.kept.build import KernelBuild
     from derivations.realise.sandbox.layers import Layers
     from derivations.realise.settings import Settings
     from store.local import Store
     from store.path import StorePath
+    from store.registration import Entry
     from store.trees.content import Content
 
 
@@ -79,14 +86,6 @@ _NO_KVM = (
 )
 
 
-@attrs.frozen
-class Realised:
-    """An output in the store: its path and the digest of its content."""
-
-    path: StorePath
-    digest: bytes
-
-
 @attrs.frozen(kw_only=True)
 class ActionRunner:
     """The state that all actions of one run share."""
@@ -98,6 +97,7 @@ class ActionRunner:
     jobs: Slots
     fetches: Slots
     instances: Mapping[Derivation, StorePath]
+    layered: frozenset[Derivation] = frozenset()
     closures: dict[StorePath, frozenset[StorePath]] = attrs.field(factory=dict)
 
     def perform(
@@ -124,13 +124,18 @@ class ActionRunner:
                 self.listener(Waiting(derivation))
 
             try:
+                outputs = self._join(derivation, inputs)
+                if outputs is not None:
+                    slot.release()
+                    publish(outputs)
+                    return
                 lock = self.store.layout.locks / f"{key.hex()}.lock"
                 with locked(lock, cancelled=self.cancellation.is_halted, on_wait=wait):
-                    outputs = self._reuse(derivation, key)
+                    outputs = self._reuse(derivation, key) or self._reuse_of_twin(derivation, key, inputs)
                     if outputs is None:
                         slot.acquire()
                         scratch = later.enter_context(self.store.scratch())
-                        outputs = _Build(self, derivation, inputs, key, scratch).perform(slot.release)
+                        outputs = _Build(self, derivation, inputs, key, scratch, later).perform(slot.release)
             except (WaitCancelled, Interrupted):
                 raise Cancelled(derivation.name) from None
             except Error:
@@ -139,6 +144,14 @@ class ActionRunner:
                 raise
             slot.release()
             publish(outputs)
+
+    def _join(self, derivation: Derivation, inputs: Mapping[Output, Realised]) -> Mapping[str, Realised] | None:
+        """Return the tree that *derivation* joins, as layers, or None if it has to be built."""
+        if derivation not in self.layered:
+            return None
+        with disk_full_reported(self.store.layout.home):
+            found = join(self.store, derivation, inputs)
+        return None if found is None else {derivation.out.name: found}
 
     def _reuse(self, derivation: Derivation, key: bytes) -> Mapping[str, Realised] | None:
         """Return the outputs of an earlier equal action, if any, after recording them as this derivation's own."""
@@ -150,6 +163,38 @@ class ActionRunner:
             self.store.record([(derivation.key, name, found[name]) for name in derivation.outputs])
         self.listener(Reused(derivation, found))
         return self.with_digests(found)
+
+    def _reuse_of_twin(
+        self, derivation: Derivation, key: bytes, inputs: Mapping[Output, Realised]
+    ) -> Mapping[str, Realised] | None:
+        """Return what an earlier action took from the base of a joined tree, if the changes do not concern that."""
+        other = twin(self.store, derivation, inputs)
+        found = self.store.realised([other.key]).get(other.key, {}) if other is not None else {}
+        if other is None or not found or self.store.hold(found.values()) != set(found.values()):
+            return None
+        if not other.has(self.store.manifest(found[derivation.out.name])):
+            return None
+        self.store.record([(it, derivation.out.name, found[derivation.out.name]) for it in (derivation.key, key)])
+        self.listener(Reused(derivation, found))
+        return self.with_digests(found)
+
+    def again(
+        self, derivation: Derivation, inputs: Mapping[Output, Realised], scratch: Path, conditions: Conditions
+    ) -> list[Entry]:
+        """Build *derivation* once more, under *conditions*, and return its outputs, which are in *scratch*.
+
+        Nothing is looked up, and nothing becomes a result. The log is not that of `kernix log`.
+
+        Raises:
+            Error: the build failed.
+            Cancelled: the run was stopped.
+        """
+        key = derivation.action_key(lambda output: inputs[output].digest)
+        with interruptible(self.cancellation.is_killed), contextlib.ExitStack() as later:
+            try:
+                return _Build(self, derivation, inputs, key, scratch, later, conditions, is_check=True).again()
+            except Interrupted:
+                raise Cancelled(derivation.name) from None
 
     def closure_of(self, path: StorePath) -> frozenset[StorePath]:
         """Return *path* and everything it refers to."""
@@ -172,6 +217,17 @@ class _Build:
     inputs: Mapping[Output, Realised]
     key: bytes
     scratch: Path
+    later: contextlib.ExitStack
+    conditions: Conditions = USUAL
+    is_check: bool = False
+    kernels: list[KernelBuild] = attrs.field(factory=list)  # none, or the one that is built
+
+    def again(self) -> list[Entry]:
+        """Build, and return the outputs, which the store does not have yet."""
+        out = self.scratch / self.conditions.below / "out"
+        out.mkdir(parents=True)
+        with disk_full_reported(self.runner.store.layout.home):
+            return self._outputs(out, self._build(out)).take_in((), self._deriver)
 
     def perform(self, built: Callable[[], None]) -> Mapping[str, Realised]:
         """Build, call *built* when only work on the store is left, and return the outputs."""
@@ -183,7 +239,8 @@ class _Build:
             try:
                 content = self._build(out)
                 built()
-                entries = self._outputs(out, content).take_in((self.derivation.key, self.key), self._deriver)
+                keys = (self.derivation.key, self.key, *self._keys_of_twin(content))
+                entries = self._outputs(out, content).take_in(keys, self._deriver)
             except BuildFailed as error:
                 full = is_full(self.scratch)
                 self._keep_failed()
@@ -195,9 +252,18 @@ class _Build:
         }
         if divergences:
             outputs |= self._kept({it.output: it.kept for it in divergences})
+        for kernel in self.kernels:
+            self.runner.listener(Compiled(self.derivation, kernel.keep()))
         paths = {name: it.path for name, it in outputs.items()}
         self.runner.listener(Finished(self.derivation, paths, time.monotonic() - started))
         return outputs
+
+    def _keys_of_twin(self, content: Content | None) -> tuple[bytes, ...]:
+        """Return the key of the action on the base of a joined tree, if its result is the same as the *content*."""
+        if content is None or not content.listings:
+            return ()
+        other = twin(self.runner.store, self.derivation, self.inputs)
+        return (other.key,) if other is not None and other.has(Manifest.of_written(content.listings)) else ()
 
     def _kept(self, kept: dict[str, StorePath]) -> dict[str, Realised]:
         """Warn that outputs differ from those of an earlier build, and return the earlier ones, which stay valid."""
@@ -216,9 +282,11 @@ class _Build:
     def _builtin(self, out: Path) -> Content | None:
         runner, derivation = self.runner, self.derivation
         unit = Unit.BYTES if is_fetch(derivation) else Unit.FILES
+        found = self._mounts()
         job = Job(
             derivation=derivation,
-            inputs={place: runner.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()},
+            inputs={place: it for place, it in found.items() if isinstance(it, Path)},
+            views={place: it.view(runner.store) for place, it in found.items() if isinstance(it, Joined)},
             out=out,
             store=runner.store,
             settings=runner.settings,
@@ -230,15 +298,23 @@ class _Build:
 
     def _sandboxed(self, out: Path) -> None:
         source = self.derivation.mounts.get(SOURCE)
-        if self.derivation.hints.object_tree is not None and self.runner.settings.kept.enabled and source is not None:
-            self._from_kept(out, self.derivation.hints.object_tree, self.inputs[source])
+        srcarch = self.derivation.hints.object_tree
+        if self.runner.settings.kept.enabled and srcarch is not None and source is not None and not self.is_check:
+            self._from_kept(out, srcarch, self.inputs[source])
             return
-        build = self.scratch / "build"
+        build = out.with_name("build")
         build.mkdir()
         counted = Counted(self.derivation.hints.compilations)
-        self._run(out, build, {}, {}, self._watcher(counted))
-        if self.derivation.hints.object_tree is not None:
+        self._run(out, build, self._shown(), {}, self._watcher(counted))
+        if srcarch is not None:
             self.runner.listener(Compiled(self.derivation, Reuse(compiled=counted.done, total=counted.done)))
+
+    def _shown(self) -> dict[str, Path | Layers]:
+        """Return what is to be seen in the sandbox at each mount point."""
+        return {
+            place: it.layers(self.runner.store, self.scratch / f"hidden-{number}") if isinstance(it, Joined) else it
+            for number, (place, it) in enumerate(self._mounts().items())
+        }
 
     def _run(
         self,
@@ -248,53 +324,65 @@ class _Build:
         env: Mapping[str, str],
         watcher: Watcher,
     ) -> None:
-        """Run the builder in *build*, with *mounts* and *env* besides its own."""
+        """Run the builder in *build* with *mounts*, and with *env* besides its own."""
         runner, derivation, settings = self.runner, self.derivation, self.runner.settings
-        inputs = {place: runner.store.path(self.inputs[it].path) for place, it in derivation.mounts.items()}
+        cores = self.conditions.processors or settings.builder_cores
         sandbox = Sandbox(
-            mounts={**inputs, **mounts},
+            mounts=mounts,
             build=build,
             out=out,
             argv=(derivation.builder, *derivation.args),
-            env={"KERNIX_CORES": str(settings.builder_cores), **derivation.env, **env},
+            env={"KERNIX_CORES": str(cores), **derivation.env, **env},
             kvm=derivation.hints.kvm and settings.kvm and self._kvm.failure is None,
             bounds=settings.bounds.for_machine(),
+            conditions=self.conditions,
         )
         limits = Limits(
             timeout=_first(derivation.hints.timeout, settings.timeout),
             max_silent_time=_first(derivation.hints.max_silent_time, settings.max_silent_time),
             max_log_size=settings.max_log_size,
         )
-        log = log_path(runner.store.layout.logs, derivation.key)
+        log = log_path(runner.store.layout.logs, self._log_key)
         run(sandbox, name=derivation.name, log=log, limits=limits, watcher=watcher)
 
     def _from_kept(self, out: Path, srcarch: str, source: Realised) -> None:
         """Build a kernel from a kept tree if one is near, and keep its own."""
         from derivations.realise.kept.build import CONFIG, KernelBuild, family_of  # noqa: PLC0415 -- start-up: for kernels alone
-        from derivations.realise.kept.source import StoredSource  # noqa: PLC0415 -- as above
+        from derivations.realise.kept.shelf import Shelf  # noqa: PLC0415 -- as above
+        from derivations.realise.kept.source import source_of  # noqa: PLC0415 -- as above
 
         runner, derivation = self.runner, self.derivation
         counted = Counted(derivation.hints.compilations)
         watcher = self._watcher(counted)
         place = self.scratch / "kept"
         place.mkdir()
+        shown = self._shown()
         build = KernelBuild(
-            store=runner.store,
+            shelf=Shelf(runner.store.layout.kept),
             policy=runner.settings.kept,
+            manifests=runner.store.manifests,
             name=derivation.name,
             action=self.key,
             family=family_of(derivation, lambda output: self.inputs[output].digest),
-            source=StoredSource(runner.store, source.path),
-            mount=runner.store.path(source.path),
+            source=source_of(runner.store, source),
+            mount=shown[SOURCE],
             digest=source.digest,
             config=runner.store.path(self.inputs[derivation.mounts[CONFIG]].path).read_text(encoding="utf-8"),
             srcarch=srcarch,
             scratch=place,
-            layered=overlay_works(runner.store.layout.builds, runner.store.layout.cache),
-            run=lambda build, mount, env: self._run(out, build, {SOURCE: mount}, env, watcher),
+            # What is kept of a failed build must be whole.
+            layered=not runner.settings.keep_failed
+            and overlay_works(runner.store.layout.builds, runner.store.layout.cache),
+            run=lambda build, mount, env: self._run(out, build, {**shown, SOURCE: mount}, env, watcher),
             counted=counted,
         )
-        runner.listener(Compiled(derivation, build.perform()))
+        self.later.enter_context(build).build()
+        self.kernels.append(build)
+
+    def _mounts(self) -> dict[str, Path | Joined]:
+        """Return what is to be seen at each mount point."""
+        found = {place: self.inputs[output] for place, output in self.derivation.mounts.items()}
+        return {place: it.joined or self.runner.store.path(it.path) for place, it in found.items()}
 
     def _watcher(self, counts: Counted) -> Watcher:
         derivation, listener = self.derivation, self.runner.listener
@@ -333,8 +421,8 @@ class _Build:
 
     def _keep_failed(self) -> None:
         """Move the build directory to where the user can inspect it, if the settings ask for that."""
-        build = self.scratch / "build"
-        if not self.runner.settings.keep_failed or self.derivation.is_builtin:
+        build = next((it for it in (self.scratch / "kept/build", self.scratch / "build") if it.exists()), None)
+        if build is None or not self.runner.settings.keep_failed or self.derivation.is_builtin:
             return
         directory = self.runner.store.layout.failed
         directory.mkdir(mode=0o700, exist_ok=True)
@@ -369,13 +457,18 @@ class _Build:
         the path of an input; what it copies from an input can only contain that input's own references.
         """
         found: set[StorePath] = set()
-        for path in {self.inputs[output].path for output in self.derivation.inputs}:
+        for path in {it for output in self.derivation.inputs for it in self.inputs[output].paths}:
             needed = self.runner.closure_of(path)
             found |= needed - {path} if self.derivation.is_builtin else needed
         return {path.digest: path for path in found}
 
     def _log(self) -> Path | None:
-        return None if self.derivation.is_builtin else nonempty_log(self.runner.store.layout.logs, self.derivation.key)
+        return None if self.derivation.is_builtin else nonempty_log(self.runner.store.layout.logs, self._log_key)
+
+    @property
+    def _log_key(self) -> bytes:
+        key = self.derivation.key
+        return blake3(key, derive_key_context="kernix 1 log of a check").digest() if self.is_check else key
 
 
 def is_full(place: Path) -> bool:

@@ -19,11 +19,12 @@ import threading
 from typing import TYPE_CHECKING, ClassVar
 
 from derivations.fetch import is_fetch
-from derivations.realise.action import ActionRunner, Realised
+from derivations.realise.action import ActionRunner
 from derivations.realise.cancel import Cancellation, Slot, Slots
 from derivations.realise.events import Failed, Planned, Skipped
 from derivations.realise.instantiate import instantiate
 from derivations.realise.job import Cancelled
+from derivations.realise.layered import Realised
 from store.errors import Error
 
 
@@ -57,7 +58,7 @@ class SeveralFailed(Error):
 
 
 def execute(store: Store, plan: Plan, settings: Settings, listener: Listener) -> dict[Output, StorePath]:
-    """Build what *plan* lists, and return every output, old and new.
+    """Build what *plan* lists, and return every output in the store, old and new.
 
     Raises:
         Error: the failure, if there was one.
@@ -76,8 +77,9 @@ def execute(store: Store, plan: Plan, settings: Settings, listener: Listener) ->
             jobs=Slots(settings.jobs, cancellation),
             fetches=Slots(settings.fetches, cancellation),
             instances=instances,
+            layered=frozenset(plan.layered),
         )
-        board = _Board(plan.build, present, cancellation, keep_going=settings.keep_going)
+        board = _Board((*plan.layered, *plan.build), present, cancellation, keep_going=settings.keep_going)
         threads = _crews(runner, board, plan)
         try:
             for thread in threads:
@@ -98,7 +100,7 @@ def _crews(runner: ActionRunner, board: _Board, plan: Plan) -> list[threading.Th
     """Return the threads of both pools, no more than there is work for."""
     fetches = sum(map(is_fetch, plan.build))
     counts = {
-        False: min(runner.settings.jobs + COMMITTING, len(plan.build) - fetches),
+        False: min(runner.settings.jobs + COMMITTING, len(plan.layered) + len(plan.build) - fetches),
         True: min(runner.settings.fetches, fetches),
     }
     return [
@@ -120,7 +122,8 @@ def _work(runner: ActionRunner, board: _Board, fetching: bool) -> None:
         except Error as error:
             runner.listener(Failed(derivation, error))
             for dependent in board.fail(derivation, error):
-                runner.listener(Skipped(dependent, derivation))
+                if dependent not in runner.layered:  # which would not have been built anyway
+                    runner.listener(Skipped(dependent, derivation))
         except BaseException as error:  # noqa: BLE001 -- a bug of ours; the waiting thread raises it
             board.fail(derivation, error)
 
@@ -216,7 +219,7 @@ class _Board:
             raise (defects or self._errors)[0]
         if self._errors:
             raise SeveralFailed(tuple(error for error in self._errors if isinstance(error, Error)))
-        return {output: realised.path for output, realised in self._results.items()}
+        return {output: it.path for output, it in self._results.items() if it.joined is None}
 
     def _end(self, derivation: Derivation) -> None:
         self._left.discard(derivation)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
+from derivations.realise.view import View
 from store.errors import Error
 
 
@@ -25,7 +26,8 @@ class Job:
 
     Attributes:
         derivation: What to build.
-        inputs: The paths of the realised inputs, by mount point.
+        inputs: The paths of the realised inputs, by mount point, but for those that are only views.
+        views: The others: joins of trees that are not on the disk (`derivations.realise.layered`).
         out: The directory in which the builder creates each output under its name (`out / "out"`).
         store: The store: its pool, its cache directory.
         settings: The user's settings.
@@ -42,6 +44,11 @@ class Job:
     progress: Callable[[int, int | None], None]
     cancelled: Callable[[], bool]
     warn: Callable[[str], None]
+    views: Mapping[str, View] = attrs.field(factory=dict)
+
+    def tree(self, place: str) -> View:
+        """Return the tree that is mounted at *place*."""
+        return self.views.get(place) or View((self.inputs[place],))
 
 
 class Cancelled(Error):

@@ -8,7 +8,7 @@ import attrs
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from derivations.derivation import Derivation, Output
     from store.path import StorePath
@@ -23,10 +23,17 @@ class Plan:
     Attributes:
         build: The derivations to build, inputs before their users.
         present: The existing results that were requested or that a build uses.
+        layered: Joins of trees that are not built, since all of their users can see the layers as one tree.
     """
 
     build: tuple[Derivation, ...]
     present: Mapping[Output, StorePath]
+    layered: tuple[Derivation, ...] = ()
+
+    def without_layers(self) -> Plan:
+        """Return the plan in which all joins are built."""
+        every = inputs_first((*self.layered, *self.build), {*self.layered, *self.build}.__contains__)
+        return Plan(tuple(every), self.present)
 
 
 def plan(targets: Iterable[Output], realised: Lookup) -> Plan:
@@ -50,7 +57,30 @@ def plan(targets: Iterable[Output], realised: Lookup) -> Plan:
         generation = {output: None for output in following if output not in seen}
         seen.update(generation)
     order = inputs_first((target.derivation for target in targets), build.__contains__)
-    return Plan(tuple(order), present)
+    layered = _layered(order, {target.derivation for target in targets})
+    return Plan(tuple(it for it in order if it not in layered), present, tuple(it for it in order if it in layered))
+
+
+def _layered(build: Sequence[Derivation], targets: Container[Derivation]) -> set[Derivation]:
+    """Return the joins in *build* that need not be built: nobody asks for them, and all their users take layers."""
+    if not build:
+        return set()
+    from derivations.union import is_patched  # noqa: PLC0415 -- start-up: usually there is nothing to build
+
+    found = {it for it in build if it not in targets and is_patched(it)}
+    for user in build if found else ():
+        found -= {output.derivation for place, output in user.mounts.items() if not takes_layers(user, place)}
+    return found
+
+
+def takes_layers(user: Derivation, place: str) -> bool:
+    """Return whether what *user* mounts at *place* may be layers instead of one directory."""
+    from derivations.realise.builtins.registry import TAKE_VIEWS  # noqa: PLC0415 -- start-up, as above
+
+    if user.is_builtin:
+        return user.builder in TAKE_VIEWS
+    # bubblewrap cannot make the mount points of others in an overlay that is read-only.
+    return place != "/" and not any(it.startswith(f"{place}/") for it in user.mounts)
 
 
 def known_outputs(outputs: Iterable[Output], realised: Lookup) -> dict[Output, StorePath]:

@@ -55,7 +55,10 @@ def realise_all(
         # The modules that run builders are slow to load, and usually there is nothing to build.
         from derivations.realise.events import ignore  # noqa: PLC0415
         from derivations.realise.execute import execute  # noqa: PLC0415
+        from derivations.realise.layered import supported  # noqa: PLC0415
 
+        if todo.layered and not supported(store, todo):
+            todo = todo.without_layers()
         found = execute(store, todo, settings or Settings(), listener or ignore)
     paths = {target: found[target] for target in targets}
     store.touch(paths.values())

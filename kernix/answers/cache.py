@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 MAX_ANSWERS = 64
 """The largest number of answers that are kept: more than anyone asks in turn, few enough to list in a moment."""
 
+NOTHING = "nothing to build: everything is already built"
+
 _FORMAT = 2
 _DAY = 24 * 60 * 60  # seconds
 _PARTS = ("derivations", "kernels.json", "kernels.py", "kernix", "overlays", "store")
@@ -55,6 +57,15 @@ def answer(words: Sequence[str], environment: Mapping[str, str]) -> str | None:
         return Question(words, environment).answer()
     except OSError:  # the full evaluation reports what is wrong
         return None
+
+
+def report_nothing() -> None:
+    """Report on stderr that nothing was built, if that is a terminal; in a log, silence says it."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        try:  # noqa: SIM105 -- start-up: contextlib
+            sys.stderr.write(f"{NOTHING}\n")
+        except OSError:  # the terminal is gone, and with it who could read this
+            pass
 
 
 class Question:

@@ -44,13 +44,15 @@ class ConsoleUnavailable(Error):
 
     def __str__(self) -> str:
         options = ", ".join(self.options)
-        return f"`{self.attribute}` would boot without any output: its configuration does not build in {options}"
+        return f"`{self.attribute}` would boot without printing its `uname -a`: its configuration does not build in {options}"
 
     @property
     def hint(self) -> str:
-        """Say how to get a kernel with output, and how to boot this one anyway."""
+        """Say how to get a kernel that does, and how to boot this one anyway."""
         wanted = ", ".join(f'"{it}": YES' for it in self.options)
-        return f".override(extra_config={{{wanted}}}) makes a kernel with output; `{self.anyway}` boots this one anyway"
+        return (
+            f".override(extra_config={{{wanted}}}) makes a kernel that prints it; `{self.anyway}` boots this one anyway"
+        )
 
 
 @click.command(cls=VerbCommand)

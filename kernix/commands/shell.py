@@ -57,14 +57,14 @@ def command(
         found = target(names, attribute)
         derivation = found.output.derivation
         built = present(session, [derivation.output(name) for name in derivation.outputs])
-        shell = shell_of(_kernel_of(names, found) or derivation, built)
+        shell = shell_of(kernel_of(names, found) or derivation, built)
         paths = realise(session, shell.mounts.values(), **chosen)
     place = directory or Path(f"{derivation.name}-shell")
     with _workplace(place) as work:
         if not words:
             print_message(f"{place} is /build in this shell; `unpackPhase` unpacks the source, `exit` leaves")
         _report_missing(found, shell)
-        argv = words or _shell(session.store.path(paths[shell.mounts["/"]]))
+        argv = words or shell_in(session.store.path(paths[shell.mounts["/"]]))
         env = {**shell.env, "PS1": rf"[{derivation.name} \W]\$ ", "TERM": session.environment.get("TERM", "dumb")}
         bounds = session.settings(**chosen).bounds
         with interactive.session(
@@ -74,7 +74,7 @@ def command(
     click.get_current_context().exit(code)
 
 
-def _kernel_of(names: Mapping[str, Any], found: Target) -> Kernel | None:
+def kernel_of(names: Mapping[str, Any], found: Target) -> Kernel | None:
     """Return the kernel that *found* is, or is an output of; None if it is neither."""
     parent = found.attribute.rpartition(".")[0]
     for value in (found.value, follow(names, parent) if parent else None):
@@ -111,6 +111,6 @@ def _report_missing(found: Target, shell: Shell) -> None:
     )
 
 
-def _shell(root: Path) -> tuple[str, ...]:
+def shell_in(root: Path) -> tuple[str, ...]:
     """Return the best shell that *root* has."""
     return ("/bin/bash", "--noprofile", "--norc", "-i") if (root / "bin/bash").exists() else ("/bin/sh", "-i")

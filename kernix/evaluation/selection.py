@@ -38,7 +38,7 @@ _CURRENT: ContextVar[Selection | None] = ContextVar("selection", default=None)
 _NEED_ATTRIBUTE = "config (?:check|fix)"
 _COMMAND = re.compile(
     rf"`kernix (?P<verb>{_NEED_ATTRIBUTE}|config (?:diff|edit|explain|hardening|search|upgrade)|config(?! import)"
-    r"|boot|build|check|instantiate|list|log|shell|show|why-depends)(?P<rest>(?: [^`]*)?)`"
+    r"|boot|build|check|instantiate|list|log|shell|show|why-depends|why-rebuild)(?P<rest>(?: [^`]*)?)`"
 )
 _ALREADY = re.compile(r" (?:-f|--file|--overlay|--system|--lock|--help)\b")
 

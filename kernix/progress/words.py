@@ -45,6 +45,7 @@ _VERBS = {
     "builtin:driver-map": ("reading", "read"),
     "builtin:kbuild-map": ("reading", "read"),
     "builtin:kconfig-slice": ("reading", "read"),
+    "builtin:module-sources": ("reading", "read"),
 }
 
 QUICK = 1.0

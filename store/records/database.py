@@ -133,6 +133,14 @@ class Database(Connection):
         statement = "select path from objects where path >= ? and path < ? order by path"
         return self._paths(statement, (prefix, prefix + "\x7f"))
 
+    def named(self, names: Iterable[str]) -> list[StorePath]:
+        """Return the registered objects with one of *names*, in order of registration."""
+        statement = f"""
+            select path from objects where substr(path, {DIGEST_LENGTH + 2}) in (select value from json_each(?))
+            order by id
+        """  # noqa: S608  the number is ours
+        return self._paths(statement, (json.dumps([*names]),))
+
     def paths_among(self, paths: Iterable[str]) -> set[str]:
         """Return those of *paths* that are registered."""
         return set(self.ids(paths))

@@ -157,6 +157,16 @@ class Manifest:
         self._compare(other, b"", (self.kind, self.root), (other.kind, other.root), found)
         return found
 
+    def missing(self, other: Manifest) -> list[str]:
+        """Return the paths of this tree at which *other* has nothing, without those below others.
+
+        If *other* is this tree with changes, hiding these and laying the changed files above it shows it.
+        """
+        found: list[str] = []
+        if self.kind is other.kind is Kind.DIRECTORY:
+            self._add_missing(other, b"", self.root, other.root, found)
+        return found
+
     def with_changes(self, changes: Mapping[str, Change]) -> Manifest:
         """Return this tree with *changes* to its files and links: the new kind and digest, or None for a removed one.
 
@@ -264,6 +274,19 @@ class Manifest:
             found.update((it, Difference.REMOVED) for it, _, _ in self._below(path, old))
         if new is not None:
             found.update((it, Difference.ADDED) for it, _, _ in other._below(path, new))
+
+    def _add_missing(self, other: Manifest, path: bytes, old: bytes, new: bytes, found: list[str]) -> None:
+        """Add to *found* what the directory *path* has here, where its digest is *old*, and not in *other*."""
+        if old == new:
+            return
+        after = other._nodes(new)
+        start = path + b"/" if path else b""
+        for name, (kind, inside) in self._nodes(old).items():
+            there = after.get(name)
+            if there is None:
+                found.append(os.fsdecode(start + name))
+            elif kind is there[0] is Kind.DIRECTORY:
+                self._add_missing(other, start + name, inside, there[1], found)
 
     def _changed(
         self, nodes: Mapping[bytes, Node], tree: _Tree, made: dict[bytes, bytes]

@@ -57,9 +57,11 @@ exit 2
 ''')
 endless = script("linux-6.12.64", "while :; do :; done")
 tree = script("tree", "echo int main > /out/out")
+other_tree = script("tree", "echo int other > /out/out")
 same_tree = script("tree", "echo int main > /out/out; :")
 linux = script("linux-6.12.64", "echo linux > /out/out", tree=tree)
 same_linux = script("linux-6.12.64", "echo linux > /out/out", tree=same_tree)
+other_linux = script("linux-6.12.64", "echo other linux > /out/out", tree=other_tree)
 """
 
 _PATCH = """\
@@ -153,6 +155,7 @@ def _kernix(command: str, top: Path) -> str:
     program = [sys.executable, "-m", "kernix", *command.split()]
     done = subprocess.run(program, cwd=top / "work", env=environment, text=True, capture_output=True, check=False)
     text = re.sub(r"\d+\.\d+ s\b", "N s", done.stderr or done.stdout)
+    text = re.sub(r"/[0-9a-z]{32}-", "/DIGEST-", re.sub(r"\d{4}-\d\d-\d\d", "YYYY-MM-DD", text))
     return text.replace(str(top / "home"), "/home/user/.local/share/kernix").replace(str(top), "/home/user")
 
 
@@ -161,6 +164,7 @@ _BUILD = "build --no-link -f mine.py"
 MESSAGES: dict[str, Callable[[], str]] = {
     "contradiction": _contradiction,
     "dropped_option": _dropped_option,
+    "dry_run": lambda: _built(f"{_BUILD} linux", f"{_BUILD} --dry-run other_linux"),
     "failed_compile": lambda: _built(f"{_BUILD} broken"),
     "failed_patch": _failed_patch,
     "full_disk": _full_disk,
@@ -169,6 +173,9 @@ MESSAGES: dict[str, Callable[[], str]] = {
     "nothing_to_do": lambda: _built(f"{_BUILD} linux", f"{_BUILD} --dry-run linux"),
     "reused": lambda: _built(f"{_BUILD} linux", f"{_BUILD} same_linux"),
     "timed_out": lambda: _built(f"{_BUILD} --timeout 0.2s endless"),
+    "why_nothing": lambda: _built(f"{_BUILD} linux", f"{_BUILD} same_linux", "why-rebuild -f mine.py same_linux"),
+    "why_rebuild": lambda: _built(f"{_BUILD} linux", f"{_BUILD} other_tree", "why-rebuild -f mine.py other_linux"),
+    "why_unknown": lambda: _built(f"{_BUILD} linux", "why-rebuild -f mine.py other_linux linux"),
     "unknown_attribute": lambda: _built("build --no-link linux_6_13"),
 }
 """How each message is made."""

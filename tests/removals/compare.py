@@ -27,6 +27,8 @@ _PROMPT = re.compile(r'(?:bool|tristate|int|hex|string|prompt)\s+"((?:[^"\\]|\\.
 _HELP = re.compile(r"(?:---\s*)?help(?:\s*---)?")
 _OBJECTS = re.compile(r"[\w.-]+-\$[({]CONFIG_(\w+)[)}]\s*[+:]?=\s*(.*)")
 _ALIKE, _LONG, _ENOUGH = 0.85, 40, 2
+_HEAD = re.compile(r"(?m)^# Linux/\w+ (\d+\.\d+\.\d+)\S* Kernel Configuration$")
+_SET = re.compile(r"(?m)^(?:# )?CONFIG_(\w+)(?:=| is not set$)")
 
 
 @attrs.define
@@ -70,6 +72,37 @@ def read_tree(directory: Path) -> Tree:
         and not (place := path.relative_to(directory).as_posix()).startswith(_SKIPPED)
     }  # fmt: skip
     return tree(files)
+
+
+@attrs.frozen
+class Configuration:
+    """The options that a whole `.config` names: some of those of a tree that cannot be had any more.
+
+    Attributes:
+        version: Such as `4.19.0`.
+        names: The options.
+    """
+
+    version: str
+    names: frozenset[str]
+
+
+def configuration(text: str) -> Configuration:
+    """Return the configuration *text*, the whole of a `.config` with its header."""
+    found = _HEAD.search(text)
+    if found is None:
+        message = "no header of a .config names the version"
+        raise ValueError(message)
+    return Configuration(found[1], frozenset(_SET.findall(text)))
+
+
+def before(configurations: Iterable[Configuration], first: Tree) -> list[Removal]:
+    """Return the options of the *configurations*, oldest first, that *first*, the oldest tree, does not have, in order.
+
+    That a configuration lacks an option says nothing: it may only be invisible there. So what counts is the last that has it.
+    """
+    last = {name: it.version for it in configurations for name in it.names}
+    return [Removal(name, last[name], first.version) for name in sorted(last.keys() - first.options.keys())]
 
 
 def tree(files: Mapping[str, str]) -> Tree:

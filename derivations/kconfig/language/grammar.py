@@ -89,7 +89,8 @@ def remarks(text: str) -> list[str]:
         return []
     first = found[0]
     line = text.count("\n", 0, first.start()) + 1
-    more = f", and so are {len(found) - 1} more" if len(found) > 1 else ""
+    others = len(found) - 1
+    more = f" ({'another line is' if others == 1 else f'{others} other lines are'}, too)" if others else ""
     remark = f"line {line}: {shown(first[0])} is a comment{more}, and requests nothing"
     return [f"{remark}; to request n, write `# CONFIG_{first[1]} is not set`"]
 

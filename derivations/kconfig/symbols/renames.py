@@ -3,8 +3,8 @@
 A tree knows only the options that it has. What became of an option of an older guide is in the kernel's history: the
 entries below give the title of the commit, as `git log --grep` finds it. All others that were removed between the trees
 of Debian's linux-source packages are in `removals.txt`, which `python -m tests.removals.write` generates from these
-trees; for them only the two versions between which they were removed are known, and the new name only where that is
-certain.
+trees, and for versions before them from whole configurations; for them only the two versions between which they were
+removed are known, and the new name only where that is certain.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Replacement:
         new: What to request instead; empty if unnecessary or impossible.
         since: The first version with the change; without *commit*, the first known to have it.
         commit: The title of the commit.
-        last: Without *commit*, the last version known to lack the change.
+        last: Without *commit*, the last version known to lack the change; empty if none is.
         note: Advice, a clause.
     """
 
@@ -46,14 +46,16 @@ class Replacement:
 
     def applies(self, version: str) -> bool:
         """Return whether a kernel of *version* has the change; between two versions, where that is unknown, True."""
-        return _series(version) > _series(self.last) if self.last else _series(version) >= _series(self.since)
+        if not self.commit:
+            return _series(version) > _series(self.last)  # of no series at all, without *last*
+        return _series(version) >= _series(self.since)
 
     def when(self, version: str) -> str:
         """Return when the change came to a kernel of *version*, and the source of that."""
         if self.commit:
             return f"in {self.since} (“{self.commit}”)"
         latest = min(self.since, ".".join(map(str, _series(version))), key=_series)
-        return f"after {self.last}, in {latest} at the latest"
+        return f"after {self.last}, in {latest} at the latest" if self.last else f"in {latest} or before"
 
 
 def _series(version: str) -> list[int]:
@@ -71,6 +73,17 @@ def _gone(since: str, commit: str, note: str, *names: str) -> list[Replacement]:
 def _lost(note: str, *names: str) -> list[Replacement]:
     return [Replacement(old=old, last="4.19", since="5.10", note=note) for old in names]
 
+
+def _old_name(**names: str) -> list[Replacement]:
+    return [Replacement(old=old, new=tuple(new.split()), since=_OLDEST) for old, new in names.items()]
+
+
+def _old(note: str, *names: str) -> list[Replacement]:
+    return [Replacement(old=old, since=_OLDEST, note=note) for old in names]
+
+
+_OLDEST = "5.10"
+"""The oldest tree of `removals.txt`: an option that it lacks was removed there or before."""
 
 _MITIGATION = "x86/bugs: Rename CONFIG_{} => CONFIG_{}"
 _MITIGATIONS = {
@@ -247,7 +260,7 @@ CHANGES: tuple[Replacement, ...] = (
     *_gone("4.18", "lib/ubsan: remove null-pointer checks", "the processor detects these; leave it out", "UBSAN_NULL"),
     *_gone("4.18", "crypto: x86/salsa20 - remove x86 salsa20 implementations", "CRYPTO_CHACHA20 is its successor",
            "CRYPTO_SALSA20_586", "CRYPTO_SALSA20_X86_64"),
-    *_gone("4.19", "crypto: speck - remove Speck", "the algorithm is gone; CRYPTO_ADIANTUM is for such machines", "CRYPTO_SPECK"),
+    *_gone("4.20", "crypto: speck - remove Speck", "the algorithm is gone; CRYPTO_ADIANTUM is for such machines", "CRYPTO_SPECK"),
     *_gone("4.20", "crypto: x86 - remove SHA multibuffer routines and mcryptd", "the driver is gone; leave it out",
            "CRYPTO_MCRYPTD", "CRYPTO_SHA1_MB", "CRYPTO_SHA256_MB", "CRYPTO_SHA512_MB"),
     *_gone("4.20", "mm: remove CONFIG_NO_BOOTMEM", "it is always on; leave it out", "NO_BOOTMEM"),
@@ -301,8 +314,6 @@ CHANGES: tuple[Replacement, ...] = (
     *_gone("4.17", 'x86/vsyscall/64: Drop "native" vsyscalls', "LEGACY_VSYSCALL_XONLY does nearly the same",
            "LEGACY_VSYSCALL_NATIVE"),
     *_gone("5.2", "net: dsa: Remove legacy probing support", "drivers are found by the device tree; leave it out", "NET_DSA_LEGACY"),
-    *_gone("5.3", "drm/i915: add force_probe module parameter to replace alpha_support",
-           "DRM_I915_FORCE_PROBE names the devices", "DRM_I915_ALPHA_SUPPORT"),
     *_gone("5.3", "isdn: remove hisax driver", "mISDN has drivers for some of these cards",
            "HISAX_EURO", "HISAX_1TR6", "HISAX_NI1", "HISAX_16_0", "HISAX_16_3", "HISAX_FRITZPCI", "HISAX_ELSA", "HISAX_NETJET",
            "HISAX_SEDLBAUER"),
@@ -334,7 +345,46 @@ CHANGES: tuple[Replacement, ...] = (
     *_lost("DEBUG_KMEMLEAK finds what is not freed", "DEBUG_SLAB_LEAK"),
     *_lost("sysfs has it: /sys/class/power_supply", "ACPI_PROCFS_POWER"),
     *_lost("leave it out", "CHASH_SELFTEST", "CHASH_STATS", "DRM_AMD_DC_DCN1_0", "DRM_AMD_DC_FBC", "IWLWIFI_PCIE_RTPM"),
-    # The stable series backported these, so no two of the trees differ in them.
+    *_lost("DRM_I915_FORCE_PROBE names the devices", "DRM_I915_ALPHA_SUPPORT"),
+    # Older than the trees: what people know of them, and when they went as far as `removals.txt` has it.
+    *_old_name(
+        LIRC_SERIAL="IR_SERIAL", LIRC_SERIAL_TRANSMITTER="IR_SERIAL_TRANSMITTER", LIRC_ZILOG="VIDEO_IR_I2C", LIRC_I2C="VIDEO_IR_I2C",
+        LIRC_IMON="IR_IMON_RAW", LIRC_IGORPLUGUSB="IR_IGORPLUGUSB", LIRC_ENE0100="IR_ENE", LIRC_IT87="IR_ITE_CIR", LIRC_MCEUSB="IR_MCEUSB",
+        LIRC_STREAMZAP="IR_STREAMZAP", LIRC_STAGING="LIRC", IR_LIRC_CODEC="LIRC", IR_CORE="RC_CORE", VIDEO_IR="RC_CORE",
+        MFD_CROS_EC="CROS_EC", MFD_CROS_EC_CHARDEV="CROS_EC_CHARDEV", EDAC_MM_EDAC="EDAC", SOUNDWIRE_BUS="SOUNDWIRE",
+        LEDS_TRIGGER_IDE_DISK="LEDS_TRIGGER_DISK", USB_OTG_WHITELIST="USB_OTG_PRODUCTLIST",
+        USB_OTG_BLACKLIST_HUB="USB_OTG_DISABLE_EXTERNAL_HUB", ACPI_INITRD_TABLE_OVERRIDE="ACPI_TABLE_UPGRADE",
+        CGROUP_MEM_RES_CTLR="MEMCG", CGROUP_MEM_RES_CTLR_SWAP="MEMCG", NETPRIO_CGROUP="CGROUP_NET_PRIO", GROUP_SCHED="CGROUP_SCHED",
+        CLS_CGROUP="CGROUP_NET_CLASSID", DEBUG_KMEMLEAK_EARLY_LOG_SIZE="DEBUG_KMEMLEAK_MEM_POOL_SIZE", SYNC="SYNC_FILE",
+        EXT4_USE_FOR_EXT23="EXT4_USE_FOR_EXT2", STAGING_EXFAT_FS="EXFAT_FS", DVB_FIRESAT="DVB_FIREDTV", LINE6_USB="SND_USB_LINE6",
+        VIDEO_HELPER_CHIPS_AUTO="MEDIA_SUBDRV_AUTOSELECT", DM_CACHE_MQ="DM_CACHE_SMQ", MTD_SPINAND_MT29F="MTD_SPI_NAND",
+        IP_NF_QUEUE="NETFILTER_NETLINK_QUEUE", IP_NF_TARGET_ULOG="NETFILTER_XT_TARGET_NFLOG", BRIDGE_EBT_ULOG="BRIDGE_EBT_NFLOG",
+        SND_HDA_POWER_SAVE="SND_HDA_POWER_SAVE_DEFAULT", CRYPTO_ABLK_HELPER="CRYPTO_SIMD", USB_SUSPEND="PM",
+        SCSI_DC390T="SCSI_AM53C974", SERIAL_MFD_HSU="SERIAL_8250_MID",
+    ),
+    *_old("libata drives these disks: ATA", "BLK_DEV_IDE", "BLK_DEV_IDEDISK", "BLK_DEV_HD", "BLK_DEV_HD_IDE", "BLK_DEV_HD_ONLY",
+          "BLK_DEV_IDEFLOPPY", "BLK_DEV_IDESCSI", "BLK_DEV_CELLEB", "BLK_DEV_IDE_AU1XXX", "IDEDISK_MULTI_MODE"),
+    *_old("it is always on; leave it out", "EXPERIMENTAL", "GENERIC_HARDIRQS", "SECURITY_FILE_CAPABILITIES", "CPU_FREQ_TABLE",
+          "STOP_MACHINE", "LEDS_GPIO_OF", "SND_HDA_INPUT_JACK", "MMC_CLKGATE", "MMC_UNSAFE_RESUME", "WIRELESS_EXT_SYSFS",
+          "UIDGID_STRICT_TYPE_CHECKS", "DRM_I915_KMS", "DRM_RADEON_KMS", "MEDIA_TUNER_CUSTOMISE", "USB_DEVICEFS", "CIFS_SMB2"),
+    *_old("the code is gone", "DRM_I915_UMS", "DRM_RADEON_UMS", "NET_DMA", "BLK_DEV_XD", "BLK_DEV_UB", "BLK_CPQ_DA", "LEDS_PCA963",
+          "ACPI_PROC_EVENT", "ACPI_SYSFS_POWER", "ACPI_PROCFS", "PCMCIA_IOCTL", "MMC_TIFM", "SFI_CPUFREQ", "INTEL_MID_DMAC",
+          "RTC_DRV_MRST", "USB_DEVICE_CLASS", "USB_LIBUSUAL", "USB_EZUSB", "SND_RTCTIMER", "SND_SEQ_RTCTIMER_DEFAULT",
+          "TINY_PREEMPT_RCU", "RCU_FANOUT_EXACT", "RCU_KTHREAD_PRIO", "RCU_USER_QS", "PROVE_RCU_REPEATEDLY", "RCU_TORTURE_TEST_RUNNABLE",
+          "NF_CONNTRACK_PROC_COMPAT", "ECONET", "SCSI_TGT", "SCSI_WAIT_SCAN", "BUILD_DOCSRC", "RT_MUTEX_TESTER", "PROFILE_NMI",
+          "CGROUP_NS", "FAIR_USER_SCHED", "USER_SCHED", "XEN_MAX_DOMAIN_MEMORY", "SYSCTL_SYSCALL_CHECK", "VIDEO_V4L1", "VIDEO_ALLOW_V4L1",
+          "VIDEO_STRADIS", "VIDEO_TLG2300", "VIDEO_BWQCAM", "VIDEO_CQCAM", "VIDEO_W9966", "FT1000", "BCM_WIMAX", "CRYSTALHD", "RAMSTER",
+          "DX_SEP", "CXT1E1", "DGRP", "CED1401", "WLAGS49_H2", "USB_ENESTORAGE", "W35UND", "R8821AE", "IDE_PHISON", "FWSERIAL",
+          "ANDROID_LOGGER", "ANDROID_TIMED_OUTPUT", "ANDROID_LOW_MEMORY_KILLER", "ANDROID_INTF_ALARM_DEV"),
+    *_old("the driver is gone, with its bus", "NET_ISA", "DE600", "DE620", "AT1700", "SEEQ8005", "NI52", "ZNET", "DEPCA", "EEXPRESS", "LP486E",
+          "3C505", "3C501", "E2100", "ES3210", "EWRK3", "HPLAN", "HPLAN_PLUS", "NE3210", "APRICOT", "TR", "IBMTR", "TMS380TR", "ABYSS",
+          "3C359", "IBMOL", "DIGIEPCA", "RISCOM8", "SPECIALIX", "STALDRV", "STALLION", "ISTALLION", "COMPUTONE"),
+    *_old("drivers are sorted by vendor: NET_VENDOR_…; leave it out", "NET_ETHERNET", "NETDEV_1000", "NETDEV_10000", "NET_PCI", "NET_POCKET"),
+    *_old("KASAN finds the same and more", "KMEMCHECK"),
+    *_old("the only rate control left is minstrel; leave it out", "MAC80211_RC_PID"),
+    *_old("the command line names the processors: rcu_nocbs", "RCU_NOCB_CPU_ALL", "RCU_NOCB_CPU_NONE", "RCU_NOCB_CPU_ZERO"),
+    *_old("the compiler's version decides; leave it out", "GCOV_FORMAT_AUTODETECT", "GCOV_FORMAT_3_4", "GCOV_FORMAT_4_7"),
+    # The stable series backported these, so the trees do not say when.
     *_gone("6.3", "net/sched: Retire ATM qdisc", "the queue is gone", "NET_SCH_ATM"),
     *_gone("6.3", "net/sched: Retire CBQ qdisc", "NET_SCH_HTB and NET_SCH_HFSC do what it did", "NET_SCH_CBQ"),
     *_gone("6.3", "net/sched: Retire dsmark qdisc", "the queue is gone", "NET_SCH_DSMARK"),
@@ -365,14 +415,17 @@ def _short(version: str) -> str:
 
 
 def known(name: str) -> Replacement | None:
-    """Return the change to the option *name*: with its commit if known, else from the table."""
-    return _BY_OLD.get(name) or removals().get(name)
+    """Return the change to the option *name*: with its commit if known, else with the two versions in the table."""
+    told, seen = _BY_OLD.get(name), removals().get(name)
+    if told is None or seen is None or told.commit:
+        return told or seen
+    return attrs.evolve(told, last=seen.last, since=seen.since)
 
 
 def changed(name: str, model: Model) -> Replacement | None:
     """Return what became of the option *name* up to the version of *model*; None if nothing is known."""
     change = known(name)
-    if change is None or (change.last and name in model):  # between the two versions, the tree itself decides
+    if change is None or (not change.commit and name in model):  # between the two versions, the tree itself decides
         return None
     # Stable series backport some renames of later versions.
     if not (change.applies(model.version) or any(it in model for it in change.new)):

@@ -45,6 +45,7 @@ join -t "$tab" /build/externals /build/own | while IFS="$tab" read -r name file 
     case $file in
         updates/* | extra/*)
             warn "$file of $package replaces kernel/$old, the kernel's own $name: depmod searches ${order% *} first" ;;
+        "kernel/${old%.ko*}".ko*) echo "lib/modules/$release/kernel/$old" >> /build/replaced ;; # of the tree, built again
         *)
             fail conflict "$file of $package has the name of kernel/$old, and neither is searched before the other" "install it below extra" ;;
     esac
@@ -56,6 +57,9 @@ done
 mkdir -p /out/out/lib/modules
 cp -R --reflink=auto "/kernel-modules/lib/modules/$release" /out/out/lib/modules/
 chmod -R u+w /out/out
+if [ -e /build/replaced ]; then
+    while read -r file; do rm "/out/out/$file"; done < /build/replaced
+fi
 for external in /externals/*; do
     name=${external#/externals/}
     for directory in "$external"/lib/modules/*; do

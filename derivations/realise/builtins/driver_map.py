@@ -27,6 +27,7 @@ from derivations.hardware.drivers import KBUILD, assemble
 from derivations.hardware.makefiles.kbuild_map import TREE, Kbuild
 from derivations.realise.builtins.kbuild_map import reader
 from derivations.realise.job import Cancelled
+from derivations.realise.view import View
 from store.osutil.interrupt import check
 from store.osutil.syscalls import die_with_parent
 from store.trees.writer import TreeWriter
@@ -56,18 +57,18 @@ def driver_map(job: Job) -> Content:
         InvalidKbuildMap: the mounted file is not a map of makefiles.
         Cancelled: the job was cancelled.
     """
-    root, srcarch = job.inputs[TREE], job.derivation.env["srcarch"]
+    tree, srcarch = job.tree(TREE), job.derivation.env["srcarch"]
     kbuild = Kbuild.from_json(job.inputs[KBUILD].read_bytes())
     tasks = [(path, kbuild.includes.get(posixpath.dirname(path), ())) for path in kbuild.sources()]
     count = min(len(os.sched_getaffinity(0)), _MAX_PROCESSES)
     # Dealt out in turn: a directory's sources are alike, and some directories take much longer than others.
     shares = [tasks[number::count] for number in range(count)]
-    helpers = [_Helper.start(root, srcarch, share) for share in shares[1:]]
+    helpers = [_Helper.start(tree, srcarch, share) for share in shares[1:]]
     try:
-        found = dict(_read(root, srcarch, shares[0], job, count))
+        found = dict(_read(tree, srcarch, shares[0], job, count))
         for helper, share in zip(helpers, shares[1:], strict=True):
             # If a helper failed, its share is read here, where an error can be reported.
-            found |= helper.result() or dict(_read(root, srcarch, share, job))
+            found |= helper.result() or dict(_read(tree, srcarch, share, job))
     finally:
         for helper in helpers:
             helper.end()
@@ -77,13 +78,13 @@ def driver_map(job: Job) -> Content:
 
 
 def _read(
-    root: Path, srcarch: str, tasks: Sequence[Task], job: Job | None = None, shares: int = 1
+    tree: View, srcarch: str, tasks: Sequence[Task], job: Job | None = None, shares: int = 1
 ) -> Iterator[tuple[str, CSource]]:
     """Yield the facts in each source of *tasks*, by the path of its object; sources without any are left out.
 
     The progress of *job* is that of all *shares*, assuming that the others are as far as this one.
     """
-    headers = Headers(reader(root), srcarch)
+    headers = Headers(reader(tree), srcarch)
     for number, (path, places) in enumerate(tasks):
         check()
         if job is not None and number % _ASK_EVERY == 0:
@@ -92,8 +93,8 @@ def _read(
             job.progress(number * shares, len(tasks) * shares)
         name = f"{path.removesuffix('.o')}.c"
         try:
-            data = (root / name).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+            data = tree.read(name)
+        except FileNotFoundError:
             continue  # assembler, Rust, or generated
         if is_worth_reading(data):
             source = read_source(name, data.decode("utf-8", "replace"), headers, places)
@@ -108,11 +109,11 @@ class _Helper:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, root: Path, srcarch: str, tasks: Sequence[Task]) -> _Helper:
+    def start(cls, tree: View, srcarch: str, tasks: Sequence[Task]) -> _Helper:
         """Start a process that reads the sources in *tasks*."""
         code = _HELPER.format(path=sys.path, module=__name__)
         process = subprocess.Popen(
-            [sys.executable, "-c", code, str(root), srcarch],
+            [sys.executable, "-c", code, _written(tree), srcarch],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -150,12 +151,21 @@ def _pieces(descriptor: int) -> Iterator[bytes]:
             yield piece
 
 
-def serve(root: str, srcarch: str) -> None:
+def _written(tree: View) -> str:
+    return json.dumps([[str(root) for root in tree.roots], sorted(tree.hidden)])
+
+
+def _view(written: str) -> View:
+    roots, hidden = json.loads(written)
+    return View(tuple(map(Path, roots)), frozenset(hidden))
+
+
+def serve(tree: str, srcarch: str) -> None:
     """Read the sources listed on standard input, and write their facts to standard output."""
     die_with_parent()
     with open(0, "rb") as asked:
         tasks = json.load(asked)
-    found = {path: attrs.asdict(source) for path, source in _read(Path(root), srcarch, tasks)}
+    found = {path: attrs.asdict(source) for path, source in _read(_view(tree), srcarch, tasks)}
     with open(1, "wb") as out:
         out.write(json.dumps(found).encode())
 

@@ -17,9 +17,9 @@ from store.trees.writer import TreeWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from derivations.realise.job import Job
+    from derivations.realise.view import View
     from store.trees.content import Content
 
 
@@ -28,7 +28,7 @@ _REPORT_EVERY = 256  # files: often enough for a smooth display, seldom enough t
 
 def kbuild_map(job: Job) -> Content:
     """Read the makefiles of the tree of *job*."""
-    read = reader(job.inputs[TREE])
+    read = reader(job.tree(TREE))
     files = itertools.count(1)
 
     def counted(path: str) -> str | None:
@@ -42,16 +42,21 @@ def kbuild_map(job: Job) -> Content:
         return writer.finish()
 
 
-def reader(root: Path) -> Callable[[str], str | None]:
-    """Return a function that returns the text of a file below *root*, None if there is no such file."""
+def reader(tree: View) -> Callable[[str], str | None]:
+    """Return a function that returns the text of a file in *tree*, None if there is no such file."""
 
     def read(path: str) -> str | None:
         check()
         if path.startswith(("/", "../")):
             return None
         try:
-            return (root / path).read_text(encoding="utf-8", errors="replace")
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return _text(tree.read(path))
+        except FileNotFoundError:
             return None
 
     return read
+
+
+def _text(data: bytes) -> str:
+    """Return *data* as a text file: any of the three kinds of line ends is a newline."""
+    return data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")

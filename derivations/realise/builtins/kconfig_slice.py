@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,9 @@ from store.trees.writer import TreeWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from derivations.realise.job import Job
+    from derivations.realise.view import View
     from store.trees.content import Content
 
 
@@ -67,9 +68,9 @@ def kconfig_slice(job: Job) -> Content:
     Raises:
         NoKernelTree: it is not a kernel tree.
     """
-    tree = job.inputs["/tree"]
+    tree = job.tree("/tree")
     for needed in ("Kconfig", "Makefile", "scripts/kconfig/Makefile"):
-        if not (tree / needed).is_file():
+        if not tree.is_file(needed):
             raise NoKernelTree(job.derivation.mounts["/tree"].derivation.name, needed)
     chosen = sorted(_chosen(tree, job))
     with TreeWriter(job.store.pool, job.out / "out") as writer:
@@ -77,21 +78,21 @@ def kconfig_slice(job: Job) -> Content:
             if done % _REPORT_EVERY == 0:
                 _check_cancelled(job)
                 job.progress(done, len(chosen))
-            source = tree / path
-            if source.is_symlink():
-                writer.symlink(path, os.readlink(source))  # noqa: PTH115 -- a Path would normalise the target
-            else:
-                writer.file(path, source.read_bytes(), executable=os.access(source, os.X_OK))
+            source = tree.find(path, follow=False)
+            if source is not None and source.is_link:
+                writer.symlink(path, os.readlink(source.on_disk[0]))  # noqa: PTH115 -- a Path would normalise the target
+            elif source is not None:
+                writer.file(path, tree.read(path), executable=bool(source.mode & stat.S_IXUSR))
         return writer.finish()
 
 
-def _chosen(tree: Path, job: Job) -> set[str]:
+def _chosen(tree: View, job: Job) -> set[str]:
     """Return the paths of the files in the slice of *tree*."""
     chosen = {path for path in _files(tree, job) if _READ.fullmatch(path)}
     pending = [path for path in chosen if _names_others(path)]
     while pending:
         _check_cancelled(job)
-        found = {it for name in _named(tree / pending.pop()) for it in _matching(name, tree)} - chosen
+        found = {it for name in _named(tree, pending.pop()) for it in _matching(name, tree)} - chosen
         chosen |= found
         pending += (path for path in found if _names_others(path))
     return chosen
@@ -101,40 +102,35 @@ def _names_others(path: str) -> bool:
     return bool(_KCONFIG.fullmatch(path) or _MAKEFILE.fullmatch(path))
 
 
-def _named(path: Path) -> set[str]:
-    """Return the file names mentioned in the file *path*, variables included."""
-    text = path.read_bytes()
-    if _KCONFIG.fullmatch(path.name):
+def _named(tree: View, path: str) -> set[str]:
+    """Return the file names mentioned in the file *path* of *tree*, variables included."""
+    try:
+        text = tree.read(path)
+    except FileNotFoundError:  # a link that leads nowhere
+        return set()
+    if _KCONFIG.fullmatch(path):
         words = {sourced or run for sourced, run in _SOURCED.findall(text)}
     else:
         words = {word for line in _INCLUDED.findall(text) for word in line.split()}
     return {os.fsdecode(word).removeprefix("$(srctree)/").rstrip("),") for word in words}
 
 
-def _matching(name: str, tree: Path) -> Iterator[str]:
+def _matching(name: str, tree: View) -> Iterator[str]:
     """Yield the paths of the files in *tree* that *name* can refer to."""
     pattern = _VARIABLE.sub("*", name)
     if _PATH.fullmatch(pattern) and not pattern.endswith(("*", ".h")):  # `include $(files)`, `-include header.h`
         for path in tree.glob(pattern):
-            if path.is_symlink() or path.is_file():
-                yield path.relative_to(tree).as_posix()
+            found = tree.find(path, follow=False)
+            if found is not None and not found.is_directory:
+                yield path
 
 
-def _files(tree: Path, job: Job) -> set[str]:
-    """Return the paths of all files and symbolic links in *tree*."""
-    found = set()
-    pending = [""]
-    while pending:
-        directory = pending.pop()
-        _check_cancelled(job)
-        with os.scandir(tree / directory) as entries:
-            for entry in entries:
-                path = f"{directory}{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(f"{path}/")
-                else:
-                    found.add(path)
-    return found
+def _files(tree: View, job: Job) -> Iterator[str]:
+    """Yield the paths of all files and symbolic links in *tree*."""
+    for number, path in enumerate(tree.files()):
+        if number % _REPORT_EVERY == 0:
+            _check_cancelled(job)
+        yield path
 
 
 def _check_cancelled(job: Job) -> None:

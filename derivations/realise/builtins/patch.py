@@ -68,7 +68,7 @@ def patch(job: Job) -> None:
         found: list[Commit] = []
         for place in places:
             name = job.derivation.mounts[place].derivation.name if len(places) > 1 else ""
-            found += _commits(job.inputs[place], rules, name, job.warn)
+            found += commits_at(job.inputs[place], rules, name, job.warn)
         state = apply(rules, found, state, job.warn)
     with TreeWriter(job.store.pool, job.out / "out") as writer:
         writer.directory("")
@@ -83,8 +83,13 @@ def patch(job: Job) -> None:
     (job.out / "removed").write_bytes(b"".join(os.fsencode(path) + b"\n" for path in sorted(gone)))
 
 
-def _commits(place: Path, rules: Rules, title: str, remark: Callable[[str], None]) -> Iterator[Commit]:
-    """Yield the commits of the patch or series at *place*; commits without a title get *title*."""
+def commits_at(place: Path, rules: Rules, title: str, remark: Callable[[str], None]) -> Iterator[Commit]:
+    """Yield the commits of the patch or series at *place*; commits without a title get *title*.
+
+    Raises:
+        Malformed: it is not a patch, or is incomplete.
+        Corrupt: it cannot be decompressed.
+    """
     if not place.is_dir():
         name = f"{rules.name}/{title}" if title else rules.name
         for commit in commits(_read(place, name), name, rules.strip, is_named=not title):

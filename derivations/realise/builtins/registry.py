@@ -28,12 +28,20 @@ _BUILTINS = {
     "kbuild-map": "kbuild_map:kbuild_map",
     "kconfig-slice": "kconfig_slice:kconfig_slice",
     "local": "local:local",
+    "module-sources": "module_sources:module_sources",
     "patch": "patch:patch",
     "trim-fragment": "trim_fragment:trim_fragment",
     "union": "union:union",
     "unpack": "unpack:unpack",
     "write-text": "local:write_text",
 }
+
+
+TAKE_VIEWS = frozenset({"builtin:driver-map", "builtin:kbuild-map", "builtin:kconfig-slice", "builtin:module-sources"})
+"""The builtins that read the tree at `/tree` as `Job.tree`, so that it need not be a directory on the disk."""
+
+TAKE_PARTS = frozenset({"builtin:kconfig-slice"})
+"""The builtins whose output is a part of the tree, and depends only on its paths and on the contents of that part."""
 
 
 class UnknownBuiltin(Error):

@@ -8,6 +8,7 @@ make still compares the command. Products that a list of files does not describe
 from __future__ import annotations
 
 import contextlib
+import json
 import posixpath
 
 from typing import TYPE_CHECKING
@@ -36,8 +37,18 @@ if TYPE_CHECKING:
     from store.trees.manifest import Manifest
 
 
-MOST = 12
-"""Trees that are looked at, the one used last first: each costs a tenth of a second."""
+MOST = 100
+"""Trees that are looked at, the one used last first. One that has none of the sources as they are costs a few ms."""
+
+
+def encode_sources(index: Index, manifest: Manifest) -> bytes:
+    """Return which content each product was compiled from, to be kept with a tree: what others look at first."""
+    found = {}
+    for command in index:
+        entry = None if command.source is None else manifest.entry(command.source)
+        if entry is not None:
+            found[command.target] = entry[1].hex()
+    return json.dumps(found, separators=(",", ":")).encode()
 
 
 def borrow(shelf: Shelf, begun: Started, wanted: Wanted) -> Mapping[str, int]:
@@ -56,13 +67,23 @@ def borrow(shelf: Shelf, begun: Started, wanted: Wanted) -> Mapping[str, int]:
         if not missing:
             break
         with shelf.holding(tree) as held, contextlib.suppress(OSError, InvalidIndex, InvalidListing, ValueError):
-            if held:
+            if held and _has_any(tree, missing, wanted.source.manifest):
                 taken = _from(tree, missing, options, begun, wanted)
                 if taken:
                     tree.touch()
                     counts[tree.about.name] = counts.get(tree.about.name, 0) + len(taken)
                 missing = {it: command for it, command in missing.items() if it not in taken}
     return counts
+
+
+def _has_any(tree: KeptTree, missing: Mapping[str, Command], manifest: Manifest) -> bool:
+    """Return whether *tree* compiled any of *missing* from the same content."""
+    compiled = json.loads(tree.read("sources"))
+    for target, command in missing.items():
+        entry = manifest.entry(command.source or "")
+        if entry is not None and compiled.get(target) == entry[1].hex():
+            return True
+    return False
 
 
 def _from(

@@ -1,6 +1,6 @@
 """Building a kernel from the nearest kept tree, and keeping its own.
 
-    nearest ─▶ start ─▶ make prepare, if generated headers may change ─▶ review, borrow ─▶ make ─▶ keep
+    nearest ─▶ start ─▶ make prepare, if generated headers may change ─▶ review ─▶ borrow ─▶ make ─▶ keep
 
 The builder is the derivation's own script; its variable KERNIX_PHASE asks it for the first step alone.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
@@ -19,11 +19,12 @@ from blake3 import blake3
 from derivations.derivation import canonical_json
 from derivations.kbuild import refusals
 from derivations.kbuild.difference import options_of
-from derivations.realise.kept.borrow import borrow
+from derivations.kbuild.stale import RULES
+from derivations.realise.kept.borrow import borrow, encode_sources
 from derivations.realise.kept.facts import Facts
 from derivations.realise.kept.keep import Left, keep
 from derivations.realise.kept.reuse import Reuse
-from derivations.realise.kept.shelf import About, Shelf, ShelfRefused
+from derivations.realise.kept.shelf import About, ShelfRefused
 from derivations.realise.kept.start import Near, Refusal, Wanted, nearest, start
 from derivations.realise.kept.times import Times, objects_of
 from derivations.realise.kept.workspace import Layered
@@ -37,12 +38,14 @@ if TYPE_CHECKING:
 
     from derivations.derivation import Derivation, Output
     from derivations.kbuild.index import Index
+    from derivations.kbuild.stale import Rule
     from derivations.realise.counted import Counted
     from derivations.realise.kept.facts import Source
     from derivations.realise.kept.policy import KeepPolicy
+    from derivations.realise.kept.shelf import Shelf
     from derivations.realise.kept.start import Started
     from derivations.realise.sandbox.layers import Layers
-    from store.local import Store
+    from store.manifests import Manifests
 
 
 SOURCE, CONFIG = "/src", "/config"
@@ -69,11 +72,12 @@ def family_of(derivation: Derivation, content: Callable[[Output], bytes]) -> str
 
 @attrs.define(kw_only=True)
 class KernelBuild:
-    """One build of a kernel in a sandbox.
+    """One build of a kernel in a sandbox; a context manager, which holds the tree that the build started from.
 
     Attributes:
-        store: The store.
+        shelf: The kept trees.
         policy: What the shelf may hold.
+        manifests: The store's manifests.
         name: The derivation's name.
         action: The key of the action.
         family: The build's family.
@@ -86,10 +90,12 @@ class KernelBuild:
         layered: Whether overlays work there.
         run: Runs the builder once: with its /build, its source, and further variables.
         counted: Counts what is compiled.
+        rules: What makes products stale.
     """
 
-    store: Store
+    shelf: Shelf
     policy: KeepPolicy
+    manifests: Manifests
     name: str
     action: bytes
     family: str
@@ -102,40 +108,56 @@ class KernelBuild:
     layered: bool
     run: Callable[[Path | Layers, Path | Layers, Mapping[str, str]], None]
     counted: Counted
+    rules: Sequence[Rule] = RULES
 
-    def perform(self) -> Reuse:
-        """Build, and keep what can be kept.
+    _held: contextlib.ExitStack = attrs.field(factory=contextlib.ExitStack, init=False)
+    _left: Left | None = attrs.field(default=None, init=False)
+    _begun: Started | None = attrs.field(default=None, init=False)
+    _refused: str | None = attrs.field(default=None, init=False)
+    _borrowed: Mapping[str, int] = attrs.field(factory=dict, init=False)
+    _seconds: float = attrs.field(default=0.0, init=False)
+    _began_at: float = attrs.field(default=0.0, init=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def build(self) -> None:
+        """Build, from the nearest kept tree if there is one.
 
         Raises:
             BuildFailed: the builder failed.
         """
-        shelf = Shelf(self.store.layout.kept)
-        began, began_at = time.monotonic(), time.time()
-        with contextlib.ExitStack() as held:
-            near, refused = self._choose(shelf, held)
-            begun = None if near is None else start(near, self._wanted, self.scratch, layered=self.layered)
-            if near is not None and begun is None:
-                held.close()
-                shelf.remove(near.tree)
-                refused = "the nearest kept tree is damaged, and has been removed"
-            borrowed: Mapping[str, int] = {}
-            if begun is None:
-                build = self.scratch / "build"
-                build.mkdir()
-                self.run(build, self.mount, {})
-                left = Left(directory=build)
-            else:
-                borrowed = self._continue(shelf, begun)
-                left = _left(begun)
-            seconds = time.monotonic() - began
-            kept, lost = self._keep(shelf, left, begun, seconds)
+        began, self._began_at = time.monotonic(), time.time()
+        near, self._refused = self._choose()
+        self._begun = None if near is None else start(near, self._wanted, self.scratch, layered=self.layered)
+        if near is not None and self._begun is None:
+            self._held.close()
+            self.shelf.remove(near.tree)
+            self._refused = "the nearest kept tree was damaged, and is removed"
+        if self._begun is None:
+            directory = self.scratch / "build"
+            directory.mkdir()
+            self.run(directory, self.mount, {})
+            self._left = Left(directory=directory)
+        else:
+            self._borrowed = self._continue(self._begun)
+            self._left = _left(self._begun)
+        self._seconds = time.monotonic() - began
+
+    def keep(self) -> Reuse:
+        """Keep what the builder left, as far as it can be kept, and return what the build took from other trees."""
+        kept, lost = (None, None) if self._left is None else self._keep(self._left, self._begun)
+        tree = None if self._begun is None else self._begun.near.tree.about
         return Reuse(
             compiled=self.counted.done,
             total=0 if kept is None else kept.objects,
-            tree=None if begun is None else begun.near.tree.about.name,
-            age=None if begun is None else max(0.0, began_at - begun.near.tree.about.made),
-            borrowed=borrowed,
-            refused=refused,
+            tree=None if tree is None else tree.name,
+            age=None if tree is None else max(0.0, self._began_at - tree.made),
+            borrowed=self._borrowed,
+            refused=self._refused,
             kept=kept is not None and lost is None,
             lost=lost,
         )
@@ -148,24 +170,24 @@ class KernelBuild:
             digest=self.digest,
             config=self.config,
             srcarch=self.srcarch,
-            manifest_of=self.store.manifests.get,
+            manifest_of=self.manifests.get,
         )
 
-    def _choose(self, shelf: Shelf, held: contextlib.ExitStack) -> tuple[Near | None, str | None]:
-        """Return the tree to start from, held until the end, and why there is none."""
-        if (reason := refusals.of_configuration(options_of(self.config))) is not None:
+    def _choose(self) -> tuple[Near | None, str | None]:
+        """Return the tree to start from, held until this is closed, and why there is none."""
+        if (reason := refusals.of_configuration(options_of(self.config), self.srcarch)) is not None:
             return None, reason
         try:
-            found = nearest(shelf, self._wanted)
+            found = nearest(self.shelf, self._wanted, self.rules)
         except ShelfRefused as error:
             return None, str(error)
-        trees = [it.about for it in shelf.kept()]
+        trees = [it.about for it in self.shelf.kept()]
         self._forecast(trees, found)
         if isinstance(found, Refusal):
             return None, found.reason
         if found is None and any(it.name == self.name for it in trees):
             return None, "the kept trees of it have another toolchain, or other arguments of make"
-        if found is not None and not held.enter_context(shelf.holding(found.tree)):
+        if found is not None and not self._held.enter_context(self.shelf.holding(found.tree)):
             return None, None
         return found, None
 
@@ -179,20 +201,19 @@ class KernelBuild:
         elif self.counted.expected is None:
             self.counted.expected = objects_of(trees, self.name)
 
-    def _continue(self, shelf: Shelf, begun: Started) -> Mapping[str, int]:
+    def _continue(self, begun: Started) -> Mapping[str, int]:
         """Build from the tree that *begun* has laid out."""
         workspace, source = begun.workspace, begun.source(self.mount)
-        borrowed: Mapping[str, int] = {}
         if begun.near.again:
             self.run(workspace.build, source, {PHASE: "prepare"})
             begun.review()
-            borrowed = borrow(shelf, begun, self._wanted)
+        borrowed = borrow(self.shelf, begun, self._wanted)
         self.run(workspace.build, source, {})
         return borrowed
 
-    def _keep(self, shelf: Shelf, left: Left, begun: Started | None, seconds: float) -> tuple[About | None, str | None]:
+    def _keep(self, left: Left, begun: Started | None) -> tuple[About | None, str | None]:
         """Keep what the builder *left*, as far as there is room; return what it is, and why it could not be kept."""
-        if refusals.of_configuration(options_of(self.config)) is not None:
+        if refusals.of_configuration(options_of(self.config), self.srcarch) is not None:
             return None, None
 
         def about(size: int, objects: int) -> About:
@@ -202,21 +223,24 @@ class KernelBuild:
                 source=self.digest.hex(),
                 action=self.action.hex(),
                 made=time.time(),
-                seconds=seconds,
+                seconds=self._seconds,
                 compiled=self.counted.done,
                 objects=objects,
                 size=size,
             )
 
-        def facts(index: Index) -> bytes:
-            if begun is None:
-                return Facts.of(self.source, self.srcarch, index).encode()
-            return Facts.of(self.source, self.srcarch, index, begun.near.facts, begun.near.difference.files).encode()
+        def notes(index: Index) -> dict[str, bytes]:
+            facts = (
+                Facts.of(self.source, self.srcarch, index)
+                if begun is None
+                else Facts.of(self.source, self.srcarch, index, begun.near.facts, begun.near.difference.files)
+            )
+            return {"facts": facts.encode(), "sources": encode_sources(index, self.source.manifest)}
 
         try:  # to no avail most likely for lack of room: the result is not affected
-            self.store.manifests.put(self.source.manifest)
-            tree = keep(shelf, left, about, facts, check)
-            removed = shelf.shrink(self.policy.max_size, self.policy.max_age, spare=tree.id)
+            self.manifests.put(self.source.manifest)
+            tree = keep(self.shelf, left, about, notes, check)
+            removed = self.shelf.shrink(self.policy.max_size, self.policy.max_age, spare=tree.id)
         except OSError as error:
             return None, reason_of(error)
         except ShelfRefused as error:

@@ -82,12 +82,13 @@ def keep(
     shelf: Shelf,
     left: Left,
     about: Callable[[int, int], About],
-    facts: Callable[[Index], bytes],
+    notes: Callable[[Index], Mapping[str, bytes]],
     check: Callable[[], None],
 ) -> KeptTree:
     """Put what a builder *left* on the *shelf*.
 
-    *about* gets the size of the tree and the number of its objects, *facts* its index; *check* may raise.
+    *about* gets the size of the tree and the number of its objects; *notes* gets its index, and returns further files
+    to keep beside it; *check* may raise.
 
     Raises:
         OSError: there is no room, or something cannot be read.
@@ -98,7 +99,7 @@ def keep(
         old = {path: item for path, item in left.listing.items.items() if path in new or not _is_below(path, left.gone)}
     made = {path for path, status in new.items() if not stat.S_ISDIR(status.st_mode) and status.st_mtime_ns != MTIME_NS}
     below = {} if left.index is None else left.index.commands
-    commands = {**below, **dict(_commands(left.directory, new if left.below is None else made))}
+    commands = {**below, **dict(commands_in(left.directory, new if left.below is None else made))}
     options = options_of(left.text(".config"))
     modules = _modules(left, options)
     dropped = _left_over(made, left.gone, below)
@@ -116,13 +117,15 @@ def keep(
         index = Index.of(it for it in commands.values() if it.target in items and _command_file(it.target) in items)
         (place / "listing").write_bytes(listing.encode())
         (place / "index").write_bytes(index.encode())
-        (place / "facts").write_bytes(facts(index))
+        for name, data in notes(index).items():
+            (place / name).write_bytes(data)
         (place / "config").write_text(left.text(".config"))
         objects = sum(it.target.endswith(".o") and it.is_listed for it in index)
         return shelf.add(place, about(listing.size, objects))
 
 
-def _commands(directory: Path, entries: Iterable[str]) -> Iterator[tuple[str, Command]]:
+def commands_in(directory: Path, entries: Iterable[str]) -> Iterator[tuple[str, Command]]:
+    """Yield each product of which a `.cmd` file is among the *entries* of *directory*, and what that says."""
     for path in entries:
         above, name = posixpath.split(path)
         if name.startswith(".") and name.endswith(".cmd"):

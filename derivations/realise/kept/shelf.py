@@ -6,6 +6,7 @@
                    config             its .config
                    index              what each product read (`derivations.kbuild.index`)
                    facts              what is known of its source (`Facts`)
+                   sources            what each product was compiled from (`borrow.encode_sources`)
                    used               an empty file: its time is that of the last use
                    tree/              the tree itself: modes 0666 and 0777, every time MTIME
     trees/.<random>                   a tree that is being made or removed, or was when its process was killed
@@ -33,7 +34,7 @@ from blake3 import blake3
 
 from derivations.realise.kept.listing import InvalidListing, Listing
 from derivations.realise.kept.pool import BLOCK, Pool, below, disk_sizes
-from derivations.realise.kept.tree import BESIDE, About, KeptTree
+from derivations.realise.kept.tree import About, KeptTree
 from store.errors import Error, reason_of
 from store.trees.remove import remove_tree
 
@@ -163,8 +164,8 @@ class Shelf:
 
     def add(self, place: Path, about: About) -> KeptTree:
         """Put the complete directory *place*, made by `making`, on the shelf as a tree of what *about* says."""
+        digests = {it.name: blake3(it.read_bytes()).hexdigest() for it in place.iterdir() if it.name != "tree"}
         (place / "used").touch()
-        digests = {name: blake3((place / name).read_bytes()).hexdigest() for name in BESIDE}
         about = attrs.evolve(about, digests=digests)
         _write_about(place, about)  # it takes room, too
         sizes = disk_sizes(place)

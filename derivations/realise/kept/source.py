@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-import functools
 import os
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
+from derivations.realise.view import View
+
 
 if TYPE_CHECKING:
+    from derivations.realise.layered import Realised
     from store.local import Store
-    from store.path import StorePath
     from store.trees.manifest import Manifest
 
 
-@attrs.frozen(slots=False)
-class StoredSource:
-    """A source tree in the store."""
+@attrs.frozen
+class Tree:
+    """A source in the store, perhaps of several layers."""
 
-    store: Store
-    path: StorePath
-
-    @functools.cached_property
-    def manifest(self) -> Manifest:
-        """Return its manifest."""
-        return self.store.manifest(self.path)
+    manifest: Manifest
+    view: View
 
     def read(self, path: str) -> bytes:
-        """Return the contents of the file *path*, or the target of that link."""
-        place = self.store.path(self.path) / path
-        return os.fsencode(place.readlink()) if place.is_symlink() else place.read_bytes()
+        """Return the contents of the file *path*, or the target of that link.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        found = self.view.find(path, follow=False)
+        if found is not None and found.is_link:
+            return os.fsencode(Path(found.on_disk[0]).readlink())
+        return self.view.read(path)
+
+
+def source_of(store: Store, realised: Realised) -> Tree:
+    """Return the source *realised*."""
+    if realised.joined is not None:
+        return Tree(realised.joined.manifest, realised.joined.view(store))
+    return Tree(store.manifest(realised.path), View((store.path(realised.path),)))

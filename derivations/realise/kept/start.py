@@ -23,9 +23,10 @@ from store.trees.manifest import Difference as Change
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from derivations.kbuild.stale import Rule
     from derivations.realise.kept.facts import Source
     from derivations.realise.kept.listing import Listing
     from derivations.realise.kept.shelf import KeptTree, Shelf
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 NEARBY = 3
 """How many trees are looked at closely: the quick measure is rarely wrong by more than a place."""
 
-_NEWER_NS = 2 * 10**9
+NEWER_NS = 2 * 10**9
 """The time of files that differ: newer than everything kept and everything in the store, older than what make makes."""
 
 _GENERATED = ("include/generated/", "include/uapi/", "/include/generated/")
@@ -91,7 +92,7 @@ class Refusal:
     reason: str
 
 
-def nearest(shelf: Shelf, wanted: Wanted, rules: Iterable[object] = RULES) -> Near | Refusal | None:
+def nearest(shelf: Shelf, wanted: Wanted, rules: Iterable[Rule] = RULES) -> Near | Refusal | None:
     """Return the kept tree from which *wanted* compiles least, why none serves, or None if there is none."""
     new = options_of(wanted.config)
     measured = []
@@ -134,7 +135,7 @@ def _difference(tree: KeptTree, wanted: Wanted, options: frozenset[str]) -> Diff
 
 
 def _look(
-    tree: KeptTree, wanted: Wanted, options: Mapping[str, str], difference: Difference, rules: Iterable[object]
+    tree: KeptTree, wanted: Wanted, options: Mapping[str, str], difference: Difference, rules: Iterable[Rule]
 ) -> Near | Refusal | None:
     """Return what it takes to start from *tree*, or why it cannot be; None if it is damaged."""
     try:
@@ -144,14 +145,18 @@ def _look(
         return None
     links = {path: text for path in difference.files if (text := _target(wanted.source, path)) is not None}
     seen = difference.through({**facts.links, **links})
-    reason = refusals.of_configuration(options) or refusals.of_options(seen.options, facts.ruling)
+    reason = refusals.of_configuration(options, wanted.srcarch) or refusals.of_options(seen.options, facts.ruling)
     if reason is None and seen.files:
         same = "Makefile" not in seen.files or makefile_digest(wanted.source) == facts.makefile
         reason = refusals.of_sources(seen, options, wanted.srcarch, same_makefile=same)
     if reason is not None:
         return Refusal(tree=tree, reason=reason)
-    kept = Kept(index=index, products=frozenset(listing.items), searching=facts.searching)
-    gone = stale(kept, seen, rules)  # type: ignore[arg-type]
+    kept = Kept(
+        index=index,
+        products=frozenset(path for path, it in listing.items.items() if it.kind != "d"),
+        searching=facts.searching,
+    )
+    gone = stale(kept, seen, rules)
     return Near(
         tree=tree,
         index=index,
@@ -159,7 +164,7 @@ def _look(
         difference=seen,
         stale=gone,
         objects=sum(_is_compiled(index, it) for it in gone),
-        again=bool(seen.options) or any(not _is_code(path) for path in seen.files if not refusals.is_harmless(path)),
+        again=bool(seen.options) or any(not is_code(path) for path in seen.files if not refusals.is_harmless(path)),
     )
 
 
@@ -174,7 +179,7 @@ def _is_compiled(index: Index, product: str) -> bool:
     return command is not None and command.source is not None and product.endswith(".o")
 
 
-def _is_code(path: str) -> bool:
+def is_code(path: str) -> bool:
     """Return whether *path* is only compiled, so that it can change no header that is generated."""
     return (
         path.endswith((".c", ".S"))
@@ -201,14 +206,21 @@ class Started:
 
     def review(self) -> int:
         """Delete what a first run of make has made worthless: readers of headers that came or went; return how many."""
-        made = {path for path in self.workspace.made() if _is_generated(path)}
-        index, known = self.near.index, self.listing.items
-        came = {base_of(path) for path in made if path not in known}
-        went = {path for path in self.workspace.gone() if _is_generated(path) and path not in self.near.stale}
-        found = {**index.readers_of_bases(came), **index.readers({PRODUCT + path for path in went})}
-        found = {target: why for target, why in found.items() if target not in made and target not in self.near.stale}
-        self.workspace.delete(found)
-        return len(found)
+        return review(self.workspace, self.near.index, self.listing, self.near.stale)
+
+
+def review(workspace: Workspace, index: Index, listing: Listing, stale: Collection[str]) -> int:
+    """Delete the readers of generated headers that came or went, except for the *stale* products; return how many.
+
+    *index* and *listing* are those of the kept tree below *workspace*.
+    """
+    made = {path for path in workspace.made() if _is_generated(path)}
+    came = {base_of(path) for path in made if path not in listing.items}
+    went = {path for path in workspace.gone() if _is_generated(path) and path not in stale}
+    found = {**index.readers_of_bases(came), **index.readers({PRODUCT + path for path in went})}
+    found = {target: why for target, why in found.items() if target not in made and target not in stale}
+    workspace.delete(found)
+    return len(found)
 
 
 def start(near: Near, wanted: Wanted, place: Path, *, layered: bool) -> Started | None:
@@ -236,7 +248,7 @@ def start(near: Near, wanted: Wanted, place: Path, *, layered: bool) -> Started 
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(wanted.source.read(path))
         copy.chmod(0o555 if entry[0] is Kind.EXECUTABLE else 0o444)
-        os.utime(copy, ns=(_NEWER_NS, _NEWER_NS))
+        os.utime(copy, ns=(NEWER_NS, NEWER_NS))
     near.tree.touch()
     return Started(near, listing, workspace, newer)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from derivations.derivation import Output
+    from derivations.realise.sandbox.layers import Layers
     from store.local import Store
 
 
@@ -61,9 +62,10 @@ def session(
     *,
     env: Mapping[str, str] | None = None,
     terminal: bool = False,
-    build: Path | None = None,
+    build: Path | Layers | None = None,
     out: Path | None = None,
     writable: Mapping[str, Path] | None = None,
+    layers: Mapping[str, Layers] | None = None,
     bounds: Bounds | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run *argv* in a sandbox with *mounts*, and kill all of its processes when the body ends.
@@ -71,20 +73,23 @@ def session(
     With *terminal* the command gets the caller's streams, through a terminal of its own if they are one
     (`derivations.realise.sandbox.terminal`). Without, standard input and output are pipes, and `stderr` is a file
     with what was written so far. *build* and *out* are the directories for /build and /out, by default
-    empty ones that are deleted in the end; *writable* lists further writable directories. *bounds* limits its
-    processes and the size of its file systems in memory.
+    empty ones that are deleted in the end; *writable* lists further writable directories, *layers* directories that
+    are seen as one; both take the place of what is mounted there. *bounds* limits its processes and the size of its
+    file systems in memory.
 
     Raises:
         NotRealised: an input is not in the store.
         CannotRun: the command does not exist or does not start.
         NoUserNamespaces, NoBubblewrap, SandboxRefused, MountRefused: the sandbox cannot be created.
     """
-    places = _places(store, mounts)
+    shown: dict[str, Path | Layers] = {**_places(store, mounts), **(layers or {})}
+    for place in writable or {}:
+        shown.pop(place, None)
     with contextlib.ExitStack() as stack:
         line: _Line = stack.enter_context(_Pipes() if not terminal else _Screen() if _at_terminal() else _Line())
         scratch = stack.enter_context(scratch_for(store)) if build is None or out is None else Path()
         sandbox = Sandbox(
-            mounts=places,
+            mounts=shown,
             build=build or _made(scratch / "build"),
             out=out or _made(scratch / "out"),
             argv=(*line.prefix, *argv),
@@ -92,7 +97,7 @@ def session(
             writable=writable or {},
             is_session_leader=bool(line.prefix),
             bounds=(bounds or Bounds()).for_machine(),
-            caller_owned=frozenset({*(it for it in (build, out) if it is not None), *(writable or {}).values()}),
+            caller_owned=frozenset({*(it for it in (build, out) if isinstance(it, Path)), *(writable or {}).values()}),
         )
         process = stack.enter_context(Process(sandbox, line.streams))
         line.begin(process.popen)

@@ -191,11 +191,11 @@ def _show(sources: Sequence[Any], lent: Mapping[str, int | None], user: int | No
     for number, (source, found) in enumerate(zip(sources, opened, strict=True)):
         place = f"{STAGE}/{number}"
         if isinstance(found, _Layers):
-            os.mkdir(place, 0o755)  # noqa: PTH102 -- pathlib takes too long to load
-            found.mount(place, user, options)
+            with _step(f"mounting {source['upper'] or source['lower'][0]} with its lower layers"):
+                found.mount(_made(place), user, options)
             continue
         if stat.S_ISDIR(os.fstat(found).st_mode):
-            os.mkdir(place, 0o755)  # noqa: PTH102 -- as above
+            _made(place)
         else:
             os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
         if (tree := lent.get(source)) is not None:

@@ -109,7 +109,7 @@ class Launcher:
             "groups": [KVM.stat().st_gid] if kvm and KVM.exists() else [],
             "sources": [_described(it) for it in self.sources],
             "terminal": self.terminal,
-            "lent": [str(it) for it in self.sources if it in self.caller_owned],
+            "lent": [] if self.user is None else [str(it) for it in self.sources if it in self.caller_owned],
             "limits": {} if self.user is None else dict(limits),
         }
         descriptor = open_data(json.dumps(plan).encode())

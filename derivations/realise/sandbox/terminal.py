@@ -4,7 +4,7 @@ A process may type into its controlling terminal (TIOCSTI), and the shell that w
 the user's input. So no command gets the user's terminal: it gets a new pseudo-terminal, which
 controls its session so that job control works, and we relay the bytes between the two. Meanwhile the user's
 terminal is in raw mode: Ctrl-C and Ctrl-Z go to the command. However we end, except by SIGKILL, the
-user's terminal is restored (`tty_ioctl(4)`, `pty(7)`).
+user's terminal is restored (`tty_ioctl(4)`, `pty(7)`). Of the output, what reaches beyond the screen is left out.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import threading
 import tty
 
 from typing import TYPE_CHECKING, Any
+
+from derivations.realise.sandbox.screen import Filter
 
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Terminal:
 
     def __init__(self) -> None:
         self._tail = b""
+        self._filter = Filter()
         self._outer, self.inner = os.openpty()
         os.set_blocking(self._outer, False)
         self._settings = termios.tcgetattr(KEYBOARD)
@@ -115,5 +118,6 @@ class Terminal:
 
     def _show(self, written: bytes) -> None:
         self._tail = (self._tail + written)[-_TAIL:]
+        written = self._filter(written)
         while written:
             written = written[os.write(SCREEN, written) :]

@@ -133,10 +133,15 @@ def _base_facts(missed: Missed | None) -> Iterator[dict[str, Any]]:
 def _lines(diagnoses: Sequence[Diagnosis], *, everything: bool) -> Iterator[str]:
     """Yield human-readable lines about *diagnoses*: failures come last, nearest to the prompt."""
     for it in sorted(diagnoses, key=lambda it: it.fails):
-        if everything or not it.holds or it.suggestion:
+        if everything or not it.holds or it.suggestion or _does_nothing(it):
             yield f"{it.outcome.value}: {it.text}"
     counts = Counter(it.outcome for it in diagnoses)
     outcomes = ", ".join(f"{count} {outcome.value}" for outcome, count in counts.most_common())
     yield f"{number(len(diagnoses), 'request')}: {outcomes}" if diagnoses else "no requests"
     if dropped := sum(it.request.origin.fragment == TRIM for it in diagnoses):
         yield f"{number(dropped, 'of these is a module', 'of these are modules')} that only_hardware drops"
+
+
+def _does_nothing(diagnosis: Diagnosis) -> bool:
+    """Return whether a request holds only because there is no such option: perhaps it means another one."""
+    return diagnosis.got is None and not diagnosis.request.optional

@@ -95,7 +95,12 @@ def test_genksyms_with_versions() -> None:
 )
 def test_configurations(options: dict[str, str], refused: bool) -> None:
     """What is random, generated anew or was not tried is refused."""
-    assert (refusals.of_configuration(options) is not None) == refused
+    assert (refusals.of_configuration(options, "x86") is not None) == refused
+
+
+def test_architectures() -> None:
+    """An architecture that was not tried is refused."""
+    assert refusals.of_configuration({}, "arm64") == "kept trees have not been tried for arch/arm64"
 
 
 def test_ruling_options() -> None:

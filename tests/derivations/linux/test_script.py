@@ -304,6 +304,18 @@ def test_a_module_beside_the_kernel_s(machine: Machine) -> None:
     assert "kernel/mine/x.ko of mine has the name of kernel/sound/x.ko" in run.error["error"]
 
 
+@pytest.mark.parametrize("old", ["kernel/sound/x.ko", "kernel/sound/x.ko.xz"])
+def test_a_module_of_the_tree(machine: Machine, old: str) -> None:
+    """A module with the very place of one of the kernel's replaces that, silently."""
+    machine.write({"tools/depmod": "#!/bin/sh\n"})
+    (machine.root / "tools/depmod").chmod(0o755)
+    run = joined(machine, {"mine": "kernel/sound/x.ko.zst"}, own=old)
+    place = machine.root / f"out/out/lib/modules/{RELEASE}/kernel/sound"
+
+    assert (run.code, run.words) == (0, ())
+    assert [it.name for it in place.iterdir()] == ["x.ko.zst"]
+
+
 def test_a_built_in_module(machine: Machine) -> None:
     """A module with the name of a built-in one is reported."""
     (warning,) = joined(

@@ -171,6 +171,8 @@ def test_repeated_context_does_not_apply_a_patch_twice() -> None:
         assert made != tree
     with pytest.raises(AlreadyApplied):
         patched(patched(TREE, add)[0], add)
+    with pytest.raises(AlreadyApplied):  # nothing but the first time tells, among equal lines
+        patched({**TREE, "ids.c": TreeEntry(b"\t{ X },\n" * 9)}, mail(list_of) + mail(list_of))
 
 
 def test_a_file_becomes_a_directory() -> None:

@@ -61,6 +61,12 @@ class Bench:
     lines: list[str] = attrs.field(factory=list)
     progress: list[tuple[int, int | None]] = attrs.field(factory=list)
 
+    def on(self, *lower: Path) -> Layers:
+        """Return layers with *lower*, or an empty directory, below *build*."""
+        return Layers(
+            lower=lower or (self.build.with_name("lower"),), upper=self.build, work=self.build.with_name("work")
+        )
+
     def run(
         self,
         script: str,
@@ -99,23 +105,28 @@ class Bench:
 @pytest.fixture(params=["plain", "layers"])
 def bench(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Iterator[Bench]:
     """Return a bench with its own directories: once with /build as one of them, and once as several."""
-    layers = None
-    if request.param == "layers":
-        if not overlay_works(tmp_path):
-            pytest.skip("layers do not work here")
-        layers = Layers(lower=(tmp_path / "lower",), upper=tmp_path / "build", work=tmp_path / "work")
-    for name in ("build", "out", "logs", *(("lower", "work") if layers else ())):
-        (tmp_path / name).mkdir()
+    if request.param == "layers" and not overlay_works(tmp_path):
+        pytest.skip("layers do not work here")
+    with made_bench(root, tmp_path) as bench:
+        yield attrs.evolve(bench, layers=bench.on()) if request.param == "layers" else bench
+
+
+@contextlib.contextmanager
+def made_bench(root: Path, place: Path) -> Iterator[Bench]:
+    """Give the body a bench with its own directories in *place*."""
+    for name in ("build", "out", "logs", "work", "lower"):
+        (place / name).mkdir()
     cancel = os.eventfd(0)
-    yield Bench(
-        root=root,
-        build=tmp_path / "build",
-        layers=layers,
-        out=tmp_path / "out",
-        log=tmp_path / "logs" / "aa" / "it.zst",
-        cancel=cancel,
-    )
-    os.close(cancel)
+    try:
+        yield Bench(
+            root=root,
+            build=place / "build",
+            out=place / "out",
+            log=place / "logs" / "aa" / "it.zst",
+            cancel=cancel,
+        )
+    finally:
+        os.close(cancel)
 
 
 @attrs.frozen

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import sys
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from kernels import kernel_set
+from store.local import Store
+from tests.fakes import fake_lock
+from tests.kernix.conftest import PROJECT
+from tests.terminal import User
 
 
 if TYPE_CHECKING:
@@ -101,9 +109,43 @@ def test_a_collected_result_is_built_again(kernix: CommandLine, hello: Path) -> 
 def test_json_names_attribute_and_outputs(kernix: CommandLine, hello: Path) -> None:
     """`--json` prints what was built as JSON."""
     path = kernix("build", "-f", hello, "hello").lines[0]
-    assert [{"attribute": "hello", "name": "hello", "outputs": {"out": path}}] == kernix(
-        "build", "-f", hello, "hello", "--json"
-    ).json
+    expected = [{"attribute": "hello", "name": "hello", "outputs": {"out": path}, "status": "present"}]
+    assert expected == kernix("build", "-f", hello, "hello", "--json").json
+
+
+def test_json_says_how_each_result_came_about(kernix: CommandLine, scripts: Path) -> None:
+    """The status is `built`, `reused` if only the definition is new, and `present` if not even that."""
+    same = kernix.write(
+        "same.py", f"{scripts.read_text()}\nagain = script('fine', 'echo one; echo two; echo done > /out/out')\n"
+    )
+    tree = "tree = script('tree', 'echo 1 > /out/out{}')\nuser = script('user', 'echo > /out/out')\n"
+    user = "import attrs\nuser = attrs.evolve(user, mounts={**user.mounts, '/tree': tree.out})\n"
+    for name, more in {"a": "", "b": "; :"}.items():
+        kernix.write(f"{name}.py", scripts.read_text() + tree.format(more) + user)
+
+    def statuses(*words: str | Path) -> list[str]:
+        return [it["status"] for it in kernix("build", "--no-link", "--json", *words).json]
+
+    assert ["built", "built"] == statuses("-f", same, "fine", "two")
+    assert ["present", "present"] == statuses("-f", same, "again", "two")
+    assert (["built"], ["reused"]) == (statuses("-f", "a.py", "user"), statuses("-f", "b.py", "user"))
+
+
+def test_a_reused_builtin_that_was_requested_is_reported(kernix: CommandLine) -> None:
+    """Of the reused builtins, the requested one gets a line: it is what the user wants to know about."""
+    text = """
+from derivations.source import text_file
+from derivations.union import union
+
+same = union("joined", [union("part{}", [], layout)])
+"""
+    layout = "from derivations.union import Layout\nlayout = Layout(files={'a': 'b'})\n"
+    for name in ("1", "2"):
+        kernix.write(f"part{name}.py", layout + text.format(name))
+    kernix("build", "-f", "part1.py", "same")
+    assert (
+        "reused joined: same inputs as an earlier build" in kernix("build", "-f", "part2.py", "same").err.splitlines()
+    )
 
 
 def test_a_dry_run_builds_nothing(kernix: CommandLine, hello: Path) -> None:
@@ -129,6 +171,42 @@ def test_a_dry_run_with_nothing_to_do(kernix: CommandLine, hello: Path) -> None:
     """A dry run reports that everything is already built."""
     kernix("build", "-f", hello, "hello")
     assert ["nothing to build: everything is already built"] == kernix("build", "-f", hello, "hello", "--dry-run").lines
+
+
+def test_a_dry_run_says_what_is_certain(kernix: CommandLine) -> None:
+    """What is built for certain, what is certainly reused, and what depends on how its inputs come out are apart."""
+    text = """
+from derivations.source import text_file
+from derivations.union import Layout, union
+
+part = union("part", [], Layout(files={{"a": {0!r}}}))
+middle = union("middle{1}", [part])
+whole = union("whole", [middle])
+"""
+    kernix.write("old.py", text.format("x", ""))
+    kernix.write("new.py", text.format("y", ""))
+    kernix.write("renamed.py", text.format("x", "-2"))
+    kernix.write("other.py", text.format("x", "").replace('union("whole"', 'union("unheard-of"'))
+    kernix("build", "-f", "old.py", "whole", "--no-link")
+
+    assert [
+        "1 derivation would be built:",
+        "  part  join part",
+        "2 derivations would be built, or reused if their inputs come out as in earlier builds:",
+        "  middle  join middle  needs part",
+        "  whole   join whole   needs middle",
+    ] == kernix("build", "-f", "new.py", "whole", "--dry-run").lines
+    found = kernix("build", "-f", "new.py", "whole", "--dry-run", "--json").json
+    assert [("part", True, []), ("middle", False, ["part"]), ("whole", False, ["middle"])] == [
+        (it["name"], it["certain"], it["needs_unknown"]) for it in found["build"]
+    ]
+    assert ["1 derivation would be built:", "  unheard-of  join unheard-of"] == kernix(
+        "build", "-f", "other.py", "whole", "--dry-run"
+    ).lines
+    kernix("build", "-f", "renamed.py", "middle", "--no-link")
+    assert ["1 derivation would be reused: same inputs as an earlier build:", "  whole  join whole"] == kernix(
+        "build", "-f", "renamed.py", "whole", "--dry-run"
+    ).lines
 
 
 @pytest.mark.usefixtures("lock")
@@ -368,3 +446,31 @@ def test_what_a_kernel_compiled(kernix: CommandLine, scripts: Path) -> None:
         "compiled": 1, "total": 1, "tree": None, "age": None, "borrowed": {}, "refused": None, "kept": False, "lost": None,
     }  # fmt: skip
     assert "compiled" not in kernix("build", "-f", scripts, "linux", "--json").json[0]
+
+
+def test_nothing_to_build_is_said_on_a_terminal(kernix: CommandLine, hello: Path) -> None:
+    """A user who watches reads that nothing was to be built; a log stays silent."""
+    kernix("build", "-f", hello, "hello")
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm"}
+    user = User.sit_down([sys.executable, "-m", "kernix", "build", "-f", hello, "hello"], environment)
+    try:
+        user.see("nothing to build: everything is already built")
+    finally:
+        user.leave()
+
+
+@pytest.mark.usefixtures("lock")
+def test_nothing_to_build_is_said_from_memory(kernix: CommandLine) -> None:
+    """An answer that is remembered says so, too."""
+    source = kernix.write("kernel", "")
+    with Store.open(kernix.home) as store:
+        key = kernel_set(lock=fake_lock()).linux_micro.derivation.key
+        store.record([(key, "out", store.add(source, "linux-micro-6.12.43"))])
+    kernix.process("build", "linux_micro")
+    assert [*(kernix.home / "cache/answers").iterdir()]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm"}
+    user = User.sit_down([sys.executable, "-m", "kernix", "build", "linux_micro"], environment, cwd=kernix.work)
+    try:
+        user.see("nothing to build: everything is already built")
+    finally:
+        user.leave()

@@ -15,7 +15,7 @@ from derivations.frozen_map import FrozenMap
 from derivations.hardware.makefiles.kbuild_map import Kbuild, kbuild_map
 from derivations.hardware.snapshot import Fact, FactKind, Snapshot
 from derivations.kconfig.language.fragment import Fragment
-from derivations.kconfig.language.values import YES
+from derivations.kconfig.language.values import NO, YES
 from kernels import kernel_set
 from store.local import Store
 from tests.fakes import fake_lock
@@ -40,6 +40,7 @@ mine = plain.override(
         "NET": YES,
         "TINY": optional(YES),
         "LOST": YES,
+        "RAW_DRIVER": NO, "FROBNICATE": NO, "CRUFT": optional(NO),
     },
 )
 """
@@ -136,7 +137,8 @@ def mine(kernix: CommandLine, lock: Path) -> Path:
     with using(Context(lock=lambda: pinned)):
         kernels = kernel_set()
         plain = kernels["linux_micro"].override(extra_config=lambda _: {})
-        asked = Fragment("mine", {"NET": YES, "TINY": YES, "LOST": YES})
+        off_anyway = dict.fromkeys(("RAW_DRIVER", "FROBNICATE", "CRUFT"), NO)
+        asked = Fragment("mine", {"NET": YES, "TINY": YES, "LOST": YES, **off_anyway})
         program = model(fakes.folder, *OPTIONS, version=plain.version)
         off = {"NET": "2 1 n", "INET": "0 0 n", "TINY": "2 1 n", "NAME": '2 1 "micro'}
         on = {"NET": "2 1 y", "INET": "2 1 y", "TINY": "0 0 n", "NAME": '2 1 "micro'}
@@ -162,6 +164,13 @@ def test_check(kernix: CommandLine, mine: Path) -> None:
     assert any(it.startswith("blocked: TINY: ") and "(extra_config, mine.py:10)" in it for it in ran.lines)
     assert not [it for it in ran.lines if it.startswith("held: NET")]
     assert [it for it in kernix("config", "check", "-f", mine, "mine", "--all").lines if it.startswith("held: NET")]
+
+
+def test_check_lists_requests_that_do_nothing(kernix: CommandLine, mine: Path) -> None:
+    """`NO` for an option that does not exist holds, but may mean another one: it is listed, unless it is optional."""
+    held = [it for it in kernix("config", "check", "-f", mine, "mine").lines if it.startswith("held: ")]
+    assert ["held: FROBNICATE: requested n", "held: RAW_DRIVER: requested n"] == [it.partition(" (")[0] for it in held]
+    assert held[0].endswith(" has no such option")
 
 
 def test_hints_repeat_the_selection(kernix: CommandLine, mine: Path) -> None:

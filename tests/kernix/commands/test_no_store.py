@@ -26,6 +26,7 @@ READING = {
     "path-info-link": (["path-info", "./link"], 2),
     "why-depends": (["why-depends", "-f", "hello.py", "hello", "other"], 1),
     "why-depends-derivation": (["why-depends", "--derivation", "-f", "hello.py", "hello", "other"], 1),
+    "why-rebuild": (["why-rebuild", "-f", "hello.py", "hello", "other"], 1),
     "log": (["log", "-f", "hello.py", "hello"], 1),
     "log-path": (["log", PATH], 1),
     "roots": (["roots"], 0),

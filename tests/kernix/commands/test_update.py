@@ -13,6 +13,7 @@ import pytest
 from kernels import releases
 from tests.derivations.linux.test_releases import entry
 from tests.derivations.realise.scripted_server import Answer, ScriptedServer
+from tests.kernel_org import KEY_PATH, KernelOrg, sha256
 from tests.signing import Key, gnupg_home, make_key
 
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.kernix.conftest import CommandLine, Ran
-
-KEY_PATH = "/.well-known/openpgpkey/hu/ew8uiogxwri7d3fuioqgt7u1d5sngorx"
 
 
 @pytest.fixture(scope="module")
@@ -46,38 +45,11 @@ def expired(gnupg: Path) -> Key:
     return make_key(gnupg, "Once upon a time", time="20200101T000000", expires="2020-02-01")
 
 
-def sha256(version: str) -> str:
-    """Return a made-up hash for the archive of *version*."""
-    return hashlib.sha256(version.encode()).hexdigest()
-
-
 @attrs.define
-class KernelOrg:
+class Updated(KernelOrg):
     """A server with kernel.org's files, and a command line that uses it."""
 
-    server: ScriptedServer
     kernix: CommandLine
-    key: Key
-
-    def announce(self, *entries: dict[str, Any]) -> None:
-        """Announce releases."""
-        document = {"latest_stable": {"version": "6.18.5"}, "releases": entries}
-        self.server.files["/releases.json"] = json.dumps(document).encode()
-
-    def sign(self, *versions: str, key: Key | None = None) -> None:
-        """Add versions to the signed list of their directory."""
-        for major in {version.split(".")[0] for version in versions}:
-            lines = [
-                f"{sha256(it)}  linux-{it}.tar.xz\n{sha256('')}  ChangeLog-{it}\n"
-                for it in versions
-                if it.startswith(f"{major}.")
-            ]
-            self.server.files[self.list(major)] = (key or self.key).sign("".join(lines))
-
-    @staticmethod
-    def list(major: str) -> str:
-        """Return the path of the signed list of a directory."""
-        return f"/pub/linux/kernel/v{major}.x/sha256sums.asc"
 
     def update(self, *words: str | Path, signer: str | None = None) -> Ran:
         """Run `kernix update`."""
@@ -92,11 +64,11 @@ class KernelOrg:
 
 
 @pytest.fixture
-def kernel_org(kernix: CommandLine, key: Key) -> Iterator[KernelOrg]:
+def kernel_org(kernix: CommandLine, key: Key) -> Iterator[Updated]:
     kernix.configure("retries = 1\nconnect_timeout = 2\nread_timeout = 2\n")
     with ScriptedServer() as server:
         server.files[KEY_PATH] = key.public
-        it = KernelOrg(server, kernix, key)
+        it = Updated(server, key, kernix)
         it.announce(
             entry("6.20-rc1", "mainline"), entry("6.19.2"), entry("6.18.9", "longterm"), entry("6.12.70", "longterm"),
             entry("5.15.200", "longterm"), entry("next-20260101", "linux-next"),
@@ -105,7 +77,7 @@ def kernel_org(kernix: CommandLine, key: Key) -> Iterator[KernelOrg]:
         yield it
 
 
-def test_an_update(kernel_org: KernelOrg) -> None:
+def test_an_update(kernel_org: Updated) -> None:
     """New versions and series are pinned by their signed hashes, ended series are marked, and all changes are shown."""
     ran = kernel_org.update()
 
@@ -122,7 +94,7 @@ def test_an_update(kernel_org: KernelOrg) -> None:
     assert pins["testing"]["version"] == releases()["testing"].version
 
 
-def test_pinned_releases_are_in_the_set(kernel_org: KernelOrg, lock: Path) -> None:
+def test_pinned_releases_are_in_the_set(kernel_org: Updated, lock: Path) -> None:
     """The set then follows the user's pins: new attributes, marks, and linux_latest."""
     kernel_org.update()
     listed = {it["attribute"]: it for it in kernel_org.kernix("list", "--json", "--lock", lock).json}
@@ -132,7 +104,7 @@ def test_pinned_releases_are_in_the_set(kernel_org: KernelOrg, lock: Path) -> No
     assert listed["linux_6_6"]["description"].startswith("kernel.org's Linux 6.6.119, ")
 
 
-def test_nothing_new(kernel_org: KernelOrg) -> None:
+def test_nothing_new(kernel_org: Updated) -> None:
     """A second update changes nothing and reports that."""
     kernel_org.update()
     before = kernel_org.pins.read_bytes()
@@ -143,7 +115,7 @@ def test_nothing_new(kernel_org: KernelOrg) -> None:
     assert before == kernel_org.pins.read_bytes()
 
 
-def test_a_dry_run(kernel_org: KernelOrg) -> None:
+def test_a_dry_run(kernel_org: Updated) -> None:
     """--dry-run prints the changes, here as JSON, and writes nothing."""
     ran = kernel_org.update("--dry-run", "--json")
 
@@ -152,7 +124,7 @@ def test_a_dry_run(kernel_org: KernelOrg) -> None:
     assert not kernel_org.pins.exists()
 
 
-def test_another_file(kernel_org: KernelOrg) -> None:
+def test_another_file(kernel_org: Updated) -> None:
     """--output updates that file."""
     file = kernel_org.kernix.write(
         "mine.json", json.dumps({"6.12": {"version": "6.12.1", "sha256": sha256("x"), "longterm": True}})
@@ -163,7 +135,7 @@ def test_another_file(kernel_org: KernelOrg) -> None:
     assert not kernel_org.pins.exists()
 
 
-def test_a_candidate(kernel_org: KernelOrg, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_candidate(kernel_org: Updated, monkeypatch: pytest.MonkeyPatch) -> None:
     """--testing pins a release candidate by the hash of the downloaded archive."""
     monkeypatch.setattr("derivations.linux.pins.SNAPSHOTS", kernel_org.server.url("/torvalds/t"))
     kernel_org.server.files["/torvalds/t/linux-6.20-rc1.tar.gz"] = b"archive"
@@ -174,7 +146,7 @@ def test_a_candidate(kernel_org: KernelOrg, monkeypatch: pytest.MonkeyPatch) -> 
     assert ("6.20-rc1", hashlib.sha256(b"archive").hexdigest()) == (pin["version"], pin["sha256"])
 
 
-def test_a_keyring(kernel_org: KernelOrg, other: Key) -> None:
+def test_a_keyring(kernel_org: Updated, other: Key) -> None:
     """The key may come from a file, named by an option or the configuration; then it is not downloaded."""
     del kernel_org.server.files[KEY_PATH]
     keyring = kernel_org.kernix.work / "keys.asc"
@@ -187,7 +159,7 @@ def test_a_keyring(kernel_org: KernelOrg, other: Key) -> None:
     assert KEY_PATH not in [it.path.partition("?")[0] for it in kernel_org.server.requests[-4:]]
 
 
-def test_a_release_that_is_not_signed_yet(kernel_org: KernelOrg) -> None:
+def test_a_release_that_is_not_signed_yet(kernel_org: Updated) -> None:
     """A version that the lists lack is an error that names it; --keep-going skips it."""
     kernel_org.sign("6.19.2", "6.12.70")
     ran = kernel_org.update()
@@ -201,42 +173,42 @@ def test_a_release_that_is_not_signed_yet(kernel_org: KernelOrg) -> None:
     assert json.loads(kernel_org.pins.read_text())["6.18"]["version"] == "6.18.5"
 
 
-def tampered(it: KernelOrg) -> None:
+def tampered(it: Updated) -> None:
     path = it.list("6")
     it.server.files[path] = it.server.files[path].replace(sha256("6.18.9").encode(), sha256("evil").encode())
 
 
-def unsigned(it: KernelOrg) -> None:
+def unsigned(it: Updated) -> None:
     it.server.files[it.list("6")] = f"{sha256('evil')}  linux-6.18.9.tar.xz\n".encode()
 
 
-def appended(it: KernelOrg) -> None:
+def appended(it: Updated) -> None:
     it.sign("6.19.2", "6.12.70")
     it.server.files[it.list("6")] += f"{sha256('evil')}  linux-6.18.9.tar.xz\n".encode()
 
 
-def of_another_directory(it: KernelOrg) -> None:
+def of_another_directory(it: Updated) -> None:
     it.sign("5.15.200")
     it.server.files[it.list("6")] = it.server.files[it.list("5")]
 
 
-def missing_list(it: KernelOrg) -> None:
+def missing_list(it: Updated) -> None:
     del it.server.files[it.list("6")]
 
 
-def cut_list(it: KernelOrg) -> None:
+def cut_list(it: Updated) -> None:
     it.server.answers[it.list("6")] = [Answer(cut=100), Answer(cut=50)]
 
 
-def cut_announcement(it: KernelOrg) -> None:
+def cut_announcement(it: Updated) -> None:
     it.server.answers["/releases.json"] = [Answer(cut=100), Answer(cut=50)]
 
 
-def another_page(it: KernelOrg) -> None:
+def another_page(it: Updated) -> None:
     it.server.files["/releases.json"] = b"<html>hello</html>"
 
 
-def no_key(it: KernelOrg) -> None:
+def no_key(it: Updated) -> None:
     it.server.files[KEY_PATH] = b"<html>hello</html>"
 
 
@@ -254,7 +226,7 @@ def no_key(it: KernelOrg) -> None:
         pytest.param(no_key, "keyring", id="no-key"),
     ],
 )
-def test_invalid_answers(kernel_org: KernelOrg, break_it: Any, message: str) -> None:  # noqa: ANN401 -- a function of one
+def test_invalid_answers(kernel_org: Updated, break_it: Any, message: str) -> None:  # noqa: ANN401 -- a function of one
     """An invalid answer is reported in one sentence, and no pin changes."""
     break_it(kernel_org)
     ran = kernel_org.update()
@@ -264,14 +236,14 @@ def test_invalid_answers(kernel_org: KernelOrg, break_it: Any, message: str) -> 
     assert not kernel_org.pins.exists()
 
 
-def test_a_connection_that_is_cut_once(kernel_org: KernelOrg) -> None:
+def test_a_connection_that_is_cut_once(kernel_org: Updated) -> None:
     """A truncated answer is requested again, from the beginning."""
     kernel_org.server.answers["/releases.json"] = [Answer(cut=100)]
 
     assert kernel_org.update().code == 0
 
 
-def test_wrong_keys(kernel_org: KernelOrg, other: Key, expired: Key) -> None:
+def test_wrong_keys(kernel_org: Updated, other: Key, expired: Key) -> None:
     """A list signed by another key, or by an expired one, is not trusted."""
     kernel_org.server.files[KEY_PATH] = kernel_org.key.public + other.public + expired.public
     kernel_org.sign("6.19.2", "6.18.9", "6.12.70", key=other)
@@ -281,7 +253,7 @@ def test_wrong_keys(kernel_org: KernelOrg, other: Key, expired: Key) -> None:
     assert not kernel_org.pins.exists()
 
 
-def test_no_fingerprint(kernel_org: KernelOrg) -> None:
+def test_no_fingerprint(kernel_org: Updated) -> None:
     """A key must be named by its full fingerprint, with or without spaces."""
     ran = kernel_org.update(signer="6089DA6B1")
     assert (2, True) == (ran.code, "is not the fingerprint of a key" in ran.err)
@@ -289,7 +261,7 @@ def test_no_fingerprint(kernel_org: KernelOrg) -> None:
     assert kernel_org.update("-n", signer=spaced).code == 0
 
 
-def test_offline(kernel_org: KernelOrg) -> None:
+def test_offline(kernel_org: Updated) -> None:
     """Offline, kernel.org is not contacted."""
     kernel_org.kernix.configure("offline = true\n")
     ran = kernel_org.update()

@@ -148,7 +148,8 @@ def test_commented_out_assignments(line: str) -> None:
     assert ([], []) == parse(line)
     assert ["B"] == [it.option for it in parse(text).assignments]
     assert ("line 1: ", "line 2: ") == (alone[:8], several[:8])
-    assert "2 more" in several
+    assert "is a comment (2 other lines are, too), and requests nothing" in several
+    assert "(another line is, too)" in remarks(f"{line}\n#CONFIG_C=y\n")[0]
     assert "`# CONFIG_A is not set`" in alone
     assert [] == remarks("CONFIG_B=y\n# CONFIG_A is not set\n# x = y\n")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from derivations.kconfig.symbols.missing import missing, near
-from derivations.kconfig.symbols.renames import CHANGES
+from derivations.kconfig.symbols.renames import CHANGES, changed
 from tests.small_kconfig import model, option
 
 
@@ -114,6 +114,35 @@ def test_what_went_in_a_commit_that_is_not_known(name: str, instead: tuple[str, 
 
     assert (True, instead) == (found.known, found.instead)
     assert found.reason.endswith("after 4.19, in 5.10 at the latest")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "suggestion"),
+    [
+        pytest.param(
+            "LIRC_SERIAL",
+            "renamed to IR_SERIAL after 4.9, in 5.10 at the latest",
+            "use IR_SERIAL",
+            id="new-name-of-people",
+        ),
+        pytest.param("BLK_DEV_IDE", "removed in 5.10 or before", "libata drives these disks: ATA", id="older-than-all"),
+        pytest.param("WIMAX", "removed after 5.10, in 6.1 at the latest", None, id="trees"),
+        pytest.param("HISAX_TELESPCI", "removed after 4.19, in 5.10 at the latest", None, id="configuration"),
+        pytest.param("GIGASET_M101", "removed after 5.4, in 5.10 at the latest", None, id="last-configuration"),
+    ],
+)
+def test_near_names_do_not_hide_that_an_option_is_gone(name: str, reason: str, suggestion: str | None) -> None:
+    """What only old configurations or people know is reported as removed, not as a misspelling of another option."""
+    names = ("IR_SERIAL", "LIRC", "BLK_DEV_IDECD", "WIMAX_I2400", "HISAX_TELES", "GIGASET_M10")
+    found = missing(name, model([option(it) for it in names], version="6.12.117"))
+
+    assert (True, reason, suggestion) == (found.known, found.reason, found.suggestion)
+
+
+def test_what_an_old_tree_lacks_already() -> None:
+    """Of an option that no known version has, a tree without it says that it is gone, and one with it that it is not."""
+    assert missing("BLK_DEV_IDE", model([option("IDE")], version="5.4.1")).reason == "removed in 5.4 or before"
+    assert changed("BLK_DEV_IDE", model([option("BLK_DEV_IDE")], version="2.6.27")) is None
 
 
 def test_a_backported_removal() -> None:

@@ -16,6 +16,7 @@ from derivations.hardware.snapshot import Fact, FactKind, Snapshot
 from derivations.linux.hardware_options import DRIVERS, HARDWARE, RESOLVER, VALUES
 from derivations.realise.builtins import driver_map as module
 from derivations.realise.job import Cancelled
+from derivations.realise.view import View
 from derivations.source import text_file
 
 
@@ -107,7 +108,7 @@ def test_it_can_be_interrupted(run: Runner, kbuild: Path) -> None:
 
 def test_a_helper_serves_what_it_is_asked(run: Runner) -> None:
     """A helper reads its list from stdin and answers on stdout."""
-    helper = module._Helper.start(run.tree("tree", FILES), "x86", [("drivers/net/nic.o", ())])
+    helper = module._Helper.start(View((run.tree("tree", FILES),)), "x86", [("drivers/net/nic.o", ())])
 
     assert {"drivers/net/nic.o"} == set(helper.result() or ())
     helper.end()

@@ -35,10 +35,11 @@ def about(size: int = 0, objects: int = 0, **more: Any) -> About:  # noqa: ANN40
     return attrs.evolve(found, **more)
 
 
-def facts(_: Index) -> bytes:
-    """Return facts about a source without anything."""
+def facts(_: Index) -> dict[str, bytes]:
+    """Return what is noted of a source without anything."""
     nothing = frozenset[str]()
-    return Facts(makefile="", ruling=nothing, links={}, searching=nothing, including=nothing, seen=nothing).encode()
+    known = Facts(makefile="", ruling=nothing, links={}, searching=nothing, including=nothing, seen=nothing)
+    return {"facts": known.encode(), "sources": b"{}"}
 
 
 def build(directory: Path, files: Mapping[str, str], config: str = "CONFIG_A=y\n") -> Path:

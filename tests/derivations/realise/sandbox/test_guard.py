@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.realise.sandbox.guard import Guard
+from derivations.realise.sandbox.overlay import overlay_works
+from store.trees.remove import remove_tree
 
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ from pathlib import Path
 
 from derivations.realise.sandbox.process import Process
 from derivations.realise.sandbox.bubblewrap import Sandbox
+from derivations.realise.sandbox.layers import Layers
 
 
 class Held(Process):
@@ -48,8 +51,11 @@ class Held(Process):
 
 
 place = Path(sys.argv[2])
+build = place / "build"
+if sys.argv[5] == "layers":
+    build = Layers(lower=(place / "lower",), upper=build, work=place / "work")
 sandbox = Sandbox(
-    mounts={"/": Path(sys.argv[1])}, build=place / "build", out=place / "out", argv=("/bin/sh", "-c", sys.argv[4])
+    mounts={"/": Path(sys.argv[1])}, build=build, out=place / "out", argv=("/bin/sh", "-c", sys.argv[4])
 )
 print("ready", flush=True)
 with Held(sandbox) as process:
@@ -58,11 +64,13 @@ with Held(sandbox) as process:
 """
 
 
-def start(root: Path, place: Path, how: str, script: str) -> subprocess.Popen[str]:
+def start(root: Path, place: Path, how: str, script: str, build: str) -> subprocess.Popen[str]:
     """Start a program that runs *script* in a sandbox, and return it just before the script starts."""
-    for name in ("build", "out"):
+    if build == "layers" and not overlay_works(place.parent):
+        pytest.skip("layers do not work here")
+    for name in ("build", "out", "lower", "work"):
         (place / name).mkdir(parents=True)
-    command = [sys.executable, "-c", BUILD, str(root), str(place), how, script]
+    command = [sys.executable, "-c", BUILD, str(root), str(place), how, script, build]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -83,9 +91,10 @@ def is_gone(pid: int) -> bool:
     return False
 
 
-def test_killed_before_the_sandbox_is_bound(root: Path, tmp_path: Path, mark: Mark) -> None:
+@pytest.mark.parametrize("build", ["plain", "layers"])
+def test_killed_before_the_sandbox_is_bound(root: Path, tmp_path: Path, mark: Mark, build: str) -> None:
     """A sandbox ends if kernix is killed just before bubblewrap binds their lives."""
-    process = start(root, tmp_path, "held", f"sleep 100{mark.text}")
+    process = start(root, tmp_path, "held", f"sleep 100{mark.text}", build)
     with process:
         assert process.stdout is not None
         first = int(process.stdout.readline())
@@ -101,10 +110,12 @@ def test_killed_before_the_sandbox_is_bound(root: Path, tmp_path: Path, mark: Ma
     assert mark.running() == []
 
 
-def test_killed_at_many_moments(root: Path, tmp_path: Path, mark: Mark) -> None:
-    """Nothing of a sandbox is left two seconds after a SIGKILL of kernix, at any step."""
+@pytest.mark.parametrize("build", ["plain", "layers"])
+def test_killed_at_many_moments(root: Path, tmp_path: Path, mark: Mark, build: str) -> None:
+    """Nothing of a sandbox is left two seconds after a SIGKILL of kernix, at any step: no process, and no mount."""
+    mounts = Path("/proc/self/mountinfo").read_text()
     for number in range(24):
-        with start(root, tmp_path / str(number), "free", f"sleep 100{mark.text}") as process:
+        with start(root, tmp_path / str(number), "free", f"sleep 100{mark.text}", build) as process:
             time.sleep(number * 0.006)
             process.kill()
             process.wait()
@@ -112,6 +123,8 @@ def test_killed_at_many_moments(root: Path, tmp_path: Path, mark: Mark) -> None:
     while naming(mark) and time.monotonic() < end:
         time.sleep(0.1)
     assert naming(mark) == []
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+    remove_tree(tmp_path)
 
 
 def naming(mark: Mark) -> list[bytes]:

@@ -18,6 +18,8 @@ import pytest
 
 from derivations.realise.sandbox.bubblewrap import MountRefused
 from derivations.realise.sandbox.interactive import CannotRun, NotRealised, session
+from derivations.realise.sandbox.layers import Layers
+from derivations.realise.sandbox.overlay import overlay_works
 from derivations.source import text_file
 from tests.terminal import User
 
@@ -69,6 +71,23 @@ def test_it_is_a_builder_s_sandbox(workplace: Workplace) -> None:
     with session(workplace.store, mounts, ["/bin/sh", "-c", script], env={"A": "a"}) as process:
         assert process.stdout is not None
         assert process.stdout.read() == b"hello\nrefused\n1000\nlocalhost\n/build\na/homeless\n"
+
+
+def test_layers(workplace: Workplace, tmp_path: Path) -> None:
+    """/build may be layers of the caller's, and what is written there belongs to the caller."""
+    if not overlay_works(tmp_path):
+        pytest.skip("layers do not work here")
+    workplace.realise(workplace.base)
+    for name in ("lower", "upper", "work", "out"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "lower" / "file").write_text("old\n")
+    layers = Layers(lower=(tmp_path / "lower",), upper=tmp_path / "upper", work=tmp_path / "work")
+    mounts, script = {"/": workplace.base.out}, "echo new >> file; cat file; cp file /out"
+    with session(workplace.store, mounts, ["/bin/sh", "-c", script], build=layers, out=tmp_path / "out") as process:
+        assert process.stdout is not None
+        assert process.stdout.read() == b"old\nnew\n"
+    assert (tmp_path / "lower" / "file").read_text() == "old\n"
+    assert {it.stat().st_uid for it in (tmp_path / "upper" / "file", tmp_path / "out" / "file")} == {os.geteuid()}
 
 
 def test_own_directories(workplace: Workplace, tmp_path: Path) -> None:
@@ -246,6 +265,13 @@ def test_nothing_is_typed_for_the_user(sit_down: Callable[..., User], caller: Ca
     os.set_blocking(user.terminal, False)
     with pytest.raises(BlockingIOError):
         os.read(user.terminal, 10)
+
+
+def test_output_cannot_reach_beyond_the_screen(sit_down: Callable[..., User]) -> None:
+    """What sets the title or asks the terminal for an answer is left out; what draws is shown."""
+    user = sit_down("/bin/sh", "-c", r"printf '\033]0;owned\007one \033[1mtwo\033[21t three\n'")
+    user.see(r"^[^\x1b]*one \x1b\[1mtwo three")
+    user.see("code 0")
 
 
 def test_streams_that_are_not_a_terminal(workplace: Workplace, root: Path, tmp_path: Path) -> None:

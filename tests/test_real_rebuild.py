@@ -1,0 +1,170 @@
+"""A kernel built from a kept object tree is the kernel of a clean build, whatever has changed in between.
+
+`tests.kinds` has two sources of Linux 6.12 with all kinds of changes that make alone does not see. The second one is built
+cleanly once, then from the first one's tree: with all rules of `derivations.kbuild.stale`, and with each of them off.
+"""
+
+from __future__ import annotations
+
+import shutil
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from derivations.context import Context, using
+from derivations.kbuild import stale
+from derivations.kbuild.stale import RULES
+from derivations.kconfig.language.values import YES
+from derivations.linux.patch import Patch
+from derivations.realise.kept.shelf import Shelf
+from kernels import kernel_set
+from store.local import Store
+from tests import kinds
+from tests.real import Kernix
+from tests.rebuilding import Built, build
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from derivations.kbuild.stale import Rule
+    from derivations.kconfig.language.values import Tristate
+    from derivations.linux.kernel import Kernel
+
+pytestmark = pytest.mark.kernel
+
+NEEDED = {
+    "readers": stale.readers,
+    "shadows": stale.shadows,
+    "searches": stale.searches,
+    "sources_now": stale.sources_now,
+    "uncompared": stale.uncompared,
+    "scripts": stale.scripts,
+}
+"""The rules without which the second kernel is a wrong one."""
+
+
+@attrs.frozen
+class Rebuilds:
+    """Builds in one store, each from the tree of the first kernel."""
+
+    store: Store
+    place: Path
+    micro: Kernel
+
+    def kernel(self, patch: str, **options: Tristate) -> Kernel:
+        """Return linux_micro with *patch* and *options*."""
+        return self.micro.override(patches=[Patch("kinds", text=patch)], extra_config=options)
+
+    def build(
+        self, name: str, kernel: Kernel, start: Shelf | None, rules: Sequence[Rule] = RULES, **more: bool
+    ) -> Built:
+        """Build *kernel* from a copy of the shelf *start*, from nothing if that is None; it stays in `place/name`."""
+        place = self.place / name
+        place.mkdir()
+        shelf = Shelf(place / "shelf")
+        if start is not None:
+            shutil.copytree(start.place, shelf.place, symlinks=True)
+            shelf.place.chmod(0o700)
+        return build(self.store, kernel, place, shelf, rules, **more)
+
+    def shelf(self, name: str) -> Shelf:
+        """Return the shelf with what the build *name* kept."""
+        return Shelf(self.place / name / "shelf")
+
+
+@pytest.fixture(scope="module")
+def rebuilds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rebuilds]:
+    kept = request.config.getoption("--real-home")
+    kernix = Kernix(Path(kept).absolute() if kept else tmp_path_factory.mktemp("real"))
+    lock = kernix.lock()
+    place = tmp_path_factory.mktemp("rebuilds")
+    with using(Context(lock=lambda: lock)), Store.open(kernix.home / "kernix") as store:
+        found = Rebuilds(store, place, kernel_set().linux_micro)
+        shelf = Shelf(kernix.home / "kernix/kept")
+        found.build("first", found.kernel(kinds.before()), shelf if shelf.place.exists() else None)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def clean(rebuilds: Rebuilds) -> Built:
+    return rebuilds.build("clean", rebuilds.kernel(kinds.after()), None)
+
+
+@pytest.mark.parametrize("layered", [True, False], ids=["layers", "copy"])
+def test_all_changes_at_once(rebuilds: Rebuilds, clean: Built, layered: bool) -> None:
+    """Every file of every output is that of the clean build, and a fraction of the objects was compiled."""
+    name = "layers" if layered else "copy"
+    fast = rebuilds.build(name, rebuilds.kernel(kinds.after()), rebuilds.shelf("first"), layered=layered)
+
+    assert fast.differing(clean) == []
+    assert fast.reuse.tree is not None
+    assert fast.reuse.compiled < clean.reuse.compiled / 10
+
+
+@pytest.mark.parametrize("rule", NEEDED)
+def test_each_rule_is_needed(rebuilds: Rebuilds, clean: Built, rule: str) -> None:
+    """Without one of the rules the kernel is a wrong one."""
+    rules = [it for it in RULES if it is not NEEDED[rule]]
+    wrong = rebuilds.build(f"without-{rule}", rebuilds.kernel(kinds.after()), rebuilds.shelf("first"), rules)
+
+    assert "debug/vmlinux" in wrong.differing(clean)
+
+
+@pytest.mark.parametrize("rules", [RULES, [it for it in RULES if it is not stale.link_tools]], ids=["with", "without"])
+def test_tools_of_the_last_link(rebuilds: Rebuilds, rules: Sequence[Rule]) -> None:
+    """What makes the symbol table is no prerequisite of vmlinux: one rule links it again."""
+    name = f"link-{len(rules)}"
+    rebuilds.build(name, rebuilds.kernel(kinds.link_tool()), rebuilds.shelf("first"), rules)
+    symbols = (rebuilds.place / name / "out/out/System.map").read_text()
+
+    assert (" kx_found_a\n" in symbols) is (rules is not RULES)
+
+
+@pytest.mark.parametrize(
+    "rules", [RULES, [it for it in RULES if it is not stale.readers_of_options]], ids=["with", "without"]
+)
+def test_an_object_that_was_not_needed_for_a_while(rebuilds: Rebuilds, rules: Sequence[Rule]) -> None:
+    """An object is compiled again if an option that it reads changed in a build that did not need the object."""
+    first, step = rebuilds.kernel(kinds.before(), TIMERFD=YES), rebuilds.kernel(kinds.before(), PRINTK_TIME=YES)
+    both = rebuilds.kernel(kinds.before(), TIMERFD=YES, PRINTK_TIME=YES)
+    name = f"option-{len(rules)}"
+    rebuilds.build(f"{name}-a", first, rebuilds.shelf("first"), rules)
+    rebuilds.build(f"{name}-b", step, _newest(rebuilds.shelf(f"{name}-a")), rules)
+    chain = rebuilds.build(f"{name}-c", both, _newest(rebuilds.shelf(f"{name}-b")), rules)
+    direct = rebuilds.build(f"{name}-d", both, rebuilds.shelf("first"), rules)
+
+    assert bool(chain.differing(direct)) is (rules is not RULES)
+
+
+def test_objects_of_other_trees(rebuilds: Rebuilds) -> None:
+    """What one kernel compiled of a patch and another one of an option is compiled again for neither."""
+    patch, shelf = kinds.before() + PANIC, rebuilds.shelf("first")
+    rebuilds.build("patched", rebuilds.kernel(patch), shelf)
+    rebuilds.build("timed", rebuilds.kernel(kinds.before(), PRINTK_TIME=YES), rebuilds.shelf("patched"))
+    both = rebuilds.build("both", rebuilds.kernel(patch, PRINTK_TIME=YES), rebuilds.shelf("timed"))
+    direct = rebuilds.build("direct", rebuilds.kernel(patch, PRINTK_TIME=YES), shelf)
+
+    assert sum(both.reuse.borrowed.values()) > 0
+    assert both.differing(direct) == []
+
+
+PANIC = """--- a/kernel/panic.c
++++ b/kernel/panic.c
+@@ -1,2 +1,3 @@
++extern const int kx_panic; const int kx_panic = 1;
+ // SPDX-License-Identifier: GPL-2.0-only
+ /*
+"""
+
+
+def _newest(shelf: Shelf) -> Shelf:
+    """Return *shelf*, without all but the tree that was made last."""
+    newest = max(shelf.kept(), key=lambda it: it.about.made)
+    for tree in shelf.kept():
+        if tree != newest:
+            shelf.remove(tree)
+    return shelf
