@@ -34,7 +34,7 @@ from blake3 import blake3
 
 from derivations.realise.kept.listing import InvalidListing, Listing
 from derivations.realise.kept.pool import BLOCK, Pool, below, disk_sizes
-from derivations.realise.kept.tree import BESIDE, About, KeptTree
+from derivations.realise.kept.tree import About, KeptTree
 from store.errors import Error, reason_of
 from store.trees.remove import remove_tree
 
@@ -164,8 +164,8 @@ class Shelf:
 
     def add(self, place: Path, about: About) -> KeptTree:
         """Put the complete directory *place*, made by `making`, on the shelf as a tree of what *about* says."""
+        digests = {it.name: blake3(it.read_bytes()).hexdigest() for it in place.iterdir() if it.name != "tree"}
         (place / "used").touch()
-        digests = {name: blake3((place / name).read_bytes()).hexdigest() for name in BESIDE}
         about = attrs.evolve(about, digests=digests)
         _write_about(place, about)  # it takes room, too
         sizes = disk_sizes(place)

@@ -50,10 +50,6 @@ class About:
     digests: dict[str, str] = attrs.field(factory=dict)
 
 
-BESIDE = ("listing", "index", "facts", "config")
-"""The files beside a tree."""
-
-
 @attrs.frozen
 class KeptTree:
     """A tree on the shelf."""

@@ -139,7 +139,7 @@ from derivations.union import union
 
 same = union("joined", [union("part{}", [], layout)])
 """
-    layout = "from derivations.union import UnionLayout\nlayout = UnionLayout(files={'a': 'b'})\n"
+    layout = "from derivations.union import Layout\nlayout = Layout(files={'a': 'b'})\n"
     for name in ("1", "2"):
         kernix.write(f"part{name}.py", layout + text.format(name))
     kernix("build", "-f", "part1.py", "same")
@@ -177,9 +177,9 @@ def test_a_dry_run_says_what_is_certain(kernix: CommandLine) -> None:
     """What is built for certain, what is certainly reused, and what depends on how its inputs come out are apart."""
     text = """
 from derivations.source import text_file
-from derivations.union import UnionLayout, union
+from derivations.union import Layout, union
 
-part = union("part", [], UnionLayout(files={{"a": {0!r}}}))
+part = union("part", [], Layout(files={{"a": {0!r}}}))
 middle = union("middle{1}", [part])
 whole = union("whole", [middle])
 """
@@ -433,6 +433,21 @@ def _read(place: str) -> str:
     return Path(place).read_text()
 
 
+def test_what_a_kernel_compiled(kernix: CommandLine, scripts: Path) -> None:
+    """A line says what was compiled, `--json` has it once, and a result that is already built has nothing of it."""
+    hints = 'hints=Hints(object_tree="x86")'
+    text = scripts.read_text().replace("import Derivation", "import Derivation, Hints")
+    command = """echo "  CC      a.o"; echo done > /out/out"""
+    scripts.write_text(f"{text}\nlinux = script('linux-1', {command!r}, {hints})\n")
+    first = kernix("build", "-f", scripts, "linux", "--clean", "--json")
+
+    assert "linux-1: compiled all 1 object" in first.err.splitlines()
+    assert first.json[0]["compiled"] == {
+        "compiled": 1, "total": 1, "tree": None, "age": None, "borrowed": {}, "refused": None, "kept": False, "lost": None,
+    }  # fmt: skip
+    assert "compiled" not in kernix("build", "-f", scripts, "linux", "--json").json[0]
+
+
 def test_nothing_to_build_is_said_on_a_terminal(kernix: CommandLine, hello: Path) -> None:
     """A user who watches reads that nothing was to be built; a log stays silent."""
     kernix("build", "-f", hello, "hello")
@@ -459,18 +474,3 @@ def test_nothing_to_build_is_said_from_memory(kernix: CommandLine) -> None:
         user.see("nothing to build: everything is already built")
     finally:
         user.leave()
-
-
-def test_what_a_kernel_compiled(kernix: CommandLine, scripts: Path) -> None:
-    """A line says what was compiled, `--json` has it once, and a result that is already built has nothing of it."""
-    hints = 'hints=Hints(object_tree="x86")'
-    text = scripts.read_text().replace("import Derivation", "import Derivation, Hints")
-    command = """echo "  CC      a.o"; echo done > /out/out"""
-    scripts.write_text(f"{text}\nlinux = script('linux-1', {command!r}, {hints})\n")
-    first = kernix("build", "-f", scripts, "linux", "--clean", "--json")
-
-    assert "linux-1: compiled all 1 object" in first.err.splitlines()
-    assert first.json[0]["compiled"] == {
-        "compiled": 1, "total": 1, "tree": None, "age": None, "borrowed": {}, "refused": None, "kept": False, "lost": None,
-    }  # fmt: skip
-    assert "compiled" not in kernix("build", "-f", scripts, "linux", "--json").json[0]

@@ -104,7 +104,7 @@ def test_damage(tree: KeptTree, path: str, damage: Callable[[Path], object]) -> 
     assert is_whole(tree.tree, tree.listing()) is not None
 
 
-@pytest.mark.parametrize("name", ["listing", "index", "facts", "config"])
+@pytest.mark.parametrize("name", ["listing", "index", "facts", "sources", "config"])
 def test_damage_beside_the_tree(tree: KeptTree, name: str) -> None:
     """The files that say what is stale are checked, too."""
     assert tree.read(name)
