@@ -44,7 +44,11 @@ def test_the_loop(real: Kernix, tmp_path: Path, copy: bool) -> None:
     assert f"\n+++ b/{FILE}\n" in patch
     assert "\n+++ b/kernel/mine.h\n@@ -0,0 +1 @@\n+#define MINE 1\n" in patch
 
-    removed = ("sh", "-c", f"sed -i /mine.h/d /src/{FILE} && rm /src/kernel/mine.h && rm /src/include/linux/kobject_api.h")
+    removed = (
+        "sh",
+        "-c",
+        f"sed -i /mine.h/d /src/{FILE} && rm /src/kernel/mine.h && rm /src/include/linux/kobject_api.h",
+    )
     real.run(*words, *removed)
     output = real.run(*words, "sh", "-c", "make > third; tail -n 1 third")
     assert "are to be made again" in output.stderr
