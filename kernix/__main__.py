@@ -3,7 +3,7 @@
     0    success                           100  a builder failed
     1    an error                          101  a builder timed out
     2    the request itself is wrong       102  something does not have the expected hash
-    130  interrupted
+    130  interrupted                         104  what was built again differs
 
 The packages `store`, `derivations` and `overlays` and the module `kernels` are installed under these plain names, and
 another project may have installed something with the same name (a package even takes precedence over a module). So

@@ -89,7 +89,7 @@ def _build(
     quiet: list[Reused] = []
     wanted = {it.derivation for it in outputs}
 
-    with hinted(session, outputs), _progress() as show:
+    with hinted(session, outputs), progress() as show:
 
         def listener(event: Event) -> None:
             if isinstance(event, Compiled):
@@ -116,7 +116,7 @@ def _print_reused(event: Event) -> None:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Listener]:
+def progress() -> Iterator[Listener]:
     """Provide a listener that shows progress on stderr: live on a terminal, else in lines."""
     if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         from kernix.progress.live import LiveProgress  # noqa: PLC0415 -- rich, only on a terminal

@@ -6,6 +6,7 @@ import json
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
 from derivations.fetch import is_fetch
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from derivations.derivation import Derivation, Output
     from derivations.realise.forecast import Forecast
     from kernix.evaluation.attributes import Target
+    from kernix.outlook import Outlook
     from kernix.session import Session
     from store.path import StorePath
 
@@ -39,7 +41,9 @@ def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool) -> N
         found = found.without_layers()
     fates = forecast(found, store)
     if as_json:
-        click.echo(json.dumps(_facts(session, fates, found.present), indent=2))
+        facts = _facts(session, fates, found.present)
+        facts["compile"] = [attrs.asdict(it) for it in _outlooks(session, fates)]
+        click.echo(json.dumps(facts, indent=2))
         return
     by_fate = {fate: [it for it in fates if it.fate is fate] for fate in Fate}
     certain = [it.derivation for it in by_fate[Fate.BUILT]]
@@ -57,8 +61,18 @@ def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool) -> N
         )
         click.echo(f"{number(len(still_open), 'derivation')} would be built, or reused if {condition}:")
         _list([_conditional(it) for it in still_open])
+    for found_outlook in _outlooks(session, fates):
+        click.echo(str(found_outlook))
     if not fates:
         click.echo(NOTHING)
+
+
+def _outlooks(session: Session, fates: Sequence[Forecast]) -> list[Outlook]:
+    """Return what the builds of kernels would compile, as far as that is known."""
+    from kernix.outlook import outlook  # noqa: PLC0415 -- start-up: for kernels that are not built
+
+    kernels = [it.derivation for it in fates if it.fate is not Fate.REUSED and it.derivation.hints.object_tree]
+    return [it for it in (outlook(session, kernel) for kernel in kernels) if it is not None]
 
 
 def _fetched(fetches: Sequence[Derivation]) -> None:

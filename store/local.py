@@ -26,7 +26,8 @@ from store.osutil.space import DiskFull, disk_full_reported, give_up_reserve, is
 from store.osutil.writability import StoreReadOnly, is_read_only
 from store.path import DIGEST_LENGTH, StorePath, check_name
 from store.records.database import Database, PathInfo
-from store.records.journal import Journal
+from store.records.journal import Journal, VerdictLine
+from store.records.verdicts import Verdict, insert, verdicts, withdraw
 from store.registration import Entry, ObjectDamaged, ObjectGone, ObjectMissing, Registrar
 from store.scratch import Scratches
 from store.trees.cached_walk import FileChanged
@@ -351,6 +352,26 @@ class Store:
             ObjectMissing: one is not registered.
         """
         return self.registrar.register((), realisations)
+
+    def judge(self, found: Sequence[Verdict]) -> None:
+        """Record the verdicts *found*; an object that one of them withdraws is no result of any key from now on.
+
+        Raises:
+            StoreReadOnly, DiskFull: they cannot be written.
+        """
+        with (
+            disk_full_reported(self.layout.home),
+            self.gate.shared(),
+            self.journal.appended(map(VerdictLine, found)) as appended,
+            self.database.write(),
+        ):
+            appended.ensure()
+            insert(self.database, found)
+            withdraw(self.database, [it.path for it in found if it.withdrawn])
+
+    def verdicts(self, paths: Iterable[StorePath] | None = None) -> list[Verdict]:
+        """Return the verdicts on the objects *paths*, by default on all, oldest first."""
+        return verdicts(self.database, paths)
 
 
 def _database(layout: Layout) -> Database:

@@ -26,8 +26,9 @@ from store.osutil.locks import Gate, permanent_lock
 from store.osutil.meter import Meter
 from store.osutil.parallel import in_parallel
 from store.path import InvalidStorePath, StorePath
+from store.records import verdicts
 from store.records.database import Database, PathInfo
-from store.records.journal import Journal, ObjectLine, RealisationLine
+from store.records.journal import Journal, ObjectLine, RealisationLine, VerdictLine
 from store.trees.content import InvalidTree
 from store.trees.hash_tree import content_of
 from store.trees.references import find_references
@@ -78,13 +79,15 @@ class _Rebuild:
     problems: list[Problem] = attrs.field(factory=list)
     lines: dict[StorePath, ObjectLine] = attrs.field(factory=dict)
     results: dict[tuple[bytes, str], RealisationLine] = attrs.field(factory=dict)
+    verdicts: list[VerdictLine] = attrs.field(factory=list)
 
     def run(self) -> Rebuilt:
         self._read_journal()
         found = self._find()
         infos = self._closed({info.path: info for info in found})
         results = [line for line in self.results.values() if line.path in infos]
-        self._write(infos, results)
+        judged = [line for line in self.verdicts if line.path in infos]
+        self._write(infos, results, judged)
         self.problems.sort(key=lambda problem: problem.place)
         return Rebuilt(len(infos), len(results), self.problems)
 
@@ -93,8 +96,16 @@ class _Rebuild:
         for line in Journal(self.layout.journal).lines():
             if isinstance(line, ObjectLine):
                 self.lines[line.path] = line
+            elif isinstance(line, VerdictLine):
+                self.verdicts.append(line)
+                if line.verdict.withdrawn:
+                    self._withdraw(line.path)
             elif str(line.path) in present:
                 self.results.setdefault((line.key, line.output), line)
+
+    def _withdraw(self, path: StorePath) -> None:
+        for place in [place for place, result in self.results.items() if result.path == path]:
+            del self.results[place]
 
     def _find(self) -> list[PathInfo]:
         paths = list(self._paths())
@@ -163,7 +174,9 @@ class _Rebuild:
                 closed[path] = infos[path]
         return closed
 
-    def _write(self, infos: dict[StorePath, PathInfo], results: list[RealisationLine]) -> None:
+    def _write(
+        self, infos: dict[StorePath, PathInfo], results: list[RealisationLine], judged: list[VerdictLine]
+    ) -> None:
         fresh = self.layout.database.with_suffix(".new")
         for leftover in _files_of(fresh):
             leftover.unlink(missing_ok=True)
@@ -174,8 +187,9 @@ class _Rebuild:
                 database.insert(info, ids)
             rows = [(line.key, line.output, ids[str(line.path)]) for line in results]
             database.execute_many("insert into realisations values (?, ?, ?)", rows)
+            verdicts.insert(database, [line.verdict for line in judged])
         database.close()  # merges the log, so that one file is left
-        Journal(self.layout.journal).replace([*(ObjectLine.of(info) for info in infos.values()), *results])
+        Journal(self.layout.journal).replace([*map(ObjectLine.of, infos.values()), *judged, *results])
         reach("rebuild: set aside")
         old = self._aside()
         for file, aside in zip(_files_of(self.layout.database), _files_of(old), strict=True):

@@ -9,19 +9,14 @@ _HOOK = """--- a/kernel/Makefile
 +++ b/kernel/Makefile
 @@ -45,3 +45,4 @@
  obj-y += sched/
-+obj-y += kx/
++obj-y += kx/ kx_made/ kx_plain/ kx_script/
  obj-y += locking/
  obj-y += power/
 """
 _MAKEFILE = """# SPDX-License-Identifier: GPL-2.0
-obj-y := removed.o shadowed.o asks.o linked.o shown.o product.o table.o noted.o raw.o sub/
+obj-y := removed.o shadowed.o asks.o linked.o shown.o noted.o raw.o
 obj-$(CONFIG_TIMERFD) += option.o
 obj-y += $(patsubst $(src)/%.c,%.o,$(wildcard $(src)/found*.c))
-quiet_cmd_table = TABLE   $@
-      cmd_table = echo '\\#define KX_TABLE @TABLE@' > $@
-$(obj)/table.h:
-	$(call cmd,table)
-$(obj)/table.o: $(obj)/table.h
 quiet_cmd_noted = NOTED   $@
       cmd_noted = $(CONFIG_SHELL) $(src)/noted.sh > $@
 $(obj)/noted.h: FORCE
@@ -30,31 +25,41 @@ targets += noted.h
 $(obj)/noted.o: $(obj)/noted.h
 $(obj)/raw.o: $(src)/raw.bin
 """
+_MADE = """obj-y := product.o
+"""
 _PRODUCT = """quiet_cmd_product = PRODUCT $@
       cmd_product = echo 'extern const int kx_product; const int kx_product = 1;' > $@
 $(obj)/product.c: FORCE
 	$(call if_changed,product)
 targets += product.c
 """
-_SUB = """# SPDX-License-Identifier: GPL-2.0
-obj-y := scripted.o
-quiet_cmd_scripted = SCRIPT  $@
-      cmd_scripted = $(CONFIG_SHELL) $(src)/scripted.sh > $@
-$(obj)/scripted.h:
-	$(call cmd,scripted)
-$(obj)/scripted.o: $(obj)/scripted.h
+_PLAIN = """obj-y := plain.o
+quiet_cmd_plain = PLAIN   $@
+      cmd_plain = echo '\\#define KX_PLAIN @VALUE@' > $@
+$(obj)/plain.h:
+	$(call cmd,plain)
+$(obj)/plain.o: $(obj)/plain.h
+"""
+_SCRIPT = """obj-y := script.o
+quiet_cmd_script = SCRIPT  $@
+      cmd_script = $(CONFIG_SHELL) $(src)/script.sh > $@
+$(obj)/script.h:
+	$(call cmd,script)
+$(obj)/script.o: $(obj)/script.h
 """
 _SYMBOLS = (
-    "--- a/scripts/mksysmap\n+++ b/scripts/mksysmap\n@@ -59,3 +59,6 @@\n"
-    " # EXPORT_SYMBOL (namespace)\n / __kstrtabns_/d\n \n+# a symbol of the tests\n+/ kx_found_a$/d\n+\n"
+    "--- a/scripts/mksysmap\n+++ b/scripts/mksysmap\n@@ -56,6 +56,8 @@\n # EXPORT_SYMBOL (symbol name)\n"
+    " / __kstrtab_/d\n \n+# a symbol of the tests\n+/ kx_found_a$/d\n # EXPORT_SYMBOL (namespace)\n"
+    " / __kstrtabns_/d\n \n"
 )
 _INCLUDED = {
-    "removed": "<linux/kx_removed.h>",
-    "shadowed": "<linux/kx_shadowed.h>",
-    "linked": '"linked.h"',
-    "shown": "<linux/kx_dir/value.h>",
-    "table": '"table.h"',
-    "noted": '"noted.h"',
+    "kx/removed": "<linux/kx_removed.h>",
+    "kx/shadowed": "<linux/kx_shadowed.h>",
+    "kx/linked": '"linked.h"',
+    "kx/shown": "<linux/kx_dir/value.h>",
+    "kx/noted": '"noted.h"',
+    "kx_plain/plain": '"plain.h"',
+    "kx_script/script": '"script.h"',
 }
 """The files that read a value, each by the header that defines it."""
 
@@ -69,7 +74,7 @@ def after() -> str:
     added = {
         "include/linux/kx_shadowed.h": _define("shadowed", 2),
         "include/linux/kx_asked.h": "",
-        "kernel/kx/product.c": _value("product", "2"),
+        "kernel/kx_made/product.c": _value("product", "2"),
         "kernel/kx/found_b.c": _value("found_b", "2"),
     }
     return _patch("2", _headers("2") | added, "")
@@ -100,16 +105,17 @@ def _patch(value: str, files: dict[str, str], rules: str) -> str:
     found = {
         **files,
         **{
-            f"kernel/kx/{it}.c": f"#include {header}\n" + _value(it, f"KX_{it.upper()}")
+            f"kernel/{it}.c": f"#include {header}\n" + _value(it.split("/")[1], f"KX_{it.split('/')[1].upper()}")
             for it, header in _INCLUDED.items()
         },
-        "kernel/kx/Makefile": _MAKEFILE.replace("@TABLE@", value) + rules,
+        "kernel/kx/Makefile": _MAKEFILE,
+        "kernel/kx_made/Makefile": _MADE + rules,
+        "kernel/kx_plain/Makefile": _PLAIN.replace("@VALUE@", value),
+        "kernel/kx_script/Makefile": _SCRIPT,
+        "kernel/kx_script/script.sh": f"echo '#define KX_SCRIPT {value}'\n",
         "kernel/kx/asks.c": "#if __has_include(<linux/kx_asked.h>)\n"
         f"{_value('asks', '2')}#else\n{_value('asks', '1')}#endif\n",
         "kernel/kx/option.c": f"#ifdef CONFIG_PRINTK_TIME\n{_value('option', '2')}#else\n{_value('option', '1')}#endif\n",
-        "kernel/kx/sub/Makefile": _SUB,
-        "kernel/kx/sub/scripted.c": '#include "scripted.h"\n' + _value("scripted", "KX_SCRIPTED"),
-        "kernel/kx/sub/scripted.sh": f"echo '#define KX_SCRIPTED {value}'\n",
         "kernel/kx/linked_1.h": _define("linked", 1),
         "kernel/kx/linked_2.h": _define("linked", 2),
         "kernel/kx/noted.sh": f"echo '#define KX_NOTED {value}'\n",

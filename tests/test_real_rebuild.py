@@ -69,7 +69,10 @@ class Rebuilds:
         if start is not None:
             shutil.copytree(start.place, shelf.place, symlinks=True)
             shelf.place.chmod(0o700)
-        return build(self.store, kernel, place, shelf, rules, **more)
+        built = build(self.store, kernel, place, shelf, rules, **more)
+        for left in (place / "scratch", place / "out/dev"):  # many files, and nothing looks at them again
+            shutil.rmtree(left)
+        return built
 
     def shelf(self, name: str) -> Shelf:
         """Return the shelf with what the build *name* kept."""

@@ -230,6 +230,14 @@ _NCURSES = PackageSet(
 )
 
 
+# Preloaded by `kernix build --rounds` from beside a toolchain, whose C library it uses.
+_FAKETIME = PackageSet(
+    description="libfaketime, which shows another time to the programs of a build",
+    packages=("libfaketime",),
+    closure=False,
+)
+
+
 def _dkms(name: str) -> PackageSet:
     return PackageSet(
         description=f"the source of the kernel module {name}", packages=(f"{name}-dkms",), closure=False, optional=True
@@ -260,6 +268,7 @@ SETS: FrozenMap[PackageSet] = FrozenMap(
         "busybox-x86-64": _busybox("amd64"),
         "clang": _clang(),
         **{f"clang-{version}": _clang(version) for version in _CLANGS},
+        "faketime": _FAKETIME,
         "gcc": _GCC,
         "gcc-aarch64": _cross("aarch64-linux-gnu", "arm64"),
         "gcc-arm": _cross("arm-linux-gnueabihf", "armhf"),

@@ -94,7 +94,7 @@ class Index:
             numbers.frombytes(rest)
             if sys.byteorder == "big":
                 numbers.byteswap()
-            commands, place = {}, 0
+            commands, place, is_cut = {}, 0, False
             for target, source, is_listed in head["products"]:
                 read = []
                 for names in (head["names"], head["options"]):
@@ -102,7 +102,11 @@ class Index:
                     own = numbers[place + 1 : place + 1 + count]
                     place += 1 + count
                     read.append(frozenset(map(names.__getitem__, own)))
+                    is_cut = is_cut or len(own) < count
                 commands[target] = Command(target, source, read[0], read[1], is_listed)
         except (ValueError, KeyError, IndexError, TypeError, UnicodeError) as error:
             raise InvalidIndex(str(error)) from None
+        if is_cut or place != len(numbers):
+            message = "it has another length than it should have"
+            raise InvalidIndex(message)
         return cls(commands)

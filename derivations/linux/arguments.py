@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _TARGET = re.compile(r"(?!-)[A-Za-z0-9_-]*config")
 _FLAG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^\n\0]*")
+_NATIVE = re.compile(r"(?:-m(?:arch|tune|cpu)|-?target-cpu)[= ]native\b")
+_SEED = re.compile(r"[ -~]{1,256}")
 _GLOB = re.compile(r"[A-Za-z0-9_*?\[\]-]+", re.ASCII)
 _RESERVED = frozenset(
     {"ARCH", "CROSS_COMPILE", "INSTALL_MOD_PATH", "INSTALL_PATH", "KBUILD_OUTPUT", "LOCALVERSION", "M", "O"}
@@ -149,7 +151,33 @@ def _flags(value: Any) -> tuple[str, ...]:  # noqa: ANN401 -- as above
             raise InvalidArgument("make_flags", 'LLVM is set by kernix: write toolchain="clang"')
         if name in _RESERVED:
             raise InvalidArgument("make_flags", f"{name} is set by kernix")
+    refuse_native(value)
     return tuple(value)
+
+
+def refuse_native(flags: Iterable[str]) -> None:
+    """Raise `InvalidArgument` if one of *flags* compiles for whatever processor this machine has."""
+    for flag in flags:
+        if (match := _NATIVE.search(flag)) is not None:
+            raise InvalidArgument(
+                "make_flags",
+                f"{flag!r} compiles for the processor of the machine that builds, so the result would differ from machine to "
+                f"machine; name the processor instead of {match[0].rpartition('native')[0]}native, such as x86-64-v3",
+            )
+
+
+def _randstruct_seed(value: Any) -> str:  # noqa: ANN401 -- as above
+    if not isinstance(value, str) or not _SEED.fullmatch(value):
+        raise InvalidArgument("randstruct_seed", f"{value!r} is not a text of 1 to 256 printable ASCII characters")
+    return value
+
+
+def _signing_key(value: Any) -> Output:  # noqa: ANN401 -- as above
+    if isinstance(value, Derivation):
+        return value.out
+    if not isinstance(value, Output):
+        raise InvalidArgument("signing_key", f"{value!r} is neither a file nor a derivation")
+    return value
 
 
 def _base(value: Any) -> str | Output:  # noqa: ANN401 -- as above
@@ -248,6 +276,8 @@ class Arguments:
     patches: tuple[Patch, ...] = attrs.field(default=(), converter=_patches)
     extra_version: str = attrs.field(default="", converter=_extra_version)
     make_flags: tuple[str, ...] = attrs.field(default=(), converter=_flags)
+    randstruct_seed: str | None = attrs.field(default=None, converter=attrs.converters.optional(_randstruct_seed))
+    signing_key: Output | None = attrs.field(default=None, converter=attrs.converters.optional(_signing_key))
     features: FrozenMap[bool] = attrs.field(factory=FrozenMap, converter=_features)
     mod_dir_version: str | None = attrs.field(default=None, converter=attrs.converters.optional(_mod_dir_version))
     toolchain: Toolchain | str = attrs.field(default=TOOLCHAINS[0], validator=_toolchain)

@@ -10,8 +10,9 @@ from derivations.derivation import Derivation, Hints, Output
 from derivations.kconfig.language.values import MODULE, YES
 from derivations.linux.configuration import ConfigSteps, configuration
 from derivations.linux.patch import patched
-from derivations.linux.requested import merged_requests
-from derivations.linux.script import SHELL, script
+from derivations.linux.requested import SIGNING_KEY, merged_requests
+from derivations.linux.script import SHELL, script, text_of
+from derivations.source import text_file
 from derivations.unpack import is_archive, unpack
 from derivations.version import Version
 
@@ -75,8 +76,8 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
         system=toolchain.system,
         builder=SHELL,
         args=script("build", release, toolchain.image, *make_arguments(arguments, toolchain)),
-        env={**_ENVIRONMENT, "SRCARCH": toolchain.srcarch},
-        mounts={"/": toolchain.root, "/src": tree, "/config": configured.checked.out},
+        env={**_ENVIRONMENT, **_seed(arguments), "SRCARCH": toolchain.srcarch},
+        mounts={"/": toolchain.root, "/src": tree, "/config": configured.checked.out, **chance(), **_key(arguments)},
         outputs=OUTPUTS,
         hints=Hints(description=f"Linux {release}", compilations=arguments.compilations, object_tree=toolchain.srcarch),
     )
@@ -89,6 +90,19 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
         hardware=fragment,
         trim=trim,
     )
+
+
+def chance() -> dict[str, Output]:
+    """Return the mount of the script that gives a build what it would take from chance."""
+    return {"/kernix/chance.sh": text_file("chance.sh", text_of("chance")).out}
+
+
+def _seed(arguments: Arguments) -> dict[str, str]:
+    return {} if arguments.randstruct_seed is None else {"KERNIX_RANDSTRUCT_SEED": arguments.randstruct_seed}
+
+
+def _key(arguments: Arguments) -> dict[str, Output]:
+    return {} if arguments.signing_key is None else {SIGNING_KEY: arguments.signing_key}
 
 
 def source_tree(arguments: Arguments) -> Output:

@@ -30,6 +30,7 @@ from derivations.linux.arguments import (
     snapshot,
 )
 from derivations.linux.graph import Parts, parts
+from derivations.source import local_file
 from derivations.suggest import suggestion
 from derivations.toolchain import Toolchain, named_toolchain
 from store.errors import Error
@@ -354,6 +355,9 @@ def make_linux(**arguments: Unpack[LinuxKeywords]) -> Kernel:
             patches: `Patch` values, applied in order.
             extra_version: A suffix of the release, such as `-mine`.
             make_flags: Further arguments of make, each `NAME=value`.
+            randstruct_seed: A text that decides the layout of structures with RANDSTRUCT; by default it follows from
+                the configuration and the release.
+            signing_key: The file with the private key and certificate that modules are signed with, in PEM.
             features: Flags for code that uses the kernel: names mapped to true or false.
             mod_dir_version: The name of the modules directory; computed by default. If the tree
                 disagrees, the build fails and reports the right value.
@@ -381,6 +385,8 @@ def _arguments(old: Arguments | None, /, **given: Any) -> Arguments:  # noqa: AN
         given = {name: _changed_value(name, value, getattr(old, name)) for name, value in given.items()}
     if is_file_name(given.get("hardware")):
         given["hardware"] = snapshot(relative_to_caller(given["hardware"], depth=2))
+    if is_file_name(given.get("signing_key")):
+        given["signing_key"] = local_file(relative_to_caller(given["signing_key"], depth=2), name="signing-key.pem")
     file = None
     if is_file_name(given.get("base")):
         file = relative_to_caller(given["base"], depth=2)

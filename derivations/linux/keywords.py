@@ -47,6 +47,8 @@ class _Common(_Required, total=False):
     patches: ListOf[Patch]
     extra_version: str
     make_flags: ListOf[str]
+    randstruct_seed: str | None
+    signing_key: File | Built | None
     features: Mapping[str, bool]
     mod_dir_version: str | None
     toolchain: Toolchain | str
@@ -87,6 +89,8 @@ class OverrideKeywords(TypedDict, total=False):
     patches: Changed[ListOf[Patch], tuple[Patch, ...]]
     extra_version: Changed[str, str]
     make_flags: Changed[ListOf[str], tuple[str, ...]]
+    randstruct_seed: Changed[str | None, str | None]
+    signing_key: Changed[File | Built | None, Output | None]
     features: Changed[Mapping[str, bool], FrozenMap[bool]]
     mod_dir_version: Changed[str | None, str | None]
     toolchain: Changed[Toolchain | str, Toolchain | str]

@@ -14,9 +14,9 @@ import shlex
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from derivations.derivation import Derivation, Hints, Output
-from derivations.linux.arguments import InvalidArgument
+from derivations.linux.arguments import InvalidArgument, refuse_native
 from derivations.linux.dkms import DIRECTORY, DkmsPackage
-from derivations.linux.graph import make_arguments
+from derivations.linux.graph import chance, make_arguments
 from derivations.linux.patch import Patch, patched
 from derivations.linux.script import SHELL, script, text_of
 from derivations.source import text_file
@@ -119,6 +119,7 @@ def make_linux_module(
         raise InvalidArgument("name", "it is required, as the common name of the modules")
     requires = _checked(requires, "requires", _OPTIONS, "the name of an option, without CONFIG_")
     flags = _checked(make_flags, "make_flags", _FLAG, "of the form NAME=value")
+    refuse_native(flags)
     _checked([name], "name", _NAME, "a name")
     directories = [directory or "."] if directory is None or isinstance(directory, str) else directory
     directories = _checked(directories, "directory", _DIRECTORY, "a relative path")
@@ -152,6 +153,7 @@ def make_linux_module(
             "/kernix/dkms.sh": text_file("dkms.sh", text_of("dkms")).out,
             "/src": patched(tree, patches),
             **_as_on_a_machine(kernel.release, machine),
+            **chance(),
             **others,
         },
         outputs=("out", "dev"),

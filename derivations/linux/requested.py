@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.merge import Merged, merge
-from derivations.kconfig.language.values import NO, Priority, optional
+from derivations.kconfig.language.values import NO, YES, Priority, optional
 from derivations.version import Version
 
 
@@ -36,6 +36,17 @@ REPRODUCIBLE = Fragment(
 )
 
 
+SIGNING_KEY = "/signing-key.pem"
+"""Where a kernel's build finds the key that it was given."""
+
+SIGNED = Fragment(
+    "reproducible",
+    {"LOCALVERSION_AUTO": optional(NO), "MODULE_SIG_KEY": optional(SIGNING_KEY), "MODULE_SIG_ALL": optional(YES)},
+    description="the same for a kernel with a key of its own",
+    priority=Priority.DEFAULT,
+)
+
+
 def merged_requests(arguments: Arguments, arch: str) -> Merged:
     """Return the requests for the kernel of *arguments* on *arch*, Kbuild's ARCH.
 
@@ -46,7 +57,7 @@ def merged_requests(arguments: Arguments, arch: str) -> Merged:
 
 
 def _fragments(arguments: Arguments) -> list[Fragment]:
-    found = [REPRODUCIBLE]
+    found = [REPRODUCIBLE if arguments.signing_key is None else SIGNED]
     if arguments.enable_common_config:
         from derivations.kconfig.fragments import common  # noqa: PLC0415 -- start-up: a small kernel has none
 

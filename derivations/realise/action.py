@@ -23,7 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from blake3 import blake3
+
 from derivations.fetch import is_fetch
+from derivations.proof.conditions import USUAL, Conditions
 from derivations.realise.builtins import registry
 from derivations.realise.counted import Counted
 from derivations.realise.events import (
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
     from derivations.realise.settings import Settings
     from store.local import Store
     from store.path import StorePath
+    from store.registration import Entry
     from store.trees.content import Content
 
 
@@ -174,6 +178,24 @@ class ActionRunner:
         self.listener(Reused(derivation, found))
         return self.with_digests(found)
 
+    def again(
+        self, derivation: Derivation, inputs: Mapping[Output, Realised], scratch: Path, conditions: Conditions
+    ) -> list[Entry]:
+        """Build *derivation* once more, under *conditions*, and return its outputs, which are in *scratch*.
+
+        Nothing is looked up, and nothing becomes a result. The log is not that of `kernix log`.
+
+        Raises:
+            Error: the build failed.
+            Cancelled: the run was stopped.
+        """
+        key = derivation.action_key(lambda output: inputs[output].digest)
+        with interruptible(self.cancellation.is_killed), contextlib.ExitStack() as later:
+            try:
+                return _Build(self, derivation, inputs, key, scratch, later, conditions, is_check=True).again()
+            except Interrupted:
+                raise Cancelled(derivation.name) from None
+
     def closure_of(self, path: StorePath) -> frozenset[StorePath]:
         """Return *path* and everything it refers to."""
         if path not in self.closures:
@@ -196,7 +218,16 @@ class _Build:
     key: bytes
     scratch: Path
     later: contextlib.ExitStack
+    conditions: Conditions = USUAL
+    is_check: bool = False
     kernels: list[KernelBuild] = attrs.field(factory=list)  # none, or the one that is built
+
+    def again(self) -> list[Entry]:
+        """Build, and return the outputs, which the store does not have yet."""
+        out = self.scratch / self.conditions.below / "out"
+        out.mkdir(parents=True)
+        with disk_full_reported(self.runner.store.layout.home):
+            return self._outputs(out, self._build(out)).take_in((), self._deriver)
 
     def perform(self, built: Callable[[], None]) -> Mapping[str, Realised]:
         """Build, call *built* when only work on the store is left, and return the outputs."""
@@ -267,14 +298,15 @@ class _Build:
 
     def _sandboxed(self, out: Path) -> None:
         source = self.derivation.mounts.get(SOURCE)
-        if self.derivation.hints.object_tree is not None and self.runner.settings.kept.enabled and source is not None:
-            self._from_kept(out, self.derivation.hints.object_tree, self.inputs[source])
+        srcarch = self.derivation.hints.object_tree
+        if self.runner.settings.kept.enabled and srcarch is not None and source is not None and not self.is_check:
+            self._from_kept(out, srcarch, self.inputs[source])
             return
-        build = self.scratch / "build"
+        build = out.with_name("build")
         build.mkdir()
         counted = Counted(self.derivation.hints.compilations)
         self._run(out, build, self._shown(), {}, self._watcher(counted))
-        if self.derivation.hints.object_tree is not None:
+        if srcarch is not None:
             self.runner.listener(Compiled(self.derivation, Reuse(compiled=counted.done, total=counted.done)))
 
     def _shown(self) -> dict[str, Path | Layers]:
@@ -294,21 +326,23 @@ class _Build:
     ) -> None:
         """Run the builder in *build* with *mounts*, and with *env* besides its own."""
         runner, derivation, settings = self.runner, self.derivation, self.runner.settings
+        cores = self.conditions.processors or settings.builder_cores
         sandbox = Sandbox(
             mounts=mounts,
             build=build,
             out=out,
             argv=(derivation.builder, *derivation.args),
-            env={"KERNIX_CORES": str(settings.builder_cores), **derivation.env, **env},
+            env={"KERNIX_CORES": str(cores), **derivation.env, **env},
             kvm=derivation.hints.kvm and settings.kvm and self._kvm.failure is None,
             bounds=settings.bounds.for_machine(),
+            conditions=self.conditions,
         )
         limits = Limits(
             timeout=_first(derivation.hints.timeout, settings.timeout),
             max_silent_time=_first(derivation.hints.max_silent_time, settings.max_silent_time),
             max_log_size=settings.max_log_size,
         )
-        log = log_path(runner.store.layout.logs, derivation.key)
+        log = log_path(runner.store.layout.logs, self._log_key)
         run(sandbox, name=derivation.name, log=log, limits=limits, watcher=watcher)
 
     def _from_kept(self, out: Path, srcarch: str, source: Realised) -> None:
@@ -429,7 +463,12 @@ class _Build:
         return {path.digest: path for path in found}
 
     def _log(self) -> Path | None:
-        return None if self.derivation.is_builtin else nonempty_log(self.runner.store.layout.logs, self.derivation.key)
+        return None if self.derivation.is_builtin else nonempty_log(self.runner.store.layout.logs, self._log_key)
+
+    @property
+    def _log_key(self) -> bytes:
+        key = self.derivation.key
+        return blake3(key, derive_key_context="kernix 1 log of a check").digest() if self.is_check else key
 
 
 def is_full(place: Path) -> bool:

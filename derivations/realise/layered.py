@@ -134,6 +134,22 @@ def join(store: Store, derivation: Derivation, inputs: Mapping[Output, Realised]
         ObjectDamaged: an input is damaged.
         OSError: an input cannot be read.
     """
+    base, changes, _ = (inputs[derivation.mounts[place]] for place in (BASE, CHANGES, REMOVED))
+    if (tree := joined_manifest(store, derivation, inputs)) is None:
+        return None
+    below = store.manifest(base.path)
+    store.touch([base.path, changes.path])
+    joined = Joined(base, changes, tuple(below.missing(tree)), _altered(below, tree), tree)
+    return Realised(StorePath.make(tree.digest, derivation.name), tree.digest, joined)
+
+
+def joined_manifest(store: Store, derivation: Derivation, inputs: Mapping[Output, Realised]) -> Manifest | None:
+    """Return the listing of the tree that `join` returns, or None if that has to be built.
+
+    Raises:
+        ObjectDamaged: an input is damaged.
+        OSError: an input cannot be read.
+    """
     base, changes, removed = (inputs[derivation.mounts[place]] for place in (BASE, CHANGES, REMOVED))
     if base.joined is not None or any(store.references([base.path, changes.path]).values()):
         return None
@@ -143,10 +159,7 @@ def join(store: Store, derivation: Derivation, inputs: Mapping[Output, Realised]
     gone = store.path(removed.path).read_bytes().split(b"\n")
     found: dict[str, Change] = {os.fsdecode(path): None for path in gone if path and not path.endswith(b"/")}
     found |= {path: (kind, digest) for path, kind, digest in store.manifest(changes.path).paths()}
-    tree = below.with_changes(found)
-    store.touch([base.path, changes.path])
-    joined = Joined(base, changes, tuple(below.missing(tree)), _altered(below, tree), tree)
-    return Realised(StorePath.make(tree.digest, derivation.name), tree.digest, joined)
+    return below.with_changes(found)
 
 
 def _altered(old: Manifest, new: Manifest) -> frozenset[str] | None:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
               help="Make this result link instead of ./result. Only links into the store are replaced.")  # fmt: skip
 @click.option("--no-link", is_flag=True, help="Make no result link; nothing then keeps the results from `kernix gc`.")
 @click.option("--dry-run", is_flag=True, help="Show what would be built and fetched, and do nothing.")
+@click.option("--check", is_flag=True, help="Build again what is built already, and compare, byte for byte.")
+@click.option("--rounds", type=click.IntRange(1), metavar="N",
+              help="The same N times, each under another user, host name, clock, number of processors, …")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.pass_obj
 def command(
@@ -48,6 +51,8 @@ def command(
     link: Path,
     no_link: bool,
     dry_run: bool,
+    check: bool,
+    rounds: int | None,
     as_json: bool,
     options: Options,
     chosen: Chosen,
@@ -58,8 +63,12 @@ def command(
     yours (`-f FILE`); `linux_micro.dev` is the output `dev` of a kernel. What is already built is reused.
     Each output gets a link that keeps it from `kernix gc`: `result`, `result-dev` for the output `dev`,
     `result-2` for the second ATTR.
+
+    With --check or --rounds, each is built again, and its outputs compared with those in the store: if anything differs,
+    a report says what and why, and the exit code is 104. `kernix verify --reproducible` shows what was found.
     """
-    answered = recorder(session, options)  # before `derivations` is imported
+    repeated = check or rounds is not None
+    answered = None if repeated else recorder(session, options)  # before `derivations` is imported
     from kernix.evaluation.definitions import targets  # noqa: PLC0415 -- as above
 
     wanted = targets(session, options, attributes)
@@ -78,7 +87,13 @@ def command(
         results, statuses = realise_noting(session, outputs, **chosen)
         links.make(session.store, links_to_make, results)
         places = {output: session.store.path(path) for output, path in results.items()}
-    if all(it is Status.PRESENT for it in statuses.values()):
+    if repeated:
+        from kernix.checking import check as build_again  # noqa: PLC0415 -- start-up: only to build again
+
+        build_again(session, options, outputs, rounds, as_json=as_json, **chosen)
+        if as_json:
+            return
+    elif all(it is Status.PRESENT for it in statuses.values()):
         report_nothing()
     click.echo(_text(wanted, places, statuses, session.compiled, as_json=as_json))
     if answered is not None:  # the next time nothing is compiled

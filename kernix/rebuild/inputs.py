@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import attrs
 
 from derivations.kconfig.language.text import split_line
-from kernix.rebuild import patches, trees
+from kernix.rebuild import patches
 from kernix.rebuild.parts import Change, Kind, Part
 from kernix.rebuild.recipe import differing
+from store.trees.manifest import Difference
 
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def explain(title: str, old: Output, new: Output, known: Known) -> Part:
     for matches, read, (kind, by_definition) in _KINDS:
         if not (matches(old) and matches(new)):
             continue
-        if read is not None and old in known.paths and new in known.paths:
-            return Part(kind=read[0], title=title, changes=tuple(read[1](old, new, known)), unknown=unknown)
+        if read is not None and (found := read[1](old, new, known)) is not None:
+            return Part(kind=read[0], title=title, changes=tuple(found), unknown=unknown)
         return Part(kind=kind, title=title, changes=tuple(by_definition(old, new, known)), unknown=unknown)
     return Part(kind=Kind.INPUT, title=title, unknown=unknown)
 
@@ -61,14 +62,15 @@ def _is_source(output: Output) -> bool:
     return derivation.builder in _TREES or any(it.derivation.builder == "builtin:patch" for it in derivation.inputs)
 
 
-def _options(old: Output, new: Output, known: Known) -> Iterator[Change]:
-    """Yield the options that differ."""
-    was, is_ = (_values(known.place_in_store(it)) for it in (old, new))
+def _options(old: Output, new: Output, known: Known) -> list[Change] | None:
+    """Return the options that differ; None if a configuration is not known."""
+    before, after = known.file(old), known.file(new)
+    if before is None or after is None:
+        return None
+    was, is_ = _values(before), _values(after)
     names = [it for it in sorted(was.keys() | is_.keys()) if (was.get(it) or "n") != (is_.get(it) or "n")]
-    for name in names:
-        yield _with_origin(Change(name, was.get(name), is_.get(name)), old, new)
-    if not names:
-        yield Change("comments of the file", "other", "other")
+    found = [_with_origin(Change(it, was.get(it), is_.get(it)), old, new) for it in names]
+    return found or [Change("comments of the file", "other", "other")]
 
 
 def _requested(old: Output, new: Output, _: Known) -> Iterator[Change]:
@@ -113,16 +115,22 @@ def _origin(source: Output) -> str:
     return derivation.name if derivation.fixed is None else f"{derivation.name} ({derivation.fixed.digest[:12]})"
 
 
-def _files(old: Output, new: Output, known: Known) -> Iterator[Change]:
-    """Yield the files that differ, each with the patch or the source that brings it."""
+def _files(old: Output, new: Output, known: Known) -> list[Change] | None:
+    """Return the files that differ, each with the patch or the source that brings it; None if a tree is not known."""
+    before, after = known.manifest(old), known.manifest(new)
+    if before is None or after is None:
+        return None
     causes = patches.Causes(patches.stack(old, known), patches.stack(new, known), known)
-    found = trees.difference(known.place_in_store(old), known.place_in_store(new))
-    for path, verb in found.items():
-        was = None if verb is trees.Verb.ADDED else "file"
-        is_ = None if verb is trees.Verb.REMOVED else "file"
-        yield Change(path, was, is_, causes.of(path))
-    if not found:
-        yield Change("empty directories", "other", "other")
+    found = [
+        Change(
+            path,
+            None if it is Difference.ADDED else "file",
+            None if it is Difference.REMOVED else "file",
+            causes.of(path),
+        )
+        for path, it in sorted(before.difference(after).items())
+    ]
+    return found or [Change("empty directories", "other", "other")]
 
 
 def _packages(old: Output, new: Output, known: Known) -> Iterator[Change]:
@@ -152,14 +160,14 @@ def _parted(package: Derivation) -> tuple[str, str]:
 
 def _why_unknown(outputs: tuple[Output, ...], known: Known) -> str:
     """Return why it is not known whether the content of *outputs* differs."""
-    missing = dict.fromkeys(it.derivation.name for it in outputs if it not in known.digests)
+    missing = dict.fromkeys(it.derivation.name for it in outputs if known.digest(it) is None)
     return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not in the store"
 
 
-_Changes: TypeAlias = Callable[["Output", "Output", "Known"], Iterator[Change]]
-_Way: TypeAlias = tuple[Kind, _Changes]
+_Reader: TypeAlias = Callable[["Output", "Output", "Known"], "list[Change] | None"]
+_Definitions: TypeAlias = Callable[["Output", "Output", "Known"], Iterator[Change]]
 
-_KINDS: tuple[tuple[Callable[[Output], bool], _Way | None, _Way], ...] = (
+_KINDS: tuple[tuple[Callable[[Output], bool], tuple[Kind, _Reader] | None, tuple[Kind, _Definitions]], ...] = (
     (_is_configuration, (Kind.OPTIONS, _options), (Kind.REQUESTS, _requested)),
     (is_root, None, (Kind.PACKAGES, _packages)),
     (_is_source, (Kind.FILES, _files), (Kind.PATCHES, _stacks)),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.realise.forecast import Fate, digest_of, forecast
+from derivations.realise.forecast import Contents, Fate, forecast
 from derivations.realise.plan import inputs_first, plan
 from kernix.building import realise
 from kernix.output.messages import warn
@@ -14,13 +14,13 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from derivations.derivation import Derivation, Output
     from kernix.session import Session
     from store.local import Store
-    from store.path import StorePath
+    from store.trees.manifest import Manifest
 
 
 CHEAP = frozenset(
@@ -41,34 +41,35 @@ CHEAP = frozenset(
 """Builders that take a few seconds at most, even on a kernel's source; none of them compiles or fetches."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Known:
-    """What is known of outputs.
+    """What is known of outputs."""
 
-    Attributes:
-        store: The store.
-        paths: The objects of those that have been realised.
-        digests: The digests of the contents of those, and of others whose content follows from their definition.
-    """
+    _store: Store
+    _contents: Contents
+    _manifests: dict[Output, Manifest | None] = attrs.field(factory=dict, init=False)
 
-    store: Store
-    paths: Mapping[Output, StorePath]
-    digests: Mapping[Output, bytes]
+    def digest(self, output: Output) -> bytes | None:
+        """Return the digest of the content of *output*; None if it is not known."""
+        return self._contents.digests.get(output)
 
     def are_same(self, one: Output, other: Output) -> bool | None:
         """Return whether two outputs have the same content; None if that is not known."""
         if one == other:
             return True
-        digests = self.digests.get(one), self.digests.get(other)
+        digests = self.digest(one), self.digest(other)
         return None if None in digests else digests[0] == digests[1]
 
-    def place(self, output: Output) -> Path | None:
+    def file(self, output: Output) -> Path | None:
         """Return where the content of *output* is; None if it is not in the store."""
-        return self.place_in_store(output) if output in self.paths else None
+        found = self._contents.realised.get(output)
+        return None if found is None or found.joined is not None else self._store.path(found.path)
 
-    def place_in_store(self, output: Output) -> Path:
-        """Return where the content of *output*, one of `paths`, is."""
-        return self.store.path(self.paths[output])
+    def manifest(self, output: Output) -> Manifest | None:
+        """Return the listing of *output*; None if its content is not in the store."""
+        if output not in self._manifests:
+            self._manifests[output] = self._contents.manifest(output)
+        return self._manifests[output]
 
 
 def learn(session: Session, derivations: Iterable[Derivation]) -> Known:
@@ -81,24 +82,17 @@ def learn(session: Session, derivations: Iterable[Derivation]) -> Known:
 def look(store: Store, derivations: Iterable[Derivation]) -> Known:
     """Return what is known of everything that *derivations* need, without making anything."""
     graph = inputs_first(derivations)
-    known = store.realised([it.key for it in graph])
-    paths: dict[Output, StorePath] = {}
-    digests: dict[Output, bytes] = {}
-    infos = store.infos(path for outputs in known.values() for path in outputs.values())
+    results = store.realised([it.key for it in graph])
+    contents = Contents(store)
+    contents.add(
+        {it.output(name): path for it in graph for name, path in results.get(it.key, {}).items() if name in it.outputs}
+    )
     for it in graph:
-        found = known.get(it.key, {})
-        if not found and all(output in digests for output in it.inputs):
-            key = it.action_key(digests.__getitem__)
-            found = store.realised([key]).get(key, {})
-            infos |= store.infos(found.values())
-        for name, path in found.items():
-            if name in it.outputs and path in infos:
-                paths[it.output(name)] = path
-                digests[it.output(name)] = infos[path].digest
-        if it.out not in digests and (digest := digest_of(it)) is not None:
-            digests[it.out] = digest
-    store.hold_if_possible(paths.values())
-    return Known(store=store, paths=paths, digests=digests)
+        if it.out not in contents.digests and all(each in contents.digests for each in it.inputs):
+            contents.add({it.output(name): path for name, path in contents.results(it).items()})
+        contents.learn(it)
+    store.hold_if_possible(path for it in contents.realised.values() for path in it.paths)
+    return Known(store, contents)
 
 
 def _make(session: Session, outputs: list[Output]) -> None:

@@ -10,7 +10,6 @@ import attrs
 
 from derivations.patching.apply import Rules
 from derivations.realise.builtins.patch import commits_at
-from kernix.rebuild import trees
 from kernix.rebuild.parts import Change
 from store.errors import Error
 
@@ -95,10 +94,10 @@ class Causes:
         """Return whether the source brings a difference; if something else does, *certainly*."""
         if self._known.are_same(self._old.source, self._new.source):
             return False
-        old, new = (self._known.place(it.source) for it in (self._old, self._new))
+        old, new = (self._known.manifest(it.source) for it in (self._old, self._new))
         if old is None or new is None:
             return not certainly
-        return not trees.is_same(old / path, new / path)
+        return old.entry(path) != new.entry(path)
 
     def _touches(self, patch: Applied) -> frozenset[str]:
         if patch.identity not in self._touched:
@@ -119,7 +118,7 @@ def _applied(changes: Derivation, known: Known) -> Sequence[Applied]:
     for each in series:
         rules = Rules(**{name: value for name, value in each.items() if name != "places"})  # type: ignore[arg-type]
         sources = tuple(changes.mounts[str(place)] for place in each["places"])  # type: ignore[attr-defined]
-        contents = (known.digests.get(it, it.derivation.key) for it in sources)
+        contents = (known.digest(it) or it.derivation.key for it in sources)
         found.append(Applied(rules.name, rules, sources, (attrs.evolve(rules, name=""), *contents)))
     return found
 
@@ -128,7 +127,7 @@ def _touched(patch: Applied, known: Known) -> frozenset[str]:
     """Return the paths that *patch* changes, as far as it can be read."""
     found: set[str] = set()
     for source in patch.sources:
-        if (place := known.place(source)) is None:
+        if (place := known.file(source)) is None:
             continue
         try:
             for commit in commits_at(place, patch.rules, "", lambda _: None):

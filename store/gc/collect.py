@@ -46,7 +46,8 @@ from store.osutil.space import DiskFull, disk_full_reported, give_up_reserve, ma
 from store.osutil.writability import StoreReadOnly
 from store.path import DIGEST_LENGTH, InvalidStorePath, StorePath
 from store.records.connection import StoreCorrupt
-from store.records.journal import ObjectLine, RealisationLine
+from store.records.journal import ObjectLine, RealisationLine, VerdictLine
+from store.records.verdicts import verdicts
 from store.trees.content import InvalidTree
 from store.trees.hash_tree import content_of
 
@@ -285,7 +286,8 @@ class _Collection:
         except FileNotFoundError:  # the journal was lost: rewrite it from the database
             with gate.exclusive():
                 results = [RealisationLine(key=k, output=o, path=p) for k, o, p in database.all_realisations()]
-                journal.replace([*map(ObjectLine.of, database.all_infos()), *results])
+                judged = map(VerdictLine, verdicts(database))
+                journal.replace([*map(ObjectLine.of, database.all_infos()), *judged, *results])
 
 
 def _checked(path: str) -> str:

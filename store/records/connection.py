@@ -26,7 +26,7 @@ from store.osutil.interrupt import check
 from store.osutil.space import DiskFull, is_full
 from store.osutil.writability import StoreReadOnly, is_read_only
 from store.records.packed_ids import pack
-from store.records.schema import SCHEMA, SCHEMA_VERSION
+from store.records.schema import SCHEMA, SCHEMA_VERSION, VERDICTS
 
 
 if TYPE_CHECKING:
@@ -311,8 +311,15 @@ def _upgrade(connection: sqlite3.Connection) -> None:
         edges = connection.execute("select referrer, reference from refs order by referrer").fetchall()
         rows = [(pack([it for _, it in group]), one) for one, group in itertools.groupby(edges, operator.itemgetter(0))]
         connection.executemany("update objects set needs = ? where id = ?", rows)
+    if version < SCHEMA_VERSION:
+        _execute_all(connection, VERDICTS)
         connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
     connection.execute("commit")
+
+
+def _execute_all(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";\n")[:-1]:
+        connection.execute(statement)
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -320,7 +327,6 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute("begin immediate")
     ((version,),) = connection.execute("pragma user_version")
     if version == 0:  # otherwise another process was faster
-        for statement in SCHEMA.split(";\n")[:-1]:
-            connection.execute(statement)
+        _execute_all(connection, SCHEMA)
         connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
     connection.execute("commit")

@@ -3,6 +3,7 @@
     {"journal":1}                                                                  the first line
     {"object":path,"digest":hex,"size":n,"nodes":n,"registered":s,"retention":r,"deriver":path|null,"references":[path…]}
     {"key":hex,"output":name,"object":path}                                        a realisation
+    {"verdict":hex,"of":name,"derivation":hex,"action":hex,"equal":b,"seen":s,"conditions":text,"withdrawn":b,"object":path}
 
 Lines are appended before an object is registered, so some are for objects that were never registered
 or have been deleted since; readers have to check the objects themselves. A batch is one write that
@@ -30,6 +31,7 @@ from store.gc.retention import Retention
 from store.osutil.failpoints import reach
 from store.parsing import parse_json
 from store.path import InvalidStorePath, StorePath
+from store.records.verdicts import Verdict
 
 
 if TYPE_CHECKING:
@@ -108,7 +110,36 @@ class RealisationLine:
         return _dump({"key": self.key.hex(), "output": self.output, "object": str(self.path)})
 
 
-Line = ObjectLine | RealisationLine
+@attrs.frozen
+class VerdictLine:
+    """What became of building a result again."""
+
+    verdict: Verdict
+
+    @property
+    def path(self) -> StorePath:
+        """Return the object that it is about."""
+        return self.verdict.path
+
+    def encode(self) -> str:
+        """Return the line; it has no member `key`, by which a realisation is known."""
+        it = self.verdict
+        return _dump(
+            {
+                "verdict": it.rebuilt.hex(),
+                "of": it.output,
+                "derivation": it.key.hex(),
+                "action": it.action.hex(),
+                "equal": it.equal,
+                "seen": it.seen,
+                "conditions": it.conditions,
+                "withdrawn": it.withdrawn,
+                "object": str(it.path),
+            }
+        )
+
+
+Line = ObjectLine | RealisationLine | VerdictLine
 
 
 class Appended:
@@ -213,6 +244,8 @@ class Journal:
                 if fields["journal"] > JOURNAL_VERSION:
                     raise JournalTooNew(self.path, fields["journal"])
                 return None
+            if "verdict" in fields:
+                return _verdict_line(fields)
             return _realisation_line(fields) if "key" in fields else _object_line(fields)
         except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, InvalidStorePath):
             return None
@@ -242,6 +275,23 @@ def _realisation_line(fields: dict[str, Any]) -> RealisationLine:
     output = str(fields["output"])
     output.encode()  # fails for some texts that JSON can hold
     return RealisationLine(key=bytes.fromhex(fields["key"]), output=output, path=StorePath.parse(fields["object"]))
+
+
+def _verdict_line(fields: dict[str, Any]) -> VerdictLine:
+    output, conditions = str(fields["of"]), str(fields["conditions"])
+    (output + conditions).encode()  # as above
+    verdict = Verdict(
+        path=StorePath.parse(fields["object"]),
+        key=bytes.fromhex(fields["derivation"]),
+        action=bytes.fromhex(fields["action"]),
+        output=output,
+        seen=_count(fields["seen"]),
+        rebuilt=bytes.fromhex(fields["verdict"]),
+        equal=fields["equal"] is True,
+        conditions=conditions,
+        withdrawn=fields["withdrawn"] is True,
+    )
+    return VerdictLine(verdict)
 
 
 def _copy_kept(old: BinaryIO, new: BinaryIO, end: int, kept: set[str]) -> list[tuple[str, bytes]]:

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """SQLite's `user_version` of the database."""
 
-SCHEMA = """
+VERDICTS = """
+create table verdicts (
+    id integer primary key,
+    object integer not null references objects on delete cascade,
+    key blob not null,
+    action blob not null,
+    output text not null,
+    seen integer not null,
+    rebuilt blob not null,
+    conditions text not null,
+    withdrawn integer not null
+);
+create index judged on verdicts (object);
+"""
+"""What became of building a result again (`store.records.verdicts`); since version 3."""
+
+SCHEMA = (
+    """
 create table objects (
     id integer primary key autoincrement,
     path text not null unique,
@@ -50,3 +67,5 @@ create table divergences (
     primary key (key, output, other)
 ) without rowid;
 """
+    + VERDICTS
+)

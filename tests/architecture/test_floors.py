@@ -43,10 +43,12 @@ SUBPACKAGES = {
     "derivations.kconfig.comparison": {
         "derivations.kconfig.diagnosis", "derivations.kconfig.language", "derivations.kconfig.symbols",
     },
+    "derivations.kbuild": set(),
     "derivations.hardware.makefiles": set(),
     "derivations.hardware.c_source": {"derivations.hardware.makefiles"},
     "derivations.realise.archives": {"derivations.realise.job", "derivations.realise.unpack_budget"},
     "derivations.realise.network": {"derivations.realise.job", "derivations.realise.settings"},
+    "derivations.realise.kept": {"derivations.realise.counted", "derivations.realise.sandbox"},
     "kernix.answers": {"kernix.evaluation", "kernix.output", "kernix.places", "kernix.session"},
 }  # fmt: skip
 """What each of these sub-packages may import of the package that it is in, beside itself."""

@@ -45,6 +45,9 @@ forget_options() {
 }
 
 cd /build
+config=/config
+# shellcheck source=chance.sh
+. /kernix/chance.sh
 # The configuration is resolved: make's own syncconfig only writes what the compiler reads of it.
 cmp -s /config .config || cat /config > .config
 if [ ! -e include/config/auto.conf ] || [ "${KERNIX_PHASE:-}" = prepare ]; then
@@ -62,6 +65,7 @@ kernel_make -j"$KERNIX_CORES" "$@" $targets || { kernel_make "$@" $targets || tr
 check
 forget_options
 
+check_seed
 mkdir -p /out/out /out/modules/lib/modules /out/debug
 # Not what `make image_name` says: on arm64 and riscv that is a compressed image, whatever was asked for.
 case $image in

@@ -202,6 +202,10 @@ keep_symbols() {
     find . -name '*.h' | cpio -pdmu --quiet /out/dev
 }
 
+config=$kernel/.config
+# shellcheck source=chance.sh
+. /kernix/chance.sh
+
 makeflags=" --"
 for flag in "$@"; do makeflags="$makeflags $(escaped "$flag")"; done
 

@@ -136,7 +136,7 @@ class KernelBuild:
         if near is not None and self._begun is None:
             self._held.close()
             self.shelf.remove(near.tree)
-            self._refused = "the nearest kept tree was damaged, and is removed"
+            self._refused = "the nearest kept tree is damaged, and has been removed"
         if self._begun is None:
             directory = self.scratch / "build"
             directory.mkdir()

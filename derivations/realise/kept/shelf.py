@@ -30,9 +30,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from blake3 import blake3
+
 from derivations.realise.kept.listing import InvalidListing, Listing
 from derivations.realise.kept.pool import BLOCK, Pool, below, disk_sizes
-from derivations.realise.kept.tree import About, KeptTree
+from derivations.realise.kept.tree import BESIDE, About, KeptTree
 from store.errors import Error, reason_of
 from store.trees.remove import remove_tree
 
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-VERSION = 1
+VERSION = 2
 """The version of a tree's form; trees of another one are not used, and removed with time."""
 
 _NEW, _OLD = ".new-", ".old-"
@@ -163,6 +165,8 @@ class Shelf:
     def add(self, place: Path, about: About) -> KeptTree:
         """Put the complete directory *place*, made by `making`, on the shelf as a tree of what *about* says."""
         (place / "used").touch()
+        digests = {name: blake3((place / name).read_bytes()).hexdigest() for name in BESIDE}
+        about = attrs.evolve(about, digests=digests)
         _write_about(place, about)  # it takes room, too
         sizes = disk_sizes(place)
         about = attrs.evolve(about, disk=sizes.own + sizes.shared, apart=sizes.apart)

@@ -231,7 +231,7 @@ def start(near: Near, wanted: Wanted, place: Path, *, layered: bool) -> Started 
     """
     try:
         listing = near.tree.listing()
-    except (OSError, InvalidListing):
+    except (OSError, ValueError):
         return None
     if is_whole(near.tree.tree, listing) is not None:
         return None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from blake3 import blake3
+
 from derivations.realise.kept.listing import Listing
 
 
@@ -31,6 +33,7 @@ class About:
         size: The bytes of its files.
         disk: The bytes that it would take on the disk without other trees.
         apart: Those of them that are not in the pool: directories, the index and the like.
+        digests: The digests of its files beside the tree, in hexadecimal.
     """
 
     name: str
@@ -44,6 +47,11 @@ class About:
     size: int
     disk: int = 0
     apart: int = 0
+    digests: dict[str, str] = attrs.field(factory=dict)
+
+
+BESIDE = ("listing", "index", "facts", "config")
+"""The files beside a tree."""
 
 
 @attrs.frozen
@@ -72,14 +80,23 @@ class KeptTree:
             return self.about.made
 
     def read(self, name: str) -> bytes:
-        """Return its file *name*, beside the tree."""
-        return (self.place / name).read_bytes()
+        """Return its file *name*, beside the tree.
+
+        Raises:
+            ValueError: it is damaged.
+            OSError: it cannot be read.
+        """
+        data = (self.place / name).read_bytes()
+        if blake3(data).hexdigest() != self.about.digests.get(name):
+            message = f"{self.place / name} is damaged"
+            raise ValueError(message)
+        return data
 
     def listing(self) -> Listing:
         """Return its files.
 
         Raises:
-            InvalidListing: it is damaged.
+            ValueError: it is damaged.
             OSError: it cannot be read.
         """
         return Listing.decode(self.read("listing"))

@@ -162,6 +162,7 @@ class Copied:
                 target.chmod(0o777)
             elif item.kind == "l":
                 target.symlink_to(source.readlink())
+                os.utime(target, ns=(MTIME_NS, MTIME_NS), follow_symlinks=False)
             else:
                 _copy(source, target, executable=item.kind == "x")
                 os.utime(target, ns=(MTIME_NS, MTIME_NS))

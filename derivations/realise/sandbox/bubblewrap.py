@@ -15,8 +15,8 @@ show that file.
 All namespaces are new: the only network is `lo`, the only processes are the builder's own, and the only
 user is 1000; further user namespaces are refused. What exists only once per machine (/proc/sys and the like) would
 be writable for a builder started by root, if /proc were not read-only and the builder were root
-(`derivations.realise.sandbox.users`): either protection is enough. The environment comes from the derivation, and the
-host name and the user's name are fixed.
+(`derivations.realise.sandbox.users`): either protection is enough. The environment comes from the derivation; the
+host name, the user's name (`derivations.proof.conditions`) and what `uname` says are fixed.
 """
 
 from __future__ import annotations
@@ -24,14 +24,18 @@ from __future__ import annotations
 import os
 import stat
 
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from derivations.proof.conditions import USUAL, Conditions
+from derivations.realise.sandbox import anonymous
 from derivations.realise.sandbox.bounds import Bounds
 from derivations.realise.sandbox.layers import Layers
 from derivations.realise.sandbox.mounts import (
     Bind,
+    Cover,
     DataFile,
     Inside,
     Opened,
@@ -47,13 +51,11 @@ from store.errors import Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from derivations.realise.sandbox.mounts import Found
 
 
 BUILD, OUT, TMP, SHARED = "/build", "/out", "/tmp", "/dev/shm"  # noqa: S108 -- a path inside the sandbox, which nobody else uses
-USER, GROUP, HOST = 1000, 100, "localhost"
 ENVIRONMENT = {
     "HOME": "/homeless",
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -62,19 +64,13 @@ ENVIRONMENT = {
 }
 """The builder's environment, unless its derivation overrides it."""
 
-FILES = {
-    "/etc/passwd": b"root:x:0:0:root:/:/noshell\nbuilder:x:1000:100:builder:/build:/noshell\n"
-    b"nobody:x:65534:65534:nobody:/:/noshell\n",
-    "/etc/group": b"root:x:0:\nusers:!:100:\nnogroup:x:65534:\n",
-    "/etc/hosts": b"127.0.0.1 localhost\n::1 localhost\n",
-}
+FILES = USUAL.files
 OPTIONS = (
     "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
     "--disable-userns",  # most kernel exploits need a user namespace
     "--cap-drop", "ALL",
     "--die-with-parent",
     "--new-session",  # no controlling terminal that a builder could type into
-    "--uid", str(USER), "--gid", str(GROUP), "--hostname", HOST,
     "--clearenv",
 )  # fmt: skip
 
@@ -109,6 +105,7 @@ class Sandbox:
         is_session_leader: Whether the builder itself leads the session, as the first process in its namespace.
         bounds: How much of the machine it may use, with the machine's defaults filled in.
         caller_owned: Those of the writable directories that belong to the caller, and still do after the build.
+        conditions: What it runs under that must not matter to it.
     """
 
     mounts: Mapping[str, Path | Layers]
@@ -121,6 +118,7 @@ class Sandbox:
     is_session_leader: bool = False
     bounds: Bounds = attrs.field(factory=lambda: Bounds().for_machine())
     caller_owned: frozenset[Path] = frozenset()
+    conditions: Conditions = USUAL
 
     @property
     def is_layered(self) -> bool:
@@ -145,8 +143,8 @@ class Sandbox:
         Raises:
             MountRefused: two mounts contradict each other.
         """
-        arguments = list(OPTIONS)
-        for name, value in {**ENVIRONMENT, **self.env}.items():
+        arguments = [*OPTIONS, *self.conditions.options]
+        for name, value in {**ENVIRONMENT, **self.conditions.env, **self.env}.items():
             arguments += ("--setenv", name, value)
         arguments += _emit(self._layout(open_data), "/", place)
         if self.is_session_leader:
@@ -156,6 +154,9 @@ class Sandbox:
         for covered in COVERED:
             if os.path.lexists(covered):
                 arguments += ("--ro-bind", "/dev/null", covered)
+        for covered, text in anonymous.FILES.items():
+            if os.path.lexists(covered):
+                arguments += Cover(open_data(text)).options(covered, place)
         for closed in ("/proc", "/dev", "/"):
             arguments += ("--remount-ro", closed)
         arguments += ("--chdir", BUILD)
@@ -164,9 +165,10 @@ class Sandbox:
     def _layout(self, open_data: Callable[[bytes], int]) -> _Node:
         """Return the tree of mounts."""
         root = _Node(PlainDirectory())
-        for place in sorted({**self.mounts, **self.writable}):
+        mounts = {**self.mounts, **self.conditions.mounts}
+        for place in sorted({**mounts, **self.writable}):
             if place == "/":
-                root.children = _entries(self.mounts[place])
+                root.children = _entries(mounts[place])
             elif place in {BUILD, TMP} or any(place == it or place.startswith(f"{it}/") for it in _CLOSED):
                 raise MountRefused(place, "the sandbox uses that path itself")
         root.children |= {
@@ -176,14 +178,30 @@ class Sandbox:
             "proc": _Node(Special("proc")),
             "tmp": _Node(self._memory),
         }
-        for place in sorted(self.mounts):
+        for place in sorted(mounts):
             if place != "/":
-                _insert(root, place, _Node(_bound(self.mounts[place])))
+                _insert(root, place, _Node(_bound(mounts[place])))
         for place, directory in sorted(self.writable.items()):
             _insert(root, place, _Node(Bind(directory, writable=True)))
-        for place in sorted(FILES.keys() - self.mounts.keys()):
-            _insert(root, place, _Node(DataFile(open_data(FILES[place]))))
+        files = self.conditions.files
+        for place in sorted(files.keys() - mounts.keys()):
+            _insert(root, place, _Node(DataFile(open_data(files[place]))))
+        for place in self._unames():
+            _insert(root, place, _Node(Cover(open_data(anonymous.uname()), executable=True)))
         return root
+
+    def _unames(self) -> list[str]:
+        """Return where the program `uname` is in the root file system; the derivation may have put one there itself."""
+        top = self.mounts.get("/")
+        if not isinstance(top, Path) or not (top / "bin/sh").exists():
+            return []
+        return [
+            place
+            for place in anonymous.PROGRAMS
+            if not any(place == it or place.startswith(f"{it}/") for it in self.mounts if it != "/")
+            and all(_kind(top / str(it)[1:]) == "directory" for it in PurePath(place).parents)
+            and _kind(top / place[1:]) == "file"
+        ]
 
     @property
     def _memory(self) -> Scratch:
@@ -233,7 +251,7 @@ def _insert(root: _Node, place: str, new: _Node) -> None:
     shown, above_it = new.mount.shown, node.mount.shown
     is_directory = isinstance(new.mount, Overlaid) or (shown is not None and _kind(shown) == "directory")
     has_point = above_it is not None and _kind(above_it / name) == ("directory" if is_directory else "file")
-    if not inside and not (has_point and isinstance(new.mount, Bind | Overlaid)):
+    if not inside and not (has_point and isinstance(new.mount, Bind | Cover | Overlaid)):
         _open(node)
     node.children[name] = new
 

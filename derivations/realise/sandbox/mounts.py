@@ -138,3 +138,15 @@ class DataFile(Operation):
     def options(self, place: str, found: Found) -> Options:  # noqa: ARG002 -- as above
         """Return the option that creates it."""
         return ("--perms", "0444", "--file", str(self.descriptor), place)
+
+
+@attrs.frozen
+class Cover(Operation):
+    """A read-only file with the bytes read from *descriptor*, instead of the file that is there."""
+
+    descriptor: int
+    executable: bool = False
+
+    def options(self, place: str, found: Callable[[Path], str]) -> Options:  # noqa: ARG002 -- as above
+        """Return the option that mounts it."""
+        return ("--perms", "0555" if self.executable else "0444", "--ro-bind-data", str(self.descriptor), place)

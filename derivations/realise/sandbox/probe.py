@@ -16,6 +16,7 @@ import subprocess
 
 from pathlib import Path
 
+from derivations.proof.conditions import USUAL
 from derivations.realise.sandbox import bubblewrap as sandbox
 from derivations.realise.sandbox import seccomp
 from derivations.realise.sandbox.launcher import Files, launcher
@@ -110,7 +111,16 @@ def check(proc: Path = Path("/proc"), program: Path | None = None) -> None:
         starter = stack.enter_context(launcher())
         options = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", sandbox.TMP)
         filter_file = files.open(seccomp.program(os.uname().machine))
-        argv = [str(program), *sandbox.OPTIONS, *options, "--seccomp", str(filter_file), "--", "/bin/true"]
+        argv = [
+            str(program),
+            *sandbox.OPTIONS,
+            *USUAL.options,
+            *options,
+            "--seccomp",
+            str(filter_file),
+            "--",
+            "/bin/true",
+        ]
         done = subprocess.run(
             starter.command(argv, {}, files.open),
             env={},

@@ -123,12 +123,14 @@ class Process:
             with contextlib.ExitStack() as filling:
                 arguments, fill = _pipe(theirs, filling)
                 command = _command(sandbox, starter, files, ("--args", arguments), ("--json-status-fd", status))
-                self.popen = _spawn(command, streams, [arguments, status, *files.descriptors])
+                descriptors = [arguments, status, *files.descriptors]
+                self.popen = _spawn(command, streams, descriptors, sandbox.conditions.umask)
                 self._guard.started(self.popen.pid)
                 theirs.close()
                 try:
                     self.end = os.pidfd_open(self.popen.pid)
                     mine.callback(os.close, self.end)
+                    _confine(self.popen.pid, sandbox.conditions.processors)
                     if starter.user is None:
                         resource.prlimit(self.popen.pid, resource.RLIMIT_CORE, (0, 0))
                         self._limit_tasks = _counts_by_namespace()  # root's are limited by the launcher
@@ -260,7 +262,13 @@ def _counts_by_namespace() -> bool:
     return version >= [5, 14]
 
 
-def _spawn(command: list[str], streams: Streams, descriptors: list[int]) -> subprocess.Popen[bytes]:
+def _confine(pid: int, processors: int | None) -> None:
+    """Let the process *pid*, and what it starts, use that many processors, as far as there are so many."""
+    if processors is not None:
+        os.sched_setaffinity(pid, sorted(os.sched_getaffinity(0))[:processors])
+
+
+def _spawn(command: list[str], streams: Streams, descriptors: list[int], umask: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
         stdin=streams.stdin,
@@ -269,7 +277,7 @@ def _spawn(command: list[str], streams: Streams, descriptors: list[int]) -> subp
         pass_fds=descriptors,
         env={},
         cwd="/",
-        umask=0o022,
+        umask=umask,
         start_new_session=True,  # Ctrl-C is for us; we pass it on as SIGKILL
     )
 

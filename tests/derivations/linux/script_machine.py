@@ -52,14 +52,19 @@ class Machine:
 
     def run(self, shell: str, script: str, *words: str, cwd: str = "/") -> Run:
         """Run *script* with *shell* and *words*."""
+        text = text_of(script).replace("=/lib/modules/", "=/kernel/lib/modules/")
+        return self.run_text(shell, text, script, *words, cwd=cwd)
+
+    def run_text(self, shell: str, text: str, script: str, *words: str, cwd: str = "/") -> Run:
+        """Run the *text* of a *script* with *shell* and *words*."""
         usr = [
             "--ro-bind",
             "/usr",
             "/usr",
             *(it for name in ("bin", "sbin", "lib", "lib64") for it in self._link(name)),
         ]
+        self.write({"kernix/chance.sh": text_of("chance")})
         mounts = [it for path in sorted(self.root.iterdir()) for it in ("--bind", str(path), f"/{path.name}")]
-        text = text_of(script).replace("=/lib/modules/", "=/kernel/lib/modules/")
         places = [*usr, "--ro-bind", "/etc", "/etc", "--proc", "/proc", "--dev", "/dev", *mounts, "--chdir", cwd]
         env = ["--clearenv", "--setenv", "PATH", "/tools:/usr/sbin:/usr/bin", "--setenv", "KERNIX_CORES", "2"]
         done = subprocess.run(

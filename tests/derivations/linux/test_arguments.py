@@ -87,6 +87,19 @@ def test_one_form() -> None:
         pytest.param("make_flags", ["all"], "'all'", id="target-of-make"),
         pytest.param("make_flags", ["A=\n"], "'A=\\n'", id="flag-with-newline"),
         pytest.param("make_flags", [1], "1", id="flag-is-number"),
+        *(
+            pytest.param("make_flags", [flag], "name the processor", id=f"native: {flag}")
+            for flag in (
+                "KCFLAGS=-O2 -march=native",
+                "KAFLAGS=-mcpu=native",
+                "HOSTCFLAGS=-mtune=native",
+                "KRUSTFLAGS=-Ctarget-cpu=native",
+                "RUSTFLAGS=-C target-cpu=native",
+            )
+        ),
+        pytest.param("randstruct_seed", "", "''", id="no-seed"),
+        pytest.param("randstruct_seed", "a\nb", "'a\\nb'", id="seed-of-lines"),
+        pytest.param("signing_key", 7, "7", id="key-is-number"),
         pytest.param("make_flags", ["ARCH=arm"], "ARCH", id="reserved"),
         pytest.param("features", ["a"], "['a']", id="features"),
         pytest.param("features", {"a": 1}, "1", id="feature"),

@@ -9,7 +9,7 @@ import pytest
 from derivations.fetch import fetch_url
 from derivations.kconfig.language.values import NO, YES
 from derivations.linux.arguments import Arguments
-from derivations.linux.graph import Parts, parts
+from derivations.linux.graph import Parts, chance, parts
 from derivations.linux.patch import Patch
 from derivations.source import text_file
 from derivations.toolchain import gcc_toolchain
@@ -35,12 +35,13 @@ def test_an_archive_is_unpacked() -> None:
 
 
 def test_the_build_sees_three_inputs() -> None:
-    """The kernel is built from only toolchain, tree and configuration."""
+    """The kernel is built from only toolchain, tree and configuration, besides a script of our own."""
     it = make()
 
     assert dict(it.build.mounts) == {
         "/": gcc_toolchain(fake_lock(), "x86_64-linux").root,
         "/config": it.configuration.checked.out,
+        "/kernix/chance.sh": chance()["/kernix/chance.sh"],
         "/src": it.tree,
     }
     assert it.build.outputs == ("out", "modules", "dev", "debug")
@@ -52,6 +53,18 @@ def test_the_build_is_reproducible() -> None:
 
     assert {"KBUILD_BUILD_TIMESTAMP", "KBUILD_BUILD_USER", "KBUILD_BUILD_HOST", "KBUILD_BUILD_VERSION"} <= env.keys()
     assert (env["TZ"], env["LC_ALL"]) == ("UTC", "C")
+
+
+def test_seed_and_key_are_inputs() -> None:
+    """The seed of RANDSTRUCT and the key of modules change the build's key, and are only there if they are given."""
+    key = text_file("key", "a key")
+    plain, seeded, signed = make(), make(randstruct_seed="mine"), make(signing_key=key)
+    assert "KERNIX_RANDSTRUCT_SEED" not in plain.build.env
+    assert seeded.build.env["KERNIX_RANDSTRUCT_SEED"] == "mine"
+    assert signed.build.mounts["/signing-key.pem"] == key.out
+    assert signed.merged_requests.requests["MODULE_SIG_KEY"].value == "/signing-key.pem"
+    assert signed.merged_requests.requests["MODULE_SIG_ALL"].value == YES
+    assert len({it.build.key for it in (plain, seeded, signed)}) == 3
 
 
 def test_the_fragment_is_in_order() -> None:

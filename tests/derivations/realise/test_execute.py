@@ -17,6 +17,7 @@ import store
 from derivations.derivation import Derivation, Fixed, Hints
 from derivations.realise.action import FULL
 from derivations.realise.events import (
+    Compiled,
     Failed,
     FailedBuildKept,
     Finished,
@@ -29,6 +30,8 @@ from derivations.realise.events import (
     Unit,
 )
 from derivations.realise.execute import SeveralFailed
+from derivations.realise.kept.policy import KeepPolicy
+from derivations.realise.kept.reuse import Reuse
 from derivations.realise.outputs import WrongOutput
 from derivations.realise.realise import realise, realise_all
 from derivations.realise.sandbox.log import read_log
@@ -468,3 +471,15 @@ def test_imports() -> None:
     assert (
         loaded & {"subprocess", "requests", "backports.zstd", "compression.zstd", "rich", "cattrs", "tarfile"} == set()
     )
+
+
+def test_a_clean_build_of_a_kernel_is_reported(workplace: Workplace) -> None:
+    """Without kept trees the event says how many objects were compiled, and nothing is kept."""
+    it = workplace.shell(
+        "it", "echo '  CC      a.o'; echo '  CC      b.o'; : > /out/out", hints=Hints(object_tree="x86")
+    )
+    workplace.realise(it, kept=KeepPolicy(enabled=False))
+    found = [event for event in workplace.listener.events if isinstance(event, Compiled)]
+
+    assert found == [Compiled(it, Reuse(compiled=2, total=2))]
+    assert not workplace.store.layout.kept.exists()

@@ -451,11 +451,26 @@ def test_nothing_to_build_is_said_from_memory(kernix: CommandLine) -> None:
     with Store.open(kernix.home) as store:
         key = kernel_set(lock=fake_lock()).linux_micro.derivation.key
         store.record([(key, "out", store.add(source, "linux-micro-6.12.43"))])
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm"}
-    for _ in range(2):
-        user = User.sit_down([sys.executable, "-m", "kernix", "build", "linux_micro"], environment, cwd=kernix.work)
-        try:
-            user.see("nothing to build: everything is already built")
-        finally:
-            user.leave()
+    kernix.process("build", "linux_micro")
     assert [*(kernix.home / "cache/answers").iterdir()]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm"}
+    user = User.sit_down([sys.executable, "-m", "kernix", "build", "linux_micro"], environment, cwd=kernix.work)
+    try:
+        user.see("nothing to build: everything is already built")
+    finally:
+        user.leave()
+
+
+def test_what_a_kernel_compiled(kernix: CommandLine, scripts: Path) -> None:
+    """A line says what was compiled, `--json` has it once, and a result that is already built has nothing of it."""
+    hints = 'hints=Hints(object_tree="x86")'
+    text = scripts.read_text().replace("import Derivation", "import Derivation, Hints")
+    command = """echo "  CC      a.o"; echo done > /out/out"""
+    scripts.write_text(f"{text}\nlinux = script('linux-1', {command!r}, {hints})\n")
+    first = kernix("build", "-f", scripts, "linux", "--clean", "--json")
+
+    assert "linux-1: compiled all 1 object" in first.err.splitlines()
+    assert first.json[0]["compiled"] == {
+        "compiled": 1, "total": 1, "tree": None, "age": None, "borrowed": {}, "refused": None, "kept": False, "lost": None,
+    }  # fmt: skip
+    assert "compiled" not in kernix("build", "-f", scripts, "linux", "--json").json[0]

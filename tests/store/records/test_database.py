@@ -15,6 +15,7 @@ from store.path import StorePath
 from store.records.connection import SchemaTooNew, StoreCorrupt
 from store.records.database import Database, PathInfo
 from store.records.schema import SCHEMA_VERSION
+from store.records.verdicts import verdicts
 
 
 if TYPE_CHECKING:
@@ -174,10 +175,29 @@ def test_first_schema(tmp_path: Path) -> None:
     database.close()
     connection = sqlite3.connect(path)
     connection.execute("alter table objects drop column needs")
+    connection.execute("drop table verdicts")
     connection.execute("pragma user_version = 1")
     connection.close()
     database = Database(path, fresh=False)
     assert rows == database.execute("select id, needs from objects order by id")
+    assert [(SCHEMA_VERSION,)] == database.execute("pragma user_version")
+    database.close()
+
+
+def test_second_schema(tmp_path: Path) -> None:
+    """A database of before there were verdicts gets their table, and loses nothing."""
+    path = tmp_path / "db.sqlite"
+    database = Database(path, fresh=True)
+    _fill(database, _info(1), _info(2, 1))
+    before = database.all_infos()
+    database.close()
+    connection = sqlite3.connect(path)
+    connection.execute("drop table verdicts")
+    connection.execute("pragma user_version = 2")
+    connection.close()
+    database = Database(path, fresh=False)
+    assert before == database.all_infos()
+    assert verdicts(database) == []
     assert [(SCHEMA_VERSION,)] == database.execute("pragma user_version")
     database.close()
 

@@ -64,10 +64,19 @@ class Keeping:
     shelf: Shelf
     scratch: Path
 
-    def __call__(self, files: Mapping[str, str] | None = None, *, used: float | None = None, **more: Any) -> KeptTree:  # noqa: ANN401 -- as above
-        """Keep a clean build with *files*, last *used* then."""
+    def __call__(
+        self,
+        files: Mapping[str, str] | None = None,
+        *,
+        used: float | None = None,
+        links: Mapping[str, str] | None = None,
+        **more: Any,  # noqa: ANN401 -- as above
+    ) -> KeptTree:
+        """Keep a clean build with *files* and *links*, last *used* then."""
         directory = self.scratch / os.urandom(4).hex()
         build(directory, {"a.o": "object"} if files is None else files)
+        for path, target in (links or {}).items():
+            (directory / path).symlink_to(target)
         tree = keep(self.shelf, Left(directory=directory), lambda *it: about(*it, **more), facts, lambda: None)
         if used is not None:
             os.utime(tree.place / "used", (used, used))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import shutil
 import socket
 import struct
 
@@ -13,9 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from derivations.proof.conditions import Conditions
+from derivations.realise.sandbox.anonymous import FILES as FILES_OF_THE_KERNEL
+from derivations.realise.sandbox.anonymous import RELEASE
 from derivations.realise.sandbox.bounds import Bounds
 from derivations.realise.sandbox.bubblewrap import COVERED, FILES, MountRefused, Sandbox
-from derivations.realise.sandbox.run_builder import BuildFailed
+from derivations.realise.sandbox.run_builder import BuildFailed, Limits, Watcher, run
 
 
 if TYPE_CHECKING:
@@ -42,11 +46,12 @@ def test_options(tmp_path: Path) -> None:
     (root / "usr" / "bin").mkdir(parents=True)
     (root / "bin").symlink_to("usr/bin")
     covered = " ".join(f"--ro-bind /dev/null {it}" for it in COVERED if Path(it).exists())
+    anonymous = " ".join(f"--perms 0444 --ro-bind-data {103 + i} {it}" for i, it in enumerate(FILES_OF_THE_KERNEL))
     expected = f"""
         --symlink usr/bin /bin --bind TMP/build /build --dev /dev --size 1048576 --tmpfs /dev/shm
         --perms 0444 --file 100 /etc/group --perms 0444 --file 101 /etc/hosts --perms 0444 --file 102 /etc/passwd
         --bind TMP/out /out --proc /proc --size 1048576 --tmpfs /tmp --ro-bind TMP/root/usr /usr
-        {covered} --remount-ro /proc --remount-ro /dev --remount-ro / --chdir /build
+        {covered} {anonymous} --remount-ro /proc --remount-ro /dev --remount-ro / --chdir /build
     """
     assert [it.replace("TMP", str(tmp_path)) for it in expected.split()] == options(tmp_path, {"/": root})
 
@@ -276,6 +281,52 @@ def test_identity(bench: Bench) -> None:
         "localhost",
         *b"".join(FILES[f"/etc/{name}"] for name in ("passwd", "group", "hosts")).decode().splitlines(),
     ]
+
+
+def _with_uname(root: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / "with"
+    shutil.copytree(root, copy, symlinks=True)
+    shutil.copy("/bin/uname", copy / "bin" / "uname")
+    return copy
+
+
+def test_kernel(bench: Bench, root: Path, tmp_path: Path) -> None:
+    """Programs and files say nothing of the kernel that runs."""
+    lines = bench.run("cat /proc/version /proc/sys/kernel/osrelease /proc/sys/kernel/version")
+    assert lines == [f"Linux version {RELEASE} (kernix@kernix) #1", RELEASE, "#1"]
+    bench.root = _with_uname(root, tmp_path)
+    assert bench.run("uname -r; uname -m; uname -srv") == [RELEASE, os.uname().machine, f"Linux {RELEASE} #1"]
+
+
+def test_own_uname(bench: Bench, root: Path, tmp_path: Path) -> None:
+    """A `uname` that the derivation mounts is the one that runs."""
+    (tmp_path / "uname").write_text("#!/bin/sh\necho mine\n")
+    (tmp_path / "uname").chmod(0o755)
+    bench.root = _with_uname(root, tmp_path)
+    assert bench.run("uname -r", mounts={"/bin/uname": tmp_path / "uname"}) == ["mine"]
+
+
+def test_conditions(bench: Bench) -> None:
+    """A build that is repeated may get another user, host, umask and number of processors."""
+    sandbox = Sandbox(
+        mounts={"/": bench.root},
+        build=bench.build,
+        out=bench.out,
+        argv=(
+            "/bin/sh",
+            "-c",
+            'id -u; id -g; id -un; hostname; umask; echo "$TZ$A"; while read -r name rest; do case $name in Cpus_allowed_list:) echo $rest ;; esac; done < /proc/self/status',
+        ),
+        env={"A": "mine"},
+        conditions=Conditions(
+            user=7, group=8, name="other", host="there", umask=0o077, processors=1, env={"TZ": "X", "A": "y"}
+        ),
+    )
+    lines: list[str] = []
+    watcher = Watcher(line=lines.append, progress=lambda _done, _expected: None, cancel=bench.cancel)
+    run(sandbox, name="it", log=bench.log, limits=Limits(), watcher=watcher)
+    assert lines[:6] == ["7", "8", "other", "there", "0077", "Xmine"]
+    assert lines[6].isdigit()
 
 
 def test_no_rights(bench: Bench) -> None:

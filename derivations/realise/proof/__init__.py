@@ -1,0 +1,1 @@
+"""Build again what is built already, and compare."""
