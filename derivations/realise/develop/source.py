@@ -62,7 +62,7 @@ class WorkSource:
                 source = Path(above, name)
                 if source.is_symlink():
                     if self.copied:
-                        (place / name).symlink_to(source.readlink())
+                        _copy(source, place / name)
                 else:
                     (place / name).mkdir(mode=0o755)
             for name in names if self.copied else ():
@@ -151,13 +151,13 @@ def _node(place: Path) -> tuple[Kind, bytes] | None:
 
 
 def _contents(place: Path) -> bytes:
-    return os.fsencode(place.readlink()) if place.is_symlink() else place.read_bytes()
+    return os.fsencode(os.readlink(place)) if place.is_symlink() else place.read_bytes()  # noqa: PTH115 -- a Path would normalise the target
 
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a file or link, sharing its blocks where the file system can, with the time that all have in the store."""
     if source.is_symlink():
-        target.symlink_to(source.readlink())
+        os.symlink(os.readlink(source), target)  # noqa: PTH115, PTH211 -- as above
         return
     with source.open("rb", buffering=0) as reading, target.open("xb", buffering=0) as writing:
         try:

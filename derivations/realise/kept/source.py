@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -33,7 +32,7 @@ class Tree:
         """
         found = self.view.find(path, follow=False)
         if found is not None and found.is_link:
-            return os.fsencode(Path(found.on_disk[0]).readlink())
+            return os.fsencode(os.readlink(found.on_disk[0]))  # noqa: PTH115 -- a Path would normalise the target
         return self.view.read(path)
 
 
