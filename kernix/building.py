@@ -13,12 +13,15 @@ import sys
 
 from typing import TYPE_CHECKING, Any
 
+from store.errors import Error
+
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from derivations.derivation import Derivation, Output
     from derivations.realise.events import Event, Listener
+    from derivations.realise.kept.reuse import Reuse
     from derivations.realise.settings import Settings
     from kernix.session import Session
     from store.path import StorePath
@@ -87,6 +90,7 @@ def _build(
 
     reached: dict[Derivation, Status] = {}
     quiet: list[Reused] = []
+    fast: dict[Derivation, Reuse] = {}
     wanted = {it.derivation for it in outputs}
 
     with hinted(session, outputs), progress() as show:
@@ -94,16 +98,31 @@ def _build(
         def listener(event: Event) -> None:
             if isinstance(event, Compiled):
                 session.compiled[event.derivation.key] = event.reuse
+                if event.reuse.tree is not None:
+                    fast[event.derivation] = event.reuse
             if isinstance(event, Finished | Reused):
                 reached[event.derivation] = Status.BUILT if isinstance(event, Finished) else Status.REUSED
             if isinstance(event, Reused) and event.derivation in wanted and event.derivation.is_builtin:
                 quiet.append(event)
             show(event)
 
-        results = dict(realise_all(session.store, outputs, settings, listener))
+        try:
+            results = dict(realise_all(session.store, outputs, settings, listener))
+        except Error:  # what was built before that remains, and is proved like others
+            _prove(session, fast, settings)
+            raise
+    _prove(session, fast, settings)
     for event in quiet:
         _print_reused(event)
     return results, reached
+
+
+def _prove(session: Session, fast: Mapping[Derivation, Reuse], settings: Settings) -> None:
+    """Prove some of the results that were built *fast*, in the background."""
+    if fast and settings.kept.prove > 0:
+        from kernix.proof.begin import begin_some  # noqa: PLC0415 -- as above
+
+        begin_some(session, fast, settings)
 
 
 def _print_reused(event: Event) -> None:

@@ -150,6 +150,13 @@ def _time(value: object) -> float:
     raise ValueError(msg)
 
 
+def _probability(value: object) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    msg = f"expected a number from 0 to 1, got {value!r}"
+    raise ValueError(msg)
+
+
 def _seconds(value: object) -> int:
     return int(_time(value))
 
@@ -214,7 +221,12 @@ _BOUNDS: Mapping[str, Callable[[Any], Any]] = {
     "tmpfs": _size,
     "free_space": _size,
 }
-_KEPT: Mapping[str, Callable[[Any], Any]] = {"enabled": _flag, "max_size": _size, "max_age": _time}
+_KEPT: Mapping[str, Callable[[Any], Any]] = {
+    "enabled": _flag,
+    "max_size": _size,
+    "max_age": _time,
+    "prove": _probability,
+}
 _OTHERS: Mapping[str, Callable[[Any], Any]] = {"keyring": _file}
 _COLLECTION: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_freed": _size}
 _LOGS: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_size": _size}

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.realise.plan import known_outputs
+from derivations.realise.proof.fast import is_running
 from kernix.building import present
 from kernix.output.printable import one_line
 from kernix.output.quantities import number
 from kernix.output.reproducibility import history
+from kernix.proof.begin import log_of
 from store.errors import Error
 
 
@@ -60,7 +62,22 @@ def show(session: Session, target: Target) -> bool:
         click.echo(f"  {one_line(session.store.path(path))}, digest {session.store.info(path).digest.hex()[:12]}")
         for line in history(verdicts):
             click.echo(f"  {one_line(line)}")
+        _show_withdrawn(session, derivation, output.name, path)
+    if is_running(session.layout, derivation):
+        click.echo(f"  a proof is running; its log is {one_line(log_of(session.layout, derivation))}")
     return good
+
+
+def _show_withdrawn(session: Session, derivation: Derivation, output: str, path: StorePath) -> None:
+    """Print what is known of earlier results in the place of *path* that were refuted."""
+    refuted: dict[StorePath, list[Verdict]] = {}
+    for it in session.store.verdicts():
+        if it.withdrawn and it.key == derivation.key and it.output == output and it.path != path:
+            refuted.setdefault(it.path, []).append(it)
+    for other, verdicts in refuted.items():
+        click.echo(f"  refuted before: {one_line(session.store.path(other))}")
+        for line in history(verdicts):
+            click.echo(f"    {one_line(line)}")
 
 
 def _about(session: Session, derivation: Derivation, output: str, path: StorePath) -> list[Verdict]:

@@ -153,6 +153,8 @@ class Session:
         given = {name: value for name, value in chosen.items() if value is not None}
         if given.pop("clean", False):
             given["kept"] = KeepPolicy(enabled=False)
+        if (prove := given.pop("prove", None)) is not None:
+            given["kept"] = attrs.evolve(given.get("kept", self.keep_policy), prove=prove)
         return Settings(**{**self._configured, **given})
 
     @property

@@ -14,6 +14,7 @@ logs/        build logs
 cache/       downloads and other files that may be deleted at any time
 manifests/   the listings of large objects, which may be deleted at any time (see `store.manifests`)
 kept/        object trees of kernels' builds (see `derivations.realise.kept.shelf`)
+refuted/     results that a proof refuted, until a build has reported it (see `derivations.realise.proof.refuted`)
 failed/      build directories of failed builders, if the user asked to keep them
 boot         the boot for which the pool was swept (see `store.scratch`)
 reserve      8 MiB that the collector gives up first, so that it works on a full disk
@@ -118,6 +119,16 @@ class Layout:
     def failed(self) -> Path:
         """The directory of build directories that a user asked to keep."""
         return self.home / "failed"
+
+    @property
+    def refuted(self) -> Path:
+        """The directory of the refutations that no build has reported yet."""
+        return self.home / "refuted"
+
+    @property
+    def proofs(self) -> Path:
+        """The directory of the logs of proofs."""
+        return self.logs / "proofs"
 
     @property
     def manifests(self) -> Path:

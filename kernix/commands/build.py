@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Build again what is built already, and compare, byte for byte.")
 @click.option("--rounds", type=click.IntRange(1), metavar="N",
               help="The same N times, each under another user, host name, clock, number of processors, …")  # fmt: skip
+@click.option("--prove", type=click.FloatRange(0, 1), metavar="P",
+              help="Compile a kernel that was built from a kept tree again from scratch, in the background, with probability P.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.pass_obj
 def command(
@@ -53,6 +55,7 @@ def command(
     dry_run: bool,
     check: bool,
     rounds: int | None,
+    prove: float | None,
     as_json: bool,
     options: Options,
     chosen: Chosen,
@@ -66,6 +69,9 @@ def command(
 
     With --check or --rounds, each is built again, and its outputs compared with those in the store: if anything differs,
     a report says what and why, and the exit code is 104. `kernix verify --reproducible` shows what was found.
+
+    With --prove, or `prove` in config.toml, this goes on after the build. If the kernel turns out to be wrong, it is
+    replaced, and the next build says so.
     """
     repeated = check or rounds is not None
     answered = None if repeated else recorder(session, options)  # before `derivations` is imported
@@ -84,9 +90,13 @@ def command(
     statuses = dict.fromkeys(outputs, Status.PRESENT)
     if places is None:
         links.check_writable(links_to_make)
-        results, statuses = realise_noting(session, outputs, **chosen)
+        results, statuses = realise_noting(session, outputs, prove=prove, **chosen)
         links.make(session.store, links_to_make, results)
         places = {output: session.store.path(path) for output, path in results.items()}
+    if session.layout.refuted.exists():
+        from kernix.proof.announce import announce  # noqa: PLC0415 -- start-up: hardly ever needed
+
+        announce(session.layout, places)
     if repeated:
         from kernix.checking import check as build_again  # noqa: PLC0415 -- start-up: only to build again
 

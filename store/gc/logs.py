@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 
 from typing import TYPE_CHECKING
@@ -61,8 +62,8 @@ def remove_logs(directory: Path, policy: LogPolicy) -> tuple[int, int]:
 
 
 def _logs(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield the logs (`<2>/<62>.zst`) and unfinished logs below *directory*, and no other files."""
-    for path in directory.glob("??/*"):
+    """Yield the logs (`<2>/<62>.zst`, `proofs/*.log`) and unfinished logs below *directory*, and no other files."""
+    for path in itertools.chain(directory.glob("??/*"), directory.glob("proofs/*.log")):
         with contextlib.suppress(FileNotFoundError):
-            if path.suffix in {".zst", ".part"} and path.is_file() and not path.is_symlink():
+            if path.suffix in {".zst", ".part", ".log"} and path.is_file() and not path.is_symlink():
                 yield path, path.stat()

@@ -42,6 +42,7 @@ free_space = "1G"
 enabled = false
 max_size = "20 GiB"
 max_age = "30d"
+prove = 0.25
 
 [gc]
 older_than = "14d"
@@ -77,7 +78,7 @@ def test_everything_can_be_set() -> None:
             "mirrors": ("http://127.0.0.1/debian",),
             "kernel_mirrors": ("https://127.0.0.1/linux",),
             "max_download_size": 2**30,
-            "kept": KeepPolicy(enabled=False, max_size=20 << 30, max_age=30 * 86_400.0),
+            "kept": KeepPolicy(enabled=False, max_size=20 << 30, max_age=30 * 86_400.0, prove=0.25),
             "bounds": Bounds(processes=100, memory=2 << 30, tmpfs=0, free_space=1 << 30),
         },
         collection={
@@ -123,6 +124,10 @@ def test_nothing_need_be_set() -> None:
         ),
         pytest.param(
             "[kept]\nmax_age = -1", 'kept.max_age: expected seconds or a string like "12h", got -1', id="kept-age"
+        ),
+        pytest.param("[kept]\nprove = 10", "kept.prove: expected a number from 0 to 1, got 10", id="kept-prove"),
+        pytest.param(
+            "[kept]\nprove = true", "kept.prove: expected a number from 0 to 1, got True", id="kept-prove-flag"
         ),
         pytest.param("kept = 3", "kept: expected a table, got 3", id="kept-table"),
         pytest.param("jobs = 0", "jobs: expected a number of at least 1, got 0", id="too-small"),

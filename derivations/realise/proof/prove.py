@@ -10,6 +10,7 @@ import attrs
 
 from derivations import drv
 from derivations.proof.conditions import USUAL
+from derivations.realise.instantiate import instantiate
 from derivations.realise.proof.again import Round, again
 
 
@@ -62,7 +63,8 @@ def prove(
         return Proof(round=round_)
     judged = [it for it in store.verdicts([it.result for it in refuted]) if it.key == derivation.key]
     latest = {it.output: it for it in judged}
-    spoilt = tuple(sorted(built_from(store, [it.result for it in refuted])))
+    text = instantiate(store, [derivation])[derivation]
+    spoilt = tuple(sorted(built_from(store, [it.result for it in refuted], [text])))
     store.judge([_withdrawal(latest[it.output]) for it in refuted])
     # All outputs together: those of one build belong to each other, even where some are equal.
     keys = {derivation.key, *(it.action for it in judged)}
@@ -75,10 +77,11 @@ def _withdrawal(verdict: Verdict) -> Verdict:
     return attrs.evolve(verdict, seen=int(time.time()), withdrawn=True)
 
 
-def built_from(store: Store, paths: Iterable[StorePath]) -> set[StorePath]:
+def built_from(store: Store, paths: Iterable[StorePath], drvs: Iterable[StorePath] = ()) -> set[StorePath]:
     """Return the objects that were built from any of *paths*, directly or not, or that refer to one.
 
-    What a build used follows from the derivation that each object names as its deriver.
+    What a build used follows from the derivation that each object names as its deriver. An object that several
+    derivations gave names one of them: *drvs* are others that *paths* are results of.
     """
     infos = {it.path: it for it in store.database.all_infos()}
     users: dict[StorePath, set[StorePath]] = {}
@@ -90,8 +93,9 @@ def built_from(store: Store, paths: Iterable[StorePath]) -> set[StorePath]:
     for info in infos.values():
         if info.deriver is not None:
             made.setdefault(info.deriver, set()).add(info.path)
-    found: set[StorePath] = set()
-    stack = list(paths)
+    paths = set(paths)
+    found: set[StorePath] = {it for text in drvs for user in users.get(text, ()) for it in made.get(user, ())}
+    stack = [*paths, *found]
     while stack:
         path = stack.pop()
         following = set(store.database.referrers(path))
@@ -102,4 +106,4 @@ def built_from(store: Store, paths: Iterable[StorePath]) -> set[StorePath]:
         fresh = {it for it in following - found if not it.name.endswith(drv.SUFFIX)}
         found |= fresh
         stack += fresh
-    return found - set(paths)
+    return found - paths
