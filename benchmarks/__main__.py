@@ -25,6 +25,7 @@ from benchmarks import (
     kernel,
     live_set,
     no_op,
+    rebuild,
     repair,
     unpack,
     verify,
@@ -36,10 +37,10 @@ from benchmarks.workbench import Workbench, clear, prepare, say
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
-BENCHMARKS: dict[str, Callable[[Workbench], Result]] = {
+BENCHMARKS: dict[str, Callable[[Workbench], Result | Sequence[Result]]] = {
     "no-op": no_op.measure,
     "add": add.measure,
     "unpack": unpack.measure,
@@ -55,6 +56,7 @@ BENCHMARKS: dict[str, Callable[[Workbench], Result]] = {
     "repair": repair.measure,
     "detect": detect.measure,
     "kernel": kernel.measure,
+    "rebuild": rebuild.measure,
 }
 
 
@@ -64,15 +66,16 @@ def main() -> None:
     bases = [Path(tempfile.mkdtemp(prefix="kernix-bench-"))] if arguments.scratch is None else []
     scratch = (arguments.scratch or bases[0]).resolve()
     prepare(scratch)
-    bench = Workbench(scratch=scratch, rounds=arguments.rounds, part=arguments.part)
+    bench = Workbench(scratch=scratch, rounds=arguments.rounds, part=arguments.part, quick=arguments.quick)
     machine = describe(scratch)
     if shutil.which("nix-store") is None:
         say(MISSING)
-    results = []
+    results: list[Result] = []
     try:
         for name in arguments.names or BENCHMARKS:
             sys.stderr.write(f"{name}\n")
-            results.append(BENCHMARKS[name](bench))
+            found = BENCHMARKS[name](bench)
+            results += [found] if isinstance(found, Result) else found
             if arguments.json is not None:
                 # After each one, so that an interrupted run leaves its results.
                 arguments.json.write_text(json.dumps(as_json(machine, results), indent=2) + "\n", encoding="utf-8")
@@ -81,7 +84,8 @@ def main() -> None:
             say("removing the scratch directory")
             clear(base)
     print("\n".join(f"{what}: {value}" for what, value in machine.items()), end="\n\n")
-    print(table(results), notes(results), *([MISSING] if bench.nix is None else []), sep="\n\n")
+    details = [it.details for it in results if it.details]
+    print(table(results), *details, notes(results), *([MISSING] if bench.nix is None else []), sep="\n\n")
 
 
 def _arguments() -> argparse.Namespace:
@@ -90,6 +94,7 @@ def _arguments() -> argparse.Namespace:
         "names", nargs="*", metavar="NAME", help=f"what to measure, by default all: {', '.join(BENCHMARKS)}"
     )
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="run each side N times (5)")
+    parser.add_argument("--quick", action="store_true", help="of rebuild, three cases and one round")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all times to FILE")
     parser.add_argument(
         "--scratch", type=Path, metavar="DIR",

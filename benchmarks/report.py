@@ -54,6 +54,7 @@ class Result:
         times: The seconds of each round, for kernix and each peer.
         bounds: The bounds for kernix.
         notes: Other results, or what is missing.
+        details: A Markdown table of its own, with what does not fit into the common one.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Result:
     times: Mapping[str, tuple[float, ...]]
     bounds: tuple[Bound, ...]
     notes: tuple[str, ...] = ()
+    details: str = ""
 
     @property
     def medians(self) -> dict[str, float]:
@@ -114,6 +116,7 @@ def as_json(machine: Mapping[str, str], results: Sequence[Result]) -> dict[str, 
                     {"bound": str(bound), "seconds": limit, "reached": met} for bound, limit, met in result.verdicts
                 ],
                 "notes": list(result.notes),
+                **({"details": result.details} if result.details else {}),
             }
             for result in results
         ],

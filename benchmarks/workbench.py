@@ -40,11 +40,13 @@ class Workbench:
         scratch: A directory for everything; the files in its `inputs` are reused.
         rounds: How often each side runs.
         part: The fraction of the full amounts to generate; less than 1 is for trying things out.
+        quick: Whether a benchmark of many cases measures only some of them, once.
     """
 
     scratch: Path
     rounds: int
     part: float = 1
+    quick: bool = False
 
     @property
     def kernix(self) -> Path:
