@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 
 from pathlib import Path
@@ -27,6 +28,7 @@ def _import_everything() -> None:
         for path in [*ROOT.glob(f"{top}.py"), *sorted(ROOT.glob(f"{top}/**/*.py"))]:
             module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
             importlib.import_module(module.removesuffix(".__init__"))
+    gc.collect()  # attrs replaces a class that has slots by another one, and the first one stays until then
 
 
 def _kinds(error: type[Error]) -> list[type[Error]]:
