@@ -26,8 +26,11 @@ NOT_RUN = {
     "README.md: make demo": "makes an environment with pip and compiles a kernel; .ci/run does it on unprepared machines",
     "boot.md: kernix boot linux_micro (2)": "prints this only where KVM hangs",
     "build.md: kernix log --follow linux_micro.tests.boot": "follows a compilation that takes minutes",
-    "develop.md: .venv/bin/python -m tests.removals.write linux-source-5.10 linux-source-6.1 linux-source-6.12 "
+    "develop.md: .venv/bin/python -m tests.removals.write 4.*.conf 5.*.conf linux-source-5.10 linux-source-6.1 linux-source-6.12 "
     "linux-source-7.2 linux-source-7.3": "needs five unpacked kernels, from several releases of Debian",
+    "reproducibility.md: openssl req -new -x509 -newkey rsa:4096 -nodes -days 36500 -subj /CN=modules -keyout key.pem -out "
+    "cert.pem": "makes a key of random numbers, with a program that nothing else needs",
+    "reproducibility.md: cat cert.pem >> key.pem": "needs the key",
     "performance.md: sudo apt-get install nix-bin                          # Nix as a peer; without it those columns "
     "stay empty": "changes the machine",
     "performance.md: make bench                                            # everything, in $TMPDIR: some 10 GB, more "
@@ -50,6 +53,7 @@ QUICK = (
     "toolchain.md: kernix lock qemu",
 )
 SHARED = (
+    "reproducibility.md: kernix build -f signed.py",
     "kernels.md: kernix show linux_micro",
     "modules.md: kernix build -f excluded.py",
     "store.md: kernix build -f redundant.py",

@@ -147,4 +147,4 @@ def test_nothing_is_fetched_or_compiled(kernix: CommandLine) -> None:
         "requests": [("NET", None, "y")],
         "patches": [("p", None, "applied")],
     } == {part["kind"]: [(it["what"], it["old"], it["new"]) for it in part["changes"]] for part in found["parts"]}
-    assert ["differs", ["script", "environment", "toolchain"]] == [found["verdict"], found["same"]]
+    assert ["differs", ["script", "environment", "toolchain", "chance.sh"]] == [found["verdict"], found["same"]]
