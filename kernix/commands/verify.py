@@ -74,7 +74,8 @@ def command(
 ) -> None:
     """Check that every object of the store exists; with --contents, that it is unchanged.
 
-    With --reproducible, show instead what `kernix build --check` and `--rounds` have proved of each ATTR.
+    With --reproducible, show instead what `kernix build --check`, `--rounds` and `--prove` have proved of each ATTR,
+    and whether a proof is running.
     """
     if reproducible:
         _reproducible(session, options, attributes)

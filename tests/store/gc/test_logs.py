@@ -51,6 +51,15 @@ def test_running_builds(tmp_path: Path) -> None:
     assert [path for path, _ in superfluous(tmp_path, LogPolicy(older_than=1000, max_size=0), NOW)] == [old]
 
 
+def test_proofs(tmp_path: Path) -> None:
+    """The logs of proofs are logs, too."""
+    new, old = log(tmp_path, "proofs/1-new.log", 10), log(tmp_path, "proofs/2-old.log", 2000)
+    other = log(tmp_path, "proofs/notes", 2000)
+    assert [path for path, _ in superfluous(tmp_path, LogPolicy(older_than=1000), NOW)] == [old]
+    assert new.exists()
+    assert other.exists()
+
+
 def test_other_files(tmp_path: Path) -> None:
     """Other files stay, whatever their age, and so do the targets of links."""
     kept = [log(tmp_path, "aa/notes", 10**6), log(tmp_path, "elsewhere/1.zst", 10**6)]
