@@ -141,20 +141,23 @@ def _hunks(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[bytes]:
     # What is the same at both ends is left out of the comparison, which takes long for large files.
     start = _common(old, new)
     end = _common(old[start:][::-1], new[start:][::-1])
-    skipped = max(start - _CONTEXT, 0)
-    kept = max(end - _CONTEXT, 0)
-    old_part, new_part = old[skipped : len(old) - kept], new[skipped : len(new) - kept]
-    matcher = difflib.SequenceMatcher(None, old_part, new_part, autojunk=False)
-    for group in matcher.get_grouped_opcodes(_CONTEXT):
+    middle = difflib.SequenceMatcher(None, old[start : len(old) - end], new[start : len(new) - end], autojunk=False)
+    whole = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    # `get_grouped_opcodes` uses these if they are known.
+    whole.opcodes = [  # type: ignore[attr-defined]  # not in typeshed
+        ("equal", 0, start, 0, start),
+        *((tag, a + start, b + start, c + start, d + start) for tag, a, b, c, d in middle.get_opcodes()),
+        ("equal", len(old) - end, len(old), len(new) - end, len(new)),
+    ]
+    for group in whole.get_grouped_opcodes(_CONTEXT):
         first, last = group[0], group[-1]
-        spans = _span(first[1] + skipped, last[2] + skipped), _span(first[3] + skipped, last[4] + skipped)
-        heading = _heading(old, first[1] + skipped)
-        yield b"@@ -%b +%b @@%b\n" % (*spans, heading)
+        spans = _span(first[1], last[2]), _span(first[3], last[4])
+        yield b"@@ -%b +%b @@%b\n" % (*spans, _heading(old, first[1]))
         for tag, a, b, c, d in group:
             for sign, lines in (
-                (b" ", old_part[a:b] if tag == "equal" else ()),
-                (b"-", old_part[a:b]),
-                (b"+", new_part[c:d]),
+                (b" ", old[a:b] if tag == "equal" else ()),
+                (b"-", old[a:b]),
+                (b"+", new[c:d]),
             ):
                 if sign == b" " or tag != "equal":
                     yield from (
