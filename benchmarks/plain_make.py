@@ -133,6 +133,8 @@ class PlainMake:
                 **({"CCACHE_DIR": CACHE, "CCACHE_MAXSIZE": "5G"} if self.cache is not None else {}),
             },
             writable={} if self.cache is None else {CACHE: self.cache},
+            # Copies of it belong to the caller, too.
+            caller_owned=frozenset({self.build, *([] if self.cache is None else [self.cache])}),
         )
 
         def hear(line: str) -> None:

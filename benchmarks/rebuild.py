@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from benchmarks.plain_make import Made, PlainMake, disk
-from benchmarks.rebuild_cases import CASES, Case
+from benchmarks.rebuild_cases import CASES, Case, Change
 from benchmarks.report import KERNIX, Bound, Result
 from benchmarks.timing import run, sync
 from benchmarks.workbench import clear, say
@@ -81,7 +81,7 @@ class Kernix:
         text = _HEAD
         for number, case in enumerate(cases):
             for name, change in ((f"case_{number}", case.change), (f"between_{number}", case.between)):
-                if change is not None:
+                if change is not None and change != Change():
                     (self.place / f"{name}.patch").write_text(change.patch(tree), encoding="utf-8")
                     text += change.definition(name, f"{name}.patch")
         (self.place / "cases.py").write_text(text, encoding="utf-8")
@@ -222,7 +222,7 @@ def _measure_kernix(row: Row, kernix: Kernix, number: int) -> None:
 
 def _name(case: Case, number: int) -> str:
     """Return the name of the kernel of *case* in the definitions: where nothing changes, that of the first one."""
-    return "micro" if case == CASES[0] else f"case_{number}"
+    return "micro" if case.change == Change() else f"case_{number}"
 
 
 def _results(clean: Row, rows: Sequence[Row], rounds: int, *, has_ccache: bool) -> tuple[Result, ...]:
