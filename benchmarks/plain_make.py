@@ -34,7 +34,7 @@ _SCRIPT = """
 cd /build
 jobs=$1 image=$2
 shift 2
-if [ ! -e .config ]; then cp /config .config; new=1; else new=; fi
+if [ ! -e .config ]; then cat /config > .config; new=1; else new=; fi
 if [ -n "$LINES_TO_ADD" ]; then printf '%s' "$LINES_TO_ADD" >> .config; fi
 if [ -n "$LINES_TO_ADD$new" ]; then make -C /src O=/build "$@" olddefconfig; fi
 targets=$image
