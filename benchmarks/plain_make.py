@@ -34,7 +34,7 @@ _SCRIPT = """
 cd /build
 jobs=$1 image=$2
 shift 2
-if [ ! -e .config ]; then cp /config .config; new=1; else new=; fi
+if [ ! -e .config ]; then cat /config > .config; new=1; else new=; fi
 if [ -n "$LINES_TO_ADD" ]; then printf '%s' "$LINES_TO_ADD" >> .config; fi
 if [ -n "$LINES_TO_ADD$new" ]; then make -C /src O=/build "$@" olddefconfig; fi
 targets=$image
@@ -133,6 +133,8 @@ class PlainMake:
                 **({"CCACHE_DIR": CACHE, "CCACHE_MAXSIZE": "5G"} if self.cache is not None else {}),
             },
             writable={} if self.cache is None else {CACHE: self.cache},
+            # Copies of it belong to the caller, too.
+            caller_owned=frozenset({self.build, *([] if self.cache is None else [self.cache])}),
         )
 
         def hear(line: str) -> None:

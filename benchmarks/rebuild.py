@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from benchmarks.plain_make import Made, PlainMake, disk
-from benchmarks.rebuild_cases import CASES, Case
+from benchmarks.rebuild_cases import CASES, Case, Change
 from benchmarks.report import KERNIX, Bound, Result
 from benchmarks.timing import run, sync
-from benchmarks.workbench import clear, say
+from benchmarks.workbench import clear, graph, say
+from derivations.fetch import is_fetch
 from derivations.realise.kept.build import SOURCE
 from derivations.realise.realise import realise_all
 from kernels import kernel_set
@@ -81,7 +82,7 @@ class Kernix:
         text = _HEAD
         for number, case in enumerate(cases):
             for name, change in ((f"case_{number}", case.change), (f"between_{number}", case.between)):
-                if change is not None:
+                if change is not None and change != Change():
                     (self.place / f"{name}.patch").write_text(change.patch(tree), encoding="utf-8")
                     text += change.definition(name, f"{name}.patch")
         (self.place / "cases.py").write_text(text, encoding="utf-8")
@@ -186,13 +187,16 @@ def measure(bench: Workbench) -> tuple[Result, ...]:
 
 
 def _mounts(bench: Workbench, home: Path, kernel: Kernel) -> dict[str, Path]:
-    """Return what the kernel's build sees, with links that keep it."""
+    """Return what the kernel's build sees, with links that keep that and whatever it was made with."""
     say("building the inputs of the kernel")
+    derivation = kernel.derivation
+    # A collection would take the resolver of configurations, too, and each case would compile it again.
+    made = [it for it in graph(derivation) if it is not derivation and not is_fetch(it)]
     with Store.open(home) as store:
-        inputs = realise_all(store, kernel.derivation.inputs)
+        inputs = realise_all(store, [it.output(name) for it in made for name in it.outputs])
         for number, path in enumerate(inputs.values()):
             link_result(store, bench.scratch / f"rebuild-input-{number}", path)
-        return {at: store.path(inputs[it]) for at, it in kernel.derivation.mounts.items()}
+        return {at: store.path(inputs[it]) for at, it in derivation.mounts.items()}
 
 
 def _measure_make(row: Row, make: PlainMake, start: Path | None, side: str) -> None:
@@ -222,7 +226,7 @@ def _measure_kernix(row: Row, kernix: Kernix, number: int) -> None:
 
 def _name(case: Case, number: int) -> str:
     """Return the name of the kernel of *case* in the definitions: where nothing changes, that of the first one."""
-    return "micro" if case == CASES[0] else f"case_{number}"
+    return "micro" if case.change == Change() else f"case_{number}"
 
 
 def _results(clean: Row, rows: Sequence[Row], rounds: int, *, has_ccache: bool) -> tuple[Result, ...]:
