@@ -165,6 +165,17 @@ def _made_by(index: Index, gone: Collection[str]) -> Iterator[tuple[str, str]]:
         seen |= programs
 
 
+_OF_EACH_LINK = re.compile(
+    rf"{PRODUCT}(?:include/generated/utsversion\.h|.*/(?:[vz]offset\.h|piggy\.S|vmlinux\.bin\..*))$"
+)
+
+
+def made_at_each_link(index: Index) -> set[str]:
+    """Return the products that are compiled again whenever vmlinux is linked: they hold its version, sizes or bytes."""
+    names = {name for command in index for name in command.files if _OF_EACH_LINK.match(name)}
+    return {*index.readers(names)}
+
+
 def is_program(product: str) -> bool:
     """Return whether *product* may be a program that makes others."""
     name = base_of(product)

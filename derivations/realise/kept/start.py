@@ -13,7 +13,7 @@ from derivations.kbuild import refusals
 from derivations.kbuild.commands import PRODUCT, base_of
 from derivations.kbuild.difference import Difference, differing, options_of
 from derivations.kbuild.index import Index, InvalidIndex
-from derivations.kbuild.stale import RULES, Kept, stale
+from derivations.kbuild.stale import RULES, Kept, made_at_each_link, stale
 from derivations.realise.kept.facts import Facts, makefile_digest
 from derivations.realise.kept.listing import InvalidListing, is_whole
 from derivations.realise.kept.workspace import Copied, Layered
@@ -157,13 +157,14 @@ def _look(
         searching=facts.searching,
     )
     gone = stale(kept, seen, rules)
+    linked = made_at_each_link(index) if gone or seen else set[str]()
     return Near(
         tree=tree,
         index=index,
         facts=facts,
         difference=seen,
         stale=gone,
-        objects=sum(_is_compiled(index, it) for it in gone),
+        objects=sum(_is_compiled(index, it) for it in linked.union(gone)),
         again=bool(seen.options) or any(not is_code(path) for path in seen.files if not refusals.is_harmless(path)),
     )
 

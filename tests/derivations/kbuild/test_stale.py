@@ -7,7 +7,7 @@ import pytest
 from derivations.kbuild.commands import Command
 from derivations.kbuild.difference import Difference
 from derivations.kbuild.index import Index
-from derivations.kbuild.stale import RULES, Kept, is_program, stale
+from derivations.kbuild.stale import RULES, Kept, is_program, made_at_each_link, stale
 
 
 def compiled(target: str, *files: str, options: str = "") -> Command:
@@ -111,3 +111,16 @@ def test_nothing_differs() -> None:
 def test_programs(product: str, is_one: bool) -> None:
     """What has no ending and is no image may be a program."""
     assert is_program(product) == is_one
+
+
+def test_what_each_link_compiles() -> None:
+    """Objects with the time of the link, or with vmlinux itself in them, are compiled whenever it is linked."""
+    index = Index.of(
+        [
+            *COMMANDS,
+            compiled("init/version-timestamp.o", "O:include/generated/utsversion.h"),
+            compiled("arch/x86/boot/header.o", "O:arch/x86/boot/zoffset.h"),
+        ]
+    )
+
+    assert made_at_each_link(index) == {"init/version-timestamp.o", "arch/x86/boot/header.o"}
