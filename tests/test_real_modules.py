@@ -136,11 +136,11 @@ MANAGED = '#include <linux/module.h>\nMODULE_DESCRIPTION("managed");\nMODULE_LIC
 VERSION = """
 --- a/drivers/net/dummy.c
 +++ b/drivers/net/dummy.c
-@@ -1,3 +1,4 @@
+@@ -200,3 +200,4 @@
  module_exit(dummy_cleanup_module);
  MODULE_LICENSE("GPL");
- MODULE_DESCRIPTION("Dummy netdevice driver which discards all packets sent to it");
 +MODULE_VERSION("mine");
+ MODULE_DESCRIPTION("Dummy netdevice driver which discards all packets sent to it");
 """
 LICENSE = """--- a/src/managed.c
 +++ b/src/managed.c
