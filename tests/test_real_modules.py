@@ -56,12 +56,7 @@ shadowed = modular.with_modules([managed])
 again = modular.with_modules([hello, attrs.evolve(hello, name="hello-again")])
 small = kernels.linux_micro.packages.v4l2loopback
 own = modular.module("drivers/net/dummy")
-version = Patch("version", text='''\\
---- a/drivers/net/dummy.c
-+++ b/drivers/net/dummy.c
-@@ -1,0 +2 @@
-+MODULE_VERSION("mine");
-''')
+version = Patch("version", "version.patch")
 patched = modular.module("drivers/net/dummy", patches=[version])
 replaced = modular.with_modules([patched])
 unconfigured = modular.module("drivers/net/wireguard")
@@ -138,6 +133,15 @@ PATCH[0]="license.patch"
 PATCH_MATCH[0]="^6\\."
 """
 MANAGED = '#include <linux/module.h>\nMODULE_DESCRIPTION("managed");\nMODULE_LICENSE("none");\n'
+VERSION = """
+--- a/drivers/net/dummy.c
++++ b/drivers/net/dummy.c
+@@ -200,3 +200,4 @@
+ module_exit(dummy_cleanup_module);
+ MODULE_LICENSE("GPL");
++MODULE_VERSION("mine");
+ MODULE_DESCRIPTION("Dummy netdevice driver which discards all packets sent to it");
+"""
 LICENSE = """--- a/src/managed.c
 +++ b/src/managed.c
 @@ -1,3 +1,3 @@
@@ -167,6 +171,7 @@ SOURCES = {
     "broken/broken.c": "#error as wanted\n",
     "broken/Kbuild": "obj-m := broken.o\n",
     "empty/Kbuild": "\n",
+    "version.patch": VERSION,
 }
 
 

@@ -8,6 +8,7 @@ whose path ends as the include does is taken, so that too much is taken rather t
 
 from __future__ import annotations
 
+import difflib
 import posixpath
 import re
 
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from derivations.suggest import suggestion
 from store.errors import Error
 
 
@@ -53,15 +53,17 @@ class NoSuchModule(Error):
     """A tree has no module or directory of modules of a name."""
 
     name: str
-    near: str | None
+    near: tuple[str, ...]
 
     def __str__(self) -> str:
         return f"the tree has neither a directory of modules nor a module {self.name}"
 
     @property
-    def hint(self) -> str | None:
-        """Suggest a similar name."""
-        return self.near or "give the directory of its makefile, such as `drivers/net/wireguard`"
+    def hint(self) -> str:
+        """Suggest similar names."""
+        if self.near:
+            return f"did you mean {' or '.join(f'`{it}`' for it in self.near)}?"
+        return "give the directory of its makefile, such as `drivers/net/wireguard`"
 
 
 class SeveralModules(Error):
@@ -155,7 +157,7 @@ def find(files: Files, name: str) -> Module:
             if _name(module) == _name(last):
                 modules.setdefault(posixpath.dirname(path), []).append((module, option))
     if not modules:
-        raise NoSuchModule(name, suggestion(last, every))
+        raise NoSuchModule(name, tuple(difflib.get_close_matches(last, sorted(every))))
     if len(modules) > 1:
         raise SeveralModules(last, tuple(sorted(modules)))
     ((place, options),) = modules.items()

@@ -59,7 +59,7 @@ def in_tree_modules(
     built = f"{place}/build/build/tree"
     headers = union(
         f"{label}-kernel",
-        [kernel.dev, found.out],
+        [kernel.derivation.output("dev"), found.out],
         UnionLayout(
             # A makefile that says $(srctree)/$(src) gets the directory in which it is built.
             links={f"{place}/source/build/tree": "/build/tree", built: "/build/tree"},
@@ -95,7 +95,7 @@ def _sources(kernel: Kernel, names: tuple[str, ...], patches: tuple[Patch, ...],
     tree = patched(source, (*kernel.arguments.patches, *patches))
     mounts = {"/tree": tree}
     if patches:
-        mounts |= _of_patches(tree, "") | _of_patches(kernel.tree, "-before")
+        mounts |= _of_patches(tree, "") | _of_patches(patched(source, kernel.arguments.patches), "-before")
     return Derivation(
         name=f"{label}-sources",
         system=ANY_SYSTEM,

@@ -82,7 +82,8 @@ def test_an_unknown_name() -> None:
     """A name that means nothing is an error, with similar names; what is built in is no module."""
     with pytest.raises(NoSuchModule) as caught:
         find(FILES, "alway")
-    assert "always" in str(caught.value.hint)
+    assert caught.value.near == ("always",)
+    assert "`always`" in caught.value.hint
     for name in ("never", "drivers/net/nothing", "drivers/shared", "Documentation"):
         with pytest.raises(NoSuchModule):
             find(FILES, name)
