@@ -1,4 +1,7 @@
-"""The wording of what a kernel's build compiled, and what it took from kept object trees."""
+"""The wording of what a kernel's build compiled, and what it took from kept object trees.
+
+The sentences of other events, such as that a result was reused, are in `words`.
+"""
 
 from __future__ import annotations
 
