@@ -139,7 +139,7 @@ from derivations.union import union
 
 same = union("joined", [union("part{}", [], layout)])
 """
-    layout = "from derivations.union import Layout\nlayout = Layout(files={'a': 'b'})\n"
+    layout = "from derivations.union import UnionLayout\nlayout = UnionLayout(files={'a': 'b'})\n"
     for name in ("1", "2"):
         kernix.write(f"part{name}.py", layout + text.format(name))
     kernix("build", "-f", "part1.py", "same")
@@ -177,9 +177,9 @@ def test_a_dry_run_says_what_is_certain(kernix: CommandLine) -> None:
     """What is built for certain, what is certainly reused, and what depends on how its inputs come out are apart."""
     text = """
 from derivations.source import text_file
-from derivations.union import Layout, union
+from derivations.union import UnionLayout, union
 
-part = union("part", [], Layout(files={{"a": {0!r}}}))
+part = union("part", [], UnionLayout(files={{"a": {0!r}}}))
 middle = union("middle{1}", [part])
 whole = union("whole", [middle])
 """
