@@ -28,6 +28,10 @@ NOT_RUN = {
     "build.md: kernix log --follow linux_micro.tests.boot": "follows a compilation that takes minutes",
     "develop.md: .venv/bin/python -m tests.removals.write 4.*.conf 5.*.conf linux-source-5.10 linux-source-6.1 linux-source-6.12 "
     "linux-source-7.2 linux-source-7.3": "needs five unpacked kernels, from several releases of Debian",
+    "build.md: kernix build linux_6_18 --dry-run": "what remains to be built depends on the store",
+    "rebuild.md: kernix build -f rebuilds.py timed --dry-run": "what remains to be built depends on the store",
+    "reproducibility.md: kernix build --check -f stamp.py stamp": "the two builds may begin in one second",
+    "reproducibility.md: kernix verify --reproducible -f stamp.py stamp": "shows what the check has found",
     "reproducibility.md: openssl req -new -x509 -newkey rsa:4096 -nodes -days 36500 -subj /CN=modules -keyout key.pem -out "
     "cert.pem": "makes a key of random numbers, with a program that nothing else needs",
     "reproducibility.md: cat cert.pem >> key.pem": "needs the key",

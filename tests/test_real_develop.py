@@ -16,22 +16,21 @@ pytestmark = pytest.mark.kernel
 
 CHANGE = r"""
 set -e
-make > first
+make > /dev/null
 sed -i 's/^#include <linux\/string.h>/&\n#include "mine.h"/' /src/kernel/ksysfs.c
 echo '#define MINE 1' > /src/kernel/mine.h
 make > second
-grep -c '^  CC      kernel/' first || true
 grep '^  CC      kernel/' second
 """
 
 
 @pytest.mark.parametrize("copy", [False, True], ids=["layers", "copy"])
 def test_the_loop(real: Kernix, tmp_path: Path, copy: bool) -> None:
-    """The first `make` compiles nothing of `kernel/`, the second what was changed; a patch has that, and a session misses nothing."""
+    """The second `make` compiles what was changed; a patch has that, and a later session misses nothing."""
     place = tmp_path / "it"
     real.lock()
     words = ("develop", "linux_micro", "--into", str(place), *(("--copy",) if copy else ()), "--", "sh", "-c")
-    assert real.run(*words, CHANGE).stdout.splitlines() == ["0", "  CC      kernel/ksysfs.o"]
+    assert real.run(*words, CHANGE).stdout.splitlines() == ["  CC      kernel/ksysfs.o"]
 
     patch = real.run("develop", "--patch", "--into", str(place), "--author", "Ada <ada@x>", "-m", "Mine").stdout
     assert patch.count("\ndiff --git ") == len(("kernel/ksysfs.c", "kernel/mine.h"))

@@ -164,7 +164,7 @@ def _look(
         facts=facts,
         difference=seen,
         stale=gone,
-        objects=sum(_is_compiled(index, it) for it in linked.union(gone)),
+        objects=sum(_is_compiled(index, it) for it in linked.union(gone)) + sum(map(_is_new_code, seen.added)),
         again=bool(seen.options) or any(not is_code(path) for path in seen.files if not refusals.is_harmless(path)),
     )
 
@@ -261,3 +261,8 @@ def _is_generated(path: str) -> bool:
 def generated(paths: Iterable[str]) -> Iterator[str]:
     """Yield those of *paths* that are generated headers."""
     return filter(_is_generated, paths)
+
+
+def _is_new_code(path: str) -> bool:
+    """Return whether an added file is likely to be one more object to compile."""
+    return path.endswith((".c", ".S")) and not refusals.is_harmless(path)
