@@ -95,6 +95,7 @@ BEFORE = {
 
 VARIES = {
     "boot.md: kernix log linux_micro.tests.boot | grep ^accelerator": r"(kvm|tcg)$",
+    "sandbox.md: kernix doctor": r"^(ok|--)  |(?<=\S) {2,}\S.*$",
 }
 """What in the output of a command depends on the machine, as regular expressions."""
 
