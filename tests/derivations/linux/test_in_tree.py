@@ -121,10 +121,10 @@ def test_the_mark_of_the_tree(machine: Machine) -> None:
     """Modpost's replacement marks the modules as the kernel's own where modpost itself would, once."""
     text = "__visible struct module __this_module = {\n\t.arch = X,\n};\n\n#ifdef Y\nMODULE_INFO(retpoline, 1);\n"
     program = f"programs/lib/modules/{RELEASE}/build/scripts/mod/modpost"
-    machine.write({"work/a.mod.c": text, "work/order": "/work/a.o\n", program: "#!/bin/sh\n", "list": "", "config": ""})
+    machine.write({"tree/a.mod.c": text, "tree/order": "/tree/a.o\n", program: "#!/bin/sh\n", "list": "", "config": ""})
     (machine.root / program).chmod(0o755)
     for _ in range(2):
-        done = machine.run("/bin/sh", "modpost", "-e", "-T", "/work/order")
+        done = machine.run("/bin/sh", "modpost", "-e", "-T", "/tree/order")
         assert done.code == 0, done.lines
-    found = (machine.root / "work/a.mod.c").read_text()
+    found = (machine.root / "tree/a.mod.c").read_text()
     assert found == text.replace("};\n", '};\n\nMODULE_INFO(intree, "Y");\n')
