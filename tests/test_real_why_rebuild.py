@@ -72,7 +72,7 @@ def test_options_and_files(real: Kernix, mine: str) -> None:
         "drivers/mine.h": (None, "file", "patch mine, new"),
         "init/version.c": ("file", "file", "patch mine, new"),
     } == parts["files"]
-    assert {"script", "flags", "environment", "toolchain"} == set(found["same"])
+    assert {"script", "flags", "environment", "toolchain", "chance.sh"} == set(found["same"])
 
 
 def test_flags_and_environment(real: Kernix, mine: str) -> None:
