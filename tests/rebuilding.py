@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from store.local import Store
 
 
-OUTPUTS = ("out", "modules", "dev", "debug")
+OUTPUTS = ("out", "modules", "build", "debug")
 
 
 @attrs.frozen

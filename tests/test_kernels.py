@@ -105,12 +105,8 @@ def test_every_kernel_evaluates(name: str) -> None:
     graph = all_inputs(kernel.tests.boot)
 
     assert kernel.derivation in graph
-    assert {it.name for it in (kernel.out, kernel.modules, kernel.dev, kernel.debug)} == {
-        "out",
-        "modules",
-        "dev",
-        "debug",
-    }
+    assert {it.name for it in (kernel.out, kernel.modules, kernel.debug)} == {"out", "modules", "debug"}
+    assert kernel.dev.derivation.name == f"{kernel.derivation.name}-dev"
     assert all(it.fixed or it.inputs or it.builder in WRITTEN for it in graph)
 
 

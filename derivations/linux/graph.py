@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from derivations.toolchain import Toolchain
 
 
-OUTPUTS = ("out", "modules", "dev", "debug")
+OUTPUTS = ("out", "modules", "build", "debug")
 
 # Keeps time, place and chance out of the image (Documentation/kbuild/reproducible-builds.rst).
 _ENVIRONMENT = {
@@ -48,6 +48,7 @@ class Parts:
     merged_requests: Merged
     configuration: ConfigSteps
     build: Derivation
+    headers: Derivation
     release: str
     hardware: Output | None
     trim: Output | None
@@ -86,9 +87,23 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
         merged_requests=merged,
         configuration=configured,
         build=build,
+        headers=_headers(tree, release, toolchain),
         release=release,
         hardware=fragment,
         trim=trim,
+    )
+
+
+def _headers(tree: Output, release: str, toolchain: Toolchain) -> Derivation:
+    """Return what external modules need of the source *tree*, as `lib/modules/<release>/source`."""
+    return Derivation(
+        name="linux-headers",
+        system=toolchain.system,
+        builder=SHELL,
+        args=script("headers", release),
+        env={"SRCARCH": toolchain.srcarch},
+        mounts={"/": toolchain.root, "/src": tree},
+        hints=Hints(description=f"headers and makefiles of Linux {release}"),
     )
 
 

@@ -33,7 +33,9 @@ from derivations.linux.graph import Parts, parts
 from derivations.source import local_file
 from derivations.suggest import suggestion
 from derivations.toolchain import Toolchain, named_toolchain
+from derivations.union import union
 from store.errors import Error
+from store.gc.retention import Retention
 
 
 if TYPE_CHECKING:
@@ -207,9 +209,14 @@ class Kernel:
         return self.derivation.output("modules")
 
     @property
+    def dev_parts(self) -> tuple[Output, Output]:
+        """Return what `dev` is made of: Kbuild's products, and the headers and makefiles of the source."""
+        return self.derivation.output("build"), self._parts.headers.out
+
+    @property
     def dev(self) -> Output:
-        """Return the files that external modules are built against."""
-        return self.derivation.output("dev")
+        """Return the files that external modules are built against: `lib/modules/<release>/build` and `source`."""
+        return union(f"{self.derivation.name}-dev", self.dev_parts, retention=Retention.RESULT).out
 
     @property
     def debug(self) -> Output:

@@ -159,7 +159,7 @@ def make_linux_module(
             "/": kernel.toolchain.root,
             # Sorts before the inputs that take long to build, so it is built before them.
             "/checked": required.out,
-            "/kernel": kernel.derivation.output("dev"),
+            "/kernel": kernel.dev,
             "/kernix/dkms.sh": text_file("dkms.sh", text_of("dkms")).out,
             "/src": patched(tree, patches),
             **_as_on_a_machine(kernel.release, machine),

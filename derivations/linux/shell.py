@@ -7,8 +7,8 @@
 
 A kernel's configuration editors (`make nconfig`) run there if the lock pins ncurses: `kernix lock --add ncurses`.
 
-The output `dev` of a kernel has only the sources that external modules need. The drivers of the tree also
-include each other's headers; so in the shell, the whole tree takes the place of the sources in `dev`.
+What external modules are built against, a kernel's `dev`, has only the sources that they need. The drivers of the tree
+also include each other's headers; so in the shell, $dev is the kernel's output `build` with the whole tree beside it.
 """
 
 from __future__ import annotations
@@ -71,8 +71,9 @@ def shell_of(value: Kernel | Derivation, built: Iterable[Output]) -> Shell:
     mounts: dict[str, Output] = dict(derivation.mounts)
     env = {"PATH": _PATH, **derivation.env, "name": derivation.name}
     for output in built:
-        mounts[f"{OUTPUTS}/{output.name}"] = output
-        env[output.name] = f"{OUTPUTS}/{output.name}"
+        name = name_in_shell(output.name)
+        mounts[f"{OUTPUTS}/{name}"] = output
+        env[name] = f"{OUTPUTS}/{name}"
     if isinstance(value, Kernel):
         _add_kernel(value, mounts, env)
     if "/src" in mounts:
@@ -80,6 +81,11 @@ def shell_of(value: Kernel | Derivation, built: Iterable[Output]) -> Shell:
         mounts[f"{PROGRAMS}/unpackPhase"] = unpack.out
         env["src"] = "/src"
     return Shell(derivation=derivation, mounts=FrozenMap(mounts), env=FrozenMap(env))
+
+
+def name_in_shell(output: str) -> str:
+    """Return the name of the variable for the *output* of a derivation: that of the attribute with it."""
+    return "dev" if output == "build" else output
 
 
 def _add_kernel(kernel: Kernel, mounts: dict[str, Output], env: dict[str, str]) -> None:

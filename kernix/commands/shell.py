@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from derivations.linux.kernel import Kernel
-from derivations.linux.shell import shell_of
+from derivations.linux.shell import name_in_shell, shell_of
 from derivations.realise.sandbox import interactive
 from kernix.building import present, realise
 from kernix.evaluation.attributes import follow, target
@@ -51,13 +51,14 @@ def command(
 
     This is the sandbox of the build: its programs and variables, no network, and of this machine only one
     directory, /build inside, which remains after the shell ends. `unpackPhase` unpacks the source there. Outputs
-    of ATTR that are already built are available: $dev is the output `dev` of a kernel.
+    of ATTR that are already built are available: $dev has what modules are built against.
     """
     with definitions(session, options) as names:
         found = target(names, attribute)
-        derivation = found.output.derivation
+        kernel = kernel_of(names, found)
+        derivation = found.output.derivation if kernel is None else kernel.derivation
         built = present(session, [derivation.output(name) for name in derivation.outputs])
-        shell = shell_of(kernel_of(names, found) or derivation, built)
+        shell = shell_of(kernel or derivation, built)
         paths = realise(session, shell.mounts.values(), **chosen)
     place = directory or Path(f"{derivation.name}-shell")
     with _workplace(place) as work:
@@ -78,7 +79,10 @@ def kernel_of(names: Mapping[str, Any], found: Target) -> Kernel | None:
     """Return the kernel that *found* is, or is an output of; None if it is neither."""
     parent = found.attribute.rpartition(".")[0]
     for value in (found.value, follow(names, parent) if parent else None):
-        if isinstance(value, Kernel) and value.derivation.key == found.output.derivation.key:
+        if isinstance(value, Kernel) and found.output.derivation.key in {
+            value.derivation.key,
+            value.dev.derivation.key,
+        }:
             return value
     return None
 
@@ -100,7 +104,7 @@ def _workplace(place: Path) -> Iterator[Path]:
 
 
 def _report_missing(found: Target, shell: Shell) -> None:
-    missing = [name for name in shell.derivation.outputs if name not in shell.env]
+    missing = [it for it in map(name_in_shell, shell.derivation.outputs) if it not in shell.env]
     if not missing:
         return
     built = [found.attribute]

@@ -1,7 +1,7 @@
 # Build the kernel of /src with the configuration /config, out of tree in /build.
 #
 # $1 is the release that the modules directory is named after, $2 the image's target, the other
-# arguments are make's. Leaves the outputs out, modules, dev and debug.
+# arguments are make's. Leaves the outputs out, modules, build and debug.
 set -eu
 
 release=$1
@@ -81,22 +81,15 @@ if has MODULES; then
     rm -f "/out/modules/lib/modules/$release/build" "/out/modules/lib/modules/$release/source"
 fi
 
-# What external modules are built against: the products that Kbuild reads, and of the sources the
-# headers, makefiles and scripts of this architecture, as in nixpkgs' `dev`.
-dev=/out/dev/lib/modules/$release
-mkdir -p "$dev/build" "$dev/source"
+# What external modules are built against: the products that Kbuild reads. `headers.sh` adds files of the source.
+there=/out/build/lib/modules/$release
+mkdir -p "$there/build" "$there/source"
 for path in .config System.map Module.symvers include scripts "arch/$SRCARCH/include" "arch/$SRCARCH/module.lds" \
     tools/objtool/objtool tools/bpf/resolve_btfids/resolve_btfids; do
     if [ -e "$path" ]; then find "$path" ! -name '*.o' ! -name '.*.cmd' ! -name '.*.d' ! -type d; fi
-done | cpio -pdm --quiet "$dev/build"
-cat > "$dev/build/Makefile" << 'EOF'
+done | cpio -pdm --quiet "$there/build"
+cat > "$there/build/Makefile" << 'EOF'
 self := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 export KBUILD_OUTPUT := $(self)
 include $(realpath $(self)/../source)/Makefile
 EOF
-cd /src
-find . -type f |
-    grep -E '\.(h|lds|lds\.S|include)$|/(Makefile|Kbuild)[^/]*$|^\./scripts/|^\./arch/[^/]*/(tools|scripts)/' |
-    grep -v -E '^\./(Documentation|drivers|samples|tools/testing)/' |
-    awk -F/ -v arch="$SRCARCH" '$2 != "arch" || NF == 3 || $3 == arch || ($3 == "arm" && arch == "arm64")' |
-    cpio -pdm --quiet "$dev/source"

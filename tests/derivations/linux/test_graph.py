@@ -44,7 +44,7 @@ def test_the_build_sees_three_inputs() -> None:
         "/kernix/chance.sh": chance()["/kernix/chance.sh"],
         "/src": it.tree,
     }
-    assert it.build.outputs == ("out", "modules", "dev", "debug")
+    assert it.build.outputs == ("out", "modules", "build", "debug")
 
 
 def test_the_build_is_reproducible() -> None:

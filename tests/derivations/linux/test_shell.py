@@ -60,11 +60,12 @@ def test_make_flags_beat_the_makefile() -> None:
 def test_outputs() -> None:
     """Each built output has a variable with its path, and `dev` has the whole tree as its sources."""
     linux = kernel()
-    shell = shell_of(linux, [linux.dev, linux.out])
+    build = linux.derivation.output("build")
+    shell = shell_of(linux, [build, linux.out])
 
     assert ("/outputs/dev", "/outputs/out") == (shell.env["dev"], shell.env["out"])
     assert linux.tree == shell.mounts["/outputs/dev/lib/modules/6.12.1/source"]
-    assert linux.dev == shell.mounts["/outputs/dev"]
+    assert build == shell.mounts["/outputs/dev"]
     assert "debug" not in shell.env
 
 
