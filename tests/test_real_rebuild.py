@@ -70,7 +70,7 @@ class Rebuilds:
             shutil.copytree(start.place, shelf.place, symlinks=True)
             shelf.place.chmod(0o700)
         built = build(self.store, kernel, place, shelf, rules, **more)
-        for left in (place / "scratch", place / "out/dev"):  # many files, and nothing looks at them again
+        for left in (place / "scratch", place / "out/build"):  # many files, and nothing looks at them again
             shutil.rmtree(left)
         return built
 
@@ -139,6 +139,27 @@ def test_an_object_that_was_not_needed_for_a_while(rebuilds: Rebuilds, rules: Se
     direct = rebuilds.build(f"{name}-d", both, rebuilds.shelf("first"), rules)
 
     assert bool(chain.differing(direct)) is (rules is not RULES)
+
+
+def test_objects_of_other_trees(rebuilds: Rebuilds) -> None:
+    """What one kernel compiled of a patch and another one of an option is compiled again for neither."""
+    patch, shelf = kinds.before() + PANIC, rebuilds.shelf("first")
+    rebuilds.build("patched", rebuilds.kernel(patch), shelf)
+    rebuilds.build("timed", rebuilds.kernel(kinds.before(), PRINTK_TIME=YES), rebuilds.shelf("patched"))
+    both = rebuilds.build("both", rebuilds.kernel(patch, PRINTK_TIME=YES), rebuilds.shelf("timed"))
+    direct = rebuilds.build("direct", rebuilds.kernel(patch, PRINTK_TIME=YES), shelf)
+
+    assert sum(both.reuse.borrowed.values()) > 0
+    assert both.differing(direct) == []
+
+
+PANIC = """--- a/kernel/panic.c
++++ b/kernel/panic.c
+@@ -1,2 +1,3 @@
++extern const int kx_panic; const int kx_panic = 1;
+ // SPDX-License-Identifier: GPL-2.0-only
+ /*
+"""
 
 
 def _newest(shelf: Shelf) -> Shelf:

@@ -63,8 +63,8 @@ def command(
     """Build kernels and derivations, and print the store paths of their outputs.
 
     An ATTR is a kernel of the bundled set (`kernix list`), of an overlay, or of a Python file of
-    yours (`-f FILE`); `linux_micro.dev` is the output `dev` of a kernel. What is already built is reused.
-    Each output gets a link that keeps it from `kernix gc`: `result`, `result-dev` for the output `dev`,
+    yours (`-f FILE`); `linux_micro.debug` is the output `debug` of a kernel. What is already built is reused.
+    Each output gets a link that keeps it from `kernix gc`: `result`, `result-debug` for the output `debug`,
     `result-2` for the second ATTR.
 
     With --check or --rounds, each is built again, and its outputs compared with those in the store: if anything differs,

@@ -207,9 +207,7 @@ class KernelBuild:
         if begun.near.again:
             self.run(workspace.build, source, {PHASE: "prepare"})
             begun.review()
-        borrowed: Mapping[str, int] = {}
-        if self.policy.borrow:
-            borrowed = borrow(self.shelf, begun, self._wanted)
+        borrowed = borrow(self.shelf, begun, self._wanted)
         self.run(workspace.build, source, {})
         return borrowed
 

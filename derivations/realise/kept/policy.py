@@ -13,7 +13,6 @@ class KeepPolicy:
         enabled: Whether builds start from kept trees and leave theirs.
         max_size: The most bytes that all of them may take on the disk.
         max_age: Seconds after its last use that a tree stays.
-        borrow: Whether objects of further trees are taken too; off until that is proved on real kernels.
         prove: With which probability a kernel that was built from a kept tree is built again cleanly, in the background.
 
     A tree of a small kernel takes 100 MB, of Debian's own several GB, and the next one little more than what
@@ -21,7 +20,6 @@ class KeepPolicy:
     """
 
     enabled: bool = True
-    borrow: bool = False
     max_size: int = attrs.field(default=20 << 30, validator=attrs.validators.ge(0))
     max_age: float = attrs.field(default=30 * 86400.0, validator=attrs.validators.ge(0))
     prove: float = attrs.field(
