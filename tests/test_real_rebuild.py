@@ -142,15 +142,18 @@ def test_an_object_that_was_not_needed_for_a_while(rebuilds: Rebuilds, rules: Se
 
 
 def test_objects_of_other_trees(rebuilds: Rebuilds) -> None:
-    """What one kernel compiled of a patch and another one of an option is compiled again for neither."""
+    """What one kernel compiled of a patch, and another one of options, is compiled again for neither."""
     patch, shelf = kinds.before() + PANIC, rebuilds.shelf("first")
-    rebuilds.build("patched", rebuilds.kernel(patch), shelf)
-    rebuilds.build("timed", rebuilds.kernel(kinds.before(), PRINTK_TIME=YES), rebuilds.shelf("patched"))
-    both = rebuilds.build("both", rebuilds.kernel(patch, PRINTK_TIME=YES), rebuilds.shelf("timed"))
-    direct = rebuilds.build("direct", rebuilds.kernel(patch, PRINTK_TIME=YES), shelf)
+    options = {"PRINTK_TIME": YES, "TIMERFD": YES}
+    patched = rebuilds.build("patched", rebuilds.kernel(patch), shelf)
+    rebuilds.build("timed", rebuilds.kernel(kinds.before(), **options), rebuilds.shelf("patched"))
+    both = rebuilds.build("both", rebuilds.kernel(patch, **options), rebuilds.shelf("timed"))
+    direct = rebuilds.build("direct", rebuilds.kernel(patch, **options), shelf)
 
-    assert sum(both.reuse.borrowed.values()) > 0
     assert both.differing(direct) == []
+    assert sum(both.reuse.borrowed.values()) > 0
+    # Only what is compiled for each link, which the patch's own object is not.
+    assert both.reuse.compiled < patched.reuse.compiled
 
 
 PANIC = """--- a/kernel/panic.c

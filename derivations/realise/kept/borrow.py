@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import posixpath
+import re
 
 from typing import TYPE_CHECKING
 
@@ -23,19 +24,22 @@ from derivations.kbuild.index import Index, InvalidIndex
 from derivations.kbuild.stale import is_program
 from derivations.realise.kept.facts import Facts
 from derivations.realise.kept.listing import InvalidListing
-from derivations.realise.kept.start import generated
+from derivations.realise.kept.start import generated, target_of
 from store.trees.manifest import Difference as Change
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from derivations.kbuild.commands import Command
+    from derivations.realise.kept.facts import Source
     from derivations.realise.kept.listing import Listing
     from derivations.realise.kept.shelf import KeptTree, Shelf
     from derivations.realise.kept.start import Started, Wanted
     from store.trees.manifest import Manifest
 
+
+_NAMED = re.compile(r"\bCONFIG_(\w+)")
 
 MOST = 100
 """Trees that are looked at, the one used last first. One that has none of the sources as they are costs a few ms."""
@@ -53,66 +57,114 @@ def encode_sources(index: Index, manifest: Manifest) -> bytes:
 
 def borrow(shelf: Shelf, begun: Started, wanted: Wanted) -> Mapping[str, int]:
     """Lay down what other trees have of what the build *begun* lacks; return how many objects each gave, by name."""
-    missing = {
-        target: command
-        for target in begun.near.stale
-        if (command := begun.near.index.commands.get(target)) is not None
-        and target.endswith(".o")
-        and command.source is not None
-        and begun.workspace.digest(target) is None
-    }
+    build = _Borrower(begun, wanted)
     counts: dict[str, int] = {}
-    options = options_of(wanted.config)
     for tree in [it for it in shelf.kept() if it.about.family == wanted.family and it.id != begun.near.tree.id][:MOST]:
-        if not missing:
-            break
         with shelf.holding(tree) as held, contextlib.suppress(OSError, InvalidIndex, InvalidListing, ValueError):
-            if held and _has_any(tree, missing, wanted.source.manifest):
-                taken = _from(tree, missing, options, begun, wanted)
-                if taken:
-                    tree.touch()
-                    counts[tree.about.name] = counts.get(tree.about.name, 0) + len(taken)
-                missing = {it: command for it, command in missing.items() if it not in taken}
+            if held and (taken := build.take_from(tree)):
+                tree.touch()
+                counts[tree.about.name] = counts.get(tree.about.name, 0) + taken
     return counts
 
 
-def _has_any(tree: KeptTree, missing: Mapping[str, Command], manifest: Manifest) -> bool:
-    """Return whether *tree* compiled any of *missing* from the same content."""
-    compiled = json.loads(tree.read("sources"))
-    for target, command in missing.items():
-        entry = manifest.entry(command.source or "")
-        if entry is not None and compiled.get(target) == entry[1].hex():
-            return True
-    return False
+class _Borrower:
+    """The build that borrows: what it lacks, and what it has laid down."""
+
+    def __init__(self, begun: Started, wanted: Wanted) -> None:
+        self._begun, self._wanted = begun, wanted
+        self._options = options_of(wanted.config)
+        self._guarded = Guarded(wanted.source, begun.near.difference.options)
+        # What the rules deleted, with the file that it is compiled from.
+        self._missing = {
+            target: command.source
+            for target in begun.near.stale
+            if (command := begun.near.index.commands.get(target)) is not None
+            and command.source is not None
+            and target.endswith(".o")
+            and begun.workspace.digest(target) is None
+        }
+
+    def take_from(self, tree: KeptTree) -> int:
+        """Lay down what *tree* has of what is missing; return how many objects."""
+        targets = self._candidates(json.loads(tree.read("sources")))
+        before = self._wanted.manifest_of(bytes.fromhex(tree.about.source)) if targets else None
+        if before is None:
+            return 0
+        index, listing, facts = Index.decode(tree.read("index")), tree.listing(), Facts.decode(tree.read("facts"))
+        donor = _Donor.make(before, self._wanted, facts, listing, self._begun)
+        if not donor.has_same_tools():
+            return 0
+        options = options_of(tree.read("config").decode())
+        taken = 0
+        for target in targets:
+            command = index.commands.get(target)
+            if (
+                command is not None
+                and all(options.get(it) == self._options.get(it) for it in command.options)
+                and donor.is_same(command)
+                and self._lay_down(tree, listing, target)
+            ):
+                taken += 1
+        return taken
+
+    def _candidates(self, compiled: Mapping[str, str]) -> list[str]:
+        """Return which of the objects that a tree *compiled*, each with the content of its source, may be of use."""
+        found = []
+        for target, digest in compiled.items():
+            if (source := self._missing.get(target)) is not None:
+                entry = self._wanted.source.manifest.entry(source)
+                is_wanted = entry is not None and entry[1].hex() == digest
+            else:
+                is_wanted = (
+                    target.endswith(".o")
+                    and target not in self._begun.near.index.commands
+                    and self._guarded(target)
+                    and self._begun.workspace.digest(target) is None
+                )
+            if is_wanted:
+                found.append(target)
+        return found
+
+    def _lay_down(self, tree: KeptTree, listing: Listing, target: str) -> bool:
+        """Copy *target* of *tree*, and its `.cmd`, if both are undamaged."""
+        above, name = posixpath.split(target)
+        files = [(it, listing.items.get(it)) for it in (target, posixpath.join(above, f".{name}.cmd"))]
+        for path, item in files:
+            if item is None or blake3((tree.tree / path).read_bytes()).digest() != item.digest:
+                return False
+        for path, item in files:
+            self._begun.workspace.put(path, tree.tree / path, executable=item is not None and item.kind == "x")
+        self._missing.pop(target, None)
+        return True
 
 
-def _from(
-    tree: KeptTree, missing: Mapping[str, Command], options: Mapping[str, str], begun: Started, wanted: Wanted
-) -> set[str]:
-    """Lay down what *tree* has of *missing*, and return it."""
-    before = wanted.manifest_of(bytes.fromhex(tree.about.source))
-    if before is None:
-        return set()
-    index, listing, facts = Index.decode(tree.read("index")), tree.listing(), Facts.decode(tree.read("facts"))
-    donor = _Donor.make(before, wanted.source.manifest, facts, listing, begun)
-    old = options_of(tree.read("config").decode())
-    if not donor.has_same_tools():
-        return set()
-    taken = set()
-    for target in missing:
-        command = index.commands.get(target)
-        if (
-            command is not None
-            and all(old.get(it) == options.get(it) for it in command.options)
-            and donor.is_same(command)
-        ):
-            above, name = posixpath.split(target)
-            files = (target, posixpath.join(above, f".{name}.cmd"))
-            if all(donor.is_whole(tree, it) for it in files):
-                for path in files:
-                    begun.workspace.put(path, tree.tree / path, executable=listing.items[path].kind == "x")
-                taken.add(target)
-    return taken
+class Guarded:
+    """Whether an object depends on one of some options, by the makefiles of its directory and of those above."""
+
+    def __init__(self, source: Source, options: Collection[str]) -> None:
+        self._source = source
+        self._options = frozenset(options)
+        self._lines: dict[str, list[str]] = {}
+
+    def __call__(self, target: str) -> bool:
+        *directories, name = target.split("/")
+        for depth, inner in enumerate([*directories, name]):
+            lines = self._named("/".join(directories[:depth]))
+            # In its own directory the object may be a part of another one, which the line names.
+            if any(f"{inner}/" in line for line in lines) or (lines and inner == name):
+                return True
+        return False
+
+    def _named(self, directory: str) -> list[str]:
+        """Return the lines of the makefile of *directory* that name one of the options."""
+        if directory not in self._lines:
+            text = b""
+            for name in ("Kbuild", "Makefile"):
+                with contextlib.suppress(OSError):
+                    text += self._source.read(posixpath.join(directory, name)) + b"\n"
+            lines = text.decode(errors="replace").replace("\\\n", " ").splitlines()
+            self._lines[directory] = [it for it in lines if not self._options.isdisjoint(_NAMED.findall(it))]
+        return self._lines[directory]
 
 
 @attrs.define
@@ -128,13 +180,15 @@ class _Donor:
     _same: dict[str, bool] = attrs.field(factory=dict)
 
     @classmethod
-    def make(cls, before: Manifest, now: Manifest, facts: Facts, listing: Listing, begun: Started) -> _Donor:
+    def make(cls, before: Manifest, wanted: Wanted, facts: Facts, listing: Listing, begun: Started) -> _Donor:
+        now = wanted.source.manifest
         changes = before.difference(now) if before.digest != now.digest else {}
+        links = {path: text for path in changes if (text := target_of(wanted.source, path)) is not None}
         seen = Difference(
             added=frozenset(it for it, change in changes.items() if change is Change.ADDED),
             removed=frozenset(it for it, change in changes.items() if change is Change.REMOVED),
             changed=frozenset(it for it, change in changes.items() if change is Change.CHANGED),
-        ).through(facts.links)
+        ).through({**facts.links, **links})
         headers = {*generated(begun.listing.items), *generated(begun.workspace.made())} - begun.workspace.gone()
         came = headers - listing.items.keys()
         went = set(generated(listing.items)) - headers
@@ -148,8 +202,8 @@ class _Donor:
         )
 
     def has_same_tools(self) -> bool:
-        """Return whether the programs that take part in a compilation are the same."""
-        return all(
+        """Return whether the programs and scripts that take part in a compilation are the same."""
+        return not any(it.startswith("scripts/") for it in self.differing) and all(
             self._is_same_product(path)
             for path, item in self.listing.items.items()
             if item.kind == "x" and path.startswith(("scripts/", "tools/objtool/objtool")) and is_program(path)
@@ -167,13 +221,9 @@ class _Donor:
             and (not self.bases or self.bases.isdisjoint(map(base_of, command.files)))
         )
 
-    def is_whole(self, tree: KeptTree, path: str) -> bool:
-        """Return whether *tree* has the file *path*, undamaged."""
-        item = self.listing.items.get(path)
-        return item is not None and blake3((tree.tree / path).read_bytes()).digest() == item.digest
-
     def _is_same_product(self, path: str) -> bool:
         if path not in self._same:
             item = self.listing.items.get(path)
-            self._same[path] = (item.digest if item else None) == self.begun.workspace.digest(path)
+            # What is not kept, such as utsversion.h, is not known to be the same.
+            self._same[path] = item is not None and item.digest == self.begun.workspace.digest(path)
         return self._same[path]

@@ -143,7 +143,7 @@ def _look(
         listing = tree.listing()
     except (OSError, InvalidIndex, InvalidListing, ValueError):
         return None
-    links = {path: text for path in difference.files if (text := _target(wanted.source, path)) is not None}
+    links = {path: text for path in difference.files if (text := target_of(wanted.source, path)) is not None}
     seen = difference.through({**facts.links, **links})
     reason = refusals.of_configuration(options, wanted.srcarch) or refusals.of_options(seen.options, facts.ruling)
     if reason is None and seen.files:
@@ -169,7 +169,7 @@ def _look(
     )
 
 
-def _target(source: Source, path: str) -> str | None:
+def target_of(source: Source, path: str) -> str | None:
     """Return the target of the symbolic link *path* of *source*; None if it is none."""
     entry = source.manifest.entry(path)
     return source.read(path).decode(errors="surrogateescape") if entry and entry[0] is Kind.SYMLINK else None
