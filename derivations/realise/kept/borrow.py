@@ -24,7 +24,7 @@ from derivations.kbuild.index import Index, InvalidIndex
 from derivations.kbuild.stale import is_program
 from derivations.realise.kept.facts import Facts
 from derivations.realise.kept.listing import InvalidListing
-from derivations.realise.kept.start import generated, target_of
+from derivations.realise.kept.start import generated, is_generated, target_of
 from store.trees.manifest import Difference as Change
 
 
@@ -147,6 +147,7 @@ class Guarded:
         self._lines: dict[str, list[str]] = {}
 
     def __call__(self, target: str) -> bool:
+        """Return whether the object *target* does."""
         *directories, name = target.split("/")
         for depth, inner in enumerate([*directories, name]):
             lines = self._named("/".join(directories[:depth]))
@@ -224,6 +225,7 @@ class _Donor:
     def _is_same_product(self, path: str) -> bool:
         if path not in self._same:
             item = self.listing.items.get(path)
-            # What is not kept, such as utsversion.h, is not known to be the same.
-            self._same[path] = item is not None and item.digest == self.begun.workspace.digest(path)
+            now = self.begun.workspace.digest(path)
+            # Words of a command may look like files. A header that is not kept, such as utsversion.h, is not known to be the same.
+            self._same[path] = now == item.digest if item else now is None and not is_generated(path)
         return self._same[path]

@@ -215,9 +215,9 @@ def review(workspace: Workspace, index: Index, listing: Listing, stale: Collecti
 
     *index* and *listing* are those of the kept tree below *workspace*.
     """
-    made = {path for path in workspace.made() if _is_generated(path)}
+    made = {path for path in workspace.made() if is_generated(path)}
     came = {base_of(path) for path in made if path not in listing.items}
-    went = {path for path in workspace.gone() if _is_generated(path) and path not in stale}
+    went = {path for path in workspace.gone() if is_generated(path) and path not in stale}
     found = {**index.readers_of_bases(came), **index.readers({PRODUCT + path for path in went})}
     found = {target: why for target, why in found.items() if target not in made and target not in stale}
     workspace.delete(found)
@@ -254,13 +254,14 @@ def start(near: Near, wanted: Wanted, place: Path, *, layered: bool) -> Started 
     return Started(near, listing, workspace, newer)
 
 
-def _is_generated(path: str) -> bool:
+def is_generated(path: str) -> bool:
+    """Return whether the product *path* is a generated header."""
     return path.startswith(_GENERATED[:2]) or _GENERATED[2] in path
 
 
 def generated(paths: Iterable[str]) -> Iterator[str]:
     """Yield those of *paths* that are generated headers."""
-    return filter(_is_generated, paths)
+    return filter(is_generated, paths)
 
 
 def _is_new_code(path: str) -> bool:
