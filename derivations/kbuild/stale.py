@@ -123,12 +123,6 @@ def tools(kept: Kept, difference: Difference) -> Mapping[str, str]:
     return {product: changed[0] for product in kept.products if changed and product.startswith(_TOOLS)}
 
 
-def signing(kept: Kept, difference: Difference) -> Mapping[str, str]:
-    """The certificate's request, if its template differs."""
-    template = "certs/default_x509.genkey"
-    return {it: template for it in ("certs/x509.genkey",) if template in difference.files and it in kept.products}
-
-
 RULES = (
     readers,
     shadows,
@@ -139,7 +133,6 @@ RULES = (
     scripts,
     link_tools,
     tools,
-    signing,
 )
 
 
