@@ -23,6 +23,7 @@ import attrs
 
 from derivations.realise.kept.policy import KeepPolicy
 from derivations.realise.sandbox.bounds import Bounds
+from derivations.realise.settings import CCACHE
 from derivations.suggest import suggestion
 from kernix.output.quantities import LONGEST, parse_size, parse_time
 from store.errors import Error
@@ -131,6 +132,13 @@ def _flag(value: object) -> bool:
     return value
 
 
+def _compile_cache(value: object) -> str:
+    if value != CCACHE:
+        msg = f'expected "{CCACHE}", got {value!r}'
+        raise ValueError(msg)
+    return CCACHE
+
+
 def _count(least: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
@@ -213,6 +221,8 @@ _SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "read_timeout": _time,
     "mirrors": _urls,
     "kernel_mirrors": _urls,
+    "compile_cache": _compile_cache,
+    "compile_cache_size": _size,
 }
 _LIMITS: Mapping[str, Callable[[Any], Any]] = {"max_download_size": _size}
 _BOUNDS: Mapping[str, Callable[[Any], Any]] = {

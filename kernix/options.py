@@ -161,7 +161,7 @@ def realisation(function: Verb) -> Verb:
         click.option("--max-silent-time", cls=SharedOption, type=Duration(),
                      help="Stop a builder that writes nothing for this time (such as `30m`)."),
         click.option("--clean", cls=SharedOption, is_flag=True, default=None,
-                     help="Compile kernels from scratch: start from no kept object tree, and keep none."),
+                     help="Compile kernels from scratch: use no compile cache, start from no kept object tree, and keep none."),
     )):  # fmt: skip
         verb = option(verb)
     return verb

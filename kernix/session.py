@@ -152,7 +152,7 @@ class Session:
 
         given = {name: value for name, value in chosen.items() if value is not None}
         if given.pop("clean", False):
-            given["kept"] = KeepPolicy(enabled=False)
+            given |= {"kept": KeepPolicy(enabled=False), "compile_cache": None}
         if (prove := given.pop("prove", None)) is not None:
             given["kept"] = attrs.evolve(given.get("kept", self.keep_policy), prove=prove)
         return Settings(**{**self._configured, **given})

@@ -114,6 +114,22 @@ class UnusableHome(Error):
         return "set KERNIX_HOME to a directory of your own"
 
 
+class PlaceTaken(Error):
+    """A directory is where a store has a file, or the other way round."""
+
+    place: Path
+    is_directory: bool
+
+    def __str__(self) -> str:
+        found, ours = ("a directory", "a file") if self.is_directory else ("not a directory", "a directory")
+        return f"{self.place} is {found}, and a store has {ours} of its own there"
+
+    @property
+    def hint(self) -> str:
+        """Return what to do with it."""
+        return "kernix did not make it: move it elsewhere"
+
+
 def layout_at(home: Path) -> Layout:
     """Return the layout of the store in *home*, which may not exist yet.
 
@@ -157,6 +173,7 @@ def set_up(layout: Layout) -> None:
 
     Raises:
         NotAStore, StoreTooNew, ForeignStore, UnusableHome: as for `is_store`, or it cannot be created.
+        PlaceTaken: something else is where a part of it belongs.
     """
     if not is_store(layout):
         check_may_become_store(layout.home)
@@ -168,7 +185,7 @@ def set_up(layout: Layout) -> None:
     for place in (layout.failed, layout.manifests):
         _close(place, 0o700)
     for place in layout.files:
-        _close(place, 0o600)
+        _close(place, 0o600, is_directory=None if place == layout.database else False)  # opening that reports damage
     if any(made):
         reach("make: reserve")
         make_reserve(layout.reserve)
@@ -301,7 +318,7 @@ def _directories(layout: Layout) -> Iterator[tuple[Path, int]]:
 def _complete(home: Path, place: Path, mode: int) -> bool:
     """Create the directory *place* if it is missing, and return whether it was; close it to others."""
     made = False
-    if not place.is_dir():
+    if not os.path.lexists(place):
         reach("make: directory")
         with _explained(home), contextlib.suppress(FileExistsError):
             place.mkdir(mode)
@@ -313,10 +330,16 @@ def _complete(home: Path, place: Path, mode: int) -> bool:
     return made
 
 
-def _close(place: Path, mode: int) -> None:
-    """Remove from *place*, if it exists, the permissions that *mode* lacks; a read-only disk is fine."""
+def _close(place: Path, mode: int, *, is_directory: bool | None = True) -> None:
+    """Remove from *place*, if it exists, the permissions that *mode* lacks; a read-only disk is fine.
+
+    Raises:
+        PlaceTaken: it is a directory, or not, unlike *is_directory*, if that is not None.
+    """
     try:
         status = place.stat()
+        if is_directory not in {None, stat.S_ISDIR(status.st_mode)}:
+            raise PlaceTaken(place, is_directory=not is_directory)
         had = stat.S_IMODE(status.st_mode)
         if had & 0o777 & ~mode and os.geteuid() in {0, status.st_uid}:
             place.chmod(had & ~(0o777 & ~mode))

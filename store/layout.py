@@ -106,6 +106,11 @@ class Layout:
         return self.cache / "index.sqlite"
 
     @property
+    def compile_cache(self) -> Path:
+        """The directory of what compilers made, one for each toolchain."""
+        return self.cache / "ccache"
+
+    @property
     def reserve(self) -> Path:
         """The file that the collector gives up when the disk is full."""
         return self.home / "reserve"

@@ -47,6 +47,7 @@ class User:
         environment: Mapping[str, str],
         *,
         cwd: Path | None = None,
+        stdin: int | None = None,
         stdout: int | None = None,
     ) -> User:
         """Return a user at a new terminal of 31 lines and 97 columns that runs *command*."""
@@ -55,7 +56,7 @@ class User:
         before = termios.tcgetattr(terminal)
         process = subprocess.Popen(
             command,
-            stdin=terminal,
+            stdin=terminal if stdin is None else stdin,
             stdout=terminal if stdout is None else stdout,
             stderr=terminal,
             start_new_session=True,

@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 VERSION = 2
 
 GONE_HINT = (
-    "mirrors drop a package when a newer one is released: run `kernix lock --update` to pin the current ones, "
-    "or, to keep the old pins, add a mirror that keeps every version"
+    "run `kernix lock --update` to pin the current packages, because mirrors drop a package when a newer one is released, "
+    "or, to keep the old pins, add a mirror that keeps every version; if the update pins the same ones, the mirror's lists "
+    "are out of date: choose another mirror in apt's sources"
 )
 """The hint for a pinned package that no mirror has any more."""
 

@@ -28,6 +28,7 @@ from blake3 import blake3
 from derivations.fetch import is_fetch
 from derivations.proof.conditions import USUAL, Conditions
 from derivations.realise.builtins import registry
+from derivations.realise.compile_cache.use import CompileCache, compile_cache
 from derivations.realise.counted import Counted
 from derivations.realise.events import (
     Compiled,
@@ -221,6 +222,7 @@ class _Build:
     conditions: Conditions = USUAL
     is_check: bool = False
     kernels: list[KernelBuild] = attrs.field(factory=list)  # none, or the one that is built
+    caches: list[CompileCache] = attrs.field(factory=list)  # none, or that of the kernel
 
     def again(self) -> list[Entry]:
         """Build, and return the outputs, which the store does not have yet."""
@@ -253,7 +255,7 @@ class _Build:
         if divergences:
             outputs |= self._kept({it.output: it.kept for it in divergences})
         for kernel in self.kernels:
-            self.runner.listener(Compiled(self.derivation, kernel.keep()))
+            self._report(kernel.keep())
         paths = {name: it.path for name, it in outputs.items()}
         self.runner.listener(Finished(self.derivation, paths, time.monotonic() - started))
         return outputs
@@ -268,8 +270,7 @@ class _Build:
     def _kept(self, kept: dict[str, StorePath]) -> dict[str, Realised]:
         """Warn that outputs differ from those of an earlier build, and return the earlier ones, which stay valid."""
         for name, path in kept.items():
-            text = f"{self.derivation.name} is not deterministic: {name} differs from {path}, which is kept"
-            self.runner.listener(Warned(text))
+            self._warn(f"{self.derivation.name} is not deterministic: {name} differs from {path}, which is kept")
         return self.runner.with_digests(kept)
 
     def _build(self, out: Path) -> Content | None:
@@ -292,13 +293,15 @@ class _Build:
             settings=runner.settings,
             progress=lambda done, expected: runner.listener(Progress(derivation, done, expected, unit)),
             cancelled=runner.cancellation.is_killed,
-            warn=lambda text: runner.listener(Warned(text)),
+            warn=self._warn,
         )
         return registry.find(derivation.builder)(job)
 
     def _sandboxed(self, out: Path) -> None:
         source = self.derivation.mounts.get(SOURCE)
         srcarch = self.derivation.hints.object_tree
+        if srcarch is not None and not self.is_check and self.runner.settings.compile_cache is not None:
+            self._open_cache(self.derivation.mounts.get("/"))
         if self.runner.settings.kept.enabled and srcarch is not None and source is not None and not self.is_check:
             self._from_kept(out, srcarch, self.inputs[source])
             return
@@ -307,7 +310,19 @@ class _Build:
         counted = Counted(self.derivation.hints.compilations)
         self._run(out, build, self._shown(), {}, self._watcher(counted))
         if srcarch is not None:
-            self.runner.listener(Compiled(self.derivation, Reuse(compiled=counted.done, total=counted.done)))
+            self._report(Reuse(compiled=counted.done, total=counted.done))
+
+    def _open_cache(self, root: Output | None) -> None:
+        """Let what *root* compiles go through the compile cache, if there can be one, until this build is over."""
+        if root is not None:
+            place, size = self.scratch / "compilers", self.runner.settings.compile_cache_size
+            opened = compile_cache(self.runner.store, self.inputs[root], place, size, self._warn)
+            self.caches.extend(filter(None, [self.later.enter_context(opened)]))
+
+    def _report(self, reuse: Reuse) -> None:
+        """Report what a kernel's build compiled, and what it did not need to."""
+        cached = self.caches[0].hits() if self.caches else None
+        self.runner.listener(Compiled(self.derivation, attrs.evolve(reuse, cached=cached)))
 
     def _shown(self) -> dict[str, Path | Layers]:
         """Return what is to be seen in the sandbox at each mount point."""
@@ -337,6 +352,8 @@ class _Build:
             bounds=settings.bounds.for_machine(),
             conditions=self.conditions,
         )
+        for cache in self.caches:
+            sandbox = cache.shown_in(sandbox)
         limits = Limits(
             timeout=_first(derivation.hints.timeout, settings.timeout),
             max_silent_time=_first(derivation.hints.max_silent_time, settings.max_silent_time),
@@ -397,13 +414,10 @@ class _Build:
         def progress(done: int, expected: int | None) -> None:
             listener(Progress(derivation, done, expected, Unit.OBJECTS))
 
-        def caution(text: str) -> None:
-            listener(Warned(text))
-
         return Watcher(
             line=hear,
             progress=progress,
-            warning=caution,
+            warning=self._warn,
             no_kvm=self._note_failure,
             cancel=self.runner.cancellation.descriptor,
         )
@@ -417,7 +431,10 @@ class _Build:
         if self.derivation.hints.kvm and self.runner.settings.kvm and self._kvm.failure is None:
             with contextlib.suppress(OSError):  # the next builder will find out for itself
                 self._kvm.fail(reason)
-                self.runner.listener(Warned(_NO_KVM))
+                self._warn(_NO_KVM)
+
+    def _warn(self, text: str) -> None:
+        self.runner.listener(Warned(text))
 
     def _keep_failed(self) -> None:
         """Move the build directory to where the user can inspect it, if the settings ask for that."""

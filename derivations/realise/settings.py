@@ -13,6 +13,10 @@ from derivations.realise.kept.policy import KeepPolicy
 from derivations.realise.sandbox.bounds import Bounds
 
 
+CCACHE = "ccache"
+"""The only compile cache that there is."""
+
+
 def _limit(seconds: float | None) -> float | None:
     return seconds or None
 
@@ -32,6 +36,8 @@ class Settings:
         max_log_size: Bytes a builder may print, so that one in an endless loop is stopped.
         bounds: How much of the machine one build may use.
         kept: What is kept of finished kernel builds for later ones.
+        compile_cache: `ccache`, if what kernels compile goes through it, or None.
+        compile_cache_size: Bytes that it may take on the disk.
         kvm: Whether builders that ask for /dev/kvm get it, if it exists; they test it before they rely on it.
         offline: Fetch nothing.
         mirrors: Base URLs of Debian mirrors, tried before those of the machine's apt.
@@ -55,6 +61,8 @@ class Settings:
     max_log_size: int = 1 << 30
     bounds: Bounds = attrs.field(factory=Bounds)
     kept: KeepPolicy = attrs.field(factory=KeepPolicy)
+    compile_cache: str | None = attrs.field(default=None, validator=attrs.validators.in_((None, CCACHE)))
+    compile_cache_size: int = attrs.field(default=5 << 30, validator=attrs.validators.ge(0))
     kvm: bool = True
     offline: bool = False
     mirrors: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from derivations.realise.compile_cache.caches import CompileCacheRefused, CompileCaches
 from derivations.realise.kept.shelf import Shelf, ShelfRefused
 from kernix.options import Duration, Size
 from kernix.output.messages import print_message, warn
@@ -18,10 +19,14 @@ from store.gc.forecast import forecast
 from store.gc.logs import LogPolicy, remove_logs, superfluous
 from store.osutil.writability import StoreReadOnly
 from store.parsing import LARGEST
+from store.path import InvalidStorePath, StorePath
 
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from kernix.session import Session
+    from store.local import Store
 
 
 @click.command
@@ -38,24 +43,26 @@ if TYPE_CHECKING:
     "--all",
     "everything",
     is_flag=True,
-    help="Delete unused sources, toolchains and kept object trees, too, however recent.",
+    help="Delete unused sources, toolchains, kept object trees and compile caches, too, however recent.",
 )
 @click.pass_obj
 def command(
     session: Session, /, *, dry_run: bool, older_than: float | None, max_freed: int | None, everything: bool
 ) -> None:
-    """Delete store objects that no root, running build or process needs, old logs, and old object trees.
+    """Delete store objects that no root, running build or process needs, old logs, object trees and compile caches.
 
     Sources and toolchains are kept for 30 days after their last use, so that the next
     build need not fetch them again; set `[gc.keep]` in config.toml to change this. Build logs are deleted
     after 90 days, or earlier once they exceed 1 GB together; see `[gc.logs]`. Kept object trees (`kernix kept`)
-    are deleted 30 days after their last use, or earlier once they exceed 20 GiB together; see `[kept]`.
+    are deleted 30 days after their last use, or earlier once they exceed 20 GiB together; see `[kept]`. The compile cache,
+    if there is one, loses what belongs to deleted toolchains, and the oldest beyond 5 GiB; see `compile_cache_size`.
     """
     chosen = policy(session, older_than, max_freed, everything=everything)
     if (store := session.existing_store(full_disk=True)) is None:
         print_message(f"there is no store in {session.home} yet, so there is nothing to delete")
         return
     kept = KeptTrees.of(session, older_than, max_freed, everything=everything)
+    cached = CompileCache.of(session, store, older_than, max_freed, everything=everything)
     if dry_run:
         chosen = attrs.evolve(chosen, keep_manifests=kept.shrink(dry_run=True))
         doomed = plan(store, chosen, _waiting)
@@ -63,6 +70,7 @@ def command(
             freed = forecast(store, doomed, progress, _waiting)
         for info in doomed:
             click.echo(one_line(store.path(info.path)))
+        cached.shrink({it.path for it in doomed}, dry_run=True)
         logs = superfluous(store.layout.logs, log_policy(session))
         if logs:
             print_message(f"{number(len(logs), 'old log')} would be removed, {size(sum(it for _, it in logs))} in all")
@@ -73,6 +81,7 @@ def command(
     chosen = attrs.evolve(chosen, keep_manifests=kept.shrink(dry_run=False))
     with ProgressLine() as progress:
         done = collect(store, chosen, progress, _waiting)
+    cached.shrink(frozenset(), dry_run=False)
     count, freed = remove_logs(store.layout.logs, log_policy(session))
     if count:
         print_message(f"removed {number(count, 'old log')}, freed {size(freed)}")
@@ -118,6 +127,47 @@ class KeptTrees:
         if left:
             print_message(f"{number(len(left), 'kept object tree')} left, {size(taken - freed if dry_run else taken)}")
         return frozenset(bytes.fromhex(it.about.source) for it in left)
+
+
+@attrs.frozen
+class CompileCache:
+    """What compilers made for kernels, and how much may be left of it: so many bytes, and what was used in so many seconds."""
+
+    caches: CompileCaches
+    store: Store
+    max_size: int
+    max_age: float | None
+
+    @classmethod
+    def of(
+        cls, session: Session, store: Store, older_than: float | None, max_freed: int | None, *, everything: bool
+    ) -> CompileCache:
+        """Return it under the configuration's policy, changed by the options of the command line."""
+        caches = CompileCaches(session.layout.compile_cache)
+        if max_freed is not None or older_than is not None:
+            return cls(caches, store, LARGEST, older_than if everything and max_freed is None else None)
+        return cls(caches, store, 0 if everything else session.settings().compile_cache_size, None)
+
+    def shrink(self, doomed: Collection[StorePath], *, dry_run: bool) -> None:
+        """Remove what is too much, and what belongs to toolchains that are gone or *doomed*, or only report it."""
+
+        def is_gone(name: str) -> bool:
+            try:
+                path = StorePath.parse(name)
+            except InvalidStorePath:
+                return True
+            return path in doomed or not self.store.is_valid(path)
+
+        try:
+            found = self.caches.shrink(self.max_size, self.max_age, is_gone=is_gone, dry_run=dry_run)
+        except CompileCacheRefused as error:
+            warn(f"{error} ({error.hint})")
+            return
+        if found.freed:
+            does = "would be removed from the compile cache" if dry_run else "removed from the compile cache"
+            print_message(f"{size(found.freed)} {does}, {size(found.left)} left")
+        elif found.left:
+            print_message(f"{size(found.left)} in the compile cache")
 
 
 def _waiting() -> None:

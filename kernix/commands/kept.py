@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from derivations.realise.compile_cache.caches import CompileCaches
 from derivations.realise.kept.pool import disk_sizes
 from derivations.realise.kept.shelf import Shelf
 from kernix.output.messages import print_message
@@ -62,6 +63,8 @@ def list_trees(session: Session, /, *, as_json: bool = False) -> None:
         click.echo(line)
     allowed = size(session.keep_policy.max_size)
     print_message(f"{number(len(trees), 'object tree')}, {size(shelf.size())} of at most {allowed}")
+    if cached := CompileCaches(session.layout.compile_cache).size():
+        print_message(f"compile cache: {size(cached)} of at most {size(session.settings().compile_cache_size)}")
 
 
 def _row(tree: KeptTree, sizes: Sizes, short: int, now: float) -> Sequence[str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def outcome(name: str, reuse: Reuse) -> str:
     """Return a line about the build of the kernel *name*."""
     lost = "" if reuse.lost is None else f"; its object tree was not kept: {reuse.lost}"
-    return f"{name}: {_compiled(reuse)}{_rest(reuse)}{lost}"
+    return f"{name}: {_compiled(reuse)}{_cached(reuse)}{_rest(reuse)}{lost}"
 
 
 def _compiled(reuse: Reuse) -> str:
@@ -26,6 +26,10 @@ def _compiled(reuse: Reuse) -> str:
     if not reuse.total:
         return f"compiled {number(reuse.compiled, 'object')}"
     return f"compiled {reuse.compiled:,} of {number(max(reuse.total, reuse.compiled), 'object')}"
+
+
+def _cached(reuse: Reuse) -> str:
+    return "" if reuse.cached is None else f", {reuse.cached:,} from the compile cache"
 
 
 def _rest(reuse: Reuse) -> str:

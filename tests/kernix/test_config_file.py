@@ -30,6 +30,8 @@ connect_timeout = 5
 read_timeout = 2.5
 mirrors = ["http://127.0.0.1/debian"]
 kernel_mirrors = ["https://127.0.0.1/linux"]
+compile_cache = "ccache"
+compile_cache_size = "2G"
 
 [limits]
 max_download_size = "1G"
@@ -77,6 +79,8 @@ def test_everything_can_be_set() -> None:
             "read_timeout": 2.5,
             "mirrors": ("http://127.0.0.1/debian",),
             "kernel_mirrors": ("https://127.0.0.1/linux",),
+            "compile_cache": "ccache",
+            "compile_cache_size": 2 << 30,
             "max_download_size": 2**30,
             "kept": KeepPolicy(enabled=False, max_size=20 << 30, max_age=30 * 86_400.0, prove=0.25),
             "bounds": Bounds(processes=100, memory=2 << 30, tmpfs=0, free_space=1 << 30),
@@ -99,6 +103,7 @@ def test_nothing_need_be_set() -> None:
     ("text", "problem"),
     [
         pytest.param("job = 2", "unknown setting `job`, did you mean `jobs`?", id="unknown"),
+        pytest.param('compile_cache = "sccache"', """compile_cache: expected "ccache", got 'sccache'""", id="cache"),
         pytest.param("[gcc]", "unknown setting `gcc`, did you mean `gc`?", id="unknown-table"),
         pytest.param(
             "[gc]\nmax_fred = 1", "unknown setting `gc.max_fred`, did you mean `max_freed`?", id="unknown-in-gc"

@@ -35,3 +35,13 @@ def test_kept_trees(tmp_path: Path, config: str, chosen: dict[str, bool | None],
     assert session.keep_policy == (
         session.configuration.settings.get("kept", KeepPolicy()) if session.configuration else None
     )
+
+
+@pytest.mark.parametrize(("chosen", "cache"), [({}, "ccache"), ({"clean": True}, None)], ids=["configured", "clean"])
+def test_compile_cache(tmp_path: Path, chosen: dict[str, bool], cache: str | None) -> None:
+    """A clean build has no compile cache, whatever is configured."""
+    (tmp_path / "kernix").mkdir()
+    (tmp_path / "kernix/config.toml").write_text('compile_cache = "ccache"\n')
+    session = Session({"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)})
+
+    assert session.settings(**chosen).compile_cache == cache

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.home import ForeignStore, NotAStore, StoreTooNew, UnusableHome, is_store, layout_at, set_up
+from store.home import ForeignStore, NotAStore, PlaceTaken, StoreTooNew, UnusableHome, is_store, layout_at, set_up
 from store.local import Store
 from store.osutil import failpoints
+from store.trees.remove import remove_tree
 from tests.store.crashing import killing
 
 
@@ -312,3 +313,52 @@ def test_many_create_one_store_at_once(tmp_path: Path) -> None:
                 os._exit(code)
         children.append(child)
     assert [0] * 8 == [os.waitpid(child, 0)[1] for child in children]
+
+
+FILES = (
+    "version.new",
+    "journal",
+    "journal.new",
+    "boot",
+    "boot.new",
+    "reserve",
+    "db.sqlite-wal",
+    "db.sqlite-shm",
+    "db.new",
+)
+DIRECTORIES = (
+    "store", "pool", "roots", "roots/auto", "temproots", "locks", "builds", "trash", "logs", "cache", "manifests", "failed",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*FILES, *DIRECTORIES])
+def test_something_else_in_a_place_of_the_store(tmp_path: Path, name: str) -> None:
+    """A directory where a store has a file, or the reverse, is named before anything is done; nothing of it is touched."""
+    home = tmp_path / "home"
+    with Store.open(home):
+        pass
+    place = home / name
+    if place.is_dir():
+        remove_tree(place)
+    place.unlink(missing_ok=True)
+    if name in FILES:
+        place.mkdir()
+        (place / "mine").write_text("mine")
+    else:
+        place.write_text("mine")
+    place.chmod(0o755)
+    with pytest.raises(PlaceTaken) as caught:
+        Store.open(home)
+
+    assert (caught.value.place, caught.value.is_directory) == (place, name in FILES)
+    assert (place / "mine" if name in FILES else place).read_text() == "mine"
+    assert place.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_directory_may_be_elsewhere(tmp_path: Path) -> None:
+    """A link to a directory serves as one."""
+    with Store.open(tmp_path / "home") as store:
+        store.layout.logs.rename(tmp_path / "logs")
+    (tmp_path / "home/logs").symlink_to(tmp_path / "logs")
+    with Store.open(tmp_path / "home") as store:
+        assert store.layout.logs.is_dir()

@@ -93,8 +93,9 @@ class PackageUnavailable(Unavailable):
 
     @property
     def hint(self) -> str:
-        """Return where to set a mirror."""
-        return f'add {"another" if self.tried else "a"} mirror in config.toml: mirrors = ["https://…/{self.archive}"]'
+        """Return where to set a mirror, and what else may help if one of the archive's lacks the package."""
+        add = f'add {"another" if self.tried else "a"} mirror in config.toml: mirrors = ["https://…/{self.archive}"]'
+        return f"{add}; or {GONE_HINT}" if any(is_of(url, self.archive) for url in self.lacking) else add
 
 
 class PackageDiffers(HashMismatch):

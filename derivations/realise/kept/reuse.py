@@ -24,6 +24,7 @@ class Reuse:
         refused: Why a tree that was there did not serve; None if none was there, or one served.
         kept: Whether its own tree is kept now.
         lost: Why its own tree could not be kept; None if it is, or was not to be.
+        cached: How many of the compiled objects came from the compile cache; None if there was none.
     """
 
     compiled: int
@@ -34,3 +35,4 @@ class Reuse:
     refused: str | None = None
     kept: bool = False
     lost: str | None = None
+    cached: int | None = None

@@ -36,6 +36,7 @@ from derivations.realise.kept.listing import InvalidListing, Listing
 from derivations.realise.kept.pool import BLOCK, Pool, below, disk_sizes
 from derivations.realise.kept.tree import About, KeptTree
 from store.errors import Error, reason_of
+from store.osutil.privacy import who_else
 from store.trees.remove import remove_tree
 
 
@@ -93,17 +94,11 @@ class Shelf:
             ShelfRefused: somebody can.
         """
         try:
-            status = self.place.lstat()
-        except FileNotFoundError:
-            return
+            reason = who_else(self.place)
         except OSError as error:
-            raise ShelfRefused(self.place, reason_of(error)) from None
-        if not stat.S_ISDIR(status.st_mode):
-            raise ShelfRefused(self.place, "it is not a directory")
-        if status.st_uid != os.geteuid():
-            raise ShelfRefused(self.place, "it belongs to another user")
-        if status.st_mode & 0o077:
-            raise ShelfRefused(self.place, "others can enter it")
+            reason = reason_of(error)
+        if reason is not None:
+            raise ShelfRefused(self.place, reason)
 
     def kept(self) -> list[KeptTree]:
         """Return the trees, the one used last first; what cannot be read is left out.

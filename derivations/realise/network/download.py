@@ -91,16 +91,21 @@ class Unavailable(Error):
     Attributes:
         name: The name of the download.
         tried: Each URL and its failure.
-        absent: Whether every server answered that it does not have the file.
+        lacking: Those of the URLs whose servers answered that they do not have the file.
     """
 
     name: str
     tried: tuple[tuple[str, str], ...]
-    absent: bool
+    lacking: tuple[str, ...]
 
     def __str__(self) -> str:
         answers = "; ".join(f"{url}: {said}" for url, said in self.tried)
         return f"cannot fetch {self.name}: {answers or 'no known URL has it'}"
+
+    @property
+    def absent(self) -> bool:
+        """Return whether every server answered that it does not have the file."""
+        return bool(self.tried) and len(self.lacking) == len(self.tried)
 
     @property
     def hint(self) -> str:
@@ -228,8 +233,8 @@ class Downloader:
             raise attrs.evolve(mismatch, tried=answers)
         if self.settings.offline and len(local) < len(wanted.urls):
             raise Offline(name=wanted.name, urls=tuple(map(without_credentials, wanted.urls)))
-        absent = bool(tried) and all(failed.status in _ABSENT for failed in tried.values())
-        raise Unavailable(name=wanted.name, tried=answers, absent=absent)
+        lacking = tuple(without_credentials(url) for url, failed in tried.items() if failed.status in _ABSENT)
+        raise Unavailable(name=wanted.name, tried=answers, lacking=lacking)
 
     def _rounds(self, urls: Iterable[str], tried: Mapping[str, TryFailed]) -> Iterator[tuple[str, int]]:
         """Yield each of *urls* with the number of retries it gets.

@@ -13,14 +13,14 @@ import subprocess
 import tempfile
 
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from derivations.realise.realise import held_plan
 from derivations.realise.sandbox import probe
 from derivations.realise.sandbox.bounds import Bounds
 from derivations.realise.sandbox.bubblewrap import Sandbox
 from derivations.realise.sandbox.process import Process, Streams
-from derivations.realise.sandbox.terminal import KEYBOARD, SCREEN, Terminal
+from derivations.realise.sandbox.terminal import ERRORS, KEYBOARD, SCREEN, Display, Terminal
 from store.errors import Error
 
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from derivations.derivation import Output
     from derivations.realise.sandbox.layers import Layers
     from store.local import Store
-
-
-_ERRORS = 2
 
 
 class NotRealised(Error):
@@ -70,7 +67,7 @@ def session(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run *argv* in a sandbox with *mounts*, and kill all of its processes when the body ends.
 
-    With *terminal* the command gets the caller's streams, through a terminal of its own if they are one
+    With *terminal* the command gets the caller's streams, those that are a terminal through one of its own
     (`derivations.realise.sandbox.terminal`). Without, standard input and output are pipes, and `stderr` is a file
     with what was written so far. *build* and *out* are the directories for /build and /out, by default
     empty ones that are deleted in the end; *writable* lists further writable directories, *layers* directories that
@@ -86,7 +83,7 @@ def session(
     for place in writable or {}:
         shown.pop(place, None)
     with contextlib.ExitStack() as stack:
-        line: _Line = stack.enter_context(_Pipes() if not terminal else _Screen() if _at_terminal() else _Line())
+        line: _Line = stack.enter_context(_Pipes() if not terminal else _Screen() if _at_terminal() else _Shown())
         scratch = stack.enter_context(scratch_for(store)) if build is None or out is None else Path()
         sandbox = Sandbox(
             mounts=shown,
@@ -124,7 +121,7 @@ def _temporary() -> Iterator[Path]:
 class _Line(contextlib.AbstractContextManager["_Line"]):
     """The streams that connect us with a command: here, our own three."""
 
-    streams = Streams(stdin=KEYBOARD, stdout=SCREEN, stderr=_ERRORS)
+    streams = Streams(stdin=KEYBOARD, stdout=SCREEN, stderr=ERRORS)
     prefix: tuple[str, ...] = ()
 
     def begin(self, process: subprocess.Popen[bytes]) -> None:
@@ -191,6 +188,43 @@ class _Screen(_Line):
     def __exit__(self, *_: object) -> None:
         """Restore the user's terminal."""
         self._terminal.close()
+
+
+class _Shown(_Line):
+    """Our own streams, with a terminal for what appears on the user's: nothing else may reach that."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._displays: dict[tuple[int, int], Display] = {}
+        streams: dict[str, Any] = {"stdin": KEYBOARD, "stdout": SCREEN, "stderr": ERRORS}
+        for name, descriptor in (("stdout", SCREEN), ("stderr", ERRORS)):
+            if os.isatty(descriptor):
+                streams[name] = self._display(descriptor).inner
+        if os.isatty(KEYBOARD):
+            streams["stdin"] = os.open(f"/proc/self/fd/{KEYBOARD}", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+            self._stack.callback(os.close, streams["stdin"])
+        self.streams = Streams(**streams)
+
+    def begin(self, process: subprocess.Popen[bytes]) -> None:  # noqa: ARG002 -- as the others
+        """Show output from now on."""
+        for display in self._displays.values():
+            display.begin()
+
+    def last_output(self) -> bytes:
+        """Return the last output."""
+        return b"\n".join(it.last() for it in self._displays.values())
+
+    def __exit__(self, *_: object) -> None:
+        """Show the rest of the output."""
+        self._stack.close()
+
+    def _display(self, screen: int) -> Display:
+        """Return the terminal that *screen* shows, the same one for the same terminal: so the order of its lines stays."""
+        which = (os.fstat(screen).st_dev, os.fstat(screen).st_ino)
+        if which not in self._displays:
+            display = self._displays[which] = Display(screen)
+            self._stack.callback(display.close)
+        return self._displays[which]
 
 
 def _at_terminal() -> bool:

@@ -18,6 +18,16 @@ from kernix.progress.reuse import outcome
             id="refused",
         ),
         pytest.param(
+            Reuse(compiled=730, total=730, cached=725),
+            "compiled all 730 objects, 725 from the compile cache",
+            id="cached",
+        ),
+        pytest.param(
+            Reuse(compiled=6, total=717, tree="b", age=61.0, cached=0),
+            "compiled 6 of 717 objects, 0 from the compile cache; the rest was kept from b (1 minute ago)",
+            id="kept-and-cached",
+        ),
+        pytest.param(
             Reuse(compiled=6, total=717, tree="linux-6.12.117", age=190.0),
             "compiled 6 of 717 objects; the rest was kept from linux-6.12.117 (3 minutes ago)",
             id="kept",

@@ -144,6 +144,21 @@ def test_a_package_gone_from_all_mirrors_is_named(run: Runner, mirror: ScriptedS
     url = mirror.url(f"/debian/{PATH}")
     assert f"the pinned package hello-2.10 is gone from the mirrors: {url}: 404 Not Found" == str(caught.value)
     assert "kernix lock --update" in caught.value.hint
+    assert "out of date" in caught.value.hint
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_mirror_that_is_out_of_date(run: Runner, mirror: ScriptedServer, status: int) -> None:
+    """If a mirror of the archive lacks the package, and others fail, newer pins or another mirror may help, too."""
+    bases = [mirror.url(f"/{name}/debian") for name in ("old", "broken")]
+    run.settings = attrs.evolve(run.settings, mirrors=tuple(bases), retries=0)
+    for place, answer in (("old", status), ("broken", 500)):
+        mirror.answers[f"/{place}/debian/{PATH}"] = [Answer(status=answer)] * 9
+    mirror.answers[f"/debian/{PATH}"] = [Answer(status=500)] * 9
+    with pytest.raises(PackageUnavailable) as caught:
+        run(derivation(HELLO))
+    assert ("kernix lock --update" in caught.value.hint) is (status == 404)
+    assert "add another mirror in config.toml" in caught.value.hint
 
 
 @pytest.mark.usefixtures("no_apt")
@@ -231,6 +246,7 @@ def test_every_mirror_is_named_with_its_own_answer(run: Runner, mirror: Scripted
         f"{bases['short']}/{PATH}": f"the file has 10 bytes instead of {len(HELLO)}",
     }
     assert all(f"{url}: {said}" in str(caught.value) for url, said in caught.value.tried)
+    assert caught.value.lacking == (f"{bases['gone']}/{PATH}",)
 
 
 def test_a_hash_mismatch_lists_all_answers(run: Runner, mirror: ScriptedServer) -> None:

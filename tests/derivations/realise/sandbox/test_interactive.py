@@ -173,7 +173,7 @@ DRIVER = """
     from derivations.source import local_file, local_source
     from store.local import Store
 
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    fcntl.ioctl(2, termios.TIOCSCTTY, 0)
     with Store.open(Path(sys.argv[1])) as store:
         base, tool = local_source(Path(sys.argv[2]), name="root").out, local_file(Path(sys.argv[3])).out
         realise_all(store, [base, tool])
@@ -193,9 +193,11 @@ def sit_down(workplace: Workplace, root: Path, tmp_path: Path) -> Iterator[Calla
     driver.write_text(textwrap.dedent(DRIVER))
     users: list[User] = []
 
-    def begin(*words: str, tool: Path = driver, stdout: int | None = None) -> User:
+    def begin(*words: str, tool: Path = driver, stdin: int | None = None, stdout: int | None = None) -> User:
         command: list[str | Path] = [sys.executable, driver, workplace.store.layout.home, root, tool, *words]
-        users.append(User.sit_down(command, {"PYTHONPATH": str(ROOT), "PYTHON_COLORS": "0"}, stdout=stdout))
+        users.append(
+            User.sit_down(command, {"PYTHONPATH": str(ROOT), "PYTHON_COLORS": "0"}, stdin=stdin, stdout=stdout)
+        )
         return users[-1]
 
     yield begin
@@ -274,10 +276,32 @@ def test_output_cannot_reach_beyond_the_screen(sit_down: Callable[..., User]) ->
     user.see("code 0")
 
 
+@pytest.mark.parametrize("elsewhere", ["stdin", "stdout"])
+def test_any_output_on_the_terminal_is_filtered(sit_down: Callable[..., User], tmp_path: Path, elsewhere: str) -> None:
+    """So it is if input comes from elsewhere, or output goes elsewhere and errors are shown; neither is changed itself."""
+    place = tmp_path / elsewhere
+    place.write_text("word\n" if elsewhere == "stdin" else "")
+    shows, rest = (1, "cat >&2") if elsewhere == "stdin" else (2, r"printf '\033]0;\007'")
+    script = rf"""
+        test -t {shows} && stty size <&{shows} >&{shows}
+        printf '\033]0;owned\007one \033[1mtwo\033[21t three\nfour\n' >&{shows}
+        {rest}
+    """
+    with place.open("r+b") as file:
+        user = sit_down("/bin/sh", "-c", script, **{elsewhere: file.fileno()})
+        user.see(r"^31 97\r\none \x1b\[1mtwo three\r\nfour\r\n")
+        user.see(r"^word\r\n" if elsewhere == "stdin" else "^")
+        user.see("code 0")
+        user.process.wait()
+
+    assert user.before == user.settings()
+    assert place.read_text() == ("word\n" if elsewhere == "stdin" else "\x1b]0;\x07")
+
+
 def test_streams_that_are_not_a_terminal(workplace: Workplace, root: Path, tmp_path: Path) -> None:
-    """If standard input or output is not a terminal, the command gets the streams unchanged."""
+    """The command gets streams that are no terminal unchanged."""
     driver = tmp_path / "driver.py"
-    driver.write_text(textwrap.dedent(DRIVER).replace("fcntl.ioctl(0, termios.TIOCSCTTY, 0)", ""))
+    driver.write_text(textwrap.dedent(DRIVER).replace("fcntl.ioctl(2, termios.TIOCSCTTY, 0)", ""))
     script = "read -r word; echo got $word; echo wrong >&2; exit 9"
     done = subprocess.run(
         [sys.executable, driver, workplace.store.layout.home, root, driver, "/bin/sh", "-c", script],
