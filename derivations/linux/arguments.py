@@ -16,6 +16,8 @@ from derivations.derivation import Derivation, Output
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.language.fragment import Fragment, as_fragments
 from derivations.kconfig.language.text import bytes_of, decoded
+from derivations.kconfig.requirements.requirement_set import RequirementSet, requires
+from derivations.linux.firmware import Firmware
 from derivations.linux.patch import Patch
 from derivations.source import local_file, text_file
 from derivations.suggest import suggestion
@@ -253,6 +255,15 @@ def _systems(value: Any) -> tuple[str, ...]:  # noqa: ANN401 -- as above
     return tuple(sorted(set(value)))
 
 
+def _requires(value: Any) -> tuple[RequirementSet, ...]:  # noqa: ANN401 -- as above
+    if not isinstance(value, list | tuple):
+        raise InvalidArgument("requires", f"it must be a list such as ['systemd'], not {value!r}")
+    found = [requires(it) if isinstance(it, str) else it for it in value]
+    if wrong := [it for it in found if not isinstance(it, RequirementSet)]:
+        raise InvalidArgument("requires", f"{wrong[0]!r} is neither a requirement set nor the name of one")
+    return tuple({it.name: it for it in found}[name] for name in sorted({it.name for it in found}))
+
+
 @attrs.frozen(kw_only=True)
 class Arguments:
     """The arguments of `make_linux`, which documents them."""
@@ -278,6 +289,8 @@ class Arguments:
     make_flags: tuple[str, ...] = attrs.field(default=(), converter=_flags)
     randstruct_seed: str | None = attrs.field(default=None, converter=attrs.converters.optional(_randstruct_seed))
     signing_key: Output | None = attrs.field(default=None, converter=attrs.converters.optional(_signing_key))
+    firmware: Firmware | None = attrs.field(default=None, validator=_is(Firmware | None, "a Firmware"))
+    requires: tuple[RequirementSet, ...] = attrs.field(default=(), converter=_requires)
     features: FrozenMap[bool] = attrs.field(factory=FrozenMap, converter=_features)
     mod_dir_version: str | None = attrs.field(default=None, converter=attrs.converters.optional(_mod_dir_version))
     toolchain: Toolchain | str = attrs.field(default=TOOLCHAINS[0], validator=_toolchain)

@@ -358,6 +358,9 @@ def make_linux(**arguments: Unpack[LinuxKeywords]) -> Kernel:
             randstruct_seed: A text that decides the layout of structures with RANDSTRUCT; by default it follows from
                 the configuration and the release.
             signing_key: The file with the private key and certificate that modules are signed with, in PEM.
+            firmware: Firmware that is linked into the image, a `Firmware`.
+            requires: What the configuration must meet, or the build fails before anything is compiled: names of
+                requirement sets such as `systemd`, and `RequirementSet` values.
             features: Flags for code that uses the kernel: names mapped to true or false.
             mod_dir_version: The name of the modules directory; computed by default. If the tree
                 disagrees, the build fails and reports the right value.
@@ -368,6 +371,7 @@ def make_linux(**arguments: Unpack[LinuxKeywords]) -> Kernel:
 
     Raises:
         UnknownArgument: there is no such argument.
+        UnknownRequirementSet: there is no such requirement set.
         InvalidArgument: a value is invalid, or `version` or `source` is missing.
         InvalidFragment: `extra_config` is invalid.
         IncompleteConfig, ForeignConfig: *base* is a `.config` that is cut off, or for another architecture.

@@ -8,6 +8,7 @@ import attrs
 
 from derivations.kconfig.language.condition import ALWAYS, Condition
 from derivations.kconfig.language.text import line
+from derivations.kconfig.language.values import MODULE, YES
 
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ class Rule:
     source: str = ""
 
     def __str__(self) -> str:
-        return f"CONFIG_{self.option}, not empty" if self.any_text else line(self.option, self.wanted)
+        if self.any_text:
+            return f"CONFIG_{self.option}, not empty"
+        return line(self.option, self.wanted) + (" or m" if self.wanted is YES and MODULE in self.also else "")
 
 
 def rule(
