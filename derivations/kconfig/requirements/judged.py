@@ -10,6 +10,8 @@ from derivations.frozen_map import FrozenMap
 from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.merge import Merged
+from derivations.kconfig.language.values import Unset, written
+from derivations.kconfig.language.wording import place
 from derivations.kconfig.rules.fulfil import verdicts
 from derivations.kconfig.rules.report import RuleOutcome
 
@@ -26,10 +28,18 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Judged:
-    """The verdict on one rule of a set, and if the rule does not hold, what keeps the option from its value."""
+    """The verdict on one rule of a set.
+
+    Attributes:
+        name: The name of the set.
+        verdict: The verdict.
+        request: What the kernel requests for the option; None if nothing.
+        diagnosis: If the rule does not hold, what keeps the option from its value.
+    """
 
     name: str
     verdict: Verdict
+    request: Request | None = None
     diagnosis: Diagnosis | None = None
 
     @property
@@ -37,10 +47,22 @@ class Judged:
         """Return whether the rule holds or does not apply."""
         return self.verdict.outcome is not RuleOutcome.NOT_HELD
 
+    @property
+    def is_refused(self) -> bool:
+        """Return whether the rule does not hold because the kernel requests something else."""
+        return not self.holds and self.request is not None and not isinstance(self.request.value, Unset)
+
+    @property
+    def request_place(self) -> str:
+        """Return where the kernel requests a value for the option; empty if it does not, or if that is not known."""
+        return "" if self.request is None else str(self.request.origin)
+
     def lines(self) -> Iterator[str]:
         """Yield the verdict, and below it what keeps the option from its value."""
         yield f"{self.verdict.outcome.value}: {self.verdict}"
-        if self.diagnosis is not None and not self.diagnosis.holds:
+        if not self.holds and self.request is not None and not isinstance(self.request.value, Unset):
+            yield f"  requested {written(self.request.value)}{place(self.request)}"
+        elif self.diagnosis is not None and not self.diagnosis.holds:
             yield from (f"  {it}" for it in (self.diagnosis.reason,) if it)
             yield from (line for it in self.diagnosis.witness for line in it.lines("  "))
             yield from (f"  {it}" for it in (self.diagnosis.suggestion,) if it)
@@ -62,5 +84,11 @@ def judge(sets: Iterable[RequirementSet], merged: Merged, model: Model, values: 
     asked = Merged(FrozenMap({**merged.requests, **missed}))
     why = {it.option: it for it in diagnose(asked, model, values) if it.option in missed}
     return tuple(
-        Judged(name, it, why.get(it.rule.option) if it.outcome is RuleOutcome.NOT_HELD else None) for name, it in found
+        Judged(
+            name,
+            it,
+            merged.requests.get(it.rule.option),
+            why.get(it.rule.option) if it.outcome is RuleOutcome.NOT_HELD else None,
+        )
+        for name, it in found
     )

@@ -14,7 +14,7 @@ from derivations.kconfig.comparison.minimal_edit import value_of
 from derivations.kconfig.diagnosis.outcome import requested_value
 from derivations.kconfig.diagnosis.reachable import Reach
 from derivations.kconfig.diagnosis.repair import repair
-from derivations.kconfig.language.values import Priority, Unset, written
+from derivations.kconfig.language.values import MODULE, YES, Priority, Unset, written
 from derivations.kconfig.language.wording import place
 from derivations.kconfig.rules.report import RuleOutcome, fragment, report
 from derivations.kconfig.symbols.dotconfig import compose
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from derivations.kconfig.language.values import Tristate, Value
     from derivations.kconfig.rules.report import Verdict
     from derivations.kconfig.rules.rule import Rule
-    from derivations.kconfig.symbols.model import Model
+    from derivations.kconfig.symbols.model import Model, Symbol
     from derivations.kconfig.symbols.values_table import Evaluate, Values
 
 
@@ -93,7 +93,7 @@ def fulfilled(
         left_out |= {it.rule.option: it.why for it in judged if it.outcome is RuleOutcome.NOT_HELD and it.why}
         modular = values.level("MODULES") is not Level.N if "MODULES" in values else False
         missed = fragment(judged, strict=strict, without=left_out, modular=modular)
-        new = _values(missed, asked)
+        new = {name: _fitting(it, model[name]) for name, it in _values(missed, asked).items() if name in model}
         for name in [it for it in new if fixed.get(it, new[it]) != new[it]]:
             left_out[name] = f"requested as {written(fixed[name])}{place(requests[name])}"
             del new[name]
@@ -112,6 +112,11 @@ def _values(missed: Fragment, asked: Mapping[str, Value]) -> dict[str, Value]:
     """Return the values that *missed* requests, except those *asked* already."""
     found = {name: clauses[-1].request.value for name, clauses in missed.options.items() if name not in asked}
     return {name: value for name, value in found.items() if not isinstance(value, Unset)}
+
+
+def _fitting(value: Value, symbol: Symbol) -> Value:
+    """Return *value*, or YES where it is a module that *symbol* cannot be: in some versions it is a bool."""
+    return YES if value is MODULE and symbol.type == "bool" else value
 
 
 def _held(fixed: Mapping[str, Value], values: Values, model: Model) -> dict[str, Value]:

@@ -124,10 +124,12 @@ def _satisfies(got: Value | None, rule: Rule) -> bool:
 def _within(verdict: Verdict, reach: Reach, required: bool) -> Verdict:
     """Return *verdict* with the reason if the rule does not hold and cannot; then it does not apply unless *required*."""
     rule = verdict.rule
-    level = None if verdict.why else LEVELS.get(MODULE if MODULE in rule.also else rule.wanted)
-    if verdict.outcome is not RuleOutcome.NOT_HELD or level is None or reach.can_be(rule.option, level):
+    levels = [level for it in (rule.wanted, *rule.also) if (level := LEVELS.get(it)) is not None]
+    if verdict.outcome is not RuleOutcome.NOT_HELD or verdict.why or not levels:
         return verdict
-    why = f"no setting switches it {'on' if level else 'off'} here"
+    if any(reach.can_be(rule.option, it) for it in levels):
+        return verdict
+    why = f"no setting switches it {'on' if levels[0] else 'off'} here"
     if required:
         return attrs.evolve(verdict, why=why)
     needs = f", which needs {rule.needs}" if rule.needs else ""

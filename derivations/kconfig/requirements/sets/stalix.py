@@ -38,7 +38,7 @@ SETS = (
             _rule("FW_LOADER", YES, "drivers find the firmware in the image"),
             _rule(
                 "EXTRA_FIRMWARE", "", "firmware is in the image, because drivers start before any file system",
-                any_text=True, needs="the list of the machine's firmware: make_linux(firmware=…)",
+                any_text=True, needs="a list of the machine's firmware: make_linux(firmware=…)",
             ),
         ),
         "stal/IX: static, with firmware built in",
