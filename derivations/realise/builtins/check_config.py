@@ -111,7 +111,7 @@ class RequirementsNotMet(Error):
     @property
     def hint(self) -> str:
         """Return how to find the missing options."""
-        return "`kernix check --requires SET --fragment` prints the options that meet a set's requirements"
+        return f"`kernix check ATTR --requires {self.failed[0].name} --fragment` prints the options that meet them"
 
 
 class MissingFirmware(Error):
