@@ -21,6 +21,7 @@ import attrs
 
 from derivations.derivation import Derivation, Hints, Output, canonical_json
 from derivations.fetch import ANY_SYSTEM
+from derivations.frozen_map import FrozenMap
 from derivations.kconfig.language.text import line, write
 from derivations.kconfig.language.values import Priority, Unset
 from derivations.kconfig.requirements.requirement_set import dumped
@@ -150,8 +151,11 @@ def resolver(sources: Output, toolchain: Toolchain, flags: Sequence[str] = ()) -
     )
 
 
-def base(start: str | Output, sources: Output, toolchain: Toolchain, flags: Sequence[str] = ()) -> Output:
+def base(
+    start: str | Output | FrozenMap[str | Output], sources: Output, toolchain: Toolchain, flags: Sequence[str] = ()
+) -> Output:
     """Return the configuration *start*: a file as is, or the result of the make target of that name in *sources*."""
+    assert not isinstance(start, FrozenMap)  # noqa: S101 -- `Arguments.on` chose one
     if isinstance(start, Output):
         return start
     return Derivation(

@@ -56,6 +56,7 @@ class Parts:
 
 def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
     """Return the derivations of the kernel that *arguments* describe, compiled by *toolchain*."""
+    arguments = arguments.on(toolchain.arch)
     tree = patched(source_tree(arguments), arguments.patches)
     merged = merged_requests(arguments, toolchain.arch)
     configured = configuration(arguments, toolchain, tree, merged)

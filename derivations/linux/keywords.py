@@ -62,7 +62,7 @@ class _Common(_Required, total=False):
 class LinuxKeywords(_Common, total=False):
     """The arguments of `make_linux`."""
 
-    base: File | Built
+    base: File | Built | Mapping[str, File | Built]
     extra_config: ExtraConfig
     enable_common_config: bool
     auto_modules: bool
@@ -101,7 +101,7 @@ class OverrideKeywords(TypedDict, total=False):
     toolchain: Changed[Toolchain | str, Toolchain | str]
     context: Changed[Context | None, Context | None]
     compilations: Changed[Integer | None, int | None]
-    base: Changed[File | Built, str | Output]
+    base: Changed[File | Built | Mapping[str, File | Built], str | Output | FrozenMap[str | Output]]
     extra_config: Changed[ExtraConfig, tuple[Fragment, ...]]
     enable_common_config: Changed[bool, bool]
     auto_modules: Changed[bool, bool]
