@@ -56,7 +56,7 @@ def _row(names: Mapping[str, Any], name: str) -> _Row:
         # Listing kernels does not create a lock.
         return _Row(name, None, f"unknown until there is a lock: `{error.command}` creates one")
     except MissingSet as error:
-        return _Row(name, None, f"unknown: {error}")
+        return _Row(name, None, f"unknown until the lock has it: `kernix lock --add {error.name}`")
     if not is_definition(value):
         return _Row(name, None, "a set of attributes")
     return _Row(name, version, getattr(value, "description", None) or _described(value))

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from derivations.frozen_map import FrozenMap
-from derivations.kconfig.diagnosis.diagnose import diagnose
+from derivations.kconfig.diagnosis.diagnose import outcomes
 from derivations.kconfig.language.fragment import Origin, Request
-from derivations.kconfig.language.merge import Merged
 from derivations.kconfig.language.values import Unset, written
 from derivations.kconfig.language.wording import place
 from derivations.kconfig.rules.fulfil import verdicts
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from derivations.kconfig.diagnosis.outcome import Diagnosis
+    from derivations.kconfig.language.merge import Merged
     from derivations.kconfig.requirements.requirement_set import RequirementSet
     from derivations.kconfig.rules.report import Verdict
     from derivations.kconfig.symbols.model import Model
@@ -59,7 +58,8 @@ class Judged:
 
     def lines(self) -> Iterator[str]:
         """Yield the verdict, and below it what keeps the option from its value."""
-        yield f"{self.verdict.outcome.value}: {self.verdict}"
+        applies = self.verdict.outcome is not RuleOutcome.NOT_APPLICABLE
+        yield f"{self.verdict.outcome.value}: {self.verdict}" if applies else str(self.verdict)
         if not self.holds and self.request is not None and not isinstance(self.request.value, Unset):
             yield f"  requested {written(self.request.value)}{place(self.request)}"
         elif self.diagnosis is not None and not self.diagnosis.holds:
@@ -81,8 +81,7 @@ def judge(sets: Iterable[RequirementSet], merged: Merged, model: Model, values: 
         for name, verdict in found
         if verdict.outcome is RuleOutcome.NOT_HELD and not verdict.rule.any_text
     }
-    asked = Merged(FrozenMap({**merged.requests, **missed}))
-    why = {it.option: it for it in diagnose(asked, model, values) if it.option in missed}
+    why = outcomes(missed, merged, model, values)
     return tuple(
         Judged(
             name,

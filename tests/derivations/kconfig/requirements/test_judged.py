@@ -96,7 +96,9 @@ def test_json() -> None:
 def met(requests: dict[str, Value], *rules: Rule) -> Fulfilled:
     """Return what makes *rules* hold."""
     resolver = Resolver(KCONFIG)
-    return fulfilled(rules, merged(requests).requests, "", KCONFIG, resolver, settle=resolver, strict=True, required=True)
+    return fulfilled(
+        rules, merged(requests).requests, "", KCONFIG, resolver, settle=resolver, strict=True, required=True
+    )
 
 
 def test_fragment() -> None:

@@ -52,7 +52,9 @@ def test_no_option_twice(name: str, version: str, arch: str) -> None:
 @pytest.mark.parametrize(
     ("version", "present", "missing"),
     [
-        pytest.param("6.1", {"ANDROID_BINDER_DEVICES", "EMBEDDED", "SYSVIPC"}, {"EXPERT", "BPF_JIT_ALWAYS_ON"}, id="6.1"),
+        pytest.param(
+            "6.1", {"ANDROID_BINDER_DEVICES", "EMBEDDED", "SYSVIPC"}, {"EXPERT", "BPF_JIT_ALWAYS_ON"}, id="6.1"
+        ),
         pytest.param("6.6", {"EXPERT", "SYSVIPC", "DEBUG_LIST"}, {"EMBEDDED", "USB_NET_CDC_NCM"}, id="6.6"),
         pytest.param("6.12", {"EXPERT", "IP_NF_MATCH_RPFILTER"}, {"SYSVIPC", "USB_CONFIGFS_F_ACC"}, id="6.12"),
     ],
@@ -112,7 +114,9 @@ def test_in_a_derivation() -> None:
     rules = [
         PLAIN,
         Rule(option="A", wanted=NO, reason="x", also=(MODULE,), instead=(("B", 7), ("C", "d e")), unless=("E", YES)),
-        Rule(option="F", wanted="", reason="x", any_text=True, needs="files", given=("G",), any_of=("H", "I"), source="s"),
+        Rule(
+            option="F", wanted="", reason="x", any_text=True, needs="files", given=("G",), any_of=("H", "I"), source="s"
+        ),
         Rule(option="J", wanted=65536, reason="x", or_more=True, takes="y"),
     ]
     mine = RequirementSet("mine", rules)
