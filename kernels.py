@@ -1,6 +1,7 @@
 """The kernel set: every kernel is an attribute, and each is made by a call of a pure function.
 
     linux_micro             small, boots in a virtual machine with an initramfs; from Debian's newest source
+    linux_stalix            the same, static: no modules, firmware in the image; for systems such as stal/IX
     linux_debian_6_1, …     Debian's sources that the lock pins, with the architecture's defconfig
     linux_6_12, …           kernel.org's releases, pinned in kernels.json
     linux_latest, linux_lts, linux_testing
@@ -21,10 +22,12 @@ from derivations.debian.sets import linux_series
 from derivations.fetch import fetch_deb, fetch_url
 from derivations.fixpoint import AttrSet, InvalidOverlay, stack
 from derivations.kconfig.language.fragment import Fragment
-from derivations.kconfig.language.values import YES
+from derivations.kconfig.language.values import NO, YES
+from derivations.linux.firmware import Firmware
 from derivations.linux.kernel import Kernel, make_linux
 from derivations.linux.pins import InvalidPins, Release, parse_pins
 from derivations.systems import MACHINES
+from derivations.union import USR_MERGE, UnionLayout, union
 from derivations.unpack import unpack
 from derivations.version import Version
 from store.errors import Error
@@ -74,6 +77,29 @@ MICRO = {
 }
 
 
+STALIX = {
+    **{name: value for name, value in MICRO.items() if name not in {"MODULES", "MODULE_UNLOAD"}},
+    "MODULES": NO,
+    "LRU_GEN": YES,
+    "LRU_GEN_ENABLED": YES,
+    "TRANSPARENT_HUGEPAGE": YES,
+    "CGROUPS": YES,
+    "NAMESPACES": YES,
+    "NET": YES,
+    "NET_NS": YES,
+    "USER_NS": YES,
+    "DEBUG_FS": YES,
+    "UNIX98_PTYS": YES,
+    "BLOCK": YES,
+    "BLK_DEV": YES,
+    "SWAP": YES,
+    "ZRAM": YES,
+}
+
+STALIX_FIRMWARE = "firmware-linux-free"
+"""The package with the firmware of `linux_stalix`: free, so that every Debian machine has it."""
+
+
 class NoLinuxSource(Error):
     """The lock does not pin a Debian package of Linux's source."""
 
@@ -94,6 +120,7 @@ class KernelSet(AttrSet):
     """
 
     linux_micro: Kernel
+    linux_stalix: Kernel
     linux_latest: Kernel
     linux_lts: Kernel
     linux_testing: Kernel
@@ -165,6 +192,7 @@ def _kernels(context: Context | None, final: KernelSet, _: KernelSet) -> dict[st
     return {
         **attributes,
         "linux_micro": functools.partial(_micro, context),
+        "linux_stalix": functools.partial(_stalix, context),
         "linux_latest": lambda: final[attribute_of(maintained[-1])],
         "linux_lts": lambda: final[attribute_of(longterm[-1])],
     }
@@ -211,6 +239,21 @@ def _micro(context: Context | None) -> Kernel:
         extra_config=Fragment("linux_micro", MICRO),
         context=context,
         compilations=717,
+    )
+
+
+def _stalix(context: Context | None) -> Kernel:
+    lock = (context or current()).lock()
+    package = fetch_deb(lock.package(STALIX_FIRMWARE, STALIX_FIRMWARE))
+    # Debian 12 has it in /lib, Debian 13 in /usr/lib.
+    firmware = union(STALIX_FIRMWARE, [package], UnionLayout(merge=USR_MERGE, exclude=["usr/share"]))
+    return _micro(context).override(
+        name="linux-stalix",
+        description="a small Linux without modules, with firmware in the image",
+        extra_config=lambda _: Fragment("linux_stalix", STALIX),
+        firmware=Firmware(["isci/isci_firmware.bin"], firmware, directory="usr/lib/firmware"),
+        requires=["stalix"],
+        compilations=820,
     )
 
 

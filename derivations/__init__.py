@@ -38,9 +38,20 @@ if TYPE_CHECKING:
         when_between,
         when_older,
     )
+    from derivations.kconfig.requirements.requirement_set import RequirementSet, requires
+    from derivations.kconfig.rules.rule import Rule
     from derivations.linux.dkms import dkms_package
+    from derivations.linux.firmware import Firmware
     from derivations.linux.kernel import Kernel, make_linux
     from derivations.linux.keywords import DerivationChanges
+    from derivations.linux.linux_libre import (
+        DEFAULT_EXTRA_LINUX_OPTIONS,
+        alist_delete,
+        linux_libre_deblob_scripts,
+        linux_libre_source,
+        make_linux_libre,
+        make_linux_libre_from,
+    )
     from derivations.linux.manual_config import linux_manual_config, linux_packages_custom
     from derivations.linux.module import make_linux_module
     from derivations.linux.patch import Patch
@@ -56,6 +67,7 @@ if (_hidden := shadowed(("store", "kernels"))) is not None:
     raise _hidden
 
 _HOMES = {
+    "DEFAULT_EXTRA_LINUX_OPTIONS": "linux.linux_libre",
     "MODULE": "kconfig.language.values",
     "NO": "kconfig.language.values",
     "UNSET": "kconfig.language.values",
@@ -64,6 +76,7 @@ _HOMES = {
     "Context": "context",
     "Derivation": "derivation",
     "DerivationChanges": "linux.keywords",
+    "Firmware": "linux.firmware",
     "Fixed": "derivation",
     "Fragment": "kconfig.language.fragment",
     "Hex": "kconfig.language.values",
@@ -71,7 +84,10 @@ _HOMES = {
     "Kernel": "linux.kernel",
     "Output": "derivation",
     "Patch": "linux.patch",
+    "RequirementSet": "kconfig.requirements.requirement_set",
+    "Rule": "kconfig.rules.rule",
     "Snapshot": "hardware.snapshot",
+    "alist_delete": "linux.linux_libre",
     "default": "kconfig.language.values",
     "dkms_package": "linux.dkms",
     "fetch_deb": "fetch",
@@ -80,14 +96,19 @@ _HOMES = {
     "fetch_url": "fetch",
     "force": "kconfig.language.values",
     "fragment_file": "kconfig.language.text",
+    "linux_libre_deblob_scripts": "linux.linux_libre",
+    "linux_libre_source": "linux.linux_libre",
     "linux_manual_config": "linux.manual_config",
     "linux_packages_custom": "linux.manual_config",
     "local_file": "source",
     "local_source": "source",
     "make_initramfs": "image.initramfs",
     "make_linux": "linux.kernel",
+    "make_linux_libre": "linux.linux_libre",
+    "make_linux_libre_from": "linux.linux_libre",
     "make_linux_module": "linux.module",
     "optional": "kconfig.language.values",
+    "requires": "kconfig.requirements.requirement_set",
     "text_file": "source",
     "union": "union",
     "unpack": "unpack",
@@ -99,6 +120,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "DEFAULT_EXTRA_LINUX_OPTIONS",
     "MODULE",
     "NO",
     "UNSET",
@@ -107,6 +129,7 @@ __all__ = [
     "Context",
     "Derivation",
     "DerivationChanges",
+    "Firmware",
     "Fixed",
     "Fragment",
     "Hex",
@@ -114,7 +137,10 @@ __all__ = [
     "Kernel",
     "Output",
     "Patch",
+    "RequirementSet",
+    "Rule",
     "Snapshot",
+    "alist_delete",
     "default",
     "dkms_package",
     "fetch_deb",
@@ -123,14 +149,19 @@ __all__ = [
     "fetch_url",
     "force",
     "fragment_file",
+    "linux_libre_deblob_scripts",
+    "linux_libre_source",
     "linux_manual_config",
     "linux_packages_custom",
     "local_file",
     "local_source",
     "make_initramfs",
     "make_linux",
+    "make_linux_libre",
+    "make_linux_libre_from",
     "make_linux_module",
     "optional",
+    "requires",
     "text_file",
     "union",
     "unpack",

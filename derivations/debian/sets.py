@@ -244,6 +244,15 @@ def _dkms(name: str) -> PackageSet:
     )
 
 
+def _firmware(name: str) -> PackageSet:
+    return PackageSet(
+        description="firmware that drivers load, in one of Debian's packages",
+        packages=(name,),
+        closure=False,
+        optional=True,
+    )
+
+
 def _linux_source(series: str) -> PackageSet:
     return PackageSet(
         description=f"Debian's source of Linux {series}",
@@ -269,6 +278,7 @@ SETS: FrozenMap[PackageSet] = FrozenMap(
         "clang": _clang(),
         **{f"clang-{version}": _clang(version) for version in _CLANGS},
         "faketime": _FAKETIME,
+        "firmware-linux-free": _firmware("firmware-linux-free"),
         "gcc": _GCC,
         "gcc-aarch64": _cross("aarch64-linux-gnu", "arm64"),
         "gcc-arm": _cross("arm-linux-gnueabihf", "armhf"),
@@ -292,8 +302,9 @@ SETS: FrozenMap[PackageSet] = FrozenMap(
         "vpoll-dkms": _dkms("vpoll"),
     }
 )
-"""The fixed sets; `package_set` also accepts any series of Linux and any `NAME-dkms`."""
+"""The fixed sets; `package_set` also accepts any series of Linux, any `NAME-dkms` and any `firmware-NAME`."""
 
+_FIRMWARE = re.compile(r"firmware-[a-z0-9][a-z0-9+.-]*", re.ASCII)
 _DKMS = re.compile(r"([a-z0-9][a-z0-9+.-]*)-dkms", re.ASCII)
 
 _LINUX_SOURCE = re.compile(r"linux-source-([0-9]+\.[0-9]+)", re.ASCII)
@@ -316,7 +327,7 @@ def linux_series(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def package_set(name: str) -> PackageSet:
-    """Return the set called *name*: one of `SETS`, a series of Linux sources, or module sources in `NAME-dkms`.
+    """Return the set called *name*: one of `SETS`, a series of Linux sources, `NAME-dkms`, or `firmware-NAME`.
 
     Raises:
         UnknownSet: it does not exist.
@@ -327,4 +338,6 @@ def package_set(name: str) -> PackageSet:
         return _linux_source(match[1])
     if match := _DKMS.fullmatch(name):
         return _dkms(match[1])
+    if _FIRMWARE.fullmatch(name):
+        return _firmware(name)
     raise UnknownSet(name, tuple(SETS))

@@ -14,8 +14,11 @@ import attrs
 from derivations.context import USUAL_SYSTEM, Context
 from derivations.derivation import Derivation, Output
 from derivations.frozen_map import FrozenMap
+from derivations.kconfig.language.condition import check_architecture
 from derivations.kconfig.language.fragment import Fragment, as_fragments
 from derivations.kconfig.language.text import bytes_of, decoded
+from derivations.kconfig.requirements.requirement_set import RequirementSet, requires
+from derivations.linux.firmware import Firmware
 from derivations.linux.patch import Patch
 from derivations.source import local_file, text_file
 from derivations.suggest import suggestion
@@ -180,7 +183,15 @@ def _signing_key(value: Any) -> Output:  # noqa: ANN401 -- as above
     return value
 
 
-def _base(value: Any) -> str | Output:  # noqa: ANN401 -- as above
+def _base(value: Any) -> str | Output | FrozenMap[str | Output]:  # noqa: ANN401 -- as above
+    if isinstance(value, Mapping):
+        if not value:
+            raise InvalidArgument("base", "it has no architecture")
+        return FrozenMap({check_architecture(arch): _one_base(it) for arch, it in value.items()})
+    return _one_base(value)
+
+
+def _one_base(value: Any) -> str | Output:  # noqa: ANN401 -- as above
     if isinstance(value, Derivation):
         return value.out
     if isinstance(value, str) and not _TARGET.fullmatch(value):
@@ -253,6 +264,15 @@ def _systems(value: Any) -> tuple[str, ...]:  # noqa: ANN401 -- as above
     return tuple(sorted(set(value)))
 
 
+def _requires(value: Any) -> tuple[RequirementSet, ...]:  # noqa: ANN401 -- as above
+    if not isinstance(value, list | tuple):
+        raise InvalidArgument("requires", f"it must be a list such as ['systemd'], not {value!r}")
+    found = [requires(it) if isinstance(it, str) else it for it in value]
+    if wrong := [it for it in found if not isinstance(it, RequirementSet)]:
+        raise InvalidArgument("requires", f"{wrong[0]!r} is neither a requirement set nor the name of one")
+    return tuple({it.name: it for it in found}[name] for name in sorted({it.name for it in found}))
+
+
 @attrs.frozen(kw_only=True)
 class Arguments:
     """The arguments of `make_linux`, which documents them."""
@@ -262,7 +282,7 @@ class Arguments:
     name: str = attrs.field(default="linux", converter=_name)
     description: str = attrs.field(default="", validator=_is(str, "a string"))
     systems: tuple[str, ...] = attrs.field(default=(USUAL_SYSTEM,), converter=_systems)
-    base: str | Output = attrs.field(default="defconfig", converter=_base)
+    base: str | Output | FrozenMap[str | Output] = attrs.field(default="defconfig", converter=_base)
     extra_config: tuple[Fragment, ...] = attrs.field(default=(), converter=_extra_config)
     enable_common_config: bool = attrs.field(default=False, validator=_is(bool, "True or False"))
     auto_modules: bool = attrs.field(default=False, validator=_is(bool, "True or False"))
@@ -278,11 +298,25 @@ class Arguments:
     make_flags: tuple[str, ...] = attrs.field(default=(), converter=_flags)
     randstruct_seed: str | None = attrs.field(default=None, converter=attrs.converters.optional(_randstruct_seed))
     signing_key: Output | None = attrs.field(default=None, converter=attrs.converters.optional(_signing_key))
+    firmware: Firmware | None = attrs.field(default=None, validator=_is(Firmware | None, "a Firmware"))
+    requires: tuple[RequirementSet, ...] = attrs.field(default=(), converter=_requires)
     features: FrozenMap[bool] = attrs.field(factory=FrozenMap, converter=_features)
     mod_dir_version: str | None = attrs.field(default=None, converter=attrs.converters.optional(_mod_dir_version))
     toolchain: Toolchain | str = attrs.field(default=TOOLCHAINS[0], validator=_toolchain)
     context: Context | None = attrs.field(default=None, validator=_is(Context | None, "a Context"))
     compilations: int | None = attrs.field(default=None, validator=_is(int | None, "an integer"))
+
+    def on(self, arch: str) -> Arguments:
+        """Return the arguments for *arch*, Kbuild's ARCH: with one base, if there is one for each architecture.
+
+        Raises:
+            InvalidArgument: there is none for this one.
+        """
+        if not isinstance(self.base, FrozenMap):
+            return self
+        if arch not in self.base:
+            raise InvalidArgument("base", f"it has a configuration for {', '.join(self.base)}, not for {arch}")
+        return attrs.evolve(self, base=self.base[arch])
 
     def __attrs_post_init__(self) -> None:
         if self.exact and isinstance(self.base, str):
@@ -340,7 +374,9 @@ def check_base(file: Path, arguments: Arguments) -> None:
     """
     from derivations.kconfig.language.grammar import remark_on  # noqa: PLC0415 -- start-up: few kernels start from a file
     from derivations.kconfig.language.header import (  # noqa: PLC0415 -- as above
-        check_architecture,
+        check_architecture as check_target,
+    )
+    from derivations.kconfig.language.header import (  # noqa: PLC0415 -- as above
         check_complete,
         check_version,
         check_whole,
@@ -349,7 +385,7 @@ def check_base(file: Path, arguments: Arguments) -> None:
     text = decoded(bytes_of(file), file.name)
     remark_on(text, file.name)
     check_complete(text, file.name)
-    check_architecture(text, file.name, [machine(system).arch for system in arguments.systems])
+    check_target(text, file.name, [machine(system).arch for system in arguments.systems])
     if arguments.exact:
         check_whole(text, file.name)
         check_version(text, file.name, arguments.version)

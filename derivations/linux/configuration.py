@@ -21,8 +21,11 @@ import attrs
 
 from derivations.derivation import Derivation, Hints, Output, canonical_json
 from derivations.fetch import ANY_SYSTEM
+from derivations.frozen_map import FrozenMap
 from derivations.kconfig.language.text import line, write
 from derivations.kconfig.language.values import Priority, Unset
+from derivations.kconfig.requirements.requirement_set import dumped
+from derivations.linux.firmware import PLACE as FIRMWARE
 from derivations.linux.script import SHELL, script
 from derivations.source import text_file
 from derivations.union import UnionLayout, union
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from derivations.kconfig.language.fragment import Request
     from derivations.kconfig.language.merge import Merged
     from derivations.linux.arguments import Arguments
+    from derivations.linux.firmware import Firmware
     from derivations.toolchain import Toolchain
 
 
@@ -101,6 +105,8 @@ def configuration(
             strict=arguments.strict_base and not arguments.ignore_config_errors,
             version=(arguments.version, other_directory(arguments)),
             trim=trim,
+            firmware=arguments.firmware,
+            requires=dumped(it.applying(Version.parse(arguments.version), toolchain.arch) for it in arguments.requires),
         ),
     )
 
@@ -145,8 +151,11 @@ def resolver(sources: Output, toolchain: Toolchain, flags: Sequence[str] = ()) -
     )
 
 
-def base(start: str | Output, sources: Output, toolchain: Toolchain, flags: Sequence[str] = ()) -> Output:
+def base(
+    start: str | Output | FrozenMap[str | Output], sources: Output, toolchain: Toolchain, flags: Sequence[str] = ()
+) -> Output:
     """Return the configuration *start*: a file as is, or the result of the make target of that name in *sources*."""
+    assert not isinstance(start, FrozenMap)  # noqa: S101 -- `Arguments.on` chose one
     if isinstance(start, Output):
         return start
     return Derivation(
@@ -190,13 +199,15 @@ def checked(
     strict: bool = False,
     version: tuple[str, str] | None = None,
     trim: Output | None = None,
+    firmware: Firmware | None = None,
+    requires: str = "[]",
 ) -> Derivation:
     """Return the `.config` that was *found*, if all requests *wanted* that are not optional hold in it.
 
     With *lenient*, all of them are optional. With *exact*, a complete `.config`, every value in that must hold. Values in
     the file *base* that do not hold are reported; with *strict*, they are errors. The tree must be of *version*, a
     pair of the version and the explicit name of its modules directory. Options that a *trim* switched off are not
-    reported.
+    reported. The files of *firmware* must exist, and the rules of the sets *requires*, as `dumped` writes them, must hold.
     """
     asked = wanted.requests
     lines = {option: line(option, it.value) for option, it in asked.items() if not isinstance(it.value, Unset)}
@@ -217,6 +228,11 @@ def checked(
         env["base"] = "strict" if strict else "told"
         if trim is not None:
             places["/trim"] = trim
+    if firmware is not None:
+        places[FIRMWARE] = firmware.tree
+        env["firmware"] = canonical_json([firmware.directory, *firmware.files]).decode()
+    if requires != dumped(()):
+        env["requires"] = requires
     return Derivation(
         name=name,
         system=ANY_SYSTEM,

@@ -9,6 +9,7 @@ import attrs
 from derivations.derivation import Derivation, Hints, Output
 from derivations.kconfig.language.values import MODULE, YES
 from derivations.linux.configuration import ConfigSteps, configuration
+from derivations.linux.firmware import PLACE as FIRMWARE
 from derivations.linux.patch import patched
 from derivations.linux.requested import SIGNING_KEY, merged_requests
 from derivations.linux.script import SHELL, script, text_of
@@ -56,6 +57,7 @@ class Parts:
 
 def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
     """Return the derivations of the kernel that *arguments* describe, compiled by *toolchain*."""
+    arguments = arguments.on(toolchain.arch)
     tree = patched(source_tree(arguments), arguments.patches)
     merged = merged_requests(arguments, toolchain.arch)
     configured = configuration(arguments, toolchain, tree, merged)
@@ -78,7 +80,14 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
         builder=SHELL,
         args=script("build", release, toolchain.image, *make_arguments(arguments, toolchain)),
         env={**_ENVIRONMENT, **_seed(arguments), "SRCARCH": toolchain.srcarch},
-        mounts={"/": toolchain.root, "/src": tree, "/config": configured.checked.out, **chance(), **_key(arguments)},
+        mounts={
+            "/": toolchain.root,
+            "/src": tree,
+            "/config": configured.checked.out,
+            **chance(),
+            **_key(arguments),
+            **_firmware(arguments),
+        },
         outputs=OUTPUTS,
         hints=Hints(description=f"Linux {release}", compilations=arguments.compilations, object_tree=toolchain.srcarch),
     )
@@ -118,6 +127,10 @@ def _seed(arguments: Arguments) -> dict[str, str]:
 
 def _key(arguments: Arguments) -> dict[str, Output]:
     return {} if arguments.signing_key is None else {SIGNING_KEY: arguments.signing_key}
+
+
+def _firmware(arguments: Arguments) -> dict[str, Output]:
+    return {} if arguments.firmware is None else {FIRMWARE: arguments.firmware.tree}
 
 
 def source_tree(arguments: Arguments) -> Output:

@@ -161,6 +161,13 @@ class Kernel:
         return self._parts.configuration.resolver
 
     @property
+    def base(self) -> str | Output:
+        """Return what its configuration begins with: a target of make, or a file."""
+        found = self.arguments.on(self.toolchain.arch).base
+        assert isinstance(found, str | Output)  # noqa: S101 -- `on` chooses one
+        return found
+
+    @property
     def base_config(self) -> Output:
         """Return the configuration that requests are applied to."""
         return self._parts.configuration.base
@@ -344,7 +351,8 @@ def make_linux(**arguments: Unpack[LinuxKeywords]) -> Kernel:
             description: A sentence for people.
             systems: The systems it can be built for.
             base: The configuration to start from: a target of `make` such as `defconfig`,
-                `tinyconfig` or `allnoconfig`, or a configuration file, relative to the calling file.
+                `tinyconfig` or `allnoconfig`, or a configuration file, relative to the calling file. A mapping has
+                one of these for each architecture, by Kbuild's ARCH: `{"x86_64": "a.config", "arm64": "defconfig"}`.
             extra_config: Options over the base: a mapping such as `{"KGDB": YES}`, text as in a
                 `.config`, a `Fragment`, or a list of these, which must not contradict each other.
             enable_common_config: Whether to request the options that an ordinary machine needs,
@@ -365,6 +373,9 @@ def make_linux(**arguments: Unpack[LinuxKeywords]) -> Kernel:
             randstruct_seed: A text that decides the layout of structures with RANDSTRUCT; by default it follows from
                 the configuration and the release.
             signing_key: The file with the private key and certificate that modules are signed with, in PEM.
+            firmware: Firmware that is linked into the image, a `Firmware`.
+            requires: What the configuration must meet, or the build fails before anything is compiled: names of
+                requirement sets such as `systemd`, and `RequirementSet` values.
             features: Flags for code that uses the kernel: names mapped to true or false.
             mod_dir_version: The name of the modules directory; computed by default. If the tree
                 disagrees, the build fails and reports the right value.
@@ -375,6 +386,7 @@ def make_linux(**arguments: Unpack[LinuxKeywords]) -> Kernel:
 
     Raises:
         UnknownArgument: there is no such argument.
+        UnknownRequirementSet: there is no such requirement set.
         InvalidArgument: a value is invalid, or `version` or `source` is missing.
         InvalidFragment: `extra_config` is invalid.
         IncompleteConfig, ForeignConfig: *base* is a `.config` that is cut off, or for another architecture.
@@ -394,13 +406,15 @@ def _arguments(old: Arguments | None, /, **given: Any) -> Arguments:  # noqa: AN
         given["hardware"] = snapshot(relative_to_caller(given["hardware"], depth=2))
     if is_file_name(given.get("signing_key")):
         given["signing_key"] = local_file(relative_to_caller(given["signing_key"], depth=2), name="signing-key.pem")
-    file = None
-    if is_file_name(given.get("base")):
-        file = relative_to_caller(given["base"], depth=2)
-        given["base"] = base_file(file)
+    files = []
+    base: Any = given.get("base")
+    for arch, one in base.items() if isinstance(base, Mapping) else [("", base)]:
+        if is_file_name(one):
+            files.append(relative_to_caller(one, depth=2))
+            given["base"] = {**given["base"], arch: base_file(files[-1])} if arch else base_file(files[-1])
     # Called directly rather than through a variable, so that editors know the arguments.
     arguments = Arguments(**given) if old is None else attrs.evolve(old, **given)
-    if file is not None:
+    for file in files:
         check_base(file, arguments)
     return arguments
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from derivations.frozen_map import FrozenMap
     from derivations.hardware.snapshot import Snapshot
     from derivations.kconfig.language.fragment import ExtraConfig, Fragment
+    from derivations.kconfig.requirements.requirement_set import RequirementSet
+    from derivations.linux.firmware import Firmware
     from derivations.linux.patch import Patch
     from derivations.toolchain import Toolchain
 
@@ -49,6 +51,7 @@ class _Common(_Required, total=False):
     make_flags: ListOf[str]
     randstruct_seed: str | None
     signing_key: File | Built | None
+    requires: ListOf[str | RequirementSet]
     features: Mapping[str, bool]
     mod_dir_version: str | None
     toolchain: Toolchain | str
@@ -59,7 +62,7 @@ class _Common(_Required, total=False):
 class LinuxKeywords(_Common, total=False):
     """The arguments of `make_linux`."""
 
-    base: File | Built
+    base: File | Built | Mapping[str, File | Built]
     extra_config: ExtraConfig
     enable_common_config: bool
     auto_modules: bool
@@ -69,6 +72,7 @@ class LinuxKeywords(_Common, total=False):
     hardware: Snapshot | File | None
     only_hardware: bool
     keep_modules: ListOf[str]
+    firmware: Firmware | None
 
 
 class ManualKeywords(_Common):
@@ -91,12 +95,13 @@ class OverrideKeywords(TypedDict, total=False):
     make_flags: Changed[ListOf[str], tuple[str, ...]]
     randstruct_seed: Changed[str | None, str | None]
     signing_key: Changed[File | Built | None, Output | None]
+    requires: Changed[ListOf[str | RequirementSet], tuple[RequirementSet, ...]]
     features: Changed[Mapping[str, bool], FrozenMap[bool]]
     mod_dir_version: Changed[str | None, str | None]
     toolchain: Changed[Toolchain | str, Toolchain | str]
     context: Changed[Context | None, Context | None]
     compilations: Changed[Integer | None, int | None]
-    base: Changed[File | Built, str | Output]
+    base: Changed[File | Built | Mapping[str, File | Built], str | Output | FrozenMap[str | Output]]
     extra_config: Changed[ExtraConfig, tuple[Fragment, ...]]
     enable_common_config: Changed[bool, bool]
     auto_modules: Changed[bool, bool]
@@ -106,6 +111,7 @@ class OverrideKeywords(TypedDict, total=False):
     hardware: Changed[Snapshot | File | None, Snapshot | None]
     only_hardware: Changed[bool, bool]
     keep_modules: Changed[ListOf[str], tuple[str, ...]]
+    firmware: Changed[Firmware | None, Firmware | None]
 
 
 class DerivationChanges(TypedDict, total=False):

@@ -64,4 +64,6 @@ def _fragments(arguments: Arguments) -> list[Fragment]:
         found.append(common)
     for patch in arguments.patches:
         found += patch.extra_config
+    if arguments.firmware is not None:
+        found.append(arguments.firmware.fragment)
     return [*found, *arguments.extra_config]

@@ -1,4 +1,4 @@
-"""`kernix check`: report hardware that a kernel lacks support for."""
+"""`kernix check`: report hardware that a kernel lacks support for, or requirements that it does not meet."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import click
 from derivations.hardware.coverage import FindingKind, coverage
 from derivations.hardware.firmware import package_of
 from derivations.hardware.userland import lacking
-from kernix.configs.resolved import kernel
+from derivations.kconfig.requirements.requirement_set import NAMES, requires
+from kernix.commands.requirements import fragment, report
+from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
 from kernix.machine.driver_tree import read_files, tree_of
 from kernix.machine.sysfs import this_machine
 from kernix.options import PATH, VerbCommand, attribute, evaluation, realisation
 from kernix.output.quantities import number
-from store.errors import Error
+from store.errors import Error, UsageError
 
 
 if TYPE_CHECKING:
@@ -51,6 +53,20 @@ class HardwareUnsupported(Error):
 @attribute
 @click.option("--machine", "files", type=PATH, multiple=True, metavar="FILE",
               help="Check for the machine of this snapshot or listing rather than this one. May be repeated.")  # fmt: skip
+@click.option(
+    "--requires",
+    "sets",
+    multiple=True,
+    metavar="SET",
+    help="Check requirements of programs and systems instead: " + ", ".join(NAMES) + ". May be repeated.",
+)
+@click.option("--all", "everything", is_flag=True, help="With --requires: list what holds or does not apply, too.")
+@click.option(
+    "--fragment",
+    "as_fragment",
+    is_flag=True,
+    help="With --requires: print a Python fragment that meets the requirements.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @evaluation
 @realisation
@@ -61,6 +77,9 @@ def command(
     *,
     attribute: str,
     files: tuple[Path, ...],
+    sets: tuple[str, ...],
+    everything: bool,
+    as_fragment: bool,
     as_json: bool,
     options: Options,
     chosen: Chosen,
@@ -71,7 +90,25 @@ def command(
     initramfs; built-in drivers without their firmware; devices that no driver of this tree supports; and what an
     ordinary userland needs but the kernel lacks. Only the configuration is made: nothing is compiled. The exit code
     is 1 if a driver is missing, or if no program could run.
+
+    With --requires, the report says which options of requirement sets hold and, for the others, what keeps them
+    from holding. The exit code is 1 if one does not hold.
     """
+    if sets:
+        if files:
+            message = "--requires and --machine exclude each other"
+            raise UsageError(message)
+        found = [requires(it) for it in dict.fromkeys(sets)]
+        with definitions(session, options) as names:
+            resolved = resolve(session, attribute, kernel(names, attribute), chosen)
+        if as_fragment:
+            click.echo(fragment(session, resolved, found, chosen))
+        else:
+            report(resolved, found, everything=everything, as_json=as_json)
+        return
+    if everything or as_fragment:
+        message = "--all and --fragment need --requires"
+        raise UsageError(message)
     snapshot = (read_files(files) if files else this_machine("this machine")).checked()
     with definitions(session, options) as names:
         tree = tree_of(session, attribute, kernel(names, attribute), chosen)

@@ -119,7 +119,7 @@ def from_kernel(session: Session, found: Resolved, chosen: Chosen) -> Side:
     base = found.kernel.base_config
     data = session.store.path(realise(session, [base], **chosen)[base]).read_bytes()
     lines = read_base(data, base.derivation.name, found.model).requests
-    argument = found.kernel.arguments.base
+    argument = found.kernel.base
     return Side(
         name=found.name,
         values=found.values,

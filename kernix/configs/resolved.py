@@ -68,7 +68,7 @@ class Resolved:
     def missed(self, session: Session, chosen: Chosen) -> Missed | None:
         """Return the lines that do not hold of the file that it starts from; None if it starts from no file."""
         arguments = self.kernel.arguments
-        if isinstance(arguments.base, str) or (arguments.exact and not arguments.ignore_config_errors):
+        if isinstance(self.kernel.base, str) or (arguments.exact and not arguments.ignore_config_errors):
             return None
         base = self.kernel.base_config
         data = session.store.path(realise(session, [base], **chosen)[base]).read_bytes()

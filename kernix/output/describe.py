@@ -49,7 +49,7 @@ def kernel_facts(kernel: Kernel, place: Callable[[Output], str | None]) -> dict[
         "description": kernel.description,
         "system": kernel.context.system,
         "source": source_facts(kernel.source),
-        "base": kernel.arguments.base if isinstance(kernel.arguments.base, str) else name_of(kernel.arguments.base),
+        "base": kernel.base if isinstance(kernel.base, str) else name_of(kernel.base),
         "patches": [patch.name for patch in kernel.arguments.patches],
         "config": {
             name: written(request.value) + (" (optional)" if request.optional else "")

@@ -50,6 +50,12 @@ def diagnose(
     return (*won, *(diagnosis.shadowed(it.name, it.request, it.by) for it in merged.shadowed))
 
 
+def outcomes(more: Mapping[str, Request], merged: Merged, model: Model, values: Values) -> dict[str, Diagnosis]:
+    """Return what keeps each of *more*, requests that nobody made, from holding in the *values* that *merged* led to."""
+    diagnosis = _Diagnosis(merged, model, values, FrozenMap())
+    return {name: diagnosis.outcome_of(name, request) for name, request in more.items()}
+
+
 def _options(blockers: Iterable[Blocker]) -> Iterator[str]:
     """Yield the options that *blockers*, and those below them, suggest changing."""
     for it in blockers:

@@ -1,6 +1,4 @@
-"""The recommendations of the Kernel Self Protection Project, compared with a configuration.
+"""The recommendations of the Kernel Self Protection Project, as rules (`derivations.kconfig.rules`).
 
 kspp      the rules, as data
-report    which of them a configuration satisfies, and what to request for the others
-fulfil    the requests that satisfy all of them, as far as the kernel's own Kconfig allows
 """

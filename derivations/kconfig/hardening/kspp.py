@@ -7,18 +7,11 @@ history. Rules from other sources name them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
 
-import attrs
-
-from derivations.kconfig.language.condition import ALWAYS, Condition
 from derivations.kconfig.language.values import NO, YES, Hex, optional
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from derivations.kconfig.language.values import Asked, Value
+from derivations.kconfig.rules.rule import Rule, on
+from derivations.kconfig.rules.rule import rule as _any_rule
 
 
 SETTINGS = "KSPP, Recommended Settings"
@@ -27,69 +20,7 @@ HARDENING_CONFIG = "Linux, kernel/configs/hardening.config"
 _SIGNED = "reproducible builds, unless you keep a key: the default key is generated for each build"
 _PLUGINS = "GCC's plugin headers"
 
-
-@attrs.frozen(kw_only=True)
-class Rule:
-    """A recommended value of an option.
-
-    Attributes:
-        option: Its name.
-        wanted: The value.
-        reason: What it achieves.
-        takes: What users lose; empty if only some speed.
-        needs: What it needs that a kernel, compiler or machine may lack.
-        unless: Another option, with the value that makes this one pointless.
-        given: Options that must all be on, or there is nothing to protect.
-        any_of: Options of which at least one must be on, likewise.
-        instead: Other options, with values that are as good.
-        also: Other values that are as good.
-        or_more: Whether a greater number is as good.
-        condition: The versions and architectures that have the option.
-        source: Who recommends it.
-    """
-
-    option: str
-    wanted: Value
-    reason: str
-    takes: str = ""
-    needs: str = ""
-    unless: tuple[str, Value] | None = None
-    given: tuple[str, ...] = ()
-    any_of: tuple[str, ...] = ()
-    instead: tuple[tuple[str, Value], ...] = ()
-    also: tuple[Value, ...] = ()
-    or_more: bool = False
-    condition: Condition = ALWAYS
-    source: str = SETTINGS
-
-
-def _rule(
-    option: str,
-    wanted: Value,
-    reason: str,
-    *,
-    takes: str = "",
-    needs: str = "",
-    unless: tuple[str, Value] | None = None,
-    since: str | None = None,
-    before: str | None = None,
-    source: str = SETTINGS,
-    **more: Any,  # noqa: ANN401 -- rarely used fields of a rule
-) -> Rule:
-    condition = ALWAYS
-    if since is not None:
-        condition &= Condition.at_least(since)
-    if before is not None:
-        condition &= Condition.older(before)
-    return Rule(
-        option=option, wanted=wanted, reason=reason, takes=takes, needs=needs,
-        unless=unless, condition=condition, source=source, **more,
-    )  # fmt: skip
-
-
-def _on(arch: str, *rules: Rule) -> tuple[Rule, ...]:
-    """Return *rules*, restricted to *arch*."""
-    return tuple(attrs.evolve(it, condition=it.condition & Condition.on(arch)) for it in rules)
+_rule = functools.partial(_any_rule, source=SETTINGS)
 
 
 _MEMORY = (
@@ -246,7 +177,11 @@ _POLICIES = (
     _rule("SECURITY_SELINUX_DISABLE", NO, "SELinux cannot be turned off at run time", before="6.4", unless=("SECURITY_SELINUX", NO)),
     _rule("SECURITY_SELINUX_DEBUG", NO, "SELinux does not expose its internals", since="6.5", unless=("SECURITY_SELINUX", NO)),
     _rule("SECURITY_WRITABLE_HOOKS", NO, "the table of security modules' hooks is read-only", before="6.4"),
-    _rule("SECURITY_LOCKDOWN_LSM", YES, "root can be kept out of the kernel", since="5.4"),
+    # It selects MODULE_SIG (security/lockdown/Kconfig); signing needs a key, which would make builds differ.
+    _rule(
+        "SECURITY_LOCKDOWN_LSM", YES, "root can be kept out of the kernel", since="5.4",
+        along=(("MODULE_SIG_ALL", optional(NO)),),
+    ),
     _rule("SECURITY_LOCKDOWN_LSM_EARLY", YES, "root can be kept out of the kernel from early boot", since="5.4"),
     _rule("LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY", YES, "root is kept out of the kernel", since="5.4",
           takes="unsigned modules, hibernation, kexec, kprobes, most of BPF's tracing"),
@@ -264,7 +199,7 @@ _DEVICES = (
     _rule("RANDOM_TRUST_CPU", YES, "the processor feeds the entropy pool", before="6.2"),
 )  # fmt: skip
 
-_X86_64 = _on(
+_X86_64 = on(
     "x86_64",
     _rule("X86_64", YES, "64-bit pages can be non-executable"),
     _rule("DEFAULT_MMAP_MIN_ADDR", 65536, "address zero cannot be mapped", or_more=True),
@@ -297,7 +232,7 @@ _X86_64 = _on(
     _rule("CFI_PERMISSIVE", NO, "an indirect call to a wrong function is fatal", any_of=("CFI_CLANG", "CFI"), since="6.1"),
 )  # fmt: skip
 
-_ARM64 = _on(
+_ARM64 = on(
     "arm64",
     _rule("DEFAULT_MMAP_MIN_ADDR", 32768, "address zero cannot be mapped", or_more=True),
     _rule("COMPAT", NO, "there are no system calls for 32-bit programs", takes="32-bit programs"),
@@ -326,17 +261,3 @@ RULES: tuple[Rule, ...] = (
     *(_X86_64 + _ARM64),
 )
 """All rules, in the order of a report."""
-
-
-ALONG_WITH: dict[str, dict[str, Asked]] = {
-    # It selects MODULE_SIG (security/lockdown/Kconfig); signing needs a key, which would make builds differ.
-    "SECURITY_LOCKDOWN_LSM": {"MODULE_SIG_ALL": optional(NO)},
-}
-"""Further requests for a rule's option, unless another rule has them."""
-
-
-def needed(rules: Iterable[Rule]) -> list[Rule]:
-    """Return *rules* without those that another one makes pointless."""
-    kept = list(rules)
-    asked = {(it.option, it.wanted) for it in kept}
-    return [it for it in kept if it.unless not in asked]

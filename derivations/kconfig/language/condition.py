@@ -63,6 +63,17 @@ class EmptyRange(Error):
         return f"no version is at least {self.low} and older than {self.high}"
 
 
+def check_architecture(name: object) -> str:
+    """Return *name* if it is one of Kbuild's ARCH.
+
+    Raises:
+        UnknownArchitecture: it is not.
+    """
+    if not isinstance(name, str) or name not in ARCHITECTURES:
+        raise UnknownArchitecture(name)
+    return name
+
+
 def _as_bound(text: object) -> Version:
     version = Version.parse(text)
     if version.suffix or version.extra:  # a vendor's own number says nothing about Linux

@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 
 _MAX_PROBLEMS = 20  # lines: less than a screen
 _FILE_NAME = re.compile(r"[^\s=#()]*[./][^\s=#()]*")
-_MACHINERY = (__name__, *(f"derivations.linux.{name}" for name in ("arguments", "kernel", "manual_config", "patch")))
+_MACHINERY = (
+    __name__,
+    *(f"derivations.linux.{name}" for name in ("arguments", "kernel", "linux_libre", "manual_config", "patch")),
+)
 """Modules that call on behalf of the user."""
 
 

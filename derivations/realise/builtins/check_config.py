@@ -5,7 +5,8 @@ it started with, and `/trim`, what was dropped from that. Environment, JSON: `re
 option; `optional`, those that may fail; `defaults`, those that give way to others. `base`, a word, sets what happens
 if the file asks for something that it does not get: `told` warns, `strict` is an error. Without that word, nothing
 in the file may come out differently. `version`, the kernel's expected version, and `mod_dir_version`, the expected
-name of its modules directory, if given.
+name of its modules directory, if given. `requires`, requirement sets whose rules must hold. `firmware`, JSON: a
+directory below the mount `/firmware`, and the names of files that must be in it.
 """
 
 from __future__ import annotations
@@ -23,9 +24,14 @@ from derivations.kconfig.diagnosis.whole_config import whole_config_requests, wi
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.merge import Merged
 from derivations.kconfig.language.values import Priority
+from derivations.kconfig.language.wording import joined
+from derivations.kconfig.requirements.judged import judge
+from derivations.kconfig.requirements.requirement_set import loaded
 from derivations.kconfig.symbols.dotconfig import parse
 from derivations.kconfig.symbols.model import Model
 from derivations.kconfig.symbols.values_table import Values
+from derivations.linux.firmware import PLACE as FIRMWARE
+from derivations.suggest import suggestion
 from derivations.version import check_tree
 from store.errors import Error
 
@@ -35,11 +41,15 @@ if TYPE_CHECKING:
 
     from derivations.kconfig.diagnosis.base import Missed
     from derivations.kconfig.diagnosis.outcome import Diagnosis
+    from derivations.kconfig.requirements.judged import Judged
     from derivations.realise.job import Job
 
 
 _NAMED = 8
 """How many options a warning lists: about two lines."""
+
+_DETAILED = 12
+"""How many requirements an error lists: about a screen."""
 
 
 class ConfigMismatch(Error):
@@ -82,6 +92,46 @@ class BaseNotHeld(Error):
         return "fix the file, override it in extra_config, or leave out strict_base"
 
 
+class RequirementsNotMet(Error):
+    """A configuration does not meet the requirements that the kernel declares."""
+
+    exit_code: ClassVar[int] = 100
+
+    name: str
+    failed: tuple[Judged, ...]
+
+    def __str__(self) -> str:
+        count = len(self.failed)
+        sets = joined(list(dict.fromkeys(it.name for it in self.failed)))
+        head = f"{self.name}: {count} requirement{'s' if count > 1 else ''} of {sets} not met"
+        lines = [line for it in self.failed[:_DETAILED] for line in it.lines()]
+        more = [f"and {count - _DETAILED} more"] if count > _DETAILED else []
+        return "\n  ".join([head, *lines, *more])
+
+    @property
+    def hint(self) -> str:
+        """Return how to find the missing options."""
+        return f"`kernix check ATTR --requires {self.failed[0].name} --fragment` prints the options that meet them"
+
+
+class MissingFirmware(Error):
+    """The tree with a kernel's firmware lacks files."""
+
+    exit_code: ClassVar[int] = 100
+
+    name: str
+    files: tuple[str, ...]
+    near: str | None
+
+    def __str__(self) -> str:
+        return f"{self.name}: no firmware {', '.join(self.files)} in the tree that should have it"
+
+    @property
+    def hint(self) -> str | None:
+        """Suggest files with a similar name."""
+        return self.near
+
+
 def check_config(job: Job) -> None:
     """Copy the configuration, if every request in it holds.
 
@@ -91,6 +141,8 @@ def check_config(job: Job) -> None:
         BaseNotHeld: with every line of a strict base that does not hold.
         IncompleteConfig, MinimalConfig, ForeignConfig, ConfigOfOtherVersion: the base is of a kind that cannot hold
             completely.
+        MissingFirmware: files of the firmware do not exist.
+        RequirementsNotMet: with every rule of a requirement set that does not hold.
     """
     model = Model.read(job.inputs["/resolver"] / "model")
     env = job.derivation.env
@@ -104,7 +156,23 @@ def check_config(job: Job) -> None:
     if missing := _missed(diagnoses):
         job.warn(f"{job.derivation.name}: {missing}")
     _compare_with_base(job, merged, model, values)
+    _check_firmware(job)
+    if "requires" in env:
+        judged = judge(loaded(env["requires"]), merged, model, values)
+        if unmet := tuple(it for it in judged if not it.holds):
+            raise RequirementsNotMet(job.derivation.name, unmet)
     shutil.copyfile(job.inputs["/config"], job.out / "out")
+
+
+def _check_firmware(job: Job) -> None:
+    """Raise `MissingFirmware` if a file of the firmware does not exist: the build would find out after compiling."""
+    if "firmware" not in job.derivation.env:
+        return
+    directory, *files = json.loads(job.derivation.env["firmware"])
+    place = job.inputs[FIRMWARE] / directory
+    if missing := tuple(it for it in files if not (place / it).is_file()):
+        known = [str(it.relative_to(place)) for it in place.rglob("*") if it.is_file()] if place.is_dir() else []
+        raise MissingFirmware(job.derivation.name, missing, suggestion(missing[0], known))
 
 
 def _missed(diagnoses: Iterable[Diagnosis]) -> str:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from derivations.kconfig.diagnosis.diagnose import diagnose
-from derivations.kconfig.hardening.fulfil import hardened, verdicts
-from derivations.kconfig.hardening.report import RuleOutcome, completed, report
+from derivations.kconfig.hardening.kspp import RULES
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.header import check_complete, head
 from derivations.kconfig.language.to_python import names_in, to_python
 from derivations.kconfig.language.values import YES
+from derivations.kconfig.rules.fulfil import fulfilled, verdicts
+from derivations.kconfig.rules.report import RuleOutcome, completed, report
 from derivations.kconfig.symbols.dotconfig import parse
 from derivations.realise.kconfig_session import evaluator
 from derivations.version import Version
@@ -32,8 +33,8 @@ from kernix.output.quantities import number
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from derivations.kconfig.hardening.report import Verdict
     from derivations.kconfig.language.values import Value
+    from derivations.kconfig.rules.report import Verdict
     from kernix.configs.resolved import Resolved
     from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
@@ -72,7 +73,7 @@ def command(
     if as_fragment:
         click.echo(_of_file(Path(subject), strict) if found is None else _of_kernel(session, found, chosen, strict))
         return
-    judged = _judged(Path(subject))({}) if found is None else verdicts(found.model, found.values)
+    judged = _judged(Path(subject))({}) if found is None else verdicts(RULES, found.model, found.values)
     if as_json:
         click.echo(json.dumps([it.to_json() for it in judged], indent=2))
     else:
@@ -83,7 +84,9 @@ def _of_kernel(session: Session, found: Resolved, chosen: Chosen, strict: bool) 
     """Return the hardening fragment of a kernel as Python, confirmed by its Kconfig."""
     base = start(session, found, diagnose(found.merged_requests, found.model, found.values), chosen)
     with evaluator(session.store, found.kernel.resolver) as resolver:
-        made = hardened(found.merged_requests.requests, base, found.model, resolver, resolver.settled, strict=strict)
+        made = fulfilled(
+            RULES, found.merged_requests.requests, base, found.model, resolver, settle=resolver.settled, strict=strict
+        )
     notes = [f"# {name} is left out: {why}" for name, why in made.left_out.items()]
     if made.dependencies:
         names = ", ".join(made.dependencies)
@@ -105,7 +108,7 @@ def _judged(place: Path) -> Callable[[Mapping[str, Value]], tuple[Verdict, ...]]
         raise NoConfiguration(place, "its header does not name its version and architecture")
     values = parse(text)
     version, arch = Version.parse(about.version), _arch(about.architecture, values)
-    return lambda asked: report({**values, **asked}, version, arch)
+    return lambda asked: report(RULES, {**values, **asked}, version, arch)
 
 
 def _arch(named: str, values: Mapping[str, Value]) -> str:

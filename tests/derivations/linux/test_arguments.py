@@ -9,8 +9,11 @@ import pytest
 
 from derivations.fetch import fetch_url
 from derivations.hardware.snapshot import EmptySnapshot, Snapshot
+from derivations.kconfig.language.condition import UnknownArchitecture
 from derivations.kconfig.language.fragment import InvalidFragment
 from derivations.kconfig.language.values import YES
+from derivations.kconfig.requirements.requirement_set import RequirementSet, UnknownRequirementSet, requires
+from derivations.kconfig.rules.rule import Rule
 from derivations.linux.arguments import NAMES, Arguments, InvalidArgument, UnknownArgument, check_names, is_file_name
 from derivations.linux.patch import Patch
 from derivations.source import text_file
@@ -38,6 +41,31 @@ def test_two_are_enough() -> None:
     arguments = make()
 
     assert (arguments.name, arguments.base, arguments.systems) == ("linux", "defconfig", ("x86_64-linux",))
+
+
+def test_requirement_sets() -> None:
+    """Sets are given by name or as values, in any order."""
+    mine = RequirementSet("mine", [Rule(option="A", wanted=YES, reason="x")])
+
+    found = make(requires=["systemd", mine, "docker", "docker"]).requires
+    assert found == make(requires=(mine, "docker", requires("systemd"))).requires
+    assert [it.name for it in found] == ["docker", "mine", "systemd"]
+    with pytest.raises(UnknownRequirementSet):
+        make(requires=["no-such"])
+
+
+def test_a_base_for_each_architecture() -> None:
+    """A mapping has a base for each architecture; another architecture is an error, and so is an unknown one."""
+    found = make(base={"arm64": "defconfig", "x86_64": text_file("config", "")})
+
+    assert found.on("arm64") == make()
+    assert found.on("x86_64") == make(base=text_file("config", ""))
+    assert make().on("x86_64") == make()
+    with pytest.raises(InvalidArgument) as caught:
+        found.on("riscv")
+    assert "arm64, x86_64" in caught.value.reason
+    with pytest.raises(UnknownArchitecture):
+        make(base={"aarch64": "defconfig"})
 
 
 def test_one_form() -> None:
@@ -101,6 +129,11 @@ def test_one_form() -> None:
         pytest.param("randstruct_seed", "a\nb", "'a\\nb'", id="seed-of-lines"),
         pytest.param("signing_key", 7, "7", id="key-is-number"),
         pytest.param("make_flags", ["ARCH=arm"], "ARCH", id="reserved"),
+        pytest.param("requires", "systemd", "'systemd'", id="requires-is-text"),
+        pytest.param("requires", [7], "7", id="requirement-is-number"),
+        pytest.param("firmware", ["a.bin"], "['a.bin']", id="firmware-is-list"),
+        pytest.param("base", {}, "no architecture", id="no-base"),
+        pytest.param("base", {"arm64": 7}, "7", id="base-is-number"),
         pytest.param("features", ["a"], "['a']", id="features"),
         pytest.param("features", {"a": 1}, "1", id="feature"),
         pytest.param("mod_dir_version", "", "''", id="release"),

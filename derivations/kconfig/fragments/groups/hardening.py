@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from derivations.kconfig.fragments.tried import tried
-from derivations.kconfig.hardening.kspp import ALONG_WITH, RULES, needed
+from derivations.kconfig.hardening.kspp import RULES
 from derivations.kconfig.language.fragment import Clause, Fragment, Request
 from derivations.kconfig.language.values import NO, YES, Priority, optional, when_arch, when_at_least, when_between
+from derivations.kconfig.rules.rule import needed
 
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _clauses() -> dict[str, tuple[Clause, ...]]:
 FRAGMENT = tried(
     Fragment(
         "hardening",
-        {**_clauses(), **DEPENDENCIES, **ALONG_WITH["SECURITY_LOCKDOWN_LSM"]},
+        {**_clauses(), **DEPENDENCIES, **dict(it for rule in RULES for it in rule.along)},
         description="recommended settings of the Kernel Self Protection Project",
         priority=Priority.DEFAULT,
     )

@@ -12,8 +12,11 @@ from derivations.derivation import Derivation, Output
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.merge import merge
 from derivations.kconfig.language.values import MODULE, NO, YES, Hex, default, optional
+from derivations.kconfig.requirements.requirement_set import RequirementSet, dumped
+from derivations.kconfig.rules.rule import Rule
 from derivations.linux.configuration import checked
-from derivations.realise.builtins.check_config import BaseNotHeld, ConfigMismatch
+from derivations.linux.firmware import Firmware
+from derivations.realise.builtins.check_config import BaseNotHeld, ConfigMismatch, MissingFirmware, RequirementsNotMet
 from derivations.source import text_file
 from derivations.version import TreeOfOtherVersion, Version
 
@@ -133,6 +136,63 @@ BASE = '#\n# Linux/x86_64 6.12.1 Kernel Configuration\n#\nCONFIG_SIZE=0x10\n# CO
 def test_computed_options_may_differ(run: Runner) -> None:
     """An option that nobody can set, such as the compiler's version, is not part of an exact configuration."""
     assert check(run, {}, base=BASE).read_text() == CONFIG
+
+
+def declared(run: Runner, *, requires: str = "[]", firmware: Firmware | None = None) -> Path:
+    """Return the result of checking a kernel that *requires* sets and has *firmware*, whose tree has `lib/a.bin`."""
+    places = run.directory / "inputs"
+    write_model(places / "resolver/model")
+    (places / "firmware/lib").mkdir(parents=True)
+    (places / "firmware/lib/a.bin").write_text("1")
+    for name, text in {"config": CONFIG, "values": VALUES}.items():
+        (places / name).write_text(text)
+    merged = merge([], version=Version.parse("6.12.1"), arch="x86_64")
+    derivation = checked(
+        "config", PROGRAM, RESOLVED, merged, lenient=False, exact=None, requires=requires, firmware=firmware
+    )
+    return run(derivation, {place: places / place[1:] for place in derivation.mounts})
+
+
+def rules(*found: Rule) -> str:
+    """Return a requirement set of *found*, as a derivation has it."""
+    return dumped([RequirementSet("mine", found)])
+
+
+def test_requirements_that_are_met(run: Runner) -> None:
+    """If every rule holds, the configuration is the result."""
+    held = rules(Rule(option="BLOCK", wanted=NO, reason="x"), Rule(option="SIZE", wanted=Hex(16), reason="x"))
+
+    assert declared(run, requires=held).read_text() == CONFIG
+
+
+def test_requirements_that_are_not_met(run: Runner) -> None:
+    """Each rule that does not hold is reported with its reason and what the option needs; the hint prints the options."""
+    missed = rules(Rule(option="FS", wanted=YES, reason="it is needed"), Rule(option="GONE", wanted=YES, reason="x"))
+    with pytest.raises(RequirementsNotMet) as caught:
+        declared(run, requires=missed)
+
+    text = str(caught.value)
+    assert [it.verdict.rule.option for it in caught.value.failed] == ["FS", "GONE"]
+    assert text.startswith(
+        "config: 2 requirements of mine not met\n  not held: CONFIG_FS=y, got absent: it is needed\n"
+    )
+    assert "needs BLOCK [=n]" in text
+    assert "--requires mine --fragment" in caught.value.hint
+    assert caught.value.exit_code == 100
+
+
+def test_firmware(run: Runner) -> None:
+    """Firmware that its tree lacks is an error before anything is compiled, with a similar name."""
+    tree = text_file("firmware", "")
+    with pytest.raises(MissingFirmware) as caught:
+        declared(run, firmware=Firmware(["a.bim"], tree, directory="lib"))
+
+    assert (caught.value.files, caught.value.hint) == (("a.bim",), "did you mean `a.bin`?")
+
+
+def test_firmware_that_exists(run: Runner) -> None:
+    """Firmware that its tree has is no error."""
+    assert declared(run, firmware=Firmware(["a.bin"], text_file("firmware", ""), directory="lib")).read_text() == CONFIG
 
 
 def begun(run: Runner, base: str, asked: Mapping[str, Asked], *, strict: bool = False, trim: str | None = None) -> Path:

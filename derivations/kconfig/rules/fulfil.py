@@ -1,4 +1,4 @@
-"""The requests that satisfy every hardening rule that can hold, confirmed by the kernel's own Kconfig.
+"""The requests that satisfy every rule that can hold, confirmed by the kernel's own Kconfig.
 
 Requests make other rules apply, and need further options. So they are resolved, completed with what they need
 (`repair`), and compared with the rules again, until every rule that can hold does.
@@ -14,21 +14,23 @@ from derivations.kconfig.comparison.minimal_edit import value_of
 from derivations.kconfig.diagnosis.outcome import requested_value
 from derivations.kconfig.diagnosis.reachable import Reach
 from derivations.kconfig.diagnosis.repair import repair
-from derivations.kconfig.hardening.report import fragment, report
-from derivations.kconfig.language.values import Priority, Unset, written
+from derivations.kconfig.language.values import MODULE, YES, Priority, Unset, written
 from derivations.kconfig.language.wording import place
+from derivations.kconfig.rules.report import RuleOutcome, fragment, report
 from derivations.kconfig.symbols.dotconfig import compose
+from derivations.kconfig.symbols.expression import Level
 from derivations.kconfig.symbols.fits import holds
 from derivations.version import Version
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from derivations.kconfig.hardening.report import Verdict
     from derivations.kconfig.language.fragment import Fragment, Request
     from derivations.kconfig.language.values import Tristate, Value
-    from derivations.kconfig.symbols.model import Model
+    from derivations.kconfig.rules.report import Verdict
+    from derivations.kconfig.rules.rule import Rule
+    from derivations.kconfig.symbols.model import Model, Symbol
     from derivations.kconfig.symbols.values_table import Evaluate, Values
 
 
@@ -37,7 +39,7 @@ _ROUNDS = 8
 
 
 @attrs.frozen
-class Hardened:
+class Fulfilled:
     """The requests that satisfy the rules.
 
     Attributes:
@@ -51,19 +53,31 @@ class Hardened:
     left_out: Mapping[str, str]
 
 
-def verdicts(model: Model, values: Values) -> tuple[Verdict, ...]:
-    """Return the verdicts of all rules on *values*; a rule that no configuration of *model* can satisfy does not apply."""
+def verdicts(rules: Iterable[Rule], model: Model, values: Values, *, required: bool = False) -> tuple[Verdict, ...]:
+    """Return the verdicts of *rules* on *values*.
+
+    A rule that no configuration of *model* can satisfy does not apply, or is not held if the rules are *required*.
+    """
     known = {name: value_of(symbol, values) for name, symbol in model.items() if _is_set(name, values)}
     reach = Reach(model, values, {})
-    return report(known, Version.parse(model.version), model.arch, options=model, reach=reach)
+    version = Version.parse(model.version)
+    return report(rules, known, version, model.arch, options=model, reach=reach, required=required)
 
 
-def hardened(
-    requests: Mapping[str, Request], base: str, model: Model, resolve: Evaluate, settle: Evaluate, *, strict: bool
-) -> Hardened:
-    """Return what to request on top of the `.config` text *base* and the winning *requests*, so that all rules hold.
+def fulfilled(
+    rules: Sequence[Rule],
+    requests: Mapping[str, Request],
+    base: str,
+    model: Model,
+    resolve: Evaluate,
+    *,
+    settle: Evaluate,
+    strict: bool,
+    required: bool = False,
+) -> Fulfilled:
+    """Return what to request on top of the `.config` text *base* and the winning *requests*, so that all *rules* hold.
 
-    With *strict*, rules that take features away from users are included.
+    With *strict*, rules that take features away from users are included. The rules may be *required*, as in `report`.
     """
     fixed = {
         name: requested_value(it)
@@ -75,8 +89,11 @@ def hardened(
     besides: dict[str, Tristate] = {}
     for _ in range(_ROUNDS):
         values = settle(compose(base, {**besides, **fixed, **asked}, model))
-        missed = fragment(verdicts(model, values), strict=strict, without=left_out)
-        new = _values(missed, asked)
+        judged = verdicts(rules, model, values, required=required)
+        left_out |= {it.rule.option: it.why for it in judged if it.outcome is RuleOutcome.NOT_HELD and it.why}
+        modular = values.level("MODULES") is not Level.N if "MODULES" in values else False
+        missed = fragment(judged, strict=strict, without=left_out, modular=modular)
+        new = {name: _fitting(it, model[name]) for name, it in _values(missed, asked).items() if name in model}
         for name in [it for it in new if fixed.get(it, new[it]) != new[it]]:
             left_out[name] = f"requested as {written(fixed[name])}{place(requests[name])}"
             del new[name]
@@ -88,13 +105,18 @@ def hardened(
             if asked.pop(it.option, None) is not None:
                 left_out[it.option] = "; ".join(it.reasons) or "found no way to make it hold"
         besides = found.best.options
-    return Hardened(asked, besides, left_out)
+    return Fulfilled(asked, besides, left_out)
 
 
 def _values(missed: Fragment, asked: Mapping[str, Value]) -> dict[str, Value]:
     """Return the values that *missed* requests, except those *asked* already."""
     found = {name: clauses[-1].request.value for name, clauses in missed.options.items() if name not in asked}
     return {name: value for name, value in found.items() if not isinstance(value, Unset)}
+
+
+def _fitting(value: Value, symbol: Symbol) -> Value:
+    """Return *value*, or YES where it is a module that *symbol* cannot be: in some versions it is a bool."""
+    return YES if value is MODULE and symbol.type == "bool" else value
 
 
 def _held(fixed: Mapping[str, Value], values: Values, model: Model) -> dict[str, Value]:

@@ -1,6 +1,7 @@
-"""The hardening report: the recommended settings that a configuration has, and requests for those that it lacks.
+"""The report on a configuration: the rules that it satisfies, and requests for the others.
 
-Everything here is a function of a configuration's values; the rules are data in `derivations.kconfig.hardening.kspp`.
+Everything here is a function of a configuration's values. A recommendation that a kernel cannot follow does not apply
+to it; a requirement that it cannot meet is not held.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from derivations.kconfig.diagnosis.plan import LEVELS
-from derivations.kconfig.hardening.kspp import ALONG_WITH, RULES, Rule, needed
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.text import line
-from derivations.kconfig.language.values import NO, Hex, Qualified, optional, written
+from derivations.kconfig.language.values import MODULE, NO, Hex, Qualified, optional, written
+from derivations.kconfig.rules.rule import needed
 
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from derivations.kconfig.diagnosis.reachable import Reach
     from derivations.kconfig.language.values import Asked, Value
+    from derivations.kconfig.rules.rule import Rule
     from derivations.version import Version
 
 
@@ -44,13 +46,14 @@ class Verdict:
     why: str = ""
 
     def __str__(self) -> str:
-        wanted = line(self.rule.option, self.rule.wanted)
+        wanted = str(self.rule)
         if self.outcome is RuleOutcome.HELD:
             return f"{wanted}: {self.rule.reason}" + (f" ({self.why})" if self.why else "")
         if self.outcome is RuleOutcome.NOT_APPLICABLE:
             return f"{wanted}: not applicable, {self.why}"
         got = "absent" if self.got is None else written(self.got)
-        notes = [f"needs {self.rule.needs}"] if self.rule.needs else []
+        notes = [self.why] if self.why else []
+        notes += [f"needs {self.rule.needs}"] if self.rule.needs else []
         notes += [f"takes away {self.rule.takes}"] if self.rule.takes else []
         return f"{wanted}, got {got}: {self.rule.reason}" + (f" ({'; '.join(notes)})" if notes else "")
 
@@ -58,7 +61,7 @@ class Verdict:
         """Return the verdict as JSON data."""
         return {
             "option": self.rule.option,
-            "wanted": written(self.rule.wanted),
+            "wanted": "not empty" if self.rule.any_text else written(self.rule.wanted),
             "got": None if self.got is None else written(self.got),
             "outcome": self.outcome.value,
             "why": self.why,
@@ -70,60 +73,73 @@ class Verdict:
 
 
 def report(
+    rules: Iterable[Rule],
     values: Mapping[str, Value],
     version: Version,
     arch: str,
     *,
     options: Container[str] | None = None,
     reach: Reach | None = None,
+    required: bool = False,
 ) -> tuple[Verdict, ...]:
-    """Return the verdict of every rule on the configuration *values* of a kernel of *version* for *arch*.
+    """Return the verdict of each of *rules* on the configuration *values* of a kernel of *version* for *arch*.
 
     *options* are the names that the kernel's Kconfig files define; without them, the rules' versions decide alone.
-    With *reach*, a rule that no configuration can satisfy does not apply.
+    With *reach*, a rule that no configuration can satisfy does not apply. If the rules are *required*, one that this
+    kernel cannot satisfy is not held instead.
     """
-    found = (_verdict(rule, values, version, arch, options) for rule in RULES if _is_of(rule, arch))
-    return tuple(it if reach is None else _within(it, reach) for it in found)
+    found = []
+    for rule in rules:
+        if _is_of(rule, arch):
+            unknown = options is not None and rule.option not in options
+            lacks = f"this {version.series} kernel does not have it" if unknown else ""
+            why = _why_not(rule, values, version, arch) or ("" if required else lacks)
+            found.append(_verdict(rule, values, why, lacks))
+    return tuple(found if reach is None else (_within(it, reach, required) for it in found))
 
 
 def _is_of(rule: Rule, arch: str) -> bool:
     return rule.condition.architectures is None or arch in rule.condition.architectures
 
 
-def _verdict(
-    rule: Rule, values: Mapping[str, Value], version: Version, arch: str, options: Container[str] | None
-) -> Verdict:
+def _verdict(rule: Rule, values: Mapping[str, Value], not_applicable: str, lacks: str) -> Verdict:
+    """Return the verdict of *rule* on *values*; the reasons why it does not apply, and why it cannot hold, may be empty."""
     got = values.get(rule.option)
-    why = _why_not(rule, values, version, arch, options)
-    if why:
-        return Verdict(rule=rule, outcome=RuleOutcome.NOT_APPLICABLE, got=got, why=why)
-    if any(_is(it, got) for it in (rule.wanted, *rule.also)) or (rule.or_more and _is_more(got, rule.wanted)):
+    if not_applicable:
+        return Verdict(rule=rule, outcome=RuleOutcome.NOT_APPLICABLE, got=got, why=not_applicable)
+    if _satisfies(got, rule):
         return Verdict(rule=rule, outcome=RuleOutcome.HELD, got=got)
     for option, value in rule.instead:
         if _is(value, values.get(option)):
             return Verdict(rule=rule, outcome=RuleOutcome.HELD, got=got, why=f"{line(option, value)} is as good")
-    return Verdict(rule=rule, outcome=RuleOutcome.NOT_HELD, got=got)
+    return Verdict(rule=rule, outcome=RuleOutcome.NOT_HELD, got=got, why=lacks)
 
 
-def _within(verdict: Verdict, reach: Reach) -> Verdict:
-    """Return *verdict*, as not applicable if the rule does not hold and cannot."""
+def _satisfies(got: Value | None, rule: Rule) -> bool:
+    if rule.any_text:
+        return got not in {None, ""}
+    return any(_is(it, got) for it in (rule.wanted, *rule.also)) or (rule.or_more and _is_more(got, rule.wanted))
+
+
+def _within(verdict: Verdict, reach: Reach, required: bool) -> Verdict:
+    """Return *verdict* with the reason if the rule does not hold and cannot; then it does not apply unless *required*."""
     rule = verdict.rule
-    level = LEVELS.get(rule.wanted)
-    if verdict.outcome is not RuleOutcome.NOT_HELD or level is None or reach.can_be(rule.option, level):
+    levels = [level for it in (rule.wanted, *rule.also) if (level := LEVELS.get(it)) is not None]
+    if verdict.outcome is not RuleOutcome.NOT_HELD or verdict.why or not levels:
         return verdict
+    if any(reach.can_be(rule.option, it) for it in levels):
+        return verdict
+    why = f"no setting switches it {'on' if levels[0] else 'off'} here"
+    if required:
+        return attrs.evolve(verdict, why=why)
     needs = f", which needs {rule.needs}" if rule.needs else ""
-    why = f"no setting switches it {'on' if level else 'off'} here{needs}"
-    return attrs.evolve(verdict, outcome=RuleOutcome.NOT_APPLICABLE, why=why)
+    return attrs.evolve(verdict, outcome=RuleOutcome.NOT_APPLICABLE, why=f"{why}{needs}")
 
 
-def _why_not(
-    rule: Rule, values: Mapping[str, Value], version: Version, arch: str, options: Container[str] | None
-) -> str:
+def _why_not(rule: Rule, values: Mapping[str, Value], version: Version, arch: str) -> str:
     """Return why *rule* does not apply; empty if it does."""
     if not rule.condition.holds(version, arch):
         return f"Linux {version.series} does not have it"
-    if options is not None and rule.option not in options:
-        return f"this {version.series} kernel does not have it"
     if rule.unless is not None and _is(rule.unless[1], values.get(rule.unless[0])):
         return f"because of {line(*rule.unless)}"
     if missing := [it for it in rule.given if values.get(it, NO) is NO]:
@@ -160,28 +176,33 @@ def completed(verdicts_of: Callable[[Mapping[str, Value]], Sequence[Verdict]], *
     while new := {name: it for name, it in _asked(verdicts_of(values), strict=strict).items() if name not in asked}:
         asked |= new
         values |= {name: it for name, value in new.items() for it in [_plain(value)]}
-    return Fragment("hardening", dict(sorted(asked.items())), description="recommended settings that did not hold")
+    return Fragment("rules", dict(sorted(asked.items())), description="rules that did not hold")
 
 
-def fragment(verdicts: Iterable[Verdict], *, strict: bool = False, without: Container[str] = ()) -> Fragment:
+def fragment(
+    verdicts: Iterable[Verdict], *, strict: bool = False, without: Container[str] = (), modular: bool = False
+) -> Fragment:
     """Return requests for the rules of *verdicts* that do not hold, except the options in *without*.
 
     Rules that take features away from users are included only if *strict*; what a compiler or machine may lack is
-    optional.
+    optional. If *modular*, a module is requested where it is as good.
     """
-    asked = _asked(verdicts, strict=strict, without=without)
-    return Fragment("hardening", asked, description="recommended settings that did not hold")
+    asked = _asked(verdicts, strict=strict, without=without, modular=modular)
+    return Fragment("rules", asked, description="rules that did not hold")
 
 
-def _asked(verdicts: Iterable[Verdict], *, strict: bool, without: Container[str] = ()) -> dict[str, Asked]:
+def _asked(
+    verdicts: Iterable[Verdict], *, strict: bool, without: Container[str] = (), modular: bool = False
+) -> dict[str, Asked]:
     missed = [it.rule for it in verdicts if it.outcome is RuleOutcome.NOT_HELD and it.rule.option not in without]
-    asked: dict[str, Asked] = {
-        it.option: optional(it.wanted) if it.needs or it.unless else it.wanted
-        for it in needed(it for it in missed if strict or not it.takes)
-    }
-    for option in asked.keys() & ALONG_WITH.keys():
-        asked = {**ALONG_WITH[option], **asked}
-    return asked
+    rules = needed(it for it in missed if (strict or not it.takes) and not it.any_text)
+    along = {name: asked for it in rules for name, asked in it.along}
+    return {**along, **{it.option: _request(it, modular=modular) for it in rules}}
+
+
+def _request(rule: Rule, *, modular: bool) -> Asked:
+    wanted = MODULE if modular and MODULE in rule.also else rule.wanted
+    return optional(wanted) if rule.needs or rule.unless else wanted
 
 
 def _plain(value: Asked) -> Value:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.kconfig.fragments import hardening
-from derivations.kconfig.hardening.fulfil import Hardened, hardened, verdicts
-from derivations.kconfig.hardening.kspp import RULES, Rule, needed
-from derivations.kconfig.hardening.report import RuleOutcome, Verdict, completed, fragment, report
+from derivations.kconfig.hardening.kspp import RULES
 from derivations.kconfig.language.condition import Condition
 from derivations.kconfig.language.merge import merge
 from derivations.kconfig.language.values import MODULE, NO, YES, Hex, Tristate, checked, option_name
+from derivations.kconfig.rules.fulfil import Fulfilled, fulfilled, verdicts
+from derivations.kconfig.rules.report import RuleOutcome, Verdict, completed, fragment, report
+from derivations.kconfig.rules.rule import Rule, needed
 from derivations.kconfig.symbols.dotconfig import compose
 from derivations.version import Version
 from tests.small_kconfig import Resolver, merged, model, option
@@ -34,7 +35,9 @@ def verdict(
     option: str, values: dict[str, Value], version: Version = LATEST, arch: str = "x86_64", **known: set[str]
 ) -> Verdict:
     """Return the only verdict on *option*."""
-    (found,) = (it for it in report(values, version, arch, options=known.get("options")) if it.rule.option == option)
+    (found,) = (
+        it for it in report(RULES, values, version, arch, options=known.get("options")) if it.rule.option == option
+    )
     return found
 
 
@@ -69,7 +72,7 @@ def test_rules_do_not_overlap() -> None:
 )
 def test_architectures(arch: str, options: set[str]) -> None:
     """A report covers the rules of its architecture and those of all architectures."""
-    found = {it.rule.option for it in report({}, LATEST, arch)}
+    found = {it.rule.option for it in report(RULES, {}, LATEST, arch)}
 
     assert {"STRICT_KERNEL_RWX", "HARDENED_USERCOPY"} | options <= found
     others = {it.option for it in RULES if it.condition.architectures not in (None, (arch,))}
@@ -178,26 +181,26 @@ def values_of(found: Fragment, version: Version, arch: str) -> dict[str, Value]:
 def test_fragment(arch: str, version: Version, strict: bool) -> None:
     """The fragment of a report holds once it is in the configuration; without *strict* it takes nothing away."""
     before: dict[str, Value] = {"MODULES": YES, "DEVMEM": YES, "BPF_SYSCALL": YES, "EFI_STUB": YES, "INET": YES}
-    asked = completed(lambda more: report({**before, **more}, version, arch), strict=strict)
+    asked = completed(lambda more: report(RULES, {**before, **more}, version, arch), strict=strict)
     after = {**before, **values_of(asked, version, arch)}
 
-    left = [it for it in report(after, version, arch) if it.outcome is RuleOutcome.NOT_HELD]
+    left = [it for it in report(RULES, after, version, arch) if it.outcome is RuleOutcome.NOT_HELD]
     assert all(it.rule.takes for it in left)
     assert strict is (left == [])
-    taken = {it.rule.option for it in report({}, version, arch) if it.rule.takes}
+    taken = {it.rule.option for it in report(RULES, {}, version, arch) if it.rule.takes}
     assert strict is bool(taken & asked.options.keys() - {"MODULE_SIG_ALL"})
 
 
 def test_fragment_of_what_is_held() -> None:
     """If every rule holds, nothing is requested."""
-    held = {it.rule.option: it.rule.wanted for it in report({}, LATEST, "x86_64")}
+    held = {it.rule.option: it.rule.wanted for it in report(RULES, {}, LATEST, "x86_64")}
 
-    assert not fragment(report(held, LATEST, "x86_64"), strict=True).options
+    assert not fragment(report(RULES, held, LATEST, "x86_64"), strict=True).options
 
 
 def test_what_may_be_missing_is_optional() -> None:
     """Options that a compiler or machine may lack are requested as optional."""
-    asked = merge([fragment(report({}, LATEST, "x86_64"))], version=LATEST, arch="x86_64").requests
+    asked = merge([fragment(report(RULES, {}, LATEST, "x86_64"))], version=LATEST, arch="x86_64").requests
 
     assert (asked["CFI_CLANG"].optional, asked["BUG"].optional) == (True, False)
 
@@ -222,12 +225,12 @@ KCONFIG = model(
 )
 
 
-def harden(requests: dict[str, Value], *, strict: bool = False) -> tuple[Hardened, tuple[Verdict, ...]]:
+def harden(requests: dict[str, Value], *, strict: bool = False) -> tuple[Fulfilled, tuple[Verdict, ...]]:
     """Return the hardening requests on top of *requests*, and the verdicts on the result."""
     resolver = Resolver(KCONFIG)
-    found = hardened(merged(requests).requests, "", KCONFIG, resolver, resolver, strict=strict)
+    found = fulfilled(RULES, merged(requests).requests, "", KCONFIG, resolver, settle=resolver, strict=strict)
     return found, verdicts(
-        KCONFIG, resolver(compose("", {**requests, **found.requests, **found.dependencies}, KCONFIG))
+        RULES, KCONFIG, resolver(compose("", {**requests, **found.requests, **found.dependencies}, KCONFIG))
     )
 
 
@@ -266,7 +269,7 @@ def test_what_the_user_requests_otherwise_is_left_out() -> None:
 
 def test_no_build_of_the_fragment_signs() -> None:
     """Lockdown selects module signatures; no build signs modules, and with *strict* there are none."""
-    verdicts = report({"MODULES": YES}, LATEST, "x86_64")
+    verdicts = report(RULES, {"MODULES": YES}, LATEST, "x86_64")
 
     plain, strict = fragment(verdicts), fragment(verdicts, strict=True)
     assert [values_of(it, LATEST, "x86_64")["MODULE_SIG_ALL"] for it in (plain, strict)] == [NO, NO]
