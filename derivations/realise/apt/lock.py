@@ -17,6 +17,7 @@ import attrs
 
 from derivations.debian.lock import Lock, Package, archive_of
 from derivations.debian.sets import default_sets, linux_series, package_set
+from derivations.realise.apt.follow import followed
 from derivations.realise.apt.run import Apt, failure, native_architecture, shown
 from derivations.realise.apt.sources import ArchiveChoice, update
 from derivations.suggest import suggestion
@@ -174,8 +175,7 @@ class _Archives:
     def _resolve(self, name: str, definition: PackageSet) -> tuple[Package, ...]:
         self.apt.install(name, definition.without)
         verb = "install" if definition.closure else "download"
-        suffix = f":{definition.architecture}" if definition.architecture else ""
-        asked = [f"{package}{suffix}" for package in definition.packages]
+        asked = self._asked(definition)
         command = ("-q", "--print-uris", verb, *asked)
         finished = self.apt.run("apt-get", *command, status=name, settings=self.updated.settings)
         if finished.returncode != 0:
@@ -187,6 +187,16 @@ class _Archives:
         for package in definition.packages:
             if all(it.name != package for it in found):
                 raise UnknownPackage(package, None)
+        return found
+
+    def _asked(self, definition: PackageSet) -> list[str]:
+        """Return the packages to ask apt for."""
+        if definition.follow is None:
+            suffix = f":{definition.architecture}" if definition.architecture else ""
+            return [f"{package}{suffix}" for package in definition.packages]
+        found = followed(self.apt, definition, self.updated.settings)
+        if isinstance(found, str):
+            raise self._unknown(found)
         return found
 
     def _unknown(self, name: str) -> UnknownPackage:
