@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from derivations.linux.manual_config import linux_manual_config, linux_packages_custom
     from derivations.linux.module import make_linux_module
     from derivations.linux.patch import Patch
+    from derivations.linux.prebuilt import debian_kernel
     from derivations.source import local_file, local_source, text_file
     from derivations.union import union
     from derivations.unpack import unpack
@@ -72,6 +73,7 @@ _HOMES = {
     "Output": "derivation",
     "Patch": "linux.patch",
     "Snapshot": "hardware.snapshot",
+    "debian_kernel": "linux.prebuilt",
     "default": "kconfig.language.values",
     "dkms_package": "linux.dkms",
     "fetch_deb": "fetch",
@@ -115,6 +117,7 @@ __all__ = [
     "Output",
     "Patch",
     "Snapshot",
+    "debian_kernel",
     "default",
     "dkms_package",
     "fetch_deb",

@@ -15,10 +15,11 @@ import kernels
 
 from derivations.context import using
 from derivations.debian.lock import Lock
+from derivations.debian.pinned_kernel import upstream_version
 from derivations.fixpoint import UnknownAttribute
 from derivations.linux.kernel import UnsupportedSystem
 from derivations.linux.pins import InvalidPins, Release
-from kernels import NoLinuxSource, attribute_of, kernel_set, releases, upstream_version
+from kernels import NoLinuxSource, attribute_of, kernel_set, releases
 from tests.fakes import fake_context, fake_lock, fake_package, no_context
 from tests.golden.documents import DOCUMENTS
 

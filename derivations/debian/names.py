@@ -1,9 +1,9 @@
 """Names of Debian's packages of kernels and firmware, and what follows from a name alone.
 
-    linux-image-amd64                        the newest kernel of a flavour: a metapackage, which depends on the real one
-    linux-image-6.1.0-50-cloud-amd64         one kernel; the part after `linux-image-` is its release
-    linux-image-cloud-amd64=6.1.176-1        either of them at one version, as apt writes it
-    firmware-iwlwifi, amd64-microcode        files for lib/firmware
+linux-image-amd64                        the newest kernel of a flavour: a metapackage, which depends on the real one
+linux-image-6.1.0-50-cloud-amd64         one kernel; the part after `linux-image-` is its release
+linux-image-cloud-amd64=6.1.176-1        either of them at one version, as apt writes it
+firmware-iwlwifi, amd64-microcode        files for lib/firmware
 """
 
 from __future__ import annotations

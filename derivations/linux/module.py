@@ -80,6 +80,16 @@ class Kernel(Protocol):
         ...
 
     @property
+    def modules(self) -> Output:
+        """Return `lib/modules/<release>`."""
+        ...
+
+    @property
+    def is_prebuilt(self) -> bool:
+        """Return whether it is compiled elsewhere."""
+        ...
+
+    @property
     def release(self) -> str:
         """Return the output of `uname -r` on it."""
         ...
@@ -159,7 +169,7 @@ def make_linux_module(
             "/": kernel.toolchain.root,
             # Sorts before the inputs that take long to build, so it is built before them.
             "/checked": required.out,
-            "/kernel": kernel.derivation.output("dev"),
+            "/kernel": kernel.dev,
             "/kernix/dkms.sh": text_file("dkms.sh", text_of("dkms")).out,
             "/src": patched(tree, patches),
             **_as_on_a_machine(kernel.release, machine),
@@ -191,8 +201,9 @@ def with_modules(kernel: Kernel, modules: Iterable[Derivation]) -> Derivation:
         args=script("modules", kernel.release),
         mounts={
             "/": kernel.toolchain.root,
-            "/kernel": kernel.derivation.out,
-            "/kernel-modules": kernel.derivation.output("modules"),
+            # Debian's image packages have no System.map; the headers say which symbols there are.
+            "/kernel": kernel.dev if kernel.is_prebuilt else kernel.derivation.out,
+            "/kernel-modules": kernel.modules,
             **externals,
         },
         hints=Hints(description=f"the modules of {kernel.derivation.name} and {len(externals)} more"),

@@ -46,9 +46,7 @@ class UnknownPackageVersion(Error):
     @property
     def hint(self) -> str:
         """List the versions that there are."""
-        return (
-            f"they have {', '.join(self.known)}; archives drop old versions, and Debian's snapshots of them keep all of them"
-        )
+        return f"they have {', '.join(self.known)}; archives drop old versions, and Debian's snapshots of them keep all of them"
 
 
 @attrs.frozen(kw_only=True)
