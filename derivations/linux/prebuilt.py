@@ -23,8 +23,11 @@ from derivations.debian.pinned_kernel import PinnedKernel, linux_source, pinned_
 from derivations.debian.rootfs import root_file_system
 from derivations.derivation import Derivation, Hints, Output
 from derivations.fetch import fetch_deb
+from derivations.frozen_map import FrozenMap
+from derivations.kconfig.language.merge import Merged
 from derivations.linux.arguments import Arguments, InvalidArgument
-from derivations.linux.graph import ENVIRONMENT
+from derivations.linux.configuration import configuration
+from derivations.linux.graph import ENVIRONMENT, Parts, source_tree
 from derivations.linux.kernel import Kernel, UnsupportedSystem
 from derivations.linux.script import SHELL, script
 from derivations.systems import machine, system_of
@@ -168,6 +171,19 @@ class PrebuiltKernel(Kernel):
             image.name,
             outputs=("out", "modules"),
             package=image,
+        )
+
+    @functools.cached_property
+    def _parts(self) -> Parts:
+        tree, nothing = source_tree(self.arguments), Merged(FrozenMap())
+        return Parts(
+            tree=tree,
+            merged_requests=nothing,
+            configuration=configuration(self.arguments, self.toolchain, tree, nothing),
+            build=self.derivation,
+            release=self.release,
+            hardware=None,
+            trim=None,
         )
 
     @functools.cached_property

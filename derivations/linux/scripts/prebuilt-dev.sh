@@ -21,7 +21,8 @@ mkdir -p "$dev"
 cp -R --reflink=auto "$flavour" "$dev/build"
 cp -R --reflink=auto "$common" "$dev/source"
 chmod -R u+w "$dev"
-# Debian's makefiles and links have fixed places, and name one compiler.
+# Debian's makefiles and links have fixed places, name one compiler, and there set the release that this file lacks.
+echo "$release" > "$dev/build/include/config/kernel.release"
 rm -f "$dev"/build/.kernelvariables "$dev"/build/Makefile "$dev"/*/scripts "$dev"/*/tools
 for part in scripts tools certs; do
     if [ -d "$programs/$part" ]; then
