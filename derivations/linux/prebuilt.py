@@ -30,6 +30,7 @@ from derivations.linux.configuration import configuration
 from derivations.linux.graph import ENVIRONMENT, Parts, source_tree
 from derivations.linux.kernel import Kernel, UnsupportedSystem
 from derivations.linux.script import SHELL, script
+from derivations.source import text_file
 from derivations.systems import machine, system_of
 from store.errors import Error
 
@@ -176,10 +177,12 @@ class PrebuiltKernel(Kernel):
     @functools.cached_property
     def _parts(self) -> Parts:
         tree, nothing = source_tree(self.arguments), Merged(FrozenMap())
+        # The resolver takes at least one fragment.
+        empty = text_file("no-requests", "# nothing is requested\n").out
         return Parts(
             tree=tree,
             merged_requests=nothing,
-            configuration=configuration(self.arguments, self.toolchain, tree, nothing),
+            configuration=configuration(self.arguments, self.toolchain, tree, nothing, fragments=[empty]),
             build=self.derivation,
             release=self.release,
             hardware=None,
