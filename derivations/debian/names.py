@@ -20,6 +20,7 @@ _VERSION = r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*"  # Debian policy 5.6.12
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+", re.ASCII)
 _PINNED = re.compile(rf"({_NAME.pattern})(?:=({_VERSION}))?", re.ASCII)
 _IMAGE = re.compile(r"linux-image-[a-z0-9+.-]+(?<!-dbg)(?<!-template)", re.ASCII)
+_DEBUG = re.compile(r"linux-image-[a-z0-9+.-]+-dbg", re.ASCII)
 _FIRMWARE = re.compile(r"firmware-[a-z0-9+.-]+|[a-z0-9+.-]+-(?:firmware|microcode)", re.ASCII)
 _UNSIGNED = "-unsigned"
 
@@ -77,6 +78,11 @@ def is_image(package: str) -> bool:
     return _IMAGE.fullmatch(package) is not None
 
 
+def is_debug(package: str) -> bool:
+    """Return whether *package* is called as the debug information of a kernel."""
+    return _DEBUG.fullmatch(package) is not None
+
+
 def is_firmware(package: str) -> bool:
     """Return whether *package* is called as one with firmware or microcode."""
     return _FIRMWARE.fullmatch(package) is not None
@@ -93,6 +99,9 @@ def release_of(image: str) -> str:
 
 
 def architecture_of(image: str) -> str | None:
-    """Return Debian's name of the machines that the kernel in *image* is for; None if its name does not say it."""
-    flavour = image.removesuffix(_UNSIGNED)
+    """Return Debian's name of the machines that the kernel in *image* is for; None if its name does not say it.
+
+    The same holds for the package with its debug information.
+    """
+    flavour = image.removesuffix("-dbg").removesuffix(_UNSIGNED)
     return next((it for end, it in _FLAVOURS.items() if flavour.endswith(f"-{end}")), None)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.debian.names import architecture_of, headers_of, is_firmware, is_image, parse_name
+from derivations.debian.names import architecture_of, headers_of, is_debug, is_firmware, is_image, parse_name
 from derivations.frozen_map import FrozenMap
 from derivations.suggest import suggestion
 from store.errors import Error
@@ -276,6 +276,16 @@ def _linux_image(package: str, version: str | None = None) -> PackageSet:
     )
 
 
+def _linux_debug(package: str) -> PackageSet:
+    return PackageSet(
+        description=f"the debug information in {package}",
+        packages=(package,),
+        closure=False,
+        architecture=architecture_of(package),
+        optional=True,
+    )
+
+
 def _linux_kbuild(package: str) -> PackageSet:
     return PackageSet(
         description="programs of this machine that build modules for the kernels of other machines",
@@ -370,15 +380,26 @@ def package_set(name: str) -> PackageSet:
     """
     if name in SETS:
         return SETS[name]
+    found = _by_pattern(name) or _by_package(name)
+    if found is None:
+        raise UnknownSet(name, tuple(SETS))
+    return found
+
+
+def _by_pattern(name: str) -> PackageSet | None:
     if match := _LINUX_SOURCE.fullmatch(name):
         return _linux_source(match[1])
     if match := _DKMS.fullmatch(name):
         return _dkms(match[1])
-    if _LINUX_KBUILD.fullmatch(name):
-        return _linux_kbuild(name)
-    if (pinned := parse_name(name)) is not None:
-        if is_image(pinned.package):
-            return _linux_image(pinned.package, pinned.version)
-        if is_firmware(pinned.package):
-            return _firmware(pinned.package, pinned.version)
-    raise UnknownSet(name, tuple(SETS))
+    return _linux_kbuild(name) if _LINUX_KBUILD.fullmatch(name) else None
+
+
+def _by_package(name: str) -> PackageSet | None:
+    if is_debug(name):
+        return _linux_debug(name)
+    pinned = parse_name(name)
+    if pinned is None:
+        return None
+    if is_image(pinned.package):
+        return _linux_image(pinned.package, pinned.version)
+    return _firmware(pinned.package, pinned.version) if is_firmware(pinned.package) else None

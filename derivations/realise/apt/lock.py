@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import attrs
 
 from derivations.debian.lock import Lock, Package, archive_of
+from derivations.debian.names import is_firmware
 from derivations.debian.sets import default_sets, linux_series, package_set
 from derivations.realise.apt.follow import followed
 from derivations.realise.apt.run import Apt, failure, native_architecture, shown
@@ -51,6 +52,9 @@ class UnknownPackage(Error):
     @property
     def hint(self) -> str:
         """Suggest a similar name, or how to add archives."""
+        if is_firmware(self.name):
+            component = "Debian has most firmware in its component non-free-firmware, which apt's sources must name"
+            return f"{self.near} {component[0].upper()}{component[1:]}" if self.near else component
         return self.near or "add archives in /etc/apt/sources.list.d"
 
 
