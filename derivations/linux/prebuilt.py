@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 
 _EXAMPLE = "linux-image-cloud-amd64"
+_ATTRS = "override_attrs"
 
 
 class AlreadyCompiled(Error):
@@ -67,9 +68,10 @@ class AlreadyCompiled(Error):
     @property
     def hint(self) -> str:
         """Say how to build a kernel with the change from source."""
-        changes = ", ".join(f"{it}=…" for it in self.what if it.isidentifier() and it != "base")
+        changes = "".join(f", {it}=…" for it in self.what if it not in {"base", _ATTRS})
+        attributes = f".{_ATTRS}(…)" if _ATTRS in self.what else ""
         return (
-            f"build one from Debian's source: {self.built}.override(base=…{', ' if changes else ''}{changes}), "
+            f"build one from Debian's source: {self.built}.override(base=…{changes}){attributes}, "
             "where base=KERNEL.configuration starts from the configuration of this one"
         )
 
@@ -245,7 +247,7 @@ class PrebuiltKernel(Kernel):
         Raises:
             AlreadyCompiled: always.
         """
-        raise self._compiled("override_attrs")
+        raise self._compiled(_ATTRS)
 
     def _compiled(self, *what: str) -> AlreadyCompiled:
         series = "6_1"

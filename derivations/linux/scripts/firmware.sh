@@ -14,7 +14,8 @@ for package in /packages/*; do
         (cd "$tree" && find . ! -type d) | while read -r file; do
             if [ ! -e "$own/$file" ] && [ ! -L "$own/$file" ]; then continue; fi
             if cmp -s "$own/$file" "$tree/$file"; then continue; fi
-            fail conflict "${package##*/} and another of the packages have a file ${file#./}, with other contents" "leave one of them out"
+            file=$(printf '%s' "${file#./}" | tr -d '\\"' | tr '[:cntrl:]' ' ')
+            fail conflict "${package##*/} and another of the packages have a file $file, with other contents" "leave one of them out"
         done
         cp -R --reflink=auto "$tree/." "$own/"
         chmod -R u+w "$own"

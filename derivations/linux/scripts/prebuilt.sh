@@ -13,6 +13,11 @@ fail() {
     exit 1
 }
 
+# What is on stdin, without what JSON would read otherwise.
+plain() {
+    tr -d '\\"' | tr '[:cntrl:]' ' ' | sed 's/ *$//'
+}
+
 # Print the first of the other arguments that exists.
 first_of() {
     for place in "$@"; do
@@ -48,10 +53,10 @@ cat /build/said
 sed 's/:.*//' "$own/modules.dep" | sort > /build/indexed
 comm -23 /build/files /build/indexed > /build/left-out
 if [ -s /build/left-out ]; then
-    fail index "depmod left $(wc -l < /build/left-out) of $(wc -l < /build/files) modules out, such as $(head -n 1 /build/left-out): it cannot read them" \
+    fail index "depmod left $(wc -l < /build/left-out) of $(wc -l < /build/files) modules out, such as $(head -n 1 /build/left-out | plain): it cannot read them" \
         "the kmod of the lock's set gcc may lack their compression, as that of Debian 12 lacks gzip: use a lock of a newer release"
 fi
-broken=$(grep -m 1 'ERROR' /build/said | tr -d '\\"' | tr '[:cntrl:]' ' ') || true
+broken=$(grep -m 1 'ERROR' /build/said | plain) || true
 if [ -n "$failed" ] || [ -n "$broken" ]; then
     fail index "depmod cannot index the modules of $package: ${broken:-exit code $failed}" "the package is damaged"
 fi
