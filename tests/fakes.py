@@ -95,3 +95,10 @@ def fake_kernel_lock(
         packages=[*fixed.packages, *members, own],
         sets={**fixed.sets, name: [it.identity for it in members], own.name: [own.identity]},
     )
+
+
+def with_set(lock: Lock, name: str, *packages: Package) -> Lock:
+    """Return *lock* with the set *name* of *packages*."""
+    return attrs.evolve(
+        lock, packages=[*lock.packages, *packages], sets={**lock.sets, name: [it.identity for it in packages]}
+    )

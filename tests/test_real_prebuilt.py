@@ -30,7 +30,6 @@ from derivations.linux.boot import SENTINEL
 cloud = kernels.linux_debian_cloud
 hello = make_linux_module(cloud, local_source("outside"), name="outside")
 both = cloud.with_modules([hello])
-changed = lambda: cloud.override(extra_config={"KGDB": YES})
 
 INIT = f'''#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
