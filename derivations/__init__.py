@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         when_older,
     )
     from derivations.linux.dkms import dkms_package
-    from derivations.linux.firmware import debian_firmware
+    from derivations.linux.firmware_tree import debian_firmware
     from derivations.linux.kernel import Kernel, make_linux
     from derivations.linux.keywords import DerivationChanges
     from derivations.linux.manual_config import linux_manual_config, linux_packages_custom
@@ -74,7 +74,7 @@ _HOMES = {
     "Output": "derivation",
     "Patch": "linux.patch",
     "Snapshot": "hardware.snapshot",
-    "debian_firmware": "linux.firmware",
+    "debian_firmware": "linux.firmware_tree",
     "debian_kernel": "linux.prebuilt",
     "default": "kconfig.language.values",
     "dkms_package": "linux.dkms",

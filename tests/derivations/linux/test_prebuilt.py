@@ -1,4 +1,4 @@
-"""Tests of derivations.linux.prebuilt and derivations.linux.firmware."""
+"""Tests of derivations.linux.prebuilt and derivations.linux.firmware_tree."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from derivations.context import Context, using
 from derivations.debian.lock import Lock, MissingPackage, MissingSet, dumps, parse
 from derivations.kconfig.language.values import YES
 from derivations.linux.arguments import InvalidArgument
-from derivations.linux.firmware import debian_firmware
+from derivations.linux.firmware_tree import debian_firmware
 from derivations.linux.kernel import UnsupportedSystem
 from derivations.linux.module import make_linux_module
 from derivations.linux.patch import Patch
