@@ -3,6 +3,8 @@
     linux_micro             small, boots in a virtual machine with an initramfs; from Debian's newest source
     linux_stalix            the same, static: no modules, firmware in the image; for systems such as stal/IX
     linux_debian_6_1, …     Debian's sources that the lock pins, with the architecture's defconfig
+    linux_debian_cloud      Debian's kernel for cloud machines, as compiled and signed there
+    linux_debian_amd64, …   the same, for any machine of an architecture
     linux_6_12, …           kernel.org's releases, pinned in kernels.json
     linux_latest, linux_lts, linux_testing
 
@@ -17,18 +19,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from derivations.context import USUAL_SYSTEM, Context, current, lock_in_use, pins_in_use
+from derivations.context import USUAL_SYSTEM, Context, current, lock_in_use, pins_in_use, system_in_use
+from derivations.debian.pinned_kernel import linux_source, upstream_version
 from derivations.debian.sets import linux_series
-from derivations.fetch import fetch_deb, fetch_url
+from derivations.fetch import fetch_url
 from derivations.fixpoint import AttrSet, InvalidOverlay, stack
 from derivations.kconfig.language.fragment import Fragment
 from derivations.kconfig.language.values import NO, YES
 from derivations.linux.firmware import Firmware
+from derivations.linux.firmware_tree import debian_firmware
 from derivations.linux.kernel import Kernel, make_linux
 from derivations.linux.pins import InvalidPins, Release, parse_pins
+from derivations.linux.prebuilt import debian_kernel
 from derivations.systems import MACHINES
-from derivations.union import USR_MERGE, UnionLayout, union
-from derivations.unpack import unpack
 from derivations.version import Version
 from store.errors import Error
 
@@ -38,7 +41,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from derivations.debian.lock import Lock, Package
-    from derivations.derivation import Derivation
     from derivations.fixpoint import Thunks
 
     Overlay: TypeAlias = "Callable[[KernelSet, KernelSet], Thunks]"
@@ -132,6 +134,9 @@ class KernelSet(AttrSet):
     linux_5_10: Kernel
     linux_debian_6_12: Kernel
     linux_debian_6_1: Kernel
+    linux_debian_cloud: Kernel
+    linux_debian_amd64: Kernel
+    linux_debian_arm64: Kernel
 
     if TYPE_CHECKING:
 
@@ -186,6 +191,9 @@ def _kernels(context: Context | None, final: KernelSet, _: KernelSet) -> dict[st
         f"linux_debian_{series.replace('.', '_')}": functools.partial(_debian, context, series)
         for series in _debian_series(context)
     }
+    attributes |= {
+        name: functools.partial(debian_kernel, package, context=context) for name, package in _prebuilt(context).items()
+    }
     stable = sorted((Version.parse(it.version), series) for series, it in pinned.items() if series != "testing")
     maintained = [series for _, series in stable if not pinned[series].end_of_life] or [series for _, series in stable]
     longterm = [series for series in maintained if pinned[series].longterm] or maintained
@@ -218,7 +226,7 @@ def _debian(context: Context | None, series: str) -> Kernel:
     package = _source_package(context, series)
     return make_linux(
         version=upstream_version(package),
-        source=debian_source(package),
+        source=linux_source(package),
         description=f"Debian's Linux {series}",
         systems=SYSTEMS,
         context=context,
@@ -233,7 +241,7 @@ def _micro(context: Context | None) -> Kernel:
     return make_linux(
         name="linux-micro",
         version=upstream_version(package),
-        source=debian_source(package),
+        source=linux_source(package),
         description="a small Linux for virtual machines with a serial console",
         base="tinyconfig",
         extra_config=Fragment("linux_micro", MICRO),
@@ -243,34 +251,33 @@ def _micro(context: Context | None) -> Kernel:
 
 
 def _stalix(context: Context | None) -> Kernel:
-    lock = (context or current()).lock()
-    package = fetch_deb(lock.package(STALIX_FIRMWARE, STALIX_FIRMWARE))
-    # Debian 12 has it in /lib, Debian 13 in /usr/lib.
-    firmware = union(STALIX_FIRMWARE, [package], UnionLayout(merge=USR_MERGE, exclude=["usr/share"]))
     return _micro(context).override(
         name="linux-stalix",
         description="a small Linux without modules, with firmware in the image",
         extra_config=lambda _: Fragment("linux_stalix", STALIX),
-        firmware=Firmware(["isci/isci_firmware.bin"], firmware, directory="usr/lib/firmware"),
+        firmware=Firmware(
+            ["isci/isci_firmware.bin"], debian_firmware(STALIX_FIRMWARE, context=context), directory="lib/firmware"
+        ),
         requires=["stalix"],
         compilations=820,
     )
+
+
+def _prebuilt(context: Context | None) -> dict[str, str]:
+    """Return the packages of compiled kernels by attribute; the cloud kernel is the one for the system."""
+    system = context.system if context is not None else system_in_use()
+    cloud = "arm64" if system == "aarch64-linux" else "amd64"
+    return {
+        "linux_debian_cloud": f"linux-image-cloud-{cloud}",
+        "linux_debian_amd64": "linux-image-amd64",
+        "linux_debian_arm64": "linux-image-arm64",
+    }
 
 
 def _debian_series(context: Context | None) -> tuple[str, ...]:
     """Return the series of Debian's sources in the lock, or the usual ones if there is no lock yet."""
     lock = context.pinned() if context is not None and context.pinned is not None else lock_in_use()
     return (linux_series(lock.sets) if lock is not None else ()) or DEBIAN_SERIES
-
-
-def debian_source(package: Package) -> Derivation:
-    """Return the tree in Debian's *package*, a `linux-source-…`."""
-    return unpack(fetch_deb(package), member=f"usr/src/{package.name}.tar.xz")
-
-
-def upstream_version(package: Package) -> str:
-    """Return the kernel's own version of Debian's *package*."""
-    return package.version.partition("-")[0].rpartition(":")[2].replace("~", "-")
 
 
 def _source_package(context: Context | None, series: str) -> Package:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from derivations.kconfig.rules.rule import Rule
     from derivations.linux.dkms import dkms_package
     from derivations.linux.firmware import Firmware
+    from derivations.linux.firmware_tree import debian_firmware
     from derivations.linux.kernel import Kernel, make_linux
     from derivations.linux.keywords import DerivationChanges
     from derivations.linux.linux_libre import (
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from derivations.linux.manual_config import linux_manual_config, linux_packages_custom
     from derivations.linux.module import make_linux_module
     from derivations.linux.patch import Patch
+    from derivations.linux.prebuilt import debian_kernel
     from derivations.source import local_file, local_source, text_file
     from derivations.union import union
     from derivations.unpack import unpack
@@ -88,6 +90,8 @@ _HOMES = {
     "Rule": "kconfig.rules.rule",
     "Snapshot": "hardware.snapshot",
     "alist_delete": "linux.linux_libre",
+    "debian_firmware": "linux.firmware_tree",
+    "debian_kernel": "linux.prebuilt",
     "default": "kconfig.language.values",
     "dkms_package": "linux.dkms",
     "fetch_deb": "fetch",
@@ -141,6 +145,8 @@ __all__ = [
     "Rule",
     "Snapshot",
     "alist_delete",
+    "debian_firmware",
+    "debian_kernel",
     "default",
     "dkms_package",
     "fetch_deb",

@@ -80,6 +80,12 @@ def lock_in_use() -> Lock | None:
     return None if context is None or context.pinned is None else context.pinned()
 
 
+def system_in_use() -> str:
+    """Return the system of the context in use; the default one if no context is in use."""
+    context = _CURRENT.get(None)
+    return USUAL_SYSTEM if context is None else context.system
+
+
 def pins_in_use() -> Path | None:
     """Return the file that pins releases in the context in use; None for the one that comes with kernix."""
     context = _CURRENT.get(None)

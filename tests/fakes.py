@@ -6,6 +6,8 @@ import hashlib
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from derivations.context import Context
 from derivations.debian.lock import Lock, Package
 from derivations.debian.sets import SETS
@@ -67,3 +69,36 @@ def no_context() -> Context:
 def path_of(derivation: Derivation) -> StorePath:
     """Return a path for *derivation*'s text without a store, from its key instead of its content."""
     return StorePath.make(derivation.key, f"{derivation.name}.drv")
+
+
+def fake_kernel_lock(
+    name: str = "linux-image-cloud-amd64",
+    release: str = "6.1.0-9-cloud-amd64",
+    version: str = "6.1.158-1",
+    architecture: str = "amd64",
+) -> Lock:
+    """Return the lock of `fake_lock` with a compiled kernel in the set *name*."""
+    abi = "-".join(release.split("-")[:2])
+    meta = name.partition("=")[0].removeprefix("linux-image-")
+    members = [
+        attrs.evolve(fake_package(f"linux-image-{release}", architecture, version), size=9_000_000),
+        fake_package(f"linux-headers-{release}", architecture, version),
+        fake_package(f"linux-headers-{abi}-common", "all", version),
+        fake_package("linux-kbuild-6.1", architecture, version),
+        fake_package("linux-source-6.1", "all", version),
+    ]
+    if meta != release:
+        members += [fake_package(f"linux-{it}-{meta}", architecture, version) for it in ("image", "headers")]
+    fixed = fake_lock()
+    own = fake_package("linux-kbuild-6.1", "amd64", version)
+    return Lock(
+        packages=[*fixed.packages, *members, own],
+        sets={**fixed.sets, name: [it.identity for it in members], own.name: [own.identity]},
+    )
+
+
+def with_set(lock: Lock, name: str, *packages: Package) -> Lock:
+    """Return *lock* with the set *name* of *packages*."""
+    return attrs.evolve(
+        lock, packages=[*lock.packages, *packages], sets={**lock.sets, name: [it.identity for it in packages]}
+    )

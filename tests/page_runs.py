@@ -60,6 +60,7 @@ QUICK = (
     "toolchain.md: kernix lock qemu",
 )
 SHARED = (
+    "prebuilt.md: kernix build -f old.py",
     "reproducibility.md: kernix build -f signed.py",
     "kernels.md: kernix show linux_micro",
     "modules.md: kernix build -f excluded.py",
@@ -82,7 +83,7 @@ BEFORE = {
         chmod u+w $file && tr a-z A-Z < hello.py > $file && chmod a-w $file && touch -d @1 $file
         mkdir $KERNIX_HOME/builds/left && touch $KERNIX_HOME/builds/left/file""",
     "store.md: kernix build -f hello.py hello": "kernix verify --contents --repair",
-    "toolchain.md: tail -n 2 kernix.lock": """sed 's/"version": [0-9]*$/"version": 3/' ~/.config/kernix/kernix.lock > kernix.lock""",
+    "toolchain.md: tail -n 2 kernix.lock": """sed 's/"version": [0-9]*$/"version": 4/' ~/.config/kernix/kernix.lock > kernix.lock""",
     "toolchain.md: kernix lock --update qemu": "kernix lock --update qemu",
     "update.md: kernix update --signer 5FE479490E2B6B81F3712BB372B917DE5ABA2551": "rm ~/.config/kernix/kernels.json",
     "update.md": """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from derivations.context import using
+from derivations.context import Context, using
 from derivations.debian.lock import dumps
 from derivations.derivation import Derivation
 from derivations.linux.kernel import Kernel
@@ -15,7 +15,7 @@ from overlays.load import load_file
 from store.errors import Error
 from tests.derivations.linux.test_releases import entry
 from tests.derivations.realise.scripted_server import Answer, ScriptedServer
-from tests.fakes import fake_context, fake_lock
+from tests.fakes import fake_kernel_lock, fake_lock, fake_package, with_set
 from tests.kernel_org import KEY_PATH, KernelOrg
 from tests.page_runs import BEFORE, NOT_RUN, QUICK, SHARED, VARIES, Run, run_so
 from tests.pages import PAGES, ROOT, Command, Shell, blocks, console, open_shell, write_files
@@ -67,8 +67,9 @@ def shell(page: Path, tmp_path: Path, servers: dict[str, str]) -> Shell:
 @pytest.mark.parametrize("page", [pytest.param(it, id=it.name) for it in PAGES if it.name != "python.md"])
 def test_python(page: Path, tmp_path: Path) -> None:
     """Every Python block runs, and all kernels and derivations in it can be evaluated, or the page shows the error."""
+    lock = with_set(fake_kernel_lock(), "firmware-linux-free", fake_package("firmware-linux-free", "all"))
     for file in write_files(page, tmp_path):
-        with using(fake_context()):
+        with using(Context(lock=lambda: lock)):
             try:
                 for value in load_file(file).values():
                     _evaluate(value)

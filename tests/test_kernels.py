@@ -15,10 +15,11 @@ import kernels
 
 from derivations.context import using
 from derivations.debian.lock import Lock
+from derivations.debian.pinned_kernel import upstream_version
 from derivations.fixpoint import UnknownAttribute
 from derivations.linux.kernel import UnsupportedSystem
 from derivations.linux.pins import InvalidPins, Release
-from kernels import NoLinuxSource, attribute_of, kernel_set, releases, upstream_version
+from kernels import NoLinuxSource, attribute_of, kernel_set, releases
 from tests.fakes import fake_context, fake_lock, fake_package, no_context
 from tests.golden.documents import DOCUMENTS
 
@@ -35,6 +36,8 @@ NAMES = [
     "linux_5_10", "linux_5_15", "linux_6_1", "linux_6_12", "linux_6_18", "linux_6_6", "linux_debian_6_1",
     "linux_debian_6_12", "linux_latest", "linux_lts", "linux_micro", "linux_stalix", "linux_testing",
 ]  # fmt: skip
+PREBUILT = ["linux_debian_amd64", "linux_debian_arm64", "linux_debian_cloud"]
+"""Kernels that the lock must pin one by one (`tests.derivations.linux.test_prebuilt`)."""
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +64,7 @@ def all_inputs(derivation: Derivation) -> set[Derivation]:
 def test_the_names() -> None:
     """The set lists these kernels without evaluating them or reading a lock."""
     with using(no_context()):
-        assert list(kernel_set()) == NAMES
+        assert list(kernel_set()) == sorted(NAMES + PREBUILT)
 
 
 def sid_lock(*series: str) -> Lock:
@@ -77,7 +80,11 @@ def sid_lock(*series: str) -> Lock:
 def test_debians_kernels_are_those_of_the_lock() -> None:
     """There is a kernel for exactly each source in the lock; linux_micro uses the newest."""
     found = kernel_set(lock=sid_lock("6.9", "6.19", "7.2"))
-    assert [it for it in found if "debian" in it] == ["linux_debian_6_19", "linux_debian_6_9", "linux_debian_7_2"]
+    assert [it for it in found if "debian" in it and it not in PREBUILT] == [
+        "linux_debian_6_19",
+        "linux_debian_6_9",
+        "linux_debian_7_2",
+    ]
     assert (found.linux_micro.version, found.linux_debian_6_19.version) == ("7.2.3", "6.19.3")
     with pytest.raises(UnknownAttribute):
         found["linux_debian_6_1"]
@@ -87,9 +94,10 @@ def test_debians_kernels_are_those_of_the_lock_in_use() -> None:
     """If the context has a lock, the set has its sources; otherwise, listing the names does not make one."""
     lock = sid_lock("7.2")
     with using(attrs.evolve(no_context(), pinned=lambda: lock)):
-        assert [it for it in kernel_set(system="aarch64-linux") if "debian" in it] == ["linux_debian_7_2"]
+        found = [it for it in kernel_set(system="aarch64-linux") if "debian" in it]
+        assert found == ["linux_debian_7_2", *PREBUILT]
     with using(attrs.evolve(no_context(), pinned=lambda: None)):
-        assert list(kernel_set()) == NAMES
+        assert list(kernel_set()) == sorted(NAMES + PREBUILT)
 
 
 def test_a_lock_without_a_source_of_linux() -> None:

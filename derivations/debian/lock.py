@@ -16,7 +16,7 @@ hosts: `archive` is the common last part of the base URLs of all mirrors of one 
 is relative to it. A set lists a package once; two sets may pin two versions of it. All packages of a
 set are for one architecture, that of the machines that run them, or for `all`. `suite` is the Debian
 release of the packages, if it is one release; a package without a valid signature has `"unsigned": true`.
-Version 1 has neither.
+Version 1 has neither. In version 3, sets may be called `NAME=VERSION`.
 
 Every evaluation reads the lock, so this module imports nothing that is slow to load.
 """
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-VERSION = 2
+VERSION = 3
 
 GONE_HINT = (
     "run `kernix lock --update` to pin the current packages, because mirrors drop a package when a newer one is released, "
@@ -55,7 +55,7 @@ _ANY = "all"
 
 # Debian policy 5.6.1, 5.6.12: neither names nor versions have an underscore.
 _IDENTITY = re.compile(r"([a-z0-9][a-z0-9+.-]+)_((?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*)_([a-z0-9-]+)", re.ASCII)
-_SET = re.compile(r"[a-z0-9][a-z0-9+._-]*", re.ASCII)
+_SET = re.compile(r"[a-z0-9][a-z0-9+._-]*(?:=[0-9][A-Za-z0-9.:+~-]*)?", re.ASCII)
 _ARCHIVE = re.compile(r"(?!\.)[A-Za-z0-9+._~-]+(?:/(?!\.)[A-Za-z0-9+._~-]+)*", re.ASCII)
 _PATH = re.compile(r"(?:(?!\.)[A-Za-z0-9+._~:-]+/)*(?!\.)[A-Za-z0-9+._~:%-]+\.deb", re.ASCII)
 _SUITE = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
@@ -252,12 +252,18 @@ def dumps(lock: Lock) -> str:
     document: dict[str, Any] = {
         "packages": {it.identity: _fields(it) for it in lock.packages},
         "sets": dict(lock.sets),
-        # A lock that uses no newer feature stays readable for a kernix that supports only version 1.
-        "version": VERSION if lock.suite or any(it.unsigned for it in lock.packages) else 1,
+        "version": _version_for(lock),
     }
     if lock.suite:
         document["suite"] = lock.suite
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _version_for(lock: Lock) -> int:
+    """Return the first version that has all that *lock* uses, so that it stays readable for an older kernix."""
+    if any("=" in name for name in lock.sets):
+        return 3
+    return 2 if lock.suite or any(it.unsigned for it in lock.packages) else 1
 
 
 def _fields(package: Package) -> dict[str, object]:

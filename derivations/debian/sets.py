@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from derivations.debian.names import architecture_of, headers_of, is_debug, is_firmware, is_image, parse_name
 from derivations.frozen_map import FrozenMap
 from derivations.suggest import suggestion
 from store.errors import Error
@@ -60,6 +61,10 @@ class PackageSet:
         links: The symbolic links that maintainer scripts would make, path to target.
         architecture: Debian's name of the machines that they are for; None for that which makes the lock.
         optional: Not every release of Debian has them: a lock of all the usual sets may lack this one.
+        version: The version of all of *packages*; None for the one that the archives offer.
+        follow: Of the dependencies, only those with names that this pattern matches are in the set, at the versions
+            that they are needed in; for sets without a closure.
+        source: Whether the source of Linux that the first of *packages* was made from is added, if the archives have it.
     """
 
     description: str
@@ -69,6 +74,9 @@ class PackageSet:
     links: FrozenMap[str] = attrs.field(factory=FrozenMap, converter=_texts)
     architecture: str | None = None
     optional: bool = False
+    version: str | None = None
+    follow: str | None = None
+    source: bool = False
 
 
 _SHELL = (
@@ -244,21 +252,57 @@ def _dkms(name: str) -> PackageSet:
     )
 
 
-def _firmware(name: str) -> PackageSet:
-    return PackageSet(
-        description="firmware that drivers load, in one of Debian's packages",
-        packages=(name,),
-        closure=False,
-        optional=True,
-    )
-
-
 def _linux_source(series: str) -> PackageSet:
     return PackageSet(
         description=f"Debian's source of Linux {series}",
         packages=(f"linux-source-{series}",),
         closure=False,
         optional=True,
+    )
+
+
+# Unpacked and indexed by `derivations.linux.debian`. What a kernel is booted or installed with (kmod, initramfs-tools) is
+# not part of it.
+def _linux_image(package: str, version: str | None = None) -> PackageSet:
+    return PackageSet(
+        description=f"the kernel {package}, its headers and its source",
+        packages=(package, headers_of(package)),
+        closure=False,
+        architecture=architecture_of(package),
+        optional=True,
+        version=version,
+        follow=r"linux-(image|headers|kbuild)-.+",
+        source=True,
+    )
+
+
+def _linux_debug(package: str) -> PackageSet:
+    return PackageSet(
+        description=f"the debug information in {package}",
+        packages=(package,),
+        closure=False,
+        architecture=architecture_of(package),
+        optional=True,
+    )
+
+
+def _linux_kbuild(package: str) -> PackageSet:
+    return PackageSet(
+        description="programs of this machine that build modules for the kernels of other machines",
+        packages=(package,),
+        closure=False,
+        optional=True,
+    )
+
+
+def _firmware(package: str, version: str | None = None) -> PackageSet:
+    return PackageSet(
+        description=f"the firmware in {package}",
+        packages=(package,),
+        closure=False,
+        optional=True,
+        version=version,
+        follow=r"firmware-.+|.+-(firmware|microcode)",
     )
 
 
@@ -302,12 +346,12 @@ SETS: FrozenMap[PackageSet] = FrozenMap(
         "vpoll-dkms": _dkms("vpoll"),
     }
 )
-"""The fixed sets; `package_set` also accepts any series of Linux, any `NAME-dkms` and any `firmware-NAME`."""
+"""The fixed sets; `package_set` also accepts other names, for the sets of which one package is enough."""
 
-_FIRMWARE = re.compile(r"firmware-[a-z0-9][a-z0-9+.-]*", re.ASCII)
 _DKMS = re.compile(r"([a-z0-9][a-z0-9+.-]*)-dkms", re.ASCII)
 
 _LINUX_SOURCE = re.compile(r"linux-source-([0-9]+\.[0-9]+)", re.ASCII)
+_LINUX_KBUILD = re.compile(r"linux-kbuild-[0-9][a-z0-9+.-]*", re.ASCII)
 _OTHER_QEMU = FrozenMap({"arm64": "qemu-arm", "armhf": "qemu-arm", "riscv64": "qemu-riscv64"})
 
 
@@ -327,17 +371,36 @@ def linux_series(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def package_set(name: str) -> PackageSet:
-    """Return the set called *name*: one of `SETS`, a series of Linux sources, `NAME-dkms`, or `firmware-NAME`.
+    """Return the set called *name*.
+
+    It is one of `SETS`, a series of Linux sources, module sources in `NAME-dkms`, or a package with a kernel, firmware
+    or the programs of `linux-kbuild-…`; kernels and firmware also as `NAME=VERSION`.
 
     Raises:
         UnknownSet: it does not exist.
     """
     if name in SETS:
         return SETS[name]
+    found = _by_pattern(name) or _by_package(name)
+    if found is None:
+        raise UnknownSet(name, tuple(SETS))
+    return found
+
+
+def _by_pattern(name: str) -> PackageSet | None:
     if match := _LINUX_SOURCE.fullmatch(name):
         return _linux_source(match[1])
     if match := _DKMS.fullmatch(name):
         return _dkms(match[1])
-    if _FIRMWARE.fullmatch(name):
-        return _firmware(name)
-    raise UnknownSet(name, tuple(SETS))
+    return _linux_kbuild(name) if _LINUX_KBUILD.fullmatch(name) else None
+
+
+def _by_package(name: str) -> PackageSet | None:
+    if is_debug(name):
+        return _linux_debug(name)
+    pinned = parse_name(name)
+    if pinned is None:
+        return None
+    if is_image(pinned.package):
+        return _linux_image(pinned.package, pinned.version)
+    return _firmware(pinned.package, pinned.version) if is_firmware(pinned.package) else None

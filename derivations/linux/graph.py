@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = ("out", "modules", "build", "debug")
 
-# Keeps time, place and chance out of the image (Documentation/kbuild/reproducible-builds.rst).
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:01 UTC 1970",
     "KBUILD_BUILD_USER": "kernix",
     "KBUILD_BUILD_HOST": "kernix",
@@ -39,6 +38,7 @@ _ENVIRONMENT = {
     "SOURCE_DATE_EPOCH": "1",
     "TZ": "UTC",
 }
+"""Keeps time, place and chance out of the image (Documentation/kbuild/reproducible-builds.rst)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -79,7 +79,7 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
         system=toolchain.system,
         builder=SHELL,
         args=script("build", release, toolchain.image, *make_arguments(arguments, toolchain)),
-        env={**_ENVIRONMENT, **_seed(arguments), "SRCARCH": toolchain.srcarch},
+        env={**ENVIRONMENT, **_seed(arguments), "SRCARCH": toolchain.srcarch},
         mounts={
             "/": toolchain.root,
             "/src": tree,

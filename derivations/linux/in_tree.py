@@ -59,7 +59,7 @@ def in_tree_modules(
     built = f"{place}/build/build/tree"
     headers = union(
         f"{label}-kernel",
-        [*kernel.dev_parts, found.out],
+        [kernel.dev, found.out],
         UnionLayout(
             # A makefile that says $(srctree)/$(src) gets the directory in which it is built.
             links={f"{place}/source/build/tree": "/build/tree", built: "/build/tree"},

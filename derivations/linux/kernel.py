@@ -64,6 +64,11 @@ class UnsupportedSystem(Error):
     def __str__(self) -> str:
         return f"{self.kernel} supports {', '.join(self.systems)}, not {self.system}"
 
+    @property
+    def hint(self) -> str:
+        """Name the option that selects a system."""
+        return f"`--system {self.systems[0]}` selects the system; from Python, it is an argument of `kernel_set`"
+
 
 class UnknownDerivationAttribute(Error):
     """`override_attrs` names an attribute that derivations do not have."""
@@ -107,6 +112,11 @@ class Kernel:
     def name(self) -> str:
         """Return its full name: name, version and extra version."""
         return f"{self.arguments.name}-{self.arguments.version}{self.arguments.extra_version}"
+
+    @property
+    def is_prebuilt(self) -> bool:
+        """Return whether it is compiled elsewhere (`derivations.linux.prebuilt`)."""
+        return False
 
     @property
     def version(self) -> str:
@@ -229,6 +239,12 @@ class Kernel:
     def debug(self) -> Output:
         """Return vmlinux with its symbols."""
         return self.derivation.output("debug")
+
+    @property
+    def outputs(self) -> dict[str, Output]:
+        """Return its outputs by the names of their attributes."""
+        found = {name: self.derivation.output(name) for name in self.derivation.outputs}
+        return {("dev" if name == "build" else name): self.dev if name == "build" else it for name, it in found.items()}
 
     @functools.cached_property
     def packages(self) -> Packages[Kernel]:

@@ -80,6 +80,16 @@ class Kernel(Protocol):
         ...
 
     @property
+    def modules(self) -> Output:
+        """Return `lib/modules/<release>`."""
+        ...
+
+    @property
+    def is_prebuilt(self) -> bool:
+        """Return whether it is compiled elsewhere."""
+        ...
+
+    @property
     def release(self) -> str:
         """Return the output of `uname -r` on it."""
         ...
@@ -191,8 +201,9 @@ def with_modules(kernel: Kernel, modules: Iterable[Derivation]) -> Derivation:
         args=script("modules", kernel.release),
         mounts={
             "/": kernel.toolchain.root,
-            "/kernel": kernel.derivation.out,
-            "/kernel-modules": kernel.derivation.output("modules"),
+            # Debian's image packages have no System.map; the headers say which symbols there are.
+            "/kernel": kernel.dev if kernel.is_prebuilt else kernel.derivation.out,
+            "/kernel-modules": kernel.modules,
             **externals,
         },
         hints=Hints(description=f"the modules of {kernel.derivation.name} and {len(externals)} more"),

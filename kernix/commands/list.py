@@ -10,6 +10,7 @@ import attrs
 import click
 
 from derivations.debian.lock import MissingSet
+from derivations.linux.kernel import UnsupportedSystem
 from kernix.evaluation.attributes import follow, is_definition, output_of
 from kernix.evaluation.definitions import definitions
 from kernix.lockfile import NoLock, refuse
@@ -56,7 +57,9 @@ def _row(names: Mapping[str, Any], name: str) -> _Row:
         # Listing kernels does not create a lock.
         return _Row(name, None, f"unknown until there is a lock: `{error.command}` creates one")
     except MissingSet as error:
-        return _Row(name, None, f"unknown until the lock has it: `kernix lock --add {error.name}`")
+        return _Row(name, None, f"not in the lock: {error.hint}")
+    except UnsupportedSystem as error:
+        return _Row(name, None, f"for {', '.join(error.systems)} only")
     if not is_definition(value):
         return _Row(name, None, "a set of attributes")
     return _Row(name, version, getattr(value, "description", None) or _described(value))

@@ -51,7 +51,8 @@ def command(session: Session, /, *, attribute: str, as_json: bool, options: Opti
     with definitions(session, options) as names:
         found = target(names, attribute)
         value, derivation = found.value, found.output.derivation
-        here = present(session, [derivation.output(name) for name in derivation.outputs])
+        outputs = value.outputs.values() if isinstance(value, Kernel) else map(derivation.output, derivation.outputs)
+        here = present(session, list(outputs))
 
         def place(output: Output) -> str | None:
             return str(session.store.path(here[output])) if output in here else None if as_json else "not built"

@@ -72,7 +72,7 @@ def versioned(names: Mapping[str, Any], text: str) -> tuple[str, Kernel]:
         NoSuchVersion: there is none, or there are several.
     """
     wanted = Version.parse(text.removeprefix("v"))
-    kernels = {name: it for name in names if isinstance(it := names[name], Kernel)}
+    kernels = {name: it for name in names if isinstance(it := names[name], Kernel) and not it.is_prebuilt}
     exact = [name for name, it in kernels.items() if it.version == text.removeprefix("v")]
     series = [
         name

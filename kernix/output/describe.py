@@ -56,7 +56,7 @@ def kernel_facts(kernel: Kernel, place: Callable[[Output], str | None]) -> dict[
             for name, request in kernel.requests.items()
         },
         "features": dict(kernel.features),
-        "outputs": _outputs(kernel.derivation, place),
+        "outputs": {name: place(output) for name, output in kernel.outputs.items()},
         "key": kernel.derivation.key.hex(),
     }
 

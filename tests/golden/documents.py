@@ -72,7 +72,7 @@ def _kernels() -> bytes:
     for system in ("aarch64-linux", "x86_64-linux"):
         kernels = kernel_set(lock=lock, system=system)
         for name, kernel in kernels.items():
-            if system in kernel.arguments.systems:
+            if not kernel.is_prebuilt and system in kernel.arguments.systems:
                 keys[f"{system} {name}"] = kernel.derivation.key.hex()
                 keys[f"{system} {name}.configuration"] = kernel.configuration.derivation.key.hex()
                 keys[f"{system} {name}.tests.boot"] = kernel.tests.boot.key.hex()

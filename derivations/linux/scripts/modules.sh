@@ -1,6 +1,6 @@
 # Join the modules of a kernel, /kernel-modules, with those of /externals/*, and index all of them together.
 #
-# $1 is the kernel's release; its System.map is in /kernel. A union of trees that have been indexed one by one knows
+# $1 is the kernel's release; its System.map is in /kernel, or else its Module.symvers is in the headers there. A union of trees that have been indexed one by one knows
 # the modules of one of them: so there is one depmod, and every index but Kbuild's own lists is made anew.
 #
 # To modprobe and the kernel, `my-dial` and `my_dial` are one name, and it is of one module: two of the externals cannot
@@ -79,7 +79,8 @@ find . -maxdepth 1 -name 'modules.*' ! -name modules.order ! -name modules.built
     ! -name modules.builtin.modinfo ! -name modules.builtin.ranges -exec rm {} +
 echo "search $order" > /build/depmod.conf
 failed=
-depmod -C /build/depmod.conf -b /out/out -e -F /kernel/System.map "$release" > /build/said 2>&1 || failed=$?
+if [ -e /kernel/System.map ]; then set -- -F /kernel/System.map; else set -- -E "/kernel/lib/modules/$release/build/Module.symvers"; fi
+depmod -C /build/depmod.conf -b /out/out -e "$@" "$release" > /build/said 2>&1 || failed=$?
 cat /build/said
 unknown=$(sed -n 's/.*WARNING: .*\/\([^/]*\) needs unknown symbol \(.*\)/\1 needs \2/p' /build/said | sort -u | tr '\n' ',' | sed 's/,$//; s/,/, /g')
 if [ -n "$unknown" ]; then

@@ -16,7 +16,9 @@ from urllib.parse import unquote
 import attrs
 
 from derivations.debian.lock import Lock, Package, archive_of
+from derivations.debian.names import is_firmware
 from derivations.debian.sets import default_sets, linux_series, package_set
+from derivations.realise.apt.follow import followed
 from derivations.realise.apt.run import Apt, failure, native_architecture, shown
 from derivations.realise.apt.sources import ArchiveChoice, update
 from derivations.suggest import suggestion
@@ -50,6 +52,9 @@ class UnknownPackage(Error):
     @property
     def hint(self) -> str:
         """Suggest a similar name, or how to add archives."""
+        if is_firmware(self.name):
+            component = "Debian has most firmware in its component non-free-firmware, which apt's sources must name"
+            return f"{self.near} {component[0].upper()}{component[1:]}" if self.near else component
         return self.near or "add archives in /etc/apt/sources.list.d"
 
 
@@ -174,8 +179,7 @@ class _Archives:
     def _resolve(self, name: str, definition: PackageSet) -> tuple[Package, ...]:
         self.apt.install(name, definition.without)
         verb = "install" if definition.closure else "download"
-        suffix = f":{definition.architecture}" if definition.architecture else ""
-        asked = [f"{package}{suffix}" for package in definition.packages]
+        asked = self._asked(definition)
         command = ("-q", "--print-uris", verb, *asked)
         finished = self.apt.run("apt-get", *command, status=name, settings=self.updated.settings)
         if finished.returncode != 0:
@@ -187,6 +191,16 @@ class _Archives:
         for package in definition.packages:
             if all(it.name != package for it in found):
                 raise UnknownPackage(package, None)
+        return found
+
+    def _asked(self, definition: PackageSet) -> list[str]:
+        """Return the packages to ask apt for."""
+        if definition.follow is None:
+            suffix = f":{definition.architecture}" if definition.architecture else ""
+            return [f"{package}{suffix}" for package in definition.packages]
+        found = followed(self.apt, definition, self.updated.settings)
+        if isinstance(found, str):
+            raise self._unknown(found)
         return found
 
     def _unknown(self, name: str) -> UnknownPackage:

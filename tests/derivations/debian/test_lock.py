@@ -259,8 +259,8 @@ def test_two_hashes_of_a_package() -> None:
 def test_newer_version() -> None:
     """A lock of a newer version is refused as such, whatever else it contains."""
     with pytest.raises(LockTooNew) as caught:
-        parse('{"version": 3, "anything": []}')
-    assert caught.value.version == 3
+        parse('{"version": 4, "anything": []}')
+    assert caught.value.version == 4
 
 
 def test_what_version_1_does_not_know() -> None:

@@ -105,7 +105,7 @@ def test_show_describes_a_kernel(kernix: CommandLine) -> None:
         facts["base"],
         facts["patches"],
     )
-    assert dict.fromkeys(("out", "modules", "build", "debug")) == facts["outputs"]
+    assert dict.fromkeys(("out", "modules", "dev", "debug")) == facts["outputs"]
 
 
 @pytest.mark.usefixtures("lock")
