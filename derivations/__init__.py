@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from derivations.linux.keywords import DerivationChanges
     from derivations.linux.manual_config import linux_manual_config, linux_packages_custom
     from derivations.linux.module import make_linux_module
+    from derivations.linux.module_closure import module_closure
     from derivations.linux.patch import Patch
     from derivations.source import local_file, local_source, text_file
     from derivations.union import union
@@ -87,6 +88,7 @@ _HOMES = {
     "make_initramfs": "image.initramfs",
     "make_linux": "linux.kernel",
     "make_linux_module": "linux.module",
+    "module_closure": "linux.module_closure",
     "optional": "kconfig.language.values",
     "text_file": "source",
     "union": "union",
@@ -130,6 +132,7 @@ __all__ = [
     "make_initramfs",
     "make_linux",
     "make_linux_module",
+    "module_closure",
     "optional",
     "text_file",
     "union",
