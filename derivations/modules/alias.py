@@ -92,5 +92,5 @@ def _expression(part: str) -> str:
         return ".*" if part == "*" else "."
     if part[0] == "[" and len(part) > 2:  # noqa: PLR2004 -- the brackets, and something between
         inside = part[1:-1].replace("\\", "\\\\").replace("[", "\\[")
-        return f"[{'^' + inside[1:] if inside[0] == '!' else inside}{_UNKNOWN}]"
+        return f"[^{inside[1:]}]" if inside[0] == "!" else f"[{inside}{_UNKNOWN}]"
     return "".join(f"[{it}?]" if it.isalnum() else re.escape(it) for it in part.replace("-", "_"))

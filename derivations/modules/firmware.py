@@ -73,6 +73,8 @@ class FirmwareTree:
 
     def find(self, name: str, release: str) -> tuple[str, ...]:
         """Return the paths that the firmware *name* consists of: files, and the links that lead to them; none if it is missing."""
+        if any(part in {"", ".", ".."} for part in name.split("/")):
+            return ()
         for start in (f"updates/{release}/", "updates/", f"{release}/", ""):
             if _WILDCARDS & {*name}:
                 patterns = [f"{start}{name}{suffix}" for suffix in _SUFFIXES]
