@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.proof import elf
+from derivations.proof.elf import MAGIC, read
 from store.errors import Error
 
 
@@ -77,10 +77,10 @@ def parse(path: str, data: bytes) -> ModuleInfo:
     Raises:
         InvalidModule: it is not a module, or it is cut off.
     """
-    if not data.startswith(elf.MAGIC):
+    if not data.startswith(MAGIC):
         raise InvalidModule(path, "it is not an ELF file" if data else "it is empty")
     # The table of sections is behind the sections: a file without it is not whole.
-    found = elf.read(data)
+    found = read(data)
     section = None if found is None else found.named().get((".modinfo", 0))
     if section is None:
         raise InvalidModule(path, "it is cut off, or has no section .modinfo")
