@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from derivations.modules.alias import AliasIndex
+from derivations.modules.alias import AliasIndex, _compiled
 
 
 TEXT = """\
@@ -75,3 +75,15 @@ def test_damaged_patterns() -> None:
     """A bracket that is not closed is a character like others."""
     assert AliasIndex("alias a[b x\nalias c[]d y\n").match("a[b") == ["x"]
     assert AliasIndex("alias a[b x\nalias c[]d y\n").match("ab") == []
+
+
+def test_few_are_compiled() -> None:
+    """Of tens of thousands of aliases, a lookup compiles only those that share the fixed beginning and a fixed part."""
+    text = "".join(
+        f"alias pci:v{it:08X}d*sv*sd*bc*sc*i* m{it}\nalias acpi*:DEV{it:04X}:* a{it}\n" for it in range(10000)
+    )
+    before = _compiled.cache_info().currsize
+    found = AliasIndex(text)
+    assert found.match("pci:v00001234d00000001sv00000000sd00000000bc00sc00i00") == ["m4660"]
+    assert found.match("acpi:DEV0012:PNP0C02:") == ["a18"]
+    assert _compiled.cache_info().currsize - before <= 2
