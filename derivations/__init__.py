@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from derivations.linux.manual_config import linux_manual_config, linux_packages_custom
     from derivations.linux.module import make_linux_module
+    from derivations.linux.module_closure import module_closure
     from derivations.linux.patch import Patch
     from derivations.linux.prebuilt import debian_kernel
     from derivations.source import local_file, local_source, text_file
@@ -111,6 +112,7 @@ _HOMES = {
     "make_linux_libre": "linux.linux_libre",
     "make_linux_libre_from": "linux.linux_libre",
     "make_linux_module": "linux.module",
+    "module_closure": "linux.module_closure",
     "optional": "kconfig.language.values",
     "requires": "kconfig.requirements.requirement_set",
     "text_file": "source",
@@ -166,6 +168,7 @@ __all__ = [
     "make_linux_libre",
     "make_linux_libre_from",
     "make_linux_module",
+    "module_closure",
     "optional",
     "requires",
     "text_file",

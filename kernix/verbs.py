@@ -15,6 +15,7 @@ GROUPS = {
         "shell": "Open a shell in the environment of a build",
         "develop": "Change a kernel's source and compile only that",
         "log": "Print the log of a build",
+        "modules": "List modules with everything that they need",
         "why-rebuild": "Name what makes a build differ from an earlier one",
         "lock": "Create, show or change the lock of the toolchain",
         "update": "Pin the newest releases of kernel.org",

@@ -46,6 +46,7 @@ SUBPACKAGES = {
     "derivations.kbuild": {"derivations.suggest"},
     "derivations.hardware.makefiles": set(),
     "derivations.hardware.c_source": {"derivations.hardware.makefiles"},
+    "derivations.modules": {"derivations.hardware.snapshot", "derivations.proof.elf", "derivations.suggest"},
     "derivations.realise.archives": {"derivations.realise.job", "derivations.realise.unpack_budget"},
     "derivations.realise.network": {"derivations.realise.job", "derivations.realise.settings"},
     "derivations.realise.kept": {

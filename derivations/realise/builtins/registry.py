@@ -28,6 +28,7 @@ _BUILTINS = {
     "kbuild-map": "kbuild_map:kbuild_map",
     "kconfig-slice": "kconfig_slice:kconfig_slice",
     "local": "local:local",
+    "module-closure": "module_closure:module_closure",
     "module-sources": "module_sources:module_sources",
     "patch": "patch:patch",
     "trim-fragment": "trim_fragment:trim_fragment",
