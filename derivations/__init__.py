@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from derivations.derivation import Derivation, Fixed, Hints, Output
     from derivations.fetch import fetch_deb, fetch_git, fetch_git_patches, fetch_url
     from derivations.hardware.snapshot import Snapshot
+    from derivations.image.disk import make_module_disk, make_root_disk
     from derivations.image.initramfs import make_initramfs
     from derivations.kconfig.language.fragment import Fragment
     from derivations.kconfig.language.text import fragment_file
@@ -87,6 +88,8 @@ _HOMES = {
     "make_initramfs": "image.initramfs",
     "make_linux": "linux.kernel",
     "make_linux_module": "linux.module",
+    "make_module_disk": "image.disk",
+    "make_root_disk": "image.disk",
     "optional": "kconfig.language.values",
     "text_file": "source",
     "union": "union",
@@ -130,6 +133,8 @@ __all__ = [
     "make_initramfs",
     "make_linux",
     "make_linux_module",
+    "make_module_disk",
+    "make_root_disk",
     "optional",
     "text_file",
     "union",
