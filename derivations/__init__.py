@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from derivations.fetch import fetch_deb, fetch_git, fetch_git_patches, fetch_url
     from derivations.hardware.snapshot import Snapshot
     from derivations.image.disk import make_module_disk, make_root_disk
-    from derivations.image.initramfs import make_initramfs
+    from derivations.image.initramfs import early_microcode, join_initramfs, make_initramfs, make_module_initramfs
     from derivations.kconfig.language.fragment import Fragment
     from derivations.kconfig.language.text import fragment_file
     from derivations.kconfig.language.values import (
@@ -74,6 +74,7 @@ _HOMES = {
     "Patch": "linux.patch",
     "Snapshot": "hardware.snapshot",
     "default": "kconfig.language.values",
+    "early_microcode": "image.initramfs",
     "dkms_package": "linux.dkms",
     "fetch_deb": "fetch",
     "fetch_git": "fetch",
@@ -83,12 +84,14 @@ _HOMES = {
     "fragment_file": "kconfig.language.text",
     "linux_manual_config": "linux.manual_config",
     "linux_packages_custom": "linux.manual_config",
+    "join_initramfs": "image.initramfs",
     "local_file": "source",
     "local_source": "source",
     "make_initramfs": "image.initramfs",
     "make_linux": "linux.kernel",
     "make_linux_module": "linux.module",
     "make_module_disk": "image.disk",
+    "make_module_initramfs": "image.initramfs",
     "make_root_disk": "image.disk",
     "optional": "kconfig.language.values",
     "text_file": "source",
@@ -120,12 +123,14 @@ __all__ = [
     "Snapshot",
     "default",
     "dkms_package",
+    "early_microcode",
     "fetch_deb",
     "fetch_git",
     "fetch_git_patches",
     "fetch_url",
     "force",
     "fragment_file",
+    "join_initramfs",
     "linux_manual_config",
     "linux_packages_custom",
     "local_file",
@@ -134,6 +139,7 @@ __all__ = [
     "make_linux",
     "make_linux_module",
     "make_module_disk",
+    "make_module_initramfs",
     "make_root_disk",
     "optional",
     "text_file",

@@ -12,10 +12,10 @@ import re
 import uuid
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from derivations.callers.relative_path import relative_to_caller
-from derivations.context import Context, current
+from derivations.context import current
 from derivations.debian.rootfs import root_file_system
 from derivations.derivation import Derivation, Hints, Output
 from derivations.linux.script import SHELL, script
@@ -30,7 +30,9 @@ from store.errors import Error
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from derivations.context import Context
     from derivations.forms import ListOf
+    from derivations.image.kernel import Kernel
 
 
 Format = Literal["qcow2", "raw"]
@@ -73,30 +75,6 @@ class InvalidDisk(Error):
     def hint(self) -> str | None:
         """Say what to write instead."""
         return self.advice
-
-
-class Kernel(Protocol):
-    """The part of a kernel that a disk needs: how it is configured, and its modules."""
-
-    @property
-    def context(self) -> Context:
-        """Return the context with its lock."""
-        ...
-
-    @property
-    def out(self) -> Output:
-        """Return the output with its `config`."""
-        ...
-
-    @property
-    def modules(self) -> Output:
-        """Return the output with `lib/modules/<release>`."""
-        ...
-
-    @property
-    def release(self) -> str:
-        """Return the output of `uname -r` on it."""
-        ...
 
 
 def make_module_disk(

@@ -54,6 +54,8 @@ mkdir "$tree"
 if [ ! -d "/tree/$directory" ]; then fail missing "the tree has no directory $directory" "a disk is made of a directory"; fi
 cp -R -P --reflink=auto "/tree/$directory/." "$tree/"
 chmod -R u=rwX,go=rX "$tree"
+# Of modules: links to where the kernel was built, which nobody who reads the disk has.
+if [ "$directory" = lib/modules ]; then rm -f "$tree"/*/build "$tree"/*/source; fi
 for name in $directories; do mkdir -p "$tree/$name"; done
 while [ $# -gt 0 ]; do
     if [ -L "$tree/$1" ] || [ ! -e "$tree/$1" ]; then
