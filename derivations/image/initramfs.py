@@ -59,7 +59,7 @@ __all__ = [
     "make_module_initramfs",
 ]
 
-_PATHS = ("autoload", "init", "modules", "template")
+_PATHS = frozenset({"autoload", "init", "modules", "template"})
 
 
 @overload
@@ -115,8 +115,9 @@ def make_initramfs(of: Mapping[str, Entry] | Kernel, /, **arguments: Any) -> Der
     """
     if isinstance(of, Mapping) or not is_kernel(of):
         return _of_entries(of, **arguments)
-    found = {it: _from_caller(arguments[it]) if it in _PATHS else arguments[it] for it in arguments}
-    return kernel_initramfs(of, **found)
+    for name in _PATHS & arguments.keys():  # not in a comprehension, which is a call of its own before Python 3.12
+        arguments[name] = _from_caller(arguments[name])
+    return kernel_initramfs(of, **arguments)
 
 
 def early_microcode(

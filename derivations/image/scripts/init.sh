@@ -19,8 +19,9 @@ export PATH=/sbin:/bin:/usr/sbin:/usr/bin
 
 say() { echo "initramfs: $*"; }
 
+# BusyBox' shell finds its other programs by /proc/self/exe: until that is there, only by the full name.
+/bin/busybox mount -t proc -o nosuid,nodev,noexec proc /proc
 mount -t devtmpfs -o mode=755 dev /dev 2> /dev/null || mdev -s
-mount -t proc -o nosuid,nodev,noexec proc /proc
 mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
 mount -t tmpfs -o nosuid,nodev,mode=755 run /run 2> /dev/null
 mkdir -p /run/initramfs /root
@@ -201,7 +202,7 @@ while ! mounted /root; do
         check "$found" "$type"
     fi
     mount ${type:+-t "$type"} -o "$mode${flags:+,$flags}" "$found" /root && break
-    shell "cannot mount $found${type:+, which has a $type}, with the options $mode${flags:+,$flags}"
+    shell "cannot mount $found with the options $mode${flags:+,$flags}${type:+; its file system is $type, whose module may be missing here}"
 done
 
 pause init
@@ -212,9 +213,9 @@ while :; do
     done
     shell "the root file system has no ${init:-init}"
 done
-for place in dev proc sys run; do
+for place in dev sys run proc; do # proc last, for the reason above
     if mounted "/$place"; then
         if [ -d "/root/$place" ]; then mount -o move "/$place" "/root/$place"; else umount -l "/$place"; fi
     fi
 done
-exec switch_root /root "$program" "$@"
+exec /bin/busybox switch_root /root "$program" "$@"
