@@ -27,13 +27,13 @@ from derivations.image.initramfs import File
 
 lock = current().lock()
 linux_vm = kernels.linux_micro.override(
-    name="linux-vm",
     extra_config={
-        "BLOCK": YES, "PCI": YES, "VIRTIO_MENU": YES, "VIRTIO_PCI": MODULE, "BLK_DEV": YES, "VIRTIO_BLK": MODULE, "EXT4_FS": MODULE,
-        "MISC_FILESYSTEMS": YES, "SQUASHFS": MODULE, "SQUASHFS_ZSTD": YES, "EFI_PARTITION": YES, "FILE_LOCKING": YES,
-        "RD_ZSTD": YES, "RD_LZ4": YES, "RD_XZ": NO,
+        "BLOCK": YES, "EFI_PARTITION": YES, "PCI": YES, "VIRTIO_MENU": YES, "VIRTIO_PCI": MODULE, "BLK_DEV": YES, "VIRTIO_BLK": MODULE,
+        "EXT4_FS": MODULE, "MISC_FILESYSTEMS": YES, "SQUASHFS": MODULE, "SQUASHFS_ZSTD": YES, "EROFS_FS": MODULE, "RD_ZSTD": YES,
+        "FILE_LOCKING": YES, "UNIX98_PTYS": YES, "SIGNALFD": YES, "MSDOS_PARTITION": YES, "PARTITION_ADVANCED": YES,
     },
 )
+without_xz = kernels.linux_micro.override(extra_config={"RD_XZ": NO})
 
 INIT = """#!/bin/busybox sh
 export PATH=/bin
@@ -104,7 +104,7 @@ minivm = make_initramfs(
 )
 bare = make_initramfs(linux_vm, template="bare")
 twice = make_initramfs(linux_vm, template="template", programs=["busybox", "busybox"], entries={"bin/split": File("x")})
-cannot = make_initramfs(linux_vm, compression="xz")
+cannot = make_initramfs(without_xz, compression="xz")
 unknown = make_initramfs(linux_vm, modules=["no_such_module"])
 
 def boot(name, initramfs, disk, append, *more):

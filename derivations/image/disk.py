@@ -18,6 +18,7 @@ from derivations.callers.relative_path import relative_to_caller
 from derivations.context import current
 from derivations.debian.rootfs import root_file_system
 from derivations.derivation import Derivation, Hints, Output
+from derivations.image.kernel import configuration_of
 from derivations.linux.script import SHELL, script
 from derivations.source import local_file, local_source
 from derivations.suggest import suggestion
@@ -215,7 +216,7 @@ def _disk(
         mounts={
             "/": root_file_system(TOOLS, lock).out,
             "/tree": tree,
-            **({"/kernel": kernel.out} if kernel is not None else {}),
+            **(configuration_of(kernel) if kernel is not None else {}),
         },
         hints=Hints(description=f"make the disk {name}"),
     )

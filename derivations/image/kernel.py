@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from derivations.derivation import Derivation
+from derivations.derivation import Derivation, Output
 
 
 if TYPE_CHECKING:
     from derivations.context import Context
-    from derivations.derivation import Output
 
 
 class Kernel(Protocol):
@@ -34,6 +33,16 @@ class Kernel(Protocol):
     def release(self) -> str:
         """Return the output of `uname -r` on it."""
         ...
+
+
+CONFIG, KERNEL = "/config", "/kernel"
+"""Where a builder sees the configuration: the file itself, or the output of a kernel that has it as `config`."""
+
+
+def configuration_of(kernel: Kernel) -> dict[str, Output]:
+    """Return the mount of the configuration of *kernel*: of one that is built here, known before it is compiled."""
+    configuration = getattr(kernel, "configuration", None)
+    return {CONFIG: configuration} if isinstance(configuration, Output) else {KERNEL: kernel.out}
 
 
 def is_kernel(value: object) -> bool:

@@ -24,6 +24,7 @@ from derivations.derivation import Derivation, Hints, Output, canonical_json
 from derivations.fetch import ANY_SYSTEM, fetch_deb
 from derivations.image.compression import COMPRESSIONS
 from derivations.image.entries import Copy, Device, Directory, Entry, File, Link, described
+from derivations.image.kernel import configuration_of
 from derivations.image.modules import module_tree, words
 from derivations.linux.script import SHELL
 from derivations.source import local_file, local_source
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
     Init: TypeAlias = Derivation | Output | File | str | os.PathLike[str]
 
 
-KERNEL, TEMPLATE, MODULES = "/kernel", "/template", "/modules"
-"""Where the builder sees the kernel, for its configuration, and the trees."""
+TEMPLATE, MODULES = "/template", "/modules"
+"""Where the builder sees the trees."""
 
 AUTOLOAD = "modules.autoload"
 """The list in the image of what is loaded first, one name a line; MiniVM's name and place."""
@@ -210,7 +211,7 @@ def _archive(kernel: Kernel, parts: _Parts, compression: str, name: str) -> Deri
             "compression": compression,
         },
         mounts={
-            KERNEL: kernel.out,
+            **configuration_of(kernel),
             **{place: it for place, (it, _) in parts.layers.items()},
             **others.mounts,
             **first.mounts,

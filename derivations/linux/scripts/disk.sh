@@ -2,8 +2,8 @@
 #
 # $2 is the format, `raw` or `qcow2`; $3 the file system; $4 its compression, or nothing; $5 its label, or nothing; $6 its
 # UUID; $7 how many bytes are to be free in it, 0 if it is only read. $8 lists directories to make if the tree does not
-# have them. The other arguments are paths in the image and their modes. /kernel/config, if given, is the configuration
-# of the kernel that reads it.
+# have them. The other arguments are paths in the image and their modes. /config or /kernel/config, if given, is the
+# configuration of the kernel that reads it.
 #
 # Times, owners and modes say nothing about a tree in the store. All are set here: 1970, root, and 0755 or 0644.
 set -eu
@@ -27,13 +27,15 @@ fail() {
 
 # Ask the kernel's configuration for the option $1, without which it cannot read $2.
 needs() {
-    if ! grep -q "^CONFIG_$1=[ym]$" /kernel/config; then
+    if ! grep -q "^CONFIG_$1=[ym]$" "$config"; then
         fail option "the kernel cannot read $2: it is configured without $1" \
             "override it with extra_config={\\\"$1\\\": YES}, or choose another file system or compression"
     fi
 }
 
-if [ -e /kernel/config ]; then
+config=/config
+if [ ! -e "$config" ]; then config=/kernel/config; fi
+if [ -e "$config" ]; then
     case $filesystem in
         ext4) needs EXT4_FS ext4 ;;
         squashfs) needs SQUASHFS squashfs ;;

@@ -7,7 +7,7 @@ or `auto` for the best that the kernel can unpack.
 Entries later in the order of paths, which are the more specific ones, replace what a copied tree has
 at their paths. A compressor gives the same bytes as long as its version is the same.
 
-For the initramfs of a kernel there is more. Mount `/kernel`: its output with its `config`. Environment: `layers`, JSON, mount
+For the initramfs of a kernel there is more. Mount `/config`: its configuration, or `/kernel`: its output with its `config`. Environment: `layers`, JSON, mount
 point to what it is, trees that are copied whole; `init`, an entry that replaces theirs; `base`, entries for what is missing then; `system`
 and `release` of the kernel. Two of these may not have a file at one path, and `/init` must be able to run.
 """
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from derivations.image.compression import AUTOMATIC, OPTION
+from derivations.image.kernel import CONFIG, KERNEL
 from derivations.image.newc import CpioEntry, archive
 from derivations.image.read import MAGIC_LENGTH, is_archive
 from derivations.image.runnable import follow, why_not
@@ -154,7 +155,8 @@ def _described(job: Job, variable: str) -> dict[bytes, CpioEntry]:
 
 def _options(job: Job) -> frozenset[str]:
     """Return the options that the kernel has built in."""
-    text = job.inputs["/kernel"].joinpath("config").read_text(encoding="utf-8", errors="replace")
+    file = job.inputs[CONFIG] if CONFIG in job.inputs else job.inputs[KERNEL] / "config"
+    text = file.read_text(encoding="utf-8", errors="replace")
     return frozenset(_BUILT_IN.findall(text))
 
 
