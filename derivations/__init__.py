@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from derivations.derivation import Derivation, Fixed, Hints, Output
     from derivations.fetch import fetch_deb, fetch_git, fetch_git_patches, fetch_url
     from derivations.hardware.snapshot import Snapshot
-    from derivations.image.initramfs import make_initramfs
+    from derivations.image.disk import make_module_disk, make_root_disk
+    from derivations.image.initramfs import early_microcode, join_initramfs, make_initramfs, make_module_initramfs
     from derivations.kconfig.language.fragment import Fragment
     from derivations.kconfig.language.text import fragment_file
     from derivations.kconfig.language.values import (
@@ -70,13 +71,9 @@ if (_hidden := shadowed(("store", "kernels"))) is not None:
     raise _hidden
 
 _HOMES = {
-    "DEFAULT_EXTRA_LINUX_OPTIONS": "linux.linux_libre",
-    "MODULE": "kconfig.language.values",
-    "NO": "kconfig.language.values",
-    "UNSET": "kconfig.language.values",
-    "YES": "kconfig.language.values",
     "Asked": "kconfig.language.values",
     "Context": "context",
+    "DEFAULT_EXTRA_LINUX_OPTIONS": "linux.linux_libre",
     "Derivation": "derivation",
     "DerivationChanges": "linux.keywords",
     "Firmware": "linux.firmware",
@@ -85,22 +82,28 @@ _HOMES = {
     "Hex": "kconfig.language.values",
     "Hints": "derivation",
     "Kernel": "linux.kernel",
+    "MODULE": "kconfig.language.values",
+    "NO": "kconfig.language.values",
     "Output": "derivation",
     "Patch": "linux.patch",
     "RequirementSet": "kconfig.requirements.requirement_set",
     "Rule": "kconfig.rules.rule",
     "Snapshot": "hardware.snapshot",
+    "UNSET": "kconfig.language.values",
+    "YES": "kconfig.language.values",
     "alist_delete": "linux.linux_libre",
     "debian_firmware": "linux.firmware_tree",
     "debian_kernel": "linux.prebuilt",
     "default": "kconfig.language.values",
     "dkms_package": "linux.dkms",
+    "early_microcode": "image.initramfs",
     "fetch_deb": "fetch",
     "fetch_git": "fetch",
     "fetch_git_patches": "fetch",
     "fetch_url": "fetch",
     "force": "kconfig.language.values",
     "fragment_file": "kconfig.language.text",
+    "join_initramfs": "image.initramfs",
     "linux_libre_deblob_scripts": "linux.linux_libre",
     "linux_libre_source": "linux.linux_libre",
     "linux_manual_config": "linux.manual_config",
@@ -112,6 +115,9 @@ _HOMES = {
     "make_linux_libre": "linux.linux_libre",
     "make_linux_libre_from": "linux.linux_libre",
     "make_linux_module": "linux.module",
+    "make_module_disk": "image.disk",
+    "make_module_initramfs": "image.initramfs",
+    "make_root_disk": "image.disk",
     "module_closure": "linux.module_closure",
     "optional": "kconfig.language.values",
     "requires": "kconfig.requirements.requirement_set",
@@ -151,12 +157,14 @@ __all__ = [
     "debian_kernel",
     "default",
     "dkms_package",
+    "early_microcode",
     "fetch_deb",
     "fetch_git",
     "fetch_git_patches",
     "fetch_url",
     "force",
     "fragment_file",
+    "join_initramfs",
     "linux_libre_deblob_scripts",
     "linux_libre_source",
     "linux_manual_config",
@@ -168,6 +176,9 @@ __all__ = [
     "make_linux_libre",
     "make_linux_libre_from",
     "make_linux_module",
+    "make_module_disk",
+    "make_module_initramfs",
+    "make_root_disk",
     "module_closure",
     "optional",
     "requires",

@@ -130,10 +130,23 @@ def _toolchain(lock: Lock, target: Machine, set_name: str, *flags: str) -> Toolc
         cross_compile="" if _is_native(lock, target) else f"{target.triplet}-",
         qemu=target.qemu,
         qemu_set=target.qemu_set,
-        busybox_set="busybox" if _builders(lock, target.debian) == target.debian else f"busybox-{target.set_name}",
+        busybox_set=_static_set("busybox", lock, target),
         console=target.console,
         flags=flags,
     )
+
+
+def static_set(program: str, lock: Lock, system: str) -> str:
+    """Return the package set with the static *program*, `busybox` or `e2fsck`, for kernels that run on *system*.
+
+    Raises:
+        UnknownSystem: there is no such system.
+    """
+    return _static_set(program, lock, machine(system))
+
+
+def _static_set(program: str, lock: Lock, target: Machine) -> str:
+    return program if _builders(lock, target.debian) == target.debian else f"{program}-{target.set_name}"
 
 
 def _is_native(lock: Lock, target: Machine) -> bool:

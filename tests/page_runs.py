@@ -62,6 +62,7 @@ QUICK = (
 SHARED = (
     "prebuilt.md: kernix build -f old.py",
     "reproducibility.md: kernix build -f signed.py",
+    "initramfs.md: kernix build -f images.py wrong",
     "kernels.md: kernix show linux_micro",
     "modules.md: kernix build -f excluded.py",
     "store.md: kernix build -f redundant.py",

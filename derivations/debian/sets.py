@@ -230,6 +230,22 @@ def _busybox(architecture: str | None = None) -> PackageSet:
     )
 
 
+def _e2fsck(architecture: str | None = None) -> PackageSet:
+    return PackageSet(
+        description=f"e2fsck, static, for {architecture or 'this machine'}",
+        packages=("e2fsck-static",),
+        closure=False,
+        architecture=architecture,
+    )
+
+
+_DISKS = PackageSet(
+    description="what makes disk images: ext4, squashfs, EROFS, qcow2",
+    packages=(*_SHELL, "e2fsprogs", "erofs-utils", "qemu-utils", "squashfs-tools"),
+    without=_ADMINISTRATION,
+    links=_SHELL_LINKS,
+)
+
 # Merged below a toolchain, whose own libraries win; a separate set, so that pinning it changes no build.
 _NCURSES = PackageSet(
     description="ncurses, for the kernel's own editors of configurations",
@@ -321,6 +337,16 @@ SETS: FrozenMap[PackageSet] = FrozenMap(
         "busybox-x86-64": _busybox("amd64"),
         "clang": _clang(),
         **{f"clang-{version}": _clang(version) for version in _CLANGS},
+        "disks": _DISKS,
+        "e2fsck": _e2fsck(),
+        "e2fsck-aarch64": _e2fsck("arm64"),
+        "e2fsck-arm": _e2fsck("armhf"),
+        "e2fsck-i686": _e2fsck("i386"),
+        "e2fsck-mips64el": _e2fsck("mips64el"),
+        "e2fsck-powerpc64le": _e2fsck("ppc64el"),
+        "e2fsck-riscv64": _e2fsck("riscv64"),
+        "e2fsck-s390x": _e2fsck("s390x"),
+        "e2fsck-x86-64": _e2fsck("amd64"),
         "faketime": _FAKETIME,
         "firmware-linux-free": _firmware("firmware-linux-free"),
         "gcc": _GCC,

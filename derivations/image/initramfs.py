@@ -1,7 +1,12 @@
 r"""A kernel's initramfs, its first root file system, as a derivation.
 
-Its entries are described in Python. They may be device nodes, which needs no privileges, and files
-and trees from other derivations:
+For a kernel, it is made of modules, programs and an init, or of a template directory:
+
+    make_initramfs(kernel, modules=["virtio_blk", "ext4"])
+    make_initramfs(kernel, template="ramdisk-template", modules="modules.ramfs", autoload="modules.autoload")
+
+Or its entries are described one by one. They may be device nodes, which needs no privileges, and files and
+trees from other derivations:
 
     make_initramfs({
         "init": File(text="#!/bin/sh\n...", mode=0o755),
@@ -14,134 +19,149 @@ and trees from other derivations:
 
 from __future__ import annotations
 
+import os
+
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, overload
 
-import attrs
-
-from derivations.derivation import Derivation, Hints, InvalidDerivation, Output, canonical_json
+from derivations.callers.relative_path import relative_to_caller
+from derivations.derivation import Derivation, Hints, InvalidDerivation, Output
 from derivations.fetch import ANY_SYSTEM
+from derivations.image.compression import COMPRESSIONS, Compression
+from derivations.image.entries import Copy, Device, Directory, Entry, File, Joined, Link, described
+from derivations.image.kernel import Kernel, is_kernel
+from derivations.image.kernel_initramfs import (
+    InvalidInitramfsArgument,
+    join_initramfs,
+    kernel_initramfs,
+    make_module_initramfs,
+)
 
 
-Compression = Literal["gzip", "xz", "zstd"]
-
-_MODES = 0o7777  # what chmod(2) can set
-
-
-@attrs.frozen
-class Directory:
-    """A directory, empty except for the entries below it."""
-
-    kind: ClassVar[str] = "directory"
-
-    mode: int = 0o755
+if TYPE_CHECKING:
+    from derivations.forms import ListOf
+    from derivations.image.kernel_initramfs import Autoload, Init, Modules, Template
 
 
-@attrs.frozen
-class File:
-    """A file with the contents *text*."""
+__all__ = [
+    "Compression",
+    "Copy",
+    "Device",
+    "Directory",
+    "Entry",
+    "File",
+    "InvalidInitramfsArgument",
+    "Joined",
+    "Link",
+    "early_microcode",
+    "join_initramfs",
+    "make_initramfs",
+    "make_module_initramfs",
+]
 
-    kind: ClassVar[str] = "file"
-
-    text: str
-    mode: int = 0o644
-
-
-@attrs.frozen
-class Link:
-    """A symbolic link to *target*."""
-
-    kind: ClassVar[str] = "link"
-
-    target: str
-
-
-@attrs.frozen
-class Device:
-    """A device node: `c` or `b`, its major and minor number."""
-
-    kind: ClassVar[str] = "device"
-
-    type: Literal["b", "c"]
-    major: int
-    minor: int
-    mode: int = 0o600
+_PATHS = frozenset({"autoload", "init", "modules", "template"})
 
 
-@attrs.frozen
-class Copy:
-    """A copy of *path* in another derivation's output, or of all of it: a file, a link or a whole tree.
-
-    `bin/x` and `usr/bin/x` are the same path, in packages from before and after Debian's merge of `/usr`.
-    Files are 0644 or, if executable, 0755; *mode* overrides that for a single file.
-    """
-
-    kind: ClassVar[str] = "copy"
-
-    source: Derivation | Output
-    path: str = ""
-    mode: int | None = None
-
-    @property
-    def output(self) -> Output:
-        """Return the output to copy from."""
-        return self.source.out if isinstance(self.source, Derivation) else self.source
-
-
-Entry = Directory | File | Link | Device | Copy
-
-
+@overload
 def make_initramfs(
-    entries: Mapping[str, Entry], *, name: str = "initramfs", compression: Compression | None = None
-) -> Derivation:
-    """Return the cpio archive of *entries*, path to entry, compressed if *compression* is given.
+    of: Mapping[str, Entry], /, *, name: str = "initramfs", compression: Compression | None = None
+) -> Derivation: ...
+
+
+@overload
+def make_initramfs(
+    of: Kernel,
+    /,
+    *,
+    template: Template | None = None,
+    modules: Modules = (),
+    autoload: Autoload = (),
+    programs: ListOf[str] | None = None,
+    init: Init | None = None,
+    entries: Mapping[str, Entry] | None = None,
+    compression: Compression = "auto",
+    prepend: ListOf[Derivation | Output] = (),
+    append: ListOf[Derivation | Output] = (),
+    name: str = "initramfs",
+) -> Derivation: ...
+
+
+def make_initramfs(of: Mapping[str, Entry] | Kernel, /, **arguments: Any) -> Derivation:
+    """Return an initramfs: for a kernel, or with the entries in a mapping, path to entry.
+
+    Args:
+        of: The kernel, or the entries. With entries, only *name* and *compression* may be given.
+        **arguments: All by name.
+
+            template: A directory to start from: its path, relative to the calling file, or a derivation.
+            modules: The modules to include, with all that they depend on: names (`ext4`), files, directories or
+                patterns below `lib/modules/<release>/kernel` (`drivers/virtio`, `fs/nls/*`); or the path of a file with one of
+                these a line, MiniVM's `modules.ramfs`; or a tree that has `lib/modules/<release>`.
+            autoload: The names of modules to load first, or the path of a file with them; `/modules.autoload` in the image.
+            programs: Static programs of Debian's: `busybox`, `e2fsck`. Both by default, or none with a template.
+            init: What runs first: a path, a derivation, a `File`; by default the template's, or else one that mounts
+                the root file system. It replaces that of the template.
+            entries: Further entries.
+            compression: `zstd`, `xz`, `lz4`, `gzip` or `none`; by default, `auto`, the best that the kernel can unpack.
+            prepend: Archives to put in front, such as `early_microcode(...)`.
+            append: Archives to put at the end.
+            name: The name of the output.
 
     Raises:
         InvalidDerivation: a path or a mode is invalid.
+        InvalidInitramfsArgument: another value is invalid.
+        NoSource: a path does not exist.
+        MissingSet: the lock does not pin a program.
     """
-    if not isinstance(entries, Mapping):
-        raise InvalidDerivation(name, (f"its entries must be a mapping of paths, not {entries!r}",))
-    if problems := tuple(_problems(entries)):
-        raise InvalidDerivation(name, problems)
-    outputs = list(dict.fromkeys(entry.output for _, entry in sorted(entries.items()) if isinstance(entry, Copy)))
-    places = {output: f"/{index:04}" for index, output in enumerate(outputs)}
-    env = {"entries": canonical_json({path: _describe(entry, places) for path, entry in entries.items()}).decode()}
-    if compression is not None:
-        env["compression"] = compression
+    if isinstance(of, Mapping) or not is_kernel(of):
+        return _of_entries(of, **arguments)
+    for name in _PATHS & arguments.keys():  # not in a comprehension, which is a call of its own before Python 3.12
+        arguments[name] = _from_caller(arguments[name])
+    return kernel_initramfs(of, **arguments)
+
+
+def early_microcode(
+    *, intel: Derivation | Output | None = None, amd: Derivation | Output | None = None, name: str = "microcode"
+) -> Derivation:
+    """Return the archive of microcode that the kernel loads before anything else; to be prepended, and not compressed.
+
+    Args:
+        intel: A tree with Intel's files in `intel-ucode`, as in linux-firmware or below `lib/firmware`.
+        amd: A tree with AMD's `microcode_amd*.bin` in `amd-ucode`.
+        name: The name of the output.
+
+    Raises:
+        InvalidInitramfsArgument: neither is given.
+    """
+    entries: dict[str, Entry] = {}
+    if intel is not None:
+        entries["kernel/x86/microcode/GenuineIntel.bin"] = Joined(intel, "intel-ucode")
+    if amd is not None:
+        entries["kernel/x86/microcode/AuthenticAMD.bin"] = Joined(amd, "amd-ucode", "microcode_amd*.bin")
+    if not entries:
+        raise InvalidInitramfsArgument("microcode", "neither intel nor amd is given")
+    return _of_entries(entries, name=name)
+
+
+def _of_entries(of: object, name: str = "initramfs", compression: str | None = None, **others: object) -> Derivation:
+    if others or not isinstance(of, Mapping):
+        what = f"with entries, {next(iter(others))} has no meaning" if isinstance(of, Mapping) else ""
+        problem = what or f"its entries must be a mapping of paths, or a kernel, not {of!r}"
+        raise InvalidDerivation(str(name), (problem,))
+    known = [None, *(it for it in COMPRESSIONS if it not in {"auto", "lz4"})]
+    if compression not in known:
+        raise InvalidInitramfsArgument("compression", f"{compression!r} is not one of {', '.join(map(str, known))}")
+    of_builder = described(name, of)
     return Derivation(
         name=name,
         system=ANY_SYSTEM,
         builder="builtin:initramfs",
-        env=env,
-        mounts={place: output for output, place in places.items()},
+        env={"entries": of_builder.text, **({"compression": compression} if compression not in {None, "none"} else {})},
+        mounts=of_builder.mounts,
         hints=Hints(description=f"make {name}"),
     )
 
 
-def _describe(entry: Entry, places: Mapping[Output, str]) -> dict[str, object]:
-    if isinstance(entry, Copy):
-        facts: dict[str, object] = {"from": places[entry.output], "path": entry.path}
-        return {"kind": entry.kind, **facts, **({} if entry.mode is None else {"mode": entry.mode})}
-    return {"kind": entry.kind, **attrs.asdict(entry)}
-
-
-def _problems(entries: Mapping[str, Entry]) -> list[str]:
-    kinds = (Copy, Device, Directory, File, Link)
-    given: list[tuple[object, object]] = [*entries.items()]
-    if wrong := [f"{path}: not an entry: {entry!r}" for path, entry in given if not isinstance(entry, kinds)]:
-        return wrong
-    found = [f"not a path in an initramfs: {path!r}" for path in entries if not _is_path(path)]
-    found += [
-        f"{path}: not in another tree: {entry.path!r}"
-        for path, entry in entries.items()
-        if isinstance(entry, Copy) and entry.path and not _is_path(entry.path)
-    ]
-    for path, entry in entries.items():
-        mode = None if isinstance(entry, Link) else entry.mode
-        if mode is not None and mode & ~_MODES:
-            found.append(f"{path}: not a mode: {mode:#o}")
-    return found
-
-
-def _is_path(path: object) -> bool:
-    return isinstance(path, str) and "\0" not in path and all(part not in {"", ".", ".."} for part in path.split("/"))
+def _from_caller(value: Any) -> Any:  # noqa: ANN401 -- an argument, which is checked where it is used
+    """Return *value*, if it is the name of a file, relative to the file that calls `make_initramfs`."""
+    return relative_to_caller(value, depth=2) if isinstance(value, str | os.PathLike) else value

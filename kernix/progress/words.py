@@ -42,6 +42,7 @@ _VERBS = {
     "builtin:write-text": ("writing", "wrote"),
     "builtin:check-config": ("checking", "checked"),
     "builtin:initramfs": ("packing", "packed"),
+    "builtin:join-initramfs": ("joining", "joined"),
     "builtin:driver-map": ("reading", "read"),
     "builtin:kbuild-map": ("reading", "read"),
     "builtin:kconfig-slice": ("reading", "read"),

@@ -25,6 +25,7 @@ _BUILTINS = {
     "fetch-git-patches": "git_patches:fetch_git_patches",
     "hardware-fragment": "hardware_fragment:hardware_fragment",
     "initramfs": "initramfs:initramfs",
+    "join-initramfs": "initramfs:join_initramfs",
     "kbuild-map": "kbuild_map:kbuild_map",
     "kconfig-slice": "kconfig_slice:kconfig_slice",
     "local": "local:local",
