@@ -100,6 +100,7 @@ class _Run:
     aside: list[Path] = attrs.field(factory=list)
     added: list[Path] = attrs.field(factory=list)
     switched: bool = False
+    synced: bool = True
 
     def carry_out(self, plan: BootPlan) -> None:
         """Do what *plan* says; after an error, take back what may be."""
@@ -120,18 +121,17 @@ class _Run:
         entries = [self._write(self.place / ENTRIES / name, text) for name, text in plan.entries.items()]
         loader = self._write(self.place / LOADER, plan.loader) if plan.loader is not None else None
         grub = self._write(self.place / GRUB, plan.grub) if _differs(self.place / GRUB, plan.grub) else None
-        self._sync()
         for new in (files, entries):
             for temporary, target in new:
                 if not target.exists():
                     self.added.append(target)
-                _rename(temporary, target)
+                self._rename(temporary, target)
             self._sync()
         if loader is not None:
             self.switched = True  # before it is: an interrupt may come between any two instructions
-            _rename(*loader)
+            self._rename(*loader)
         if grub is not None:
-            _rename(*grub)
+            self._rename(*grub)
         self._sync()
 
     def _remove_old(self, plan: BootPlan) -> None:
@@ -139,10 +139,12 @@ class _Run:
         for name in plan.old_entries:
             reach("install: remove entry")
             (self.place / ENTRIES / name).unlink(missing_ok=True)
+            self.synced = False
         self._sync()
         for name in plan.old_files:
             reach("install: remove file")
             (self.place / FILES / name).unlink(missing_ok=True)
+            self.synced = False
         self._sync()
 
     def _take_back(self) -> None:
@@ -176,17 +178,20 @@ class _Run:
 
     def _sync(self) -> None:
         """Wait until everything that was done so far is on the disk."""
+        if self.synced:
+            return
         reach("install: sync")
         descriptor = os.open(self.place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             syncfs(descriptor)
         finally:
             os.close(descriptor)
+        self.synced = True
 
-
-def _rename(temporary: Path, target: Path) -> None:
-    reach("install: rename")
-    temporary.rename(target)
+    def _rename(self, temporary: Path, target: Path) -> None:
+        reach("install: rename")
+        temporary.rename(target)
+        self.synced = False
 
 
 def _differs(place: Path, text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,12 +36,13 @@ class NoCommandLine(Error):
         return "give it with `--options 'root=UUID=… ro'`"
 
 
-def booted(entries: Iterable[Entry], root: Path = Path("/")) -> frozenset[str]:
+def booted(entries: Iterable[Entry], root: Path = Path("/"), release: str | None = None) -> frozenset[str]:
     """Return the ids of those *entries* that the machine may have been booted with.
 
     systemd-boot and others leave the name of the entry in a variable of the firmware. GRUB leaves the kernel's path in the
-    command line.
+    command line. If neither names one of them, they are all those of the running kernel's *release*.
     """
+    entries = list(entries)
     found = set()
     with contextlib.suppress(OSError, UnicodeDecodeError):
         name = (root / _SELECTED).read_bytes()[_ATTRIBUTES:].decode("utf-16-le").rstrip("\0")
@@ -50,7 +52,8 @@ def booted(entries: Iterable[Entry], root: Path = Path("/")) -> frozenset[str]:
         words = (root / "proc/cmdline").read_text().split()
         images = {it.removeprefix("BOOT_IMAGE=").rpartition(")")[2] for it in words if it.startswith("BOOT_IMAGE=")}
         found |= {it.id for it in entries if it.linux in images}
-    return frozenset(found)
+    running = release if release is not None else os.uname().release
+    return frozenset(found or {it.id for it in entries if it.version == running})
 
 
 def command_line(root: Path = Path("/")) -> tuple[str, str]:
