@@ -97,7 +97,7 @@ BEFORE = {
 
 VARIES = {
     "boot.md: kernix log linux_micro.tests.boot | grep ^accelerator": r"(kvm|tcg)$",
-    "install.md: kernix install linux_micro --esp esp --options \"root=LABEL=system ro\" --dry-run": r"[0-9.]+ [kMGT]?B| {2,}",
+    'install.md: kernix install linux_micro --esp esp --options "root=LABEL=system ro" --dry-run': r"[0-9.]+ [kMGT]?B| {2,}",
     "sandbox.md: kernix doctor": r"^(ok|--)  |(?<=\S) {2,}\S.*$",
 }
 """What in the output of a command depends on the machine, as regular expressions."""
