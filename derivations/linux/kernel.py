@@ -216,6 +216,21 @@ class Kernel:
         """Return vmlinux with its symbols."""
         return self.derivation.output("debug")
 
+    @property
+    def deb(self) -> Derivation:
+        """Return the Debian package of its image and modules."""
+        from derivations.image.deb import make_deb  # noqa: PLC0415 -- start-up: only packages need it
+
+        return make_deb(
+            title=self.name,
+            version=self.version,
+            release=self.release,
+            description=self.description,
+            system=self.context.system,
+            kernel=self.out,
+            modules=self.modules,
+        )
+
     @functools.cached_property
     def packages(self) -> Packages[Kernel]:
         """Return the external modules that are known for it."""
