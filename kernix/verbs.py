@@ -29,6 +29,10 @@ GROUPS = {
         "check": "Report hardware that a kernel lacks support for",
         "doctor": "Check that this machine can build",
     },
+    "Installation": {
+        "install": "Install kernels, with entries for the boot loader",
+        "profile": "Keep kernels side by side, with generations",
+    },
     "Store": {
         "add": "Add a file or directory to the store",
         "gc": "Delete what is no longer needed",

@@ -240,7 +240,7 @@ def _is_reserve(place: Path) -> bool:
 
 def _strangers(layout: Layout) -> Iterator[str]:
     """Yield the names in the home that kernix never uses."""
-    optional = (layout.failed, layout.kept, layout.manifests, layout.refuted)
+    optional = (layout.failed, layout.kept, layout.manifests, layout.profiles, layout.refuted)
     ours = {place.name for place in (*layout.directories, *optional, *layout.files)}
     return (name for name in _names(layout.home) if name not in ours and not _PASSING.fullmatch(name))
 

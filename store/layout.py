@@ -13,6 +13,7 @@ trash/       objects that have been removed from the store but not unlinked yet
 logs/        build logs
 cache/       downloads and other files that may be deleted at any time
 manifests/   the listings of large objects, which may be deleted at any time (see `store.manifests`)
+profiles/    profiles and their generations (see `store.profiles`)
 kept/        object trees of kernels' builds (see `derivations.realise.kept.shelf`)
 refuted/     results that a proof refuted, until a build has reported it (see `derivations.realise.proof.refuted`)
 failed/      build directories of failed builders, if the user asked to keep them
@@ -69,6 +70,11 @@ class Layout:
     def roots(self) -> Path:
         """The directory of the permanent roots."""
         return self.home / "roots"
+
+    @property
+    def profiles(self) -> Path:
+        """The directory of the profiles."""
+        return self.home / "profiles"
 
     @property
     def temproots(self) -> Path:

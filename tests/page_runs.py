@@ -77,6 +77,8 @@ BEFORE = {
     "configuration.md: kernix show -f cut.py whole": "sed s/whole.config/cut.config/ manual.py > cut.py",
     "configuration.md: kernix show -f other.py whole": "sed s/whole.config/other.config/ manual.py > other.py",
     "configuration.md: kernix show -f older.py whole": "sed s/whole.config/older.config/ manual.py > older.py",
+    "install.md: mkdir -p esp/EFI": "rm -rf $KERNIX_HOME/profiles",
+    "profiles.md: kernix profile install system linux_micro": "rm -rf $KERNIX_HOME/profiles",
     "store.md: KERNIX_HOME=~/project kernix gc": "mkdir -p ~/project/{builds,src,tests}; touch ~/project/Makefile",
     "store.md: kernix add notes": """
         cp hello.py notes/
@@ -97,6 +99,7 @@ BEFORE = {
 
 VARIES = {
     "boot.md: kernix log linux_micro.tests.boot | grep ^accelerator": r"(kvm|tcg)$",
+    'install.md: kernix install linux_micro --esp esp --options "root=LABEL=system ro" --dry-run': r"[0-9.]+ [kMGT]?B| {2,}",
     "sandbox.md: kernix doctor": r"^(ok|--)  |(?<=\S) {2,}\S.*$",
 }
 """What in the output of a command depends on the machine, as regular expressions."""

@@ -129,6 +129,7 @@ def shape(printed: str, *places: tuple[Path, str]) -> list[str]:
         printed = printed.replace(str(place), name)
     printed = "\n".join(line for line in printed.splitlines() if not _PROGRESS.match(line))
     printed = re.sub(r"\b[0-9a-z]{32}-", "DIGEST-", printed)
+    printed = re.sub(r"(?<=-)[0-9a-z]{16}\b", "DIGEST", printed)  # of a boot entry
     printed = re.sub(r"\b([0-9a-f]{64}|[0-9A-F]{40})\b", "DIGEST", printed)
     printed = re.sub(r"\d[\d,.]*( [kMGT]?B\b|( min)? ?s\b)?", "N", printed)
     return [" ".join(line.split()) for line in printed.splitlines() if line.strip()]

@@ -246,6 +246,21 @@ class Kernel:
         found = {name: self.derivation.output(name) for name in self.derivation.outputs}
         return {("dev" if name == "build" else name): self.dev if name == "build" else it for name, it in found.items()}
 
+    @property
+    def deb(self) -> Derivation:
+        """Return the Debian package of its image and modules."""
+        from derivations.image.deb import make_deb  # noqa: PLC0415 -- start-up: only packages need it
+
+        return make_deb(
+            title=self.name,
+            version=self.version,
+            release=self.release,
+            description=self.description,
+            system=self.context.system,
+            kernel=self.out,
+            modules=self.modules,
+        )
+
     @functools.cached_property
     def packages(self) -> Packages[Kernel]:
         """Return the external modules that are known for it."""

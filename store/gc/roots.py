@@ -4,6 +4,8 @@ A root is a symbolic link below `roots/`, at any depth, to an object. An indirec
 to an object; `roots/auto/<name>` points to it, with a name derived from the link's own path. When the user deletes
 the link, the object may go, and the next collection removes the entry in `roots/auto`.
 
+The generations of profiles, links below `profiles/`, are roots as well (`store.profiles`).
+
 A root is made in this order: hold the object as a temporary root; check that it is registered; make the link. The
 collector keeps everything that was held at its beginning or later, so it may read the roots before or after that.
 The entry in `roots/auto` is made before the user's link; since it dangles for an instant, both are made inside the
@@ -15,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 _LONGEST_CHAIN = 16  # links: a root has one or two, and a circle must end
 _NO_LINK = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG})
 """The errors that mean that there is no link; any other may be temporary."""
+_GENERATION = re.compile(r".+-[0-9]+-link", re.ASCII)
 
 
 class NotALink(Error):
@@ -119,9 +123,9 @@ def link_result(store: Store, link: Path, target: StorePath) -> None:
     store.hold_all([target])
     with store.gate.shared():
         reach("roots: register")
-        _switch(auto_entry(store.layout, link), str(link))
+        switch_link(auto_entry(store.layout, link), str(link))
         reach("roots: switch")
-        _switch(link, str(store.path(target)))
+        switch_link(link, str(store.path(target)))
 
 
 def check_replaceable(layout: Layout, link: Path) -> None:
@@ -177,7 +181,7 @@ def add_root(store: Store, name: str, target: StorePath) -> Path:
     link = store.layout.roots / name
     store.hold_all([target])
     link.parent.mkdir(0o755, parents=True, exist_ok=True)
-    _switch(link, str(store.path(target)))
+    switch_link(link, str(store.path(target)))
     return link
 
 
@@ -194,7 +198,7 @@ def add_indirect(store: Store, link: Path) -> Root:
         raise NotARoot(link)
     store.hold_all([target])
     with store.gate.shared():
-        _switch(auto_entry(store.layout, link), str(link))
+        switch_link(auto_entry(store.layout, link), str(link))
     return Root(link, target, indirect=True)
 
 
@@ -224,7 +228,16 @@ def roots(layout: Layout) -> list[Root]:
         target = None if indirect and not shown.is_absolute() else _target(layout, shown)
         if target is not None:
             found.append(Root(shown, target, indirect=indirect))
+    if layout.profiles.is_dir():
+        # A profile itself is a link to one of its generations, which are the roots.
+        generations = ((link, _target(layout, link)) for link in _links(layout.profiles) if is_generation(link.name))
+        found += [Root(link, target, indirect=False) for link, target in generations if target is not None]
     return sorted(found, key=lambda root: root.link)
+
+
+def is_generation(name: str) -> bool:
+    """Return whether *name*, in the directory of profiles, is that of a generation."""
+    return _GENERATION.fullmatch(name) is not None
 
 
 def remove_dangling(layout: Layout) -> None:
@@ -296,7 +309,8 @@ def absolute(link: Path) -> Path:
     return Path(os.path.realpath(link.parent)) / link.name
 
 
-def _switch(link: Path, target: str) -> None:
+def switch_link(link: Path, target: str) -> None:
+    """Make *link* a symbolic link to *target*, replacing an earlier one in one step."""
     temporary = link.with_name(f".kernix-{os.urandom(8).hex()}")  # no longer than any other name
     temporary.symlink_to(target)
     try:

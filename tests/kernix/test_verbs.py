@@ -12,6 +12,7 @@ import pytest
 from derivations.systems import MACHINES
 from kernix import commands
 from kernix.commands.config import group
+from kernix.commands.profile import group as profile_group
 from kernix.evaluation.inputs import SYSTEMS
 from kernix.verbs import VERBS, module_of
 
@@ -32,7 +33,18 @@ def test_each_module_is_in_the_table_of_configurations() -> None:
     assert modules - others == {group.module_of(verb) for verb in group.VERBS}
 
 
-@pytest.mark.parametrize("module", [*map(module_of, VERBS), *map(group.module_of, group.VERBS)])
+def test_each_module_is_in_the_table_of_profiles() -> None:
+    """The modules of `kernix.commands.profile`, except for the group, and its verbs are the same."""
+    folder = Path(str(commands.__file__)).parent / "profile"
+    modules = {f"kernix.commands.profile.{path.stem}" for path in folder.glob("*.py")}
+    others = {f"kernix.commands.profile.{name}" for name in ("__init__", "group")}
+    assert modules - others == {profile_group.module_of(verb) for verb in profile_group.VERBS}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [*map(module_of, VERBS), *map(group.module_of, group.VERBS), *map(profile_group.module_of, profile_group.VERBS)],
+)
 def test_each_verb_has_help(module: str) -> None:
     """A verb and each of its options have a help text."""
     command: click.Command = importlib.import_module(module).command

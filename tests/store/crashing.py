@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from store import profiles
 from store.gc.collect import Policy, collect
 from store.gc.roots import add_root, link_result
 from store.local import Store
@@ -95,6 +96,16 @@ def link(home: Path) -> None:
             link_result(store, home.with_name(f"{home.name}-result"), path)
 
 
+def change_profile(home: Path) -> None:
+    """Make two generations of a profile, go back, and delete the second."""
+    with Store.open(home) as store, profiles.changing(store.layout, "system"):
+        for path in sorted(store.valid([info.path for info in store.database.all_infos()]))[:2]:
+            made = profiles.add_generation(store, "system", path)
+            profiles.switch(store, "system", made.number)
+        profiles.roll_back(store, "system")
+        profiles.delete_generations(store.layout, "system", [made.number])
+
+
 def rebuild_database(home: Path) -> None:
     """Rebuild the database."""
     rebuild(home)
@@ -138,6 +149,7 @@ SCENARIOS: dict[str, Callable[[Path], None]] = {
     "register": register,
     "collect": gather,
     "link": link,
+    "profile": change_profile,
     "rebuild": rebuild_database,
     "repair": mend,
 }

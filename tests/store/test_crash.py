@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from store import profiles
 from store.gc.collect import collect
 from store.local import Store
 from store.rebuild import rebuild
@@ -39,6 +40,7 @@ STEPS = {
         "collect: journal", "journal: replace", "collect: done",
     },
     "link": {"roots: register", "roots: switch"},
+    "profile": {"profile: generation", "profile: switch", "profile: sync", "profile: delete"},
     "repair": {
         "repair: pool", "repair: rows", "repair: commit", "repair: discard", "repair: left over", "repair: restore",
         "repair: empty",
@@ -100,6 +102,25 @@ def test_killed_anywhere(directory: Path, scenario: str) -> None:
         SCENARIOS[scenario](home)
         _check(home)
         _check_rebuilding(home)
+
+
+@pytest.mark.parametrize("directory", ["oneself"], indirect=True)
+def test_killed_change_of_a_profile(directory: Path) -> None:
+    """Killed at any step, a profile leads to a whole generation or does not exist yet; a collection leaves it so."""
+    crashes = _crash("profile", directory)
+    assert STEPS["profile"] <= {name for _, name in crashes}
+    seen = set()
+    for home, _ in crashes:
+        with Store.open(home) as store:
+            used = profiles.generation_in_use(store.layout, "system")
+            assert (used is not None) == (home / "profiles/system").exists()
+            if used is not None:
+                assert used.target in store.valid([used.target])
+            seen.add(used.number if used is not None else None)
+        SCENARIOS["profile"](home)
+        _check(home)
+        assert (home / "profiles/system").exists()
+    assert {None, 1, 2} <= seen
 
 
 def test_killed_rebuild(directory: Path) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _PACKAGE = "derivations.realise.builtins"
 _BUILTINS = {
     "check-config": "check_config:check_config",
+    "deb": "deb:deb",
     "driver-map": "driver_map:driver_map",
     "fetch-url": "fetch:fetch_url",
     "fetch-deb": "fetch:fetch_deb",
