@@ -1,6 +1,7 @@
 """The kernel set: every kernel is an attribute, and each is made by a call of a pure function.
 
     linux_micro             small, boots in a virtual machine with an initramfs; from Debian's newest source
+    linux_guest             linux_micro and what `kernix run` needs
     linux_debian_6_1, …     Debian's sources that the lock pins, with the architecture's defconfig
     linux_6_12, …           kernel.org's releases, pinned in kernels.json
     linux_latest, linux_lts, linux_testing
@@ -94,6 +95,7 @@ class KernelSet(AttrSet):
     """
 
     linux_micro: Kernel
+    linux_guest: Kernel
     linux_latest: Kernel
     linux_lts: Kernel
     linux_testing: Kernel
@@ -165,6 +167,7 @@ def _kernels(context: Context | None, final: KernelSet, _: KernelSet) -> dict[st
     return {
         **attributes,
         "linux_micro": functools.partial(_micro, context),
+        "linux_guest": functools.partial(_guest, final),
         "linux_latest": lambda: final[attribute_of(maintained[-1])],
         "linux_lts": lambda: final[attribute_of(longterm[-1])],
     }
@@ -211,6 +214,17 @@ def _micro(context: Context | None) -> Kernel:
         extra_config=Fragment("linux_micro", MICRO),
         context=context,
         compilations=717,
+    )
+
+
+def _guest(final: KernelSet) -> Kernel:
+    from derivations.kconfig.fragments import vm_guest  # noqa: PLC0415 -- start-up: only this kernel needs it
+
+    return final.linux_micro.override(
+        name="linux-guest",
+        description="a small Linux for `kernix run`: this machine's files are its root",
+        extra_config=lambda old: [*old, vm_guest],
+        compilations=1150,
     )
 
 

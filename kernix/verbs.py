@@ -12,6 +12,7 @@ GROUPS = {
         "show": "Describe a kernel or a derivation",
         "build": "Build kernels and derivations",
         "boot": "Boot a kernel in a virtual machine",
+        "run": "Run a command on a kernel, with this machine's files",
         "shell": "Open a shell in the environment of a build",
         "develop": "Change a kernel's source and compile only that",
         "log": "Print the log of a build",
