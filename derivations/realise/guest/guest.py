@@ -229,7 +229,7 @@ class _Guest:
 
     def _serve_channel(self, name: str, channel: socket.socket, events: int) -> None:
         if events & select.POLLOUT:
-            with contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(OSError):  # if the guest has gone, reading shows it
                 del self._to_guest[: channel.send(self._to_guest[:_CHUNK])]
         if not events & ~select.POLLOUT:
             return
@@ -241,7 +241,12 @@ class _Guest:
             data = b""
         if not data:
             self._fail()
+            return
         self._alive = time.monotonic()
+        self._take(name, data)
+
+    def _take(self, name: str, data: bytes) -> None:
+        """Take *data* that came on the channel *name*."""
         if name == "console":
             self._console.add(data)
         elif name == "control":
@@ -327,9 +332,13 @@ class _Guest:
             raise OutputLost(missing)
 
     def _fail(self) -> None:
-        """Raise what ended the guest, after reading all that it left."""
+        """Raise what ended the guest, after reading all that it left; return if it had ended properly.
+
+        Raises:
+            GuestPanicked, GuestEnded: the command's end is not known.
+        """
         self._rest()
-        if self._is_complete():
+        if self._end is not None:
             return
         for out in self._outs.values():
             with contextlib.suppress(OSError):
@@ -345,10 +354,7 @@ class _Guest:
             with contextlib.suppress(OSError):
                 it.settimeout(emulator.PATIENCE)
                 while data := it.recv(_CHUNK):
-                    if name == "console":
-                        self._console.add(data)
-                    elif name in self._outs:
-                        self._show(self._outs[name], data)
+                    self._take(name, data)
         with contextlib.suppress(OSError):
             while self.errors >= 0:
                 self._read_complaints()
