@@ -14,18 +14,24 @@ class RunFailed(Error):
 
 
 class CommandFailed(RunFailed):
-    """The guest could not start the command: `code` is 127 if there is none, 126 if it cannot be executed."""
+    """The guest could not start the command."""
 
     reason: str
-    code: int
 
     def __str__(self) -> str:
         return self.reason
 
-    @property
-    def exit_code(self) -> int:  # type: ignore[override]  # here it depends on the reason
-        """Return the exit code that a shell would have."""
-        return self.code
+
+class CommandNotExecutable(CommandFailed):
+    """The command exists, but cannot be executed."""
+
+    exit_code: ClassVar[int] = 126
+
+
+class CommandNotFound(CommandFailed):
+    """The guest has no such command."""
+
+    exit_code: ClassVar[int] = 127
 
 
 class GuestPanicked(RunFailed):
@@ -75,3 +81,9 @@ class TimeOver(RunFailed):
 
     def __str__(self) -> str:
         return f"the guest was stopped: it ran for longer than {self.seconds:g} seconds"
+
+
+def command_failed(reason: str, code: int) -> CommandFailed:
+    """Return the error for *reason*, with the exit code *code* that the guest gives it."""
+    kinds = {it.exit_code: it for it in (CommandNotExecutable, CommandNotFound)}
+    return kinds.get(code, CommandFailed)(reason)

@@ -28,12 +28,12 @@ from derivations.machine.qemu import CHANNELS
 from derivations.realise.guest import emulator, streams
 from derivations.realise.guest.console import Console
 from derivations.realise.guest.failures import (
-    CommandFailed,
     GuestEnded,
     GuestPanicked,
     GuestSilent,
     OutputLost,
     TimeOver,
+    command_failed,
 )
 from derivations.realise.guest.streams import INTERRUPT, STDERR, STDIN, STDOUT, Out
 from derivations.realise.sandbox.screen import Filter
@@ -92,7 +92,7 @@ def run(start: Start, request: Request, patience: Patience, window: int) -> Resu
     *window* is how many bytes of input may be on their way.
 
     Raises:
-        CommandFailed: the command could not be started.
+        CommandFailed, CommandNotExecutable, CommandNotFound: the command could not be started.
         GuestPanicked, GuestEnded, GuestSilent: the guest ended, or does not boot.
         TimeOver: the time is over.
         OutputLost: the guest ended properly, but not all of its output came.
@@ -270,7 +270,7 @@ class _Guest:
             self._stage = _Stage.ENDED
             self._ended_at = time.monotonic()
         elif kind == protocol.FAILED:
-            raise CommandFailed(content[4:].decode(errors="backslashreplace"), protocol.number_of(content))
+            raise command_failed(content[4:].decode(errors="backslashreplace"), protocol.number_of(content))
 
     # Streams
 

@@ -99,7 +99,7 @@ def _run(guest: Guest, what: str) -> None:  # noqa: C901 -- one case a test
                 total += len(data)
             guest.end(0, total)
         case "no-input":
-            kind, first = guest.hear()
+            _, first = guest.hear()
             time.sleep(0.5)  # what came meanwhile would be in the socket
             guest.control.setblocking(False)
             with contextlib.suppress(BlockingIOError):
