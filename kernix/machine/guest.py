@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,6 +91,11 @@ def run_guest(
         print_message(
             f"`{attribute}` does not build in {', '.join(found.lacks)}: "
             "the command runs over serial ports, and its files are those of BusyBox"
+        )
+    if wishes.gdb is not None:
+        symbols = session.store.path(realise(session, [kernel.debug], **chosen)[kernel.debug])
+        print_message(
+            f"the guest waits for a debugger: gdb -ex 'target remote :{wishes.gdb}' {shlex.quote(str(symbols / 'vmlinux'))}"
         )
     machine = _machine(built, found, wishes)
     request = _request(found, wishes)
