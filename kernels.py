@@ -2,6 +2,7 @@
 
     linux_micro             small, boots in a virtual machine with an initramfs; from Debian's newest source
     linux_stalix            the same, static: no modules, firmware in the image; for systems such as stal/IX
+    linux_guest             linux_micro and what `kernix run` needs
     linux_debian_6_1, …     Debian's sources that the lock pins, with the architecture's defconfig
     linux_debian_cloud      Debian's kernel for cloud machines, as compiled and signed there
     linux_debian_amd64, …   the same, for any machine of an architecture
@@ -123,6 +124,7 @@ class KernelSet(AttrSet):
 
     linux_micro: Kernel
     linux_stalix: Kernel
+    linux_guest: Kernel
     linux_latest: Kernel
     linux_lts: Kernel
     linux_testing: Kernel
@@ -201,6 +203,7 @@ def _kernels(context: Context | None, final: KernelSet, _: KernelSet) -> dict[st
         **attributes,
         "linux_micro": functools.partial(_micro, context),
         "linux_stalix": functools.partial(_stalix, context),
+        "linux_guest": functools.partial(_guest, final),
         "linux_latest": lambda: final[attribute_of(maintained[-1])],
         "linux_lts": lambda: final[attribute_of(longterm[-1])],
     }
@@ -272,6 +275,17 @@ def _prebuilt(context: Context | None) -> dict[str, str]:
         "linux_debian_amd64": "linux-image-amd64",
         "linux_debian_arm64": "linux-image-arm64",
     }
+
+
+def _guest(final: KernelSet) -> Kernel:
+    from derivations.kconfig.fragments import vm_guest  # noqa: PLC0415 -- start-up: only this kernel needs it
+
+    return final.linux_micro.override(
+        name="linux-guest",
+        description="a small Linux for `kernix run`: this machine's files are its root",
+        extra_config=lambda old: [*old, vm_guest],
+        compilations=1160,
+    )
 
 
 def _debian_series(context: Context | None) -> tuple[str, ...]:

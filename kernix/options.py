@@ -140,12 +140,13 @@ def _only(given: Mapping[str, object]) -> object:
     return given.get("attribute") or given.get("subject")
 
 
-def realisation(function: Verb) -> Verb:
-    """Give a verb the options for building, passed together as its argument *chosen*."""
+def realisation(function: Verb, *, without: Iterable[str] = ()) -> Verb:
+    """Give a verb the options for building, passed together as its argument *chosen*; *without* those it has itself."""
+    left_out = frozenset(without)
 
     @functools.wraps(function)
     def verb(**others: object) -> None:
-        chosen = {name: others.pop(name) for name in _REALISATION}
+        chosen = {name: others.pop(name) for name in _REALISATION if name not in left_out}
         function(chosen=chosen, **others)
 
     for option in reversed((
@@ -164,6 +165,10 @@ def realisation(function: Verb) -> Verb:
                      help="Compile kernels from scratch: use no compile cache, start from no kept object tree, and keep none."),
     )):  # fmt: skip
         verb = option(verb)
+    given: list[click.Parameter] = verb.__click_params__  # type: ignore[attr-defined]
+    verb.__click_params__ = [  # type: ignore[attr-defined]
+        it for it in given if not (isinstance(it, SharedOption) and it.name in left_out)
+    ]
     return verb
 
 

@@ -13,6 +13,7 @@ GROUPS = {
         "build": "Build kernels and derivations",
         "boot": "Boot a kernel in a virtual machine",
         "initramfs": "List what is in an initramfs",
+        "run": "Run a command on a kernel, with this machine's files",
         "shell": "Open a shell in the environment of a build",
         "develop": "Change a kernel's source and compile only that",
         "log": "Print the log of a build",

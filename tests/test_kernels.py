@@ -34,7 +34,7 @@ WRITTEN = {"builtin:union", "builtin:write-text"}
 
 NAMES = [
     "linux_5_10", "linux_5_15", "linux_6_1", "linux_6_12", "linux_6_18", "linux_6_6", "linux_debian_6_1",
-    "linux_debian_6_12", "linux_latest", "linux_lts", "linux_micro", "linux_stalix", "linux_testing",
+    "linux_debian_6_12", "linux_guest", "linux_latest", "linux_lts", "linux_micro", "linux_stalix", "linux_testing",
 ]  # fmt: skip
 PREBUILT = ["linux_debian_amd64", "linux_debian_arm64", "linux_debian_cloud"]
 """Kernels that the lock must pin one by one (`tests.derivations.linux.test_prebuilt`)."""

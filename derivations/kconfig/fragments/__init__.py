@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     firmware: Fragment
     hardening: Fragment
     virtio_guest: Fragment
+    vm_guest: Fragment
 
 __all__ = [
     "common",
@@ -35,6 +36,7 @@ __all__ = [
     "firmware",
     "hardening",
     "virtio_guest",
+    "vm_guest",
 ]
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 KERNELS = [
     "linux_5_10", "linux_5_15", "linux_6_1", "linux_6_12", "linux_6_18", "linux_6_6", "linux_debian_6_1",
-    "linux_debian_6_12", "linux_latest", "linux_lts", "linux_micro", "linux_stalix", "linux_testing",
+    "linux_debian_6_12", "linux_debian_amd64", "linux_debian_arm64", "linux_debian_cloud", "linux_guest", "linux_latest",
+    "linux_lts", "linux_micro", "linux_stalix", "linux_testing",
 ]  # fmt: skip
 
 FAKE = """
