@@ -49,7 +49,6 @@ class Parts:
     merged_requests: Merged
     configuration: ConfigSteps
     build: Derivation
-    headers: Derivation
     release: str
     hardware: Output | None
     trim: Output | None
@@ -96,14 +95,13 @@ def parts(arguments: Arguments, toolchain: Toolchain) -> Parts:
         merged_requests=merged,
         configuration=configured,
         build=build,
-        headers=_headers(tree, release, toolchain),
         release=release,
         hardware=fragment,
         trim=trim,
     )
 
 
-def _headers(tree: Output, release: str, toolchain: Toolchain) -> Derivation:
+def headers(tree: Output, release: str, toolchain: Toolchain) -> Derivation:
     """Return what external modules need of the source *tree*, as `lib/modules/<release>/source`."""
     return Derivation(
         name="linux-headers",

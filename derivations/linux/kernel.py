@@ -29,7 +29,7 @@ from derivations.linux.arguments import (
     is_file_name,
     snapshot,
 )
-from derivations.linux.graph import Parts, parts
+from derivations.linux.graph import Parts, headers, parts
 from derivations.source import local_file
 from derivations.suggest import suggestion
 from derivations.toolchain import Toolchain, named_toolchain
@@ -226,14 +226,12 @@ class Kernel:
         return self.derivation.output("modules")
 
     @property
-    def dev_parts(self) -> tuple[Output, Output]:
-        """Return what `dev` is made of: Kbuild's products, and the headers and makefiles of the source."""
-        return self.derivation.output("build"), self._parts.headers.out
-
-    @property
     def dev(self) -> Output:
         """Return the files that external modules are built against: `lib/modules/<release>/build` and `source`."""
-        return union(f"{self.derivation.name}-dev", self.dev_parts, retention=Retention.RESULT).out
+        sources = headers(self.tree, self.release, self.toolchain)
+        return union(
+            f"{self.derivation.name}-dev", [self.derivation.output("build"), sources.out], retention=Retention.RESULT
+        ).out
 
     @property
     def debug(self) -> Output:

@@ -82,9 +82,6 @@ FULL = "the disk is full, which may be the cause; `kernix gc` deletes what nothi
 MIN_FREE = 8 << 20
 """With less than this many bytes free, a full disk may have caused a failure (Nix, `derivation-building-goal.cc`)."""
 
-_IN_BYTES = ("builtin:initramfs", "builtin:join-initramfs")
-"""The builtins that report how many bytes they have written; others count files."""
-
 _NO_KVM = (
     "KVM does not work on this machine; later boots will be emulated from the start (`kernix doctor` tries KVM again)"
 )
@@ -285,8 +282,7 @@ class _Build:
 
     def _builtin(self, out: Path) -> Content | None:
         runner, derivation = self.runner, self.derivation
-        in_bytes = is_fetch(derivation) or derivation.builder in _IN_BYTES
-        unit = Unit.BYTES if in_bytes else Unit.FILES
+        unit = Unit.BYTES if derivation.builder in registry.COUNT_BYTES else Unit.FILES
         found = self._mounts()
         job = Job(
             derivation=derivation,

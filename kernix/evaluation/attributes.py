@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from derivations.fixpoint import Overlay
 
 
-_HIDDEN = frozenset(
-    {"arguments", "changes", "context", "dev_parts", "override", "module", "override_attrs", "with_modules"}
-)
+_HIDDEN = frozenset({"arguments", "changes", "context", "override", "module", "override_attrs", "with_modules"})
 """Attributes of a kernel that serve to derive other kernels from it in Python."""
 
 

@@ -46,6 +46,11 @@ TAKE_VIEWS = frozenset({"builtin:driver-map", "builtin:kbuild-map", "builtin:kco
 TAKE_PARTS = frozenset({"builtin:kconfig-slice"})
 """The builtins whose output is a part of the tree, and depends only on its paths and on the contents of that part."""
 
+COUNT_BYTES = frozenset(
+    f"{BUILTIN}{it}" for it in ("fetch-deb", "fetch-git", "fetch-url", "initramfs", "join-initramfs")
+)
+"""The builtins that report how many bytes they have read or written; others count files."""
+
 
 class UnknownBuiltin(Error):
     """A derivation has a builder that this kernix does not know."""
