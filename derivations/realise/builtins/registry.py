@@ -47,7 +47,8 @@ TAKE_PARTS = frozenset({"builtin:kconfig-slice"})
 """The builtins whose output is a part of the tree, and depends only on its paths and on the contents of that part."""
 
 COUNT_BYTES = frozenset(
-    f"{BUILTIN}{it}" for it in ("fetch-deb", "fetch-git", "fetch-url", "initramfs", "join-initramfs")
+    f"{BUILTIN}{it}"
+    for it in ("fetch-deb", "fetch-git", "fetch-git-patches", "fetch-url", "initramfs", "join-initramfs")
 )
 """The builtins that report how many bytes they have read or written; others count files."""
 
