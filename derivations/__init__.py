@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from derivations.linux.module import make_linux_module
     from derivations.linux.module_closure import module_closure
     from derivations.linux.patch import Patch
+    from derivations.linux.request_test import request_test
     from derivations.source import local_file, local_source, text_file
     from derivations.union import union
     from derivations.unpack import unpack
@@ -90,6 +91,7 @@ _HOMES = {
     "make_linux_module": "linux.module",
     "module_closure": "linux.module_closure",
     "optional": "kconfig.language.values",
+    "request_test": "linux.request_test",
     "text_file": "source",
     "union": "union",
     "unpack": "unpack",
@@ -134,6 +136,7 @@ __all__ = [
     "make_linux_module",
     "module_closure",
     "optional",
+    "request_test",
     "text_file",
     "union",
     "unpack",
