@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from derivations.linux.module_closure import module_closure
     from derivations.linux.patch import Patch
     from derivations.linux.prebuilt import debian_kernel
+    from derivations.linux.request_test import request_test
     from derivations.source import local_file, local_source, text_file
     from derivations.union import union
     from derivations.unpack import unpack
@@ -121,6 +122,7 @@ _HOMES = {
     "module_closure": "linux.module_closure",
     "optional": "kconfig.language.values",
     "requires": "kconfig.requirements.requirement_set",
+    "request_test": "linux.request_test",
     "text_file": "source",
     "union": "union",
     "unpack": "unpack",
@@ -181,6 +183,7 @@ __all__ = [
     "make_root_disk",
     "module_closure",
     "optional",
+    "request_test",
     "requires",
     "text_file",
     "union",

@@ -87,6 +87,7 @@ FILES = {
     "built-by-us.txt": "built by us\n",
     "cut.config": f"{_HEAD}CONFIG_64BIT=y\n# CONFIG_LIBERTAS_THINFIRM is not",
     "debian.config": f"{_HEAD}CONFIG_64BIT=y\nCONFIG_MODULES=y\nCONFIG_PCI=y\nCONFIG_NET=y\nCONFIG_E1000E=m\n",
+    "disk.img": "made by mkfs.vfat\n",
     "excluded/Kbuild": "obj-m := it.o\n",
     "excluded/dkms.conf": 'PACKAGE_NAME="it"\nPACKAGE_VERSION="1"\n\nBUILD_EXCLUSIVE_KERNEL="^5\\."\n',
     "firmware/intel-ucode": "",

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 
+from inspect import signature
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,8 @@ from click.testing import CliRunner
 from derivations.debian.sets import SETS
 from derivations.kconfig import fragments
 from derivations.linux.arguments import NAMES
+from derivations.linux.module_closure import module_closure
+from derivations.linux.request_test import request_test
 from kernix import config_file
 from kernix.cli import kernix
 from kernix.evaluation.inputs import bundled_overlays
@@ -201,6 +204,8 @@ def test_example_runs(tmp_path: Path) -> None:
         pytest.param("kernels.md", NAMES, id="arguments"),
         pytest.param("kernels.md", bundled_overlays(), id="overlays"),
         pytest.param("configuration.md", fragments.__all__, id="fragments"),
+        pytest.param("closure.md", [*signature(module_closure).parameters], id="closures"),
+        pytest.param("closure.md", [*signature(request_test).parameters], id="requests"),
         pytest.param("build.md", SETTINGS, id="settings"),
         pytest.param("garbage.md", list(Retention), id="retention"),
         pytest.param("toolchain.md", list(SETS), id="sets"),

@@ -38,8 +38,20 @@ USED_BY: Final = {
 _IN_USER_SPACE: Final = frozenset({"aes", "camellia", "cipher_null"})
 """The ciphers of key slots that cryptsetup's libraries have themselves; for others it asks the kernel (lib/luks2/luks2_keyslot_luks2.c)."""
 
+_IN_CORE: Final = frozenset({"error", "linear", "striped"})  # targets of dm_mod itself (drivers/md/dm.c)
+_TARGETS: Final = {"thin": "dm-thin-pool"}  # the module of a target that has neither the name nor an alias of it
+_USED_BY_TARGET: Final = {
+    "cache": ("dm-cache-default",),  # the policy (drivers/md/dm-cache-policy.c)
+    "multipath": ("dm-queue-length", "dm-round-robin", "dm-service-time"),  # selectors (drivers/md/dm-path-selector.c)
+    "raid": tuple(f"md-level-{it}" for it in (0, 1, 4, 5, 6, 10)),  # md_run in drivers/md/md.c
+}
 _FROM_USER_SPACE: Final = ("net-pf-38", "algif-skcipher")  # AF_ALG, and its part for ciphers
 _IV: Final = {"eboiv": ("ecb",), "elephant": ("ecb",), "lmk": ("md5",), "tcw": ("crc32",)}  # drivers/md/dm-crypt.c
+_MODES: Final = {
+    "": ("cbc",),
+    "plain": ("cbc",),
+    "random": (),
+}  # random is a vector, of what needs no mode: aegis128-random
 _LINE = re.compile(r"(?:[^:]*: )?\d+ \d+ ([a-z0-9][a-z0-9_-]*)(?: (.*))?", re.ASCII)
 _ALGORITHM = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
 _CIPHER = re.compile(r"[a-z0-9_]+(,[a-z0-9_]+)?(:\d+)?(-[a-z0-9_]+(-[a-z0-9_]+(:[a-z0-9_-]+)?)?)?", re.ASCII)
@@ -102,8 +114,12 @@ def needed(text: str) -> Needed:
     more = [it for name in names for it in USED_BY.get(name, ()) if it not in names]
     user = _FROM_USER_SPACE if target == "crypt" and _cipher(words[0]) not in _IN_USER_SPACE else ()
     return Needed(
-        ("dm-mod", f"dm-{target}", *(f"crypto-{it}" for it in names)),
-        (*(f"crypto-{it}" for it in dict.fromkeys(more)), *user),
+        (
+            "dm-mod",
+            *(() if target in _IN_CORE else (_TARGETS.get(target, f"dm-{target}"),)),
+            *(f"crypto-{it}" for it in names),
+        ),
+        (*(f"crypto-{it}" for it in dict.fromkeys(more)), *user, *_USED_BY_TARGET.get(target, ())),
     )
 
 
@@ -163,7 +179,7 @@ def _algorithms(cipher: str, text: str) -> list[str]:
     name, _, rest = cipher.partition("-")
     mode, _, ivs = rest.partition("-")
     iv, _, option = ivs.partition(":")
-    return [mode or "cbc", *name.partition(":")[0].split(","), *_of_iv(iv, option)]
+    return [*_MODES.get(mode, (mode,)), *name.partition(":")[0].split(","), *_of_iv(iv, option)]
 
 
 def _of_iv(iv: str, option: str | None) -> list[str]:

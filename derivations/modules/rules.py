@@ -72,9 +72,10 @@ RULES: Final[tuple[Rule, ...]] = (
 )  # fmt: skip
 """The rules, each with its place in the kernel's source."""
 
-ALWAYS_THERE: Final = frozenset(
-    {"bdev", "cgroup", "cgroup2", "devtmpfs", "pipefs", "proc", "ramfs", "rootfs", "sockfs", "sysfs", "tmpfs"}
-)
+ALWAYS_THERE: Final = frozenset({
+    "bdev", "bpf", "cgroup", "cgroup2", "devpts", "devtmpfs", "hugetlbfs", "mqueue", "nsfs", "pipefs", "proc", "ramfs", "rootfs",
+    "securityfs", "sockfs", "sysfs", "tmpfs", "tracefs",
+})  # fmt: skip
 """The file systems that are never modules, and have no alias."""
 
 FIRMWARE_PATTERNS: Final = {

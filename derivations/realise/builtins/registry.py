@@ -31,6 +31,7 @@ _BUILTINS = {
     "kconfig-slice": "kconfig_slice:kconfig_slice",
     "local": "local:local",
     "module-closure": "module_closure:module_closure",
+    "module-requests": "module_requests:module_requests",
     "module-sources": "module_sources:module_sources",
     "patch": "patch:patch",
     "trim-fragment": "trim_fragment:trim_fragment",

@@ -20,6 +20,8 @@ CRYPT = ("dm-mod", "dm-crypt")
         ("aes-xts-plain64", ("xts", "aes"), ("crypto-ecb",)),
         ("aes-cbc-essiv:sha256", ("cbc", "aes", "essiv", "sha256"), ()),
         ("aes", ("cbc", "aes"), ()),
+        ("aes-plain", ("cbc", "aes"), ()),
+        ("aegis128-random", ("aegis128",), ("net-pf-38", "algif-skcipher")),
         ("aes:64-cbc-lmk", ("cbc", "aes", "md5"), ()),
         ("xchacha12,aes-adiantum-plain64", ("adiantum", "xchacha12", "aes"),
          ("crypto-nhpoly1305", "net-pf-38", "algif-skcipher")),
@@ -43,8 +45,9 @@ def test_ciphers(text: str, algorithms: tuple[str, ...], more: tuple[str, ...]) 
 @pytest.mark.parametrize(
     ("text", "required"),
     [
-        ("0 100 linear 8:1 0", ("dm-mod", "dm-linear")),
-        ("vg-root: 0 100 thin 253:1 1", ("dm-mod", "dm-thin")),
+        ("0 100 linear 8:1 0", ("dm-mod",)),
+        ("vg-root: 0 100 thin 253:1 1", ("dm-mod", "dm-thin-pool")),
+        ("0 100 thin-pool 253:1 1", ("dm-mod", "dm-thin-pool")),
         ("0 8 integrity 8:1 0 4 J 2 internal_hash:crc32c journal_mac:hmac(sha1):00",
          ("dm-mod", "dm-integrity", "crypto-crc32c", "crypto-hmac", "crypto-sha1")),
         ("0 8 verity 1 8:1 8:2 4096 4096 2048 1 sha512 00 ff", ("dm-mod", "dm-verity", "crypto-sha512")),
@@ -53,6 +56,12 @@ def test_ciphers(text: str, algorithms: tuple[str, ...], more: tuple[str, ...]) 
 def test_other_targets(text: str, required: tuple[str, ...]) -> None:
     """Each line of a table asks for its target, and for the hashes that it names."""
     assert needed(text).required == required
+
+
+def test_what_targets_use() -> None:
+    """A target may ask for a level, a policy or a selector when it is set up."""
+    assert needed("0 8 cache 8:1 8:2 8:3 512 0 default 0").optional == ("dm-cache-default",)
+    assert "md-level-1" in needed("0 8 raid raid1 3 0 region_size 1024 2 8:1 8:2").optional
 
 
 @pytest.mark.parametrize("text", ["", "AES", "aes xts", "-xts", "0 crypt", "aes-xts-plain64\nx", "a-b-c-d-e", "capi:"])
