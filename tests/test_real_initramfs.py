@@ -107,22 +107,29 @@ twice = make_initramfs(linux_vm, template="template", programs=["busybox", "busy
 cannot = make_initramfs(without_xz, compression="xz")
 unknown = make_initramfs(linux_vm, modules=["no_such_module"])
 
-def boot(name, initramfs, disk, append, *more):
+# What a person types when there is a shell: the right root, and on.
+TYPED = """(
+    while ! grep -q 'goes on' /build/log; do sleep 0.5; done; sleep 2; echo 'echo typed $((6 * 7)) on $(tty)'
+    echo 'echo LABEL=root > /run/initramfs/root'; sleep 2; echo 'exit 3'; sleep 60
+) | """
+
+def boot(name, initramfs, disk, append, *more, typed=""):
     disks = {"/disk-a": disk.out, **({"/disk-b": more[0].out} if more else {})}
     drives = " ".join(f"-drive file={it},if=virtio,format={'raw' if it == '/disk-a' else 'qcow2'},snapshot=on" for it in disks)
     command = (
-        "export TMPDIR=/build; timeout 240 qemu-system-x86_64 -M pc -accel tcg -m 256 -nodefaults -no-user-config -display none "
+        f"export TMPDIR=/build; : > /build/log; {typed}timeout 240 qemu-system-x86_64 -M pc -accel tcg -m 256 -nodefaults -no-user-config -display none "
         "-serial stdio -monitor none -no-reboot -net none -kernel /kernel/bzImage -initrd /initramfs "
-        f"-append 'console=ttyS0 quiet panic=-1 {append}' {drives} < /dev/null > /out/out"
+        f"-append 'console=ttyS0 quiet no_timer_check {append}' {drives} {'' if typed else '< /dev/null'} > /build/log; cp /build/log /out/out"
     )
     mounts = {"/": root_file_system("qemu", lock).out, "/kernel": linux_vm.out, "/initramfs": initramfs.out, **disks}
     return Derivation(name=name, system="x86_64-linux", builder="/bin/sh", args=["-euc", command], mounts=mounts)
 
-by_label = boot("by-label", plain, root, "root=LABEL=root single", module_disk)
-by_partition = boot("by-partition", joined, partitioned, "root=PARTUUID=12345678-9ABC-4DEF-8123-456789ABCDE1 rw init=/sbin/other")
-of_squashfs = boot("of-squashfs", packed, squashed, "root=/dev/vda rootflags=errors=panic")
-of_minivm = boot("of-minivm", minivm, root, "root=/dev/vda")
-of_none = boot("of-none", plain, root, "root=UUID=00000000-0000-4000-8000-000000000000 rootdelay=1")
+by_label = boot("by-label", plain, root, "panic=-1 root=LABEL=root single", module_disk)
+by_partition = boot("by-partition", joined, partitioned, "panic=-1 root=PARTUUID=12345678-9ABC-4DEF-8123-456789ABCDE1 rw init=/sbin/other")
+of_squashfs = boot("of-squashfs", packed, squashed, "panic=-1 root=/dev/vda rootflags=errors=panic")
+of_minivm = boot("of-minivm", minivm, root, "panic=-1 root=/dev/vda")
+of_none = boot("of-none", plain, root, "panic=-1 root=UUID=00000000-0000-4000-8000-000000000000 rootdelay=1")
+by_hand = boot("by-hand", plain, root, "root=LABEL=none rootdelay=1", typed=TYPED)
 
 '''
 
@@ -222,18 +229,31 @@ def test_a_root_that_is_missing(kernix: Kernix) -> None:
     assert "initramfs: restarting, because of panic=-1" in text
 
 
+def test_a_shell(kernix: Kernix) -> None:
+    """Where the root is missing there is a shell with a terminal, in which it can be named; whatever the shell's exit code, the boot goes on."""
+    text = console(kernix, "by_hand")
+    assert "typed 42 on /dev/ttyS0" in text
+    assert facts(text)["mount"].startswith("/dev/vda / ext4 ro,")
+
+
 @pytest.mark.parametrize(
-    ("name", "said", "hint"),
+    ("name", "said", "hint", "code"),
     [
-        pytest.param("bare", "init: the template has none", "add an executable file `init`", id="no-init"),
-        pytest.param("twice", "bin/split: the template and the programs and entries both have it", "", id="twice"),
-        pytest.param("cannot", "it is configured without RD_XZ", '"RD_XZ": YES', id="compression"),
-        pytest.param("unknown", "has no module no_such_module", "", id="module"),
+        pytest.param("bare", "init: the template has none", "add an executable file `init`", 1, id="no-init"),
+        pytest.param(
+            "twice",
+            "bin/split: the template and the programs and entries both have it",
+            "leave one of them out",
+            1,
+            id="twice",
+        ),
+        pytest.param("cannot", "it is configured without RD_XZ", '"RD_XZ": YES', 1, id="compression"),
+        pytest.param("unknown", "has no module no_such_module", "", 100, id="module"),
     ],
 )
-def test_what_cannot_be_made(kernix: Kernix, name: str, said: str, hint: str) -> None:
+def test_what_cannot_be_made(kernix: Kernix, name: str, said: str, hint: str, code: int) -> None:
     """What could not boot is not made: one sentence and a hint."""
-    done = kernix.run("build", "--lock", LOCK, "-f", "initramfs.py", "--no-link", name, code=100)
+    done = kernix.run("build", "--lock", LOCK, "-f", "initramfs.py", "--no-link", name, code=code)
     assert said in done.stderr
     assert hint in done.stderr
 
@@ -243,8 +263,8 @@ def test_what_is_inside(kernix: Kernix) -> None:
     kernix.run("build", "--lock", LOCK, "-f", "initramfs.py", "--no-link", "joined")
     listed = kernix.run("initramfs", "show", "--lock", LOCK, "-f", "initramfs.py", "joined").stdout
     assert re.findall(r"^at byte .*, compressed with (\w+): ", listed, re.MULTILINE) == ["gzip", "zstd"]
-    assert re.search(r"^-rwxr-xr-x  0:0 +\d+  init$", listed, re.MULTILINE)
-    assert re.search(r"^-rw-r--r--  0:0 +\d+  lib/modules/[^/]+/kernel/fs/ext4/ext4\.ko$", listed, re.MULTILINE)
+    assert re.search(r"^-rwxr-xr-x +0:0 +\d+ +init$", listed, re.MULTILINE)
+    assert re.search(r"^-rw-r--r-- +0:0 +\d+ +lib/modules/[^/]+/kernel/fs/ext4/ext4\.ko$", listed, re.MULTILINE)
 
 
 def test_they_are_reproducible(kernix: Kernix) -> None:

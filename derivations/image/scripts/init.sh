@@ -57,7 +57,7 @@ shell() {
         reboot -f
     fi
     say "this is a shell; \`exit\` goes on"
-    setsid cttyhack sh -i || sh -i < /dev/console > /dev/console 2>&1
+    setsid cttyhack sh -i
 }
 
 # Whether something is mounted on $1.

@@ -68,4 +68,4 @@ def test_invalid_entries_are_refused(entries: dict[str, Entry], problem: str) ->
 def test_values_that_are_not_entries(given: object) -> None:
     """Values of other types are refused."""
     with pytest.raises(InvalidDerivation):
-        make_initramfs(given)  # type: ignore[arg-type]
+        make_initramfs(given)  # type: ignore[call-overload]
