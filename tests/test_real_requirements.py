@@ -43,7 +43,7 @@ def test_the_fragment_meets_the_set(real: Kernix, name: str) -> None:
     """A kernel that declares a set fails without the fragment, and has its configuration with it."""
     pasted = real.run("check", "linux_micro", "--requires", name, "--fragment").stdout
     text = f"{pasted}\nmine = kernel_set().linux_micro.override(extra_config=extra_config, requires=[{name!r}])\n"
-    file = real.define(f"meets_{name}.py", text.replace("from derivations import", "from derivations import Fragment,"))
+    file = real.define(f"meets_{name}.py", text)
 
     real.run("build", "-f", file, "mine.configuration", "--no-link")
     verdicts = json.loads(real.run("check", "-f", file, "mine", "--requires", name, "--json").stdout)
