@@ -79,6 +79,7 @@ CONFIG_KGDB=y
 """
 
 FILES = {
+    "E2140.config": f"{_HEAD.replace('6.12.117', '6.14.8')}CONFIG_64BIT=y\n",
     "a.config": f"{_HEAD}{_BOTH}CONFIG_DRM=y\nCONFIG_INPUT_EVDEV=y\n# CONFIG_USB_SUPPORT is not set\n",
     "b.config": f"{_HEAD}{_BOTH}# CONFIG_DRM is not set\n# CONFIG_INPUT_EVDEV is not set\nCONFIG_USB_SUPPORT=y\n",
     "bad.config": _BAD,

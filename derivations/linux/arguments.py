@@ -17,8 +17,6 @@ from derivations.frozen_map import FrozenMap
 from derivations.kconfig.language.condition import check_architecture
 from derivations.kconfig.language.fragment import Fragment, as_fragments
 from derivations.kconfig.language.text import bytes_of, decoded
-from derivations.kconfig.requirements.requirement_set import RequirementSet, requires
-from derivations.linux.firmware import Firmware
 from derivations.linux.patch import Patch
 from derivations.source import local_file, text_file
 from derivations.suggest import suggestion
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from derivations.hardware.snapshot import Snapshot
+    from derivations.kconfig.requirements.requirement_set import RequirementSet
+    from derivations.linux.firmware import Firmware
 
 _TARGET = re.compile(r"(?!-)[A-Za-z0-9_-]*config")
 _FLAG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^\n\0]*")
@@ -264,9 +264,22 @@ def _systems(value: Any) -> tuple[str, ...]:  # noqa: ANN401 -- as above
     return tuple(sorted(set(value)))
 
 
+def _firmware(_: object, __: attrs.Attribute[Any], value: object) -> None:
+    if value is None:
+        return
+    from derivations.linux.firmware import Firmware  # noqa: PLC0415 -- start-up: few kernels have firmware
+
+    if not isinstance(value, Firmware):
+        raise InvalidArgument("firmware", f"{value!r} is not a Firmware; write Firmware([file, …], tree)")
+
+
 def _requires(value: Any) -> tuple[RequirementSet, ...]:  # noqa: ANN401 -- as above
     if not isinstance(value, list | tuple):
         raise InvalidArgument("requires", f"it must be a list such as ['systemd'], not {value!r}")
+    if not value:
+        return ()
+    from derivations.kconfig.requirements.requirement_set import RequirementSet, requires  # noqa: PLC0415 -- start-up: few kernels declare sets
+
     found = [requires(it) if isinstance(it, str) else it for it in value]
     if wrong := [it for it in found if not isinstance(it, RequirementSet)]:
         raise InvalidArgument("requires", f"{wrong[0]!r} is neither a requirement set nor the name of one")
@@ -298,7 +311,7 @@ class Arguments:
     make_flags: tuple[str, ...] = attrs.field(default=(), converter=_flags)
     randstruct_seed: str | None = attrs.field(default=None, converter=attrs.converters.optional(_randstruct_seed))
     signing_key: Output | None = attrs.field(default=None, converter=attrs.converters.optional(_signing_key))
-    firmware: Firmware | None = attrs.field(default=None, validator=_is(Firmware | None, "a Firmware"))
+    firmware: Firmware | None = attrs.field(default=None, validator=_firmware)
     requires: tuple[RequirementSet, ...] = attrs.field(default=(), converter=_requires)
     features: FrozenMap[bool] = attrs.field(factory=FrozenMap, converter=_features)
     mod_dir_version: str | None = attrs.field(default=None, converter=attrs.converters.optional(_mod_dir_version))

@@ -24,8 +24,6 @@ from derivations.fetch import ANY_SYSTEM
 from derivations.frozen_map import FrozenMap
 from derivations.kconfig.language.text import line, write
 from derivations.kconfig.language.values import Priority, Unset
-from derivations.kconfig.requirements.requirement_set import dumped
-from derivations.linux.firmware import PLACE as FIRMWARE
 from derivations.linux.script import SHELL, script
 from derivations.source import text_file
 from derivations.union import UnionLayout, union
@@ -106,9 +104,19 @@ def configuration(
             version=(arguments.version, other_directory(arguments)),
             trim=trim,
             firmware=arguments.firmware,
-            requires=dumped(it.applying(Version.parse(arguments.version), toolchain.arch) for it in arguments.requires),
+            requires=_requirements(arguments, toolchain.arch),
         ),
     )
+
+
+def _requirements(arguments: Arguments, arch: str) -> str:
+    """Return the rules that a kernel of *arguments* on *arch* must meet, as `dumped` writes them; empty if none."""
+    if not arguments.requires:
+        return ""
+    from derivations.kconfig.requirements.requirement_set import dumped  # noqa: PLC0415 -- start-up: few kernels declare sets
+
+    version = Version.parse(arguments.version)
+    return dumped(it.applying(version, arch) for it in arguments.requires)
 
 
 def other_directory(arguments: Arguments) -> str:
@@ -200,7 +208,7 @@ def checked(
     version: tuple[str, str] | None = None,
     trim: Output | None = None,
     firmware: Firmware | None = None,
-    requires: str = "[]",
+    requires: str = "",
 ) -> Derivation:
     """Return the `.config` that was *found*, if all requests *wanted* that are not optional hold in it.
 
@@ -229,9 +237,9 @@ def checked(
         if trim is not None:
             places["/trim"] = trim
     if firmware is not None:
-        places[FIRMWARE] = firmware.tree
+        places |= firmware.mounts
         env["firmware"] = canonical_json([firmware.directory, *firmware.files]).decode()
-    if requires != dumped(()):
+    if requires:
         env["requires"] = requires
     return Derivation(
         name=name,

@@ -75,6 +75,11 @@ class Firmware:
         return f"{PLACE}/{self.directory}" if self.directory else PLACE
 
     @property
+    def mounts(self) -> dict[str, Output]:
+        """Return the mount of the tree in a build."""
+        return {PLACE: self.tree}
+
+    @property
     def fragment(self) -> Fragment:
         """Return the requests that put the files into the image."""
         asked: dict[str, Asked] = {

@@ -9,7 +9,6 @@ import attrs
 from derivations.derivation import Derivation, Hints, Output
 from derivations.kconfig.language.values import MODULE, YES
 from derivations.linux.configuration import ConfigSteps, configuration
-from derivations.linux.firmware import PLACE as FIRMWARE
 from derivations.linux.patch import patched
 from derivations.linux.requested import SIGNING_KEY, merged_requests
 from derivations.linux.script import SHELL, script, text_of
@@ -128,7 +127,7 @@ def _key(arguments: Arguments) -> dict[str, Output]:
 
 
 def _firmware(arguments: Arguments) -> dict[str, Output]:
-    return {} if arguments.firmware is None else {FIRMWARE: arguments.firmware.tree}
+    return {} if arguments.firmware is None else arguments.firmware.mounts
 
 
 def source_tree(arguments: Arguments) -> Output:

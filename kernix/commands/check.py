@@ -13,7 +13,7 @@ from derivations.hardware.coverage import FindingKind, coverage
 from derivations.hardware.firmware import package_of
 from derivations.hardware.userland import lacking
 from derivations.kconfig.requirements.requirement_set import NAMES, requires
-from kernix.commands.requirements import fragment, report
+from kernix.configs.requirements import fragment, report
 from kernix.configs.resolved import kernel, resolve
 from kernix.evaluation.definitions import definitions
 from kernix.machine.driver_tree import read_files, tree_of

@@ -138,7 +138,7 @@ def test_computed_options_may_differ(run: Runner) -> None:
     assert check(run, {}, base=BASE).read_text() == CONFIG
 
 
-def declared(run: Runner, *, requires: str = "[]", firmware: Firmware | None = None) -> Path:
+def declared(run: Runner, *, requires: str = "", firmware: Firmware | None = None) -> Path:
     """Return the result of checking a kernel that *requires* sets and has *firmware*, whose tree has `lib/a.bin`."""
     places = run.directory / "inputs"
     write_model(places / "resolver/model")
