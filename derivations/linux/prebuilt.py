@@ -16,6 +16,8 @@ import functools
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from derivations.context import Context, current
 from derivations.debian.lock import MissingSet
 from derivations.debian.names import PinnedName, architecture_of, is_image, is_version, parse_name
@@ -68,11 +70,11 @@ class AlreadyCompiled(Error):
     @property
     def hint(self) -> str:
         """Say how to build a kernel with the change from source."""
-        changes = "".join(f", {it}=…" for it in self.what if it not in {"base", _ATTRS})
-        attributes = f".{_ATTRS}(…)" if _ATTRS in self.what else ""
+        changes = ", ".join(f"{it}=…" for it in self.what)
+        call = f"{_ATTRS}(…)" if _ATTRS in self.what else f"override({changes})"
         return (
-            f"build one from Debian's source: {self.built}.override(base=…{changes}){attributes}, "
-            "where base=KERNEL.configuration starts from the configuration of this one"
+            f"build one from Debian's source: {self.built}.{call}, "
+            f"or KERNEL.from_source.{call} to start from the configuration of this one"
         )
 
 
@@ -83,17 +85,16 @@ class PrebuiltKernel(Kernel):
 
     Attributes:
         package: The package, as `debian_kernel` got it.
-        described: The description that it got.
-        given: The context that it got.
     """
 
     package: PinnedName
-    described: str
-    given: Context | None
+    _described: str
+    _context: Context | None
 
     def __init__(self, package: PinnedName, description: str, context: Context | None) -> None:
         # Kernels are frozen.
-        for name, value in (("package", package), ("described", description), ("given", context), ("changes", ())):
+        given = {"package": package, "_described": description, "_context": context, "changes": ()}
+        for name, value in given.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -104,7 +105,7 @@ class PrebuiltKernel(Kernel):
     @property
     def context(self) -> Context:
         """Return the context with its lock and its system: the one given, or else the one in use."""
-        return self.given or current()
+        return self._context or current()
 
     @property
     def name(self) -> str:
@@ -119,7 +120,7 @@ class PrebuiltKernel(Kernel):
     @property
     def description(self) -> str:
         """Return a sentence about it."""
-        return self.described or f"Debian's kernel {self.package}, as compiled and signed there"
+        return self._described or f"Debian's kernel {self.package}, as compiled and signed there"
 
     @property
     def release(self) -> str:
@@ -155,6 +156,11 @@ class PrebuiltKernel(Kernel):
             mod_dir_version=pinned.release,
             context=self.context,
         )
+
+    @property
+    def from_source(self) -> Kernel:
+        """Return the kernel of the same source that starts from its configuration, to be configured and built here."""
+        return Kernel(attrs.evolve(self.arguments, mod_dir_version=None))
 
     @functools.cached_property
     def configuration(self) -> Output:

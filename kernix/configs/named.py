@@ -24,6 +24,7 @@ from derivations.kconfig.language.text import read
 from derivations.kconfig.language.values import Unset, written
 from derivations.kconfig.symbols.values_table import Values
 from derivations.linux.kernel import Kernel
+from derivations.linux.prebuilt import PrebuiltKernel
 from derivations.version import InvalidVersion, Version
 from kernels import kernel_set
 from kernix.building import realise
@@ -138,7 +139,8 @@ def with_file(found: Kernel, place: Path) -> Kernel:
     Raises:
         IncompleteConfig, ForeignConfig: the file is truncated, or for another architecture.
     """
-    return found.override(
+    source = found.from_source if isinstance(found, PrebuiltKernel) else found
+    return source.override(
         base=as_base(place),
         extra_config=lambda _: (),
         enable_common_config=False,

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from derivations.fixpoint import Overlay
 
 
-_HIDDEN = frozenset({"arguments", "changes", "context", "override", "module", "override_attrs", "with_modules"})
+_HIDDEN = frozenset(
+    {
+        *("arguments", "changes", "context", "is_prebuilt", "module", "outputs", "override", "override_attrs"),
+        *("package", "pinned", "with_modules"),
+    }
+)
 """Attributes of a kernel that serve to derive other kernels from it in Python."""
 
 

@@ -17,9 +17,16 @@ for place in "$flavour/.config" "$flavour/Module.symvers" "$flavour/include/conf
 done
 
 dev=/out/out/lib/modules/$release
-mkdir -p "$dev"
+mkdir -p "$dev/source/arch"
 cp -R --reflink=auto "$flavour" "$dev/build"
-cp -R --reflink=auto "$common" "$dev/source"
+# The common headers are those of every architecture; arm64 includes some of arm.
+for part in "$common"/*; do
+    if [ "${part##*/}" != arch ]; then cp -R --reflink=auto "$part" "$dev/source/"; fi
+done
+case $SRCARCH in arm64) archs="arm64 arm" ;; *) archs=$SRCARCH ;; esac
+for arch in $archs; do
+    cp -R --reflink=auto "$common/arch/$arch" "$dev/source/arch/"
+done
 chmod -R u+w "$dev"
 # Debian's makefiles and links have fixed places, name one compiler, and there set the release that this file lacks.
 echo "$release" > "$dev/build/include/config/kernel.release"

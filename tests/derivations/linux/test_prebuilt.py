@@ -110,7 +110,15 @@ def test_it_is_compiled_already(change: Callable[[PrebuiltKernel], object], what
     with pytest.raises(AlreadyCompiled) as caught:
         change(of(fake_kernel_lock()))
     assert (caught.value.what, caught.value.package) == (what, CLOUD)
-    assert "linux_debian_6_1.override(base=" in caught.value.hint
+    assert all(f"{it}=…" in caught.value.hint for it in what if it != "override_attrs")
+    assert "linux_debian_6_1.override" in caught.value.hint
+
+
+def test_from_source() -> None:
+    """The same kernel can be built from source, where it can be changed and has the release of its source."""
+    kernel = of(fake_kernel_lock()).from_source.override(extra_config={"KGDB": YES})
+    assert (kernel.release, kernel.requests["KGDB"].value) == ("6.1.158", YES)
+    assert kernel.base_config == of(fake_kernel_lock()).configuration
 
 
 def test_it_is_refused_without_a_lock() -> None:
