@@ -88,13 +88,19 @@ def test_exit_codes(built: Kernix, words: list[str], code: int) -> None:
 
 
 def test_a_panic_is_shown_from_its_first_line_on(built: Kernix) -> None:
-    """The command gives the first process no way out of it, so the kernel panics."""
-    code = "echo 1 > /proc/sys/kernel/panic_on_oom; echo some; python3 -c 'x = bytearray(1 << 40 - 5)'; tail /dev/zero"
-    done = ran(built, "--memory", "128M", GUEST, "--", "sh", "-c", f"echo 2 > /proc/sys/vm/panic_on_oom; {code}")
-    text = done.stderr.decode()
-    assert (125, b"some\n") == (done.returncode, done.stdout), text
-    assert "error: the guest's kernel failed: Kernel panic - not syncing: Out of memory" in text
-    assert "> Kernel panic - not syncing: Out of memory" in text
+    """Without an init there is no command: the error is the panic, with the console from its first line on."""
+    done = ran(built, "--append", "rdinit=/nowhere", GUEST, "--", "true")
+    sentence = "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"
+    first, title, cause, *_ = done.stderr.decode().splitlines()
+    assert (125, b"") == (done.returncode, done.stdout)
+    assert (f"error: the guest's kernel failed: {sentence}", f"> {sentence}") == (first, cause.strip())
+    assert "the guest's console:" == title.strip()
+
+
+def test_memory_that_is_exhausted(built: Kernix) -> None:
+    """The process that the kernel kills has the code of its signal."""
+    done = ran(built, "--memory", "256M", GUEST, "--", "tail", "/dev/zero")
+    assert (137, b"", b"") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_the_time_limit(built: Kernix) -> None:
@@ -126,8 +132,11 @@ def test_a_terminal(built: Kernix) -> None:
         user.type("stty size; tty\n")
         user.see(r"\r31 97\r\n|\n31 97\r\n")
         user.see("/dev/pts/0")
-        user.type("sleep 1000; echo code $?\n")
+        user.type("echo $((40 + 2)); sleep 1000\n")
+        user.see("\n42")
         user.type("\x03")
+        user.see(r"\^C")
+        user.type("echo code $?\n")
         user.see("code 130")
         user.type("exit 3\n")
         assert 3 == user.process.wait(PATIENCE)

@@ -23,8 +23,12 @@ CHANNELS = ("control", "out", "err")
 
 _ALWAYS = ("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-monitor", "none")
 
+# Each processor is a socket of its own: without ACPI a kernel finds them in the firmware's MP table, which lists sockets.
 # This machine's programs may be compiled for any x86-64-v2 processor; with rdrand the guest has random numbers at once.
 _EMULATED_CPU = "qemu64,+cx16,+lahf-lm,+popcnt,+sse4.1,+sse4.2,+ssse3,+rdrand"
+
+# Without a ROM: nothing boots from this card.
+_NETWORK = ("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=")
 
 _FORMATS = {".qcow2": "qcow2", ".vdi": "vdi", ".vmdk": "vmdk"}
 
@@ -90,7 +94,7 @@ def arguments(machine: Machine) -> list[str]:
         *("-accel", "tcg,thread=multi" if emulated else machine.accelerator),
         *("-cpu", _EMULATED_CPU if emulated else "host"),
         *("-m", f"size={machine.memory}B"),
-        *("-smp", str(machine.cpus)),
+        *("-smp", f"cpus={machine.cpus},sockets={machine.cpus},cores=1,threads=1"),
         *("-kernel", machine.kernel),
         *("-initrd", machine.initramfs),
         *("-append", command_line(machine.append)),
@@ -98,7 +102,7 @@ def arguments(machine: Machine) -> list[str]:
         *("-serial", "chardev:console"),
         *_channels(machine.link),
         *_files(machine),
-        *(("-nic", "user,model=virtio-net-pci") if machine.network else ("-nic", "none")),
+        *(_NETWORK if machine.network else ("-nic", "none")),
         *(("-gdb", f"tcp:127.0.0.1:{machine.gdb}", "-S") if machine.gdb is not None else ()),
     ]
 

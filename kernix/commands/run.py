@@ -25,6 +25,8 @@ from store.errors import UsageError
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from derivations.kconfig.language.values import Value
     from kernix.evaluation.inputs import Options
     from kernix.options import Chosen
@@ -113,6 +115,7 @@ def command(
             raise NotBuildable(message)
         configuration = _configuration(session, kernel, chosen)
         found = means(attribute, configuration)
+        _check_processors(attribute, configuration, cpus)
         check = functools.partial(require, attribute, configuration)
         if found.lacks and (root or writable):
             check("cannot show files of this machine to its guests", found.lacks)
@@ -145,6 +148,13 @@ def _configuration(session: Session, kernel: Kernel, chosen: Chosen) -> dict[str
     """Return the configuration of *kernel*: what it lacks is reported before anything is compiled."""
     path = realise(session, [kernel.configuration], **chosen)[kernel.configuration]
     return dotconfig.parse(session.store.path(path).read_text(encoding="utf-8"))
+
+
+def _check_processors(attribute: str, configuration: Mapping[str, Value], cpus: int) -> None:
+    most = configuration.get("NR_CPUS", 1)
+    if isinstance(most, int) and cpus > most:
+        message = f"`{attribute}` uses at most {most} processors, not {cpus}"
+        raise UsageError(message, f'.override(extra_config={{"NR_CPUS": {cpus}}}) makes a kernel that uses more')
 
 
 def _shell(found: Means, root: Path | None) -> tuple[str, ...]:

@@ -51,9 +51,9 @@ def test_disks() -> None:
 def test_what_else_is_wanted() -> None:
     """Network, debugger, memory, processors, accelerator."""
     plain, full = words(), words(network=True, gdb=1234, memory=1 << 29, cpus=3, accelerator="kvm")
-    assert (["none"], ["user,model=virtio-net-pci"]) == (after("-nic", plain), after("-nic", full))
+    assert (["none"], [], ["user,id=net"]) == (after("-nic", plain), after("-nic", full), after("-netdev", full))
     assert ([], ["tcp:127.0.0.1:1234"], "-S") == (after("-gdb", plain), after("-gdb", full), full[-1])
-    assert (["size=536870912B"], ["3"], ["kvm"], ["host"]) == tuple(
+    assert (["size=536870912B"], ["cpus=3,sockets=3,cores=1,threads=1"], ["kvm"], ["host"]) == tuple(
         after(it, full) for it in ("-m", "-smp", "-accel", "-cpu")
     )
 
