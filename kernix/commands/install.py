@@ -140,7 +140,7 @@ def command(
             carry_out(partition, plan)
         except BaseException:
             if not generation.in_use:
-                profiles.delete_generations(store.layout, name, [generation.number])
+                profiles.discard_generation(store.layout, name, generation.number)
             raise
         if not generation.in_use:
             profiles.switch(store, name, generation.number)
