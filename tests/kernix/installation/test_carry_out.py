@@ -138,11 +138,11 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 
 def filling(place: Path, number: int) -> Callable[[str], None]:
-    """Return a hook that fills the file system of *place* at the *number*-th step."""
+    """Return a hook that fills the file system of *place* at the *number*-th step of an installation."""
     left = iter(range(number - 1, -1, -1))
 
-    def hook(_: str) -> None:
-        if next(left, None) == 0:
+    def hook(name: str) -> None:
+        if name.startswith("install: ") and next(left, None) == 0:
             with contextlib.suppress(OSError), (place / "filler").open("wb", buffering=0) as file:
                 while file.write(bytes(4096)):
                     pass
