@@ -60,7 +60,7 @@ def plan(esp: Path, sources: Path, version: str, booted: frozenset[str] = frozen
         profile="system", slot=version.replace(".", "-"), title=version, version=version, options="ro",
         linux=f"/kernix/{image.name}",
     )  # fmt: skip
-    found = read_state(esp, "", lambda _: booted)
+    found = read_state(esp, lambda _: booted)
     return plan_boot(found, "system", [entry], [image], default=None, reserve=0)
 
 
@@ -80,7 +80,7 @@ def install(esp: Path, sources: Path) -> None:
 
 def bootable(esp: Path) -> set[str]:
     """Return the versions that the loader can boot, after checking that each it shows is whole, and the default one."""
-    state = read_state(esp, "", lambda _: frozenset())
+    state = read_state(esp, lambda _: frozenset())
     for it in state.entries:
         assert it.linux is not None
         assert it.linux.removeprefix("/kernix/") in state.files, f"{it.name} has no whole kernel"
