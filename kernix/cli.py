@@ -41,7 +41,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 
 class Kernix(LazyGroup):
-    """The verbs, shown in groups on one screen of 80 columns and 24 lines."""
+    """The verbs, shown in groups on one screen of 80 columns."""
 
     def format_help(self, ctx: click.Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
         """Write the verbs, with the name of each group beside its first verb."""

@@ -29,8 +29,6 @@ GROUPS = {
         "detect": "Find the options that a machine needs",
         "check": "Report hardware that a kernel lacks support for",
         "doctor": "Check that this machine can build",
-    },
-    "Installation": {
         "install": "Install kernels, with entries for the boot loader",
         "profile": "Keep kernels side by side, with generations",
     },

@@ -306,6 +306,15 @@ def delete_generations(layout: Layout, name: str, numbers: Iterable[int]) -> lis
     return doomed
 
 
+def discard_generation(layout: Layout, name: str, number: int) -> None:
+    """Delete the generation *number* of the profile *name*, which has never been in use; inside `changing`.
+
+    Raises:
+        InvalidProfileName: *name* is not valid.
+    """
+    _generation_link(layout, name, number).unlink(missing_ok=True)
+
+
 def superseded_before(known: list[Generation], time: float) -> list[int]:
     """Return the numbers of those *known*, without the one in use, that a later one had replaced before *time*."""
     return [it.number for it, later in itertools.pairwise(known) if later.made < time and not it.in_use]

@@ -69,6 +69,7 @@ class NewEntry:
         slot: The slot of its kernel.
         title: What a menu shows.
         version: The kernel's release, by which loaders sort.
+        machine: The machine's id, since several systems may share a partition; empty if it has none.
         options: The kernel's command line.
         linux: The kernel, as a path from the partition's root.
         initrd: The initramfs, likewise.
@@ -81,6 +82,7 @@ class NewEntry:
     options: str
     linux: str
     initrd: tuple[str, ...] = ()
+    machine: str = ""
 
     @property
     def text(self) -> str:
@@ -89,6 +91,7 @@ class NewEntry:
             f"{_OWNER}{self.profile}",
             f"title {self.title}",
             f"version {self.version}",
+            *([f"machine-id {self.machine}"] if self.machine else []),
             "sort-key kernix",
             *([f"options {self.options}"] if self.options else []),
             f"linux {self.linux}",
@@ -118,6 +121,7 @@ class Entry:
         profile: The profile that kernix made it from; None if others made it.
         title: What a menu shows.
         version: The kernel's release.
+        machine: The id of the machine that it is for, empty if it does not say.
         options: The kernel's command line.
         linux: The kernel, None if it boots something else.
         initrd: The initramfs.
@@ -131,6 +135,7 @@ class Entry:
     profile: str | None = None
     title: str = ""
     version: str = ""
+    machine: str = ""
     options: str = ""
     linux: str | None = None
     initrd: tuple[str, ...] = ()
@@ -148,8 +153,12 @@ class Entry:
 
     @property
     def files(self) -> frozenset[str]:
-        """Return the files that it needs, as paths from the partition's root."""
-        return frozenset([*([self.linux] if self.linux else []), *self.initrd])
+        """Return the names of the files in the directory `kernix` that it needs.
+
+        That is wherever the paths of the file system begin, which a run may know otherwise than the one before.
+        """
+        parts = [path.split("/") for path in (self.linux or "", *self.initrd)]
+        return frozenset(it[-1] for it in parts if it[-2:-1] == [FILES])
 
 
 def file_name(digest: bytes, kind: str) -> str:
@@ -191,6 +200,7 @@ def parse_entry(name: str, text: str, made: float = 0.0) -> Entry | None:
         profile=profile,
         title=values.get("title", [""])[-1],
         version=values.get("version", [""])[-1],
+        machine=values.get("machine-id", [""])[-1],
         options=" ".join(values.get("options", [])),
         linux=values.get("linux", [None])[-1],
         initrd=tuple(path for line in values.get("initrd", []) for path in line.split()),

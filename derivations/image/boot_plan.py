@@ -1,7 +1,7 @@
 """Planning what to write to a boot partition, and what to remove from it.
 
 Everything new is beside everything old, and the old is removed last, so the sum of both must fit. Never removed are,
-of all entries: those that kernix has not made; the one that the machine was booted with; the default before; and, as
+of all entries: those that kernix has not made, or made for another machine; the one that the machine was booted with; the default before; and, as
 long as none of the new ones is known to be good, the last one that is.
 """
 
@@ -139,7 +139,6 @@ def plan_boot(
     default: str | None,
     set_default: bool = True,
     tries: int | None = None,
-    prefix: str = "",
     reserve: int = RESERVE,
 ) -> BootPlan:
     """Return what to do so that the entries of *profile* are those *wanted*, which need *images*.
@@ -152,7 +151,6 @@ def plan_boot(
         default: The slot of the default entry; by default the present one, or else that of the latest version.
         set_default: Whether to set the default.
         tries: How often the loader tries a new entry; None for no boot counting.
-        prefix: The path of the partition's directory in its file system.
         reserve: How many bytes have to stay free.
 
     Raises:
@@ -167,9 +165,8 @@ def plan_boot(
     old = tuple(it.name for it in _unwanted(state, profile, wanted) if it.id not in kept)
     remaining = [it for it in state.entries if it.name not in old]
     written = [it for it in (parse_entry(name, text) for name, text in new.items()) if it is not None]
-    start = f"{prefix}/{FILES}/"
-    used_now = _used(state.entries, start)
-    used_then = _used([*remaining, *written], start)
+    used_now = _used(state.entries)
+    used_then = _used([*remaining, *written])
     ours = sorted((it for it in [*remaining, *written] if it.profile is not None), key=lambda it: it.id)
     loader = with_default(state.loader, chosen) if chosen is not None else state.loader
     stays = before.id if before is not None else None
@@ -202,8 +199,9 @@ def plan_boot(
 
 
 def _unwanted(state: BootState, profile: str, wanted: Sequence[NewEntry]) -> list[Entry]:
-    ids = {it.id for it in wanted}
-    return [it for it in state.entries if it.profile == profile and it.id not in ids]
+    """Return the entries that *profile* has had on this machine, and no longer wants."""
+    ids, machines = {it.id for it in wanted}, {it.machine for it in wanted}
+    return [it for it in state.entries if it.profile == profile and it.machine in machines and it.id not in ids]
 
 
 def _kept(state: BootState, profile: str, wanted: Sequence[NewEntry], before: Entry | None) -> dict[str, str]:
@@ -243,9 +241,9 @@ def _version(text: str) -> tuple[bool, Version]:
         return False, Version.parse("0.0")
 
 
-def _used(entries: Iterable[Entry], start: str) -> frozenset[str]:
-    """Return the names of the files in the directory `kernix`, at *start*, that *entries* need."""
-    return frozenset(path.removeprefix(start) for it in entries for path in it.files if path.startswith(start))
+def _used(entries: Iterable[Entry]) -> frozenset[str]:
+    """Return the names of the files in the directory `kernix` that *entries* need."""
+    return frozenset().union(*(it.files for it in entries))
 
 
 def _distinct(images: Iterable[Image]) -> list[Image]:

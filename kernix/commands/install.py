@@ -15,7 +15,7 @@ from kernix.building import present, realise
 from kernix.installation.carry_out import alone, carry_out
 from kernix.installation.entries import wanted_entries
 from kernix.installation.partition import check_partition, read_state
-from kernix.installation.running import booted, command_line
+from kernix.installation.running import booted, command_line, machine_id
 from kernix.options import PATH, VerbCommand, complete_attributes, evaluation, realisation
 from kernix.output.messages import print_message, warn
 from kernix.output.printable import one_line
@@ -121,16 +121,17 @@ def command(
         new = old.with_slots(kernels.slots(store, paths)) if kernels is not None else old
         if not new.slots:
             raise NothingToInstall(name)
-        entries, images = wanted_entries(store.layout, name, new.slots, text, prefix)
+        entries, images = wanted_entries(
+            store.layout, name, new.slots, options=text, prefix=prefix, machine=machine_id()
+        )
         plan = plan_boot(
-            read_state(partition, prefix, booted),
+            read_state(partition, booted),
             name,
             entries,
             images,
             default=default or _first(kernels),
             set_default=not no_default,
             tries=tries,
-            prefix=prefix,
         )
         if dry_run:
             _show(plan, text, origin)
@@ -140,7 +141,7 @@ def command(
             carry_out(partition, plan)
         except BaseException:
             if not generation.in_use:
-                profiles.delete_generations(store.layout, name, [generation.number])
+                profiles.discard_generation(store.layout, name, generation.number)
             raise
         if not generation.in_use:
             profiles.switch(store, name, generation.number)

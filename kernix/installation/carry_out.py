@@ -3,7 +3,7 @@
 1. Remove what no entry needs.
 2. Write every new file aside, under a name that no loader reads, and wait until it is on the disk.
 3. Rename the kernels and initramfs, then the entries. From here on a loader shows them, and they are whole.
-4. Rename `loader.conf`: the default is switched. Then the snippet for GRUB.
+4. Rename `loader.conf`: the default is switched. Then the menu for GRUB.
 5. Remove the old entries, then their files.
 
 If anything fails up to 3, all of it is taken back. A killed run leaves files aside, or whole ones that no entry needs;
@@ -99,13 +99,15 @@ class _Run:
     place: Path
     aside: list[Path] = attrs.field(factory=list)
     added: list[Path] = attrs.field(factory=list)
-    switched: bool = False
+    switching: list[Path] = attrs.field(factory=list)
+    final: bool = False
     synced: bool = True
 
     def carry_out(self, plan: BootPlan) -> None:
         """Do what *plan* says; after an error, take back what may be."""
         try:
             self._add(plan)
+            self.final = True
             self._remove_old(plan)
         except BaseException:
             self._take_back()
@@ -127,15 +129,13 @@ class _Run:
                     self.added.append(target)
                 self._rename(temporary, target)
             self._sync()
-        if loader is not None:
-            self.switched = True  # before it is: an interrupt may come between any two instructions
-            self._rename(*loader)
-        if grub is not None:
-            self._rename(*grub)
+        for switch in (loader, grub):
+            if switch is not None:
+                self.switching.append(switch[0])
+                self._rename(*switch)
         self._sync()
 
     def _remove_old(self, plan: BootPlan) -> None:
-        self.switched = True
         for name in plan.old_entries:
             reach("install: remove entry")
             (self.place / ENTRIES / name).unlink(missing_ok=True)
@@ -148,7 +148,10 @@ class _Run:
         self._sync()
 
     def _take_back(self) -> None:
-        for it in [*self.aside, *([] if self.switched else reversed(self.added))]:
+        """Remove what is unfinished and, if no loader has been switched to the new entries, those as well."""
+        # An interrupt may come between any two instructions; the files themselves say what was done.
+        switched = self.final or any(not it.exists() for it in self.switching)
+        for it in [*self.aside, *([] if switched else reversed(self.added))]:
             with contextlib.suppress(OSError):
                 it.rmdir() if it.is_dir() else it.unlink(missing_ok=True)
 

@@ -21,9 +21,9 @@ _KINDS = {KERNEL: "linux", INITRD: "initrd"}
 
 
 def wanted_entries(
-    layout: Layout, profile: str, slots: Iterable[Slot], options: str, prefix: str
+    layout: Layout, profile: str, slots: Iterable[Slot], *, options: str, prefix: str, machine: str
 ) -> tuple[list[NewEntry], list[Image]]:
-    """Return the entries of *slots*, with the command line *options*, and the files that they need.
+    """Return the entries of *slots*, with the command line *options*, for *machine*, and the files that they need.
 
     *prefix* is the path of the partition's directory in its file system.
     """
@@ -40,6 +40,7 @@ def wanted_entries(
                 title=f"Linux {slot.release} ({slot.name})",
                 version=slot.release,
                 options=options,
+                machine=machine,
                 linux=paths[KERNEL],
                 initrd=tuple(paths[kind] for kind in (INITRD,) if kind in paths),
             )

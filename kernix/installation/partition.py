@@ -86,15 +86,15 @@ def check_partition(place: Path) -> Path:
     return real
 
 
-def read_state(place: Path, prefix: str, booted: Callable[[Iterable[Entry]], frozenset[str]]) -> BootState:
-    """Return what is on the partition *place*, whose paths begin with *prefix*; *booted* says what the machine runs.
+def read_state(place: Path, booted: Callable[[Iterable[Entry]], frozenset[str]]) -> BootState:
+    """Return what is on the partition *place*; *booted* says which entries the machine may run.
 
     Raises:
         BootPartitionUnusable: something there cannot be read.
     """
     try:
         entries = tuple(sorted(_entries(place / ENTRIES), key=lambda it: it.name))
-        needed = {Path(path).name for it in entries for path in it.files if path.startswith(f"{prefix}/{FILES}/")}
+        needed = {name for it in entries for name in it.files}
         files, leftovers = _files(place, needed)
         loader = _text(place / LOADER) if (place / LOADER).exists() else ""
         room = os.statvfs(place)

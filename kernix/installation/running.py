@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # The vendor's GUID of the Boot Loader Interface (https://systemd.io/BOOT_LOADER_INTERFACE/).
 _SELECTED = "sys/firmware/efi/efivars/LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 _ATTRIBUTES = 4  # bytes before the value of a variable in efivarfs
+_MACHINE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _OF_THE_LOADER = ("BOOT_IMAGE=", "initrd=")
 
 
@@ -54,6 +56,14 @@ def booted(entries: Iterable[Entry], root: Path = Path("/"), release: str | None
         found |= {it.id for it in entries if it.linux in images}
     running = release if release is not None else os.uname().release
     return frozenset(found or {it.id for it in entries if it.version == running})
+
+
+def machine_id(root: Path = Path("/")) -> str:
+    """Return the machine's id (machine-id(5)), empty if it has none."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        text = (root / "etc/machine-id").read_text().strip()
+        return text if _MACHINE.fullmatch(text) else ""
+    return ""
 
 
 def command_line(root: Path = Path("/")) -> tuple[str, str]:

@@ -190,12 +190,12 @@ def test_an_interrupt_while_a_file_is_evaluated(kernix: CommandLine) -> None:
     assert (130, "error: interrupted\n") == (process.returncode, err.lstrip("\n"))
 
 
-def test_help_fits_a_small_terminal(kernix: CommandLine) -> None:
-    """`--help` names every verb, in groups, and fits 80 columns and 24 lines with the prompt after it."""
+def test_help_fits_a_terminal(kernix: CommandLine) -> None:
+    """`--help` names every verb, in groups, and fits 80 columns and 30 lines with the prompt after it."""
     ran = kernix("--help")
     words = set(re.findall(r"[\w-]+", ran.out))
     assert (ran.code, VERBS.keys() - words, GROUPS.keys() - words) == (0, set(), set())
-    assert (len(ran.lines) < 24, max(map(len, ran.lines)) <= 80) == (True, True)
+    assert (len(ran.lines) < 30, max(map(len, ran.lines)) <= 80) == (True, True)
 
 
 def test_no_verb_is_help(kernix: CommandLine) -> None:

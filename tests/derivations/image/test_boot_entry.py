@@ -84,7 +84,17 @@ def test_entries_of_others() -> None:
 
     assert found is not None
     assert (None, "a b") == (found.profile, found.options)
-    assert {"/t/6.1/linux", "/t/6.1/a", "/t/6.1/b"} == found.files
+    assert ("/t/6.1/linux", ("/t/6.1/a", "/t/6.1/b"), frozenset()) == (found.linux, found.initrd, found.files)
+
+
+@pytest.mark.parametrize("prefix", ["", "/boot", "/a/b"])
+def test_files_are_known_wherever_their_paths_begin(prefix: str) -> None:
+    """A run that is not given the same `--prefix` still knows which files are needed."""
+    entry = Entry(
+        name="a.conf", id="a", linux=f"{prefix}/kernix/x-linux", initrd=(f"{prefix}/kernix/x-initrd", "/ucode")
+    )
+
+    assert {"x-linux", "x-initrd"} == entry.files
 
 
 def test_another_command_line_is_another_entry() -> None:

@@ -34,7 +34,7 @@ EMPTY = BootState(place="/esp", entries=(), files={}, free=100 * MB, block=4096)
 
 def state(*entries: Entry, default: str = "", booted: tuple[str, ...] = (), free: int = 100 * MB) -> BootState:
     """Return a partition with *entries*."""
-    files = {path.removeprefix("/kernix/"): MB for it in entries for path in it.files if path.startswith("/kernix/")}
+    files = {name: MB for it in entries for name in it.files}
     loader = f"default {default}*\n" if default else ""
     return attrs.evolve(EMPTY, entries=entries, files=files, loader=loader, booted=frozenset(booted), free=free)
 
@@ -105,6 +105,13 @@ def test_entries_of_others_stay() -> None:
     plan = planned(state(there(new()), FOREIGN, other, default=new().id), new())
 
     assert ((), ()) == (plan.old_entries, plan.old_files)
+
+
+def test_another_machine_has_its_own_entries() -> None:
+    """Two systems may share a partition, and have profiles of one name."""
+    other = there(NewEntry(**{**attrs.asdict(OLD), "machine": "0" * 32}))
+
+    assert planned(state(there(new()), other, default=new().id), new()).old_entries == ()
 
 
 def test_a_kernel_that_another_entry_needs_stays() -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from store.osutil import failpoints
+from tests.kernix.installation.test_carry_out import filling
 from tests.kernix.profile_kernels import KERNELS
 
 
@@ -135,6 +137,24 @@ def test_too_little_space(kernix: CommandLine, small: Path) -> None:
     assert "error: " in ran.err
     assert "nothing was changed" in ran.err
     assert not (kernix.home / "profiles").exists()
+
+
+@pytest.mark.root
+def test_a_partition_that_fills_up(kernix: CommandLine, esp: Path) -> None:
+    """If something else takes the space meanwhile, neither the partition nor the profile has anything new."""
+    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", "size=3m", "none", str(esp)], check=True)
+    (esp / "EFI").mkdir()
+    failpoints.install(filling(esp, 4))
+    try:
+        ran = install(kernix, "first")
+        found = files(esp)
+    finally:
+        failpoints.uninstall()
+        subprocess.run(["/bin/umount", str(esp)], check=True)
+
+    assert (1, ["filler"]) == (ran.code, found)
+    assert ran.err.splitlines()[-2] == f"error: no space left on {esp}; what was begun there has been removed again"
+    assert [] == [*(kernix.home / "profiles").iterdir()]
 
 
 @pytest.mark.parametrize(

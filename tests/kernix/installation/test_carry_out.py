@@ -60,7 +60,7 @@ def plan(esp: Path, sources: Path, version: str, booted: frozenset[str] = frozen
         profile="system", slot=version.replace(".", "-"), title=version, version=version, options="ro",
         linux=f"/kernix/{image.name}",
     )  # fmt: skip
-    found = read_state(esp, "", lambda _: booted)
+    found = read_state(esp, lambda _: booted)
     return plan_boot(found, "system", [entry], [image], default=None, reserve=0)
 
 
@@ -80,7 +80,7 @@ def install(esp: Path, sources: Path) -> None:
 
 def bootable(esp: Path) -> set[str]:
     """Return the versions that the loader can boot, after checking that each it shows is whole, and the default one."""
-    state = read_state(esp, "", lambda _: frozenset())
+    state = read_state(esp, lambda _: frozenset())
     for it in state.entries:
         assert it.linux is not None
         assert it.linux.removeprefix("/kernix/") in state.files, f"{it.name} has no whole kernel"
@@ -138,11 +138,11 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 
 def filling(place: Path, number: int) -> Callable[[str], None]:
-    """Return a hook that fills the file system of *place* at the *number*-th step."""
+    """Return a hook that fills the file system of *place* at the *number*-th step of an installation."""
     left = iter(range(number - 1, -1, -1))
 
-    def hook(_: str) -> None:
-        if next(left, None) == 0:
+    def hook(name: str) -> None:
+        if name.startswith("install: ") and next(left, None) == 0:
             with contextlib.suppress(OSError), (place / "filler").open("wb", buffering=0) as file:
                 while file.write(bytes(4096)):
                     pass

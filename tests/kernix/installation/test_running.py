@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.image.boot_entry import Entry
-from kernix.installation.running import NoCommandLine, booted, command_line
+from kernix.installation.running import NoCommandLine, booted, command_line, machine_id
 
 
 if TYPE_CHECKING:
@@ -57,3 +57,11 @@ def test_command_line(tmp_path: Path) -> None:
     assert command_line(tmp_path) == ("root=LABEL=x ro", "/proc/cmdline")
     write(tmp_path, "etc/kernel/cmdline", b"root=LABEL=y\n  ro\n")
     assert command_line(tmp_path) == ("root=LABEL=y ro", "/etc/kernel/cmdline")
+
+
+@pytest.mark.parametrize(("text", "found"), [("0" * 32 + "\n", "0" * 32), ("uninitialized\n", ""), ("", "")])
+def test_machine_id(tmp_path: Path, text: str, found: str) -> None:
+    """Only a complete id counts, and a machine may have none."""
+    assert machine_id(tmp_path) == ""
+    write(tmp_path, "etc/machine-id", text.encode())
+    assert machine_id(tmp_path) == found
