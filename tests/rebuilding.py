@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 
@@ -13,7 +12,6 @@ import attrs
 from blake3 import blake3
 
 from derivations.kbuild.stale import RULES
-from derivations.realise.compile_cache.use import compile_cache
 from derivations.realise.counted import Counted
 from derivations.realise.kept.build import CONFIG, SOURCE, KernelBuild, family_of
 from derivations.realise.kept.policy import KeepPolicy
@@ -61,12 +59,8 @@ def build(
     rules: Sequence[Rule] = RULES,
     *,
     layered: bool | None = None,
-    cache: bool = False,
 ) -> Built:
-    """Build *kernel* in the empty directory *place* from the trees of *shelf*, none if it is empty, and keep it there.
-
-    With *cache* what is compiled goes through the compile cache.
-    """
+    """Build *kernel* in the empty directory *place* from the trees of *shelf*, none if it is empty, and keep it there."""
     derivation = kernel.derivation
     inputs = realise_all(store, derivation.inputs)
     infos = store.infos(inputs.values())
@@ -83,8 +77,6 @@ def build(
         counted.hear(text)
 
     reader, writer = os.pipe()
-    root = inputs[derivation.mounts["/"]]
-    opened = compile_cache(store, Realised(root, infos[root].digest), place / "compilers", 1 << 30, lines.append)
 
     def once(directory: Path | Layers, mount: Path | Layers, env: Mapping[str, str]) -> None:
         sandbox = Sandbox(
@@ -95,8 +87,6 @@ def build(
             env={"KERNIX_CORES": "2", **derivation.env, **env},
         )
         watcher = Watcher(line=hear, progress=lambda *_: None, cancel=reader)
-        if cached is not None:
-            sandbox = cached.shown_in(sandbox)
         run(sandbox, name=derivation.name, log=place / "log.zst", limits=Limits(), watcher=watcher)
 
     kernel_build = KernelBuild(
@@ -117,9 +107,9 @@ def build(
         counted=counted,
         rules=rules,
     )
-    with opened if cache else contextlib.nullcontext() as cached, kernel_build:
+    with kernel_build:
         kernel_build.build()
-        reuse = attrs.evolve(kernel_build.keep(), cached=None if cached is None else cached.hits())
+        reuse = kernel_build.keep()
     os.close(reader)
     os.close(writer)
     return Built(digests(out), reuse, lines)

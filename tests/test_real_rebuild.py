@@ -19,7 +19,6 @@ from derivations.kbuild import stale
 from derivations.kbuild.stale import RULES
 from derivations.kconfig.language.values import YES
 from derivations.linux.patch import Patch
-from derivations.realise.kept.listing import Listing
 from derivations.realise.kept.shelf import Shelf
 from kernels import kernel_set
 from store.local import Store
@@ -96,8 +95,7 @@ def rebuilds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def clean(rebuilds: Rebuilds) -> Built:
-    """Return the clean build, whose objects are in the compile cache from then on."""
-    return rebuilds.build("clean", rebuilds.kernel(kinds.after()), None, cache=True)
+    return rebuilds.build("clean", rebuilds.kernel(kinds.after()), None)
 
 
 @pytest.mark.parametrize("layered", [True, False], ids=["layers", "copy"])
@@ -109,18 +107,6 @@ def test_all_changes_at_once(rebuilds: Rebuilds, clean: Built, layered: bool) ->
     assert fast.differing(clean) == []
     assert fast.reuse.tree is not None
     assert fast.reuse.compiled < clean.reuse.compiled / 10
-
-
-def test_the_compile_cache(rebuilds: Rebuilds, clean: Built) -> None:
-    """What is compiled comes from the cache, and everything that make leaves is the same, its records of commands, too."""
-    fast = rebuilds.build("cached", rebuilds.kernel(kinds.after()), rebuilds.shelf("first"), cache=True)
-    trees = [_newest(rebuilds.shelf(it)).kept()[0] for it in ("clean", "cached")]
-
-    assert fast.differing(clean) == []
-    assert fast.reuse.cached is not None
-    assert fast.reuse.cached > fast.reuse.compiled / 2
-    one, other = (Listing.decode((it.place / "listing").read_bytes()).items for it in trees)
-    assert {it for it in one.keys() | other.keys() if one.get(it) != other.get(it)} == set()
 
 
 @pytest.mark.parametrize("rule", NEEDED)
