@@ -97,12 +97,6 @@ def test_a_panic_is_shown_from_its_first_line_on(built: Kernix) -> None:
     assert "the guest's console:" == title.strip()
 
 
-def test_memory_that_is_exhausted(built: Kernix) -> None:
-    """The process that the kernel kills has the code of its signal."""
-    done = ran(built, "--memory", "256M", GUEST, "--", "tail", "/dev/zero")
-    assert (137, b"", b"") == (done.returncode, done.stdout, done.stderr)
-
-
 def test_the_time_limit(built: Kernix) -> None:
     """Its exit code is that of timeout(1)."""
     done = ran(built, "--timeout", "3", GUEST, "--", "sleep", "1000")
