@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,12 +98,6 @@ def test_a_panic_is_shown_from_its_first_line_on(built: Kernix) -> None:
     assert "the guest's console:" == title.strip()
 
 
-def test_memory_that_is_exhausted(built: Kernix) -> None:
-    """The process that the kernel kills has the code of its signal."""
-    done = ran(built, "--memory", "256M", GUEST, "--", "tail", "/dev/zero")
-    assert (137, b"", b"") == (done.returncode, done.stdout, done.stderr)
-
-
 def test_the_time_limit(built: Kernix) -> None:
     """Its exit code is that of timeout(1)."""
     done = ran(built, "--timeout", "3", GUEST, "--", "sleep", "1000")
@@ -133,7 +128,7 @@ def test_a_terminal(built: Kernix) -> None:
         user.see(r"\r31 97\r\n|\n31 97\r\n")
         user.see("/dev/pts/0")
         user.type("echo $((40 + 2)); sleep 1000\n")
-        user.see("\n42")
+        user.see(r"\r42\r\n")
         user.type("\x03")
         user.see(r"\^C")
         user.type("echo code $?\n")
@@ -159,4 +154,8 @@ def test_nothing_remains(built: Kernix) -> None:
         assert b"up\n" == host.stdout.readline()
         [guest] = Path(f"/proc/{host.pid}/task/{host.pid}/children").read_text().split()
         host.kill()
-    assert not Path(f"/proc/{guest}").exists() or "Z" in Path(f"/proc/{guest}/stat").read_text().rpartition(")")[2][:3]
+    place = Path(f"/proc/{guest}")
+    deadline = time.monotonic() + PATIENCE
+    while place.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

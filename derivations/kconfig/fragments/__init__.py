@@ -1,7 +1,7 @@
 """The bundled fragments: requests that belong together, with the source of each group.
 
 Every request here has default priority, so a user's plain request silently overrides it, and no two
-fragments conflict. A request that is not optional holds on the architecture's defconfig with nothing
+fragments conflict, but for `vm_guest`: it has no modules, so it builds in what `filesystems` and `containers` have as one. A request that is not optional holds on the architecture's defconfig with nothing
 but its own fragment, which also requests its dependencies.
 """
 

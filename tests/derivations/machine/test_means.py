@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from derivations.kconfig.language.values import MODULE, YES
@@ -19,8 +21,11 @@ from derivations.machine.means import (
 )
 
 
-WHOLE = dict.fromkeys((*BASIC, *PORTS, *SHARES, *TERMINAL), YES)
-SMALL = {**dict.fromkeys((*BASIC, *SERIAL), YES), "SERIAL_8250_RUNTIME_UARTS": 4}
+if TYPE_CHECKING:
+    from derivations.kconfig.language.values import Value
+
+WHOLE: dict[str, Value] = dict.fromkeys((*BASIC, *PORTS, *SHARES, *TERMINAL), YES)
+SMALL: dict[str, Value] = {**dict.fromkeys((*BASIC, *SERIAL), YES), "SERIAL_8250_RUNTIME_UARTS": 4}
 
 
 def test_a_kernel_with_everything_is_reached_by_virtio() -> None:

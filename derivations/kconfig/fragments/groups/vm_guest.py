@@ -1,4 +1,4 @@
-"""What `kernix run` needs of a kernel: it boots in QEMU within a second, and this machine's files are its root.
+"""What `kernix run` needs of a kernel: it boots in QEMU in about a second, and this machine's files are its root.
 
 Unlike `virtio_guest` it is complete over `tinyconfig`, and small: about 1100 objects. Everything is built in,
 so no initramfs has to load modules.
@@ -51,7 +51,7 @@ PROGRAMS: dict[str, Asked] = {
 }
 
 MACHINE: dict[str, Asked] = {
-    # QEMU's machine: a console, PCI with its interrupts, several processors
+    # drivers/{pci,virtio,block,net}/Kconfig: QEMU's machine with a console, PCI and its interrupts, several processors
     "SERIAL_8250": when_arch("x86_64", YES),
     "SERIAL_8250_CONSOLE": when_arch("x86_64", YES),
     "SMP": when_arch("x86_64", YES),

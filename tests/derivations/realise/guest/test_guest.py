@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).with_name("scripted.py")
 ROOT = Path(__file__).parents[4]
 LONG = "60"
+PATIENCE = 120  # seconds
 
 
 def words(what: str, boot: str = LONG, whole: str = LONG) -> list[str]:
@@ -33,15 +34,12 @@ def ran(
     what: str, boot: str = LONG, whole: str = LONG, *, given: bytes | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Return how the host ended."""
-    stdin = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
-    return subprocess.run(
-        words(what, boot, whole),
-        capture_output=True,
-        check=False,
-        timeout=120,
-        env=environment(),
-        **stdin,  # type: ignore[call-overload]
-    )
+    command = words(what, boot, whole)
+    if given is None:
+        return subprocess.run(
+            command, capture_output=True, check=False, timeout=PATIENCE, env=environment(), stdin=subprocess.DEVNULL
+        )
+    return subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE, env=environment(), input=given)
 
 
 def environment() -> dict[str, str]:
