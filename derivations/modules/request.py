@@ -16,7 +16,7 @@ import fnmatch
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
@@ -110,7 +110,9 @@ class Ask:
 
 def _tuple(values: Any) -> tuple[str, ...]:  # noqa: ANN401 -- what the user wrote
     # What is not a list is left to the validator, which knows the argument's name.
-    return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else values
+    if isinstance(values, Iterable) and not isinstance(values, str):
+        return tuple(values)
+    return cast("tuple[str, ...]", values)
 
 
 def _check(_: object, field: attrs.Attribute[Any], values: object) -> None:
