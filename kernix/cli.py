@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 _USAGE = "Usage: kernix VERB …  (help VERB, help options, completion SHELL, version)\n"
+_BRIEF = {"Store"}
+"""Groups whose verbs are named on one line, so that the help fits a small terminal; `kernix help VERB` explains each."""
 
 
 def version() -> str:
@@ -47,6 +49,9 @@ class Kernix(LazyGroup):
         """Write the verbs, with the name of each group beside its first verb."""
         formatter.write(_USAGE)
         for group, verbs in GROUPS.items():
+            if group in _BRIEF:
+                formatter.write(f"{group:<15}{', '.join(verbs)}\n")
+                continue
             for number, (verb, line) in enumerate(verbs.items()):
                 formatter.write(f"{'' if number else group:<15}{verb:<13}{line}\n")
 
