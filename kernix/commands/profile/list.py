@@ -32,7 +32,9 @@ def command(session: Session, /, *, names: tuple[str, ...], as_json: bool) -> No
         return
     found = []
     for name in names or profiles.profiles(store.layout):
-        generation = next(it for it in profiles.generations(store.layout, name) if it.in_use)
+        generation = next((it for it in profiles.generations(store.layout, name) if it.in_use), None)
+        if generation is None:  # somebody has removed its link by hand
+            continue
         link = profiles.profile_link(store.layout, name)
         for slot in read_profile(store, generation.target).slots:
             files = {kind: str(link / "bin" / f"{kind}-{slot.name}") for kind in slot.files}

@@ -158,6 +158,17 @@ def test_what_a_profile_does_not_have(kernix: CommandLine, file: Path, words: li
     assert ["config-6-1-1", "kernel-6-1-1"] == names(kernix)
 
 
+def test_a_generation_that_somebody_removed(kernix: CommandLine, file: Path) -> None:
+    """A profile whose generation in use is gone holds nothing, and can be installed to again."""
+    kernix("profile", "install", "system", "first", "-f", file)
+    (kernix.home / "profiles/system-1-link").unlink()
+
+    assert (0, "") == ((ran := kernix("profile", "list")).code, ran.out)
+    assert (1, True) == ((ran := kernix("profile", "rollback", "system")).code, ran.err.startswith("error: "))
+    kernix("profile", "install", "system", "second", "-f", file)
+    assert ["6-1-2"] == [it["slot"] for it in kernix("profile", "list", "--json").json]
+
+
 def test_nothing_is_listed_without_a_store(kernix: CommandLine) -> None:
     """Listing profiles creates no store."""
     assert (0, "", []) == ((ran := kernix("profile", "list")).code, ran.out, kernix("profile", "list", "--json").json)
