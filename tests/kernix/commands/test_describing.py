@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KERNELS = [
     "linux_5_10", "linux_5_15", "linux_6_1", "linux_6_12", "linux_6_18", "linux_6_6", "linux_debian_6_1",
-    "linux_debian_6_12", "linux_latest", "linux_lts", "linux_micro", "linux_testing",
+    "linux_debian_6_12", "linux_debian_amd64", "linux_debian_arm64", "linux_debian_cloud", "linux_latest", "linux_lts", "linux_micro", "linux_testing",
 ]  # fmt: skip
 
 FAKE = """
@@ -76,7 +76,7 @@ def test_list_names_the_bundled_kernels(kernix: CommandLine) -> None:
     """Each kernel gets a line with its version and description."""
     ran = kernix("list")
     assert KERNELS == [line.split()[0] for line in ran.lines]
-    assert "linux_micro        6.12.43   a small Linux" in ran.out
+    assert "linux_micro         6.12.43   a small Linux" in ran.out
 
 
 def test_list_needs_no_lock(kernix: CommandLine) -> None:
