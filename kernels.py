@@ -31,7 +31,7 @@ from derivations.linux.firmware import Firmware
 from derivations.linux.firmware_tree import debian_firmware
 from derivations.linux.kernel import Kernel, make_linux
 from derivations.linux.pins import InvalidPins, Release, parse_pins
-from derivations.linux.prebuilt import debian_kernel
+from derivations.linux.prebuilt import PrebuiltKernel, debian_kernel
 from derivations.systems import MACHINES
 from derivations.version import Version
 from store.errors import Error
@@ -136,9 +136,9 @@ class KernelSet(AttrSet):
     linux_5_10: Kernel
     linux_debian_6_12: Kernel
     linux_debian_6_1: Kernel
-    linux_debian_cloud: Kernel
-    linux_debian_amd64: Kernel
-    linux_debian_arm64: Kernel
+    linux_debian_cloud: PrebuiltKernel
+    linux_debian_amd64: PrebuiltKernel
+    linux_debian_arm64: PrebuiltKernel
 
     if TYPE_CHECKING:
 

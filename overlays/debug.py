@@ -47,7 +47,9 @@ def overlay(final: AttrSet, prev: AttrSet) -> Thunks:  # noqa: ARG001 -- an over
 
 
 def debugged(kernel: Kernel) -> Kernel:
-    """Return *kernel* with symbols, and with KGDB over its serial console."""
+    """Return *kernel* with symbols, and with KGDB over its serial console; a compiled one as it is."""
+    if kernel.is_prebuilt:
+        return kernel
     return kernel.override(extra_config=Fragment("debug", {**OPTIONS, symbols(kernel.version): YES}))
 
 

@@ -27,5 +27,5 @@ def overlay(final: AttrSet, prev: AttrSet) -> Thunks:  # noqa: ARG001 -- an over
 
 
 def hardened(kernel: Kernel) -> Kernel:
-    """Return *kernel* with the options that the Kernel Self Protection Project recommends."""
-    return kernel.override(extra_config=hardening)
+    """Return *kernel* with the options that the Kernel Self Protection Project recommends; a compiled one as it is."""
+    return kernel if kernel.is_prebuilt else kernel.override(extra_config=hardening)

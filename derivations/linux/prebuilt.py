@@ -142,9 +142,13 @@ class PrebuiltKernel(Kernel):
         self._check_system(found.image.architecture, context.system)
         return found
 
-    @functools.cached_property
-    def arguments(self) -> Arguments:
+    @property
+    def arguments(self) -> Arguments:  # pyright: ignore[reportIncompatibleVariableOverride] -- known only from the lock
         """Return the arguments of `make_linux` for a kernel of its source with its configuration."""
+        return self._arguments
+
+    @functools.cached_property
+    def _arguments(self) -> Arguments:
         pinned = self.pinned
         series = f"linux-source-{pinned.series}"
         return Arguments(
@@ -162,7 +166,7 @@ class PrebuiltKernel(Kernel):
         """Return the kernel of the same source that starts from its configuration, to be configured and built here."""
         return Kernel(attrs.evolve(self.arguments, mod_dir_version=None))
 
-    @functools.cached_property
+    @property
     def configuration(self) -> Output:
         """Return its `.config`, as Debian made it."""
         return self._take(
@@ -197,7 +201,7 @@ class PrebuiltKernel(Kernel):
             trim=None,
         )
 
-    @functools.cached_property
+    @property
     def dev(self) -> Output:
         """Return the files that external modules are built against.
 
@@ -217,7 +221,7 @@ class PrebuiltKernel(Kernel):
             kbuild=kbuild,
         ).out
 
-    @functools.cached_property
+    @property
     def debug(self) -> Output:
         """Return vmlinux with its symbols, and System.map.
 

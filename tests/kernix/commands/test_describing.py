@@ -77,7 +77,7 @@ def test_list_names_the_bundled_kernels(kernix: CommandLine) -> None:
     """Each kernel gets a line with its version and description."""
     ran = kernix("list")
     assert KERNELS == [line.split()[0] for line in ran.lines]
-    assert "linux_micro        6.12.43   a small Linux" in ran.out
+    assert "linux_micro         6.12.43   a small Linux" in ran.out
 
 
 def test_list_needs_no_lock(kernix: CommandLine) -> None:
