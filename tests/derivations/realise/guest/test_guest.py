@@ -128,7 +128,7 @@ def test_the_time_limit() -> None:
 def test_a_command_that_cannot_be_started() -> None:
     """The guest says why, and the code is a shell's."""
     done = ran("refused")
-    assert (127, b"CommandFailed: cannot run x: no such file") == (done.returncode, done.stderr)
+    assert (127, b"CommandNotFound: cannot run x: no such file") == (done.returncode, done.stderr)
 
 
 def test_an_oops_does_not_change_the_code() -> None:
