@@ -243,18 +243,27 @@ def _micro(context: Context | None) -> Kernel:
 
 
 def _stalix(context: Context | None) -> Kernel:
-    lock = (context or current()).lock()
-    package = fetch_deb(lock.package(STALIX_FIRMWARE, STALIX_FIRMWARE))
-    # Debian 12 has it in /lib, Debian 13 in /usr/lib.
-    firmware = union(STALIX_FIRMWARE, [package], UnionLayout(merge=USR_MERGE, exclude=["usr/share"]))
     return _micro(context).override(
         name="linux-stalix",
         description="a small Linux without modules, with firmware in the image",
         extra_config=lambda _: Fragment("linux_stalix", STALIX),
-        firmware=Firmware(["isci/isci_firmware.bin"], firmware, directory="usr/lib/firmware"),
+        firmware=Firmware(
+            ["isci/isci_firmware.bin"], firmware_tree(STALIX_FIRMWARE, context), directory="usr/lib/firmware"
+        ),
         requires=["stalix"],
         compilations=820,
     )
+
+
+def firmware_tree(package: str, context: Context | None = None) -> Derivation:
+    """Return the tree of Debian's *package* of firmware, a `firmware-…` that the lock pins; files are in usr/lib/firmware.
+
+    Raises:
+        MissingSet: the lock does not pin it.
+    """
+    files = fetch_deb((context or current()).lock().package(package, package))
+    # Debian 12 has them in /lib, Debian 13 in /usr/lib.
+    return union(package, [files], UnionLayout(merge=USR_MERGE, exclude=["usr/share"]))
 
 
 def _debian_series(context: Context | None) -> tuple[str, ...]:
