@@ -40,6 +40,7 @@ from store.gc.retention import Retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import TypeAlias, Unpack
 
     from derivations.forms import ListOf
@@ -435,12 +436,15 @@ def _arguments(old: Arguments | None, /, **given: Any) -> Arguments:  # noqa: AN
         given["hardware"] = snapshot(relative_to_caller(given["hardware"], depth=2))
     if is_file_name(given.get("signing_key")):
         given["signing_key"] = local_file(relative_to_caller(given["signing_key"], depth=2), name="signing-key.pem")
-    files = []
+    files: list[Path] = []
     base: Any = given.get("base")
-    for arch, one in base.items() if isinstance(base, Mapping) else [("", base)]:
+    bases: dict[str, Any] = dict(base) if isinstance(base, Mapping) else {"": base}
+    for arch, one in bases.items():
         if is_file_name(one):
             files.append(relative_to_caller(one, depth=2))
-            given["base"] = {**given["base"], arch: base_file(files[-1])} if arch else base_file(files[-1])
+            bases[arch] = base_file(files[-1])
+    if files:
+        given["base"] = bases if isinstance(base, Mapping) else bases[""]
     # Called directly rather than through a variable, so that editors know the arguments.
     arguments = Arguments(**given) if old is None else attrs.evolve(old, **given)
     for file in files:
