@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store.gc.retention import Retention
+from store.home import PlaceTaken
 from store.local import AmbiguousPrefix, NoSuchObject, Store
 from store.path import InvalidStorePath, StorePath
 from store.records.connection import StoreCorrupt
@@ -263,7 +264,7 @@ def test_opening_in_vain_leaves_nothing_open(store: Store, home: Path) -> None:
     shutil.rmtree(store.layout.pool)
     store.layout.pool.write_text("not a directory")
     before = _descriptors()
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(PlaceTaken):
         Store.open(home)
     assert _descriptors() == before
 

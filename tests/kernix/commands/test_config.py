@@ -341,7 +341,8 @@ def test_diff_of_versions(kernix: CommandLine, mine: Path) -> None:
 def test_diff_of_a_version_of_several(kernix: CommandLine, mine: Path) -> None:
     """A version that several kernels have is an error that names them."""
     ran = kernix("config", "diff", "-f", mine, "6.12.43", "plain")
-    sentence = "error: several kernels have the version 6.12.43: plain, mine, linux_debian_6_12, linux_micro"
+    sentence = "error: several kernels have the version 6.12.43: plain, mine, linux_debian_6_12, linux_guest, "
+    sentence += "linux_micro, linux_stalix"
     assert (2, sentence) == (ran.code, ran.err.splitlines()[0])
 
 
