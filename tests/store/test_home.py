@@ -322,10 +322,9 @@ FILES = (
     "boot",
     "boot.new",
     "reserve",
-    "db.sqlite-wal",
-    "db.sqlite-shm",
     "db.new",
 )
+"""Without those of the database, which opening it reports (`tests.store.test_damage`)."""
 DIRECTORIES = (
     "store", "pool", "roots", "roots/auto", "temproots", "locks", "builds", "trash", "logs", "cache", "manifests", "failed",
 )  # fmt: skip
