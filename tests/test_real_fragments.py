@@ -35,7 +35,9 @@ for name in fragments.__all__:
     tiny = linux.override(base="tinyconfig", extra_config=[getattr(fragments, name), {{"64BIT": YES}}])
     globals()[f"on_tinyconfig_{{name}}"] = tiny
 
-together = linux.override(extra_config=[getattr(fragments, name) for name in fragments.__all__])
+# A guest of `kernix run` has no modules.
+others = [getattr(fragments, name) for name in fragments.__all__ if name != "vm_guest"]
+together = linux.override(extra_config=others)
 common = linux.override(enable_common_config=True)
 quiet = common.override(
     extra_config={{"SOUND": NO, "WLAN": NO, "FB": NO, "CPU_FREQ_DEFAULT_GOV_PERFORMANCE": YES}}
