@@ -116,9 +116,13 @@ def is_canonical(path: Path) -> bool:
 
 
 def as_ordinary_user(function: Callable[[], None]) -> None:
-    """Call *function* in a process of an ordinary user, and fail if it fails."""
+    """Call *function* in a process of an ordinary user, and fail if it fails; a umask that it sets ends with it."""
     if os.geteuid() != 0:
-        function()
+        umask = os.umask(0o022)
+        try:
+            function()
+        finally:
+            os.umask(umask)
         return
     reader, writer = os.pipe()
     child = os.fork()

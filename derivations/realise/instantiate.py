@@ -56,6 +56,7 @@ def _entry(
     descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(text)
+        os.fchmod(descriptor, FILE_MODE)  # whatever the umask is
     os.utime(place, ns=(MTIME_NS, MTIME_NS))
     return Entry(
         path=path,

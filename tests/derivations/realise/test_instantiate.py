@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 from typing import TYPE_CHECKING
+
+import pytest
 
 from derivations import drv
 from derivations.derivation import Derivation
@@ -48,6 +53,18 @@ def test_references(workplace: Workplace) -> None:
     info = workplace.store.info(paths[c])
     assert set(info.references) == {paths[a], paths[b]}
     assert info.retention is Retention.DERIVATION
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o027, 0o077])
+def test_modes(workplace: Workplace, umask: int) -> None:
+    """The mode of a `.drv` object does not depend on the umask."""
+    a = derivation("a")
+    before = os.umask(umask)
+    try:
+        paths = instantiate(workplace.store, [a])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(workplace.store.path(paths[a]).stat().st_mode) == 0o444
 
 
 def test_again(workplace: Workplace) -> None:
