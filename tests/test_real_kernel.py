@@ -110,6 +110,15 @@ def test_the_release_must_be_the_tree_s(kernix: Kernix) -> None:
     assert re.search(r'hint: set mod_dir_version="6\.12\.\d+"', output)
 
 
+def test_a_compression_that_depmod_cannot_read(kernix: Kernix) -> None:
+    """Debian 12's depmod would write an empty list of modules compressed with gzip; the build stops instead."""
+    options = "MODULES=YES, MODULE_COMPRESS_GZIP=YES"
+    file = kernix.define("gzip.py", f"bad = kernels.linux_micro.override(extra_config=dict({options}))\n")
+
+    output = kernix.run("build", "-f", file, "bad", code=100).stderr
+    assert "the toolchain's depmod cannot read modules compressed with gzip" in output
+
+
 GOOD = """\
 --- a/kernel/bounds.c
 +++ b/kernel/bounds.c

@@ -44,6 +44,12 @@ forget_options() {
     ' /tmp/options - | xargs -r rm -f
 }
 
+if grep -qx CONFIG_MODULE_COMPRESS_GZIP=y /config && kmod --version | grep -q -- -ZLIB; then
+    # It would write an empty modules.dep, and exit with 0.
+    fail compression "the toolchain's depmod cannot read modules compressed with gzip" \
+        "set MODULE_COMPRESS_XZ or MODULE_COMPRESS_ZSTD instead of MODULE_COMPRESS_GZIP"
+fi
+
 cd /build
 config=/config
 # shellcheck source=chance.sh
