@@ -125,20 +125,34 @@ def test_tools_of_the_last_link(rebuilds: Rebuilds) -> None:
     assert " kx_found_a\n" not in (rebuilds.place / "link/out/out/System.map").read_text()
 
 
+@pytest.fixture(scope="module")
+def option_first(rebuilds: Rebuilds) -> Shelf:
+    """Return the tree of a kernel with one option."""
+    rebuilds.build("option", rebuilds.kernel(kinds.before(), TIMERFD=YES), rebuilds.shelf("first"))
+    return _newest(rebuilds.shelf("option"))
+
+
+@pytest.fixture(scope="module")
+def options_direct(rebuilds: Rebuilds) -> Built:
+    """Return the kernel with two options, built in one step."""
+    both = rebuilds.kernel(kinds.before(), TIMERFD=YES, PRINTK_TIME=YES)
+    return rebuilds.build("options", both, rebuilds.shelf("first"))
+
+
 @pytest.mark.parametrize(
     "rules", [RULES, [it for it in RULES if it is not stale.readers_of_options]], ids=["with", "without"]
 )
-def test_an_object_that_was_not_needed_for_a_while(rebuilds: Rebuilds, rules: Sequence[Rule]) -> None:
+def test_an_object_that_was_not_needed_for_a_while(
+    rebuilds: Rebuilds, option_first: Shelf, options_direct: Built, rules: Sequence[Rule]
+) -> None:
     """An object is compiled again if an option that it reads changed in a build that did not need the object."""
-    first, step = rebuilds.kernel(kinds.before(), TIMERFD=YES), rebuilds.kernel(kinds.before(), PRINTK_TIME=YES)
+    step = rebuilds.kernel(kinds.before(), PRINTK_TIME=YES)
     both = rebuilds.kernel(kinds.before(), TIMERFD=YES, PRINTK_TIME=YES)
     name = f"option-{len(rules)}"
-    rebuilds.build(f"{name}-a", first, rebuilds.shelf("first"), rules)
-    rebuilds.build(f"{name}-b", step, _newest(rebuilds.shelf(f"{name}-a")), rules)
-    chain = rebuilds.build(f"{name}-c", both, _newest(rebuilds.shelf(f"{name}-b")), rules)
-    direct = rebuilds.build(f"{name}-d", both, rebuilds.shelf("first"), rules)
+    rebuilds.build(f"{name}-step", step, option_first, rules)
+    chain = rebuilds.build(f"{name}-both", both, _newest(rebuilds.shelf(f"{name}-step")), rules)
 
-    assert bool(chain.differing(direct)) is (rules is not RULES)
+    assert bool(chain.differing(options_direct)) is (rules is not RULES)
 
 
 def test_objects_of_other_trees(rebuilds: Rebuilds) -> None:
