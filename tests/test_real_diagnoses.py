@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from derivations.kconfig.diagnosis.explain import explain
+from derivations.kconfig.language.text import line
 from derivations.kconfig.language.values import MODULE, NO, YES, Hex, Value
+from derivations.kconfig.symbols.dotconfig import parse
+from derivations.kconfig.symbols.redundant import change_nothing
 from derivations.kconfig.symbols.renames import CHANGES
 from derivations.kconfig.symbols.search import search
 from tests.real_kconfig import Tree, tree
@@ -16,6 +19,7 @@ from tests.real_kconfig import Tree, tree
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from derivations.kconfig.symbols.values_table import Values
     from tests.real import Kernix
 
 pytestmark = pytest.mark.kernel
@@ -165,3 +169,34 @@ def test_searches(linux: Tree) -> None:
 
     assert "NET_9P" == search("net_9p", linux.model, values)[0].option
     assert "NET_9P_VIRTIO" in [it.option for it in search("9P Virtio Transport", linux.model, values, prompts=True)]
+
+
+@pytest.mark.parametrize("base", ["base", "everything"])
+def test_redundant_requests(linux: Tree, base: str) -> None:
+    """Requests for present values, of which a build does not ask Kconfig, change nothing: each of some, and all together."""
+    text = getattr(linux, base)
+    before = linux.resolve(text)
+    config = parse("\n".join(_lines_of(linux, before)))
+    redundant = {
+        name: value for name, value in config.items() if change_nothing({name: value}, config, linux.model, before)
+    }
+    some = sorted(redundant)[:: len(redundant) // 30]
+
+    assert len(redundant) > len(config) / 2
+    assert list(linux.values(redundant, text).changed(before)) == []
+    for name in some:
+        assert list(linux.values({name: redundant[name]}, text).changed(before)) == [], name
+
+
+def _lines_of(linux: Tree, values: Values) -> Iterator[str]:
+    """Yield the lines of the `.config` with *values*."""
+    for name, symbol in linux.model.items():
+        if name in values and values[name].written:
+            value = values[name].value
+            yield (
+                line(name, value)
+                if symbol.type == "string"
+                else f"CONFIG_{name}={value}"
+                if value != "n"
+                else line(name, NO)
+            )

@@ -44,6 +44,12 @@ if TYPE_CHECKING:
 ENVIRONMENT = {"KCONFIG_NOTIMESTAMP": "1", "LC_ALL": "C", "TZ": "UTC"}
 """The environment of Kconfig's programs when they run unattended."""
 
+RESOLVER = "/resolver/kconf"
+"""The builder that resolves a configuration."""
+
+FRAGMENT = "/fragment-"
+"""How the mount points of its fragments begin."""
+
 
 @attrs.frozen(kw_only=True)
 class ConfigSteps:
@@ -183,11 +189,11 @@ def resolved(name: str, program: Derivation, start: Output, fragments: Sequence[
     The *mode* determines what happens to tristates that are not requested: `plain` leaves them alone, `modules`
     builds all of them as modules if possible, `builtin` only those that would otherwise be off.
     """
-    places = {f"/fragment-{number:02}": output for number, output in enumerate(fragments)}
+    places = {f"{FRAGMENT}{number:02}": output for number, output in enumerate(fragments)}
     return Derivation(
         name=name,
         system=program.system,
-        builder="/resolver/kconf",
+        builder=RESOLVER,
         args=("/resolver", "resolve", mode, "/base", "/out/out", "/out/values", *places),
         mounts={"/base": start, "/resolver": program.out, "/src": program.mounts["/src"], **places},
         outputs=("out", "values"),

@@ -27,9 +27,11 @@ from blake3 import blake3
 
 from derivations.fetch import is_fetch
 from derivations.proof.conditions import USUAL, Conditions
+from derivations.realise import redundant
 from derivations.realise.builtins import registry
 from derivations.realise.compile_cache.use import CompileCache, compile_cache
 from derivations.realise.counted import Counted
+from derivations.realise.earlier import earlier_outputs
 from derivations.realise.events import (
     Compiled,
     FailedBuildKept,
@@ -132,7 +134,7 @@ class ActionRunner:
                     return
                 lock = self.store.layout.locks / f"{key.hex()}.lock"
                 with locked(lock, cancelled=self.cancellation.is_halted, on_wait=wait):
-                    outputs = self._reuse(derivation, key) or self._reuse_of_twin(derivation, key, inputs)
+                    outputs = self._reuse(derivation, key, inputs)
                     if outputs is None:
                         slot.acquire()
                         scratch = later.enter_context(self.store.scratch())
@@ -154,28 +156,13 @@ class ActionRunner:
             found = join(self.store, derivation, inputs)
         return None if found is None else {derivation.out.name: found}
 
-    def _reuse(self, derivation: Derivation, key: bytes) -> Mapping[str, Realised] | None:
-        """Return the outputs of an earlier equal action, if any, after recording them as this derivation's own."""
-        known = self.store.realised([key, derivation.key])
-        found = known.get(key, {})
-        if not found.keys() >= set(derivation.outputs) or self.store.hold(found.values()) != set(found.values()):
-            return None
-        if known.get(derivation.key) != found:
-            self.store.record([(derivation.key, name, found[name]) for name in derivation.outputs])
-        self.listener(Reused(derivation, found))
-        return self.with_digests(found)
-
-    def _reuse_of_twin(
+    def _reuse(
         self, derivation: Derivation, key: bytes, inputs: Mapping[Output, Realised]
     ) -> Mapping[str, Realised] | None:
-        """Return what an earlier action took from the base of a joined tree, if the changes do not concern that."""
-        other = twin(self.store, derivation, inputs)
-        found = self.store.realised([other.key]).get(other.key, {}) if other is not None else {}
-        if other is None or not found or self.store.hold(found.values()) != set(found.values()):
+        """Return the outputs of an earlier action that are those of *derivation* too, if any."""
+        found = earlier_outputs(self.store, derivation, key, inputs)
+        if found is None:
             return None
-        if not other.has(self.store.manifest(found[derivation.out.name])):
-            return None
-        self.store.record([(it, derivation.out.name, found[derivation.out.name]) for it in (derivation.key, key)])
         self.listener(Reused(derivation, found))
         return self.with_digests(found)
 
@@ -248,6 +235,7 @@ class _Build:
                 self._keep_failed()
                 raise (attrs.evolve(error, advice=FULL) if full else error) from None
             divergences = self.runner.store.commit(entries)
+            redundant.remember(self.runner.store, self.derivation, self.inputs, self.key)
         outputs = {
             name: Realised(it.path, it.content.digest)
             for name, it in zip(self.derivation.outputs, entries, strict=True)

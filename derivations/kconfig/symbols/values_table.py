@@ -2,7 +2,8 @@
 
 The table has one line per option, as `derivations/linux/scripts/kconf/` writes it: name, visibility (0, 1, 2), whether
 the `.config` has a line for it (0, 1), value. A string follows a quotation mark, with no escapes and no closing
-mark, so that no string looks like a tristate. Choices are included, by their id.
+mark, so that no string looks like a tristate. Choices are included, by their id. A table that the resolver made ends in
+`# settled at once` if Kconfig did not change its own result when it read that again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from derivations.kconfig.symbols.expression import Level
 if TYPE_CHECKING:
     from pathlib import Path
 
+
+SETTLED = "# settled at once"
 
 _LEVELS = {"n": Level.N, "m": Level.M, "y": Level.Y}
 
@@ -47,7 +50,8 @@ class Values(Mapping[str, OptionState]):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the values in *text*, a table."""
-        return cls({name: rest for name, _, rest in (line.partition(" ") for line in text.split("\n") if line)})
+        lines = (line.partition(" ") for line in text.split("\n") if line and line != SETTLED)
+        return cls({name: rest for name, _, rest in lines})
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -110,6 +110,9 @@ static bool settle(FILE *values)
 		free(before.data);
 		free(after.data);
 	}
+	/* The last line of the table. Who wants to know what a request would change needs it: `realise/redundant.py`. */
+	if (settled && round == 2 && fseek(values, 0, SEEK_END) == 0)
+		fputs("# settled at once\n", values);
 	if (!settled)
 		fputs("kconf: olddefconfig changes this configuration every time\n", stderr);
 	return settled;
