@@ -9,8 +9,7 @@ import pytest
 from derivations.kconfig.diagnosis.explain import explain
 from derivations.kconfig.language.text import line
 from derivations.kconfig.language.values import MODULE, NO, YES, Hex, Value
-from derivations.kconfig.symbols.dotconfig import parse
-from derivations.kconfig.symbols.redundant import change_nothing
+from derivations.kconfig.symbols.redundant import assignments, change_nothing
 from derivations.kconfig.symbols.renames import CHANGES
 from derivations.kconfig.symbols.search import search
 from tests.real_kconfig import Tree, tree
@@ -176,27 +175,25 @@ def test_redundant_requests(linux: Tree, base: str) -> None:
     """Requests for present values, of which a build does not ask Kconfig, change nothing: each of some, and all together."""
     text = getattr(linux, base)
     before = linux.resolve(text)
-    config = parse("\n".join(_lines_of(linux, before)))
+    lines = dict(_lines_of(linux, before))
+    config = assignments(lines.values())
+    every = {name: line(name, NO) for name in linux.model} | lines
     redundant = {
-        name: value for name, value in config.items() if change_nothing({name: value}, config, linux.model, before)
+        name: it for name, it in every.items() if change_nothing(assignments([it]), config, linux.model, before)
     }
-    some = sorted(redundant)[:: len(redundant) // 30]
+    some = sorted(redundant)[:: len(redundant) // 8]
 
-    assert len(redundant) > len(config) / 2
-    assert list(linux.values(redundant, text).changed(before)) == []
+    assert len(redundant) > len(linux.model) / 2
+    assert list(linux.resolve("\n".join([text, *redundant.values()])).changed(before)) == []
     for name in some:
-        assert list(linux.values({name: redundant[name]}, text).changed(before)) == [], name
+        assert list(linux.resolve(f"{text}\n{redundant[name]}\n").changed(before)) == [], name
 
 
-def _lines_of(linux: Tree, values: Values) -> Iterator[str]:
-    """Yield the lines of the `.config` with *values*."""
+def _lines_of(linux: Tree, values: Values) -> Iterator[tuple[str, str]]:
+    """Yield each option that the `.config` with *values* has a line for, and the line."""
     for name, symbol in linux.model.items():
         if name in values and values[name].written:
             value = values[name].value
-            yield (
-                line(name, value)
-                if symbol.type == "string"
-                else f"CONFIG_{name}={value}"
-                if value != "n"
-                else line(name, NO)
-            )
+            is_off = value == "n" and symbol.type in {"bool", "tristate"}
+            text = line(name, value) if symbol.type == "string" else f"CONFIG_{name}={value}"
+            yield name, line(name, NO) if is_off else text

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.kconfig.language.text import split_line
-from derivations.kconfig.symbols.dotconfig import parse
 from derivations.kconfig.symbols.model import Model
-from derivations.kconfig.symbols.redundant import change_nothing
+from derivations.kconfig.symbols.redundant import assignments, change_nothing
 from derivations.kconfig.symbols.values_table import SETTLED, Values
 from derivations.linux.configuration import FRAGMENT, RESOLVER
 from store.osutil.durable import write_whole
@@ -84,8 +83,8 @@ def _serves(config: Path, table: Path, model: Callable[[], Model], added: Sequen
     text = table.read_text(encoding="utf-8", errors="surrogateescape")
     if not text.endswith(f"\n{SETTLED}\n"):
         return False
-    now = parse(config.read_text(encoding="utf-8", errors="surrogateescape"))
-    return change_nothing(parse("\n".join(added)), now, model(), Values.parse(text))
+    now = assignments(config.read_text(encoding="utf-8", errors="surrogateescape").split("\n"))
+    return change_nothing(assignments(added), now, model(), Values.parse(text))
 
 
 def _added(old: Sequence[str], new: Sequence[str]) -> list[str] | None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from derivations.kconfig.language.values import MODULE, NO, YES, Value
-from derivations.kconfig.symbols.dotconfig import parse
 from derivations.kconfig.symbols.model import Choice
-from derivations.kconfig.symbols.redundant import change_nothing
+from derivations.kconfig.symbols.redundant import assignments, change_nothing
 from derivations.kconfig.symbols.values_table import SETTLED, Values
 from tests.small_kconfig import model, option
 
@@ -25,6 +23,7 @@ OPTIONS = model(
         option("SLOW", prompt="slow", choice="@1"),
         option("OLD", transitional=True),
         option("SIZE", "int", prompt="size"),
+        option("NUMBER", "int"),
         option("NAME", "string", prompt="name"),
     ],
     [Choice(id="@1", prompt="speed", members=("FAST", "SLOW"))],
@@ -40,7 +39,8 @@ CONFIG_FAST=y
 CONFIG_SIZE=17
 CONFIG_NAME="a"
 """
-TABLE = f"""NET 2 1 y
+TABLE = f"""NUMBER 0 0 0
+NET 2 1 y
 OFF 2 1 n
 DRIVER 2 1 m
 LIMITED 1 1 y
@@ -49,7 +49,7 @@ HIDDEN 0 1 y
 UNWRITTEN 0 0 n
 FAST 2 1 y
 SLOW 2 1 n
-OLD 0 0 y
+OLD 0 0 n
 SIZE 2 1 17
 NAME 2 1 "a
 {SETTLED}
@@ -57,32 +57,40 @@ NAME 2 1 "a
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "expected"),
+    ("line", "expected"),
     [
-        pytest.param("NET", YES, True, id="on"),
-        pytest.param("OFF", NO, True, id="off"),
-        pytest.param("DRIVER", MODULE, True, id="module"),
-        pytest.param("LOW", MODULE, True, id="as-high-as-visible"),
-        pytest.param("HIDDEN", YES, True, id="without-prompt"),
-        pytest.param("SIZE", 17, True, id="number"),
-        pytest.param("NAME", "a", True, id="text"),
-        pytest.param("NET", NO, False, id="another-value"),
-        pytest.param("SIZE", "17", False, id="number-as-text"),
-        pytest.param("NAME", "b", False, id="another-text"),
-        pytest.param("LIMITED", YES, False, id="a-default-above-the-visibility"),
-        pytest.param("UNWRITTEN", NO, False, id="not-written"),
-        pytest.param("FAST", YES, False, id="chosen"),
-        pytest.param("SLOW", NO, False, id="not-chosen"),
-        pytest.param("OLD", YES, False, id="transitional"),
-        pytest.param("NOWHERE", NO, False, id="unknown"),
+        pytest.param("CONFIG_NET=y", True, id="on"),
+        pytest.param("# CONFIG_OFF is not set", True, id="off"),
+        pytest.param("CONFIG_DRIVER=m", True, id="module"),
+        pytest.param("CONFIG_LOW=m", True, id="as-high-as-visible"),
+        pytest.param("CONFIG_HIDDEN=y", True, id="without-prompt"),
+        pytest.param("# CONFIG_UNWRITTEN is not set", True, id="not-written"),
+        pytest.param("CONFIG_SIZE=17", True, id="number"),
+        pytest.param('CONFIG_NAME="a"', True, id="text"),
+        pytest.param("# CONFIG_NET is not set", False, id="another-value"),
+        pytest.param("CONFIG_SIZE=0x11", False, id="a-number-written-otherwise"),
+        pytest.param('CONFIG_SIZE="17"', False, id="number-as-text"),
+        pytest.param('CONFIG_NAME="b"', False, id="another-text"),
+        pytest.param("CONFIG_UNWRITTEN=y", False, id="another-value-of-an-invisible-one"),
+        pytest.param("CONFIG_LIMITED=y", False, id="a-default-above-the-visibility"),
+        pytest.param("CONFIG_FAST=y", False, id="chosen"),
+        pytest.param("# CONFIG_SLOW is not set", False, id="not-chosen"),
+        pytest.param("CONFIG_OLD=y", False, id="transitional"),
+        pytest.param("# CONFIG_OLD is not set", False, id="transitional-off"),
+        pytest.param("# CONFIG_NUMBER is not set", False, id="off-for-a-number"),
+        pytest.param("# CONFIG_NOWHERE is not set", False, id="unknown"),
     ],
 )
-def test_a_request(name: str, value: Value, expected: bool) -> None:
+def test_a_request(line: str, expected: bool) -> None:
     """Only a request for the present value, for an option that no other one looks at, surely changes nothing."""
-    assert change_nothing({name: value}, parse(CONFIG), OPTIONS, Values.parse(TABLE)) is expected
+    assert _change_nothing(line) is expected
 
 
 def test_all_of_them_count() -> None:
     """One request that may change something is enough."""
-    assert change_nothing({}, parse(CONFIG), OPTIONS, Values.parse(TABLE))
-    assert not change_nothing({"NET": YES, "SIZE": 18}, parse(CONFIG), OPTIONS, Values.parse(TABLE))
+    assert _change_nothing()
+    assert not _change_nothing("CONFIG_NET=y", "CONFIG_SIZE=18")
+
+
+def _change_nothing(*lines: str) -> bool:
+    return change_nothing(assignments(lines), assignments(CONFIG.split("\n")), OPTIONS, Values.parse(TABLE))
