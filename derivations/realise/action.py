@@ -29,7 +29,6 @@ from derivations.fetch import is_fetch
 from derivations.proof.conditions import USUAL, Conditions
 from derivations.realise import redundant
 from derivations.realise.builtins import registry
-from derivations.realise.compile_cache.use import CompileCache, compile_cache
 from derivations.realise.counted import Counted
 from derivations.realise.earlier import earlier_outputs
 from derivations.realise.events import (
@@ -67,6 +66,7 @@ if TYPE_CHECKING:
 
     from derivations.derivation import Derivation, Output
     from derivations.realise.cancel import Cancellation, Slot, Slots
+    from derivations.realise.compile_cache.use import CompileCache
     from derivations.realise.events import Listener
     from derivations.realise.kept.build import KernelBuild
     from derivations.realise.sandbox.layers import Layers
@@ -303,6 +303,8 @@ class _Build:
     def _open_cache(self, root: Output | None) -> None:
         """Let what *root* compiles go through the compile cache, if there can be one, until this build is over."""
         if root is not None:
+            from derivations.realise.compile_cache.use import compile_cache  # noqa: PLC0415 -- start-up: off by default
+
             place, size = self.scratch / "compilers", self.runner.settings.compile_cache_size
             opened = compile_cache(self.runner.store, self.inputs[root], place, size, self._warn)
             self.caches.extend(filter(None, [self.later.enter_context(opened)]))

@@ -17,16 +17,12 @@ import shutil
 from typing import TYPE_CHECKING, ClassVar
 
 from derivations.frozen_map import FrozenMap
-from derivations.hardware.trim import requests, without_dropped
-from derivations.kconfig.diagnosis.base import missed, read_base
 from derivations.kconfig.diagnosis.diagnose import diagnose
 from derivations.kconfig.diagnosis.whole_config import whole_config_requests, with_changes
 from derivations.kconfig.language.fragment import Origin, Request
 from derivations.kconfig.language.merge import Merged
 from derivations.kconfig.language.values import Priority
 from derivations.kconfig.language.wording import joined
-from derivations.kconfig.requirements.judged import judge
-from derivations.kconfig.requirements.requirement_set import loaded
 from derivations.kconfig.symbols.dotconfig import parse
 from derivations.kconfig.symbols.model import Model
 from derivations.kconfig.symbols.values_table import Values
@@ -158,6 +154,9 @@ def check_config(job: Job) -> None:
     _compare_with_base(job, merged, model, values)
     _check_firmware(job)
     if "requires" in env:
+        from derivations.kconfig.requirements.judged import judge  # noqa: PLC0415 -- start-up: few kernels declare sets
+        from derivations.kconfig.requirements.requirement_set import loaded  # noqa: PLC0415 -- as above
+
         judged = judge(loaded(env["requires"]), merged, model, values)
         if unmet := tuple(it for it in judged if not it.holds):
             raise RequirementsNotMet(job.derivation.name, unmet)
@@ -193,6 +192,9 @@ def _compare_with_base(job: Job, merged: Merged, model: Model, values: Values) -
     """Warn about what the base asks for and does not get; raise `BaseNotHeld` if the base is strict."""
     if (word := job.derivation.env.get("base")) is None:
         return
+    from derivations.hardware.trim import without_dropped  # noqa: PLC0415 -- start-up: most bases are targets of make
+    from derivations.kconfig.diagnosis.base import missed, read_base  # noqa: PLC0415 -- as above
+
     file = job.derivation.mounts["/base"].derivation.name
     dropped = _dropped(job, merged, values)
     found = missed(read_base(job.inputs["/base"].read_bytes(), file, model), merged.over(dropped), model, values)
@@ -217,6 +219,8 @@ def _dropped(job: Job, merged: Merged, values: Values) -> dict[str, Request]:
     """Return the requests of a trim, if there is one, that *merged* does not override."""
     if "/trim" not in job.inputs:
         return {}
+    from derivations.hardware.trim import requests  # noqa: PLC0415 -- start-up: few kernels are trimmed
+
     found = requests(job.inputs["/trim"].read_text(encoding="utf-8"), values)
     return {name: it for name, it in found.items() if name not in merged.requests}
 
