@@ -7,7 +7,6 @@ import os
 import shutil
 import stat
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -22,6 +21,7 @@ from store.osutil.interrupt import check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import BinaryIO
 
 

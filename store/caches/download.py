@@ -118,7 +118,7 @@ def _attempt(
     """Write what arrives of a *span*, and return where it ended."""
     place, end = span
     path = blob_path(digest)
-    with transport.stream(path, place, end) as stream:
+    with transport.stream(path, place, None if whole else end) as stream:
         if stream.start != place:
             if not whole:
                 raise RangesIgnored

@@ -10,7 +10,7 @@ Digests are BLAKE3 in hexadecimal: that of the tree (`store.trees.content`), tho
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -24,7 +24,10 @@ from store.caches.documents import (
     write_document,
 )
 from store.path import InvalidStorePath, StorePath
-from store.signing.keys import Signature
+
+
+if TYPE_CHECKING:
+    from store.signing.keys import Signature
 
 
 FORMAT = "kernix-cache info 1"

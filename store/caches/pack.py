@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -27,6 +26,7 @@ from store.trees.content import Kind, nodes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
     from typing import BinaryIO
 
     from store.path import StorePath

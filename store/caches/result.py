@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from store.caches.documents import digest_of, message, read_document, text_of, write_document
 from store.path import InvalidStorePath, StorePath
-from store.signing.keys import Signature
+
+
+if TYPE_CHECKING:
+    from store.signing.keys import Signature
 
 
 FORMAT = "kernix-cache result 1"
