@@ -97,12 +97,13 @@ def load_secret(file: Path) -> SecretKey:
         if error.errno == errno.ELOOP:
             raise UnsafeSecret(file, "it is a symbolic link", "name the file that it leads to") from None
         raise SecretUnreadable(file, reason_of(error)) from error
-    with open(descriptor, "rb") as opened:  # noqa: PTH123 -- a descriptor
+    try:
         _check_safe(file, os.fstat(descriptor))
-        try:
-            return _parse(opened.read(MAX_LENGTH + 1))
-        except OSError as error:
-            raise SecretUnreadable(file, reason_of(error)) from error
+        return _parse(os.read(descriptor, MAX_LENGTH + 1))
+    except OSError as error:
+        raise SecretUnreadable(file, reason_of(error)) from error
+    finally:
+        os.close(descriptor)
 
 
 def secret_from(command: Sequence[str], *, timeout: float = COMMAND_TIMEOUT) -> SecretKey:

@@ -66,8 +66,8 @@ class Trust:
         results: Keys trusted for results.
     """
 
-    objects: tuple[PublicKey, ...] = attrs.field(default=(), converter=tuple)
-    results: tuple[PublicKey, ...] = attrs.field(default=(), converter=tuple)
+    objects: tuple[PublicKey, ...] = ()
+    results: tuple[PublicKey, ...] = ()
 
     def keys(self, purpose: Purpose) -> tuple[PublicKey, ...]:
         """Return the keys that are trusted for *purpose*."""
