@@ -40,7 +40,7 @@ _CONNECTING = 3  # `HttpSession` lets connecting take this many times its timeou
 _CHUNK = 1 << 18
 _ABSENT = frozenset({404, 410})
 _MULTI_STATUS = 207
-_NO_PARENT = 409
+_NO_PARENT = frozenset({409, 500})  # nginx answers 500, others as RFC 4918 says
 _MOST_LISTED = 1 << 28  # bytes of one answer to PROPFIND: a million files
 _SAFE = "/+._?=-"
 _DAV = "{DAV:}"
@@ -85,7 +85,7 @@ class HttpTransport:
             with contextlib.ExitStack() as opened:
                 body: Sent = opened.enter_context(data.open("rb")) if isinstance(data, Path) else data
                 response = opened.enter_context(self._asked("PUT", path, data=body))
-                if response.status_code != _NO_PARENT or attempt:
+                if response.status_code not in _NO_PARENT or attempt:
                     self._check(response, path, "writing")
                     return
             self._make_parents(path)
@@ -155,8 +155,8 @@ class HttpTransport:
 
     def _make_parents(self, path: str) -> None:
         names = path.split("/")[:-1]
-        for depth in range(1, len(names) + 1):
-            with self._asked("MKCOL", "/".join(names[:depth]) + "/"):
+        for depth in range(len(names) + 1):  # from the cache's own directory on
+            with self._asked("MKCOL", "".join(f"{name}/" for name in names[:depth])):
                 pass  # it may exist; the next PUT shows whether all of them do
 
     @contextlib.contextmanager
@@ -200,5 +200,5 @@ class HttpTransport:
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:
-    while chunk := response.raw.read1(_CHUNK):
+    while chunk := response.raw.read1(_CHUNK, decode_content=False):
         yield chunk

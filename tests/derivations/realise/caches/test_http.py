@@ -22,7 +22,7 @@ from store.local import Store
 from store.signing.keys import SecretKey
 from store.signing.trusted import Trust
 from store.verify import verify
-from tests.programs import find
+from tests.programs import program as find_program
 
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ http {{
 @pytest.fixture(params=["create_full_put_path on;", ""], ids=["parents made by PUT", "parents made by MKCOL"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Return the URL of an empty directory that nginx serves and writes."""
-    program = find("nginx")
+    program = find_program("nginx")
     modules = next(iter(Path("/usr/lib/nginx/modules").glob("ngx_http_dav_ext_module.so")), None)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
