@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -28,6 +27,7 @@ from store.parsing import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from kernix.session import Session
 

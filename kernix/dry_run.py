@@ -52,7 +52,13 @@ def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool, cach
         facts = _facts(session, fates, found.present)
         facts["present"] = [it for it in facts["present"] if it["path"] not in _places(session, offers)]
         facts["substitute"] = [
-            {"name": output.derivation.name, "output": output.name, "path": path, "cache": offer.cache, "size": offer.size}
+            {
+                "name": output.derivation.name,
+                "output": output.name,
+                "path": path,
+                "cache": offer.cache,
+                "size": offer.size,
+            }
             for (output, offer), path in zip(offers.items(), _places(session, offers), strict=True)
         ]
         facts["compile"] = [attrs.asdict(it) for it in _outlooks(session, fates)]

@@ -27,7 +27,17 @@ Verb: TypeAlias = "Callable[..., None]"
 Chosen: TypeAlias = "Mapping[str, Any]"
 """The user's choices about how to build, by option; None means no choice."""
 
-_REALISATION = ("jobs", "cores", "keep_going", "keep_failed", "offline", "timeout", "max_silent_time", "clean", "no_caches")
+_REALISATION = (
+    "jobs",
+    "cores",
+    "keep_going",
+    "keep_failed",
+    "offline",
+    "timeout",
+    "max_silent_time",
+    "clean",
+    "no_caches",
+)
 
 
 class Duration(click.ParamType[float]):

@@ -55,9 +55,7 @@ def _push_to_cache(
         more = "" if done.delta is None else f", or {size(done.delta)} as a delta"
         print_message(f"pushed {done.path} to {cache.name}: {size(done.archive)}{more}")
 
-    pushing = Push(
-        store=session.store, cache=cache, key=signing_key(session, key), told=told, warn=warn
-    )
+    pushing = Push(store=session.store, cache=cache, key=signing_key(session, key), told=told, warn=warn)
     pushing.push(paths, root)
 
 

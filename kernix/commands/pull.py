@@ -41,9 +41,7 @@ class NoResult(Error):
 @evaluation
 @click.option("--from", "source", metavar="CACHE", help="The name or URL of the cache.  [default: all of the list]")
 @click.pass_obj
-def command(
-    session: Session, /, *, objects: tuple[str, ...], options: Options, source: str | None
-) -> None:
+def command(session: Session, /, *, objects: tuple[str, ...], options: Options, source: str | None) -> None:
     """Fetch objects, and everything that they refer to, from the caches, and print where they are.
 
     Nothing is built: what no trusted cache has is an error.

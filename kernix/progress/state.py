@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.fetch import download_size, is_fetch
-from derivations.realise.events import Failed, Finished, Planned, Progress, Reused, Skipped, Started, Substituted, Unit, Waiting
+from derivations.realise.events import (
+    Failed,
+    Finished,
+    Planned,
+    Progress,
+    Reused,
+    Skipped,
+    Started,
+    Substituted,
+    Unit,
+    Waiting,
+)
 
 
 if TYPE_CHECKING:

@@ -67,9 +67,7 @@ class Collected:
     kept: int
 
 
-def collect_cache(
-    cache: Cache, policy: CachePolicy, *, now: float | None = None, dry_run: bool = False
-) -> Collected:
+def collect_cache(cache: Cache, policy: CachePolicy, *, now: float | None = None, dry_run: bool = False) -> Collected:
     """Delete from *cache* what *policy* does not keep.
 
     Raises:
@@ -100,9 +98,7 @@ def collect_cache(
     blobs = [it for it in transport.list(BLOBS) if it.path not in names and now - it.written >= policy.grace]
     for blob in blobs if not dry_run else ():
         transport.delete(blob.path)
-    return Collected(
-        objects=count, blobs=len(blobs), size=sum(it.size for it in blobs), kept=len(written) - count
-    )
+    return Collected(objects=count, blobs=len(blobs), size=sum(it.size for it in blobs), kept=len(written) - count)
 
 
 def infos_in(transport: Transport) -> list[StorePath]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import threading
-import xml.etree.ElementTree as ET  # noqa: S405 -- see `_listed`
+import xml.etree.ElementTree as ET
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     import socket
 
     from collections.abc import Callable, Iterator, Mapping
-
     from typing import BinaryIO
 
     Buffer = bytearray | memoryview

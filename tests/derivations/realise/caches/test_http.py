@@ -58,9 +58,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     (tmp_path / "www").mkdir()
     tmp_path.chmod(0o755)
-    text = CONFIGURATION.format(
-        modules=f"load_module {modules};", place=tmp_path, port=port, parents=request.param
-    )
+    text = CONFIGURATION.format(modules=f"load_module {modules};", place=tmp_path, port=port, parents=request.param)
     if os.getuid() == 0:
         text = f"user root;\n{text}"
     (tmp_path / "nginx.conf").write_text(text)
@@ -126,8 +124,8 @@ def test_a_silent_server_costs_two_seconds_once(tmp_path: Path) -> None:
     assert len(warned) == 1
 
 
-def test_a_server_that_does_not_allow_writing_is_an_error(tmp_path: Path) -> None:
-    """What answers is not a server with WebDAV: the error says what was refused."""
+def test_a_closed_port_is_an_error() -> None:
+    """What cannot be reached is an error that says why."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(CacheUnreachable, match="refused"):
