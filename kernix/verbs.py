@@ -32,6 +32,9 @@ GROUPS = {
         "install": "Install kernels, with entries for the boot loader",
         "profile": "Keep kernels side by side, with generations",
     },
+    "Sharing": {
+        "key": "Make keys that sign, choose whose are trusted",
+    },
     "Store": {
         "add": "Add a file or directory to the store",
         "gc": "Delete what is no longer needed",
