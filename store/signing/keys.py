@@ -38,7 +38,7 @@ class InvalidKeyName(Error):
     @property
     def hint(self) -> str:
         """Give an example."""
-        return "`example.org-1` is a good name: who signs, and a number for the next key"
+        return "`builder-1` is a good name: who signs, and a number for the next key"
 
 
 class InvalidKey(Error):

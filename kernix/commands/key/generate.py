@@ -22,7 +22,7 @@ def command(session: Session, /, *, name: str) -> None:
     """Make a key called NAME, and print its public half.
 
     Others trust it with `kernix key trust`. The secret half is in a file that only you can read; an existing key is
-    never overwritten. A good NAME says who signs, with a number for the next key: `example.org-1`.
+    never overwritten. A good NAME says who signs, with a number for the next key: `builder-1`.
     """
     keys = keyring(session)
     public = keys.generate(name)
