@@ -133,7 +133,7 @@ def _unpack(
 
 def _take_over(listing: Listing, base: Tree, writer: TreeWriter) -> None:
     """Write what the object has as the base has it."""
-    changed = {it.path for it in (*listing.files, *listing.links)} | {*listing.removed}
+    changed = {*(it.path for it in listing.files), *(it.path for it in listing.links), *listing.removed}
     for path, (kind, digest) in base.nodes.items():
         if path in changed or kind is Kind.DIRECTORY:
             continue

@@ -46,6 +46,10 @@ _SAFE = "/+._?=-"
 _DAV = "{DAV:}"
 
 
+def _without_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
 def _stopped() -> bool:
     by = current_check()
     return by is not None and by()
@@ -60,7 +64,7 @@ class HttpTransport:
         patience: How long to wait for a server that has answered before.
     """
 
-    base: str = attrs.field(converter=lambda url: url.rstrip("/"))
+    base: str = attrs.field(converter=_without_slash)
     patience: Patience = attrs.field(factory=lambda: Patience(cancelled=_stopped))
     _answered: bool = attrs.field(default=False, init=False)
     _own: threading.local = attrs.field(factory=threading.local, init=False)
