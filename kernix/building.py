@@ -34,6 +34,8 @@ class Status(enum.StrEnum):
     """It was there: its derivation had been realised before."""
     REUSED = "reused"
     """Its derivation is new, and an earlier build had the same inputs."""
+    FETCHED = "fetched"
+    """A cache had it."""
     BUILT = "built"
 
 
@@ -84,7 +86,7 @@ def present(session: Session, outputs: Iterable[Output]) -> dict[Output, StorePa
 def _build(
     session: Session, outputs: Sequence[Output], settings: Settings
 ) -> tuple[dict[Output, StorePath], dict[Derivation, Status]]:
-    from derivations.realise.events import Compiled, Finished, Reused  # noqa: PLC0415 -- see above
+    from derivations.realise.events import Compiled, Finished, Reused, Substituted  # noqa: PLC0415 -- see above
     from derivations.realise.realise import realise_all  # noqa: PLC0415 -- as above
     from kernix.output.hints import hinted  # noqa: PLC0415 -- as above
 
@@ -102,6 +104,8 @@ def _build(
                     fast[event.derivation] = event.reuse
             if isinstance(event, Finished | Reused):
                 reached[event.derivation] = Status.BUILT if isinstance(event, Finished) else Status.REUSED
+            if isinstance(event, Substituted):
+                reached[event.derivation] = Status.FETCHED
             if isinstance(event, Reused) and event.derivation in wanted and event.derivation.is_builtin:
                 quiet.append(event)
             show(event)
@@ -112,6 +116,7 @@ def _build(
             _prove(session, fast, settings)
             raise
     _prove(session, fast, settings)
+    _push(session, outputs, results, reached, settings)
     for event in quiet:
         _print_reused(event)
     return results, reached
@@ -123,6 +128,22 @@ def _prove(session: Session, fast: Mapping[Derivation, Reuse], settings: Setting
         from kernix.proof.begin import begin_some  # noqa: PLC0415 -- as above
 
         begin_some(session, fast, settings)
+
+
+def _push(
+    session: Session,
+    outputs: Sequence[Output],
+    results: Mapping[Output, StorePath],
+    reached: Mapping[Derivation, Status],
+    settings: Settings,
+) -> None:
+    """Push what was built to the cache that `post_build` in config.toml names."""
+    name = session.configuration.post_build if session.configuration is not None else None
+    built = [results[it] for it in outputs if reached.get(it.derivation) is Status.BUILT]
+    if name is not None and built and not settings.offline:
+        from kernix.pushing import push_built  # noqa: PLC0415 -- as above
+
+        push_built(session, name, built)
 
 
 def _print_reused(event: Event) -> None:

@@ -3,6 +3,7 @@
     jobs = 2                        # see `Settings`; times and sizes may be strings with a unit
     [limits]                        # see `Bounds`
     [kept]                          # see `KeepPolicy`
+    [signing]                       # see `Signing`
     [gc]                            # see `Policy`
     [gc.keep]                       # a time for each retention class
     [gc.logs]                       # see `LogPolicy`
@@ -46,6 +47,19 @@ class InvalidConfiguration(Error):
 
 
 @attrs.frozen(kw_only=True)
+class Signing:
+    """The key that signs.
+
+    Attributes:
+        key: The name of a key of the user's, or the absolute path of a file with one.
+        command: A command that prints the key, instead.
+    """
+
+    key: str = ""
+    command: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class Configuration:
     """The content of the file.
 
@@ -53,12 +67,16 @@ class Configuration:
         settings: Values for `derivations.realise.settings.Settings`, by name.
         collection: Values for `store.gc.collect.Policy`, by name.
         logs: Values for `store.gc.logs.LogPolicy`, by name.
+        signing: The key that signs, None if the user does not say.
+        post_build: The name or URL of the cache to which results are pushed when they were built.
         keyring: The file with the public key that signs kernel.org's checksums.
     """
 
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     collection: Mapping[str, Any] = attrs.field(factory=dict)
     logs: Mapping[str, Any] = attrs.field(factory=dict)
+    signing: Signing | None = None
+    post_build: str | None = None
     keyring: Path | None = None
 
 
@@ -81,7 +99,8 @@ def parse(text: str, file: Path) -> Configuration:
     logs = reader.table(collection.pop("logs", {}), "gc.logs")
     limits = reader.table(document.pop("limits", {}), "limits")
     kept = reader.read(reader.table(document.pop("kept", {}), "kept"), _KEPT, "kept.")
-    keyring = reader.read({"keyring": document.pop("keyring")} if "keyring" in document else {}, _OTHERS, "")
+    signing = reader.read(reader.table(document.pop("signing", {}), "signing"), _SIGNING, "signing.")
+    others = reader.read({name: document.pop(name) for name in _OTHERS if name in document}, _OTHERS, "")
     settings = reader.read(document, _SETTINGS, "")
     chosen = reader.read(limits, {**_LIMITS, **_BOUNDS}, "limits.")
     if bounds := {name: chosen.pop(name) for name in _BOUNDS if name in chosen}:
@@ -92,11 +111,14 @@ def parse(text: str, file: Path) -> Configuration:
     policy = reader.read(collection, _COLLECTION, "gc.")
     log_policy = reader.read(logs, _LOGS, "gc.logs.")
     ages = reader.read(keep, dict.fromkeys(Retention, _seconds), "gc.keep.")
+    if len(signing) > 1:
+        reader.problems.append("signing: `key` and `command` exclude each other")
     if reader.problems:
         raise InvalidConfiguration(file, tuple(reader.problems))
     if ages:
         policy["keep"] = {Retention(name): age for name, age in ages.items()}
-    return Configuration(settings=settings, collection=policy, logs=log_policy, **keyring)
+    chosen_key = Signing(**signing) if signing else None
+    return Configuration(settings=settings, collection=policy, logs=log_policy, signing=chosen_key, **others)
 
 
 @attrs.define
@@ -115,7 +137,7 @@ class _Reader:
         values = {}
         for name, value in table.items():
             if name not in known:
-                meant = suggestion(name, [*known, *_OTHERS, "gc", "kept", "limits"] if not place else known)
+                meant = suggestion(name, [*known, *_OTHERS, "gc", "kept", "limits", "signing"] if not place else known)
                 self.problems.append(f"unknown setting `{place}{name}`{f', {meant}' if meant else ''}")
                 continue
             try:
@@ -178,11 +200,32 @@ def _size(value: object) -> int:
     raise ValueError(msg)
 
 
+def _word(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        msg = f"expected the name or the URL of a cache, got {value!r}"
+        raise ValueError(msg)
+    return value
+
+
 def _file(value: object) -> Path:
     if not isinstance(value, str) or not value.startswith("/"):
         msg = f"expected an absolute path, got {value!r}"
         raise ValueError(msg)
     return Path(value)
+
+
+def _key(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        msg = f"expected the name of a key or an absolute path, got {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+def _command(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(it, str) and it for it in value):
+        msg = f"expected a list of a program and its arguments, got {value!r}"
+        raise ValueError(msg)
+    return tuple(value)
 
 
 def _is_url(text: str) -> bool:
@@ -237,6 +280,7 @@ _KEPT: Mapping[str, Callable[[Any], Any]] = {
     "max_age": _time,
     "prove": _probability,
 }
-_OTHERS: Mapping[str, Callable[[Any], Any]] = {"keyring": _file}
+_SIGNING: Mapping[str, Callable[[Any], Any]] = {"key": _key, "command": _command}
+_OTHERS: Mapping[str, Callable[[Any], Any]] = {"keyring": _file, "post_build": _word}
 _COLLECTION: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_freed": _size}
 _LOGS: Mapping[str, Callable[[Any], Any]] = {"older_than": _seconds, "max_size": _size}

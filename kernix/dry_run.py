@@ -10,10 +10,12 @@ import attrs
 import click
 
 from derivations.fetch import is_fetch
+from derivations.realise.events import Warned
 from derivations.realise.forecast import Fate, forecast
 from derivations.realise.layered import supported
 from derivations.realise.plan import plan
 from kernix.answers.cache import NOTHING
+from kernix.output.messages import warn
 from kernix.output.quantities import number, size
 from kernix.output.table import rows
 
@@ -22,10 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from derivations.derivation import Derivation, Output
+    from derivations.realise.caches.substitute import Offer
+    from derivations.realise.events import Event
     from derivations.realise.forecast import Forecast
+    from derivations.realise.plan import Lookup
     from kernix.evaluation.attributes import Target
     from kernix.outlook import Outlook
     from kernix.session import Session
+    from store.local import Store
     from store.path import StorePath
 
 
@@ -33,19 +39,36 @@ _NAMED = 2
 """How many inputs a line names; a kernel has three."""
 
 
-def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool) -> None:
+def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool, caches: bool = True) -> None:
     """Print what would be fetched and built for *wanted*; as JSON, also what is already built."""
     store = session.existing_store()
-    found = plan([target.output for target in wanted], store.realised if store is not None else lambda _: {})
+    outputs = [target.output for target in wanted]
+    offers = _offers(session, outputs, caches=caches)
+    found = plan(outputs, _lookup(store, offers))
     if found.layered and not supported(store, found):
         found = found.without_layers()
     fates = forecast(found, store)
     if as_json:
         facts = _facts(session, fates, found.present)
+        facts["present"] = [it for it in facts["present"] if it["path"] not in _places(session, offers)]
+        facts["substitute"] = [
+            {
+                "name": output.derivation.name,
+                "output": output.name,
+                "path": path,
+                "cache": offer.cache,
+                "size": offer.size,
+            }
+            for (output, offer), path in zip(offers.items(), _places(session, offers), strict=True)
+        ]
         facts["compile"] = [attrs.asdict(it) for it in _outlooks(session, fates)]
         click.echo(json.dumps(facts, indent=2))
         return
     by_fate = {fate: [it for it in fates if it.fate is fate] for fate in Fate}
+    if offers:
+        amount = size(sum(it.size for it in offers.values()))
+        click.echo(f"{number(len(offers), 'result')} would be fetched from caches (at most {amount}):")
+        _list([(it.derivation.name, offer.cache, size(offer.size)) for it, offer in offers.items()])
     certain = [it.derivation for it in by_fate[Fate.BUILT]]
     _fetched([it for it in certain if is_fetch(it)])
     if built := [it for it in certain if not is_fetch(it)]:
@@ -63,8 +86,41 @@ def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool) -> N
         _list([_conditional(it) for it in still_open])
     for found_outlook in _outlooks(session, fates):
         click.echo(str(found_outlook))
-    if not fates:
+    if not fates and not offers:
         click.echo(NOTHING)
+
+
+def _offers(session: Session, outputs: Sequence[Output], *, caches: bool) -> dict[Output, Offer]:
+    """Return what would be fetched from caches."""
+    known = session.settings().caches if caches else ()
+    if not known:
+        return {}
+    from derivations.realise.caches.substitute import Substituter  # noqa: PLC0415 -- start-up: if there are caches
+
+    return Substituter(session.store, known, _hear).offers(outputs)
+
+
+def _hear(event: Event) -> None:
+    if isinstance(event, Warned):
+        warn(event.text)
+
+
+def _lookup(store: Store | None, offers: Mapping[Output, Offer]) -> Lookup:
+    """Return a lookup of what is in *store*, or would be after the *offers* were fetched."""
+    offered: dict[bytes, dict[str, StorePath]] = {}
+    for output, offer in offers.items():
+        offered.setdefault(output.derivation.key, {})[output.name] = offer.path
+
+    def look_up(keys: list[bytes]) -> Mapping[bytes, Mapping[str, StorePath]]:
+        here = store.realised(keys) if store is not None else {}
+        return {key: {**here.get(key, {}), **offered.get(key, {})} for key in keys if key in here or key in offered}
+
+    return look_up
+
+
+def _places(session: Session, offers: Mapping[Output, Offer]) -> list[str]:
+    home = session.layout.objects
+    return [str(home / str(it.path)) for it in offers.values()]
 
 
 def _outlooks(session: Session, fates: Sequence[Forecast]) -> list[Outlook]:

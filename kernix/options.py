@@ -27,7 +27,17 @@ Verb: TypeAlias = "Callable[..., None]"
 Chosen: TypeAlias = "Mapping[str, Any]"
 """The user's choices about how to build, by option; None means no choice."""
 
-_REALISATION = ("jobs", "cores", "keep_going", "keep_failed", "offline", "timeout", "max_silent_time", "clean")
+_REALISATION = (
+    "jobs",
+    "cores",
+    "keep_going",
+    "keep_failed",
+    "offline",
+    "timeout",
+    "max_silent_time",
+    "clean",
+    "no_caches",
+)
 
 
 class Duration(click.ParamType[float]):
@@ -158,6 +168,8 @@ def realisation(function: Verb, *, without: Iterable[str] = ()) -> Verb:
         click.option("-K", "--keep-failed", cls=SharedOption, is_flag=True, default=None,
                      help="Keep the directory of a failed build."),
         click.option("--offline", cls=SharedOption, is_flag=True, default=None, help="Never use the network."),
+        click.option("--no-caches", cls=SharedOption, is_flag=True, default=None,
+                     help="Look nothing up in caches: build what is not in the store."),
         click.option("--timeout", cls=SharedOption, type=Duration(), help="Stop a builder after this time (such as `2h`)."),
         click.option("--max-silent-time", cls=SharedOption, type=Duration(),
                      help="Stop a builder that writes nothing for this time (such as `30m`)."),

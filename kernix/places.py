@@ -26,6 +26,7 @@ CONFIGURATION = (("XDG_CONFIG_HOME", "kernix"), ("HOME", ".config/kernix"))
 SETTINGS = "config.toml"
 LOCK = "kernix.lock"
 PINS = "kernels.json"
+CACHES = "caches.json"
 OVERLAYS = "overlays"
 
 

@@ -32,6 +32,12 @@ GROUPS = {
         "install": "Install kernels, with entries for the boot loader",
         "profile": "Keep kernels side by side, with generations",
     },
+    "Sharing": {
+        "cache": "Share results through caches",
+        "key": "Make keys that sign, choose whose are trusted",
+        "pull": "Fetch objects from caches",
+        "push": "Write objects to a cache",
+    },
     "Store": {
         "add": "Add a file or directory to the store",
         "gc": "Delete what is no longer needed",

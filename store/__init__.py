@@ -10,6 +10,7 @@ nothing.
         registration        journal, one sync, rename, a row in the database
 
     trees/      the bytes of one object          gc/        what is kept and what is deleted
+    signing/    keys, and who is believed
     records/    what is known about objects      osutil/    the operating system's services
 
 Beside them: `home` and `layout` (the directory), `scratch`, `closure`, and `verify`, `repair`, `rebuild` (find and fix

@@ -50,7 +50,7 @@ NOT_RUN = {
 
 _ALONE_PAGES = {"README.md", "garbage.md"}
 
-_QUICK_PAGES = {"python.md", "store.md", "update.md"}
+_QUICK_PAGES = {"keys.md", "python.md", "store.md", "update.md"}
 _QUICK_VERBS = {"add", "completion", "help", "list", "show", "version"}
 QUICK = (
     "boot.md: kernix boot --system aarch64-linux",
@@ -98,6 +98,8 @@ BEFORE = {
 """What is run first, unseen: by all commands of a page, or by one."""
 
 VARIES = {
+    "keys.md: kernix key generate me-1": r"^\S.*/me-1.secret$|:\S{43}=",
+    "keys.md: kernix key list": r":\S{43}=",
     "boot.md: kernix log linux_micro.tests.boot | grep ^accelerator": r"(kvm|tcg)$",
     'install.md: kernix install linux_micro --esp esp --options "root=LABEL=system ro" --dry-run': r"[0-9.]+ [kMGT]?B| {2,}",
     "sandbox.md: kernix doctor": r"^(ok|--)  |(?<=\S) {2,}\S.*$",

@@ -48,6 +48,7 @@ SETTINGS = [
     *config_file._COLLECTION,
     *config_file._LOGS,
     *config_file._KEPT,
+    *config_file._SIGNING,
 ]
 _MACHINE_PATH = re.compile(r"(?<![\w~.])/(?:data|home|mnt|root|work)/|/tmp/\w")
 _FEWEST = 20

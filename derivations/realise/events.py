@@ -101,6 +101,15 @@ class Reused:
 
 
 @attrs.frozen
+class Substituted:
+    """Nothing was built: the *outputs* were fetched from *cache*."""
+
+    derivation: Derivation
+    outputs: Mapping[str, StorePath]
+    cache: str
+
+
+@attrs.frozen
 class Compiled:
     """What a kernel's build compiled, and what it took from kept object trees."""
 
@@ -147,6 +156,7 @@ Event: TypeAlias = (
     | LogLine
     | Finished
     | Reused
+    | Substituted
     | Compiled
     | Failed
     | Skipped

@@ -50,6 +50,13 @@ def realise_all(
     """
     targets = tuple(dict.fromkeys(targets))
     todo = held_plan(store, targets)
+    settings = settings or Settings()
+    if todo.build and settings.caches:
+        from derivations.realise.caches.substitute import Substituter  # noqa: PLC0415 -- as below
+        from derivations.realise.events import ignore  # noqa: PLC0415
+
+        Substituter(store, settings.caches, listener or ignore).substitute(targets)
+        todo = held_plan(store, targets)
     found = dict(todo.present)
     if todo.build:
         # The modules that run builders are slow to load, and usually there is nothing to build.
@@ -59,7 +66,7 @@ def realise_all(
 
         if todo.layered and not supported(store, todo):
             todo = todo.without_layers()
-        found = execute(store, todo, settings or Settings(), listener or ignore)
+        found = execute(store, todo, settings, listener or ignore)
     paths = {target: found[target] for target in targets}
     store.touch(paths.values())
     return paths

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import os
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from derivations.realise.kept.policy import KeepPolicy
 from derivations.realise.sandbox.bounds import Bounds
+
+
+if TYPE_CHECKING:
+    from store.caches.cache import Cache
 
 
 CCACHE = "ccache"
@@ -40,6 +46,7 @@ class Settings:
         compile_cache_size: Bytes that it may take on the disk.
         kvm: Whether builders that ask for /dev/kvm get it, if it exists; they test it before they rely on it.
         offline: Fetch nothing.
+        caches: Where results are looked up before anything is built, in this order.
         mirrors: Base URLs of Debian mirrors, tried before those of the machine's apt.
         kernel_mirrors: Base URLs tried before kernel.org's CDN.
         retries: How often a download is retried on one server.
@@ -65,6 +72,7 @@ class Settings:
     compile_cache_size: int = attrs.field(default=5 << 30, validator=attrs.validators.ge(0))
     kvm: bool = True
     offline: bool = False
+    caches: tuple[Cache, ...] = ()
     mirrors: tuple[str, ...] = ()
     kernel_mirrors: tuple[str, ...] = ()
     retries: int = attrs.field(default=5, validator=attrs.validators.ge(0))

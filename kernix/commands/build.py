@@ -81,7 +81,7 @@ def command(
     if dry_run:
         from kernix.dry_run import show_plan  # noqa: PLC0415 -- start-up: only to show a plan
 
-        show_plan(session, wanted, as_json=as_json)
+        show_plan(session, wanted, as_json=as_json, caches=not chosen["no_caches"])
         return
     outputs = [it.output for it in wanted]
     links_to_make = {} if no_link else links.places(link, outputs)

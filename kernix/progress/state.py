@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.fetch import download_size, is_fetch
-from derivations.realise.events import Failed, Finished, Planned, Progress, Reused, Skipped, Started, Unit, Waiting
+from derivations.realise.events import (
+    Failed,
+    Finished,
+    Planned,
+    Progress,
+    Reused,
+    Skipped,
+    Started,
+    Substituted,
+    Unit,
+    Waiting,
+)
 
 
 if TYPE_CHECKING:
@@ -141,7 +152,7 @@ class State:
                 self._begin(Activity(derivation, now, waiting=True))
             case Progress(derivation=derivation):
                 self._progress(event, self.active.setdefault(derivation.key, Activity(derivation, now)), now)
-            case Finished(derivation=derivation) | Reused(derivation=derivation):
+            case Finished(derivation=derivation) | Reused(derivation=derivation) | Substituted(derivation=derivation):
                 self.done += 1
                 return self._end(derivation, fetched=isinstance(event, Finished))
             case Failed(derivation=derivation) | Skipped(derivation=derivation):

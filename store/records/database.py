@@ -167,6 +167,15 @@ class Database(Connection):
                     found.setdefault(key, {})[_text(output)] = _path(path)
         return found
 
+    def results_of(self, path: StorePath) -> list[tuple[bytes, str]]:
+        """Return the keys, and the outputs of these, that *path* is recorded for."""
+        statement = """
+            select key, output from realisations join objects on objects.id = object where path = ?
+            order by key, output
+        """
+        with self.understood():
+            return [(bytes(key), _text(output)) for key, output in self.execute(statement, (str(path),))]
+
     def all_realisations(self) -> list[tuple[bytes, str, StorePath]]:
         """Return every realisation."""
         statement = "select key, output, path from realisations join objects on objects.id = object"

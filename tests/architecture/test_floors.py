@@ -36,6 +36,7 @@ OF_THE_COMMAND_LINE = {"argparse", "click", "getpass", "logging", "rich"}
 SUBPACKAGES = {
     "store.osutil": {"store.errors"},
     "store.trees": {"store.base32", "store.errors", "store.path", "store.osutil"},
+    "store.signing": {"store.errors", "store.osutil"},
     "store.records": {"store.errors", "store.gc.retention", "store.parsing", "store.path", "store.osutil"},
     "derivations.kconfig.language": set(),
     "derivations.kconfig.symbols": {"derivations.kconfig.language"},

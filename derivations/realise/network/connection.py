@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     import socket
 
     from collections.abc import Callable, Iterator, Mapping
+    from typing import BinaryIO
 
     Buffer = bytearray | memoryview
+    Sent = bytes | BinaryIO | None
 
 
 TICK = 0.1
@@ -87,8 +89,10 @@ class HttpSession(requests.Session):
             self.mount(scheme, _Adapter(self))
 
     @contextlib.contextmanager
-    def open(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[requests.Response]:
-        """Give the response of *url* to a request with *headers*, its body not yet read.
+    def open(
+        self, url: str, headers: Mapping[str, str] | None = None, *, method: str = "GET", data: Sent = None
+    ) -> Iterator[requests.Response]:
+        """Give the response of *url* to a request with *headers* and the body *data*, its own body not yet read.
 
         Raises:
             TryFailed: there is none, or it ends too early; also raised while the body of this context reads on.
@@ -99,7 +103,7 @@ class HttpSession(requests.Session):
         sent = {"Accept-Encoding": "identity", **(headers or {})}
         try:
             try:
-                response = self.get(url, headers=sent, stream=True, timeout=timeout)
+                response = self.request(method, url, headers=sent, data=data, stream=True, timeout=timeout)
             except (ValueError, http.client.HTTPException) as error:
                 raise explain(error, timeout) from None
             with response:

@@ -1,0 +1,167 @@
+"""`kernix cache`, `push` and `pull`, and builds that fetch instead."""
+
+from __future__ import annotations
+
+import json
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kernix.conftest import CommandLine
+
+
+FILE = """
+from derivations.source import text_file
+from derivations.union import UnionLayout, union
+
+joined = union("joined", [], UnionLayout(files={"greeting": "hello\\n"}))
+above = union("above", [joined], UnionLayout(files={"more": "more\\n"}))
+"""
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Return the URL of a directory that does not exist yet."""
+    return (tmp_path / "shared").as_uri()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return a file with definitions."""
+    place = tmp_path / "my.py"
+    place.write_text(FILE)
+    return place
+
+
+@pytest.fixture
+def shared(kernix: CommandLine, url: str, file: Path) -> CommandLine:
+    """Return a command line with a key that is trusted, and a cache that has `joined`."""
+    assert kernix("key", "generate", "me-1").code == 0
+    assert kernix("key", "trust", "me-1").code == 0
+    assert kernix("cache", "add", "team", url).code == 0
+    assert kernix("build", "-f", file, "joined", "--no-link").code == 0
+    assert kernix("push", "-f", file, "joined").code == 0
+    return kernix
+
+
+def forget(kernix: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go on with an empty store."""
+    monkeypatch.setenv("KERNIX_HOME", str(kernix.top / "empty"))
+
+
+def test_a_build_fetches_what_a_trusted_cache_has(
+    shared: CommandLine, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A result that somebody else built is fetched, and the build says from where."""
+    forget(shared, monkeypatch)
+    ran = shared("build", "-f", file, "joined", "--no-link", "--json")
+    assert "fetched joined from the cache team" in ran.err
+    assert [it["status"] for it in ran.json] == ["fetched"]
+
+
+def test_an_input_is_fetched(shared: CommandLine, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not in a cache is built from what is."""
+    forget(shared, monkeypatch)
+    ran = shared("build", "-f", file, "above", "--no-link", "--json")
+    assert "fetched joined from the cache team" in ran.err
+    assert [it["status"] for it in ran.json] == ["built"]
+
+
+def test_no_caches_builds(shared: CommandLine, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--no-caches` nothing is looked up."""
+    forget(shared, monkeypatch)
+    ran = shared("build", "-f", file, "joined", "--no-link", "--no-caches", "--json")
+    assert [it["status"] for it in ran.json] == ["built"]
+
+
+def test_a_dry_run_says_what_would_be_fetched(shared: CommandLine, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is fetched, but named, with the cache."""
+    forget(shared, monkeypatch)
+    assert "1 result would be fetched from caches" in shared("build", "-f", file, "joined", "--dry-run").out
+    (found,) = shared("build", "-f", file, "joined", "--dry-run", "--json").json["substitute"]
+    assert (found["name"], found["cache"]) == ("joined", "team")
+
+
+def test_what_is_not_trusted_is_built_and_said(
+    shared: CommandLine, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A result of a key that is not trusted is not taken, and the build says why."""
+    assert shared("key", "distrust", "me-1").code == 0
+    forget(shared, monkeypatch)
+    ran = shared("build", "-f", file, "joined", "--no-link", "--json")
+    assert "the key `me-1`, which signed it, is unknown" in ran.err
+    assert [it["status"] for it in ran.json] == ["built"]
+
+
+def test_a_key_for_objects_decides_no_result(shared: CommandLine, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that is trusted for objects alone lets objects be pulled, but no build be replaced."""
+    path = shared("build", "-f", file, "joined", "--no-link").lines[0]
+    assert shared("key", "trust", "me-1", "--for", "objects").code == 0
+    forget(shared, monkeypatch)
+    assert "not trusted for results" in shared("build", "-f", file, "joined", "--no-link", "--no-link").err
+    monkeypatch.setenv("KERNIX_HOME", str(shared.top / "third"))
+    assert shared("pull", path).lines[0].endswith("-joined")
+    assert shared("pull", "-f", file, "joined").code == 1
+
+
+def test_pulling_an_attribute_makes_it_built(shared: CommandLine, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `pull ATTR` there is nothing to build."""
+    forget(shared, monkeypatch)
+    assert shared("pull", "-f", file, "joined").lines[0].endswith("-joined")
+    ran = shared("build", "-f", file, "joined", "--no-link", "--json")
+    assert [it["status"] for it in ran.json] == ["present"]
+
+
+def test_what_was_built_is_pushed(shared: CommandLine, file: Path, url: str) -> None:
+    """With `post_build` in config.toml, a build pushes its results."""
+    shared.configure('post_build = "team"\n')
+    assert shared("build", "-f", file, "above", "--no-link").code == 0
+    assert shared("cache", "info", url, "--json").json["objects"] == 2
+
+
+def test_a_damaged_cache_is_repaired(shared: CommandLine, tmp_path: Path) -> None:
+    """`verify` finds a flipped bit, `--repair` pushes the object again."""
+    blob = max((tmp_path / "shared" / "blobs").rglob("*"), key=lambda it: it.stat().st_size if it.is_file() else 0)
+    data = bytearray(blob.read_bytes())
+    data[-1] ^= 1
+    blob.write_bytes(data)
+    ran = shared("cache", "verify", "team")
+    assert (ran.code, blob.name in ran.out) == (1, True)
+    assert shared("cache", "verify", "team", "--repair").code == 0
+    assert shared("cache", "verify", "team").code == 0
+
+
+def test_the_list_is_kept_in_order(kernix: CommandLine, url: str) -> None:
+    """Caches are asked in the order in which they were added, but `--first` comes first; credentials are not shown."""
+    kernix("cache", "add", "one", url)
+    kernix("cache", "add", "--first", "two", "https://me:secret@example.org/cache/")
+    listed = kernix("cache", "list", "--json")
+    assert [it["name"] for it in listed.json] == ["two", "one"]
+    assert "secret" not in listed.out
+    assert kernix("cache", "remove", "two").code == 0
+    assert json.loads(kernix("cache", "list", "--json").out) == [{"name": "one", "url": url}]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["add", "no name", "file:///x"], 2),
+        (["add", "x", "ftp://example.org/"], 2),
+        (["add", "x", "file://host/x"], 2),
+        (["add", "x", "no-url"], 2),
+        (["remove", "unknown"], 2),
+        (["info", "unknown"], 2),
+        (["info", "file:///nonexistent"], 1),
+        (["verify", "file:///nonexistent"], 1),
+        (["gc", "file:///nonexistent"], 1),
+    ],
+)
+def test_bad_input_is_one_sentence(kernix: CommandLine, words: list[str], code: int) -> None:
+    """What cannot be done is an error with its exit code."""
+    ran = kernix("cache", *words)
+    assert (ran.code, ran.err.count("error: ")) == (code, 1)
