@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 _USAGE = "Usage: kernix VERB …  (help VERB, help options, completion SHELL, version)\n"
-_BRIEF = {"Store"}
+_BRIEF = {"Store", "Sharing"}
 """Groups whose verbs are named on one line, so that the help fits a small terminal; `kernix help VERB` explains each."""
 
 

@@ -48,6 +48,9 @@ GROUPS = {
         "verify": "Check the store, and repair it",
         "why-depends": "Explain why one object needs another",
     },
+    "Sharing": {
+        "export": "Copy objects to Nix, to registries, to files",
+    },
 }
 """The verbs by topic, in the order of `kernix --help`."""
 

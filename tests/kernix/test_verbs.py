@@ -12,6 +12,7 @@ import pytest
 from derivations.systems import MACHINES
 from kernix import commands
 from kernix.commands.config import group
+from kernix.commands.export import group as export_group
 from kernix.commands.profile import group as profile_group
 from kernix.evaluation.inputs import SYSTEMS
 from kernix.verbs import VERBS, module_of
@@ -41,9 +42,22 @@ def test_each_module_is_in_the_table_of_profiles() -> None:
     assert modules - others == {profile_group.module_of(verb) for verb in profile_group.VERBS}
 
 
+def test_each_module_is_in_the_table_of_exports() -> None:
+    """The modules of `kernix.commands.export`, except for the group, and its verbs are the same."""
+    folder = Path(str(commands.__file__)).parent / "export"
+    modules = {f"kernix.commands.export.{path.stem}" for path in folder.glob("*.py")}
+    others = {f"kernix.commands.export.{name}" for name in ("__init__", "group")}
+    assert modules - others == {export_group.module_of(verb) for verb in export_group.VERBS}
+
+
 @pytest.mark.parametrize(
     "module",
-    [*map(module_of, VERBS), *map(group.module_of, group.VERBS), *map(profile_group.module_of, profile_group.VERBS)],
+    [
+        *map(module_of, VERBS),
+        *map(group.module_of, group.VERBS),
+        *map(profile_group.module_of, profile_group.VERBS),
+        *map(export_group.module_of, export_group.VERBS),
+    ],
 )
 def test_each_verb_has_help(module: str) -> None:
     """A verb and each of its options have a help text."""
