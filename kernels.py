@@ -26,7 +26,7 @@ from derivations.debian.sets import linux_series
 from derivations.fetch import fetch_url
 from derivations.fixpoint import AttrSet, InvalidOverlay, stack
 from derivations.kconfig.language.fragment import Fragment
-from derivations.kconfig.language.values import NO, YES
+from derivations.kconfig.language.values import NO, YES, when_arch
 from derivations.linux.firmware import Firmware
 from derivations.linux.firmware_tree import debian_firmware
 from derivations.linux.kernel import Kernel, make_linux
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from derivations.debian.lock import Lock, Package
     from derivations.fixpoint import Thunks
+    from derivations.kconfig.language.values import Asked
 
     Overlay: TypeAlias = "Callable[[KernelSet, KernelSet], Thunks]"
 
@@ -55,13 +56,24 @@ DEBIAN_SERIES = ("6.1", "6.12")
 SYSTEMS = tuple(name for name, it in MACHINES.items() if it.has_defconfig)
 """The systems that the defconfig of their architecture fits."""
 
-MICRO = {
-    "64BIT": YES,
+MICRO_SYSTEMS = ("aarch64-linux", "armv7l-linux", "i686-linux", "riscv64-linux", "x86_64-linux")
+"""The systems of `linux_micro`: those whose QEMU machine `MICRO` has the drivers of."""
+
+MICRO: dict[str, Asked] = {
+    "64BIT": when_arch("x86_64", YES),
     "PRINTK": YES,
-    "EARLY_PRINTK": YES,
+    "EARLY_PRINTK": when_arch("x86", YES),
     "TTY": YES,
-    "SERIAL_8250": YES,
-    "SERIAL_8250_CONSOLE": YES,
+    "SERIAL_8250": when_arch(("i386", "riscv", "x86_64"), YES),
+    "SERIAL_8250_CONSOLE": when_arch(("i386", "riscv", "x86_64"), YES),
+    "SERIAL_OF_PLATFORM": when_arch("riscv", YES),
+    "SERIAL_AMBA_PL011": when_arch(("arm", "arm64"), YES),
+    "SERIAL_AMBA_PL011_CONSOLE": when_arch(("arm", "arm64"), YES),
+    "MMU": when_arch("arm", YES),
+    "ARCH_MULTI_V7": when_arch("arm", YES),
+    "ARCH_VIRT": when_arch("arm", YES),
+    "AEABI": when_arch("arm", YES),
+    "VFP": when_arch("arm", YES),  # programs of Debian's armhf use it
     "BLK_DEV_INITRD": YES,
     "RD_GZIP": YES,
     "BINFMT_ELF": YES,
@@ -80,7 +92,7 @@ MICRO = {
 }
 
 
-STALIX = {
+STALIX: dict[str, Asked] = {
     **{name: value for name, value in MICRO.items() if name not in {"MODULES", "MODULE_UNLOAD"}},
     "MODULES": NO,
     "LRU_GEN": YES,
@@ -246,6 +258,7 @@ def _micro(context: Context | None) -> Kernel:
         version=upstream_version(package),
         source=linux_source(package),
         description="a small Linux for virtual machines with a serial console",
+        systems=MICRO_SYSTEMS,
         base="tinyconfig",
         extra_config=Fragment("linux_micro", MICRO),
         context=context,
@@ -257,6 +270,7 @@ def _stalix(context: Context | None) -> Kernel:
     return _micro(context).override(
         name="linux-stalix",
         description="a small Linux without modules, with firmware in the image",
+        systems=[USUAL_SYSTEM],
         extra_config=lambda _: Fragment("linux_stalix", STALIX),
         firmware=Firmware(
             ["isci/isci_firmware.bin"], debian_firmware(STALIX_FIRMWARE, context=context), directory="lib/firmware"
@@ -283,6 +297,7 @@ def _guest(final: KernelSet) -> Kernel:
     return final.linux_micro.override(
         name="linux-guest",
         description="a small Linux for `kernix run`: this machine's files are its root",
+        systems=[USUAL_SYSTEM],
         extra_config=lambda old: [*old, vm_guest],
         compilations=1160,
     )

@@ -17,9 +17,12 @@ from derivations.context import using
 from derivations.debian.lock import Lock
 from derivations.debian.pinned_kernel import upstream_version
 from derivations.fixpoint import UnknownAttribute
+from derivations.kconfig.language.values import YES
+from derivations.linux.boot import needed_options
 from derivations.linux.kernel import UnsupportedSystem
 from derivations.linux.pins import InvalidPins, Release
-from kernels import NoLinuxSource, attribute_of, kernel_set, releases
+from derivations.toolchain import gcc_toolchain
+from kernels import MICRO_SYSTEMS, NoLinuxSource, attribute_of, kernel_set, releases
 from tests.fakes import fake_context, fake_lock, fake_package, no_context
 from tests.golden.documents import DOCUMENTS
 
@@ -164,8 +167,21 @@ def test_systems() -> None:
     found = kernel_set(system="aarch64-linux", lock=fake_lock())
 
     assert "ARCH=arm64" in found.linux_6_12.derivation.args
-    with pytest.raises(UnsupportedSystem):
-        _ = found.linux_micro.derivation
+    with pytest.raises(UnsupportedSystem) as caught:
+        _ = found.linux_stalix.derivation
+    assert ("aarch64-linux", ("x86_64-linux",)) == (caught.value.system, caught.value.systems)
+
+
+@pytest.mark.parametrize("system", MICRO_SYSTEMS)
+def test_linux_micro_on_every_system(system: str) -> None:
+    """It asks for what its boot needs on each system, and for no option of another one's console."""
+    kernel = kernel_set(system=system, lock=fake_lock()).linux_micro
+    asked = {name for name, request in kernel.requests.items() if request.value is YES}
+    needed = needed_options(kernel.toolchain)
+    others = {it for other in MICRO_SYSTEMS for it in needed_options(gcc_toolchain(fake_lock(), other))}
+
+    assert set(needed) <= asked
+    assert not {it for it in others & asked if "CONSOLE" in it} - set(needed)
 
 
 def test_unknown() -> None:

@@ -2,7 +2,9 @@
 
 The test is a derivation: QEMU from pinned packages runs in the sandbox with an initramfs whose
 init prints a line that neither the firmware, nor the kernel, nor its command line contains.
-Without that line, with the expected release in it, the test fails, regardless of how QEMU exits.
+Without that line, with the expected release in it, the test fails, regardless of how QEMU exits. The init is a script for
+Debian's static BusyBox. For other machines than that which builds, whose packages the archives may lack (Debian 12 has none for
+riscv64), it is a program without a C library.
 
 If /dev/kvm is available, the builder tries it first, and falls back to emulation if anything goes wrong: on some
 machines /dev/kvm opens, runs a few instructions, and then hangs every kernel. The builder reports such a machine to the
@@ -11,6 +13,7 @@ realiser (`derivations.realise.kvm`), which withholds /dev/kvm from later boots.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -20,6 +23,7 @@ from derivations.derivation import Derivation, Hints, Output
 from derivations.fetch import fetch_deb
 from derivations.image.initramfs import Copy, Device, Directory, File, Link, make_initramfs
 from derivations.linux.script import SHELL, script
+from derivations.source import text_file
 from derivations.systems import machine
 
 
@@ -49,7 +53,7 @@ EMULATED = BootPatience(first=300, quiet=300, whole=300)
 TIMEOUT = WITH_KVM.whole + EMULATED.whole + 60
 """Seconds after which the builder itself is considered to hang."""
 
-_OPTIONS = ("BINFMT_ELF", "BINFMT_SCRIPT", "BLK_DEV_INITRD", "TTY")
+_OPTIONS = ("BINFMT_ELF", "BLK_DEV_INITRD", "TTY")
 _CONSOLE_OPTIONS = {
     "arm": ("SERIAL_AMBA_PL011_CONSOLE",),
     "arm64": ("SERIAL_AMBA_PL011_CONSOLE",),
@@ -64,6 +68,15 @@ _CONSOLE_OPTIONS = {
 SENTINEL = "KERNIX-GUEST"
 
 _SCRIPT = script("boot")
+
+_OWN_INIT = frozenset({"arm", "arm64", "i386", "riscv"})
+"""The values of Kbuild's ARCH whose system calls `programs/uname.c` knows."""
+
+_SOURCE = Path(__file__).with_name("programs") / "uname.c"
+_FREESTANDING = (
+    "-static -nostdlib -ffreestanding -fno-builtin -fno-pic -fno-stack-protector -fomit-frame-pointer -Os -Wall -Wextra -s "
+    "-Wl,--no-relax"  # on RISC-V, addresses relative to a register that the C library would set
+)
 
 _INIT = f"""#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
@@ -104,8 +117,9 @@ def is_boot_test(derivation: Derivation) -> bool:
 
 
 def needed_options(toolchain: Toolchain) -> tuple[str, ...]:
-    """Return the options that a kernel must have built in for a boot test: console, initramfs, BusyBox."""
-    return (*_OPTIONS, *_CONSOLE_OPTIONS[toolchain.srcarch])
+    """Return the options that a kernel must have built in for a boot test: console, initramfs, its init."""
+    common = _OPTIONS if toolchain.arch in _OWN_INIT else sorted((*_OPTIONS, "BINFMT_SCRIPT"))
+    return (*common, *_CONSOLE_OPTIONS[toolchain.srcarch])
 
 
 def _has_kvm(toolchain: Toolchain) -> bool:
@@ -118,6 +132,10 @@ def _has_kvm(toolchain: Toolchain) -> bool:
 
 def initramfs(lock: Lock, toolchain: Toolchain) -> Derivation:
     """Return the initramfs that prints which kernel it runs on, and reboots."""
+    if toolchain.arch in _OWN_INIT:
+        return make_initramfs(
+            {"init": Copy(own_init(toolchain), mode=0o755), "dev/console": Device("c", 5, 1)}, name="initramfs-uname"
+        )
     busybox = fetch_deb(lock.package(toolchain.busybox_set, "busybox-static"))
     return make_initramfs(
         {
@@ -129,3 +147,25 @@ def initramfs(lock: Lock, toolchain: Toolchain) -> Derivation:
         },
         name="initramfs-uname",
     )
+
+
+def own_init(toolchain: Toolchain) -> Derivation:
+    """Return `programs/uname.c` compiled by *toolchain*: an init that needs no package of the kernel's machine."""
+    source = text_file("uname.c", _SOURCE.read_text(encoding="utf-8"))
+    return Derivation(
+        name=f"init-uname-{toolchain.arch}",
+        system=toolchain.system,
+        builder=SHELL,
+        args=("-euc", f"{_compiler(toolchain)} {_FREESTANDING} '-DSENTINEL=\"{SENTINEL}\"' -o /out/out /uname.c"),
+        mounts={"/": toolchain.root, "/uname.c": source.out},
+        hints=Hints(description=f"compile the init of a boot test for {toolchain.arch}"),
+    )
+
+
+def _compiler(toolchain: Toolchain) -> str:
+    """Return the command that compiles programs for the machine of *toolchain*'s kernels."""
+    narrow = " -m32" if toolchain.arch == "i386" else ""  # the compiler may be that of x86_64
+    if "LLVM=1" not in toolchain.flags:
+        return f"{toolchain.cross_compile}gcc{narrow}"
+    target = f" --target={toolchain.cross_compile.rstrip('-')}" if toolchain.cross_compile else ""
+    return f"clang{target} -fuse-ld=lld{narrow}"

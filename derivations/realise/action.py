@@ -57,7 +57,7 @@ from store.closure import closure
 from store.errors import Error
 from store.osutil.interrupt import Interrupted, interruptible
 from store.osutil.locks import WaitCancelled, locked
-from store.osutil.space import disk_full_reported
+from store.osutil.space import disk_full_reported, is_full
 from store.trees.manifest import Manifest
 
 
@@ -82,7 +82,7 @@ SOURCE = "/src"
 """Where the builder of a kernel sees its source."""
 
 FULL = "the disk is full, which may be the cause; `kernix gc` deletes what nothing uses any more"
-MIN_FREE = 8 << 20
+_MIN_FREE = 8 << 20
 """With less than this many bytes free, a full disk may have caused a failure (Nix, `derivation-building-goal.cc`)."""
 
 _NO_KVM = (
@@ -248,7 +248,7 @@ class _Build:
                 keys = (self.derivation.key, self.key, *self._keys_of_twin(content))
                 entries = self._outputs(out, content).take_in(keys, self._deriver)
             except BuildFailed as error:
-                full = is_full(self.scratch)
+                full = is_full(self.scratch, least=_MIN_FREE)
                 self._keep_failed()
                 raise (attrs.evolve(error, advice=FULL) if full else error) from None
             divergences = self.runner.store.commit(entries)
@@ -493,12 +493,6 @@ class _Build:
     def _log_key(self) -> bytes:
         key = self.derivation.key
         return blake3(key, derive_key_context="kernix 1 log of a check").digest() if self.is_check else key
-
-
-def is_full(place: Path) -> bool:
-    """Return whether the disk that holds *place* is full."""
-    room = os.statvfs(place)
-    return room.f_bavail * room.f_frsize < MIN_FREE or (room.f_files > 0 and room.f_favail == 0)
 
 
 def _first(*values: Any) -> Any:  # noqa: ANN401 -- None, or the type of the others

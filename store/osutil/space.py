@@ -56,10 +56,10 @@ def disk_full_reported(place: Path) -> Iterator[None]:
         raise
 
 
-def is_full(place: Path) -> bool:
-    """Return whether the disk of *place* has no room for another small file."""
+def is_full(place: Path, *, least: int = _MIN_BYTES) -> bool:
+    """Return whether the disk of *place* has fewer than *least* bytes free, or no room for another small file."""
     room = os.statvfs(place)
-    return room.f_bavail * room.f_frsize < _MIN_BYTES or (room.f_files > 0 and room.f_favail < _MIN_INODES)
+    return room.f_bavail * room.f_frsize < least or (room.f_files > 0 and room.f_favail < _MIN_INODES)
 
 
 def make_reserve(path: Path) -> None:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from derivations.linux.boot import BootPatience, boot_test, is_boot_test, needed_options
+from derivations.debian.sets import SETS
+from derivations.linux.boot import BootPatience, boot_test, initramfs, is_boot_test, needed_options, own_init
 from derivations.linux.script import SHELL, script
 from derivations.source import text_file
 from derivations.systems import MACHINES
-from derivations.toolchain import Toolchain, gcc_toolchain
+from derivations.toolchain import Toolchain, gcc_toolchain, named_toolchain
 from tests.fakes import fake_lock
 
 
@@ -187,6 +188,43 @@ def test_every_machine_has_a_console(system: str) -> None:
     """The driver of the console is known for each system."""
     options = needed_options(gcc_toolchain(fake_lock(), system))
     assert [] != [it for it in options if "CONSOLE" in it]
+
+
+OWN_INIT = ("aarch64-linux", "armv7l-linux", "i686-linux", "riscv64-linux")
+
+
+@pytest.mark.parametrize("system", OWN_INIT)
+def test_an_init_of_our_own(system: str) -> None:
+    """Where Debian may have no BusyBox, init is compiled by the kernel's toolchain, and a lock needs no package of that machine."""
+    lock = fake_lock([it for it in SETS if not it.startswith("busybox")])
+    toolchain = gcc_toolchain(lock, system)
+
+    assert [own_init(toolchain)] == [it.derivation for it in initramfs(lock, toolchain).inputs]
+    assert "BINFMT_SCRIPT" not in needed_options(toolchain)
+
+
+@pytest.mark.parametrize("system", [it for it in MACHINES if it not in OWN_INIT])
+def test_others_run_busybox(system: str) -> None:
+    """The init of other systems is a script for BusyBox."""
+    toolchain = gcc_toolchain(fake_lock(), system)
+
+    assert [True] == ["busybox-static" in it.derivation.name for it in initramfs(fake_lock(), toolchain).inputs]
+    assert "BINFMT_SCRIPT" in needed_options(toolchain)
+
+
+@pytest.mark.parametrize(
+    ("system", "toolchain", "compiler"),
+    [
+        ("aarch64-linux", "gcc", "aarch64-linux-gnu-gcc "),
+        ("i686-linux", "gcc", "gcc -m32 "),
+        ("aarch64-linux", "clang", "clang --target=aarch64-linux-gnu -fuse-ld=lld "),
+        ("i686-linux", "clang", "clang -fuse-ld=lld -m32 "),
+    ],
+)
+def test_the_compiler_of_init(system: str, toolchain: str, compiler: str) -> None:
+    """Init is compiled for the kernel's machine, by the compiler of the kernel."""
+    first = own_init(named_toolchain(toolchain, fake_lock(), system))
+    assert first.args[-1].startswith(compiler)
 
 
 def test_only_x86_has_kvm() -> None:
