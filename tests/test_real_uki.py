@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,7 +47,7 @@ COMMON = "console=ttyS0 panic=-1 no_timer_check"
 uki = make_uki(CLOUD, initramfs=ramdisk, cmdline=f"{COMMON} which=unified")
 
 
-def boot(name, files):
+def boot(name, files, mounts):
     # A FAT partition with *files*, by path, booted with a firmware in emulation; the output is the console.
     copies = "".join(f"mcopy -i esp -Q {source} '::{place}'; " for place, source in files.items())
     directories = sorted({it for place in files for it in parents(place)})
@@ -53,7 +55,7 @@ def boot(name, files):
         name=name, system="x86_64-linux", builder="/bin/sh",
         mounts={
             "/": root_file_system("qemu", LOCK).out, "/mtools": fetch_deb(LOCK.package("uefi", "mtools")).out,
-            "/ovmf": fetch_deb(LOCK.package("uefi", "ovmf")).out, **mounts(files),
+            "/ovmf": fetch_deb(LOCK.package("uefi", "ovmf")).out, **mounts,
         },
         args=["-euc", f'''
             cd /build
@@ -61,9 +63,11 @@ def boot(name, files):
             mformat -C -i esp -T 262144 -N 12345678 ::
             for it in {" ".join(directories)}; do mmd -i esp "::$it"; done
             {copies}
+            if [ -d /esp ]; then mcopy -i esp -Q -s -n -D s /esp/* ::/; fi
             timeout 280 qemu-system-x86_64 -M q35 -accel tcg -m 1024 -nodefaults -no-user-config -display none -net none \\\\
                 -no-reboot -monitor none -serial stdio -bios /ovmf/usr/share/ovmf/OVMF.fd \\\\
                 -drive file=esp,format=raw,if=virtio < /dev/null > /out/out || echo "ended with $?"
+            mdir -/ -b -i esp :: >> /out/out
             cat /out/out
         '''],
         hints=Hints(timeout=300),
@@ -76,11 +80,15 @@ def parents(place):
         yield place
 
 
-def mounts(files):
-    return {"/uki": uki.out} if "/uki" in files.values() else {}
+unified = boot("unified-boot", {"/EFI/BOOT/BOOTX64.EFI": "/uki"}, {"/uki": uki.out})
+
+SYSTEMD = fetch_deb(LOCK.package("systemd-boot", "systemd-boot-efi")).out
+LOADER = {"/EFI/BOOT/BOOTX64.EFI": "/systemd/usr/lib/systemd/boot/efi/systemd-bootx64.efi"}
 
 
-unified = boot("unified-boot", {"/EFI/BOOT/BOOTX64.EFI": "/uki"})
+def loaded(directory):
+    # The tree has no links, owners or times of its own, and FAT no modes: nothing of them can matter.
+    return boot("loader-boot", LOADER, {"/systemd": SYSTEMD, "/esp": local_source(directory).out})
 """
 
 
@@ -115,6 +123,44 @@ def test_a_unified_image_boots(kernix: Kernix) -> None:
     said = guest(built(kernix, "unified"))
     assert said["release"].endswith("-cloud-amd64")
     assert "which=unified" in said["cmdline"].split()
+
+
+def install(kernix: Kernix, *words: str) -> Path:
+    """Run `kernix install` with *words* on the partition, in a directory; return the path of the default entry."""
+    kernix.run("install", "--lock", LOCK, "-f", "uefi.py", "--esp", "esp", "--profile", "uefi", *words)
+    esp = kernix.home / "esp"
+    (entry,) = esp.rglob((esp / "loader/loader.conf").read_text().removeprefix("default ").strip())
+    return entry
+
+
+def test_a_loader_boots_what_was_installed(kernix: Kernix) -> None:
+    """systemd-boot starts the entry that is the default, then the one that was installed after it, then a unified image."""
+    esp = kernix.home / "esp"
+    shutil.rmtree(esp, ignore_errors=True)
+    shutil.rmtree(kernix.home / "kernix/profiles/uefi", ignore_errors=True)
+    (esp / "EFI").mkdir(parents=True)
+    common = "console=ttyS0 panic=-1 no_timer_check"
+    seen = []
+    for name, *words in (
+        ("first", "CLOUD"),
+        ("second", "CLOUD", "--slot", "another", "--tries", "3"),
+        ("third", "CLOUD", "--uki", "--tries", "3"),
+    ):
+        entry = install(kernix, *words, "--initrd", "ramdisk", "--options", f"{common} which={name}")
+        assert entry.is_file()
+        for it in esp.rglob("*"):
+            assert not it.is_symlink()
+            assert not set(it.name) & set('"*:<>?|\\\\')
+            assert it.name == it.name.strip(" .")
+        names = [str(it.relative_to(esp)).lower() for it in esp.rglob("*")]
+        assert len(names) == len({*names})
+        kernix.define(f"boot_{name}.py", f"from uefi import *\n\n{name} = loaded('esp')\n")
+        console = path_of(kernix.run("build", "--lock", LOCK, "-f", f"boot_{name}.py", "--no-link", name).stdout)
+        seen.append(guest(console)["cmdline"].split()[-1])
+        # The loader has counted a try in the name.
+        if "--tries" in words:
+            assert entry.name.replace("+3.", "+2-1.") in console.read_text(errors="replace")
+    assert seen == ["which=first", "which=second", "which=third"]
 
 
 def test_a_unified_image_is_reproducible(kernix: Kernix) -> None:

@@ -15,6 +15,8 @@ from derivations.image.pe import CODE, InvalidImage, Section, read_program, with
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from derivations.image.pe import Program
 
 
@@ -45,6 +47,7 @@ class UnifiedParts:
         kernel: The kernel's own image.
         initrds: The archives of the initramfs; later ones are unpacked over earlier ones.
         cmdline: The command line; None leaves it to the loader.
+        fields: Further fields of `.osrel`.
     """
 
     title: str
@@ -52,6 +55,7 @@ class UnifiedParts:
     kernel: bytes = attrs.field(repr=False)
     initrds: tuple[bytes, ...] = attrs.field(default=(), repr=False)
     cmdline: str | None = None
+    fields: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def stub_place(efi: str) -> str:
@@ -81,7 +85,7 @@ def unified_image(stub: Program, parts: UnifiedParts, name: str) -> bytes:
     return with_sections(
         stub,
         [
-            Section(".osrel", _os_release(parts.title, parts.release).encode()),
+            Section(".osrel", _os_release(parts).encode()),
             *([Section(".cmdline", parts.cmdline.encode())] if parts.cmdline is not None else []),
             Section(".uname", parts.release.encode()),
             *([Section(".initrd", initrd)] if initrd else []),
@@ -105,6 +109,11 @@ def kernel_program(name: str, image: bytes) -> Program:
         raise InvalidImage(error.name, reason, 'override it with extra_config={"EFI_STUB": YES}') from None
 
 
-def _os_release(title: str, release: str) -> str:
-    shown = "".join(it for it in title if it.isprintable() and it not in '"\\$`')
-    return f'ID=linux\nNAME="Linux"\nPRETTY_NAME="{shown}"\nVERSION_ID="{release}"\n'
+def _os_release(parts: UnifiedParts) -> str:
+    fields = {"NAME": "Linux", "PRETTY_NAME": parts.title, "VERSION_ID": parts.release, **parts.fields}
+    lines = (f'{name}="{_quotable(value)}"\n' for name, value in fields.items() if value)
+    return "".join(["ID=linux\n", *lines])
+
+
+def _quotable(text: str) -> str:
+    return "".join(it for it in text if it.isprintable() and it not in '"\\$`')

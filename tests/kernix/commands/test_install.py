@@ -169,6 +169,9 @@ def test_a_partition_that_fills_up(kernix: CommandLine, esp: Path) -> None:
         (["--options", "a\nb"], r"invalid command line 'a\nb'"),
         (["--prefix", "boot"], "invalid prefix 'boot'"),
         (["--no-default", "--default", "6-1-1"], "`--default` and `--no-default` contradict each other"),
+        (["--uki", "--prefix", "/boot"], "`--prefix` is for entries, and `--uki` writes none"),
+        (["--sign-key", "k", "--sign-cert", "c"], "only unified kernel images are signed here"),
+        (["--uki", "--sign-key", "k"], "`--sign-key` and `--sign-cert` are needed together"),
         (["--slot", "a"], "`--slot` is for the kernels ATTR, and none is named"),
     ],
 )
