@@ -208,6 +208,22 @@ def test_what_cannot_sign(machine: Machine, signer: Signer, tmp_path: Path, monk
         Signer.of(signer.key, signer.certificate)
 
 
+def test_names_fit_fat(machine: Machine, tmp_path: Path) -> None:
+    """A FAT file system has the names as they are, with `+`, and tells them apart without upper and lower case."""
+    machine.install("6.1.1", tries=3)
+    names = machine.install("6.1.2-rc1", tries=3)
+    image = tmp_path / "fat"
+    for words in (["mformat", "-C", "-T", "65536"], ["mcopy", "-s", machine.esp / "EFI", machine.esp / "loader", "::"]):
+        name, *others = words
+        command = [program(str(name)), "-i", str(image), *map(str, others), *(["::"] if name == "mformat" else [])]
+        subprocess.run(command, capture_output=True, check=True)
+    listed = [program("mdir"), "-b", "-i", str(image), f"::/{PROGRAMS}"]
+    found = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
+
+    assert sorted(it.rpartition("/")[2] for it in found) == names
+    assert len({it.lower() for it in names}) == len(names) == 2
+
+
 def test_a_kernel_for_another_machine(machine: Machine) -> None:
     """A stub for another machine is refused before anything is written."""
     with pytest.raises(InvalidImage, match="it is for x64, and the kernel for aa64"):
