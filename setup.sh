@@ -99,6 +99,6 @@ case $1 in
         # shellcheck disable=SC2086
         need bwrap:bubblewrap ps:procps git:git gpg:gpg gpgconf:gpgconf gpg-agent:gpg-agent gpgv:gpgv tmux:tmux perl:perl-base \
             patch:patch gzip:gzip bzip2:bzip2 xz:xz-utils zstd:zstd lz4:lz4 awk:mawk cpio:cpio nix-store:nix-bin \
-            nginx:"nginx-light libnginx-mod-http-dav-ext" $mkfs
+            objdump:binutils mcopy:mtools sbsign:sbsigntool openssl:openssl nginx:"nginx-light libnginx-mod-http-dav-ext" $mkfs
         ;;
 esac

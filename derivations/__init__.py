@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from derivations.hardware.snapshot import Snapshot
     from derivations.image.disk import make_module_disk, make_root_disk
     from derivations.image.initramfs import early_microcode, join_initramfs, make_initramfs, make_module_initramfs
+    from derivations.image.uki import make_uki
     from derivations.kconfig.language.fragment import Fragment
     from derivations.kconfig.language.text import fragment_file
     from derivations.kconfig.language.values import (
@@ -119,6 +120,7 @@ _HOMES = {
     "make_module_disk": "image.disk",
     "make_module_initramfs": "image.initramfs",
     "make_root_disk": "image.disk",
+    "make_uki": "image.uki",
     "module_closure": "linux.module_closure",
     "optional": "kconfig.language.values",
     "requires": "kconfig.requirements.requirement_set",
@@ -181,6 +183,7 @@ __all__ = [
     "make_module_disk",
     "make_module_initramfs",
     "make_root_disk",
+    "make_uki",
     "module_closure",
     "optional",
     "request_test",

@@ -239,6 +239,22 @@ def _e2fsck(architecture: str | None = None) -> PackageSet:
     )
 
 
+def _systemd_boot(architecture: str | None = None) -> PackageSet:
+    return PackageSet(
+        description=f"systemd's boot loader and stub, for {architecture or 'this machine'}",
+        packages=("systemd-boot-efi",),
+        closure=False,
+        architecture=architecture,
+    )
+
+
+# For booting images of the others in QEMU: a firmware, and what makes the partition that it reads.
+_UEFI = PackageSet(
+    description="a UEFI firmware for QEMU, and FAT images",
+    packages=("mtools", "ovmf"),
+    closure=False,
+)
+
 _DISKS = PackageSet(
     description="what makes disk images: ext4, squashfs, EROFS, qcow2",
     packages=(*_SHELL, "e2fsprogs", "erofs-utils", "qemu-utils", "squashfs-tools"),
@@ -368,6 +384,13 @@ SETS: FrozenMap[PackageSet] = FrozenMap(
         "qemu-misc": _qemu("s390x and others", "qemu-system-misc"),
         "qemu-ppc": _qemu("powerpc", "qemu-system-ppc"),
         "qemu-riscv64": _qemu("riscv64 and others", "qemu-system-misc", "opensbi"),
+        "systemd-boot": _systemd_boot(),
+        "systemd-boot-aarch64": _systemd_boot("arm64"),
+        "systemd-boot-arm": _systemd_boot("armhf"),
+        "systemd-boot-i686": _systemd_boot("i386"),
+        "systemd-boot-riscv64": _systemd_boot("riscv64"),
+        "systemd-boot-x86-64": _systemd_boot("amd64"),
+        "uefi": _UEFI,
         "v4l2loopback-dkms": _dkms("v4l2loopback"),
         "vpoll-dkms": _dkms("vpoll"),
     }

@@ -32,13 +32,16 @@ FILES = "kernix"
 """The directory of kernels and initramfs, below the boot partition's own."""
 
 ENTRIES = "loader/entries"
+PROGRAMS = "EFI/Linux"
+"""The directory of unified kernel images."""
+
 LOADER = "loader/loader.conf"
 GRUB = f"{FILES}/grub.cfg"
 
 _OWNER = "# made by kernix from the profile "
-_NAME = re.compile(r"(?P<id>[^+]+)(?:\+(?P<left>[0-9]{1,9})(?:-(?P<done>[0-9]{1,9}))?)?\.conf", re.ASCII)
+_NAME = re.compile(r"(?P<id>[^+]+)(?:\+(?P<left>[0-9]{1,9})(?:-(?P<done>[0-9]{1,9}))?)?\.(?:conf|efi)", re.ASCII)
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+", re.ASCII)
-_DIGEST = 10  # bytes: 16 characters of an entry's name
+DIGEST = 10  # bytes: 16 characters of an entry's name
 _FILE = re.compile(f"([{base32.ALPHABET}]{{32}})-(linux|initrd)")
 _LONGEST = 2000  # characters: COMMAND_LINE_SIZE is 2048 on most machines, and loaders add some
 
@@ -102,7 +105,7 @@ class NewEntry:
     @property
     def id(self) -> str:
         """Return its name without `.conf`: profile, slot, and a digest of its text."""
-        return f"kernix-{self.profile}-{self.slot}-{base32.encode(blake3(self.text.encode()).digest(length=_DIGEST))}"
+        return f"kernix-{self.profile}-{self.slot}-{base32.encode(blake3(self.text.encode()).digest(length=DIGEST))}"
 
     def name(self, tries: int | None) -> str:
         """Return its file's name, with *tries* for boot counting."""
@@ -159,6 +162,11 @@ class Entry:
         """
         parts = [path.split("/") for path in (self.linux or "", *self.initrd)]
         return frozenset(it[-1] for it in parts if it[-2:-1] == [FILES])
+
+
+def place_of(name: str) -> str:
+    """Return the path of the entry in the file *name*, from the partition's directory."""
+    return f"{PROGRAMS if name.endswith('.efi') else ENTRIES}/{name}"
 
 
 def file_name(digest: bytes, kind: str) -> str:
@@ -230,7 +238,9 @@ def default_of(loader: str, entries: Iterable[Entry]) -> Entry | None:
     if pattern is None or pattern.startswith("@"):
         return None
     fitting = [
-        it for it in entries if any(fnmatch.fnmatchcase(one, pattern) for one in (it.name, it.id, f"{it.id}.conf"))
+        it
+        for it in entries
+        if any(fnmatch.fnmatchcase(one, pattern) for one in (it.name, it.id, f"{it.id}.conf", f"{it.id}.efi"))
     ]
     return max(fitting, key=lambda it: it.made, default=None)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from derivations.image.boot_entry import FILES, Entry, NewEntry, default_of, grub_snippet, parse_entry, with_default
+from derivations.image.boot_program import NewProgram, other_program
 from derivations.suggest import suggestion
 from derivations.version import Version
 from store.errors import Error
@@ -103,6 +104,7 @@ class BootPlan:
         stale: Files that no entry needs, to be removed first; paths from the partition's directory.
         copies: Files to copy.
         entries: Entries to write, file name to text.
+        programs: Unified kernel images to copy, with their names in `EFI/Linux`.
         names: The file names of all entries that remain, by id.
         loader: The new text of `loader.conf`, None if it stays as it is.
         grub: The text of the snippet for GRUB.
@@ -118,6 +120,7 @@ class BootPlan:
     stale: tuple[str, ...]
     copies: tuple[Image, ...]
     entries: Mapping[str, str]
+    programs: tuple[Image, ...]
     names: Mapping[str, str]
     loader: str | None
     grub: str
@@ -133,7 +136,7 @@ class BootPlan:
 def plan_boot(
     state: BootState,
     profile: str,
-    wanted: Sequence[NewEntry],
+    wanted: Sequence[NewEntry | NewProgram],
     images: Iterable[Image],
     *,
     default: str | None,
@@ -158,13 +161,16 @@ def plan_boot(
         NoSpaceForKernels: there is too little space.
     """
     present = {it.id: it for it in state.entries}
-    new = {it.name(tries): it.text for it in wanted if it.id not in present}
+    added = {it.name(tries): it for it in wanted if it.id not in present}
+    new = {name: it.text for name, it in added.items() if isinstance(it, NewEntry)}
+    programs = tuple(Image(name, it.size, it.source) for name, it in added.items() if isinstance(it, NewProgram))
     before = default_of(state.loader, state.entries)
     chosen = _default(wanted, before, default) if set_default else None
     kept = _kept(state, profile, wanted, before)
     old = tuple(it.name for it in _unwanted(state, profile, wanted) if it.id not in kept)
     remaining = [it for it in state.entries if it.name not in old]
-    written = [it for it in (parse_entry(name, text) for name, text in new.items()) if it is not None]
+    parsed = [*(parse_entry(*it) for it in new.items()), *(other_program(it.name) for it in programs)]
+    written = [it for it in parsed if it is not None]
     used_now = _used(state.entries)
     used_then = _used([*remaining, *written])
     ours = sorted((it for it in [*remaining, *written] if it.profile is not None), key=lambda it: it.id)
@@ -175,16 +181,17 @@ def plan_boot(
     orphans = {name for name in state.files if name not in used_now | used_then}
     stale = (*sorted(state.leftovers), *(f"{FILES}/{name}" for name in sorted(orphans)))
     texts = [*new.values(), grub, loader]
-    sizes = [*(it.size for it in copies), *(len(it.encode()) for it in texts)]
+    sizes = [*(it.size for it in (*copies, *programs)), *(len(it.encode()) for it in texts)]
     needed = sum(_rounded(it, state.block) for it in sizes) + reserve
     freed = sum(_rounded(state.files[name], state.block) for name in orphans)
     free = state.free + freed + sum(_rounded(it, state.block) for it in state.leftovers.values())
-    if copies or new:
+    if copies or added:
         _check_space(state, needed, free, old)
     return BootPlan(
         stale=stale,
         copies=copies,
         entries=new,
+        programs=programs,
         names={it.id: it.name for it in [*remaining, *written]},
         loader=loader if loader != state.loader else None,
         grub=grub,
@@ -198,13 +205,15 @@ def plan_boot(
     )
 
 
-def _unwanted(state: BootState, profile: str, wanted: Sequence[NewEntry]) -> list[Entry]:
+def _unwanted(state: BootState, profile: str, wanted: Sequence[NewEntry | NewProgram]) -> list[Entry]:
     """Return the entries that *profile* has had on this machine, and no longer wants."""
     ids, machines = {it.id for it in wanted}, {it.machine for it in wanted}
     return [it for it in state.entries if it.profile == profile and it.machine in machines and it.id not in ids]
 
 
-def _kept(state: BootState, profile: str, wanted: Sequence[NewEntry], before: Entry | None) -> dict[str, str]:
+def _kept(
+    state: BootState, profile: str, wanted: Sequence[NewEntry | NewProgram], before: Entry | None
+) -> dict[str, str]:
     """Return the reason for each unwanted entry that stays, by id."""
     unwanted = _unwanted(state, profile, wanted)
     kept = {}
@@ -218,7 +227,7 @@ def _kept(state: BootState, profile: str, wanted: Sequence[NewEntry], before: En
     return kept
 
 
-def _default(wanted: Sequence[NewEntry], before: Entry | None, slot: str | None) -> str | None:
+def _default(wanted: Sequence[NewEntry | NewProgram], before: Entry | None, slot: str | None) -> str | None:
     """Return the id of the default entry.
 
     Raises:

@@ -39,6 +39,10 @@ CONFIG, KERNEL = "/config", "/kernel"
 """Where a builder sees the configuration: the file itself, or the output of a kernel that has it as `config`."""
 
 
+IMAGES = ("bzImage", "vmlinuz", "Image.gz", "Image", "zImage", "vmlinuz.efi", "vmlinux")
+"""The names that a kernel's image may have in its output."""
+
+
 def configuration_of(kernel: Kernel) -> dict[str, Output]:
     """Return the mount of the configuration of *kernel*: of one that is built here, known before it is compiled."""
     configuration = getattr(kernel, "configuration", None)

@@ -260,6 +260,13 @@ class Kernel:
             modules=self.modules,
         )
 
+    @property
+    def uki(self) -> Derivation:
+        """Return one EFI program with its image; its command line and initramfs are left to the loader."""
+        from derivations.image.uki import make_uki  # noqa: PLC0415 -- start-up: only images need it
+
+        return make_uki(self, name=self.name)
+
     @functools.cached_property
     def packages(self) -> Packages[Kernel]:
         """Return the external modules that are known for it."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from derivations.image.boot_entry import ENTRIES, FILES, GRUB, LOADER
+from derivations.image.boot_entry import ENTRIES, FILES, GRUB, LOADER, PROGRAMS, place_of
 from kernix.installation.partition import UNFINISHED, BootPartitionUnusable
 from store.errors import Error, reason_of
 from store.osutil.failpoints import reach
@@ -117,10 +117,12 @@ class _Run:
         for path in plan.stale:
             reach("install: remove stale")
             (self.place / path).unlink(missing_ok=True)
-        for directory in (FILES, str(Path(ENTRIES).parent), ENTRIES):
+        programs = (str(Path(PROGRAMS).parent), PROGRAMS) if plan.programs else ()
+        for directory in (FILES, str(Path(ENTRIES).parent), ENTRIES, *programs):
             self._make_directory(self.place / directory)
         files = [self._write(self.place / FILES / it.name, Path(it.source)) for it in plan.copies]
         entries = [self._write(self.place / ENTRIES / name, text) for name, text in plan.entries.items()]
+        entries += [self._write(self.place / PROGRAMS / it.name, Path(it.source)) for it in plan.programs]
         loader = self._write(self.place / LOADER, plan.loader) if plan.loader is not None else None
         grub = self._write(self.place / GRUB, plan.grub) if _differs(self.place / GRUB, plan.grub) else None
         for new in (files, entries):
@@ -138,7 +140,7 @@ class _Run:
     def _remove_old(self, plan: BootPlan) -> None:
         for name in plan.old_entries:
             reach("install: remove entry")
-            (self.place / ENTRIES / name).unlink(missing_ok=True)
+            (self.place / place_of(name)).unlink(missing_ok=True)
             self.synced = False
         self._sync()
         for name in plan.old_files:

@@ -6,6 +6,7 @@ a crash or a broken stick may have left less. What a run left unfinished is reco
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from derivations.image.boot_entry import ENTRIES, FILES, LOADER, file_name, is_file_name, parse_entry
+from derivations.image.boot_entry import ENTRIES, FILES, LOADER, PROGRAMS, file_name, is_file_name, parse_entry
 from derivations.image.boot_plan import BootState
+from derivations.image.boot_program import is_ours, other_program, parse_program
+from derivations.image.pe import InvalidImage
 from store.errors import Error, reason_of
 
 
@@ -93,7 +96,8 @@ def read_state(place: Path, booted: Callable[[Iterable[Entry]], frozenset[str]])
         BootPartitionUnusable: something there cannot be read.
     """
     try:
-        entries = tuple(sorted(_entries(place / ENTRIES), key=lambda it: it.name))
+        programs, torn = _programs(place / PROGRAMS)
+        entries = tuple(sorted([*_entries(place / ENTRIES), *programs], key=lambda it: it.name))
         needed = {name for it in entries for name in it.files}
         files, leftovers = _files(place, needed)
         loader = _text(place / LOADER) if (place / LOADER).exists() else ""
@@ -104,7 +108,7 @@ def read_state(place: Path, booted: Callable[[Iterable[Entry]], frozenset[str]])
         place=str(place),
         entries=entries,
         files=files,
-        leftovers=leftovers,
+        leftovers={**leftovers, **torn},
         loader=loader,
         free=room.f_bavail * room.f_frsize,
         block=room.f_frsize,
@@ -129,11 +133,29 @@ def _entries(directory: Path) -> list[Entry]:
     return [it for it in found if it is not None]
 
 
+def _programs(directory: Path) -> tuple[list[Entry], dict[str, int]]:
+    """Return the unified kernel images in *directory*, and those of kernix that are damaged, by path, with sizes."""
+    found: list[Entry] = []
+    torn: dict[str, int] = {}
+    for it in sorted(directory.iterdir()) if directory.is_dir() else ():
+        if it.suffix.lower() != ".efi" or not it.is_file():
+            continue
+        made, size = it.stat().st_mtime, it.stat().st_size
+        entry = None
+        with contextlib.suppress(InvalidImage):
+            entry = parse_program(it.name, it.read_bytes(), made) if is_ours(it.name) else other_program(it.name, made)
+        if entry is not None:
+            found.append(entry)
+        elif is_ours(it.name):
+            torn[f"{PROGRAMS}/{it.name}"] = size
+    return found, torn
+
+
 def _files(place: Path, needed: set[str]) -> tuple[dict[str, int], dict[str, int]]:
     """Return the whole files in `kernix` by name, and what is unfinished anywhere by path, with sizes."""
     whole: dict[str, int] = {}
     leftovers: dict[str, int] = {}
-    for directory in (FILES, ENTRIES, str(Path(LOADER).parent)):
+    for directory in (FILES, ENTRIES, str(Path(LOADER).parent), PROGRAMS):
         if not (place / directory).is_dir():
             continue
         for it in sorted((place / directory).iterdir()):

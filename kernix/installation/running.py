@@ -48,7 +48,7 @@ def booted(entries: Iterable[Entry], root: Path = Path("/"), release: str | None
     found = set()
     with contextlib.suppress(OSError, UnicodeDecodeError):
         name = (root / _SELECTED).read_bytes()[_ATTRIBUTES:].decode("utf-16-le").rstrip("\0")
-        known = identify(name if name.endswith(".conf") else f"{name}.conf")
+        known = identify(name if name.endswith((".conf", ".efi")) else f"{name}.conf")
         found |= {it.id for it in entries if known is not None and it.id == known[0]}
     with contextlib.suppress(OSError, UnicodeDecodeError):
         words = (root / "proc/cmdline").read_text().split()

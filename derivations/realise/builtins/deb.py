@@ -21,6 +21,7 @@ import tempfile
 from typing import IO, TYPE_CHECKING
 
 from derivations.image.deb import KERNEL, MODULES
+from derivations.image.kernel import IMAGES
 from derivations.realise.job import Cancelled
 from store.errors import Error
 from store.trees.writer import TreeWriter
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20  # bytes; any number of some hundred kilobytes would do
 _LEVEL = 3
-_IMAGES = ("bzImage", "vmlinuz", "Image.gz", "Image", "zImage", "vmlinuz.efi", "vmlinux")
 _BEFORE = ("Depends", "Description")
 _COPYRIGHT = "This is Linux, by Linus Torvalds and others; see https://kernel.org.\nLicense: GPL-2.0-only\n"
 
@@ -77,7 +77,7 @@ def deb(job: Job) -> Content:
 def _files(job: Job, release: str, package: str) -> Iterator[tuple[str, Path | bytes]]:
     """Yield the files of the package, path to source."""
     kernel, modules = job.inputs[KERNEL], job.inputs[MODULES]
-    image = next((kernel / it for it in _IMAGES if (kernel / it).is_file()), None)
+    image = next((kernel / it for it in IMAGES if (kernel / it).is_file()), None)
     if image is None:
         raise NoKernelInside(job.derivation.name)
     yield f"boot/vmlinuz-{release}", image

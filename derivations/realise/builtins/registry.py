@@ -35,6 +35,7 @@ _BUILTINS = {
     "module-sources": "module_sources:module_sources",
     "patch": "patch:patch",
     "trim-fragment": "trim_fragment:trim_fragment",
+    "uki": "uki:uki",
     "union": "union:union",
     "unpack": "unpack:unpack",
     "write-text": "local:write_text",

@@ -119,6 +119,29 @@ def test_the_default_can_stay(kernix: CommandLine, esp: Path) -> None:
     assert (esp / "loader/loader.conf").read_text() == f"default {Path(ran.lines[1]).stem}*\n"
 
 
+def test_a_machine_like_fedora(kernix: CommandLine, esp: Path) -> None:
+    """Entries called after the machine's id, GRUB's environment and its menu stay as they are, beside those of kernix."""
+    machine = "0123456789abcdef0123456789abcdef"
+    others = {
+        f"loader/entries/{machine}-6.8.5-301.fc40.x86_64.conf": "title Fedora\nversion 6.8.5-301.fc40.x86_64\n"
+        "linux /vmlinuz-6.8.5-301.fc40.x86_64\ninitrd /initramfs-6.8.5-301.fc40.x86_64.img $tuned_initrd\n"
+        "options root=UUID=x ro $tuned_params\ngrub_users $grub_users\ngrub_arg --unrestricted\ngrub_class fedora\n",
+        f"loader/entries/{machine}-0-rescue.conf": "title Rescue\nversion 0-rescue\nlinux /vmlinuz-0-rescue\n",
+        "grub2/grubenv": f"# GRUB Environment Block\nsaved_entry={machine}-6.8.5-301.fc40.x86_64\n",
+        "grub2/grub.cfg": "blscfg\n",
+        "vmlinuz-6.8.5-301.fc40.x86_64": "a kernel",
+    }
+    for path, text in others.items():
+        (esp / path).parent.mkdir(parents=True, exist_ok=True)
+        (esp / path).write_text(text)
+    install(kernix, "first", "--initrd", "ramdisk")
+    entry = kernix.work / install(kernix, "changed").lines[-1]
+
+    assert {path: (esp / path).read_text() for path in others} == others
+    assert "linux /kernix/" in entry.read_text()
+    assert entry.stem in (esp / "loader/loader.conf").read_text()
+
+
 @pytest.fixture
 def small(esp: Path) -> Iterator[Path]:
     """Return a boot partition of 64 kB."""
@@ -169,6 +192,9 @@ def test_a_partition_that_fills_up(kernix: CommandLine, esp: Path) -> None:
         (["--options", "a\nb"], r"invalid command line 'a\nb'"),
         (["--prefix", "boot"], "invalid prefix 'boot'"),
         (["--no-default", "--default", "6-1-1"], "`--default` and `--no-default` contradict each other"),
+        (["--uki", "--prefix", "/boot"], "`--prefix` is for entries, and `--uki` writes none"),
+        (["--sign-key", "k", "--sign-cert", "c"], "only unified kernel images are signed here"),
+        (["--uki", "--sign-key", "k"], "`--sign-key` and `--sign-cert` are needed together"),
         (["--slot", "a"], "`--slot` is for the kernels ATTR, and none is named"),
     ],
 )
