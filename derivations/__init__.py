@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     )
     from derivations.kconfig.requirements.requirement_set import RequirementSet, requires
     from derivations.kconfig.rules.rule import Rule
+    from derivations.linux.boot_test import boot_test
     from derivations.linux.dkms import dkms_package
     from derivations.linux.firmware import Firmware
     from derivations.linux.firmware_tree import debian_firmware
@@ -94,6 +95,7 @@ _HOMES = {
     "UNSET": "kconfig.language.values",
     "YES": "kconfig.language.values",
     "alist_delete": "linux.linux_libre",
+    "boot_test": "linux.boot_test",
     "debian_firmware": "linux.firmware_tree",
     "debian_kernel": "linux.prebuilt",
     "default": "kconfig.language.values",
@@ -157,6 +159,7 @@ __all__ = [
     "Rule",
     "Snapshot",
     "alist_delete",
+    "boot_test",
     "debian_firmware",
     "debian_kernel",
     "default",

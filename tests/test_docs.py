@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from derivations.debian.sets import SETS
 from derivations.kconfig import fragments
 from derivations.linux.arguments import NAMES
+from derivations.linux.boot_test import boot_test
 from derivations.linux.module_closure import module_closure
 from derivations.linux.request_test import request_test
 from kernix import config_file
@@ -206,6 +207,7 @@ def test_example_runs(tmp_path: Path) -> None:
         pytest.param("kernels.md", bundled_overlays(), id="overlays"),
         pytest.param("configuration.md", fragments.__all__, id="fragments"),
         pytest.param("closure.md", [*signature(module_closure).parameters], id="closures"),
+        pytest.param("boot-tests.md", [*signature(boot_test).parameters], id="boot-tests"),
         pytest.param("closure.md", [*signature(request_test).parameters], id="requests"),
         pytest.param("build.md", SETTINGS, id="settings"),
         pytest.param("garbage.md", list(Retention), id="retention"),

@@ -28,6 +28,8 @@ from derivations.systems import machine
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from derivations.debian.lock import Lock
     from derivations.toolchain import Toolchain
 
@@ -50,8 +52,7 @@ WITH_KVM = BootPatience(first=15, quiet=30, whole=90)
 EMULATED = BootPatience(first=300, quiet=300, whole=300)
 """Emulating a large kernel on a busy machine takes a minute or two, including its decompression."""
 
-TIMEOUT = WITH_KVM.whole + EMULATED.whole + 60
-"""Seconds after which the builder itself is considered to hang."""
+MEMORY = 512  # MiB
 
 _OPTIONS = ("BINFMT_ELF", "BLK_DEV_INITRD", "TTY")
 _CONSOLE_OPTIONS = {
@@ -86,10 +87,42 @@ _INIT = f"""#!/bin/busybox sh
 # A reboot rather than a power-off: QEMU exits on it (-no-reboot), and it does not need ACPI, which a small kernel lacks.
 
 
-def boot_test(name: str, kernel: Output, release: str, toolchain: Toolchain, lock: Lock) -> Derivation:
+def uname_test(name: str, kernel: Output, release: str, toolchain: Toolchain, lock: Lock) -> Derivation:
     """Return the test that boots *kernel*, an output with its image, and expects *release*; it leaves `console.log`."""
+    return boot(f"{name}-boot", kernel, release, first=initramfs(lock, toolchain).out, toolchain=toolchain, lock=lock)
+
+
+def boot(
+    name: str,
+    kernel: Output,
+    release: str,
+    *,
+    first: Output,
+    toolchain: Toolchain,
+    lock: Lock,
+    append: str = "",
+    memory: int = MEMORY,
+    disks: Iterable[Output] = (),
+    timeout: int = EMULATED.whole,
+) -> Derivation:
+    """Return the boot of *kernel* with the initramfs *first*, which must print the release; it leaves `console.log`.
+
+    Args:
+        name: The derivation's name.
+        kernel: An output with its image and `config`.
+        release: The release that the guest must print.
+        first: The initramfs.
+        toolchain: The toolchain of its system, which names the emulator.
+        lock: The lock with the emulator.
+        append: Further words of the kernel's command line.
+        memory: The guest's memory, in MiB.
+        disks: Its disks, raw or qcow2, in order; what the guest writes to them is discarded.
+        timeout: How long it may take under emulation, in seconds.
+    """
+    with_kvm = attrs.evolve(WITH_KVM, whole=max(WITH_KVM.whole, timeout)) if timeout > EMULATED.whole else WITH_KVM
+    emulated = BootPatience(first=timeout, quiet=timeout, whole=timeout)
     return Derivation(
-        name=f"{name}-boot",
+        name=name,
         system=toolchain.system,
         builder=SHELL,
         args=script(
@@ -99,20 +132,27 @@ def boot_test(name: str, kernel: Output, release: str, toolchain: Toolchain, loc
             toolchain.console,
             release,
             " ".join(needed_options(toolchain)),
-            str(WITH_KVM),
-            str(EMULATED),
+            str(with_kvm),
+            str(emulated),
+            str(memory),
+            append,
         ),
         mounts={
             "/": root_file_system(toolchain.qemu_set, lock).out,
             "/kernel": kernel,
-            "/initramfs": initramfs(lock, toolchain).out,
+            "/initramfs": first,
+            **{f"/disks/{number:02}": disk for number, disk in enumerate(disks)},
         },
-        hints=Hints(description=f"boot {name}", timeout=TIMEOUT, kvm=_has_kvm(toolchain)),
+        hints=Hints(
+            description=f"boot {name.removesuffix('-boot')}",
+            timeout=with_kvm.whole + emulated.whole + 60,
+            kvm=_has_kvm(toolchain),
+        ),
     )
 
 
 def is_boot_test(derivation: Derivation) -> bool:
-    """Return whether *derivation* is a test made by `boot_test`."""
+    """Return whether *derivation* is a boot made by `boot`."""
     return derivation.builder == SHELL and derivation.args[: len(_SCRIPT)] == _SCRIPT
 
 

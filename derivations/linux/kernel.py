@@ -370,10 +370,17 @@ class Tests:
     @property
     def boot(self) -> Derivation:
         """Return the test that boots the kernel and checks the output of its guest."""
-        from derivations.linux.boot import boot_test  # noqa: PLC0415 -- start-up: only boot tests need it
+        from derivations.linux.boot import uname_test  # noqa: PLC0415 -- start-up: only boot tests need it
 
         kernel = self._kernel
-        return boot_test(kernel.name, kernel.out, kernel.release, kernel.toolchain, kernel.context.lock())
+        return uname_test(kernel.name, kernel.out, kernel.release, kernel.toolchain, kernel.context.lock())
+
+    @property
+    def modules(self) -> Derivation:
+        """Return the test that mounts a disk with its modules, loads one of them, and reads a file of a root disk."""
+        from derivations.linux.boot_test import module_test  # noqa: PLC0415 -- start-up: as above
+
+        return module_test(self._kernel)
 
 
 def make_linux(**arguments: Unpack[LinuxKeywords]) -> Kernel:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-import attrs
-
 from derivations.derivation import Derivation, Hints
 from derivations.fetch import ANY_SYSTEM, fetch_deb
 from derivations.image.initramfs import Copy, Device, Directory, File, Link, make_initramfs
 from derivations.linux import module_closure
 from derivations.linux.arguments import InvalidArgument
-from derivations.linux.boot import SENTINEL, boot_test
+from derivations.linux.boot import SENTINEL, boot
 from derivations.modules.trace import REQUEST, STATUS
 
 
@@ -92,8 +90,7 @@ def request_test(
         },
         name=f"{label}-initramfs",
     )
-    boot = boot_test(kernel.name, kernel.out, kernel.release, toolchain, lock)
-    booted = attrs.evolve(boot, name=f"{label}-boot", mounts={**boot.mounts, "/initramfs": initramfs.out})
+    booted = boot(f"{label}-boot", kernel.out, kernel.release, first=initramfs.out, toolchain=toolchain, lock=lock)
     return Derivation(
         name=label,
         system=ANY_SYSTEM,

@@ -1,7 +1,8 @@
 # Boot /kernel with /initramfs under QEMU $1 and wait until its guest has said that it is there.
 #
 # $2 is the image's name, $3 the console, $4 the release that the guest must say, $5 the options without which it
-# cannot say it, $6 how patient to be with KVM and $7 with emulation: `FIRST QUIET WHOLE`, in seconds.
+# cannot say it, $6 how patient to be with KVM and $7 with emulation: `FIRST QUIET WHOLE`, in seconds; $8 the guest's
+# memory in MiB, $9 further words of its command line. The files in /disks, if any, are its disks.
 #
 # A /dev/kvm that can be opened may still refuse, hang or break a guest, and nothing shows that but the very kernel. So
 # with KVM only success counts: whatever else comes of it, the boot starts again with emulation, and that one counts.
@@ -12,9 +13,51 @@ image=$2
 console=$3
 release=$4
 options=$5
-append="console=$console panic=-1"
+memory=$8
+append="console=$console panic=-1${9:+ $9}"
 # On a busy host an emulated timer may be too late for Linux' check of it, which then panics.
 case $qemu in *-x86_64 | *-i386) append="$append no_timer_check" ;; esac
+
+report() {
+    printf '@kernix {"kind": "boot", "error": "%s", "hint": "%s"}\n' "$1" "$2"
+    exit 1
+}
+
+# Without what JSON would read otherwise.
+plain() {
+    tr -cd '[:print:]' | tr -d '"\\'
+}
+
+# What is listed as a module, or not set, shows before a boot that would say nothing. An option that is missing may have another name.
+lacks=
+off=
+for option in $options; do
+    if grep -qE "^(CONFIG_$option=[^y]|# CONFIG_$option is not set)" /kernel/config; then off="$off $option"; fi
+    if ! grep -q "^CONFIG_$option=y" /kernel/config; then lacks="$lacks $option"; fi
+done
+if [ -n "$off" ]; then
+    report "the guest could not say that it is there: the kernel is configured without$off" \
+        "a boot here needs these options, built in"
+fi
+
+# The words for the disks: what the guest writes to them goes to /build.
+set_disks() {
+    disks=
+    for disk in /disks/*; do
+        if [ ! -e "$disk" ]; then return; fi
+        if [ ! -f "$disk" ]; then report "disk ${disk##*/} is a directory, not the image of a disk" "make_root_disk makes one of a tree"; fi
+        case $(head -c 3 "$disk") in QFI) format=qcow2 ;; *) format=raw ;; esac
+        disks="$disks -drive if=none,id=disk${disk##*/},format=$format,file=$disk,snapshot=on -device virtio-blk,drive=disk${disk##*/}"
+    done
+}
+export TMPDIR=/build
+set_disks
+
+# The lines of the console from the first failure of the kernel on.
+failure() {
+    tr -d '\r' < /build/console | sed -n '/Kernel panic\|BUG:\|Oops\|general protection fault\|unable to handle/,$p' |
+        grep -a . | cut -c 1-300
+}
 
 # End the machine that runs as /build/pid if its console stays empty for $1 seconds, falls silent for $2, or $3 are over.
 watch() {
@@ -50,8 +93,8 @@ boot() {
     : > /build/console
     {
         # shellcheck disable=SC2086
-        $qemu -accel "$1" -m 512 -smp 1 -nodefaults -no-user-config -display none -serial stdio -monitor none -no-reboot \
-            -net none -kernel "/kernel/$image" -initrd /initramfs -append "$append" < /dev/null 2> /build/errors &
+        $qemu -accel "$1" -m "$memory" -smp 1 -nodefaults -no-user-config -display none -serial stdio -monitor none -no-reboot \
+            -net none $disks -kernel "/kernel/$image" -initrd /initramfs -append "$append" < /dev/null 2> /build/errors &
         echo $! > /build/pid
         status=0
         wait $! || status=$?
@@ -81,6 +124,9 @@ boot() {
     else
         reason=
     fi
+    if [ -n "$reason" ] && panic=$(failure | head -n 1 | sed 's/^\[ *[0-9.]*\] *//' | plain) && [ -n "$panic" ]; then
+        reason="the guest's kernel failed: $panic"
+    fi
 }
 
 kvm=
@@ -105,11 +151,12 @@ mkdir -p /out/out
 tr -d '\r' < /build/console > /out/out/console.log
 
 if [ -z "$reason" ]; then exit 0; fi
-lacks=
-for option in $options; do
-    if ! grep -q "^CONFIG_$option=y" /kernel/config; then lacks="$lacks $option"; fi
-done
+# Last in the log, so that it is what the failure shows.
+failure > /build/failure
+if [ -s /build/failure ]; then
+    echo "the guest's console:"
+    head -n 24 /build/failure
+fi
 if [ -n "$lacks" ]; then hint="the kernel lacks what a boot here needs:$lacks"; else hint="the console is in the log"; fi
 if [ -n "$kvm" ]; then reason="$reason (and with KVM, before: $kvm)"; fi
-printf '@kernix {"kind": "boot", "error": "%s", "hint": "%s"}\n' "$reason" "$hint"
-exit 1
+report "$reason" "$hint"

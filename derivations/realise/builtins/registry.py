@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = "derivations.realise.builtins"
 _BUILTINS = {
+    "boot-test": "boot_test:boot_test",
     "check-config": "check_config:check_config",
     "deb": "deb:deb",
     "driver-map": "driver_map:driver_map",

@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from derivations.debian.sets import SETS
-from derivations.linux.boot import BootPatience, boot_test, initramfs, is_boot_test, needed_options, own_init
+from derivations.linux.boot import BootPatience, initramfs, is_boot_test, needed_options, own_init, uname_test
 from derivations.linux.script import SHELL, script
 from derivations.source import text_file
 from derivations.systems import MACHINES
@@ -35,7 +35,7 @@ MISSING = [name for name in NEEDED if shutil.which(name) is None]
 with_script = pytest.mark.skipif(bool(MISSING), reason=f"this machine lacks {', '.join(MISSING)}")
 
 GUEST = "printf 'Linux version 1.0\\r\\nKERNIX-GUEST release=1.0\\r\\nKERNIX-GUEST uname=Linux 1.0\\r\\n'"
-CONFIG = "CONFIG_TTY=y\nCONFIG_BINFMT_ELF=m\n"
+CONFIG = "CONFIG_TTY=y\n"
 HANGS = BootPatience(first=1, quiet=60, whole=60)
 STOPS = BootPatience(first=60, quiet=1, whole=60)
 CRAWLS = BootPatience(first=60, quiet=60, whole=2)
@@ -68,11 +68,13 @@ def booted(
     kvm: str | None = None,
     with_kvm: BootPatience = LONG,
     by_emulation: BootPatience = LONG,
+    config: str = CONFIG,
+    append: str = "",
 ) -> Booted:
     """Return the result of a boot with QEMU running *emulated*, or *kvm* if the machine has KVM."""
     for name in ("build", "out", "kernel"):
         (top / name).mkdir()
-    (top / "kernel/config").write_text(CONFIG)
+    (top / "kernel/config").write_text(config)
     (top / "kernel/qemu").write_text(f'case "$2" in kvm) {kvm or "exit 9"} ;; tcg) {emulated} ;; *) exit 8 ;; esac\n')
     (top / "device").touch()
     device = ("--ro-bind", top / "device", "/dev/kvm") if kvm is not None else ()
@@ -85,6 +87,8 @@ def booted(
         "TTY BINFMT_ELF BINFMT_SCRIPT",
         str(with_kvm),
         str(by_emulation),
+        "512",
+        append,
     )
     options = ("--ro-bind", "/usr", "/usr", "--dev", "/dev", "--proc", "/proc", *device, "--unshare-pid")
     links = [word for name in ("bin", "lib", "lib64", "sbin") for word in ("--symlink", f"usr/{name}", f"/{name}")]
@@ -171,7 +175,8 @@ def test_a_guest_that_fails_with_kvm_by_itself(tmp_path: Path, kvm: str) -> None
     [
         pytest.param("exec sleep 1000", HANGS, "the console showed nothing within 1 seconds", id="silent"),
         pytest.param("exit 1", LONG, "QEMU ended with status 1", id="refused"),
-        pytest.param("echo Kernel panic", LONG, "the guest ended without saying that it is there", id="panic"),
+        pytest.param("echo Linux", LONG, "the guest ended without saying that it is there", id="ended"),
+        pytest.param("echo '[ 1.2] Kernel panic - x'", LONG, "the guest's kernel failed: Kernel panic - x", id="panic"),
         pytest.param("echo KERNIX-GUEST release=2.0", LONG, "the guest runs another release than 1.0", id="release"),
     ],
 )
@@ -181,6 +186,23 @@ def test_a_kernel_that_does_not_boot(tmp_path: Path, emulated: str, patience: Bo
     assert (1, ["kvm", "tcg"], []) == (boot.code, boot.accelerators, boot.reported("kvm"))
     assert [f"{reason} (and with KVM, before: QEMU ended with status 1)"] == boot.reported("error")
     assert ["the kernel lacks what a boot here needs: BINFMT_ELF BINFMT_SCRIPT"] == boot.reported("hint")
+
+
+@with_script
+def test_a_failure_ends_with_the_console_from_the_panic_on(tmp_path: Path) -> None:
+    """What came before it, and the rest of a long trace, is only in the log above."""
+    boot = booted(tmp_path, emulated="echo Linux; echo; echo Oops: 1; echo; seq 50")
+    start = boot.lines.index("the guest's console:")
+    assert ["Oops: 1", *map(str, range(1, 24))] == boot.lines[start + 1 : -1]
+
+
+@with_script
+@pytest.mark.parametrize("line", ["# CONFIG_TTY is not set", "CONFIG_TTY=m"])
+def test_a_kernel_without_a_console_is_refused(tmp_path: Path, line: str) -> None:
+    """It is not booted, since nothing could be heard of it."""
+    boot = booted(tmp_path, config=f"{line}\n")
+    assert (1, []) == (boot.code, boot.accelerators)
+    assert ["the guest could not say that it is there: the kernel is configured without TTY"] == boot.reported("error")
 
 
 @pytest.mark.parametrize("system", MACHINES)
@@ -244,4 +266,4 @@ def test_a_boot_test_is_recognised_by_its_script() -> None:
 
 def boot(toolchain: Toolchain) -> Derivation:
     """Return the test of a kernel compiled by *toolchain*."""
-    return boot_test("linux", text_file("linux", "").out, "1.0", toolchain, fake_lock())
+    return uname_test("linux", text_file("linux", "").out, "1.0", toolchain, fake_lock())
