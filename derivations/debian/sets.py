@@ -255,6 +255,15 @@ _UEFI = PackageSet(
     closure=False,
 )
 
+# Programs that an initramfs takes from here, each with the libraries that it loads (`derivations.image.programs`).
+def _programs(description: str, *packages: str) -> PackageSet:
+    # libgcc-s1 is opened by the C library where threads end, and nothing of these depends on it.
+    return PackageSet(description=description, packages=(*packages, "libgcc-s1"), without=_ADMINISTRATION)
+
+
+_CRYPTSETUP = _programs("cryptsetup, for encrypted disks in an initramfs", "cryptsetup-bin")
+_LVM = _programs("LVM, for logical volumes in an initramfs", "dmsetup", "lvm2")
+
 _DISKS = PackageSet(
     description="what makes disk images: ext4, squashfs, EROFS, qcow2",
     packages=(*_SHELL, "e2fsprogs", "erofs-utils", "qemu-utils", "squashfs-tools"),
@@ -353,6 +362,7 @@ SETS: FrozenMap[PackageSet] = FrozenMap(
         "busybox-x86-64": _busybox("amd64"),
         "clang": _clang(),
         **{f"clang-{version}": _clang(version) for version in _CLANGS},
+        "cryptsetup": _CRYPTSETUP,
         "disks": _DISKS,
         "e2fsck": _e2fsck(),
         "e2fsck-aarch64": _e2fsck("arm64"),
@@ -377,6 +387,7 @@ SETS: FrozenMap[PackageSet] = FrozenMap(
         "lime-forensics-dkms": _dkms("lime-forensics"),
         "linux-source-6.1": _linux_source("6.1"),
         "linux-source-6.12": _linux_source("6.12"),
+        "lvm": _LVM,
         "ncurses": _NCURSES,
         "qemu": _qemu("x86", "qemu-system-x86"),
         "qemu-arm": _qemu("arm and aarch64", "qemu-system-arm"),

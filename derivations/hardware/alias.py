@@ -1,6 +1,7 @@
 """Patterns of module aliases, and matching them with a device's modalias.
 
-Patterns are those of `modules.alias`: `*` matches any text, `?` any character. In a modalias,
+Patterns are those of `modules.alias`, as of fnmatch(3): `*` matches any text, `?` any character, `[0-9]` one of these, `[!0-9]`
+another one. In a modalias,
 `?` stands for a character that the listing does not show; a pattern that requires a specific
 character there is a possible match, not a certain one.
 
@@ -11,6 +12,7 @@ patterns for ACPI and device trees, which begin with a wildcard.
 from __future__ import annotations
 
 import bisect
+import fnmatch
 import functools
 import re
 
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
-_WILDCARD = re.compile(r"[*?]")
-_ACPI = re.compile(r"acpi\*:([^*?:]+):\*")
-_OF = re.compile(r"of:N\*T\*C([^*?]+?)(?:C\*)?")
+_WILDCARD = re.compile(r"[*?[]")
+_PARTS = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
+_ACPI = re.compile(r"acpi\*:([^*?:\[]+):\*")
+_OF = re.compile(r"of:N\*T\*C([^*?\[]+?)(?:C\*)?")
 _UNKNOWN = "?"
 
 
@@ -91,20 +94,26 @@ def _key(pattern: str) -> str:
 
 
 def _exactness(pattern: str) -> int:
-    return sum(character not in "*?" for character in pattern)
+    return sum(part not in {"*", "?"} for part in _PARTS.findall(pattern))
 
 
 @functools.lru_cache(maxsize=65536)  # more than the patterns of a tree that are compared in one run
 def _exactly(pattern: str) -> re.Pattern[str]:
-    return re.compile("".join(_WILDCARDS.get(it) or re.escape(it) for it in pattern), re.DOTALL)
+    return re.compile("".join(_expression(it, "") for it in _PARTS.findall(pattern)), re.DOTALL)
 
 
 @functools.lru_cache(maxsize=65536)  # as above
 def _possibly(pattern: str) -> re.Pattern[str]:
     """Return an expression for *pattern* that also matches unknown characters."""
-    return re.compile(
-        "".join(_WILDCARDS.get(it) or (f"[{it}?]" if it.isalnum() else re.escape(it)) for it in pattern), re.DOTALL
-    )
+    return re.compile("".join(_expression(it, _UNKNOWN) for it in _PARTS.findall(pattern)), re.DOTALL)
+
+
+def _expression(part: str, unknown: str) -> str:
+    """Return the expression for *part* of a pattern; *unknown* may stand for any character but a separator."""
+    if len(part) > 1:  # in brackets; fnmatch knows which characters are special there
+        inside = fnmatch.translate(part).removeprefix("(?s:").rpartition(")")[0]
+        return f"(?:{inside}|{re.escape(unknown)})" if unknown else inside
+    return _WILDCARDS.get(part) or (f"[{part}{unknown}]" if part.isalnum() else re.escape(part))
 
 
 _WILDCARDS = {"*": ".*", "?": "."}

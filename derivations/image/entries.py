@@ -74,6 +74,26 @@ class Copy:
 
 
 @attrs.frozen
+class Loaded:
+    """The program *path* of another derivation's output, a root file system, with everything that it loads from there.
+
+    That is its dynamic loader, its libraries with theirs, and what all these open when they run: see
+    `derivations.image.opened`. They have the places in the image that they have there.
+    """
+
+    kind: ClassVar[str] = "loaded"
+
+    source: Derivation | Output
+    path: str
+    mode: int = 0o755
+
+    @property
+    def output(self) -> Output:
+        """Return the output with the program."""
+        return self.source.out if isinstance(self.source, Derivation) else self.source
+
+
+@attrs.frozen
 class Joined:
     """A file made of all files in *directory* of another derivation's output that match *pattern*, in the order of their names.
 
@@ -93,7 +113,7 @@ class Joined:
         return self.source.out if isinstance(self.source, Derivation) else self.source
 
 
-Entry = Directory | File | Link | Device | Copy | Joined
+Entry = Directory | File | Link | Device | Copy | Loaded | Joined
 
 
 @attrs.frozen
@@ -114,7 +134,7 @@ def described(name: str, entries: Mapping[str, Entry], below: str = "") -> Descr
         raise InvalidDerivation(name, (f"its entries must be a mapping of paths, not {entries!r}",))
     if problems := tuple(_problems(entries)):
         raise InvalidDerivation(name, problems)
-    copies = (entry for _, entry in sorted(entries.items()) if isinstance(entry, Copy | Joined))
+    copies = (entry for _, entry in sorted(entries.items()) if isinstance(entry, Copy | Joined | Loaded))
     outputs = list(dict.fromkeys(entry.output for entry in copies))
     places = {output: f"{below}/{index:04}" for index, output in enumerate(outputs)}
     text = canonical_json({path: _describe(entry, places) for path, entry in entries.items()}).decode()
@@ -125,6 +145,8 @@ def _describe(entry: Entry, places: Mapping[Output, str]) -> dict[str, object]:
     if isinstance(entry, Copy):
         facts: dict[str, object] = {"from": places[entry.output], "path": entry.path}
         return {"kind": entry.kind, **facts, **({} if entry.mode is None else {"mode": entry.mode})}
+    if isinstance(entry, Loaded):
+        return {"kind": entry.kind, "from": places[entry.output], "path": entry.path, "mode": entry.mode}
     if isinstance(entry, Joined):
         found = {"from": places[entry.output], "path": entry.directory, "pattern": entry.pattern}
         return {"kind": entry.kind, **found, "mode": entry.mode}
@@ -132,7 +154,7 @@ def _describe(entry: Entry, places: Mapping[Output, str]) -> dict[str, object]:
 
 
 def _problems(entries: Mapping[str, Entry]) -> list[str]:
-    kinds = (Copy, Device, Directory, File, Joined, Link)
+    kinds = (Copy, Device, Directory, File, Joined, Link, Loaded)
     given: list[tuple[object, object]] = [*entries.items()]
     if wrong := [f"{path}: not an entry: {entry!r}" for path, entry in given if not isinstance(entry, kinds)]:
         return wrong
@@ -140,7 +162,7 @@ def _problems(entries: Mapping[str, Entry]) -> list[str]:
     found += [
         f"{path}: not in another tree: {entry.path!r}"
         for path, entry in entries.items()
-        if isinstance(entry, Copy) and entry.path and not _is_path(entry.path)
+        if isinstance(entry, Copy | Loaded) and (entry.path or isinstance(entry, Loaded)) and not _is_path(entry.path)
     ]
     found += [
         f"{path}: not in another tree: {entry.directory!r}"

@@ -28,7 +28,7 @@ from derivations.callers.relative_path import relative_to_caller
 from derivations.derivation import Derivation, Hints, InvalidDerivation, Output
 from derivations.fetch import ANY_SYSTEM
 from derivations.image.compression import COMPRESSIONS, Compression
-from derivations.image.entries import Copy, Device, Directory, Entry, File, Joined, Link, described
+from derivations.image.entries import Copy, Device, Directory, Entry, File, Joined, Link, Loaded, described
 from derivations.image.kernel import Kernel, is_kernel
 from derivations.image.kernel_initramfs import (
     InvalidInitramfsArgument,
@@ -39,8 +39,9 @@ from derivations.image.kernel_initramfs import (
 
 
 if TYPE_CHECKING:
-    from derivations.forms import ListOf
-    from derivations.image.kernel_initramfs import Autoload, Init, Modules, Template
+    from typing import Unpack
+
+    from derivations.image.kernel_initramfs import InitramfsKeywords
 
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "InvalidInitramfsArgument",
     "Joined",
     "Link",
+    "Loaded",
     "early_microcode",
     "join_initramfs",
     "make_initramfs",
@@ -69,21 +71,7 @@ def make_initramfs(
 
 
 @overload
-def make_initramfs(
-    of: Kernel,
-    /,
-    *,
-    template: Template | None = None,
-    modules: Modules = (),
-    autoload: Autoload = (),
-    programs: ListOf[str] | None = None,
-    init: Init | None = None,
-    entries: Mapping[str, Entry] | None = None,
-    compression: Compression = "auto",
-    prepend: ListOf[Derivation | Output] = (),
-    append: ListOf[Derivation | Output] = (),
-    name: str = "initramfs",
-) -> Derivation: ...
+def make_initramfs(of: Kernel, /, **arguments: Unpack[InitramfsKeywords]) -> Derivation: ...
 
 
 def make_initramfs(of: Mapping[str, Entry] | Kernel, /, **arguments: Any) -> Derivation:
@@ -94,11 +82,15 @@ def make_initramfs(of: Mapping[str, Entry] | Kernel, /, **arguments: Any) -> Der
         **arguments: All by name.
 
             template: A directory to start from: its path, relative to the calling file, or a derivation.
-            modules: The modules to include, with all that they depend on: names (`ext4`), files, directories or
-                patterns below `lib/modules/<release>/kernel` (`drivers/virtio`, `fs/nls/*`); or the path of a file with one of
-                these a line, MiniVM's `modules.ramfs`; or a tree that has `lib/modules/<release>`.
-            autoload: The names of modules to load first, or the path of a file with them; `/modules.autoload` in the image.
-            programs: Static programs of Debian's: `busybox`, `e2fsck`. Both by default, or none with a template.
+            modules: The modules to include, with all that they need (`derivations.modules.request`): names (`ext4`),
+                aliases, files, directories or patterns below `lib/modules/<release>/kernel` (`drivers/virtio`, `fs/nls/*`);
+                or the path of a file with one of these a line, MiniVM's `modules.ramfs`; or a tree that has
+                `lib/modules/<release>`, such as that of `module_closure`.
+            autoload: The modules to load first, likewise, or the path of a file with them. Their names are in
+                `/modules.autoload` in the image.
+            firmware: A tree with firmware; what the modules name of it is in `lib/firmware`.
+            programs: Programs of Debian's with all that they load: `busybox`, `e2fsck`, `cryptsetup`, `lvm`. The first
+                two by default, or none with a template.
             init: What runs first: a path, a derivation, a `File`; by default the template's, or else one that mounts
                 the root file system. It replaces that of the template.
             entries: Further entries.
@@ -109,7 +101,7 @@ def make_initramfs(of: Mapping[str, Entry] | Kernel, /, **arguments: Any) -> Der
 
     Raises:
         InvalidDerivation: a path or a mode is invalid.
-        InvalidInitramfsArgument: another value is invalid.
+        InvalidInitramfsArgument, InvalidModuleList, InvalidModuleRequest: another value is invalid.
         NoSource: a path does not exist.
         MissingSet: the lock does not pin a program.
     """

@@ -9,10 +9,16 @@ from derivations.derivation import Derivation, Output
 
 if TYPE_CHECKING:
     from derivations.context import Context
+    from derivations.toolchain import Toolchain
 
 
 class Kernel(Protocol):
     """How a kernel is configured, and its modules."""
+
+    @property
+    def name(self) -> str:
+        """Return its full name."""
+        ...
 
     @property
     def context(self) -> Context:
@@ -32,6 +38,11 @@ class Kernel(Protocol):
     @property
     def release(self) -> str:
         """Return the output of `uname -r` on it."""
+        ...
+
+    @property
+    def toolchain(self) -> Toolchain:
+        """Return the toolchain, which has depmod."""
         ...
 
 

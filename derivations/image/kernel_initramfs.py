@@ -1,8 +1,8 @@
 """The initramfs of one kernel: modules, programs, an init, and what a template has.
 
-    modules ──`initramfs-modules.sh`──▶ lib/modules/<release> ─┐
-    template ──────────────────────────────────────────────────┼──`builtin:initramfs`──▶ archive ──▶ joined with others
-    programs, init, entries ───────────────────────────────────┘
+    modules ──`module_closure`──▶ lib/modules/<release> ─┐
+    template ────────────────────────────────────────────┼──`builtin:initramfs`──▶ archive ──▶ joined with others
+    programs, init, entries ─────────────────────────────┘
 
 Everything is checked when it is built: an init must exist and be able to run, two sources may not have one path, and the
 kernel must be able to unpack the archive.
@@ -14,32 +14,34 @@ import os
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import attrs
 
 from derivations.callers.relative_path import relative_to_caller
 from derivations.debian.rootfs import root_file_system
 from derivations.derivation import Derivation, Hints, Output, canonical_json
-from derivations.fetch import ANY_SYSTEM, fetch_deb
+from derivations.fetch import ANY_SYSTEM
 from derivations.image.compression import COMPRESSIONS
-from derivations.image.entries import Copy, Device, Directory, Entry, File, Link, described
+from derivations.image.entries import Copy, Device, Directory, Entry, File, described
 from derivations.image.kernel import configuration_of
-from derivations.image.modules import module_tree, words
+from derivations.image.modules import MODULES, module_tree, words
+from derivations.image.programs import DEFAULT_PROGRAMS, PROGRAMS, entries_of
 from derivations.linux.script import SHELL
 from derivations.source import local_file, local_source
 from derivations.suggest import suggestion
 from derivations.systems import system_of
-from derivations.toolchain import static_set
 from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from collections.abc import Sequence
+    from typing import TypeAlias, Unpack
 
     from derivations.forms import ListOf
     from derivations.image.compression import Compression
     from derivations.image.kernel import Kernel
+    from derivations.image.programs import Program
 
     Template: TypeAlias = Derivation | Output | str | os.PathLike[str]
     Modules: TypeAlias = Derivation | Output | str | os.PathLike[str] | ListOf[str]
@@ -47,27 +49,10 @@ if TYPE_CHECKING:
     Init: TypeAlias = Derivation | Output | File | str | os.PathLike[str]
 
 
-TEMPLATE, MODULES = "/template", "/modules"
-"""Where the builder sees the trees."""
-
-AUTOLOAD = "modules.autoload"
-"""The list in the image of what is loaded first, one name a line; MiniVM's name and place."""
+TEMPLATE = "/template"
+"""Where the builder sees the template."""
 
 _INIT = Path(__file__).with_name("scripts") / "init.sh"
-
-# Static programs: the package, and the places where Debian's package may have them.
-_PROGRAMS = {
-    "busybox": (
-        "busybox-static",
-        {"bin/busybox": "bin/busybox"},
-        {"bin/sh": "busybox", "sbin/modprobe": "../bin/busybox"},
-    ),
-    "e2fsck": (
-        "e2fsck-static",
-        {"sbin/e2fsck": "sbin/e2fsck.static"},
-        {f"sbin/fsck.ext{it}": "e2fsck" for it in (2, 3, 4)},
-    ),
-}
 
 # What every init expects; what a template has of these is its own.
 _BASE: dict[str, Entry] = {
@@ -81,9 +66,20 @@ _BASE: dict[str, Entry] = {
 }
 
 
-_ARGUMENTS = (
-    *("append", "autoload", "compression", "entries", "init", "modules", "name", "prepend", "programs", "template"),
-)
+class InitramfsKeywords(TypedDict, total=False):
+    """The arguments of `derivations.image.initramfs.make_initramfs` for a kernel."""
+
+    template: Template | None
+    modules: Modules
+    autoload: Autoload
+    firmware: Derivation | Output | None
+    programs: ListOf[str] | None
+    init: Init | None
+    entries: Mapping[str, Entry] | None
+    compression: Compression
+    prepend: ListOf[Derivation | Output]
+    append: ListOf[Derivation | Output]
+    name: str
 
 
 class InvalidInitramfsArgument(Error):
@@ -102,43 +98,28 @@ class InvalidInitramfsArgument(Error):
         return self.advice
 
 
-def kernel_initramfs(
-    kernel: Kernel,
-    *,
-    template: Template | None = None,
-    modules: Modules = (),
-    autoload: Autoload = (),
-    programs: ListOf[str] | None = None,
-    init: Init | None = None,
-    entries: Mapping[str, Entry] | None = None,
-    compression: str = "auto",
-    prepend: ListOf[Derivation | Output] = (),
-    append: ListOf[Derivation | Output] = (),
-    name: str = "initramfs",
-    **unknown: object,
-) -> Derivation:
+def kernel_initramfs(kernel: Kernel, **arguments: Unpack[InitramfsKeywords]) -> Derivation:
     """Return the initramfs of *kernel*; the arguments are those of `derivations.image.initramfs.make_initramfs`."""
-    if unknown:
-        wrong = next(iter(unknown))
-        raise InvalidInitramfsArgument(wrong, "make_initramfs has no such argument", suggestion(wrong, _ARGUMENTS))
+    for wrong in arguments.keys() - InitramfsKeywords.__annotations__.keys():
+        near = suggestion(wrong, InitramfsKeywords.__annotations__)
+        raise InvalidInitramfsArgument(wrong, "make_initramfs has no such argument", near)
+    compression, name = arguments.get("compression", "auto"), arguments.get("name", "initramfs")
+    template, programs = arguments.get("template"), arguments.get("programs")
     _check_compression(compression)
+    chosen = _programs(programs if programs is not None else () if template is not None else DEFAULT_PROGRAMS)
+    loaded = words(arguments.get("autoload", ()), "autoload")
     layers: dict[str, tuple[Output, str]] = {}
     if template is not None:
         layers[TEMPLATE] = (_template(template), "the template")
-    loaded = words(autoload, "autoload")
-    if isinstance(modules, Derivation | Output):
-        layers[MODULES] = (modules.out if isinstance(modules, Derivation) else modules, "the modules")
-    elif wanted := words(modules, "modules"):
-        layers[MODULES] = (module_tree(kernel, (*wanted, *loaded)), "the modules")
-    elif loaded:
-        layers[MODULES] = (module_tree(kernel, loaded), "the modules")
-    own = _programs(kernel, programs if programs is not None else () if template is not None else tuple(_PROGRAMS))
-    given = {**own, **(entries or {})}
-    if loaded:
-        given[AUTOLOAD] = File("".join(f"{it}\n" for it in loaded))
+    more = (*loaded, *(it for program in chosen for it in program.modules))
+    if (tree := _modules(kernel, arguments.get("modules", ()), more, arguments.get("firmware"))) is not None:
+        layers[MODULES] = (tree, "the modules")
+    init = arguments.get("init")
     first = _init(init) if init is not None else None if template is not None else File(_INIT.read_text("utf-8"), 0o755)
-    parts = _Parts(layers=layers, entries=given, init=first, base=_BASE)
+    entries = {**entries_of(chosen, kernel.context.lock(), kernel.context.system), **(arguments.get("entries") or {})}
+    parts = _Parts(layers=layers, entries=entries, init=first, base=_BASE, autoload=loaded)
     archive = _archive(kernel, parts, compression, name)
+    prepend, append = arguments.get("prepend", ()), arguments.get("append", ())
     return join_initramfs([*prepend, archive, *append], name=name) if prepend or append else archive
 
 
@@ -186,6 +167,7 @@ class _Parts:
     """What an archive is made of: whole trees, entries above them, an init in place of theirs, and what must not be missing."""
 
     layers: Mapping[str, tuple[Output, str]]
+    autoload: Sequence[str] = ()
     entries: Mapping[str, Entry] = attrs.field(factory=dict)
     init: Entry | None = None
     base: Mapping[str, Entry] = attrs.field(factory=dict)
@@ -206,6 +188,7 @@ def _archive(kernel: Kernel, parts: _Parts, compression: str, name: str) -> Deri
             "init": first.text,
             "base": described(name, parts.base).text,
             "layers": canonical_json(layers).decode(),
+            "autoload": canonical_json(list(parts.autoload)).decode(),
             "release": kernel.release,
             "system": kernel.context.system,
             "compression": compression,
@@ -259,19 +242,25 @@ def _init(given: Any) -> Entry:  # noqa: ANN401 -- what the user wrote
     raise InvalidInitramfsArgument("init", f"{given!r} is not a file")
 
 
-def _programs(kernel: Kernel, names: Any) -> dict[str, Entry]:  # noqa: ANN401 -- what the user wrote
-    """Return the entries of the programs *names*."""
+def _modules(
+    kernel: Kernel, given: Modules, more: Sequence[str], firmware: Derivation | Output | None
+) -> Output | None:
+    """Return the tree of modules, with *more* of them; None if there are none."""
+    if isinstance(given, Derivation | Output):
+        return given.out if isinstance(given, Derivation) else given
+    wanted = (*words(given, "modules"), *more)
+    return module_tree(kernel, wanted, firmware) if wanted else None
+
+
+def _programs(names: Any) -> list[Program]:  # noqa: ANN401 -- what the user wrote
+    """Return the programs *names*."""
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise InvalidInitramfsArgument("programs", f"it must be a list of names, not {names!r}")
-    lock = kernel.context.lock()
-    found: dict[str, Entry] = {}
+    found = []
     for name in names:
-        if name not in _PROGRAMS:
-            near = suggestion(str(name), _PROGRAMS)
-            advice = near or f"they are {', '.join(_PROGRAMS)}; add others as entries={{path: Copy(...)}}"
+        if name not in PROGRAMS:
+            near = suggestion(str(name), PROGRAMS)
+            advice = near or f"they are {', '.join(PROGRAMS)}; add others as entries={{path: Program(tree, path)}}"
             raise InvalidInitramfsArgument("programs", f"{name!r} is unknown", advice)
-        package, files, links = _PROGRAMS[name]
-        tree = fetch_deb(lock.package(static_set(name, lock, kernel.context.system), package))
-        found |= {place: Copy(tree, source, 0o755) for place, source in files.items()}
-        found |= {place: Link(target) for place, target in links.items()}
+        found.append(PROGRAMS[name])
     return found

@@ -1,7 +1,7 @@
-"""The modules of an initramfs: a tree with those that are named, and all that they depend on.
+"""The modules of an initramfs: lists of them, as arguments or as MiniVM's files, and the tree that is made of one.
 
-This is a seam: whatever makes such a tree, `lib/modules/<release>` with a `modules.dep` of its own, can be given as
-`modules` instead.
+Whatever makes such a tree, `lib/modules/<release>` with a `modules.dep` of its own, can be given as `modules` instead:
+`module_closure` with file systems, encryption or the snapshot of a machine.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from derivations.debian.rootfs import root_file_system
-from derivations.derivation import Derivation, Hints
-from derivations.linux.script import SHELL, script
+from derivations.linux.module_closure import module_closure
 from derivations.source import NoSource
-from derivations.systems import system_of
 from store.errors import Error, reason_of
 
 
 if TYPE_CHECKING:
-    from derivations.derivation import Output
+    from derivations.derivation import Derivation, Output
     from derivations.image.kernel import Kernel
 
 
-_WORD = re.compile(r"(?![-/])(?!(?:.*/)?\.\.(?:/|$))[A-Za-z0-9_.+,*?/-]+", re.ASCII)
+MODULES = "/modules"
+"""Where the builder of an initramfs sees the tree."""
+
+AUTOLOAD = "modules.autoload"
+"""The list in the image of what is loaded first, one name a line; MiniVM's name and place."""
+
+_WORD = re.compile(r"(?![-/])(?!(?:.*/)?\.\.(?:/|$))[!-~]+", re.ASCII)
 _COMMENT = re.compile(r"#.*")
 
 
@@ -45,7 +48,9 @@ class InvalidModuleList(Error):
     @property
     def hint(self) -> str:
         """Say what may be listed."""
-        return "list names such as `ext4`, and paths below lib/modules/<release>/kernel such as `drivers/virtio`"
+        return (
+            "list names such as `ext4`, aliases, and paths below lib/modules/<release>/kernel such as `drivers/virtio`"
+        )
 
 
 def words(given: Any, argument: str) -> tuple[str, ...]:  # noqa: ANN401 -- what the user wrote
@@ -77,14 +82,13 @@ def words(given: Any, argument: str) -> tuple[str, ...]:  # noqa: ANN401 -- what
     return listed
 
 
-def module_tree(kernel: Kernel, names: Iterable[str]) -> Output:
-    """Return the tree with the modules *names* of *kernel*, what they depend on, and what they ask for by softdeps."""
-    lock = kernel.context.lock()
-    return Derivation(
-        name=f"initramfs-modules-{kernel.release}",
-        system=system_of(lock.architecture("gcc")),
-        builder=SHELL,
-        args=script("initramfs-modules", kernel.release, *sorted(set(names))),
-        mounts={"/": root_file_system("gcc", lock).out, "/kernel-modules": kernel.modules},
-        hints=Hints(description=f"choose modules of Linux {kernel.release}"),
-    ).out
+def module_tree(kernel: Kernel, names: Iterable[str], firmware: Derivation | Output | None = None) -> Output:
+    """Return the tree with the modules *names* of *kernel*, and all that they need (`derivations.linux.module_closure`).
+
+    They are not compressed: the archive is, as a whole, and BusyBox' modprobe does not read every compression.
+
+    Raises:
+        InvalidModuleRequest: a name is invalid.
+    """
+    label = f"initramfs-modules-{kernel.release}"
+    return module_closure(kernel, sorted(set(names)), firmware=firmware, decompress=True, name=label).out

@@ -4,7 +4,7 @@ Each of `modules` is one of these:
 
     virtio_net                 a module; `-` and `_` are the same
     virtio_*                   those whose names match
-    drivers/nvme/              those in a directory of the tree, at any depth; `kernel/` may be in front of it
+    drivers/nvme/, sound       those in a directory of the tree, at any depth; `kernel/` may be in front of it
     kernel/fs/fuse/fuse.ko     a file; compressed or not, it is the same
     kernel/fs/nls/*            those whose files match
     pci:v00001AF4d00001041…    those that have the alias of a device; fs-ext4 and crypto-xts(aes) are aliases, too
@@ -212,16 +212,16 @@ class _Words:
 
     def add_modules(self, word: str) -> None:
         """Add a name, an alias, or what a pattern or a directory contains."""
-        expanded = _expanded(word, self.index)
-        if expanded is None and ":" in word:
+        found = expanded(word, self.index)
+        if found is None and ":" in word:
             self.require(word, Reason(Kind.ALIAS, word), ("alias", word))
-        elif expanded is None:
+        elif found is None:
             known = (*self.index.paths, *self.index.builtin)
             self.require(word, Reason(Kind.NAMED, word), ("module", word), known)
-        elif expanded:
+        elif found:
             kind = Kind.GLOB if _WILDCARDS & {*word} else Kind.DIRECTORY
             file = without_compression(word).endswith(".ko")
-            self.asks += [Ask(it, Reason(Kind.NAMED if file else kind, word)) for it in expanded]
+            self.asks += [Ask(it, Reason(Kind.NAMED if file else kind, word)) for it in found]
         else:
             self.missing.append(("module in" if "/" in word else "module", word))
             self.near.append(suggestion(word.strip("/"), _directories(self.index)) if "/" in word else None)
@@ -246,7 +246,7 @@ def _of_machines(hardware: Snapshot | None) -> list[Ask]:
     return [Ask(words[it.kind].format(it.name), Reason(Kind.HARDWARE, str(it))) for it in facts if it.kind in words]
 
 
-def _expanded(word: str, index: ModuleIndex) -> list[str] | None:
+def expanded(word: str, index: ModuleIndex) -> list[str] | None:
     """Return the modules that *word* matches, those built in too; None if it is one name or alias."""
     if ":" in word:
         return None
@@ -260,7 +260,9 @@ def _expanded(word: str, index: ModuleIndex) -> list[str] | None:
         return [name for name, file in files.items() if file in wanted or file.startswith(starts)]
     if _WILDCARDS & {*word}:
         return [name for name in files if fnmatch.fnmatchcase(name, normal(word))]
-    return None
+    # A name wins over a directory at the top of the tree, such as `crypto`.
+    start = f"{_KERNEL}{word}/"
+    return None if any(index.resolve(word)) else [it for it, file in files.items() if file.startswith(start)] or None
 
 
 def _directories(index: ModuleIndex) -> set[str]:

@@ -7,7 +7,11 @@
 #   rootfstype=TYPE  rootflags=OPTIONS  ro  rw                   how to mount it; ro if nothing is said
 #   rootdelay=SECONDS  rootwait                                  how long to wait for it: 10 seconds if nothing is said
 #   init=PROGRAM                                                 what to start; /sbin/init and the like if nothing is said
-#   break=top|modules|mount|init                                 open a shell before that step
+#   rd.luks.uuid=UUID  rd.luks.name=UUID=NAME                    unlock this device, as /dev/mapper/luks-UUID or NAME
+#   rd.luks.key=FILE  rd.luks.options=discard                    with this key file of the initramfs; and how
+#   cryptdevice=DEVICE:NAME[:allow-discards]  cryptkey=rootfs:FILE   the same, as other distributions have it
+#   rd.lvm.vg=GROUP  rd.lvm.lv=GROUP/VOLUME                      activate these logical volumes
+#   break=top|modules|premount|mount|bottom|init                 open a shell before that step
 #   fsck.mode=skip|auto|force                                    whether to check it
 #   panic=SECONDS                                                on failure restart, and open no shell
 #   debug                                                        print every command
@@ -27,6 +31,7 @@ mount -t tmpfs -o nosuid,nodev,mode=755 run /run 2> /dev/null
 mkdir -p /run/initramfs /root
 
 root= type= flags= mode=ro delay= wait= init= break= check=auto panic= debug=
+crypt= key= discard= groups= volumes=
 set -f # a pattern on the command line is not one of files
 for word in $(cat /proc/cmdline); do
     case $word in
@@ -37,7 +42,16 @@ for word in $(cat /proc/cmdline); do
         rootwait) wait=1 ;;
         ro | rw) mode=$word ;;
         init=*) init=${word#init=} ;;
-        break) break=mount ;;
+        rd.luks.uuid=*) word=${word#rd.luks.uuid=} && word=${word#luks-} && crypt="$crypt UUID=$word:luks-$word" ;;
+        rd.luks.name=*=*) word=${word#rd.luks.name=} && crypt="$crypt UUID=${word%%=*}:${word#*=}" ;;
+        rd.luks.key=*) key=${word#rd.luks.key=} ;;
+        rd.luks.options=*discard*) discard=--allow-discards ;;
+        cryptdevice=*:*:*allow-discards*) discard=--allow-discards && word=${word#cryptdevice=} && crypt="$crypt ${word%:*}" ;;
+        cryptdevice=*:*) crypt="$crypt ${word#cryptdevice=}" ;;
+        cryptkey=rootfs:*) key=${word#cryptkey=rootfs:} ;;
+        rd.lvm.vg=*) groups="$groups ${word#rd.lvm.vg=}" ;;
+        rd.lvm.lv=*) volumes="$volumes ${word#rd.lvm.lv=}" ;;
+        break) break=premount ;;
         break=*) break=${word#break=} ;;
         fsck.mode=*) check=${word#fsck.mode=} ;;
         panic=*) panic=${word#panic=} ;;
@@ -64,7 +78,13 @@ shell() {
 mounted() { grep -q " $1 " /proc/mounts; }
 
 # Stop before the step $1, if the command line asks for it.
-pause() { if [ "$break" = "$1" ]; then panic= shell "stopped before $1"; fi; }
+pause() { case ",$break," in *",$1,"*) panic= shell "stopped before $1" ;; esac; }
+for word in $(echo "$break" | tr , ' '); do
+    case $word in
+        top | modules | premount | mount | bottom | init) ;;
+        *) say "break=$word is unknown: it may be top, modules, premount, mount, bottom or init" ;;
+    esac
+done
 
 # Load the modules that $@, names or aliases, stand for. BusyBox knows nothing of softdeps: what a module
 # wants to have before it is loaded before it.
@@ -83,6 +103,7 @@ load() {
     fi
     modprobe -a -b -q "$@"
 }
+export DM_DISABLE_UDEV=1 # there is no udev to wait for
 modules=/lib/modules/$(uname -r)
 softdeps=" $(sed -n 's/^softdep \([^ ]*\) .*pre:.*/\1/p' "$modules/modules.softdep" 2> /dev/null | tr '\n' ' ')"
 
@@ -139,6 +160,57 @@ device() {
     esac
 }
 
+# Whether $1 begins as an encrypted device does (LUKS2 On-Disk Format Specification, 2.1; LUKS1 has the same).
+encrypted() { [ "$(bytes "$1" 0 6)" = 4c554b53babe ]; }
+
+# Print the encrypted device whose UUID is $1.
+container() {
+    for path in /sys/class/block/*; do
+        name=/dev/${path##*/}
+        if encrypted "$name" && [ "$(dd if="$name" bs=1 skip=168 count=40 2> /dev/null | tr -d '\0')" = "$1" ]; then
+            echo "$name" && return
+        fi
+    done
+    return 1
+}
+
+# Unlock the devices in $crypt that are there and not yet unlocked: with the key file, or a passphrase from the console.
+unlock() {
+    for word in $crypt; do
+        name=${word##*:} container=${word%:*} tries=0
+        if [ -e "/dev/mapper/$name" ]; then continue; fi
+        case $container in
+            UUID=*) container=$(container "${container#UUID=}") ;;
+            *) container=$(device "$container") ;;
+        esac
+        if [ -z "$container" ]; then continue; fi
+        if [ ! -x /sbin/cryptsetup ]; then
+            shell "$container is encrypted, and this initramfs has no cryptsetup: make it with programs=[…, 'cryptsetup']"
+            continue
+        fi
+        load dm_mod dm_crypt
+        if [ -n "$key" ] && [ ! -f "$key" ]; then say "there is no key file $key"; fi
+        if [ -f "$key" ] && cryptsetup open $discard --key-file "$key" "$container" "$name"; then continue; fi
+        until cryptsetup open $discard --tries 1 "$container" "$name"; do
+            tries=$((tries + 1))
+            if [ "$tries" -ge 3 ]; then shell "cannot unlock $container" && break; fi
+        done
+    done
+}
+
+# Activate the logical volumes in $groups and $volumes that are there.
+activate() {
+    if [ -z "$groups$volumes" ]; then return; fi
+    if [ ! -x /sbin/lvm ]; then
+        say "this initramfs has no lvm: make it with programs=[…, 'lvm']"
+        return
+    fi
+    load dm_mod
+    mkdir -p /run/lock/lvm
+    for word in $volumes; do [ -e "/dev/$word" ] || lvm lvchange -qq -ay --sysinit "$word" 2> /dev/null; done
+    for word in $groups; do [ -e "/dev/$word" ] || lvm vgchange -qq -ay --sysinit "$word" 2> /dev/null; done
+}
+
 # Print the type of the file system on $1, by the numbers that each has at its place.
 type_of() {
     case $(bytes "$1" 0 4) in
@@ -172,40 +244,62 @@ has() { [ -x "/root$1" ] || [ -L "/root$1" ]; }
 pause top
 pause modules
 if [ -f /modules.autoload ]; then
+    set -f
     # shellcheck disable=SC2046
     load $(sed 's/#.*//' /modules.autoload)
+    set +f
 fi
 coldplug
 
+# Wait for the root file system that $root stands for, and set $found to its device. A person may write another one to the file.
+find_root() {
+    if [ -n "$delay" ]; then left=$delay; else left=10; fi
+    left=$((left * 5))
+    while :; do
+        if [ -e /run/initramfs/root ]; then read -r root < /run/initramfs/root && rm /run/initramfs/root; fi
+        unlock
+        activate
+        if [ -z "$root" ]; then
+            shell "the command line has no root=: write it to /run/initramfs/root"
+        elif found=$(device "$root") && [ -n "$found" ]; then
+            return
+        elif [ "$left" -le 0 ] && [ -z "$wait" ]; then
+            say "devices: $(cd /sys/class/block && echo *)"
+            case $root in
+                UUID=*)
+                    if [ -n "$(container "${root#UUID=}")" ]; then
+                        say "$root is an encrypted device: unlock it by rd.luks.uuid=${root#UUID=}, and let root= name what is in it"
+                    fi
+                    ;;
+            esac
+            shell "there is no $root: write another one to /run/initramfs/root"
+            left=5
+        fi
+        left=$((left - 1))
+        sleep 0.2
+        coldplug
+    done
+}
+
+pause premount
+find_root
 pause mount
-if [ -n "$delay" ]; then left=$delay; else left=10; fi
-left=$((left * 5))
-while :; do
-    if [ -z "$root" ]; then
-        shell "the command line has no root=: write it to /run/initramfs/root"
-    elif found=$(device "$root") && [ -n "$found" ]; then
-        break
-    elif [ "$left" -le 0 ] && [ -z "$wait" ]; then
-        say "devices: $(cd /sys/class/block && echo *)"
-        shell "there is no $root: write another one to /run/initramfs/root"
-        left=5
-    fi
-    if [ -e /run/initramfs/root ]; then read -r root < /run/initramfs/root; fi
-    left=$((left - 1))
-    sleep 0.2
-    coldplug
-done
 while ! mounted /root; do
-    if [ -z "$type" ]; then type=$(type_of "$found"); fi
-    if [ -n "$type" ]; then
-        load "fs-$type" "$type"
-        check "$found" "$type"
+    kind=$type
+    if [ -z "$kind" ]; then kind=$(type_of "$found"); fi
+    if [ -z "$kind" ] && encrypted "$found"; then say "$found is encrypted: rd.luks.uuid= or cryptdevice= unlocks it"; fi
+    if [ -n "$kind" ]; then
+        load "fs-$kind" "$kind"
+        check "$found" "$kind"
     fi
-    mount ${type:+-t "$type"} -o "$mode${flags:+,$flags}" "$found" /root && break
-    shell "cannot mount $found with the options $mode${flags:+,$flags}${type:+; its file system is $type, whose module may be missing here}"
+    if [ ! -e /run/initramfs/root ]; then
+        mount ${kind:+-t "$kind"} -o "$mode${flags:+,$flags}" "$found" /root && break
+        shell "cannot mount $found with the options $mode${flags:+,$flags}${kind:+; its file system is $kind, whose module may be missing here}"
+    fi
+    find_root
 done
 
-pause init
+pause bottom
 while :; do
     for program in $init /sbin/init /etc/init /bin/init /bin/sh; do
         if has "$program"; then break 2; fi
@@ -213,6 +307,7 @@ while :; do
     done
     shell "the root file system has no ${init:-init}"
 done
+pause init
 for place in dev sys run proc; do # proc last, for the reason above
     if mounted "/$place"; then
         if [ -d "/root/$place" ]; then mount -o move "/$place" "/root/$place"; else umount -l "/$place"; fi

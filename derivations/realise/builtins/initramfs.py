@@ -8,7 +8,7 @@ Entries later in the order of paths, which are the more specific ones, replace w
 at their paths. A compressor gives the same bytes as long as its version is the same.
 
 For the initramfs of a kernel there is more. Mount `/config`: its configuration, or `/kernel`: its output with its `config`. Environment: `layers`, JSON, mount
-point to what it is, trees that are copied whole; `init`, an entry that replaces theirs; `base`, entries for what is missing then; `system`
+point to what it is, trees that are copied whole; `autoload`, the modules to load first; `init`, an entry that replaces theirs; `base`, entries for what is missing then; `system`
 and `release` of the kernel. Two of these may not have a file at one path, and `/init` must be able to run.
 """
 
@@ -28,11 +28,15 @@ import attrs
 
 from derivations.image.compression import AUTOMATIC, OPTION
 from derivations.image.kernel import CONFIG, KERNEL
+from derivations.image.modules import AUTOLOAD, MODULES
 from derivations.image.newc import CpioEntry, archive
 from derivations.image.read import MAGIC_LENGTH, is_archive
 from derivations.image.runnable import follow, why_not
+from derivations.modules.request import expanded
 from derivations.realise.job import Cancelled
+from derivations.realise.loaded_files import loaded_files, resolve
 from derivations.realise.merged_usr import spellings
+from derivations.realise.module_tree import ModuleTree
 from store.errors import Error
 from store.trees.writer import TreeWriter
 
@@ -52,7 +56,6 @@ if TYPE_CHECKING:
 
 
 _CHUNK = 1024 * 1024  # bytes; any number of some hundred kilobytes would do
-_MAX_LINKS = 40  # as many as the kernel follows
 _ZSTD_LEVEL = 19  # the highest that needs no more memory to read: it is written once, and read at each boot
 _ALIGNMENT = 4
 _BUILT_IN = re.compile(r"^CONFIG_([A-Za-z0-9_]+)=y$", re.MULTILINE)
@@ -184,8 +187,7 @@ def _layered(job: Job, entries: dict[bytes, CpioEntry]) -> dict[bytes, CpioEntry
     whose: dict[bytes, str] = {}
     first = _described(job, "init")
     sources: list[tuple[str, Iterable[CpioEntry]]] = [
-        (what, _copied(job.inputs[place], b"", None))
-        for place, what in json.loads(job.derivation.env["layers"]).items()
+        (what, _layer(job, place)) for place, what in json.loads(job.derivation.env["layers"]).items()
     ]
     for what, found in [*sources, ("the programs and entries", entries.values())]:
         for node in sorted(found, key=lambda it: it.path.split(b"/")):
@@ -199,9 +201,30 @@ def _layered(job: Job, entries: dict[bytes, CpioEntry]) -> dict[bytes, CpioEntry
             nodes[place] = attrs.evolve(node, path=place)
             whose[place] = what
     nodes |= first
+    nodes |= _autoload(job)
     for place, node in _described(job, "base").items():
         nodes.setdefault(place, node)
     return nodes
+
+
+def _layer(job: Job, place: str) -> Iterator[CpioEntry]:
+    """Yield the nodes of the tree at the mount point *place*; of modules, without the lists of how they were chosen."""
+    for node in _copied(job.inputs[place], b"", None):
+        if place != MODULES or node.path.partition(b"/")[0] in {b"", b"lib", b"usr"}:
+            yield node
+
+
+def _autoload(job: Job) -> dict[bytes, CpioEntry]:
+    """Return the node of the list of the modules to load first: by name, patterns and directories resolved."""
+    words: list[str] = json.loads(job.derivation.env["autoload"])
+    if not words:
+        return {}
+    index = ModuleTree.open(job.inputs[MODULES], "the tree of modules").index
+    found = [(word, expanded(word, index)) for word in words]
+    names = dict.fromkeys(it for word, several in found for it in ([word] if several is None else several))
+    text = "".join(f"{it}\n" for it in names if it not in index.builtin)
+    place = AUTOLOAD.encode()
+    return {place: _in_memory(place, stat.S_IFREG | 0o644, text.encode())}
 
 
 def _real(nodes: dict[bytes, CpioEntry], path: bytes) -> bytes:
@@ -271,13 +294,37 @@ def _nodes(job: Job, path: str, facts: dict[str, Any]) -> Iterable[CpioEntry]:
         case "device":
             mode = _DEVICES[facts["type"]] | facts["mode"]
             return [CpioEntry(path=place, mode=mode, device=(facts["major"], facts["minor"]))]
+        case _:
+            return _from_inputs(job, path, facts)
+
+
+def _from_inputs(job: Job, path: str, facts: dict[str, Any]) -> Iterable[CpioEntry]:
+    """Return the archive's nodes for the entry at *path*, which is copied from another derivation's output."""
+    place = path.encode()
+    match facts["kind"]:
         case "copy":
             source = _resolve(job, job.inputs[facts["from"]], facts["path"])
             return _copied(source, place, facts.get("mode"))
+        case "loaded":
+            return _loaded(job, place, facts)
         case "joined":
             return [_joined(job, place, facts)]
         case kind:
             raise InvalidInitramfs(job.derivation.name, path, f"unknown kind {kind!r}")
+
+
+def _loaded(job: Job, place: bytes, facts: dict[str, Any]) -> Iterator[CpioEntry]:
+    """Yield the nodes of a program, and of all that it loads."""
+    root = job.inputs[facts["from"]]
+    source = _resolve(job, root, facts["path"])
+    source = resolve(root, str(source.relative_to(root))) or source
+    if not source.is_file():
+        raise InvalidInitramfs(job.derivation.name, os.fsdecode(place), f"{facts['path']} is not a file")
+    for where, path in loaded_files(root, os.fsdecode(place), source).items():
+        mode = facts["mode"] if where == os.fsdecode(place) else 0o755
+        yield CpioEntry(
+            path=os.fsencode(where), mode=stat.S_IFREG | mode, size=path.stat().st_size, data=_reading(path)
+        )
 
 
 def _joined(job: Job, place: bytes, facts: dict[str, Any]) -> CpioEntry:
@@ -332,34 +379,10 @@ def _resolve(job: Job, root: Path, path: str) -> Path:
     Raises:
         InvalidInitramfs: it does not exist.
     """
-    found = next(filter(None, (_followed(root, each) for each in spellings(path))), None)
+    found = next(filter(None, (resolve(root, each, last=False) for each in spellings(path))), None)
     if found is None:
         raise InvalidInitramfs(job.derivation.name, path, f"is not in {root.name.partition('-')[2] or root.name}")
     return found
-
-
-def _followed(root: Path, path: str) -> Path | None:
-    """Return the location of *path* in *root*, following symbolic links as after `chroot`, None if missing."""
-    pending = [part for part in reversed(path.split("/")) if part]
-    resolved: list[str] = []
-    links = 0
-    while pending:
-        part = pending.pop()
-        if part in {"", "."}:
-            continue
-        if part == "..":
-            del resolved[-1:]
-            continue
-        here = root.joinpath(*resolved, part)
-        if pending and here.is_symlink() and links < _MAX_LINKS:
-            links += 1
-            goal = str(here.readlink())
-            resolved = [] if goal.startswith("/") else resolved
-            pending += reversed(goal.split("/"))
-            continue
-        resolved.append(part)
-    found = root.joinpath(*resolved)
-    return None if links == _MAX_LINKS or not os.path.lexists(found) else found
 
 
 def _watched(job: Job, data: Iterable[bytes]) -> Iterator[bytes]:

@@ -21,18 +21,20 @@ from derivations.image.initramfs import (
 )
 from derivations.image.modules import InvalidModuleList, words
 from derivations.source import NoSource, text_file
+from derivations.toolchain import gcc_toolchain
 from derivations.union import union
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from derivations.derivation import Output
+    from derivations.derivation import Derivation, Output
+    from derivations.toolchain import Toolchain
 
 
 def locked() -> Lock:
     """Return a lock with the tools and the static programs."""
-    names = {name: SETS[name].packages for name in ("busybox", "e2fsck", "gcc")}
+    names = {name: SETS[name].packages for name in ("busybox", "cryptsetup", "e2fsck", "gcc", "lvm")}
     packages = {
         it: Package(
             name=it, version="1", architecture="amd64", path=f"{it}.deb", archive="debian", size=1, sha256="0" * 64
@@ -54,9 +56,23 @@ class Kernel:
     release = "6.12.117"
     out: Output = text_file("config", "CONFIG_BLK_DEV_INITRD=y\n").out
     modules: Output = TREE.out
+    name = "linux-6.12.117"
+
+    @property
+    def toolchain(self) -> Toolchain:
+        """Return the toolchain that the lock pins."""
+        return gcc_toolchain(self.context.lock(), "x86_64-linux")
 
 
 KERNEL = Kernel()
+
+
+def requested(initramfs: Derivation) -> list[str]:
+    """Return the modules that the closure for *initramfs* is asked for."""
+    closure = initramfs.mounts["/modules"].derivation
+    assert (closure.mounts["/closure"].derivation.builder, closure.builder) == ("builtin:module-closure", "/bin/sh")
+    found: list[str] = json.loads(closure.mounts["/closure"].derivation.env["request"])["modules"]
+    return found
 
 
 def test_the_default_has_an_init_and_programs() -> None:
@@ -82,9 +98,9 @@ def test_the_inputs_of_minivm(tmp_path: Path) -> None:
         modules=tmp_path / "modules.ramfs",
         autoload=tmp_path / "modules.autoload",
     )
-    assert json.loads(it.env["entries"])["modules.autoload"]["text"] == "fuse\nloop\n"
+    assert json.loads(it.env["autoload"]) == ["fuse", "loop"]
     assert json.loads(it.env["init"]) == {}
-    assert it.mounts["/modules"].derivation.args[4:] == ("drivers/virtio", "fs/fuse/fuse.ko", "fuse", "loop")
+    assert requested(it) == ["drivers/virtio", "fs/fuse/fuse.ko", "fuse", "loop"]
     assert it.mounts["/template"].derivation.builder == "builtin:local"
 
 
@@ -100,6 +116,14 @@ def test_the_order_of_modules_does_not_matter() -> None:
     """The same modules in another order, or twice, are the same derivation."""
     first, second = (make_initramfs(KERNEL, modules=it) for it in (["a", "b"], ["b", "a", "a"]))
     assert first == second
+
+
+def test_programs_bring_their_modules() -> None:
+    """A program that is not static comes with what it loads, and with the modules that it is for."""
+    it = make_initramfs(KERNEL, programs=["busybox", "cryptsetup", "lvm"])
+    entries = json.loads(it.env["entries"])
+    assert (entries["bin/busybox"]["kind"], entries["sbin/cryptsetup"]["kind"]) == ("copy", "loaded")
+    assert requested(it) == ["dm_crypt", "dm_mod"]
 
 
 def test_archives_are_joined() -> None:
@@ -138,7 +162,7 @@ def test_invalid_values_are_refused(given: dict[str, Any], argument: str) -> Non
     assert caught.value.argument == argument
 
 
-@pytest.mark.parametrize("given", [["../x"], ["/x"], ["-a"], ["a b"], ["a\n"], [3], 3], ids=repr)
+@pytest.mark.parametrize("given", [["../x"], ["/x"], ["-a"], ["a b"], ["a\n"], ["ä"], [3], 3], ids=repr)
 def test_invalid_modules_are_refused(given: object) -> None:
     """Something that is not the name or the path of a module is refused."""
     with pytest.raises(InvalidModuleList):
