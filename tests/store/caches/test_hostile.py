@@ -50,8 +50,14 @@ class Odd(DirectoryTransport):
     @contextlib.contextmanager
     def stream(self, path: str, start: int = 0, end: int | None = None) -> Iterator[Stream]:
         """Give the changed stream."""
-        with super().stream(path, start, end) as stream:
+        with DirectoryTransport.stream(self, path, start, end) as stream:
             yield self.change(stream, end) if path.startswith(self.folder) else stream
+
+
+def directory_of(push: Push) -> Path:
+    """Return the directory of the cache that *push* writes."""
+    assert isinstance(push.cache.transport, DirectoryTransport)
+    return push.cache.transport.directory
 
 
 def flip(stream: Stream, _: int | None) -> Stream:
@@ -85,14 +91,14 @@ SPOILT = {"flips a bit": flip, "answers with a page": html, "never ends": endles
 @pytest.mark.parametrize("folder", ["blobs", "infos"])
 @pytest.mark.parametrize("name", SPOILT)
 def test_a_bad_cache_is_named_and_the_next_one_is_tried(
-    push: Push, put: Callable[..., StorePath], cache: Cache, other: Store, place: Path, name: str, folder: str
+    push: Push, put: Callable[..., StorePath], other: Store, name: str, folder: str
 ) -> None:
     """An object comes from the second cache if the first one misbehaves, which is said."""
     path = put("program", FILES)
     push.push([path])
-    bad = Cache("bad", Odd(place, SPOILT[name], folder), TRUST)
+    bad = Cache("bad", Odd(directory_of(push), SPOILT[name], folder), TRUST)
     warned: list[str] = []
-    Caches(store=other, caches=[bad, fresh(cache)], warn=warned.append).pull([path])
+    Caches(store=other, caches=[bad, fresh(push.cache)], warn=warned.append).pull([path])
     assert verify(other, contents=True) == []
     assert len(warned) == 1
     assert [*other.layout.cache.joinpath("caches").glob("*")] == []
@@ -132,7 +138,7 @@ def test_a_server_that_ignores_ranges_sends_the_archive(
     class Whole(DirectoryTransport):
         @contextlib.contextmanager
         def stream(self, path: str, start: int = 0, end: int | None = None) -> Iterator[Stream]:  # noqa: ARG002 -- ignored
-            with super().stream(path) as stream:
+            with DirectoryTransport.stream(self, path) as stream:
                 yield stream
 
     warned: list[str] = []
@@ -142,7 +148,7 @@ def test_a_server_that_ignores_ranges_sends_the_archive(
 
 @pytest.mark.parametrize("which", ["archive", "listing"])
 def test_a_damaged_delta_falls_back_to_the_archive(
-    push: Push, put: Callable[..., StorePath], cache: Cache, other: Store, place: Path, which: str
+    push: Push, put: Callable[..., StorePath], cache: Cache, other: Store, which: str
 ) -> None:
     """A delta that is missing or damaged is said, and the archive taken."""
     text = os.urandom(400_000)
@@ -151,7 +157,7 @@ def test_a_damaged_delta_falls_back_to_the_archive(
     info = cache.info(second)
     assert info is not None
     (delta,) = info.deltas
-    (place / blob_path(delta.digest if which == "archive" else delta.listing)).unlink()
+    (directory_of(push) / blob_path(delta.digest if which == "archive" else delta.listing)).unlink()
     Caches(store=other, caches=[fresh(cache)]).pull([first])
     warned: list[str] = []
     Caches(store=other, caches=[fresh(cache)], warn=warned.append).pull([second])
@@ -176,12 +182,12 @@ FIELDS: dict[str, object] = {
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_each_changed_field_of_an_info_is_refused(
-    push: Push, put: Callable[..., StorePath], cache: Cache, other: Store, place: Path, field: str
+    push: Push, put: Callable[..., StorePath], cache: Cache, other: Store, field: str
 ) -> None:
     """Nothing that a client uses can be changed without the key."""
     path = put("program", FILES)
     push.push([path])
-    file = place / info_path(path)
+    file = directory_of(push) / info_path(path)
     document = json.loads(file.read_bytes())
     document[field] = FIELDS[field]
     file.write_text(json.dumps(document))
@@ -237,11 +243,12 @@ EVIL = {
 
 @pytest.mark.parametrize("name", EVIL)
 def test_a_signed_attack_stays_without_effect(
-    push: Push, put: Callable[..., StorePath], cache: Cache, other: Store, place: Path, name: str
+    push: Push, put: Callable[..., StorePath], cache: Cache, other: Store, name: str
 ) -> None:
     """Even what a trusted key signs writes nothing elsewhere, uses no memory, and does not become an object."""
     path = put("program", {"f": b"small", "g": b"small too"})
     push.push([path])
+    place = directory_of(push)
     listing = EVIL[name]
     frames = {len(SMALL): SMALL, len(BOMB): BOMB}.get(listing.frames[0].packed, b"") if listing.frames else b""
     signed(place, path, listing, frames)
