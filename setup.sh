@@ -97,7 +97,7 @@ case $1 in
         # Only root can mount file systems.
         if [ "$(id -u)" = 0 ]; then mkfs=mkfs.ext4:e2fsprogs; else mkfs=; fi
         # shellcheck disable=SC2086
-        need bwrap:bubblewrap ps:procps git:git gpg:gpg gpgconf:gpgconf gpg-agent:gpg-agent gpgv:gpgv tmux:tmux perl:perl-base \
+        need bwrap:bubblewrap ps:procps git:git gpg:gpg gpgconf:gpgconf gpg-agent:gpg-agent gpgv:gpgv openssl:openssl tmux:tmux perl:perl-base \
             patch:patch gzip:gzip bzip2:bzip2 xz:xz-utils zstd:zstd lz4:lz4 awk:mawk cpio:cpio $mkfs
         ;;
 esac

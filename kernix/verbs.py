@@ -34,6 +34,7 @@ GROUPS = {
     },
     "Sharing": {
         "key": "Make keys that sign, choose whose are trusted",
+        "provenance": "Report what something was built from",
     },
     "Store": {
         "add": "Add a file or directory to the store",
