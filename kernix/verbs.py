@@ -35,6 +35,7 @@ GROUPS = {
     "Sharing": {
         "cache": "Share results through caches",
         "key": "Make keys that sign, choose whose are trusted",
+        "provenance": "Report what something was built from",
         "pull": "Fetch objects from caches",
         "push": "Write objects to a cache",
     },

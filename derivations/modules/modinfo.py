@@ -55,11 +55,13 @@ class ModuleInfo:
         release: The release of the kernel that it is built for; empty if it does not say.
         firmware: The firmware files that it may load, some as patterns.
         weak: The modules that it may ask for.
+        licenses: Its licences, in its own words.
     """
 
     release: str
     firmware: tuple[str, ...]
     weak: tuple[str, ...]
+    licenses: tuple[str, ...] = ()
 
 
 def modinfo(path: str, data: bytes) -> ModuleInfo:
@@ -90,7 +92,8 @@ def parse(path: str, data: bytes) -> ModuleInfo:
         values.setdefault(key, []).append(value)
     release = next(iter(values.get("vermagic", [""])[0].split()), "")
     weak = [word for it in values.get("weakdep", ()) for word in it.split()]
-    return ModuleInfo(release, tuple(dict.fromkeys(values.get("firmware", ()))), tuple(dict.fromkeys(weak)))
+    licenses = tuple(dict.fromkeys(values.get("license", ())))
+    return ModuleInfo(release, tuple(dict.fromkeys(values.get("firmware", ()))), tuple(dict.fromkeys(weak)), licenses)
 
 
 def decompressed(path: str, data: bytes) -> bytes:
