@@ -37,7 +37,7 @@ def test_what_a_file_says(wide: bool, order: str) -> None:
         ("libc.so.6", "liba.so.1"),
         ("$ORIGIN/x", "/y"),
     )
-    assert (found.calls, found.opened, found.machine[1]) == ({"pthread_exit", "puts"}, ("libz.so.1",), wide)
+    assert ({*found.calls}, found.opened, found.machine[1]) == ({"pthread_exit", "puts"}, ("libz.so.1",), wide)
 
 
 def test_a_file_that_loads_nothing() -> None:
