@@ -52,7 +52,8 @@ if TYPE_CHECKING:
 TEMPLATE = "/template"
 """Where the builder sees the template."""
 
-_INIT = Path(__file__).with_name("scripts") / "init.sh"
+DEFAULT_INIT = (Path(__file__).with_name("scripts") / "init.sh").read_text(encoding="utf-8")
+"""The text of what runs first, if nothing else is given."""
 
 # What every init expects; what a template has of these is its own.
 _BASE: dict[str, Entry] = {
@@ -115,7 +116,7 @@ def kernel_initramfs(kernel: Kernel, **arguments: Unpack[InitramfsKeywords]) -> 
     if (tree := _modules(kernel, arguments.get("modules", ()), more, arguments.get("firmware"))) is not None:
         layers[MODULES] = (tree, "the modules")
     init = arguments.get("init")
-    first = _init(init) if init is not None else None if template is not None else File(_INIT.read_text("utf-8"), 0o755)
+    first = _init(init) if init is not None else None if template is not None else File(DEFAULT_INIT, 0o755)
     entries = {**entries_of(chosen, kernel.context.lock(), kernel.context.system), **(arguments.get("entries") or {})}
     parts = _Parts(layers=layers, entries=entries, init=first, base=_BASE, autoload=loaded)
     archive = _archive(kernel, parts, compression, name)

@@ -236,6 +236,7 @@ check() {
     "/sbin/fsck.$2" -p ${3:+"$3"} "$1"
     result=$?
     if [ "$result" -ge 4 ]; then shell "fsck.$2 could not repair $1 (exit code $result)"; fi
+    case $result in 1 | 2 | 3) say "fsck.$2 has mended $1" ;; esac
 }
 
 # Whether the root file system has the program $1; a link may lead to what is only right after the hand-over.
