@@ -64,7 +64,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from derivations.derivation import Derivation, Output
-    from derivations.realise.caches.substitute import Substituter
     from derivations.realise.cancel import Cancellation, Slot, Slots
     from derivations.realise.events import Listener
     from derivations.realise.kept.build import KernelBuild
@@ -101,15 +100,7 @@ class ActionRunner:
     instances: Mapping[Derivation, StorePath]
     layered: frozenset[Derivation] = frozenset()
     closures: dict[StorePath, frozenset[StorePath]] = attrs.field(factory=dict)
-    substituter: Substituter | None = attrs.field(init=False)
-
-    @substituter.default
-    def _make_substituter(self) -> Substituter | None:
-        if not self.settings.caches:
-            return None
-        from derivations.realise.caches.substitute import Substituter  # noqa: PLC0415 -- start-up: if there are caches
-
-        return Substituter(self.store, self.settings.caches, self.listener)
+    fetched: Callable[[Derivation, bytes], Mapping[str, Realised] | None] = lambda _, __: None
 
     def perform(
         self,
@@ -143,7 +134,7 @@ class ActionRunner:
                 lock = self.store.layout.locks / f"{key.hex()}.lock"
                 with locked(lock, cancelled=self.cancellation.is_halted, on_wait=wait):
                     outputs = self._reuse(derivation, key) or self._reuse_of_twin(derivation, key, inputs)
-                    outputs = outputs or self._substitute(derivation, key)
+                    outputs = outputs or self.fetched(derivation, key)
                     if outputs is None:
                         slot.acquire()
                         scratch = later.enter_context(self.store.scratch())
@@ -175,13 +166,6 @@ class ActionRunner:
             self.store.record([(derivation.key, name, found[name]) for name in derivation.outputs])
         self.listener(Reused(derivation, found))
         return self.with_digests(found)
-
-    def _substitute(self, derivation: Derivation, key: bytes) -> Mapping[str, Realised] | None:
-        """Return the outputs of an equal action that a cache has; what is fetched has been looked up before the run."""
-        if self.substituter is None or is_fetch(derivation):
-            return None
-        found = self.substituter.find(derivation, key)
-        return None if found is None else self.with_digests(found)
 
     def _reuse_of_twin(
         self, derivation: Derivation, key: bytes, inputs: Mapping[Output, Realised]
