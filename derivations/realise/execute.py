@@ -78,7 +78,7 @@ def execute(store: Store, plan: Plan, settings: Settings, listener: Listener) ->
             fetches=Slots(settings.fetches, cancellation),
             instances=instances,
             layered=frozenset(plan.layered),
-            **({"fetched": _fetched(store, settings, listener)} if settings.caches else {}),
+            fetched=_fetched(store, settings, listener),
         )
         board = _Board((*plan.layered, *plan.build), present, cancellation, keep_going=settings.keep_going)
         threads = _crews(runner, board, plan)
@@ -101,6 +101,8 @@ def _fetched(
     store: Store, settings: Settings, listener: Listener
 ) -> Callable[[Derivation, bytes], Mapping[str, Realised] | None]:
     """Return what fetches the results of actions from caches; fetches were looked up before the run."""
+    if not settings.caches:
+        return lambda _, __: None
     from derivations.realise.caches.substitute import Substituter  # noqa: PLC0415 -- start-up: if there are caches
 
     substituter = Substituter(store, settings.caches, listener)
