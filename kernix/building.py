@@ -13,6 +13,7 @@ import sys
 
 from typing import TYPE_CHECKING, Any
 
+from kernix import places
 from store.errors import Error
 
 
@@ -66,7 +67,12 @@ def realise_noting(
     if len(found) == len(wanted):
         session.store.touch(found.values())
         return found, statuses
-    results, reached = _build(session, wanted, session.settings(**chosen))
+    settings = session.settings(**chosen)
+    if not chosen.get("no_caches") and (session.config_home / places.CACHES).exists():
+        from kernix.cache_list import with_caches  # noqa: PLC0415 -- as above
+
+        settings = with_caches(session, settings)
+    results, reached = _build(session, wanted, settings)
     return results, {it: reached.get(it.derivation, Status.PRESENT) for it in wanted}
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from derivations.realise.settings import Settings
     from kernix.session import Session
 
 
@@ -84,6 +85,11 @@ def open_caches(session: Session, *, offline: bool) -> tuple[Cache, ...]:
         InvalidCacheList: the list cannot be read.
     """
     return tuple(it.opened(session) for it in entries(session) if not offline or is_local(it.url))
+
+
+def with_caches(session: Session, settings: Settings) -> Settings:
+    """Return *settings* with the user's caches."""
+    return attrs.evolve(settings, caches=open_caches(session, offline=settings.offline))
 
 
 def entries(session: Session) -> tuple[Entry, ...]:

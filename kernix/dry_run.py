@@ -15,6 +15,7 @@ from derivations.realise.forecast import Fate, forecast
 from derivations.realise.layered import supported
 from derivations.realise.plan import plan
 from kernix.answers.cache import NOTHING
+from kernix.cache_list import open_caches
 from kernix.output.messages import warn
 from kernix.output.quantities import number, size
 from kernix.output.table import rows
@@ -92,7 +93,7 @@ def show_plan(session: Session, wanted: Sequence[Target], *, as_json: bool, cach
 
 def _offers(session: Session, outputs: Sequence[Output], *, caches: bool) -> dict[Output, Offer]:
     """Return what would be fetched from caches."""
-    known = session.settings().caches if caches else ()
+    known = open_caches(session, offline=session.settings().offline) if caches else ()
     if not known:
         return {}
     from derivations.realise.caches.substitute import Substituter  # noqa: PLC0415 -- start-up: if there are caches

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from derivations.realise.kept.reuse import Reuse
     from derivations.realise.settings import Settings
     from kernix.config_file import Configuration
-    from store.caches.cache import Cache
     from store.layout import Layout
     from store.local import Store
 
@@ -156,17 +155,8 @@ class Session:
             given |= {"kept": KeepPolicy(enabled=False), "compile_cache": None}
         if (prove := given.pop("prove", None)) is not None:
             given["kept"] = attrs.evolve(given.get("kept", self.keep_policy), prove=prove)
-        no_caches = given.pop("no_caches", False)
-        settings = Settings(**{**self._configured, **given})
-        return settings if no_caches else attrs.evolve(settings, caches=self.caches(offline=settings.offline))
-
-    def caches(self, *, offline: bool) -> tuple[Cache, ...]:
-        """Return the user's caches for one run, or, if *offline*, those in directories; none has been asked yet."""
-        if not (self.config_home / places.CACHES).exists():
-            return ()
-        from kernix.cache_list import open_caches  # noqa: PLC0415 -- start-up: if there are caches
-
-        return open_caches(self, offline=offline)
+        given.pop("no_caches", None)  # see `kernix.cache_list.with_caches`
+        return Settings(**{**self._configured, **given})
 
     @property
     def keep_policy(self) -> KeepPolicy:

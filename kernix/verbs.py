@@ -34,6 +34,7 @@ GROUPS = {
     },
     "Sharing": {
         "cache": "Share results through caches",
+        "export": "Copy objects to Nix, to registries, to files",
         "key": "Make keys that sign, choose whose are trusted",
         "provenance": "Report what something was built from",
         "pull": "Fetch objects from caches",
@@ -48,9 +49,6 @@ GROUPS = {
         "roots": "List, add or remove what keeps objects from `gc`",
         "verify": "Check the store, and repair it",
         "why-depends": "Explain why one object needs another",
-    },
-    "Sharing": {
-        "export": "Copy objects to Nix, to registries, to files",
     },
 }
 """The verbs by topic, in the order of `kernix --help`."""

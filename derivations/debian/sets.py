@@ -255,6 +255,7 @@ _UEFI = PackageSet(
     closure=False,
 )
 
+
 # Programs that an initramfs takes from here, each with the libraries that it loads (`derivations.image.programs`).
 def _programs(description: str, *packages: str) -> PackageSet:
     # libgcc-s1 is opened by the C library where threads end, and nothing of these depends on it.

@@ -64,7 +64,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from derivations.derivation import Derivation, Output
-    from derivations.realise.caches.substitute import Substituter
     from derivations.realise.cancel import Cancellation, Slot, Slots
     from derivations.realise.compile_cache.use import CompileCache
     from derivations.realise.events import Listener
@@ -102,15 +101,7 @@ class ActionRunner:
     instances: Mapping[Derivation, StorePath]
     layered: frozenset[Derivation] = frozenset()
     closures: dict[StorePath, frozenset[StorePath]] = attrs.field(factory=dict)
-    substituter: Substituter | None = attrs.field(init=False)
-
-    @substituter.default
-    def _make_substituter(self) -> Substituter | None:
-        if not self.settings.caches:
-            return None
-        from derivations.realise.caches.substitute import Substituter  # noqa: PLC0415 -- start-up: if there are caches
-
-        return Substituter(self.store, self.settings.caches, self.listener)
+    fetched: Callable[[Derivation, bytes], Mapping[str, Realised] | None] = lambda _, __: None
 
     def perform(
         self,
@@ -143,7 +134,7 @@ class ActionRunner:
                     return
                 lock = self.store.layout.locks / f"{key.hex()}.lock"
                 with locked(lock, cancelled=self.cancellation.is_halted, on_wait=wait):
-                    outputs = self._reuse(derivation, key, inputs) or self._substitute(derivation, key)
+                    outputs = self._reuse(derivation, key, inputs) or self.fetched(derivation, key)
                     if outputs is None:
                         slot.acquire()
                         scratch = later.enter_context(self.store.scratch())
@@ -164,13 +155,6 @@ class ActionRunner:
         with disk_full_reported(self.store.layout.home):
             found = join(self.store, derivation, inputs)
         return None if found is None else {derivation.out.name: found}
-
-    def _substitute(self, derivation: Derivation, key: bytes) -> Mapping[str, Realised] | None:
-        """Return the outputs of an equal action that a cache has; what is fetched has been looked up before the run."""
-        if self.substituter is None or is_fetch(derivation):
-            return None
-        found = self.substituter.find(derivation, key)
-        return None if found is None else self.with_digests(found)
 
     def _reuse(
         self, derivation: Derivation, key: bytes, inputs: Mapping[Output, Realised]

@@ -29,7 +29,7 @@ from store.errors import Error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from derivations.derivation import Derivation, Output
     from derivations.realise.events import Listener
@@ -78,6 +78,7 @@ def execute(store: Store, plan: Plan, settings: Settings, listener: Listener) ->
             fetches=Slots(settings.fetches, cancellation),
             instances=instances,
             layered=frozenset(plan.layered),
+            fetched=_fetched(store, settings, listener),
         )
         board = _Board((*plan.layered, *plan.build), present, cancellation, keep_going=settings.keep_going)
         threads = _crews(runner, board, plan)
@@ -94,6 +95,24 @@ def execute(store: Store, plan: Plan, settings: Settings, listener: Listener) ->
                 if thread.ident is not None:
                     thread.join()
     return board.outcome()
+
+
+def _fetched(
+    store: Store, settings: Settings, listener: Listener
+) -> Callable[[Derivation, bytes], Mapping[str, Realised] | None]:
+    """Return what fetches the results of actions from caches; fetches were looked up before the run."""
+    if not settings.caches:
+        return lambda _, __: None
+    from derivations.realise.caches.substitute import Substituter  # noqa: PLC0415 -- start-up: if there are caches
+
+    substituter = Substituter(store, settings.caches, listener)
+
+    def fetch(derivation: Derivation, key: bytes) -> Mapping[str, Realised] | None:
+        found = None if is_fetch(derivation) else substituter.find(derivation, key)
+        infos = store.infos(found.values()) if found is not None else {}
+        return None if found is None else {name: Realised(path, infos[path].digest) for name, path in found.items()}
+
+    return fetch
 
 
 def _crews(runner: ActionRunner, board: _Board, plan: Plan) -> list[threading.Thread]:

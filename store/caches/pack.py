@@ -186,7 +186,7 @@ class _Prefixes:
             return None
         same = path if self.tree.nodes.get(path, (None,))[0] in {Kind.FILE, Kind.EXECUTABLE} else None
         found = self.by_digest.get(digest) or same or self.by_shape.get(_NUMBER.sub(b"0", path))
-        return found if found is not None and 0 < self.tree.size(found) <= zstd.MAX_PREFIX else None
+        return found if found is not None and zstd.MIN_PREFIX <= self.tree.size(found) <= zstd.MAX_PREFIX else None
 
 
 def _jobs(

@@ -26,6 +26,7 @@ LEVEL = 9
 CHUNK = 1 << 20
 """Bytes of a file in memory at a time."""
 
+MIN_PREFIX = 8  # bytes: zstd takes no shorter one
 MAX_PREFIX = 512 << 20
 """Bytes of a file that can be, or have, a prefix: packing and unpacking keep both in memory."""
 

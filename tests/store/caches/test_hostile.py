@@ -153,7 +153,8 @@ def test_a_damaged_delta_falls_back_to_the_archive(
     """A delta that is missing or damaged is said, and the archive taken."""
     text = os.urandom(400_000)
     first, second = put("linux-1", {"big": text}), put("linux-2", {"big": text[:1000] + b"!" + text[1000:]})
-    push.push([first, second])
+    push.push([first])
+    push.push([second])
     info = cache.info(second)
     assert info is not None
     (delta,) = info.deltas
