@@ -18,7 +18,7 @@ from derivations.realise.guest.streams import is_terminal
 from kernix.building import realise
 from kernix.evaluation.attributes import NotBuildable, target
 from kernix.evaluation.definitions import definitions
-from kernix.machine.guest import GuestOptions, run_guest
+from kernix.machine.guest import GuestOptions, check_system, run_guest
 from kernix.options import PATH, Duration, Size, VerbCommand, attribute, evaluation, realisation
 from kernix.output.messages import warn
 from store.errors import UsageError
@@ -113,6 +113,7 @@ def command(
         if not isinstance(kernel, Kernel):
             message = f"`{attribute}` is not a kernel, so nothing can be run on it"
             raise NotBuildable(message)
+        check_system(kernel)
         configuration = _configuration(session, kernel, chosen)
         found = means(attribute, configuration)
         _check_processors(attribute, configuration, cpus)

@@ -75,17 +75,24 @@ class _Built:
     initramfs: Path
 
 
+def check_system(kernel: Kernel) -> None:
+    """Check that there is a virtual machine for *kernel*, before anything is built.
+
+    Raises:
+        NoMachine: there is none.
+    """
+    if kernel.context.system != SYSTEM or kernel.toolchain.system != SYSTEM:
+        raise NoMachine(kernel.context.system)
+
+
 def run_guest(
     session: Session, attribute: str, kernel: Kernel, found: Means, wishes: GuestOptions, *, chosen: Chosen
 ) -> Result:
     """Run the command of *wishes* on *kernel*, which offers *found*, and return its end.
 
     Raises:
-        NoMachine: there is no virtual machine for its system.
         Error: something cannot be built, or the guest fails (`derivations.realise.guest.failures`).
     """
-    if kernel.context.system != SYSTEM or kernel.toolchain.system != SYSTEM:
-        raise NoMachine(kernel.context.system)
     built = _build(session, kernel, found, chosen)
     if found.lacks:
         print_message(
