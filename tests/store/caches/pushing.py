@@ -62,7 +62,7 @@ def main(directory: Path) -> None:
     home = directory / "home"
     paths = prepare(home)
     number = 0
-    status = int(signal.SIGKILL)
+    status: int = signal.SIGKILL
     while status == signal.SIGKILL:
         number += 1
         child = os.fork()
